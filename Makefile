@@ -1,0 +1,121 @@
+# Everything a person or CI does here is a target: `make help` lists them.
+#
+# Environments are made from the hashed locks and marked with stamp files, so a
+# second run does nothing until a lock changes.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Processes that run tests side by side; 0 runs them in one, for a debugger.
+JOBS ?= 2
+# kill -9 rounds of `make crash`.
+CRASHES ?= 100
+
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := btt_chain runtime p2p storage cli genesis
+COMPAT := tests/compat
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(CURDIR)/$(BIN)/pip-compile --quiet --no-config \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras
+
+# --- environments -----------------------------------------------------------
+
+.PHONY: setup
+setup: $(VENV)/.installed ## Make .venv from the locks and install btt-chain into it, editable
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "no python3.11 found: set PYTHON"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, " + sys.executable + " is older")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.locked: requirements.txt requirements-dev.txt | $(BIN)/python
+	$(BIN)/python $(PIP_INSTALL) --require-hashes -r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml $(VENV)/.locked
+	$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: compat-setup
+compat-setup: $(COMPAT)/.env/py1/.locked $(COMPAT)/.env/py2/.locked ## Install the clients of tests/compat, each in its own environment
+	@if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
+		echo "!!! node or npm is missing: the polkadot.js and polkadot-api suites will be SKIPPED"; \
+	else \
+		$(MAKE) --no-print-directory $(COMPAT)/node_modules/.locked; \
+	fi
+
+$(COMPAT)/.env/%/.locked: $(COMPAT)/%.txt | $(BIN)/python
+	$(BIN)/python -m venv --clear $(@D)
+	$(@D)/bin/python $(PIP_INSTALL) --require-hashes -r $<
+	@touch $@
+
+$(COMPAT)/node_modules/.locked: $(COMPAT)/package.json $(COMPAT)/package-lock.json $(COMPAT)/.npmrc
+	cd $(COMPAT) && npm ci --loglevel=error
+	@touch $@
+
+# --- the chain --------------------------------------------------------------
+
+.PHONY: devnet
+devnet: setup ## Start a development chain and print how to reach it
+	$(BIN)/btt-chain devnet
+
+# --- checks -----------------------------------------------------------------
+
+.PHONY: test
+test: setup compat-setup lint ## Everything CI runs: lint, types, layers, tests, real clients
+	$(BIN)/pytest -n $(JOBS) --dist loadfile
+
+.PHONY: lint
+lint: setup ## Style, types, layers and the law's own rules, without tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/lint_law.py runtime
+	$(BIN)/codespell
+
+.PHONY: fuzz
+fuzz: setup ## Hostile input for long: every test marked `fuzz`, with many examples
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -m fuzz -n $(JOBS) -o timeout=0
+
+.PHONY: crash
+crash: setup ## kill -9 at random moments, CRASHES times (100), and damaged databases
+	BTT_CRASHES=$(CRASHES) $(BIN)/pytest -m crash -o timeout=0
+
+.PHONY: bench
+bench: setup ## Measure, and print each figure with its target and its ratio to the peers
+	$(BIN)/python tests/bench/run.py
+
+.PHONY: bench-setup
+bench-setup: setup ## Install the peers of the benchmarks under .bench (anvil, hardhat, ganache, py-evm)
+	$(SHELL) scripts/bench_setup.sh $(BIN)/python
+
+# --- upkeep -----------------------------------------------------------------
+
+.PHONY: format
+format: setup ## Format, and mend what ruff can mend safely
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+.PHONY: lock
+lock: setup ## Pin every dependency again; add ARGS=--upgrade for newer versions
+	$(PIP_COMPILE) $(ARGS) --output-file requirements.txt pyproject.toml
+	$(PIP_COMPILE) $(ARGS) --allow-unsafe --output-file requirements-dev.txt requirements-dev.in
+	cd $(COMPAT) && $(PIP_COMPILE) $(ARGS) --allow-unsafe --output-file py1.txt py1.in
+	cd $(COMPAT) && $(PIP_COMPILE) $(ARGS) --allow-unsafe --output-file py2.txt py2.in
+	cd $(COMPAT) && npm install --package-lock-only --loglevel=error
+
+.PHONY: clean
+clean: ## Remove caches and build output
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find $(PACKAGES) scripts tests -name node_modules -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## Remove the environments as well
+	rm -rf $(VENV) $(COMPAT)/.env $(COMPAT)/node_modules .bench
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,1 @@
+"""The words people type: the `btt-chain` command."""

@@ -1,0 +1,1 @@
+"""Block zero: allocation presets, chain specifications and the state they build."""

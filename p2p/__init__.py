@@ -1,0 +1,1 @@
+"""Other nodes: identity, discovery, gossip and requests."""

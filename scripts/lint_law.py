@@ -1,0 +1,198 @@
+"""House lint of `runtime/`: what the law must not contain, because two nodes would disagree.
+
+Every node must compute the same state from the same block, on any machine and in any process.
+So there are no floats, no true division, no clocks, no luck, and no order that depends on a
+hash seed. Two rules are about the wire: each call explains itself to the person who signs it,
+and no two calls, events or errors of a pallet share an index.
+
+Usage: python scripts/lint_law.py FOLDER...   (exit code 1 if anything was found)
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+BANNED_IMPORTS = (
+    "asyncio",
+    "btt_chain.telemetry",
+    "datetime",
+    "decimal",
+    "logging",
+    "os",
+    "random",
+    "secrets",
+    "socket",
+    "time",
+    "uuid",
+)
+# A set may be asked for membership, for its size, or put in order; these ask it for its own order.
+ORDER_TAKERS = frozenset({"list", "tuple", "iter", "enumerate", "zip", "map", "filter", "dict"})
+SET_MAKERS = frozenset({"set", "frozenset"})
+INDEXED_KINDS = frozenset({"Event", "Error"})
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Finding(NamedTuple):
+    """One breach, with the line it stands on."""
+
+    line: int
+    message: str
+
+
+def lint(source: str) -> list[Finding]:
+    """All breaches in one module's source, in the order of its lines."""
+    tree = ast.parse(source)
+    sets = frozenset(_names_of_sets(tree))
+    found: list[Finding] = []
+    for node in ast.walk(tree):
+        found.extend(_arithmetic(node))
+        found.extend(_imports(node))
+        found.extend(_order(node, sets))
+        if isinstance(node, ast.ClassDef):
+            found.extend(_pallet(node))
+    return sorted(found)
+
+
+def _arithmetic(node: ast.AST) -> Iterator[Finding]:
+    """Floats, and what makes them; numbers that differ from process to process."""
+    match node:
+        case ast.Constant(value=float() | complex()):
+            yield Finding(node.lineno, f"float literal {node.value!r}")
+        case ast.BinOp(op=ast.Div()) | ast.AugAssign(op=ast.Div()):
+            yield Finding(node.lineno, "true division: use // or mul_div")
+        case ast.Call(func=ast.Name(id="float")):
+            yield Finding(node.lineno, "float()")
+        case ast.Call(func=ast.Name(id=("hash" | "id") as name)):
+            yield Finding(node.lineno, f"{name}() differs from process to process")
+
+
+def _imports(node: ast.AST) -> Iterator[Finding]:
+    """Modules that know the time, the machine or the operator."""
+    match node:
+        case ast.Import():
+            modules = [alias.name for alias in node.names]
+        case ast.ImportFrom(module=str() as module):
+            modules = [f"{module}.{alias.name}" for alias in node.names]
+        case _:
+            return
+    for module in modules:
+        for banned in BANNED_IMPORTS:
+            if module == banned or module.startswith(f"{banned}."):
+                yield Finding(node.lineno, f"import of {banned}")
+
+
+def _order(node: ast.AST, sets: frozenset[str]) -> Iterator[Finding]:
+    """Iteration over a set, whose order depends on hashes."""
+    match node:
+        case ast.For(iter=source) | ast.AsyncFor(iter=source) | ast.comprehension(iter=source):
+            sources = [source]
+        case ast.Starred(value=source):
+            sources = [source]
+        case ast.Call(func=ast.Name(id=name), args=arguments) if name in ORDER_TAKERS:
+            sources = arguments
+        case _:
+            return
+    for source in sources:
+        if _is_set(source, sets):
+            yield Finding(source.lineno, "iteration over a set: sort it first")
+
+
+def _names_of_sets(tree: ast.AST) -> Iterator[str]:
+    """Names that are given a set somewhere in the module, by value or by annotation."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=targets, value=value) if _is_set(value, frozenset()):
+                yield from (target.id for target in targets if isinstance(target, ast.Name))
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=kind) if _says_set(kind):
+                yield name
+            case ast.arg(arg=name, annotation=ast.expr() as kind) if _says_set(kind):
+                yield name
+
+
+def _is_set(node: ast.expr, sets: frozenset[str]) -> bool:
+    match node:
+        case ast.Set() | ast.SetComp():
+            return True
+        case ast.Call(func=ast.Name(id=name)):
+            return name in SET_MAKERS
+        case ast.Name(id=name):
+            return name in sets
+        case ast.BinOp(left=left, op=ast.BitOr() | ast.BitAnd() | ast.Sub() | ast.BitXor()):
+            return _is_set(left, sets)
+    return False
+
+
+def _says_set(annotation: ast.expr) -> bool:
+    kind = annotation.value if isinstance(annotation, ast.Subscript) else annotation
+    return isinstance(kind, ast.Name) and kind.id in SET_MAKERS
+
+
+def _pallet(body: ast.ClassDef) -> Iterator[Finding]:
+    """Calls with a docstring; indices used once."""
+    taken: set[tuple[str, int]] = set()
+    for node in body.body:
+        kind, index = _wire_index(node)
+        if kind == "call" and isinstance(node, Function) and ast.get_docstring(node) is None:
+            yield Finding(node.lineno, f"call {node.name} has no docstring: wallets show it")
+        if index is None:
+            continue
+        if (kind, index) in taken:
+            yield Finding(node.lineno, f"{kind} index {index} is used twice in {body.name}")
+        taken.add((kind, index))
+
+
+def _wire_index(node: ast.stmt) -> tuple[str, int | None]:
+    """What a statement of a class body puts on the wire: (kind, index), or ("", None)."""
+    if isinstance(node, Function):
+        for decorator in node.decorator_list:
+            if isinstance(decorator, ast.Call) and _last_name(decorator.func) == "call":
+                return "call", _number([*decorator.args[:1], *_keyword(decorator.keywords)])
+    if isinstance(node, ast.ClassDef):
+        for base in node.bases:
+            if _last_name(base) in INDEXED_KINDS:
+                return _last_name(base), _number(_keyword(node.keywords))
+    return "", None
+
+
+def _keyword(keywords: list[ast.keyword]) -> list[ast.expr]:
+    return [keyword.value for keyword in keywords if keyword.arg == "index"]
+
+
+def _number(values: list[ast.expr]) -> int | None:
+    match values:
+        case [ast.Constant(value=int() as number), *_]:
+            return number
+    return None
+
+
+def _last_name(node: ast.expr) -> str:
+    """`Event` of `Event`, `frame.Event` and `Event[T]`."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case ast.Subscript(value=value):
+            return _last_name(value)
+    return ""
+
+
+def main(folders: list[str]) -> int:
+    """Lint every Python file below the folders; print `file:line: message`; return an exit code."""
+    files = sorted(file for folder in folders for file in Path(folder).rglob("*.py"))
+    if not files:
+        print("lint_law: no Python file in", *(folders or ["no folder"]), file=sys.stderr)
+        return 2
+    breaches = 0
+    for file in files:
+        for finding in lint(file.read_text(encoding="utf-8")):
+            print(f"{file}:{finding.line}: {finding.message}")
+            breaches += 1
+    return 1 if breaches else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
