@@ -1,0 +1,37 @@
+"""Ed25519 with the verdicts of ZIP-215.
+
+RFC 8032 leaves open what to do with small-order points and non-canonical encodings, and libraries
+differ. Substrate verifies with ed25519-zebra, which accepts them and checks the cofactored equation
+(https://zips.z.cash/zip-0215). So does this module, by that very library; libsodium and OpenSSL
+refuse some of these signatures and must not decide about blocks.
+"""
+
+from __future__ import annotations
+
+import ed25519_zebra
+
+from btt_chain.crypto.hashing import blake2_256
+
+_DERIVATION_TAG = bytes([len("Ed25519HDKD") << 2]) + b"Ed25519HDKD"  # a SCALE string
+
+
+def verify(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether `signature` (64 bytes) over `message` is by `public`; malformed input is False."""
+    return bool(ed25519_zebra.ed_verify(signature, message, public))
+
+
+def public_from_seed(seed: bytes) -> bytes:
+    """The public key of a 32-byte seed (RFC 8032 5.1.5)."""
+    _, public = ed25519_zebra.ed_from_seed(seed)
+    return bytes(public)
+
+
+def sign(seed: bytes, message: bytes) -> bytes:
+    """The signature of RFC 8032: 64 bytes, the same every time."""
+    signature: bytes = ed25519_zebra.ed_sign(seed, message)
+    return signature
+
+
+def derive_hard(seed: bytes, chain_code: bytes) -> bytes:
+    """The seed of a hard junction's child; Ed25519 has no soft ones."""
+    return blake2_256(_DERIVATION_TAG + seed + chain_code)
