@@ -1,0 +1,105 @@
+"""BABE's words in a header: who claims a slot, and by what right.
+
+Every block carries exactly one pre-runtime digest of engine `BABE`; it names the slot and the
+author. Blocks sealed by hand carry the plain secondary claim of authority 0 (ruling A2).
+Source: Substrate's `sp_consensus_babe::digests`, as real headers show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, TypeAlias
+
+from btt_chain.primitives.digest import BABE, DigestItem, PreRuntime
+from btt_chain.scale import DecodeError, Fixed, Path, TypeName, Variant, codec, path, u32, u64
+
+
+class Slot(u64, path="sp_consensus_slots::Slot"):
+    """A slot: unix time in milliseconds divided by the length of a slot."""
+
+    __slots__ = ()
+
+
+class NoPreDigest(ValueError):
+    """The digest does not hold exactly one well-formed BABE claim; the message says why."""
+
+
+@path("sp_core::sr25519::vrf::VrfSignature")
+@dataclass(slots=True)
+class VrfSignature:
+    """A verifiable draw: its output and the proof that the author's key gives it."""
+
+    pre_output: Annotated[bytes, Fixed(32), TypeName("VrfPreOutput")]
+    proof: Annotated[bytes, Fixed(64), TypeName("VrfProof")]
+
+
+@path("sp_consensus_babe::digests::PrimaryPreDigest")
+@dataclass(slots=True)
+class PrimaryClaim:
+    """The author's draw lies below its threshold."""
+
+    authority_index: Annotated[u32, TypeName("super::AuthorityIndex")]
+    slot: Annotated[Slot, TypeName("Slot")]
+    vrf_signature: Annotated[VrfSignature, TypeName("VrfSignature")]
+
+
+@path("sp_consensus_babe::digests::SecondaryPlainPreDigest")
+@dataclass(slots=True)
+class SecondaryPlainClaim:
+    """It was the author's turn; no draw."""
+
+    authority_index: Annotated[u32, TypeName("super::AuthorityIndex")]
+    slot: Annotated[Slot, TypeName("Slot")]
+
+
+@path("sp_consensus_babe::digests::SecondaryVRFPreDigest")
+@dataclass(slots=True)
+class SecondaryVrfClaim:
+    """It was the author's turn, and it gives its draw for the randomness."""
+
+    authority_index: Annotated[u32, TypeName("super::AuthorityIndex")]
+    slot: Annotated[Slot, TypeName("Slot")]
+    vrf_signature: Annotated[VrfSignature, TypeName("VrfSignature")]
+
+
+class Primary(Variant, index=1, unnamed=True):
+    """The slot was won in the lottery."""
+
+    claim: Annotated[PrimaryClaim, TypeName("PrimaryPreDigest")]
+
+
+class SecondaryPlain(Variant, index=2, unnamed=True):
+    """The slot was assigned."""
+
+    claim: Annotated[SecondaryPlainClaim, TypeName("SecondaryPlainPreDigest")]
+
+
+class SecondaryVrf(Variant, index=3, unnamed=True, name="SecondaryVRF"):
+    """The slot was assigned, and the claim carries a draw."""
+
+    claim: Annotated[SecondaryVrfClaim, TypeName("SecondaryVRFPreDigest")]
+
+
+PreDigest: TypeAlias = Annotated[
+    Primary | SecondaryPlain | SecondaryVrf, Path("sp_consensus_babe::digests::PreDigest")
+]
+Claim: TypeAlias = Primary | SecondaryPlain | SecondaryVrf
+
+PRE_DIGEST: Final = codec(PreDigest)
+
+
+def pre_digest(logs: Sequence[DigestItem]) -> Claim:
+    """Return the one BABE claim among the items of a digest; NoPreDigest otherwise."""
+    found = [item for item in logs if isinstance(item, PreRuntime) and item.engine == BABE]
+    if len(found) != 1:
+        raise NoPreDigest(f"{len(found)} BABE pre-runtime digests, where there must be one")
+    try:
+        return PRE_DIGEST.decode_all(found[0].payload)
+    except DecodeError as error:
+        raise NoPreDigest(f"the BABE pre-runtime digest is malformed: {error}") from error
+
+
+def pre_runtime(claim: Claim) -> PreRuntime:
+    """Return the digest item that carries `claim`."""
+    return PreRuntime(BABE, PRE_DIGEST.encode(claim))

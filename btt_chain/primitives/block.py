@@ -1,0 +1,105 @@
+"""Blocks: a header and what happened under it.
+
+`Block.extrinsics` holds the inner bytes of each extrinsic, without the length in front that
+it has on the wire. JSON as Substrate's `chain_getBlock` answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias, TypedDict
+
+from btt_chain.primitives.digest import ConsensusEngineId
+from btt_chain.primitives.extrinsic import opaque, unwrap
+from btt_chain.primitives.header import Header, HeaderJson
+from btt_chain.scale import Codec, Shape, codec, path
+from btt_chain.scale.codecs import vec
+from btt_chain.scale.shape import Composite, Field
+
+Justification: TypeAlias = tuple[ConsensusEngineId, bytes]
+"""Which engine says that a block is final, and its proof."""
+
+
+class BlockJson(TypedDict):
+    """A block in JSON: extrinsics as hex, with their length in front."""
+
+    header: HeaderJson
+    extrinsics: list[str]
+
+
+class SignedBlockJson(TypedDict):
+    """A block and its justifications; both parts of each as lists of byte values."""
+
+    block: BlockJson
+    justifications: list[list[list[int]]] | None
+
+
+@path("sp_runtime::generic::block::Block")
+@dataclass(slots=True)
+class Block:
+    """A header and its extrinsics, in order."""
+
+    header: Header
+    extrinsics: list[bytes] = field(default_factory=list)
+
+    def encode(self) -> bytes:
+        """The block's bytes."""
+        return _BLOCK.encode(self)
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Block:
+        """The block that `raw` is; `DecodeError` if it is none."""
+        return _BLOCK.decode_all(raw)
+
+    def to_json(self) -> BlockJson:
+        """The block as JSON-RPC shows it."""
+        return {
+            "header": self.header.to_json(),
+            "extrinsics": ["0x" + opaque(inner).hex() for inner in self.extrinsics],
+        }
+
+    @classmethod
+    def from_json(cls, json: Mapping[str, object]) -> Block:
+        """Read what `to_json` wrote; `ValueError` if it is not that."""
+        match json:
+            case {"header": dict(header), "extrinsics": list(extrinsics)} if all(
+                isinstance(item, str) for item in extrinsics
+            ):
+                inners = [unwrap(bytes.fromhex(item.removeprefix("0x"))) for item in extrinsics]
+                return cls(Header.from_json(header), inners)
+        raise ValueError("this is not the JSON form of a block")
+
+
+@dataclass(slots=True)
+class SignedBlock:
+    """A block and, if it is known to be final by proof, the proofs."""
+
+    block: Block
+    justifications: list[Justification] | None = None
+
+    def to_json(self) -> SignedBlockJson:
+        """The block as `chain_getBlock` answers."""
+        justifications = None
+        if self.justifications is not None:
+            justifications = [[list(engine), list(proof)] for engine, proof in self.justifications]
+        return {"block": self.block.to_json(), "justifications": justifications}
+
+
+_BLOCK = codec(Block)
+
+
+def block_codec(extrinsic: Codec[bytes]) -> Codec[Block]:
+    """The codec of blocks, described with the extrinsic type of a runtime."""
+    header = codec(Header)
+    shape = Shape(
+        lambda: Composite(
+            (
+                Field("header", header, "Header"),
+                Field("extrinsics", vec(extrinsic), "Vec<Extrinsic>"),
+            )
+        ),
+        path="sp_runtime::generic::block::Block",
+        params=(("Header", header), ("Extrinsic", extrinsic)),
+    )
+    return Codec("Block", _BLOCK.encode, _BLOCK.decode, shape, _BLOCK.min_size)

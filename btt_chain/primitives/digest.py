@@ -1,0 +1,77 @@
+"""Hashes, and the digest of a header: notes that consensus leaves for whoever reads the block.
+
+Every item and their order count: a header is hashed over its bytes, so what was decoded
+must encode to the same bytes again. Source: sp_runtime::generic::digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Annotated, Final, TypeAlias
+
+from btt_chain.scale import Fixed, FixedBytes, Path, TypeName, Variant, path
+
+
+class H256(FixedBytes, size=32, path="primitive_types::H256"):
+    """A 32-byte hash."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, data: bytes) -> H256:
+        """The blake2_256 hash of `data`."""
+        return bytes.__new__(cls, hashlib.blake2b(data, digest_size=32).digest())
+
+
+ConsensusEngineId: TypeAlias = Annotated[bytes, Fixed(4), TypeName("ConsensusEngineId")]
+
+BABE: Final = b"BABE"
+"""Engine id of block production."""
+GRANDPA: Final = b"FRNK"
+"""Engine id of finality."""
+
+
+class Other(Variant, index=0, unnamed=True):
+    """Bytes without an agreed meaning."""
+
+    data: bytes
+
+
+class Consensus(Variant, index=4, unnamed=True):
+    """A message from the runtime to a consensus engine, such as the next authorities."""
+
+    engine: ConsensusEngineId
+    payload: bytes
+
+
+class Seal(Variant, index=5, unnamed=True):
+    """The author's signature over the header without it; the last item."""
+
+    engine: ConsensusEngineId
+    payload: bytes
+
+
+class PreRuntime(Variant, index=6, unnamed=True):
+    """A message from the author to the runtime: the slot and the claim to it."""
+
+    engine: ConsensusEngineId
+    payload: bytes
+
+
+class RuntimeEnvironmentUpdated(Variant, index=8):
+    """The runtime's version changed in this block."""
+
+
+DigestItem: TypeAlias = Annotated[
+    Other | Consensus | Seal | PreRuntime | RuntimeEnvironmentUpdated,
+    Path("sp_runtime::generic::digest::DigestItem"),
+]
+
+
+@path("sp_runtime::generic::digest::Digest")
+@dataclass(slots=True)
+class Digest:
+    """The notes of one header, in order."""
+
+    logs: list[DigestItem] = field(default_factory=list)

@@ -1,0 +1,115 @@
+"""Eras: for which blocks a transaction is good.
+
+A mortal transaction names a period (a power of two of blocks) and a phase in it. It is born
+at the last block of that phase and dies one period later; the hash of its birth block is
+signed along, which ties it to one fork. Source: sp_runtime::generic::era.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Final, TypeAlias
+
+from btt_chain.scale import Codec, DecodeError, Shape, codec, u8
+from btt_chain.scale.shape import Field, VariantOf, VariantShape
+
+FOR_EVER: Final = (1 << 64) - 1
+"""The block at which immortal transactions die."""
+
+SHORTEST: Final = 4
+LONGEST: Final = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Immortal:
+    """Good for ever; the genesis hash is signed along."""
+
+    def birth(self, current: int) -> int:
+        """Zero: the genesis block."""
+        return 0
+
+    def death(self, current: int) -> int:
+        """A block that never comes."""
+        return FOR_EVER
+
+
+@dataclass(frozen=True, slots=True)
+class Mortal:
+    """Good for `period` blocks from the block whose number is `phase` modulo `period`."""
+
+    period: int
+    phase: int
+
+    def __post_init__(self) -> None:
+        if not SHORTEST <= self.period <= LONGEST or self.period.bit_count() != 1:
+            raise ValueError(f"a period is a power of two from 4 to 65536, not {self.period}")
+        if not 0 <= self.phase < self.period or self.phase % _step(self.period):
+            raise ValueError(f"{self.phase} is no phase of the period {self.period}")
+
+    @classmethod
+    def at(cls, current: int, period: int) -> Mortal:
+        """The era that begins at block `current` and lasts about `period` blocks.
+
+        The period is raised to a power of two from 4 to 65536, and the phase lowered to
+        what can be written.
+        """
+        period = min(max(1 << max(period - 1, 0).bit_length(), SHORTEST), LONGEST)
+        phase = current % period
+        return cls(period, phase - phase % _step(period))
+
+    def birth(self, current: int) -> int:
+        """The block at which the era began that holds at block `current`."""
+        return (max(current, self.phase) - self.phase) // self.period * self.period + self.phase
+
+    def death(self, current: int) -> int:
+        """The first block at which the era that holds at block `current` is over."""
+        return self.birth(current) + self.period
+
+
+def _step(period: int) -> int:
+    """Phases of long periods are written in steps, so that they fit twelve bits."""
+    return max(period >> 12, 1)
+
+
+def _encode(era: Immortal | Mortal) -> bytes:
+    if isinstance(era, Immortal):
+        return b"\0"
+    exponent = era.period.bit_length() - 2
+    return (exponent | era.phase // _step(era.period) << 4).to_bytes(2, "little")
+
+
+def _decode(raw: bytes, at: int) -> tuple[Immortal | Mortal, int]:
+    try:
+        first = raw[at]
+        if first == 0:
+            return _IMMORTAL, at + 1
+        return _mortal(first | raw[at + 1] << 8), at + 2
+    except IndexError:
+        raise DecodeError("Era", at, "the input ends too early") from None
+    except ValueError as error:
+        raise DecodeError("Era", at, str(error)) from None
+
+
+@lru_cache(maxsize=1 << 12)
+def _mortal(word: int) -> Mortal:
+    """The era that two bytes stand for; the eras of one hour are few, so they are kept."""
+    period = 2 << (word & 15)
+    return Mortal(period, (word >> 4) * _step(period))
+
+
+def _describe() -> VariantOf:
+    # The first byte of a mortal era is told apart by a variant for each of its values.
+    byte = (Field(None, codec(u8)),)
+    mortal = (VariantShape(f"Mortal{first}", first, byte) for first in range(1, 256))
+    return VariantOf((VariantShape("Immortal", 0), *mortal))
+
+
+_IMMORTAL = Immortal()
+
+_ERA: Codec[Immortal | Mortal] = Codec(
+    "Era", _encode, _decode, Shape(_describe, path="sp_runtime::generic::era::Era"), 1
+)
+
+Era: TypeAlias = Annotated[Immortal | Mortal, _ERA]
+"""How long a transaction is good for."""

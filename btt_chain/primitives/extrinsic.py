@@ -1,0 +1,152 @@
+"""Extrinsics: what blocks are made of, as envelopes around a call.
+
+    0x84 | address | signature | extra | call     signed, version 4
+    0x04 | call                                   bare (unsigned), version 4
+    0x05 | call                                   bare, version 5
+    0x45 | extension version | extra | call       general, version 5
+
+The call stays raw here: only a runtime knows what it means. On the wire an extrinsic has its
+length in front (`opaque`), and that form is what is hashed.
+Source: sp_runtime::generic::unchecked_extrinsic.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from btt_chain.primitives.account import MultiAddress, MultiSignature
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import Codec, DecodeError, codec, compact_encode
+from btt_chain.scale.codecs import BYTES, newtype
+
+SIGNED_V4: Final = 0x84
+BARE_V4: Final = 0x04
+BARE_V5: Final = 0x05
+GENERAL_V5: Final = 0x45
+
+PAYLOAD_LIMIT: Final = 256
+"""A longer signing payload is hashed before it is signed."""
+
+
+class ExtrinsicKind(Enum):
+    """How an extrinsic is authorised."""
+
+    BARE = "bare"
+    SIGNED = "signed"
+    GENERAL = "general"
+
+
+@dataclass(slots=True)
+class Extrinsic:
+    """An opened envelope.
+
+    `extra_raw` and `extra` are the transaction extensions' data, raw and decoded; a bare
+    extrinsic has none (`b""` and None).
+    """
+
+    version: int
+    kind: ExtrinsicKind
+    address: MultiAddress | None
+    signature: MultiSignature | None
+    extra_raw: bytes
+    extra: tuple[Any, ...] | None
+    call_raw: bytes
+    extension_version: int = 0
+
+    def encode(self) -> bytes:
+        """The inner bytes, without the length in front."""
+        if self.kind is ExtrinsicKind.GENERAL:
+            head = bytes((GENERAL_V5, self.extension_version))
+            return head + self.extra_raw + self.call_raw
+        if self.kind is ExtrinsicKind.BARE:
+            return bytes((self.version,)) + self.call_raw
+        if self.address is None or self.signature is None:
+            raise ValueError("a signed extrinsic has an address and a signature")
+        return signed(self.address, self.signature, self.extra_raw, self.call_raw)
+
+
+def decode_extrinsic(inner: bytes, extra: Codec[Any]) -> Extrinsic:
+    """Open an envelope; `extra` is the codec of the tuple of extensions.
+
+    `DecodeError` for an unknown version, malformed parts, or a missing call.
+    """
+    if not inner:
+        raise DecodeError("Extrinsic", 0, "it is empty")
+    head = inner[0]
+    if head == SIGNED_V4:
+        address, at = _ADDRESS.decode(inner, 1)
+        signature, start = _SIGNATURE.decode(inner, at)
+        values, at = extra.decode(inner, start)
+        found = Extrinsic(
+            4, ExtrinsicKind.SIGNED, address, signature, inner[start:at], values, inner[at:]
+        )
+    elif head in {BARE_V4, BARE_V5}:
+        found = Extrinsic(head, ExtrinsicKind.BARE, None, None, b"", None, inner[1:])
+    elif head == GENERAL_V5:
+        if len(inner) == 1:
+            raise DecodeError("Extrinsic", 1, "the extension version is missing")
+        values, at = extra.decode(inner, 2)
+        kind = ExtrinsicKind.GENERAL
+        found = Extrinsic(5, kind, None, None, inner[2:at], values, inner[at:], inner[1])
+    else:
+        raise DecodeError("Extrinsic", 0, f"there is no version {head:#04x}")
+    if not found.call_raw:
+        raise DecodeError("Extrinsic", len(inner), "the call is missing")
+    return found
+
+
+def signed(
+    address: MultiAddress, signature: MultiSignature, extra_raw: bytes, call_raw: bytes
+) -> bytes:
+    """The inner bytes of a signed extrinsic, version 4."""
+    return b"\x84" + _ADDRESS.encode(address) + _SIGNATURE.encode(signature) + extra_raw + call_raw
+
+
+def bare(call_raw: bytes) -> bytes:
+    """The inner bytes of an unsigned extrinsic, version 4."""
+    return b"\x04" + call_raw
+
+
+def signing_payload(call_raw: bytes, extra_raw: bytes, implicit_raw: bytes) -> bytes:
+    """What a signed extrinsic's key signs: the parts in a row, or their hash if they are long.
+
+    `implicit_raw` is what the extensions add without sending it (versions, genesis hash...).
+    """
+    payload = call_raw + extra_raw + implicit_raw
+    if len(payload) > PAYLOAD_LIMIT:
+        return hashlib.blake2b(payload, digest_size=32).digest()
+    return payload
+
+
+def opaque(inner: bytes) -> bytes:
+    """The form on the wire: the compact length, then the inner bytes."""
+    return compact_encode(len(inner)) + inner
+
+
+def unwrap(wire: bytes) -> bytes:
+    """The inner bytes of the form on the wire; `DecodeError` unless the length is exact."""
+    return BYTES.decode_all(wire)
+
+
+def extrinsic_hash(inner: bytes) -> H256:
+    """The hash that names an extrinsic: blake2_256 of its form on the wire."""
+    return H256.of(opaque(inner))
+
+
+def unchecked_extrinsic(
+    address: Codec[Any], call: Codec[Any], signature: Codec[Any], extra: Codec[Any]
+) -> Codec[bytes]:
+    """The extrinsic type of a runtime, as metadata describes it: bytes with four parameters."""
+    return newtype(
+        BYTES,
+        "UncheckedExtrinsic",
+        "sp_runtime::generic::unchecked_extrinsic::UncheckedExtrinsic",
+        params=(("Address", address), ("Call", call), ("Signature", signature), ("Extra", extra)),
+    )
+
+
+_ADDRESS = codec(MultiAddress)
+_SIGNATURE = codec(MultiSignature)

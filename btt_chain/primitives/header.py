@@ -1,0 +1,108 @@
+"""Block headers.
+
+A header is a value: its hash is computed once and kept, so neither it nor the list in its
+digest is changed after it was made; `with_log` and `unsealed` make new ones.
+Source: sp_runtime::generic::header; JSON as Substrate's `chain_getHeader` answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, TypedDict
+
+from btt_chain.primitives.digest import H256, Digest, DigestItem, Seal
+from btt_chain.scale import Compact, TypeName, codec, path, u32
+
+
+class DigestJson(TypedDict):
+    """A digest in JSON: each item as the hex of its encoding."""
+
+    logs: list[str]
+
+
+class HeaderJson(TypedDict):
+    """A header in JSON; the number is minimal hex."""
+
+    parentHash: str
+    number: str
+    stateRoot: str
+    extrinsicsRoot: str
+    digest: DigestJson
+
+
+@path("sp_runtime::generic::header::Header", params={"Number": u32, "Hash": None})
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a block commits to, and where it stands in the chain."""
+
+    parent_hash: Annotated[H256, TypeName("Hash::Output")]
+    number: Annotated[Compact[u32], TypeName("Number")]
+    state_root: Annotated[H256, TypeName("Hash::Output")]
+    extrinsics_root: Annotated[H256, TypeName("Hash::Output")]
+    digest: Digest = field(default_factory=Digest)
+    _hash: H256 | None = field(default=None, init=False, repr=False, compare=False)
+
+    def hash(self) -> H256:
+        """The block's hash: blake2_256 of the encoded header."""
+        if self._hash is None:
+            object.__setattr__(self, "_hash", H256.of(_HEADER.encode(self)))
+        assert self._hash is not None  # noqa: S101 - set the line before
+        return self._hash
+
+    def encode(self) -> bytes:
+        """The header's bytes."""
+        return _HEADER.encode(self)
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Header:
+        """The header that `raw` is; `DecodeError` if it is none."""
+        return _HEADER.decode_all(raw)
+
+    def with_log(self, item: DigestItem) -> Header:
+        """The header with one more note at the end."""
+        return replace(self, digest=Digest([*self.digest.logs, item]))
+
+    def unsealed(self) -> tuple[Header, Seal | None]:
+        """The header as its author signed it, and the seal if there is one at the end."""
+        if not self.digest.logs or not isinstance(seal := self.digest.logs[-1], Seal):
+            return self, None
+        return replace(self, digest=Digest(self.digest.logs[:-1])), seal
+
+    def to_json(self) -> HeaderJson:
+        """The header as JSON-RPC shows it."""
+        return {
+            "parentHash": self.parent_hash.to_hex(),
+            "number": hex(self.number),
+            "stateRoot": self.state_root.to_hex(),
+            "extrinsicsRoot": self.extrinsics_root.to_hex(),
+            "digest": {"logs": ["0x" + _ITEM.encode(item).hex() for item in self.digest.logs]},
+        }
+
+    @classmethod
+    def from_json(cls, json: Mapping[str, object]) -> Header:
+        """Read what `to_json` wrote; `ValueError` if it is not that."""
+        match json:
+            case {
+                "parentHash": str(parent),
+                "number": str(number),
+                "stateRoot": str(state),
+                "extrinsicsRoot": str(extrinsics),
+                "digest": {"logs": list(logs)},
+            } if all(isinstance(item, str) for item in logs):
+                items = [_ITEM.decode_all(bytes.fromhex(item.removeprefix("0x"))) for item in logs]
+                height = int(number, 16)
+                if not 0 <= height <= u32.MAX:
+                    raise ValueError(f"{number} is no block number")
+                return cls(
+                    H256.from_hex(parent),
+                    u32(height),
+                    H256.from_hex(state),
+                    H256.from_hex(extrinsics),
+                    Digest(items),
+                )
+        raise ValueError("this is not the JSON form of a header")
+
+
+_HEADER = codec(Header)
+_ITEM = codec(DigestItem)

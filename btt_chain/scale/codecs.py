@@ -1,0 +1,672 @@
+"""Codecs and how they are put together: one object per type that encodes, decodes, describes.
+
+The functions here build codecs out of codecs; `btt_chain.scale.derive` builds them from
+annotations. What every decoder keeps: a length is checked against the bytes that are
+left before anything is made, one value has one encoding, and whatever is wrong with the
+input ends in `DecodeError`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from struct import calcsize
+from typing import Any, Generic, TypeVar
+
+from btt_chain.scale import source
+from btt_chain.scale.compact import compact_decode, compact_encode
+from btt_chain.scale.errors import DecodeError, EncodeError
+from btt_chain.scale.shape import (
+    ArrayOf,
+    Bits,
+    CompactOf,
+    Composite,
+    Docs,
+    Field,
+    Primitive,
+    Shape,
+    TupleOf,
+    VariantOf,
+    VariantShape,
+    class_docs,
+)
+from btt_chain.scale.shape import (
+    Sequence as SequenceOf,
+)
+from btt_chain.scale.source import Flat, compile_many, compile_record
+from btt_chain.scale.uint import Integer, u8, u32
+
+T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
+
+Encode = Callable[[T], bytes]
+Decode = Callable[[bytes, int], tuple[T, int]]
+Params = tuple[tuple[str, "Codec[Any] | None"], ...]
+
+MAX_DEPTH = 64
+"""How often recursive types may contain themselves."""
+
+MAX_LENGTH = (1 << 32) - 1
+"""The length of a list is a compact u32."""
+
+
+class Codec(Generic[T]):
+    """How one type travels: both directions and its description, from one source.
+
+    `encode(value)` gives bytes; `decode(raw, at)` gives the value that starts at offset
+    `at` and the offset behind it. `min_size` is the fewest bytes a value can have.
+    Two hints for those who compile records: `flat` if all values have one fixed layout,
+    `one_byte` for compact integers (the values whose form is a single byte).
+    """
+
+    __slots__ = ("decode", "encode", "flat", "min_size", "name", "one_byte", "shape")
+
+    def __init__(
+        self,
+        name: str,
+        encode: Encode[T],
+        decode: Decode[T],
+        shape: Shape,
+        min_size: int,
+        flat: Flat | None = None,
+        one_byte: Sequence[T] | None = None,
+    ) -> None:
+        self.name = name
+        self.encode = encode
+        self.decode = decode
+        self.shape = shape
+        self.min_size = min_size
+        self.flat = flat
+        self.one_byte = one_byte
+
+    def decode_all(self, raw: bytes) -> T:
+        """The value that `raw` encodes; bytes left over are an error."""
+        value, at = self.decode(raw, 0)
+        if at != len(raw):
+            raise DecodeError(self.name, at, f"{len(raw) - at} bytes too many")
+        return value
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+
+_depth = threading.local()
+
+
+class Knot(Codec[T]):
+    """A codec that is declared before what it stands for is known.
+
+    Types that contain themselves refer to the knot; whoever completes the type ties it.
+    Passing through a knot is counted per thread, over all knots: deeper than `MAX_DEPTH`
+    is an error. A knot may be tied again; the last tie holds.
+    """
+
+    __slots__ = ("tied",)
+
+    def __init__(self, name: str) -> None:
+        self.tied: Codec[T] | None = None
+        super().__init__(
+            name,
+            self._encode,
+            self._decode,
+            Shape(lambda: self.target.shape.node),
+            min_size=1,
+        )
+
+    def tie(self, codec: Codec[T]) -> None:
+        """Say what this knot stands for."""
+        if codec.min_size == 0:
+            raise TypeError(f"{self.name}: a recursive type has at least one byte")
+        self.tied = codec
+
+    @property
+    def target(self) -> Codec[T]:
+        """What the knot stands for; `TypeError` while it is not tied."""
+        if self.tied is None:
+            raise TypeError(f"the knot {self.name} is not tied")
+        return self.tied
+
+    def _encode(self, value: T) -> bytes:
+        depth = getattr(_depth, "now", 0)
+        if depth >= MAX_DEPTH:
+            raise EncodeError(self.name, f"nested deeper than {MAX_DEPTH}")
+        _depth.now = depth + 1
+        try:
+            return self.target.encode(value)
+        finally:
+            _depth.now = depth
+
+    def _decode(self, raw: bytes, at: int) -> tuple[T, int]:
+        depth = getattr(_depth, "now", 0)
+        if depth >= MAX_DEPTH:
+            raise DecodeError(self.name, at, f"nested deeper than {MAX_DEPTH}")
+        _depth.now = depth + 1
+        try:
+            return self.target.decode(raw, at)
+        finally:
+            _depth.now = depth
+
+
+# --- numbers ----------------------------------------------------------------
+
+_WORDS = {(1, False): "B", (2, False): "H", (4, False): "I", (8, False): "Q",
+          (1, True): "b", (2, True): "h", (4, True): "i", (8, True): "q"}  # fmt: skip
+
+
+def integer(kind: type[Integer]) -> Codec[Any]:
+    """A fixed-width integer, least significant byte first; a newtype if it has a path."""
+    size, signed, low, high = kind.BYTES, kind.SIGNED, kind.MIN, kind.MAX
+    letter = "i" if signed else "u"
+    primitive = f"{letter}{size * 8}"
+    name = kind.__name__ if kind.PATH else primitive
+    full, new, from_bytes = kind.FULL_RANGE, int.__new__, int.from_bytes
+
+    def encode(value: int) -> bytes:
+        if not low <= value <= high:
+            raise EncodeError(name, f"{int(value)} is out of range")
+        return int.to_bytes(value, size, "little", signed=signed)
+
+    def decode(raw: bytes, at: int) -> tuple[Integer, int]:
+        end = at + size
+        if end > len(raw):
+            raise DecodeError(name, at, "the input ends too early")
+        value = from_bytes(raw[at:end], "little", signed=signed)
+        if not full and not low <= value <= high:
+            raise DecodeError(name, at, f"{value} is out of range")
+        return new(kind, value), end
+
+    flat: Flat | None = None
+    if full and (size, signed) in _WORDS:
+        flat = source.word(kind, _WORDS[size, signed])
+    elif full and size == 16 and not signed:
+        flat = source.double_word(kind)
+    shape = Shape(lambda: Primitive(primitive))
+    inner: Codec[Any] = Codec(name, encode, decode, shape, size, flat)
+    if not kind.PATH:
+        return inner
+    return newtype(inner, name, kind.PATH, docs=class_docs(kind), type_name=primitive)
+
+
+def compact_of(inner: Codec[Any], kind: type[Integer]) -> Codec[Any]:
+    """The compact form of the integer `kind`, whose plain codec is `inner`."""
+    name, high = f"Compact<{inner.name}>", kind.MAX
+    new, from_bytes = int.__new__, int.from_bytes
+    one_byte = source.small_values(kind)[:64]
+
+    def encode(value: int) -> bytes:
+        if not 0 <= value <= high:
+            raise EncodeError(name, f"{int(value)} is out of range")
+        return compact_encode(value)
+
+    def decode(raw: bytes, at: int) -> tuple[Integer, int]:
+        # The usual cases are spelt out because they are read so often; whatever is
+        # unusual about a number falls through to `compact_decode`.
+        try:
+            first = raw[at]
+            mode = first & 3
+            if mode == 3:
+                end = at + 5 + (first >> 2)
+                if first > 3 and raw[end - 1]:
+                    value = from_bytes(raw[at + 1 : end], "little")
+                    if value <= high:
+                        return new(kind, value), end
+            elif mode == 1:
+                value = first >> 2 | raw[at + 1] << 6
+                if 63 < value <= high:
+                    return new(kind, value), at + 2
+        except IndexError:
+            raise DecodeError(name, at, "the input ends too early") from None
+        value, end = compact_decode(raw, at)
+        if value > high:
+            raise DecodeError(name, at, f"{value} is out of range")
+        return new(kind, value), end
+
+    shape = Shape(lambda: CompactOf(inner))
+    return Codec(name, encode, decode, shape, 1, None, one_byte if len(one_byte) == 64 else None)
+
+
+def _bool() -> Codec[bool]:
+    forms = {0: False, 1: True}
+
+    def decode(raw: bytes, at: int) -> tuple[bool, int]:
+        try:
+            return forms[raw[at]], at + 1
+        except KeyError:
+            raise DecodeError("bool", at, f"{raw[at]} is neither 0 nor 1") from None
+        except IndexError:
+            raise DecodeError("bool", at, "the input ends too early") from None
+
+    return Codec(
+        "bool", lambda v: b"\1" if v else b"\0", decode, Shape(lambda: Primitive("bool")), 1
+    )
+
+
+BOOL = _bool()
+U8: Codec[u8] = integer(u8)
+COMPACT_U32: Codec[u32] = compact_of(integer(u32), u32)
+
+
+# --- byte strings and text --------------------------------------------------
+
+
+def _bytes() -> Codec[bytes]:
+    def decode(raw: bytes, at: int) -> tuple[bytes, int]:
+        size, start = compact_decode(raw, at)
+        end = start + size
+        if end > len(raw):
+            raise DecodeError("Vec<u8>", at, f"{size} bytes claimed, {len(raw) - start} there")
+        return raw[start:end], end
+
+    return Codec(
+        "Vec<u8>", lambda v: compact_encode(len(v)) + v, decode, Shape(lambda: SequenceOf(U8)), 1
+    )
+
+
+BYTES = _bytes()
+
+
+def _str() -> Codec[str]:
+    def encode(value: str) -> bytes:
+        try:
+            raw = value.encode()
+        except UnicodeEncodeError as error:
+            raise EncodeError("str", str(error)) from None
+        return compact_encode(len(raw)) + raw
+
+    def decode(raw: bytes, at: int) -> tuple[str, int]:
+        text, end = BYTES.decode(raw, at)
+        try:
+            return text.decode(), end
+        except UnicodeDecodeError as error:
+            raise DecodeError("str", at, str(error)) from None
+
+    return Codec("str", encode, decode, Shape(lambda: Primitive("str")), 1)
+
+
+STR = _str()
+
+
+def octets(size: int, kind: type[bytes] = bytes, path: str = "", docs: Docs = ()) -> Codec[Any]:
+    """Exactly `size` bytes, as `kind`; a newtype if `path` is given."""
+    name = kind.__name__ if path else f"[u8; {size}]"
+    plain, new = kind is bytes, bytes.__new__
+
+    def encode(value: bytes) -> bytes:
+        if len(value) != size:
+            raise EncodeError(name, f"{len(value)} bytes given")
+        return bytes(value)
+
+    def decode(raw: bytes, at: int) -> tuple[bytes, int]:
+        end = at + size
+        if end > len(raw):
+            raise DecodeError(name, at, "the input ends too early")
+        value = raw[at:end]
+        return (value if plain else new(kind, value)), end
+
+    flat = source.octets(kind, size) if size else None
+    inner: Codec[Any] = Codec(name, encode, decode, Shape(lambda: ArrayOf(size, U8)), size, flat)
+    return newtype(inner, name, path, docs=docs, type_name=f"[u8; {size}]") if path else inner
+
+
+# --- lists ------------------------------------------------------------------
+
+
+def vec(item: Codec[V]) -> Codec[list[V]]:
+    """Any number of items, the number in front.
+
+    `TypeError` for items that may have no bytes: nothing would bound the number claimed.
+    """
+    name, floor = f"Vec<{item.name}>", item.min_size
+    if not floor:
+        raise TypeError(f"{name}: an item may have no bytes")
+    encode_items, decode_items = _items(item)
+
+    def encode(values: list[V]) -> bytes:
+        return compact_encode(len(values)) + encode_items(values)
+
+    def decode(raw: bytes, at: int) -> tuple[list[V], int]:
+        count, start = compact_decode(raw, at)
+        if count * floor > len(raw) - start or count > MAX_LENGTH:
+            raise DecodeError(name, at, f"{count} items claimed, {len(raw) - start} bytes there")
+        return decode_items(raw, start, count)
+
+    return Codec(name, encode, decode, Shape(lambda: SequenceOf(item)), 1)
+
+
+def array_of(item: Codec[V], size: int) -> Codec[list[V]]:
+    """Exactly `size` items, without a number in front."""
+    name, floor = f"[{item.name}; {size}]", item.min_size * size
+    encode_items, decode_items = _items(item)
+
+    def encode(values: list[V]) -> bytes:
+        if len(values) != size:
+            raise EncodeError(name, f"{len(values)} items given")
+        return encode_items(values)
+
+    def decode(raw: bytes, at: int) -> tuple[list[V], int]:
+        if floor > len(raw) - at:
+            raise DecodeError(name, at, "the input ends too early")
+        return decode_items(raw, at, size)
+
+    return Codec(name, encode, decode, Shape(lambda: ArrayOf(size, item)), floor)
+
+
+def _items(
+    item: Codec[V],
+) -> tuple[Callable[[Iterable[V]], bytes], Callable[[bytes, int, int], tuple[list[V], int]]]:
+    """The items of a list, without their number; the caller has checked that number."""
+    if item.flat is not None and item.flat.count:
+        size = calcsize("<" + item.flat.format)
+        encode_flat, decode_flat = compile_many(item.name, item.flat)
+
+        def decode_run(raw: bytes, at: int, count: int) -> tuple[list[V], int]:
+            end = at + size * count
+            return decode_flat(raw[at:end]), end
+
+        return encode_flat, decode_run
+    encode_one, decode_one = item.encode, item.decode
+
+    def encode(values: Iterable[V]) -> bytes:
+        return b"".join([encode_one(value) for value in values])
+
+    def decode(raw: bytes, at: int, count: int) -> tuple[list[V], int]:
+        values = []
+        for _ in range(count):
+            value, at = decode_one(raw, at)
+            values.append(value)
+        return values, at
+
+    return encode, decode
+
+
+def mapping(key: Codec[K], value: Codec[V]) -> Codec[dict[K, V]]:
+    """A map as a list of pairs, in strictly ascending order of the keys."""
+    name = f"BTreeMap<{key.name}, {value.name}>"
+    pairs = vec(tuple_of(key, value))
+
+    def encode(items: dict[K, V]) -> bytes:
+        ordered: list[Any] = sorted(items.items(), key=_first)
+        return pairs.encode(ordered)
+
+    def decode(raw: bytes, at: int) -> tuple[dict[K, V], int]:
+        found: list[Any]
+        found, end = pairs.decode(raw, at)
+        for (before, _), (after, _) in pairwise(found):
+            if not before < after:
+                raise DecodeError(name, at, "the keys are not in ascending order")
+        return dict(found), end
+
+    shape = Shape(
+        lambda: Composite((Field(None, pairs),)), path="BTreeMap", params=(("K", key), ("V", value))
+    )
+    return Codec(name, encode, decode, shape, 1)
+
+
+def _first(pair: tuple[Any, Any]) -> Any:
+    return pair[0]
+
+
+# --- records ----------------------------------------------------------------
+
+
+def tuple_of(*parts: Codec[Any]) -> Codec[Any]:
+    """The parts in a row, as a Python tuple; no parts at all is the unit type."""
+    name = f"({', '.join(part.name for part in parts)})"
+    accesses = [(f"[{i}]", part) for i, part in enumerate(parts)]
+    encode, decode = compile_record(name, accesses, None)
+
+    def checked(value: tuple[Any, ...]) -> bytes:
+        if len(value) != len(parts):
+            raise EncodeError(name, f"{len(value)} parts given")
+        return encode(value)
+
+    size = sum(part.min_size for part in parts)
+    flat = group(accesses, None)
+    return Codec(name, checked, decode, Shape(lambda: TupleOf(parts)), size, flat)
+
+
+def record(make: Callable[..., T], name: str, /, **parts: Codec[Any]) -> Codec[T]:
+    """The named attributes of an object in a row; decoding calls `make` with keywords.
+
+    For several wire forms of one class; it has no description of its own.
+    """
+    accesses = [(f".{attribute}", part) for attribute, part in parts.items()]
+    encode, decode = compile_record(name, accesses, make, keywords=tuple(parts))
+    shape = Shape(lambda: Composite(tuple(Field(key, part) for key, part in parts.items())))
+    return Codec(name, encode, decode, shape, sum(part.min_size for part in parts.values()))
+
+
+def group(
+    accesses: Sequence[tuple[str, Codec[Any]]], make: Callable[..., Any] | None
+) -> Flat | None:
+    """The parts as one flat value, if every one of them is flat."""
+    flats = [(access, part.flat) for access, part in accesses if part.flat is not None]
+    return source.group(flats, make) if len(flats) == len(accesses) else None
+
+
+def newtype(
+    inner: Codec[T],
+    name: str,
+    path: str,
+    *,
+    params: Params = (),
+    docs: Docs = (),
+    type_name: str | None = None,
+) -> Codec[T]:
+    """The same value under a name of its own: described as a struct of one unnamed field."""
+    plain = Codec(type_name or inner.name, inner.encode, inner.decode, inner.shape, inner.min_size)
+    shape = Shape(
+        lambda: Composite((Field(None, plain, plain.name),)), path=path, params=params, docs=docs
+    )
+    return Codec(name, inner.encode, inner.decode, shape, inner.min_size, inner.flat)
+
+
+def bounded(inner: Codec[T], limit: int, path: str, params: Params) -> Codec[T]:
+    """A collection of at most `limit` items, checked before any of them is decoded."""
+    name = f"Bounded<{inner.name}, {limit}>"
+
+    def encode(value: Any) -> bytes:
+        if len(value) > limit:
+            raise EncodeError(name, f"{len(value)} items given")
+        return inner.encode(value)
+
+    def decode(raw: bytes, at: int) -> tuple[T, int]:
+        count, _ = compact_decode(raw, at)
+        if count > limit:
+            raise DecodeError(name, at, f"{count} items claimed")
+        return inner.decode(raw, at)
+
+    shape = Shape(
+        lambda: Composite((Field(None, inner, inner.name),)),
+        path=path,
+        params=(*params, ("S", None)),
+    )
+    return Codec(name, encode, decode, shape, inner.min_size)
+
+
+# --- alternatives -----------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Arm:
+    """One alternative of an enum: values of class `kind` are written with `index` in front.
+
+    `encode` writes the index too; `decode` starts behind it.
+    """
+
+    kind: type
+    name: str
+    index: int
+    encode: Callable[[Any], bytes]
+    decode: Callable[[bytes, int], tuple[Any, int]]
+    min_size: int
+    fields: Callable[[], tuple[Field, ...]]
+    docs: Docs = ()
+
+
+def enum_of(
+    name: str, arms: Iterable[Arm], *, path: str = "", params: Params = (), docs: Docs = ()
+) -> Codec[Any]:
+    """One of several alternatives, told apart by the first byte."""
+    arms = sorted(arms, key=lambda arm: arm.index)
+    decoders = {arm.index: arm.decode for arm in arms}
+    encoders = {arm.kind: arm.encode for arm in arms}
+    if len(decoders) < len(arms) or len({arm.name for arm in arms}) < len(arms):
+        raise TypeError(f"{name}: two variants share an index or a name")
+    if len(encoders) < len(arms):
+        raise TypeError(f"{name}: two variants share a class")
+
+    def encode(value: object) -> bytes:
+        try:
+            arm = encoders[value.__class__]
+        except KeyError:
+            raise EncodeError(name, f"{value!r} is none of its variants") from None
+        return arm(value)
+
+    def decode(raw: bytes, at: int) -> tuple[Any, int]:
+        try:
+            arm = decoders[raw[at]]
+        except KeyError:
+            raise DecodeError(name, at, f"there is no variant {raw[at]}") from None
+        except IndexError:
+            raise DecodeError(name, at, "the input ends too early") from None
+        return arm(raw, at + 1)
+
+    shape = Shape(
+        lambda: VariantOf(tuple(VariantShape(a.name, a.index, a.fields(), a.docs) for a in arms)),
+        path=path,
+        params=params,
+        docs=docs,
+    )
+    return Codec(name, encode, decode, shape, 1 + min((arm.min_size for arm in arms), default=0))
+
+
+def constants(
+    name: str,
+    values: Sequence[tuple[str, int, Any]],
+    *,
+    path: str = "",
+    docs: Docs = (),
+    variant_docs: Callable[[], dict[str, Docs]] = dict,
+) -> Codec[Any]:
+    """An enum without fields: (name, index, Python value) of each alternative."""
+    by_index = {index: value for _, index, value in values}
+    by_value = {value: bytes((index,)) for _, index, value in values}
+
+    def encode(value: object) -> bytes:
+        try:
+            return by_value[value]
+        except KeyError:
+            raise EncodeError(name, f"{value!r} is none of its variants") from None
+
+    def decode(raw: bytes, at: int) -> tuple[Any, int]:
+        try:
+            return by_index[raw[at]], at + 1
+        except KeyError:
+            raise DecodeError(name, at, f"there is no variant {raw[at]}") from None
+        except IndexError:
+            raise DecodeError(name, at, "the input ends too early") from None
+
+    def describe() -> VariantOf:
+        notes = variant_docs()
+        return VariantOf(
+            tuple(VariantShape(text, index, (), notes.get(text, ())) for text, index, _ in values)
+        )
+
+    return Codec(name, encode, decode, Shape(describe, path=path, docs=docs), 1)
+
+
+def option(inner: Codec[T]) -> Codec[T | None]:
+    """The value or nothing: one byte in front tells."""
+    name, encode_some, decode_some = f"Option<{inner.name}>", inner.encode, inner.decode
+
+    def encode(value: T | None) -> bytes:
+        return b"\0" if value is None else b"\1" + encode_some(value)
+
+    def decode(raw: bytes, at: int) -> tuple[T | None, int]:
+        try:
+            tag = raw[at]
+        except IndexError:
+            raise DecodeError(name, at, "the input ends too early") from None
+        if tag == 0:
+            return None, at + 1
+        if tag == 1:
+            return decode_some(raw, at + 1)
+        raise DecodeError(name, at, f"{tag} is neither 0 nor 1")
+
+    def describe() -> VariantOf:
+        some = VariantShape("Some", 1, (Field(None, inner),))
+        return VariantOf((VariantShape("None", 0), some))
+
+    return Codec(name, encode, decode, Shape(describe, path="Option", params=(("T", inner),)), 1)
+
+
+# --- special forms ----------------------------------------------------------
+
+
+def opaque(inner: Codec[T]) -> Codec[T]:
+    """The encoding of a value wrapped as a byte string: its length stands in front.
+
+    Source: `WrapperOpaque` of frame_support, described there as (Compact<u32>, T).
+    """
+    name = f"WrapperOpaque<{inner.name}>"
+
+    def encode(value: T) -> bytes:
+        return BYTES.encode(inner.encode(value))
+
+    def decode(raw: bytes, at: int) -> tuple[T, int]:
+        size, start = compact_decode(raw, at)
+        if size > len(raw) - start:
+            raise DecodeError(name, at, f"{size} bytes claimed, {len(raw) - start} there")
+        value, end = inner.decode(raw, start)
+        if end != start + size:
+            raise DecodeError(name, at, f"{size} bytes claimed, {end - start} used")
+        return value, end
+
+    def describe() -> Composite:
+        return Composite((Field(None, COMPACT_U32), Field(None, inner, "T")))
+
+    shape = Shape(
+        describe,
+        path="frame_support::traits::misc::WrapperOpaque",
+        params=(("T", inner),),
+    )
+    return Codec(name, encode, decode, shape, 1 + inner.min_size)
+
+
+UNIT: Codec[tuple[()]] = tuple_of()
+
+
+class BitSequence(tuple[bool, ...]):
+    """Bits in a row, of any number: `BitVec<u8, Lsb0>`."""
+
+    __slots__ = ()
+
+
+def _bit_sequence() -> Codec[BitSequence]:
+    name = "BitVec<u8, Lsb0>"
+    order = Shape(lambda: Composite(()), path="bitvec::order::Lsb0")
+    lsb0: Codec[Any] = Codec("Lsb0", UNIT.encode, UNIT.decode, order, 0)
+
+    def encode(bits: BitSequence) -> bytes:
+        word = int("".join("1" if bit else "0" for bit in reversed(bits)) or "0", 2)
+        return compact_encode(len(bits)) + word.to_bytes((len(bits) + 7) // 8, "little")
+
+    def decode(raw: bytes, at: int) -> tuple[BitSequence, int]:
+        count, start = compact_decode(raw, at)
+        end = start + (count + 7) // 8
+        if end > len(raw):
+            raise DecodeError(name, at, f"{count} bits claimed, {len(raw) - start} bytes there")
+        word = int.from_bytes(raw[start:end], "little")
+        if word >> count:
+            raise DecodeError(name, at, "a bit behind the last one is set")
+        bits = f"{word:0{count}b}"[::-1] if count else ""
+        return BitSequence(bit == "1" for bit in bits), end
+
+    return Codec(name, encode, decode, Shape(lambda: Bits(U8, lsb0)), 1)
+
+
+BIT_SEQUENCE = _bit_sequence()

@@ -1,0 +1,357 @@
+"""From annotations to codecs: `codec(kind)` compiles a type once and keeps it.
+
+bool, str and bytes are themselves; `list[T]`, `tuple[...]`, `dict[K, V]` and `T | None` are
+Vec, tuple, BTreeMap and Option; a dataclass is a struct, an IntEnum an enum without fields
+(names as written), a union of `Variant` classes an enum. The marks of `bounded` refine them,
+and any `Codec` in `Annotated` stands for itself (that is how a `Knot` is used).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import fields as dataclass_fields
+from dataclasses import is_dataclass
+from enum import IntEnum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from typing_extensions import TypeForm
+
+from btt_chain.scale import codecs as build
+from btt_chain.scale.bounded import (
+    COMPACT,
+    Array,
+    BoundedLen,
+    Fixed,
+    FixedBytes,
+    Opaque,
+    Path,
+    TypeName,
+)
+from btt_chain.scale.codecs import Arm, BitSequence, Codec, Params
+from btt_chain.scale.shape import (
+    CompactOf,
+    Composite,
+    Docs,
+    Field,
+    Shape,
+    attribute_docs,
+    class_docs,
+)
+from btt_chain.scale.source import compile_record
+from btt_chain.scale.uint import Integer
+from btt_chain.scale.variant import Err, Ok, Variant, origin_of
+
+T = TypeVar("T")
+AnyCodec = Codec[Any]
+
+
+def codec(kind: TypeForm[T]) -> Codec[T]:
+    """The codec of `kind`, compiled on first use; `TypeError` if it has no SCALE form."""
+    compiled: Codec[T] = _compiled(cast("object", kind))
+    return compiled
+
+
+def encode(kind: TypeForm[T], value: T) -> bytes:
+    """Encode `value` as a `kind`."""
+    return codec(kind).encode(value)
+
+
+def decode(kind: TypeForm[T], raw: bytes) -> T:
+    """Decode the whole of `raw` as a `kind`."""
+    return codec(kind).decode_all(raw)
+
+
+@cache
+def _compiled(kind: object) -> AnyCodec:
+    # Unions and generic aliases are equal when they mean the same, so the cache is exact.
+    under_way: list[object] = _now.__dict__.setdefault("under_way", [])
+    if kind in under_way:
+        raise TypeError(f"{kind!r} contains itself: put a Knot in between")
+    under_way.append(kind)
+    try:
+        return _compile(kind)
+    finally:
+        under_way.pop()
+
+
+_now = threading.local()
+
+
+def _compile(kind: object) -> AnyCodec:
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _annotated(args[0], args[1:])
+    if origin in {Union, UnionType}:
+        return _union(args)
+    if origin is list:
+        return build.vec(_compiled(args[0]))
+    if origin is tuple:
+        if Ellipsis in args:
+            raise TypeError(f"{kind!r} has no length: use list")
+        return build.tuple_of(*map(_compiled, args))
+    if origin is dict:
+        if not _ordered(args[0]):
+            raise TypeError(f"the keys of {kind!r} have no order")
+        return build.mapping(*map(_compiled, args))
+    base = origin if origin is not None else kind
+    if isinstance(base, type):
+        found = _class(base, _bindings(base, args))
+        if found is not None:
+            return found
+    raise TypeError(f"no SCALE form for {kind!r}")
+
+
+def _ordered(kind: object) -> bool:
+    """Whether Python compares values of `kind` as the wire wants them ordered."""
+    if get_origin(kind) is Annotated:
+        return _ordered(get_args(kind)[0])
+    if get_origin(kind) is tuple:
+        return all(map(_ordered, get_args(kind)))
+    return isinstance(kind, type) and issubclass(kind, (int, bytes, str))
+
+
+_PLAIN: dict[object, AnyCodec] = {
+    bool: build.BOOL,
+    str: build.STR,
+    bytes: build.BYTES,
+    BitSequence: build.BIT_SEQUENCE,
+}
+
+
+def _class(kind: type, bound: Mapping[Any, object]) -> AnyCodec | None:
+    if issubclass(kind, Integer) and kind.BYTES:
+        return build.integer(kind)
+    if issubclass(kind, FixedBytes):
+        return build.octets(kind.SIZE, kind, kind.PATH, class_docs(kind))
+    if issubclass(kind, IntEnum):
+        values = [(member.name, int(member), member) for member in kind]
+        if not all(0 <= index <= 255 for _, index, _ in values):
+            raise TypeError(f"{kind.__name__}: an index does not fit a byte")
+        return build.constants(
+            kind.__name__,
+            values,
+            path=origin_of(kind).path,
+            docs=class_docs(kind),
+            variant_docs=lambda: attribute_docs(kind),
+        )
+    if issubclass(kind, Variant):
+        raise TypeError(f"{kind.__name__} is one variant: `variants([...])` makes an enum of it")
+    if is_dataclass(kind):
+        return _struct(kind, bound)
+    return None
+
+
+# --- annotations ------------------------------------------------------------
+
+
+def _annotated(base: object, marks: tuple[object, ...]) -> AnyCodec:
+    found: AnyCodec | None = None
+    for mark in marks:
+        if isinstance(mark, TypeName):
+            continue
+        if isinstance(mark, Codec):
+            found = mark
+        elif isinstance(mark, Fixed):
+            found = build.octets(mark.size)
+        elif isinstance(mark, Array):
+            found = build.array_of(_compiled(_item_of(base)), mark.size)
+        elif mark is COMPACT:
+            found = _compact(base)
+        elif isinstance(mark, BoundedLen):
+            found = _bounded(base, found or _compiled(base), mark.limit)
+        elif mark is Opaque:
+            found = build.opaque(found or _compiled(base))
+        elif isinstance(mark, Path):
+            found = _named(base, found, mark)
+        else:
+            raise TypeError(f"{mark!r} means nothing on the wire (on {base!r})")
+    return found or _compiled(base)
+
+
+def _item_of(kind: object) -> object:
+    if get_origin(kind) is not list:
+        raise TypeError(f"an Array is a list of something, not {kind!r}")
+    return get_args(kind)[0]
+
+
+def _compact(kind: object) -> AnyCodec:
+    inner = _compiled(kind)
+    if isinstance(kind, type) and issubclass(kind, Integer) and not kind.SIGNED:
+        return build.compact_of(inner, kind)
+    if kind == tuple[()]:
+        # The index of an account is the unit type where accounts have none.
+        shape = Shape(lambda: CompactOf(inner))
+        return Codec("Compact<()>", inner.encode, inner.decode, shape, 0)
+    raise TypeError(f"{kind!r} has no compact form")
+
+
+def _bounded(base: object, inner: AnyCodec, limit: int) -> AnyCodec:
+    while get_origin(base) is Annotated:
+        base = get_args(base)[0]
+    if base is bytes:
+        return build.bounded(inner, limit, _BOUNDED_VEC, (("T", build.U8),))
+    if get_origin(base) is list:
+        return build.bounded(inner, limit, _BOUNDED_VEC, (("T", _compiled(get_args(base)[0])),))
+    if get_origin(base) is dict:
+        key, value = map(_compiled, get_args(base))
+        return build.bounded(inner, limit, _BOUNDED_MAP, (("K", key), ("V", value)))
+    raise TypeError(f"only list, bytes and dict can be bounded, not {base!r}")
+
+
+_BOUNDED_VEC = "bounded_collections::bounded_vec::BoundedVec"
+_BOUNDED_MAP = "bounded_collections::bounded_btree_map::BoundedBTreeMap"
+
+
+def _named(base: object, inner: AnyCodec | None, mark: Path) -> AnyCodec:
+    params = _params(mark.params)
+    name = mark.path.rsplit("::", maxsplit=1)[-1]
+    if inner is None and get_origin(base) in {Union, UnionType} and NoneType not in get_args(base):
+        return variants(get_args(base), mark.path, params=params)
+    if inner is None and isinstance(base, type) and issubclass(base, Variant):
+        return variants((base,), mark.path, params=params)
+    return build.newtype(inner or _compiled(base), name, mark.path, params=params)
+
+
+def _union(args: tuple[Any, ...]) -> AnyCodec:
+    rest = tuple(arg for arg in args if arg is not NoneType)
+    if len(rest) < len(args):
+        inner = _compiled(rest[0]) if len(rest) == 1 else _union(rest)
+        return build.option(inner)
+    result = {get_origin(arg): arg for arg in args}
+    if result.keys() == {Ok, Err}:
+        return result_of(*(_compiled(get_args(result[kind])[0]) for kind in (Ok, Err)))
+    return variants(args)
+
+
+def result_of(value: AnyCodec, error: AnyCodec) -> AnyCodec:
+    """`Result<T, E>`: an `Ok` or an `Err`."""
+    arms = [
+        _arm(Ok, [("value", value, None)], Ok.__name__),
+        _arm(Err, [("error", error, None)], Err.__name__),
+    ]
+    name = f"Result<{value.name}, {error.name}>"
+    return build.enum_of(name, arms, path="Result", params=(("T", value), ("E", error)))
+
+
+# --- structs and variants ---------------------------------------------------
+
+
+def _struct(kind: type, bound: Mapping[Any, object]) -> AnyCodec:
+    members = _members(kind, bound)
+    parts = [(f".{name}", part) for name, part, _ in members]
+    encode, decode = compile_record(kind.__name__, parts, kind)
+    origin = origin_of(kind)
+    shape = Shape(
+        lambda: Composite(_fields(kind, members, unnamed=origin.unnamed)),
+        path=origin.path,
+        params=_params((key, _substitute(param, bound)) for key, param in origin.params),
+        docs=class_docs(kind),
+    )
+    size = sum(part.min_size for _, part, _ in members)
+    return Codec(kind.__name__, encode, decode, shape, size, build.group(parts, kind))
+
+
+def variants(
+    kinds: Iterable[type[Variant]],
+    path: str = "",
+    *,
+    params: Params = (),
+    docs: Docs = (),
+) -> AnyCodec:
+    """An enum of these variant classes; what a union of them compiles to."""
+    arms = []
+    for kind in kinds:
+        base = get_origin(kind) or kind
+        if not (isinstance(base, type) and issubclass(base, Variant)) or base.INDEX is None:
+            raise TypeError(f"{kind!r} in the enum {path or '(without a path)'} is no variant")
+        arms.append(_arm(base, _members(base, _bindings(base, get_args(kind))), base.NAME))
+    name = path.rsplit("::", maxsplit=1)[-1] or " | ".join(arm.name for arm in arms)
+    return build.enum_of(name, arms, path=path, params=params, docs=docs)
+
+
+Member = tuple[str, AnyCodec, str | None]
+"""A field of a class: its attribute, its codec, the name that metadata gives its type."""
+
+
+def _arm(kind: type[Variant], members: list[Member], name: str) -> Arm:
+    index = kind.INDEX
+    assert index is not None  # noqa: S101 - the callers have looked
+    parts = [(f".{attribute}", part) for attribute, part, _ in members]
+    encode, decode = compile_record(name, parts, kind, prefix=bytes((index,)))
+    return Arm(
+        kind,
+        name,
+        index,
+        encode,
+        decode,
+        sum(part.min_size for _, part, _ in members),
+        lambda: _fields(kind, members, unnamed=kind.UNNAMED),
+        class_docs(kind),
+    )
+
+
+def _members(kind: type, bound: Mapping[Any, object]) -> list[Member]:
+    if not is_dataclass(kind):
+        raise TypeError(f"{kind!r} is no dataclass")
+    try:
+        hints = get_type_hints(kind, include_extras=True)
+    except NameError as error:
+        raise TypeError(f"{kind.__name__}: {error}") from error
+    found: list[Member] = []
+    for field in dataclass_fields(kind):
+        if not field.init:
+            continue  # kept beside the value (a cached hash), not part of it
+        hint = _substitute(hints[field.name], bound)
+        try:
+            found.append((field.name, _compiled(hint), _type_name(hint)))
+        except TypeError as error:
+            raise TypeError(f"{kind.__name__}.{field.name}: {error}") from error
+    return found
+
+
+def _fields(kind: type, members: list[Member], *, unnamed: bool) -> tuple[Field, ...]:
+    docs = attribute_docs(kind)
+    return tuple(
+        Field(
+            None if unnamed else attribute.removesuffix("_"),
+            part,
+            type_name or part.name,
+            docs.get(attribute, ()),
+        )
+        for attribute, part, type_name in members
+    )
+
+
+def _type_name(hint: object) -> str | None:
+    if get_origin(hint) is not Annotated:
+        return None
+    return next((m.name for m in get_args(hint)[1:] if isinstance(m, TypeName)), None)
+
+
+def _params(params: Iterable[tuple[str, object]]) -> Params:
+    return tuple(
+        (name, None if param is None else param if isinstance(param, Codec) else _compiled(param))
+        for name, param in params
+    )
+
+
+def _bindings(kind: type, args: tuple[object, ...]) -> dict[Any, object]:
+    """What the type parameters of a generic class stand for."""
+    return dict(zip(getattr(kind, "__parameters__", ()), args, strict=False))
+
+
+def _substitute(hint: Any, bound: Mapping[Any, object]) -> Any:
+    """`hint` with type variables replaced by what they stand for."""
+    if isinstance(hint, TypeVar):
+        if hint not in bound:
+            raise TypeError(f"nothing is known of {hint}")
+        return bound[hint]
+    free = getattr(hint, "__parameters__", ())
+    if isinstance(hint, type) or not free:
+        return hint
+    return hint[tuple(_substitute(parameter, bound) for parameter in free)]

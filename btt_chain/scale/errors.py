@@ -1,0 +1,26 @@
+"""What goes wrong on the wire: bytes that are no value, and values that have no bytes."""
+
+from __future__ import annotations
+
+
+class DecodeError(ValueError):
+    """Some bytes are not the encoding of any value of the wanted type.
+
+    `what` names the type, `at` is the offset in bytes from the start of the input,
+    `why` is the reason in words.
+    """
+
+    def __init__(self, what: str, at: int, why: str) -> None:
+        super().__init__(f"{what} at byte {at}: {why}")
+        self.what = what
+        self.at = at
+        self.why = why
+
+
+class EncodeError(ValueError):
+    """A value does not fit the type it should be encoded as."""
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(f"{what}: {why}")
+        self.what = what
+        self.why = why

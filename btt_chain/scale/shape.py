@@ -1,0 +1,182 @@
+"""What a codec says about its type: the description that metadata is made of.
+
+A `Shape` names the type and describes it by one node; nodes hold the codecs of their
+parts, so a description is a walk. Nodes are made on first use: describing a type costs
+nothing until somebody asks, and a type may contain itself through a `Knot`.
+Source: scale-info's portable registry (path, parameters, definition, docs).
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from btt_chain.scale.codecs import Codec
+
+    AnyCodec: TypeAlias = Codec[Any]
+
+Docs: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Primitive:
+    """`bool`, `str`, `u8` ... `i256`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompactOf:
+    """A compact integer of the inner type."""
+
+    inner: AnyCodec
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list of any length."""
+
+    item: AnyCodec
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayOf:
+    """A list of fixed length."""
+
+    size: int
+    item: AnyCodec
+
+
+@dataclass(frozen=True, slots=True)
+class TupleOf:
+    """Parts in a row, without names; the empty one is the unit type."""
+
+    parts: tuple[AnyCodec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A part of a struct or of a variant; `type_name` is for people only."""
+
+    name: str | None
+    codec: AnyCodec
+    type_name: str | None = None
+    docs: Docs = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Composite:
+    """A struct: fields in a row, with names or (all of them) without."""
+
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VariantShape:
+    """One alternative of an enum; `index` is its first byte on the wire."""
+
+    name: str
+    index: int
+    fields: tuple[Field, ...] = ()
+    docs: Docs = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VariantOf:
+    """An enum: one of these alternatives."""
+
+    variants: tuple[VariantShape, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bits:
+    """A bit sequence: words of type `store`, filled in the order of `order`."""
+
+    store: AnyCodec
+    order: AnyCodec
+
+
+Definition: TypeAlias = (
+    Primitive | CompactOf | Sequence | ArrayOf | TupleOf | Composite | VariantOf | Bits
+)
+
+
+class Shape:
+    """The description of one type: where it lives, its parameters, what it is made of."""
+
+    __slots__ = ("_describe", "_node", "docs", "params", "path")
+
+    def __init__(
+        self,
+        describe: Callable[[], Definition],
+        *,
+        path: str = "",
+        params: tuple[tuple[str, AnyCodec | None], ...] = (),
+        docs: Docs = (),
+    ) -> None:
+        self._describe = describe
+        self._node: Definition | None = None
+        self.path = path
+        self.params = params
+        self.docs = docs
+
+    @property
+    def node(self) -> Definition:
+        """The definition, made when first asked for."""
+        if self._node is None:
+            self._node = self._describe()
+        return self._node
+
+
+def class_docs(kind: type) -> Docs:
+    """The first paragraph of the class's own docstring, line by line."""
+    text = kind.__dict__.get("__doc__")
+    # A dataclass without a docstring is given its signature as one: no use to a reader.
+    if not text or text.startswith(f"{kind.__name__}("):
+        return ()
+    return _paragraph(text)
+
+
+@cache
+def attribute_docs(kind: type) -> dict[str, Docs]:
+    """Docstrings that follow the attributes in the source of `kind`, by attribute name.
+
+    Reads the source, so it is slow: for building metadata only. A class whose source is
+    not at hand (made by a program) has none.
+    """
+    try:
+        source = inspect.getsource(kind)
+    except (OSError, TypeError):
+        return {}
+    body = ast.parse(textwrap.dedent(source)).body[0]
+    if not isinstance(body, ast.ClassDef):
+        return {}
+    found: dict[str, Docs] = {}
+    for before, here in zip(body.body, body.body[1:], strict=False):
+        target = _target(before)
+        if (
+            isinstance(target, ast.Name)
+            and isinstance(here, ast.Expr)
+            and isinstance(here.value, ast.Constant)
+            and isinstance(here.value.value, str)
+        ):
+            found[target.id] = _paragraph(here.value.value)
+    return found
+
+
+def _target(statement: ast.stmt) -> ast.expr | None:
+    if isinstance(statement, ast.AnnAssign):
+        return statement.target
+    if isinstance(statement, ast.Assign):
+        return statement.targets[0]
+    return None
+
+
+def _paragraph(text: str) -> Docs:
+    return tuple(inspect.cleandoc(text).split("\n\n", maxsplit=1)[0].splitlines())

@@ -1,0 +1,98 @@
+"""Sum types: classes that are the alternatives of an enum, and names for structs.
+
+An enum is a union of variants, consumed by `match`:
+
+    class Id(Variant, index=0, unnamed=True):
+        account: AccountId
+
+    class Raw(Variant, index=2, unnamed=True):
+        data: bytes
+
+    Address = Annotated[Id | Raw, Path("sp_runtime::multiaddress::MultiAddress")]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeAlias, TypeVar, dataclass_transform
+
+C = TypeVar("C")
+E = TypeVar("E")
+T = TypeVar("T")
+
+
+@dataclass_transform()
+class Variant:
+    """One alternative of an enum; its annotations are its fields.
+
+    `index` is its first byte on the wire. `unnamed` fields have no names in metadata.
+    `name` is its name there, the class's own if not given. A class without an index is
+    a base for others and has no wire form. Variants are values: compared and hashed by
+    their fields, not to be changed.
+    """
+
+    INDEX: ClassVar[int | None] = None
+    NAME: ClassVar[str] = ""
+    UNNAMED: ClassVar[bool] = False
+
+    def __init_subclass__(
+        cls, index: int | None = None, unnamed: bool = False, name: str | None = None
+    ) -> None:
+        super().__init_subclass__()
+        if index is not None and not 0 <= index <= 255:
+            raise TypeError(f"{cls.__name__}: index {index} does not fit a byte")
+        cls.INDEX = index
+        cls.NAME = name or cls.__name__
+        cls.UNNAMED = unnamed
+        dataclass(unsafe_hash=True)(cls)
+
+
+class Ok(Variant, Generic[T], index=0, unnamed=True):
+    """It went well, with this result."""
+
+    value: T
+
+
+class Err(Variant, Generic[E], index=1, unnamed=True):
+    """It went wrong, with this error."""
+
+    error: E
+
+
+Result: TypeAlias = Ok[T] | Err[E]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a class lives in metadata; set by `path`."""
+
+    path: str
+    params: tuple[tuple[str, object], ...]
+    unnamed: bool
+
+
+_ORIGIN = "__scale_path__"
+
+
+def path(
+    path: str, *, params: Mapping[str, object] | None = None, unnamed: bool = False
+) -> Callable[[type[C]], type[C]]:
+    """Give a dataclass or an IntEnum its place in metadata.
+
+    `params` are its type parameters by name (None: one without a type); `unnamed` takes
+    the names from the fields, as in a Rust tuple struct. Not inherited by subclasses.
+    """
+    origin = Origin(path, tuple((params or {}).items()), unnamed)
+
+    def decorate(kind: type[C]) -> type[C]:
+        setattr(kind, _ORIGIN, origin)
+        return kind
+
+    return decorate
+
+
+def origin_of(kind: type) -> Origin:
+    """What `path` said of this very class; empty if it said nothing."""
+    found = kind.__dict__.get(_ORIGIN)
+    return found if isinstance(found, Origin) else Origin("", (), unnamed=False)

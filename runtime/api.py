@@ -1,0 +1,357 @@
+"""Runtime APIs: what clients and the node may ask the runtime, by name, through `state_call`.
+
+`AccountNonceApi_account_nonce` is the method `account_nonce` of the class `AccountNonceApi`.
+The annotations are the wire format and what the metadata shows; nothing a method does stays.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Final, get_type_hints
+
+from btt_chain.primitives.account import AccountId, MultiAddress, MultiSignature
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.header import Header
+from btt_chain.primitives.validity import (
+    Invalid,
+    TransactionSource,
+    TransactionValidityError,
+    Unknown,
+    ValidTransaction,
+    as_error,
+)
+from btt_chain.scale import (
+    Codec,
+    DecodeError,
+    Err,
+    Ok,
+    Result,
+    TypeName,
+    codec,
+    path,
+    u32,
+    u64,
+    u128,
+)
+from runtime.executive import Executive, RootedState
+from runtime.extensions import Extra
+from runtime.frame import InvalidBlock, RuntimeCall, RuntimeVersion, Weight, WireError
+from runtime.frame.genesis import GenesisError
+from runtime.inherents import (
+    CheckInherentsResult,
+    InherentData,
+    MissingInherent,
+    check_inherents,
+    create_inherents,
+)
+from runtime.pallets.transaction_payment import FeeDetails, RuntimeDispatchInfo
+
+
+class ApiError(Exception):
+    """A runtime API call could not be carried out; the message says why."""
+
+
+class NoSuchMethod(ApiError):
+    """The runtime has no API method of this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Exported method {name} is not found")
+
+
+@path(
+    "sp_runtime::generic::unchecked_extrinsic::UncheckedExtrinsic",
+    params={
+        "Address": MultiAddress,
+        "Call": RuntimeCall,
+        "Signature": MultiSignature,
+        "Extra": Extra,
+    },
+    unnamed=True,
+)
+@dataclass(slots=True)
+class UncheckedExtrinsic:
+    """An extrinsic, opaque: its bytes with the length in front."""
+
+    inner: bytes
+
+
+@path("sp_core::OpaqueMetadata", unnamed=True)
+@dataclass(slots=True)
+class OpaqueMetadata:
+    """Metadata, opaque."""
+
+    data: Annotated[bytes, TypeName("Vec<u8>")]
+
+
+@path(
+    "sp_runtime::generic::block::Block", params={"Header": Header, "Extrinsic": UncheckedExtrinsic}
+)
+@dataclass(slots=True)
+class Block:
+    """A header and its extrinsics."""
+
+    header: Annotated[Header, TypeName("Header")]
+    extrinsics: Annotated[list[UncheckedExtrinsic], TypeName("Vec<Extrinsic>")]
+
+
+MetadataSource = Callable[[int], bytes]
+"""Gives the metadata of a version."""
+
+ApplyResult = Result[Result[tuple[()], WireError], TransactionValidityError]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One API method: its wire format and what it does."""
+
+    name: str
+    inputs: tuple[tuple[str, Codec[object]], ...]
+    output: Codec[object]
+    run: Callable[..., object]
+    docs: str
+
+
+@dataclass(slots=True)
+class Context:
+    """What API methods work on: the state of a block, fresh, and the node's own knowledge."""
+
+    executive: Executive
+    state: RootedState
+    at: H256
+    metadata: MetadataSource
+    presets: Mapping[str, bytes]
+
+
+class RuntimeApi:
+    """Base of the APIs; a subclass's methods are its API methods."""
+
+    VERSION: ClassVar[int]
+    METHODS: ClassVar[dict[str, Method]]
+
+    def __init_subclass__(cls, version: int) -> None:
+        """Read the methods once."""
+        super().__init_subclass__()
+        cls.VERSION = version
+        cls.METHODS = {}
+        for name, function in vars(cls).items():
+            if name.startswith("_") or not inspect.isfunction(function):
+                continue
+            hints = get_type_hints(function, include_extras=True)
+            output = codec(hints.pop("return"))
+            inputs = tuple((arg.rstrip("_"), codec(hint)) for arg, hint in hints.items())
+            cls.METHODS[name] = Method(
+                name, inputs, output, function, inspect.getdoc(function) or ""
+            )
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._executive = context.executive
+        context.executive.runtime.enter(context.state)
+
+
+class Core(RuntimeApi, version=5):
+    """The runtime's version, and carrying out blocks."""
+
+    def version(self) -> RuntimeVersion:
+        """Return the version of the runtime."""
+        return self._executive.runtime.version
+
+    def execute_block(self, block: Block) -> tuple[()]:
+        """Carry out a block (without its seal) on the state of its parent."""
+        bodies = [xt.inner for xt in block.extrinsics]
+        self._executive.execute_block(self._context.state, block.header, bodies)
+        return ()
+
+    def initialize_block(self, header: Header) -> tuple[()]:
+        """Open a block."""
+        self._executive.initialize_block(self._context.state, header)
+        return ()
+
+
+class Metadata(RuntimeApi, version=2):
+    """The description of this runtime."""
+
+    def metadata(self) -> OpaqueMetadata:
+        """Return the metadata, version 14."""
+        return OpaqueMetadata(self._context.metadata(14))
+
+    def metadata_at_version(self, version: u32) -> OpaqueMetadata | None:
+        """Return the metadata of a version; none if this runtime has it not."""
+        if int(version) not in METADATA_VERSIONS:
+            return None
+        return OpaqueMetadata(self._context.metadata(int(version)))
+
+    def metadata_versions(self) -> list[u32]:
+        """Return the versions of metadata there are."""
+        return [u32(version) for version in METADATA_VERSIONS]
+
+
+METADATA_VERSIONS: Final = (14, 15, 16)
+
+
+class BlockBuilder(RuntimeApi, version=6):
+    """Making a block step by step."""
+
+    def apply_extrinsic(self, extrinsic: UncheckedExtrinsic) -> ApplyResult:
+        """Apply an extrinsic to the block at hand."""
+        self._executive.resume_block(self._context.state)
+        try:
+            failure = self._executive.apply_extrinsic(extrinsic.inner)
+        except (Invalid, Unknown) as refusal:
+            return Err(as_error(refusal))
+        if failure is None:
+            return Ok(Ok(()))
+        return Ok(Err(self._executive.runtime.wire_error(failure)))
+
+    def finalize_block(self) -> Header:
+        """Close the block at hand and return its header."""
+        self._executive.resume_block(self._context.state)
+        return self._executive.finalize_block()
+
+    def inherent_extrinsics(self, inherent: InherentData) -> list[UncheckedExtrinsic]:
+        """Return the inherents that the author of a block must include."""
+        made = create_inherents(self._executive.runtime, inherent)
+        return [UncheckedExtrinsic(raw) for raw in made]
+
+    def check_inherents(self, block: Block, data: InherentData) -> CheckInherentsResult:
+        """Compare a block's inherents with what the caller knows."""
+        bodies = [xt.inner for xt in block.extrinsics]
+        return check_inherents(self._executive.runtime, bodies, data)
+
+
+class TaggedTransactionQueue(RuntimeApi, version=3):
+    """Judging transactions for the pool."""
+
+    def validate_transaction(
+        self, source: TransactionSource, tx: UncheckedExtrinsic, block_hash: H256
+    ) -> Result[ValidTransaction, TransactionValidityError]:
+        """Judge a transaction as the block after `block_hash` would."""
+        self._executive.open_pool_view(self._context.state, block_hash)
+        try:
+            return Ok(self._executive.validate_transaction(source, tx.inner))
+        except (Invalid, Unknown) as refusal:
+            return Err(as_error(refusal))
+
+
+class AccountNonceApi(RuntimeApi, version=1):
+    """The number of an account's next transaction."""
+
+    def account_nonce(self, account: AccountId) -> u32:
+        """Return the nonce of `account` as of this block (the pool is not looked at)."""
+        return self._executive.system.account[account].nonce
+
+
+class TransactionPaymentApi(RuntimeApi, version=4):
+    """What transactions cost. Fees in planck."""
+
+    def query_info(self, uxt: UncheckedExtrinsic, len_: u32) -> RuntimeDispatchInfo:
+        """Return weight, class and fee of a transaction; its signature may be anything."""
+        info = self._executive.decode_unchecked(uxt.inner).info
+        fee = self._executive.fees.fee(info, int(len_), u128(0))
+        return RuntimeDispatchInfo(weight_of(info.weight), info.dispatch_class, fee)
+
+    def query_fee_details(self, uxt: UncheckedExtrinsic, len_: u32) -> FeeDetails:
+        """Return the parts of a transaction's fee; none for an unsigned one."""
+        transaction = self._executive.decode_unchecked(uxt.inner)
+        if transaction.extra is None:
+            return FeeDetails(None, u128(0))
+        parts = self._executive.fees.inclusion_fee(transaction.info, int(len_))
+        return FeeDetails(parts, transaction.extra.tip)
+
+    def query_weight_to_fee(self, weight: Weight) -> u128:
+        """Return the fee for a weight, before the multiplier."""
+        return self._executive.fees.weight_to_fee(int(weight.ref_time))
+
+    def query_length_to_fee(self, length: u32) -> u128:
+        """Return the fee for a number of bytes."""
+        return self._executive.fees.length_to_fee(int(length))
+
+
+class TransactionPaymentCallApi(RuntimeApi, version=3):
+    """What calls cost, without a transaction around them. Fees in planck."""
+
+    def query_call_info(self, call: RuntimeCall, len_: u32) -> RuntimeDispatchInfo:
+        """Return weight, class and fee of a call in a transaction of `len` bytes."""
+        info = self._executive.runtime.info(call)
+        fee = self._executive.fees.fee(info, int(len_), u128(0))
+        return RuntimeDispatchInfo(weight_of(info.weight), info.dispatch_class, fee)
+
+    def query_call_fee_details(self, call: RuntimeCall, len_: u32) -> FeeDetails:
+        """Return the parts of the fee of a call in a transaction of `len` bytes."""
+        info = self._executive.runtime.info(call)
+        return FeeDetails(self._executive.fees.inclusion_fee(info, int(len_)), u128(0))
+
+    def query_weight_to_fee(self, weight: Weight) -> u128:
+        """Return the fee for a weight, before the multiplier."""
+        return self._executive.fees.weight_to_fee(int(weight.ref_time))
+
+    def query_length_to_fee(self, length: u32) -> u128:
+        """Return the fee for a number of bytes."""
+        return self._executive.fees.length_to_fee(int(length))
+
+
+class GenesisBuilder(RuntimeApi, version=1):
+    """Making block zero."""
+
+    def build_state(self, json: bytes) -> Result[tuple[()], str]:
+        """Write block zero's state from a genesis configuration in JSON."""
+        try:
+            self._executive.build_genesis(json)
+        except GenesisError as error:
+            return Err(str(error))
+        return Ok(())
+
+    def get_preset(self, id_: str | None) -> bytes | None:
+        """Return the genesis configuration of a preset in JSON; of the empty chain for none."""
+        return b"{}" if id_ is None else self._context.presets.get(id_)
+
+    def preset_names(self) -> list[str]:
+        """Return the names of the presets."""
+        return sorted(self._context.presets)
+
+
+APIS: Final[tuple[type[RuntimeApi], ...]] = (
+    Core,
+    Metadata,
+    BlockBuilder,
+    TaggedTransactionQueue,
+    AccountNonceApi,
+    TransactionPaymentApi,
+    TransactionPaymentCallApi,
+    GenesisBuilder,
+)
+_ENTRIES: Final = {
+    f"{api.__name__}_{method.name}": (api, method)
+    for api in APIS
+    for method in api.METHODS.values()
+}
+
+
+def call_api(context: Context, name: str, data: bytes) -> bytes:
+    """Carry out the API method `name` with SCALE arguments `data`; return the SCALE result.
+
+    Raises NoSuchMethod, or ApiError with the reason when the arguments or the call are wrong.
+    """
+    entry = _ENTRIES.get(name)
+    if entry is None:
+        raise NoSuchMethod(name)
+    api, method = entry
+    arguments, at = [], 0
+    try:
+        for _, part in method.inputs:
+            value, at = part.decode(data, at)
+            arguments.append(value)
+        if at != len(data):
+            raise ApiError(f"{name}: {len(data) - at} bytes after the arguments")
+        return method.output.encode(method.run(api(context), *arguments))
+    except DecodeError as error:
+        raise ApiError(f"{name}: bad arguments: {error}") from error
+    except (Invalid, Unknown, InvalidBlock, MissingInherent, ArithmeticError) as error:
+        raise ApiError(f"{name}: {error}") from error
+
+
+def weight_of(picoseconds: int) -> Weight:
+    """Return a weight of so many picoseconds."""
+    return Weight(u64(picoseconds))

@@ -1,0 +1,413 @@
+"""The executive: how a block is carried out, step by step, and how a transaction is judged.
+
+A block opens (`initialize_block`), takes extrinsics one by one (`apply_extrinsic`) and closes
+(`finalize_block`). An author goes through these steps with extrinsics of the pool;
+`execute_block` goes through them with somebody's block and compares what comes out with what
+the header says. Any difference rejects the block with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from btt_chain.crypto.signature import Scheme, verify
+from btt_chain.primitives import validity
+from btt_chain.primitives.account import (
+    AccountId,
+    EcdsaSignature,
+    Ed25519Signature,
+    Id,
+    MultiSignature,
+    Sr25519Signature,
+)
+from btt_chain.primitives.digest import H256, Digest
+from btt_chain.primitives.era import FOR_EVER, Era
+from btt_chain.primitives.extrinsic import (
+    Extrinsic,
+    ExtrinsicKind,
+    decode_extrinsic,
+    signing_payload,
+)
+from btt_chain.primitives.header import Header
+from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown, ValidTransaction
+from btt_chain.scale import DecodeError, u32, u64, u128
+from runtime.extensions import IMPLICIT, SIGNED_EXTRA, Implicit, MetadataHashMode, SignedExtra
+from runtime.frame import (
+    NONE,
+    Call,
+    DispatchClass,
+    DispatchError,
+    DispatchInfo,
+    InvalidBlock,
+    PostInfo,
+    Runtime,
+    State,
+    signed,
+)
+from runtime.pallets.system import System
+from runtime.pallets.transaction_payment import TransactionPayment
+
+NOBODY: Final = AccountId(bytes(32))
+GENESIS_BLOCK: Final = u32(0)
+
+
+class RootedState(State, Protocol):
+    """A state that can also tell its Merkle root."""
+
+    def root(self) -> bytes:
+        """Return the root of the state as it is now, 32 bytes."""
+
+
+SignatureCheck = Callable[[MultiSignature, bytes, AccountId], bool]
+"""(signature, signed bytes, account) -> verdict. The node gives one that remembers verdicts."""
+
+OrderedRoot = Callable[[Sequence[bytes]], bytes]
+"""Root of the trie of a list: the extrinsics root."""
+
+
+@dataclass(slots=True)
+class Transaction:
+    """A decoded extrinsic: who signed it (None: nobody), and what is known before it runs."""
+
+    who: AccountId | None
+    extra: SignedExtra | None
+    call: Call
+    info: DispatchInfo
+    length: int
+    """Bytes on the wire, with the length in front."""
+
+
+class Executive:
+    """Carries out blocks and judges transactions under one runtime."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        check_signature: SignatureCheck,
+        ordered_root: OrderedRoot,
+    ) -> None:
+        self.runtime = runtime
+        self.check_signature = check_signature
+        self.ordered_root = ordered_root
+        self.system: System = runtime.pallet(System)
+        self.fees: TransactionPayment = runtime.pallet(TransactionPayment)
+        weights = self.system.block_weights
+        self._limits = [
+            (int(limit.base_extrinsic.ref_time), limit)
+            for limit in (
+                weights.per_class.normal,
+                weights.per_class.operational,
+                weights.per_class.mandatory,
+            )
+        ]
+        length = self.system.block_length.max
+        self._max_length = [int(length.normal), int(length.operational), int(length.mandatory)]
+        self._spec = runtime.version.spec_version
+        self._format = runtime.version.transaction_version
+        self._extrinsics: list[bytes] = []
+        self._inherents_over = False
+
+    # ---- a block
+
+    def initialize_block(self, state: RootedState, header: Header) -> None:
+        """Open the block that `header` announces: its number, parent and pre-runtime digest count."""
+        self._state = state
+        self.runtime.enter(state)
+        self._extrinsics = []
+        self._inherents_over = False
+        self.system.begin_block(header.number, header.parent_hash, Digest(list(header.digest.logs)))
+        weight = self.runtime.on_initialize(int(header.number))
+        base = int(self.system.block_weights.base_block.ref_time)
+        self.runtime.host.weights[DispatchClass.Mandatory] += weight + base
+
+    def apply_extrinsic(self, raw: bytes) -> DispatchError | None:
+        """Apply one extrinsic (without its length prefix); return why its call failed, or None.
+
+        Raises Invalid or Unknown when it may not be in this block; then nothing is left of it.
+        """
+        runtime, host, state = self.runtime, self.runtime.host, self._state
+        used, length, before = list(host.weights), host.length, len(host.events)
+        state.begin()
+        try:
+            transaction = self._decode(raw)
+            self.system.begin_extrinsic()
+            outcome = self._apply(transaction)
+        except (Invalid, Unknown):
+            state.rollback()
+            host.weights, host.length = used, length
+            del host.events[before:]
+            raise
+        state.commit()
+        self.system.end_extrinsic()
+        self._extrinsics.append(raw)
+        return outcome
+
+    def resume_block(self, state: RootedState) -> None:
+        """Go on with a block that `state` holds open: for API calls that stand alone."""
+        self._state = state
+        self._extrinsics = []
+        self._inherents_over = False
+
+    def finalize_block(self) -> Header:
+        """Close the block; return its header (without a seal)."""
+        self.system.end_extrinsics()
+        number = self.system.number.value
+        self.runtime.on_finalize(int(number))
+        parent = self.system.parent_hash.value
+        digest = self.system.end_block()
+        return Header(
+            parent_hash=parent,
+            number=number,
+            state_root=H256(self._state.root()),
+            extrinsics_root=H256(self.ordered_root(self._extrinsics)),
+            digest=digest,
+        )
+
+    def execute_block(
+        self, state: RootedState, header: Header, extrinsics: Sequence[bytes]
+    ) -> None:
+        """Carry out somebody's block (its seal removed from the header).
+
+        Raises InvalidBlock, with the reason, unless every extrinsic may be in it and the header
+        tells exactly what came out.
+        """
+        expected = self.ordered_root(extrinsics)
+        if expected != header.extrinsics_root:
+            raise InvalidBlock(
+                f"extrinsics root {header.extrinsics_root.hex()} is not that of the body, {expected.hex()}"
+            )
+        self.initialize_block(state, header)
+        for place, raw in enumerate(extrinsics):
+            try:
+                self.apply_extrinsic(raw)
+            except (Invalid, Unknown) as error:
+                raise InvalidBlock(
+                    f"extrinsic {place} of block {int(header.number)}: {error}"
+                ) from error
+        made = self.finalize_block()
+        if made.state_root != header.state_root:
+            raise InvalidBlock(
+                f"state root {made.state_root.hex()}, header says {header.state_root.hex()} at {int(header.number)}"
+            )
+        if made.digest != header.digest:
+            raise InvalidBlock(
+                f"digest of block {int(header.number)} is not what its execution gives"
+            )
+
+    # ---- a transaction
+
+    def open_pool_view(self, state: RootedState, at: H256) -> None:
+        """Prepare to judge transactions as the block after `at`, whose state `state` is, would."""
+        self._state = state
+        self.runtime.enter(state)
+        number = self.system.number.value
+        self.system.block_hash[number] = at
+        self.system.number.value = number + 1
+
+    def validate_transaction(self, source: TransactionSource, raw: bytes) -> ValidTransaction:
+        """Judge an extrinsic (without its length prefix) in the view opened before.
+
+        Raises Invalid or Unknown. Nothing is left in the state.
+        """
+        host = self.runtime.host
+        used, length, before = list(host.weights), host.length, len(host.events)
+        self._state.begin()
+        try:
+            transaction = self._decode(raw)
+            if transaction.info.dispatch_class is DispatchClass.Mandatory:
+                raise Invalid(validity.MandatoryValidation())
+            return self._validate(transaction, source)
+        finally:
+            self._state.rollback()
+            host.weights, host.length = used, length
+            del host.events[before:]
+
+    def decode_unchecked(self, raw: bytes) -> Transaction:
+        """Decode an extrinsic without looking at its signature: for fee queries."""
+        return self._transaction(self._envelope(raw), len(raw), check=False)
+
+    # ---- private steps
+
+    def _envelope(self, raw: bytes) -> Extrinsic:
+        try:
+            return decode_extrinsic(raw, SIGNED_EXTRA)
+        except DecodeError as error:
+            raise Malformed(str(error)) from error
+
+    def _decode(self, raw: bytes) -> Transaction:
+        return self._transaction(self._envelope(raw), len(raw), check=True)
+
+    def _transaction(self, envelope: Extrinsic, size: int, *, check: bool) -> Transaction:
+        try:
+            call = self.runtime.call_codec.decode_all(envelope.call_raw)
+        except DecodeError as error:
+            raise Malformed(str(error)) from error
+        info = self.runtime.info(call)
+        length = size + prefix_size(size)
+        if envelope.kind is ExtrinsicKind.GENERAL:
+            raise Invalid(validity.UnknownOrigin())
+        extra = envelope.extra
+        if envelope.signature is None or not isinstance(extra, SignedExtra):
+            return Transaction(None, None, call, info, length)
+        if not isinstance(envelope.address, Id):
+            raise Invalid(validity.BadSigner()) if check else Unknown(validity.CannotLookup())
+        who = envelope.address.account
+        if check:
+            self._check_signed(envelope, extra, who, envelope.signature)
+        return Transaction(who, extra, call, info, length)
+
+    def _check_signed(
+        self, envelope: Extrinsic, extra: SignedExtra, who: AccountId, signature: MultiSignature
+    ) -> None:
+        system = self.system
+        if extra.mode is not MetadataHashMode.Disabled:
+            raise Unknown(validity.CannotLookup())
+        birth = extra.era.birth(int(system.number.value))
+        birth_hash = system.block_hash.get(u32(birth))
+        if birth_hash is None or not any(birth_hash):
+            raise Invalid(validity.AncientBirthBlock())
+        genesis_hash = system.block_hash[GENESIS_BLOCK]
+        implicit = Implicit(self._spec, self._format, genesis_hash, birth_hash, None)
+        payload = signing_payload(envelope.call_raw, envelope.extra_raw, IMPLICIT.encode(implicit))
+        if not self.check_signature(signature, payload, who):
+            raise Invalid(validity.BadProof())
+
+    def _validate(self, transaction: Transaction, source: TransactionSource) -> ValidTransaction:
+        """Judge and, where the sender pays, take the fee: what `apply` does before the call."""
+        who, extra = transaction.who, transaction.extra
+        self._check_weight(transaction)
+        if who is None or extra is None:
+            pallet = self.runtime.pallets[transaction.call.pallet]
+            valid = pallet.validate_unsigned(transaction.call)
+            if valid is None:
+                raise Unknown(validity.NoUnsignedValidator())
+            return valid
+        if who == NOBODY:
+            raise Invalid(validity.BadSigner())
+        account = self.system.account[who]
+        if not (account.providers or account.sufficients):
+            raise Invalid(validity.Payment())
+        nonce = extra.nonce
+        if nonce < account.nonce:
+            raise Invalid(validity.Stale())
+        fee = self.fees.fee(transaction.info, transaction.length, extra.tip)
+        if fee and not self.fees.currency.can_withdraw_fee(who, fee):
+            raise Invalid(validity.Payment())
+        current = int(self.system.number.value)
+        return ValidTransaction(
+            priority=self.fees.priority(transaction.info, transaction.length, extra.tip, fee),
+            requires=[who + (nonce - 1).to_bytes(4, "little")] if nonce > account.nonce else [],
+            provides=[who + nonce.to_bytes(4, "little")],
+            longevity=remaining_life(extra.era, current),
+        )
+
+    def _check_weight(self, transaction: Transaction) -> None:
+        """Count the transaction against the block's limits, or refuse it."""
+        info, host = transaction.info, self.runtime.host
+        kind = info.dispatch_class
+        base, limits = self._limits[kind]
+        length = host.length + transaction.length
+        weight = host.weights[kind] + base + info.weight
+        if kind is not DispatchClass.Mandatory:
+            largest, total = limits.max_extrinsic, limits.max_total
+            if largest is not None and info.weight > largest.ref_time:
+                raise Invalid(validity.ExhaustsResources())
+            if length > self._max_length[kind] or (total is not None and weight > total.ref_time):
+                raise Invalid(validity.ExhaustsResources())
+            whole = sum(host.weights) + base + info.weight
+            if whole > self.system.block_weights.max_block.ref_time:
+                raise Invalid(validity.ExhaustsResources())
+        host.length = length
+        host.weights[kind] = weight
+
+    def _apply(self, transaction: Transaction) -> DispatchError | None:
+        runtime, host = self.runtime, self.runtime.host
+        info, who, extra = transaction.info, transaction.who, transaction.extra
+        taken = None
+        if who is None or extra is None:
+            self._check_bare(transaction)
+            origin = NONE
+        else:
+            self._inherents_over = True
+            taken = self._prepare(transaction, who, extra)
+            origin = signed(who)
+        failure: DispatchError | None = None
+        try:
+            post = runtime.dispatch(origin, transaction.call)
+        except DispatchError as error:
+            failure, post = error, error.post or PostInfo()
+        if failure is not None and info.dispatch_class is DispatchClass.Mandatory:
+            raise Invalid(validity.BadMandatory())
+        if post.weight is not None and post.weight < info.weight:
+            host.weights[info.dispatch_class] -= info.weight - post.weight
+        if who is not None and extra is not None and taken is not None:
+            actual = self.fees.fee(info, transaction.length, extra.tip, post)
+            self.fees.settle(who, taken, min(actual, taken), extra.tip)
+        error_on_wire = None if failure is None else runtime.wire_error(failure)
+        self.system.announce_outcome(error_on_wire, info, post)
+        return failure
+
+    def _check_bare(self, transaction: Transaction) -> None:
+        """Let inherents through while nothing else came before them; judge other unsigned ones."""
+        if transaction.info.dispatch_class is DispatchClass.Mandatory:
+            if self._inherents_over:
+                raise Invalid(validity.BadMandatory())
+            self._check_weight(transaction)
+            return
+        self._inherents_over = True
+        self._validate(transaction, TransactionSource.InBlock)
+
+    def _prepare(self, transaction: Transaction, who: AccountId, extra: SignedExtra) -> u128:
+        """Use up the nonce and take the fee; both stay, whatever the call does."""
+        self._check_weight(transaction)
+        if who == NOBODY:
+            raise Invalid(validity.BadSigner())
+        account = self.system.account[who]
+        if not (account.providers or account.sufficients):
+            raise Invalid(validity.Payment())
+        if extra.nonce != account.nonce:
+            raise Invalid(validity.Stale() if extra.nonce < account.nonce else validity.Future())
+        account.nonce += 1
+        self.system.account[who] = account
+        try:
+            return self.fees.charge(who, transaction.info, transaction.length, extra.tip)
+        except (DispatchError, ArithmeticError):
+            raise Invalid(validity.Payment()) from None
+
+
+class Malformed(Invalid):
+    """The bytes are no extrinsic of this runtime; the message says where it broke."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(validity.Call())
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"malformed extrinsic: {self.why}"
+
+
+def remaining_life(era: Era, current: int) -> u64:
+    """Return for how many blocks from `current` a transaction of `era` stays valid."""
+    death = era.death(current)
+    return validity.FOREVER if death == FOR_EVER else u64(death - current)
+
+
+def prefix_size(size: int) -> int:
+    """Return how many bytes the compact length of `size` bytes takes."""
+    if size < 1 << 6:
+        return 1
+    return 2 if size < 1 << 14 else 4
+
+
+def check_signature(signature: MultiSignature, payload: bytes, who: AccountId) -> bool:
+    """Tell whether `who` signed `payload`: the rule of Substrate's MultiSignature."""
+    match signature:
+        case Ed25519Signature(signature=raw):
+            return verify(Scheme.ED25519, who, payload, raw)
+        case Sr25519Signature(signature=raw):
+            return verify(Scheme.SR25519, who, payload, raw)
+        case EcdsaSignature(signature=raw):
+            return verify(Scheme.ECDSA, who, payload, raw)

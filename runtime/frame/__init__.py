@@ -1,0 +1,95 @@
+"""The grammar that pallets are written in."""
+
+from runtime.frame.call import (
+    Call,
+    Reason,
+    RuntimeCall,
+    RuntimeFreezeReason,
+    RuntimeHoldReason,
+    call,
+)
+from runtime.frame.error import (
+    BadOrigin,
+    CannotLookup,
+    ConsumerRemaining,
+    DispatchError,
+    Error,
+    InvalidBlock,
+    NoProviders,
+    TokenError,
+    TokenErrorKind,
+    TooManyConsumers,
+    Unavailable,
+    WireError,
+)
+from runtime.frame.event import Event
+from runtime.frame.genesis import GenesisError, Section
+from runtime.frame.host import EventRecord, Phase, RuntimeEvent
+from runtime.frame.items import DoubleMap, Hasher, Map, Value
+from runtime.frame.origin import NONE, ROOT, Origin, OriginCheck, ensure_root, signed
+from runtime.frame.pallet import Const, Pallet
+from runtime.frame.runtime import Runtime
+from runtime.frame.state import State
+from runtime.frame.version import RuntimeVersion
+from runtime.frame.weight import (
+    BlockLength,
+    BlockWeights,
+    DbWeight,
+    DispatchClass,
+    DispatchEventInfo,
+    DispatchInfo,
+    PerClassWeight,
+    PostInfo,
+    Weight,
+)
+
+__all__ = [
+    "NONE",
+    "ROOT",
+    "BadOrigin",
+    "BlockLength",
+    "BlockWeights",
+    "Call",
+    "CannotLookup",
+    "Const",
+    "ConsumerRemaining",
+    "DbWeight",
+    "DispatchClass",
+    "DispatchError",
+    "DispatchEventInfo",
+    "DispatchInfo",
+    "DoubleMap",
+    "Error",
+    "Event",
+    "EventRecord",
+    "GenesisError",
+    "Hasher",
+    "InvalidBlock",
+    "Map",
+    "NoProviders",
+    "Origin",
+    "OriginCheck",
+    "Pallet",
+    "PerClassWeight",
+    "Phase",
+    "PostInfo",
+    "Reason",
+    "Runtime",
+    "RuntimeCall",
+    "RuntimeEvent",
+    "RuntimeFreezeReason",
+    "RuntimeHoldReason",
+    "RuntimeVersion",
+    "Section",
+    "State",
+    "TokenError",
+    "TokenErrorKind",
+    "TooManyConsumers",
+    "Unavailable",
+    "Value",
+    "Weight",
+    "WireError",
+    "call",
+    "ensure_root",
+    "signed",
+]

@@ -1,0 +1,78 @@
+"""Origins: who is calling, and what may stand in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from btt_chain.primitives.account import AccountId
+from runtime.frame.call import Call
+from runtime.frame.error import BadOrigin
+
+CallFilter = Callable[[Call], bool]
+
+
+class OriginKind(Enum):
+    """The three ways a call can come in."""
+
+    ROOT = "root"
+    SIGNED = "signed"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The caller. `filters` narrow what it may call (a proxy of limited type adds one)."""
+
+    kind: OriginKind
+    account: AccountId | None = None
+    filters: tuple[CallFilter, ...] = ()
+
+    def signed(self) -> AccountId:
+        """Return the account that signed; raise BadOrigin for any other caller."""
+        if self.account is None:
+            raise BadOrigin
+        return self.account
+
+    def root(self) -> None:
+        """Pass the chain itself; raise BadOrigin for any other caller."""
+        if self.kind is not OriginKind.ROOT:
+            raise BadOrigin
+
+    def none(self) -> None:
+        """Pass an inherent or unsigned call; raise BadOrigin for any other caller."""
+        if self.kind is not OriginKind.NONE:
+            raise BadOrigin
+
+    def filtered(self, allowed: CallFilter) -> Origin:
+        """Return the same caller, allowed only what `allowed` lets through as well."""
+        return Origin(self.kind, self.account, (*self.filters, allowed))
+
+    def may_call(self, call: Call) -> bool:
+        """Tell whether every filter lets `call` through. Root passes all filters."""
+        if self.kind is OriginKind.ROOT:
+            return True
+        return all(allowed(call) for allowed in self.filters)
+
+
+class OriginCheck(Protocol):
+    """A configured gate: passes the right origin, raises BadOrigin for others."""
+
+    def __call__(self, origin: Origin) -> None:
+        """Raise BadOrigin unless `origin` may pass."""
+
+
+ROOT = Origin(OriginKind.ROOT)
+NONE = Origin(OriginKind.NONE)
+
+
+def signed(account: AccountId) -> Origin:
+    """Return the origin of a call that `account` signed."""
+    return Origin(OriginKind.SIGNED, account)
+
+
+def ensure_root(origin: Origin) -> None:
+    """Pass only the chain itself. The gate of everything that governance will own."""
+    origin.root()

@@ -1,0 +1,179 @@
+"""Pallets: one concern of the chain each, in one class.
+
+A pallet reads in one order: docstring, configuration, storage, events, errors, hooks, calls,
+public doors, private steps. What is annotated without a value is configuration and is given
+in the runtime's table; `Const[...]` configuration shows in the metadata.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from enum import IntEnum
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    TypeVar,
+    cast,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from btt_chain.crypto.hashing import twox_128
+from btt_chain.primitives.validity import ValidTransaction
+from btt_chain.scale import Codec, codec
+from runtime.frame.call import Call, CallMark, Dispatchable
+from runtime.frame.error import Error
+from runtime.frame.event import Event
+from runtime.frame.host import EventRecord, Happened, Host
+from runtime.frame.items import StorageItem, camel
+
+V = TypeVar("V")
+
+CONSTANT: Final = object()
+Const = Annotated[V, CONSTANT]
+"""Configuration that shows in the metadata: `existential_deposit: Const[u128]`."""
+
+
+@dataclass_transform(kw_only_default=True)
+class Pallet:
+    """Configuration, storage, events, errors and calls of one concern of the chain."""
+
+    CALLS: ClassVar[dict[int, Dispatchable]]
+    EVENTS: ClassVar[dict[int, type[Event]]]
+    ERRORS: ClassVar[dict[int, type[Error]]]
+    STORAGE: ClassVar[dict[str, StorageItem]]
+    CONSTANTS: ClassVar[dict[str, tuple[str, Codec[Any]]]]
+    """Codec of each constant and its name in the metadata, by attribute."""
+    CONFIG: ClassVar[set[str]]
+    """The attributes that the runtime's table gives."""
+    HOLD_REASONS: ClassVar[type[IntEnum] | None]
+    FREEZE_REASONS: ClassVar[type[IntEnum] | None]
+    crate: ClassVar[str]
+    """The first part of type paths: `pallet_balances`."""
+    instances: ClassVar[bool] = False
+    """Whether the pallet's types carry Substrate's second parameter, `I`."""
+
+    host: ClassVar[Host]
+    index: ClassVar[int]
+
+    def __init_subclass__(cls, *, crate: str | None = None, instances: bool = False) -> None:
+        """Read the declaration once; nothing is looked up by reflection afterwards."""
+        super().__init_subclass__()
+        body = vars(cls)
+        cls.crate = crate or "pallet_" + snake(cls.__name__)
+        cls.instances = instances
+        cls.STORAGE = {name: item for name, item in body.items() if isinstance(item, StorageItem)}
+        nested = [item for item in body.values() if isinstance(item, type)]
+        cls.EVENTS = by_index(cls, [item for item in nested if issubclass(item, Event)])
+        cls.ERRORS = by_index(cls, [item for item in nested if issubclass(item, Error)])
+        cls.HOLD_REASONS = cast("type[IntEnum] | None", body.get("HoldReason"))
+        cls.FREEZE_REASONS = cast("type[IntEnum] | None", body.get("FreezeReason"))
+        hints = get_type_hints(cls, include_extras=True)
+        own = body.get("__annotations__", {})
+        cls.CONFIG = {name for name in own if get_origin(hints[name]) is not ClassVar}
+        cls.CONSTANTS = {
+            name: (constant_name(name, get_args(hint)[1:]), codec(get_args(hint)[0]))
+            for name, hint in hints.items()
+            if get_origin(hint) is Annotated and CONSTANT in get_args(hint)[1:]
+        }
+        cls.CALLS = {}
+        for name, function in body.items():
+            mark = getattr(function, "__dict__", {}).get("call_mark")
+            if isinstance(mark, CallMark):
+                if mark.index in cls.CALLS:
+                    raise TypeError(f"{cls.__name__}: two calls have index {mark.index}")
+                cls.CALLS[mark.index] = dispatchable(name, function, mark)
+
+    def __init__(self, **config: object) -> None:
+        given = set(config)
+        missing = self.CONFIG - given - set(vars(type(self)))
+        unknown = given - self.CONFIG
+        if missing or unknown:
+            raise TypeError(
+                f"{type(self).__name__}: missing {sorted(missing)}, unknown {sorted(unknown)}"
+            )
+        self.__dict__.update(config)
+
+    @property
+    def name(self) -> str:
+        """The pallet's name: in the metadata, and the prefix of its storage."""
+        return type(self).__name__
+
+    # ---- hooks, for subclasses to override
+
+    def genesis(self, config: Mapping[str, object]) -> None:
+        """Write the pallet's part of block zero from its section of the genesis configuration."""
+
+    def on_initialize(self, number: int) -> int:
+        """Run before the block's extrinsics; return the weight used in picoseconds."""
+        return 0
+
+    def on_finalize(self, number: int) -> None:
+        """Run after the block's extrinsics."""
+
+    def validate_unsigned(self, call: Call) -> ValidTransaction | None:
+        """Judge an unsigned extrinsic of this pallet; None refuses it."""
+        return None
+
+    # ---- for the runtime
+
+    def bind(self, host: Host, index: int) -> None:
+        """Come alive in a runtime, at `index` of its table."""
+        prefix = twox_128(self.name.encode())
+        live = {name: item.bind(host, prefix) for name, item in self.STORAGE.items()}
+        self.__dict__.update(live, host=host, index=index)
+
+    def live_storage(self) -> list[tuple[str, StorageItem]]:
+        """Return the live items by attribute, in the order of declaration."""
+        return [(name, cast("StorageItem", self.__dict__[name])) for name in self.STORAGE]
+
+    def deposit(self, event: Event) -> None:
+        """Announce `event`; it is undone with the layer it was announced in."""
+        host = self.host
+        host.events.append(EventRecord(host.phase, Happened(self.index, event), []))
+
+
+def dispatchable(name: str, function: Callable[..., None], mark: CallMark) -> Dispatchable:
+    """Read one `@call` method."""
+    hints = get_type_hints(function, include_extras=True)
+    args = tuple(
+        (arg.rstrip("_"), codec(hint))
+        for arg, hint in hints.items()
+        if arg not in ("origin", "return")
+    )
+    return Dispatchable(
+        mark.index, name.rstrip("_"), function, args, mark.info, inspect.getdoc(function) or ""
+    )
+
+
+def constant_name(name: str, notes: tuple[object, ...]) -> str:
+    """Return the metadata name: `Annotated[Const[u16], "SS58Prefix"]` gives its own."""
+    return next((note for note in notes if isinstance(note, str)), camel(name))
+
+
+D = TypeVar("D", bound=type[Event] | type[Error])
+
+
+def by_index(owner: type, declared: list[D]) -> dict[int, D]:
+    """Order nested declarations by index; two of one index are a mistake."""
+    found: dict[int, D] = {}
+    for item in declared:
+        if item.INDEX is None:
+            continue
+        if item.INDEX in found:
+            other = found[item.INDEX].__name__
+            raise TypeError(
+                f"{owner.__name__}: {item.__name__} and {other} share index {item.INDEX}"
+            )
+        found[item.INDEX] = item
+    return dict(sorted(found.items()))
+
+
+def snake(name: str) -> str:
+    """`TransactionPayment` -> `transaction_payment`."""
+    return "".join("_" + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(name))

@@ -1,0 +1,338 @@
+"""The runtime: pallets in a table, and the one door through which calls enter.
+
+A concrete runtime (`runtime/__init__.py`) adds its pallets in order and then calls
+`complete`. The index of a pallet is the first byte of its calls, events and errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import TypeVar
+
+from btt_chain.scale import Codec, DecodeError, EncodeError, u8, variants
+from btt_chain.scale.shape import Field, Shape, VariantOf, VariantShape
+from runtime.frame.call import CALL, FREEZE_REASON, HOLD_REASON, Call, Dispatchable, Reason
+from runtime.frame.error import (
+    Arithmetic,
+    DispatchError,
+    Error,
+    ModuleError,
+    WireError,
+    WireModule,
+)
+from runtime.frame.event import Event
+from runtime.frame.host import EVENT, Happened, Host
+from runtime.frame.origin import Origin
+from runtime.frame.pallet import Pallet
+from runtime.frame.state import State
+from runtime.frame.version import RuntimeVersion
+from runtime.frame.weight import DispatchInfo, PostInfo
+
+P = TypeVar("P", bound=Pallet)
+
+CRATE = "btt_runtime"
+"""First part of the runtime's own type paths; clients look for a name that ends in `_runtime`."""
+
+
+class Runtime:
+    """Every pallet at its index, sharing one host."""
+
+    def __init__(self, version: RuntimeVersion, *, filtered: type[DispatchError]) -> None:
+        self.version = version
+        self.filtered = filtered
+        self.host = Host()
+        self.host.dispatcher = self
+        self.pallets: dict[int, Pallet] = {}
+        self._dispatchables: dict[bytes, Dispatchable] = {}
+        self._on_initialize: list[Callable[[int], int]] = []
+        self._on_finalize: list[Callable[[int], None]] = []
+        self._errors: dict[type[Error], tuple[int, int]] = {}
+
+    def add(self, index: int, pallet: P) -> P:
+        """Put `pallet` at `index` of the table."""
+        if index in self.pallets:
+            raise TypeError(f"{pallet.name} and {self.pallets[index].name} share index {index}")
+        pallet.bind(self.host, index)
+        self.pallets[index] = pallet
+        for entry in pallet.CALLS.values():
+            self._dispatchables[bytes((index, entry.index))] = entry
+        for error in pallet.ERRORS.values():
+            self._errors[error] = (index, error.INDEX)
+        return pallet
+
+    def complete(self) -> None:
+        """Close the table: tie the knots of the codec and list the hooks that do something."""
+        self.call_codec: Codec[Call] = Codec(
+            "RuntimeCall",
+            encode_call,
+            self._decode_call,
+            Shape(self._calls_node, path=f"{CRATE}::RuntimeCall"),
+            2,
+        )
+        CALL.tie(self.call_codec)
+        EVENT.tie(self._event_codec())
+        HOLD_REASON.tie(self._reason_codec("RuntimeHoldReason", lambda pallet: pallet.HOLD_REASONS))
+        FREEZE_REASON.tie(
+            self._reason_codec("RuntimeFreezeReason", lambda pallet: pallet.FREEZE_REASONS)
+        )
+        for pallet in self.pallets.values():
+            if type(pallet).on_initialize is not Pallet.on_initialize:
+                self._on_initialize.append(pallet.on_initialize)
+            if type(pallet).on_finalize is not Pallet.on_finalize:
+                self._on_finalize.append(pallet.on_finalize)
+
+    def enter(self, state: State) -> None:
+        """Work on `state` from now on, with no events."""
+        self.host.enter(state)
+
+    def pallet(self, kind: type[P]) -> P:
+        """Return the pallet of class `kind`; KeyError if there is none."""
+        for pallet in self.pallets.values():
+            if isinstance(pallet, kind):
+                return pallet
+        raise KeyError(kind.__name__)
+
+    def pallet_named(self, name: str) -> Pallet:
+        """Return the pallet called `name`; KeyError if there is none."""
+        for pallet in self.pallets.values():
+            if pallet.name == name:
+                return pallet
+        raise KeyError(name)
+
+    # ---- hooks
+
+    def on_initialize(self, number: int) -> int:
+        """Run the pallets' hooks at the start of a block; return their weight in picoseconds."""
+        return sum(hook(number) for hook in self._on_initialize)
+
+    def on_finalize(self, number: int) -> None:
+        """Run the pallets' hooks at the end of a block."""
+        for hook in self._on_finalize:
+            hook(number)
+
+    # ---- calls
+
+    def call(self, pallet: str, name: str, **args: object) -> Call:
+        """Build a call by name; the arguments are encoded, so wrong ones raise EncodeError."""
+        target = self.pallet_named(pallet)
+        entry = next((entry for entry in target.CALLS.values() if entry.name == name), None)
+        if entry is None:
+            raise KeyError(f"{pallet}.{name}")
+        if set(args) != {arg for arg, _ in entry.args}:
+            wanted = ", ".join(arg for arg, _ in entry.args)
+            raise EncodeError(f"{pallet}.{name}", f"takes ({wanted})")
+        values = tuple(args[arg] for arg, _ in entry.args)
+        encoded = [part.encode(value) for (_, part), value in zip(entry.args, values, strict=True)]
+        raw = bytes((target.index, entry.index)) + b"".join(encoded)
+        return Call(target.index, entry.index, values, raw)
+
+    def dispatchable(self, call: Call) -> Dispatchable:
+        """Return the declaration of the method that `call` leads to."""
+        return self._dispatchables[call.raw[:2]]
+
+    def info(self, call: Call) -> DispatchInfo:
+        """Tell what is known of `call` before it runs."""
+        info = self._dispatchables[call.raw[:2]].info
+        return (
+            info if isinstance(info, DispatchInfo) else info(self.pallets[call.pallet], *call.args)
+        )
+
+    def dispatch(self, origin: Origin, call: Call, *, bypass_filter: bool = False) -> PostInfo:
+        """Run `call` in a layer of its own.
+
+        Raises DispatchError when it fails; then nothing is left of it, neither state nor events.
+        """
+        if not (bypass_filter or origin.may_call(call)):
+            raise self.filtered()
+        host = self.host
+        state, before = host.state, len(host.events)
+        state.begin()
+        try:
+            post = self._dispatchables[call.raw[:2]].run(
+                self.pallets[call.pallet], origin, *call.args
+            )
+        except (DispatchError, ArithmeticError) as error:
+            state.rollback()
+            del host.events[before:]
+            if isinstance(error, DispatchError):
+                raise
+            raise Arithmetic.of(error) from error
+        state.commit()
+        return post or PostInfo()
+
+    def wire_error(self, error: DispatchError) -> WireError:
+        """Return the form of `error` that travels."""
+        if not isinstance(error, Error):
+            return error.wire()
+        pallet, index = self._errors[type(error)]
+        return WireModule(ModuleError(u8(pallet), bytes((index, 0, 0, 0))))
+
+    # ---- the codec's knots
+
+    def _decode_call(self, raw: bytes, at: int) -> tuple[Call, int]:
+        entry = self._dispatchables.get(raw[at : at + 2])
+        if entry is None:
+            raise DecodeError("RuntimeCall", at, f"no call has the index {raw[at : at + 2].hex()}")
+        begin, args = at, []
+        at += 2
+        for _, part in entry.args:
+            value, at = part.decode(raw, at)
+            args.append(value)
+        return Call(raw[begin], entry.index, tuple(args), raw[begin:at]), at
+
+    def _calls_node(self) -> VariantOf:
+        return VariantOf(
+            tuple(
+                VariantShape(pallet.name, index, (Field(None, calls_codec(pallet)),))
+                for index, pallet in self.pallets.items()
+                if pallet.CALLS
+            )
+        )
+
+    def _event_codec(self) -> Codec[Happened]:
+        codecs = {
+            index: events_codec(pallet) for index, pallet in self.pallets.items() if pallet.EVENTS
+        }
+        prefix = {index: bytes((index,)) for index in codecs}
+
+        def encode(happened: Happened) -> bytes:
+            return prefix[happened.pallet] + codecs[happened.pallet].encode(happened.event)
+
+        def decode(raw: bytes, at: int) -> tuple[Happened, int]:
+            inner = codecs.get(raw[at]) if at < len(raw) else None
+            if inner is None:
+                raise DecodeError(
+                    "RuntimeEvent", at, f"no pallet has the index {raw[at : at + 1].hex()}"
+                )
+            event, end = inner.decode(raw, at + 1)
+            return Happened(raw[at], event), end
+
+        def node() -> VariantOf:
+            return VariantOf(
+                tuple(
+                    VariantShape(self.pallets[index].name, index, (Field(None, inner),))
+                    for index, inner in codecs.items()
+                )
+            )
+
+        return Codec("RuntimeEvent", encode, decode, Shape(node, path=f"{CRATE}::RuntimeEvent"), 2)
+
+    def _reason_codec(
+        self, name: str, of: Callable[[Pallet], type[IntEnum] | None]
+    ) -> Codec[Reason]:
+        kinds = {index: kind for index, pallet in self.pallets.items() if (kind := of(pallet))}
+        known = {
+            bytes((index, member)): Reason(index, member)
+            for index, kind in kinds.items()
+            for member in kind
+        }
+
+        def decode(raw: bytes, at: int) -> tuple[Reason, int]:
+            reason = known.get(raw[at : at + 2])
+            if reason is None:
+                raise DecodeError(name, at, f"none has the index {raw[at : at + 2].hex()}")
+            return reason, at + 2
+
+        def node() -> VariantOf:
+            return VariantOf(
+                tuple(
+                    VariantShape(
+                        self.pallets[index].name,
+                        index,
+                        (Field(None, reasons_codec(self.pallets[index], kind)),),
+                    )
+                    for index, kind in kinds.items()
+                )
+            )
+
+        return Codec(
+            name,
+            lambda reason: bytes((reason.pallet, reason.index)),
+            decode,
+            Shape(node, path=f"{CRATE}::{name}"),
+            2,
+        )
+
+
+def encode_call(call: Call) -> bytes:
+    """Return the bytes of `call` as they came."""
+    return call.raw
+
+
+def described(shape: Shape) -> Codec[object]:
+    """Return a codec that only describes: a part of a type that is coded as a whole elsewhere."""
+
+    def encode(_: object) -> bytes:
+        raise EncodeError(shape.path, "coded as part of the runtime's type only")
+
+    def decode(_: bytes, at: int) -> tuple[object, int]:
+        raise DecodeError(shape.path, at, "coded as part of the runtime's type only")
+
+    return Codec(shape.path, encode, decode, shape, 1)
+
+
+def pallet_params(pallet: Pallet) -> tuple[tuple[str, None], ...]:
+    """Return the type parameters that Substrate's pallets carry."""
+    return (("T", None), ("I", None)) if pallet.instances else (("T", None),)
+
+
+def calls_codec(pallet: Pallet) -> Codec[object]:
+    """Describe a pallet's calls."""
+    return described(
+        Shape(
+            lambda: VariantOf(
+                tuple(
+                    VariantShape(
+                        entry.name,
+                        entry.index,
+                        tuple(Field(name, part) for name, part in entry.args),
+                        docs_of(entry.docs),
+                    )
+                    for entry in sorted(pallet.CALLS.values(), key=lambda entry: entry.index)
+                )
+            ),
+            path=f"{pallet.crate}::pallet::Call",
+            params=pallet_params(pallet),
+        )
+    )
+
+
+def events_codec(pallet: Pallet) -> Codec[Event]:
+    """Return the codec of a pallet's events."""
+    return variants(
+        tuple(pallet.EVENTS.values()),
+        f"{pallet.crate}::pallet::Event",
+        params=pallet_params(pallet),
+    )
+
+
+def errors_codec(pallet: Pallet) -> Codec[object]:
+    """Describe a pallet's errors."""
+    return described(
+        Shape(
+            lambda: VariantOf(
+                tuple(
+                    VariantShape(error.__name__, error.INDEX, (), docs_of(error.__doc__ or ""))
+                    for error in pallet.ERRORS.values()
+                )
+            ),
+            path=f"{pallet.crate}::pallet::Error",
+            params=pallet_params(pallet),
+        )
+    )
+
+
+def reasons_codec(pallet: Pallet, kind: type[IntEnum]) -> Codec[object]:
+    """Describe a pallet's reasons for a hold or a freeze."""
+    return described(
+        Shape(
+            lambda: VariantOf(tuple(VariantShape(member.name, member.value) for member in kind)),
+            path=f"{pallet.crate}::pallet::{kind.__name__}",
+        )
+    )
+
+
+def docs_of(text: str) -> tuple[str, ...]:
+    """Return a docstring as the lines that metadata carries."""
+    return tuple(line.strip() for line in text.strip().splitlines()) if text else ()

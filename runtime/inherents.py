@@ -1,0 +1,75 @@
+"""Inherents: what the author of a block must put into it, before anything that others sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from btt_chain.primitives.extrinsic import bare
+from btt_chain.scale import Fixed, TypeName, codec, path, u64
+from runtime.frame import Runtime
+
+TIMESTAMP: Final = b"timstap0"
+"""Where the inherent data holds the time, in milliseconds since 1970. Source: sp_timestamp."""
+
+MAX_DRIFT_MS: Final = 30_000
+"""How far a block's time may be ahead of ours. Source: pallet_timestamp, MAX_TIMESTAMP_DRIFT_MILLIS."""
+
+Identifier = Annotated[bytes, Fixed(8)]
+
+
+@path("sp_inherents::InherentData")
+@dataclass(slots=True)
+class InherentData:
+    """What the author knows and the runtime cannot: SCALE values by 8-byte identifier."""
+
+    data: Annotated[dict[Identifier, bytes], TypeName("BTreeMap<InherentIdentifier, Vec<u8>>")]
+
+    @classmethod
+    def at(cls, now_ms: int) -> InherentData:
+        """Return the data of a block made at `now_ms`, milliseconds since 1970."""
+        return cls({TIMESTAMP: codec(u64).encode(u64(now_ms))})
+
+    def now(self) -> u64:
+        """Return the time in milliseconds since 1970; raise MissingInherent if it is not there."""
+        raw = self.data.get(TIMESTAMP)
+        if raw is None:
+            raise MissingInherent("the inherent data holds no time (timstap0)")
+        return codec(u64).decode_all(raw)
+
+
+@path("sp_inherents::CheckInherentsResult")
+@dataclass(slots=True)
+class CheckInherentsResult:
+    """Whether a block's inherents agree with what the checking node knows."""
+
+    okay: bool
+    fatal_error: bool
+    errors: InherentData
+
+
+class MissingInherent(ValueError):
+    """The inherent data lacks something that a block must have; the message names it."""
+
+
+def create_inherents(runtime: Runtime, inherent: InherentData) -> list[bytes]:
+    """Return the inherent extrinsics of a block, in order, without length prefixes."""
+    return [bare(runtime.call("Timestamp", "set", now=inherent.now()).raw)]
+
+
+def check_inherents(
+    runtime: Runtime, extrinsics: Sequence[bytes], inherent: InherentData
+) -> CheckInherentsResult:
+    """Compare a block's inherents with what we know: its time may not be far ahead of ours."""
+    ours = inherent.now()
+    prefix = runtime.call("Timestamp", "set", now=ours).raw[:2]
+    for raw in extrinsics:
+        body = raw[1:]
+        if not body.startswith(prefix):
+            continue
+        (theirs,) = runtime.call_codec.decode_all(body).args
+        if isinstance(theirs, u64) and theirs > ours + MAX_DRIFT_MS:
+            late = InherentData({TIMESTAMP: b"the block's time is too far in the future"})
+            return CheckInherentsResult(okay=False, fatal_error=False, errors=late)
+    return CheckInherentsResult(okay=True, fatal_error=False, errors=InherentData({}))

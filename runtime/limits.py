@@ -1,0 +1,60 @@
+"""How much a block may hold, from the length of a slot."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from btt_chain.scale import u32, u64
+from runtime.frame import BlockLength, BlockWeights, Weight
+from runtime.frame.weight import (
+    PICOS_PER_MICRO,
+    PICOS_PER_MILLI,
+    PerClassLength,
+    PerClassLimits,
+    WeightsPerClass,
+)
+
+BASE_EXTRINSIC: Final = 60 * PICOS_PER_MICRO
+"""What any transaction costs before its call: decoding, a signature, the nonce, the fee."""
+BASE_BLOCK: Final = 5 * PICOS_PER_MILLI
+NORMAL_PERCENT: Final = 75
+"""The part of a block that ordinary transactions may fill."""
+MAX_LENGTH: Final = 5 << 20
+"""Bytes of extrinsics in a block; ordinary ones may fill the same part of it."""
+
+
+def block_weights(slot_ms: int) -> BlockWeights:
+    """Return the limits of a block whose execution may take a third of its slot."""
+    budget = slot_ms * PICOS_PER_MILLI // 3
+    normal = budget * NORMAL_PERCENT // 100
+    operational = WeightsPerClass(
+        base_extrinsic=weight(BASE_EXTRINSIC),
+        max_extrinsic=weight(budget - BASE_BLOCK - BASE_EXTRINSIC),
+        max_total=weight(budget),
+        reserved=weight(budget - normal),
+    )
+    return BlockWeights(
+        base_block=weight(BASE_BLOCK),
+        max_block=weight(budget),
+        per_class=PerClassLimits(
+            normal=WeightsPerClass(
+                base_extrinsic=weight(BASE_EXTRINSIC),
+                max_extrinsic=weight(normal - BASE_BLOCK - BASE_EXTRINSIC),
+                max_total=weight(normal),
+                reserved=weight(0),
+            ),
+            operational=operational,
+            mandatory=WeightsPerClass(weight(BASE_EXTRINSIC), None, None, None),
+        ),
+    )
+
+
+def block_length() -> BlockLength:
+    """Return how many bytes of extrinsics a block may hold."""
+    normal = u32(MAX_LENGTH * NORMAL_PERCENT // 100)
+    return BlockLength(PerClassLength(normal, u32(MAX_LENGTH), u32(MAX_LENGTH)))
+
+
+def weight(picoseconds: int) -> Weight:
+    """Return a weight of so many picoseconds."""
+    return Weight(u64(picoseconds))

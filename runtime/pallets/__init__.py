@@ -1,0 +1,1 @@
+"""What the chain can do, one concern each."""

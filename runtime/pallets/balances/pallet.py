@@ -1,0 +1,921 @@
+"""Balances: accounts hold money, and money moves.
+
+What always holds, whatever is called: the free and reserved balances of all accounts add up to
+`total_issuance`; that and `total_burned` add up to what genesis put into the world. Nothing
+here raises the issuance. What an account may spend is told in `steps`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from btt_chain.primitives.account import AccountData, AccountId, AccountInfo, MultiAddress
+from btt_chain.scale import Compact, TypeName, u32, u128
+from runtime.frame import (
+    Const,
+    Error,
+    Event,
+    GenesisError,
+    Map,
+    Origin,
+    Pallet,
+    Reason,
+    RuntimeHoldReason,
+    Section,
+    TokenError,
+    TokenErrorKind,
+    Value,
+    call,
+)
+from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.pallets.balances.steps import (
+    Standing,
+    amount_of,
+    fee_lock_level,
+    lock_level,
+    may_lose_provider,
+    standing,
+    sum_of,
+    untouchable,
+    with_amount,
+)
+from runtime.pallets.balances.types import (
+    MAX_FREEZES,
+    MAX_HOLDS,
+    MAX_LOCKS,
+    MAX_RESERVES,
+    BalanceLock,
+    BalanceStatus,
+    Freeze,
+    Freezes,
+    Hold,
+    Holds,
+    Locks,
+    Reasons,
+    ReserveData,
+    Reserves,
+    UnexpectedKind,
+    is_pool,
+    lookup,
+)
+from runtime.pallets.system import System
+
+Who = Annotated[AccountId, TypeName("T::AccountId")]
+Amount = Annotated[u128, TypeName("T::Balance")]
+CompactAmount = Annotated[Compact[u128], TypeName("T::Balance")]
+Lookup = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
+
+
+class Balances(Pallet, instances=True):
+    """Who owns how much, and how it changes hands. Amounts are in planck."""
+
+    accounts: System
+    existential_deposit: Const[u128]
+    """An account whose free balance falls below this ceases to exist, if nothing else keeps it."""
+    max_locks: Const[u32] = u32(MAX_LOCKS)
+    """The most locks one account is expected to have."""
+    max_reserves: Const[u32] = u32(MAX_RESERVES)
+    """The most named reserves one account can have."""
+    max_freezes: Const[u32] = u32(MAX_FREEZES)
+    """The most freezes one account can have."""
+    treasury: AccountId
+    """Takes the dust of dead accounts, what is slashed, and what nobody can be paid."""
+    offsetting: tuple[Reason, ...]
+    """The reasons whose holds count towards a lock: returnable deposits and bonds."""
+
+    total_issuance = Value(u128, default=u128(0))
+    inactive_issuance = Value(u128, default=u128(0))
+    account = Map(AccountId, AccountData, default=AccountData())
+    locks = Map(AccountId, Locks, default=[])
+    reserves = Map(AccountId, Reserves, default=[])
+    holds = Map(AccountId, Holds, default=[])
+    freezes = Map(AccountId, Freezes, default=[])
+    total_burned = Value(u128, default=u128(0))
+
+    class Endowed(Event, index=0):
+        """An account was opened with some free balance."""
+
+        account: Who
+        free_balance: Amount
+
+    class DustLost(Event, index=1):
+        """An account fell below the existential deposit; what was left went to the treasury."""
+
+        account: Who
+        amount: Amount
+
+    class Transfer(Event, index=2):
+        """Money moved from one account to another."""
+
+        from_: Who
+        to: Who
+        amount: Amount
+
+    class BalanceSet(Event, index=3):
+        """The free balance of an account was set by the chain itself."""
+
+        who: Who
+        free: Amount
+
+    class Reserved(Event, index=4):
+        """Some free balance was reserved."""
+
+        who: Who
+        amount: Amount
+
+    class Unreserved(Event, index=5):
+        """Some reserved balance became free."""
+
+        who: Who
+        amount: Amount
+
+    class ReserveRepatriated(Event, index=6):
+        """Reserved balance of one account moved to another, free or reserved there."""
+
+        from_: Who
+        to: Who
+        amount: Amount
+        destination_status: Annotated[BalanceStatus, TypeName("Status")]
+
+    class Deposit(Event, index=7):
+        """Money was put into an account: a share of fees, a refund, dust."""
+
+        who: Who
+        amount: Amount
+
+    class Withdraw(Event, index=8):
+        """Money was taken from an account, for a fee for example."""
+
+        who: Who
+        amount: Amount
+
+    class Slashed(Event, index=9):
+        """Money was taken from an account for misbehaviour."""
+
+        who: Who
+        amount: Amount
+
+    class Minted(Event, index=10):
+        """New money came into an account. Never happens here: no call raises the issuance."""
+
+        who: Who
+        amount: Amount
+
+    class Burned(Event, index=11):
+        """Money of an account was destroyed; the issuance fell by as much."""
+
+        who: Who
+        amount: Amount
+
+    class Suspended(Event, index=12):
+        """Money was put away, to be restored later. Never happens here."""
+
+        who: Who
+        amount: Amount
+
+    class Restored(Event, index=13):
+        """Money put away was restored. Never happens here."""
+
+        who: Who
+        amount: Amount
+
+    class Upgraded(Event, index=14):
+        """An account of an old form was upgraded. Never happens here: there are none."""
+
+        who: Who
+
+    class Issued(Event, index=15):
+        """The issuance rose. Never happens here."""
+
+        amount: Amount
+
+    class Rescinded(Event, index=16):
+        """The issuance fell without an account. Never happens here."""
+
+        amount: Amount
+
+    class Locked(Event, index=17):
+        """More of an account's money is locked."""
+
+        who: Who
+        amount: Amount
+
+    class Unlocked(Event, index=18):
+        """Less of an account's money is locked."""
+
+        who: Who
+        amount: Amount
+
+    class Frozen(Event, index=19):
+        """More of an account's money is frozen."""
+
+        who: Who
+        amount: Amount
+
+    class Thawed(Event, index=20):
+        """Less of an account's money is frozen."""
+
+        who: Who
+        amount: Amount
+
+    class TotalIssuanceForced(Event, index=21):
+        """The issuance was set by force. Never happens here."""
+
+        old: Amount
+        new: Amount
+
+    class Unexpected(Event, index=22, unnamed=True):
+        """Something happened that never should."""
+
+        kind: Annotated[UnexpectedKind, TypeName("UnexpectedKind")]
+
+    class Held(Event, index=23):
+        """Some free balance was put on hold for a reason."""
+
+        reason: Annotated[RuntimeHoldReason, TypeName("T::RuntimeHoldReason")]
+        who: Who
+        amount: Amount
+
+    class BurnedHeld(Event, index=24):
+        """Money on hold was destroyed; the issuance fell by as much."""
+
+        reason: Annotated[RuntimeHoldReason, TypeName("T::RuntimeHoldReason")]
+        who: Who
+        amount: Amount
+
+    class TransferOnHold(Event, index=25):
+        """Money on hold moved to another account."""
+
+        reason: Annotated[RuntimeHoldReason, TypeName("T::RuntimeHoldReason")]
+        source: Who
+        dest: Who
+        amount: Amount
+
+    class Released(Event, index=26):
+        """Money on hold became free."""
+
+        reason: Annotated[RuntimeHoldReason, TypeName("T::RuntimeHoldReason")]
+        who: Who
+        amount: Amount
+
+    class VestingBalance(Error, index=0):
+        """Too much of the balance is still vesting to send this value."""
+
+    class LiquidityRestrictions(Error, index=1):
+        """Locks on the account do not let this money go."""
+
+    class InsufficientBalance(Error, index=2):
+        """The free balance is smaller than the value."""
+
+    class ExistentialDeposit(Error, index=3):
+        """The value is too small to open an account with."""
+
+    class Expendability(Error, index=4):
+        """The payment would close the account, which was to be kept."""
+
+    class ExistingVestingSchedule(Error, index=5):
+        """The account has a vesting schedule already."""
+
+    class DeadAccount(Error, index=6):
+        """The beneficiary's account must exist before it can receive this."""
+
+    class TooManyReserves(Error, index=7):
+        """The account has as many named reserves as it can have."""
+
+    class TooManyHolds(Error, index=8):
+        """The account has as many holds as it can have."""
+
+    class TooManyFreezes(Error, index=9):
+        """The account has as many freezes as it can have."""
+
+    class IssuanceDeactivated(Error, index=10):
+        """More of the issuance is inactive than would be left."""
+
+    class DeltaZero(Error, index=11):
+        """There is nothing to change."""
+
+    # ---- hooks
+
+    def genesis(self, config: Mapping[str, object]) -> None:
+        """Endow the accounts of `balances` ([[address, planck], ...]) and open the `pools`.
+
+        The treasury, every account in `pools` and every pool among the balances exist from now
+        on, however much or little they hold. Raises GenesisError.
+        """
+        section = Section(config, "balances").fields(required=("balances",), optional=("pools",))
+        pools = {self.treasury: None}
+        for entry in section.get("pools", ()):
+            pools[entry.account()] = None
+        issued, endowed = 0, dict.fromkeys(pools, u128(0))
+        for row in section["balances"]:
+            account, planck = row.rows(length=2)
+            who, amount = account.account(), planck.planck()
+            if endowed.get(who):
+                raise GenesisError(f"{account.path}: the account has a balance already")
+            if is_pool(who):
+                pools[who] = None
+            elif amount < self.existential_deposit:
+                least = f"at least {self.existential_deposit} planck"
+                raise GenesisError(f"{planck.path}: expected {least}, found {amount}")
+            issued += int(amount)
+            if issued > u128.MAX:
+                raise GenesisError(f"{planck.path}: the balances up to here exceed 2^128 planck")
+            endowed[who] = amount
+        for who, free in endowed.items():
+            provided = (who in pools) + (free >= self.existential_deposit)
+            data = AccountData(free=free)
+            self.accounts.account[who] = AccountInfo(providers=u32(provided), data=data)
+        self.total_issuance.value = u128(issued)
+
+    # ---- calls
+
+    @call(0, weight=40 * PICOS_PER_MICRO)
+    def transfer_allow_death(self, origin: Origin, dest: Lookup, value: CompactAmount) -> None:
+        """Send `value` to `dest`; your account may be closed by it."""
+        self.transfer(origin.signed(), lookup(dest), value, keep_alive=False)
+
+    @call(2, weight=45 * PICOS_PER_MICRO)
+    def force_transfer(
+        self, origin: Origin, source: Lookup, dest: Lookup, value: CompactAmount
+    ) -> None:
+        """Send `value` from `source` to `dest`. For the chain itself; pools are out of reach."""
+        origin.root()
+        owner = lookup(source)
+        self._refuse_pool(owner)
+        self.transfer(owner, lookup(dest), value, keep_alive=False)
+
+    @call(3, weight=40 * PICOS_PER_MICRO)
+    def transfer_keep_alive(self, origin: Origin, dest: Lookup, value: CompactAmount) -> None:
+        """Send `value` to `dest`, but never so much that your account would be closed."""
+        self.transfer(origin.signed(), lookup(dest), value, keep_alive=True)
+
+    @call(4, weight=45 * PICOS_PER_MICRO)
+    def transfer_all(self, origin: Origin, dest: Lookup, keep_alive: bool) -> None:
+        """Send all that can be sent; with `keep_alive`, all but the existential deposit."""
+        source = origin.signed()
+        value = self.reducible_balance(source, keep_alive=keep_alive)
+        self.transfer(source, lookup(dest), value, keep_alive=keep_alive)
+
+    @call(5, weight=40 * PICOS_PER_MICRO)
+    def force_unreserve(self, origin: Origin, who: Lookup, amount: Amount) -> None:
+        """Free up to `amount` of the reserved balance of `who`. For the chain itself.
+
+        Holds and named reserves stay: they belong to the pallets that made them.
+        """
+        origin.root()
+        self.unreserve(lookup(who), amount)
+
+    @call(8, weight=50 * PICOS_PER_MICRO)
+    def force_set_balance(self, origin: Origin, who: Lookup, new_free: CompactAmount) -> None:
+        """Set the free balance of `who`. For the chain itself; pools are out of reach.
+
+        The difference comes from the treasury or goes there: no money is made or destroyed.
+        Less than the existential deposit sets nothing at all.
+        """
+        origin.root()
+        account = lookup(who)
+        self._refuse_pool(account)
+        new_free = new_free if new_free >= self.existential_deposit else u128(0)
+        info = self.accounts.account[account]
+        before, old_free = standing(info.data, self.existential_deposit), info.data.free
+        if new_free > old_free:
+            self.withdraw(self.treasury, new_free - old_free)
+        info.data.free = new_free
+        self._settle(account, info, before)
+        if old_free > new_free:
+            self.credit(self.treasury, old_free - new_free)
+        self.deposit(self.BalanceSet(account, new_free))
+
+    @call(10, weight=35 * PICOS_PER_MICRO)
+    def burn(self, origin: Origin, value: CompactAmount, keep_alive: bool) -> None:
+        """Destroy `value` of your money for good; without `keep_alive` your account may close."""
+        self.burn_from(origin.signed(), value, keep_alive=keep_alive)
+
+    # ---- doors: looking
+
+    def free(self, who: AccountId) -> u128:
+        """Return the free balance, locked or not."""
+        return self.accounts.account[who].data.free
+
+    def reserved(self, who: AccountId) -> u128:
+        """Return all that is reserved or on hold."""
+        return self.accounts.account[who].data.reserved
+
+    def total(self, who: AccountId) -> u128:
+        """Return free and reserved balance together."""
+        data = self.accounts.account[who].data
+        return data.free + data.reserved
+
+    def reducible_balance(self, who: AccountId, *, keep_alive: bool = False) -> u128:
+        """Return how much `who` could spend now."""
+        info = self.accounts.account[who]
+        kept = untouchable(info.data)
+        needed = keep_alive or not may_lose_provider(info)
+        if needed and not self._is_exempt(who, info):
+            kept = max(kept, int(self.existential_deposit))
+        return u128(max(0, int(info.data.free) - kept))
+
+    def held(self, reason: Reason, who: AccountId) -> u128:
+        """Return how much of `who` is on hold for `reason`."""
+        return amount_of(self.holds[who], reason)
+
+    def frozen_for(self, reason: Reason, who: AccountId) -> u128:
+        """Return how much of `who` is frozen for `reason`."""
+        return amount_of(self.freezes[who], reason)
+
+    def reserved_named(self, name: bytes, who: AccountId) -> u128:
+        """Return how much of `who` is reserved under `name`."""
+        return amount_of(self.reserves[who], name)
+
+    def can_reserve(self, who: AccountId, amount: u128) -> bool:
+        """Tell whether `who` could reserve `amount` and still keep its account."""
+        data = self.accounts.account[who].data
+        return not amount or data.free >= int(amount) + int(self.existential_deposit)
+
+    def can_withdraw_fee(self, who: AccountId, amount: u128) -> bool:
+        """Tell whether `who` could pay a fee of `amount` and keep its account."""
+        return amount <= self._fee_balance(who, self.accounts.account[who])
+
+    # ---- doors: moving
+
+    def transfer(
+        self, source: AccountId, dest: AccountId, amount: u128, keep_alive: bool = False
+    ) -> None:
+        """Move free balance. With `keep_alive` the source's account is never closed by it.
+
+        Raises TokenError: FundsUnavailable (more than free), Frozen (locked, or the account is
+        needed and would close), NotExpendable (`keep_alive` forbids), BelowMinimum (too little to
+        open `dest` with). Source: `fungible::Mutate::transfer` of frame_support.
+        """
+        account = self.accounts.account
+        payer = account[source]
+        self._ensure_can_spend(source, payer, amount, keep_alive=keep_alive)
+        payee = account[dest]
+        self._ensure_can_receive(dest, payee, amount)
+        if source == dest:
+            return  # two copies of one record must never both be written
+        if amount:
+            self._pay_out(source, payer, amount)
+            if payer.data.free < self.existential_deposit:
+                payee = account[dest]  # dust may have gone there
+            self._pay_in(dest, payee, amount)
+        self.deposit(self.Transfer(source, dest, amount))
+
+    def withdraw(self, who: AccountId, amount: u128) -> None:
+        """Take free balance of `who` into nobody's hands; `credit` must follow in the same layer.
+
+        Raises TokenError like `transfer`. The account may be closed by it.
+        """
+        info = self.accounts.account[who]
+        self._ensure_can_spend(who, info, amount, keep_alive=False)
+        self._pay_out(who, info, amount)
+        self.deposit(self.Withdraw(who, amount))
+
+    def withdraw_fee(self, who: AccountId, amount: u128) -> None:
+        """Take a fee into nobody's hands; `credit` must follow in the same extrinsic.
+
+        Locks that are not against fees (vesting) do not count. The account is never closed.
+        Raises TokenError FundsUnavailable.
+        """
+        info = self.accounts.account[who]
+        if amount > self._fee_balance(who, info):
+            raise TokenError(TokenErrorKind.FundsUnavailable)
+        info.data.free -= amount
+        self.accounts.account[who] = info
+        self.deposit(self.Withdraw(who, amount))
+
+    def credit(self, who: AccountId, amount: u128) -> None:
+        """Put into the hands of `who` what was withdrawn.
+
+        It goes to the treasury instead if it is too little to open the account with.
+        """
+        if not amount:
+            return
+        info = self.accounts.account[who]
+        if info.data.free + amount < self.existential_deposit and not self._is_exempt(who, info):
+            who, info = self.treasury, self.accounts.account[self.treasury]
+        self._pay_in(who, info, amount)
+        self.deposit(self.Deposit(who, amount))
+
+    def burn_from(self, who: AccountId, amount: u128, keep_alive: bool = False) -> None:
+        """Destroy free balance of `who` for good. Raises TokenError FundsUnavailable."""
+        if amount > self.reducible_balance(who, keep_alive=keep_alive):
+            raise TokenError(TokenErrorKind.FundsUnavailable)
+        if amount:
+            self._pay_out(who, self.accounts.account[who], amount)
+            self._count_burned(amount)
+        self.deposit(self.Burned(who, amount))
+
+    # ---- doors: reserves, which always count towards locks
+
+    def reserve(self, who: AccountId, amount: u128) -> None:
+        """Move free balance, locked or not, into the reserve.
+
+        Raises InsufficientBalance; ConsumerRemaining if too little would stay free.
+        """
+        if not amount:
+            return
+        if self.free(who) < amount:
+            raise self.InsufficientBalance
+        self._change_reserved(who, reserved=amount, free=-amount)
+        self.deposit(self.Reserved(who, amount))
+
+    def unreserve(self, who: AccountId, amount: u128) -> u128:
+        """Free up to `amount` of the unnamed reserve; return how much was not there."""
+        actual = min(amount, self._unnamed_reserve(who))
+        self._free_reserved(who, actual)
+        return amount - actual
+
+    def slash_reserved(self, who: AccountId, amount: u128) -> u128:
+        """Move up to `amount` of the unnamed reserve to the treasury; return what was not there."""
+        actual = min(amount, self._unnamed_reserve(who))
+        self._forfeit_reserved(who, actual)
+        return amount - actual
+
+    def repatriate_reserved(
+        self, slashed: AccountId, beneficiary: AccountId, amount: u128, status: BalanceStatus
+    ) -> u128:
+        """Move up to `amount` of one's unnamed reserve to another; return what was not moved.
+
+        What a lock of the first needs stays. Raises DeadAccount if the other does not exist.
+        """
+        if slashed == beneficiary:
+            if status is BalanceStatus.Free:
+                return self.unreserve(slashed, amount)
+            return amount - min(amount, self._unnamed_reserve(slashed))
+        spare = self._not_needed_by_locks(self.accounts.account[slashed].data)
+        actual = min(amount, spare, self._unnamed_reserve(slashed))
+        if not actual:
+            return amount
+        if standing(self.accounts.account[beneficiary].data, self.existential_deposit).blank:
+            raise self.DeadAccount
+        if status is BalanceStatus.Free:
+            self._change_reserved(beneficiary, reserved=0, free=actual)
+        else:
+            self._change_reserved(beneficiary, reserved=actual)
+        self._change_reserved(slashed, reserved=-actual)
+        self.deposit(self.ReserveRepatriated(slashed, beneficiary, actual, status))
+        return amount - actual
+
+    def reserve_named(self, name: bytes, who: AccountId, amount: u128) -> None:
+        """Reserve under a name of eight bytes. Raises like `reserve`, and TooManyReserves."""
+        if not amount:
+            return
+        reserves = self.reserves[who]
+        named = amount_of(reserves, name)
+        if not named and len(reserves) >= self.max_reserves:
+            raise self.TooManyReserves
+        self.reserve(who, amount)
+        self._set_named(who, reserves, ReserveData(name, named + amount))
+
+    def unreserve_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
+        """Free up to `amount` of what is reserved under `name`; return what was not there."""
+        reserves = self.reserves[who]
+        named = amount_of(reserves, name)
+        actual = min(amount, named)
+        self._set_named(who, reserves, ReserveData(name, named - actual))
+        self._free_reserved(who, actual)
+        return amount - actual
+
+    def slash_reserved_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
+        """Move up to `amount` reserved under `name` to the treasury; return what was not there."""
+        reserves = self.reserves[who]
+        named = amount_of(reserves, name)
+        actual = min(amount, named)
+        self._set_named(who, reserves, ReserveData(name, named - actual))
+        self._forfeit_reserved(who, actual)
+        return amount - actual
+
+    # ---- doors: holds
+
+    def hold(self, reason: Reason, who: AccountId, amount: u128) -> None:
+        """Put free balance on hold for `reason`, on top of what is held for it already.
+
+        Holds for an offsetting reason may take locked money, others not. Raises TokenError:
+        FundsUnavailable, Frozen, CannotCreateHold (too many reasons).
+        """
+        if not amount:
+            return
+        info = self.accounts.account[who]
+        self._ensure_can_hold(who, info, amount, offsets=reason in self.offsetting)
+        self._ensure_room_for(reason, self.holds[who])
+        self._change_held(reason, who, held=amount, free=-amount)
+        self.deposit(self.Held(reason, who, amount))
+
+    def release(self, reason: Reason, who: AccountId, amount: u128) -> None:
+        """Make `amount` held for `reason` free again. Raises TokenError FundsUnavailable."""
+        if not amount:
+            return
+        if self.held(reason, who) < amount:
+            raise TokenError(TokenErrorKind.FundsUnavailable)
+        self._change_held(reason, who, held=-amount, free=amount)
+        self.deposit(self.Released(reason, who, amount))
+
+    def transfer_on_hold(
+        self,
+        reason: Reason,
+        source: AccountId,
+        dest: AccountId,
+        amount: u128,
+        *,
+        on_hold: bool,
+        force: bool = False,
+    ) -> None:
+        """Move what is held for `reason` to `dest`, free there or on hold for the same reason.
+
+        `force` (slashing) takes even what a lock of the source needs. Raises TokenError:
+        FundsUnavailable, Frozen, CannotCreate (too little to open `dest` with), CannotCreateHold.
+        """
+        if not amount:
+            return
+        self._ensure_can_take_held(reason, source, amount, force=force)
+        if source == dest:
+            if not on_hold:
+                self.release(reason, source, amount)
+            return
+        payee = self.accounts.account[dest]
+        if int(payee.data.free) + amount < self.existential_deposit and not self._is_exempt(
+            dest, payee
+        ):
+            raise TokenError(TokenErrorKind.CannotCreate)
+        if on_hold:
+            if not payee.providers:
+                raise TokenError(TokenErrorKind.CannotCreateHold)
+            self._ensure_room_for(reason, self.holds[dest])
+            self._change_held(reason, dest, held=amount)
+        else:
+            self._pay_in(dest, payee, amount)
+        self._change_held(reason, source, held=-amount)
+        self.deposit(self.TransferOnHold(reason, source, dest, amount))
+
+    def burn_held(
+        self, reason: Reason, who: AccountId, amount: u128, *, force: bool = False
+    ) -> None:
+        """Destroy what is held for `reason`. Raises TokenError FundsUnavailable and Frozen.
+
+        `force` (slashing) takes even what a lock of the account needs.
+        """
+        if not amount:
+            return
+        self._ensure_can_take_held(reason, who, amount, force=force)
+        self._change_held(reason, who, held=-amount)
+        self._count_burned(amount)
+        self.deposit(self.BurnedHeld(reason, who, amount))
+
+    # ---- doors: locks and freezes
+
+    def set_lock(self, id: bytes, who: AccountId, amount: u128, reasons: Reasons) -> None:
+        """Lock `amount` under `id` instead of what was locked under it; nothing if it is zero."""
+        self._set_locks(who, with_amount(self.locks[who], BalanceLock(id, amount, reasons)))
+
+    def extend_lock(self, id: bytes, who: AccountId, amount: u128, reasons: Reasons) -> None:
+        """Lock at least `amount` under `id`, for at least `reasons`."""
+        known = next((lock for lock in self.locks[who] if lock.id == id), None)
+        if known is not None:
+            amount = max(amount, known.amount)
+            reasons = reasons if known.reasons is reasons else Reasons.All
+        self.set_lock(id, who, amount, reasons)
+
+    def remove_lock(self, id: bytes, who: AccountId) -> None:
+        """Lock nothing under `id` any more."""
+        self.set_lock(id, who, u128(0), Reasons.All)
+
+    def set_freeze(self, reason: Reason, who: AccountId, amount: u128) -> None:
+        """Freeze `amount` for `reason` instead of what was frozen for it. Raises TooManyFreezes."""
+        freezes = with_amount(self.freezes[who], Freeze(reason, amount))
+        if len(freezes) > self.max_freezes:
+            raise self.TooManyFreezes
+        change = self._refreeze(who, self.locks[who], freezes)
+        if freezes:
+            self.freezes[who] = freezes
+        else:
+            del self.freezes[who]
+        if change > 0:
+            self.deposit(self.Frozen(who, u128(change)))
+        elif change < 0:
+            self.deposit(self.Thawed(who, u128(-change)))
+
+    def extend_freeze(self, reason: Reason, who: AccountId, amount: u128) -> None:
+        """Freeze at least `amount` for `reason`. Raises TooManyFreezes."""
+        self.set_freeze(reason, who, max(amount, self.frozen_for(reason, who)))
+
+    def thaw(self, reason: Reason, who: AccountId) -> None:
+        """Freeze nothing for `reason` any more."""
+        self.set_freeze(reason, who, u128(0))
+
+    # ---- steps: what an account may do
+
+    def _is_exempt(self, who: AccountId, info: AccountInfo) -> bool:
+        """Tell whether the account may hold less than the existential deposit: a pool may.
+
+        A pool is known by its id and by a provider that is not its balance: genesis gave it one.
+        """
+        if who == self.treasury:
+            return True
+        return is_pool(who) and info.providers > (info.data.free >= self.existential_deposit)
+
+    def _refuse_pool(self, who: AccountId) -> None:
+        """Raise TokenError Unsupported for pools: they move through their own pallet only."""
+        if is_pool(who) or who == self.treasury:
+            raise TokenError(TokenErrorKind.Unsupported)
+
+    def _ensure_can_spend(
+        self, who: AccountId, info: AccountInfo, amount: u128, *, keep_alive: bool
+    ) -> None:
+        data = info.data
+        if amount > data.free:
+            raise TokenError(TokenErrorKind.FundsUnavailable)
+        if not amount:
+            return
+        left = int(data.free) - int(amount)
+        if data.frozen and left < untouchable(data):
+            raise TokenError(TokenErrorKind.Frozen)
+        if left >= self.existential_deposit or self._is_exempt(who, info):
+            return
+        if not may_lose_provider(info):
+            raise TokenError(TokenErrorKind.Frozen)
+        if keep_alive:
+            raise TokenError(TokenErrorKind.NotExpendable)
+
+    def _ensure_can_receive(self, who: AccountId, info: AccountInfo, amount: u128) -> None:
+        if not amount or int(info.data.free) + int(amount) >= self.existential_deposit:
+            return
+        if not self._is_exempt(who, info):
+            raise TokenError(TokenErrorKind.BelowMinimum)
+
+    def _ensure_can_hold(
+        self, who: AccountId, info: AccountInfo, amount: u128, *, offsets: bool
+    ) -> None:
+        left = int(info.data.free) - int(amount)
+        needed = info.providers == 1 and not self._is_exempt(who, info)
+        if left < (self.existential_deposit if needed else 0):
+            raise TokenError(TokenErrorKind.FundsUnavailable)
+        if not offsets and left < untouchable(info.data):
+            raise TokenError(TokenErrorKind.Frozen)
+
+    def _ensure_room_for(self, reason: Reason, holds: list[Hold]) -> None:
+        if len(holds) >= MAX_HOLDS and not amount_of(holds, reason):
+            raise TokenError(TokenErrorKind.CannotCreateHold)
+
+    def _ensure_can_take_held(
+        self, reason: Reason, who: AccountId, amount: u128, *, force: bool
+    ) -> None:
+        if amount > self.held(reason, who):
+            raise TokenError(TokenErrorKind.FundsUnavailable)
+        if force or reason not in self.offsetting:
+            return
+        if amount > self._not_needed_by_locks(self.accounts.account[who].data):
+            raise TokenError(TokenErrorKind.Frozen)
+
+    def _not_needed_by_locks(self, data: AccountData) -> u128:
+        """Return how much of the offsetting reserve no lock leans on."""
+        if not data.frozen:
+            return data.reserved
+        return u128(max(0, int(data.free) + int(data.reserved) - int(data.frozen)))
+
+    def _fee_balance(self, who: AccountId, info: AccountInfo) -> int:
+        """Return how much may go for fees: all but the existential deposit and locks on fees."""
+        data, kept = info.data, int(self.existential_deposit)
+        if data.frozen:
+            locks, freezes = self.locks[who], self.freezes[who]
+            firm = int(data.frozen) - lock_level(locks, freezes)
+            offsetting = int(data.reserved) - firm
+            kept = max(kept, fee_lock_level(locks, freezes) - offsetting)
+        return int(data.free) - kept
+
+    # ---- steps: free balance
+
+    def _pay_out(self, who: AccountId, info: AccountInfo, amount: u128) -> None:
+        """Take from the free balance what the account may spend."""
+        data = info.data
+        left = data.free - amount
+        if left >= self.existential_deposit:  # then nothing changes about its existence
+            data.free = left
+            self.accounts.account[who] = info
+            return
+        before = standing(data, self.existential_deposit)
+        data.free = left
+        self._settle(who, info, before)
+
+    def _pay_in(self, who: AccountId, info: AccountInfo, amount: u128) -> None:
+        """Add to the free balance what the account may receive."""
+        data = info.data
+        if data.free >= self.existential_deposit:
+            data.free += amount
+            self.accounts.account[who] = info
+            return
+        before = standing(data, self.existential_deposit)
+        data.free += amount
+        self._settle(who, info, before)
+
+    def _settle(self, who: AccountId, info: AccountInfo, before: Standing) -> None:
+        """Store an account whose money changed, with all that follows from it.
+
+        References are counted, a new account is announced, a dead one removed, and dust goes to
+        the treasury. Raises ConsumerRemaining, NoProviders or TooManyConsumers before anything
+        is written.
+        """
+        data, system = info.data, self.accounts
+        now = standing(data, self.existential_deposit)
+        if now.provides and not before.provides:
+            system.add_provider(who, info)
+        if now.consumes and not before.consumes:
+            system.add_consumer(info)
+        if before.consumes and not now.consumes:
+            info.consumers -= 1
+        dead = before.provides and not now.provides and system.remove_provider(info)
+        if dead:
+            system.kill(who)
+        if before.blank and data.free:
+            self.deposit(self.Endowed(who, data.free))
+        dust = u128(0)
+        if not (now.provides or data.reserved or self._is_exempt(who, info)) or dead:
+            dust, data.free = data.free, u128(0)
+        if not dead and (info.providers or info.sufficients):
+            system.account[who] = info
+        if dust:
+            self.deposit(self.DustLost(who, dust))
+            self.credit(self.treasury, dust)
+
+    def _count_burned(self, amount: u128) -> None:
+        self.total_issuance.value -= amount
+        self.total_burned.value += amount
+
+    # ---- steps: reserved balance
+
+    def _unnamed_reserve(self, who: AccountId) -> u128:
+        """Return the reserved balance that is neither on hold nor under a name."""
+        named = sum_of(self.holds[who]) + sum_of(self.reserves[who])
+        return self.accounts.account[who].data.reserved - named
+
+    def _change_reserved(self, who: AccountId, *, reserved: int, free: int = 0) -> None:
+        """Change the offsetting reserve and the free balance by so much."""
+        info = self.accounts.account[who]
+        before = standing(info.data, self.existential_deposit)
+        info.data.reserved += reserved
+        info.data.free += free
+        self._settle(who, info, before)
+
+    def _free_reserved(self, who: AccountId, amount: u128) -> None:
+        if amount:
+            self._change_reserved(who, reserved=-amount, free=amount)
+            self.deposit(self.Unreserved(who, amount))
+
+    def _forfeit_reserved(self, who: AccountId, amount: u128) -> None:
+        if amount:
+            self._change_reserved(who, reserved=-amount)
+            self.deposit(self.Slashed(who, amount))
+            self.credit(self.treasury, amount)
+
+    def _set_named(self, who: AccountId, reserves: list[ReserveData], entry: ReserveData) -> None:
+        changed = sorted(with_amount(reserves, entry), key=lambda known: known.id)
+        if changed:
+            self.reserves[who] = changed
+        else:
+            del self.reserves[who]
+
+    # ---- steps: holds
+
+    def _change_held(self, reason: Reason, who: AccountId, *, held: int, free: int = 0) -> None:
+        """Change what is held for `reason` and the free balance by so much."""
+        info = self.accounts.account[who]
+        data = info.data
+        before = standing(data, self.existential_deposit)
+        data.free += free
+        data.reserved += held
+        if data.frozen and reason not in self.offsetting:
+            data.frozen += held
+        self._settle(who, info, before)
+        holds = self.holds[who]
+        changed = with_amount(holds, Hold(reason, amount_of(holds, reason) + held))
+        if changed:
+            self.holds[who] = changed
+        else:
+            del self.holds[who]
+
+    # ---- steps: locks and freezes
+
+    def _set_locks(self, who: AccountId, locks: list[BalanceLock]) -> None:
+        change = self._refreeze(who, locks, self.freezes[who])
+        if locks:
+            self.locks[who] = locks
+        else:
+            del self.locks[who]
+        if change > 0:
+            self.deposit(self.Locked(who, u128(change)))
+        elif change < 0:
+            self.deposit(self.Unlocked(who, u128(-change)))
+
+    def _refreeze(self, who: AccountId, locks: list[BalanceLock], freezes: list[Freeze]) -> int:
+        """Store what `locks` and `freezes` make of the account; return the change of its lock."""
+        info = self.accounts.account[who]
+        data = info.data
+        before = standing(data, self.existential_deposit)
+        firm = sum_of([hold for hold in self.holds[who] if hold.id not in self.offsetting])
+        old = int(data.frozen) - firm if data.frozen else 0
+        new = lock_level(locks, freezes)
+        if new != old:
+            data.frozen = u128(new + firm if new else 0)
+            self._settle(who, info, before)
+        return new - old

@@ -1,0 +1,458 @@
+"""Multisig: one account, several owners, and a number of them that must agree.
+
+The account is derived from its owners and the threshold; no key leads to it. The first
+approval of a call reserves a deposit, the last one runs the call and gives the deposit back.
+Approvals are kept under the hash of the call, so that nobody can exchange the call in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated, Final, Protocol
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import (
+    Bounded,
+    Err,
+    Fixed,
+    Ok,
+    Result,
+    TypeName,
+    codec,
+    path,
+    u16,
+    u32,
+    u128,
+)
+from runtime.frame import (
+    Call,
+    Const,
+    DispatchError,
+    DispatchInfo,
+    DoubleMap,
+    Error,
+    Event,
+    Origin,
+    Pallet,
+    PostInfo,
+    RuntimeCall,
+    Weight,
+    WireError,
+    call,
+)
+from runtime.frame.origin import OriginKind
+from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.pallets.system import System
+
+MAX_SIGNATORIES: Final = 100
+PREFIX: Final = b"modlpy/utilisuba"
+"""What all accounts of this pallet are derived from, so that they can be no key's account."""
+
+BASE_WEIGHT: Final = 50 * PICOS_PER_MICRO
+SIGNATORY_WEIGHT: Final = PICOS_PER_MICRO // 4
+
+CallHash = Annotated[bytes, Fixed(32), TypeName("CallHash")]
+Signatories = Annotated[list[AccountId], TypeName("Vec<T::AccountId>")]
+Signatory = Annotated[AccountId, TypeName("T::AccountId")]
+Outcome = Annotated[Result[tuple[()], WireError], TypeName("DispatchResult")]
+
+
+@path("pallet_multisig::Timepoint", params={"BlockNumber": u32})
+@dataclass(slots=True)
+class Timepoint:
+    """When the first approval was given: the block, and the extrinsic in it."""
+
+    height: Annotated[u32, TypeName("BlockNumber")]
+    index: Annotated[u32, TypeName("u32")]
+
+
+@path(
+    "pallet_multisig::Multisig",
+    params={"BlockNumber": u32, "Balance": u128, "AccountId": AccountId, "MaxApprovals": None},
+)
+@dataclass(slots=True)
+class Operation:
+    """A call on its way: since when, who paid the deposit, who has approved (sorted)."""
+
+    when: Annotated[Timepoint, TypeName("Timepoint<BlockNumber>")]
+    deposit: Annotated[u128, TypeName("Balance")]
+    depositor: Annotated[AccountId, TypeName("AccountId")]
+    approvals: Annotated[
+        Bounded[list[AccountId], MAX_SIGNATORIES], TypeName("BoundedVec<AccountId, MaxApprovals>")
+    ]
+
+
+StoredTimepoint = Annotated[Timepoint, TypeName("Timepoint<BlockNumberFor<T>>")]
+MaybeTimepoint = Annotated[Timepoint | None, TypeName("Option<Timepoint<BlockNumberFor<T>>>")]
+
+
+class Deposits(Protocol):
+    """The money that deposits are made of; Balances satisfies it. Amounts in planck."""
+
+    def reserve(self, who: AccountId, amount: u128) -> None:
+        """Set money of `who` aside; raise DispatchError if there is not enough."""
+
+    def unreserve(self, who: AccountId, amount: u128) -> u128:
+        """Give back what was set aside; return how much of `amount` was not there."""
+
+
+def threshold_1_info(
+    pallet: Multisig, other_signatories: Sequence[AccountId], inner: Call
+) -> DispatchInfo:
+    """Weigh `as_multi_threshold_1`: the call, and the hashing of its account."""
+    info = pallet.host.dispatcher.info(inner)
+    return DispatchInfo(own_weight(other_signatories) + info.weight, info.dispatch_class)
+
+
+def approval_info(
+    pallet: Multisig,
+    threshold: u16,
+    other_signatories: Sequence[AccountId],
+    maybe_timepoint: Timepoint | None,
+    call_or_hash: Call | bytes,
+    max_weight: Weight,
+) -> DispatchInfo:
+    """Weigh an approval as if it were the last one: with the most that the call may cost."""
+    del pallet, threshold, maybe_timepoint, call_or_hash
+    return DispatchInfo(own_weight(other_signatories) + int(max_weight.ref_time))
+
+
+def keeping_info(
+    pallet: Multisig, threshold: u16, other_signatories: Sequence[AccountId], *_: object
+) -> DispatchInfo:
+    """Weigh a call that never runs another."""
+    del pallet, threshold
+    return DispatchInfo(own_weight(other_signatories))
+
+
+def own_weight(other_signatories: Sequence[AccountId]) -> int:
+    """Return what this pallet's part of a call costs, in picoseconds."""
+    return BASE_WEIGHT + SIGNATORY_WEIGHT * len(other_signatories)
+
+
+class Multisig(Pallet):
+    """One account, several owners, and a number of them that must agree."""
+
+    deposit_base: Const[u128]
+    """The deposit for a call that waits for approvals, in planck."""
+    deposit_factor: Const[u128]
+    """What each approval needed adds to the deposit, in planck."""
+    max_signatories: Const[u32] = u32(MAX_SIGNATORIES)
+    """How many owners an account of this kind may have."""
+    currency: Deposits
+    system: System
+
+    multisigs = DoubleMap(AccountId, Annotated[bytes, Fixed(32)], Operation)
+
+    class NewMultisig(Event, index=0):
+        """A call was proposed; its proposer has approved it."""
+
+        approving: Signatory
+        multisig: Signatory
+        call_hash: CallHash
+
+    class MultisigApproval(Event, index=1):
+        """A call was approved by one more owner."""
+
+        approving: Signatory
+        timepoint: StoredTimepoint
+        multisig: Signatory
+        call_hash: CallHash
+
+    class MultisigExecuted(Event, index=2):
+        """A call had its last approval and was run."""
+
+        approving: Signatory
+        timepoint: StoredTimepoint
+        multisig: Signatory
+        call_hash: CallHash
+        result: Outcome
+
+    class MultisigCancelled(Event, index=3):
+        """A call was given up by its proposer."""
+
+        cancelling: Signatory
+        timepoint: StoredTimepoint
+        multisig: Signatory
+        call_hash: CallHash
+
+    class DepositPoked(Event, index=4):
+        """A deposit was brought to what it would be today."""
+
+        who: Signatory
+        call_hash: CallHash
+        old_deposit: Annotated[u128, TypeName("BalanceOf<T>")]
+        new_deposit: Annotated[u128, TypeName("BalanceOf<T>")]
+
+    class MinimumThreshold(Error, index=0):
+        """The threshold must be at least two; for one there is `as_multi_threshold_1`."""
+
+    class AlreadyApproved(Error, index=1):
+        """You have approved this call already."""
+
+    class NoApprovalsNeeded(Error, index=2):
+        """The call needs no further approval."""
+
+    class TooFewSignatories(Error, index=3):
+        """Name the other owners of the account."""
+
+    class TooManySignatories(Error, index=4):
+        """The account would have more owners than are allowed."""
+
+    class SignatoriesOutOfOrder(Error, index=5):
+        """The other owners must be given in ascending order, each of them once."""
+
+    class SenderInSignatories(Error, index=6):
+        """The sender must not be among the other owners."""
+
+    class NotFound(Error, index=7):
+        """No such call is waiting for approvals of this account."""
+
+    class NotOwner(Error, index=8):
+        """Only the account that paid the deposit can do this."""
+
+    class NoTimepoint(Error, index=9):
+        """The call has been proposed before: say when."""
+
+    class WrongTimepoint(Error, index=10):
+        """The call was proposed at another time than given."""
+
+    class UnexpectedTimepoint(Error, index=11):
+        """The call has not been proposed yet, so there is no time to give."""
+
+    class MaxWeightTooLow(Error, index=12):
+        """The call weighs more than the given maximum."""
+
+    class AlreadyStored(Error, index=13):
+        """The call is stored already."""
+
+    # ---- calls
+
+    @call(0, weight=threshold_1_info)
+    def as_multi_threshold_1(
+        self,
+        origin: Origin,
+        other_signatories: Signatories,
+        call: Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")],
+    ) -> PostInfo:
+        """Run a call from the account of which each owner may act alone."""
+        account = multi_account_id(self._signatories(origin.signed(), other_signatories), 1)
+        # The caller acts alone here, so what it may not do itself it may not do as this account.
+        as_account = Origin(OriginKind.SIGNED, account, origin.filters)
+        try:
+            post = self.host.dispatcher.dispatch(as_account, call)
+        except DispatchError as error:
+            error.post = self._after(other_signatories, error.post or PostInfo())
+            raise
+        return self._after(other_signatories, post)
+
+    @call(1, weight=approval_info)
+    def as_multi(
+        self,
+        origin: Origin,
+        threshold: Annotated[u16, TypeName("u16")],
+        other_signatories: Signatories,
+        maybe_timepoint: MaybeTimepoint,
+        call: Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")],
+        max_weight: Annotated[Weight, TypeName("Weight")],
+    ) -> PostInfo:
+        """Approve a call, and run it if this is the last approval it needs.
+
+        The first approval gives no timepoint and reserves the deposit; every further one gives
+        the timepoint of the first.
+        """
+        call_hash = blake2_256(call.raw)
+        who = origin.signed()
+        account = self._account(who, threshold, other_signatories)
+        operation = self._operation(account, call_hash, maybe_timepoint)
+        if operation is None or approvals_with(operation, who) < threshold:
+            self._approve(who, account, threshold, call_hash, operation)
+            return PostInfo(weight=own_weight(other_signatories))
+        post = self._run(who, account, call_hash, operation, call, max_weight)
+        return self._after(other_signatories, post)
+
+    @call(2, weight=approval_info)
+    def approve_as_multi(
+        self,
+        origin: Origin,
+        threshold: Annotated[u16, TypeName("u16")],
+        other_signatories: Signatories,
+        maybe_timepoint: MaybeTimepoint,
+        call_hash: Annotated[bytes, Fixed(32), TypeName("[u8; 32]")],
+        max_weight: Annotated[Weight, TypeName("Weight")],
+    ) -> PostInfo:
+        """Approve a call by its hash. The last approval must bring the call: use `as_multi`."""
+        who = origin.signed()
+        account = self._account(who, threshold, other_signatories)
+        operation = self._operation(account, call_hash, maybe_timepoint)
+        self._approve(who, account, threshold, call_hash, operation)
+        return PostInfo(weight=own_weight(other_signatories))
+
+    @call(3, weight=keeping_info)
+    def cancel_as_multi(
+        self,
+        origin: Origin,
+        threshold: Annotated[u16, TypeName("u16")],
+        other_signatories: Signatories,
+        timepoint: StoredTimepoint,
+        call_hash: Annotated[bytes, Fixed(32), TypeName("[u8; 32]")],
+    ) -> None:
+        """Give up a call that you proposed and take the deposit back."""
+        who = origin.signed()
+        account = self._account(who, threshold, other_signatories)
+        operation = self.multisigs.get((account, call_hash))
+        if operation is None:
+            raise self.NotFound
+        if operation.when != timepoint:
+            raise self.WrongTimepoint
+        if operation.depositor != who:
+            raise self.NotOwner
+
+        del self.multisigs[account, call_hash]
+        self.currency.unreserve(who, operation.deposit)
+        self.deposit(self.MultisigCancelled(who, timepoint, account, call_hash))
+
+    @call(4, weight=keeping_info)
+    def poke_deposit(
+        self,
+        origin: Origin,
+        threshold: Annotated[u16, TypeName("u16")],
+        other_signatories: Signatories,
+        call_hash: Annotated[bytes, Fixed(32), TypeName("[u8; 32]")],
+    ) -> PostInfo | None:
+        """Bring the deposit of a call that you proposed to what it would be today; free if so."""
+        who = origin.signed()
+        account = self._account(who, threshold, other_signatories)
+        operation = self.multisigs.get((account, call_hash))
+        if operation is None:
+            raise self.NotFound
+        if operation.depositor != who:
+            raise self.NotOwner
+        old, new = operation.deposit, self.deposit_for(threshold)
+        if new == old:
+            return None
+
+        if new > old:
+            self.currency.reserve(who, new - old)
+        else:
+            self.currency.unreserve(who, old - new)
+        operation.deposit = new
+        self.multisigs[account, call_hash] = operation
+        self.deposit(self.DepositPoked(who, call_hash, old, new))
+        return PostInfo(pays=False)
+
+    # ---- doors
+
+    def deposit_for(self, threshold: int) -> u128:
+        """Return the deposit for a call that needs `threshold` approvals, in planck."""
+        return self.deposit_base + self.deposit_factor * threshold
+
+    # ---- steps
+
+    def _account(
+        self, who: AccountId, threshold: int, other_signatories: list[AccountId]
+    ) -> AccountId:
+        """Return the account that `who` and the others own together."""
+        if threshold < 2:
+            raise self.MinimumThreshold
+        return multi_account_id(self._signatories(who, other_signatories), threshold)
+
+    def _signatories(self, who: AccountId, others: list[AccountId]) -> list[AccountId]:
+        """Return all owners in order; raise if `others` are too few, too many or out of order."""
+        if not others:
+            raise self.TooFewSignatories
+        if len(others) >= self.max_signatories:
+            raise self.TooManySignatories
+        if any(before >= after for before, after in pairwise(others)):
+            raise self.SignatoriesOutOfOrder
+        if who in others:
+            raise self.SenderInSignatories
+        return sorted([*others, who])
+
+    def _operation(
+        self, account: AccountId, call_hash: bytes, timepoint: Timepoint | None
+    ) -> Operation | None:
+        """Return the waiting call, if there is one; `timepoint` must fit either case."""
+        operation = self.multisigs.get((account, call_hash))
+        if operation is None:
+            if timepoint is not None:
+                raise self.UnexpectedTimepoint
+            return None
+        if timepoint is None:
+            raise self.NoTimepoint
+        if operation.when != timepoint:
+            raise self.WrongTimepoint
+        return operation
+
+    def _approve(
+        self,
+        who: AccountId,
+        account: AccountId,
+        threshold: int,
+        call_hash: bytes,
+        operation: Operation | None,
+    ) -> None:
+        """Note the approval of `who`; the first one reserves the deposit."""
+        if operation is None:
+            deposit = self.deposit_for(threshold)
+            self.currency.reserve(who, deposit)
+            self.multisigs[account, call_hash] = Operation(self._timepoint(), deposit, who, [who])
+            self.deposit(self.NewMultisig(who, account, call_hash))
+            return
+        if who in operation.approvals or len(operation.approvals) >= threshold:
+            raise self.AlreadyApproved
+        operation.approvals = sorted([*operation.approvals, who])
+        self.multisigs[account, call_hash] = operation
+        self.deposit(self.MultisigApproval(who, operation.when, account, call_hash))
+
+    def _run(
+        self,
+        who: AccountId,
+        account: AccountId,
+        call_hash: bytes,
+        operation: Operation,
+        call: Call,
+        max_weight: Weight,
+    ) -> PostInfo:
+        """Run a call that has its approvals; tell what it cost. Its failure is told, not raised."""
+        info = self.host.dispatcher.info(call)
+        if info.weight > max_weight.ref_time:
+            raise self.MaxWeightTooLow
+
+        # Before the call, so that the call cannot lead back here and run a second time.
+        del self.multisigs[account, call_hash]
+        self.currency.unreserve(operation.depositor, operation.deposit)
+        result: Ok[tuple[()]] | Err[WireError] = Ok(())
+        try:
+            post = self.host.dispatcher.dispatch(Origin(OriginKind.SIGNED, account), call)
+        except DispatchError as error:
+            post = error.post or PostInfo()
+            result = Err(self.host.dispatcher.wire_error(error))
+        self.deposit(self.MultisigExecuted(who, operation.when, account, call_hash, result))
+        return PostInfo(weight=info.weight if post.weight is None else post.weight)
+
+    def _after(self, other_signatories: Sequence[AccountId], inner: PostInfo) -> PostInfo:
+        """Return what a call cost altogether, where the inner call says what it cost."""
+        if inner.weight is None:
+            return PostInfo()
+        return PostInfo(weight=own_weight(other_signatories) + inner.weight)
+
+    def _timepoint(self) -> Timepoint:
+        return Timepoint(self.system.number.value, u32(self.host.extrinsic_index))
+
+
+MULTI_ACCOUNT: Final = codec(tuple[list[AccountId], u16])
+
+
+def multi_account_id(signatories: Sequence[AccountId], threshold: int) -> AccountId:
+    """Return the account that `threshold` of `signatories` (in any order) can act for."""
+    entropy = MULTI_ACCOUNT.encode((sorted(signatories), u16(threshold)))
+    return AccountId(blake2_256(PREFIX + entropy))
+
+
+def approvals_with(operation: Operation, who: AccountId) -> int:
+    """Return how many have approved, `who` included."""
+    return len(operation.approvals) + (who not in operation.approvals)

@@ -1,0 +1,538 @@
+"""Proxy: an account lets others act for it, within limits.
+
+A proxy has a type, which says what calls it may make, and a delay, during which an announced
+call can still be refused by the account it is made for. Nothing a proxy calls can do more than
+its type allows: the limits travel with the call into every call inside of it, and a proxy can
+neither appoint nor remove one that may do more than itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Annotated, Final, Protocol
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.account import AccountId, MultiAddress
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import (
+    Bounded,
+    Compact,
+    Err,
+    Ok,
+    Result,
+    TypeName,
+    codec,
+    path,
+    u16,
+    u32,
+    u128,
+)
+from runtime.frame import (
+    Call,
+    Const,
+    DispatchError,
+    DispatchInfo,
+    Error,
+    Event,
+    Hasher,
+    Map,
+    Origin,
+    Pallet,
+    RuntimeCall,
+    WireError,
+    call,
+)
+from runtime.frame.call import Dispatchable
+from runtime.frame.origin import OriginKind
+from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.pallets.balances import lookup
+from runtime.pallets.system import System
+
+MAX_PROXIES: Final = 32
+MAX_PENDING: Final = 32
+PREFIX: Final = b"modlpy/proxy____"
+"""What all pure accounts are derived from, so that they can be no key's account."""
+
+PROXY_WEIGHT: Final = 30 * PICOS_PER_MICRO
+ANNOUNCED_WEIGHT: Final = 60 * PICOS_PER_MICRO
+
+
+@path("btt_runtime::ProxyType")
+class ProxyType(IntEnum):
+    """What a proxy may do."""
+
+    Any = 0
+    """Everything."""
+    NonTransfer = 1
+    """Everything that moves no money."""
+    Governance = 2
+    """Propose, vote, elect."""
+    Staking = 3
+    """Bond, stake, and set session keys."""
+    CancelProxy = 4
+    """Refuse what other proxies have announced."""
+
+
+Scopes = Mapping[ProxyType, Sequence[str]]
+"""
+What each type but Any may call: pallets (`Identity`) and single calls (`Vesting.vest`).
+
+A type that is not in the table may call nothing.
+"""
+
+
+@path(
+    "pallet_proxy::ProxyDefinition",
+    params={"AccountId": AccountId, "ProxyType": ProxyType, "BlockNumber": u32},
+)
+@dataclass(slots=True, order=True)
+class ProxyDefinition:
+    """Who may act, what it may do, and for how many blocks it must announce it."""
+
+    delegate: Annotated[AccountId, TypeName("AccountId")]
+    proxy_type: Annotated[ProxyType, TypeName("ProxyType")]
+    delay: Annotated[u32, TypeName("BlockNumber")]
+
+
+@path(
+    "pallet_proxy::Announcement",
+    params={"AccountId": AccountId, "Hash": H256, "BlockNumber": u32},
+)
+@dataclass(slots=True)
+class Announcement:
+    """A call to come: for whom, which, and announced in what block."""
+
+    real: Annotated[AccountId, TypeName("AccountId")]
+    call_hash: Annotated[H256, TypeName("Hash")]
+    height: Annotated[u32, TypeName("BlockNumber")]
+
+
+Definitions = tuple[Bounded[list[ProxyDefinition], MAX_PROXIES], u128]
+Pending = tuple[Bounded[list[Announcement], MAX_PENDING], u128]
+
+Who = Annotated[AccountId, TypeName("T::AccountId")]
+Address = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
+Delay = Annotated[u32, TypeName("BlockNumberFor<T>")]
+Kind = Annotated[ProxyType, TypeName("T::ProxyType")]
+MaybeKind = Annotated[ProxyType | None, TypeName("Option<T::ProxyType>")]
+CallHash = Annotated[H256, TypeName("CallHashOf<T>")]
+InnerCall = Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")]
+
+
+class Deposits(Protocol):
+    """The money that deposits are made of; Balances satisfies it. Amounts in planck."""
+
+    def reserve(self, who: AccountId, amount: u128) -> None:
+        """Set money of `who` aside; raise DispatchError if there is not enough."""
+
+    def unreserve(self, who: AccountId, amount: u128) -> u128:
+        """Give back what was set aside; return how much of `amount` was not there."""
+
+
+class Table(Protocol):
+    """The runtime's table, where a call finds its name; Runtime satisfies it."""
+
+    @property
+    def pallets(self) -> Mapping[int, Pallet]:
+        """The pallets by index."""
+
+    def dispatchable(self, call: Call) -> Dispatchable:
+        """Return the declaration that `call` leads to."""
+
+
+def proxy_info(
+    pallet: Proxy, real: MultiAddress, force_proxy_type: ProxyType | None, inner: Call
+) -> DispatchInfo:
+    """Weigh `proxy`: itself and the call."""
+    del real, force_proxy_type
+    info = pallet.host.dispatcher.info(inner)
+    return DispatchInfo(PROXY_WEIGHT + info.weight, info.dispatch_class)
+
+
+def announced_info(
+    pallet: Proxy,
+    delegate: MultiAddress,
+    real: MultiAddress,
+    force_proxy_type: ProxyType | None,
+    inner: Call,
+) -> DispatchInfo:
+    """Weigh `proxy_announced`: itself and the call."""
+    del delegate, real, force_proxy_type
+    info = pallet.host.dispatcher.info(inner)
+    return DispatchInfo(ANNOUNCED_WEIGHT + info.weight, info.dispatch_class)
+
+
+class Proxy(Pallet):
+    """An account lets others act for it, within limits."""
+
+    proxy_deposit_base: Const[u128]
+    """The deposit for having proxies at all, in planck."""
+    proxy_deposit_factor: Const[u128]
+    """What each proxy adds to the deposit, in planck."""
+    max_proxies: Const[u32] = u32(MAX_PROXIES)
+    """How many proxies one account may have."""
+    max_pending: Const[u32] = u32(MAX_PENDING)
+    """How many calls one proxy may have announced."""
+    announcement_deposit_base: Const[u128]
+    """The deposit for having announcements at all, in planck."""
+    announcement_deposit_factor: Const[u128]
+    """What each announcement adds to the deposit, in planck."""
+    currency: Deposits
+    system: System
+    table: Table
+    scopes: Scopes
+
+    proxies = Map(AccountId, Definitions, default=([], u128(0)), hasher=Hasher.Twox64Concat)
+    announcements = Map(AccountId, Pending, default=([], u128(0)), hasher=Hasher.Twox64Concat)
+
+    class ProxyExecuted(Event, index=0):
+        """A call was made by proxy, with this result."""
+
+        result: Annotated[Result[tuple[()], WireError], TypeName("DispatchResult")]
+
+    class PureCreated(Event, index=1):
+        """An account without a key came into being; `who` is its proxy."""
+
+        pure: Who
+        who: Who
+        proxy_type: Kind
+        disambiguation_index: Annotated[u16, TypeName("u16")]
+
+    class PureKilled(Event, index=2):
+        """An account without a key was given up; nobody can reach it any more."""
+
+        pure: Who
+        spawner: Who
+        proxy_type: Kind
+        disambiguation_index: Annotated[u16, TypeName("u16")]
+
+    class Announced(Event, index=3):
+        """A proxy announced a call that it will make."""
+
+        real: Who
+        proxy: Who
+        call_hash: CallHash
+
+    class ProxyAdded(Event, index=4):
+        """An account has a new proxy."""
+
+        delegator: Who
+        delegatee: Who
+        proxy_type: Kind
+        delay: Delay
+
+    class ProxyRemoved(Event, index=5):
+        """An account has a proxy less."""
+
+        delegator: Who
+        delegatee: Who
+        proxy_type: Kind
+        delay: Delay
+
+    class TooMany(Error, index=0):
+        """There are as many proxies or announcements as are allowed."""
+
+    class NotFound(Error, index=1):
+        """There is no such proxy or announcement."""
+
+    class NotProxy(Error, index=2):
+        """The sender is no proxy of the account."""
+
+    class Unproxyable(Error, index=3):
+        """The call is not among those that this proxy may make."""
+
+    class Duplicate(Error, index=4):
+        """The account has this proxy already."""
+
+    class NoPermission(Error, index=5):
+        """The sender is not the account that may do this."""
+
+    class Unannounced(Error, index=6):
+        """The call was not announced, or not long enough ago."""
+
+    class NoSelfProxy(Error, index=7):
+        """An account cannot be its own proxy."""
+
+    # ---- calls
+
+    @call(0, weight=proxy_info)
+    def proxy(
+        self, origin: Origin, real: Address, force_proxy_type: MaybeKind, call: InnerCall
+    ) -> None:
+        """Make a call as the account `real`, whose proxy you are."""
+        who = origin.signed()
+        account = lookup(real)
+        definition = self.definition(account, who, force_proxy_type)
+        if definition.delay:
+            raise self.Unannounced
+        self._run(origin, account, definition.proxy_type, call)
+
+    @call(1, weight=60 * PICOS_PER_MICRO)
+    def add_proxy(self, origin: Origin, delegate: Address, proxy_type: Kind, delay: Delay) -> None:
+        """Let `delegate` act for you, in calls of `proxy_type`, announced `delay` blocks before."""
+        who = origin.signed()
+        added = ProxyDefinition(lookup(delegate), proxy_type, delay)
+        if added.delegate == who:
+            raise self.NoSelfProxy
+        definitions, deposit = self.proxies[who]
+        if added in definitions:
+            raise self.Duplicate
+        if len(definitions) >= self.max_proxies:
+            raise self.TooMany
+
+        definitions = sorted([*definitions, added])
+        self.proxies[who] = (definitions, self._redeposit(who, deposit, len(definitions)))
+        self.deposit(self.ProxyAdded(who, added.delegate, proxy_type, delay))
+
+    @call(2, weight=60 * PICOS_PER_MICRO)
+    def remove_proxy(
+        self, origin: Origin, delegate: Address, proxy_type: Kind, delay: Delay
+    ) -> None:
+        """Let `delegate` no longer act for you in this way."""
+        who = origin.signed()
+        removed = ProxyDefinition(lookup(delegate), proxy_type, delay)
+        definitions, deposit = self.proxies[who]
+        if removed not in definitions:
+            raise self.NotFound
+
+        definitions.remove(removed)
+        due = self._redeposit(who, deposit, len(definitions))
+        if definitions:
+            self.proxies[who] = (definitions, due)
+        else:
+            del self.proxies[who]
+        self._announce_removal(who, removed)
+
+    @call(3, weight=60 * PICOS_PER_MICRO)
+    def remove_proxies(self, origin: Origin) -> None:
+        """Let nobody act for you any more. For a pure account this is the end of all access."""
+        who = origin.signed()
+        definitions, deposit = self.proxies[who]
+        del self.proxies[who]
+        self.currency.unreserve(who, deposit)
+        for removed in definitions:
+            self._announce_removal(who, removed)
+
+    @call(4, weight=60 * PICOS_PER_MICRO)
+    def create_pure(
+        self,
+        origin: Origin,
+        proxy_type: Kind,
+        delay: Delay,
+        index: Annotated[u16, TypeName("u16")],
+    ) -> None:
+        """Make an account that has no key, and be its proxy.
+
+        `index` tells apart several that are made in one transaction.
+        """
+        who = origin.signed()
+        now = (self.system.number.value, u32(self.host.extrinsic_index))
+        pure = pure_account(who, proxy_type, index, *now)
+        if pure in self.proxies:
+            raise self.Duplicate
+
+        deposit = self.deposit_for(1)
+        self.currency.reserve(who, deposit)
+        self.proxies[pure] = ([ProxyDefinition(who, proxy_type, delay)], deposit)
+        self.deposit(self.PureCreated(pure, who, proxy_type, index))
+
+    @call(5, weight=60 * PICOS_PER_MICRO)
+    def kill_pure(
+        self,
+        origin: Origin,
+        spawner: Address,
+        proxy_type: Kind,
+        index: Annotated[u16, TypeName("u16")],
+        height: Annotated[Compact[u32], TypeName("BlockNumberFor<T>")],
+        ext_index: Annotated[Compact[u32], TypeName("u32")],
+    ) -> None:
+        """As a pure account, end all access to yourself. What you own is lost.
+
+        The other arguments are those under which `spawner` made the account.
+        """
+        who = origin.signed()
+        maker = lookup(spawner)
+        if pure_account(maker, proxy_type, index, height, ext_index) != who:
+            raise self.NoPermission
+
+        _, deposit = self.proxies[who]
+        del self.proxies[who]
+        # The maker paid for the first proxy, the account itself for all that came later.
+        makers = min(deposit, self.deposit_for(1))
+        self.currency.unreserve(maker, makers)
+        self.currency.unreserve(who, deposit - makers)
+        self.deposit(self.PureKilled(who, maker, proxy_type, index))
+
+    @call(6, weight=60 * PICOS_PER_MICRO)
+    def announce(self, origin: Origin, real: Address, call_hash: CallHash) -> None:
+        """Tell of a call that you will make as `real`, so that it can be refused until then."""
+        who = origin.signed()
+        account = lookup(real)
+        self.definition(account, who, None)
+        pending, deposit = self.announcements[who]
+        if len(pending) >= self.max_pending:
+            raise self.TooMany
+
+        pending.append(Announcement(account, call_hash, self.system.number.value))
+        self._keep(who, pending, deposit)
+        self.deposit(self.Announced(account, who, call_hash))
+
+    @call(7, weight=60 * PICOS_PER_MICRO)
+    def remove_announcement(self, origin: Origin, real: Address, call_hash: CallHash) -> None:
+        """Take back an announcement of yours, and its deposit."""
+        who = origin.signed()
+        account = lookup(real)
+        if not self._forget(who, lambda a: a.real == account and a.call_hash == call_hash):
+            raise self.NotFound
+
+    @call(8, weight=60 * PICOS_PER_MICRO)
+    def reject_announcement(self, origin: Origin, delegate: Address, call_hash: CallHash) -> None:
+        """Refuse a call that your proxy `delegate` has announced; it gets its deposit back."""
+        account = origin.signed()
+        who = lookup(delegate)
+        if not self._forget(who, lambda a: a.real == account and a.call_hash == call_hash):
+            raise self.NotFound
+
+    @call(9, weight=announced_info)
+    def proxy_announced(
+        self,
+        origin: Origin,
+        delegate: Address,
+        real: Address,
+        force_proxy_type: MaybeKind,
+        call: InnerCall,
+    ) -> None:
+        """Make a call that `delegate` announced long enough ago, as the account `real`."""
+        origin.signed()
+        who, account = lookup(delegate), lookup(real)
+        definition = self.definition(account, who, force_proxy_type)
+        call_hash, now = blake2_256(call.raw), self.system.number.value
+
+        def ripe(told: Announcement) -> bool:
+            waited = now - told.height
+            return (
+                told.real == account and told.call_hash == call_hash and waited >= definition.delay
+            )
+
+        if not self._forget(who, ripe):
+            raise self.Unannounced
+        self._run(origin, account, definition.proxy_type, call)
+
+    # ---- doors
+
+    def definition(
+        self, real: AccountId, delegate: AccountId, kind: ProxyType | None
+    ) -> ProxyDefinition:
+        """Return by what right `delegate` acts for `real` (as `kind`, if given); else NotProxy."""
+        definitions, _ = self.proxies[real]
+        for definition in definitions:
+            if definition.delegate == delegate and kind in {None, definition.proxy_type}:
+                return definition
+        raise self.NotProxy
+
+    def deposit_for(self, proxies: int) -> u128:
+        """Return the deposit for that many proxies, in planck."""
+        return stepped(self.proxy_deposit_base, self.proxy_deposit_factor, proxies)
+
+    def may_call(self, kind: ProxyType, inner: Call) -> bool:
+        """Tell whether a proxy of type `kind` may make the call."""
+        pallet = self.table.pallets[inner.pallet]
+        name = self.table.dispatchable(inner).name
+        if pallet is self and not self._may_manage(kind, name, inner):
+            return False
+        return kind is ProxyType.Any or covers(self._scope(kind), f"{pallet.name}.{name}")
+
+    def is_superset(self, kind: ProxyType, other: ProxyType) -> bool:
+        """Tell whether a proxy of type `kind` may do all that one of type `other` may."""
+        if kind in {ProxyType.Any, other}:
+            return True
+        if other is ProxyType.Any:
+            return False
+        return all(covers(self._scope(kind), entry) for entry in self._scope(other))
+
+    # ---- steps
+
+    def _scope(self, kind: ProxyType) -> Sequence[str]:
+        return self.scopes.get(kind, ())
+
+    def _may_manage(self, kind: ProxyType, name: str, inner: Call) -> bool:
+        """Tell whether a proxy may change the proxies of its account: no further than itself."""
+        match name:
+            case "add_proxy" | "remove_proxy":
+                _, other, _ = inner.args
+                return isinstance(other, ProxyType) and self.is_superset(kind, other)
+            case "remove_proxies" | "kill_pure":
+                return kind is ProxyType.Any
+            case _:
+                return True
+
+    def _run(self, origin: Origin, real: AccountId, kind: ProxyType, call: Call) -> None:
+        """Make the call as `real`, within the caller's limits and those of `kind`."""
+        limited = Origin(OriginKind.SIGNED, real, origin.filters).filtered(
+            lambda inner: self.may_call(kind, inner)
+        )
+        result: Ok[tuple[()]] | Err[WireError] = Ok(())
+        try:
+            self.host.dispatcher.dispatch(limited, call)
+        except DispatchError as error:
+            result = Err(self.host.dispatcher.wire_error(error))
+        self.deposit(self.ProxyExecuted(result))
+
+    def _announce_removal(self, who: AccountId, removed: ProxyDefinition) -> None:
+        self.deposit(self.ProxyRemoved(who, removed.delegate, removed.proxy_type, removed.delay))
+
+    def _forget(self, who: AccountId, chosen: Callable[[Announcement], bool]) -> bool:
+        """Drop the chosen announcements of `who`; tell whether there were any."""
+        pending, deposit = self.announcements[who]
+        kept = [announcement for announcement in pending if not chosen(announcement)]
+        if len(kept) == len(pending):
+            return False
+        self._keep(who, kept, deposit)
+        return True
+
+    def _keep(self, who: AccountId, pending: list[Announcement], deposit: u128) -> None:
+        """Store the announcements of `who`, and bring the deposit to what they need."""
+        due = stepped(
+            self.announcement_deposit_base, self.announcement_deposit_factor, len(pending)
+        )
+        self._move_deposit(who, deposit, due)
+        if pending:
+            self.announcements[who] = (pending, due)
+        else:
+            del self.announcements[who]
+
+    def _redeposit(self, who: AccountId, deposit: u128, proxies: int) -> u128:
+        """Bring the deposit of `who` to what that many proxies need, and return it."""
+        due = self.deposit_for(proxies)
+        self._move_deposit(who, deposit, due)
+        return due
+
+    def _move_deposit(self, who: AccountId, old: u128, new: u128) -> None:
+        if new > old:
+            self.currency.reserve(who, new - old)
+        elif new < old:
+            self.currency.unreserve(who, old - new)
+
+
+PURE_ACCOUNT: Final = codec(tuple[AccountId, u32, u32, ProxyType, u16])
+
+
+def pure_account(
+    who: AccountId, proxy_type: ProxyType, index: int, height: int, ext_index: int
+) -> AccountId:
+    """Return the account without a key that `who` makes in this extrinsic of this block."""
+    place = (u32(height), u32(ext_index))
+    entropy = PURE_ACCOUNT.encode((who, *place, proxy_type, u16(index)))
+    return AccountId(blake2_256(PREFIX + entropy))
+
+
+def covers(scope: Sequence[str], entry: str) -> bool:
+    """Tell whether `scope` has `entry`, a pallet or one of its calls."""
+    return entry in scope or entry.partition(".")[0] in scope
+
+
+def stepped(base: u128, factor: u128, count: int) -> u128:
+    """Return the deposit for `count` things: nothing for none, else a base and a step for each."""
+    return base + factor * count if count else u128(0)

@@ -1,0 +1,155 @@
+"""Sudo: on development networks, one key that may do everything.
+
+The pallet is in every chain's metadata; only development and local chains have a key, and
+without one nobody passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from btt_chain.primitives.account import AccountId, MultiAddress
+from btt_chain.scale import Err, Ok, Result, TypeName
+from runtime.frame import (
+    ROOT,
+    BadOrigin,
+    DispatchError,
+    DispatchInfo,
+    Error,
+    Event,
+    Origin,
+    Pallet,
+    PostInfo,
+    RuntimeCall,
+    Section,
+    Value,
+    Weight,
+    WireError,
+    call,
+    signed,
+)
+from runtime.frame.origin import OriginKind
+from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.pallets.balances import is_pool, lookup
+
+DispatchResult = Annotated[Result[tuple[()], WireError], TypeName("DispatchResult")]
+Lookup = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
+BoxedCall = Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")]
+Who = Annotated[AccountId, TypeName("T::AccountId")]
+
+FREE_OF_CHARGE = PostInfo(pays=False)
+OWN_WEIGHT = 10 * PICOS_PER_MICRO
+
+
+def with_call(sudo: Sudo, inner: RuntimeCall) -> DispatchInfo:
+    """Tell the weight of a call made as root: its own and ours."""
+    info = sudo.host.dispatcher.info(inner)
+    return DispatchInfo(OWN_WEIGHT + info.weight, info.dispatch_class)
+
+
+def with_weight(sudo: Sudo, inner: RuntimeCall, weight: Weight) -> DispatchInfo:
+    """Tell the weight that the holder of the key wants the call to have."""
+    return DispatchInfo(int(weight.ref_time), sudo.host.dispatcher.info(inner).dispatch_class)
+
+
+def as_account(sudo: Sudo, who: MultiAddress, inner: RuntimeCall) -> DispatchInfo:
+    """Tell the weight of a call made in another's name."""
+    del who
+    return with_call(sudo, inner)
+
+
+class Sudo(Pallet):
+    """One key that may do everything, where there is one."""
+
+    key = Value(AccountId)
+
+    class Sudid(Event, index=0):
+        """The holder of the key made a call as root; this came of it."""
+
+        sudo_result: DispatchResult
+
+    class KeyChanged(Event, index=1):
+        """The key passed on."""
+
+        old: Annotated[AccountId | None, TypeName("Option<T::AccountId>")]
+        new: Who
+
+    class KeyRemoved(Event, index=2):
+        """The key is gone for good."""
+
+    class SudoAsDone(Event, index=3):
+        """The holder of the key made a call in another's name; this came of it."""
+
+        sudo_result: DispatchResult
+
+    class RequireSudo(Error, index=0):
+        """Only the holder of the sudo key may do this."""
+
+    # ---- hooks
+
+    def genesis(self, config: Mapping[str, object]) -> None:
+        """Set the `key` (an address), if there is one. Raises GenesisError."""
+        key = Section(config, "sudo").fields(optional=("key",)).get("key")
+        if key is not None and key.present():
+            self.key.value = key.account()
+
+    # ---- calls
+
+    @call(0, weight=with_call)
+    def sudo(self, origin: Origin, call: BoxedCall) -> PostInfo:
+        """Make a call as root."""
+        self._ensure_sudo(origin)
+        self.deposit(self.Sudid(self._result(ROOT, call)))
+        return FREE_OF_CHARGE
+
+    @call(1, weight=with_weight)
+    def sudo_unchecked_weight(self, origin: Origin, call: BoxedCall, weight: Weight) -> PostInfo:
+        """Make a call as root, with a weight of your choice."""
+        self._ensure_sudo(origin)
+        self.deposit(self.Sudid(self._result(ROOT, call)))
+        return FREE_OF_CHARGE
+
+    @call(2, weight=OWN_WEIGHT)
+    def set_key(self, origin: Origin, new: Lookup) -> PostInfo:
+        """Pass the key on to `new`."""
+        self._ensure_sudo(origin)
+        holder = lookup(new)
+        old = self.key.get()
+        self.key.value = holder
+        self.deposit(self.KeyChanged(old, holder))
+        return FREE_OF_CHARGE
+
+    @call(3, weight=as_account)
+    def sudo_as(self, origin: Origin, who: Lookup, call: BoxedCall) -> PostInfo:
+        """Make a call in the name of `who`. Pools move only through their own pallet."""
+        self._ensure_sudo(origin)
+        account = lookup(who)
+        if is_pool(account):
+            raise BadOrigin
+        self.deposit(self.SudoAsDone(self._result(signed(account), call)))
+        return FREE_OF_CHARGE
+
+    @call(4, weight=OWN_WEIGHT)
+    def remove_key(self, origin: Origin) -> PostInfo:
+        """Give the key up for good."""
+        self._ensure_sudo(origin)
+        self.key.kill()
+        self.deposit(self.KeyRemoved())
+        return FREE_OF_CHARGE
+
+    # ---- private steps
+
+    def _ensure_sudo(self, origin: Origin) -> None:
+        """Pass root and the holder of the key; raise RequireSudo for other accounts."""
+        if origin.kind is not OriginKind.ROOT and origin.signed() != self.key.get():
+            raise self.RequireSudo
+
+    def _result(self, origin: Origin, call: RuntimeCall) -> Result[tuple[()], WireError]:
+        """Make the call, past all filters, and return what came of it."""
+        dispatcher = self.host.dispatcher
+        try:
+            dispatcher.dispatch(origin, call, bypass_filter=True)
+        except DispatchError as error:
+            return Err(dispatcher.wire_error(error))
+        return Ok(())

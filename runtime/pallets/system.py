@@ -1,0 +1,233 @@
+"""System: accounts, the block at hand, and the events it leaves.
+
+Every other pallet leans on this one. An account exists while something provides for it
+(`providers`) and cannot go while something refers to it (`consumers`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.account import AccountId, AccountInfo
+from btt_chain.primitives.digest import H256, Digest, DigestItem
+from btt_chain.scale import Compact, TypeName, path, u16, u32, u64
+from runtime.frame import (
+    BlockLength,
+    BlockWeights,
+    Const,
+    ConsumerRemaining,
+    DbWeight,
+    DispatchEventInfo,
+    DispatchInfo,
+    Error,
+    Event,
+    EventRecord,
+    Hasher,
+    Map,
+    NoProviders,
+    Origin,
+    Pallet,
+    PerClassWeight,
+    PostInfo,
+    RuntimeVersion,
+    TooManyConsumers,
+    Value,
+    Weight,
+    WireError,
+    call,
+)
+from runtime.frame.host import ApplyExtrinsic, Finalization, Initialization
+from runtime.frame.version import CODE_KEY, CowText
+from runtime.frame.weight import PICOS_PER_MICRO, Pays
+
+MAX_CONSUMERS: Final = 16
+
+
+@path("frame_system::LastRuntimeUpgradeInfo")
+@dataclass(slots=True)
+class LastRuntimeUpgradeInfo:
+    """The version that ran the last block."""
+
+    spec_version: Annotated[Compact[u32], TypeName("codec::Compact<u32>")]
+    spec_name: Annotated[CowText, TypeName("Cow<'static, str>")]
+
+
+class System(Pallet, crate="frame_system"):
+    """Accounts, the block at hand, and its events."""
+
+    block_weights: Const[BlockWeights]
+    """How much weight a block may hold."""
+    block_length: Const[BlockLength]
+    """How many bytes of extrinsics a block may hold."""
+    block_hash_count: Const[u32]
+    """How many block hashes are remembered: the longest life of a mortal transaction."""
+    db_weight: Const[DbWeight]
+    """The weight of one read and one write of the database."""
+    version: Const[RuntimeVersion]
+    """The version of this runtime."""
+    ss58_prefix: Annotated[Const[u16], "SS58Prefix"]
+    """The prefix of this chain's addresses."""
+
+    account = Map(AccountId, AccountInfo, default=AccountInfo())
+    block_weight = Value(PerClassWeight, default=PerClassWeight(Weight(), Weight(), Weight()))
+    block_hash = Map(u32, H256, default=H256(bytes(32)), hasher=Hasher.Twox64Concat)
+    number = Value(u32, default=u32(0))
+    parent_hash = Value(H256, default=H256(bytes(32)))
+    digest = Value(Digest, default=Digest([]))
+    events = Value(list[EventRecord], default=[])
+    event_count = Value(u32, default=u32(0))
+    last_runtime_upgrade = Value(LastRuntimeUpgradeInfo)
+
+    class ExtrinsicSuccess(Event, index=0):
+        """An extrinsic completed successfully."""
+
+        dispatch_info: Annotated[DispatchEventInfo, TypeName("DispatchEventInfo")]
+
+    class ExtrinsicFailed(Event, index=1):
+        """An extrinsic failed; its fee is kept."""
+
+        dispatch_error: Annotated[WireError, TypeName("DispatchError")]
+        dispatch_info: Annotated[DispatchEventInfo, TypeName("DispatchEventInfo")]
+
+    class CodeUpdated(Event, index=2):
+        """The runtime's version changed."""
+
+    class NewAccount(Event, index=3):
+        """An account came into being."""
+
+        account: Annotated[AccountId, TypeName("T::AccountId")]
+
+    class KilledAccount(Event, index=4):
+        """An account ceased to be."""
+
+        account: Annotated[AccountId, TypeName("T::AccountId")]
+
+    class Remarked(Event, index=5):
+        """A remark was made on chain."""
+
+        sender: Annotated[AccountId, TypeName("T::AccountId")]
+        hash: Annotated[H256, TypeName("T::Hash")]
+
+    class CallFiltered(Error, index=5):
+        """The caller is not allowed to make this call."""
+
+    @call(0, weight=10 * PICOS_PER_MICRO)
+    def remark(self, origin: Origin, remark: bytes) -> None:
+        """Put some bytes on chain; nothing else happens. Any signed account may do this."""
+        origin.signed()
+
+    @call(7, weight=15 * PICOS_PER_MICRO)
+    def remark_with_event(self, origin: Origin, remark: bytes) -> None:
+        """Put some bytes on chain and announce their hash."""
+        sender = origin.signed()
+        self.deposit(self.Remarked(sender, H256(blake2_256(remark))))
+
+    # ---- doors: accounts
+
+    def add_provider(self, who: AccountId, info: AccountInfo) -> None:
+        """Note in `info` that one more thing keeps the account alive; announce a new account."""
+        if not (info.providers or info.sufficients):
+            self.deposit(self.NewAccount(who))
+        info.providers += 1
+
+    def remove_provider(self, info: AccountInfo) -> bool:
+        """Note in `info` that one thing less keeps the account alive; return True if it died.
+
+        Raises ConsumerRemaining if the last provider would leave while something refers to it.
+        """
+        if not info.providers:
+            raise NoProviders
+        if info.providers == 1 and not info.sufficients:
+            if info.consumers:
+                raise ConsumerRemaining
+            return True
+        info.providers -= 1
+        return False
+
+    def add_consumer(self, info: AccountInfo) -> None:
+        """Note in `info` that one more thing refers to the account."""
+        if not info.providers:
+            raise NoProviders
+        if info.consumers >= MAX_CONSUMERS:
+            raise TooManyConsumers
+        info.consumers += 1
+
+    def kill(self, who: AccountId) -> None:
+        """Remove the account and announce it."""
+        del self.account[who]
+        self.deposit(self.KilledAccount(who))
+
+    # ---- doors: the block, for the executive
+
+    def genesis(self, config: Mapping[str, object]) -> None:
+        """Note the version and the hash of block zero's parent."""
+        del config
+        self.host.state.put(CODE_KEY, self.version.encoded())
+        self.last_runtime_upgrade.value = self._running()
+        self.block_hash[u32(0)] = H256(b"E" * 32)
+
+    def begin_block(self, number: u32, parent_hash: H256, digest: Digest) -> None:
+        """Open block `number`: what the last block left behind goes, the new header's part comes."""
+        self.host.phase = Initialization()
+        self.block_weight.kill()
+        self.events.kill()
+        self.event_count.kill()
+        self.number.value = number
+        self.parent_hash.value = parent_hash
+        self.digest.value = digest
+        self.block_hash[u32(number - 1)] = parent_hash
+        if self.last_runtime_upgrade.get() != self._running():
+            self.last_runtime_upgrade.value = self._running()
+
+    def _running(self) -> LastRuntimeUpgradeInfo:
+        return LastRuntimeUpgradeInfo(self.version.spec_version, self.version.spec_name)
+
+    def deposit_log(self, item: DigestItem) -> None:
+        """Append `item` to the digest of the block at hand."""
+        digest = self.digest.value
+        digest.logs.append(item)
+        self.digest.value = digest
+
+    def begin_extrinsic(self) -> None:
+        """Note that the next extrinsic is being applied."""
+        self.host.phase = ApplyExtrinsic(u32(self.host.extrinsic_index))
+
+    def end_extrinsic(self) -> None:
+        """Count the extrinsic that was applied."""
+        self.host.extrinsic_index += 1
+
+    def announce_outcome(self, error: WireError | None, info: DispatchInfo, post: PostInfo) -> None:
+        """Announce how an extrinsic ended; always the last event of an extrinsic."""
+        told = event_info(info, post)
+        if error is None:
+            self.deposit(self.ExtrinsicSuccess(told))
+        else:
+            self.deposit(self.ExtrinsicFailed(error, told))
+
+    def end_extrinsics(self) -> None:
+        """Note that all extrinsics have been applied."""
+        self.host.phase = Finalization()
+
+    def end_block(self) -> Digest:
+        """Close the block: write what it did, forget what only it needed; return its digest."""
+        self.block_weight.value = PerClassWeight(*(Weight(u64(used)) for used in self.host.weights))
+        records = self.host.events
+        self.events.value = records
+        self.event_count.value = u32(len(records))
+        number = int(self.number.value)
+        oldest = number - int(self.block_hash_count) - 1
+        if oldest > 0:  # block zero's hash stays: every transaction signs it
+            del self.block_hash[u32(oldest)]
+        return self.digest.value
+
+
+def event_info(info: DispatchInfo, post: PostInfo) -> DispatchEventInfo:
+    """Return what the outcome's event tells: the weight really used and whether a fee was due."""
+    weight = info.weight if post.weight is None else min(post.weight, info.weight)
+    pays = info.pays if post.pays is None else post.pays and info.pays
+    return DispatchEventInfo(
+        Weight(u64(weight)), info.dispatch_class, Pays.Yes if pays else Pays.No
+    )

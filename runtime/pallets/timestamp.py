@@ -1,0 +1,56 @@
+"""Timestamp: what time it is, as the block's author says.
+
+Every block sets the time exactly once, never back, and within the slot it was made in.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Protocol
+
+from btt_chain.scale import Compact, TypeName, u64
+from runtime.frame import Const, DispatchClass, InvalidBlock, Origin, Pallet, Value, call
+from runtime.frame.weight import PICOS_PER_MICRO
+
+
+class SlotClock(Protocol):
+    """Which slot the block was made in; Babe satisfies it."""
+
+    def check_timestamp(self, moment: int) -> None:
+        """Raise InvalidBlock if `moment`, in milliseconds, does not lie in the block's slot."""
+
+
+class Timestamp(Pallet):
+    """What time it is, in milliseconds since 1970."""
+
+    slot_clock: SlotClock
+
+    minimum_period: Const[u64]
+    """The least time between two blocks, in milliseconds: half a slot."""
+
+    now = Value(u64, default=u64(0))
+    did_update = Value(bool, default=False)
+
+    def on_finalize(self, number: int) -> None:
+        """Forget that the time was set. Raises InvalidBlock if it was not."""
+        if not self.did_update.take():
+            raise InvalidBlock(f"block {number} does not set the time")
+
+    @call(0, weight=20 * PICOS_PER_MICRO, dispatch_class=DispatchClass.Mandatory)
+    def set(self, origin: Origin, now: Annotated[Compact[u64], TypeName("T::Moment")]) -> None:
+        """Set the time of this block, in milliseconds. Only the block's author does this."""
+        origin.none()
+        if self.did_update.value:
+            raise InvalidBlock(f"the time is set twice, the second time to {now}")
+        earliest = self.earliest()
+        if now < earliest:
+            raise InvalidBlock(f"the time is set to {now}, but cannot be before {earliest}")
+        self.slot_clock.check_timestamp(int(now))
+        self.now.value = now
+        self.did_update.value = True
+
+    # ---- public doors
+
+    def earliest(self) -> u64:
+        """Return the earliest time in milliseconds that the next block may set."""
+        before = self.now.value
+        return before + self.minimum_period if before else u64(0)

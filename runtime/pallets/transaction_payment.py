@@ -1,0 +1,222 @@
+"""TransactionPayment: what a transaction costs, and who gets it.
+
+fee = weight of the base extrinsic + bytes + multiplier * weight of the call. The multiplier
+rises while blocks are fuller than the target and falls to one when they are not. Of each fee,
+half goes to the block's author and the rest to the development fund; the tip is the author's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Annotated, Final, Protocol
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.arithmetic import FixedU128
+from btt_chain.scale import TypeName, path, u8, u64, u128
+from runtime.frame import Const, DispatchClass, DispatchInfo, Event, Pallet, PostInfo, Value, Weight
+from runtime.pallets.system import System
+
+ONE: Final = 10**18
+"""One, as FixedU128 counts."""
+TARGET_NUMERATOR, TARGET_DENOMINATOR = 1, 4
+"""The multiplier is at rest when a quarter of the normal class is used."""
+VARIABILITY: Final = 75 * 10**12
+"""How fast the multiplier moves: 75e-6, as FixedU128 counts."""
+MAX_MULTIPLIER: Final = u128.MAX
+
+
+@path("pallet_transaction_payment::Releases")
+class Releases(IntEnum):
+    """Versions of this pallet's storage."""
+
+    V1Ancient = 0
+    V2 = 1
+
+
+@path(
+    "pallet_transaction_payment::types::RuntimeDispatchInfo",
+    params={"Balance": u128, "Weight": Weight},
+)
+@dataclass(slots=True)
+class RuntimeDispatchInfo:
+    """The answer to `query_info`: weight, class and fee in planck."""
+
+    weight: Annotated[Weight, TypeName("Weight")]
+    class_: Annotated[DispatchClass, TypeName("DispatchClass")]
+    partial_fee: Annotated[u128, TypeName("Balance")]
+
+
+@path("pallet_transaction_payment::types::InclusionFee", params={"Balance": u128})
+@dataclass(slots=True)
+class InclusionFee:
+    """The parts of a fee, in planck."""
+
+    base_fee: Annotated[u128, TypeName("Balance")]
+    len_fee: Annotated[u128, TypeName("Balance")]
+    adjusted_weight_fee: Annotated[u128, TypeName("Balance")]
+
+    def total(self) -> u128:
+        """Return the sum of the parts."""
+        return self.base_fee + self.len_fee + self.adjusted_weight_fee
+
+
+@path("pallet_transaction_payment::types::FeeDetails", params={"Balance": u128})
+@dataclass(slots=True)
+class FeeDetails:
+    """The answer to `query_fee_details`; no inclusion fee for what pays none."""
+
+    inclusion_fee: Annotated[InclusionFee | None, TypeName("Option<InclusionFee<Balance>>")]
+    tip: Annotated[u128, TypeName("Balance")]
+
+
+class FeeCurrency(Protocol):
+    """How fees move; Balances satisfies it. Amounts in planck."""
+
+    def can_withdraw_fee(self, who: AccountId, amount: u128) -> bool:
+        """Tell whether `who` can pay `amount`; vesting-locked money counts."""
+
+    def withdraw_fee(self, who: AccountId, amount: u128) -> None:
+        """Take `amount` from `who` into nobody's hands; `credit` must follow in the same extrinsic."""
+
+    def credit(self, who: AccountId, amount: u128) -> None:
+        """Put into the hands of `who` what was taken by `withdraw_fee`."""
+
+
+class Authorship(Protocol):
+    """Who made the block at hand."""
+
+    def author(self) -> AccountId | None:
+        """Return the account that earns from this block."""
+
+
+class TransactionPayment(Pallet):
+    """What a transaction costs, and who gets it."""
+
+    operational_fee_multiplier: Const[u8]
+    """How much the priority of an operational transaction counts its fee."""
+    weight_fee: u128
+    """Planck per picosecond."""
+    length_fee: u128
+    """Planck per byte."""
+    development_fund: AccountId
+    currency: FeeCurrency
+    authorship: Authorship
+    system: System
+
+    next_fee_multiplier = Value(FixedU128, default=FixedU128(ONE))
+    storage_version = Value(Releases, default=Releases.V2)
+
+    class TransactionFeePaid(Event, index=0):
+        """A transaction was paid for: the whole fee, and the tip in it."""
+
+        who: Annotated[AccountId, TypeName("T::AccountId")]
+        actual_fee: Annotated[u128, TypeName("BalanceOf<T>")]
+        tip: Annotated[u128, TypeName("BalanceOf<T>")]
+
+    def on_finalize(self, number: int) -> None:
+        """Move the multiplier by how full the block was."""
+        del number
+        limits = self.system.block_weights.per_class.normal.max_total
+        used = self.host.weights[DispatchClass.Normal]
+        capacity = int(limits.ref_time) if limits else max(used, 1)
+        before = self.next_fee_multiplier.value
+        after = next_multiplier(int(before), used, capacity)
+        if after != before:
+            self.next_fee_multiplier.value = FixedU128(after)
+
+    # ---- public doors
+
+    def weight_to_fee(self, weight: int) -> u128:
+        """Return the fee in planck for `weight` picoseconds, before the multiplier."""
+        return u128(weight * int(self.weight_fee))
+
+    def length_to_fee(self, length: int) -> u128:
+        """Return the fee in planck for `length` bytes."""
+        return u128(length * int(self.length_fee))
+
+    def inclusion_fee(
+        self, info: DispatchInfo, length: int, weight: int | None = None
+    ) -> InclusionFee | None:
+        """Return the fee without tip; None for what pays none. `weight` replaces the declared one."""
+        if not info.pays:
+            return None
+        base = int(self.base_weight(info.dispatch_class))
+        multiplier = int(self.next_fee_multiplier.value)
+        called = info.weight if weight is None else min(weight, info.weight)
+        return InclusionFee(
+            base_fee=self.weight_to_fee(base),
+            len_fee=self.length_to_fee(length),
+            adjusted_weight_fee=u128(called * int(self.weight_fee) * multiplier // ONE),
+        )
+
+    def fee(self, info: DispatchInfo, length: int, tip: u128, post: PostInfo | None = None) -> u128:
+        """Return the whole fee in planck, tip included; nothing for what pays none."""
+        if post is not None and post.pays is False:
+            return u128(0)
+        parts = self.inclusion_fee(info, length, post.weight if post else None)
+        return tip if parts is None else parts.total() + tip
+
+    def charge(self, who: AccountId, info: DispatchInfo, length: int, tip: u128) -> u128:
+        """Take the fee before the call; return what was taken."""
+        fee = self.fee(info, length, tip)
+        if fee:
+            self.currency.withdraw_fee(who, fee)
+        return fee
+
+    def settle(self, who: AccountId, taken: u128, actual: u128, tip: u128) -> None:
+        """Give back what was taken too much, share out the rest, announce what was paid."""
+        if not taken:
+            return
+        if actual < taken:
+            self.currency.credit(who, taken - actual)
+        tip = min(tip, actual)
+        fee = actual - tip
+        author = self.authorship.author()
+        earned = fee // 2 + tip if author is not None else u128(0)
+        if author is not None and earned:
+            self.currency.credit(author, earned)
+        if actual > earned:
+            self.currency.credit(self.development_fund, actual - earned)
+        self.deposit(self.TransactionFeePaid(who, actual, tip))
+
+    def priority(self, info: DispatchInfo, length: int, tip: u128, fee: u128) -> u64:
+        """Return how urgent a transaction is: its tip per share of the block it takes.
+
+        Operational ones add their fee, multiplied. Source: pallet_transaction_payment,
+        `ChargeTransactionPayment::get_priority`.
+        """
+        limits = self.system.block_weights
+        max_weight = int(limits.max_block.ref_time)
+        max_length = int(getattr(self.system.block_length.max, info.dispatch_class.name.lower()))
+        per_block = min(
+            max_length // min(max(length, 1), max_length),
+            max_weight // min(max(info.weight, 1), max_weight),
+        )
+        scaled = (int(tip) + 1) * per_block
+        if info.dispatch_class is DispatchClass.Operational:
+            scaled += int(fee) * int(self.operational_fee_multiplier) * per_block
+        return u64(min(scaled, u64.MAX))
+
+    def base_weight(self, dispatch_class: DispatchClass) -> int:
+        """Return the weight in picoseconds of any extrinsic of a class, before its call."""
+        limits = self.system.block_weights.per_class
+        return int(getattr(limits, dispatch_class.name.lower()).base_extrinsic.ref_time)
+
+
+def next_multiplier(multiplier: int, used: int, capacity: int) -> int:
+    """Return the next fee multiplier, as FixedU128 counts.
+
+    m' = m * (1 + v*d + (v*d)**2 / 2), where d is how far the block was from its target, as a
+    part of its capacity; never below one. Source: Web3 Foundation research, "Token economics",
+    slow-adjusting mechanism.
+    """
+    full = min(used, capacity) * ONE // capacity
+    target = ONE * TARGET_NUMERATOR // TARGET_DENOMINATOR
+    distance = abs(full - target)
+    first = VARIABILITY * distance // ONE
+    second = first * first // ONE // 2
+    change = first + second if full >= target else first - second
+    step = multiplier * change // ONE
+    after = multiplier + step if full >= target else multiplier - step
+    return max(ONE, min(after, MAX_MULTIPLIER))

@@ -1,0 +1,299 @@
+"""Utility: several calls in one, and calls in another's name.
+
+A batch weighs what its calls weigh and a little more; what they did not use is given back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import Err, Ok, Path, Result, TypeName, Variant, u16, u32
+from runtime.frame import (
+    ROOT,
+    BadOrigin,
+    Call,
+    Const,
+    DispatchClass,
+    DispatchError,
+    DispatchInfo,
+    Error,
+    Event,
+    Origin,
+    Pallet,
+    PostInfo,
+    RuntimeCall,
+    Weight,
+    WireError,
+    call,
+    signed,
+)
+from runtime.frame.origin import OriginKind
+from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.pallets.balances import is_pool
+
+BATCH_ALL: Final = 2
+OWN_WEIGHT: Final = 5 * PICOS_PER_MICRO
+ITEM_WEIGHT: Final = 4 * PICOS_PER_MICRO
+
+
+class RawRoot(Variant, index=0, name="Root"):
+    """The chain itself."""
+
+
+class RawSigned(Variant, index=1, unnamed=True, name="Signed"):
+    """An account."""
+
+    account: Annotated[AccountId, TypeName("AccountId")]
+
+
+class RawNone(Variant, index=2, name="None"):
+    """Nobody: how inherents and unsigned extrinsics come."""
+
+
+RawOrigin = Annotated[
+    RawRoot | RawSigned | RawNone,
+    Path("frame_support::dispatch::RawOrigin", params={"AccountId": AccountId}),
+]
+
+
+class SystemOrigin(Variant, index=0, unnamed=True, name="system"):
+    """An origin of the system itself; there are no others here."""
+
+    origin: Annotated[RawOrigin, TypeName("frame_system::Origin<Runtime>")]
+
+
+OriginCaller = Annotated[SystemOrigin, Path("btt_runtime::OriginCaller")]
+"""A caller, as it is written into a call."""
+
+Calls = Annotated[list[RuntimeCall], TypeName("Vec<<T as Config>::RuntimeCall>")]
+BoxedCall = Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")]
+BoxedOrigin = Annotated[OriginCaller, TypeName("Box<T::PalletsOrigin>")]
+Failure = Annotated[WireError, TypeName("DispatchError")]
+
+
+def combined(utility: Utility, calls: Sequence[Call]) -> DispatchInfo:
+    """Tell what several calls in one weigh; Operational only if all of them are."""
+    infos = [utility.host.dispatcher.info(inner) for inner in calls]
+    normal = any(info.dispatch_class is DispatchClass.Normal for info in infos)
+    return DispatchInfo(
+        batch_weight(len(calls)) + sum(info.weight for info in infos),
+        DispatchClass.Normal if normal else DispatchClass.Operational,
+    )
+
+
+def batch_weight(calls: int) -> int:
+    """Return the weight in picoseconds of handling so many calls, without their own."""
+    return OWN_WEIGHT + calls * ITEM_WEIGHT
+
+
+def wrapped(utility: Utility, _: object, inner: Call) -> DispatchInfo:
+    """Tell what a call in another's name weighs: its own weight and ours."""
+    info = utility.host.dispatcher.info(inner)
+    return DispatchInfo(OWN_WEIGHT + info.weight, info.dispatch_class)
+
+
+def as_told(utility: Utility, inner: Call, weight: Weight) -> DispatchInfo:
+    """Tell the weight that the chain itself wants the call to have."""
+    return DispatchInfo(int(weight.ref_time), utility.host.dispatcher.info(inner).dispatch_class)
+
+
+def either(utility: Utility, main: Call, fallback: Call) -> DispatchInfo:
+    """Tell what a call and its replacement weigh together."""
+    return combined(utility, (main, fallback))
+
+
+class Utility(Pallet):
+    """Several calls in one, and calls in another's name."""
+
+    batched_calls_limit: Annotated[Const[u32], "batched_calls_limit"] = u32(1_000)
+    """The most calls that one batch can hold."""
+
+    class BatchInterrupted(Event, index=0):
+        """A batch stopped at the call that failed; those before it stand."""
+
+        index: Annotated[u32, TypeName("u32")]
+        error: Failure
+
+    class BatchCompleted(Event, index=1):
+        """All calls of a batch succeeded."""
+
+    class BatchCompletedWithErrors(Event, index=2):
+        """All calls of a batch were made; some failed."""
+
+    class ItemCompleted(Event, index=3):
+        """One call of a batch succeeded."""
+
+    class ItemFailed(Event, index=4):
+        """One call of a batch failed."""
+
+        error: Failure
+
+    class DispatchedAs(Event, index=5):
+        """A call was made in another's name; this came of it."""
+
+        result: Annotated[Result[tuple[()], WireError], TypeName("DispatchResult")]
+
+    class IfElseMainSuccess(Event, index=6):
+        """The first of two calls succeeded; the other was not made."""
+
+    class IfElseFallbackCalled(Event, index=7):
+        """The first of two calls failed; the other was made and succeeded."""
+
+        main_error: Failure
+
+    class TooManyCalls(Error, index=0):
+        """The batch holds more calls than one batch can."""
+
+    # ---- calls
+
+    @call(0, weight=combined)
+    def batch(self, origin: Origin, calls: Calls) -> PostInfo:
+        """Make several calls, one after the other, up to the first that fails."""
+        self._ensure_may_batch(origin, calls)
+        used = 0
+        for place, inner in enumerate(calls):
+            error, weight = self._attempt(origin, inner)
+            used += weight
+            if error is not None:
+                told = self.host.dispatcher.wire_error(error)
+                self.deposit(self.BatchInterrupted(u32(place), told))
+                return PostInfo(weight=used + batch_weight(place + 1))
+            self.deposit(self.ItemCompleted())
+        self.deposit(self.BatchCompleted())
+        return PostInfo(weight=used + batch_weight(len(calls)))
+
+    @call(1, weight=wrapped)
+    def as_derivative(
+        self, origin: Origin, index: Annotated[u16, TypeName("u16")], call: BoxedCall
+    ) -> PostInfo:
+        """Make a call in the name of one of your own sub-accounts."""
+        pseudonym = derivative(origin.signed(), index)
+        error, weight = self._attempt(Origin(OriginKind.SIGNED, pseudonym, origin.filters), call)
+        if error is not None:
+            error.post = PostInfo(weight=OWN_WEIGHT + weight)
+            raise error
+        return PostInfo(weight=OWN_WEIGHT + weight)
+
+    @call(2, weight=combined)
+    def batch_all(self, origin: Origin, calls: Calls) -> PostInfo:
+        """Make several calls, all of them or none. Cannot be nested in itself."""
+        self._ensure_may_batch(origin, calls)
+        narrowed = origin.filtered(self._is_not_batch_all)
+        used = 0
+        for place, inner in enumerate(calls):
+            error, weight = self._attempt(narrowed, inner)
+            used += weight
+            if error is not None:
+                error.post = PostInfo(weight=used + batch_weight(place + 1))
+                raise error
+            self.deposit(self.ItemCompleted())
+        self.deposit(self.BatchCompleted())
+        return PostInfo(weight=used + batch_weight(len(calls)))
+
+    @call(3, weight=wrapped)
+    def dispatch_as(self, origin: Origin, as_origin: BoxedOrigin, call: BoxedCall) -> None:
+        """Make a call in the name of any account. For the chain itself; pools are out of reach."""
+        origin.root()
+        error, _ = self._attempt(caller(as_origin), call, bypass_filter=True)
+        told = Ok(()) if error is None else Err(self.host.dispatcher.wire_error(error))
+        self.deposit(self.DispatchedAs(told))
+
+    @call(4, weight=combined)
+    def force_batch(self, origin: Origin, calls: Calls) -> PostInfo:
+        """Make several calls, one after the other, whether they fail or not."""
+        self._ensure_may_batch(origin, calls)
+        used, failed = 0, False
+        for inner in calls:
+            error, weight = self._attempt(origin, inner)
+            used += weight
+            if error is None:
+                self.deposit(self.ItemCompleted())
+            else:
+                failed = True
+                self.deposit(self.ItemFailed(self.host.dispatcher.wire_error(error)))
+        self.deposit(self.BatchCompletedWithErrors() if failed else self.BatchCompleted())
+        return PostInfo(weight=used + batch_weight(len(calls)))
+
+    @call(5, weight=as_told)
+    def with_weight(self, origin: Origin, call: BoxedCall, weight: Weight) -> None:
+        """Make a call as root, with a weight of your choice. For the chain itself."""
+        origin.root()
+        self.host.dispatcher.dispatch(ROOT, call, bypass_filter=True)
+
+    @call(6, weight=either)
+    def if_else(self, origin: Origin, main: BoxedCall, fallback: BoxedCall) -> PostInfo:
+        """Make a call, and if it fails another one. Fails if both do."""
+        self._ensure_somebody(origin)
+        first_error, used = self._attempt(origin, main)
+        if first_error is None:
+            self.deposit(self.IfElseMainSuccess())
+            return PostInfo(weight=used + batch_weight(1))
+        error, weight = self._attempt(origin, fallback)
+        used += weight + batch_weight(2)
+        if error is not None:
+            error.post = PostInfo(weight=used)
+            raise error
+        self.deposit(self.IfElseFallbackCalled(self.host.dispatcher.wire_error(first_error)))
+        return PostInfo(weight=used)
+
+    @call(7, weight=wrapped)
+    def dispatch_as_fallible(self, origin: Origin, as_origin: BoxedOrigin, call: BoxedCall) -> None:
+        """Make a call in the name of any account, and fail if it fails. For the chain itself."""
+        origin.root()
+        self.host.dispatcher.dispatch(caller(as_origin), call, bypass_filter=True)
+        self.deposit(self.DispatchedAs(Ok(())))
+
+    # ---- private steps
+
+    def _ensure_somebody(self, origin: Origin) -> None:
+        if origin.kind is OriginKind.NONE:
+            raise BadOrigin
+
+    def _ensure_may_batch(self, origin: Origin, calls: Sequence[Call]) -> None:
+        self._ensure_somebody(origin)
+        if len(calls) > self.batched_calls_limit:
+            raise self.TooManyCalls
+
+    def _is_not_batch_all(self, inner: Call) -> bool:
+        return (inner.pallet, inner.index) != (self.index, BATCH_ALL)
+
+    def _attempt(
+        self, origin: Origin, inner: Call, *, bypass_filter: bool = False
+    ) -> tuple[DispatchError | None, int]:
+        """Make a call; return why it failed, if it did, and the picoseconds it used."""
+        dispatcher = self.host.dispatcher
+        declared = dispatcher.info(inner).weight
+        try:
+            post: PostInfo | None = dispatcher.dispatch(origin, inner, bypass_filter=bypass_filter)
+            failure = None
+        except DispatchError as error:
+            post, failure = error.post, error
+        if post is None or post.weight is None:
+            return failure, declared
+        return failure, min(post.weight, declared)
+
+
+def caller(written: SystemOrigin) -> Origin:
+    """Return the origin of a call made in another's name.
+
+    Raises BadOrigin for nobody, because inherents are the author's to make, and for pools,
+    because they move only through their own pallet.
+    """
+    match written.origin:
+        case RawSigned(account) if not is_pool(account):
+            return signed(account)
+        case RawRoot():
+            return ROOT
+        case _:
+            raise BadOrigin
+
+
+def derivative(who: AccountId, index: u16) -> AccountId:
+    """Return the sub-account `index` of `who`: one that only `who` can act for.
+
+    Source: pallet_utility, `derivative_account_id`.
+    """
+    return AccountId(blake2_256(b"modlpy/utilisuba" + who + index.to_bytes(2, "little")))

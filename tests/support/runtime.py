@@ -1,0 +1,105 @@
+"""A small runtime on a plain dictionary, for tests of single pallets."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from btt_chain.scale import u8, u16, u32, u64
+from runtime.frame import DbWeight, DispatchError, Runtime, RuntimeVersion
+from runtime.frame.version import CowApis, CowText
+from runtime.limits import block_length, block_weights
+from runtime.pallets.system import System
+
+VERSION = RuntimeVersion(
+    CowText("test"), CowText("test"), u32(1), u32(1), u32(1), CowApis(), u32(1), u8(1)
+)
+
+
+class DictState:
+    """State in a dictionary, with layers, as `runtime.frame.State` asks for it."""
+
+    def __init__(self) -> None:
+        self.data: dict[bytes, bytes] = {}
+        self._layers: list[dict[bytes, bytes]] = []
+
+    def get(self, key: bytes) -> bytes | None:
+        return self.data.get(key)
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        if value is None:
+            self.data.pop(key, None)
+        else:
+            self.data[key] = value
+
+    def begin(self) -> None:
+        self._layers.append(dict(self.data))
+
+    def commit(self) -> None:
+        self._layers.pop()
+
+    def rollback(self) -> None:
+        self.data = self._layers.pop()
+
+    def next_key(self, key: bytes) -> bytes | None:
+        ordered = sorted(self.data)
+        place = bisect_right(ordered, key)
+        return ordered[place] if place < len(ordered) else None
+
+    def keys(self, prefix: bytes) -> Iterator[bytes]:
+        return iter(sorted(key for key in self.data if key.startswith(prefix)))
+
+    def root(self) -> bytes:
+        return bytes(32)
+
+
+class SmallRuntime(Runtime):
+    """
+    System and whatever a test adds.
+
+    A subclass adds its pallets in `build` (`self.balances = self.add(3, Balances(...))`).
+    """
+
+    def __init__(self) -> None:
+        super().__init__(VERSION, filtered=System.CallFiltered)
+        self.state = DictState()
+        self.system = self.add(
+            0,
+            System(
+                block_weights=block_weights(6_000),
+                block_length=block_length(),
+                block_hash_count=u32(2_400),
+                db_weight=DbWeight(u64(0), u64(0)),
+                version=VERSION,
+                ss58_prefix=u16(42),
+            ),
+        )
+        self.build()
+        self.complete()
+        self.enter(self.state)
+
+    def build(self) -> None:
+        """Add the pallets under test."""
+
+    def announced(self) -> list[object]:
+        """Return the events so far, without phase and pallet."""
+        return [record.event.event for record in self.host.events]
+
+
+@contextmanager
+def refused(runtime: Runtime, error: type[DispatchError] | DispatchError) -> Iterator[None]:
+    """Expect `error`, and that not a byte of state and not an event changed."""
+    state = runtime.host.state
+    assert isinstance(state, DictState)
+    kind = error if isinstance(error, type) else type(error)
+    data, events = dict(state.data), list(runtime.host.events)
+    try:
+        yield
+    except kind as raised:
+        if not isinstance(error, type):
+            assert raised.wire() == error.wire(), f"{raised!r}, expected {error!r}"
+    else:
+        raise AssertionError(f"{kind.__name__} was not raised")
+    assert state.data == data, "a refused call changed the state"
+    assert runtime.host.events == events, "a refused call announced something"

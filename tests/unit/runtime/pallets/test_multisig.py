@@ -1,0 +1,374 @@
+"""Multisig: who must agree, what is kept meanwhile, and what becomes of the deposit."""
+
+from __future__ import annotations
+
+import pytest
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.digest import H256, Digest
+from btt_chain.primitives.ss58 import decode as from_ss58
+from btt_chain.primitives.ss58 import encode as ss58
+from btt_chain.scale import Err, Ok, u16, u32, u64, u128
+from hypothesis import given
+from hypothesis import strategies as st
+from runtime.constants import BTT
+from runtime.frame import ROOT, BadOrigin, Call, Error, Weight, signed
+from runtime.frame.error import WireToken
+from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.pallets.balances import Balances
+from runtime.pallets.multisig import Multisig, Operation, Timepoint, multi_account_id
+from runtime.pallets.system import System
+from support.runtime import SmallRuntime, refused
+
+ALICE, BOB, CAROL, DAVE = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3, 4))
+OWNERS = [ALICE, BOB, CAROL]
+BANK = multi_account_id(OWNERS, 2)
+TREASURY = AccountId(b"modlpy/trsry" + bytes(20))
+BASE, FACTOR = 20 * BTT, 2 * BTT
+DEPOSIT = BASE + 2 * FACTOR
+PLENTY = Weight(u64(10**12), u64(0))
+
+
+class Vault(SmallRuntime):
+    """Balances and Multisig; three owners of 1,000 BTT each and their account with 500."""
+
+    def build(self) -> None:
+        self.balances = self.add(
+            3,
+            Balances(
+                accounts=self.system,
+                existential_deposit=u128(10**15),
+                treasury=TREASURY,
+                offsetting=(),
+            ),
+        )
+        self.multisig = self.add(
+            10,
+            Multisig(
+                deposit_base=BASE,
+                deposit_factor=FACTOR,
+                currency=self.balances,
+                system=self.system,
+            ),
+        )
+
+    def open(self) -> None:
+        rows = [[ss58(who), str(1_000 * BTT)] for who in OWNERS]
+        self.balances.genesis({"balances": [*rows, [ss58(BANK), str(500 * BTT)]]})
+        self.at(7, 3)
+
+    def at(self, number: int, extrinsic: int) -> None:
+        self.system.begin_block(u32(number), H256(bytes(32)), Digest([]))
+        self.host.extrinsic_index = extrinsic
+
+    def pay_dave(self, btt: int) -> Call:
+        return self.call(
+            "Balances", "transfer_allow_death", dest=Id(DAVE), value=u128(btt * BTT)
+        )
+
+    def approve(self, who: AccountId, call: Call, when: Timepoint | None = None) -> None:
+        others = [owner for owner in OWNERS if owner != who]
+        self.multisig.as_multi(signed(who), u16(2), others, when, call, PLENTY)
+
+    def approve_hash(self, who: AccountId, call: Call, when: Timepoint | None = None) -> None:
+        others = [owner for owner in OWNERS if owner != who]
+        digest = blake2_256(call.raw)
+        self.multisig.approve_as_multi(signed(who), u16(2), others, when, digest, PLENTY)
+
+    def told(self) -> list[object]:
+        return [event for event in self.announced() if type(event) in Multisig.EVENTS.values()]
+
+
+FIRST = Timepoint(u32(7), u32(3))
+
+
+@pytest.fixture
+def vault() -> Vault:
+    vault = Vault()
+    vault.open()
+    return vault
+
+
+def test_the_account_is_the_one_that_wallets_derive() -> None:
+    owners = [
+        AccountId(from_ss58(address)[0])
+        for address in (
+            "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY",
+            "5FLSigC9HGRKVhB9FiEo4Y3koPsNmBmLJbpXg2mp1hXcS59Y",
+            "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty",
+        )
+    ]
+    expected = "5DjYJStmdZ2rcqXbXGX7TW85JsrW6uG4y9MUcLq2BoPMpRA7"
+    assert ss58(multi_account_id(owners, 2)) == expected
+    assert ss58(multi_account_id(owners[::-1], 2)) == expected
+    assert ss58(multi_account_id(owners, 3)) != expected
+
+
+def test_two_of_three_make_a_payment(vault: Vault) -> None:
+    call = vault.pay_dave(100)
+    digest = blake2_256(call.raw)
+
+    vault.approve(ALICE, call)
+    assert vault.balances.reserved(ALICE) == DEPOSIT
+    assert vault.multisig.multisigs[BANK, digest] == Operation(FIRST, DEPOSIT, ALICE, [ALICE])
+    assert vault.balances.free(DAVE) == 0
+
+    vault.at(9, 1)
+    vault.approve(CAROL, call, FIRST)
+    assert vault.balances.free(DAVE) == 100 * BTT
+    assert vault.balances.free(BANK) == 400 * BTT
+    assert vault.balances.reserved(ALICE) == 0
+    assert (BANK, digest) not in vault.multisig.multisigs
+    assert vault.told() == [
+        Multisig.NewMultisig(ALICE, BANK, digest),
+        Multisig.MultisigExecuted(CAROL, FIRST, BANK, digest, Ok(())),
+    ]
+
+
+def test_approvals_by_hash_count_and_the_call_may_come_last(vault: Vault) -> None:
+    call = vault.pay_dave(1)
+    digest = blake2_256(call.raw)
+    vault.approve_hash(BOB, call)
+    vault.approve_hash(ALICE, call, FIRST)
+    assert vault.told()[-1] == Multisig.MultisigApproval(ALICE, FIRST, BANK, digest)
+    assert vault.balances.free(DAVE) == 0
+
+    vault.approve(ALICE, call, FIRST)
+
+    assert vault.balances.free(DAVE) == BTT
+    assert vault.balances.reserved(BOB) == 0
+
+
+def test_a_failing_call_is_told_and_its_operation_is_over(vault: Vault) -> None:
+    call = vault.pay_dave(501)
+    vault.approve(ALICE, call)
+    vault.approve(BOB, call, FIRST)
+
+    executed = vault.told()[-1]
+    assert isinstance(executed, Multisig.MultisigExecuted)
+    assert isinstance(executed.result, Err)
+    assert isinstance(executed.result.error, WireToken)
+    assert vault.balances.reserved(ALICE) == 0
+    assert vault.balances.free(BANK) == 500 * BTT
+
+
+def test_nobody_approves_twice(vault: Vault) -> None:
+    call = vault.pay_dave(1)
+    vault.approve(ALICE, call)
+    with refused(vault, Multisig.AlreadyApproved):
+        vault.approve(ALICE, call, FIRST)
+    with refused(vault, Multisig.AlreadyApproved):
+        vault.approve_hash(ALICE, call, FIRST)
+    vault.approve_hash(BOB, call, FIRST)
+    with refused(vault, Multisig.AlreadyApproved):
+        vault.approve_hash(CAROL, call, FIRST)
+
+
+def test_the_timepoint_must_fit(vault: Vault) -> None:
+    call = vault.pay_dave(1)
+    with refused(vault, Multisig.UnexpectedTimepoint):
+        vault.approve(ALICE, call, FIRST)
+    vault.approve(ALICE, call)
+    with refused(vault, Multisig.NoTimepoint):
+        vault.approve(BOB, call)
+    for wrong in (Timepoint(u32(7), u32(4)), Timepoint(u32(8), u32(3))):
+        with refused(vault, Multisig.WrongTimepoint):
+            vault.approve(BOB, call, wrong)
+
+
+def test_another_call_needs_approvals_of_its_own(vault: Vault) -> None:
+    vault.approve(ALICE, vault.pay_dave(1))
+    with refused(vault, Multisig.UnexpectedTimepoint):
+        vault.approve(BOB, vault.pay_dave(2), FIRST)
+
+
+def test_a_call_heavier_than_agreed_is_not_run(vault: Vault) -> None:
+    call = vault.pay_dave(1)
+    weight = vault.info(call).weight
+    vault.approve(ALICE, call)
+    light = Weight(u64(weight - 1), u64(0))
+    with refused(vault, Multisig.MaxWeightTooLow):
+        vault.multisig.as_multi(signed(BOB), u16(2), [ALICE, CAROL], FIRST, call, light)
+    exact = Weight(u64(weight), u64(0))
+    vault.multisig.as_multi(signed(BOB), u16(2), [ALICE, CAROL], FIRST, call, exact)
+    assert vault.balances.free(DAVE) == BTT
+
+
+@pytest.mark.parametrize(
+    ("threshold", "others", "error"),
+    [
+        (1, [BOB], Multisig.MinimumThreshold),
+        (0, [BOB], Multisig.MinimumThreshold),
+        (2, [], Multisig.TooFewSignatories),
+        (2, [CAROL, BOB], Multisig.SignatoriesOutOfOrder),
+        (2, [BOB, BOB], Multisig.SignatoriesOutOfOrder),
+        (2, [ALICE, BOB], Multisig.SenderInSignatories),
+        (2, [AccountId(n.to_bytes(32, "big")) for n in range(100)], Multisig.TooManySignatories),
+    ],
+)
+def test_a_wrong_set_of_owners_is_refused(
+    vault: Vault, threshold: int, others: list[AccountId], error: type[Error]
+) -> None:
+    call = vault.pay_dave(1)
+    digest = blake2_256(call.raw)
+    multisig, by_alice, needed = vault.multisig, signed(ALICE), u16(threshold)
+    with refused(vault, error):
+        multisig.as_multi(by_alice, needed, others, None, call, PLENTY)
+    with refused(vault, error):
+        multisig.approve_as_multi(by_alice, needed, others, None, digest, PLENTY)
+    with refused(vault, error):
+        multisig.cancel_as_multi(by_alice, needed, others, FIRST, digest)
+    with refused(vault, error):
+        multisig.poke_deposit(by_alice, needed, others, digest)
+
+
+def test_a_hundred_owners_are_allowed(vault: Vault) -> None:
+    others = [AccountId(n.to_bytes(32, "big")) for n in range(99)]
+    vault.multisig.as_multi(signed(ALICE), u16(100), others, None, vault.pay_dave(1), PLENTY)
+    assert vault.balances.reserved(ALICE) == BASE + 100 * FACTOR
+
+
+def test_without_the_deposit_nothing_is_proposed(vault: Vault) -> None:
+    vault.balances.transfer(ALICE, BOB, 990 * BTT)
+    with refused(vault, Balances.InsufficientBalance):
+        vault.approve(ALICE, vault.pay_dave(1))
+
+
+def test_the_proposer_may_give_up_and_gets_the_deposit_back(vault: Vault) -> None:
+    call = vault.pay_dave(1)
+    digest = blake2_256(call.raw)
+    vault.approve(ALICE, call)
+    cancel = vault.multisig.cancel_as_multi
+    with refused(vault, Multisig.NotOwner):
+        cancel(signed(BOB), u16(2), [ALICE, CAROL], FIRST, digest)
+    with refused(vault, Multisig.WrongTimepoint):
+        cancel(signed(ALICE), u16(2), [BOB, CAROL], Timepoint(u32(1), u32(1)), digest)
+    with refused(vault, Multisig.NotFound):
+        cancel(signed(ALICE), u16(2), [BOB, CAROL], FIRST, bytes(32))
+
+    cancel(signed(ALICE), u16(2), [BOB, CAROL], FIRST, digest)
+
+    assert vault.balances.reserved(ALICE) == 0
+    assert vault.told()[-1] == Multisig.MultisigCancelled(ALICE, FIRST, BANK, digest)
+    with refused(vault, Multisig.UnexpectedTimepoint):
+        vault.approve(BOB, call, FIRST)
+
+
+def test_one_of_several_owners_may_act_alone_where_one_is_enough(vault: Vault) -> None:
+    shared = multi_account_id([ALICE, BOB], 1)
+    vault.balances.transfer(CAROL, shared, 10 * BTT)
+
+    vault.multisig.as_multi_threshold_1(signed(BOB), [ALICE], vault.pay_dave(4))
+
+    assert vault.balances.free(shared) == 6 * BTT
+    assert vault.balances.free(DAVE) == 4 * BTT
+
+
+def test_a_limited_caller_stays_limited_when_it_acts_alone(vault: Vault) -> None:
+    shared = multi_account_id([ALICE, BOB], 1)
+    vault.balances.transfer(CAROL, shared, 10 * BTT)
+    limited = signed(ALICE).filtered(lambda call: call.pallet != vault.balances.index)
+    with refused(vault, System.CallFiltered):
+        vault.multisig.as_multi_threshold_1(limited, [BOB], vault.pay_dave(4))
+
+
+def test_only_accounts_are_owners(vault: Vault) -> None:
+    with refused(vault, BadOrigin):
+        vault.multisig.as_multi(ROOT, u16(2), [ALICE, BOB], None, vault.pay_dave(1), PLENTY)
+
+
+def test_a_call_that_leads_back_cannot_run_twice(vault: Vault) -> None:
+    inner = vault.pay_dave(100)
+    call = vault.call(
+        "Multisig",
+        "as_multi",
+        threshold=u16(2),
+        other_signatories=[ALICE],
+        maybe_timepoint=None,
+        call=inner,
+        max_weight=PLENTY,
+    )
+    heavy = Weight(u64(10**13), u64(0))
+    vault.multisig.as_multi(signed(ALICE), u16(2), [BOB, CAROL], None, call, heavy)
+    vault.multisig.as_multi(signed(BOB), u16(2), [ALICE, CAROL], FIRST, call, heavy)
+
+    assert vault.balances.free(DAVE) == 0, "the inner operation waits for Alice"
+    assert vault.balances.reserved(BANK) == DEPOSIT
+
+
+def test_a_deposit_follows_the_price_when_poked(vault: Vault) -> None:
+    call = vault.pay_dave(1)
+    digest = blake2_256(call.raw)
+    vault.approve(ALICE, call)
+    poke = vault.multisig.poke_deposit
+    with refused(vault, Multisig.NotOwner):
+        poke(signed(BOB), u16(2), [ALICE, CAROL], digest)
+    with refused(vault, Multisig.NotFound):
+        poke(signed(ALICE), u16(2), [BOB, CAROL], bytes(32))
+    assert poke(signed(ALICE), u16(2), [BOB, CAROL], digest) is None, "not free without a change"
+
+    for factor in (5 * BTT, u128(0)):
+        vault.multisig.deposit_factor = factor
+        post = poke(signed(ALICE), u16(2), [BOB, CAROL], digest)
+        assert post is not None
+        assert post.pays is False
+        assert vault.balances.reserved(ALICE) == BASE + 2 * factor
+    assert vault.told()[-1] == Multisig.DepositPoked(ALICE, digest, BASE + 10 * BTT, BASE)
+
+
+def test_an_approval_is_weighed_as_if_it_were_the_last(vault: Vault) -> None:
+    def weight(others: int) -> int:
+        call = vault.call(
+            "Multisig",
+            "approve_as_multi",
+            threshold=u16(2),
+            other_signatories=[BOB] * others,
+            maybe_timepoint=None,
+            call_hash=bytes(32),
+            max_weight=Weight(u64(5 * PICOS_PER_MICRO), u64(0)),
+        )
+        return vault.info(call).weight
+
+    assert weight(1) > 55 * PICOS_PER_MICRO
+    assert weight(99) > weight(1)
+
+
+MOVES = st.lists(
+    st.tuples(
+        st.sampled_from(OWNERS),
+        st.integers(1, 3),
+        st.sampled_from(["approve", "approve_hash", "cancel"]),
+    ),
+    max_size=25,
+)
+
+
+@given(MOVES)
+def test_what_is_reserved_is_what_the_waiting_operations_hold(
+    moves: list[tuple[AccountId, int, str]],
+) -> None:
+    vault = Vault()
+    vault.open()
+    total = vault.balances.total_issuance.value
+    for number, (who, btt, move) in enumerate(moves):
+        vault.at(10 + number, 0)
+        call = vault.pay_dave(btt)
+        digest = blake2_256(call.raw)
+        waiting = vault.multisig.multisigs.get((BANK, digest))
+        others = [owner for owner in OWNERS if owner != who]
+        try:
+            if move == "approve":
+                vault.approve(who, call, waiting.when if waiting else None)
+            elif move == "approve_hash":
+                vault.approve_hash(who, call, waiting.when if waiting else None)
+            elif waiting:
+                by, when = signed(who), waiting.when
+                vault.multisig.cancel_as_multi(by, u16(2), others, when, digest)
+        except (Multisig.AlreadyApproved, Multisig.NotOwner):
+            continue
+        operations = [operation for _, operation in vault.multisig.multisigs.under(BANK)]
+        for owner in OWNERS:
+            held = sum(o.deposit for o in operations if o.depositor == owner)
+            assert vault.balances.reserved(owner) == held
+        everyone = (*OWNERS, BANK, DAVE)
+        assert sum(int(vault.balances.total(who)) for who in everyone) == total

@@ -1,0 +1,493 @@
+"""Vesting: the law of schedules by the month, and the promises of the pallet."""
+
+from __future__ import annotations
+
+import pytest
+from btt_chain.crypto.hashing import blake2_128_concat, twox_128
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.ss58 import encode as ss58
+from btt_chain.scale import u32, u128
+from hypothesis import given
+from hypothesis import strategies as st
+from runtime.constants import BTT, DAY_MS, MONTH_MS
+from runtime.frame import ROOT, BadOrigin, Error, GenesisError, TokenError, signed
+from runtime.pallets.balances import Balances, Reasons
+from runtime.pallets.vesting import (
+    LOCK_ID,
+    Releases,
+    Schedule,
+    Vesting,
+    VestingInfo,
+    merge,
+    schedule_of,
+    vested,
+)
+from support.runtime import SmallRuntime, refused
+
+SLOT_MS = 6_000
+MONTH = MONTH_MS // SLOT_MS
+ALICE = AccountId(b"\xa1" * 32)
+BOB = AccountId(b"\xb0" * 32)
+CAROL = AccountId(b"\xca" * 32)
+TREASURY = AccountId(b"modlpy/trsry" + bytes(20))
+MILLI = u128(10**15)
+
+
+# ---- the law of schedules
+
+
+ROWS = {
+    "bitwave": (2_100_000, 6, 36),
+    "cdhg": (1_050_000, 3, 30),
+    "mdao": (630_000, 3, 30),
+    "crypto": (420_000, 3, 30),
+    "team": (1_680_000, 12, 48),
+}
+"""Amount in BTT, lock-up and duration in months."""
+
+BY_MONTH_AFTER_LOCK_UP = [
+    (0, 0, 0, 0, 0, 0),
+    (3, 0, 0, 0, 0, 0),
+    (4, 0, 35_000, 21_000, 14_000, 0),
+    (6, 0, 105_000, 63_000, 42_000, 0),
+    (12, 350_000, 315_000, 189_000, 126_000, 0),
+    (24, 1_050_000, 735_000, 441_000, 294_000, 420_000),
+    (33, 1_575_000, 1_050_000, 630_000, 420_000, 735_000),
+    (36, 1_750_000, 1_050_000, 630_000, 420_000, 840_000),
+    (42, 2_100_000, 1_050_000, 630_000, 420_000, 1_050_000),
+    (48, 2_100_000, 1_050_000, 630_000, 420_000, 1_260_000),
+    (60, 2_100_000, 1_050_000, 630_000, 420_000, 1_680_000),
+]
+BY_MONTH_WITH_CLIFF = [
+    (0, 0, 0, 0, 0, 0),
+    (3, 0, 105_000, 63_000, 42_000, 0),
+    (4, 0, 140_000, 84_000, 56_000, 0),
+    (6, 350_000, 210_000, 126_000, 84_000, 0),
+    (12, 700_000, 420_000, 252_000, 168_000, 420_000),
+    (13, 758_333, 455_000, 273_000, 182_000, 455_000),
+    (24, 1_400_000, 840_000, 504_000, 336_000, 840_000),
+    (33, 1_925_000, 1_050_000, 630_000, 420_000, 1_155_000),
+    (36, 2_100_000, 1_050_000, 630_000, 420_000, 1_260_000),
+    (48, 2_100_000, 1_050_000, 630_000, 420_000, 1_680_000),
+]
+
+
+@pytest.mark.parametrize("row", BY_MONTH_AFTER_LOCK_UP)
+def test_vesting_after_a_lock_up_follows_the_table(row: tuple[int, ...]) -> None:
+    month, *expected = row
+    for (amount, lock_up, duration), btt in zip(ROWS.values(), expected, strict=True):
+        begin = lock_up * MONTH
+        free = vested(amount * BTT, begin, duration * MONTH, begin, month * MONTH)
+        assert free == btt * BTT
+
+
+@pytest.mark.parametrize("row", BY_MONTH_WITH_CLIFF)
+def test_vesting_with_a_cliff_follows_the_table(row: tuple[int, ...]) -> None:
+    month, *expected = row
+    for (amount, lock_up, duration), btt in zip(ROWS.values(), expected, strict=True):
+        free = vested(amount * BTT, 0, duration * MONTH, lock_up * MONTH, month * MONTH)
+        assert free // BTT == btt
+
+
+def test_vesting_is_exact_to_the_planck() -> None:
+    def bitwave(month: int) -> int:
+        return vested(2_100_000 * BTT, 6 * MONTH, 36 * MONTH, 6 * MONTH, month * MONTH)
+
+    assert bitwave(7) == 58_333_333_333_333_333_333_333
+    assert bitwave(8) == 116_666_666_666_666_666_666_666
+    assert bitwave(42) == 2_100_000 * BTT
+
+
+@pytest.mark.parametrize("slot_ms", [1_000, 2_000, 6_000])
+def test_the_length_of_a_slot_does_not_change_what_a_month_frees(slot_ms: int) -> None:
+    month = MONTH_MS // slot_ms
+    assert MONTH_MS % slot_ms == DAY_MS % slot_ms == 0
+    free = vested(2_100_000 * BTT, 6 * month, 36 * month, 6 * month, 7 * month)
+    assert free == 58_333_333_333_333_333_333_333
+
+
+def test_products_beyond_128_bits_do_no_harm() -> None:
+    most = u128(u128.MAX)
+    schedule = Schedule(most, u32(0), u32(u32.MAX), u32(0))
+    assert schedule.vested(2**31) == u128.MAX * 2**31 // (2**32 - 1)
+
+
+def test_nothing_is_free_one_slot_before_the_cliff_and_a_step_at_it() -> None:
+    schedule = Schedule(u128(1_200), u32(0), u32(12), u32(6))
+    assert [schedule.vested(now) for now in (0, 5, 6, 7, 11, 12, 13)] == [
+        0, 0, 600, 700, 1_100, 1_200, 1_200,
+    ]  # fmt: skip
+
+
+@st.composite
+def schedules(draw: st.DrawFn) -> Schedule:
+    start = draw(st.integers(0, 500))
+    length = draw(st.integers(1, 500))
+    cliff = draw(st.integers(start, start + length))
+    locked = draw(st.integers(1, 10**24))
+    return Schedule(u128(locked), u32(start), u32(length), u32(cliff))
+
+
+@given(schedules(), st.integers(0, 1_100), st.integers(0, 1_100))
+def test_what_is_free_never_becomes_locked_again(schedule: Schedule, a: int, b: int) -> None:
+    early, late = sorted((a, b))
+    assert schedule.vested(early) <= schedule.vested(late)
+    assert schedule.vested(late) + schedule.unvested(late) == schedule.locked
+
+
+@given(schedules())
+def test_everything_is_free_at_the_end_and_not_a_slot_earlier(schedule: Schedule) -> None:
+    assert schedule.unvested(schedule.end) == 0
+    assert schedule.unvested(schedule.end - 1) > 0
+
+
+@given(schedules(), schedules(), st.integers(0, 1_100))
+def test_a_merger_ends_with_the_later_and_never_frees_sooner(
+    first: Schedule, second: Schedule, now: int
+) -> None:
+    merged = merge(first, second, now)
+
+    ends = [s.end for s in (first, second) if s.unvested(now)]
+    if merged is None:
+        assert not ends
+        return
+    assert merged.end == max(ends)
+    assert merged.start <= merged.cliff <= merged.end
+    assert merged.unvested(now) == first.unvested(now) + second.unvested(now)
+    for later in range(now, merged.end + 1, 7):
+        apart = first.unvested(later) + second.unvested(later)
+        assert merged.unvested(later) + 1 >= apart
+
+
+@given(schedules())
+def test_the_wallets_form_says_the_same_to_the_slot_or_a_little_sooner(
+    schedule: Schedule,
+) -> None:
+    info = schedule.info()
+    assert info.per_block * schedule.length >= schedule.locked
+    assert (info.per_block - 1) * schedule.length < schedule.locked
+    again = schedule_of(info)
+    assert again is not None
+    assert again.end <= schedule.end
+
+
+@given(st.integers(1, 10**24), st.integers(1, 10**24))
+def test_a_wallets_schedule_lasts_as_long_as_its_rate_needs(locked: int, rate: int) -> None:
+    schedule = schedule_of(VestingInfo(u128(locked), u128(rate), u32(10)))
+    if schedule is None:
+        assert 10 + -(-locked // rate) > u32.MAX
+        return
+    assert schedule.length * rate >= locked > (schedule.length - 1) * rate
+
+
+# ---- the pallet
+
+
+class Hands:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.slot = 0
+
+    def now(self) -> int:
+        return self.slot
+
+
+class Bank(SmallRuntime):
+    """Balances and Vesting; Alice is rich."""
+
+    def build(self) -> None:
+        self.clock = Hands()
+        self.balances = self.add(
+            3,
+            Balances(
+                accounts=self.system,
+                existential_deposit=MILLI,
+                treasury=TREASURY,
+                offsetting=(),
+            ),
+        )
+        self.vesting = self.add(
+            12,
+            Vesting(
+                min_vested_transfer=100 * BTT,
+                currency=self.balances,
+                clock=self.clock,
+                treasury=TREASURY,
+            ),
+        )
+
+    def give(self, who: AccountId, info: VestingInfo) -> None:
+        self.vesting.transfer_vested(ALICE, who, info)
+
+    def lock(self, who: AccountId) -> int:
+        locks = [lock for lock in self.balances.locks[who] if lock.id == LOCK_ID]
+        assert all(lock.reasons is Reasons.Misc for lock in locks)
+        return sum(int(lock.amount) for lock in locks)
+
+
+@pytest.fixture
+def bank() -> Bank:
+    bank = Bank()
+    bank.balances.genesis({"balances": [[ss58(ALICE), str(1_000_000 * BTT)], [ss58(BOB), str(BTT)]]})
+    bank.vesting.genesis({})
+    return bank
+
+
+def over(slots: int, btt: int = 1_000, start: int = 0) -> VestingInfo:
+    """`btt` BTT in equal parts over so many slots."""
+    return VestingInfo(btt * BTT, u128(btt * BTT // slots), u32(start))
+
+
+def test_vested_money_arrives_at_once_and_is_locked(bank: Bank) -> None:
+    bank.vesting.vested_transfer(signed(ALICE), Id(BOB), over(10))
+
+    assert bank.balances.free(BOB) == 1_001 * BTT
+    assert bank.lock(BOB) == bank.vesting.unvested(BOB) == 1_000 * BTT
+    assert bank.balances.reducible_balance(BOB) == BTT
+    told = [event for event in bank.announced() if type(event) in Vesting.EVENTS.values()]
+    assert told == [
+        Vesting.VestingCreated(BOB, u32(0)),
+        Vesting.VestingUpdated(BOB, 1_000 * BTT),
+    ]
+
+
+def test_both_forms_are_stored_and_change_together(bank: Bank) -> None:
+    info = VestingInfo(1_000 * BTT, u128(3 * BTT + 1), u32(5))
+    bank.give(BOB, info)
+
+    assert bank.vesting.schedules_ext[BOB] == [Schedule(1_000 * BTT, u32(5), u32(334), u32(5))]
+    assert bank.vesting.vesting[BOB] == [
+        VestingInfo(1_000 * BTT, u128(-(-1_000 * BTT // 334)), u32(5))
+    ]
+    key = twox_128(b"Vesting") + twox_128(b"Vesting") + blake2_128_concat(BOB)
+    stored = bank.state.get(key)
+    assert stored is not None
+    assert stored[0] == 1 << 2
+    assert len(stored) == 1 + 36
+
+    bank.clock.slot = 1_000
+    bank.vesting.vest(signed(BOB))
+    assert BOB not in bank.vesting.vesting
+    assert BOB not in bank.vesting.schedules_ext
+
+
+def test_vest_unlocks_what_has_come_free(bank: Bank) -> None:
+    bank.give(BOB, over(10, start=2))
+
+    bank.clock.slot = 5
+    assert bank.lock(BOB) == 1_000 * BTT, "nothing moves by itself"
+    bank.vesting.vest(signed(BOB))
+
+    assert bank.lock(BOB) == 700 * BTT
+    assert Vesting.VestingUpdated(BOB, 700 * BTT) in bank.announced()
+
+
+def test_anybody_may_unlock_for_another(bank: Bank) -> None:
+    bank.give(BOB, over(10))
+    bank.clock.slot = 10
+
+    bank.vesting.vest_other(signed(CAROL), Id(BOB))
+
+    assert bank.lock(BOB) == 0
+    assert Vesting.VestingCompleted(BOB) in bank.announced()
+
+
+def test_an_account_without_schedules_is_not_vesting(bank: Bank) -> None:
+    with refused(bank, Vesting.NotVesting):
+        bank.vesting.vest(signed(BOB))
+    with refused(bank, Vesting.NotVesting):
+        bank.vesting.merge_schedules(signed(BOB), u32(0), u32(1))
+
+
+@pytest.mark.parametrize(
+    ("info", "error"),
+    [
+        (VestingInfo(u128(100 * BTT - 1), u128(1), u32(0)), Vesting.AmountLow),
+        (VestingInfo(100 * BTT, u128(0), u32(0)), Vesting.InvalidScheduleParams),
+        (VestingInfo(100 * BTT, u128(1), u32(0)), Vesting.InvalidScheduleParams),
+        (VestingInfo(100 * BTT, BTT, u32(u32.MAX - 99)), Vesting.InvalidScheduleParams),
+        (VestingInfo(2_000_000 * BTT, BTT, u32(0)), TokenError),
+    ],
+)
+def test_a_refused_vested_transfer_changes_nothing(
+    bank: Bank, info: VestingInfo, error: type[Error]
+) -> None:
+    with refused(bank, error):
+        bank.vesting.vested_transfer(signed(ALICE), Id(BOB), info)
+
+
+def test_an_account_has_at_most_28_schedules(bank: Bank) -> None:
+    for _ in range(28):
+        bank.give(BOB, over(10, btt=100))
+    with refused(bank, Vesting.AtMaxVestingSchedules):
+        bank.give(BOB, over(10, btt=100))
+    bank.clock.slot = 10
+    bank.give(BOB, over(10, btt=100, start=10))
+    assert len(bank.vesting.schedules_ext[BOB]) == 1, "finished schedules make room"
+
+
+def test_only_the_chain_moves_vested_money_of_others(bank: Bank) -> None:
+    with refused(bank, BadOrigin):
+        bank.vesting.force_vested_transfer(signed(BOB), Id(ALICE), Id(BOB), over(10))
+    bank.vesting.force_vested_transfer(ROOT, Id(ALICE), Id(BOB), over(10))
+    assert bank.lock(BOB) == 1_000 * BTT
+
+
+def test_merging_makes_one_schedule_of_two(bank: Bank) -> None:
+    bank.give(BOB, over(10))
+    bank.give(BOB, over(40, btt=400, start=4))
+    bank.give(BOB, over(100, btt=100))
+    bank.clock.slot = 6
+
+    bank.vesting.merge_schedules(signed(BOB), u32(0), u32(1))
+
+    kept, merged = bank.vesting.schedules_ext[BOB]
+    assert (kept.locked, kept.length) == (100 * BTT, 100)
+    assert merged == Schedule(400 * BTT + 380 * BTT, u32(6), u32(38), u32(6))
+    assert bank.lock(BOB) == 780 * BTT + 94 * BTT
+
+
+def test_merging_a_schedule_with_itself_does_nothing(bank: Bank) -> None:
+    bank.give(BOB, over(10))
+    before = dict(bank.state.data)
+    bank.vesting.merge_schedules(signed(BOB), u32(0), u32(0))
+    assert bank.state.data == before
+
+
+def test_merging_needs_two_schedules_that_exist(bank: Bank) -> None:
+    bank.give(BOB, over(10))
+    with refused(bank, Vesting.ScheduleIndexOutOfBounds):
+        bank.vesting.merge_schedules(signed(BOB), u32(0), u32(1))
+
+
+def test_merging_finished_schedules_removes_them(bank: Bank) -> None:
+    bank.give(BOB, over(10))
+    bank.give(BOB, over(10))
+    bank.clock.slot = 10
+    bank.vesting.merge_schedules(signed(BOB), u32(0), u32(1))
+    assert bank.lock(BOB) == 0
+    assert BOB not in bank.vesting.vesting
+
+
+def test_a_removed_schedule_pays_the_treasury_and_not_the_holder(bank: Bank) -> None:
+    bank.give(BOB, over(10))
+    bank.give(BOB, over(100, btt=100))
+    bank.clock.slot = 4
+
+    bank.vesting.force_remove_vesting_schedule(ROOT, Id(BOB), u32(0))
+
+    assert bank.balances.free(TREASURY) == 600 * BTT
+    assert bank.balances.free(BOB) == 1 * BTT + 400 * BTT + 100 * BTT
+    assert bank.lock(BOB) == 96 * BTT
+    assert bank.balances.total_issuance.value == 1_000_001 * BTT
+
+
+def test_a_removed_last_schedule_leaves_no_lock(bank: Bank) -> None:
+    bank.give(BOB, over(10))
+    bank.vesting.force_remove_vesting_schedule(ROOT, Id(BOB), u32(0))
+    assert bank.lock(BOB) == 0
+    assert bank.balances.free(BOB) == BTT
+    assert Vesting.VestingCompleted(BOB) in bank.announced()
+
+
+def test_what_is_bonded_stays_locked_when_its_schedule_is_removed(bank: Bank) -> None:
+    bank.give(BOB, over(10))
+    bank.balances.reserve(BOB, 800 * BTT)
+
+    bank.vesting.force_remove_vesting_schedule(ROOT, Id(BOB), u32(0))
+
+    taken = bank.balances.free(TREASURY)
+    assert taken == 201 * BTT - MILLI, "all but what keeps the account"
+    assert bank.lock(BOB) == 1_000 * BTT - taken
+    bank.balances.unreserve(BOB, 800 * BTT)
+    assert bank.balances.reducible_balance(BOB) == BTT - bank.lock(BOB) + 1_000 * BTT - taken
+
+
+def test_fees_taken_from_locked_money_are_not_demanded_back(bank: Bank) -> None:
+    bank.give(CAROL, over(10))
+    bank.balances.withdraw_fee(CAROL, BTT)
+    bank.balances.credit(TREASURY, BTT)
+
+    bank.vesting.force_remove_vesting_schedule(ROOT, Id(CAROL), u32(0))
+
+    assert bank.balances.free(TREASURY) == 1_000 * BTT
+    assert bank.balances.total(CAROL) == bank.lock(CAROL) == 0
+    assert CAROL not in bank.vesting.schedules_ext
+
+
+def test_only_the_chain_removes_schedules_and_only_existing_ones(bank: Bank) -> None:
+    bank.give(BOB, over(10))
+    with refused(bank, BadOrigin):
+        bank.vesting.force_remove_vesting_schedule(signed(BOB), Id(BOB), u32(0))
+    with refused(bank, Vesting.InvalidScheduleParams):
+        bank.vesting.force_remove_vesting_schedule(ROOT, Id(BOB), u32(1))
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.sampled_from(["give", "vest", "merge"])), max_size=12))
+def test_the_lock_is_what_the_schedules_lock_and_money_is_conserved(
+    steps: list[tuple[int, str]],
+) -> None:
+    bank = Bank()
+    bank.balances.genesis({"balances": [[ss58(ALICE), str(10_000 * BTT)]]})
+    for slots, step in steps:
+        bank.clock.slot += slots // 4
+        held = bank.vesting.schedules_ext.get(BOB) or []
+        if step == "give":
+            bank.give(BOB, over(slots + 1, btt=100 + slots, start=bank.clock.slot + slots // 3))
+        elif step == "vest" and held:
+            bank.vesting.vest(signed(BOB))
+        elif step == "merge" and len(held) > 1:
+            bank.vesting.merge_schedules(signed(BOB), u32(0), u32(len(held) - 1))
+        else:
+            continue
+        assert bank.lock(BOB) == bank.vesting.unvested(BOB)
+        held = bank.vesting.schedules_ext.get(BOB) or []
+        assert (bank.vesting.vesting.get(BOB) or []) == [schedule.info() for schedule in held]
+    assert bank.balances.free(ALICE) + bank.balances.free(BOB) == 10_000 * BTT
+
+
+# ---- genesis
+
+
+def test_genesis_locks_by_rows_of_substrates_order(bank: Bank) -> None:
+    bank.vesting.genesis(
+        {
+            "vesting": [
+                [ss58(ALICE), 6 * MONTH, 36 * MONTH, str(500_000 * BTT)],
+                [ss58(BOB), 0, 12 * MONTH, "0"],
+            ],
+            "vestingExt": [[ss58(BOB), 3 * MONTH]],
+        }
+    )
+
+    assert bank.vesting.storage_version.value is Releases.V1
+    assert bank.lock(ALICE) == 500_000 * BTT
+    assert bank.vesting.schedules_ext[BOB] == [
+        Schedule(BTT, u32(0), u32(12 * MONTH), u32(3 * MONTH))
+    ]
+    bank.clock.slot = 3 * MONTH
+    bank.vesting.vest(signed(BOB))
+    assert bank.lock(BOB) == BTT * 3 // 4
+
+
+@pytest.mark.parametrize(
+    ("rows", "cliffs", "place"),
+    [
+        ([[ss58(ALICE), 0, 10]], [], r"vesting\.vesting\[0\]"),
+        ([[ss58(ALICE), 0, 0, 0]], [], r"vesting\.vesting\[0\]\[2\]"),
+        ([[ss58(ALICE), u32.MAX, 1, 0]], [], r"vesting\.vesting\[0\]\[2\]"),
+        ([[ss58(CAROL), 0, 10, 0]], [], r"vesting\.vesting\[0\]\[3\]"),
+        ([[ss58(BOB), 0, 10, str(BTT)]], [], r"vesting\.vesting\[0\]\[3\]"),
+        ([[ss58(BOB), 0, 10, 0]] * 2, [], r"vesting\.vesting\[1\]\[0\]"),
+        ([[ss58(BOB), 5, 10, 0]], [[ss58(BOB), 16]], r"vesting\.vestingExt\[0\]\[1\]"),
+        ([[ss58(BOB), 5, 10, 0]], [[ss58(BOB), 4]], r"vesting\.vestingExt\[0\]\[1\]"),
+        ([], [[ss58(BOB), 4]], r"vesting\.vestingExt\[0\]\[1\]"),
+        ([], [[ss58(BOB), 4]] * 2, r"vesting\.vestingExt\[1\]\[0\]"),
+    ],
+)
+def test_genesis_names_the_row_that_is_wrong(
+    bank: Bank, rows: list[object], cliffs: list[object], place: str
+) -> None:
+    with pytest.raises(GenesisError, match=place):
+        bank.vesting.genesis({"vesting": rows, "vestingExt": cliffs})
