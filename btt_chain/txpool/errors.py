@@ -1,0 +1,133 @@
+"""Why the pool refused a transaction, in the words of JSON-RPC.
+
+Each class is one error code of the `author` methods (clients.md section 1): the
+server puts `code`, `message` and `data` into its answer as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from btt_chain.primitives.validity import (
+    InvalidTransaction,
+    UnknownTransaction,
+    describe,
+)
+
+
+class PoolError(Exception):
+    """A transaction was not taken into the pool."""
+
+    code: ClassVar[int]
+    message: str
+    data: str | None = None
+
+    def __str__(self) -> str:
+        return self.message if self.data is None else f"{self.message}: {self.data}"
+
+
+class TransactionInvalid(PoolError):
+    """The runtime calls it invalid; the transaction is banned for a while."""
+
+    code = 1010
+    message = "Invalid Transaction"
+
+    def __init__(self, reason: InvalidTransaction) -> None:
+        super().__init__()
+        self.reason = reason
+        self.data = describe(reason)
+
+
+class ValidityUnknown(PoolError):
+    """The runtime cannot tell now; trying again later is welcome."""
+
+    code = 1011
+    message = "Unknown Transaction Validity"
+
+    def __init__(self, reason: UnknownTransaction) -> None:
+        super().__init__()
+        self.reason = reason
+        self.data = describe(reason)
+
+
+class TemporarilyBanned(PoolError):
+    """It was thrown out lately; `remaining` seconds from now it may come again."""
+
+    code = 1012
+    message = "Transaction is temporarily banned"
+
+    def __init__(self, reason: str, remaining: float) -> None:
+        super().__init__()
+        self.reason = reason
+        self.remaining = max(1, math.ceil(remaining))
+        self.data = f"{reason}; the ban ends in {self.remaining} seconds"
+
+
+class AlreadyImported(PoolError):
+    """The same bytes are in the pool, or in a block that waits for finality."""
+
+    code = 1013
+    message = "Transaction Already Imported"
+
+    def __init__(self, tx_hash: bytes) -> None:
+        super().__init__()
+        self.hash = tx_hash
+        self.data = "0x" + tx_hash.hex()
+
+
+class TooLowPriority(PoolError):
+    """Another transaction has this place, and it pays as much or more."""
+
+    code = 1014
+    data = (
+        "The transaction has too low priority to replace another transaction already in the pool."
+    )
+
+    def __init__(self, old: int, new: int, holder: bytes) -> None:
+        super().__init__()
+        self.old = old
+        self.new = new
+        self.holder = holder
+        self.message = f"Priority is too low: ({old} vs {new})"
+
+
+class CycleDetected(PoolError):
+    """It would have to be included before itself."""
+
+    code = 1015
+    message = "Cycle Detected"
+
+
+class ImmediatelyDropped(PoolError):
+    """The pool is full of transactions that pay more."""
+
+    code = 1016
+    message = "Immediately Dropped"
+    data = "The transaction couldn't enter the pool because of the limit"
+
+
+class Unactionable(PoolError):
+    """It must not be passed on, and this node authors no blocks."""
+
+    code = 1018
+    message = "Unactionable"
+    data = (
+        "The transaction is unactionable since it is not propagable and "
+        "the local node does not author blocks"
+    )
+
+
+class NoTagsProvided(PoolError):
+    """It provides no tags, so that nothing tells it from others."""
+
+    code = 1019
+    message = "No tags provided"
+    data = "Transaction does not provide any tags, so the pool can't identify it"
+
+
+class FutureRejected(PoolError):
+    """It needs others that are not here, and this pool keeps none that wait."""
+
+    code = 1021
+    message = "The pool is not accepting future transactions"

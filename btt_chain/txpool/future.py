@@ -1,0 +1,80 @@
+"""Transactions that wait for others: a nonce ahead of its account, mostly.
+
+Always holds: a member stands in `wanted` under exactly the tags of its `missing`.
+Several members may provide one tag; the better one wins when the tag comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from btt_chain.txpool.heap import LazyHeap, oldest_first, worst_first
+from btt_chain.txpool.types import Transaction
+
+
+class Future:
+    """The queue of transactions some of whose required tags nobody provides."""
+
+    __slots__ = ("_expiry", "_worst", "bytes", "members", "offered", "wanted")
+
+    def __init__(self) -> None:
+        self.members: dict[bytes, Transaction] = {}
+        self.wanted: dict[bytes, dict[Transaction, None]] = {}
+        self.offered: dict[bytes, dict[Transaction, None]] = {}
+        self.bytes = 0
+        self._worst = LazyHeap(self.members, worst_first)
+        self._expiry = LazyHeap(self.members, oldest_first)
+
+    def worst(self) -> Transaction | None:
+        """The first that must go when room is needed."""
+        return self._worst.first()
+
+    def first_to_expire(self) -> Transaction | None:
+        """The one that grows stale first."""
+        return self._expiry.first()
+
+    def insert(self, tx: Transaction, missing: Iterable[bytes]) -> None:
+        """Take `tx` in, to wait for these tags."""
+        self.members[tx.hash] = tx
+        self.bytes += len(tx.raw)
+        tx.missing = dict.fromkeys(missing)
+        for tag in tx.missing:
+            self.wanted.setdefault(tag, {})[tx] = None
+        for tag in tx.provides:
+            self.offered.setdefault(tag, {})[tx] = None
+        self._worst.push(tx)
+        self._expiry.push(tx)
+
+    def remove(self, tx: Transaction) -> None:
+        """Take `tx` out."""
+        del self.members[tx.hash]
+        self.bytes -= len(tx.raw)
+        for tag in tx.missing:
+            _forget(self.wanted, tag, tx)
+        for tag in dict.fromkeys(tx.provides):
+            _forget(self.offered, tag, tx)
+        tx.missing = {}
+
+    def remove_subtree(self, roots: Iterable[Transaction]) -> list[Transaction]:
+        """Take out the roots; those waiting for them go on waiting, for somebody else."""
+        removed = [tx for tx in roots if self.members.get(tx.hash) is tx]
+        for tx in removed:
+            self.remove(tx)
+        return removed
+
+    def satisfy(self, tags: Iterable[bytes]) -> list[Transaction]:
+        """These tags have come: the members that wait for nothing more. They stay in."""
+        freed: list[Transaction] = []
+        for tag in tags:
+            for tx in self.wanted.pop(tag, ()):
+                del tx.missing[tag]
+                if not tx.missing:
+                    freed.append(tx)
+        return freed
+
+
+def _forget(index: dict[bytes, dict[Transaction, None]], tag: bytes, tx: Transaction) -> None:
+    entry = index[tag]
+    del entry[tx]
+    if not entry:
+        del index[tag]

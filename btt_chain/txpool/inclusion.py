@@ -1,0 +1,73 @@
+"""Transactions of this pool that are in blocks, waiting for finality.
+
+Always holds: a transaction is in at most one block here.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from btt_chain.txpool.types import BlockRef
+
+
+@dataclass(slots=True)
+class _Block:
+    number: int
+    positions: dict[bytes, int] = field(default_factory=dict)
+
+
+class Inclusions:
+    """Which transaction is in which block, until the block is final, retracted or too old."""
+
+    __slots__ = ("_blocks", "_limit", "_patience", "_where")
+
+    def __init__(self, patience: int, limit: int) -> None:
+        self._patience = patience
+        self._limit = limit
+        self._blocks: OrderedDict[bytes, _Block] = OrderedDict()
+        self._where: dict[bytes, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._where)
+
+    def block_of(self, tx_hash: bytes) -> bytes | None:
+        """The hash of the block that holds the transaction, if it waits here."""
+        return self._where.get(tx_hash)
+
+    def add(self, block: BlockRef, tx_hash: bytes, position: int) -> None:
+        """The block holds the transaction, which no other block does."""
+        entry = self._blocks.get(block.hash)
+        if entry is None:
+            entry = self._blocks[block.hash] = _Block(block.number)
+        entry.positions[tx_hash] = position
+        self._where[tx_hash] = block.hash
+
+    def take(self, tx_hash: bytes) -> tuple[bytes, int] | None:
+        """Forget one transaction: the hash of its block, and its position there."""
+        block_hash = self._where.pop(tx_hash, None)
+        if block_hash is None:
+            return None
+        entry = self._blocks[block_hash]
+        position = entry.positions.pop(tx_hash)
+        if not entry.positions:
+            del self._blocks[block_hash]
+        return block_hash, position
+
+    def take_block(self, block_hash: bytes) -> dict[bytes, int]:
+        """Forget a block: its transactions and their positions."""
+        entry = self._blocks.pop(block_hash, None)
+        if entry is None:
+            return {}
+        for tx_hash in entry.positions:
+            del self._where[tx_hash]
+        return entry.positions
+
+    def take_overdue(self, best: int) -> Iterator[tuple[bytes, dict[bytes, int]]]:
+        """Forget the blocks that finality has not reached in time, the oldest first."""
+        while self._blocks:
+            block_hash, entry = next(iter(self._blocks.items()))
+            if entry.number + self._patience > best and len(self._where) <= self._limit:
+                return
+            yield block_hash, self.take_block(block_hash)

@@ -1,0 +1,626 @@
+"""The transaction pool: what may go into the next blocks, in which order.
+
+A pure state machine. Nothing here waits, reads a clock or talks: the caller says
+what happened and what time it is, and drains the status events afterwards.
+
+After a change of the best block the rim says, in this order,
+
+    pool.on_retracted(blocks left behind)
+    for block in enacted, oldest first: pool.on_block_imported(block, now)
+    while pool.revalidate(budget, now, best): breathe
+
+and only then lets the author look. `revalidate` first brings back the retracted
+transactions, then rechecks the pool, the longest unchecked first.
+
+Always holds: a transaction is in one place at most (ready, future, coming back,
+in a block); a status that ends is the last one of its transaction; every queue,
+index and history is bounded by `Limits`. The rules are those of Substrate's pool
+(consensus.md 5.1); where they differ, a comment says why.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown, ValidTransaction
+from btt_chain.txpool.ban import Bans
+from btt_chain.txpool.errors import (
+    AlreadyImported,
+    CycleDetected,
+    FutureRejected,
+    ImmediatelyDropped,
+    NoTagsProvided,
+    PoolError,
+    TemporarilyBanned,
+    TooLowPriority,
+    TransactionInvalid,
+    Unactionable,
+    ValidityUnknown,
+)
+from btt_chain.txpool.future import Future
+from btt_chain.txpool.inclusion import Inclusions
+from btt_chain.txpool.ready import Ready, ReadyIterator, Widowed
+from btt_chain.txpool.types import (
+    U32_MAX,
+    U64_MAX,
+    BlockRef,
+    ImportedBlock,
+    Limit,
+    Limits,
+    PoolStatus,
+    Rank,
+    Status,
+    StatusEvent,
+    Transaction,
+    Validate,
+    nonce_tag,
+)
+
+RECENT_BLOCKS: Final = 2
+"""Tags of so many blocks still count as provided: a verdict may be that much older."""
+
+_FULL: Final = "pushed out of a full pool"
+_ORPHAN: Final = "it depends on a transaction that was removed as invalid"
+
+
+class _Returning(NamedTuple):
+    """A transaction of a retracted block, on its way back."""
+
+    raw: bytes
+    provides: tuple[bytes, ...]
+    known: bool
+    """It was in this pool: somebody may be listening."""
+
+
+class Pool:
+    """The pool of one node.
+
+    `validate` is the runtime's judgement, used where a method is not given another.
+    A pool of a node that authors no blocks refuses what must not be passed on.
+    """
+
+    def __init__(
+        self,
+        validate: Validate,
+        limits: Limits | None = None,
+        *,
+        authors: bool = True,
+        accepts_future: bool = True,
+    ) -> None:
+        self.limits = limits or Limits()
+        self._validate = validate
+        self._authors = authors
+        self._accepts_future = accepts_future
+        self._ready = Ready()
+        self._future = Future()
+        # Both queues, the one whose last check is longest ago first.
+        self._members: OrderedDict[bytes, Transaction] = OrderedDict()
+        self._returning: OrderedDict[bytes, _Returning] = OrderedDict()
+        self._returning_bytes = 0
+        self._recent: OrderedDict[bytes, frozenset[bytes]] = OrderedDict()
+        self._bans = Bans(self.limits.ban_seconds, self.limits.ban_entries)
+        self._inclusions = Inclusions(self.limits.finality_blocks, self.limits.tracked)
+        self._outbox: list[StatusEvent] = []
+        self._arrivals = 0
+
+    # --- questions --------------------------------------------------------------
+
+    def __contains__(self, tx_hash: bytes) -> bool:
+        return tx_hash in self._members
+
+    def get(self, tx_hash: bytes) -> Transaction | None:
+        """The transaction, if it is ready or waits for others."""
+        return self._members.get(tx_hash)
+
+    def ready(self) -> ReadyIterator:
+        """Ready transactions in authoring order; the author may `skip` some."""
+        return iter(self._ready)
+
+    def pending(self) -> list[bytes]:
+        """The ready extrinsics with their lengths in front, in authoring order."""
+        return [tx.raw for tx in self._ready]
+
+    def futures(self) -> Iterator[Transaction]:
+        """Those that wait for others, in order of arrival in the queue."""
+        return iter(list(self._future.members.values()))
+
+    def is_ready(self, tx_hash: bytes) -> bool:
+        """Whether the transaction could go into a block now."""
+        return tx_hash in self._ready.members
+
+    def status(self) -> PoolStatus:
+        """How full the queues are."""
+        ready, future = self._ready, self._future
+        return PoolStatus(len(ready.members), ready.bytes, len(future.members), future.bytes)
+
+    def next_nonce(self, account: bytes, state_nonce: int) -> int:
+        """The first nonce from `state_nonce` on that no ready transaction uses."""
+        nonce = state_nonce
+        while nonce < U32_MAX and nonce_tag(account, nonce) in self._ready.provider:
+            nonce += 1
+        return nonce
+
+    def drain(self) -> list[StatusEvent]:
+        """The status events since the last time, in the order they happened."""
+        events, self._outbox = self._outbox, []
+        return events
+
+    # --- transactions come ------------------------------------------------------
+
+    def submit(
+        self,
+        raw: bytes,
+        source: TransactionSource,
+        now: float,
+        best: BlockRef,
+        validate: Validate | None = None,
+    ) -> bytes:
+        """Take in an extrinsic (with its length in front) that is valid at `best`.
+
+        Returns its hash. Raises a PoolError with code, message and data for RPC.
+        """
+        if len(self._outbox) > self.limits.outbox:
+            raise RuntimeError("nobody drains the status events of the pool")
+        tx_hash = blake2_256(raw)
+        ban = self._bans.get(tx_hash, now)
+        if ban is not None:
+            raise TemporarilyBanned(ban.reason, ban.until - now)
+        if tx_hash in self._members or tx_hash in self._returning:
+            raise AlreadyImported(tx_hash)
+        if len(raw) > self.limits.ready.bytes:
+            raise ImmediatelyDropped
+        try:
+            validity = (validate or self._validate)(raw, source, best)
+        except Invalid as refusal:
+            self._bans.add(tx_hash, str(refusal), now)
+            raise TransactionInvalid(refusal.reason) from refusal
+        except Unknown as doubt:
+            raise ValidityUnknown(doubt.reason) from doubt
+        # Asked after the runtime, so that a nonce used up says "outdated" as elsewhere.
+        if self._inclusions.block_of(tx_hash) is not None:
+            raise AlreadyImported(tx_hash)
+        self._arrivals += 1
+        tx = _transaction(tx_hash, raw, source, validity, best, self._arrivals)
+        try:
+            self._admit(tx)
+        except ImmediatelyDropped:
+            self._bans.add(tx_hash, _FULL, now)
+            raise
+        self._enforce_limits(now)
+        if tx_hash not in self._members:
+            raise ImmediatelyDropped
+        return tx_hash
+
+    def on_broadcast(self, propagated: Mapping[bytes, Sequence[str]]) -> None:
+        """These transactions went out to these peers."""
+        for tx_hash, peers in propagated.items():
+            if tx_hash in self._members:
+                self._tell(StatusEvent(tx_hash, Status.BROADCAST, peers=tuple(peers)))
+
+    # --- the chain moves --------------------------------------------------------
+
+    def on_block_imported(self, block: ImportedBlock, now: float) -> None:
+        """The best chain grew by this block: what it holds or rules out leaves the pool."""
+        tags = self._take_included(block)
+        orphans = self._drop_outdone(tags)
+        self._recent[block.ref.hash] = frozenset(tags)
+        self._recent.move_to_end(block.ref.hash)
+        if len(self._recent) > RECENT_BLOCKS:
+            self._recent.popitem(last=False)
+        self._settle(self._widows(orphans), self._future.satisfy(tags))
+        self._drop_stale(block.ref.number, now)
+        self._enforce_limits(now)
+        self._bans.clear_ended(now)
+        for block_hash, positions in self._inclusions.take_overdue(block.ref.number):
+            for tx_hash, position in positions.items():
+                self._tell(
+                    StatusEvent(tx_hash, Status.FINALITY_TIMEOUT, block_hash, position),
+                )
+
+    def on_retracted(self, blocks: Iterable[ImportedBlock]) -> None:
+        """These blocks are no longer part of the best chain.
+
+        Their transactions come back with the next `revalidate`, which asks the
+        runtime about them at the new best block.
+        """
+        # Oldest first, so that a long row of nonces comes back ready, not future.
+        for block in sorted(blocks, key=lambda block: block.ref.number):
+            self._recent.pop(block.ref.hash, None)
+            for tx in block.transactions:
+                place = self._inclusions.block_of(tx.hash)
+                known = place == block.ref.hash
+                if known:
+                    self._inclusions.take(tx.hash)
+                    self._tell(StatusEvent(tx.hash, Status.RETRACTED, block.ref.hash, tx.position))
+                if tx.hash not in self._members and (known or place is None):
+                    self._come_back_later(
+                        tx.hash, _Returning(tx.raw, tuple(tx.provides or ()), known)
+                    )
+
+    def on_finalized(self, hashes: Iterable[bytes]) -> None:
+        """These blocks are final; every one of the chain, in order."""
+        for block_hash in hashes:
+            for tx_hash, position in self._inclusions.take_block(block_hash).items():
+                self._tell(StatusEvent(tx_hash, Status.FINALIZED, block_hash, position))
+
+    # --- transactions are doubted -----------------------------------------------
+
+    def revalidate(
+        self, budget: int, now: float, best: BlockRef, validate: Validate | None = None
+    ) -> int:
+        """Ask the runtime about at most `budget` transactions at the new best block.
+
+        Those of retracted blocks come first, then those whose last check is the
+        oldest. Returns how many were asked about: 0 when all are checked at `best`.
+        """
+        judge = validate or self._validate
+        asked = 0
+        while asked < budget and self._returning:
+            asked += 1
+            self._bring_back(best, judge)
+        while asked < budget and self._members:
+            tx = next(iter(self._members.values()))
+            if tx.checked == best.hash:
+                break
+            asked += 1
+            self._recheck(tx, now, best, judge)
+        if asked:
+            self._enforce_limits(now)
+        return asked
+
+    def remove_invalid(self, reasons: Mapping[bytes, str], now: float) -> list[bytes]:
+        """Remove these transactions, ban them, and remove all that depend on them.
+
+        Returns what was removed. The dependants are not banned: they may be
+        submitted again once there is something to depend on.
+        """
+        removed: list[bytes] = []
+        for tx_hash, reason in reasons.items():
+            tx = self._members.get(tx_hash)
+            if tx is None:
+                continue
+            self._bans.add(tx_hash, reason, now)
+            for gone in self._queue_of(tx).remove_subtree([tx]):
+                self._end(gone, Status.INVALID, reason=reason if gone is tx else _ORPHAN)
+                removed.append(gone.hash)
+        return removed
+
+    def report_invalid(self, tx_hash: bytes, reason: str, now: float) -> list[bytes]:
+        """The author found it invalid while building a block; as `remove_invalid`."""
+        return self.remove_invalid({tx_hash: reason}, now)
+
+    # --- admission --------------------------------------------------------------
+
+    def _admit(self, tx: Transaction) -> None:
+        """Find a place for a new transaction. A refusal changes nothing."""
+        self._refuse_unfit(tx)
+        missing = self._missing(tx)
+        if not missing:
+            rivals = self._ready.rivals(tx)
+            self._refuse_weaker(tx, rivals)
+            _refuse_worst(tx, self._ready, self.limits.ready, rivals)
+            widowed = self._enter_ready(tx, rivals)
+            self._members[tx.hash] = tx
+            self._announce(tx, Status.READY)
+            self._settle(self._widows(widowed), self._future.satisfy(tx.provides))
+            return
+        if not self._accepts_future:
+            raise FutureRejected
+        _refuse_worst(tx, self._future, self.limits.future, ())
+        self._future.insert(tx, missing)
+        self._members[tx.hash] = tx
+        self._announce(tx, Status.FUTURE)
+
+    def _refuse_unfit(self, tx: Transaction) -> None:
+        if not tx.provides:
+            raise NoTagsProvided
+        if not tx.propagate and not self._authors:
+            raise Unactionable
+        if not set(tx.provides).isdisjoint(tx.requires):
+            raise CycleDetected
+
+    def _refuse_weaker(self, tx: Transaction, rivals: Sequence[Transaction]) -> None:
+        """Only what pays more than all that it replaces may replace them."""
+        if rivals:
+            old = min(sum(rival.priority for rival in rivals), U64_MAX)
+            if tx.priority <= old:
+                raise TooLowPriority(old, tx.priority, rivals[0].hash)
+        if self._ready.would_cycle(tx, rivals):
+            raise CycleDetected
+
+    def _enter_ready(self, tx: Transaction, rivals: Iterable[Transaction]) -> Widowed:
+        """Put `tx` in the place of its rivals; what depended on their other tags is left."""
+        widowed: Widowed = []
+        for rival in rivals:
+            widowed += self._ready.detach(rival)
+            self._end(rival, Status.USURPED, by=tx.hash)
+        self._ready.insert(tx)
+        return widowed
+
+    def _settle(self, demoted: Iterable[Transaction], promoted: Iterable[Transaction]) -> None:
+        """Let everything find its queue after a change.
+
+        `demoted` are ready ones that lost a tag, `promoted` future ones that lack
+        none any more. The better ones enter first, so that of several with one
+        tag the best stays. It ends: a step up is either final, or costs a rival
+        its life.
+        """
+        waiting: list[Rank] = []
+        moved: list[Transaction] = []
+
+        def move(down: Iterable[Transaction], up: Iterable[Transaction]) -> None:
+            lost = self._ready.remove_subtree(down)
+            for tx in lost:
+                self._future.insert(tx, self._missing(tx))
+            moved.extend(lost)
+            for tx in (*up, *(tx for tx in lost if not tx.missing)):
+                heapq.heappush(waiting, tx.rank)
+
+        move(demoted, promoted)
+        while waiting:
+            tx = self._future.members.get(heapq.heappop(waiting)[3])
+            if tx is None:
+                continue
+            self._future.remove(tx)
+            # Tags that had come may have gone again since.
+            missing = self._missing(tx)
+            if missing:
+                self._future.insert(tx, missing)
+                continue
+            rivals = self._ready.rivals(tx)
+            try:
+                self._refuse_weaker(tx, rivals)
+            except TooLowPriority as stronger:
+                self._end(tx, Status.USURPED, by=stronger.holder)
+                continue
+            except CycleDetected as cycle:
+                self._end(tx, Status.DROPPED, reason=cycle.message)
+                continue
+            widowed = self._enter_ready(tx, rivals)
+            self._announce(tx, Status.READY)
+            move(self._widows(widowed), self._future.satisfy(tx.provides))
+        for tx in moved:
+            if self._future.members.get(tx.hash) is tx:
+                self._announce(tx, Status.FUTURE)
+
+    def _missing(self, tx: Transaction) -> list[bytes]:
+        """Required tags that neither the ready queue nor a recent block provides."""
+        provider = self._ready.provider
+        return [
+            tag
+            for tag in dict.fromkeys(tx.requires)
+            if tag not in provider and not self._is_recent(tag)
+        ]
+
+    def _is_recent(self, tag: bytes) -> bool:
+        return any(tag in tags for tags in self._recent.values())
+
+    def _widows(self, widowed: Widowed) -> list[Transaction]:
+        """Those of the widowed that nobody has provided for since."""
+        provider = self._ready.provider
+        return [tx for tag, tx in widowed if tag not in provider and not self._is_recent(tag)]
+
+    def _enforce_limits(self, now: float) -> None:
+        """Drop and ban the worst until both queues are within their limits.
+
+        Substrate drops the oldest of the future queue whatever it pays; here the
+        lowest priority goes first in both, so that cheap spam cannot push out
+        those who pay.
+        """
+        queues = ((self._ready, self.limits.ready), (self._future, self.limits.future))
+        for queue, limit in queues:
+            while len(queue.members) > limit.count or queue.bytes > limit.bytes:
+                worst = queue.worst()
+                if worst is None:
+                    break
+                for tx in queue.remove_subtree([worst]):
+                    self._bans.add(tx.hash, _FULL, now)
+                    self._end(tx, Status.DROPPED, reason=_FULL)
+
+    # --- blocks -----------------------------------------------------------------
+
+    def _take_included(self, block: ImportedBlock) -> dict[bytes, bytes]:
+        """Move what the block holds out of the pool. Returns its tags, each with its giver."""
+        tags: dict[bytes, bytes] = {}
+        for included in block.transactions:
+            tx = self._members.get(included.hash)
+            given = tuple(included.provides or ()) + (tx.provides if tx is not None else ())
+            tags.update(dict.fromkeys(given, included.hash))
+            if self._inclusions.block_of(included.hash) == block.ref.hash:
+                continue
+            if self._take_known(included.hash):
+                self._inclusions.add(block.ref, included.hash, included.position)
+                self._tell(
+                    StatusEvent(included.hash, Status.IN_BLOCK, block.ref.hash, included.position)
+                )
+        return tags
+
+    def _take_known(self, tx_hash: bytes) -> bool:
+        """Take a transaction from wherever it is; whether anybody may be listening."""
+        tx = self._members.pop(tx_hash, None)
+        if tx is not None:
+            # A child that required a tag of it keeps its place: the chain provides it now.
+            self._remove(tx)
+            return True
+        returning = self._returning.pop(tx_hash, None)
+        if returning is not None:
+            self._returning_bytes -= len(returning.raw)
+            return returning.known
+        before = self._inclusions.take(tx_hash)
+        if before is not None:
+            # The caller left out that the other block was retracted.
+            self._tell(StatusEvent(tx_hash, Status.RETRACTED, *before))
+            return True
+        return False
+
+    def _drop_outdone(self, tags: Mapping[bytes, bytes]) -> Widowed:
+        """The block took these tags: others that provide them can never be included."""
+        widowed: Widowed = []
+        for tag, giver in tags.items():
+            rival = self._ready.provider.get(tag)
+            if rival is not None:
+                widowed += self._ready.detach(rival)
+                self._end(rival, Status.USURPED, by=giver)
+            for rival in list(self._future.offered.get(tag, ())):
+                self._future.remove(rival)
+                self._end(rival, Status.USURPED, by=giver)
+        return widowed
+
+    def _drop_stale(self, number: int, now: float) -> None:
+        for queue in (self._ready, self._future):
+            while (tx := queue.first_to_expire()) is not None and tx.valid_till <= number:
+                self.remove_invalid({tx.hash: f"outdated at block {number}"}, now)
+
+    def _come_back_later(self, tx_hash: bytes, returning: _Returning) -> None:
+        limit = self.limits.ready
+        full = (
+            len(self._returning) >= limit.count
+            or self._returning_bytes + len(returning.raw) > limit.bytes
+        )
+        if full and tx_hash not in self._returning:
+            if returning.known:
+                self._tell(StatusEvent(tx_hash, Status.DROPPED, reason=_FULL))
+            return
+        if tx_hash not in self._returning:
+            self._returning[tx_hash] = returning
+            self._returning_bytes += len(returning.raw)
+
+    def _bring_back(self, best: BlockRef, judge: Validate) -> None:
+        """Resubmit one transaction of a retracted block; bans do not count."""
+        tx_hash, returning = self._returning.popitem(last=False)
+        self._returning_bytes -= len(returning.raw)
+        end: StatusEvent | None = None
+        try:
+            validity = judge(returning.raw, TransactionSource.InBlock, best)
+            self._arrivals += 1
+            source = TransactionSource.InBlock
+            self._admit(
+                _transaction(tx_hash, returning.raw, source, validity, best, self._arrivals)
+            )
+        except Invalid as refusal:
+            end = StatusEvent(tx_hash, Status.INVALID, reason=str(refusal))
+        except TooLowPriority as stronger:
+            end = StatusEvent(tx_hash, Status.USURPED, by=stronger.holder)
+        except (Unknown, PoolError) as refusal:
+            end = StatusEvent(tx_hash, Status.DROPPED, reason=str(refusal))
+        if end is not None and returning.known:
+            self._tell(end)
+        # Those that were ready on the strength of its block wait for somebody else.
+        orphans: Widowed = []
+        for tag in returning.provides:
+            orphans += ((tag, tx) for tx in self._ready.unprovided.get(tag, ()))
+        self._settle(self._widows(orphans), ())
+
+    # --- rechecks ---------------------------------------------------------------
+
+    def _recheck(self, tx: Transaction, now: float, best: BlockRef, judge: Validate) -> None:
+        """Ask the runtime again: what is no longer valid leaves, its dependants wait."""
+        try:
+            validity = judge(tx.raw, tx.source, best)
+        except Invalid as refusal:
+            self._bans.add(tx.hash, str(refusal), now)
+            self._leave(tx, Status.INVALID, str(refusal))
+            return
+        except Unknown as doubt:
+            self._leave(tx, Status.DROPPED, str(doubt))
+            return
+        fresh = _transaction(tx.hash, tx.raw, tx.source, validity, best, tx.seq)
+        fresh.announced = tx.announced
+        if _same(tx, fresh):
+            tx.checked = best.hash
+            self._members.move_to_end(tx.hash)
+            return
+        try:
+            self._refuse_unfit(fresh)
+        except PoolError as unfit:
+            self._leave(tx, Status.DROPPED, str(unfit))
+            return
+        widowed = self._remove(tx)
+        self._members[tx.hash] = fresh
+        self._members.move_to_end(tx.hash)
+        # By way of the future queue, as everything that looks for its place.
+        self._future.insert(fresh, self._missing(fresh))
+        self._settle((), [] if fresh.missing else [fresh])
+        self._settle(self._widows(widowed), ())
+        if self._future.members.get(tx.hash) is fresh:
+            self._announce(fresh, Status.FUTURE)
+
+    def _leave(self, tx: Transaction, status: Status, reason: str) -> None:
+        widowed = self._remove(tx)
+        self._end(tx, status, reason=reason)
+        self._settle(self._widows(widowed), ())
+
+    # --- small steps ------------------------------------------------------------
+
+    def _queue_of(self, tx: Transaction) -> Ready | Future:
+        return self._ready if self._ready.members.get(tx.hash) is tx else self._future
+
+    def _remove(self, tx: Transaction) -> Widowed:
+        """Take one transaction out of its queue."""
+        if self._ready.members.get(tx.hash) is tx:
+            return self._ready.detach(tx)
+        self._future.remove(tx)
+        return []
+
+    def _announce(self, tx: Transaction, status: Status) -> None:
+        if tx.announced is not status:
+            tx.announced = status
+            self._tell(StatusEvent(tx.hash, status))
+
+    def _end(
+        self, tx: Transaction, status: Status, *, by: bytes | None = None, reason: str = ""
+    ) -> None:
+        """A transaction that has left its queue leaves the pool for good."""
+        del self._members[tx.hash]
+        self._tell(StatusEvent(tx.hash, status, by=by, reason=reason))
+
+    def _tell(self, event: StatusEvent) -> None:
+        self._outbox.append(event)
+
+
+def _transaction(
+    tx_hash: bytes,
+    raw: bytes,
+    source: TransactionSource,
+    validity: ValidTransaction,
+    best: BlockRef,
+    seq: int,
+) -> Transaction:
+    return Transaction(
+        tx_hash,
+        raw,
+        source,
+        int(validity.priority),
+        tuple(validity.requires),
+        tuple(validity.provides),
+        min(best.number + int(validity.longevity), U64_MAX),
+        validity.propagate,
+        seq,
+        best.hash,
+    )
+
+
+def _same(old: Transaction, new: Transaction) -> bool:
+    return (
+        old.rank == new.rank
+        and old.requires == new.requires
+        and old.provides == new.provides
+        and old.propagate == new.propagate
+    )
+
+
+def _refuse_worst(
+    tx: Transaction, queue: Ready | Future, limit: Limit, rivals: Sequence[Transaction]
+) -> None:
+    """Before anything changes: one that would be the first to be dropped again."""
+    count = len(queue.members) + 1 - len(rivals)
+    size = queue.bytes + len(tx.raw) - sum(len(rival.raw) for rival in rivals)
+    if count <= limit.count and size <= limit.bytes:
+        return
+    worst = queue.worst()
+    if len(tx.raw) > limit.bytes or (worst is not None and tx.priority < worst.priority):
+        raise ImmediatelyDropped

@@ -1,0 +1,185 @@
+"""The words of the pool: a transaction in it, a block that took some, a status.
+
+Everything here is plain data. `Transaction` also carries its place in the graph
+of dependencies; only the queues of this package write those fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from btt_chain.primitives.validity import TransactionSource, ValidTransaction
+
+U64_MAX: Final = 2**64 - 1
+U32_MAX: Final = 2**32 - 1
+
+
+class BlockRef(NamedTuple):
+    """A block, by height and hash."""
+
+    number: int
+    hash: bytes
+
+
+class Included(NamedTuple):
+    """One transaction of a block.
+
+    `raw` is the extrinsic with its length in front, `position` its index in the
+    block, `provides` its tags, or None where nobody knows them.
+    """
+
+    position: int
+    hash: bytes
+    raw: bytes
+    provides: Sequence[bytes] | None = None
+
+
+class ImportedBlock(NamedTuple):
+    """A block of the best chain and its transactions, inherents left out."""
+
+    ref: BlockRef
+    transactions: Sequence[Included]
+
+
+Validate = Callable[[bytes, TransactionSource, BlockRef], ValidTransaction]
+"""The runtime's judgement at a block; raises `Invalid` or `Unknown` of primitives.validity."""
+
+
+class Status(StrEnum):
+    """What can happen to a transaction; the values are the words of JSON-RPC."""
+
+    READY = "ready"
+    FUTURE = "future"
+    BROADCAST = "broadcast"
+    IN_BLOCK = "inBlock"
+    RETRACTED = "retracted"
+    FINALITY_TIMEOUT = "finalityTimeout"
+    FINALIZED = "finalized"
+    USURPED = "usurped"
+    DROPPED = "dropped"
+    INVALID = "invalid"
+
+    @property
+    def ends(self) -> bool:
+        """Nothing follows this status."""
+        return self in _LAST
+
+
+_LAST: Final = frozenset(
+    {
+        Status.FINALITY_TIMEOUT,
+        Status.FINALIZED,
+        Status.USURPED,
+        Status.DROPPED,
+        Status.INVALID,
+    }
+)
+
+
+class StatusEvent(NamedTuple):
+    """Something happened to the transaction `hash`.
+
+    `block` and `position` (the extrinsic's index in it) come with inBlock, retracted,
+    finalized and finalityTimeout; `by` with usurped; `peers` with broadcast;
+    `reason` with dropped and invalid, for logs.
+    """
+
+    hash: bytes
+    status: Status
+    block: bytes | None = None
+    position: int | None = None
+    by: bytes | None = None
+    peers: tuple[str, ...] = ()
+    reason: str = ""
+
+    def rpc(self) -> str | dict[str, str | list[str]]:
+        """The `result` of an `author_extrinsicUpdate` notification."""
+        name = self.status.value
+        if self.block is not None:
+            return {name: "0x" + self.block.hex()}
+        if self.by is not None:
+            return {name: "0x" + self.by.hex()}
+        if self.status is Status.BROADCAST:
+            return {name: list(self.peers)}
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The most that a queue holds."""
+
+    count: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Every bound of a pool. Seconds for bans, blocks for finality.
+
+    `tracked` bounds the included transactions that wait for finality: beyond it
+    the oldest block times out early, so that a chain whose finality stalls does
+    not grow the memory.
+    """
+
+    ready: Limit = Limit(8_192, 20 * 1024 * 1024)
+    future: Limit = Limit(512, 1024 * 1024)
+    ban_seconds: float = 30 * 60
+    ban_entries: int = 2_048
+    finality_blocks: int = 512
+    tracked: int = 2**18
+    outbox: int = 2**18
+
+
+class PoolStatus(NamedTuple):
+    """How full the pool is."""
+
+    ready: int
+    ready_bytes: int
+    future: int
+    future_bytes: int
+
+
+Rank = tuple[int, int, int, bytes]
+
+
+@dataclass(slots=True, eq=False)
+class Transaction:
+    """A valid transaction in the pool.
+
+    `raw` is the extrinsic with its length in front. It becomes stale at the block
+    `valid_till`. `seq` counts arrivals and stays with it when it moves between
+    the queues.
+    """
+
+    hash: bytes
+    raw: bytes
+    source: TransactionSource
+    priority: int
+    requires: tuple[bytes, ...]
+    provides: tuple[bytes, ...]
+    valid_till: int
+    propagate: bool
+    seq: int
+    checked: bytes
+    """Hash of the block at which it was last found valid."""
+    announced: Status | None = None
+    rank: Rank = field(init=False)
+    """Authoring order among those whose dependencies are met: the smallest goes first."""
+    parents: dict[Transaction, None] = field(default_factory=dict)
+    """Ready transactions that provide what this one requires."""
+    children: dict[Transaction, None] = field(default_factory=dict)
+    level: int = 0
+    """Greater than the level of every parent."""
+    missing: dict[bytes, None] = field(default_factory=dict)
+    """Required tags that nobody provides; only in the future queue."""
+
+    def __post_init__(self) -> None:
+        self.rank = (-self.priority, self.valid_till, self.seq, self.hash)
+
+
+def nonce_tag(account: bytes, nonce: int) -> bytes:
+    """The tag of a signed transaction: SCALE of (AccountId32, u32 nonce), 36 bytes."""
+    return account + nonce.to_bytes(4, "little")
