@@ -63,16 +63,18 @@ SCOPES: Final = {
         "Timestamp",
         "Babe",
         "Utility",
-        "Multisig",
         "Proxy",
         "Vesting.vest",
         "Vesting.vest_other",
     ),
     ProxyType.Governance: ("Utility",),
     ProxyType.Staking: ("Utility",),
-    ProxyType.CancelProxy: ("Proxy.reject_announcement", "Utility", "Multisig"),
+    ProxyType.CancelProxy: ("Proxy.reject_announcement", "Utility"),
 }
-"""What a proxy of each type may call; governance and staking grow with their pallets."""
+"""What a proxy of each type may call; governance and staking grow with their pallets.
+
+Never Multisig: it runs calls with an origin of its own, past the proxy's limits.
+"""
 
 
 class BttRuntime(Runtime):

@@ -85,7 +85,9 @@ def describe(runtime: Runtime) -> RuntimeMetadata:
 def describe_pallet(registry: TypeRegistry, pallet: Pallet) -> PalletMetadata:
     """Return what the metadata says of one pallet."""
     docs = attribute_docs(type(pallet))
-    storage = [describe_item(registry, item, docs.get(name, ())) for name, item in pallet.live_storage()]
+    storage = [
+        describe_item(registry, item, docs.get(name, ())) for name, item in pallet.live_storage()
+    ]
     constants = [
         Constant(
             name=name,

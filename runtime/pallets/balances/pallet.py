@@ -85,13 +85,21 @@ class Balances(Pallet, instances=True):
     """The reasons whose holds count towards a lock: returnable deposits and bonds."""
 
     total_issuance = Value(u128, default=u128(0))
+    """All money there is. Only ever falls."""
     inactive_issuance = Value(u128, default=u128(0))
+    """Money that counts for no vote; in every chain's metadata, and always zero here."""
     account = Map(AccountId, AccountData, default=AccountData())
+    """Always empty: the money is kept in `System.Account`, where wallets look for it."""
     locks = Map(AccountId, Locks, default=[])
+    """What must stay in accounts, by the pallet that says so."""
     reserves = Map(AccountId, Reserves, default=[])
+    """Parts of reserved balances that have a name, ordered by it."""
     holds = Map(AccountId, Holds, default=[])
+    """Parts of reserved balances that have a reason."""
     freezes = Map(AccountId, Freezes, default=[])
+    """What must stay in accounts, by reason."""
     total_burned = Value(u128, default=u128(0))
+    """All money that was ever destroyed. With the issuance it adds up to the genesis supply."""
 
     class Endowed(Event, index=0):
         """An account was opened with some free balance."""
@@ -452,7 +460,8 @@ class Balances(Pallet, instances=True):
         payer = account[source]
         self._ensure_can_spend(source, payer, amount, keep_alive=keep_alive)
         payee = account[dest]
-        self._ensure_can_receive(dest, payee, amount)
+        if not self._may_receive(dest, payee, amount):
+            raise TokenError(TokenErrorKind.BelowMinimum)
         if source == dest:
             return  # two copies of one record must never both be written
         if amount:
@@ -493,7 +502,7 @@ class Balances(Pallet, instances=True):
         if not amount:
             return
         info = self.accounts.account[who]
-        if info.data.free + amount < self.existential_deposit and not self._is_exempt(who, info):
+        if not self._may_receive(who, info, amount):
             who, info = self.treasury, self.accounts.account[self.treasury]
         self._pay_in(who, info, amount)
         self.deposit(self.Deposit(who, amount))
@@ -635,9 +644,7 @@ class Balances(Pallet, instances=True):
                 self.release(reason, source, amount)
             return
         payee = self.accounts.account[dest]
-        if int(payee.data.free) + amount < self.existential_deposit and not self._is_exempt(
-            dest, payee
-        ):
+        if not self._may_receive(dest, payee, amount):
             raise TokenError(TokenErrorKind.CannotCreate)
         if on_hold:
             if not payee.providers:
@@ -738,11 +745,10 @@ class Balances(Pallet, instances=True):
         if keep_alive:
             raise TokenError(TokenErrorKind.NotExpendable)
 
-    def _ensure_can_receive(self, who: AccountId, info: AccountInfo, amount: u128) -> None:
-        if not amount or int(info.data.free) + int(amount) >= self.existential_deposit:
-            return
-        if not self._is_exempt(who, info):
-            raise TokenError(TokenErrorKind.BelowMinimum)
+    def _may_receive(self, who: AccountId, info: AccountInfo, amount: u128) -> bool:
+        """Tell whether `amount`, if it is anything, is enough for the account to exist."""
+        enough = int(info.data.free) + int(amount) >= self.existential_deposit
+        return enough or not amount or self._is_exempt(who, info)
 
     def _ensure_can_hold(
         self, who: AccountId, info: AccountInfo, amount: u128, *, offsets: bool

@@ -1,0 +1,1 @@
+"""The chain: blocks in by one way, questions answered, news told."""

@@ -1,0 +1,249 @@
+"""The client: one chain in one store, with the law that rules it.
+
+A block takes one way in, whoever made it: `import_block`. It is executed on its parent's state
+(unless this node just did that, making it), its header must tell exactly what came out, and it
+is stored with its state in one batch. Then those who listen are told.
+
+Everything here runs on one thread and does not wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from btt_chain.chain.law import Law, Laws
+from btt_chain.chain.notify import BlockRef, Finalized, Listener, NewBest, NewBlock, Notifier
+from btt_chain.primitives.header import Header
+from runtime.frame import InvalidBlock
+from storage.database import ChainStore, Proof
+from storage.overlay import Overlay
+from storage.state import Pending, StateReader
+
+MAX_FORKS: Final = 32
+"""Blocks kept at one height above the last final one."""
+
+
+class UnknownBlock(Exception):
+    """No block has this hash, or it has been thrown away with its fork."""
+
+    def __init__(self, hash: bytes) -> None:
+        super().__init__(f"no block 0x{hash.hex()} is known")
+        self.hash = hash
+
+
+class RootedOverlay(Overlay):
+    """Changes on top of a block's state, that can tell the root they lead to."""
+
+    __slots__ = ("_parent", "_store", "pending")
+
+    def __init__(self, store: ChainStore, parent: bytes) -> None:
+        reader = store.state.reader(parent)
+        super().__init__(reader.get, reader.keys)
+        self._store = store
+        self._parent = parent
+        self.pending: Pending | None = None
+
+    def root(self) -> bytes:
+        """Return the root of the state with these changes; remember it as `pending`."""
+        self.pending = self._store.stage(self._parent, self.changes())
+        return self.pending.root
+
+
+@dataclass(slots=True)
+class Made:
+    """A block that this node has just executed, ready for import."""
+
+    header: Header
+    body: list[bytes]
+    pending: Pending
+
+
+class Client:
+    """One chain: blocks in, questions answered, news told."""
+
+    def __init__(self, store: ChainStore, presets: Mapping[str, bytes]) -> None:
+        """Over a store that has a genesis block. `presets` are genesis configurations in JSON."""
+        genesis = store.blocks.genesis
+        if genesis is None:
+            raise ValueError("the store has no genesis block")
+        self.genesis_hash: bytes = genesis
+        self.store = store
+        self.laws = Laws()
+        self.notifier = Notifier()
+        self._presets = presets
+
+    # ---- blocks
+
+    def best(self) -> BlockRef:
+        """Return the head of the best chain."""
+        hash, number = self.store.blocks.best
+        return BlockRef(number, hash)
+
+    def finalized(self) -> BlockRef:
+        """Return the last final block."""
+        hash, number = self.store.blocks.finalised
+        return BlockRef(number, hash)
+
+    def header(self, hash: bytes) -> Header | None:
+        """Return a header, None if it is not known."""
+        raw = self.store.blocks.header(hash)
+        return None if raw is None else Header.decode(raw)
+
+    def header_of(self, hash: bytes) -> Header:
+        """Return a header; raise UnknownBlock if it is not known."""
+        header = self.header(hash)
+        if header is None:
+            raise UnknownBlock(hash)
+        return header
+
+    def body(self, hash: bytes) -> list[bytes] | None:
+        """Return a block's extrinsics without their length prefixes, None if it is not known."""
+        return self.store.blocks.body(hash)
+
+    def block_hash(self, number: int) -> bytes | None:
+        """Return the hash at a height of the best chain."""
+        return self.store.blocks.hash_at(number)
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Tell `listener` every event from now on, until the returned function is called."""
+        return self.notifier.listen(listener)
+
+    # ---- state
+
+    def state(self, hash: bytes) -> StateReader:
+        """Return the state after a block. Raises UnknownBlock, StateUnavailable."""
+        try:
+            return self.store.state.reader(hash)
+        except KeyError:
+            raise UnknownBlock(hash) from None
+
+    def overlay(self, hash: bytes) -> RootedOverlay:
+        """Return room for changes on the state after a block. Raises as `state` does."""
+        if self.store.blocks.header(hash) is None:
+            raise UnknownBlock(hash)
+        return RootedOverlay(self.store, hash)
+
+    def law(self, hash: bytes) -> Law:
+        """Return the law of the block after `hash`. Raises as `state` does, and NoLaw."""
+        return self.laws.of(self.state(hash).get)
+
+    def call(self, hash: bytes, name: str, data: bytes) -> bytes:
+        """Carry out a runtime API call on a block's state. Raises ApiError, and as `law` does."""
+        overlay = self.overlay(hash)
+        return self.laws.of(overlay.get).call(overlay, hash, self._presets, name, data)
+
+    # ---- blocks in
+
+    def execute(self, header: Header, body: Sequence[bytes]) -> Made:
+        """Carry out a block on its parent's state; nothing is stored.
+
+        Raises InvalidBlock with the reason, UnknownBlock or StateUnavailable for its parent.
+        """
+        overlay = self.overlay(header.parent_hash)
+        unsealed, _ = header.unsealed()
+        self.laws.of(overlay.get).blocks.execute_block(overlay, unsealed, body)
+        if overlay.pending is None:
+            raise InvalidBlock("the execution ended without a state root")
+        return Made(header, list(body), overlay.pending)
+
+    def import_block(
+        self,
+        header: Header,
+        body: Sequence[bytes],
+        *,
+        made: Made | None = None,
+        finalize: bool = False,
+        justifications: Sequence[Proof] = (),
+    ) -> BlockRef:
+        """Take in a block; return it. Known ones are passed over.
+
+        `made` is this node's own execution of it, if there was one. `finalize` makes it final
+        at once (manual seal). Raises InvalidBlock with the reason, UnknownBlock when the parent
+        is missing, StorageError when the store cannot take it.
+        """
+        hash, number = bytes(header.hash()), int(header.number)
+        if self.store.blocks.header(hash) is not None:
+            return BlockRef(number, hash)
+        self._check_place(header)
+        if made is None or made.header is not header:
+            made = self.execute(header, body)
+        make_best = finalize or number > self.best().number
+        before = self.finalized()
+        imported = self.store.commit_block(
+            made.pending,
+            header.encode(),
+            made.body,
+            make_best=make_best,
+            finalise=finalize,
+            justifications=justifications,
+            sync=finalize,
+        )
+        self.notifier.tell(NewBlock(hash, bytes(header.parent_hash), number, make_best))
+        if make_best:
+            self._tell_best(imported.enacted, imported.retracted)
+        if finalize:
+            self._tell_finalized(before, BlockRef(number, hash), ())
+        return BlockRef(number, hash)
+
+    def finalize(self, hash: bytes, proof: Proof | None = None) -> None:
+        """Make a block and its ancestors final; it is on the disk when this returns.
+
+        Raises UnknownBlock, and ValueError when it does not descend from the last final block.
+        """
+        self.header_of(hash)
+        before, head = self.finalized(), self.best()
+        discarded = self.store.finalise(hash, proof)
+        if self.best() != head:
+            route = self.store.blocks.route(head.hash, self.best().hash)
+            self._tell_best(route.enacted, route.retracted)
+        if self.finalized() != before:
+            self._tell_finalized(before, self.finalized(), tuple(ref.hash for ref in discarded))
+
+    def _check_place(self, header: Header) -> None:
+        parent = self.header(header.parent_hash)
+        if parent is None:
+            raise UnknownBlock(header.parent_hash)
+        number = int(header.number)
+        if number != int(parent.number) + 1:
+            raise InvalidBlock(
+                f"number {number} does not follow its parent's, {int(parent.number)}"
+            )
+        if not self.store.blocks.extends_finalised(header.parent_hash):
+            raise InvalidBlock(f"block {number} forks off below the last final block")
+        if len(self.hashes_at(number)) >= MAX_FORKS:
+            raise InvalidBlock(f"{MAX_FORKS} blocks are known at height {number} already")
+
+    def hashes_at(self, number: int) -> list[bytes]:
+        """Return every known block at a height, forks included."""
+        found = self.block_hash(number)
+        hashes = [] if found is None else [found]
+        for hash, block in self.store.blocks.open.items():
+            if block.ref.number == number and hash != found:
+                hashes.append(hash)
+        return hashes
+
+    # ---- news
+
+    def _tell_best(
+        self, enacted: Sequence[tuple[bytes, int]], retracted: Sequence[tuple[bytes, int]]
+    ) -> None:
+        if not enacted and not retracted:
+            return
+        self.notifier.tell(
+            NewBest(
+                self.best().hash,
+                tuple(hash for hash, _ in enacted),
+                tuple(hash for hash, _ in retracted),
+            )
+        )
+
+    def _tell_finalized(self, before: BlockRef, now: BlockRef, pruned: tuple[bytes, ...]) -> None:
+        hashes = []
+        for number in range(before.number + 1, now.number + 1):
+            hash = self.block_hash(number)
+            if hash is None:
+                raise UnknownBlock(now.hash)
+            hashes.append(hash)
+        self.notifier.tell(Finalized(tuple(hashes), pruned))

@@ -1,0 +1,63 @@
+"""News of the chain: what happened to which block, told to whoever listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class BlockRef(NamedTuple):
+    """A block by height and hash."""
+
+    number: int
+    hash: bytes
+
+
+class NewBlock(NamedTuple):
+    """A block was imported. Comes before the `NewBest` or `Finalized` that mention it."""
+
+    hash: bytes
+    parent: bytes
+    number: int
+    is_best: bool
+
+
+class NewBest(NamedTuple):
+    """The best block changed; `enacted` ascending and ending with it, `retracted` descending."""
+
+    hash: bytes
+    enacted: tuple[bytes, ...]
+    retracted: tuple[bytes, ...]
+
+
+class Finalized(NamedTuple):
+    """Blocks became final, in ascending order, none left out; `pruned` are the dead forks'."""
+
+    hashes: tuple[bytes, ...]
+    pruned: tuple[bytes, ...]
+
+
+ChainEvent = NewBlock | NewBest | Finalized
+Listener = Callable[[ChainEvent], None]
+
+
+class Notifier:
+    """Tells every listener every event, in order."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[object, Listener] = {}
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` on every event from now on, until the returned function is called."""
+        ticket = object()
+        self._listeners[ticket] = listener
+
+        def stop() -> None:
+            self._listeners.pop(ticket, None)
+
+        return stop
+
+    def tell(self, event: ChainEvent) -> None:
+        """Tell all who listen now."""
+        for listener in list(self._listeners.values()):
+            listener(event)

@@ -1,0 +1,39 @@
+"""Verdicts: signatures that were found good, remembered, so that each is checked once.
+
+A transaction's signature is checked when the pool takes it in and asked for again when the
+block that carries it is made or imported. Only good ones are kept: bad ones are refused anyway,
+and must not push good ones out.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from btt_chain.primitives.account import AccountId, MultiSignature
+from runtime.executive import check_signature
+
+CAPACITY: Final = 16_384
+"""Verdicts kept, about half a kilobyte each: two full pools."""
+
+
+class Verdicts:
+    """Checks signatures and remembers the good ones; the oldest go first."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._good: dict[tuple[bytes, bytes], tuple[type[MultiSignature], bytes]] = {}
+        self.checked = 0
+        """How many signatures were really checked."""
+
+    def __call__(self, signature: MultiSignature, payload: bytes, who: AccountId) -> bool:
+        """Tell whether `who` signed `payload`."""
+        key, proof = (signature.signature, who), (type(signature), payload)
+        if self._good.get(key) == proof:
+            return True
+        self.checked += 1
+        if not check_signature(signature, payload, who):
+            return False
+        if len(self._good) >= self._capacity:
+            del self._good[next(iter(self._good))]
+        self._good[key] = proof
+        return True

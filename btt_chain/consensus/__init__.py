@@ -1,0 +1,1 @@
+"""Consensus: who makes a block, when, and out of what."""

@@ -1,0 +1,131 @@
+"""Authoring: a block made of inherents and of the pool's ready transactions.
+
+`make_block` is one step without waiting: it takes the transactions in the pool's order, leaves
+out what does not fit, tells the pool what turned out invalid, and stops when the block is full
+or its time is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from btt_chain.chain.client import Client, Made
+from btt_chain.primitives import validity
+from btt_chain.primitives.babe import PRE_DIGEST, SecondaryPlain, SecondaryPlainClaim, Slot
+from btt_chain.primitives.digest import BABE, H256, Digest, PreRuntime
+from btt_chain.primitives.extrinsic import unwrap
+from btt_chain.primitives.header import Header
+from btt_chain.primitives.validity import Invalid, Unknown
+from btt_chain.scale import u32
+from runtime.executive import Executive
+from runtime.inherents import InherentData, create_inherents
+
+MAX_MISFITS: Final = 8
+"""Transactions in a row that may be left out for lack of room before the block counts as full."""
+
+ZERO: Final = H256(bytes(32))
+
+
+class Ready(Protocol):
+    """A ready transaction of the pool."""
+
+    @property
+    def hash(self) -> bytes:
+        """Its hash."""
+
+    @property
+    def raw(self) -> bytes:
+        """Its bytes, with the length in front."""
+
+
+@dataclass(slots=True)
+class Proposal:
+    """A block that was made, and what was learned of the pool on the way."""
+
+    made: Made
+    refused: dict[bytes, str] = field(default_factory=dict)
+    """Transactions that can never be in a block on this parent, with the reason."""
+    included: int = 0
+    """How many transactions the block holds, inherents left out."""
+
+
+def manual_slot(parent_slot: int, now_ms: int, slot_ms: int) -> tuple[int, int]:
+    """Return slot and timestamp (ms) of a block that is sealed by hand.
+
+    Slots run ahead of the clock when blocks come faster than slots; time then follows them.
+    """
+    slot = max(parent_slot + 1, now_ms // slot_ms)
+    return slot, max(now_ms, slot * slot_ms)
+
+
+def make_block(
+    client: Client,
+    parent: bytes,
+    *,
+    slot: int,
+    timestamp_ms: int,
+    ready: Iterable[Ready],
+    skip: Callable[[bytes], None],
+    out_of_time: Callable[[], bool],
+) -> Proposal:
+    """Make a block on `parent`; nothing is stored.
+
+    `skip` is told of each transaction that was left out, so that those which depend on it are
+    passed over. Raises UnknownBlock, StateUnavailable or NoLaw for the parent.
+    """
+    parent_header = client.header_of(parent)
+    overlay = client.overlay(parent)
+    executive = client.laws.of(overlay.get).blocks
+    claim = SecondaryPlain(SecondaryPlainClaim(u32(0), Slot(slot)))
+    header = Header(
+        parent_hash=H256(parent),
+        number=u32(int(parent_header.number) + 1),
+        state_root=ZERO,
+        extrinsics_root=ZERO,
+        digest=Digest([PreRuntime(BABE, PRE_DIGEST.encode(claim))]),
+    )
+    executive.initialize_block(overlay, header)
+    body = create_inherents(executive.runtime, InherentData.at(timestamp_ms))
+    for inherent in body:
+        executive.apply_extrinsic(inherent)
+    included, refused = fill(executive, ready, skip, out_of_time)
+    finished = executive.finalize_block()
+    if overlay.pending is None:
+        raise RuntimeError("the block was closed without a state root")
+    made = Made(finished, body + included, overlay.pending)
+    return Proposal(made, refused, len(included))
+
+
+def fill(
+    executive: Executive,
+    ready: Iterable[Ready],
+    skip: Callable[[bytes], None],
+    out_of_time: Callable[[], bool],
+) -> tuple[list[bytes], dict[bytes, str]]:
+    """Apply ready transactions to the open block; return those it took, and why others never."""
+    taken: list[bytes] = []
+    refused: dict[bytes, str] = {}
+    misfits = 0
+    for transaction in ready:
+        if out_of_time():
+            break
+        raw = unwrap(transaction.raw)
+        try:
+            executive.apply_extrinsic(raw)
+        except Invalid as refusal:
+            skip(transaction.hash)
+            if isinstance(refusal.reason, validity.ExhaustsResources):
+                misfits += 1
+                if misfits > MAX_MISFITS:
+                    break
+            elif not isinstance(refusal.reason, validity.Future):
+                refused[transaction.hash] = str(refusal)
+        except Unknown as refusal:
+            skip(transaction.hash)
+            refused[transaction.hash] = str(refusal)
+        else:
+            taken.append(raw)
+            misfits = 0
+    return taken, refused

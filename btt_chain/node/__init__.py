@@ -1,0 +1,1 @@
+"""The node: everything put together, started and stopped."""

@@ -1,0 +1,297 @@
+"""The backend: what the RPC asks, answered by the client, the pool and the sealer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from btt_chain import __version__
+from btt_chain.chain import client as chain
+from btt_chain.chain.client import Client
+from btt_chain.chain.law import Law, NoLaw
+from btt_chain.chain.notify import BlockRef, ChainEvent
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.node.pool import PoolService
+from btt_chain.node.sealing import ManualSealer, SealRefused
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.header import Header
+from btt_chain.rpc import backend as asked
+from btt_chain.rpc.backend import Health, PeerInfo, SyncState
+from btt_chain.scale import DecodeError
+from btt_chain.txpool import PoolError, StatusEvent
+from runtime.api import ApiError
+from runtime.executive import Malformed
+from runtime.frame import InvalidBlock, RuntimeVersion
+from storage.state import StateReader, StateUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the node says of itself."""
+
+    chain_name: str
+    chain_type: str
+    properties: Mapping[str, object]
+    roles: Sequence[str]
+    local_peer_id: str
+    name: str = "BTT Chain"
+    version: str = __version__
+    listen_addresses: Sequence[str] = ()
+
+
+class StateView:
+    """The state after a block, as the RPC reads it."""
+
+    def __init__(self, reader: StateReader) -> None:
+        self._reader = reader
+        self.root = reader.root
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of a key."""
+        with self._kept():
+            return self._reader.get(key)
+
+    def keys(self, prefix: bytes, start: bytes | None, limit: int) -> list[bytes]:
+        """Return up to `limit` keys with the prefix, ascending, strictly after `start`."""
+        with self._kept():
+            return list(islice(self._reader.keys(prefix, start), limit))
+
+    def proof(self, keys: Sequence[bytes]) -> list[bytes]:
+        """Return the trie nodes that prove each key's value or absence."""
+        with self._kept():
+            return self._reader.proof(keys)
+
+    def closest_descendant(self, key: bytes) -> bytes | None:
+        """Return the Merkle value of the key's node or of its closest descendant."""
+        with self._kept():
+            return self._reader.merkle_value(key)
+
+    def _kept(self) -> Kept:
+        return Kept(self._reader.hash)
+
+
+class Kept:
+    """Turns a state that is gone into the RPC's word for it."""
+
+    def __init__(self, hash: bytes) -> None:
+        self._hash = hash
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        match error:
+            case StateUnavailable():
+                raise asked.StatePruned(self._hash) from error
+            case chain.UnknownBlock():
+                raise asked.UnknownBlock(self._hash) from error
+
+
+class ChainView:
+    """Blocks, state and runtime, as the RPC asks for them."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    @property
+    def genesis_hash(self) -> bytes:
+        """The hash of block zero."""
+        return self._client.genesis_hash
+
+    def best(self) -> BlockRef:
+        """Return the head of the best chain."""
+        return self._client.best()
+
+    def finalized(self) -> BlockRef:
+        """Return the last final block."""
+        return self._client.finalized()
+
+    def header(self, hash: bytes) -> Header | None:
+        """Return a header, None if unknown."""
+        return self._client.header(hash)
+
+    def body(self, hash: bytes) -> Sequence[bytes] | None:
+        """Return a block's extrinsics without their length prefixes, None if unknown."""
+        return self._client.body(hash)
+
+    def justifications(self, hash: bytes) -> Sequence[tuple[bytes, bytes]] | None:
+        """Return proofs of finality, None if there are none."""
+        return self._client.store.blocks.justifications(hash) or None
+
+    def block_hash(self, number: int) -> bytes | None:
+        """Return the hash at a height of the best chain."""
+        return self._client.block_hash(number)
+
+    def hashes_at(self, number: int) -> Sequence[bytes]:
+        """Return every known block at a height, forks included."""
+        return self._client.hashes_at(number)
+
+    def unfinalized(self) -> Sequence[BlockRef]:
+        """Return every block above the final head that descends from it, parents first."""
+        blocks = self._client.store.blocks
+        found = [block.ref for hash, block in blocks.open.items() if blocks.extends_finalised(hash)]
+        return sorted(BlockRef(number, hash) for hash, number in found)
+
+    def state(self, hash: bytes) -> StateView:
+        """Return the state after a block. Raises the RPC's UnknownBlock, StatePruned."""
+        with Kept(hash):
+            return StateView(self._client.state(hash))
+
+    def call(self, hash: bytes, function: str, data: bytes) -> bytes:
+        """Carry out a runtime API call. Raises as `state` does, and RuntimeCallError."""
+        try:
+            with Kept(hash):
+                return self._client.call(hash, function, data)
+        except (ApiError, NoLaw) as error:
+            raise asked.RuntimeCallError(str(error)) from error
+
+    def dry_run(self, hash: bytes, extrinsic: bytes) -> bytes:
+        """Apply an extrinsic on a block's state and forget it; the encoded ApplyExtrinsicResult."""
+        return self.call(hash, "BlockBuilder_apply_extrinsic", extrinsic)
+
+    def pin(self, hash: bytes) -> None:
+        """Keep a block and its state until as many unpins."""
+        self._client.store.state.pin(hash)
+
+    def unpin(self, hash: bytes) -> None:
+        """Take back one pin."""
+        self._client.store.state.unpin(hash)
+
+    def runtime_version(self, hash: bytes) -> RuntimeVersion:
+        """Return the runtime of a block's state. Raises as `call` does."""
+        return self._law(hash).version
+
+    def metadata(self, hash: bytes) -> bytes:
+        """Return V14 metadata. Raises as `call` does."""
+        return self._law(hash).metadata(14)
+
+    def listen(self, listener: Callable[[ChainEvent], None]) -> Callable[[], None]:
+        """Tell `listener` every event from now on."""
+        return self._client.listen(listener)
+
+    def _law(self, hash: bytes) -> Law:
+        try:
+            with Kept(hash):
+                return self._client.law(hash)
+        except NoLaw as error:
+            raise asked.RuntimeCallError(str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A transaction being watched over RPC."""
+
+    close: Callable[[], None]
+
+
+class PoolView:
+    """The pool, as the RPC asks for it."""
+
+    def __init__(self, pool: PoolService) -> None:
+        self._service = pool
+        self._client = pool.client
+
+    def submit(self, extrinsic: bytes) -> bytes:
+        """Validate and take in; return the hash. Raises PoolError, BadExtrinsic."""
+        try:
+            return self._service.submit(extrinsic)
+        except DecodeError as error:
+            raise asked.BadExtrinsic(str(error)) from error
+        except PoolError as error:
+            if isinstance(error.__cause__, Malformed):
+                raise asked.BadExtrinsic(error.__cause__.why) from error
+            raise
+
+    def watch(self, extrinsic: bytes, listener: Callable[[StatusEvent], None]) -> Watched:
+        """Submit and report every status from the first on. Raises as `submit` does."""
+        watched = Watched(self._service.watch(blake2_256(extrinsic), listener))
+        try:
+            self.submit(extrinsic)
+        except BaseException:
+            watched.close()
+            raise
+        return watched
+
+    def ready(self) -> Sequence[bytes]:
+        """Return the ready transactions in authoring order."""
+        return self._service.pool.pending()
+
+    def remove(self, hashes: Sequence[bytes]) -> Sequence[bytes]:
+        """Throw transactions and their dependants out."""
+        return self._service.remove(dict.fromkeys(hashes, "removed by the node's operator"))
+
+    def next_index(self, account: bytes) -> int:
+        """Return the next nonce of an account behind its ready transactions."""
+        law = self._client.law(self._client.best().hash)
+        overlay = self._client.overlay(self._client.best().hash)
+        law.queries.runtime.enter(overlay)
+        nonce = law.queries.system.account[AccountId(account)].nonce
+        return self._service.pool.next_nonce(account, int(nonce))
+
+
+class NodeView:
+    """The node itself, as the RPC asks for it. It has no peers yet, and expects none."""
+
+    def __init__(self, client: Client, identity: Identity) -> None:
+        self._client = client
+        self._starting = client.best().number
+        self.name = identity.name
+        self.version = identity.version
+        self.chain_name = identity.chain_name
+        self.chain_type = identity.chain_type
+        self.properties = identity.properties
+        self.roles = identity.roles
+        self.local_peer_id = identity.local_peer_id
+        self.listen_addresses = identity.listen_addresses
+
+    def health(self) -> Health:
+        """Return peers and syncing."""
+        return Health(peers=0, is_syncing=False, should_have_peers=False)
+
+    def peers(self) -> Sequence[PeerInfo]:
+        """Return the connected nodes."""
+        return ()
+
+    def sync_state(self) -> SyncState:
+        """Return the heights of syncing."""
+        best = self._client.best().number
+        return SyncState(self._starting, best, best)
+
+
+class SealerView:
+    """Blocks on demand, as the RPC asks for them."""
+
+    def __init__(self, sealer: ManualSealer) -> None:
+        self._sealer = sealer
+
+    async def create_block(
+        self, *, create_empty: bool, finalize: bool, parent: bytes | None
+    ) -> bytes:
+        """Make and import a block; return its hash. Raises SealError, UnknownBlock."""
+        try:
+            with Kept(parent or b""):
+                return self._sealer.seal(parent=parent, empty=create_empty, finalize=finalize).hash
+        except (SealRefused, InvalidBlock) as error:
+            raise asked.SealError(str(error)) from error
+
+    async def finalize_block(self, hash: bytes, justification: bytes | None) -> bool:
+        """Make a block and its ancestors final. Raises SealError, UnknownBlock."""
+        if justification is not None:
+            raise asked.SealError("blocks sealed by hand carry no justification")
+        try:
+            with Kept(hash):
+                self._sealer.finalize(hash)
+        except SealRefused as error:
+            raise asked.SealError(str(error)) from error
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBackend:
+    """The whole, for `btt_chain.rpc`."""
+
+    chain: ChainView
+    pool: PoolView
+    node: NodeView
+    sealer: SealerView | None

@@ -1,0 +1,160 @@
+"""The pool's rim: judges transactions by the law of the best block, and tells who is watching.
+
+The pool itself (`btt_chain.txpool`) is a state machine; here are its clock, its runtime and its
+ears at the chain.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from btt_chain.chain.client import Client, RootedOverlay
+from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
+from btt_chain.primitives.account import Id
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.extrinsic import decode_extrinsic, extrinsic_hash, opaque, unwrap
+from btt_chain.primitives.validity import TransactionSource, ValidTransaction
+from btt_chain.scale import DecodeError
+from btt_chain.txpool import (
+    BlockRef,
+    ImportedBlock,
+    Included,
+    Pool,
+    Status,
+    StatusEvent,
+    nonce_tag,
+)
+from runtime.executive import Executive
+from runtime.extensions import SIGNED_EXTRA, SignedExtra
+
+REVALIDATE_AT_ONCE: Final = 256
+"""Transactions rechecked right after a block; the others follow with the next ones."""
+
+VIEW_READS: Final = 50_000
+"""Values a view of the state may gather before it is opened afresh."""
+
+StatusListener = Callable[[StatusEvent], None]
+
+
+@dataclass(slots=True)
+class View:
+    """The best block's state, opened to judge transactions."""
+
+    at: bytes
+    overlay: RootedOverlay
+    executive: Executive
+
+
+class PoolService:
+    """The transaction pool of a running node."""
+
+    def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
+        self.client = client
+        self.pool = Pool(self._judge)
+        self._clock = clock
+        self._view: View | None = None
+        self._watching: dict[bytes, dict[object, StatusListener]] = {}
+        self._arrivals: list[Callable[[], None]] = []
+        client.listen(self._hear)
+
+    # ---- transactions in
+
+    def submit(self, wire: bytes, source: TransactionSource = TransactionSource.External) -> bytes:
+        """Take in an extrinsic (with its length in front); return its hash.
+
+        Raises PoolError, with the runtime's refusal as its cause.
+        """
+        hash, number = self.client.best().hash, self.client.best().number
+        try:
+            return self.pool.submit(wire, source, self._clock(), BlockRef(number, hash))
+        finally:
+            self._tell()
+
+    def watch(self, hash: bytes, listener: StatusListener) -> Callable[[], None]:
+        """Tell `listener` what happens to a transaction, until the returned function is called."""
+        ticket = object()
+        self._watching.setdefault(hash, {})[ticket] = listener
+
+        def stop() -> None:
+            listeners = self._watching.get(hash, {})
+            listeners.pop(ticket, None)
+            if not listeners:
+                self._watching.pop(hash, None)
+
+        return stop
+
+    def on_arrival(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever a transaction became ready."""
+        self._arrivals.append(listener)
+
+    def remove(self, reasons: dict[bytes, str]) -> list[bytes]:
+        """Throw transactions and their dependants out; return those that were there."""
+        removed = self.pool.remove_invalid(reasons, self._clock())
+        self._tell()
+        return removed
+
+    # ---- the chain moves
+
+    def _hear(self, event: ChainEvent) -> None:
+        if isinstance(event, NewBest):
+            now = self._clock()
+            self.pool.on_retracted([self._imported(hash) for hash in event.retracted])
+            for hash in event.enacted:
+                self.pool.on_block_imported(self._imported(hash), now)
+            best = self.client.best()
+            self.pool.revalidate(REVALIDATE_AT_ONCE, now, BlockRef(best.number, best.hash))
+        if isinstance(event, Finalized):
+            self.pool.on_finalized(event.hashes)
+        self._tell()
+
+    def _imported(self, hash: bytes) -> ImportedBlock:
+        body = self.client.body(hash) or []
+        number = int(self.client.header_of(hash).number)
+        return ImportedBlock(BlockRef(number, hash), list(included(body)))
+
+    # ---- judging
+
+    def _judge(self, wire: bytes, source: TransactionSource, at: BlockRef) -> ValidTransaction:
+        view = self._view_of(at.hash)
+        return view.executive.validate_transaction(source, unwrap(wire))
+
+    def _view_of(self, at: bytes) -> View:
+        view = self._view
+        if view is None or view.at != at or len(view.overlay.base_reads) > VIEW_READS:
+            overlay = self.client.overlay(at)
+            executive = self.client.laws.of(overlay.get).pool
+            executive.open_pool_view(overlay, H256(at))
+            view = self._view = View(at, overlay, executive)
+        return view
+
+    # ---- telling
+
+    def _tell(self) -> None:
+        events = self.pool.drain()
+        ready = False
+        for event in events:
+            ready = ready or event.status is Status.READY
+            for listener in list(self._watching.get(event.hash, {}).values()):
+                listener(event)
+            if event.status.ends:
+                self._watching.pop(event.hash, None)
+        if ready:
+            for arrival in self._arrivals:
+                arrival()
+
+
+def included(body: Sequence[bytes]) -> Iterable[Included]:
+    """Name the transactions of a block's body; inherents are none."""
+    for position, inner in enumerate(body):
+        try:
+            envelope = decode_extrinsic(inner, SIGNED_EXTRA)
+        except DecodeError:
+            continue
+        extra, address = envelope.extra, envelope.address
+        if not isinstance(extra, SignedExtra) or not isinstance(address, Id):
+            continue
+        tag = nonce_tag(address.account, int(extra.nonce))
+        yield Included(position, bytes(extrinsic_hash(inner)), opaque(inner), (tag,))

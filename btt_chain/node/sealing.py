@@ -1,0 +1,154 @@
+"""Manual seal: blocks on a clock, on arrival of transactions, or on demand; final at once.
+
+Only chains whose genesis says so take such blocks. They go in by the way that a peer's block
+takes; nothing but the right to make them is special.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from btt_chain.chain.client import Client
+from btt_chain.chain.notify import BlockRef
+from btt_chain.consensus.author import Proposal, make_block, manual_slot
+from btt_chain.node.pool import PoolService
+from runtime.pallets.babe import Babe, Engine
+
+TIME_SHARE: Final = (2, 3)
+"""The part of a slot that putting transactions into a block may take."""
+
+
+class SealRefused(Exception):
+    """No block was made or made final; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A block as soon as a transaction is ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A block every so many milliseconds, empty or not."""
+
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OnDemand:
+    """A block when `engine_createBlock` asks for one."""
+
+
+Sealing = Instant | Interval | OnDemand
+
+
+def parse_sealing(text: str) -> Sealing:
+    """Read `instant`, `manual` or `interval:MS`; ValueError says what is allowed."""
+    match text.split(":"):
+        case ["instant"]:
+            return Instant()
+        case ["manual"]:
+            return OnDemand()
+        case ["interval", ms] if ms.isascii() and ms.isdecimal() and int(ms) > 0:
+            return Interval(int(ms))
+    raise ValueError(f"{text!r} is no way of sealing: instant, manual, or interval:MS (1 or more)")
+
+
+class ManualSealer:
+    """Makes blocks on a chain that is sealed by hand."""
+
+    def __init__(
+        self, client: Client, pool: PoolService, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.client = client
+        self.pool = pool
+        self._clock = clock
+
+    def seal(
+        self, *, parent: bytes | None = None, empty: bool = True, finalize: bool = True
+    ) -> BlockRef:
+        """Make and import a block on `parent` (the best block if not given); return it.
+
+        Raises SealRefused when the chain is not sealed by hand, or when there is nothing to put
+        into the block and `empty` is not allowed; UnknownBlock for the parent; StorageError.
+        """
+        client, pool = self.client, self.pool.pool
+        parent = client.best().hash if parent is None else parent
+        law = client.law(parent)
+        overlay = client.overlay(parent)
+        law.queries.runtime.enter(overlay)
+        babe = law.queries.runtime.pallet(Babe)
+        if babe.engine.value is not Engine.Manual:
+            raise SealRefused("this chain is not sealed by hand")
+        slot_ms = int(babe.expected_block_time)
+        now_ms = int(self._clock() * 1000)
+        slot, timestamp = manual_slot(int(babe.current_slot.value), now_ms, slot_ms)
+        deadline = time.monotonic() + slot_ms / 1000 * TIME_SHARE[0] / TIME_SHARE[1]
+        ready = pool.ready()
+        proposal = make_block(
+            client,
+            parent,
+            slot=slot,
+            timestamp_ms=timestamp,
+            ready=ready,
+            skip=ready.skip,
+            out_of_time=lambda: time.monotonic() > deadline,
+        )
+        self._give_up(proposal)
+        if not proposal.included and not empty:
+            raise SealRefused("no transaction is ready, and the block may not be empty")
+        made = proposal.made
+        return client.import_block(made.header, made.body, made=made, finalize=finalize)
+
+    def _give_up(self, proposal: Proposal) -> None:
+        """Throw out of the pool what can be in no block."""
+        if proposal.refused:
+            self.pool.remove(proposal.refused)
+
+    def finalize(self, hash: bytes) -> None:
+        """Make a block and its ancestors final. Raises SealRefused, UnknownBlock, StorageError."""
+        try:
+            self.client.finalize(hash)
+        except ValueError as error:
+            raise SealRefused(str(error)) from error
+
+
+async def run_sealing(sealer: ManualSealer, sealing: Sealing) -> None:
+    """Seal until cancelled. StorageError and NoLaw end it: the node must stop then."""
+    match sealing:
+        case OnDemand():
+            await asyncio.Event().wait()
+        case Interval(ms):
+            await seal_by_clock(sealer, ms)
+        case Instant():
+            await seal_on_arrival(sealer)
+
+
+async def seal_by_clock(sealer: ManualSealer, ms: int) -> None:
+    """Seal a block every `ms` milliseconds."""
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    while True:
+        due = max(due + ms / 1000, loop.time())
+        await asyncio.sleep(due - loop.time())
+        sealer.seal()
+
+
+async def seal_on_arrival(sealer: ManualSealer) -> None:
+    """Seal a block whenever transactions are ready."""
+    arrived = asyncio.Event()
+    sealer.pool.on_arrival(arrived.set)
+    while True:
+        await arrived.wait()
+        arrived.clear()
+        try:
+            sealer.seal(empty=False)
+        except SealRefused:
+            continue
+        if sealer.pool.pool.status().ready:
+            arrived.set()
+            await asyncio.sleep(0)
