@@ -51,13 +51,14 @@ class Proposal:
     """How many transactions the block holds, inherents left out."""
 
 
-def manual_slot(parent_slot: int, now_ms: int, slot_ms: int) -> tuple[int, int]:
+def manual_slot(parent_slot: int, now_ms: int, slot_ms: int, earliest_ms: int) -> tuple[int, int]:
     """Return slot and timestamp (ms) of a block that is sealed by hand.
 
     Slots run ahead of the clock when blocks come faster than slots; time then follows them.
+    `earliest_ms` is the least time that the Timestamp pallet accepts.
     """
     slot = max(parent_slot + 1, now_ms // slot_ms)
-    return slot, max(now_ms, slot * slot_ms)
+    return slot, max(now_ms, slot * slot_ms, earliest_ms)
 
 
 def make_block(

@@ -17,6 +17,7 @@ from btt_chain.chain.notify import BlockRef
 from btt_chain.consensus.author import Proposal, make_block, manual_slot
 from btt_chain.node.pool import PoolService
 from runtime.pallets.babe import Babe, Engine
+from runtime.pallets.timestamp import Timestamp
 
 TIME_SHARE: Final = (2, 3)
 """The part of a slot that putting transactions into a block may take."""
@@ -86,7 +87,8 @@ class ManualSealer:
             raise SealRefused("this chain is not sealed by hand")
         slot_ms = int(babe.expected_block_time)
         now_ms = int(self._clock() * 1000)
-        slot, timestamp = manual_slot(int(babe.current_slot.value), now_ms, slot_ms)
+        earliest = int(law.queries.runtime.pallet(Timestamp).earliest())
+        slot, timestamp = manual_slot(int(babe.current_slot.value), now_ms, slot_ms, earliest)
         deadline = time.monotonic() + slot_ms / 1000 * TIME_SHARE[0] / TIME_SHARE[1]
         ready = pool.ready()
         proposal = make_block(

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from btt_chain.chain.client import Client
@@ -24,7 +23,6 @@ from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import ManualSealer, OnDemand, Sealing, run_sealing
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.server import RpcConfig
-from storage.database import ChainStore
 from storage.kv import StorageError
 
 log = logging.getLogger(__name__)
@@ -37,15 +35,14 @@ class ServiceConfig:
     identity: Identity
     sealing: Sealing | None
     rpc: RpcConfig = field(default_factory=RpcConfig)
-    presets: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Service:
     """A running node: chain, pool, sealing, RPC."""
 
-    def __init__(self, store: ChainStore, config: ServiceConfig) -> None:
-        """Put the node together over an open store; nothing runs before `run`."""
-        self.client = Client(store, config.presets)
+    def __init__(self, client: Client, config: ServiceConfig) -> None:
+        """Put the node together over an open chain; nothing runs before `run`."""
+        self.client = client
         self.pool = PoolService(self.client)
         self.sealer = ManualSealer(self.client, self.pool)
         self._config = config
@@ -66,6 +63,7 @@ class Service:
         Raises StorageError or NoLaw when the node cannot go on; OSError if the port is taken.
         """
         await self.rpc.start()
+        log.info("RPC on http://127.0.0.1:%d and ws://127.0.0.1:%d", self.rpc.port, self.rpc.port)
         self.ready.set()
         # What start-up made lives as long as the node: the collector need not look at it again.
         gc.collect()

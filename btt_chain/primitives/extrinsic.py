@@ -17,7 +17,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from btt_chain.primitives.account import MultiAddress, MultiSignature
+from btt_chain.primitives.account import (
+    AccountId,
+    Ed25519Signature,
+    Id,
+    MultiAddress,
+    MultiSignature,
+    Sr25519Signature,
+)
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Codec, DecodeError, codec, compact_encode
 from btt_chain.scale.codecs import BYTES, newtype
@@ -52,7 +59,7 @@ class Extrinsic:
     address: MultiAddress | None
     signature: MultiSignature | None
     extra_raw: bytes
-    extra: tuple[Any, ...] | None
+    extra: object
     call_raw: bytes
     extension_version: int = 0
 
@@ -77,8 +84,7 @@ def decode_extrinsic(inner: bytes, extra: Codec[Any]) -> Extrinsic:
         raise DecodeError("Extrinsic", 0, "it is empty")
     head = inner[0]
     if head == SIGNED_V4:
-        address, at = _ADDRESS.decode(inner, 1)
-        signature, start = _SIGNATURE.decode(inner, at)
+        address, signature, start = _signer(inner)
         values, at = extra.decode(inner, start)
         found = Extrinsic(
             4, ExtrinsicKind.SIGNED, address, signature, inner[start:at], values, inner[at:]
@@ -96,6 +102,21 @@ def decode_extrinsic(inner: bytes, extra: Codec[Any]) -> Extrinsic:
     if not found.call_raw:
         raise DecodeError("Extrinsic", len(inner), "the call is missing")
     return found
+
+
+def _signer(inner: bytes) -> tuple[MultiAddress, MultiSignature, int]:
+    """Who signed, the signature, and the offset behind both."""
+    # Nearly always an account id and a signature of 64 bytes: cut out without asking the
+    # codecs, which saves a third of the time that an envelope takes.
+    if len(inner) > 99 and inner[1] == 0 and inner[34] < 2:
+        account = bytes.__new__(AccountId, inner[2:34])
+        return Id(account), _SHORT[inner[34]](inner[35:99]), 99
+    address, at = _ADDRESS.decode(inner, 1)
+    signature, at = _SIGNATURE.decode(inner, at)
+    return address, signature, at
+
+
+_SHORT: Final = (Ed25519Signature, Sr25519Signature)
 
 
 def signed(

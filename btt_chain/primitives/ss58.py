@@ -47,7 +47,7 @@ def encode(account: bytes, prefix: int = DEFAULT_PREFIX) -> str:
     if checksum_length is None:
         raise Ss58Error(f"wrong length: an account has 1, 2, 4, 8, 32 or 33, not {len(account)}")
     body = _prefix_bytes(prefix) + account
-    return _to_base58(body + blake2_512(_TAG + body)[:checksum_length])
+    return to_base58(body + blake2_512(_TAG + body)[:checksum_length])
 
 
 def decode(text: str, prefix: int | None = None) -> tuple[bytes, int]:
@@ -56,7 +56,7 @@ def decode(text: str, prefix: int | None = None) -> tuple[bytes, int]:
     Where `prefix` is given, it must be the address's. Ss58Error says what is wrong: a character and
     its position (from 1), the length, the checksum or the network.
     """
-    raw = _from_base58(text)
+    raw = from_base58(text)
     if not raw:
         raise Ss58Error("wrong length: the address is empty")
     found, start = _read_prefix(raw)
@@ -97,7 +97,7 @@ def _read_prefix(raw: bytes) -> tuple[int, int]:
     return (first & 0x3F) << 2 | raw[1] >> 6 | (raw[1] & 0x3F) << 8, 2
 
 
-def _to_base58(raw: bytes) -> str:
+def to_base58(raw: bytes) -> str:
     number = int.from_bytes(raw, "big")
     pairs = []
     while number:
@@ -108,7 +108,7 @@ def _to_base58(raw: bytes) -> str:
     return "1" * leading + "".join(pairs).lstrip("1")
 
 
-def _from_base58(text: str) -> bytes:
+def from_base58(text: str) -> bytes:
     # Before the arithmetic, whose cost grows with the square of the length.
     if len(text) > _MAX_CHARACTERS:
         raise Ss58Error(

@@ -217,6 +217,10 @@ def compact_of(inner: Codec[Any], kind: type[Integer]) -> Codec[Any]:
                 value = first >> 2 | raw[at + 1] << 6
                 if 63 < value <= high:
                     return new(kind, value), at + 2
+            elif mode == 2:
+                value = from_bytes(raw[at : at + 3], "little") >> 2 | raw[at + 3] << 22
+                if 16383 < value <= high:
+                    return new(kind, value), at + 4
         except IndexError:
             raise DecodeError(name, at, "the input ends too early") from None
         value, end = compact_decode(raw, at)

@@ -283,8 +283,17 @@ class _Writer:
 
     def __init__(self, book: Portable) -> None:
         self.book = book
+        self.depth = 0
 
     def value(self, type_id: int, value: Plain, where: str) -> bytes:
+        if self.depth > MAX_NESTING:
+            raise _wrong(where, f"nested deeper than {MAX_NESTING}")
+        self.depth += 1
+        raw = self.part(type_id, value, where)
+        self.depth -= 1
+        return raw
+
+    def part(self, type_id: int, value: Plain, where: str) -> bytes:
         kind = self.book.type(type_id)
         if kind.path == ACCOUNT_ID:
             return self.account(value, where)

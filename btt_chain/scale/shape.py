@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import ast
 import inspect
-import textwrap
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -143,22 +144,41 @@ def class_docs(kind: type) -> Docs:
     return _paragraph(text)
 
 
-@cache
 def attribute_docs(kind: type) -> dict[str, Docs]:
     """Docstrings that follow the attributes in the source of `kind`, by attribute name.
 
-    Reads the source, so it is slow: for building metadata only. A class whose source is
-    not at hand (made by a program) has none.
+    Reads the module's source, once: for building metadata only. A class whose source is not
+    at hand (made by a program) has none.
     """
+    return _module_docs(kind.__module__).get(kind.__qualname__, {})
+
+
+@cache
+def _module_docs(name: str) -> dict[str, dict[str, Docs]]:
+    """The attribute docstrings of every class of a module, by the class's qualified name."""
     try:
-        source = inspect.getsource(kind)
-    except (OSError, TypeError):
+        source = inspect.getsource(sys.modules[name])
+    except (KeyError, OSError, TypeError):
         return {}
-    body = ast.parse(textwrap.dedent(source)).body[0]
-    if not isinstance(body, ast.ClassDef):
-        return {}
+    found: dict[str, dict[str, Docs]] = {}
+    _collect(ast.parse(source), "", found)
+    return found
+
+
+def _collect(node: ast.AST, prefix: str, found: dict[str, dict[str, Docs]]) -> None:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef):
+            found[prefix + child.name] = _class_body_docs(child)
+            _collect(child, f"{prefix}{child.name}.", found)
+        elif isinstance(child, ast.FunctionDef):
+            _collect(child, f"{prefix}{child.name}.<locals>.", found)
+        else:
+            _collect(child, prefix, found)
+
+
+def _class_body_docs(body: ast.ClassDef) -> dict[str, Docs]:
     found: dict[str, Docs] = {}
-    for before, here in zip(body.body, body.body[1:], strict=False):
+    for before, here in pairwise(body.body):
         target = _target(before)
         if (
             isinstance(target, ast.Name)

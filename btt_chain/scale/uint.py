@@ -78,10 +78,13 @@ class Integer(int):
         return _fit(self, int.__rsub__(self, other))
 
     def __mul__(self, other: int) -> Self:
-        return _fit(self, int.__mul__(self, other))
+        product = int.__mul__(self, other)
+        if product is NotImplemented and not isinstance(other, float):
+            return NotImplemented  # a list, perhaps, that is to be repeated
+        return _fit(self, product)
 
     def __rmul__(self, other: int) -> Self:
-        return _fit(self, int.__mul__(self, other))
+        return self.__mul__(other)
 
     def __floordiv__(self, other: int) -> Self:
         if other == 0:
@@ -116,12 +119,11 @@ N = TypeVar("N", bound=Integer)
 def _fit(like: N, n: int) -> N:
     """`n` as a number of the type of `like`.
 
-    The other operand may be something that is no integer at all: then `n` is
-    `NotImplemented`, which Python must see so that it can ask the other operand.
+    What is no integer ends here: otherwise `u128(1) + 0.5` would be a float.
     """
     kind = like.__class__
     if n is NotImplemented:
-        return NotImplemented  # type: ignore[no-any-return]
+        raise TypeError(f"{kind.__name__} is counted with whole numbers only")
     if n > kind.MAX:
         raise Overflow(f"{n} does not fit {kind.__name__}")
     if n < kind.MIN:

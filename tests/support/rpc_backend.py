@@ -39,6 +39,7 @@ from btt_chain.rpc.backend import (
     UnknownBlock,
 )
 from btt_chain.scale import codec, u8, u32, u64, u128
+from btt_chain.txpool import BlockRef as PoolRef
 from btt_chain.txpool import (
     ImportedBlock,
     Included,
@@ -46,7 +47,6 @@ from btt_chain.txpool import (
     StatusEvent,
     nonce_tag,
 )
-from btt_chain.txpool import BlockRef as PoolRef
 from runtime.frame.version import CODE_KEY, CowText, RuntimeVersion, api_versions
 from runtime.frame.weight import DispatchClass, Weight
 from runtime.pallets.transaction_payment import FeeDetails, InclusionFee, RuntimeDispatchInfo
@@ -222,10 +222,10 @@ class ModelChain:
     # ---- the Chain protocol
 
     def best(self) -> BlockRef:
-        return BlockRef(self.blocks[self.best_hash].header.number, self.best_hash)
+        return BlockRef(int(self.blocks[self.best_hash].header.number), self.best_hash)
 
     def finalized(self) -> BlockRef:
-        return BlockRef(self.blocks[self.final_hash].header.number, self.final_hash)
+        return BlockRef(int(self.blocks[self.final_hash].header.number), self.final_hash)
 
     def header(self, hash: bytes) -> Header | None:
         block = self.blocks.get(hash)
@@ -248,7 +248,7 @@ class ModelChain:
 
     def unfinalized(self) -> Sequence[BlockRef]:
         refs = [
-            BlockRef(block.header.number, hash)
+            BlockRef(int(block.header.number), hash)
             for hash, block in self.blocks.items()
             if hash != self.final_hash and self.final_hash in self.lineage(hash)
         ]
@@ -398,7 +398,7 @@ class ModelPool:
             )
             for index, inner in enumerate(block.body)
         ]
-        return ImportedBlock(PoolRef(block.header.number, hash), included)
+        return ImportedBlock(PoolRef(int(block.header.number), hash), included)
 
     def _pass_on(self) -> None:
         for event in self.pool.drain():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.babe import (
     Primary,
@@ -74,9 +75,7 @@ def test_empty_slots_pass_time_too(manual: Clockwork) -> None:
 
 
 @pytest.mark.parametrize("slot", [START, START - 1, 0])
-def test_a_slot_not_after_the_parents_makes_the_block_invalid(
-    manual: Clockwork, slot: int
-) -> None:
+def test_a_slot_not_after_the_parents_makes_the_block_invalid(manual: Clockwork, slot: int) -> None:
     manual.block(1, plain(START))
     with pytest.raises(InvalidBlock, match="not after its parent's"):
         manual.block(2, plain(slot))

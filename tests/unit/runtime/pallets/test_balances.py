@@ -354,6 +354,32 @@ def test_a_pool_may_hold_less_than_the_existential_deposit(bank: Bank) -> None:
     check_the_books(bank)
 
 
+def test_an_id_like_a_pools_makes_no_pool(bank: Bank) -> None:
+    pretended = AccountId(b"modlbtt/mine".ljust(32, b"\1"))
+    unknown = AccountId(b"modlbtt/none".ljust(32, b"\0"))
+    for who in (pretended, unknown):
+        with refused(bank, token(TokenErrorKind.BelowMinimum)):
+            bank.balances.transfer(ALICE, who, u128(99))
+        bank.balances.transfer(ALICE, who, u128(150))
+        bank.balances.transfer(who, ALICE, u128(100))
+        assert who not in bank.system.account
+    assert bank.balances.free(TREASURY) == 20_100
+
+
+def test_an_account_that_something_else_keeps_alive_can_be_emptied(bank: Bank) -> None:
+    info = bank.system.account[ALICE]
+    bank.system.add_provider(ALICE, info)
+    bank.system.account[ALICE] = info
+    bank.balances.reserve(ALICE, u128(1_000))
+
+    bank.balances.transfer_allow_death(BY_ALICE, to(BOB), u128(8_950))
+    assert account(bank, ALICE) == (50, 1_000, 0, 1, 1)
+    bank.balances.slash_reserved(ALICE, u128(1_000))
+
+    assert account(bank, ALICE) == (0, 0, 0, 1, 0)
+    assert bank.balances.free(TREASURY) == 21_050
+
+
 # ---- setting, burning
 
 
@@ -607,6 +633,15 @@ def test_a_stake_does_not_stand_in_for_locked_money(bank: Bank) -> None:
     check_the_books(bank)
 
 
+def test_without_a_lock_nothing_is_frozen_whatever_is_held(bank: Bank) -> None:
+    bank.balances.hold(STAKE, ALICE, u128(1_000))
+    assert account(bank, ALICE) == (9_000, 1_000, 0, 1, 1)
+    bank.balances.set_lock(VESTING, ALICE, u128(500), Reasons.Misc)
+    assert account(bank, ALICE) == (9_000, 1_000, 1_500, 1, 1)
+    bank.balances.remove_lock(VESTING, ALICE)
+    assert account(bank, ALICE) == (9_000, 1_000, 0, 1, 1)
+
+
 def test_a_hold_is_released_in_parts(bank: Bank) -> None:
     bank.balances.hold(STAKE, ALICE, u128(1_000))
     bank.balances.hold(STAKE, ALICE, u128(500))
@@ -788,7 +823,9 @@ def steps() -> st.SearchStrategy[Step]:
         "transfer_on_hold": (REASON, OWNERS, PEOPLE, AMOUNT, YES_NO, YES_NO),
         "burn_held": (REASON, OWNERS, AMOUNT, YES_NO),
         "set_lock": (LOCK, OWNERS, AMOUNT, st.sampled_from(Reasons)),
+        "remove_lock": (LOCK, OWNERS),
         "extend_lock": (LOCK, OWNERS, AMOUNT, st.sampled_from(Reasons)),
+        "thaw": (st.sampled_from([VOTE, POLL]), OWNERS),
         "set_freeze": (st.sampled_from([VOTE, POLL]), OWNERS, AMOUNT),
     }
     return st.one_of(*(st.tuples(st.just(name), st.tuples(*of)) for name, of in kinds.items()))
@@ -821,7 +858,7 @@ def take(bank: Bank, name: str, args: tuple[object, ...]) -> None:
             getattr(balances, name)(*args)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(steps(), max_size=25))
 def test_whatever_happens_the_books_balance_and_failures_change_nothing(
     taken: list[Step],
@@ -838,7 +875,7 @@ def test_whatever_happens_the_books_balance_and_failures_change_nothing(
         check_the_books(bank)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(steps(), max_size=12), st.booleans())
 def test_what_is_told_to_be_spendable_can_be_spent_and_no_more(
     taken: list[Step], keep_alive: bool

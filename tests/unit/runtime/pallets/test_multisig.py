@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.ss58 import decode as from_ss58
 from btt_chain.primitives.ss58 import encode as ss58
 from btt_chain.scale import Err, Ok, u16, u32, u64, u128
-from hypothesis import given
-from hypothesis import strategies as st
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, Call, Error, Weight, signed
 from runtime.frame.error import WireToken
@@ -62,9 +63,7 @@ class Vault(SmallRuntime):
         self.host.extrinsic_index = extrinsic
 
     def pay_dave(self, btt: int) -> Call:
-        return self.call(
-            "Balances", "transfer_allow_death", dest=Id(DAVE), value=u128(btt * BTT)
-        )
+        return self.call("Balances", "transfer_allow_death", dest=Id(DAVE), value=u128(btt * BTT))
 
     def approve(self, who: AccountId, call: Call, when: Timepoint | None = None) -> None:
         others = [owner for owner in OWNERS if owner != who]

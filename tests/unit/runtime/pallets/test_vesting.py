@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from btt_chain.crypto.hashing import blake2_128_concat, twox_128
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.ss58 import encode as ss58
 from btt_chain.scale import u32, u128
-from hypothesis import given
-from hypothesis import strategies as st
 from runtime.constants import BTT, DAY_MS, MONTH_MS
 from runtime.frame import ROOT, BadOrigin, Error, GenesisError, TokenError, signed
 from runtime.pallets.balances import Balances, Reasons
@@ -164,8 +165,8 @@ def test_the_wallets_form_says_the_same_to_the_slot_or_a_little_sooner(
     schedule: Schedule,
 ) -> None:
     info = schedule.info()
-    assert info.per_block * schedule.length >= schedule.locked
-    assert (info.per_block - 1) * schedule.length < schedule.locked
+    length = int(schedule.length)
+    assert info.per_block * length >= schedule.locked > (info.per_block - 1) * length
     again = schedule_of(info)
     assert again is not None
     assert again.end <= schedule.end
@@ -177,7 +178,8 @@ def test_a_wallets_schedule_lasts_as_long_as_its_rate_needs(locked: int, rate: i
     if schedule is None:
         assert 10 + -(-locked // rate) > u32.MAX
         return
-    assert schedule.length * rate >= locked > (schedule.length - 1) * rate
+    length = int(schedule.length)
+    assert length * rate >= locked > (length - 1) * rate
 
 
 # ---- the pallet
@@ -229,7 +231,9 @@ class Bank(SmallRuntime):
 @pytest.fixture
 def bank() -> Bank:
     bank = Bank()
-    bank.balances.genesis({"balances": [[ss58(ALICE), str(1_000_000 * BTT)], [ss58(BOB), str(BTT)]]})
+    bank.balances.genesis(
+        {"balances": [[ss58(ALICE), str(1_000_000 * BTT)], [ss58(BOB), str(BTT)]]}
+    )
     bank.vesting.genesis({})
     return bank
 
@@ -258,7 +262,7 @@ def test_both_forms_are_stored_and_change_together(bank: Bank) -> None:
 
     assert bank.vesting.schedules_ext[BOB] == [Schedule(1_000 * BTT, u32(5), u32(334), u32(5))]
     assert bank.vesting.vesting[BOB] == [
-        VestingInfo(1_000 * BTT, u128(-(-1_000 * BTT // 334)), u32(5))
+        VestingInfo(1_000 * BTT, u128(1_000 * BTT // 334 + 1), u32(5))
     ]
     key = twox_128(b"Vesting") + twox_128(b"Vesting") + blake2_128_concat(BOB)
     stored = bank.state.get(key)
@@ -401,7 +405,7 @@ def test_what_is_bonded_stays_locked_when_its_schedule_is_removed(bank: Bank) ->
     assert taken == 201 * BTT - MILLI, "all but what keeps the account"
     assert bank.lock(BOB) == 1_000 * BTT - taken
     bank.balances.unreserve(BOB, 800 * BTT)
-    assert bank.balances.reducible_balance(BOB) == BTT - bank.lock(BOB) + 1_000 * BTT - taken
+    assert bank.balances.reducible_balance(BOB) == BTT
 
 
 def test_fees_taken_from_locked_money_are_not_demanded_back(bank: Bank) -> None:
@@ -424,7 +428,9 @@ def test_only_the_chain_removes_schedules_and_only_existing_ones(bank: Bank) -> 
         bank.vesting.force_remove_vesting_schedule(ROOT, Id(BOB), u32(1))
 
 
-@given(st.lists(st.tuples(st.integers(0, 60), st.sampled_from(["give", "vest", "merge"])), max_size=12))
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.sampled_from(["give", "vest", "merge"])), max_size=12)
+)
 def test_the_lock_is_what_the_schedules_lock_and_money_is_conserved(
     steps: list[tuple[int, str]],
 ) -> None:

@@ -1,0 +1,176 @@
+"""Opening a chain, running a node on it, and closing both in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from btt_chain.chain.client import Client
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.node.backend import Identity
+from btt_chain.node.config import DEFAULT_PRUNING, NodeConfig, Paths
+from btt_chain.node.identity import network_key, peer_id, pick_name
+from btt_chain.node.sealing import Interval, Sealing, parse_sealing
+from btt_chain.node.service import Service, ServiceConfig
+from genesis.build import Genesis, build
+from genesis.catalogue import load, presets
+from genesis.spec import ChainSpec
+from runtime.params import PARAMS_KEY, RuntimeParams
+from runtime.pallets.babe import Babe, Engine
+from storage.database import ChainStore
+
+log = logging.getLogger(__name__)
+
+SPEC_KEY: Final = b"chain-specification"
+"""Where the store remembers which specification its genesis was built from."""
+
+
+class WrongChain(Exception):
+    """The database belongs to another chain, or the specification cannot be run."""
+
+
+@dataclass(slots=True)
+class OpenChain:
+    """A chain that is open: its specification, where it lies, its store and client."""
+
+    spec: ChainSpec
+    paths: Paths
+    store: ChainStore
+    client: Client
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.store.close()
+
+
+def open_chain(config: NodeConfig, *, create: bool = True) -> OpenChain:
+    """Open the chain of a configuration, made with its genesis block if it is not there.
+
+    Raises SpecError for a bad specification, WrongChain when the database is another chain's,
+    StorageError when the database cannot be used, FileNotFoundError unless `create`.
+    """
+    spec = load(config.chain)
+    paths = Paths(config.base_path, spec.id)
+    if not create and not paths.database.exists():
+        raise FileNotFoundError(f"there is no chain {spec.id} in {paths.base}")
+    paths.database.parent.mkdir(parents=True, exist_ok=True)
+    store = ChainStore.open(paths.database, pruning=pruning_of(config, spec), create=create)
+    try:
+        if store.note:
+            log.warning("%s", store.note)
+        settle_genesis(store, spec)
+        return OpenChain(spec, paths, store, Client(store, presets()))
+    except BaseException:
+        store.close()
+        raise
+
+
+def settle_genesis(store: ChainStore, spec: ChainSpec) -> None:
+    """Write the genesis block into an empty store; make sure that a full one has the same.
+
+    Raises SpecError, WrongChain, StorageError.
+    """
+    fingerprint = blake2_256(spec.dumps().encode())
+    if store.has_genesis and store.aux_get(SPEC_KEY) == fingerprint:
+        return
+    made = build(spec)
+    if not made.is_ours:
+        raise WrongChain(
+            f"{spec.name} runs a runtime that this node does not carry; "
+            "it can be inspected with build-spec, not run"
+        )
+    if not store.has_genesis:
+        store.insert_genesis(
+            made.state,
+            lambda root: header_over(made, root),
+            version=made.state_version,
+            aux={SPEC_KEY: fingerprint},
+        )
+        log.info("genesis of %s: 0x%s", spec.name, made.hash.hex())
+        return
+    if store.blocks.genesis != made.hash:
+        raise WrongChain(
+            f"the database holds another chain (genesis 0x{(store.blocks.genesis or b'').hex()}), "
+            f"{spec.name} begins with 0x{made.hash.hex()}: use another --base-path or purge-chain"
+        )
+    store.aux_put({SPEC_KEY: fingerprint}, sync=True)
+
+
+def header_over(made: Genesis, root: bytes) -> bytes:
+    """Return the genesis header; WrongChain if the store came to another root than genesis did."""
+    if root != made.header.state_root:
+        raise WrongChain(f"the stored state has root 0x{root.hex()}, not that of the specification")
+    return made.header.encode()
+
+
+def pruning_of(config: NodeConfig, spec: ChainSpec) -> int | None:
+    """Return how many finalised blocks keep their state, None for all. ValueError if misspelt."""
+    if config.pruning is None:
+        return DEFAULT_PRUNING if spec.is_live else None
+    if config.pruning == "archive":
+        return None
+    if not (config.pruning.isascii() and config.pruning.isdecimal()):
+        raise ValueError(f"--pruning {config.pruning}: expected archive or a number of blocks")
+    return max(int(config.pruning), DEFAULT_PRUNING)
+
+
+def sealing_of(config: NodeConfig, client: Client) -> Sealing | None:
+    """Return how blocks are made: as told, else one a slot where the chain is sealed by hand."""
+    state = client.state(client.genesis_hash)
+    law = client.law(client.genesis_hash)
+    law.queries.runtime.enter(client.overlay(client.genesis_hash))
+    manual = law.queries.runtime.pallet(Babe).engine.value is Engine.Manual
+    if config.sealing is not None:
+        if not manual:
+            raise ValueError("--sealing: this chain is not sealed by hand")
+        return parse_sealing(config.sealing)
+    if not manual:
+        return None
+    params = RuntimeParams.decode(state.get(PARAMS_KEY) or b"")
+    return Interval(int(params.slot_ms))
+
+
+def identity_of(config: NodeConfig, chain: OpenChain, *, makes_blocks: bool) -> Identity:
+    """Return what the node says of itself."""
+    spec = chain.spec
+    properties: Mapping[str, object] = spec.properties
+    return Identity(
+        chain_name=spec.name,
+        chain_type=spec.chain_type,
+        properties=properties,
+        roles=("Authority",) if makes_blocks else ("Full",),
+        local_peer_id=peer_id(network_key(chain.paths.network)),
+    )
+
+
+async def run_node(config: NodeConfig) -> None:
+    """Run a node until SIGINT or SIGTERM.
+
+    Raises what `open_chain` does; StorageError or NoLaw when the node cannot go on; OSError if
+    the RPC port is taken; ValueError for flags that do not fit the chain.
+    """
+    chain = open_chain(config)
+    try:
+        sealing = sealing_of(config, chain.client)
+        identity = identity_of(config, chain, makes_blocks=sealing is not None)
+        service = Service(chain.client, ServiceConfig(identity, sealing, config.rpc))
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        log.info("%s %s, node %s", identity.name, identity.version, config.name or pick_name())
+        log.info(
+            "chain %s (%s), genesis 0x%s",
+            chain.spec.name,
+            chain.spec.id,
+            chain.client.genesis_hash.hex(),
+        )
+        log.info("database %s", chain.paths.database)
+        await service.run(stop)
+        log.info("stopped")
+    finally:
+        chain.close()

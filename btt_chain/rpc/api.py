@@ -1,0 +1,73 @@
+"""The whole API: every group of methods over one backend, in one registry."""
+
+from __future__ import annotations
+
+from btt_chain.rpc.archive import ArchiveApi
+from btt_chain.rpc.author import AuthorApi
+from btt_chain.rpc.backend import Backend
+from btt_chain.rpc.chain import ChainApi
+from btt_chain.rpc.chain_head import ChainHeadApi
+from btt_chain.rpc.chain_spec import ChainSpecApi
+from btt_chain.rpc.engine import EngineApi
+from btt_chain.rpc.hub import Hub
+from btt_chain.rpc.payment import PaymentApi
+from btt_chain.rpc.registry import Registry, method
+from btt_chain.rpc.server import RpcConfig, RpcServer
+from btt_chain.rpc.shapes import Shapes
+from btt_chain.rpc.state import StateApi
+from btt_chain.rpc.system import SystemApi
+from btt_chain.rpc.transaction import TransactionApi
+
+
+class RpcApi:
+    """rpc_methods: clients choose their ways by what is listed here."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+
+    @method("rpc_methods")
+    def methods(self) -> dict[str, list[str]]:
+        """Every name that is answered, aliases included."""
+        return {"methods": self.registry.names()}
+
+
+def build_registry(backend: Backend, hub: Hub) -> Registry:
+    """Every method the backend can serve."""
+    registry = Registry()
+    shapes = Shapes(backend.chain)
+    registry.add(RpcApi(registry))
+    registry.add(SystemApi(backend))
+    registry.add(ChainApi(backend, shapes, hub))
+    registry.add(StateApi(backend, shapes, hub))
+    registry.add(AuthorApi(backend))
+    registry.add(PaymentApi(backend))
+    registry.add(ChainSpecApi(backend))
+    registry.add(ChainHeadApi(backend, hub))
+    registry.add(TransactionApi(backend, hub))
+    registry.add(ArchiveApi(backend))
+    if backend.sealer is not None:
+        registry.add(EngineApi(backend.sealer))
+    return registry
+
+
+class RpcService:
+    """A server over a backend, from opening the port to the last goodbye."""
+
+    def __init__(self, backend: Backend, config: RpcConfig) -> None:
+        """Prepare; `ValueError` if the configuration names an origin that is none."""
+        self.hub = Hub(backend.chain)
+        self.server = RpcServer(build_registry(backend, self.hub), config)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return self.server.port
+
+    async def start(self) -> None:
+        """Open the port. Raises OSError if it is taken."""
+        await self.server.start()
+
+    async def stop(self) -> None:
+        """Close every connection and hear no more of the chain."""
+        self.hub.close()
+        await self.server.stop()

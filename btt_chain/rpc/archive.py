@@ -1,0 +1,240 @@
+"""archive_v1_*: any block at any height, and its state as far back as it is kept.
+
+Answers about final blocks never change. Storage is streamed: a page of keys, then the peer must
+have taken it, then the next; whole states pass through without being held in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Final
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.extrinsic import opaque
+from btt_chain.rpc.backend import Backend, BackendError, UnknownBlock
+from btt_chain.rpc.connection import Subscription
+from btt_chain.rpc.params import U32, Hash, Hex, Parsed, Text, Unfit, hex_bytes
+from btt_chain.rpc.protocol import TOO_MANY_SUBSCRIPTIONS, RpcError, invalid_params
+from btt_chain.rpc.registry import HEAVY, method, subscription
+from btt_chain.rpc.shapes import to_hex
+from btt_chain.rpc.storage_query import PAGE_KEYS, Query, QueryParam, look_up, walk
+
+STORAGE_EVENT: Final = "archive_v1_storageEvent"
+DIFF_EVENT: Final = "archive_v1_storageDiffEvent"
+MAX_STREAMS: Final = 16
+"""Storage streams under way on one connection."""
+
+
+@dataclass(slots=True)
+class DiffQuery:
+    """Which differences are asked for: under a prefix, as values or as hashes."""
+
+    prefix: bytes
+    hashes: bool
+    in_child: bool
+
+
+def parse_diff(value: object) -> DiffQuery:
+    """Read `{"key"?: "0x..", "returnType": "value" | "hash", "childTrieKey"?: "0x.."}`."""
+    if not isinstance(value, dict) or value.get("returnType") not in {"value", "hash"}:
+        raise Unfit("expected objects with `returnType`, `value` or `hash`")
+    key = value.get("key")
+    return DiffQuery(
+        b"" if key is None else hex_bytes(key),
+        hashes=value["returnType"] == "hash",
+        in_child=value.get("childTrieKey") is not None,
+    )
+
+
+DiffParam = Annotated[DiffQuery, Parsed(parse_diff)]
+EVERYTHING: Final = DiffQuery(b"", hashes=False, in_child=False)
+
+
+class ArchiveApi:
+    """Blocks and state, past and present."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.chain = backend.chain
+
+    @method("archive_v1_genesisHash")
+    def genesis_hash(self) -> str:
+        """The hash of block zero."""
+        return to_hex(self.chain.genesis_hash)
+
+    @method("archive_v1_finalizedHeight")
+    def finalized_height(self) -> int:
+        """The height of the last final block."""
+        return self.chain.finalized().number
+
+    @method("archive_v1_hashByHeight")
+    def hash_by_height(self, height: U32) -> list[str]:
+        """The one block at a final height; above it, all that are known."""
+        if height > self.chain.finalized().number:
+            return [to_hex(hash) for hash in self.chain.hashes_at(height)]
+        hash = self.chain.block_hash(height)
+        return [] if hash is None else [to_hex(hash)]
+
+    @method("archive_v1_header")
+    def header(self, hash: Hash) -> str | None:
+        """A block's header in SCALE, or null."""
+        header = self.chain.header(hash)
+        return None if header is None else to_hex(header.encode())
+
+    @method("archive_v1_body")
+    def body(self, hash: Hash) -> list[str] | None:
+        """A block's extrinsics, or null."""
+        body = self.chain.body(hash)
+        return None if body is None else [to_hex(opaque(extrinsic)) for extrinsic in body]
+
+    @method("archive_v1_call", cost=HEAVY)
+    def call(self, hash: Hash, function: Text, call_parameters: Hex) -> dict[str, object] | None:
+        """What a runtime function returns on a block's state; null for an unknown block."""
+        try:
+            value = self.chain.call(hash, function, call_parameters)
+        except UnknownBlock:
+            return None
+        except BackendError as problem:
+            return {"success": False, "error": str(problem)}
+        return {"success": True, "value": to_hex(value)}
+
+    @subscription(
+        "archive_v1_storage",
+        event=STORAGE_EVENT,
+        unsubscribe=("archive_v1_stopStorage",),
+        unsubscribe_result=False,
+        cost=HEAVY,
+    )
+    def storage(
+        self,
+        subscription: Subscription,
+        hash: Hash,
+        items: list[QueryParam],
+        child_trie: Hex | None = None,
+    ) -> None:
+        """Stream storage items; this chain has no child tries, so those hold nothing."""
+        _check_streams(subscription, STORAGE_EVENT)
+        queries: list[Query] = items if child_trie is None else []
+        subscription.run(partial(self._stream_storage, subscription, hash, queries))
+
+    @subscription(
+        "archive_v1_storageDiff",
+        event=DIFF_EVENT,
+        unsubscribe=("archive_v1_stopStorageDiff",),
+        unsubscribe_result=False,
+        cost=HEAVY,
+    )
+    def storage_diff(
+        self,
+        subscription: Subscription,
+        hash: Hash,
+        items: list[DiffParam] | None = None,
+        previous_hash: Hash | None = None,
+    ) -> None:
+        """Stream what differs between a block's state and an ancestor's (its parent's)."""
+        _check_streams(subscription, DIFF_EVENT)
+        header = self.chain.header(hash)
+        if previous_hash is None and header is not None:
+            previous_hash = header.parent_hash
+        elif previous_hash is not None and not self._is_ancestor(previous_hash, hash):
+            raise invalid_params("`previousHash` is no ancestor of `hash`")
+        queries = [EVERYTHING] if items is None else items
+        previous = previous_hash or hash
+        subscription.run(partial(self._stream_diff, subscription, hash, previous, queries))
+
+    # ---- steps
+
+    async def _stream_storage(
+        self, subscription: Subscription, hash: bytes, queries: list[Query]
+    ) -> None:
+        try:
+            for query in queries:
+                more = query.kind.is_walk
+                if not more:
+                    item = look_up(self.chain.state(hash), query)
+                    if item is not None:
+                        subscription.notify({"event": "storage", **item})
+                while more:
+                    page, more = walk(self.chain.state(hash), query)
+                    for item in page:
+                        subscription.notify({"event": "storage", **item})
+                    await _breathe(subscription)
+        except BackendError as problem:
+            subscription.notify({"event": "storageError", "error": str(problem)})
+        else:
+            subscription.notify({"event": "storageDone"})
+        subscription.end()
+
+    async def _stream_diff(
+        self, subscription: Subscription, hash: bytes, previous: bytes, queries: list[DiffQuery]
+    ) -> None:
+        try:
+            for query in queries:
+                last, more = None, not query.in_child
+                while more:
+                    events, last = self._difference_page(hash, previous, query, last)
+                    for event in events:
+                        subscription.notify(event)
+                    more = last is not None
+                    await _breathe(subscription)
+        except BackendError as problem:
+            subscription.notify({"event": "storageDiffError", "error": str(problem)})
+        else:
+            subscription.notify({"event": "storageDiffDone"})
+        subscription.end()
+
+    def _difference_page(
+        self, hash: bytes, previous: bytes, query: DiffQuery, last: bytes | None
+    ) -> tuple[list[dict[str, object]], bytes | None]:
+        """The differences behind `last`, and where the page ended; None if nothing follows."""
+        state, before = self.chain.state(hash), self.chain.state(previous)
+        pages = [side.keys(query.prefix, last, PAGE_KEYS) for side in (state, before)]
+        # Beyond the end of a full page, that side's keys are not known yet.
+        ends = [page[-1] for page in pages if len(page) == PAGE_KEYS]
+        end = min(ends, default=None)
+        events: list[dict[str, object]] = []
+        for key in sorted({key for page in pages for key in page}):
+            if end is not None and key > end:
+                break
+            old, new = before.get(key), state.get(key)
+            if old != new:
+                events.append(_difference(query, key, old, new))
+        return events, end
+
+    def _is_ancestor(self, old: bytes, new: bytes) -> bool:
+        first, header = self.chain.header(old), self.chain.header(new)
+        if first is None or header is None:
+            return False
+        hash = new
+        while header is not None and header.number > first.number:
+            if self.chain.block_hash(header.number) == hash:
+                return self.chain.block_hash(first.number) == old
+            hash = header.parent_hash
+            header = self.chain.header(hash)
+        return hash == old
+
+
+def _difference(
+    query: DiffQuery, key: bytes, old: bytes | None, new: bytes | None
+) -> dict[str, object]:
+    kind = "added" if old is None else "deleted" if new is None else "modified"
+    event: dict[str, object] = {"event": "storageDiff", "key": to_hex(key), "type": kind}
+    if new is not None and query.hashes:
+        event["hash"] = to_hex(blake2_256(new))
+    elif new is not None:
+        event["value"] = to_hex(new)
+    return event
+
+
+def _check_streams(subscription: Subscription, event: str) -> None:
+    others = subscription.connection.subscriptions.values()
+    if sum(other.event == event for other in others) > MAX_STREAMS:
+        text = "Too many storage streams on the connection"
+        raise RpcError(TOO_MANY_SUBSCRIPTIONS, text, f"Exceeded max limit of {MAX_STREAMS}")
+
+
+async def _breathe(subscription: Subscription) -> None:
+    """Wait until the peer has taken what was sent, and let others have a turn."""
+    await subscription.connection.flush()
+    await asyncio.sleep(0)

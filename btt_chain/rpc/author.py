@@ -1,0 +1,102 @@
+"""author_*: transactions into the pool, and what becomes of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.extrinsic import unwrap
+from btt_chain.rpc.backend import Backend, BadExtrinsic
+from btt_chain.rpc.connection import Subscription
+from btt_chain.rpc.params import Hex, Parsed, Unfit, block_hash, hex_bytes
+from btt_chain.rpc.protocol import RpcError
+from btt_chain.rpc.registry import HEAVY, method, subscription
+from btt_chain.rpc.shapes import to_hex
+from btt_chain.scale import DecodeError
+from btt_chain.txpool import PoolError, StatusEvent
+
+MAX_EXTRINSIC: Final = 1 << 20
+"""Bytes of one transaction (consensus.md 5.2)."""
+
+BAD_FORMAT: Final = 1001
+
+
+def refused(problem: PoolError | BadExtrinsic) -> RpcError:
+    """The error object of a refusal. Clients act on the code and show the rest."""
+    if isinstance(problem, BadExtrinsic):
+        return RpcError(BAD_FORMAT, f"Extrinsic has invalid format: {problem}")
+    return RpcError(problem.code, problem.message, problem.data)
+
+
+def check_extrinsic(extrinsic: bytes) -> None:
+    """Refuse what cannot be an extrinsic before anybody works on it.
+
+    Raises:
+        BadExtrinsic: for a wrong length in front, or more than a mebibyte.
+
+    """
+    if len(extrinsic) > MAX_EXTRINSIC:
+        raise BadExtrinsic(f"longer than {MAX_EXTRINSIC} bytes")
+    try:
+        unwrap(extrinsic)
+    except DecodeError as problem:
+        raise BadExtrinsic(str(problem)) from None
+
+
+def hash_or_extrinsic(value: object) -> bytes:
+    """The hash of `{"hash": ...}` or `{"extrinsic": ...}`."""
+    if isinstance(value, dict) and len(value) == 1:
+        if "hash" in value:
+            return block_hash(value["hash"])
+        if "extrinsic" in value:
+            return blake2_256(hex_bytes(value["extrinsic"]))
+    raise Unfit('expected {"hash": "0x.."} or {"extrinsic": "0x.."}')
+
+
+HashOrExtrinsic = Annotated[bytes, Parsed(hash_or_extrinsic)]
+
+
+class AuthorApi:
+    """Submission, watching, and the pool's contents."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.pool = backend.pool
+
+    @method("author_submitExtrinsic")
+    def submit(self, extrinsic: Hex) -> str:
+        """Into the pool; the transaction's hash."""
+        try:
+            check_extrinsic(extrinsic)
+            return to_hex(self.pool.submit(extrinsic))
+        except (PoolError, BadExtrinsic) as refusal:
+            raise refused(refusal) from None
+
+    @subscription(
+        "author_submitAndWatchExtrinsic",
+        event="author_extrinsicUpdate",
+        unsubscribe=("author_unwatchExtrinsic",),
+    )
+    def submit_and_watch(self, subscription: Subscription, extrinsic: Hex) -> None:
+        """Into the pool, and every step from there; ends by itself after the last."""
+
+        def report(event: StatusEvent) -> None:
+            subscription.notify(event.rpc())
+            if event.status.ends:
+                subscription.end()
+
+        try:
+            check_extrinsic(extrinsic)
+            watch = self.pool.watch(extrinsic, report)
+        except (PoolError, BadExtrinsic) as refusal:
+            raise refused(refusal) from None
+        subscription.on_end(watch.close)
+
+    @method("author_pendingExtrinsics", cost=HEAVY)
+    def pending(self) -> list[str]:
+        """The ready transactions."""
+        return [to_hex(extrinsic) for extrinsic in self.pool.ready()]
+
+    @method("author_removeExtrinsic", unsafe=True)
+    def remove(self, bytes_or_hash: list[HashOrExtrinsic]) -> list[str]:
+        """Out of the pool, with what depends on them; the hashes of those that were there."""
+        return [to_hex(hash) for hash in self.pool.remove(bytes_or_hash)]

@@ -1,0 +1,248 @@
+"""A WebSocket connection: what leaves it and in what order, and what dies with it.
+
+Everything written passes through one queue. An answer is queued before the subscription it
+announces is opened, and a subscription that is not open holds its notifications back: so no client
+ever sees a notification of a subscription it has not been told of.
+
+Answers wait for the reader: the next request is read when the last answer is on its way.
+Notifications cannot wait, so they are counted: a reader who leaves more than `Limits.unsent` bytes
+of them behind is disconnected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import orjson
+
+from btt_chain.rpc.limits import Limits, TokenBucket
+from btt_chain.rpc.protocol import TOO_MANY_SUBSCRIPTIONS, RpcError
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[], Awaitable[None]]
+
+
+class Wire(Protocol):
+    """The socket below: frames out, and a way to cut it."""
+
+    async def write(self, frame: bytes) -> None:
+        """Send one text frame; returns when the peer has taken enough of what went before."""
+
+    def cut(self) -> None:
+        """Drop the connection at once, without a farewell."""
+
+
+class Connection:
+    """One client on one socket; all its methods run on the event loop's thread."""
+
+    def __init__(
+        self, wire: Wire, limits: Limits, peer: str, bucket: TokenBucket | None = None
+    ) -> None:
+        self.wire = wire
+        self.limits = limits
+        self.peer = peer
+        self.bucket = bucket
+        self.subscriptions: dict[str, Subscription] = {}
+        self.closed = False
+        self._unsent: deque[bytes] = deque()
+        self._unsent_size = 0
+        self._corked = False
+        self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._on_close: list[Callable[[], object]] = []
+        self._slots = asyncio.Semaphore(limits.pending_calls)
+        self.spawn(self._write_notifications)
+
+    # ---- out
+
+    def send(self, frame: bytes) -> None:
+        """Queue a frame; a reader too far behind is cut instead."""
+        if self.closed:
+            return
+        if self._unsent_size > self.limits.unsent:
+            log.info("%s reads too slowly: %d bytes behind, cut", self.peer, self._unsent_size)
+            self.cut()
+            return
+        self._unsent.append(frame)
+        self._unsent_size += len(frame)
+        if not self._corked:
+            self._wake.set()
+
+    def cork(self) -> None:
+        """Leave what is queued to the `flush` that follows: it is cheaper than waking a task."""
+        self._corked = True
+
+    async def flush(self) -> None:
+        """Write everything queued so far, at the peer's pace."""
+        self._corked = False
+        async with self._writing:
+            while self._unsent:
+                frame = self._unsent.popleft()
+                self._unsent_size -= len(frame)
+                await self.wire.write(frame)
+
+    async def deliver(self, frame: bytes, after: Callable[[], None]) -> None:
+        """Write the answer of a slow call when the peer has taken the rest; then run `after`."""
+        await self.flush()
+        self.send(frame)
+        after()
+        await self.flush()
+
+    async def _write_notifications(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self.flush()
+
+    # ---- work that belongs to this connection
+
+    def spawn(self, work: Work) -> asyncio.Task[None]:
+        """Run something for as long as the connection lives; a failure of the wire ends it."""
+        task = asyncio.ensure_future(self._guard(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _guard(self, work: Work) -> None:
+        try:
+            await work()
+        except ConnectionError as problem:
+            log.debug("%s is gone: %s", self.peer, problem)
+            self.cut()
+        except Exception:
+            log.exception("work for %s failed", self.peer)
+            self.cut()
+
+    async def run_slow(self, work: Work) -> None:
+        """Start a slow call; waits while too many are under way."""
+        await self._slots.acquire()
+        self.spawn(work).add_done_callback(lambda _: self._slots.release())
+
+    # ---- end
+
+    def cut(self) -> None:
+        """Drop the peer; the reading loop notices and calls `close`."""
+        self.closed = True
+        self._unsent.clear()
+        self._unsent_size = 0
+        self.wire.cut()
+
+    def on_close(self, action: Callable[[], object]) -> None:
+        """Call `action` when the connection ends, however it ends."""
+        self._on_close.append(action)
+
+    def close(self) -> None:
+        """End all that belongs to the connection. Idempotent."""
+        self.closed = True
+        for subscription in list(self.subscriptions.values()):
+            subscription.end()
+        for action in self._on_close:
+            action()
+        self._on_close.clear()
+        for task in list(self._tasks):
+            task.cancel()
+        self._unsent.clear()
+        self._unsent_size = 0
+
+
+class Subscription:
+    """A stream of notifications under one id, until either side ends it."""
+
+    __slots__ = (
+        "_held",
+        "_on_end",
+        "_opening",
+        "_work",
+        "alive",
+        "connection",
+        "event",
+        "id",
+        "task",
+    )
+
+    def __init__(self, connection: Connection, event: str) -> None:
+        """Start closed: notifications are held until `open`.
+
+        Raises:
+            RpcError: -32006 if the connection has too many already.
+
+        """
+        limit = connection.limits.subscriptions
+        if len(connection.subscriptions) >= limit:
+            message = "Too many subscriptions on the connection"
+            raise RpcError(TOO_MANY_SUBSCRIPTIONS, message, f"Exceeded max limit of {limit}")
+        self.id = secrets.token_urlsafe(12)
+        self.event = event
+        self.connection = connection
+        self.alive = True
+        self.task: asyncio.Task[None] | None = None
+        self._opening = (
+            f'{{"jsonrpc":"2.0","method":"{event}","params":{{"subscription":"{self.id}","result":'
+        ).encode()
+        self._work: Work | None = None
+        self._held: list[bytes] | None = []
+        self._on_end: list[Callable[[], object]] = []
+        connection.subscriptions[self.id] = self
+
+    def notify(self, result: object) -> None:
+        """Send one notification; `result` is anything orjson writes. Silent when ended."""
+        if not self.alive:
+            return
+        frame = self._opening + orjson.dumps(result) + b"}}"
+        if self._held is None:
+            self.connection.send(frame)
+        else:
+            self._held.append(frame)
+
+    def open(self) -> None:
+        """The answer with the id is queued: let the held notifications follow it."""
+        held, self._held = self._held, None
+        for frame in held or ():
+            self.connection.send(frame)
+        if self._work is not None and self.alive:
+            self.task = self.connection.spawn(self._work)
+
+    def run(self, work: Work) -> None:
+        """Let `work` feed the subscription from its opening on, until it ends."""
+        self._work = work
+
+    def on_end(self, action: Callable[[], object]) -> None:
+        """Call `action` once, whoever ends the subscription; now, if it has ended already."""
+        if self.alive:
+            self._on_end.append(action)
+        else:
+            action()
+
+    def end(self) -> None:
+        """No more notifications; what was promised by `on_end` happens now. Idempotent."""
+        if not self.alive:
+            return
+        self.alive = False
+        # What is held was promised before the end: it still follows the answer.
+        self.connection.subscriptions.pop(self.id, None)
+        if self.task is not None and self.task is not asyncio.current_task():
+            self.task.cancel()
+        for action in self._on_end:
+            action()
+        self._on_end.clear()
+
+
+class Call:
+    """A call on a connection, for methods that must know which; see `registry.Kind.CONNECTED`."""
+
+    __slots__ = ("_actions", "connection")
+
+    def __init__(self, connection: Connection, actions: list[Callable[[], None]]) -> None:
+        self.connection = connection
+        self._actions = actions
+
+    def after(self, action: Callable[[], None]) -> None:
+        """Do this once the answer is queued: whatever it notifies comes behind the answer."""
+        self._actions.append(action)

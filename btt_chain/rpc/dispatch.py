@@ -1,0 +1,241 @@
+"""Dispatch: from a message to the handler and back to an answer.
+
+The outermost loop of the API: whatever a handler raises becomes an error object; what was not
+foreseen is logged and answered with -32603, and the server goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from time import monotonic
+from typing import cast
+
+from btt_chain.rpc.access import unsafe_call
+from btt_chain.rpc.backend import BackendError
+from btt_chain.rpc.connection import Call, Connection, Subscription
+from btt_chain.rpc.limits import Limits, TokenBucket
+from btt_chain.rpc.protocol import (
+    BATCH_RESPONSE_TOO_BIG,
+    CLIENT_ERROR,
+    INTERNAL_ERROR,
+    METHOD_NOT_FOUND,
+    NULL,
+    RATE_LIMITED,
+    RESPONSE_TOO_BIG,
+    Malformed,
+    Request,
+    RpcError,
+    answer,
+    parse,
+    refusal,
+)
+from btt_chain.rpc.registry import Kind, Method, Registry
+
+log = logging.getLogger(__name__)
+
+SLICE = 0.02
+"""Seconds of calls from one client before everybody else in the process has a turn."""
+
+
+@dataclass(slots=True)
+class Caller:
+    """Who asks: rights, rate budget (None: unlimited), connection (None over HTTP)."""
+
+    unsafe_allowed: bool
+    bucket: TokenBucket | None = None
+    connection: Connection | None = None
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer (None to a notification), and what may happen once it is queued."""
+
+    frame: bytes | None
+    subscriptions: list[Subscription] = field(default_factory=list)
+    actions: list[Callable[[], None]] = field(default_factory=list)
+
+    def finish(self) -> None:
+        """The answer is queued: what had to wait for it may follow."""
+        for subscription in self.subscriptions:
+            subscription.open()
+        for action in self.actions:
+            action()
+
+    def abandon(self, error: RpcError) -> Reply:
+        """Refuse instead; subscriptions that the caller will never hear of are ended."""
+        for subscription in self.subscriptions:
+            subscription.end()
+        return Reply(refusal(NULL, error))
+
+
+class Dispatcher:
+    """Answers messages by the methods of a registry."""
+
+    def __init__(self, registry: Registry, limits: Limits) -> None:
+        self.methods = registry.methods
+        self.limits = limits
+
+    # ---- HTTP: one message in, one answer out
+
+    async def respond(self, caller: Caller, raw: bytes) -> bytes | None:
+        """The answer to a message; None if it held nothing but notifications."""
+        message = parse(raw, self.limits.batch)
+        if isinstance(message, list):
+            return (await self._batch(caller, message)).frame
+        return (await self._one(caller, message)).frame
+
+    # ---- WebSocket: answers leave through the connection's queue
+
+    async def handle(self, caller: Caller, connection: Connection, raw: bytes | str) -> None:
+        """Answer one message of a connection; slow calls go on in the background."""
+        message = parse(raw, self.limits.batch)
+        if isinstance(message, list):
+            if any(self._is_slow(item) for item in message):
+                await connection.run_slow(partial(self._later, caller, connection, message))
+                return
+            reply = await self._batch(caller, message)
+        elif self._is_slow(message):
+            await connection.run_slow(partial(self._later, caller, connection, message))
+            return
+        else:
+            reply = self._quick(caller, message)
+        connection.cork()
+        if reply.frame is not None:
+            connection.send(reply.frame)
+            reply.finish()
+        await connection.flush()
+
+    async def _later(
+        self,
+        caller: Caller,
+        connection: Connection,
+        message: Request | Malformed | Sequence[Request | Malformed],
+    ) -> None:
+        if isinstance(message, Request | Malformed):
+            reply = await self._one(caller, message)
+        else:
+            reply = await self._batch(caller, message)
+        if reply.frame is not None:
+            await connection.deliver(reply.frame, reply.finish)
+
+    def _is_slow(self, message: Request | Malformed) -> bool:
+        method = self.methods.get(message.method) if isinstance(message, Request) else None
+        return method is not None and method.is_async
+
+    # ---- one message
+
+    async def _batch(self, caller: Caller, items: Sequence[Request | Malformed]) -> Reply:
+        """Answers in the order of the calls, in one frame, as clients expect."""
+        whole = Reply(None)
+        frames: list[bytes] = []
+        size = 0
+        turn = monotonic()
+        for item in items:
+            reply = await self._one(caller, item)
+            whole.subscriptions += reply.subscriptions
+            whole.actions += reply.actions
+            if reply.frame is not None:
+                frames.append(reply.frame)
+                size += len(reply.frame) + 1
+            if size > self.limits.response_size:
+                limit = f"Exceeded max limit of {self.limits.response_size}"
+                error = RpcError(BATCH_RESPONSE_TOO_BIG, "The batch response was too large", limit)
+                return whole.abandon(error)
+            if monotonic() - turn > SLICE:
+                await asyncio.sleep(0)
+                turn = monotonic()
+        whole.frame = b"[" + b",".join(frames) + b"]" if frames else None
+        return whole
+
+    async def _one(self, caller: Caller, item: Request | Malformed) -> Reply:
+        """Answer one call, quick or slow."""
+        if isinstance(item, Malformed) or item.id is None or not self._is_slow(item):
+            return self._quick(caller, item)
+        try:
+            method = self._admit(caller, item)
+            arguments = method.signature.bind(item.params)
+            async with asyncio.timeout(self.limits.call_timeout):
+                result = await cast("Awaitable[object]", method.handler(*arguments))
+            return Reply(self._answer(item.id, result))
+        except TimeoutError:
+            text = f"The call took longer than {self.limits.call_timeout:g} s"
+            return Reply(refusal(item.id, RpcError(INTERNAL_ERROR, text)))
+        except Exception as problem:  # noqa: BLE001  the outermost loop: logged there
+            return Reply(refusal(item.id, self._error(item, problem)))
+
+    def _quick(self, caller: Caller, item: Request | Malformed) -> Reply:
+        """Answer a call that needs no waiting; notifications are not acted on."""
+        if isinstance(item, Malformed):
+            return Reply(refusal(item.id, item.error))
+        reply = Reply(None)
+        if item.id is None:
+            return reply
+        try:
+            method = self._admit(caller, item)
+            result = self._invoke(caller, method, method.signature.bind(item.params), reply)
+            reply.frame = self._answer(item.id, result)
+            return reply
+        except Exception as problem:  # noqa: BLE001  the outermost loop: logged there
+            return Reply(refusal(item.id, self._error(item, problem)))
+
+    def _admit(self, caller: Caller, request: Request) -> Method:
+        """The method, if it exists and this caller may call it now."""
+        method = self.methods.get(request.method)
+        if method is None:
+            raise RpcError(METHOD_NOT_FOUND, "Method not found")
+        bucket = caller.bucket
+        if bucket is not None and not bucket.take(method.cost, monotonic()):
+            raise RpcError(RATE_LIMITED, "RPC rate limit exceeded")
+        if method.unsafe and not caller.unsafe_allowed:
+            raise unsafe_call()
+        return method
+
+    def _invoke(
+        self, caller: Caller, method: Method, arguments: list[object], reply: Reply
+    ) -> object:
+        if method.kind is Kind.PLAIN:
+            return method.handler(*arguments)
+        connection = caller.connection
+        if connection is None:
+            raise RpcError(METHOD_NOT_FOUND, f"{method.name} needs a WebSocket connection")
+        if method.kind is Kind.CONNECTED:
+            return method.handler(Call(connection, reply.actions), *arguments)
+        if method.kind is Kind.UNSUBSCRIBE:
+            return _unsubscribe(connection, method, arguments[0])
+        subscription = Subscription(connection, method.event)
+        try:
+            method.handler(subscription, *arguments)
+        except BaseException:
+            subscription.end()
+            raise
+        reply.subscriptions.append(subscription)
+        return subscription.id
+
+    def _answer(self, id: bytes, result: object) -> bytes:
+        frame = answer(id, result)
+        if len(frame) > self.limits.response_size:
+            limit = f"Exceeded max limit of {self.limits.response_size}"
+            raise RpcError(RESPONSE_TOO_BIG, "Response is too big", limit)
+        return frame
+
+    def _error(self, request: Request, problem: Exception) -> RpcError:
+        """What the caller is told."""
+        if isinstance(problem, RpcError):
+            return problem
+        if isinstance(problem, BackendError):
+            return RpcError(CLIENT_ERROR, f"Client error: {problem}")
+        log.error("%s failed", request.method, exc_info=problem)
+        return RpcError(INTERNAL_ERROR, "Internal error")
+
+
+def _unsubscribe(connection: Connection, method: Method, id: object) -> bool | None:
+    """End a subscription of the caller's; false for one that is not there, or of another kind."""
+    subscription = connection.subscriptions.get(id) if isinstance(id, str) else None
+    found = subscription is not None and subscription.event == method.event
+    if subscription is not None and found:
+        subscription.end()
+    return found if method.answers_bool else None

@@ -1,0 +1,53 @@
+"""engine_*: blocks on demand, for tests and development; listed only where the node offers it."""
+
+from __future__ import annotations
+
+from btt_chain.rpc.backend import Sealer, SealError, UnknownBlock
+from btt_chain.rpc.params import Flag, Hash, Hex
+from btt_chain.rpc.protocol import RpcError
+from btt_chain.rpc.registry import HEAVY, method
+from btt_chain.rpc.shapes import to_hex
+
+BLOCK_NOT_FOUND = 13_000
+SEAL_ERROR = 20_000
+"""Substrate's codes of manual seal: no such block; anything else that went wrong."""
+
+
+class EngineApi:
+    """Manual seal."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self.sealer = sealer
+
+    @method("engine_createBlock", unsafe=True, cost=HEAVY)
+    async def create_block(
+        self, create_empty: Flag, finalize: Flag, parent_hash: Hash | None = None
+    ) -> dict[str, object]:
+        """Make a block of the ready transactions; its hash."""
+        try:
+            hash = await self.sealer.create_block(
+                create_empty=create_empty, finalize=finalize, parent=parent_hash
+            )
+        except (SealError, UnknownBlock) as problem:
+            raise _failed(problem) from None
+        aux = {
+            "header_only": False,
+            "clear_justification_requests": False,
+            "needs_justification": False,
+            "bad_justification": False,
+            "is_new_best": True,
+        }
+        return {"hash": to_hex(hash), "aux": aux, "proof_size": 0}
+
+    @method("engine_finalizeBlock", unsafe=True)
+    async def finalize_block(self, hash: Hash, justification: Hex | None = None) -> bool:
+        """Make a block and its ancestors final."""
+        try:
+            return await self.sealer.finalize_block(hash, justification)
+        except (SealError, UnknownBlock) as problem:
+            raise _failed(problem) from None
+
+
+def _failed(problem: SealError | UnknownBlock) -> RpcError:
+    code = BLOCK_NOT_FOUND if isinstance(problem, UnknownBlock) else SEAL_ERROR
+    return RpcError(code, str(problem))

@@ -1,0 +1,59 @@
+"""The hub: one ear at the node, many subscribers.
+
+Every event reaches every group of methods in the order in which the node tells it. A group that
+fails on an event is logged and the others go on: a wallet's subscription must never stop a block.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from btt_chain.rpc.backend import Chain, ChainEvent
+from btt_chain.rpc.connection import Subscription
+
+log = logging.getLogger(__name__)
+
+Listener = Callable[[ChainEvent], None]
+
+
+class Hub:
+    """Passes the chain's events on."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.listeners: list[Listener] = []
+        self._deaf = chain.listen(self._hear)
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` on every event from now on."""
+        self.listeners.append(listener)
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        self._deaf()
+
+    def _hear(self, event: ChainEvent) -> None:
+        for listener in self.listeners:
+            try:
+                listener(event)
+            except Exception:
+                log.exception("a subscription failed on %s", type(event).__name__)
+
+
+class Audience:
+    """The open subscriptions of one kind."""
+
+    __slots__ = ("members",)
+
+    def __init__(self) -> None:
+        self.members: dict[Subscription, None] = {}
+
+    def join(self, subscription: Subscription) -> None:
+        """Take a subscription in until it ends."""
+        self.members[subscription] = None
+        subscription.on_end(lambda: self.members.pop(subscription, None))
+
+    def tell(self, result: object) -> None:
+        """Notify all."""
+        for subscription in list(self.members):
+            subscription.notify(result)

@@ -1,0 +1,94 @@
+"""Limits: how much one caller may ask of the node.
+
+Sizes and counts hold for everybody. Connection counts and rates hold for callers from other
+machines only: whoever sits on this one can stop the node anyway, and benches sit there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final
+
+MEBIBYTE: Final = 1 << 20
+
+
+@dataclass(slots=True)
+class Limits:
+    """The figures of consensus.md 5.2; sizes in bytes, times in seconds."""
+
+    request_size: int = 15 * MEBIBYTE
+    response_size: int = 15 * MEBIBYTE
+    batch: int = 100
+    subscriptions: int = 1_024
+    """Per connection."""
+    unsent: int = 4 * MEBIBYTE
+    """Notifications waiting for a slow reader; beyond it the connection is cut."""
+    pending_calls: int = 8
+    """Slow calls under way at once on one connection; the next waits its turn."""
+    call_timeout: float = 30.0
+    ping: float = 30.0
+    idle: float = 60.0
+    """How long a connection may stay silent before its first request, or between two over HTTP."""
+    connections: int = 100
+    connections_per_address: int = 10
+    calls_per_second: int = 100
+
+
+class TokenBucket:
+    """Calls a caller has left: fills at `rate` per second up to one second's worth."""
+
+    __slots__ = ("level", "rate", "updated")
+
+    def __init__(self, rate: int, now: float) -> None:
+        self.rate = rate
+        self.level = float(rate)
+        self.updated = now
+
+    def take(self, cost: int, now: float) -> bool:
+        """Pay for a call; False, and nothing is taken, if too little is left."""
+        self.level = min(float(self.rate), self.level + (now - self.updated) * self.rate)
+        self.updated = now
+        if self.level < cost:
+            return False
+        self.level -= cost
+        return True
+
+
+class Doorman:
+    """Counts the connections of external callers, and keeps one rate budget per HTTP address."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.total = 0
+        self.by_address: Counter[str] = Counter()
+        self.buckets: dict[str, TokenBucket] = {}
+
+    def admit(self, address: str) -> bool:
+        """Count a connection in; False, and it is not counted, when there is no room."""
+        if self.total >= self.limits.connections:
+            return False
+        if self.by_address[address] >= self.limits.connections_per_address:
+            return False
+        self.total += 1
+        self.by_address[address] += 1
+        return True
+
+    def leave(self, address: str) -> None:
+        """Count a connection out."""
+        self.total -= 1
+        self.by_address[address] -= 1
+        if not self.by_address[address]:
+            del self.by_address[address]
+
+    def bucket(self, address: str) -> TokenBucket:
+        """The rate budget of an address over HTTP, where connections come and go."""
+        now = monotonic()
+        bucket = self.buckets.get(address)
+        if bucket is None:
+            if len(self.buckets) >= 4_096:
+                # A bucket untouched for a second is full again: forgetting it changes nothing.
+                self.buckets = {a: b for a, b in self.buckets.items() if now - b.updated < 1}
+            bucket = self.buckets[address] = TokenBucket(self.limits.calls_per_second, now)
+        return bucket

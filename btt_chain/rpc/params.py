@@ -1,0 +1,230 @@
+"""Parameters: from JSON to the types that a method's signature names.
+
+The annotation of a handler's argument is its specification: `at: Hash | None = None` accepts 32
+bytes of hex, null, or nothing. Hex comes with or without `0x`, and `""` is no bytes: some clients
+send it so. Whatever does not fit is refused with -32602 and a sentence that names the argument.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import NoneType, UnionType
+from typing import Annotated, Union, get_args, get_origin, get_type_hints
+
+from btt_chain.rpc.protocol import invalid_params
+
+Parser = Callable[[object], object]
+"""Turns a JSON value into an argument; raises `Unfit`."""
+
+
+class Unfit(ValueError):
+    """A JSON value that is not what the parameter asks for; says what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Annotation: read this argument with `parse`."""
+
+    parse: Parser
+
+
+def hex_bytes(value: object) -> bytes:
+    """Bytes of hex, with or without 0x; an empty string is no bytes."""
+    if not isinstance(value, str):
+        raise Unfit("expected a hex string")
+    digits = value[2:] if value[:2] in {"0x", "0X"} else value
+    if not digits.isascii() or (not digits.isalnum() and digits):
+        # `bytes.fromhex` would skip white space.
+        raise Unfit("expected a hex string")
+    try:
+        return bytes.fromhex(digits)
+    except ValueError:
+        raise Unfit("expected a hex string with an even number of digits") from None
+
+
+def block_hash(value: object) -> bytes:
+    """The 32 bytes of a hash."""
+    raw = hex_bytes(value)
+    if len(raw) != 32:
+        raise Unfit(f"expected a hash of 32 bytes, got {len(raw)}")
+    return raw
+
+
+def unsigned(value: object, *, bits: int) -> int:
+    """An integer from 0 to 2**bits - 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << bits:
+        raise Unfit(f"expected an integer from 0 to {(1 << bits) - 1}")
+    return value
+
+
+def block_number(value: object) -> int:
+    """A block number as a JSON number or as hex text."""
+    if isinstance(value, str):
+        digits = value[2:] if value[:2] in {"0x", "0X"} else value
+        if not 0 < len(digits) <= 16 or not digits.isascii() or not digits.isalnum():
+            raise Unfit("expected a block number, as a number or as hex")
+        try:
+            value = int(digits, 16)
+        except ValueError:
+            raise Unfit("expected a block number, as a number or as hex") from None
+    try:
+        return unsigned(value, bits=32)
+    except Unfit:
+        raise Unfit("expected a block number below 2^32") from None
+
+
+def text(value: object) -> str:
+    """A string."""
+    if not isinstance(value, str):
+        raise Unfit("expected a string")
+    return value
+
+
+def flag(value: object) -> bool:
+    """A boolean."""
+    if not isinstance(value, bool):
+        raise Unfit("expected true or false")
+    return value
+
+
+def identifier(value: object) -> str:
+    """The id of a subscription: a string; a number is read as its digits."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise Unfit("expected the id of a subscription")
+    return value
+
+
+Hex = Annotated[bytes, Parsed(hex_bytes)]
+Hash = Annotated[bytes, Parsed(block_hash)]
+U32 = Annotated[int, Parsed(partial(unsigned, bits=32))]
+BlockNumber = Annotated[int, Parsed(block_number)]
+Text = Annotated[str, Parsed(text)]
+Flag = Annotated[bool, Parsed(flag)]
+SubscriptionId = Annotated[str, Parsed(identifier)]
+
+
+def parser(annotation: object) -> Parser:
+    """The parser of an annotation: `Annotated[..., Parsed(f)]`, or lists and unions of such.
+
+    Raises:
+        TypeError: for an annotation that says nothing about JSON: a mistake in a signature.
+
+    """
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        found = [item for item in get_args(annotation)[1:] if isinstance(item, Parsed)]
+        if found:
+            return found[0].parse
+    elif annotation is NoneType:
+        return _nothing
+    elif origin is list:
+        return partial(_list, parser(get_args(annotation)[0]))
+    elif origin is Union or origin is UnionType:
+        return partial(_first_that_fits, [parser(arm) for arm in get_args(annotation)])
+    raise TypeError(f"{annotation!r} does not say how to read it from JSON")
+
+
+def _nothing(value: object) -> None:
+    if value is not None:
+        raise Unfit("expected null")
+
+
+def _list(item: Parser, value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise Unfit("expected an array")
+    return [item(element) for element in value]
+
+
+def _first_that_fits(arms: Sequence[Parser], value: object) -> object:
+    problem: Unfit | None = None
+    for arm in arms:
+        try:
+            return arm(value)
+        except Unfit as unfit:
+            problem = problem or unfit
+    raise problem or Unfit("nothing is expected here")
+
+
+@dataclass(slots=True)
+class Parameter:
+    """One argument: its name on the wire, how to read it, and what it is when left out."""
+
+    name: str
+    parse: Parser
+    optional: bool
+    default: object
+
+
+class Signature:
+    """How the arguments of a handler are read from `params`."""
+
+    __slots__ = ("parameters",)
+
+    def __init__(self, handler: Callable[..., object], skip: int = 0) -> None:
+        """Read the signature of a bound `handler`; its first `skip` arguments are not the caller's.
+
+        Raises:
+            TypeError: if an argument's annotation cannot be read from JSON.
+
+        """
+        hints = get_type_hints(handler, include_extras=True)
+        arguments = list(inspect.signature(handler).parameters.values())[skip:]
+        self.parameters = [
+            Parameter(
+                _wire_name(argument.name),
+                parser(hints[argument.name]),
+                argument.default is not inspect.Parameter.empty,
+                argument.default,
+            )
+            for argument in arguments
+        ]
+
+    def bind(self, params: list[object] | dict[str, object] | None) -> list[object]:
+        """The arguments, in order.
+
+        Raises:
+            RpcError: -32602, naming the first argument that is missing, too much or unfit.
+
+        """
+        if not params:
+            params = []
+        values = params if isinstance(params, list) else self._by_name(params)
+        expected = self.parameters
+        if len(values) > len(expected):
+            if any(value is not None for value in values[len(expected) :]):
+                raise invalid_params(f"{len(values)} given, at most {len(expected)} expected")
+            values = values[: len(expected)]
+        given = len(values)
+        arguments: list[object] = []
+        for place, parameter in enumerate(expected):
+            if place >= given or (values[place] is None and parameter.optional):
+                if not parameter.optional:
+                    raise invalid_params(f"`{parameter.name}` is missing")
+                arguments.append(parameter.default)
+                continue
+            try:
+                arguments.append(parameter.parse(values[place]))
+            except Unfit as unfit:
+                raise invalid_params(f"`{parameter.name}`: {unfit}") from None
+        return arguments
+
+    def _by_name(self, params: dict[str, object]) -> list[object]:
+        names = [parameter.name for parameter in self.parameters]
+        for name in params:
+            if name not in names:
+                raise invalid_params(f"there is no parameter `{name[:40]}`")
+        for parameter in self.parameters:
+            if not parameter.optional and parameter.name not in params:
+                raise invalid_params(f"`{parameter.name}` is missing")
+        return [params.get(name) for name in names]
+
+
+def _wire_name(name: str) -> str:
+    """`start_key` -> `startKey`; a trailing underscore, there to dodge a keyword, is dropped."""
+    head, *tail = name.rstrip("_").split("_")
+    return head + "".join(word.capitalize() for word in tail)

@@ -1,0 +1,162 @@
+"""The registry: every method by every name it answers to.
+
+A group of methods is a class (`chain.ChainApi`); `@method` and `@subscription` mark its handlers,
+and `Registry.add` binds them once. Handlers stay ordinary, typed functions.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TypeVar
+
+from btt_chain.rpc.params import Signature, SubscriptionId
+
+Handler = TypeVar("Handler", bound=Callable[..., object])
+
+HEAVY = 10
+"""What a call that walks many keys or runs the runtime takes from the caller's rate budget."""
+
+MARK = "__rpc__"
+
+
+class Kind(Enum):
+    """How a handler is called."""
+
+    PLAIN = auto()
+    """`handler(*arguments)`: needs no connection, so HTTP will do."""
+    CONNECTED = auto()
+    """`handler(call, *arguments)`: belongs to a WebSocket connection."""
+    SUBSCRIBE = auto()
+    """`handler(subscription, *arguments)`: answered with the subscription's id."""
+    UNSUBSCRIBE = auto()
+    """No handler of its own: ends a subscription of the caller."""
+
+
+@dataclass(slots=True)
+class Mark:
+    """What a decorator notes on a handler."""
+
+    names: tuple[str, ...]
+    kind: Kind
+    unsafe: bool
+    cost: int
+    event: str = ""
+    unsubscribe: tuple[str, ...] = ()
+    unsubscribe_result: bool = True
+
+
+@dataclass(slots=True)
+class Method:
+    """One name in the registry, ready to be called."""
+
+    name: str
+    kind: Kind
+    handler: Callable[..., object]
+    signature: Signature
+    unsafe: bool
+    cost: int
+    is_async: bool
+    event: str = ""
+    """The method name of its notifications; of the subscription it ends, for an unsubscribe."""
+    answers_bool: bool = True
+    """Of an unsubscribe: answers true or false, as the legacy API does, or always null."""
+
+
+def method(
+    *names: str, unsafe: bool = False, cost: int = 1, connected: bool = False
+) -> Callable[[Handler], Handler]:
+    """Mark a handler; the first name is its own, the others are aliases."""
+    kind = Kind.CONNECTED if connected else Kind.PLAIN
+    return _marker(Mark(names, kind, unsafe, cost))
+
+
+def subscription(
+    *names: str,
+    event: str,
+    unsubscribe: tuple[str, ...],
+    cost: int = 1,
+    unsubscribe_result: bool = True,
+) -> Callable[[Handler], Handler]:
+    """Mark a handler that fills a subscription; `event` names its notifications."""
+    mark = Mark(names, Kind.SUBSCRIBE, False, cost, event, unsubscribe, unsubscribe_result)
+    return _marker(mark)
+
+
+def _marker(mark: Mark) -> Callable[[Handler], Handler]:
+    def note(handler: Handler) -> Handler:
+        setattr(handler, MARK, mark)
+        return handler
+
+    return note
+
+
+def _end(subscription: SubscriptionId) -> None:
+    """The signature of every unsubscribe; the dispatcher does the work."""
+
+
+UNSUBSCRIBE_SIGNATURE = Signature(_end)
+
+
+@dataclass(slots=True)
+class Registry:
+    """Method by name."""
+
+    methods: dict[str, Method] = field(default_factory=dict)
+
+    def add(self, group: object) -> None:
+        """Take in the marked handlers of a group.
+
+        Raises:
+            ValueError: if two handlers claim one name.
+            TypeError: if a handler's signature cannot be read from JSON.
+
+        """
+        for name, _ in inspect.getmembers(type(group), lambda item: hasattr(item, MARK)):
+            handler = getattr(group, name)
+            mark: Mark = getattr(handler, MARK)
+            self._bind(handler, mark)
+
+    def _bind(self, handler: Callable[..., object], mark: Mark) -> None:
+        signature = Signature(handler, skip=0 if mark.kind is Kind.PLAIN else 1)
+        is_async = inspect.iscoroutinefunction(handler)
+        if is_async and mark.kind is not Kind.PLAIN:
+            raise TypeError(f"{mark.names[0]}: only a plain method may be async")
+        for name in mark.names:
+            self._put(
+                Method(
+                    name,
+                    mark.kind,
+                    handler,
+                    signature,
+                    mark.unsafe,
+                    mark.cost,
+                    is_async,
+                    mark.event,
+                )
+            )
+        for name in mark.unsubscribe:
+            self._put(
+                Method(
+                    name,
+                    Kind.UNSUBSCRIBE,
+                    _end,
+                    UNSUBSCRIBE_SIGNATURE,
+                    unsafe=False,
+                    cost=1,
+                    is_async=False,
+                    event=mark.event,
+                    answers_bool=mark.unsubscribe_result,
+                )
+            )
+
+    def _put(self, entry: Method) -> None:
+        if entry.name in self.methods:
+            raise ValueError(f"two handlers for {entry.name}")
+        self.methods[entry.name] = entry
+
+    def names(self) -> list[str]:
+        """Every name, aliases included: clients choose their ways by this list."""
+        return sorted(self.methods)

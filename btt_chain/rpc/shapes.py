@@ -1,0 +1,126 @@
+"""Shapes: how headers, versions and bytes look in JSON.
+
+Header, version and metadata are asked for again and again, by every client for every block: their
+JSON is made once and kept as ready bytes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+import orjson
+
+from btt_chain.rpc.backend import Chain, UnknownBlock
+from runtime.frame.version import RuntimeVersion
+
+Key = TypeVar("Key", bound=Hashable)
+Kept = TypeVar("Kept")
+
+HEADERS_KEPT = 1_024
+VERSIONS_KEPT = 8
+"""Runtimes whose version and metadata are kept ready; a node rarely serves more than two."""
+
+
+def to_hex(raw: bytes) -> str:
+    """0x and lower-case digits, as every client expects."""
+    return "0x" + raw.hex()
+
+
+def maybe_hex(raw: bytes | None) -> str | None:
+    """Hex, or null for what is absent."""
+    return None if raw is None else "0x" + raw.hex()
+
+
+def version_json(version: RuntimeVersion) -> dict[str, object]:
+    """A runtime version as the legacy API shows it: `apis` is a list of pairs."""
+    return {
+        "specName": version.spec_name.value,
+        "implName": version.impl_name.value,
+        "authoringVersion": version.authoring_version,
+        "specVersion": version.spec_version,
+        "implVersion": version.impl_version,
+        "apis": [[to_hex(id), number] for id, number in version.apis.value],
+        "transactionVersion": version.transaction_version,
+        "systemVersion": version.system_version,
+        "stateVersion": version.state_version,
+    }
+
+
+def runtime_json(version: RuntimeVersion) -> dict[str, object]:
+    """A runtime as chainHead shows it: fewer members, and `apis` is an object."""
+    return {
+        "type": "valid",
+        "spec": {
+            "specName": version.spec_name.value,
+            "implName": version.impl_name.value,
+            "specVersion": version.spec_version,
+            "implVersion": version.impl_version,
+            "transactionVersion": version.transaction_version,
+            "apis": {to_hex(id): number for id, number in version.apis.value},
+        },
+    }
+
+
+class Lately(Generic[Key, Kept]):
+    """The last few things made, by key."""
+
+    __slots__ = ("_kept", "_limit", "_make")
+
+    def __init__(self, limit: int, make: Callable[[Key], Kept]) -> None:
+        self._limit = limit
+        self._make = make
+        self._kept: OrderedDict[Key, Kept] = OrderedDict()
+
+    def __getitem__(self, key: Key) -> Kept:
+        """The thing for `key`, made now if it is not at hand. Raises what making it raises."""
+        kept = self._kept.get(key)
+        if kept is None:
+            kept = self._make(key)
+            if len(self._kept) >= self._limit:
+                self._kept.popitem(last=False)
+            self._kept[key] = kept
+        return kept
+
+
+class Shapes:
+    """Ready JSON of the chain's headers, runtime versions and metadata."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self._headers: Lately[bytes, orjson.Fragment] = Lately(HEADERS_KEPT, self._make_header)
+        self._metadata: Lately[bytes, orjson.Fragment] = Lately(VERSIONS_KEPT, _quoted_hex)
+        self._versions: dict[tuple[str, int, int], orjson.Fragment] = {}
+
+    def header(self, hash: bytes) -> orjson.Fragment | None:
+        """The JSON of a header; None if there is no such block."""
+        try:
+            return self._headers[hash]
+        except UnknownBlock:
+            return None
+
+    def metadata(self, hash: bytes) -> orjson.Fragment:
+        """The hex of a block's V14 metadata. Raises `BackendError`."""
+        return self._metadata[self.chain.metadata(hash)]
+
+    def version(self, hash: bytes) -> orjson.Fragment:
+        """The JSON of a block's runtime version. Raises `BackendError`."""
+        version = self.chain.runtime_version(hash)
+        key = (version.spec_name.value, version.spec_version, version.impl_version)
+        kept = self._versions.get(key)
+        if kept is None:
+            if len(self._versions) >= VERSIONS_KEPT:
+                self._versions.clear()
+            kept = self._versions[key] = orjson.Fragment(orjson.dumps(version_json(version)))
+        return kept
+
+    def _make_header(self, hash: bytes) -> orjson.Fragment:
+        header = self.chain.header(hash)
+        if header is None:
+            raise UnknownBlock(hash)
+        return orjson.Fragment(orjson.dumps(header.to_json()))
+
+
+def _quoted_hex(raw: bytes) -> orjson.Fragment:
+    return orjson.Fragment(b'"0x' + raw.hex().encode() + b'"')

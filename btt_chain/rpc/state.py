@@ -1,0 +1,293 @@
+"""state_*: storage, proofs, runtime calls and metadata at a block."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.rpc.backend import (
+    Backend,
+    ChainEvent,
+    NewBest,
+    StatePruned,
+    StateReader,
+    UnknownBlock,
+)
+from btt_chain.rpc.connection import Subscription
+from btt_chain.rpc.hub import Audience, Hub
+from btt_chain.rpc.params import U32, Hash, Hex, Text
+from btt_chain.rpc.protocol import CLIENT_ERROR, RpcError, invalid_params
+from btt_chain.rpc.registry import HEAVY, method, subscription
+from btt_chain.rpc.shapes import Shapes, maybe_hex, to_hex
+
+MAX_PAGE = 1_000
+"""Keys that one call of state_getKeysPaged returns at most."""
+MAX_KEYS = 4_096
+"""Keys of one query, proof or subscription."""
+MAX_RANGE = 1_024
+"""Blocks that state_queryStorage walks at most."""
+PAGE = 256
+"""Keys read in one go before the loop turns."""
+
+
+class StateApi:
+    """What lies in the state, and what its runtime answers."""
+
+    def __init__(self, backend: Backend, shapes: Shapes, hub: Hub) -> None:
+        self.chain = backend.chain
+        self.shapes = shapes
+        self.storage = StorageAudience()
+        self.versions = Audience()
+        self.last_version: object = None
+        hub.listen(self._hear)
+
+    # ---- runtime
+
+    @method("state_getMetadata", cost=HEAVY)
+    def metadata(self, hash: Hash | None = None) -> object:
+        """The bare V14 metadata."""
+        return self._of_runtime(self.shapes.metadata, hash)
+
+    @method("state_getRuntimeVersion", "chain_getRuntimeVersion")
+    def runtime_version(self, hash: Hash | None = None) -> object:
+        """The runtime version."""
+        return self._of_runtime(self.shapes.version, hash)
+
+    @method("state_call", "state_callAt", cost=HEAVY)
+    def call(self, method: Text, data: Hex, hash: Hash | None = None) -> str:
+        """What a function of the runtime returns."""
+        return to_hex(self.chain.call(self._at(hash), method, data))
+
+    # ---- storage
+
+    @method("state_getStorage", "state_getStorageAt")
+    def get(self, key: Hex, hash: Hash | None = None) -> str | None:
+        """The value of a key, or null."""
+        return maybe_hex(self._state(hash).get(key))
+
+    @method("state_getStorageHash", "state_getStorageHashAt")
+    def hash_of(self, key: Hex, hash: Hash | None = None) -> str | None:
+        """blake2_256 of the value of a key, or null."""
+        value = self._state(hash).get(key)
+        return None if value is None else to_hex(blake2_256(value))
+
+    @method("state_getStorageSize", "state_getStorageSizeAt", unsafe=True, cost=HEAVY)
+    async def size(self, key: Hex, hash: Hash | None = None) -> int | None:
+        """The length of a value; of a prefix, the sum of all values under it; null for nothing."""
+        at = self._at(hash)
+        value = self.chain.state(at).get(key)
+        if value is not None:
+            return len(value)
+        total = 0
+        async for page in self._pages(at, key):
+            state = self.chain.state(at)
+            total += sum(len(state.get(found) or b"") for found in page)
+        return total or None
+
+    @method("state_getKeysPaged", "state_getKeysPagedAt", cost=HEAVY)
+    def keys_paged(
+        self,
+        prefix: Hex | None,
+        count: U32,
+        start_key: Hex | None = None,
+        hash: Hash | None = None,
+    ) -> list[str]:
+        """Up to `count` keys with a prefix, ascending, strictly after `startKey`."""
+        if count > MAX_PAGE:
+            raise RpcError(4002, f"count exceeds maximum value. value: {count}, max: {MAX_PAGE}")
+        found = self._state(hash).keys(prefix or b"", start_key, count)
+        return [to_hex(key) for key in found]
+
+    @method("state_getKeys", unsafe=True, cost=HEAVY)
+    async def keys(self, prefix: Hex, hash: Hash | None = None) -> list[str]:
+        """Every key with a prefix."""
+        pages = self._pages(self._at(hash), prefix)
+        return [to_hex(key) async for page in pages for key in page]
+
+    @method("state_getPairs", unsafe=True, cost=HEAVY)
+    async def pairs(self, prefix: Hex, hash: Hash | None = None) -> list[list[str]]:
+        """Every key with a prefix, with its value."""
+        at = self._at(hash)
+        found: list[list[str]] = []
+        async for page in self._pages(at, prefix):
+            state = self.chain.state(at)
+            found += [[to_hex(key), to_hex(state.get(key) or b"")] for key in page]
+        return found
+
+    @method("state_queryStorageAt", cost=HEAVY)
+    def query_at(self, keys: list[Hex], at: Hash | None = None) -> list[dict[str, object]]:
+        """The values of several keys: one change set."""
+        _check_count(keys)
+        at = self._at(at)
+        state = self.chain.state(at)
+        values = {key: state.get(key) for key in keys}
+        return [_change_set(at, values)] if keys else []
+
+    @method("state_queryStorage", unsafe=True, cost=HEAVY)
+    async def query(
+        self, keys: list[Hex], from_block: Hash, to_block: Hash | None = None
+    ) -> list[dict[str, object]]:
+        """The values of several keys at a block, and every change up to another."""
+        _check_count(keys)
+        sets: list[dict[str, object]] = []
+        last: dict[bytes, bytes | None] = {}
+        for hash in self._range(from_block, self._at(to_block)):
+            state = self.chain.state(hash)
+            values = {key: state.get(key) for key in keys}
+            changed = {
+                key: value for key, value in values.items() if key not in last or last[key] != value
+            }
+            if changed:
+                sets.append(_change_set(hash, changed))
+            last = values
+            await asyncio.sleep(0)
+        return sets
+
+    @method("state_getReadProof", cost=HEAVY)
+    def read_proof(self, keys: list[Hex], hash: Hash | None = None) -> dict[str, object]:
+        """The trie nodes that prove the values, or the absence, of keys."""
+        _check_count(keys)
+        at = self._at(hash)
+        proof = self.chain.state(at).proof(keys)
+        return {"at": to_hex(at), "proof": [to_hex(node) for node in proof]}
+
+    # ---- subscriptions
+
+    @subscription(
+        "state_subscribeStorage",
+        event="state_storage",
+        unsubscribe=("state_unsubscribeStorage",),
+        cost=HEAVY,
+    )
+    def subscribe_storage(self, subscription: Subscription, keys: list[Hex]) -> None:
+        """The values of keys at once, then those that change, block by block."""
+        _check_count(keys)
+        best = self.chain.best().hash
+        state = self.chain.state(best)
+        values = {key: state.get(key) for key in keys}
+        self.storage.join(subscription, values)
+        subscription.notify(_change_set(best, values))
+
+    @subscription(
+        "state_subscribeRuntimeVersion",
+        "chain_subscribeRuntimeVersion",
+        event="state_runtimeVersion",
+        unsubscribe=("state_unsubscribeRuntimeVersion", "chain_unsubscribeRuntimeVersion"),
+    )
+    def subscribe_runtime_version(self, subscription: Subscription) -> None:
+        """The runtime version at once, then whenever it changes."""
+        version = self.shapes.version(self.chain.best().hash)
+        if not self.versions.members:
+            self.last_version = version
+        self.versions.join(subscription)
+        subscription.notify(version)
+
+    def _hear(self, event: ChainEvent) -> None:
+        if not isinstance(event, NewBest):
+            return
+        if self.storage.members:
+            self.storage.compare(event.hash, self.chain.state(event.hash))
+        if self.versions.members:
+            version = self.shapes.version(event.hash)
+            if version is not self.last_version:
+                self.last_version = version
+                self.versions.tell(version)
+
+    # ---- steps
+
+    def _at(self, hash: bytes | None) -> bytes:
+        return hash or self.chain.best().hash
+
+    def _state(self, hash: bytes | None) -> StateReader:
+        return self.chain.state(hash or self.chain.best().hash)
+
+    def _of_runtime(self, read: Callable[[bytes], object], hash: bytes | None) -> object:
+        """Ask about a block's runtime; clients tell a pruned state by the words of this error."""
+        try:
+            return read(self._at(hash))
+        except (UnknownBlock, StatePruned) as problem:
+            detail = str(problem).removeprefix("UnknownBlock: ")
+            message = f"Client error: Api called for an unknown Block: {detail}"
+            raise RpcError(CLIENT_ERROR, message) from None
+
+    async def _pages(self, at: bytes, prefix: bytes) -> AsyncIterator[list[bytes]]:
+        """The keys with a prefix, a page at a time; others have a turn between pages."""
+        last: bytes | None = None
+        while True:
+            page = self.chain.state(at).keys(prefix, last, PAGE)
+            if page:
+                yield page
+            if len(page) < PAGE:
+                return
+            last = page[-1]
+            await asyncio.sleep(0)
+
+    def _range(self, first: bytes, last: bytes) -> list[bytes]:
+        """The blocks from `first` to its descendant `last`, oldest first."""
+        try:
+            lowest, header = self._number(first), self.chain.header(last)
+            hashes = [last]
+            while header is not None and header.number > lowest and len(hashes) <= MAX_RANGE:
+                hashes.append(header.parent_hash)
+                header = self.chain.header(header.parent_hash)
+        except UnknownBlock as problem:
+            raise _no_range(first, last, str(problem)) from None
+        if len(hashes) > MAX_RANGE:
+            raise _no_range(first, last, f"more than {MAX_RANGE} blocks")
+        if hashes[-1] != first:
+            raise _no_range(first, last, "from and to are on different forks")
+        hashes.reverse()
+        return hashes
+
+    def _number(self, hash: bytes) -> int:
+        header = self.chain.header(hash)
+        if header is None:
+            raise UnknownBlock(hash)
+        return header.number
+
+
+class StorageAudience:
+    """Subscriptions to keys, with what each was last told."""
+
+    __slots__ = ("members",)
+
+    def __init__(self) -> None:
+        self.members: dict[Subscription, dict[bytes, bytes | None]] = {}
+
+    def join(self, subscription: Subscription, values: dict[bytes, bytes | None]) -> None:
+        """Take a subscription in, with the values it is told first, until it ends."""
+        self.members[subscription] = {key: _print(value) for key, value in values.items()}
+        subscription.on_end(lambda: self.members.pop(subscription, None))
+
+    def compare(self, block: bytes, state: StateReader) -> None:
+        """Tell each subscription which of its keys differ from what it knows."""
+        keys = {key for known in self.members.values() for key in known}
+        values = {key: state.get(key) for key in keys}
+        prints = {key: _print(value) for key, value in values.items()}
+        for member, known in list(self.members.items()):
+            changed = {key: values[key] for key in known if known[key] != prints[key]}
+            if changed:
+                for key in changed:
+                    known[key] = prints[key]
+                member.notify(_change_set(block, changed))
+
+
+def _print(value: bytes | None) -> bytes | None:
+    """A value to compare by: itself, or its hash when it is long."""
+    return value if value is None or len(value) <= 32 else b"#" + blake2_256(value)
+
+
+def _change_set(block: bytes, values: Mapping[bytes, bytes | None]) -> dict[str, object]:
+    changes = [[to_hex(key), maybe_hex(value)] for key, value in values.items()]
+    return {"block": to_hex(block), "changes": changes}
+
+
+def _check_count(keys: Sequence[bytes]) -> None:
+    if len(keys) > MAX_KEYS:
+        raise invalid_params(f"{len(keys)} keys, at most {MAX_KEYS} are answered at once")
+
+
+def _no_range(first: bytes, last: bytes, reason: str) -> RpcError:
+    message = f"Cannot resolve a block range ['{to_hex(first)}' ... '{to_hex(last)}']. {reason}"
+    return RpcError(4001, message)

@@ -1,0 +1,93 @@
+"""Storage queries of the new API, shared by chainHead and archive: five kinds of questions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Final
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.rpc.backend import StateReader
+from btt_chain.rpc.params import Parsed, Unfit, hex_bytes
+from btt_chain.rpc.shapes import to_hex
+
+PAGE_KEYS: Final = 512
+PAGE_BYTES: Final = 1 << 20
+"""A page of descendants ends at either: one notification must not stop up the connection."""
+
+Item = dict[str, object]
+
+
+class QueryKind(Enum):
+    """What is asked about a key."""
+
+    VALUE = "value"
+    HASH = "hash"
+    CLOSEST = "closestDescendantMerkleValue"
+    DESCENDANT_VALUES = "descendantsValues"
+    DESCENDANT_HASHES = "descendantsHashes"
+
+    @property
+    def is_walk(self) -> bool:
+        """Whether it is about all keys below, not about one."""
+        return self in {QueryKind.DESCENDANT_VALUES, QueryKind.DESCENDANT_HASHES}
+
+
+@dataclass(slots=True)
+class Query:
+    """One question; a walk resumes strictly after `start`."""
+
+    key: bytes
+    kind: QueryKind
+    start: bytes | None = None
+
+
+def parse_query(value: object) -> Query:
+    """Read `{"key": "0x..", "type": "..", "paginationStartKey"?: "0x.."}`."""
+    if not isinstance(value, dict):
+        raise Unfit("expected objects with `key` and `type`")
+    if "key" not in value or "type" not in value:
+        raise Unfit("each item needs `key` and `type`")
+    kinds = {kind.value: kind for kind in QueryKind}
+    kind = kinds.get(value["type"]) if isinstance(value["type"], str) else None
+    if kind is None:
+        raise Unfit(f"`type` must be one of {', '.join(kinds)}")
+    start = value.get("paginationStartKey")
+    if start is not None and not kind.is_walk:
+        raise Unfit("`paginationStartKey` goes with the descendants only")
+    return Query(hex_bytes(value["key"]), kind, None if start is None else hex_bytes(start))
+
+
+QueryParam = Annotated[Query, Parsed(parse_query)]
+
+
+def look_up(state: StateReader, query: Query) -> Item | None:
+    """Answer a question about one key; None if there is nothing to say."""
+    if query.kind is QueryKind.CLOSEST:
+        merkle = state.closest_descendant(query.key)
+        if merkle is None:
+            return None
+        return {"key": to_hex(query.key), "closestDescendantMerkleValue": to_hex(merkle)}
+    value = state.get(query.key)
+    return None if value is None else _item(query, query.key, value)
+
+
+def walk(state: StateReader, query: Query) -> tuple[list[Item], bool]:
+    """The next page of descendants, and whether more may follow; `query` moves on."""
+    items: list[Item] = []
+    size = 0
+    keys = state.keys(query.key, query.start, PAGE_KEYS)
+    for key in keys:
+        item = _item(query, key, state.get(key) or b"")
+        items.append(item)
+        query.start = key
+        size += sum(len(str(part)) for part in item.values())
+        if size > PAGE_BYTES:
+            return items, True
+    return items, len(keys) == PAGE_KEYS
+
+
+def _item(query: Query, key: bytes, value: bytes) -> Item:
+    if query.kind in {QueryKind.VALUE, QueryKind.DESCENDANT_VALUES}:
+        return {"key": to_hex(key), "value": to_hex(value)}
+    return {"key": to_hex(key), "hash": to_hex(blake2_256(value))}

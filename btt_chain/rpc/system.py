@@ -1,0 +1,113 @@
+"""system_*: the node itself, and what its accounts may do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from btt_chain.primitives import ss58
+from btt_chain.rpc.backend import Backend, BackendError
+from btt_chain.rpc.params import Hash, Hex, Text
+from btt_chain.rpc.protocol import RpcError, invalid_params
+from btt_chain.rpc.registry import HEAVY, method
+from btt_chain.rpc.shapes import to_hex
+
+RUNTIME_ERROR = 1
+"""Substrate's code for a runtime that could not be asked, in system and payment calls."""
+STANDARD_TYPES = frozenset({"Development", "Local", "Live"})
+
+
+class SystemApi:
+    """Names, health, peers; nonces and dry runs."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.node = backend.node
+        self.chain = backend.chain
+        self.pool = backend.pool
+
+    @method("system_name")
+    def name(self) -> str:
+        """The program."""
+        return self.node.name
+
+    @method("system_version")
+    def version(self) -> str:
+        """The program's version."""
+        return self.node.version
+
+    @method("system_chain")
+    def chain_name(self) -> str:
+        """The chain's name."""
+        return self.node.chain_name
+
+    @method("system_chainType")
+    def chain_type(self) -> str | dict[str, str]:
+        """Development, Local or Live; anything else is a custom type."""
+        kind = self.node.chain_type
+        return kind if kind in STANDARD_TYPES else {"Custom": kind}
+
+    @method("system_properties")
+    def properties(self) -> Mapping[str, object]:
+        """How addresses and amounts are written."""
+        return dict(self.node.properties)
+
+    @method("system_health")
+    def health(self) -> dict[str, object]:
+        """Whether the node can be relied on."""
+        peers, is_syncing, should_have_peers = self.node.health()
+        return {"peers": peers, "isSyncing": is_syncing, "shouldHavePeers": should_have_peers}
+
+    @method("system_localPeerId")
+    def local_peer_id(self) -> str:
+        """Our identity on the network."""
+        return self.node.local_peer_id
+
+    @method("system_localListenAddresses")
+    def listen_addresses(self) -> list[str]:
+        """Where other nodes reach us."""
+        return list(self.node.listen_addresses)
+
+    @method("system_nodeRoles")
+    def roles(self) -> list[str]:
+        """Authority or Full."""
+        return list(self.node.roles)
+
+    @method("system_peers", unsafe=True)
+    def peers(self) -> list[dict[str, object]]:
+        """The nodes we are connected to."""
+        return [
+            {
+                "peerId": peer.peer_id,
+                "roles": peer.roles,
+                "bestHash": to_hex(peer.best_hash),
+                "bestNumber": peer.best_number,
+            }
+            for peer in self.node.peers()
+        ]
+
+    @method("system_syncState")
+    def sync_state(self) -> dict[str, int]:
+        """How far syncing has come."""
+        start, current, highest = self.node.sync_state()
+        return {"startingBlock": start, "currentBlock": current, "highestBlock": highest}
+
+    @method("system_accountNextIndex", "account_nextIndex")
+    def next_index(self, account: Text) -> int:
+        """The next nonce of an account, behind its transactions in the pool."""
+        try:
+            raw, _ = ss58.decode(account)
+        except ss58.Ss58Error as problem:
+            raise invalid_params(f"`account`: {problem}") from None
+        if len(raw) != 32:
+            raise invalid_params(f"`account`: an account has 32 bytes, not {len(raw)}")
+        try:
+            return self.pool.next_index(raw)
+        except BackendError as problem:
+            raise RpcError(RUNTIME_ERROR, "Unable to query nonce.", str(problem)) from None
+
+    @method("system_dryRun", "system_dryRunAt", unsafe=True, cost=HEAVY)
+    def dry_run(self, extrinsic: Hex, at: Hash | None = None) -> str:
+        """What applying an extrinsic would give: SCALE(ApplyExtrinsicResult)."""
+        try:
+            return to_hex(self.chain.dry_run(at or self.chain.best().hash, extrinsic))
+        except BackendError as problem:
+            raise RpcError(RUNTIME_ERROR, "Unable to dry run extrinsic.", str(problem)) from None

@@ -1,0 +1,140 @@
+"""transaction_v1_* and transactionWatch_v1_*: the new API's ways to send a transaction."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from btt_chain.rpc.author import check_extrinsic
+from btt_chain.rpc.backend import (
+    Backend,
+    BadExtrinsic,
+    ChainEvent,
+    NewBest,
+    Pool,
+)
+from btt_chain.rpc.connection import Call, Connection, Subscription
+from btt_chain.rpc.hub import Hub
+from btt_chain.rpc.params import Hex, Text
+from btt_chain.rpc.protocol import INVALID_PARAMS, RpcError
+from btt_chain.rpc.registry import method, subscription
+from btt_chain.rpc.shapes import to_hex
+from btt_chain.txpool import PoolError, Status, StatusEvent
+
+MAX_BROADCASTS: Final = 16
+"""Per connection; clients may count on four."""
+MAX_ATTEMPTS: Final = 64
+"""Best blocks at which a refused transaction is tried again."""
+
+
+@dataclass(slots=True)
+class Broadcast:
+    """A transaction that a client wants out until it says stop."""
+
+    extrinsic: bytes
+    attempts: int = 0
+
+    def attempt(self, pool: Pool) -> None:
+        """Give it to the pool, which gossips it; a refusal is kept quiet, as the spec asks."""
+        self.attempts += 1
+        try:
+            check_extrinsic(self.extrinsic)
+            pool.submit(self.extrinsic)
+        except (PoolError, BadExtrinsic):
+            return
+        # The pool has it now, and brings it back by itself when a block is retracted.
+        self.attempts = MAX_ATTEMPTS
+
+
+class TransactionApi:
+    """Broadcasts, and watched transactions with the new API's events."""
+
+    def __init__(self, backend: Backend, hub: Hub) -> None:
+        self.pool = backend.pool
+        self.broadcasts: dict[Connection, dict[str, Broadcast]] = {}
+        hub.listen(self._hear)
+
+    @method("transaction_v1_broadcast", connected=True)
+    def broadcast(self, call: Call, transaction: Hex) -> str | None:
+        """Send a transaction out until stopped; null when too many are out already."""
+        connection = call.connection
+        mine = self.broadcasts.get(connection)
+        if mine is None:
+            mine = self.broadcasts[connection] = {}
+            connection.on_close(lambda: self.broadcasts.pop(connection, None))
+        if len(mine) >= MAX_BROADCASTS:
+            return None
+        id = secrets.token_urlsafe(12)
+        broadcast = mine[id] = Broadcast(transaction)
+        call.after(lambda: broadcast.attempt(self.pool))
+        return id
+
+    @method("transaction_v1_stop", connected=True)
+    def stop(self, call: Call, operation_id: Text) -> None:
+        """Send it out no more; it may be in a block already."""
+        mine = self.broadcasts.get(call.connection, {})
+        if mine.pop(operation_id, None) is None:
+            raise RpcError(INVALID_PARAMS, "Invalid operation id")
+
+    @subscription(
+        "transactionWatch_v1_submitAndWatch",
+        event="transactionWatch_v1_watchEvent",
+        unsubscribe=("transactionWatch_v1_unwatch",),
+        unsubscribe_result=False,
+    )
+    def submit_and_watch(self, subscription: Subscription, transaction: Hex) -> None:
+        """Into the pool, and every step from there; a refusal is an event, not an error."""
+
+        def report(status: StatusEvent) -> None:
+            event = watch_event(status)
+            if event is not None:
+                subscription.notify(event)
+            if status.status.ends:
+                subscription.end()
+
+        try:
+            check_extrinsic(transaction)
+            watch = self.pool.watch(transaction, report)
+        except (PoolError, BadExtrinsic) as refusal:
+            subscription.notify({"event": "invalid", "error": str(refusal)})
+            subscription.end()
+            return
+        subscription.on_end(watch.close)
+
+    def _hear(self, event: ChainEvent) -> None:
+        if not isinstance(event, NewBest):
+            return
+        for mine in list(self.broadcasts.values()):
+            for broadcast in mine.values():
+                if broadcast.attempts < MAX_ATTEMPTS:
+                    broadcast.attempt(self.pool)
+
+
+def watch_event(event: StatusEvent) -> dict[str, object] | None:
+    """The new API's event for one of the pool's; None where it has none."""
+    match event.status:
+        case Status.READY:
+            return {"event": "validated"}
+        case Status.IN_BLOCK:
+            return {"event": "bestChainBlockIncluded", "block": _place(event)}
+        case Status.RETRACTED:
+            return {"event": "bestChainBlockIncluded", "block": None}
+        case Status.FINALIZED:
+            return {"event": "finalized", "block": _place(event)}
+        case Status.FINALITY_TIMEOUT:
+            return {"event": "dropped", "error": "The block took too long to become final"}
+        case Status.USURPED:
+            by = to_hex(event.by or b"")
+            return {"event": "invalid", "error": f"Extrinsic was usurped by {by}"}
+        case Status.DROPPED:
+            return {"event": "dropped", "error": event.reason or "Extrinsic was dropped"}
+        case Status.INVALID:
+            return {"event": "invalid", "error": event.reason or "Extrinsic marked as invalid"}
+        case Status.FUTURE | Status.BROADCAST:
+            return None
+
+
+def _place(event: StatusEvent) -> dict[str, object] | None:
+    """Block and index of a transaction."""
+    return None if event.block is None else {"hash": to_hex(event.block), "index": event.position}

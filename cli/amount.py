@@ -1,0 +1,104 @@
+"""Amounts of money as people type and read them: exact, and always with a unit.
+
+A number without a unit is refused: between a planck and a BTT lie eighteen zeros. Nothing is ever
+rounded: what a unit cannot hold is refused, and what is shown can be typed again.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+PLANCK: Final = "planck"
+"""The smallest unit, of any chain."""
+
+LARGEST: Final = (1 << 128) - 1
+"""Amounts are u128 on the wire."""
+
+# Decimals fewer than the whole unit has. `u` stands for µ on keyboards without it.
+_PREFIXES: Final = {"": 0, "m": 3, "u": 6, "µ": 6, "\u03bc": 6, "n": 9}
+
+_AMOUNT = re.compile(r"([0-9]+(?:_[0-9]+)*)(?:\.([0-9]+(?:_[0-9]+)*))?\s*([^\W\d_]+)")
+_BARE = re.compile(r"[0-9][0-9_]*(?:\.[0-9_]+)?")
+
+_MOST_DIGITS: Final = 80
+"""More than any amount has, with its underscores; keeps hostile input short."""
+
+
+class AmountError(ValueError):
+    """The text is no amount; the message says why and what to type instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """The money of a chain: its symbol, and how many decimals the whole unit has."""
+
+    symbol: str = "BTT"
+    decimals: int = 18
+
+    @property
+    def units(self) -> dict[str, int]:
+        """Every unit that can be typed, and its decimals in planck."""
+        units = {PLANCK: 0}
+        for prefix, fewer in _PREFIXES.items():
+            if self.decimals >= fewer:
+                units[prefix + self.symbol] = self.decimals - fewer
+        return units
+
+    def parse(self, text: str) -> int:
+        """The planck that `text` means, such as `1.5BTT`, `20 mBTT` or `1_000 planck`.
+
+        AmountError where the unit is missing or unknown, for more decimals than the unit has, and
+        for more than a u128 holds.
+        """
+        text = text.strip()
+        if len(text) > _MOST_DIGITS:
+            raise AmountError(f"an amount has at most {_MOST_DIGITS} characters")
+        found = _AMOUNT.fullmatch(text)
+        if found is None:
+            raise AmountError(self._what_is_wrong(text))
+        whole, fraction, unit = found[1], (found[2] or "").replace("_", ""), found[3]
+        decimals = self._decimals(unit)
+        if len(fraction) > decimals:
+            raise AmountError(
+                f"{text!r} has {len(fraction)} decimals, {unit} has {decimals or 'none'}; "
+                "amounts are never rounded"
+            )
+        planck = int(whole.replace("_", "") + fraction.ljust(decimals, "0"))
+        if planck > LARGEST:
+            raise AmountError(f"{text!r} is more than any account can hold (2^128 - 1 planck)")
+        return planck
+
+    def format(self, planck: int) -> str:
+        """`planck` exactly, in whole units, or in planck where that is easier to read."""
+        # Below a millionth, zeros would have to be counted.
+        if 0 < planck < 10 ** max(self.decimals - 6, 0):
+            return f"{planck:_} {PLANCK}"
+        whole, rest = divmod(planck, 10**self.decimals)
+        fraction = f"{rest:0{self.decimals}}".rstrip("0") if rest else ""
+        return f"{whole:_}{'.' if fraction else ''}{fraction} {self.symbol}"
+
+    def _decimals(self, unit: str) -> int:
+        units = self.units
+        if unit in units:
+            return units[unit]
+        # Only where no case can mean another unit: mBTT and MBTT are worlds apart.
+        for name in (PLANCK, self.symbol):
+            if unit.lower() == name.lower():
+                return units[name]
+        raise AmountError(f"unknown unit {unit!r}; known are {', '.join(units)}")
+
+    def _what_is_wrong(self, text: str) -> str:
+        example = f"1.5{self.symbol} or 1_000{PLANCK}"
+        if _BARE.fullmatch(text):
+            return f"{text!r} has no unit; write {text}{self.symbol} or {text}{PLANCK}"
+        if text.startswith("-"):
+            return f"{text!r} is negative"
+        if "," in text:
+            return f"{text!r} has a comma; write decimals with a point and thousands with _"
+        return f"{text!r} is no amount; write it like {example}"
+
+
+BTT: Final = Currency()
+"""The money of BTT chains: 1 BTT = 10^18 planck."""

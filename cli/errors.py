@@ -1,0 +1,48 @@
+"""How a command fails: one plain line that says what, where and what to do, and an exit code.
+
+    0    done
+    1    refused or failed: the node said no, a call failed in its block, a file is damaged
+    2    the command was typed wrongly
+    3    no node can be reached
+    4    what was asked for does not exist: a block, an account, a pallet, a file
+    130  interrupted from the keyboard
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import click
+
+
+class ExitCode(IntEnum):
+    """What the shell sees."""
+
+    DONE = 0
+    REFUSED = 1
+    USAGE = 2
+    NO_CONNECTION = 3
+    NOT_FOUND = 4
+    INTERRUPTED = 130
+
+
+class Refused(click.ClickException):
+    """What was asked for was understood, and did not happen."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class CannotConnect(click.ClickException):
+    """No node answers, or it went away in the middle."""
+
+    exit_code = ExitCode.NO_CONNECTION
+
+
+class NotFound(click.ClickException):
+    """What was asked for does not exist."""
+
+    exit_code = ExitCode.NOT_FOUND
+
+
+class Mistyped(click.UsageError):
+    """The command cannot be understood; the message says what was expected."""

@@ -1,0 +1,342 @@
+"""`btt-chain key`: make keys, look at them, sign and verify, like `subkey`.
+
+A secret is given as an argument, as the path of a file, or on standard input (`-`); arguments are
+visible in the list of processes, so for real money use the latter two.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli import show
+from cli.errors import Refused
+from cli.options import (
+    json_option,
+    key_pair,
+    network_options,
+    password,
+    password_options,
+    read_secret,
+    scheme_named,
+    scheme_option,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from btt_chain.crypto.keypair import KeyPair
+
+
+def _output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--json`, and `--output json` as `subkey` spells it."""
+    output = click.option(
+        "--output",
+        "output",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="The same as --json, as subkey spells it.",
+    )
+    return json_option(output(command))
+
+
+@click.group()
+def key() -> None:
+    """Make keys, look at them, sign and verify.
+
+    A secret URI is a phrase of words, or 0x and a seed, followed by a path: //hard/soft///password.
+    Without words it means the public development phrase: //Alice is a key that everybody has.
+    """
+
+
+@key.command()
+@click.option(
+    "-w",
+    "--words",
+    type=click.Choice(["12", "15", "18", "21", "24"]),
+    default="12",
+    show_default=True,
+    help="Length of the phrase.",
+)
+@scheme_option
+@password_options
+@network_options
+@_output_options
+def generate(
+    words: str,
+    scheme: str,
+    password: str | None,
+    password_interactive: bool,
+    password_filename: Path | None,
+    network: int,
+    as_json: bool,
+    output: str,
+) -> None:
+    """Make a new key and print its phrase.
+
+    The phrase (and the password, if there is one) is the key: write it down, show it to nobody.
+    """
+    from btt_chain.crypto import mnemonic
+
+    phrase = mnemonic.generate(int(words))
+    word = _password(password, password_interactive, password_filename)
+    _print_key(
+        key_pair(phrase, scheme, word), network, as_json or output == "json", phrase=phrase
+    )
+
+
+@key.command()
+@click.argument("uri", required=False)
+@click.option("--public", is_flag=True, help="URI is a public key in hex.")
+@scheme_option
+@password_options
+@network_options
+@_output_options
+def inspect(
+    uri: str | None,
+    public: bool,
+    scheme: str,
+    password: str | None,
+    password_interactive: bool,
+    password_filename: Path | None,
+    network: int,
+    as_json: bool,
+    output: str,
+) -> None:
+    """Show the public key and the address of URI.
+
+    URI is a secret URI, a file that holds one, - for standard input, an SS58 address, or with
+    --public a public key in hex.
+    """
+    as_json = as_json or output == "json"
+    text = read_secret(uri)
+    if public:
+        _print_public(_public_key(text, scheme), scheme, network, as_json)
+        return
+    from btt_chain.primitives import ss58
+
+    try:
+        account, _ = ss58.decode(text)
+    except ss58.Ss58Error:
+        word = _password(password, password_interactive, password_filename)
+        phrase = text if " " in text and "/" not in text else None
+        _print_key(key_pair(text, scheme, word), network, as_json, phrase=phrase)
+    else:
+        _print_public(account, scheme, network, as_json)
+
+
+@key.command()
+@click.option("--suri", "uri", help="The secret URI, a file that holds it, or - .")
+@click.option("--message", help="The message; without it, standard input is signed.")
+@click.option("--hex", "is_hex", is_flag=True, help="The message is hex.")
+@scheme_option
+@password_options
+@json_option
+def sign(
+    uri: str | None,
+    message: str | None,
+    is_hex: bool,
+    scheme: str,
+    password: str | None,
+    password_interactive: bool,
+    password_filename: Path | None,
+    as_json: bool,
+) -> None:
+    """Sign a message and print the signature in hex."""
+    if message is None and (uri is None or uri == "-"):
+        raise click.UsageError("the message comes from standard input: name the key with --suri")
+    pair = key_pair(
+        read_secret(uri),
+        scheme,
+        _password(password, password_interactive, password_filename),
+    )
+    signature = "0x" + pair.sign(_message(message, is_hex)).hex()
+    if as_json:
+        show.document({"publicKey": "0x" + pair.public.hex(), "signature": signature})
+    else:
+        click.echo(signature)
+
+
+@key.command()
+@click.argument("signature")
+@click.argument("uri")
+@click.option("--message", help="The message; without it, standard input is verified.")
+@click.option("--hex", "is_hex", is_flag=True, help="The message is hex.")
+@scheme_option
+@password_options
+@json_option
+def verify(
+    signature: str,
+    uri: str,
+    message: str | None,
+    is_hex: bool,
+    scheme: str,
+    password: str | None,
+    password_interactive: bool,
+    password_filename: Path | None,
+    as_json: bool,
+) -> None:
+    """Check the SIGNATURE of a message; exit with 1 if it is wrong.
+
+    URI is the signer: an address, a public key in hex, or a secret URI. An ECDSA address is the
+    hash of the key, so the key is recovered from the signature.
+    """
+    from btt_chain.crypto.signature import verify as is_signed
+
+    who = _signer(uri, scheme, _password(password, password_interactive, password_filename))
+    right = is_signed(
+        scheme_named(scheme), who, _message(message, is_hex), _hex(signature, "the signature")
+    )
+    if as_json:
+        show.document({"valid": right})
+    if not right:
+        raise Refused("the signature is not of this key and this message")
+    if not as_json:
+        show.good("The signature is valid.")
+
+
+@key.command()
+@click.option("--pattern", required=True, help="What the address must contain, in its case.")
+@scheme_option
+@network_options
+@_output_options
+def vanity(pattern: str, scheme: str, network: int, as_json: bool, output: str) -> None:
+    """Search for a key whose address contains a pattern.
+
+    Each further letter takes 58 times as long: four are found in minutes, six in days.
+    """
+    from btt_chain.crypto.keypair import KeyPair
+    from btt_chain.primitives import ss58
+
+    alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+    strange = sorted(set(pattern) - set(alphabet))
+    if strange or not pattern:
+        raise click.UsageError(
+            f"no address contains {''.join(strange)!r}: 0, O, I and l are not used"
+            if strange
+            else "the pattern is empty"
+        )
+    kind = scheme_named(scheme)
+    tries = 0
+    while True:
+        pair = KeyPair.from_seed(secrets.token_bytes(32), kind)
+        tries += 1
+        if pattern in ss58.encode(pair.account_id, network):
+            break
+        if tries % 10_000 == 0:
+            show.note(f"{tries:_} keys tried")
+    _print_key(pair, network, as_json or output == "json")
+
+
+# ---- what is printed
+
+
+def _print_key(pair: KeyPair, network: int, as_json: bool, *, phrase: str | None = None) -> None:
+    from btt_chain.primitives import ss58
+
+    facts = {} if phrase is None else {"secretPhrase": phrase}
+    if pair.seed is not None:
+        facts["secretSeed"] = "0x" + pair.seed.hex()
+    facts |= {
+        "publicKey": "0x" + pair.public.hex(),
+        "ss58PublicKey": ss58.encode(pair.public, network),
+        "accountId": "0x" + pair.account_id.hex(),
+        "ss58Address": ss58.encode(pair.account_id, network),
+        "networkId": _network_name(network),
+        "scheme": str(pair.scheme),
+    }
+    _print_facts(facts, as_json)
+
+
+def _print_public(public: bytes, scheme: str, network: int, as_json: bool) -> None:
+    from btt_chain.crypto import ecdsa
+    from btt_chain.primitives import ss58
+
+    account = ecdsa.account_of(public) if len(public) == ecdsa.PUBLIC_LENGTH else public
+    facts = {
+        "publicKey": "0x" + public.hex(),
+        "ss58PublicKey": ss58.encode(public, network),
+        "accountId": "0x" + account.hex(),
+        "ss58Address": ss58.encode(account, network),
+        "networkId": _network_name(network),
+        "scheme": scheme,
+    }
+    # The address of an ECDSA key is a hash: the key cannot be told from it.
+    if scheme == "ecdsa" and len(public) != ecdsa.PUBLIC_LENGTH:
+        del facts["publicKey"], facts["ss58PublicKey"]
+    _print_facts(facts, as_json)
+
+
+_LABELS = {
+    "secretPhrase": "Secret phrase",
+    "secretSeed": "Secret seed",
+    "publicKey": "Public key (hex)",
+    "ss58PublicKey": "Public key (SS58)",
+    "accountId": "Account ID",
+    "ss58Address": "SS58 address",
+    "networkId": "Network",
+    "scheme": "Scheme",
+}
+
+
+def _print_facts(facts: dict[str, str], as_json: bool) -> None:
+    if as_json:
+        show.document(facts)
+    else:
+        show.record({_LABELS[name]: value for name, value in facts.items()})
+
+
+def _network_name(prefix: int) -> str:
+    return {42: "substrate", 0: "polkadot", 2: "kusama"}.get(prefix, str(prefix))
+
+
+# ---- what is read
+
+
+def _password(given: str | None, interactive: bool, filename: Path | None) -> str | None:
+    return password(given, interactive, filename)
+
+
+def _message(given: str | None, is_hex: bool) -> bytes:
+    if given is None:
+        raw = sys.stdin.buffer.read()
+        return _hex(raw.decode("ascii", "replace").strip(), "the message") if is_hex else raw
+    return _hex(given, "the message") if is_hex else given.encode()
+
+
+def _hex(text: str, what: str) -> bytes:
+    try:
+        return bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        raise click.UsageError(f"{what} is not hex") from None
+
+
+def _public_key(text: str, scheme: str) -> bytes:
+    raw = _hex(text, "the public key")
+    length = 33 if scheme == "ecdsa" else 32
+    if len(raw) != length:
+        raise click.UsageError(f"{scheme} public keys have {length} bytes, this has {len(raw)}")
+    return raw
+
+
+def _signer(text: str, scheme: str, word: str | None) -> bytes:
+    """Who signed: an account id, or a 33-byte ECDSA key."""
+    from btt_chain.primitives import ss58
+
+    uri = read_secret(text)
+    try:
+        return ss58.decode(uri)[0]
+    except ss58.Ss58Error:
+        pass
+    raw = uri.removeprefix("0x")
+    if len(raw) == 66 and scheme == "ecdsa":
+        return _public_key(uri, scheme)
+    if len(raw) == 64 and not word:
+        # A seed looks the same; `verify` asks for what is public.
+        return _hex(uri, "the public key")
+    return key_pair(uri, scheme, word).account_id

@@ -1,0 +1,49 @@
+"""`btt-chain`: finds the command that was typed, runs it, and exits with a code.
+
+Every command lives in a module of its own, which is imported when it is run: `btt-chain --help`
+and `btt-chain key` need neither a network nor a database.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module, util
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+PACKAGES: Final = ("btt_chain", "runtime", "p2p", "storage", "cli", "genesis")
+"""What the program is made of. The names are everyday ones, so they can be taken."""
+
+
+def shadowed(home: Path) -> str | None:
+    """What to tell the user if another package hides one of ours, which lie in `home`.
+
+    Looks without importing: a stranger's package must not run.
+    """
+    for name in PACKAGES:
+        spec = util.find_spec(name)
+        if spec is None:
+            return f"the package {name!r} is missing from {home}: install btt-chain again"
+        places = list(spec.submodule_search_locations or [])
+        place = places[0] if places else spec.origin or "an unknown place"
+        if Path(place).resolve() != home / name:
+            return (
+                f"another package named {name!r} at {place} shadows ours in {home}: "
+                "install btt-chain in an environment of its own (pipx install btt-chain)"
+            )
+    return None
+
+
+def main() -> NoReturn:
+    """The console script."""
+    home = Path(__file__).resolve().parent.parent
+    trouble = shadowed(home)
+    if trouble is not None:
+        sys.exit(f"error: {trouble}")
+    program: Any = import_module("cli.program").program
+    program.main(prog_name="btt-chain")
+    sys.exit()
+
+
+if __name__ == "__main__":
+    main()

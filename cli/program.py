@@ -1,0 +1,102 @@
+"""The list of commands, and what happens to their errors."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from btt_chain import __version__
+from cli import show
+from cli.errors import ExitCode
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    # name: (where it lives, what it does)
+    "node": ("cli.node:node", "Run a node."),
+    "devnet": ("cli.devnet:devnet", "Run a development chain and watch it live."),
+    "key": ("cli.key:key", "Make keys, look at them, sign and verify."),
+    "tx": ("cli.tx:tx", "Sign and send transactions."),
+    "query": ("cli.query:query", "Ask a node about its chain."),
+    "build-spec": ("cli.spec:build_spec", "Print the specification of a chain."),
+    "purge-chain": ("cli.data:purge_chain", "Delete a chain's database, keep its keys."),
+    "export-blocks": ("cli.data:export_blocks", "Write blocks to a file."),
+    "import-blocks": ("cli.data:import_blocks", "Read blocks from a file."),
+    "check-block": ("cli.data:check_block", "Execute a stored block again and compare."),
+    "revert": ("cli.data:revert", "Take back the newest blocks that are not final."),
+    "tokenomics": ("cli.tokenomics:tokenomics", "Look at the token's schedules."),
+    "completion": ("cli.completion:completion", "Print the completion script of a shell."),
+}
+
+
+class Program(click.Group):
+    """The root: imports a command when it is asked for, and turns errors into one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the table, which is the order of a first day."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(import_module(module), name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}.{name} is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in `--help`, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> NoReturn:
+        """Run, and exit; what a user can have caused never ends in a traceback."""
+        code: int = ExitCode.DONE
+        try:
+            result = super().main(
+                args, prog_name, complete_var, standalone_mode=False, **extra
+            )
+            code = result if isinstance(result, int) else ExitCode.DONE
+        except click.UsageError as error:
+            where = error.ctx.command_path if error.ctx else self.name
+            show.complain(f"{error.format_message()} (see `{where} --help`)")
+            code = ExitCode.USAGE
+        except click.ClickException as error:
+            show.complain(error.format_message())
+            code = error.exit_code
+        except click.Abort as error:
+            show.complain("interrupted" if isinstance(error.__cause__, KeyboardInterrupt) else "aborted")
+            code = ExitCode.INTERRUPTED
+        except OSError as error:
+            show.complain(_system_error(error))
+            code = ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.REFUSED
+        sys.exit(code)
+
+
+def _system_error(error: OSError) -> str:
+    what = error.strerror or str(error)
+    return f"{error.filename}: {what}" if error.filename else what
+
+
+@click.group(
+    cls=Program, name="btt-chain", context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def program() -> None:
+    """BTT Chain: a Substrate-compatible node, its keys, transactions and tools.
+
+    Results are tables for people; with --json, documents for programs. Exit codes: 0 done,
+    1 refused or failed, 2 typed wrongly, 3 no connection, 4 not found.
+    """

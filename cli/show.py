@@ -1,0 +1,115 @@
+"""What people and programs see: tables and colours on a terminal, JSON where it is asked for.
+
+Into a pipe or a file goes the same text without colours, and unfolded: nothing is cut. Results go
+to standard output; everything that is said along the way goes to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_UNFOLDED = 100_000
+"""Columns of something that is not a terminal."""
+
+
+def document(value: object) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def line(value: object) -> None:
+    """Print a JSON document on one line, as one of many."""
+    click.echo(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+
+
+def note(text: str) -> None:
+    """Say something along the way, on standard error."""
+    click.echo(text, err=True)
+
+
+def record(fields: Mapping[str, str | Sequence[str]]) -> None:
+    """Print facts about one thing, a line each (or several lines under one name)."""
+    width = max(map(len, fields), default=0)
+    for name, value in fields.items():
+        label = name
+        for text in [value] if isinstance(value, str) else value:
+            _echo(click.style(label.ljust(width), fg="cyan") + "  " + text)
+            label = ""
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None
+) -> None:
+    """Print things of one kind, a row each. A column named `>name` is set to the right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(
+        box=box.SIMPLE_HEAD,
+        title=title and Text(title),
+        title_justify="left",
+        title_style="bold",
+        header_style="cyan",
+        pad_edge=False,
+    )
+    for column in columns:
+        right = column.startswith(">")
+        grid.add_column(
+            column.removeprefix(">"), justify="right" if right else "left", overflow="fold"
+        )
+    for row in rows:
+        grid.add_row(*map(Text, row))
+    terminal = console()
+    if terminal.is_terminal:
+        terminal.print(grid)
+        return
+    with terminal.capture() as text:
+        terminal.print(grid)
+    for printed in text.get().splitlines():
+        click.echo(printed.rstrip())
+
+
+def good(text: str) -> None:
+    """Print a line about something that went well."""
+    _echo(click.style(text, fg="green"))
+
+
+def bad(text: str) -> None:
+    """Print a line about something that did not."""
+    _echo(click.style(text, fg="red", bold=True))
+
+
+def heading(text: str) -> None:
+    """Print a line above what it names."""
+    _echo(click.style(text, bold=True))
+
+
+def complain(message: str) -> None:
+    """Say in one line on standard error what went wrong."""
+    label = click.style("error:", fg="red", bold=True)
+    _echo(f"{label} {' '.join(message.split())}", err=True)
+
+
+def _echo(text: str, *, err: bool = False) -> None:
+    # None: click looks whether it writes to a terminal.
+    click.echo(text, err=err, color=False if os.environ.get("NO_COLOR") else None)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """The terminal, or what stands in its place; colours only where they can be seen."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    # `rich` itself honours NO_COLOR and TERM=dumb.
+    width = None if stream.isatty() else _UNFOLDED
+    return Console(file=stream, width=width, highlight=False, emoji=False)

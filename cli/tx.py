@@ -1,0 +1,525 @@
+"""`btt-chain tx`: sign and send transactions, and say what became of them.
+
+A call is checked against the chain's own metadata before anything is signed, and the fee is shown
+before anything is sent. Secrets stay here: only the signed transaction leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from cli import show
+from cli.amount import AmountError
+from cli.errors import CannotConnect, Mistyped, Refused
+from cli.options import (
+    connection_options,
+    json_option,
+    key_pair,
+    password,
+    password_options,
+    read_secret,
+    scheme_option,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btt_chain.crypto.keypair import KeyPair
+    from cli.catalogue import EventView
+    from cli.chain import Chain
+    from cli.client import Json
+    from cli.signing import Draft
+
+MORTAL_PERIOD: Final = 64
+"""Blocks for which a transaction is good unless the user says otherwise."""
+
+_UNIT_STATES: Final = {
+    "invalid": "it became invalid in the pool",
+    "dropped": "the pool dropped it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What the options say about a signature. `tip` in planck; `period` None is immortal."""
+
+    pair: KeyPair
+    tip: int
+    period: int | None
+    nonce: int | None
+
+
+@click.group()
+def tx() -> None:
+    """Sign and send transactions.
+
+    The signer (--from) is a secret URI, a file that holds it, or - for standard input.
+    """
+
+
+def _signing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    options = [
+        click.option("--from", "uri", required=True, metavar="URI", help="Who signs and pays."),
+        scheme_option,
+        password_options,
+        click.option("--tip", default="0planck", help="Extra for the author, as 0.1BTT."),
+        click.option(
+            "--mortal",
+            "period",
+            type=click.IntRange(4, 65_536),
+            default=MORTAL_PERIOD,
+            show_default=True,
+            help="For how many blocks it is good (raised to a power of two).",
+        ),
+        click.option("--immortal", is_flag=True, help="It is good for ever."),
+        click.option(
+            "--nonce", type=click.IntRange(min=0), help="The number of the account's transaction."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _sending_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    wait = click.option(
+        "--wait",
+        type=click.Choice(["none", "inblock", "finalized"]),
+        default="inblock",
+        show_default=True,
+        help="What to wait for.",
+    )
+    patience = click.option(
+        "--patience",
+        type=click.FloatRange(min=0, min_open=True),
+        default=120.0,
+        show_default=True,
+        help="Seconds to wait for the block.",
+    )
+    return wait(patience(command))
+
+
+@tx.command()
+@click.argument("dest")
+@click.argument("amount")
+@click.option(
+    "--keep-alive/--allow-death",
+    default=True,
+    show_default=True,
+    help="Whether the sender's account must survive.",
+)
+@_signing_options
+@_sending_options
+@connection_options
+@json_option
+def transfer(dest: str, amount: str, keep_alive: bool, **options: Any) -> None:
+    """Send AMOUNT to DEST.
+
+    \b
+    btt-chain tx transfer --from //Alice //Bob 1.5BTT
+    btt-chain tx transfer --from key.txt 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty 250mBTT
+    """
+    name = "transfer_keep_alive" if keep_alive else "transfer_allow_death"
+    _send(f"Balances.{name}", (dest, amount), options)
+
+
+@tx.command("call")
+@click.argument("name", metavar="PALLET.CALL")
+@click.argument("arguments", nargs=-1, metavar="[ARG|NAME=ARG]...")
+@_signing_options
+@_sending_options
+@connection_options
+@json_option
+def call_(name: str, arguments: tuple[str, ...], **options: Any) -> None:
+    """Send any call.
+
+    Arguments come in order, or each as name=value; nested ones are JSON. Accounts are addresses
+    or //Alice, amounts have a unit, bytes are 0x and hex or text. See `btt-chain query calls`.
+
+    \b
+    btt-chain tx call System.remark_with_event hello --from //Alice
+    btt-chain tx call Utility.batch_all --from //Alice \\
+      '[{"call": "Balances.transfer_keep_alive", "args": {"dest": "//Bob", "value": "1BTT"}}]'
+    """
+    _send(name, arguments, options)
+
+
+def _send(name: str, arguments: tuple[str, ...], options: dict[str, Any]) -> None:
+    from cli.chain import Chain, run
+
+    async def work() -> None:
+        async with Chain.open(options["url"], options["timeout"]) as chain:
+            call = chain.catalogue.encode_call(name, arguments)
+            signing = _signing(options, chain.catalogue.currency.parse)
+            wire = await _sign_online(chain, call, signing)
+            fee = await _fee(chain, wire)
+            if not options["as_json"]:
+                shown = chain.catalogue.decode_call(call)
+                words = ", ".join(f"{n}: {v}" for n, v in shown.shown.items())
+                show.record(
+                    {
+                        "call": f"{shown.name}({words})",
+                        "from": _address(chain, signing.pair),
+                        "fee": f"{chain.catalogue.currency.format(fee)} (estimate)",
+                    }
+                )
+            await _submit(
+                chain, wire, options["wait"], options["patience"], options["as_json"], fee
+            )
+
+    run(work())
+
+
+@tx.command()
+@click.argument("name", metavar="PALLET.CALL")
+@click.argument("arguments", nargs=-1, metavar="[ARG|NAME=ARG]...")
+@_signing_options
+@click.option(
+    "--offline",
+    "facts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Ask no node: use this file of `btt-chain query facts`. Needs --nonce.",
+)
+@connection_options
+@json_option
+def sign(name: str, arguments: tuple[str, ...], facts: Path | None, **options: Any) -> None:
+    """Sign a call and print the transaction in hex, without sending it.
+
+    \b
+    btt-chain query facts -o facts.json                  # on a machine with a network
+    btt-chain tx sign --offline facts.json --from key.txt --nonce 7 \\
+      Balances.transfer_keep_alive 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty 1BTT
+    btt-chain tx submit 0x...                            # on the first machine again
+    """
+    from cli.chain import Chain, run
+    from cli.signing import hash_of
+
+    async def online() -> bytes:
+        async with Chain.open(options["url"], options["timeout"]) as chain:
+            call = chain.catalogue.encode_call(name, arguments)
+            return await _sign_online(
+                chain, call, _signing(options, chain.catalogue.currency.parse)
+            )
+
+    wire = (
+        run(online()) if facts is None else _sign_offline(facts, name, arguments, options)
+    )
+    if options["as_json"]:
+        show.document({"extrinsic": "0x" + wire.hex(), "hash": hash_of(wire)})
+    else:
+        click.echo("0x" + wire.hex())
+
+
+@tx.command()
+@click.argument("extrinsic", metavar="HEX")
+@_sending_options
+@connection_options
+@json_option
+def submit(
+    extrinsic: str, wait: str, patience: float, url: str, timeout: float, as_json: bool
+) -> None:
+    """Send a signed transaction: HEX, a file that holds it, or - for standard input."""
+    from cli.chain import Chain, run
+
+    wire = _wire(extrinsic)
+
+    async def work() -> None:
+        async with Chain.open(url, timeout) as chain:
+            await _submit(chain, wire, wait, patience, as_json, None)
+
+    run(work())
+
+
+@tx.command()
+@click.argument("extrinsic", metavar="HEX")
+@click.option(
+    "--offline",
+    "facts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Ask no node: use this file of `btt-chain query facts`.",
+)
+@connection_options
+@json_option
+def info(extrinsic: str, facts: Path | None, url: str, timeout: float, as_json: bool) -> None:
+    """Show what a transaction says: HEX, a file that holds it, or - for standard input."""
+    from cli.chain import Chain, run
+
+    wire = _wire(extrinsic)
+
+    async def online() -> None:
+        async with Chain.open(url, timeout) as chain:
+            _print_extrinsic(chain.catalogue.decode_extrinsic(wire), as_json)
+
+    if facts is None:
+        run(online())
+    else:
+        _print_extrinsic(_Facts.read(facts).catalogue.decode_extrinsic(wire), as_json)
+
+
+def _print_extrinsic(view: Any, as_json: bool) -> None:
+    from cli.catalogue import brief
+
+    if as_json:
+        show.document(
+            {
+                "hash": view.hash,
+                "signer": view.signer,
+                "signature": view.signature,
+                "extensions": view.extra,
+                "call": view.call.name,
+                "arguments": view.call.arguments,
+            }
+        )
+        return
+    show.record(
+        {
+            "hash": view.hash,
+            "call": view.call.name,
+            **{f"  {name}": value for name, value in view.call.shown.items()},
+            "signer": view.signer or "nobody: it is unsigned",
+            **{f"  {name}": brief(value) for name, value in view.extra.items()},
+        }
+    )
+
+
+# ---- signing
+
+
+def _signing(options: dict[str, Any], parse: Callable[[str], int]) -> Signing:
+    word = password(
+        options["password"], options["password_interactive"], options["password_filename"]
+    )
+    try:
+        tip = parse(options["tip"])
+    except AmountError as error:
+        raise Mistyped(f"--tip: {error}") from None
+    return Signing(
+        key_pair(read_secret(options["uri"]), options["scheme"], word),
+        tip,
+        None if options["immortal"] else options["period"],
+        options["nonce"],
+    )
+
+
+async def _sign_online(chain: Chain, call: bytes, signing: Signing) -> bytes:
+    from cli.signing import sign as signed
+
+    number, hash = await chain.head("chain_getFinalizedHead")
+    nonce = signing.nonce
+    if nonce is None:
+        who = _address(chain, signing.pair)
+        found = await chain.client.call("system_accountNextIndex", who)
+        nonce = found if isinstance(found, int) else 0
+    draft = _draft(call, signing, nonce, number)
+    birth = hash if signing.period is not None else chain.genesis
+    period_start = draft.era.birth(number)
+    if signing.period is not None and period_start != number:
+        # Long periods cannot begin at every block.
+        from cli.chain import block_hash
+
+        birth = await block_hash(chain.client, str(period_start))
+    return signed(chain.catalogue, chain.ties(birth), draft, signing.pair)
+
+
+def _draft(call: bytes, signing: Signing, nonce: int, number: int) -> Draft:
+    from btt_chain.primitives.era import Immortal, Mortal
+    from cli.signing import Draft
+
+    era = Immortal() if signing.period is None else Mortal.at(number, signing.period)
+    return Draft(call, nonce, era, signing.tip)
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What `query facts` wrote down about a chain."""
+
+    catalogue: Any
+    genesis: bytes
+    spec_version: int
+    transaction_version: int
+    number: int
+    hash: bytes
+
+    @classmethod
+    def read(cls, path: Path) -> _Facts:
+        """The facts in a file; Refused if it holds none."""
+        from cli.catalogue import Catalogue
+        from cli.chain import read_properties
+
+        try:
+            document = json.loads(path.read_text())
+            currency, prefix = read_properties(document["properties"])
+            return cls(
+                Catalogue(
+                    bytes.fromhex(document["metadata"][2:]), currency=currency, prefix=prefix
+                ),
+                bytes.fromhex(document["genesisHash"][2:]),
+                int(document["specVersion"]),
+                int(document["transactionVersion"]),
+                int(document["block"]["number"]),
+                bytes.fromhex(document["block"]["hash"][2:]),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise Refused(
+                f"{path} is no file of `btt-chain query facts`: {type(error).__name__} {error}"
+            ) from None
+
+
+def _sign_offline(
+    path: Path, name: str, arguments: tuple[str, ...], options: dict[str, Any]
+) -> bytes:
+    from cli.signing import Ties
+    from cli.signing import sign as signed
+
+    facts = _Facts.read(path)
+    call = facts.catalogue.encode_call(name, arguments)
+    signing = _signing(options, facts.catalogue.currency.parse)
+    if signing.nonce is None:
+        raise Mistyped("--offline needs --nonce: only a node knows the account's next one")
+    draft = _draft(call, signing, signing.nonce, facts.number)
+    if draft.era.birth(facts.number) != facts.number and signing.period is not None:
+        raise Mistyped(
+            f"a period of {signing.period} blocks cannot begin at block {facts.number}; offline "
+            "give --mortal 4096 or less, or --immortal"
+        )
+    birth = facts.hash if signing.period is not None else facts.genesis
+    ties = Ties(facts.genesis, birth, facts.spec_version, facts.transaction_version)
+    return signed(facts.catalogue, ties, draft, signing.pair)
+
+
+def _address(chain: Chain, pair: KeyPair) -> str:
+    from btt_chain.primitives import ss58
+
+    return ss58.encode(pair.account_id, chain.catalogue.prefix)
+
+
+def _wire(given: str) -> bytes:
+    from cli.chain import from_hex
+
+    return from_hex(read_secret(given), "the transaction")
+
+
+async def _fee(chain: Chain, wire: bytes) -> int:
+    from cli.chain import member
+
+    answer = await chain.client.call("payment_queryInfo", "0x" + wire.hex())
+    return int(str(member(answer, "partialFee")))
+
+
+# ---- sending
+
+
+async def _submit(
+    chain: Chain, wire: bytes, wait: str, patience: float, as_json: bool, fee: int | None
+) -> None:
+    from cli.signing import hash_of
+
+    name = hash_of(wire)
+    result: dict[str, Any] = {"hash": name}
+    if fee is not None:
+        result["feeEstimate"] = str(fee)
+    if wait == "none":
+        await chain.client.call("author_submitExtrinsic", "0x" + wire.hex())
+        if as_json:
+            show.document(result)
+        else:
+            show.record({"hash": name, "status": "in the pool"})
+        return
+    if not as_json:
+        show.record({"hash": name})
+    try:
+        async with asyncio.timeout(patience):
+            block = await _until(chain, wire, wait)
+    except TimeoutError:
+        raise Refused(
+            f"transaction {name} is in no block after {patience:g} s; it may still enter one: "
+            "look again with `btt-chain query block`, or wait longer with --patience"
+        ) from None
+    await _report(chain, wire, block, wait, result, as_json)
+
+
+async def _until(chain: Chain, wire: bytes, wait: str) -> bytes:
+    """Submit and watch; the block that holds the transaction, final if that was asked for."""
+    async with chain.client.subscribe(
+        "author_submitAndWatchExtrinsic", "author_unwatchExtrinsic", "0x" + wire.hex()
+    ) as states:
+        async for state in states:
+            block = _block_of(state, wait)
+            if block is not None:
+                return block
+    raise CannotConnect("the node ended the subscription")
+
+
+def _block_of(state: Json, wait: str) -> bytes | None:
+    from cli.chain import to_bytes
+
+    if isinstance(state, str):
+        if state in _UNIT_STATES:
+            raise Refused(f"the transaction is in no block: {_UNIT_STATES[state]}")
+        return None
+    if not isinstance(state, dict):
+        return None
+    if "usurped" in state:
+        raise Refused(f"another transaction took its place: {state['usurped']}")
+    if "finalityTimeout" in state:
+        raise Refused(f"block {state['finalityTimeout']} holds it, but is not final in time")
+    if "finalized" in state:
+        return to_bytes(state["finalized"])
+    if "inBlock" in state and wait == "inblock":
+        return to_bytes(state["inBlock"])
+    return None
+
+
+async def _report(
+    chain: Chain, wire: bytes, block: bytes, wait: str, result: dict[str, Any], as_json: bool
+) -> None:
+    """Print what the transaction did in its block; Refused if its call failed there."""
+    view = await chain.block(block)
+    index = next(
+        (at for at, each in enumerate(view.extrinsics) if each.hash == result["hash"]), None
+    )
+    if index is None:
+        raise Refused(f"block 0x{block.hex()} does not hold the transaction, as the node said")
+    events = [event for event in view.events or [] if event.extrinsic == index]
+    error = _failure(chain, events)
+    paid = next(
+        (e.fields for e in events if e.name == "TransactionPayment.TransactionFeePaid"), {}
+    )
+    fee = paid.get("actual_fee")
+    if as_json:
+        result |= {
+            "block": {"hash": "0x" + block.hex(), "number": view.number},
+            "index": index,
+            "finalized": wait == "finalized",
+            "fee": fee,
+            "success": error is None,
+            "error": error,
+            "events": [{"event": e.name, "fields": e.fields} for e in events],
+        }
+        show.document(result)
+    else:
+        lines = {"block": f"{view.number:_} 0x{block.hex()}, extrinsic {index}"}
+        if isinstance(fee, str):
+            lines["fee"] = f"{chain.catalogue.currency.format(int(fee))} (paid)"
+        show.record(lines)
+        show.table(["event", "fields"], [[e.name, e.shown] for e in events])
+        if error is None:
+            show.good("The call succeeded.")
+    if error is not None:
+        raise Refused(f"the call failed in block {view.number}: {error}")
+
+
+def _failure(chain: Chain, events: list[EventView]) -> str | None:
+    """Why the call failed; None if it did not."""
+    for event in events:
+        if event.name == "System.ExtrinsicFailed":
+            return chain.catalogue.dispatch_error(event.fields.get("dispatch_error"))
+    if not any(event.name == "System.ExtrinsicSuccess" for event in events):
+        raise Refused("the block's events do not say what became of the transaction")
+    return None

@@ -1,0 +1,230 @@
+"""The allocation: who was promised how much of the supply, and when.
+
+A document's table is data (`presets/seed-*.json`); this module reads such a table and refuses it
+unless every row is its percentage of the supply to the last planck and the rows add up to the
+whole supply. When a linear row comes free is the runtime's law (`runtime.pallets.vesting`); here
+only months become slots.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from btt_chain.scale import u32, u128
+from runtime.constants import DAY_MS, MONTH_MS
+from runtime.frame import GenesisError, Section
+from runtime.pallets.vesting import Schedule
+
+MAX_MONTHS: Final = 1_200
+"""A century: longer promises are mistakes."""
+_KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+class Kind(StrEnum):
+    """How a row is paid out."""
+
+    LINEAR = "linear"
+    """Owned from genesis by its holder, comes free slot by slot."""
+    MILESTONE = "milestone"
+    """A programme of the Foundation, released by milestones and time."""
+    MINING = "mining"
+    """The pool that useful work is rewarded from."""
+    DISCRETIONARY = "discretionary"
+    """A pool that referenda spend from."""
+    IMMEDIATE = "immediate"
+    """Free from genesis."""
+    RESERVE = "reserve"
+    """A pool that needs both a referendum and its signatories."""
+    TREASURY = "treasury"
+    """What the document gives to nobody."""
+
+
+class Reading(StrEnum):
+    """What a document's lock-up means (economy.md 3.1)."""
+
+    CLIFF = "A"
+    """Vesting runs from genesis, and nothing comes free before the lock-up ends."""
+    DELAY = "B"
+    """Vesting starts when the lock-up ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a document's table. Amounts in planck, times in months."""
+
+    key: str
+    holder: str
+    percent: int
+    amount: int
+    kind: Kind
+    group: str
+    members: tuple[str, ...] = ()
+    """Those who hold the row together, where the document names several."""
+    lock_months: int | None = None
+    months: int | None = None
+    """How long a linear row vests and a milestone row is released."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A document's whole table; its rows add up to its supply, in planck."""
+
+    id: str
+    supply: int
+    reading: Reading
+    rows: tuple[Row, ...]
+
+    def linear(self) -> Iterator[Row]:
+        """The rows that vest."""
+        return (row for row in self.rows if row.kind is Kind.LINEAR)
+
+    def row_of(self, kind: Kind) -> Row | None:
+        """The first row of a kind, where there is one."""
+        return next((row for row in self.rows if row.kind is kind), None)
+
+    def schedule(self, row: Row, slot_ms: int) -> Schedule:
+        """The vesting schedule of a linear row, in slots of `slot_ms` milliseconds.
+
+        GenesisError if months are no whole number of slots, or the end does not fit 32 bits.
+        """
+        if row.lock_months is None or row.months is None:
+            raise GenesisError(f"row {row.key}: a {row.kind} row has no vesting schedule")
+        lock, length = slots(row.lock_months, slot_ms), slots(row.months, slot_ms)
+        start = lock if self.reading is Reading.DELAY else 0
+        if start + length > u32.MAX:
+            raise GenesisError(f"row {row.key}: ends at slot {start + length}, beyond 32 bits")
+        return Schedule(u128(row.amount), u32(start), u32(length), u32(lock))
+
+
+def slots(months: int, slot_ms: int) -> int:
+    """How many slots of `slot_ms` milliseconds `months` are; GenesisError if not a whole number."""
+    check_slot(slot_ms)
+    return months * (MONTH_MS // slot_ms)
+
+
+def check_slot(slot_ms: int) -> None:
+    """GenesisError unless days and months are whole numbers of slots of `slot_ms` milliseconds."""
+    for name, span in (("day", DAY_MS), ("month", MONTH_MS)):
+        if slot_ms < 1 or span % slot_ms:
+            raise GenesisError(f"a slot of {slot_ms} ms does not divide a {name} of {span} ms")
+
+
+JSON_NAMES: Final = {
+    "key": "key",
+    "holder": "holder",
+    "members": "members",
+    "percent": "pct",
+    "kind": "kind",
+    "lock_months": "lock_m",
+    "months": "dur_m",
+    "group": "group",
+    "amount": "amount",
+}
+"""What the files call the fields of a row."""
+
+
+# --- reading ------------------------------------------------------------------
+
+
+def read_table(section: Section) -> Table:
+    """Read a document's table as its file has it; GenesisError names the row and the field."""
+    fields = section.fields(
+        required=("id", "supply", "decimals", "vesting_reading", "stated_pct", "allocations"),
+        optional=("wording", "milestone_burns", "milestone_burns_source"),
+    )
+    rows = fields["allocations"]
+    table = read_rows(
+        fields["id"].text(), fields["supply"], fields["vesting_reading"], [*map(read_row, rows)]
+    )
+    check_rows(table, rows.rows())
+    stated = sum(row.percent for row in table.rows if row.kind is not Kind.TREASURY)
+    if fields["stated_pct"].integer(100) != stated:
+        raise fields["stated_pct"].wrong(f"{stated}, what the document's own rows add up to")
+    if fields["decimals"].integer(255) != 18:
+        raise fields["decimals"].wrong("18")
+    return table
+
+
+def read_rows(name: str, supply: Section, reading: Section, rows: list[Row]) -> Table:
+    """Put a table together from its parts."""
+    known = [letter.value for letter in Reading]
+    if reading.text() not in known:
+        raise reading.wrong(" or ".join(known))
+    return Table(name, int(supply.planck()), Reading(reading.text()), tuple(rows))
+
+
+ROW_FIELDS: Final = ("key", "holder", "pct", "kind", "group", "amount")
+ROW_OPTIONS: Final = ("members", "lock_m", "dur_m")
+
+
+def read_row(section: Section, more: tuple[str, ...] = ()) -> Row:
+    """Read one row, which may have the fields `more` besides; GenesisError names the field."""
+    fields = section.fields(required=(*ROW_FIELDS, *more), optional=ROW_OPTIONS)
+    key = fields["key"].text()
+    if not _KEY.fullmatch(key):
+        raise fields["key"].wrong("lower-case letters, digits and underscores")
+    kinds = [kind.value for kind in Kind]
+    if fields["kind"].text() not in kinds:
+        raise fields["kind"].wrong("one of " + ", ".join(kinds))
+    kind = Kind(fields["kind"].text())
+    timed = {Kind.LINEAR: ("lock_m", "dur_m"), Kind.MILESTONE: ("dur_m",)}.get(kind, ())
+    for name in ("lock_m", "dur_m"):
+        if name in timed and name not in fields:
+            raise GenesisError(f"{section.path}.{name}: missing; row {key} is {kind}")
+        if name not in timed and name in fields:
+            raise GenesisError(f"{fields[name].path}: row {key} is {kind} and has no such field")
+    months = fields["dur_m"].integer(MAX_MONTHS) if "dur_m" in fields else None
+    if months == 0:
+        raise fields["dur_m"].wrong(f"1 to {MAX_MONTHS} months")
+    lock = fields["lock_m"].integer(MAX_MONTHS) if "lock_m" in fields else None
+    members = tuple(member.text() for member in fields["members"]) if "members" in fields else ()
+    for member in members:
+        if not _KEY.fullmatch(member):
+            raise fields["members"].wrong("names of lower-case letters, digits and underscores")
+    return Row(
+        key=key,
+        holder=fields["holder"].text(),
+        percent=fields["pct"].integer(100),
+        amount=int(fields["amount"].planck()),
+        kind=kind,
+        group=fields["group"].text(),
+        members=members,
+        lock_months=lock,
+        months=months,
+    )
+
+
+def check_rows(table: Table, places: list[Section]) -> None:
+    """GenesisError unless every row is its part of the supply and the rows are the whole of it.
+
+    `places` are where the rows stand, for the messages.
+    """
+    seen: set[str] = set()
+    for row, place in zip(table.rows, places, strict=True):
+        if row.key in seen:
+            raise GenesisError(f"{place.path}.key: there is a row {row.key} already")
+        seen.add(row.key)
+        if row.amount * 100 != row.percent * table.supply:
+            raise GenesisError(
+                f"{place.path}.amount: row {row.key} is {row.percent} % of the supply, "
+                f"{row.percent * table.supply // 100} planck, not {row.amount}"
+            )
+        cliff_behind_end = (
+            table.reading is Reading.CLIFF
+            and row.lock_months is not None
+            and row.months is not None
+            and row.lock_months > row.months
+        )
+        if cliff_behind_end:
+            raise GenesisError(f"{place.path}.lock_m: row {row.key} ends before its cliff")
+    total = sum(row.amount for row in table.rows)
+    if total != table.supply:
+        raise GenesisError(
+            f"{places[-1].path if places else 'allocations'}: the rows add up to {total} planck, "
+            f"{abs(table.supply - total)} {'less' if total < table.supply else 'more'} than the "
+            f"supply of {table.supply}"
+        )

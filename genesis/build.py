@@ -1,0 +1,165 @@
+"""Block zero: from a specification to the state it describes, its root and its hash.
+
+The runtime's own pallets write the state of a plain specification; nothing here knows how they
+keep it. The state of a raw one is as it stands.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice, takewhile
+from typing import Final
+
+from btt_chain.primitives.digest import H256, Digest
+from btt_chain.primitives.header import Header
+from btt_chain.scale import DecodeError, encode, u32, u64
+from genesis.accounts import well_known
+from genesis.code import own_version, state_version
+from genesis.spec import PARAMS, ChainSpec, Plain, Raw, SpecError, read_params
+from genesis.tables import all_holders, unheld
+from runtime import BttRuntime
+from runtime.frame import GenesisError, Pallet, Section
+from runtime.frame.version import CODE_KEY
+from runtime.pallets.system import System
+from runtime.params import PARAMS_KEY, RuntimeParams
+from storage.overlay import Overlay
+from storage.trie import EMPTY_ROOT, state_root
+
+CONFIG: Final = "spec.genesis.runtimeGenesis.config"
+CHAIN_ID_KEY: Final = b":chain_id"
+"""Where block zero keeps the chain's id: chains that differ in nothing else differ in their hash,
+so that a transaction of the one is none of the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Genesis:
+    """Block zero and the state it leaves."""
+
+    state: Mapping[bytes, bytes]
+    state_version: int
+    header: Header
+    is_ours: bool
+    """Whether the state's law is one of this program; others can be looked at only."""
+    unheld: tuple[str, ...]
+    """Holders for whom placeholders stand; a network must not be started with any."""
+
+    @property
+    def hash(self) -> H256:
+        """What identifies the chain."""
+        return self.header.hash()
+
+
+def build(spec: ChainSpec, *, version: int | None = None) -> Genesis:
+    """Build block zero; SpecError names what is wrong with the specification.
+
+    `version` is the state trie's, for foreign chains whose code does not tell it.
+    """
+    match spec.genesis:
+        case Plain(config):
+            state = _state_of(config)
+        case Raw(top):
+            state = dict(top)
+    code = state.get(CODE_KEY)
+    is_ours = own_version(code) is not None
+    unheld: tuple[str, ...] = ()
+    if is_ours:
+        unheld = _inspect(spec, state)
+    chosen = state_version(code) if version is None else version
+    header = Header(
+        parent_hash=H256(bytes(32)),
+        number=u32(0),
+        state_root=H256(state_root(state, chosen)),
+        extrinsics_root=H256(EMPTY_ROOT),
+        digest=Digest([]),
+    )
+    return Genesis(state, chosen, header, is_ours, unheld)
+
+
+def to_raw(spec: ChainSpec) -> ChainSpec:
+    """The same chain with its whole state spelled out: it stays the same under later programs."""
+    return replace(spec, genesis=Raw(build(spec).state))
+
+
+# --- the state ------------------------------------------------------------------
+
+
+def _state_of(config: Mapping[str, object]) -> dict[bytes, bytes]:
+    """Let the pallets write what the configuration says."""
+    try:
+        sections = Section(config, CONFIG).fields(required=(PARAMS,), optional=tuple(config))
+        chain_id, slot_ms = read_params(sections[PARAMS])
+        params = RuntimeParams(u64(slot_ms))
+        runtime = BttRuntime(params)
+        overlay = Overlay(lambda _: None, lambda _prefix, _after: iter(()))
+        overlay.put(PARAMS_KEY, params.encoded())
+        overlay.put(CHAIN_ID_KEY, encode(str, chain_id))
+        runtime.enter(overlay)
+        pallets = {section_name(pallet): pallet for pallet in runtime.pallets.values()}
+        known = [name for name, pallet in pallets.items() if _is_configurable(pallet)]
+        Section(config, CONFIG).fields(required=(PARAMS,), optional=known)
+        for name, pallet in pallets.items():
+            _configure(pallet, config.get(name, {}), f"{CONFIG}.{name}")
+    except GenesisError as error:
+        raise SpecError(str(error)) from None
+    return {key: value for key, value in overlay.changes().items() if value is not None}
+
+
+def section_name(pallet: Pallet) -> str:
+    """What a pallet's part of the configuration is called: its name, beginning small."""
+    return pallet.name[:1].lower() + pallet.name[1:]
+
+
+def _is_configurable(pallet: Pallet) -> bool:
+    """Whether there is something to configure; System writes its part by itself."""
+    return type(pallet).genesis is not Pallet.genesis and not isinstance(pallet, System)
+
+
+def _configure(pallet: Pallet, config: object, path: str) -> None:
+    if not isinstance(config, Mapping):
+        raise Section(config, path).wrong("an object")
+    try:
+        pallet.genesis(config)
+    except GenesisError as error:
+        raise GenesisError(f"{path.removesuffix(section_name(pallet))}{error}") from None
+
+
+# --- looking at it --------------------------------------------------------------
+
+
+def _inspect(spec: ChainSpec, state: Mapping[bytes, bytes]) -> tuple[str, ...]:
+    """Refuse what a chain of ours must not have; return for whom placeholders stand.
+
+    This looks at the state itself, so that it holds for raw specifications as well.
+    """
+    raw = state.get(PARAMS_KEY)
+    if raw is None:
+        raise SpecError("spec.genesis: the state holds no parameters of a BTT chain")
+    try:
+        runtime = BttRuntime(RuntimeParams.decode(raw))
+        runtime.enter(_readable(state))
+        accounts = {account for account, _ in runtime.system.account.items()}
+        powers = (runtime.sudo.key.get(), runtime.babe.sealer.get())
+    except (DecodeError, ValueError) as error:
+        raise SpecError(f"spec.genesis: the state cannot be read: {error}") from None
+    if spec.is_live:
+        if powers[0] is not None:
+            raise SpecError("spec.genesis: Sudo has a key; a Live chain has none")
+        known: set[bytes | None] = {*accounts, *powers}
+        for public, name in well_known(all_holders()).items():
+            if public in known:
+                raise SpecError(
+                    f"spec.genesis: everybody has the key of {name}; a Live chain refuses it"
+                )
+    return unheld(accounts)
+
+
+def _readable(state: Mapping[bytes, bytes]) -> Overlay:
+    ordered = sorted(state)
+
+    def keys(prefix: bytes, after: bytes | None) -> Iterator[bytes]:
+        start = bisect_left(ordered, prefix) if after is None else bisect_right(ordered, after)
+        return takewhile(lambda key: key.startswith(prefix), islice(ordered, start, None))
+
+    return Overlay(state.get, keys)

@@ -1,0 +1,75 @@
+"""What `:code` tells about a chain: its law's version, and with it the version of its state trie.
+
+Our own chains keep SCALE(RuntimeVersion) there. Other Substrate chains keep Wasm, which nobody
+here executes; since late 2020 it carries its version in a custom section `runtime_version`.
+Source: the WebAssembly binary format (custom sections), Polkadot specification C.4.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from btt_chain.scale import DecodeError, codec
+from runtime.frame import RuntimeVersion
+
+SPEC_NAME: Final = "btt"
+
+_WASM: Final = b"\0asm\1\0\0\0"
+_COMPRESSED: Final = bytes.fromhex("52bc537646db8e05")
+_CUSTOM_SECTION: Final = 0
+_VERSION: Final = codec(RuntimeVersion)
+
+
+def own_version(code: bytes | None) -> RuntimeVersion | None:
+    """The version that a chain of ours has in `:code`; None for any other chain."""
+    if code is None:
+        return None
+    try:
+        version = _VERSION.decode_all(code)
+    except DecodeError:
+        return None
+    return version if version.spec_name.value == SPEC_NAME else None
+
+
+def state_version(code: bytes | None) -> int:
+    """The version of the state trie under this code: 0 or 1.
+
+    Wasm without a version section, or with one that ends before this field, is older than
+    version 1. Compressed Wasm is not opened: version 1 is assumed, as for a state without code.
+    """
+    if code is None or code.startswith(_COMPRESSED):
+        return 1
+    own = own_version(code)
+    if own is not None:
+        return own.state_version
+    for name, content in _custom_sections(code):
+        if name == b"runtime_version":
+            try:
+                return _VERSION.decode(content, 0)[0].state_version
+            except DecodeError:
+                return 0
+    return 0 if code.startswith(_WASM) else 1
+
+
+def _custom_sections(wasm: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Name and content of each custom section, as far as the file is well-formed."""
+    at = len(_WASM)
+    while wasm.startswith(_WASM) and at < len(wasm):
+        kind = wasm[at]
+        size, start = _leb128(wasm, at + 1)
+        at = start + size
+        if kind == _CUSTOM_SECTION and at <= len(wasm):
+            length, start = _leb128(wasm, start)
+            yield wasm[start : start + length], wasm[start + length : at]
+
+
+def _leb128(raw: bytes, at: int) -> tuple[int, int]:
+    """An unsigned number of at most five bytes, and where it ends."""
+    number = shift = 0
+    for byte in raw[at : at + 5]:
+        number |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            break
+    return number, at

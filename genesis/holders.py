@@ -1,0 +1,154 @@
+"""Who holds the rows of a table: the file behind `build-spec --holders`.
+
+    {"bitwave": "5F...", "web3v_knc": {"threshold": 2, "signatories": ["5G...", "5H..."]}, ...}
+
+It names every linear row, and the liquidity row where there is one. A row that a document gives
+to several is a multisig that all of them must sign; liquidity is a multisig of its managers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Final, TypeAlias
+
+from btt_chain.primitives.account import AccountId
+from genesis.accounts import Multisig, address, dev_account, holder_path, placeholder
+from genesis.allocation import Kind, Row, Table
+from runtime.frame import GenesisError, Section
+
+Holder: TypeAlias = AccountId | Multisig
+Holders: TypeAlias = Mapping[str, Holder]
+
+MAX_SIGNATORIES: Final = 100
+LIQUIDITY_MANAGERS: Final = 5
+LIQUIDITY_THRESHOLD: Final = 3
+LIQUIDITY_NAMES: Final = tuple(f"liquidity_{place}" for place in range(1, LIQUIDITY_MANAGERS + 1))
+
+
+def account_of(holder: Holder) -> AccountId:
+    """The account that holds."""
+    return holder.account if isinstance(holder, Multisig) else holder
+
+
+def held_rows(table: Table) -> Iterator[Row]:
+    """The rows that somebody holds; the others are pools."""
+    return (row for row in table.rows if row.kind in {Kind.LINEAR, Kind.IMMEDIATE})
+
+
+def names_of(table: Table) -> tuple[str, ...]:
+    """The names under which a table's holders have development keys and placeholders."""
+    names: list[str] = []
+    for row in held_rows(table):
+        names += _names(row)
+    return tuple(names)
+
+
+def dev_holders(table: Table) -> Holders:
+    """Holders whose keys everybody knows: `//holder//bitwave` and so on."""
+    return {
+        row.key: _held_by(row, [dev_account(holder_path(name)) for name in _names(row)])
+        for row in held_rows(table)
+    }
+
+
+def placeholders(table: Table) -> Holders:
+    """Accounts that nobody has a key of, in the shape that the real holders will have."""
+    return {
+        row.key: _held_by(row, [placeholder(name) for name in _names(row)])
+        for row in held_rows(table)
+    }
+
+
+def template(table: Table) -> str:
+    """A holders file to fill in: the right rows and shapes, with placeholder addresses."""
+    return json.dumps(
+        {key: holder_json(holder) for key, holder in placeholders(table).items()}, indent=1
+    )
+
+
+def _names(row: Row) -> tuple[str, ...]:
+    return LIQUIDITY_NAMES if row.kind is Kind.IMMEDIATE else row.members or (row.key,)
+
+
+def _held_by(row: Row, accounts: list[AccountId]) -> Holder:
+    if row.kind is Kind.IMMEDIATE:
+        return Multisig.of(accounts, LIQUIDITY_THRESHOLD)
+    return Multisig.of(accounts, len(accounts)) if row.members else accounts[0]
+
+
+# --- reading and writing --------------------------------------------------------
+
+
+def read_holders(section: Section, table: Table) -> Holders:
+    """Read a holders file for `table`; GenesisError names the row and what is wrong with it."""
+    fields = section.fields(required=[row.key for row in held_rows(table)])
+    holders: dict[str, Holder] = {}
+    taken: dict[AccountId, str] = {}
+    for row in held_rows(table):
+        place = fields[row.key]
+        holder = read_holder(place)
+        _check_shape(row, holder, place)
+        account = account_of(holder)
+        if account in taken:
+            raise GenesisError(f"{place.path}: holds row {taken[account]} already")
+        taken[account] = row.key
+        holders[row.key] = holder
+    return holders
+
+
+def _check_shape(row: Row, holder: Holder, place: Section) -> None:
+    if row.members:
+        together = len(row.members)
+        if (
+            not isinstance(holder, Multisig)
+            or holder.threshold != together
+            or len(holder.signatories) != together
+        ):
+            raise place.wrong(f"a multisig of {together} signatories that all sign")
+    if row.kind is Kind.IMMEDIATE and not isinstance(holder, Multisig):
+        raise place.wrong("a multisig of the managers")
+
+
+def read_holder(section: Section) -> Holder:
+    """Read an address, or a multisig as an object."""
+    try:
+        section.text()
+    except GenesisError:
+        return read_multisig(section)
+    return section.account()
+
+
+def read_multisig(section: Section) -> Multisig:
+    """Read `{"threshold": 2, "signatories": [...]}`."""
+    fields = section.fields(required=("threshold", "signatories"))
+    signatories = tuple(row.account() for row in fields["signatories"])
+    if not 2 <= len(signatories) <= MAX_SIGNATORIES:
+        raise fields["signatories"].wrong(f"2 to {MAX_SIGNATORIES} addresses")
+    if len(set(signatories)) != len(signatories):
+        raise GenesisError(f"{fields['signatories'].path}: an address stands there twice")
+    threshold = fields["threshold"].integer(len(signatories))
+    if threshold < 2:
+        raise fields["threshold"].wrong(f"2 to {len(signatories)} signatures")
+    return Multisig.of(signatories, threshold)
+
+
+def read_validators(section: Section) -> tuple[AccountId, ...]:
+    """Read a validators file: a list of addresses, each once."""
+    validators = tuple(row.account() for row in section)
+    if len(set(validators)) != len(validators):
+        raise GenesisError(f"{section.path}: an address stands there twice")
+    return validators
+
+
+def holder_json(holder: Holder) -> str | dict[str, object]:
+    """The holder as a file has it."""
+    return multisig_json(holder) if isinstance(holder, Multisig) else address(holder)
+
+
+def multisig_json(multisig: Multisig) -> dict[str, object]:
+    """The multisig as a file has it."""
+    return {
+        "threshold": multisig.threshold,
+        "signatories": [address(account) for account in multisig.signatories],
+    }

@@ -1,0 +1,405 @@
+"""The chain specification: what a node must know to join a chain, as Substrate's JSON file.
+
+A plain file describes block zero (`genesis.runtimeGenesis`), a raw one spells its state out
+(`genesis.raw.top`). A plain file of a BTT chain also carries the `allocation`: who was promised
+what; the balances and vesting schedules must be what follows from it. Whatever a file holds,
+reading it gives a `ChainSpec` or a `SpecError` that names the place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias
+
+from btt_chain.primitives import ss58
+from genesis.accounts import well_known
+from genesis.allocation import JSON_NAMES, Table, check_slot
+from genesis.placement import (
+    Placement,
+    check_balances,
+    check_vesting,
+    placement_json,
+    read_placement,
+)
+from genesis.presets import DOCUMENTS, ChainType
+from genesis.tables import all_holders, table
+from runtime.frame import GenesisError, Section
+
+Json: TypeAlias = Mapping[str, object]
+
+MAX_VERBOSITY: Final = 255
+MAX_SLOT_MS: Final = 60_000
+PARAMS: Final = "params"
+"""The member of the configuration that says what differs between chains under one law."""
+_HEX: Final = re.compile(r"0x[0-9a-fA-F]*")
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_PRESERVED: Final = ("forkId", "forkBlocks", "badBlocks", "codeSubstitutes", "consensusEngine")
+"""Fields of Substrate that are kept as they are and mean nothing here."""
+_KNOWN: Final = (
+    "chainType", "bootNodes", "telemetryEndpoints", "protocolId", "properties",
+    "allocation", "warning", *_PRESERVED,
+)  # fmt: skip
+_READ: Final = (
+    "name", "id", "chainType", "bootNodes", "telemetryEndpoints", "protocolId", "properties",
+    "warning", "genesis",
+)  # fmt: skip
+
+
+class SpecError(ValueError):
+    """The chain specification is wrong; the message names the place and what belongs there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Block zero as the runtime's configuration, and whose money it is."""
+
+    config: Json
+    placement: Placement | None = None
+    """None for chains that somebody made up without promising anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Block zero as its whole state."""
+
+    top: Mapping[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainSpec:
+    """A chain, as its specification tells of it."""
+
+    name: str
+    id: str
+    """Names the chain's folder on disk."""
+    chain_type: str
+    """Development, Local, Live, or a word of somebody's own."""
+    genesis: Plain | Raw
+    boot_nodes: tuple[str, ...] = ()
+    telemetry_endpoints: tuple[tuple[str, int], ...] = ()
+    protocol_id: str | None = None
+    properties: Json = field(default_factory=dict)
+    more: Json = field(default_factory=dict)
+    """Fields of other programs: kept, never read."""
+    warning: str | None = None
+    """What a person must know before using the chain; written, never believed."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether keys that everybody knows have no place in it; unless said otherwise."""
+        return self.chain_type not in {ChainType.DEVELOPMENT, ChainType.LOCAL}
+
+    @property
+    def chain_type_json(self) -> str | dict[str, str]:
+        """The type as `system_chainType` answers it."""
+        known = [kind.value for kind in ChainType]
+        return self.chain_type if self.chain_type in known else {"Custom": self.chain_type}
+
+    def to_json(self) -> dict[str, object]:
+        """The specification as its file has it."""
+        fields: dict[str, object] = {
+            "name": self.name,
+            "id": self.id,
+            "chainType": self.chain_type_json,
+            "bootNodes": list(self.boot_nodes),
+            "telemetryEndpoints": [list(entry) for entry in self.telemetry_endpoints] or None,
+            "protocolId": self.protocol_id,
+            "properties": dict(self.properties),
+            "codeSubstitutes": {},
+        } | dict(self.more)
+        if self.warning is not None:
+            fields["warning"] = self.warning
+        match self.genesis:
+            case Plain(config, placement):
+                if placement is not None:
+                    fields["allocation"] = placement_json(placement)
+                fields["genesis"] = {"runtimeGenesis": {"config": dict(config)}}
+            case Raw(top):
+                entries = {hexed(key): hexed(top[key]) for key in sorted(top)}
+                fields["genesis"] = {"raw": {"top": entries, "childrenDefault": {}}}
+        return fields
+
+    def dumps(self) -> str:
+        """The file's text."""
+        return json.dumps(self.to_json(), indent=2, ensure_ascii=False)
+
+
+def hexed(raw: bytes) -> str:
+    """The bytes as 0x and hex digits."""
+    return "0x" + raw.hex()
+
+
+# --- reading --------------------------------------------------------------------
+
+
+def read_spec(text: str | bytes, name: str = "unnamed") -> ChainSpec:
+    """Read a chain specification; SpecError names the place that is wrong.
+
+    A bare raw genesis (`{"top": ...}`) is read as the Live chain `name`.
+    """
+    document = parse_json(text)
+    if not isinstance(document, Mapping):
+        raise SpecError("spec: expected an object")
+    try:
+        if "top" in document and "genesis" not in document:
+            section = Section({"top": document["top"]}, "spec")
+            genesis = _read_raw(section, document["top"])
+            return ChainSpec(name, name, ChainType.LIVE, genesis)
+        return _read_document(document)
+    except GenesisError as error:
+        raise SpecError(str(error)) from None
+
+
+def parse_json(text: str | bytes) -> object:
+    """Read JSON in which no object names a field twice; SpecError if it is none."""
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise SpecError(f"no JSON: {error}") from None
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the field {twice!r} stands twice in one object")
+    return fields
+
+
+def _no_number(word: str) -> object:
+    raise ValueError(f"{word} is no number")
+
+
+def _read_document(document: Json) -> ChainSpec:
+    # Other programs put fields of their own beside a raw genesis; a plain one is written by hand,
+    # where an unknown field is a misspelt one.
+    raw = _inside(document, "genesis", "raw")
+    others = () if raw is None else tuple(document)
+    fields = Section(document, "spec").fields(
+        required=("name", "id", "genesis"), optional=(*_KNOWN, *others)
+    )
+    spec = ChainSpec(
+        name=fields["name"].text(),
+        id=_read_id(fields["id"]),
+        chain_type=_read_chain_type(fields.get("chainType")),
+        genesis=Raw({}),
+        boot_nodes=_read_boot_nodes(fields.get("bootNodes")),
+        telemetry_endpoints=_read_telemetry(fields.get("telemetryEndpoints")),
+        protocol_id=_optional_text(fields.get("protocolId")),
+        properties=_read_properties(fields.get("properties"), document.get("properties")),
+        warning=_optional_text(fields.get("warning")),
+    )
+    if raw is not None:
+        section = fields["genesis"].fields(required=("raw",))["raw"]
+        more = {name: value for name, value in document.items() if name not in _READ}
+        return replace(spec, genesis=_read_raw(section, _inside(raw, "top")), more=more)
+    for name in _PRESERVED:
+        if document.get(name):
+            raise fields[name].wrong("nothing: it has no effect on this chain")
+    inner = fields["genesis"].fields(required=("runtimeGenesis",))["runtimeGenesis"]
+    choice = inner.fields(optional=("config", "patch"))
+    if len(choice) != 1:
+        raise inner.wrong('an object with either "config" or "patch"')
+    word, section = next(iter(choice.items()))
+    config = _inside(document, "genesis", "runtimeGenesis", word)
+    if not isinstance(config, Mapping):
+        raise section.wrong("an object")
+    placement = _read_plain(config, section, fields.get("allocation"), spec.id, live=spec.is_live)
+    return replace(spec, genesis=Plain(config, placement))
+
+
+def _inside(document: object, *names: str) -> object:
+    """The member of nested objects, or None."""
+    for name in names:
+        document = document.get(name) if isinstance(document, Mapping) else None
+    return document
+
+
+def _read_id(section: Section) -> str:
+    if not _ID.fullmatch(section.text()):
+        raise section.wrong("letters, digits, dots, dashes and underscores: it names a folder")
+    return section.text()
+
+
+def _read_chain_type(section: Section | None) -> str:
+    if section is None:
+        return ChainType.LIVE
+    known = [kind.value for kind in ChainType]
+    try:
+        word = section.text()
+    except GenesisError:
+        return section.fields(required=("Custom",))["Custom"].text()
+    if word not in known:
+        raise section.wrong(f'{", ".join(known)} or {{"Custom": "..."}}')
+    return word
+
+
+def _read_boot_nodes(section: Section | None) -> tuple[str, ...]:
+    nodes = []
+    for entry in section or ():
+        if not entry.text().startswith("/") or "/p2p/" not in entry.text():
+            raise entry.wrong("an address such as /ip4/10.0.0.1/tcp/30333/p2p/12D3...")
+        nodes.append(entry.text())
+    return tuple(nodes)
+
+
+def _read_telemetry(section: Section | None) -> tuple[tuple[str, int], ...]:
+    if section is None or not section.present():
+        return ()
+    endpoints = []
+    for entry in section:
+        url, verbosity = entry.rows(2)
+        endpoints.append((url.text(), verbosity.integer(MAX_VERBOSITY)))
+    return tuple(endpoints)
+
+
+def _optional_text(section: Section | None) -> str | None:
+    return section.text() if section is not None and section.present() else None
+
+
+def _read_properties(section: Section | None, value: object) -> Json:
+    if section is None or not isinstance(value, Mapping):
+        if section is not None and section.present():
+            raise section.wrong("an object")
+        return {}
+    fields = _members(section, value)
+    if "ss58Format" in fields:
+        fields["ss58Format"].integer(ss58.MAX_PREFIX)
+    return value
+
+
+# --- raw ------------------------------------------------------------------------
+
+
+def _read_raw(section: Section, entries: object) -> Raw:
+    fields = section.fields(required=("top",), optional=("childrenDefault",))
+    children = fields.get("childrenDefault")
+    if children is not None and children.present():
+        children.fields()  # with no field known, any child trie is refused by name
+    top: dict[bytes, bytes] = {}
+    for key, value in _members(fields["top"], entries).items():
+        raw = _bytes(key, f"{fields['top'].path}: the key {key[:70]!r}")
+        if raw in top:
+            raise GenesisError(f"{fields['top'].path}: the key {hexed(raw)} stands twice")
+        top[raw] = _bytes(value.text(), value.path)
+    return Raw(top)
+
+
+def _members(section: Section, value: object) -> dict[str, Section]:
+    """The members of an object whose names are data."""
+    return section.fields(optional=tuple(value) if isinstance(value, Mapping) else ())
+
+
+def _bytes(text: str, place: str) -> bytes:
+    if not _HEX.fullmatch(text) or len(text) % 2:
+        raise GenesisError(f"{place}: expected 0x and pairs of hex digits")
+    return bytes.fromhex(text[2:])
+
+
+# --- plain ----------------------------------------------------------------------
+
+
+def _read_plain(
+    config: Json, section: Section, allocation: Section | None, chain_id: str, *, live: bool
+) -> Placement | None:
+    """Check the runtime's configuration as far as the allocation determines it."""
+    parts = _members(section, config)
+    if PARAMS not in parts:
+        raise GenesisError(f"{section.path}.{PARAMS}: missing")
+    found_id, slot_ms = read_params(parts[PARAMS])
+    if found_id != chain_id:
+        raise GenesisError(f"{section.path}.{PARAMS}.chainId: expected {chain_id}, the spec's id")
+    placement = None
+    if allocation is not None:
+        placement = read_placement(allocation)
+        _check_document(placement.table, allocation.path)
+        for name in ("balances", "vesting"):
+            if name not in parts:
+                raise GenesisError(f"{section.path}.{name}: missing")
+        check_balances(parts["balances"], placement)
+        check_vesting(parts["vesting"], placement, slot_ms)
+        if live:
+            _refuse_known_keys(placement_json(placement), allocation.path)
+    elif live:
+        raise GenesisError("spec.allocation: missing; a Live chain says whose money there is")
+    if live:
+        _refuse_sudo(parts)
+        _refuse_known_keys(config, section.path)
+    return placement
+
+
+def read_params(section: Section) -> tuple[str, int]:
+    """The chain's id and the length of a slot in milliseconds; GenesisError if they are wrong."""
+    fields = section.fields(required=("chainId", "slotMs"))
+    length = fields["slotMs"].integer(MAX_SLOT_MS)
+    try:
+        check_slot(length)
+    except GenesisError as error:
+        raise GenesisError(f"{fields['slotMs'].path}: {error}") from None
+    return _read_id(fields["chainId"]), length
+
+
+def _check_document(found: Table, path: str) -> None:
+    """A table that bears a document's name is the document's."""
+    if found.id not in DOCUMENTS:
+        return
+    right = table(found.id)
+    for name, is_same in (
+        ("supply", found.supply == right.supply),
+        ("vesting_reading", found.reading is right.reading),
+    ):
+        if not is_same:
+            raise GenesisError(f"{path}.{name}: not what {found.id} says")
+    keys = [row.key for row in right.rows]
+    if [row.key for row in found.rows] != keys:
+        raise GenesisError(f"{path}.allocations: the rows of {found.id} are {', '.join(keys)}")
+    for place, (row, wanted) in enumerate(zip(found.rows, right.rows, strict=True)):
+        for attribute, name in JSON_NAMES.items():
+            if getattr(row, attribute) != getattr(wanted, attribute):
+                raise GenesisError(
+                    f"{path}.allocations[{place}].{name}: row {row.key} of {found.id} "
+                    f"has {getattr(wanted, attribute)}, found {getattr(row, attribute)}"
+                )
+
+
+def _refuse_sudo(parts: dict[str, Section]) -> None:
+    if "sudo" not in parts:
+        return
+    key = parts["sudo"].fields(optional=("key",)).get("key")
+    if key is not None and key.present():
+        raise key.wrong("null: a Live chain has no sudo key")
+
+
+def _refuse_known_keys(config: object, path: str) -> None:
+    known = well_known(all_holders())
+    for place, text in texts(config, path):
+        name = known.get(_account_or_key(text))
+        if name is not None:
+            raise GenesisError(f"{place}: everybody has the key of {name}; a Live chain refuses it")
+
+
+def texts(value: object, path: str) -> Iterator[tuple[str, str]]:
+    """Every text within a JSON value, and where it stands."""
+    ahead = [(path, value)]
+    while ahead:
+        place, item = ahead.pop()
+        if isinstance(item, str):
+            yield place, item
+        elif isinstance(item, Mapping):
+            ahead += [(f"{place}.{name}", item[name]) for name in reversed(item)]
+        elif isinstance(item, list):
+            ahead += [(f"{place}[{at}]", item[at]) for at in reversed(range(len(item)))]
+
+
+def _account_or_key(text: str) -> bytes:
+    """The bytes that an address or hex stands for; nothing if it is neither."""
+    if _HEX.fullmatch(text) and len(text) % 2 == 0:
+        return bytes.fromhex(text[2:])
+    try:
+        return ss58.decode(text)[0]
+    except ss58.Ss58Error:
+        return b""

@@ -1,0 +1,191 @@
+"""The holders file: who holds which row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.primitives.account import AccountId
+from genesis.accounts import Multisig, address
+from genesis.build import build
+from genesis.catalogue import (
+    UNHELD_WARNING,
+    holders_template,
+    make,
+    read_holders,
+    read_validators,
+)
+from genesis.holders import placeholders
+from genesis.presets import CHAINS
+from genesis.spec import SpecError
+from genesis.tables import table
+
+SEED = CHAINS["seed-000"]
+BTT = 10**18
+
+
+def somebody(number: int) -> AccountId:
+    """A real account that nobody else knows the key of."""
+    return AccountId(KeyPair.from_seed(number.to_bytes(32, "big")).account_id)
+
+
+def filled(name: str = "seed-000") -> dict[str, Any]:
+    """The template with real accounts in place of the placeholders."""
+    numbers = iter(range(1, 100))
+    rows: dict[str, Any] = json.loads(holders_template(CHAINS[name]))
+    for key, holder in rows.items():
+        if isinstance(holder, str):
+            rows[key] = address(somebody(next(numbers)))
+        else:
+            holder["signatories"] = [
+                address(somebody(next(numbers))) for _ in holder["signatories"]
+            ]
+    return rows
+
+
+def written(tmp_path: Path, content: object) -> Path:
+    path = tmp_path / "holders.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def test_the_template_names_every_held_row(tmp_path: Path) -> None:
+    for chain in CHAINS.values():
+        path = tmp_path / f"{chain.preset}.json"
+        path.write_text(holders_template(chain), encoding="utf-8")
+        assert read_holders(chain, path) == placeholders(table(chain.document))
+
+
+def test_holders_hold_their_rows(tmp_path: Path) -> None:
+    content = filled()
+    holders = read_holders(SEED, written(tmp_path, content))
+    spec = make(SEED, holders)
+    assert spec.warning is None
+    assert build(spec).unheld == ()
+    assert content["bitwave"] in spec.dumps()
+
+
+def test_a_row_of_two_is_a_multisig_that_both_sign(tmp_path: Path) -> None:
+    holders = read_holders(SEED, written(tmp_path, filled()))
+    joint = holders["web3v_knc"]
+    assert isinstance(joint, Multisig)
+    assert (joint.threshold, len(joint.signatories)) == (2, 2)
+
+
+def test_an_unfilled_template_keeps_its_warning(tmp_path: Path) -> None:
+    holders = read_holders(SEED, written(tmp_path, json.loads(holders_template(SEED))))
+    assert make(SEED, holders).warning == UNHELD_WARNING
+
+
+def test_signatories_and_validators_start_with_a_purse(tmp_path: Path) -> None:
+    holders = read_holders(SEED, written(tmp_path, filled()))
+    validators = [somebody(900), somebody(901)]
+    spec = make(SEED, holders, validators)
+    document = spec.to_json()
+    rows = {row["key"]: row for row in document["allocation"]["allocations"]}  # type: ignore[index]
+    held = {entry["account"]: int(entry["amount"]) for entry in rows["liquidity"]["accounts"]}
+    purses = {who for who, amount in held.items() if amount == 100 * BTT}
+    assert {address(who) for who in validators} < purses
+    assert len(purses) == 2 + 2 + 5 + 2
+    assert sum(held.values()) == 420_000 * BTT
+
+
+def test_without_a_liquidity_row_the_treasury_fills_the_purses() -> None:
+    spec = make(CHAINS["seed-004"], validators=[somebody(900)])
+    document = spec.to_json()
+    row = document["allocation"]["allocations"][-1]  # type: ignore[index]
+    assert [int(entry["amount"]) for entry in row["accounts"]] == [
+        2_310_000 * BTT - 100 * BTT,
+        100 * BTT,
+    ]
+
+
+def _without(rows: dict[str, Any]) -> None:
+    del rows["mdao"]
+
+
+def _unknown(rows: dict[str, Any]) -> None:
+    rows["mdoa"] = rows["mdao"]
+
+
+def _mistyped(rows: dict[str, Any]) -> None:
+    rows["mdao"] = rows["mdao"][:-1] + "1"
+
+
+def _alone(rows: dict[str, Any]) -> None:
+    rows["web3v_knc"] = rows["mdao"]
+
+
+def _one_of_two(rows: dict[str, Any]) -> None:
+    rows["web3v_knc"]["threshold"] = 1
+
+
+def _twice_signed(rows: dict[str, Any]) -> None:
+    signatories = rows["web3v_knc"]["signatories"]
+    signatories[1] = signatories[0]
+
+
+def _twice_held(rows: dict[str, Any]) -> None:
+    rows["mdao"] = rows["cdhg"]
+
+
+def _single_manager(rows: dict[str, Any]) -> None:
+    rows["liquidity"] = address(somebody(700))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_without, "holders.json.mdao: missing"),
+        (_unknown, "holders.json.mdoa: unknown field"),
+        (_mistyped, "holders.json.mdao: "),
+        (_alone, "holders.json.web3v_knc: expected a multisig of 2 signatories"),
+        (_one_of_two, "holders.json.web3v_knc.threshold: expected 2 to 2"),
+        (_twice_signed, "holders.json.web3v_knc.signatories: an address stands there twice"),
+        (_twice_held, "holders.json.mdao: holds row cdhg already"),
+        (_single_manager, "holders.json.liquidity: expected a multisig of the managers"),
+    ],
+)
+def test_a_wrong_holder_is_told_with_its_row(tmp_path: Path, change: Any, message: str) -> None:
+    rows = filled()
+    change(rows)
+    with pytest.raises(SpecError) as caught:
+        read_holders(SEED, written(tmp_path, rows))
+    assert message in str(caught.value)
+
+
+def test_a_live_chain_refuses_holders_whose_keys_everybody_has(tmp_path: Path) -> None:
+    alice = KeyPair.from_uri("//Alice").account_id
+    holders = read_holders(SEED, written(tmp_path, filled() | {"mdao": address(AccountId(alice))}))
+    with pytest.raises(SpecError, match="everybody has the key of //Alice"):
+        make(SEED, holders)
+
+
+def test_a_known_key_among_signatories_is_refused_too(tmp_path: Path) -> None:
+    rows = filled()
+    rows["liquidity"]["signatories"][2] = address(AccountId(KeyPair.from_uri("//Bob").account_id))
+    holders = read_holders(SEED, written(tmp_path, rows))
+    with pytest.raises(SpecError, match="everybody has the key of //Bob"):
+        make(SEED, holders)
+
+
+def test_the_purses_must_leave_something_of_the_row() -> None:
+    crowd = [AccountId(number.to_bytes(32, "big")) for number in range(4_200)]
+    with pytest.raises(SpecError, match="row liquidity: .* purses leave nothing"):
+        make(SEED, validators=crowd)
+
+
+def test_validators_are_a_list_of_addresses(tmp_path: Path) -> None:
+    accounts = [address(somebody(1)), address(somebody(2))]
+    assert read_validators(written(tmp_path, accounts)) == (somebody(1), somebody(2))
+    with pytest.raises(SpecError, match="holders.json: an address stands there twice"):
+        read_validators(written(tmp_path, accounts * 2))
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="No such file"):
+        read_holders(SEED, tmp_path / "nothing.json")

@@ -1,0 +1,166 @@
+"""The chains that come with the program: whose money there is in block zero."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u64
+from genesis.accounts import POOLS, Multisig, dev_account, holder_path
+from genesis.build import CHAIN_ID_KEY, Genesis, build
+from genesis.catalogue import chain_named, make
+from genesis.placement import Placement
+from genesis.presets import CHAINS
+from genesis.spec import Plain
+from genesis.tables import table
+from runtime import VERSION, BttRuntime
+from runtime.accounts import DEVELOPMENT_FUND, TREASURY
+from runtime.params import PARAMS_KEY, RuntimeParams
+from support.runtime import DictState
+
+BTT = 10**18
+EVERY_CHAIN = pytest.mark.parametrize("preset", CHAINS)
+
+
+@cache
+def genesis(preset: str) -> Genesis:
+    return build(make(CHAINS[preset]))
+
+
+@cache
+def runtime(preset: str) -> BttRuntime:
+    """A runtime that stands on block zero."""
+    state = DictState()
+    state.data = dict(genesis(preset).state)
+    found = BttRuntime(RuntimeParams(u64(CHAINS[preset].slot_ms)))
+    found.enter(state)
+    return found
+
+
+def placement(preset: str) -> Placement:
+    plain = make(CHAINS[preset]).genesis
+    assert isinstance(plain, Plain)
+    assert plain.placement is not None
+    return plain.placement
+
+
+def free(preset: str, account: AccountId) -> int:
+    return int(runtime(preset).system.account[account].data.free)
+
+
+def named(name: str) -> AccountId:
+    return AccountId(KeyPair.from_uri(f"//{name}").account_id)
+
+
+@EVERY_CHAIN
+def test_the_accounts_of_block_zero_hold_the_whole_supply(preset: str) -> None:
+    supply = table(CHAINS[preset].document).supply
+    accounts = dict(runtime(preset).system.account.items())
+    assert sum(int(info.data.free) for info in accounts.values()) == supply
+    assert int(runtime(preset).balances.total_issuance.value) == supply
+    assert not any(info.data.reserved for info in accounts.values())
+
+
+@EVERY_CHAIN
+def test_every_pool_exists_from_genesis(preset: str) -> None:
+    accounts = runtime(preset).system.account
+    for pool in (TREASURY, *POOLS.values()):
+        assert accounts[pool].providers >= 1
+
+
+def test_the_pools_are_those_that_the_runtime_knows() -> None:
+    assert POOLS["devf"] == DEVELOPMENT_FUND
+    assert POOLS["mine"] == b"modlbtt/mine" + bytes(20)
+
+
+@EVERY_CHAIN
+def test_a_row_is_the_sum_of_its_accounts(preset: str) -> None:
+    for placed in placement(preset).rows:
+        assert sum(holding.amount for holding in placed.holdings) == placed.row.amount
+
+
+def test_the_community_row_is_four_pools() -> None:
+    held = [free("seed-000", POOLS[name]) for name in ("stak", "hlth", "refr", "grnt")]
+    assert held == [1_008_000 * BTT, 756_000 * BTT, 378_000 * BTT, 378_000 * BTT]
+
+
+def test_the_foundation_has_four_programmes_or_one() -> None:
+    names = ("fnd1", "fnd2", "fnd3", "fnd4")
+    assert [free("seed-000", POOLS[name]) // BTT for name in names] == [
+        1_470_000, 1_050_000, 630_000, 420_000,
+    ]  # fmt: skip
+    assert [free("seed-002", POOLS[name]) // BTT for name in names] == [35_700_000, 0, 0, 0]
+
+
+@EVERY_CHAIN
+def test_linear_rows_are_locked_from_genesis(preset: str) -> None:
+    law = runtime(preset)
+    rows = list(placement(preset).vesting(CHAINS[preset].slot_ms))
+    assert len(rows) == len(list(table(CHAINS[preset].document).linear()))
+    for vests in rows:
+        assert int(law.balances.usable(vests.account)) == vests.liquid
+        assert law.vesting.schedules_ext[vests.account] == [vests.schedule]
+
+
+@EVERY_CHAIN
+def test_only_development_and_local_chains_have_a_sudo_key(preset: str) -> None:
+    key = runtime(preset).sudo.key.get()
+    assert key == (named("Alice") if preset in {"dev", "local"} else None)
+
+
+@EVERY_CHAIN
+def test_block_zero_keeps_version_parameters_and_id(preset: str) -> None:
+    state = genesis(preset).state
+    chain = CHAINS[preset]
+    assert state[b":code"] == VERSION.encoded()
+    assert RuntimeParams.decode(state[PARAMS_KEY]).slot_ms == chain.slot_ms
+    assert state[CHAIN_ID_KEY][1:] == chain.id.encode()
+
+
+def test_no_two_chains_have_the_same_block_zero() -> None:
+    assert len({genesis(preset).hash for preset in CHAINS}) == len(CHAINS)
+
+
+def test_on_dev_alice_and_her_friends_share_the_liquidity() -> None:
+    assert free("dev", named("Alice")) == 200_000 * BTT
+    for friend in ("Bob", "Charlie", "Dave", "Eve", "Ferdie"):
+        assert free("dev", named(friend)) == 40_000 * BTT
+    assert free("dev", TREASURY) == 20_000 * BTT
+
+
+def test_on_local_six_share_equally_and_alice_has_the_rest() -> None:
+    part = 400_000 * BTT // 6
+    friends = ("Bob", "Charlie", "Dave", "Eve", "Ferdie")
+    assert {free("local", named(friend)) for friend in friends} == {part}
+    assert free("local", named("Alice")) == 400_000 * BTT - 5 * part
+    assert free("local", TREASURY) == 20_000 * BTT
+
+
+def test_development_holders_have_keys_of_their_own() -> None:
+    assert free("dev", dev_account("//holder//bitwave")) == 2_100_000 * BTT
+    members = [dev_account(holder_path(name)) for name in ("web3v", "knc")]
+    assert free("dev", Multisig.of(members, 2).account) == 630_000 * BTT
+
+
+def test_live_chains_without_holders_are_held_by_nobody() -> None:
+    assert genesis("dev").unheld == genesis("local").unheld == ()
+    for preset in ("testnet", "seed-000", "seed-001", "seed-002", "seed-004"):
+        assert genesis(preset).unheld
+        assert make(CHAINS[preset]).warning is not None
+
+
+def test_mainnet_is_the_first_document() -> None:
+    assert chain_named("mainnet") is CHAINS["seed-000"]
+    assert chain_named("btt-seed-000") is CHAINS["seed-000"]
+    assert chain_named("seed-003") is None
+
+
+def test_dev_blocks_are_sealed_by_alice_and_others_are_won() -> None:
+    assert runtime("dev").babe.engine.value.name == "Manual"
+    assert runtime("dev").babe.sealer.get() == named("Alice")
+    assert {runtime(preset).babe.engine.value.name for preset in CHAINS if preset != "dev"} == {
+        "Babe"
+    }

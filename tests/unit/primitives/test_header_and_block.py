@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from btt_chain.primitives.block import Block, SignedBlock, block_codec
+from btt_chain.primitives.digest import (
+    BABE,
+    GRANDPA,
+    H256,
+    Consensus,
+    Digest,
+    DigestItem,
+    Other,
+    PreRuntime,
+    RuntimeEnvironmentUpdated,
+    Seal,
+)
+from btt_chain.primitives.header import Header
+from btt_chain.scale import DecodeError, codec, u32
+from btt_chain.scale.codecs import BYTES
+from btt_chain.scale.registry import TypeRegistry
+
+LOGS: list[DigestItem] = [
+    PreRuntime(BABE, b"slot"),
+    Other(b"?"),
+    Consensus(GRANDPA, b"next"),
+    RuntimeEnvironmentUpdated(),
+    Consensus(BABE, b""),
+    Seal(BABE, b"\1" * 64),
+]
+HEADER = Header(H256(b"\1" * 32), u32(26), H256(b"\2" * 32), H256(b"\3" * 32), Digest(LOGS))
+
+
+def test_every_item_keeps_its_place() -> None:
+    raw = HEADER.encode()
+    assert Header.decode(raw) == HEADER
+    assert [item.INDEX for item in Header.decode(raw).digest.logs] == [6, 0, 4, 8, 4, 5]
+
+
+def test_the_hash_is_that_of_the_bytes_and_follows_them() -> None:
+    expected = hashlib.blake2b(HEADER.encode(), digest_size=32).digest()
+    assert HEADER.hash() == HEADER.hash() == expected
+    other = replace(HEADER, number=u32(27))
+    assert other.hash() != expected
+    assert other.hash() == H256.of(other.encode())
+
+
+def test_the_seal_comes_off_and_goes_on() -> None:
+    bare, seal = HEADER.unsealed()
+    assert seal == LOGS[-1]
+    assert bare.digest.logs == LOGS[:-1]
+    assert bare.with_log(LOGS[-1]) == HEADER
+    assert bare.unsealed() == (bare, None)
+    assert HEADER.digest.logs == LOGS
+
+
+def test_json_is_as_clients_know_it() -> None:
+    shown = HEADER.to_json()
+    assert list(shown) == ["parentHash", "number", "stateRoot", "extrinsicsRoot", "digest"]
+    assert shown["number"] == "0x1a"
+    assert shown["digest"]["logs"][0] == "0x064241424510736c6f74"
+    assert shown["digest"]["logs"][3] == "0x08"
+    assert Header.from_json(shown) == HEADER
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"number": 26},
+        {"number": "-0x1"},
+        {"number": "0x100000000"},
+        {"parentHash": "0x00"},
+        {"digest": {"logs": [1]}},
+        {"digest": {"logs": ["0x07"]}},
+        {"digest": None},
+    ],
+)
+def test_other_json_is_no_header(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        Header.from_json({**HEADER.to_json(), **change})
+
+
+def test_a_block_shows_extrinsics_with_their_length() -> None:
+    block = Block(HEADER, [b"\4\1\0", b"\4\2\0"])
+    assert block.encode() == HEADER.encode() + bytes.fromhex("080c0401000c040200")
+    assert Block.decode(block.encode()) == block
+    assert block.to_json()["extrinsics"] == ["0x0c040100", "0x0c040200"]
+    assert Block.from_json(block.to_json()) == block
+    with pytest.raises(DecodeError):
+        Block.decode(block.encode()[:-1])
+    with pytest.raises(ValueError, match="JSON form of a block"):
+        Block.from_json({"header": {}})
+
+
+def test_justifications_are_lists_of_bytes_or_null() -> None:
+    block = Block(HEADER)
+    assert SignedBlock(block).to_json()["justifications"] is None
+    proven = SignedBlock(block, [(GRANDPA, b"\1\2")])
+    assert proven.to_json()["justifications"] == [[[70, 82, 78, 75], [1, 2]]]
+
+
+def test_a_block_is_described_with_the_extrinsics_of_its_runtime() -> None:
+    registry = TypeRegistry()
+    kind = registry.types[registry.id_of(block_codec(BYTES))]
+    assert kind.path == ["sp_runtime", "generic", "block", "Block"]
+    assert [param.name for param in kind.params] == ["Header", "Extrinsic"]
+    assert kind.params[0].type == registry.id_of(codec(Header))

@@ -1,0 +1,169 @@
+"""The incremental trie against its plain definition, and its records against what they serve."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from storage.trie import EMPTY_ROOT, MissingNode, Sealed, Trie, ordered_root, state_root
+from storage.trie.cache import TrieCache
+from storage.trie.node import compact, hash_256
+from unit.storage.storage_model import plain_root
+
+# Keys that are each other's prefixes and share nibbles; values around the inline limits.
+KEYS = st.one_of(
+    st.binary(max_size=3),
+    st.lists(st.sampled_from([0x00, 0x01, 0x10, 0x11, 0xFF]), max_size=5).map(bytes),
+    st.sampled_from([b"k" * 70, b"k" * 71, b"k" * 600]),
+)
+VALUES = st.one_of(st.binary(max_size=2), st.sampled_from([b"v" * n for n in (31, 32, 33, 70)]))
+
+
+class GrowingTrie(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: dict[bytes, bytes] = {}
+        self.model: dict[bytes, bytes] = {}
+        self.root = EMPTY_ROOT
+        self.cache = TrieCache(self.records.get, limit=6)
+
+    @rule(
+        changes=st.dictionaries(KEYS, st.none() | VALUES, max_size=12),
+        again=st.lists(KEYS, max_size=3),
+        cached=st.booleans(),
+    )
+    def a_block_changes_keys(
+        self, changes: dict[bytes, bytes | None], again: list[bytes], cached: bool
+    ) -> None:
+        trie = self.cache.trie(self.root) if cached else Trie(self.records.get, self.root)
+        before = dict(self.model)
+        for key, value in [*changes.items(), *((key, before.get(key)) for key in again)]:
+            old = self.model.pop(key, None)
+            if value is None:
+                held = trie.delete(key)
+            else:
+                held = trie.put(key, value, 1, old)
+                self.model[key] = value
+            assert (None if held is None else held[0]) == (
+                hash_256(old) if old is not None and len(old) > 32 else old
+            )
+        assert all(trie.get(key) == self.model.get(key) for key in changes)
+        self.write(trie.seal())
+        self.cache.keep(trie, Sealed(self.root, trie.top, {}, set()))
+
+    def write(self, sealed: Sealed) -> None:
+        assert not sealed.inserted.keys() & self.records.keys()
+        assert sealed.retired <= self.records.keys()
+        self.root = sealed.root
+        self.records.update(sealed.inserted)
+        for key in sealed.retired:
+            del self.records[key]
+
+    @invariant()
+    def the_root_is_that_of_the_definition(self) -> None:
+        assert self.root == plain_root(self.model)
+
+    @invariant()
+    def the_walk_finds_the_keys_in_order_and_uses_every_record(self) -> None:
+        used: set[bytes] = set()
+
+        def note(key: bytes) -> bytes | None:
+            used.add(key)
+            return self.records.get(key)
+
+        trie = Trie(note, self.root)
+        found = [(key, trie.resolve(key, held)) for key, held in trie.entries()]
+        assert found == sorted(self.model.items())
+        assert used == self.records.keys()
+
+
+GrowingTrie.TestCase.settings = settings(max_examples=40, stateful_step_count=12, deadline=None)
+TestAGrowingTrie = GrowingTrie.TestCase
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=20), st.sampled_from([0, 1]))
+def test_the_root_follows_its_definition_in_both_versions(
+    pairs: dict[bytes, bytes], version: int
+) -> None:
+    assert state_root(pairs, version) == plain_root(pairs, version)
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=20), KEYS, st.none() | KEYS)
+def test_a_walk_can_start_anywhere(
+    pairs: dict[bytes, bytes], prefix: bytes, after: bytes | None
+) -> None:
+    trie = Trie(lambda _: None, EMPTY_ROOT)
+    for key, value in pairs.items():
+        trie.put(key, value)
+    assert list(trie.keys(prefix, after)) == [
+        key for key in sorted(pairs) if key.startswith(prefix) and (after is None or key > after)
+    ]
+
+
+def test_an_old_root_stays_whole_while_the_trie_moves_on() -> None:
+    records: dict[bytes, bytes] = {}
+    first = Trie(records.get, EMPTY_ROOT)
+    for number in range(200):
+        first.put(hash_256(b"%d" % number), b"old")
+    old = first.seal()
+    records.update(old.inserted)
+    second = Trie(records.get, old.root, old.top)
+    second.put(hash_256(b"7"), b"new")
+    second.delete(hash_256(b"8"))
+    records.update(second.seal().inserted)
+    again = Trie(records.get, old.root, old.top)
+    assert again.get(hash_256(b"7")) == again.get(hash_256(b"8")) == b"old"
+    assert second.get(hash_256(b"7")) == b"new"
+
+
+def test_values_change_version_when_they_are_written_again() -> None:
+    pairs = {b"one": b"1" * 40, b"two": b"2" * 40}
+    trie = Trie(lambda _: None, EMPTY_ROOT)
+    for key, value in pairs.items():
+        trie.put(key, value, 0)
+    assert trie.seal().root == state_root(pairs, 0)
+    for key, value in pairs.items():
+        trie.put(key, value, 1)
+    assert trie.seal().root == state_root(pairs, 1)
+
+
+def test_a_missing_record_is_named() -> None:
+    trie = Trie(lambda _: None, EMPTY_ROOT)
+    trie.put(b"key", b"value")
+    root = trie.seal().root
+    with pytest.raises(MissingNode, match=root.hex()):
+        Trie(lambda _: None, root)
+
+
+def test_keys_may_nest_as_deep_as_they_are_long() -> None:
+    pairs = {b"k" * length: b"v" for length in range(1500)}
+    trie = Trie(lambda _: None, EMPTY_ROOT)
+    for key, value in pairs.items():
+        trie.put(key, value)
+    root = trie.seal().root
+    for key in pairs:
+        trie.delete(key)
+    assert trie.seal().root == EMPTY_ROOT
+    assert state_root(pairs) == root
+
+
+def test_an_ordered_root_is_the_root_under_compact_indices() -> None:
+    values = [b"%d" % number * 20 for number in range(70)]
+    pairs = {compact(index): value for index, value in enumerate(values)}
+    assert ordered_root(values) == plain_root(pairs, 0)
+    assert ordered_root([]) == EMPTY_ROOT
+
+
+def test_the_cache_lets_go_of_lower_levels_first() -> None:
+    records: dict[bytes, bytes] = {}
+    cache = TrieCache(records.get, limit=20)
+    trie = cache.trie(EMPTY_ROOT)
+    keys = [hash_256(b"%d" % number) for number in range(400)]
+    for key in keys:
+        trie.put(key, b"v")
+    sealed = trie.seal()
+    records.update(sealed.inserted)
+    cache.keep(trie, sealed)
+    warm = cache.trie(sealed.root)
+    assert all(warm.get(key) == b"v" for key in keys[:10])
+    assert 10 <= warm.loads <= 20  # a leaf each, and lower branches, but no branch at the top
