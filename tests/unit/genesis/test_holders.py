@@ -175,14 +175,14 @@ def test_a_known_key_among_signatories_is_refused_too(tmp_path: Path) -> None:
 
 def test_the_purses_must_leave_something_of_the_row() -> None:
     crowd = [AccountId(number.to_bytes(32, "big")) for number in range(4_200)]
-    with pytest.raises(SpecError, match="row liquidity: .* purses leave nothing"):
+    with pytest.raises(SpecError, match="purses leave nothing of its"):
         make(SEED, validators=crowd)
 
 
 def test_validators_are_a_list_of_addresses(tmp_path: Path) -> None:
     accounts = [address(somebody(1)), address(somebody(2))]
     assert read_validators(written(tmp_path, accounts)) == (somebody(1), somebody(2))
-    with pytest.raises(SpecError, match="holders.json: an address stands there twice"):
+    with pytest.raises(SpecError, match="an address stands there twice"):
         read_validators(written(tmp_path, accounts * 2))
 
 

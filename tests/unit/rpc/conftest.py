@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from aiohttp import ClientSession
-from support.rpc_backend import ModelBackend
-from support.rpc_client import HttpClient, WsClient
 
 from btt_chain.rpc.access import ANY_ORIGIN
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.server import RpcConfig
+from support.rpc_backend import ModelBackend
+from support.rpc_client import HttpClient, WsClient
 
 Dial = Callable[[], Awaitable[WsClient]]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from support.rpc_backend import ModelBackend, transfer
-from support.rpc_client import CallFailed, HttpClient, Json, WsClient
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.header import Header
 from btt_chain.rpc import archive
+from support.rpc_backend import ModelBackend, transfer
+from support.rpc_client import CallFailed, HttpClient, Json, WsClient
 
 UNKNOWN = "0x" + "11" * 32
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from support.rpc_backend import ALICE, BOB, NOBODY, ModelBackend, transfer
-from support.rpc_client import CallFailed, HttpClient, WsClient
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.extrinsic import opaque
+from support.rpc_backend import ALICE, BOB, NOBODY, ModelBackend, transfer
+from support.rpc_client import CallFailed, HttpClient, WsClient
 
 WATCH = "author_submitAndWatchExtrinsic"
 WATCH_V1 = "transactionWatch_v1_submitAndWatch"

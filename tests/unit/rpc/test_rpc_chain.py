@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from support.rpc_backend import ModelBackend, transfer
-from support.rpc_client import CallFailed, HttpClient, WsClient
 
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.header import Header
+from support.rpc_backend import ModelBackend, transfer
+from support.rpc_client import CallFailed, HttpClient, WsClient
 
 UNKNOWN = "0x" + "11" * 32
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from support.rpc_backend import ModelBackend, transfer
-from support.rpc_client import CallFailed, Json, WsClient
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.header import Header
 from btt_chain.rpc import chain_head
 from btt_chain.rpc.backend import Finalized, NewBest, NewBlock
+from support.rpc_backend import ModelBackend, transfer
+from support.rpc_client import CallFailed, Json, WsClient
 from unit.rpc.conftest import Dial
 
 UNKNOWN = "0x" + "11" * 32

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btt_chain.rpc.params import (
+    U32,
     BlockNumber,
     Flag,
     Hash,
@@ -13,7 +14,6 @@ from btt_chain.rpc.params import (
     Signature,
     SubscriptionId,
     Text,
-    U32,
     parser,
 )
 from btt_chain.rpc.protocol import INVALID_PARAMS, RpcError

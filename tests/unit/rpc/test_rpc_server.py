@@ -10,8 +10,6 @@ import pytest
 from aiohttp import ClientSession, WSServerHandshakeError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.rpc_backend import ModelBackend
-from support.rpc_client import CallFailed, HttpClient, WsClient
 
 from btt_chain.rpc import server as server_module
 from btt_chain.rpc.access import HostCheck, MethodPolicy, OriginCheck, is_loopback
@@ -22,6 +20,8 @@ from btt_chain.rpc.hub import Hub
 from btt_chain.rpc.limits import Limits, TokenBucket
 from btt_chain.rpc.registry import Registry, method
 from btt_chain.rpc.server import RpcConfig
+from support.rpc_backend import ModelBackend
+from support.rpc_client import CallFailed, HttpClient, WsClient
 from unit.rpc.conftest import Dial
 
 

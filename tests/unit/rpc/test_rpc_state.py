@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from support.rpc_backend import METADATA, ModelBackend
-from support.rpc_client import CallFailed, HttpClient, WsClient
 
 from btt_chain.crypto.hashing import blake2_256
 from storage.trie import verify_proof
+from support.rpc_backend import METADATA, ModelBackend
+from support.rpc_client import CallFailed, HttpClient, WsClient
 
 UNKNOWN = "0x" + "11" * 32
 CODE = "0x3a636f6465"

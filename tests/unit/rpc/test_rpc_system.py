@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from support.rpc_backend import ALICE, ModelBackend, transfer
-from support.rpc_client import CallFailed, HttpClient
 
 from btt_chain.primitives import ss58
 from btt_chain.primitives.extrinsic import opaque
+from support.rpc_backend import ALICE, ModelBackend, transfer
+from support.rpc_client import CallFailed, HttpClient
 
 UNKNOWN = "0x" + "11" * 32
 

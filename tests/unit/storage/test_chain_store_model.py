@@ -219,5 +219,5 @@ def test_a_pruned_state_is_refused_with_its_reason() -> None:
     first = store.blocks.best
     for number in range(4):
         grow(store, {b"n": b"%d" % number}, finalise=True)
-    with pytest.raises(StateUnavailable, match="block 0 .* from block 2 on"):
+    with pytest.raises(StateUnavailable, match=r"block 0 .* from block 2 on"):
         store.state.reader(first.hash)

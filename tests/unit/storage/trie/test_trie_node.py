@@ -27,8 +27,9 @@ def nodes(draw: st.DrawFn) -> Node:
     refs = draw(st.lists(CHILD, min_size=16, max_size=16).filter(any))
     bitmap = sum(1 << slot for slot, ref in enumerate(refs) if ref is not None)
     held = draw(st.none() | VALUE)
-    value, hashed = (None, False) if held is None else held
-    return Node(partial, refs, bitmap, value, hashed, None)
+    if held is None:
+        return Node(partial, refs, bitmap, None, False, None)
+    return Node(partial, refs, bitmap, *held, None)
 
 
 @given(nodes())

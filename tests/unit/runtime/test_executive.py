@@ -1,0 +1,274 @@
+"""The executive: what a block may hold, and what a transaction must bring."""
+
+from __future__ import annotations
+
+import pytest
+
+from btt_chain.crypto.keypair import KeyPair, Scheme
+from btt_chain.primitives import validity
+from btt_chain.primitives.era import Mortal
+from btt_chain.primitives.extrinsic import bare, opaque, unwrap
+from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown
+from btt_chain.scale import u64, u128
+from btt_chain.txpool import PoolError, TransactionInvalid
+from runtime.constants import BTT
+from runtime.frame import InvalidBlock
+from runtime.frame.error import TokenErrorKind, WireToken
+from runtime.pallets.balances import Balances
+from runtime.pallets.system import System
+from runtime.pallets.transaction_payment import TransactionPayment
+from support.chain import ALICE, BOB, CHARLIE, START, DevChain, account, address
+
+
+@pytest.fixture
+def chain() -> DevChain:
+    return DevChain()
+
+
+def pay(chain: DevChain, to: KeyPair, amount: int) -> object:
+    return chain.call("Balances", "transfer_keep_alive", dest=address(to), value=u128(amount))
+
+
+def fee_paid(events: list[object]) -> TransactionPayment.TransactionFeePaid:
+    kind = TransactionPayment.TransactionFeePaid
+    return next(event for event in events if isinstance(event, kind))
+
+
+def test_a_transfer_costs_its_sender_the_fee_and_pays_author_and_fund(chain: DevChain) -> None:
+    before = chain.total()
+    events = chain.run(BOB, pay(chain, CHARLIE, int(BTT)))
+    paid = next(
+        event for event in events if isinstance(event, TransactionPayment.TransactionFeePaid)
+    )
+    fee = int(paid.actual_fee)
+    assert int(chain.account(BOB).data.free) == START - int(BTT) - fee
+    assert int(chain.account(CHARLIE).data.free) == START + int(BTT)
+    assert int(chain.account(ALICE).data.free) == START + fee // 2
+    fund = chain.at().system.account[chain.runtime.fees.development_fund]
+    assert int(fund.data.free) == fee - fee // 2
+    assert chain.total() == before
+
+
+def test_a_tip_goes_to_the_author_whole(chain: DevChain) -> None:
+    events = chain.run(BOB, pay(chain, CHARLIE, int(BTT)), tip=10**15)
+    paid = next(
+        event for event in events if isinstance(event, TransactionPayment.TransactionFeePaid)
+    )
+    fee = int(paid.actual_fee) - 10**15
+    assert paid.tip == 10**15
+    assert int(chain.account(ALICE).data.free) == START + fee // 2 + 10**15
+
+
+def test_the_last_event_of_a_transaction_is_its_outcome(chain: DevChain) -> None:
+    chain.run(BOB, pay(chain, CHARLIE, int(BTT)))  # the fund has its first money now
+    events = chain.run(BOB, pay(chain, CHARLIE, int(BTT)))
+    assert [type(event) for event in events] == [
+        Balances.Withdraw,
+        Balances.Transfer,
+        Balances.Deposit,
+        Balances.Deposit,
+        TransactionPayment.TransactionFeePaid,
+        System.ExtrinsicSuccess,
+    ]
+
+
+def test_a_failed_call_costs_its_fee_and_nonce_and_nothing_else(
+    chain: DevChain,
+) -> None:
+    events = chain.run(BOB, pay(chain, CHARLIE, START * 2))
+    failed, paid = events[-1], events[-2]
+    assert isinstance(failed, System.ExtrinsicFailed)
+    assert failed.dispatch_error == WireToken(TokenErrorKind.FundsUnavailable)
+    assert isinstance(paid, TransactionPayment.TransactionFeePaid)
+    assert int(chain.account(BOB).nonce) == 1
+    assert int(chain.account(BOB).data.free) == START - int(paid.actual_fee)
+    assert int(chain.account(CHARLIE).data.free) == START
+
+
+@pytest.mark.parametrize("scheme", list(Scheme))
+def test_every_signature_scheme_can_send(scheme: Scheme) -> None:
+    pair = KeyPair.from_uri("//Somebody", scheme)
+    chain = DevChain(extra={pair.account_id: START})
+    events = chain.run(pair, pay(chain, CHARLIE, int(BTT)))
+    assert isinstance(events[-1], System.ExtrinsicSuccess)
+
+
+def refusal(chain: DevChain, wire: bytes) -> object:
+    with pytest.raises(TransactionInvalid) as refused:
+        chain.pool.submit(wire)
+    return type(refused.value.reason)
+
+
+def test_a_signature_for_another_chain_is_bad(chain: DevChain) -> None:
+    wire = chain.sign(BOB, pay(chain, CHARLIE, 1), genesis=bytes(range(32)))
+    assert refusal(chain, wire) is validity.BadProof
+
+
+def test_a_signature_for_another_version_is_bad(chain: DevChain) -> None:
+    wire = chain.sign(BOB, pay(chain, CHARLIE, 1), spec_version=101)
+    assert refusal(chain, wire) is validity.BadProof
+
+
+def test_every_flipped_byte_of_a_signed_transaction_is_refused(chain: DevChain) -> None:
+    wire = unwrap(chain.sign(BOB, pay(chain, CHARLIE, int(BTT))))
+    for place in range(len(wire)):
+        broken = bytearray(wire)
+        broken[place] ^= 0x01
+        with pytest.raises(PoolError):
+            chain.pool.submit(opaque(bytes(broken)))
+
+
+def test_a_used_nonce_is_stale_and_a_later_one_waits(chain: DevChain) -> None:
+    chain.run(BOB, pay(chain, CHARLIE, int(BTT)))
+    assert refusal(chain, chain.sign(BOB, pay(chain, CHARLIE, 1), nonce=0)) is validity.Stale
+    chain.send(BOB, pay(chain, CHARLIE, 1), nonce=3)
+    assert chain.pool.pool.status().future == 1
+
+
+def test_who_cannot_pay_is_refused(chain: DevChain) -> None:
+    poor = KeyPair.from_uri("//Poor")
+    assert refusal(chain, chain.sign(poor, pay(chain, CHARLIE, 1))) is validity.Payment
+    wire = chain.sign(BOB, pay(chain, CHARLIE, 1), tip=START)
+    assert refusal(chain, wire) is validity.Payment
+
+
+def test_a_mortal_transaction_dies(chain: DevChain) -> None:
+    birth = chain.seal()
+    wire = chain.sign(BOB, pay(chain, CHARLIE, int(BTT)), era=Mortal.at(1, 4), birth=birth)
+    for _ in range(4):
+        chain.seal()
+    assert refusal(chain, wire) is validity.BadProof  # another block bears that era by now
+
+
+def test_an_era_that_was_born_before_memory_is_refused(chain: DevChain) -> None:
+    for _ in range(3):
+        chain.seal()
+    era = Mortal.at(4, 4)  # its first block is not there yet
+    wire = chain.sign(BOB, pay(chain, CHARLIE, int(BTT)), era=era, birth=bytes(32))
+    assert refusal(chain, wire) is validity.AncientBirthBlock
+
+
+def test_a_mortal_transaction_lives_until_then(chain: DevChain) -> None:
+    birth = chain.seal()
+    wire = chain.sign(BOB, pay(chain, CHARLIE, int(BTT)), era=Mortal.at(1, 8), birth=birth)
+    chain.pool.submit(wire)
+    block = chain.seal()
+    assert len(chain.client.body(block) or []) == 2
+
+
+def test_the_zero_account_may_not_send(chain: DevChain) -> None:
+    wire = bytearray(unwrap(chain.sign(BOB, pay(chain, CHARLIE, 1))))
+    wire[2:34] = bytes(32)
+    with pytest.raises(PoolError):
+        chain.pool.submit(opaque(bytes(wire)))
+
+
+def test_nobody_but_the_author_submits_an_inherent(chain: DevChain) -> None:
+    inherent = opaque(bare(chain.call("Timestamp", "set", now=u64(1)).raw))
+    assert refusal(chain, inherent) is validity.MandatoryValidation
+
+
+def test_an_unsigned_call_has_no_judge(chain: DevChain) -> None:
+    executive = chain.client.law(chain.client.best().hash).pool
+    overlay = chain.client.overlay(chain.client.best().hash)
+    executive.open_pool_view(overlay, chain.client.header_of(chain.client.best().hash).hash())
+    with pytest.raises(Unknown):
+        executive.validate_transaction(
+            TransactionSource.External, bare(chain.call("System", "remark", remark=b"").raw)
+        )
+
+
+def test_an_oversized_transaction_exhausts_the_block(chain: DevChain) -> None:
+    call = chain.call("System", "remark", remark=bytes(4 << 20))
+    assert refusal(chain, chain.sign(BOB, call)) is validity.ExhaustsResources
+
+
+def rebuilt(chain: DevChain, **changes: object) -> tuple[object, list[bytes]]:
+    """Return the best block with a changed header, and its body."""
+    from dataclasses import replace
+
+    best = chain.client.best().hash
+    return replace(chain.client.header_of(best), **changes), list(chain.client.body(best) or [])
+
+
+def test_a_peer_comes_to_the_same_state(chain: DevChain) -> None:
+    other = chain.another()
+    chain.send(BOB, pay(chain, CHARLIE, int(BTT)))
+    for _ in range(3):
+        hash = chain.seal()
+        other.import_block(chain.client.header_of(hash), chain.client.body(hash) or [])
+    assert other.best() == chain.client.best()
+    assert other.finalized().number == 0
+
+
+@pytest.mark.parametrize("field", ["state_root", "extrinsics_root"])
+def test_a_wrong_root_rejects_the_block(chain: DevChain, field: str) -> None:
+    from btt_chain.primitives.digest import H256
+
+    other = chain.another()
+    chain.seal()
+    header, body = rebuilt(chain, **{field: H256(bytes(range(32)))})
+    with pytest.raises(InvalidBlock, match=field.replace("_", " ")):
+        other.import_block(header, body)  # type: ignore[arg-type]
+    assert other.best().number == 0
+
+
+def test_a_block_without_the_time_is_rejected(chain: DevChain) -> None:
+    from btt_chain.chain.law import extrinsics_root
+    from btt_chain.primitives.digest import H256
+
+    other = chain.another()
+    chain.seal()
+    header, _ = rebuilt(chain, extrinsics_root=H256(extrinsics_root([])))
+    with pytest.raises(InvalidBlock, match="does not set the time"):
+        other.import_block(header, [])  # type: ignore[arg-type]
+
+
+def test_a_block_with_a_transaction_that_cannot_be_in_it_is_rejected(chain: DevChain) -> None:
+    from btt_chain.chain.law import extrinsics_root
+    from btt_chain.primitives.digest import H256
+
+    other = chain.another()
+    chain.seal()
+    _, body = rebuilt(chain)
+    body.append(unwrap(chain.sign(BOB, pay(chain, CHARLIE, 1), nonce=7)))
+    header, _ = rebuilt(chain, extrinsics_root=H256(extrinsics_root(body)))
+    with pytest.raises(InvalidBlock, match="extrinsic 1"):
+        other.import_block(header, body)  # type: ignore[arg-type]
+
+
+def test_an_inherent_after_a_transaction_is_rejected(chain: DevChain) -> None:
+    executive = chain.client.law(chain.client.best().hash).blocks
+    chain.send(BOB, pay(chain, CHARLIE, 1))
+    chain.seal()
+    header, body = rebuilt(chain)
+    overlay = chain.client.overlay(bytes(header.parent_hash))  # type: ignore[attr-defined]
+    executive.initialize_block(overlay, header)  # type: ignore[arg-type]
+    executive.apply_extrinsic(body[1])
+    with pytest.raises(Invalid):
+        executive.apply_extrinsic(body[0])
+
+
+def test_a_refused_extrinsic_leaves_nothing_behind(chain: DevChain) -> None:
+    executive = chain.client.law(chain.client.best().hash).blocks
+    chain.seal()
+    header, body = rebuilt(chain)
+    overlay = chain.client.overlay(bytes(header.parent_hash))  # type: ignore[attr-defined]
+    executive.initialize_block(overlay, header)  # type: ignore[arg-type]
+    executive.apply_extrinsic(body[0])
+    host = executive.runtime.host
+    before = (dict(overlay.changes()), list(host.weights), host.length, len(host.events))
+    with pytest.raises(Invalid):
+        executive.apply_extrinsic(unwrap(chain.sign(BOB, pay(chain, CHARLIE, 1), nonce=9)))
+    after = (dict(overlay.changes()), list(host.weights), host.length, len(host.events))
+    assert after == before
+
+
+def test_money_is_conserved_over_blocks(chain: DevChain) -> None:
+    before = chain.total()
+    for amount in (1, int(BTT), START * 3):
+        chain.send(BOB, pay(chain, CHARLIE, amount))
+        chain.send(CHARLIE, pay(chain, ALICE, amount))
+        chain.seal()
+    assert chain.total() == before == int(chain.at().balances.total_issuance.value)
+    assert account(BOB) != account(CHARLIE)

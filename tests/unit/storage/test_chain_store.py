@@ -1,0 +1,315 @@
+"""The chain store's manners: what it refuses, what it reports, what survives."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from storage.blocks import BlockRef, decode_body, encode_body, header_hash, read_header
+from storage.columns import META_VERSION, NODE, VALUE
+from storage.database import ChainStore
+from storage.kv import DiskFull, StorageError
+from storage.memory import MemoryKV
+from storage.state import StateUnavailable
+from storage.trie import EMPTY_ROOT, verify_proof
+from unit.storage.storage_model import (
+    GENESIS_STATE,
+    genesis_header,
+    grow,
+    make_header,
+    new_chain,
+    plain_root,
+)
+
+
+@pytest.fixture
+def store() -> ChainStore:
+    return new_chain(MemoryKV())
+
+
+def test_genesis_is_best_and_final_and_readable(store: ChainStore) -> None:
+    blocks = store.blocks
+    assert blocks.best == blocks.finalised == BlockRef(blocks.best.hash, 0)
+    assert blocks.genesis == blocks.best.hash == blocks.hash_at(0)
+    assert blocks.leaves() == [blocks.best]
+    reader = store.state.reader(blocks.best.hash)
+    assert reader.root == plain_root(GENESIS_STATE)
+    assert dict(reader.entries()) == GENESIS_STATE
+    assert blocks.body(blocks.best.hash) == []
+
+
+def test_there_is_one_genesis(store: ChainStore) -> None:
+    with pytest.raises(ValueError, match="already"):
+        store.insert_genesis({}, genesis_header)
+
+
+def test_an_interrupted_genesis_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.database.GENESIS_CHUNK", 2)
+    kv = MemoryKV()
+    store = ChainStore(kv)
+
+    def stop(root: bytes) -> bytes:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.insert_genesis({b"another": b"state", **GENESIS_STATE}, stop)
+    again = ChainStore(kv)
+    assert not again.has_genesis
+    ref = again.insert_genesis(GENESIS_STATE, genesis_header)
+    assert dict(again.state.reader(ref.hash).entries()) == GENESIS_STATE
+    assert again.state.reader(ref.hash).root == plain_root(GENESIS_STATE)
+
+
+def test_a_chain_may_begin_with_nothing() -> None:
+    store = new_chain(MemoryKV(), state={})
+    assert store.state.reader(store.blocks.best.hash).root == EMPTY_ROOT
+    grow(store, {b"k": b"v"})
+    grow(store, {b"k": None})
+    assert store.state.reader(store.blocks.best.hash).root == EMPTY_ROOT
+
+
+def test_a_block_brings_header_body_state_and_proofs(store: ChainStore) -> None:
+    parent = store.blocks.best.hash
+    pending = store.stage(parent, {b"dave": b"d" * 50, b"bob": None})
+    header = make_header(parent, 1, pending.root)
+    done = store.commit_block(
+        pending, header, [b"", b"x" * 70], justifications=[(b"FRNK", b"proof")], aux={b"w": b"1"}
+    )
+    assert done.block == (header_hash(header), 1)
+    assert (done.retracted, done.enacted) == ([], [done.block])
+    assert store.blocks.header(done.block.hash) == header
+    assert store.blocks.body(done.block.hash) == [b"", b"x" * 70]
+    assert store.blocks.justifications(done.block.hash) == [(b"FRNK", b"proof")]
+    assert store.aux_get(b"w") == b"1"
+    assert store.blocks.children(parent) == [done.block.hash]
+    reader = store.state.reader(done.block.hash)
+    assert reader.get(b"dave") == b"d" * 50
+    assert list(reader.keys(b"", b"alice")) == [b"carol", b"dave"]
+    proof = reader.proof([b"dave", b"bob"])
+    assert verify_proof(pending.root, proof, [b"dave", b"bob"]) == {
+        b"dave": b"d" * 50,
+        b"bob": None,
+    }
+
+
+def test_a_staged_state_that_is_dropped_leaves_no_trace(store: ChainStore) -> None:
+    kv = store._kv
+    before = dict(kv.iterate())
+    pending = store.stage(store.blocks.best.hash, {b"alice": None, b"new": b"v" * 40})
+    assert pending.root != store.state.reader(store.blocks.best.hash).root
+    assert dict(kv.iterate()) == before
+    grow(store, {b"alice": b"other"})
+    assert store.state.reader(store.blocks.best.hash).get(b"alice") == b"other"
+
+
+def test_a_fork_is_staged_on_its_own_parent(store: ChainStore) -> None:
+    genesis = store.blocks.best.hash
+    grow(store, {b"alice": b"main"})
+    overlay = store.state.reader(genesis).overlay()
+    assert overlay.get(b"alice") == GENESIS_STATE[b"alice"]
+    assert overlay.next_key(b"alice") == b"bob"
+    fork = grow(store, {b"bob": b"fork"}, genesis, b"2", make_best=False)
+    assert store.blocks.best.hash != fork.hash
+    assert store.state.reader(fork.hash).get(b"alice") == GENESIS_STATE[b"alice"]
+    assert store.state.reader(fork.hash).get(b"bob") == b"fork"
+
+
+def test_a_reorganisation_reports_what_left_and_what_came(store: ChainStore) -> None:
+    genesis = store.blocks.best.hash
+    a1 = grow(store, {b"alice": b"a1"}, salt=b"a1")
+    a2 = grow(store, {b"alice": None}, salt=b"a2")
+    b1 = grow(store, {b"bob": b"b1"}, genesis, b"b1", make_best=False)
+    route = store.set_best(b1.hash)
+    assert route == ([a2, a1], [b1])
+    assert store.blocks.hash_at(2) is None
+    assert {tip.hash for tip in store.blocks.leaves()} == {a2.hash, b1.hash}
+    assert dict(store.state.reader(b1.hash).entries()) == {**GENESIS_STATE, b"bob": b"b1"}
+    assert store.blocks.is_ancestor(a1.hash, a2.hash)
+    assert not store.blocks.is_ancestor(a1.hash, b1.hash)
+    assert store.blocks.is_ancestor(genesis, b1.hash)
+    assert store.blocks.is_ancestor(b1.hash, b1.hash)
+
+
+def test_finality_discards_the_forks_it_cuts_off(store: ChainStore) -> None:
+    genesis = store.blocks.best.hash
+    a1 = grow(store, {b"alice": b"a1"}, salt=b"a1")
+    b1 = grow(store, {b"bob": b"b1"}, genesis, b"b1", make_best=False)
+    b2 = grow(store, {b"bob": b"b2"}, b1.hash, b"b2")
+    assert store.finalise(a1.hash, (b"FRNK", b"p")) == [b2, b1]
+    assert store.blocks.best == store.blocks.finalised == a1
+    assert store.blocks.header(b1.hash) is store.blocks.body(b2.hash) is None
+    assert store.blocks.justifications(a1.hash) == [(b"FRNK", b"p")]
+    with pytest.raises(KeyError, match="not known"):
+        store.state.reader(b2.hash)
+    with pytest.raises(ValueError, match="descendant"):
+        store.finalise(genesis)
+    store.finalise(a1.hash, (b"BEEF", b"q"))
+    assert store.blocks.justifications(a1.hash) == [(b"BEEF", b"q"), (b"FRNK", b"p")]
+
+
+def test_an_archive_keeps_retracted_blocks_readable() -> None:
+    store = new_chain(MemoryKV(), pruning=None)
+    genesis = store.blocks.best.hash
+    a1 = grow(store, {b"alice": b"a1"}, salt=b"a1")
+    b1 = grow(store, {b"bob": b"b1"}, genesis, b"b1", make_best=False)
+    assert store.finalise(a1.hash) == [b1]
+    assert store.blocks.header(b1.hash) is not None
+    assert store.state.reader(b1.hash).get(b"bob") == b"b1"
+    assert not store.blocks.is_canonical(b1.hash)
+    assert not store.blocks.is_ancestor(a1.hash, b1.hash)
+    assert store.blocks.leaves() == [a1]
+
+
+def test_a_pinned_block_outlives_finality_and_pruning() -> None:
+    store = new_chain(MemoryKV(), pruning=1)
+    genesis = store.blocks.best.hash
+    fork = grow(store, {b"bob": b"fork"}, genesis, b"fork", make_best=False)
+    store.state.pin(fork.hash)
+    for number in range(4):
+        grow(store, {b"alice": b"%d" % number}, finalise=True)
+    assert store.state.reader(fork.hash).get(b"bob") == b"fork"
+    store.state.unpin(fork.hash)
+    grow(store, {b"alice": b"last"}, finalise=True)
+    assert store.blocks.header(fork.hash) is None
+    assert store.state.base.number == 4
+
+
+def test_a_block_that_does_not_fit_is_refused(store: ChainStore) -> None:
+    genesis = store.blocks.best.hash
+    pending = store.stage(genesis, {b"k": b"v"})
+    with pytest.raises(ValueError, match="staged state"):
+        store.commit_block(pending, make_header(genesis, 1, bytes(32)), [])
+    with pytest.raises(ValueError, match="staged state"):
+        store.commit_block(pending, make_header(bytes(32), 1, pending.root), [])
+    with pytest.raises(ValueError, match="height"):
+        store.commit_block(pending, make_header(genesis, 2, pending.root), [])
+    header = make_header(genesis, 1, pending.root)
+    store.commit_block(pending, header, [])
+    with pytest.raises(ValueError, match="stored already"):
+        store.commit_block(store.stage(genesis, {b"k": b"v"}), header, [])
+    late = store.stage(genesis, {b"late": b"v"})
+    store.finalise(header_hash(header))
+    with pytest.raises(ValueError, match="below the last finalised"):
+        store.commit_block(late, make_header(genesis, 1, late.root), [])
+
+
+def test_revert_stops_at_finality(store: ChainStore) -> None:
+    first = grow(store, {b"alice": b"1"})
+    store.finalise(first.hash)
+    second = grow(store, {b"alice": b"2"})
+    third = grow(store, {b"alice": b"3"})
+    assert store.revert(1) == [third]
+    assert store.state.reader(second.hash).get(b"alice") == b"2"
+    assert store.revert(10) == [second]
+    assert store.revert(1) == []
+    assert store.blocks.best == first
+    assert grow(store, {b"alice": b"2"}) == second
+
+
+def test_a_reader_keeps_its_block_when_the_head_moves_on(store: ChainStore) -> None:
+    reader = store.state.reader(store.blocks.best.hash)
+    grow(store, {b"alice": b"new", b"carol": None})
+    assert reader.get(b"alice") == GENESIS_STATE[b"alice"]
+    assert list(reader.keys(b"", b"bob")) == [b"carol"]
+
+
+def test_a_reader_whose_state_is_pruned_says_so() -> None:
+    store = new_chain(MemoryKV(), pruning=1)
+    reader = store.state.reader(store.blocks.best.hash)
+    for number in range(3):
+        grow(store, {b"alice": b"%d" % number}, finalise=True)
+    for read in (
+        lambda: reader.get(b"alice"),
+        lambda: list(reader.keys()),
+        lambda: reader.proof([b"a"]),
+    ):
+        with pytest.raises(StateUnavailable, match="pruned"):
+            read()
+
+
+def test_a_database_of_another_pruning_mode_is_refused() -> None:
+    kv = MemoryKV()
+    new_chain(kv, pruning=None)
+    with pytest.raises(StorageError, match="--pruning archive"):
+        ChainStore(kv, pruning=256)
+
+
+def test_a_database_of_another_layout_is_refused(tmp_path: Path) -> None:
+    store = ChainStore.open(tmp_path, min_free=0)
+    store.insert_genesis(GENESIS_STATE, genesis_header)
+    store._kv.write({META_VERSION: (2).to_bytes(4, "big")})
+    store.close()
+    with pytest.raises(StorageError, match="layout 2, this program reads layout 1"):
+        ChainStore.open(tmp_path, min_free=0)
+
+
+def test_a_full_disk_loses_nothing_and_memory_agrees_with_the_disk() -> None:
+    class Full(MemoryKV):
+        full = False
+
+        def write(self, batch: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
+            if self.full:
+                raise DiskFull("no space")
+            super().write(batch, sync=sync)
+
+    kv = Full()
+    store = new_chain(kv, pruning=2)
+    for number in range(4):
+        grow(store, {b"alice": b"%d" % number}, finalise=True)
+    heads = store.blocks.best, store.blocks.finalised, store.state.base
+    kv.full = True
+    with pytest.raises(DiskFull):
+        grow(store, {b"alice": b"x"}, finalise=True)
+    assert (store.blocks.best, store.blocks.finalised, store.state.base) == heads
+    kv.full = False
+    grow(store, {b"alice": b"x"}, finalise=True)
+    assert store.state.reader(store.blocks.best.hash).get(b"alice") == b"x"
+
+
+def test_pruning_empties_the_disk_by_compaction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.state.COMPACT_FROM", 1)
+    store = ChainStore.open(tmp_path, pruning=1, min_free=0)
+    store.insert_genesis({b"%d" % n: b"v" * 2000 for n in range(300)}, genesis_header)
+    for number in range(4):
+        grow(store, {b"%d" % n: b"%d" % number * 2000 for n in range(300)}, finalise=True)
+    store.state.compact()
+    size = store._kv.approximate_size(NODE, VALUE + b"\xff")
+    assert size < 3 * 300 * 2000
+    store.close()
+
+
+def test_the_chain_is_there_after_a_restart(tmp_path: Path) -> None:
+    store = ChainStore.open(tmp_path, min_free=0)
+    store.insert_genesis(GENESIS_STATE, genesis_header)
+    final = grow(store, {b"alice": b"1"}, finalise=True)
+    best = grow(store, {b"alice": b"2"})
+    side = grow(store, {b"alice": b"3"}, final.hash, b"side", make_best=False)
+    store.close()
+    again = ChainStore.open(tmp_path, min_free=0)
+    assert again.note is None
+    assert (again.blocks.best, again.blocks.finalised) == (best, final)
+    assert {tip.hash for tip in again.blocks.leaves()} == {best.hash, side.hash}
+    again.set_best(side.hash)
+    assert again.state.reader(side.hash).get(b"alice") == b"3"
+    again.close()
+
+
+@pytest.mark.parametrize("number", [0, 63, 64, 16_383, 16_384, (1 << 30) - 1, 1 << 30, 1 << 40])
+def test_headers_are_read_at_any_height(number: int) -> None:
+    size = (number.bit_length() + 7) // 8
+    big = bytes(((size - 4) << 2 | 3,)) + number.to_bytes(size, "little")
+    header = (
+        make_header(b"p" * 32, number, b"r" * 32)
+        if number < 1 << 30
+        else (b"p" * 32 + big + b"r" * 32 + bytes(33))
+    )
+    assert read_header(header) == (b"p" * 32, number, b"r" * 32)
+    with pytest.raises(ValueError, match="cut short"):
+        read_header(header[: 32 + len(header) % 32])
+
+
+def test_a_body_is_a_list_of_byte_strings() -> None:
+    for body in ([], [b""], [b"x" * 63, b"y" * 64, b"z" * 20_000]):
+        assert decode_body(encode_body(body)) == body
