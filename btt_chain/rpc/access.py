@@ -100,12 +100,20 @@ class OriginCheck:
             else:
                 self.exact.add(parsed)
 
-    def allows(self, origin: str | None) -> bool:
-        """Programs send no Origin; browsers always do, and cannot be made to lie."""
+    def allows(self, origin: str | None, host: str | None = None) -> bool:
+        """Browsers always send an Origin and cannot be made to lie; most programs send none.
+
+        Some Python clients name the address they dialled. An Origin that is our own `host`, which
+        has been checked before, is theirs or that of a page of ours.
+        """
         if origin is None or self.all:
             return True
         parsed = _split(origin)
-        return parsed is not None and (parsed in self.exact or parsed[:2] in self.any_port)
+        if parsed is None:
+            return False
+        if parsed in self.exact or parsed[:2] in self.any_port:
+            return True
+        return host is not None and origin.partition("://")[2].lower() == host.lower()
 
 
 def _split(origin: str) -> tuple[str, str, int | None] | None:

@@ -175,10 +175,11 @@ class Follow:
             return
         pruned = [hash for hash in event.pruned if hash in self.pending]
         head = hashes[-1]
-        if self.best == self.finalized or self.best in pruned or self.best in hashes[:-1]:
+        gone = {*hashes[:-1], *pruned, self.finalized}
+        if self.best in gone:
             best = self.chain.best().hash
-            # The node's own best may not have been announced yet: the final head has.
-            self._new_best(best if best in self.pending and best not in hashes[:-1] else head)
+            # What the node calls best may be unknown here, or just as dead: the final head is not.
+            self._new_best(best if best in self.pending and best not in gone else head)
         self.finalized = head
         for hash in hashes + pruned:
             del self.pending[hash]

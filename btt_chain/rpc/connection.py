@@ -31,8 +31,8 @@ Work = Callable[[], Awaitable[None]]
 class Wire(Protocol):
     """The socket below: frames out, and a way to cut it."""
 
-    async def write(self, frame: bytes) -> None:
-        """Send one text frame; returns when the peer has taken enough of what went before."""
+    def write(self, frame: bytes) -> Awaitable[None]:
+        """Send one text frame; done when the peer has taken enough of what went before."""
 
     def cut(self) -> None:
         """Drop the connection at once, without a farewell."""
@@ -74,6 +74,11 @@ class Connection:
         self._unsent_size += len(frame)
         if not self._corked:
             self._wake.set()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether a frame written now would overtake none."""
+        return not self._unsent and not self._writing.locked()
 
     def cork(self) -> None:
         """Leave what is queued to the `flush` that follows: it is cheaper than waking a task."""

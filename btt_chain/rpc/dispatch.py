@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import cast
@@ -50,24 +50,37 @@ class Caller:
     connection: Connection | None = None
 
 
-@dataclass(slots=True)
 class Reply:
     """An answer (None to a notification), and what may happen once it is queued."""
 
-    frame: bytes | None
-    subscriptions: list[Subscription] = field(default_factory=list)
-    actions: list[Callable[[], None]] = field(default_factory=list)
+    __slots__ = ("actions", "frame", "subscriptions")
+
+    def __init__(self, frame: bytes | None) -> None:
+        self.frame = frame
+        # Made when needed: most answers need neither.
+        self.subscriptions: list[Subscription] | None = None
+        self.actions: list[Callable[[], None]] | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """An answer and nothing else."""
+        return self.frame is not None and self.subscriptions is None and self.actions is None
+
+    def absorb(self, other: Reply) -> None:
+        """Take over what waits for another answer, which goes out with this one."""
+        self.subscriptions = [*(self.subscriptions or ()), *(other.subscriptions or ())]
+        self.actions = [*(self.actions or ()), *(other.actions or ())]
 
     def finish(self) -> None:
         """The answer is queued: what had to wait for it may follow."""
-        for subscription in self.subscriptions:
+        for subscription in self.subscriptions or ():
             subscription.open()
-        for action in self.actions:
+        for action in self.actions or ():
             action()
 
     def abandon(self, error: RpcError) -> Reply:
         """Refuse instead; subscriptions that the caller will never hear of are ended."""
-        for subscription in self.subscriptions:
+        for subscription in self.subscriptions or ():
             subscription.end()
         return Reply(refusal(NULL, error))
 
@@ -103,11 +116,15 @@ class Dispatcher:
             return
         else:
             reply = self._quick(caller, message)
-        connection.cork()
+            if reply.is_plain and connection.is_idle:
+                # Nearly every call: nothing waits before or behind the answer.
+                await connection.wire.write(reply.frame or b"")
+                return
         if reply.frame is not None:
+            connection.cork()
             connection.send(reply.frame)
             reply.finish()
-        await connection.flush()
+            await connection.flush()
 
     async def _later(
         self,
@@ -136,8 +153,8 @@ class Dispatcher:
         turn = monotonic()
         for item in items:
             reply = await self._one(caller, item)
-            whole.subscriptions += reply.subscriptions
-            whole.actions += reply.actions
+            if not reply.is_plain:
+                whole.absorb(reply)
             if reply.frame is not None:
                 frames.append(reply.frame)
                 size += len(reply.frame) + 1
@@ -203,6 +220,7 @@ class Dispatcher:
         if connection is None:
             raise RpcError(METHOD_NOT_FOUND, f"{method.name} needs a WebSocket connection")
         if method.kind is Kind.CONNECTED:
+            reply.actions = []
             return method.handler(Call(connection, reply.actions), *arguments)
         if method.kind is Kind.UNSUBSCRIBE:
             return _unsubscribe(connection, method, arguments[0])
@@ -212,7 +230,7 @@ class Dispatcher:
         except BaseException:
             subscription.end()
             raise
-        reply.subscriptions.append(subscription)
+        reply.subscriptions = [subscription]
         return subscription.id
 
     def _answer(self, id: bytes, result: object) -> bytes:

@@ -115,15 +115,12 @@ def _request(message: object, raw: bytes | str, index: int | None) -> Request | 
 
 def _id(value: object, raw: bytes | str, index: int | None) -> bytes | None:
     """The text of an id; None if it is none of those JSON-RPC allows."""
+    kind = type(value)  # exact: a bool is an int, but no id
+    if kind is int or kind is str:
+        return orjson.dumps(value)
     if value is None:
         return NULL
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return b"%d" % value
-    if isinstance(value, str):
-        return orjson.dumps(value)
-    if isinstance(value, float):
+    if kind is float:
         return _as_written(raw, index) or orjson.dumps(value)
     return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -134,10 +135,11 @@ class RpcServer:
         visitor.has_spoken()
         if visitor.turned_away:
             return web.Response(status=429, text="Too many connections", headers=CLOSE)
-        if not self.hosts.allows(request.headers.get(hdrs.HOST)):
+        host = request.headers.get(hdrs.HOST)
+        if not self.hosts.allows(host):
             return web.Response(status=403, text="Provided Host header is not whitelisted.\n")
         origin = request.headers.get(hdrs.ORIGIN)
-        if not self.origins.allows(origin):
+        if not self.origins.allows(origin, host):
             return web.Response(status=403, text="This Origin is not allowed (see --rpc-cors).\n")
         if request.method == hdrs.METH_GET:
             if request.headers.get(hdrs.UPGRADE, "").lower() == "websocket":
@@ -295,8 +297,8 @@ class _Socket:
         self.socket = socket
         self.transport = request.transport
 
-    async def write(self, frame: bytes) -> None:
-        await self.socket.send_frame(frame, WSMsgType.TEXT)
+    def write(self, frame: bytes) -> Awaitable[None]:
+        return self.socket.send_frame(frame, WSMsgType.TEXT)
 
     def cut(self) -> None:
         if self.transport is not None:

@@ -24,7 +24,9 @@ from btt_chain.rpc.shapes import Shapes, maybe_hex, to_hex
 MAX_PAGE = 1_000
 """Keys that one call of state_getKeysPaged returns at most."""
 MAX_KEYS = 4_096
-"""Keys of one query, proof or subscription."""
+"""Keys of one query or subscription."""
+MAX_PROOF_KEYS = 1_024
+"""Keys of one proof: each is a walk through the trie."""
 MAX_RANGE = 1_024
 """Blocks that state_queryStorage walks at most."""
 PAGE = 256
@@ -147,7 +149,7 @@ class StateApi:
     @method("state_getReadProof", cost=HEAVY)
     def read_proof(self, keys: list[Hex], hash: Hash | None = None) -> dict[str, object]:
         """The trie nodes that prove the values, or the absence, of keys."""
-        _check_count(keys)
+        _check_count(keys, MAX_PROOF_KEYS)
         at = self._at(hash)
         proof = self.chain.state(at).proof(keys)
         return {"at": to_hex(at), "proof": [to_hex(node) for node in proof]}
@@ -283,9 +285,9 @@ def _change_set(block: bytes, values: Mapping[bytes, bytes | None]) -> dict[str,
     return {"block": to_hex(block), "changes": changes}
 
 
-def _check_count(keys: Sequence[bytes]) -> None:
-    if len(keys) > MAX_KEYS:
-        raise invalid_params(f"{len(keys)} keys, at most {MAX_KEYS} are answered at once")
+def _check_count(keys: Sequence[bytes], limit: int = MAX_KEYS) -> None:
+    if len(keys) > limit:
+        raise invalid_params(f"{len(keys)} keys, at most {limit} are answered at once")
 
 
 def _no_range(first: bytes, last: bytes, reason: str) -> RpcError:

@@ -182,8 +182,8 @@ async def test_a_difference_needs_an_ancestor_and_states_that_exist(
         assert caught.value.code == -32602
     events = await stream(ws, "archive_v1_storageDiff", hx(child), [], hx(other))
     assert events == [{"event": "storageDiffDone"}]
-    for hash in (UNKNOWN, hx(zero)):
-        events = await stream(ws, "archive_v1_storageDiff", hash)
+    for rootless in (UNKNOWN, hx(zero)):
+        events = await stream(ws, "archive_v1_storageDiff", rootless)
         assert [event["event"] for event in events] == ["storageDiffError"]
     with pytest.raises(CallFailed, match="returnType"):
         await ws.call("archive_v1_storageDiff", hx(one), [{"key": "0x"}])

@@ -6,6 +6,8 @@ import pytest
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.extrinsic import opaque
+from btt_chain.rpc.transaction import watch_event
+from btt_chain.txpool import Status, StatusEvent
 from support.rpc_backend import ALICE, BOB, NOBODY, ModelBackend, transfer
 from support.rpc_client import CallFailed, HttpClient, WsClient
 
@@ -54,7 +56,7 @@ async def test_each_refusal_has_its_code_and_words(http: HttpClient, backend: Mo
     )
     problem = await refusal(http, submit, wire(good=False))
     assert (problem.code, problem.message) == (1012, "Transaction is temporarily banned")
-    assert "Transaction has a bad signature" in problem.data
+    assert "Transaction has a bad signature" in (problem.data or "")
     problem = await refusal(http, submit, wire(NOBODY))
     assert (problem.code, problem.data) == (1011, "CannotLookup")
     hash = await http.call(submit, wire(tip=9))
@@ -226,3 +228,20 @@ async def test_the_new_watch_calls_a_usurped_transaction_invalid(
         "event": "invalid",
         "error": f"Extrinsic was usurped by {by}",
     }
+
+
+@pytest.mark.parametrize(
+    ("status", "event"),
+    [
+        (Status.FUTURE, None),
+        (Status.BROADCAST, None),
+        (Status.DROPPED, {"event": "dropped", "error": "too many"}),
+        (Status.INVALID, {"event": "invalid", "error": "too many"}),
+        (
+            Status.FINALITY_TIMEOUT,
+            {"event": "dropped", "error": "The block took too long to become final"},
+        ),
+    ],
+)
+def test_each_status_has_its_event_or_none(status: Status, event: object) -> None:
+    assert watch_event(StatusEvent(bytes(32), status, reason="too many")) == event

@@ -10,7 +10,6 @@ from btt_chain.rpc.params import (
     Flag,
     Hash,
     Hex,
-    Parsed,
     Signature,
     SubscriptionId,
     Text,
@@ -65,7 +64,9 @@ def test_missing_and_null_arguments_take_their_defaults() -> None:
 
 
 def test_a_needed_argument_is_named_when_it_is_missing() -> None:
-    for params in (None, [], {}, {"startKey": "00"}):
+    none: list[object] = []
+    named: dict[str, object] = {"startKey": "00"}
+    for params in (None, none, {}, named):
         assert refusal(params) == "Invalid params: `key` is missing"
 
 
@@ -114,4 +115,3 @@ def test_a_signature_that_says_nothing_about_json_is_a_mistake() -> None:
 
     with pytest.raises(TypeError, match="does not say how to read it"):
         Signature(wrong)
-    assert isinstance(Parsed(int), Parsed)
