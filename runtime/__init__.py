@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime.accounts import DEVELOPMENT_FUND, TREASURY
 from runtime.constants import BTT, MILLI_BTT
@@ -16,7 +15,6 @@ from runtime.frame import DbWeight, Runtime, RuntimeVersion
 from runtime.frame.version import CowText, api_versions
 from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.limits import block_length, block_weights
-from runtime.params import RuntimeParams
 from runtime.pallets.babe import Babe
 from runtime.pallets.balances import Balances
 from runtime.pallets.multisig import Multisig
@@ -27,6 +25,7 @@ from runtime.pallets.timestamp import Timestamp
 from runtime.pallets.transaction_payment import TransactionPayment
 from runtime.pallets.utility import Utility
 from runtime.pallets.vesting import Vesting
+from runtime.params import RuntimeParams
 
 API_VERSIONS: Final = (
     ("Core", 5),
@@ -51,6 +50,7 @@ VERSION: Final = RuntimeVersion(
     system_version=u8(1),
 )
 
+DB_WEIGHT: Final = DbWeight(read=u64(10 * PICOS_PER_MICRO), write=u64(15 * PICOS_PER_MICRO))
 WEIGHT_FEE: Final = u128(10**6)
 """Planck per picosecond of weight."""
 LENGTH_FEE: Final = u128(10**10)
@@ -85,26 +85,30 @@ class BttRuntime(Runtime):
         slot_ms = int(params.slot_ms)
         add = self.add
         # fmt: off
-        self.system = add(0, System(block_weights=block_weights(slot_ms), block_length=block_length(),
-                                    block_hash_count=u32(2_400), version=VERSION, ss58_prefix=u16(42),
-                                    db_weight=DbWeight(u64(10 * PICOS_PER_MICRO), u64(15 * PICOS_PER_MICRO))))
+        # Hooks run in this order: the clock is set before anything asks for the time.
+        self.system = add(0, System(
+            version=VERSION, ss58_prefix=u16(42), block_hash_count=u32(2_400),
+            block_weights=block_weights(slot_ms), block_length=block_length(), db_weight=DB_WEIGHT))
         self.babe = add(2, Babe(expected_block_time=params.slot_ms, system=self.system))
-        self.timestamp = add(1, Timestamp(minimum_period=u64(slot_ms // 2), slot_clock=self.babe))
-        self.balances = add(3, Balances(accounts=self.system, existential_deposit=MILLI_BTT,
-                                        treasury=TREASURY, offsetting=()))
-        self.fees = add(4, TransactionPayment(operational_fee_multiplier=u8(5), weight_fee=WEIGHT_FEE,
-                                              length_fee=LENGTH_FEE, development_fund=DEVELOPMENT_FUND,
-                                              currency=self.balances, authorship=self.babe,
-                                              system=self.system))
+        self.timestamp = add(1, Timestamp(
+            minimum_period=u64(slot_ms // 2), slot_clock=self.babe))
+        self.balances = add(3, Balances(
+            accounts=self.system, existential_deposit=MILLI_BTT, treasury=TREASURY, offsetting=()))
+        self.fees = add(4, TransactionPayment(
+            weight_fee=WEIGHT_FEE, length_fee=LENGTH_FEE, operational_fee_multiplier=u8(5),
+            development_fund=DEVELOPMENT_FUND, currency=self.balances, authorship=self.babe,
+            system=self.system))
         self.utility = add(9, Utility())
-        self.multisig = add(10, Multisig(deposit_base=u128(BTT), deposit_factor=MILLI_BTT * 100,
-                                         currency=self.balances, system=self.system))
-        self.proxy = add(11, Proxy(proxy_deposit_base=u128(BTT), proxy_deposit_factor=MILLI_BTT * 100,
-                                   announcement_deposit_base=u128(BTT),
-                                   announcement_deposit_factor=MILLI_BTT * 100,
-                                   currency=self.balances, system=self.system, table=self, scopes=SCOPES))
-        self.vesting = add(12, Vesting(min_vested_transfer=100 * BTT, currency=self.balances,
-                                       clock=self.babe, treasury=TREASURY))
+        self.multisig = add(10, Multisig(
+            deposit_base=BTT, deposit_factor=100 * MILLI_BTT,
+            currency=self.balances, system=self.system))
+        self.proxy = add(11, Proxy(
+            proxy_deposit_base=BTT, proxy_deposit_factor=100 * MILLI_BTT,
+            announcement_deposit_base=BTT, announcement_deposit_factor=100 * MILLI_BTT,
+            currency=self.balances, system=self.system, table=self, scopes=SCOPES))
+        self.vesting = add(12, Vesting(
+            min_vested_transfer=100 * BTT, currency=self.balances, clock=self.babe,
+            treasury=TREASURY))
         self.sudo = add(13, Sudo())
         # fmt: on
         self.complete()

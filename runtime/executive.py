@@ -113,7 +113,7 @@ class Executive:
     # ---- a block
 
     def initialize_block(self, state: RootedState, header: Header) -> None:
-        """Open the block that `header` announces: its number, parent and pre-runtime digest count."""
+        """Open the block that `header` announces; its roots are not looked at."""
         self._state = state
         self.runtime.enter(state)
         self._extrinsics = []
@@ -128,7 +128,7 @@ class Executive:
 
         Raises Invalid or Unknown when it may not be in this block; then nothing is left of it.
         """
-        runtime, host, state = self.runtime, self.runtime.host, self._state
+        host, state = self.runtime.host, self._state
         used, length, before = list(host.weights), host.length, len(host.events)
         state.begin()
         try:
@@ -153,6 +153,9 @@ class Executive:
 
     def finalize_block(self) -> Header:
         """Close the block; return its header (without a seal)."""
+        return self._close(self.ordered_root(self._extrinsics))
+
+    def _close(self, extrinsics_root: bytes) -> Header:
         self.system.end_extrinsics()
         number = self.system.number.value
         self.runtime.on_finalize(int(number))
@@ -162,7 +165,7 @@ class Executive:
             parent_hash=parent,
             number=number,
             state_root=H256(self._state.root()),
-            extrinsics_root=H256(self.ordered_root(self._extrinsics)),
+            extrinsics_root=H256(extrinsics_root),
             digest=digest,
         )
 
@@ -176,9 +179,8 @@ class Executive:
         """
         expected = self.ordered_root(extrinsics)
         if expected != header.extrinsics_root:
-            raise InvalidBlock(
-                f"extrinsics root {header.extrinsics_root.hex()} is not that of the body, {expected.hex()}"
-            )
+            told = header.extrinsics_root.hex()
+            raise InvalidBlock(f"extrinsics root {told} is not that of the body, {expected.hex()}")
         self.initialize_block(state, header)
         for place, raw in enumerate(extrinsics):
             try:
@@ -187,11 +189,10 @@ class Executive:
                 raise InvalidBlock(
                     f"extrinsic {place} of block {int(header.number)}: {error}"
                 ) from error
-        made = self.finalize_block()
+        made = self._close(expected)
         if made.state_root != header.state_root:
-            raise InvalidBlock(
-                f"state root {made.state_root.hex()}, header says {header.state_root.hex()} at {int(header.number)}"
-            )
+            told = f"header says {header.state_root.hex()} at {int(header.number)}"
+            raise InvalidBlock(f"state root {made.state_root.hex()}, {told}")
         if made.digest != header.digest:
             raise InvalidBlock(
                 f"digest of block {int(header.number)} is not what its execution gives"

@@ -1,5 +1,4 @@
-"""
-Transaction extensions: what every signed transaction carries besides its call, and the checks
+"""Transaction extensions: what every signed transaction carries besides its call, and the checks
 it passes, in the order in which wallets sign.
 
 Four values travel (era, nonce, tip, mode), five are only signed (versions, genesis hash, hash of
@@ -13,9 +12,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Final
 
-
-from btt_chain.primitives.era import Era
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.era import Era
 from btt_chain.scale import Codec, Compact, Fixed, TypeName, codec, path, u32, u128
 
 

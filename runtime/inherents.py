@@ -14,7 +14,7 @@ TIMESTAMP: Final = b"timstap0"
 """Where the inherent data holds the time, in milliseconds since 1970. Source: sp_timestamp."""
 
 MAX_DRIFT_MS: Final = 30_000
-"""How far a block's time may be ahead of ours. Source: pallet_timestamp, MAX_TIMESTAMP_DRIFT_MILLIS."""
+"""How far a block's time may be ahead of ours. Source: pallet_timestamp."""
 
 Identifier = Annotated[bytes, Fixed(8)]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final, Protocol
 
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import Knot, Path, TypeName, Variant, path, u32
+from btt_chain.scale import Knot, Path, TypeName, Variant, codec, compact_encode, path, u32
 from runtime.frame.event import Event
 from runtime.frame.state import State
 
@@ -78,10 +79,21 @@ class Host:
     end writes them.
     """
 
-    __slots__ = ("dispatcher", "events", "extrinsic_index", "length", "phase", "state", "weights")
+    __slots__ = (
+        "dispatcher",
+        "event_encoders",
+        "events",
+        "extrinsic_index",
+        "length",
+        "phase",
+        "state",
+        "weights",
+    )
 
     state: State
     dispatcher: Dispatcher
+    event_encoders: Mapping[int, Callable[[Event], bytes]]
+    """How to encode the events of each pallet, its index in front; set by the runtime."""
 
     def __init__(self) -> None:
         self.events: list[EventRecord] = []
@@ -98,3 +110,25 @@ class Host:
         self.weights = [0, 0, 0]
         self.length = 0
         self.extrinsic_index = 0
+
+    def encoded_events(self) -> bytes:
+        """Return the events so far as `Vec<EventRecord>`.
+
+        The very bytes that the codec of `list[EventRecord]` gives, without making it ask for
+        every part: five events a transfer make this one of the dearest steps of a block.
+        """
+        encoders, parts = self.event_encoders, [compact_encode(len(self.events))]
+        phase, begin = None, b""
+        for record in self.events:
+            if record.phase is not phase:
+                phase = record.phase
+                begin = PHASE.encode(phase)
+            happened = record.event
+            topics = TOPICS.encode(record.topics) if record.topics else NO_TOPICS
+            parts.append(begin + encoders[happened.pallet](happened.event) + topics)
+        return b"".join(parts)
+
+
+PHASE: Final = codec(Phase)
+TOPICS: Final = codec(list[H256])
+NO_TOPICS: Final = b"\0"

@@ -34,7 +34,7 @@ K2 = TypeVar("K2")
 V = TypeVar("V")
 
 KEY_CACHE_SIZE: Final = 16_384
-"""Hashed keys remembered per map; a busy account's key is hashed once, not eight times a transfer."""
+"""Keys remembered per map: a busy account's is hashed once, not eight times a transfer."""
 
 
 class Hasher(IntEnum):
@@ -171,7 +171,7 @@ class Map(StorageItem, Generic[K, V]):
     def bind(self, host: Host, pallet_prefix: bytes) -> Self:
         """Return this item, alive, with a key cache of its own."""
         live = super().bind(host, pallet_prefix)
-        live._keys = {}
+        live.__dict__["_keys"] = {}
         return live
 
     def key(self, key: K) -> bytes:

@@ -194,10 +194,16 @@ class Runtime:
         codecs = {
             index: events_codec(pallet) for index, pallet in self.pallets.items() if pallet.EVENTS
         }
-        prefix = {index: bytes((index,)) for index in codecs}
+
+        def encoder(index: int) -> Callable[[Event], bytes]:
+            begin, inner = bytes((index,)), codecs[index].encode
+            return lambda event: begin + inner(event)
+
+        encoders = {index: encoder(index) for index in codecs}
+        self.host.event_encoders = encoders
 
         def encode(happened: Happened) -> bytes:
-            return prefix[happened.pallet] + codecs[happened.pallet].encode(happened.event)
+            return encoders[happened.pallet](happened.event)
 
         def decode(raw: bytes, at: int) -> tuple[Happened, int]:
             inner = codecs.get(raw[at]) if at < len(raw) else None

@@ -170,7 +170,7 @@ class System(Pallet, crate="frame_system"):
         self.block_hash[u32(0)] = H256(b"E" * 32)
 
     def begin_block(self, number: u32, parent_hash: H256, digest: Digest) -> None:
-        """Open block `number`: what the last block left behind goes, the new header's part comes."""
+        """Open block `number`: what the last block left goes, the new header's part comes."""
         self.host.phase = Initialization()
         self.block_weight.kill()
         self.events.kill()
@@ -201,7 +201,8 @@ class System(Pallet, crate="frame_system"):
 
     def announce_outcome(self, error: WireError | None, info: DispatchInfo, post: PostInfo) -> None:
         """Announce how an extrinsic ended; always the last event of an extrinsic."""
-        told = event_info(info, post)
+        limits = getattr(self.block_weights.per_class, info.dispatch_class.name.lower())
+        told = event_info(info, post, int(limits.base_extrinsic.ref_time))
         if error is None:
             self.deposit(self.ExtrinsicSuccess(told))
         else:
@@ -214,9 +215,8 @@ class System(Pallet, crate="frame_system"):
     def end_block(self) -> Digest:
         """Close the block: write what it did, forget what only it needed; return its digest."""
         self.block_weight.value = PerClassWeight(*(Weight(u64(used)) for used in self.host.weights))
-        records = self.host.events
-        self.events.value = records
-        self.event_count.value = u32(len(records))
+        self.host.state.put(self.events.prefix, self.host.encoded_events())
+        self.event_count.value = u32(len(self.host.events))
         number = int(self.number.value)
         oldest = number - int(self.block_hash_count) - 1
         if oldest > 0:  # block zero's hash stays: every transaction signs it
@@ -224,9 +224,12 @@ class System(Pallet, crate="frame_system"):
         return self.digest.value
 
 
-def event_info(info: DispatchInfo, post: PostInfo) -> DispatchEventInfo:
-    """Return what the outcome's event tells: the weight really used and whether a fee was due."""
-    weight = info.weight if post.weight is None else min(post.weight, info.weight)
+def event_info(info: DispatchInfo, post: PostInfo, base: int) -> DispatchEventInfo:
+    """Return what the outcome's event tells: the weight really used and whether a fee was due.
+
+    `base` is what any extrinsic of the class weighs, in picoseconds; it is part of what is told.
+    """
+    weight = base + (info.weight if post.weight is None else min(post.weight, info.weight))
     pays = info.pays if post.pays is None else post.pays and info.pays
     return DispatchEventInfo(
         Weight(u64(weight)), info.dispatch_class, Pays.Yes if pays else Pays.No

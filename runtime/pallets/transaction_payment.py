@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import Annotated, Final, Protocol
 
 from btt_chain.primitives.account import AccountId
@@ -56,10 +57,6 @@ class InclusionFee:
     len_fee: Annotated[u128, TypeName("Balance")]
     adjusted_weight_fee: Annotated[u128, TypeName("Balance")]
 
-    def total(self) -> u128:
-        """Return the sum of the parts."""
-        return self.base_fee + self.len_fee + self.adjusted_weight_fee
-
 
 @path("pallet_transaction_payment::types::FeeDetails", params={"Balance": u128})
 @dataclass(slots=True)
@@ -77,7 +74,7 @@ class FeeCurrency(Protocol):
         """Tell whether `who` can pay `amount`; vesting-locked money counts."""
 
     def withdraw_fee(self, who: AccountId, amount: u128) -> None:
-        """Take `amount` from `who` into nobody's hands; `credit` must follow in the same extrinsic."""
+        """Take `amount` from `who` into nobody's hands; `credit` must follow with it."""
 
     def credit(self, who: AccountId, amount: u128) -> None:
         """Put into the hands of `who` what was taken by `withdraw_fee`."""
@@ -135,27 +132,23 @@ class TransactionPayment(Pallet):
         """Return the fee in planck for `length` bytes."""
         return u128(length * int(self.length_fee))
 
-    def inclusion_fee(
-        self, info: DispatchInfo, length: int, weight: int | None = None
-    ) -> InclusionFee | None:
-        """Return the fee without tip; None for what pays none. `weight` replaces the declared one."""
+    def inclusion_fee(self, info: DispatchInfo, length: int) -> InclusionFee | None:
+        """Return the fee without tip; None for what pays none."""
         if not info.pays:
             return None
-        base = int(self.base_weight(info.dispatch_class))
-        multiplier = int(self.next_fee_multiplier.value)
-        called = info.weight if weight is None else min(weight, info.weight)
-        return InclusionFee(
-            base_fee=self.weight_to_fee(base),
-            len_fee=self.length_to_fee(length),
-            adjusted_weight_fee=u128(called * int(self.weight_fee) * multiplier // ONE),
-        )
+        base, for_length, for_weight = self._parts(info, length, info.weight)
+        return InclusionFee(u128(base), u128(for_length), u128(for_weight))
 
     def fee(self, info: DispatchInfo, length: int, tip: u128, post: PostInfo | None = None) -> u128:
         """Return the whole fee in planck, tip included; nothing for what pays none."""
         if post is not None and post.pays is False:
             return u128(0)
-        parts = self.inclusion_fee(info, length, post.weight if post else None)
-        return tip if parts is None else parts.total() + tip
+        if not info.pays:
+            return tip
+        weight = info.weight
+        if post is not None and post.weight is not None:
+            weight = min(post.weight, weight)
+        return u128(sum(self._parts(info, length, weight)) + int(tip))
 
     def charge(self, who: AccountId, info: DispatchInfo, length: int, tip: u128) -> u128:
         """Take the fee before the call; return what was taken."""
@@ -198,10 +191,36 @@ class TransactionPayment(Pallet):
             scaled += int(fee) * int(self.operational_fee_multiplier) * per_block
         return u64(min(scaled, u64.MAX))
 
+    def _parts(self, info: DispatchInfo, length: int, weight: int) -> tuple[int, int, int]:
+        """Return what base, bytes and weight of a transaction cost, in planck, as plain numbers.
+
+        Two fees a transaction are worked out: sums of plain numbers, checked once at the end.
+        """
+        multiplier = int(self.next_fee_multiplier.value)
+        return (
+            self.base_weight(info.dispatch_class) * self._weight_fee,
+            length * self._length_fee,
+            weight * self._weight_fee * multiplier // ONE,
+        )
+
+    @cached_property
+    def _weight_fee(self) -> int:
+        return int(self.weight_fee)
+
+    @cached_property
+    def _length_fee(self) -> int:
+        return int(self.length_fee)
+
+    @cached_property
+    def _base_weights(self) -> tuple[int, int, int]:
+        limits = self.system.block_weights.per_class
+        classes = (limits.normal, limits.operational, limits.mandatory)
+        normal, operational, mandatory = (int(limit.base_extrinsic.ref_time) for limit in classes)
+        return normal, operational, mandatory
+
     def base_weight(self, dispatch_class: DispatchClass) -> int:
         """Return the weight in picoseconds of any extrinsic of a class, before its call."""
-        limits = self.system.block_weights.per_class
-        return int(getattr(limits, dispatch_class.name.lower()).base_extrinsic.ref_time)
+        return self._base_weights[dispatch_class]
 
 
 def next_multiplier(multiplier: int, used: int, capacity: int) -> int:

@@ -6,6 +6,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from btt_chain.scale import u8, u16, u32, u64
 from runtime.frame import DbWeight, DispatchError, Runtime, RuntimeVersion
 from runtime.frame.version import CowApis, CowText
@@ -94,12 +96,9 @@ def refused(runtime: Runtime, error: type[DispatchError] | DispatchError) -> Ite
     assert isinstance(state, DictState)
     kind = error if isinstance(error, type) else type(error)
     data, events = dict(state.data), list(runtime.host.events)
-    try:
+    with pytest.raises(kind) as raised:
         yield
-    except kind as raised:
-        if not isinstance(error, type):
-            assert raised.wire() == error.wire(), f"{raised!r}, expected {error!r}"
-    else:
-        raise AssertionError(f"{kind.__name__} was not raised")
+    if not isinstance(error, type):
+        assert raised.value.wire() == error.wire()
     assert state.data == data, "a refused call changed the state"
     assert runtime.host.events == events, "a refused call announced something"
