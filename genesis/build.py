@@ -14,23 +14,18 @@ from typing import Final
 
 from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.header import Header
-from btt_chain.scale import DecodeError, encode, u32, u64
+from btt_chain.scale import DecodeError, u32
 from genesis.accounts import well_known
 from genesis.code import own_version, state_version
-from genesis.spec import PARAMS, ChainSpec, Plain, Raw, SpecError, read_params
+from genesis.spec import ChainSpec, Plain, Raw, SpecError
 from genesis.tables import all_holders, unheld
-from runtime import BttRuntime
-from runtime.frame import GenesisError, Pallet, Section
 from runtime.frame.version import CODE_KEY
-from runtime.pallets.system import System
+from runtime.genesis import law_of, write_genesis
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.overlay import Overlay
 from storage.trie import EMPTY_ROOT, state_root
 
 CONFIG: Final = "spec.genesis.runtimeGenesis.config"
-CHAIN_ID_KEY: Final = b":chain_id"
-"""Where block zero keeps the chain's id: chains that differ in nothing else differ in their hash,
-so that a transaction of the one is none of the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,42 +82,12 @@ def to_raw(spec: ChainSpec) -> ChainSpec:
 
 def _state_of(config: Mapping[str, object]) -> dict[bytes, bytes]:
     """Let the pallets write what the configuration says."""
+    overlay = Overlay(lambda _: None, lambda _prefix, _after: iter(()))
     try:
-        sections = Section(config, CONFIG).fields(required=(PARAMS,), optional=tuple(config))
-        chain_id, slot_ms = read_params(sections[PARAMS])
-        params = RuntimeParams(u64(slot_ms))
-        runtime = BttRuntime(params)
-        overlay = Overlay(lambda _: None, lambda _prefix, _after: iter(()))
-        overlay.put(PARAMS_KEY, params.encoded())
-        overlay.put(CHAIN_ID_KEY, encode(str, chain_id))
-        runtime.enter(overlay)
-        pallets = {section_name(pallet): pallet for pallet in runtime.pallets.values()}
-        known = [name for name, pallet in pallets.items() if _is_configurable(pallet)]
-        Section(config, CONFIG).fields(required=(PARAMS,), optional=known)
-        for name, pallet in pallets.items():
-            _configure(pallet, config.get(name, {}), f"{CONFIG}.{name}")
-    except GenesisError as error:
+        write_genesis(overlay, config, CONFIG)
+    except ValueError as error:  # GenesisError, and Python's own for thousands of digits
         raise SpecError(str(error)) from None
     return {key: value for key, value in overlay.changes().items() if value is not None}
-
-
-def section_name(pallet: Pallet) -> str:
-    """What a pallet's part of the configuration is called: its name, beginning small."""
-    return pallet.name[:1].lower() + pallet.name[1:]
-
-
-def _is_configurable(pallet: Pallet) -> bool:
-    """Whether there is something to configure; System writes its part by itself."""
-    return type(pallet).genesis is not Pallet.genesis and not isinstance(pallet, System)
-
-
-def _configure(pallet: Pallet, config: object, path: str) -> None:
-    if not isinstance(config, Mapping):
-        raise Section(config, path).wrong("an object")
-    try:
-        pallet.genesis(config)
-    except GenesisError as error:
-        raise GenesisError(f"{path.removesuffix(section_name(pallet))}{error}") from None
 
 
 # --- looking at it --------------------------------------------------------------
@@ -137,7 +102,7 @@ def _inspect(spec: ChainSpec, state: Mapping[bytes, bytes]) -> tuple[str, ...]:
     if raw is None:
         raise SpecError("spec.genesis: the state holds no parameters of a BTT chain")
     try:
-        runtime = BttRuntime(RuntimeParams.decode(raw))
+        runtime = law_of(RuntimeParams.decode(raw))
         runtime.enter(_readable(state))
         accounts = {account for account, _ in runtime.system.account.items()}
         powers = (runtime.sudo.key.get(), runtime.babe.sealer.get())

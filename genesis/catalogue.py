@@ -18,9 +18,10 @@ from genesis.build import build
 from genesis.holders import Holders
 from genesis.placement import balances_json, place, vesting_json
 from genesis.presets import ALIASES, CHAINS, Chain, Engine
-from genesis.spec import PARAMS, ChainSpec, Plain, SpecError, parse_json, read_spec
+from genesis.spec import ChainSpec, Plain, SpecError, parse_json, read_spec
 from genesis.tables import table, unheld
 from runtime.frame import GenesisError, Section
+from runtime.genesis import PARAMS
 
 T = TypeVar("T")
 
@@ -141,5 +142,5 @@ def read_bytes(path: Path) -> bytes:
 def _read(path: Path, read: Callable[[Section], T]) -> T:
     try:
         return read(Section(parse_json(read_bytes(path)), path.name))
-    except GenesisError as error:
+    except ValueError as error:  # GenesisError, and Python's own for thousands of digits
         raise SpecError(str(error)) from None

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from zstandard import ZstdDecompressor, ZstdError
+
 from btt_chain.scale import DecodeError, codec
 from runtime.frame import RuntimeVersion
 
@@ -17,6 +19,8 @@ SPEC_NAME: Final = "btt"
 
 _WASM: Final = b"\0asm\1\0\0\0"
 _COMPRESSED: Final = bytes.fromhex("52bc537646db8e05")
+_LARGEST: Final = 50 << 20
+"""Bytes of Wasm that compressed code may hold. Source: sp_maybe_compressed_blob."""
 _CUSTOM_SECTION: Final = 0
 _VERSION: Final = codec(RuntimeVersion)
 
@@ -36,10 +40,12 @@ def state_version(code: bytes | None) -> int:
     """The version of the state trie under this code: 0 or 1.
 
     Wasm without a version section, or with one that ends before this field, is older than
-    version 1. Compressed Wasm is not opened: version 1 is assumed, as for a state without code.
+    version 1. Version 1 is assumed of a state without code.
     """
-    if code is None or code.startswith(_COMPRESSED):
+    if code is None:
         return 1
+    if code.startswith(_COMPRESSED):
+        code = _expanded(code)
     own = own_version(code)
     if own is not None:
         return own.state_version
@@ -50,6 +56,15 @@ def state_version(code: bytes | None) -> int:
             except DecodeError:
                 return 0
     return 0 if code.startswith(_WASM) else 1
+
+
+def _expanded(code: bytes) -> bytes:
+    """The Wasm in compressed code; what cannot be opened stays as it is."""
+    try:
+        opened = ZstdDecompressor().stream_reader(code[len(_COMPRESSED) :])
+        return opened.read(_LARGEST)
+    except ZstdError:
+        return code
 
 
 def _custom_sections(wasm: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 
 from btt_chain.primitives import ss58
 from genesis.accounts import well_known
-from genesis.allocation import JSON_NAMES, Table, check_slot
+from genesis.allocation import JSON_NAMES, Table
 from genesis.placement import (
     Placement,
     check_balances,
@@ -27,15 +27,13 @@ from genesis.placement import (
 from genesis.presets import DOCUMENTS, ChainType
 from genesis.tables import all_holders, table
 from runtime.frame import GenesisError, Section
+from runtime.genesis import CHAIN_ID, PARAMS, read_params
 
 Json: TypeAlias = Mapping[str, object]
 
 MAX_VERBOSITY: Final = 255
-MAX_SLOT_MS: Final = 60_000
-PARAMS: Final = "params"
 """The member of the configuration that says what differs between chains under one law."""
 _HEX: Final = re.compile(r"0x[0-9a-fA-F]*")
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PRESERVED: Final = ("forkId", "forkBlocks", "badBlocks", "codeSubstitutes", "consensusEngine")
 """Fields of Substrate that are kept as they are and mean nothing here."""
 _KNOWN: Final = (
@@ -149,7 +147,7 @@ def read_spec(text: str | bytes, name: str = "unnamed") -> ChainSpec:
             genesis = _read_raw(section, document["top"])
             return ChainSpec(name, name, ChainType.LIVE, genesis)
         return _read_document(document)
-    except GenesisError as error:
+    except ValueError as error:  # GenesisError, and Python's own for thousands of digits
         raise SpecError(str(error)) from None
 
 
@@ -220,7 +218,7 @@ def _inside(document: object, *names: str) -> object:
 
 
 def _read_id(section: Section) -> str:
-    if not _ID.fullmatch(section.text()):
+    if not CHAIN_ID.fullmatch(section.text()):
         raise section.wrong("letters, digits, dots, dashes and underscores: it names a folder")
     return section.text()
 
@@ -310,7 +308,8 @@ def _read_plain(
     parts = _members(section, config)
     if PARAMS not in parts:
         raise GenesisError(f"{section.path}.{PARAMS}: missing")
-    found_id, slot_ms = read_params(parts[PARAMS])
+    found_id, params = read_params(parts[PARAMS])
+    slot_ms = int(params.slot_ms)
     if found_id != chain_id:
         raise GenesisError(f"{section.path}.{PARAMS}.chainId: expected {chain_id}, the spec's id")
     placement = None
@@ -330,17 +329,6 @@ def _read_plain(
         _refuse_sudo(parts)
         _refuse_known_keys(config, section.path)
     return placement
-
-
-def read_params(section: Section) -> tuple[str, int]:
-    """The chain's id and the length of a slot in milliseconds; GenesisError if they are wrong."""
-    fields = section.fields(required=("chainId", "slotMs"))
-    length = fields["slotMs"].integer(MAX_SLOT_MS)
-    try:
-        check_slot(length)
-    except GenesisError as error:
-        raise GenesisError(f"{fields['slotMs'].path}: {error}") from None
-    return _read_id(fields["chainId"]), length
 
 
 def _check_document(found: Table, path: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from json import loads
 from typing import Annotated, ClassVar, Final, get_type_hints
 
 from btt_chain.primitives.account import AccountId, MultiAddress, MultiSignature
@@ -38,7 +39,7 @@ from btt_chain.scale import (
 from runtime.executive import Executive, RootedState
 from runtime.extensions import Extra
 from runtime.frame import InvalidBlock, RuntimeCall, RuntimeVersion, Weight, WireError
-from runtime.frame.genesis import GenesisError
+from runtime.genesis import write_genesis
 from runtime.inherents import (
     CheckInherentsResult,
     InherentData,
@@ -248,8 +249,10 @@ class TransactionPaymentApi(RuntimeApi, version=4):
 
     def query_info(self, uxt: UncheckedExtrinsic, len_: u32) -> RuntimeDispatchInfo:
         """Return weight, class and fee of a transaction; its signature may be anything."""
-        info = self._executive.decode_unchecked(uxt.inner).info
-        fee = self._executive.fees.fee(info, int(len_), u128(0))
+        transaction = self._executive.decode_unchecked(uxt.inner)
+        info, fee = transaction.info, u128(0)
+        if transaction.extra is not None:
+            fee = self._executive.fees.fee(info, int(len_), fee)
         return RuntimeDispatchInfo(weight_of(info.weight), info.dispatch_class, fee)
 
     def query_fee_details(self, uxt: UncheckedExtrinsic, len_: u32) -> FeeDetails:
@@ -298,8 +301,14 @@ class GenesisBuilder(RuntimeApi, version=1):
     def build_state(self, json: bytes) -> Result[tuple[()], str]:
         """Write block zero's state from a genesis configuration in JSON."""
         try:
-            self._executive.build_genesis(json)
-        except GenesisError as error:
+            config = loads(json)
+        except (ValueError, RecursionError) as error:
+            return Err(f"no JSON: {error}")
+        if not isinstance(config, dict):
+            return Err("the configuration is no object")
+        try:
+            write_genesis(self._context.state, config, "config")
+        except ValueError as error:
             return Err(str(error))
         return Ok(())
 

@@ -213,6 +213,7 @@ class Executive:
 
         Raises Invalid or Unknown. Nothing is left in the state.
         """
+        self.runtime.tie()  # the view may be older than another runtime's work
         host = self.runtime.host
         used, length, before = list(host.weights), host.length, len(host.events)
         self._state.begin()
@@ -253,10 +254,10 @@ class Executive:
         extra = envelope.extra
         if envelope.signature is None or not isinstance(extra, SignedExtra):
             return Transaction(None, None, call, info, length)
-        if not isinstance(envelope.address, Id):
-            raise Invalid(validity.BadSigner()) if check else Unknown(validity.CannotLookup())
-        who = envelope.address.account
+        who = envelope.address.account if isinstance(envelope.address, Id) else None
         if check:
+            if who is None:
+                raise Unknown(validity.CannotLookup())
             self._check_signed(envelope, extra, who, envelope.signature)
         return Transaction(who, extra, call, info, length)
 
@@ -294,7 +295,10 @@ class Executive:
         nonce = extra.nonce
         if nonce < account.nonce:
             raise Invalid(validity.Stale())
-        fee = self.fees.fee(transaction.info, transaction.length, extra.tip)
+        try:
+            fee = self.fees.fee(transaction.info, transaction.length, extra.tip)
+        except ArithmeticError:  # a tip that no account can hold
+            raise Invalid(validity.Payment()) from None
         if fee and not self.fees.currency.can_withdraw_fee(who, fee):
             raise Invalid(validity.Payment())
         current = int(self.system.number.value)
@@ -363,6 +367,9 @@ class Executive:
 
     def _prepare(self, transaction: Transaction, who: AccountId, extra: SignedExtra) -> u128:
         """Use up the nonce and take the fee; both stay, whatever the call does."""
+        # A call around an inherent is of its class, which no limit of the block holds back.
+        if transaction.info.dispatch_class is DispatchClass.Mandatory:
+            raise Invalid(validity.MandatoryValidation())
         self._check_weight(transaction)
         if who == NOBODY:
             raise Invalid(validity.BadSigner())

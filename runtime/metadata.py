@@ -55,6 +55,7 @@ def metadata(runtime: Runtime, version: int) -> bytes:
 
 def describe(runtime: Runtime) -> RuntimeMetadata:
     """Return the description of a runtime, all versions in one."""
+    runtime.tie()
     registry = TypeRegistry()
     pallets = sorted(runtime.pallets.values(), key=lambda pallet: pallet.index)
     number = registry.id_of

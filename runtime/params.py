@@ -11,6 +11,10 @@ from runtime.constants import DAY_MS, MONTH_MS
 PARAMS_KEY: Final = b":runtime_params"
 """Where block zero keeps the parameters; they never change."""
 
+CHAIN_ID_KEY: Final = b":chain_id"
+"""Where block zero keeps the chain's id, so that chains which differ in nothing else differ in
+their genesis hash: a transaction of the one is none of the other."""
+
 
 @path("btt_runtime::params::RuntimeParams")
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class RuntimeParams:
     def __post_init__(self) -> None:
         slot = int(self.slot_ms)
         if not slot or MONTH_MS % slot or DAY_MS % slot:
-            raise ValueError(f"slot_ms {slot} does not divide a day and a month ({MONTH_MS} ms)")
+            raise ValueError(f"a slot of {slot} ms does not divide a day and a month")
 
     def encoded(self) -> bytes:
         """Return the SCALE form."""

@@ -6,11 +6,16 @@ which field, and what was expected there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
+
+DIGITS: Final = re.compile(r"[0-9]{1,40}")
+"""A number written as text; 2^128 has 39 digits."""
 
 
 class GenesisError(ValueError):
@@ -71,7 +76,7 @@ class Section:
     def integer(self, limit: int) -> int:
         """Return a whole number from 0 to `limit`, written as a number or as decimal text."""
         value = self._value
-        if isinstance(value, str) and value.isascii() and value.isdecimal():
+        if isinstance(value, str) and DIGITS.fullmatch(value):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= limit:
             raise self.wrong(f"a whole number from 0 to {limit}")

@@ -53,6 +53,8 @@ class Runtime:
         """Put `pallet` at `index` of the table."""
         if index in self.pallets:
             raise TypeError(f"{pallet.name} and {self.pallets[index].name} share index {index}")
+        if any(pallet.name == other.name for other in self.pallets.values()):
+            raise TypeError(f"two pallets are called {pallet.name}: they would share their storage")
         pallet.bind(self.host, index)
         self.pallets[index] = pallet
         for entry in pallet.CALLS.values():
@@ -70,20 +72,31 @@ class Runtime:
             Shape(self._calls_node, path=f"{CRATE}::RuntimeCall"),
             2,
         )
-        CALL.tie(self.call_codec)
-        EVENT.tie(self._event_codec())
-        HOLD_REASON.tie(self._reason_codec("RuntimeHoldReason", lambda pallet: pallet.HOLD_REASONS))
-        FREEZE_REASON.tie(
-            self._reason_codec("RuntimeFreezeReason", lambda pallet: pallet.FREEZE_REASONS)
+        self._event = self._event_codec()
+        self._hold = self._reason_codec("RuntimeHoldReason", lambda pallet: pallet.HOLD_REASONS)
+        self._freeze = self._reason_codec(
+            "RuntimeFreezeReason", lambda pallet: pallet.FREEZE_REASONS
         )
+        self.tie()
         for pallet in self.pallets.values():
             if type(pallet).on_initialize is not Pallet.on_initialize:
                 self._on_initialize.append(pallet.on_initialize)
             if type(pallet).on_finalize is not Pallet.on_finalize:
                 self._on_finalize.append(pallet.on_finalize)
 
+    def tie(self) -> None:
+        """Let calls in calls, events and reasons be those of this table from now on.
+
+        Types are shared by all runtimes of a process; what they nest is the one's that works.
+        """
+        CALL.tie(self.call_codec)
+        EVENT.tie(self._event)
+        HOLD_REASON.tie(self._hold)
+        FREEZE_REASON.tie(self._freeze)
+
     def enter(self, state: State) -> None:
         """Work on `state` from now on, with no events."""
+        self.tie()
         self.host.enter(state)
 
     def pallet(self, kind: type[P]) -> P:

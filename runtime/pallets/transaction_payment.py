@@ -140,10 +140,8 @@ class TransactionPayment(Pallet):
         return InclusionFee(u128(base), u128(for_length), u128(for_weight))
 
     def fee(self, info: DispatchInfo, length: int, tip: u128, post: PostInfo | None = None) -> u128:
-        """Return the whole fee in planck, tip included; nothing for what pays none."""
-        if post is not None and post.pays is False:
-            return u128(0)
-        if not info.pays:
+        """Return the whole fee in planck, tip included; only the tip for what pays none."""
+        if not info.pays or (post is not None and post.pays is False):
             return tip
         weight = info.weight
         if post is not None and post.weight is not None:

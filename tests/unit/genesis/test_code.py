@@ -59,6 +59,7 @@ def test_what_cannot_be_opened_is_taken_for_version_1() -> None:
     assert state_version(bytes.fromhex("52bc537646db8e05") + b"zstd") == 1
 
 
+@pytest.mark.fuzz
 @given(st.binary(max_size=60))
 def test_any_bytes_have_a_state_version(tail: bytes) -> None:
     assert state_version(WASM + tail) in {0, 1}

@@ -10,7 +10,7 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u64
 from genesis.accounts import POOLS, Multisig, dev_account, holder_path
-from genesis.build import CHAIN_ID_KEY, Genesis, build
+from genesis.build import Genesis, build
 from genesis.catalogue import chain_named, make
 from genesis.placement import Placement
 from genesis.presets import CHAINS
@@ -18,7 +18,7 @@ from genesis.spec import Plain
 from genesis.tables import table
 from runtime import VERSION, BttRuntime
 from runtime.accounts import DEVELOPMENT_FUND, TREASURY
-from runtime.params import PARAMS_KEY, RuntimeParams
+from runtime.params import CHAIN_ID_KEY, PARAMS_KEY, RuntimeParams
 from support.runtime import DictState
 
 BTT = 10**18

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from btt_chain.crypto.keypair import KeyPair, Scheme
@@ -367,7 +367,7 @@ def test_a_wrong_entry_of_the_state_is_named(top: object, message: str) -> None:
 
 
 def test_child_tries_are_refused() -> None:
-    raw = {"top": {}, "childrenDefault": {"0x01": {}}}
+    raw: dict[str, object] = {"top": {}, "childrenDefault": {"0x01": {}}}
     assert "childrenDefault.0x01: unknown" in refusal(
         {"name": "a", "id": "a", "genesis": {"raw": raw}}
     )
@@ -423,11 +423,12 @@ def paths(value: Any, so_far: tuple[str | int, ...] = ()) -> list[tuple[str | in
     return found
 
 
+DEV_STATE = build(make(CHAINS["dev"])).state
 PLACES = {preset: paths(document(preset)) for preset in ("dev", "seed-002")}
 
 
+@pytest.mark.fuzz
 @given(st.data())
-@settings(max_examples=150, deadline=None)
 def test_whatever_stands_anywhere_it_is_read_or_refused(data: st.DataObject) -> None:
     preset = data.draw(st.sampled_from(sorted(PLACES)))
     spec = document(preset)
@@ -436,20 +437,19 @@ def test_whatever_stands_anywhere_it_is_read_or_refused(data: st.DataObject) -> 
         build(read_spec(json.dumps(spec)))
 
 
+@pytest.mark.fuzz
 @given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
 @example(b'{"top":{"":""}}')
-@settings(max_examples=150, deadline=None)
 def test_whatever_bytes_are_read_or_refused(raw: bytes) -> None:
     with suppress(SpecError):
         build(read_spec(raw))
 
 
+@pytest.mark.fuzz
 @given(st.dictionaries(st.binary(max_size=60), st.binary(max_size=90), max_size=5), st.data())
-@settings(max_examples=100, deadline=None)
 def test_whatever_state_is_read_or_refused(extra: dict[bytes, bytes], data: st.DataObject) -> None:
-    ours = build(make(CHAINS["dev"])).state
-    chosen = data.draw(st.sets(st.sampled_from(sorted(ours)), max_size=3))
+    chosen = data.draw(st.sets(st.sampled_from(sorted(DEV_STATE)), max_size=3))
     broken = {key: data.draw(st.binary(max_size=90)) for key in chosen}
-    top = {hexed(key): hexed(value) for key, value in {**ours, **broken, **extra}.items()}
+    top = {hexed(key): hexed(value) for key, value in {**DEV_STATE, **broken, **extra}.items()}
     with suppress(SpecError):
         build(read_spec(json.dumps({"name": "a", "id": "a", "genesis": {"raw": {"top": top}}})))

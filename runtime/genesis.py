@@ -1,0 +1,77 @@
+"""Genesis: from a configuration to the state of block zero, written by the pallets themselves.
+
+A configuration has one section for each pallet that wants one, named as the pallet begins small
+(`balances`), and `params` for what is the chain's and no pallet's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+from btt_chain.scale import encode, u64
+from runtime import BttRuntime
+from runtime.frame import GenesisError, Pallet, Section, State
+from runtime.pallets.system import System
+from runtime.params import CHAIN_ID_KEY, PARAMS_KEY, RuntimeParams
+
+PARAMS: Final = "params"
+CHAIN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+MAX_SLOT_MS: Final = 60_000
+
+
+def write_genesis(state: State, config: Mapping[str, object], path: str) -> None:
+    """Write block zero's state. Raises GenesisError; it names the place below `path`."""
+    sections = Section(config, path).fields(required=(PARAMS,), optional=tuple(config))
+    chain_id, params = read_params(sections[PARAMS])
+    runtime = law_of(params)
+    pallets = {section_name(pallet): pallet for pallet in runtime.pallets.values()}
+    known = [name for name, pallet in pallets.items() if is_configurable(pallet)]
+    Section(config, path).fields(required=(PARAMS,), optional=known)
+    state.put(PARAMS_KEY, params.encoded())
+    state.put(CHAIN_ID_KEY, encode(str, chain_id))
+    runtime.enter(state)
+    for name, pallet in pallets.items():
+        configure(pallet, config.get(name, {}), f"{path}.{name}")
+
+
+def read_params(section: Section) -> tuple[str, RuntimeParams]:
+    """Return the chain's id and its parameters. Raises GenesisError if they are wrong."""
+    fields = section.fields(required=("chainId", "slotMs"))
+    chain_id = fields["chainId"].text()
+    if not CHAIN_ID.fullmatch(chain_id):
+        raise fields["chainId"].wrong("1 to 64 letters, digits, '.', '_' or '-'")
+    try:
+        return chain_id, RuntimeParams(u64(fields["slotMs"].integer(MAX_SLOT_MS)))
+    except GenesisError:
+        raise
+    except ValueError as error:
+        raise GenesisError(f"{fields['slotMs'].path}: {error}") from None
+
+
+def section_name(pallet: Pallet) -> str:
+    """Return what a pallet's part of the configuration is called."""
+    return pallet.name[:1].lower() + pallet.name[1:]
+
+
+def is_configurable(pallet: Pallet) -> bool:
+    """Tell whether there is something to configure; System writes its part by itself."""
+    return type(pallet).genesis is not Pallet.genesis and not isinstance(pallet, System)
+
+
+def configure(pallet: Pallet, config: object, path: str) -> None:
+    """Let one pallet write its part. Raises GenesisError with the whole path."""
+    if not isinstance(config, Mapping):
+        raise Section(config, path).wrong("an object")
+    try:
+        pallet.genesis(config)
+    except GenesisError as error:
+        raise GenesisError(f"{path.removesuffix(section_name(pallet))}{error}") from None
+
+
+@lru_cache(maxsize=4)
+def law_of(params: RuntimeParams) -> BttRuntime:
+    """Return the runtime of these parameters; kept: making it takes longer than block zero."""
+    return BttRuntime(params)
