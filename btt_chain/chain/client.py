@@ -15,7 +15,9 @@ from typing import Final
 
 from btt_chain.chain.law import Law, Laws
 from btt_chain.chain.notify import BlockRef, Finalized, Listener, NewBest, NewBlock, Notifier
+from btt_chain.primitives.digest import H256
 from btt_chain.primitives.header import Header
+from runtime.api import dry_run
 from runtime.frame import InvalidBlock
 from storage.database import ChainStore, Proof
 from storage.overlay import Overlay
@@ -134,6 +136,14 @@ class Client:
         overlay = self.overlay(hash)
         return self.laws.of(overlay.get).call(overlay, hash, self._presets, name, data)
 
+    def dry_run(self, hash: bytes, wire: bytes) -> bytes:
+        """Apply an extrinsic (with its length in front) as the next block would, and forget it.
+
+        Returns the encoded ApplyExtrinsicResult. Raises DecodeError, and as `law` does.
+        """
+        overlay = self.overlay(hash)
+        return dry_run(self.laws.of(overlay.get).queries, overlay, H256(hash), wire)
+
     # ---- blocks in
 
     def execute(self, header: Header, body: Sequence[bytes]) -> Made:
@@ -169,22 +179,28 @@ class Client:
         self._check_place(header)
         if made is None or made.header is not header:
             made = self.execute(header, body)
+        parent, before = bytes(header.parent_hash), self.finalized()
         make_best = finalize or number > self.best().number
-        before = self.finalized()
+        # One batch where no block is left behind. Otherwise those who listen hear of the blocks
+        # left behind while these can still be read.
+        at_once = finalize and parent == self.best().hash
+        rivals = [block.ref for block in self.store.blocks.open.values()] if at_once else []
         imported = self.store.commit_block(
             made.pending,
             header.encode(),
             made.body,
             make_best=make_best,
-            finalise=finalize,
+            finalise=at_once,
             justifications=justifications,
-            sync=finalize,
+            sync=at_once,
         )
-        self.notifier.tell(NewBlock(hash, bytes(header.parent_hash), number, make_best))
+        self.notifier.tell(NewBlock(hash, parent, number, make_best))
         if make_best:
             self._tell_best(imported.enacted, imported.retracted)
-        if finalize:
-            self._tell_finalized(before, BlockRef(number, hash), ())
+        if at_once:
+            self._tell_finalized(before, BlockRef(number, hash), self._gone(rivals))
+        elif finalize:
+            self.finalize(hash)
         return BlockRef(number, hash)
 
     def finalize(self, hash: bytes, proof: Proof | None = None) -> None:
@@ -193,13 +209,20 @@ class Client:
         Raises UnknownBlock, and ValueError when it does not descend from the last final block.
         """
         self.header_of(hash)
-        before, head = self.finalized(), self.best()
-        discarded = self.store.finalise(hash, proof)
-        if self.best() != head:
-            route = self.store.blocks.route(head.hash, self.best().hash)
+        before, blocks = self.finalized(), self.store.blocks
+        # First the head, then the end of its rivals: who hears of them can still read them.
+        if blocks.extends_finalised(hash) and not blocks.is_ancestor(hash, self.best().hash):
+            route = self.store.set_best(hash)
             self._tell_best(route.enacted, route.retracted)
+        discarded = self.store.finalise(hash, proof)
         if self.finalized() != before:
             self._tell_finalized(before, self.finalized(), tuple(ref.hash for ref in discarded))
+
+    def _gone(self, rivals: Sequence[tuple[bytes, int]]) -> tuple[bytes, ...]:
+        """Return those of the blocks that finality has cut off, highest first."""
+        closed = [(hash, at) for hash, at in rivals if hash not in self.store.blocks.open]
+        gone = [(hash, at) for hash, at in closed if self.block_hash(at) != hash]
+        return tuple(hash for hash, _ in sorted(gone, key=lambda ref: -ref[1]))
 
     def _check_place(self, header: Header) -> None:
         parent = self.header(header.parent_hash)

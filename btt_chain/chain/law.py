@@ -27,7 +27,7 @@ BUILDERS: Final[Mapping[int, Callable[[RuntimeParams], Runtime]]] = {100: BttRun
 
 
 class NoLaw(Exception):
-    """This node cannot execute blocks on a state; the message says why and what to do."""
+    """No runtime here can execute blocks on a state; the message says why and what to do."""
 
 
 class Law:

@@ -148,7 +148,11 @@ class ChainView:
 
     def dry_run(self, hash: bytes, extrinsic: bytes) -> bytes:
         """Apply an extrinsic on a block's state and forget it; the encoded ApplyExtrinsicResult."""
-        return self.call(hash, "BlockBuilder_apply_extrinsic", extrinsic)
+        try:
+            with Kept(hash):
+                return self._client.dry_run(hash, extrinsic)
+        except (DecodeError, NoLaw) as error:
+            raise asked.RuntimeCallError(str(error)) from error
 
     def pin(self, hash: bytes) -> None:
         """Keep a block and its state until as many unpins."""

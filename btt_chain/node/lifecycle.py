@@ -19,8 +19,8 @@ from btt_chain.node.service import Service, ServiceConfig
 from genesis.build import Genesis, build
 from genesis.catalogue import load, presets
 from genesis.spec import ChainSpec
-from runtime.params import PARAMS_KEY, RuntimeParams
 from runtime.pallets.babe import Babe, Engine
+from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.database import ChainStore
 
 log = logging.getLogger(__name__)
@@ -120,9 +120,11 @@ def pruning_of(config: NodeConfig, spec: ChainSpec) -> int | None:
 
 def sealing_of(config: NodeConfig, client: Client) -> Sealing | None:
     """Return how blocks are made: as told, else one a slot where the chain is sealed by hand."""
-    state = client.state(client.genesis_hash)
-    law = client.law(client.genesis_hash)
-    law.queries.runtime.enter(client.overlay(client.genesis_hash))
+    # The best block, because the state of block zero is pruned like any other.
+    best = client.best().hash
+    state = client.state(best)
+    law = client.law(best)
+    law.queries.runtime.enter(client.overlay(best))
     manual = law.queries.runtime.pallet(Babe).engine.value is Engine.Manual
     if config.sealing is not None:
         if not manual:
@@ -134,7 +136,7 @@ def sealing_of(config: NodeConfig, client: Client) -> Sealing | None:
     return Interval(int(params.slot_ms))
 
 
-def identity_of(config: NodeConfig, chain: OpenChain, *, makes_blocks: bool) -> Identity:
+def identity_of(chain: OpenChain, *, makes_blocks: bool) -> Identity:
     """Return what the node says of itself."""
     spec = chain.spec
     properties: Mapping[str, object] = spec.properties
@@ -156,7 +158,7 @@ async def run_node(config: NodeConfig) -> None:
     chain = open_chain(config)
     try:
         sealing = sealing_of(config, chain.client)
-        identity = identity_of(config, chain, makes_blocks=sealing is not None)
+        identity = identity_of(chain, makes_blocks=sealing is not None)
         service = Service(chain.client, ServiceConfig(identity, sealing, config.rpc))
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()

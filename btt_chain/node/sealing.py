@@ -16,6 +16,7 @@ from btt_chain.chain.client import Client
 from btt_chain.chain.notify import BlockRef
 from btt_chain.consensus.author import Proposal, make_block, manual_slot
 from btt_chain.node.pool import PoolService
+from runtime.frame import InvalidBlock
 from runtime.pallets.babe import Babe, Engine
 from runtime.pallets.timestamp import Timestamp
 
@@ -25,6 +26,10 @@ TIME_SHARE: Final = (2, 3)
 
 class SealRefused(Exception):
     """No block was made or made final; the message says why."""
+
+
+class SealingFailed(Exception):
+    """A block that this node made breaks the law: it must stop. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +125,20 @@ class ManualSealer:
 
 
 async def run_sealing(sealer: ManualSealer, sealing: Sealing) -> None:
-    """Seal until cancelled. StorageError and NoLaw end it: the node must stop then."""
-    match sealing:
-        case OnDemand():
-            await asyncio.Event().wait()
-        case Interval(ms):
-            await seal_by_clock(sealer, ms)
-        case Instant():
-            await seal_on_arrival(sealer)
+    """Seal until cancelled.
+
+    StorageError, NoLaw and SealingFailed end it: the node must stop then.
+    """
+    try:
+        match sealing:
+            case OnDemand():
+                await asyncio.Event().wait()
+            case Interval(ms):
+                await seal_by_clock(sealer, ms)
+            case Instant():
+                await seal_on_arrival(sealer)
+    except InvalidBlock as error:
+        raise SealingFailed(f"this node made a block that breaks the law: {error}") from error
 
 
 async def seal_by_clock(sealer: ManualSealer, ms: int) -> None:
@@ -144,6 +155,8 @@ async def seal_on_arrival(sealer: ManualSealer) -> None:
     """Seal a block whenever transactions are ready."""
     arrived = asyncio.Event()
     sealer.pool.on_arrival(arrived.set)
+    if sealer.pool.pool.status().ready:
+        arrived.set()
     while True:
         await arrived.wait()
         arrived.clear()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 from dataclasses import dataclass, field
 
 from btt_chain.chain.client import Client
-from btt_chain.chain.law import NoLaw
 from btt_chain.chain.notify import ChainEvent, NewBest
 from btt_chain.node.backend import (
     ChainView,
@@ -23,7 +21,6 @@ from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import ManualSealer, OnDemand, Sealing, run_sealing
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.server import RpcConfig
-from storage.kv import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +57,10 @@ class Service:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then say goodbye.
 
-        Raises StorageError or NoLaw when the node cannot go on; OSError if the port is taken.
+        Raises StorageError, NoLaw or SealingFailed when the node cannot go on; OSError if the
+        port is taken.
         """
         await self.rpc.start()
-        log.info("RPC on http://127.0.0.1:%d and ws://127.0.0.1:%d", self.rpc.port, self.rpc.port)
         self.ready.set()
         # What start-up made lives as long as the node: the collector need not look at it again.
         gc.collect()
@@ -81,14 +78,12 @@ class Service:
         ]
         try:
             done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
-            for job in done:
-                job.result()
         finally:
             for job in jobs:
                 job.cancel()
-            for job in jobs:
-                with contextlib.suppress(asyncio.CancelledError, StorageError, NoLaw):
-                    await job
+            await asyncio.wait(jobs)
+        for job in done:
+            job.result()
 
     def _report(self, event: ChainEvent) -> None:
         if not isinstance(event, NewBest):

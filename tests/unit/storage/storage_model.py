@@ -13,7 +13,12 @@ GENESIS_STATE = {b"alice": b"a" * 40, b"bob": b"b", b"carol": b"c" * 33, b"al": 
 
 
 def make_header(parent: bytes, number: int, root: bytes, salt: bytes = b"") -> bytes:
-    return parent + compact(number) + root + hash_256(salt) + b"\x00"
+    if number < 1 << 30:
+        height = compact(number)
+    else:
+        size = (number.bit_length() + 7) // 8
+        height = bytes(((size - 4) << 2 | 3,)) + number.to_bytes(size, "little")
+    return parent + height + root + hash_256(salt) + b"\x00"
 
 
 def genesis_header(root: bytes) -> bytes:

@@ -1,0 +1,1 @@
+"""Bytes that stay: key-value stores, the trie, the state, the blocks."""

@@ -1,0 +1,282 @@
+"""Headers, bodies, justifications, heights; and the tree of blocks that are not final yet.
+
+The store reads three fields of a header and nothing else of a block. What is final lies on one
+chain, found by height; what is not is a small tree, kept in memory as well, whose root is the
+last finalised block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from storage.columns import (
+    BODY,
+    HEADER,
+    JUSTIFICATION,
+    META_BEST,
+    META_FINALISED,
+    META_GENESIS,
+    NUMBER,
+    OPEN_BLOCK,
+    number_key,
+)
+from storage.draft import Draft
+from storage.kv import Corrupt, KeyValue
+from storage.trie.node import NodeError, compact, hash_256, read_compact
+
+
+class BlockRef(NamedTuple):
+    """A block, by hash and height."""
+
+    hash: bytes
+    number: int
+
+
+class HeaderFields(NamedTuple):
+    """What storage reads of a header."""
+
+    parent: bytes
+    number: int
+    state_root: bytes
+
+
+class Route(NamedTuple):
+    """The way from one block to another: blocks left, newest first, and entered, oldest first."""
+
+    retracted: list[BlockRef]
+    enacted: list[BlockRef]
+
+
+@dataclass(slots=True)
+class OpenBlock:
+    """A block that is not final."""
+
+    ref: BlockRef
+    parent: bytes
+    state_root: bytes
+    children: list[bytes]
+
+
+def read_header(raw: bytes) -> HeaderFields:
+    """Parent, height and state root of a SCALE header. Raises ValueError."""
+    if len(raw) < 98:
+        raise ValueError("this is no header: it is cut short")
+    if raw[32] & 3 == 3:
+        # Heights of 2^30 and more: the byte tells how many follow, less four.
+        at = 33 + (raw[32] >> 2) + 4
+        number = int.from_bytes(raw[33:at], "little")
+    else:
+        try:
+            number, at = read_compact(raw, 32)
+        except NodeError as error:
+            raise ValueError(f"this is no header: {error}") from error
+    if len(raw) < at + 65:
+        raise ValueError("this is no header: it is cut short")
+    return HeaderFields(raw[:32], number, raw[at : at + 32])
+
+
+def encode_body(body: Sequence[bytes]) -> bytes:
+    """SCALE Vec<Vec<u8>>."""
+    parts = [compact(len(body))]
+    for extrinsic in body:
+        parts += (compact(len(extrinsic)), extrinsic)
+    return b"".join(parts)
+
+
+def decode_body(raw: bytes) -> list[bytes]:
+    """The extrinsics of a stored body."""
+    count, at = read_compact(raw, 0)
+    body: list[bytes] = []
+    for _ in range(count):
+        size, at = read_compact(raw, at)
+        body.append(raw[at : at + size])
+        at += size
+    return body
+
+
+class BlockStore:
+    """Blocks by hash and by height. Writing goes through a `Draft` of ChainStore."""
+
+    def __init__(self, kv: KeyValue) -> None:
+        self._kv = kv
+        self._get = kv.get
+        self.open: dict[bytes, OpenBlock] = {}
+        self.genesis: bytes | None = None
+        self.best = self.finalised = BlockRef(b"", -1)
+
+    def load(self) -> None:
+        """Read head pointers and the tree from the store."""
+        self.open.clear()
+        self.genesis = self._get(META_GENESIS)
+        if self.genesis is None:
+            return
+        for key in self._kv.keys(OPEN_BLOCK):
+            number, hash = int.from_bytes(key[1:9], "big"), key[9:]
+            fields = self.fields(hash)
+            self._enter(BlockRef(hash, number), fields)
+        self.best = self._pointer(META_BEST)
+        self.finalised = self._pointer(META_FINALISED)
+
+    def _pointer(self, key: bytes) -> BlockRef:
+        hash = self._get(key)
+        if hash is None:
+            raise Corrupt(f"the database has no {key[1:].decode()} block")
+        return BlockRef(hash, self.fields(hash).number)
+
+    # --- reading
+
+    def header(self, hash: bytes) -> bytes | None:
+        """The SCALE header of a block."""
+        return self._get(HEADER + hash)
+
+    def fields(self, hash: bytes) -> HeaderFields:
+        """Parent, height and state root of a known block; raises KeyError for another."""
+        found = self.open.get(hash)
+        if found is not None:
+            return HeaderFields(found.parent, found.ref.number, found.state_root)
+        raw = self.header(hash)
+        if raw is None:
+            raise KeyError(f"block 0x{hash.hex()} is not known")
+        return read_header(raw)
+
+    def number(self, hash: bytes) -> int | None:
+        """The height of a block; None when it is not known."""
+        found = self.open.get(hash)
+        if found is not None:
+            return found.ref.number
+        raw = self.header(hash)
+        return None if raw is None else read_header(raw).number
+
+    def body(self, hash: bytes) -> list[bytes] | None:
+        """The extrinsics of a block, as they were given."""
+        raw = self._get(BODY + hash)
+        return None if raw is None else decode_body(raw)
+
+    def justifications(self, hash: bytes) -> list[tuple[bytes, bytes]]:
+        """Engine id and proof of finality, as stored for this block."""
+        prefix = JUSTIFICATION + hash
+        return [(key[len(prefix) :], value) for key, value in self._kv.iterate(prefix)]
+
+    def hash_at(self, number: int) -> bytes | None:
+        """The canonical block at a height."""
+        return self._get(number_key(NUMBER, number)) if 0 <= number < 1 << 64 else None
+
+    def is_canonical(self, hash: bytes) -> bool:
+        """The block lies on the way from genesis to the best block."""
+        number = self.number(hash)
+        return number is not None and self.hash_at(number) == hash
+
+    def canonical(self, start: int, stop: int | None = None) -> Iterator[BlockRef]:
+        """Canonical blocks from height `start` up to below `stop` (default: the best block)."""
+        low = number_key(NUMBER, start)
+        high = None if stop is None else number_key(NUMBER, stop)
+        for key, hash in self._kv.iterate(NUMBER, start=low, stop=high):
+            yield BlockRef(hash, int.from_bytes(key[1:], "big"))
+
+    def children(self, hash: bytes) -> list[bytes]:
+        """Children of a block: all of them if it is open or the last finalised one."""
+        found = self.open.get(hash)
+        if found is not None:
+            return list(found.children)
+        if hash == self.finalised.hash:
+            return [block.ref.hash for block in self.open.values() if block.parent == hash]
+        number = self.number(hash)
+        child = None if number is None or not self.is_canonical(hash) else self.hash_at(number + 1)
+        return [] if child is None else [child]
+
+    def leaves(self) -> list[BlockRef]:
+        """The tips that can grow, highest first."""
+        tips = [
+            block.ref
+            for block in self.open.values()
+            if not block.children and self.extends_finalised(block.ref.hash)
+        ]
+        return sorted(tips, key=lambda tip: (-tip.number, tip.hash)) or [self.finalised]
+
+    def extends_finalised(self, hash: bytes) -> bool:
+        """The block is the last finalised one or descends from it."""
+        while (block := self.open.get(hash)) is not None:
+            hash = block.parent
+        return hash == self.finalised.hash
+
+    def is_ancestor(self, ancestor: bytes, hash: bytes) -> bool:
+        """`ancestor` lies on the way from genesis to `hash`, or is `hash`."""
+        low, number = self.number(ancestor), self.number(hash)
+        if low is None or number is None:
+            return False
+        while number > low:
+            if hash not in self.open and self.hash_at(number) == hash:
+                return self.hash_at(low) == ancestor
+            hash, number = self.fields(hash).parent, number - 1
+        return hash == ancestor
+
+    def route(self, start: bytes, end: bytes) -> Route:
+        """The way from one known block to another. Raises KeyError for unknown blocks."""
+        left: list[BlockRef] = []
+        right: list[BlockRef] = []
+        a, b = BlockRef(start, self.fields(start).number), BlockRef(end, self.fields(end).number)
+        while a.hash != b.hash:
+            if a.number >= b.number:
+                left.append(a)
+                a = BlockRef(self.fields(a.hash).parent, a.number - 1)
+            else:
+                right.append(b)
+                b = BlockRef(self.fields(b.hash).parent, b.number - 1)
+        return Route(left, right[::-1])
+
+    # --- writing
+
+    def insert(self, draft: Draft, ref: BlockRef, header: bytes, body: Sequence[bytes]) -> None:
+        """Add a block to the tree."""
+        draft.put(HEADER + ref.hash, header)
+        draft.put(BODY + ref.hash, encode_body(body))
+        draft.put(number_key(OPEN_BLOCK, ref.number, ref.hash), b"")
+        self._enter(ref, read_header(header))
+
+    def justify(self, draft: Draft, hash: bytes, engine: bytes, proof: bytes) -> None:
+        """Store a justification of one consensus engine (4 bytes)."""
+        if len(engine) != 4:
+            raise ValueError(f"a consensus engine id has 4 bytes, not {len(engine)}")
+        draft.put(JUSTIFICATION + hash + engine, proof)
+
+    def set_best(self, draft: Draft, route: Route, best: BlockRef) -> None:
+        """Move the head and rewrite the heights between."""
+        for ref in route.retracted:
+            draft.put(number_key(NUMBER, ref.number), None)
+        for ref in route.enacted:
+            draft.put(number_key(NUMBER, ref.number), ref.hash)
+        draft.put(META_BEST, best.hash)
+        self.best = best
+
+    def close_block(self, draft: Draft, ref: BlockRef) -> None:
+        """The block is final, or forgotten: take it out of the tree."""
+        draft.put(number_key(OPEN_BLOCK, ref.number, ref.hash), None)
+        block = self.open.pop(ref.hash)
+        parent = self.open.get(block.parent)
+        if parent is not None:
+            parent.children.remove(ref.hash)
+
+    def set_finalised(self, draft: Draft, ref: BlockRef) -> None:
+        """Move the finalised head."""
+        draft.put(META_FINALISED, ref.hash)
+        self.finalised = ref
+
+    def delete(self, draft: Draft, ref: BlockRef) -> None:
+        """Remove a block that has left the tree."""
+        draft.put(HEADER + ref.hash, None)
+        draft.put(BODY + ref.hash, None)
+        for engine, _ in self.justifications(ref.hash):
+            draft.put(JUSTIFICATION + ref.hash + engine, None)
+
+    def _enter(self, ref: BlockRef, fields: HeaderFields) -> None:
+        self.open[ref.hash] = OpenBlock(ref, fields.parent, fields.state_root, [])
+        parent = self.open.get(fields.parent)
+        if parent is not None:
+            parent.children.append(ref.hash)
+
+
+def header_hash(raw: bytes) -> bytes:
+    """blake2-256 of the SCALE header: the block's hash."""
+    return hash_256(raw)

@@ -1,0 +1,414 @@
+"""The chain's store: blocks and states that agree, one batch per block.
+
+    store = ChainStore.open(path, pruning=256)          # None: archive; ChainStore(MemoryKV())
+    if not store.has_genesis:
+        store.insert_genesis(state, make_header)        # make_header(state_root) -> header bytes
+
+    reader = store.state.reader(parent_hash)            # get, keys, entries, proof, root, overlay
+    overlay = reader.overlay()                          # the runtime's State
+    pending = store.stage(parent_hash, overlay.changes(), reads=overlay.base_reads)
+    pending.root                                        # for the header
+    store.commit_block(pending, header, body, make_best=True) -> Imported(block, retracted, enacted)
+    store.commit_block(..., finalise=True)              # instant seal: final in the same batch
+    store.set_best(hash) -> Route                       # fork choice changed its mind
+    store.finalise(hash, (engine_id, proof)) -> list of blocks that were discarded
+    store.revert(n) -> blocks taken back, newest first (never past the finalised one)
+
+    store.blocks: header(hash) body(hash) justifications(hash) hash_at(number) number(hash)
+                  children(hash) leaves() route(a, b) is_ancestor(a, b) canonical(start, stop)
+                  best finalised genesis            # BlockRef(hash, number); genesis: hash
+    store.state:  reader(hash) has_state(hash) pin(hash) unpin(hash)
+    store.aux_get(key)  store.aux_put({key: value | None}, sync=False)
+    store.note     # what was healed when opening, for the log
+    store.close()
+
+Headers are SCALE bytes, hashes their blake2-256, bodies lists of extrinsics as given.
+
+Every change is one batch, so a process that dies at any point leaves the chain before it or
+after it. `finalise` returns once the batch is on the disk; an import need not, it can be synced
+again. When a write fails the memory is read again from what is stored, and the error goes up:
+DiskFull, StorageFailed and Corrupt all mean: stop the node.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+from storage.blocks import BlockRef, BlockStore, Route, header_hash, read_header
+from storage.check import check_chain
+from storage.columns import (
+    AUX,
+    META_BASE,
+    META_GENESIS,
+    META_PRUNING,
+    META_VERSION,
+    STATE,
+    VERSION,
+)
+from storage.draft import Draft
+from storage.kv import KeyValue, StorageError
+from storage.leveldb import GIB, LevelKV, open_database
+from storage.state import Pending, StateStore
+from storage.trie.cache import TrieCache
+from storage.trie.trie import EMPTY_ROOT
+
+GENESIS_CHUNK: Final = 50_000
+"""Keys of a genesis state written in one batch; the block itself comes with the last one."""
+
+Proof = tuple[bytes, bytes]
+"""Engine id (4 bytes) and justification."""
+
+
+class Imported(NamedTuple):
+    """What the commit of a block did to the head."""
+
+    block: BlockRef
+    retracted: list[BlockRef]
+    """Blocks that are no longer on the best chain, newest first."""
+    enacted: list[BlockRef]
+    """Blocks that are on the best chain now, oldest first; empty when the head did not move."""
+
+
+class ChainStore:
+    """Blocks and their states over one key-value store."""
+
+    def __init__(
+        self,
+        kv: KeyValue,
+        *,
+        pruning: int | None = 256,
+        resident_nodes: int = 16_384,
+        background: bool = False,
+    ) -> None:
+        """Over an open store. `pruning` is the window in finalised blocks, None for an archive.
+
+        `resident_nodes` bounds the trie nodes kept in memory (about 1 KiB each); `background`
+        compacts in a thread after pruning, otherwise the caller does (`state.compact`).
+        """
+        self._kv = kv
+        self._background = background
+        self._compaction: threading.Thread | None = None
+        self.note: str | None = kv.note if isinstance(kv, LevelKV) else None
+        self.blocks = BlockStore(kv)
+        self.state = StateStore(kv, self.blocks, pruning, resident_nodes)
+        self._check_mode()
+        self._load()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        pruning: int | None = 256,
+        create: bool = True,
+        min_free: int = GIB,
+        resident_nodes: int = 16_384,
+    ) -> Self:
+        """Open or create the database in a directory, checked (see leveldb.py and check.py)."""
+        kv = open_database(path, check_chain, create=create, min_free=min_free)
+        try:
+            return cls(kv, pruning=pruning, resident_nodes=resident_nodes, background=True)
+        except BaseException:
+            kv.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the files; waits for a running compaction."""
+        if self._compaction is not None:
+            self._compaction.join()
+        self._kv.close()
+
+    # --- genesis
+
+    @property
+    def has_genesis(self) -> bool:
+        """There is a chain in this database."""
+        return self.blocks.genesis is not None
+
+    def insert_genesis(
+        self,
+        state: Mapping[bytes, bytes],
+        make_header: Callable[[bytes], bytes],
+        body: Sequence[bytes] = (),
+        version: int = 1,
+        aux: Mapping[bytes, bytes | None] | None = None,
+    ) -> BlockRef:
+        """Write block zero. `make_header` gets the state root; raises ValueError if there is one.
+
+        A large state goes in chunks; the heads follow with the last one, so that an interrupted
+        genesis is none, and is begun again.
+        """
+        if self.has_genesis:
+            raise ValueError("the database holds a chain already")
+        self._wipe()
+        root = self._write_state(state, version)
+        header = make_header(root)
+        fields = read_header(header)
+        if fields.state_root != root or fields.number != 0:
+            raise ValueError("the header of block zero does not carry number 0 and the state root")
+        draft = Draft(self._kv)
+        ref = BlockRef(header_hash(header), 0)
+        self._put_aux(draft, aux)
+        blocks = self.blocks
+        blocks.insert(draft, ref, header, body)
+        blocks.close_block(draft, ref)
+        blocks.set_best(draft, Route([], [ref]), ref)
+        blocks.set_finalised(draft, ref)
+        draft.put(META_GENESIS, ref.hash)
+        draft.put(META_BASE, ref.hash)
+        draft.put(META_PRUNING, self._mode())
+        draft.put(META_VERSION, VERSION.to_bytes(4, "big"))
+        self._write(draft, sync=True)
+        self._load()
+        return ref
+
+    def _write_state(self, state: Mapping[bytes, bytes], version: int) -> bytes:
+        """Write a state chunk by chunk, so that a million accounts need no room in memory."""
+        cache = TrieCache(self._kv.get)
+        root = EMPTY_ROOT
+        keys = iter(sorted(state))
+        while chunk := list(islice(keys, GENESIS_CHUNK)):
+            trie = cache.trie(root)
+            batch: dict[bytes, bytes | None] = {}
+            for key in chunk:
+                trie.put(key, state[key], version)
+                batch[STATE + key] = state[key]
+            sealed = trie.seal()
+            root = sealed.root
+            batch.update(dict.fromkeys(sealed.retired))
+            batch.update(sealed.inserted)
+            self._kv.write(batch)
+            cache.keep(trie, sealed)
+        return root
+
+    def _wipe(self) -> None:
+        """Remove what an interrupted genesis left."""
+        while keys := list(islice(self._kv.keys(start=b"\x01"), GENESIS_CHUNK)):
+            self._kv.write(dict.fromkeys(keys))
+
+    # --- growing
+
+    def stage(
+        self,
+        parent: bytes,
+        changes: Mapping[bytes, bytes | None],
+        version: int = 1,
+        reads: Mapping[bytes, bytes | None] | None = None,
+    ) -> Pending:
+        """The state that `changes` make of the parent's, with its root; nothing is written.
+
+        The parent may be any block whose state is kept. `version` is the state version, `reads`
+        what was read of the parent's state (`overlay.base_reads`): it saves a third of the time.
+        """
+        return self.state.stage(parent, changes, version, reads)
+
+    def commit_block(
+        self,
+        pending: Pending,
+        header: bytes,
+        body: Sequence[bytes],
+        *,
+        make_best: bool = True,
+        finalise: bool = False,
+        justifications: Sequence[Proof] = (),
+        aux: Mapping[bytes, bytes | None] | None = None,
+        sync: bool = False,
+    ) -> Imported:
+        """Store a block with its staged state, in one batch.
+
+        `finalise` makes it best and final at once; `sync` waits for the disk. Raises ValueError
+        when the header does not belong to the staged state, when the block is stored already,
+        or when it would fork off below the last finalised block.
+        """
+        fields = read_header(header)
+        ref = BlockRef(header_hash(header), fields.number)
+        blocks = self.blocks
+        if fields.parent != pending.parent or fields.state_root != pending.root:
+            raise ValueError(
+                f"the header of block {ref.number} does not match the staged state: root "
+                f"{fields.state_root.hex()} ≠ {pending.root.hex()}, or another parent"
+            )
+        if fields.number != blocks.fields(fields.parent).number + 1:
+            raise ValueError(f"block {ref.number} does not follow its parent's height")
+        if blocks.header(ref.hash) is not None:
+            raise ValueError(f"block {ref.number} (0x{ref.hash.hex()}) is stored already")
+        if not blocks.extends_finalised(fields.parent):
+            raise ValueError(f"block {ref.number} forks off below the last finalised block")
+
+        draft = Draft(self._kv)
+        extends = fields.parent == blocks.best.hash
+        settled = finalise and extends and fields.parent == blocks.finalised.hash
+        best = blocks.best.hash
+        self._put_aux(draft, aux)
+        blocks.insert(draft, ref, header, body)
+        self.state.join(draft, ref, pending, final=settled)
+        for engine, proof in justifications:
+            blocks.justify(draft, ref.hash, engine, proof)
+        route = Route([], [])
+        if make_best or finalise:
+            route = blocks.route(best, ref.hash)
+            if extends:
+                self.state.extend(draft, pending)
+            else:
+                self.state.move(draft, route)
+            blocks.set_best(draft, route, ref)
+        if finalise:
+            self._finalise(draft, ref)
+        self._write(draft, sync=sync)
+        self.state.cache.keep(pending.trie, pending.sealed)
+        self._give_back()
+        return Imported(ref, route.retracted, route.enacted)
+
+    def set_best(self, hash: bytes) -> Route:
+        """Make another open block, or the last finalised one, the head. Raises ValueError."""
+        if not self.blocks.extends_finalised(hash):
+            raise ValueError("the head must be the last finalised block or descend from it")
+        draft = Draft(self._kv)
+        route = self._move(draft, hash)
+        self._write(draft)
+        return route
+
+    def finalise(self, hash: bytes, proof: Proof | None = None) -> list[BlockRef]:
+        """Make a block and its ancestors final, and discard the forks that this cuts off.
+
+        If the head is on such a fork, the block becomes the head. Returns once it is on the
+        disk, with the discarded blocks, highest first. A proof for the last finalised block is
+        stored too. Raises ValueError when the block does not descend from the last one.
+        """
+        blocks = self.blocks
+        if not blocks.extends_finalised(hash):
+            raise ValueError("only a descendant of the last finalised block can become final")
+        draft = Draft(self._kv)
+        if proof is not None:
+            blocks.justify(draft, hash, *proof)
+        discarded: list[BlockRef] = []
+        if hash != blocks.finalised.hash:
+            if not blocks.is_ancestor(hash, blocks.best.hash):
+                self._move(draft, hash)
+            discarded = self._finalise(draft, blocks.open[hash].ref)
+        self._write(draft, sync=True)
+        self._give_back()
+        return discarded
+
+    def revert(self, count: int) -> list[BlockRef]:
+        """Take back the best `count` blocks and all that stand on them; not past finality."""
+        blocks = self.blocks
+        best = blocks.best
+        target = max(best.number - count, blocks.finalised.number)
+        chain = blocks.route(best.hash, blocks.finalised.hash).retracted
+        gone = [ref for ref in chain if ref.number > target]
+        if not gone:
+            return []
+        draft = Draft(self._kv)
+        self._move(draft, blocks.fields(gone[-1].hash).parent)
+        doomed = {ref.hash for ref in gone}
+        for block in sorted(blocks.open.values(), key=lambda block: block.ref.number):
+            if block.parent in doomed:
+                doomed.add(block.ref.hash)
+        for ref in sorted((blocks.open[hash].ref for hash in doomed), key=lambda r: -r.number):
+            self._discard(draft, ref)
+            blocks.delete(draft, ref)
+        self._write(draft, sync=True)
+        return gone
+
+    def justify(self, hash: bytes, proof: Proof) -> None:
+        """Store a justification for a known block."""
+        if self.blocks.header(hash) is None:
+            raise ValueError(f"block 0x{hash.hex()} is not known")
+        draft = Draft(self._kv)
+        self.blocks.justify(draft, hash, *proof)
+        self._write(draft, sync=True)
+
+    # --- odds and ends of other modules
+
+    def aux_get(self, key: bytes) -> bytes | None:
+        """What another module stored."""
+        return self._kv.get(AUX + key)
+
+    def aux_put(self, changes: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
+        """Store something that belongs to no block; None removes."""
+        draft = Draft(self._kv)
+        self._put_aux(draft, changes)
+        self._write(draft, sync=sync)
+
+    # --- inner steps
+
+    @staticmethod
+    def _put_aux(draft: Draft, aux: Mapping[bytes, bytes | None] | None) -> None:
+        for key, value in (aux or {}).items():
+            draft.put(AUX + key, value)
+
+    def _move(self, draft: Draft, hash: bytes) -> Route:
+        blocks = self.blocks
+        route = blocks.route(blocks.best.hash, hash)
+        self.state.move(draft, route)
+        blocks.set_best(draft, route, BlockRef(hash, blocks.fields(hash).number))
+        return route
+
+    def _finalise(self, draft: Draft, ref: BlockRef) -> list[BlockRef]:
+        blocks, state = self.blocks, self.state
+        path = blocks.route(blocks.finalised.hash, ref.hash).enacted
+        blocks.set_finalised(draft, ref)
+        for final in path:
+            state.settle(draft, final)
+            blocks.close_block(draft, final)
+        discarded: list[BlockRef] = []
+        for block in sorted(blocks.open.values(), key=lambda block: -block.ref.number):
+            hash = block.ref.hash
+            if block.children or blocks.extends_finalised(hash):
+                continue
+            if state.window is not None and state.is_pinned(hash):
+                continue
+            self._discard(draft, block.ref)
+            if state.window is not None:
+                blocks.delete(draft, block.ref)
+            discarded.append(block.ref)
+        state.advance(draft)
+        return discarded
+
+    def _discard(self, draft: Draft, ref: BlockRef) -> None:
+        self.state.discard(draft, ref)
+        self.blocks.close_block(draft, ref)
+
+    def _write(self, draft: Draft, *, sync: bool = False) -> None:
+        try:
+            self._kv.write(draft.changes, sync=sync)
+        except StorageError:
+            # Memory is ahead of the store now; what is stored is the truth.
+            self._load()
+            raise
+
+    def _load(self) -> None:
+        self.blocks.load()
+        if self.has_genesis:
+            self.state.load()
+
+    def _mode(self) -> bytes:
+        return b"archive" if self.state.window is None else b"window"
+
+    def _check_mode(self) -> None:
+        made = self._kv.get(META_PRUNING)
+        if made is not None and made != self._mode():
+            option = "--pruning archive" if made == b"archive" else "--pruning with a number"
+            raise StorageError(
+                f"this database was made with {option} and cannot be used otherwise: start with "
+                "that, or purge the chain and sync again"
+            )
+
+    def _give_back(self) -> None:
+        if not self._background or not self.state.compaction_due:
+            return
+        if self._compaction is not None and self._compaction.is_alive():
+            return
+        self._compaction = threading.Thread(target=self._compact, name="compaction")
+        self._compaction.start()
+
+    def _compact(self) -> None:
+        try:
+            self.state.compact()
+        except StorageError:
+            return  # the store has noted it: the next write refuses, and says why

@@ -1,0 +1,25 @@
+"""The one batch that a block writes, while it is being put together."""
+
+from __future__ import annotations
+
+from storage.kv import KeyValue
+
+
+class Draft:
+    """Changes to come, read through to the store below."""
+
+    __slots__ = ("changes", "_get")
+
+    def __init__(self, kv: KeyValue) -> None:
+        self.changes: dict[bytes, bytes | None] = {}
+        self._get = kv.get
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value as it will be once the draft is written."""
+        if key in self.changes:
+            return self.changes[key]
+        return self._get(key)
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        """Set a key; None removes it."""
+        self.changes[key] = value

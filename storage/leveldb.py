@@ -1,0 +1,469 @@
+"""LevelDB, opened with care.
+
+    kv = open_database(path, self_check)      # the one way in
+    kv.note                                   # None, or what was healed: for the log
+
+What is guaranteed
+
+* A batch is whole or absent. LevelDB writes it as one record of its log, under a checksum.
+* A lost batch below a kept one is found at every start. Each batch is numbered by a record of
+  its own (column `00 b`), which names the lowest number that must still be there. Records are
+  dropped only once LevelDB must have moved their batch into a table file (4 write buffers
+  later, or after a restart). So damage to the log, at whatever place, by whatever means, leaves
+  either a shorter history, which is consistent, or a gap in the numbers, which is refused.
+* A damaged table file is never read from: every read checks block checksums, compaction too.
+  Missing table files are refused by LevelDB at the start.
+* Hence flat state, trie, journals and head pointers, which share their batches, agree. The
+  caller's self-check confirms it for the newest blocks at every start, and thoroughly (flat
+  state against the state root) after a heal.
+
+What is not: a log cut at its end is a shorter history, which nobody can tell from an earlier
+moment. Such a node comes back at an older consistent state, and what was lost is synced again.
+
+Opening: paranoid first. When LevelDB refuses, the log files are copied aside, it is opened
+with default options, which drop what is unreadable, and all checks must pass. `repair_db` is
+never used: it makes holes that nothing finds (consensus.md 4.2).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final, TypeVar
+
+import plyvel
+
+from storage.columns import BATCH, CLEAN, after
+from storage.kv import Corrupt, DiskFull, KeyValue, Locked, NotWritable, StorageError, StorageFailed
+
+T = TypeVar("T")
+
+GIB: Final = 1 << 30
+MIB: Final = 1 << 20
+
+MARK: Final = "BTT-CHAIN"
+"""A file that appears with the first batch: a database that is empty beside it lost its data."""
+
+REMEDY: Final = (
+    "Restore the directory from a snapshot, or run `btt-chain purge-chain` and sync again; "
+    "keys and the signing record are not touched by that."
+)
+
+SelfCheck = Callable[[KeyValue, bool], None]
+"""Raises Corrupt when the chain in the store does not hold together. The flag asks for the
+thorough form."""
+
+_RECORD = struct.Struct(">QQ")  # lowest number kept, bytes written so far
+
+
+def free_space(path: Path) -> int:
+    """Bytes an ordinary process may still write to this file system."""
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
+def open_database(
+    path: Path,
+    self_check: SelfCheck,
+    *,
+    create: bool = True,
+    min_free: int = GIB,
+    write_buffer: int = 64 * MIB,
+    cache: int = 32 * MIB,
+    scan_limit: int = 256 * MIB,
+    space: Callable[[Path], int] = free_space,
+) -> LevelKV:
+    """Open, heal if need be, check, and only then hand out.
+
+    After an unclean stop every table file is read through, if together they are no larger than
+    `scan_limit` bytes; after a heal always. Raises Locked, NotWritable, DiskFull, Corrupt, or
+    StorageError when there is no database and `create` is false.
+    """
+    _prepare(path, create)
+    kv, note = _open(path, min_free, write_buffer, cache, space)
+    try:
+        healed = note is not None
+        kv.check_batches()
+        if healed or (not kv.was_clean and _size(path) <= scan_limit):
+            kv.scan()
+        self_check(kv, healed)
+        kv.start(note)
+    except BaseException:
+        kv.abandon()
+        raise
+    return kv
+
+
+class LevelKV:
+    """The store of a node. Made by `open_database`; one process, one writing thread."""
+
+    def __init__(
+        self,
+        db: plyvel.DB,
+        path: Path,
+        min_free: int,
+        write_buffer: int,
+        space: Callable[[Path], int],
+    ) -> None:
+        self.path = path
+        self.note: str | None = None
+        self._db = db
+        self._min_free = min_free
+        self._write_buffer = write_buffer
+        self._space = space
+        self._failed: str | None = None
+        self._closed = False
+        self._growth = 0
+        # Number of the newest batch, the lowest whose record is kept, bytes written up to each.
+        self._number = self._floor = self._written = self._floor_written = 0
+        self._get = db.get
+        self.was_clean = self._get(CLEAN, verify_checksums=True) is not None
+
+    # --- reading
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key, its checksum verified. Raises Corrupt or StorageFailed."""
+        try:
+            return self._get(key, verify_checksums=True)  # type: ignore[no-any-return]
+        except plyvel.Error as error:
+            raise self._read_failed(error) from error
+
+    def iterate(
+        self,
+        prefix: bytes = b"",
+        *,
+        start: bytes | None = None,
+        stop: bytes | None = None,
+        reverse: bool = False,
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values of a range, as they are now."""
+        return self._walk(self._db_iterator(), prefix, start, stop, reverse, _item)
+
+    def keys(
+        self,
+        prefix: bytes = b"",
+        *,
+        start: bytes | None = None,
+        stop: bytes | None = None,
+        reverse: bool = False,
+    ) -> Iterator[bytes]:
+        """Keys of a range, as they are now."""
+        return self._walk(self._db_iterator(), prefix, start, stop, reverse, _key)
+
+    def approximate_size(self, start: bytes, stop: bytes) -> int:
+        """Bytes of table files in this range; what is still in the log does not count."""
+        return int(self._db.approximate_size(start, stop))
+
+    # --- writing
+
+    def write(self, batch: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
+        """Write a batch.
+
+        Raises DiskFull before anything is touched, StorageFailed when LevelDB could not write:
+        then it is unknown whether the batch is there, and this handle takes no more.
+        """
+        if self._closed:
+            raise StorageFailed(f"the database at {self.path} is closed")
+        if self._failed is not None:
+            raise StorageFailed(
+                f"the database at {self.path} failed before ({self._failed}) and takes no more "
+                "writes: stop the node, look at the disk, start again"
+            )
+        size = sum(map(len, batch)) + sum(len(value) for value in batch.values() if value)
+        self._require_space(size)
+        floor, dropped = self._next_floor()
+        written = self._written + min(size, self._write_buffer)
+        try:
+            pending = self._db.write_batch(sync=sync)
+            put, delete = pending.put, pending.delete
+            for key, value in batch.items():
+                if value is None:
+                    delete(key)
+                else:
+                    put(key, value)
+            for number in dropped:
+                delete(_batch_key(number))
+            put(_batch_key(self._number + 1), _RECORD.pack(floor, written))
+            pending.write()
+        except (plyvel.Error, OSError) as error:
+            self._failed = str(error)
+            raise StorageFailed(
+                f"writing to the database at {self.path} failed: {_plain(error)}. "
+                "The node must stop; what was written before is safe"
+            ) from error
+        self._number += 1
+        self._written = written
+        if dropped:
+            self._floor_written = self._written_at(floor)
+        self._floor = floor
+        self._growth = size
+
+    def compact_range(self, start: bytes, stop: bytes | None) -> None:
+        """Rewrite the tables of a range without what was removed. Runs beside reads and writes."""
+        try:
+            self._db.compact_range(start=start, stop=stop)
+        except plyvel.Error as error:
+            raise self._read_failed(error) from error
+
+    def close(self) -> None:
+        """Mark the stop as clean, empty the log into a table, and let go of the files."""
+        if self._closed:
+            return
+        try:
+            if self._failed is None and self._number:
+                self.write({CLEAN: b""}, sync=True)
+                # A range without keys: LevelDB writes its memory out and has nothing to compact.
+                # The next start has no log to replay.
+                self.compact_range(b"\xff\xff", b"\xff\xff\xff")
+        except DiskFull:
+            self._failed = "the disk is full"  # the mark is a convenience, the data are complete
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of the files and leave the stop unclean."""
+        self._closed = True
+        self._db.close()
+
+    # --- opening
+
+    def check_batches(self) -> None:
+        """Refuse a history with a hole; see the top of this file."""
+        newest = next(self.iterate(BATCH, reverse=True), None)
+        if newest is None:
+            if (self.path / MARK).exists() or next(self.keys(), None) is not None:
+                raise Corrupt(
+                    f"the database at {self.path} has lost its content: its log is missing or "
+                    f"unreadable, or it was not made by this program. {REMEDY}"
+                )
+            return
+        key, record = newest
+        self._number = _batch_number(key)
+        self._floor, self._written = _RECORD.unpack(record)
+        expected = self._floor
+        for found in map(_batch_number, self.keys(BATCH, start=_batch_key(self._floor))):
+            if found != expected:
+                break
+            expected += 1
+        if expected != self._number + 1:
+            raise Corrupt(
+                f"the database at {self.path} has a hole: batch {expected} of {self._number} is "
+                f"missing (a log file is damaged or gone). {REMEDY}"
+            )
+        self._floor_written = self._written_at(self._floor)
+
+    def scan(self) -> None:
+        """Read every byte of every table file, checksums verified."""
+        for _ in self.iterate():
+            pass
+
+    def start(self, note: str | None) -> None:
+        """Begin a session: earlier batches are in table files now, so their records may go."""
+        self.note = note
+        dropped = range(self._floor, self._number) if self._number else ()
+        batch: dict[bytes, bytes | None] = {_batch_key(number): None for number in dropped}
+        batch[CLEAN] = None
+        self._floor = max(self._number, 1)
+        self._floor_written = self._written
+        self.write(batch)
+        (self.path / MARK).touch()
+
+    # --- inner steps
+
+    def _db_iterator(self) -> plyvel.RawIterator:
+        # The raw one: plyvel's ordinary iterator ends in silence at an unreadable last block.
+        return self._db.raw_iterator(verify_checksums=True)
+
+    def _walk(
+        self,
+        rows: plyvel.RawIterator,
+        prefix: bytes,
+        start: bytes | None,
+        stop: bytes | None,
+        reverse: bool,
+        take: Callable[[plyvel.RawIterator], T],
+    ) -> Iterator[T]:
+        low = prefix if start is None else max(prefix, start)
+        ends = [end for end in (after(prefix), stop) if end is not None]
+        high = min(ends) if ends else None
+        try:
+            valid, key = rows.valid, rows.key
+            if reverse:
+                _seek_below(rows, high)
+                while valid() and key() >= low:
+                    yield take(rows)
+                    rows.prev()
+            else:
+                rows.seek(low)
+                while valid() and (high is None or key() < high):
+                    yield take(rows)
+                    rows.next()
+        except plyvel.Error as error:
+            raise self._read_failed(error) from error
+        finally:
+            rows.close()
+
+    def _read_failed(self, error: plyvel.Error) -> StorageError:
+        self._failed = str(error)
+        if isinstance(error, plyvel.CorruptionError):
+            return Corrupt(f"the database at {self.path} is damaged: {error}. {REMEDY}")
+        return StorageFailed(f"reading the database at {self.path} failed: {_plain(error)}")
+
+    def _require_space(self, size: int) -> None:
+        _require_space(self.path, max(self._min_free, 2 * max(size, self._growth)), self._space)
+
+    def _next_floor(self) -> tuple[int, list[int]]:
+        """The lowest record to keep from now on, and those to drop for it."""
+        keep = 4 * self._write_buffer
+        # Twice as much before anything is done: so records go in bulk, and rarely.
+        if self._written - self._floor_written < 2 * keep:
+            return self._floor or 1, []
+        dropped: list[int] = []
+        for key, record in self.iterate(BATCH, start=_batch_key(self._floor)):
+            number = _batch_number(key)
+            if self._written - _RECORD.unpack(record)[1] < keep or number == self._number:
+                return number, dropped
+            dropped.append(number)
+        return self._floor, []
+
+    def _written_at(self, number: int) -> int:
+        record = self.get(_batch_key(number))
+        return self._written if record is None else _RECORD.unpack(record)[1]
+
+
+def _prepare(path: Path, create: bool) -> None:
+    """Tell a new directory from a database that lost its head, before LevelDB makes a new one."""
+    if path.exists() and not path.is_dir():
+        raise NotWritable(f"{path} is a file; the database needs a directory")
+    files = {entry.name for entry in path.iterdir()} if path.exists() else set()
+    if "CURRENT" not in files:
+        if any(name == MARK or name.startswith("MANIFEST") or name[:1].isdigit() for name in files):
+            raise Corrupt(f"the database at {path} has lost its file CURRENT. {REMEDY}")
+        if not create:
+            raise StorageError(f"there is no database at {path}")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise DiskFull(f"no space is left on the device of {path}") from error
+        raise NotWritable(
+            f"the database directory {path} cannot be written: {error.strerror}. "
+            "Check its owner and its permissions, or choose another with --base-path"
+        ) from error
+
+
+def _open(
+    path: Path, min_free: int, write_buffer: int, cache: int, space: Callable[[Path], int]
+) -> tuple[LevelKV, str | None]:
+    _require_space(path, min_free, space)
+
+    def attempt(*, paranoid: bool) -> LevelKV:
+        db = plyvel.DB(
+            str(path),
+            create_if_missing=True,
+            paranoid_checks=paranoid,
+            write_buffer_size=write_buffer,
+            max_open_files=256,
+            lru_cache_size=cache,
+            bloom_filter_bits=10,
+        )
+        try:
+            return LevelKV(db, path, min_free, write_buffer, space)
+        except BaseException:
+            db.close()
+            raise
+
+    try:
+        return attempt(paranoid=True), None
+    except plyvel.Error as error:
+        if isinstance(error, plyvel.IOError) and "IO error: lock " in str(error):
+            raise Locked(f"another node is using {path}") from error
+        refusal = error
+    missing = "No such file" in str(refusal)
+    if isinstance(refusal, plyvel.IOError) and not missing:
+        raise StorageFailed(
+            f"the database at {path} cannot be opened: {_plain(refusal)}. {REMEDY}"
+        ) from refusal
+    aside = _copy_logs(path)
+    try:
+        kv = attempt(paranoid=False)
+    except plyvel.Error as error:
+        shutil.rmtree(aside)
+        raise Corrupt(f"the database at {path} is damaged: {refusal}. {REMEDY}") from error
+    return kv, (
+        f"the database at {path} had a damaged log ({refusal}); its unreadable end was dropped. "
+        f"Copies of the log files are in {aside}"
+    )
+
+
+def _copy_logs(path: Path) -> Path:
+    number = 1
+    while (aside := path / f"damaged-{number}").exists():
+        number += 1
+    try:
+        aside.mkdir()
+        for log in path.glob("*.log"):
+            shutil.copy2(log, aside)
+    except OSError as error:
+        raise StorageFailed(
+            f"the log files of {path} could not be copied aside: {_plain(error)}"
+        ) from error
+    return aside
+
+
+def _require_space(path: Path, needed: int, space: Callable[[Path], int]) -> None:
+    left = space(path)
+    if left < needed:
+        raise DiskFull(
+            f"only {left / MIB:.0f} MiB are left on the disk of {path}, {needed / MIB:.0f} MiB "
+            "are needed to go on. Nothing is lost: make room and start the node again"
+        )
+
+
+def _size(path: Path) -> int:
+    return sum(entry.stat().st_size for entry in path.glob("*.ldb"))
+
+
+def _item(rows: plyvel.RawIterator) -> tuple[bytes, bytes]:
+    return rows.item()  # type: ignore[no-any-return]
+
+
+def _key(rows: plyvel.RawIterator) -> bytes:
+    return rows.key()  # type: ignore[no-any-return]
+
+
+def _seek_below(rows: plyvel.RawIterator, high: bytes | None) -> None:
+    """Go to the last key below `high`."""
+    if high is None:
+        rows.seek_to_last()
+        return
+    rows.seek(high)
+    if rows.valid():
+        rows.prev()
+    else:
+        rows.seek_to_last()
+
+
+def _batch_key(number: int) -> bytes:
+    return BATCH + number.to_bytes(8, "big")
+
+
+def _batch_number(key: bytes) -> int:
+    return int.from_bytes(key[len(BATCH) :], "big")
+
+
+def _plain(error: Exception) -> str:
+    """An error in words an operator can act on."""
+    text = str(error)
+    if "No space left" in text:
+        return f"no space is left on the device ({text})"
+    if "Input/output error" in text:
+        return f"the disk reports an input/output error ({text})"
+    return text

@@ -1,0 +1,80 @@
+"""A real store without files: for tests, the simulator and `--tmp` chains."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+
+from storage.columns import after
+from storage.kv import StorageFailed
+
+
+class MemoryKV:
+    """A dict, and its keys in order."""
+
+    def __init__(self) -> None:
+        self._values: dict[bytes, bytes] = {}
+        self._order: list[bytes] | None = []  # None: to be sorted when somebody walks
+        self._closed = False
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key."""
+        return self._values.get(key)
+
+    def iterate(
+        self,
+        prefix: bytes = b"",
+        *,
+        start: bytes | None = None,
+        stop: bytes | None = None,
+        reverse: bool = False,
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values in order, as they are now."""
+        values = self._values
+        rows = [(key, values[key]) for key in self._range(prefix, start, stop)]
+        return reversed(rows) if reverse else iter(rows)
+
+    def keys(
+        self,
+        prefix: bytes = b"",
+        *,
+        start: bytes | None = None,
+        stop: bytes | None = None,
+        reverse: bool = False,
+    ) -> Iterator[bytes]:
+        """Keys in order, as they are now."""
+        found = self._range(prefix, start, stop)
+        return reversed(found) if reverse else iter(found)
+
+    def write(self, batch: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
+        """Write a batch; memory is as durable as it gets."""
+        if self._closed:
+            raise StorageFailed("the in-memory store is closed")
+        values = self._values
+        for key, value in batch.items():
+            if value is None:
+                if values.pop(key, None) is not None:
+                    self._order = None
+            else:
+                if key not in values:
+                    self._order = None
+                values[key] = value
+
+    def compact_range(self, start: bytes, stop: bytes | None) -> None:
+        """Nothing to give back."""
+
+    def approximate_size(self, start: bytes, stop: bytes) -> int:
+        """Bytes of keys and values in the range."""
+        return sum(len(key) + len(self._values[key]) for key in self._range(b"", start, stop))
+
+    def close(self) -> None:
+        """Refuse further writes."""
+        self._closed = True
+
+    def _range(self, prefix: bytes, start: bytes | None, stop: bytes | None) -> list[bytes]:
+        if self._order is None:
+            self._order = sorted(self._values)
+        order = self._order
+        low = bisect_left(order, prefix if start is None else max(prefix, start))
+        ends = [end for end in (after(prefix), stop) if end is not None]
+        return order[low : bisect_left(order, min(ends)) if ends else len(order)]

@@ -1,0 +1,140 @@
+"""Uncommitted changes on top of a state: one flat dict, one undo log, marks.
+
+`Overlay` satisfies the `State` protocol of `runtime/frame/state.py`:
+
+    Overlay(base_get, base_keys)        # StateReader.overlay() makes one over a block's state
+        base_get:  (key) -> value | None
+        base_keys: (prefix, after | None) -> keys of the base, ascending, each > after
+    get(key) put(key, value | None) begin() commit() rollback() next_key(key) keys(prefix)
+    clear_prefix(prefix, limit=None) -> how many keys went
+    changes() -> {key: value | None}    # what stage() wants
+    base_reads                          # {key: value | None} as read from the base
+
+A read that hits costs the same at any depth of layers; a layer that is kept costs nothing, one
+that is rolled back pays for its own writes only. Base reads are kept, so a key is fetched once.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from storage.columns import after as end_of
+
+_ABSENT: Final = object()
+
+Get = Callable[[bytes], bytes | None]
+Keys = Callable[[bytes, bytes | None], Iterator[bytes]]
+
+
+class Overlay:
+    """A state that remembers what was changed, and can take it back."""
+
+    __slots__ = ("_get", "_keys", "_changes", "base_reads", "_undo", "_marks", "_sorted", "_fresh")
+
+    def __init__(self, base_get: Get, base_keys: Keys) -> None:
+        self._get = base_get
+        self._keys = base_keys
+        self._changes: dict[bytes, bytes | None] = {}
+        self.base_reads: dict[bytes, bytes | None] = {}
+        self._undo: list[tuple[bytes, bytes | object | None]] = []
+        self._marks: list[int] = []
+        # Every key ever written, for walks in order: sorted ones, and those since the last walk.
+        self._sorted: list[bytes] = []
+        self._fresh: list[bytes] = []
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key, uncommitted changes included."""
+        value = self._changes.get(key, _ABSENT)
+        if value is _ABSENT:
+            value = self.base_reads.get(key, _ABSENT)
+            if value is _ABSENT:
+                value = self.base_reads[key] = self._get(key)
+        return value  # type: ignore[return-value]
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        """Set a key; None removes it."""
+        changes = self._changes
+        old = changes.get(key, _ABSENT)
+        if old is _ABSENT:
+            self._fresh.append(key)
+        if self._marks:
+            self._undo.append((key, old))
+        changes[key] = value
+
+    def begin(self) -> None:
+        """Open a layer."""
+        self._marks.append(len(self._undo))
+
+    def commit(self) -> None:
+        """Keep the changes of the innermost layer."""
+        self._marks.pop()
+        if not self._marks:
+            self._undo.clear()
+
+    def rollback(self) -> None:
+        """Take back the changes of the innermost layer."""
+        mark = self._marks.pop()
+        undo, changes = self._undo, self._changes
+        while len(undo) > mark:
+            key, old = undo.pop()
+            if old is _ABSENT:
+                del changes[key]
+            else:
+                changes[key] = old  # type: ignore[assignment]
+
+    def next_key(self, key: bytes) -> bytes | None:
+        """The smallest key greater than this one."""
+        return next(self._walk(b"", key), None)
+
+    def keys(self, prefix: bytes) -> Iterator[bytes]:
+        """The keys with this prefix, ascending, as they were when the walk began."""
+        return self._walk(prefix, None)
+
+    def clear_prefix(self, prefix: bytes, limit: int | None = None) -> int:
+        """Remove the keys with this prefix, at most `limit` of them; returns how many went."""
+        count = 0
+        for key in self._walk(prefix, None):
+            if count == limit:
+                break
+            self.put(key, None)
+            count += 1
+        return count
+
+    def changes(self) -> dict[bytes, bytes | None]:
+        """What was changed so far, all layers together; None for a removed key."""
+        return dict(self._changes)
+
+    def _walk(self, prefix: bytes, after: bytes | None) -> Iterator[bytes]:
+        """Base keys and changed keys merged; looks up liveness as it goes."""
+        changes = self._changes
+        own = iter(self._written(prefix, after))
+        base = self._keys(prefix, after)
+        mine, theirs = next(own, None), next(base, None)
+        while mine is not None or theirs is not None:
+            if theirs is None or (mine is not None and mine < theirs):
+                key = mine
+                mine = next(own, None)
+                live = changes.get(key) is not None  # type: ignore[arg-type]
+            else:
+                key = theirs
+                if mine == theirs:
+                    mine = next(own, None)
+                theirs = next(base, None)
+                live = changes.get(key, _ABSENT) is not None
+            if live:
+                yield key  # type: ignore[misc]
+
+    def _written(self, prefix: bytes, after: bytes | None) -> list[bytes]:
+        """Keys written so far in this range, in order; some may have been rolled back."""
+        if self._fresh:
+            # A key rolled back and written again is listed twice.
+            self._sorted = sorted({*self._sorted, *self._fresh})
+            self._fresh.clear()
+        keys = self._sorted
+        start = bisect_left(keys, prefix)
+        if after is not None:
+            start = max(start, bisect_right(keys, after))
+        stop = end_of(prefix)
+        return keys[start : len(keys) if stop is None else bisect_left(keys, stop)]

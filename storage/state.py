@@ -1,0 +1,384 @@
+"""State at a block: flat at the head, by the trie elsewhere; what is kept, and for how long.
+
+    store.state.reader(hash) -> StateReader        raises StateUnavailable
+    reader.get(key)  reader.keys(prefix, after)  reader.entries(prefix, after)
+    reader.proof(keys)  reader.root  reader.overlay() -> Overlay
+
+The state of the best block lies flat in its own column: one get. A move of the head undoes and
+redoes the journals of the blocks between, in the batch that moves it.
+
+Which trie records are stored. A record is named by path and hash, so its content never changes
+and blocks share it. Let the base be the oldest block whose state is kept. A record is needed
+
+    1 time if the state of the base holds it, and
+    1 time for every later kept block that brings it (its own state holds it, its parent's not).
+
+It is stored while that sum is not zero. A block that joins adds one for the records it brings;
+one that is discarded takes them back; when the base moves on by a block, the records which that
+block put out of use (its row of deaths) lose one. The rule is exact for any tree of forks, and
+a record deleted and brought back within the window is counted twice, not lost. Sums above one
+are rare and have a row of their own (column x: the sum less one); all else is mere presence.
+An archive removes no trie record, so it counts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgpack
+
+from storage.blocks import BlockRef, BlockStore, Route
+from storage.columns import (
+    DEATHS,
+    EXTRA,
+    JOURNAL,
+    META_BASE,
+    NODE,
+    NUMBER,
+    STATE,
+    VALUE,
+    number_key,
+    value_key,
+)
+from storage.columns import after as end_of
+from storage.draft import Draft
+from storage.kv import Corrupt, KeyValue, StorageError
+from storage.overlay import Overlay
+from storage.trie.cache import TrieCache
+from storage.trie.proof import read_proof
+from storage.trie.trie import MissingNode, Sealed, Stored, Trie
+
+READER_LOADS: Final = 4096
+"""Nodes a reader of an older state may gather before it starts afresh."""
+
+ADVANCE: Final = 64
+"""Blocks by which the base moves at most in one batch; the rest follows with the next ones."""
+
+RECORD_BYTES: Final = 200
+"""Rough size of a trie record, to tell when compaction is worth its time."""
+
+COMPACT_FROM: Final = 16 << 20
+"""Removed bytes below which compaction is not worth its time."""
+
+
+class StateUnavailable(StorageError):
+    """The state of this block is not kept (any more)."""
+
+
+@dataclass(slots=True)
+class Pending:
+    """A state that was computed on top of a block and is not written yet."""
+
+    parent: bytes
+    root: bytes
+    changes: dict[bytes, bytes | None]
+    """What differs from the parent's state."""
+    old: dict[bytes, Stored | None]
+    sealed: Sealed
+    trie: Trie
+
+
+class StateReader:
+    """The state after one block, as long as it is kept."""
+
+    __slots__ = ("_blocks", "_kv", "_trie", "hash", "number", "root")
+
+    def __init__(self, blocks: BlockStore, kv: KeyValue, ref: BlockRef, root: bytes) -> None:
+        self._blocks = blocks
+        self._kv = kv
+        self._trie: Trie | None = None
+        self.hash, self.number = ref
+        self.root = root
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key; one get at the best block. Raises StateUnavailable once pruned."""
+        if self._blocks.best.hash == self.hash:
+            return self._kv.get(STATE + key)
+        try:
+            return self._walk().get(key)
+        except MissingNode as missing:
+            raise self._gone() from missing
+
+    def keys(self, prefix: bytes = b"", after: bytes | None = None) -> Iterator[bytes]:
+        """Keys with this prefix that are greater than `after`, ascending."""
+        if self._blocks.best.hash == self.hash:
+            return (key[1:] for key in self._kv.keys(STATE + prefix, start=_from(after)))
+        return (key for key, _ in self._entries(prefix, after))
+
+    def entries(
+        self, prefix: bytes = b"", after: bytes | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """As `keys`, with their values."""
+        if self._blocks.best.hash == self.hash:
+            rows = self._kv.iterate(STATE + prefix, start=_from(after))
+            return ((key[1:], value) for key, value in rows)
+        trie = self._walk()
+        return ((key, trie.resolve(key, held)) for key, held in self._entries(prefix, after))
+
+    def proof(self, keys: Iterable[bytes]) -> list[bytes]:
+        """Trie nodes that show what these keys hold, or that they are absent."""
+        try:
+            return read_proof(self._kv.get, self.root, keys)
+        except MissingNode as missing:
+            raise self._gone() from missing
+
+    def merkle_value(self, prefix: bytes) -> bytes | None:
+        """The Merkle value of the closest node that holds all keys with this prefix, if any."""
+        try:
+            return self._walk().merkle_value(prefix)
+        except MissingNode as missing:
+            raise self._gone() from missing
+
+    def overlay(self) -> Overlay:
+        """Room for changes on top of this state."""
+        return Overlay(self.get, self.keys)
+
+    def _walk(self) -> Trie:
+        if self._trie is None or self._trie.loads > READER_LOADS:
+            self._trie = Trie(self._kv.get, self.root)
+        return self._trie
+
+    def _entries(self, prefix: bytes, after: bytes | None) -> Iterator[tuple[bytes, Stored]]:
+        try:
+            yield from self._walk().entries(prefix, after)
+        except MissingNode as missing:
+            raise self._gone() from missing
+
+    def _gone(self) -> StateUnavailable:
+        return StateUnavailable(
+            f"the state of block {self.number} (0x{self.hash.hex()}) was pruned while it was read"
+        )
+
+
+def _from(after: bytes | None) -> bytes | None:
+    return None if after is None else STATE + after + b"\x00"
+
+
+class StateStore:
+    """States of the blocks in a `BlockStore`. Writing goes through a `Draft` of ChainStore."""
+
+    def __init__(self, kv: KeyValue, blocks: BlockStore, window: int | None, cache: int) -> None:
+        self._kv = kv
+        self._blocks = blocks
+        self.window = window
+        """Finalised blocks before the last whose state is kept; None for an archive."""
+        self.base = BlockRef(b"", -1)
+        """The oldest canonical block whose state is kept."""
+        self._extras: dict[bytes, int] = {}
+        self._pins: dict[bytes, int] = {}
+        self.cache = TrieCache(kv.get, cache)
+        self._removed = 0
+
+    def load(self) -> None:
+        """Read the base and the counts from the store."""
+        self.cache.clear()
+        self._extras = {
+            key[1:]: int.from_bytes(value, "big") for key, value in self._kv.iterate(EXTRA)
+        }
+        base = self._kv.get(META_BASE)
+        if base is None:
+            raise Corrupt("the database does not say which states it keeps")
+        self.base = BlockRef(base, self._blocks.fields(base).number)
+
+    # --- reading
+
+    def has_state(self, hash: bytes) -> bool:
+        """The state after this block is kept."""
+        blocks = self._blocks
+        if hash in blocks.open:
+            return True
+        number = blocks.number(hash)
+        if number is None:
+            return False
+        return self.window is None or (number >= self.base.number and blocks.is_canonical(hash))
+
+    def reader(self, hash: bytes) -> StateReader:
+        """The state after a block. Raises KeyError for an unknown one, StateUnavailable."""
+        fields = self._blocks.fields(hash)
+        if not self.has_state(hash):
+            raise StateUnavailable(
+                f"the state of block {fields.number} (0x{hash.hex()}) is not kept: this node "
+                f"holds the states from block {self.base.number} on (--pruning {self.window}); "
+                "a node with --pruning archive holds all of them"
+            )
+        return StateReader(self._blocks, self._kv, BlockRef(hash, fields.number), fields.state_root)
+
+    def stage(
+        self,
+        parent: bytes,
+        changes: Mapping[bytes, bytes | None],
+        version: int = 1,
+        reads: Mapping[bytes, bytes | None] | None = None,
+    ) -> Pending:
+        """The state that these changes make of the parent's; nothing is written.
+
+        `reads` (an overlay's `base_reads`) spares looking up leaves; it need not be complete.
+
+        Raises KeyError for an unknown parent, StateUnavailable for one whose state is gone.
+        """
+        root = self.reader(parent).root
+        trie = self.cache.trie(root)
+        real: dict[bytes, bytes | None] = {}
+        old: dict[bytes, Stored | None] = {}
+        # In order, so that neighbours meet the same nodes.
+        known = {} if reads is None else reads
+        for key in sorted(changes):
+            value = changes[key]
+            if value is None:
+                before = trie.delete(key)
+            else:
+                before = trie.put(key, value, version, known.get(key))
+            if before is None and value is None:
+                continue
+            real[key], old[key] = value, before
+        sealed = trie.seal()
+        return Pending(parent, sealed.root, real, old, sealed, trie)
+
+    # --- writing
+
+    def join(self, draft: Draft, ref: BlockRef, pending: Pending, *, final: bool) -> None:
+        """Store what a block brings; `final` when it will never be undone."""
+        inserted, retired = pending.sealed.inserted, pending.sealed.retired
+        if self.window is not None:
+            for record in inserted:
+                self._add(draft, record, inserted[record])
+            draft.put(number_key(DEATHS, ref.number, ref.hash), msgpack.packb(list(retired)))
+        else:
+            draft.changes.update(inserted)
+        if not final:
+            journal = (
+                [(key, pending.old[key], value) for key, value in pending.changes.items()],
+                [] if self.window is None else list(inserted),
+            )
+            draft.put(number_key(JOURNAL, ref.number, ref.hash), msgpack.packb(journal))
+
+    def extend(self, draft: Draft, pending: Pending) -> None:
+        """Move the flat state from the best block to its staged child."""
+        draft.changes.update({STATE + key: value for key, value in pending.changes.items()})
+
+    def move(self, draft: Draft, route: Route) -> None:
+        """Move the flat state along a route, by the journals of the blocks on it."""
+        for ref in route.retracted:
+            for key, held, _ in self._journal(draft, ref)[0]:
+                draft.put(STATE + key, None if held is None else _resolve(draft, key, held))
+        for ref in route.enacted:
+            for key, _, value in self._journal(draft, ref)[0]:
+                draft.put(STATE + key, value)
+
+    def discard(self, draft: Draft, ref: BlockRef) -> None:
+        """Take back what a block brought. Its children must be gone."""
+        for record in self._journal(draft, ref)[1]:
+            self._remove(draft, record)
+        draft.put(number_key(JOURNAL, ref.number, ref.hash), None)
+        draft.put(number_key(DEATHS, ref.number, ref.hash), None)
+
+    def settle(self, draft: Draft, ref: BlockRef) -> None:
+        """The block is final: nothing will undo it."""
+        draft.put(number_key(JOURNAL, ref.number, ref.hash), None)
+
+    def advance(self, draft: Draft) -> None:
+        """Move the base as far as window, pins and forks allow, by at most ADVANCE blocks."""
+        if self.window is None:
+            return
+        limit = min(self._blocks.finalised.number - self.window, self.base.number + ADVANCE)
+        for hash in self._pins:
+            limit = min(limit, self._blocks.number(hash) or 0)
+        # Pinned forks that were cut off by finality still stand on states below.
+        for block in self._blocks.open.values():
+            limit = min(limit, block.ref.number - 1)
+        if limit <= self.base.number:
+            return
+        for number in range(self.base.number + 1, limit + 1):
+            self._pass(draft, number)
+        draft.put(META_BASE, self.base.hash)
+
+    def _pass(self, draft: Draft, number: int) -> None:
+        """Move the base to the canonical block at `number`, the next one."""
+        hash = draft.get(number_key(NUMBER, number))
+        if hash is None:
+            raise Corrupt(f"the canonical block {number} is missing")
+        row = number_key(DEATHS, number, hash)
+        deaths = draft.get(row)
+        if deaths is None:
+            raise Corrupt(f"the pruning journal of block {number} is missing")
+        for record in msgpack.unpackb(deaths):
+            self._remove(draft, record)
+        draft.put(row, None)
+        self.base = BlockRef(hash, number)
+
+    def pin(self, hash: bytes) -> None:
+        """Keep the state of this block (and the block) until as many unpins."""
+        self._pins[hash] = self._pins.get(hash, 0) + 1
+
+    def unpin(self, hash: bytes) -> None:
+        """Take back one pin."""
+        left = self._pins[hash] - 1
+        if left:
+            self._pins[hash] = left
+        else:
+            del self._pins[hash]
+
+    def is_pinned(self, hash: bytes) -> bool:
+        """Somebody reads this block's state."""
+        return hash in self._pins
+
+    # --- disk space
+
+    @property
+    def compaction_due(self) -> bool:
+        """Enough was removed that compaction gives something back."""
+        if self._removed < COMPACT_FROM:
+            return False
+        size = self._kv.approximate_size(NODE, VALUE + b"\xff" * 8)
+        return 4 * self._removed >= size
+
+    def compact(self) -> None:
+        """Give the space of removed trie records and journals back; may take seconds."""
+        self._removed = 0
+        for column in (NODE, VALUE, DEATHS, JOURNAL):
+            self._kv.compact_range(column, end_of(column))
+
+    # --- counting
+
+    def _add(self, draft: Draft, record: bytes, content: bytes) -> None:
+        if draft.get(record) is None:
+            draft.put(record, content)
+        else:
+            self._count(draft, record, self._extras.get(record, 0) + 1)
+
+    def _remove(self, draft: Draft, record: bytes) -> None:
+        extra = self._extras.get(record, 0)
+        if extra:
+            self._count(draft, record, extra - 1)
+        else:
+            draft.put(record, None)
+            self._removed += RECORD_BYTES
+
+    def _count(self, draft: Draft, record: bytes, extra: int) -> None:
+        if extra:
+            self._extras[record] = extra
+            draft.put(EXTRA + record, extra.to_bytes(4, "big"))
+        else:
+            del self._extras[record]
+            draft.put(EXTRA + record, None)
+
+    def _journal(
+        self, draft: Draft, ref: BlockRef
+    ) -> tuple[list[tuple[bytes, Stored | None, bytes | None]], list[bytes]]:
+        raw = draft.get(number_key(JOURNAL, ref.number, ref.hash))
+        if raw is None:
+            raise Corrupt(f"the journal of block {ref.number} (0x{ref.hash.hex()}) is missing")
+        changes, records = msgpack.unpackb(raw)
+        return changes, records
+
+
+def _resolve(draft: Draft, key: bytes, held: Stored) -> bytes:
+    value, hashed = held
+    if not hashed:
+        return value
+    found = draft.get(value_key(key, value))
+    if found is None:
+        raise Corrupt(f"an earlier value of key 0x{key.hex()} is missing")
+    return found

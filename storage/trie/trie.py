@@ -1,0 +1,433 @@
+"""The trie itself: read, change, seal.
+
+A trie starts at a root and loads nodes as it walks. Changes copy the nodes on their way, so
+the old root stays whole and can be shared; `seal` hashes the copies once and tells which
+records the new root needs in the database and which ones only the old root needed.
+
+Records: a node is stored under NODE ‖ path ‖ hash, a value that state version 1 keeps outside
+its node under VALUE ‖ key ‖ hash. In one trie no two nodes share a path, so the records of a
+root are a set, and the difference of two roots is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
+
+from storage.columns import node_key, value_key
+from storage.trie.nibble import DIGITS, SLOT
+from storage.trie.node import (
+    EMPTY_NODE,
+    HASH_REF,
+    HASHED_FROM,
+    PENDING,
+    Node,
+    decode,
+    encode,
+    hash_256,
+)
+
+EMPTY_ROOT: Final = hash_256(EMPTY_NODE)
+"""Root of the trie without keys."""
+
+Stored = tuple[bytes, bool]
+"""A value as its node holds it: the bytes and False, or their hash and True."""
+
+Record = Callable[[bytes], bytes | None]
+"""Looks up a database record by its key."""
+
+
+class MissingNode(LookupError):
+    """A node or value that the root refers to is not in the database."""
+
+
+@dataclass(slots=True)
+class Sealed:
+    """What a changed trie asks of the database."""
+
+    root: bytes
+    top: Node | None
+    inserted: dict[bytes, bytes]
+    """Records of the new root that the old one did not have."""
+    retired: set[bytes]
+    """Records of the old root that the new one does not have."""
+
+
+class Trie:
+    """Keys and values under one root.
+
+    `record` reads the database, `top` is the root node if it is already in memory. Keys are
+    bytes (an even number of nibbles); `version` is the state version a value is written in,
+    old values keep theirs until they are written again.
+    """
+
+    __slots__ = ("_record", "_top", "_root", "_retired", "_values", "_gone_values", "loads")
+
+    def __init__(self, record: Record, root: bytes, top: Node | None = None) -> None:
+        self._record = record
+        self._root = root
+        self._retired: list[tuple[str, bytes]] = []  # where a node started, its reference
+        self._values: dict[bytes, bytes] = {}
+        self._gone_values: set[bytes] = set()
+        self.loads = 0
+        if top is None and root != EMPTY_ROOT:
+            top = self._load("", b"\x80" + root)
+        self._top = top
+
+    @property
+    def top(self) -> Node | None:
+        """The root node, for whoever keeps upper levels in memory."""
+        return self._top
+
+    # --- reading
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key; raises MissingNode when a needed record is gone."""
+        found = self.find(key)
+        return None if found is None else self.resolve(key, found)
+
+    def find(self, key: bytes) -> Stored | None:
+        """The value of a key as its node holds it, without looking up a hashed one."""
+        node = self._top
+        path = key.hex()
+        at = 0
+        while node is not None:
+            if not path.startswith(node.partial, at):
+                return None
+            at += len(node.partial)
+            if at == len(path):
+                return None if node.value is None else (node.value, node.hashed)
+            if node.refs is None:
+                return None
+            node = self._child(node, SLOT[path[at]], path[: at + 1])
+            at += 1
+        return None
+
+    def merkle_value(self, prefix: bytes) -> bytes | None:
+        """What the parent holds of the node that all keys with this prefix lie under.
+
+        The node's hash, or the node itself where it is shorter than that; None when there is no
+        such key. Only for a trie without changes. It differs when anything below differs.
+        """
+        node, ref = self._top, b"\x80" + self._root
+        path, at = prefix.hex(), 0
+        while node is not None:
+            if node.partial.startswith(path[at:]):
+                return ref[1:]
+            if not path.startswith(node.partial, at) or node.refs is None:
+                return None
+            at += len(node.partial)
+            below = node.refs[SLOT[path[at]]]
+            if below is None:
+                return None
+            node, ref = self._child(node, SLOT[path[at]], path[: at + 1]), below
+            at += 1
+        return None
+
+    def _child(self, node: Node, slot: int, start: str) -> Node | None:
+        """A child to look at; it stays loaded."""
+        kids = node.kids
+        if kids is None:
+            kids = node.kids = {}
+        child = kids.get(slot)
+        if child is None:
+            ref = node.refs[slot]  # type: ignore[index]  # callers looked
+            if ref is None:
+                return None
+            child = kids[slot] = self._load(start, ref)
+        return child
+
+    def resolve(self, key: bytes, stored: Stored) -> bytes:
+        """The bytes of a value that its node holds as `stored`."""
+        value, hashed = stored
+        if not hashed:
+            return value
+        record = value_key(key, value)
+        found = self._values.get(record) or self._record(record)
+        if found is None:
+            raise MissingNode(f"value 0x{value.hex()} of key 0x{key.hex()} is not stored")
+        return found
+
+    def keys(self, prefix: bytes = b"", after: bytes | None = None) -> Iterator[bytes]:
+        """Keys that start with `prefix` and are greater than `after`, ascending."""
+        for key, _ in self.entries(prefix, after):
+            yield key
+
+    def entries(
+        self, prefix: bytes = b"", after: bytes | None = None
+    ) -> Iterator[tuple[bytes, Stored]]:
+        """As `keys`, with the values as their nodes hold them."""
+        want = prefix.hex()
+        floor = None if after is None else after.hex()
+        if self._top is None:
+            return
+        todo: list[tuple[Node | bytes, str]] = [(self._top, "")]
+        while todo:
+            child, start = todo.pop()
+            if _outside(start, want, floor):
+                continue
+            node = child if isinstance(child, Node) else self._load(start, child)
+            full = start + node.partial
+            if _outside(full, want, floor):
+                continue
+            if node.refs is not None:
+                kids = node.kids or {}
+                todo.extend(
+                    (kids.get(slot) or ref, full + DIGITS[slot])
+                    for slot, ref in reversed(list(enumerate(node.refs)))
+                    if ref is not None
+                )
+            if node.value is not None and full.startswith(want) and (floor is None or full > floor):
+                yield bytes.fromhex(full), (node.value, node.hashed)
+
+    # --- changing
+
+    def put(
+        self, key: bytes, value: bytes, version: int = 1, expected: bytes | None = None
+    ) -> Stored | None:
+        """Set a key; returns what it held before.
+
+        `expected` is what the caller believes it holds. A leaf that hashes to just that need
+        not be loaded; a wrong belief costs a hash.
+        """
+        hashed = version != 0 and len(value) >= HASHED_FROM
+        stored = value
+        if hashed:
+            stored = hash_256(value)
+        belief: Stored | None = None
+        if expected is not None:
+            outside = version != 0 and len(expected) >= HASHED_FROM
+            belief = (hash_256(expected) if outside else expected, outside)
+        old = self._place(key, stored, hashed, belief)
+        if hashed:
+            self._values[value_key(key, stored)] = value
+        return old
+
+    def _place(
+        self, key: bytes, stored: bytes, hashed: bool, belief: Stored | None
+    ) -> Stored | None:
+        path = key.hex()
+        node = self._top
+        if node is None:
+            self._top = Node(path, None, 0, stored, hashed, None)
+            return None
+        if node.ref is not None:
+            node = self._top = self._own(node, "")
+        parent: Node | None = None
+        slot = at = 0
+        while True:
+            partial = node.partial
+            if partial:
+                if not path.startswith(partial, at):
+                    fork = _split(node, path[at:], stored, hashed)
+                    if parent is None:
+                        self._top = fork
+                    else:
+                        parent.kids[slot] = fork  # type: ignore[index]
+                    return None
+                at += len(partial)
+            if at == len(path):
+                return self._replace(node, key, stored, hashed)
+            slot = SLOT[path[at]]
+            at += 1
+            if node.refs is None:
+                node.refs, node.kids = [None] * 16, {}
+            kids = node.kids
+            child = kids.get(slot)  # type: ignore[union-attr]  # dirty branches have some
+            if child is None or child.ref is not None:
+                if child is None:
+                    ref = node.refs[slot]
+                    if ref is None or (belief and self._is_leaf(key, path, at, ref, belief)):
+                        _attach(node, slot, Node(path[at:], None, 0, stored, hashed, None))
+                        return None if ref is None else belief
+                child = self._enter(node, slot, path[:at])
+            parent = node
+            node = child
+
+    def _is_leaf(self, key: bytes, path: str, at: int, ref: bytes, held: Stored) -> bool:
+        """An unloaded child is the leaf of this key, holding this; its records are retired."""
+        value, hashed = held
+        raw = encode(Node(path[at:], None, 0, value, hashed, None))
+        if ref[1:] != blake2b(raw, digest_size=32).digest():
+            return False
+        self._retired.append((path[:at], ref))
+        if hashed:
+            self._gone_values.add(value_key(key, value))
+        return True
+
+    def delete(self, key: bytes) -> Stored | None:
+        """Remove a key if it is there; returns what it held."""
+        if self.find(key) is None:
+            return None  # so that a miss neither copies nor retires anything
+        path = key.hex()
+        node = self._top
+        assert node is not None  # noqa: S101  # find() came through it
+        if node.ref is not None:
+            node = self._top = self._own(node, "")
+        way: list[tuple[Node, int]] = []  # parent and slot
+        at = len(node.partial)
+        while at != len(path):
+            slot = SLOT[path[at]]
+            at += 1
+            way.append((node, slot))
+            node = self._enter(node, slot, path[:at])
+            at += len(node.partial)
+        old = self._replace(node, key, None, False)
+        if node.refs is not None:
+            self._shrink(node, path)
+        elif not way:
+            self._top = None
+        else:
+            parent, slot = way[-1]
+            parent.refs[slot] = None  # type: ignore[index]
+            parent.bitmap ^= 1 << slot
+            del parent.kids[slot]  # type: ignore[union-attr]
+            self._shrink(parent, path[: len(path) - len(node.partial) - 1])
+        return old
+
+    def _enter(self, node: Node, slot: int, start: str) -> Node:
+        """The child of a dirty branch in this slot, as a dirty node of ours."""
+        kids, refs = node.kids, node.refs
+        assert kids is not None and refs is not None  # noqa: PT018, S101  # a dirty branch
+        child = kids.get(slot)
+        if child is None:
+            ref = refs[slot]
+            assert ref is not None  # noqa: S101  # callers looked
+            child = self._load(start, ref)
+            child.ref = None
+            if child.refs is not None:
+                child.kids = {}
+            if len(ref) == HASH_REF:
+                self._retired.append((start, ref))
+        elif child.ref is None:
+            return child
+        else:
+            child = self._own(child, start)
+        kids[slot] = child
+        refs[slot] = PENDING
+        return child
+
+    def _own(self, node: Node, start: str) -> Node:
+        """A dirty copy of a clean node; the clean one's record is retired."""
+        ref = node.ref
+        if ref is not None and len(ref) == HASH_REF:
+            self._retired.append((start, ref))
+        refs = node.refs
+        if refs is None:
+            return Node(node.partial, None, 0, node.value, node.hashed, None)
+        copy = Node(node.partial, refs.copy(), node.bitmap, node.value, node.hashed, None)
+        copy.kids = node.kids.copy() if node.kids else {}
+        return copy
+
+    def _replace(self, node: Node, key: bytes, stored: bytes | None, hashed: bool) -> Stored | None:
+        """Give a dirty node another value, and retire the record of the old one."""
+        old, was_hashed = node.value, node.hashed
+        node.value, node.hashed = stored, hashed
+        if old is None:
+            return None
+        if was_hashed:
+            record = value_key(key, old)
+            if self._values.pop(record, None) is None:
+                self._gone_values.add(record)
+        return old, was_hashed
+
+    def _shrink(self, node: Node, end: str) -> None:
+        """Restore the shape of a dirty branch that lost its value or a child.
+
+        `end` is the path at which its children start, less their digit.
+        """
+        bitmap = node.bitmap
+        if not bitmap:
+            node.refs = node.kids = None
+        elif node.value is None and not bitmap & (bitmap - 1):
+            slot = bitmap.bit_length() - 1
+            child = self._enter(node, slot, end + DIGITS[slot])
+            node.partial += DIGITS[slot] + child.partial
+            node.refs, node.kids, node.bitmap = child.refs, child.kids, child.bitmap
+            node.value, node.hashed = child.value, child.hashed
+
+    def seal(self) -> Sealed:
+        """Hash what changed; afterwards every node of this trie is clean and may be shared."""
+        inserted: dict[bytes, bytes] = {}
+        retired = {node_key(start, ref[1:]) for start, ref in self._retired}
+        retired |= self._gone_values
+        top = self._top
+        if top is None:
+            self._root = EMPTY_ROOT
+        elif top.ref is None:
+            self._root = _seal(top, inserted)
+        inserted.update(self._values)
+        # What was copied and came out the same never left.
+        for record in retired.intersection(inserted):
+            del inserted[record]
+            retired.discard(record)
+        self._retired, self._values, self._gone_values = [], {}, set()
+        return Sealed(self._root, top, inserted, retired)
+
+    def _load(self, start: str, ref: bytes) -> Node:
+        if len(ref) != HASH_REF:
+            return decode(ref[1:], ref)
+        self.loads += 1
+        raw = self._record(node_key(start, ref[1:]))
+        if raw is None:
+            raise MissingNode(f"trie node 0x{ref[1:].hex()} at path '{start}' is not stored")
+        return decode(raw, ref)
+
+
+def _attach(node: Node, slot: int, child: Node) -> None:
+    """Give a dirty branch a new, dirty child."""
+    node.refs[slot] = PENDING  # type: ignore[index]
+    node.bitmap |= 1 << slot
+    node.kids[slot] = child  # type: ignore[index]
+
+
+def _outside(path: str, want: str, floor: str | None) -> bool:
+    """No key at or below this path starts with `want` and is greater than `floor`."""
+    if not (path.startswith(want) or want.startswith(path)):
+        return True
+    return floor is not None and path < floor and not floor.startswith(path)
+
+
+def _split(node: Node, rest: str, stored: bytes, hashed: bool) -> Node:
+    """A branch where the rest of a new key leaves the partial key of a dirty node."""
+    partial = node.partial
+    same = 0
+    limit = min(len(partial), len(rest))
+    while same < limit and partial[same] == rest[same]:
+        same += 1
+    fork = Node(partial[:same], [None] * 16, 0, None, False, None)
+    fork.kids = {}
+    _attach(fork, SLOT[partial[same]], node)
+    node.partial = partial[same + 1 :]
+    if same == len(rest):
+        fork.value, fork.hashed = stored, hashed
+    else:
+        leaf = Node(rest[same + 1 :], None, 0, stored, hashed, None)
+        _attach(fork, SLOT[rest[same]], leaf)
+    return fork
+
+
+def _seal(top: Node, inserted: dict[bytes, bytes]) -> bytes:
+    """Give every dirty node its reference, children first; no recursion, keys may be long."""
+    dirty: list[tuple[Node, str, Node, int]] = [(top, "", top, 0)]
+    for node, start, _, _ in dirty:  # grows while it is walked
+        if node.refs is None:
+            continue
+        end = start + node.partial
+        for slot, ref in enumerate(node.refs):
+            if ref is PENDING:
+                dirty.append((node.kids[slot], end + DIGITS[slot], node, slot))  # type: ignore[index]
+    for node, start, parent, slot in reversed(dirty):
+        raw = encode(node)
+        if len(raw) < 32 and node is not top:
+            own = bytes((len(raw) << 2,)) + raw
+        else:
+            digest = blake2b(raw, digest_size=32).digest()
+            inserted[node_key(start, digest)] = raw
+            own = b"\x80" + digest
+        node.ref = own
+        if node is not top:
+            parent.refs[slot] = own  # type: ignore[index]
+    return top.ref[1:]  # type: ignore[index]

@@ -1,0 +1,290 @@
+"""LevelDB opened with care: locks, full disks, failing disks, foreign directories."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import plyvel
+import pytest
+
+from storage.columns import BATCH
+from storage.kv import (
+    Corrupt,
+    DiskFull,
+    KeyValue,
+    Locked,
+    NotWritable,
+    StorageError,
+    StorageFailed,
+)
+from storage.leveldb import GIB, LevelKV, open_database
+
+
+def fine(_kv: KeyValue, _thorough: bool) -> None:
+    """A self-check that has nothing to say."""
+
+
+def open_plain(path: Path, *, create: bool = True, write_buffer: int = 64 << 20) -> LevelKV:
+    return open_database(path, fine, create=create, min_free=0, write_buffer=write_buffer)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "chains" / "dev" / "db"
+
+
+def test_a_second_node_is_told_who_is_there(path: Path) -> None:
+    kv = open_plain(path)
+    with pytest.raises(Locked, match=f"another node is using {path}"):
+        open_plain(path)
+    kv.close()
+    open_plain(path).close()
+
+
+def test_another_process_is_told_too(path: Path) -> None:
+    kv = open_plain(path)
+    program = textwrap.dedent(f"""
+        from pathlib import Path
+        from storage.kv import Locked
+        from storage.leveldb import open_database
+        try:
+            open_database(Path({str(path)!r}), lambda kv, thorough: None, min_free=0)
+        except Locked:
+            print("locked")
+    """)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout == b"locked\n"
+    kv.close()
+
+
+def test_a_database_that_must_exist_is_not_made(path: Path) -> None:
+    with pytest.raises(StorageError, match="there is no database at"):
+        open_plain(path, create=False)
+    assert not path.exists()
+
+
+def test_a_file_is_not_taken_for_a_directory(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("x")
+    with pytest.raises(NotWritable, match="needs a directory"):
+        open_plain(file)
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(NotWritable, match=r"cannot be written: Not a directory.*--base-path"):
+        open_plain(tmp_path / "file" / "db")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_directory_is_named(path: Path) -> None:
+    path.mkdir(parents=True)
+    path.chmod(0o500)
+    with pytest.raises(NotWritable, match="Permission denied"):
+        open_plain(path)
+
+
+def test_a_foreign_database_is_refused(path: Path) -> None:
+    path.mkdir(parents=True)
+    db = plyvel.DB(str(path), create_if_missing=True)
+    db.put(b"somebody", b"else")
+    db.close()
+    with pytest.raises(Corrupt, match="not made by this program"):
+        open_plain(path)
+
+
+def test_a_failed_self_check_opens_nothing(path: Path) -> None:
+    open_plain(path).close()
+
+    def refuse(_kv: KeyValue, _thorough: bool) -> None:
+        raise Corrupt("the chain does not hold together")
+
+    with pytest.raises(Corrupt, match="hold together"):
+        open_database(path, refuse, min_free=0)
+    open_plain(path).close()  # and the lock is free again
+
+
+# --- a full disk
+
+
+def test_a_batch_is_not_begun_without_room_for_it(path: Path) -> None:
+    left = 3 * GIB
+    kv = open_database(path, fine, space=lambda _: left)
+    kv.write({b"k": b"v"})
+    left = GIB - 1
+    with pytest.raises(DiskFull, match=r"only 1024 MiB are left .* 1024 MiB are needed"):
+        kv.write({b"k": b"w"})
+    assert kv.get(b"k") == b"v"
+    left = GIB
+    kv.write({b"k": b"w"})  # room was made: nothing is broken
+    kv.close()
+
+
+def test_a_large_batch_asks_for_twice_its_size(path: Path) -> None:
+    left = 10_000
+    kv = open_database(path, fine, min_free=1_000, space=lambda _: left)
+    with pytest.raises(DiskFull):
+        kv.write({b"k": bytes(6_000)})
+    kv.write({b"k": bytes(4_000)})
+    left = 7_000
+    with pytest.raises(DiskFull):
+        kv.write({b"k": b"v"})  # the last growth was 4,000
+    kv.close()
+
+
+def test_a_node_does_not_start_on_a_full_disk(path: Path) -> None:
+    with pytest.raises(DiskFull, match="make room"):
+        open_database(path, fine, space=lambda _: GIB - 1)
+
+
+def test_a_full_disk_at_the_end_only_costs_the_mark_of_a_clean_stop(path: Path) -> None:
+    left = 2 * GIB
+    kv = open_database(path, fine, space=lambda _: left)
+    kv.write({b"k": b"v"})
+    left = 0
+    kv.close()
+    again = open_plain(path)
+    assert not again.was_clean
+    assert again.get(b"k") == b"v"
+    again.close()
+
+
+# --- a failing disk
+
+
+class Broken:
+    """Stands before a LevelDB handle and fails where told."""
+
+    def __init__(self, db: plyvel.DB, error: Exception) -> None:
+        self.db = db
+        self.error = error
+
+    def write_batch(self, *, sync: bool) -> object:
+        raise self.error
+
+    def raw_iterator(self, *, verify_checksums: bool) -> "Broken":
+        assert verify_checksums
+        return self
+
+    def valid(self) -> bool:
+        return True
+
+    key = valid
+
+    def seek(self, _key: bytes) -> None:
+        raise self.error
+
+    def close(self) -> None:
+        self.db.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (plyvel.IOError("IO error: x.log: No space left on device"), "no space is left"),
+        (plyvel.IOError("IO error: x.log: Input/output error"), "the disk reports"),
+        (OSError(5, "Input/output error"), "the disk reports"),
+    ],
+)
+def test_a_failed_write_is_the_last_one(path: Path, error: Exception, words: str) -> None:
+    kv = open_plain(path)
+    kv.write({b"k": b"v"}, sync=True)
+    whole, kv._db = kv._db, Broken(kv._db, error)
+    with pytest.raises(StorageFailed, match=rf"{words}.*must stop"):
+        kv.write({b"k": b"w"})
+    kv._db = whole
+    with pytest.raises(StorageFailed, match="takes no more writes"):
+        kv.write({b"k": b"w"})
+    kv.close()
+    again = open_plain(path)
+    assert again.get(b"k") == b"v"
+    assert not again.was_clean
+    again.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(plyvel.CorruptionError("bad block"), Corrupt), (plyvel.IOError("gone"), StorageFailed)],
+)
+def test_a_failed_read_is_told_and_stops_writes(
+    path: Path, error: Exception, kind: type[StorageError]
+) -> None:
+    kv = open_plain(path)
+
+    def fail(_key: bytes, *, verify_checksums: bool) -> bytes:
+        assert verify_checksums
+        raise error
+
+    reads: list[Callable[[], object]] = [lambda: kv.get(b"k"), lambda: list(kv.keys())]
+    for read in reads:
+        whole, kv._db, kv._get = kv._db, Broken(kv._db, error), fail
+        with pytest.raises(kind, match=str(path)):
+            read()
+        kv._db = whole
+    with pytest.raises(StorageFailed, match="takes no more"):
+        kv.write({b"k": b"v"})
+    kv.close()
+
+
+@pytest.mark.crash
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_disk_that_is_really_full_stops_the_store(tmp_path: Path) -> None:
+    mount = tmp_path / "disk"
+    mount.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=8m", "tmpfs", str(mount)]
+    if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
+        pytest.skip("this machine does not let us mount a small disk")
+    try:
+        # The look at free space is deceived, as by another process that takes the rest.
+        kv = open_database(mount / "db", fine, min_free=0, space=lambda _: GIB)
+        written = 0
+
+        def fill() -> None:
+            nonlocal written
+            while True:
+                kv.write({b"k%d" % written: os.urandom(50_000)}, sync=True)
+                written += 1
+
+        with pytest.raises(StorageFailed, match="no space is left"):
+            fill()
+        assert written > 50
+        with pytest.raises(StorageFailed, match="takes no more"):
+            kv.write({b"k": b"v"})
+        kv.close()
+        careful = mount / "db"
+        with pytest.raises(DiskFull):
+            open_database(careful, fine)
+        subprocess.run(["mount", "-o", "remount,size=64m", str(mount)], check=True)
+        again = open_plain(careful)
+        assert all(again.get(b"k%d" % number) is not None for number in range(written))
+        again.close()
+    finally:
+        subprocess.run(["umount", "-l", str(mount)], check=True)
+
+
+# --- batch records
+
+
+def test_records_are_dropped_only_when_their_batch_left_the_log(path: Path) -> None:
+    buffer = 64 << 10
+    kv = open_plain(path, write_buffer=buffer)
+    for number in range(400):
+        kv.write({b"k%d" % number: os.urandom(4_000)})
+    kept = list(kv.keys(BATCH))
+    # At least four write buffers, at most twice that and a batch.
+    assert 4 * buffer // 4_000 <= len(kept) <= 8 * buffer // 4_000 + 2
+    kv.abandon()
+    again = open_plain(path, write_buffer=buffer)
+    assert len(list(again.keys(BATCH))) == 2  # the last of before, the first of now
+    again.close()
+
+
+def test_a_clean_stop_is_known_and_forgotten(path: Path) -> None:
+    open_plain(path).close()
+    kv = open_plain(path)
+    assert kv.was_clean
+    kv.abandon()
+    assert not open_plain(path).was_clean
