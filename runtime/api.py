@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar, Final, get_type_hints
 
 from btt_chain.primitives.account import AccountId, MultiAddress, MultiSignature
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.validity import (
     Invalid,
@@ -198,13 +199,7 @@ class BlockBuilder(RuntimeApi, version=6):
     def apply_extrinsic(self, extrinsic: UncheckedExtrinsic) -> ApplyResult:
         """Apply an extrinsic to the block at hand."""
         self._executive.resume_block(self._context.state)
-        try:
-            failure = self._executive.apply_extrinsic(extrinsic.inner)
-        except (Invalid, Unknown) as refusal:
-            return Err(as_error(refusal))
-        if failure is None:
-            return Ok(Ok(()))
-        return Ok(Err(self._executive.runtime.wire_error(failure)))
+        return apply(self._executive, extrinsic.inner)
 
     def finalize_block(self) -> Header:
         """Close the block at hand and return its header."""
@@ -359,6 +354,24 @@ def call_api(context: Context, name: str, data: bytes) -> bytes:
         raise ApiError(f"{name}: bad arguments: {error}") from error
     except (Invalid, Unknown, InvalidBlock, MissingInherent, ArithmeticError) as error:
         raise ApiError(f"{name}: {error}") from error
+
+
+def apply(executive: Executive, raw: bytes) -> ApplyResult:
+    """Apply an extrinsic to the state the executive works on; return what came of it."""
+    try:
+        failure = executive.apply_extrinsic(raw)
+    except (Invalid, Unknown) as refusal:
+        return Err(as_error(refusal))
+    return Ok(Ok(()) if failure is None else Err(executive.runtime.wire_error(failure)))
+
+
+def dry_run(executive: Executive, state: RootedState, at: H256, wire: bytes) -> bytes:
+    """Apply an extrinsic as the block after `at` would, whose state `state` is.
+
+    Returns the encoded result. Raises DecodeError when `wire` is not opaque bytes.
+    """
+    executive.open_pool_view(state, at)
+    return codec(ApplyResult).encode(apply(executive, unwrap(wire)))
 
 
 def weight_of(picoseconds: int) -> Weight:

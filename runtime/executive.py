@@ -16,6 +16,7 @@ from btt_chain.crypto.signature import Scheme, verify
 from btt_chain.primitives import validity
 from btt_chain.primitives.account import (
     AccountId,
+    AccountInfo,
     EcdsaSignature,
     Ed25519Signature,
     Id,
@@ -221,7 +222,7 @@ class Executive:
             transaction = self._decode(raw)
             if transaction.info.dispatch_class is DispatchClass.Mandatory:
                 raise Invalid(validity.MandatoryValidation())
-            return self._validate(transaction, source)
+            return self._validate(transaction)
         finally:
             self._state.rollback()
             host.weights, host.length = used, length
@@ -277,8 +278,8 @@ class Executive:
         if not self.check_signature(signature, payload, who):
             raise Invalid(validity.BadProof())
 
-    def _validate(self, transaction: Transaction, source: TransactionSource) -> ValidTransaction:
-        """Judge and, where the sender pays, take the fee: what `apply` does before the call."""
+    def _validate(self, transaction: Transaction) -> ValidTransaction:
+        """Judge a transaction; nothing changes but what is counted against the block's limits."""
         who, extra = transaction.who, transaction.extra
         self._check_weight(transaction)
         if who is None or extra is None:
@@ -287,11 +288,7 @@ class Executive:
             if valid is None:
                 raise Unknown(validity.NoUnsignedValidator())
             return valid
-        if who == NOBODY:
-            raise Invalid(validity.BadSigner())
-        account = self.system.account[who]
-        if not (account.providers or account.sufficients):
-            raise Invalid(validity.Payment())
+        account = self._sender(who)
         nonce = extra.nonce
         if nonce < account.nonce:
             raise Invalid(validity.Stale())
@@ -308,6 +305,15 @@ class Executive:
             provides=[who + nonce.to_bytes(4, "little")],
             longevity=remaining_life(extra.era, current),
         )
+
+    def _sender(self, who: AccountId) -> AccountInfo:
+        """Return the account of a sender who may send at all."""
+        if who == NOBODY:  # under ZIP-215 anybody can sign for it
+            raise Invalid(validity.BadSigner())
+        account = self.system.account[who]
+        if not (account.providers or account.sufficients):
+            raise Invalid(validity.Payment())
+        return account
 
     def _check_weight(self, transaction: Transaction) -> None:
         """Count the transaction against the block's limits, or refuse it."""
@@ -363,7 +369,7 @@ class Executive:
             self._check_weight(transaction)
             return
         self._inherents_over = True
-        self._validate(transaction, TransactionSource.InBlock)
+        self._validate(transaction)
 
     def _prepare(self, transaction: Transaction, who: AccountId, extra: SignedExtra) -> u128:
         """Use up the nonce and take the fee; both stay, whatever the call does."""
@@ -371,11 +377,7 @@ class Executive:
         if transaction.info.dispatch_class is DispatchClass.Mandatory:
             raise Invalid(validity.MandatoryValidation())
         self._check_weight(transaction)
-        if who == NOBODY:
-            raise Invalid(validity.BadSigner())
-        account = self.system.account[who]
-        if not (account.providers or account.sufficients):
-            raise Invalid(validity.Payment())
+        account = self._sender(who)
         if extra.nonce != account.nonce:
             raise Invalid(validity.Stale() if extra.nonce < account.nonce else validity.Future())
         account.nonce += 1

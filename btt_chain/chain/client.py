@@ -49,7 +49,8 @@ class RootedOverlay(Overlay):
 
     def root(self) -> bytes:
         """Return the root of the state with these changes; remember it as `pending`."""
-        self.pending = self._store.stage(self._parent, self.changes())
+        changes = self.changes()
+        self.pending = self._store.stage(self._parent, changes, reads=self.base_reads)
         return self.pending.root
 
 

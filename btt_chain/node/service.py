@@ -62,9 +62,7 @@ class Service:
         """
         await self.rpc.start()
         self.ready.set()
-        # What start-up made lives as long as the node: the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
+        settle_memory()
         try:
             await self._work(stop)
         finally:
@@ -98,3 +96,14 @@ class Service:
             final.number,
             self.pool.pool.status().ready,
         )
+
+
+def settle_memory() -> None:
+    """Tell the garbage collector that what there is will stay, and to look rarely from now on.
+
+    What a block makes (events, records, nodes) holds no cycles and goes by reference counting;
+    a collector that looks every 700 objects doubles the time of an import.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)

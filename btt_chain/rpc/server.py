@@ -198,6 +198,10 @@ class RpcServer:
             await self._converse(socket, caller, connection)
         except ConnectionError as gone:
             log.debug("%s is gone: %s", visitor.address, gone)
+        except Exception:
+            # A client that waits for an answer must not wait for ever.
+            log.exception("the conversation with %s broke off", visitor.address)
+            connection.wire.cut()
         finally:
             del self.sockets[socket]
             connection.close()
