@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.chain.law import Law, Laws
+from btt_chain.chain.memory import NoCollection
 from btt_chain.chain.notify import BlockRef, Finalized, Listener, NewBest, NewBlock, Notifier
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.header import Header
@@ -154,7 +155,8 @@ class Client:
         """
         overlay = self.overlay(header.parent_hash)
         unsealed, _ = header.unsealed()
-        self.laws.of(overlay.get).blocks.execute_block(overlay, unsealed, body)
+        with NoCollection():
+            self.laws.of(overlay.get).blocks.execute_block(overlay, unsealed, body)
         if overlay.pending is None:
             raise InvalidBlock("the execution ended without a state root")
         return Made(header, list(body), overlay.pending)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from btt_chain.chain.client import Client, Made
+from btt_chain.chain.memory import NoCollection
 from btt_chain.primitives import validity
 from btt_chain.primitives.babe import PRE_DIGEST, SecondaryPlain, SecondaryPlainClaim, Slot
 from btt_chain.primitives.digest import BABE, H256, Digest, PreRuntime
@@ -87,12 +88,13 @@ def make_block(
         extrinsics_root=ZERO,
         digest=Digest([PreRuntime(BABE, PRE_DIGEST.encode(claim))]),
     )
-    executive.initialize_block(overlay, header)
-    body = create_inherents(executive.runtime, InherentData.at(timestamp_ms))
-    for inherent in body:
-        executive.apply_extrinsic(inherent)
-    included, refused = fill(executive, ready, skip, out_of_time)
-    finished = executive.finalize_block()
+    with NoCollection():
+        executive.initialize_block(overlay, header)
+        body = create_inherents(executive.runtime, InherentData.at(timestamp_ms))
+        for inherent in body:
+            executive.apply_extrinsic(inherent)
+        included, refused = fill(executive, ready, skip, out_of_time)
+        finished = executive.finalize_block()
     if overlay.pending is None:
         raise RuntimeError("the block was closed without a state root")
     made = Made(finished, body + included, overlay.pending)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from dataclasses import dataclass, field
 
 from btt_chain.chain.client import Client
+from btt_chain.chain.memory import settle_memory
 from btt_chain.chain.notify import ChainEvent, NewBest
 from btt_chain.node.backend import (
     ChainView,
@@ -96,14 +96,3 @@ class Service:
             final.number,
             self.pool.pool.status().ready,
         )
-
-
-def settle_memory() -> None:
-    """Tell the garbage collector that what there is will stay, and to look rarely from now on.
-
-    What a block makes (events, records, nodes) holds no cycles and goes by reference counting;
-    a collector that looks every 700 objects doubles the time of an import.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
