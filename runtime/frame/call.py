@@ -52,6 +52,8 @@ class Dispatchable:
     name: str
     run: Callable[..., PostInfo | None]
     args: tuple[tuple[str, Codec[Any]], ...]
+    type_names: tuple[str, ...]
+    """What the metadata calls the arguments' types; some clients cannot read without it."""
     info: DispatchInfo | Callable[..., DispatchInfo]
     docs: str
 

@@ -25,7 +25,7 @@ from typing import (
 
 from btt_chain.crypto.hashing import twox_128
 from btt_chain.primitives.validity import ValidTransaction
-from btt_chain.scale import Codec, codec
+from btt_chain.scale import Codec, TypeName, codec
 from runtime.frame.call import Call, CallMark, Dispatchable
 from runtime.frame.error import Error
 from runtime.frame.event import Event
@@ -141,14 +141,24 @@ class Pallet:
 def dispatchable(name: str, function: Callable[..., None], mark: CallMark) -> Dispatchable:
     """Read one `@call` method."""
     hints = get_type_hints(function, include_extras=True)
-    args = tuple(
-        (arg.rstrip("_"), codec(hint))
-        for arg, hint in hints.items()
-        if arg not in ("origin", "return")
-    )
+    wanted = {arg: hint for arg, hint in hints.items() if arg not in ("origin", "return")}
+    args = tuple((arg.rstrip("_"), codec(hint)) for arg, hint in wanted.items())
+    named = [type_name(hint) for hint in wanted.values()]
     return Dispatchable(
-        mark.index, name.rstrip("_"), function, args, mark.info, inspect.getdoc(function) or ""
+        index=mark.index,
+        name=name.rstrip("_"),
+        run=function,
+        args=args,
+        type_names=tuple(name or part.name for name, (_, part) in zip(named, args, strict=True)),
+        info=mark.info,
+        docs=inspect.getdoc(function) or "",
     )
+
+
+def type_name(hint: object) -> str | None:
+    """Return what an annotation calls its type for readers."""
+    notes = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+    return next((note.name for note in notes if isinstance(note, TypeName)), None)
 
 
 def constant_name(name: str, notes: tuple[object, ...]) -> str:

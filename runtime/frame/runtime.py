@@ -305,7 +305,12 @@ def calls_codec(pallet: Pallet) -> Codec[object]:
                     VariantShape(
                         entry.name,
                         entry.index,
-                        tuple(Field(name, part) for name, part in entry.args),
+                        tuple(
+                            Field(name, part, type_name)
+                            for (name, part), type_name in zip(
+                                entry.args, entry.type_names, strict=True
+                            )
+                        ),
                         docs_of(entry.docs),
                     )
                     for entry in sorted(pallet.CALLS.values(), key=lambda entry: entry.index)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypedDict, Unpack
 
 from btt_chain.chain.client import Client
 from btt_chain.chain.law import extrinsics_root
@@ -53,7 +54,7 @@ def address(pair: KeyPair) -> Id:
 
 def signature(pair: KeyPair, payload: bytes) -> MultiSignature:
     """Sign as the key's scheme does."""
-    kinds = {
+    kinds: dict[Scheme, Callable[[bytes], MultiSignature]] = {
         Scheme.ED25519: Ed25519Signature,
         Scheme.SR25519: Sr25519Signature,
         Scheme.ECDSA: EcdsaSignature,
@@ -78,6 +79,18 @@ def genesis_state(
     return {key: value for key, value in overlay.changes().items() if value is not None}
 
 
+class Signing(TypedDict, total=False):
+    """What a test may want otherwise when it signs; see `DevChain.sign`."""
+
+    nonce: int | None
+    tip: int
+    era: Era | None
+    birth: bytes | None
+    genesis: bytes | None
+    spec_version: int
+    mode: MetadataHashMode
+
+
 @dataclass
 class DevChain:
     """A chain of its own, with the pool and the sealer of a node; time is what a test says."""
@@ -85,6 +98,7 @@ class DevChain:
     slot_ms: int = 6_000
     pruning: int | None = None
     extra: Mapping[bytes, int] = field(default_factory=dict)
+    presets: Mapping[str, bytes] = field(default_factory=dict)
     now: float = 1_800_000_000.0
     """Seconds since 1970."""
 
@@ -101,46 +115,50 @@ class DevChain:
         """Return a client of the same chain over an empty store."""
         store = ChainStore(MemoryKV(), pruning=self.pruning)
         store.insert_genesis(self.state, genesis_header)
-        return Client(store, {})
+        return Client(store, self.presets)
 
     def call(self, pallet: str, name: str, **args: object) -> Call:
         """Build a call by name."""
         return self.runtime.call(pallet, name, **args)
 
-    def sign(
-        self,
-        pair: KeyPair,
-        call: Call,
-        *,
-        nonce: int | None = None,
-        tip: int = 0,
-        era: Era | None = None,
-        birth: bytes | None = None,
-        genesis: bytes | None = None,
-        spec_version: int = 100,
-    ) -> bytes:
-        """Return a signed extrinsic with its length in front."""
-        nonce = int(self.account(pair).nonce) if nonce is None else nonce
-        genesis = self.client.genesis_hash if genesis is None else genesis
+    def sign(self, pair: KeyPair, call: Call, **how: Unpack[Signing]) -> bytes:
+        """Return a signed extrinsic with its length in front.
+
+        Immortal, without a tip and with the nonce of the best state unless `how` says otherwise.
+        """
+        nonce, genesis = how.get("nonce"), how.get("genesis") or self.client.genesis_hash
+        if nonce is None:
+            nonce = int(self.account(pair).nonce)
         extra = SIGNED_EXTRA.encode(
-            SignedExtra(era or Immortal(), u32(nonce), u128(tip), MetadataHashMode.Disabled)
+            SignedExtra(
+                era=how.get("era") or Immortal(),
+                nonce=u32(nonce),
+                tip=u128(how.get("tip", 0)),
+                mode=how.get("mode", MetadataHashMode.Disabled),
+            )
         )
         implicit = IMPLICIT.encode(
-            Implicit(u32(spec_version), u32(1), H256(genesis), H256(birth or genesis), None)
+            Implicit(
+                spec_version=u32(how.get("spec_version", 100)),
+                transaction_version=u32(1),
+                genesis_hash=H256(genesis),
+                birth_hash=H256(how.get("birth") or genesis),
+                metadata_hash=None,
+            )
         )
         signed_for = signature(pair, signing_payload(call.raw, extra, implicit))
         return opaque(signed(address(pair), signed_for, extra, call.raw))
 
-    def send(self, pair: KeyPair, call: Call, **how: object) -> bytes:
+    def send(self, pair: KeyPair, call: Call, **how: Unpack[Signing]) -> bytes:
         """Sign a call and put it into the pool; return the transaction's hash."""
-        return self.pool.submit(self.sign(pair, call, **how))  # type: ignore[arg-type]
+        return self.pool.submit(self.sign(pair, call, **how))
 
-    def seal(self) -> bytes:
+    def seal(self, *, parent: bytes | None = None, finalize: bool = True) -> bytes:
         """Make a block of what is ready, one slot later; return its hash."""
         self.now += self.slot_ms / 1000
-        return self.sealer.seal().hash
+        return self.sealer.seal(parent=parent, finalize=finalize).hash
 
-    def run(self, pair: KeyPair, call: Call, **how: object) -> list[object]:
+    def run(self, pair: KeyPair, call: Call, **how: Unpack[Signing]) -> list[object]:
         """Send a call in a block of its own; return the events of the transaction."""
         self.send(pair, call, **how)
         return [record.event.event for record in self.events(self.seal()) if in_transaction(record)]
@@ -158,6 +176,15 @@ class DevChain:
     def events(self, hash: bytes) -> list[EventRecord]:
         """Return the events of a block."""
         return self.at(hash).system.events.value
+
+    def block(self, hash: bytes) -> tuple[Header, list[bytes]]:
+        """Return a block's header and body."""
+        return self.client.header_of(hash), list(self.client.body(hash) or [])
+
+    def storage(self, hash: bytes | None = None) -> dict[bytes, bytes]:
+        """Return the whole state after a block, the best one if none is given."""
+        reader = self.client.state(hash or self.client.best().hash)
+        return {key: reader.get(key) or b"" for key in reader.keys(b"")}
 
     def total(self) -> int:
         """Return all money in the best state, in planck."""

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from btt_chain.chain.law import Laws, NoLaw, extrinsics_root
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.primitives import validity
+from btt_chain.primitives.digest import BABE, H256, Digest, Other, PreRuntime
 from btt_chain.primitives.era import Mortal
 from btt_chain.primitives.extrinsic import bare, opaque, unwrap
+from btt_chain.primitives.header import Header
 from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown
-from btt_chain.scale import u64, u128
-from btt_chain.txpool import PoolError, TransactionInvalid
+from btt_chain.scale import codec, u32, u64, u128
+from btt_chain.txpool import PoolError, TransactionInvalid, ValidityUnknown
 from runtime.constants import BTT
-from runtime.frame import InvalidBlock
+from runtime.extensions import MetadataHashMode
+from runtime.frame import Call, DispatchClass, InvalidBlock, RuntimeVersion
 from runtime.frame.error import TokenErrorKind, WireToken
+from runtime.frame.version import CODE_KEY
 from runtime.pallets.balances import Balances
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import TransactionPayment
-from support.chain import ALICE, BOB, CHARLIE, START, DevChain, account, address
+from support.chain import ALICE, BOB, CHARLIE, START, DevChain, address
 
 
 @pytest.fixture
@@ -25,7 +32,7 @@ def chain() -> DevChain:
     return DevChain()
 
 
-def pay(chain: DevChain, to: KeyPair, amount: int) -> object:
+def pay(chain: DevChain, to: KeyPair, amount: int) -> Call:
     return chain.call("Balances", "transfer_keep_alive", dest=address(to), value=u128(amount))
 
 
@@ -37,10 +44,7 @@ def fee_paid(events: list[object]) -> TransactionPayment.TransactionFeePaid:
 def test_a_transfer_costs_its_sender_the_fee_and_pays_author_and_fund(chain: DevChain) -> None:
     before = chain.total()
     events = chain.run(BOB, pay(chain, CHARLIE, int(BTT)))
-    paid = next(
-        event for event in events if isinstance(event, TransactionPayment.TransactionFeePaid)
-    )
-    fee = int(paid.actual_fee)
+    fee = int(fee_paid(events).actual_fee)
     assert int(chain.account(BOB).data.free) == START - int(BTT) - fee
     assert int(chain.account(CHARLIE).data.free) == START + int(BTT)
     assert int(chain.account(ALICE).data.free) == START + fee // 2
@@ -51,9 +55,7 @@ def test_a_transfer_costs_its_sender_the_fee_and_pays_author_and_fund(chain: Dev
 
 def test_a_tip_goes_to_the_author_whole(chain: DevChain) -> None:
     events = chain.run(BOB, pay(chain, CHARLIE, int(BTT)), tip=10**15)
-    paid = next(
-        event for event in events if isinstance(event, TransactionPayment.TransactionFeePaid)
-    )
+    paid = fee_paid(events)
     fee = int(paid.actual_fee) - 10**15
     assert paid.tip == 10**15
     assert int(chain.account(ALICE).data.free) == START + fee // 2 + 10**15
@@ -183,67 +185,85 @@ def test_an_oversized_transaction_exhausts_the_block(chain: DevChain) -> None:
     assert refusal(chain, chain.sign(BOB, call)) is validity.ExhaustsResources
 
 
-def rebuilt(chain: DevChain, **changes: object) -> tuple[object, list[bytes]]:
-    """Return the best block with a changed header, and its body."""
-    from dataclasses import replace
-
-    best = chain.client.best().hash
-    return replace(chain.client.header_of(best), **changes), list(chain.client.body(best) or [])
-
-
 def test_a_peer_comes_to_the_same_state(chain: DevChain) -> None:
     other = chain.another()
     chain.send(BOB, pay(chain, CHARLIE, int(BTT)))
     for _ in range(3):
-        hash = chain.seal()
-        other.import_block(chain.client.header_of(hash), chain.client.body(hash) or [])
+        other.import_block(*chain.block(chain.seal()))
     assert other.best() == chain.client.best()
     assert other.finalized().number == 0
 
 
 @pytest.mark.parametrize("field", ["state_root", "extrinsics_root"])
 def test_a_wrong_root_rejects_the_block(chain: DevChain, field: str) -> None:
-    from btt_chain.primitives.digest import H256
-
     other = chain.another()
-    chain.seal()
-    header, body = rebuilt(chain, **{field: H256(bytes(range(32)))})
+    header, body = chain.block(chain.seal())
+    wrong = H256(bytes(range(32)))
+    changed = (
+        replace(header, state_root=wrong)
+        if field == "state_root"
+        else replace(header, extrinsics_root=wrong)
+    )
     with pytest.raises(InvalidBlock, match=field.replace("_", " ")):
-        other.import_block(header, body)  # type: ignore[arg-type]
+        other.import_block(changed, body)
     assert other.best().number == 0
 
 
-def test_a_block_without_the_time_is_rejected(chain: DevChain) -> None:
-    from btt_chain.chain.law import extrinsics_root
-    from btt_chain.primitives.digest import H256
+def with_body(header: Header, body: list[bytes]) -> tuple[Header, list[bytes]]:
+    return replace(header, extrinsics_root=H256(extrinsics_root(body))), body
 
+
+def test_a_block_without_the_time_is_rejected(chain: DevChain) -> None:
     other = chain.another()
-    chain.seal()
-    header, _ = rebuilt(chain, extrinsics_root=H256(extrinsics_root([])))
+    header, _ = chain.block(chain.seal())
     with pytest.raises(InvalidBlock, match="does not set the time"):
-        other.import_block(header, [])  # type: ignore[arg-type]
+        other.import_block(*with_body(header, []))
+
+
+def test_a_block_that_sets_the_time_twice_is_rejected(chain: DevChain) -> None:
+    other = chain.another()
+    header, body = chain.block(chain.seal())
+    with pytest.raises(InvalidBlock, match="twice"):
+        other.import_block(*with_body(header, body * 2))
 
 
 def test_a_block_with_a_transaction_that_cannot_be_in_it_is_rejected(chain: DevChain) -> None:
-    from btt_chain.chain.law import extrinsics_root
-    from btt_chain.primitives.digest import H256
-
     other = chain.another()
-    chain.seal()
-    _, body = rebuilt(chain)
+    header, body = chain.block(chain.seal())
     body.append(unwrap(chain.sign(BOB, pay(chain, CHARLIE, 1), nonce=7)))
-    header, _ = rebuilt(chain, extrinsics_root=H256(extrinsics_root(body)))
-    with pytest.raises(InvalidBlock, match="extrinsic 1"):
-        other.import_block(header, body)  # type: ignore[arg-type]
+    with pytest.raises(InvalidBlock, match=r"extrinsic 1 of block 1: Transaction will be valid"):
+        other.import_block(*with_body(header, body))
+
+
+def test_a_block_with_bytes_that_are_no_extrinsic_is_rejected(chain: DevChain) -> None:
+    other = chain.another()
+    header, body = chain.block(chain.seal())
+    with pytest.raises(InvalidBlock, match="extrinsic 1 of block 1: malformed"):
+        other.import_block(*with_body(header, [*body, b"\x84"]))
+
+
+def test_a_block_whose_header_claims_another_digest_is_rejected(chain: DevChain) -> None:
+    other = chain.another()
+    header, body = chain.block(chain.seal())
+    other_log = Digest([*header.digest.logs, Other(b"extra")])
+    with pytest.raises(InvalidBlock):
+        other.import_block(replace(header, digest=other_log), body)
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x02", b"\xff" * 16])
+def test_a_block_whose_claim_cannot_be_read_is_rejected(chain: DevChain, payload: bytes) -> None:
+    other = chain.another()
+    header, body = chain.block(chain.seal())
+    claim = Digest([PreRuntime(BABE, payload)])
+    with pytest.raises(InvalidBlock):
+        other.import_block(replace(header, digest=claim), body)
 
 
 def test_an_inherent_after_a_transaction_is_rejected(chain: DevChain) -> None:
     executive = chain.client.law(chain.client.best().hash).blocks
     chain.send(BOB, pay(chain, CHARLIE, 1))
-    chain.seal()
-    header, body = rebuilt(chain)
-    overlay = chain.client.overlay(bytes(header.parent_hash))  # type: ignore[attr-defined]
-    executive.initialize_block(overlay, header)  # type: ignore[arg-type]
+    header, body = chain.block(chain.seal())
+    executive.initialize_block(chain.client.overlay(header.parent_hash), header)
     executive.apply_extrinsic(body[1])
     with pytest.raises(Invalid):
         executive.apply_extrinsic(body[0])
@@ -251,10 +271,9 @@ def test_an_inherent_after_a_transaction_is_rejected(chain: DevChain) -> None:
 
 def test_a_refused_extrinsic_leaves_nothing_behind(chain: DevChain) -> None:
     executive = chain.client.law(chain.client.best().hash).blocks
-    chain.seal()
-    header, body = rebuilt(chain)
-    overlay = chain.client.overlay(bytes(header.parent_hash))  # type: ignore[attr-defined]
-    executive.initialize_block(overlay, header)  # type: ignore[arg-type]
+    header, body = chain.block(chain.seal())
+    overlay = chain.client.overlay(header.parent_hash)
+    executive.initialize_block(overlay, header)
     executive.apply_extrinsic(body[0])
     host = executive.runtime.host
     before = (dict(overlay.changes()), list(host.weights), host.length, len(host.events))
@@ -264,6 +283,92 @@ def test_a_refused_extrinsic_leaves_nothing_behind(chain: DevChain) -> None:
     assert after == before
 
 
+def test_judging_a_transaction_leaves_nothing_behind(chain: DevChain) -> None:
+    best = chain.client.best().hash
+    overlay = chain.client.overlay(best)
+    executive = chain.client.law(best).pool
+    executive.open_pool_view(overlay, H256(best))
+    host = executive.runtime.host
+    before = (dict(overlay.changes()), list(host.weights), host.length, list(host.events))
+    executive.validate_transaction(
+        TransactionSource.External, unwrap(chain.sign(BOB, pay(chain, CHARLIE, 1)))
+    )
+    after = (dict(overlay.changes()), list(host.weights), host.length, list(host.events))
+    assert after == before
+
+
+def test_a_tip_beyond_all_money_is_refused_and_does_not_break_the_pool(chain: DevChain) -> None:
+    wire = chain.sign(BOB, pay(chain, CHARLIE, 1), tip=u128.MAX)
+    assert refusal(chain, wire) is validity.Payment
+
+
+def test_a_hash_of_the_metadata_is_not_accepted(chain: DevChain) -> None:
+    wire = chain.sign(BOB, pay(chain, CHARLIE, 1), mode=MetadataHashMode.Enabled)
+    with pytest.raises(ValidityUnknown):
+        chain.pool.submit(wire)
+
+
+def test_a_call_around_an_inherent_may_not_slip_past_the_limits_of_a_block(
+    chain: DevChain,
+) -> None:
+    inherent = chain.call("Timestamp", "set", now=u64(1))
+    around = chain.call("Sudo", "sudo", call=inherent)
+    wire = chain.sign(ALICE, around)
+    assert refusal(chain, wire) is validity.MandatoryValidation
+    header, body = chain.block(chain.seal())
+    executive = chain.client.law(header.parent_hash).blocks
+    executive.initialize_block(chain.client.overlay(header.parent_hash), header)
+    executive.apply_extrinsic(body[0])
+    with pytest.raises(Invalid) as refused:
+        executive.apply_extrinsic(unwrap(wire))
+    assert isinstance(refused.value.reason, validity.MandatoryValidation)
+
+
+def test_an_address_that_is_no_account_leads_nowhere(chain: DevChain) -> None:
+    call = pay(chain, CHARLIE, 1)
+    whole = unwrap(chain.sign(BOB, call))
+    by_index = opaque(b"\x84\x01\x00" + whole[34:])
+    with pytest.raises(ValidityUnknown):
+        chain.pool.submit(by_index)
+
+
+def test_a_general_transaction_has_no_origin(chain: DevChain) -> None:
+    whole = unwrap(chain.sign(BOB, pay(chain, CHARLIE, 1)))
+    general = opaque(b"\x45\x00" + whole[99:])
+    assert refusal(chain, general) is validity.UnknownOrigin
+
+
+def test_each_extrinsic_is_counted_against_the_block_and_refunds_are_given_back(
+    chain: DevChain,
+) -> None:
+    chain.send(BOB, pay(chain, CHARLIE, int(BTT)))
+    runtime = chain.at(chain.seal())
+    used = runtime.system.block_weight.value
+    base = runtime.fees.base_weight(DispatchClass.Normal)
+    info = runtime.info(pay(chain, CHARLIE, 1))
+    assert used.normal.ref_time == base + info.weight
+    assert used.operational.ref_time == 0
+
+
+def test_a_full_block_leaves_the_rest_for_the_next(chain: DevChain) -> None:
+    size = 1_500_000
+    for nonce in range(4):
+        chain.send(BOB, chain.call("System", "remark", remark=bytes(size)), nonce=nonce)
+    first, second = chain.seal(), chain.seal()
+    bodies = [chain.client.body(hash) or [] for hash in (first, second)]
+    assert [len(body) - 1 for body in bodies] == [2, 2]
+
+
+def test_a_version_that_the_node_lacks_is_no_law() -> None:
+    chain = DevChain()
+    raw = chain.state[CODE_KEY]
+    version = codec(RuntimeVersion).decode_all(raw)
+    newer = codec(RuntimeVersion).encode(replace(version, spec_version=u32(101)))
+    laws = Laws()
+    with pytest.raises(NoLaw, match=r"btt 101, this node\s+carries 100"):
+        laws.of({**chain.state, CODE_KEY: newer}.get)
+
+
 def test_money_is_conserved_over_blocks(chain: DevChain) -> None:
     before = chain.total()
     for amount in (1, int(BTT), START * 3):
@@ -271,4 +376,3 @@ def test_money_is_conserved_over_blocks(chain: DevChain) -> None:
         chain.send(CHARLIE, pay(chain, ALICE, amount))
         chain.seal()
     assert chain.total() == before == int(chain.at().balances.total_issuance.value)
-    assert account(BOB) != account(CHARLIE)

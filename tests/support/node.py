@@ -1,0 +1,126 @@
+"""A real node as a process of its own, for tests that talk to it from outside."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.request import Request, urlopen
+
+from support.vectors import REPOSITORY
+
+START_SECONDS: Final = 60
+"""A hang, not a measure: the machine may be busy with other tests."""
+STOP_SECONDS: Final = 30
+HELLO: Final = b'{"jsonrpc":"2.0","id":1,"method":"system_health"}'
+LISTENING: Final = re.compile(r"ws://127\.0\.0\.1:(\d+)")
+
+
+@dataclass(slots=True)
+class Node:
+    """A running node. `log` is the file that it writes to."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    port: int = 0
+
+    @property
+    def ws(self) -> str:
+        """Where its WebSocket is."""
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def http(self) -> str:
+        """Where its HTTP is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def tail(self, lines: int = 25) -> str:
+        """The end of its log, for the message of a failure."""
+        text = self.log.read_text(errors="replace").splitlines()
+        return "\n".join([f"--- the end of {self.log.name} ---", *text[-lines:]])
+
+    def troubles(self) -> str:
+        """The end of its log without the blocks it made; empty if nothing else is there."""
+        text = self.log.read_text(errors="replace").splitlines()
+        rest = [line for line in text if not re.search(r"block \d+ \(0x", line)]
+        return "\n".join([f"--- {self.log.name} without blocks ---", *rest[-40:]])
+
+    def answers(self) -> bool:
+        """Whether a call gets an answer."""
+        request = Request(self.http, HELLO, {"content-type": "application/json"})
+        try:
+            with urlopen(request, timeout=5) as response:
+                return b'"result"' in response.read()
+        except OSError:
+            return False
+
+
+@contextmanager
+def dev_node(folder: Path, name: str, *flags: str) -> Iterator[Node]:
+    """Run `btt-chain node --dev --tmp` with more flags, on a port that was free, until left.
+
+    Its data, log and home lie in `folder`. AssertionError, with the log, if it does not come up or
+    does not go down by itself.
+    """
+    log = folder / f"{name}.log"
+    environment = os.environ | {
+        "TMPDIR": str(folder),
+        "HOME": str(folder),
+        "XDG_DATA_HOME": str(folder),
+        "NO_COLOR": "1",
+        "PYTHONUNBUFFERED": "1",
+        "COLUMNS": "200",
+    }
+    command = [sys.executable, "-m", "cli.main", "node", "--dev", "--tmp", "--rpc-port", "0"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, *flags],
+            cwd=REPOSITORY,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    node = Node(process, log)
+    try:
+        _wait_until_up(node)
+        yield node
+        assert process.poll() is None, f"the node ended by itself\n{node.tail(60)}"
+    finally:
+        _stop(node)
+
+
+def _wait_until_up(node: Node) -> None:
+    """Find the port in the log, then wait for an answer."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        code = node.process.poll()
+        assert code is None, f"the node ended with {code}\n{node.tail(60)}"
+        found = LISTENING.search(node.log.read_text(errors="replace"))
+        if found is not None:
+            node.port = int(found.group(1))
+            if node.answers():
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"the node does not answer after {START_SECONDS} s\n{node.tail(60)}")
+
+
+def _stop(node: Node) -> None:
+    """Ask it to end; kill it, and say so, if it does not."""
+    if node.process.poll() is not None:
+        return
+    node.process.send_signal(signal.SIGTERM)
+    try:
+        node.process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        node.process.kill()
+        node.process.wait()
+        text = f"the node does not end on SIGTERM within {STOP_SECONDS} s\n{node.tail(60)}"
+        raise AssertionError(text) from None

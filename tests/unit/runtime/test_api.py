@@ -1,0 +1,372 @@
+"""Runtime APIs: every method by name, with good arguments and with bad ones."""
+
+from __future__ import annotations
+
+import json
+from typing import TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typing_extensions import TypeForm
+
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.extrinsic import bare, opaque, unwrap
+from btt_chain.primitives.header import Header
+from btt_chain.primitives.validity import TransactionSource, ValidTransaction
+from btt_chain.scale import Ok, Result, decode, encode, u32, u64, u128
+from genesis.catalogue import make
+from genesis.presets import CHAINS
+from genesis.spec import Plain
+from runtime import VERSION
+from runtime.api import (
+    APIS,
+    ApiError,
+    ApplyResult,
+    Block,
+    Context,
+    NoSuchMethod,
+    OpaqueMetadata,
+    UncheckedExtrinsic,
+    call_api,
+)
+from runtime.frame import Call, DispatchClass, RuntimeVersion, Weight
+from runtime.frame.version import CODE_KEY
+from runtime.inherents import MAX_DRIFT_MS, CheckInherentsResult, InherentData
+from runtime.limits import BASE_EXTRINSIC
+from runtime.pallets.transaction_payment import (
+    FeeDetails,
+    RuntimeDispatchInfo,
+    TransactionPayment,
+)
+from support.chain import BOB, CHARLIE, START, DevChain, account, address
+
+T = TypeVar("T")
+
+
+@pytest.fixture
+def chain() -> DevChain:
+    return DevChain()
+
+
+def ask(
+    chain: DevChain, name: str, kind: TypeForm[T], data: bytes = b"", at: bytes | None = None
+) -> T:
+    raw = chain.client.call(at or chain.client.best().hash, name, data)
+    return decode(kind, raw)
+
+
+def pay(chain: DevChain, amount: int) -> Call:
+    return chain.call("Balances", "transfer_keep_alive", dest=address(CHARLIE), value=u128(amount))
+
+
+# ---- what every method owes
+
+
+@pytest.mark.parametrize("name", ["Core_versions", "", "core_version", "System_x", "Core"])
+def test_an_unknown_method_is_told_in_the_words_that_clients_test_for(
+    chain: DevChain, name: str
+) -> None:
+    with pytest.raises(NoSuchMethod, match=f"^Exported method {name} is not found$"):
+        chain.client.call(chain.client.best().hash, name, b"")
+
+
+METHODS = [f"{api.__name__}_{name}" for api in APIS for name in api.METHODS]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_bytes_behind_the_arguments_are_refused(chain: DevChain, name: str) -> None:
+    with pytest.raises(ApiError, match=f"^{name}: "):
+        chain.client.call(chain.client.best().hash, name, b"\xff" * 3)
+
+
+@pytest.mark.fuzz
+@given(name=st.sampled_from(METHODS), data=st.binary(max_size=120))
+def test_whatever_is_asked_the_answer_is_bytes_or_a_plain_refusal(name: str, data: bytes) -> None:
+    best = SHARED.client.best().hash
+    try:
+        answer = SHARED.client.call(best, name, data)
+    except ApiError as error:
+        assert str(error).startswith(name)  # noqa: PT017 (either outcome is fine)
+    else:
+        assert isinstance(answer, bytes)
+
+
+SHARED = DevChain()
+
+
+def test_nothing_that_a_method_does_stays(chain: DevChain) -> None:
+    chain.seal()
+    before, best = chain.storage(), chain.client.best()
+    header, body = chain.block(best.hash)
+    raw = encode(Block, Block(header, [UncheckedExtrinsic(one) for one in body]))
+    parent = bytes(header.parent_hash)
+    chain.client.call(parent, "Core_execute_block", raw)
+    chain.client.call(best.hash, "GenesisBuilder_build_state", encode(bytes, b"{}"))
+    chain.client.call(parent, "Core_initialize_block", header.encode())
+    wire = chain.sign(BOB, pay(chain, 1))
+    assert chain.client.call(best.hash, "BlockBuilder_apply_extrinsic", wire) == b"\0\0"
+    assert (chain.storage(), chain.client.best()) == (before, best)
+
+
+# ---- Core
+
+
+def test_the_version_is_the_one_in_the_state(chain: DevChain) -> None:
+    assert ask(chain, "Core_version", RuntimeVersion) == VERSION
+    best = chain.client.best().hash
+    assert chain.client.call(best, "Core_version", b"") == chain.client.state(best).get(CODE_KEY)
+
+
+def test_a_block_is_carried_out_on_the_state_of_its_parent(chain: DevChain) -> None:
+    chain.send(BOB, pay(chain, 5))
+    header, body = chain.block(chain.seal())
+    raw = encode(Block, Block(header, [UncheckedExtrinsic(one) for one in body]))
+    assert chain.client.call(header.parent_hash, "Core_execute_block", raw) == b""
+    with pytest.raises(ApiError, match="slot"):
+        chain.client.call(chain.client.best().hash, "Core_execute_block", raw)
+
+
+def test_a_block_without_a_number_before_it_is_refused(chain: DevChain) -> None:
+    header = chain.client.header_of(chain.client.genesis_hash)
+    with pytest.raises(ApiError):
+        chain.client.call(chain.client.best().hash, "Core_initialize_block", header.encode())
+
+
+# ---- Metadata
+
+
+def test_metadata_is_served_in_every_version_that_is_listed(chain: DevChain) -> None:
+    versions = ask(chain, "Metadata_metadata_versions", list[u32])
+    assert versions == [14, 15, 16]
+    for version in versions:
+        answer = ask(
+            chain,
+            "Metadata_metadata_at_version",
+            OpaqueMetadata | None,
+            encode(u32, version),
+        )
+        assert answer is not None
+        assert answer.data[:5] == b"meta" + bytes((version,))
+    old = ask(chain, "Metadata_metadata", OpaqueMetadata)
+    assert old.data[4] == 14
+
+
+@pytest.mark.parametrize("version", [0, 13, 17, 2**32 - 1])
+def test_a_version_of_metadata_that_is_not_there_is_none(chain: DevChain, version: int) -> None:
+    best, raw = chain.client.best().hash, encode(u32, u32(version))
+    assert chain.client.call(best, "Metadata_metadata_at_version", raw) == b"\0"
+
+
+# ---- accounts and transactions
+
+
+def test_the_nonce_is_the_one_of_the_block(chain: DevChain) -> None:
+    genesis = chain.client.genesis_hash
+    chain.run(BOB, pay(chain, 1))
+    who = bytes(account(BOB))
+    assert ask(chain, "AccountNonceApi_account_nonce", u32, who) == 1
+    assert ask(chain, "AccountNonceApi_account_nonce", u32, who, at=genesis) == 0
+    assert ask(chain, "AccountNonceApi_account_nonce", u32, bytes(32)) == 0
+
+
+def validate(chain: DevChain, wire: bytes, source: TransactionSource) -> bytes:
+    best = chain.client.best().hash
+    data = bytes((source,)) + wire + best
+    return chain.client.call(best, "TaggedTransactionQueue_validate_transaction", data)
+
+
+def test_a_valid_transaction_is_told_with_its_tags(chain: DevChain) -> None:
+    raw = validate(chain, chain.sign(BOB, pay(chain, 1), nonce=2), TransactionSource.External)
+    answer = decode(Result[ValidTransaction, u32], raw)
+    assert isinstance(answer, Ok)
+    valid = answer.value
+    who = bytes(account(BOB))
+    assert valid.provides == [who + b"\2\0\0\0"]
+    assert valid.requires == [who + b"\1\0\0\0"]
+    assert (valid.longevity, valid.propagate) == (u64.MAX, True)
+
+
+def test_refusals_are_the_bytes_that_clients_compare(chain: DevChain) -> None:
+    chain.run(BOB, pay(chain, 1))
+    external = TransactionSource.External
+
+    def refusal(wire: bytes) -> str:
+        return validate(chain, wire, external).hex()
+
+    assert refusal(chain.sign(BOB, pay(chain, 1), nonce=0)) == "010003"
+    assert refusal(chain.sign(BOB, pay(chain, 1), spec_version=9)) == "010004"
+    assert refusal(chain.sign(BOB, pay(chain, 1), tip=START)) == "010001"
+    assert refusal(chain.sign(BOB, pay(chain, 1), tip=u128.MAX)) == "010001"
+    assert refusal(opaque(b"\x84")) == "010000"
+    inherent = chain.call("Timestamp", "set", now=u64(1))
+    assert refusal(opaque(bare(inherent.raw))) == "010009"
+    remark = chain.call("System", "remark", remark=b"")
+    assert refusal(opaque(bare(remark.raw))) == "010101"
+
+
+# ---- fees
+
+
+def faked(chain: DevChain, call: Call, filler: bytes, tip: int = 0) -> bytes:
+    """Sign as wallets do when they only ask for the fee: with any 64 bytes."""
+    whole = unwrap(chain.sign(BOB, call, tip=tip))
+    return opaque(whole[:35] + filler * 64 + whole[99:])
+
+
+def info_of(chain: DevChain, wire: bytes) -> RuntimeDispatchInfo:
+    data = wire + encode(u32, u32(len(wire)))
+    return ask(chain, "TransactionPaymentApi_query_info", RuntimeDispatchInfo, data)
+
+
+@pytest.mark.parametrize("filler", [b"\0", b"\x42", b"\xff"])
+def test_a_fake_signature_is_good_enough_for_the_fee(chain: DevChain, filler: bytes) -> None:
+    call = pay(chain, 1)
+    told = info_of(chain, faked(chain, call, filler))
+    assert told == info_of(chain, chain.sign(BOB, call))
+    assert told.class_ is DispatchClass.Normal
+    assert told.weight == Weight(u64(chain.at().info(call).weight))
+
+
+def test_the_estimate_is_the_fee_paid(chain: DevChain) -> None:
+    wire = chain.sign(BOB, pay(chain, 1))
+    estimate = info_of(chain, wire).partial_fee
+    chain.pool.submit(wire)
+    events = [record.event.event for record in chain.events(chain.seal())]
+    kind = TransactionPayment.TransactionFeePaid
+    assert [event.actual_fee for event in events if isinstance(event, kind)] == [estimate]
+
+
+def test_the_tip_is_told_apart_from_the_fee(chain: DevChain) -> None:
+    wire = faked(chain, pay(chain, 1), b"\0", tip=77)
+    data = wire + encode(u32, u32(len(wire)))
+    details = ask(chain, "TransactionPaymentApi_query_fee_details", FeeDetails, data)
+    parts = details.inclusion_fee
+    assert parts is not None
+    assert details.tip == 77
+    assert parts.base_fee == BASE_EXTRINSIC * 10**6
+    assert parts.len_fee == len(wire) * 10**10
+    total = parts.base_fee + parts.len_fee + parts.adjusted_weight_fee
+    assert total == info_of(chain, wire).partial_fee
+
+
+def test_who_is_unsigned_pays_nothing(chain: DevChain) -> None:
+    wire = opaque(bare(chain.call("Timestamp", "set", now=u64(1)).raw))
+    told = info_of(chain, wire)
+    assert (told.partial_fee, told.class_) == (0, DispatchClass.Mandatory)
+    data = wire + encode(u32, u32(len(wire)))
+    details = ask(chain, "TransactionPaymentApi_query_fee_details", FeeDetails, data)
+    assert details == FeeDetails(None, u128(0))
+
+
+def test_the_fee_of_a_call_is_that_of_a_transaction_of_its_length(chain: DevChain) -> None:
+    call = pay(chain, 1)
+    wire = chain.sign(BOB, call)
+    data = call.raw + encode(u32, u32(len(wire)))
+    told = ask(chain, "TransactionPaymentCallApi_query_call_info", RuntimeDispatchInfo, data)
+    assert told == info_of(chain, wire)
+    details = ask(chain, "TransactionPaymentCallApi_query_call_fee_details", FeeDetails, data)
+    assert details.inclusion_fee is not None
+    assert details.inclusion_fee.len_fee == len(wire) * 10**10
+
+
+@pytest.mark.parametrize("api", ["TransactionPaymentApi", "TransactionPaymentCallApi"])
+def test_weight_and_length_have_their_price(chain: DevChain, api: str) -> None:
+    weight = encode(Weight, Weight(u64(100_000_000)))
+    assert ask(chain, f"{api}_query_weight_to_fee", u128, weight) == 10**14
+    assert ask(chain, f"{api}_query_length_to_fee", u128, encode(u32, u32(7))) == 7 * 10**10
+
+
+def test_what_is_no_transaction_has_no_fee(chain: DevChain) -> None:
+    for wire in (opaque(b""), opaque(b"\x84\x00"), b"\x08\x04"):
+        with pytest.raises(ApiError):
+            info_of(chain, wire)
+
+
+# ---- making blocks
+
+
+def test_a_block_is_made_step_by_step(chain: DevChain) -> None:
+    """The steps lead to the very block that the node makes."""
+    wire = chain.sign(BOB, pay(chain, 7))
+    chain.pool.submit(wire)
+    made, body = chain.block(chain.seal())
+    parent = bytes(made.parent_hash)
+    law = chain.client.law(parent)
+    context = Context(law.queries, chain.client.overlay(parent), H256(parent), law.metadata, {})
+    call_api(context, "Core_initialize_block", made.encode())
+    now_ms = int(chain.at().timestamp.now.value)
+    data = encode(InherentData, InherentData.at(now_ms))
+    inherents = decode(
+        list[UncheckedExtrinsic], call_api(context, "BlockBuilder_inherent_extrinsics", data)
+    )
+    assert [one.inner for one in inherents] == body[:1]
+    for one in body:
+        raw = call_api(context, "BlockBuilder_apply_extrinsic", opaque(one))
+        assert decode(ApplyResult, raw) == Ok(Ok(()))
+
+
+def test_an_author_without_a_clock_makes_no_inherents(chain: DevChain) -> None:
+    with pytest.raises(ApiError, match="timstap0"):
+        ask(
+            chain,
+            "BlockBuilder_inherent_extrinsics",
+            bytes,
+            encode(InherentData, InherentData({})),
+        )
+
+
+@pytest.mark.parametrize(("ahead", "okay"), [(0, True), (MAX_DRIFT_MS, True), (30_001, False)])
+def test_a_block_too_far_ahead_of_our_clock_is_told(
+    chain: DevChain, ahead: int, okay: bool
+) -> None:
+    header, body = chain.block(chain.seal())
+    theirs = int(chain.at().timestamp.now.value)
+    block = Block(header, [UncheckedExtrinsic(one) for one in body])
+    data = encode(Block, block) + encode(InherentData, InherentData.at(theirs - ahead))
+    told = ask(chain, "BlockBuilder_check_inherents", CheckInherentsResult, data)
+    assert (told.okay, told.fatal_error) == (okay, False)
+    assert bool(told.errors.data) is not okay
+
+
+def test_a_failed_call_and_a_refused_transaction_are_told_apart(chain: DevChain) -> None:
+    best = chain.seal()
+    failing = chain.sign(BOB, pay(chain, START * 2))
+    assert chain.client.call(best, "BlockBuilder_apply_extrinsic", failing).hex() == "00010700"
+    stale = chain.sign(BOB, pay(chain, 1), nonce=3)
+    assert chain.client.call(best, "BlockBuilder_apply_extrinsic", stale).hex() == "010002"
+
+
+def test_a_block_that_was_not_opened_cannot_be_closed(chain: DevChain) -> None:
+    with pytest.raises(ApiError, match="does not set the time"):
+        ask(chain, "BlockBuilder_finalize_block", Header)
+
+
+# ---- genesis
+
+
+def test_presets_are_told_by_name() -> None:
+    chain = DevChain(presets={"dev": b'{"a": 1}', "empty": b"{}"})
+    assert ask(chain, "GenesisBuilder_preset_names", list[str]) == ["dev", "empty"]
+    asked = encode(str | None, "dev")
+    assert ask(chain, "GenesisBuilder_get_preset", bytes | None, asked) == b'{"a": 1}'
+    assert ask(chain, "GenesisBuilder_get_preset", bytes | None, b"\0") == b"{}"
+    unknown = encode(str | None, "other")
+    assert ask(chain, "GenesisBuilder_get_preset", bytes | None, unknown) is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"balances": 7}', '{"nothing": {}}', "\x80"])
+def test_a_bad_genesis_configuration_is_refused_with_its_reason(chain: DevChain, text: str) -> None:
+    answer = chain.client.call(
+        chain.client.best().hash, "GenesisBuilder_build_state", encode(bytes, text.encode("latin1"))
+    )
+    assert answer[:1] == b"\1"
+    assert len(decode(str, answer[1:])) > 3
+
+
+def test_a_good_genesis_configuration_is_taken(chain: DevChain) -> None:
+    spec = make(CHAINS["dev"])
+    assert isinstance(spec.genesis, Plain)
+    config = json.dumps(spec.genesis.config).encode()
+    best = chain.client.best().hash
+    assert chain.client.call(best, "GenesisBuilder_build_state", encode(bytes, config)) == b"\0"

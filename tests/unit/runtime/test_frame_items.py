@@ -1,0 +1,155 @@
+"""Storage items: fresh records, defaults, order, and keys that wallets can compute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btt_chain.crypto.hashing import blake2_128, twox_64
+from btt_chain.scale import u8, u32
+from runtime.frame import DoubleMap, Hasher, Map, Pallet, Value
+from runtime.frame.items import HASH, HASH_PREFIX, KEY_CACHE_SIZE, camel
+from support.runtime import SmallRuntime
+
+
+@dataclass
+class Record:
+    count: u32 = u32(0)
+    notes: list[u8] = field(default_factory=list)
+
+
+class Shelf(Pallet):
+    single = Value(Record, default=Record(u32(7)))
+    missing = Value(u32)
+    records = Map(u32, Record, default=Record())
+    plain = Map(u32, u32, hasher=Hasher.Twox64Concat)
+    exact = Map(u32, u32, hasher=Hasher.Identity)
+    pairs = DoubleMap(u8, u32, bytes)
+    counted = DoubleMap(u8, u8, u32, default=u32(0))
+
+
+class Shelved(SmallRuntime):
+    def build(self) -> None:
+        self.shelf = self.add(1, Shelf())
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelved().shelf
+
+
+def test_every_read_gives_a_fresh_record(shelf: Shelf) -> None:
+    first = shelf.records[u32(1)]
+    first.notes.append(u8(3))
+    first.count += 1
+    assert shelf.records[u32(1)] == Record()
+    held = shelf.single.value
+    held.notes.append(u8(1))
+    assert shelf.single.value == Record(u32(7))
+
+
+def test_a_change_counts_once_it_is_written_back(shelf: Shelf) -> None:
+    record = shelf.records[u32(1)]
+    record.count += 1
+    shelf.records[u32(1)] = record
+    record.count += 1
+    assert shelf.records[u32(1)].count == 1
+
+
+def test_a_default_is_no_stored_value(shelf: Shelf) -> None:
+    assert u32(1) not in shelf.records
+    assert not shelf.single.exists()
+    assert shelf.single.get() == Record(u32(7))
+    assert shelf.missing.get() is None
+    with pytest.raises(KeyError, match="Missing"):
+        _ = shelf.missing.value
+    with pytest.raises(KeyError):
+        _ = shelf.plain[u32(1)]
+    with pytest.raises(KeyError):
+        _ = shelf.pairs[u8(1), u32(1)]
+    assert shelf.counted[u8(1), u8(1)] == 0
+
+
+def test_taking_returns_what_was_there_and_leaves_nothing(shelf: Shelf) -> None:
+    shelf.plain[u32(1)] = u32(9)
+    assert shelf.plain.take(u32(1)) == 9
+    assert shelf.plain.take(u32(1)) is None
+    shelf.single.value = Record(u32(2))
+    assert shelf.single.take() == Record(u32(2))
+    assert shelf.single.take() == Record(u32(7))
+
+
+def test_deleting_what_is_not_there_is_nothing(shelf: Shelf) -> None:
+    del shelf.plain[u32(1)]
+    shelf.missing.kill()
+    del shelf.pairs[u8(1), u32(1)]
+    assert not list(shelf.plain.items())
+
+
+def test_keys_are_those_that_wallets_compute(shelf: Shelf) -> None:
+    raw = (1).to_bytes(4, "little")
+    assert shelf.records.key(u32(1)) == shelf.records.prefix + blake2_128(raw) + raw
+    assert shelf.plain.key(u32(1)) == shelf.plain.prefix + twox_64(raw) + raw
+    assert shelf.exact.key(u32(1)) == shelf.exact.prefix + raw
+    begin = shelf.pairs.prefix + twox_64(b"\x02") + b"\x02"
+    assert shelf.pairs.prefix_of(u8(2)) == begin
+    assert shelf.pairs.key(u8(2), u32(1)) == begin + blake2_128(raw) + raw
+
+
+@pytest.mark.parametrize("hasher", list(Hasher))
+def test_a_readable_hasher_keeps_its_key_behind_the_hash(hasher: Hasher) -> None:
+    hashed = HASH[hasher](b"key")
+    if hasher in HASH_PREFIX:
+        assert hashed[HASH_PREFIX[hasher] :] == b"key"
+    else:
+        assert b"key" not in hashed
+
+
+@given(entries=st.dictionaries(st.integers(0, 2**32 - 1), st.integers(0, 9), max_size=8))
+def test_items_come_in_the_order_of_the_hashed_keys(entries: dict[int, int]) -> None:
+    shelf = Shelved().shelf
+    for key, value in entries.items():
+        shelf.plain[u32(key)] = u32(value)
+    shelf.exact[u32(1)] = u32(1)
+    walked = [(int(key), int(value)) for key, value in shelf.plain.items()]
+    assert dict(walked) == entries
+    keys = [shelf.plain.key(u32(key)) for key, _ in walked]
+    assert keys == sorted(keys)
+
+
+def test_values_under_one_first_key_are_walked_alone(shelf: Shelf) -> None:
+    for first, second in ((1, 5), (1, 6), (2, 5)):
+        shelf.pairs[u8(first), u32(second)] = bytes((first, second))
+    assert dict(shelf.pairs.under(u8(1))) == {5: b"\1\5", 6: b"\1\6"}
+    assert dict(shelf.pairs.under(u8(3))) == {}
+
+
+def test_a_walk_may_remove_what_it_walks_over(shelf: Shelf) -> None:
+    for key in range(4):
+        shelf.plain[u32(key)] = u32(key)
+    walk = shelf.plain.items()
+    next(walk)
+    for key in range(4):
+        del shelf.plain[u32(key)]
+    assert not list(walk)
+
+
+def test_the_cache_of_keys_is_bounded(shelf: Shelf) -> None:
+    cache = shelf.plain._keys
+    cache.update({u32(number): b"" for number in range(KEY_CACHE_SIZE)})
+    key = shelf.plain.key(u32(KEY_CACHE_SIZE + 1))
+    assert len(cache) == 1
+    assert shelf.plain.key(u32(KEY_CACHE_SIZE + 1)) == key
+
+
+def test_a_cached_key_of_one_map_is_not_taken_for_anothers(shelf: Shelf) -> None:
+    assert shelf.plain.key(u32(1)) != shelf.exact.key(u32(1))
+    assert Shelved().shelf.plain._keys is not shelf.plain._keys
+
+
+def test_names_lose_their_trailing_underscore() -> None:
+    assert camel("next_fee_") == "NextFee"
+    assert camel("schedules_ext") == "SchedulesExt"

@@ -1,0 +1,226 @@
+"""Pallets: what a class declares is read once, and mistakes in it are refused at once."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Annotated
+
+import pytest
+
+from btt_chain.crypto.hashing import twox_128
+from btt_chain.scale import Compact, EncodeError, TypeName, u8, u16, u32, u64, u128
+from runtime import BttRuntime
+from runtime.frame import (
+    Const,
+    DispatchInfo,
+    Error,
+    Event,
+    Map,
+    Origin,
+    Pallet,
+    Runtime,
+    Value,
+    call,
+)
+from runtime.frame.pallet import snake
+from runtime.pallets.system import System
+from runtime.params import RuntimeParams
+from support.runtime import VERSION, SmallRuntime
+
+
+def by_size(counter: Counter, by: u32, note: bytes) -> DispatchInfo:
+    return DispatchInfo(int(counter.step) * int(by) + len(note))
+
+
+class Counter(Pallet):
+    """Counts."""
+
+    step: Const[u32]
+    """How far one call counts."""
+    label: Annotated[Const[u16], "LABEL"] = u16(7)
+    limit: u64
+
+    total_so_far = Value(u32, default=u32(0))
+    by_name = Map(u8, u32)
+
+    class HoldReason(IntEnum):
+        Stake = 0
+
+    class Counted(Event, index=3):
+        """Something was counted."""
+
+        to: u32
+
+    class Reset(Event, index=1):
+        """All is zero."""
+
+    class TooFar(Error, index=2):
+        """The count would pass the limit."""
+
+    class NotNow(Error, index=0):
+        """Wait."""
+
+    @call(5, weight=10)
+    def import_(self, origin: Origin, from_: Annotated[Compact[u128], TypeName("Sum")]) -> None:
+        """Take it all."""
+
+    @call(1, weight=by_size)
+    def add(self, origin: Origin, by: u32, note: bytes) -> None:
+        """Count on."""
+
+
+class Counting(SmallRuntime):
+    def build(self) -> None:
+        self.counter = self.add(9, Counter(step=u32(3), limit=u64(10)))
+
+
+def test_the_declaration_is_read_in_order_of_index() -> None:
+    assert {index: error.__name__ for index, error in Counter.ERRORS.items()} == {
+        0: "NotNow",
+        2: "TooFar",
+    }
+    assert list(Counter.EVENTS) == [1, 3]
+    assert Counter.CALLS[5].name == "import"
+    assert [name for name, _ in Counter.CALLS[5].args] == ["from"]
+    assert Counter.CALLS[1].docs == "Count on."
+    assert Counter.HOLD_REASONS is Counter.HoldReason
+
+
+def test_constants_are_configuration_that_shows() -> None:
+    assert {attr: name for attr, (name, _) in Counter.CONSTANTS.items()} == {
+        "step": "Step",
+        "label": "LABEL",
+    }
+    assert {"step", "label", "limit"} == Counter.CONFIG
+
+
+def test_a_default_may_be_left_out_of_the_table() -> None:
+    assert Counter(step=u32(1), limit=u64(2)).label == 7
+    assert Counter(step=u32(1), limit=u64(2), label=u16(9)).label == 9
+
+
+def test_missing_configuration_is_refused_by_name() -> None:
+    with pytest.raises(TypeError, match=r"Counter: missing \['limit'\]"):
+        Counter(step=u32(1))  # type: ignore[call-arg]  # mypy sees it too
+
+
+def test_unknown_configuration_is_refused_by_name() -> None:
+    with pytest.raises(TypeError, match=r"unknown \['stepp'\]"):
+        Counter(step=u32(1), limit=u64(1), stepp=u32(2))  # type: ignore[call-arg]  # mypy sees it too
+
+
+def test_two_events_may_not_share_an_index() -> None:
+    with pytest.raises(TypeError, match="Second and First share index 1"):
+
+        class Twice(Pallet):
+            class First(Event, index=1):
+                pass
+
+            class Second(Event, index=1):
+                pass
+
+
+def test_two_errors_may_not_share_an_index() -> None:
+    with pytest.raises(TypeError, match="share index 4"):
+
+        class Twice(Pallet):
+            class First(Error, index=4):
+                pass
+
+            class Second(Error, index=4):
+                pass
+
+
+def test_two_calls_may_not_share_an_index() -> None:
+    with pytest.raises(TypeError, match="two calls have index 0"):
+
+        class Twice(Pallet):
+            @call(0, weight=1)
+            def first(self, origin: Origin) -> None:
+                pass
+
+            @call(0, weight=1)
+            def second(self, origin: Origin) -> None:
+                pass
+
+
+def test_an_argument_without_a_wire_form_is_refused_when_the_class_is_made() -> None:
+    with pytest.raises(TypeError):
+
+        class Floating(Pallet):
+            @call(0, weight=1)
+            def set(self, origin: Origin, value: float) -> None:
+                pass
+
+
+def test_two_pallets_may_not_share_an_index() -> None:
+    runtime = Runtime(VERSION, filtered=System.CallFiltered)
+    runtime.add(1, Counter(step=u32(1), limit=u64(1)))
+
+    class Another(Pallet):
+        pass
+
+    with pytest.raises(TypeError, match="Another and Counter share index 1"):
+        runtime.add(1, Another())
+
+
+def test_two_pallets_may_not_share_their_storage() -> None:
+    runtime = Runtime(VERSION, filtered=System.CallFiltered)
+    runtime.add(1, Counter(step=u32(1), limit=u64(1)))
+    with pytest.raises(TypeError, match="called Counter"):
+        runtime.add(2, Counter(step=u32(1), limit=u64(1)))
+
+
+def test_each_runtime_has_its_own_live_items() -> None:
+    one, other = Counting(), Counting()
+    one.counter.total_so_far.value = u32(5)
+    assert other.counter.total_so_far.value == 0
+    assert one.counter.total_so_far is not Counter.total_so_far
+
+
+def test_storage_lies_under_the_names_that_wallets_compute() -> None:
+    item = Counting().counter.total_so_far
+    assert item.prefix == twox_128(b"Counter") + twox_128(b"TotalSoFar")
+
+
+def test_the_weight_of_a_call_may_hang_on_its_arguments() -> None:
+    runtime = Counting()
+    made = runtime.call("Counter", "add", by=u32(4), note=b"xy")
+    assert runtime.info(made) == DispatchInfo(3 * 4 + 2)
+
+
+def test_a_call_is_built_by_name_and_checked() -> None:
+    runtime = Counting()
+    made = runtime.call("Counter", "import", **{"from": u128(1)})
+    assert made.raw == bytes((9, 5, 4))
+    with pytest.raises(EncodeError, match=r"takes \(by, note\)"):
+        runtime.call("Counter", "add", by=u32(1))
+    with pytest.raises(EncodeError):
+        runtime.call("Counter", "add", by=2**32, note=b"")
+    with pytest.raises(KeyError):
+        runtime.call("Counter", "subtract")
+    with pytest.raises(KeyError):
+        runtime.call("Nothing", "add")
+
+
+def test_a_pallet_is_found_by_class_and_by_name() -> None:
+    runtime = Counting()
+    assert runtime.pallet(Counter) is runtime.pallet_named("Counter") is runtime.counter
+    with pytest.raises(KeyError):
+        BttRuntime(RuntimeParams(u64(1_000))).pallet(Counter)
+
+
+def test_names_are_turned_as_crates_are() -> None:
+    assert snake("TransactionPayment") == "transaction_payment"
+    assert (Counter.crate, System.crate) == ("pallet_counter", "frame_system")
+
+
+@pytest.mark.parametrize("slot_ms", [0, 7, 1_001, 2**63])
+def test_a_slot_must_divide_day_and_month(slot_ms: int) -> None:
+    with pytest.raises(ValueError, match=str(slot_ms)):
+        RuntimeParams(u64(slot_ms))
+
+
+def test_the_parameters_of_a_chain_survive_the_state() -> None:
+    params = RuntimeParams(u64(6_000))
+    assert RuntimeParams.decode(params.encoded()) == params

@@ -1,0 +1,289 @@
+"""Fees: worked out, taken, given back, shared; and the multiplier that moves them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal, getcontext
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.primitives import validity
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.arithmetic import FixedU128
+from btt_chain.primitives.extrinsic import bare, opaque, unwrap
+from btt_chain.scale import u8, u16, u64, u128
+from btt_chain.txpool import TransactionInvalid
+from runtime.constants import BTT
+from runtime.frame import Call, DispatchClass, DispatchInfo, PostInfo
+from runtime.limits import BASE_EXTRINSIC
+from runtime.pallets.balances import Balances
+from runtime.pallets.system import System
+from runtime.pallets.transaction_payment import (
+    ONE,
+    TransactionPayment,
+    next_multiplier,
+)
+from support.chain import ALICE, BOB, CHARLIE, START, DevChain, account, address
+
+getcontext().prec = 80
+V = Fraction(75, 10**6)
+QUARTER = Fraction(1, 4)
+
+
+@pytest.fixture
+def chain() -> DevChain:
+    return DevChain()
+
+
+def pay(chain: DevChain, amount: int) -> Call:
+    return chain.call("Balances", "transfer_keep_alive", dest=address(CHARLIE), value=u128(amount))
+
+
+def paid(events: Sequence[object]) -> TransactionPayment.TransactionFeePaid:
+    kind = TransactionPayment.TransactionFeePaid
+    (found,) = [event for event in events if isinstance(event, kind)]
+    return found
+
+
+# ---- the multiplier
+
+
+def exact(multiplier: int, used: int, capacity: int) -> Fraction:
+    """The slow adjustment, without rounding."""
+    distance = Fraction(min(used, capacity), capacity) - QUARTER
+    change = V * distance + (V * distance) ** 2 / 2
+    return max(Fraction(ONE), multiplier * (1 + change))
+
+
+@given(
+    multiplier=st.integers(ONE, 10**6 * ONE),
+    used=st.integers(0, 2 * 10**12),
+    capacity=st.integers(1, 10**12),
+)
+def test_the_multiplier_follows_the_formula(multiplier: int, used: int, capacity: int) -> None:
+    got = next_multiplier(multiplier, used, capacity)
+    want = exact(multiplier, used, capacity)
+    # Each of the few divisions rounds by less than one unit of 1e-18 of the change.
+    assert abs(got - want) <= 3 * Fraction(multiplier, ONE) + 1
+
+
+@given(multiplier=st.integers(ONE, u128.MAX), share=st.fractions(0, 1))
+def test_the_multiplier_is_never_below_one(multiplier: int, share: Fraction) -> None:
+    capacity = 10**12
+    after = next_multiplier(multiplier, int(capacity * share), capacity)
+    assert ONE <= after <= u128.MAX
+
+
+@given(multiplier=st.integers(2 * ONE, 10**9 * ONE), used=st.integers(0, 10**12))
+def test_above_a_quarter_it_rises_and_below_it_falls(multiplier: int, used: int) -> None:
+    capacity = 10**12
+    after = next_multiplier(multiplier, used, capacity)
+    if used > capacity // 4 + 10**6:
+        assert after > multiplier
+    if used < capacity // 4 - 10**6:
+        assert after < multiplier
+    if used == capacity // 4:
+        assert after == multiplier
+
+
+def test_a_quarter_is_rest() -> None:
+    assert next_multiplier(5 * ONE, 250, 1_000) == 5 * ONE
+
+
+def test_full_blocks_for_a_day_raise_fees_by_the_compound_step() -> None:
+    blocks = 14_400
+    multiplier = ONE
+    for _ in range(blocks):
+        multiplier = next_multiplier(multiplier, 1_000, 1_000)
+    step = Decimal(75) / 10**6 * 3 / 4
+    want = (1 + step + step**2 / 2) ** blocks
+    assert abs(Decimal(multiplier) / ONE - want) < Decimal("1e-12")
+    assert Decimal("2.2") < want < Decimal("2.3")
+
+
+def test_the_multiplier_lasts_in_the_state_and_empty_blocks_bring_it_down(
+    chain: DevChain,
+) -> None:
+    overlay = chain.client.overlay(chain.client.best().hash)
+    runtime = chain.runtime
+    runtime.enter(overlay)
+    fees = runtime.fees
+    fees.next_fee_multiplier.value = FixedU128(2 * ONE)
+    fees.on_finalize(1)
+    assert int(fees.next_fee_multiplier.value) == next_multiplier(2 * ONE, 0, 1)
+    limit = runtime.system.block_weights.per_class.normal.max_total
+    assert limit is not None
+    runtime.host.weights[DispatchClass.Normal] = int(limit.ref_time)
+    fees.on_finalize(2)
+    assert fees.next_fee_multiplier.value > next_multiplier(2 * ONE, 0, 1)
+
+
+# ---- the fee
+
+
+def test_a_fee_is_base_bytes_and_weight_times_the_multiplier(chain: DevChain) -> None:
+    fees = chain.at().fees
+    info = DispatchInfo(40_000_000)
+    parts = fees.inclusion_fee(info, 143)
+    assert parts is not None
+    assert (parts.base_fee, parts.len_fee) == (BASE_EXTRINSIC * 10**6, 143 * 10**10)
+    assert parts.adjusted_weight_fee == 40_000_000 * 10**6
+    fees.next_fee_multiplier.value = FixedU128(ONE * 3 // 2)
+    dearer = fees.inclusion_fee(info, 143)
+    assert dearer is not None
+    assert dearer.adjusted_weight_fee == 60_000_000 * 10**6
+    assert (dearer.base_fee, dearer.len_fee) == (parts.base_fee, parts.len_fee)
+
+
+def test_a_transfer_costs_about_a_ten_thousandth(chain: DevChain) -> None:
+    fee = int(paid(chain.run(BOB, pay(chain, 1))).actual_fee)
+    assert 10**14 <= fee <= 2 * 10**14
+
+
+@given(weight=st.integers(0, 10**12), used=st.integers(0, 2 * 10**12), tip=st.integers(0, 10**20))
+def test_a_refund_never_costs_and_never_pays(weight: int, used: int, tip: int) -> None:
+    fees = FEES
+    info = DispatchInfo(weight)
+    declared = fees.fee(info, 100, u128(tip))
+    actual = fees.fee(info, 100, u128(tip), PostInfo(weight=used))
+    assert tip <= actual <= declared
+    assert declared - actual == max(0, weight - used) * 10**6
+
+
+def test_who_pays_no_fee_still_pays_the_tip(chain: DevChain) -> None:
+    fees = chain.at().fees
+    assert fees.fee(DispatchInfo(5, pays=False), 100, u128(7)) == 7
+    assert fees.fee(DispatchInfo(5), 100, u128(7), PostInfo(pays=False)) == 7
+    assert fees.inclusion_fee(DispatchInfo(5, pays=False), 100) is None
+
+
+CHAIN = DevChain()
+FEES = CHAIN.at().fees
+
+
+# ---- priority
+
+
+@given(tip=st.integers(0, 10**30), length=st.integers(0, 10**7), weight=st.integers(0, 10**13))
+def test_a_higher_tip_is_never_less_urgent(tip: int, length: int, weight: int) -> None:
+    low = FEES.priority(DispatchInfo(weight), length, u128(tip), u128(0))
+    high = FEES.priority(DispatchInfo(weight), length, u128(tip + 1), u128(0))
+    assert low <= high <= u64.MAX
+
+
+def test_a_smaller_transaction_is_more_urgent_at_the_same_tip() -> None:
+    def priority(length: int, weight: int) -> int:
+        return int(FEES.priority(DispatchInfo(weight), length, u128(10), u128(0)))
+
+    assert priority(100, 10**8) > priority(200_000, 10**8)
+    assert priority(100, 10**8) > priority(100, 10**11)
+
+
+def test_an_operational_transaction_goes_before_ordinary_ones() -> None:
+    ordinary = DispatchInfo(10**8)
+    operational = DispatchInfo(10**8, DispatchClass.Operational)
+    fee = u128(10**14)
+    assert FEES.priority(operational, 100, u128(0), fee) > FEES.priority(
+        ordinary, 100, u128(4 * 10**14), fee
+    )
+
+
+# ---- who gets it
+
+
+def test_the_estimate_is_the_fee_paid(chain: DevChain) -> None:
+    wire = chain.sign(BOB, pay(chain, 1))
+    transaction = chain.client.law(chain.client.best().hash).queries.decode_unchecked(unwrap(wire))
+    estimate = chain.at().fees.fee(transaction.info, len(wire), u128(0))
+    chain.pool.submit(wire)
+    events = [record.event.event for record in chain.events(chain.seal())]
+    assert paid(events).actual_fee == estimate
+
+
+def test_what_a_batch_did_not_use_is_given_back(chain: DevChain) -> None:
+    calls = [pay(chain, START * 9), *[pay(chain, 1)] * 20]
+    batch = chain.call("Utility", "batch", calls=calls)
+    declared = chain.at().info(batch).weight
+    wire = chain.sign(BOB, batch)
+    most = chain.at().fees.fee(DispatchInfo(declared), len(wire), u128(0))
+    events = chain.run(BOB, batch)
+    fee = paid(events).actual_fee
+    outcome = events[-1]
+    assert isinstance(outcome, System.ExtrinsicSuccess)
+    used = int(outcome.dispatch_info.weight.ref_time) - BASE_EXTRINSIC
+    assert used < declared
+    assert fee == most - (declared - used) * 10**6
+    assert int(chain.account(BOB).data.free) == START - int(fee)
+
+
+def test_a_free_call_gives_the_fee_back_and_keeps_the_tip(chain: DevChain) -> None:
+    inner = chain.call("System", "remark", remark=b"")
+    events = chain.run(ALICE, chain.call("Sudo", "sudo", call=inner), tip=1_000)
+    assert (paid(events).actual_fee, paid(events).tip) == (1_000, 1_000)
+    assert int(chain.account(ALICE).data.free) == START  # the tip went to the author: herself
+
+
+def test_a_fee_may_not_close_the_account() -> None:
+    poor = KeyPair.from_uri("//Poor")
+    chain = DevChain(extra={poor.account_id: 10**15 + 10**13})
+    with pytest.raises(TransactionInvalid) as refused:
+        chain.send(poor, pay(chain, 0))
+    assert isinstance(refused.value.reason, validity.Payment)
+
+
+def test_nobody_pays_for_an_inherent(chain: DevChain) -> None:
+    records = chain.events(chain.seal())
+    assert [type(record.event.event) for record in records] == [System.ExtrinsicSuccess]
+
+
+def test_without_an_author_the_fund_gets_everything(chain: DevChain) -> None:
+    overlay = chain.client.overlay(chain.client.best().hash)
+    runtime = chain.runtime
+    runtime.enter(overlay)
+    runtime.babe.sealer.kill()
+    who, fees = account(BOB), runtime.fees
+    taken = fees.charge(who, DispatchInfo(10**7), 100, u128(5))
+    fees.settle(who, taken, taken, u128(5))
+    assert runtime.balances.free(fees.development_fund) == taken
+    assert runtime.balances.free(account(ALICE)) == START
+
+
+@given(fee=st.integers(1, 10**18), tip=st.integers(0, 10**18), back=st.integers(0, 10**18))
+def test_a_fee_is_shared_to_the_last_planck(fee: int, tip: int, back: int) -> None:
+    runtime = CHAIN.at()
+    who, author, fund = account(BOB), account(ALICE), runtime.fees.development_fund
+    balances = runtime.balances
+    before = [int(balances.free(one)) for one in (who, author, fund)]
+    taken, actual = fee + tip + back, fee + tip
+    balances.withdraw_fee(who, u128(taken))
+    runtime.fees.settle(who, u128(taken), u128(actual), u128(tip))
+    after = [int(balances.free(one)) for one in (who, author, fund)]
+    assert after[0] == before[0] - actual
+    assert after[1] == before[1] + fee // 2 + tip
+    assert after[2] == before[2] + fee - fee // 2
+
+
+def test_the_event_tells_the_whole_fee_and_the_tip_in_it(chain: DevChain) -> None:
+    events = chain.run(BOB, pay(chain, 1), tip=9)
+    told = paid(events)
+    withdrawn = next(event for event in events if isinstance(event, Balances.Withdraw))
+    assert (told.who, told.tip) == (account(BOB), 9)
+    assert told.actual_fee == withdrawn.amount
+
+
+def test_an_unsigned_transaction_has_no_fee(chain: DevChain) -> None:
+    call = chain.call("System", "remark", remark=b"")
+    executive = chain.client.law(chain.client.best().hash).queries
+    wire = opaque(bare(call.raw))
+    assert executive.decode_unchecked(unwrap(wire)).extra is None
+
+
+def test_the_table_of_fees_is_what_the_metadata_says() -> None:
+    assert FEES.operational_fee_multiplier == u8(5)
+    assert isinstance(FEES.development_fund, AccountId)
+    assert CHAIN.runtime.system.ss58_prefix == u16(42)
+    assert FEES.weight_fee * 100_000_000 == BTT // 10_000
