@@ -1,4 +1,4 @@
-"""Accounts as people name them: an address, 32 bytes in hex, or a development key like `//Alice`."""
+"""Accounts as people name them: an address, 32 bytes in hex, or a key such as `//Alice`."""
 
 from __future__ import annotations
 

@@ -21,6 +21,9 @@ from btt_chain.crypto.hashing import (
     twox_256,
 )
 from btt_chain.primitives import ss58
+from btt_chain.primitives.era import Era, Immortal, Mortal
+from btt_chain.primitives.extrinsic import unwrap
+from btt_chain.scale import codec
 from btt_chain.scale.errors import DecodeError, EncodeError
 from btt_chain.scale.metadata import (
     ArrayDef,
@@ -44,6 +47,8 @@ from btt_chain.scale.portable import MULTI_ADDRESS, Plain, Portable
 from cli.accounts import read_account
 from cli.amount import BTT, AmountError, Currency
 from cli.errors import Mistyped, NotFound, Refused
+
+_ERA = codec(Era)
 
 Named = TypeVar("Named", PalletMetadata, PortableVariant, StorageEntry, Constant)
 
@@ -178,11 +183,14 @@ class Catalogue:
     def encode_call(self, path: str, arguments: Sequence[str]) -> bytes:
         """The bytes of a call, from what was typed: arguments in order, or all as `name=value`."""
         pallet, call = self.call(path)
-        values = self._arguments(f"{pallet.name}.{call.name}", call.fields, arguments)
+        name = f"{pallet.name}.{call.name}"
         try:
+            values = self._arguments(name, call.fields, arguments)
             body = self.types.encode_fields(call.fields, values)
         except EncodeError as error:
-            raise Mistyped(f"{pallet.name}.{call.name}: {error}") from None
+            raise Mistyped(f"{name}: {error}") from None
+        except RecursionError:
+            raise Mistyped(f"{name}: the arguments are nested too deeply") from None
         return bytes((pallet.index, call.index)) + body
 
     def _arguments(
@@ -190,80 +198,81 @@ class Catalogue:
     ) -> list[Plain]:
         names = [field.name or str(at) for at, field in enumerate(fields)]
         named = [text.partition("=") for text in typed]
-        by_name = {name: text for name, equals, text in named if equals and name in names}
-        if by_name and len(by_name) == len(typed):
+        if named and all(equals and name in names for name, equals, _ in named):
+            by_name = {name: text for name, _, text in named}
             missing = [name for name in names if name not in by_name]
             if missing:
                 raise Mistyped(f"{call}: {', '.join(missing)} missing")
+            if len(by_name) < len(named):
+                raise Mistyped(f"{call}: an argument is given twice")
             typed = [by_name[name] for name in names]
         if len(typed) != len(fields):
-            wanted = " ".join(f"{n}:{self.field_type(f)}" for n, f in zip(names, fields, strict=True))
+            wanted = " ".join(
+                f"{n}:{self.field_type(f)}" for n, f in zip(names, fields, strict=True)
+            )
             raise Mistyped(
                 f"{call} takes {len(fields)} arguments ({wanted or 'none'}), {len(typed)} given"
             )
         return [
-            self.read_argument(field.type, text, name, field.type_name)
+            self.read_argument(field.type, text, name, money=self._is_money(field, True))
             for field, text, name in zip(fields, typed, names, strict=True)
         ]
 
-    def read_argument(
-        self, type_id: int, text: str, where: str, type_name: str | None = None
-    ) -> Plain:
+    def read_argument(self, type_id: int, text: str, where: str, *, money: bool = False) -> Plain:
         """What was typed for a value of a type: plain text, or JSON where it is nested."""
         value: Plain = text
         if text[:1] in {"[", "{", '"'}:
             value = _json(text, where)
         elif text == "null" and self.types.is_option(type_id):
             value = None
-        return self._prepare(type_id, value, where, type_name)
+        return self._prepare(type_id, value, where, money)
 
     def field_type(self, field: PortableField) -> str:
         """A type as a person reads it."""
         return self.types.name(field.type)
 
-    def _prepare(self, type_id: int, value: Plain, where: str, type_name: str | None) -> Plain:
+    def _prepare(self, type_id: int, value: Plain, where: str, money: bool) -> Plain:
         """Put numbers in the place of amounts, and calls in the place of their short forms."""
         kind = self.types.type(type_id)
         match kind.definition:
             case PrimitiveDef(primitive) if primitive.name == "u128":
-                return self._amount(value, where, type_name)
+                return self._amount(value, where, money)
             case CompactDef(inner):
-                return self._prepare(inner, value, where, type_name)
-            case (SequenceDef(item) | ArrayDef(_, item)) if isinstance(value, list):
+                return self._prepare(inner, value, where, money)
+            case SequenceDef(item) | ArrayDef(_, item) if isinstance(value, list):
                 return [
-                    self._prepare(item, each, f"{where}[{at}]", type_name)
+                    self._prepare(item, each, f"{where}[{at}]", money)
                     for at, each in enumerate(value)
                 ]
             case TupleDef(items) if isinstance(value, list) and len(value) == len(items):
                 return [
-                    self._prepare(part, each, f"{where}[{at}]", None)
+                    self._prepare(part, each, f"{where}[{at}]", money)
                     for at, (part, each) in enumerate(zip(items, value, strict=True))
                 ]
             case CompositeDef(fields):
-                return self._prepare_fields(fields, value, where, type_name)
+                return self._prepare_fields(fields, value, where, money)
             case VariantDef(variants) if type_id == self.call_type:
                 return self._prepare_call(variants, value, where)
             case VariantDef(variants) if self.types.is_option(type_id):
                 some = variants[-1].fields
-                return None if value is None else self._prepare_fields(some, value, where, type_name)
+                return None if value is None else self._prepare_fields(some, value, where, money)
             case VariantDef(variants) if isinstance(value, dict) and len(value) == 1:
                 ((name, body),) = value.items()
                 fields = next((v.fields for v in variants if v.name == name), [])
-                return {name: self._prepare_fields(fields, body, f"{where}.{name}", None)}
+                return {name: self._prepare_fields(fields, body, f"{where}.{name}", money)}
         return value
 
     def _prepare_fields(
-        self, fields: Sequence[PortableField], value: Plain, where: str, type_name: str | None
+        self, fields: Sequence[PortableField], value: Plain, where: str, money: bool
     ) -> Plain:
         if len(fields) == 1 and fields[0].name is None:
-            return self._prepare(
-                fields[0].type, value, where, type_name or fields[0].type_name
-            )
+            inner_money = self._is_money(fields[0], money)
+            return self._prepare(fields[0].type, value, where, inner_money)
         if isinstance(value, dict):
             known = {field.name: field for field in fields}
             return {
                 name: self._prepare(
-                    known[name].type, inner, f"{where}.{name}", known[name].type_name
+                    known[name].type, inner, f"{where}.{name}", self._is_money(known[name], money)
                 )
                 if name in known
                 else inner
@@ -271,14 +280,12 @@ class Catalogue:
             }
         if isinstance(value, list) and len(value) == len(fields):
             return [
-                self._prepare(field.type, inner, f"{where}[{at}]", field.type_name)
+                self._prepare(field.type, inner, f"{where}[{at}]", self._is_money(field, money))
                 for at, (field, inner) in enumerate(zip(fields, value, strict=True))
             ]
         return value
 
-    def _prepare_call(
-        self, pallets: Sequence[PortableVariant], value: Plain, where: str
-    ) -> Plain:
+    def _prepare_call(self, pallets: Sequence[PortableVariant], value: Plain, where: str) -> Plain:
         """A nested call: as metadata nests it, as {"call": "A.b", "args": ...}, or in hex."""
         if isinstance(value, str) and value.startswith("0x"):
             try:
@@ -294,19 +301,17 @@ class Catalogue:
         if isinstance(value, dict) and len(value) == 1:
             ((pallet_name, inner),) = value.items()
             fields = next((v.fields for v in pallets if v.name == pallet_name), [])
-            return {pallet_name: self._prepare_fields(fields, inner, f"{where}.{pallet_name}", None)}
+            inside = f"{where}.{pallet_name}"
+            return {pallet_name: self._prepare_fields(fields, inner, inside, True)}
         raise Mistyped(
             f'{where}: expected a call, {{"call": "Balances.transfer_keep_alive", "args": '
             '{"dest": "//Bob", "value": "1.5BTT"}}'
         )
 
-    def _amount(self, value: Plain, where: str, type_name: str | None) -> Plain:
+    def _amount(self, value: Plain, where: str, money: bool) -> Plain:
         """An amount has a unit; a u128 that is no money is a plain number."""
-        money = "Balance" in (type_name or "")
         number = not isinstance(value, str) or value.replace("_", "").isdecimal()
         if number and not money:
-            return value
-        if isinstance(value, str) and value.startswith("0x"):
             return value
         try:
             return self.currency.parse(str(value))
@@ -314,6 +319,27 @@ class Catalogue:
             if money:
                 raise Mistyped(f"{where}: {error}") from None
             return value
+
+    def _is_money(self, field: PortableField, otherwise: bool) -> bool:
+        """Whether numbers in a field are amounts: by the name of its type, if that says anything.
+
+        In calls and events a u128 is money unless its type is called something else; an amount
+        that is taken for a number would be read in planck.
+        """
+        name = field.type_name or ""
+        if "Balance" in name:
+            return True
+        if name in {"", "u128", "Compact<u128>"} or not self._is_u128(field.type):
+            return otherwise
+        return False
+
+    def _is_u128(self, type_id: int) -> bool:
+        match self.types.type(type_id).definition:
+            case CompactDef(inner):
+                return self._is_u128(inner)
+            case PrimitiveDef(primitive):
+                return primitive.name == "u128"
+        return False
 
     def decode_call(self, raw: bytes) -> CallView:
         """A call by name; Refused if the bytes are none of this chain."""
@@ -334,7 +360,9 @@ class Catalogue:
                 for at, (field, value) in enumerate(zip(fields, values, strict=True))
             },
             {
-                field.name or str(at): self.for_people(field.type, value, field.type_name)
+                field.name or str(at): self.for_people(
+                    field.type, value, money=self._is_money(field, True)
+                )
                 for at, (field, value) in enumerate(zip(fields, values, strict=True))
             },
         )
@@ -343,8 +371,6 @@ class Catalogue:
 
     def decode_extrinsic(self, wire: bytes) -> ExtrinsicView:
         """Open an extrinsic in the form it has on the wire, with its length in front."""
-        from btt_chain.primitives.extrinsic import unwrap
-
         name = "0x" + blake2_256(wire).hex()
         try:
             inner = unwrap(wire)
@@ -361,6 +387,10 @@ class Catalogue:
                 raise Refused("this is no extrinsic of version 4 or 5")
             extra: dict[str, Plain] = {}
             for extension in self.metadata.extrinsic.extensions:
+                if extension.identifier in {"CheckMortality", "CheckEra"}:
+                    era, at = _ERA.decode(inner, at)
+                    extra[extension.identifier] = _era(era)
+                    continue
                 value, at = self.types.decode_at(extension.type, inner, at)
                 if value not in (None, [], {}):
                     extra[extension.identifier] = self.for_json(extension.type, value)
@@ -380,7 +410,7 @@ class Catalogue:
         values = _by_name(fields, inner)
         shown = [
             (f"{field.name}: " if field.name else "")
-            + self.for_people(field.type, value, field.type_name)
+            + self.for_people(field.type, value, money=self._is_money(field, True))
             for field, value in zip(fields, values, strict=True)
         ]
         plain = {
@@ -409,7 +439,7 @@ class Catalogue:
                 continue
             for variant in self.errors(pallet):
                 if variant.index == number:
-                    docs = " ".join(variant.docs).strip()
+                    docs = docs_of(variant)
                     return f"{pallet.name}.{variant.name}{': ' + docs if docs else ''}"
         return f"error {number} of pallet {index}"
 
@@ -430,11 +460,13 @@ class Catalogue:
             )
         for at, ((kind, hasher), text) in enumerate(zip(kinds, typed, strict=False)):
             where = f"key {at + 1}"
-            value = self.read_argument(kind, text, where)
             try:
+                value = self.read_argument(kind, text, where)
                 key += _HASHERS[hasher](self.types.encode(kind, value, where))
             except EncodeError as error:
                 raise Mistyped(f"{pallet.name}.{entry.name}: {error}") from None
+            except RecursionError:
+                raise Mistyped(f"{where} is nested too deeply") from None
         return key, len(typed) == len(kinds)
 
     def key_types(self, entry: StorageEntry) -> list[tuple[int, StorageHasher]]:
@@ -477,19 +509,17 @@ class Catalogue:
 
     def for_json(self, type_id: int, value: Plain) -> Plain:
         """A decoded value with wide numbers as text."""
-        return self._map(type_id, value, None, people=False)
+        return self._map(type_id, value, False, people=False)
 
-    def for_people(self, type_id: int, value: Plain, type_name: str | None = None) -> str:
+    def for_people(self, type_id: int, value: Plain, *, money: bool = False) -> str:
         """A decoded value on one line, amounts with their unit."""
-        return brief(self._map(type_id, value, type_name, people=True))
+        return brief(self._map(type_id, value, money, people=True))
 
-    def readable(self, type_id: int, value: Plain, type_name: str | None = None) -> Plain:
+    def readable(self, type_id: int, value: Plain, *, money: bool = False) -> Plain:
         """A decoded value with its amounts as people read them."""
-        return self._map(type_id, value, type_name, people=True)
+        return self._map(type_id, value, money, people=True)
 
-    def _map(
-        self, type_id: int, value: Plain, type_name: str | None, *, people: bool
-    ) -> Plain:
+    def _map(self, type_id: int, value: Plain, money: bool, *, people: bool) -> Plain:
         kind = self.types.type(type_id)
         if people and type_id == self.call_type:
             view = self._call_view(value)
@@ -498,54 +528,62 @@ class Catalogue:
             return value["Id"]
         match kind.definition:
             case PrimitiveDef(primitive) if isinstance(value, int) and primitive.name in _WIDE:
-                if people and primitive.name == "u128" and "Balance" in (type_name or ""):
+                if people and money and primitive.name == "u128":
                     return self.currency.format(value)
                 return value if people else str(value)
             case CompactDef(inner):
-                return self._map(inner, value, type_name, people=people)
-            case (SequenceDef(item) | ArrayDef(_, item)) if isinstance(value, list):
-                return [self._map(item, each, type_name, people=people) for each in value]
+                return self._map(inner, value, money, people=people)
+            case SequenceDef(item) | ArrayDef(_, item) if isinstance(value, list):
+                return [self._map(item, each, money, people=people) for each in value]
             case TupleDef(items) if isinstance(value, list):
                 return [
-                    self._map(part, each, None, people=people)
+                    self._map(part, each, money, people=people)
                     for part, each in zip(items, value, strict=True)
                 ]
             case CompositeDef(fields):
-                return self._map_fields(fields, value, type_name, people=people)
+                return self._map_fields(fields, value, money, people=people)
             case VariantDef(variants) if self.types.is_option(type_id):
                 if value is None or (isinstance(value, dict) and value.keys() == {"Some"}):
                     return value
-                return self._map_fields(variants[-1].fields, value, type_name, people=people)
+                return self._map_fields(variants[-1].fields, value, money, people=people)
             case VariantDef(variants) if isinstance(value, dict) and len(value) == 1:
                 ((name, body),) = value.items()
                 fields = next((v.fields for v in variants if v.name == name), [])
-                return {name: self._map_fields(fields, body, None, people=people)}
+                return {name: self._map_fields(fields, body, money, people=people)}
         return value
 
     def _map_fields(
         self,
         fields: Sequence[PortableField],
         value: Plain,
-        type_name: str | None,
+        money: bool,
         *,
         people: bool,
     ) -> Plain:
         if len(fields) == 1 and fields[0].name is None:
-            outer = type_name or fields[0].type_name
-            return self._map(fields[0].type, value, outer, people=people)
+            inner_money = self._is_money(fields[0], money)
+            return self._map(fields[0].type, value, inner_money, people=people)
         if isinstance(value, dict):
             return {
                 field.name or "": self._map(
-                    field.type, value[field.name or ""], field.type_name, people=people
+                    field.type,
+                    value[field.name or ""],
+                    self._is_money(field, money),
+                    people=people,
                 )
                 for field in fields
             }
         if isinstance(value, list):
             return [
-                self._map(field.type, each, field.type_name, people=people)
+                self._map(field.type, each, self._is_money(field, money), people=people)
                 for field, each in zip(fields, value, strict=True)
             ]
         return value
+
+
+def docs_of(thing: PortableVariant | StorageEntry | Constant) -> str:
+    """What its author says about it, on one line."""
+    return " ".join(" ".join(thing.docs).split())
 
 
 def brief(value: Plain) -> str:
@@ -574,17 +612,19 @@ def _find(name: str, things: Iterable[Named], what: str, where: str) -> Named:
     same = [thing for thing in known if _plain_name(thing.name) == _plain_name(name)]
     if len(same) == 1:
         return same[0]
-    _nothing_like(name, [thing.name for thing in known], what, where)
+    raise _nothing_like(name, [thing.name for thing in known], what, where)
 
 
 def _plain_name(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def _nothing_like(name: str, known: Sequence[str], what: str, where: str) -> NoReturn:
+def _nothing_like(name: str, known: Sequence[str], what: str, where: str) -> NotFound:
     near = get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known) or 'none'}"
-    raise NotFound(f"{where} has no {what} {name!r}; {hint}")
+    hint = (
+        f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known) or 'none'}"
+    )
+    return NotFound(f"{where} has no {what} {name!r}; {hint}")
 
 
 def _json(text: str, where: str) -> Plain:
@@ -595,8 +635,6 @@ def _json(text: str, where: str) -> Plain:
         value: Plain = json.loads(text, parse_float=refuse, parse_constant=refuse)
     except json.JSONDecodeError as error:
         raise Mistyped(f"{where}: this is not JSON: {error}") from None
-    except RecursionError:
-        raise Mistyped(f"{where}: the JSON is nested too deeply") from None
     return value
 
 
@@ -624,6 +662,15 @@ def _by_name(fields: Sequence[PortableField], inner: Plain) -> list[Plain]:
 
 def _list_of_dicts(value: Plain) -> list[dict[str, Plain]]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _era(era: Immortal | Mortal) -> Plain:
+    """An era by what it means; metadata has a variant for each of its first bytes."""
+    match era:
+        case Immortal():
+            return "Immortal"
+        case Mortal(period, phase):
+            return {"period": period, "phase": phase}
 
 
 def _signer(address: Plain) -> str:

@@ -1,4 +1,4 @@
-"""A node's chain, as `tx` and `query` see it: the client, the metadata and the facts around them."""
+"""A node's chain, as `tx` and `query` see it: connection, metadata, and the facts around them."""
 
 from __future__ import annotations
 
@@ -57,9 +57,7 @@ class Chain:
 
     @classmethod
     @asynccontextmanager
-    async def open(
-        cls, url: str, timeout: float, at: str | None = None
-    ) -> AsyncIterator[Chain]:
+    async def open(cls, url: str, timeout: float, at: str | None = None) -> AsyncIterator[Chain]:
         """Connect, and read what the chain is; `at` names a block by number or hash."""
         async with await Client.connect(url, timeout) as client:
             where = await block_hash(client, at) if at is not None else None

@@ -15,7 +15,7 @@ from typing import Final, Self, TypeAlias
 
 import aiohttp
 
-from cli.errors import CannotConnect, Refused
+from cli.errors import CannotConnect, Mistyped, Refused
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -65,13 +65,14 @@ class Client:
 
         CannotConnect if nobody listens there or it is no WebSocket.
         """
+        address = web_socket(url)
         session = aiohttp.ClientSession()
         try:
             async with asyncio.timeout(timeout):
                 socket = await session.ws_connect(
-                    web_socket(url), max_msg_size=LARGEST_MESSAGE, heartbeat=30.0
+                    address, max_msg_size=LARGEST_MESSAGE, heartbeat=30.0
                 )
-        except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
             await session.close()
             raise CannotConnect(f"cannot connect to {url}: {_why(error)}; {_HINT}") from None
         return cls(session, socket, url, timeout)
@@ -157,8 +158,8 @@ class Client:
             async for message in self._socket:
                 if message.type is aiohttp.WSMsgType.TEXT:
                     self._take(json.loads(message.data))
-        except (aiohttp.ClientError, OSError, ValueError):
-            pass  # the same end as a closed connection
+        except (aiohttp.ClientError, OSError, ValueError, RecursionError):
+            pass  # what is no JSON is as good as a closed connection
         self._lost = self._gone()
         for answer in self._waiting.values():
             if not answer.done():
@@ -187,11 +188,11 @@ class Client:
 
 
 def web_socket(url: str) -> str:
-    """The WebSocket URL that `url` means; http and https are the same port. ValueError if none."""
+    """The WebSocket URL that `url` means; http and https are the same port. Mistyped if none."""
     for scheme, real in (("ws", "ws"), ("wss", "wss"), ("http", "ws"), ("https", "wss")):
         if url.startswith(f"{scheme}://") and len(url) > len(scheme) + 3:
             return real + url[len(scheme) :]
-    raise ValueError("a node's URL begins with ws:// or wss://, as ws://127.0.0.1:9944")
+    raise Mistyped(f"{url!r} is no URL of a node: write it like ws://127.0.0.1:9944")
 
 
 def _why(error: Exception) -> str:
@@ -200,5 +201,8 @@ def _why(error: Exception) -> str:
     if isinstance(error, aiohttp.WSServerHandshakeError):
         return f"it answered {error.status} and is no JSON-RPC WebSocket"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return error.os_error.strerror or str(error.os_error)
+        cause = error.os_error
+        if isinstance(cause, ConnectionRefusedError):
+            return "nobody listens there"
+        return cause.strerror or str(cause)
     return str(error)

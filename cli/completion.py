@@ -5,18 +5,19 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from cli.options import examples
 
+
+@examples(
+    'bash:  eval "$(btt-chain completion bash)"          in ~/.bashrc',
+    'zsh:   eval "$(btt-chain completion zsh)"           in ~/.zshrc',
+    "fish:  btt-chain completion fish | source           in ~/.config/fish/config.fish",
+)
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the completion script of SHELL.
-
-    \b
-    bash:  eval "$(btt-chain completion bash)"          in ~/.bashrc
-    zsh:   eval "$(btt-chain completion zsh)"           in ~/.zshrc
-    fish:  btt-chain completion fish | source           in ~/.config/fish/config.fish
-    """
+    """Print the completion script of SHELL."""
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"there is no completion for {shell}")

@@ -1,11 +1,11 @@
 """How a command fails: one plain line that says what, where and what to do, and an exit code.
 
-    0    done
-    1    refused or failed: the node said no, a call failed in its block, a file is damaged
-    2    the command was typed wrongly
-    3    no node can be reached
-    4    what was asked for does not exist: a block, an account, a pallet, a file
-    130  interrupted from the keyboard
+0    done
+1    refused or failed: the node said no, a call failed in its block, a file is damaged
+2    the command was typed wrongly
+3    no node can be reached
+4    what was asked for does not exist: a block, an account, a pallet, a file
+130  interrupted from the keyboard
 """
 
 from __future__ import annotations

@@ -85,9 +85,7 @@ def generate(
 
     phrase = mnemonic.generate(int(words))
     word = _password(password, password_interactive, password_filename)
-    _print_key(
-        key_pair(phrase, scheme, word), network, as_json or output == "json", phrase=phrase
-    )
+    _print_key(key_pair(phrase, scheme, word), network, as_json or output == "json", phrase=phrase)
 
 
 @key.command()

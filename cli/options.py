@@ -20,6 +20,18 @@ NETWORKS: Final = {"btt": 42, "substrate": 42, "polkadot": 0, "kusama": 2}
 """SS58 prefixes with a name; all others are given by number."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+AnyCommand = TypeVar("AnyCommand", bound=click.Command)
+
+
+def examples(*lines: str) -> Callable[[AnyCommand], AnyCommand]:
+    """Show what is typed below a command's options; stands above the command's decorator."""
+
+    def add(command: AnyCommand) -> AnyCommand:
+        # \b: click leaves the lines of this paragraph as they are.
+        command.epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+        return command
+
+    return add
 
 
 def json_option(command: Command) -> Command:
@@ -83,7 +95,7 @@ def password(given: str | None, interactive: bool, filename: Path | None) -> str
     if interactive:
         return str(click.prompt("Password", hide_input=True, err=True))
     if filename is not None:
-        return filename.read_text().rstrip("\r\n")
+        return _text(filename.read_bytes(), str(filename)).rstrip("\r\n")
     return given
 
 
@@ -106,9 +118,7 @@ class Network(click.ParamType[int]):
 
     name = "network"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The prefix."""
         from btt_chain.primitives.ss58 import MAX_PREFIX, RESERVED_PREFIXES
 
@@ -138,11 +148,18 @@ def read_secret(given: str | None) -> str:
             return str(click.prompt("Secret URI", hide_input=True, err=True))
         given = "-"
     if given == "-":
-        return sys.stdin.read().strip()
+        return _text(sys.stdin.buffer.read(), "standard input").strip()
     # No path that exists is a phrase, a seed or an address; `//Alice` and the like are never read.
     if not given.startswith("//") and len(given) < 256 and Path(given).is_file():
-        return Path(given).read_text().strip()
+        return _text(Path(given).read_bytes(), given).strip()
     return given
+
+
+def _text(raw: bytes, where: str) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{where} holds no text") from None
 
 
 def key_pair(uri: str, scheme: str, password: str | None) -> KeyPair:

@@ -65,9 +65,7 @@ class Program(click.Group):
         """Run, and exit; what a user can have caused never ends in a traceback."""
         code: int = ExitCode.DONE
         try:
-            result = super().main(
-                args, prog_name, complete_var, standalone_mode=False, **extra
-            )
+            result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
             code = result if isinstance(result, int) else ExitCode.DONE
         except click.UsageError as error:
             where = error.ctx.command_path if error.ctx else self.name
@@ -77,8 +75,10 @@ class Program(click.Group):
             show.complain(error.format_message())
             code = error.exit_code
         except click.Abort as error:
-            show.complain("interrupted" if isinstance(error.__cause__, KeyboardInterrupt) else "aborted")
-            code = ExitCode.INTERRUPTED
+            # From the keyboard, or by an answer of no.
+            interrupted = isinstance(error.__cause__, KeyboardInterrupt)
+            show.complain("interrupted" if interrupted else "aborted")
+            code = ExitCode.INTERRUPTED if interrupted else ExitCode.REFUSED
         except OSError as error:
             show.complain(_system_error(error))
             code = ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.REFUSED

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cli import show
+from cli import browse, show
 from cli.errors import Mistyped, NotFound
-from cli.options import connection_options, json_option
+from cli.options import connection_options, examples, json_option
 
 if TYPE_CHECKING:
-    from btt_chain.scale.metadata import PalletMetadata, PortableVariant, StorageEntry
-    from cli.catalogue import Catalogue
+    from btt_chain.scale.metadata import StorageEntry
     from cli.chain import BlockView, Chain
     from cli.client import Json
 
@@ -33,6 +32,14 @@ def query() -> None:
     """Ask a node about its chain."""
 
 
+for _command in (browse.pallets, browse.calls, browse.events, browse.errors, browse.items):
+    query.add_command(_command)
+
+
+@examples(
+    "btt-chain query storage Balances.TotalIssuance",
+    "btt-chain query storage System.Account //Alice --at finalized",
+)
 @query.command()
 @click.argument("item", metavar="PALLET.ITEM")
 @click.argument("keys", nargs=-1)
@@ -58,10 +65,6 @@ def storage(
     """Show a storage item.
 
     A map takes its KEYS; without them, or with fewer, its entries are listed.
-
-    \b
-    btt-chain query storage Balances.TotalIssuance
-    btt-chain query storage System.Account //Alice --at finalized
     """
     from cli.chain import Chain, run
 
@@ -84,7 +87,7 @@ def storage(
                     }
                 )
                 return
-            _print_value(catalogue.readable(kind, value, _money(entry.name)))
+            _print_value(catalogue.readable(kind, value, money=_is_money(entry.name)))
             if raw is None:
                 show.note("nothing is stored there; this is the default")
 
@@ -133,9 +136,7 @@ async def _keys(chain: Chain, prefix: bytes, limit: int) -> list[bytes]:
     while len(keys) < limit:
         start = "0x" + keys[-1].hex() if keys else None
         count = min(PAGE, limit - len(keys))
-        page = await chain.client.call(
-            "state_getKeysPaged", "0x" + prefix.hex(), count, start, at
-        )
+        page = await chain.client.call("state_getKeysPaged", "0x" + prefix.hex(), count, start, at)
         found = [to_bytes(key) for key in page] if isinstance(page, list) else []
         keys += found
         if len(found) < count:
@@ -159,17 +160,17 @@ async def _values(chain: Chain, keys: list[bytes]) -> list[bytes | None]:
     return [None if value is None else to_bytes(value) for value in found]
 
 
+@examples(
+    "btt-chain query constant Balances.ExistentialDeposit",
+)
 @query.command()
 @click.argument("name", metavar="PALLET.NAME")
 @_AT
 @connection_options
 @json_option
 def constant(name: str, at: str | None, url: str, timeout: float, as_json: bool) -> None:
-    """Show a constant of the runtime.
-
-    \b
-    btt-chain query constant Balances.ExistentialDeposit
-    """
+    """Show a constant of the runtime."""
+    from cli.catalogue import docs_of
     from cli.chain import Chain, run
 
     async def ask() -> None:
@@ -178,12 +179,11 @@ def constant(name: str, at: str | None, url: str, timeout: float, as_json: bool)
             _, found = catalogue.constant(name)
             value = catalogue.types.decode(found.type, found.value)
             if as_json:
-                show.document(
-                    {"value": catalogue.for_json(found.type, value), "docs": found.docs}
-                )
+                show.document({"value": catalogue.for_json(found.type, value), "docs": found.docs})
                 return
-            _print_value(catalogue.readable(found.type, value, _money(found.name)))
-            _print_docs(found.docs)
+            _print_value(catalogue.readable(found.type, value, money=_is_money(found.name)))
+            if found.docs:
+                show.note(docs_of(found))
 
     run(ask())
 
@@ -238,19 +238,38 @@ def account(address: str, at: str | None, url: str, timeout: float, as_json: boo
 @json_option
 def block(which: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a block: its header, extrinsics and events. Without an argument the best one."""
-    from cli.chain import Chain, block_hash, run
+    from cli.chain import run
 
-    async def ask() -> None:
-        # The metadata that explains a block is that of the state it left behind, or the newest
-        # if that state is pruned; both are the same unless the runtime was upgraded since.
+    found = run(_find_block(which, url, timeout))
+    if as_json:
+        show.document(_block_json(found))
+    else:
+        _print_block(found)
+
+
+async def _find_block(which: str, url: str, timeout: float) -> BlockView:
+    """A block, explained by the metadata of the law that it was executed under: its parent's.
+
+    Where that state is pruned the newest metadata stands in; the two differ only if the runtime
+    was upgraded in between.
+    """
+    from cli.chain import Chain, block_hash, member
+    from cli.client import Client, RpcError
+
+    async with await Client.connect(url, timeout) as client:
+        hash = await block_hash(client, which)
+        header = await client.call("chain_getHeader", "0x" + hash.hex())
+    if header is None:
+        raise NotFound(f"the node knows no block 0x{hash.hex()}")
+    parent = str(member(header, "parentHash"))
+    # The parent of genesis is nobody.
+    at = parent if parent.strip("0x") else "0"
+    try:
+        async with Chain.open(url, timeout, at) as chain:
+            return await chain.block(hash)
+    except RpcError:
         async with Chain.open(url, timeout) as chain:
-            found = await chain.block(await block_hash(chain.client, which))
-            if as_json:
-                show.document(_block_json(found))
-            else:
-                _print_block(found)
-
-    run(ask())
+            return await chain.block(hash)
 
 
 def _block_json(found: BlockView) -> dict[str, Any]:
@@ -307,162 +326,13 @@ def _print_block(found: BlockView) -> None:
         return
     show.table(
         [">extrinsic", "event", "fields"],
-        [
-            ["-" if e.extrinsic is None else str(e.extrinsic), e.name, e.shown]
-            for e in found.events
-        ],
+        [["-" if e.extrinsic is None else str(e.extrinsic), e.name, e.shown] for e in found.events],
         title="Events",
     )
 
 
 def _arguments(shown: dict[str, str]) -> str:
     return ", ".join(f"{name}: {value}" for name, value in shown.items())
-
-
-# ---- browsing the metadata
-
-
-@query.command()
-@connection_options
-@json_option
-def pallets(url: str, timeout: float, as_json: bool) -> None:
-    """List the pallets of the chain."""
-    from cli.chain import Chain, run
-
-    async def ask() -> None:
-        async with Chain.open(url, timeout) as chain:
-            book = chain.catalogue
-            rows = [
-                {
-                    "index": int(pallet.index),
-                    "name": pallet.name,
-                    "calls": len(book.calls(pallet)),
-                    "storage": len(pallet.storage.entries) if pallet.storage else 0,
-                    "constants": len(pallet.constants),
-                    "events": len(book.events(pallet)),
-                    "errors": len(book.errors(pallet)),
-                }
-                for pallet in book.metadata.pallets
-            ]
-            _print_rows(rows, as_json)
-
-    run(ask())
-
-
-@query.command()
-@click.argument("pallet", required=False)
-@connection_options
-@json_option
-def calls(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
-    """List the calls of PALLET, or of all, with their arguments."""
-    _browse(pallet, url, timeout, as_json, "call")
-
-
-@query.command()
-@click.argument("pallet", required=False)
-@connection_options
-@json_option
-def events(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
-    """List the events of PALLET, or of all, with their fields."""
-    _browse(pallet, url, timeout, as_json, "event")
-
-
-@query.command()
-@click.argument("pallet", required=False)
-@connection_options
-@json_option
-def errors(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
-    """List the errors of PALLET, or of all."""
-    _browse(pallet, url, timeout, as_json, "error")
-
-
-@query.command()
-@click.argument("pallet", required=False)
-@connection_options
-@json_option
-def items(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
-    """List the storage items and constants of PALLET, or of all."""
-    from cli.chain import Chain, run
-
-    async def ask() -> None:
-        async with Chain.open(url, timeout) as chain:
-            book = chain.catalogue
-            rows = []
-            for one in _chosen(book, pallet):
-                for entry in one.storage.entries if one.storage else []:
-                    keys = ", ".join(book.types.name(kind) for kind, _ in book.key_types(entry))
-                    rows.append(
-                        {
-                            "name": f"{one.name}.{entry.name}",
-                            "kind": "storage",
-                            "keys": keys,
-                            "type": book.types.name(entry.type.value),
-                            "docs": " ".join(entry.docs).strip(),
-                        }
-                    )
-                rows += [
-                    {
-                        "name": f"{one.name}.{known.name}",
-                        "kind": "constant",
-                        "keys": "",
-                        "type": book.types.name(known.type),
-                        "docs": " ".join(known.docs).strip(),
-                    }
-                    for known in one.constants
-                ]
-            _print_rows(rows, as_json)
-
-    run(ask())
-
-
-def _browse(pallet: str | None, url: str, timeout: float, as_json: bool, what: str) -> None:
-    from cli.chain import Chain, run
-
-    async def ask() -> None:
-        async with Chain.open(url, timeout) as chain:
-            book = chain.catalogue
-            rows = [
-                {
-                    "index": f"{one.index}.{variant.index}",
-                    what: f"{one.name}.{variant.name}",
-                    "fields": ", ".join(
-                        f"{field.name or at}: {book.field_type(field)}"
-                        for at, field in enumerate(variant.fields)
-                    ),
-                    "docs": " ".join(variant.docs).strip(),
-                }
-                for one in _chosen(book, pallet)
-                for variant in _variants(book, one, what)
-            ]
-            _print_rows(rows, as_json)
-
-    run(ask())
-
-
-def _variants(book: Catalogue, pallet: PalletMetadata, what: str) -> list[PortableVariant]:
-    match what:
-        case "call":
-            return book.calls(pallet)
-        case "event":
-            return book.events(pallet)
-        case _:
-            return book.errors(pallet)
-
-
-def _chosen(book: Catalogue, name: str | None) -> list[PalletMetadata]:
-    return book.metadata.pallets if name is None else [book.pallet(name)]
-
-
-def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        show.document(rows)
-        return
-    if not rows:
-        raise NotFound("there are none")
-    columns = [
-        (">" if isinstance(value, int) else "") + name for name, value in rows[0].items()
-    ]
-    show.table(columns, [[str(value) for value in row.values()] for row in rows])
 
 
 # ---- everything else
@@ -496,6 +366,10 @@ def facts(output: str | None, url: str, timeout: float) -> None:
     run(ask())
 
 
+@examples(
+    "btt-chain query rpc chain_getBlockHash 1",
+    "btt-chain query rpc rpc_methods",
+)
 @query.command()
 @click.argument("method")
 @click.argument("params", nargs=-1)
@@ -505,10 +379,6 @@ def rpc(method: str, params: tuple[str, ...], url: str, timeout: float, as_json:
     """Call a method of the node and print the answer as JSON.
 
     PARAMS are JSON; what is none is taken as text.
-
-    \b
-    btt-chain query rpc chain_getBlockHash 1
-    btt-chain query rpc rpc_methods
     """
     from cli.chain import run
     from cli.client import Client
@@ -530,13 +400,15 @@ def _param(text: str) -> Json:
         value: Json = json.loads(text)
     except json.JSONDecodeError:
         return text
+    except RecursionError:
+        raise Mistyped("the JSON is nested too deeply") from None
     return value
 
 
-def _money(name: str) -> str | None:
-    """The type name of amounts that metadata leaves without one: values and constants."""
+def _is_money(name: str) -> bool:
+    """Whether a storage item or constant is an amount: metadata gives their types no names."""
     words = ("Issuance", "Deposit", "Balance", "Burned", "Amount", "Supply")
-    return "Balance" if any(word in name for word in words) else None
+    return any(word in name for word in words)
 
 
 def _print_value(value: Any) -> None:
@@ -549,9 +421,3 @@ def _print_value(value: Any) -> None:
             click.echo(brief(each))
     else:
         click.echo("none" if value in (None, []) else brief(value))
-
-
-def _print_docs(docs: list[str]) -> None:
-    text = " ".join(docs).strip()
-    if text:
-        show.note(text)

@@ -36,9 +36,12 @@ def note(text: str) -> None:
     click.echo(text, err=True)
 
 
-def record(fields: Mapping[str, str | Sequence[str]]) -> None:
-    """Print facts about one thing, a line each (or several lines under one name)."""
-    width = max(map(len, fields), default=0)
+def record(fields: Mapping[str, str | Sequence[str]], *, width: int = 0) -> None:
+    """Print facts about one thing, a line each (or several lines under one name).
+
+    Names take `width` columns at least, so that records in a row stand below each other.
+    """
+    width = max(width, *map(len, fields), 0)
     for name, value in fields.items():
         label = name
         for text in [value] if isinstance(value, str) else value:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair, Scheme
-from btt_chain.primitives.era import Era, Immortal
+from btt_chain.primitives.era import Era
 from btt_chain.primitives.extrinsic import opaque, signing_payload
 from btt_chain.scale import codec, compact_encode
 from btt_chain.scale.errors import DecodeError
@@ -40,7 +40,7 @@ class Draft:
 
     call: bytes
     nonce: int
-    era: Era = Immortal()
+    era: Era
     tip: int = 0
 
 

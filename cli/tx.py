@@ -19,6 +19,7 @@ from cli.amount import AmountError
 from cli.errors import CannotConnect, Mistyped, Refused
 from cli.options import (
     connection_options,
+    examples,
     json_option,
     key_pair,
     password,
@@ -31,13 +32,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from btt_chain.crypto.keypair import KeyPair
-    from cli.catalogue import EventView
+    from btt_chain.scale.portable import Plain
+    from cli.catalogue import Catalogue, EventView, ExtrinsicView
     from cli.chain import Chain
     from cli.client import Json
     from cli.signing import Draft
 
 MORTAL_PERIOD: Final = 64
 """Blocks for which a transaction is good unless the user says otherwise."""
+
+_LABELS: Final = 6
+"""Columns of the names beside what is said of a transaction."""
 
 _UNIT_STATES: Final = {
     "invalid": "it became invalid in the pool",
@@ -105,6 +110,10 @@ def _sending_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wait(patience(command))
 
 
+@examples(
+    "btt-chain tx transfer --from //Alice //Bob 1.5BTT",
+    "btt-chain tx transfer --from key.txt 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty 250mBTT",
+)
 @tx.command()
 @click.argument("dest")
 @click.argument("amount")
@@ -119,16 +128,16 @@ def _sending_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @connection_options
 @json_option
 def transfer(dest: str, amount: str, keep_alive: bool, **options: Any) -> None:
-    """Send AMOUNT to DEST.
-
-    \b
-    btt-chain tx transfer --from //Alice //Bob 1.5BTT
-    btt-chain tx transfer --from key.txt 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty 250mBTT
-    """
+    """Send AMOUNT to DEST."""
     name = "transfer_keep_alive" if keep_alive else "transfer_allow_death"
     _send(f"Balances.{name}", (dest, amount), options)
 
 
+@examples(
+    "btt-chain tx call System.remark_with_event hello --from //Alice",
+    "btt-chain tx call Utility.batch_all --from //Alice \\",
+    '  \'[{"call": "Balances.transfer_keep_alive", "args": {"dest": "//Bob", "value": "1BTT"}}]\'',
+)
 @tx.command("call")
 @click.argument("name", metavar="PALLET.CALL")
 @click.argument("arguments", nargs=-1, metavar="[ARG|NAME=ARG]...")
@@ -141,11 +150,6 @@ def call_(name: str, arguments: tuple[str, ...], **options: Any) -> None:
 
     Arguments come in order, or each as name=value; nested ones are JSON. Accounts are addresses
     or //Alice, amounts have a unit, bytes are 0x and hex or text. See `btt-chain query calls`.
-
-    \b
-    btt-chain tx call System.remark_with_event hello --from //Alice
-    btt-chain tx call Utility.batch_all --from //Alice \\
-      '[{"call": "Balances.transfer_keep_alive", "args": {"dest": "//Bob", "value": "1BTT"}}]'
     """
     _send(name, arguments, options)
 
@@ -167,7 +171,8 @@ def _send(name: str, arguments: tuple[str, ...], options: dict[str, Any]) -> Non
                         "call": f"{shown.name}({words})",
                         "from": _address(chain, signing.pair),
                         "fee": f"{chain.catalogue.currency.format(fee)} (estimate)",
-                    }
+                    },
+                    width=_LABELS,
                 )
             await _submit(
                 chain, wire, options["wait"], options["patience"], options["as_json"], fee
@@ -176,6 +181,12 @@ def _send(name: str, arguments: tuple[str, ...], options: dict[str, Any]) -> Non
     run(work())
 
 
+@examples(
+    "btt-chain query facts -o facts.json                  # on a machine with a network",
+    "btt-chain tx sign --offline facts.json --from key.txt --nonce 7 \\",
+    "  Balances.transfer_keep_alive 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty 1BTT",
+    "btt-chain tx submit 0x...                            # on the first machine again",
+)
 @tx.command()
 @click.argument("name", metavar="PALLET.CALL")
 @click.argument("arguments", nargs=-1, metavar="[ARG|NAME=ARG]...")
@@ -189,14 +200,7 @@ def _send(name: str, arguments: tuple[str, ...], options: dict[str, Any]) -> Non
 @connection_options
 @json_option
 def sign(name: str, arguments: tuple[str, ...], facts: Path | None, **options: Any) -> None:
-    """Sign a call and print the transaction in hex, without sending it.
-
-    \b
-    btt-chain query facts -o facts.json                  # on a machine with a network
-    btt-chain tx sign --offline facts.json --from key.txt --nonce 7 \\
-      Balances.transfer_keep_alive 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty 1BTT
-    btt-chain tx submit 0x...                            # on the first machine again
-    """
+    """Sign a call and print the transaction in hex, without sending it."""
     from cli.chain import Chain, run
     from cli.signing import hash_of
 
@@ -207,9 +211,7 @@ def sign(name: str, arguments: tuple[str, ...], facts: Path | None, **options: A
                 chain, call, _signing(options, chain.catalogue.currency.parse)
             )
 
-    wire = (
-        run(online()) if facts is None else _sign_offline(facts, name, arguments, options)
-    )
+    wire = run(online()) if facts is None else _sign_offline(facts, name, arguments, options)
     if options["as_json"]:
         show.document({"extrinsic": "0x" + wire.hex(), "hash": hash_of(wire)})
     else:
@@ -262,7 +264,7 @@ def info(extrinsic: str, facts: Path | None, url: str, timeout: float, as_json: 
         _print_extrinsic(_Facts.read(facts).catalogue.decode_extrinsic(wire), as_json)
 
 
-def _print_extrinsic(view: Any, as_json: bool) -> None:
+def _print_extrinsic(view: ExtrinsicView, as_json: bool) -> None:
     from cli.catalogue import brief
 
     if as_json:
@@ -339,7 +341,7 @@ def _draft(call: bytes, signing: Signing, nonce: int, number: int) -> Draft:
 class _Facts:
     """What `query facts` wrote down about a chain."""
 
-    catalogue: Any
+    catalogue: Catalogue
     genesis: bytes
     spec_version: int
     transaction_version: int
@@ -365,7 +367,7 @@ class _Facts:
                 int(document["block"]["number"]),
                 bytes.fromhex(document["block"]["hash"][2:]),
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise Refused(
                 f"{path} is no file of `btt-chain query facts`: {type(error).__name__} {error}"
             ) from None
@@ -429,10 +431,10 @@ async def _submit(
         if as_json:
             show.document(result)
         else:
-            show.record({"hash": name, "status": "in the pool"})
+            show.record({"hash": name, "status": "in the pool"}, width=_LABELS)
         return
     if not as_json:
-        show.record({"hash": name})
+        show.record({"hash": name}, width=_LABELS)
     try:
         async with asyncio.timeout(patience):
             block = await _until(chain, wire, wait)
@@ -441,7 +443,7 @@ async def _submit(
             f"transaction {name} is in no block after {patience:g} s; it may still enter one: "
             "look again with `btt-chain query block`, or wait longer with --patience"
         ) from None
-    await _report(chain, wire, block, wait, result, as_json)
+    await _report(chain, block, wait, result, as_json)
 
 
 async def _until(chain: Chain, wire: bytes, wait: str) -> bytes:
@@ -477,7 +479,7 @@ def _block_of(state: Json, wait: str) -> bytes | None:
 
 
 async def _report(
-    chain: Chain, wire: bytes, block: bytes, wait: str, result: dict[str, Any], as_json: bool
+    chain: Chain, block: bytes, wait: str, result: dict[str, Any], as_json: bool
 ) -> None:
     """Print what the transaction did in its block; Refused if its call failed there."""
     view = await chain.block(block)
@@ -488,9 +490,7 @@ async def _report(
         raise Refused(f"block 0x{block.hex()} does not hold the transaction, as the node said")
     events = [event for event in view.events or [] if event.extrinsic == index]
     error = _failure(chain, events)
-    paid = next(
-        (e.fields for e in events if e.name == "TransactionPayment.TransactionFeePaid"), {}
-    )
+    paid = next((e.fields for e in events if e.name == "TransactionPayment.TransactionFeePaid"), {})
     fee = paid.get("actual_fee")
     if as_json:
         result |= {
@@ -507,7 +507,7 @@ async def _report(
         lines = {"block": f"{view.number:_} 0x{block.hex()}, extrinsic {index}"}
         if isinstance(fee, str):
             lines["fee"] = f"{chain.catalogue.currency.format(int(fee))} (paid)"
-        show.record(lines)
+        show.record(lines, width=_LABELS)
         show.table(["event", "fields"], [[e.name, e.shown] for e in events])
         if error is None:
             show.good("The call succeeded.")
@@ -516,10 +516,28 @@ async def _report(
 
 
 def _failure(chain: Chain, events: list[EventView]) -> str | None:
-    """Why the call failed; None if it did not."""
+    """Why the call, or one inside of it, failed; None if none did."""
     for event in events:
-        if event.name == "System.ExtrinsicFailed":
-            return chain.catalogue.dispatch_error(event.fields.get("dispatch_error"))
+        error = _error_in(event)
+        if error is not None:
+            where = "" if event.name == "System.ExtrinsicFailed" else f"{event.name}: "
+            return where + chain.catalogue.dispatch_error(error)
     if not any(event.name == "System.ExtrinsicSuccess" for event in events):
         raise Refused("the block's events do not say what became of the transaction")
+    return None
+
+
+def _error_in(event: EventView) -> Plain:
+    """The DispatchError that an event tells of; None if it tells of none.
+
+    A batch, a proxy, a multisig or sudo succeeds also when what it carried out has failed, and
+    says so in its own event: in a field `error`, or in a Result.
+    """
+    if event.name == "System.ExtrinsicFailed":
+        return event.fields.get("dispatch_error")
+    if event.name in {"Utility.BatchInterrupted", "Utility.ItemFailed"}:
+        return event.fields.get("error")
+    for value in event.fields.values():
+        if isinstance(value, dict) and value.keys() == {"Err"}:
+            return value["Err"]
     return None

@@ -1,0 +1,275 @@
+"""`btt-chain node`: run a node, with Substrate's flags where they make sense here."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from cli import show
+from cli.errors import Mistyped, NotFound, Refused
+from cli.logs import parse_filters, start
+from cli.options import examples
+
+if TYPE_CHECKING:
+    from btt_chain.node.config import NodeConfig
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+NOT_HERE: Final = {
+    # What people who know Substrate try, and what to do instead.
+    **dict.fromkeys(
+        ("--validator", "--alice", "--bob", "--charlie", "--dave", "--eve", "--ferdie"),
+        "there are no validators yet: blocks are made by --sealing on the dev chain",
+    ),
+    **dict.fromkeys(
+        ("--port", "--bootnodes", "--reserved-nodes", "--public-addr", "--listen-addr",
+         "--node-key", "--sync", "--in-peers", "--out-peers"),
+        "there is no network yet: this node runs alone",
+    ),
+    **dict.fromkeys(
+        ("--prometheus-port", "--prometheus-external", "--no-prometheus"),
+        "there are no metrics yet",
+    ),
+    **dict.fromkeys(
+        ("--ws-port", "--ws-external", "--ws-max-connections", "--rpc-ws-port"),
+        "HTTP and WebSocket share one port: use --rpc-port, --rpc-external, "
+        "--rpc-max-connections",
+    ),
+    **dict.fromkeys(
+        ("--telemetry-url", "--no-telemetry"), "this node sends no telemetry to anybody"
+    ),
+    **dict.fromkeys(
+        ("--execution", "--wasm-execution", "--wasm-runtime-overrides"),
+        "the runtime is no Wasm: there is nothing to choose",
+    ),
+    **dict.fromkeys(
+        ("--state-pruning", "--blocks-pruning", "--db-cache", "--database"),
+        "use --pruning N or --pruning archive",
+    ),
+}  # fmt: skip
+
+
+class NodeCommand(click.Command):
+    """Explains flags of Substrate that are not here."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Look for them before the parser calls them unknown."""
+        for arg in args:
+            flag = arg.partition("=")[0]
+            if flag in NOT_HERE:
+                raise click.UsageError(f"{flag} is not supported: {NOT_HERE[flag]}", ctx)
+        return super().parse_args(ctx, args)
+
+
+class PruningType(click.ParamType[str]):
+    """`archive`, or a number of blocks."""
+
+    name = "N|archive"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text, if it is one of the two."""
+        text = str(value).lower()
+        if text != "archive" and not (text.isascii() and text.isdecimal()):
+            self.fail(f"{value!r} is neither a number of blocks nor archive", param, ctx)
+        return text
+
+
+class SealingType(click.ParamType[str]):
+    """`instant`, `manual`, `interval:MS`."""
+
+    name = "instant|interval:MS|manual"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text, if it is one of the three."""
+        text = str(value)
+        kind, _, ms = text.partition(":")
+        timed = kind == "interval" and ms.isascii() and ms.isdecimal() and int(ms) > 0
+        if text not in {"instant", "manual"} and not timed:
+            self.fail(f"{value!r} is neither instant, manual nor interval:MS", param, ctx)
+        return text
+
+
+def rpc_options(command: Command) -> Command:
+    """Where the node answers, and whom."""
+    options = [
+        click.option(
+            "--rpc-port",
+            type=click.IntRange(0, 65_535),
+            default=9944,
+            show_default=True,
+            help="The port of JSON-RPC, HTTP and WebSocket; 0 takes a free one.",
+        ),
+        click.option("--rpc-external", is_flag=True, help="Answer other machines too."),
+        click.option(
+            "--unsafe-rpc-external",
+            is_flag=True,
+            help="The same, also with --rpc-methods unsafe.",
+        ),
+        click.option(
+            "--rpc-methods",
+            type=click.Choice(["auto", "safe", "unsafe"], case_sensitive=False),
+            default="auto",
+            show_default=True,
+            help="Who may call unsafe methods: local callers, nobody, everybody.",
+        ),
+        click.option(
+            "--rpc-cors",
+            metavar="ORIGINS",
+            help="Web pages that may call, comma-separated; all, or none. "
+            "[default: local pages and https://polkadot.js.org]",
+        ),
+        click.option(
+            "--rpc-max-connections",
+            type=click.IntRange(min=1),
+            default=100,
+            show_default=True,
+            help="The most connections from other machines.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def log_option(command: Command) -> Command:
+    """`--log`: what is written to standard error."""
+    return click.option(
+        "-l",
+        "--log",
+        "filters",
+        default="info",
+        show_default=True,
+        help="LEVEL or MODULE=LEVEL, comma-separated: error, warn, info, debug, off.",
+    )(command)
+
+
+@examples(
+    "btt-chain node --dev --tmp",
+    "btt-chain node --chain mainnet --base-path /var/lib/btt --pruning 1000",
+)
+@click.command(cls=NodeCommand)
+@click.option("--dev", is_flag=True, help="The development chain: the same as --chain dev.")
+@click.option("--chain", metavar="NAME|FILE", help="A chain that comes along, or its file.")
+@click.option(
+    "-d",
+    "--base-path",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where data is kept. [default: ~/.local/share/btt-chain]",
+)
+@click.option("--tmp", is_flag=True, help="Keep data in a new directory, deleted at the end.")
+@click.option("--name", help="What the node calls itself in its log. [default: a name by luck]")
+@click.option(
+    "--pruning",
+    type=PruningType(),
+    help="Of how many final blocks the state is kept, 256 at least. [default: the chain's]",
+)
+@click.option(
+    "--sealing",
+    type=SealingType(),
+    help="When blocks are made, on chains sealed by hand. [default: the chain's slot]",
+)
+@rpc_options
+@log_option
+def node(
+    dev: bool,
+    chain: str | None,
+    base_path: Path | None,
+    tmp: bool,
+    name: str | None,
+    pruning: str | None,
+    sealing: str | None,
+    filters: str,
+    **rpc: Any,
+) -> None:
+    """Run a node until it is told to stop."""
+    if dev and chain not in {None, "dev"}:
+        raise Mistyped("--dev is the chain dev: leave out either --dev or --chain")
+    if not dev and chain is None:
+        raise Mistyped("which chain? Give --dev, or --chain with a name or a file")
+    if tmp and base_path is not None:
+        raise Mistyped("--tmp makes its own directory: leave out either --tmp or --base-path")
+    start(parse_filters(filters))
+    with data_directory(base_path, tmp=tmp) as base:
+        run(node_config(chain or "dev", base, rpc, name=name, pruning=pruning, sealing=sealing))
+
+
+@contextmanager
+def data_directory(given: Path | None, *, tmp: bool) -> Iterator[Path]:
+    """The base path; a temporary one is gone at the end."""
+    if tmp:
+        with tempfile.TemporaryDirectory(prefix="btt-chain-") as made:
+            yield Path(made)
+        return
+    from btt_chain.node.config import default_base_path
+
+    yield given or default_base_path()
+
+
+def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> NodeConfig:
+    """The configuration that the options mean; Mistyped where they contradict each other."""
+    from btt_chain.node.config import NodeConfig
+    from btt_chain.rpc.access import DEFAULT_ORIGINS, MethodPolicy
+    from btt_chain.rpc.limits import Limits
+    from btt_chain.rpc.server import RpcConfig
+
+    methods = rpc["rpc_methods"].lower()
+    if methods == "unsafe" and rpc["rpc_external"] and not rpc["unsafe_rpc_external"]:
+        raise Mistyped(
+            "--rpc-methods unsafe with --rpc-external lets strangers command this node; "
+            "if that is wanted, say --unsafe-rpc-external"
+        )
+    cors = rpc["rpc_cors"]
+    origins: tuple[str, ...] = DEFAULT_ORIGINS
+    if cors is not None:
+        origins = () if cors == "none" else tuple(filter(None, map(str.strip, cors.split(","))))
+    external = rpc["rpc_external"] or rpc["unsafe_rpc_external"]
+    if external:
+        show.note(
+            "warning: JSON-RPC answers other machines; put a proxy with TLS and limits in front"
+        )
+    answers = RpcConfig(
+        port=rpc["rpc_port"],
+        external=external,
+        origins=origins,
+        methods=MethodPolicy(methods),
+        limits=Limits(connections=rpc["rpc_max_connections"]),
+    )
+    return NodeConfig(chain, base, rpc=answers, **more)
+
+
+def run(config: NodeConfig) -> None:
+    """Run a node here; Refused with its reason where it cannot go on."""
+    import uvloop
+
+    from btt_chain.node.lifecycle import run_node
+
+    with plain_errors():
+        uvloop.run(run_node(config))
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn what a node says for its operator into the errors of commands."""
+    from btt_chain.chain.client import UnknownBlock
+    from btt_chain.chain.law import NoLaw
+    from btt_chain.node.lifecycle import WrongChain
+    from btt_chain.node.sealing import SealingFailed
+    from genesis.spec import SpecError
+    from storage.kv import StorageError
+
+    try:
+        yield
+    except UnknownBlock as error:
+        raise NotFound(str(error)) from error
+    except (NoLaw, SealingFailed, SpecError, StorageError, WrongChain) as error:
+        raise Refused(str(error)) from error
+    except ValueError as error:
+        # The node's word for a flag that does not fit the chain names the flag first.
+        if str(error).startswith("--"):
+            raise Mistyped(str(error)) from error
+        raise

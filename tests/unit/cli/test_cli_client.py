@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from cli.client import Client, RpcError, TimedOut, web_socket
+from cli.errors import CannotConnect, Mistyped, Refused
+
+Answer = Callable[[web.WebSocketResponse, dict[str, Any]], Awaitable[None]]
+
+
+@asynccontextmanager
+async def server(answer: Answer) -> AsyncIterator[str]:
+    async def handle(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            await answer(socket, json.loads(message.data))
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/", handle)
+    app.router.add_get("/plain", plain)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    try:
+        yield f"ws://127.0.0.1:{port}"
+    finally:
+        await runner.cleanup()
+
+
+async def plain(_request: web.Request) -> web.Response:
+    return web.Response(text="no WebSocket here")
+
+
+async def echo(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+    await socket.send_json({"jsonrpc": "2.0", "id": request["id"], "result": request["params"]})
+
+
+async def test_answers_find_the_call_they_belong_to() -> None:
+    waiting: list[dict[str, Any]] = []
+
+    async def in_reverse(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+        waiting.append(request)
+        if len(waiting) == 3:
+            for each in reversed(waiting):
+                await echo(socket, each)
+
+    async with server(in_reverse) as url, await Client.connect(url, 5) as client:
+        answers = await asyncio.gather(*(client.call("m", number) for number in range(3)))
+    assert answers == [[0], [1], [2]]
+
+
+async def test_an_error_of_the_node_says_what_why_and_its_code() -> None:
+    async def refuse(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+        error = {"code": 1010, "message": "Invalid Transaction", "data": "bad signature"}
+        await socket.send_json({"jsonrpc": "2.0", "id": request["id"], "error": error})
+
+    async with server(refuse) as url, await Client.connect(url, 5) as client:
+        with pytest.raises(RpcError) as refused:
+            await client.call("author_submitExtrinsic", "0x")
+    assert refused.value.message == (
+        "the node refused author_submitExtrinsic: Invalid Transaction: bad signature (code 1010)"
+    )
+    assert refused.value.exit_code == 1
+
+
+async def test_a_node_that_keeps_silent_is_not_waited_for() -> None:
+    async def silent(_socket: web.WebSocketResponse, _request: dict[str, Any]) -> None:
+        pass
+
+    async with server(silent) as url, await Client.connect(url, 0.05) as client:
+        with pytest.raises(TimedOut, match=r"did not answer m within 0\.05 s"):
+            await client.call("m")
+
+
+async def test_a_node_that_goes_away_fails_every_call_and_subscription() -> None:
+    async def leave(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+        if request["method"] == "subscribe":
+            await socket.send_json({"jsonrpc": "2.0", "id": request["id"], "result": "s"})
+            return
+        await socket.close()
+
+    async with server(leave) as url, await Client.connect(url, 5) as client:
+        async with client.subscribe("subscribe", "unsubscribe") as items:
+            with pytest.raises(CannotConnect, match="closed the connection"):
+                await client.call("m")
+            with pytest.raises(CannotConnect, match="closed the connection"):
+                await anext(items)
+        with pytest.raises(CannotConnect):
+            await client.call("m")
+
+
+async def test_no_notification_is_lost_behind_the_answer() -> None:
+    unsubscribed: list[Any] = []
+
+    async def eager(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+        if request["method"] == "unsubscribe":
+            unsubscribed.append(request["params"])
+            await socket.send_json({"jsonrpc": "2.0", "id": request["id"], "result": True})
+            return
+        await socket.send_json({"jsonrpc": "2.0", "id": request["id"], "result": "s"})
+        for number in range(3):
+            params = {"subscription": "s", "result": number}
+            await socket.send_json({"jsonrpc": "2.0", "method": "n", "params": params})
+
+    async with (
+        server(eager) as url,
+        await Client.connect(url, 5) as client,
+        client.subscribe("subscribe", "unsubscribe") as items,
+    ):
+        assert [await anext(items) for _ in range(3)] == [0, 1, 2]
+    assert unsubscribed == [["s"]]
+
+
+async def test_what_is_no_subscription_is_refused() -> None:
+    async with server(echo) as url, await Client.connect(url, 5) as client:
+        with pytest.raises(Refused, match="not with a subscription"):
+            async with client.subscribe("subscribe", "unsubscribe"):
+                pass
+
+
+async def test_who_is_no_node_is_named() -> None:
+    async with server(echo) as url:
+        with pytest.raises(CannotConnect, match="it answered 200 and is no JSON-RPC WebSocket"):
+            await Client.connect(f"{url}/plain", 5)
+    with pytest.raises(CannotConnect, match="nobody listens there; is the node running"):
+        await Client.connect(url, 5)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("ws://node:9944", "ws://node:9944"),
+        ("wss://node/x", "wss://node/x"),
+        ("http://node:9944", "ws://node:9944"),
+        ("https://node", "wss://node"),
+    ],
+)
+def test_http_and_web_socket_are_the_same_port(typed: str, meant: str) -> None:
+    assert web_socket(typed) == meant
+
+
+@pytest.mark.parametrize("typed", ["", "node:9944", "ws://", "ftp://node"])
+def test_what_is_no_url_is_mistyped(typed: str) -> None:
+    with pytest.raises(Mistyped, match="write it like ws://"):
+        web_socket(typed)

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import util
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from cli import main
+from cli.program import COMMANDS, Program, program
+
+HOME = Path(main.__file__).resolve().parent.parent
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(program, list(args), prog_name="btt-chain")
+
+
+def python(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *args],
+        cwd=HOME,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def every_command() -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = [()]
+
+    def walk(command: click.Command, words: tuple[str, ...]) -> None:
+        found.append(words)
+        if isinstance(command, click.Group):
+            for name, child in command.commands.items():
+                walk(child, (*words, name))
+
+    for name in COMMANDS:
+        child = program.get_command(click.Context(program), name)
+        assert child is not None
+        walk(child, (name,))
+    return found
+
+
+@pytest.mark.parametrize("words", every_command(), ids=" ".join)
+def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
+    result = run(*words, "--help")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"Usage: {' '.join(('btt-chain', *words))} ")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_they_say_themselves(name: str) -> None:
+    command = program.get_command(click.Context(program), name)
+    assert command is not None
+    assert command.name == name
+    assert command.help
+
+
+def test_the_version_is_printed() -> None:
+    assert run("--version").stdout.startswith("btt-chain 0.")
+
+
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        (["nonsense"], "No such command 'nonsense'"),
+        (["key", "nonsense"], "see `btt-chain key --help`"),
+        (["key", "generate", "--words", "13"], "'13' is not one of"),
+        (["node"], "which chain? Give --dev, or --chain"),
+        (["node", "--dev", "--chain", "local"], "leave out either --dev or --chain"),
+        (["node", "--dev", "--tmp", "-d", "x"], "leave out either --tmp or --base-path"),
+        (["node", "--dev", "--sealing", "often"], "neither instant, manual nor interval:MS"),
+        (["node", "--dev", "--sealing", "interval:0"], "neither instant, manual nor interval:MS"),
+        (["node", "--dev", "--pruning", "some"], "neither a number of blocks nor archive"),
+        (["node", "--dev", "--log", "loud"], "'loud' is no filter"),
+        (["node", "--dev", "--validator"], "there are no validators yet"),
+        (["node", "--alice"], "there are no validators yet"),
+        (["node", "--dev", "--ws-port=1"], "use --rpc-port"),
+        (["node", "--dev", "--state-pruning", "5"], "use --pruning"),
+        (
+            ["node", "--dev", "--tmp", "--rpc-external", "--rpc-methods", "unsafe"],
+            "say --unsafe-rpc-external",
+        ),
+        (["tx", "transfer", "//Bob", "1BTT"], "Missing option '--from'"),
+        (["query", "account", "//Alice", "--url", "nowhere"], "is no URL of a node"),
+        (["tokenomics", "schedule", "--preset", "dev", "--csv", "--json"], "not both"),
+    ],
+)
+def test_what_is_typed_wrongly_is_said_in_one_line(args: list[str], why: str) -> None:
+    result = run(*args)
+    assert result.exit_code == 2
+    assert why in result.stderr
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_a_node_that_is_not_there_is_exit_code_three() -> None:
+    result = run("query", "account", "//Alice", "--url", "ws://127.0.0.1:1")
+    assert result.exit_code == 3
+    assert "nobody listens there; is the node running?" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["build-spec", "--chain", "nowhere"],
+        ["tokenomics", "schedule", "--preset", "nowhere"],
+        ["purge-chain", "--dev", "-y", "-d", "nowhere"],
+        ["import-blocks", "nowhere.bin", "--dev"],
+    ],
+)
+def test_what_does_not_exist_is_exit_code_four(
+    args: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*args)
+    assert result.exit_code == 4
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_its_completion_script(shell: str) -> None:
+    result = run("completion", shell)
+    assert result.exit_code == 0
+    assert "_BTT_CHAIN_COMPLETE" in result.stdout
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    found = python(
+        "-m",
+        "cli.main",
+        _BTT_CHAIN_COMPLETE="bash_complete",
+        COMP_WORDS="btt-chain key ins",
+        COMP_CWORD="2",
+    )
+    assert found.stdout == "plain,inspect\n"
+
+
+def test_help_and_keys_need_neither_network_nor_database() -> None:
+    heavy = {"aiohttp", "plyvel", "uvloop", "storage", "runtime", "rich"}
+    code = (
+        "import sys; from cli.program import program\n"
+        "try: program.main(sys.argv[1:], prog_name='btt-chain')\n"
+        f"finally: print(sorted({heavy!r} & set(sys.modules)), file=sys.stderr)"
+    )
+    for args in (["--help"], ["key", "inspect", "//Alice"], ["node", "--help"]):
+        assert python("-c", code, *args).stderr == "[]\n"
+
+
+def test_colours_are_for_terminals_only() -> None:
+    assert "\x1b" not in python("-m", "cli.main", "key", "inspect", "//Alice").stdout
+    assert "\x1b" not in python("-m", "cli.main", "nonsense").stderr
+
+
+def test_ours_are_the_packages_that_are_found() -> None:
+    assert main.shadowed(HOME) is None
+
+
+def test_a_stranger_in_the_place_of_a_package_is_named(tmp_path: Path) -> None:
+    stranger = tmp_path / "storage" / "__init__.py"
+    stranger.parent.mkdir()
+    stranger.write_text("raise SystemExit('a stranger ran')")
+    found = subprocess.run(
+        [sys.executable, "-P", "-c", "from cli.main import main; main()"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{HOME}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert found.returncode == 1
+    assert f"another package named 'storage' at {stranger.parent} shadows ours" in found.stderr
+    assert "a stranger ran" not in found.stderr
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = util.find_spec
+
+    def find(name: str) -> ModuleSpec | None:
+        return None if name == "p2p" else real(name)
+
+    monkeypatch.setattr(util, "find_spec", find)
+    assert "'p2p' is missing" in (main.shadowed(HOME) or "")
+
+
+def test_interruption_is_no_traceback() -> None:
+    @click.command()
+    def wait() -> None:
+        raise KeyboardInterrupt
+
+    class Waiting(Program):
+        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+            return wait
+
+    result = CliRunner().invoke(Waiting("btt-chain"), ["wait"], prog_name="btt-chain")
+    assert result.exit_code == 130
+    assert "interrupted" in result.stderr
