@@ -110,6 +110,8 @@ class Executive:
         self._format = runtime.version.transaction_version
         self._extrinsics: list[bytes] = []
         self._inherents_over = False
+        self._implicits: dict[int, bytes] = {}
+        """Block hashes do not change within a block: what they give is made once an era."""
 
     # ---- a block
 
@@ -119,6 +121,7 @@ class Executive:
         self.runtime.enter(state)
         self._extrinsics = []
         self._inherents_over = False
+        self._implicits = {}
         self.system.begin_block(header.number, header.parent_hash, Digest(list(header.digest.logs)))
         weight = self.runtime.on_initialize(int(header.number))
         base = int(self.system.block_weights.base_block.ref_time)
@@ -151,6 +154,7 @@ class Executive:
         self._state = state
         self._extrinsics = []
         self._inherents_over = False
+        self._implicits = {}
 
     def finalize_block(self) -> Header:
         """Close the block; return its header (without a seal)."""
@@ -204,6 +208,7 @@ class Executive:
     def open_pool_view(self, state: RootedState, at: H256) -> None:
         """Prepare to judge transactions as the block after `at`, whose state `state` is, would."""
         self._state = state
+        self._implicits = {}
         self.runtime.enter(state)
         number = self.system.number.value
         self.system.block_hash[number] = at
@@ -265,18 +270,23 @@ class Executive:
     def _check_signed(
         self, envelope: Extrinsic, extra: SignedExtra, who: AccountId, signature: MultiSignature
     ) -> None:
-        system = self.system
         if extra.mode is not MetadataHashMode.Disabled:
             raise Unknown(validity.CannotLookup())
-        birth = extra.era.birth(int(system.number.value))
-        birth_hash = system.block_hash.get(u32(birth))
-        if birth_hash is None or not any(birth_hash):
-            raise Invalid(validity.AncientBirthBlock())
-        genesis_hash = system.block_hash[GENESIS_BLOCK]
-        implicit = Implicit(self._spec, self._format, genesis_hash, birth_hash, None)
-        payload = signing_payload(envelope.call_raw, envelope.extra_raw, IMPLICIT.encode(implicit))
+        birth = extra.era.birth(int(self.system.number.value))
+        implicit = self._implicits.get(birth)
+        if implicit is None:
+            implicit = self._implicits[birth] = self._implicit(birth)
+        payload = signing_payload(envelope.call_raw, envelope.extra_raw, implicit)
         if not self.check_signature(signature, payload, who):
             raise Invalid(validity.BadProof())
+
+    def _implicit(self, birth: int) -> bytes:
+        """Return what signatures of an era born at block `birth` cover unsent."""
+        birth_hash = self.system.block_hash.get(u32(birth))
+        if birth_hash is None or not any(birth_hash):
+            raise Invalid(validity.AncientBirthBlock())
+        genesis_hash = self.system.block_hash[GENESIS_BLOCK]
+        return IMPLICIT.encode(Implicit(self._spec, self._format, genesis_hash, birth_hash, None))
 
     def _validate(self, transaction: Transaction) -> ValidTransaction:
         """Judge a transaction; nothing changes but what is counted against the block's limits."""
@@ -355,8 +365,10 @@ class Executive:
         if post.weight is not None and post.weight < info.weight:
             host.weights[info.dispatch_class] -= info.weight - post.weight
         if who is not None and extra is not None and taken is not None:
-            actual = self.fees.fee(info, transaction.length, extra.tip, post)
-            self.fees.settle(who, taken, min(actual, taken), extra.tip)
+            actual = taken
+            if post.weight is not None or post.pays is not None:
+                actual = min(self.fees.fee(info, transaction.length, extra.tip, post), taken)
+            self.fees.settle(who, taken, actual, extra.tip)
         error_on_wire = None if failure is None else runtime.wire_error(failure)
         self.system.announce_outcome(error_on_wire, info, post)
         return failure

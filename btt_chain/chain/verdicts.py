@@ -21,13 +21,13 @@ class Verdicts:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
-        self._good: dict[tuple[bytes, bytes], tuple[type[MultiSignature], bytes]] = {}
+        self._good: dict[bytes, tuple[type[MultiSignature], AccountId, bytes]] = {}
         self.checked = 0
         """How many signatures were really checked."""
 
     def __call__(self, signature: MultiSignature, payload: bytes, who: AccountId) -> bool:
         """Tell whether `who` signed `payload`."""
-        key, proof = (signature.signature, who), (type(signature), payload)
+        key, proof = signature.signature, (type(signature), who, payload)
         if self._good.get(key) == proof:
             return True
         self.checked += 1

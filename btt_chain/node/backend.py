@@ -23,6 +23,7 @@ from btt_chain.txpool import PoolError, StatusEvent
 from runtime.api import ApiError
 from runtime.executive import Malformed
 from runtime.frame import InvalidBlock, RuntimeVersion
+from storage.kv import StorageError
 from storage.state import StateReader, StateUnavailable
 
 
@@ -266,8 +267,10 @@ class NodeView:
 class SealerView:
     """Blocks on demand, as the RPC asks for them."""
 
-    def __init__(self, sealer: ManualSealer) -> None:
+    def __init__(self, sealer: ManualSealer, give_up: Callable[[StorageError], None]) -> None:
+        """Over the node's sealer; `give_up` ends a node whose database cannot go on."""
         self._sealer = sealer
+        self._give_up = give_up
 
     async def create_block(
         self, *, create_empty: bool, finalize: bool, parent: bytes | None
@@ -278,6 +281,9 @@ class SealerView:
                 return self._sealer.seal(parent=parent, empty=create_empty, finalize=finalize).hash
         except (SealRefused, InvalidBlock) as error:
             raise asked.SealError(str(error)) from error
+        except StorageError as error:
+            self._give_up(error)
+            raise asked.SealError(str(error)) from error
 
     async def finalize_block(self, hash: bytes, justification: bytes | None) -> bool:
         """Make a block and its ancestors final. Raises SealError, UnknownBlock."""
@@ -287,6 +293,9 @@ class SealerView:
             with Kept(hash):
                 self._sealer.finalize(hash)
         except SealRefused as error:
+            raise asked.SealError(str(error)) from error
+        except StorageError as error:
+            self._give_up(error)
             raise asked.SealError(str(error)) from error
         return True
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -139,13 +138,16 @@ def sealing_of(config: NodeConfig, client: Client) -> Sealing | None:
 def identity_of(chain: OpenChain, *, makes_blocks: bool) -> Identity:
     """Return what the node says of itself."""
     spec = chain.spec
-    properties: Mapping[str, object] = spec.properties
+    try:
+        key = network_key(chain.paths.network)
+    except ValueError as error:
+        raise WrongChain(f"the node's network key cannot be read: {error}") from None
     return Identity(
         chain_name=spec.name,
         chain_type=spec.chain_type,
-        properties=properties,
+        properties=spec.properties,
         roles=("Authority",) if makes_blocks else ("Full",),
-        local_peer_id=peer_id(network_key(chain.paths.network)),
+        local_peer_id=peer_id(key),
     )
 
 

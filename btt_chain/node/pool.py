@@ -13,9 +13,10 @@ from typing import Final
 
 from btt_chain.chain.client import Client, RootedOverlay
 from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
+from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import Id
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.extrinsic import decode_extrinsic, extrinsic_hash, opaque, unwrap
+from btt_chain.primitives.extrinsic import decode_extrinsic, opaque, unwrap
 from btt_chain.primitives.validity import TransactionSource, ValidTransaction
 from btt_chain.scale import DecodeError
 from btt_chain.txpool import (
@@ -113,7 +114,7 @@ class PoolService:
     def _imported(self, hash: bytes) -> ImportedBlock:
         body = self.client.body(hash) or []
         number = int(self.client.header_of(hash).number)
-        return ImportedBlock(BlockRef(number, hash), list(included(body)))
+        return ImportedBlock(BlockRef(number, hash), list(included(body, self.pool)))
 
     # ---- judging
 
@@ -146,15 +147,27 @@ class PoolService:
                 arrival()
 
 
-def included(body: Sequence[bytes]) -> Iterable[Included]:
-    """Name the transactions of a block's body; inherents are none."""
+def included(body: Sequence[bytes], pool: Pool) -> Iterable[Included]:
+    """Name the transactions of a block's body; inherents are none.
+
+    The pool knows the tags of its own; those of others are read from the envelope.
+    """
     for position, inner in enumerate(body):
-        try:
-            envelope = decode_extrinsic(inner, SIGNED_EXTRA)
-        except DecodeError:
-            continue
-        extra, address = envelope.extra, envelope.address
-        if not isinstance(extra, SignedExtra) or not isinstance(address, Id):
-            continue
-        tag = nonce_tag(address.account, int(extra.nonce))
-        yield Included(position, bytes(extrinsic_hash(inner)), opaque(inner), (tag,))
+        wire = opaque(inner)
+        hash = blake2_256(wire)
+        known = pool.get(hash)
+        tags = envelope_tags(inner) if known is None else known.provides
+        if tags is not None:
+            yield Included(position, hash, wire, tags)
+
+
+def envelope_tags(inner: bytes) -> Sequence[bytes] | None:
+    """Return the tags of a signed extrinsic by what its envelope says; None for unsigned ones."""
+    try:
+        envelope = decode_extrinsic(inner, SIGNED_EXTRA)
+    except DecodeError:
+        return None
+    extra, address = envelope.extra, envelope.address
+    if not isinstance(extra, SignedExtra) or not isinstance(address, Id):
+        return None
+    return (nonce_tag(address.account, int(extra.nonce)),)

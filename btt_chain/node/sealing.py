@@ -105,7 +105,8 @@ class ManualSealer:
             skip=ready.skip,
             out_of_time=lambda: time.monotonic() > deadline,
         )
-        self._give_up(proposal)
+        if parent == client.best().hash:  # on another branch, what is refused may be good on ours
+            self._give_up(proposal)
         if not proposal.included and not empty:
             raise SealRefused("no transaction is ready, and the block may not be empty")
         made = proposal.made

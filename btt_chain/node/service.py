@@ -21,6 +21,7 @@ from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import ManualSealer, OnDemand, Sealing, run_sealing
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.server import RpcConfig
+from storage.kv import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +44,16 @@ class Service:
         self.pool = PoolService(self.client)
         self.sealer = ManualSealer(self.client, self.pool)
         self._config = config
+        self._failures: asyncio.Queue[StorageError] = asyncio.Queue()
         backend = NodeBackend(
             chain=ChainView(self.client),
             pool=PoolView(self.pool),
             node=NodeView(self.client, config.identity),
-            sealer=None if config.sealing is None else SealerView(self.sealer),
+            sealer=(
+                None
+                if config.sealing is None
+                else SealerView(self.sealer, self._failures.put_nowait)
+            ),
         )
         self.rpc = RpcService(backend, config.rpc)
         self.client.listen(self._report)
@@ -70,8 +76,9 @@ class Service:
 
     async def _work(self, stop: asyncio.Event) -> None:
         sealing = self._config.sealing or OnDemand()
-        jobs = [
+        jobs: list[asyncio.Task[object]] = [
             asyncio.create_task(run_sealing(self.sealer, sealing), name="sealing"),
+            asyncio.create_task(self._failure(), name="failure"),
             asyncio.create_task(stop.wait(), name="stop"),
         ]
         try:
@@ -82,6 +89,10 @@ class Service:
             await asyncio.wait(jobs)
         for job in done:
             job.result()
+
+    async def _failure(self) -> None:
+        """Wait until a caller of the RPC has met a database that cannot go on."""
+        raise await self._failures.get()
 
     def _report(self, event: ChainEvent) -> None:
         if not isinstance(event, NewBest):

@@ -109,13 +109,25 @@ class Value(StorageItem, Generic[V]):
     def __init__(self, kind: TypeForm[V], *, default: V | None = None) -> None:
         self._codec: Codec[V] = codec(kind)
         self._default = None if default is None else self._codec.encode(default)
+        self._last: tuple[bytes, V] | None = None
 
     def get(self) -> V | None:
         """Return the stored value or the default; None if there is neither."""
         raw = self._host.state.get(self.prefix)
         if raw is None:
             raw = self._default
-        return None if raw is None else self._codec.decode(raw, 0)[0]
+        return None if raw is None else self._decoded(raw)
+
+    def _decoded(self, raw: bytes) -> V:
+        # A number that is asked for seven times a transfer is decoded once: a state gives the
+        # very same bytes until somebody writes others. Records are made afresh every time.
+        last = self._last
+        if last is not None and last[0] is raw:
+            return last[1]
+        value = self._codec.decode(raw, 0)[0]
+        if isinstance(value, (int, bytes)):
+            self._last = (raw, value)
+        return value
 
     @property
     def value(self) -> V:
@@ -125,7 +137,7 @@ class Value(StorageItem, Generic[V]):
             raw = self._default
         if raw is None:
             raise KeyError(self.name)
-        return self._codec.decode(raw, 0)[0]
+        return self._decoded(raw)
 
     @value.setter
     def value(self, new: V) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypedDict, Unpack
 
 from btt_chain.chain.client import Client
-from btt_chain.chain.law import extrinsics_root
+from btt_chain.chain.law import Laws, extrinsics_root
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import ManualSealer
@@ -30,6 +31,7 @@ from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.extensions import IMPLICIT, SIGNED_EXTRA, Implicit, MetadataHashMode, SignedExtra
 from runtime.frame import Call, EventRecord
+from runtime.pallets.babe import Engine
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.database import ChainStore
 from storage.memory import MemoryKV
@@ -63,7 +65,10 @@ def signature(pair: KeyPair, payload: bytes) -> MultiSignature:
 
 
 def genesis_state(
-    runtime: BttRuntime, balances: Mapping[bytes, int], params: RuntimeParams
+    runtime: BttRuntime,
+    balances: Mapping[bytes, int],
+    params: RuntimeParams,
+    engine: Engine = Engine.Manual,
 ) -> dict[bytes, bytes]:
     """Return the state of block zero: these balances, sealed by hand by Alice, who is sudo."""
     overlay = Overlay(lambda _: None, lambda _prefix, _after: iter(()))
@@ -71,12 +76,21 @@ def genesis_state(
     runtime.enter(overlay)
     runtime.system.genesis({})
     alice = ss58.encode(ALICE.account_id)
-    runtime.babe.genesis({"engine": "manual", "sealer": alice})
+    runtime.babe.genesis({"engine": engine.name.lower(), "sealer": alice})
     rows = [[ss58.encode(who), amount] for who, amount in balances.items()]
     pools = [ss58.encode(bytes(runtime.fees.development_fund))]
     runtime.balances.genesis({"balances": rows, "pools": pools})
     runtime.sudo.genesis({"key": alice})
     return {key: value for key, value in overlay.changes().items() if value is not None}
+
+
+SHARED_LAWS = Laws()
+
+
+@lru_cache(maxsize=2)
+def shared_runtime(params: RuntimeParams) -> BttRuntime:
+    """Return a runtime that is made once."""
+    return BttRuntime(params)
 
 
 class Signing(TypedDict, total=False):
@@ -99,14 +113,17 @@ class DevChain:
     pruning: int | None = None
     extra: Mapping[bytes, int] = field(default_factory=dict)
     presets: Mapping[str, bytes] = field(default_factory=dict)
+    engine: Engine = Engine.Manual
+    shared: bool = False
+    """Use the runtimes of all such chains: quick, for tests that make many, one after another."""
     now: float = 1_800_000_000.0
     """Seconds since 1970."""
 
     def __post_init__(self) -> None:
         params = RuntimeParams(u64(self.slot_ms))
-        self.runtime = BttRuntime(params)
+        self.runtime = shared_runtime(params) if self.shared else BttRuntime(params)
         rich = {pair.account_id: START for pair in (ALICE, BOB, CHARLIE, DAVE)} | dict(self.extra)
-        self.state = genesis_state(self.runtime, rich, params)
+        self.state = genesis_state(self.runtime, rich, params, self.engine)
         self.client = self.another()
         self.pool = PoolService(self.client, clock=lambda: self.now)
         self.sealer = ManualSealer(self.client, self.pool, clock=lambda: self.now)
@@ -115,7 +132,10 @@ class DevChain:
         """Return a client of the same chain over an empty store."""
         store = ChainStore(MemoryKV(), pruning=self.pruning)
         store.insert_genesis(self.state, genesis_header)
-        return Client(store, self.presets)
+        client = Client(store, self.presets)
+        if self.shared:
+            client.laws = SHARED_LAWS
+        return client
 
     def call(self, pallet: str, name: str, **args: object) -> Call:
         """Build a call by name."""

@@ -21,7 +21,7 @@ START_SECONDS: Final = 60
 """A hang, not a measure: the machine may be busy with other tests."""
 STOP_SECONDS: Final = 30
 HELLO: Final = b'{"jsonrpc":"2.0","id":1,"method":"system_health"}'
-LISTENING: Final = re.compile(r"ws://127\.0\.0\.1:(\d+)")
+LISTENING: Final = re.compile(r"RPC on \S*127\.0\.0\.1:(\d+)")
 
 
 @dataclass(slots=True)

@@ -1,0 +1,209 @@
+"""Opening a chain: the right database, the right flags, and plain words where they are wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from btt_chain.node.config import DEFAULT_PRUNING, NodeConfig, Paths
+from btt_chain.node.identity import KEY_FILE, network_key, peer_id, pick_name
+from btt_chain.node.lifecycle import (
+    OpenChain,
+    WrongChain,
+    identity_of,
+    open_chain,
+    pruning_of,
+    sealing_of,
+)
+from btt_chain.node.pool import PoolService
+from btt_chain.node.sealing import Instant, Interval, ManualSealer
+from genesis.catalogue import load, make
+from genesis.presets import CHAINS
+from genesis.spec import SpecError
+from storage.kv import StorageError
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> NodeConfig:
+    return NodeConfig(chain="dev", base_path=tmp_path)
+
+
+def seal(chain: OpenChain, blocks: int = 1) -> None:
+    sealer = ManualSealer(chain.client, PoolService(chain.client))
+    for _ in range(blocks):
+        sealer.seal()
+
+
+def spec_file(folder: Path, **changes: object) -> Path:
+    """Write the development chain's specification with changes."""
+    document = make(CHAINS["dev"]).to_json() | changes
+    file = folder / "spec.json"
+    file.write_text(json.dumps(document))
+    return file
+
+
+def test_a_chain_goes_on_where_it_stopped(config: NodeConfig) -> None:
+    chain = open_chain(config)
+    assert chain.client.best().number == 0
+    seal(chain, 2)
+    best, genesis = chain.client.best(), chain.client.genesis_hash
+    chain.close()
+    again = open_chain(config, create=False)
+    assert (again.client.best(), again.client.genesis_hash) == (best, genesis)
+    seal(again)
+    assert again.client.best().number == 3
+    again.close()
+
+
+def test_a_chain_lies_under_its_id(config: NodeConfig) -> None:
+    chain = open_chain(config)
+    chain.close()
+    paths = Paths(config.base_path, "btt-dev")
+    assert chain.paths == paths
+    assert paths.database == config.base_path / "chains" / "btt-dev" / "db"
+    assert paths.database.is_dir()
+
+
+def test_a_chain_that_is_not_there_is_not_made_unasked(config: NodeConfig) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no chain btt-dev"):
+        open_chain(config, create=False)
+    assert not list(config.base_path.iterdir())
+
+
+def test_a_database_keeps_its_way_of_pruning(config: NodeConfig) -> None:
+    open_chain(config).close()
+    config.pruning = "256"
+    with pytest.raises(StorageError, match="--pruning archive"):
+        open_chain(config)
+    config.pruning = "archive"
+    open_chain(config).close()
+
+
+def test_a_database_of_another_chain_is_refused(config: NodeConfig, tmp_path: Path) -> None:
+    open_chain(config).close()
+    document = make(CHAINS["dev"]).to_json()
+    genesis = document["genesis"]
+    assert isinstance(genesis, dict)
+    config_of = genesis["runtimeGenesis"]["config"]
+    config_of["sudo"] = {"key": None}
+    config.chain = str(spec_file(tmp_path, genesis=genesis))
+    with pytest.raises(WrongChain, match=r"holds another chain .* purge-chain"):
+        open_chain(config)
+
+
+def test_a_specification_that_says_the_same_in_other_words_is_taken(
+    config: NodeConfig, tmp_path: Path
+) -> None:
+    open_chain(config).close()
+    config.chain = str(spec_file(tmp_path, name="Another name"))
+    chain = open_chain(config)
+    assert chain.spec.name == "Another name"
+    chain.close()
+    open_chain(config).close()
+
+
+def test_a_misspelt_chain_is_an_error_of_the_specification(config: NodeConfig) -> None:
+    config.chain = "dav"
+    with pytest.raises(SpecError):
+        open_chain(config)
+
+
+def test_a_database_is_let_go_when_opening_fails(config: NodeConfig) -> None:
+    open_chain(config).close()
+    config.pruning = "1000"
+    for _ in range(2):  # a lock that stayed would say something else the second time
+        with pytest.raises(StorageError, match="pruning"):
+            open_chain(config)
+
+
+# ---- flags
+
+
+@pytest.mark.parametrize(
+    ("chain", "flag", "blocks"),
+    [
+        ("dev", None, None),
+        ("seed-000", None, DEFAULT_PRUNING),
+        ("dev", "archive", None),
+        ("dev", "1000", 1_000),
+        ("dev", "3", DEFAULT_PRUNING),
+    ],
+)
+def test_pruning_is_the_chains_unless_told(
+    chain: str, flag: str | None, blocks: int | None
+) -> None:
+    spec = load(chain)
+    assert pruning_of(NodeConfig(chain=chain, pruning=flag), spec) == blocks
+
+
+@pytest.mark.parametrize("flag", ["", "-1", "all", "1.5", "²"])
+def test_pruning_that_is_no_number_is_refused(flag: str) -> None:
+    with pytest.raises(ValueError, match="--pruning"):
+        pruning_of(NodeConfig(chain="dev", pruning=flag), load("dev"))
+
+
+def test_a_development_chain_is_sealed_once_a_slot_unless_told(config: NodeConfig) -> None:
+    chain = open_chain(config)
+    assert sealing_of(config, chain.client) == Interval(1_000)
+    config.sealing = "instant"
+    assert sealing_of(config, chain.client) == Instant()
+    config.sealing = "sometimes"
+    with pytest.raises(ValueError, match="sometimes"):
+        sealing_of(config, chain.client)
+    chain.close()
+
+
+def test_a_chain_with_validators_is_not_sealed_by_hand(tmp_path: Path) -> None:
+    config = NodeConfig(chain="seed-000", base_path=tmp_path)
+    chain = open_chain(config)
+    assert sealing_of(config, chain.client) is None
+    config.sealing = "instant"
+    with pytest.raises(ValueError, match="--sealing"):
+        sealing_of(config, chain.client)
+    chain.close()
+
+
+def test_a_node_starts_again_when_the_state_of_block_zero_is_gone(config: NodeConfig) -> None:
+    config.pruning = "256"
+    chain = open_chain(config)
+    chain.store.state.window = 2
+    seal(chain, 5)
+    assert not chain.store.state.has_state(chain.client.genesis_hash)
+    assert sealing_of(config, chain.client) == Interval(1_000)
+    chain.close()
+
+
+# ---- who the node is
+
+
+def test_a_node_keeps_its_key_and_with_it_its_peer_id(tmp_path: Path) -> None:
+    folder = tmp_path / "network"
+    key = network_key(folder)
+    assert network_key(folder).public == key.public
+    assert (folder / KEY_FILE).stat().st_mode & 0o777 == 0o600
+    assert peer_id(key).startswith("12D3KooW")
+
+
+def test_a_damaged_key_is_refused_by_the_name_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / KEY_FILE).write_bytes(b"short")
+    with pytest.raises(ValueError, match=f"{KEY_FILE}: expected 32 bytes, found 5"):
+        network_key(tmp_path)
+
+
+def test_what_the_node_says_of_itself_follows_from_its_chain(config: NodeConfig) -> None:
+    chain = open_chain(config)
+    identity = identity_of(chain, makes_blocks=True)
+    assert (identity.chain_type, identity.roles) == ("Development", ("Authority",))
+    assert identity.properties["tokenSymbol"] == "BTT"
+    assert identity_of(chain, makes_blocks=False).roles == ("Full",)
+    assert identity.local_peer_id == peer_id(network_key(chain.paths.network))
+    chain.close()
+
+
+def test_a_node_without_a_name_is_given_one() -> None:
+    first, second, number = pick_name().split("-")
+    assert first.isalpha()
+    assert second.isalpha()
+    assert len(number) == 4

@@ -1,0 +1,129 @@
+"""The service: a node from its first answer to its last, and why it may stop by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+from btt_chain.chain.client import Client
+from btt_chain.node.backend import Identity
+from btt_chain.node.sealing import Instant, Interval, OnDemand, Sealing, SealingFailed
+from btt_chain.node.service import Service, ServiceConfig
+from btt_chain.rpc.server import RpcConfig
+from btt_chain.scale import u128
+from runtime.frame import InvalidBlock
+from storage.kv import StorageError
+from support.chain import BOB, CHARLIE, DevChain, address
+
+IDENTITY = Identity(
+    chain_name="Test",
+    chain_type="Development",
+    properties={"ss58Format": 42},
+    roles=("Authority",),
+    local_peer_id="12D3KooW",
+)
+
+
+def service_of(client: Client, sealing: Sealing | None, port: int = 0) -> Service:
+    return Service(client, ServiceConfig(IDENTITY, sealing, RpcConfig(port=port)))
+
+
+@asynccontextmanager
+async def running(service: Service) -> AsyncIterator[asyncio.Task[None]]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(service.run(stop))
+    try:
+        await asyncio.wait_for(service.ready.wait(), 30)
+        yield task
+    finally:
+        stop.set()
+        await asyncio.wait([task])
+
+
+async def ask(service: Service, method: str, *params: object) -> object:
+    request = {"id": 1, "jsonrpc": "2.0", "method": method, "params": list(params)}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"http://127.0.0.1:{service.rpc.port}", json=request) as response,
+    ):
+        answer = await response.json()
+    assert "error" not in answer, answer
+    result: object = answer["result"]
+    return result
+
+
+async def test_a_node_answers_until_it_is_told_to_stop() -> None:
+    service = service_of(DevChain().client, OnDemand())
+    async with running(service) as task:
+        assert await ask(service, "system_chain") == "Test"
+    assert task.done()
+    task.result()
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await ask(service, "system_chain")
+
+
+async def test_a_transaction_sent_to_an_instant_node_is_final_at_once() -> None:
+    chain = DevChain()
+    final = asyncio.Event()
+    call = chain.call("Balances", "transfer_keep_alive", dest=address(CHARLIE), value=u128(10**18))
+    wire = chain.sign(BOB, call)
+    service = service_of(chain.client, Instant())
+    chain.client.listen(lambda _: final.set() if chain.client.finalized().number else None)
+    async with running(service):
+        await ask(service, "author_submitExtrinsic", "0x" + wire.hex())
+        await asyncio.wait_for(final.wait(), 30)
+        head = await ask(service, "chain_getFinalizedHead")
+    assert head == "0x" + chain.client.finalized().hash.hex()
+    assert int(chain.account(BOB).nonce) == 1
+
+
+async def test_a_node_that_makes_no_blocks_offers_no_sealing() -> None:
+    service = service_of(DevChain().client, None)
+    async with running(service):
+        methods = await ask(service, "rpc_methods")
+    assert "engine_createBlock" not in str(methods)
+
+
+async def test_a_taken_port_is_an_error_with_its_number() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        service = service_of(DevChain().client, None, taken.getsockname()[1])
+        with pytest.raises(OSError, match=str(taken.getsockname()[1])):
+            await asyncio.wait_for(service.run(asyncio.Event()), 30)
+
+
+@pytest.mark.parametrize(
+    ("error", "seen"),
+    [
+        (InvalidBlock("state root differs"), SealingFailed),
+        (StorageError("the disk is full"), StorageError),
+    ],
+)
+async def test_a_node_that_cannot_go_on_stops_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, seen: type[Exception]
+) -> None:
+    service = service_of(DevChain().client, Interval(1))
+
+    def broken(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(service.sealer, "seal", broken)
+    with pytest.raises(seen, match=str(error)):
+        await asyncio.wait_for(service.run(asyncio.Event()), 30)
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await ask(service, "system_chain")
+
+
+async def test_each_new_best_block_is_told_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    chain = DevChain()
+    service_of(chain.client, None)
+    with caplog.at_level(logging.INFO):
+        hash = chain.seal()
+    assert f"block 1 (0x{hash.hex()[:8]}…) with 1 extrinsics; final" in caplog.text

@@ -1,0 +1,426 @@
+"""Conservation: whatever is called by whomever, no planck comes into being or gets lost.
+
+Random signers make random calls of every pallet, nested at random, with amounts that lie where
+rules change. Each goes through the pool into a real block, and a second node imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import pairwise
+from typing import TypeVar
+
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.primitives.account import AccountId, AccountInfo, Id, Index, MultiAddress
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import codec, u16, u32, u64, u128
+from btt_chain.txpool import PoolError
+from runtime import BttRuntime
+from runtime.accounts import DEVELOPMENT_FUND, TREASURY
+from runtime.constants import BTT, MILLI_BTT
+from runtime.frame import Call, Weight
+from runtime.pallets.balances import Balances
+from runtime.pallets.balances.steps import lock_level
+from runtime.pallets.multisig import Timepoint, multi_account_id
+from runtime.pallets.proxy import Proxy, ProxyType
+from runtime.pallets.system import System
+from runtime.pallets.transaction_payment import TransactionPayment
+from runtime.pallets.utility import RawNone, RawRoot, RawSigned, SystemOrigin, derivative
+from runtime.pallets.vesting import VestingInfo
+from support.chain import ALICE, BOB, CHARLIE, DAVE, START, DevChain, account, in_transaction
+
+T = TypeVar("T")
+
+POOR = KeyPair.from_uri("//Poor")
+SIGNERS = (ALICE, BOB, CHARLIE, DAVE, POOR)
+KNOWN = [account(pair) for pair in SIGNERS]
+STRANGERS = [AccountId(bytes((number,)) * 32) for number in (0, 7, 8)]
+JOINT = multi_account_id(KNOWN[1:4], 2)
+SHARED_1 = multi_account_id(KNOWN[1:4], 1)
+ED = int(MILLI_BTT)
+EXTREMES = (0, 1, ED - 1, ED, ED + 1, int(BTT), 100 * int(BTT), START, u128.MAX)
+FAR = u32.MAX
+
+# What any block changes, whatever is in it.
+BOOKKEEPING = (
+    "system.number",
+    "system.parent_hash",
+    "system.digest",
+    "system.block_hash",
+    "system.block_weight",
+    "system.events",
+    "system.event_count",
+    "timestamp.now",
+    "babe.current_slot",
+    "babe.genesis_slot",
+    "fees.next_fee_multiplier",
+)
+
+
+class Chooser:
+    """Draws calls that fit the state well enough to do something, often."""
+
+    def __init__(self, draw: Callable[[st.SearchStrategy[T]], T], world: World) -> None:
+        self._draw = draw
+        self.world = world
+        self.runtime: BttRuntime = world.chain.at()
+
+    def one_of(self, options: Sequence[T]) -> T:
+        draw: Callable[[st.SearchStrategy[T]], T] = self._draw  # type: ignore[assignment]
+        return draw(st.sampled_from(options))
+
+    def flag(self) -> bool:
+        return self.one_of((False, True))
+
+    def who(self) -> AccountId:
+        pools = [TREASURY, DEVELOPMENT_FUND, JOINT, SHARED_1]
+        return self.one_of([*KNOWN, *KNOWN, *STRANGERS, *pools, *self.world.pures])
+
+    def address(self) -> MultiAddress:
+        return self.one_of([Id(self.who())] * 12 + [Index(())])
+
+    def amount(self) -> u128:
+        """An amount at which a rule may change: an extreme, or about what somebody has."""
+        data = self.runtime.system.account[self.one_of(KNOWN)].data
+        near = [
+            int(data.free) - ED,
+            int(data.free) - 2 * ED,
+            int(data.free),
+            int(data.free) - int(data.frozen),
+            int(data.reserved),
+            int(data.free) // 2,
+            int(data.free) - int(BTT),
+        ]
+        return u128(self.one_of([*EXTREMES, *(max(0, about) for about in near)]))
+
+    def weight(self) -> Weight:
+        return Weight(u64(self.one_of((0, 10**9, 10**11, u64.MAX))))
+
+    def number(self) -> u32:
+        return u32(self.one_of((0, 1, 2, 5, FAR)))
+
+    def kind(self) -> ProxyType:
+        return self.one_of([ProxyType.Any] * 4 + list(ProxyType))
+
+    def others(self) -> list[AccountId]:
+        drawn = self.one_of((KNOWN[2:4], [KNOWN[1], KNOWN[3]], KNOWN[1:3], KNOWN[1:4], []))
+        return sorted(drawn)
+
+    def when(self) -> Timepoint | None:
+        return self.one_of((None, *self.world.timepoints))
+
+    def inner(self, depth: int) -> Call:
+        if self.flag() and self.world.made:
+            return self.one_of(self.world.made)
+        return self.call(depth + 1)
+
+    def call(self, depth: int = 0) -> Call:
+        names = NESTING + PLAIN * 2 if depth < 3 else PLAIN
+        name = self.one_of(names)
+        pallet, _, method = name.partition(".")
+        made = self.runtime.call(pallet, method, **CALLS[name](self, depth))
+        if depth == 0 and len(made.raw) < 500:
+            self.world.remember(made)
+        return made
+
+
+Arguments = Callable[[Chooser, int], dict[str, object]]
+
+
+def calls(c: Chooser, depth: int) -> dict[str, object]:
+    return {"calls": [c.inner(depth) for _ in range(c.one_of((0, 1, 2, 3)))]}
+
+
+def origin(c: Chooser) -> SystemOrigin:
+    options: list[RawRoot | RawSigned | RawNone] = [RawSigned(c.who()), RawRoot(), RawNone()]
+    return SystemOrigin(c.one_of(options))
+
+
+def schedule(c: Chooser) -> VestingInfo:
+    return VestingInfo(c.amount(), u128(c.one_of((0, 1, 10**18, u128.MAX))), c.number())
+
+
+def definition(c: Chooser) -> dict[str, object]:
+    return {"delegate": c.address(), "proxy_type": c.kind(), "delay": c.one_of((u32(0), u32(1)))}
+
+
+def announced(c: Chooser) -> H256:
+    made = c.one_of(c.world.made) if c.world.made else None
+    return H256(blake2_256(made.raw if made else b""))
+
+
+CALLS: dict[str, Arguments] = {
+    "System.remark": lambda c, _: {"remark": b"x"},
+    "System.remark_with_event": lambda c, _: {"remark": b"x"},
+    "Timestamp.set": lambda c, _: {"now": u64(1)},
+    "Balances.transfer_allow_death": lambda c, _: {"dest": c.address(), "value": c.amount()},
+    "Balances.transfer_keep_alive": lambda c, _: {"dest": c.address(), "value": c.amount()},
+    "Balances.transfer_all": lambda c, _: {"dest": c.address(), "keep_alive": c.flag()},
+    "Balances.burn": lambda c, _: {"value": c.amount(), "keep_alive": c.flag()},
+    "Balances.force_transfer": lambda c, _: {
+        "source": c.address(), "dest": c.address(), "value": c.amount(),
+    },
+    "Balances.force_unreserve": lambda c, _: {"who": c.address(), "amount": c.amount()},
+    "Balances.force_set_balance": lambda c, _: {"who": c.address(), "new_free": c.amount()},
+    "Utility.batch": calls,
+    "Utility.batch_all": calls,
+    "Utility.force_batch": calls,
+    "Utility.as_derivative": lambda c, d: {"index": u16(1), "call": c.inner(d)},
+    "Utility.dispatch_as": lambda c, d: {"as_origin": origin(c), "call": c.inner(d)},
+    "Utility.dispatch_as_fallible": lambda c, d: {"as_origin": origin(c), "call": c.inner(d)},
+    "Utility.with_weight": lambda c, d: {"call": c.inner(d), "weight": c.weight()},
+    "Utility.if_else": lambda c, d: {"main": c.inner(d), "fallback": c.inner(d)},
+    "Multisig.as_multi_threshold_1": lambda c, d: {
+        "other_signatories": c.others(), "call": c.inner(d),
+    },
+    "Multisig.as_multi": lambda c, d: {
+        "threshold": u16(2), "other_signatories": c.others(), "maybe_timepoint": c.when(),
+        "call": c.inner(d), "max_weight": c.weight(),
+    },
+    "Multisig.approve_as_multi": lambda c, _: {
+        "threshold": u16(2), "other_signatories": c.others(), "maybe_timepoint": c.when(),
+        "call_hash": announced(c), "max_weight": c.weight(),
+    },
+    "Multisig.cancel_as_multi": lambda c, _: {
+        "threshold": u16(2), "other_signatories": c.others(),
+        "timepoint": c.when() or Timepoint(u32(1), u32(1)), "call_hash": announced(c),
+    },
+    "Multisig.poke_deposit": lambda c, _: {
+        "threshold": u16(2), "other_signatories": c.others(), "call_hash": announced(c),
+    },
+    "Proxy.proxy": lambda c, d: {
+        "real": c.address(), "force_proxy_type": None, "call": c.inner(d),
+    },
+    "Proxy.add_proxy": lambda c, _: definition(c),
+    "Proxy.remove_proxy": lambda c, _: definition(c),
+    "Proxy.remove_proxies": lambda c, _: {},
+    "Proxy.create_pure": lambda c, _: {
+        "proxy_type": c.kind(), "delay": u32(0), "index": u16(0),
+    },
+    "Proxy.kill_pure": lambda c, _: {
+        "spawner": c.address(), "proxy_type": ProxyType.Any, "index": u16(0),
+        "height": u32(c.one_of(range(6))), "ext_index": u32(1),
+    },
+    "Proxy.announce": lambda c, _: {"real": c.address(), "call_hash": announced(c)},
+    "Proxy.remove_announcement": lambda c, _: {"real": c.address(), "call_hash": announced(c)},
+    "Proxy.reject_announcement": lambda c, _: {"delegate": c.address(), "call_hash": announced(c)},
+    "Proxy.proxy_announced": lambda c, d: {
+        "delegate": c.address(), "real": c.address(), "force_proxy_type": None,
+        "call": c.inner(d),
+    },
+    "Vesting.vest": lambda c, _: {},
+    "Vesting.vest_other": lambda c, _: {"target": c.address()},
+    "Vesting.vested_transfer": lambda c, _: {"target": c.address(), "schedule": schedule(c)},
+    "Vesting.force_vested_transfer": lambda c, _: {
+        "source": c.address(), "target": c.address(), "schedule": schedule(c),
+    },
+    "Vesting.merge_schedules": lambda c, _: {
+        "schedule1_index": c.number(), "schedule2_index": c.number(),
+    },
+    "Vesting.force_remove_vesting_schedule": lambda c, _: {
+        "target": c.address(), "schedule_index": u32(0),
+    },
+    "Sudo.sudo": lambda c, d: {"call": c.inner(d)},
+    "Sudo.sudo_unchecked_weight": lambda c, d: {"call": c.inner(d), "weight": c.weight()},
+    "Sudo.sudo_as": lambda c, d: {"who": c.address(), "call": c.inner(d)},
+    "Sudo.set_key": lambda c, _: {"new": c.address()},
+    "Sudo.remove_key": lambda c, _: {},
+}  # fmt: skip
+"""How to draw the arguments of every call there is."""
+
+NESTING = [
+    *(name for name in CALLS if name.startswith("Utility.")),
+    *["Sudo.sudo"] * 3,
+    "Sudo.sudo_unchecked_weight",
+    "Sudo.sudo_as",
+    "Multisig.as_multi_threshold_1",
+    *["Multisig.as_multi"] * 2,
+    *["Proxy.proxy"] * 2,
+    "Proxy.proxy_announced",
+]
+PLAIN = [name for name in CALLS if name not in NESTING]
+
+
+def test_every_call_of_the_runtime_is_tried() -> None:
+    runtime = DevChain().runtime
+    every = {
+        f"{pallet.name}.{entry.name}"
+        for pallet in runtime.pallets.values()
+        for entry in pallet.CALLS.values()
+    }
+    assert set(CALLS) == every == {*NESTING, *PLAIN}
+
+
+class World(RuleBasedStateMachine):
+    """A chain, a second node that follows it, and what has been made so far."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.chain = DevChain(
+            extra={POOR.account_id: 3 * ED, JOINT: START, SHARED_1: START, TREASURY: START},
+            shared=True,
+        )
+        self.peer = self.chain.another()
+        self.supply = self.chain.total()
+        self.pures: list[AccountId] = [derivative(KNOWN[1], u16(1))]
+        self.timepoints: list[Timepoint] = []
+        self.made: list[Call] = []
+
+    def remember(self, made: Call) -> None:
+        if made.raw not in [other.raw for other in self.made]:
+            self.made = [*self.made[-5:], made]
+
+    # ---- what happens
+
+    @rule(data=st.data(), pair=st.sampled_from(SIGNERS), tip=st.sampled_from((0, 0, 1, 10**18)))
+    def somebody_calls(self, data: st.DataObject, pair: KeyPair, tip: int) -> None:
+        made = Chooser(data.draw, self).call()
+        before = self.chain.storage()
+        try:
+            self.chain.send(pair, made, tip=tip)
+        except PoolError:
+            assert self.chain.storage() == before
+            return
+        self._seal()
+        events = self._of_transaction()
+        if events and isinstance(events[-1], System.ExtrinsicFailed):
+            self._nothing_but_fee_and_nonce(before, account(pair), events)
+
+    @rule(data=st.data())
+    def several_call_in_one_block(self, data: st.DataObject) -> None:
+        for pair in SIGNERS:
+            with suppress(PoolError):
+                self.chain.send(pair, Chooser(data.draw, self).call())
+        self._seal()
+
+    @rule(blocks=st.sampled_from((1, 2, 7)))
+    def time_passes(self, blocks: int) -> None:
+        self.chain.now += blocks * self.chain.slot_ms / 1000
+        self._seal()
+
+    @precondition(lambda self: bool(self.chain.pool.pool.status().future))
+    @rule()
+    def nothing_waits_for_ever(self) -> None:
+        self._seal()
+
+    def _seal(self) -> None:
+        hash = self.chain.seal()
+        self.peer.import_block(*self.chain.block(hash))  # refuses any other root
+        for record in self.chain.events(hash):
+            event = record.event.event
+            if isinstance(event, Proxy.PureCreated):
+                self.pures = [*self.pures[-3:], event.pure]
+        number = self.chain.client.best().number
+        self.timepoints = [*self.timepoints[-3:], Timepoint(u32(number), u32(1))]
+
+    def _of_transaction(self) -> list[object]:
+        records = self.chain.events(self.chain.client.best().hash)
+        return [record.event.event for record in records if in_transaction(record)]
+
+    # ---- what must hold
+
+    def _nothing_but_fee_and_nonce(
+        self, before: dict[bytes, bytes], who: AccountId, events: list[object]
+    ) -> None:
+        kinds = {type(event) for event in events}
+        assert kinds <= FAILURE_EVENTS, kinds
+        after, runtime = self.chain.storage(), self.chain.at()
+        system = runtime.system.account
+        ours = {system.key(one) for one in (who, KNOWN[0], DEVELOPMENT_FUND)}
+        prefixes = tuple(item_prefix(runtime, name) for name in BOOKKEEPING)
+        changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+        assert not {key for key in changed - ours if not key.startswith(prefixes)}
+        paid = [
+            event for event in events if isinstance(event, TransactionPayment.TransactionFeePaid)
+        ]
+        fee, tip = (int(paid[0].actual_fee), int(paid[0].tip)) if paid else (0, 0)
+        author, fund = fee_shares(fee, tip)
+        due = {who: -fee}
+        due[KNOWN[0]] = due.get(KNOWN[0], 0) + author
+        due[DEVELOPMENT_FUND] = due.get(DEVELOPMENT_FUND, 0) + fund
+        for one, change in due.items():
+            old, new = (info_in(state, system.key(one)) for state in (before, after))
+            assert int(new.data.free) - int(old.data.free) == change
+            assert int(new.nonce) - int(old.nonce) == int(one == who)
+            assert (new.data.reserved, new.data.frozen) == (old.data.reserved, old.data.frozen)
+
+    @invariant()
+    def money_is_conserved(self) -> None:
+        runtime = self.chain.at()
+        issuance = int(runtime.balances.total_issuance.value)
+        assert self.chain.total() == issuance
+        assert issuance + int(runtime.balances.total_burned.value) == self.supply
+
+    @invariant()
+    def references_are_counted(self) -> None:
+        runtime = self.chain.at()
+        pools = {TREASURY, DEVELOPMENT_FUND}
+        for who, info in runtime.system.account.items():
+            data = info.data
+            provides = data.free >= ED
+            assert info.providers == provides + (who in pools), who.hex()
+            assert int(info.consumers) == int(bool(data.reserved or data.frozen)), who.hex()
+            assert info.providers or info.sufficients, who.hex()
+
+    @invariant()
+    def locks_and_reserves_add_up(self) -> None:
+        runtime = self.chain.at()
+        balances: Balances = runtime.balances
+        for who, info in runtime.system.account.items():
+            locks = balances.locks[who]
+            assert info.data.frozen == lock_level(locks, balances.freezes[who])
+            held = sum(int(hold.amount) for hold in balances.holds[who])
+            named = sum(int(entry.amount) for entry in balances.reserves[who])
+            assert held + named <= info.data.reserved
+            schedules = runtime.vesting.schedules_ext.get(who) or []
+            assert bool(schedules) == bool(locks)
+            told = runtime.vesting.vesting.get(who) or []
+            assert told == [one.info() for one in schedules]
+
+    @invariant()
+    def a_follower_agrees(self) -> None:
+        assert self.peer.best() == self.chain.client.best()
+
+
+FAILURE_EVENTS = {
+    Balances.Endowed,  # the fund, by its first fee
+    Balances.Withdraw,
+    Balances.Deposit,
+    TransactionPayment.TransactionFeePaid,
+    System.ExtrinsicFailed,
+}
+
+
+def fee_shares(fee: int, tip: int) -> tuple[int, int]:
+    """What author and fund get of a fee of which `tip` is the tip."""
+    bare = fee - tip
+    return bare // 2 + tip, bare - bare // 2
+
+
+def info_in(state: dict[bytes, bytes], key: bytes) -> AccountInfo:
+    raw = state.get(key)
+    return AccountInfo() if raw is None else codec(AccountInfo).decode_all(raw)
+
+
+def item_prefix(runtime: BttRuntime, name: str) -> bytes:
+    pallet, item = name.split(".")
+    prefix: bytes = getattr(getattr(runtime, pallet), item).prefix
+    return prefix
+
+
+World.TestCase.settings = settings(
+    max_examples=max(10, settings.default.max_examples // 5) if settings.default else 10,
+    stateful_step_count=20,
+    phases=(Phase.generate,),
+)
+TestConservation = World.TestCase
+
+
+def test_the_accounts_of_this_test_are_in_order() -> None:
+    assert all(before != after for before, after in pairwise(sorted([*KNOWN, JOINT])))
