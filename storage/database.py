@@ -59,6 +59,9 @@ from storage.trie.trie import EMPTY_ROOT
 GENESIS_CHUNK: Final = 50_000
 """Keys of a genesis state written in one batch; the block itself comes with the last one."""
 
+WINDOW: Final = 256
+"""Finalised blocks whose state is kept unless somebody says otherwise."""
+
 Proof = tuple[bytes, bytes]
 """Engine id (4 bytes) and justification."""
 
@@ -80,16 +83,21 @@ class ChainStore:
         self,
         kv: KeyValue,
         *,
-        pruning: int | None = 256,
+        pruning: int | None = WINDOW,
+        as_made: bool = False,
         resident_nodes: int = 16_384,
         background: bool = False,
     ) -> None:
         """Over an open store. `pruning` is the window in finalised blocks, None for an archive.
 
+        `as_made`: a store that was made otherwise stays what it is (a window of WINDOW).
+
         `resident_nodes` bounds the trie nodes kept in memory (about 1 KiB each); `background`
         compacts in a thread after pruning, otherwise the caller does (`state.compact`).
         """
         self._kv = kv
+        if as_made:
+            pruning = self._made(pruning)
         self._background = background
         self._compaction: threading.Thread | None = None
         self.note: str | None = kv.note if isinstance(kv, LevelKV) else None
@@ -103,7 +111,8 @@ class ChainStore:
         cls,
         path: Path,
         *,
-        pruning: int | None = 256,
+        pruning: int | None = WINDOW,
+        as_made: bool = False,
         create: bool = True,
         min_free: int = GIB,
         resident_nodes: int = 16_384,
@@ -111,7 +120,13 @@ class ChainStore:
         """Open or create the database in a directory, checked (see leveldb.py and check.py)."""
         kv = open_database(path, check_chain, create=create, min_free=min_free)
         try:
-            return cls(kv, pruning=pruning, resident_nodes=resident_nodes, background=True)
+            return cls(
+                kv,
+                pruning=pruning,
+                as_made=as_made,
+                resident_nodes=resident_nodes,
+                background=True,
+            )
         except BaseException:
             kv.close()
             raise
@@ -387,16 +402,23 @@ class ChainStore:
         if self.has_genesis:
             self.state.load()
 
+    def _made(self, pruning: int | None) -> int | None:
+        """What this store was made with; `pruning` where it is new or of that kind anyway."""
+        made = self._kv.get(META_PRUNING)
+        if made == b"archive":
+            return None
+        return WINDOW if made == b"window" and pruning is None else pruning
+
     def _mode(self) -> bytes:
         return b"archive" if self.state.window is None else b"window"
 
     def _check_mode(self) -> None:
         made = self._kv.get(META_PRUNING)
         if made is not None and made != self._mode():
-            option = "--pruning archive" if made == b"archive" else "--pruning with a number"
+            kind, flag = ("an archive", "archive") if made == b"archive" else ("a window", "N")
             raise StorageError(
-                f"this database was made with {option} and cannot be used otherwise: start with "
-                "that, or purge the chain and sync again"
+                f"this database was made as {kind} and cannot be used otherwise: start with "
+                f"--pruning {flag}, or purge the chain and sync again"
             )
 
     def _give_back(self) -> None:

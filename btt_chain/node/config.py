@@ -5,12 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from btt_chain.rpc.server import RpcConfig
-
-DEFAULT_PRUNING: Final = 256
-"""Finalised blocks whose state is kept, unless the chain or the user says otherwise."""
 
 
 def default_base_path() -> Path:
@@ -52,8 +48,9 @@ class NodeConfig:
     """How to run a node.
 
     `chain` is a preset's name or the path of a specification. `pruning` is "archive", a number
-    of finalised blocks, or None for the chain's default. `sealing` is `instant`, `manual` or
-    `interval:MS`, or None for the chain's default (its slots on a chain that is sealed by hand).
+    of finalised blocks, or None for what the database was made with, else the chain's default.
+    `sealing` is `instant`, `manual` or `interval:MS`, or None for the chain's default (its slots
+    on a chain that is sealed by hand).
     """
 
     chain: str

@@ -11,7 +11,7 @@ from typing import Final
 from btt_chain.chain.client import Client
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.node.backend import Identity
-from btt_chain.node.config import DEFAULT_PRUNING, NodeConfig, Paths
+from btt_chain.node.config import NodeConfig, Paths
 from btt_chain.node.identity import network_key, peer_id, pick_name
 from btt_chain.node.sealing import Interval, Sealing, parse_sealing
 from btt_chain.node.service import Service, ServiceConfig
@@ -20,7 +20,7 @@ from genesis.catalogue import load, presets
 from genesis.spec import ChainSpec
 from runtime.pallets.babe import Babe, Engine
 from runtime.params import PARAMS_KEY, RuntimeParams
-from storage.database import ChainStore
+from storage.database import WINDOW, ChainStore
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,8 @@ def open_chain(config: NodeConfig, *, create: bool = True) -> OpenChain:
     if not create and not paths.database.exists():
         raise FileNotFoundError(f"there is no chain {spec.id} in {paths.base}")
     paths.database.parent.mkdir(parents=True, exist_ok=True)
-    store = ChainStore.open(paths.database, pruning=pruning_of(config, spec), create=create)
+    pruning, untold = pruning_of(config, spec), config.pruning is None
+    store = ChainStore.open(paths.database, pruning=pruning, as_made=untold, create=create)
     try:
         if store.note:
             log.warning("%s", store.note)
@@ -109,12 +110,12 @@ def header_over(made: Genesis, root: bytes) -> bytes:
 def pruning_of(config: NodeConfig, spec: ChainSpec) -> int | None:
     """Return how many finalised blocks keep their state, None for all. ValueError if misspelt."""
     if config.pruning is None:
-        return DEFAULT_PRUNING if spec.is_live else None
+        return WINDOW if spec.is_live else None
     if config.pruning == "archive":
         return None
     if not (config.pruning.isascii() and config.pruning.isdecimal()):
         raise ValueError(f"--pruning {config.pruning}: expected archive or a number of blocks")
-    return max(int(config.pruning), DEFAULT_PRUNING)
+    return max(int(config.pruning), WINDOW)
 
 
 def sealing_of(config: NodeConfig, client: Client) -> Sealing | None:

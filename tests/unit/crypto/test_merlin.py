@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from struct import Struct
 
 import pytest
@@ -99,7 +100,7 @@ def test_keccak_is_the_permutation_under_sha3() -> None:
 
 
 def test_python_hashes_where_openssl_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(name: str, **_: object) -> Sponge:
+    def unknown(name: str) -> Sponge:
         raise ValueError(name)
 
     monkeypatch.setattr("hashlib.new", unknown)
@@ -107,8 +108,11 @@ def test_python_hashes_where_openssl_cannot(monkeypatch: pytest.MonkeyPatch) -> 
     assert isinstance(merlin._fastest(), PythonSponge)
 
 
-def test_python_hashes_where_openssl_gives_other_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hashlib.new", lambda name, **_: hashlib.shake_128())
+@pytest.mark.parametrize("other", [hashlib.shake_128, hashlib.sha3_256])
+def test_python_hashes_where_openssl_has_something_else(
+    monkeypatch: pytest.MonkeyPatch, other: Callable[[], object]
+) -> None:
+    monkeypatch.setattr("hashlib.new", lambda name: other())
 
     assert isinstance(merlin._fastest(), PythonSponge)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from btt_chain.node.config import DEFAULT_PRUNING, NodeConfig, Paths
+from btt_chain.node.config import NodeConfig, Paths
 from btt_chain.node.identity import KEY_FILE, network_key, peer_id, pick_name
 from btt_chain.node.lifecycle import (
     OpenChain,
@@ -22,6 +22,7 @@ from btt_chain.node.sealing import Instant, Interval, ManualSealer
 from genesis.catalogue import load, make
 from genesis.presets import CHAINS
 from genesis.spec import SpecError
+from storage.database import WINDOW
 from storage.kv import StorageError
 
 
@@ -125,10 +126,10 @@ def test_a_database_is_let_go_when_opening_fails(config: NodeConfig) -> None:
     ("chain", "flag", "blocks"),
     [
         ("dev", None, None),
-        ("seed-000", None, DEFAULT_PRUNING),
+        ("seed-000", None, WINDOW),
         ("dev", "archive", None),
         ("dev", "1000", 1_000),
-        ("dev", "3", DEFAULT_PRUNING),
+        ("dev", "3", WINDOW),
     ],
 )
 def test_pruning_is_the_chains_unless_told(

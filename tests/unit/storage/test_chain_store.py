@@ -7,7 +7,7 @@ import pytest
 
 from storage.blocks import BlockRef, decode_body, encode_body, header_hash, read_header
 from storage.columns import META_VERSION, NODE, VALUE
-from storage.database import ChainStore
+from storage.database import WINDOW, ChainStore
 from storage.kv import DiskFull, StorageError
 from storage.memory import MemoryKV
 from storage.state import StateUnavailable
@@ -233,6 +233,15 @@ def test_a_database_of_another_pruning_mode_is_refused() -> None:
     new_chain(kv, pruning=None)
     with pytest.raises(StorageError, match="--pruning archive"):
         ChainStore(kv, pruning=256)
+
+
+@pytest.mark.parametrize(("made", "asked", "found"), [(None, 256, None), (300, None, WINDOW)])
+def test_a_database_stays_as_it_was_made_unless_told(
+    made: int | None, asked: int | None, found: int | None
+) -> None:
+    kv = MemoryKV()
+    new_chain(kv, pruning=made)
+    assert ChainStore(kv, pruning=asked, as_made=True).state.window == found
 
 
 def test_a_database_of_another_layout_is_refused(tmp_path: Path) -> None:

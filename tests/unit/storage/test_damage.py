@@ -200,6 +200,18 @@ def test_each_missing_file_is_refused_or_leaves_an_older_state(made: Made, tmp_p
     assert outcome.get(".ldb", "refused") == "refused"
 
 
+@pytest.mark.parametrize("place", range(48))
+def test_a_flipped_bit_in_a_footer_is_refused_or_harmless(
+    made: Made, tmp_path: Path, place: int
+) -> None:
+    path = copy(made, tmp_path)
+    for table in path.glob("*.ldb"):
+        raw = bytearray(table.read_bytes())
+        raw[place - 48] ^= 0x80
+        table.write_bytes(raw)
+    assert examine(made, path) in {"served", "refused"}
+
+
 def test_a_lost_older_log_is_a_hole(tmp_path: Path) -> None:
     made = make(tmp_path / "db", 3, 20, stop=False)
     # What a lost log leaves behind: a batch is gone, later ones are there.
