@@ -42,15 +42,17 @@ export async function check(name, body) {
 }
 
 export async function need(name, body) {
-  if (!(await check(name, body))) finish();
+  if (!(await check(name, body))) process.exit(1);
 }
 
 export function fact(name, value) {
   line({ fact: name, value });
 }
 
+/** Say that the script came to its end, and was not cut short. */
 export function finish() {
   clearTimeout(deadline);
+  line({ done: true });
   process.exit(0);
 }
 

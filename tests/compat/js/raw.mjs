@@ -24,9 +24,11 @@ export class Raw {
     this.notifications = new Stream("a notification");
     socket.on("message", (data) => {
       const message = JSON.parse(data.toString());
-      const resolve = this.waiting.get(message.id);
+      // A batch goes by the id of its first call.
+      const { id } = Array.isArray(message) ? message[0] : message;
+      const resolve = this.waiting.get(id);
       if (resolve) {
-        this.waiting.delete(message.id);
+        this.waiting.delete(id);
         resolve(message);
       } else {
         this.notifications.push(message);
@@ -40,6 +42,16 @@ export class Raw {
     const answer = new Promise((resolve) => this.waiting.set(id, resolve));
     this.socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
     return soon(answer, `the answer to ${method}`);
+  }
+
+  /** Several calls in one frame: `[method, ...params]` each; their answers in order. */
+  async batch(calls) {
+    const first = this.id + 1;
+    this.id += calls.length;
+    const answers = new Promise((resolve) => this.waiting.set(first, resolve));
+    const frame = calls.map(([method, ...params], place) => ({ jsonrpc: "2.0", id: first + place, method, params }));
+    this.socket.send(JSON.stringify(frame));
+    return soon(answers, "the answer to a batch");
   }
 
   async call(method, ...params) {

@@ -1,0 +1,151 @@
+"""Runs a client's script against started nodes, and turns what it prints into test results."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from storage.trie import verify_proof
+from support.node import Node, dev_node
+
+HERE: Final = Path(__file__).parent
+TWICE_A_SECOND: Final = "interval:500"
+SCRIPT_SECONDS: Final = 240
+"""The scripts have limits of their own, per check and for the whole; this one is the last."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one check."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(slots=True)
+class ClientRun:
+    """What a script said: its checks, and facts for Python to verify."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    complete: bool = False
+    ending: str = ""
+    troubles: str = ""
+
+    def read(self, output: str) -> None:
+        """Take in the lines that a script printed; what is none of ours is kept for messages."""
+        for text in output.splitlines():
+            try:
+                line = json.loads(text)
+            except ValueError:
+                self.ending += f"{text}\n"
+                continue
+            if "fact" in line:
+                self.facts[line["fact"]] = line["value"]
+            elif "done" in line:
+                self.complete = True
+            else:
+                self.outcomes.append(Outcome(line["name"], line["ok"], line["detail"]))
+
+
+@contextmanager
+def two_nodes(folder: Path, sealing: str) -> Iterator[tuple[Node, Node]]:
+    """A node that makes blocks as told, and one that makes them when asked to."""
+    with (
+        dev_node(folder, "clocked", "--sealing", sealing) as clocked,
+        dev_node(folder, "manual", "--sealing", "manual") as manual,
+    ):
+        yield clocked, manual
+
+
+def run_script(command: Sequence[str], cwd: Path, folder: Path, sealing: str) -> ClientRun:
+    """Run a client's script against two fresh nodes and read what it says."""
+    run = ClientRun()
+    with two_nodes(folder, sealing) as (clocked, manual):
+        try:
+            ended = subprocess.run(
+                [*command, clocked.ws, manual.ws],
+                cwd=cwd,
+                capture_output=True,
+                text=True,
+                timeout=SCRIPT_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as late:
+            run.read(_text(late.stdout))
+            run.ending += f"cut short after {SCRIPT_SECONDS} s\n{_text(late.stderr)}"
+        else:
+            run.read(ended.stdout)
+            run.ending += f"ended with {ended.returncode}\n{ended.stderr}"
+        run.troubles = f"{clocked.troubles()}\n{manual.troubles()}"
+    return run
+
+
+def node_script(name: str, folder: Path) -> ClientRun:
+    """Run a script of `js/`; skip where node or its packages are missing."""
+    program = shutil.which("node")
+    if program is None:
+        pytest.skip(f"node is missing: {name} did NOT run")
+    if not (HERE / "node_modules").is_dir():
+        pytest.skip(
+            f"tests/compat/node_modules is missing, `make compat-setup`: {name} did NOT run"
+        )
+    return run_script([program, str(HERE / "js" / f"{name}.mjs")], HERE, folder, TWICE_A_SECOND)
+
+
+def python_script(
+    name: str, environment: str, folder: Path, sealing: str = TWICE_A_SECOND
+) -> ClientRun:
+    """Run a script of `py/` in its own environment; skip where that is not made."""
+    program = HERE / ".env" / environment / "bin" / "python"
+    if not program.is_file():
+        pytest.skip(
+            f"tests/compat/.env/{environment} is missing, `make compat-setup`: {name} did NOT run"
+        )
+    return run_script([str(program), "-m", f"compat.py.{name}"], HERE.parent, folder, sealing)
+
+
+def report(run: ClientRun, subtests: pytest.Subtests, least: int) -> None:
+    """Make each check a test of its own, and see that none was left out.
+
+    `least` is how many checks there are at the least: a script that finds nothing to do fails.
+    """
+    for outcome in run.outcomes:
+        with subtests.test(outcome.name):
+            if not outcome.ok:
+                pytest.fail(f"{outcome.name}\n{outcome.detail}\n{run.troubles}", pytrace=False)
+    with subtests.test("the script comes to its end"):
+        if not run.complete or len(run.outcomes) < least:
+            found = f"{len(run.outcomes)} checks of at least {least}"
+            pytest.fail(f"{found}\n{run.ending}\n{run.troubles}", pytrace=False)
+
+
+def unhex(text: str) -> bytes:
+    """Bytes of 0x-hex."""
+    return bytes.fromhex(text.removeprefix("0x"))
+
+
+def check_read_proof(facts: Mapping[str, Any]) -> None:
+    """Verify the proof that a client fetched against the root in the header that it fetched."""
+    proof = facts["read proof"]
+    root = unhex(proof["root"])
+    keys = [unhex(key) for key in proof["keys"]]
+    found = verify_proof(root, [unhex(node) for node in proof["proof"]], keys)
+    values = [None if value is None else unhex(value) for value in proof["values"]]
+    assert [found[key] for key in keys] == values
+    assert None in values
+    assert any(values)
+
+
+def _text(output: str | bytes | None) -> str:
+    """What a process had printed when it was cut short."""
+    return output.decode(errors="replace") if isinstance(output, bytes) else output or ""

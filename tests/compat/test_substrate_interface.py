@@ -1,0 +1,34 @@
+"""substrate-interface, unmodified, against a started node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from compat.client import ClientRun, check_read_proof, python_script, report
+
+pytestmark = pytest.mark.compat
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> ClientRun:
+    return python_script("classic", "py1", tmp_path_factory.mktemp("classic"))
+
+
+def test_substrate_interface_finds_a_chain_that_it_can_use(
+    run: ClientRun, subtests: pytest.Subtests
+) -> None:
+    report(run, subtests, least=37)
+
+
+def test_a_read_proof_that_substrate_interface_fetched_verifies_against_the_state_root(
+    run: ClientRun,
+) -> None:
+    check_read_proof(run.facts)
+
+
+def test_substrate_interface_gets_a_block_for_each_transaction_under_instant_sealing(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    report(python_script("instant", "py1", tmp_path, sealing="instant"), subtests, least=5)
