@@ -98,6 +98,7 @@ def _read_prefix(raw: bytes) -> tuple[int, int]:
 
 
 def to_base58(raw: bytes) -> str:
+    """The Base58 text of bytes, in Bitcoin's alphabet; also what libp2p's peer ids are."""
     number = int.from_bytes(raw, "big")
     pairs = []
     while number:
@@ -109,6 +110,7 @@ def to_base58(raw: bytes) -> str:
 
 
 def from_base58(text: str) -> bytes:
+    """The bytes of a Base58 text as long as an address may be; Ss58Error says what is wrong."""
     # Before the arithmetic, whose cost grows with the square of the length.
     if len(text) > _MAX_CHARACTERS:
         raise Ss58Error(

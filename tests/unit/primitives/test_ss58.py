@@ -122,4 +122,4 @@ def test_arbitrary_text_raises_nothing_but_the_addresss_error(text: str) -> None
 
 def written(body: bytes, checksum: int) -> str:
     """An address as `encode` would not write it: any prefix bytes, any checksum length."""
-    return ss58._to_base58(body + blake2_512(b"SS58PRE" + body)[:checksum])
+    return ss58.to_base58(body + blake2_512(b"SS58PRE" + body)[:checksum])
