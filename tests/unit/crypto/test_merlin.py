@@ -71,6 +71,79 @@ def test_hashing_in_python_and_in_openssl_cannot_be_told_apart(
         assert heard(steps) == as_found
 
 
+class Strobe:
+    """STROBE-128 byte by byte, as its paper tells it."""
+
+    def __init__(self) -> None:
+        state = bytearray(200)
+        state[:18] = bytes([1, 168, 1, 0, 1, 96]) + b"STROBEv1.0.2"
+        self.state = self.permuted(state)
+        self.at = self.begin = 0
+        self.operate(0x12, b"Merlin v1.0")
+
+    @staticmethod
+    def permuted(state: bytearray) -> bytearray:
+        return bytearray(LANES.pack(*keccak_f(LANES.unpack(state))))
+
+    def close(self) -> None:
+        self.state[self.at] ^= self.begin
+        self.state[self.at + 1] ^= 0x04
+        self.state[167] ^= 0x80
+        self.state = self.permuted(self.state)
+        self.at = self.begin = 0
+
+    def absorb(self, data: bytes) -> None:
+        for byte in data:
+            self.state[self.at] ^= byte
+            self.at += 1
+            if self.at == 166:
+                self.close()
+
+    def operate(self, flags: int, data: bytes) -> None:
+        before, self.begin = self.begin, self.at + 1
+        self.absorb(bytes([before, flags]))
+        if flags & 0x04 and self.at:
+            self.close()
+        self.absorb(data)
+
+    def append(self, label: bytes, message: bytes) -> None:
+        self.operate(0x12, label + len(message).to_bytes(4, "little"))
+        self.operate(0x02, message)
+
+    def challenge(self, label: bytes, length: int) -> bytes:
+        self.operate(0x12, label + length.to_bytes(4, "little"))
+        self.operate(0x07, b"")
+        drawn = bytearray()
+        for _ in range(length):
+            byte = self.state[self.at]
+            drawn.append(byte)
+            self.absorb(bytes([byte]))  # which leaves a zero in its place
+        return bytes(drawn)
+
+
+@pytest.mark.parametrize("drawn", [1, 166, 167, 340])
+def test_messages_that_end_anywhere_in_a_block_are_told_apart_as_in_strobe(drawn: int) -> None:
+    for size in range(170):
+        transcript, plain = Transcript(b"any"), Strobe()
+        plain.append(b"dom-sep", b"any")
+        for one in (transcript, plain):
+            one.append(b"", bytes(size))
+
+        assert transcript.challenge(b"c", drawn) == plain.challenge(b"c", drawn), size
+        assert transcript.challenge(b"d", 8) == plain.challenge(b"d", 8), size
+
+
+def test_the_same_end_after_another_past_has_another_hash() -> None:
+    sponge, fresh = PythonSponge(), PythonSponge()
+    sponge.update(bytes(1))
+    before = sponge.digest(32)
+
+    sponge.update(bytes(168))
+    fresh.update(bytes(169))
+
+    assert before != sponge.digest(32) == fresh.digest(32)
+
+
 @pytest.mark.parametrize("size", [*range(155, 172), 0, 1, 331, 332, 333, 336])
 def test_blocks_of_every_length_close_alike(size: int) -> None:
     message = bytes(size)

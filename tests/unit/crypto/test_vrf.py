@@ -243,6 +243,13 @@ def test_a_scalar_has_one_encoding_only() -> None:
     assert VRF.verify(ALICE.public, MEOW, draw.pre_output, again) is None
 
 
+@pytest.mark.parametrize("size", [0, 32, 63, 65])
+def test_a_proof_has_64_bytes(size: int) -> None:
+    draw, proof = VRF.sign(ALICE, MEOW)
+
+    assert VRF.verify(ALICE.public, MEOW, draw.pre_output, (proof + b"\0")[:size]) is None
+
+
 @pytest.mark.parametrize("half", [slice(0, 32), slice(32, 64)])
 def test_a_zero_in_a_proof_is_refused(half: slice) -> None:
     draw, proof = VRF.sign(ALICE, MEOW)
@@ -313,6 +320,15 @@ def test_what_encodes_a_point_is_its_only_encoding(encoded: str) -> None:
 @pytest.mark.parametrize("encoded", NO_POINTS)
 def test_what_encodes_no_point_is_refused(encoded: str) -> None:
     assert vrf._decode(bytes.fromhex(encoded)) is None
+
+
+def test_fields_beyond_their_range_encode_no_point() -> None:
+    raised = [
+        bytes.fromhex(encoded[:-2]) + bytes([0x80 | int(encoded[-2:], 16)]) for encoded in MULTIPLES
+    ]
+    beyond = [(2**255 - 19 + more).to_bytes(32, "little") for more in range(19)]
+
+    assert not any(vrf._decode(raw) for raw in raised + beyond)
 
 
 @pytest.mark.parametrize(("sentence", "encoded"), HASHED)

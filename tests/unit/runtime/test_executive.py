@@ -327,7 +327,7 @@ def test_a_call_around_an_inherent_may_not_slip_past_the_limits_of_a_block(
 def test_an_address_that_is_no_account_leads_nowhere(chain: DevChain) -> None:
     call = pay(chain, CHARLIE, 1)
     whole = unwrap(chain.sign(BOB, call))
-    by_index = opaque(b"\x84\x01\x00" + whole[34:])
+    by_index = opaque(b"\x84\x01" + whole[34:])  # an index of this chain has no bytes
     with pytest.raises(ValidityUnknown):
         chain.pool.submit(by_index)
 
