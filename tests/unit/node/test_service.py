@@ -126,4 +126,4 @@ async def test_each_new_best_block_is_told_in_the_log(caplog: pytest.LogCaptureF
     service_of(chain.client, None)
     with caplog.at_level(logging.INFO):
         hash = chain.seal()
-    assert f"block 1 (0x{hash.hex()[:8]}…) with 1 extrinsics; final" in caplog.text
+    assert f"block 1 (0x{hash.hex()[:8]}…) with 1 extrinsic; final" in caplog.text

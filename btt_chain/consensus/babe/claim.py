@@ -1,0 +1,90 @@
+"""The author's side: claiming a slot, and sealing the header that was made for it.
+
+Nothing here remembers what was signed before: whoever calls `seal` has asked the signing record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from btt_chain.consensus.babe.digests import AllowedSlots
+from btt_chain.consensus.babe.epoch import Epoch
+from btt_chain.consensus.babe.lottery import wins
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.crypto.signature import Scheme
+from btt_chain.crypto.vrf import Draw, SchnorrkelVrf, Vrf
+from btt_chain.primitives import babe
+from btt_chain.primitives.babe import (
+    Primary,
+    PrimaryClaim,
+    SecondaryPlain,
+    SecondaryPlainClaim,
+    SecondaryVrf,
+    SecondaryVrfClaim,
+    Slot,
+    VrfSignature,
+)
+from btt_chain.primitives.digest import BABE, Seal
+from btt_chain.primitives.header import Header
+from btt_chain.scale import u32
+
+_VRF: Final = SchnorrkelVrf()
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A slot that is ours."""
+
+    claim: babe.Claim
+    """What the header says (`primitives.babe.pre_runtime` makes a digest of it)."""
+    pair: KeyPair
+    """The key to seal with."""
+    draw: Draw | None
+    """None under a plain secondary claim."""
+
+
+def claim_slot(
+    slot: int, epoch: Epoch, pairs: Mapping[bytes, KeyPair], vrf: Vrf = _VRF
+) -> Claimed | None:
+    """Return the claim of the first of our keys that has one, primary claims first.
+
+    `pairs` holds our keys by public key. ValueError if the slot is not in the epoch.
+    """
+    if slot not in epoch:
+        raise ValueError(f"slot {slot} is not in epoch {epoch.index}")
+    ours = [
+        (index, pairs[public])
+        for index, (public, _) in enumerate(epoch.authorities)
+        if public in pairs
+    ]
+    for index, pair in ours:
+        # Most draws do not win, and a proof costs as much again.
+        if wins(vrf.evaluate(pair, epoch.input(slot)), epoch.threshold(index)):
+            draw, signature = _signed(pair, slot, epoch, vrf)
+            return Claimed(Primary(PrimaryClaim(u32(index), Slot(slot), signature)), pair, draw)
+    if epoch.config.allowed_slots is AllowedSlots.PrimarySlots:
+        return None
+    due = epoch.secondary_author(slot)
+    pair_due = dict(ours).get(due)
+    if pair_due is None:
+        return None
+    if epoch.config.allowed_slots is AllowedSlots.PrimaryAndSecondaryPlainSlots:
+        return Claimed(SecondaryPlain(SecondaryPlainClaim(u32(due), Slot(slot))), pair_due, None)
+    draw, signature = _signed(pair_due, slot, epoch, vrf)
+    return Claimed(SecondaryVrf(SecondaryVrfClaim(u32(due), Slot(slot), signature)), pair_due, draw)
+
+
+def seal(header: Header, pair: KeyPair) -> Header:
+    """Return the header with its author's seal at the end; ValueError if it has one."""
+    if pair.scheme is not Scheme.SR25519:
+        raise ValueError(f"a seal needs an sr25519 key, not {pair.scheme}")
+    if any(isinstance(item, Seal) for item in header.digest.logs):
+        raise ValueError("the header is sealed already")
+    return header.with_log(Seal(BABE, pair.sign(header.hash())))
+
+
+def _signed(pair: KeyPair, slot: int, epoch: Epoch, vrf: Vrf) -> tuple[Draw, VrfSignature]:
+    draw, proof = vrf.sign(pair, epoch.input(slot))
+    return draw, VrfSignature(draw.pre_output, proof)

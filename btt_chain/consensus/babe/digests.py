@@ -1,0 +1,143 @@
+"""What the runtime tells BABE in a header: the next epoch, its parameters, who is out.
+
+The first block of each epoch announces the one after it. Everything here is wire format.
+Source: Substrate's `sp_consensus_babe::digests`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Annotated, Final, NamedTuple, TypeAlias
+
+from btt_chain.primitives.digest import BABE, Consensus, DigestItem
+from btt_chain.scale import (
+    DecodeError,
+    Fixed,
+    FixedBytes,
+    Path,
+    TypeName,
+    Variant,
+    codec,
+    path,
+    u32,
+    u64,
+)
+
+
+class AuthorityId(FixedBytes, size=32, path="sp_consensus_babe::app::Public"):
+    """An author's public key, sr25519."""
+
+    __slots__ = ()
+
+
+class BadAnnouncement(ValueError):
+    """What a header tells BABE is malformed or said twice; the message says which."""
+
+
+@path("sp_consensus_babe::AllowedSlots")
+class AllowedSlots(IntEnum):
+    """Which claims an epoch admits."""
+
+    PrimarySlots = 0
+    PrimaryAndSecondaryPlainSlots = 1
+    PrimaryAndSecondaryVRFSlots = 2
+
+
+@path("sp_consensus_babe::BabeEpochConfiguration")
+@dataclass(frozen=True, slots=True)
+class EpochConfig:
+    """The parameters of an epoch."""
+
+    c: Annotated[tuple[u64, u64], TypeName("(u64, u64)")]
+    """How probable it is that a slot has a primary author, as a fraction."""
+    allowed_slots: Annotated[AllowedSlots, TypeName("AllowedSlots")]
+
+
+@path("sp_consensus_babe::digests::NextEpochDescriptor")
+@dataclass(frozen=True, slots=True)
+class NextEpochDescriptor:
+    """Who makes the blocks of the next epoch, with what weight, and the luck it is drawn by."""
+
+    authorities: Annotated[
+        list[tuple[AuthorityId, u64]], TypeName("Vec<(AuthorityId, BabeAuthorityWeight)>")
+    ]
+    randomness: Annotated[bytes, Fixed(32), TypeName("Randomness")]
+
+
+class V1(Variant, index=1):
+    """The only version of `NextConfigDescriptor` there is."""
+
+    c: Annotated[tuple[u64, u64], TypeName("(u64, u64)")]
+    allowed_slots: Annotated[AllowedSlots, TypeName("AllowedSlots")]
+
+
+NextConfigDescriptor: TypeAlias = Annotated[
+    V1, Path("sp_consensus_babe::digests::NextConfigDescriptor")
+]
+
+
+class NextEpochData(Variant, index=1, unnamed=True):
+    """The next epoch; in the first block of each epoch, and only there."""
+
+    epoch: Annotated[NextEpochDescriptor, TypeName("NextEpochDescriptor")]
+
+
+class OnDisabled(Variant, index=2, unnamed=True):
+    """The authority of this index is not to make blocks any more in this epoch."""
+
+    authority_index: Annotated[u32, TypeName("AuthorityIndex")]
+
+
+class NextConfigData(Variant, index=3, unnamed=True):
+    """The next epoch's parameters, where they differ; only beside `NextEpochData`."""
+
+    config: Annotated[NextConfigDescriptor, TypeName("NextConfigDescriptor")]
+
+
+ConsensusLog: TypeAlias = Annotated[
+    NextEpochData | OnDisabled | NextConfigData, Path("sp_consensus_babe::ConsensusLog")
+]
+
+CONSENSUS_LOG: Final = codec(ConsensusLog)
+
+
+class Announced(NamedTuple):
+    """What a header says about the next epoch."""
+
+    epoch: NextEpochDescriptor | None
+    config: EpochConfig | None
+    """None: as before."""
+
+
+def announced(logs: Sequence[DigestItem]) -> Announced:
+    """Return what the digest says about the next epoch; BadAnnouncement if it is not clear."""
+    epoch: NextEpochDescriptor | None = None
+    config: EpochConfig | None = None
+    for item in logs:
+        if not isinstance(item, Consensus) or item.engine != BABE:
+            continue
+        try:
+            log = CONSENSUS_LOG.decode_all(item.payload)
+        except DecodeError as error:
+            raise BadAnnouncement(f"a BABE consensus digest is malformed: {error}") from error
+        match log:
+            case NextEpochData():
+                if epoch is not None:
+                    raise BadAnnouncement("the next epoch is announced twice")
+                epoch = log.epoch
+            case NextConfigData():
+                if config is not None:
+                    raise BadAnnouncement("the next epoch's parameters are announced twice")
+                config = EpochConfig(log.config.c, log.config.allowed_slots)
+            case OnDisabled():
+                pass  # the runtime itself refuses blocks of disabled authors
+    if config is not None and epoch is None:
+        raise BadAnnouncement("parameters are announced without the epoch they are for")
+    return Announced(epoch, config)
+
+
+def consensus(log: NextEpochData | OnDisabled | NextConfigData) -> Consensus:
+    """Return the digest item that carries `log`."""
+    return Consensus(BABE, CONSENSUS_LOG.encode(log))

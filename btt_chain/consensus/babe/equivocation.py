@@ -1,0 +1,80 @@
+"""Equivocation: one author, one slot, two headers. The proof needs no trust: it carries both.
+
+As in Substrate, two seals over one and the same block count: their hashes differ, and the chain
+can split over them. An author therefore keeps its seal, and does not make it anew.
+Source: Substrate's `sp_consensus_slots::EquivocationProof`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from btt_chain.consensus.babe.digests import AuthorityId
+from btt_chain.crypto import sr25519
+from btt_chain.primitives.babe import NoPreDigest, Slot, pre_digest
+from btt_chain.primitives.digest import BABE
+from btt_chain.primitives.header import Header
+from btt_chain.scale import TypeName, path
+
+
+class NoEquivocation(ValueError):
+    """The proof proves nothing; the message says why."""
+
+
+@path("sp_consensus_slots::EquivocationProof", params={"Header": Header, "Id": AuthorityId})
+@dataclass(frozen=True, slots=True)
+class EquivocationProof:
+    """Two sealed headers of one author for one slot."""
+
+    offender: Annotated[AuthorityId, TypeName("Id")]
+    slot: Annotated[Slot, TypeName("Slot")]
+    first_header: Annotated[Header, TypeName("Header")]
+    second_header: Annotated[Header, TypeName("Header")]
+
+
+def check(proof: EquivocationProof) -> None:
+    """Pass a proof that stands on its own: NoEquivocation otherwise.
+
+    That the offender was an authority then, and whose key it is, follows from the session.
+    """
+    headers = (proof.first_header, proof.second_header)
+    if headers[0].hash() == headers[1].hash():
+        raise NoEquivocation("both headers are the same")
+    try:
+        claims = [pre_digest(header.digest.logs).claim for header in headers]
+    except NoPreDigest as error:
+        raise NoEquivocation(str(error)) from error
+    if any(claim.slot != proof.slot for claim in claims):
+        raise NoEquivocation(f"the headers are not both of slot {proof.slot}")
+    if claims[0].authority_index != claims[1].authority_index:
+        raise NoEquivocation("the headers claim to be of two authorities")
+    for header in headers:
+        unsealed, seal = header.unsealed()
+        if seal is None or seal.engine != BABE:
+            raise NoEquivocation("a header carries no seal of BABE")
+        if not sr25519.verify(proof.offender, unsealed.hash(), seal.payload):
+            raise NoEquivocation("a header is not sealed by the offender")
+
+
+class Sightings:
+    """The verified headers of late, to notice when an author makes a second one for its slot."""
+
+    def __init__(self, slots: int) -> None:
+        """Remember the headers of the last `slots` slots."""
+        self._slots = slots
+        self._seen: dict[int, dict[bytes, Header]] = {}
+        self._newest = 0
+
+    def see(self, header: Header, author: bytes, slot: int) -> EquivocationProof | None:
+        """Take note of a verified header; return the proof if it is its author's second."""
+        self._newest = max(self._newest, slot)
+        oldest = self._newest - self._slots + 1
+        if slot < oldest:
+            return None
+        for old in [old for old in self._seen if old < oldest]:
+            del self._seen[old]
+        first = self._seen.setdefault(slot, {}).setdefault(author, header)
+        if first.hash() == header.hash():
+            return None
+        return EquivocationProof(AuthorityId(author), Slot(slot), first, header)

@@ -1,0 +1,211 @@
+"""The verifier of headers: what a header must show for its block to be looked at.
+
+A pure function, the same for every way a header comes in. What costs little is checked first: a
+header that was tampered with falls before the VRF, which is nine tenths of the work. The
+state transition is not judged here, nor who is disabled: that is the runtime's part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, assert_never
+
+from btt_chain.consensus.babe.digests import (
+    AllowedSlots,
+    BadAnnouncement,
+    EpochConfig,
+    NextEpochDescriptor,
+    announced,
+)
+from btt_chain.consensus.babe.epoch import Epoch
+from btt_chain.consensus.babe.lottery import wins
+from btt_chain.crypto import sr25519
+from btt_chain.crypto.vrf import Draw, SchnorrkelVrf, Vrf
+from btt_chain.primitives.babe import (
+    Claim,
+    NoPreDigest,
+    Primary,
+    SecondaryPlain,
+    SecondaryVrf,
+    VrfSignature,
+    pre_digest,
+)
+from btt_chain.primitives.digest import BABE, PreRuntime, Seal
+from btt_chain.primitives.header import Header
+
+SEAL_LENGTH: Final = 64
+
+_VRF: Final = SchnorrkelVrf()
+
+
+class Reason(StrEnum):
+    """Why a header is refused."""
+
+    BAD_CLAIM = "bad claim"
+    BAD_SEAL = "bad seal"
+    SLOT_NOT_AFTER_PARENT = "slot not after parent"
+    SLOT_IN_FUTURE = "slot in the future"
+    WRONG_EPOCH = "wrong epoch"
+    UNKNOWN_AUTHORITY = "unknown authority"
+    CLAIM_NOT_ALLOWED = "claim not allowed"
+    WRONG_AUTHOR = "wrong author"
+    BAD_ANNOUNCEMENT = "bad announcement"
+    BAD_SIGNATURE = "bad signature"
+    BAD_VRF = "bad VRF"
+    NOT_WON = "slot not won"
+
+
+class Refused(ValueError):
+    """A header does not stand; `reason` is for programs, the message for people.
+
+    `SLOT_IN_FUTURE` alone passes with time; all others are for ever, given the same epoch.
+    """
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A claim that holds."""
+
+    author_index: int
+    author: bytes
+    """The author's public key."""
+    slot: int
+    primary: bool
+    draw: Draw | None
+    """The verified draw; None under a plain secondary claim."""
+    next_epoch: NextEpochDescriptor | None
+    """What the header announces, in the first block of an epoch."""
+    next_config: EpochConfig | None
+    """The next epoch's parameters if they differ."""
+
+
+def latest_slot_at(now_ms: int, drift_ms: int, slot_ms: int) -> int:
+    """Return the last slot whose blocks are not too early, if clocks may differ by `drift_ms`."""
+    return (now_ms + drift_ms) // slot_ms
+
+
+def slot_of(header: Header) -> int:
+    """Return the slot a header claims, unchecked: to find its epoch by. Refused if there is none.
+
+    The slot of genesis, which has no claim, counts as 0.
+    """
+    return 0 if header.number == 0 else int(_claim(header).claim.slot)
+
+
+def verify(
+    header: Header, epoch: Epoch, parent_slot: int, latest_slot: int, vrf: Vrf = _VRF
+) -> Verified:
+    """Return the claim of a header, which holds; Refused if anything about it does not.
+
+    `epoch` is the one that its slot lies in on its fork, `parent_slot` the slot of its parent, 0
+    for genesis, and `latest_slot` the last one that is not too early (`latest_slot_at`). That the
+    parent is its parent, its number right and its epoch that of its fork is the caller's to know.
+    """
+    claim = _claim(header)
+    unsealed, seal = _seal(header)
+    slot, index = int(claim.claim.slot), int(claim.claim.authority_index)
+    if slot <= parent_slot:
+        raise Refused(Reason.SLOT_NOT_AFTER_PARENT, f"{slot} is not after {parent_slot}")
+    if slot > latest_slot:
+        raise Refused(Reason.SLOT_IN_FUTURE, f"{slot} comes after {latest_slot}")
+    if slot not in epoch:
+        raise Refused(
+            Reason.WRONG_EPOCH,
+            f"slot {slot} is not in epoch {epoch.index}, {epoch.start} to {epoch.end - 1}",
+        )
+    if index >= len(epoch.authorities):
+        raise Refused(
+            Reason.UNKNOWN_AUTHORITY, f"index {index} of {len(epoch.authorities)} authorities"
+        )
+    _check_turn(claim, epoch)
+    try:
+        next_epoch, next_config = announced(header.digest.logs)
+    except BadAnnouncement as error:
+        raise Refused(Reason.BAD_ANNOUNCEMENT, str(error)) from error
+    if (next_epoch is not None) != epoch.begins(parent_slot):
+        raise Refused(
+            Reason.BAD_ANNOUNCEMENT,
+            f"the first block of epoch {epoch.index} does not announce the next"
+            if next_epoch is None
+            else f"an epoch is announced in the midst of epoch {epoch.index}",
+        )
+    author, _ = epoch.authorities[index]
+    if not sr25519.verify(author, unsealed.hash(), seal):
+        raise Refused(Reason.BAD_SIGNATURE, f"the seal is not by authority {index}")
+    draw = _check_draw(claim, epoch, author, vrf)
+    return Verified(
+        author_index=index,
+        author=author,
+        slot=slot,
+        primary=isinstance(claim, Primary),
+        draw=draw,
+        next_epoch=next_epoch,
+        next_config=next_config,
+    )
+
+
+# ---- steps
+
+
+def _claim(header: Header) -> Claim:
+    """Return the claim: exactly one pre-runtime digest, of BABE."""
+    found = sum(isinstance(item, PreRuntime) for item in header.digest.logs)
+    if found != 1:
+        raise Refused(Reason.BAD_CLAIM, f"{found} pre-runtime digests, where there must be one")
+    try:
+        return pre_digest(header.digest.logs)
+    except NoPreDigest as error:
+        raise Refused(Reason.BAD_CLAIM, str(error)) from error
+
+
+def _seal(header: Header) -> tuple[Header, bytes]:
+    """Return the header that was signed, and the signature: exactly one seal, at the end."""
+    unsealed, seal = header.unsealed()
+    if seal is None:
+        raise Refused(Reason.BAD_SEAL, "the last digest is no seal")
+    if any(isinstance(item, Seal) for item in unsealed.digest.logs):
+        raise Refused(Reason.BAD_SEAL, "there is more than one seal")
+    if seal.engine != BABE or len(seal.payload) != SEAL_LENGTH:
+        raise Refused(Reason.BAD_SEAL, f"{len(seal.payload)} bytes of engine {seal.engine!r}")
+    return unsealed, seal.payload
+
+
+def _check_turn(claim: Claim, epoch: Epoch) -> None:
+    """Pass claims of the kinds that the epoch admits, secondary ones if it is the author's turn."""
+    allowed = epoch.config.allowed_slots
+    match claim:
+        case Primary():
+            return
+        case SecondaryPlain():
+            fits = allowed is AllowedSlots.PrimaryAndSecondaryPlainSlots
+        case SecondaryVrf():
+            fits = allowed is AllowedSlots.PrimaryAndSecondaryVRFSlots
+        case _:
+            assert_never(claim)
+    if not fits:
+        raise Refused(
+            Reason.CLAIM_NOT_ALLOWED, f"{type(claim).__name__} where {allowed.name} are allowed"
+        )
+    slot, index = int(claim.claim.slot), int(claim.claim.authority_index)
+    due = epoch.secondary_author(slot)
+    if index != due:
+        raise Refused(Reason.WRONG_AUTHOR, f"slot {slot} is authority {due}'s, not {index}'s")
+
+
+def _check_draw(claim: Claim, epoch: Epoch, author: bytes, vrf: Vrf) -> Draw | None:
+    """Return the draw of a claim that carries one, once it is proven and, if primary, has won."""
+    if isinstance(claim, SecondaryPlain):
+        return None
+    slot, index = int(claim.claim.slot), int(claim.claim.authority_index)
+    signature: VrfSignature = claim.claim.vrf_signature
+    draw = vrf.verify(author, epoch.input(slot), signature.pre_output, signature.proof)
+    if draw is None:
+        raise Refused(Reason.BAD_VRF, f"the draw for slot {slot} is not authority {index}'s")
+    if isinstance(claim, Primary) and not wins(draw, epoch.threshold(index)):
+        raise Refused(Reason.NOT_WON, f"the draw of authority {index} does not win slot {slot}")
+    return draw

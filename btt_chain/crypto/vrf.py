@@ -1,0 +1,461 @@
+"""The VRF of sr25519: a draw that its key alone can make, and that everybody can check.
+
+From a key and an input follows exactly one output point. The proof shows that output and public key
+belong to one secret (a DLEQ proof, in the order of messages that schnorrkel calls Kusama's); bytes
+for any use are drawn from input and output together. Sources: schnorrkel's `vrf`, RFC 9496.
+
+Secrets stay in libsodium, whose arithmetic takes the same time for all of them: the key and the
+proof's nonce are multiplied, reduced and subtracted there and never become Python integers. Python
+computes with public points only. libsodium does not know ristretto255, so a point is handed to it
+eight times over, which clears its small-order part, and scalars are divided by eight for it.
+
+The verdict on a proof decides about blocks: there is one verifier.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Protocol
+
+from nacl.bindings import (
+    crypto_core_ed25519_add,
+    crypto_core_ed25519_scalar_mul,
+    crypto_core_ed25519_scalar_reduce,
+    crypto_core_ed25519_scalar_sub,
+    crypto_scalarmult_ed25519_base_noclamp,
+    crypto_scalarmult_ed25519_noclamp,
+)
+
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.crypto.merlin import Transcript
+from btt_chain.crypto.signature import Scheme
+
+OUTPUT_LENGTH: Final = 32
+PROOF_LENGTH: Final = 64
+PUBLIC_LENGTH: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class VrfInput:
+    """What is drawn for: the name of a protocol and its labelled messages, in order."""
+
+    domain: bytes
+    messages: tuple[tuple[bytes, bytes], ...]
+
+    def transcript(self) -> Transcript:
+        """The input as Merlin hears it."""
+        transcript = Transcript(self.domain)
+        for label, message in self.messages:
+            transcript.append(label, message)
+        return transcript
+
+
+class Draw(Protocol):
+    """The result of a VRF."""
+
+    @property
+    def pre_output(self) -> bytes:
+        """The output point, 32 bytes: what travels with the proof."""
+
+    def make_bytes(self, context: bytes, length: int) -> bytes:
+        """`length` random bytes for the use that `context` names."""
+
+
+class Vrf(Protocol):
+    """A verifiable random function of sr25519 keys; pairs of other schemes are a ValueError."""
+
+    def evaluate(self, pair: KeyPair, message: VrfInput) -> Draw:
+        """The draw of one's own key, without a proof."""
+
+    def sign(self, pair: KeyPair, message: VrfInput) -> tuple[Draw, bytes]:
+        """The draw of one's own key, and 64 bytes that prove it."""
+
+    def verify(
+        self, public: bytes, message: VrfInput, pre_output: bytes, proof: bytes
+    ) -> Draw | None:
+        """The draw if the proof holds, else None; malformed input is None."""
+
+    def attach(self, public: bytes, message: VrfInput, pre_output: bytes) -> Draw:
+        """The draw that `pre_output` stands for, unchecked: `verify` must have passed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchnorrkelDraw:
+    """The points of a draw, encoded."""
+
+    point: bytes
+    """The input as a point; it depends on the public key too."""
+    pre_output: bytes
+
+    def make_bytes(self, context: bytes, length: int) -> bytes:
+        """`length` random bytes for the use that `context` names."""
+        transcript = Transcript(b"VRFResult")
+        transcript.append(b"", context)
+        transcript.append(b"vrf-in", self.point)
+        transcript.append(b"vrf-out", self.pre_output)
+        return transcript.challenge(b"", length)
+
+
+class SchnorrkelVrf:
+    """The VRF of BABE: what every node runs."""
+
+    __slots__ = ()
+
+    def evaluate(self, pair: KeyPair, message: VrfInput) -> SchnorrkelDraw:
+        """The draw of one's own key, without a proof."""
+        scalar, _ = _secret(pair)
+        point, point8 = _input_point(pair.public, message)
+        return SchnorrkelDraw(point, _encode_doubled([_half(scalar, point8)])[0])
+
+    def sign(self, pair: KeyPair, message: VrfInput) -> tuple[SchnorrkelDraw, bytes]:
+        """The draw of one's own key, and 64 bytes that prove it: challenge and response.
+
+        The nonce hangs on the key, on the input and on luck: neither a repeated random number nor
+        a poor one gives the key away.
+        """
+        scalar, nonce_seed = _secret(pair)
+        point, point8 = _input_point(pair.public, message)
+        nonce = crypto_core_ed25519_scalar_reduce(
+            hashlib.blake2b(secrets.token_bytes(32) + point, key=nonce_seed).digest()
+        )
+        pre_output, nonce_base, nonce_point = _encode_doubled(
+            [
+                _half(scalar, point8),
+                crypto_scalarmult_ed25519_base_noclamp(
+                    crypto_core_ed25519_scalar_mul(nonce, _INVERSE_2)
+                ),
+                _half(nonce, point8),
+            ]
+        )
+        challenge = _challenge(point, nonce_base, nonce_point, pair.public, pre_output)
+        response = crypto_core_ed25519_scalar_sub(
+            nonce, crypto_core_ed25519_scalar_mul(challenge, scalar)
+        )
+        return SchnorrkelDraw(point, pre_output), challenge + response
+
+    def verify(
+        self, public: bytes, message: VrfInput, pre_output: bytes, proof: bytes
+    ) -> SchnorrkelDraw | None:
+        """The draw if the proof holds, else None; malformed input is None."""
+        if len(proof) != PROOF_LENGTH:
+            return None
+        challenge, response = proof[:32], proof[32:]
+        if not (_is_scalar(challenge) and _is_scalar(response)):
+            return None
+        public8, output8 = _known_point8(public), _point8(pre_output)
+        if public8 is None or output8 is None:
+            return None
+        point, point8 = _input_point(public, message)
+        # What the prover multiplied by its nonce: base and input by the response, plus key and
+        # output by the challenge.
+        nonce_base, nonce_point = _encode_doubled(
+            [
+                crypto_core_ed25519_add(
+                    crypto_scalarmult_ed25519_base_noclamp(
+                        crypto_core_ed25519_scalar_mul(response, _INVERSE_2)
+                    ),
+                    _half(challenge, public8),
+                ),
+                crypto_core_ed25519_add(_half(response, point8), _half(challenge, output8)),
+            ]
+        )
+        if _challenge(point, nonce_base, nonce_point, public, pre_output) != challenge:
+            return None
+        return SchnorrkelDraw(point, pre_output)
+
+    def attach(self, public: bytes, message: VrfInput, pre_output: bytes) -> SchnorrkelDraw:
+        """The draw that `pre_output` stands for, unchecked: `verify` must have passed it."""
+        point, _ = _input_point(public, message)
+        return SchnorrkelDraw(point, pre_output)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedDraw:
+    """A draw of `SimulatedVrf`."""
+
+    pre_output: bytes
+
+    def make_bytes(self, context: bytes, length: int) -> bytes:
+        """`length` random bytes, at most 64, for the use that `context` names."""
+        return hashlib.blake2b(context, key=self.pre_output, digest_size=length).digest()
+
+
+class SimulatedVrf:
+    """A stand-in for simulations: keyed BLAKE2b, hundreds of times faster, and no VRF.
+
+    Whoever checks a draw must hold the secret it was made with. So it can only be made by somebody
+    who holds the keys of all authors, as a simulator does and no node can; a draw of a key that it
+    does not hold is refused.
+    """
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, pairs: Iterable[KeyPair]) -> None:
+        """Play with these keys."""
+        self._pairs = {pair.public: pair for pair in pairs}
+
+    def evaluate(self, pair: KeyPair, message: VrfInput) -> SimulatedDraw:
+        """The draw of one's own key, without a proof."""
+        return SimulatedDraw(self._hash(pair, message, b"output", OUTPUT_LENGTH))
+
+    def sign(self, pair: KeyPair, message: VrfInput) -> tuple[SimulatedDraw, bytes]:
+        """The draw of one's own key, and 64 bytes in the place of a proof."""
+        return self.evaluate(pair, message), self._hash(pair, message, b"proof", PROOF_LENGTH)
+
+    def verify(
+        self, public: bytes, message: VrfInput, pre_output: bytes, proof: bytes
+    ) -> SimulatedDraw | None:
+        """The draw if it is the one that this key makes, else None."""
+        pair = self._pairs.get(public)
+        if pair is None:
+            return None
+        draw, right_proof = self.sign(pair, message)
+        return draw if (draw.pre_output, right_proof) == (pre_output, proof) else None
+
+    def attach(self, public: bytes, message: VrfInput, pre_output: bytes) -> SimulatedDraw:
+        """The draw that `pre_output` stands for, unchecked."""
+        return SimulatedDraw(pre_output)
+
+    @staticmethod
+    def _hash(pair: KeyPair, message: VrfInput, use: bytes, length: int) -> bytes:
+        scalar, _ = _secret(pair)
+        parts = [use, message.domain, *(part for pair in message.messages for part in pair)]
+        framed = b"".join(len(part).to_bytes(4, "little") + part for part in parts)
+        return hashlib.blake2b(framed, key=scalar, digest_size=length).digest()
+
+
+# ---- steps of the proof
+
+
+def _secret(pair: KeyPair) -> tuple[bytes, bytes]:
+    """Return scalar and nonce seed of an sr25519 pair."""
+    if pair.scheme is not Scheme.SR25519:
+        raise ValueError(f"a VRF needs an sr25519 key, not {pair.scheme}")
+    return pair.secret[:32], pair.secret[32:]
+
+
+# A claim is evaluated and then signed, a header verified and then its draw attached: each asks for
+# the same point within moments, and hashing to a point is a third of the work.
+@lru_cache(maxsize=256)
+def _input_point(public: bytes, message: VrfInput) -> tuple[bytes, bytes]:
+    """Return the input as a point of this key: encoded, and eight times it for libsodium."""
+    transcript = message.transcript()
+    transcript.append(b"vrf-nm-pk", public)
+    point = _hash_to_point(transcript.challenge(b"VRFHash", 64))
+    return _encode(point), _times_8(point)
+
+
+def _challenge(
+    point: bytes, nonce_base: bytes, nonce_point: bytes, public: bytes, pre_output: bytes
+) -> bytes:
+    """Return the proof's challenge, a scalar in 32 bytes."""
+    transcript = Transcript(b"VRF")
+    transcript.append(b"proto-name", b"DLEQProof")
+    transcript.append(b"vrf:h", point)
+    transcript.append(b"vrf:R=g^r", nonce_base)
+    transcript.append(b"vrf:h^r", nonce_point)
+    transcript.append(b"vrf:pk", public)  # "Kusama": behind the nonces, not before them
+    transcript.append(b"vrf:h^sk", pre_output)
+    return crypto_core_ed25519_scalar_reduce(transcript.challenge(b"prove", 64))
+
+
+def _is_scalar(raw: bytes) -> bool:
+    """Tell whether 32 bytes are a scalar in its one encoding, and not zero.
+
+    A zero cannot be in a proof that anyone can make, and libsodium does not multiply by it.
+    """
+    return 0 < int.from_bytes(raw, "little") < _ORDER
+
+
+def _half(scalar: bytes, point8: bytes) -> bytes:
+    """Return half of `scalar` times a point, as libsodium encodes it, from eight times the point.
+
+    Scalars must not be zero, nor the point of small order: libsodium refuses with RuntimeError.
+    """
+    return crypto_scalarmult_ed25519_noclamp(
+        crypto_core_ed25519_scalar_mul(scalar, _INVERSE_16), point8
+    )
+
+
+def _point8(raw: bytes) -> bytes | None:
+    """Return eight times the point that `raw` encodes, for libsodium; None if there is none."""
+    point = _decode(raw)
+    if point is None or not any(raw):  # the identity: a key or an output that is everybody's
+        return None
+    return _times_8(point)
+
+
+_known_point8 = lru_cache(maxsize=1024)(_point8)
+"""The same for public keys, which come back in every header of an author."""
+
+
+# ---- ristretto255 (RFC 9496) with public points
+#
+# A point is (X, Y, Z, T) with x = X/Z, y = Y/Z and T = XY/Z on the curve of Ed25519.
+
+_Point = tuple[int, int, int, int]
+
+_P: Final = 2**255 - 19
+_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
+_D: Final = -121665 * pow(121666, -1, _P) % _P
+_2D: Final = 2 * _D % _P
+_SQRT_M1: Final = pow(2, (_P - 1) // 4, _P)
+_ROOT_EXPONENT: Final = (_P - 5) // 8
+_INVERSE_2: Final = pow(2, -1, _ORDER).to_bytes(32, "little")
+_INVERSE_16: Final = pow(16, -1, _ORDER).to_bytes(32, "little")
+
+
+def _sqrt_ratio(u: int, v: int) -> tuple[bool, int]:
+    """Return (True, sqrt(u/v)), or (False, sqrt(i*u/v)) if u/v is no square; the root is even."""
+    v3 = v * v * v % _P
+    uv3 = u * v3 % _P
+    root = uv3 * pow(uv3 * v3 * v % _P, _ROOT_EXPONENT, _P) % _P
+    check = v * root * root % _P
+    u, minus_u = u % _P, -u % _P
+    if check in {minus_u, minus_u * _SQRT_M1 % _P}:
+        root = root * _SQRT_M1 % _P
+    return check in {u, minus_u}, _P - root if root & 1 else root
+
+
+_, _INV_SQRT_A_MINUS_D = _sqrt_ratio(1, -1 - _D)
+# RFC 9496 fixes this root's sign: the odd one.
+_SQRT_AD_MINUS_ONE: Final = _P - _sqrt_ratio(-_D - 1, 1)[1]
+
+
+def _decode(raw: bytes) -> _Point | None:
+    """Return the point that 32 bytes encode; None if they encode none (RFC 9496, 4.3.1)."""
+    s = int.from_bytes(raw, "little")
+    if len(raw) != PUBLIC_LENGTH or s >= _P or s & 1:
+        return None
+    ss = s * s % _P
+    u1, u2 = 1 - ss, 1 + ss
+    u2_squared = u2 * u2 % _P
+    v = (-_D * u1 * u1 - u2_squared) % _P
+    square, root = _sqrt_ratio(1, v * u2_squared % _P)
+    den_x = root * u2 % _P
+    x = 2 * s * den_x % _P
+    if x & 1:
+        x = _P - x
+    y = u1 * den_x * root % _P * v % _P
+    t = x * y % _P
+    if not square or t & 1 or y == 0:
+        return None
+    return x, y, 1, t
+
+
+def _encode(point: _Point) -> bytes:
+    """Return the 32 bytes of a point (RFC 9496, 4.3.2)."""
+    x, y, z, t = point
+    u1 = (z + y) * (z - y) % _P
+    u2 = x * y % _P
+    _, root = _sqrt_ratio(1, u1 * u2 % _P * u2 % _P)
+    den1, den2 = root * u1 % _P, root * u2 % _P
+    z_inverse = den1 * den2 % _P * t % _P
+    den = den2
+    if t * z_inverse % _P & 1:
+        x, y = y * _SQRT_M1 % _P, x * _SQRT_M1 % _P
+        den = den1 * _INV_SQRT_A_MINUS_D % _P
+    if x * z_inverse % _P & 1:
+        y = -y
+    return _even(den * (z - y) % _P)
+
+
+def _encode_doubled(halves: Sequence[bytes]) -> list[bytes]:
+    """Return the encodings of twice the points that libsodium's encodings stand for.
+
+    Twice a point is encoded without a square root, which is why its half was asked for; the one
+    inversion is shared (H. de Valence, "Double and compress", curve25519-dalek).
+    """
+    fields: list[tuple[int, int, int, int]] = []
+    product, products = 1, []
+    for half in halves:
+        x, y = _affine(half)
+        xx, yy = x * x % _P, y * y % _P
+        dtt = _D * xx * yy % _P
+        e, f, g, h = 2 * x * y % _P, 1 + dtt, yy + xx, 1 - dtt
+        fields.append((e, f, g, h))
+        products.append(product)
+        product = product * ((e * g % _P * f % _P * h % _P) or 1) % _P
+    inverse = pow(product, -1, _P)
+    encoded: list[bytes] = []
+    for (e, f, g, h), before in zip(reversed(fields), reversed(products), strict=True):
+        eg, fh = e * g % _P, f * h % _P
+        whole = eg * fh % _P
+        if whole == 0:  # the identity's class
+            encoded.append(bytes(32))
+            continue
+        own, inverse = inverse * before % _P, inverse * whole % _P
+        z_inverse, t_inverse = eg * own % _P, fh * own % _P
+        magic = _INV_SQRT_A_MINUS_D
+        if eg * z_inverse % _P & 1:
+            e, g, h, magic = g, -e, f * _SQRT_M1 % _P, _SQRT_M1  # noqa: PLW2901 - turned by i
+        if h * e % _P * z_inverse % _P & 1:
+            g = -g  # noqa: PLW2901 - the sign that the encoding asks for
+        encoded.append(_even((h - g) * magic % _P * (g * t_inverse % _P) % _P))
+    return encoded[::-1]
+
+
+def _even(field: int) -> bytes:
+    return (_P - field if field & 1 else field).to_bytes(32, "little")
+
+
+def _affine(encoded: bytes) -> tuple[int, int]:
+    """Return x and y of a point as libsodium encodes it (RFC 8032, 5.1.3)."""
+    number = int.from_bytes(encoded, "little")
+    y, sign = number & ((1 << 255) - 1), number >> 255
+    yy = y * y % _P
+    _, x = _sqrt_ratio(yy - 1, _D * yy + 1)
+    return (_P - x if x & 1 != sign else x), y
+
+
+def _times_8(point: _Point) -> bytes:
+    """Return eight times a point as libsodium encodes points: without a small-order part."""
+    x, y, z, _ = point
+    for _ in range(3):
+        a, b = x * x % _P, y * y % _P
+        g, h = b - a, -a - b
+        e, f = (x + y) * (x + y) + h, g - 2 * z * z
+        x, y, z = e * f % _P, g * h % _P, f * g % _P
+    inverse = pow(z, -1, _P)
+    x, y = x * inverse % _P, y * inverse % _P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+def _add(p: _Point, q: _Point) -> _Point:
+    """Return the sum of two points (Hisil, Wong, Carter and Dawson, 2008)."""
+    x1, y1, z1, t1 = p
+    x2, y2, z2, t2 = q
+    a, b = (y1 - x1) * (y2 - x2) % _P, (y1 + x1) * (y2 + x2) % _P
+    c, d = t1 * _2D % _P * t2 % _P, 2 * z1 * z2 % _P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % _P, g * h % _P, f * g % _P, e * h % _P
+
+
+def _hash_to_point(uniform: bytes) -> _Point:
+    """Return the point that 64 random bytes lead to (RFC 9496, 4.3.4)."""
+    mask = (1 << 255) - 1
+    first, second = (int.from_bytes(half, "little") & mask for half in (uniform[:32], uniform[32:]))
+    return _add(_elligator(first), _elligator(second))
+
+
+def _elligator(t: int) -> _Point:
+    """Return the point that a field element leads to (RFC 9496, 4.3.4, MAP)."""
+    r = _SQRT_M1 * t * t % _P
+    u = (r + 1) * (1 - _D * _D) % _P
+    v = (-1 - r * _D) * (r + _D) % _P
+    square, s = _sqrt_ratio(u, v)
+    c = -1
+    if not square:
+        s = s * t % _P
+        if not s & 1:
+            s = _P - s
+        c = r
+    n = (c * (r - 1) % _P * (_D - 1) % _P * (_D - 1) - v) % _P
+    w0, w1 = 2 * s * v % _P, n * _SQRT_AD_MINUS_ONE % _P
+    ss = s * s % _P
+    w2, w3 = 1 - ss, 1 + ss
+    return w0 * w3 % _P, w2 * w1 % _P, w1 * w3 % _P, w0 * w2 % _P
