@@ -246,17 +246,17 @@ class TransactionPaymentApi(RuntimeApi, version=4):
         """Return weight, class and fee of a transaction; its signature may be anything."""
         transaction = self._executive.decode_unchecked(uxt.inner)
         info, fee = transaction.info, u128(0)
-        if transaction.extra is not None:
+        if transaction.signer is not None:
             fee = self._executive.fees.fee(info, int(len_), fee)
         return RuntimeDispatchInfo(weight_of(info.weight), info.dispatch_class, fee)
 
     def query_fee_details(self, uxt: UncheckedExtrinsic, len_: u32) -> FeeDetails:
         """Return the parts of a transaction's fee; none for an unsigned one."""
         transaction = self._executive.decode_unchecked(uxt.inner)
-        if transaction.extra is None:
+        if transaction.signer is None:
             return FeeDetails(None, u128(0))
         parts = self._executive.fees.inclusion_fee(transaction.info, int(len_))
-        return FeeDetails(parts, transaction.extra.tip)
+        return FeeDetails(parts, transaction.signer.extra.tip)
 
     def query_weight_to_fee(self, weight: Weight) -> u128:
         """Return the fee for a weight, before the multiplier."""
@@ -343,13 +343,14 @@ def call_api(context: Context, name: str, data: bytes) -> bytes:
         raise NoSuchMethod(name)
     api, method = entry
     arguments, at = [], 0
+    bound = api(context)  # calls in the arguments are those of this runtime from here on
     try:
         for _, part in method.inputs:
             value, at = part.decode(data, at)
             arguments.append(value)
         if at != len(data):
             raise ApiError(f"{name}: {len(data) - at} bytes after the arguments")
-        return method.output.encode(method.run(api(context), *arguments))
+        return method.output.encode(method.run(bound, *arguments))
     except DecodeError as error:
         raise ApiError(f"{name}: bad arguments: {error}") from error
     except (Invalid, Unknown, InvalidBlock, MissingInherent, ArithmeticError) as error:
@@ -368,12 +369,16 @@ def apply(executive: Executive, raw: bytes) -> ApplyResult:
 def dry_run(executive: Executive, state: RootedState, at: H256, wire: bytes) -> bytes:
     """Apply an extrinsic as the block after `at` would, whose state `state` is.
 
-    Returns the encoded result. Raises DecodeError when `wire` is not opaque bytes.
+    Returns the encoded result. Raises ApiError when `wire` is not opaque bytes, or when a block
+    that holds it could not be.
     """
     executive.open_pool_view(state, at)
-    return codec(ApplyResult).encode(apply(executive, unwrap(wire)))
+    try:
+        return codec(ApplyResult).encode(apply(executive, unwrap(wire)))
+    except (DecodeError, InvalidBlock) as error:
+        raise ApiError(str(error)) from error
 
 
 def weight_of(picoseconds: int) -> Weight:
-    """Return a weight of so many picoseconds."""
-    return Weight(u64(picoseconds))
+    """Return a weight of so many picoseconds, as many as fit."""
+    return Weight(u64(min(picoseconds, u64.MAX)))

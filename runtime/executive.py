@@ -69,11 +69,19 @@ OrderedRoot = Callable[[Sequence[bytes]], bytes]
 
 
 @dataclass(slots=True)
+class Signer:
+    """Who signed an extrinsic, what it carries, and the sender's account as it is now."""
+
+    who: AccountId
+    extra: SignedExtra
+    account: AccountInfo
+
+
+@dataclass(slots=True)
 class Transaction:
     """A decoded extrinsic: who signed it (None: nobody), and what is known before it runs."""
 
-    who: AccountId | None
-    extra: SignedExtra | None
+    signer: Signer | None
     call: Call
     info: DispatchInfo
     length: int
@@ -117,11 +125,8 @@ class Executive:
 
     def initialize_block(self, state: RootedState, header: Header) -> None:
         """Open the block that `header` announces; its roots are not looked at."""
-        self._state = state
+        self._begin(state)
         self.runtime.enter(state)
-        self._extrinsics = []
-        self._inherents_over = False
-        self._implicits = {}
         self.system.begin_block(header.number, header.parent_hash, Digest(list(header.digest.logs)))
         weight = self.runtime.on_initialize(int(header.number))
         base = int(self.system.block_weights.base_block.ref_time)
@@ -151,10 +156,7 @@ class Executive:
 
     def resume_block(self, state: RootedState) -> None:
         """Go on with a block that `state` holds open: for API calls that stand alone."""
-        self._state = state
-        self._extrinsics = []
-        self._inherents_over = False
-        self._implicits = {}
+        self._begin(state)
 
     def finalize_block(self) -> Header:
         """Close the block; return its header (without a seal)."""
@@ -207,8 +209,7 @@ class Executive:
 
     def open_pool_view(self, state: RootedState, at: H256) -> None:
         """Prepare to judge transactions as the block after `at`, whose state `state` is, would."""
-        self._state = state
-        self._implicits = {}
+        self._begin(state)
         self.runtime.enter(state)
         number = self.system.number.value
         self.system.block_hash[number] = at
@@ -234,38 +235,64 @@ class Executive:
             del host.events[before:]
 
     def decode_unchecked(self, raw: bytes) -> Transaction:
-        """Decode an extrinsic without looking at its signature: for fee queries."""
-        return self._transaction(self._envelope(raw), len(raw), check=False)
+        """Decode an extrinsic without looking at its signature or sender: for fee queries."""
+        envelope = self._envelope(raw)
+        transaction = self._opened(envelope, len(raw))
+        extra, address = envelope.extra, envelope.address
+        if isinstance(extra, SignedExtra):
+            who = address.account if isinstance(address, Id) else NOBODY
+            transaction.signer = Signer(who, extra, AccountInfo())
+        return transaction
 
     # ---- private steps
 
-    def _envelope(self, raw: bytes) -> Extrinsic:
-        try:
-            return decode_extrinsic(raw, SIGNED_EXTRA)
-        except DecodeError as error:
-            raise Malformed(str(error)) from error
+    def _begin(self, state: RootedState) -> None:
+        self._state = state
+        self._extrinsics = []
+        self._inherents_over = False
+        self._implicits = {}
 
     def _decode(self, raw: bytes) -> Transaction:
-        return self._transaction(self._envelope(raw), len(raw), check=True)
+        """Decode an extrinsic; what its sender may not send is refused before it is looked into."""
+        envelope = self._envelope(raw)
+        signer = self._signer(envelope)
+        transaction = self._opened(envelope, len(raw))
+        transaction.signer = signer
+        return transaction
 
-    def _transaction(self, envelope: Extrinsic, size: int, *, check: bool) -> Transaction:
+    def _envelope(self, raw: bytes) -> Extrinsic:
+        try:
+            envelope = decode_extrinsic(raw, SIGNED_EXTRA)
+        except DecodeError as error:
+            raise Malformed(str(error)) from error
+        if envelope.kind is ExtrinsicKind.GENERAL:
+            raise Invalid(validity.UnknownOrigin())
+        return envelope
+
+    def _opened(self, envelope: Extrinsic, size: int) -> Transaction:
         try:
             call = self.runtime.call_codec.decode_all(envelope.call_raw)
         except DecodeError as error:
             raise Malformed(str(error)) from error
-        info = self.runtime.info(call)
-        length = size + prefix_size(size)
-        if envelope.kind is ExtrinsicKind.GENERAL:
-            raise Invalid(validity.UnknownOrigin())
-        extra = envelope.extra
+        return Transaction(None, call, self.runtime.info(call), size + prefix_size(size))
+
+    def _signer(self, envelope: Extrinsic) -> Signer | None:
+        """Return who signed and may send; None for an unsigned extrinsic."""
+        extra, address = envelope.extra, envelope.address
         if envelope.signature is None or not isinstance(extra, SignedExtra):
-            return Transaction(None, None, call, info, length)
-        who = envelope.address.account if isinstance(envelope.address, Id) else None
-        if check:
-            if who is None:
-                raise Unknown(validity.CannotLookup())
-            self._check_signed(envelope, extra, who, envelope.signature)
-        return Transaction(who, extra, call, info, length)
+            return None
+        if not isinstance(address, Id):
+            raise Unknown(validity.CannotLookup())
+        who = address.account
+        self._check_signed(envelope, extra, who, envelope.signature)
+        if who == NOBODY:  # under ZIP-215 anybody can sign for it
+            raise Invalid(validity.BadSigner())
+        account = self.system.account[who]
+        if not (account.providers or account.sufficients):
+            raise Invalid(validity.Payment())
+        if extra.nonce < account.nonce:
+            raise Invalid(validity.Stale())
+        return Signer(who, extra, account)
 
     def _check_signed(
         self, envelope: Extrinsic, extra: SignedExtra, who: AccountId, signature: MultiSignature
@@ -290,40 +317,28 @@ class Executive:
 
     def _validate(self, transaction: Transaction) -> ValidTransaction:
         """Judge a transaction; nothing changes but what is counted against the block's limits."""
-        who, extra = transaction.who, transaction.extra
+        signer = transaction.signer
         self._check_weight(transaction)
-        if who is None or extra is None:
+        if signer is None:
             pallet = self.runtime.pallets[transaction.call.pallet]
             valid = pallet.validate_unsigned(transaction.call)
             if valid is None:
                 raise Unknown(validity.NoUnsignedValidator())
             return valid
-        account = self._sender(who)
-        nonce = extra.nonce
-        if nonce < account.nonce:
-            raise Invalid(validity.Stale())
+        who, extra, nonce = signer.who, signer.extra, signer.extra.nonce
         try:
             fee = self.fees.fee(transaction.info, transaction.length, extra.tip)
         except ArithmeticError:  # a tip that no account can hold
             raise Invalid(validity.Payment()) from None
-        if fee and not self.fees.currency.can_withdraw_fee(who, fee):
+        if not self.fees.can_pay(who, fee, extra.tip):
             raise Invalid(validity.Payment())
-        current = int(self.system.number.value)
+        waits = nonce > signer.account.nonce
         return ValidTransaction(
             priority=self.fees.priority(transaction.info, transaction.length, extra.tip, fee),
-            requires=[who + (nonce - 1).to_bytes(4, "little")] if nonce > account.nonce else [],
+            requires=[who + (nonce - 1).to_bytes(4, "little")] if waits else [],
             provides=[who + nonce.to_bytes(4, "little")],
-            longevity=remaining_life(extra.era, current),
+            longevity=remaining_life(extra.era, int(self.system.number.value)),
         )
-
-    def _sender(self, who: AccountId) -> AccountInfo:
-        """Return the account of a sender who may send at all."""
-        if who == NOBODY:  # under ZIP-215 anybody can sign for it
-            raise Invalid(validity.BadSigner())
-        account = self.system.account[who]
-        if not (account.providers or account.sufficients):
-            raise Invalid(validity.Payment())
-        return account
 
     def _check_weight(self, transaction: Transaction) -> None:
         """Count the transaction against the block's limits, or refuse it."""
@@ -346,15 +361,15 @@ class Executive:
 
     def _apply(self, transaction: Transaction) -> DispatchError | None:
         runtime, host = self.runtime, self.runtime.host
-        info, who, extra = transaction.info, transaction.who, transaction.extra
-        taken = None
-        if who is None or extra is None:
+        info, signer = transaction.info, transaction.signer
+        taken = u128(0)
+        if signer is None:
             self._check_bare(transaction)
             origin = NONE
         else:
             self._inherents_over = True
-            taken = self._prepare(transaction, who, extra)
-            origin = signed(who)
+            taken = self._prepare(transaction, signer)
+            origin = signed(signer.who)
         failure: DispatchError | None = None
         try:
             post = runtime.dispatch(origin, transaction.call)
@@ -364,14 +379,20 @@ class Executive:
             raise Invalid(validity.BadMandatory())
         if post.weight is not None and post.weight < info.weight:
             host.weights[info.dispatch_class] -= info.weight - post.weight
-        if who is not None and extra is not None and taken is not None:
-            actual = taken
-            if post.weight is not None or post.pays is not None:
-                actual = min(self.fees.fee(info, transaction.length, extra.tip, post), taken)
-            self.fees.settle(who, taken, actual, extra.tip)
+        if signer is not None:
+            self._settle(transaction, signer, taken, post)
         error_on_wire = None if failure is None else runtime.wire_error(failure)
         self.system.announce_outcome(error_on_wire, info, post)
         return failure
+
+    def _settle(
+        self, transaction: Transaction, signer: Signer, taken: u128, post: PostInfo
+    ) -> None:
+        """Give back what the call did not cost after all, and share out the fee."""
+        actual, tip = taken, signer.extra.tip
+        if post.weight is not None or post.pays is not None:
+            actual = min(self.fees.fee(transaction.info, transaction.length, tip, post), taken)
+        self.fees.settle(signer.who, taken, actual, tip)
 
     def _check_bare(self, transaction: Transaction) -> None:
         """Let inherents through while nothing else came before them; judge other unsigned ones."""
@@ -383,15 +404,15 @@ class Executive:
         self._inherents_over = True
         self._validate(transaction)
 
-    def _prepare(self, transaction: Transaction, who: AccountId, extra: SignedExtra) -> u128:
+    def _prepare(self, transaction: Transaction, signer: Signer) -> u128:
         """Use up the nonce and take the fee; both stay, whatever the call does."""
         # A call around an inherent is of its class, which no limit of the block holds back.
         if transaction.info.dispatch_class is DispatchClass.Mandatory:
             raise Invalid(validity.MandatoryValidation())
-        self._check_weight(transaction)
-        account = self._sender(who)
+        who, extra, account = signer.who, signer.extra, signer.account
         if extra.nonce != account.nonce:
-            raise Invalid(validity.Stale() if extra.nonce < account.nonce else validity.Future())
+            raise Invalid(validity.Future())
+        self._check_weight(transaction)
         account.nonce += 1
         self.system.account[who] = account
         try:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from btt_chain.primitives.extrinsic import bare
-from btt_chain.scale import Fixed, TypeName, codec, path, u64
+from btt_chain.primitives.extrinsic import BARE_V4, BARE_V5, bare
+from btt_chain.scale import DecodeError, Fixed, TypeName, codec, path, u64
 from runtime.frame import Runtime
 
 TIMESTAMP: Final = b"timstap0"
@@ -63,13 +63,25 @@ def check_inherents(
 ) -> CheckInherentsResult:
     """Compare a block's inherents with what we know: its time may not be far ahead of ours."""
     ours = inherent.now()
+    latest = ours + MAX_DRIFT_MS
     prefix = runtime.call("Timestamp", "set", now=ours).raw[:2]
     for raw in extrinsics:
-        body = raw[1:]
-        if not body.startswith(prefix):
+        if raw[:1] not in BARE or raw[1:3] != prefix:
             continue
-        (theirs,) = runtime.call_codec.decode_all(body).args
-        if isinstance(theirs, u64) and theirs > ours + MAX_DRIFT_MS:
-            late = InherentData({TIMESTAMP: b"the block's time is too far in the future"})
-            return CheckInherentsResult(okay=False, fatal_error=False, errors=late)
+        try:
+            (theirs,) = runtime.call_codec.decode_all(raw[1:]).args
+        except DecodeError:
+            return refusal("the block's time cannot be read")
+        if isinstance(theirs, u64) and theirs > latest:
+            return refusal("the block's time is too far in the future")
     return CheckInherentsResult(okay=True, fatal_error=False, errors=InherentData({}))
+
+
+BARE: Final = (bytes((BARE_V4,)), bytes((BARE_V5,)))
+
+
+def refusal(why: str) -> CheckInherentsResult:
+    """Return the answer that the time does not agree."""
+    return CheckInherentsResult(
+        okay=False, fatal_error=False, errors=InherentData({TIMESTAMP: why.encode()})
+    )

@@ -19,6 +19,9 @@ BASE_EXTRINSIC: Final = 60 * PICOS_PER_MICRO
 BASE_BLOCK: Final = 5 * PICOS_PER_MILLI
 NORMAL_PERCENT: Final = 75
 """The part of a block that ordinary transactions may fill."""
+OPENING_PERCENT: Final = 10
+"""The part of a block that is left for its opening (hooks, inherents): what the pool takes as the
+heaviest transaction must fit into an empty block."""
 MAX_LENGTH: Final = 5 << 20
 """Bytes of extrinsics in a block; ordinary ones may fill the same part of it."""
 
@@ -27,9 +30,10 @@ def block_weights(slot_ms: int) -> BlockWeights:
     """Return the limits of a block whose execution may take a third of its slot."""
     budget = slot_ms * PICOS_PER_MILLI // 3
     normal = budget * NORMAL_PERCENT // 100
+    reserve = budget * OPENING_PERCENT // 100 + BASE_EXTRINSIC
     operational = WeightsPerClass(
         base_extrinsic=weight(BASE_EXTRINSIC),
-        max_extrinsic=weight(budget - BASE_BLOCK - BASE_EXTRINSIC),
+        max_extrinsic=weight(budget - reserve),
         max_total=weight(budget),
         reserved=weight(budget - normal),
     )
@@ -39,7 +43,7 @@ def block_weights(slot_ms: int) -> BlockWeights:
         per_class=PerClassLimits(
             normal=WeightsPerClass(
                 base_extrinsic=weight(BASE_EXTRINSIC),
-                max_extrinsic=weight(normal - BASE_BLOCK - BASE_EXTRINSIC),
+                max_extrinsic=weight(normal - reserve),
                 max_total=weight(normal),
                 reserved=weight(0),
             ),

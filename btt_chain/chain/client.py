@@ -141,7 +141,7 @@ class Client:
     def dry_run(self, hash: bytes, wire: bytes) -> bytes:
         """Apply an extrinsic (with its length in front) as the next block would, and forget it.
 
-        Returns the encoded ApplyExtrinsicResult. Raises DecodeError, and as `law` does.
+        Returns the encoded ApplyExtrinsicResult. Raises ApiError, and as `law` does.
         """
         overlay = self.overlay(hash)
         return dry_run(self.laws.of(overlay.get).queries, overlay, H256(hash), wire)

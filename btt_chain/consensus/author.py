@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final, Protocol
 
 from btt_chain.chain.client import Client, Made
@@ -24,7 +25,21 @@ from runtime.executive import Executive
 from runtime.inherents import InherentData, create_inherents
 
 MAX_MISFITS: Final = 8
-"""Transactions in a row that may be left out for lack of room before the block counts as full."""
+"""Transactions that may be left out for lack of room before a block in a hurry counts as full.
+
+While there is time the others are looked at all the same: a few that never fit, whatever they
+promise to pay, must not keep the rest waiting. Source: sc_basic_authorship, soft deadline.
+"""
+
+
+class Pace(Enum):
+    """How much of its time a block in the making has used."""
+
+    EARLY = "early"
+    LATE = "late"
+    """The soft deadline has passed: fill up, do not search."""
+    OVER = "over"
+
 
 ZERO: Final = H256(bytes(32))
 
@@ -70,7 +85,7 @@ def make_block(
     timestamp_ms: int,
     ready: Iterable[Ready],
     skip: Callable[[bytes], None],
-    out_of_time: Callable[[], bool],
+    pace: Callable[[], Pace],
 ) -> Proposal:
     """Make a block on `parent`; nothing is stored.
 
@@ -93,7 +108,7 @@ def make_block(
         body = create_inherents(executive.runtime, InherentData.at(timestamp_ms))
         for inherent in body:
             executive.apply_extrinsic(inherent)
-        included, refused = fill(executive, ready, skip, out_of_time)
+        included, refused = fill(executive, ready, skip, pace)
         finished = executive.finalize_block()
     if overlay.pending is None:
         raise RuntimeError("the block was closed without a state root")
@@ -105,14 +120,15 @@ def fill(
     executive: Executive,
     ready: Iterable[Ready],
     skip: Callable[[bytes], None],
-    out_of_time: Callable[[], bool],
+    pace: Callable[[], Pace],
 ) -> tuple[list[bytes], dict[bytes, str]]:
     """Apply ready transactions to the open block; return those it took, and why others never."""
     taken: list[bytes] = []
     refused: dict[bytes, str] = {}
     misfits = 0
     for transaction in ready:
-        if out_of_time():
+        now = pace()
+        if now is Pace.OVER or (now is Pace.LATE and misfits > MAX_MISFITS):
             break
         raw = unwrap(transaction.raw)
         try:
@@ -121,8 +137,6 @@ def fill(
             skip(transaction.hash)
             if isinstance(refusal.reason, validity.ExhaustsResources):
                 misfits += 1
-                if misfits > MAX_MISFITS:
-                    break
             elif not isinstance(refusal.reason, validity.Future):
                 refused[transaction.hash] = str(refusal)
         except Unknown as refusal:
@@ -130,5 +144,4 @@ def fill(
             refused[transaction.hash] = str(refusal)
         else:
             taken.append(raw)
-            misfits = 0
     return taken, refused

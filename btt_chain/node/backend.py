@@ -152,7 +152,7 @@ class ChainView:
         try:
             with Kept(hash):
                 return self._client.dry_run(hash, extrinsic)
-        except (DecodeError, NoLaw) as error:
+        except (ApiError, NoLaw) as error:
             raise asked.RuntimeCallError(str(error)) from error
 
     def pin(self, hash: bytes) -> None:

@@ -21,6 +21,7 @@ from genesis.spec import ChainSpec
 from runtime.pallets.babe import Babe, Engine
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.database import WINDOW, ChainStore
+from storage.kv import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,13 @@ def open_chain(config: NodeConfig, *, create: bool = True) -> OpenChain:
     paths = Paths(config.base_path, spec.id)
     if not create and not paths.database.exists():
         raise FileNotFoundError(f"there is no chain {spec.id} in {paths.base}")
-    paths.database.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        paths.database.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"the directory {paths.database.parent} cannot be made: {error.strerror}. Check its "
+            "owner and its permissions, or choose another with --base-path"
+        ) from error
     pruning, untold = pruning_of(config, spec), config.pruning is None
     store = ChainStore.open(paths.database, pruning=pruning, as_made=untold, create=create)
     try:
@@ -175,6 +182,10 @@ async def run_node(config: NodeConfig) -> None:
             chain.client.genesis_hash.hex(),
         )
         log.info("database %s", chain.paths.database)
+        if chain.spec.warning:
+            log.warning("this chain was %s", chain.spec.warning)
+        if sealing is None:
+            log.info("no blocks are made here: this chain is not sealed by hand")
         await service.run(stop)
         log.info("stopped")
     finally:

@@ -14,7 +14,7 @@ from typing import Final
 
 from btt_chain.chain.client import Client
 from btt_chain.chain.notify import BlockRef
-from btt_chain.consensus.author import Proposal, make_block, manual_slot
+from btt_chain.consensus.author import Pace, Proposal, make_block, manual_slot
 from btt_chain.node.pool import PoolService
 from runtime.frame import InvalidBlock
 from runtime.pallets.babe import Babe, Engine
@@ -94,7 +94,7 @@ class ManualSealer:
         now_ms = int(self._clock() * 1000)
         earliest = int(law.queries.runtime.pallet(Timestamp).earliest())
         slot, timestamp = manual_slot(int(babe.current_slot.value), now_ms, slot_ms, earliest)
-        deadline = time.monotonic() + slot_ms / 1000 * TIME_SHARE[0] / TIME_SHARE[1]
+        begun, given = time.monotonic(), slot_ms / 1000 * TIME_SHARE[0] / TIME_SHARE[1]
         ready = pool.ready()
         proposal = make_block(
             client,
@@ -103,7 +103,7 @@ class ManualSealer:
             timestamp_ms=timestamp,
             ready=ready,
             skip=ready.skip,
-            out_of_time=lambda: time.monotonic() > deadline,
+            pace=lambda: pace_of(time.monotonic() - begun, given),
         )
         if parent == client.best().hash:  # on another branch, what is refused may be good on ours
             self._give_up(proposal)
@@ -123,6 +123,13 @@ class ManualSealer:
             self.client.finalize(hash)
         except ValueError as error:
             raise SealRefused(str(error)) from error
+
+
+def pace_of(used: float, given: float) -> Pace:
+    """Return how a block stands that has used so many seconds of what it was given."""
+    if used > given:
+        return Pace.OVER
+    return Pace.LATE if used > given / 2 else Pace.EARLY
 
 
 async def run_sealing(sealer: ManualSealer, sealing: Sealing) -> None:

@@ -100,10 +100,11 @@ class Service:
         best, final = self.client.best(), self.client.finalized()
         transactions = len(self.client.body(best.hash) or ())
         log.info(
-            "block %d (0x%s…) with %d extrinsics; final %d; pool %d",
+            "block %d (0x%s…) with %d extrinsic%s; final %d; pool %d",
             best.number,
             best.hash.hex()[:8],
             transactions,
+            "" if transactions == 1 else "s",
             final.number,
             self.pool.pool.status().ready,
         )

@@ -8,7 +8,7 @@ knot of the codec, tied by the runtime when its table is complete.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, TypeVar
 
 from btt_chain.scale import Codec, Knot
@@ -25,6 +25,10 @@ class Call:
     index: int
     args: tuple[object, ...]
     raw: bytes
+    size: int = 1
+    """How many calls there are in it, itself included."""
+    info: DispatchInfo | None = field(default=None, repr=False, compare=False)
+    """What is known before it runs, once somebody asked."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

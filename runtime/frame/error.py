@@ -265,7 +265,7 @@ class Arithmetic(DispatchError):
     def of(cls, error: ArithmeticError) -> Arithmetic:
         """Translate what a checked integer raised."""
         match error:
-            case Overflow():
+            case Overflow() | OverflowError():
                 return cls(ArithmeticErrorKind.Overflow)
             case Underflow():
                 return cls(ArithmeticErrorKind.Underflow)

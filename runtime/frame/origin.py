@@ -47,7 +47,12 @@ class Origin:
             raise BadOrigin
 
     def filtered(self, allowed: CallFilter) -> Origin:
-        """Return the same caller, allowed only what `allowed` lets through as well."""
+        """Return the same caller, allowed only what `allowed` lets through as well.
+
+        A filter that is there already is not added: each call within asks all of them.
+        """
+        if allowed in self.filters:
+            return self
         return Origin(self.kind, self.account, (*self.filters, allowed))
 
     def may_call(self, call: Call) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from btt_chain.scale import Codec, DecodeError, EncodeError, u8, variants
 from btt_chain.scale.shape import Field, Shape, VariantOf, VariantShape
@@ -35,6 +35,13 @@ CRATE = "btt_runtime"
 """First part of the runtime's own type paths; clients look for a name that ends in `_runtime`."""
 
 
+MAX_CALLS: Final = 4_096
+"""Calls in one call, whatever wraps them: what nobody pays for yet is decoded in a few ms."""
+
+MAX_NESTING: Final = 8
+"""Levels of calls in calls: `sudo(batch(proxy(multisig(call))))` are five."""
+
+
 class Runtime:
     """Every pallet at its index, sharing one host."""
 
@@ -48,6 +55,8 @@ class Runtime:
         self._on_initialize: list[Callable[[int], int]] = []
         self._on_finalize: list[Callable[[int], None]] = []
         self._errors: dict[type[Error], tuple[int, int]] = {}
+        self._depth = 0
+        self._decoded = 0
 
     def add(self, index: int, pallet: P) -> P:
         """Put `pallet` at `index` of the table."""
@@ -135,21 +144,26 @@ class Runtime:
         if set(args) != {arg for arg, _ in entry.args}:
             wanted = ", ".join(arg for arg, _ in entry.args)
             raise EncodeError(f"{pallet}.{name}", f"takes ({wanted})")
-        values = tuple(args[arg] for arg, _ in entry.args)
-        encoded = [part.encode(value) for (_, part), value in zip(entry.args, values, strict=True)]
-        raw = bytes((target.index, entry.index)) + b"".join(encoded)
-        return Call(target.index, entry.index, values, raw)
+        self.tie()
+        encoded = b"".join(part.encode(args[arg]) for arg, part in entry.args)
+        return self.call_codec.decode_all(bytes((target.index, entry.index)) + encoded)
 
     def dispatchable(self, call: Call) -> Dispatchable:
         """Return the declaration of the method that `call` leads to."""
         return self._dispatchables[call.raw[:2]]
 
     def info(self, call: Call) -> DispatchInfo:
-        """Tell what is known of `call` before it runs."""
-        info = self._dispatchables[call.raw[:2]].info
-        return (
-            info if isinstance(info, DispatchInfo) else info(self.pallets[call.pallet], *call.args)
-        )
+        """Tell what is known of `call` before it runs.
+
+        Kept on the call: whoever wraps calls asks at every level, and the answer hangs on the
+        arguments alone.
+        """
+        if call.info is None:
+            info = self._dispatchables[call.raw[:2]].info
+            if not isinstance(info, DispatchInfo):
+                info = info(self.pallets[call.pallet], *call.args)
+            call.info = info
+        return call.info
 
     def dispatch(self, origin: Origin, call: Call, *, bypass_filter: bool = False) -> PostInfo:
         """Run `call` in a layer of its own.
@@ -187,12 +201,25 @@ class Runtime:
         entry = self._dispatchables.get(raw[at : at + 2])
         if entry is None:
             raise DecodeError("RuntimeCall", at, f"no call has the index {raw[at : at + 2].hex()}")
-        begin, args = at, []
+        depth = self._depth
+        if depth == 0:
+            self._decoded = 0
+        self._decoded += 1
+        if self._decoded > MAX_CALLS:
+            raise DecodeError("RuntimeCall", at, f"more than {MAX_CALLS} calls in one")
+        if depth >= MAX_NESTING:
+            raise DecodeError("RuntimeCall", at, f"calls nested deeper than {MAX_NESTING}")
+        begin, before, args = at, self._decoded, []
         at += 2
-        for _, part in entry.args:
-            value, at = part.decode(raw, at)
-            args.append(value)
-        return Call(raw[begin], entry.index, tuple(args), raw[begin:at]), at
+        self._depth = depth + 1
+        try:
+            for _, part in entry.args:
+                value, at = part.decode(raw, at)
+                args.append(value)
+        finally:
+            self._depth = depth
+        size = self._decoded - before + 1
+        return Call(raw[begin], entry.index, tuple(args), raw[begin:at], size), at
 
     def _calls_node(self) -> VariantOf:
         return VariantOf(

@@ -232,5 +232,5 @@ def event_info(info: DispatchInfo, post: PostInfo, base: int) -> DispatchEventIn
     weight = base + (info.weight if post.weight is None else min(post.weight, info.weight))
     pays = info.pays if post.pays is None else post.pays and info.pays
     return DispatchEventInfo(
-        Weight(u64(weight)), info.dispatch_class, Pays.Yes if pays else Pays.No
+        Weight(u64(min(weight, u64.MAX))), info.dispatch_class, Pays.Yes if pays else Pays.No
     )

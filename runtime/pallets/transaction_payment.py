@@ -25,6 +25,8 @@ TARGET_NUMERATOR, TARGET_DENOMINATOR = 1, 4
 VARIABILITY: Final = 75 * 10**12
 """How fast the multiplier moves: 75e-6, as FixedU128 counts."""
 MAX_MULTIPLIER: Final = u128.MAX
+PRIORITY_UNIT: Final = 10**10
+"""Planck that make a transaction more urgent by one step: what a byte of it costs."""
 
 
 @path("pallet_transaction_payment::Releases")
@@ -70,11 +72,11 @@ class FeeDetails:
 class FeeCurrency(Protocol):
     """How fees move; Balances satisfies it. Amounts in planck."""
 
-    def can_withdraw_fee(self, who: AccountId, amount: u128) -> bool:
-        """Tell whether `who` can pay `amount`; vesting-locked money counts."""
+    def can_withdraw_fee(self, who: AccountId, amount: u128, tip: u128) -> bool:
+        """Tell whether `who` can pay `amount`: vesting-locked money counts, but not for `tip`."""
 
-    def withdraw_fee(self, who: AccountId, amount: u128) -> None:
-        """Take `amount` from `who` into nobody's hands; `credit` must follow with it."""
+    def withdraw_fee(self, who: AccountId, amount: u128, tip: u128) -> None:
+        """Take `amount`, `tip` in it, from `who` into nobody's hands; `credit` must follow."""
 
     def credit(self, who: AccountId, amount: u128) -> None:
         """Put into the hands of `who` what was taken by `withdraw_fee`."""
@@ -148,17 +150,30 @@ class TransactionPayment(Pallet):
             weight = min(post.weight, weight)
         return u128(sum(self._parts(info, length, weight)) + int(tip))
 
+    def can_pay(self, who: AccountId, fee: u128, tip: u128) -> bool:
+        """Tell whether `who` can pay `fee`, the tip in it included."""
+        return not fee or self.currency.can_withdraw_fee(who, fee, tip)
+
     def charge(self, who: AccountId, info: DispatchInfo, length: int, tip: u128) -> u128:
-        """Take the fee before the call; return what was taken."""
+        """Take the fee before the call; return what was taken.
+
+        Raises TokenError when there is not enough, or the tip would be of locked money.
+        """
         fee = self.fee(info, length, tip)
         if fee:
-            self.currency.withdraw_fee(who, fee)
+            self.currency.withdraw_fee(who, fee, tip)
         return fee
 
     def settle(self, who: AccountId, taken: u128, actual: u128, tip: u128) -> None:
-        """Give back what was taken too much, share out the rest, announce what was paid."""
+        """Give back what was taken too much, share out the rest, announce what was paid.
+
+        An account that the call has closed gets nothing back: it would be opened again with its
+        nonce at zero, and all that it ever signed could be sent once more.
+        """
         if not taken:
             return
+        if actual < taken and not self.system.account[who].providers:
+            actual = taken
         if actual < taken:
             self.currency.credit(who, taken - actual)
         tip = min(tip, actual)
@@ -174,8 +189,10 @@ class TransactionPayment(Pallet):
     def priority(self, info: DispatchInfo, length: int, tip: u128, fee: u128) -> u64:
         """Return how urgent a transaction is: its tip per share of the block it takes.
 
-        Operational ones add their fee, multiplied. Source: pallet_transaction_payment,
-        `ChargeTransactionPayment::get_priority`.
+        Operational ones add their fee, multiplied. Both count in whole `PRIORITY_UNIT`s, because
+        a priority has 64 bits: planck by planck, a small transaction would reach the end of them
+        with a tip of a thousandth BTT. Source: pallet_transaction_payment,
+        `ChargeTransactionPayment::get_priority`, which counts in planck.
         """
         limits = self.system.block_weights
         max_weight = int(limits.max_block.ref_time)
@@ -184,9 +201,10 @@ class TransactionPayment(Pallet):
             max_length // min(max(length, 1), max_length),
             max_weight // min(max(info.weight, 1), max_weight),
         )
-        scaled = (int(tip) + 1) * per_block
+        counted = int(tip) // PRIORITY_UNIT + 1
         if info.dispatch_class is DispatchClass.Operational:
-            scaled += int(fee) * int(self.operational_fee_multiplier) * per_block
+            counted += int(fee) // PRIORITY_UNIT * int(self.operational_fee_multiplier)
+        scaled = counted * per_block
         return u64(min(scaled, u64.MAX))
 
     def _parts(self, info: DispatchInfo, length: int, weight: int) -> tuple[int, int, int]:

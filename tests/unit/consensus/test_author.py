@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btt_chain.chain.client import UnknownBlock
-from btt_chain.consensus.author import MAX_MISFITS, Proposal, make_block, manual_slot
+from btt_chain.consensus.author import MAX_MISFITS, Pace, Proposal, make_block, manual_slot
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.scale import u128
@@ -38,7 +38,7 @@ def propose(
     chain: DevChain,
     *raw: bytes,
     skip: Callable[[bytes], None] = lambda _: None,
-    out_of_time: Callable[[], bool] = lambda: False,
+    pace: Callable[[], Pace] = lambda: Pace.EARLY,
     slot: int | None = None,
     timestamp: int | None = None,
 ) -> Proposal:
@@ -50,7 +50,7 @@ def propose(
         timestamp_ms=now if timestamp is None else timestamp,
         ready=[Offered(wire) for wire in raw],
         skip=skip,
-        out_of_time=out_of_time,
+        pace=pace,
     )
 
 
@@ -114,16 +114,16 @@ def test_a_block_is_full_after_so_many_misfits(chain: DevChain) -> None:
     fills = chain.sign(CHARLIE, big)
     misfit = chain.sign(BOB, big)
     small = chain.sign(BOB, pay(chain))
-    proposal = propose(chain, fills, *[misfit] * (MAX_MISFITS + 1), small)
-    assert proposal.included == 1
-    again = propose(chain, fills, *[misfit] * MAX_MISFITS, small)
-    assert again.included == 2
+    many = [misfit] * (MAX_MISFITS + 1)
+    assert propose(chain, fills, *many, small).included == 2
+    assert propose(chain, fills, *many, small, pace=lambda: Pace.LATE).included == 1
+    assert propose(chain, fills, *many[1:], small, pace=lambda: Pace.LATE).included == 2
 
 
 def test_when_time_is_over_the_block_is_closed_with_what_it_has(chain: DevChain) -> None:
     wires = [chain.sign(BOB, pay(chain), nonce=nonce) for nonce in range(3)]
-    answers = iter([False, True])
-    proposal = propose(chain, *wires, out_of_time=lambda: next(answers))
+    answers = iter([Pace.LATE, Pace.OVER])
+    proposal = propose(chain, *wires, pace=lambda: next(answers))
     assert proposal.included == 1
     chain.client.import_block(proposal.made.header, proposal.made.body)
 
@@ -154,5 +154,5 @@ def test_a_parent_must_be_known(chain: DevChain) -> None:
             timestamp_ms=1,
             ready=[],
             skip=lambda _: None,
-            out_of_time=lambda: False,
+            pace=lambda: Pace.EARLY,
         )

@@ -18,7 +18,7 @@ from btt_chain.scale import codec, u32, u64, u128
 from btt_chain.txpool import PoolError, TransactionInvalid, ValidityUnknown
 from runtime.constants import BTT
 from runtime.extensions import MetadataHashMode
-from runtime.frame import Call, DispatchClass, InvalidBlock, RuntimeVersion
+from runtime.frame import Call, DispatchClass, InvalidBlock, RuntimeVersion, Weight
 from runtime.frame.error import TokenErrorKind, WireToken
 from runtime.frame.version import CODE_KEY
 from runtime.pallets.balances import Balances
@@ -376,3 +376,27 @@ def test_money_is_conserved_over_blocks(chain: DevChain) -> None:
         chain.send(CHARLIE, pay(chain, ALICE, amount))
         chain.seal()
     assert chain.total() == before == int(chain.at().balances.total_issuance.value)
+
+
+def test_the_heaviest_transaction_that_the_pool_takes_fits_into_an_empty_block(
+    chain: DevChain,
+) -> None:
+    remark = chain.call("System", "remark", remark=b"")
+    limit = chain.runtime.system.block_weights.per_class.normal.max_extrinsic
+    assert limit is not None
+    bare_weight = chain.runtime.info(
+        chain.call("Utility", "with_weight", call=remark, weight=Weight())
+    ).weight
+    most = Weight(u64(int(limit.ref_time) - bare_weight))
+    heavy = chain.call("Utility", "with_weight", call=remark, weight=most)
+    assert chain.runtime.info(heavy).weight == int(limit.ref_time)
+    chain.send(BOB, heavy)
+    assert len(chain.client.body(chain.seal()) or []) == 2
+
+
+def test_who_may_not_send_is_refused_before_the_call_is_looked_at(chain: DevChain) -> None:
+    poor = KeyPair.from_uri("//Poor")
+    nonsense = Call(99, 99, (), b"\x63\x63" + bytes(1_000))
+    assert refusal(chain, chain.sign(poor, nonsense, nonce=0)) is validity.Payment
+    chain.run(BOB, pay(chain, CHARLIE, 1))
+    assert refusal(chain, chain.sign(BOB, nonsense, nonce=0)) is validity.Stale

@@ -53,9 +53,10 @@ from runtime.frame import (
 from runtime.frame.call import Reason
 from runtime.frame.error import Arithmetic, ArithmeticErrorKind, ModuleError, WireModule
 from runtime.frame.host import EventRecord, Happened
-from runtime.frame.runtime import Runtime
+from runtime.frame.runtime import MAX_CALLS, MAX_NESTING, Runtime
 from runtime.frame.weight import DispatchClass, DispatchInfo
 from runtime.pallets.system import System
+from runtime.pallets.utility import Utility
 from support.chain import DevChain
 from support.runtime import SmallRuntime
 
@@ -133,6 +134,11 @@ class Library(SmallRuntime):
 
     def both(self, first: Call, second: Call) -> Call:
         return self.call("Book", "both", first=first, second=second)
+
+
+class SmallUtility(SmallRuntime):
+    def build(self) -> None:
+        self.add(9, Utility())
 
 
 @pytest.fixture
@@ -286,7 +292,7 @@ def test_root_passes_every_filter_and_a_bypass_is_for_one_call(library: Library)
 CALL: Codec[Call] = codec(RuntimeCall)
 
 
-@given(numbers=st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=12))
+@given(numbers=st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=MAX_NESTING))
 def test_calls_in_calls_come_back_as_they_went(numbers: list[int]) -> None:
     library = Library()
     made = library.write(numbers[0])
@@ -295,6 +301,20 @@ def test_calls_in_calls_come_back_as_they_went(numbers: list[int]) -> None:
     read = CALL.decode_all(made.raw)
     assert (read, read.raw) == (made, made.raw)
     assert CALL.encode(read) == made.raw
+    assert read.size == made.size == 2 * len(numbers) - 1
+
+
+def test_more_calls_than_a_block_has_use_for_are_refused() -> None:
+    outer = SmallUtility()
+    leaf = outer.call("System", "remark", remark=b"")
+    outer.call("Utility", "batch", calls=[leaf] * (MAX_CALLS - 1))
+    with pytest.raises(DecodeError, match="more than"):
+        outer.call("Utility", "batch", calls=[leaf] * MAX_CALLS)
+
+
+def test_what_is_known_of_a_call_is_worked_out_once(library: Library) -> None:
+    made = library.both(library.write(1), library.write(2))
+    assert library.info(made) is library.info(made)
 
 
 def test_calls_nested_too_deep_are_refused(library: Library) -> None:

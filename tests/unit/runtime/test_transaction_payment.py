@@ -279,7 +279,7 @@ def test_an_unsigned_transaction_has_no_fee(chain: DevChain) -> None:
     call = chain.call("System", "remark", remark=b"")
     executive = chain.client.law(chain.client.best().hash).queries
     wire = opaque(bare(call.raw))
-    assert executive.decode_unchecked(unwrap(wire)).extra is None
+    assert executive.decode_unchecked(unwrap(wire)).signer is None
 
 
 def test_the_table_of_fees_is_what_the_metadata_says() -> None:
