@@ -1,0 +1,103 @@
+"""`kill -9` at any moment: what was final stays final, and the chain goes on.
+
+BTT_CRASHES sets how often (10), BTT_SEED the luck. A failing round names its seed in the
+captured output: the same seed gives the same load and the same moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from crash.chains import audit, copy, grow
+from crash.process import NodeProcess, running
+from crash.wallet import Claims, Desk, desk
+
+pytestmark = pytest.mark.crash
+
+CRASHES = int(os.environ.get("BTT_CRASHES", "10"))
+SEED = os.environ.get("BTT_SEED", "1")
+
+
+@dataclass(frozen=True)
+class Way:
+    """How the killed node runs."""
+
+    sealing: str
+    pruning: int | None
+
+    @property
+    def flag(self) -> str:
+        return "archive" if self.pruning is None else str(self.pruning)
+
+
+WAYS = (
+    Way("interval:40", 256),
+    Way("instant", None),
+    Way("instant", 256),
+    Way("interval:200", None),
+)
+
+
+def rounds(way: Way) -> Iterator[tuple[int, Random]]:
+    """The share of the kills that this way of running gets, each with its luck."""
+    first = WAYS.index(way)
+    for number in range(first, CRASHES, len(WAYS)):
+        seed = f"{SEED}/{number}"
+        print(f"kill {number} of {CRASHES}: {way}, seed {seed!r}")
+        yield number, Random(seed)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.sealing}, {way.flag}")
+async def test_a_killed_node_comes_back_with_all_that_was_final(way: Way, tmp_path: Path) -> None:
+    base, claims = tmp_path / "node", Claims()
+    if way.pruning is not None:
+        grow(base, way.pruning + 20, pruning=way.pruning)
+    for number, luck in rounds(way):
+        if luck.random() < 0.25:
+            await killed_while_it_starts(way, base, luck)
+        else:
+            await killed_under_load(way, base, luck, claims)
+        audit(copy(base, tmp_path / f"after {number}"), claims, way.pruning)
+        print(f"    final: {claims.height}")
+    with running(base, sealing=way.sealing, pruning=way.flag) as node:
+        async with desk(node.port(), claims) as last:
+            await last.check()
+        assert node.stop() == 0, node.text()
+
+
+async def killed_while_it_starts(way: Way, base: Path, luck: Random) -> None:
+    """Kill a node within its first second: in its genesis, its recovery, its self-check."""
+    with running(base, sealing=way.sealing, pruning=way.flag) as node:
+        await asyncio.sleep(luck.uniform(0, 1))
+        node.kill()
+
+
+async def killed_under_load(way: Way, base: Path, luck: Random, claims: Claims) -> None:
+    """Let a node answer for what it said before, make it work, and kill it."""
+    with running(base, sealing=way.sealing, pruning=way.flag) as node:
+        async with desk(node.port(), claims) as found:
+            await found.check()
+            await load_until_killed(node, found, luck)
+
+
+async def load_until_killed(node: NodeProcess, target: Desk, luck: Random) -> None:
+    """Load the node; once it goes on sealing, kill it at a moment that the seed chooses."""
+    wanted = (await target.finalized())[0] + 1
+    spending = asyncio.create_task(target.spend(str(luck.random())))
+    try:
+        await target.claims.reach(wanted, spending)
+        await asyncio.sleep(luck.uniform(0, 1.2))
+        node.kill()
+        await spending
+    finally:
+        spending.cancel()
+        with suppress(asyncio.CancelledError):
+            await spending
