@@ -200,11 +200,11 @@ class Catalogue:
         named = [text.partition("=") for text in typed]
         if named and all(equals and name in names for name, equals, _ in named):
             by_name = {name: text for name, _, text in named}
+            if len(by_name) < len(named):
+                raise Mistyped(f"{call}: an argument is given twice")
             missing = [name for name in names if name not in by_name]
             if missing:
                 raise Mistyped(f"{call}: {', '.join(missing)} missing")
-            if len(by_name) < len(named):
-                raise Mistyped(f"{call}: an argument is given twice")
             typed = [by_name[name] for name in names]
         if len(typed) != len(fields):
             wanted = " ".join(

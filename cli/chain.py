@@ -129,7 +129,10 @@ async def block_hash(client: Client, which: str) -> bytes:
     if which.startswith("0x"):
         if len(which) != 2 + 2 * HASH_LENGTH:
             raise Mistyped(f"{which!r} is no block: a hash is 0x and 64 hex digits")
-        return from_hex(which, "the block hash")
+        hash = from_hex(which, "the block hash")
+        if await client.call("chain_getHeader", _hex(hash)) is None:
+            raise NotFound(f"the node knows no block {which}")
+        return hash
     digits = which.replace("_", "").replace(",", "")
     if not (digits.isascii() and digits.isdecimal()):
         raise Mistyped(f"{which!r} is no block: give a number, a hash, best or finalized")

@@ -20,7 +20,7 @@ import click
 
 from cli import show
 from cli.errors import Mistyped, NotFound, Refused
-from cli.node import plain_errors
+from cli.node import known_chain, plain_errors
 from cli.options import examples, json_option
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def chain_name(dev: bool, chain: str | None) -> str:
     """The chain that the options mean."""
     if dev and chain not in {None, "dev"}:
         raise Mistyped("--dev is the chain dev: leave out either --dev or --chain")
-    if not dev and chain is None:
+    if not dev and not chain:
         raise Mistyped("which chain? Give --dev, or --chain with a name or a file")
-    return chain or "dev"
+    return known_chain(chain or "dev")
 
 
 @contextmanager
@@ -157,8 +157,8 @@ def export_blocks(
     with opened(chain_name(dev, chain), base_path) as data:
         best = data.client.best().number
         last = best if last is None else last
-        if last > best:
-            raise NotFound(f"there is no block {last}: the best one is {best}")
+        if max(first, last) > best:
+            raise NotFound(f"there is no block {max(first, last)}: the best one is {best}")
         if first > last:
             raise Mistyped(f"from {first} to {last} there is no block")
         with click.open_file(output, "wb") as file:
@@ -215,7 +215,8 @@ def import_blocks(file: str, dev: bool, chain: str | None, base_path: Path | Non
     from btt_chain.node.config import NodeConfig, default_base_path
     from btt_chain.node.lifecycle import open_chain, sealing_of
 
-    if file != "-" and not Path(file).is_file():
+    # Pipes are as good as files: `import-blocks <(gunzip -c blocks.gz)`.
+    if file != "-" and not Path(file).exists():
         raise NotFound(f"{file}: there is no such file")
     config = NodeConfig(chain_name(dev, chain), base_path or default_base_path())
     with plain_errors(), click.open_file(file, "rb") as source:

@@ -181,7 +181,8 @@ class _View:
         blocks = _grid("Blocks", ">number", "hash", "calls")
         for row in reversed(self.blocks):
             blocks.add_row(f"{row.number:_}", row.hash, row.calls)
-        balances = _grid("Accounts", "name", "address", "free")
+        # The last column is what a narrow terminal cuts: never an amount.
+        balances = _grid("Accounts", "name", "free", "address")
         for balance in self.balances:
             balances.add_row(*balance)
         # Last, because a low terminal cuts there.
@@ -272,5 +273,5 @@ async def _balances(chain: Chain) -> list[tuple[str, str, str]]:
         _, info = await chain.storage("System.Account", "0x" + account.hex())
         free = int(str(member(member(info, "data"), "free")))
         address = ss58.encode(account, catalogue.prefix)
-        rows.append((name, address, catalogue.currency.format(free)))
+        rows.append((name, catalogue.currency.format(free), address))
     return rows

@@ -6,10 +6,11 @@ visible in the list of processes, so for real money use the latter two.
 
 from __future__ import annotations
 
+import re
 import secrets
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from btt_chain.crypto.keypair import KeyPair
+
+ADDRESS_LIKE: Final = re.compile("[1-9A-HJ-NP-Za-km-z]{46,50}")
+"""What is no address in spite of its looks is mistyped; no phrase and no seed looks so."""
 
 
 def _output_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -120,7 +124,9 @@ def inspect(
 
     try:
         account, _ = ss58.decode(text)
-    except ss58.Ss58Error:
+    except ss58.Ss58Error as error:
+        if ADDRESS_LIKE.fullmatch(text):
+            raise click.UsageError(f"{text!r} is no address: {error}") from None
         word = _password(password, password_interactive, password_filename)
         phrase = text if " " in text and "/" not in text else None
         _print_key(key_pair(text, scheme, word), network, as_json, phrase=phrase)

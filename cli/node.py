@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,12 +24,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 NOT_HERE: Final = {
     # What people who know Substrate try, and what to do instead.
     **dict.fromkeys(
-        ("--validator", "--alice", "--bob", "--charlie", "--dave", "--eve", "--ferdie"),
+        ("--validator", "--alice", "--bob", "--charlie", "--dave", "--eve", "--ferdie", "--one",
+         "--two", "--force-authoring", "--keystore-path", "--password", "--password-filename",
+         "--password-interactive"),
         "there are no validators yet: blocks are made by --sealing on the dev chain",
     ),
     **dict.fromkeys(
         ("--port", "--bootnodes", "--reserved-nodes", "--public-addr", "--listen-addr",
-         "--node-key", "--sync", "--in-peers", "--out-peers"),
+         "--node-key", "--node-key-file", "--node-key-type", "--sync", "--in-peers", "--out-peers",
+         "--reserved-only", "--no-mdns", "--discover-local", "--allow-private-ip",
+         "--no-private-ip", "--unsafe-force-node-key-generation"),
         "there is no network yet: this node runs alone",
     ),
     **dict.fromkeys(
@@ -44,12 +49,26 @@ NOT_HERE: Final = {
         ("--telemetry-url", "--no-telemetry"), "this node sends no telemetry to anybody"
     ),
     **dict.fromkeys(
-        ("--execution", "--wasm-execution", "--wasm-runtime-overrides"),
+        ("--execution", "--wasm-execution", "--wasm-runtime-overrides",
+         "--wasmtime-instantiation-strategy", "--max-runtime-instances", "--runtime-cache-size"),
         "the runtime is no Wasm: there is nothing to choose",
     ),
+    "--state-pruning": "use --pruning N or --pruning archive",
+    "--blocks-pruning": "blocks are kept for ever; --pruning is about states",
     **dict.fromkeys(
-        ("--state-pruning", "--blocks-pruning", "--db-cache", "--database"),
-        "use --pruning N or --pruning archive",
+        ("--database", "--db-cache", "--trie-cache-size"),
+        "there is one database, LevelDB, and nothing to choose",
+    ),
+    **dict.fromkeys(
+        ("--rpc-rate-limit", "--rpc-max-request-size", "--rpc-max-response-size",
+         "--rpc-max-subscriptions-per-connection", "--rpc-max-batch-request-len", "--pool-limit",
+         "--pool-kbytes"),
+        "the limits are fixed, docs/operating.md names them",
+    ),
+    **dict.fromkeys(
+        ("--offchain-worker", "--no-hardware-benchmarks", "--detailed-log-output",
+         "--enable-log-reloading", "--disable-log-color", "--tracing-targets"),
+        "leave it out: there is nothing of that kind here",
     ),
 }  # fmt: skip
 
@@ -189,13 +208,25 @@ def node(
     """Run a node until it is told to stop."""
     if dev and chain not in {None, "dev"}:
         raise Mistyped("--dev is the chain dev: leave out either --dev or --chain")
-    if not dev and chain is None:
+    if not dev and not chain:
         raise Mistyped("which chain? Give --dev, or --chain with a name or a file")
     if tmp and base_path is not None:
         raise Mistyped("--tmp makes its own directory: leave out either --tmp or --base-path")
+    chain = known_chain(chain or "dev")
     start(parse_filters(filters))
     with data_directory(base_path, tmp=tmp) as base:
-        run(node_config(chain or "dev", base, rpc, name=name, pruning=pruning, sealing=sealing))
+        run(node_config(chain, base, rpc, name=name, pruning=pruning, sealing=sealing))
+
+
+def known_chain(name: str) -> str:
+    """The name of a chain or of a file; NotFound if it is neither."""
+    from genesis.catalogue import chain_named
+    from genesis.presets import ALIASES, CHAINS
+
+    if chain_named(name) is None and not Path(name).is_file():
+        known = ", ".join((*CHAINS, *ALIASES))
+        raise NotFound(f"{name} is neither a file nor one of the chains {known}")
+    return name
 
 
 @contextmanager
@@ -213,7 +244,7 @@ def data_directory(given: Path | None, *, tmp: bool) -> Iterator[Path]:
 def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> NodeConfig:
     """The configuration that the options mean; Mistyped where they contradict each other."""
     from btt_chain.node.config import NodeConfig
-    from btt_chain.rpc.access import DEFAULT_ORIGINS, MethodPolicy
+    from btt_chain.rpc.access import DEFAULT_ORIGINS, MethodPolicy, OriginCheck
     from btt_chain.rpc.limits import Limits
     from btt_chain.rpc.server import RpcConfig
 
@@ -227,6 +258,10 @@ def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> Nod
     origins: tuple[str, ...] = DEFAULT_ORIGINS
     if cors is not None:
         origins = () if cors == "none" else tuple(filter(None, map(str.strip, cors.split(","))))
+    try:
+        OriginCheck(origins)
+    except ValueError as error:
+        raise Mistyped(f"--rpc-cors: {error}") from None
     external = rpc["rpc_external"] or rpc["unsafe_rpc_external"]
     if external:
         show.note(
@@ -249,7 +284,15 @@ def run(config: NodeConfig) -> None:
     from btt_chain.node.lifecycle import run_node
 
     with plain_errors():
-        uvloop.run(run_node(config))
+        try:
+            uvloop.run(run_node(config))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise Refused(
+                f"port {config.rpc.port} is taken by another program: stop it, or choose another "
+                "with --rpc-port"
+            ) from error
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from cli.errors import NotFound
+
 if TYPE_CHECKING:
     from btt_chain.crypto.keypair import KeyPair, Scheme
 
@@ -106,7 +108,7 @@ def network_options(command: Command) -> Command:
         "--ss58-prefix",
         type=Network(),
         default="42",
-        show_default="btt (42)",
+        show_default="btt",
         help="Write addresses for this network: "
         + ", ".join(NETWORKS)
         + ", or the number of its SS58 prefix.",
@@ -141,8 +143,16 @@ def read_secret(given: str | None) -> str:
     """The secret URI that an argument means.
 
     The URI itself, `-` for standard input, the path of a file that holds it; and where nothing is
-    given, a hidden prompt (or standard input, if that is not a terminal).
+    given, a hidden prompt (or standard input, if that is not a terminal). An empty one is refused:
+    it would mean the development phrase, whose keys everybody has.
     """
+    secret = _secret(given)
+    if not secret:
+        raise click.UsageError("the secret is empty")
+    return secret
+
+
+def _secret(given: str | None) -> str:
     if given is None:
         if sys.stdin.isatty():
             return str(click.prompt("Secret URI", hide_input=True, err=True))
@@ -152,6 +162,10 @@ def read_secret(given: str | None) -> str:
     # No path that exists is a phrase, a seed or an address; `//Alice` and the like are never read.
     if not given.startswith("//") and len(given) < 256 and Path(given).is_file():
         return _text(Path(given).read_bytes(), given).strip()
+    # As a URI it would be a soft path below the development phrase: a key that everybody has.
+    is_path = given.startswith("/") and not given.startswith("//") and given.count("/") > 1
+    if is_path and Path(given).parent.is_dir():
+        raise NotFound(f"{given}: there is no such file")
     return given
 
 

@@ -67,6 +67,10 @@ class Program(click.Group):
         try:
             result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
             code = result if isinstance(result, int) else ExitCode.DONE
+        except click.exceptions.NoArgsIsHelpError as error:
+            # Nothing is wrong with a group typed alone: its help says how to go on.
+            show.note(error.format_message())
+            code = ExitCode.USAGE
         except click.UsageError as error:
             where = error.ctx.command_path if error.ctx else self.name
             show.complain(f"{error.format_message()} (see `{where} --help`)")

@@ -116,6 +116,9 @@ async def _print_entries(
             }
         )
         return
+    if not keys:
+        show.note("nothing is stored there")
+        return
     names = [catalogue.types.name(kind) for kind, _ in catalogue.key_types(entry)]
     show.table(
         [*names, "value"],
@@ -342,7 +345,10 @@ def _arguments(shown: dict[str, str]) -> str:
 @click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write to this file.")
 @connection_options
 def facts(output: str | None, url: str, timeout: float) -> None:
-    """Write down what `tx sign --offline` needs: metadata, versions, genesis, a recent block."""
+    """Write down what `tx sign --offline` needs.
+
+    That is metadata, versions, genesis and a recent block.
+    """
     from cli.chain import Chain, run
 
     async def ask() -> None:

@@ -68,7 +68,10 @@ def table(
     for column in columns:
         right = column.startswith(">")
         grid.add_column(
-            column.removeprefix(">"), justify="right" if right else "left", overflow="fold"
+            # Text: a type like [u8; 32] is no markup.
+            Text(column.removeprefix(">")),
+            justify="right" if right else "left",
+            overflow="fold",
         )
     for row in rows:
         grid.add_row(*map(Text, row))

@@ -8,8 +8,8 @@ from typing import IO
 import click
 
 from cli import show
-from cli.errors import Mistyped, NotFound
-from cli.node import plain_errors
+from cli.errors import Mistyped
+from cli.node import known_chain, plain_errors
 from cli.options import examples
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -45,17 +45,12 @@ def build_spec(
     from genesis import catalogue
     from genesis.build import to_raw
 
-    chain = catalogue.chain_named(name)
+    chain = catalogue.chain_named(known_chain(name))
     if chain is None and (holders or validators or holders_template):
         raise Mistyped(
             f"{name} is a file: --holders, --validators and --holders-template are for chains "
             "that come with the program"
         )
-    if chain is None and not Path(name).is_file():
-        from genesis.presets import ALIASES, CHAINS
-
-        known = ", ".join((*CHAINS, *ALIASES))
-        raise NotFound(f"{name} is neither a file nor one of the chains {known}")
     with plain_errors():
         if chain is None:
             spec = catalogue.load(name)

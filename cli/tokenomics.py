@@ -19,9 +19,10 @@ def tokenomics() -> None:
 @click.option("--csv", "as_csv", is_flag=True, help="Print preset,key,month,vested_planck.")
 @json_option
 def schedule(preset: str, as_csv: bool, as_json: bool) -> None:
-    """Show how much of each linear row is free after each month, from 0 to 96.
+    """Show how much of each linear row is free, by the month.
 
-    The numbers are those of the runtime's own functions, not of a table beside it.
+    The months go from 0 to 96. The numbers are those of the runtime's own functions, not of a
+    table beside it.
     """
     if as_csv and as_json:
         raise Mistyped("give --csv or --json, not both")

@@ -200,7 +200,7 @@ def _send(name: str, arguments: tuple[str, ...], options: dict[str, Any]) -> Non
 @connection_options
 @json_option
 def sign(name: str, arguments: tuple[str, ...], facts: Path | None, **options: Any) -> None:
-    """Sign a call and print the transaction in hex, without sending it."""
+    """Sign a call, print the transaction in hex. Nothing is sent."""
     from cli.chain import Chain, run
     from cli.signing import hash_of
 
@@ -226,7 +226,10 @@ def sign(name: str, arguments: tuple[str, ...], facts: Path | None, **options: A
 def submit(
     extrinsic: str, wait: str, patience: float, url: str, timeout: float, as_json: bool
 ) -> None:
-    """Send a signed transaction: HEX, a file that holds it, or - for standard input."""
+    """Send a signed transaction.
+
+    HEX is the transaction, a file that holds it, or - for standard input.
+    """
     from cli.chain import Chain, run
 
     wire = _wire(extrinsic)
@@ -249,7 +252,10 @@ def submit(
 @connection_options
 @json_option
 def info(extrinsic: str, facts: Path | None, url: str, timeout: float, as_json: bool) -> None:
-    """Show what a transaction says: HEX, a file that holds it, or - for standard input."""
+    """Show what a transaction says.
+
+    HEX is the transaction, a file that holds it, or - for standard input.
+    """
     from cli.chain import Chain, run
 
     wire = _wire(extrinsic)
@@ -367,10 +373,12 @@ class _Facts:
                 int(document["block"]["number"]),
                 bytes.fromhex(document["block"]["hash"][2:]),
             )
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except KeyError as error:
             raise Refused(
-                f"{path} is no file of `btt-chain query facts`: {type(error).__name__} {error}"
+                f"{path} is no file of `btt-chain query facts`: {error} is missing"
             ) from None
+        except (ValueError, TypeError, RecursionError) as error:
+            raise Refused(f"{path} is no file of `btt-chain query facts`: {error}") from None
 
 
 def _sign_offline(

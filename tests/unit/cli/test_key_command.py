@@ -156,3 +156,22 @@ def test_a_vanity_address_contains_its_pattern() -> None:
 @pytest.mark.parametrize("pattern", ["0", "O", "Il", ""])
 def test_a_pattern_that_no_address_has_is_refused(pattern: str) -> None:
     assert run("vanity", "--pattern", pattern).exit_code == 2
+
+
+@pytest.mark.parametrize("secret", ["", " \n"])
+def test_an_empty_secret_is_not_the_key_that_everybody_has(secret: str) -> None:
+    result = run("inspect", "-", input=secret)
+    assert result.exit_code == 2
+    assert "the secret is empty" in result.stderr
+
+
+def test_a_path_that_leads_to_no_file_is_not_a_key_that_everybody_has(tmp_path: Path) -> None:
+    result = run("inspect", str(tmp_path / "key"))
+    assert result.exit_code == 4
+    assert "there is no such file" in result.stderr
+
+
+def test_a_mistyped_address_is_not_taken_for_a_secret() -> None:
+    result = run("inspect", "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694tz")
+    assert result.exit_code == 2
+    assert "is no address: wrong checksum" in result.stderr

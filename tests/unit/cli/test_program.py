@@ -205,3 +205,28 @@ def test_interruption_is_no_traceback() -> None:
     result = CliRunner().invoke(Waiting("btt-chain"), ["wait"], prog_name="btt-chain")
     assert result.exit_code == 130
     assert "interrupted" in result.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("key",), ("query",)])
+def test_a_group_alone_explains_itself_on_standard_error(words: tuple[str, ...]) -> None:
+    result = run(*words)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("Usage: btt-chain")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (("node", "--chain", ""), 2, "which chain?"),
+        (("node", "--chain", "nope"), 4, "nope is neither a file nor one of the chains dev"),
+        (("check-block", "1", "--chain", "nope"), 4, "nope is neither a file nor"),
+        (("node", "--dev", "--tmp", "--rpc-cors", "foo"), 2, "--rpc-cors: 'foo' is not an origin"),
+    ],
+)
+def test_a_wrong_flag_is_named_before_anything_starts(
+    words: tuple[str, ...], code: int, why: str
+) -> None:
+    result = run(*words)
+    assert result.exit_code == code
+    assert why in result.stderr
