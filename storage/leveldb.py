@@ -20,9 +20,11 @@ What is guaranteed
 What is not: a log cut at its end is a shorter history, which nobody can tell from an earlier
 moment. Such a node comes back at an older consistent state, and what was lost is synced again.
 
-Opening: paranoid first. When LevelDB refuses, the log files are copied aside, it is opened
-with default options, which drop what is unreadable, and all checks must pass. `repair_db` is
-never used: it makes holes that nothing finds (consensus.md 4.2).
+Opening: paranoid first. When LevelDB refuses, the log files are copied aside and the tables are
+read through beside them; then it is opened with default options, which drop what is unreadable
+of the log, closed, opened paranoid again, and all checks must pass. (The tables come first since
+an open with default options may compact at once, and would give a damaged block a new checksum.)
+`repair_db` is never used: it makes holes that nothing finds (consensus.md 4.2).
 """
 
 from __future__ import annotations
@@ -57,6 +59,11 @@ SelfCheck = Callable[[KeyValue, bool], None]
 """Raises Corrupt when the chain in the store does not hold together. The flag asks for the
 thorough form."""
 
+# LevelDB's table format: footer length, its last bytes, what follows each block.
+FOOTER: Final = 48
+MAGIC: Final = bytes.fromhex("57fb808b247547db")
+TRAILER: Final = 5
+
 _RECORD = struct.Struct(">QQ")  # lowest number kept, bytes written so far
 
 
@@ -88,7 +95,7 @@ def open_database(
     try:
         healed = note is not None
         kv.check_batches()
-        if healed or (not kv.was_clean and _size(path) <= scan_limit):
+        if healed or (not kv.was_clean and kv.approximate_size(b"", b"\xff") <= scan_limit):
             kv.scan()
         self_check(kv, healed)
         kv.start(note)
@@ -190,7 +197,7 @@ class LevelKV:
             put(_batch_key(self._number + 1), _RECORD.pack(floor, written))
             pending.write()
         except (plyvel.Error, OSError) as error:
-            self._failed = str(error)
+            self._failed = _plain(error)
             raise StorageFailed(
                 f"writing to the database at {self.path} failed: {_plain(error)}. "
                 "The node must stop; what was written before is safe"
@@ -308,9 +315,9 @@ class LevelKV:
             rows.close()
 
     def _read_failed(self, error: plyvel.Error) -> StorageError:
-        self._failed = str(error)
-        if isinstance(error, plyvel.CorruptionError):
-            return Corrupt(f"the database at {self.path} is damaged: {error}. {REMEDY}")
+        self._failed = _plain(error)
+        if _is_damage(error):
+            return Corrupt(f"the database at {self.path} is damaged: {_plain(error)}. {REMEDY}")
         return StorageFailed(f"reading the database at {self.path} failed: {_plain(error)}")
 
     def _require_space(self, size: int) -> None:
@@ -363,6 +370,8 @@ def _open(
     path: Path, min_free: int, write_buffer: int, cache: int, space: Callable[[Path], int]
 ) -> tuple[LevelKV, str | None]:
     _require_space(path, min_free, space)
+    for table in path.glob("*.ldb"):
+        _check_footer(table)
 
     def attempt(*, paranoid: bool) -> LevelKV:
         db = plyvel.DB(
@@ -386,21 +395,75 @@ def _open(
         if isinstance(error, plyvel.IOError) and "IO error: lock " in str(error):
             raise Locked(f"another node is using {path}") from error
         refusal = error
-    missing = "No such file" in str(refusal)
-    if isinstance(refusal, plyvel.IOError) and not missing:
+    if not _is_damage(refusal):
         raise StorageFailed(
             f"the database at {path} cannot be opened: {_plain(refusal)}. {REMEDY}"
         ) from refusal
     aside = _copy_logs(path)
     try:
-        kv = attempt(paranoid=False)
-    except plyvel.Error as error:
+        _read_tables(path, aside / "tables")
+        attempt(paranoid=False).abandon()
+        kv = attempt(paranoid=True)
+    except (plyvel.Error, StorageError) as error:
         shutil.rmtree(aside)
-        raise Corrupt(f"the database at {path} is damaged: {refusal}. {REMEDY}") from error
+        raise Corrupt(f"the database at {path} is damaged: {_plain(refusal)}. {REMEDY}") from error
     return kv, (
-        f"the database at {path} had a damaged log ({refusal}); its unreadable end was dropped. "
-        f"Copies of the log files are in {aside}"
+        f"the database at {path} had a damaged log ({_plain(refusal)}); its unreadable end was "
+        f"dropped. Copies of the log files are in {aside}"
     )
+
+
+def _check_footer(table: Path) -> None:
+    """Refuse a table whose footer points outside the file.
+
+    The footer is the only part without a checksum. LevelDB believes the lengths in it, asks for
+    that much memory, and takes the process down when there is none. A file without the closing
+    mark is left to LevelDB: it refuses one that is in use, and a crash leaves unfinished ones.
+    """
+    size = table.stat().st_size
+    with table.open("rb") as file:
+        file.seek(max(size - FOOTER, 0))
+        raw = file.read(FOOTER)
+    if len(raw) < FOOTER or not raw.endswith(MAGIC):
+        return
+    at = 0
+    sound = True
+    for _ in range(2):  # the handles of meta index and index: offset and length of each
+        offset, at = _varint(raw, at)
+        length, at = _varint(raw, at)
+        sound = sound and offset + length + TRAILER <= size - FOOTER
+    if not sound:
+        raise Corrupt(f"the database has a damaged table file, {table}. {REMEDY}")
+
+
+def _varint(raw: bytes, at: int) -> tuple[int, int]:
+    number = shift = 0
+    for place in range(at, min(at + 10, len(raw))):
+        number |= (raw[place] & 0x7F) << shift
+        shift += 7
+        if raw[place] < 0x80:
+            return number, place + 1
+    return 1 << 64, len(raw)
+
+
+def _read_tables(path: Path, scratch: Path) -> None:
+    """Read every table file, through links in a directory where LevelDB finds no log."""
+    scratch.mkdir()
+    for file in path.iterdir():
+        if file.suffix in {".ldb", ".sst"} or file.name.startswith(("MANIFEST", "CURRENT")):
+            try:
+                (scratch / file.name).hardlink_to(file)
+            except OSError:
+                shutil.copy2(file, scratch)  # a file system without links
+    db = plyvel.DB(str(scratch), paranoid_checks=True)
+    try:
+        rows = db.raw_iterator(verify_checksums=True)
+        rows.seek_to_first()
+        while rows.valid():
+            rows.next()
+    finally:
+        db.close()
+    shutil.rmtree(scratch)
 
 
 def _copy_logs(path: Path) -> Path:
@@ -425,10 +488,6 @@ def _require_space(path: Path, needed: int, space: Callable[[Path], int]) -> Non
             f"only {left / MIB:.0f} MiB are left on the disk of {path}, {needed / MIB:.0f} MiB "
             "are needed to go on. Nothing is lost: make room and start the node again"
         )
-
-
-def _size(path: Path) -> int:
-    return sum(entry.stat().st_size for entry in path.glob("*.ldb"))
 
 
 def _item(rows: plyvel.RawIterator) -> tuple[bytes, bytes]:
@@ -459,9 +518,18 @@ def _batch_number(key: bytes) -> int:
     return int.from_bytes(key[len(BATCH) :], "big")
 
 
+def _is_damage(error: plyvel.Error) -> bool:
+    """The files are wrong, rather than the disk or the system beneath them."""
+    if isinstance(error, plyvel.CorruptionError):
+        return True
+    # A file that is gone, or shorter than LevelDB knows it to be.
+    return any(sign in str(error) for sign in ("No such file", "Invalid argument", "too short"))
+
+
 def _plain(error: Exception) -> str:
     """An error in words an operator can act on."""
-    text = str(error)
+    detail = error.args[0] if error.args else error
+    text = detail.decode(errors="replace") if isinstance(detail, bytes) else str(error)
     if "No space left" in text:
         return f"no space is left on the device ({text})"
     if "Input/output error" in text:

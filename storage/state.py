@@ -46,6 +46,7 @@ from storage.columns import after as end_of
 from storage.draft import Draft
 from storage.kv import Corrupt, KeyValue, StorageError
 from storage.overlay import Overlay
+from storage.presence import PresenceFilter
 from storage.trie.cache import TrieCache
 from storage.trie.proof import read_proof
 from storage.trie.trie import MissingNode, Sealed, Stored, Trie
@@ -169,6 +170,7 @@ class StateStore:
         self._extras: dict[bytes, int] = {}
         self._pins: dict[bytes, int] = {}
         self.cache = TrieCache(kv.get, cache)
+        self._present = PresenceFilter()
         self._removed = 0
 
     def load(self) -> None:
@@ -181,6 +183,13 @@ class StateStore:
         if base is None:
             raise Corrupt("the database does not say which states it keeps")
         self.base = BlockRef(base, self._blocks.fields(base).number)
+        self._present = PresenceFilter()
+        if self.window is None:
+            return
+        for key, deaths in self._kv.iterate(DEATHS):
+            self._present.note(_height(key), msgpack.unpackb(deaths))
+        for key, journal in self._kv.iterate(JOURNAL):
+            self._present.note(_height(key), msgpack.unpackb(journal)[1])
 
     # --- reading
 
@@ -244,6 +253,8 @@ class StateStore:
         if self.window is not None:
             for record in inserted:
                 self._add(draft, record, inserted[record])
+            self._present.note(ref.number, inserted)
+            self._present.note(ref.number, retired)
             draft.put(number_key(DEATHS, ref.number, ref.hash), msgpack.packb(list(retired)))
         else:
             draft.changes.update(inserted)
@@ -293,6 +304,7 @@ class StateStore:
         for number in range(self.base.number + 1, limit + 1):
             self._pass(draft, number)
         draft.put(META_BASE, self.base.hash)
+        self._present.advance(self.base.number)
 
     def _pass(self, draft: Draft, number: int) -> None:
         """Move the base to the canonical block at `number`, the next one."""
@@ -343,7 +355,7 @@ class StateStore:
     # --- counting
 
     def _add(self, draft: Draft, record: bytes, content: bytes) -> None:
-        if draft.get(record) is None:
+        if not self._present.may_hold(record) or draft.get(record) is None:
             draft.put(record, content)
         else:
             self._count(draft, record, self._extras.get(record, 0) + 1)
@@ -372,6 +384,10 @@ class StateStore:
             raise Corrupt(f"the journal of block {ref.number} (0x{ref.hash.hex()}) is missing")
         changes, records = msgpack.unpackb(raw)
         return changes, records
+
+
+def _height(key: bytes) -> int:
+    return int.from_bytes(key[1:9], "big")
 
 
 def _resolve(draft: Draft, key: bytes, held: Stored) -> bytes:

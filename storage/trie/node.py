@@ -43,11 +43,12 @@ class Node:
 
     A branch holds the reference of each child in `refs` (16 places, `bitmap` tells which are
     taken), and in `kids` those children that are loaded. `ref` is the reference of the node
-    itself (length byte, then hash or inline encoding), None while it is dirty. A node with a
+    itself (length byte, then hash or inline encoding), None while it is dirty; `dirty` lists
+    the slots of dirty children, and may name one twice, or one that is gone. A node with a
     `ref` is shared between tries: never changed, except that loaded children come and go.
     """
 
-    __slots__ = ("partial", "refs", "kids", "bitmap", "value", "hashed", "ref")
+    __slots__ = ("partial", "refs", "kids", "dirty", "bitmap", "value", "hashed", "ref")
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class Node:
         self.refs = refs
         self.bitmap = bitmap
         self.kids: dict[int, Node] | None = None
+        self.dirty: list[int] | None = None
         self.value = value
         self.hashed = hashed
         self.ref = ref
@@ -125,15 +127,13 @@ def encode(node: Node) -> bytes:
     count = len(partial)
     if count > 127:
         return _encode_long(node)
-    packed = bytes.fromhex("0" + partial if count & 1 else partial)
     value = node.value
     refs = node.refs
     if refs is None:
         if value is None:
             raise NodeError("a leaf has no value")
-        if node.hashed:
-            return _LEAF_HASHED[count] + packed + value
-        return _LEAF[count] + packed + compact(len(value)) + value
+        return encode_leaf(partial, value, node.hashed)
+    packed = bytes.fromhex("0" + partial if count & 1 else partial)
     bitmap = node.bitmap.to_bytes(2, "little")
     body = b"".join(filter(None, refs))
     if value is None:
@@ -141,6 +141,17 @@ def encode(node: Node) -> bytes:
     if node.hashed:
         return _BRANCH_HASHED[count] + packed + bitmap + value + body
     return _BRANCH_VALUE[count] + packed + bitmap + compact(len(value)) + value + body
+
+
+def encode_leaf(partial: str, value: bytes, hashed: bool) -> bytes:
+    """The bytes of a leaf."""
+    count = len(partial)
+    if count > 127:
+        return _encode_long(Node(partial, None, 0, value, hashed, None))
+    packed = bytes.fromhex("0" + partial if count & 1 else partial)
+    if hashed:
+        return _LEAF_HASHED[count] + packed + value
+    return _LEAF[count] + packed + compact(len(value)) + value
 
 
 def _encode_long(node: Node) -> bytes:
@@ -222,10 +233,12 @@ def _references(raw: bytes, at: int, bitmap: int) -> tuple[Refs, int]:
     end = at + HASH_REF * len(slots)
     if len(raw) == end and raw[at:end:HASH_REF].count(0x80) == len(slots):
         # All children are hashes: nearly every branch of a large trie.
-        for slot in slots:
-            refs[slot] = raw[at : at + HASH_REF]
-            at += HASH_REF
-        return refs, at
+        found = [raw[place : place + HASH_REF] for place in range(at, end, HASH_REF)]
+        if len(slots) == 16:
+            return list(found), end
+        for slot, ref in zip(slots, found, strict=True):
+            refs[slot] = ref
+        return refs, end
     for slot in slots:
         size = raw[at]
         # Inline children are shorter than 32 bytes, so the length is always one byte.

@@ -26,6 +26,7 @@ from storage.trie.node import (
     Node,
     decode,
     encode,
+    encode_leaf,
     hash_256,
 )
 
@@ -34,6 +35,9 @@ EMPTY_ROOT: Final = hash_256(EMPTY_NODE)
 
 Stored = tuple[bytes, bool]
 """A value as its node holds it: the bytes and False, or their hash and True."""
+
+_QUEUED: Final = b"!"
+"""Stands for a reference that is being computed."""
 
 Record = Callable[[bytes], bytes | None]
 """Looks up a database record by its key."""
@@ -68,7 +72,7 @@ class Trie:
     def __init__(self, record: Record, root: bytes, top: Node | None = None) -> None:
         self._record = record
         self._root = root
-        self._retired: list[tuple[str, bytes]] = []  # where a node started, its reference
+        self._retired: dict[str, bytes] = {}  # where a node started -> the reference it had
         self._values: dict[bytes, bytes] = {}
         self._gone_values: set[bytes] = set()
         self.loads = 0
@@ -249,10 +253,10 @@ class Trie:
     def _is_leaf(self, key: bytes, path: str, at: int, ref: bytes, held: Stored) -> bool:
         """An unloaded child is the leaf of this key, holding this; its records are retired."""
         value, hashed = held
-        raw = encode(Node(path[at:], None, 0, value, hashed, None))
+        raw = encode_leaf(path[at:], value, hashed)
         if ref[1:] != blake2b(raw, digest_size=32).digest():
             return False
-        self._retired.append((path[:at], ref))
+        self._retired[path[:at]] = ref
         if hashed:
             self._gone_values.add(value_key(key, value))
         return True
@@ -300,20 +304,19 @@ class Trie:
             if child.refs is not None:
                 child.kids = {}
             if len(ref) == HASH_REF:
-                self._retired.append((start, ref))
+                self._retired[start] = ref
         elif child.ref is None:
             return child
         else:
             child = self._own(child, start)
-        kids[slot] = child
-        refs[slot] = PENDING
+        _attach(node, slot, child)
         return child
 
     def _own(self, node: Node, start: str) -> Node:
         """A dirty copy of a clean node; the clean one's record is retired."""
         ref = node.ref
         if ref is not None and len(ref) == HASH_REF:
-            self._retired.append((start, ref))
+            self._retired[start] = ref
         refs = node.refs
         if refs is None:
             return Node(node.partial, None, 0, node.value, node.hashed, None)
@@ -340,30 +343,32 @@ class Trie:
         """
         bitmap = node.bitmap
         if not bitmap:
-            node.refs = node.kids = None
+            node.refs = node.kids = node.dirty = None
         elif node.value is None and not bitmap & (bitmap - 1):
             slot = bitmap.bit_length() - 1
             child = self._enter(node, slot, end + DIGITS[slot])
             node.partial += DIGITS[slot] + child.partial
             node.refs, node.kids, node.bitmap = child.refs, child.kids, child.bitmap
+            node.dirty = child.dirty
             node.value, node.hashed = child.value, child.hashed
 
     def seal(self) -> Sealed:
         """Hash what changed; afterwards every node of this trie is clean and may be shared."""
         inserted: dict[bytes, bytes] = {}
-        retired = {node_key(start, ref[1:]) for start, ref in self._retired}
-        retired |= self._gone_values
+        retired: set[bytes] = set()
         top = self._top
         if top is None:
             self._root = EMPTY_ROOT
         elif top.ref is None:
-            self._root = _seal(top, inserted)
+            self._root = _seal(top, self._retired, inserted, retired)
+        retired.update([node_key(start, ref[1:]) for start, ref in self._retired.items()])
+        # What was taken out and put back never left.
+        for record in self._gone_values.intersection(self._values):
+            del self._values[record]
+            self._gone_values.discard(record)
         inserted.update(self._values)
-        # What was copied and came out the same never left.
-        for record in retired.intersection(inserted):
-            del inserted[record]
-            retired.discard(record)
-        self._retired, self._values, self._gone_values = [], {}, set()
+        retired |= self._gone_values
+        self._retired, self._values, self._gone_values = {}, {}, set()
         return Sealed(self._root, top, inserted, retired)
 
     def _load(self, start: str, ref: bytes) -> Node:
@@ -377,7 +382,11 @@ class Trie:
 
 
 def _attach(node: Node, slot: int, child: Node) -> None:
-    """Give a dirty branch a new, dirty child."""
+    """Give a dirty branch a dirty child."""
+    if node.dirty is None:
+        node.dirty = [slot]
+    else:
+        node.dirty.append(slot)
     node.refs[slot] = PENDING  # type: ignore[index]
     node.bitmap |= 1 << slot
     node.kids[slot] = child  # type: ignore[index]
@@ -409,24 +418,36 @@ def _split(node: Node, rest: str, stored: bytes, hashed: bool) -> Node:
     return fork
 
 
-def _seal(top: Node, inserted: dict[bytes, bytes]) -> bytes:
-    """Give every dirty node its reference, children first; no recursion, keys may be long."""
+def _seal(
+    top: Node, before: dict[str, bytes], inserted: dict[bytes, bytes], retired: set[bytes]
+) -> bytes:
+    """Give every dirty node its reference, children first; no recursion, keys may be long.
+
+    `before` has the references that stood where dirty nodes are now; those met are taken out.
+    """
     dirty: list[tuple[Node, str, Node, int]] = [(top, "", top, 0)]
     for node, start, _, _ in dirty:  # grows while it is walked
-        if node.refs is None:
-            continue
-        end = start + node.partial
-        for slot, ref in enumerate(node.refs):
-            if ref is PENDING:
-                dirty.append((node.kids[slot], end + DIGITS[slot], node, slot))  # type: ignore[index]
+        if node.dirty:
+            refs, kids = node.refs, node.kids
+            end = start + node.partial
+            for slot in node.dirty:
+                if refs[slot] is PENDING:  # type: ignore[index]
+                    refs[slot] = _QUEUED  # type: ignore[index]
+                    dirty.append((kids[slot], end + DIGITS[slot], node, slot))  # type: ignore[index]
+            node.dirty = None
     for node, start, parent, slot in reversed(dirty):
         raw = encode(node)
         if len(raw) < 32 and node is not top:
             own = bytes((len(raw) << 2,)) + raw
         else:
-            digest = blake2b(raw, digest_size=32).digest()
-            inserted[node_key(start, digest)] = raw
-            own = b"\x80" + digest
+            own = b"\x80" + blake2b(raw, digest_size=32).digest()
+            old = before.pop(start, None)
+            # Copied and come out the same: it never left.
+            if old != own:
+                place = node_key(start, b"")
+                inserted[place + own[1:]] = raw
+                if old is not None:
+                    retired.add(place + old[1:])
         node.ref = own
         if node is not top:
             parent.refs[slot] = own  # type: ignore[index]
