@@ -80,7 +80,7 @@ def open_database(
     create: bool = True,
     min_free: int = GIB,
     write_buffer: int = 64 * MIB,
-    cache: int = 32 * MIB,
+    cache: int = 64 * MIB,
     scan_limit: int = 256 * MIB,
     space: Callable[[Path], int] = free_space,
 ) -> LevelKV:
