@@ -393,7 +393,9 @@ def _open(
         return attempt(paranoid=True), None
     except plyvel.Error as error:
         if isinstance(error, plyvel.IOError) and "IO error: lock " in str(error):
-            raise Locked(f"another node is using {path}") from error
+            raise Locked(
+                f"another node is using {path}: stop it, or use another --base-path"
+            ) from error
         refusal = error
     if not _is_damage(refusal):
         raise StorageFailed(
