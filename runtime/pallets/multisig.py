@@ -46,13 +46,17 @@ from runtime.frame import (
 from runtime.frame.origin import OriginKind
 from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.system import System
+from runtime.pallets.utility import carrying_weight
 
 MAX_SIGNATORIES: Final = 100
 PREFIX: Final = b"modlpy/utilisuba"
 """What all accounts of this pallet are derived from, so that they can be no key's account."""
 
 BASE_WEIGHT: Final = 50 * PICOS_PER_MICRO
-SIGNATORY_WEIGHT: Final = PICOS_PER_MICRO // 4
+SIGNATORY_WEIGHT: Final = PICOS_PER_MICRO * 3 // 2
+
+RESERVE_ID: Final = b"py/multi"
+"""The name that deposits are reserved under: what others reserve is not touched."""
 
 CallHash = Annotated[bytes, Fixed(32), TypeName("CallHash")]
 Signatories = Annotated[list[AccountId], TypeName("Vec<T::AccountId>")]
@@ -92,10 +96,10 @@ MaybeTimepoint = Annotated[Timepoint | None, TypeName("Option<Timepoint<BlockNum
 class Deposits(Protocol):
     """The money that deposits are made of; Balances satisfies it. Amounts in planck."""
 
-    def reserve(self, who: AccountId, amount: u128) -> None:
+    def reserve_named(self, name: bytes, who: AccountId, amount: u128) -> None:
         """Set money of `who` aside; raise DispatchError if there is not enough."""
 
-    def unreserve(self, who: AccountId, amount: u128) -> u128:
+    def unreserve_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
         """Give back what was set aside; return how much of `amount` was not there."""
 
 
@@ -116,8 +120,9 @@ def approval_info(
     max_weight: Weight,
 ) -> DispatchInfo:
     """Weigh an approval as if it were the last one: with the most that the call may cost."""
-    del pallet, threshold, maybe_timepoint, call_or_hash
-    return DispatchInfo(own_weight(other_signatories) + int(max_weight.ref_time))
+    del pallet, threshold, maybe_timepoint
+    own = own_weight(other_signatories, call_or_hash)
+    return DispatchInfo(own + int(max_weight.ref_time))
 
 
 def keeping_info(
@@ -128,9 +133,15 @@ def keeping_info(
     return DispatchInfo(own_weight(other_signatories))
 
 
-def own_weight(other_signatories: Sequence[AccountId]) -> int:
-    """Return what this pallet's part of a call costs, in picoseconds."""
-    return BASE_WEIGHT + SIGNATORY_WEIGHT * len(other_signatories)
+def own_weight(
+    other_signatories: Sequence[AccountId], call_or_hash: Call | bytes | None = None
+) -> int:
+    """Return what this pallet's part of a call costs, in picoseconds.
+
+    `call_or_hash` is what the caller told a weight for: if it is a call, it is to be carried too.
+    """
+    carried = carrying_weight(call_or_hash) if isinstance(call_or_hash, Call) else 0
+    return BASE_WEIGHT + SIGNATORY_WEIGHT * len(other_signatories) + carried
 
 
 class Multisig(Pallet):
@@ -270,9 +281,9 @@ class Multisig(Pallet):
         operation = self._operation(account, call_hash, maybe_timepoint)
         if operation is None or approvals_with(operation, who) < threshold:
             self._approve(who, account, threshold, call_hash, operation)
-            return PostInfo(weight=own_weight(other_signatories))
-        post = self._run(who, account, call_hash, operation, call, max_weight)
-        return self._after(other_signatories, post)
+            return PostInfo(weight=own_weight(other_signatories, call))
+        used = self._run(who, account, call_hash, operation, call, max_weight)
+        return PostInfo(weight=own_weight(other_signatories, call) + used)
 
     @call(2, weight=approval_info)
     def approve_as_multi(
@@ -312,7 +323,7 @@ class Multisig(Pallet):
             raise self.NotOwner
 
         del self.multisigs[account, call_hash]
-        self.currency.unreserve(who, operation.deposit)
+        self.currency.unreserve_named(RESERVE_ID, who, operation.deposit)
         self.deposit(self.MultisigCancelled(who, timepoint, account, call_hash))
 
     @call(4, weight=keeping_info)
@@ -336,9 +347,9 @@ class Multisig(Pallet):
             return None
 
         if new > old:
-            self.currency.reserve(who, new - old)
+            self.currency.reserve_named(RESERVE_ID, who, new - old)
         else:
-            self.currency.unreserve(who, old - new)
+            self.currency.unreserve_named(RESERVE_ID, who, old - new)
         operation.deposit = new
         self.multisigs[account, call_hash] = operation
         self.deposit(self.DepositPoked(who, call_hash, old, new))
@@ -398,7 +409,7 @@ class Multisig(Pallet):
         """Note the approval of `who`; the first one reserves the deposit."""
         if operation is None:
             deposit = self.deposit_for(threshold)
-            self.currency.reserve(who, deposit)
+            self.currency.reserve_named(RESERVE_ID, who, deposit)
             self.multisigs[account, call_hash] = Operation(self._timepoint(), deposit, who, [who])
             self.deposit(self.NewMultisig(who, account, call_hash))
             return
@@ -416,15 +427,18 @@ class Multisig(Pallet):
         operation: Operation,
         call: Call,
         max_weight: Weight,
-    ) -> PostInfo:
-        """Run a call that has its approvals; tell what it cost. Its failure is told, not raised."""
+    ) -> int:
+        """Run a call that has its approvals; return the picoseconds it used.
+
+        Its failure is told, not raised.
+        """
         info = self.host.dispatcher.info(call)
         if info.weight > max_weight.ref_time:
             raise self.MaxWeightTooLow
 
         # Before the call, so that the call cannot lead back here and run a second time.
         del self.multisigs[account, call_hash]
-        self.currency.unreserve(operation.depositor, operation.deposit)
+        self.currency.unreserve_named(RESERVE_ID, operation.depositor, operation.deposit)
         result: Ok[tuple[()]] | Err[WireError] = Ok(())
         try:
             post = self.host.dispatcher.dispatch(Origin(OriginKind.SIGNED, account), call)
@@ -432,7 +446,7 @@ class Multisig(Pallet):
             post = error.post or PostInfo()
             result = Err(self.host.dispatcher.wire_error(error))
         self.deposit(self.MultisigExecuted(who, operation.when, account, call_hash, result))
-        return PostInfo(weight=info.weight if post.weight is None else post.weight)
+        return info.weight if post.weight is None else min(post.weight, info.weight)
 
     def _after(self, other_signatories: Sequence[AccountId], inner: PostInfo) -> PostInfo:
         """Return what a call cost altogether, where the inner call says what it cost."""

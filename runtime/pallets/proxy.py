@@ -40,6 +40,7 @@ from runtime.frame import (
     Map,
     Origin,
     Pallet,
+    PostInfo,
     RuntimeCall,
     WireError,
     call,
@@ -55,8 +56,14 @@ MAX_PENDING: Final = 32
 PREFIX: Final = b"modlpy/proxy____"
 """What all pure accounts are derived from, so that they can be no key's account."""
 
+RESERVE_ID: Final = b"py/proxy"
+"""The name that deposits are reserved under: what others reserve is not touched."""
+
 PROXY_WEIGHT: Final = 30 * PICOS_PER_MICRO
 ANNOUNCED_WEIGHT: Final = 60 * PICOS_PER_MICRO
+ENTRY_WEIGHT: Final = 4 * PICOS_PER_MICRO
+"""What reading one proxy or announcement of a list costs."""
+POKE_WEIGHT: Final = ANNOUNCED_WEIGHT + ENTRY_WEIGHT * (MAX_PROXIES + MAX_PENDING)
 
 
 @path("btt_runtime::ProxyType")
@@ -73,6 +80,16 @@ class ProxyType(IntEnum):
     """Bond, stake, and set session keys."""
     CancelProxy = 4
     """Refuse what other proxies have announced."""
+
+
+@path("pallet_proxy::DepositKind")
+class DepositKind(IntEnum):
+    """What a deposit is for."""
+
+    Proxies = 0
+    """Having proxies."""
+    Announcements = 1
+    """Having announced calls."""
 
 
 Scopes = Mapping[ProxyType, Sequence[str]]
@@ -124,10 +141,10 @@ InnerCall = Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")]
 class Deposits(Protocol):
     """The money that deposits are made of; Balances satisfies it. Amounts in planck."""
 
-    def reserve(self, who: AccountId, amount: u128) -> None:
+    def reserve_named(self, name: bytes, who: AccountId, amount: u128) -> None:
         """Set money of `who` aside; raise DispatchError if there is not enough."""
 
-    def unreserve(self, who: AccountId, amount: u128) -> u128:
+    def unreserve_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
         """Give back what was set aside; return how much of `amount` was not there."""
 
 
@@ -145,10 +162,10 @@ class Table(Protocol):
 def proxy_info(
     pallet: Proxy, real: MultiAddress, force_proxy_type: ProxyType | None, inner: Call
 ) -> DispatchInfo:
-    """Weigh `proxy`: itself and the call."""
+    """Weigh `proxy`: itself, as many proxies as an account may have, and the call."""
     del real, force_proxy_type
     info = pallet.host.dispatcher.info(inner)
-    return DispatchInfo(PROXY_WEIGHT + info.weight, info.dispatch_class)
+    return DispatchInfo(proxy_weight(pallet.max_proxies) + info.weight, info.dispatch_class)
 
 
 def announced_info(
@@ -158,10 +175,33 @@ def announced_info(
     force_proxy_type: ProxyType | None,
     inner: Call,
 ) -> DispatchInfo:
-    """Weigh `proxy_announced`: itself and the call."""
+    """Weigh `proxy_announced`: itself, both lists at their longest, and the call."""
     del delegate, real, force_proxy_type
     info = pallet.host.dispatcher.info(inner)
-    return DispatchInfo(ANNOUNCED_WEIGHT + info.weight, info.dispatch_class)
+    own = announced_weight(pallet.max_proxies, pallet.max_pending)
+    return DispatchInfo(own + info.weight, info.dispatch_class)
+
+
+def proxy_weight(proxies: int) -> int:
+    """Return what acting for an account with so many proxies costs, in picoseconds."""
+    return PROXY_WEIGHT + ENTRY_WEIGHT * int(proxies)
+
+
+def announced_weight(proxies: int, pending: int) -> int:
+    """Return what making one of so many announced calls costs, in picoseconds."""
+    return ANNOUNCED_WEIGHT + ENTRY_WEIGHT * (int(proxies) + int(pending))
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """What a proxy of a type may call. Equal for equal types, so that it is asked only once."""
+
+    pallet: Proxy
+    kind: ProxyType
+
+    def __call__(self, inner: Call) -> bool:
+        """Tell whether the proxy may make the call."""
+        return self.pallet.may_call(self.kind, inner)
 
 
 class Proxy(Pallet):
@@ -231,6 +271,14 @@ class Proxy(Pallet):
         proxy_type: Kind
         delay: Delay
 
+    class DepositPoked(Event, index=6):
+        """A deposit was brought to what it would be today."""
+
+        who: Who
+        kind: Annotated[DepositKind, TypeName("DepositKind")]
+        old_deposit: Annotated[u128, TypeName("BalanceOf<T>")]
+        new_deposit: Annotated[u128, TypeName("BalanceOf<T>")]
+
     class TooMany(Error, index=0):
         """There are as many proxies or announcements as are allowed."""
 
@@ -260,14 +308,16 @@ class Proxy(Pallet):
     @call(0, weight=proxy_info)
     def proxy(
         self, origin: Origin, real: Address, force_proxy_type: MaybeKind, call: InnerCall
-    ) -> None:
+    ) -> PostInfo:
         """Make a call as the account `real`, whose proxy you are."""
         who = origin.signed()
         account = lookup(real)
-        definition = self.definition(account, who, force_proxy_type)
+        definitions, _ = self.proxies[account]
+        definition = self._right(definitions, who, force_proxy_type)
         if definition.delay:
             raise self.Unannounced
-        self._run(origin, account, definition.proxy_type, call)
+        used = self._run(origin, account, definition.proxy_type, call)
+        return PostInfo(weight=proxy_weight(len(definitions)) + used)
 
     @call(1, weight=60 * PICOS_PER_MICRO)
     def add_proxy(self, origin: Origin, delegate: Address, proxy_type: Kind, delay: Delay) -> None:
@@ -311,7 +361,7 @@ class Proxy(Pallet):
         who = origin.signed()
         definitions, deposit = self.proxies[who]
         del self.proxies[who]
-        self.currency.unreserve(who, deposit)
+        self.currency.unreserve_named(RESERVE_ID, who, deposit)
         for removed in definitions:
             self._announce_removal(who, removed)
 
@@ -334,7 +384,7 @@ class Proxy(Pallet):
             raise self.Duplicate
 
         deposit = self.deposit_for(1)
-        self.currency.reserve(who, deposit)
+        self.currency.reserve_named(RESERVE_ID, who, deposit)
         self.proxies[pure] = ([ProxyDefinition(who, proxy_type, delay)], deposit)
         self.deposit(self.PureCreated(pure, who, proxy_type, index))
 
@@ -361,8 +411,8 @@ class Proxy(Pallet):
         del self.proxies[who]
         # The maker paid for the first proxy, the account itself for all that came later.
         makers = min(deposit, self.deposit_for(1))
-        self.currency.unreserve(maker, makers)
-        self.currency.unreserve(who, deposit - makers)
+        self.currency.unreserve_named(RESERVE_ID, maker, makers)
+        self.currency.unreserve_named(RESERVE_ID, who, deposit - makers)
         self.deposit(self.PureKilled(who, maker, proxy_type, index))
 
     @call(6, weight=60 * PICOS_PER_MICRO)
@@ -370,7 +420,7 @@ class Proxy(Pallet):
         """Tell of a call that you will make as `real`, so that it can be refused until then."""
         who = origin.signed()
         account = lookup(real)
-        self.definition(account, who, None)
+        self._right(self.proxies[account][0], who, None)
         pending, deposit = self.announcements[who]
         if len(pending) >= self.max_pending:
             raise self.TooMany
@@ -403,11 +453,12 @@ class Proxy(Pallet):
         real: Address,
         force_proxy_type: MaybeKind,
         call: InnerCall,
-    ) -> None:
+    ) -> PostInfo:
         """Make a call that `delegate` announced long enough ago, as the account `real`."""
         origin.signed()
         who, account = lookup(delegate), lookup(real)
-        definition = self.definition(account, who, force_proxy_type)
+        definitions, _ = self.proxies[account]
+        definition = self._right(definitions, who, force_proxy_type)
         call_hash, now = blake2_256(call.raw), self.system.number.value
 
         def ripe(told: Announcement) -> bool:
@@ -416,25 +467,43 @@ class Proxy(Pallet):
                 told.real == account and told.call_hash == call_hash and waited >= definition.delay
             )
 
-        if not self._forget(who, ripe):
+        told = self._forget(who, ripe)
+        if not told:
             raise self.Unannounced
-        self._run(origin, account, definition.proxy_type, call)
+        used = self._run(origin, account, definition.proxy_type, call)
+        return PostInfo(weight=announced_weight(len(definitions), told) + used)
+
+    @call(10, weight=POKE_WEIGHT)
+    def poke_deposit(self, origin: Origin) -> PostInfo | None:
+        """Bring your deposits to what they would be today; free of charge if that changes them."""
+        who = origin.signed()
+        changed = False
+        definitions, old = self.proxies[who]
+        new = self.deposit_for(len(definitions))
+        if new != old:
+            self._move_deposit(who, old, new)
+            self.proxies[who] = (definitions, new)
+            self.deposit(self.DepositPoked(who, DepositKind.Proxies, old, new))
+            changed = True
+        pending, old = self.announcements[who]
+        new = self.announcement_deposit_for(len(pending))
+        if new != old:
+            self._move_deposit(who, old, new)
+            self.announcements[who] = (pending, new)
+            self.deposit(self.DepositPoked(who, DepositKind.Announcements, old, new))
+            changed = True
+        return PostInfo(pays=False) if changed else None
 
     # ---- doors
-
-    def definition(
-        self, real: AccountId, delegate: AccountId, kind: ProxyType | None
-    ) -> ProxyDefinition:
-        """Return by what right `delegate` acts for `real` (as `kind`, if given); else NotProxy."""
-        definitions, _ = self.proxies[real]
-        for definition in definitions:
-            if definition.delegate == delegate and kind in {None, definition.proxy_type}:
-                return definition
-        raise self.NotProxy
 
     def deposit_for(self, proxies: int) -> u128:
         """Return the deposit for that many proxies, in planck."""
         return stepped(self.proxy_deposit_base, self.proxy_deposit_factor, proxies)
+
+    def announcement_deposit_for(self, pending: int) -> u128:
+        """Return the deposit for that many announced calls, in planck."""
+        base, factor = self.announcement_deposit_base, self.announcement_deposit_factor
+        return stepped(base, factor, pending)
 
     def may_call(self, kind: ProxyType, inner: Call) -> bool:
         """Tell whether a proxy of type `kind` may make the call."""
@@ -445,14 +514,25 @@ class Proxy(Pallet):
         return kind is ProxyType.Any or covers(self._scope(kind), f"{pallet.name}.{name}")
 
     def is_superset(self, kind: ProxyType, other: ProxyType) -> bool:
-        """Tell whether a proxy of type `kind` may do all that one of type `other` may."""
-        if kind in {ProxyType.Any, other}:
+        """Tell whether a proxy of type `kind` may appoint and remove those of type `other`.
+
+        By the types alone, whatever their scopes are this year: a proxy once appointed stays
+        when scopes grow, and must not turn out to be more than who appointed it.
+        """
+        if kind is other or kind is ProxyType.Any:
             return True
-        if other is ProxyType.Any:
-            return False
-        return all(covers(self._scope(kind), entry) for entry in self._scope(other))
+        return kind is ProxyType.NonTransfer and other is not ProxyType.Any
 
     # ---- steps
+
+    def _right(
+        self, definitions: Sequence[ProxyDefinition], delegate: AccountId, kind: ProxyType | None
+    ) -> ProxyDefinition:
+        """Return by what right `delegate` acts (as `kind`, if given). Raises NotProxy."""
+        for definition in definitions:
+            if definition.delegate == delegate and kind in {None, definition.proxy_type}:
+                return definition
+        raise self.NotProxy
 
     def _scope(self, kind: ProxyType) -> Sequence[str]:
         return self.scopes.get(kind, ())
@@ -468,35 +548,40 @@ class Proxy(Pallet):
             case _:
                 return True
 
-    def _run(self, origin: Origin, real: AccountId, kind: ProxyType, call: Call) -> None:
-        """Make the call as `real`, within the caller's limits and those of `kind`."""
-        limited = Origin(OriginKind.SIGNED, real, origin.filters).filtered(
-            lambda inner: self.may_call(kind, inner)
-        )
+    def _run(self, origin: Origin, real: AccountId, kind: ProxyType, call: Call) -> int:
+        """Make the call as `real`, within the caller's limits and those of `kind`.
+
+        Return the picoseconds it used. Its failure is told, not raised.
+        """
+        limited = Origin(OriginKind.SIGNED, real, origin.filters).filtered(Within(self, kind))
         result: Ok[tuple[()]] | Err[WireError] = Ok(())
         try:
-            self.host.dispatcher.dispatch(limited, call)
+            post = self.host.dispatcher.dispatch(limited, call)
         except DispatchError as error:
+            post = error.post or PostInfo()
             result = Err(self.host.dispatcher.wire_error(error))
         self.deposit(self.ProxyExecuted(result))
+        declared = self.host.dispatcher.info(call).weight
+        return declared if post.weight is None else min(post.weight, declared)
 
     def _announce_removal(self, who: AccountId, removed: ProxyDefinition) -> None:
         self.deposit(self.ProxyRemoved(who, removed.delegate, removed.proxy_type, removed.delay))
 
-    def _forget(self, who: AccountId, chosen: Callable[[Announcement], bool]) -> bool:
-        """Drop the chosen announcements of `who`; tell whether there were any."""
+    def _forget(self, who: AccountId, chosen: Callable[[Announcement], bool]) -> int:
+        """Drop the chosen announcements of `who`, if any; return how many there were in all.
+
+        Zero if none was chosen.
+        """
         pending, deposit = self.announcements[who]
         kept = [announcement for announcement in pending if not chosen(announcement)]
         if len(kept) == len(pending):
-            return False
+            return 0
         self._keep(who, kept, deposit)
-        return True
+        return len(pending)
 
     def _keep(self, who: AccountId, pending: list[Announcement], deposit: u128) -> None:
         """Store the announcements of `who`, and bring the deposit to what they need."""
-        due = stepped(
-            self.announcement_deposit_base, self.announcement_deposit_factor, len(pending)
-        )
+        due = self.announcement_deposit_for(len(pending))
         self._move_deposit(who, deposit, due)
         if pending:
             self.announcements[who] = (pending, due)
@@ -511,9 +596,9 @@ class Proxy(Pallet):
 
     def _move_deposit(self, who: AccountId, old: u128, new: u128) -> None:
         if new > old:
-            self.currency.reserve(who, new - old)
+            self.currency.reserve_named(RESERVE_ID, who, new - old)
         elif new < old:
-            self.currency.unreserve(who, old - new)
+            self.currency.unreserve_named(RESERVE_ID, who, old - new)
 
 
 PURE_ACCOUNT: Final = codec(tuple[AccountId, u32, u32, ProxyType, u16])

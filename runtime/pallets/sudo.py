@@ -32,6 +32,7 @@ from runtime.frame import (
 from runtime.frame.origin import OriginKind
 from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import is_pool, lookup
+from runtime.pallets.utility import carrying_weight
 
 DispatchResult = Annotated[Result[tuple[()], WireError], TypeName("DispatchResult")]
 Lookup = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
@@ -39,7 +40,7 @@ BoxedCall = Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")]
 Who = Annotated[AccountId, TypeName("T::AccountId")]
 
 FREE_OF_CHARGE = PostInfo(pays=False)
-OWN_WEIGHT = 10 * PICOS_PER_MICRO
+OWN_WEIGHT = 20 * PICOS_PER_MICRO
 
 
 def with_call(sudo: Sudo, inner: RuntimeCall) -> DispatchInfo:
@@ -49,8 +50,12 @@ def with_call(sudo: Sudo, inner: RuntimeCall) -> DispatchInfo:
 
 
 def with_weight(sudo: Sudo, inner: RuntimeCall, weight: Weight) -> DispatchInfo:
-    """Tell the weight that the holder of the key wants the call to have."""
-    return DispatchInfo(int(weight.ref_time), sudo.host.dispatcher.info(inner).dispatch_class)
+    """Tell the weight that the holder of the key wants the call to have, and what we add to it.
+
+    Anybody may send this call and be refused, so what carrying it costs is not left out.
+    """
+    told = OWN_WEIGHT + carrying_weight(inner) + int(weight.ref_time)
+    return DispatchInfo(told, sudo.host.dispatcher.info(inner).dispatch_class)
 
 
 def as_account(sudo: Sudo, who: MultiAddress, inner: RuntimeCall) -> DispatchInfo:

@@ -35,8 +35,9 @@ from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import is_pool
 
 BATCH_ALL: Final = 2
-OWN_WEIGHT: Final = 5 * PICOS_PER_MICRO
+OWN_WEIGHT: Final = 20 * PICOS_PER_MICRO
 ITEM_WEIGHT: Final = 4 * PICOS_PER_MICRO
+"""What each call in a call costs before it runs: decoding, weighing, filters."""
 
 
 class RawRoot(Variant, index=0, name="Root"):
@@ -75,12 +76,15 @@ Failure = Annotated[WireError, TypeName("DispatchError")]
 
 
 def combined(utility: Utility, calls: Sequence[Call]) -> DispatchInfo:
-    """Tell what several calls in one weigh; Operational only if all of them are."""
+    """Tell what several calls in one weigh; Operational only if there are any and all of them are.
+
+    Of no calls at all one can say that all are; the fast lane is not for them.
+    """
     infos = [utility.host.dispatcher.info(inner) for inner in calls]
-    normal = any(info.dispatch_class is DispatchClass.Normal for info in infos)
+    urgent = bool(infos) and all(info.dispatch_class is DispatchClass.Operational for info in infos)
     return DispatchInfo(
         batch_weight(len(calls)) + sum(info.weight for info in infos),
-        DispatchClass.Normal if normal else DispatchClass.Operational,
+        DispatchClass.Operational if urgent else DispatchClass.Normal,
     )
 
 
@@ -96,8 +100,18 @@ def wrapped(utility: Utility, _: object, inner: Call) -> DispatchInfo:
 
 
 def as_told(utility: Utility, inner: Call, weight: Weight) -> DispatchInfo:
-    """Tell the weight that the chain itself wants the call to have."""
-    return DispatchInfo(int(weight.ref_time), utility.host.dispatcher.info(inner).dispatch_class)
+    """Tell the weight that the chain itself wants the call to have, and what carrying it costs."""
+    told = OWN_WEIGHT + carrying_weight(inner) + int(weight.ref_time)
+    return DispatchInfo(told, utility.host.dispatcher.info(inner).dispatch_class)
+
+
+def carrying_weight(inner: Call) -> int:
+    """Return what a call costs in picoseconds if it never runs, with all the calls inside of it.
+
+    Whoever is told the weight of a call, instead of asking for it, adds this: the sender can
+    say too little, and the decoding is done before anybody has a say.
+    """
+    return ITEM_WEIGHT * inner.size
 
 
 def either(utility: Utility, main: Call, fallback: Call) -> DispatchInfo:

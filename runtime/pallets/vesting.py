@@ -25,6 +25,7 @@ from runtime.frame import (
     Map,
     Origin,
     Pallet,
+    PostInfo,
     Section,
     Value,
     call,
@@ -34,6 +35,16 @@ from runtime.pallets.balances import Reasons, lookup
 
 LOCK_ID: Final = b"vesting "
 MAX_SCHEDULES: Final = 28
+
+TRANSFER_WEIGHT: Final = 60 * PICOS_PER_MICRO
+SETTLING_WEIGHT: Final = 40 * PICOS_PER_MICRO
+SCHEDULE_WEIGHT: Final = 10 * PICOS_PER_MICRO
+"""What each schedule of an account adds to the cost of settling it."""
+
+
+def settling_weight(schedules: int = MAX_SCHEDULES) -> int:
+    """Return what bringing the lock over so many schedules up to date costs, in picoseconds."""
+    return SETTLING_WEIGHT + SCHEDULE_WEIGHT * schedules
 
 
 @path("pallet_vesting::Releases")
@@ -103,6 +114,9 @@ class Currency(Protocol):
 
     def reducible_balance(self, who: AccountId) -> u128:
         """Return what `who` could spend at once."""
+
+    def ensure_not_pool(self, who: AccountId) -> None:
+        """Raise DispatchError for an account that only its own pallet may move."""
 
     def transfer(self, source: AccountId, dest: AccountId, amount: u128) -> None:
         """Move spendable money; the source's account may be closed by it."""
@@ -206,55 +220,62 @@ class Vesting(Pallet):
 
     # ---- calls
 
-    @call(0, weight=50 * PICOS_PER_MICRO)
-    def vest(self, origin: Origin) -> None:
+    @call(0, weight=settling_weight())
+    def vest(self, origin: Origin) -> PostInfo:
         """Unlock what has come free of your own money."""
-        self._release(origin.signed())
+        return self._release(origin.signed())
 
-    @call(1, weight=50 * PICOS_PER_MICRO)
+    @call(1, weight=settling_weight())
     def vest_other(
         self, origin: Origin, target: Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
-    ) -> None:
+    ) -> PostInfo:
         """Unlock what has come free of the money of `target`."""
         origin.signed()
-        self._release(lookup(target))
+        return self._release(lookup(target))
 
-    @call(2, weight=100 * PICOS_PER_MICRO)
+    @call(2, weight=TRANSFER_WEIGHT + settling_weight())
     def vested_transfer(
         self,
         origin: Origin,
         target: Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")],
         schedule: Annotated[VestingInfo, TypeName("VestingInfo<BalanceOf<T>, BlockNumberFor<T>>")],
-    ) -> None:
+    ) -> PostInfo:
         """Send money that `target` owns at once and can spend as it comes free."""
-        self.transfer_vested(origin.signed(), lookup(target), schedule)
+        held = self.transfer_vested(origin.signed(), lookup(target), schedule)
+        return PostInfo(weight=TRANSFER_WEIGHT + settling_weight(held))
 
-    @call(3, weight=100 * PICOS_PER_MICRO)
+    @call(3, weight=TRANSFER_WEIGHT + settling_weight())
     def force_vested_transfer(
         self,
         origin: Origin,
         source: Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")],
         target: Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")],
         schedule: Annotated[VestingInfo, TypeName("VestingInfo<BalanceOf<T>, BlockNumberFor<T>>")],
-    ) -> None:
-        """Send money of `source` that `target` can spend as it comes free. Root only."""
-        origin.root()
-        self.transfer_vested(lookup(source), lookup(target), schedule)
+    ) -> PostInfo:
+        """Send money of `source` that `target` can spend as it comes free.
 
-    @call(4, weight=60 * PICOS_PER_MICRO)
+        Root only; pools are out of reach.
+        """
+        origin.root()
+        owner = lookup(source)
+        self.currency.ensure_not_pool(owner)
+        held = self.transfer_vested(owner, lookup(target), schedule)
+        return PostInfo(weight=TRANSFER_WEIGHT + settling_weight(held))
+
+    @call(4, weight=settling_weight())
     def merge_schedules(
         self,
         origin: Origin,
         schedule1_index: Annotated[u32, TypeName("u32")],
         schedule2_index: Annotated[u32, TypeName("u32")],
-    ) -> None:
-        """Make one of two of your schedules. It starts and ends with the later of the two.
+    ) -> PostInfo:
+        """Make one of two of your schedules. It ends with the later of the two.
 
-        What has come free so far stays free.
+        What has come free so far stays free; nothing comes free earlier than it would have.
         """
         who = origin.signed()
         if schedule1_index == schedule2_index:
-            return
+            return PostInfo(weight=settling_weight(0))
         schedules = self._schedules(who)
         if max(schedule1_index, schedule2_index) >= len(schedules):
             raise self.ScheduleIndexOutOfBounds
@@ -263,21 +284,23 @@ class Vesting(Pallet):
         rest = [schedule for place, schedule in enumerate(schedules) if place not in chosen]
         merged = merge(first, second, self.clock.now())
         self._settle(who, rest if merged is None else [*rest, merged])
+        return PostInfo(weight=settling_weight(len(schedules)))
 
-    @call(5, weight=100 * PICOS_PER_MICRO)
+    @call(5, weight=TRANSFER_WEIGHT + 2 * settling_weight())
     def force_remove_vesting_schedule(
         self,
         origin: Origin,
         target: Annotated[MultiAddress, TypeName("<T::Lookup as StaticLookup>::Source")],
         schedule_index: Annotated[u32, TypeName("u32")],
     ) -> None:
-        """End a schedule of `target`. Root only.
+        """End a schedule of `target`. Root only; pools are out of reach.
 
         What it still locks goes to the treasury, never to the holder. What cannot move now
         (bonded, or locked for another reason) stays locked until the schedule's end.
         """
         origin.root()
         who = lookup(target)
+        self.currency.ensure_not_pool(who)
         schedules = self.schedules_ext.get(who) or []
         if schedule_index >= len(schedules):
             raise self.InvalidScheduleParams
@@ -301,11 +324,11 @@ class Vesting(Pallet):
         now = self.clock.now()
         return total_unvested(self.schedules_ext.get(who) or [], now)
 
-    def transfer_vested(self, source: AccountId, target: AccountId, info: VestingInfo) -> None:
+    def transfer_vested(self, source: AccountId, target: AccountId, info: VestingInfo) -> int:
         """Move `info.locked` planck from `source` to `target`, locked by a schedule of `target`.
 
-        Raises AmountLow, InvalidScheduleParams, AtMaxVestingSchedules, or what the transfer
-        raises.
+        Returns how many schedules of `target` were looked at, the new one included. Raises
+        AmountLow, InvalidScheduleParams, AtMaxVestingSchedules, or what the transfer raises.
         """
         if info.locked < self.min_vested_transfer:
             raise self.AmountLow
@@ -313,25 +336,31 @@ class Vesting(Pallet):
         if schedule is None:
             raise self.InvalidScheduleParams
         now = self.clock.now()
-        running = [s for s in self.schedules_ext.get(target) or [] if s.unvested(now)]
+        known = self.schedules_ext.get(target) or []
+        running = [s for s in known if s.unvested(now)]
         if len(running) >= self.max_vesting_schedules:
             raise self.AtMaxVestingSchedules
 
         self.currency.transfer(source, target, info.locked)
         self.deposit(self.VestingCreated(target, u32(len(running))))
         self._settle(target, [*running, schedule])
+        return len(known) + 1
 
     # ---- steps
 
     def _schedules(self, who: AccountId) -> list[Schedule]:
         schedules = self.schedules_ext.get(who)
         if schedules is None:
-            raise self.NotVesting
+            error = self.NotVesting()
+            error.post = PostInfo(weight=settling_weight(0))
+            raise error
         return schedules
 
-    def _release(self, who: AccountId) -> None:
+    def _release(self, who: AccountId) -> PostInfo:
         """Bring the lock of `who` up to date."""
-        self._settle(who, self._schedules(who))
+        schedules = self._schedules(who)
+        self._settle(who, schedules)
+        return PostInfo(weight=settling_weight(len(schedules)))
 
     def _settle(self, who: AccountId, schedules: Sequence[Schedule]) -> None:
         """Store what of `schedules` still locks something, in both forms, and set the lock."""
@@ -372,19 +401,26 @@ def vested(locked: int, start: int, length: int, cliff: int, now: int) -> int:
 def merge(first: Schedule, second: Schedule, now: int) -> Schedule | None:
     """Return one schedule for what two still lock at slot `now`; None if they lock nothing.
 
-    It starts, ends and has its cliff with the later of the two, so at no slot is more free
-    than would have been (but for one planck of rounding).
+    It ends and has its cliff with the later of the two, and at no slot is more free than would
+    have been. Two roundings down lose up to one planck more than one does, so it starts one slot
+    after the later of the two: from there on it is a planck behind. Where a slot frees too few
+    planck for that, everything comes free at the end.
     """
     running = [schedule for schedule in (first, second) if schedule.unvested(now)]
     if len(running) < 2:
         return running[0] if running else None
-    start = u32(max(now, first.start, second.start))
-    return Schedule(
-        locked=total_unvested(running, now),
-        start=start,
-        length=u32(max(first.end, second.end) - start),
-        cliff=max(start, first.cliff, second.cliff),
-    )
+    locked = total_unvested(running, now)
+    start, end = max(now, first.start, second.start), max(first.end, second.end)
+    length = int(end) - int(start)
+    cliff = max(start, first.cliff, second.cliff)
+    if length > 1:
+        # Within n slots, one slot's delay leaves the line locked/(n * (n - 1)) behind at least.
+        if locked >= length * (length - 1):
+            start, length = start + 1, length - 1
+            cliff = max(start, cliff)
+        else:
+            cliff = end
+    return Schedule(locked, u32(start), u32(length), u32(cliff))
 
 
 def schedule_of(info: VestingInfo) -> Schedule | None:

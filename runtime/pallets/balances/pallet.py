@@ -8,7 +8,7 @@ here raises the issuance. What an account may spend is told in `steps`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Final
 
 from btt_chain.primitives.account import AccountData, AccountId, AccountInfo, MultiAddress
 from btt_chain.scale import Compact, TypeName, u32, u128
@@ -65,6 +65,8 @@ Who = Annotated[AccountId, TypeName("T::AccountId")]
 Amount = Annotated[u128, TypeName("T::Balance")]
 CompactAmount = Annotated[Compact[u128], TypeName("T::Balance")]
 Lookup = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
+
+NOTHING: Final = u128(0)
 
 
 class Balances(Pallet, instances=True):
@@ -350,7 +352,7 @@ class Balances(Pallet, instances=True):
         """Send `value` from `source` to `dest`. For the chain itself; pools are out of reach."""
         origin.root()
         owner = lookup(source)
-        self._refuse_pool(owner)
+        self.ensure_not_pool(owner)
         self.transfer(owner, lookup(dest), value, keep_alive=False)
 
     @call(3, weight=40 * PICOS_PER_MICRO)
@@ -383,7 +385,7 @@ class Balances(Pallet, instances=True):
         """
         origin.root()
         account = lookup(who)
-        self._refuse_pool(account)
+        self.ensure_not_pool(account)
         new_free = new_free if new_free >= self.existential_deposit else u128(0)
         info = self.accounts.account[account]
         before, old_free = standing(info.data, self.existential_deposit), info.data.free
@@ -441,9 +443,15 @@ class Balances(Pallet, instances=True):
         data = self.accounts.account[who].data
         return not amount or data.free >= int(amount) + int(self.existential_deposit)
 
-    def can_withdraw_fee(self, who: AccountId, amount: u128) -> bool:
-        """Tell whether `who` could pay a fee of `amount` and keep its account."""
-        return amount <= self._fee_balance(who, self.accounts.account[who])
+    def can_withdraw_fee(self, who: AccountId, amount: u128, tip: u128 = NOTHING) -> bool:
+        """Tell whether `who` could pay a fee of `amount`, `tip` in it, and keep its account."""
+        info = self.accounts.account[who]
+        return amount <= self._fee_balance(who, info) and self._can_tip(who, info, tip)
+
+    def ensure_not_pool(self, who: AccountId) -> None:
+        """Raise TokenError Unsupported for pools: they move through their own pallet only."""
+        if is_pool(who) or who == self.treasury:
+            raise TokenError(TokenErrorKind.Unsupported)
 
     # ---- doors: moving
 
@@ -481,15 +489,18 @@ class Balances(Pallet, instances=True):
         self._pay_out(who, info, amount)
         self.deposit(self.Withdraw(who, amount))
 
-    def withdraw_fee(self, who: AccountId, amount: u128) -> None:
-        """Take a fee into nobody's hands; `credit` must follow in the same extrinsic.
+    def withdraw_fee(self, who: AccountId, amount: u128, tip: u128 = NOTHING) -> None:
+        """Take a fee, `tip` in it, into nobody's hands; `credit` must follow in the same extrinsic.
 
-        Locks that are not against fees (vesting) do not count. The account is never closed.
-        Raises TokenError FundsUnavailable.
+        Locks that are not against fees (vesting) count for the tip only: a tip is a gift to
+        whom the sender likes, and locked money is not to be given away. The account is never
+        closed. Raises TokenError: FundsUnavailable; Frozen for a tip of locked money.
         """
         info = self.accounts.account[who]
         if amount > self._fee_balance(who, info):
             raise TokenError(TokenErrorKind.FundsUnavailable)
+        if not self._can_tip(who, info, tip):
+            raise TokenError(TokenErrorKind.Frozen)
         info.data.free -= amount
         self.accounts.account[who] = info
         self.deposit(self.Withdraw(who, amount))
@@ -722,11 +733,6 @@ class Balances(Pallet, instances=True):
             return True
         return is_pool(who) and info.providers > (info.data.free >= self.existential_deposit)
 
-    def _refuse_pool(self, who: AccountId) -> None:
-        """Raise TokenError Unsupported for pools: they move through their own pallet only."""
-        if is_pool(who) or who == self.treasury:
-            raise TokenError(TokenErrorKind.Unsupported)
-
     def _ensure_can_spend(
         self, who: AccountId, info: AccountInfo, amount: u128, *, keep_alive: bool
     ) -> None:
@@ -779,6 +785,11 @@ class Balances(Pallet, instances=True):
         if not data.frozen:
             return data.reserved
         return u128(max(0, int(data.free) + int(data.reserved) - int(data.frozen)))
+
+    def _can_tip(self, who: AccountId, info: AccountInfo, tip: u128) -> bool:
+        """Tell whether so much is neither locked nor needed to keep the account."""
+        kept = max(untouchable(info.data), int(self.existential_deposit))
+        return not tip or tip <= int(info.data.free) - kept
 
     def _fee_balance(self, who: AccountId, info: AccountInfo) -> int:
         """Return how much may go for fees: all but the existential deposit and locks on fees."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -24,7 +25,7 @@ from btt_chain.txpool import PoolError
 from runtime import BttRuntime
 from runtime.accounts import DEVELOPMENT_FUND, TREASURY
 from runtime.constants import BTT, MILLI_BTT
-from runtime.frame import Call, Weight
+from runtime.frame import ROOT, Call, DispatchError, Weight
 from runtime.pallets.balances import Balances
 from runtime.pallets.balances.steps import lock_level
 from runtime.pallets.multisig import Timepoint, multi_account_id
@@ -225,6 +226,7 @@ CALLS: dict[str, Arguments] = {
         "spawner": c.address(), "proxy_type": ProxyType.Any, "index": u16(0),
         "height": u32(c.one_of(range(6))), "ext_index": u32(1),
     },
+    "Proxy.poke_deposit": lambda c, _: {},
     "Proxy.announce": lambda c, _: {"real": c.real(), "call_hash": announced(c)},
     "Proxy.remove_announcement": lambda c, _: {"real": c.address(), "call_hash": announced(c)},
     "Proxy.reject_announcement": lambda c, _: {"delegate": c.address(), "call_hash": announced(c)},
@@ -291,6 +293,43 @@ def test_every_call_of_the_runtime_is_tried() -> None:
     assert set(CALLS) == every == {*NESTING, *PLAIN}
 
 
+AMOUNT = u128(200 * BTT)
+PLAN = VestingInfo(AMOUNT, u128(BTT), u32(0))
+TO_BOB = {"dest": Id(KNOWN[1]), "value": AMOUNT}
+
+
+def root_calls(runtime: BttRuntime, pool: AccountId) -> dict[str, Call]:
+    """Return each call by which root could take from a pool, if pools were not out of reach."""
+    call, whom = runtime.call, Id(pool)
+    pay = call("Balances", "transfer_allow_death", **TO_BOB)
+    as_pool = {"as_origin": SystemOrigin(RawSigned(pool)), "call": pay}
+    vested = {"source": whom, "target": Id(KNOWN[1]), "schedule": PLAN}
+    removed = {"target": whom, "schedule_index": u32(0)}
+    return {
+        "transfer": call("Balances", "force_transfer", source=whom, **TO_BOB),
+        "set": call("Balances", "force_set_balance", who=whom, new_free=u128(BTT)),
+        "dispatch": call("Utility", "dispatch_as_fallible", **as_pool),
+        "quiet dispatch": call("Utility", "dispatch_as", **as_pool),
+        "sudo_as": call("Sudo", "sudo_as", who=whom, call=pay),
+        "vested": call("Vesting", "force_vested_transfer", **vested),
+        "removal": call("Vesting", "force_remove_vesting_schedule", **removed),
+    }
+
+
+@pytest.mark.parametrize("pool", [TREASURY, DEVELOPMENT_FUND])
+def test_no_call_of_root_takes_from_a_pool(pool: AccountId) -> None:
+    chain = DevChain(extra={pool: START}, shared=True)
+    given = chain.call("Vesting", "vested_transfer", target=Id(pool), schedule=PLAN)
+    chain.run(BOB, given)
+    runtime = chain.at()
+    had = runtime.balances.total(pool)
+    for name, made in root_calls(runtime, pool).items():
+        with pytest.raises(DispatchError):
+            runtime.dispatch(ROOT, made)
+        assert runtime.balances.total(pool) == had, name
+        assert runtime.vesting.unvested(pool), name
+
+
 class World(RuleBasedStateMachine):
     """A chain, a second node that follows it, and what has been made so far."""
 
@@ -305,6 +344,8 @@ class World(RuleBasedStateMachine):
         self.pures: list[AccountId] = [derivative(KNOWN[1], u16(1))]
         self.made: list[Call] = []
         self.signer = KNOWN[0]
+        self.pool_money: dict[AccountId, int] = {}
+        self.set_by_force = False
 
     def remember(self, made: Call) -> None:
         if made.raw not in [other.raw for other in self.made]:
@@ -372,6 +413,7 @@ class World(RuleBasedStateMachine):
             event = record.event.event
             if isinstance(event, Proxy.PureCreated):
                 self.pures = [*self.pures[-3:], event.pure]
+            self.set_by_force |= isinstance(event, Balances.BalanceSet)
 
     def _of_transaction(self) -> list[object]:
         records = self.chain.events(self.chain.client.best().hash)
@@ -414,6 +456,17 @@ class World(RuleBasedStateMachine):
         assert issuance + int(runtime.balances.total_burned.value) == self.supply
 
     @invariant()
+    def nobody_reaches_into_a_pool(self) -> None:
+        """The treasury pays what `force_set_balance` gives; else pools only take."""
+        balances = self.chain.at().balances
+        for pool in (TREASURY, DEVELOPMENT_FUND):
+            money = int(balances.total(pool))
+            may_fall = pool == TREASURY and self.set_by_force
+            assert may_fall or money >= self.pool_money.get(pool, 0)
+            self.pool_money[pool] = money
+        self.set_by_force = False
+
+    @invariant()
     def references_are_counted(self) -> None:
         runtime = self.chain.at()
         pools = {TREASURY, DEVELOPMENT_FUND}
@@ -433,7 +486,7 @@ class World(RuleBasedStateMachine):
             assert info.data.frozen == lock_level(locks, balances.freezes[who])
             held = sum(int(hold.amount) for hold in balances.holds[who])
             named = sum(int(entry.amount) for entry in balances.reserves[who])
-            assert held + named <= info.data.reserved
+            assert held + named == info.data.reserved, "every reserve has a name"
             schedules = runtime.vesting.schedules_ext.get(who) or []
             assert bool(schedules) == bool(locks)
             told = runtime.vesting.vesting.get(who) or []

@@ -15,10 +15,10 @@ from btt_chain.primitives import validity
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import FixedU128
 from btt_chain.primitives.extrinsic import bare, opaque, unwrap
-from btt_chain.scale import u8, u16, u64, u128
+from btt_chain.scale import u8, u16, u32, u64, u128
 from btt_chain.txpool import TransactionInvalid
 from runtime.constants import BTT
-from runtime.frame import Call, DispatchClass, DispatchInfo, PostInfo
+from runtime.frame import Call, DispatchClass, DispatchInfo, PostInfo, TokenError, Weight
 from runtime.limits import BASE_EXTRINSIC
 from runtime.pallets.balances import Balances
 from runtime.pallets.system import System
@@ -27,6 +27,8 @@ from runtime.pallets.transaction_payment import (
     TransactionPayment,
     next_multiplier,
 )
+from runtime.pallets.utility import Utility
+from runtime.pallets.vesting import VestingInfo
 from support.chain import ALICE, BOB, CHARLIE, START, DevChain, account, address
 
 getcontext().prec = 80
@@ -183,6 +185,16 @@ def test_a_smaller_transaction_is_more_urgent_at_the_same_tip() -> None:
     assert priority(100, 10**8) > priority(100, 10**11)
 
 
+def test_every_tip_that_somebody_may_give_makes_more_urgent() -> None:
+    def priority(tip: int) -> int:
+        return int(FEES.priority(DispatchInfo(2_000_000), 110, u128(tip), u128(0)))
+
+    tips = (0, 10**10, 10**14, 10**15, 10**16, 10**18, 5 * 10**18, 10**21, 10**24)
+    priorities = [priority(tip) for tip in tips]
+    assert priorities == sorted(set(priorities))
+    assert priorities[-1] < u64.MAX
+
+
 def test_an_operational_transaction_goes_before_ordinary_ones() -> None:
     ordinary = DispatchInfo(10**8)
     operational = DispatchInfo(10**8, DispatchClass.Operational)
@@ -227,6 +239,75 @@ def test_a_free_call_gives_the_fee_back_and_keeps_the_tip(chain: DevChain) -> No
     assert int(chain.account(ALICE).data.free) == START  # the tip went to the author: herself
 
 
+VESTED = 500 * int(BTT)
+
+
+def with_locked_money() -> DevChain:
+    """A chain on which somebody has 2 BTT, and 500 more that come free much later."""
+    chain = DevChain(extra={LOCKED.account_id: 2 * int(BTT)})
+    schedule = VestingInfo(u128(VESTED), u128(BTT), u32(1_000_000))
+    given = chain.call("Vesting", "vested_transfer", target=address(LOCKED), schedule=schedule)
+    assert isinstance(chain.run(BOB, given)[-1], System.ExtrinsicSuccess)
+    return chain
+
+
+LOCKED = KeyPair.from_uri("//Locked")
+
+
+def test_a_tip_is_never_of_locked_money() -> None:
+    chain = with_locked_money()
+    remark = chain.call("System", "remark", remark=b"")
+    before = chain.storage()
+    for tip in (VESTED, 3 * int(BTT), 2 * int(BTT) + 1):
+        with pytest.raises(TransactionInvalid) as refused:
+            chain.send(LOCKED, remark, tip=tip)
+        assert isinstance(refused.value.reason, validity.Payment)
+    assert chain.storage() == before
+    with pytest.raises(TokenError):
+        chain.at().fees.charge(account(LOCKED), DispatchInfo(0), 100, u128(VESTED))
+
+    chain.run(LOCKED, remark, tip=2 * int(BTT))
+
+    data = chain.account(LOCKED).data
+    assert VESTED - int(BTT) // 1_000 < data.free < VESTED, "the fee itself may be"
+
+
+def test_who_has_nothing_but_locked_money_still_pays_fees() -> None:
+    chain = with_locked_money()
+    everything = chain.call("Balances", "transfer_all", dest=address(CHARLIE), keep_alive=True)
+    chain.run(LOCKED, everything)
+    assert chain.at().balances.reducible_balance(account(LOCKED)) == 0
+    events = chain.run(LOCKED, chain.call("System", "remark", remark=b""))
+    assert isinstance(events[-1], System.ExtrinsicSuccess)
+
+
+def test_a_closed_account_is_not_opened_again_by_a_refund() -> None:
+    chain = DevChain(extra={LOCKED.account_id: START})
+    first = chain.sign(LOCKED, pay(chain, 1))
+    chain.pool.submit(first)
+    chain.seal()
+    leave = chain.call("Balances", "transfer_all", dest=address(BOB), keep_alive=False)
+    remark = chain.call("System", "remark", remark=b"")
+    heavy = chain.call("Utility", "with_weight", call=remark, weight=Weight(u64(10**12)))
+    total = chain.total()
+
+    events = chain.run(LOCKED, chain.call("Utility", "if_else", main=leave, fallback=heavy))
+
+    assert Utility.IfElseMainSuccess() in events
+    withdrawn = next(event for event in events if isinstance(event, Balances.Withdraw))
+    assert paid(events).actual_fee == withdrawn.amount, "nothing comes back"
+    assert account(LOCKED) not in chain.at().system.account
+    assert chain.total() == total
+    with pytest.raises(TransactionInvalid):
+        chain.pool.submit(first)
+
+
+def test_a_batch_of_nothing_is_an_ordinary_transaction(chain: DevChain) -> None:
+    for name in ("batch", "batch_all", "force_batch"):
+        info = chain.at().info(chain.call("Utility", name, calls=[]))
+        assert info.dispatch_class is DispatchClass.Normal
+
+
 def test_a_fee_may_not_close_the_account() -> None:
     poor = KeyPair.from_uri("//Poor")
     chain = DevChain(extra={poor.account_id: 10**15 + 10**13})
@@ -259,7 +340,7 @@ def test_a_fee_is_shared_to_the_last_planck(fee: int, tip: int, back: int) -> No
     balances = runtime.balances
     before = [int(balances.free(one)) for one in (who, author, fund)]
     taken, actual = fee + tip + back, fee + tip
-    balances.withdraw_fee(who, u128(taken))
+    balances.withdraw_fee(who, u128(taken), u128(tip))
     runtime.fees.settle(who, u128(taken), u128(actual), u128(tip))
     after = [int(balances.free(one)) for one in (who, author, fund)]
     assert after[0] == before[0] - actual

@@ -465,6 +465,23 @@ def test_a_lock_against_fees_stops_fees(bank: Bank, reasons: Reasons) -> None:
     assert not bank.balances.can_withdraw_fee(ALICE, u128(8_900 - 7_000 + 1))
 
 
+def test_a_tip_is_of_money_that_is_free_to_go(bank: Bank) -> None:
+    bank.balances.set_lock(VESTING, ALICE, u128(9_000), Reasons.Misc)
+
+    assert bank.balances.can_withdraw_fee(ALICE, u128(5_000), u128(1_000))
+    assert not bank.balances.can_withdraw_fee(ALICE, u128(5_000), u128(1_001))
+    with refused(bank, token(TokenErrorKind.Frozen)):
+        bank.balances.withdraw_fee(ALICE, u128(5_000), u128(1_001))
+    bank.balances.withdraw_fee(ALICE, u128(5_000), u128(1_000))
+
+    assert bank.balances.free(ALICE) == 5_000
+
+
+def test_not_even_a_tip_closes_the_account(bank: Bank) -> None:
+    assert bank.balances.can_withdraw_fee(ALICE, u128(9_900), u128(9_900))
+    assert not bank.balances.can_withdraw_fee(ALICE, u128(9_901), u128(9_901))
+
+
 def test_a_fee_never_closes_the_account(bank: Bank) -> None:
     with refused(bank, token(TokenErrorKind.FundsUnavailable)):
         bank.balances.withdraw_fee(ALICE, u128(9_901))

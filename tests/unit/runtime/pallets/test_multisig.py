@@ -17,8 +17,15 @@ from runtime.frame import ROOT, BadOrigin, Call, Error, Weight, signed
 from runtime.frame.error import WireToken
 from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import Balances
-from runtime.pallets.multisig import Multisig, Operation, Timepoint, multi_account_id
+from runtime.pallets.multisig import (
+    Multisig,
+    Operation,
+    Timepoint,
+    multi_account_id,
+    own_weight,
+)
 from runtime.pallets.system import System
+from runtime.pallets.utility import ITEM_WEIGHT, Utility
 from support.runtime import SmallRuntime, refused
 
 ALICE, BOB, CAROL, DAVE = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3, 4))
@@ -43,6 +50,7 @@ class Vault(SmallRuntime):
                 offsetting=(),
             ),
         )
+        self.utility = self.add(9, Utility())
         self.multisig = self.add(
             10,
             Multisig(
@@ -329,7 +337,36 @@ def test_an_approval_is_weighed_as_if_it_were_the_last(vault: Vault) -> None:
         return vault.info(call).weight
 
     assert weight(1) > 55 * PICOS_PER_MICRO
-    assert weight(99) > weight(1)
+    assert weight(99) - weight(1) == 98 * 3 * PICOS_PER_MICRO // 2
+
+
+def test_a_maximal_weight_does_not_hide_what_is_inside(vault: Vault) -> None:
+    batch = vault.call("Utility", "batch", calls=[vault.pay_dave(1)] * 50)
+
+    def approval(call: Call, most: int, when: Timepoint | None = None) -> Call:
+        return vault.call(
+            "Multisig",
+            "as_multi",
+            threshold=u16(2),
+            other_signatories=[BOB, CAROL] if when is None else [ALICE, CAROL],
+            maybe_timepoint=when,
+            call=call,
+            max_weight=Weight(u64(most), u64(0)),
+        )
+
+    first = approval(batch, 0)
+    assert vault.info(first).weight == own_weight([BOB, CAROL]) + 51 * ITEM_WEIGHT
+    assert vault.dispatch(signed(ALICE), first).weight == vault.info(first).weight
+    most = vault.info(batch).weight
+    last = approval(batch, most, FIRST)
+    assert vault.dispatch(signed(BOB), last).weight == vault.info(last).weight
+
+
+def test_deposits_are_reserved_under_a_name(vault: Vault) -> None:
+    vault.approve(ALICE, vault.pay_dave(1))
+    assert vault.balances.reserved_named(b"py/multi", ALICE) == DEPOSIT
+    vault.balances.force_unreserve(ROOT, Id(ALICE), DEPOSIT)
+    assert vault.balances.reserved(ALICE) == DEPOSIT
 
 
 MOVES = st.lists(

@@ -21,7 +21,8 @@ from runtime.frame import (
 )
 from runtime.frame.error import WireBadOrigin
 from runtime.pallets.balances import Balances
-from runtime.pallets.sudo import Sudo
+from runtime.pallets.sudo import OWN_WEIGHT, Sudo
+from runtime.pallets.utility import ITEM_WEIGHT, Utility
 from support.runtime import SmallRuntime, refused
 
 ALICE, BOB = AccountId(b"\1" * 32), AccountId(b"\2" * 32)
@@ -41,6 +42,7 @@ class Kingdom(SmallRuntime):
                 offsetting=(),
             ),
         )
+        self.utility = self.add(9, Utility())
         self.sudo = self.add(13, Sudo())
 
 
@@ -75,9 +77,17 @@ def test_the_holder_of_the_key_may_choose_the_weight(runtime: Kingdom) -> None:
     inner = move_bobs_money(runtime)
     call = runtime.call("Sudo", "sudo_unchecked_weight", call=inner, weight=WEIGHT)
 
-    assert runtime.info(call).weight == 123
+    assert runtime.info(call).weight == OWN_WEIGHT + ITEM_WEIGHT + 123
     assert runtime.dispatch(BY_ALICE, call) == PostInfo(pays=False)
     assert runtime.balances.free(ALICE) == 10_500
+
+
+def test_a_chosen_weight_does_not_hide_what_is_inside(runtime: Kingdom) -> None:
+    inner = runtime.call("Utility", "batch", calls=[move_bobs_money(runtime)] * 50)
+    nothing = Weight(u64(0), u64(0))
+    call = runtime.call("Sudo", "sudo_unchecked_weight", call=inner, weight=nothing)
+
+    assert runtime.info(call).weight == OWN_WEIGHT + 51 * ITEM_WEIGHT
 
 
 def test_the_holder_of_the_key_acts_for_others(runtime: Kingdom) -> None:

@@ -32,6 +32,8 @@ from runtime.frame.error import WireBadOrigin, WireModule, WireToken
 from runtime.pallets.balances import Balances
 from runtime.pallets.system import System
 from runtime.pallets.utility import (
+    ITEM_WEIGHT,
+    OWN_WEIGHT,
     RawNone,
     RawRoot,
     RawSigned,
@@ -64,6 +66,10 @@ class Probe(Pallet):
         """Use a tenth of what was declared."""
         self.deposit(self.Probed())
         return PostInfo(weight=100)
+
+    @call(3, weight=1_000, dispatch_class=DispatchClass.Mandatory)
+    def inherent(self, origin: Origin) -> None:
+        """Do nothing, by all means."""
 
     @call(2, weight=1_000)
     def fail_cheaply(self, origin: Origin) -> None:
@@ -218,6 +224,8 @@ def test_a_batch_is_operational_only_if_all_of_it_is(runtime: Office) -> None:
 
     assert info([urgent, urgent]) == (DispatchClass.Operational, batch_weight(2) + 2_000)
     assert info([urgent, normal]) == (DispatchClass.Normal, batch_weight(2) + 2_000)
+    assert info([]) == (DispatchClass.Normal, batch_weight(0))
+    assert info([probe(runtime, "inherent")]) == (DispatchClass.Normal, batch_weight(1) + 1_000)
 
 
 def test_a_batch_travels(runtime: Office) -> None:
@@ -306,7 +314,14 @@ def test_only_root_acts_for_others_or_chooses_weights(runtime: Office) -> None:
 
     runtime.utility.with_weight(ROOT, inner, weight)
     whole = runtime.call("Utility", "with_weight", call=inner, weight=weight)
-    assert runtime.info(whole).weight == 77
+    assert runtime.info(whole).weight == OWN_WEIGHT + ITEM_WEIGHT + 77
+
+
+def test_a_chosen_weight_does_not_hide_what_is_inside(runtime: Office) -> None:
+    inner = runtime.call("Utility", "batch", calls=[probe(runtime, "cheap")] * 50)
+    nothing = Weight(u64(0), u64(0))
+    whole = runtime.call("Utility", "with_weight", call=inner, weight=nothing)
+    assert runtime.info(whole).weight == OWN_WEIGHT + 51 * ITEM_WEIGHT
 
 
 # ---- if, else
