@@ -7,9 +7,9 @@ text in JSON, because many programs would round them.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final, NoReturn, TypeVar
 
 from btt_chain.crypto.hashing import (
@@ -46,14 +46,19 @@ from btt_chain.scale.metadata import (
 from btt_chain.scale.portable import MULTI_ADDRESS, Plain, Portable
 from cli.accounts import read_account
 from cli.amount import BTT, AmountError, Currency
-from cli.errors import Mistyped, NotFound, Refused
+from cli.errors import Mistyped, NotFound, Refused, hint
+from cli.reasons import REASONS
 
 _ERA = codec(Era)
+
+_NAMED_ARGUMENT: Final = re.compile("([A-Za-z_][A-Za-z0-9_]*)=")
 
 Named = TypeVar("Named", PalletMetadata, PortableVariant, StorageEntry, Constant)
 
 LONG_HEX: Final = 2 + 2 * 96
 """Characters of bytes that people are shown whole: keys, signatures and proofs of 96 bytes."""
+
+TIP_EXTENSION: Final = "ChargeTransactionPayment"
 
 _WIDE: Final = {"u64", "u128", "u256", "i64", "i128", "i256"}
 
@@ -101,6 +106,8 @@ class ExtrinsicView:
     signer: str | None
     signature: Plain
     extra: dict[str, Plain]
+    extra_shown: dict[str, str]
+    """What travels along, as people read it; the author's extra under its name, `tip`."""
     call: CallView
     hash: str
 
@@ -198,6 +205,7 @@ class Catalogue:
     ) -> list[Plain]:
         names = [field.name or str(at) for at, field in enumerate(fields)]
         named = [text.partition("=") for text in typed]
+        self._check_names(call, names, typed)
         if named and all(equals and name in names for name, equals, _ in named):
             by_name = {name: text for name, _, text in named}
             if len(by_name) < len(named):
@@ -217,6 +225,17 @@ class Catalogue:
             self.read_argument(field.type, text, name, money=self._is_money(field, True))
             for field, text, name in zip(fields, typed, names, strict=True)
         ]
+
+    @staticmethod
+    def _check_names(call: str, names: Sequence[str], typed: Sequence[str]) -> None:
+        """Mistyped for a name that is no argument's, where others show that names are meant."""
+        found = [_NAMED_ARGUMENT.match(text) for text in typed]
+        given = [match[1] for match in found if match]
+        if len(given) < len(typed) or not set(given) & set(names):
+            return
+        for name in given:
+            if name not in names:
+                raise Mistyped(f"{call}: no argument {name}; known are {', '.join(names)}")
 
     def read_argument(self, type_id: int, text: str, where: str, *, money: bool = False) -> Plain:
         """What was typed for a value of a type: plain text, or JSON where it is nested."""
@@ -258,9 +277,23 @@ class Catalogue:
                 return None if value is None else self._prepare_fields(some, value, where, money)
             case VariantDef(variants) if isinstance(value, dict) and len(value) == 1:
                 ((name, body),) = value.items()
-                fields = next((v.fields for v in variants if v.name == name), [])
+                fields = self._variant(type_id, variants, name, where).fields
                 return {name: self._prepare_fields(fields, body, f"{where}.{name}", money)}
+            case VariantDef(variants) if isinstance(value, str) and kind.path != MULTI_ADDRESS:
+                self._variant(type_id, variants, value, where)
         return value
+
+    def _variant(
+        self, type_id: int, variants: Sequence[PortableVariant], name: str, where: str
+    ) -> PortableVariant:
+        """The variant that was typed; Mistyped with those that there are."""
+        for variant in variants:
+            if variant.name == name:
+                return variant
+        known = ", ".join(variant.name for variant in variants)
+        raise Mistyped(
+            f"{where}: {self.types.name(type_id)} has no {name!r}; known are {known or 'none'}"
+        )
 
     def _prepare_fields(
         self, fields: Sequence[PortableField], value: Plain, where: str, money: bool
@@ -375,7 +408,7 @@ class Catalogue:
         try:
             inner = unwrap(wire)
             if inner[:1] in {b"\x04", b"\x05"}:
-                return ExtrinsicView(None, None, {}, self.decode_call(inner[1:]), name)
+                return ExtrinsicView(None, None, {}, {}, self.decode_call(inner[1:]), name)
             at, signer, signature = 2, None, None
             if inner[:1] == b"\x84":
                 if self._address is None or self._signature is None:
@@ -386,17 +419,23 @@ class Catalogue:
             elif inner[:1] != b"\x45":
                 raise Refused("this is no extrinsic of version 4 or 5")
             extra: dict[str, Plain] = {}
+            shown: dict[str, str] = {}
             for extension in self.metadata.extrinsic.extensions:
                 if extension.identifier in {"CheckMortality", "CheckEra"}:
                     era, at = _ERA.decode(inner, at)
                     extra[extension.identifier] = _era(era)
+                    shown[extension.identifier] = brief(_era(era))
                     continue
                 value, at = self.types.decode_at(extension.type, inner, at)
                 if value not in (None, [], {}):
                     extra[extension.identifier] = self.for_json(extension.type, value)
+                    is_tip = extension.identifier == TIP_EXTENSION
+                    shown["tip" if is_tip else extension.identifier] = self.for_people(
+                        extension.type, value, money=is_tip
+                    )
         except DecodeError as error:
             raise Refused(f"this is no extrinsic of this chain: {error}") from None
-        return ExtrinsicView(signer, signature, extra, self.decode_call(inner[at:]), name)
+        return ExtrinsicView(signer, signature, extra, shown, self.decode_call(inner[at:]), name)
 
     def decode_events(self, raw: bytes | None) -> list[EventView]:
         """The events of a block, from the value of System.Events."""
@@ -429,9 +468,9 @@ class Catalogue:
                 return self._module_error(index, int(code[2:4], 16))
             case dict() if len(error) == 1:
                 ((kind, detail),) = error.items()
-                return f"{kind}.{detail}" if isinstance(detail, str) else kind
+                return _with_reason(f"{kind}.{detail}" if isinstance(detail, str) else kind)
             case _:
-                return str(error)
+                return _with_reason(str(error))
 
     def _module_error(self, index: int, number: int) -> str:
         for pallet in self.metadata.pallets:
@@ -603,6 +642,11 @@ def brief(value: Plain) -> str:
             return str(value)
 
 
+def _with_reason(name: str) -> str:
+    reason = REASONS.get(name)
+    return f"{name}: {reason}" if reason else name
+
+
 def _find(name: str, things: Iterable[Named], what: str, where: str) -> Named:
     known = list(things)
     for thing in known:
@@ -620,11 +664,7 @@ def _plain_name(name: str) -> str:
 
 
 def _nothing_like(name: str, known: Sequence[str], what: str, where: str) -> NotFound:
-    near = get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = (
-        f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known) or 'none'}"
-    )
-    return NotFound(f"{where} has no {what} {name!r}; {hint}")
+    return NotFound(f"{where} has no {what} {name!r}; {hint(name, known or ['none'])}")
 
 
 def _json(text: str, where: str) -> Plain:

@@ -21,7 +21,7 @@ import click
 from cli import show
 from cli.errors import Mistyped, NotFound, Refused
 from cli.node import known_chain, plain_errors
-from cli.options import examples, json_option
+from cli.options import chain_names, examples, json_option
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -42,7 +42,12 @@ def data_options(command: Command) -> Command:
     """Which chain's data, and where."""
     options = [
         click.option("--dev", is_flag=True, help="The same as --chain dev."),
-        click.option("--chain", metavar="NAME|FILE", help="The chain, as for `node`."),
+        click.option(
+            "--chain",
+            metavar="NAME|FILE",
+            shell_complete=chain_names,
+            help="The chain, as for `node`.",
+        ),
         click.option(
             "-d",
             "--base-path",

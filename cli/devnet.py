@@ -187,8 +187,11 @@ class _View:
             balances.add_row(*balance)
         # Last, because a low terminal cuts there.
         events = _grid("Events", ">block", "event", "fields")
+        # Folded, not cut: an amount may stand at the end.
+        events.columns[-1].no_wrap, events.columns[-1].overflow = False, "fold"
         for number, name, shown in reversed(self.events):
-            events.add_row(f"{number:_}", name, shown)
+            # Text: a list in brackets is no markup.
+            events.add_row(f"{number:_}", name, Text(shown))
         return Group(facts, hint, Text(), blocks, balances, events)
 
 
@@ -257,8 +260,15 @@ async def _take(chain: Chain, view: _View, head: Any, live: Live) -> None:
     view.blocks.append(_Row(block.number, f"0x{hash.hex()[:16]}…", ", ".join(calls) or "-"))
     for event in block.events or []:
         if event.name not in _DULL_EVENTS:
-            view.events.append((block.number, event.name, event.shown))
+            view.events.append((block.number, event.name, _by_name(event.shown, balances)))
     live.update(view.render(), refresh=True)
+
+
+def _by_name(shown: str, balances: list[tuple[str, str, str]]) -> str:
+    """What an event says, with the names of the accounts that are on the screen anyway."""
+    for name, _, address in balances:
+        shown = shown.replace(address, name)
+    return shown
 
 
 async def _balances(chain: Chain) -> list[tuple[str, str, str]]:

@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from difflib import get_close_matches
 from enum import IntEnum
 
 import click
@@ -46,3 +48,9 @@ class NotFound(click.ClickException):
 
 class Mistyped(click.UsageError):
     """The command cannot be understood; the message says what was expected."""
+
+
+def hint(name: str, known: Sequence[str]) -> str:
+    """What to say to somebody who typed a `name` that is not among those known."""
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"

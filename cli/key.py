@@ -17,6 +17,7 @@ import click
 from cli import show
 from cli.errors import Refused
 from cli.options import (
+    Group,
     json_option,
     key_pair,
     network_options,
@@ -49,7 +50,7 @@ def _output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return json_option(output(command))
 
 
-@click.group()
+@click.group(cls=Group)
 def key() -> None:
     """Make keys, look at them, sign and verify.
 
@@ -123,7 +124,7 @@ def inspect(
     from btt_chain.primitives import ss58
 
     try:
-        account, _ = ss58.decode(text)
+        account, own = ss58.decode(text)
     except ss58.Ss58Error as error:
         if ADDRESS_LIKE.fullmatch(text):
             raise click.UsageError(f"{text!r} is no address: {error}") from None
@@ -131,7 +132,7 @@ def inspect(
         phrase = text if " " in text and "/" not in text else None
         _print_key(key_pair(text, scheme, word), network, as_json, phrase=phrase)
     else:
-        _print_public(account, scheme, network, as_json)
+        _print_public(account, scheme, network, as_json, own if own != network else None)
 
 
 @key.command()
@@ -257,7 +258,10 @@ def _print_key(pair: KeyPair, network: int, as_json: bool, *, phrase: str | None
     _print_facts(facts, as_json)
 
 
-def _print_public(public: bytes, scheme: str, network: int, as_json: bool) -> None:
+def _print_public(
+    public: bytes, scheme: str, network: int, as_json: bool, given_for: int | None = None
+) -> None:
+    """`given_for` is the network of the address that was asked about, where it is another."""
     from btt_chain.crypto import ecdsa
     from btt_chain.primitives import ss58
 
@@ -270,6 +274,8 @@ def _print_public(public: bytes, scheme: str, network: int, as_json: bool) -> No
         "networkId": _network_name(network),
         "scheme": scheme,
     }
+    if given_for is not None:
+        facts["givenNetworkId"] = _network_name(given_for)
     # The address of an ECDSA key is a hash: the key cannot be told from it.
     if scheme == "ecdsa" and len(public) != ecdsa.PUBLIC_LENGTH:
         del facts["publicKey"], facts["ss58PublicKey"]
@@ -285,6 +291,7 @@ _LABELS = {
     "ss58Address": "SS58 address",
     "networkId": "Network",
     "scheme": "Scheme",
+    "givenNetworkId": "Given for network",
 }
 
 

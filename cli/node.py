@@ -14,7 +14,7 @@ import click
 from cli import show
 from cli.errors import Mistyped, NotFound, Refused
 from cli.logs import parse_filters, start
-from cli.options import examples
+from cli.options import chain_names, examples
 
 if TYPE_CHECKING:
     from btt_chain.node.config import NodeConfig
@@ -173,7 +173,12 @@ def log_option(command: Command) -> Command:
 )
 @click.command(cls=NodeCommand)
 @click.option("--dev", is_flag=True, help="The development chain: the same as --chain dev.")
-@click.option("--chain", metavar="NAME|FILE", help="A chain that comes along, or its file.")
+@click.option(
+    "--chain",
+    metavar="NAME|FILE",
+    shell_complete=chain_names,
+    help="A chain that comes along, or its file.",
+)
 @click.option(
     "-d",
     "--base-path",

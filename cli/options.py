@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from cli.errors import NotFound
+from cli.errors import Mistyped, NotFound, hint
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from btt_chain.crypto.keypair import KeyPair, Scheme
 
 DEFAULT_URL: Final = "ws://127.0.0.1:9944"
@@ -23,6 +25,20 @@ NETWORKS: Final = {"btt": 42, "substrate": 42, "polkadot": 0, "kusama": 2}
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 AnyCommand = TypeVar("AnyCommand", bound=click.Command)
+
+
+class Group(click.Group):
+    """Commands under one name; an unknown one is answered with those that are like it."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first argument names."""
+        name = args[0]
+        is_name = not name.startswith("-") and not ctx.resilient_parsing
+        if is_name and self.get_command(ctx, name) is None:
+            raise Mistyped(f"no command {name!r}; {hint(name, self.list_commands(ctx))}", ctx)
+        return super().resolve_command(ctx, args)
 
 
 def examples(*lines: str) -> Callable[[AnyCommand], AnyCommand]:
@@ -41,6 +57,19 @@ def json_option(command: Command) -> Command:
     return click.option(
         "--json", "as_json", is_flag=True, help="Print JSON, for programs to read."
     )(command)
+
+
+def chain_names(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """What a shell completes behind `--chain`: the chains that come along, or a file."""
+    from click.shell_completion import CompletionItem
+
+    from genesis.presets import ALIASES, CHAINS
+
+    names = [name for name in (*CHAINS, *ALIASES) if name.startswith(incomplete)]
+    # The file first: bash forgets what came before it.
+    return [CompletionItem(incomplete, type="file"), *map(CompletionItem, names)]
 
 
 def connection_options(command: Command) -> Command:

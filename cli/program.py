@@ -12,6 +12,7 @@ import click
 from btt_chain import __version__
 from cli import show
 from cli.errors import ExitCode
+from cli.options import Group
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     # name: (where it lives, what it does)
@@ -31,7 +32,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-class Program(click.Group):
+class Program(Group):
     """The root: imports a command when it is asked for, and turns errors into one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -12,7 +12,7 @@ import click
 
 from cli import browse, show
 from cli.errors import Mistyped, NotFound
-from cli.options import connection_options, examples, json_option
+from cli.options import Group, connection_options, examples, json_option
 
 if TYPE_CHECKING:
     from btt_chain.scale.metadata import StorageEntry
@@ -27,7 +27,7 @@ _AT = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def query() -> None:
     """Ask a node about its chain."""
 

@@ -10,7 +10,7 @@ import click
 from cli import show
 from cli.errors import Mistyped
 from cli.node import known_chain, plain_errors
-from cli.options import examples
+from cli.options import chain_names, examples
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -24,6 +24,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--chain",
     "name",
     metavar="NAME|FILE",
+    shell_complete=chain_names,
     default="dev",
     show_default=True,
     help="A chain that comes along, or its file.",
@@ -61,7 +62,7 @@ def build_spec(
             spec = catalogue.make(
                 chain,
                 catalogue.read_holders(chain, holders) if holders else None,
-                catalogue.read_validators(validators) if validators else (),
+                catalogue.read_validators(chain, validators) if validators else (),
             )
         if spec.warning:
             show.note(f"warning: {spec.warning}")

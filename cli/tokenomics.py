@@ -6,10 +6,10 @@ import click
 
 from cli import show
 from cli.errors import Mistyped, NotFound
-from cli.options import json_option
+from cli.options import Group, json_option
 
 
-@click.group()
+@click.group(cls=Group)
 def tokenomics() -> None:
     """Look at the token's schedules."""
 

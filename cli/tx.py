@@ -18,6 +18,7 @@ from cli import show
 from cli.amount import AmountError
 from cli.errors import CannotConnect, Mistyped, Refused
 from cli.options import (
+    Group,
     connection_options,
     examples,
     json_option,
@@ -60,7 +61,25 @@ class Signing:
     nonce: int | None
 
 
-@click.group()
+class Sending(click.Command):
+    """A command with amounts: what looks like an option may be a negative one."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Explain the option that a negative amount was taken for."""
+        try:
+            return super().parse_args(ctx, list(args))
+        except click.NoSuchOption as error:
+            if not error.option_name[1:2].isdecimal():
+                raise
+            typed = next(arg for arg in args if arg.startswith(error.option_name))
+            raise Mistyped(
+                f"{typed!r} is negative, and no amount is; where an argument may begin with a "
+                "minus, put -- before it",
+                ctx,
+            ) from None
+
+
+@click.group(cls=Group)
 def tx() -> None:
     """Sign and send transactions.
 
@@ -114,7 +133,7 @@ def _sending_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "btt-chain tx transfer --from //Alice //Bob 1.5BTT",
     "btt-chain tx transfer --from key.txt 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty 250mBTT",
 )
-@tx.command()
+@tx.command(cls=Sending)
 @click.argument("dest")
 @click.argument("amount")
 @click.option(
@@ -138,7 +157,7 @@ def transfer(dest: str, amount: str, keep_alive: bool, **options: Any) -> None:
     "btt-chain tx call Utility.batch_all --from //Alice \\",
     '  \'[{"call": "Balances.transfer_keep_alive", "args": {"dest": "//Bob", "value": "1BTT"}}]\'',
 )
-@tx.command("call")
+@tx.command("call", cls=Sending)
 @click.argument("name", metavar="PALLET.CALL")
 @click.argument("arguments", nargs=-1, metavar="[ARG|NAME=ARG]...")
 @_signing_options
@@ -187,7 +206,7 @@ def _send(name: str, arguments: tuple[str, ...], options: dict[str, Any]) -> Non
     "  Balances.transfer_keep_alive 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty 1BTT",
     "btt-chain tx submit 0x...                            # on the first machine again",
 )
-@tx.command()
+@tx.command(cls=Sending)
 @click.argument("name", metavar="PALLET.CALL")
 @click.argument("arguments", nargs=-1, metavar="[ARG|NAME=ARG]...")
 @_signing_options
@@ -271,8 +290,6 @@ def info(extrinsic: str, facts: Path | None, url: str, timeout: float, as_json: 
 
 
 def _print_extrinsic(view: ExtrinsicView, as_json: bool) -> None:
-    from cli.catalogue import brief
-
     if as_json:
         show.document(
             {
@@ -291,7 +308,7 @@ def _print_extrinsic(view: ExtrinsicView, as_json: bool) -> None:
             "call": view.call.name,
             **{f"  {name}": value for name, value in view.call.shown.items()},
             "signer": view.signer or "nobody: it is unsigned",
-            **{f"  {name}": brief(value) for name, value in view.extra.items()},
+            **{f"  {name}": value for name, value in view.extra_shown.items()},
         }
     )
 
@@ -412,7 +429,13 @@ def _address(chain: Chain, pair: KeyPair) -> str:
 def _wire(given: str) -> bytes:
     from cli.chain import from_hex
 
-    return from_hex(read_secret(given), "the transaction")
+    text = read_secret(given)
+    try:
+        return from_hex(text, "the transaction")
+    except Mistyped:
+        if text != given:
+            raise
+        raise Mistyped(f"{given[:40]!r} is neither hex nor a file") from None
 
 
 async def _fee(chain: Chain, wire: bytes) -> int:

@@ -18,7 +18,14 @@ from genesis.build import build
 from genesis.holders import Holders
 from genesis.placement import balances_json, place, vesting_json
 from genesis.presets import ALIASES, CHAINS, Chain, Engine
-from genesis.spec import ChainSpec, Plain, SpecError, parse_json, read_spec
+from genesis.spec import (
+    ChainSpec,
+    Plain,
+    SpecError,
+    parse_json,
+    read_spec,
+    refuse_known_keys,
+)
 from genesis.tables import table, unheld
 from runtime.frame import GenesisError, Section
 from runtime.genesis import PARAMS
@@ -33,6 +40,7 @@ UNHELD_WARNING: Final = (
     "made without a holders file: accounts that nobody has a key of stand in for the holders; "
     "a network must not be started with it"
 )
+_NAMES_SHOWN: Final = 3
 
 
 def chain_named(name: str) -> Chain | None:
@@ -81,11 +89,25 @@ def make(
             "tokenDecimals": DECIMALS,
             "ss58Format": SS58_FORMAT,
         },
-        warning=UNHELD_WARNING if unheld(placement.balances()) else None,
+        warning=_warning(unheld(placement.balances()), has_file=holders is not None),
     )
     if holders or validators:
         build(spec)
     return spec
+
+
+def _warning(missing: Sequence[str], *, has_file: bool) -> str | None:
+    """What to say of placeholders for the holders `missing`."""
+    if not missing:
+        return None
+    if not has_file:
+        return UNHELD_WARNING
+    more = len(missing) - _NAMES_SHOWN
+    names = ", ".join(missing[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return (
+        f"made from a holders file that still has the template's placeholders for {names}: nobody "
+        "has a key of these accounts; a network must not be started with it"
+    )
 
 
 def load(name_or_path: str) -> ChainSpec:
@@ -100,19 +122,20 @@ def load(name_or_path: str) -> ChainSpec:
     if not path.is_file():
         known = ", ".join((*CHAINS, *ALIASES))
         raise SpecError(f"{name_or_path}: neither a file nor one of the chains {known}")
-    spec = read_spec(read_bytes(path), path.stem)
+    spec = read_spec(read_bytes(path), path.stem, path.name)
     build(spec)
     return spec
 
 
 def read_holders(chain: Chain, path: Path) -> Holders:
     """Read a holders file for a chain; SpecError names the row and what is wrong with it."""
-    return _read(path, lambda section: holding.read_holders(section, table(chain.document)))
+    rows = table(chain.document)
+    return _read(chain, path, lambda section: holding.read_holders(section, rows))
 
 
-def read_validators(path: Path) -> tuple[AccountId, ...]:
-    """Read a validators file; SpecError names the entry that is wrong."""
-    return _read(path, holding.read_validators)
+def read_validators(chain: Chain, path: Path) -> tuple[AccountId, ...]:
+    """Read a validators file for a chain; SpecError names the entry that is wrong."""
+    return _read(chain, path, holding.read_validators)
 
 
 def holders_template(chain: Chain) -> str:
@@ -139,8 +162,13 @@ def read_bytes(path: Path) -> bytes:
         raise SpecError(f"{path}: {error.strerror}") from None
 
 
-def _read(path: Path, read: Callable[[Section], T]) -> T:
+def _read(chain: Chain, path: Path, read: Callable[[Section], T]) -> T:
+    """Read a file of accounts; a Live chain refuses keys that everybody has where they stand."""
+    document = parse_json(read_bytes(path), path.name)
     try:
-        return read(Section(parse_json(read_bytes(path)), path.name))
+        found = read(Section(document, path.name))
+        if chain.is_live:
+            refuse_known_keys(document, path.name)
+        return found
     except ValueError as error:  # GenesisError, and Python's own for thousands of digits
         raise SpecError(str(error)) from None

@@ -127,10 +127,17 @@ def read_multisig(section: Section) -> Multisig:
         raise fields["signatories"].wrong(f"2 to {MAX_SIGNATORIES} addresses")
     if len(set(signatories)) != len(signatories):
         raise GenesisError(f"{fields['signatories'].path}: an address stands there twice")
-    threshold = fields["threshold"].integer(len(signatories))
+    return Multisig.of(signatories, _read_threshold(fields["threshold"], len(signatories)))
+
+
+def _read_threshold(section: Section, most: int) -> int:
+    try:
+        threshold = section.integer(most)
+    except GenesisError:
+        threshold = 0
     if threshold < 2:
-        raise fields["threshold"].wrong(f"2 to {len(signatories)} signatures")
-    return Multisig.of(signatories, threshold)
+        raise section.wrong(f"2 to {most} signatures")
+    return threshold
 
 
 def read_validators(section: Section) -> tuple[AccountId, ...]:

@@ -32,7 +32,7 @@ from runtime.genesis import CHAIN_ID, PARAMS, read_params
 Json: TypeAlias = Mapping[str, object]
 
 MAX_VERBOSITY: Final = 255
-"""The member of the configuration that says what differs between chains under one law."""
+MAX_DECIMALS: Final = 255
 _HEX: Final = re.compile(r"0x[0-9a-fA-F]*")
 _PRESERVED: Final = ("forkId", "forkBlocks", "badBlocks", "codeSubstitutes", "consensusEngine")
 """Fields of Substrate that are kept as they are and mean nothing here."""
@@ -133,14 +133,15 @@ def hexed(raw: bytes) -> str:
 # --- reading --------------------------------------------------------------------
 
 
-def read_spec(text: str | bytes, name: str = "unnamed") -> ChainSpec:
+def read_spec(text: str | bytes, name: str = "unnamed", source: str = "spec") -> ChainSpec:
     """Read a chain specification; SpecError names the place that is wrong.
 
-    A bare raw genesis (`{"top": ...}`) is read as the Live chain `name`.
+    A bare raw genesis (`{"top": ...}`) is read as the Live chain `name`. `source` is where the
+    text comes from, for those who gave a wrong file.
     """
-    document = parse_json(text)
+    document = parse_json(text, source)
     if not isinstance(document, Mapping):
-        raise SpecError("spec: expected an object")
+        raise SpecError(f"{source}: expected an object")
     try:
         if "top" in document and "genesis" not in document:
             section = Section({"top": document["top"]}, "spec")
@@ -151,12 +152,12 @@ def read_spec(text: str | bytes, name: str = "unnamed") -> ChainSpec:
         raise SpecError(str(error)) from None
 
 
-def parse_json(text: str | bytes) -> object:
-    """Read JSON in which no object names a field twice; SpecError if it is none."""
+def parse_json(text: str | bytes, source: str) -> object:
+    """Read JSON in which no object names a field twice; SpecError names its `source`."""
     try:
         return json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise SpecError(f"no JSON: {error}") from None
+        raise SpecError(f"{source}: no JSON: {error}") from None
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -267,7 +268,20 @@ def _read_properties(section: Section | None, value: object) -> Json:
     fields = _members(section, value)
     if "ss58Format" in fields:
         fields["ss58Format"].integer(ss58.MAX_PREFIX)
+    if "tokenDecimals" in fields:
+        _check_decimals(fields["tokenDecimals"], value["tokenDecimals"])
     return value
+
+
+def _check_decimals(section: Section, value: object) -> None:
+    """One number, or a list of them: Substrate's chains of several tokens have one for each."""
+    each = section.rows() if isinstance(value, list) else [section]
+    numbers = value if isinstance(value, list) else [value]
+    for place, number in zip(each, numbers, strict=True):
+        # No decimal text here: wallets read the property as it stands.
+        if isinstance(number, str):
+            raise place.wrong(f"a whole number from 0 to {MAX_DECIMALS}, not as text")
+        place.integer(MAX_DECIMALS)
 
 
 # --- raw ------------------------------------------------------------------------
@@ -284,6 +298,8 @@ def _read_raw(section: Section, entries: object) -> Raw:
         if raw in top:
             raise GenesisError(f"{fields['top'].path}: the key {hexed(raw)} stands twice")
         top[raw] = _bytes(value.text(), value.path)
+    if not top:
+        raise fields["top"].wrong("the keys of a state, one at least")
     return Raw(top)
 
 
@@ -322,12 +338,12 @@ def _read_plain(
         check_balances(parts["balances"], placement)
         check_vesting(parts["vesting"], placement, slot_ms)
         if live:
-            _refuse_known_keys(placement_json(placement), allocation.path)
+            refuse_known_keys(placement_json(placement), allocation.path)
     elif live:
         raise GenesisError("spec.allocation: missing; a Live chain says whose money there is")
     if live:
         _refuse_sudo(parts)
-        _refuse_known_keys(config, section.path)
+        refuse_known_keys(config, section.path)
     return placement
 
 
@@ -362,7 +378,8 @@ def _refuse_sudo(parts: dict[str, Section]) -> None:
         raise key.wrong("null: a Live chain has no sudo key")
 
 
-def _refuse_known_keys(config: object, path: str) -> None:
+def refuse_known_keys(config: object, path: str) -> None:
+    """GenesisError, naming the place, if a key that everybody has stands in JSON of `path`."""
     known = well_known(all_holders())
     for place, text in texts(config, path):
         name = known.get(_account_or_key(text))

@@ -1,31 +1,41 @@
 """
-A tiny RPC call against a bare aiohttp + orjson server: performance.md, row 8.
+A tiny RPC call against a bare aiohttp + orjson server: docs/performance.md, row 8.
 
     python tests/bench/bench_rpc.py [calls]
 
-Both servers run in one process of their own, in turn, and the same client asks both; what counts
-is requests per second of the server's CPU time, which other load on the machine disturbs least.
-Prints one line per way with the ratio ours : bare (minimum 0.4, aim 0.7).
+Our side is a real node on the development chain; the other side is the least that answers. The
+same client asks both in turn. What counts is requests per second of the server's CPU time, which
+other load on the machine disturbs least.
 """
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import statistics
 import sys
-import time
-from multiprocessing.connection import Connection
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Final
+
+if __name__ == "__main__":
+    sys.path[:0] = map(str, Path(__file__).resolve().parents[1:3])
 
 import orjson
 import uvloop
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 
-ROOT = Path(__file__).resolve().parents[2]
-REQUEST = b'{"jsonrpc":"2.0","id":1,"method":"system_name","params":[]}'
-CONNECTIONS = 8
-ROUNDS = 5
+from bench.machine import ROOT, precise_cpu_of
+from bench.nodes import Node, free_port, our_node, running
+from bench.report import Row, ratio, show
+
+CONNECTIONS: Final = 8
+CALLS: Final = 16_000
+METHODS: Final = ("system_chain", "chain_getFinalizedHead")
+ANSWERS: Final = {"system_chain": "Bare", "chain_getFinalizedHead": "0x" + "5a" * 32}
+
+
+# --- the bare server ------------------------------------------------------------
 
 
 async def bare_ws(request: web.Request) -> web.WebSocketResponse:
@@ -36,7 +46,7 @@ async def bare_ws(request: web.Request) -> web.WebSocketResponse:
         if message.type is not WSMsgType.TEXT:
             break
         call = orjson.loads(message.data)
-        body = {"jsonrpc": "2.0", "id": call["id"], "result": METHODS[call["method"]]()}
+        body = {"jsonrpc": "2.0", "id": call["id"], "result": ANSWERS[call["method"]]}
         await socket.send_frame(orjson.dumps(body), WSMsgType.TEXT)
     return socket
 
@@ -44,63 +54,30 @@ async def bare_ws(request: web.Request) -> web.WebSocketResponse:
 async def bare_post(request: web.Request) -> web.Response:
     """The least that answers a POST."""
     call = orjson.loads(await request.read())
-    body = {"jsonrpc": "2.0", "id": call["id"], "result": METHODS[call["method"]]()}
+    body = {"jsonrpc": "2.0", "id": call["id"], "result": ANSWERS[call["method"]]}
     return web.Response(body=orjson.dumps(body), content_type="application/json")
 
 
-METHODS = {"system_name": lambda: "model node"}
-
-
-async def serve_bare() -> int:
-    """Start the bare server; its port."""
+async def serve_bare(port: int) -> None:
+    """Serve until killed."""
     app = web.Application()
     app.router.add_get("/", bare_ws)
     app.router.add_post("/", bare_post)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    return int(runner.addresses[0][1])
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    await asyncio.Event().wait()
 
 
-async def serve_ours() -> int:
-    """Start our server over the model chain; its port."""
-    from btt_chain.rpc.api import RpcService
-    from btt_chain.rpc.server import RpcConfig
-    from support.rpc_backend import ModelBackend
-
-    service = RpcService(ModelBackend(), RpcConfig(port=0))
-    await service.start()
-    return service.port
+# --- the client -----------------------------------------------------------------
 
 
-def server(pipe: Connection, ours: bool) -> None:
-    """The server process: tells its port, then its CPU time whenever asked, until told to stop."""
-    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-    async def main() -> None:
-        pipe.send(await (serve_ours() if ours else serve_bare()))
-        loop = asyncio.get_running_loop()
-        stop = asyncio.Event()
-
-        def asked() -> None:
-            if pipe.recv() == "cpu":
-                pipe.send(time.process_time())
-            else:
-                stop.set()
-
-        loop.add_reader(pipe.fileno(), asked)
-        await stop.wait()
-        loop.remove_reader(pipe.fileno())
-
-    uvloop.run(main())
-
-
-async def ask_ws(session: ClientSession, port: int, calls: int) -> None:
+async def ask_ws(session: ClientSession, port: int, request: bytes, calls: int) -> None:
     """Closed loop over several WebSockets."""
 
     async def one(socket: ClientWebSocketResponse) -> None:
         for _ in range(calls // CONNECTIONS):
-            await socket.send_frame(REQUEST, WSMsgType.TEXT)
+            await socket.send_frame(request, WSMsgType.TEXT)
             await socket.receive()
 
     sockets = [await session.ws_connect(f"ws://127.0.0.1:{port}/") for _ in range(CONNECTIONS)]
@@ -109,49 +86,66 @@ async def ask_ws(session: ClientSession, port: int, calls: int) -> None:
         await socket.close()
 
 
-async def ask_post(session: ClientSession, port: int, calls: int) -> None:
+async def ask_post(session: ClientSession, port: int, request: bytes, calls: int) -> None:
     """Closed loop over several kept-alive HTTP connections."""
+    headers = {"content-type": "application/json"}
 
     async def one() -> None:
         for _ in range(calls // CONNECTIONS):
-            async with session.post(f"http://127.0.0.1:{port}/", data=REQUEST) as answer:
+            url = f"http://127.0.0.1:{port}/"
+            async with session.post(url, data=request, headers=headers) as answer:
                 await answer.read()
 
     await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
 
 
-async def measure(calls: int) -> None:
-    """Ask both servers in turn, and print medians and ratios."""
-    pipes: list[Connection] = []
-    ports: list[int] = []
-    context = multiprocessing.get_context("spawn")
-    for ours in (False, True):
-        here, there = context.Pipe()
-        context.Process(target=server, args=(there, ours), daemon=True).start()
-        pipes.append(here)
-        ports.append(here.recv())
+Ask = Callable[[ClientSession, int, bytes, int], Awaitable[None]]
 
-    def cpu(which: int) -> float:
-        pipes[which].send("cpu")
-        return float(pipes[which].recv())
 
+async def compare(
+    ours: Node, bare: Node, ask: Ask, method: str, calls: int, rounds: int
+) -> tuple[list[float], list[float]]:
+    """Ask both in turn; return their rates per second of CPU, by round."""
+    request = orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": []})
+    rates: tuple[list[float], list[float]] = ([], [])
     async with ClientSession() as session:
-        for name, ask, count in (("WebSocket", ask_ws, calls), ("HTTP POST", ask_post, calls // 4)):
-            rates: list[list[float]] = [[], []]
-            for _ in range(ROUNDS):
-                for which in (0, 1):
-                    before = cpu(which)
-                    await ask(session, ports[which], count)
-                    rates[which].append(count / (cpu(which) - before))
-            bare, ours_rate = (statistics.median(rate) for rate in rates)
-            ratio = statistics.median(o / b for b, o in zip(*rates, strict=True))
-            print(
-                f"rpc {name}: ours {ours_rate:,.0f}/CPU-s, bare {bare:,.0f}/CPU-s, "
-                f"ratio {ratio:.2f} (minimum 0.40, aim 0.70)"
-            )
-    for pipe in pipes:
-        pipe.send("stop")
+        for _ in range(rounds):
+            for node, rate in zip((ours, bare), rates, strict=True):
+                before = precise_cpu_of(node.pid)
+                await ask(session, node.port, request, calls)
+                rate.append(calls / (precise_cpu_of(node.pid) - before))
+    return rates
+
+
+def rpc_rows(folder: Path, calls: int = CALLS, rounds: int = 5) -> Iterator[Row]:
+    """Row 8 over WebSocket; the rest as own numbers."""
+    port = free_port()
+    command = (sys.executable, __file__, "serve", str(port))
+    with (
+        our_node(folder / "rpc", "--sealing", "manual") as ours,
+        running("bare", command, port, "system_chain", cwd=ROOT) as bare,
+    ):
+        for method in METHODS:
+            for way, ask, count in (("WebSocket", ask_ws, calls), ("HTTP", ask_post, calls // 4)):
+                mine, other = uvloop.run(compare(ours, bare, ask, method, count, rounds))
+                judged = method == METHODS[0] and way == "WebSocket"
+                yield Row(
+                    "8" if judged else "-",
+                    f"{method} over {way} vs a bare aiohttp + orjson server",
+                    f"{statistics.median(mine):,.0f}/CPU-s",
+                    f"{statistics.median(other):,.0f}/CPU-s",
+                    ratio(mine, other),
+                )
+
+
+def main(arguments: list[str]) -> None:
+    """Serve as the bare server, or measure."""
+    if arguments[:1] == ["serve"]:
+        uvloop.run(serve_bare(int(arguments[1])))
+        return
+    with tempfile.TemporaryDirectory(prefix="btt-bench-") as folder:
+        show(list(rpc_rows(Path(folder), *map(int, arguments[:1]))), "RPC")
 
 
 if __name__ == "__main__":
-    uvloop.run(measure(int(sys.argv[1]) if len(sys.argv) > 1 else 8_000))
+    main(sys.argv[1:])

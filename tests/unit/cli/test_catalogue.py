@@ -15,7 +15,23 @@ from btt_chain.scale.portable import Plain
 from cli.amount import Currency
 from cli.catalogue import Catalogue, brief
 from cli.errors import Mistyped, NotFound, Refused
+from cli.reasons import REASONS
 from cli.signing import Draft, Ties, hash_of, sign
+from runtime.frame.error import (
+    ArithmeticErrorKind,
+    TokenErrorKind,
+    TransactionalErrorKind,
+    WireBadOrigin,
+    WireCannotLookup,
+    WireConsumerRemaining,
+    WireCorruption,
+    WireExhausted,
+    WireNoProviders,
+    WireOther,
+    WireRootNotAllowed,
+    WireTooManyConsumers,
+    WireUnavailable,
+)
 from support.vectors import vectors_dir
 
 # Shapes that come near to a call, and others.
@@ -98,6 +114,8 @@ def test_a_call_is_typed_in_many_ways_and_is_one_call(
         (["15oF4uVJwmo4TdGW7VfQxNLavjCXviqxT9S1MgbjMNHr6Sp5", "1UNIT"], "address of network 0"),
         (['{"Id": 5.5}', "1UNIT"], "5.5 is no whole number"),
         (["{", "1UNIT"], "dest: this is not JSON"),
+        (["destt=//Bob", "value=1UNIT"], "no argument destt; known are dest, value"),
+        (['{"Ident": "//Bob"}', "1UNIT"], "dest: MultiAddress has no 'Ident'; known are Id, Index"),
     ],
 )
 def test_a_wrong_argument_is_named(demo: Catalogue, arguments: list[str], why: str) -> None:
@@ -239,6 +257,9 @@ def test_what_we_sign_can_be_opened_again(demo: Catalogue, scheme: Scheme) -> No
     view = demo.decode_extrinsic(sign(demo, Ties(bytes(32), bytes(32), 1, 1), draft, pair))
     assert view.signer == demo.types.show_account(pair.account_id)
     assert view.extra["CheckMortality"] == {"period": 64, "phase": 36}
+    assert view.extra["ChargeTransactionPayment"] == "5"
+    assert view.extra_shown["tip"] == "5 planck"
+    assert view.extra_shown["CheckMortality"] == "{period: 64, phase: 36}"
     assert view.call.shown == {"remark": "0x6869"}
 
 
@@ -247,10 +268,31 @@ def test_the_error_of_a_pallet_is_told_in_its_own_words(demo: Catalogue) -> None
     first = demo.errors(pallet)[0]
     error: Plain = {"Module": {"index": int(pallet.index), "error": f"0x{first.index:02x}000000"}}
     assert demo.dispatch_error(error).startswith(f"Sudo.{first.name}")
-    assert demo.dispatch_error({"Token": "FundsUnavailable"}) == "Token.FundsUnavailable"
-    assert demo.dispatch_error("BadOrigin") == "BadOrigin"
     unknown = demo.dispatch_error({"Module": {"index": 250, "error": "0x05000000"}})
     assert unknown == "error 5 of pallet 250"
+
+
+def test_an_error_of_no_pallet_is_told_in_plain_words(demo: Catalogue) -> None:
+    token: Plain = {"Token": "FundsUnavailable"}
+    assert demo.dispatch_error(token) == (
+        "Token.FundsUnavailable: the account has too little free money"
+    )
+    assert demo.dispatch_error("BadOrigin") == "BadOrigin: the sender may not make this call"
+    assert demo.dispatch_error({"Trie": "DuplicateKey"}) == "Trie.DuplicateKey"
+
+
+def test_every_error_of_no_pallet_has_its_words() -> None:
+    kinds = (WireOther, WireCannotLookup, WireBadOrigin, WireConsumerRemaining, WireNoProviders,
+             WireTooManyConsumers, WireExhausted, WireCorruption, WireUnavailable,
+             WireRootNotAllowed)  # fmt: skip
+    names = {kind.__name__.removeprefix("Wire") for kind in kinds}
+    for kind, details in (
+        ("Token", TokenErrorKind),
+        ("Arithmetic", ArithmeticErrorKind),
+        ("Transactional", TransactionalErrorKind),
+    ):
+        names |= {f"{kind}.{detail.name}" for detail in details}
+    assert names == set(REASONS)
 
 
 def test_values_for_people_are_short() -> None:

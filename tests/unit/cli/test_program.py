@@ -71,7 +71,12 @@ def test_the_version_is_printed() -> None:
 @pytest.mark.parametrize(
     ("args", "why"),
     [
-        (["nonsense"], "No such command 'nonsense'"),
+        (["xyz"], "no command 'xyz'; known are node, devnet"),
+        (["nod"], "no command 'nod'; did you mean node?"),
+        (["query", "blok"], "no command 'blok'; did you mean block?"),
+        (["tx", "transfer", "--from", "//Alice", "//Bob", "-1BTT"], "'-1BTT' is negative"),
+        (["tx", "transfer", "--frm", "//Alice"], "'--frm'"),
+        (["tx", "submit", "nofile"], "'nofile' is neither hex nor a file"),
         (["key", "nonsense"], "see `btt-chain key --help`"),
         (["key", "generate", "--words", "13"], "'13' is not one of"),
         (["node"], "which chain? Give --dev, or --chain"),
@@ -134,15 +139,23 @@ def test_each_shell_gets_its_completion_script(shell: str) -> None:
     assert "_BTT_CHAIN_COMPLETE" in result.stdout
 
 
-def test_a_shell_completes_commands_and_options() -> None:
-    found = python(
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("key ins", "plain,inspect\n"),
+        ("build-spec --chain loc", "file,loc\nplain,local\n"),
+        ("node --chain mai", "file,mai\nplain,mainnet\n"),
+    ],
+)
+def test_a_shell_completes_commands_and_chains(words: str, found: str) -> None:
+    shell = python(
         "-m",
         "cli.main",
         _BTT_CHAIN_COMPLETE="bash_complete",
-        COMP_WORDS="btt-chain key ins",
-        COMP_CWORD="2",
+        COMP_WORDS=f"btt-chain {words}",
+        COMP_CWORD=str(len(words.split())),
     )
-    assert found.stdout == "plain,inspect\n"
+    assert shell.stdout == found
 
 
 def test_help_and_keys_need_neither_network_nor_database() -> None:

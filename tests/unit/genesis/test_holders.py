@@ -15,6 +15,7 @@ from genesis.build import build
 from genesis.catalogue import (
     UNHELD_WARNING,
     holders_template,
+    load,
     make,
     read_holders,
     read_validators,
@@ -31,6 +32,11 @@ BTT = 10**18
 def somebody(number: int) -> AccountId:
     """A real account that nobody else knows the key of."""
     return AccountId(KeyPair.from_seed(number.to_bytes(32, "big")).account_id)
+
+
+def known_to_all(uri: str) -> str:
+    """The address of a development key."""
+    return address(AccountId(KeyPair.from_uri(uri).account_id))
 
 
 def filled(name: str = "seed-000") -> dict[str, Any]:
@@ -76,9 +82,15 @@ def test_a_row_of_two_is_a_multisig_that_both_sign(tmp_path: Path) -> None:
     assert (joint.threshold, len(joint.signatories)) == (2, 2)
 
 
-def test_an_unfilled_template_keeps_its_warning(tmp_path: Path) -> None:
-    holders = read_holders(SEED, written(tmp_path, json.loads(holders_template(SEED))))
-    assert make(SEED, holders).warning == UNHELD_WARNING
+def test_what_a_template_still_lacks_is_warned_of(tmp_path: Path) -> None:
+    assert make(SEED).warning == UNHELD_WARNING
+    template = json.loads(holders_template(SEED))
+    holders = read_holders(SEED, written(tmp_path, template))
+    warning = make(SEED, holders).warning or ""
+    assert warning.startswith("made from a holders file that still has the template's placeholders")
+    assert "more: nobody has a key" in warning
+    holders = read_holders(SEED, written(tmp_path, filled() | {"mdao": template["mdao"]}))
+    assert "placeholders for mdao: nobody" in (make(SEED, holders).warning or "")
 
 
 def test_signatories_and_validators_start_with_a_purse(tmp_path: Path) -> None:
@@ -124,6 +136,10 @@ def _one_of_two(rows: dict[str, Any]) -> None:
     rows["web3v_knc"]["threshold"] = 1
 
 
+def _three_of_two(rows: dict[str, Any]) -> None:
+    rows["web3v_knc"]["threshold"] = 3
+
+
 def _twice_signed(rows: dict[str, Any]) -> None:
     signatories = rows["web3v_knc"]["signatories"]
     signatories[1] = signatories[0]
@@ -145,6 +161,7 @@ def _single_manager(rows: dict[str, Any]) -> None:
         (_mistyped, "holders.json.mdao: "),
         (_alone, "holders.json.web3v_knc: expected a multisig of 2 signatories"),
         (_one_of_two, "holders.json.web3v_knc.threshold: expected 2 to 2"),
+        (_three_of_two, "holders.json.web3v_knc.threshold: expected 2 to 2 signatures, found 3"),
         (_twice_signed, "holders.json.web3v_knc.signatories: an address stands there twice"),
         (_twice_held, "holders.json.mdao: holds row cdhg already"),
         (_single_manager, "holders.json.liquidity: expected a multisig of the managers"),
@@ -159,18 +176,31 @@ def test_a_wrong_holder_is_told_with_its_row(tmp_path: Path, change: Any, messag
 
 
 def test_a_live_chain_refuses_holders_whose_keys_everybody_has(tmp_path: Path) -> None:
-    alice = KeyPair.from_uri("//Alice").account_id
-    holders = read_holders(SEED, written(tmp_path, filled() | {"mdao": address(AccountId(alice))}))
-    with pytest.raises(SpecError, match="everybody has the key of //Alice"):
-        make(SEED, holders)
+    rows = filled() | {"mdao": known_to_all("//Alice")}
+    with pytest.raises(SpecError, match=r"holders.json.mdao: everybody has the key of //Alice"):
+        read_holders(SEED, written(tmp_path, rows))
 
 
 def test_a_known_key_among_signatories_is_refused_too(tmp_path: Path) -> None:
     rows = filled()
-    rows["liquidity"]["signatories"][2] = address(AccountId(KeyPair.from_uri("//Bob").account_id))
-    holders = read_holders(SEED, written(tmp_path, rows))
-    with pytest.raises(SpecError, match="everybody has the key of //Bob"):
-        make(SEED, holders)
+    rows["liquidity"]["signatories"][2] = known_to_all("//Bob")
+    with pytest.raises(SpecError) as caught:
+        read_holders(SEED, written(tmp_path, rows))
+    place = "holders.json.liquidity.signatories[2]"
+    assert str(caught.value).startswith(f"{place}: everybody has the key of //Bob")
+
+
+def test_a_validator_whose_key_everybody_has_is_named_by_its_row(tmp_path: Path) -> None:
+    path = written(tmp_path, [address(somebody(1)), known_to_all("//Eve")])
+    with pytest.raises(SpecError, match=r"json\[1\]: everybody has the key of //Eve"):
+        read_validators(SEED, path)
+    assert len(read_validators(CHAINS["dev"], path)) == 2
+
+
+def test_the_state_is_looked_at_whoever_gives_the_holders() -> None:
+    alice = AccountId(KeyPair.from_uri("//Alice").account_id)
+    with pytest.raises(SpecError, match="everybody has the key of //Alice"):
+        make(SEED, validators=[alice])
 
 
 def test_the_purses_must_leave_something_of_the_row() -> None:
@@ -181,11 +211,20 @@ def test_the_purses_must_leave_something_of_the_row() -> None:
 
 def test_validators_are_a_list_of_addresses(tmp_path: Path) -> None:
     accounts = [address(somebody(1)), address(somebody(2))]
-    assert read_validators(written(tmp_path, accounts)) == (somebody(1), somebody(2))
+    assert read_validators(SEED, written(tmp_path, accounts)) == (somebody(1), somebody(2))
     with pytest.raises(SpecError, match="an address stands there twice"):
-        read_validators(written(tmp_path, accounts * 2))
+        read_validators(SEED, written(tmp_path, accounts * 2))
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="No such file"):
         read_holders(SEED, tmp_path / "nothing.json")
+
+
+def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "holders.json"
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(SpecError, match=r"holders\.json: no JSON: "):
+        read_holders(SEED, path)
+    with pytest.raises(SpecError, match=r"holders\.json: no JSON: "):
+        load(str(path))

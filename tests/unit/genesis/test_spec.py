@@ -359,11 +359,37 @@ def test_fields_of_other_programs_stay_beside_a_raw_genesis() -> None:
         ({"0x01": None}, "spec.genesis.raw.top.0x01: expected a string"),
         ({"0xab": "0x", "0xAB": "0x"}, "the key 0xab stands twice"),
         ([], "spec.genesis.raw.top: expected an object"),
+        ({}, "spec.genesis.raw.top: expected the keys of a state, one at least"),
     ],
 )
 def test_a_wrong_entry_of_the_state_is_named(top: object, message: str) -> None:
     spec = {"name": "a", "id": "a", "genesis": {"raw": {"top": top}}}
     assert message in refusal(spec)
+
+
+@pytest.mark.parametrize(
+    ("decimals", "place"),
+    [
+        ("x", ""),
+        ("18", ""),
+        (-1, ""),
+        (256, ""),
+        (1.5, ""),
+        (True, ""),
+        (None, ""),
+        ([10, "x"], "[1]"),
+    ],
+)
+def test_decimals_are_a_whole_number(decimals: object, place: str) -> None:
+    spec = document("dev")
+    spec["properties"]["tokenDecimals"] = decimals
+    assert f"spec.properties.tokenDecimals{place}: expected a whole number from 0" in refusal(spec)
+
+
+def test_a_chain_of_several_tokens_has_decimals_for_each() -> None:
+    spec = document("dev")
+    spec["properties"]["tokenDecimals"] = [0, 12]
+    assert read_spec(json.dumps(spec)).properties["tokenDecimals"] == [0, 12]
 
 
 def test_child_tries_are_refused() -> None:

@@ -139,6 +139,13 @@ def test_pruning_is_the_chains_unless_told(
     assert pruning_of(NodeConfig(chain=chain, pruning=flag), spec) == blocks
 
 
+def test_a_window_below_the_least_is_said_to_be_raised(caplog: pytest.LogCaptureFixture) -> None:
+    pruning_of(NodeConfig(chain="dev", pruning=str(WINDOW)), load("dev"))
+    assert not caplog.messages
+    pruning_of(NodeConfig(chain="dev", pruning="255"), load("dev"))
+    assert "--pruning 255: 256 is the least" in caplog.text
+
+
 @pytest.mark.parametrize("flag", ["", "-1", "all", "1.5", "²"])
 def test_pruning_that_is_no_number_is_refused(flag: str) -> None:
     with pytest.raises(ValueError, match="--pruning"):

@@ -1,0 +1,153 @@
+"""The machine a bench runs on: its load, its versions, and what a process has used of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PEERS: Final = ROOT / ".bench"
+"""Where `make bench-setup` puts the peers."""
+
+TICKS: Final = os.sysconf("SC_CLK_TCK")
+PACKAGES: Final = (
+    "aiohttp",
+    "orjson",
+    "uvloop",
+    "plyvel",
+    "py-ed25519-zebra-bindings",
+    "py-sr25519-bindings",
+    "coincurve",
+    "xxhash",
+)
+
+
+WATCHED: Final = 0.25
+"""Seconds without work after which a process is at rest."""
+
+
+@dataclass(slots=True)
+class Spent:
+    """What a piece of work took: seconds of the clock, seconds of CPU.
+
+    In this process it is the CPU of the thread that worked: LevelDB sorts beside it when it likes,
+    and with two chains open nobody could tell for which.
+    """
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+
+@contextmanager
+def stopwatch() -> Iterator[Spent]:
+    """Time the body; the figures are there once it is left."""
+    spent = Spent()
+    wall, cpu = time.perf_counter(), time.thread_time()
+    yield spent
+    spent.wall, spent.cpu = time.perf_counter() - wall, time.thread_time() - cpu
+
+
+def timed(work: Callable[[], object]) -> Spent:
+    """Time a call."""
+    with stopwatch() as spent:
+        work()
+    return spent
+
+
+def rest(limit: float = 60.0) -> None:
+    """Wait until this process has nothing to do any more in other threads, or for `limit` seconds.
+
+    LevelDB goes on sorting what a genesis wrote; that is no part of the blocks that follow.
+    """
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        before = time.process_time()
+        time.sleep(WATCHED)
+        if time.process_time() - before < WATCHED / 20:
+            return
+
+
+def load() -> str:
+    """Return the load averages of the last 1, 5 and 15 minutes."""
+    return " ".join(f"{average:.2f}" for average in os.getloadavg())
+
+
+def describe() -> list[str]:
+    """Return the lines that say where figures come from."""
+    processor = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines():
+        if line.startswith("model name"):
+            processor = line.partition(":")[2].strip()
+            break
+    return [
+        f"{os.cpu_count()} x {processor}",
+        f"{platform.system()} {platform.release()}, CPython {platform.python_version()}",
+        "  ".join(f"{package} {version_of(package)}" for package in PACKAGES),
+        f"commit {commit()}",
+    ]
+
+
+def version_of(package: str) -> str:
+    """Return the installed version of a distribution."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def commit() -> str:
+    """Return the commit that is measured, with a plus if the checkout differs from it."""
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return told.stdout.strip() or "unknown"
+
+
+# --- other processes ------------------------------------------------------------
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and its descendants."""
+    found = [pid]
+    for parent in found:
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
+            found += map(int, children.read_text(encoding="ascii").split())
+    return found
+
+
+def cpu_of(pid: int) -> float:
+    """Return the seconds of CPU that a process and its living descendants have used."""
+    total = 0
+    for member in family(pid):
+        # The name, in parentheses, may hold blanks; user and system time are 14th and 15th.
+        fields = Path(f"/proc/{member}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / TICKS
+
+
+def memory_of(pid: int, field: str = "VmRSS") -> float:
+    """Return MiB that a process and its descendants hold; `VmHWM` for the most it ever held."""
+    total = 0
+    for member in family(pid):
+        for line in Path(f"/proc/{member}/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith(field):
+                total += int(line.split()[1])
+    return total / 1024
+
+
+def precise_cpu_of(pid: int) -> float:
+    """Return the same for the living threads of one process, to the nanosecond."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text(encoding="ascii").split()[0]) for task in tasks) / 1e9

@@ -1,0 +1,78 @@
+"""Measure, and print each figure with its target and its ratio to the peers: `make bench`.
+
+    python tests/bench/run.py [--quick] [--only standing,parts,rpc,submit,imports]
+
+Rows 1-8 are those of docs/performance.md, section 4. Every ratio comes from rounds that ran in
+turn in this one run, so that other load on the machine meets both sides; figures by CPU second
+survive it best. `--quick` does a little of everything without peers: it shows that the benches
+run, its figures mean nothing. Nothing here fails because a figure is bad or a peer is absent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from bench import imports, machine, report, submit
+from bench.bench_rpc import rpc_rows
+from bench.chains import SPAWN
+from bench.parts import part_rows
+from bench.report import Row
+from bench.standing import standing_rows
+
+Part = Callable[[Path, bool], Iterator[Row]]
+
+PARTS: dict[str, Part] = {
+    "standing": lambda folder, quick: standing_rows(folder, 1 if quick else 3),
+    "parts": lambda folder, quick: part_rows(folder, *((2_000, 1) if quick else (100_000, 7))),
+    "rpc": lambda folder, quick: rpc_rows(folder, *((800, 1) if quick else ())),
+    "submit": lambda folder, quick: submit.submit_rows(
+        folder, submit.QUICK if quick else submit.Plan(), peers=not quick
+    ),
+    "imports": lambda folder, quick: imports.import_rows(
+        folder, imports.QUICK if quick else imports.Plan(), peers=not quick
+    ),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> list[Row]:
+    """Run what was asked for, print the report, and return its rows."""
+    parser = argparse.ArgumentParser(description="Measure, against targets and peers.")
+    parser.add_argument("--quick", action="store_true", help="a little of everything, no peers")
+    parser.add_argument("--only", default="", help=f"some of {', '.join(PARTS)}")
+    options = parser.parse_args(arguments)
+    chosen = list(filter(None, options.only.split(","))) or list(PARTS)
+    if unknown := set(chosen) - set(PARTS):
+        parser.error(f"--only: there is no {', '.join(sorted(unknown))}; {', '.join(PARTS)} are")
+    before = machine.load()
+    rows: list[Row] = []
+    for name in chosen:
+        # Each part in a process of its own: the memory that one leaves behind slows the next.
+        with ProcessPoolExecutor(1, SPAWN) as process:
+            rows += process.submit(measure, name, options.quick).result()
+    rows.sort(key=lambda row: (row.number == "-", row.number))
+    report.show(rows, "docs/performance.md, section 4", judged=not options.quick)
+    print("\n".join(machine.describe()))
+    print(f"load before {before}, after {machine.load()}")
+    return rows
+
+
+def measure(name: str, quick: bool) -> list[Row]:
+    """Run one part, telling each line as it comes."""
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="btt-bench-") as folder:
+        for row in PARTS[name](Path(folder), quick):
+            print(f"[{name}] {row.number} {row.what}: {row.ours}", flush=True)
+            rows.append(row)
+    return rows
+
+
+if __name__ == "__main__":
+    main()

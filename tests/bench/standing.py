@@ -1,0 +1,60 @@
+"""A node that stands idle: row 7 of docs/performance.md, and where its start goes."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from bench.machine import ROOT, timed
+from bench.nodes import our_node
+from bench.report import Row
+from genesis.build import build
+from genesis.catalogue import load
+
+BLOCKS: Final = 3.0
+"""Seconds an idle node runs before it is weighed: it seals a block each second."""
+
+
+def standing_rows(folder: Path, rounds: int) -> Iterator[Row]:
+    """Measure start and memory of a development node."""
+    fresh, again, memory = [], [], []
+    for number in range(rounds):
+        base = folder / f"idle-{number}"
+        with our_node(base) as node:
+            fresh.append(node.start)
+            time.sleep(BLOCKS)
+            memory.append(node.memory)
+        with our_node(base) as node:
+            again.append(node.start)
+    held = statistics.median(memory)
+    yield Row("7a", "idle memory of a development node", f"{held:.0f} MB", value=held)
+    first, second = statistics.median(fresh), statistics.median(again)
+    yield Row(
+        "7b",
+        "start to first RPC answer, genesis written on the way",
+        f"{first:.2f} s",
+        value=first,
+        note=f"{second:.2f} s with the chain there",
+    )
+    yield from start_rows()
+
+
+def start_rows() -> Iterator[Row]:
+    """Measure the parts of a start."""
+    imports = statistics.median(
+        timed(lambda: run_python("import btt_chain.node.lifecycle")).wall for _ in range(3)
+    )
+    empty = statistics.median(timed(lambda: run_python("pass")).wall for _ in range(3))
+    yield Row("-", "importing the node", f"{imports - empty:.2f} s", note="python itself left out")
+    spec = load("dev")
+    yield Row("-", "building the development genesis", f"{timed(lambda: build(spec)).wall:.3f} s")
+
+
+def run_python(program: str) -> None:
+    """Run a program in an interpreter of its own."""
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
