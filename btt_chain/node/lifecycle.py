@@ -122,6 +122,11 @@ def pruning_of(config: NodeConfig, spec: ChainSpec) -> int | None:
         return None
     if not (config.pruning.isascii() and config.pruning.isdecimal()):
         raise ValueError(f"--pruning {config.pruning}: expected archive or a number of blocks")
+    if int(config.pruning) < WINDOW:
+        log.warning(
+            "--pruning %s: %d is the least, so the states of %d final blocks are kept",
+            config.pruning, WINDOW, WINDOW,
+        )  # fmt: skip
     return max(int(config.pruning), WINDOW)
 
 

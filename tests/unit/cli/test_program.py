@@ -73,7 +73,7 @@ def test_the_version_is_printed() -> None:
     [
         (["xyz"], "no command 'xyz'; known are node, devnet"),
         (["nod"], "no command 'nod'; did you mean node?"),
-        (["query", "blok"], "no command 'blok'; did you mean block?"),
+        (["query", "blocc"], "no command 'blocc'; did you mean block?"),
         (["tx", "transfer", "--from", "//Alice", "//Bob", "-1BTT"], "'-1BTT' is negative"),
         (["tx", "transfer", "--frm", "//Alice"], "'--frm'"),
         (["tx", "submit", "nofile"], "'nofile' is neither hex nor a file"),
