@@ -21,6 +21,7 @@ from runtime.constants import BTT
 from runtime.executive import Executive
 from runtime.extensions import SIGNED_EXTRA
 from runtime.frame import Call, InvalidBlock
+from runtime.frame.runtime import MAX_NESTING
 from support.chain import BOB, CHARLIE, DevChain, address
 
 pytestmark = pytest.mark.fuzz
@@ -36,7 +37,7 @@ def samples() -> list[bytes]:
     pay = CHAIN.call("Balances", "transfer_all", dest=address(CHARLIE), keep_alive=True)
     batch = CHAIN.call("Utility", "batch", calls=[remark, pay, remark])
     nested: Call = batch
-    for _ in range(8):
+    for _ in range(MAX_NESTING - 2):
         nested = CHAIN.call("Utility", "force_batch", calls=[nested, remark])
     sudo = CHAIN.call("Sudo", "sudo", call=CHAIN.call("Timestamp", "set", now=u64(5)))
     proxy = CHAIN.call("Proxy", "proxy", real=address(BOB), force_proxy_type=None, call=batch)
@@ -187,16 +188,16 @@ def deep(levels: int) -> bytes:
     return inner
 
 
-@given(levels=st.integers(0, 3_000))
+@given(levels=st.integers(0, 2 * MAX_NESTING) | st.integers(0, 3_000))
 @settings(max_examples=25)
 def test_depth_costs_neither_stack_nor_time(levels: int) -> None:
     raw = deep(levels)
     try:
         call = CHAIN.runtime.call_codec.decode_all(raw)
     except DecodeError:
-        assert levels > 30
+        assert levels >= MAX_NESTING
     else:
-        assert CHAIN.runtime.info(call).weight > 0
+        assert levels < MAX_NESTING and CHAIN.runtime.info(call).weight > 0
 
 
 @pytest.mark.parametrize("claimed", [b"\xfe\xff\xff\xff", b"\x13" + b"\xff" * 8])
