@@ -1,0 +1,122 @@
+"""Who votes now, and which changes of voters wait in the chain.
+
+A change takes effect when the block that enacts it, `delay` above the one that announces it, is
+final. Several may wait on one fork (ruling A10): they take effect in the order of the chain, and
+nothing above the block that enacts the first is voted for or made final by the voters of before.
+So each such block is made final by itself, with a proof of its own, and those who come later can
+follow the voters from set to set. With each change the set's number goes up by one and rounds
+begin again at 1.
+
+Changes that do not wait for finality are not followed: they would break that chain of proofs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from btt_chain.consensus.finality.graph import Ancestry, descends
+from btt_chain.primitives.grandpa import AuthorityId, ScheduledChange, Target, VoterSet
+
+
+class OutOfOrder(ValueError):
+    """A block cannot be final before another one is; the message says which."""
+
+
+@dataclass(frozen=True)
+class AuthoritySet:
+    """The voters, and how many sets there were before. ValueError if nobody votes."""
+
+    set_id: int
+    authorities: tuple[tuple[AuthorityId, int], ...]
+
+    def __post_init__(self) -> None:
+        _ = self.voters  # counted, and refused if unfit, here and not at the first vote
+
+    @cached_property
+    def voters(self) -> VoterSet:
+        """The voters, for counting."""
+        return VoterSet(self.authorities)
+
+    def next(self, change: ScheduledChange) -> AuthoritySet:
+        """Return the set that takes over."""
+        return AuthoritySet(
+            self.set_id + 1, tuple((who, int(weight)) for who, weight in change.next_authorities)
+        )
+
+
+@dataclass(frozen=True)
+class PendingChange:
+    """A change that a block has announced."""
+
+    announced: Target
+    change: ScheduledChange
+
+    @property
+    def enacted_at(self) -> int:
+        """The height of the block that enacts it."""
+        return self.announced.number + int(self.change.delay)
+
+
+@dataclass(frozen=True)
+class Authorities:
+    """The voters of now, and the changes that wait on every fork; a value."""
+
+    current: AuthoritySet
+    pending: tuple[PendingChange, ...] = ()
+
+    def announce(
+        self, announced: Target, change: ScheduledChange, ancestry: Ancestry
+    ) -> Authorities:
+        """Return what holds once a block with a change is imported; the same again if it was.
+
+        OutOfOrder if a change below it on its chain does not take effect before this one.
+        """
+        found = PendingChange(announced, change)
+        if found in self.pending:
+            return self
+        for below in self.pending:
+            if below.enacted_at >= found.enacted_at and descends(
+                ancestry, below.announced, announced
+            ):
+                raise OutOfOrder(
+                    f"the change of block {announced.number} takes effect no later than that of"
+                    f" block {below.announced.number}"
+                )
+        waiting = sorted((*self.pending, found), key=lambda p: (p.enacted_at, p.announced))
+        return replace(self, pending=tuple(waiting))
+
+    def first_on(self, head: Target, ancestry: Ancestry) -> PendingChange | None:
+        """Return the first change that waits on the chain up to `head`."""
+        return next((p for p in self.pending if descends(ancestry, p.announced, head)), None)
+
+    def limit(self, head: Target, ancestry: Ancestry) -> int | None:
+        """Return the height above which `head`'s chain is not yet voted for; None: no limit."""
+        first = self.first_on(head, ancestry)
+        return None if first is None else first.enacted_at
+
+    def finalise(self, block: Target, ancestry: Ancestry) -> Authorities:
+        """Return what holds once `block` is final; `current` is another set if it enacts a change.
+
+        Changes on forks that are dead by this are forgotten. OutOfOrder if the block stands above
+        one that enacts a change: that one comes first.
+        """
+        first = self.first_on(block, ancestry)
+        if first is not None and block.number > first.enacted_at:
+            raise OutOfOrder(
+                f"block {block.number} cannot be final before block {first.enacted_at}, which"
+                f" ends set {self.current.set_id}"
+            )
+        enacted = first if first is not None and block.number == first.enacted_at else None
+        waiting = tuple(
+            p for p in self.pending if p is not enacted and self._may_yet_come(p, block, ancestry)
+        )
+        current = self.current if enacted is None else self.current.next(enacted.change)
+        return Authorities(current, waiting)
+
+    @staticmethod
+    def _may_yet_come(pending: PendingChange, final: Target, ancestry: Ancestry) -> bool:
+        """Tell whether a change lies on the final chain below its enactment, or above it."""
+        if pending.announced.number <= final.number:
+            return descends(ancestry, pending.announced, final)
+        return descends(ancestry, final, pending.announced)

@@ -1,0 +1,200 @@
+"""Proofs of finality: judged by either rule, and made so that both accept them.
+
+Nodes take the lowest vote for the base, ignore strangers and let an equivocator count for every
+block. Bridges take the target for the base and refuse whatever is not needed. A block can be final
+in a round and yet have no proof: with votes on two branches above it and none for itself, nodes
+refuse what bridges accept. So a node builds the proof first, judges it by both rules, and only
+then calls the block final (`prove`). What it cannot prove waits for another vote or round.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from btt_chain.consensus.finality.graph import Ancestry, Headers, descends
+from btt_chain.consensus.finality.round import Outcome, Round
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.grandpa import (
+    Commit,
+    Justification,
+    SignedPrecommit,
+    Target,
+    Verdict,
+    VoterSet,
+    precommit_message,
+    route,
+    signatures,
+    strict_shape,
+    target_of,
+)
+from btt_chain.primitives.header import Header
+from btt_chain.scale import u32, u64
+
+
+class HeaderSource(Protocol):
+    """The headers a proof is made of."""
+
+    def header(self, block: Target) -> Header | None:
+        """Return the header of a block; None if no such block is known at that height."""
+        ...
+
+
+class Rule(Enum):
+    """Who judges a justification."""
+
+    NODE = "node"
+    STRICT = "strict"
+
+
+def verify(
+    justification: Justification, set_id: int, voters: VoterSet, target: Target, rule: Rule
+) -> Verdict:
+    """Judge a proof that `target` is final, by one rule; signatures last, for they cost most."""
+    if justification.target != target:
+        return Verdict.WRONG_TARGET
+    shape = node_shape if rule is Rule.NODE else strict_shape
+    verdict = shape(justification, voters)
+    if verdict is not Verdict.ACCEPTED:
+        return verdict
+    return signatures(justification, set_id)
+
+
+# --- commits ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CommitReport:
+    """What a commit is worth, and what was odd about it."""
+
+    valid: bool
+    unknown_voters: int = 0
+    duplicates: int = 0
+    equivocations: int = 0
+
+
+def judge_commit(commit: Commit, voters: VoterSet, ancestry: Ancestry) -> CommitReport:
+    """Judge a commit over blocks that are known; its signatures were checked before.
+
+    Valid if its precommits, counted from the lowest of them, reach the target and nothing above it.
+    """
+    known = [signed for signed in commit.precommits if signed.id in voters]
+    unknown = len(commit.precommits) - len(known)
+    if not known:
+        return CommitReport(valid=False, unknown_voters=unknown)
+    base = _lowest(known)
+    if not all(descends(ancestry, base, target_of(signed.precommit)) for signed in known):
+        return CommitReport(valid=False, unknown_voters=unknown)
+    votes = Round(0, voters, base, ancestry)
+    outcomes = Counter(votes.add(precommit_message(signed)).outcome for signed in known)
+    return CommitReport(
+        valid=votes.precommit_ghost() == commit.target,
+        unknown_voters=unknown,
+        duplicates=outcomes[Outcome.DUPLICATE],
+        equivocations=outcomes[Outcome.EQUIVOCATION],
+    )
+
+
+def node_shape(justification: Justification, voters: VoterSet) -> Verdict:
+    """Judge all but the signatures by the nodes' rule."""
+    precommits = justification.commit.precommits
+    headers: dict[bytes, Header] = {h.hash(): h for h in justification.votes_ancestries}
+    if not judge_commit(justification.commit, voters, Headers(headers)).valid:
+        return Verdict.VOTES_ELSEWHERE
+    base, used = _lowest(precommits), set[bytes]()
+    for signed in precommits:
+        way = route(headers, base, target_of(signed.precommit))
+        if way is None:
+            return Verdict.UNRELATED_VOTE
+        used.update(way)
+    if len(used) != len(headers):
+        return Verdict.UNUSED_HEADER
+    return Verdict.ACCEPTED
+
+
+def _lowest(precommits: Sequence[SignedPrecommit]) -> Target:
+    return min((target_of(signed.precommit) for signed in precommits), key=lambda t: t.number)
+
+
+# --- proofs -----------------------------------------------------------------
+
+
+def prove(votes: Round, headers: HeaderSource) -> Justification | None:
+    """Return the smallest proof of what is final in a round; None if there is none.
+
+    None too while nothing is final. The votes' signatures were checked when they came in.
+    """
+    if votes.finalized is None:
+        return None
+    return assemble(votes.number, votes.finalized, votes.single_precommits(), votes.voters, headers)
+
+
+def from_commit(
+    commit: Commit, round_number: int, voters: VoterSet, headers: HeaderSource
+) -> Justification | None:
+    """Return the proof that a commit contains; None if it has none that both rules accept.
+
+    The commit's signatures were checked before.
+    """
+    votes = Counter(signed.id for signed in commit.precommits)
+    singles = [signed for signed in commit.precommits if votes[signed.id] == 1]
+    return assemble(round_number, commit.target, singles, voters, headers)
+
+
+def assemble(
+    round_number: int,
+    target: Target,
+    precommits: Sequence[SignedPrecommit],
+    voters: VoterSet,
+    headers: HeaderSource,
+) -> Justification | None:
+    """Return a proof of `target` out of precommits of different voters, or None.
+
+    The heaviest vote for the target itself comes first: it is the base of the nodes' rule. The
+    others follow by weight until there is enough, so that no vote is redundant.
+    """
+    ways = _ways(target, [signed for signed in precommits if signed.id in voters], headers)
+    order = sorted(ways, key=lambda signed: (-voters.weights[signed.id], signed.id))
+    first = next((signed for signed in order if not ways[signed]), None)
+    if first is None:
+        return None
+    chosen, weight = [first], voters.weights[first.id]
+    for signed in order:
+        if weight >= voters.threshold:
+            break
+        if signed is not first:
+            chosen.append(signed)
+            weight += voters.weights[signed.id]
+    proof = Justification(
+        u64(round_number),
+        Commit(target.hash, u32(target.number), chosen),
+        list({header.hash(): header for signed in chosen for header in ways[signed]}.values()),
+    )
+    rules = (strict_shape, node_shape)
+    return proof if all(rule(proof, voters) is Verdict.ACCEPTED for rule in rules) else None
+
+
+def _ways(
+    target: Target, precommits: Sequence[SignedPrecommit], headers: HeaderSource
+) -> Mapping[SignedPrecommit, list[Header]]:
+    """Return the headers above `target` up to each vote that stands on it."""
+    ways: dict[SignedPrecommit, list[Header]] = {}
+    for signed in precommits:
+        way = _way(target, target_of(signed.precommit), headers)
+        if way is not None:
+            ways[signed] = way
+    return ways
+
+
+def _way(target: Target, block: Target, headers: HeaderSource) -> list[Header] | None:
+    way: list[Header] = []
+    while block.number > target.number:
+        header = headers.header(block)
+        if header is None:
+            return None
+        way.append(header)
+        block = Target(H256(header.parent_hash), block.number - 1)
+    return way if block == target else None

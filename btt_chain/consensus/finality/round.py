@@ -1,0 +1,302 @@
+"""The arithmetic of one round: what its votes say is best, possible still, and final.
+
+- A voter counts once per stage. With two votes in a stage it counts for every block, and further
+  ones are not even kept.
+- The ghost is the highest block with enough prevotes; the estimate the highest at or below it that
+  could still get enough precommits; final what has enough of both.
+- Equal to the Rust crate `finality_grandpa` while no more cheat than is tolerated; beyond that, two
+  blocks of one height may both have enough, and either answer is wrong.
+
+Signatures are checked before votes come here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, NamedTuple
+
+from btt_chain.consensus.finality.graph import Ancestry, Node, VoteGraph
+from btt_chain.primitives.grandpa import (
+    AnyEquivocation,
+    AuthorityId,
+    DoublePrecommit,
+    DoublePrevote,
+    PrecommitEquivocation,
+    PrecommitMessage,
+    PrevoteEquivocation,
+    PrevoteMessage,
+    SignedMessage,
+    SignedPrecommit,
+    SignedPrevote,
+    Stage,
+    Target,
+    VoterSet,
+    target_of,
+)
+from btt_chain.scale import path, u64
+
+
+class Outcome(Enum):
+    """What became of a vote."""
+
+    COUNTED = "counted"
+    EQUIVOCATION = "the voter's second, different vote"
+    DUPLICATE = "known already"
+    THIRD = "the voter has been caught with two already"
+    UNKNOWN_VOTER = "not of a voter"
+    OFF_BASE = "not for a block on the round's base"
+
+
+class Imported(NamedTuple):
+    """What became of a vote, and the two votes if it is the second."""
+
+    outcome: Outcome
+    equivocation: AnyEquivocation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoundState:
+    """What a round's votes say so far."""
+
+    ghost: Target | None
+    """The highest block with enough prevotes."""
+    finalized: Target | None
+    """The highest block with enough prevotes and precommits."""
+    estimate: Target | None
+    """The highest block that might have become final in this round, seen from anywhere."""
+    completable: bool
+    """Whether nothing above the estimate can become final in this round any more."""
+
+    @classmethod
+    def genesis(cls, block: Target) -> RoundState:
+        """Return the state of the round before the first: its block is final."""
+        return cls(block, block, block, completable=True)
+
+
+@path("finality_grandpa::HistoricalVotes")
+@dataclass(slots=True)
+class HistoricalVotes:
+    """The votes of a round in the order they came, and how many there were when we voted."""
+
+    seen: list[SignedMessage] = field(default_factory=list)
+    prevote_index: u64 | None = None
+    precommit_index: u64 | None = None
+
+
+class _Votes:
+    """The votes of one stage: one or two by voter."""
+
+    def __init__(self) -> None:
+        self.by_voter: dict[AuthorityId, list[SignedMessage]] = {}
+        self.weight = 0
+        """Of all who voted."""
+        self.doubled = 0
+        """Of those who voted twice."""
+
+
+class Round:
+    """The votes of one round over a base, and what they say.
+
+    The base is final already; votes that are not for it or blocks above it are not counted.
+    """
+
+    def __init__(self, number: int, voters: VoterSet, base: Target, ancestry: Ancestry) -> None:
+        self.number: Final = number
+        self.voters: Final = voters
+        self.base: Final = base
+        self.historical: Final = HistoricalVotes()
+        self._graph = VoteGraph(base, ancestry)
+        self._stages = (_Votes(), _Votes())
+        self._ghost: Node | None = None
+        self._finalized: Node | None = None
+        self._estimate: Node | None = None
+        self._completable = False
+
+    # --- votes ---
+
+    def add(self, signed: SignedMessage) -> Imported:
+        """Count a prevote or precommit; ValueError for a primary's hint, which is no vote."""
+        match signed.message:
+            case PrevoteMessage():
+                stage = Stage.PREVOTE
+            case PrecommitMessage():
+                stage = Stage.PRECOMMIT
+            case _:
+                raise ValueError("a primary's hint is not counted")
+        imported = self._count(stage, signed)
+        if imported.outcome in {Outcome.COUNTED, Outcome.EQUIVOCATION}:
+            self.historical.seen.append(signed)
+            if stage is Stage.PREVOTE:
+                self._update_ghost()
+            self._update()
+        return imported
+
+    def mark_prevoted(self) -> None:
+        """Note that we prevoted on what has been seen so far."""
+        self.historical.prevote_index = u64(len(self.historical.seen))
+
+    def mark_precommitted(self) -> None:
+        """Note that we precommitted on what has been seen so far."""
+        self.historical.precommit_index = u64(len(self.historical.seen))
+
+    # --- what they say ---
+
+    @property
+    def state(self) -> RoundState:
+        """What the votes say so far."""
+        return RoundState(self.ghost, self.finalized, self.estimate, self._completable)
+
+    @property
+    def ghost(self) -> Target | None:
+        """The highest block with enough prevotes."""
+        return None if self._ghost is None else self._ghost.block
+
+    @property
+    def finalized(self) -> Target | None:
+        """The highest block with enough prevotes and precommits."""
+        return None if self._finalized is None else self._finalized.block
+
+    @property
+    def estimate(self) -> Target | None:
+        """The highest block that might have become final in this round."""
+        return None if self._estimate is None else self._estimate.block
+
+    @property
+    def completable(self) -> bool:
+        """Whether nothing above the estimate can become final in this round any more."""
+        return self._completable
+
+    def precommit_ghost(self) -> Target | None:
+        """Return the highest block with enough precommits, whatever the prevotes."""
+        if self._stages[Stage.PRECOMMIT].weight < self.voters.threshold:
+            return None
+        ghost = self._graph.find_ghost(self._graph.base, self._has_precommits)
+        return None if ghost is None else ghost.block
+
+    def weight_of(self, stage: Stage) -> int:
+        """Return the weight of all who voted in a stage."""
+        return self._stages[stage].weight
+
+    def voted(self, stage: Stage) -> Sequence[AuthorityId]:
+        """Return who voted in a stage, in the order they did first."""
+        return list(self._stages[stage].by_voter)
+
+    def equivocators(self, stage: Stage) -> set[AuthorityId]:
+        """Return who voted twice in a stage."""
+        return {who for who, votes in self._stages[stage].by_voter.items() if len(votes) > 1}
+
+    def missing(self, stage: Stage) -> Sequence[AuthorityId]:
+        """Return who has not voted in a stage, in the order of the set."""
+        return [who for who in self.voters.order if who not in self._stages[stage].by_voter]
+
+    def single_precommits(self) -> list[SignedPrecommit]:
+        """Return the precommits of those who gave one only."""
+        stage = self._stages[Stage.PRECOMMIT]
+        return _precommits(votes[0] for votes in stage.by_voter.values() if len(votes) == 1)
+
+    def prevotes(self) -> list[SignedPrevote]:
+        """Return all prevotes that are kept, two for an equivocator."""
+        return [
+            SignedPrevote(signed.message.vote, signed.signature, signed.id)
+            for votes in self._stages[Stage.PREVOTE].by_voter.values()
+            for signed in votes
+            if isinstance(signed.message, PrevoteMessage)
+        ]
+
+    def precommits(self) -> list[SignedPrecommit]:
+        """Return all precommits that are kept, two for an equivocator."""
+        stage = self._stages[Stage.PRECOMMIT]
+        return _precommits(signed for votes in stage.by_voter.values() for signed in votes)
+
+    # --- steps ---
+
+    def _count(self, stage: Stage, signed: SignedMessage) -> Imported:
+        weight = self.voters.weights.get(signed.id)
+        if weight is None:
+            return Imported(Outcome.UNKNOWN_VOTER)
+        votes = self._stages[stage]
+        target = target_of(signed.message.vote)
+        known = votes.by_voter.get(signed.id)
+        if known is None:
+            if not self._graph.insert(target, stage, weight):
+                return Imported(Outcome.OFF_BASE)
+            votes.by_voter[signed.id] = [signed]
+            votes.weight += weight
+            return Imported(Outcome.COUNTED)
+        if signed in known:
+            return Imported(Outcome.DUPLICATE)
+        if len(known) > 1:
+            return Imported(Outcome.THIRD)
+        if not self._graph.stands_on_base(target):
+            return Imported(Outcome.OFF_BASE)
+        # From here on it counts everywhere, so no longer where it was.
+        self._graph.withdraw(target_of(known[0].message.vote), stage, weight)
+        known.append(signed)
+        votes.doubled += weight
+        return Imported(Outcome.EQUIVOCATION, _equivocation(self.number, *known))
+
+    def _has_prevotes(self, node: Node) -> bool:
+        votes = self._stages[Stage.PREVOTE]
+        return node.weights[Stage.PREVOTE] + votes.doubled >= self.voters.threshold
+
+    def _has_precommits(self, node: Node) -> bool:
+        votes = self._stages[Stage.PRECOMMIT]
+        return node.weights[Stage.PRECOMMIT] + votes.doubled >= self.voters.threshold
+
+    def _could_get_precommits(self, node: Node) -> bool:
+        """Tell whether a block may yet have enough: who is silent may vote for it, who has voted
+        otherwise may do so again, as far as cheating is tolerated.
+        """
+        votes = self._stages[Stage.PRECOMMIT]
+        has = node.weights[Stage.PRECOMMIT] + votes.doubled
+        silent = self.voters.total - votes.weight
+        may_cheat = max(0, self.voters.tolerated - votes.doubled)
+        return has + silent + min(votes.weight - has, may_cheat) >= self.voters.threshold
+
+    def _update_ghost(self) -> None:
+        if self._stages[Stage.PREVOTE].weight < self.voters.threshold:
+            return
+        start = self._graph.base if self._ghost is None else self._ghost
+        self._ghost = self._graph.find_ghost(start, self._has_prevotes)
+
+    def _update(self) -> None:
+        ghost = self._ghost
+        if ghost is None:
+            return
+        if self._stages[Stage.PRECOMMIT].weight < self.voters.threshold:
+            # A third and more has not precommitted: with them, anything above may get enough.
+            self._estimate = ghost
+            return
+        self._finalized = self._graph.find_ancestor(ghost, self._has_precommits)
+        self._estimate = self._graph.find_ancestor(ghost, self._could_get_precommits)
+        self._completable = self._estimate is not None and (
+            self._estimate is not ghost
+            or self._graph.find_ghost(ghost, self._could_get_precommits) is ghost
+        )
+
+
+def _precommits(messages: Iterable[SignedMessage]) -> list[SignedPrecommit]:
+    return [
+        SignedPrecommit(signed.message.vote, signed.signature, signed.id)
+        for signed in messages
+        if isinstance(signed.message, PrecommitMessage)
+    ]
+
+
+def _equivocation(number: int, first: SignedMessage, second: SignedMessage) -> AnyEquivocation:
+    match first.message, second.message:
+        case PrevoteMessage(one), PrevoteMessage(two):
+            return PrevoteEquivocation(
+                DoublePrevote(
+                    u64(number), first.id, (one, first.signature), (two, second.signature)
+                )
+            )
+        case PrecommitMessage(one), PrecommitMessage(two):
+            return PrecommitEquivocation(
+                DoublePrecommit(
+                    u64(number), first.id, (one, first.signature), (two, second.signature)
+                )
+            )
+    raise AssertionError("two votes of one stage are of one kind")

@@ -1,0 +1,522 @@
+"""The voter of one set: rounds that follow each other, votes cast at their time, proofs made.
+
+Events come in with the time, actions come out in the order they are to be carried out; there is no
+clock, key or wire here. What must hold:
+
+- A vote is recorded (`RecordVote`) before it is sent (`SendVote`), and one that was recorded before
+  a restart is sent again instead of another one.
+- A round is voted in once its predecessor is completable, and precommitted in only when its ghost
+  stands on the predecessor's estimate. Older rounds listen on until their estimate is final.
+- Nothing is called final without a proof that both rules accept (`justification.prove`).
+
+Signatures are checked, and votes for unknown blocks held back, before they come here. Our own votes
+come back as everybody's do. When the set changes, a new voter takes over. Hints are heeded, not
+sent. Source: `finality_grandpa`'s voter; voting rules of Substrate's `sc_consensus_grandpa`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Protocol, TypeAlias
+
+from btt_chain.consensus.finality.authorities import AuthoritySet
+from btt_chain.consensus.finality.graph import Ancestry, descends
+from btt_chain.consensus.finality.justification import (
+    HeaderSource,
+    from_commit,
+    judge_commit,
+    prove,
+)
+from btt_chain.consensus.finality.round import HistoricalVotes, Outcome, Round, RoundState
+from btt_chain.primitives.grandpa import (
+    AnyMessage,
+    AuthorityId,
+    CatchUp,
+    Commit,
+    EquivocationProof,
+    Justification,
+    ProposeMessage,
+    SignedMessage,
+    Stage,
+    Target,
+    message_for,
+    precommit_message,
+    stage_of,
+    target_of,
+)
+from btt_chain.scale import u32, u64
+
+
+class Chain(Ancestry, HeaderSource, Protocol):
+    """The chain as a voter asks for it."""
+
+    def best_containing(self, block: Target) -> Target | None:
+        """Return the head of the best chain through `block`; None if it is not known any more."""
+        ...
+
+    def vote_limit(self, head: Target) -> int | None:
+        """Return the height above which `head`'s chain is not yet voted for; None: no limit."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long a voter waits, in milliseconds."""
+
+    gossip: int
+    """How long a message takes to reach all; prevotes wait 2 of these, precommits 4."""
+    commit: int
+    """How long after a round another voter's commit is waited for."""
+
+
+# --- actions ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RecordVote:
+    """Note this vote where no crash can lose it; if that fails, do not carry out what follows."""
+
+    round: int
+    set_id: int
+    message: AnyMessage
+
+
+@dataclass(frozen=True, slots=True)
+class SendVote:
+    """Sign and spread this vote, and hear it as well."""
+
+    round: int
+    set_id: int
+    message: AnyMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Finalise:
+    """The proof's target is final: keep both."""
+
+    justification: Justification
+
+
+@dataclass(frozen=True, slots=True)
+class SendCommit:
+    """Spread this commit."""
+
+    round: int
+    set_id: int
+    commit: Commit
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A voter voted twice; it is reported once per stage and round."""
+
+    proof: EquivocationProof
+
+
+@dataclass(frozen=True, slots=True)
+class SaveRound:
+    """A round is complete: keep it, a restart begins behind it."""
+
+    round: int
+    state: RoundState
+    base: Target
+    votes: HistoricalVotes
+
+
+@dataclass(frozen=True, slots=True)
+class Distrust:
+    """What was just heard is not valid; whoever sent it knew better."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArmTimer:
+    """Call `tick` at this time, in place of any set before."""
+
+    at: int
+
+
+Action: TypeAlias = (
+    RecordVote | SendVote | Finalise | SendCommit | Report | SaveRound | Distrust | ArmTimer
+)
+
+
+# --- where votes go ---------------------------------------------------------
+
+
+def vote_height(base: int, head: int, behind: int, limit: int | None) -> int:
+    """Return the height to prevote for between what must be contained and the best head.
+
+    At least `behind` blocks below the head, at three quarters of the way to it, rounded up, and
+    not above `limit`; but never below `base`.
+    """
+    three_quarters = base + ((head - base) * 3 + 2) // 4
+    bounds = [head - behind, three_quarters, *([] if limit is None else [limit])]
+    return max(base, min(bounds))
+
+
+# --- the rounds -------------------------------------------------------------
+
+
+class _Step(Enum):
+    WAITING = "waiting"
+    PREVOTED = "prevoted"
+    PRECOMMITTED = "precommitted"
+
+
+@dataclass(slots=True)
+class _Running:
+    """A round at work, and what it follows."""
+
+    votes: Round
+    previous: Round | RoundState | None
+    """None: we skipped to this round, and do not vote in it."""
+    started: int
+    step: _Step = _Step.WAITING
+    hint: Target | None = None
+    proof: Justification | None = None
+    """Of the highest block that was proven by this round."""
+    commit_at: int | None = None
+    """When to spread a commit, once the round is past; None: not, or no more."""
+    heard: int = 0
+    """The height of the highest commit that was heard for this round."""
+
+    @property
+    def before(self) -> RoundState | None:
+        """What the round before says by now."""
+        return self.previous.state if isinstance(self.previous, Round) else self.previous
+
+    @property
+    def cast_all(self) -> bool:
+        return self.previous is None or self.step is _Step.PRECOMMITTED
+
+    def concluded(self, final: Target) -> bool:
+        """Tell whether nothing can come of the round any more."""
+        estimate = self.votes.estimate
+        return self.commit_at is None and (estimate is None or estimate.number <= final.number)
+
+
+@dataclass(frozen=True, slots=True)
+class LastRound:
+    """The round behind which a voter begins: as it was saved, or nothing for a new set."""
+
+    number: int
+    base: Target
+    votes: Sequence[SignedMessage] = ()
+
+
+@dataclass(slots=True)
+class _Early:
+    """Votes for the round that follows; two per voter and stage at most, as in a round."""
+
+    votes: dict[tuple[AuthorityId, Stage], list[SignedMessage]] = field(default_factory=dict)
+
+    def keep(self, signed: SignedMessage) -> None:
+        kept = self.votes.setdefault((signed.id, stage_of(signed.message)), [])
+        if signed not in kept and len(kept) < 2:
+            kept.append(signed)
+
+
+class Voter:
+    """One set's rounds, from the one after `last` on."""
+
+    def __init__(
+        self,
+        authorities: AuthoritySet,
+        me: AuthorityId | None,
+        chain: Chain,
+        timing: Timing,
+        behind: int,
+        final: Target,
+        last: LastRound,
+        recorded: Mapping[tuple[int, Stage], Target],
+        now: int,
+    ) -> None:
+        """Start behind `last`; `final` is the highest block that is final.
+
+        `me` is None for those who only watch; `behind` is how far below the best head to vote;
+        `recorded` are our votes of this set that are on record, by round and stage.
+        """
+        self.set: Final = authorities
+        self._me = me if me is not None and me in authorities.voters else None
+        self._chain = chain
+        self._timing = timing
+        self._behind = behind
+        self._final = final
+        self._recorded = dict(recorded)
+        self._early = _Early()
+        self._past: list[_Running] = []
+        self._base = final
+        self._completed: Round | None = None
+        self._armed: int | None = None
+        previous: Round | RoundState = RoundState.genesis(last.base)
+        if last.number > 0 and last.votes:
+            votes = self._round(last.number, last.base)
+            for signed in last.votes:
+                votes.add(signed)
+            if votes.completable:
+                previous = self._completed = votes
+                self._past.append(_Running(votes, None, now))
+        self._best = _Running(self._round(last.number + 1, final), previous, now)
+
+    # --- events ---
+
+    def tick(self, now: int) -> list[Action]:
+        """Some time has passed, or the chain has grown."""
+        return self._drive(now)
+
+    def on_vote(self, round_number: int, signed: SignedMessage, now: int) -> list[Action]:
+        """A vote of this set was heard, ours or another's."""
+        running = self._find(round_number)
+        if running is None:
+            if round_number == self._best.votes.number + 1 and signed.id in self.set.voters:
+                self._early.keep(signed)
+            return []
+        return [*self._hear(running, signed), *self._drive(now)]
+
+    def on_commit(self, round_number: int, commit: Commit, now: int) -> list[Action]:
+        """A commit of this set was heard, whatever its round; all its blocks are known."""
+        if not judge_commit(commit, self.set.voters, self._chain).valid:
+            return [Distrust(f"the commit of round {round_number} is not valid")]
+        actions: list[Action] = []
+        past = next((run for run in self._past if run.votes.number == round_number), None)
+        if past is not None:
+            past.heard = max(past.heard, commit.target.number)
+            for signed in commit.precommits:
+                actions += self._hear(past, precommit_message(signed))
+        if commit.target.number > self._final.number:
+            proof = from_commit(commit, round_number, self.set.voters, self._chain)
+            if proof is not None:
+                actions += self._finalise(proof)
+        return [*actions, *self._drive(now)]
+
+    def on_catch_up(self, catch_up: CatchUp, now: int) -> list[Action]:
+        """A later round's votes were sent to us on request: go on behind it."""
+        number = int(catch_up.round_number)
+        if number <= self._best.votes.number:
+            return []
+        votes = self._round(number, catch_up.base)
+        actions: list[Action] = []
+        caught = _Running(votes, None, now, commit_at=now + self._timing.commit)
+        fit = {Outcome.COUNTED, Outcome.EQUIVOCATION, Outcome.DUPLICATE, Outcome.THIRD}
+        for signed in catch_up.votes():
+            imported = votes.add(signed)
+            if imported.outcome not in fit:
+                return [Distrust(f"a vote of the catch-up is {imported.outcome.value}")]
+        if not votes.completable:
+            return [Distrust(f"the catch-up does not complete round {number}")]
+        self._retire(self._best, now)
+        self._past.append(caught)
+        actions.append(self._complete(votes))
+        self._start(_Running(self._round(number + 1, self._base), votes, now), actions)
+        return [*actions, *self._drive(now)]
+
+    # --- questions ---
+
+    @property
+    def final(self) -> Target:
+        """The highest block that is final."""
+        return self._final
+
+    @property
+    def best_round(self) -> Round:
+        """The round that is voted in."""
+        return self._best.votes
+
+    @property
+    def past_rounds(self) -> Sequence[Round]:
+        """The rounds that still listen."""
+        return [run.votes for run in self._past]
+
+    def catch_up(self, round_number: int) -> CatchUp | None:
+        """Return what helps a peer to our last complete round; None if that one is not later."""
+        votes = self._completed
+        if votes is None or votes.number < round_number:
+            return None
+        return CatchUp(
+            u64(votes.number),
+            votes.prevotes(),
+            votes.precommits(),
+            votes.base.hash,
+            u32(votes.base.number),
+        )
+
+    # --- steps ---
+
+    def _round(self, number: int, base: Target) -> Round:
+        return Round(number, self.set.voters, base, self._chain)
+
+    def _find(self, number: int) -> _Running | None:
+        return next((r for r in (self._best, *self._past) if r.votes.number == number), None)
+
+    def _hear(self, running: _Running, signed: SignedMessage) -> list[Action]:
+        if isinstance(signed.message, ProposeMessage):
+            if signed.id == self.set.voters.primary(running.votes.number):
+                running.hint = target_of(signed.message.vote)
+            return []
+        found = running.votes.add(signed).equivocation
+        if found is None or found.votes.first[0] == found.votes.second[0]:
+            return []  # two signatures over one vote prove nothing
+        return [Report(EquivocationProof(u64(self.set.set_id), found))]
+
+    def _drive(self, now: int) -> list[Action]:
+        """Do all that is due."""
+        actions: list[Action] = []
+        while True:
+            self._vote(self._best, now, actions)
+            self._settle(self._best, actions)
+            if not self._may_follow(self._best):
+                break
+            self._follow(now, actions)
+        for past in list(self._past):
+            self._settle(past, actions)
+            self._commit(past, now, actions)
+        self._past = [past for past in self._past if not past.concluded(self._final)]
+        due = self._due(now)
+        if due is not None and due != self._armed:
+            actions.append(ArmTimer(due))
+        self._armed = due
+        return actions
+
+    def _due(self, now: int) -> int | None:
+        """Return when the next thing is to be done by time alone."""
+        best, wait = self._best, self._timing.gossip
+        times = [past.commit_at for past in self._past if past.commit_at is not None]
+        if best.step is _Step.WAITING:
+            times.append(best.started + 2 * wait)
+        if best.step is _Step.PREVOTED:
+            times.append(best.started + 4 * wait)
+        return min((time for time in times if time > now), default=None)
+
+    def _vote(self, run: _Running, now: int, actions: list[Action]) -> None:
+        before = run.before
+        if before is None or before.estimate is None:
+            return
+        waited = now - run.started
+        if run.step is _Step.WAITING and (
+            run.votes.completable or waited >= 2 * self._timing.gossip
+        ):
+            self._prevote(run, before, before.estimate, actions)
+        ghost = run.votes.ghost
+        if run.step is not _Step.PREVOTED or ghost is None:
+            return
+        if not (run.votes.completable or waited >= 4 * self._timing.gossip):
+            return
+        if descends(self._chain, before.estimate, ghost):
+            run.step = _Step.PRECOMMITTED
+            self._cast(run, Stage.PRECOMMIT, ghost, actions)
+            run.votes.mark_precommitted()
+
+    def _prevote(
+        self, run: _Running, before: RoundState, estimate: Target, actions: list[Action]
+    ) -> None:
+        through = self._through(run.hint, before, estimate)
+        head = self._chain.best_containing(through)
+        target = None if head is None else self._below(through, head)
+        if target is None:
+            return  # what is to be voted for is not known any more; asked again at the next event
+        run.step = _Step.PREVOTED
+        self._cast(run, Stage.PREVOTE, target, actions)
+        run.votes.mark_prevoted()
+
+    def _through(self, hint: Target | None, before: RoundState, estimate: Target) -> Target:
+        """Return the block to vote through: the primary's, if it lies above the last estimate and
+        not above the last ghost; else the estimate.
+        """
+        if hint is None or before.ghost is None or hint.number <= estimate.number:
+            return estimate
+        on_the_way = descends(self._chain, estimate, hint) and descends(
+            self._chain, hint, before.ghost
+        )
+        return hint if on_the_way else estimate
+
+    def _below(self, through: Target, head: Target) -> Target | None:
+        """Return the block on the way from `through` to `head` that the voting rules allow."""
+        limit = self._chain.vote_limit(head)
+        height = vote_height(through.number, head.number, self._behind, limit)
+        while head.number > height:
+            parent = self._chain.parent(head)
+            if parent is None:
+                return None
+            head = Target(parent, head.number - 1)
+        return head
+
+    def _cast(self, run: _Running, stage: Stage, target: Target, actions: list[Action]) -> None:
+        if self._me is None:
+            return
+        number, set_id = run.votes.number, self.set.set_id
+        target = self._recorded.get((number, stage), target)
+        message = message_for(stage, target)
+        actions += [RecordVote(number, set_id, message), SendVote(number, set_id, message)]
+
+    def _settle(self, run: _Running, actions: list[Action]) -> None:
+        """Prove what became final in a round, once we have cast our votes in it.
+
+        Not before: a restart would else begin the round anew on a base that it made final.
+        """
+        final = run.votes.finalized
+        if final is None or not run.votes.completable or not run.cast_all:
+            return
+        if run.proof is not None and run.proof.target == final:
+            return
+        proof = prove(run.votes, self._chain)
+        if proof is None:
+            return
+        run.proof = proof
+        if final.number > self._base.number:
+            self._base = final
+        actions += self._finalise(proof)
+
+    def _finalise(self, proof: Justification) -> list[Action]:
+        if proof.target.number <= self._final.number:
+            return []
+        self._final = proof.target
+        return [Finalise(proof)]
+
+    def _commit(self, past: _Running, now: int, actions: list[Action]) -> None:
+        if past.commit_at is None or now < past.commit_at:
+            return
+        past.commit_at = None
+        if past.proof is not None and past.proof.target.number > past.heard:
+            number = past.votes.number
+            actions.append(SendCommit(number, self.set.set_id, past.proof.commit))
+
+    def _may_follow(self, run: _Running) -> bool:
+        """Tell whether the next round may begin: nothing of the one before can be lost by it."""
+        if not run.votes.completable or run.step is not _Step.PRECOMMITTED:
+            return False
+        before = run.before
+        if before is None:
+            return True
+        if before.estimate is None:
+            return False
+        finals = [block.number for block in (before.finalized, run.votes.finalized) if block]
+        return max(finals, default=-1) >= before.estimate.number
+
+    def _follow(self, now: int, actions: list[Action]) -> None:
+        done = self._best
+        actions.append(self._complete(done.votes))
+        self._retire(done, now)
+        following = self._round(done.votes.number + 1, self._base)
+        self._start(_Running(following, done.votes, now), actions)
+
+    def _complete(self, votes: Round) -> SaveRound:
+        self._completed = votes
+        return SaveRound(votes.number, votes.state, votes.base, votes.historical)
+
+    def _retire(self, run: _Running, now: int) -> None:
+        run.commit_at = now + self._timing.commit
+        self._past.append(run)
+
+    def _start(self, run: _Running, actions: list[Action]) -> None:
+        early, self._early = self._early, _Early()
+        expected = self._best.votes.number + 1
+        self._best = run
+        if run.votes.number != expected:
+            return
+        for kept in early.votes.values():
+            for signed in kept:
+                actions += self._hear(run, signed)

@@ -1,0 +1,632 @@
+"""GRANDPA's words: votes, what is signed, commits, justifications, proofs of double voting.
+
+Whoever reads or checks finality needs these, the runtime too: it announces changes of the voters
+and judges proofs against them. Everything here is wire format, or follows from it alone.
+Sources: Substrate's `sp_consensus_grandpa` and `finality_grandpa`; w3f/polkadot-spec, "Finality";
+the strict rule for justifications is that of Polkadot's bridges (`bp_header_chain`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Annotated, Final, NamedTuple, TypeAlias
+
+from btt_chain.crypto import ed25519
+from btt_chain.primitives.digest import GRANDPA, H256, Consensus, DigestItem
+from btt_chain.primitives.header import Header
+from btt_chain.scale import (
+    DecodeError,
+    FixedBytes,
+    Overflow,
+    Path,
+    TypeName,
+    Variant,
+    codec,
+    path,
+    u32,
+    u64,
+)
+
+
+class AuthorityId(FixedBytes, size=32, path="sp_consensus_grandpa::app::Public"):
+    """A voter's public key, ed25519."""
+
+    __slots__ = ()
+
+
+class AuthoritySignature(FixedBytes, size=64, path="sp_consensus_grandpa::app::Signature"):
+    """A voter's signature, ed25519."""
+
+    __slots__ = ()
+
+
+AuthorityList: TypeAlias = list[tuple[AuthorityId, u64]]
+"""Voters and their weights, as the runtime and the digests have them."""
+
+_HASH_AND_NUMBER: Final = {"H": H256, "N": u32}
+
+
+class Stage(IntEnum):
+    """The steps of a round; the value is the index of the message."""
+
+    PREVOTE = 0
+    PRECOMMIT = 1
+    PROPOSE = 2
+
+
+class Target(NamedTuple):
+    """A block, as votes name it."""
+
+    hash: H256
+    number: int
+
+
+# --- votes ------------------------------------------------------------------
+
+
+@path("finality_grandpa::Prevote", params=_HASH_AND_NUMBER)
+@dataclass(frozen=True, slots=True)
+class Prevote:
+    """First step: the best chain that the voter sees."""
+
+    target_hash: Annotated[H256, TypeName("H")]
+    target_number: Annotated[u32, TypeName("N")]
+
+
+@path("finality_grandpa::Precommit", params=_HASH_AND_NUMBER)
+@dataclass(frozen=True, slots=True)
+class Precommit:
+    """Second step: what the voter saw prevoted by more than two thirds."""
+
+    target_hash: Annotated[H256, TypeName("H")]
+    target_number: Annotated[u32, TypeName("N")]
+
+
+@path("finality_grandpa::PrimaryPropose", params=_HASH_AND_NUMBER)
+@dataclass(frozen=True, slots=True)
+class PrimaryPropose:
+    """The primary voter's hint about the round before; it has no weight."""
+
+    target_hash: Annotated[H256, TypeName("H")]
+    target_number: Annotated[u32, TypeName("N")]
+
+
+class PrevoteMessage(Variant, index=0, unnamed=True, name="Prevote"):
+    """A prevote among messages."""
+
+    vote: Annotated[Prevote, TypeName("Prevote<H, N>")]
+
+
+class PrecommitMessage(Variant, index=1, unnamed=True, name="Precommit"):
+    """A precommit among messages."""
+
+    vote: Annotated[Precommit, TypeName("Precommit<H, N>")]
+
+
+class ProposeMessage(Variant, index=2, unnamed=True, name="PrimaryPropose"):
+    """A primary's hint among messages."""
+
+    vote: Annotated[PrimaryPropose, TypeName("PrimaryPropose<H, N>")]
+
+
+Message: TypeAlias = Annotated[
+    PrevoteMessage | PrecommitMessage | ProposeMessage,
+    Path("finality_grandpa::Message", params=_HASH_AND_NUMBER),
+]
+AnyMessage: TypeAlias = PrevoteMessage | PrecommitMessage | ProposeMessage
+AnyVote: TypeAlias = Prevote | Precommit | PrimaryPropose
+
+_SIGNED_PARAMS: Final = {**_HASH_AND_NUMBER, "S": AuthoritySignature, "Id": AuthorityId}
+
+
+def target_of(vote: AnyVote) -> Target:
+    """Return the block that a vote names."""
+    return Target(vote.target_hash, int(vote.target_number))
+
+
+def message_for(stage: Stage, target: Target) -> AnyMessage:
+    """Return the message of `stage` for a block; Overflow if its number does not fit."""
+    where = (target.hash, u32(target.number))
+    match stage:
+        case Stage.PREVOTE:
+            return PrevoteMessage(Prevote(*where))
+        case Stage.PRECOMMIT:
+            return PrecommitMessage(Precommit(*where))
+        case Stage.PROPOSE:
+            return ProposeMessage(PrimaryPropose(*where))
+
+
+def stage_of(message: AnyMessage) -> Stage:
+    """Return the step of a round that a message belongs to."""
+    match message:
+        case PrevoteMessage():
+            return Stage.PREVOTE
+        case PrecommitMessage():
+            return Stage.PRECOMMIT
+        case ProposeMessage():
+            return Stage.PROPOSE
+
+
+@path("finality_grandpa::SignedMessage", params=_SIGNED_PARAMS)
+@dataclass(frozen=True, slots=True)
+class SignedMessage:
+    """A message and who stands by it; round and set are told by the envelope."""
+
+    message: Annotated[Message, TypeName("Message<H, N>")]
+    signature: Annotated[AuthoritySignature, TypeName("S")]
+    id: Annotated[AuthorityId, TypeName("Id")]
+
+
+@path("finality_grandpa::SignedPrevote", params=_SIGNED_PARAMS)
+@dataclass(frozen=True, slots=True)
+class SignedPrevote:
+    """A prevote and who stands by it."""
+
+    prevote: Annotated[Prevote, TypeName("Prevote<H, N>")]
+    signature: Annotated[AuthoritySignature, TypeName("S")]
+    id: Annotated[AuthorityId, TypeName("Id")]
+
+
+@path("finality_grandpa::SignedPrecommit", params=_SIGNED_PARAMS)
+@dataclass(frozen=True, slots=True)
+class SignedPrecommit:
+    """A precommit and who stands by it."""
+
+    precommit: Annotated[Precommit, TypeName("Precommit<H, N>")]
+    signature: Annotated[AuthoritySignature, TypeName("S")]
+    id: Annotated[AuthorityId, TypeName("Id")]
+
+
+_MESSAGE: Final = codec(Message)
+_U64: Final = codec(u64)
+
+
+def signing_payload(message: AnyMessage, round_number: int, set_id: int) -> bytes:
+    """Return the 53 bytes that a voter signs; Overflow if a number does not fit 64 bits."""
+    return _MESSAGE.encode(message) + _U64.encode(u64(round_number)) + _U64.encode(u64(set_id))
+
+
+def is_signed(message: SignedMessage, round_number: int, set_id: int) -> bool:
+    """Tell whether a message is its sender's, for this round of this set."""
+    payload = signing_payload(message.message, round_number, set_id)
+    return ed25519.verify(message.id, payload, message.signature)
+
+
+# --- aggregates -------------------------------------------------------------
+
+
+@path("finality_grandpa::Commit", params=_SIGNED_PARAMS)
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A block, and precommits for it or for blocks above it that make it final."""
+
+    target_hash: Annotated[H256, TypeName("H")]
+    target_number: Annotated[u32, TypeName("N")]
+    precommits: Annotated[list[SignedPrecommit], TypeName("Vec<SignedPrecommit<H, N, S, Id>>")]
+
+    @property
+    def target(self) -> Target:
+        """The block that is made final."""
+        return Target(self.target_hash, int(self.target_number))
+
+    def compact(self) -> CompactCommit:
+        """Return the same with the signatures apart, as it is gossiped."""
+        return CompactCommit(
+            self.target_hash,
+            self.target_number,
+            [signed.precommit for signed in self.precommits],
+            [(signed.signature, signed.id) for signed in self.precommits],
+        )
+
+
+@path("finality_grandpa::CompactCommit", params=_SIGNED_PARAMS)
+@dataclass(frozen=True, slots=True)
+class CompactCommit:
+    """A commit with votes and signatures in two lists."""
+
+    target_hash: Annotated[H256, TypeName("H")]
+    target_number: Annotated[u32, TypeName("N")]
+    precommits: Annotated[list[Precommit], TypeName("Vec<Precommit<H, N>>")]
+    auth_data: Annotated[
+        list[tuple[AuthoritySignature, AuthorityId]], TypeName("MultiAuthData<S, Id>")
+    ]
+
+    def expand(self) -> Commit:
+        """Return the commit it stands for; ValueError if the two lists differ in length."""
+        if len(self.precommits) != len(self.auth_data):
+            raise ValueError(
+                f"{len(self.precommits)} precommits with {len(self.auth_data)} signatures"
+            )
+        return Commit(
+            self.target_hash,
+            self.target_number,
+            [
+                SignedPrecommit(precommit, signature, who)
+                for precommit, (signature, who) in zip(self.precommits, self.auth_data, strict=True)
+            ],
+        )
+
+
+@path("sp_consensus_grandpa::GrandpaJustification", params={"Header": Header})
+@dataclass(frozen=True, slots=True)
+class Justification:
+    """A commit that needs no chain to check: it brings the headers between target and votes."""
+
+    round: Annotated[u64, TypeName("u64")]
+    commit: Annotated[Commit, TypeName("Commit<Header>")]
+    votes_ancestries: Annotated[list[Header], TypeName("Vec<Header>")]
+
+    @property
+    def target(self) -> Target:
+        """The block that is proven final."""
+        return self.commit.target
+
+    def encode(self) -> bytes:
+        """Return its bytes, as they are stored under the engine id `FRNK`."""
+        return _JUSTIFICATION.encode(self)
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Justification:
+        """Return the justification that `raw` is; DecodeError if it is none."""
+        return _JUSTIFICATION.decode_all(raw)
+
+
+@path("finality_grandpa::CatchUp", params=_SIGNED_PARAMS)
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """The votes that completed a round, for those who are behind; all stand on the base."""
+
+    round_number: Annotated[u64, TypeName("u64")]
+    prevotes: Annotated[list[SignedPrevote], TypeName("Vec<SignedPrevote<H, N, S, Id>>")]
+    precommits: Annotated[list[SignedPrecommit], TypeName("Vec<SignedPrecommit<H, N, S, Id>>")]
+    base_hash: Annotated[H256, TypeName("H")]
+    base_number: Annotated[u32, TypeName("N")]
+
+    @property
+    def base(self) -> Target:
+        """The block that all votes stand on."""
+        return Target(self.base_hash, int(self.base_number))
+
+    def votes(self) -> list[SignedMessage]:
+        """Return its votes as messages, prevotes first."""
+        return [
+            *(SignedMessage(PrevoteMessage(v.prevote), v.signature, v.id) for v in self.prevotes),
+            *(precommit_message(v) for v in self.precommits),
+        ]
+
+
+_JUSTIFICATION: Final = codec(Justification)
+
+
+def precommit_message(signed: SignedPrecommit) -> SignedMessage:
+    """Return a commit's precommit as the message that it was."""
+    return SignedMessage(PrecommitMessage(signed.precommit), signed.signature, signed.id)
+
+
+# --- equivocation -----------------------------------------------------------
+
+
+@path(
+    "finality_grandpa::Equivocation",
+    params={"Id": AuthorityId, "V": Prevote, "S": AuthoritySignature},
+)
+@dataclass(frozen=True, slots=True)
+class DoublePrevote:
+    """Two prevotes of one voter in one round."""
+
+    round_number: Annotated[u64, TypeName("u64")]
+    identity: Annotated[AuthorityId, TypeName("Id")]
+    first: Annotated[tuple[Prevote, AuthoritySignature], TypeName("(V, S)")]
+    second: Annotated[tuple[Prevote, AuthoritySignature], TypeName("(V, S)")]
+
+
+@path(
+    "finality_grandpa::Equivocation",
+    params={"Id": AuthorityId, "V": Precommit, "S": AuthoritySignature},
+)
+@dataclass(frozen=True, slots=True)
+class DoublePrecommit:
+    """Two precommits of one voter in one round."""
+
+    round_number: Annotated[u64, TypeName("u64")]
+    identity: Annotated[AuthorityId, TypeName("Id")]
+    first: Annotated[tuple[Precommit, AuthoritySignature], TypeName("(V, S)")]
+    second: Annotated[tuple[Precommit, AuthoritySignature], TypeName("(V, S)")]
+
+
+class PrevoteEquivocation(Variant, index=0, unnamed=True, name="Prevote"):
+    """The voter prevoted twice."""
+
+    votes: Annotated[
+        DoublePrevote,
+        TypeName("grandpa::Equivocation<AuthorityId, grandpa::Prevote<H, N>, AuthoritySignature>"),
+    ]
+
+
+class PrecommitEquivocation(Variant, index=1, unnamed=True, name="Precommit"):
+    """The voter precommitted twice."""
+
+    votes: Annotated[
+        DoublePrecommit,
+        TypeName(
+            "grandpa::Equivocation<AuthorityId, grandpa::Precommit<H, N>, AuthoritySignature>"
+        ),
+    ]
+
+
+Equivocation: TypeAlias = Annotated[
+    PrevoteEquivocation | PrecommitEquivocation,
+    Path("sp_consensus_grandpa::Equivocation", params=_HASH_AND_NUMBER),
+]
+AnyEquivocation: TypeAlias = PrevoteEquivocation | PrecommitEquivocation
+
+
+@path("sp_consensus_grandpa::EquivocationProof", params=_HASH_AND_NUMBER)
+@dataclass(frozen=True, slots=True)
+class EquivocationProof:
+    """Two votes of one voter in one round of one set: it needs no trust, it carries both."""
+
+    set_id: Annotated[u64, TypeName("SetId")]
+    equivocation: Annotated[Equivocation, TypeName("Equivocation<H, N>")]
+
+    @property
+    def offender(self) -> AuthorityId:
+        """The voter who did it."""
+        return self.equivocation.votes.identity
+
+    @property
+    def round(self) -> int:
+        """The round in which it was done."""
+        return int(self.equivocation.votes.round_number)
+
+
+class NoEquivocation(ValueError):
+    """The proof proves nothing; the message says why."""
+
+
+def check_equivocation(proof: EquivocationProof) -> None:
+    """Pass a proof that stands on its own; NoEquivocation otherwise.
+
+    Two signatures over one vote are none: only what is said twice differently can split a chain.
+    That the offender was a voter then, and whose key it is, follows from the session.
+    """
+    messages: list[tuple[AnyMessage, AuthoritySignature]]
+    match proof.equivocation:
+        case PrevoteEquivocation(prevotes):
+            pairs = (prevotes.first, prevotes.second)
+            messages = [(PrevoteMessage(vote), signature) for vote, signature in pairs]
+        case PrecommitEquivocation(precommits):
+            both = (precommits.first, precommits.second)
+            messages = [(PrecommitMessage(vote), signature) for vote, signature in both]
+    if messages[0][0] == messages[1][0]:
+        raise NoEquivocation("both votes are for the same block")
+    for message, signature in messages:
+        if not is_signed(
+            SignedMessage(message, signature, proof.offender), proof.round, proof.set_id
+        ):
+            raise NoEquivocation("a vote is not signed by the offender")
+
+
+# --- changes of the voters --------------------------------------------------
+
+
+class BadAnnouncement(ValueError):
+    """What a header tells GRANDPA is malformed or said twice; the message says which."""
+
+
+@path("sp_consensus_grandpa::ScheduledChange", params={"N": u32})
+@dataclass(frozen=True, slots=True)
+class ScheduledChange:
+    """The next voters; they take over when the block `delay` above this one is final."""
+
+    next_authorities: Annotated[AuthorityList, TypeName("AuthorityList")]
+    delay: Annotated[u32, TypeName("N")]
+
+
+class ChangeScheduled(Variant, index=1, unnamed=True, name="ScheduledChange"):
+    """The voters change once this is final."""
+
+    change: Annotated[ScheduledChange, TypeName("ScheduledChange<N>")]
+
+
+class ChangeForced(Variant, index=2, unnamed=True, name="ForcedChange"):
+    """The voters change without waiting for finality, which then counts from `median`."""
+
+    median: Annotated[u32, TypeName("N")]
+    change: Annotated[ScheduledChange, TypeName("ScheduledChange<N>")]
+
+
+class OnDisabled(Variant, index=3, unnamed=True):
+    """The voter of this index is not to be listened to; for information."""
+
+    authority_index: Annotated[u64, TypeName("AuthorityIndex")]
+
+
+class Pause(Variant, index=4, unnamed=True):
+    """Voting is to pause after this many blocks; not followed here."""
+
+    delay: Annotated[u32, TypeName("N")]
+
+
+class Resume(Variant, index=5, unnamed=True):
+    """Voting is to resume after this many blocks; not followed here."""
+
+    delay: Annotated[u32, TypeName("N")]
+
+
+ConsensusLog: TypeAlias = Annotated[
+    ChangeScheduled | ChangeForced | OnDisabled | Pause | Resume,
+    Path("sp_consensus_grandpa::ConsensusLog", params={"N": u32}),
+]
+AnyConsensusLog: TypeAlias = ChangeScheduled | ChangeForced | OnDisabled | Pause | Resume
+
+CONSENSUS_LOG: Final = codec(ConsensusLog)
+
+
+def consensus(log: AnyConsensusLog) -> Consensus:
+    """Return the digest item that carries `log`."""
+    return Consensus(GRANDPA, CONSENSUS_LOG.encode(log))
+
+
+def announced(logs: Sequence[DigestItem]) -> ChangeScheduled | ChangeForced | None:
+    """Return the change of voters that a digest announces; BadAnnouncement if it is not clear.
+
+    A forced change in the same header outranks a scheduled one.
+    """
+    scheduled: ChangeScheduled | None = None
+    forced: ChangeForced | None = None
+    for item in logs:
+        if not isinstance(item, Consensus) or item.engine != GRANDPA:
+            continue
+        try:
+            log = CONSENSUS_LOG.decode_all(item.payload)
+        except DecodeError as error:
+            raise BadAnnouncement(f"a GRANDPA consensus digest is malformed: {error}") from error
+        match log:
+            case ChangeScheduled():
+                if scheduled is not None:
+                    raise BadAnnouncement("a change of voters is announced twice")
+                scheduled = log
+            case ChangeForced():
+                if forced is not None:
+                    raise BadAnnouncement("a forced change of voters is announced twice")
+                forced = log
+            case OnDisabled() | Pause() | Resume():
+                pass  # nothing follows from them here
+    change = scheduled if forced is None else forced
+    if change is not None:
+        _refuse_unfit(change.change.next_authorities)
+    return change
+
+
+def _refuse_unfit(authorities: AuthorityList) -> None:
+    if not authorities:
+        raise BadAnnouncement("the announced voters are none")
+    if any(weight == 0 for _, weight in authorities):
+        raise BadAnnouncement("an announced voter has no weight")
+
+
+# --- voters -----------------------------------------------------------------
+
+
+class VoterSet:
+    """Who votes, and with what weight; more than two thirds of it decide.
+
+    Weights of one id given twice are added, an id without weight does not vote. ValueError if
+    nobody is left; Overflow if the weights together do not fit 64 bits.
+    """
+
+    __slots__ = ("weights", "order", "total", "threshold")
+
+    def __init__(self, authorities: Iterable[tuple[AuthorityId, int]]) -> None:
+        weights: dict[AuthorityId, int] = {}
+        for who, weight in authorities:
+            if weight:
+                weights[who] = weights.get(who, 0) + int(weight)
+        if not weights:
+            raise ValueError("there is nobody to vote")
+        total = sum(weights.values())
+        if total > u64.MAX:
+            raise Overflow(f"the voters' weights add up to {total}")
+        self.weights: Mapping[AuthorityId, int] = weights
+        self.order: Sequence[AuthorityId] = sorted(weights)
+        self.total = total
+        self.threshold = total - (total - 1) // 3
+
+    def __contains__(self, who: AuthorityId) -> bool:
+        return who in self.weights
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def primary(self, round_number: int) -> AuthorityId:
+        """Return the voter whose hint counts in a round."""
+        return self.order[round_number % len(self.order)]
+
+    @property
+    def tolerated(self) -> int:
+        """The weight that may cheat without two blocks of one height becoming final."""
+        return self.total - self.threshold
+
+
+# --- justifications ---------------------------------------------------------
+
+
+class Verdict(StrEnum):
+    """What a rule says about a justification."""
+
+    ACCEPTED = "accepted"
+    WRONG_TARGET = "it is for another block"
+    DUPLICATE_HEADER = "a header is given twice"
+    REDUNDANT_VOTE = "there are votes after enough weight was reached"
+    UNKNOWN_VOTER = "somebody votes who is no voter"
+    DUPLICATE_VOTER = "a voter votes twice"
+    UNRELATED_VOTE = "a vote's way to the target is not shown"
+    UNUSED_HEADER = "a header is given that leads to no vote"
+    TOO_LITTLE_WEIGHT = "the votes do not weigh enough"
+    VOTES_ELSEWHERE = "the votes make another block final, or none"
+    BAD_SIGNATURE = "a vote is not signed by its voter"
+
+
+def route(headers: Mapping[bytes, Header], base: Target, block: Target) -> list[H256] | None:
+    """Return the hashes from `block` down to above `base`; None if `headers` do not lead there.
+
+    Heights are checked with the hashes: a vote that gives a block another height is for no block.
+    """
+    way: list[H256] = []
+    hash, number = block
+    while number > base.number:
+        header = headers.get(hash)
+        if header is None or header.number != number:
+            return None
+        way.append(hash)
+        hash, number = header.parent_hash, number - 1
+    return way if (hash, number) == base else None
+
+
+def signatures(justification: Justification, set_id: int) -> Verdict:
+    """Judge the signatures alone: BAD_SIGNATURE if one is not its voter's."""
+    for signed in justification.commit.precommits:
+        if not is_signed(precommit_message(signed), justification.round, set_id):
+            return Verdict.BAD_SIGNATURE
+    return Verdict.ACCEPTED
+
+
+def strict_shape(justification: Justification, voters: VoterSet) -> Verdict:
+    """Judge all but the signatures by the bridges' rule: nothing missing, nothing to spare."""
+    headers: dict[bytes, Header] = {h.hash(): h for h in justification.votes_ancestries}
+    if len(headers) != len(justification.votes_ancestries):
+        return Verdict.DUPLICATE_HEADER
+    weight, seen, used = 0, set[AuthorityId](), set[bytes]()
+    for signed in justification.commit.precommits:
+        if weight >= voters.threshold:
+            return Verdict.REDUNDANT_VOTE
+        if signed.id not in voters:
+            return Verdict.UNKNOWN_VOTER
+        if signed.id in seen:
+            return Verdict.DUPLICATE_VOTER
+        way = route(headers, justification.target, target_of(signed.precommit))
+        if way is None:
+            return Verdict.UNRELATED_VOTE
+        used.update(way)
+        seen.add(signed.id)
+        weight += voters.weights[signed.id]
+    if weight < voters.threshold:
+        return Verdict.TOO_LITTLE_WEIGHT
+    if len(used) != len(headers):
+        return Verdict.UNUSED_HEADER
+    return Verdict.ACCEPTED
+
+
+def verify_strict(
+    justification: Justification, set_id: int, voters: VoterSet, target: Target
+) -> Verdict:
+    """Judge a proof of `target` by the strict rule of bridges (`bp_header_chain`)."""
+    if justification.target != target:
+        return Verdict.WRONG_TARGET
+    verdict = strict_shape(justification, voters)
+    if verdict is not Verdict.ACCEPTED:
+        return verdict
+    return signatures(justification, set_id)

@@ -1,0 +1,638 @@
+"""The voter: its rounds, its votes at their time, and a small network of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
+from random import Random
+from typing import TypeVar
+
+import pytest
+
+from btt_chain.consensus.finality.authorities import AuthoritySet
+from btt_chain.consensus.finality.justification import Rule, verify
+from btt_chain.consensus.finality.voter import (
+    Action,
+    ArmTimer,
+    Distrust,
+    Finalise,
+    LastRound,
+    RecordVote,
+    Report,
+    SaveRound,
+    SendCommit,
+    SendVote,
+    Timing,
+    Voter,
+    vote_height,
+)
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.grandpa import (
+    CatchUp,
+    Commit,
+    SignedMessage,
+    Stage,
+    Target,
+    Verdict,
+    check_equivocation,
+    message_for,
+)
+from btt_chain.primitives.header import Header
+from btt_chain.scale import u32, u64
+from unit.consensus.finality.finality_world import (
+    PRECOMMIT,
+    PREVOTE,
+    PROPOSE,
+    SET_ID,
+    World,
+    as_precommit,
+    commit,
+    crate_world,
+    many,
+    sign,
+    signed,
+    who,
+)
+
+A = TypeVar("A")
+T = 100
+TIMING = Timing(gossip=T, commit=T)
+
+
+class View:
+    """What one voter sees of the chain."""
+
+    def __init__(self, world: World, head: str, limit: int | None = None) -> None:
+        self.world, self.head, self.limit = world, head, limit
+
+    def parent(self, block: Target) -> H256 | None:
+        return self.world.parent(block)
+
+    def header(self, block: Target) -> Header | None:
+        return self.world.header(block)
+
+    def best_containing(self, block: Target) -> Target | None:
+        name = self.world.name(block)
+        assert name is not None
+        return self.world[self.head] if self.world.stands_on(name, self.head) else block
+
+    def vote_limit(self, head: Target) -> int | None:
+        return self.limit
+
+
+class Blind(View):
+    """A view that cannot tell a best chain for a while."""
+
+    blind = True
+
+    def best_containing(self, block: Target) -> Target | None:
+        return None if self.blind else super().best_containing(block)
+
+
+def make(
+    names: Mapping[str, int],
+    me: str | None,
+    view: View,
+    *,
+    final: str = "genesis",
+    last: LastRound | None = None,
+    recorded: Mapping[tuple[int, Stage], Target] | None = None,
+) -> Voter:
+    members = AuthoritySet(SET_ID, tuple((who(name), weight) for name, weight in names.items()))
+    base = view.world[final]
+    return Voter(
+        members,
+        None if me is None else who(me),
+        view,
+        TIMING,
+        behind=0,
+        final=base,
+        last=LastRound(0, base) if last is None else last,
+        recorded=recorded or {},
+        now=0,
+    )
+
+
+def sent(actions: Sequence[Action]) -> list[SendVote]:
+    return [action for action in actions if isinstance(action, SendVote)]
+
+
+Event = Callable[[Voter, int], list[Action]]
+
+
+def tick(voter: Voter, now: int) -> list[Action]:
+    return voter.tick(now)
+
+
+def vote_event(number: int, vote: SignedMessage) -> Event:
+    return lambda voter, now: voter.on_vote(number, vote, now)
+
+
+def commit_event(number: int, made: Commit) -> Event:
+    return lambda voter, now: voter.on_commit(number, made, now)
+
+
+@dataclass
+class Net:
+    """Voters that hear each other after a delay; every vote is recorded before it is sent."""
+
+    voters: dict[str, Voter]
+    delay: Callable[[], int | None] = lambda: 30
+    """How long the next message is on its way; None: it is lost."""
+    log: dict[str, list[Action]] = field(default_factory=dict)
+    now: int = 0
+    _queue: list[tuple[int, int, str, Event]] = field(default_factory=list)
+    _ticket: count[int] = field(default_factory=count)
+
+    def run(self, until: int) -> Net:
+        for name, voter in self.voters.items():
+            self._obey(name, voter.tick(self.now))
+        while self._queue and self._queue[0][0] <= until:
+            self.now, _, name, event = heappop(self._queue)
+            self._obey(name, event(self.voters[name], self.now))
+        self.now = until
+        return self
+
+    def of(self, name: str, kind: type[A]) -> list[A]:
+        return [action for action in self.log[name] if isinstance(action, kind)]
+
+    def spread(self, name: str, event: Event, to: Sequence[str] | None = None) -> None:
+        for other in self.voters if to is None else to:
+            wait = 0 if other == name else self.delay()
+            if wait is not None:
+                self._at(self.now + wait, other, event)
+
+    def _at(self, time: int, name: str, event: Event) -> None:
+        heappush(self._queue, (time, next(self._ticket), name, event))
+
+    def _obey(self, name: str, actions: list[Action]) -> None:
+        log = self.log.setdefault(name, [])
+        for action in actions:
+            match action:
+                case ArmTimer(at):
+                    self._at(at, name, tick)
+                case SendVote(number, set_id, message):
+                    assert log[-1] == RecordVote(number, set_id, message)
+                    self.spread(name, vote_event(number, sign(message, name, number, set_id)))
+                case SendCommit(number, _, made):
+                    self.spread(name, commit_event(number, made))
+                case _:
+                    pass
+            log.append(action)
+
+
+def line() -> World:
+    return World().push("genesis", *"ABCDEF")
+
+
+def all_votes_of(net: Net, name: str) -> list[tuple[int, Stage]]:
+    kinds = {"PrevoteMessage": PREVOTE, "PrecommitMessage": PRECOMMIT}
+    return [
+        (a.round, kinds[type(a.message).__name__])
+        for a in net.log[name]
+        if isinstance(a, RecordVote)
+    ]
+
+
+# --- networks ---------------------------------------------------------------
+
+
+def test_g15_a_single_voter_finalises_alone() -> None:
+    world = line()
+    net = Net({"Alice": make({"Alice": 1}, "Alice", View(world, "F"))}).run(10 * T)
+
+    assert world.name(net.voters["Alice"].final) == "F"
+
+
+def test_g16_seven_of_ten_finalise_and_prove_it() -> None:
+    world, names = line(), many(10)
+    up = list(names)[:7]
+    net = Net({name: make(names, name, View(world, "F")) for name in up}).run(20 * T)
+
+    for name in up:
+        assert world.name(net.voters[name].final) == "F"
+        for action in net.of(name, Finalise):
+            proof = action.justification
+            for rule in Rule:
+                verdict = verify(proof, SET_ID, net.voters[name].set.voters, proof.target, rule)
+                assert verdict is Verdict.ACCEPTED
+
+
+def test_six_of_ten_finalise_nothing() -> None:
+    world, names = line(), many(10)
+    net = Net({name: make(names, name, View(world, "F")) for name in list(names)[:6]})
+
+    net.run(30 * T)
+
+    assert all(voter.final == world["genesis"] for voter in net.voters.values())
+    assert all(voter.best_round.number == 1 for voter in net.voters.values())
+
+
+def test_voters_who_see_different_heads_finalise_what_they_share() -> None:
+    world = crate_world()
+    heads = {"Alice": "FC", "Bob": "ED", "Charlie": "FC", "Dave": "ED"}
+    names = dict.fromkeys(heads, 1)
+    net = Net({name: make(names, name, View(world, head)) for name, head in heads.items()})
+
+    net.run(60 * T)
+
+    assert {world.name(voter.final) for voter in net.voters.values()} == {"E"}
+
+
+def test_nobody_votes_twice_in_a_stage_of_a_round() -> None:
+    world, names = crate_world(), many(4)
+    heads = ["FC", "ED", "FC", "FC"]
+    views = {name: View(world, head) for name, head in zip(names, heads, strict=True)}
+    net = Net({name: make(names, name, view) for name, view in views.items()}).run(60 * T)
+
+    for name in names:
+        votes = all_votes_of(net, name)
+        assert len(votes) == len(set(votes)) > 4
+        assert net.of(name, Report) == []
+
+
+def test_a_chain_that_grows_is_finalised_as_it_grows() -> None:
+    world, names = line(), many(4)
+    views = {name: View(world, "B") for name in names}
+    net = Net({name: make(names, name, view) for name, view in views.items()}).run(12 * T)
+    assert {world.name(v.final) for v in net.voters.values()} == {"B"}
+
+    for view in views.values():
+        view.head = "F"
+    net.run(40 * T)
+
+    assert {world.name(v.final) for v in net.voters.values()} == {"F"}
+    rounds = [voter.best_round.number for voter in net.voters.values()]
+    assert min(rounds) > 3
+
+
+def test_rounds_that_are_done_are_let_go() -> None:
+    world, names = line(), many(4)
+    net = Net({name: make(names, name, View(world, "F")) for name in names}).run(80 * T)
+
+    assert all(len(voter.past_rounds) <= 2 for voter in net.voters.values())
+
+
+def test_nothing_above_a_pending_change_is_final() -> None:
+    world, names = line(), many(4)
+    limit = world["D"].number
+    net = Net({name: make(names, name, View(world, "F", limit)) for name in names}).run(40 * T)
+
+    assert {world.name(v.final) for v in net.voters.values()} == {"D"}
+
+
+def test_who_only_watches_finalises_without_a_vote() -> None:
+    world, names = line(), many(3)
+    members: dict[str, Voter] = {name: make(names, name, View(world, "F")) for name in names}
+    net = Net({**members, "watcher": make(names, None, View(world, "F"))}).run(20 * T)
+
+    assert world.name(net.voters["watcher"].final) == "F"
+    assert net.of("watcher", SendVote) == []
+
+
+def test_g18_a_commit_is_spread_by_who_has_heard_none() -> None:
+    world, names = line(), many(4)
+    net = Net({name: make(names, name, View(world, "F")) for name in names}).run(9 * T)
+
+    commits = [a for name in names for a in net.of(name, SendCommit)]
+    assert commits
+    for name in names:
+        rounds = [a.round for a in net.of(name, SendCommit)]
+        assert len(rounds) == len(set(rounds))
+
+
+def split(world: World, name: str, number: int, stage: Stage, net: Net) -> None:
+    """A voter tells one half of the net this, and the other that."""
+    half = sorted(net.voters)[: len(net.voters) // 2]
+    rest = [other for other in net.voters if other not in half]
+    net.spread(name, vote_event(number, signed(stage, world["FC"], name, number)), half)
+    net.spread(name, vote_event(number, signed(stage, world["ED"], name, number)), rest)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_two_voters_finalise_conflicting_blocks_whatever_the_net_and_a_cheat_do(
+    seed: int,
+) -> None:
+    luck, world, names = Random(seed), crate_world(), many(7)
+    honest = [name for name in names if name not in {"voter 3", "voter 5"}]
+    views = {name: View(world, luck.choice(["FC", "ED", "E"])) for name in honest}
+    net = Net(
+        {name: make(names, name, view) for name, view in views.items()},
+        delay=lambda: None if luck.random() < 0.05 else luck.randrange(5, 4 * T),
+    )
+
+    for until in range(0, 40 * T, T):
+        number = max(voter.best_round.number for voter in net.voters.values())
+        for cheat in ("voter 3", "voter 5"):
+            split(world, cheat, number, luck.choice([PREVOTE, PRECOMMIT]), net)
+        net.run(until)
+
+    finals = {world.name(voter.final) or "" for voter in net.voters.values()}
+    assert all(world.stands_on(a, b) or world.stands_on(b, a) for a in finals for b in finals)
+    for name in honest:
+        votes = all_votes_of(net, name)
+        assert len(votes) == len(set(votes))
+        heights = [action.justification.target.number for action in net.of(name, Finalise)]
+        assert heights == sorted(set(heights))
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_g18_no_commit_is_spread_where_one_as_good_was_heard(heard: bool) -> None:
+    world = line()
+    voter = make(NAMES, "Alice", View(world, "F"))
+    voter.tick(2 * T)
+    hear(voter, PREVOTE, world["F"], list(NAMES), 2 * T)
+    hear(voter, PRECOMMIT, world["F"], list(NAMES), 4 * T)
+    assert [votes.number for votes in voter.past_rounds] == [1]
+    if heard:
+        votes = [as_precommit(signed(PRECOMMIT, world["F"], n, 1)) for n in list(NAMES)[:3]]
+        assert voter.on_commit(1, commit(world["F"], votes), 4 * T) == []
+
+    actions = voter.tick(5 * T)
+
+    assert len([a for a in actions if isinstance(a, SendCommit)]) == (not heard)
+    assert voter.past_rounds == []
+
+
+# --- one voter --------------------------------------------------------------
+
+NAMES = dict.fromkeys(("Alice", "Bob", "Charlie", "Dave"), 1)
+
+
+def hear(voter: Voter, stage: Stage, block: Target, names: Sequence[str], now: int) -> list[Action]:
+    number = voter.best_round.number
+    return [
+        action
+        for name in names
+        for action in voter.on_vote(number, signed(stage, block, name, number), now)
+    ]
+
+
+def test_a_vote_is_recorded_before_it_is_sent() -> None:
+    world = line()
+    voter = make(NAMES, "Alice", View(world, "F"))
+    assert voter.tick(0) == [ArmTimer(2 * T)]
+    assert voter.tick(2 * T - 1) == []
+
+    actions = voter.tick(2 * T)
+
+    message = message_for(PREVOTE, world["E"])  # three quarters of the way up
+    assert actions == [
+        RecordVote(1, SET_ID, message),
+        SendVote(1, SET_ID, message),
+        ArmTimer(4 * T),
+    ]
+
+
+def test_a_precommit_waits_for_its_time_and_goes_to_the_ghost() -> None:
+    world = line()
+    voter = make(NAMES, "Alice", View(world, "F"))
+    voter.tick(2 * T)
+    assert sent(hear(voter, PREVOTE, world["E"], ["Alice", "Bob", "Charlie"], 3 * T)) == []
+
+    actions = voter.tick(4 * T)
+
+    assert sent(actions) == [SendVote(1, SET_ID, message_for(PRECOMMIT, world["E"]))]
+
+
+def test_a_precommit_waits_until_the_ghost_stands_on_the_last_estimate() -> None:
+    world = crate_world()
+    votes = [
+        signed(stage, world["EA"], name, 5) for stage in (PREVOTE, PRECOMMIT) for name in NAMES
+    ]
+    voter = make(NAMES, "Alice", View(world, "FC"), last=LastRound(5, world["A"], votes))
+    voter.tick(2 * T)
+    hear(voter, PREVOTE, world["F"], ["Bob", "Charlie", "Dave"], 3 * T)
+    assert voter.best_round.ghost == world["F"]
+
+    assert sent(voter.tick(4 * T)) == []
+
+
+def test_nothing_is_called_final_before_our_own_votes_are_cast() -> None:
+    world, view = line(), Blind(line(), "F")
+    voter = make(NAMES, "Alice", view)
+    hear(voter, PREVOTE, world["F"], ["Bob", "Charlie", "Dave"], T)
+
+    unseen = hear(voter, PRECOMMIT, world["F"], ["Bob", "Charlie", "Dave"], T)
+    assert voter.best_round.finalized == world["F"]
+    assert not any(isinstance(action, Finalise) for action in unseen)
+    view.blind = False
+    seen = voter.tick(T)
+
+    assert len(sent(seen)) == 2
+    assert any(isinstance(action, Finalise) for action in seen)
+
+
+def test_of_early_votes_two_are_kept_by_voter_and_stage() -> None:
+    world = line()
+    voter = make(NAMES, "Alice", View(world, "F"))
+
+    for name in "ABCDE":
+        voter.on_vote(2, signed(PREVOTE, world[name], "Bob", 2), 0)
+    voter.on_vote(2, signed(PREVOTE, world["A"], "Mallory", 2), 0)
+
+    assert [len(kept) for kept in voter._early.votes.values()] == [2]
+
+
+def test_a_vote_on_record_is_sent_again_after_a_restart() -> None:
+    world = line()
+    recorded = {(1, PREVOTE): world["C"]}
+    voter = make(NAMES, "Alice", View(world, "F"), recorded=recorded)
+
+    actions = voter.tick(2 * T)
+
+    assert sent(actions) == [SendVote(1, SET_ID, message_for(PREVOTE, world["C"]))]
+
+
+def test_a_restart_goes_on_behind_the_round_that_was_saved() -> None:
+    world = line()
+    votes = [signed(stage, world["C"], name, 5) for stage in (PREVOTE, PRECOMMIT) for name in NAMES]
+    voter = make(NAMES, "Alice", View(world, "F"), last=LastRound(5, world["A"], votes))
+
+    voter.tick(0)
+
+    assert voter.best_round.number == 6
+    assert world.name(voter.final) == "C"
+
+
+def test_the_primarys_hint_is_followed_between_estimate_and_ghost() -> None:
+    world = crate_world()
+    # The last round: prevotes for E, precommits that leave the estimate at C.
+    votes = [signed(PREVOTE, world["E"], name, 5) for name in NAMES]
+    votes += [signed(PRECOMMIT, world["C"], name, 5) for name in NAMES]
+    primary = next(
+        n for n in NAMES if who(n) == make(NAMES, None, View(world, "C")).set.voters.primary(6)
+    )
+
+    def prevote_after(hint: str, name: str) -> Stage | Target:
+        view = View(world, "C")
+        voter = make(NAMES, "Alice", view, last=LastRound(5, world["A"], votes))
+        voter.on_vote(6, signed(PROPOSE, world[hint], name, 6), 0)
+        (vote,) = sent(voter.tick(2 * T))
+        return Target(vote.message.vote.target_hash, int(vote.message.vote.target_number))
+
+    stranger = next(name for name in NAMES if name != primary)
+    assert prevote_after("D", primary) == world["D"]
+    assert prevote_after("E", primary) == world["E"]
+    assert prevote_after("F", primary) == world["C"]
+    assert prevote_after("B", primary) == world["C"]
+    assert prevote_after("D", stranger) == world["C"]
+
+
+def test_an_equivocation_is_reported_once_with_a_proof() -> None:
+    world = line()
+    voter = make(NAMES, "Alice", View(world, "F"))
+    voter.tick(0)
+    votes = [signed(PREVOTE, world[name], "Bob", 1) for name in "ABC"]
+
+    actions = [action for vote in votes for action in voter.on_vote(1, vote, 0)]
+
+    (report,) = actions
+    assert isinstance(report, Report)
+    check_equivocation(report.proof)
+
+
+def test_votes_for_the_next_round_are_kept_until_it_begins() -> None:
+    world = line()
+    voter = make(NAMES, "Alice", View(world, "F"))
+    voter.on_vote(2, signed(PREVOTE, world["F"], "Bob", 2), 0)
+    voter.on_vote(3, signed(PREVOTE, world["F"], "Bob", 3), 0)
+    voter.tick(2 * T)
+    hear(voter, PREVOTE, world["F"], list(NAMES), 2 * T)
+    voter.tick(4 * T)
+
+    actions = hear(voter, PRECOMMIT, world["F"], list(NAMES), 4 * T)
+
+    assert voter.best_round.number == 2
+    assert voter.best_round.voted(PREVOTE) == [who("Bob")]
+    assert [a.round for a in actions if isinstance(a, SaveRound)] == [1]
+    assert world.name(voter.final) == "F"
+
+
+def test_g17_what_is_missing_in_a_round_can_be_told() -> None:
+    world = line()
+    voter = make(NAMES, "Alice", View(world, "F"))
+    hear(voter, PREVOTE, world["F"], ["Bob"], 0)
+
+    assert (voter.best_round.number, voter.past_rounds) == (1, [])
+    assert voter.best_round.weight_of(PREVOTE) == 1
+    assert voter.best_round.voters.threshold == 3
+    assert set(voter.best_round.missing(PREVOTE)) == {who(n) for n in ("Alice", "Charlie", "Dave")}
+
+
+def test_g19_a_commit_of_any_round_finalises_and_leaves_our_round_alone() -> None:
+    world = line()
+    voter = make(NAMES, "Alice", View(world, "F"))
+    votes = [as_precommit(signed(PRECOMMIT, world["E"], name, 9)) for name in NAMES]
+
+    actions = voter.on_commit(9, commit(world["E"], votes), 0)
+
+    (final,) = [a for a in actions if isinstance(a, Finalise)]
+    assert final.justification.round == 9
+    assert len(final.justification.commit.precommits) == 3
+    assert voter.final == world["E"]
+    assert voter.best_round.number == 1
+
+
+def test_a_commit_without_enough_weight_is_distrusted() -> None:
+    world = line()
+    voter = make(NAMES, "Alice", View(world, "F"))
+    votes = [as_precommit(signed(PRECOMMIT, world["E"], name, 9)) for name in ("Alice", "Bob")]
+
+    assert voter.on_commit(9, commit(world["E"], votes), 0) == [
+        Distrust("the commit of round 9 is not valid")
+    ]
+    assert voter.final == world["genesis"]
+
+
+def test_g20_a_catch_up_moves_on_behind_its_round() -> None:
+    world = line()
+    ahead = make(NAMES, "Bob", View(world, "F"), last=LastRound(4, world["genesis"]))
+    ahead.tick(2 * T)
+    hear(ahead, PREVOTE, world["F"], list(NAMES), 2 * T)
+    ahead.tick(4 * T)
+    hear(ahead, PRECOMMIT, world["F"], list(NAMES), 4 * T)
+    help_ = ahead.catch_up(5)
+    assert isinstance(help_, CatchUp)
+    assert ahead.catch_up(6) is None
+    behind = make(NAMES, "Alice", View(world, "F"))
+
+    actions = behind.on_catch_up(help_, 0)
+
+    assert behind.best_round.number == 6
+    assert behind.final == world["F"]
+    assert [a.round for a in actions if isinstance(a, SaveRound)] == [5]
+    (vote,) = sent(behind.tick(2 * T))
+    assert vote.round == 6
+    assert behind.on_catch_up(help_, 3 * T) == []
+
+
+@pytest.mark.parametrize("keep", [0, 2])
+def test_a_catch_up_that_completes_nothing_is_distrusted(keep: int) -> None:
+    world = line()
+    behind = make(NAMES, "Alice", View(world, "F"))
+    votes = make(NAMES, "Bob", View(world, "F"), last=LastRound(4, world["genesis"]))
+    hear(votes, PREVOTE, world["F"], list(NAMES), 0)
+    hear(votes, PRECOMMIT, world["F"], list(NAMES)[:keep], 0)
+    round_ = votes.best_round
+    base = round_.base
+    short = CatchUp(
+        u64(5),
+        round_.prevotes(),
+        round_.precommits(),
+        base.hash,
+        u32(base.number),
+    )
+
+    assert behind.on_catch_up(short, 0) == [Distrust("the catch-up does not complete round 5")]
+    assert behind.best_round.number == 1
+
+
+def test_g21_the_next_round_waits_until_the_last_estimate_is_final() -> None:
+    world, names = crate_world(), many(100)
+    voter = make(names, None, View(world, "E"), final="C")
+    people = list(names)
+    voter.tick(2 * T)
+    hear(voter, PREVOTE, world["E"], people[:67], 2 * T)
+    voter.tick(4 * T)
+    hear(voter, PRECOMMIT, world["D"], people[:66], 4 * T)
+    voter.on_vote(1, signed(PRECOMMIT, world["E"], people[66], 1), 4 * T)
+    assert voter.best_round.number == 2
+
+    # Round 2 sees E prevoted, but only D becomes final in it: E may be final in round 1 still.
+    voter.tick(6 * T)
+    hear(voter, PREVOTE, world["E"], people[:67], 6 * T)
+    voter.tick(8 * T)
+    hear(voter, PRECOMMIT, world["D"], people[:67], 8 * T)
+    assert voter.best_round.number == 2
+    assert voter.best_round.completable
+
+    voter.on_vote(1, signed(PRECOMMIT, world["D"], people[67], 1), 9 * T)
+
+    assert voter.best_round.number == 3
+    assert voter.final == world["D"]
+
+
+# --- voting rules -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "behind", "limit", "height"),
+    [
+        (10, 10, 0, None, 10),
+        (10, 11, 0, None, 11),
+        (10, 11, 2, None, 10),
+        (10, 14, 0, None, 13),
+        (10, 14, 2, None, 12),
+        (10, 110, 2, None, 85),
+        (10, 110, 2, 30, 30),
+        (10, 110, 2, 9, 10),
+        (0, 3, 0, None, 2),
+    ],
+)
+def test_a_prevote_stays_below_the_head_and_never_below_its_base(
+    base: int, head: int, behind: int, limit: int | None, height: int
+) -> None:
+    assert vote_height(base, head, behind, limit) == height
