@@ -32,6 +32,7 @@ from btt_chain.scale import (
     Result,
     TypeName,
     codec,
+    compact_decode,
     path,
     u32,
     u64,
@@ -48,6 +49,7 @@ from runtime.inherents import (
     check_inherents,
     create_inherents,
 )
+from runtime.limits import MAX_LENGTH
 from runtime.pallets.transaction_payment import FeeDetails, RuntimeDispatchInfo
 
 
@@ -87,6 +89,26 @@ class OpaqueMetadata:
     data: Annotated[bytes, TypeName("Vec<u8>")]
 
 
+MAX_DATA: Final = MAX_LENGTH + (64 << 10)
+"""Bytes of arguments that are looked at: a full block and something around it."""
+
+MAX_EXTRINSICS: Final = 50_000
+"""Extrinsics of a block that are decoded here: more than fit into one of any usual slot."""
+
+
+def few_extrinsics() -> Codec[list[UncheckedExtrinsic]]:
+    """Return the codec of a block's extrinsics; it looks at their number before anything else."""
+    whole = codec(list[UncheckedExtrinsic])
+
+    def decode(raw: bytes, at: int) -> tuple[list[UncheckedExtrinsic], int]:
+        count, _ = compact_decode(raw, at)
+        if count > MAX_EXTRINSICS:
+            raise DecodeError("Block", at, f"{count} extrinsics, {MAX_EXTRINSICS} are the most")
+        return whole.decode(raw, at)
+
+    return Codec(whole.name, whole.encode, decode, whole.shape, whole.min_size)
+
+
 @path(
     "sp_runtime::generic::block::Block", params={"Header": Header, "Extrinsic": UncheckedExtrinsic}
 )
@@ -95,7 +117,7 @@ class Block:
     """A header and its extrinsics."""
 
     header: Annotated[Header, TypeName("Header")]
-    extrinsics: Annotated[list[UncheckedExtrinsic], TypeName("Vec<Extrinsic>")]
+    extrinsics: Annotated[list[UncheckedExtrinsic], few_extrinsics(), TypeName("Vec<Extrinsic>")]
 
 
 MetadataSource = Callable[[int], bytes]
@@ -341,6 +363,8 @@ def call_api(context: Context, name: str, data: bytes) -> bytes:
     entry = _ENTRIES.get(name)
     if entry is None:
         raise NoSuchMethod(name)
+    if len(data) > MAX_DATA:
+        raise ApiError(f"{name}: {len(data)} bytes of arguments, {MAX_DATA} are the most")
     api, method = entry
     arguments, at = [], 0
     bound = api(context)  # calls in the arguments are those of this runtime from here on

@@ -51,6 +51,8 @@ from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import TransactionPayment
 
 NOBODY: Final = AccountId(bytes(32))
+MAX_INHERENTS: Final = 16
+"""Inherents that a block may be expected to have: no limit of weight holds them back."""
 GENESIS_BLOCK: Final = u32(0)
 
 
@@ -114,6 +116,9 @@ class Executive:
         ]
         length = self.system.block_length.max
         self._max_length = [int(length.normal), int(length.operational), int(length.mandatory)]
+        base = self._limits[DispatchClass.Normal][0]
+        self._most = int(weights.max_block.ref_time) // base + MAX_INHERENTS
+        """Extrinsics that fit into a block, each weighing at least the base."""
         self._spec = runtime.version.spec_version
         self._format = runtime.version.transaction_version
         self._extrinsics: list[bytes] = []
@@ -184,6 +189,7 @@ class Executive:
         Raises InvalidBlock, with the reason, unless every extrinsic may be in it and the header
         tells exactly what came out.
         """
+        self._check_size(header, extrinsics)
         expected = self.ordered_root(extrinsics)
         if expected != header.extrinsics_root:
             told = header.extrinsics_root.hex()
@@ -204,6 +210,15 @@ class Executive:
             raise InvalidBlock(
                 f"digest of block {int(header.number)} is not what its execution gives"
             )
+
+    def _check_size(self, header: Header, extrinsics: Sequence[bytes]) -> None:
+        """Refuse a body that no block can have, before anything is worked out from it."""
+        if len(extrinsics) > self._most:
+            told = f"{len(extrinsics)} extrinsics, {self._most} are the most"
+            raise InvalidBlock(f"block {int(header.number)} has {told}")
+        length = sum(map(len, extrinsics))
+        if length > self._max_length[DispatchClass.Mandatory]:
+            raise InvalidBlock(f"block {int(header.number)} has a body of {length} bytes")
 
     # ---- a transaction
 

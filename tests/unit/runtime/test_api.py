@@ -14,7 +14,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import bare, opaque, unwrap
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.validity import TransactionSource, ValidTransaction
-from btt_chain.scale import Ok, Result, decode, encode, u32, u64, u128
+from btt_chain.scale import Ok, Result, compact_encode, decode, encode, u32, u64, u128
 from genesis.catalogue import make
 from genesis.presets import CHAINS
 from genesis.spec import Plain
@@ -370,3 +370,16 @@ def test_a_good_genesis_configuration_is_taken(chain: DevChain) -> None:
     config = json.dumps(spec.genesis.config).encode()
     best = chain.client.best().hash
     assert chain.client.call(best, "GenesisBuilder_build_state", encode(bytes, config)) == b"\0"
+
+
+def test_a_body_of_millions_of_nothings_is_refused_by_its_number(chain: DevChain) -> None:
+    header = chain.client.header_of(chain.seal()).encode()
+    nothings = compact_encode(1_000_000) + bytes(1_000_000)
+    for name, rest in (("Core_execute_block", b""), ("BlockBuilder_check_inherents", b"\0")):
+        with pytest.raises(ApiError, match="1000000 extrinsics"):
+            chain.client.call(chain.client.best().hash, name, header + nothings + rest)
+
+
+def test_arguments_beyond_a_full_block_are_not_looked_at(chain: DevChain) -> None:
+    with pytest.raises(ApiError, match="bytes of arguments"):
+        chain.client.call(chain.client.best().hash, "Core_version", bytes(6 << 20))

@@ -400,3 +400,20 @@ def test_who_may_not_send_is_refused_before_the_call_is_looked_at(chain: DevChai
     assert refusal(chain, chain.sign(poor, nonsense, nonce=0)) is validity.Payment
     chain.run(BOB, pay(chain, CHARLIE, 1))
     assert refusal(chain, chain.sign(BOB, nonsense, nonce=0)) is validity.Stale
+
+
+def test_a_body_that_no_block_can_have_is_refused_before_its_root_is_worked_out(
+    chain: DevChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = chain.another()
+    header = chain.client.header_of(chain.seal())
+    executive = other.law(other.best().hash).blocks
+
+    def never(_: object) -> bytes:
+        raise AssertionError("the root was worked out")
+
+    monkeypatch.setattr(executive, "ordered_root", never)
+    with pytest.raises(InvalidBlock, match="extrinsics, 33349 are the most"):
+        other.import_block(header, [b""] * 100_000)
+    with pytest.raises(InvalidBlock, match="a body of"):
+        other.import_block(header, [bytes(6 << 20)])
