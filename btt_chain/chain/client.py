@@ -188,15 +188,16 @@ class Client:
         # left behind while these can still be read.
         at_once = finalize and parent == self.best().hash
         rivals = [block.ref for block in self.store.blocks.open.values()] if at_once else []
-        imported = self.store.commit_block(
-            made.pending,
-            header.encode(),
-            made.body,
-            make_best=make_best,
-            finalise=at_once,
-            justifications=justifications,
-            sync=at_once,
-        )
+        with NoCollection():
+            imported = self.store.commit_block(
+                made.pending,
+                header.encode(),
+                made.body,
+                make_best=make_best,
+                finalise=at_once,
+                justifications=justifications,
+                sync=at_once,
+            )
         self.notifier.tell(NewBlock(hash, parent, number, make_best))
         if make_best:
             self._tell_best(imported.enacted, imported.retracted)

@@ -136,6 +136,10 @@ class Portable:
         """Whether the type is u8: lists of it are byte strings."""
         return self.type(type_id).definition == PrimitiveDef(PrimitiveKind.u8)
 
+    def is_plain_bits(self, store: int, order: int) -> bool:
+        """Whether bits are kept in bytes, the first in the lowest place, as everybody does."""
+        return self.is_byte(store) and self.type(order).path[-1:] == ["Lsb0"]
+
     def is_option(self, type_id: int) -> bool:
         """Whether the type is `Option`."""
         return self.type(type_id).path == ["Option"]
@@ -193,9 +197,9 @@ class _Reader:
                 return self.fields(fields, at, depth)
             case VariantDef(variants):
                 return self.variant(type_id, variants, at, depth)
-            case BitSequenceDef(store, _):
-                if not self.book.is_byte(store):
-                    raise DecodeError("BitVec", at, "only bits stored in bytes are known")
+            case BitSequenceDef(store, order):
+                if not self.book.is_plain_bits(store, order):
+                    raise DecodeError("BitVec", at, "only Lsb0 bits stored in bytes are known")
                 bits, at = BIT_SEQUENCE.decode(self.raw, at)
                 return "".join("01"[bit] for bit in bits), at
 
@@ -316,8 +320,10 @@ class _Writer:
                 return self.body(fields, value, where)
             case VariantDef():
                 return self.variant(type_id, value, where)
-            case BitSequenceDef(store, _):
-                return self.bits(store, value, where)
+            case BitSequenceDef(store, order):
+                if not self.book.is_plain_bits(store, order):
+                    raise _wrong(where, "only Lsb0 bits stored in bytes are known")
+                return self.bits(value, where)
 
     def sequence(self, item: int, value: Plain, where: str) -> bytes:
         if self.book.is_byte(item):
@@ -333,9 +339,7 @@ class _Writer:
             raise _wrong(where, f"expected {size} bytes, {len(octets)} given")
         return octets
 
-    def bits(self, store: int, value: Plain, where: str) -> bytes:
-        if not self.book.is_byte(store):
-            raise _wrong(where, "only bits stored in bytes are known")
+    def bits(self, value: Plain, where: str) -> bytes:
         if not isinstance(value, str) or value.strip("01"):
             raise _wrong(where, 'expected bits, such as "0110"')
         return BIT_SEQUENCE.encode(BitSequence(bit == "1" for bit in value))

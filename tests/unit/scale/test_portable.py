@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import pytest
@@ -27,6 +27,7 @@ from btt_chain.scale import (
     u32,
     u128,
 )
+from btt_chain.scale.metadata import BitSequenceDef
 from btt_chain.scale.portable import Plain, Portable
 from btt_chain.scale.registry import TypeRegistry
 
@@ -222,3 +223,18 @@ def test_names_are_readable() -> None:
         assert book.name(number) == name
     with pytest.raises(LookupError, match="no type 99"):
         book.name(99)
+
+
+def test_bits_in_another_order_are_refused_not_misread() -> None:
+    types = book_of(BitSequence)[0].types
+    number = next(
+        place for place, kind in enumerate(types) if isinstance(kind.definition, BitSequenceDef)
+    )
+    order = types[number].definition.order  # type: ignore[union-attr]  # found as one just now
+    turned = [replace(kind) for kind in types]
+    turned[order] = replace(turned[order], path=["bitvec", "order", "Msb0"])
+    book = Portable(turned, show_account=bytes.hex, read_account=read)
+    with pytest.raises(DecodeError, match="Lsb0"):
+        book.decode(number, b"\x10\x06")
+    with pytest.raises(EncodeError, match="Lsb0"):
+        book.encode(number, "0110")
