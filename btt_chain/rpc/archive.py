@@ -15,7 +15,7 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.rpc.backend import Backend, BackendError, UnknownBlock
 from btt_chain.rpc.connection import Subscription
-from btt_chain.rpc.params import U32, Hash, Hex, Parsed, Text, Unfit, hex_bytes
+from btt_chain.rpc.params import U32, AtMost, Hash, Hex, Parsed, Text, Unfit, hex_bytes
 from btt_chain.rpc.protocol import TOO_MANY_SUBSCRIPTIONS, RpcError, invalid_params
 from btt_chain.rpc.registry import HEAVY, method, subscription
 from btt_chain.rpc.shapes import to_hex
@@ -25,6 +25,10 @@ STORAGE_EVENT: Final = "archive_v1_storageEvent"
 DIFF_EVENT: Final = "archive_v1_storageDiffEvent"
 MAX_STREAMS: Final = 16
 """Storage streams under way on one connection."""
+MAX_ITEMS: Final = 1_024
+"""Items of one stream: `items` is read in one go, before the stream begins."""
+LOOK_UPS: Final = 64
+"""Single keys looked up before others have a turn; a page of keys is a turn of its own."""
 
 
 @dataclass(slots=True)
@@ -110,7 +114,7 @@ class ArchiveApi:
         self,
         subscription: Subscription,
         hash: Hash,
-        items: list[QueryParam],
+        items: Annotated[list[QueryParam], AtMost(MAX_ITEMS)],
         child_trie: Hex | None = None,
     ) -> None:
         """Stream storage items; this chain has no child tries, so those hold nothing."""
@@ -129,13 +133,15 @@ class ArchiveApi:
         self,
         subscription: Subscription,
         hash: Hash,
-        items: list[DiffParam] | None = None,
+        items: Annotated[list[DiffParam], AtMost(MAX_ITEMS)] | None = None,
         previous_hash: Hash | None = None,
     ) -> None:
         """Stream what differs between a block's state and an ancestor's (its parent's)."""
         _check_streams(subscription, DIFF_EVENT)
         header = self.chain.header(hash)
         if previous_hash is None and header is not None:
+            if header.number == 0:
+                raise invalid_params("genesis has no parent: give `previousHash`")
             previous_hash = header.parent_hash
         elif previous_hash is not None and not self._is_ancestor(previous_hash, hash):
             raise invalid_params("`previousHash` is no ancestor of `hash`")
@@ -149,17 +155,20 @@ class ArchiveApi:
         self, subscription: Subscription, hash: bytes, queries: list[Query]
     ) -> None:
         try:
-            for query in queries:
+            for place, query in enumerate(queries, 1):
                 more = query.kind.is_walk
                 if not more:
                     item = look_up(self.chain.state(hash), query)
                     if item is not None:
                         subscription.notify({"event": "storage", **item})
+                    if place % LOOK_UPS == 0 and not await _breathe(subscription):
+                        return
                 while more:
                     page, more = walk(self.chain.state(hash), query)
                     for item in page:
                         subscription.notify({"event": "storage", **item})
-                    await _breathe(subscription)
+                    if not await _breathe(subscription):
+                        return
         except BackendError as problem:
             subscription.notify({"event": "storageError", "error": str(problem)})
         else:
@@ -177,7 +186,8 @@ class ArchiveApi:
                     for event in events:
                         subscription.notify(event)
                     more = last is not None
-                    await _breathe(subscription)
+                    if not await _breathe(subscription):
+                        return
         except BackendError as problem:
             subscription.notify({"event": "storageDiffError", "error": str(problem)})
         else:
@@ -234,7 +244,11 @@ def _check_streams(subscription: Subscription, event: str) -> None:
         raise RpcError(TOO_MANY_SUBSCRIPTIONS, text, f"Exceeded max limit of {MAX_STREAMS}")
 
 
-async def _breathe(subscription: Subscription) -> None:
-    """Wait until the peer has taken what was sent, and let others have a turn."""
+async def _breathe(subscription: Subscription) -> bool:
+    """Wait until the peer has taken what was sent, and let others have a turn.
+
+    False when nobody waits for more: a connection that was cut takes everything, at no pace.
+    """
     await subscription.connection.flush()
     await asyncio.sleep(0)
+    return subscription.alive and not subscription.connection.closed

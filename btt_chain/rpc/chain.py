@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Final
+
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.rpc.backend import Backend, ChainEvent, Finalized, NewBest, NewBlock
 from btt_chain.rpc.connection import Subscription
 from btt_chain.rpc.hub import Audience, Hub
-from btt_chain.rpc.params import BlockNumber, Hash
+from btt_chain.rpc.params import AtMost, BlockNumber, Hash
 from btt_chain.rpc.registry import method, subscription
 from btt_chain.rpc.shapes import Shapes, maybe_hex, to_hex
+
+MAX_NUMBERS: Final = 1_000
+"""Heights of one chain_getBlockHash."""
+
+HeightList = Annotated[list[BlockNumber | None], AtMost(MAX_NUMBERS)]
 
 
 class ChainApi:
@@ -24,7 +31,7 @@ class ChainApi:
 
     @method("chain_getBlockHash", "chain_getHead")
     def block_hash(
-        self, number: BlockNumber | list[BlockNumber | None] | None = None
+        self, number: BlockNumber | HeightList | None = None
     ) -> str | list[str | None] | None:
         """The hash at a height, at each of several, or of the best block."""
         if isinstance(number, list):

@@ -8,6 +8,7 @@ cannot be kept the follow says `stop` and dies. Follows die with their connectio
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ from btt_chain.rpc.registry import HEAVY, method, subscription
 from btt_chain.rpc.shapes import runtime_json, to_hex
 from btt_chain.rpc.storage_query import Item, Query, QueryParam, look_up, walk
 from runtime.frame.version import RuntimeVersion
+
+log = logging.getLogger(__name__)
 
 EVENT: Final = "chainHead_v1_followEvent"
 MAX_FOLLOWS: Final = 4
@@ -197,9 +200,10 @@ class Follow:
     def _check_pins(self) -> None:
         """Stop a client that holds on to too much, or to what is too old."""
         head = self.chain.finalized().number
-        settled = [pin for pin in self.pins.values() if pin.settled]
-        oldest = min((pin.header.number for pin in settled), default=head)
-        if len(settled) > MAX_SETTLED_PINS or head - oldest > MAX_PIN_AGE:
+        settled = sum(pin.settled for pin in self.pins.values())
+        # Of any pin: a fork that died unnoticed is settled by its height alone.
+        oldest = min((pin.header.number for pin in self.pins.values()), default=head)
+        if settled > MAX_SETTLED_PINS or head - oldest > MAX_PIN_AGE:
             self.stop()
 
     def _is_known(self, hash: bytes) -> bool:
@@ -281,6 +285,10 @@ class Follow:
             self.tell("operationError", id, error=str(problem))
         except BackendError:
             self.tell("operationInaccessible", id)
+        except Exception:
+            # Past the dispatcher, whose net does not reach here: it would end the connection.
+            log.exception("chainHead_v1_call of %s failed", function[:80])
+            self.tell("operationError", id, error="Internal error")
         else:
             self.tell("operationCallDone", id, output=to_hex(output))
 

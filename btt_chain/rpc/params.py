@@ -12,9 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import NoneType, UnionType
-from typing import Annotated, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Final, Union, get_args, get_origin, get_type_hints
 
 from btt_chain.rpc.protocol import invalid_params
+
+MAX_ITEMS: Final = 10_000
+"""Items of an array whose parameter names no limit of its own."""
 
 Parser = Callable[[object], object]
 """Turns a JSON value into an argument; raises `Unfit`."""
@@ -22,6 +25,17 @@ Parser = Callable[[object], object]
 
 class Unfit(ValueError):
     """A JSON value that is not what the parameter asks for; says what was expected."""
+
+
+class TooMany(Unfit):
+    """An array of more items than are answered at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """Annotation of a list: refuse a longer one before any of its items is read."""
+
+    items: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +125,8 @@ SubscriptionId = Annotated[str, Parsed(identifier)]
 def parser(annotation: object) -> Parser:
     """The parser of an annotation: `Annotated[..., Parsed(f)]`, or lists and unions of such.
 
+    A list takes `MAX_ITEMS` items, or as many as `Annotated[list[...], AtMost(n)]` says.
+
     Raises:
         TypeError: for an annotation that says nothing about JSON: a mistake in a signature.
 
@@ -120,10 +136,14 @@ def parser(annotation: object) -> Parser:
         found = [item for item in get_args(annotation)[1:] if isinstance(item, Parsed)]
         if found:
             return found[0].parse
+        bounds = [item.items for item in get_args(annotation)[1:] if isinstance(item, AtMost)]
+        array = get_args(annotation)[0]
+        if bounds and get_origin(array) is list:
+            return partial(_list, parser(get_args(array)[0]), bounds[0])
     elif annotation is NoneType:
         return _nothing
     elif origin is list:
-        return partial(_list, parser(get_args(annotation)[0]))
+        return partial(_list, parser(get_args(annotation)[0]), MAX_ITEMS)
     elif origin is Union or origin is UnionType:
         return partial(_first_that_fits, [parser(arm) for arm in get_args(annotation)])
     raise TypeError(f"{annotation!r} does not say how to read it from JSON")
@@ -134,9 +154,11 @@ def _nothing(value: object) -> None:
         raise Unfit("expected null")
 
 
-def _list(item: Parser, value: object) -> list[object]:
+def _list(item: Parser, limit: int, value: object) -> list[object]:
     if not isinstance(value, list):
         raise Unfit("expected an array")
+    if len(value) > limit:
+        raise TooMany(f"{len(value)} items, at most {limit} are answered at once")
     return [item(element) for element in value]
 
 
@@ -145,6 +167,9 @@ def _first_that_fits(arms: Sequence[Parser], value: object) -> object:
     for arm in arms:
         try:
             return arm(value)
+        except TooMany:
+            # The right kind of value, only too long: no other arm says it better.
+            raise
         except Unfit as unfit:
             problem = problem or unfit
     raise problem or Unfit("nothing is expected here")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.rpc.backend import (
@@ -14,10 +15,10 @@ from btt_chain.rpc.backend import (
     StateReader,
     UnknownBlock,
 )
-from btt_chain.rpc.connection import Subscription
+from btt_chain.rpc.connection import Connection, Subscription
 from btt_chain.rpc.hub import Audience, Hub
 from btt_chain.rpc.params import U32, Hash, Hex, Text
-from btt_chain.rpc.protocol import CLIENT_ERROR, RpcError, invalid_params
+from btt_chain.rpc.protocol import CLIENT_ERROR, TOO_MANY_SUBSCRIPTIONS, RpcError, invalid_params
 from btt_chain.rpc.registry import HEAVY, method, subscription
 from btt_chain.rpc.shapes import Shapes, maybe_hex, to_hex
 
@@ -25,6 +26,12 @@ MAX_PAGE = 1_000
 """Keys that one call of state_getKeysPaged returns at most."""
 MAX_KEYS = 4_096
 """Keys of one query or subscription."""
+MAX_WATCHED = 16_384
+"""Keys that the storage subscriptions of one connection watch together."""
+MAX_WATCHED_BY_ALL = 65_536
+"""Keys watched over all connections: every best block reads each of them."""
+LONG_KEY = 256
+"""Bytes of a key that count as one; a longer key counts as several."""
 MAX_PROOF_KEYS = 1_024
 """Keys of one proof: each is a walk through the trie."""
 MAX_RANGE = 1_024
@@ -165,6 +172,7 @@ class StateApi:
     def subscribe_storage(self, subscription: Subscription, keys: list[Hex]) -> None:
         """The values of keys at once, then those that change, block by block."""
         _check_count(keys)
+        self.storage.check(subscription.connection, set(keys))
         best = self.chain.best().hash
         state = self.chain.state(best)
         values = {key: state.get(key) for key in keys}
@@ -250,29 +258,71 @@ class StateApi:
 
 
 class StorageAudience:
-    """Subscriptions to keys, with what each was last told."""
+    """Subscriptions to keys, with what each was last told.
 
-    __slots__ = ("members",)
+    One index for all: a key is read once for each best block, however many watch it, and what is
+    watched has a limit per connection and one over all.
+    """
+
+    __slots__ = ("loads", "members", "watchers")
 
     def __init__(self) -> None:
-        self.members: dict[Subscription, dict[bytes, bytes | None]] = {}
+        self.members: dict[Subscription, Collection[bytes]] = {}
+        self.watchers: dict[bytes, dict[Subscription, bytes | None]] = {}
+        self.loads: Counter[Connection] = Counter()
 
-    def join(self, subscription: Subscription, values: dict[bytes, bytes | None]) -> None:
+    def check(self, connection: Connection, keys: Collection[bytes]) -> None:
+        """Raise -32006 if a connection, or all together, would watch too much with these keys."""
+        load = _load(keys)
+        if self.loads[connection] + load > MAX_WATCHED:
+            raise _too_many("on the connection", MAX_WATCHED)
+        if self.loads.total() + load > MAX_WATCHED_BY_ALL:
+            raise _too_many("on the node", MAX_WATCHED_BY_ALL)
+
+    def join(self, subscription: Subscription, values: Mapping[bytes, bytes | None]) -> None:
         """Take a subscription in, with the values it is told first, until it ends."""
-        self.members[subscription] = {key: _print(value) for key, value in values.items()}
-        subscription.on_end(lambda: self.members.pop(subscription, None))
+        self.members[subscription] = values.keys()
+        self.loads[subscription.connection] += _load(values)
+        for key, value in values.items():
+            self.watchers.setdefault(key, {})[subscription] = _print(value)
+        subscription.on_end(lambda: self._leave(subscription))
 
     def compare(self, block: bytes, state: StateReader) -> None:
         """Tell each subscription which of its keys differ from what it knows."""
-        keys = {key for known in self.members.values() for key in known}
-        values = {key: state.get(key) for key in keys}
-        prints = {key: _print(value) for key, value in values.items()}
-        for member, known in list(self.members.items()):
-            changed = {key: values[key] for key in known if known[key] != prints[key]}
-            if changed:
-                for key in changed:
-                    known[key] = prints[key]
-                member.notify(_change_set(block, changed))
+        told: dict[Subscription, list[list[str | None]]] = {}
+        for key, watchers in self.watchers.items():
+            value = state.get(key)
+            print_ = _print(value)
+            late = [member for member, known in watchers.items() if known != print_]
+            if late:
+                change = [to_hex(key), maybe_hex(value)]
+                for member in late:
+                    watchers[member] = print_
+                    told.setdefault(member, []).append(change)
+        for member, changes in told.items():
+            member.notify({"block": to_hex(block), "changes": changes})
+
+    def _leave(self, subscription: Subscription) -> None:
+        keys = self.members.pop(subscription)
+        connection = subscription.connection
+        self.loads[connection] -= _load(keys)
+        if not self.loads[connection]:
+            del self.loads[connection]
+        for key in keys:
+            watchers = self.watchers[key]
+            del watchers[subscription]
+            if not watchers:
+                del self.watchers[key]
+
+
+def _load(keys: Collection[bytes]) -> int:
+    """What keys count for: one each, and long ones one for every `LONG_KEY` bytes."""
+    return sum(1 + len(key) // LONG_KEY for key in keys)
+
+
+def _too_many(where: str, limit: int) -> RpcError:
+    text = f"Too many storage keys are watched {where}"
+    return RpcError(TOO_MANY_SUBSCRIPTIONS, text, f"Exceeded max limit of {limit}")
 
 
 def _print(value: bytes | None) -> bytes | None:

@@ -20,7 +20,7 @@ from btt_chain.rpc.params import Hex, Text
 from btt_chain.rpc.protocol import INVALID_PARAMS, RpcError
 from btt_chain.rpc.registry import method, subscription
 from btt_chain.rpc.shapes import to_hex
-from btt_chain.txpool import PoolError, Status, StatusEvent
+from btt_chain.txpool import AlreadyImported, PoolError, Status, StatusEvent
 
 MAX_BROADCASTS: Final = 16
 """Per connection; clients may count on four."""
@@ -32,19 +32,27 @@ MAX_ATTEMPTS: Final = 64
 class Broadcast:
     """A transaction that a client wants out until it says stop."""
 
-    extrinsic: bytes
+    extrinsic: bytes | None
+    """Kept only while it may be tried again."""
     attempts: int = 0
 
     def attempt(self, pool: Pool) -> None:
         """Give it to the pool, which gossips it; a refusal is kept quiet, as the spec asks."""
+        if self.extrinsic is None:
+            return
         self.attempts += 1
         try:
-            check_extrinsic(self.extrinsic)
             pool.submit(self.extrinsic)
-        except (PoolError, BadExtrinsic):
-            return
-        # The pool has it now, and brings it back by itself when a block is retracted.
-        self.attempts = MAX_ATTEMPTS
+        except PoolError as refusal:
+            if self.attempts < MAX_ATTEMPTS and not isinstance(refusal, AlreadyImported):
+                return
+            self.extrinsic = None
+        except BadExtrinsic:
+            # No later block makes an extrinsic of it.
+            self.extrinsic = None
+        else:
+            # The pool has it now, and brings it back by itself when a block is retracted.
+            self.extrinsic = None
 
 
 class TransactionApi:
@@ -66,6 +74,12 @@ class TransactionApi:
         if len(mine) >= MAX_BROADCASTS:
             return None
         id = secrets.token_urlsafe(12)
+        try:
+            check_extrinsic(transaction)
+        except BadExtrinsic:
+            # Not said, as the spec asks; and not kept, for it can be of any size.
+            mine[id] = Broadcast(None)
+            return id
         broadcast = mine[id] = Broadcast(transaction)
         call.after(lambda: broadcast.attempt(self.pool))
         return id
@@ -107,8 +121,7 @@ class TransactionApi:
             return
         for mine in list(self.broadcasts.values()):
             for broadcast in mine.values():
-                if broadcast.attempts < MAX_ATTEMPTS:
-                    broadcast.attempt(self.pool)
+                broadcast.attempt(self.pool)
 
 
 def watch_event(event: StatusEvent) -> dict[str, object] | None:

@@ -1,6 +1,6 @@
 """The report: each figure with its target, its ratio to a peer, and a verdict.
 
-Targets are those of docs/performance.md, section 4, rows 1-8. A ratio tells how many times faster
+Targets are those of docs/performance.md, rows 1-8. A ratio tells how many times faster
 we are, so more is better, unless the target says `at most`.
 """
 

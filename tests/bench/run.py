@@ -2,7 +2,7 @@
 
     python tests/bench/run.py [--quick] [--only standing,parts,rpc,submit,imports]
 
-Rows 1-8 are those of docs/performance.md, section 4. Every ratio comes from rounds that ran in
+Rows 1-8 are those of docs/performance.md. Every ratio comes from rounds that ran in
 turn in this one run, so that other load on the machine meets both sides; figures by CPU second
 survive it best. `--quick` does a little of everything without peers: it shows that the benches
 run, its figures mean nothing. Nothing here fails because a figure is bad or a peer is absent.
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
         with ProcessPoolExecutor(1, SPAWN) as process:
             rows += process.submit(measure, name, options.quick).result()
     rows.sort(key=lambda row: (row.number == "-", row.number))
-    report.show(rows, "docs/performance.md, section 4", judged=not options.quick)
+    report.show(rows, "docs/performance.md, targets", judged=not options.quick)
     print("\n".join(machine.describe()))
     print(f"load before {before}, after {machine.load()}")
     return rows

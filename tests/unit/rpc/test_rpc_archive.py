@@ -8,6 +8,9 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.header import Header
 from btt_chain.rpc import archive
+from btt_chain.rpc.backend import StateReader
+from btt_chain.rpc.connection import Subscription
+from btt_chain.rpc.storage_query import Item, Query, look_up
 from support.rpc_backend import ModelBackend, transfer
 from support.rpc_client import CallFailed, HttpClient, Json, WsClient
 
@@ -120,6 +123,48 @@ async def test_a_stream_can_be_stopped(ws: WsClient, backend: ModelBackend) -> N
     assert await ws.silence()
 
 
+@pytest.mark.parametrize(
+    ("method", "item"),
+    [
+        ("archive_v1_storage", {"key": "0x", "type": "value"}),
+        ("archive_v1_storageDiff", {"key": "0x01", "returnType": "value"}),
+    ],
+)
+async def test_a_stream_takes_so_many_items(
+    ws: WsClient, backend: ModelBackend, method: str, item: Json
+) -> None:
+    hash = hx(backend.chain.block())
+    events = await stream(ws, method, hash, [item] * 1_024)
+    assert [event["event"][-4:] for event in events] == ["Done"]
+    with pytest.raises(CallFailed, match="1025 items, at most 1024") as caught:
+        await ws.call(method, hash, [item] * 1_025)
+    assert caught.value.code == -32602
+
+
+async def test_look_ups_leave_others_their_turn_and_end_with_the_subscription(
+    ws: WsClient, backend: ModelBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Query] = []
+
+    def counted(state: StateReader, query: Query) -> Item | None:
+        looked.append(query)
+        return look_up(state, query)
+
+    monkeypatch.setattr(archive, "look_up", counted)
+    breathe = archive._breathe
+
+    async def gone(subscription: Subscription) -> bool:
+        subscription.connection.wire.cut()
+        subscription.connection.closed = True
+        return await breathe(subscription)
+
+    monkeypatch.setattr(archive, "_breathe", gone)
+    items = [{"key": "0x", "type": "value"}] * 1_000
+    await ws.call("archive_v1_storage", hx(backend.chain.genesis_hash), items)
+    await ws.closed()
+    assert len(looked) == archive.LOOK_UPS
+
+
 async def test_streams_are_limited(
     ws: WsClient, backend: ModelBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,8 +227,12 @@ async def test_a_difference_needs_an_ancestor_and_states_that_exist(
         assert caught.value.code == -32602
     events = await stream(ws, "archive_v1_storageDiff", hx(child), [], hx(other))
     assert events == [{"event": "storageDiffDone"}]
-    for rootless in (UNKNOWN, hx(zero)):
-        events = await stream(ws, "archive_v1_storageDiff", rootless)
-        assert [event["event"] for event in events] == ["storageDiffError"]
+    events = await stream(ws, "archive_v1_storageDiff", UNKNOWN)
+    assert [event["event"] for event in events] == ["storageDiffError"]
+    with pytest.raises(CallFailed, match="genesis has no parent") as caught:
+        await ws.call("archive_v1_storageDiff", hx(zero))
+    assert caught.value.code == -32602
+    events = await stream(ws, "archive_v1_storageDiff", hx(zero), None, hx(zero))
+    assert events == [{"event": "storageDiffDone"}]
     with pytest.raises(CallFailed, match="returnType"):
         await ws.call("archive_v1_storageDiff", hx(one), [{"key": "0x"}])

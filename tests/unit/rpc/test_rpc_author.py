@@ -6,6 +6,9 @@ import pytest
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.extrinsic import opaque
+from btt_chain.rpc import transaction
+from btt_chain.rpc.author import MAX_EXTRINSIC
+from btt_chain.rpc.backend import NewBest
 from btt_chain.rpc.transaction import watch_event
 from btt_chain.txpool import Status, StatusEvent
 from support.rpc_backend import ALICE, BOB, NOBODY, ModelBackend, transfer
@@ -169,6 +172,33 @@ async def test_an_invalid_broadcast_is_no_error_and_is_tried_again(
     assert not backend.pool.ready()
     backend.chain.block()
     assert await ws.silence()
+
+
+async def test_a_broadcast_keeps_no_bytes_that_it_will_not_send_again(
+    ws: WsClient, backend: ModelBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[transaction.Broadcast] = []
+    real = transaction.Broadcast
+
+    def remembered(extrinsic: bytes | None) -> transaction.Broadcast:
+        made.append(real(extrinsic))
+        return made[-1]
+
+    monkeypatch.setattr(transaction, "Broadcast", remembered)
+    oversized = hx(opaque(bytes(MAX_EXTRINSIC)))
+    ids = [
+        await ws.call("transaction_v1_broadcast", sent)
+        for sent in (oversized, "0x00ff", wire(), wire(), hx(opaque(transfer(NOBODY))))
+    ]
+    assert all(ids)
+    assert await ws.silence()
+    kept = [broadcast.extrinsic for broadcast in made]
+    assert kept == [None, None, None, None, opaque(transfer(NOBODY))]
+    for _ in range(transaction.MAX_ATTEMPTS - 1):
+        backend.chain.tell(NewBest(backend.chain.best_hash, (), ()))
+    assert made[-1].extrinsic is None
+    for id in ids:
+        assert await ws.call("transaction_v1_stop", id) is None
 
 
 async def test_broadcasts_are_limited_and_end_with_the_connection(

@@ -112,3 +112,11 @@ async def test_finalised_heads_come_in_order_and_none_is_left_out(
     backend.chain.finalize(made[4])
     numbers = [(await ws.result(subscription))["number"] for _ in made]
     assert numbers == ["0x1", "0x2", "0x3", "0x4", "0x5"]
+
+
+async def test_so_many_hashes_are_answered_at_once(http: HttpClient, backend: ModelBackend) -> None:
+    zero = hx(backend.chain.genesis_hash)
+    assert await http.call("chain_getBlockHash", [0] * 1_000) == [zero] * 1_000
+    with pytest.raises(CallFailed, match="1001 items, at most 1000") as caught:
+        await http.call("chain_getBlockHash", [0] * 1_001)
+    assert caught.value.code == -32602

@@ -319,6 +319,26 @@ async def test_who_holds_on_to_the_past_is_stopped(
     assert events[-2:] == ["finalized", "stop"]
 
 
+async def test_who_holds_on_to_a_fork_that_died_unnoticed_is_stopped(
+    ws: WsClient, backend: ModelBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chain_head, "MAX_PIN_AGE", 3)
+    chain = backend.chain
+    client = await follow_quietly(ws)
+    fork = chain.block(best=False)
+    await client.call("unpin", hx(chain.genesis_hash))
+    for number in range(1, 6):
+        hash = chain.block()
+        chain.final_hash = hash
+        chain.tell(Finalized((hash,), ()))
+        if number < 5:
+            await client.call("unpin", hx(hash))
+            assert chain.pins == {fork: 1}
+    events = [(await client.event())["event"] for _ in range(17)]
+    assert events[-2:] == ["finalized", "stop"]
+    assert not chain.pins
+
+
 async def test_unfinalised_blocks_are_never_too_many(
     ws: WsClient, backend: ModelBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -364,6 +384,19 @@ async def test_a_call_gives_its_output_or_says_why_not(ws: WsClient, backend: Mo
     backend.chain.blocks[backend.chain.genesis_hash].state = None
     operation = await client.start("call", hash, "Echo_echo", "")
     assert await client.event() == {"event": "operationInaccessible", "operationId": operation}
+
+
+async def test_a_call_that_fails_unforeseen_is_an_error_and_the_connection_lives(
+    ws: WsClient, backend: ModelBackend
+) -> None:
+    client = await follow_quietly(ws, with_runtime=True)
+    operation = await client.start("call", hx(backend.chain.genesis_hash), "Model_bug", "")
+    assert await client.event() == {
+        "event": "operationError",
+        "operationId": operation,
+        "error": "Internal error",
+    }
+    assert await ws.silence()
 
 
 async def test_a_call_needs_a_follow_with_runtime(ws: WsClient, backend: ModelBackend) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated, cast
+
 import pytest
 
 from btt_chain.rpc.params import (
+    MAX_ITEMS,
     U32,
+    AtMost,
     BlockNumber,
     Flag,
     Hash,
@@ -13,6 +17,7 @@ from btt_chain.rpc.params import (
     Signature,
     SubscriptionId,
     Text,
+    Unfit,
     parser,
 )
 from btt_chain.rpc.protocol import INVALID_PARAMS, RpcError
@@ -108,6 +113,20 @@ def test_lists_unions_and_plain_kinds_are_read() -> None:
     for kind, value in ((Text, 1), (Flag, 1), (SubscriptionId, None), (list[Hex], "00")):
         with pytest.raises(ValueError, match="expected"):
             parser(kind)(value)
+
+
+def test_a_list_is_as_long_as_its_parameter_allows_and_what_is_too_long_is_said() -> None:
+    assert len(cast("list[bytes]", parser(list[Hex])(["00"] * MAX_ITEMS))) == MAX_ITEMS
+    three = Annotated[list[Hex], AtMost(3)]
+    assert parser(three)(["00"] * 3) == [b"\x00"] * 3
+    for kind, count, limit in (
+        (list[Hex], MAX_ITEMS + 1, MAX_ITEMS),
+        (Hash | list[Hash], MAX_ITEMS + 1, MAX_ITEMS),
+        (three, 4, 3),
+        (Hash | three, 4, 3),
+    ):
+        with pytest.raises(Unfit, match=f"{count} items, at most {limit} are answered at once"):
+            parser(kind)([None] * count)
 
 
 def test_a_signature_that_says_nothing_about_json_is_a_mistake() -> None:

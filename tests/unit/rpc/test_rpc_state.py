@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.rpc import state as state_api
 from storage.trie import verify_proof
-from support.rpc_backend import METADATA, ModelBackend
+from support.rpc_backend import METADATA, ModelBackend, ModelState
 from support.rpc_client import CallFailed, HttpClient, WsClient
+from unit.rpc.conftest import Dial
 
 UNKNOWN = "0x" + "11" * 32
 CODE = "0x3a636f6465"
@@ -248,6 +250,77 @@ async def test_a_reorganisation_tells_the_values_of_the_new_branch(
     backend.chain.set_best(fork)
     told = [(await ws.result(subscription))["changes"][0][1] for _ in range(2)]
     assert told == [hx(b"A" * 100), hx(b"B" * 100)]
+
+
+async def subscribe_refused(ws: WsClient, keys: list[str]) -> str:
+    with pytest.raises(CallFailed) as caught:
+        await ws.call("state_subscribeStorage", keys)
+    assert caught.value.code == -32006
+    return str(caught.value.message)
+
+
+async def test_one_connection_watches_so_many_keys_over_all_its_subscriptions(
+    ws: WsClient, dial: Dial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_api, "MAX_WATCHED", 5)
+    first = await ws.call("state_subscribeStorage", [hx(b"a"), hx(b"b"), hx(b"c"), hx(b"a")])
+    refused = "Too many storage keys are watched on the connection"
+    assert await subscribe_refused(ws, [hx(b"a"), hx(b"b"), hx(b"d")]) == refused
+    # A key of many bytes counts as several.
+    assert await subscribe_refused(ws, ["0x" + "00" * 600]) == refused
+    await ws.call("state_subscribeStorage", [hx(b"d"), hx(b"e")])
+    assert await subscribe_refused(ws, [hx(b"f")]) == refused
+    other = await dial()
+    await other.call("state_subscribeStorage", [hx(b"f")])
+    await other.socket.close()
+    await ws.call("state_unsubscribeStorage", first)
+    await ws.call("state_subscribeStorage", [hx(b"g")])
+
+
+async def test_all_connections_together_watch_so_many_keys_and_a_closed_one_gives_its_back(
+    ws: WsClient, dial: Dial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_api, "MAX_WATCHED_BY_ALL", 5)
+    other = await dial()
+    held = await other.call("state_subscribeStorage", [hx(b"a"), hx(b"b"), hx(b"c")])
+    keys = [hx(b"d"), hx(b"e"), hx(b"f")]
+    refused = "Too many storage keys are watched on the node"
+    assert await subscribe_refused(ws, keys) == refused
+    assert await other.call("state_unsubscribeStorage", held) is True
+    await ws.call("state_subscribeStorage", keys)
+    await other.socket.close()
+
+
+async def test_a_key_that_many_watch_is_read_once_a_block_and_told_to_each(
+    ws: WsClient, backend: ModelBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [hx(b"key"), hx(b"none")]
+    subscriptions = [await ws.call("state_subscribeStorage", keys) for _ in range(3)]
+    for _ in subscriptions:
+        await ws.notification()
+    read: list[bytes] = []
+    get = ModelState.get
+
+    def counted(state: ModelState, key: bytes) -> bytes | None:
+        read.append(key)
+        return get(state, key)
+
+    monkeypatch.setattr(ModelState, "get", counted)
+    block = backend.chain.block(changes={b"key": b"other"})
+    assert sorted(read) == [b"key", b"none"]
+    changed = {"block": hx(block), "changes": [[hx(b"key"), hx(b"other")]]}
+    for subscription in subscriptions:
+        assert await ws.result(subscription) == changed
+    await ws.call("state_unsubscribeStorage", subscriptions[0])
+    backend.chain.block(changes={b"key": b"again"})
+    assert {(await ws.notification())["params"]["subscription"] for _ in range(2)} == set(
+        subscriptions[1:]
+    )
+    for subscription in subscriptions[1:]:
+        await ws.call("state_unsubscribeStorage", subscription)
+    read.clear()
+    backend.chain.block(changes={b"key": b"unheard"})
+    assert not read
 
 
 async def test_a_version_subscription_tells_the_present_and_then_only_upgrades(
