@@ -26,6 +26,7 @@ from cli.options import chain_names, examples, json_option
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from btt_chain.chain.client import Client
     from btt_chain.node.lifecycle import OpenChain
     from btt_chain.primitives.block import SignedBlock
 
@@ -248,36 +249,48 @@ def _import(data: OpenChain, source: IO[bytes]) -> tuple[int, int]:
     client = data.client
     reader = BlockReader(source)
     new = known = 0
-    with _progress() as progress:
+    with _progress() as progress, _final_at_the_end(client):
         task = progress.add_task("importing", total=reader.count)
-        try:
-            for block in reader:
-                header = block.block.header
-                progress.advance(task)
-                if client.header(header.hash()) is not None:
-                    known += 1
-                    continue
-                if block.justifications:
-                    raise Refused(
-                        f"block {header.number} has a justification, which no block of a chain "
-                        "sealed by hand has: the file is of another chain"
-                    )
-                try:
-                    client.import_block(header, block.block.extrinsics)
-                except InvalidBlock as error:
-                    raise Refused(f"block {header.number} is invalid: {error}") from error
-                except UnknownBlock as error:
-                    raise Refused(
-                        f"block {header.number} does not connect, {error}: the file is of another "
-                        "chain, or begins too late"
-                    ) from error
-                new += 1
-                if new % FINAL_EVERY == 0:
-                    client.finalize(client.best().hash)
-        finally:
-            # Also what was imported before a bad block.
-            client.finalize(client.best().hash)
+        for block in reader:
+            header = block.block.header
+            progress.advance(task)
+            if client.header(header.hash()) is not None:
+                known += 1
+                continue
+            if block.justifications:
+                raise Refused(
+                    f"block {header.number} has a justification, which no block of a chain "
+                    "sealed by hand has: the file is of another chain"
+                )
+            try:
+                client.import_block(header, block.block.extrinsics)
+            except InvalidBlock as error:
+                raise Refused(f"block {header.number} is invalid: {error}") from error
+            except UnknownBlock as error:
+                raise Refused(
+                    f"block {header.number} does not connect, {error}: the file is of another "
+                    "chain, or begins too late"
+                ) from error
+            new += 1
+            if new % FINAL_EVERY == 0:
+                client.finalize(client.best().hash)
     return new, known
+
+
+@contextmanager
+def _final_at_the_end(client: Client) -> Iterator[None]:
+    """Make the best block final at the end, also of an import that a bad block or Ctrl-C ends."""
+    from storage.kv import StorageError
+
+    try:
+        yield
+    except StorageError:
+        # The store takes nothing more, and its first complaint is the one that helps.
+        raise
+    except BaseException:
+        client.finalize(client.best().hash)
+        raise
+    client.finalize(client.best().hash)
 
 
 class BlockReader:
@@ -358,6 +371,7 @@ def check_block(
     """Execute a stored block again on its parent's state, and compare every root."""
     from btt_chain.scale.errors import DecodeError
     from runtime.frame.error import InvalidBlock
+    from storage.state import StateUnavailable
 
     with opened(chain_name(dev, chain), base_path) as data:
         hash = _hash_of(data, which)
@@ -371,7 +385,7 @@ def check_block(
             data.client.execute(header, body)
         except (InvalidBlock, DecodeError) as error:
             raise Refused(f"block {header.number} (0x{hash.hex()}) is wrong: {error}") from error
-        except KeyError as error:
+        except StateUnavailable as error:
             raise NotFound(f"the state of block {header.number}'s parent is pruned") from error
         milliseconds = (time.perf_counter() - started) * 1000
     facts = {

@@ -8,10 +8,11 @@
     overlay = reader.overlay()                          # the runtime's State
     pending = store.stage(parent_hash, overlay.changes(), reads=overlay.base_reads)
     pending.root                                        # for the header
-    store.commit_block(pending, header, body, make_best=True) -> Imported(block, retracted, enacted)
+    store.commit_block(pending, header, body, make_best=True)
+        -> Imported(block, retracted, enacted, discarded)
     store.commit_block(..., finalise=True)              # instant seal: final in the same batch
     store.set_best(hash) -> Route                       # fork choice changed its mind
-    store.finalise(hash, (engine_id, proof)) -> list of blocks that were discarded
+    store.finalise(hash, (engine_id, proof)) -> list of blocks that it cuts off
     store.revert(n) -> blocks taken back, newest first (never past the finalised one)
 
     store.blocks: header(hash) body(hash) justifications(hash) hash_at(number) number(hash)
@@ -67,13 +68,15 @@ Proof = tuple[bytes, bytes]
 
 
 class Imported(NamedTuple):
-    """What the commit of a block did to the head."""
+    """What the commit of a block did to the heads."""
 
     block: BlockRef
     retracted: list[BlockRef]
     """Blocks that are no longer on the best chain, newest first."""
     enacted: list[BlockRef]
     """Blocks that are on the best chain now, oldest first; empty when the head did not move."""
+    discarded: list[BlockRef]
+    """Blocks that its finality cut off, highest first, as `ChainStore.finalise` returns them."""
 
 
 class ChainStore:
@@ -271,12 +274,11 @@ class ChainStore:
             else:
                 self.state.move(draft, route)
             blocks.set_best(draft, route, ref)
-        if finalise:
-            self._finalise(draft, ref)
+        discarded = self._finalise(draft, ref) if finalise else []
         self._write(draft, sync=sync)
         self.state.cache.keep(pending.trie, pending.sealed)
         self._give_back()
-        return Imported(ref, route.retracted, route.enacted)
+        return Imported(ref, route.retracted, route.enacted, discarded)
 
     def set_best(self, hash: bytes) -> Route:
         """Make another open block, or the last finalised one, the head. Raises ValueError."""
@@ -291,8 +293,10 @@ class ChainStore:
         """Make a block and its ancestors final, and discard the forks that this cuts off.
 
         If the head is on such a fork, the block becomes the head. Returns once it is on the
-        disk, with the discarded blocks, highest first. A proof for the last finalised block is
-        stored too. Raises ValueError when the block does not descend from the last one.
+        disk, with the discarded blocks, highest first. Pinned ones are among them, though they
+        are deleted only by the first finality after their last unpin; then they are not returned
+        again. A proof for the last finalised block is stored too. Raises ValueError when the
+        block does not descend from the last one.
         """
         blocks = self.blocks
         if not blocks.extends_finalised(hash):
@@ -367,11 +371,11 @@ class ChainStore:
     def _finalise(self, draft: Draft, ref: BlockRef) -> list[BlockRef]:
         blocks, state = self.blocks, self.state
         path = blocks.route(blocks.finalised.hash, ref.hash).enacted
+        cut_off = self._cut_off(path)
         blocks.set_finalised(draft, ref)
         for final in path:
             state.settle(draft, final)
             blocks.close_block(draft, final)
-        discarded: list[BlockRef] = []
         for block in sorted(blocks.open.values(), key=lambda block: -block.ref.number):
             hash = block.ref.hash
             if block.children or blocks.extends_finalised(hash):
@@ -381,9 +385,27 @@ class ChainStore:
             self._discard(draft, block.ref)
             if state.window is not None:
                 blocks.delete(draft, block.ref)
-            discarded.append(block.ref)
         state.advance(draft)
-        return discarded
+        return cut_off
+
+    def _cut_off(self, path: Sequence[BlockRef]) -> list[BlockRef]:
+        """Blocks that die when those on `path` become final, highest first.
+
+        They descend from the last finalised block: pinned forks that died before are not named.
+        """
+        final = {ref.hash for ref in path}
+        before, after = {self.blocks.finalised.hash}, {path[-1].hash}
+        dead: list[BlockRef] = []
+        for block in sorted(self.blocks.open.values(), key=lambda block: block.ref.number):
+            hash = block.ref.hash
+            if block.parent not in before:
+                continue
+            before.add(hash)
+            if block.parent in after:
+                after.add(hash)
+            elif hash not in final:
+                dead.append(block.ref)
+        return sorted(dead, key=lambda ref: -ref.number)
 
     def _discard(self, draft: Draft, ref: BlockRef) -> None:
         self.state.discard(draft, ref)

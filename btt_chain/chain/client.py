@@ -187,7 +187,6 @@ class Client:
         # One batch where no block is left behind. Otherwise those who listen hear of the blocks
         # left behind while these can still be read.
         at_once = finalize and parent == self.best().hash
-        rivals = [block.ref for block in self.store.blocks.open.values()] if at_once else []
         with NoCollection():
             imported = self.store.commit_block(
                 made.pending,
@@ -202,7 +201,7 @@ class Client:
         if make_best:
             self._tell_best(imported.enacted, imported.retracted)
         if at_once:
-            self._tell_finalized(before, BlockRef(number, hash), self._gone(rivals))
+            self._tell_finalized(before, BlockRef(number, hash), imported.discarded)
         elif finalize:
             self.finalize(hash)
         return BlockRef(number, hash)
@@ -220,13 +219,7 @@ class Client:
             self._tell_best(route.enacted, route.retracted)
         discarded = self.store.finalise(hash, proof)
         if self.finalized() != before:
-            self._tell_finalized(before, self.finalized(), tuple(ref.hash for ref in discarded))
-
-    def _gone(self, rivals: Sequence[tuple[bytes, int]]) -> tuple[bytes, ...]:
-        """Return those of the blocks that finality has cut off, highest first."""
-        closed = [(hash, at) for hash, at in rivals if hash not in self.store.blocks.open]
-        gone = [(hash, at) for hash, at in closed if self.block_hash(at) != hash]
-        return tuple(hash for hash, _ in sorted(gone, key=lambda ref: -ref[1]))
+            self._tell_finalized(before, self.finalized(), discarded)
 
     def _check_place(self, header: Header) -> None:
         parent = self.header(header.parent_hash)
@@ -266,11 +259,13 @@ class Client:
             )
         )
 
-    def _tell_finalized(self, before: BlockRef, now: BlockRef, pruned: tuple[bytes, ...]) -> None:
+    def _tell_finalized(
+        self, before: BlockRef, now: BlockRef, discarded: Sequence[tuple[bytes, int]]
+    ) -> None:
         hashes = []
         for number in range(before.number + 1, now.number + 1):
             hash = self.block_hash(number)
             if hash is None:
                 raise UnknownBlock(now.hash)
             hashes.append(hash)
-        self.notifier.tell(Finalized(tuple(hashes), pruned))
+        self.notifier.tell(Finalized(tuple(hashes), tuple(hash for hash, _ in discarded)))

@@ -6,6 +6,7 @@ ears at the chain.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ from btt_chain.txpool import (
 )
 from runtime.executive import Executive
 from runtime.extensions import SIGNED_EXTRA, SignedExtra
+
+log = logging.getLogger(__name__)
 
 REVALIDATE_AT_ONCE: Final = 256
 """Transactions rechecked right after a block; the others follow with the next ones."""
@@ -139,7 +142,11 @@ class PoolService:
         for event in events:
             ready = ready or event.status is Status.READY
             for listener in list(self._watching.get(event.hash, {}).values()):
-                listener(event)
+                try:
+                    listener(event)
+                except Exception:
+                    # Who watches a transaction must never stop a block.
+                    log.exception("a watcher failed on %s", event.status.name)
             if event.status.ends:
                 self._watching.pop(event.hash, None)
         if ready:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -112,6 +113,13 @@ class ManualSealer:
         made = proposal.made
         return client.import_block(made.header, made.body, made=made, finalize=finalize)
 
+    def slot_ms(self) -> int:
+        """Return the length of a slot in milliseconds. Raises NoLaw."""
+        best = self.client.best().hash
+        queries, overlay = self.client.law(best).queries, self.client.overlay(best)
+        queries.runtime.enter(overlay)
+        return int(queries.runtime.pallet(Babe).expected_block_time)
+
     def _give_up(self, proposal: Proposal) -> None:
         """Throw out of the pool what can be in no block."""
         if proposal.refused:
@@ -160,7 +168,7 @@ async def seal_by_clock(sealer: ManualSealer, ms: int) -> None:
 
 
 async def seal_on_arrival(sealer: ManualSealer) -> None:
-    """Seal a block whenever transactions are ready."""
+    """Seal a block whenever transactions are ready; those that fit none are tried once a slot."""
     arrived = asyncio.Event()
     sealer.pool.on_arrival(arrived.set)
     if sealer.pool.pool.status().ready:
@@ -171,6 +179,12 @@ async def seal_on_arrival(sealer: ManualSealer) -> None:
         try:
             sealer.seal(empty=False)
         except SealRefused:
+            if sealer.pool.pool.status().ready:
+                # They fitted into no block this time: the machine was slow, or they want another
+                # parent. A busy loop would help neither.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(arrived.wait(), sealer.slot_ms() / 1000)
+                arrived.set()
             continue
         if sealer.pool.pool.status().ready:
             arrived.set()

@@ -222,6 +222,38 @@ def test_a_final_block_on_the_best_chain_tells_of_the_forks_it_ends(chain: DevCh
     ]
 
 
+@pytest.mark.parametrize("at_once", [True, False], ids=["import", "finalize"])
+def test_a_fork_that_is_still_read_is_told_dead_once_and_pruning_goes_on_after(
+    at_once: bool,
+) -> None:
+    chain = DevChain(pruning=256)
+    store, genesis = chain.client.store, chain.client.genesis_hash
+    store.state.window = 2
+    (main,) = fork(chain, genesis)
+    (rival,) = fork(chain, genesis)
+    store.state.pin(rival)
+    heard = listen(chain.client)
+    if at_once:
+        final = [main, chain.seal(parent=main)]
+    else:
+        chain.client.finalize(main)
+        final = [main]
+    assert [event for event in heard if isinstance(event, Finalized)] == [
+        Finalized(tuple(final), (rival,))
+    ]
+    assert chain.client.header(rival) is not None
+    heard.clear()
+    for _ in range(4):
+        chain.seal()
+    assert store.state.base.number == 0
+    store.state.unpin(rival)
+    last = chain.seal()
+    assert chain.client.header(rival) is None
+    assert store.state.base.number == chain.client.header_of(last).number - 2
+    pruned = [event.pruned for event in heard if isinstance(event, Finalized)]
+    assert pruned == [()] * 5
+
+
 def test_what_is_final_stays(chain: DevChain) -> None:
     genesis = chain.client.genesis_hash
     first = chain.seal()

@@ -16,6 +16,8 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btt_chain.chain.client import Client
+from btt_chain.chain.notify import BlockRef
 from btt_chain.node.backend import Identity
 from btt_chain.node.config import NodeConfig, Paths
 from btt_chain.node.lifecycle import open_chain
@@ -26,6 +28,8 @@ from btt_chain.rpc.server import RpcConfig
 from cli.data import BlockReader
 from cli.errors import Refused
 from cli.program import program
+from storage.kv import DiskFull, StorageError
+from storage.state import StateStore
 
 ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
 BOB = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty"
@@ -316,6 +320,33 @@ def test_a_cut_file_is_imported_as_far_as_it_goes(exported: Path, tmp_path: Path
     assert result.exit_code == 1
     assert "the file is cut or damaged after 6 of 7 blocks" in result.stderr
     assert document("check-block", "6", "--dev", "-d", str(tmp_path / "copy"))["number"] == 6
+
+
+def test_a_store_that_fails_is_what_is_told_and_nothing_is_written_after(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> BlockRef:
+        raise DiskFull("the disk is full")
+
+    def refuse(*_: object) -> None:
+        raise StorageError("an earlier write failed")
+
+    monkeypatch.setattr(Client, "import_block", full)
+    monkeypatch.setattr(Client, "finalize", refuse)
+    result = run("import-blocks", str(exported), "--dev", "-d", str(tmp_path / "copy"))
+    assert result.exit_code == 1
+    assert "the disk is full" in result.stderr
+    assert "earlier" not in result.stderr
+
+
+def test_a_block_on_a_pruned_state_cannot_be_checked(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StateStore, "has_state", lambda _self, _hash: False)
+    result = run("check-block", "3", "--dev", "-d", str(base))
+    assert result.exit_code == 4
+    assert "the state of block 3's parent is pruned" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_a_changed_block_is_not_imported(exported: Path, tmp_path: Path) -> None:

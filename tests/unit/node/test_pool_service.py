@@ -56,6 +56,25 @@ def test_who_stops_watching_hears_no_more(chain: DevChain) -> None:
     assert statuses(heard) == [Status.READY]
 
 
+def test_a_watcher_that_fails_stops_neither_the_others_nor_a_block(
+    chain: DevChain, caplog: pytest.LogCaptureFixture
+) -> None:
+    wire = chain.sign(BOB, pay(chain))
+
+    def fail(_: StatusEvent) -> None:
+        raise KeyError("a watcher's mistake")
+
+    chain.pool.watch(blake2_256(wire), fail)
+    heard = watch(chain, wire)
+    arrived: list[None] = []
+    chain.pool.on_arrival(lambda: arrived.append(None))
+    assert chain.pool.submit(wire) == blake2_256(wire)
+    assert arrived == [None]
+    chain.seal()
+    assert statuses(heard)[-1] is Status.FINALIZED
+    assert "a watcher's mistake" in caplog.text
+
+
 def test_transactions_of_a_block_left_behind_come_back(chain: DevChain) -> None:
     genesis = chain.client.genesis_hash
     wire = chain.sign(BOB, pay(chain))

@@ -9,6 +9,8 @@ import pytest
 from btt_chain.chain.client import UnknownBlock
 from btt_chain.chain.law import NoLaw
 from btt_chain.chain.notify import BlockRef
+from btt_chain.consensus.author import Pace
+from btt_chain.node import sealing as sealing_module
 from btt_chain.node.sealing import (
     Instant,
     Interval,
@@ -135,6 +137,42 @@ def test_instant_goes_on_until_nothing_is_left(chain: DevChain) -> None:
     run_virtually(sealing_for(chain, Instant(), 0.001))
     assert chain.client.best().number == 3
     assert chain.pool.pool.status().ready == 0
+
+
+def test_instant_tries_again_a_slot_later_what_fitted_no_block(
+    chain: DevChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> list[int]:
+        heights = []
+        chain.send(BOB, pay(chain))
+        monkeypatch.setattr(sealing_module, "pace_of", lambda _used, _given: Pace.OVER)
+        task = asyncio.create_task(run_sealing(chain.sealer, Instant()))
+        await asyncio.sleep(1)
+        monkeypatch.undo()
+        heights.append(chain.client.best().number)
+        await asyncio.sleep(chain.slot_ms / 1000)
+        heights.append(chain.client.best().number)
+        task.cancel()
+        return heights
+
+    assert run_virtually(main()) == [0, 1]
+
+
+def test_an_arrival_need_not_wait_for_the_slot(
+    chain: DevChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> int:
+        chain.send(BOB, pay(chain))
+        monkeypatch.setattr(sealing_module, "pace_of", lambda _used, _given: Pace.OVER)
+        task = asyncio.create_task(run_sealing(chain.sealer, Instant()))
+        await asyncio.sleep(1)
+        monkeypatch.undo()
+        chain.send(BOB, pay(chain), nonce=1)
+        await asyncio.sleep(0.001)
+        task.cancel()
+        return len(chain.client.body(chain.client.best().hash) or [])
+
+    assert run_virtually(main()) == 3
 
 
 def test_on_demand_nothing_is_sealed_by_itself(chain: DevChain) -> None:

@@ -175,6 +175,27 @@ def test_a_pinned_block_outlives_finality_and_pruning() -> None:
     assert store.state.base.number == 4
 
 
+def test_pinned_forks_are_reported_once_when_they_die_not_when_they_are_deleted() -> None:
+    store = new_chain(MemoryKV(), pruning=1)
+    genesis = store.blocks.best.hash
+    a1 = grow(store, {b"alice": b"a1"}, salt=b"a1")
+    b1 = grow(store, {b"bob": b"b1"}, genesis, b"b1", make_best=False)
+    b2 = grow(store, {b"bob": b"b2"}, b1.hash, b"b2", make_best=False)
+    c1 = grow(store, {b"bob": b"c1"}, genesis, b"c1", make_best=False)
+    store.state.pin(b1.hash)
+    assert store.finalise(a1.hash) == [b2, b1, c1]
+    assert store.blocks.header(b1.hash) is not None
+    assert store.blocks.header(b2.hash) is None
+    a2 = grow(store, {b"alice": b"a2"})
+    assert store.finalise(a2.hash) == []
+    store.state.unpin(b1.hash)
+    a3 = grow(store, {b"alice": b"a3"})
+    d3 = grow(store, {b"bob": b"d3"}, a2.hash, b"d3", make_best=False)
+    assert store.finalise(a3.hash) == [d3]
+    assert store.blocks.header(b1.hash) is None
+    assert store.state.base == a2
+
+
 def test_a_block_that_does_not_fit_is_refused(store: ChainStore) -> None:
     genesis = store.blocks.best.hash
     pending = store.stage(genesis, {b"k": b"v"})

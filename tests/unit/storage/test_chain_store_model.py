@@ -92,8 +92,13 @@ class Chain(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def a_block_becomes_final(self, data: st.DataObject) -> None:
+        before = set(self.alive())
         self.final = self.pick(data)
-        self.store.finalise(self.final, (b"FRNK", b"proof"))
+        discarded = self.store.finalise(self.final, (b"FRNK", b"proof"))
+        dead = before - set(self.alive()) - set(self.chain(self.final))
+        assert sorted(ref.hash for ref in discarded) == sorted(dead)
+        heights = [ref.number for ref in discarded]
+        assert heights == sorted(heights, reverse=True)
         if self.final not in self.chain(self.best):
             self.best = self.final
 

@@ -167,3 +167,38 @@ def test_the_cache_lets_go_of_lower_levels_first() -> None:
     warm = cache.trie(sealed.root)
     assert all(warm.get(key) == b"v" for key in keys[:10])
     assert 10 <= warm.loads <= 20  # a leaf each, and lower branches, but no branch at the top
+
+
+def test_changed_leaves_leave_memory_once_they_are_written_and_are_not_missed() -> None:
+    records: dict[bytes, bytes] = {}
+    cache = TrieCache(records.get)
+    trie = cache.trie(EMPTY_ROOT)
+    keys = [hash_256(b"%d" % number) for number in range(100)]
+    for key in keys:
+        trie.put(key, key + b"!")
+    sealed = trie.seal()
+    assert all(trie.get(key) == key + b"!" for key in keys)  # nothing is written yet
+    records.update(sealed.inserted)
+    cache.keep(trie, sealed)
+    warm = cache.trie(sealed.root)
+    for key in keys:
+        warm.put(key, key + b"?", expected=key + b"!")
+    assert warm.loads == 0
+    assert warm.seal().root == state_root({key: key + b"?" for key in keys})
+
+
+def test_older_roots_are_let_go_before_the_newest_loses_nodes() -> None:
+    records: dict[bytes, bytes] = {}
+    cache = TrieCache(records.get, limit=30)
+    root = EMPTY_ROOT
+    keys = [hash_256(b"%d" % number) for number in range(100)]
+    for turn in range(8):
+        trie = cache.trie(root)
+        for key in keys:
+            value = b"%d" % turn + key
+            trie.put(key, value, expected=b"%d" % (turn - 1) + key if turn else None)
+        sealed = trie.seal()
+        root = sealed.root
+        records.update(sealed.inserted)
+        cache.keep(trie, sealed)
+        assert trie.loads == 0
