@@ -180,7 +180,7 @@ class LevelKV:
                 f"the database at {self.path} failed before ({self._failed}) and takes no more "
                 "writes: stop the node, look at the disk, start again"
             )
-        size = sum(map(len, batch)) + sum(len(value) for value in batch.values() if value)
+        size = sum(map(len, batch)) + sum(map(len, filter(None, batch.values())))
         self._require_space(size)
         floor, dropped = self._next_floor()
         written = self._written + min(size, self._write_buffer)

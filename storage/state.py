@@ -249,8 +249,9 @@ class StateStore:
 
     def join(self, draft: Draft, ref: BlockRef, pending: Pending, *, final: bool) -> None:
         """Store what a block brings; `final` when it will never be undone."""
-        inserted, retired = pending.sealed.inserted, pending.sealed.retired
+        inserted = pending.sealed.inserted
         if self.window is not None:
+            retired = pending.sealed.retired
             for record in inserted:
                 self._add(draft, record, inserted[record])
             self._present.note(ref.number, inserted)

@@ -2,7 +2,7 @@
 
 Every block walks through the same few thousand branches at the top; the leaves it touches are
 mostly others than last time. So after a block the nodes it loaded stay, and once there are too
-many, all but the topmost are let go, level by level.
+many, all but the topmost are let go, level by level. Changed leaves go at once.
 """
 
 from __future__ import annotations
@@ -17,28 +17,39 @@ ROOTS: Final = 4
 
 
 class TrieCache:
-    """Hands out tries that share their upper nodes. `limit` counts nodes, about 1 KiB each."""
+    """Hands out tries that share their upper nodes. `limit` counts nodes, about 1 KiB each.
+
+    Up to twice as many are held, so that a block in several pays for letting go, not each.
+    """
 
     def __init__(self, record: Record, limit: int = 16_384) -> None:
         self._record = record
         self._limit = limit
-        self._tops: dict[bytes, Node] = {}
+        self._tops: dict[bytes, tuple[Node, int]] = {}  # with the nodes copied on the way to it
         self._held = 0
 
     def trie(self, root: bytes) -> Trie:
         """The trie under this root; raises MissingNode when it is not stored."""
-        return Trie(self._record, root, self._tops.get(root))
+        known = self._tops.get(root)
+        return Trie(self._record, root, None if known is None else known[0])
 
     def keep(self, trie: Trie, sealed: Sealed) -> None:
         """Remember a sealed trie whose records have been written."""
-        self._held += trie.loads + len(sealed.inserted)
-        tops = self._tops
-        tops.pop(sealed.root, None)
+        # The next change of a leaf hardly ever loads the old one (`expected` of Trie.put), while
+        # a branch that was let go costs a read: the room is for branches.
+        for kids, slot in sealed.leaves:
+            kids.pop(slot, None)
+        tops, most = self._tops, 2 * self._limit
         if sealed.top is not None:
-            tops[sealed.root] = sealed.top
-        while len(tops) > ROOTS:
+            tops.pop(sealed.root, None)
+            tops[sealed.root] = sealed.top, trie.copies
+            self._held += trie.loads + trie.copies
+        # What a root has alone are the nodes that the next one copied: a block's worth of them
+        # goes with each, and costs no walk.
+        while len(tops) > 1 and (len(tops) > ROOTS or self._held > most):
             del tops[next(iter(tops))]
-        if self._held > 2 * self._limit:
+            self._held -= next(iter(tops.values()))[1]
+        if self._held > most:
             self._trim()
 
     def clear(self) -> None:
@@ -47,9 +58,9 @@ class TrieCache:
         self._held = 0
 
     def _trim(self) -> None:
-        """Keep the newest root and the `limit` nodes nearest to it."""
-        root, top = next(reversed(self._tops.items()))
-        self._tops = {root: top}
+        """Keep the `limit` nodes nearest to the only root left."""
+        ((root, (top, _)),) = self._tops.items()
+        self._tops = {root: (top, 0)}
         held = 1
         level = [top]
         while level:

@@ -12,7 +12,7 @@ root are a set, and the difference of two roots is exact.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
 
@@ -55,8 +55,21 @@ class Sealed:
     top: Node | None
     inserted: dict[bytes, bytes]
     """Records of the new root that the old one did not have."""
-    retired: set[bytes]
-    """Records of the old root that the new one does not have."""
+    gone_nodes: dict[str, bytes] = field(default_factory=dict)
+    """Where nodes started that the new root does not have, and the references they had."""
+    gone_values: set[bytes] = field(default_factory=set)
+    """Records of values that the new root does not have."""
+    leaves: list[tuple[dict[int, Node], int]] = field(default_factory=list)
+    """Where changed leaves hang in memory."""
+
+    @property
+    def retired(self) -> set[bytes]:
+        """Records of the old root that the new one does not have.
+
+        Put together when asked for: an archive never asks.
+        """
+        nodes = {node_key(start, ref[1:]) for start, ref in self.gone_nodes.items()}
+        return nodes | self.gone_values
 
 
 class Trie:
@@ -67,7 +80,16 @@ class Trie:
     old values keep theirs until they are written again.
     """
 
-    __slots__ = ("_record", "_top", "_root", "_retired", "_values", "_gone_values", "loads")
+    __slots__ = (
+        "_record",
+        "_top",
+        "_root",
+        "_retired",
+        "_values",
+        "_gone_values",
+        "loads",
+        "copies",
+    )
 
     def __init__(self, record: Record, root: bytes, top: Node | None = None) -> None:
         self._record = record
@@ -76,6 +98,9 @@ class Trie:
         self._values: dict[bytes, bytes] = {}
         self._gone_values: set[bytes] = set()
         self.loads = 0
+        """Nodes fetched from the database."""
+        self.copies = 0
+        """Branches of the old root that were copied to be changed."""
         if top is None and root != EMPTY_ROOT:
             top = self._load("", b"\x80" + root)
         self._top = top
@@ -320,6 +345,7 @@ class Trie:
         refs = node.refs
         if refs is None:
             return Node(node.partial, None, 0, node.value, node.hashed, None)
+        self.copies += 1
         copy = Node(node.partial, refs.copy(), node.bitmap, node.value, node.hashed, None)
         copy.kids = node.kids.copy() if node.kids else {}
         return copy
@@ -355,21 +381,20 @@ class Trie:
     def seal(self) -> Sealed:
         """Hash what changed; afterwards every node of this trie is clean and may be shared."""
         inserted: dict[bytes, bytes] = {}
-        retired: set[bytes] = set()
+        leaves: list[tuple[dict[int, Node], int]] = []
+        gone_nodes, gone_values = self._retired, self._gone_values
         top = self._top
         if top is None:
             self._root = EMPTY_ROOT
         elif top.ref is None:
-            self._root = _seal(top, self._retired, inserted, retired)
-        retired.update([node_key(start, ref[1:]) for start, ref in self._retired.items()])
+            self._root = _seal(top, gone_nodes, inserted, leaves)
         # What was taken out and put back never left.
-        for record in self._gone_values.intersection(self._values):
+        for record in gone_values.intersection(self._values):
             del self._values[record]
-            self._gone_values.discard(record)
+            gone_values.discard(record)
         inserted.update(self._values)
-        retired |= self._gone_values
         self._retired, self._values, self._gone_values = {}, {}, set()
-        return Sealed(self._root, top, inserted, retired)
+        return Sealed(self._root, top, inserted, gone_nodes, gone_values, leaves)
 
     def _load(self, start: str, ref: bytes) -> Node:
         if len(ref) != HASH_REF:
@@ -419,36 +444,55 @@ def _split(node: Node, rest: str, stored: bytes, hashed: bool) -> Node:
 
 
 def _seal(
-    top: Node, before: dict[str, bytes], inserted: dict[bytes, bytes], retired: set[bytes]
+    top: Node,
+    gone: dict[str, bytes],
+    inserted: dict[bytes, bytes],
+    leaves: list[tuple[dict[int, Node], int]],
 ) -> bytes:
     """Give every dirty node its reference, children first; no recursion, keys may be long.
 
-    `before` has the references that stood where dirty nodes are now; those met are taken out.
+    `gone` has the references that stood where dirty nodes are now; what comes out the same is
+    taken out of it.
     """
     dirty: list[tuple[Node, str, Node, int]] = [(top, "", top, 0)]
     for node, start, _, _ in dirty:  # grows while it is walked
         if node.dirty:
             refs, kids = node.refs, node.kids
+            assert refs is not None and kids is not None  # noqa: PT018, S101  # a branch
             end = start + node.partial
             for slot in node.dirty:
-                if refs[slot] is PENDING:  # type: ignore[index]
-                    refs[slot] = _QUEUED  # type: ignore[index]
-                    dirty.append((kids[slot], end + DIGITS[slot], node, slot))  # type: ignore[index]
+                if refs[slot] is PENDING:
+                    kid = kids[slot]
+                    place = end + DIGITS[slot]
+                    if kid.refs is None:
+                        refs[slot] = _refer(kid, place, gone, inserted)
+                        leaves.append((kids, slot))
+                    else:
+                        refs[slot] = _QUEUED
+                        dirty.append((kid, place, node, slot))
             node.dirty = None
     for node, start, parent, slot in reversed(dirty):
-        raw = encode(node)
-        if len(raw) < 32 and node is not top:
-            own = bytes((len(raw) << 2,)) + raw
-        else:
-            own = b"\x80" + blake2b(raw, digest_size=32).digest()
-            old = before.pop(start, None)
-            # Copied and come out the same: it never left.
-            if old != own:
-                place = node_key(start, b"")
-                inserted[place + own[1:]] = raw
-                if old is not None:
-                    retired.add(place + old[1:])
-        node.ref = own
         if node is not top:
-            parent.refs[slot] = own  # type: ignore[index]
-    return top.ref[1:]  # type: ignore[index]
+            parent.refs[slot] = _refer(node, start, gone, inserted)  # type: ignore[index]
+    return _refer(top, "", gone, inserted, inline=False)[1:]
+
+
+def _refer(
+    node: Node,
+    start: str,
+    gone: dict[str, bytes],
+    inserted: dict[bytes, bytes],
+    inline: bool = True,
+) -> bytes:
+    """Give a node, whose children have theirs, its reference, and note its record."""
+    raw = encode(node)
+    if inline and len(raw) < 32:
+        node.ref = ref = bytes((len(raw) << 2,)) + raw
+        return ref
+    digest = blake2b(raw, digest_size=32).digest()
+    node.ref = ref = b"\x80" + digest
+    if gone.get(start) == ref:
+        del gone[start]  # copied and come out the same: it never left
+    else:
+        inserted[node_key(start, digest)] = raw
+    return ref
