@@ -15,7 +15,7 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.rpc.backend import Backend, BackendError, UnknownBlock
 from btt_chain.rpc.connection import Subscription
-from btt_chain.rpc.params import U32, AtMost, Hash, Hex, Parsed, Text, Unfit, hex_bytes
+from btt_chain.rpc.params import U32, Hash, Hex, MaxItems, Parsed, Text, Unfit, hex_bytes
 from btt_chain.rpc.protocol import TOO_MANY_SUBSCRIPTIONS, RpcError, invalid_params
 from btt_chain.rpc.registry import HEAVY, method, subscription
 from btt_chain.rpc.shapes import to_hex
@@ -114,7 +114,7 @@ class ArchiveApi:
         self,
         subscription: Subscription,
         hash: Hash,
-        items: Annotated[list[QueryParam], AtMost(MAX_ITEMS)],
+        items: Annotated[list[QueryParam], MaxItems(MAX_ITEMS)],
         child_trie: Hex | None = None,
     ) -> None:
         """Stream storage items; this chain has no child tries, so those hold nothing."""
@@ -133,7 +133,7 @@ class ArchiveApi:
         self,
         subscription: Subscription,
         hash: Hash,
-        items: Annotated[list[DiffParam], AtMost(MAX_ITEMS)] | None = None,
+        items: Annotated[list[DiffParam], MaxItems(MAX_ITEMS)] | None = None,
         previous_hash: Hash | None = None,
     ) -> None:
         """Stream what differs between a block's state and an ancestor's (its parent's)."""

@@ -8,14 +8,14 @@ from btt_chain.primitives.extrinsic import opaque
 from btt_chain.rpc.backend import Backend, ChainEvent, Finalized, NewBest, NewBlock
 from btt_chain.rpc.connection import Subscription
 from btt_chain.rpc.hub import Audience, Hub
-from btt_chain.rpc.params import AtMost, BlockNumber, Hash
+from btt_chain.rpc.params import BlockNumber, Hash, MaxItems
 from btt_chain.rpc.registry import method, subscription
 from btt_chain.rpc.shapes import Shapes, maybe_hex, to_hex
 
 MAX_NUMBERS: Final = 1_000
 """Heights of one chain_getBlockHash."""
 
-HeightList = Annotated[list[BlockNumber | None], AtMost(MAX_NUMBERS)]
+HeightList = Annotated[list[BlockNumber | None], MaxItems(MAX_NUMBERS)]
 
 
 class ChainApi:

@@ -32,7 +32,7 @@ class TooMany(Unfit):
 
 
 @dataclass(frozen=True, slots=True)
-class AtMost:
+class MaxItems:
     """Annotation of a list: refuse a longer one before any of its items is read."""
 
     items: int
@@ -125,7 +125,7 @@ SubscriptionId = Annotated[str, Parsed(identifier)]
 def parser(annotation: object) -> Parser:
     """The parser of an annotation: `Annotated[..., Parsed(f)]`, or lists and unions of such.
 
-    A list takes `MAX_ITEMS` items, or as many as `Annotated[list[...], AtMost(n)]` says.
+    A list takes `MAX_ITEMS` items, or as many as `Annotated[list[...], MaxItems(n)]` says.
 
     Raises:
         TypeError: for an annotation that says nothing about JSON: a mistake in a signature.
@@ -136,7 +136,7 @@ def parser(annotation: object) -> Parser:
         found = [item for item in get_args(annotation)[1:] if isinstance(item, Parsed)]
         if found:
             return found[0].parse
-        bounds = [item.items for item in get_args(annotation)[1:] if isinstance(item, AtMost)]
+        bounds = [item.items for item in get_args(annotation)[1:] if isinstance(item, MaxItems)]
         array = get_args(annotation)[0]
         if bounds and get_origin(array) is list:
             return partial(_list, parser(get_args(array)[0]), bounds[0])

@@ -9,11 +9,11 @@ import pytest
 from btt_chain.rpc.params import (
     MAX_ITEMS,
     U32,
-    AtMost,
     BlockNumber,
     Flag,
     Hash,
     Hex,
+    MaxItems,
     Signature,
     SubscriptionId,
     Text,
@@ -117,7 +117,7 @@ def test_lists_unions_and_plain_kinds_are_read() -> None:
 
 def test_a_list_is_as_long_as_its_parameter_allows_and_what_is_too_long_is_said() -> None:
     assert len(cast("list[bytes]", parser(list[Hex])(["00"] * MAX_ITEMS))) == MAX_ITEMS
-    three = Annotated[list[Hex], AtMost(3)]
+    three = Annotated[list[Hex], MaxItems(3)]
     assert parser(three)(["00"] * 3) == [b"\x00"] * 3
     for kind, count, limit in (
         (list[Hex], MAX_ITEMS + 1, MAX_ITEMS),
