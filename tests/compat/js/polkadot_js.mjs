@@ -857,10 +857,11 @@ await check("asks the runtime about nonces and validity", async () => {
   const nonce = await at.call.accountNonceApi.accountNonce(alice.address);
   assert.equal(nonce.toNumber(), await nonceOf(alice, at));
   const tx = transfer(bob, BTT);
-  await tx.signAsync(alice, { nonce: 0 });
+  // Immortal: a mortal era may begin at a block after the one that is asked.
+  await tx.signAsync(alice, { nonce: 0, era: 0 });
   const verdict = await at.call.taggedTransactionQueue.validateTransaction("External", tx.toU8a(), hash);
   assert.equal(u8aToHex(verdict.toU8a()), "0x010003");
-  await tx.signAsync(alice, { nonce: nonce.toNumber() + 5 });
+  await tx.signAsync(alice, { nonce: nonce.toNumber() + 5, era: 0 });
   const later = (await at.call.taggedTransactionQueue.validateTransaction("External", tx.toU8a(), hash)).asOk;
   assert.deepEqual([later.requires.length, later.provides.length], [1, 1]);
 });
