@@ -21,9 +21,6 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from btt_chain.consensus.babe.claim import seal  # noqa: E402
-from btt_chain.consensus.babe.digests import AllowedSlots, EpochConfig  # noqa: E402
-from btt_chain.consensus.babe.epoch import Epoch  # noqa: E402
-from btt_chain.consensus.babe.lottery import SecondaryRule, threshold  # noqa: E402
 from btt_chain.consensus.babe.verify import verify  # noqa: E402
 from btt_chain.crypto import merlin, vrf  # noqa: E402
 from btt_chain.crypto.keypair import KeyPair  # noqa: E402
@@ -37,8 +34,11 @@ from btt_chain.primitives.babe import (  # noqa: E402
     VrfSignature,
     pre_runtime,
 )
+from btt_chain.primitives.babe_digests import AllowedSlots, EpochConfig  # noqa: E402
 from btt_chain.primitives.digest import H256, Digest  # noqa: E402
+from btt_chain.primitives.epoch import Epoch  # noqa: E402
 from btt_chain.primitives.header import Header  # noqa: E402
+from btt_chain.primitives.lottery import SecondaryRule, threshold  # noqa: E402
 from btt_chain.scale import u32, u64  # noqa: E402
 
 MUST, AIM = 250, 290

@@ -9,12 +9,12 @@ from itertools import pairwise
 
 import pytest
 
-from btt_chain.consensus.babe.digests import AllowedSlots, AuthorityId, EpochConfig
-from btt_chain.consensus.babe.epoch import Epoch
-from btt_chain.consensus.babe.lottery import SecondaryRule
 from btt_chain.consensus.babe.verify import Reason, Refused, Verified, slot_of, verify
 from btt_chain.crypto.hashing import twox_128
+from btt_chain.primitives.babe_digests import AllowedSlots, AuthorityId, EpochConfig
+from btt_chain.primitives.epoch import Epoch
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.lottery import SecondaryRule
 from btt_chain.scale import DecodeError, decode, u64
 from support.vectors import vectors_dir
 

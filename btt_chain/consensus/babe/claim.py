@@ -9,9 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from btt_chain.consensus.babe.digests import AllowedSlots
-from btt_chain.consensus.babe.epoch import Epoch
-from btt_chain.consensus.babe.lottery import wins
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.signature import Scheme
 from btt_chain.crypto.vrf import Draw, SchnorrkelVrf, Vrf
@@ -26,8 +23,11 @@ from btt_chain.primitives.babe import (
     Slot,
     VrfSignature,
 )
+from btt_chain.primitives.babe_digests import AllowedSlots
 from btt_chain.primitives.digest import BABE, Seal
+from btt_chain.primitives.epoch import Epoch
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.lottery import wins
 from btt_chain.scale import u32
 
 _VRF: Final = SchnorrkelVrf()

@@ -11,15 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, assert_never
 
-from btt_chain.consensus.babe.digests import (
-    AllowedSlots,
-    BadAnnouncement,
-    EpochConfig,
-    NextEpochDescriptor,
-    announced,
-)
-from btt_chain.consensus.babe.epoch import Epoch
-from btt_chain.consensus.babe.lottery import wins
 from btt_chain.crypto import sr25519
 from btt_chain.crypto.vrf import Draw, SchnorrkelVrf, Vrf
 from btt_chain.primitives.babe import (
@@ -31,8 +22,17 @@ from btt_chain.primitives.babe import (
     VrfSignature,
     pre_digest,
 )
+from btt_chain.primitives.babe_digests import (
+    AllowedSlots,
+    BadAnnouncement,
+    EpochConfig,
+    NextEpochDescriptor,
+    announced,
+)
 from btt_chain.primitives.digest import BABE, PreRuntime, Seal
+from btt_chain.primitives.epoch import Epoch
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.lottery import wins
 
 SEAL_LENGTH: Final = 64
 

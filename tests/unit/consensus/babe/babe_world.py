@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from btt_chain.consensus.babe.claim import Claimed, claim_slot, seal
-from btt_chain.consensus.babe.digests import (
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.crypto.vrf import SchnorrkelVrf, SimulatedVrf, Vrf
+from btt_chain.primitives.babe import Claim, Primary, pre_runtime
+from btt_chain.primitives.babe_digests import (
     AllowedSlots,
     AuthorityId,
     EpochConfig,
@@ -13,13 +16,10 @@ from btt_chain.consensus.babe.digests import (
     NextEpochDescriptor,
     consensus,
 )
-from btt_chain.consensus.babe.epoch import Epoch
-from btt_chain.consensus.babe.lottery import SecondaryRule
-from btt_chain.crypto.keypair import KeyPair
-from btt_chain.crypto.vrf import SchnorrkelVrf, SimulatedVrf, Vrf
-from btt_chain.primitives.babe import Claim, Primary, pre_runtime
 from btt_chain.primitives.digest import H256, Digest, DigestItem
+from btt_chain.primitives.epoch import Epoch
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.lottery import SecondaryRule
 from btt_chain.scale import u32, u64
 
 PAIRS = [KeyPair.from_uri(f"//{name}") for name in ("Alice", "Bob", "Charlie", "Dave")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btt_chain.consensus.babe.digests import (
+from btt_chain.primitives.babe_digests import (
     CONSENSUS_LOG,
     V1,
     AllowedSlots,

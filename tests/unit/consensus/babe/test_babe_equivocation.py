@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 
 from btt_chain.consensus.babe.claim import seal
-from btt_chain.consensus.babe.digests import AuthorityId
-from btt_chain.consensus.babe.equivocation import (
-    EquivocationProof,
-    NoEquivocation,
-    Sightings,
-    check,
-)
+from btt_chain.consensus.babe.sightings import Sightings
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.babe import SecondaryPlain, SecondaryPlainClaim, Slot, pre_runtime
+from btt_chain.primitives.babe_digests import AuthorityId
+from btt_chain.primitives.babe_equivocation import (
+    EquivocationProof,
+    NoEquivocation,
+    check,
+)
 from btt_chain.primitives.digest import GRANDPA, H256, Seal
 from btt_chain.primitives.header import Header
 from btt_chain.scale import codec, u32

@@ -9,16 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btt_chain.consensus.babe.claim import Claimed, seal
-from btt_chain.consensus.babe.digests import (
-    V1,
-    AllowedSlots,
-    EpochConfig,
-    NextConfigData,
-    OnDisabled,
-    consensus,
-)
-from btt_chain.consensus.babe.epoch import Epoch
-from btt_chain.consensus.babe.lottery import wins
 from btt_chain.consensus.babe.verify import Reason, Refused, latest_slot_at, slot_of, verify
 from btt_chain.primitives.babe import (
     Primary,
@@ -31,6 +21,14 @@ from btt_chain.primitives.babe import (
     VrfSignature,
     pre_runtime,
 )
+from btt_chain.primitives.babe_digests import (
+    V1,
+    AllowedSlots,
+    EpochConfig,
+    NextConfigData,
+    OnDisabled,
+    consensus,
+)
 from btt_chain.primitives.digest import (
     BABE,
     GRANDPA,
@@ -40,7 +38,9 @@ from btt_chain.primitives.digest import (
     PreRuntime,
     Seal,
 )
+from btt_chain.primitives.epoch import Epoch
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.lottery import wins
 from btt_chain.scale import DecodeError, u32, u64
 from unit.consensus.babe.babe_world import (
     ANNOUNCEMENT,

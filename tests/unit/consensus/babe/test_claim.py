@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from btt_chain.consensus.babe.claim import claim_slot, seal
-from btt_chain.consensus.babe.digests import AllowedSlots
-from btt_chain.consensus.babe.lottery import SecondaryRule, wins
 from btt_chain.consensus.babe.verify import verify
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.signature import Scheme
 from btt_chain.primitives.babe import Primary, SecondaryPlain, SecondaryVrf, pre_runtime
+from btt_chain.primitives.babe_digests import AllowedSlots
 from btt_chain.primitives.digest import BABE, Seal
+from btt_chain.primitives.lottery import SecondaryRule, wins
 from unit.consensus.babe.babe_world import (
     KEYS,
     LATEST,

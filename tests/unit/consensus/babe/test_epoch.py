@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btt_chain.consensus.babe.digests import AllowedSlots, EpochConfig
-from btt_chain.consensus.babe.epoch import epoch_index, next_randomness
+from btt_chain.primitives.babe_digests import AllowedSlots, EpochConfig
+from btt_chain.primitives.epoch import epoch_index, next_randomness
 from btt_chain.scale import u64
 from unit.consensus.babe.babe_world import LENGTH, NEXT, PAIRS, START, make_epoch
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from btt_chain.consensus.babe.lottery import (
+from btt_chain.primitives.lottery import (
     SecondaryRule,
     beacon_of,
     randomness_of,

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from btt_chain.consensus.babe.digests import AuthorityId
 from btt_chain.crypto import sr25519
 from btt_chain.primitives.babe import NoPreDigest, Slot, pre_digest
+from btt_chain.primitives.babe_digests import AuthorityId
 from btt_chain.primitives.digest import BABE
 from btt_chain.primitives.header import Header
 from btt_chain.scale import TypeName, path
@@ -55,26 +55,3 @@ def check(proof: EquivocationProof) -> None:
             raise NoEquivocation("a header carries no seal of BABE")
         if not sr25519.verify(proof.offender, unsealed.hash(), seal.payload):
             raise NoEquivocation("a header is not sealed by the offender")
-
-
-class Sightings:
-    """The verified headers of late, to notice when an author makes a second one for its slot."""
-
-    def __init__(self, slots: int) -> None:
-        """Remember the headers of the last `slots` slots."""
-        self._slots = slots
-        self._seen: dict[int, dict[bytes, Header]] = {}
-        self._newest = 0
-
-    def see(self, header: Header, author: bytes, slot: int) -> EquivocationProof | None:
-        """Take note of a verified header; return the proof if it is its author's second."""
-        self._newest = max(self._newest, slot)
-        oldest = self._newest - self._slots + 1
-        if slot < oldest:
-            return None
-        for old in [old for old in self._seen if old < oldest]:
-            del self._seen[old]
-        first = self._seen.setdefault(slot, {}).setdefault(author, header)
-        if first.hash() == header.hash():
-            return None
-        return EquivocationProof(AuthorityId(author), Slot(slot), first, header)

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 
-from btt_chain.consensus.babe import lottery
-from btt_chain.consensus.babe.digests import EpochConfig, NextEpochDescriptor
-from btt_chain.consensus.babe.lottery import SecondaryRule
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.vrf import VrfInput
+from btt_chain.primitives import lottery
+from btt_chain.primitives.babe_digests import EpochConfig, NextEpochDescriptor
+from btt_chain.primitives.lottery import SecondaryRule
 
 RANDOMNESS_LENGTH = 32
 
