@@ -289,7 +289,12 @@ class ChainStore:
         self._write(draft)
         return route
 
-    def finalise(self, hash: bytes, proof: Proof | None = None) -> list[BlockRef]:
+    def finalise(
+        self,
+        hash: bytes,
+        proof: Proof | None = None,
+        aux: Mapping[bytes, bytes | None] | None = None,
+    ) -> list[BlockRef]:
         """Make a block and its ancestors final, and discard the forks that this cuts off.
 
         If the head is on such a fork, the block becomes the head. Returns once it is on the
@@ -302,6 +307,7 @@ class ChainStore:
         if not blocks.extends_finalised(hash):
             raise ValueError("only a descendant of the last finalised block can become final")
         draft = Draft(self._kv)
+        self._put_aux(draft, aux)
         if proof is not None:
             blocks.justify(draft, hash, *proof)
         discarded: list[BlockRef] = []

@@ -4,6 +4,10 @@ A block takes one way in, whoever made it: `import_block`. It is executed on its
 (unless this node just did that, making it), its header must tell exactly what came out, and it
 is stored with its state in one batch. Then those who listen are told.
 
+The best block is the leaf above the last final block with the most primary slots behind it, then
+the longest, then the one that was here first (ruling A13). Where nobody wins slots, as under manual
+seal, that is the longest chain.
+
 Everything here runs on one thread and does not wait.
 """
 
@@ -16,13 +20,21 @@ from typing import Final
 from btt_chain.chain.law import Law, Laws
 from btt_chain.chain.memory import NoCollection
 from btt_chain.chain.notify import BlockRef, Finalized, Listener, NewBest, NewBlock, Notifier
+from btt_chain.primitives.babe import Primary, pre_digest
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.header import Header
 from runtime.api import dry_run
 from runtime.frame import InvalidBlock
+from storage.blocks import Route
 from storage.database import ChainStore, Proof
 from storage.overlay import Overlay
 from storage.state import Pending, StateReader
+
+WEIGHT_KEY: Final = b"block_weight:"
+"""Where the store keeps how many primary blocks lead to a block, u32 LE, by its hash.
+
+Source: Substrate's `sc_consensus_babe::aux_schema`.
+"""
 
 MAX_FORKS: Final = 32
 """Blocks kept at one height above the last final one."""
@@ -34,6 +46,10 @@ class UnknownBlock(Exception):
     def __init__(self, hash: bytes) -> None:
         super().__init__(f"no block 0x{hash.hex()} is known")
         self.hash = hash
+
+
+class LeftBehind(InvalidBlock):
+    """The block stands on a fork that finality has cut off: late, but not wrong in itself."""
 
 
 class RootedOverlay(Overlay):
@@ -110,6 +126,31 @@ class Client:
         """Return the hash at a height of the best chain."""
         return self.store.blocks.hash_at(number)
 
+    def best_through(self, hash: bytes) -> BlockRef | None:
+        """Return the best leaf of those that descend from a block, or the block itself.
+
+        None if it is not known, or lies on a fork that finality has cut off.
+        """
+        blocks = self.store.blocks
+        best = blocks.best
+        if blocks.header(hash) is None:
+            return None
+        if blocks.is_ancestor(hash, best.hash):
+            return BlockRef(best.number, best.hash)
+        if not blocks.extends_finalised(hash):
+            return None
+        leaves = [leaf for leaf in blocks.leaves() if blocks.is_ancestor(hash, leaf.hash)]
+        # Of equals the first stays: `max` takes the first it meets, `open` is in order of arrival.
+        order = {known: place for place, known in enumerate(blocks.open)}
+        leaves.sort(key=lambda leaf: order.get(leaf.hash, -1))
+        found = max(leaves, key=lambda leaf: (self.weight(leaf.hash), leaf.number))
+        return BlockRef(found.number, found.hash)
+
+    def weight(self, hash: bytes) -> int:
+        """Return how many primary blocks lead to an open block, or to the last final one."""
+        raw = self.store.aux_get(WEIGHT_KEY + hash)
+        return 0 if raw is None else int.from_bytes(raw, "little")
+
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Tell `listener` every event from now on, until the returned function is called."""
         return self.notifier.listen(listener)
@@ -169,11 +210,12 @@ class Client:
         made: Made | None = None,
         finalize: bool = False,
         justifications: Sequence[Proof] = (),
+        aux: Mapping[bytes, bytes | None] | None = None,
     ) -> BlockRef:
         """Take in a block; return it. Known ones are passed over.
 
         `made` is this node's own execution of it, if there was one. `finalize` makes it final
-        at once (manual seal). Raises InvalidBlock with the reason, UnknownBlock when the parent
+        at once (manual seal). `aux` is kept in the same batch. Raises InvalidBlock with the reason, UnknownBlock when the parent
         is missing, StorageError when the store cannot take it.
         """
         hash, number = bytes(header.hash()), int(header.number)
@@ -182,11 +224,13 @@ class Client:
         self._check_place(header)
         if made is None or made.header is not header:
             made = self.execute(header, body)
-        parent, before = bytes(header.parent_hash), self.finalized()
-        make_best = finalize or number > self.best().number
+        parent, before, best = bytes(header.parent_hash), self.finalized(), self.best()
+        primary = isinstance(pre_digest(header.digest.logs), Primary)
+        weight = self.weight(parent) + primary
+        make_best = finalize or (weight, number) > (self.weight(best.hash), best.number)
         # One batch where no block is left behind. Otherwise those who listen hear of the blocks
         # left behind while these can still be read.
-        at_once = finalize and parent == self.best().hash
+        at_once = finalize and parent == best.hash
         with NoCollection():
             imported = self.store.commit_block(
                 made.pending,
@@ -195,6 +239,7 @@ class Client:
                 make_best=make_best,
                 finalise=at_once,
                 justifications=justifications,
+                aux={**(aux or {}), WEIGHT_KEY + hash: weight.to_bytes(4, "little")},
                 sync=at_once,
             )
         self.notifier.tell(NewBlock(hash, parent, number, make_best))
@@ -206,20 +251,33 @@ class Client:
             self.finalize(hash)
         return BlockRef(number, hash)
 
-    def finalize(self, hash: bytes, proof: Proof | None = None) -> None:
+    def finalize(
+        self,
+        hash: bytes,
+        proof: Proof | None = None,
+        aux: Mapping[bytes, bytes | None] | None = None,
+    ) -> None:
         """Make a block and its ancestors final; it is on the disk when this returns.
 
-        Raises UnknownBlock, and ValueError when it does not descend from the last final block.
+        The proof and `aux` are kept in the same batch. Raises UnknownBlock, and ValueError when
+        it does not descend from the last final block.
         """
         self.header_of(hash)
         before, blocks = self.finalized(), self.store.blocks
         # First the head, then the end of its rivals: who hears of them can still read them.
-        if blocks.extends_finalised(hash) and not blocks.is_ancestor(hash, self.best().hash):
-            route = self.store.set_best(hash)
+        head = self.best_through(hash) if blocks.extends_finalised(hash) else None
+        if head is not None and head != self.best():
+            route = self.store.set_best(head.hash)
             self._tell_best(route.enacted, route.retracted)
-        discarded = self.store.finalise(hash, proof)
+        route = blocks.route(before.hash, hash)
+        discarded = self.store.finalise(hash, proof, self._without_weights(route) | dict(aux or {}))
         if self.finalized() != before:
             self._tell_finalized(before, self.finalized(), discarded)
+
+    def _without_weights(self, route: Route) -> dict[bytes, bytes | None]:
+        """Forget the weights that nothing is compared with any more: of all but the last final."""
+        past = [self.finalized().hash, *(hash for hash, _ in route.enacted[:-1])]
+        return dict.fromkeys(WEIGHT_KEY + hash for hash in past if route.enacted)
 
     def _check_place(self, header: Header) -> None:
         parent = self.header(header.parent_hash)
@@ -231,7 +289,7 @@ class Client:
                 f"number {number} does not follow its parent's, {int(parent.number)}"
             )
         if not self.store.blocks.extends_finalised(header.parent_hash):
-            raise InvalidBlock(f"block {number} forks off below the last final block")
+            raise LeftBehind(f"block {number} forks off below the last final block")
         if len(self.hashes_at(number)) >= MAX_FORKS:
             raise InvalidBlock(f"{MAX_FORKS} blocks are known at height {number} already")
 

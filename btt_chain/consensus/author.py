@@ -15,8 +15,14 @@ from typing import Final, Protocol
 from btt_chain.chain.client import Client, Made
 from btt_chain.chain.memory import NoCollection
 from btt_chain.primitives import validity
-from btt_chain.primitives.babe import PRE_DIGEST, SecondaryPlain, SecondaryPlainClaim, Slot
-from btt_chain.primitives.digest import BABE, H256, Digest, PreRuntime
+from btt_chain.primitives.babe import (
+    Claim,
+    SecondaryPlain,
+    SecondaryPlainClaim,
+    Slot,
+    pre_runtime,
+)
+from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.validity import Invalid, Unknown
@@ -77,17 +83,22 @@ def manual_slot(parent_slot: int, now_ms: int, slot_ms: int, earliest_ms: int) -
     return slot, max(now_ms, slot * slot_ms, earliest_ms)
 
 
+def manual_claim(slot: int) -> Claim:
+    """Return the claim of a block that is sealed by hand (ruling A2)."""
+    return SecondaryPlain(SecondaryPlainClaim(u32(0), Slot(slot)))
+
+
 def make_block(
     client: Client,
     parent: bytes,
     *,
-    slot: int,
+    claim: Claim,
     timestamp_ms: int,
     ready: Iterable[Ready],
     skip: Callable[[bytes], None],
     pace: Callable[[], Pace],
 ) -> Proposal:
-    """Make a block on `parent`; nothing is stored.
+    """Make a block on `parent` for the slot of `claim`; nothing is stored, and there is no seal.
 
     `skip` is told of each transaction that was left out, so that those which depend on it are
     passed over. Raises UnknownBlock, StateUnavailable or NoLaw for the parent.
@@ -95,13 +106,12 @@ def make_block(
     parent_header = client.header_of(parent)
     overlay = client.overlay(parent)
     executive = client.laws.of(overlay.get).blocks
-    claim = SecondaryPlain(SecondaryPlainClaim(u32(0), Slot(slot)))
     header = Header(
         parent_hash=H256(parent),
         number=u32(int(parent_header.number) + 1),
         state_root=ZERO,
         extrinsics_root=ZERO,
-        digest=Digest([PreRuntime(BABE, PRE_DIGEST.encode(claim))]),
+        digest=Digest([pre_runtime(claim)]),
     )
     with NoCollection():
         executive.initialize_block(overlay, header)

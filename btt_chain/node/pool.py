@@ -41,6 +41,7 @@ VIEW_READS: Final = 50_000
 """Values a view of the state may gather before it is opened afresh."""
 
 StatusListener = Callable[[StatusEvent], None]
+ArrivalListener = Callable[[Sequence[bytes]], None]
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ class PoolService:
         self._clock = clock
         self._view: View | None = None
         self._watching: dict[bytes, dict[object, StatusListener]] = {}
-        self._arrivals: list[Callable[[], None]] = []
+        self._arrivals: list[ArrivalListener] = []
         client.listen(self._hear)
 
     # ---- transactions in
@@ -90,8 +91,8 @@ class PoolService:
 
         return stop
 
-    def on_arrival(self, listener: Callable[[], None]) -> None:
-        """Call `listener` whenever a transaction became ready."""
+    def on_arrival(self, listener: ArrivalListener) -> None:
+        """Call `listener` with their hashes whenever transactions became ready."""
         self._arrivals.append(listener)
 
     def remove(self, reasons: dict[bytes, str]) -> list[bytes]:
@@ -138,9 +139,10 @@ class PoolService:
 
     def _tell(self) -> None:
         events = self.pool.drain()
-        ready = False
+        ready: list[bytes] = []
         for event in events:
-            ready = ready or event.status is Status.READY
+            if event.status is Status.READY:
+                ready.append(event.hash)
             for listener in list(self._watching.get(event.hash, {}).values()):
                 try:
                     listener(event)
@@ -151,7 +153,7 @@ class PoolService:
                 self._watching.pop(event.hash, None)
         if ready:
             for arrival in self._arrivals:
-                arrival()
+                arrival(ready)
 
 
 def included(body: Sequence[bytes], pool: Pool) -> Iterable[Included]:

@@ -15,7 +15,7 @@ from typing import Final
 
 from btt_chain.chain.client import Client
 from btt_chain.chain.notify import BlockRef
-from btt_chain.consensus.author import Pace, Proposal, make_block, manual_slot
+from btt_chain.consensus.author import Pace, Proposal, make_block, manual_claim, manual_slot
 from btt_chain.node.pool import PoolService
 from runtime.frame import InvalidBlock
 from runtime.pallets.babe import Babe, Engine
@@ -100,7 +100,7 @@ class ManualSealer:
         proposal = make_block(
             client,
             parent,
-            slot=slot,
+            claim=manual_claim(slot),
             timestamp_ms=timestamp,
             ready=ready,
             skip=ready.skip,
@@ -170,7 +170,7 @@ async def seal_by_clock(sealer: ManualSealer, ms: int) -> None:
 async def seal_on_arrival(sealer: ManualSealer) -> None:
     """Seal a block whenever transactions are ready; those that fit none are tried once a slot."""
     arrived = asyncio.Event()
-    sealer.pool.on_arrival(arrived.set)
+    sealer.pool.on_arrival(lambda _: arrived.set())
     if sealer.pool.pool.status().ready:
         arrived.set()
     while True:

@@ -17,7 +17,7 @@ from typing import Final
 from bench.machine import memory_of, timed
 from btt_chain.chain.client import Client
 from btt_chain.chain.memory import settle_memory
-from btt_chain.consensus.author import Pace, make_block
+from btt_chain.consensus.author import Pace, make_block, manual_claim
 from btt_chain.crypto.hashing import blake2_128_concat, blake2_256
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.primitives import ss58
@@ -225,7 +225,7 @@ class Author:
         proposal = make_block(
             self._client,
             self._client.best().hash,
-            slot=self._slot,
+            claim=manual_claim(self._slot),
             timestamp_ms=self._slot * SLOT_MS,
             ready=[Ready(blake2_256(wire), wire) for wire in wires],
             skip=lambda _hash: None,

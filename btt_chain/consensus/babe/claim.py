@@ -44,6 +44,11 @@ class Claimed:
     draw: Draw | None
     """None under a plain secondary claim."""
 
+    @property
+    def primary(self) -> bool:
+        """The slot was won, not merely due."""
+        return isinstance(self.claim, Primary)
+
 
 def claim_slot(
     slot: int, epoch: Epoch, pairs: Mapping[bytes, KeyPair], vrf: Vrf = _VRF

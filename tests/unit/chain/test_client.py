@@ -176,7 +176,7 @@ def test_finality_on_the_best_chain_cuts_off_its_rivals(chain: DevChain) -> None
         fork(chain, side[1])
 
 
-def test_finality_on_a_fork_moves_the_head_there(chain: DevChain) -> None:
+def test_finality_on_a_fork_moves_the_head_to_its_best_leaf(chain: DevChain) -> None:
     genesis = chain.client.genesis_hash
     main = fork(chain, genesis, 3)
     side = fork(chain, genesis, 2)
@@ -190,8 +190,8 @@ def test_finality_on_a_fork_moves_the_head_there(chain: DevChain) -> None:
         )
     )
     chain.client.finalize(side[0])
-    assert chain.client.best() == BlockRef(1, side[0])
-    assert heard[0] == NewBest(side[0], (side[0],), tuple(reversed(main)))
+    assert chain.client.best() == BlockRef(2, side[1])
+    assert heard[0] == NewBest(side[1], (side[0], side[1]), tuple(reversed(main)))
     assert heard[1:] == [Finalized((side[0],), tuple(reversed(main)))]
     assert bodies
     assert None not in bodies  # who hears of a block left behind can still read it

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btt_chain.chain.client import UnknownBlock
-from btt_chain.consensus.author import MAX_MISFITS, Pace, Proposal, make_block, manual_slot
+from btt_chain.consensus.author import (
+    MAX_MISFITS,
+    Pace,
+    Proposal,
+    make_block,
+    manual_claim,
+    manual_slot,
+)
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.scale import u128
@@ -46,7 +53,7 @@ def propose(
     return make_block(
         chain.client,
         chain.client.best().hash,
-        slot=now // chain.slot_ms if slot is None else slot,
+        claim=manual_claim(now // chain.slot_ms if slot is None else slot),
         timestamp_ms=now if timestamp is None else timestamp,
         ready=[Offered(wire) for wire in raw],
         skip=skip,
@@ -150,7 +157,7 @@ def test_a_parent_must_be_known(chain: DevChain) -> None:
         make_block(
             chain.client,
             bytes(32),
-            slot=1,
+            claim=manual_claim(1),
             timestamp_ms=1,
             ready=[],
             skip=lambda _: None,

@@ -67,7 +67,7 @@ def test_a_watcher_that_fails_stops_neither_the_others_nor_a_block(
     chain.pool.watch(blake2_256(wire), fail)
     heard = watch(chain, wire)
     arrived: list[None] = []
-    chain.pool.on_arrival(lambda: arrived.append(None))
+    chain.pool.on_arrival(lambda _: arrived.append(None))
     assert chain.pool.submit(wire) == blake2_256(wire)
     assert arrived == [None]
     chain.seal()
@@ -131,7 +131,7 @@ def test_a_later_nonce_waits_for_the_earlier(chain: DevChain) -> None:
 
 def test_the_arrival_of_a_ready_transaction_is_told(chain: DevChain) -> None:
     arrived: list[int] = []
-    chain.pool.on_arrival(lambda: arrived.append(chain.pool.pool.status().ready))
+    chain.pool.on_arrival(lambda _: arrived.append(chain.pool.pool.status().ready))
     chain.send(BOB, pay(chain), nonce=1)
     assert not arrived
     chain.send(BOB, pay(chain), nonce=0)

@@ -1,0 +1,120 @@
+"""The slot worker: asks, once a slot, whether it is ours, and makes its block if so.
+
+One step without waiting; the clock is an argument. A block is sealed only through the signing
+record (`SlotSigner`), so no slot is ever sealed twice, whatever crashes (decision 10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from btt_chain.chain.client import Made
+from btt_chain.consensus.author import Pace, Proposal, Ready, make_block
+from btt_chain.consensus.babe.claim import claim_slot
+from btt_chain.consensus.importer import Importer
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
+from btt_chain.primitives.digest import BABE, Seal
+from runtime.pallets.timestamp import Timestamp
+
+_VRF: Final = SchnorrkelVrf()
+
+
+class SlotSigner(Protocol):
+    """The keys a node may make blocks with, each behind its signing record."""
+
+    def authors(self) -> Mapping[bytes, KeyPair]:
+        """Return the pairs that may claim slots now, by public key."""
+
+    def seal(self, public: bytes, slot: int, pre_seal_hash: bytes) -> bytes | None:
+        """Return the seal of a header, 64 bytes, recorded before it is returned.
+
+        None if the record forbids it: another block was sealed for this slot or a later one.
+        """
+
+
+class ReadyTransactions(Protocol):
+    """The pool's ready transactions in the order of their value, for one block."""
+
+    def __iter__(self) -> ReadyTransactions: ...
+
+    def __next__(self) -> Ready: ...
+
+    def skip(self, tx_hash: bytes) -> None:
+        """Pass over what depends on this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authored:
+    """A sealed block of ours, not yet imported."""
+
+    slot: int
+    primary: bool
+    proposal: Proposal
+
+    @property
+    def made(self) -> Made:
+        """The block, with its seal."""
+        return self.proposal.made
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """The slot is ours, and the signing record forbids to seal a block for it."""
+
+    slot: int
+
+
+class SlotWorker:
+    """Makes the blocks of the slots that our keys win or are due for."""
+
+    def __init__(self, importer: Importer, signer: SlotSigner, *, vrf: Vrf = _VRF) -> None:
+        self._importer = importer
+        self._signer = signer
+        self._vrf = vrf
+
+    def work(
+        self,
+        slot: int,
+        ready: Callable[[], ReadyTransactions],
+        pace: Callable[[], Pace],
+    ) -> Authored | Forbidden | None:
+        """Return the block for `slot` on the best block, None if the slot is not ours.
+
+        Raises as `Importer.slots` does for the best block.
+        """
+        pairs = self._signer.authors()
+        if not pairs:
+            return None
+        client = self._importer.client
+        parent = client.best().hash
+        slots = self._importer.slots(parent, slot)
+        if slots.epoch is None or slot <= slots.current:
+            return None
+        claimed = claim_slot(slot, slots.epoch, pairs, self._vrf)
+        if claimed is None:
+            return None
+        transactions = ready()
+        proposal = make_block(
+            client,
+            parent,
+            claim=claimed.claim,
+            timestamp_ms=max(slot * slots.length_ms, self._earliest(parent)),
+            ready=transactions,
+            skip=transactions.skip,
+            pace=pace,
+        )
+        header = proposal.made.header
+        seal = self._signer.seal(claimed.pair.public, slot, header.hash())
+        if seal is None:
+            return Forbidden(slot)
+        proposal.made.header = header.with_log(Seal(BABE, seal))
+        return Authored(slot, claimed.primary, proposal)
+
+    def _earliest(self, parent: bytes) -> int:
+        client = self._importer.client
+        runtime = client.law(parent).queries.runtime
+        runtime.enter(client.overlay(parent))
+        return int(runtime.pallet(Timestamp).earliest())

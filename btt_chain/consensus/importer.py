@@ -1,0 +1,108 @@
+"""The importer: the one gate for blocks of a chain that authors make by lottery.
+
+A header is checked by BABE's rules against the epoch that its parent's state names, before its
+block is looked at; then the client executes it. The state holds all that the check needs (ruling
+A3), so a node that came by warp sync checks like any other. A second header of one author for one
+slot is let in as well, because the chain may need it, and told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from btt_chain.chain.client import Client, Made
+from btt_chain.chain.notify import BlockRef
+from btt_chain.consensus.babe.sightings import Sightings
+from btt_chain.consensus.babe.verify import Verified, slot_of, verify
+from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
+from btt_chain.primitives.babe_equivocation import EquivocationProof
+from btt_chain.primitives.epoch import Epoch
+from btt_chain.primitives.header import Header
+from runtime.pallets.babe import Babe, Engine
+from storage.database import Proof
+
+REMEMBERED_SLOTS: Final = 1_000
+"""How far back a second header for a slot is noticed. Source: Substrate's `sc_consensus_slots`."""
+
+_VRF: Final = SchnorrkelVrf()
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """What a block's state says of the slots after it."""
+
+    engine: Engine
+    current: int
+    """The slot of the block itself, 0 for genesis."""
+    length_ms: int
+    epoch: Epoch | None
+    """That of the slot asked for; None under manual seal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A block that was taken in."""
+
+    ref: BlockRef
+    verified: Verified | None
+    """What its header claims; None for a block that was known, or is sealed by hand."""
+    equivocation: EquivocationProof | None
+
+
+class Importer:
+    """Checks headers and hands blocks to the client."""
+
+    def __init__(self, client: Client, *, vrf: Vrf = _VRF) -> None:
+        self.client = client
+        self._vrf = vrf
+        self._sightings = Sightings(REMEMBERED_SLOTS)
+
+    def slots(self, parent: bytes, slot: int) -> Slots:
+        """Return what the state of `parent` says of a later slot.
+
+        Raises UnknownBlock, StateUnavailable, NoLaw.
+        """
+        law, overlay = self.client.law(parent), self.client.overlay(parent)
+        runtime = law.queries.runtime
+        runtime.enter(overlay)
+        babe = runtime.pallet(Babe)
+        engine = babe.engine.value
+        epoch = babe.epoch_at(slot) if engine is Engine.Babe else None
+        return Slots(engine, int(babe.current_slot.value), int(babe.expected_block_time), epoch)
+
+    def check(self, header: Header, now_ms: int) -> Verified | None:
+        """Return what a header claims, once it holds; None under manual seal.
+
+        Raises Refused with the reason; UnknownBlock, StateUnavailable or NoLaw for its parent.
+        """
+        slots = self.slots(header.parent_hash, slot_of(header))
+        if slots.epoch is None:
+            return None
+        latest = now_ms // slots.length_ms + 1  # ruling E: blocks up to slot_now + 1
+        return verify(header, slots.epoch, slots.current, latest, self._vrf)
+
+    def import_block(
+        self,
+        header: Header,
+        body: Sequence[bytes],
+        *,
+        now_ms: int,
+        made: Made | None = None,
+        justifications: Sequence[Proof] = (),
+    ) -> Imported:
+        """Check a block and take it in; known ones are passed over.
+
+        Raises Refused or InvalidBlock with the reason, UnknownBlock for a missing parent,
+        StateUnavailable for one whose state is gone, StorageError when the store cannot take it.
+        """
+        if self.client.header(header.hash()) is not None:
+            return Imported(BlockRef(int(header.number), bytes(header.hash())), None, None)
+        verified = self.check(header, now_ms)
+        found = None
+        if verified is not None:
+            # Before the execution: whether the block is any good is another matter.
+            found = self._sightings.see(header, verified.author, verified.slot)
+        ref = self.client.import_block(header, body, made=made, justifications=justifications)
+        return Imported(ref, verified, found)
