@@ -14,6 +14,13 @@ import click
 from cli import show
 from cli.errors import Mistyped, NotFound, Refused
 from cli.logs import parse_filters, start
+from cli.node_options import (
+    metrics_port,
+    network_of,
+    network_options,
+    validator_of,
+    validator_options,
+)
 from cli.options import chain_names, examples
 
 if TYPE_CHECKING:
@@ -21,25 +28,17 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+MANUAL_DEV: Final = "dev-manual"
+"""The development chain whose blocks are sealed by hand."""
+
 NOT_HERE: Final = {
     # What people who know Substrate try, and what to do instead.
     **dict.fromkeys(
-        ("--validator", "--alice", "--bob", "--charlie", "--dave", "--eve", "--ferdie", "--one",
-         "--two", "--force-authoring", "--keystore-path", "--password", "--password-filename",
-         "--password-interactive"),
-        "there are no validators yet: blocks are made by --sealing on the dev chain",
+        ("--node-key-type", "--unsafe-force-node-key-generation"),
+        "the identity is an ed25519 key, made when it is first needed: leave it out",
     ),
-    **dict.fromkeys(
-        ("--port", "--bootnodes", "--reserved-nodes", "--public-addr", "--listen-addr",
-         "--node-key", "--node-key-file", "--node-key-type", "--sync", "--in-peers", "--out-peers",
-         "--reserved-only", "--no-mdns", "--discover-local", "--allow-private-ip",
-         "--no-private-ip", "--unsafe-force-node-key-generation"),
-        "there is no network yet: this node runs alone",
-    ),
-    **dict.fromkeys(
-        ("--prometheus-port", "--prometheus-external", "--no-prometheus"),
-        "there are no metrics yet",
-    ),
+    "--keystore-path": "keys lie in the base path: key insert --base-path DIR puts them there",
+    "--discover-local": "nodes on the local network are found unless --no-mdns is given",
     **dict.fromkeys(
         ("--ws-port", "--ws-external", "--ws-max-connections", "--rpc-ws-port"),
         "HTTP and WebSocket share one port: use --rpc-port, --rpc-external, "
@@ -197,6 +196,8 @@ def log_option(command: Command) -> Command:
     type=SealingType(),
     help="When blocks are made, on chains sealed by hand. [default: the chain's slot]",
 )
+@validator_options
+@network_options
 @rpc_options
 @log_option
 def node(
@@ -208,9 +209,13 @@ def node(
     pruning: str | None,
     sealing: str | None,
     filters: str,
-    **rpc: Any,
+    **given: Any,
 ) -> None:
-    """Run a node until it is told to stop."""
+    """Run a node until it is told to stop.
+
+    It follows the chain; with --validator it makes blocks and votes as well. --dev is a chain of
+    its own with one validator, Alice; with --sealing, its blocks come as that says instead.
+    """
     if dev and chain not in {None, "dev"}:
         raise Mistyped("--dev is the chain dev: leave out either --dev or --chain")
     if not dev and not chain:
@@ -218,9 +223,29 @@ def node(
     if tmp and base_path is not None:
         raise Mistyped("--tmp makes its own directory: leave out either --tmp or --base-path")
     chain = known_chain(chain or "dev")
+    if dev and sealing is not None:
+        chain = MANUAL_DEV
+    elif dev:
+        given["dev_names"] = given["dev_names"] or ("alice",)
+        given["force_authoring"] = True
+    alone = chain in {"dev", MANUAL_DEV}
     start(parse_filters(filters))
     with data_directory(base_path, tmp=tmp) as base:
-        run(node_config(chain, base, rpc, name=name, pruning=pruning, sealing=sealing))
+        run(
+            node_config(
+                chain,
+                base,
+                given,
+                name=name,
+                pruning=pruning,
+                sealing=sealing,
+                sync=given["sync"],
+                network=network_of(given, alone=alone),
+                validator=validator_of(given),
+                metrics_port=metrics_port(given, alone=alone),
+                metrics_external=given["prometheus_external"],
+            )
+        )
 
 
 def known_chain(name: str) -> str:

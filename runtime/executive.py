@@ -23,7 +23,7 @@ from btt_chain.primitives.account import (
     MultiSignature,
     Sr25519Signature,
 )
-from btt_chain.primitives.digest import H256, Digest
+from btt_chain.primitives.digest import H256, Digest, PreRuntime
 from btt_chain.primitives.era import FOR_EVER, Era
 from btt_chain.primitives.extrinsic import (
     Extrinsic,
@@ -132,7 +132,9 @@ class Executive:
         """Open the block that `header` announces; its roots are not looked at."""
         self._begin(state)
         self.runtime.enter(state)
-        self.system.begin_block(header.number, header.parent_hash, Digest(list(header.digest.logs)))
+        # What the runtime itself writes into the digest comes out anew, and is compared at the end.
+        given = [item for item in header.digest.logs if isinstance(item, PreRuntime)]
+        self.system.begin_block(header.number, header.parent_hash, Digest(given))
         weight = self.runtime.on_initialize(int(header.number))
         base = int(self.system.block_weights.base_block.ref_time)
         self.runtime.host.weights[DispatchClass.Mandatory] += weight + base
@@ -243,7 +245,7 @@ class Executive:
             transaction = self._decode(raw)
             if transaction.info.dispatch_class is DispatchClass.Mandatory:
                 raise Invalid(validity.MandatoryValidation())
-            return self._validate(transaction)
+            return self._validate(transaction, source)
         finally:
             self._state.rollback()
             host.weights, host.length = used, length
@@ -330,13 +332,13 @@ class Executive:
         genesis_hash = self.system.block_hash[GENESIS_BLOCK]
         return IMPLICIT.encode(Implicit(self._spec, self._format, genesis_hash, birth_hash, None))
 
-    def _validate(self, transaction: Transaction) -> ValidTransaction:
+    def _validate(self, transaction: Transaction, source: TransactionSource) -> ValidTransaction:
         """Judge a transaction; nothing changes but what is counted against the block's limits."""
         signer = transaction.signer
         self._check_weight(transaction)
         if signer is None:
             pallet = self.runtime.pallets[transaction.call.pallet]
-            valid = pallet.validate_unsigned(transaction.call)
+            valid = pallet.validate_unsigned(transaction.call, source)
             if valid is None:
                 raise Unknown(validity.NoUnsignedValidator())
             return valid
@@ -417,7 +419,7 @@ class Executive:
             self._check_weight(transaction)
             return
         self._inherents_over = True
-        self._validate(transaction)
+        self._validate(transaction, TransactionSource.InBlock)
 
     def _prepare(self, transaction: Transaction, signer: Signer) -> u128:
         """Use up the nonce and take the fee; both stay, whatever the call does."""

@@ -1,0 +1,159 @@
+"""Putting an engine together over an open chain: the same way for a node and for the simulator."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from btt_chain.chain.client import Client
+from btt_chain.chain.law import extrinsics_root
+from btt_chain.consensus.author import Pace
+from btt_chain.consensus.babe.worker import SlotWorker
+from btt_chain.consensus.finality.client_chain import ClientChain
+from btt_chain.consensus.finality.gadget import Gadget
+from btt_chain.consensus.finality.signatures import Signatures, Verify
+from btt_chain.consensus.importer import Importer
+from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
+from btt_chain.node.engine import Engine, Parts, Settings, StateStore, Watcher
+from btt_chain.node.pool import PoolService
+from btt_chain.node.signing import Signer, Vault
+from btt_chain.node.source import PublicChain, SyncChain
+from btt_chain.primitives.extrinsic import opaque
+from btt_chain.primitives.grandpa import (
+    AnyMessage,
+    AuthorityId,
+    SignedMessage,
+    Stage,
+    Target,
+)
+from p2p.sync.machine import Sync
+from p2p.sync.warp import WarpPlan
+from runtime.pallets.babe import Babe
+from runtime.pallets.grandpa import Grandpa
+from runtime.reports import AnyProof, report_extrinsic
+
+_VRF: Final = SchnorrkelVrf()
+
+
+class NoVotes:
+    """The signer of a node that only watches."""
+
+    def keys(self) -> Sequence[AuthorityId]:
+        """Return no key."""
+        return ()
+
+    def sign(
+        self, set_id: int, round_number: int, message: AnyMessage, who: AuthorityId
+    ) -> SignedMessage | None:
+        """Sign nothing."""
+        return None
+
+    def recorded(self, set_id: int, who: AuthorityId) -> Mapping[tuple[int, Stage], Target]:
+        """Return no vote."""
+        return {}
+
+
+class Reports:
+    """Makes the extrinsics that report offences (`engine.Maker`)."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def __call__(self, at: bytes, proof: AnyProof) -> bytes | None:
+        """Return the report with its length in front; None if the offender is nobody's key."""
+        queries, overlay = self._client.law(at).queries, self._client.overlay(at)
+        inner = report_extrinsic(queries.runtime, overlay, proof)
+        return None if inner is None else opaque(inner)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What kind of node it is to be."""
+
+    gossip_ms: int
+    """GRANDPA's T."""
+    behind: int
+    """How far below the best block it votes."""
+    seed: int
+    """For what is left to luck: whom to ask, how long to wait. No secret."""
+    state: StateStore
+    vault: Vault | None = None
+    """The keys of a validator; None for a node that only follows."""
+    force_authoring: bool = False
+    warp: WarpPlan | None = None
+    vrf: Vrf = _VRF
+    verify: Verify = field(default_factory=Signatures)
+
+
+def assemble(
+    client: Client,
+    pool: PoolService,
+    plan: Plan,
+    *,
+    now: int,
+    pace: Callable[[float], Callable[[], Pace]],
+    watcher: Watcher,
+) -> Engine:
+    """Return the engine of a node over an open chain; `start` begins it.
+
+    Raises BadRecord when what GRANDPA has stored cannot be read; NoLaw.
+    """
+    best = client.best().hash
+    queries = client.law(best).queries
+    queries.runtime.enter(client.overlay(best))
+    babe = queries.runtime.pallet(Babe)
+    slot_ms, epoch_slots = int(babe.expected_block_time), int(babe.epoch_duration)
+    importer = Importer(client, vrf=plan.vrf)
+    signer = worker = None
+    if plan.vault is not None:
+        signer = Signer(plan.vault, started=now // slot_ms, session_slots=epoch_slots)
+        worker = SlotWorker(importer, signer, vrf=plan.vrf)
+    gadget = Gadget(
+        ClientChain(client),
+        signer or NoVotes(),
+        plan.verify,
+        client.store.aux_get,
+        first_voters(client),
+        gossip_ms=plan.gossip_ms,
+        behind=plan.behind,
+        now_ms=now,
+    )
+    numbers = itertools.count(1)
+    sync = Sync(
+        SyncChain(client),
+        body_root=extrinsics_root,
+        new_id=lambda: next(numbers),
+        seed=plan.seed,
+        now=now,
+        warp=plan.warp,
+    )
+    parts = Parts(
+        client=client,
+        pool=pool,
+        importer=importer,
+        gadget=gadget,
+        sync=sync,
+        source=PublicChain(client),
+        state=plan.state,
+        report=Reports(client),
+        worker=worker,
+        signer=signer,
+    )
+    settings = Settings(slot_ms, plan.vault is not None, plan.force_authoring)
+    return Engine(parts, settings, pace=pace, watcher=watcher)
+
+
+def first_voters(client: Client) -> list[tuple[AuthorityId, int]]:
+    """Return the voters of genesis, while its block is the last final one; then they are on record.
+
+    Raises NoLaw.
+    """
+    final = client.finalized()
+    if final.number > 0:
+        return []
+    queries = client.law(final.hash).queries
+    queries.runtime.enter(client.overlay(final.hash))
+    voters = queries.runtime.pallet(Grandpa).authorities.value
+    return [(AuthorityId(who), int(weight)) for who, weight in voters]

@@ -1,0 +1,620 @@
+"""The engine: a node without its clock, wires and threads.
+
+It holds together what is pure: the client with its importer, the pool, the slot worker, GRANDPA's
+gadget and sync. Events of the network and the time come in, actions for the network go out, in the
+order in which they are to be carried out. The node drives it with real ones (`driver.py`), the
+simulator with its own (`tests/support/sim`). What it writes goes to the client's store and to the
+signing records, at once.
+
+    engine.start(now)              once, before anything else
+    engine.hear(event, now)        an event of the network
+    engine.tick(now)               at `engine.due`, or before
+    engine.work(now)               while `engine.busy`: one block of those that wait for import
+    engine.flush(now)              after transactions came in by the pool
+
+All times are unix milliseconds. A StorageError, a RecordNotWritten or a NoLaw that comes out of any
+of these ends the node: it cannot go on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from btt_chain.chain.client import Client, LeftBehind, UnknownBlock
+from btt_chain.chain.notify import BlockRef, ChainEvent, Finalized, NewBest
+from btt_chain.consensus.author import Pace
+from btt_chain.consensus.babe.verify import Reason, Refused, Verified
+from btt_chain.consensus.babe.worker import Authored, Forbidden, SlotWorker
+from btt_chain.consensus.finality import gadget as finality
+from btt_chain.consensus.finality.gadget import BadHeader, Gadget, Offence, Save, Want
+from btt_chain.consensus.finality.voter import ArmTimer, Finalise
+from btt_chain.consensus.importer import Importer
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.node.pool import PoolService
+from btt_chain.node.signing import Signer
+from btt_chain.primitives import babe_equivocation
+from btt_chain.primitives.digest import GRANDPA as GRANDPA_ENGINE
+from btt_chain.primitives.grandpa import Justification, Target
+from btt_chain.primitives.header import Header
+from btt_chain.primitives.validity import TransactionSource
+from btt_chain.scale import DecodeError
+from btt_chain.txpool import PoolError
+from p2p import network
+from p2p.network import (
+    AUTHORITY,
+    FULL,
+    Answer,
+    Asked,
+    Connected,
+    Disconnected,
+    Event,
+    GossipHeard,
+    NoteHeard,
+    Penalise,
+    Publish,
+    SetStatus,
+    Status,
+)
+from p2p.protocols.messages import Announce, TxBatch
+from p2p.protocols.serve import ChainSource, answer
+from p2p.sync.machine import Sync
+from p2p.sync.types import Action as SyncAction
+from p2p.sync.types import (
+    BeginState,
+    Block,
+    BlockId,
+    BlocksImported,
+    FinishState,
+    HistoryStored,
+    ImportBlocks,
+    ImportHistory,
+    ImportJustification,
+    JustificationJudged,
+    Refusal,
+    Report,
+    StateFinished,
+    StateStored,
+    StoreState,
+)
+from runtime.frame import InvalidBlock
+from runtime.reports import AnyProof
+from storage.state import StateUnavailable
+
+log = logging.getLogger(__name__)
+
+SYNC_EVERY: Final = 250
+"""Milliseconds between two looks at requests that are overdue."""
+GATHER_MS: Final = 100
+"""How long transactions are gathered for one message (ruling A14)."""
+TELL_AGAIN_SLOTS: Final = 8
+"""Slots after which a transaction of ours that is in no block yet is gossiped again, the first
+time; each time after takes twice as long."""
+TELL_AGAIN_MOST: Final = 1_024
+TX_COST: Final = 10
+"""What a batch with a transaction that can never be valid costs; it may have been valid before."""
+BAD_BATCH: Final = 100
+BAD_QUESTION: Final = 50
+REMEMBERED: Final = 20_000
+"""Transactions remembered as gossiped, ours or others'."""
+
+
+class Maker(Protocol):
+    """Builds the unsigned extrinsic that reports an offence on a block's state."""
+
+    def __call__(self, at: bytes, proof: AnyProof) -> bytes | None:
+        """Return it with its length in front; None if the offender is nobody's key by now."""
+
+
+class StateStore(Protocol):
+    """Where a state that is fetched by ranges, and the blocks below it, are written."""
+
+    def begin(self, order: BeginState) -> None:
+        """Prepare for a state."""
+
+    def store(self, order: StoreState) -> None:
+        """Write a range."""
+
+    def finish(self, order: FinishState) -> None:
+        """Make its block the final head."""
+
+    def history(self, blocks: Sequence[Block]) -> None:
+        """Write blocks below it, highest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the engine is told of the chain and of its part in it."""
+
+    slot_ms: int
+    validator: bool = False
+    force_authoring: bool = False
+    """Make blocks without peers and while syncing, too."""
+    build_share: tuple[int, int] = (1, 3)
+    """The part of a slot that making its block may take (ruling A17)."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """What an engine is made of."""
+
+    client: Client
+    pool: PoolService
+    importer: Importer
+    gadget: Gadget
+    sync: Sync
+    source: ChainSource
+    state: StateStore
+    report: Maker
+    worker: SlotWorker | None = None
+    signer: Signer | None = None
+
+
+class Watcher(Protocol):
+    """Who wants to know what the engine did: log and metrics."""
+
+    def imported(self, header: Header, ref: BlockRef, verified: Verified | None, *,
+                 own: bool) -> None:  # fmt: skip
+        """A block was taken in."""
+
+    def refused(self, hash: bytes, number: int, why: str) -> None:
+        """A block was not."""
+
+    def authored(self, authored: Authored) -> None:
+        """We made a block; it is imported next."""
+
+    def slot(self, slot: int, outcome: str) -> None:
+        """What became of a slot that was ours: `missed` or `refused`, and why."""
+
+    def finalised(self, target: Target) -> None:
+        """A block was proven final."""
+
+    def equivocation(self, engine: str, who: bytes) -> None:
+        """A validator was seen to say two things."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Blocks that sync handed over, on their way in."""
+
+    id: int
+    blocks: Sequence[Block]
+    done: int = 0
+
+
+@dataclass(slots=True)
+class _Spoken:
+    """A transaction of ours that is told again while it waits."""
+
+    at: int
+    wait: int
+
+
+@dataclass(slots=True)
+class _Gossip:
+    """Transactions on their way to others."""
+
+    fresh: list[bytes] = field(default_factory=list)
+    due: int | None = None
+    heard: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
+    ours: dict[bytes, _Spoken] = field(default_factory=dict)
+
+    def remember(self, hash: bytes) -> None:
+        self.heard[hash] = None
+        while len(self.heard) > REMEMBERED:
+            self.heard.popitem(last=False)
+
+
+class Engine:
+    """A node's decisions."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        settings: Settings,
+        *,
+        pace: Callable[[float], Callable[[], Pace]],
+        watcher: Watcher,
+    ) -> None:
+        """Over parts that are open. `pace(seconds)` measures a block that may take so long."""
+        self.parts: Final = parts
+        self.settings: Final = settings
+        self._pace = pace
+        self._watch = watcher
+        self._out: list[network.Action] = []
+        self._batches: deque[_Batch] = deque()
+        self._gadget_at: int | None = None
+        self._sync_at = 0
+        self._slot: int | None = None
+        self._gossip = _Gossip()
+        self._said: Status | None = None
+        self._peers = 0
+        self._asked_proof: bytes | None = None
+        self._keys: Sequence[bytes] = ()
+        self._now = 0
+        self._dirty = True
+        """The heads may have moved since they were last told."""
+        parts.client.listen(self._hear_chain)
+        parts.pool.on_arrival(self._arrived)
+
+    # ---- events
+
+    def start(self, now: int) -> list[network.Action]:
+        """Begin: once, before anything else."""
+        self._now = now
+        self._sync_at = now
+        if self.parts.signer is not None:
+            self._keys = list(self.parts.signer.keys())
+        self._obey(self.parts.gadget.start(now))
+        return self._done()
+
+    def hear(self, event: Event, now: int) -> list[network.Action]:
+        """Take an event of the network."""
+        self._now = now
+        gadget, sync = self.parts.gadget, self.parts.sync
+        match event:
+            case GossipHeard(network.TX, peer, data):
+                self._transactions(peer, data)
+            case GossipHeard(network.GRANDPA, peer, data):
+                self._obey(gadget.gossip_heard(peer, data, now))
+            case NoteHeard(peer, data):
+                self._obey(gadget.note_heard(peer, data, now))
+            case Asked(peer, protocol, data, id):
+                self._answer(peer, protocol, data, id)
+            case Connected(peer, _):
+                self._peers += 1
+                self._follow(sync.handle(event, now))
+                self._obey(gadget.connected(peer, now))
+            case Disconnected(peer):
+                self._peers -= 1
+                self._follow(sync.handle(event, now))
+                self._obey(gadget.disconnected(peer, now))
+            case _:
+                self._follow(sync.handle(event, now))
+        return self._done()
+
+    def tick(self, now: int) -> list[network.Action]:
+        """Do what is due by time."""
+        self._now = now
+        self._turn_slot()
+        if self._gadget_at is not None and now >= self._gadget_at:
+            self._gadget_at = None
+            self._obey(self.parts.gadget.tick(now))
+        if now >= self._sync_at:
+            self._sync_at = now + SYNC_EVERY
+            self._follow(self.parts.sync.tick(now))
+        if self._gossip.due is not None and now >= self._gossip.due:
+            self._spread()
+        return self._done()
+
+    def work(self, now: int) -> list[network.Action]:
+        """Take in one of the blocks that wait."""
+        self._now = now
+        self._import_next()
+        return self._done()
+
+    def flush(self, now: int) -> list[network.Action]:
+        """Return what calls from outside (RPC) have led to."""
+        self._now = now
+        return self._done()
+
+    @property
+    def busy(self) -> bool:
+        """Blocks wait for import."""
+        return bool(self._batches)
+
+    @property
+    def due(self) -> int:
+        """When `tick` is to be called next, if nothing happens before."""
+        length = self.settings.slot_ms
+        times = [self._sync_at, (self._now // length + 1) * length]
+        times += [at for at in (self._gadget_at, self._gossip.due) if at is not None]
+        return min(times)
+
+    @property
+    def peers(self) -> int:
+        """Nodes that are connected."""
+        return self._peers
+
+    # ---- slots
+
+    def _turn_slot(self) -> None:
+        slot = self._now // self.settings.slot_ms
+        if slot == self._slot:
+            return
+        first, self._slot = self._slot is None, slot
+        self._tell_again(slot)
+        signer, worker, gadget = self.parts.signer, self.parts.worker, self.parts.gadget
+        if signer is None or worker is None:
+            return
+        may = signer.tick(slot, gadget.set_id, (gadget.set_id, gadget.round))
+        keys = list(signer.keys())
+        if keys != self._keys:
+            self._keys = keys
+            self._obey(gadget.keys_changed(self._now))
+        # A node that was just started may have made this slot's block before.
+        if may and not first and self._may_author():
+            self._author(slot, worker)
+
+    def _may_author(self) -> bool:
+        if self.settings.force_authoring:
+            return True
+        return self._peers > 0 and not self.parts.sync.major
+
+    def _author(self, slot: int, worker: SlotWorker) -> None:
+        length, share = self.settings.slot_ms, self.settings.build_share
+        late = self._now - slot * length
+        given = max(length * share[0] // share[1] - late, length // 20)
+        try:
+            made = worker.work(slot, self.parts.pool.pool.ready, self._pace(given / 1000))
+        except StateUnavailable as error:
+            self._watch.slot(slot, f"missed: {error}")
+            return
+        match made:
+            case None:
+                return
+            case Forbidden():
+                self._watch.slot(slot, "refused")
+                return
+            case Authored():
+                pass
+        self._watch.authored(made)
+        if made.proposal.refused:
+            self.parts.pool.remove(made.proposal.refused)
+        block = made.made
+        imported = self.parts.importer.import_block(
+            block.header, block.body, now_ms=self._now, made=block
+        )
+        self._watch.imported(block.header, imported.ref, imported.verified, own=True)
+        best = self.parts.client.best().hash == imported.ref.hash
+        self._out.append(Publish(network.ANNOUNCE, Announce(block.header, best).encode()))
+        self._after_import(block.header, imported.ref, None)
+
+    # ---- blocks in
+
+    def _import_next(self) -> None:
+        if not self._batches:
+            return
+        batch = self._batches[0]
+        refusal, why = None, ""
+        if batch.done < len(batch.blocks):
+            refusal, why = self._import(batch.blocks[batch.done])
+            if refusal is None:
+                batch.done += 1
+        if refusal is not None or batch.done == len(batch.blocks):
+            self._batches.popleft()
+            self._report(BlocksImported(batch.id, batch.done, refusal, why))
+
+    def _import(self, block: Block) -> tuple[Refusal | None, str]:
+        header, number = block.header, int(block.header.number)
+        client, gadget = self.parts.client, self.parts.gadget
+        try:
+            if client.header(block.hash) is None:
+                if client.header(header.parent_hash) is None:
+                    return Refusal.ORPHAN, "its parent is not known"
+                gadget.check_header(header)
+            known = client.header(block.hash) is not None
+            imported = self.parts.importer.import_block(header, block.body, now_ms=self._now)
+        except Refused as refused:
+            early = refused.reason is Reason.SLOT_IN_FUTURE
+            if not early:
+                self._watch.refused(block.hash, number, str(refused))
+            return (Refusal.EARLY if early else Refusal.BAD), str(refused)
+        except (UnknownBlock, LeftBehind, StateUnavailable) as gone:
+            return Refusal.ORPHAN, str(gone)
+        except (InvalidBlock, BadHeader) as bad:
+            self._watch.refused(block.hash, number, str(bad))
+            return Refusal.BAD, str(bad)
+        if known:
+            self._take_proof(block.justification, block.senders)
+            return None, ""
+        self._watch.imported(header, imported.ref, imported.verified, own=False)
+        if imported.verified is not None and self.parts.signer is not None:
+            unsealed, _ = header.unsealed()
+            self.parts.signer.saw_block(
+                imported.verified.author, imported.verified.slot, unsealed.hash()
+            )
+        if imported.equivocation is not None:
+            self._accuse(imported.equivocation)
+        self._after_import(header, imported.ref, block)
+        return None, ""
+
+    def _after_import(self, header: Header, ref: BlockRef, block: Block | None) -> None:
+        best = self.parts.client.best().hash == ref.hash
+        self._obey(self.parts.gadget.imported(header, ref.hash, ref.number, best, self._now))
+        if block is not None:
+            self._take_proof(block.justification, block.senders)
+
+    def _take_proof(self, raw: bytes | None, senders: Iterable[str]) -> None:
+        if raw is None:
+            return
+        peer = next(iter(senders), None)
+        proof = self._read_proof(raw, peer)
+        if proof is not None:
+            self._obey(self.parts.gadget.proof_heard(proof, peer, self._now))
+
+    def _read_proof(self, raw: bytes, peer: str | None) -> Justification | None:
+        try:
+            return Justification.decode(raw)
+        except DecodeError as error:
+            if peer is not None:
+                self._out.append(Penalise(peer, BAD_BATCH, f"a malformed justification: {error}"))
+            return None
+
+    # ---- what sync orders
+
+    def _follow(self, actions: Iterable[SyncAction]) -> None:
+        for action in actions:
+            match action:
+                case network.Ask() | Penalise():
+                    self._out.append(action)
+                case ImportBlocks(id, blocks):
+                    self._batches.append(_Batch(id, blocks))
+                case ImportJustification():
+                    self._judge(action)
+                case BeginState():
+                    self.parts.state.begin(action)
+                case StoreState():
+                    self.parts.state.store(action)
+                    self._report(StateStored())
+                case FinishState():
+                    self.parts.state.finish(action)
+                    self._report(StateFinished())
+                case ImportHistory(blocks):
+                    self.parts.state.history(blocks)
+                    self._report(HistoryStored())
+
+    def _report(self, report: Report) -> None:
+        self._follow(self.parts.sync.handle(report, self._now))
+
+    def _judge(self, order: ImportJustification) -> None:
+        proof = self._read_proof(order.raw, order.peer)
+        if proof is not None:
+            self._obey(self.parts.gadget.proof_heard(proof, order.peer, self._now))
+        accepted = self.parts.client.finalized().number >= order.target.number
+        self._report(JustificationJudged(order.target, order.peer, accepted))
+
+    # ---- what GRANDPA orders
+
+    def _obey(self, actions: Iterable[finality.Action]) -> None:
+        waiting = deque(actions)
+        while waiting:
+            action = waiting.popleft()
+            match action:
+                case Publish() | network.Tell() | Penalise():
+                    self._out.append(action)
+                case Finalise(justification):
+                    waiting.extend(self._finalise(justification))
+                case Save(changes):
+                    self.parts.client.store.aux_put(changes)
+                case Offence(proof):
+                    self._accuse(proof)
+                case Want(hash, number, peer):
+                    self._follow(
+                        self.parts.sync.want_block(BlockId(number, bytes(hash)), peer, self._now)
+                    )
+                case ArmTimer(at):
+                    self._gadget_at = at
+
+    def _finalise(self, justification: Justification) -> Sequence[finality.Action]:
+        target, client = justification.target, self.parts.client
+        client.finalize(target.hash, (GRANDPA_ENGINE, justification.encode()))
+        self.parts.sync.needless_justification(bytes(target.hash))
+        self._watch.finalised(target)
+        return self.parts.gadget.finalised(target, self._now)
+
+    # ---- offences
+
+    def _accuse(self, proof: AnyProof) -> None:
+        """Put the report of an offence into our pool: it goes into a block of ours."""
+        babe = isinstance(proof, babe_equivocation.EquivocationProof)
+        self._watch.equivocation("babe" if babe else "grandpa", bytes(proof.offender))
+        wire = self.parts.report(self.parts.client.best().hash, proof)
+        if wire is None:
+            return
+        try:
+            self.parts.pool.submit(wire, TransactionSource.Local)
+        except PoolError as error:
+            log.info("the report of an offence is not needed: %s", error)
+
+    # ---- transactions
+
+    def _arrived(self, hashes: Sequence[bytes]) -> None:
+        gossip, pool = self._gossip, self.parts.pool.pool
+        for hash in hashes:
+            known = pool.get(hash)
+            if known is None or not known.propagate or hash in gossip.heard:
+                continue
+            gossip.remember(hash)
+            gossip.fresh.append(hash)
+            if len(gossip.ours) < REMEMBERED and self._slot is not None:
+                gossip.ours[hash] = _Spoken(self._slot + TELL_AGAIN_SLOTS, TELL_AGAIN_SLOTS)
+        if gossip.fresh and gossip.due is None:
+            gossip.due = self._now + GATHER_MS
+
+    def _spread(self) -> None:
+        gossip, pool = self._gossip, self.parts.pool.pool
+        fresh, gossip.fresh, gossip.due = gossip.fresh, [], None
+        known = (pool.get(hash) for hash in fresh)
+        wires = [transaction.raw for transaction in known if transaction is not None]
+        self._out += [Publish(network.TX, batch.encode()) for batch in TxBatch.split(wires)]
+
+    def _tell_again(self, slot: int) -> None:
+        """Gossip what is ours and in no block yet: those who came later have not heard it."""
+        gossip, pool = self._gossip, self.parts.pool.pool
+        for hash, spoken in list(gossip.ours.items()):
+            if slot < spoken.at:
+                continue
+            if hash not in pool:
+                # Included, or thrown out; if a fork gives it back, it arrives anew.
+                del gossip.ours[hash]
+                gossip.heard.pop(hash, None)
+                continue
+            spoken.wait = min(spoken.wait * 2, TELL_AGAIN_MOST)
+            spoken.at = slot + spoken.wait
+            gossip.fresh.append(hash)
+        if gossip.fresh and gossip.due is None:
+            gossip.due = self._now + GATHER_MS
+
+    def _transactions(self, peer: str, data: bytes) -> None:
+        try:
+            batch = TxBatch.decode(data)
+        except DecodeError as error:
+            self._out.append(Penalise(peer, BAD_BATCH, f"malformed transactions: {error}"))
+            return
+        if self.parts.sync.major:
+            return  # they cannot be judged on an old state
+        bad = None
+        for wire in batch.transactions:
+            hash = blake2_256(wire)
+            if hash in self._gossip.heard or hash in self.parts.pool.pool:
+                continue
+            self._gossip.remember(hash)
+            try:
+                self.parts.pool.submit(wire, TransactionSource.External)
+            except DecodeError as error:
+                bad = str(error)
+            except PoolError as error:
+                log.debug("a transaction of %s is not taken: %s", peer, error)
+        if bad is not None:
+            self._out.append(Penalise(peer, TX_COST, f"a malformed transaction: {bad}"))
+
+    # ---- questions of others
+
+    def _answer(self, peer: str, protocol: str, question: bytes, id: int) -> None:
+        try:
+            data = answer(self.parts.source, protocol, question)
+        except DecodeError as error:
+            self._out.append(Penalise(peer, BAD_QUESTION, f"a malformed question: {error}"))
+            data = None
+        self._out.append(Answer(id, data))
+
+    # ---- heads
+
+    def _hear_chain(self, event: ChainEvent) -> None:
+        if isinstance(event, NewBest | Finalized):
+            self._dirty = True
+
+    def _done(self) -> list[network.Action]:
+        """Return what is to be done, with our heads if they moved."""
+        if self._dirty:
+            self._dirty = False
+            client = self.parts.client
+            best, final = client.best(), client.finalized()
+            role = AUTHORITY if self.settings.validator else FULL
+            self._out.append(
+                SetStatus(Status(role, best.number, best.hash, final.number, final.hash))
+            )
+            wanted = self.parts.gadget.must_be_proven()
+            if wanted is not None and wanted.hash != self._asked_proof:
+                self._asked_proof = bytes(wanted.hash)
+                self._follow(
+                    self.parts.sync.need_justification(
+                        BlockId(wanted.number, bytes(wanted.hash)), self._now
+                    )
+                )
+        out, self._out = self._out, []
+        return out

@@ -1,0 +1,262 @@
+"""The signer: session keys behind their signing records, for blocks and for votes.
+
+Every signature goes through the record of its key (`btt_chain.keystore`), which is on the disk
+before the signature leaves. Here is decided which keys may be used at all: one whose record cannot
+be opened is named once and left alone; one that another node was seen to use is not used any more
+in this process. A record that is older than what the chain shows is raised to it, and its key waits
+until a session has shown that nobody else signs with it (consensus.md 4.4, ruling A12).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.keystore import (
+    BABE,
+    GRANDPA,
+    Clear,
+    Clock,
+    Ledger,
+    Record,
+    RecordError,
+    Refusal,
+    Seen,
+    Watch,
+)
+from btt_chain.keystore.ledger import Sealed
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.grandpa import (
+    AnyMessage,
+    AuthorityId,
+    AuthoritySignature,
+    SignedMessage,
+    Stage,
+    Target,
+    signing_payload,
+    stage_of,
+    target_of,
+)
+from btt_chain.scale import u32
+
+log = logging.getLogger(__name__)
+
+
+class Keys(Protocol):
+    """The session keys of a node (`keystore.Keystore`)."""
+
+    def public_keys(self, key_type: bytes) -> list[bytes]:
+        """Return the public keys of a type that are here now."""
+
+    def pair(self, key_type: bytes, public: bytes) -> KeyPair | None:
+        """Return a key's pair, None if it is not here any more."""
+
+
+class Vault(Protocol):
+    """Keys and their records (`keystore.Custody`)."""
+
+    @property
+    def keystore(self) -> Keys:
+        """The keys."""
+
+    def record(self, public: bytes) -> Record:
+        """Return the record of a key. Raises RecordError."""
+
+
+class Signer:
+    """Signs what the records allow: `SlotSigner` and `VoteSigner` of the consensus."""
+
+    def __init__(self, vault: Vault, *, started: int, session_slots: int) -> None:
+        """`started` is the slot of now, `session_slots` how long a watch lasts."""
+        self._vault: Final = vault
+        self._session: Final = session_slots
+        self._started: Final = started
+        self._clock = Clock()
+        self._set_id = 0
+        self._slot = started
+        self._watch: Watch | None = None
+        self._barred: dict[bytes, str] = {}
+        """Keys that are not used any more, and why."""
+        self._problems: dict[bytes, str] = {}
+        """What was said of a key, or of the clock, and still holds."""
+
+    # ---- time
+
+    def tick(self, slot: int, set_id: int, newest_round: tuple[int, int]) -> bool:
+        """Note the slot and the set of now; return whether blocks may be made at this time.
+
+        False while the clock lies more than a slot behind where it has been.
+        """
+        self._slot, self._set_id = slot, set_id
+        self._clock, refusal = self._clock.tick(slot)
+        if refusal is not None:
+            self._say_once(b"clock", refusal.why)
+            return False
+        self._problems.pop(b"clock", None)
+        self._look_around(newest_round)
+        return True
+
+    def _look_around(self, newest_round: tuple[int, int]) -> None:
+        unsure = [record for record in self._records() if record.ledger.unsure]
+        if not unsure:
+            self._watch = None
+            return
+        if self._watch is None:
+            self._watch = Watch(self._slot, self._session, newest_round)
+            log.warning(
+                "watching for other nodes with our keys until slot %d; nothing is signed before",
+                self._slot + self._session,
+            )
+        match self._watch.at(self._slot):
+            case Seen(public_key, what):
+                self._bar(public_key, f"another node signs with it: {what}")
+            case Clear():
+                for record in unsure:
+                    observed = self._watch.observed.get(record.public_key)
+                    if observed is not None:
+                        record.raise_to(observed)
+                    record.settle(self._slot + self._session, self._set_id)
+                log.warning(
+                    "no other node was seen to sign with our keys: blocks are made from slot %d "
+                    "on, votes cast from the next set of voters on",
+                    self._slot + self._session + 1,
+                )
+                self._watch = None
+            case _:
+                pass
+
+    # ---- blocks
+
+    def authors(self) -> Mapping[bytes, KeyPair]:
+        """Return the pairs that may claim slots now, by public key."""
+        pairs: dict[bytes, KeyPair] = {}
+        for public in self._usable(BABE):
+            pair = self._vault.keystore.pair(BABE, public)
+            if pair is not None:
+                pairs[public] = pair
+        return pairs
+
+    def seal(self, public: bytes, slot: int, pre_seal_hash: bytes) -> bytes | None:
+        """Return the seal of a header, recorded before it is returned; None if that is refused.
+
+        Raises RecordNotWritten when the record cannot be written: the node must stop then.
+        """
+        pair = self._vault.keystore.pair(BABE, public)
+        if pair is None:
+            return None
+        sealed = self._vault.record(public).sign_block(
+            slot, pre_seal_hash, lambda: pair.sign(pre_seal_hash)
+        )
+        if isinstance(sealed, Refusal):
+            log.warning("slot %d: %s", slot, sealed.why)
+            return None
+        return sealed
+
+    def saw_block(self, public: bytes, slot: int, pre_seal_hash: bytes) -> None:
+        """A block with the seal of this key came from others."""
+        record = self._own(BABE, public)
+        if record is None or not record.ledger.is_strange_block(slot, pre_seal_hash):
+            return
+        if self._watch is not None:
+            self._watch.block(public, slot, pre_seal_hash)
+        elif slot >= self._started:
+            self._bar(public, f"another node sealed a block of slot {slot} with it")
+        else:
+            # The record is older than the chain: a backup, perhaps. What else is missing in it?
+            log.warning("the signing record of 0x%s is older than block of slot %d",
+                        public.hex(), slot)  # fmt: skip
+            record.raise_to(Ledger(block=Sealed(slot, None, None), unsure=True))
+
+    # ---- votes
+
+    def keys(self) -> Sequence[AuthorityId]:
+        """Return the keys that may vote now."""
+        return [AuthorityId(public) for public in self._usable(GRANDPA)]
+
+    def sign(
+        self, set_id: int, round_number: int, message: AnyMessage, who: AuthorityId
+    ) -> SignedMessage | None:
+        """Return a signed vote, recorded before it is returned; None if that is refused.
+
+        Raises RecordNotWritten when the record cannot be written: the node must stop then.
+        """
+        pair = self._vault.keystore.pair(GRANDPA, who)
+        if pair is None or who in self._barred:
+            return None
+        target = target_of(message.vote)
+        signature = self._vault.record(who).sign_vote(
+            set_id,
+            round_number,
+            stage_of(message),
+            bytes(target.hash),
+            target.number,
+            lambda: pair.sign(signing_payload(message, round_number, set_id)),
+        )
+        if isinstance(signature, Refusal):
+            log.warning("no vote: %s", signature.why)
+            return None
+        return SignedMessage(message, AuthoritySignature(signature), who)
+
+    def recorded(self, set_id: int, who: AuthorityId) -> Mapping[tuple[int, Stage], Target]:
+        """Return the votes of this set that are on record, by round and stage."""
+        try:
+            last = self._vault.record(who).ledger.round
+        except RecordError:
+            return {}
+        if last is None or last.set_id != set_id:
+            return {}
+        return {
+            (last.round, stage): Target(H256(cast.target_hash), u32(cast.target_number))
+            for stage, cast in last.votes.items()
+            if cast.target_hash is not None and cast.target_number is not None
+        }
+
+    def saw_vote(self, who: bytes, set_id: int, round_number: int, message: AnyMessage) -> None:
+        """A vote with the signature of this key came from others."""
+        if self._watch is None or self._own(GRANDPA, who) is None:
+            return
+        target = target_of(message.vote)
+        self._watch.vote(who, set_id, round_number, stage_of(message), bytes(target.hash))
+
+    # ---- which keys
+
+    def _usable(self, key_type: bytes) -> list[bytes]:
+        usable = []
+        for public in self._vault.keystore.public_keys(key_type):
+            record = self._own(key_type, public)
+            if record is not None and public not in self._barred and not record.ledger.unsure:
+                usable.append(public)
+        return usable
+
+    def _own(self, key_type: bytes, public: bytes) -> Record | None:
+        """Return the record of a key of ours; None if it is no key of ours, or has no record."""
+        if self._vault.keystore.pair(key_type, public) is None:
+            return None
+        try:
+            record = self._vault.record(public)
+        except RecordError as problem:
+            self._say_once(public, str(problem))
+            return None
+        self._problems.pop(public, None)
+        return record
+
+    def _records(self) -> list[Record]:
+        found = []
+        for key_type in (BABE, GRANDPA):
+            for public in self._vault.keystore.public_keys(key_type):
+                record = self._own(key_type, public)
+                if record is not None:
+                    found.append(record)
+        return found
+
+    def _bar(self, public: bytes, why: str) -> None:
+        if public not in self._barred:
+            self._barred[public] = why
+            log.error("the key 0x%s is not used any more: %s", public.hex(), why)
+
+    def _say_once(self, about: bytes, what: str) -> None:
+        if self._problems.get(about) != what:
+            self._problems[about] = what
+            log.error("%s", what)

@@ -1,0 +1,102 @@
+"""The chain as other nodes and sync see it: what `p2p` asks for, answered by the client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Final
+
+from btt_chain.chain.client import Client
+from btt_chain.consensus.finality.records import read_end
+from btt_chain.primitives.digest import GRANDPA
+from p2p.protocols.serve import StateRange
+from p2p.sync.types import BlockId
+from storage.state import StateUnavailable
+
+
+class SyncChain:
+    """What sync reads of the chain (`p2p.sync.types.ChainView`)."""
+
+    def __init__(self, client: Client) -> None:
+        self._client: Final = client
+
+    def best(self) -> BlockId:
+        """Return the head of the best chain."""
+        return BlockId(*self._client.best())
+
+    def finalised(self) -> BlockId:
+        """Return the last final block."""
+        return BlockId(*self._client.finalized())
+
+    def hash_at(self, number: int) -> bytes | None:
+        """Return the block of the best chain at a height."""
+        return self._client.block_hash(number)
+
+    def number(self, hash: bytes) -> int | None:
+        """Return the height of a known block, None for an unknown one."""
+        return self._client.store.blocks.number(hash)
+
+    def gap(self) -> tuple[BlockId, int] | None:
+        """Return the lowest block whose ancestors are missing, and the highest one below them."""
+        gap = self._client.store.gap
+        if gap is None:
+            return None
+        lowest, below = gap
+        return BlockId(lowest.number, lowest.hash), below
+
+
+class PublicChain:
+    """What others may ask for (`p2p.protocols.serve.ChainSource`)."""
+
+    def __init__(self, client: Client) -> None:
+        self._client: Final = client
+
+    def header(self, hash: bytes) -> bytes | None:
+        """Return the SCALE header of a known block."""
+        return self._client.store.blocks.header(hash)
+
+    def parent(self, hash: bytes) -> bytes | None:
+        """Return the parent's hash of a known block, None for genesis."""
+        fields = self._client.store.blocks.fields(hash)
+        return fields.parent if fields.number else None
+
+    def number(self, hash: bytes) -> int | None:
+        """Return the height of a known block."""
+        return self._client.store.blocks.number(hash)
+
+    def body(self, hash: bytes) -> list[bytes] | None:
+        """Return the extrinsics of a block, None if they are not here."""
+        return self._client.body(hash)
+
+    def justification(self, hash: bytes) -> bytes | None:
+        """Return GRANDPA's stored proof for just this block."""
+        return dict(self._client.store.blocks.justifications(hash)).get(GRANDPA)
+
+    def hash_at(self, number: int) -> bytes | None:
+        """Return the block of the best chain at a height."""
+        return self._client.block_hash(number)
+
+    def state_range(self, block: bytes, after: bytes | None, size: int) -> StateRange | None:
+        """Return keys after `after` until their proof has `size` bytes, at least one key."""
+        try:
+            nodes, last = self._client.store.state.reader(block).range_proof(after, size)
+        except (KeyError, StateUnavailable):
+            return None
+        return StateRange(nodes, last)
+
+    def warp_targets(self, above: int) -> Iterator[bytes]:
+        """Yield the final blocks above a height that changed the voters, by height.
+
+        After them the last final block, if it stands higher and its proof is stored.
+        """
+        highest = above
+        for set_id in count():
+            end = read_end(self._client.store.aux_get, set_id)
+            if end is None:
+                break
+            if end.number > highest:
+                highest = end.number
+                yield bytes(end.hash)
+        final = self._client.finalized()
+        if final.number > highest and self.justification(final.hash) is not None:
+            yield final.hash
