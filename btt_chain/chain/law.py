@@ -68,8 +68,12 @@ class Law:
 class Laws:
     """The laws of one chain, each built when a block first needs it."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, builders: Mapping[int, Callable[[RuntimeParams], Runtime]] = BUILDERS
+    ) -> None:
+        """`builders` are other than the program's own in simulations only."""
         self.verdicts = Verdicts()
+        self._builders = builders
         self._known: dict[tuple[bytes, bytes], Law] = {}
 
     def of(self, get: Callable[[bytes], bytes | None]) -> Law:
@@ -91,9 +95,9 @@ class Laws:
             chain = RuntimeParams.decode(params)
         except (DecodeError, ValueError) as error:
             raise NoLaw(f"the state's runtime cannot be read: {error}") from error
-        build = BUILDERS.get(int(version.spec_version))
+        build = self._builders.get(int(version.spec_version))
         if build is None:
-            known = ", ".join(str(number) for number in sorted(BUILDERS))
+            known = ", ".join(str(number) for number in sorted(self._builders))
             raise NoLaw(
                 f"the chain runs {version.spec_name.value} {int(version.spec_version)}, this node "
                 f"carries {known}: install a release that has it"

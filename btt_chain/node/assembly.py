@@ -113,7 +113,7 @@ def assemble(
     gadget = Gadget(
         ClientChain(client),
         signer or NoVotes(),
-        plan.verify,
+        plan.verify if signer is None else attentive(plan.verify, signer),
         client.store.aux_get,
         first_voters(client),
         gossip_ms=plan.gossip_ms,
@@ -143,6 +143,18 @@ def assemble(
     )
     settings = Settings(slot_ms, plan.vault is not None, plan.force_authoring)
     return Engine(parts, settings, pace=pace, watcher=watcher)
+
+
+def attentive(verify: Verify, signer: Signer) -> Verify:
+    """Return a check of votes that tells the signer of those with a signature of ours."""
+
+    def check(signed: SignedMessage, round_number: int, set_id: int) -> bool:
+        if not verify(signed, round_number, set_id):
+            return False
+        signer.saw_vote(signed.id, set_id, round_number, signed.message)
+        return True
+
+    return check
 
 
 def first_voters(client: Client) -> list[tuple[AuthorityId, int]]:

@@ -11,15 +11,22 @@ from btt_chain.chain import client as chain
 from btt_chain.chain.client import Client
 from btt_chain.chain.law import Law, NoLaw
 from btt_chain.chain.notify import BlockRef, ChainEvent
+from btt_chain.consensus.finality.client_chain import ClientChain
+from btt_chain.consensus.finality.proofs import FinalityProof, prove_finality
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.keystore import Custody
+from btt_chain.node.driver import unix_ms
+from btt_chain.node.engine import Engine
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import ManualSealer, SealRefused
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.header import Header
 from btt_chain.rpc import backend as asked
 from btt_chain.rpc.backend import Health, PeerInfo, SyncState
+from btt_chain.rpc.finality import Rounds
 from btt_chain.scale import DecodeError
 from btt_chain.txpool import PoolError, StatusEvent
+from p2p.network import AUTHORITY, Network
 from runtime.api import ApiError
 from runtime.executive import Malformed
 from runtime.frame import InvalidBlock, RuntimeVersion
@@ -38,7 +45,6 @@ class Identity:
     local_peer_id: str
     name: str = "BTT Chain"
     version: str = __version__
-    listen_addresses: Sequence[str] = ()
 
 
 class StateView:
@@ -236,10 +242,15 @@ class PoolView:
 
 
 class NodeView:
-    """The node itself, as the RPC asks for it. It has no peers yet, and expects none."""
+    """The node itself, as the RPC asks for it."""
 
-    def __init__(self, client: Client, identity: Identity) -> None:
+    def __init__(
+        self, client: Client, identity: Identity, engine: Engine | None, network: Network | None
+    ) -> None:
+        """`engine` is None on a chain sealed by hand, `network` for a node that is alone."""
         self._client = client
+        self._engine = engine
+        self._network = network
         self._starting = client.best().number
         self.name = identity.name
         self.version = identity.version
@@ -248,20 +259,38 @@ class NodeView:
         self.properties = identity.properties
         self.roles = identity.roles
         self.local_peer_id = identity.local_peer_id
-        self.listen_addresses = identity.listen_addresses
+
+    @property
+    def listen_addresses(self) -> Sequence[str]:
+        """Return where others reach us."""
+        return () if self._network is None else self._network.listen_addresses()
 
     def health(self) -> Health:
         """Return peers and syncing."""
-        return Health(peers=0, is_syncing=False, should_have_peers=False)
+        peers = 0 if self._network is None else len(self._network.peers())
+        syncing = self._engine is not None and self._engine.parts.sync.major
+        return Health(peers, syncing, self._network is not None)
 
     def peers(self) -> Sequence[PeerInfo]:
         """Return the connected nodes."""
-        return ()
+        seen = () if self._network is None else self._network.peers()
+        return [
+            PeerInfo(
+                peer.peer,
+                "AUTHORITY" if peer.status.roles == AUTHORITY else "FULL",
+                peer.status.best_hash,
+                peer.status.best_number,
+            )
+            for peer in seen
+        ]
 
     def sync_state(self) -> SyncState:
         """Return the heights of syncing."""
         best = self._client.best().number
-        return SyncState(self._starting, best, best)
+        if self._engine is None:
+            return SyncState(self._starting, best, best)
+        progress = self._engine.parts.sync.progress(unix_ms())
+        return SyncState(progress.starting, best, max(progress.target, best))
 
 
 class SealerView:
@@ -300,6 +329,27 @@ class SealerView:
         return True
 
 
+class FinalityView:
+    """GRANDPA, as the RPC asks for it (`rpc.finality.Finality`)."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def rounds(self) -> Rounds:
+        """Return the voters' rounds."""
+        gadget = self._engine.parts.gadget
+        best, background = gadget.rounds()
+        return Rounds(gadget.set_id, best, background)
+
+    def prove(self, number: int) -> FinalityProof | None:
+        """Return the proof of the final block at a height; None if none is stored near enough."""
+        return prove_finality(number, ClientChain(self._engine.parts.client))
+
+    def listen(self, listener: Callable[[bytes], None]) -> Callable[[], None]:
+        """Call `listener` with every new justification."""
+        return self._engine.on_proof(listener)
+
+
 @dataclass(frozen=True, slots=True)
 class NodeBackend:
     """The whole, for `btt_chain.rpc`."""
@@ -308,3 +358,5 @@ class NodeBackend:
     pool: PoolView
     node: NodeView
     sealer: SealerView | None
+    finality: FinalityView | None = None
+    keys: Custody | None = None

@@ -156,6 +156,9 @@ class Parts:
 class Watcher(Protocol):
     """Who wants to know what the engine did: log and metrics."""
 
+    def begin(self) -> None:
+        """A block is made or taken in from here on; `imported` or `refused` follows."""
+
     def imported(self, header: Header, ref: BlockRef, verified: Verified | None, *,
                  own: bool) -> None:  # fmt: skip
         """A block was taken in."""
@@ -233,6 +236,7 @@ class Engine:
         self._said: Status | None = None
         self._peers = 0
         self._asked_proof: bytes | None = None
+        self._proof_listeners: dict[object, Callable[[bytes], None]] = {}
         self._keys: Sequence[bytes] = ()
         self._now = 0
         self._dirty = True
@@ -319,6 +323,12 @@ class Engine:
         """Nodes that are connected."""
         return self._peers
 
+    def on_proof(self, listener: Callable[[bytes], None]) -> Callable[[], None]:
+        """Call `listener` with each new justification (SCALE) until the returned is called."""
+        ticket = object()
+        self._proof_listeners[ticket] = listener
+        return lambda: self._proof_listeners.pop(ticket, None) and None
+
     # ---- slots
 
     def _turn_slot(self) -> None:
@@ -348,6 +358,7 @@ class Engine:
         length, share = self.settings.slot_ms, self.settings.build_share
         late = self._now - slot * length
         given = max(length * share[0] // share[1] - late, length // 20)
+        self._watch.begin()
         try:
             made = worker.work(slot, self.parts.pool.pool.ready, self._pace(given / 1000))
         except StateUnavailable as error:
@@ -391,6 +402,7 @@ class Engine:
     def _import(self, block: Block) -> tuple[Refusal | None, str]:
         header, number = block.header, int(block.header.number)
         client, gadget = self.parts.client, self.parts.gadget
+        self._watch.begin()
         try:
             if client.header(block.hash) is None:
                 if client.header(header.parent_hash) is None:
@@ -501,9 +513,12 @@ class Engine:
 
     def _finalise(self, justification: Justification) -> Sequence[finality.Action]:
         target, client = justification.target, self.parts.client
-        client.finalize(target.hash, (GRANDPA_ENGINE, justification.encode()))
+        raw = justification.encode()
+        client.finalize(target.hash, (GRANDPA_ENGINE, raw))
         self.parts.sync.needless_justification(bytes(target.hash))
         self._watch.finalised(target)
+        for listener in list(self._proof_listeners.values()):
+            listener(raw)
         return self.parts.gadget.finalised(target, self._now)
 
     # ---- offences

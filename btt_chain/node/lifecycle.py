@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import signal
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from btt_chain.chain.client import Client
+from btt_chain.consensus.author import Pace
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.crypto.keypair import KeyPair, Scheme
+from btt_chain.keystore import BABE, GRANDPA, Custody, Keystore, Password
+from btt_chain.node.assembly import Plan, assemble
 from btt_chain.node.backend import Identity
 from btt_chain.node.config import NodeConfig, Paths
+from btt_chain.node.driver import unix_ms
+from btt_chain.node.engine import Engine
 from btt_chain.node.identity import network_key, peer_id, pick_name
-from btt_chain.node.sealing import Interval, Sealing, parse_sealing
+from btt_chain.node.pool import PoolService
+from btt_chain.node.sealing import Interval, Sealing, pace_of, parse_sealing
 from btt_chain.node.service import Service, ServiceConfig
+from btt_chain.node.state_import import StateImport
+from btt_chain.node.watching import NodeWatcher
+from btt_chain.telemetry.metrics import Metrics
 from genesis.build import Genesis, build
 from genesis.catalogue import load, presets
 from genesis.spec import ChainSpec
-from runtime.pallets.babe import Babe, Engine
+from runtime.pallets.babe import Babe
+from runtime.pallets.babe import Engine as SlotEngine
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.database import WINDOW, ChainStore
 from storage.kv import StorageError
+
+if TYPE_CHECKING:
+    from p2p.network import Network
 
 log = logging.getLogger(__name__)
 
@@ -130,68 +147,211 @@ def pruning_of(config: NodeConfig, spec: ChainSpec) -> int | None:
     return max(int(config.pruning), WINDOW)
 
 
-def sealing_of(config: NodeConfig, client: Client) -> Sealing | None:
-    """Return how blocks are made: as told, else one a slot where the chain is sealed by hand."""
+def is_by_hand(client: Client) -> bool:
+    """Tell whether the chain's blocks are sealed by hand. Raises NoLaw."""
     # The best block, because the state of block zero is pruned like any other.
     best = client.best().hash
-    state = client.state(best)
     law = client.law(best)
     law.queries.runtime.enter(client.overlay(best))
-    manual = law.queries.runtime.pallet(Babe).engine.value is Engine.Manual
+    return law.queries.runtime.pallet(Babe).engine.value is SlotEngine.Manual
+
+
+def sealing_of(config: NodeConfig, client: Client) -> Sealing | None:
+    """Return how blocks are made on a chain that is sealed by hand: as told, else one a slot.
+
+    None for other chains; ValueError if a way is told for one.
+    """
+    by_hand = is_by_hand(client)
     if config.sealing is not None:
-        if not manual:
+        if not by_hand:
             raise ValueError("--sealing: this chain is not sealed by hand")
         return parse_sealing(config.sealing)
-    if not manual:
+    if not by_hand:
         return None
-    params = RuntimeParams.decode(state.get(PARAMS_KEY) or b"")
+    params = RuntimeParams.decode(client.state(client.best().hash).get(PARAMS_KEY) or b"")
     return Interval(int(params.slot_ms))
 
 
-def identity_of(chain: OpenChain, *, makes_blocks: bool) -> Identity:
+def identity_of(chain: OpenChain, key: KeyPair, *, is_authority: bool) -> Identity:
     """Return what the node says of itself."""
     spec = chain.spec
-    try:
-        key = network_key(chain.paths.network)
-    except ValueError as error:
-        raise WrongChain(f"the node's network key cannot be read: {error}") from None
     return Identity(
         chain_name=spec.name,
         chain_type=spec.chain_type,
         properties=spec.properties,
-        roles=("Authority",) if makes_blocks else ("Full",),
+        roles=("Authority",) if is_authority else ("Full",),
         local_peer_id=peer_id(key),
+    )
+
+
+def node_key(chain: OpenChain, config: NodeConfig) -> KeyPair:
+    """Return the node's identity on the network: the one given, else the one that is kept.
+
+    Raises WrongChain when that cannot be read.
+    """
+    if config.network is not None and config.network.node_key is not None:
+        return KeyPair.from_seed(config.network.node_key, Scheme.ED25519)
+    try:
+        return network_key(chain.paths.network)
+    except ValueError as error:
+        raise WrongChain(f"the node's network key cannot be read: {error}") from None
+
+
+def custody_of(chain: OpenChain, config: NodeConfig) -> Custody:
+    """Return the session keys of a node, with the locks of a validator's records taken.
+
+    Raises KeystoreError or RecordError when a validator cannot use its keys; ValueError for
+    development keys on a Live chain.
+    """
+    asked = config.validator
+    password = None if asked is None or asked.password is None else Password(asked.password)
+    custody = Custody(
+        Keystore.open(chain.paths.keystore, password),
+        chain.paths.signing,
+        chain.client.genesis_hash,
+        is_live=chain.spec.is_live,
+        forced=asked is not None and asked.never_signed,
+    )
+    if asked is None:
+        return custody
+    if chain.spec.is_live and chain.spec.warning:
+        raise WrongChain(
+            f"--validator: this chain was {chain.spec.warning}; its first validators and holders "
+            "must be named before anybody makes blocks for it"
+        )
+    if asked.dev_keys and chain.spec.is_live:
+        raise ValueError(
+            f"--dev-key: {chain.spec.name} is Live, and everybody knows the development keys; put "
+            "yours into the keystore with `btt-chain key insert`"
+        )
+    for uri in asked.dev_keys:
+        for key_type in (BABE, GRANDPA):
+            custody.keystore.remember(key_type, uri)
+    problems = custody.check()
+    if problems:
+        custody.close()
+        raise problems[0]
+    if not any(custody.keystore.public_keys(key_type) for key_type in (BABE, GRANDPA)):
+        log.warning(
+            "no session keys are here, so no block is made and no vote cast: see `btt-chain key "
+            "insert` or author_rotateKeys; keys are used as soon as they are here"
+        )
+    return custody
+
+
+def engine_of(
+    chain: OpenChain, config: NodeConfig, pool: PoolService, custody: Custody, metrics: Metrics
+) -> Engine:
+    """Return the engine of a node on a chain whose blocks are made by lottery.
+
+    Raises BadRecord, NoLaw.
+    """
+    client, finality = chain.client, chain.spec.finality
+    state = StateImport(client)
+    return assemble(
+        client,
+        pool,
+        Plan(
+            gossip_ms=finality.gossip_ms,
+            behind=finality.behind,
+            seed=secrets.randbits(64),
+            state=state,
+            vault=None if config.validator is None else custody,
+            force_authoring=config.validator is not None and config.validator.force_authoring,
+            warp=state.plan() if config.sync == "warp" else None,
+        ),
+        now=unix_ms(),
+        pace=pace_from,
+        watcher=NodeWatcher(client, metrics),
+    )
+
+
+def pace_from(given: float) -> Callable[[], Pace]:
+    """Return what tells how a block stands that may take `given` seconds from now on."""
+    begun = time.monotonic()
+    return lambda: pace_of(time.monotonic() - begun, given)
+
+
+def network_of(
+    chain: OpenChain, config: NodeConfig, key: KeyPair, *, is_authority: bool
+) -> Network | None:
+    """Return the network of a node, None for one that runs alone; not started yet.
+
+    Raises ValueError for addresses that are none.
+    """
+    if config.network is None:
+        return None
+    # libp2p takes its time to be imported, and is not needed by all (ruling D43).
+    from btt_chain.node.networking import open_network
+
+    return open_network(
+        chain.client, chain.spec, chain.paths, config.network, key, is_authority=is_authority
     )
 
 
 async def run_node(config: NodeConfig) -> None:
     """Run a node until SIGINT or SIGTERM.
 
-    Raises what `open_chain` does; StorageError or NoLaw when the node cannot go on; OSError if
-    the RPC port is taken; ValueError for flags that do not fit the chain.
+    Raises what `open_chain` and `custody_of` do; StorageError, NoLaw, RecordNotWritten or
+    NetworkError when the node cannot go on; OSError if the RPC port is taken; ValueError for flags
+    that do not fit the chain.
     """
     chain = open_chain(config)
+    custody = None
     try:
         sealing = sealing_of(config, chain.client)
-        identity = identity_of(chain, makes_blocks=sealing is not None)
-        service = Service(chain.client, ServiceConfig(identity, sealing, config.rpc))
+        by_hand = is_by_hand(chain.client)
+        if by_hand and config.validator is not None:
+            raise ValueError("--validator: this chain is sealed by hand")
+        custody = custody_of(chain, config)
+        key = node_key(chain, config)
+        makes_blocks = sealing is not None or config.validator is not None
+        identity = identity_of(chain, key, is_authority=makes_blocks)
+        name = config.name or pick_name()
+        metrics = Metrics(
+            identity.name, identity.version, is_authority=makes_blocks, chain=chain.spec.id
+        )
+        pool = PoolService(chain.client)
+        engine = None if by_hand else engine_of(chain, config, pool, custody, metrics)
+        network = network_of(chain, config, key, is_authority=makes_blocks)
+        service = Service(
+            chain.client,
+            pool,
+            ServiceConfig(
+                identity,
+                rpc=config.rpc,
+                sealing=sealing,
+                engine=engine,
+                network=network,
+                custody=custody,
+                metrics=metrics,
+                metrics_port=config.metrics_port,
+                metrics_external=config.metrics_external,
+            ),
+        )
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        log.info("%s %s, node %s", identity.name, identity.version, config.name or pick_name())
-        log.info(
-            "chain %s (%s), genesis 0x%s",
-            chain.spec.name,
-            chain.spec.id,
-            chain.client.genesis_hash.hex(),
-        )
-        log.info("database %s", chain.paths.database)
-        if chain.spec.warning:
-            log.warning("this chain was %s", chain.spec.warning)
-        if sealing is None:
-            log.info("no blocks are made here: this chain is not sealed by hand")
+        tell_start(chain, identity, name)
         await service.run(stop)
         log.info("stopped")
     finally:
+        if custody is not None:
+            custody.close()
         chain.close()
+
+
+def tell_start(chain: OpenChain, identity: Identity, name: str) -> None:
+    """Write what is run into the log."""
+    log.info("%s %s, node %s", identity.name, identity.version, name)
+    log.info(
+        "chain %s (%s), genesis 0x%s",
+        chain.spec.name,
+        chain.spec.id,
+        chain.client.genesis_hash.hex(),
+    )
+    log.info("role %s, peer id %s", identity.roles[0], identity.local_peer_id)
+    log.info("database %s", chain.paths.database)
+    if chain.spec.warning:
+        log.warning("this chain was %s", chain.spec.warning)

@@ -4,80 +4,119 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from typing import Final
 
 from btt_chain.chain.client import Client
 from btt_chain.chain.memory import settle_memory
-from btt_chain.chain.notify import ChainEvent, NewBest
+from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
+from btt_chain.keystore import Custody
 from btt_chain.node.backend import (
     ChainView,
+    FinalityView,
     Identity,
     NodeBackend,
     NodeView,
     PoolView,
     SealerView,
 )
+from btt_chain.node.driver import Driver, unix_ms
+from btt_chain.node.engine import Engine
 from btt_chain.node.pool import PoolService
+from btt_chain.node.prometheus import PrometheusServer
 from btt_chain.node.sealing import ManualSealer, OnDemand, Sealing, run_sealing
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.server import RpcConfig
+from btt_chain.telemetry.metrics import Metrics
+from p2p.network import Network
 from storage.kv import StorageError
 
 log = logging.getLogger(__name__)
 
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks at what changes without an event: peers, the pool, sync."""
+TELL_EVERY: Final = 5
+"""Looks between two lines of the log about syncing."""
+
 
 @dataclass(slots=True)
 class ServiceConfig:
-    """What a node does once its chain is open. `sealing` is None where it makes no blocks."""
+    """What a node does once its chain is open."""
 
     identity: Identity
-    sealing: Sealing | None
     rpc: RpcConfig = field(default_factory=RpcConfig)
+    sealing: Sealing | None = None
+    """How blocks are made on a chain that is sealed by hand; None on others."""
+    engine: Engine | None = None
+    """What follows and makes the chain; None on one that is sealed by hand."""
+    network: Network | None = None
+    """None for a node that runs alone."""
+    custody: Custody | None = None
+    metrics: Metrics | None = None
+    metrics_port: int | None = None
+    """None: figures are shown nowhere."""
+    metrics_external: bool = False
 
 
 class Service:
-    """A running node: chain, pool, sealing, RPC."""
+    """A running node: chain, pool, consensus, network, RPC."""
 
-    def __init__(self, client: Client, config: ServiceConfig) -> None:
+    def __init__(self, client: Client, pool: PoolService, config: ServiceConfig) -> None:
         """Put the node together over an open chain; nothing runs before `run`."""
         self.client = client
-        self.pool = PoolService(self.client)
+        self.pool = pool
         self.sealer = ManualSealer(self.client, self.pool)
         self._config = config
         self._failures: asyncio.Queue[StorageError] = asyncio.Queue()
+        engine, by_hand = config.engine, config.engine is None
         backend = NodeBackend(
             chain=ChainView(self.client),
             pool=PoolView(self.pool),
-            node=NodeView(self.client, config.identity),
-            sealer=(
-                None
-                if config.sealing is None
-                else SealerView(self.sealer, self._failures.put_nowait)
-            ),
+            node=NodeView(self.client, config.identity, engine, config.network),
+            sealer=SealerView(self.sealer, self._failures.put_nowait)
+            if by_hand and config.sealing is not None
+            else None,
+            finality=None if engine is None else FinalityView(engine),
+            keys=config.custody,
         )
         self.rpc = RpcService(backend, config.rpc)
-        self.client.listen(self._report)
+        self.metrics = config.metrics
+        self.prometheus: PrometheusServer | None = None
+        if config.metrics is not None and config.metrics_port is not None:
+            self.prometheus = PrometheusServer(
+                config.metrics, config.metrics_port, external=config.metrics_external
+            )
+        self.client.listen(self._hear)
         self.ready = asyncio.Event()
         """Set once the RPC port is open."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then say goodbye.
 
-        Raises StorageError, NoLaw or SealingFailed when the node cannot go on; OSError if the
-        port is taken.
+        Raises StorageError, NoLaw, RecordNotWritten, NetworkError or SealingFailed when the node
+        cannot go on; OSError if a port is taken.
         """
         await self.rpc.start()
-        self.ready.set()
-        settle_memory()
         try:
+            if self.prometheus is not None:
+                await self.prometheus.start()
+            if self._config.network is not None:
+                await self._config.network.start()
+            self.ready.set()
+            settle_memory()
             await self._work(stop)
         finally:
+            if self._config.network is not None:
+                await self._config.network.stop()
+            if self.prometheus is not None:
+                await self.prometheus.stop()
             await self.rpc.stop()
 
     async def _work(self, stop: asyncio.Event) -> None:
-        sealing = self._config.sealing or OnDemand()
         jobs: list[asyncio.Task[object]] = [
-            asyncio.create_task(run_sealing(self.sealer, sealing), name="sealing"),
+            asyncio.create_task(self._chain_job(), name="chain"),
+            asyncio.create_task(self._look_around(), name="figures"),
             asyncio.create_task(self._failure(), name="failure"),
             asyncio.create_task(stop.wait(), name="stop"),
         ]
@@ -90,21 +129,65 @@ class Service:
         for job in done:
             job.result()
 
+    def _chain_job(self) -> Coroutine[object, object, None]:
+        """Return what makes and takes in blocks."""
+        if self._config.engine is not None:
+            return Driver(self._config.engine, self._config.network).run()
+        return run_sealing(self.sealer, self._config.sealing or OnDemand())
+
     async def _failure(self) -> None:
         """Wait until a caller of the RPC has met a database that cannot go on."""
         raise await self._failures.get()
 
-    def _report(self, event: ChainEvent) -> None:
-        if not isinstance(event, NewBest):
-            return
+    async def _look_around(self) -> None:
+        """Keep the figures that change without an event, and tell of syncing."""
+        looks = 0
+        while True:
+            engine, metrics = self._config.engine, self.metrics
+            if metrics is not None:
+                status = self.pool.pool.status()
+                metrics.on_pool(status.ready, status.future)
+                metrics.on_leaves(len(self.client.store.blocks.leaves()))
+            if engine is not None:
+                progress = engine.parts.sync.progress(unix_ms())
+                if metrics is not None:
+                    metrics.on_peers(engine.peers)
+                    metrics.on_sync(progress.target, is_major=progress.syncing)
+                    metrics.on_round(engine.parts.gadget.set_id, engine.parts.gadget.round)
+                    current, _ = engine.parts.gadget.rounds()
+                    metrics.on_missing_voters(len(current.prevote_missing))
+                if progress.syncing and looks % TELL_EVERY == 0:
+                    left = progress.seconds_left
+                    log.info(
+                        "syncing (%s): block %d of %d, %.0f blocks/s%s, %d peers",
+                        progress.phase.value,
+                        progress.current,
+                        progress.target,
+                        progress.rate,
+                        "" if left is None else f", {left} s left",
+                        progress.peers,
+                    )
+            looks += 1
+            await asyncio.sleep(LOOK_EVERY)
+
+    def _hear(self, event: ChainEvent) -> None:
         best, final = self.client.best(), self.client.finalized()
-        transactions = len(self.client.body(best.hash) or ())
-        log.info(
-            "block %d (0x%s…) with %d extrinsic%s; final %d; pool %d",
-            best.number,
-            best.hash.hex()[:8],
-            transactions,
-            "" if transactions == 1 else "s",
-            final.number,
-            self.pool.pool.status().ready,
-        )
+        if self.metrics is not None:
+            match event:
+                case NewBest(_, _, retracted):
+                    self.metrics.on_best(best.number)
+                    if retracted:
+                        self.metrics.on_reorganised(len(retracted))
+                case Finalized():
+                    self.metrics.on_finalized(final.number)
+        if isinstance(event, NewBest) and self._config.engine is None:
+            transactions = len(self.client.body(best.hash) or ())
+            log.info(
+                "block %d (0x%s…) with %d extrinsic%s; final %d; pool %d",
+                best.number,
+                best.hash.hex()[:8],
+                transactions,
+                "" if transactions == 1 else "s",
+                final.number,
+                self.pool.pool.status().ready,
+            )

@@ -20,6 +20,7 @@ from btt_chain.keystore import (
     Clear,
     Clock,
     Ledger,
+    Place,
     Record,
     RecordError,
     Refusal,
@@ -215,10 +216,16 @@ class Signer:
 
     def saw_vote(self, who: bytes, set_id: int, round_number: int, message: AnyMessage) -> None:
         """A vote with the signature of this key came from others."""
-        if self._watch is None or self._own(GRANDPA, who) is None:
+        record = self._own(GRANDPA, who)
+        if record is None:
             return
-        target = target_of(message.vote)
-        self._watch.vote(who, set_id, round_number, stage_of(message), bytes(target.hash))
+        target, stage = target_of(message.vote), stage_of(message)
+        if self._watch is not None:
+            self._watch.vote(who, set_id, round_number, stage, bytes(target.hash))
+        elif record.ledger.is_strange_vote(
+            Place.at(set_id, round_number, stage), (bytes(target.hash), target.number)
+        ):
+            self._bar(who, f"another node voted with it in round {round_number} of set {set_id}")
 
     # ---- which keys
 

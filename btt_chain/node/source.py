@@ -38,7 +38,7 @@ class SyncChain:
 
     def gap(self) -> tuple[BlockId, int] | None:
         """Return the lowest block whose ancestors are missing, and the highest one below them."""
-        gap = self._client.store.gap
+        gap = getattr(self._client.store, "gap", None)
         if gap is None:
             return None
         lowest, below = gap

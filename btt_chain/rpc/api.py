@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from btt_chain.rpc.archive import ArchiveApi
 from btt_chain.rpc.author import AuthorApi
 from btt_chain.rpc.backend import Backend
@@ -9,7 +11,9 @@ from btt_chain.rpc.chain import ChainApi
 from btt_chain.rpc.chain_head import ChainHeadApi
 from btt_chain.rpc.chain_spec import ChainSpecApi
 from btt_chain.rpc.engine import EngineApi
+from btt_chain.rpc.finality import Finality, GrandpaApi
 from btt_chain.rpc.hub import Hub
+from btt_chain.rpc.keys import Keys, KeysApi
 from btt_chain.rpc.payment import PaymentApi
 from btt_chain.rpc.registry import Registry, method
 from btt_chain.rpc.server import RpcConfig, RpcServer
@@ -17,6 +21,18 @@ from btt_chain.rpc.shapes import Shapes
 from btt_chain.rpc.state import StateApi
 from btt_chain.rpc.system import SystemApi
 from btt_chain.rpc.transaction import TransactionApi
+
+
+class WholeBackend(Backend, Protocol):
+    """What all methods together need of a node."""
+
+    @property
+    def finality(self) -> Finality | None:
+        """GRANDPA; None on a chain that is sealed by hand."""
+
+    @property
+    def keys(self) -> Keys | None:
+        """The node's session keys; None where it can hold none."""
 
 
 class RpcApi:
@@ -31,7 +47,7 @@ class RpcApi:
         return {"methods": self.registry.names()}
 
 
-def build_registry(backend: Backend, hub: Hub) -> Registry:
+def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     """Every method the backend can serve."""
     registry = Registry()
     shapes = Shapes(backend.chain)
@@ -45,6 +61,10 @@ def build_registry(backend: Backend, hub: Hub) -> Registry:
     registry.add(ChainHeadApi(backend, hub))
     registry.add(TransactionApi(backend, hub))
     registry.add(ArchiveApi(backend))
+    if backend.finality is not None:
+        registry.add(GrandpaApi(backend.finality))
+    if backend.keys is not None:
+        registry.add(KeysApi(backend.keys))
     if backend.sealer is not None:
         registry.add(EngineApi(backend.sealer))
     return registry
@@ -53,7 +73,7 @@ def build_registry(backend: Backend, hub: Hub) -> Registry:
 class RpcService:
     """A server over a backend, from opening the port to the last goodbye."""
 
-    def __init__(self, backend: Backend, config: RpcConfig) -> None:
+    def __init__(self, backend: WholeBackend, config: RpcConfig) -> None:
         """Prepare; `ValueError` if the configuration names an origin that is none."""
         self.hub = Hub(backend.chain)
         self.server = RpcServer(build_registry(backend, self.hub), config)

@@ -1,0 +1,79 @@
+"""A node's network, as its flags and its chain's specification want it. Imports libp2p."""
+
+from __future__ import annotations
+
+import secrets
+
+from btt_chain.chain.client import Client
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.node.config import NetworkConfig, Paths
+from genesis.spec import ChainSpec
+from p2p import address
+from p2p.host.libp2p_network import Libp2pNetwork
+from p2p.network import AUTHORITY, FULL, Status
+from p2p.peers import BookConfig
+from p2p.settings import NetworkSettings
+
+
+def open_network(
+    client: Client,
+    spec: ChainSpec,
+    paths: Paths,
+    config: NetworkConfig,
+    key: KeyPair,
+    *,
+    is_authority: bool,
+) -> Libp2pNetwork:
+    """Return the network of a node, not started yet.
+
+    Raises ValueError, naming the flag, for addresses that are none.
+    """
+    best, final = client.best(), client.finalized()
+    role = AUTHORITY if is_authority else FULL
+    private = not spec.is_live if config.allow_private is None else config.allow_private
+    book = BookConfig(
+        max_in=config.in_peers,
+        max_out=config.out_peers,
+        bootnodes=(
+            *addresses("bootNodes of the specification", spec.boot_nodes),
+            *addresses("--bootnodes", config.bootnodes),
+        ),
+        reserved=addresses("--reserved-nodes", config.reserved),
+        reserved_only=config.reserved_only,
+        allow_private=private,
+    )
+    listen = config.listen or (f"/ip4/0.0.0.0/tcp/{config.port}",)
+    for flag, texts in (("--listen-addr", listen), ("--public-addr", config.public)):
+        for text in texts:
+            checked(flag, text)
+    return Libp2pNetwork(
+        NetworkSettings(
+            key_seed=key.secret,
+            genesis=client.genesis_hash,
+            status=Status(role, best.number, best.hash, final.number, final.hash),
+            listen=listen,
+            public=config.public,
+            book=book,
+            folder=paths.network,
+            seed=secrets.randbits(64),
+        )
+    )
+
+
+def addresses(flag: str, texts: tuple[str, ...]) -> tuple[address.Address, ...]:
+    """Read addresses with peer ids. Raises ValueError, naming the flag."""
+    found = []
+    for text in texts:
+        try:
+            found.append(address.parse(text))
+        except ValueError as error:
+            raise ValueError(f"{flag}: {error}") from None
+    return tuple(found)
+
+
+def checked(flag: str, text: str) -> None:
+    """Pass an address to listen on. Raises ValueError, naming the flag."""
+    try:
+        address.parse_listen(text)
+    except ValueError as error:
+        raise ValueError(f"{flag}: {error}") from None

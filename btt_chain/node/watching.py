@@ -1,0 +1,98 @@
+"""What the engine did, as the log and the metrics show it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from btt_chain.chain.client import Client
+from btt_chain.chain.notify import BlockRef
+from btt_chain.consensus.babe.verify import Verified
+from btt_chain.consensus.babe.worker import Authored
+from btt_chain.node import lines
+from btt_chain.primitives.grandpa import Target
+from btt_chain.primitives.header import Header
+from btt_chain.telemetry.metrics import Metrics
+from runtime.pallets.session import Session
+
+log = logging.getLogger("btt_chain.node.blocks")
+babe_log = logging.getLogger("btt_chain.node.babe")
+grandpa_log = logging.getLogger("btt_chain.node.grandpa")
+
+
+class NodeWatcher:
+    """Writes the log's lines and counts (`engine.Watcher`)."""
+
+    def __init__(
+        self, client: Client, metrics: Metrics, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._client = client
+        self._metrics = metrics
+        self._clock = clock
+        self._begun: float | None = None
+
+    def begin(self) -> None:
+        """Note that an import begins."""
+        self._begun = self._clock()
+
+    def imported(
+        self, header: Header, ref: BlockRef, verified: Verified | None, *, own: bool
+    ) -> None:
+        """Write that a block was taken in."""
+        seconds = 0.0 if self._begun is None else self._clock() - self._begun
+        self._begun = None
+        self._metrics.on_imported(seconds, is_own=own)
+        if not log.isEnabledFor(logging.INFO):
+            return
+        log.info(
+            "%s",
+            lines.imported(
+                ref.number,
+                ref.hash,
+                author=None if verified is None else self._validator(ref.hash, verified),
+                slot=None if verified is None else verified.slot,
+                transactions=max(len(self._client.body(ref.hash) or ()) - 1, 0),
+                milliseconds=seconds * 1000,
+                is_best=self._client.best().hash == ref.hash,
+            ),
+        )
+
+    def refused(self, hash: bytes, number: int, why: str) -> None:
+        """Write that a block was refused."""
+        self._begun = None
+        self._metrics.on_import_failed("invalid")
+        log.warning("refused block %d %s: %s", number, lines.short(hash), why)
+
+    def authored(self, authored: Authored) -> None:
+        """Write that we made a block."""
+        kind = "primary" if authored.primary else "secondary"
+        babe_log.debug("made a block for slot %d (%s)", authored.slot, kind)
+        self._metrics.on_slot("claimed")
+        self._metrics.on_proposed(
+            0.0 if self._begun is None else self._clock() - self._begun, authored.proposal.included
+        )
+
+    def slot(self, slot: int, outcome: str) -> None:
+        """Write what became of a slot that was ours, without a block."""
+        self._metrics.on_slot("refused" if outcome == "refused" else "missed")
+        babe_log.warning("slot %d is ours, and there is no block: %s", slot, outcome)
+
+    def finalised(self, target: Target) -> None:
+        """Write that a block became final."""
+        best = self._client.best().number
+        log.info("%s", lines.finalised(target.number, bytes(target.hash), best=best))
+
+    def equivocation(self, engine: str, who: bytes) -> None:
+        """Write that a validator said two things."""
+        self._metrics.on_equivocation("babe" if engine == "babe" else "grandpa")
+        where = babe_log if engine == "babe" else grandpa_log
+        where.warning("the validator with key 0x%s said two things; it is reported", who.hex())
+
+    def _validator(self, block: bytes, verified: Verified) -> bytes | None:
+        """Return the account of a block's author, as its own state names it."""
+        queries = self._client.law(block).queries
+        queries.runtime.enter(self._client.overlay(block))
+        validators = queries.runtime.pallet(Session).validators.value
+        index = verified.author_index
+        return bytes(validators[index]) if index < len(validators) else None

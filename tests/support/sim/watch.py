@@ -1,0 +1,52 @@
+"""What a simulated node did, for invariants and scenarios."""
+
+from __future__ import annotations
+
+from btt_chain.chain.notify import BlockRef
+from btt_chain.consensus.babe.verify import Verified
+from btt_chain.consensus.babe.worker import Authored
+from btt_chain.primitives.grandpa import Target
+from btt_chain.primitives.header import Header
+
+
+class SimWatcher:
+    """Notes what the engine tells (`engine.Watcher`)."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.penalties: list[tuple[int, int, str]] = []
+        self.refusals: list[tuple[int, str]] = []
+        self.own: list[tuple[int, bytes]] = []
+        """Slot and hash of the blocks it made."""
+        self.finals: list[Target] = []
+        self.equivocations: list[tuple[str, bytes]] = []
+        self.missed: list[tuple[int, str]] = []
+
+    def begin(self) -> None:
+        """Pass over."""
+
+    def imported(
+        self, header: Header, ref: BlockRef, verified: Verified | None, *, own: bool
+    ) -> None:
+        """Note a block of ours."""
+        if own and verified is not None:
+            self.own.append((verified.slot, ref.hash))
+
+    def refused(self, hash: bytes, number: int, why: str) -> None:
+        """Note a refusal."""
+        self.refusals.append((number, why))
+
+    def authored(self, authored: Authored) -> None:
+        """Pass over."""
+
+    def slot(self, slot: int, outcome: str) -> None:
+        """Note a slot without a block."""
+        self.missed.append((slot, outcome))
+
+    def finalised(self, target: Target) -> None:
+        """Note a final block."""
+        self.finals.append(target)
+
+    def equivocation(self, engine: str, who: bytes) -> None:
+        """Note an equivocation that was seen."""
+        self.equivocations.append((engine, who))
