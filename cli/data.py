@@ -103,7 +103,8 @@ def purge_chain(dev: bool, chain: str | None, base_path: Path | None, yes: bool)
     known = chain_named(name)
     with plain_errors():
         chain_id = known.id if known else load(name).id
-    database = Paths(base_path or default_base_path(), chain_id).database
+    paths = Paths(base_path or default_base_path(), chain_id)
+    database = paths.database
     if not database.exists():
         raise NotFound(f"{database} does not exist: there is nothing to delete")
     if not yes:
@@ -111,6 +112,11 @@ def purge_chain(dev: bool, chain: str | None, base_path: Path | None, yes: bool)
     with plain_errors(), _alone(database):
         shutil.rmtree(database)
     show.note(f"deleted {database}")
+    if paths.signing.exists():
+        show.note(
+            "the signing records stay; if every node of a development chain begins anew, its "
+            "votes need `btt-chain signing forget`"
+        )
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cli import show
+from cli import keystore, show
 from cli.errors import Refused
 from cli.options import (
     Group,
@@ -52,11 +52,15 @@ def _output_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group(cls=Group)
 def key() -> None:
-    """Make keys, look at them, sign and verify.
+    """Make keys, look at them, sign and verify; keep the session keys of a validator.
 
     A secret URI is a phrase of words, or 0x and a seed, followed by a path: //hard/soft///password.
     Without words it means the public development phrase: //Alice is a key that everybody has.
     """
+
+
+for _command in (keystore.insert, keystore.list_, keystore.status):
+    key.add_command(_command)
 
 
 @key.command()

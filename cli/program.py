@@ -17,8 +17,10 @@ from cli.options import Group
 COMMANDS: Mapping[str, tuple[str, str]] = {
     # name: (where it lives, what it does)
     "node": ("cli.node:node", "Run a node."),
-    "devnet": ("cli.devnet:devnet", "Run a development chain and watch it live."),
+    "devnet": ("cli.devnet:devnet", "Run validators on this machine and watch them live."),
+    "doctor": ("cli.doctor:doctor", "Name what stops a node."),
     "key": ("cli.key:key", "Make keys, look at them, sign and verify."),
+    "signing": ("cli.record:signing", "Show and move the record of what validators signed."),
     "tx": ("cli.tx:tx", "Sign and send transactions."),
     "query": ("cli.query:query", "Ask a node about its chain."),
     "build-spec": ("cli.spec:build_spec", "Print the specification of a chain."),

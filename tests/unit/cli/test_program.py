@@ -142,7 +142,7 @@ def test_each_shell_gets_its_completion_script(shell: str) -> None:
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        ("key ins", "plain,inspect\n"),
+        ("key ins", "plain,insert\nplain,inspect\n"),
         ("build-spec --chain loc", "file,loc\nplain,local\n"),
         ("node --chain mai", "file,mai\nplain,mainnet\n"),
     ],

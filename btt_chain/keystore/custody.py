@@ -1,0 +1,115 @@
+"""Custody: the keys of a node together with the records of what they have signed.
+
+A key that is made here gets its record first: a crash between the two leaves a record without a
+key, never a key without a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from btt_chain.keystore.errors import RecordError
+from btt_chain.keystore.record import Record, SigningRecord
+from btt_chain.keystore.store import SCHEMES, Keystore, new_pair
+
+SESSION_KEYS_LENGTH: Final = 64
+OWNER_PREFIX: Final = b"POP_"
+"""What comes before the owner in a proof of possession. Source: `sp_core::proof_of_possession`."""
+
+
+class Custody:
+    """Keys and records of one chain; records are opened when first asked for, and kept locked."""
+
+    def __init__(
+        self, keystore: Keystore, root: Path, genesis_hash: bytes, *, is_live: bool, forced: bool
+    ) -> None:
+        """`root` is `<base>/signing`; `is_live` and `forced` decide about missing records."""
+        self.keystore = keystore
+        self.is_live = is_live
+        self._enter: Callable[[bytes], SigningRecord] = lambda public: SigningRecord.enter(
+            root, genesis_hash, public, is_live=is_live, forced=forced
+        )
+        self._create: Callable[[bytes], SigningRecord] = lambda public: SigningRecord.create(
+            root, genesis_hash, public
+        )
+        self._records: dict[bytes, SigningRecord] = {}
+
+    def record(self, public: bytes) -> Record:
+        """The record of a key, locked from now on. Raises RecordError."""
+        found = self._records.get(public)
+        if found is None:
+            found = self._records[public] = self._enter(public)
+        return found
+
+    def check(self) -> list[RecordError]:
+        """Open the records of all keys; what is wrong with those that cannot be used.
+
+        For the start of a validator, which must not begin with a key that it cannot sign with.
+        """
+        problems = []
+        for key_type in SCHEMES:
+            for public in self.keystore.public_keys(key_type):
+                try:
+                    self.record(public)
+                except RecordError as problem:
+                    problems.append(problem)
+        return problems
+
+    def insert(self, key_type: bytes, uri: str, public: bytes | None = None) -> bytes:
+        """Store a key that came from elsewhere; its public key.
+
+        Where it may have signed elsewhere (a live chain), no record is made: it must be imported,
+        or forced at the next start. Raises KeystoreError, RecordError.
+        """
+        public = self.keystore.insert(key_type, uri, public)
+        if not self.is_live:
+            self.record(public)
+        return public
+
+    def rotate(self) -> bytes:
+        """Make a new set of session keys, with records; 64 bytes, babe before gran.
+
+        Raises KeystoreError, RecordError.
+        """
+        return b"".join(self._generate(key_type) for key_type in SCHEMES)
+
+    def has(self, key_type: bytes, public: bytes) -> bool:
+        """Whether the key is here."""
+        return self.keystore.has(key_type, public)
+
+    def has_session_keys(self, keys: bytes) -> bool:
+        """Whether all of a set of session keys are here; ValueError unless they are 64 bytes."""
+        return all(self.keystore.has(key_type, public) for key_type, public in split(keys))
+
+    def prove_possession(self, keys: bytes, owner: bytes) -> bytes:
+        """The signatures of session `keys` under their `owner`, in the order of the keys.
+
+        KeyError if one is not here. Source: `OpaqueKeys::ownership_proof_is_valid`.
+        """
+        proof = b""
+        for key_type, public in split(keys):
+            pair = self.keystore.pair(key_type, public)
+            if pair is None:
+                raise KeyError(public)
+            proof += pair.sign(OWNER_PREFIX + owner)
+        return proof
+
+    def close(self) -> None:
+        """Let go of every record."""
+        for record in self._records.values():
+            record.close()
+        self._records.clear()
+
+    def _generate(self, key_type: bytes) -> bytes:
+        pair = new_pair(key_type)
+        self._records[pair.public] = self._create(pair.public)
+        return self.keystore.take(key_type, pair)
+
+
+def split(keys: bytes) -> list[tuple[bytes, bytes]]:
+    """Type and public key of each of a set of session keys; ValueError unless it has 64 bytes."""
+    if len(keys) != SESSION_KEYS_LENGTH:
+        raise ValueError(f"session keys have {SESSION_KEYS_LENGTH} bytes, not {len(keys)}")
+    return [(kind, keys[32 * at : 32 * at + 32]) for at, kind in enumerate(SCHEMES)]

@@ -1,0 +1,135 @@
+"""Export and import of signing records: how a key moves to another machine, after EIP-3076.
+
+A file says for each key up to where it has signed on one chain. An import only ever raises: the
+result is the maximum of what was there and what came, so an old backup does no harm. Both need the
+locks of the records: the node must be stopped. Numbers are written as text, because some programs
+round those of 64 bits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from btt_chain.keystore.errors import RecordDamaged, RecordForeign, RecordMissing
+from btt_chain.keystore.ledger import ORDER, UNKNOWN, Ledger, Round, Sealed
+from btt_chain.keystore.record import SigningRecord, recorded_keys
+from btt_chain.primitives.grandpa import Stage
+
+FORMAT: Final = "btt-signing-record"
+VERSION: Final = "1"
+KEY_LENGTH: Final = 32
+_U64: Final = 1 << 64
+
+
+def export(root: Path, genesis_hash: bytes, keys: Iterable[bytes] | None = None) -> str:
+    """The JSON of the records of `keys` (all of the chain without it) below `<base>/signing`.
+
+    Raises RecordError, RecordInUse for a key that a running node signs with.
+    """
+    chosen = recorded_keys(root, genesis_hash) if keys is None else sorted(set(keys))
+    rows = []
+    for public_key in chosen:
+        record = SigningRecord.open(root, genesis_hash, public_key)
+        rows.append(_row(public_key, record.ledger))
+        record.close()
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "genesis_hash": "0x" + genesis_hash.hex(),
+        "keys": rows,
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def import_(root: Path, genesis_hash: bytes, text: str | bytes) -> list[bytes]:
+    """Raise the records to what an export says, making those that are not there; the keys.
+
+    The whole file is read before the first record is written. Raises RecordForeign for another
+    chain's, RecordDamaged for what is no export, RecordInUse, and RecordNotWritten.
+    """
+    found = _read(genesis_hash, text)
+    for public_key, ledger in found.items():
+        try:
+            record = SigningRecord.open(root, genesis_hash, public_key)
+        except RecordMissing:
+            # With its content at once: an empty record would promise that the key never signed.
+            record = SigningRecord.create(root, genesis_hash, public_key, ledger)
+        try:
+            record.raise_to(ledger)
+        finally:
+            record.close()
+    return sorted(found)
+
+
+def _row(public_key: bytes, ledger: Ledger) -> dict[str, object]:
+    block, round = ledger.block, ledger.round
+    return {
+        "public_key": "0x" + public_key.hex(),
+        "max_slot": None if block is None else str(block.slot),
+        "max_vote": None
+        if round is None
+        else {
+            "set_id": str(round.set_id),
+            "round": str(round.round),
+            "stage": ORDER[round.place.step].name.lower(),
+        },
+        "unsure": ledger.unsure,
+    }
+
+
+def _read(genesis_hash: bytes, text: str | bytes) -> dict[bytes, Ledger]:
+    try:
+        document = json.loads(text)
+        if document["format"] != FORMAT or document["version"] != VERSION:
+            raise RecordForeign(
+                f"the file is no {FORMAT} of version {VERSION}: it was not made by "
+                "`btt-chain signing export` of this version"
+            )
+        genesis = _hex(document["genesis_hash"])
+        rows = [_ledger(row) for row in document["keys"]]
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        raise RecordDamaged("the file is no export of signing records, or it is damaged") from None
+    if genesis != genesis_hash:
+        raise RecordForeign(
+            f"the file is of another chain: its genesis is 0x{genesis.hex()}, not "
+            f"0x{genesis_hash.hex()}"
+        )
+    found = dict(rows)
+    if len(found) != len(rows):
+        raise RecordDamaged("the file names one key twice")
+    return found
+
+
+def _ledger(row: dict[str, object]) -> tuple[bytes, Ledger]:
+    slot, vote, unsure = row["max_slot"], row["max_vote"], row["unsure"]
+    if not isinstance(unsure, bool):
+        raise TypeError
+    round = None
+    if isinstance(vote, dict):
+        stage = Stage[str(vote["stage"]).upper()]
+        round = Round(_number(vote["set_id"]), _number(vote["round"]), {stage: UNKNOWN})
+    elif vote is not None:
+        raise TypeError
+    block = None if slot is None else Sealed(_number(slot), None, None)
+    return _hex(row["public_key"]), Ledger(block, round, unsure)
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, str) or not (value.isascii() and value.isdecimal()):
+        raise TypeError
+    number = int(value)
+    if number >= _U64:
+        raise ValueError
+    return number
+
+
+def _hex(value: object) -> bytes:
+    if not isinstance(value, str):
+        raise TypeError
+    raw = bytes.fromhex(value.removeprefix("0x"))
+    if len(raw) != KEY_LENGTH:
+        raise ValueError
+    return raw

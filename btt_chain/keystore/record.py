@@ -1,0 +1,500 @@
+"""The signing record: what a key has said, on the disk before anybody hears it.
+
+One file per key, `<base>/signing/<genesis>/<public key>.json`, apart from the database, so that
+neither a restored backup of it nor `purge-chain` makes a validator forget. A signature leaves
+`sign_block` and `sign_vote` only after the record that holds it was replaced atomically, and file
+and folder were forced to the disk. A lock held for the life of the process keeps a second node on
+the same data from signing.
+
+The rules are those of `ledger`; `MemoryRecord` has the same ones for the simulator.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Self
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.keystore.errors import (
+    RecordDamaged,
+    RecordError,
+    RecordExists,
+    RecordForeign,
+    RecordInUse,
+    RecordMissing,
+    RecordNotWritten,
+)
+from btt_chain.keystore.files import Held, Lock, commit, make_private_folder, write_aside
+from btt_chain.keystore.ledger import (
+    UNKNOWN,
+    Cast,
+    Ledger,
+    Place,
+    Refusal,
+    Round,
+    Sealed,
+    maximum,
+)
+from btt_chain.primitives.grandpa import Stage
+
+VERSION: Final = 1
+HASH_LENGTH: Final = 32
+SIGNATURE_LENGTH: Final = 64
+LARGEST: Final = 1 << 16
+"""Bytes of a record file; real ones have about a thousand."""
+
+FLAG: Final = "--i-know-this-key-never-signed"
+
+_U64: Final = 1 << 64
+_U32: Final = 1 << 32
+
+
+class Record(ABC):
+    """What one key has said on one chain, and the only way to say more."""
+
+    def __init__(self, genesis_hash: bytes, public_key: bytes, ledger: Ledger) -> None:
+        self.genesis_hash = genesis_hash
+        self.public_key = public_key
+        self._ledger = ledger
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was said last."""
+        return self._ledger
+
+    def sign_block(
+        self, slot: int, pre_seal_hash: bytes, make: Callable[[], bytes]
+    ) -> bytes | Refusal:
+        """The seal of a block, made by `make` (64 bytes) unless this very block was sealed before.
+
+        Raises RecordNotWritten when it cannot be recorded; the seal is thrown away then.
+        """
+        _check(slot, _U64, "slot")
+        _check_hash(pre_seal_hash)
+        said = self._ledger.answer_block(slot, pre_seal_hash)
+        if said is not None:
+            return said
+        seal = make()
+        self._keep(self._ledger.with_block(slot, pre_seal_hash, seal))
+        return seal
+
+    def sign_vote(
+        self,
+        set_id: int,
+        round: int,
+        stage: Stage,
+        target_hash: bytes,
+        target_number: int,
+        make: Callable[[], bytes],
+    ) -> bytes | Refusal:
+        """The signature of a vote, made by `make` (64 bytes) unless this very vote was cast before.
+
+        Raises RecordNotWritten when it cannot be recorded; the signature is thrown away then.
+        """
+        _check(set_id, _U64, "set id")
+        _check(round, _U64, "round")
+        _check(target_number, _U32, "block number")
+        _check_hash(target_hash)
+        place, target = Place.at(set_id, round, stage), (target_hash, target_number)
+        said = self._ledger.answer_vote(place, target)
+        if said is not None:
+            return said
+        signature = make()
+        self._keep(self._ledger.with_vote(place, target, signature))
+        return signature
+
+    def raise_to(self, other: Ledger) -> None:
+        """Take the maximum with what was learnt elsewhere: an import, or the chain itself.
+
+        An `other` that is unsure makes this record unsure: so a stale one is marked.
+        """
+        raised = maximum(self._ledger, other)
+        if raised != self._ledger:
+            self._keep(raised)
+
+    def settle(self, slot: int, set_id: int) -> None:
+        """End the doubt: the watch was clear. Nothing up to `slot` and in `set_id` is signed.
+
+        After force, that is the slot one epoch ahead and the set of now (consensus.md 4.4).
+        """
+        self._keep(self._ledger.settled(slot, set_id))
+
+    @abstractmethod
+    def _keep(self, ledger: Ledger) -> None:
+        """Make `ledger` durable, then let it count. Raises RecordNotWritten."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the key."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(0x{self.public_key.hex()})"
+
+
+class MemoryRecord(Record):
+    """A record without a disk, for the simulator and for tests; loses nothing but what a crash may.
+
+    `point` is called with `"record"` before a change is durable and with `"recorded"` after it,
+    before the signature is returned; it raises where the simulated process dies.
+    """
+
+    def __init__(
+        self,
+        genesis_hash: bytes,
+        public_key: bytes,
+        ledger: Ledger | None = None,
+        point: Callable[[str], None] | None = None,
+    ) -> None:
+        super().__init__(genesis_hash, public_key, ledger or Ledger())
+        self._durable = self._ledger
+        self._point = point
+
+    def clone_durable(self, point: Callable[[str], None] | None = None) -> MemoryRecord:
+        """The record that a process finds when it starts after this one has died."""
+        return MemoryRecord(self.genesis_hash, self.public_key, self._durable, point)
+
+    def _keep(self, ledger: Ledger) -> None:
+        if self._point is not None:
+            self._point("record")
+        self._durable = ledger
+        if self._point is not None:
+            self._point("recorded")
+        self._ledger = ledger
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class SigningRecord(Record):
+    """A record on the disk, locked for as long as it is open."""
+
+    def __init__(
+        self, path: Path, genesis_hash: bytes, public_key: bytes, ledger: Ledger, lock: Lock
+    ) -> None:
+        super().__init__(genesis_hash, public_key, ledger)
+        self.path = path
+        self._lock = lock
+        self._broken: str | None = None
+
+    @classmethod
+    def create(
+        cls, root: Path, genesis_hash: bytes, public_key: bytes, ledger: Ledger | None = None
+    ) -> Self:
+        """Make the record of a new key below `root`, `<base>/signing`.
+
+        `ledger` is what is known to have been said, nothing without it; an unsure one where nobody
+        can know. Raises RecordExists, RecordInUse or RecordNotWritten.
+        """
+        path = record_path(root, genesis_hash, public_key)
+        lock = _locked(path, public_key)
+        if path.exists():
+            lock.close()
+            raise RecordExists(f"{path} exists: the key 0x{public_key.hex()} has a record")
+        try:
+            record = cls(path, genesis_hash, public_key, Ledger(), lock)
+            record._keep(ledger or Ledger())
+        except BaseException:
+            lock.close()
+            raise
+        return record
+
+    @classmethod
+    def open(cls, root: Path, genesis_hash: bytes, public_key: bytes) -> Self:
+        """Open the record of a key.
+
+        Raises RecordMissing, RecordDamaged, RecordForeign, RecordInUse, RecordNotWritten.
+        """
+        path = record_path(root, genesis_hash, public_key)
+        if not path.exists():
+            raise RecordMissing(
+                f"there is no signing record {path}: if the key 0x{public_key.hex()} has signed "
+                "anywhere, bring its record with `btt-chain signing import`; if it never has, "
+                f"say so with {FLAG}"
+            )
+        lock = _locked(path, public_key)
+        try:
+            return cls(path, genesis_hash, public_key, read(path, genesis_hash, public_key), lock)
+        except BaseException:
+            lock.close()
+            raise
+
+    @classmethod
+    def enter(
+        cls,
+        root: Path,
+        genesis_hash: bytes,
+        public_key: bytes,
+        *,
+        is_live: bool,
+        forced: bool = False,
+    ) -> Self:
+        """Open the record; where there is none, decide by the kind of chain (rulings.md 12).
+
+        Development and local chains make it. A live one needs `forced`, and the record made so is
+        unsure: the key waits until the watch has ended. A damaged record needs `forced` on every
+        chain; the damaged file is kept beside the new one. Raises like `open`.
+        """
+        try:
+            return cls.open(root, genesis_hash, public_key)
+        except RecordMissing:
+            if is_live and not forced:
+                raise
+            return cls.create(root, genesis_hash, public_key, Ledger(unsure=is_live))
+        except RecordDamaged:
+            if not forced:
+                raise
+        path = record_path(root, genesis_hash, public_key)
+        with _locked(path, public_key):
+            try:
+                path.replace(path.with_name(f"{path.name}.damaged"))
+            except OSError as error:
+                raise _not_written(path, error) from error
+        return cls.create(root, genesis_hash, public_key, Ledger(unsure=True))
+
+    def close(self) -> None:
+        """Let go of the lock; nothing can be signed afterwards."""
+        self._broken = self._broken or "it is closed"
+        self._lock.close()
+
+    def _keep(self, ledger: Ledger) -> None:
+        if self._broken is not None:
+            raise RecordNotWritten(f"{self.path} takes nothing more: {self._broken}")
+        data = encode(self.genesis_hash, self.public_key, ledger)
+        try:
+            aside = write_aside(self.path, data)
+        except OSError as error:
+            raise _not_written(self.path, error) from error
+        try:
+            commit(aside, self.path)
+        except OSError as error:
+            # Which of the two contents a restart finds is open, so this process stops here.
+            self._broken = f"the last write failed ({error.strerror}): start the node again"
+            raise _not_written(self.path, error) from error
+        self._ledger = ledger
+
+
+# ---- files
+
+
+def record_path(root: Path, genesis_hash: bytes, public_key: bytes) -> Path:
+    """Where the record of a key lies below `<base>/signing`."""
+    return root / genesis_hash.hex() / f"{public_key.hex()}.json"
+
+
+def recorded_keys(root: Path, genesis_hash: bytes) -> list[bytes]:
+    """The public keys that have a record on a chain, in order."""
+    folder = root / genesis_hash.hex()
+    if not folder.is_dir():
+        return []
+    names = [path.stem for path in folder.glob("*.json") if not path.name.startswith(".")]
+    return sorted(bytes.fromhex(name) for name in names if _is_key(name))
+
+
+def read(path: Path, genesis_hash: bytes, public_key: bytes) -> Ledger:
+    """Read a record without locking it: for showing it only.
+
+    Raises RecordMissing, RecordDamaged, RecordForeign, RecordError.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        raise RecordMissing(f"there is no signing record {path}") from None
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        genesis, public, ledger = decode(raw)
+    except _NotOurs as error:
+        raise RecordForeign(f"{path}: {error}") from None
+    except ValueError as error:
+        raise RecordDamaged(
+            f"{path} is damaged ({error}): nothing is signed with it. Make new keys; or, if no "
+            f"other node has this key, begin its record anew with {FLAG}, which watches a session "
+            "before it signs"
+        ) from None
+    if genesis != genesis_hash:
+        raise RecordForeign(
+            f"{path} is of another chain: its genesis is 0x{genesis.hex()}, not "
+            f"0x{genesis_hash.hex()}"
+        )
+    if public != public_key:
+        raise RecordForeign(f"{path} is the record of another key, 0x{public.hex()}")
+    return ledger
+
+
+def _locked(path: Path, public_key: bytes) -> Lock:
+    try:
+        make_private_folder(path.parent)
+        return Lock(path.with_suffix(".lock"))
+    except Held as held:
+        who = f"process {held.holder}" if held.holder else "another process"
+        raise RecordInUse(
+            f"{who} signs with the key 0x{public_key.hex()} already: two nodes with one key would "
+            "be slashed. Stop it first"
+        ) from None
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> RecordNotWritten:
+    return RecordNotWritten(
+        f"the signing record {path} cannot be written: {error.strerror}. Nothing was signed"
+    )
+
+
+# ---- form
+
+
+class _NotOurs(Exception):
+    """A record that this version does not read."""
+
+
+def encode(genesis_hash: bytes, public_key: bytes, ledger: Ledger) -> bytes:
+    """The file of a record: JSON, one form for one content, with a checksum at the end."""
+    block, round = ledger.block, ledger.round
+    fields: dict[str, object] = {
+        "version": VERSION,
+        "genesis_hash": _hex(genesis_hash),
+        "public_key": _hex(public_key),
+        "unsure": ledger.unsure,
+        "babe": block
+        and {
+            "max_slot": block.slot,
+            "pre_seal_hash": _hex(block.pre_seal_hash),
+            "seal": _hex(block.seal),
+        },
+        "grandpa": round
+        and {
+            "set_id": round.set_id,
+            "round": round.round,
+            **{stage.name.lower(): _vote_json(round.votes.get(stage)) for stage in Stage},
+        },
+    }
+    return _text(fields | {"checksum": _hex(blake2_256(_text(fields)))})
+
+
+def decode(raw: bytes) -> tuple[bytes, bytes, Ledger]:
+    """Genesis hash, public key and ledger of a record's file.
+
+    ValueError for anything that `encode` does not write, down to the last bit.
+    """
+    try:
+        fields = _object(json.loads(raw))
+        if fields.get("version") != VERSION and _sum_is_right(fields, raw):
+            raise _NotOurs(f"version {fields.get('version')!r} is unknown to this program")
+        genesis, public = _known(fields["genesis_hash"]), _known(fields["public_key"])
+        unsure = fields["unsure"] is True
+        ledger = Ledger(_block(fields["babe"]), _round(fields["grandpa"]), unsure)
+        again = encode(genesis, public, ledger)
+    except (KeyError, TypeError, AttributeError, RecursionError, ValueError):
+        raise ValueError("it is not what this program writes") from None
+    # One content has one form: this covers the checksum, the spaces, and the case of hex.
+    if again != raw:
+        raise ValueError("the checksum is wrong")
+    return genesis, public, ledger
+
+
+def _sum_is_right(fields: dict[str, object], raw: bytes) -> bool:
+    rest = {name: value for name, value in fields.items() if name != "checksum"}
+    return _text(rest | {"checksum": _hex(blake2_256(_text(rest)))}) == raw
+
+
+def _text(fields: dict[str, object]) -> bytes:
+    return json.dumps(fields, indent=1).encode() + b"\n"
+
+
+def _vote_json(vote: Cast | None) -> dict[str, object] | None:
+    if vote is None:
+        return None
+    return {
+        "hash": _hex(vote.target_hash),
+        "number": vote.target_number,
+        "signature": _hex(vote.signature),
+    }
+
+
+def _block(value: object) -> Sealed | None:
+    if value is None:
+        return None
+    fields = _object(value)
+    return Sealed(
+        _number(fields["max_slot"]),
+        _bytes(fields["pre_seal_hash"], HASH_LENGTH),
+        _bytes(fields["seal"], SIGNATURE_LENGTH),
+    )
+
+
+def _round(value: object) -> Round | None:
+    if value is None:
+        return None
+    fields = _object(value)
+    votes = {
+        stage: _cast(fields[stage.name.lower()])
+        for stage in Stage
+        if fields[stage.name.lower()] is not None
+    }
+    if not votes:
+        raise ValueError
+    return Round(_number(fields["set_id"]), _number(fields["round"]), votes)
+
+
+def _cast(value: object) -> Cast:
+    fields = _object(value)
+    hash, signature = _bytes(fields["hash"], HASH_LENGTH), _bytes(fields["signature"])
+    if hash is None and fields["number"] is None and signature is None:
+        return UNKNOWN
+    return Cast(hash, _number(fields["number"]), signature)
+
+
+def _object(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise TypeError
+    return value
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _U64:
+        raise ValueError
+    return value
+
+
+def _bytes(value: object, length: int | None = None) -> bytes | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise TypeError
+    raw = bytes.fromhex(value.removeprefix("0x"))
+    if length is not None and len(raw) != length:
+        raise ValueError
+    return raw
+
+
+def _known(value: object) -> bytes:
+    raw = _bytes(value)
+    if raw is None:
+        raise TypeError
+    return raw
+
+
+def _hex(raw: bytes | None) -> str | None:
+    return None if raw is None else "0x" + raw.hex()
+
+
+def _is_key(name: str) -> bool:
+    try:
+        return bytes.fromhex(name).hex() == name
+    except ValueError:
+        return False
+
+
+def _check(value: int, bound: int, what: str) -> None:
+    if not 0 <= value < bound:
+        raise ValueError(f"{what} {value} is out of range")
+
+
+def _check_hash(hash: bytes) -> None:
+    if len(hash) != HASH_LENGTH:
+        raise ValueError(f"a block hash has {HASH_LENGTH} bytes, not {len(hash)}")

@@ -1,0 +1,172 @@
+"""The file of one key: its secret under a password, and in the open what is needed to find it.
+
+The secret is sealed with ChaCha20-Poly1305; everything else in the file is authenticated with it.
+A password is stretched with scrypt. A random secret of 32 bytes needs no stretching: HKDF binds it
+to the file's salt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+VERSION: Final = 1
+SALT_LENGTH: Final = 32
+NONCE_LENGTH: Final = 12
+KEY_LENGTH: Final = 32
+HKDF_INFO: Final = b"btt-chain keystore"
+
+LARGEST: Final = 1 << 14
+"""Bytes of a key file; real ones have about six hundred."""
+MOST_MEMORY: Final = 1 << 30
+"""Bytes that a file may make scrypt use: 128 N r."""
+MOST_LANES: Final = 16
+
+
+class NotSealed(ValueError):
+    """The bytes are no key file; says why."""
+
+
+class Unopened(ValueError):
+    """The secret does not come out: a wrong password, or the file was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What scrypt takes to try one password."""
+
+    n: int = 1 << 15
+    r: int = 8
+    p: int = 1
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Password:
+    """Something a person has chosen; `cost` is for new files."""
+
+    text: str
+    cost: Cost = Cost()
+
+    def __repr__(self) -> str:
+        return "Password(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A key file, taken apart."""
+
+    key_type: bytes
+    scheme: str
+    public: bytes
+    cost: Cost | None
+    """None where a random secret seals it, not a password."""
+    salt: bytes
+    nonce: bytes
+    ciphertext: bytes
+
+    def open(self, secret: Password | bytes) -> bytes:
+        """The secret; Unopened if it does not come out. `secret` must be of the kind it needs."""
+        try:
+            cipher = ChaCha20Poly1305(_derive(secret, self.cost, self.salt))
+            return cipher.decrypt(self.nonce, self.ciphertext, _header(self))
+        except InvalidTag:
+            raise Unopened from None
+
+    def encode(self) -> bytes:
+        """The bytes of the file."""
+        fields = json.loads(_header(self)) | {"ciphertext": self.ciphertext.hex()}
+        return json.dumps(fields, indent=1).encode() + b"\n"
+
+
+def seal(
+    key_type: bytes, scheme: str, public: bytes, plain: bytes, secret: Password | bytes
+) -> KeyFile:
+    """Seal the secret `plain` of a key under a password, or under 32 random bytes."""
+    cost = secret.cost if isinstance(secret, Password) else None
+    salt, nonce = os.urandom(SALT_LENGTH), os.urandom(NONCE_LENGTH)
+    empty = KeyFile(key_type, scheme, public, cost, salt, nonce, b"")
+    cipher = ChaCha20Poly1305(_derive(secret, cost, salt))
+    ciphertext = cipher.encrypt(nonce, plain, _header(empty))
+    return KeyFile(key_type, scheme, public, cost, salt, nonce, ciphertext)
+
+
+def decode(raw: bytes) -> KeyFile:
+    """Read a key file; NotSealed says why it is none."""
+    try:
+        fields = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise NotSealed("it is not JSON") from None
+    if isinstance(fields, str):
+        raise NotSealed(
+            "it looks like a key file of Substrate, which holds its secret in the open: "
+            "`btt-chain key insert` takes the secret in it"
+        )
+    if not isinstance(fields, dict) or "ciphertext" not in fields:
+        raise NotSealed("it is no key file")
+    if fields.get("version") != VERSION:
+        raise NotSealed(f"its version {fields.get('version')!r} is unknown to this program")
+    try:
+        kdf = fields["kdf"]
+        file = KeyFile(
+            str(fields["type"]).encode("ascii"),
+            str(fields["scheme"]),
+            bytes.fromhex(fields["public"]),
+            None if kdf["name"] == "hkdf-sha256" else _cost(kdf),
+            bytes.fromhex(kdf["salt"]),
+            bytes.fromhex(fields["nonce"]),
+            bytes.fromhex(fields["ciphertext"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise NotSealed("a field is missing or unreadable") from None
+    if len(file.nonce) != NONCE_LENGTH or len(file.salt) != SALT_LENGTH:
+        raise NotSealed("nonce or salt has a wrong length")
+    return file
+
+
+def _cost(kdf: dict[str, object]) -> Cost:
+    n, r, p = kdf["n"], kdf["r"], kdf["p"]
+    if kdf["name"] != "scrypt" or not (type(n) is type(r) is type(p) is int):
+        raise TypeError
+    cost = Cost(int(str(n)), int(str(r)), int(str(p)))
+    is_power = cost.n > 1 and cost.n & (cost.n - 1) == 0
+    if not is_power or cost.r < 1 or not 1 <= cost.p <= MOST_LANES:
+        raise ValueError
+    if 128 * cost.n * cost.r > MOST_MEMORY:
+        raise ValueError
+    return cost
+
+
+def _derive(secret: Password | bytes, cost: Cost | None, salt: bytes) -> bytes:
+    if isinstance(secret, Password):
+        if cost is None:
+            raise ValueError("the file is sealed with a random secret, not with a password")
+        stretch = Scrypt(salt=salt, length=KEY_LENGTH, n=cost.n, r=cost.r, p=cost.p)
+        return stretch.derive(secret.text.encode())
+    if cost is not None:
+        raise ValueError("the file is sealed with a password, not with a random secret")
+    return HKDF(SHA256(), KEY_LENGTH, salt, HKDF_INFO).derive(secret)
+
+
+def _header(file: KeyFile) -> bytes:
+    """Everything but the ciphertext, in one form: it is authenticated too."""
+    cost = file.cost
+    kdf: dict[str, object] = {"name": "hkdf-sha256"}
+    if cost is not None:
+        kdf = {"name": "scrypt", "n": cost.n, "r": cost.r, "p": cost.p}
+    fields = {
+        "version": VERSION,
+        "type": file.key_type.decode("ascii"),
+        "scheme": file.scheme,
+        "public": file.public.hex(),
+        "kdf": kdf | {"salt": file.salt.hex()},
+        "nonce": file.nonce.hex(),
+    }
+    return json.dumps(fields, separators=(",", ":")).encode()

@@ -1,0 +1,81 @@
+"""The doppelgaenger watch: does another node sign with our keys?
+
+For one session nothing is signed, and the network is listened to. A block or a vote of ours that is
+newer than the beginning of the watch cannot be ours: another node made it. What is older was made
+by this key before, here or elsewhere, and is collected, so that the record can be raised to it.
+
+The watch is for records that were made by force, or are older than what the chain shows
+(rulings.md 12): a node that restarts with a good record does not wait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from btt_chain.keystore.ledger import UNKNOWN, Ledger, Place, Round, Sealed, maximum
+from btt_chain.primitives.grandpa import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Nothing seen yet; silent until `until` (a slot)."""
+
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """The session is over, and nobody else has signed with our keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Another node signs with one of our keys: this one must not."""
+
+    public_key: bytes
+    what: str
+
+
+Verdict = Watching | Clear | Seen
+
+
+@dataclass(slots=True)
+class Watch:
+    """Listens from slot `started` for `slots` slots; a session is the least that makes sense.
+
+    `newest_round` is the (set id, round) of GRANDPA that the network was in when it started, as far
+    as it was known: our own votes of that round may still be passed around.
+    """
+
+    started: int
+    slots: int
+    newest_round: tuple[int, int] = (0, 0)
+    observed: dict[bytes, Ledger] = field(default_factory=dict)
+    """What our keys have said before the watch: places only."""
+    seen: Seen | None = None
+    """The first sighting."""
+
+    def block(self, public_key: bytes, slot: int, hash: bytes) -> None:
+        """A block with our seal came, and we did not make it."""
+        self._observe(public_key, Ledger(block=Sealed(slot, None, None)))
+        if slot > self.started and self.seen is None:
+            self.seen = Seen(public_key, f"block 0x{hash.hex()} for slot {slot}")
+
+    def vote(
+        self, public_key: bytes, set_id: int, round: int, stage: Stage, target_hash: bytes
+    ) -> None:
+        """A vote with our signature came, and we did not cast it."""
+        self._observe(public_key, Ledger(round=Round(set_id, round, {stage: UNKNOWN})))
+        if (set_id, round) > self.newest_round and self.seen is None:
+            place = Place.at(set_id, round, stage)
+            self.seen = Seen(public_key, f"the {place}, for block 0x{target_hash.hex()}")
+
+    def at(self, slot: int) -> Verdict:
+        """What is known when it is `slot`."""
+        if self.seen is not None:
+            return self.seen
+        until = self.started + self.slots
+        return Clear() if slot > until else Watching(until)
+
+    def _observe(self, public_key: bytes, ledger: Ledger) -> None:
+        self.observed[public_key] = maximum(self.observed.get(public_key, Ledger()), ledger)

@@ -1,0 +1,91 @@
+"""author_insertKey and its kin: the keys that this node signs with. All of them are unsafe."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from btt_chain.keystore.errors import KeystoreError, RecordError
+from btt_chain.rpc.params import Hex, Text
+from btt_chain.rpc.protocol import RpcError
+from btt_chain.rpc.registry import HEAVY, method
+from btt_chain.rpc.shapes import to_hex
+
+OTHER_ERROR: Final = 1040
+"""Substrate's code for whatever is wrong with keys; clients show the message."""
+
+KEY_TYPE_LENGTH: Final = 4
+
+
+class Keys(Protocol):
+    """The node's keys (`btt_chain.keystore.Custody`).
+
+    Every method may raise KeystoreError or RecordError; their messages repeat no secret.
+    """
+
+    def insert(self, key_type: bytes, uri: str, public: bytes) -> bytes:
+        """Store the key of a secret URI, if it is the key `public`."""
+
+    def rotate(self) -> bytes:
+        """Make a new set of session keys; their public keys, one after the other."""
+
+    def has(self, key_type: bytes, public: bytes) -> bool:
+        """Whether the key is here."""
+
+    def has_session_keys(self, keys: bytes) -> bool:
+        """Whether all keys of a set are here; ValueError if the bytes are no set."""
+
+    def prove_possession(self, keys: bytes, owner: bytes) -> bytes:
+        """What proves to the chain that `owner` has the secrets of a set that was made here."""
+
+
+class KeysApi:
+    """Session keys by RPC."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
+
+    @method("author_insertKey", unsafe=True, cost=HEAVY)
+    def insert(self, key_type: Text, suri: Text, public_key: Hex) -> None:
+        """Store a key; it signs from the next slot or round on, if the chain wants it."""
+        try:
+            self.keys.insert(_key_type(key_type), suri, public_key)
+        except (KeystoreError, RecordError) as problem:
+            raise RpcError(OTHER_ERROR, str(problem)) from None
+
+    @method("author_rotateKeys", unsafe=True, cost=HEAVY)
+    def rotate(self) -> str:
+        """Make new session keys, for Session.set_keys; the old ones stay."""
+        try:
+            return to_hex(self.keys.rotate())
+        except (KeystoreError, RecordError) as problem:
+            raise RpcError(OTHER_ERROR, str(problem)) from None
+
+    @method("author_rotateKeysWithOwner", unsafe=True, cost=HEAVY)
+    def rotate_with_owner(self, owner: Hex) -> dict[str, str]:
+        """The same, and what proves to Session.set_keys that `owner` holds them."""
+        try:
+            keys = self.keys.rotate()
+            proof = self.keys.prove_possession(keys, owner)
+        except (KeystoreError, RecordError) as problem:
+            raise RpcError(OTHER_ERROR, str(problem)) from None
+        return {"keys": to_hex(keys), "proof": to_hex(proof)}
+
+    @method("author_hasKey", unsafe=True)
+    def has(self, public_key: Hex, key_type: Text) -> bool:
+        """Whether the node has a key."""
+        return self.keys.has(_key_type(key_type), public_key)
+
+    @method("author_hasSessionKeys", unsafe=True)
+    def has_session_keys(self, session_keys: Hex) -> bool:
+        """Whether the node has every key of a set."""
+        try:
+            return self.keys.has_session_keys(session_keys)
+        except ValueError:
+            raise RpcError(OTHER_ERROR, "Session keys are not encoded correctly") from None
+
+
+def _key_type(name: str) -> bytes:
+    raw = name.encode()
+    if len(raw) != KEY_TYPE_LENGTH:
+        raise RpcError(OTHER_ERROR, "Invalid key type ID format (should be of length four)")
+    return raw

@@ -1,0 +1,425 @@
+"""`btt-chain key insert|list|status`: the session keys of a validator, and what it still lacks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from cli import show
+from cli.data import chain_name, data_options
+from cli.errors import Mistyped, Refused
+from cli.options import DEFAULT_URL, SCHEMES, examples, json_option, password, read_secret
+
+if TYPE_CHECKING:
+    from btt_chain.keystore import Password
+    from btt_chain.node.config import Paths
+    from btt_chain.scale.portable import Plain
+    from cli.chain import Chain
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+KEY_TYPES: Final = ("babe", "gran")
+PASSWORD_VARIABLE: Final = "BTT_KEYSTORE_PASSWORD"  # noqa: S105 - the name of a variable
+
+
+def keystore_password_options(command: Command) -> Command:
+    """`--password` and its safer sisters, for the files of the keystore."""
+    options = [
+        click.option(
+            "--password",
+            envvar=PASSWORD_VARIABLE,
+            show_envvar=True,
+            help="The keystore's password; as an argument, others on this machine can read it.",
+        ),
+        click.option(
+            "--password-filename",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="A file that holds the keystore's password.",
+        ),
+        click.option(
+            "--password-interactive", is_flag=True, help="Ask for the keystore's password."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def keystore_password(
+    given: str | None, filename: Path | None, interactive: bool
+) -> Password | None:
+    """The password of the keystore; None: the secret beside its files is used."""
+    from btt_chain.keystore import Password
+
+    if filename is not None or interactive:
+        ctx = click.get_current_context()
+        if ctx.get_parameter_source("password") is click.core.ParameterSource.ENVIRONMENT:
+            given = None  # what is typed goes before what is set
+    word = password(given, interactive, filename)
+    if word == "":
+        raise Mistyped("the keystore's password is empty")
+    return None if word is None else Password(word)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A chain, as far as keys are concerned."""
+
+    paths: Paths
+    genesis: bytes
+    is_live: bool
+
+
+def place_of(dev: bool, chain: str | None, base_path: Path | None) -> Place:
+    """Where the keys and records of the chain lie."""
+    from btt_chain.node.config import Paths, default_base_path
+    from genesis.build import build
+    from genesis.catalogue import load
+    from genesis.spec import SpecError
+
+    name = chain_name(dev, chain)
+    try:
+        spec = load(name)
+        genesis = build(spec).hash
+    except SpecError as error:
+        raise Refused(str(error)) from error
+    return Place(Paths(base_path or default_base_path(), spec.id), genesis, spec.is_live)
+
+
+@contextmanager
+def plain_key_errors() -> Iterator[None]:
+    """Turn what is wrong with a key or a record into a plain line."""
+    from btt_chain.keystore import KeystoreError, RecordError
+
+    try:
+        yield
+    except (KeystoreError, RecordError) as error:
+        raise Refused(str(error)) from error
+
+
+# ---- insert
+
+
+@examples(
+    "btt-chain key insert --chain testnet --suri key.txt --password-interactive",
+    "btt-chain key insert --chain local --base-path data --key-type gran --suri //Alice",
+)
+@click.command()
+@data_options
+@click.option(
+    "--key-type",
+    type=click.Choice(KEY_TYPES),
+    help="What the key is for. [default: both, from one secret]",
+)
+@click.option(
+    "--scheme",
+    type=click.Choice(SCHEMES, case_sensitive=False),
+    help="The kind of key; it follows from --key-type, and is checked.",
+)
+@click.option("--suri", help="The secret URI, a file that holds it, or - .")
+@click.option(
+    "--i-know-this-key-never-signed",
+    "never_signed",
+    is_flag=True,
+    help="Begin a signing record on a live chain; the node watches a session before it signs.",
+)
+@keystore_password_options
+@json_option
+def insert(
+    dev: bool,
+    chain: str | None,
+    base_path: Path | None,
+    key_type: str | None,
+    scheme: str | None,
+    suri: str | None,
+    never_signed: bool,
+    password: str | None,
+    password_filename: Path | None,
+    password_interactive: bool,
+    as_json: bool,
+) -> None:
+    """Put a session key into the keystore; a running node sees it at once.
+
+    A password of the secret itself goes into the URI, behind ///.
+    """
+    from btt_chain.keystore import Keystore, SigningRecord
+    from btt_chain.keystore.errors import RecordExists, RecordInUse
+    from btt_chain.keystore.record import record_path
+    from btt_chain.keystore.store import SCHEMES as SCHEME_OF
+
+    kinds = [key_type] if key_type else list(KEY_TYPES)
+    for kind in kinds:
+        expected = str(SCHEME_OF[kind.encode()])
+        if scheme is not None and scheme.lower() != expected:
+            raise Mistyped(f"keys of the type {kind} are {expected}, not {scheme}")
+    place = place_of(dev, chain, base_path)
+    secret = read_secret(suri)
+    word = keystore_password(password, password_filename, password_interactive)
+    without, rows = [], []
+    with plain_key_errors():
+        store = Keystore(place.paths.keystore, word)
+        for kind in kinds:
+            public = store.insert(kind.encode(), secret)
+            record = record_path(place.paths.signing, place.genesis, public)
+            if not record.exists() and (never_signed or not place.is_live):
+                # A running node may have seen the key already, and made the record itself.
+                with suppress(RecordExists, RecordInUse):
+                    SigningRecord.enter(
+                        place.paths.signing,
+                        place.genesis,
+                        public,
+                        is_live=place.is_live,
+                        forced=never_signed,
+                    ).close()
+            if not record.exists():
+                without.append(kind)
+            rows.append({"type": kind, "publicKey": "0x" + public.hex()})
+    if as_json:
+        show.document(rows)
+    else:
+        show.record({row["type"]: row["publicKey"] for row in rows})
+    if word is None:
+        show.note(
+            f"no password: whoever can read {place.paths.keystore} has these keys; its file "
+            "`secret` protects copies of the key files, not this machine"
+        )
+    if without:
+        show.note(
+            f"{' and '.join(without)}: no signing record. If the key has signed anywhere, bring "
+            "its record with `btt-chain signing import`; if it never has, start the node with "
+            "--i-know-this-key-never-signed"
+        )
+
+
+# ---- list
+
+
+@click.command("list")
+@data_options
+@json_option
+def list_(dev: bool, chain: str | None, base_path: Path | None, as_json: bool) -> None:
+    """List the keys of the keystore, and what each has signed last."""
+    from btt_chain.keystore.store import stored_keys
+
+    place = place_of(dev, chain, base_path)
+    rows = [
+        (kind.decode(), "0x" + public.hex(), last_signed(place, public))
+        for kind, public in stored_keys(place.paths.keystore)
+    ]
+    if as_json:
+        names = ("type", "publicKey", "signed")
+        show.document([dict(zip(names, row, strict=True)) for row in rows])
+    elif rows:
+        show.table(["type", "public key", "signed last"], rows)
+    else:
+        show.note(f"there are no keys in {place.paths.keystore}")
+
+
+def last_signed(place: Place, public: bytes) -> str:
+    """What a key has said last, or what is wrong with its record, in words."""
+    from btt_chain.keystore.errors import RecordError, RecordMissing
+    from btt_chain.keystore.record import read, record_path
+
+    try:
+        path = record_path(place.paths.signing, place.genesis, public)
+        ledger = read(path, place.genesis, public)
+    except RecordMissing:
+        return "no signing record"
+    except RecordError as error:
+        return str(error)
+    said = []
+    if ledger.block is not None:
+        said.append(f"slot {ledger.block.slot}")
+    if ledger.round is not None:
+        said.append(f"the {ledger.round.place}")
+    if ledger.unsure:
+        said.append("waits for the watch")
+    return ", ".join(said) or "nothing"
+
+
+# ---- status
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a validator needs: whether it is there, and if not, what to do."""
+
+    what: str
+    is_good: bool
+    text: str
+
+
+@examples(
+    "btt-chain key status --chain testnet",
+    "btt-chain key status --chain testnet --url ws://127.0.0.1:9944",
+)
+@click.command()
+@data_options
+@keystore_password_options
+@click.option(
+    "--url",
+    is_flag=False,
+    flag_value=DEFAULT_URL,
+    help="Ask this node about the chain, too.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait for an answer of the node.",
+)
+@json_option
+def status(
+    dev: bool,
+    chain: str | None,
+    base_path: Path | None,
+    password: str | None,
+    password_filename: Path | None,
+    password_interactive: bool,
+    url: str | None,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Say what is missing for validating; exit with 1 if anything is.
+
+    Looks at the keystore and the signing records; with --url also at the chain: whether the keys
+    are registered, the stash is bonded, and it is among the validators.
+    """
+    from cli.chain import Chain, run
+
+    place = place_of(dev, chain, base_path)
+    word = keystore_password(password, password_filename, password_interactive)
+    findings, keys = at_home(place, word)
+
+    async def ask(url: str) -> list[Finding]:
+        async with Chain.open(url, timeout) as there:
+            if there.genesis != place.genesis:
+                return [Finding("chain", False, f"{url} is a node of another chain")]
+            return await on_chain(there, keys)
+
+    if url is not None:
+        findings += run(ask(url))
+    is_good = all(finding.is_good for finding in findings)
+    if as_json:
+        show.document(
+            {
+                "ready": is_good,
+                "findings": [
+                    {"what": one.what, "good": one.is_good, "text": one.text} for one in findings
+                ],
+            }
+        )
+    else:
+        show.table(
+            ["", "what", "state"],
+            [("ok" if one.is_good else "MISSING", one.what, one.text) for one in findings],
+        )
+    if not is_good:
+        count = sum(not finding.is_good for finding in findings)
+        raise Refused(f"{count} of {len(findings)} things are missing for validating")
+
+
+def at_home(place: Place, word: Password | None) -> tuple[list[Finding], dict[str, list[bytes]]]:
+    """What the keystore and the signing records lack, and the keys that can be used."""
+    from btt_chain.keystore import Keystore, SigningRecord
+    from btt_chain.keystore.errors import RecordError, RecordInUse
+
+    store = Keystore(place.paths.keystore, word)
+    findings = [Finding("keystore", False, str(problem)) for problem in store.refresh()]
+    keys = {kind: store.public_keys(kind.encode()) for kind in KEY_TYPES}
+    for kind, found in keys.items():
+        if not found:
+            text = f"no key in {place.paths.keystore}: make one with `author_rotateKeys`, or "
+            findings.append(Finding(f"{kind} key", False, text + "`btt-chain key insert`"))
+        for public in found:
+            findings.append(Finding(f"{kind} key", True, "0x" + public.hex()))
+            what = f"{kind} record"
+            try:
+                SigningRecord.open(place.paths.signing, place.genesis, public).close()
+            except RecordInUse:
+                findings.append(Finding(what, True, "in use by a running node"))
+            except RecordError as problem:
+                findings.append(Finding(what, False, str(problem)))
+            else:
+                findings.append(Finding(what, True, last_signed(place, public)))
+    return findings, keys
+
+
+async def on_chain(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
+    """What the chain says of the keys: registered, bonded, elected."""
+    from cli.errors import NotFound
+
+    try:
+        return await _on_chain(chain, keys)
+    except NotFound as error:
+        return [Finding("chain", False, f"this chain has no validators to join: {error.message}")]
+
+
+async def _on_chain(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
+    owners: dict[str, str] = {}
+    findings = []
+    for kind, found in keys.items():
+        for public in found:
+            typed = json.dumps(["0x" + kind.encode().hex(), "0x" + public.hex()])
+            owner = (await chain.storage("Session.KeyOwner", typed))[1]
+            if isinstance(owner, str):
+                owners[kind] = owner
+        if not found:
+            continue
+        text = f"registered by {owners[kind]}" if kind in owners else "not registered: "
+        if kind not in owners:
+            text += "send Session.set_keys with the stash (both public keys in one, babe first)"
+        findings.append(Finding(f"{kind} session key", kind in owners, text))
+    stashes = sorted(set(owners.values()))
+    if len(stashes) > 1:
+        text = f"the keys belong to different stashes, {' and '.join(stashes)}"
+        findings.append(Finding("stash", False, text))
+    for stash in stashes:
+        findings += [await _bond(chain, stash), await _seat(chain, stash)]
+    return findings
+
+
+async def _bond(chain: Chain, stash: str) -> Finding:
+    _, ledger = await chain.storage("Authorities.Ledger", stash)
+    minimum = _number((await chain.storage("Authorities.MinimumBond"))[1])
+    active = _number(ledger.get("active")) if isinstance(ledger, dict) else 0
+    money = chain.catalogue.currency.format
+    if active < minimum:
+        text = f"{money(active)} of at least {money(minimum)}: send Authorities.bond"
+        return Finding("bond", False, text)
+    return Finding("bond", True, money(active))
+
+
+async def _seat(chain: Chain, stash: str) -> Finding:
+    validators = _names((await chain.storage("Session.Validators"))[1])
+    disabled = (await chain.storage("Session.DisabledValidators"))[1]
+    if stash in validators:
+        at = validators.index(stash)
+        if isinstance(disabled, list) and at in map(_number, disabled):
+            return Finding("active set", False, "disabled for an offence, until the next session")
+        return Finding("active set", True, f"validator {at} of {len(validators)}")
+    queued = (await chain.storage("Session.QueuedKeys"))[1]
+    if isinstance(queued, list) and stash in (_first(entry) for entry in queued):
+        return Finding("active set", True, "validates from the next session on")
+    text = "not elected: a candidate joins two sessions after Authorities.validate at the earliest"
+    return Finding("active set", False, text)
+
+
+def _names(value: Plain) -> Sequence[str]:
+    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
+
+
+def _first(entry: Plain) -> Plain:
+    return entry[0] if isinstance(entry, list) and entry else None
+
+
+def _number(value: Plain) -> int:
+    """A number as JSON of ours has it: those of many bits are text."""
+    return int(value) if isinstance(value, (int, str)) else 0
