@@ -65,6 +65,14 @@ def dev_account(path: str) -> AccountId:
     return AccountId(dev_key(path).account_id)
 
 
+def dev_path(place: int) -> str:
+    """The path of the development chains' account number `place`: `//Alice`, ..., `//Two`,
+    `//Validator//0`, `//Validator//1`, ...
+    """
+    named = len(DEV_NAMES)
+    return f"//{DEV_NAMES[place]}" if place < named else f"//Validator//{place - named}"
+
+
 def holder_path(name: str) -> str:
     """Where the development key of a row's holder lies: `//holder//bitwave`."""
     return f"//holder//{name}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 from typing import Final
 
+from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError, u32
@@ -19,8 +20,10 @@ from genesis.accounts import well_known
 from genesis.code import own_version, state_version
 from genesis.spec import ChainSpec, Plain, Raw, SpecError
 from genesis.tables import all_holders, unheld
+from runtime import BttRuntime
 from runtime.frame.version import CODE_KEY
 from runtime.genesis import law_of, write_genesis
+from runtime.pallets.babe import Engine
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.overlay import Overlay
 from storage.trie import EMPTY_ROOT, state_root
@@ -39,6 +42,29 @@ class Genesis:
     """Whether the state's law is one of this program; others can be looked at only."""
     unheld: tuple[str, ...]
     """Holders for whom placeholders stand; a network must not be started with any."""
+    validators: tuple[AccountId, ...] = ()
+    """Who makes the first blocks, in the order of the authorities."""
+    is_manual: bool = False
+    """Whether blocks are sealed by hand."""
+
+    @property
+    def no_validating(self) -> str | None:
+        """Why nobody can or must validate on this chain, and what to do; None if all is well."""
+        if not self.is_ours:
+            return "its law is none of this program"
+        if self.is_manual:
+            return "its blocks are sealed by hand, by whoever runs it"
+        if self.unheld:
+            names = ", ".join(self.unheld)
+            return (
+                f"placeholders that nobody has a key of stand for {names}: make the "
+                "specification with build-spec --holders"
+            )
+        if not self.validators:
+            return (
+                "block zero has no validators: make the specification with build-spec --validators"
+            )
+        return None
 
     @property
     def hash(self) -> H256:
@@ -58,9 +84,7 @@ def build(spec: ChainSpec, *, version: int | None = None) -> Genesis:
             state = dict(top)
     code = state.get(CODE_KEY)
     is_ours = own_version(code) is not None
-    unheld: tuple[str, ...] = ()
-    if is_ours:
-        unheld = _inspect(spec, state)
+    found = _inspect(spec, state) if is_ours else _Found()
     chosen = state_version(code) if version is None else version
     header = Header(
         parent_hash=H256(bytes(32)),
@@ -69,7 +93,7 @@ def build(spec: ChainSpec, *, version: int | None = None) -> Genesis:
         extrinsics_root=H256(EMPTY_ROOT),
         digest=Digest([]),
     )
-    return Genesis(state, chosen, header, is_ours, unheld)
+    return Genesis(state, chosen, header, is_ours, found.unheld, found.validators, found.is_manual)
 
 
 def to_raw(spec: ChainSpec) -> ChainSpec:
@@ -93,8 +117,17 @@ def _state_of(config: Mapping[str, object]) -> dict[bytes, bytes]:
 # --- looking at it --------------------------------------------------------------
 
 
-def _inspect(spec: ChainSpec, state: Mapping[bytes, bytes]) -> tuple[str, ...]:
-    """Refuse what a chain of ours must not have; return for whom placeholders stand.
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the state itself tells."""
+
+    unheld: tuple[str, ...] = ()
+    validators: tuple[AccountId, ...] = ()
+    is_manual: bool = False
+
+
+def _inspect(spec: ChainSpec, state: Mapping[bytes, bytes]) -> _Found:
+    """Refuse what a chain of ours must not have; return what there is to know of it.
 
     This looks at the state itself, so that it holds for raw specifications as well.
     """
@@ -105,19 +138,31 @@ def _inspect(spec: ChainSpec, state: Mapping[bytes, bytes]) -> tuple[str, ...]:
         runtime = law_of(RuntimeParams.decode(raw))
         runtime.enter(_readable(state))
         accounts = {account for account, _ in runtime.system.account.items()}
-        powers = (runtime.sudo.key.get(), runtime.babe.sealer.get())
+        sudo, sealer = runtime.sudo.key.get(), runtime.babe.sealer.get()
+        keys = set(_session_keys(runtime))
+        validators = tuple(runtime.session.validators.value)
+        is_manual = runtime.babe.engine.value is Engine.Manual
     except (DecodeError, ValueError) as error:
         raise SpecError(f"spec.genesis: the state cannot be read: {error}") from None
     if spec.is_live:
-        if powers[0] is not None:
+        if sudo is not None:
             raise SpecError("spec.genesis: Sudo has a key; a Live chain has none")
-        known: set[bytes | None] = {*accounts, *powers}
+        known: set[bytes | None] = {*accounts, sealer, *keys}
         for public, name in well_known(all_holders()).items():
             if public in known:
                 raise SpecError(
                     f"spec.genesis: everybody has the key of {name}; a Live chain refuses it"
                 )
-    return unheld(accounts)
+    return _Found(unheld(accounts), validators, is_manual)
+
+
+def _session_keys(runtime: BttRuntime) -> Iterator[bytes]:
+    """The keys that may make blocks and vote, wherever the state has them."""
+    for _, keys in runtime.session.next_keys.items():  # noqa: PERF102 - a map of the state
+        yield from (key for _, key in keys.typed())
+    for listed in (runtime.babe.authorities, runtime.babe.next_authorities):
+        yield from (bytes(key) for key, _ in listed.value)
+    yield from (bytes(key) for key, _ in runtime.grandpa.authorities.value)
 
 
 def _readable(state: Mapping[bytes, bytes]) -> Overlay:

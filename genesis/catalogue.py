@@ -1,45 +1,59 @@
 """The specifications of the chains that come with the program, and `load` for all others.
 
-A Live chain needs its holders' accounts from a file. Without one its rows lie in accounts that
-nobody has a key of: good for looking at, and the specification says so.
+A Live chain needs its holders' accounts and its validators' keys from files. Without the one its
+rows lie in accounts that nobody has a key of, without the other nobody makes blocks: good for
+looking at, and the specification says so.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
-from btt_chain.primitives.account import AccountId
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.lottery import SecondaryRule
 from genesis import holders as holding
+from genesis import validators as validating
 from genesis.accounts import address, dev_account
+from genesis.bootnodes import BadAddress, check_address
 from genesis.build import build
 from genesis.holders import Holders
-from genesis.placement import balances_json, place, vesting_json
-from genesis.presets import ALIASES, CHAINS, Chain, Engine
+from genesis.placement import NAMED, balances_json, place, vesting_json
+from genesis.presets import ALIASES, CHAINS, MOST_LOCAL_VALIDATORS, Chain, ChainType, Liquidity
 from genesis.spec import (
     ChainSpec,
     Plain,
     SpecError,
+    hexed,
     parse_json,
     read_spec,
     refuse_known_keys,
 )
 from genesis.tables import table, unheld
+from genesis.validators import Validator, authorities_json, check_bonds, session_json
 from runtime.frame import GenesisError, Section
-from runtime.genesis import PARAMS
+from runtime.genesis import MAX_SLOT_MS, PARAMS
 
 T = TypeVar("T")
 
 DECIMALS: Final = 18
 SS58_FORMAT: Final = 42
+PROTOCOL_ID: Final = "btt"
 ALICE: Final = "//Alice"
+PRIMARY_CHANCE: Final = [1, 4]
+"""How probable it is that a slot has a primary author: BABE's c."""
+ALLOWED_SLOTS: Final = "PrimaryAndSecondaryVRFSlots"
+RANDOMNESS_LENGTH: Final = 32
 
 UNHELD_WARNING: Final = (
     "made without a holders file: accounts that nobody has a key of stand in for the holders; "
     "a network must not be started with it"
 )
+UNMADE_WARNING: Final = "made without a validators file: nobody can make its blocks"
 _NAMES_SHOWN: Final = 3
 
 
@@ -51,63 +65,191 @@ def chain_named(name: str) -> Chain | None:
 
 
 def make(
-    chain: Chain, holders: Holders | None = None, validators: Sequence[AccountId] = ()
+    chain: Chain | str,
+    holders: Holders | None = None,
+    validators: int | Sequence[Validator] | None = None,
+    *,
+    slot_ms: int | None = None,
+    secondary_rule: SecondaryRule = SecondaryRule.Weighted,
+    randomness: bytes | None = None,
+    boot_nodes: Sequence[str] = (),
 ) -> ChainSpec:
-    """The specification of a chain that comes with the program.
+    """The specification of a chain that comes with the program, or of one of that name.
 
-    `holders` hold its rows: development keys by default, placeholders on Live chains. Each
-    signatory of theirs and each validator gets a purse on Live chains. SpecError if that cannot
-    be: a Live chain refuses keys that everybody knows.
+    `holders` hold its rows: development keys by default, placeholders on Live chains. `validators`
+    make its blocks: so many of the development keys, the preset's number by default, or those of a
+    file; a Live chain takes the latter only. Each signatory of a holder and each validator gets a
+    purse on Live chains. `slot_ms` is for development and local chains. `randomness` (32 bytes) is
+    that of the first two epochs, `default_randomness` where it is not given. SpecError if all that
+    does not go together: a Live chain refuses keys that everybody knows.
     """
+    chain = _chain(chain, slot_ms)
     rows = table(chain.document)
     held = holders
     if held is None:
         held = holding.placeholders(rows) if chain.is_live else holding.dev_holders(rows)
+    chosen = _validators(chain, validators)
     try:
-        placement = place(rows, chain.liquidity, held, validators)
-        vesting = vesting_json(placement, chain.slot_ms)
+        placement = place(rows, chain.liquidity, held, [each.stash for each in chosen])
+        check_bonds(chosen, placement.balances())
+        config: dict[str, object] = {
+            PARAMS: _params(_roomy(chain, len(chosen))),
+            "babe": _babe(chain, secondary_rule, randomness),
+            "balances": balances_json(placement),
+        }
+        if not chain.is_manual:
+            config["authorities"] = authorities_json(chosen)
+            config["session"] = session_json(chosen)
+        config["vesting"] = vesting_json(placement, chain.slot_ms)
     except GenesisError as error:
         raise SpecError(str(error)) from None
-    config: dict[str, object] = {
-        PARAMS: {"chainId": chain.id, "slotMs": chain.slot_ms},
-        "babe": {"engine": chain.engine.value},
-        "balances": balances_json(placement),
-        "vesting": vesting,
-        "sudo": {"key": None},
-    }
-    if not chain.is_live:
-        config["sudo"] = {"key": address(dev_account(ALICE))}
-    if chain.engine is Engine.MANUAL:
-        config["babe"] = {"engine": chain.engine.value, "sealer": address(dev_account(ALICE))}
+    config["sudo"] = {"key": None if chain.is_live else address(dev_account(ALICE))}
     spec = ChainSpec(
         name=chain.name,
         id=chain.id,
         chain_type=chain.chain_type.value,
         genesis=Plain(config, placement),
+        boot_nodes=_boot_nodes(boot_nodes),
+        protocol_id=PROTOCOL_ID,
         properties={
             "tokenSymbol": chain.symbol,
             "tokenDecimals": DECIMALS,
             "ss58Format": SS58_FORMAT,
         },
-        warning=_warning(unheld(placement.balances()), has_file=holders is not None),
+        warning=_warning(
+            unheld(placement.balances()),
+            has_file=holders is not None,
+            is_made=bool(chosen) or chain.is_manual,
+        ),
     )
-    if holders or validators:
+    if holders or validators is not None:
         build(spec)
     return spec
 
 
-def _warning(missing: Sequence[str], *, has_file: bool) -> str | None:
-    """What to say of placeholders for the holders `missing`."""
-    if not missing:
-        return None
-    if not has_file:
-        return UNHELD_WARNING
-    more = len(missing) - _NAMES_SHOWN
-    names = ", ".join(missing[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
-    return (
-        f"made from a holders file that still has the template's placeholders for {names}: nobody "
-        "has a key of these accounts; a network must not be started with it"
-    )
+def default_randomness(chain_id: str) -> bytes:
+    """The randomness of a chain's first two epochs where nobody chose another.
+
+    It follows from the id alone, so that whoever puts a specification together cannot try values.
+    """
+    return blake2_256(b"btt/genesis-randomness/" + chain_id.encode())
+
+
+def _chain(chain: Chain | str, slot_ms: int | None) -> Chain:
+    """The chain meant, with slots of that length."""
+    if isinstance(chain, str):
+        found = chain_named(chain)
+        if found is None:
+            raise SpecError(f"{chain}: none of the chains {', '.join((*CHAINS, *ALIASES))}")
+        chain = found
+    if slot_ms is None:
+        return chain
+    if chain.is_live:
+        raise SpecError(f"{chain.preset}: the slot of a Live chain is {chain.slot_ms} ms")
+    if slot_ms > MAX_SLOT_MS:
+        raise SpecError(f"a slot of {slot_ms} ms is longer than {MAX_SLOT_MS} ms")
+    return replace(chain, slot_ms=slot_ms)
+
+
+def _validators(chain: Chain, given: int | Sequence[Validator] | None) -> tuple[Validator, ...]:
+    """Who validates in block zero; SpecError if the chain has no such number or kind of them."""
+    if chain.is_manual:
+        if given is not None:
+            raise SpecError(f"{chain.preset}: its blocks are sealed by hand, nobody validates")
+        return ()
+    if given is None:
+        return validating.dev_validators(chain.validators)
+    if not isinstance(given, int):
+        check_number(chain, len(given), chain.preset)
+        return tuple(given)
+    if chain.is_live:
+        raise SpecError(
+            f"{chain.preset}: a Live chain takes its validators from a file, not a number of keys "
+            "that everybody has"
+        )
+    check_number(chain, given, chain.preset)
+    if chain.liquidity is Liquidity.ALICE_AND_FIVE and given > NAMED:
+        raise SpecError(f"{chain.preset}: {given} validators, but {NAMED} accounts with a bond")
+    return validating.dev_validators(given)
+
+
+def check_number(chain: Chain, number: int, where: str) -> None:
+    """SpecError, beginning with `where`, unless the chain may begin with so many validators."""
+    least, most = chain.min_validators, chain.max_validators
+    if chain.chain_type is ChainType.LOCAL:
+        most = max(most, MOST_LOCAL_VALIDATORS)
+    if not least <= number <= most:
+        raise SpecError(f"{where}: {number} validators, expected {least} to {most}")
+
+
+def _roomy(chain: Chain, validators: int) -> Chain:
+    """The chain, with room for all of its validators: a local one may have more than usual."""
+    return replace(chain, max_validators=max(chain.max_validators, validators))
+
+
+def _params(chain: Chain) -> dict[str, object]:
+    return {
+        "chainId": chain.id,
+        "slotMs": chain.slot_ms,
+        "epochSlots": chain.epoch_slots,
+        "reelectionEpochs": chain.reelection_epochs,
+        "minValidators": chain.min_validators,
+        "maxValidators": chain.max_validators,
+        "unbondingEpochs": epochs(chain.unbonding, chain),
+        "reportEpochs": epochs(chain.reporting, chain),
+    }
+
+
+def epochs(span: int | timedelta, chain: Chain) -> int:
+    """How many epochs of the chain a span is; GenesisError unless they are a whole number."""
+    if isinstance(span, int):
+        return span
+    epoch_ms = chain.slot_ms * chain.epoch_slots
+    count, left = divmod(span, timedelta(milliseconds=epoch_ms))
+    if left:
+        raise GenesisError(f"an epoch of {epoch_ms} ms does not divide {span}")
+    return count
+
+
+def _babe(chain: Chain, rule: SecondaryRule, randomness: bytes | None) -> dict[str, object]:
+    if chain.is_manual:
+        return {"engine": chain.engine.value, "sealer": address(dev_account(ALICE))}
+    if randomness is None:
+        randomness = default_randomness(chain.id)
+    if len(randomness) != RANDOMNESS_LENGTH:
+        raise GenesisError(f"randomness has {RANDOMNESS_LENGTH} bytes, not {len(randomness)}")
+    return {
+        "engine": chain.engine.value,
+        "epochConfig": {"c": PRIMARY_CHANCE, "allowed_slots": ALLOWED_SLOTS},
+        "secondaryRule": rule.name.lower(),
+        "randomness": hexed(randomness),
+    }
+
+
+def _boot_nodes(addresses: Sequence[str]) -> tuple[str, ...]:
+    for text in addresses:
+        try:
+            check_address(text)
+        except BadAddress as error:
+            raise SpecError(f"{text}: no address of a node: {error}") from None
+    return tuple(dict.fromkeys(addresses))
+
+
+def _warning(missing: Sequence[str], *, has_file: bool, is_made: bool) -> str | None:
+    """What to say of placeholders for the holders `missing`, and of blocks that nobody makes."""
+    warnings = []
+    if missing and not has_file:
+        warnings.append(UNHELD_WARNING)
+    elif missing:
+        more = len(missing) - _NAMES_SHOWN
+        names = ", ".join(missing[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        warnings.append(
+            f"made from a holders file that still has the template's placeholders for {names}: "
+            "nobody has a key of these accounts; a network must not be started with it"
+        )
+    if not is_made:
+        warnings.append(UNMADE_WARNING)
+    return "; ".join(warnings) or None
 
 
 def load(name_or_path: str) -> ChainSpec:
@@ -133,9 +275,11 @@ def read_holders(chain: Chain, path: Path) -> Holders:
     return _read(chain, path, lambda section: holding.read_holders(section, rows))
 
 
-def read_validators(chain: Chain, path: Path) -> tuple[AccountId, ...]:
+def read_validators(chain: Chain, path: Path) -> tuple[Validator, ...]:
     """Read a validators file for a chain; SpecError names the entry that is wrong."""
-    return _read(chain, path, holding.read_validators)
+    found = _read(chain, path, validating.read_validators)
+    check_number(chain, len(found), path.name)
+    return found
 
 
 def holders_template(chain: Chain) -> str:

@@ -140,14 +140,6 @@ def _read_threshold(section: Section, most: int) -> int:
     return threshold
 
 
-def read_validators(section: Section) -> tuple[AccountId, ...]:
-    """Read a validators file: a list of addresses, each once."""
-    validators = tuple(row.account() for row in section)
-    if len(set(validators)) != len(validators):
-        raise GenesisError(f"{section.path}: an address stands there twice")
-    return validators
-
-
 def holder_json(holder: Holder) -> str | dict[str, object]:
     """The holder as a file has it."""
     return multisig_json(holder) if isinstance(holder, Multisig) else address(holder)

@@ -13,7 +13,7 @@ from typing import Final
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
-from genesis.accounts import DEV_NAMES, POOLS, Multisig, address, dev_account
+from genesis.accounts import POOLS, Multisig, address, dev_account, dev_path
 from genesis.allocation import (
     Kind,
     Row,
@@ -38,7 +38,9 @@ ALICES_SHARE: Final = 200_000 * int(BTT)
 FRIENDS_SHARE: Final = 40_000 * int(BTT)
 TREASURY_SHARE: Final = 20_000 * int(BTT)
 NAMED: Final = 6
-"""How many named accounts share the liquidity of a development or local chain."""
+"""How many named accounts share the liquidity of a development or local chain, at least."""
+ONLOOKERS: Final = 2
+"""How many of them on a local chain are no validators, at least."""
 
 _POOLED: Final = {Kind.MILESTONE, Kind.MINING, Kind.DISCRETIONARY, Kind.RESERVE}
 
@@ -119,7 +121,8 @@ def place(
             case Kind.LINEAR:
                 holdings = [_held(holders[row.key], row.amount)]
             case Kind.IMMEDIATE:
-                holdings = _liquidity(row, liquidity, holders[row.key], purses)
+                named = max(NAMED, len(validators) + ONLOOKERS)
+                holdings = _liquidity(row, liquidity, holders[row.key], purses, named)
                 purses = {}
             case Kind.TREASURY:
                 # Without a liquidity row the purses come from here.
@@ -153,20 +156,25 @@ def _community(row: Row) -> list[Holding]:
 
 
 def _liquidity(
-    row: Row, liquidity: Liquidity, holder: Holder, purses: dict[AccountId, int]
+    row: Row, liquidity: Liquidity, holder: Holder, purses: dict[AccountId, int], named: int
 ) -> list[Holding]:
-    alice, *friends = (dev_account(f"//{name}") for name in DEV_NAMES[:NAMED])
     match liquidity:
         case Liquidity.MULTISIG:
             return _after_purses(row, _held(holder, row.amount), purses)
         case Liquidity.ALICE_AND_FIVE:
+            alice, *friends = _named(NAMED)
             rest = row.amount - ALICES_SHARE - FRIENDS_SHARE * len(friends)
             shares = {alice: ALICES_SHARE} | dict.fromkeys(friends, FRIENDS_SHARE)
         case Liquidity.NAMED_EQUALLY:
+            alice, *friends = _named(named)
             rest = TREASURY_SHARE
-            part, left = divmod(row.amount - rest, NAMED)
+            part, left = divmod(row.amount - rest, named)
             shares = {alice: part + left} | dict.fromkeys(friends, part)
     return [*(Holding(*share) for share in shares.items()), Holding(TREASURY, rest)]
+
+
+def _named(count: int) -> Iterator[AccountId]:
+    return (dev_account(dev_path(place)) for place in range(count))
 
 
 def _purses(holders: Holders, validators: Iterable[AccountId]) -> dict[AccountId, int]:

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from btt_chain.primitives import ss58
+from btt_chain.scale import u128
 from genesis.accounts import well_known
 from genesis.allocation import JSON_NAMES, Table
+from genesis.bootnodes import EXAMPLE, BadAddress, check_address
 from genesis.placement import (
     Placement,
     check_balances,
@@ -24,10 +26,10 @@ from genesis.placement import (
     placement_json,
     read_placement,
 )
-from genesis.presets import DOCUMENTS, ChainType
+from genesis.presets import DOCUMENTS, FINALITY, LIVE_FINALITY, ChainType, Finality
 from genesis.tables import all_holders, table
 from runtime.frame import GenesisError, Section
-from runtime.genesis import CHAIN_ID, PARAMS, read_params
+from runtime.genesis import CHAIN_ID, COUNTS, PARAMS, read_params
 
 Json: TypeAlias = Mapping[str, object]
 
@@ -77,6 +79,7 @@ class ChainSpec:
     """Development, Local, Live, or a word of somebody's own."""
     genesis: Plain | Raw
     boot_nodes: tuple[str, ...] = ()
+    """Addresses of nodes to call first, each with its peer id."""
     telemetry_endpoints: tuple[tuple[str, int], ...] = ()
     protocol_id: str | None = None
     properties: Json = field(default_factory=dict)
@@ -89,6 +92,11 @@ class ChainSpec:
     def is_live(self) -> bool:
         """Whether keys that everybody knows have no place in it; unless said otherwise."""
         return self.chain_type not in {ChainType.DEVELOPMENT, ChainType.LOCAL}
+
+    @property
+    def finality(self) -> Finality:
+        """What its voters go by; no state holds it, so all nodes take it from the chain's type."""
+        return FINALITY.get(self.chain_type, LIVE_FINALITY)
 
     @property
     def chain_type_json(self) -> str | dict[str, str]:
@@ -238,10 +246,14 @@ def _read_chain_type(section: Section | None) -> str:
 
 
 def _read_boot_nodes(section: Section | None) -> tuple[str, ...]:
-    nodes = []
+    nodes: list[str] = []
     for entry in section or ():
-        if not entry.text().startswith("/") or "/p2p/" not in entry.text():
-            raise entry.wrong("an address such as /ip4/10.0.0.1/tcp/30333/p2p/12D3...")
+        try:
+            check_address(entry.text())
+        except BadAddress as error:
+            raise GenesisError(
+                f"{entry.path}: expected an address such as {EXAMPLE}: {error}"
+            ) from None
         nodes.append(entry.text())
     return tuple(nodes)
 
@@ -342,7 +354,9 @@ def _read_plain(
     elif live:
         raise GenesisError("spec.allocation: missing; a Live chain says whose money there is")
     if live:
+        _need_counts(parts[PARAMS])
         _refuse_sudo(parts)
+        _check_validators(parts)
         refuse_known_keys(config, section.path)
     return placement
 
@@ -370,12 +384,41 @@ def _check_document(found: Table, path: str) -> None:
                 )
 
 
+def _need_counts(section: Section) -> None:
+    """The law would take a development chain's numbers for those that are not there."""
+    section.fields(required=tuple(COUNTS), optional=("chainId", "slotMs"))
+
+
 def _refuse_sudo(parts: dict[str, Section]) -> None:
     if "sudo" not in parts:
         return
     key = parts["sudo"].fields(optional=("key",)).get("key")
     if key is not None and key.present():
         raise key.wrong("null: a Live chain has no sudo key")
+
+
+def _check_validators(parts: dict[str, Section]) -> None:
+    """Those who bond in block zero bond the same, and have session keys; nobody else has."""
+    bonds, keys = _rows_of(parts, "authorities", "bonds"), _rows_of(parts, "session", "keys")
+    owners = {row.rows(3)[0].account(): row for row in keys}
+    first: u128 | None = None
+    for row in bonds:
+        stash, bond = row.rows(2)
+        first = bond.planck() if first is None else first
+        if bond.planck() != first:
+            raise bond.wrong(f"{first}, as the first has it: bonds are equal in block zero")
+        if owners.pop(stash.account(), None) is None:
+            raise GenesisError(f"{stash.path}: {stash.text()} has a bond but no session keys")
+    for row in owners.values():
+        raise GenesisError(f"{row.path}: has session keys but no bond")
+
+
+def _rows_of(parts: dict[str, Section], pallet: str, name: str) -> list[Section]:
+    """The rows of one list in a pallet's configuration; the pallet checks what else is there."""
+    if pallet not in parts:
+        return []
+    field = parts[pallet].fields(optional=(name, "minimumBond", "validatorCount")).get(name)
+    return [] if field is None else field.rows()
 
 
 def refuse_known_keys(config: object, path: str) -> None:

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from typing import Final
 
+from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
 from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime.accounts import DEVELOPMENT_FUND, TREASURY
 from runtime.constants import BTT, MILLI_BTT
-from runtime.frame import DbWeight, Runtime, RuntimeVersion
+from runtime.frame import DbWeight, Reason, Runtime, RuntimeVersion
 from runtime.frame.version import CowText, api_versions
 from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.limits import block_length, block_weights
+from runtime.pallets.authorities import Authorities, NoWork, OwnOperators
 from runtime.pallets.babe import Babe
 from runtime.pallets.balances import Balances
+from runtime.pallets.grandpa import Grandpa
 from runtime.pallets.multisig import Multisig
+from runtime.pallets.offences import Offences
 from runtime.pallets.proxy import Proxy, ProxyType
+from runtime.pallets.session import Session
 from runtime.pallets.sudo import Sudo
 from runtime.pallets.system import System
 from runtime.pallets.timestamp import Timestamp
@@ -36,6 +41,9 @@ API_VERSIONS: Final = (
     ("TransactionPaymentApi", 4),
     ("TransactionPaymentCallApi", 3),
     ("GenesisBuilder", 1),
+    ("BabeApi", 2),
+    ("GrandpaApi", 3),
+    ("SessionKeys", 1),
 )
 """The runtime APIs and their versions; `runtime/api.py` carries them out."""
 
@@ -62,13 +70,16 @@ SCOPES: Final = {
         "System",
         "Timestamp",
         "Babe",
+        "Authorities",
+        "Session",
+        "Grandpa",
         "Utility",
         "Proxy",
         "Vesting.vest",
         "Vesting.vest_other",
     ),
     ProxyType.Governance: ("Utility",),
-    ProxyType.Staking: ("Utility",),
+    ProxyType.Staking: ("Authorities", "Session", "Utility"),
     ProxyType.CancelProxy: ("Proxy.reject_announcement", "Utility"),
 }
 """What a proxy of each type may call; governance and staking grow with their pallets.
@@ -77,23 +88,34 @@ Never Multisig: it runs calls with an origin of its own, past the proxy's limits
 """
 
 
-class BttRuntime(Runtime):
-    """Every pallet, its index, what it is configured with and leans on."""
+SCHNORRKEL: Final = SchnorrkelVrf()
 
-    def __init__(self, params: RuntimeParams) -> None:
+
+class BttRuntime(Runtime):
+    """Every pallet, its index, what it is configured with and leans on.
+
+    `vrf` tells what draws are worth; simulations play with another than all networks do.
+    """
+
+    def __init__(self, params: RuntimeParams, *, vrf: Vrf = SCHNORRKEL) -> None:
         super().__init__(VERSION, filtered=System.CallFiltered)
-        slot_ms = int(params.slot_ms)
+        slot_ms, window = int(params.slot_ms), int(params.report_epochs)
+        longevity = u64(window * int(params.epoch_slots))
         add = self.add
         # fmt: off
         # Hooks run in this order: the clock is set before anything asks for the time.
         self.system = add(0, System(
             version=VERSION, ss58_prefix=u16(42), block_hash_count=u32(2_400),
             block_weights=block_weights(slot_ms), block_length=block_length(), db_weight=DB_WEIGHT))
-        self.babe = add(2, Babe(expected_block_time=params.slot_ms, system=self.system))
+        self.babe = add(2, Babe(
+            epoch_duration=u64(params.epoch_slots), expected_block_time=params.slot_ms,
+            max_authorities=params.max_validators, max_nominators=u32(0),
+            report_longevity=longevity, system=self.system, vrf=vrf))
         self.timestamp = add(1, Timestamp(
             minimum_period=u64(slot_ms // 2), slot_clock=self.babe))
         self.balances = add(3, Balances(
-            accounts=self.system, existential_deposit=MILLI_BTT, treasury=TREASURY, offsetting=()))
+            accounts=self.system, existential_deposit=MILLI_BTT, treasury=TREASURY,
+            offsetting=(Reason(5, Authorities.HoldReason.ValidatorBond),)))
         self.fees = add(4, TransactionPayment(
             weight_fee=WEIGHT_FEE, length_fee=LENGTH_FEE, operational_fee_multiplier=u8(5),
             development_fund=DEVELOPMENT_FUND, currency=self.balances, authorship=self.babe,
@@ -110,5 +132,26 @@ class BttRuntime(Runtime):
             min_vested_transfer=100 * BTT, currency=self.balances, clock=self.babe,
             treasury=TREASURY))
         self.sudo = add(13, Sudo())
+        self.authorities = add(5, Authorities(
+            min_validators=params.min_validators, max_validators=params.max_validators,
+            unbonding_epochs=params.unbonding_epochs, report_epochs=params.report_epochs,
+            reelection_epochs=params.reelection_epochs,
+            max_candidates=u32(max(256, 2 * int(params.max_validators))), currency=self.balances,
+            work=NoWork(), operators=OwnOperators(), treasury=TREASURY))
+        self.grandpa = add(8, Grandpa(
+            max_authorities=params.max_validators, max_nominators=u32(0),
+            # One for each session of the window at most, the one at hand, and one before.
+            max_set_id_session_entries=u64(window + 2), report_longevity=longevity,
+            system=self.system))
+        self.session = add(6, Session(
+            min_validators=params.min_validators, report_window=params.report_epochs,
+            system=self.system, epochs=self.babe, voters=self.grandpa,
+            manager=self.authorities))
+        self.offences = add(7, Offences(
+            report_epochs=params.report_epochs, sessions=self.session, stakes=self.authorities))
         # fmt: on
+        # These lean on each other both ways: the clock turns the session, which turns the epoch.
+        self.authorities.lean_on(self.session)
+        self.babe.lean_on(self.session, self.offences)
+        self.grandpa.lean_on(self.session, self.offences)
         self.complete()

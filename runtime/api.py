@@ -13,8 +13,15 @@ from json import loads
 from typing import Annotated, ClassVar, Final, get_type_hints
 
 from btt_chain.primitives.account import AccountId, MultiAddress, MultiSignature
+from btt_chain.primitives.babe import Slot
+from btt_chain.primitives.babe_digests import AllowedSlots, EpochConfig
+from btt_chain.primitives.babe_digests import AuthorityId as BabeId
+from btt_chain.primitives.babe_equivocation import EquivocationProof as BabeProof
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import unwrap
+from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
+from btt_chain.primitives.grandpa import AuthorityList
+from btt_chain.primitives.grandpa import EquivocationProof as GrandpaProof
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.validity import (
     Invalid,
@@ -50,6 +57,10 @@ from runtime.inherents import (
     create_inherents,
 )
 from runtime.limits import MAX_LENGTH
+from runtime.pallets import session
+from runtime.pallets.babe import Babe, Bytes32
+from runtime.pallets.evidence import KeyTypeId
+from runtime.pallets.grandpa import Grandpa
 from runtime.pallets.transaction_payment import FeeDetails, RuntimeDispatchInfo
 
 
@@ -87,6 +98,53 @@ class OpaqueMetadata:
     """Metadata, opaque."""
 
     data: Annotated[bytes, TypeName("Vec<u8>")]
+
+
+BabeAuthorities = Annotated[
+    list[tuple[BabeId, u64]], TypeName("Vec<(AuthorityId, BabeAuthorityWeight)>")
+]
+
+
+@path("sp_consensus_babe::BabeConfiguration")
+@dataclass(slots=True)
+class BabeConfiguration:
+    """What a client must know to follow BABE: lengths, parameters, and the present epoch's luck."""
+
+    slot_duration: u64
+    epoch_length: u64
+    c: Annotated[tuple[u64, u64], TypeName("(u64, u64)")]
+    authorities: BabeAuthorities
+    randomness: Annotated[Bytes32, TypeName("Randomness")]
+    allowed_slots: Annotated[AllowedSlots, TypeName("AllowedSlots")]
+
+
+@path("sp_consensus_babe::Epoch")
+@dataclass(slots=True)
+class WireEpoch:
+    """An epoch: a run of slots with one list of authorities, one luck and one set of parameters."""
+
+    epoch_index: u64
+    start_slot: Annotated[Slot, TypeName("Slot")]
+    duration: u64
+    authorities: BabeAuthorities
+    randomness: Annotated[Bytes32, TypeName("Randomness")]
+    config: Annotated[EpochConfig, TypeName("BabeEpochConfiguration")]
+
+
+@path("sp_consensus_babe::OpaqueKeyOwnershipProof", unnamed=True)
+@dataclass(slots=True)
+class OpaqueKeyOwnershipProof:
+    """Whose key it was, opaque: an encoded `sp_session::MembershipProof`."""
+
+    inner: Annotated[bytes, TypeName("Vec<u8>")]
+
+
+@path("sp_runtime::OpaqueValue", unnamed=True)
+@dataclass(slots=True)
+class OpaqueValue:
+    """Something opaque: bytes with their length in front."""
+
+    inner: Annotated[bytes, TypeName("Vec<u8>")]
 
 
 MAX_DATA: Final = MAX_LENGTH + (64 << 10)
@@ -312,6 +370,113 @@ class TransactionPaymentCallApi(RuntimeApi, version=3):
         return self._executive.fees.length_to_fee(int(length))
 
 
+class BabeApi(RuntimeApi, version=2):
+    """Who makes the blocks, and by what luck."""
+
+    def configuration(self) -> BabeConfiguration:
+        """Return what a client must know to follow BABE, as of the present epoch."""
+        babe = self._babe
+        config = babe.config_now()
+        return BabeConfiguration(
+            slot_duration=babe.expected_block_time,
+            epoch_length=babe.epoch_duration,
+            c=config.c,
+            authorities=babe.authorities.value,
+            randomness=babe.randomness.value,
+            allowed_slots=config.allowed_slots,
+        )
+
+    def current_epoch_start(self) -> Slot:
+        """Return the first slot of the present epoch."""
+        return Slot(self._babe.current_epoch_start())
+
+    def current_epoch(self) -> WireEpoch:
+        """Return the present epoch."""
+        babe = self._babe
+        return WireEpoch(
+            epoch_index=babe.epoch_index.value,
+            start_slot=Slot(babe.current_epoch_start()),
+            duration=babe.epoch_duration,
+            authorities=babe.authorities.value,
+            randomness=babe.randomness.value,
+            config=babe.config_now(),
+        )
+
+    def next_epoch(self) -> WireEpoch:
+        """Return the epoch that is announced, as if none were skipped."""
+        babe = self._babe
+        return WireEpoch(
+            epoch_index=babe.epoch_index.value + 1,
+            start_slot=Slot(babe.current_epoch_start() + int(babe.epoch_duration)),
+            duration=babe.epoch_duration,
+            authorities=babe.next_authorities.value,
+            randomness=babe.next_randomness.value,
+            config=babe.config_next(),
+        )
+
+    def generate_key_ownership_proof(
+        self, slot: Slot, authority_id: BabeId
+    ) -> OpaqueKeyOwnershipProof | None:
+        """Return the proof of whose key it was in a slot; none if it was nobody's."""
+        proof = self._babe.key_ownership(int(slot), authority_id)
+        return None if proof is None else OpaqueKeyOwnershipProof(proof)
+
+    def submit_report_equivocation_unsigned_extrinsic(
+        self, equivocation_proof: BabeProof, key_owner_proof: OpaqueKeyOwnershipProof
+    ) -> tuple[()] | None:
+        """Return none: a runtime here submits nothing. The node builds and submits reports."""
+        return None
+
+    @property
+    def _babe(self) -> Babe:
+        return self._executive.runtime.pallet(Babe)
+
+
+class GrandpaApi(RuntimeApi, version=3):
+    """Who votes on finality."""
+
+    def grandpa_authorities(self) -> AuthorityList:
+        """Return the voters and their weights, after this block's change if it makes one."""
+        return self._grandpa.authorities.value
+
+    def submit_report_equivocation_unsigned_extrinsic(
+        self, equivocation_proof: GrandpaProof, key_owner_proof: OpaqueValue
+    ) -> tuple[()] | None:
+        """Return none: a runtime here submits nothing. The node builds and submits reports."""
+        return None
+
+    def generate_key_ownership_proof(
+        self, set_id: u64, authority_id: GrandpaId
+    ) -> OpaqueValue | None:
+        """Return the proof of whose key it was in a set of voters; none if it was nobody's."""
+        proof = self._grandpa.key_ownership(int(set_id), authority_id)
+        return None if proof is None else OpaqueValue(proof)
+
+    def current_set_id(self) -> u64:
+        """Return the number of the set of voters."""
+        return self._grandpa.current_set_id.value
+
+    @property
+    def _grandpa(self) -> Grandpa:
+        return self._executive.runtime.pallet(Grandpa)
+
+
+class SessionKeys(RuntimeApi, version=1):
+    """The keys that a validator's node works with."""
+
+    def generate_session_keys(self, seed: bytes | None) -> bytes:
+        """Make new keys. Only a node with a keystore can: ask it for `author_rotateKeys`."""
+        raise ApiError("a runtime has no keystore: author_rotateKeys makes new session keys")
+
+    def decode_session_keys(self, encoded: bytes) -> list[tuple[bytes, KeyTypeId]] | None:
+        """Return the public keys and their types; none if these are no session keys."""
+        try:
+            keys = codec(session.SessionKeys).decode_all(encoded)
+        except DecodeError:
+            return None
+        return [(public, kind) for kind, public in keys.typed()]
+
+
 class GenesisBuilder(RuntimeApi, version=1):
     """Making block zero."""
 
@@ -347,6 +512,9 @@ APIS: Final[tuple[type[RuntimeApi], ...]] = (
     TransactionPaymentApi,
     TransactionPaymentCallApi,
     GenesisBuilder,
+    BabeApi,
+    GrandpaApi,
+    SessionKeys,
 )
 _ENTRIES: Final = {
     f"{api.__name__}_{method.name}": (api, method)

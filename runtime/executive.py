@@ -23,7 +23,7 @@ from btt_chain.primitives.account import (
     MultiSignature,
     Sr25519Signature,
 )
-from btt_chain.primitives.digest import H256, Digest, PreRuntime
+from btt_chain.primitives.digest import H256, Digest, DigestItem, PreRuntime
 from btt_chain.primitives.era import FOR_EVER, Era
 from btt_chain.primitives.extrinsic import (
     Extrinsic,
@@ -133,7 +133,9 @@ class Executive:
         self._begin(state)
         self.runtime.enter(state)
         # What the runtime itself writes into the digest comes out anew, and is compared at the end.
-        given = [item for item in header.digest.logs if isinstance(item, PreRuntime)]
+        given: list[DigestItem] = [
+            item for item in header.digest.logs if isinstance(item, PreRuntime)
+        ]
         self.system.begin_block(header.number, header.parent_hash, Digest(given))
         weight = self.runtime.on_initialize(int(header.number))
         base = int(self.system.block_weights.base_block.ref_time)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from btt_chain.scale import encode, u64
+from btt_chain.scale import encode, u32, u64
 from runtime import BttRuntime
 from runtime.frame import GenesisError, Pallet, Section, State
 from runtime.pallets.system import System
@@ -20,6 +20,16 @@ from runtime.params import CHAIN_ID_KEY, PARAMS_KEY, RuntimeParams
 PARAMS: Final = "params"
 CHAIN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MAX_SLOT_MS: Final = 60_000
+MAX_COUNT: Final = 1_000_000
+COUNTS: Final = {
+    "epochSlots": "epoch_slots",
+    "reelectionEpochs": "reelection_epochs",
+    "minValidators": "min_validators",
+    "maxValidators": "max_validators",
+    "unbondingEpochs": "unbonding_epochs",
+    "reportEpochs": "report_epochs",
+}
+"""The parameters but `slotMs`: their names in the configuration, and in `RuntimeParams`."""
 
 
 def write_genesis(state: State, config: Mapping[str, object], path: str) -> None:
@@ -38,17 +48,28 @@ def write_genesis(state: State, config: Mapping[str, object], path: str) -> None
 
 
 def read_params(section: Section) -> tuple[str, RuntimeParams]:
-    """Return the chain's id and its parameters. Raises GenesisError if they are wrong."""
-    fields = section.fields(required=("chainId", "slotMs"))
+    """Return the chain's id and its parameters. Raises GenesisError if they are wrong.
+
+    `chainId` and `slotMs` must be there; the rest is the development chain's where it is not.
+    """
+    fields = section.fields(required=("chainId", "slotMs"), optional=tuple(COUNTS))
     chain_id = fields["chainId"].text()
     if not CHAIN_ID.fullmatch(chain_id):
         raise fields["chainId"].wrong("1 to 64 letters, digits, '.', '_' or '-'")
+    slot_ms = u64(fields["slotMs"].integer(MAX_SLOT_MS))
     try:
-        return chain_id, RuntimeParams(u64(fields["slotMs"].integer(MAX_SLOT_MS)))
-    except GenesisError:
-        raise
+        RuntimeParams(slot_ms)
     except ValueError as error:
         raise GenesisError(f"{fields['slotMs'].path}: {error}") from None
+    counts = {
+        attribute: u32(fields[name].integer(MAX_COUNT))
+        for name, attribute in COUNTS.items()
+        if name in fields
+    }
+    try:
+        return chain_id, RuntimeParams(slot_ms, **counts)
+    except ValueError as error:
+        raise GenesisError(f"{section.path}: {error}") from None
 
 
 def section_name(pallet: Pallet) -> str:

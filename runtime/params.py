@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from btt_chain.scale import codec, path, u64
+from btt_chain.scale import codec, path, u32, u64
 from runtime.constants import DAY_MS, MONTH_MS
 
 PARAMS_KEY: Final = b":runtime_params"
@@ -16,17 +16,44 @@ CHAIN_ID_KEY: Final = b":chain_id"
 their genesis hash: a transaction of the one is none of the other."""
 
 
+MAX_VALIDATORS: Final = 1_000
+"""Validators that any chain may have at most: votes of each go to all others."""
+
+
 @path("btt_runtime::params::RuntimeParams")
 @dataclass(frozen=True, slots=True)
 class RuntimeParams:
-    """The parameters of a chain. `slot_ms` is the length of a slot in milliseconds."""
+    """The parameters of a chain (rulings E); what is not given is the development chain's.
+
+    An epoch is a session and an era, too. ValueError if the values do not go together.
+    """
 
     slot_ms: u64
+    """The length of a slot in milliseconds."""
+    epoch_slots: u32 = u32(20)
+    """The length of an epoch in slots."""
+    reelection_epochs: u32 = u32(1)
+    """How many epochs a list of voters of GRANDPA stays."""
+    min_validators: u32 = u32(1)
+    """The set of validators never has fewer."""
+    max_validators: u32 = u32(16)
+    """The set of validators never has more."""
+    unbonding_epochs: u32 = u32(6)
+    """How many epochs unbonded money can still be slashed, and is not paid out."""
+    report_epochs: u32 = u32(5)
+    """How many epochs an offence can still be reported; fewer than `unbonding_epochs`."""
 
     def __post_init__(self) -> None:
         slot = int(self.slot_ms)
         if not slot or MONTH_MS % slot or DAY_MS % slot:
             raise ValueError(f"a slot of {slot} ms does not divide a day and a month")
+        if not self.epoch_slots or not self.reelection_epochs:
+            raise ValueError("an epoch has at least one slot, and a list of voters one epoch")
+        if not 1 <= self.min_validators <= self.max_validators <= MAX_VALIDATORS:
+            told = f"{int(self.min_validators)} to {int(self.max_validators)} validators"
+            raise ValueError(f"{told}: expected 1 to at most {MAX_VALIDATORS}, in order")
+        if not 1 <= self.report_epochs < self.unbonding_epochs:
+            raise ValueError("offences are reported for at least one epoch, and before unbonding")
 
     def encoded(self) -> bytes:
         """Return the SCALE form."""

@@ -293,6 +293,11 @@ _known_point8 = lru_cache(maxsize=1024)(_point8)
 """The same for public keys, which come back in every header of an author."""
 
 
+def is_public(raw: bytes) -> bool:
+    """Tell whether these bytes are a public key: a point that is not everybody's."""
+    return _point8(raw) is not None
+
+
 # ---- ristretto255 (RFC 9496) with public points
 #
 # A point is (X, Y, Z, T) with x = X/Z, y = Y/Z and T = XY/Z on the curve of Ed25519.

@@ -109,13 +109,13 @@ def to_base58(raw: bytes) -> str:
     return "1" * leading + "".join(pairs).lstrip("1")
 
 
-def from_base58(text: str) -> bytes:
-    """The bytes of a Base58 text as long as an address may be; Ss58Error says what is wrong."""
+def from_base58(text: str, most: int = _MAX_CHARACTERS) -> bytes:
+    """The bytes of a Base58 text of `most` characters at most, which is as long as an address may
+    be; Ss58Error says what is wrong.
+    """
     # Before the arithmetic, whose cost grows with the square of the length.
-    if len(text) > _MAX_CHARACTERS:
-        raise Ss58Error(
-            f"wrong length: {len(text)} characters, an address has at most {_MAX_CHARACTERS}"
-        )
+    if len(text) > most:
+        raise Ss58Error(f"wrong length: {len(text)} characters, an address has at most {most}")
     number = 0
     for position, character in enumerate(text, 1):
         digit = _DIGIT.get(character)

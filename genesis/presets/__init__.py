@@ -7,8 +7,9 @@ The documents' rows are the JSON files beside this one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum, StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class ChainType(StrEnum):
@@ -32,9 +33,18 @@ class Liquidity(Enum):
     ALICE_AND_FIVE = 1
     """Alice 200,000, Bob to Ferdie 40,000 each, the treasury 20,000 BTT."""
     NAMED_EQUALLY = 2
-    """The treasury 20,000 BTT, Alice to Ferdie equal parts, what is left over to Alice."""
+    """The treasury 20,000 BTT, named accounts equal parts, what is left over to Alice."""
     MULTISIG = 3
     """100 BTT to each signatory of a holder and each validator, the rest to the managers."""
+
+
+class Finality(NamedTuple):
+    """What voters of GRANDPA agree on without its being in the state."""
+
+    gossip_ms: int
+    """T: how long a vote may take to reach all others, in milliseconds."""
+    behind: int
+    """How many blocks behind the best one voters aim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +61,64 @@ class Chain:
     slot_ms: int
     engine: Engine
     liquidity: Liquidity
+    epoch_slots: int
+    reelection_epochs: int
+    """How many epochs a list of GRANDPA's voters stays."""
+    min_validators: int
+    max_validators: int
+    unbonding: int | timedelta
+    """Epochs, or a time that must be whole epochs."""
+    reporting: int | timedelta
+    """How long offences are reported, given in the same way."""
+    validators: int = 0
+    """How many development keys validate where nobody says otherwise; Live chains need a file."""
 
     @property
     def is_live(self) -> bool:
         """Whether strangers trust it."""
         return self.chain_type is ChainType.LIVE
 
+    @property
+    def is_manual(self) -> bool:
+        """Whether its blocks are sealed by hand, so that nobody validates."""
+        return self.engine is Engine.MANUAL
+
 
 DOCUMENTS: Final = ("seed-000", "seed-001", "seed-002", "seed-004")
 DEFAULT_DOCUMENT: Final = DOCUMENTS[0]
+
+
+FINALITY: Final = {
+    ChainType.DEVELOPMENT.value: Finality(gossip_ms=250, behind=0),
+    ChainType.LOCAL.value: Finality(gossip_ms=250, behind=0),
+}
+"""By chain type."""
+LIVE_FINALITY: Final = Finality(gossip_ms=1_000, behind=2)
+"""Of all other types."""
+
+MOST_LOCAL_VALIDATORS: Final = 32
+"""A local chain that is made with more validators than its table's maximum may have so many."""
+
+
+def _development(preset: str, name: str, engine: Engine, validators: int) -> Chain:
+    return Chain(
+        preset=preset,
+        id=f"btt-{preset}",
+        name=name,
+        chain_type=ChainType.DEVELOPMENT,
+        document=DEFAULT_DOCUMENT,
+        symbol="BTT",
+        slot_ms=1_000,
+        engine=engine,
+        liquidity=Liquidity.ALICE_AND_FIVE,
+        epoch_slots=20,
+        reelection_epochs=1,
+        min_validators=1,
+        max_validators=16,
+        unbonding=6,
+        reporting=5,
+        validators=validators,
+    )
 
 
 def _seed(document: str, name: str) -> Chain:
@@ -73,23 +132,20 @@ def _seed(document: str, name: str) -> Chain:
         slot_ms=6_000,
         engine=Engine.BABE,
         liquidity=Liquidity.MULTISIG,
+        epoch_slots=600,
+        reelection_epochs=24,
+        min_validators=4,
+        max_validators=100,
+        unbonding=timedelta(days=7),
+        reporting=timedelta(days=6),
     )
 
 
 CHAINS: Final = {
     chain.preset: chain
     for chain in (
-        Chain(
-            preset="dev",
-            id="btt-dev",
-            name="BTT Development",
-            chain_type=ChainType.DEVELOPMENT,
-            document=DEFAULT_DOCUMENT,
-            symbol="BTT",
-            slot_ms=1_000,
-            engine=Engine.MANUAL,
-            liquidity=Liquidity.ALICE_AND_FIVE,
-        ),
+        _development("dev", "BTT Development", Engine.BABE, validators=1),
+        _development("dev-manual", "BTT Development (sealed by hand)", Engine.MANUAL, validators=0),
         Chain(
             preset="local",
             id="btt-local",
@@ -100,6 +156,13 @@ CHAINS: Final = {
             slot_ms=2_000,
             engine=Engine.BABE,
             liquidity=Liquidity.NAMED_EQUALLY,
+            epoch_slots=20,
+            reelection_epochs=1,
+            min_validators=1,
+            max_validators=16,
+            unbonding=6,
+            reporting=5,
+            validators=4,
         ),
         Chain(
             preset="testnet",
@@ -111,6 +174,12 @@ CHAINS: Final = {
             slot_ms=6_000,
             engine=Engine.BABE,
             liquidity=Liquidity.MULTISIG,
+            epoch_slots=300,
+            reelection_epochs=12,
+            min_validators=4,
+            max_validators=64,
+            unbonding=timedelta(days=1),
+            reporting=timedelta(hours=20),
         ),
         _seed("seed-000", "BTT Chain"),
         _seed("seed-001", "BTT Chain (seed-001)"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
@@ -16,6 +16,11 @@ from btt_chain.scale import u32, u64, u128
 
 DIGITS: Final = re.compile(r"[0-9]{1,40}")
 """A number written as text; 2^128 has 39 digits."""
+
+
+HEX: Final = re.compile(r"[0-9A-Fa-f]*")
+
+T = TypeVar("T")
 
 
 class GenesisError(ValueError):
@@ -104,6 +109,21 @@ class Section:
         if len(account) != AccountId.SIZE:
             raise self.wrong("the address of a 32-byte account")
         return AccountId(account)
+
+    def hex_bytes(self, size: int) -> bytes:
+        """Return `size` bytes, written as 0x and hexadecimal digits."""
+        text = self.text()
+        digits = text.removeprefix("0x")
+        if digits == text or not HEX.fullmatch(digits) or len(digits) != 2 * size:
+            raise self.wrong(f"0x and {2 * size} hexadecimal digits")
+        return bytes.fromhex(digits)
+
+    def one_of(self, options: Mapping[str, T]) -> T:
+        """Return what one of these names stands for."""
+        text = self.text()
+        if text not in options:
+            raise self.wrong(" or ".join(f'"{name}"' for name in options))
+        return options[text]
 
     def present(self) -> bool:
         """Tell whether the value is anything but null."""

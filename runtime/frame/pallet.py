@@ -24,7 +24,7 @@ from typing import (
 )
 
 from btt_chain.crypto.hashing import twox_128
-from btt_chain.primitives.validity import ValidTransaction
+from btt_chain.primitives.validity import TransactionSource, ValidTransaction
 from btt_chain.scale import Codec, TypeName, codec
 from runtime.frame.call import Call, CallMark, Dispatchable
 from runtime.frame.error import Error
@@ -116,8 +116,11 @@ class Pallet:
     def on_finalize(self, number: int) -> None:
         """Run after the block's extrinsics."""
 
-    def validate_unsigned(self, call: Call) -> ValidTransaction | None:
-        """Judge an unsigned extrinsic of this pallet; None refuses it."""
+    def validate_unsigned(self, call: Call, source: TransactionSource) -> ValidTransaction | None:
+        """Judge an unsigned extrinsic of this pallet; None refuses it.
+
+        `source` tells where it came from. Raises Invalid or Unknown with the reason.
+        """
         return None
 
     # ---- for the runtime

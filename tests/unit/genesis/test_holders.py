@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from btt_chain.crypto.keypair import KeyPair
+from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.primitives.account import AccountId
 from genesis.accounts import Multisig, address
 from genesis.build import build
 from genesis.catalogue import (
     UNHELD_WARNING,
+    UNMADE_WARNING,
     holders_template,
     load,
     make,
     read_holders,
-    read_validators,
 )
 from genesis.holders import placeholders
 from genesis.presets import CHAINS
 from genesis.spec import SpecError
 from genesis.tables import table
+from genesis.validators import Validator
 
 SEED = CHAINS["seed-000"]
 BTT = 10**18
@@ -70,7 +72,7 @@ def test_holders_hold_their_rows(tmp_path: Path) -> None:
     content = filled()
     holders = read_holders(SEED, written(tmp_path, content))
     spec = make(SEED, holders)
-    assert spec.warning is None
+    assert spec.warning == UNMADE_WARNING
     assert build(spec).unheld == ()
     assert content["bitwave"] in spec.dumps()
 
@@ -83,7 +85,7 @@ def test_a_row_of_two_is_a_multisig_that_both_sign(tmp_path: Path) -> None:
 
 
 def test_what_a_template_still_lacks_is_warned_of(tmp_path: Path) -> None:
-    assert make(SEED).warning == UNHELD_WARNING
+    assert make(SEED).warning == f"{UNHELD_WARNING}; {UNMADE_WARNING}"
     template = json.loads(holders_template(SEED))
     holders = read_holders(SEED, written(tmp_path, template))
     warning = make(SEED, holders).warning or ""
@@ -93,27 +95,40 @@ def test_what_a_template_still_lacks_is_warned_of(tmp_path: Path) -> None:
     assert "placeholders for mdao: nobody" in (make(SEED, holders).warning or "")
 
 
+def _validators(*stashes: AccountId) -> list[Validator]:
+    return [
+        Validator(
+            stash,
+            KeyPair.from_seed((500 + place).to_bytes(32, "big")).public,
+            KeyPair.from_seed((600 + place).to_bytes(32, "big"), Scheme.ED25519).public,
+        )
+        for place, stash in enumerate(stashes)
+    ]
+
+
 def test_signatories_and_validators_start_with_a_purse(tmp_path: Path) -> None:
     holders = read_holders(SEED, written(tmp_path, filled()))
-    validators = [somebody(900), somebody(901)]
-    spec = make(SEED, holders, validators)
+    stashes = [holder for holder in holders.values() if isinstance(holder, AccountId)][:4]
+    spec = make(SEED, holders, _validators(*stashes))
     document = spec.to_json()
     rows = {row["key"]: row for row in document["allocation"]["allocations"]}  # type: ignore[index]
     held = {entry["account"]: int(entry["amount"]) for entry in rows["liquidity"]["accounts"]}
     purses = {who for who, amount in held.items() if amount == 100 * BTT}
-    assert {address(who) for who in validators} < purses
-    assert len(purses) == 2 + 2 + 5 + 2
+    assert {address(who) for who in stashes} < purses
+    assert len(purses) == 2 + 2 + 5 + 4
     assert sum(held.values()) == 420_000 * BTT
 
 
-def test_without_a_liquidity_row_the_treasury_fills_the_purses() -> None:
-    spec = make(CHAINS["seed-004"], validators=[somebody(900)])
-    document = spec.to_json()
+def test_without_a_liquidity_row_the_treasury_fills_the_purses(tmp_path: Path) -> None:
+    seed = CHAINS["seed-004"]
+    holders = read_holders(seed, written(tmp_path, filled("seed-004")))
+    stashes = [holder for holder in holders.values() if isinstance(holder, AccountId)][:4]
+    document = make(seed, holders, _validators(*stashes)).to_json()
     row = document["allocation"]["allocations"][-1]  # type: ignore[index]
-    assert [int(entry["amount"]) for entry in row["accounts"]] == [
-        2_310_000 * BTT - 100 * BTT,
-        100 * BTT,
-    ]
+    amounts = [int(entry["amount"]) for entry in row["accounts"]]
+    assert sum(amounts) == 2_310_000 * BTT
+    assert set(amounts[1:]) == {100 * BTT}
+    assert {address(who) for who in stashes} < {entry["account"] for entry in row["accounts"]}
 
 
 def _without(rows: dict[str, Any]) -> None:
@@ -190,30 +205,21 @@ def test_a_known_key_among_signatories_is_refused_too(tmp_path: Path) -> None:
     assert str(caught.value).startswith(f"{place}: everybody has the key of //Bob")
 
 
-def test_a_validator_whose_key_everybody_has_is_named_by_its_row(tmp_path: Path) -> None:
-    path = written(tmp_path, [address(somebody(1)), known_to_all("//Eve")])
-    with pytest.raises(SpecError, match=r"json\[1\]: everybody has the key of //Eve"):
-        read_validators(SEED, path)
-    assert len(read_validators(CHAINS["dev"], path)) == 2
-
-
 def test_the_state_is_looked_at_whoever_gives_the_holders() -> None:
     alice = AccountId(KeyPair.from_uri("//Alice").account_id)
+    holders = dict(placeholders(table("seed-000"))) | {"bitwave": alice}
     with pytest.raises(SpecError, match="everybody has the key of //Alice"):
-        make(SEED, validators=[alice])
+        make(SEED, holders)
 
 
 def test_the_purses_must_leave_something_of_the_row() -> None:
-    crowd = [AccountId(number.to_bytes(32, "big")) for number in range(4_200)]
+    holders = placeholders(table("seed-000"))
+    crowd = [
+        Validator(AccountId(number.to_bytes(32, "big")), bytes(32), bytes(32))
+        for number in range(4_200)
+    ]
     with pytest.raises(SpecError, match="purses leave nothing of its"):
-        make(SEED, validators=crowd)
-
-
-def test_validators_are_a_list_of_addresses(tmp_path: Path) -> None:
-    accounts = [address(somebody(1)), address(somebody(2))]
-    assert read_validators(SEED, written(tmp_path, accounts)) == (somebody(1), somebody(2))
-    with pytest.raises(SpecError, match="an address stands there twice"):
-        read_validators(SEED, written(tmp_path, accounts * 2))
+        make(replace(SEED, max_validators=5_000), holders, crowd)
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import u64
 from genesis.accounts import POOLS, Multisig, dev_account, holder_path
 from genesis.build import Genesis, build
 from genesis.catalogue import chain_named, make
@@ -35,7 +34,7 @@ def runtime(preset: str) -> BttRuntime:
     """A runtime that stands on block zero."""
     state = DictState()
     state.data = dict(genesis(preset).state)
-    found = BttRuntime(RuntimeParams(u64(CHAINS[preset].slot_ms)))
+    found = BttRuntime(RuntimeParams.decode(state.data[PARAMS_KEY]))
     found.enter(state)
     return found
 
@@ -51,6 +50,11 @@ def free(preset: str, account: AccountId) -> int:
     return int(runtime(preset).system.account[account].data.free)
 
 
+def total(preset: str, account: AccountId) -> int:
+    money = runtime(preset).system.account[account].data
+    return int(money.free) + int(money.reserved)
+
+
 def named(name: str) -> AccountId:
     return AccountId(KeyPair.from_uri(f"//{name}").account_id)
 
@@ -59,9 +63,8 @@ def named(name: str) -> AccountId:
 def test_the_accounts_of_block_zero_hold_the_whole_supply(preset: str) -> None:
     supply = table(CHAINS[preset].document).supply
     accounts = dict(runtime(preset).system.account.items())
-    assert sum(int(info.data.free) for info in accounts.values()) == supply
+    assert sum(total(preset, account) for account in accounts) == supply
     assert int(runtime(preset).balances.total_issuance.value) == supply
-    assert not any(info.data.reserved for info in accounts.values())
 
 
 @EVERY_CHAIN
@@ -109,7 +112,7 @@ def test_linear_rows_are_locked_from_genesis(preset: str) -> None:
 @EVERY_CHAIN
 def test_only_development_and_local_chains_have_a_sudo_key(preset: str) -> None:
     key = runtime(preset).sudo.key.get()
-    assert key == (named("Alice") if preset in {"dev", "local"} else None)
+    assert key == (named("Alice") if preset in {"dev", "dev-manual", "local"} else None)
 
 
 @EVERY_CHAIN
@@ -125,18 +128,19 @@ def test_no_two_chains_have_the_same_block_zero() -> None:
     assert len({genesis(preset).hash for preset in CHAINS}) == len(CHAINS)
 
 
-def test_on_dev_alice_and_her_friends_share_the_liquidity() -> None:
-    assert free("dev", named("Alice")) == 200_000 * BTT
+@pytest.mark.parametrize("preset", ["dev", "dev-manual"])
+def test_on_dev_alice_and_her_friends_share_the_liquidity(preset: str) -> None:
+    assert total(preset, named("Alice")) == 200_000 * BTT
     for friend in ("Bob", "Charlie", "Dave", "Eve", "Ferdie"):
-        assert free("dev", named(friend)) == 40_000 * BTT
-    assert free("dev", TREASURY) == 20_000 * BTT
+        assert free(preset, named(friend)) == 40_000 * BTT
+    assert free(preset, TREASURY) == 20_000 * BTT
 
 
 def test_on_local_six_share_equally_and_alice_has_the_rest() -> None:
     part = 400_000 * BTT // 6
     friends = ("Bob", "Charlie", "Dave", "Eve", "Ferdie")
-    assert {free("local", named(friend)) for friend in friends} == {part}
-    assert free("local", named("Alice")) == 400_000 * BTT - 5 * part
+    assert {total("local", named(friend)) for friend in friends} == {part}
+    assert total("local", named("Alice")) == 400_000 * BTT - 5 * part
     assert free("local", TREASURY) == 20_000 * BTT
 
 
@@ -147,7 +151,7 @@ def test_development_holders_have_keys_of_their_own() -> None:
 
 
 def test_live_chains_without_holders_are_held_by_nobody() -> None:
-    assert genesis("dev").unheld == genesis("local").unheld == ()
+    assert {genesis(preset).unheld for preset in ("dev", "dev-manual", "local")} == {()}
     for preset in ("testnet", "seed-000", "seed-001", "seed-002", "seed-004"):
         assert genesis(preset).unheld
         assert make(CHAINS[preset]).warning is not None
@@ -159,9 +163,7 @@ def test_mainnet_is_the_first_document() -> None:
     assert chain_named("seed-003") is None
 
 
-def test_dev_blocks_are_sealed_by_alice_and_others_are_won() -> None:
-    assert runtime("dev").babe.engine.value.name == "Manual"
-    assert runtime("dev").babe.sealer.get() == named("Alice")
-    assert {runtime(preset).babe.engine.value.name for preset in CHAINS if preset != "dev"} == {
-        "Babe"
-    }
+def test_only_dev_manual_is_sealed_by_hand() -> None:
+    manual = {p for p in CHAINS if runtime(p).babe.engine.value.name == "Manual"}
+    assert manual == {"dev-manual"}
+    assert runtime("dev-manual").babe.sealer.get() == named("Alice")

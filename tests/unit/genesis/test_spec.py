@@ -88,6 +88,7 @@ def test_a_chain_of_ones_own_needs_no_allocation() -> None:
     parts["params"]["chainId"] = "mine"
     parts["balances"] = {"balances": [[STRANGER, str(10**24)]]}
     parts["vesting"] = {}
+    parts["authorities"] = parts["session"] = {}
     spec["genesis"]["runtimeGenesis"]["config"] = parts
     assert build(check(spec)).hash != build(make(CHAINS["dev"])).hash
 
@@ -158,6 +159,13 @@ ROWS = ("allocation", "allocations")
         (_set(*RUNTIME, "params", "chainId", to="x"), f"{CONFIG}.params.chainId: expected btt-dev"),
         (_set(*RUNTIME, "surprise", to={}), f"{CONFIG}.surprise: unknown field"),
         (_set(*RUNTIME, "babe", "engine", to="luck"), f"{CONFIG}.babe.engine: expected"),
+        (_set(*RUNTIME, "babe", "secondaryRule", to="x"), f"{CONFIG}.babe.secondaryRule: exp"),
+        (_set(*RUNTIME, "babe", "randomness", to="0x"), f"{CONFIG}.babe.randomness: expected"),
+        (_set(*RUNTIME, "babe", "epochConfig", "c", to=[2, 1]), "babe.epochConfig.c: expected"),
+        (_set(*RUNTIME, "params", "epochSlots", to=0), f"{CONFIG}.params: an epoch has"),
+        (_set(*RUNTIME, "params", "epochSlots", to="x"), "params.epochSlots: expected a whole"),
+        (_set(*RUNTIME, "session", "keys", 0, 2, "babe", to="0x"), "session.keys[0][2].babe: "),
+        (_set(*RUNTIME, "authorities", "bonds", 0, 1, to="1"), "authorities.bonds[0][1]: "),
         (_set(*RUNTIME, "babe", to=[]), f"{CONFIG}.babe: expected an object"),
         (_set(*RUNTIME, "sudo", "key", to="5Grw"), f"{CONFIG}.sudo.key: "),
         (_drop(*RUNTIME, "balances"), f"{CONFIG}.balances: missing"),
@@ -333,7 +341,9 @@ def test_fields_of_other_programs_stay_beside_a_raw_genesis() -> None:
             "name": "Somewhere",
             "id": "somewhere_v2",
             "chainType": {"Custom": "Test"},
-            "bootNodes": ["/dns/boot.example/tcp/30333/p2p/12D3KooW"],
+            "bootNodes": [
+                "/dns/boot.example/tcp/30333/p2p/12D3KooWJWEKvSFbben74C7H4YtKjhPMTDxd7gP7zxWkUEeF27st"
+            ],
             "telemetryEndpoints": [["/dns/telemetry.example/tcp/443/x-parity-wss/%2Fsubmit%2F", 0]],
             "protocolId": "some",
             "properties": {"tokenSymbol": ["A", "B"], "tokenDecimals": [10, 12]},
@@ -415,6 +425,7 @@ def test_a_chain_is_loaded_by_name_or_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "dev.json"
     path.write_text(FILES["dev"], encoding="utf-8")
     assert load(str(path)) == load("dev") == load("btt-dev")
+    assert load("dev-manual") == load("btt-dev-manual") != load("dev")
 
 
 def test_an_unknown_chain_is_told_with_the_known_ones() -> None:

@@ -19,17 +19,22 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId, AccountInfo, Id, Index, MultiAddress
+from btt_chain.primitives.babe_digests import AllowedSlots, NextConfigDescriptor
+from btt_chain.primitives.babe_digests import AuthorityId as BabeId
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
 from btt_chain.scale import codec, u16, u32, u64, u128
 from btt_chain.txpool import PoolError
 from runtime import BttRuntime
 from runtime.accounts import DEVELOPMENT_FUND, TREASURY
 from runtime.constants import BTT, MILLI_BTT
 from runtime.frame import ROOT, Call, DispatchError, Weight
+from runtime.pallets.authorities import LOWEST_MINIMUM
 from runtime.pallets.balances import Balances
 from runtime.pallets.balances.steps import lock_level
 from runtime.pallets.multisig import Timepoint, multi_account_id
 from runtime.pallets.proxy import Proxy, ProxyType
+from runtime.pallets.session import SessionKeys
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import TransactionPayment
 from runtime.pallets.utility import RawNone, RawRoot, RawSigned, SystemOrigin, derivative
@@ -61,6 +66,10 @@ BOOKKEEPING = (
     "timestamp.now",
     "babe.current_slot",
     "babe.genesis_slot",
+    "babe.author_vrf_randomness",
+    "babe.lateness",
+    "babe.beacon",
+    "babe.beacons",
     "fees.next_fee_multiplier",
 )
 
@@ -174,6 +183,31 @@ def announced(c: Chooser) -> H256:
     return H256(blake2_256(made.raw if made else b""))
 
 
+def report(pallet: str) -> Arguments:
+    """Return how to draw a report of double signing: one that proves nothing."""
+
+    def draw(c: Chooser, depth: int) -> dict[str, object]:
+        (entry,) = [
+            entry
+            for entry in c.runtime.pallets[PLACES[pallet]].CALLS.values()
+            if entry.name == "report_equivocation"
+        ]
+        return {name: kind.decode(bytes(1_000), 0)[0] for name, kind in entry.args}
+
+    return draw
+
+
+def session_keys(c: Chooser) -> SessionKeys:
+    mark = bytes((c.one_of(range(4)),)) * 32
+    return SessionKeys(BabeId(mark), GrandpaId(mark))
+
+
+def config(c: Chooser) -> NextConfigDescriptor:
+    return NextConfigDescriptor((u64(c.one_of((0, 1, 5))), u64(4)), c.one_of(list(AllowedSlots)))
+
+
+PLACES = {"Babe": 2, "Grandpa": 8}
+
 CALLS: dict[str, Arguments] = {
     "System.remark": lambda c, _: {"remark": b"x"},
     "System.remark_with_event": lambda c, _: {"remark": b"x"},
@@ -246,6 +280,27 @@ CALLS: dict[str, Arguments] = {
     "Vesting.force_remove_vesting_schedule": lambda c, _: {
         "target": c.address(), "schedule_index": u32(0),
     },
+    "Authorities.bond": lambda c, _: {"amount": c.amount()},
+    "Authorities.bond_extra": lambda c, _: {"amount": c.amount()},
+    "Authorities.unbond": lambda c, _: {"amount": c.amount()},
+    "Authorities.withdraw_unbonded": lambda c, _: {},
+    "Authorities.validate": lambda c, _: {},
+    "Authorities.chill": lambda c, _: {},
+    "Authorities.chill_other": lambda c, _: {"stash": c.address()},
+    "Authorities.set_minimum_bond": lambda c, _: {
+        "amount": c.one_of((c.amount(), LOWEST_MINIMUM)),
+    },
+    "Authorities.set_validator_count": lambda c, _: {"count": c.number()},
+    "Session.set_keys": lambda c, _: {"keys": session_keys(c), "proof": b""},
+    "Session.purge_keys": lambda c, _: {},
+    "Babe.report_equivocation": report("Babe"),
+    "Babe.report_equivocation_unsigned": report("Babe"),
+    "Babe.plan_config_change": lambda c, _: {"config": config(c)},
+    "Grandpa.report_equivocation": report("Grandpa"),
+    "Grandpa.report_equivocation_unsigned": report("Grandpa"),
+    "Grandpa.note_stalled": lambda c, _: {
+        "delay": c.number(), "best_finalized_block_number": c.number(),
+    },
     "Sudo.sudo": lambda c, d: {"call": c.inner(d)},
     "Sudo.sudo_unchecked_weight": lambda c, d: {"call": c.inner(d), "weight": c.weight()},
     "Sudo.sudo_as": lambda c, d: {"who": c.address(), "call": c.inner(d)},
@@ -280,6 +335,14 @@ LIKELY = {
     "Vesting.merge_schedules": 3,
     "Balances.transfer_allow_death": 4,
     "Balances.transfer_all": 3,
+    "Authorities.bond": 6,
+    "Authorities.validate": 3,
+    "Babe.report_equivocation": 0.2,
+    "Babe.report_equivocation_unsigned": 0.2,
+    "Babe.plan_config_change": 0.5,
+    "Grandpa.report_equivocation": 0.2,
+    "Grandpa.report_equivocation_unsigned": 0.2,
+    "Grandpa.note_stalled": 0.5,
 }
 
 
@@ -474,7 +537,8 @@ class World(RuleBasedStateMachine):
             data = info.data
             provides = data.free >= ED
             assert info.providers == provides + (who in pools), who.hex()
-            assert int(info.consumers) == int(bool(data.reserved or data.frozen)), who.hex()
+            consumers = bool(data.reserved or data.frozen) + runtime.session.has_keys(who)
+            assert int(info.consumers) == consumers, who.hex()
             assert info.providers or info.sufficients, who.hex()
 
     @invariant()
@@ -485,6 +549,7 @@ class World(RuleBasedStateMachine):
             locks = balances.locks[who]
             assert info.data.frozen == lock_level(locks, balances.freezes[who])
             held = sum(int(hold.amount) for hold in balances.holds[who])
+            assert held == runtime.authorities.bonded(who), "only bonds are on hold"
             named = sum(int(entry.amount) for entry in balances.reserves[who])
             assert held + named == info.data.reserved, "every reserve has a name"
             schedules = runtime.vesting.schedules_ext.get(who) or []

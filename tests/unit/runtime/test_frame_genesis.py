@@ -77,6 +77,19 @@ def test_an_address_of_any_prefix_names_its_account() -> None:
     assert section(ALICE).account() == section(ss58.encode(account, 0)).account() == account
 
 
+def test_bytes_are_written_in_hexadecimal_digits() -> None:
+    assert section("0x00Ff").hex_bytes(2) == b"\x00\xff"
+    for wrong in ("00ff", "0x00", "0x00ff00", "0x00 f", "0x00fg", "0xé0ff", 255):
+        with pytest.raises(GenesisError, match="expected"):
+            section(wrong).hex_bytes(2)
+
+
+def test_a_name_stands_for_one_of_several_things() -> None:
+    assert section("two").one_of({"one": 1, "two": 2}) == 2
+    with pytest.raises(GenesisError, match='expected "one" or "two"'):
+        section("three").one_of({"one": 1, "two": 2})
+
+
 def test_null_is_not_there() -> None:
     assert not section(None).present()
     assert section(0).present()

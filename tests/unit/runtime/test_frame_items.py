@@ -51,6 +51,14 @@ def test_every_read_gives_a_fresh_record(shelf: Shelf) -> None:
     assert shelf.single.value == Record(u32(7))
 
 
+def test_a_peek_is_decoded_once_for_the_same_bytes(shelf: Shelf) -> None:
+    assert shelf.single.peek() is shelf.single.peek()
+    shelf.single.value = Record(u32(8))
+    assert shelf.single.peek() == Record(u32(8))
+    with pytest.raises(KeyError, match="Missing"):
+        shelf.missing.peek()
+
+
 def test_a_change_counts_once_it_is_written_back(shelf: Shelf) -> None:
     record = shelf.records[u32(1)]
     record.count += 1

@@ -221,6 +221,23 @@ def test_a_slot_must_divide_day_and_month(slot_ms: int) -> None:
         RuntimeParams(u64(slot_ms))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"epoch_slots": u32(0)}, "at least one slot"),
+        ({"reelection_epochs": u32(0)}, "a list of voters one epoch"),
+        ({"min_validators": u32(0)}, "0 to 16 validators"),
+        ({"min_validators": u32(17)}, "17 to 16 validators"),
+        ({"max_validators": u32(1_001)}, "at most 1000"),
+        ({"report_epochs": u32(0)}, "at least one epoch"),
+        ({"report_epochs": u32(6)}, "before unbonding"),
+    ],
+)
+def test_parameters_that_do_not_go_together_are_refused(wrong: dict[str, u32], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        RuntimeParams(u64(6_000), **wrong)
+
+
 def test_the_parameters_of_a_chain_survive_the_state() -> None:
     params = RuntimeParams(u64(6_000))
     assert RuntimeParams.decode(params.encoded()) == params

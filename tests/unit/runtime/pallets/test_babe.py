@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from btt_chain.crypto.vrf import SimulatedVrf
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.babe import (
     Primary,
@@ -14,7 +15,9 @@ from btt_chain.primitives.babe import (
     VrfSignature,
     pre_runtime,
 )
+from btt_chain.primitives.babe_digests import AllowedSlots, EpochConfig
 from btt_chain.primitives.digest import H256, Digest, DigestItem
+from btt_chain.primitives.lottery import SecondaryRule
 from btt_chain.primitives.ss58 import encode as ss58
 from btt_chain.scale import u32, u64
 from runtime.frame import GenesisError, InvalidBlock
@@ -22,27 +25,61 @@ from runtime.pallets.babe import Babe, Engine
 from support.runtime import SmallRuntime
 
 SLOT_MS = 6_000
+EPOCH = 10
 START = 290_000_000
-ALICE = AccountId(b"\xa1" * 32)
+ALICE, BOB = AccountId(b"\xa1" * 32), AccountId(b"\xb0" * 32)
+
+
+class OneSession:
+    """A session that lasts for ever; its second validator is out."""
+
+    def rotate(self) -> int:
+        raise AssertionError("no epoch ends here")
+
+    def session_index(self) -> int:
+        return 0
+
+    def validators_now(self) -> list[AccountId]:
+        return [ALICE, BOB]
+
+    def is_disabled(self, index: int) -> bool:
+        return index == 1
+
+    def owner_of(
+        self, session_index: int, key_type: bytes, key: bytes
+    ) -> tuple[AccountId, int] | None:
+        return None
 
 
 class Clockwork(SmallRuntime):
     """System and the clock."""
 
     def build(self) -> None:
-        self.babe = self.add(2, Babe(expected_block_time=u64(SLOT_MS), system=self.system))
+        self.babe = self.add(
+            2,
+            Babe(
+                epoch_duration=u64(EPOCH),
+                expected_block_time=u64(SLOT_MS),
+                max_authorities=u32(2),
+                max_nominators=u32(0),
+                report_longevity=u64(100),
+                system=self.system,
+                vrf=SimulatedVrf([]),
+            ),
+        )
 
     def block(self, number: int, *logs: DigestItem) -> None:
         self.system.begin_block(u32(number), H256(bytes(32)), Digest(list(logs)))
         self.babe.on_initialize(number)
+        self.babe.on_finalize(number)
 
 
 def plain(slot: int, authority: int = 0) -> DigestItem:
     return pre_runtime(SecondaryPlain(SecondaryPlainClaim(u32(authority), Slot(slot))))
 
 
-def primary(slot: int) -> DigestItem:
-    claim = PrimaryClaim(u32(3), Slot(slot), VrfSignature(bytes(32), bytes(64)))
+def primary(slot: int, authority: int = 0) -> DigestItem:
+    claim = PrimaryClaim(u32(authority), Slot(slot), VrfSignature(bytes(32), bytes(64)))
     return pre_runtime(Primary(claim))
 
 
@@ -57,6 +94,9 @@ def manual() -> Clockwork:
 def live() -> Clockwork:
     runtime = Clockwork()
     runtime.babe.genesis({})
+    runtime.babe.lean_on(OneSession(), None)
+    weights = [(bytes(ALICE), 1), (bytes(BOB), 1)]
+    runtime.babe.genesis_epoch(weights, weights)
     return runtime
 
 
@@ -91,18 +131,47 @@ def test_a_header_without_exactly_one_claim_makes_the_block_invalid(
 
 @pytest.mark.parametrize("claim", [plain(START, authority=1), primary(START)])
 def test_manual_seal_knows_only_the_plain_claim_of_authority_zero(
-    manual: Clockwork, live: Clockwork, claim: DigestItem
+    manual: Clockwork, claim: DigestItem
 ) -> None:
     with pytest.raises(InvalidBlock, match="authority 0"):
         manual.block(1, claim)
-    live.block(1, claim)
 
 
-def test_the_sealer_is_the_author_under_manual_seal_only(
+def test_the_author_is_the_sealer_or_the_validator_at_the_claims_place(
     manual: Clockwork, live: Clockwork
 ) -> None:
     assert manual.babe.author() == ALICE
     assert live.babe.author() is None
+    live.block(1, primary(START))
+    assert live.babe.author() == ALICE
+
+
+@pytest.mark.parametrize(("authority", "why"), [(1, "is disabled"), (2, "there is no authority")])
+def test_nobody_makes_blocks_who_is_no_authority_or_out(
+    live: Clockwork, authority: int, why: str
+) -> None:
+    with pytest.raises(InvalidBlock, match=why):
+        live.block(1, primary(START, authority))
+
+
+def test_without_sessions_blocks_can_only_be_sealed_by_hand() -> None:
+    runtime = Clockwork()
+    runtime.babe.genesis({})
+    with pytest.raises(InvalidBlock, match="no sessions"):
+        runtime.block(1, primary(START))
+
+
+def test_under_manual_seal_there_are_no_epochs_but_a_beacon(manual: Clockwork) -> None:
+    beacons = set()
+    for number in range(1, 3 * EPOCH):
+        manual.block(number, plain(START + number))
+        beacons.add(manual.babe.beacon.value)
+        assert len(manual.system.digest.value.logs) == 1
+    assert len(beacons) == 3 * EPOCH - 1
+    assert manual.babe.epoch_index.value == 0
+    drawn = manual.babe.beacon_after(START + 5)
+    assert drawn is not None
+    assert (drawn.slot, drawn.author) == (START + 5, ALICE)
 
 
 def test_under_manual_seal_the_time_may_lie_behind_the_slot(manual: Clockwork) -> None:
@@ -130,3 +199,35 @@ def test_genesis_names_the_engine_and_refuses_others() -> None:
         runtime.babe.genesis({"engine": "poa"})
     with pytest.raises(GenesisError, match=r"babe\.sealr: unknown field"):
         runtime.babe.genesis({"sealr": ss58(ALICE)})
+
+
+def test_genesis_sets_the_rules_of_epochs() -> None:
+    runtime = Clockwork()
+    runtime.babe.genesis(
+        {
+            "epochConfig": {"c": [1, 2], "allowed_slots": "PrimarySlots"},
+            "secondaryRule": "uniform",
+            "randomness": "0x" + "07" * 32,
+        }
+    )
+    babe = runtime.babe
+    assert babe.config_now() == EpochConfig((u64(1), u64(2)), AllowedSlots.PrimarySlots)
+    assert babe.config_next() == babe.config_now()
+    assert babe.secondary_rule.value is SecondaryRule.Uniform
+    assert babe.randomness.value == babe.next_randomness.value == b"\7" * 32
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"secondaryRule": "luck"}, r'secondaryRule: expected "weighted" or "uniform"'),
+        ({"randomness": "0x07"}, "randomness: expected 0x and 64 hexadecimal digits"),
+        ({"randomness": "07" * 32}, "randomness: expected 0x"),
+        ({"epochConfig": {"c": [2, 1], "allowed_slots": "PrimarySlots"}}, "a fraction from 0 to 1"),
+        ({"epochConfig": {"c": [0, 1], "allowed_slots": "PrimarySlots"}}, "a fraction from 0 to 1"),
+        ({"epochConfig": {"c": [1, 4], "allowed_slots": "All"}}, 'allowed_slots: expected "Prim'),
+    ],
+)
+def test_genesis_refuses_rules_that_do_not_work(config: dict[str, object], why: str) -> None:
+    with pytest.raises(GenesisError, match=why):
+        Clockwork().babe.genesis(config)

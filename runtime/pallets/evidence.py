@@ -1,0 +1,169 @@
+"""Evidence of double signing: what Babe and Grandpa have in common when somebody reports it.
+
+A report carries the proof and says in which session the offender's key was whose. The state
+remembers the keys of the sessions that can still be reported (ruling A11), so that the session's
+index is all the key-ownership proof there is; it travels in the shape of Substrate's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final, Protocol
+
+from btt_chain.primitives import validity
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.validity import Invalid, TransactionSource, ValidTransaction
+from btt_chain.scale import FixedBytes, TypeName, codec, path, u32, u64
+from runtime.frame import DispatchError, DispatchInfo
+from runtime.frame.host import Host
+from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.pallets.offences import report_weight
+from runtime.params import MAX_VALIDATORS
+
+PROOF_WEIGHT: Final = 400 * PICOS_PER_MICRO
+"""Two signatures and two headers, and the offender's seat."""
+
+
+class KeyTypeId(FixedBytes, size=4, path="sp_core::crypto::KeyTypeId"):
+    """What a session key is for: `babe`, `gran`."""
+
+    __slots__ = ()
+
+
+BABE_KEY: Final = KeyTypeId(b"babe")
+GRANDPA_KEY: Final = KeyTypeId(b"gran")
+
+
+@path("sp_session::MembershipProof")
+@dataclass(slots=True)
+class MembershipProof:
+    """Whose key it was: the state knows, once it is told the session. No trie nodes are needed."""
+
+    session: Annotated[u32, TypeName("SessionIndex")]
+    trie_nodes: Annotated[list[bytes], TypeName("Vec<Vec<u8>>")]
+    validator_count: Annotated[u32, TypeName("ValidatorCount")]
+
+
+@dataclass(frozen=True, slots=True)
+class Offence:
+    """An offence that was proven."""
+
+    kind: bytes
+    """16 bytes."""
+    session: int
+    validator_count: int
+    """How many validators the session had."""
+    offender: AccountId
+    time_slot: int
+    """When it happened, in what the kind of offence counts time by."""
+
+
+class Seats(Protocol):
+    """Whose keys were whose; Session satisfies it."""
+
+    def owner_of(
+        self, session_index: int, key_type: bytes, key: bytes
+    ) -> tuple[AccountId, int] | None:
+        """Return the owner of a key in a session and the number of its validators.
+
+        None for keys of nobody, and for sessions that are forgotten.
+        """
+
+
+class Offences(Protocol):
+    """Where offences are judged; Offences satisfies it."""
+
+    @property
+    def DuplicateReport(self) -> type[DispatchError]:  # noqa: N802 - an exception's name
+        """What `report` raises for an offence that was reported before."""
+
+    def report(
+        self,
+        kind: bytes,
+        session_index: int,
+        validator_count: int,
+        offender: AccountId,
+        time_slot: int,
+        reporter: AccountId | None,
+    ) -> None:
+        """Punish the offender. Raises DuplicateReport."""
+
+
+_PROOF: Final = codec(MembershipProof)
+_TAG: Final = codec(tuple[bytes, AccountId, u32, bytes])
+
+
+def by_validators(_: object, proof: object, membership: MembershipProof) -> DispatchInfo:
+    """Weigh a report: all validators of the session may have done the same in the same slot."""
+    del proof
+    validators = min(int(membership.validator_count), MAX_VALIDATORS)
+    return DispatchInfo(PROOF_WEIGHT + report_weight(validators))
+
+
+def ownership(seats: Seats, session_index: int, key_type: bytes, key: bytes) -> bytes | None:
+    """Return the encoded proof of whose key it was; None if it was nobody's or is forgotten."""
+    seat = seats.owner_of(session_index, key_type, key)
+    if seat is None:
+        return None
+    return _PROOF.encode(MembershipProof(u32(session_index), [], u32(seat[1])))
+
+
+def owner(seats: Seats, proof: MembershipProof, key_type: bytes, key: bytes) -> AccountId | None:
+    """Return whose key it was; None if `proof` is not the one that `ownership` gives."""
+    seat = seats.owner_of(int(proof.session), key_type, key)
+    if seat is None or proof.trie_nodes or seat[1] != proof.validator_count:
+        return None
+    return seat[0]
+
+
+def is_trusted(source: TransactionSource) -> bool:
+    """Tell whether a report without a signature may come from there.
+
+    Nobody pays for it, so it is taken from this node and from blocks, and not gossiped.
+    """
+    return source is not TransactionSource.External
+
+
+def valid_report(prefix: bytes, offence: Offence, longevity: u64) -> ValidTransaction:
+    """Return the terms of a report without a signature: one for an offence, before all others."""
+    width = max(1, (offence.time_slot.bit_length() + 7) // 8)
+    tag = (
+        offence.kind,
+        offence.offender,
+        u32(offence.session),
+        offence.time_slot.to_bytes(width, "little"),
+    )
+    return ValidTransaction(
+        priority=u64(u64.MAX),
+        requires=[],
+        provides=[prefix + _TAG.encode(tag)],
+        longevity=longevity,
+        propagate=False,
+    )
+
+
+def refuse_known(host: Host, offences: Offences, offence: Offence) -> None:
+    """Raise Invalid if the offence was reported before. Nothing is left in the state."""
+    state, before = host.state, len(host.events)
+    state.begin()
+    try:
+        submit(offences, offence, None)
+    except offences.DuplicateReport:
+        raise Invalid(validity.Stale()) from None
+    except (DispatchError, ArithmeticError):
+        raise Invalid(validity.BadProof()) from None
+    finally:
+        state.rollback()
+        del host.events[before:]
+
+
+def submit(offences: Offences, offence: Offence, reporter: AccountId | None) -> None:
+    """Hand an offence over to be judged. Raises Offences.DuplicateReport."""
+    offences.report(
+        offence.kind,
+        offence.session,
+        offence.validator_count,
+        offence.offender,
+        offence.time_slot,
+        reporter,
+    )

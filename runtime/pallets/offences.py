@@ -1,0 +1,314 @@
+"""Offences: what validators did against the rules, and what they pay for it.
+
+Other pallets prove an offence and report it here. Offences of one kind in one time slot are
+concurrent: k offenders of n validators lose min(1, (3k / n)^2) of what they had at stake, each at
+least a hundredth (ruling A11). So an accident costs little, and what endangers finality costs
+everything. Whoever was reported first pays the difference when others follow; nobody pays the
+same part twice.
+
+The money goes to the treasury, nobody earns by reporting. What was reported is remembered for as
+long as it could be reported again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Final, Protocol
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import Compact, Fixed, TypeName, encode, path, u32, u64, u128
+from runtime.frame import Const, DoubleMap, Error, Event, Hasher, Map, Pallet, Value
+from runtime.frame.weight import PICOS_PER_MICRO
+
+BABE_EQUIVOCATION: Final = b"babe:equivocatio"
+GRANDPA_EQUIVOCATION: Final = b"grandpa:equivoca"
+"""The kinds of offence, as Substrate names them."""
+
+LEAST_PART: Final = 100
+"""An offence costs at least this part of what is at stake: a hundredth."""
+PRUNED_PER_BLOCK: Final = 4
+
+REPORT_WEIGHT: Final = 300 * PICOS_PER_MICRO
+RAISE_WEIGHT: Final = 200 * PICOS_PER_MICRO
+"""What it costs to raise what one concurrent offender pays."""
+LOOK_WEIGHT: Final = 5 * PICOS_PER_MICRO
+PRUNE_WEIGHT: Final = 40 * PICOS_PER_MICRO
+
+Kind = Annotated[bytes, Fixed(16), TypeName("Kind")]
+TimeSlot = Annotated[bytes, TypeName("OpaqueTimeSlot")]
+
+
+@path("sp_staking::IndividualExposure", params={"AccountId": AccountId, "Balance": u128})
+@dataclass(slots=True)
+class IndividualExposure:
+    """What one nominator had at stake. There are none on this chain."""
+
+    who: Annotated[AccountId, TypeName("AccountId")]
+    value: Annotated[Compact[u128], TypeName("Balance")]
+
+
+@path("sp_staking::Exposure", params={"AccountId": AccountId, "Balance": u128})
+@dataclass(slots=True)
+class Exposure:
+    """What an offender had at stake in the session of its offence, in planck; all its own."""
+
+    total: Annotated[Compact[u128], TypeName("Balance")]
+    own: Annotated[Compact[u128], TypeName("Balance")]
+    others: Annotated[
+        list[IndividualExposure], TypeName("Vec<IndividualExposure<AccountId, Balance>>")
+    ] = field(default_factory=list)
+
+
+@path(
+    "sp_staking::offence::OffenceDetails",
+    params={"Reporter": AccountId, "Offender": tuple[AccountId, Exposure]},
+)
+@dataclass(slots=True)
+class OffenceDetails:
+    """An offender, and who reported it: nobody if the chain's own nodes did."""
+
+    offender: Annotated[tuple[AccountId, Exposure], TypeName("Offender")]
+    reporters: Annotated[list[AccountId], TypeName("Vec<Reporter>")]
+
+
+@path("pallet_offences::Charge", params={"Balance": u128})
+@dataclass(slots=True)
+class Charge:
+    """What an offender was charged so far: `charged` planck, as one of `validators` in `session`.
+
+    More than it paid, where it had no more to pay.
+    """
+
+    session: Annotated[u32, TypeName("SessionIndex")]
+    validators: Annotated[u32, TypeName("u32")]
+    charged: Annotated[u128, TypeName("Balance")]
+
+
+@path("pallet_offences::Queued")
+@dataclass(slots=True)
+class Queued:
+    """A report, in the order of reporting, and the session it was reported in."""
+
+    session: Annotated[u32, TypeName("SessionIndex")]
+    report: Annotated[H256, TypeName("ReportIdOf<T>")]
+    kind: Kind
+    timeslot: TimeSlot
+
+
+class Sessions(Protocol):
+    """The session that runs; Session satisfies it."""
+
+    def session_index(self) -> int:
+        """Return its index."""
+
+    def validators_now(self) -> Sequence[AccountId]:
+        """Return its validators, in the order of their indices."""
+
+    def is_disabled(self, index: int) -> bool:
+        """Tell whether a validator is disabled."""
+
+    def disable(self, validator_index: int) -> None:
+        """Let a validator make no more blocks in this session."""
+
+
+class Stakes(Protocol):
+    """What validators have at stake; Authorities satisfies it. Amounts in planck."""
+
+    def at_stake(self, validator: AccountId, session: int) -> u128 | None:
+        """Return what was at stake in `session`; None if the validator was not elected then."""
+
+    def slash(self, validator: AccountId, session: int, amount: u128) -> u128:
+        """Take up to `amount` of it; return what was taken."""
+
+    def expel(self, validator: AccountId) -> None:
+        """See to it that the validator is not elected again by itself."""
+
+    def is_barred(self, validator: AccountId) -> bool:
+        """Tell whether the validator was expelled a short while ago."""
+
+
+class Offences(Pallet):
+    """What validators did against the rules, and what they pay for it."""
+
+    report_epochs: Const[u32]
+    """How many sessions back an offence can be reported."""
+    sessions: Sessions
+    stakes: Stakes
+
+    reports = Map(H256, OffenceDetails, hasher=Hasher.Twox64Concat)
+    """The offences that are known."""
+    concurrent_reports_index = DoubleMap(
+        Kind, TimeSlot, list[H256], default=[], hashers=(Hasher.Twox64Concat, Hasher.Twox64Concat)
+    )
+    """The offences of one kind in one time slot, one for each offender."""
+    charges = Map(H256, Charge, hasher=Hasher.Twox64Concat)
+    """What each offence has cost so far."""
+    queue = Map(u32, Queued, hasher=Hasher.Twox64Concat)
+    """The reports in their order, to be forgotten in their time."""
+    queue_head = Value(u32, default=u32(0))
+    """The place of the oldest report in the queue."""
+    queue_tail = Value(u32, default=u32(0))
+    """The place that the next report will take."""
+    looked_through = Value(u32, default=u32(0))
+    """The session whose validators were last looked through for offenders."""
+
+    class Offence(Event, index=0):
+        """An offence of this kind was committed in this time slot, as its kind counts time."""
+
+        kind: Kind
+        timeslot: TimeSlot
+
+    class DuplicateReport(Error, index=0):
+        """The offence is known already."""
+
+    class TooOld(Error, index=1):
+        """The offence lies outside of the sessions that can be reported now."""
+
+    class NotAtStake(Error, index=2):
+        """The account was no elected validator in that session."""
+
+    # ---- hooks
+
+    def on_initialize(self, number: int) -> int:
+        """Disable offenders that a new session has let in again, and forget a few old reports."""
+        return self._look_through() + self._prune()
+
+    def _look_through(self) -> int:
+        """Disable who was chosen for the session before it offended; return the weight used."""
+        now = self.sessions.session_index()
+        if now == self.looked_through.value:
+            return LOOK_WEIGHT
+        self.looked_through.value = u32(now)
+        validators = self.sessions.validators_now()
+        for offender in [who for who in validators if self.stakes.is_barred(who)]:
+            self._disable(offender)
+        return LOOK_WEIGHT * (1 + len(validators))
+
+    def _prune(self) -> int:
+        """Forget a few of the reports that can not be made again; return the weight used."""
+        head, tail = int(self.queue_head.value), int(self.queue_tail.value)
+        now, place = self.sessions.session_index() if head < tail else 0, head
+        while place < min(tail, head + PRUNED_PER_BLOCK):
+            queued = self.queue[u32(place)]
+            if not self._is_past(int(queued.session), now):
+                break
+            self._forget(queued)
+            del self.queue[u32(place)]
+            place += 1
+        if place > head:
+            self.queue_head.value = u32(place)
+        return LOOK_WEIGHT + PRUNE_WEIGHT * (place - head)
+
+    # ---- doors
+
+    def report(
+        self,
+        kind: bytes,
+        session_index: int,
+        validator_count: int,
+        offender: AccountId,
+        time_slot: int,
+        reporter: AccountId | None,
+    ) -> None:
+        """Slash and disable `offender`, whose offence the caller has proven.
+
+        It was one of `validator_count` validators in session `session_index`. `time_slot` is
+        BABE's slot, or GRANDPA's `set_id | round << 64`. Raises DuplicateReport, TooOld,
+        NotAtStake.
+        """
+        now = self.sessions.session_index()
+        if session_index > now or self._is_past(session_index, now):
+            raise self.TooOld
+        timeslot = opaque(time_slot)
+        report = report_id(kind, timeslot, offender)
+        if report in self.reports:
+            raise self.DuplicateReport
+        stake = self.stakes.at_stake(offender, session_index)
+        if stake is None:
+            raise self.NotAtStake
+
+        reporters = [] if reporter is None else [reporter]
+        self.reports[report] = OffenceDetails((offender, Exposure(stake, stake)), reporters)
+        self.charges[report] = Charge(u32(session_index), u32(validator_count), u128(0))
+        concurrent = [*(self.concurrent_reports_index.get((kind, timeslot)) or []), report]
+        self.concurrent_reports_index[kind, timeslot] = concurrent
+        self._remember(Queued(u32(now), report, kind, timeslot))
+        for known in concurrent:
+            self._charge(known, len(concurrent))
+        self.stakes.expel(offender)
+        self._disable(offender)
+        self.deposit(self.Offence(kind, timeslot))
+
+    def is_known(self, kind: bytes, offender: AccountId, time_slot: int) -> bool:
+        """Tell whether this offence was reported already."""
+        return report_id(kind, opaque(time_slot), offender) in self.reports
+
+    # ---- steps
+
+    def _is_past(self, session: int, now: int) -> bool:
+        """Tell whether offences in `session` can be reported no more in session `now`."""
+        return session + int(self.report_epochs) < now
+
+    def _charge(self, report: H256, offenders: int) -> None:
+        """Let the offender pay what is missing for so many concurrent offenders."""
+        offender, exposure = self.reports[report].offender
+        charge = self.charges[report]
+        owed = slash_of(int(exposure.total), offenders, int(charge.validators))
+        if owed > charge.charged:
+            self.stakes.slash(offender, int(charge.session), u128(owed - int(charge.charged)))
+            charge.charged = u128(owed)
+            self.charges[report] = charge
+
+    def _disable(self, offender: AccountId) -> None:
+        """Disable the offender if it is a validator now, and if enough others are left.
+
+        Fewer than a third of them are ever disabled: more could not stop a majority of offenders,
+        but would stop the chain.
+        """
+        validators = list(self.sessions.validators_now())
+        if offender not in validators:
+            return
+        place = validators.index(offender)
+        disabled = sum(map(self.sessions.is_disabled, range(len(validators))))
+        if not self.sessions.is_disabled(place) and disabled < (len(validators) - 1) // 3:
+            self.sessions.disable(place)
+
+    def _remember(self, queued: Queued) -> None:
+        tail = self.queue_tail.value
+        self.queue[tail] = queued
+        self.queue_tail.value = tail + 1
+
+    def _forget(self, queued: Queued) -> None:
+        del self.reports[queued.report]
+        del self.charges[queued.report]
+        place = (queued.kind, queued.timeslot)
+        known = self.concurrent_reports_index.get(place) or []
+        left = [report for report in known if report != queued.report]
+        if left:
+            self.concurrent_reports_index[place] = left
+        else:
+            del self.concurrent_reports_index[place]
+
+
+def report_weight(validators: int) -> int:
+    """Return what a report costs at most among so many validators, in picoseconds."""
+    return REPORT_WEIGHT + (RAISE_WEIGHT + LOOK_WEIGHT) * validators
+
+
+def slash_of(stake: int, offenders: int, validators: int) -> int:
+    """Return what an offender loses, in planck: min(1, (3k / n)^2), at least a hundredth."""
+    share = stake * (3 * offenders) ** 2 // max(1, validators) ** 2
+    return min(stake, max(share, stake // LEAST_PART))
+
+
+def opaque(time_slot: int) -> bytes:
+    """Return a time slot's bytes: 8 for BABE's slot, 16 for GRANDPA's set and round."""
+    return encode(u64, u64(time_slot)) if time_slot <= u64.MAX else encode(u128, u128(time_slot))
+
+
+def report_id(kind: bytes, timeslot: bytes, offender: AccountId) -> H256:
+    """Return what an offence is stored under. Source: pallet_offences, `report_id`."""
+    return H256(blake2_256(kind + encode(bytes, timeslot) + offender))

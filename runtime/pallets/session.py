@@ -1,0 +1,469 @@
+"""Session: whose keys make blocks and vote, and when that changes.
+
+A validator registers its session keys beforehand. The set of a session is fixed one session
+ahead ("queued") with the keys that its members have then, so that a change of keys counts two
+sessions later, and everybody can prepare. Babe turns the session with the first block of each
+epoch. Who is in the set, and with what weight, the manager says.
+
+The keys of the sessions that offences can still be reported of are remembered.
+Source of the rules: Substrate's `pallet_session`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, Protocol
+
+from btt_chain.crypto.signature import Scheme, verify
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.babe_digests import AuthorityId as BabeId
+from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
+from btt_chain.scale import Bounded, TypeName, path, u32, u64
+from runtime.frame import (
+    Const,
+    DispatchError,
+    Error,
+    Event,
+    GenesisError,
+    Hasher,
+    Map,
+    Origin,
+    Pallet,
+    Section,
+    Value,
+    call,
+)
+from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.pallets.evidence import BABE_KEY, GRANDPA_KEY, KeyTypeId
+from runtime.pallets.system import System
+from runtime.params import MAX_VALIDATORS
+
+ROTATION_WEIGHT: Final = 1_000 * PICOS_PER_MICRO
+SEAT_WEIGHT: Final = 100 * PICOS_PER_MICRO
+"""What each validator adds to turning the session."""
+KEYS_WEIGHT: Final = 150 * PICOS_PER_MICRO
+"""Two signatures, two owners, the account."""
+
+OWNERSHIP: Final = b"POP_"
+"""What stands before the account in what a key signs to show that it is the account's."""
+SIGNATURE_LENGTH: Final = 64
+FIRST: Final = 0
+
+Who = Annotated[AccountId, TypeName("T::ValidatorId")]
+Index = Annotated[u32, TypeName("SessionIndex")]
+
+
+@path("btt_runtime::SessionKeys")
+@dataclass(frozen=True, slots=True)
+class SessionKeys:
+    """The public keys that a validator's node works with."""
+
+    babe: Annotated[BabeId, TypeName("<Babe as BoundToRuntimeAppPublic>::Public")]
+    """Makes blocks; sr25519."""
+    grandpa: Annotated[GrandpaId, TypeName("<Grandpa as BoundToRuntimeAppPublic>::Public")]
+    """Votes; ed25519."""
+
+    def typed(self) -> tuple[tuple[KeyTypeId, bytes], ...]:
+        """Return the keys with their types, in the order of the wire."""
+        return ((BABE_KEY, bytes(self.babe)), (GRANDPA_KEY, bytes(self.grandpa)))
+
+
+@path("pallet_session::Seat")
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A validator of a session: its keys and weights there."""
+
+    validator: AccountId
+    keys: SessionKeys
+    babe_weight: u64
+    grandpa_weight: u64
+
+
+Queued = Bounded[list[tuple[AccountId, SessionKeys]], MAX_VALIDATORS]
+Validators = Bounded[list[AccountId], MAX_VALIDATORS]
+Seats = Bounded[list[Seat], MAX_VALIDATORS]
+
+
+class SessionManager(Protocol):
+    """Who is a validator, and with what weight; Authorities satisfies it."""
+
+    def plan_session(self, index: int) -> list[AccountId] | None:
+        """Return the validators of session `index`, asked one session ahead; None: as before.
+
+        In block zero it is asked for sessions 0 and 1.
+        """
+
+    def start_session(self, index: int) -> None:
+        """Hear that session `index` has begun."""
+
+    def end_session(self, index: int) -> None:
+        """Hear that session `index` is over."""
+
+    def babe_weights(self, validators: Sequence[AccountId]) -> list[u64]:
+        """Return the weight of each in making blocks, at least 1, in the session planned last."""
+
+    def grandpa_weights(self, validators: Sequence[AccountId]) -> list[u64]:
+        """Return the weight of each in voting, at least 1, in the session planned last."""
+
+
+class Everybody:
+    """The manager of chains without stakes: whoever was there stays, and all are alike."""
+
+    def plan_session(self, index: int) -> list[AccountId] | None:
+        """Keep the validators."""
+        return None
+
+    def start_session(self, index: int) -> None:
+        """Nothing comes of it."""
+
+    def end_session(self, index: int) -> None:
+        """Nothing comes of it."""
+
+    def babe_weights(self, validators: Sequence[AccountId]) -> list[u64]:
+        """Weigh all alike."""
+        return [u64(1)] * len(validators)
+
+    def grandpa_weights(self, validators: Sequence[AccountId]) -> list[u64]:
+        """Weigh all alike."""
+        return [u64(1)] * len(validators)
+
+
+class Epochs(Protocol):
+    """Makes blocks with the sessions' keys; Babe satisfies it."""
+
+    def genesis_epoch(
+        self,
+        authorities: Sequence[tuple[bytes, int]],
+        following: Sequence[tuple[bytes, int]],
+    ) -> None:
+        """Take the authorities, with weights, of the first two epochs."""
+
+    def new_epoch(self, following: Sequence[tuple[bytes, int]]) -> None:
+        """Begin the announced epoch and announce the one after it, with these authorities."""
+
+    def weights_now(self) -> list[u64]:
+        """Return the weights of the present epoch's authorities."""
+
+    def disable(self, index: int) -> None:
+        """Hear that an authority is out for the rest of the session."""
+
+
+class Voters(Protocol):
+    """Votes with the sessions' keys; Grandpa satisfies it."""
+
+    def genesis_voters(self, voters: Sequence[tuple[bytes, int]]) -> None:
+        """Take the first voters, with weights."""
+
+    def new_voters(self, voters: Sequence[tuple[bytes, int]], session: int) -> None:
+        """Hear who votes in a session that begins; often the same as before."""
+
+    def disable(self, index: int) -> None:
+        """Hear that a voter is out for the rest of the session."""
+
+
+class Session(Pallet):
+    """The validators of this session and of the next, and their keys."""
+
+    system: System
+    epochs: Epochs
+    voters: Voters
+    manager: SessionManager = Everybody()
+
+    min_validators: Const[u32]
+    """A session never begins with fewer validators than this, if the one before had as many."""
+    report_window: Const[u32]
+    """For how many sessions it is remembered whose keys were whose."""
+
+    validators = Value(Validators, default=[])
+    current_index = Value(u32, default=u32(0))
+    queued_changed = Value(bool, default=False)
+    queued_keys = Value(Queued, default=[])
+    disabled_validators = Value(list[u32], default=[])
+    next_keys = Map(AccountId, SessionKeys, hasher=Hasher.Twox64Concat)
+    key_owner = Map(tuple[KeyTypeId, bytes], AccountId, hasher=Hasher.Twox64Concat)
+    seats = Map(u32, Seats, hasher=Hasher.Twox64Concat)
+    """The validators of a session, as long as its offences can be reported."""
+
+    class NewSession(Event, index=0):
+        """A session began. Its number is not the block's number."""
+
+        session_index: Index
+
+    class NewQueued(Event, index=1):
+        """The validators of the next session were chosen."""
+
+    class ValidatorDisabled(Event, index=2):
+        """A validator is out for the rest of the session."""
+
+        validator: Who
+
+    class ValidatorReenabled(Event, index=3):
+        """A validator that was out is in again, in the same session."""
+
+        validator: Who
+
+    class InvalidProof(Error, index=0):
+        """The signatures do not show that the keys are yours; you may leave them out."""
+
+    class NoAssociatedValidatorId(Error, index=1):
+        """Your account cannot be a validator."""
+
+    class DuplicatedKey(Error, index=2):
+        """Another account has registered one of these keys."""
+
+    class NoKeys(Error, index=3):
+        """Your account has no session keys."""
+
+    class NoAccount(Error, index=4):
+        """The account is not alive, or too much refers to it: it can register no keys."""
+
+    # ---- hooks
+
+    def genesis(self, config: Mapping[str, object]) -> None:
+        """Register keys, and begin session 0. Raises GenesisError.
+
+        `keys` is [[account, validator, {"babe": key, "grandpa": key}], ...]; account and
+        validator are the same address, keys are addresses or 0x and hex digits. Without `keys`
+        there are no sessions.
+        """
+        fields = Section(config, "session").fields(optional=("keys",))
+        rows = fields["keys"].rows() if "keys" in fields else []
+        if not rows:
+            return
+        registered = [self._register_in_genesis(row) for row in rows]
+        first = self._planned_in_genesis(FIRST, registered)
+        authors, voters = self._authors(first), self._voters(first)
+        second = self._planned_in_genesis(FIRST + 1, first)
+        self.validators.value = [who for who, _ in first]
+        self.queued_keys.value = second
+        self.epochs.genesis_epoch(authors, self._authors(second))
+        self.voters.genesis_voters(voters)
+        self._remember(FIRST, first, voters)
+        self.manager.start_session(FIRST)
+
+    # ---- calls
+
+    @call(0, weight=KEYS_WEIGHT)
+    def set_keys(
+        self,
+        origin: Origin,
+        keys: Annotated[SessionKeys, TypeName("T::Keys")],
+        proof: Annotated[bytes, TypeName("Vec<u8>")],
+    ) -> None:
+        """Register the session keys of your node; they count two sessions later.
+
+        `proof` may be empty. If not, it is the signature of each key, in their order, over
+        "POP_" and your account.
+        """
+        who = origin.signed()
+        if proof and not proves(keys, who, proof):
+            raise self.InvalidProof
+        account = self.system.account[who]
+        old = self.next_keys.get(who)
+        if old is None:
+            try:
+                self.system.add_consumer(account)
+            except DispatchError:
+                raise self.NoAccount from None
+        self._register(who, keys, old)
+        if old is None:
+            self.system.account[who] = account
+
+    @call(1, weight=KEYS_WEIGHT)
+    def purge_keys(self, origin: Origin) -> None:
+        """Forget your session keys. Sessions that are queued go on with them."""
+        who = origin.signed()
+        old = self.next_keys.take(who)
+        if old is None:
+            raise self.NoKeys
+        for typed in old.typed():
+            del self.key_owner[typed]
+        account = self.system.account[who]
+        account.consumers -= 1
+        self.system.account[who] = account
+
+    # ---- doors
+
+    def session_index(self) -> int:
+        """Return the number of the session at hand."""
+        return int(self.current_index.value)
+
+    def validators_now(self) -> list[AccountId]:
+        """Return the validators of this session, in the order of the authorities."""
+        return self.validators.peek()
+
+    def has_keys(self, account: AccountId) -> bool:
+        """Tell whether an account has registered session keys."""
+        return account in self.next_keys
+
+    def is_disabled(self, index: int) -> bool:
+        """Tell whether the validator at this place is out for the rest of the session."""
+        disabled = self.disabled_validators.peek()
+        place = bisect_left(disabled, index)
+        return place < len(disabled) and disabled[place] == index
+
+    def disable(self, validator_index: int) -> None:
+        """Put the validator at this place out for the rest of the session, if it is not.
+
+        The last one stays: a chain without authors would not even end the session.
+        """
+        validators, disabled = self.validators.peek(), self.disabled_validators.value
+        if not 0 <= validator_index < len(validators) or self.is_disabled(validator_index):
+            return
+        if len(disabled) + 1 >= len(validators):
+            return
+        insort(disabled, u32(validator_index))
+        self.disabled_validators.value = disabled
+        self.epochs.disable(validator_index)
+        self.voters.disable(validator_index)
+        self.deposit(self.ValidatorDisabled(validators[validator_index]))
+
+    def owner_of(
+        self, session_index: int, key_type: bytes, key: bytes
+    ) -> tuple[AccountId, int] | None:
+        """Return the owner of a key in a session and the number of its validators.
+
+        None for keys that were nobody's then, for sessions to come, and for those that are
+        forgotten.
+        """
+        if not 0 <= session_index <= self.current_index.value:
+            return None
+        seats = self.seats.get(u32(session_index)) or []
+        wanted = (key_type, bytes(key))
+        for seat in seats:
+            if wanted in seat.keys.typed():
+                return seat.validator, len(seats)
+        return None
+
+    def rotate(self) -> int:
+        """End the session, begin the next and choose the one after; return the weight used."""
+        manager, index = self.manager, self.session_index()
+        manager.end_session(index)
+        index += 1
+        now = self.queued_keys.value
+        self.validators.value = [who for who, _ in now]
+        if self.queued_changed.value:  # the places may be other validators' now
+            self.disabled_validators.kill()
+        self.current_index.value = u32(index)
+        manager.start_session(index)
+
+        # Weights are those of the session planned last: ask for this one's before the next plan.
+        voters = self._voters(now)
+        planned = manager.plan_session(index + 1)
+        if planned is not None:
+            self.deposit(self.NewQueued())
+        queued = self._with_keys([who for who, _ in now] if planned is None else planned, now)
+        self.queued_keys.value = queued
+        self.queued_changed.value = planned is not None or queued != now
+        self.deposit(self.NewSession(u32(index)))
+
+        self.epochs.new_epoch(self._authors(queued))
+        self.voters.new_voters(voters, index)
+        self._remember(index, now, voters)
+        return ROTATION_WEIGHT + SEAT_WEIGHT * (len(now) + len(queued))
+
+    # ---- steps
+
+    def _register_in_genesis(self, row: Section) -> tuple[AccountId, SessionKeys]:
+        account, validator, keys = row.rows(3)
+        who = account.account()
+        if validator.account() != who:
+            raise validator.wrong(
+                "the same address as before: keys are registered by the validator"
+            )
+        fields = keys.fields(required=("babe", "grandpa"))
+        made = SessionKeys(BabeId(key(fields["babe"])), GrandpaId(key(fields["grandpa"])))
+        if who in self.next_keys:
+            raise GenesisError(f"{account.path}: this account has registered keys already")
+        info = self.system.account[who]
+        try:
+            self.system.add_consumer(info)
+            self._register(who, made, None)
+        except self.DuplicatedKey:
+            raise GenesisError(f"{keys.path}: another account has one of these keys") from None
+        except DispatchError:
+            raise GenesisError(f"{account.path}: a validator needs a living account") from None
+        self.system.account[who] = info
+        return who, made
+
+    def _planned_in_genesis(
+        self, index: int, before: list[tuple[AccountId, SessionKeys]]
+    ) -> list[tuple[AccountId, SessionKeys]]:
+        planned = self.manager.plan_session(index)
+        if planned is None:
+            return before
+        found = [(who, keys) for who in planned if (keys := self.next_keys.get(who)) is not None]
+        if not found or len(found) != len(planned):
+            raise GenesisError(f"session.keys: of {len(planned)} validators {len(found)} have keys")
+        return found
+
+    def _register(self, who: AccountId, keys: SessionKeys, old: SessionKeys | None) -> None:
+        """Store keys and whose they are. Raises DuplicatedKey."""
+        for typed in keys.typed():
+            if self.key_owner.get(typed) not in {None, who}:
+                raise self.DuplicatedKey
+        for typed in old.typed() if old is not None else ():
+            del self.key_owner[typed]
+        for typed in keys.typed():
+            self.key_owner[typed] = who
+        self.next_keys[who] = keys
+
+    def _with_keys(
+        self, planned: Sequence[AccountId], now: list[tuple[AccountId, SessionKeys]]
+    ) -> list[tuple[AccountId, SessionKeys]]:
+        """Return the planned validators that have keys; `now` if too few have."""
+        found = [(who, keys) for who in planned if (keys := self.next_keys.get(who)) is not None]
+        return found if len(found) >= min(int(self.min_validators), len(now)) else now
+
+    def _authors(
+        self, validators: Sequence[tuple[AccountId, SessionKeys]]
+    ) -> list[tuple[bytes, int]]:
+        weights = self.manager.babe_weights([who for who, _ in validators])
+        return [
+            (keys.babe, int(weight)) for (_, keys), weight in zip(validators, weights, strict=True)
+        ]
+
+    def _voters(
+        self, validators: Sequence[tuple[AccountId, SessionKeys]]
+    ) -> list[tuple[bytes, int]]:
+        weights = self.manager.grandpa_weights([who for who, _ in validators])
+        return [
+            (keys.grandpa, int(weight))
+            for (_, keys), weight in zip(validators, weights, strict=True)
+        ]
+
+    def _remember(
+        self,
+        index: int,
+        validators: Sequence[tuple[AccountId, SessionKeys]],
+        voters: Sequence[tuple[bytes, int]],
+    ) -> None:
+        """Note the seats of a session that begins, and forget those of the one that is too old."""
+        self.seats[u32(index)] = [
+            Seat(who, keys, weight, u64(voter))
+            for (who, keys), weight, (_, voter) in zip(
+                validators, self.epochs.weights_now(), voters, strict=True
+            )
+        ]
+        old = index - int(self.report_window) - 1
+        if old >= FIRST:
+            del self.seats[u32(old)]
+
+
+def key(section: Section) -> bytes:
+    """Return a public key that the genesis configuration gives, as an address or in hex."""
+    text = section.text()
+    return section.hex_bytes(32) if text.startswith("0x") else bytes(section.account())
+
+
+def proves(keys: SessionKeys, who: AccountId, proof: bytes) -> bool:
+    """Tell whether both keys have signed that they are this account's."""
+    if len(proof) != 2 * SIGNATURE_LENGTH:
+        return False
+    said = OWNERSHIP + bytes(who)
+    first, second = proof[:SIGNATURE_LENGTH], proof[SIGNATURE_LENGTH:]
+    return verify(Scheme.SR25519, keys.babe, said, first) and verify(
+        Scheme.ED25519, keys.grandpa, said, second
+    )

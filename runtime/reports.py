@@ -1,0 +1,42 @@
+"""Reports of double signing, as transactions that a node makes without a key.
+
+A runtime cannot submit anything, so the node asks here for the transaction and puts it into its
+own pool, where it stays: nodes do not gossip reports without a signature.
+"""
+
+from __future__ import annotations
+
+from btt_chain.primitives import babe_equivocation, grandpa
+from btt_chain.primitives.extrinsic import bare
+from btt_chain.scale import codec
+from runtime.frame import Runtime, State
+from runtime.pallets.babe import Babe
+from runtime.pallets.evidence import MembershipProof
+from runtime.pallets.grandpa import Grandpa
+
+AnyProof = babe_equivocation.EquivocationProof | grandpa.EquivocationProof
+
+
+def report_extrinsic(runtime: Runtime, state: State, proof: AnyProof) -> bytes | None:
+    """Return the bare extrinsic (without its length in front) that reports `proof`.
+
+    `state` is that of the best block. None if the key was no validator's then, or if that is
+    forgotten: nobody can report it any more. The proof itself is not checked.
+    """
+    runtime.enter(state)
+    name: str
+    if isinstance(proof, babe_equivocation.EquivocationProof):
+        name = Babe.__name__
+        raw = runtime.pallet(Babe).key_ownership(int(proof.slot), proof.offender)
+    else:
+        name = Grandpa.__name__
+        raw = runtime.pallet(Grandpa).key_ownership(int(proof.set_id), proof.offender)
+    if raw is None:
+        return None
+    call = runtime.call(
+        name,
+        "report_equivocation_unsigned",
+        equivocation_proof=proof,
+        key_owner_proof=codec(MembershipProof).decode_all(raw),
+    )
+    return bare(call.raw)

@@ -1,0 +1,697 @@
+"""Authorities: bonds, candidates, elections, and the weights that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from btt_chain.primitives import ss58
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.scale import Overflow, u32, u64, u128
+from runtime.accounts import TREASURY
+from runtime.constants import BTT, MILLI_BTT
+from runtime.frame import ROOT, BadOrigin, GenesisError, TokenError, TokenErrorKind, signed
+from runtime.frame.error import Error
+from runtime.pallets.authorities import (
+    BABE_UNIT,
+    HIGHEST_MINIMUM,
+    LOWEST_MINIMUM,
+    MAX_BOND,
+    Authorities,
+    Exposure,
+    Ledger,
+    NoKeys,
+    UnlockChunk,
+    capped_weights,
+    shared_weights,
+    take_from,
+)
+from support.runtime import refused
+from support.stakes import MINIMUM, RICH, StakeChain, btt, stash
+
+A, B, C, D, E = (stash(number) for number in range(1, 6))
+NEWCOMER = stash(9)
+
+
+@pytest.fixture
+def chain() -> StakeChain:
+    """Four seats, two sessions a term; stashes 1 to 4 bonded 40,000 down to 10,000 BTT."""
+    made = StakeChain()
+    made.open([int(btt(amount)) for amount in (40_000, 30_000, 20_000, 10_000)])
+    return made
+
+
+# ---- bonds
+
+
+def test_a_bond_is_held_and_can_be_added_to(chain: StakeChain) -> None:
+    chain.authorities.bond(signed(NEWCOMER), btt(5_000))
+    chain.authorities.bond_extra(signed(NEWCOMER), btt(7_000))
+    assert chain.held(NEWCOMER) == btt(12_000)
+    assert chain.authorities.bonded(NEWCOMER) == btt(12_000)
+    assert chain.announced()[-1] == Authorities.Bonded(NEWCOMER, btt(7_000))
+    chain.check()
+
+
+def test_wrong_bonds_are_refused(chain: StakeChain) -> None:
+    with refused(chain, Authorities.AlreadyBonded):
+        chain.authorities.bond(signed(A), btt(1))
+    with refused(chain, Authorities.NotBonded):
+        chain.authorities.bond_extra(signed(NEWCOMER), btt(1))
+    with refused(chain, Authorities.InsufficientBond):
+        chain.authorities.bond(signed(NEWCOMER), u128(BTT - 1))
+    with refused(chain, Authorities.BondTooLarge):
+        chain.authorities.bond(signed(NEWCOMER), u128(MAX_BOND + 1))
+    with refused(chain, TokenError(TokenErrorKind.FundsUnavailable)):
+        chain.authorities.bond(signed(NEWCOMER), u128(RICH))
+    with refused(chain, Authorities.NotBonded):
+        chain.authorities.validate(signed(NEWCOMER))
+
+
+def test_what_still_vests_can_be_bonded_but_not_spent_after_unbonding(chain: StakeChain) -> None:
+    rows = [[ss58.encode(NEWCOMER), 0, 1_000_000, 0]]
+    chain.vesting.genesis({"vesting": rows})
+    chain.authorities.bond(signed(NEWCOMER), btt(20_000))
+    assert chain.balances.reducible_balance(NEWCOMER) == 0
+    chain.authorities.unbond(signed(NEWCOMER), btt(20_000))
+    chain.sessions.turn(6)
+    chain.authorities.withdraw_unbonded(signed(NEWCOMER))
+    assert chain.held(NEWCOMER) == 0
+    assert chain.balances.reducible_balance(NEWCOMER) == 0
+    assert chain.vesting.unvested(NEWCOMER) == RICH
+
+
+def test_a_bond_under_a_vesting_lock_is_slashed_and_the_schedule_stays(chain: StakeChain) -> None:
+    chain.vesting.genesis({"vesting": [[ss58.encode(A), 0, 1_000_000, 0]]})
+    assert chain.authorities.slash(A, 0, btt(40_000)) == btt(40_000)
+    assert chain.balances.free(TREASURY) == btt(40_000)
+    assert chain.vesting.unvested(A) == RICH
+    chain.check()
+
+
+def test_unbonded_money_waits_its_time(chain: StakeChain) -> None:
+    chain.authorities.bond(signed(NEWCOMER), btt(3_000))
+    chain.authorities.unbond(signed(NEWCOMER), btt(1_000))
+    chain.authorities.unbond(signed(NEWCOMER), btt(500))
+    ledger = chain.authorities.ledger[NEWCOMER]
+    assert ledger == Ledger(btt(1_500), [UnlockChunk(btt(1_500), u32(6))])
+    chain.sessions.turn(5)
+    with refused(chain, Authorities.NothingToWithdraw):
+        chain.authorities.withdraw_unbonded(signed(NEWCOMER))
+    chain.sessions.turn()
+    chain.authorities.withdraw_unbonded(signed(NEWCOMER))
+    assert chain.announced()[-1] == Authorities.Withdrawn(NEWCOMER, btt(1_500))
+    assert chain.held(NEWCOMER) == btt(1_500)
+    chain.check()
+
+
+def test_a_bond_that_would_leave_hardly_anything_goes_as_a_whole(chain: StakeChain) -> None:
+    chain.authorities.bond(signed(NEWCOMER), btt(3))
+    chain.authorities.unbond(signed(NEWCOMER), u128(btt(2) + 1))
+    assert chain.authorities.ledger[NEWCOMER].active == 0
+    with refused(chain, Authorities.NothingToUnbond):
+        chain.authorities.unbond(signed(NEWCOMER), btt(1))
+    chain.sessions.turn(6)
+    chain.authorities.withdraw_unbonded(signed(NEWCOMER))
+    assert NEWCOMER not in chain.authorities.ledger
+    with refused(chain, Authorities.NotBonded):
+        chain.authorities.withdraw_unbonded(signed(NEWCOMER))
+
+
+def test_zero_is_not_unbonded(chain: StakeChain) -> None:
+    with refused(chain, Authorities.NothingToUnbond):
+        chain.authorities.unbond(signed(A), u128(0))
+
+
+def test_only_so_many_parts_can_be_on_their_way_out() -> None:
+    chain = StakeChain(unbonding=60, window=5)
+    chain.open([MINIMUM])
+    chain.authorities.bond(signed(NEWCOMER), btt(100))
+    for _ in range(32):
+        chain.authorities.unbond(signed(NEWCOMER), btt(1))
+        chain.sessions.turn()
+    with refused(chain, Authorities.NoMoreChunks):
+        chain.authorities.unbond(signed(NEWCOMER), btt(1))
+    chain.sessions.turn(30)
+    chain.authorities.unbond(signed(NEWCOMER), btt(1))  # those that are ripe make room
+    assert chain.held(NEWCOMER) == btt(100 - 3)
+    chain.check()
+
+
+def test_what_the_elected_have_at_stake_cannot_be_withdrawn(chain: StakeChain) -> None:
+    chain.authorities.chill(signed(A))
+    chain.authorities.unbond(signed(A), btt(40_000))
+    chain.sessions.turn(2)
+    assert A not in chain.sessions.queued
+    chain.sessions.turn(4)
+    assert A not in chain.sessions.active
+    # Ripe now; but A was a validator in session 2 and that can be reported through session 7.
+    assert chain.sessions.current == 6
+    with refused(chain, Authorities.NothingToWithdraw):
+        chain.authorities.withdraw_unbonded(signed(A))
+    chain.sessions.turn(2)
+    chain.authorities.withdraw_unbonded(signed(A))
+    assert chain.held(A) == 0
+
+
+def test_a_set_that_stays_for_want_of_candidates_keeps_its_bonds() -> None:
+    chain = StakeChain(least=2)
+    chain.open([MINIMUM, MINIMUM])
+    for who in (A, B):
+        chain.authorities.chill(signed(who))
+        chain.authorities.unbond(signed(who), u128(MINIMUM))
+    chain.sessions.turn(40)
+    assert chain.sessions.active == [A, B]
+    with refused(chain, Authorities.NothingToWithdraw):
+        chain.authorities.withdraw_unbonded(signed(A))
+    assert chain.authorities.at_stake(A, 40) == MINIMUM
+
+
+# ---- candidates
+
+
+def test_a_candidate_needs_the_minimum_and_keys(chain: StakeChain) -> None:
+    chain.authorities.bond(signed(NEWCOMER), u128(MINIMUM - 1))
+    with refused(chain, Authorities.InsufficientBond):
+        chain.authorities.validate(signed(NEWCOMER))
+    chain.authorities.bond_extra(signed(NEWCOMER), u128(1))
+    chain.sessions.keyless = [NEWCOMER]
+    with refused(chain, Authorities.NoSessionKeys):
+        chain.authorities.validate(signed(NEWCOMER))
+    chain.sessions.keyless = []
+    chain.authorities.validate(signed(NEWCOMER))
+    assert chain.announced()[-1] == Authorities.CandidateAdded(NEWCOMER)
+    with refused(chain, Authorities.AlreadyCandidate):
+        chain.authorities.validate(signed(NEWCOMER))
+    with refused(chain, Authorities.InsufficientBond):
+        chain.authorities.unbond(signed(NEWCOMER), u128(1))
+    chain.authorities.chill(signed(NEWCOMER))
+    with refused(chain, Authorities.NotCandidate):
+        chain.authorities.chill(signed(NEWCOMER))
+    chain.authorities.unbond(signed(NEWCOMER), u128(1))
+    chain.check()
+
+
+def test_a_full_list_yields_to_a_greater_bond_only() -> None:
+    chain = StakeChain(candidates=3)
+    chain.open([MINIMUM + 2, MINIMUM, MINIMUM])
+    chain.authorities.bond(signed(NEWCOMER), u128(MINIMUM))
+    with refused(chain, Authorities.CandidatesFull):
+        chain.authorities.validate(signed(NEWCOMER))
+    chain.authorities.bond_extra(signed(NEWCOMER), u128(1))
+    chain.authorities.validate(signed(NEWCOMER))
+    assert Authorities.Displaced(C, NEWCOMER) in chain.announced()
+    assert [who for who in (A, B, C, NEWCOMER) if who in chain.authorities.candidates] == [
+        A,
+        B,
+        NEWCOMER,
+    ]
+    assert chain.held(C) == MINIMUM  # displaced, not robbed
+    with refused(chain, Authorities.CandidatesFull):
+        chain.authorities.validate(signed(C))
+    chain.check()
+
+
+def test_anybody_may_chill_who_could_not_be_elected(chain: StakeChain) -> None:
+    with refused(chain, Authorities.CannotChillOther):
+        chain.authorities.chill_other(signed(E), Id(D))
+    with refused(chain, Authorities.NotCandidate):
+        chain.authorities.chill_other(signed(E), Id(NEWCOMER))
+    chain.sessions.keyless = [D]
+    chain.authorities.chill_other(signed(E), Id(D))
+    chain.authorities.set_minimum_bond(ROOT, btt(20_001))
+    chain.authorities.chill_other(signed(E), Id(C))
+    chain.authorities.chill_other(ROOT, Id(A))
+    assert [who for who, _ in chain.authorities.candidates.items()] == [B]
+    chain.check()
+
+
+def test_governance_sets_its_values_within_bounds(chain: StakeChain) -> None:
+    for amount in (LOWEST_MINIMUM - 1, HIGHEST_MINIMUM + 1):
+        with refused(chain, Authorities.OutOfBounds):
+            chain.authorities.set_minimum_bond(ROOT, u128(amount))
+    for count in (0, 5):
+        with refused(chain, Authorities.OutOfBounds):
+            chain.authorities.set_validator_count(ROOT, u32(count))
+    with refused(chain, BadOrigin):
+        chain.authorities.set_validator_count(signed(A), u32(2))
+    with refused(chain, BadOrigin):
+        chain.authorities.set_minimum_bond(signed(A), btt(2_000))
+    chain.authorities.set_validator_count(ROOT, u32(2))
+    chain.sessions.turn(2)
+    assert chain.sessions.queued == [A, B]
+    chain.authorities.set_minimum_bond(ROOT, btt(35_000))
+    chain.sessions.turn(2)
+    assert chain.sessions.queued == [A]
+
+
+# ---- elections
+
+
+def test_the_greatest_bonds_are_elected_and_ties_go_by_account() -> None:
+    chain = StakeChain(seats=3)
+    chain.open([MINIMUM, 3 * MINIMUM, MINIMUM, 2 * MINIMUM, MINIMUM])
+    assert chain.sessions.active == [B, D, A]
+    assert chain.authorities.elections.value == [0]
+
+
+def test_an_election_comes_once_a_term_and_weights_are_frozen_between(chain: StakeChain) -> None:
+    votes = [40_000 * 10**6, 30_000 * 10**6, 20_000 * 10**6, 10_000 * 10**6]
+    assert chain.sessions.grandpa == votes
+    chain.authorities.bond_extra(signed(D), btt(90_000))
+    chain.authorities.bond(signed(E), btt(50_000))
+    chain.authorities.validate(signed(E))
+    assert chain.authorities.grandpa_weights([A, B, C, D]) == votes
+    chain.sessions.turn()
+    assert chain.sessions.queued == [D, E, A, B]
+    assert chain.sessions.active == [A, B, C, D]
+    assert chain.sessions.grandpa == [
+        weight * 10**6 for weight in (100_000, 50_000, 40_000, 30_000)
+    ]
+    chain.authorities.bond_extra(signed(C), btt(500_000))
+    chain.sessions.turn()
+    assert chain.sessions.queued == [D, E, A, B]
+    chain.sessions.turn()
+    assert chain.sessions.queued == [C, D, E, A]
+
+
+def test_an_election_that_changes_nothing_is_none(chain: StakeChain) -> None:
+    assert chain.authorities.plan_session(2) is None
+    assert chain.authorities.last_election.value == 2
+    assert chain.authorities.elections.value == [0]
+    chain.authorities.bond_extra(signed(A), u128(1))
+    assert chain.authorities.plan_session(3) is None
+    assert chain.authorities.plan_session(4) == [A, B, C, D]
+
+
+def test_the_set_never_shrinks_below_the_minimum() -> None:
+    chain = StakeChain(least=3)
+    chain.open([MINIMUM] * 4)
+    chain.authorities.chill(signed(A))
+    chain.sessions.turn(2)
+    assert chain.sessions.queued == [B, C, D]
+    chain.sessions.keyless = [D]
+    chain.sessions.turn(2)
+    assert chain.sessions.queued == [B, C, D]
+    assert Authorities.TooFewCandidates(u32(4), u32(2)) in chain.announced()
+    chain.authorities.validate(signed(A))
+    chain.sessions.turn()  # tried again at once, not a term later
+    assert chain.sessions.queued == [A, B, C]
+
+
+def test_exposures_are_kept_as_long_as_they_can_be_reported(chain: StakeChain) -> None:
+    for extra in range(1, 20):
+        chain.authorities.bond_extra(signed(A), u128(extra))
+        chain.sessions.turn()
+        now, kept = chain.sessions.current, chain.authorities.elections.value
+        for session in range(max(0, now - 5), now + 1):
+            assert chain.authorities.at_stake(A, session) is not None
+        assert len(kept) <= 5
+        assert all(len(list(chain.authorities.exposures.under(first))) == 4 for first in kept)
+    prefix = chain.authorities.exposures.prefix
+    assert len(list(chain.state.keys(prefix))) == 4 * len(chain.authorities.elections.value)
+
+
+def test_too_many_remembered_elections_put_the_next_one_off(
+    chain: StakeChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.pallets.authorities.MAX_ELECTIONS", 1)
+    chain.authorities.bond_extra(signed(A), u128(1))
+    assert chain.authorities.plan_session(2) is None
+    assert chain.authorities.last_election.value == 0
+
+
+# ---- slashing
+
+
+def test_a_slash_takes_what_is_on_its_way_out_too(chain: StakeChain) -> None:
+    chain.authorities.chill(signed(A))
+    chain.authorities.unbond(signed(A), btt(10_000))
+    chain.sessions.turn()
+    chain.authorities.unbond(signed(A), btt(25_000))
+    issued = chain.balances.total_issuance.value
+    assert chain.authorities.slash(A, 1, btt(35_000)) == btt(35_000)
+    assert chain.authorities.ledger[A] == Ledger(u128(0), [UnlockChunk(btt(5_000), u32(6))])
+    assert chain.balances.total_issuance.value == issued
+    assert chain.announced()[-1] == Authorities.Slashed(A, btt(35_000))
+    chain.check()
+
+
+def test_a_slash_is_of_what_was_at_stake_in_that_session(chain: StakeChain) -> None:
+    chain.authorities.bond_extra(signed(D), btt(80_000))
+    assert chain.authorities.at_stake(D, 0) == btt(10_000)
+    assert chain.authorities.slash(D, 0, btt(90_000)) == btt(10_000)
+    assert chain.authorities.slash(D, 1, btt(1)) == 0  # one election, one stake
+    assert chain.authorities.ledger[D].active == btt(80_000)
+    assert D in chain.authorities.candidates
+    assert chain.authorities.slash(NEWCOMER, 0, btt(1)) == 0
+    assert chain.authorities.at_stake(NEWCOMER, 0) is None
+    chain.check()
+
+
+def test_a_bond_slashed_below_the_minimum_is_chilled(chain: StakeChain) -> None:
+    chain.authorities.slash(D, 0, u128(1))
+    assert D not in chain.authorities.candidates
+    assert Authorities.Chilled(D) in chain.announced()
+    chain.authorities.slash(C, 0, btt(20_000))
+    assert C not in chain.authorities.ledger
+    chain.check()
+
+
+def test_an_expelled_validator_is_barred_for_a_term_and_replaced_at_once(chain: StakeChain) -> None:
+    chain.authorities.bond(signed(E), btt(10_000))
+    chain.authorities.validate(signed(E))
+    chain.sessions.turn(2)  # elected for session 2 and then 4
+    chain.authorities.expel(A)
+    with refused(chain, Authorities.Barred):
+        chain.authorities.validate(signed(A))
+    assert chain.authorities.is_barred(A)
+    chain.sessions.turn()
+    assert chain.sessions.queued == [B, C, D, E]
+    chain.sessions.turn()
+    assert chain.sessions.current == 4
+    with refused(chain, Authorities.Barred):
+        chain.authorities.validate(signed(A))
+    chain.sessions.turn()
+    chain.authorities.validate(signed(A))
+    assert A not in chain.authorities.barred
+    chain.authorities.expel(NEWCOMER)  # who is nobody is barred all the same
+    chain.check()
+
+
+def test_slashing_takes_the_active_bond_first_and_then_the_youngest_part() -> None:
+    ledger = Ledger(u128(10), [UnlockChunk(u128(5), u32(1)), UnlockChunk(u128(6), u32(2))])
+    take_from(ledger, 12)
+    assert ledger == Ledger(u128(0), [UnlockChunk(u128(5), u32(1)), UnlockChunk(u128(4), u32(2))])
+    take_from(ledger, 5)
+    assert ledger == Ledger(u128(0), [UnlockChunk(u128(4), u32(1))])
+
+
+# ---- weights
+
+
+def by_ruling(
+    bonds: Sequence[int], scores: Sequence[int], operators: Sequence[AccountId]
+) -> list[Fraction]:
+    """The formula of ruling A7, in exact fractions of one."""
+    all_bonds, all_scores = Fraction(sum(bonds)), Fraction(sum(scores))
+    shares = [bond / all_bonds for bond in bonds]
+    counted = [
+        min(Fraction(score), 4 * all_scores * share)
+        for score, share in zip(scores, shares, strict=True)
+    ]
+    work = sum(counted)
+    weights = shares
+    if work:
+        weights = [
+            Fraction(4, 5) * part / work + share / 5
+            for part, share in zip(counted, shares, strict=True)
+        ]
+    groups = sorted(set(operators))
+    cap = max(Fraction(1, 5), Fraction(3, 2) / len(groups))
+    sums = {
+        group: sum(
+            (weight for weight, own in zip(weights, operators, strict=True) if own == group),
+            Fraction(0),
+        )
+        for group in groups
+    }
+    return [
+        weight * min(Fraction(1), cap / sums[own])
+        for weight, own in zip(weights, operators, strict=True)
+    ]
+
+
+STAKES = st.integers(MINIMUM, 10**6 * int(BTT))
+SCORES = st.integers(0, 10**15)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_weights_are_those_of_the_ruling(data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, 100))
+    bonds = data.draw(st.lists(STAKES, min_size=count, max_size=count))
+    scores = data.draw(
+        st.one_of(st.just([0] * count), st.lists(SCORES, min_size=count, max_size=count))
+    )
+    behind = data.draw(st.lists(st.integers(1, 12), min_size=count, max_size=count))
+    operators = [stash(number) for number in behind]
+    # Capping a score by bond rounds it down by less than one: nothing among so large ones.
+    scores = [score * 10**12 for score in scores]
+
+    weights = capped_weights(shared_weights(bonds, scores), operators)
+
+    exact = by_ruling(bonds, scores, operators)
+    assert all(weight >= 1 for weight in weights)
+    # Each weight is rounded down twice, and an operator is clipped by the sum of what that left.
+    for weight, share in zip(weights, exact, strict=True):
+        assert abs(weight - share * BABE_UNIT) <= 3 + 2 * count
+    assert sum(weights) <= BABE_UNIT + count
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(STAKES, min_size=1, max_size=100))
+def test_without_work_weights_are_by_bond_and_add_up(bonds: list[int]) -> None:
+    weights = shared_weights(bonds, [0] * len(bonds))
+    assert weights == [10**9 * bond // sum(bonds) for bond in bonds]
+    assert 10**9 - len(bonds) < sum(weights) <= 10**9
+
+
+def test_one_who_holds_everything_is_capped_only_among_others() -> None:
+    assert shared_weights([5], [0]) == [10**9]
+    assert shared_weights([5], [7]) == [10**9]
+    assert capped_weights([10**9], [A]) == [10**9]
+    most = shared_weights([10**12, 1], [0, 0])
+    assert most == [999_999_999, 1]
+    assert capped_weights(most, [A, B]) == [750_000_000, 1]
+    ten = [stash(number) for number in range(1, 11)]
+    heavy = shared_weights([91, *[1] * 9], [0] * 10)
+    assert capped_weights(heavy, ten) == [200_000_000, *[10_000_000] * 9]
+
+
+def test_keys_of_one_operator_share_its_cap() -> None:
+    weights = [300_000_000, 100_000_000, *[60_000_000] * 10]
+    operators = [A, A, *(stash(number) for number in range(2, 12))]
+    capped = capped_weights(weights, operators)
+    assert capped[:2] == [150_000_000, 50_000_000]
+    assert capped[2:] == weights[2:]
+    assert capped_weights([199_999_999, 1, 1], [A, A, A]) == [199_999_999, 1, 1]
+
+
+def test_work_counts_up_to_four_times_the_share_of_the_bonds() -> None:
+    # B did all the work on a tenth of the bonds: 4/10 of it count, and they are all that counts.
+    assert shared_weights([90, 10], [0, 100]) == [180_000_000, 820_000_000]
+    assert shared_weights([90, 10], [60, 100]) == [
+        8 * 10**8 * 60 // 124 + 180_000_000,
+        8 * 10**8 * 64 // 124 + 20_000_000,
+    ]
+    assert shared_weights([10**9, 1], [0, 1]) == [10**9 * 10**9 // (10**9 + 1), 1]  # W rounds to 0
+    assert shared_weights([0, 0], [3, 4]) == [1, 1]
+
+
+class Worked:
+    """Work scores by account."""
+
+    def __init__(self, **scores: int) -> None:
+        self.by_account = {stash(int(name[1:])): score for name, score in scores.items()}
+
+    def scores(self, validators: Sequence[AccountId]) -> Sequence[int]:
+        return [self.by_account.get(who, 0) for who in validators]
+
+
+def test_weights_in_babe_move_every_session_and_votes_do_not() -> None:
+    work = Worked(s1=100, s2=100)
+    chain = StakeChain(term=4, work=work)
+    chain.open([MINIMUM, MINIMUM])
+    assert chain.sessions.babe == [500_000_000, 500_000_000]
+    work.by_account[A] = 300
+    chain.sessions.turn()
+    assert chain.sessions.babe == [700_000_000, 300_000_000]
+    assert chain.sessions.grandpa == [10**10, 10**10]
+    chain.authorities.slash(A, 0, u128(MINIMUM // 2))
+    weights = chain.authorities.babe_weights([A, B])
+    assert weights == [600_000_000 + 66_666_666, 200_000_000 + 133_333_333]
+    assert chain.authorities.grandpa_weights([A, B]) == [10**10, 10**10]
+    assert all(type(weight) is u64 for weight in weights)
+
+
+def test_who_was_never_elected_weighs_one(chain: StakeChain) -> None:
+    assert chain.authorities.grandpa_weights([A, NEWCOMER])[1] == 1
+    assert chain.authorities.babe_weights([A, NEWCOMER])[1] == 1
+    assert chain.authorities.babe_weights([NEWCOMER]) == [1]
+    assert chain.authorities.babe_weights([]) == []
+
+
+def test_votes_that_exceed_64_bits_are_an_error(chain: StakeChain) -> None:
+    huge = Exposure(u128(u64.MAX * 10**12), u128(0))
+    for who in (A, B):
+        chain.authorities.exposures[u32(0), who] = huge
+    assert chain.authorities.grandpa_weights([A]) == [u64.MAX]
+    with pytest.raises(Overflow):
+        chain.authorities.grandpa_weights([A, B])
+
+
+# ---- genesis
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ({"bonds": [[A, MINIMUM - 1]]}, "bonds[0][1]"),
+        ({"bonds": [[A, int(MAX_BOND) + 1]]}, "bonds[0][1]"),
+        ({"bonds": [[A, MINIMUM], [A, MINIMUM]]}, "bonds[1][0]"),
+        ({"bonds": [[A, RICH]]}, "bonds[0][1]"),
+        ({"bonds": [[stash(number), MINIMUM] for number in range(1, 11)]}, "1 to 8 rows"),
+        ({"minimumBond": 5}, "minimumBond"),
+        ({"validatorCount": 5}, "validatorCount"),
+        ({"validators": []}, "unknown field"),
+    ],
+)
+def test_a_wrong_genesis_is_told_where(section: dict[str, object], told: str) -> None:
+    chain = StakeChain()
+    chain.open([], accounts=12)
+    rows = section.get("bonds")
+    if isinstance(rows, list):
+        section = {"bonds": [[ss58.encode(who), str(bond)] for who, bond in rows]}
+    with pytest.raises(GenesisError, match="authorities") as raised:
+        chain.authorities.genesis(section)
+    assert told in str(raised.value)
+
+
+def test_genesis_sets_what_it_is_told(chain: StakeChain) -> None:
+    del chain
+    made = StakeChain()
+    made.open([int(LOWEST_MINIMUM)] * 2, minimum=int(LOWEST_MINIMUM))
+    made.authorities.genesis({"validatorCount": 1})
+    assert made.authorities.minimum_bond.value == LOWEST_MINIMUM
+    made.authorities.bond_extra(signed(B), u128(1))
+    made.sessions.turn(2)
+    assert made.sessions.queued == [B]
+    made.check()
+
+
+def test_a_chain_without_bonds_has_no_validators() -> None:
+    chain = StakeChain(least=4)
+    chain.open([])
+    assert chain.sessions.active == []
+    assert chain.authorities.plan_session(2) is None
+
+
+def test_without_sessions_nobody_is_elected(chain: StakeChain) -> None:
+    chain.authorities.lean_on(NoKeys())
+    chain.authorities.bond_extra(signed(A), u128(1))
+    chain.sessions.turn(2)
+    assert chain.sessions.queued == [A, B, C, D]
+    assert chain.announced()[-1] == Authorities.TooFewCandidates(u32(3), u32(0))
+
+
+@pytest.mark.parametrize("lock_first", [True, False])
+def test_genesis_bonds_lie_under_vesting_locks(lock_first: bool) -> None:
+    chain = StakeChain()
+    chain.balances.genesis({"balances": [[ss58.encode(A), MINIMUM + int(MILLI_BTT)]]})
+    if lock_first:
+        chain.vesting.genesis({"vesting": [[ss58.encode(A), 0, 1_000, 0]]})
+    chain.authorities.genesis({"bonds": [[ss58.encode(A), MINIMUM]]})
+    if not lock_first:
+        chain.vesting.genesis({"vesting": [[ss58.encode(A), 0, 1_000, 0]]})
+    chain.sessions.begin()
+    assert chain.sessions.active == [A]
+    assert chain.vesting.unvested(A) == MINIMUM + MILLI_BTT
+    assert chain.authorities.slash(A, 0, u128(MINIMUM)) == MINIMUM
+    assert chain.balances.total(A) == MILLI_BTT
+
+
+# ---- anything at all
+
+
+class Staking(RuleBasedStateMachine):
+    """Whatever stashes do and whatever they are slashed for: money is counted, sets are fair."""
+
+    @initialize(term=st.integers(1, 4), least=st.integers(1, 3))
+    def begin(self, term: int, least: int) -> None:
+        self.chain = StakeChain(term=term, least=least, candidates=5)
+        self.chain.open([MINIMUM] * 3, accounts=7)
+        self.least = least
+        self.honest = [stash(number) for number in range(1, 8)]
+        self.issued = int(self.chain.balances.total_issuance.value)
+
+    @rule(
+        who=st.integers(1, 7),
+        name=st.sampled_from(("bond", "bond_extra", "unbond")),
+        amount=st.sampled_from((0, 1, int(BTT), MINIMUM - 1, MINIMUM, 3 * MINIMUM, RICH)),
+    )
+    def move(self, who: int, name: str, amount: int) -> None:
+        self.chain.make(stash(who), name, amount=u128(amount))
+
+    @rule(
+        who=st.integers(1, 7),
+        name=st.sampled_from(("withdraw_unbonded", "validate", "chill")),
+    )
+    def stand(self, who: int, name: str) -> None:
+        failed = self.chain.make(stash(who), name)
+        assert failed is None or isinstance(failed, Error)
+
+    @rule(number=st.integers(1, 7), has=st.booleans())
+    def keys(self, number: int, has: bool) -> None:
+        others = [who for who in self.chain.sessions.keyless if who != stash(number)]
+        self.chain.sessions.keyless = others if has else [*others, stash(number)]
+
+    @rule(times=st.integers(1, 7))
+    def turn(self, times: int) -> None:
+        self.chain.sessions.turn(times)
+
+    @rule(who=st.integers(1, 7), back=st.integers(0, 5), amount=st.integers(1, 2 * MINIMUM))
+    def slash(self, who: int, back: int, amount: int) -> None:
+        offender, authorities = stash(who), self.chain.authorities
+        session = max(0, self.chain.sessions.current - back)
+        stake, bonded = authorities.at_stake(offender, session), authorities.bonded(offender)
+        taken = authorities.slash(offender, session, u128(amount))
+        assert taken <= min(amount, int(stake or 0), int(bonded))
+        if taken:
+            self.honest = [other for other in self.honest if other != offender]
+        assert authorities.bonded(offender) == bonded - taken
+        first = stake is not None and amount == stake and taken == stake
+        if first:
+            assert authorities.slash(offender, session, u128(amount)) == 0
+
+    @rule(who=st.integers(1, 7))
+    def expel(self, who: int) -> None:
+        self.chain.authorities.expel(stash(who))
+
+    @invariant()
+    def money_is_counted(self) -> None:
+        self.chain.check()
+        assert self.chain.balances.total_issuance.value == self.issued
+
+    @invariant()
+    def sets_are_whole(self) -> None:
+        for validators in (self.chain.sessions.active, self.chain.sessions.queued):
+            assert self.least <= len(validators) <= 4
+            assert len(set(validators)) == len(validators)
+
+    @invariant()
+    def what_can_be_reported_is_covered(self) -> None:
+        authorities, now = self.chain.authorities, self.chain.sessions.current
+        for session in range(max(0, now - 5), now + 1):
+            for who in self.honest:
+                stake = authorities.at_stake(who, session)
+                assert stake is None or stake <= authorities.bonded(who)
+
+    @invariant()
+    def an_election_now_would_be_fair(self) -> None:
+        authorities = self.chain.authorities
+        fit = [
+            (-int(bond), who)
+            for who, bond in authorities.candidates.items()
+            if bond >= MINIMUM and self.chain.sessions.has_keys(who)
+        ]
+        assert list(authorities._elect()) == [who for _, who in sorted(fit)[:4]]
+
+
+Staking.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestStaking = Staking.TestCase

@@ -1,0 +1,344 @@
+"""Epochs as a chain goes through them: announced, begun, skipped; their luck, and the beacon."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import pytest
+
+from btt_chain.consensus.babe.claim import claim_slot
+from btt_chain.crypto.vrf import SchnorrkelVrf, SimulatedVrf
+from btt_chain.primitives.babe import (
+    Primary,
+    SecondaryPlain,
+    SecondaryPlainClaim,
+    Slot,
+    pre_digest,
+)
+from btt_chain.primitives.babe_digests import V1, AllowedSlots, EpochConfig, announced
+from btt_chain.primitives.header import Header
+from btt_chain.primitives.lottery import slot_input
+from btt_chain.scale import u32, u64
+from runtime.frame import ROOT, InvalidBlock
+from runtime.pallets.babe import Babe
+from runtime.params import RuntimeParams
+from support.babe_chain import EPOCH, START, BabeChain, validators
+
+GENESIS_LUCK = b"\7" * 32
+
+
+def lucky(**more: object) -> BabeChain:
+    return BabeChain(babe={"randomness": "0x" + GENESIS_LUCK.hex(), **more})
+
+
+def hashed(*parts: bytes) -> bytes:
+    return blake2b(b"".join(parts), digest_size=32).digest()
+
+
+def shares(chain: BabeChain, headers: list[Header], luck: bytes, epoch: int) -> list[bytes]:
+    """Return what the primary claims of an epoch give, drawn again with the authors' keys."""
+    found = []
+    for header in headers:
+        claim = pre_digest(header.digest.logs)
+        if isinstance(claim, Primary):
+            seat = int(claim.claim.authority_index)
+            pair = chain.pairs[bytes(chain.runtime.babe.authorities.value[seat][0])]
+            draw = chain.draws.evaluate(pair, slot_input(luck, int(claim.claim.slot), epoch))
+            assert draw.pre_output == claim.claim.vrf_signature.pre_output
+            found.append(draw.make_bytes(b"BabeVRFInOutContext", 32))
+    return found
+
+
+# ---- epochs
+
+
+def test_the_first_block_of_every_epoch_announces_the_next_and_no_other_block_does() -> None:
+    chain = lucky()
+    chain.run_to(START + 4 * EPOCH)
+    first = [announced(header.digest.logs).epoch is not None for header in chain.headers]
+    assert first == [place % EPOCH == 0 for place in range(4 * EPOCH + 1)]
+
+
+def test_what_was_announced_is_what_the_next_epoch_uses() -> None:
+    chain = lucky()
+    for epoch in range(1, 4):
+        chain.run_to_epoch(epoch - 1)
+        said = announced(chain.headers[(epoch - 1) * EPOCH].digest.logs).epoch
+        assert said is not None
+        chain.run_to(START + epoch * EPOCH - 1)
+        found = chain.runtime.babe.epoch_at(START + epoch * EPOCH)
+        assert (found.index, found.start) == (epoch, START + epoch * EPOCH)
+        assert found.randomness == said.randomness
+        assert list(found.authorities) == [(bytes(key), int(w)) for key, w in said.authorities]
+
+        chain.run_to_epoch(epoch)
+        assert chain.runtime.babe.current_epoch() == found
+        assert chain.runtime.babe.next_epoch() != found
+
+
+def test_before_block_one_every_slot_lies_in_the_first_epoch() -> None:
+    chain = lucky()
+    for slot in (START, START + 1_000):
+        epoch = chain.runtime.babe.epoch_at(slot)
+        assert (epoch.index, epoch.start, epoch.randomness) == (0, slot, GENESIS_LUCK)
+
+
+def test_a_slot_before_the_present_epoch_has_no_epoch_any_more() -> None:
+    chain = lucky()
+    chain.run_to_epoch(1)
+    with pytest.raises(ValueError, match="lies before epoch 1"):
+        chain.runtime.babe.epoch_at(START)
+
+
+def test_the_blocks_in_which_epochs_began_are_noted() -> None:
+    chain = lucky()
+    chain.run_to_epoch(2)
+    assert chain.runtime.babe.epoch_start.value == (EPOCH + 1, 2 * EPOCH + 1)
+
+
+# ---- luck
+
+
+def test_an_epochs_luck_holds_the_primary_claims_of_the_epoch_before_the_last() -> None:
+    chain = lucky(epochConfig={"c": [1, 2], "allowed_slots": "PrimaryAndSecondaryVRFSlots"})
+    chain.run_to_epoch(3)
+    headers = chain.headers
+    # r(0) = r(1) = the genesis value; r(2) is made of epoch 0's claims, r(3) of epoch 1's.
+    of_zero = shares(chain, headers[:EPOCH], GENESIS_LUCK, 0)
+    second = hashed(GENESIS_LUCK, (2).to_bytes(8, "little"), *of_zero)
+    of_one = shares(chain, headers[EPOCH : 2 * EPOCH], GENESIS_LUCK, 1)
+    third = hashed(second, (3).to_bytes(8, "little"), *of_one)
+    of_two = shares(chain, headers[2 * EPOCH : 3 * EPOCH], second, 2)
+    fourth = hashed(third, (4).to_bytes(8, "little"), *of_two)
+    assert of_zero
+    assert of_one
+    assert of_two
+    assert chain.runtime.babe.randomness.value == third
+    assert chain.runtime.babe.next_randomness.value == fourth
+
+
+def test_more_claims_than_one_segment_holds_all_count() -> None:
+    params = RuntimeParams(u64(6_000), epoch_slots=u32(40))
+    config = {"c": [1, 1], "allowed_slots": "PrimarySlots"}
+    chain = BabeChain(params=params, babe={"epochConfig": config})
+    chain.run_to(START + 39)
+    assert chain.runtime.babe.segment_index.value == 1
+    luck = bytes(32)
+    expected = hashed(luck, (2).to_bytes(8, "little"), *shares(chain, chain.headers, luck, 0))
+    chain.block()
+    assert chain.runtime.babe.next_randomness.value == expected
+    assert chain.runtime.babe.segment_index.value == 0
+    assert len(list(chain.runtime.babe.under_construction.items())) == 1  # this block's own claim
+
+
+def test_real_draws_give_the_luck_that_the_author_computes() -> None:
+    chain = BabeChain(validators(1), vrf=SchnorrkelVrf())
+    header = chain.block()
+    claim = pre_digest(header.digest.logs)
+    assert not isinstance(claim, SecondaryPlain)
+    pair = next(iter(chain.pairs.values()))
+    draw = SchnorrkelVrf().evaluate(pair, slot_input(bytes(32), START, 0))
+    assert claim.claim.vrf_signature.pre_output == draw.pre_output
+    expected = draw.make_bytes(b"BabeVRFInOutContext", 32)
+    assert chain.runtime.babe.author_vrf_randomness.value == expected
+    beacon = hashed(bytes(32), draw.make_bytes(b"BTTBeacon", 32))
+    assert chain.runtime.babe.beacon.value == beacon
+
+
+# ---- skipped epochs
+
+
+def test_skipped_epochs_raise_the_epoch_by_the_jump_and_the_session_by_one() -> None:
+    chain = lucky()
+    chain.run_to(START + EPOCH + 3)
+    babe, session = chain.runtime.babe, chain.runtime.session
+    waiting = babe.next_epoch()
+    late = START + 5 * EPOCH + 4
+    expected = babe.epoch_at(late)
+    assert (expected.index, expected.start) == (5, START + 5 * EPOCH)
+    assert (expected.randomness, expected.authorities) == (waiting.randomness, waiting.authorities)
+
+    header = chain.block(slot=late)
+    assert announced(header.digest.logs).epoch is not None
+    assert babe.current_epoch() == expected
+    assert (babe.epoch_index.value, session.session_index()) == (5, 2)
+    assert babe.skipped_epochs.value == [(5, 2)]
+    assert babe.next_epoch().start == START + 6 * EPOCH
+    assert babe.epoch_at(START + 6 * EPOCH).index == 6
+
+
+def test_the_session_of_a_slot_is_found_behind_skipped_epochs() -> None:
+    chain = lucky()
+    chain.run_to(START + EPOCH)
+    chain.block(slot=START + 5 * EPOCH)
+    chain.block(slot=START + 6 * EPOCH)
+    chain.block(slot=START + 9 * EPOCH)
+    chain.run_to(START + 10 * EPOCH)
+    sessions = {epoch: chain.runtime.babe.session_of(START + epoch * EPOCH) for epoch in range(11)}
+    lived = {epoch: sessions[epoch] for epoch in (0, 1, 5, 6, 9, 10)}
+    assert lived == {0: 0, 1: 1, 5: 2, 6: 3, 9: 4, 10: 5}
+
+
+def test_only_so_many_skips_are_remembered() -> None:
+    chain = BabeChain(validators(1))
+    chain.block()
+    for skip in range(1, 105):
+        chain.block(slot=START + 2 * skip * EPOCH)
+    skips = chain.runtime.babe.skipped_epochs.value
+    assert len(skips) == 100
+    assert skips[-1] == (208, 104)
+    assert chain.runtime.babe.session_of(START + 208 * EPOCH) == 104
+
+
+# ---- parameters
+
+
+def test_other_parameters_are_announced_one_epoch_ahead() -> None:
+    chain = lucky()
+    chain.block()
+    babe = chain.runtime.babe
+    before = babe.config_now()
+    c = (u64(1), u64(2))
+    planned = V1(c, AllowedSlots.PrimaryAndSecondaryPlainSlots)
+    chain.block((ROOT, chain.call("Babe", "plan_config_change", config=planned)))
+    assert not chain.failures
+    after = EpochConfig(c, AllowedSlots.PrimaryAndSecondaryPlainSlots)
+
+    header = chain.run_to_epoch(1)
+    assert announced(header.digest.logs).config == after
+    assert (babe.config_now(), babe.config_next()) == (before, after)
+    header = chain.run_to_epoch(2)
+    assert announced(header.digest.logs).config is None
+    assert babe.config_now() == after
+    chain.run_to(START + 2 * EPOCH + 5)
+    plain = [pre_digest(header.digest.logs) for header in chain.headers[2 * EPOCH :]]
+    assert any(isinstance(claim, SecondaryPlain) for claim in plain)
+
+
+@pytest.mark.parametrize(
+    ("won", "of", "allowed"),
+    [(0, 1, AllowedSlots.PrimarySlots), (1, 0, AllowedSlots.PrimarySlots), (2, 1, AllowedSlots(2))],
+)
+def test_parameters_by_which_nobody_makes_blocks_are_refused(
+    won: int, of: int, allowed: AllowedSlots
+) -> None:
+    chain = lucky()
+    config = V1((u64(won), u64(of)), allowed)
+    chain.block((ROOT, chain.call("Babe", "plan_config_change", config=config)))
+    assert [type(failure) for failure in chain.failures] == [Babe.InvalidConfiguration]
+
+
+# ---- authors
+
+
+def test_the_author_in_the_state_is_the_owner_of_the_key_that_claimed() -> None:
+    chain = lucky()
+    owners = {member.author.public: member.account for member in chain.members}
+    for _ in range(3 * EPOCH):
+        claimed = chain.claim(chain.slot + 1)
+        chain.block(claim=claimed.claim)
+        assert chain.runtime.babe.author() == owners[claimed.pair.public]
+
+
+def test_all_validators_make_blocks() -> None:
+    chain = lucky()
+    authors = set()
+    for _ in range(3 * EPOCH):
+        chain.block()
+        authors.add(chain.runtime.babe.author())
+    assert authors == {member.account for member in chain.members}
+
+
+def test_a_block_of_an_authority_that_there_is_not_is_refused() -> None:
+    chain = lucky()
+    claim = SecondaryPlain(SecondaryPlainClaim(u32(3), Slot(START)))
+    with pytest.raises(InvalidBlock, match="there is no authority 3, the last is 2"):
+        chain.open(START, claim)
+
+
+def test_a_block_of_a_disabled_authority_is_refused_until_the_set_changes() -> None:
+    chain = lucky()
+    chain.block()
+    chain.runtime.session.disable(1)
+    seat = SecondaryPlain(SecondaryPlainClaim(u32(1), Slot(START + 1)))
+    with pytest.raises(InvalidBlock, match="authority 1 is disabled in session 0"):
+        chain.open(START + 1, seat)
+
+
+def test_the_seat_is_looked_up_in_the_session_that_the_block_begins() -> None:
+    chain = lucky()
+    chain.block()
+    session = chain.runtime.session
+    session.disable(0)
+    session.queued_changed.value = True
+    late = START + EPOCH
+    claimed = claim_slot(
+        late,
+        chain.runtime.babe.epoch_at(late),
+        {key: chain.pairs[key] for key, _ in chain.runtime.babe.epoch_at(late).authorities[:1]},
+        SimulatedVrf(chain.pairs.values()),
+    )
+    claim = SecondaryPlain(SecondaryPlainClaim(u32(0), Slot(late)))
+    chain.block(slot=late, claim=claimed.claim if claimed else claim)
+    assert session.session_index() == 1
+
+
+# ---- the beacon
+
+
+def test_the_beacon_is_a_chain_of_hashes_over_every_draw() -> None:
+    chain = lucky()
+    expected = GENESIS_LUCK
+    for _ in range(8):
+        claimed = chain.claim(chain.slot + 1)
+        assert claimed.draw is not None
+        chain.block(claim=claimed.claim)
+        expected = hashed(expected, claimed.draw.make_bytes(b"BTTBeacon", 32))
+        assert chain.runtime.babe.beacon.value == expected
+
+
+def test_the_beacon_after_a_slot_is_that_of_the_first_block_not_before_it() -> None:
+    chain = lucky()
+    babe, beacons = chain.runtime.babe, {}
+    for slot in (START, START + 1, START + 4, START + 5):
+        chain.block(slot=slot)
+        beacons[slot] = babe.beacon.value
+    for asked, given in ((0, 0), (1, 1), (2, 4), (3, 4), (4, 4), (5, 5)):
+        drawn = babe.beacon_after(START + asked)
+        assert drawn is not None
+        assert (drawn.slot, drawn.beacon) == (START + given, beacons[START + given])
+    assert babe.beacon_after(START + 6) is None
+
+
+def test_a_block_does_not_know_its_own_beacon() -> None:
+    chain = lucky()
+    chain.block()
+    chain.open(START + 1)
+    assert chain.runtime.babe.beacon_after(START + 1) is None
+    assert chain.runtime.babe.beacon_after(START) is not None
+
+
+def test_a_beacon_may_wait_for_several_authors() -> None:
+    chain = lucky()
+    babe, authors = chain.runtime.babe, []
+    for _ in range(EPOCH):
+        chain.block()
+        authors.append(babe.author())
+    third = next(place for place in range(EPOCH) if len(set(authors[: place + 1])) == 3)
+    drawn = babe.beacon_after(START, since=START - 1, authors=3)
+    assert drawn is not None
+    assert drawn.slot == START + third
+    assert babe.beacon_after(START, since=START - 1, authors=4) is None
+
+
+def test_old_beacons_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.pallets.babe.BEACONS", 8)
+    chain = lucky()
+    chain.run_to(START + 20)
+    babe = chain.runtime.babe
+    assert len(list(babe.beacons.items())) == 8
+    assert babe.beacon_after(START + 12) is None
+    for slot in range(START + 13, START + 21):
+        drawn = babe.beacon_after(slot)
+        assert drawn is not None
+        assert drawn.slot == slot

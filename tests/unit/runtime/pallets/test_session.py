@@ -1,0 +1,362 @@
+"""Sessions: whose keys work, from when on, and what is remembered of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.crypto.signature import Scheme
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.babe_digests import AuthorityId as BabeId
+from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
+from btt_chain.primitives.grandpa import OnDisabled, consensus
+from btt_chain.scale import codec, u32, u64
+from runtime.frame import ConsumerRemaining, GenesisError, signed
+from runtime.pallets.session import Everybody, Session, SessionKeys
+from support.babe_chain import EPOCH, START, BabeChain, Validator, validators
+from support.runtime import SmallRuntime, refused
+
+ALICE, BOB, CHARLIE, DAVE = validators(4)
+WINDOW = 2
+
+
+def keys_of(babe: str, grandpa: str | None = None) -> SessionKeys:
+    author = KeyPair.from_uri(f"//{babe}")
+    voter = KeyPair.from_uri(f"//{grandpa or babe}", Scheme.ED25519)
+    return SessionKeys(BabeId(author.public), GrandpaId(voter.public))
+
+
+class Recorder:
+    """Epochs and voters: writes down what Session tells them."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+        self.now: list[tuple[bytes, int]] = []
+        self.following: list[tuple[bytes, int]] = []
+
+    def genesis_epoch(
+        self, authorities: Sequence[tuple[bytes, int]], following: Sequence[tuple[bytes, int]]
+    ) -> None:
+        self.now, self.following = list(authorities), list(following)
+
+    def new_epoch(self, following: Sequence[tuple[bytes, int]]) -> None:
+        self.now, self.following = self.following, list(following)
+
+    def weights_now(self) -> list[u64]:
+        return [u64(weight) for _, weight in self.now]
+
+    def genesis_voters(self, voters: Sequence[tuple[bytes, int]]) -> None:
+        self.told.append(("voters", 0, list(voters)))
+
+    def new_voters(self, voters: Sequence[tuple[bytes, int]], session: int) -> None:
+        self.told.append(("voters", session, list(voters)))
+
+    def disable(self, index: int) -> None:
+        self.told.append(("disable", index))
+
+
+class Chosen(Everybody):
+    """A manager whose choice the test makes; weights tell when they were asked for."""
+
+    def __init__(self) -> None:
+        self.choice: dict[int, list[AccountId] | None] = {}
+        self.heard: list[tuple[str, int]] = []
+
+    def plan_session(self, index: int) -> list[AccountId] | None:
+        self.heard.append(("plan", index))
+        return self.choice.get(index)
+
+    def start_session(self, index: int) -> None:
+        self.heard.append(("start", index))
+
+    def end_session(self, index: int) -> None:
+        self.heard.append(("end", index))
+
+    def grandpa_weights(self, validators: Sequence[AccountId]) -> list[u64]:
+        planned = [index for what, index in self.heard if what == "plan"]
+        return [u64(100 + planned[-1])] * len(validators)
+
+
+class Parish(SmallRuntime):
+    """System, and Session with a manager at hand."""
+
+    def build(self) -> None:
+        self.told, self.manager = Recorder(), Chosen()
+        self.session = self.add(
+            6,
+            Session(
+                min_validators=u32(2),
+                report_window=u32(WINDOW),
+                system=self.system,
+                epochs=self.told,
+                voters=self.told,
+                manager=self.manager,
+            ),
+        )
+
+    def live(self, *people: Validator) -> None:
+        """Let accounts come alive."""
+        for person in people:
+            info = self.system.account[person.account]
+            self.system.add_provider(person.account, info)
+            self.system.account[person.account] = info
+
+    def consumers(self, person: Validator) -> int:
+        return int(self.system.account[person.account].consumers)
+
+
+@pytest.fixture
+def parish() -> Parish:
+    parish = Parish()
+    parish.live(ALICE, BOB, CHARLIE, DAVE)
+    rows = [person.genesis_keys() for person in (ALICE, BOB, CHARLIE)]
+    parish.session.genesis({"keys": rows})
+    return parish
+
+
+def accounts(*people: Validator) -> list[AccountId]:
+    return [person.account for person in people]
+
+
+# ---- block zero
+
+
+def test_genesis_begins_session_zero_and_queues_the_next(parish: Parish) -> None:
+    session = parish.session
+    assert session.validators_now() == accounts(ALICE, BOB, CHARLIE)
+    assert [who for who, _ in session.queued_keys.value] == session.validators_now()
+    assert parish.manager.heard == [("plan", 0), ("plan", 1), ("start", 0)]
+    assert [weight for _, weight in parish.told.now] == [1, 1, 1]
+    assert parish.told.told == [
+        ("voters", 0, [(person.voter.public, 100) for person in (ALICE, BOB, CHARLIE)])
+    ]
+    assert session.owner_of(0, b"babe", BOB.author.public) == (BOB.account, 3)
+    assert parish.consumers(BOB) == 1
+
+
+def test_genesis_keeps_to_the_managers_choice() -> None:
+    parish = Parish()
+    parish.live(ALICE, BOB)
+    parish.manager.choice = {0: accounts(BOB)}
+    parish.session.genesis({"keys": [ALICE.genesis_keys(), BOB.genesis_keys()]})
+    assert parish.session.validators_now() == accounts(BOB)
+    assert [who for who, _ in parish.session.queued_keys.value] == accounts(BOB)
+
+
+def test_without_keys_there_are_no_sessions() -> None:
+    parish = Parish()
+    parish.session.genesis({})
+    assert parish.session.validators_now() == []
+    assert parish.manager.heard == []
+
+
+def test_genesis_refuses_rows_that_cannot_be() -> None:
+    def genesis(*rows: list[object], choice: list[AccountId] | None = None) -> None:
+        parish = Parish()
+        parish.live(ALICE, BOB)
+        parish.manager.choice = {0: choice}
+        parish.session.genesis({"keys": list(rows)})
+
+    alice, bob = ALICE.genesis_keys(), BOB.genesis_keys()
+    with pytest.raises(GenesisError, match=r"keys\[0\]\[1\]: expected the same address"):
+        genesis([alice[0], bob[1], alice[2]])
+    with pytest.raises(GenesisError, match=r"keys\[1\]\[0\]: .* registered keys already"):
+        genesis(alice, alice)
+    with pytest.raises(GenesisError, match=r"keys\[1\]\[2\]: another account"):
+        genesis(alice, [bob[0], bob[1], alice[2]])
+    with pytest.raises(GenesisError, match=r"keys\[0\]\[0\]: a validator needs a living account"):
+        genesis(CHARLIE.genesis_keys())
+    with pytest.raises(GenesisError, match="of 2 validators 1 have keys"):
+        genesis(alice, choice=accounts(ALICE, BOB))
+    with pytest.raises(GenesisError, match=r"\.babe: expected 0x and 64"):
+        genesis([alice[0], alice[1], {"babe": "0x11", "grandpa": "0x22"}])
+
+
+# ---- keys
+
+
+def test_keys_are_registered_and_forgotten(parish: Parish) -> None:
+    session, keys = parish.session, keys_of("Dave")
+    session.set_keys(signed(DAVE.account), keys, b"")
+    assert session.has_keys(DAVE.account)
+    assert session.next_keys[DAVE.account] == keys
+    assert all(session.key_owner[typed] == DAVE.account for typed in keys.typed())
+    assert parish.consumers(DAVE) == 1
+    with pytest.raises(ConsumerRemaining):  # an account with keys does not go
+        parish.system.remove_provider(parish.system.account[DAVE.account])
+
+    session.purge_keys(signed(DAVE.account))
+    assert not session.has_keys(DAVE.account)
+    assert not any(typed in session.key_owner for typed in keys.typed())
+    assert parish.consumers(DAVE) == 0
+    with refused(parish, Session.NoKeys):
+        session.purge_keys(signed(DAVE.account))
+
+
+def test_new_keys_take_the_place_of_the_old(parish: Parish) -> None:
+    session, old, new = parish.session, keys_of("Alice"), keys_of("Alice//2", "Alice")
+    session.set_keys(signed(ALICE.account), new, b"")
+    assert session.next_keys[ALICE.account] == new
+    assert old.typed()[0] not in session.key_owner
+    assert all(session.key_owner[typed] == ALICE.account for typed in new.typed())
+    assert parish.consumers(ALICE) == 1
+
+
+def test_a_key_of_another_account_is_refused(parish: Parish) -> None:
+    for keys in (keys_of("Dave", "Alice"), keys_of("Alice", "Dave")):
+        with refused(parish, Session.DuplicatedKey):
+            parish.session.set_keys(signed(DAVE.account), keys, b"")
+
+
+def test_an_account_that_is_not_alive_registers_no_keys(parish: Parish) -> None:
+    ghost = Validator("Ghost")
+    with refused(parish, Session.NoAccount):
+        parish.session.set_keys(signed(ghost.account), keys_of("Ghost"), b"")
+
+
+def test_a_proof_that_is_given_must_hold(parish: Parish) -> None:
+    keys, said = keys_of("Dave"), b"POP_" + bytes(DAVE.account)
+    proof = DAVE.author.sign(said) + DAVE.voter.sign(said)
+    others = ALICE.author.sign(said) + DAVE.voter.sign(said)
+    for wrong in (others, proof[:-1], b"\0", proof[64:] + proof[:64]):
+        with refused(parish, Session.InvalidProof):
+            parish.session.set_keys(signed(DAVE.account), keys, wrong)
+    parish.session.set_keys(signed(DAVE.account), keys, proof)
+    assert parish.session.has_keys(DAVE.account)
+
+
+def test_session_keys_are_64_bytes_in_the_order_of_rulings() -> None:
+    encoded = codec(SessionKeys).encode(keys_of("Alice"))
+    assert encoded == ALICE.author.public + ALICE.voter.public
+
+
+# ---- the turn
+
+
+def test_a_choice_counts_one_session_after_it_is_made(parish: Parish) -> None:
+    session = parish.session
+    session.set_keys(signed(DAVE.account), keys_of("Dave"), b"")
+    parish.manager.choice = {2: accounts(DAVE, ALICE)}
+    session.rotate()
+    assert parish.manager.heard[3:] == [("end", 0), ("start", 1), ("plan", 2)]
+    assert session.session_index() == 1
+    assert session.validators_now() == accounts(ALICE, BOB, CHARLIE)
+    assert session.queued_changed.value
+    assert parish.announced()[-2:] == [Session.NewQueued(), Session.NewSession(u32(1))]
+
+    session.rotate()
+    assert session.validators_now() == accounts(DAVE, ALICE)
+    assert [key for key, _ in parish.told.now] == [DAVE.author.public, ALICE.author.public]
+
+
+def test_weights_of_voters_are_those_of_the_plan_that_made_them_voters(parish: Parish) -> None:
+    parish.session.rotate()
+    parish.session.rotate()
+    weights = [what[2][0][1] for what in parish.told.told if isinstance(what, tuple)]
+    assert weights == [100, 101, 102]
+
+
+def test_other_keys_work_two_sessions_later(parish: Parish) -> None:
+    session, new = parish.session, keys_of("Bob//2")
+    session.set_keys(signed(BOB.account), new, b"")
+    session.rotate()
+    assert (BOB.author.public, 1) in parish.told.now
+    assert session.queued_changed.value
+    session.rotate()
+    assert (bytes(new.babe), 1) in parish.told.now
+    assert session.owner_of(1, b"babe", BOB.author.public) == (BOB.account, 3)
+    assert session.owner_of(2, b"babe", new.babe) == (BOB.account, 3)
+    assert session.owner_of(2, b"babe", BOB.author.public) is None
+    session.rotate()
+    assert not session.queued_changed.value
+
+
+def test_a_validator_without_keys_drops_out(parish: Parish) -> None:
+    parish.session.purge_keys(signed(BOB.account))
+    parish.session.rotate()
+    parish.session.rotate()
+    assert parish.session.validators_now() == accounts(ALICE, CHARLIE)
+
+
+def test_a_session_does_not_begin_with_too_few_validators(parish: Parish) -> None:
+    session = parish.session
+    parish.manager.choice = {2: accounts(ALICE)}
+    session.rotate()
+    session.rotate()
+    assert session.validators_now() == accounts(ALICE, BOB, CHARLIE)
+    for person in (ALICE, BOB):
+        session.purge_keys(signed(person.account))
+    session.rotate()
+    session.rotate()
+    assert session.validators_now() == accounts(ALICE, BOB, CHARLIE)
+
+
+def test_seats_are_remembered_for_the_report_window(parish: Parish) -> None:
+    session = parish.session
+    for _ in range(5):
+        session.rotate()
+    known = [index for index in range(8) if session.owner_of(index, b"gran", ALICE.voter.public)]
+    assert known == [3, 4, 5]
+    assert session.owner_of(5, b"babe", ALICE.voter.public) is None
+    assert session.owner_of(5, b"gran", DAVE.voter.public) is None
+    seat = session.seats[u32(5)][0]
+    assert (seat.babe_weight, seat.grandpa_weight) == (1, 105)
+
+
+# ---- disabling
+
+
+def test_a_disabled_validator_is_out_until_the_set_changes(parish: Parish) -> None:
+    session = parish.session
+    session.disable(1)
+    session.disable(1)
+    session.disable(7)
+    assert [session.is_disabled(place) for place in range(3)] == [False, True, False]
+    assert parish.told.told[1:] == [("disable", 1)] * 2  # one for epochs, one for voters
+    assert parish.announced()[4:] == [Session.ValidatorDisabled(BOB.account)]
+    session.rotate()
+    assert session.is_disabled(1)
+    parish.manager.choice = {3: accounts(CHARLIE, BOB)}
+    session.rotate()
+    session.rotate()
+    assert not session.is_disabled(1)
+
+
+def test_the_last_validator_that_is_left_is_not_disabled(parish: Parish) -> None:
+    for place in (2, 0, 1):
+        parish.session.disable(place)
+    assert parish.session.disabled_validators.value == [0, 2]
+
+
+# ---- on a chain
+
+
+def test_on_a_chain_new_session_keys_make_blocks_two_epochs_later() -> None:
+    chain = BabeChain(validators(2), others=[Validator("Alice//2")])
+    chain.run_to(START + 3)
+    alice, new, pair = ALICE, keys_of("Alice//2"), KeyPair.from_uri("//Alice//2")
+    call = chain.call("Session", "set_keys", keys=new, proof=b"")
+    chain.block((signed(alice.account), call))
+    assert not chain.failures
+    seen: list[bool] = []
+    for epoch in range(4):
+        chain.run_to_epoch(epoch)
+        epoch_keys = [key for key, _ in chain.runtime.babe.current_epoch().authorities]
+        seen.append(pair.public in epoch_keys)
+    assert seen == [False, False, True, True]
+    chain.run_to(START + 3 * EPOCH + 5)
+    voters = [key for key, _ in chain.runtime.grandpa.authorities.value]
+    assert new.grandpa in voters
+
+
+def test_a_disabled_seat_is_told_to_both_engines_in_the_header() -> None:
+    chain = BabeChain(validators(4))
+    chain.block()
+    chain.open(START + 1)
+    chain.runtime.session.disable(3)
+    logs = [type(log).__name__ for log in chain.runtime.system.digest.value.logs]
+    assert logs == ["PreRuntime", "Consensus", "Consensus"]
+    from_grandpa = chain.runtime.system.digest.value.logs[-1]
+    assert from_grandpa == consensus(OnDisabled(u64(3)))
