@@ -21,6 +21,7 @@ from btt_chain.primitives.babe_equivocation import EquivocationProof
 from btt_chain.primitives.epoch import Epoch
 from btt_chain.primitives.header import Header
 from runtime.pallets.babe import Babe, Engine
+from runtime.pallets.session import Session
 from storage.database import Proof
 
 REMEMBERED_SLOTS: Final = 1_000
@@ -39,6 +40,8 @@ class Slots:
     length_ms: int
     epoch: Epoch | None
     """That of the slot asked for; None under manual seal."""
+    disabled: Sequence[int] = ()
+    """Authorities, by index, whose blocks are refused for an offence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,14 @@ class Importer:
         babe = runtime.pallet(Babe)
         engine = babe.engine.value
         epoch = babe.epoch_at(slot) if engine is Engine.Babe else None
-        return Slots(engine, int(babe.current_slot.value), int(babe.expected_block_time), epoch)
+        disabled = runtime.pallet(Session).disabled_validators.value
+        return Slots(
+            engine,
+            int(babe.current_slot.value),
+            int(babe.expected_block_time),
+            epoch,
+            [int(index) for index in disabled],
+        )
 
     def check(self, header: Header, now_ms: int) -> Verified | None:
         """Return what a header claims, once it holds; None under manual seal.

@@ -361,7 +361,7 @@ class Engine:
         self._watch.begin()
         try:
             made = worker.work(slot, self.parts.pool.pool.ready, self._pace(given / 1000))
-        except StateUnavailable as error:
+        except (StateUnavailable, InvalidBlock) as error:
             self._watch.slot(slot, f"missed: {error}")
             return
         match made:

@@ -83,7 +83,8 @@ class SlotWorker:
     ) -> Authored | Forbidden | None:
         """Return the block for `slot` on the best block, None if the slot is not ours.
 
-        Raises as `Importer.slots` does for the best block.
+        Raises as `Importer.slots` does for the best block, and InvalidBlock if the law admits no
+        block there.
         """
         pairs = self._signer.authors()
         if not pairs:
@@ -94,7 +95,7 @@ class SlotWorker:
         if slots.epoch is None or slot <= slots.current:
             return None
         claimed = claim_slot(slot, slots.epoch, pairs, self._vrf)
-        if claimed is None:
+        if claimed is None or int(claimed.claim.claim.authority_index) in slots.disabled:
             return None
         transactions = ready()
         proposal = make_block(
