@@ -30,7 +30,7 @@ from btt_chain.consensus.author import Pace
 from btt_chain.consensus.babe.verify import Reason, Refused, Verified
 from btt_chain.consensus.babe.worker import Authored, Forbidden, SlotWorker
 from btt_chain.consensus.finality import gadget as finality
-from btt_chain.consensus.finality.gadget import BadHeader, Gadget, Offence, Save, Want
+from btt_chain.consensus.finality.gadget import BadHeader, Broken, Gadget, Offence, Save, Want
 from btt_chain.consensus.finality.voter import ArmTimer, Finalise
 from btt_chain.consensus.importer import Importer
 from btt_chain.crypto.hashing import blake2_256
@@ -177,6 +177,9 @@ class Watcher(Protocol):
 
     def equivocation(self, engine: str, who: bytes) -> None:
         """A validator was seen to say two things."""
+
+    def broken(self, broken: Broken) -> None:
+        """Two blocks that exclude each other were proven final: finality has stopped here."""
 
 
 @dataclass(slots=True)
@@ -510,6 +513,8 @@ class Engine:
                     )
                 case ArmTimer(at):
                     self._gadget_at = at
+                case Broken():
+                    self._watch.broken(action)
 
     def _finalise(self, justification: Justification) -> Sequence[finality.Action]:
         target, client = justification.target, self.parts.client

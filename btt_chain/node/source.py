@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
 from typing import Final
 
 from btt_chain.chain.client import Client
-from btt_chain.consensus.finality.records import read_end
+from btt_chain.consensus.finality.warp import set_ends
 from btt_chain.primitives.digest import GRANDPA
 from p2p.protocols.serve import StateRange
 from p2p.sync.types import BlockId
@@ -37,12 +36,11 @@ class SyncChain:
         return self._client.store.blocks.number(hash)
 
     def gap(self) -> tuple[BlockId, int] | None:
-        """Return the lowest block whose ancestors are missing, and the highest one below them."""
-        gap = getattr(self._client.store, "gap", None)
-        if gap is None:
+        """Return the highest missing block below a fetched state, and how many are missing."""
+        missing = self._client.store.missing
+        if missing is None:
             return None
-        lowest, below = gap
-        return BlockId(lowest.number, lowest.hash), below
+        return BlockId(missing.highest.number, missing.highest.hash), missing.left
 
 
 class PublicChain:
@@ -79,7 +77,7 @@ class PublicChain:
     def state_range(self, block: bytes, after: bytes | None, size: int) -> StateRange | None:
         """Return keys after `after` until their proof has `size` bytes, at least one key."""
         try:
-            nodes, last = self._client.store.state.reader(block).range_proof(after, size)
+            nodes, last = self._client.store.state.reader(block).prove_range(after, size)
         except (KeyError, StateUnavailable):
             return None
         return StateRange(nodes, last)
@@ -90,13 +88,9 @@ class PublicChain:
         After them the last final block, if it stands higher and its proof is stored.
         """
         highest = above
-        for set_id in count():
-            end = read_end(self._client.store.aux_get, set_id)
-            if end is None:
-                break
-            if end.number > highest:
-                highest = end.number
-                yield bytes(end.hash)
+        for end in set_ends(self._client.store.aux_get, above):
+            highest = end.number
+            yield bytes(end.hash)
         final = self._client.finalized()
         if final.number > highest and self.justification(final.hash) is not None:
             yield final.hash

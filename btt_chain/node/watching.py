@@ -10,6 +10,7 @@ from btt_chain.chain.client import Client
 from btt_chain.chain.notify import BlockRef
 from btt_chain.consensus.babe.verify import Verified
 from btt_chain.consensus.babe.worker import Authored
+from btt_chain.consensus.finality.gadget import Broken
 from btt_chain.node import lines
 from btt_chain.primitives.grandpa import Target
 from btt_chain.primitives.header import Header
@@ -88,6 +89,17 @@ class NodeWatcher:
         self._metrics.on_equivocation("babe" if engine == "babe" else "grandpa")
         where = babe_log if engine == "babe" else grandpa_log
         where.warning("the validator with key 0x%s said two things; it is reported", who.hex())
+
+    def broken(self, broken: Broken) -> None:
+        """Write that a third of the voters cheats."""
+        target = broken.proof.target
+        grandpa_log.error(
+            "block %d %s is proven final, and so is %d %s, on another fork: a third or more of the "
+            "voters signed both. This node votes and finalises no more. Keep its database: the "
+            "proofs in it name them",
+            target.number, lines.short(bytes(target.hash)),
+            broken.final.number, lines.short(bytes(broken.final.hash)),
+        )  # fmt: skip
 
     def _validator(self, block: bytes, verified: Verified) -> bytes | None:
         """Return the account of a block's author, as its own state names it."""

@@ -90,6 +90,12 @@ class Authorities:
         """Return the first change that waits on the chain up to `head`."""
         return next((p for p in self.pending if descends(ancestry, p.announced, head)), None)
 
+    def last_on(self, head: Target, ancestry: Ancestry) -> PendingChange | None:
+        """Return the last change that waits on the chain up to `head`."""
+        return next(
+            (p for p in reversed(self.pending) if descends(ancestry, p.announced, head)), None
+        )
+
     def limit(self, head: Target, ancestry: Ancestry) -> int | None:
         """Return the height above which `head`'s chain is not yet voted for; None: no limit."""
         first = self.first_on(head, ancestry)

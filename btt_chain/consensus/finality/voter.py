@@ -252,6 +252,7 @@ class Voter:
         self._base = final
         self._completed: Round | None = None
         self._armed: int | None = None
+        self._quiet_until = now
         previous: Round | RoundState = RoundState.genesis(last.base)
         if last.number > 0 and last.votes:
             votes = self._round(last.number, last.base)
@@ -314,7 +315,36 @@ class Voter:
         self._start(_Running(self._round(number + 1, self._base), votes, now), actions)
         return [*actions, *self._drive(now)]
 
+    def on_final(self, block: Target, now: int) -> list[Action]:
+        """A block is final by a proof that did not come from our rounds."""
+        if block.number > self._final.number:
+            self._final = block
+        return self._drive(now)
+
+    def act_as(self, me: AuthorityId | None, recorded: Mapping[tuple[int, Stage], Target]) -> None:
+        """Vote with another key from here on, or with none; `recorded` are that key's votes."""
+        self._me = me if me is not None and me in self.set.voters else None
+        self._recorded = dict(recorded)
+
+    def be_quiet(self, until: int) -> None:
+        """Listen only, and cast no vote, before this time: what is known may be out of date."""
+        self._quiet_until = until
+
     # --- questions ---
+
+    @property
+    def me(self) -> AuthorityId | None:
+        """The key that votes; None for those who only watch."""
+        return self._me
+
+    @property
+    def completed(self) -> Round | None:
+        """The last round that is complete; None if there is none in this set."""
+        return self._completed
+
+    def due(self, now: int) -> int | None:
+        """Return when the next thing is to be done by time alone; None if only votes can help."""
+        return self._due(now)
 
     @property
     def final(self) -> Target:
@@ -389,11 +419,12 @@ class Voter:
             times.append(best.started + 2 * wait)
         if best.step is _Step.PREVOTED:
             times.append(best.started + 4 * wait)
+        times.append(self._quiet_until)
         return min((time for time in times if time > now), default=None)
 
     def _vote(self, run: _Running, now: int, actions: list[Action]) -> None:
         before = run.before
-        if before is None or before.estimate is None:
+        if before is None or before.estimate is None or now < self._quiet_until:
             return
         waited = now - run.started
         if run.step is _Step.WAITING and (

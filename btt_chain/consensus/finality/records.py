@@ -1,0 +1,204 @@
+"""What GRANDPA keeps beside the chain: its voters, its last complete round, where sets ended.
+
+All of it lies in the store's auxiliary column, under versioned keys. The votes that we cast lie
+elsewhere (the signing record): those must not be lost, these may be a few moments old. What was
+decided since is read again from the headers of the chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from btt_chain.consensus.finality.authorities import Authorities, AuthoritySet, PendingChange
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.grandpa import (
+    AuthorityList,
+    Justification,
+    ScheduledChange,
+    SignedMessage,
+    Target,
+)
+from btt_chain.scale import DecodeError, codec, u32, u64
+
+Read: TypeAlias = Callable[[bytes], bytes | None]
+"""Read the value of an auxiliary key."""
+Changes: TypeAlias = Mapping[bytes, bytes | None]
+"""Auxiliary keys to write."""
+
+SCHEMA: Final = 1
+SCHEMA_KEY: Final = b"grandpa_schema_version"
+VOTERS_KEY: Final = b"grandpa_voters"
+ROUND_KEY: Final = b"grandpa_completed_round"
+PROOF_KEY: Final = b"grandpa_best_justification"
+END_PREFIX: Final = b"grandpa_set_end"
+FIRST_KEY: Final = b"grandpa_first_set"
+
+
+class BadRecord(Exception):
+    """What is stored for GRANDPA cannot be read; the message says what. Resync the node."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockName:
+    """A block by hash and height."""
+
+    hash: H256
+    number: u32
+
+    @classmethod
+    def of(cls, block: Target) -> BlockName:
+        """Return a block as it is stored."""
+        return cls(block.hash, u32(block.number))
+
+    @property
+    def target(self) -> Target:
+        """The block as votes name it."""
+        return Target(self.hash, int(self.number))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChange:
+    """A change that waits."""
+
+    announced: BlockName
+    change: ScheduledChange
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVoters:
+    """The voters as of a final block, and the changes that waited then."""
+
+    as_of: BlockName
+    set_id: u64
+    authorities: AuthorityList
+    pending: list[StoredChange]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRound:
+    """A complete round: its set, number, base and votes."""
+
+    set_id: u64
+    number: u64
+    base: BlockName
+    votes: list[SignedMessage]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFirst:
+    """The first set that is known, and the block from which on it is."""
+
+    set_id: u64
+    block: BlockName
+
+
+_U32: Final = codec(u32)
+_BLOCK: Final = codec(BlockName)
+_VOTERS: Final = codec(StoredVoters)
+_ROUND: Final = codec(StoredRound)
+_FIRST: Final = codec(StoredFirst)
+
+
+def end_key(set_id: int) -> bytes:
+    """Return the key of the block that ended a set."""
+    return END_PREFIX + set_id.to_bytes(8, "big")
+
+
+def voters_change(authorities: Authorities, as_of: Target) -> Changes:
+    """Return what keeps the voters as of a final block."""
+    stored = StoredVoters(
+        BlockName.of(as_of),
+        u64(authorities.current.set_id),
+        [(who, u64(weight)) for who, weight in authorities.current.authorities],
+        [StoredChange(BlockName.of(p.announced), p.change) for p in authorities.pending],
+    )
+    return {SCHEMA_KEY: _U32.encode(u32(SCHEMA)), VOTERS_KEY: _VOTERS.encode(stored)}
+
+
+def round_change(stored: StoredRound) -> Changes:
+    """Return what keeps a complete round."""
+    return {ROUND_KEY: _ROUND.encode(stored)}
+
+
+def proof_change(proof: Justification) -> Changes:
+    """Return what keeps the highest proof."""
+    return {PROOF_KEY: proof.encode()}
+
+
+def end_change(set_id: int, block: Target) -> Changes:
+    """Return what keeps the block that ended a set."""
+    return {end_key(set_id): _BLOCK.encode(BlockName.of(block))}
+
+
+def first_change(set_id: int, block: Target) -> Changes:
+    """Return what keeps where this node began, if not at genesis."""
+    return {FIRST_KEY: _FIRST.encode(StoredFirst(u64(set_id), BlockName.of(block)))}
+
+
+def read_first(read: Read) -> tuple[int, int]:
+    """Return the first set that is known, and the height from which on it is. Raises BadRecord."""
+    raw = read(FIRST_KEY)
+    if raw is None:
+        return 0, 0
+    try:
+        stored = _FIRST.decode_all(raw)
+    except DecodeError as error:
+        raise BadRecord(f"the first set cannot be read: {error}") from error
+    return int(stored.set_id), stored.block.target.number
+
+
+def read_voters(read: Read) -> tuple[Authorities, Target] | None:
+    """Return the voters and the final block they are of; None if nothing is stored.
+
+    Raises BadRecord.
+    """
+    raw = read(VOTERS_KEY)
+    if raw is None:
+        return None
+    version = read(SCHEMA_KEY)
+    if version != _U32.encode(u32(SCHEMA)):
+        raise BadRecord(f"the records of GRANDPA are of another version than {SCHEMA}")
+    try:
+        stored = _VOTERS.decode_all(raw)
+    except DecodeError as error:
+        raise BadRecord(f"the voters cannot be read: {error}") from error
+    current = AuthoritySet(
+        int(stored.set_id), tuple((who, int(weight)) for who, weight in stored.authorities)
+    )
+    pending = tuple(PendingChange(p.announced.target, p.change) for p in stored.pending)
+    return Authorities(current, pending), stored.as_of.target
+
+
+def read_round(read: Read) -> StoredRound | None:
+    """Return the last complete round; None if there is none. Raises BadRecord."""
+    raw = read(ROUND_KEY)
+    if raw is None:
+        return None
+    try:
+        return _ROUND.decode_all(raw)
+    except DecodeError as error:
+        raise BadRecord(f"the last round cannot be read: {error}") from error
+
+
+def read_proof(read: Read) -> Justification | None:
+    """Return the highest proof that was kept; None if there is none. Raises BadRecord."""
+    raw = read(PROOF_KEY)
+    if raw is None:
+        return None
+    try:
+        return Justification.decode(raw)
+    except DecodeError as error:
+        raise BadRecord(f"the last proof cannot be read: {error}") from error
+
+
+def read_end(read: Read, set_id: int) -> Target | None:
+    """Return the block that ended a set; None if the set has not ended here. Raises BadRecord."""
+    raw = read(end_key(set_id))
+    if raw is None:
+        return None
+    try:
+        return _BLOCK.decode_all(raw).target
+    except DecodeError as error:
+        raise BadRecord(f"the end of set {set_id} cannot be read: {error}") from error

@@ -1,0 +1,127 @@
+"""grandpa_*: the voters' rounds, proofs of finality, and each new justification.
+
+Source: Substrate's `sc_consensus_grandpa_rpc`, for shapes and error codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from btt_chain.consensus.finality.gadget import RoundReport
+from btt_chain.consensus.finality.proofs import FinalityProof, NotFinal
+from btt_chain.primitives import ss58
+from btt_chain.primitives.grandpa import AuthorityId
+from btt_chain.rpc.connection import Subscription
+from btt_chain.rpc.hub import Audience
+from btt_chain.rpc.params import BlockNumber
+from btt_chain.rpc.protocol import RpcError
+from btt_chain.rpc.registry import HEAVY, method, subscription
+from btt_chain.rpc.shapes import to_hex
+
+NOT_READY: Final = 1
+NUMBERS_TOO_LARGE: Final = 3
+PROVE_FAILED: Final = 4
+"""Substrate's codes of this group."""
+
+LARGEST: Final = 2**53 - 1
+"""The largest number that every reader of JSON takes exactly."""
+
+
+class Rounds(NamedTuple):
+    """What the voters of now are doing."""
+
+    set_id: int
+    best: RoundReport
+    background: Sequence[RoundReport]
+    """Rounds before it that still listen."""
+
+
+class Finality(Protocol):
+    """What the RPC needs of GRANDPA."""
+
+    def rounds(self) -> Rounds | None:
+        """Return the voters' rounds; None while nobody votes here."""
+        ...
+
+    def prove(self, number: int) -> FinalityProof | None:
+        """Return the proof of the final block at a height; None if there is none.
+
+        Raises NotFinal.
+        """
+        ...
+
+    def listen(self, listener: Callable[[bytes], None]) -> Callable[[], None]:
+        """Call `listener` with every new justification (SCALE), until the returned is called."""
+        ...
+
+
+class GrandpaApi:
+    """Finality, as light clients and bridges ask for it."""
+
+    def __init__(self, finality: Finality) -> None:
+        self.finality = finality
+        self.justifications = Audience()
+        self._deaf: Callable[[], None] | None = None
+
+    @method("grandpa_roundState")
+    def round_state(self) -> dict[str, object]:
+        """The rounds at work: who has voted, and who is missing."""
+        rounds = self.finality.rounds()
+        if rounds is None:
+            raise RpcError(NOT_READY, "GRANDPA RPC endpoint not ready")
+        reports = (rounds.best, *rounds.background)
+        # Substrate stops at u32, which one bond of ours passes (ruling A10: a weight is bond // 10^12).
+        if any(max(report.round, report.total_weight) > LARGEST for report in reports):
+            message = "GRANDPA reports voter state as unreasonably large"
+            raise RpcError(NUMBERS_TOO_LARGE, message)
+        return {
+            "setId": rounds.set_id,
+            "best": _round(rounds.best),
+            "background": [_round(report) for report in rounds.background],
+        }
+
+    @method("grandpa_proveFinality", cost=HEAVY)
+    def prove_finality(self, block: BlockNumber) -> str | None:
+        """The proof that the block at a height is final, as SCALE FinalityProof in hex, or null."""
+        try:
+            proof = self.finality.prove(block)
+        except NotFinal:
+            message = "GRANDPA prove finality rpc failed: Block not yet finalized"
+            raise RpcError(PROVE_FAILED, message) from None
+        return None if proof is None else to_hex(proof.encode())
+
+    @subscription(
+        "grandpa_subscribeJustifications",
+        event="grandpa_justifications",
+        unsubscribe=("grandpa_unsubscribeJustifications",),
+    )
+    def subscribe_justifications(self, subscription: Subscription) -> None:
+        """Every new justification, as SCALE in hex."""
+        self.justifications.join(subscription)
+        if self._deaf is None:
+            self._deaf = self.finality.listen(self._hear)
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        if self._deaf is not None:
+            self._deaf()
+            self._deaf = None
+
+    def _hear(self, raw: bytes) -> None:
+        if self.justifications.members:
+            self.justifications.tell(to_hex(raw))
+
+
+def _round(report: RoundReport) -> dict[str, object]:
+    return {
+        "round": report.round,
+        "totalWeight": report.total_weight,
+        "thresholdWeight": report.threshold_weight,
+        "prevotes": _votes(report.prevote_weight, report.prevote_missing),
+        "precommits": _votes(report.precommit_weight, report.precommit_missing),
+    }
+
+
+def _votes(weight: int, missing: Sequence[AuthorityId]) -> dict[str, object]:
+    return {"currentWeight": weight, "missing": [ss58.encode(who) for who in missing]}
