@@ -71,7 +71,7 @@ class GrandpaApi:
         if rounds is None:
             raise RpcError(NOT_READY, "GRANDPA RPC endpoint not ready")
         reports = (rounds.best, *rounds.background)
-        # Substrate stops at u32, which one bond of ours passes (ruling A10: a weight is bond // 10^12).
+        # Substrate stops at u32; one bond of ours passes that (ruling A10: bond // 10^12).
         if any(max(report.round, report.total_weight) > LARGEST for report in reports):
             message = "GRANDPA reports voter state as unreasonably large"
             raise RpcError(NUMBERS_TOO_LARGE, message)

@@ -90,10 +90,13 @@ async def test_without_voters_the_rounds_are_not_ready(ws: WsClient, model: Mode
     assert (refused.value.code, refused.value.message) == (1, "GRANDPA RPC endpoint not ready")
 
 
-async def test_weights_that_do_not_fit_substrates_shape_are_refused(
-    ws: WsClient, model: Model
-) -> None:
-    model.now = Rounds(3, replace(ROUND, total_weight=1 << 32), [])
+async def test_weights_of_bonds_pass_u32(ws: WsClient, model: Model) -> None:
+    model.now = Rounds(3, replace(ROUND, total_weight=1 << 40), [])
+    assert (await ws.call("grandpa_roundState"))["best"]["totalWeight"] == 1 << 40
+
+
+async def test_weights_that_json_cannot_carry_are_refused(ws: WsClient, model: Model) -> None:
+    model.now = Rounds(3, replace(ROUND, total_weight=1 << 53), [])
     with pytest.raises(CallFailed) as refused:
         await ws.call("grandpa_roundState")
     assert refused.value.code == 3
