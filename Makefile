@@ -58,8 +58,8 @@ $(COMPAT)/node_modules/.locked: $(COMPAT)/package.json $(COMPAT)/package-lock.js
 # --- the chain --------------------------------------------------------------
 
 .PHONY: devnet
-devnet: setup ## Start a development chain and print how to reach it
-	$(BIN)/btt-chain devnet
+devnet: setup ## Run four validators on this machine and watch them
+	$(BIN)/btt-chain devnet up
 
 # --- checks -----------------------------------------------------------------
 

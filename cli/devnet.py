@@ -1,287 +1,440 @@
-"""`btt-chain devnet`: a development chain, watched live.
+"""`btt-chain devnet`: validators on this machine, each a real process, watched and tormented.
 
-The node is a process of its own; this one talks to it like any wallet. Where nobody watches (the
-output is no terminal) there is only the node, with its log lines.
+`btt_chain.testing.Devnet` does the work; here are the words for it. What a network is lies in its
+base path, so each command finds it there, whoever started it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
+import shutil
 import signal
 import sys
 import tempfile
-from collections import deque
-from contextlib import AsyncExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import click
 
 from cli import show
-from cli.errors import CannotConnect, Refused
-from cli.logs import parse_filters, start
-from cli.node import SealingType, data_directory, log_option, node_config, rpc_options, run
+from cli.errors import Mistyped, NotFound, Refused
+from cli.logs import parse_filters
+from cli.node import log_option
+from cli.options import Group, examples, json_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from btt_chain.testing import Devnet, DevNode
 
-    from rich.console import RenderableType
-    from rich.live import Live
-    from rich.table import Table
+Command = TypeVar("Command", bound=Callable[..., Any])
 
-    from cli.chain import Chain
-
-ACCOUNTS: Final = ("Alice", "Bob", "Charlie", "Dave", "Eve", "Ferdie")
-"""Whose balances are shown: the well-known development keys."""
-
-BLOCKS_SHOWN: Final = 6
-EVENTS_SHOWN: Final = 12
-
-HOME: Final = str(Path(__file__).resolve().parent.parent)
-"""Where our packages lie: the node finds them wherever we were started, and nobody else's."""
-
-START_TIME: Final = 60.0
-"""Seconds that the node may take until it answers."""
-
-# What every block has, and nobody looks for.
-_DULL_EVENTS: Final = {"System.ExtrinsicSuccess", "TransactionPayment.TransactionFeePaid"}
+STOP_SECONDS: Final = 4.0
+"""From the wish to end until nodes are killed."""
+FOLLOW_PAUSE: Final = 0.3
 
 
-@click.command()
-@click.option(
-    "-d",
-    "--base-path",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Keep data here. [default: a new directory, deleted at the end]",
+def base_option(command: Command) -> Command:
+    """`--base-path`: which devnet."""
+    return click.option(
+        "-d",
+        "--base-path",
+        required=True,
+        envvar="BTT_DEVNET",
+        show_envvar=True,
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Where the devnet lies, as `devnet up` said.",
+    )(command)
+
+
+def up_options(command: Command) -> Command:
+    """What a devnet is made of."""
+    port = click.IntRange(1, 65_000)
+    options = [
+        click.option(
+            "-n",
+            "--validators",
+            type=click.IntRange(1, 32),
+            default=4,
+            show_default=True,
+            help="How many nodes make blocks: Alice, Bob, ...",
+        ),
+        click.option(
+            "-d",
+            "--base-path",
+            envvar="BTT_DEVNET",
+            show_envvar=True,
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Keep data here. [default: a new directory, deleted at the end]",
+        ),
+        click.option(
+            "--slot-ms",
+            type=click.IntRange(min=200),
+            default=2_000,
+            show_default=True,
+            help="Milliseconds of a slot.",
+        ),
+        click.option(
+            "--rpc-base-port",
+            type=port,
+            default=9944,
+            show_default=True,
+            help="JSON-RPC of node 0; node i has this port + i.",
+        ),
+        click.option(
+            "--p2p-base-port", type=port, help="The same for the network. [default: free ports]"
+        ),
+        click.option(
+            "--prometheus-base-port",
+            type=port,
+            help="The same for the metrics. [default: free ports]",
+        ),
+        click.option("--detach", is_flag=True, help="Return when all nodes answer; they go on."),
+        json_option,
+        log_option,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@examples(
+    "btt-chain devnet",
+    "btt-chain devnet up --validators 4 --base-path net --detach",
+    "btt-chain devnet partition 0,1/2,3 --base-path net",
+    "btt-chain devnet down --base-path net",
 )
-@click.option(
-    "--sealing",
-    type=SealingType(),
-    help="When blocks are made. [default: interval, one a second]",
-)
-@rpc_options
-@log_option
-def devnet(base_path: Path | None, sealing: str | None, filters: str, **rpc: Any) -> None:
-    """Run a development chain and watch it: blocks, events, balances. Ctrl-C ends it.
+@click.group(cls=Group, invoke_without_command=True)
+@click.pass_context
+def devnet(ctx: click.Context) -> None:
+    """Run validators on this machine and watch them; without a command: `up` as it is.
 
-    A wallet connects to ws://127.0.0.1:9944, as to any Substrate node.
+    A wallet connects to ws://127.0.0.1:9944, as to any Substrate node. A single node without
+    validators is quicker for most work: `btt-chain node --dev --sealing instant`.
     """
-    levels = parse_filters(filters)
-    with data_directory(base_path, tmp=base_path is None) as base:
-        config = node_config("dev", base, rpc, sealing=sealing)
-        if not sys.stdout.isatty():
-            start(levels)
-            run(config)
-            return
-        if config.rpc.port == 0:
-            raise Refused("to watch the chain, its port must be known: give --rpc-port")
-        arguments = [
-            "node", "--dev", "--base-path", str(base), "--log", filters, *_spelt(rpc),
-            *(("--sealing", sealing) if sealing else ()),
-        ]  # fmt: skip
-        with _log_file(base_path) as log:
-            asyncio.run(_watch(arguments, config.rpc.port, log))
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(up)
 
 
-def _spelt(rpc: dict[str, Any]) -> list[str]:
-    """The options of JSON-RPC as they are typed."""
-    words: list[str] = []
-    for name, value in rpc.items():
-        flag = "--" + name.replace("_", "-")
-        if value is True:
-            words.append(flag)
-        elif value not in {None, False}:
-            words += [flag, str(value)]
-    return words
+@devnet.command()
+@up_options
+def up(base_path: Path | None, *, detach: bool, as_json: bool, filters: str, **made: Any) -> None:
+    """Start all nodes and watch them; Ctrl-C stops all."""
+    from btt_chain.testing import Devnet, DevnetError
+
+    parse_filters(filters)
+    is_temporary = base_path is None
+    base = base_path or Path(tempfile.mkdtemp(prefix="btt-devnet-"))
+    with plain_errors():
+        try:
+            net = Devnet.create(
+                base,
+                validators=made["validators"],
+                slot_ms=made["slot_ms"],
+                rpc_base_port=made["rpc_base_port"],
+                port_base=made["p2p_base_port"],
+                prometheus_base_port=made["prometheus_base_port"],
+                log=filters,
+            )
+        except DevnetError:
+            if is_temporary:
+                shutil.rmtree(base, ignore_errors=True)
+            raise
+        try:
+            with _interrupted_by_signals():
+                _start(net, detach=detach, as_json=as_json)
+        except BaseException:
+            net.down(STOP_SECONDS)
+            raise
+    if detach:
+        return
+    _attend(net, is_temporary=is_temporary, as_json=as_json)
+
+
+@devnet.command()
+@base_option
+@json_option
+def down(base_path: Path, *, as_json: bool) -> None:
+    """Stop all nodes in order; data stays."""
+    with plain_errors():
+        from btt_chain.testing import Devnet
+
+        _stop(Devnet.open(base_path), as_json=as_json)
+
+
+@devnet.command()
+@base_option
+@json_option
+def status(base_path: Path, *, as_json: bool) -> None:
+    """How each node is, where it answers, what it holds."""
+    with plain_errors():
+        from btt_chain.testing import Devnet
+
+        net = Devnet.open(base_path)
+        found = net.status()
+    if as_json:
+        show.document(_document(net))
+        return
+    show.table(
+        (">#", "name", "state", ">best", ">final", ">lag", ">peers", ">pool", "rpc", ">pid"),
+        [
+            (
+                str(said.index), said.name, said.state, str(said.best), str(said.finalized),
+                str(said.lag), str(said.peers), str(said.pool), node.ws, _pid(node),
+            )
+            for said, node in zip(found, net.nodes, strict=True)
+        ],
+    )  # fmt: skip
+    if net.groups is not None:
+        from cli.devnet_view import spelt
+
+        show.note(f"the network is cut: {spelt(net.groups)} (devnet heal makes it whole)")
+
+
+@devnet.command()
+@click.argument("index", metavar="N", type=int)
+@base_option
+def kill(index: int, base_path: Path) -> None:
+    """Kill node N (from 0) with SIGKILL, as a power cut would."""
+    with plain_errors():
+        from btt_chain.testing import Devnet
+
+        net = Devnet.open(base_path)
+        net.kill(index)
+    show.note(f"killed node {index} ({net[index].name}); devnet restart {index} brings it back")
+
+
+@devnet.command()
+@click.argument("index", metavar="N", type=int)
+@base_option
+def restart(index: int, base_path: Path) -> None:
+    """Stop node N if it runs, start it again, wait until it answers."""
+    with plain_errors():
+        from btt_chain.testing import Devnet
+
+        net = Devnet.open(base_path)
+        with _interrupted_by_signals():
+            net.restart(index)
+    show.note(f"node {index} ({net[index].name}) answers on {net[index].ws}")
+
+
+@devnet.command()
+@click.argument("groups", metavar="GROUPS")
+@base_option
+def partition(groups: str, base_path: Path) -> None:
+    """Cut the network into GROUPS, such as 0,1/2,3; a node in none hears nobody."""
+    cut = read_groups(groups)
+    with plain_errors():
+        from btt_chain.testing import Devnet
+
+        Devnet.open(base_path).partition(cut)
+    show.note(f"the network is cut: {groups}; devnet heal makes it whole")
+
+
+@devnet.command()
+@base_option
+def heal(base_path: Path) -> None:
+    """Make a network whole again that was cut."""
+    with plain_errors():
+        from btt_chain.testing import Devnet
+
+        Devnet.open(base_path).heal()
+    show.note("the network is whole; nodes find each other within seconds")
+
+
+@devnet.command()
+@click.argument("index", metavar="[N]", type=int, required=False)
+@click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on.")
+@click.option(
+    "--lines",
+    type=click.IntRange(min=0),
+    default=40,
+    show_default=True,
+    help="How many of each log's last lines.",
+)
+@base_option
+def logs(index: int | None, base_path: Path, *, follow: bool, lines: int) -> None:
+    """Print the end of the log of node N, or of all."""
+    with plain_errors():
+        from btt_chain.testing import Devnet
+
+        net = Devnet.open(base_path)
+        nodes = net.nodes if index is None else [net.node(index)]
+    names = len(nodes) > 1
+    width = max(len(node.name) for node in nodes)
+    ends = {}
+    for node in nodes:
+        text, ends[node.index] = _read_from(node.log, 0)
+        _print_log(node, text[-lines:] if lines else [], width if names else 0)
+    while follow:
+        time.sleep(FOLLOW_PAUSE)
+        for node in nodes:
+            text, ends[node.index] = _read_from(node.log, ends[node.index])
+            _print_log(node, text, width if names else 0)
+
+
+def read_groups(text: str) -> list[list[int]]:
+    """The partition that was typed: `0,1/2,3`. Mistyped if it is none."""
+    try:
+        return [[int(word) for word in group.split(",")] for group in text.split("/")]
+    except ValueError:
+        raise Mistyped(f"{text!r} is no partition: write the groups' nodes like 0,1/2,3") from None
 
 
 @contextmanager
-def _log_file(base_path: Path | None) -> Iterator[IO[bytes]]:
-    """Where the node's log goes while the terminal shows tables; kept, to be read afterwards."""
-    if base_path is None:
-        with tempfile.NamedTemporaryFile(prefix="btt-devnet-", suffix=".log", delete=False) as file:
-            yield file
+def plain_errors() -> Iterator[None]:
+    """Turn what the package says into the errors of commands, each of one line."""
+    from btt_chain.testing import DevnetError, NodeDied, NoDevnet, NoSuchNode, NotInTime
+
+    try:
+        yield
+    except NoDevnet as error:
+        raise NotFound(f"{error}: start one with `btt-chain devnet up`") from None
+    except NoSuchNode as error:
+        raise NotFound(str(error)) from None
+    except (NodeDied, NotInTime) as error:
+        first, *log = str(error).splitlines()
+        last = f": {log[-1].strip()}" if len(log) > 1 else ""
+        where = f" ({log[0].strip(' -').removeprefix('the end of ')})" if log else ""
+        raise Refused(f"{first}{last}{where}") from None
+    except DevnetError as error:
+        raise Refused(str(error)) from None
+
+
+@contextmanager
+def _interrupted_by_signals() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP end what blocks, as Ctrl-C does, so that nodes are stopped."""
+
+    def interrupt(_number: int, _frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
         return
-    base_path.mkdir(parents=True, exist_ok=True)
-    with (base_path / "devnet.log").open("ab") as file:
-        yield file
+    before = {n: signal.signal(n, interrupt) for n in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-async def _watch(arguments: list[str], port: int, log: IO[bytes]) -> None:
-    """Start the node, show it until it ends or Ctrl-C, stop it."""
+def _start(net: Devnet, *, detach: bool, as_json: bool) -> None:
+    """Start all nodes and say where they are, except to a terminal that will show it anyway."""
+    began = time.monotonic()
+    net.up()
+    seconds = time.monotonic() - began
+    if as_json:
+        # Alone it is a document; what follows makes it one line of many.
+        (show.document if detach else show.line)(_document(net))
+    elif detach or not sys.stdout.isatty():
+        _introduce(net, seconds)
+
+
+def _attend(net: Devnet, *, is_temporary: bool, as_json: bool) -> None:
+    """Show the network until Ctrl-C or until all nodes have ended; then stop them."""
+    failed = True
+    try:
+        asyncio.run(_watch(net, as_json=as_json))
+        failed = False
+    finally:
+        _stop(net, as_json=as_json, is_last=not is_temporary or failed)
+    if is_temporary:
+        shutil.rmtree(net.base, ignore_errors=True)
+        show.note("its data is deleted; with --base-path it stays")
+
+
+async def _watch(net: Devnet, *, as_json: bool) -> None:
+    from cli.devnet_view import watch_lines, watch_live
+
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "cli.main", *arguments,
-        stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-        env=os.environ | {"PYTHONPATH": HOME},
-        # Ctrl-C reaches us alone, and we stop the node in order.
-        start_new_session=True,
-    )  # fmt: skip
-    ends = {
-        asyncio.create_task(child.wait()): "node",
-        asyncio.create_task(stop.wait()): "stop",
-        asyncio.create_task(_show(f"ws://127.0.0.1:{port}", log.name)): "view",
-    }
-    done, waiting = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
-    await asyncio.gather(*waiting, return_exceptions=True)
-    died = child.returncode
-    if died is None:
-        child.terminate()
-        await child.wait()
-    if died is not None and not stop.is_set():
-        raise Refused(f"the node ended with code {died}: {_last_line(log.name)} (see {log.name})")
-    for task in done:
-        task.result()
-    show.note(f"stopped; the node's log is {log.name}")
+    if sys.stdout.isatty() and not as_json:
+        await watch_live(net, stop)
+    else:
+        await watch_lines(net, stop, as_json=as_json)
 
 
-def _last_line(path: str) -> str:
-    lines = Path(path).read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "its log is empty"
-
-
-@dataclass(slots=True)
-class _Row:
-    """A block as the table shows it."""
-
-    number: int
-    hash: str
-    calls: str
-
-
-@dataclass(slots=True)
-class _View:
-    """What is on the screen."""
-
-    url: str
-    log: str
-    best: int = 0
-    final: int = 0
-    pool: int = 0
-    blocks: deque[_Row] = field(default_factory=lambda: deque(maxlen=BLOCKS_SHOWN))
-    events: deque[tuple[int, str, str]] = field(default_factory=lambda: deque(maxlen=EVENTS_SHOWN))
-    balances: list[tuple[str, str, str]] = field(default_factory=list)
-
-    def render(self) -> RenderableType:
-        """The tables, one below the other."""
-        from rich.console import Group
-        from rich.text import Text
-
-        facts = Text.assemble(
-            ("BTT devnet", "bold"), "   best ", (f"{self.best:_}", "green"),
-            "   final ", (f"{self.final:_}", "green"), f"   pool {self.pool}",
+def _stop(net: Devnet, *, as_json: bool, is_last: bool = True) -> None:
+    began = time.monotonic()
+    running = sum(node.is_alive for node in net.nodes)
+    killed = net.down(STOP_SECONDS)
+    seconds = time.monotonic() - began
+    if as_json:
+        show.line(
+            {"stopped": running, "killed": [node.index for node in killed],
+             "basePath": str(net.base)}
         )  # fmt: skip
-        hint = Text(f"{self.url}   Ctrl-C ends it   log: {self.log}", style="dim")
-        blocks = _grid("Blocks", ">number", "hash", "calls")
-        for row in reversed(self.blocks):
-            blocks.add_row(f"{row.number:_}", row.hash, row.calls)
-        # The last column is what a narrow terminal cuts: never an amount.
-        balances = _grid("Accounts", "name", "free", "address")
-        for balance in self.balances:
-            balances.add_row(*balance)
-        # Last, because a low terminal cuts there.
-        events = _grid("Events", ">block", "event", "fields")
-        # Folded, not cut: an amount may stand at the end.
-        events.columns[-1].no_wrap, events.columns[-1].overflow = False, "fold"
-        for number, name, shown in reversed(self.events):
-            # Text: a list in brackets is no markup.
-            events.add_row(f"{number:_}", name, Text(shown))
-        return Group(facts, hint, Text(), blocks, balances, events)
+        return
+    for node in killed:
+        show.note(f"node {node.index} ({node.name}) did not end in time and was killed")
+    nodes = "1 node" if running == 1 else f"{running} nodes"
+    show.note(f"stopped {nodes} in {seconds:.1f} s" + (f"; data: {net.base}" if is_last else ""))
 
 
-def _grid(title: str, *columns: str) -> Table:
-    """A table as wide as the terminal; its last column takes what the others leave."""
-    from rich import box
-    from rich.table import Table
-
-    grid = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
-        header_style="cyan", pad_edge=False, expand=True,
-    )  # fmt: skip
-    for column in columns:
-        name, is_right = column.removeprefix(">"), column.startswith(">")
-        grid.add_column(
-            name,
-            justify="right" if is_right else "left",
-            no_wrap=True,
-            ratio=1 if column == columns[-1] else None,
-        )
-    return grid
-
-
-async def _show(url: str, log: str) -> None:
-    """Connect when the node is up, and keep the screen true."""
-    from rich.live import Live
-
-    async with AsyncExitStack() as stack:
-        chain = await _connected(url, stack)
-        view = _View(url, log)
-        heads = await stack.enter_async_context(
-            chain.client.subscribe("chain_subscribeNewHeads", "chain_unsubscribeNewHeads")
-        )
-        with Live(view.render(), console=show.console(), auto_refresh=False) as live:
-            async for head in heads:
-                await _take(chain, view, head, live)
-
-
-async def _connected(url: str, stack: AsyncExitStack) -> Chain:
-    from cli.chain import Chain
-
-    deadline = asyncio.get_running_loop().time() + START_TIME
-    while True:
-        with suppress(CannotConnect):
-            return await stack.enter_async_context(Chain.open(url, START_TIME))
-        if asyncio.get_running_loop().time() > deadline:
-            raise CannotConnect(f"the node did not answer on {url} within {START_TIME:g} s")
-        await asyncio.sleep(0.2)
-
-
-async def _take(chain: Chain, view: _View, head: Any, live: Live) -> None:
-    """A new best block: look at it, and at what it changed."""
-    from cli.chain import header_hash, header_number
-
-    hash = header_hash(head)
-    (final, _), pending, block, balances = await asyncio.gather(
-        chain.head("chain_getFinalizedHead"),
-        chain.client.call("author_pendingExtrinsics"),
-        chain.block(hash),
-        _balances(chain),
+def _introduce(net: Devnet, seconds: float) -> None:
+    """Say where everything is."""
+    show.note(f"{len(net)} nodes answer after {seconds:.1f} s; data and logs: {net.base}")
+    show.table(
+        (">#", "name", "rpc", "metrics", ">pid"),
+        [(str(n.index), n.name, n.ws, n.metrics_url, _pid(n)) for n in net.nodes],
     )
-    view.best, view.final = header_number(head), final
-    view.pool = len(pending) if isinstance(pending, list) else 0
-    view.balances = balances
-    calls = [each.call.name for each in block.extrinsics if each.signer is not None]
-    view.blocks.append(_Row(block.number, f"0x{hash.hex()[:16]}…", ", ".join(calls) or "-"))
-    for event in block.events or []:
-        if event.name not in _DULL_EVENTS:
-            view.events.append((block.number, event.name, _by_name(event.shown, balances)))
-    live.update(view.render(), refresh=True)
+    show.table(("account", "address", "secret"), [(f.name, f.address, f.uri) for f in net.funded()])
+    show.note(f"stop them: btt-chain devnet down --base-path {net.base}")
 
 
-def _by_name(shown: str, balances: list[tuple[str, str, str]]) -> str:
-    """What an event says, with the names of the accounts that are on the screen anyway."""
-    for name, _, address in balances:
-        shown = shown.replace(address, name)
-    return shown
+def _document(net: Devnet) -> dict[str, object]:
+    """Everything about a network, for programs."""
+    return {
+        "basePath": str(net.base),
+        "slotMs": net.slot_ms,
+        "groups": net.groups,
+        "nodes": [
+            {
+                "index": said.index,
+                "name": said.name,
+                "state": said.state,
+                "isValidator": node.key is not None,
+                "pid": node.process.pid if node.is_alive and node.process else None,
+                "ws": node.ws,
+                "http": node.http,
+                "metrics": node.metrics_url,
+                "peerId": node.peer_id,
+                "address": node.address,
+                "log": str(node.log),
+                "best": said.best,
+                "bestHash": said.best_hash,
+                "finalized": said.finalized,
+                "finalizedHash": said.finalized_hash,
+                "peers": said.peers,
+                "pool": said.pool,
+            }
+            for said, node in zip(net.status(), net.nodes, strict=True)
+        ],
+        "accounts": [
+            {"name": each.name, "uri": each.uri, "address": each.address} for each in net.funded()
+        ],
+    }
 
 
-async def _balances(chain: Chain) -> list[tuple[str, str, str]]:
-    from btt_chain.primitives import ss58
-    from cli.accounts import read_account
-    from cli.chain import member
+def _pid(node: DevNode) -> str:
+    return str(node.process.pid) if node.is_alive and node.process else "-"
 
-    catalogue = chain.catalogue
-    rows = []
-    for name in ACCOUNTS:
-        account = read_account(f"//{name}")
-        _, info = await chain.storage("System.Account", "0x" + account.hex())
-        free = int(str(member(member(info, "data"), "free")))
-        address = ss58.encode(account, catalogue.prefix)
-        rows.append((name, catalogue.currency.format(free), address))
-    return rows
+
+def _read_from(log: Path, at: int) -> tuple[list[str], int]:
+    """Whole lines of a log behind a place, and the place behind them."""
+    if not log.exists():
+        return [], at
+    with log.open("rb") as file:
+        file.seek(at)
+        raw = file.read()
+    whole = raw[: raw.rfind(b"\n") + 1]
+    return whole.decode(errors="replace").splitlines(), at + len(whole)
+
+
+def _print_log(node: DevNode, lines: Sequence[str], width: int) -> None:
+    for text in lines:
+        click.echo(f"{node.name:<{width}}  {text}" if width else text)

@@ -22,6 +22,29 @@ LEVELS: Final = {
     "off": logging.CRITICAL + 1,
 }
 
+TARGETS: Final = {
+    "babe": (
+        "btt_chain.consensus.babe",
+        "btt_chain.consensus.author",
+        "btt_chain.consensus.importer",
+        "btt_chain.node.sealing",
+        "btt_chain.node.signing",
+    ),
+    "grandpa": ("btt_chain.consensus.finality",),
+    "sync": ("p2p.sync",),
+    "peers": ("p2p",),
+    "sub-libp2p": ("p2p",),
+    "pool": ("btt_chain.txpool", "btt_chain.node.pool"),
+    "txpool": ("btt_chain.txpool", "btt_chain.node.pool"),
+    "rpc": ("btt_chain.rpc",),
+    "runtime": ("runtime",),
+    "db": ("storage",),
+}
+"""Substrate's words for parts of a node, and the modules that they are here.
+
+Each is a logger of its own as well: what belongs to no module of its own says its word.
+"""
+
 _COLOURS: Final = {
     logging.DEBUG: "blue",
     logging.INFO: "green",
@@ -32,7 +55,7 @@ _COLOURS: Final = {
 
 
 def parse_filters(text: str) -> dict[str, int]:
-    """`info,btt_chain.txpool=debug`: levels by logger, "" for all others. Mistyped says why not."""
+    """`info,grandpa=debug`: levels by target or module, "" for all others. Mistyped if none."""
     levels = {"": logging.INFO}
     for part in filter(None, text.split(",")):
         name, equals, level = part.rpartition("=")
@@ -51,7 +74,13 @@ def start(filters: dict[str, int]) -> None:
     handler.setFormatter(_Lines(sys.stderr.isatty() and not os.environ.get("NO_COLOR")))
     logging.basicConfig(handlers=[handler], level=filters[""], force=True)
     for name, level in filters.items():
-        logging.getLogger(name).setLevel(level)
+        for logger in loggers(name):
+            logging.getLogger(logger).setLevel(level)
+
+
+def loggers(target: str) -> tuple[str, ...]:
+    """The loggers that a target or a module in `--log` means."""
+    return (target, *TARGETS.get(target, ()))
 
 
 class _Lines(logging.Formatter):

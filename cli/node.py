@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from cli import show
 from cli.errors import Mistyped, NotFound, Refused
 from cli.logs import parse_filters, start
 from cli.node_options import (
+    asked_for,
     metrics_port,
     network_of,
     network_options,
@@ -162,7 +162,8 @@ def log_option(command: Command) -> Command:
         "filters",
         default="info",
         show_default=True,
-        help="LEVEL or MODULE=LEVEL, comma-separated: error, warn, info, debug, off.",
+        help="LEVEL or TARGET=LEVEL, comma-separated; a level is error, warn, info, debug or off, "
+        "a target is babe, grandpa, sync, peers, pool, rpc, … or a module.",
     )(command)
 
 
@@ -244,6 +245,7 @@ def node(
                 validator=validator_of(given),
                 metrics_port=metrics_port(given, alone=alone),
                 metrics_external=given["prometheus_external"],
+                metrics_wanted=asked_for("prometheus_port"),
             )
         )
 
@@ -314,15 +316,7 @@ def run(config: NodeConfig) -> None:
     from btt_chain.node.lifecycle import run_node
 
     with plain_errors():
-        try:
-            uvloop.run(run_node(config))
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise Refused(
-                f"port {config.rpc.port} is taken by another program: stop it, or choose another "
-                "with --rpc-port"
-            ) from error
+        uvloop.run(run_node(config))
 
 
 @contextmanager
@@ -330,16 +324,23 @@ def plain_errors() -> Iterator[None]:
     """Turn what a node says for its operator into the errors of commands."""
     from btt_chain.chain.client import UnknownBlock
     from btt_chain.chain.law import NoLaw
+    from btt_chain.consensus.finality.records import BadRecord
+    from btt_chain.keystore.errors import KeystoreError, RecordError
     from btt_chain.node.lifecycle import WrongChain
     from btt_chain.node.sealing import SealingFailed
+    from btt_chain.node.service import PortTaken
     from genesis.spec import SpecError
+    from p2p.errors import NetworkError
     from storage.kv import StorageError
 
     try:
         yield
     except UnknownBlock as error:
         raise NotFound(str(error)) from error
-    except (NoLaw, SealingFailed, SpecError, StorageError, WrongChain) as error:
+    except (
+        BadRecord, KeystoreError, NetworkError, NoLaw, PortTaken, RecordError, SealingFailed,
+        SpecError, StorageError, WrongChain,
+    ) as error:  # fmt: skip
         raise Refused(str(error)) from error
     except ValueError as error:
         # The node's word for a flag that does not fit the chain names the flag first.

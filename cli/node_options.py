@@ -190,15 +190,18 @@ def validator_of(given: dict[str, Any]) -> ValidatorConfig | None:
     from btt_chain.node.config import ValidatorConfig
 
     uris = (*(f"//{name.capitalize()}" for name in given["dev_names"]), *given["dev_keys"])
-    password = password_of(given)
     if not given["validator"] and not uris:
         for name, flag in (
             ("force_authoring", "--force-authoring"),
             ("never_signed", "--i-know-this-key-never-signed"),
+            ("password", "--password"),
+            ("password_file", "--password-filename"),
+            ("password_interactive", "--password-interactive"),
         ):
             if given[name]:
                 raise Mistyped(f"{flag} is about validators: add --validator")
         return None
+    password = password_of(given)
     return ValidatorConfig(uris, password, given["force_authoring"], given["never_signed"])
 
 

@@ -274,6 +274,18 @@ class Client:
         if self.finalized() != before:
             self._tell_finalized(before, self.finalized(), discarded)
 
+    def leap(self, proof: Proof, aux: Mapping[bytes, bytes | None]) -> None:
+        """Go on from the block whose state was fetched: it is best and final from now on.
+
+        The blocks between are not here. Raises ValueError unless the state is complete.
+        """
+        before = self.best()
+        ref = self.store.finish_state_import(proof, aux)
+        parent = bytes(self.header_of(ref.hash).parent_hash)
+        self.notifier.tell(NewBlock(ref.hash, parent, ref.number, is_best=True))
+        self.notifier.tell(NewBest(ref.hash, (ref.hash,), (before.hash,)))
+        self.notifier.tell(Finalized((ref.hash,), ()))
+
     def _without_weights(self, route: Route) -> dict[bytes, bytes | None]:
         """Forget the weights that nothing is compared with any more: of all but the last final."""
         past = [self.finalized().hash, *(hash for hash, _ in route.enacted[:-1])]

@@ -16,10 +16,11 @@ from btt_chain.consensus.finality.gadget import Gadget
 from btt_chain.consensus.finality.signatures import Signatures, Verify
 from btt_chain.consensus.importer import Importer
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
-from btt_chain.node.engine import Engine, Parts, Settings, StateStore, Watcher
+from btt_chain.node.engine import Engine, Parts, Settings, Watcher
 from btt_chain.node.pool import PoolService
 from btt_chain.node.signing import Signer, Vault
 from btt_chain.node.source import PublicChain, SyncChain
+from btt_chain.node.state_import import StateImport, warp_plan
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.grandpa import (
     AnyMessage,
@@ -29,9 +30,8 @@ from btt_chain.primitives.grandpa import (
     Target,
 )
 from p2p.sync.machine import Sync
-from p2p.sync.warp import WarpPlan
-from runtime.pallets.babe import Babe
 from runtime.pallets.grandpa import Grandpa
+from runtime.params import RuntimeParams
 from runtime.reports import AnyProof, report_extrinsic
 
 _VRF: Final = SchnorrkelVrf()
@@ -78,11 +78,12 @@ class Plan:
     """How far below the best block it votes."""
     seed: int
     """For what is left to luck: whom to ask, how long to wait. No secret."""
-    state: StateStore
+    params: RuntimeParams
     vault: Vault | None = None
     """The keys of a validator; None for a node that only follows."""
     force_authoring: bool = False
-    warp: WarpPlan | None = None
+    warp: bool = False
+    """Fetch the state of a late block first, then the blocks before it."""
     vrf: Vrf = _VRF
     verify: Verify = field(default_factory=Signatures)
 
@@ -100,26 +101,27 @@ def assemble(
 
     Raises BadRecord when what GRANDPA has stored cannot be read; NoLaw.
     """
-    best = client.best().hash
-    queries = client.law(best).queries
-    queries.runtime.enter(client.overlay(best))
-    babe = queries.runtime.pallet(Babe)
-    slot_ms, epoch_slots = int(babe.expected_block_time), int(babe.epoch_duration)
+    slot_ms, epoch_slots = int(plan.params.slot_ms), int(plan.params.epoch_slots)
     importer = Importer(client, vrf=plan.vrf)
     signer = worker = None
     if plan.vault is not None:
         signer = Signer(plan.vault, started=now // slot_ms, session_slots=epoch_slots)
         worker = SlotWorker(importer, signer, vrf=plan.vrf)
-    gadget = Gadget(
-        ClientChain(client),
-        signer or NoVotes(),
-        plan.verify if signer is None else attentive(plan.verify, signer),
-        client.store.aux_get,
-        first_voters(client),
-        gossip_ms=plan.gossip_ms,
-        behind=plan.behind,
-        now_ms=now,
-    )
+    verify = plan.verify if signer is None else attentive(plan.verify, signer)
+
+    def voting(at: int) -> Gadget:
+        return Gadget(
+            ClientChain(client),
+            signer or NoVotes(),
+            verify,
+            client.store.aux_get,
+            first_voters(client),
+            gossip_ms=plan.gossip_ms,
+            behind=plan.behind,
+            now_ms=at,
+        )
+
+    gadget = voting(now)
     numbers = itertools.count(1)
     sync = Sync(
         SyncChain(client),
@@ -127,16 +129,17 @@ def assemble(
         new_id=lambda: next(numbers),
         seed=plan.seed,
         now=now,
-        warp=plan.warp,
+        warp=warp_plan(client, gadget.authorities.current, wanted=plan.warp),
     )
     parts = Parts(
         client=client,
         pool=pool,
         importer=importer,
         gadget=gadget,
+        voting=voting,
         sync=sync,
         source=PublicChain(client),
-        state=plan.state,
+        state=StateImport(client),
         report=Reports(client),
         worker=worker,
         signer=signer,
@@ -163,7 +166,7 @@ def first_voters(client: Client) -> list[tuple[AuthorityId, int]]:
     Raises NoLaw.
     """
     final = client.finalized()
-    if final.number > 0:
+    if final.number > 0 or client.store.state_import is not None:
         return []
     queries = client.law(final.hash).queries
     queries.runtime.enter(client.overlay(final.hash))

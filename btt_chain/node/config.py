@@ -111,3 +111,5 @@ class NodeConfig:
     metrics_port: int | None = None
     """Where Prometheus finds figures; None: nowhere."""
     metrics_external: bool = False
+    metrics_wanted: bool = False
+    """The operator named the port: if another program has it, the node does not go on without."""

@@ -145,6 +145,8 @@ class Parts:
     pool: PoolService
     importer: Importer
     gadget: Gadget
+    voting: Callable[[int], Gadget]
+    """Makes the gadget anew from what is stored, at a time."""
     sync: Sync
     source: ChainSource
     state: StateStore
@@ -237,7 +239,7 @@ class Engine:
         self._slot: int | None = None
         self._gossip = _Gossip()
         self._said: Status | None = None
-        self._peers = 0
+        self._peers: dict[str, None] = {}
         self._asked_proof: bytes | None = None
         self._proof_listeners: dict[object, Callable[[bytes], None]] = {}
         self._keys: Sequence[bytes] = ()
@@ -272,11 +274,11 @@ class Engine:
             case Asked(peer, protocol, data, id):
                 self._answer(peer, protocol, data, id)
             case Connected(peer, _):
-                self._peers += 1
+                self._peers[peer] = None
                 self._follow(sync.handle(event, now))
                 self._obey(gadget.connected(peer, now))
             case Disconnected(peer):
-                self._peers -= 1
+                self._peers.pop(peer, None)
                 self._follow(sync.handle(event, now))
                 self._obey(gadget.disconnected(peer, now))
             case _:
@@ -324,7 +326,7 @@ class Engine:
     @property
     def peers(self) -> int:
         """Nodes that are connected."""
-        return self._peers
+        return len(self._peers)
 
     def on_proof(self, listener: Callable[[bytes], None]) -> Callable[[], None]:
         """Call `listener` with each new justification (SCALE) until the returned is called."""
@@ -355,7 +357,7 @@ class Engine:
     def _may_author(self) -> bool:
         if self.settings.force_authoring:
             return True
-        return self._peers > 0 and not self.parts.sync.major
+        return bool(self._peers) and not self.parts.sync.major
 
     def _author(self, slot: int, worker: SlotWorker) -> None:
         length, share = self.settings.slot_ms, self.settings.build_share
@@ -477,10 +479,19 @@ class Engine:
                     self._report(StateStored())
                 case FinishState():
                     self.parts.state.finish(action)
+                    self._begin_anew()
                     self._report(StateFinished())
                 case ImportHistory(blocks):
                     self.parts.state.history(blocks)
                     self._report(HistoryStored())
+
+    def _begin_anew(self) -> None:
+        """Vote from the block on whose state was fetched."""
+        self._gadget_at = None
+        gadget = self.parts.gadget = self.parts.voting(self._now)
+        self._obey(gadget.start(self._now))
+        for peer in self._peers:
+            self._obey(gadget.connected(peer, self._now))
 
     def _report(self, report: Report) -> None:
         self._follow(self.parts.sync.handle(report, self._now))

@@ -25,7 +25,6 @@ from btt_chain.node.identity import network_key, peer_id, pick_name
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import Interval, Sealing, pace_of, parse_sealing
 from btt_chain.node.service import Service, ServiceConfig
-from btt_chain.node.state_import import StateImport
 from btt_chain.node.watching import NodeWatcher
 from btt_chain.telemetry.metrics import Metrics
 from genesis.build import Genesis, build
@@ -36,6 +35,7 @@ from runtime.pallets.babe import Engine as SlotEngine
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.database import WINDOW, ChainStore
 from storage.kv import StorageError
+from storage.state import StateUnavailable
 
 if TYPE_CHECKING:
     from p2p.network import Network
@@ -147,8 +147,23 @@ def pruning_of(config: NodeConfig, spec: ChainSpec) -> int | None:
     return max(int(config.pruning), WINDOW)
 
 
+def params_of(chain: OpenChain) -> RuntimeParams:
+    """Return what the chain was begun with. Raises WrongChain where that is not known here."""
+    client = chain.client
+    try:
+        raw = client.state(client.best().hash).get(PARAMS_KEY)
+    except StateUnavailable:
+        # The state is being fetched from others; the parameters never change.
+        raw = build(chain.spec).state.get(PARAMS_KEY)
+    if raw is None:
+        raise WrongChain(f"the state of {chain.spec.name} has no parameters")
+    return RuntimeParams.decode(raw)
+
+
 def is_by_hand(client: Client) -> bool:
     """Tell whether the chain's blocks are sealed by hand. Raises NoLaw."""
+    if client.store.state_import is not None:
+        return False  # only others can give a state, and such chains have none
     # The best block, because the state of block zero is pruned like any other.
     best = client.best().hash
     law = client.law(best)
@@ -200,30 +215,23 @@ def node_key(chain: OpenChain, config: NodeConfig) -> KeyPair:
 def custody_of(chain: OpenChain, config: NodeConfig) -> Custody:
     """Return the session keys of a node, with the locks of a validator's records taken.
 
-    Raises KeystoreError or RecordError when a validator cannot use its keys; ValueError for
-    development keys on a Live chain.
+    Raises KeystoreError or RecordError when a validator cannot use its keys; ValueError where
+    nobody can validate on the chain, and for development keys on a Live one.
     """
-    asked = config.validator
-    password = None if asked is None or asked.password is None else Password(asked.password)
-    custody = Custody(
-        Keystore.open(chain.paths.keystore, password),
-        chain.paths.signing,
-        chain.client.genesis_hash,
-        is_live=chain.spec.is_live,
-        forced=asked is not None and asked.never_signed,
-    )
+    asked, spec = config.validator, chain.spec
     if asked is None:
-        return custody
-    if chain.spec.is_live and chain.spec.warning:
-        raise WrongChain(
-            f"--validator: this chain was {chain.spec.warning}; its first validators and holders "
-            "must be named before anybody makes blocks for it"
-        )
-    if asked.dev_keys and chain.spec.is_live:
+        # Nothing is signed here, so keys behind a password that was not given are no hindrance.
+        return _custody(chain, Keystore(chain.paths.keystore), forced=False)
+    if why := build(spec).no_validating:
+        raise ValueError(f"--validator: nobody can validate on {spec.name}: {why}")
+    if asked.dev_keys and spec.is_live:
         raise ValueError(
-            f"--dev-key: {chain.spec.name} is Live, and everybody knows the development keys; put "
+            f"--dev-key: {spec.name} is Live, and everybody knows the development keys; put "
             "yours into the keystore with `btt-chain key insert`"
         )
+    password = None if asked.password is None else Password(asked.password)
+    keystore = Keystore.open(chain.paths.keystore, password)
+    custody = _custody(chain, keystore, forced=asked.never_signed)
     for uri in asked.dev_keys:
         for key_type in (BABE, GRANDPA):
             custody.keystore.remember(key_type, uri)
@@ -239,6 +247,16 @@ def custody_of(chain: OpenChain, config: NodeConfig) -> Custody:
     return custody
 
 
+def _custody(chain: OpenChain, keystore: Keystore, *, forced: bool) -> Custody:
+    return Custody(
+        keystore,
+        chain.paths.signing,
+        chain.client.genesis_hash,
+        is_live=chain.spec.is_live,
+        forced=forced,
+    )
+
+
 def engine_of(
     chain: OpenChain, config: NodeConfig, pool: PoolService, custody: Custody, metrics: Metrics
 ) -> Engine:
@@ -247,7 +265,6 @@ def engine_of(
     Raises BadRecord, NoLaw.
     """
     client, finality = chain.client, chain.spec.finality
-    state = StateImport(client)
     return assemble(
         client,
         pool,
@@ -255,10 +272,10 @@ def engine_of(
             gossip_ms=finality.gossip_ms,
             behind=finality.behind,
             seed=secrets.randbits(64),
-            state=state,
+            params=params_of(chain),
             vault=None if config.validator is None else custody,
             force_authoring=config.validator is not None and config.validator.force_authoring,
-            warp=state.plan() if config.sync == "warp" else None,
+            warp=config.sync == "warp",
         ),
         now=unix_ms(),
         pace=pace_from,
@@ -293,16 +310,14 @@ async def run_node(config: NodeConfig) -> None:
     """Run a node until SIGINT or SIGTERM.
 
     Raises what `open_chain` and `custody_of` do; StorageError, NoLaw, RecordNotWritten or
-    NetworkError when the node cannot go on; OSError if the RPC port is taken; ValueError for flags
-    that do not fit the chain.
+    NetworkError when the node cannot go on; PortTaken for a port that is another program's;
+    ValueError for flags that do not fit the chain.
     """
     chain = open_chain(config)
     custody = None
     try:
         sealing = sealing_of(config, chain.client)
         by_hand = is_by_hand(chain.client)
-        if by_hand and config.validator is not None:
-            raise ValueError("--validator: this chain is sealed by hand")
         custody = custody_of(chain, config)
         key = node_key(chain, config)
         makes_blocks = sealing is not None or config.validator is not None
@@ -327,6 +342,7 @@ async def run_node(config: NodeConfig) -> None:
                 metrics=metrics,
                 metrics_port=config.metrics_port,
                 metrics_external=config.metrics_external,
+                metrics_wanted=config.metrics_wanted,
             ),
         )
         stop = asyncio.Event()

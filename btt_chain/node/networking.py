@@ -7,7 +7,7 @@ import secrets
 from btt_chain.chain.client import Client
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.node.config import NetworkConfig, Paths
-from genesis.spec import ChainSpec
+from genesis.spec import ChainSpec, SpecError
 from p2p import address
 from p2p.host.libp2p_network import Libp2pNetwork
 from p2p.network import AUTHORITY, FULL, Status
@@ -26,7 +26,8 @@ def open_network(
 ) -> Libp2pNetwork:
     """Return the network of a node, not started yet.
 
-    Raises ValueError, naming the flag, for addresses that are none.
+    Raises ValueError, naming the flag, for addresses that are none; SpecError for those of the
+    specification.
     """
     best, final = client.best(), client.finalized()
     role = AUTHORITY if is_authority else FULL
@@ -34,10 +35,7 @@ def open_network(
     book = BookConfig(
         max_in=config.in_peers,
         max_out=config.out_peers,
-        bootnodes=(
-            *addresses("bootNodes of the specification", spec.boot_nodes),
-            *addresses("--bootnodes", config.bootnodes),
-        ),
+        bootnodes=(*boot_nodes(spec), *addresses("--bootnodes", config.bootnodes)),
         reserved=addresses("--reserved-nodes", config.reserved),
         reserved_only=config.reserved_only,
         allow_private=private,
@@ -58,6 +56,14 @@ def open_network(
             seed=secrets.randbits(64),
         )
     )
+
+
+def boot_nodes(spec: ChainSpec) -> tuple[address.Address, ...]:
+    """Read the addresses that come with a chain. Raises SpecError."""
+    try:
+        return addresses("bootNodes", spec.boot_nodes)
+    except ValueError as error:
+        raise SpecError(str(error)) from None
 
 
 def addresses(flag: str, texts: tuple[str, ...]) -> tuple[address.Address, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -57,6 +58,18 @@ class ServiceConfig:
     metrics_port: int | None = None
     """None: figures are shown nowhere."""
     metrics_external: bool = False
+    metrics_wanted: bool = False
+    """Whether a taken port of the figures stops the node."""
+
+
+class PortTaken(Exception):
+    """Another program has a port that the node needs; the text names the flag."""
+
+    def __init__(self, port: int, flag: str) -> None:
+        super().__init__(
+            f"port {port} is taken by another program: stop it, or choose another with {flag}"
+        )
+        self.port = port
 
 
 class Service:
@@ -95,12 +108,11 @@ class Service:
         """Run until `stop` is set, then say goodbye.
 
         Raises StorageError, NoLaw, RecordNotWritten, NetworkError or SealingFailed when the node
-        cannot go on; OSError if a port is taken.
+        cannot go on; PortTaken for a port that is another program's.
         """
-        await self.rpc.start()
+        await self._open_rpc()
         try:
-            if self.prometheus is not None:
-                await self.prometheus.start()
+            await self._show_figures()
             if self._config.network is not None:
                 await self._config.network.start()
             self.ready.set()
@@ -112,6 +124,29 @@ class Service:
             if self.prometheus is not None:
                 await self.prometheus.stop()
             await self.rpc.stop()
+
+    async def _open_rpc(self) -> None:
+        try:
+            await self.rpc.start()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise PortTaken(self._config.rpc.port, "--rpc-port") from error
+
+    async def _show_figures(self) -> None:
+        """Open the port of the figures; a default port that is taken is no reason to stop."""
+        if self.prometheus is None:
+            return
+        try:
+            await self.prometheus.start()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            taken = PortTaken(self.prometheus.port, "--prometheus-port")
+            if self._config.metrics_wanted:
+                raise taken from error
+            log.warning("no figures for Prometheus: %s", taken)
+            self.prometheus = None
 
     async def _work(self, stop: asyncio.Event) -> None:
         jobs: list[asyncio.Task[object]] = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -24,7 +25,17 @@ PATIENCE = 60.0
 
 def test_a_node_ends_in_order_and_takes_its_data_along(tmp_path: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "cli.main", "node", "--dev", "--tmp", "--rpc-port", "0"],
+        [
+            sys.executable,
+            "-m",
+            "cli.main",
+            "node",
+            "--chain",
+            "dev-manual",
+            "--tmp",
+            "--rpc-port",
+            "0",
+        ],
         cwd=HOME,
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stderr=subprocess.PIPE,
@@ -34,7 +45,7 @@ def test_a_node_ends_in_order_and_takes_its_data_along(tmp_path: Path) -> None:
         for line in node.stderr:
             if "block 1 " in line:
                 break
-        assert list(tmp_path.glob("btt-chain-*/chains/btt-dev/db"))
+        assert list(tmp_path.glob("btt-chain-*/chains/btt-dev-manual/db"))
         node.send_signal(signal.SIGTERM)
         rest = node.stderr.read()
     assert node.returncode == 0
@@ -48,7 +59,7 @@ def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         node = subprocess.run(
-            [sys.executable, "-m", "cli.main", "node", "--dev", "-d", str(tmp_path),
+            [sys.executable, "-m", "cli.main", "node", "--chain", "dev-manual", "-d", str(tmp_path),
              "--log", "off", "--rpc-port", str(port)],
             cwd=HOME, capture_output=True, text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
@@ -57,45 +68,100 @@ def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
     assert node.stderr.count("\n") == 1
 
 
+STAND_INS = """
+import sys
+from functools import partial
+from btt_chain.testing import Devnet
+from cli.program import program
+Devnet.create = partial(Devnet.create, program=(sys.executable, sys.argv[1]), spec="{}")
+program.main(sys.argv[2:])
+"""
+"""`btt-chain` whose devnets are made of programs that only look like nodes."""
+
+
 def test_a_devnet_is_shown_live_and_ends_with_control_c(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    first, second = (free_port(), free_port())
     terminal, inside = pty.openpty()
     fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 120, 0, 0))
     devnet = subprocess.Popen(
-        [sys.executable, "-m", "cli.main", "devnet", "-d", str(tmp_path), "--rpc-port", str(port),
-         "--sealing", "interval:200"],
+        [sys.executable, "-c", STAND_INS, str(HOME / "tests" / "support" / "fake_node.py"),
+         "devnet", "up", "-n", "1", "-d", str(tmp_path), "--rpc-base-port", str(first),
+         "--p2p-base-port", str(second)],
         cwd=HOME, env={**os.environ, "TERM": "xterm-256color"}, start_new_session=True,
         stdin=inside, stdout=inside, stderr=inside,
     )  # fmt: skip
     os.close(inside)
-    until(
-        terminal, r"best 3 .*Alice +200_000 BTT +5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
-    )
+    until(terminal, rf"Alice +running +[1-9].*ws://127\.0\.0\.1:{first}")
     devnet.send_signal(signal.SIGINT)
-    until(terminal, r"stopped; the node's log is")
+    until(terminal, r"stopped 1 node in \d\.\d s; data: ")
     assert devnet.wait(PATIENCE) == 0
     os.close(terminal)
-    assert "stopped" in (tmp_path / "devnet.log").read_text().splitlines()[-1]
 
 
-def test_a_devnet_whose_node_dies_says_why(tmp_path: Path) -> None:
-    terminal, inside = pty.openpty()
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        devnet = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "devnet", "-d", str(tmp_path),
-             "--rpc-port", str(port)],
-            cwd=HOME, start_new_session=True, stdin=inside, stdout=inside, stderr=inside,
+def test_a_devnet_without_a_terminal_says_where_it_is_and_what_happens(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STAND_INS, str(HOME / "tests" / "support" / "fake_node.py"),
+         "devnet", "up", "-n", "2", "--rpc-base-port", str(pair_of_ports())],
+        cwd=HOME, env={**os.environ, "TMPDIR": str(tmp_path)}, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as devnet:  # fmt: skip
+        assert devnet.stdout is not None
+        said = [next(devnet.stdout)]
+        assert "2 nodes answer after" in said[0]
+        while "stop them:" not in said[-1]:
+            said.append(next(devnet.stdout))
+        assert any("//Alice" in line for line in said)
+        base = said[-1].split()[-1]
+        subprocess.run(
+            [sys.executable, "-m", "cli.main", "devnet", "kill", "1", "-d", base],
+            cwd=HOME, check=True, timeout=PATIENCE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        os.close(inside)
-        shown = until(terminal, r"the node ended with code 1: .*\(see .*devnet\.log\)")
-        assert devnet.wait(PATIENCE) == 1
-    os.close(terminal)
-    assert "Traceback" not in shown
+        while "node 1 (Bob) is down" not in said[-1]:
+            said.append(next(devnet.stdout))
+        devnet.send_signal(signal.SIGTERM)
+        rest = devnet.stdout.read()
+    assert "stopped 1 node in" in rest
+    assert "its data is deleted" in rest
+    assert devnet.returncode == 0
+    assert not list(tmp_path.glob("btt-devnet-*"))
+
+
+def test_a_devnet_whose_nodes_have_all_ended_says_so_and_ends(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STAND_INS, str(HOME / "tests" / "support" / "fake_node.py"),
+         "devnet", "up", "-n", "1", "-d", str(tmp_path), "--rpc-base-port", str(free_port()),
+         "--json"],
+        cwd=HOME, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as devnet:  # fmt: skip
+        assert devnet.stdout is not None
+        document = json.loads(next(devnet.stdout))
+        os.kill(document["nodes"][0]["pid"], signal.SIGKILL)
+        lines = [json.loads(line) for line in devnet.stdout]
+        assert devnet.stderr is not None
+        error = devnet.stderr.read()
+    assert {"event": "node 0 (Alice) is down"} in lines
+    assert lines[-1] == {"stopped": 0, "killed": [], "basePath": str(tmp_path.resolve())}
+    assert error.startswith("error: all nodes have ended")
+    assert devnet.returncode == 1
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def pair_of_ports() -> int:
+    """A port that is free, as the next one is."""
+    while True:
+        port = free_port()
+        with socket.socket() as next_one:
+            try:
+                next_one.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
 
 
 def until(terminal: int, pattern: str) -> str:

@@ -80,9 +80,10 @@ def document(*args: str) -> Any:
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A node on the dev chain in another thread; a block for each transaction."""
-    chain = open_chain(NodeConfig("dev", tmp_path_factory.mktemp("node")))
+    chain = open_chain(NodeConfig("dev-manual", tmp_path_factory.mktemp("node")))
     identity = Identity("Test", "Development", chain.spec.properties, ("Full",), "12D3")
-    service = Service(chain.client, ServiceConfig(identity, Instant(), RpcConfig(port=0)))
+    config = ServiceConfig(identity, RpcConfig(port=0), Instant())
+    service = Service(chain.client, PoolService(chain.client), config)
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
     thread = threading.Thread(target=loop.run_until_complete, args=(service.run(stop),))
     thread.start()
@@ -280,7 +281,7 @@ def test_a_block_is_shown_whole(url: str) -> None:
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data of a dev chain with seven blocks, of which five are final."""
     path = tmp_path_factory.mktemp("stopped")
-    chain = open_chain(NodeConfig("dev", path))
+    chain = open_chain(NodeConfig("dev-manual", path))
     sealer = ManualSealer(chain.client, PoolService(chain.client))
     for number in range(1, 8):
         sealer.seal(finalize=number <= 5)
@@ -291,23 +292,37 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def exported(base: Path, tmp_path: Path) -> Path:
     file = tmp_path / "blocks"
-    assert run("export-blocks", "--dev", "-d", str(base), "-o", str(file)).exit_code == 0
+    assert (
+        run("export-blocks", "--chain", "dev-manual", "-d", str(base), "-o", str(file)).exit_code
+        == 0
+    )
     return file
 
 
 @pytest.mark.parametrize("form", ["--binary", "--json"])
 def test_exported_blocks_can_be_imported(base: Path, tmp_path: Path, form: str) -> None:
     file, copy = tmp_path / "blocks", tmp_path / "copy"
-    part = run("export-blocks", "--dev", "-d", str(base), form, "--to", "4", "--output", str(file))
+    part = run(
+        "export-blocks",
+        "--chain",
+        "dev-manual",
+        "-d",
+        str(base),
+        form,
+        "--to",
+        "4",
+        "--output",
+        str(file),
+    )
     assert "4 blocks written, 1 to 4" in part.stderr
-    first = run("import-blocks", str(file), "--dev", "-d", str(copy))
+    first = run("import-blocks", str(file), "--chain", "dev-manual", "-d", str(copy))
     assert "4 blocks imported, 0 were known" in first.stderr
-    whole = run("export-blocks", "--dev", "-d", str(base), form).stdout_bytes
-    second = run("import-blocks", "--dev", "-d", str(copy), input=whole)
+    whole = run("export-blocks", "--chain", "dev-manual", "-d", str(base), form).stdout_bytes
+    second = run("import-blocks", "--chain", "dev-manual", "-d", str(copy), input=whole)
     assert "3 blocks imported, 4 were known" in second.stderr
-    checked = document("check-block", "7", "--dev", "-d", str(copy))
+    checked = document("check-block", "7", "--chain", "dev-manual", "-d", str(copy))
     assert checked["number"] == 7
-    assert document("check-block", checked["hash"], "--dev", "-d", str(base)) == {
+    assert document("check-block", checked["hash"], "--chain", "dev-manual", "-d", str(base)) == {
         **checked,
         "milliseconds": pytest.approx(checked["milliseconds"], abs=1e9),
     }
@@ -316,10 +331,15 @@ def test_exported_blocks_can_be_imported(base: Path, tmp_path: Path, form: str) 
 def test_a_cut_file_is_imported_as_far_as_it_goes(exported: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut"
     cut.write_bytes(exported.read_bytes()[:-3])
-    result = run("import-blocks", str(cut), "--dev", "-d", str(tmp_path / "copy"))
+    result = run("import-blocks", str(cut), "--chain", "dev-manual", "-d", str(tmp_path / "copy"))
     assert result.exit_code == 1
     assert "the file is cut or damaged after 6 of 7 blocks" in result.stderr
-    assert document("check-block", "6", "--dev", "-d", str(tmp_path / "copy"))["number"] == 6
+    assert (
+        document("check-block", "6", "--chain", "dev-manual", "-d", str(tmp_path / "copy"))[
+            "number"
+        ]
+        == 6
+    )
 
 
 def test_a_store_that_fails_is_what_is_told_and_nothing_is_written_after(
@@ -333,7 +353,9 @@ def test_a_store_that_fails_is_what_is_told_and_nothing_is_written_after(
 
     monkeypatch.setattr(Client, "import_block", full)
     monkeypatch.setattr(Client, "finalize", refuse)
-    result = run("import-blocks", str(exported), "--dev", "-d", str(tmp_path / "copy"))
+    result = run(
+        "import-blocks", str(exported), "--chain", "dev-manual", "-d", str(tmp_path / "copy")
+    )
     assert result.exit_code == 1
     assert "the disk is full" in result.stderr
     assert "earlier" not in result.stderr
@@ -343,7 +365,7 @@ def test_a_block_on_a_pruned_state_cannot_be_checked(
     base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(StateStore, "has_state", lambda _self, _hash: False)
-    result = run("check-block", "3", "--dev", "-d", str(base))
+    result = run("check-block", "3", "--chain", "dev-manual", "-d", str(base))
     assert result.exit_code == 4
     assert "the state of block 3's parent is pruned" in result.stderr
     assert result.stderr.count("\n") == 1
@@ -353,15 +375,17 @@ def test_a_changed_block_is_not_imported(exported: Path, tmp_path: Path) -> None
     raw = bytearray(exported.read_bytes())
     raw[8 + 32 + 1 + 5] ^= 1  # in the state root of block 1
     exported.write_bytes(raw)
-    result = run("import-blocks", str(exported), "--dev", "-d", str(tmp_path / "copy"))
+    result = run(
+        "import-blocks", str(exported), "--chain", "dev-manual", "-d", str(tmp_path / "copy")
+    )
     assert result.exit_code == 1
     assert "block 1 is invalid" in result.stderr
 
 
 def test_blocks_that_do_not_connect_are_refused(base: Path, tmp_path: Path) -> None:
     file = tmp_path / "late"
-    run("export-blocks", "--dev", "-d", str(base), "--from", "3", "-o", str(file))
-    result = run("import-blocks", str(file), "--dev", "-d", str(tmp_path / "copy"))
+    run("export-blocks", "--chain", "dev-manual", "-d", str(base), "--from", "3", "-o", str(file))
+    result = run("import-blocks", str(file), "--chain", "dev-manual", "-d", str(tmp_path / "copy"))
     assert result.exit_code == 1
     assert "block 3 does not connect" in result.stderr
 
@@ -393,11 +417,13 @@ def test_a_count_that_lies_is_found_out() -> None:
 
 def test_only_what_is_not_final_is_taken_back(base: Path, exported: Path, tmp_path: Path) -> None:
     # Imported blocks become final, so this works on the original.
-    gone = document("revert", "1", "--dev", "-d", str(base))
+    gone = document("revert", "1", "--chain", "dev-manual", "-d", str(base))
     assert [block["number"] for block in gone["reverted"]] == [7]
-    rest = run("revert", "--dev", "-d", str(base))
+    rest = run("revert", "--chain", "dev-manual", "-d", str(base))
     assert "block 5 is final and stays" in rest.stderr
-    assert run("import-blocks", str(exported), "--dev", "-d", str(base)).exit_code == 0
+    assert (
+        run("import-blocks", str(exported), "--chain", "dev-manual", "-d", str(base)).exit_code == 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -412,28 +438,28 @@ def test_only_what_is_not_final_is_taken_back(base: Path, exported: Path, tmp_pa
     ],
 )
 def test_blocks_that_are_not_there_are_not_invented(base: Path, args: list[str], code: int) -> None:
-    result = run(*args, "--dev", "-d", str(base))
+    result = run(*args, "--chain", "dev-manual", "-d", str(base))
     assert result.exit_code == code
     assert result.stderr.count("\n") == 1
 
 
 def test_purging_keeps_the_keys(base: Path, exported: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
-    run("import-blocks", str(exported), "--dev", "-d", str(copy))
-    paths = Paths(copy, "btt-dev")
+    run("import-blocks", str(exported), "--chain", "dev-manual", "-d", str(copy))
+    paths = Paths(copy, "btt-dev-manual")
     paths.keystore.mkdir()
-    assert run("purge-chain", "--dev", "-d", str(copy), input="n\n").exit_code == 1
+    assert run("purge-chain", "--chain", "dev-manual", "-d", str(copy), input="n\n").exit_code == 1
     assert paths.database.exists()
-    assert run("purge-chain", "--dev", "-d", str(copy), "-y").exit_code == 0
+    assert run("purge-chain", "--chain", "dev-manual", "-d", str(copy), "-y").exit_code == 0
     assert not paths.database.exists()
     assert paths.keystore.exists()
-    assert run("purge-chain", "--dev", "-d", str(copy), "-y").exit_code == 4
+    assert run("purge-chain", "--chain", "dev-manual", "-d", str(copy), "-y").exit_code == 4
 
 
 def test_data_in_use_is_left_alone(base: Path) -> None:
-    chain = open_chain(NodeConfig("dev", base))
+    chain = open_chain(NodeConfig("dev-manual", base))
     try:
-        busy = run("check-block", "1", "--dev", "-d", str(base))
+        busy = run("check-block", "1", "--chain", "dev-manual", "-d", str(base))
     finally:
         chain.close()
     assert busy.exit_code == 1

@@ -28,7 +28,7 @@ from storage.kv import StorageError
 
 @pytest.fixture
 def config(tmp_path: Path) -> NodeConfig:
-    return NodeConfig(chain="dev", base_path=tmp_path)
+    return NodeConfig(chain="dev-manual", base_path=tmp_path)
 
 
 def seal(chain: OpenChain, blocks: int = 1) -> None:
@@ -39,7 +39,7 @@ def seal(chain: OpenChain, blocks: int = 1) -> None:
 
 def spec_file(folder: Path, **changes: object) -> Path:
     """Write the development chain's specification with changes."""
-    document = make(CHAINS["dev"]).to_json() | changes
+    document = make(CHAINS["dev-manual"]).to_json() | changes
     file = folder / "spec.json"
     file.write_text(json.dumps(document))
     return file
@@ -61,14 +61,14 @@ def test_a_chain_goes_on_where_it_stopped(config: NodeConfig) -> None:
 def test_a_chain_lies_under_its_id(config: NodeConfig) -> None:
     chain = open_chain(config)
     chain.close()
-    paths = Paths(config.base_path, "btt-dev")
+    paths = Paths(config.base_path, "btt-dev-manual")
     assert chain.paths == paths
-    assert paths.database == config.base_path / "chains" / "btt-dev" / "db"
+    assert paths.database == config.base_path / "chains" / "btt-dev-manual" / "db"
     assert paths.database.is_dir()
 
 
 def test_a_chain_that_is_not_there_is_not_made_unasked(config: NodeConfig) -> None:
-    with pytest.raises(FileNotFoundError, match="there is no chain btt-dev"):
+    with pytest.raises(FileNotFoundError, match="there is no chain btt-dev-manual"):
         open_chain(config, create=False)
     assert not list(config.base_path.iterdir())
 
@@ -84,7 +84,7 @@ def test_a_database_keeps_its_way_of_pruning(config: NodeConfig) -> None:
 
 def test_a_database_of_another_chain_is_refused(config: NodeConfig, tmp_path: Path) -> None:
     open_chain(config).close()
-    document = make(CHAINS["dev"]).to_json()
+    document = make(CHAINS["dev-manual"]).to_json()
     genesis = document["genesis"]
     assert isinstance(genesis, dict)
     config_of = genesis["runtimeGenesis"]["config"]
@@ -125,11 +125,11 @@ def test_a_database_is_let_go_when_opening_fails(config: NodeConfig) -> None:
 @pytest.mark.parametrize(
     ("chain", "flag", "blocks"),
     [
-        ("dev", None, None),
+        ("dev-manual", None, None),
         ("seed-000", None, WINDOW),
-        ("dev", "archive", None),
-        ("dev", "1000", 1_000),
-        ("dev", "3", WINDOW),
+        ("dev-manual", "archive", None),
+        ("dev-manual", "1000", 1_000),
+        ("dev-manual", "3", WINDOW),
     ],
 )
 def test_pruning_is_the_chains_unless_told(
@@ -140,16 +140,16 @@ def test_pruning_is_the_chains_unless_told(
 
 
 def test_a_window_below_the_least_is_said_to_be_raised(caplog: pytest.LogCaptureFixture) -> None:
-    pruning_of(NodeConfig(chain="dev", pruning=str(WINDOW)), load("dev"))
+    pruning_of(NodeConfig(chain="dev-manual", pruning=str(WINDOW)), load("dev-manual"))
     assert not caplog.messages
-    pruning_of(NodeConfig(chain="dev", pruning="255"), load("dev"))
+    pruning_of(NodeConfig(chain="dev-manual", pruning="255"), load("dev-manual"))
     assert "--pruning 255: 256 is the least" in caplog.text
 
 
 @pytest.mark.parametrize("flag", ["", "-1", "all", "1.5", "²"])
 def test_pruning_that_is_no_number_is_refused(flag: str) -> None:
     with pytest.raises(ValueError, match="--pruning"):
-        pruning_of(NodeConfig(chain="dev", pruning=flag), load("dev"))
+        pruning_of(NodeConfig(chain="dev-manual", pruning=flag), load("dev-manual"))
 
 
 def test_a_development_chain_is_sealed_once_a_slot_unless_told(config: NodeConfig) -> None:
@@ -202,11 +202,12 @@ def test_a_damaged_key_is_refused_by_the_name_of_its_file(tmp_path: Path) -> Non
 
 def test_what_the_node_says_of_itself_follows_from_its_chain(config: NodeConfig) -> None:
     chain = open_chain(config)
-    identity = identity_of(chain, makes_blocks=True)
+    key = network_key(chain.paths.network)
+    identity = identity_of(chain, key, is_authority=True)
     assert (identity.chain_type, identity.roles) == ("Development", ("Authority",))
     assert identity.properties["tokenSymbol"] == "BTT"
-    assert identity_of(chain, makes_blocks=False).roles == ("Full",)
-    assert identity.local_peer_id == peer_id(network_key(chain.paths.network))
+    assert identity_of(chain, key, is_authority=False).roles == ("Full",)
+    assert identity.local_peer_id == peer_id(key)
     chain.close()
 
 

@@ -13,8 +13,9 @@ import pytest
 
 from btt_chain.chain.client import Client
 from btt_chain.node.backend import Identity
+from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import Instant, Interval, OnDemand, Sealing, SealingFailed
-from btt_chain.node.service import Service, ServiceConfig
+from btt_chain.node.service import PortTaken, Service, ServiceConfig
 from btt_chain.rpc.server import RpcConfig
 from btt_chain.scale import u128
 from runtime.frame import InvalidBlock
@@ -31,7 +32,8 @@ IDENTITY = Identity(
 
 
 def service_of(client: Client, sealing: Sealing | None, port: int = 0) -> Service:
-    return Service(client, ServiceConfig(IDENTITY, sealing, RpcConfig(port=port)))
+    config = ServiceConfig(IDENTITY, RpcConfig(port=port), sealing)
+    return Service(client, PoolService(client), config)
 
 
 @asynccontextmanager
@@ -95,7 +97,7 @@ async def test_a_taken_port_is_an_error_with_its_number() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         service = service_of(DevChain().client, None, taken.getsockname()[1])
-        with pytest.raises(OSError, match=str(taken.getsockname()[1])):
+        with pytest.raises(PortTaken, match=str(taken.getsockname()[1])):
             await asyncio.wait_for(service.run(asyncio.Event()), 30)
 
 

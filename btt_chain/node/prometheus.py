@@ -1,0 +1,66 @@
+"""The port where Prometheus fetches the metrics: `GET /metrics`, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from btt_chain.rpc.access import LOCAL_HOSTS, HostCheck
+from btt_chain.telemetry.metrics import CONTENT_TYPE, Metrics
+
+log = logging.getLogger(__name__)
+
+DEFAULT_PORT: Final = 9615
+
+PATIENCE: Final = 1.0
+"""Seconds that a reader has to finish when the node stops."""
+
+
+class PrometheusServer:
+    """Serves the metrics of one node until stopped."""
+
+    def __init__(
+        self, metrics: Metrics, port: int = DEFAULT_PORT, *, external: bool = False
+    ) -> None:
+        """Prepare; nothing is opened before `start`. Port 0 takes a free one."""
+        self.port = port
+        self._metrics = metrics
+        self._external = external
+        # As for the RPC: a web page must not get here by a name that points at 127.0.0.1.
+        self._hosts = HostCheck(None if external else LOCAL_HOSTS)
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Open the port on 127.0.0.1, or on all interfaces if `external`.
+
+        Raises:
+            OSError: if the port is taken.
+
+        """
+        app = web.Application()
+        app.router.add_get("/metrics", self._answer)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=PATIENCE)
+        await runner.setup()
+        host = "0.0.0.0" if self._external else "127.0.0.1"  # noqa: S104
+        try:
+            await web.TCPSite(runner, host, self.port).start()
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        self.port = runner.addresses[0][1]
+        log.info("Prometheus metrics on %s:%d/metrics", host, self.port)
+
+    async def stop(self) -> None:
+        """Close the port."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        if not self._hosts.allows(request.headers.get(hdrs.HOST)):
+            return web.Response(status=403, text="Provided Host header is not whitelisted.\n")
+        # The whole header: aiohttp's `content_type` takes no parameters.
+        return web.Response(body=self._metrics.text(), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})

@@ -1,0 +1,93 @@
+"""Warp sync's way into the store: a proven block, its state by ranges, then the blocks below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from btt_chain.chain.client import Client
+from btt_chain.consensus.finality.authorities import AuthoritySet
+from btt_chain.consensus.finality.warp import adopt
+from btt_chain.primitives.digest import GRANDPA
+from p2p.sync.types import BadRange, BeginState, Block, BlockId, FinishState, Proven, StoreState
+from p2p.sync.warp import Resume, WarpPlan, decode_proven, encode_proven
+from storage.state_import import AncientBlock
+from storage.trie.proof import ProofError
+from storage.trie.range_proof import VerifiedRange, verify_range
+
+
+class StateImport:
+    """Writes what warp sync brings (`engine.StateStore`)."""
+
+    def __init__(self, client: Client) -> None:
+        self._client: Final = client
+
+    def begin(self, order: BeginState) -> None:
+        """Make room for a state; the one that is here goes."""
+        header = order.proven.header
+        if header is None:
+            raise ValueError("the block to begin with has its state already")
+        self._client.store.begin_state_import(header.encode(), encode_proven(order.proven))
+
+    def store(self, order: StoreState) -> None:
+        """Write a range that was verified."""
+        self._client.store.write_state(verified(order))
+
+    def finish(self, order: FinishState) -> None:
+        """Make the block of the state the final head, and its voters those of now."""
+        proven, justification = order.proven, order.proven.justification
+        if justification is None:
+            raise ValueError("the block is not proven final")
+        self._client.leap(
+            (GRANDPA, justification.encode()),
+            adopt(proven.set_id, proven.authorities, justification),
+        )
+
+    def history(self, blocks: Sequence[Block]) -> None:
+        """Write blocks below the state, highest first."""
+        self._client.store.insert_history(
+            [
+                AncientBlock(
+                    block.header.encode(),
+                    block.body,
+                    () if block.justification is None else ((GRANDPA, block.justification),),
+                )
+                for block in blocks
+            ]
+        )
+
+
+def warp_plan(client: Client, voters: AuthoritySet, *, wanted: bool) -> WarpPlan | None:
+    """Return how to begin a warp sync, or to go on with one; None for block after block.
+
+    `voters` are those who vote after the last final block. A state that was begun is always gone on
+    with, because the one before it is no more.
+    """
+    store = client.store
+    final = client.finalized()
+    start = Proven(BlockId(final.number, final.hash), None, None, voters.set_id, voters.authorities)
+    begun = store.state_import
+    if begun is not None:
+        proven = decode_proven(begun.note)
+        resume = Resume(proven, begun.after, begun.entries, begun.complete)
+        return WarpPlan(start, read_range, resume)
+    if not wanted or store.missing is not None:
+        return None
+    return WarpPlan(start, read_range)
+
+
+def read_range(
+    root: bytes, after: bytes | None, nodes: Sequence[bytes], last: bytes | None
+) -> VerifiedRange:
+    """Return the entries that trie nodes show. Raises BadRange (`p2p.sync.types.RangeVerifier`)."""
+    try:
+        return verify_range(root, after, nodes, last)
+    except ProofError as error:
+        raise BadRange(str(error)) from error
+
+
+def verified(order: StoreState) -> VerifiedRange:
+    """Return the range of an order; it came out of `read_range`."""
+    if not isinstance(order.range, VerifiedRange):
+        raise TypeError(f"{type(order.range).__name__} is no range that was verified here")
+    return order.range

@@ -1,0 +1,314 @@
+"""Prometheus metrics of one node, under the names that dashboards made for Substrate look for.
+
+One `Metrics` per node, with a registry of its own: several nodes in a process do not mix. The
+node says what happened (`on_imported`, `on_finalized`, ...); nothing here asks anybody. What
+Substrate has no name for begins with `btt_`.
+
+Names: Substrate's `sc-service`, `sc-network`, `sc-consensus-grandpa`, `sc-basic-authorship`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+"""Of `Metrics.text`, for HTTP."""
+
+ROLE_FULL: Final = 1
+ROLE_AUTHORITY: Final = 4
+
+SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds of what takes time; Substrate's."""
+
+SLOTS: Final = (0, 1, 2, 3, 4, 6, 8, 16, 32, 64)
+"""Upper bounds of a finality lag in blocks."""
+
+_ENDINGS: Final = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
+"""What the text format puts behind the name of a metric, by its kind."""
+
+Stage = Literal["prevote", "precommit"]
+Direction = Literal["in", "out"]
+
+
+class Metrics:
+    """The metrics of one node; every method is cheap and never fails."""
+
+    def __init__(self, name: str, version: str, *, is_authority: bool, chain: str = "") -> None:
+        """Make a registry for the node `name` of program `version` on the chain with id `chain`."""
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._identity(name, version, chain, is_authority=is_authority)
+        self._chain()
+        self._pool_and_network()
+        self._authoring()
+        self._finality()
+        self._rpc()
+        self._best = 0
+        self._final = 0
+
+    def text(self) -> bytes:
+        """All metrics in the text format of Prometheus, to be sent as CONTENT_TYPE."""
+        return generate_latest(self.registry)
+
+    def names(self) -> list[str]:
+        """The names of all series, sorted: what a dashboard may ask for."""
+        found = {
+            metric.name + ending
+            for metric in self.registry.collect()
+            for ending in _ENDINGS.get(metric.type, ("",))
+        }
+        return sorted(found)
+
+    # ---- chain
+
+    def on_imported(self, seconds: float, *, is_own: bool = False) -> None:
+        """A block was verified, executed and stored, in `seconds`; `is_own` if we made it."""
+        self.import_time.labels(result="success").observe(seconds)
+        self.imports.labels(result="success").inc()
+        if is_own:
+            self.authored.inc()
+
+    def on_import_failed(self, reason: str) -> None:
+        """A block was refused. `reason` is a short word from a fixed list, never a peer's text."""
+        self.imports.labels(result=reason).inc()
+
+    def on_best(self, number: int) -> None:
+        """The best block is at height `number` now."""
+        self._best = number
+        self.block_height.labels(status="best").set(number)
+
+    def on_finalized(self, number: int) -> None:
+        """The last final block is at height `number` now; also measures the lag behind the best."""
+        self._final = number
+        self.block_height.labels(status="finalized").set(number)
+        self.finality_lag.observe(max(self._best - number, 0))
+
+    def on_reorganised(self, depth: int) -> None:
+        """The best chain lost `depth` blocks to another fork."""
+        self.reorganisations.inc()
+        self.retracted.inc(depth)
+
+    def on_leaves(self, count: int) -> None:
+        """The chain has `count` leaves (forks)."""
+        self.leaves.set(count)
+
+    # ---- pool and network
+
+    def on_pool(self, ready: int, future: int = 0) -> None:
+        """The pool holds `ready` transactions, and `future` ones that wait for a nonce."""
+        self.ready.set(ready)
+        self.future.set(future)
+
+    def on_peers(self, count: int) -> None:
+        """We are connected to `count` nodes."""
+        self.peers.set(count)
+
+    def on_sync(self, target: int, *, is_major: bool) -> None:
+        """The highest block heard of is `target`; `is_major` while we are far behind it."""
+        self.block_height.labels(status="sync_target").set(target)
+        self.major_syncing.set(int(is_major))
+
+    def on_bytes(self, direction: Direction, count: int) -> None:
+        """`count` more bytes went over the network."""
+        self.network_bytes.labels(direction=direction).inc(count)
+
+    def on_request(self, protocol: str, seconds: float | None, reason: str = "failed") -> None:
+        """A request of ours was answered after `seconds`, or (None) failed for `reason`."""
+        if seconds is None:
+            self.requests_failed.labels(protocol=protocol, reason=reason).inc()
+            return
+        self.requests.labels(protocol=protocol).observe(seconds)
+
+    def on_penalty(self, *, is_ban: bool) -> None:
+        """A peer was penalised for what it sent; `is_ban` if it is banned now."""
+        self.penalties.inc()
+        if is_ban:
+            self.bans.inc()
+
+    # ---- authoring
+
+    def on_proposed(self, seconds: float, transactions: int) -> None:
+        """We made a block of `transactions` signed extrinsics in `seconds`."""
+        self.constructed.observe(seconds)
+        self.proposed_transactions.set(transactions)
+
+    def on_slot(self, outcome: Literal["claimed", "missed", "refused"]) -> None:
+        """One of our slots: claimed, missed (too late), or refused by the signing record."""
+        self.slots.labels(outcome=outcome).inc()
+
+    # ---- finality
+
+    def on_round(self, set_id: int, round: int) -> None:
+        """`round` is the highest completed round of authority set `set_id`."""
+        self.round.set(round)
+        self.set_id.set(set_id)
+
+    def on_vote(self, stage: Stage) -> None:
+        """We cast a vote."""
+        (self.prevotes if stage == "prevote" else self.precommits).inc()
+
+    def on_waiting_votes(self, count: int) -> None:
+        """`count` messages wait for blocks that we do not have yet."""
+        self.waiting.set(count)
+
+    def on_grandpa_message(self, message: str, action: str) -> None:
+        """A GRANDPA message was judged: keep, process_and_discard or discard."""
+        self.gossip.labels(message=message, action=action).inc()
+
+    def on_equivocation(self, engine: Literal["babe", "grandpa"]) -> None:
+        """Somebody was seen to have signed two things."""
+        self.equivocations.labels(engine=engine).inc()
+
+    def on_missing_voters(self, count: int) -> None:
+        """In the current round `count` voters have not been heard of."""
+        self.missing_voters.set(count)
+
+    # ---- JSON-RPC
+
+    def on_call(self, method: str, seconds: float) -> None:
+        """A JSON-RPC method of ours (by its registered name) was answered after `seconds`."""
+        self.calls.labels(method=method).inc()
+        # In microseconds, as Substrate's.
+        self.call_time.labels(method=method).observe(seconds * 1e6)
+
+    def on_sessions(self, count: int) -> None:
+        """`count` WebSocket connections are open."""
+        self.sessions.set(count)
+
+    # ---- making them
+
+    def _identity(self, name: str, version: str, chain: str, *, is_authority: bool) -> None:
+        self._gauge(
+            "substrate_build_info",
+            "Always 1; the labels say what runs",
+            ("name", "version", "chain"),
+        ).labels(name=name, version=version, chain=chain).set(1)
+        self._gauge("substrate_node_roles", "1 full node, 4 authority").set(
+            ROLE_AUTHORITY if is_authority else ROLE_FULL
+        )
+        self._gauge(
+            "substrate_process_start_time_seconds", "Unix time at which the process started"
+        ).set(int(time.time()))
+
+    def _chain(self) -> None:
+        self.block_height = self._gauge("substrate_block_height", "Height of blocks", ("status",))
+        for status in ("best", "finalized", "sync_target"):
+            self.block_height.labels(status=status).set(0)
+        self.leaves = self._gauge("substrate_number_leaves", "Leaves of the chain (forks)")
+        self.import_time = self._histogram(
+            "substrate_block_verification_and_import_time",
+            "Seconds to verify, execute and store a block",
+            ("result",),
+        )
+        self.imports = self._counter(
+            "substrate_import_queue_processed_total", "Blocks that came in", ("result",)
+        )
+        self.finality_lag = Histogram(
+            "btt_finality_lag_blocks",
+            "Blocks between the best and the last final one, at each finalisation",
+            buckets=SLOTS,
+            registry=self.registry,
+        )
+        self.reorganisations = self._counter(
+            "btt_reorganisations_total", "Times that the best chain changed to another fork"
+        )
+        self.retracted = self._counter(
+            "btt_retracted_blocks_total", "Blocks that left the best chain"
+        )
+
+    def _pool_and_network(self) -> None:
+        self.ready = self._gauge(
+            "substrate_ready_transactions_number", "Transactions in the pool that are ready"
+        )
+        self.future = self._gauge(
+            "btt_future_transactions_number", "Transactions in the pool that wait for a nonce"
+        )
+        self.peers = self._gauge("substrate_sub_libp2p_peers_count", "Connected peers")
+        self.major_syncing = self._gauge(
+            "substrate_sub_libp2p_is_major_syncing", "1 while the node is far behind"
+        )
+        self.network_bytes = self._counter(
+            "substrate_sub_libp2p_network_bytes_total", "Bytes over the network", ("direction",)
+        )
+        self.requests = self._histogram(
+            "substrate_sub_libp2p_requests_out_success_total",
+            "Seconds from a request of ours to its answer",
+            ("protocol",),
+        )
+        self.requests_failed = self._counter(
+            "substrate_sub_libp2p_requests_out_failure_total",
+            "Requests of ours that failed",
+            ("protocol", "reason"),
+        )
+        self.penalties = self._counter("btt_peer_penalties_total", "Penalties of peers")
+        self.bans = self._counter("btt_peer_bans_total", "Peers banned")
+
+    def _authoring(self) -> None:
+        self.constructed = self._histogram(
+            "substrate_proposer_block_constructed", "Seconds to make a block"
+        )
+        self.proposed_transactions = self._gauge(
+            "substrate_proposer_number_of_transactions", "Transactions in the last block we made"
+        )
+        self.authored = self._counter("btt_blocks_authored_total", "Blocks that we made")
+        self.slots = self._counter("btt_slots_total", "Slots that were ours", ("outcome",))
+
+    def _finality(self) -> None:
+        self.round = self._gauge("substrate_finality_grandpa_round", "Highest completed round")
+        self.set_id = self._gauge("btt_finality_grandpa_set_id", "Authority set of that round")
+        self.prevotes = self._counter(
+            "substrate_finality_grandpa_prevotes_total", "Prevotes that we cast"
+        )
+        self.precommits = self._counter(
+            "substrate_finality_grandpa_precommits_total", "Precommits that we cast"
+        )
+        self.waiting = self._gauge(
+            "substrate_finality_grandpa_until_imported_waiting_messages_number",
+            "Messages that wait for blocks",
+        )
+        self.gossip = self._counter(
+            # The client library ends every counter with _total; Substrate's has no ending.
+            "substrate_finality_grandpa_communication_gossip_validator_messages_total",
+            "GRANDPA messages judged",
+            ("message", "action"),
+        )
+        self.equivocations = self._counter(
+            "btt_equivocations_seen_total", "Double signing that we saw", ("engine",)
+        )
+        self.missing_voters = self._gauge(
+            "btt_finality_missing_voters", "Voters not heard of in the current round"
+        )
+
+    def _rpc(self) -> None:
+        self.calls = self._counter(
+            "substrate_rpc_calls_finished_total", "JSON-RPC calls answered", ("method",)
+        )
+        self.call_time = Histogram(
+            "substrate_rpc_calls_time",
+            "Microseconds of JSON-RPC calls",
+            ("method",),
+            buckets=tuple(seconds * 1e6 for seconds in SECONDS),
+            registry=self.registry,
+        )
+        self.sessions = self._gauge("btt_rpc_sessions", "Open WebSocket connections")
+
+    def _gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
+
+    def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, labels: Sequence[str] = ()) -> Histogram:
+        return Histogram(name, text, labels, buckets=SECONDS, registry=self.registry)

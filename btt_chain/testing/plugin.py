@@ -1,0 +1,77 @@
+"""Fixtures for the tests of programs that build on the chain: `node` and `devnet`.
+
+pytest finds them by itself where btt-chain is installed. Both start real processes, so each use
+costs a second or more; what a test does to its nodes, no other test sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from btt_chain.testing.devnet import Devnet
+from btt_chain.testing.node import PROGRAM, DevNode
+from btt_chain.testing.single import dev_node
+
+
+class DevnetFactory(Protocol):
+    """What the fixture `devnet` is."""
+
+    def __call__(
+        self,
+        *,
+        up: bool = True,
+        validators: int = 4,
+        slot_ms: int = 1_000,
+        log: str = "info",
+        program: Sequence[str] = PROGRAM,
+        spec: str | None = None,
+    ) -> Devnet:
+        """Make a network as `Devnet.create` does, below `tmp_path`; start it if `up`."""
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[DevNode]:
+    """A development node of one: a block for each transaction, final at once."""
+    with dev_node(tmp_path / "node") as started:
+        yield started
+
+
+@pytest.fixture
+def devnet(tmp_path: Path) -> Iterator[DevnetFactory]:
+    """`devnet(validators=4, slot_ms=1_000)`: a network that is up; all are stopped at the end.
+
+    Each call makes another network; `up=False` leaves the start to you.
+    """
+    with ExitStack() as stack:
+        count = 0
+
+        def start(
+            *,
+            up: bool = True,
+            validators: int = 4,
+            slot_ms: int = 1_000,
+            log: str = "info",
+            program: Sequence[str] = PROGRAM,
+            spec: str | None = None,
+        ) -> Devnet:
+            nonlocal count
+            count += 1
+            net = Devnet.create(
+                tmp_path / f"net-{count}",
+                validators=validators,
+                slot_ms=slot_ms,
+                log=log,
+                program=program,
+                spec=spec,
+            )
+            stack.enter_context(net)
+            if up:
+                net.up()
+            return net
+
+        yield start

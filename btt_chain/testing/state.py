@@ -1,0 +1,124 @@
+"""The file by which another process finds a network: `devnet.json` in its base path."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Final
+
+from btt_chain.testing.errors import DevnetError, NoDevnet
+from btt_chain.testing.node import DevNode
+from btt_chain.testing.process import ProcessId
+
+STATE_FILE: Final = "devnet.json"
+LAYOUT: Final = 1
+_MODE: Final = 0o600
+"""It holds the nodes' network keys."""
+
+
+class Plan:
+    """What is written down: the nodes, who has which port and process, and the partition."""
+
+    __slots__ = ("groups", "nodes", "slot_ms", "validators")
+
+    def __init__(
+        self,
+        nodes: list[DevNode],
+        slot_ms: int,
+        validators: int,
+        groups: list[list[int]] | None = None,
+    ) -> None:
+        self.nodes = nodes
+        self.slot_ms = slot_ms
+        self.validators = validators
+        self.groups = groups
+        """The partition in force, None if the network is whole."""
+
+
+def exists(base: Path) -> bool:
+    """Whether a network was made in `base`."""
+    return (base / STATE_FILE).is_file()
+
+
+def write(base: Path, plan: Plan) -> None:
+    """Write the file, whole or not at all."""
+    document = {
+        "layout": LAYOUT,
+        "slotMs": plan.slot_ms,
+        "validators": plan.validators,
+        "groups": plan.groups,
+        "nodes": [_node_json(node) for node in plan.nodes],
+    }
+    draft = base / f".{STATE_FILE}.{os.getpid()}"
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE), "w") as file:
+        json.dump(document, file, indent=2)
+    draft.replace(base / STATE_FILE)
+
+
+def read(base: Path) -> Plan:
+    """Read the file. DevnetError if there is none or it is another program's."""
+    file = base / STATE_FILE
+    try:
+        document = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise NoDevnet(f"there is no devnet in {base}") from None
+    except ValueError:
+        raise DevnetError(f"{file} is damaged; delete the directory and begin again") from None
+    if not isinstance(document, dict) or document.get("layout") != LAYOUT:
+        raise DevnetError(f"{file} was written by another version of this program")
+    return Plan(
+        nodes=[_read_node(base, each) for each in document["nodes"]],
+        slot_ms=document["slotMs"],
+        validators=document["validators"],
+        groups=document["groups"],
+    )
+
+
+def node_folder(base: Path, index: int) -> Path:
+    """Where the data of a node lies."""
+    return base / f"node-{index}"
+
+
+def _node_json(node: DevNode) -> dict[str, object]:
+    process = node.process
+    return {
+        "index": node.index,
+        "name": node.name,
+        "flags": node.flags,
+        "rpcPort": node.rpc_port,
+        "port": node.port,
+        "prometheusPort": node.prometheus_port,
+        "nodeKey": node.node_key,
+        "key": node.key,
+        "program": node.program,
+        "process": process and [process.pid, process.started, process.boot],
+    }
+
+
+def _read_node(base: Path, written: dict[str, object]) -> DevNode:
+    process, flags, program = written["process"], written["flags"], written["program"]
+    key = written["key"]
+    return DevNode(
+        index=_int(written["index"]),
+        name=str(written["name"]),
+        folder=node_folder(base, _int(written["index"])),
+        flags=[str(flag) for flag in flags] if isinstance(flags, list) else [],
+        rpc_port=_int(written["rpcPort"]),
+        port=_int(written["port"]),
+        prometheus_port=_int(written["prometheusPort"]),
+        node_key=str(written["nodeKey"]),
+        key=None if key is None else str(key),
+        program=[str(word) for word in program] if isinstance(program, list) else [],
+        process=(
+            ProcessId(_int(process[0]), _int(process[1]), str(process[2]))
+            if isinstance(process, list)
+            else None
+        ),
+    )
+
+
+def _int(value: object) -> int:
+    if not isinstance(value, int):
+        raise DevnetError(f"{STATE_FILE} is damaged: {value!r} is no number")
+    return value

@@ -1,0 +1,161 @@
+"""`doctor` names what stops a node: the judgement on what was seen, and a whole run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from btt_chain.testing import DevNode, dev_node
+from cli import doctor
+from cli.doctor import GIB, Verdict
+from cli.program import program
+from genesis.catalogue import load
+from genesis.presets import CHAINS
+
+
+def verdicts(checks: list[doctor.Check]) -> dict[str, Verdict]:
+    return {check.name: check.verdict for check in checks}
+
+
+def test_a_node_without_peers_cannot_go_on_unless_it_is_meant_to_be_alone() -> None:
+    lonely = doctor.judge_peers(0, should_have=True, is_syncing=False)
+    assert verdicts(lonely)["peers"] is Verdict.FAIL
+    assert "--bootnodes" in lonely[0].todo
+    meant = doctor.judge_peers(0, should_have=False, is_syncing=False)
+    assert verdicts(meant) == {"peers": Verdict.OK, "sync": Verdict.OK}
+
+
+def test_a_node_that_catches_up_needs_patience_only() -> None:
+    checks = doctor.judge_peers(3, should_have=True, is_syncing=True)
+    assert verdicts(checks) == {"peers": Verdict.OK, "sync": Verdict.WARN}
+
+
+def test_a_best_block_that_stands_still_stops_a_validator_not_a_chain_sealed_by_hand() -> None:
+    stuck = doctor.judge_moving(7, None, 8.0, 93.0, alone=False)
+    assert stuck.verdict is Verdict.FAIL
+    assert "7 for 8 s, the last one is 93 s old" in stuck.seen
+    assert doctor.judge_moving(7, None, 8.0, None, alone=True).verdict is Verdict.WARN
+    assert doctor.judge_moving(7, 8, 2.0, None, alone=False).verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("offset", "verdict"),
+    [
+        (0.3, Verdict.OK),
+        (3.0, Verdict.OK),
+        (25.0, Verdict.FAIL),
+        (-0.5, Verdict.OK),
+        (-2.0, Verdict.WARN),
+        (-30.0, Verdict.FAIL),
+        (None, Verdict.WARN),
+    ],
+)
+def test_a_clock_is_judged_by_the_age_of_a_new_block(
+    offset: float | None, verdict: Verdict
+) -> None:
+    assert doctor.judge_clock(offset).verdict is verdict
+
+
+def test_a_stall_of_finality_names_the_missing_voters() -> None:
+    assert doctor.judge_finality(100, 99, []).verdict is Verdict.OK
+    slow = doctor.judge_finality(100, 90, ["5G…a (Bob)"])
+    assert slow.verdict is Verdict.WARN
+    stalled = doctor.judge_finality(200, 100, [f"V{i}" for i in range(8)])
+    assert stalled.verdict is Verdict.FAIL
+    assert "V0, V1, V2, V3, V4, V5 and 2 more" in stalled.todo
+    assert "no grandpa_roundState" in doctor.judge_finality(200, 100, None).todo
+
+
+def test_a_validator_without_keys_is_told_how_to_get_them() -> None:
+    (check,) = doctor.judge_keys([], ["Alice"], is_validator=True, asked=True)
+    assert check.verdict is Verdict.FAIL
+    assert "session.setKeys" in check.todo
+    (check,) = doctor.judge_keys([], ["Alice"], is_validator=False, asked=True)
+    assert check.verdict is Verdict.OK
+    (check,) = doctor.judge_keys([], [], is_validator=True, asked=False)
+    assert check.verdict is Verdict.WARN
+
+
+def test_a_key_outside_of_the_active_set_is_named() -> None:
+    checks = doctor.judge_keys(["Alice", "Eve"], ["Alice"], is_validator=True, asked=True)
+    assert verdicts(checks) == {"session keys": Verdict.OK, "active set": Verdict.WARN}
+    assert "Eve" in checks[1].seen
+    assert "Alice" not in checks[1].seen
+
+
+def test_disk_and_files_are_judged_by_what_a_node_needs() -> None:
+    here = Path("/")
+    assert doctor.judge_disk(GIB // 2, here).verdict is Verdict.FAIL
+    assert doctor.judge_disk(2 * GIB, here).verdict is Verdict.WARN
+    assert doctor.judge_disk(50 * GIB, here).verdict is Verdict.OK
+    assert doctor.judge_files(100).verdict is Verdict.FAIL
+    assert doctor.judge_files(512).verdict is Verdict.WARN
+    assert doctor.judge_files(65_536).verdict is Verdict.OK
+
+
+def test_a_key_that_others_may_read_and_one_without_a_record_stop_a_live_chain(
+    tmp_path: Path,
+) -> None:
+    keystore = tmp_path / "keystore"
+    keystore.mkdir()
+    file = keystore / f"babe-{'ab' * 32}.json"
+    file.write_text("{}")
+    file.chmod(0o644)
+    live = load("seed-000")
+    assert live.is_live
+    assert verdicts(doctor.look_at_keys(keystore, tmp_path / "signing", live)) == {
+        "keystore": Verdict.FAIL,
+        "signing record": Verdict.FAIL,
+    }
+    file.chmod(0o600)
+    local = load(CHAINS["dev-manual"].preset)
+    assert verdicts(doctor.look_at_keys(keystore, tmp_path / "signing", local)) == {
+        "keystore": Verdict.OK,
+        "signing record": Verdict.OK,
+    }
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevNode]:
+    with dev_node(tmp_path_factory.mktemp("doctor") / "node", sealing="interval:200") as node:
+        yield node
+
+
+def test_a_node_that_is_well_gets_a_clean_bill(chain: DevNode) -> None:
+    done = CliRunner().invoke(
+        program,
+        ["doctor", "--url", chain.ws, "-d", str(chain.folder), "--chain", "dev-manual", "--json"],
+    )
+    document = json.loads(done.stdout)
+    assert document["ok"] is True
+    found = {check["name"]: check for check in document["checks"]}
+    for name in ("node", "peers", "sync", "best block", "finality", "database"):
+        assert found[name]["verdict"] == "OK", found[name]
+    assert "in use" in found["database"]["seen"]
+    assert done.exit_code == 0
+
+
+def test_a_node_that_is_down_is_the_first_thing_said(tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        program, ["doctor", "--url", "ws://127.0.0.1:1", "-d", str(tmp_path), "--chain", "nowhere"]
+    )
+    assert done.exit_code == 1
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("FAIL  node")
+    assert any(line.startswith("FAIL  chain") for line in lines)
+
+
+def test_a_port_that_a_stranger_holds_is_named(tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        url = f"ws://127.0.0.1:{stranger.getsockname()[1]}"
+        checks = doctor.look_at_machine(url, is_up=False)
+    assert checks[0].verdict is Verdict.FAIL
+    assert "(pid " in checks[0].seen

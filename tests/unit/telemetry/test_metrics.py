@@ -1,0 +1,87 @@
+"""The metrics of a node: names that dashboards know, and one registry per node."""
+
+from __future__ import annotations
+
+from btt_chain.telemetry.metrics import Metrics
+
+
+def told() -> Metrics:
+    metrics = Metrics("box-1", "0.1.0", is_authority=True, chain="btt-local")
+    metrics.on_best(12)
+    metrics.on_finalized(10)
+    metrics.on_imported(0.02, is_own=True)
+    metrics.on_sync(12, is_major=False)
+    metrics.on_peers(3)
+    metrics.on_pool(7, 2)
+    metrics.on_proposed(0.1, 5)
+    metrics.on_round(1, 44)
+    metrics.on_vote("prevote")
+    metrics.on_vote("precommit")
+    return metrics
+
+
+def test_metrics_bear_the_names_of_substrate() -> None:
+    lines = told().text().decode().splitlines()
+    for line in (
+        'substrate_block_height{status="best"} 12.0',
+        'substrate_block_height{status="finalized"} 10.0',
+        'substrate_block_height{status="sync_target"} 12.0',
+        'substrate_build_info{chain="btt-local",name="box-1",version="0.1.0"} 1.0',
+        "substrate_node_roles 4.0",
+        "substrate_ready_transactions_number 7.0",
+        "substrate_sub_libp2p_peers_count 3.0",
+        "substrate_sub_libp2p_is_major_syncing 0.0",
+        "substrate_finality_grandpa_round 44.0",
+        "substrate_finality_grandpa_prevotes_total 1.0",
+        "substrate_finality_grandpa_precommits_total 1.0",
+        "substrate_proposer_block_constructed_count 1.0",
+        "substrate_proposer_number_of_transactions 5.0",
+        'substrate_import_queue_processed_total{result="success"} 1.0',
+        'substrate_block_verification_and_import_time_count{result="success"} 1.0',
+    ):
+        assert line in lines, line
+
+
+def test_finality_that_overtakes_the_best_block_is_no_negative_lag() -> None:
+    metrics = Metrics("a", "1", is_authority=False)
+    metrics.on_finalized(5)
+    assert metrics.registry.get_sample_value("btt_finality_lag_blocks_sum") == 0
+
+
+def test_two_nodes_in_one_process_do_not_mix() -> None:
+    first, second = told(), Metrics("box-2", "0.1.0", is_authority=False)
+    assert first.registry.get_sample_value("substrate_sub_libp2p_peers_count") == 3
+    assert second.registry.get_sample_value("substrate_sub_libp2p_peers_count") == 0
+    assert second.registry.get_sample_value("substrate_node_roles") == 1
+
+
+def test_every_event_of_a_node_has_its_metric() -> None:
+    metrics = told()
+    metrics.on_import_failed("bad_seal")
+    metrics.on_reorganised(2)
+    metrics.on_leaves(2)
+    metrics.on_bytes("in", 100)
+    metrics.on_request("blocks", 0.5)
+    metrics.on_request("blocks", None, "timeout")
+    metrics.on_penalty(is_ban=True)
+    metrics.on_slot("claimed")
+    metrics.on_waiting_votes(1)
+    metrics.on_grandpa_message("vote", "keep")
+    metrics.on_equivocation("babe")
+    metrics.on_missing_voters(1)
+    metrics.on_call("system_health", 0.001)
+    metrics.on_sessions(1)
+    text = metrics.text().decode()
+    for name in metrics.names():
+        stem = name.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum")
+        assert stem in text
+    value = metrics.registry.get_sample_value
+    assert value("btt_retracted_blocks_total") == 2
+    assert (
+        value(
+            "substrate_sub_libp2p_requests_out_failure_total",
+            {"protocol": "blocks", "reason": "timeout"},
+        )
+        == 1
+    )
+    assert value("substrate_rpc_calls_time_sum", {"method": "system_health"}) == 1_000
