@@ -18,6 +18,7 @@ from storage.columns import (
     META_BEST,
     META_FINALISED,
     META_GENESIS,
+    META_IMPORT,
     NUMBER,
     OPEN_BLOCK,
     number_key,
@@ -105,11 +106,19 @@ class BlockStore:
         self.open: dict[bytes, OpenBlock] = {}
         self.genesis: bytes | None = None
         self.best = self.finalised = BlockRef(b"", -1)
+        self.stateless = False
+        """A state is being fetched; none can be read."""
+
+    @property
+    def flat(self) -> bytes:
+        """The block whose state lies flat; none while a state is being fetched."""
+        return b"" if self.stateless else self.best.hash
 
     def load(self) -> None:
         """Read head pointers and the tree from the store."""
         self.open.clear()
         self.genesis = self._get(META_GENESIS)
+        self.stateless = self._get(META_IMPORT) is not None
         if self.genesis is None:
             return
         for key in self._kv.keys(OPEN_BLOCK):

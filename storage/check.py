@@ -3,7 +3,8 @@
 Always: the layout version; the head pointers; the way from the best block to the last finalised
 one and DEPTH blocks further, header hash, height, parent link, canonical index and body of each
 one; every open block with its journal and its way down; the row of deaths of each block since
-the base; the root node of every kept state among them.
+the base; the root node of every kept state among them. Where blocks below a fetched state are
+still missing, the walk ends above them; while a state is being fetched, none is looked for.
 
 Thoroughly (after a heal): the flat state against the whole trie of the best block, key by key
 and value by value.
@@ -23,6 +24,8 @@ from storage.columns import (
     META_BEST,
     META_FINALISED,
     META_GENESIS,
+    META_HISTORY,
+    META_IMPORT,
     META_PRUNING,
     META_VERSION,
     NUMBER,
@@ -33,6 +36,7 @@ from storage.columns import (
     number_key,
 )
 from storage.kv import Corrupt, KeyValue, StorageError
+from storage.state_import import Missing
 from storage.trie.node import hash_256
 from storage.trie.trie import EMPTY_ROOT, Trie
 
@@ -60,7 +64,7 @@ def check_chain(kv: KeyValue, thorough: bool) -> None:
     check.chain()
     check.open_blocks()
     check.pruning()
-    if thorough:
+    if thorough and not check.stateless:
         check.flat_state()
 
 
@@ -71,6 +75,10 @@ class _Check:
         self._kv = kv
         self._get = kv.get
         self._window = kv.get(META_PRUNING) == b"window"
+        self.stateless = kv.get(META_IMPORT) is not None
+        """A state is being fetched; there is none yet."""
+        raw = kv.get(META_HISTORY)
+        self._missing = None if raw is None else Missing.decode(raw)
 
     def heads(self) -> None:
         """Best, finalised, genesis and base are there."""
@@ -91,18 +99,21 @@ class _Check:
         if self._get(number_key(NUMBER, fields.number + 1)) is not None:
             raise _broken(f"there is a canonical block above the best one ({fields.number})")
         lowest = max(self.final_number - DEPTH, 0)
+        missing = -1 if self._missing is None else self._missing.highest.number
         while True:
             number = fields.number
             if self._get(number_key(NUMBER, number)) != hash:
                 raise _broken(f"the index does not lead to block {number} of the best chain")
             if number == self.final_number and hash != self.finalised:
                 raise _broken(f"the finalised block {number} is not on the best chain")
-            self._block(hash, fields)
+            # Of the block whose state was fetched the header comes first, the body later.
+            if missing < number:
+                self._block(hash, fields)
             if number > self.final_number:
                 self._need(number_key(OPEN_BLOCK, number, hash), f"the tree entry of {number}")
-            if number >= self.base_number or not self._window:
+            if number >= self.base_number and not self.stateless:
                 self._root(fields, number)
-            if number <= lowest:
+            if number <= lowest or number - 1 <= missing:
                 break
             hash, fields = fields.parent, self._header(fields.parent, f"parent of {number}")
             if fields.number != number - 1:

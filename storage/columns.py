@@ -49,6 +49,11 @@ META_BASE: Final = META + b"base"
 META_PRUNING: Final = META + b"pruning"
 """`archive` or `window`: how the trie records were kept from the first block on."""
 
+META_IMPORT: Final = META + b"import"
+"""A state that is being fetched: then there is none to read (state_import.py)."""
+META_HISTORY: Final = META + b"history"
+"""Which blocks below a fetched state are missing (state_import.py)."""
+
 KEY_HASH: Final = -32
 """Where the hash starts in the key of a trie record."""
 

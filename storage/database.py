@@ -19,6 +19,7 @@
                   children(hash) leaves() route(a, b) is_ancestor(a, b) canonical(start, stop)
                   best finalised genesis            # BlockRef(hash, number); genesis: hash
     store.state:  reader(hash) has_state(hash) pin(hash) unpin(hash)
+    store.begin_state_import, write_state, finish_state_import, insert_history: state_import.py
     store.aux_get(key)  store.aux_put({key: value | None}, sync=False)
     store.note     # what was healed when opening, for the log
     store.close()
@@ -35,25 +36,39 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
-from storage.blocks import BlockRef, BlockStore, Route, header_hash, read_header
+from storage.blocks import BlockRef, BlockStore, Route, encode_body, header_hash, read_header
 from storage.check import check_chain
 from storage.columns import (
     AUX,
+    BODY,
+    DEATHS,
+    EXTRA,
+    HEADER,
+    JOURNAL,
     META_BASE,
     META_GENESIS,
+    META_HISTORY,
+    META_IMPORT,
     META_PRUNING,
     META_VERSION,
+    NODE,
+    NUMBER,
     STATE,
+    VALUE,
     VERSION,
+    node_key,
+    number_key,
 )
 from storage.draft import Draft
 from storage.kv import KeyValue, StorageError
 from storage.leveldb import GIB, LevelKV, open_database
 from storage.state import Pending, StateStore
+from storage.state_import import AncientBlock, Missing, Range, StateImport
 from storage.trie.cache import TrieCache
 from storage.trie.trie import EMPTY_ROOT
 
@@ -340,6 +355,134 @@ class ChainStore:
         self._write(draft, sync=True)
         return gone
 
+    # --- a state that others give: state_import.py
+
+    @property
+    def state_import(self) -> StateImport | None:
+        """A state that is being fetched, and how far it has come."""
+        raw = self._kv.get(META_IMPORT)
+        return None if raw is None else StateImport.decode(raw)
+
+    @property
+    def missing(self) -> Missing | None:
+        """The blocks below a fetched state that are not here; None when all are."""
+        raw = self._kv.get(META_HISTORY)
+        return None if raw is None else Missing.decode(raw)
+
+    def begin_state_import(self, header: bytes, note: bytes = b"") -> None:
+        """Make room for the state after the block of `header`; one that was begun is given up.
+
+        All states that are here go, and all blocks that are not final. Raises ValueError for a
+        block that is not above the last final one, or while blocks below another are missing.
+        """
+        fields = read_header(header)
+        if fields.number <= self.blocks.finalised.number:
+            raise ValueError(f"block {fields.number} is not above the last final one")
+        if self.missing is not None:
+            raise ValueError("blocks below the state before are still missing")
+        begun = StateImport(header, note, wiped=False, after=None, complete=False, entries=0)
+        blocks = self.blocks
+        draft = Draft(self._kv)
+        if not blocks.stateless:
+            self._move(draft, blocks.finalised.hash)
+        for block in sorted(blocks.open.values(), key=lambda block: -block.ref.number):
+            blocks.close_block(draft, block.ref)
+            blocks.delete(draft, block.ref)
+        draft.put(META_BASE, blocks.finalised.hash)
+        draft.put(META_IMPORT, begun.encode())
+        self._write(draft, sync=True)
+        self._wipe_state(begun)
+        self._load()
+
+    def _wipe_state(self, begun: StateImport) -> None:
+        """Remove every state, in pieces; done again from the start if it is interrupted."""
+        for column in (STATE, NODE, VALUE, EXTRA, DEATHS, JOURNAL):
+            while keys := list(islice(self._kv.keys(column), GENESIS_CHUNK)):
+                self._kv.write(dict.fromkeys(keys))
+        self._kv.write({META_IMPORT: replace(begun, wiped=True).encode()})
+
+    def write_state(self, found: Range) -> StateImport:
+        """Write the next range of the state, verified by the caller; returns how far it is now.
+
+        Raises ValueError when no state is being fetched or it is complete, or when the range does
+        not follow the one before.
+        """
+        at = self.state_import
+        if at is None or at.complete:
+            raise ValueError("no state is being fetched")
+        if at.after is not None and found.entries and found.entries[0][0] <= at.after:
+            raise ValueError("the range does not follow the one before")
+        batch: dict[bytes, bytes | None] = {STATE + key: value for key, value in found.entries}
+        batch.update(found.records)
+        after = at.after if found.last is None else found.last
+        entries = at.entries + len(found.entries)
+        now = replace(at, after=after, complete=found.last is None, entries=entries)
+        batch[META_IMPORT] = now.encode()
+        self._kv.write(batch)
+        return now
+
+    def finish_state_import(
+        self, proof: Proof | None = None, aux: Mapping[bytes, bytes | None] | None = None
+    ) -> BlockRef:
+        """Make the block whose state was fetched the best, last final and base block.
+
+        It is on the disk when this returns. Raises ValueError unless the state is complete.
+        """
+        at = self.state_import
+        if at is None or not at.complete:
+            raise ValueError("no state was fetched")
+        fields = read_header(at.header)
+        ref = BlockRef(header_hash(at.header), fields.number)
+        if (
+            fields.state_root != EMPTY_ROOT
+            and self._kv.get(node_key("", fields.state_root)) is None
+        ):
+            raise ValueError("the fetched state has not the root that its block names")
+        blocks = self.blocks
+        draft = Draft(self._kv)
+        self._put_aux(draft, aux)
+        draft.put(META_HISTORY, Missing(ref, blocks.finalised.number).encode())
+        draft.put(HEADER + ref.hash, at.header)
+        if proof is not None:
+            blocks.justify(draft, ref.hash, *proof)
+        blocks.set_best(draft, Route([], [ref]), ref)
+        blocks.set_finalised(draft, ref)
+        draft.put(META_BASE, ref.hash)
+        draft.put(META_IMPORT, None)
+        self._write(draft, sync=True)
+        self._load()
+        return ref
+
+    def insert_history(self, ancient: Sequence[AncientBlock]) -> Missing | None:
+        """Store missing blocks, highest first, in one batch; returns what is missing still.
+
+        The first must be `missing.highest`, each other the parent of the one before. Raises
+        ValueError, also when the lowest does not stand on the block that was there before.
+        """
+        missing = self.missing
+        if missing is None:
+            raise ValueError("no blocks are missing")
+        draft = Draft(self._kv)
+        for header, body, justifications in ancient:
+            hash, number = missing.highest
+            fields = read_header(header)
+            if header_hash(header) != hash or fields.number != number:
+                raise ValueError(f"this is not the missing block {number} (0x{hash.hex()})")
+            draft.put(HEADER + hash, header)
+            draft.put(BODY + hash, encode_body(body))
+            draft.put(number_key(NUMBER, number), hash)
+            for engine, proof in justifications:
+                self.blocks.justify(draft, hash, engine, proof)
+            missing = Missing(BlockRef(fields.parent, number - 1), missing.floor)
+            if missing.left:
+                continue
+            if self.blocks.hash_at(missing.floor) != fields.parent:
+                raise ValueError(f"block {number} does not stand on our block {missing.floor}")
+            break
+        draft.put(META_HISTORY, missing.encode() if missing.left else None)
+        self._write(draft)
+        return missing if missing.left else None
+
     def justify(self, hash: bytes, proof: Proof) -> None:
         """Store a justification for a known block."""
         if self.blocks.header(hash) is None:
@@ -426,6 +569,9 @@ class ChainStore:
             raise
 
     def _load(self) -> None:
+        begun = self.state_import
+        if begun is not None and not begun.wiped:
+            self._wipe_state(begun)
         self.blocks.load()
         if self.has_genesis:
             self.state.load()

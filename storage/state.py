@@ -49,6 +49,7 @@ from storage.overlay import Overlay
 from storage.presence import PresenceFilter
 from storage.trie.cache import TrieCache
 from storage.trie.proof import read_proof
+from storage.trie.range_proof import prove_range
 from storage.trie.trie import MissingNode, Sealed, Stored, Trie
 
 READER_LOADS: Final = 4096
@@ -95,7 +96,7 @@ class StateReader:
 
     def get(self, key: bytes) -> bytes | None:
         """The value of a key; one get at the best block. Raises StateUnavailable once pruned."""
-        if self._blocks.best.hash == self.hash:
+        if self._blocks.flat == self.hash:
             return self._kv.get(STATE + key)
         try:
             return self._walk().get(key)
@@ -104,7 +105,7 @@ class StateReader:
 
     def keys(self, prefix: bytes = b"", after: bytes | None = None) -> Iterator[bytes]:
         """Keys with this prefix that are greater than `after`, ascending."""
-        if self._blocks.best.hash == self.hash:
+        if self._blocks.flat == self.hash:
             return (key[1:] for key in self._kv.keys(STATE + prefix, start=_from(after)))
         return (key for key, _ in self._entries(prefix, after))
 
@@ -112,7 +113,7 @@ class StateReader:
         self, prefix: bytes = b"", after: bytes | None = None
     ) -> Iterator[tuple[bytes, bytes]]:
         """As `keys`, with their values."""
-        if self._blocks.best.hash == self.hash:
+        if self._blocks.flat == self.hash:
             rows = self._kv.iterate(STATE + prefix, start=_from(after))
             return ((key[1:], value) for key, value in rows)
         trie = self._walk()
@@ -122,6 +123,16 @@ class StateReader:
         """Trie nodes that show what these keys hold, or that they are absent."""
         try:
             return read_proof(self._kv.get, self.root, keys)
+        except MissingNode as missing:
+            raise self._gone() from missing
+
+    def prove_range(self, after: bytes | None, size: int) -> tuple[list[bytes], bytes | None]:
+        """Trie nodes that show the keys above `after`, and the last of these; None: to the end.
+
+        The range ends once its proof has `size` bytes (trie/range_proof.py).
+        """
+        try:
+            return prove_range(self._kv.get, self.root, after, size)
         except MissingNode as missing:
             raise self._gone() from missing
 
@@ -196,21 +207,32 @@ class StateStore:
     def has_state(self, hash: bytes) -> bool:
         """The state after this block is kept."""
         blocks = self._blocks
+        if blocks.stateless:
+            return False
         if hash in blocks.open:
             return True
         number = blocks.number(hash)
-        if number is None:
+        if number is None or number < self.base.number:
             return False
-        return self.window is None or (number >= self.base.number and blocks.is_canonical(hash))
+        return self.window is None or blocks.is_canonical(hash)
 
     def reader(self, hash: bytes) -> StateReader:
         """The state after a block. Raises KeyError for an unknown one, StateUnavailable."""
         fields = self._blocks.fields(hash)
-        if not self.has_state(hash):
+        if self._blocks.stateless:
             raise StateUnavailable(
-                f"the state of block {fields.number} (0x{hash.hex()}) is not kept: this node "
-                f"holds the states from block {self.base.number} on (--pruning {self.window}); "
-                "a node with --pruning archive holds all of them"
+                "this node is fetching the state of a late block: until that is done it has none"
+            )
+        if not self.has_state(hash):
+            kept = f"this node holds the states from block {self.base.number} on"
+            if self.window is None:
+                kept += ": it began with that one"
+            else:
+                kept += (
+                    f" (--pruning {self.window}); a node with --pruning archive holds all of them"
+                )
+            raise StateUnavailable(
+                f"the state of block {fields.number} (0x{hash.hex()}) is not kept: {kept}"
             )
         return StateReader(self._blocks, self._kv, BlockRef(hash, fields.number), fields.state_root)
 

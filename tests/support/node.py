@@ -65,7 +65,7 @@ class Node:
 
 @contextmanager
 def dev_node(folder: Path, name: str, *flags: str) -> Iterator[Node]:
-    """Run `btt-chain node --dev --tmp` with more flags, on a port that was free, until left.
+    """Run `btt-chain node --chain dev-manual --tmp` with more flags, on a free port, until left.
 
     Its data, log and home lie in `folder`. AssertionError, with the log, if it does not come up or
     does not go down by itself.
@@ -79,7 +79,17 @@ def dev_node(folder: Path, name: str, *flags: str) -> Iterator[Node]:
         "PYTHONUNBUFFERED": "1",
         "COLUMNS": "200",
     }
-    command = [sys.executable, "-m", "cli.main", "node", "--dev", "--tmp", "--rpc-port", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "cli.main",
+        "node",
+        "--chain",
+        "dev-manual",
+        "--tmp",
+        "--rpc-port",
+        "0",
+    ]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, *flags],

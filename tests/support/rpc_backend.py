@@ -38,6 +38,8 @@ from btt_chain.rpc.backend import (
     SyncState,
     UnknownBlock,
 )
+from btt_chain.rpc.finality import Finality
+from btt_chain.rpc.keys import Keys
 from btt_chain.scale import codec, u8, u32, u64, u128
 from btt_chain.txpool import BlockRef as PoolRef
 from btt_chain.txpool import (
@@ -474,3 +476,5 @@ class ModelBackend:
         self.pool = ModelPool(self.chain)
         self.node = ModelNode(self.chain)
         self.sealer = ModelSealer(self.chain, self.pool) if manual else None
+        self.finality: Finality | None = None
+        self.keys: Keys | None = None

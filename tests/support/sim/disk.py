@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
+from storage.columns import AUX
 from storage.memory import MemoryKV
 
 
@@ -15,14 +16,17 @@ class Crash(BaseException):
 class SimDisk:
     """What survives: batches in order, up to the last synced one at least."""
 
-    def __init__(self) -> None:
-        self._durable = MemoryKV()
+    def __init__(self, image: Mapping[bytes, bytes]) -> None:
+        """`image` is what is on it from the start."""
+        self._durable: dict[bytes, bytes] = dict(image)
         self._loose: list[Mapping[bytes, bytes | None]] = []
+        self.torn = 0
+        """Batches that crashes have cost."""
 
     def open(self, point: Callable[[str], None]) -> SimKV:
         """Open what is on the disk."""
         live = MemoryKV()
-        live.write(dict(self._durable.iterate()))
+        live.write(self._durable)
         return SimKV(self, live, point)
 
     def keep(self, batch: Mapping[bytes, bytes | None], *, sync: bool) -> None:
@@ -33,12 +37,19 @@ class SimDisk:
 
     def crash(self, rng: random.Random) -> None:
         """Lose the loose batches from a random one on."""
-        self._settle(rng.randint(0, len(self._loose)))
+        kept = rng.randint(0, len(self._loose))
+        self.torn += len(self._loose) - kept
+        self._settle(kept)
         self._loose.clear()
 
     def _settle(self, count: int) -> None:
+        durable = self._durable
         for batch in self._loose[:count]:
-            self._durable.write(batch)
+            for key, value in batch.items():
+                if value is None:
+                    durable.pop(key, None)
+                else:
+                    durable[key] = value
         del self._loose[:count]
 
 
@@ -49,43 +60,28 @@ class SimKV:
         self._disk = disk
         self._live = live
         self._point = point
-
-    def get(self, key: bytes) -> bytes | None:
-        """Return the value of a key."""
-        return self._live.get(key)
-
-    def iterate(
-        self,
-        prefix: bytes = b"",
-        *,
-        start: bytes | None = None,
-        stop: bytes | None = None,
-        reverse: bool = False,
-    ) -> Iterator[tuple[bytes, bytes]]:
-        """Return keys and values in order."""
-        return self._live.iterate(prefix, start=start, stop=stop, reverse=reverse)
-
-    def keys(
-        self,
-        prefix: bytes = b"",
-        *,
-        start: bytes | None = None,
-        stop: bytes | None = None,
-        reverse: bool = False,
-    ) -> Iterator[bytes]:
-        """Return keys in order."""
-        return self._live.keys(prefix, start=start, stop=stop, reverse=reverse)
+        self.get = live.get
+        self.iterate = live.iterate
+        self.keys = live.keys
 
     def write(self, batch: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
         """Write a batch; the process may die before or after it."""
-        self._point("write")
+        what = _name(batch, sync=sync)
+        self._point(f"write {what}")
         kept = dict(batch)
         self._live.write(kept)
         self._disk.keep(kept, sync=sync)
-        self._point("written")
+        self._point(f"written {what}")
 
     def compact_range(self, start: bytes, stop: bytes | None) -> None:
         """Nothing to give back."""
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+def _name(batch: Mapping[bytes, bytes | None], *, sync: bool) -> str:
+    """Say what a batch is for: finality is the one thing that is synced."""
+    if sync:
+        return "finality"
+    return "aux" if all(key.startswith(AUX) for key in batch) else "block"

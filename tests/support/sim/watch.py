@@ -1,10 +1,11 @@
-"""What a simulated node did, for invariants and scenarios."""
+"""What a simulated node did in one life, for invariants and scenarios."""
 
 from __future__ import annotations
 
 from btt_chain.chain.notify import BlockRef
 from btt_chain.consensus.babe.verify import Verified
 from btt_chain.consensus.babe.worker import Authored
+from btt_chain.consensus.finality.gadget import Broken
 from btt_chain.primitives.grandpa import Target
 from btt_chain.primitives.header import Header
 
@@ -15,11 +16,13 @@ class SimWatcher:
     def __init__(self, index: int) -> None:
         self.index = index
         self.penalties: list[tuple[int, int, str]] = []
+        """Whom it blamed, for how much and why."""
         self.refusals: list[tuple[int, str]] = []
         self.own: list[tuple[int, bytes]] = []
         """Slot and hash of the blocks it made."""
         self.finals: list[Target] = []
         self.equivocations: list[tuple[str, bytes]] = []
+        self.breaks: list[Broken] = []
         self.missed: list[tuple[int, str]] = []
 
     def begin(self) -> None:
@@ -50,3 +53,7 @@ class SimWatcher:
     def equivocation(self, engine: str, who: bytes) -> None:
         """Note an equivocation that was seen."""
         self.equivocations.append((engine, who))
+
+    def broken(self, broken: Broken) -> None:
+        """Note that finality is broken."""
+        self.breaks.append(broken)

@@ -5,19 +5,24 @@ slot worker over a real store in memory. Only time, wires and disks are played. 
 from the seed, so a failure is told by its seed and comes back by it.
 
     world = World(seed=7, validators=5)
+    Invariants(world)
     world.run(slots=60)
 
-After every step the invariants of consensus.md 6.4 are looked at (`invariants.py`).
+Gossip goes as GossipSub's does: a node hears a message once in two minutes, hands it on before
+anybody has judged it, and does not say again what it said. Notes between two nodes keep their
+order. Who is blamed too much is cut off by whom it offended, for the rest of the run.
 """
 
 from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Final, Protocol
 
 from btt_chain.chain.client import Client
 from btt_chain.chain.law import Laws
@@ -25,23 +30,34 @@ from btt_chain.consensus.author import Pace
 from btt_chain.consensus.finality.signatures import Signatures
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.crypto.vrf import SchnorrkelVrf, SimulatedVrf, Vrf
-from btt_chain.keystore import BABE, GRANDPA, Keystore, MemoryRecord
 from btt_chain.node.assembly import Plan, assemble
 from btt_chain.node.engine import Engine
 from btt_chain.node.pool import PoolService
+from btt_chain.scale import u64
 from genesis.accounts import dev_path
 from genesis.build import Genesis, build
 from genesis.catalogue import make
 from p2p import network
 from p2p.network import Event
+from p2p.peers import BAN_AT
 from runtime import BttRuntime
+from runtime.params import RuntimeParams
 from storage.database import ChainStore
+from storage.memory import MemoryKV
 from support.sim.disk import Crash, SimDisk
+from support.sim.sharing import Shared
+from support.sim.vault import Vault, Witness
 from support.sim.watch import SimWatcher
 
 START = 1_800_000_000_000
 """Unix milliseconds at which every simulated world begins."""
 SLOT_MS = 2_000
+PARAMS = RuntimeParams(u64(SLOT_MS))
+SEEN_MS: Final = 120_000
+"""How long a gossiped message is known to have been heard (`p2p.host.gossip`)."""
+POLL_MS: Final = 5_000
+
+Key = tuple[str, bytes]
 
 
 @dataclass(slots=True)
@@ -51,8 +67,9 @@ class Links:
     least: int = 5
     most: int = 60
     loss: float = 0.0
-    """Of gossip and notes; requests fail instead."""
+    """Of gossip. What has a connection of its own is late instead."""
     duplicate: float = 0.0
+    """Of gossip."""
     cut: set[tuple[int, int]] = field(default_factory=set)
     """Ways (from, to) on which nothing travels. Looked up only, never walked."""
 
@@ -67,28 +84,14 @@ class Links:
         self.cut = set()
 
 
-class Vault:
-    """Keys and records of a node; the records survive it as a disk would."""
+class Cheat(Protocol):
+    """A byzantine node's ways: what it makes of the actions of its honest engine."""
 
-    def __init__(self, genesis: bytes, uri: str) -> None:
-        self.keystore = Keystore()
-        for kind in (BABE, GRANDPA):
-            self.keystore.remember(kind, uri)
-        self._genesis = genesis
-        self._records: dict[bytes, MemoryRecord] = {}
-        self._point: Callable[[str], None] | None = None
+    def turn(self, node: SimNode, actions: Iterable[network.Action]) -> None:
+        """Carry out, change or drop them."""
 
-    def record(self, public: bytes) -> MemoryRecord:
-        """Return the record of a key."""
-        if public not in self._records:
-            self._records[public] = MemoryRecord(self._genesis, public, point=self._point)
-        return self._records[public]
-
-    def survive(self, point: Callable[[str], None]) -> None:
-        """Keep what was durable when the process died."""
-        self._point = point
-        for public, record in list(self._records.items()):
-            self._records[public] = record.clone_durable(point)
+    def hear(self, node: SimNode, event: Event) -> bool:
+        """Look at an event first; True: the engine does not get it."""
 
 
 @dataclass(slots=True)
@@ -99,13 +102,25 @@ class SimNode:
     vault: Vault | None
     disk: SimDisk
     engine: Engine | None = None
-    watcher: SimWatcher | None = None
+    watcher: SimWatcher = field(default_factory=lambda: SimWatcher(-1))
+    cheat: Cheat | None = None
+    """What makes it byzantine; None: it is honest."""
     epoch: int = 0
     """How often it was started: what was meant for an earlier life is lost."""
     skew: int = 0
     """What its clock is ahead of the world's, in milliseconds."""
     connected: dict[int, None] = field(default_factory=dict)
     status: network.Status | None = None
+    wake: int = -1
+    """When it is to be ticked next."""
+    inbox: list[Callable[[], None]] | None = None
+    """What it will do once it goes on; None: it is not paused."""
+    seen: dict[Key, int] = field(default_factory=dict)
+    scores: dict[int, int] = field(default_factory=dict)
+    doom: tuple[str, int] | None = None
+    """The point at which it is to die, and how many times it gets past it before."""
+    lasts: dict[int, int] = field(default_factory=dict)
+    """When the last note to each other node arrives."""
 
     @property
     def name(self) -> str:
@@ -135,59 +150,88 @@ class World:
         observers: int = 0,
         real_vrf: bool = False,
         links: Links | None = None,
+        gossip_ms: int = 250,
+        behind: int = 0,
+        late: Sequence[int] = (),
+        share: bool = True,
+        genesis: Genesis | None = None,
     ) -> None:
+        """`late` nodes are not started. `share`: a block that one node executed is staged by others
+        from the same changes (sharing.py)."""
         self.seed = seed
         self.rng = random.Random(seed)
         self.now = START
         self.links = links or Links()
         self.validators = validators
-        self.genesis = genesis_of(validators)
-        self.vrf: Vrf = REAL if real_vrf else simulated(validators)
+        self.genesis = genesis or genesis_of(validators)
+        self.gossip_ms = gossip_ms
+        self.behind = behind
+        self.vrf: Vrf = REAL if real_vrf else simulated(validators + observers)
         self.real_vrf = real_vrf
+        self.shared = Shared() if share else None
+        self.steps = 0
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._asks = itertools.count(1)
-        self._open: dict[int, tuple[int, int, int]] = {}
-        """Requests under way: token -> (node, its life, its id)."""
-        self.checks: list[Callable[[World, SimNode], None]] = []
+        self._open: dict[int, tuple[int, int, int, int]] = {}
+        """Requests under way: token -> (node, its life, its id, whom it asked)."""
+        self._stuck: list[tuple[int, int, int, bytes]] = []
+        """Notes on ways that are cut: (from, its life, to, data)."""
+        self.checks: list[Callable[[SimNode], None]] = []
         self.verify = Signatures()
-        hash = self.genesis.hash
+        self.witness = Witness()
+        self.deaths: list[tuple[int, str]] = []
+        """Crashes at named points."""
+        self.acting = -1
+        """The node that does something now."""
+        image = image_of(self.genesis)
+        total = validators + observers
         self.nodes = [
-            SimNode(index, Vault(hash, dev_path(index)) if index < validators else None, SimDisk())
-            for index in range(validators + observers)
+            SimNode(
+                index,
+                Vault(self.genesis.hash, dev_path(index), self.witness)
+                if index < validators
+                else None,
+                SimDisk(image),
+            )
+            for index in range(total)
         ]
         for node in self.nodes:
-            self.start(node.index)
+            if node.index not in late:
+                self.start(node.index)
+        self.later(POLL_MS, self._poll)
+
+    @property
+    def honest(self) -> list[SimNode]:
+        """The nodes that do not cheat."""
+        return [node for node in self.nodes if node.cheat is None]
 
     # ---- lives
 
     def start(self, index: int) -> None:
         """Start a node on what its disk holds, and let it meet the others."""
         node = self.nodes[index]
-        assert node.engine is None
+        if node.engine is not None:
+            return
         node.epoch += 1
-        kv = node.disk.open(lambda point: self.point(node, point))
-        store = ChainStore(kv, pruning=None)
-        if not store.has_genesis:
-            store.insert_genesis(
-                self.genesis.state,
-                lambda _: self.genesis.header.encode(),
-                version=self.genesis.state_version,
-            )
+        node.doom = None
+        store = ChainStore(node.disk.open(lambda name: self.point(node, name)), pruning=None)
         client = Client(store, {})
-        client.laws = laws_of(index, real=self.real_vrf, validators=self.validators)
+        client.laws = laws_of(index, real=self.real_vrf, validators=len(self.nodes))
+        if self.shared is not None:
+            self.shared.join(client)
         pool = PoolService(client, clock=lambda: self.now / 1000)
         node.watcher = SimWatcher(index)
         if node.vault is not None:
-            node.vault.survive(lambda point: self.point(node, point))
+            node.vault.survive(lambda name: self.point(node, name))
         node.engine = assemble(
             client,
             pool,
             Plan(
-                gossip_ms=250,
-                behind=0,
+                gossip_ms=self.gossip_ms,
+                behind=self.behind,
                 seed=self.rng.getrandbits(32),
-                state=NoStates(),
+                params=PARAMS,
                 vault=node.vault,
                 vrf=self.vrf,
                 verify=self.verify,
@@ -196,10 +240,11 @@ class World:
             pace=lambda _: early,
             watcher=node.watcher,
         )
-        node.connected = {}
+        node.connected, node.inbox, node.seen, node.lasts = {}, None, {}, {}
+        node.wake = -1
         self._do(node, lambda engine, now: engine.start(now))
         for other in self.nodes:
-            if other is not node and other.engine is not None:
+            if other is not node and other.engine is not None and other.status is not None:
                 self._meet(node, other)
 
     def kill(self, index: int) -> None:
@@ -208,14 +253,53 @@ class World:
         if node.engine is None:
             return
         node.engine = None
+        node.inbox = None
         node.disk.crash(self.rng)
         for other in self.nodes:
             if other.connected.pop(index, 0) is None:
                 self.later(self.rng.randint(1, 50), lambda other=other: self._lose(other, node))
         node.connected = {}
 
+    def doom(self, index: int, name: str, passes: int = 0) -> None:
+        """Let a node die when it comes to a named point, after passing it so many times."""
+        self.nodes[index].doom = (name, passes)
+
     def point(self, node: SimNode, name: str) -> None:
-        """Be told of a point at which a process may die; scenarios override it with `Crash`."""
+        """Be told of a point at which a process may die."""
+        if node.doom is None or node.doom[0] != name:
+            return
+        if node.doom[1] > 0:
+            node.doom = (name, node.doom[1] - 1)
+            return
+        node.doom = None
+        self.deaths.append((node.index, name))
+        raise Crash(name)
+
+    def pause(self, index: int, milliseconds: int) -> None:
+        """Stop a process for a while, as SIGSTOP does: its time stands still, that of others not."""
+        node = self.nodes[index]
+        if node.engine is None or node.inbox is not None:
+            return
+        node.inbox = []
+        life = node.epoch
+        self.later(milliseconds, lambda: self._go_on(node, life))
+
+    def _go_on(self, node: SimNode, life: int) -> None:
+        if node.inbox is None or node.epoch != life:
+            return
+        inbox, node.inbox = node.inbox, None
+        for do in inbox:
+            if node.epoch == life and node.inbox is None:
+                do()
+        self._wake(node)
+
+    def turn_clock(self, index: int, ahead: int) -> None:
+        """Set a node's clock so many milliseconds ahead of the world's."""
+        node = self.nodes[index]
+        node.skew = ahead
+        self._wake(node)
+
+    # ---- who is connected with whom
 
     def cut(self) -> None:
         """Let the nodes notice that ways were cut or opened."""
@@ -226,12 +310,23 @@ class World:
                 blocked = self._blocked(node.index, other.index)
                 if blocked and other.index in node.connected:
                     del node.connected[other.index]
+                    self._stuck = [
+                        note for note in self._stuck if (note[0], note[2]) != (node.index, other.index)
+                    ]
+                    self._fail_asks(node, other.index)
                     self._tell(node, network.Disconnected(other.name))
                 elif not blocked and other.index not in node.connected:
                     self._greet(node, other)
+        self._send_stuck()
 
     def _blocked(self, a: int, b: int) -> bool:
+        if b in self._bans(a) or a in self._bans(b):
+            return True
         return (a, b) in self.links.cut and (b, a) in self.links.cut
+
+    def _bans(self, index: int) -> list[int]:
+        scores = self.nodes[index].scores
+        return [other for other, cost in scores.items() if cost >= -BAN_AT]
 
     def _meet(self, one: SimNode, other: SimNode) -> None:
         if not self._blocked(one.index, other.index):
@@ -239,13 +334,20 @@ class World:
             self._greet(other, one)
 
     def _greet(self, node: SimNode, other: SimNode) -> None:
+        if other.status is None or node.engine is None or other.index in node.connected:
+            return
         node.connected[other.index] = None
-        assert other.status is not None
         self._tell(node, network.Connected(other.name, other.status))
 
     def _lose(self, node: SimNode, gone: SimNode) -> None:
         if node.engine is not None and gone.index not in node.connected:
+            self._fail_asks(node, gone.index)
             self._tell(node, network.Disconnected(gone.name))
+
+    def _fail_asks(self, node: SimNode, other: int) -> None:
+        for token, (asker, _, _, asked) in list(self._open.items()):
+            if asker == node.index and asked == other:
+                self._end(token, None, "disconnected")
 
     # ---- time
 
@@ -261,102 +363,199 @@ class World:
         """Do something when so many slots are over."""
         heapq.heappush(self._queue, (START + slot * SLOT_MS, next(self._order), do))
 
+    @property
+    def slot(self) -> int:
+        """Slots since the start."""
+        return (self.now - START) // SLOT_MS
+
     def run(self, slots: int) -> None:
         """Let so many slots go by."""
-        end = self.now + slots * SLOT_MS
-        self.later(0, lambda: self._poll())
-        while True:
-            due, node = min(
-                ((n.engine.due - n.skew, n.index) for n in self.nodes if n.engine is not None),
-                default=(end, -1),
-            )
-            if self._queue and self._queue[0][0] <= due:
-                at, _, do = heapq.heappop(self._queue)
-                if at > end:
-                    heapq.heappush(self._queue, (at, next(self._order), do))
-                    break
-                self.now = max(self.now, at)
-                do()
-            elif due >= end:
-                break
-            else:
-                self.now = max(self.now, due)
-                self._do(self.nodes[node], lambda engine, now: engine.tick(now))
+        self.run_until(self.now + slots * SLOT_MS)
+
+    def run_until(self, end: int) -> None:
+        """Let time go by until `end`, in Unix milliseconds."""
+        queue = self._queue
+        while queue and queue[0][0] <= end:
+            at, _, do = heapq.heappop(queue)
+            self.now = max(self.now, at)
+            do()
         self.now = end
+
+    def _wake(self, node: SimNode) -> None:
+        """See to the next tick of a node."""
+        engine = node.engine
+        if engine is None:
+            return
+        at = max(engine.due - node.skew, self.now + 1)
+        if at != node.wake:
+            node.wake = at
+            life = node.epoch
+            heapq.heappush(self._queue, (at, next(self._order), lambda: self._tick(node, life, at)))
+
+    def _tick(self, node: SimNode, life: int, at: int) -> None:
+        if node.wake == at and node.epoch == life and node.inbox is None:
+            node.wake = -1
+            self._do(node, _tick)
 
     def _poll(self) -> None:
         """Let nodes ask where their peers stand, as the network does every few seconds."""
+        oldest = self.now - SEEN_MS
         for node in self.nodes:
+            for key in [key for key, at in node.seen.items() if at < oldest]:
+                del node.seen[key]
             for index in node.connected:
-                status = self.nodes[index].status
-                if status is not None:
-                    self._send(index, node.index, network.StatusHeard(f"n{index}", status))
-        self.later(5_000, self._poll)
+                other = self.nodes[index]
+                if other.status is not None and other.inbox is None:
+                    self._send(index, node, network.StatusHeard(f"n{index}", other.status))
+        self.later(POLL_MS, self._poll)
 
-    # ---- wires
+    # ---- steps
 
     def _do(self, node: SimNode, step: Callable[[Engine, int], Iterable[network.Action]]) -> None:
         """Let a node do something, and carry out what it says."""
         engine = node.engine
         if engine is None:
             return
+        before, self.acting = self.acting, node.index
+        self.steps += 1
         try:
-            self._carry(node, step(engine, self.time_of(node)))
+            self._carry(node, step(engine, self.now + node.skew))
             while engine.busy and node.engine is engine:
-                self._carry(node, engine.work(self.time_of(node)))
+                self._carry(node, engine.work(self.now + node.skew))
         except Crash:
             self.kill(node.index)
             self.later(self.rng.randint(500, 8_000), lambda: self.start(node.index))
             return
-        for check in self.checks:
-            check(self, node)
+        finally:
+            self.acting = before
+        if node.engine is engine:
+            for check in self.checks:
+                check(node)
+            self._wake(node)
 
     def _tell(self, node: SimNode, event: Event) -> None:
+        if node.inbox is not None:
+            node.inbox.append(lambda: self._tell(node, event))
+            return
+        if node.cheat is not None and node.cheat.hear(node, event):
+            return
         self._do(node, lambda engine, now: engine.hear(event, now))
 
     def _carry(self, node: SimNode, actions: Iterable[network.Action]) -> None:
-        for action in actions:
-            match action:
-                case network.Publish(topic, data):
-                    for index in list(node.connected):
-                        heard = network.GossipHeard(topic, node.name, data)
-                        self._send(node.index, index, heard, lossy=True)
-                case network.Tell(peer, data):
-                    self._send(
-                        node.index, number(peer), network.NoteHeard(node.name, data), lossy=True
-                    )
-                case network.Ask():
-                    self._ask(node, action)
-                case network.Answer(token, data):
-                    self._answer(node, token, data)
-                case network.SetStatus(status):
-                    node.status = status
-                case network.Penalise(peer, cost, why):
-                    assert node.watcher is not None
-                    node.watcher.penalties.append((number(peer), cost, why))
+        if not actions:
+            return
+        if node.doom is not None:
+            self.point(node, "send")
+        if node.cheat is not None:
+            node.cheat.turn(node, actions)
+        else:
+            for action in actions:
+                self.act(node, action)
+        if node.doom is not None:
+            self.point(node, "sent")
 
-    def _send(self, source: int, target: int, event: Event, *, lossy: bool = False) -> None:
-        if (source, target) in self.links.cut:
+    def act(self, node: SimNode, action: network.Action) -> None:
+        """Carry out an action of a node."""
+        match action:
+            case network.Publish(topic, data):
+                self.publish(node, topic, data)
+            case network.Tell(peer, data):
+                self.note(node, number(peer), data)
+            case network.Ask():
+                self._ask(node, action)
+            case network.Answer(token, data):
+                self._answer(node, token, data)
+            case network.SetStatus(status):
+                node.status = status
+            case network.Penalise(peer, cost, why):
+                self._penalise(node, number(peer), cost, why)
+
+    def _penalise(self, node: SimNode, peer: int, cost: int, why: str) -> None:
+        node.watcher.penalties.append((peer, cost, why))
+        score = node.scores[peer] = node.scores.get(peer, 0) + cost
+        if score >= -BAN_AT > score - cost:
+            self.later(0, self.cut)
+
+    # ---- wires
+
+    def publish(
+        self, node: SimNode, topic: str, data: bytes, only: Sequence[int] | None = None
+    ) -> None:
+        """Gossip a message, to all neighbours or to some."""
+        key = (topic, data)
+        if only is None and key in node.seen:
             return
-        rng, links = self.rng, self.links
-        if lossy and links.loss and rng.random() < links.loss:
+        node.seen[key] = self.now
+        for index in list(node.connected) if only is None else only:
+            if index in node.connected:
+                self._gossip(node, index, key)
+
+    def _gossip(self, node: SimNode, index: int, key: Key) -> None:
+        other, links, rng = self.nodes[index], self.links, self.rng
+        if key in other.seen or (node.index, index) in links.cut:
             return
-        copies = 2 if lossy and links.duplicate and rng.random() < links.duplicate else 1
-        life = self.nodes[target].epoch
+        if links.loss and rng.random() < links.loss:
+            return
+        copies = 2 if links.duplicate and rng.random() < links.duplicate else 1
+        life = other.epoch
         for _ in range(copies):
-            self.later(
-                rng.randint(links.least, links.most), lambda: self._arrive(target, life, event)
-            )
+            delay = rng.randint(links.least, links.most)
+            self.later(delay, lambda: self._heard(other, life, node.index, key))
 
-    def _arrive(self, target: int, life: int, event: Event) -> None:
-        node = self.nodes[target]
+    def _heard(self, node: SimNode, life: int, source: int, key: Key) -> None:
+        if node.engine is None or node.epoch != life or key in node.seen:
+            return
+        if node.inbox is not None:
+            node.inbox.append(lambda: self._heard(node, life, source, key))
+            return
+        node.seen[key] = self.now
+        # The network hands on before the node has judged.
+        for index in list(node.connected):
+            if index != source:
+                self._gossip(node, index, key)
+        self._tell(node, network.GossipHeard(key[0], f"n{source}", key[1]))
+
+    def note(self, node: SimNode, index: int, data: bytes) -> None:
+        """Write a note to a neighbour; it stays behind the notes before it."""
+        if index not in node.connected:
+            return
+        if (node.index, index) in self.links.cut:
+            self._stuck.append((node.index, node.epoch, index, data))
+            return
+        links = self.links
+        at = max(self.now + self.rng.randint(links.least, links.most), node.lasts.get(index, 0))
+        node.lasts[index] = at
+        other, event = self.nodes[index], network.NoteHeard(node.name, data)
+        life = other.epoch
+        self.later(at - self.now, lambda: self._arrive(other, life, event))
+
+    def _send_stuck(self) -> None:
+        """What a connection could not bring is brought when the way opens, if it outlived that."""
+        stuck, self._stuck = self._stuck, []
+        for source, life, target, data in stuck:
+            node = self.nodes[source]
+            if node.engine is not None and node.epoch == life:
+                self.note(node, target, data)
+
+    def _send(self, source: int, target: SimNode, event: Event) -> None:
+        if (source, target.index) in self.links.cut:
+            return
+        life = target.epoch
+        delay = self.rng.randint(self.links.least, self.links.most)
+        self.later(delay, lambda: self._arrive(target, life, event))
+
+    def _arrive(self, node: SimNode, life: int, event: Event) -> None:
         if node.engine is not None and node.epoch == life:
             self._tell(node, event)
 
     def _ask(self, node: SimNode, ask: network.Ask) -> None:
         target, token = number(ask.peer), next(self._asks)
-        self._open[token] = (node.index, node.epoch, ask.id)
-        self._send(node.index, target, network.Asked(node.name, ask.protocol, ask.data, token))
+        self._open[token] = (node.index, node.epoch, ask.id, target)
+        if target not in node.connected:
+            self.later(0, lambda: self._end(token, None, "not connected"))
+            return
+        other = self.nodes[target]
+        self._send(node.index, other, network.Asked(node.name, ask.protocol, ask.data, token))
         self.later(ask.timeout_ms, lambda: self._end(token, None, "too late"))
 
     def _answer(self, node: SimNode, token: int, data: bytes | None) -> None:
@@ -370,25 +569,29 @@ class World:
         asked = self._open.pop(token, None)
         if asked is None:
             return
-        index, life, id = asked
-        self._arrive(
-            index, life, network.Failed(id, why) if data is None else network.Answered(id, data)
-        )
+        index, life, id, _ = asked
+        event = network.Failed(id, why) if data is None else network.Answered(id, data)
+        self._arrive(self.nodes[index], life, event)
 
+    # ---- from outside
 
-class NoStates:
-    """Warp sync is not played in every world."""
-
-    def begin(self, order: object) -> None:
-        """Refuse."""
-        raise AssertionError(order)
-
-    store = finish = history = begin
+    def submit(self, index: int, wire: bytes) -> bytes | None:
+        """Hand a transaction to a node's pool, as RPC does; None if it is down."""
+        node = self.nodes[index]
+        if node.engine is None or node.inbox is not None:
+            return None
+        hash = node.engine.parts.pool.submit(wire)
+        self._do(node, lambda engine, now: engine.flush(now))
+        return hash
 
 
 def early() -> Pace:
     """Always have time."""
     return Pace.EARLY
+
+
+def _tick(engine: Engine, now: int) -> Iterable[network.Action]:
+    return engine.tick(now)
 
 
 def number(peer: str) -> int:
@@ -413,6 +616,20 @@ def genesis_of(validators: int) -> Genesis:
     return build(make("local", validators=validators, slot_ms=SLOT_MS))
 
 
+_IMAGES: dict[bytes, dict[bytes, bytes]] = {}
+
+
+def image_of(genesis: Genesis) -> dict[bytes, bytes]:
+    """Return what a disk holds that has block zero only."""
+    if genesis.hash not in _IMAGES:
+        kv = MemoryKV()
+        ChainStore(kv, pruning=None).insert_genesis(
+            genesis.state, lambda _: genesis.header.encode(), version=genesis.state_version
+        )
+        _IMAGES[genesis.hash] = dict(kv.iterate())
+    return _IMAGES[genesis.hash]
+
+
 @lru_cache(maxsize=64)
 def laws_of(index: int, *, real: bool, validators: int) -> Laws:
     """Return the laws of the node with this index, built once for all worlds of a process."""
@@ -420,3 +637,6 @@ def laws_of(index: int, *, real: bool, validators: int) -> Laws:
         return Laws()
     vrf = simulated(validators)
     return Laws(builders={100: lambda params: BttRuntime(params, vrf=vrf)})
+
+
+logging.getLogger("btt_chain").addHandler(logging.NullHandler())

@@ -1,0 +1,1 @@
+"""libp2p, contained. Import this package only when networking starts: it takes a second."""

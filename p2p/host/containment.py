@@ -1,0 +1,319 @@
+"""py-libp2p 0.8.1 with its defects contained, each by name.
+
+The numbers are those of the list of defects measured for this release, 1 to 21. As it comes, one
+bad frame from any connected peer ends the whole host. What can be mended by a subclass is; a few
+places need a patch of the class itself, and `install` makes them, once per process.
+
+Where each defect is met:
+
+ 1  a raising stream handler ends the host      `install`: `SwarmConn._handle_muxed_stream`
+ 2  garbage on /meshsub ends the host           `gossip.ContainedPubsub`: our own read loop
+ 3  a bad key field ends the host               `gossip`: messages with a key are refused unread
+ 4  a raising sync validator ends the host      `gossip`: no validators, one judgement of ours
+ 5  inbound places leak                         `ContainedSwarm.upgrade_inbound_raw_conn`
+ 6  sequence numbers repeat after a restart     `gossip`: the id is the hash of the content
+ 7  negative dial cache                         `node`: dials an address, not through the cache
+ 8  sockets stay open when `run` is left        `node`: closes the host before leaving
+ 9  async validators deliver twice              `gossip`: none are used
+10  silent losses in small buffers              `gossip`: larger, and counted where they drop
+11  a busy port is no error                     `node`: probes the port, then looks at listeners
+12  AutoConnector dials everything it heard of  `IdleConnector`
+13  no dead-peer detection                      `node`: the status poll closes silent peers
+14  half-open sockets fill the places           `ContainedSwarm._handle_inbound_connection`
+15  a reader that stops breaks the writer       `streams`: reads on at once, into memory, bounded
+16  255 streams to one peer, then a hang        `node`: a semaphore per peer, a deadline on all
+17  Pubsub's thread is never stopped            `gossip.ContainedPubsub.end`
+18  yamux ignores its own receive window        `ContainedYamux`: cuts the connection
+19  a quadratic search on each `run_task`       `gossip`: no task per message
+20  bad signatures cost nothing                 `gossip`: there are none; what is refused costs
+21  plaintext is accepted by default            `new_swarm`: Noise is the only choice
+
+Found while containing these: a line of a negotiation of any length is read, before anybody has
+said who it is (`read_line`); a registered muxer class is ignored for the library's own (`install`);
+recent messages and the queue write to one stream side by side (`gossip`); with its watermarks at
+zero the AutoConnector still dials (`IdleConnector`); and two nodes of one user can listen on the
+same port, because of SO_REUSEPORT (`node.probe_port`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from functools import cache
+from typing import Any, Final, cast
+
+import trio
+from libp2p.abc import IMuxedConn, IMuxedStream, IRawConnection
+from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.crypto.x25519 import create_new_key_pair as create_new_x25519_key_pair
+from libp2p.custom_types import TProtocol
+from libp2p.exceptions import ParseError
+from libp2p.io.abc import Reader, ReadWriteCloser
+from libp2p.network.auto_connector import AutoConnector
+from libp2p.network.config import ConnectionConfig, RetryConfig
+from libp2p.network.connection.swarm_connection import SwarmConn
+from libp2p.network.exceptions import SwarmException
+from libp2p.network.swarm import Swarm
+from libp2p.peer.id import ID
+from libp2p.peer.peerstore import PeerStore
+from libp2p.protocol_muxer import multiselect_communicator
+from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
+from libp2p.security.noise.transport import Transport as NoiseTransport
+from libp2p.stream_muxer import muxer_multistream
+from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
+from libp2p.stream_muxer.yamux.yamux import Yamux
+from libp2p.tools.anyio_service.trio_manager import TrioManager
+from libp2p.transport.tcp.tcp import TCP
+from libp2p.transport.upgrader import TransportUpgrader
+from libp2p.utils.varint import read_varint_prefixed_bytes_limited
+from multiaddr import Multiaddr
+
+from p2p.limits import MAX_STREAMS, Gate
+
+log = logging.getLogger(__name__)
+
+contained: Final[Counter[str]] = Counter()
+"""Exceptions that would have ended the host, by place and kind, in this process."""
+
+UPGRADE_SECONDS: Final = 5.0
+"""What a stranger has for Noise and Yamux."""
+NEGOTIATION_SECONDS: Final = 5.0
+LINE_BYTES: Final = 1_024
+"""A line of multistream-select: the name of a protocol, or a list of ours."""
+UNREAD_BYTES: Final = 32 << 20
+"""What a peer may have sent on a connection without our having read it: one answer of the largest
+kind and as much again.
+"""
+half_open: Final = ContextVar("half_open", default=False)
+"""Whether the connection this task handles counts as half open; each has a task of its own."""
+STRIKES: Final = 256
+"""Streams over the limit in the life of a connection until it is cut."""
+
+
+def note(place: str, error: BaseException) -> None:
+    """Count an exception that was stopped here."""
+    contained[f"{place}: {type(error).__name__}"] += 1
+    log.debug("contained in %s: %r", place, error)
+
+
+# --- patches of classes -----------------------------------------------------------
+
+
+@cache
+def install() -> None:
+    """Patch what no subclass reaches. Once; later calls do nothing."""
+    # libp2p logs what peers write at ERROR, with tracebacks: a core's work for whoever floods us.
+    for name in ("libp2p", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "libp2p":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+    setattr(SwarmConn, "_handle_muxed_stream", _guarded_stream(SwarmConn._handle_muxed_stream))  # noqa: B010, SLF001
+    setattr(multiselect_communicator, "read_delim", read_line)  # noqa: B010
+    # The class that is registered for the protocol is not asked: this name is.
+    setattr(muxer_multistream, "Yamux", ContainedYamux)  # noqa: B010
+    setattr(TrioManager, "run_task", _guarded_task(TrioManager.run_task))  # noqa: B010
+
+
+async def read_line(reader: Reader) -> bytes:
+    """Read a line of a negotiation. The original believes any length, also before Noise.
+
+    Raises ParseError for what is no line.
+    """
+    line = await read_varint_prefixed_bytes_limited(reader, LINE_BYTES)
+    if line[-1:] != b"\n" or not line.isascii():
+        raise ParseError("not a line")
+    return line[:-1]
+
+
+def _guarded_stream(
+    handle: Callable[[SwarmConn, IMuxedStream], Awaitable[None]],
+) -> Callable[[SwarmConn, IMuxedStream], Awaitable[None]]:
+    """Defect 1, and the bound on streams (16, 18)."""
+
+    async def guarded(self: SwarmConn, stream: IMuxedStream) -> None:
+        try:
+            if len(self.streams) >= 2 * MAX_STREAMS:
+                await stream.reset()
+                self.strikes = getattr(self, "strikes", 0) + 1  # type: ignore[attr-defined]
+                if self.strikes > STRIKES:  # type: ignore[attr-defined]
+                    await self.close()
+                return
+            await handle(self, stream)
+        except Exception as error:  # noqa: BLE001  (anything less ends the host)
+            note("stream", error)
+            await reset(stream)
+
+    return guarded
+
+
+def _guarded_task(run_task: Callable[..., None]) -> Callable[..., None]:
+    """Defect 3 and its like: one failing task must not end its service.
+
+    Daemons and the service's own `run` may: then the supervisor builds the host anew.
+    """
+
+    def guarded(
+        self: TrioManager,
+        async_fn: Callable[..., Awaitable[Any]],
+        *args: object,
+        daemon: bool = False,
+        name: str | None = None,
+        _internal: bool = False,
+    ) -> None:
+        if daemon or _internal:
+            run_task(self, async_fn, *args, daemon=daemon, name=name, _internal=_internal)
+            return
+
+        async def task() -> None:
+            try:
+                await async_fn(*args)
+            except Exception as error:  # noqa: BLE001  (anything less ends the service)
+                note(getattr(async_fn, "__qualname__", "task"), error)
+
+        run_task(self, task, daemon=False, name=name or getattr(async_fn, "__name__", None))
+
+    return guarded
+
+
+async def reset(stream: IMuxedStream | Any) -> None:
+    """Reset a stream of a peer that may be gone, and never hang on it."""
+    with trio.move_on_after(1) as scope:
+        scope.shield = True
+        try:
+            await stream.reset()
+        except Exception as error:  # noqa: BLE001  (it is gone: that is what was wanted)
+            note("reset", error)
+
+
+# --- the swarm --------------------------------------------------------------------
+
+
+class ContainedYamux(Yamux):
+    """Yamux that cuts a peer which sends past every window (defect 18)."""
+
+    async def _read_data_body(self, length: int) -> bytes:
+        unread = sum(len(buffer) for buffer in self.stream_buffers.values())
+        if unread + length > UNREAD_BYTES or len(self.streams) > 4 * MAX_STREAMS:
+            contained["yamux: flood"] += 1
+            # Of all that may be raised here, this is what makes the caller close the connection.
+            raise trio.TooSlowError
+        return await super()._read_data_body(length)
+
+
+class IdleConnector(AutoConnector):
+    """Dials nobody (defect 12): with its watermarks at zero it would still dial half the limit."""
+
+    async def run_background_task(self, nursery: trio.Nursery) -> None:
+        """Nothing."""
+
+    async def maybe_connect(self) -> None:
+        """Nothing."""
+
+
+class ContainedSwarm(Swarm):
+    """A swarm that counts who comes in, by address (14), and gives places back (5)."""
+
+    gate: Gate
+    now_ms: Callable[[], int]
+
+    async def _handle_inbound_connection(
+        self, read_write_closer: ReadWriteCloser, maddr: Multiaddr
+    ) -> None:
+        ip = remote_ip(read_write_closer)
+        refusal = self.gate.enter(ip, self.now_ms())
+        if refusal is not None:
+            contained[f"gate: {refusal}"] += 1
+            await read_write_closer.close()
+            return
+        half_open.set(True)
+        try:
+            await super()._handle_inbound_connection(read_write_closer, maddr)
+        finally:
+            self._no_longer_half_open(ip)
+            self.gate.leave(ip)
+
+    def _no_longer_half_open(self, ip: str) -> None:
+        """Once for each connection: the library may drop one before it tries the upgrade."""
+        if half_open.get():
+            half_open.set(False)
+            self.gate.upgraded(ip)
+
+    async def upgrade_inbound_raw_conn(
+        self, raw_conn: IRawConnection, maddr: Multiaddr
+    ) -> IMuxedConn:
+        """Upgrade a stranger's socket, and stay until the connection ends."""
+        ip = remote_ip(raw_conn)
+        try:
+            muxed = await super().upgrade_inbound_raw_conn(raw_conn, maddr)
+        finally:
+            self._no_longer_half_open(ip)
+        # The caller would now park until the swarm ends, and hold its place as long. Parking here
+        # until the connection ends, then raising what the caller catches, gives the place back.
+        await cast(Yamux, muxed).event_closed.wait()
+        raise SwarmException("an inbound connection has ended")
+
+    async def upgrade_outbound_raw_conn(
+        self, raw_conn: IRawConnection, peer_id: ID, pre_scope: Any = None
+    ) -> SwarmConn:
+        """Upgrade a socket we dialled. The original leaves it open when it is cancelled."""
+        try:
+            with trio.fail_after(2 * UPGRADE_SECONDS):
+                return await super().upgrade_outbound_raw_conn(raw_conn, peer_id, pre_scope)
+        except BaseException:
+            with trio.move_on_after(1) as scope:
+                scope.shield = True
+                await raw_conn.close()
+            raise
+
+
+def new_swarm(seed: bytes, gate: Gate, most: int, now_ms: Callable[[], int]) -> ContainedSwarm:
+    """Return a swarm of TCP, Noise and Yamux, nothing else (21)."""
+    keys = create_new_key_pair(seed)
+    peer = ID.from_pubkey(keys.public_key)
+    noise = NoiseTransport(keys, noise_privkey=create_new_x25519_key_pair().private_key)
+    upgrader = TransportUpgrader(
+        secure_transports_by_protocol={NOISE: noise},
+        muxer_transports_by_protocol={TProtocol(YAMUX): ContainedYamux},
+        negotiate_timeout=int(UPGRADE_SECONDS),
+    )
+    peerstore = PeerStore()
+    peerstore.add_key_pair(peer, keys)
+    swarm = ContainedSwarm(
+        peer,
+        peerstore,
+        upgrader,
+        transports=[TCP()],
+        retry_config=RetryConfig(max_retries=0),
+        connection_config=connection_config(most),
+    )
+    swarm.auto_connector = IdleConnector(swarm)
+    swarm.gate = gate
+    swarm.now_ms = now_ms
+    return swarm
+
+
+def connection_config(most: int) -> ConnectionConfig:
+    """Limits of the swarm; ours are narrower and reached first."""
+    return ConnectionConfig(
+        max_connections=most,
+        min_connections=0,
+        low_watermark=0,
+        high_watermark=most,
+        # Two, because two nodes may dial each other in the same moment.
+        max_connections_per_peer=2,
+        inbound_upgrade_timeout=UPGRADE_SECONDS,
+        outbound_upgrade_timeout=UPGRADE_SECONDS,
+        inbound_stream_protocol_negotiation_timeout=NEGOTIATION_SECONDS,
+        outbound_stream_protocol_negotiation_timeout=NEGOTIATION_SECONDS,
+    )
+
+
+def remote_ip(connection: Any) -> str:
+    """Return the address at the other end; empty if it is gone already."""
+    try:
+        remote = connection.get_remote_address()
+    except Exception as error:  # noqa: BLE001  (an accepted socket may be gone already)
+        note("remote address", error)
+        return ""
+    return "" if remote is None else str(remote[0])

@@ -1,0 +1,918 @@
+"""The inside of the network: what runs in the trio thread.
+
+One `Node` lives as long as the network does; the libp2p host below it may be built anew. A peer
+exists here from its first connection to the end of its last one, and nothing it sends is heeded
+until the handshake on the `status` stream is over. What outside sees are events, in order.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Final, cast
+
+import trio
+from libp2p.abc import INetConn, INetStream, INetwork, INotifee
+from libp2p.custom_types import TProtocol
+from libp2p.host.basic_host import BasicHost
+from libp2p.host.defaults import get_default_protocols
+from libp2p.host.ping import ID as PING
+from libp2p.identity.identify.identify import ID as IDENTIFY
+from libp2p.peer.id import ID
+from libp2p.rcmgr import Direction
+from libp2p.tools.anyio_service import background_trio_service
+from multiaddr import Multiaddr
+
+from p2p import peer_file
+from p2p.address import Address, parse, parse_listen
+from p2p.errors import NetworkError, PortInUse, Refused, WireError
+from p2p.host import containment, gossip
+from p2p.host.containment import ContainedSwarm, contained, new_swarm, note, reset
+from p2p.host.streams import StreamEnded, read_exactly, read_frame, write_frame
+from p2p.limits import (
+    MAX_REQUESTS,
+    MAX_REQUESTS_TOTAL,
+    OUTBOUND_SHARE,
+    Gate,
+    Meter,
+)
+from p2p.mailbox import Mailbox
+from p2p.network import (
+    EXCHANGES,
+    GRANDPA_PEER,
+    NOTE_BYTES,
+    PEERS,
+    STATUS,
+    TOPICS,
+    Action,
+    Answer,
+    Answered,
+    Ask,
+    Asked,
+    Connected,
+    Disconnected,
+    Event,
+    Failed,
+    GossipHeard,
+    NoteHeard,
+    PeerView,
+    Penalise,
+    Publish,
+    SetStatus,
+    Status,
+    StatusHeard,
+    Tell,
+    protocol_name,
+)
+from p2p.peers import FATAL, Ban, Dial, KnownPeer, PeerBook
+from p2p.settings import NetworkSettings
+from p2p.wire import (
+    ADDRESSES,
+    HEADER,
+    OWN_ADDRESSES,
+    Hello,
+    decode_addresses,
+    decode_hello,
+    encode_addresses,
+    encode_hello,
+    frame_length,
+    unpack,
+)
+
+if TYPE_CHECKING:
+    from libp2p.network.connection.swarm_connection import SwarmConn
+
+log = logging.getLogger(__name__)
+
+DIAL_SECONDS: Final = 10.0
+READ_SECONDS: Final = 5.0
+"""What a peer has to write its question, or the rest of a note it began."""
+CLOSE_SECONDS: Final = 1.5
+MISSES: Final = 3
+"""Polls without an answer until a peer counts as gone (defect 13)."""
+NOTES: Final = 256
+"""Notes that wait for one peer."""
+NOTE_READERS: Final = 2
+
+REBUILD_SECONDS: Final = 0.5
+MAX_REBUILD_SECONDS: Final = 30.0
+
+OVER_LIMIT: Final = 50
+"""Cost of a message of a flood: a steady one is banned within seconds."""
+TOO_SLOW: Final = 500
+NO_REPLY: Final = 200
+
+
+def now_ms() -> int:
+    """Unix time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True)
+class _Peer:
+    """A peer with at least one connection."""
+
+    id: ID
+    name: str
+    outbound: bool
+    since_ms: int
+    at: Address | None
+    """Where we dialled it; for one that came, where it says it listens."""
+    ip: str
+    admitted: trio.Event = field(default_factory=trio.Event)
+    status: Status | None = None
+    gone: bool = False
+    hears: Meter = field(default_factory=Meter)
+    says: Meter = field(default_factory=lambda: Meter(OUTBOUND_SHARE))
+    asking: trio.Semaphore = field(default_factory=lambda: trio.Semaphore(MAX_REQUESTS))
+    serving: int = 0
+    note_readers: int = 0
+    open_asks: dict[int, None] = field(default_factory=dict)
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    why: str = "it left"
+    """What its end is logged with."""
+
+    def __post_init__(self) -> None:
+        self.to_write, self.to_send = _channel()
+
+    to_write: trio.MemorySendChannel[bytes] = field(init=False)
+    to_send: trio.MemoryReceiveChannel[bytes] = field(init=False)
+
+
+def _channel() -> tuple[trio.MemorySendChannel[bytes], trio.MemoryReceiveChannel[bytes]]:
+    channels = trio.open_memory_channel[bytes](NOTES)
+    return channels[0], channels[1]
+
+
+@dataclass(slots=True)
+class _Question:
+    """A request that waits for the engine."""
+
+    answered: trio.Event = field(default_factory=trio.Event)
+    data: bytes | None = None
+
+
+class Node:
+    """Peers, handshakes, gossip, notes and requests. Everything here runs in the trio thread,
+    except the few attributes that outside reads: they are replaced whole, never changed.
+    """
+
+    def __init__(
+        self, settings: NetworkSettings, inbox: Mailbox[Action], outbox: Mailbox[Event]
+    ) -> None:
+        self._settings = settings
+        self._inbox = inbox
+        self._outbox = outbox
+        self._status = settings.status
+        self._gate = Gate(settings.gate)
+        self._peers: dict[ID, _Peer] = {}
+        self._dialled: dict[ID, Address] = {}
+        self._questions: dict[int, _Question] = {}
+        self._asked = 0
+        self._serving = 0
+        self._names = {
+            name: TProtocol(protocol_name(settings.genesis, name))
+            for name in (*EXCHANGES, GRANDPA_PEER)
+        }
+        self._book: PeerBook | None = None
+        self._work = trio.Event()
+        # For outside:
+        self.views: tuple[PeerView, ...] = ()
+        self.addresses: tuple[str, ...] = ()
+        self.banned: tuple[Ban, ...] = ()
+        self.rebuilt = 0
+        """How often the host fell and was built anew."""
+
+    def wake(self) -> None:
+        """There are actions to carry out."""
+        self._work.set()
+
+    async def run(self, ready: Callable[[], None], stop: trio.Event) -> None:
+        """Run until `stop`; build the host anew when it falls. Raises NetworkError at first."""
+        containment.install()
+        gossip.install()
+        known = [] if self._settings.folder is None else peer_file.load(self._settings.folder)
+        delay = REBUILD_SECONDS
+        while True:
+            begun = trio.current_time()
+            try:
+                await self._live(known, ready, stop)
+            except* NetworkError:
+                if not self.addresses:
+                    raise
+            except* Exception as group:  # noqa: BLE001  (whatever ends libp2p must not end us)
+                log.warning("the network host fell and is built anew: %r", group)
+            self._forget_everybody()
+            if stop.is_set():
+                return
+            self.rebuilt += 1
+            if trio.current_time() - begun > MAX_REBUILD_SECONDS:
+                delay = REBUILD_SECONDS
+            with trio.move_on_after(delay):
+                await stop.wait()
+            delay = min(2 * delay, MAX_REBUILD_SECONDS)
+
+    # --- the host ---------------------------------------------------------------------
+
+    async def _live(
+        self, known: Sequence[KnownPeer], ready: Callable[[], None], stop: trio.Event
+    ) -> None:
+        settings = self._settings
+        listen = [Multiaddr(text) for text in self.addresses_to_bind()]
+        for text in self.addresses_to_bind():
+            probe_port(text)
+        most = settings.gate.total + settings.book.max_out + len(settings.book.reserved) + 16
+        self._gate = Gate(settings.gate)
+        self._swarm = new_swarm(settings.key_seed, self._gate, most, now_ms)
+        self._host = _host(self._swarm)
+        if self._book is None:
+            name = str(self._swarm.get_peer_id())
+            self._book = PeerBook(name, settings.book, settings.seed, known)
+        for protocol in EXCHANGES:
+            self._host.set_stream_handler(self._names[protocol], partial(self._serve, protocol))
+        self._host.set_stream_handler(self._names[GRANDPA_PEER], self._serve_notes)
+        router = gossip.new_router()
+        topics = {protocol_name(settings.genesis, topic): topic for topic in TOPICS}
+        self._gossip = gossip.ContainedPubsub(self._host, router, _Ear(self), topics)
+        try:
+            async with self._host.run(listen_addrs=listen):
+                try:
+                    self._look_at_listeners(len(listen))
+                    async with (
+                        background_trio_service(self._gossip),
+                        background_trio_service(router),
+                    ):
+                        await self._gossip.wait_until_ready()
+                        await self._gossip.join()
+                        await self._work_until(stop, ready)
+                finally:
+                    await self._close()
+        finally:
+            self._gossip.end()
+
+    def addresses_to_bind(self) -> Sequence[str]:
+        """The same ports after a fall as before it."""
+        if not self.addresses:
+            return self._settings.listen
+        return [text.partition("/p2p/")[0] for text in self.addresses]
+
+    def _look_at_listeners(self, wanted: int) -> None:
+        """Fail if libp2p could not listen: it says nothing itself (defect 11)."""
+        name = str(self._swarm.get_peer_id())
+        bound = [
+            address
+            for listener in self._swarm.listeners.values()
+            for address in listener.get_addrs()
+        ]
+        if len(bound) < wanted:
+            raise NetworkError(f"cannot listen on {', '.join(self.addresses_to_bind())}")
+        self.addresses = tuple(f"{address}/p2p/{name}" for address in bound)
+
+    async def _work_until(self, stop: trio.Event, ready: Callable[[], None]) -> None:
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            self._swarm.register_notifee(_Notifee(self))
+            for connection in self._swarm.get_connections():  # those that were quicker than we
+                self.connection_opened(cast("SwarmConn", connection))
+            nursery.start_soon(self._obey)
+            nursery.start_soon(self._dial_when_due)
+            nursery.start_soon(self._save_peers)
+            if self._settings.discovery:
+                nursery.start_soon(self._discover)
+            ready()
+            await stop.wait()
+            nursery.cancel_scope.cancel()
+
+    async def _close(self) -> None:
+        """Close what is open, all at once: the library takes 0.2 s for each, one by one.
+
+        Without this the sockets stay open when the host is left (defect 8).
+        """
+        with trio.move_on_after(CLOSE_SECONDS) as scope:
+            scope.shield = True
+            async with trio.open_nursery() as nursery:
+                for connection in self._swarm.get_connections():
+                    nursery.start_soon(_quietly, connection.close)
+        with trio.move_on_after(CLOSE_SECONDS) as scope:
+            scope.shield = True
+            await _quietly(self._host.close)
+        if self._settings.folder is not None:
+            self._save(peer_file.save)
+
+    # --- what outside wants -------------------------------------------------------------
+
+    async def _obey(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work = trio.Event()
+            for action in self._inbox.take():
+                await self._do(action)
+
+    async def _do(self, action: Action) -> None:
+        match action:
+            case Publish(topic, data):
+                try:
+                    await self._gossip.say(topic, data)
+                except Exception as error:  # noqa: BLE001  (a neighbour's end is not ours)
+                    note("publish", error)
+            case Tell(name, data):
+                self._tell(name, data)
+            case Ask():
+                self._nursery.start_soon(self._ask, action)
+            case Answer(number, data):
+                question = self._questions.pop(number, None)
+                if question is not None:
+                    question.data = data
+                    question.answered.set()
+            case Penalise(name, cost, why):
+                self.penalise(name, cost, why)
+            case SetStatus(status):
+                self._status = status
+
+    def _tell(self, name: str, data: bytes) -> None:
+        peer = self._by_name(name)
+        if (
+            peer is None
+            or not peer.admitted.is_set()
+            or not peer.says.allows(GRANDPA_PEER, now_ms())
+        ):
+            contained["note not sent"] += 1
+            return
+        try:
+            peer.to_write.send_nowait(data)
+        except trio.WouldBlock:
+            contained["note not sent"] += 1
+
+    async def _ask(self, ask: Ask) -> None:
+        peer = self._by_name(ask.peer)
+        if peer is None or not peer.admitted.is_set():
+            self._tell_outside(Failed(ask.id, "not connected"))
+            return
+        if not peer.says.allows(ask.protocol, now_ms()):
+            self._tell_outside(Failed(ask.id, "we ask it too much"))
+            return
+        peer.open_asks[ask.id] = None
+        why = "the network was closed"
+        try:
+            with trio.fail_after(ask.timeout_ms / 1_000):
+                async with peer.asking:
+                    data = await self._exchange(peer, ask.protocol, ask.data)
+            if data is not None:
+                self._settle(peer, Answered(ask.id, data))
+            why = "refused"
+        except trio.TooSlowError:
+            why = "no answer in time"
+        except WireError as error:
+            why = str(error)
+            self.penalise(peer.name, FATAL, f"{ask.protocol}: {error}")
+        except Exception as error:  # noqa: BLE001  (libp2p ends a request in a dozen ways)
+            why = f"the connection failed: {type(error).__name__}"
+        finally:
+            self._settle(peer, Failed(ask.id, why))
+
+    def _settle(self, peer: _Peer, outcome: Answered | Failed) -> None:
+        """Tell how a request ended, once: the end of its peer may have been quicker."""
+        if outcome.id in peer.open_asks:
+            del peer.open_asks[outcome.id]
+            self._tell_outside(outcome)
+
+    async def _exchange(self, peer: _Peer, protocol: str, data: bytes) -> bytes | None:
+        """Ask on a stream of its own. The caller sets the deadline (defect 16)."""
+        stream = await self._host.new_stream(peer.id, [self._names[protocol]])
+        try:
+            await write_frame(stream, data)
+            answer = await read_frame(stream, EXCHANGES[protocol].answer)
+            await stream.close()
+        except BaseException:
+            await reset(stream)
+            raise
+        return answer
+
+    # --- connections ----------------------------------------------------------------------
+
+    def connection_opened(self, connection: SwarmConn) -> None:
+        """libp2p has a new connection, of a known peer or of a new one."""
+        peer_id = connection.muxed_conn.peer_id
+        outbound = connection.direction == Direction.OUTBOUND
+        peer = self._peers.get(peer_id)
+        if peer is not None:
+            self._replace_older(peer, connection)
+            return
+        peer = _Peer(
+            peer_id,
+            str(peer_id),
+            outbound,
+            now_ms(),
+            self._dialled.get(peer_id) if outbound else None,
+            containment.remote_ip(connection.muxed_conn),
+        )
+        self._peers[peer_id] = peer
+        if self._known.is_banned(peer.name, peer.since_ms):
+            # Not even a handshake: coming back must cost it more than us.
+            self._nursery.start_soon(self._hang_up, peer, "it is banned")
+            return
+        self._nursery.start_soon(self._attend, peer)
+
+    def _replace_older(self, peer: _Peer, fresh: SwarmConn) -> None:
+        """Close an older connection of the same direction: its other end has lost it.
+
+        A restarted peer comes back before we notice that it had gone, and the dead connection
+        would hide the new one (defect 8).
+        """
+        for other in self._swarm.get_connections(peer.id):
+            if other is not fresh and getattr(other, "direction", None) == fresh.direction:
+                self._nursery.start_soon(_quietly, other.close)
+
+    def connection_closed(self, peer_id: ID) -> None:
+        """libp2p has one connection less."""
+        peer = self._peers.get(peer_id)
+        if peer is not None and not self._swarm.get_connections(peer_id):
+            self._end(peer)
+
+    def _end(self, peer: _Peer) -> None:
+        if peer.gone:
+            return
+        peer.gone = True
+        peer.scope.cancel()
+        self._peers.pop(peer.id, None)
+        admitted = peer.admitted.is_set()
+        peer.admitted.set()  # who waits for it looks whether it is gone
+        for number in list(peer.open_asks):
+            self._settle(peer, Failed(number, "it left"))
+        if admitted:
+            log.info("peer %s left: %s", peer.name, peer.why)
+            self._known.disconnected(peer.name, now_ms())
+            self._show_peers()
+            self._tell_outside(Disconnected(peer.name))
+
+    async def _hang_up(self, peer: _Peer, why: str) -> None:
+        peer.why = why
+        with trio.move_on_after(CLOSE_SECONDS) as scope:
+            scope.shield = True
+            await _quietly(partial(self._swarm.close_peer, peer.id))
+        self._end(peer)
+
+    def _forget_everybody(self) -> None:
+        for peer in list(self._peers.values()):
+            peer.why = "the host is gone"
+            self._end(peer)
+        self._questions.clear()
+        self._serving = 0
+
+    async def _attend(self, peer: _Peer) -> None:
+        """From the first connection to the last: the handshake, then notes and polls."""
+        with peer.scope:
+            why = await self._handshake(peer)
+            if why is not None:
+                log.info("peer %s is turned away: %s", peer.name, why)
+                if peer.outbound:
+                    self._known.dial_failed(peer.name, now_ms())
+                self._nursery.start_soon(self._hang_up, peer, why)
+                return
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write_notes, peer)
+                nursery.start_soon(self._poll, peer)
+
+    async def _handshake(self, peer: _Peer) -> str | None:
+        """Greet a peer that we dialled, or wait for its greeting; or the reason why not."""
+        with trio.move_on_after(self._settings.handshake_ms / 1_000):
+            if not peer.outbound:
+                await peer.admitted.wait()
+                return None
+            try:
+                await self._greet(peer)
+            except Refused as error:
+                return str(error)
+            except WireError as error:
+                self.penalise(peer.name, FATAL, f"handshake: {error}")
+                return str(error)
+            except Exception as error:  # noqa: BLE001  (libp2p ends a request in a dozen ways)
+                # Names of protocols have the genesis hash in them, so this is what a stranger
+                # looks like: it knows no protocol of ours.
+                if "not supported" in str(error.__cause__):
+                    self._known.stranger(peer.name, now_ms())
+                    return "it is of another chain, or speaks another version"
+                return f"no handshake: {type(error).__name__}"
+            return None
+        return "no handshake in time"
+
+    async def _greet(self, peer: _Peer) -> None:
+        answer = await self._exchange(peer, STATUS, self._hello())
+        if answer is None:
+            raise Refused("it has no place for us")
+        self._heard_hello(peer, decode_hello(answer))
+
+    def _hello(self) -> bytes:
+        name = str(self._swarm.get_peer_id())
+        public = [f"{text}/p2p/{name}" for text in self._settings.public]
+        addresses = tuple((public or list(self.addresses))[:OWN_ADDRESSES])
+        return encode_hello(Hello(self._settings.genesis, self._status, addresses))
+
+    def _heard_hello(self, peer: _Peer, hello: Hello) -> None:
+        """Admit a peer, or take note of its status. Raises Refused."""
+        if hello.genesis != self._settings.genesis:
+            self._known.stranger(peer.name, now_ms())
+            raise Refused(f"its genesis is {hello.genesis.hex()}")
+        fresh = peer.status is None
+        peer.status = hello.status
+        if not fresh:
+            self._show_peers()
+            self._tell_outside(StatusHeard(peer.name, hello.status))
+            return
+        refusal = self._known.refusal(peer.name, now_ms(), outbound=peer.outbound)
+        if refusal is not None:
+            peer.status = None
+            raise Refused(refusal)
+        claims = list(claimed(hello.addresses, peer.name, peer.ip))
+        self._known.heard(claims)
+        if not peer.outbound:
+            peer.at = next((a for a in claims if a.host == peer.ip), None)
+        self._known.connected(peer.name, now_ms(), outbound=peer.outbound, at=peer.at)
+        peer.admitted.set()
+        log.info("peer %s is here, best block %d", peer.name, hello.status.best_number)
+        self._show_peers()
+        self._tell_outside(Connected(peer.name, hello.status))
+
+    async def _poll(self, peer: _Peer) -> None:
+        """Ask for the status again and again; who does not answer is gone (defect 13)."""
+        missed = 0
+        pause = self._settings.poll_ms / 1_000
+        while missed < MISSES:
+            await trio.sleep(pause if missed == 0 else pause / 5)
+            try:
+                with trio.fail_after(pause):
+                    await self._greet(peer)
+                missed = 0
+            except WireError as error:
+                self.penalise(peer.name, FATAL, f"status: {error}")
+            except Exception as error:  # noqa: BLE001  (libp2p ends a request in a dozen ways)
+                note("poll", error)
+                missed += 1
+        self._nursery.start_soon(self._hang_up, peer, "it does not answer")
+
+    # --- what peers want ------------------------------------------------------------------
+
+    async def _serve(self, protocol: str, stream: INetStream) -> None:
+        """Answer one request, or drop the stream without a word."""
+        peer = self._peers.get(stream.muxed_conn.peer_id)
+        if peer is None or not await self._may_ask(peer, protocol):
+            await reset(stream)
+            return
+        peer.serving += 1
+        self._serving += 1
+        try:
+            with trio.fail_after(EXCHANGES[protocol].timeout_ms / 1_000):
+                await self._serve_one(peer, protocol, stream)
+        except WireError as error:
+            self.penalise(peer.name, FATAL, f"{protocol}: {error}")
+            await reset(stream)
+        except Refused as error:
+            log.info("peer %s is turned away: %s", peer.name, error)
+            await _quietly(partial(write_frame, stream, None))
+            await _quietly(stream.close)
+            self._nursery.start_soon(self._hang_up, peer, str(error))
+        except trio.TooSlowError:
+            await reset(stream)
+        except Exception as error:  # noqa: BLE001  (libp2p ends a request in a dozen ways)
+            note("serve", error)
+            await reset(stream)
+        finally:
+            peer.serving -= 1
+            self._serving -= 1
+
+    async def _may_ask(self, peer: _Peer, protocol: str) -> bool:
+        if not self.allows(peer, protocol):
+            return False
+        if peer.serving >= MAX_REQUESTS:
+            self.penalise(peer.name, OVER_LIMIT, "too many requests at once")
+            return False
+        if self._serving >= MAX_REQUESTS_TOTAL:
+            return False
+        return protocol == STATUS or await self.admitted(peer)
+
+    async def _serve_one(self, peer: _Peer, protocol: str, stream: INetStream) -> None:
+        try:
+            with trio.fail_after(READ_SECONDS):
+                data = await read_frame(stream, EXCHANGES[protocol].request)
+        except trio.TooSlowError:
+            self.penalise(peer.name, TOO_SLOW, f"a slow question ({protocol})")
+            raise
+        except StreamEnded:
+            await reset(stream)
+            return
+        if data is None:
+            raise WireError("an empty question")
+        answer = await self._answer(peer, protocol, data)
+        if answer is not None and len(answer) > EXCHANGES[protocol].answer:
+            log.error("an answer of %d bytes to %s is not sent", len(answer), protocol)
+            answer = None
+        await write_frame(stream, answer)
+        await stream.close()
+
+    async def _answer(self, peer: _Peer, protocol: str, data: bytes) -> bytes | None:
+        if protocol == STATUS:
+            self._heard_hello(peer, decode_hello(data))
+            return self._hello()
+        if protocol == PEERS:
+            if data:
+                raise WireError("a question where none is")
+            shared = self._known.shareable(ADDRESSES, asker=peer.name)
+            return encode_addresses([str(address) for address in shared])
+        self._asked += 1
+        number = self._asked
+        question = self._questions[number] = _Question()
+        self._tell_outside(Asked(peer.name, protocol, data, number))
+        try:
+            await question.answered.wait()
+        finally:
+            self._questions.pop(number, None)
+        return question.data
+
+    async def admitted(self, peer: _Peer) -> bool:
+        """Wait for the end of the handshake: the other side may know of it before we do."""
+        with trio.move_on_after(self._settings.handshake_ms / 1_000):
+            await peer.admitted.wait()
+        return peer.admitted.is_set() and not peer.gone
+
+    # --- notes ----------------------------------------------------------------------------
+
+    async def _write_notes(self, peer: _Peer) -> None:
+        """Write notes on one stream, in order; open another when it breaks."""
+        stream: INetStream | None = None
+        try:
+            async for data in peer.to_send:
+                try:
+                    with trio.fail_after(DIAL_SECONDS):
+                        if stream is None:
+                            name = self._names[GRANDPA_PEER]
+                            stream = await self._host.new_stream(peer.id, [name])
+                        await write_frame(stream, data)
+                except Exception as error:  # noqa: BLE001  (libp2p ends a stream in a dozen ways)
+                    note("notes", error)
+                    if stream is not None:
+                        await reset(stream)
+                    stream = None
+        finally:
+            if stream is not None:
+                await reset(stream)
+
+    async def _serve_notes(self, stream: INetStream) -> None:
+        peer = self._peers.get(stream.muxed_conn.peer_id)
+        if peer is None or peer.note_readers >= NOTE_READERS:
+            await reset(stream)
+            return
+        peer.note_readers += 1
+        try:
+            if await self.admitted(peer):
+                await self._read_notes(peer, stream)
+        except WireError as error:
+            self.penalise(peer.name, FATAL, f"note: {error}")
+        except trio.TooSlowError:
+            self.penalise(peer.name, TOO_SLOW, "a slow note")
+        except StreamEnded:
+            return
+        except Exception as error:  # noqa: BLE001  (libp2p ends a stream in a dozen ways)
+            note("notes", error)
+        finally:
+            peer.note_readers -= 1
+            await reset(stream)
+
+    async def _read_notes(self, peer: _Peer, stream: INetStream) -> None:
+        while True:
+            first = await stream.read(1)  # notes are rare: no deadline between them
+            if not first:
+                return
+            with trio.fail_after(READ_SECONDS):
+                rest = await read_exactly(stream, HEADER - 1)
+                length = frame_length(first + rest, NOTE_BYTES)
+                body = await read_exactly(stream, length)
+            data = unpack(body, NOTE_BYTES)
+            if self.allows(peer, GRANDPA_PEER):
+                self._outbox.put(NoteHeard(peer.name, data), lossy=True)
+
+    # --- looking for peers ------------------------------------------------------------------
+
+    async def _dial_when_due(self) -> None:
+        while True:
+            for dial in self._known.tick(now_ms()):
+                self._nursery.start_soon(self._dial, dial)
+            await trio.sleep(self._settings.dial_every_ms / 1_000)
+
+    async def _dial(self, dial: Dial) -> None:
+        """Dial one address, past the library's negative cache and its own choice (defect 7)."""
+        peer_id = ID.from_string(dial.peer)
+        if peer_id in self._peers:
+            # It came to us in the meantime: its handshake tells the book.
+            self._known.dial_failed(dial.peer, now_ms())
+            return
+        self._dialled[peer_id] = dial.address
+        try:
+            with trio.fail_after(DIAL_SECONDS):
+                await self._swarm.dial_addr(Multiaddr(dial.address.socket), peer_id)
+        except Exception as error:  # noqa: BLE001  (a dial fails in a dozen ways)
+            log.debug("cannot reach %s: %r", dial.address, error)
+            self._known.dial_failed(dial.peer, now_ms())
+        finally:
+            self._dialled.pop(peer_id, None)
+
+    async def _discover(self) -> None:
+        """Ask neighbours for theirs. What they say is hearsay until we have dialled it."""
+        pause = self._settings.ask_peers_every_ms / 1_000
+        await trio.sleep(min(1.0, pause))
+        while True:
+            for peer in [peer for peer in self._peers.values() if peer.status is not None]:
+                if not peer.says.allows(PEERS, now_ms()):
+                    continue
+                try:
+                    with trio.fail_after(READ_SECONDS):
+                        answer = await self._exchange(peer, PEERS, b"")
+                    if answer is not None:
+                        self._known.heard(readable(decode_addresses(answer)))
+                except WireError as error:
+                    self.penalise(peer.name, FATAL, f"peers: {error}")
+                except Exception as error:  # noqa: BLE001  (libp2p ends a request in a dozen ways)
+                    note("peers", error)
+            await trio.sleep(pause)
+
+    async def _save_peers(self) -> None:
+        while self._settings.folder is not None:
+            await trio.sleep(self._settings.save_every_ms / 1_000)
+            await trio.to_thread.run_sync(partial(self._save, peer_file.save))
+
+    def _save(self, save: Callable[..., None]) -> None:
+        try:
+            save(self._settings.folder, self._known.known())
+        except OSError as error:
+            log.warning("known peers cannot be stored: %s", error)
+
+    # --- small things -----------------------------------------------------------------------
+
+    @property
+    def _known(self) -> PeerBook:
+        if self._book is None:
+            raise NetworkError("not started")
+        return self._book
+
+    def penalise(self, name: str, cost: int, why: str) -> None:
+        """Charge a peer; hang up if that bans it."""
+        if not self._known.penalise(name, cost, why, now_ms()):
+            return
+        log.warning("peer %s is banned: %s", name, why)
+        self.banned = tuple(self._known.bans(now_ms()))
+        peer = self._by_name(name)
+        if peer is not None:
+            self._nursery.start_soon(self._hang_up, peer, f"banned: {why}")
+
+    def allows(self, peer: _Peer, kind: str) -> bool:
+        """Count a message of `peer`; false if it is one too many. A flood of those is charged."""
+        now = now_ms()
+        if peer.hears.allows(kind, now):
+            return True
+        contained[f"over the limit: {kind}"] += 1
+        if peer.hears.floods(kind, now):
+            self.penalise(peer.name, OVER_LIMIT, f"a flood ({kind})")
+        return False
+
+    def peer(self, peer_id: ID) -> _Peer | None:
+        """The peer, if it has a connection."""
+        return self._peers.get(peer_id)
+
+    def heard_gossip(self, peer_id: ID, topic: str, payload: bytes) -> None:
+        """Hand a gossip message out; the oldest goes when nobody takes them."""
+        self._outbox.put(GossipHeard(topic, str(peer_id), payload), lossy=True)
+
+    def _by_name(self, name: str) -> _Peer | None:
+        return next((peer for peer in self._peers.values() if peer.name == name), None)
+
+    def _tell_outside(self, event: Event) -> None:
+        self._outbox.put(event, lossy=False)
+
+    def _show_peers(self) -> None:
+        now = now_ms()
+        self.views = tuple(
+            PeerView(
+                peer.name,
+                peer.status,
+                peer.outbound,
+                str(peer.at) if peer.at is not None else "",
+                peer.since_ms,
+                self._known.reputation(peer.name, now),
+                self._known.is_reserved(peer.name),
+            )
+            for peer in self._peers.values()
+            if peer.status is not None
+        )
+
+
+class _Ear:
+    """What gossip may know of the node."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def admitted(self, peer: ID) -> bool:
+        known = self._node.peer(peer)
+        return known is not None and await self._node.admitted(known)
+
+    def allows(self, peer: ID, kind: str) -> bool:
+        known = self._node.peer(peer)
+        return known is not None and self._node.allows(known, kind)
+
+    def penalise(self, peer: ID, cost: int, why: str) -> None:
+        self._node.penalise(str(peer), cost, why)
+
+    def heard(self, peer: ID, topic: str, payload: bytes) -> None:
+        self._node.heard_gossip(peer, topic, payload)
+
+
+class _Notifee(INotifee):
+    """Told by the swarm of connections that come and go."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def connected(self, network: INetwork, conn: INetConn) -> None:
+        self._node.connection_opened(cast("SwarmConn", conn))
+
+    async def disconnected(self, network: INetwork, conn: INetConn) -> None:
+        self._node.connection_closed(conn.muxed_conn.peer_id)
+
+    async def opened_stream(self, network: INetwork, stream: INetStream) -> None:
+        pass
+
+    async def closed_stream(self, network: INetwork, stream: INetStream) -> None:
+        pass
+
+    async def listen(self, network: INetwork, multiaddr: Multiaddr) -> None:
+        pass
+
+    async def listen_close(self, network: INetwork, multiaddr: Multiaddr) -> None:
+        pass
+
+
+class _QuietHost(BasicHost):
+    """A host that answers identify and ping, and asks nobody: the handshake tells what we need."""
+
+    def _should_identify_peer(self, peer_id: ID) -> bool:
+        return False
+
+    async def _push_identify_to_all_peers(self) -> None:
+        pass
+
+
+def _host(swarm: ContainedSwarm) -> BasicHost:
+    host = _QuietHost(swarm, disable_identify_address_discovery=True)
+    for protocol in get_default_protocols(host):
+        if protocol not in (IDENTIFY, PING):
+            host.remove_stream_handler(protocol)
+    return host
+
+
+def probe_port(text: str) -> None:
+    """Raise PortInUse if somebody listens there: libp2p would say nothing (defect 11), and as it
+    sets SO_REUSEPORT, two nodes of one user would even share the port.
+    """
+    kind, host, port = parse_listen(text)
+    family = socket.AF_INET if kind == "ip4" else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortInUse(host, port) from error
+
+
+def claimed(texts: Sequence[str], peer: str, ip: str) -> Sequence[Address]:
+    """Return where a peer says it listens; "everywhere" means where it comes from."""
+    addresses = []
+    for address in readable(texts):
+        if address.peer != peer:
+            continue
+        if address.host in ("0.0.0.0", "::") and ip:  # noqa: S104  (read, not bound)
+            addresses.append(address._replace(kind="ip6" if ":" in ip else "ip4", host=ip))
+        elif address.host not in ("0.0.0.0", "::"):  # noqa: S104
+            addresses.append(address)
+    return addresses
+
+
+def readable(texts: Sequence[str]) -> Sequence[Address]:
+    """Return those that can be dialled; others may know kinds of addresses that we do not."""
+    addresses = []
+    for text in texts:
+        try:
+            addresses.append(parse(text))
+        except ValueError:
+            continue
+    return addresses
+
+
+async def _quietly(close: Callable[[], Awaitable[object]]) -> None:
+    """Close something of a peer that may be gone."""
+    try:
+        await close()
+    except Exception as error:  # noqa: BLE001  (it is gone: that is what was wanted)
+        note("close", error)

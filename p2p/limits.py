@@ -1,0 +1,232 @@
+"""How much one peer may do: messages by kind, streams, connections. Pure; time is an argument.
+
+Both directions are counted. What comes in over the limit is dropped; as much again on top of it,
+and it costs the sender: a busy network is no offence, a flood is. Requests and notes that we would
+send over the limit are held back, because an honest neighbour has the same table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from p2p.network import (
+    ANNOUNCE,
+    BLOCKS,
+    GRANDPA,
+    GRANDPA_PEER,
+    JUSTIFICATIONS,
+    PEERS,
+    STATE,
+    STATUS,
+    TX,
+    WARP,
+)
+
+GOSSIP_CONTROL: Final = "gossip-control"
+"""GossipSub's own chatter: who has, who wants, who joins and leaves the mesh."""
+SUBSCRIBE: Final = "gossip-subscribe"
+"""Subscribing: each time, we send what was said lately."""
+
+MAX_STREAMS: Final = 64
+"""Streams one peer may hold open towards us on a connection, of any protocol."""
+MAX_REQUESTS: Final = 16
+"""Requests of one peer that we work on at a time, and that we have open at it."""
+MAX_REQUESTS_TOTAL: Final = 128
+"""Requests of all peers that we work on at a time."""
+
+SECOND_MS: Final = 1_000
+
+
+class Rate(NamedTuple):
+    """So many messages a second on average, and so many at once."""
+
+    per_second: float
+    burst: int
+
+
+RATES: Final[Mapping[str, Rate]] = MappingProxyType(
+    {
+        ANNOUNCE: Rate(20, 200),
+        TX: Rate(100, 1_000),
+        # Each of 100 voters twice a round, and a round lasts about a second at its quickest.
+        GRANDPA: Rate(500, 5_000),
+        GOSSIP_CONTROL: Rate(20, 200),
+        SUBSCRIBE: Rate(0.2, 8),
+        GRANDPA_PEER: Rate(20, 200),
+        STATUS: Rate(2, 20),
+        PEERS: Rate(0.2, 4),
+        BLOCKS: Rate(40, 100),
+        JUSTIFICATIONS: Rate(20, 60),
+        STATE: Rate(40, 100),
+        WARP: Rate(2, 10),
+    }
+)
+"""What one peer may send us. Idea: Chia's rate limits by message type (consensus.md 5.2)."""
+
+OUTBOUND_SHARE: Final = 0.75
+"""Our own sending stays under the table by this much: clocks and batches differ."""
+
+
+class Bucket:
+    """A token bucket: `burst` tokens, refilled at `per_second`."""
+
+    __slots__ = ("_burst", "_per_ms", "_tokens", "_when")
+
+    def __init__(self, rate: Rate, now_ms: int) -> None:
+        self._burst = float(rate.burst)
+        self._per_ms = rate.per_second / SECOND_MS
+        self._tokens = self._burst
+        self._when = now_ms
+
+    def take(self, now_ms: int) -> bool:
+        """Take one token if there is one. A clock that goes back refills nothing."""
+        passed = max(0, now_ms - self._when)
+        self._when = now_ms
+        self._tokens = min(self._burst, self._tokens + passed * self._per_ms)
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class Meter:
+    """The buckets of one peer and one direction."""
+
+    __slots__ = ("_buckets", "_floods", "_share")
+
+    def __init__(self, share: float = 1.0) -> None:
+        self._share = share
+        self._buckets: dict[str, Bucket] = {}
+        self._floods: dict[str, Bucket] = {}
+
+    def allows(self, kind: str, now_ms: int) -> bool:
+        """Count one message of `kind`; false if it is one too many. Raises KeyError: no kind."""
+        return self._bucket(self._buckets, kind, now_ms).take(now_ms)
+
+    def floods(self, kind: str, now_ms: int) -> bool:
+        """Count one message that was not allowed; true if these are many too."""
+        return not self._bucket(self._floods, kind, now_ms).take(now_ms)
+
+    def _bucket(self, buckets: dict[str, Bucket], kind: str, now_ms: int) -> Bucket:
+        bucket = buckets.get(kind)
+        if bucket is None:
+            rate = RATES[kind]
+            scaled = Rate(rate.per_second * self._share, max(1, int(rate.burst * self._share)))
+            bucket = buckets[kind] = Bucket(scaled, now_ms)
+        return bucket
+
+
+# --- connections, before anybody has said who it is --------------------------------
+
+
+ATTEMPTS: Final = Rate(4, 40)
+"""Connections one address may try."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateLimits:
+    """How many connections come in, by address and in total."""
+
+    per_ip: int = 8
+    """Open connections of one address."""
+    half_open_per_ip: int = 4
+    """Of these, the ones that have not finished the Noise handshake."""
+    half_open: int = 48
+    """Unfinished handshakes of everybody."""
+    total: int = 96
+    """Inbound connections of everybody; the peer limits apply after the handshake."""
+    attempts: Rate = ATTEMPTS
+
+
+LOCAL_GATE: Final = GateLimits(per_ip=64, half_open_per_ip=16, attempts=Rate(50, 400))
+"""For networks on one machine, where everybody has the same address."""
+
+MAX_WATCHED: Final = 4_096
+"""Addresses whose attempts are remembered."""
+
+
+class Gate:
+    """Counts inbound connections by address, so that one machine cannot fill all places.
+
+    `enter` when a socket is accepted; if it returns None, then exactly one `leave` at its end,
+    and `upgraded` at most once in between.
+    """
+
+    def __init__(self, limits: GateLimits) -> None:
+        self._limits = limits
+        self._open: dict[str, int] = {}
+        self._half: dict[str, int] = {}
+        self._half_total = 0
+        self._total = 0
+        self._attempts: dict[str, Bucket] = {}
+
+    @property
+    def open_connections(self) -> int:
+        """Connections that have entered and not left."""
+        return self._total
+
+    @property
+    def half_open(self) -> int:
+        """Connections whose handshake is not finished."""
+        return self._half_total
+
+    def enter(self, ip: str, now_ms: int) -> str | None:
+        """Let a connection in; or the reason why not."""
+        limits, source = self._limits, source_of(ip)
+        if not self._attempt(source, now_ms):
+            return "too many attempts"
+        if self._total >= limits.total:
+            return "full"
+        if self._half_total >= limits.half_open:
+            return "too many unfinished handshakes"
+        if self._open.get(source, 0) >= limits.per_ip:
+            return "too many connections of this address"
+        if self._half.get(source, 0) >= limits.half_open_per_ip:
+            return "too many unfinished handshakes of this address"
+        self._total += 1
+        self._half_total += 1
+        self._open[source] = self._open.get(source, 0) + 1
+        self._half[source] = self._half.get(source, 0) + 1
+        return None
+
+    def upgraded(self, ip: str) -> None:
+        """The Noise handshake of a connection that entered is over, well or badly."""
+        self._half_total -= 1
+        _decrease(self._half, source_of(ip))
+
+    def leave(self, ip: str) -> None:
+        """A connection that entered is closed."""
+        self._total -= 1
+        _decrease(self._open, source_of(ip))
+
+    def _attempt(self, source: str, now_ms: int) -> bool:
+        bucket = self._attempts.pop(source, None) or Bucket(self._limits.attempts, now_ms)
+        self._attempts[source] = bucket  # the most recent last
+        if len(self._attempts) > MAX_WATCHED:
+            del self._attempts[next(iter(self._attempts))]
+        return bucket.take(now_ms)
+
+
+def source_of(ip: str) -> str:
+    """Return what is counted as one machine: an IPv4 address, or a /64 network of IPv6."""
+    try:
+        address = ip_address(ip.partition("%")[0])
+    except ValueError:
+        return ip
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return address.exploded[:19]
+
+
+def _decrease(counts: dict[str, int], key: str) -> None:
+    left = counts[key] - 1
+    if left:
+        counts[key] = left
+    else:
+        del counts[key]

@@ -1,0 +1,253 @@
+"""A network in memory, for tests: the same words, checks and bounds as on libp2p, and no clock.
+
+    hub = MemoryHub()
+    alice, bob = hub.join("alice", status), hub.join("bob", status)
+    hub.connect(alice, bob)
+    alice.do(Publish(ANNOUNCE, b"..."))
+    assert bob.drain() == [...]
+
+An action takes effect before `do` returns; events wait until they are read. Gossip goes round hop
+by hop, each message once to each node, in the order of joining. An `Ask` fails when its peer
+leaves, refuses, or the test says that it is late (`MemoryHub.time_out`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+
+from btt_chain.primitives.ss58 import to_base58
+from p2p.address import PEER_ID_PREFIX
+from p2p.checks import check
+from p2p.network import (
+    EXCHANGES,
+    Action,
+    Answer,
+    Answered,
+    Ask,
+    Asked,
+    Connected,
+    Disconnected,
+    Event,
+    Failed,
+    GossipHeard,
+    NoteHeard,
+    PeerView,
+    Penalise,
+    Publish,
+    SetStatus,
+    Status,
+    StatusHeard,
+    Tell,
+)
+from p2p.peers import BookConfig, PeerBook
+from p2p.wire import gossip_id
+
+
+class MemoryHub:
+    """Where nodes in memory meet. `now_ms` is what bans are counted in; the test moves it."""
+
+    def __init__(self) -> None:
+        self.now_ms = 0
+        self._nodes: dict[str, MemoryNetwork] = {}
+        self._links: dict[tuple[str, str], None] = {}
+        self._questions: dict[int, tuple[MemoryNetwork, Ask, str]] = {}
+        self._asked = 0
+
+    def join(self, name: str, status: Status) -> MemoryNetwork:
+        """Return a new node; its peer id follows from `name`, which must be new."""
+        network = MemoryNetwork(self, name, status)
+        if network.local_peer in self._nodes:
+            raise ValueError(f"{name!r} is here already")
+        self._nodes[network.local_peer] = network
+        return network
+
+    def connect(self, dialler: MemoryNetwork, other: MemoryNetwork) -> None:
+        """Connect two nodes; nothing happens if they are, or if one has banned the other."""
+        here, there = dialler.local_peer, other.local_peer
+        if self.connected(here, there) or here == there:
+            return
+        if dialler.book.refusal(there, self.now_ms, outbound=True) is not None:
+            return
+        if other.book.refusal(here, self.now_ms, outbound=False) is not None:
+            return
+        self._links[here, there] = None
+        dialler.book.connected(there, self.now_ms, outbound=True, at=None)
+        other.book.connected(here, self.now_ms, outbound=False, at=None)
+        other.tell(Connected(here, dialler.status))
+        dialler.tell(Connected(there, other.status))
+
+    def disconnect(self, one: MemoryNetwork, other: MemoryNetwork) -> None:
+        """Cut two nodes apart; what they asked each other fails first."""
+        pair = (one.local_peer, other.local_peer)
+        if not self.connected(*pair):
+            return
+        self._links.pop(pair, None)
+        self._links.pop((pair[1], pair[0]), None)
+        for number, (asker, ask, asked) in list(self._questions.items()):
+            if {asker.local_peer, asked} == set(pair):
+                del self._questions[number]
+                asker.tell(Failed(ask.id, "it left"))
+        for node, gone in ((one, other), (other, one)):
+            node.book.disconnected(gone.local_peer, self.now_ms)
+            node.tell(Disconnected(gone.local_peer))
+
+    def connected(self, one: str, other: str) -> bool:
+        """Whether two nodes, by peer id, are neighbours."""
+        return (one, other) in self._links or (other, one) in self._links
+
+    def neighbours(self, peer: str) -> Sequence[MemoryNetwork]:
+        """Those that `peer` is connected with, in the order in which they were."""
+        others = [b if a == peer else a for a, b in self._links if peer in (a, b)]
+        return [self._nodes[other] for other in others]
+
+    def outbound(self, peer: str, other: str) -> bool:
+        """Whether `peer` dialled `other`."""
+        return (peer, other) in self._links
+
+    def time_out(self, asker: MemoryNetwork, ask_id: int) -> None:
+        """Let an `Ask` that nobody has answered be too late."""
+        for number, (who, ask, _) in list(self._questions.items()):
+            if who is asker and ask.id == ask_id:
+                del self._questions[number]
+                asker.tell(Failed(ask_id, "no answer in time"))
+
+    # --- for the nodes ----------------------------------------------------------------
+
+    def node(self, peer: str) -> MemoryNetwork | None:
+        """The node with this peer id."""
+        return self._nodes.get(peer)
+
+    def spread(self, origin: MemoryNetwork, topic: str, data: bytes) -> None:
+        """Hand a message from neighbour to neighbour, to each node once."""
+        message_id = gossip_id(topic, data)
+        if not origin.first(message_id):
+            return
+        ways = deque([origin])
+        while ways:
+            here = ways.popleft()
+            for there in self.neighbours(here.local_peer):
+                if there.first(message_id):
+                    there.tell(GossipHeard(topic, here.local_peer, data))
+                    ways.append(there)
+
+    def ask(self, asker: MemoryNetwork, ask: Ask) -> None:
+        """Bring a question to whom it is for."""
+        other = self._nodes.get(ask.peer)
+        if other is None or not self.connected(asker.local_peer, ask.peer):
+            asker.tell(Failed(ask.id, "not connected"))
+            return
+        self._asked += 1
+        self._questions[self._asked] = (asker, ask, ask.peer)
+        other.tell(Asked(asker.local_peer, ask.protocol, ask.data, self._asked))
+
+    def answer(self, answer: Answer) -> None:
+        """Bring an answer back; nothing if nobody waits for it any more."""
+        question = self._questions.pop(answer.id, None)
+        if question is None:
+            return
+        asker, ask, _ = question
+        if answer.data is None or len(answer.data) > EXCHANGES[ask.protocol].answer:
+            asker.tell(Failed(ask.id, "refused"))
+        else:
+            asker.tell(Answered(ask.id, answer.data))
+
+
+class MemoryNetwork:
+    """One node on a `MemoryHub`; a `p2p.network.Network`."""
+
+    def __init__(self, hub: MemoryHub, name: str, status: Status) -> None:
+        self._hub = hub
+        self._peer = to_base58(PEER_ID_PREFIX + hashlib.sha256(name.encode()).digest())
+        self._seen: dict[bytes, None] = {}
+        self._events: deque[Event] = deque()
+        self._news = asyncio.Event()
+        self._stopped = False
+        self.status = status
+        self.book = PeerBook(self._peer, BookConfig(max_in=1_000, max_out=1_000), seed=0)
+
+    @property
+    def local_peer(self) -> str:
+        """Our own peer id."""
+        return self._peer
+
+    def listen_addresses(self) -> Sequence[str]:
+        """One address, which nobody can dial."""
+        return (f"/ip4/127.0.0.1/tcp/30333/p2p/{self._peer}",)
+
+    def peers(self) -> Sequence[PeerView]:
+        """Those that are connected, in the order of their coming."""
+        return [
+            PeerView(
+                other.local_peer,
+                other.status,
+                self._hub.outbound(self._peer, other.local_peer),
+                other.listen_addresses()[0],
+                0,
+                self.book.reputation(other.local_peer, self._hub.now_ms),
+                reserved=False,
+            )
+            for other in self._hub.neighbours(self._peer)
+        ]
+
+    def do(self, action: Action) -> None:
+        """Carry out `action` at once. Raises ValueError for what no network carries out."""
+        check(action)
+        match action:
+            case Publish(topic, data):
+                self._hub.spread(self, topic, data)
+            case Tell(peer, data):
+                other = self._hub.node(peer)
+                if other is not None and self._hub.connected(self._peer, peer):
+                    other.tell(NoteHeard(self._peer, data))
+            case Ask():
+                self._hub.ask(self, action)
+            case Answer():
+                self._hub.answer(action)
+            case Penalise(peer, cost, why):
+                other = self._hub.node(peer)
+                if self.book.penalise(peer, cost, why, self._hub.now_ms) and other is not None:
+                    self._hub.disconnect(self, other)
+            case SetStatus(status):
+                self.status = status
+                for other in self._hub.neighbours(self._peer):
+                    other.tell(StatusHeard(self._peer, status))
+
+    async def events(self) -> AsyncIterator[Event]:
+        """What happens, in order, until `stop`."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            for event in self.drain():
+                yield event
+            if self._stopped:
+                return
+
+    def drain(self) -> list[Event]:
+        """What has happened since the last time, for tests without an event loop."""
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    async def start(self) -> None:
+        """Nothing: a node in memory is there as soon as it has joined."""
+
+    async def stop(self) -> None:
+        """Leave all neighbours."""
+        for other in self._hub.neighbours(self._peer):
+            self._hub.disconnect(self, other)
+        self._stopped = True
+        self._news.set()
+
+    def tell(self, event: Event) -> None:
+        """Let `event` happen to this node."""
+        self._events.append(event)
+        self._news.set()
+
+    def first(self, message_id: bytes) -> bool:
+        """Whether a gossip message is new here."""
+        new = message_id not in self._seen
+        self._seen[message_id] = None
+        return new

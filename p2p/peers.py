@@ -1,0 +1,426 @@
+"""Whom we know, whom to dial, whom to let in, and whom to keep out. Pure; time is an argument.
+
+A peer is judged by what it did to us, never by what it or others say. Its reputation starts at 0,
+falls by the cost of each offence and comes back slowly; at `BAN_AT` it is banned, longer each
+time. Peers that the operator named (reserved) are not banned: the operator knows better. The
+reason of each ban is kept.
+
+Places: so many peers may come in, so many we dial. One dialled place is kept for those named in
+the configuration (boot nodes, reserved), so that whoever fills our address book with its own
+machines cannot have all of them (consensus.md 6.4, F25). Ordinary peers are drawn by lot from a
+seed, preferably from networks we have nobody of yet. Reserved peers need no place.
+
+What others tell us is hearsay: bounded in number, dialled before it is believed, not passed on
+and not stored until then.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from p2p.address import Address
+
+SECOND_MS: Final = 1_000
+MINUTE_MS: Final = 60 * SECOND_MS
+HOUR_MS: Final = 60 * MINUTE_MS
+
+BAN_AT: Final = -10_000
+"""Two invalid commits of consensus.md 2.3's costs, or a hundred bad signatures."""
+FATAL: Final = -BAN_AT
+"""The cost of what no honest node ever does: banned at once."""
+RECOVERY_PER_SECOND: Final = 10
+BAN_MS: Final = 10 * MINUTE_MS
+MAX_BAN_MS: Final = 24 * HOUR_MS
+STRANGER_MS: Final = 30 * MINUTE_MS
+"""How long a peer of another chain or version is left alone."""
+KEPT_BANS: Final = 256
+
+FIRST_DELAY_MS: Final = 1 * SECOND_MS
+MAX_DELAY_MS: Final = 10 * MINUTE_MS
+MAX_ANCHOR_DELAY_MS: Final = 30 * SECOND_MS
+GIVE_UP_AFTER: Final = 12
+"""Dials in a row that failed until an ordinary peer is forgotten."""
+
+ADDRESSES_PER_PEER: Final = 4
+MAX_HEARSAY: Final = 512
+"""Peers we only heard of."""
+MAX_PROVEN: Final = 1_024
+"""Peers we once dialled with success."""
+DIALS_AT_ONCE: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class BookConfig:
+    """What the operator says about peers."""
+
+    max_in: int = 40
+    max_out: int = 10
+    bootnodes: tuple[Address, ...] = ()
+    reserved: tuple[Address, ...] = ()
+    reserved_only: bool = False
+    allow_private: bool = False
+    """Whether private addresses that we heard of may be dialled."""
+
+
+class Dial(NamedTuple):
+    """Dial this peer there, now; tell the book how it went."""
+
+    peer: str
+    address: Address
+
+
+class Ban(NamedTuple):
+    """Who is kept out, until when and why."""
+
+    peer: str
+    until_ms: int
+    why: str
+
+
+class KnownPeer(NamedTuple):
+    """A peer worth remembering over a restart."""
+
+    address: Address
+    last_seen_ms: int
+
+
+@dataclass(slots=True)
+class _Record:
+    peer: str
+    addresses: list[Address] = field(default_factory=list)
+    bootnode: bool = False
+    reserved: bool = False
+    proven: Address | None = None
+    """The address at which we reached it last."""
+    seen_at: Address | None = None
+    """Where it came from, with the port it says it listens on."""
+    last_seen_ms: int = 0
+    failures: int = 0
+    not_before_ms: int = 0
+    dialling: bool = False
+    connected: bool = False
+    outbound: bool = False
+    reputation: int = 0
+    reputation_ms: int = 0
+    bans: int = 0
+    banned_until_ms: int = 0
+
+    @property
+    def anchor(self) -> bool:
+        return self.bootnode or self.reserved
+
+
+class PeerBook:
+    """All that is known of other nodes. Not for two threads at once."""
+
+    def __init__(
+        self, local_peer: str, config: BookConfig, seed: int, known: Iterable[KnownPeer] = ()
+    ) -> None:
+        self._local = local_peer
+        self._config = config
+        self._luck = random.Random(seed)  # noqa: S311  (who is dialled first is no secret)
+        self._records: dict[str, _Record] = {}
+        self._bans: dict[str, Ban] = {}
+        self._in = 0
+        self._out = 0
+        for address in config.bootnodes:
+            self._named(address).bootnode = True
+        for address in config.reserved:
+            self._named(address).reserved = True
+        for peer in known:
+            self._remember(peer)
+
+    # --- questions ------------------------------------------------------------------
+
+    @property
+    def inbound(self) -> int:
+        """Connected peers that came to us, reserved ones not counted."""
+        return self._in
+
+    @property
+    def outbound(self) -> int:
+        """Connected peers that we dialled, reserved ones not counted."""
+        return self._out
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def is_reserved(self, peer: str) -> bool:
+        """Whether the operator reserved a place for `peer`."""
+        record = self._records.get(peer)
+        return record is not None and record.reserved
+
+    def is_banned(self, peer: str, now_ms: int) -> bool:
+        """Whether `peer` is kept out now."""
+        record = self._records.get(peer)
+        return record is not None and not record.reserved and record.banned_until_ms > now_ms
+
+    def reputation(self, peer: str, now_ms: int) -> int:
+        """0, or how far below `peer` stands now."""
+        record = self._records.get(peer)
+        return 0 if record is None else _recovered(record, now_ms)
+
+    def bans(self, now_ms: int) -> Sequence[Ban]:
+        """Who is banned now, the oldest first."""
+        return [ban for ban in self._bans.values() if ban.until_ms > now_ms]
+
+    def refusal(self, peer: str, now_ms: int, *, outbound: bool) -> str | None:
+        """Why `peer` cannot be a neighbour now; None if it can."""
+        record = self._records.get(peer)
+        if peer == self._local:
+            return "it is this node"
+        if record is not None and record.reserved:
+            return None
+        if self._config.reserved_only:
+            return "only reserved peers are let in"
+        if self.is_banned(peer, now_ms):
+            return f"banned: {self._bans[peer].why}" if peer in self._bans else "banned"
+        if outbound:
+            room = self._room_out(anchor=record is not None and record.anchor)
+        else:
+            room = self._config.max_in - self._in
+        if room <= 0:
+            return "no place left"
+        return None
+
+    def known(self) -> Sequence[KnownPeer]:
+        """What to store: peers that we reached ourselves, the most recent first."""
+        proven = [
+            KnownPeer(record.proven, record.last_seen_ms)
+            for record in self._records.values()
+            if record.proven is not None and not record.banned_until_ms
+        ]
+        return sorted(proven, key=_recent_first)[:MAX_PROVEN]
+
+    def shareable(self, count: int, *, asker: str) -> Sequence[Address]:
+        """Addresses of connected peers, drawn by lot: where we reached them, or they came from."""
+        connected = [
+            address
+            for record in self._records.values()
+            if record.connected and record.peer != asker
+            if (address := record.proven or record.seen_at) is not None
+            if self._config.allow_private or address.public
+        ]
+        return self._luck.sample(connected, min(count, len(connected)))
+
+    # --- what to do -----------------------------------------------------------------
+
+    def tick(self, now_ms: int) -> Sequence[Dial]:
+        """Whom to dial now. Each of them is busy until `connected` or `dial_failed`."""
+        busy = sum(record.dialling for record in self._records.values())
+        due = self._due(now_ms)
+        groups = self._groups()
+        dials: list[Dial] = []
+        while due and busy + len(dials) < DIALS_AT_ONCE:
+            record = min(due, key=lambda one: self._rank(one, groups))
+            due.remove(record)
+            if not record.reserved and self._room_out(anchor=record.anchor) <= self._dialling():
+                continue
+            record.dialling = True
+            address = self._address_of(record)
+            groups[address.group] = groups.get(address.group, 0) + 1
+            dials.append(Dial(record.peer, address))
+        return dials
+
+    # --- what happened --------------------------------------------------------------
+
+    def heard(self, addresses: Iterable[Address]) -> None:
+        """Somebody says that these exist."""
+        for address in addresses:
+            if address.peer == self._local or self._config.reserved_only:
+                continue
+            if not (address.public or self._config.allow_private):
+                continue
+            record = self._records.get(address.peer)
+            if record is None:
+                record = self._records[address.peer] = _Record(address.peer)
+                self._forget_hearsay()
+            # Names in the configuration stay as they are: hearsay must not lead us elsewhere.
+            if not record.anchor and address not in record.addresses:
+                record.addresses.append(address)
+                del record.addresses[:-ADDRESSES_PER_PEER]
+
+    def connected(self, peer: str, now_ms: int, *, outbound: bool, at: Address | None) -> None:
+        """The handshake with `peer` succeeded.
+
+        `at` is where we reached it, or, if it came to us, where it comes from and says it listens.
+        """
+        record = self._records.setdefault(peer, _Record(peer))
+        record.dialling = False
+        record.failures = 0
+        record.last_seen_ms = now_ms
+        if outbound and at is not None:
+            record.proven = at
+        elif at is not None:
+            record.seen_at = at
+        if record.connected:
+            return
+        record.connected, record.outbound = True, outbound
+        self._count(record, 1)
+
+    def disconnected(self, peer: str, now_ms: int) -> None:
+        """`peer` is gone."""
+        record = self._records.get(peer)
+        if record is None or not record.connected:
+            return
+        record.connected = False
+        record.last_seen_ms = now_ms
+        self._count(record, -1)
+        record.not_before_ms = max(record.not_before_ms, now_ms + self._delay(record))
+        # Somebody who came once and cannot be dialled need not be remembered.
+        if not record.addresses and record.proven is None and not record.anchor:
+            self._forget(record, now_ms)
+
+    def dial_failed(self, peer: str, now_ms: int) -> None:
+        """We could not reach `peer`, or it would not have us."""
+        record = self._records.get(peer)
+        if record is None:
+            return
+        record.dialling = False
+        record.failures += 1
+        if record.failures >= GIVE_UP_AFTER and not record.anchor and not record.connected:
+            self._forget(record, now_ms)
+            return
+        record.not_before_ms = max(record.not_before_ms, now_ms + self._delay(record))
+        if len(record.addresses) > 1:
+            record.addresses.append(record.addresses.pop(0))  # another one next time
+            record.proven = None
+
+    def stranger(self, peer: str, now_ms: int) -> None:
+        """`peer` lives on another chain or speaks another version: leave it alone for a while."""
+        record = self._records.get(peer)
+        if record is None:
+            return
+        record.dialling = False
+        record.not_before_ms = now_ms + STRANGER_MS
+
+    def penalise(self, peer: str, cost: int, why: str, now_ms: int) -> bool:
+        """Charge `peer`; true if it is banned by that. Raises ValueError unless `cost` > 0."""
+        if cost <= 0:
+            raise ValueError(f"a cost of {cost}")
+        record = self._records.setdefault(peer, _Record(peer))
+        self._forget_hearsay(spare=peer)
+        record.reputation = _recovered(record, now_ms) - cost
+        record.reputation_ms = now_ms
+        if record.reputation > BAN_AT:
+            return False
+        record.reputation = BAN_AT
+        if record.reserved:
+            return False
+        if record.banned_until_ms <= now_ms:
+            record.bans += 1
+        lasting = min(BAN_MS << min(record.bans - 1, 16), MAX_BAN_MS)
+        record.banned_until_ms = now_ms + lasting
+        record.not_before_ms = max(record.not_before_ms, record.banned_until_ms)
+        self._bans.pop(peer, None)
+        self._bans[peer] = Ban(peer, record.banned_until_ms, why)
+        if len(self._bans) > KEPT_BANS:
+            del self._bans[next(iter(self._bans))]
+        return True
+
+    # --- steps ----------------------------------------------------------------------
+
+    def _named(self, address: Address) -> _Record:
+        record = self._records.setdefault(address.peer, _Record(address.peer))
+        record.addresses.append(address)
+        return record
+
+    def _remember(self, peer: KnownPeer) -> None:
+        if peer.address.peer == self._local:
+            return
+        record = self._records.setdefault(peer.address.peer, _Record(peer.address.peer))
+        record.last_seen_ms = peer.last_seen_ms
+        if not record.anchor:
+            record.proven = peer.address
+            record.addresses.append(peer.address)
+
+    def _due(self, now_ms: int) -> list[_Record]:
+        """Who may be dialled now, in an order drawn by lot."""
+        due = [
+            record
+            for record in self._records.values()
+            if record.addresses
+            and not record.connected
+            and not record.dialling
+            and record.not_before_ms <= now_ms
+            and (record.reserved or not self._config.reserved_only)
+        ]
+        self._luck.shuffle(due)
+        return due
+
+    def _groups(self) -> dict[str, int]:
+        """How many we have dialled in each network."""
+        groups: dict[str, int] = {}
+        for record in self._records.values():
+            if record.addresses and (record.dialling or (record.connected and record.outbound)):
+                group = self._address_of(record).group
+                groups[group] = groups.get(group, 0) + 1
+        return groups
+
+    def _rank(self, record: _Record, groups: dict[str, int]) -> tuple[bool, bool, int]:
+        """Reserved peers first, then boot nodes, then networks of which we have the fewest."""
+        group = self._address_of(record).group
+        return not record.reserved, not record.bootnode, groups.get(group, 0)
+
+    def _room_out(self, *, anchor: bool) -> int:
+        """Places for peers we dial; the last one is kept for an anchor that could take it."""
+        room = self._config.max_out - self._out
+        if anchor:
+            return room
+        records = self._records.values()
+        # A reserved peer needs no place, but having one is what the kept place is for.
+        if any(record.anchor and record.connected and record.outbound for record in records):
+            return room
+        return room - any(record.anchor for record in records)
+
+    def _dialling(self) -> int:
+        return sum(r.dialling for r in self._records.values() if not r.reserved)
+
+    @staticmethod
+    def _address_of(record: _Record) -> Address:
+        return record.proven if record.proven is not None else record.addresses[0]
+
+    def _delay(self, record: _Record) -> int:
+        """How long to wait with the next dial: doubling, bounded, and half of it by lot."""
+        most = MAX_ANCHOR_DELAY_MS if record.anchor else MAX_DELAY_MS
+        delay = min(FIRST_DELAY_MS << min(record.failures, 20), most)
+        return delay // 2 + self._luck.randrange(delay // 2 + 1)
+
+    def _count(self, record: _Record, step: int) -> None:
+        if record.reserved:
+            return
+        if record.outbound:
+            self._out += step
+        else:
+            self._in += step
+
+    def _forget(self, record: _Record, now_ms: int) -> None:
+        """Drop what nobody will miss. Debts and bans are kept: a new start must not be cheap."""
+        record.addresses.clear()
+        record.proven = None
+        if record.banned_until_ms <= now_ms and _recovered(record, now_ms) == 0:
+            del self._records[record.peer]
+
+    def _forget_hearsay(self, spare: str = "") -> None:
+        """Make room: of the peers we only heard of, or that are no more than a debt, the oldest."""
+        hearsay = [
+            record.peer
+            for record in self._records.values()
+            if record.proven is None
+            and record.peer != spare
+            and not (record.anchor or record.connected or record.dialling)
+        ]
+        if len(hearsay) > MAX_HEARSAY:
+            del self._records[hearsay[0]]
+
+
+def _recovered(record: _Record, now_ms: int) -> int:
+    passed = max(0, now_ms - record.reputation_ms)
+    return min(0, record.reputation + passed * RECOVERY_PER_SECOND // SECOND_MS)
+
+
+def _recent_first(peer: KnownPeer) -> tuple[int, str]:
+    return -peer.last_seen_ms, peer.address.peer

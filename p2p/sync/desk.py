@@ -1,0 +1,216 @@
+"""Peers as sync sees them, and the requests that are out.
+
+A peer is judged by what it delivers. What it claims of itself only tells whom to ask first, and
+for how long: a claim that is not kept is forgotten, and so, in the end, is the peer.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from btt_chain.scale import DecodeError
+from p2p.network import EXCHANGES, Ask, Penalise
+from p2p.sync.types import Action, BlockId, ChainView
+
+LIE: Final = 100
+"""Cost of an answer that is provably wrong."""
+INVALID: Final = 200
+"""Cost of a block, proof or state that breaks a rule."""
+BROKEN_CLAIM: Final = 20
+"""Cost of not having what one claims to have."""
+SILENT: Final = 10
+"""Cost of no answer in time."""
+SLOW: Final = 2
+FLOOD: Final = 2
+
+MAX_OUT: Final = 2
+"""Requests to one peer at a time."""
+GRACE_MS: Final = 2_000
+"""What we wait beyond a request's own time before it counts as lost."""
+QUICK_MS: Final = 6_000
+"""How long a small answer may take."""
+REST_MS: Final = 1_000
+LONGEST_REST_MS: Final = 60_000
+
+
+@dataclass(slots=True)
+class Peer:
+    """Another node."""
+
+    name: str
+    best: BlockId
+    """Its head, as it claims."""
+    final: BlockId
+    out: int = 0
+    """Requests that it has not answered."""
+    faults: int = 0
+    """Failures since its last good answer."""
+    broken: int = 0
+    """Claims that it did not keep, and lies; not forgiven."""
+    rests_until: int = 0
+    pace: float = 0.0
+    """Milliseconds for a block, of late; 0: unknown."""
+
+
+class Task(Protocol):
+    """Who made a request, and wants the answer."""
+
+    def answered(self, ticket: Ticket, data: bytes, now: int) -> None:
+        """Take an answer. DecodeError if it is malformed: then `failed` is not called."""
+        ...
+
+    def failed(self, ticket: Ticket, now: int) -> None:
+        """Note that there will be no (useful) answer."""
+        ...
+
+
+@dataclass(slots=True)
+class Ticket:
+    """A request that is out."""
+
+    id: int
+    peer: str
+    task: Task
+    sent: int
+    deadline: int
+
+
+@dataclass
+class Desk:
+    """What the parts of sync share."""
+
+    chain: ChainView
+    new_id: Callable[[], int]
+    luck: random.Random
+    body_root: Callable[[list[bytes]], bytes]
+    peers: dict[str, Peer] = field(default_factory=dict)
+    tickets: dict[int, Ticket] = field(default_factory=dict)
+    out: list[Action] = field(default_factory=list)
+
+    def ask(
+        self, task: Task, peer: Peer, protocol: str, data: bytes, now: int, patience: int = 0
+    ) -> Ticket:
+        """Send a request; `patience` in milliseconds, 0: what the protocol allows."""
+        patience = patience or EXCHANGES[protocol].timeout_ms
+        ticket = Ticket(self.new_id(), peer.name, task, now, now + patience + GRACE_MS)
+        self.tickets[ticket.id] = ticket
+        peer.out += 1
+        self.out.append(Ask(ticket.id, peer.name, protocol, data, patience))
+        return ticket
+
+    def close(self, id: int) -> Ticket | None:
+        """Take a request off the desk; None if it is not on it."""
+        ticket = self.tickets.pop(id, None)
+        if ticket is not None and (peer := self.peers.get(ticket.peer)) is not None:
+            peer.out -= 1
+        return ticket
+
+    def answered(self, id: int, data: bytes, now: int) -> None:
+        """Hand an answer to whoever asked; late ones and strangers' are dropped."""
+        ticket = self.close(id)
+        if ticket is None:
+            return
+        try:
+            ticket.task.answered(ticket, data, now)
+        except DecodeError as error:
+            self.blame(ticket.peer, LIE, f"a malformed answer: {error}", now)
+            ticket.task.failed(ticket, now)
+
+    def failed(self, id: int, now: int) -> None:
+        """Note that a request brought nothing."""
+        ticket = self.close(id)
+        if ticket is None:
+            return
+        self.blame(ticket.peer, SILENT, "no answer", now)
+        ticket.task.failed(ticket, now)
+
+    def expire(self, now: int) -> None:
+        """Give up requests whose time is over."""
+        late = [ticket.id for ticket in self.tickets.values() if ticket.deadline <= now]
+        for id in late:
+            self.failed(id, now)
+
+    def leave(self, name: str, now: int) -> None:
+        """Forget a peer; what it was asked is failed."""
+        gone = [ticket for ticket in self.tickets.values() if ticket.peer == name]
+        self.peers.pop(name, None)
+        for ticket in gone:
+            del self.tickets[ticket.id]
+            ticket.task.failed(ticket, now)
+
+    def blame(self, name: str, cost: int, why: str, now: int) -> None:
+        """Penalise a peer and leave it alone for a while, longer each time."""
+        peer = self.peers.get(name)
+        if peer is None:
+            return
+        self.out.append(Penalise(name, cost, why))
+        peer.faults += 1
+        if cost >= LIE:
+            peer.broken += 1
+        self.rest(peer, now)
+
+    def praise(self, ticket: Ticket, blocks: int, now: int) -> None:
+        """A peer delivered blocks that are what was asked for."""
+        peer = self.peers.get(ticket.peer)
+        if peer is None or blocks <= 0:
+            return
+        peer.faults = 0
+        pace = (now - ticket.sent) / blocks
+        peer.pace = pace if peer.pace == 0 else (3 * peer.pace + pace) / 4
+
+    def rest(self, peer: Peer, now: int) -> None:
+        """Ask a peer nothing for a while, longer for one that has deceived us before."""
+        wait = self.backoff(REST_MS, peer.faults + peer.broken)
+        peer.rests_until = max(peer.rests_until, now + wait)
+
+    def backoff(self, first: int, attempt: int) -> int:
+        """Return a wait that doubles with each attempt, give or take a quarter."""
+        wait = min(first << min(attempt, 10), LONGEST_REST_MS)
+        return wait * self.luck.randrange(75, 126) // 100
+
+    def break_claim(self, name: str, why: str, now: int) -> None:
+        """A peer has not got what it claims to have."""
+        peer = self.peers.get(name)
+        if peer is None:
+            return
+        peer.broken += 1
+        peer.best = peer.final
+        # The more often, the dearer: a head that is for ever out of reach is no honest one.
+        cost = min(BROKEN_CLAIM * peer.broken, LIE - 1)
+        self.blame(name, cost, why, now)
+
+    def is_free(self, peer: Peer, now: int) -> bool:
+        """The peer may be asked something now."""
+        return peer.out < MAX_OUT and peer.rests_until <= now
+
+    def free(
+        self, now: int, number: int, without: Iterable[str] = (), first: Iterable[str] = ()
+    ) -> Peer | None:
+        """Return who is best asked for something at a height; None if nobody is free.
+
+        `first` goes before all others, whatever they claim.
+        """
+        banned, liked = set(without), set(first)
+        found = [
+            peer
+            for peer in self.peers.values()
+            if peer.name not in banned
+            and self.is_free(peer, now)
+            and (peer.best.number >= number or peer.name in liked)
+        ]
+        if not found:
+            return None
+        return min(
+            found,
+            key=lambda peer: (
+                peer.name not in liked,
+                peer.out,
+                peer.broken,
+                peer.faults,
+                peer.pace,
+                self.luck.random(),
+            ),
+        )

@@ -1,0 +1,90 @@
+"""The blocks below a state that was fetched, from there down to genesis.
+
+Each batch begins with the parent of the lowest block that is here, and goes down from parent to
+parent: a hash says what every block must be, so any peer will do, and none can deceive. One
+request at a time, so that whoever is at the head is not held up.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from p2p.network import BLOCKS
+from p2p.protocols.messages import ALL, BlockAnswer, BlockRequest, Direction
+from p2p.sync.desk import LIE, Desk, Ticket
+from p2p.sync.near import check_block
+from p2p.sync.types import Block, BlockId, ImportHistory
+
+BATCH: Final = 128
+RETRY_MS: Final = 1_000
+
+
+class History:
+    """What is missing below, on its way in."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._ticket: int | None = None
+        self._next = BlockId(0, b"")
+        self._count = 0
+        self._storing = False
+        self._tried: dict[str, None] = {}
+        self._attempts = 0
+        self._not_before = 0
+
+    def step(self, now: int) -> None:
+        """Ask for the next batch down."""
+        if self._ticket is not None or self._storing or self._not_before > now:
+            return
+        gap = self._desk.chain.gap()
+        if gap is None or not self._desk.peers:
+            return
+        self._next, missing = gap
+        peer = self._desk.free(now, self._next.number, self._tried)
+        if peer is None:
+            peers = self._desk.peers.values()
+            if all(peer.name in self._tried for peer in peers):
+                self._tried.clear()
+                self._attempts += 1
+                self._not_before = now + self._desk.backoff(RETRY_MS, self._attempts)
+            return
+        self._count = min(BATCH, missing)
+        request = BlockRequest(self._next.hash, Direction.DESCENDING, self._count, ALL)
+        self._ticket = self._desk.ask(self, peer, BLOCKS, request.encode(), now).id
+
+    def answered(self, ticket: Ticket, data: bytes, now: int) -> None:
+        """Take a batch."""
+        if ticket.id != self._ticket:
+            return
+        answer = BlockAnswer.decode(data)
+        self._ticket = None
+        self._tried[ticket.peer] = None
+        blocks: list[Block] = []
+        hash = self._next.hash
+        if len(answer.blocks) > self._count:
+            self._desk.blame(ticket.peer, LIE, "more blocks than asked for", now)
+            return
+        for found in answer.blocks:
+            block = check_block(self._desk, found, ticket.peer, hash)
+            if isinstance(block, str):
+                self._desk.blame(ticket.peer, LIE, block, now)
+                break
+            blocks.append(block)
+            hash = bytes(block.header.parent_hash)
+        if not blocks:
+            return
+        self._tried.clear()
+        self._attempts = 0
+        self._desk.praise(ticket, len(blocks), now)
+        self._storing = True
+        self._desk.out.append(ImportHistory(tuple(blocks)))
+
+    def failed(self, ticket: Ticket, now: int) -> None:
+        """Another peer, next time."""
+        if ticket.id == self._ticket:
+            self._ticket = None
+            self._tried[ticket.peer] = None
+
+    def stored(self, now: int) -> None:
+        """The batch is written."""
+        self._storing = False

@@ -1,0 +1,80 @@
+"""Blocks on their way to the import: one batch at a time, in order."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from p2p.sync.desk import INVALID, Desk
+from p2p.sync.types import Block, BlocksImported, ImportBlocks, Refusal
+
+BATCH: Final = 64
+"""Blocks in one batch: the owner may want to do something else in between."""
+MAX_BAD: Final = 1_024
+"""Hashes of refused blocks that are remembered."""
+
+
+class Supplier(Protocol):
+    """Who brought blocks, and wants to know what became of them."""
+
+    def imported(
+        self, key: bytes, done: Sequence[Block], refused: Refusal | None, now: int
+    ) -> None:
+        """The first blocks of a batch were taken in; the next was refused, if any."""
+        ...
+
+
+class Importer:
+    """The queue before the import. Suppliers bound what they put in."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._queue: deque[tuple[Supplier, bytes, tuple[Block, ...]]] = deque()
+        self._current: tuple[Supplier, bytes, tuple[Block, ...]] | None = None
+        self._id = -1
+        self._bad: OrderedDict[bytes, None] = OrderedDict()
+
+    @property
+    def waiting(self) -> int:
+        """Blocks in the queue and at the import."""
+        current = () if self._current is None else self._current[2]
+        return len(current) + sum(len(blocks) for _, _, blocks in self._queue)
+
+    def put(self, supplier: Supplier, key: bytes, blocks: Sequence[Block]) -> None:
+        """Bring blocks, parents first; `key` is for the supplier."""
+        self._queue.append((supplier, key, tuple(blocks)))
+
+    def is_bad(self, hash: bytes) -> bool:
+        """The block was refused for breaking a rule."""
+        return hash in self._bad
+
+    def note_bad(self, hash: bytes) -> None:
+        """Remember a block that nobody needs to bring again."""
+        self._bad[hash] = None
+        while len(self._bad) > MAX_BAD:
+            self._bad.popitem(last=False)
+
+    def step(self) -> None:
+        """Hand over the next batch if the last one is done."""
+        if self._current is not None or not self._queue:
+            return
+        self._current = self._queue.popleft()
+        self._id = self._desk.new_id()
+        self._desk.out.append(ImportBlocks(self._id, self._current[2]))
+
+    def report(self, report: BlocksImported, now: int) -> None:
+        """The owner is done with a batch."""
+        if self._current is None or report.id != self._id:
+            return
+        supplier, key, blocks = self._current
+        self._current = None
+        if report.refused is Refusal.BAD and report.done < len(blocks):
+            bad = blocks[report.done]
+            self.note_bad(bad.hash)
+            for sender in dict.fromkeys(bad.senders):
+                self._desk.blame(sender, INVALID, f"a bad block: {report.why}", now)
+            # Whoever builds on it is refused without being fetched.
+            for block in blocks[report.done + 1 :]:
+                self.note_bad(block.hash)
+        supplier.imported(key, blocks[: report.done], report.refused, now)

@@ -1,0 +1,123 @@
+"""Proofs of finality that must be had: those of blocks that change the voters.
+
+Each is asked of one peer after another until one is accepted or no longer needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from p2p.network import JUSTIFICATIONS
+from p2p.protocols.messages import JustificationAnswer, JustificationRequest
+from p2p.sync.desk import INVALID, Desk, Ticket
+from p2p.sync.types import BlockId, ImportJustification, JustificationJudged
+
+MAX_WANTED: Final = 256
+MAX_OUT: Final = 4
+RETRY_MS: Final = 1_000
+
+
+@dataclass
+class Want:
+    """One proof to be had."""
+
+    target: BlockId
+    tried: dict[str, None] = field(default_factory=dict)
+    ticket: int | None = None
+    judging: bool = False
+    attempts: int = 0
+    not_before: int = 0
+
+
+class Justifications:
+    """The proofs wanted, lowest block first."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.wants: dict[bytes, Want] = {}
+
+    def need(self, target: BlockId) -> None:
+        """Fetch the proof of a block; beyond MAX_WANTED the highest is forgotten."""
+        if target.hash in self.wants:
+            return
+        self.wants[target.hash] = Want(target)
+        if len(self.wants) > MAX_WANTED:
+            highest = max(self.wants.values(), key=lambda want: want.target)
+            self._forget(highest)
+
+    def needless(self, hash: bytes) -> None:
+        """The proof is no longer needed."""
+        want = self.wants.get(hash)
+        if want is not None:
+            self._forget(want)
+
+    def _forget(self, want: Want) -> None:
+        del self.wants[want.target.hash]
+        if want.ticket is not None:
+            self._desk.close(want.ticket)
+
+    def step(self, now: int) -> None:
+        """Ask for what is not on its way."""
+        final = self._desk.chain.finalised().number
+        for want in list(self.wants.values()):
+            # Final without its proof would be of no use to those who come after us.
+            if want.target.number < final and not want.judging:
+                self._forget(want)
+        out = sum(want.ticket is not None for want in self.wants.values())
+        for want in sorted(self.wants.values(), key=lambda want: want.target):
+            if out >= MAX_OUT:
+                return
+            if want.ticket is not None or want.judging or want.not_before > now:
+                continue
+            out += self._ask(want, now)
+
+    def _ask(self, want: Want, now: int) -> bool:
+        number = want.target.number
+        peers = self._desk.peers.values()
+        finals = [peer.name for peer in peers if peer.final.number >= number]
+        peer = self._desk.free(now, number, want.tried, finals)
+        if peer is None:
+            left = [p for p in peers if p.best.number >= number and p.name not in want.tried]
+            if not left:
+                want.tried.clear()
+                want.attempts += 1
+                want.not_before = now + self._desk.backoff(RETRY_MS, want.attempts)
+            return False
+        request = JustificationRequest(want.target.hash)
+        want.ticket = self._desk.ask(self, peer, JUSTIFICATIONS, request.encode(), now).id
+        want.tried[peer.name] = None
+        return True
+
+    def answered(self, ticket: Ticket, data: bytes, now: int) -> None:
+        """Hand a proof over to be judged."""
+        want = self._of(ticket)
+        if want is None:
+            return
+        answer = JustificationAnswer.decode(data)
+        want.ticket = None
+        if answer.justification is None:
+            return
+        self._desk.praise(ticket, 1, now)
+        want.judging = True
+        self._desk.out.append(ImportJustification(want.target, answer.justification, ticket.peer))
+
+    def failed(self, ticket: Ticket, now: int) -> None:
+        """Another peer, next time."""
+        want = self._of(ticket)
+        if want is not None:
+            want.ticket = None
+
+    def judged(self, report: JustificationJudged, now: int) -> None:
+        """A proof was accepted, or is none: then its sender lied."""
+        if not report.accepted:
+            self._desk.blame(report.peer, INVALID, "a justification that proves nothing", now)
+        want = self.wants.get(report.target.hash)
+        if want is None:
+            return
+        want.judging = False
+        if report.accepted:
+            self._forget(want)
+
+    def _of(self, ticket: Ticket) -> Want | None:
+        return next((want for want in self.wants.values() if want.ticket == ticket.id), None)

@@ -1,0 +1,274 @@
+"""Sync as its owner sees it: one machine, events and time in, actions out.
+
+    sync = Sync(chain, body_root=..., new_id=..., seed=..., now=...)
+    actions = sync.handle(event, now)       # network events and the owner's reports
+    actions = sync.tick(now)                # a few times a second
+    actions = sync.need_justification(target, now)
+    sync.progress(now)
+
+Several actions may come at once, in the order in which they are to be carried out. After each
+`ImportBlocks` the owner reports `BlocksImported`, and so on (types.py); it may take its time.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from btt_chain.scale import DecodeError
+from p2p.network import (
+    ANNOUNCE,
+    Answered,
+    Connected,
+    Disconnected,
+    Event,
+    Failed,
+    GossipHeard,
+    Status,
+    StatusHeard,
+)
+from p2p.protocols.messages import Announce
+from p2p.sync.desk import FLOOD, LIE, Desk, Peer
+from p2p.sync.far import Far
+from p2p.sync.history import History
+from p2p.sync.importer import Importer
+from p2p.sync.justifications import Justifications
+from p2p.sync.near import NEAR, Near
+from p2p.sync.progress import Speed
+from p2p.sync.types import (
+    Action,
+    BlockId,
+    BlocksImported,
+    ChainView,
+    HistoryStored,
+    JustificationJudged,
+    Phase,
+    Progress,
+    Report,
+    StateFinished,
+    StateStored,
+)
+from p2p.sync.warp import Warp, WarpPlan
+
+ANNOUNCES: Final = 256
+"""Announces that one peer may hand over within ANNOUNCES_MS."""
+ANNOUNCES_MS: Final = 10_000
+BEHIND: Final = 5
+"""Blocks behind others from which on a node counts as syncing (Substrate's figure)."""
+
+
+@dataclass(slots=True)
+class _Rate:
+    since: int
+    count: int = 0
+
+
+class Sync:
+    """Catching up with others, and staying there."""
+
+    def __init__(
+        self,
+        chain: ChainView,
+        *,
+        body_root: Callable[[list[bytes]], bytes],
+        new_id: Callable[[], int],
+        seed: int,
+        now: int,
+        warp: WarpPlan | None = None,
+    ) -> None:
+        """`body_root` gives the extrinsics root of a body, `new_id` ids for requests and batches.
+
+        With `warp` the state of a late block is fetched first; without it, or once that is done,
+        block follows block.
+        """
+        self._desk = Desk(chain, new_id, random.Random(seed), body_root)  # noqa: S311 - no secret
+        self._importer = Importer(self._desk)
+        self._near = Near(self._desk, self._importer)
+        self._far = Far(self._desk, self._importer)
+        self._justifications = Justifications(self._desk)
+        self._history = History(self._desk)
+        self._warp = None if warp is None else Warp(self._desk, warp, now)
+        self._rates: dict[str, _Rate] = {}
+        self._speed = Speed()
+        self._starting = chain.best().number
+
+    # --- in
+
+    def handle(self, event: Event | Report, now: int) -> list[Action]:
+        """Take an event of the network or a report of the owner; others' are passed over."""
+        match event:
+            case Connected(peer, status):
+                self._desk.leave(peer, now)
+                self._connected(peer, status)
+            case Disconnected(peer):
+                self._rates.pop(peer, None)
+                self._desk.leave(peer, now)
+            case StatusHeard(peer, status):
+                self._heard(peer, status)
+            case GossipHeard(topic, peer, data) if topic == ANNOUNCE:
+                self._announced(peer, data, now)
+            case Answered(id, data):
+                self._desk.answered(id, data, now)
+            case Failed(id, _):
+                self._desk.failed(id, now)
+            case BlocksImported():
+                self._importer.report(event, now)
+            case JustificationJudged():
+                self._justifications.judged(event, now)
+            case StateStored() | StateFinished():
+                if self._warp is not None:
+                    self._warp.report(event, now)
+            case HistoryStored():
+                self._history.stored(now)
+            case _:
+                return []
+        return self.tick(now)
+
+    def tick(self, now: int) -> list[Action]:
+        """Do what time alone brings about: requests that are overdue, retries that are due."""
+        self._desk.expire(now)
+        if self._warp is not None:
+            self._warp.step(now)
+            if self._warp.done:
+                self._warp = None
+                self._starting = self._desk.chain.best().number
+                self._speed = Speed()
+        if self._warp is None:
+            self._claims(now)
+            self._near.step(now)
+            self._far.step(now)
+            self._justifications.step(now)
+            self._history.step(now)
+        self._importer.step()
+        self._speed.note(self._desk.chain.best().number, now)
+        out, self._desk.out = self._desk.out, []
+        return out
+
+    def need_justification(self, target: BlockId, now: int) -> list[Action]:
+        """Fetch the proof that a block is final, from whoever has it, until one is accepted."""
+        self._justifications.need(target)
+        return self.tick(now)
+
+    def needless_justification(self, hash: bytes) -> None:
+        """A proof came another way."""
+        self._justifications.needless(hash)
+
+    def want_block(self, block: BlockId, peer: str | None, now: int) -> list[Action]:
+        """Fetch a block that somebody speaks of, such as a voter; `peer` may have it."""
+        self._near.want(block, peer, now)
+        return self.tick(now)
+
+    def _connected(self, name: str, status: Status) -> None:
+        self._desk.peers[name] = Peer(
+            name,
+            BlockId(status.best_number, status.best_hash),
+            BlockId(status.final_number, status.final_hash),
+        )
+
+    def _heard(self, name: str, status: Status) -> None:
+        peer = self._desk.peers.get(name)
+        if peer is None:
+            return
+        peer.best = BlockId(status.best_number, status.best_hash)
+        peer.final = BlockId(status.final_number, status.final_hash)
+
+    def _announced(self, name: str, data: bytes, now: int) -> None:
+        desk = self._desk
+        peer = desk.peers.get(name)
+        if not self._may_announce(name, now):
+            if peer is not None:
+                desk.blame(name, FLOOD, "too many announces", now)
+            return
+        try:
+            announce = Announce.decode(data)
+        except DecodeError as error:
+            desk.blame(name, FLOOD, f"a malformed announce: {error}", now)
+            return
+        header = announce.header
+        block, parent = BlockId(int(header.number), bytes(header.hash())), bytes(header.parent_hash)
+        chain = desk.chain
+        if self._warp is not None:
+            return  # the peers' status tells enough
+        if peer is not None and announce.is_best and block.number > peer.best.number:
+            peer.best = block
+        if block.number > chain.best().number + NEAR:
+            return  # a claim, as far as we know
+        below = chain.number(parent)
+        if below is not None and below + 1 != block.number:
+            desk.blame(name, LIE, "an announce whose height does not follow its parent's", now)
+            return
+        if self._far.active and below is None:
+            return  # it is on the way, or will be asked for afterwards
+        self._near.want(block, None if peer is None else name, now, parent)
+
+    def _may_announce(self, name: str, now: int) -> bool:
+        rate = self._rates.get(name)
+        if rate is None or now - rate.since >= ANNOUNCES_MS:
+            if name not in self._desk.peers:
+                name = ""  # all that we do not know share one account
+                rate = self._rates.get(name)
+            if rate is None or now - rate.since >= ANNOUNCES_MS:
+                rate = self._rates[name] = _Rate(now)
+        rate.count += 1
+        return rate.count <= ANNOUNCES
+
+    def _claims(self, now: int) -> None:
+        """Look into the heads that peers speak of and we do not know."""
+        chain = self._desk.chain
+        best, final = chain.best().number, chain.finalised().number
+        if not self._far.active:
+            self._far.choose(self._near.deep, now)
+        for peer in list(self._desk.peers.values()):
+            head = peer.best
+            if head.number <= final or head.number > best + NEAR or peer.rests_until > now:
+                continue
+            if self._far.active and head.number > best:
+                continue
+            if chain.number(head.hash) is None:
+                self._near.want(head, peer.name, now)
+
+    # --- what others read
+
+    @property
+    def major(self) -> bool:
+        """Far from the others' head, or without a state: no time to make blocks or to vote."""
+        return self._warp is not None or self._far.active or self._behind()
+
+    def _behind(self) -> bool:
+        return self._target() > self._desk.chain.best().number + BEHIND
+
+    def _target(self) -> int:
+        claims = sorted(peer.best.number for peer in self._desk.peers.values() if not peer.broken)
+        tail = self._far.tail
+        return max(
+            self._desk.chain.best().number,
+            0 if tail is None else tail.number,
+            claims[len(claims) // 2] if claims else 0,
+        )
+
+    def progress(self, now: int) -> Progress:
+        """Tell where sync stands."""
+        chain = self._desk.chain
+        current, target = chain.best().number, self._target()
+        rate = self._speed.rate(current, now)
+        gap = chain.gap()
+        left = round((target - current) / rate) if rate and target > current else None
+        return Progress(
+            phase=Phase.FULL if self._warp is None else self._warp.phase,
+            starting=self._starting,
+            current=current,
+            target=target,
+            rate=rate,
+            seconds_left=left,
+            state_entries=0 if self._warp is None else self._warp.entries,
+            history_left=0 if gap is None else gap[1],
+            peers=len(self._desk.peers),
+            syncing=self.major,
+        )
+
+    @property
+    def held(self) -> tuple[int, int]:
+        """Blocks held and requests out, for whoever watches memory."""
+        return self._near.held + self._far.held + self._importer.waiting, len(self._desk.tickets)

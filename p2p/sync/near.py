@@ -1,0 +1,299 @@
+"""A few blocks by hash: what was announced, and the way from there to what we have.
+
+Each fetch has one block at its top and goes down, from parent to parent, until it meets a block
+that is known; then it waits for its turn at the import. Who handed us an announce need not have
+the block yet, so nobody is blamed for not having it; only answers that are wrong are blamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.header import Header
+from btt_chain.scale import DecodeError
+from p2p.network import BLOCKS
+from p2p.protocols.messages import ALL, BlockAnswer, BlockData, BlockRequest, Direction
+from p2p.sync.desk import FLOOD, LIE, Desk, Ticket
+from p2p.sync.importer import Importer
+from p2p.sync.types import Block, BlockId, Refusal
+
+NEAR: Final = 64
+"""Blocks ahead of ours up to which a head is fetched by hash; beyond, `far` does it."""
+MAX_FETCHES: Final = 64
+MAX_OF_ONE: Final = 16
+"""Fetches at a time that one peer's words have started."""
+MAX_DEPTH: Final = 128
+"""Blocks that one fetch goes down; a fork that is deeper is for `far`."""
+MAX_HELD: Final = 512
+MAX_HELD_BYTES: Final = 32 << 20
+"""Blocks and bytes that all fetches hold; at the bound only those that hold nothing yet wait."""
+MAX_ATTEMPTS: Final = 8
+RETRY_MS: Final = 250
+EARLY_MS: Final = 500
+MAX_EARLY: Final = 40
+
+
+@dataclass
+class Fetch:
+    """One block at the top, and what was found below it."""
+
+    top: BlockId
+    next: BlockId
+    """The block to ask for."""
+    says: dict[str, None]
+    """Who spoke of it, in order."""
+    since: int
+    count: int = 1
+    """How many to ask for."""
+    blocks: list[Block] = field(default_factory=list)
+    """Highest first."""
+    bytes: int = 0
+    tried: dict[str, None] = field(default_factory=dict)
+    ticket: int | None = None
+    attempts: int = 0
+    early: int = 0
+    not_before: int = 0
+    importing: bool = False
+
+
+class Near:
+    """The fetches at hand, by the hash of their top."""
+
+    def __init__(self, desk: Desk, importer: Importer) -> None:
+        self._desk = desk
+        self._importer = importer
+        self.fetches: dict[bytes, Fetch] = {}
+        self.deep: dict[str, None] = {}
+        """Peers with a fork that goes too deep for here."""
+        self._held = self._held_bytes = 0
+
+    @property
+    def held(self) -> int:
+        """Blocks held by all fetches."""
+        return self._held
+
+    def want(self, block: BlockId, peer: str | None, now: int, parent: bytes | None = None) -> bool:
+        """Fetch a block that somebody spoke of; False if it is not wanted or there is no room."""
+        desk = self._desk
+        chain = desk.chain
+        known = self.fetches.get(block.hash)
+        if known is not None:
+            if peer is not None and len(known.says) < MAX_OF_ONE:
+                known.says[peer] = None
+            return True
+        if block.number <= chain.finalised().number or chain.number(block.hash) is not None:
+            return False
+        if self._importer.is_bad(block.hash):
+            return False
+        if parent is not None and self._importer.is_bad(parent):
+            self._importer.note_bad(block.hash)
+            return False
+        if len(self.fetches) >= MAX_FETCHES:
+            return False
+        if peer is not None:
+            begun = sum(next(iter(f.says), None) == peer for f in self.fetches.values())
+            if begun >= MAX_OF_ONE:
+                desk.blame(peer, FLOOD, "too many unknown blocks at a time", now)
+                return False
+        fetch = Fetch(block, block, {} if peer is None else {peer: None}, now)
+        if parent is None or (chain.number(parent) is None and parent not in self.fetches):
+            ahead = block.number - chain.best().number
+            fetch.count = max(1, min(ahead, NEAR))
+        self.fetches[block.hash] = fetch
+        return True
+
+    def step(self, now: int) -> None:
+        """Ask for what is missing, hand over what is whole."""
+        for fetch in list(self.fetches.values()):
+            if fetch.importing or fetch.ticket is not None or fetch.not_before > now:
+                continue
+            if fetch.top.hash not in self.fetches:
+                continue  # it ended with another one
+            self._advance(fetch, now)
+
+    def _advance(self, fetch: Fetch, now: int) -> None:
+        desk = self._desk
+        chain = desk.chain
+        final = chain.finalised().number
+        if fetch.top.number <= final or chain.number(fetch.top.hash) is not None:
+            self._end(fetch)
+            return
+        if fetch.blocks:
+            self._join(fetch)
+            bottom = fetch.blocks[-1]
+            if chain.number(fetch.next.hash) is not None:
+                fetch.importing = True
+                self._importer.put(self, fetch.top.hash, fetch.blocks[::-1])
+                return
+            if self._importer.is_bad(fetch.next.hash):
+                self._condemn(fetch)
+                return
+            if fetch.next.hash in self.fetches:
+                return  # somebody else is at it
+            if int(bottom.header.number) <= final + 1:
+                # A fork off below what is final: no use to us, and maybe to nobody.
+                self._importer.note_bad(fetch.top.hash)
+                self._end(fetch)
+                return
+            if len(fetch.blocks) >= MAX_DEPTH:
+                self.deep.update(fetch.says)
+                self._end(fetch)
+                return
+        elif self._held >= MAX_HELD or self._held_bytes >= MAX_HELD_BYTES:
+            return
+        peer = desk.free(now, fetch.top.number, fetch.tried, fetch.says)
+        if peer is None:
+            self._nobody(fetch, now)
+            return
+        count = max(1, min(fetch.count, MAX_DEPTH - len(fetch.blocks)))
+        request = BlockRequest(fetch.next.hash, Direction.DESCENDING, count, ALL)
+        fetch.ticket = desk.ask(self, peer, BLOCKS, request.encode(), now).id
+        fetch.tried[peer.name] = None
+
+    def _join(self, fetch: Fetch) -> None:
+        """Let go of what has become known in the meantime."""
+        while len(fetch.blocks) > 1 and self._desk.chain.number(fetch.blocks[-1].hash) is not None:
+            gone = fetch.blocks.pop()
+            fetch.next = BlockId(int(gone.header.number), gone.hash)
+            self._count(fetch, gone, -1)
+
+    def _nobody(self, fetch: Fetch, now: int) -> None:
+        """Nobody is free who has not been tried."""
+        peers = self._desk.peers
+        able = [
+            peer
+            for peer in peers.values()
+            if peer.name not in fetch.tried
+            and (peer.name in fetch.says or peer.best.number >= fetch.top.number)
+        ]
+        if able:
+            return  # busy or resting: they will be free
+        fetch.tried.clear()
+        fetch.attempts += 1
+        if fetch.attempts >= MAX_ATTEMPTS:
+            for name in fetch.says:
+                peer = peers.get(name)
+                if peer is not None and peer.best.hash == fetch.top.hash:
+                    self._desk.break_claim(name, "it has not got its own head", now)
+            self._end(fetch)
+            return
+        fetch.not_before = now + self._desk.backoff(RETRY_MS, fetch.attempts)
+
+    # --- answers
+
+    def answered(self, ticket: Ticket, data: bytes, now: int) -> None:
+        """Take the blocks of an answer."""
+        fetch = self._of(ticket)
+        if fetch is None:
+            return
+        answer = BlockAnswer.decode(data)
+        fetch.ticket = None
+        taken = 0
+        if len(answer.blocks) > max(1, fetch.count):
+            self._desk.blame(ticket.peer, LIE, "more blocks than asked for", now)
+            return
+        for data_ in answer.blocks:
+            block = check_block(self._desk, data_, ticket.peer, fetch.next.hash)
+            if isinstance(block, str):
+                self._desk.blame(ticket.peer, LIE, block, now)
+                break
+            if int(block.header.number) != fetch.next.number:
+                if fetch.blocks:
+                    self._desk.blame(ticket.peer, LIE, "heights do not follow", now)
+                    self._importer.note_bad(fetch.top.hash)
+                self._end(fetch)  # the height it was spoken of with is not its own
+                return
+            fetch.blocks.append(block)
+            self._count(fetch, block, 1)
+            taken += 1
+            fetch.next = BlockId(fetch.next.number - 1, bytes(block.header.parent_hash))
+            if self._desk.chain.number(fetch.next.hash) is not None:
+                break
+        self._desk.praise(ticket, taken, now)
+        if taken:
+            fetch.tried.clear()
+            fetch.attempts = 0
+            fetch.count = min(2 * max(fetch.count, 1), NEAR)
+
+    def failed(self, ticket: Ticket, now: int) -> None:
+        """Another peer, next time."""
+        fetch = self._of(ticket)
+        if fetch is not None:
+            fetch.ticket = None
+
+    def _of(self, ticket: Ticket) -> Fetch | None:
+        return next((f for f in self.fetches.values() if f.ticket == ticket.id), None)
+
+    # --- outcome
+
+    def imported(
+        self, key: bytes, done: Sequence[Block], refused: Refusal | None, now: int
+    ) -> None:
+        """Blocks of a fetch went in, or did not."""
+        fetch = self.fetches.get(key)
+        if fetch is None:
+            return
+        fetch.importing = False
+        for block in done:
+            fetch.blocks.pop()
+            fetch.next = BlockId(int(block.header.number), block.hash)
+            self._count(fetch, block, -1)
+        if not fetch.blocks or refused is Refusal.BAD:
+            self._end(fetch)
+        elif refused is Refusal.EARLY:
+            fetch.early += 1
+            fetch.not_before = now + EARLY_MS
+            if fetch.early > MAX_EARLY:
+                self._end(fetch)
+        elif refused is Refusal.ORPHAN:
+            fetch.attempts += 1
+            fetch.not_before = now + self._desk.backoff(RETRY_MS, fetch.attempts)
+            if fetch.attempts >= MAX_ATTEMPTS:
+                self._end(fetch)
+
+    def _condemn(self, fetch: Fetch) -> None:
+        """It stands on a bad block. Its sender was told so when it brought that one, or now."""
+        for block in fetch.blocks:
+            self._importer.note_bad(block.hash)
+        self._end(fetch)
+
+    def _end(self, fetch: Fetch) -> None:
+        for block in fetch.blocks:
+            self._count(fetch, block, -1)
+        fetch.blocks = []
+        self.fetches.pop(fetch.top.hash, None)
+        if fetch.ticket is not None:
+            self._desk.close(fetch.ticket)
+
+    def _count(self, fetch: Fetch, block: Block, sign: int) -> None:
+        size = sum(map(len, block.body)) + 512
+        fetch.bytes += sign * size
+        self._held_bytes += sign * size
+        self._held += sign
+
+
+def read_header(data: BlockData, want: bytes | None) -> Header | str:
+    """Return the header of an answer if it is that of its hash and of `want`, or what is wrong."""
+    if data.header is None:
+        return "a block without its header"
+    if H256.of(data.header) != data.hash or (want is not None and data.hash != want):
+        return "a header of another block"
+    try:
+        return Header.decode(data.header)
+    except DecodeError as error:
+        return f"a malformed header: {error}"
+
+
+def check_block(desk: Desk, data: BlockData, peer: str, want: bytes) -> Block | str:
+    """Return the whole block of an answer, or what is wrong with it."""
+    header = read_header(data, want)
+    if isinstance(header, str):
+        return header
+    if data.body is None:
+        return "a block without its body"
+    if desk.body_root(data.body) != header.extrinsics_root:
+        return "a body that is not the header's"
+    return Block(bytes(data.hash), header, data.body, data.justification, (peer,))

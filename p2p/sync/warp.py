@@ -1,0 +1,328 @@
+"""A late block's state, without the blocks before it.
+
+First the voters are followed from set to set: each block that changed them is proven final by
+those of before (`follow`), so from genesis on nothing is believed. Then the state of the last
+proven block comes in ranges; each is verified against the state root by itself, so the next one
+may come from another peer, after a crash too. Memory holds two ranges at most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.grandpa import (
+    AuthorityId,
+    AuthorityList,
+    BadAnnouncement,
+    ChangeForced,
+    Justification,
+    Target,
+    Verdict,
+    VoterSet,
+    announced,
+    verify_strict,
+)
+from btt_chain.primitives.header import Header
+from btt_chain.scale import codec, u64
+from p2p.network import STATE, WARP
+from p2p.protocols.messages import StateAnswer, StateRequest, WarpProof, WarpRequest
+from p2p.sync.desk import INVALID, Desk, Peer, Ticket
+from p2p.sync.types import (
+    BadRange,
+    BeginState,
+    BlockId,
+    FinishState,
+    Phase,
+    Proven,
+    RangeVerifier,
+    StateFinished,
+    StateStored,
+    StoreState,
+)
+
+PEERS: Final = 3
+"""Peers to wait for before the first question, and to hear before the end is believed."""
+WAIT_MS: Final = 10_000
+"""How long they are waited for."""
+PATIENCE_MS: Final = 30_000
+"""How long, before warping is given up because nobody proves enough."""
+GAIN: Final = 512
+"""Blocks below which following block by block is as quick."""
+RETRY_MS: Final = 2_000
+"""Wait before a later block is looked for, when nobody keeps the state; it doubles each time."""
+STORING: Final = 2
+"""Ranges at the owner at a time."""
+
+
+class BadProof(ValueError):
+    """A warp proof that does not prove; the message says where it fails."""
+
+
+def follow(start: Proven, proof: WarpProof) -> Proven:
+    """Return what a warp proof proves, beginning with what is proven already. Raises BadProof.
+
+    Each fragment but the last must change the voters; changes take effect at once (ruling A10).
+    """
+    at = start
+    for place, fragment in enumerate(proof.fragments):
+        header, justification = fragment.header, fragment.justification
+        block = BlockId(int(header.number), bytes(header.hash()))
+        if block.number <= at.block.number:
+            raise BadProof(f"block {block.number} does not follow block {at.block.number}")
+        try:
+            voters = VoterSet(at.authorities)
+            change = announced(header.digest.logs)
+        except (BadAnnouncement, ValueError) as error:
+            raise BadProof(f"block {block.number}: {error}") from error
+        target = Target(H256(block.hash), block.number)
+        verdict = verify_strict(justification, at.set_id, voters, target)
+        if verdict is not Verdict.ACCEPTED:
+            raise BadProof(f"the proof of block {block.number} is refused: {verdict}")
+        set_id, authorities = at.set_id, at.authorities
+        if change is None:
+            if place != len(proof.fragments) - 1 or not proof.is_finished:
+                raise BadProof(f"block {block.number} in the middle changes no voters")
+        elif isinstance(change, ChangeForced) or change.change.delay:
+            raise BadProof(f"block {block.number} changes the voters at another height")
+        else:
+            set_id += 1
+            authorities = tuple(
+                (who, int(weight)) for who, weight in change.change.next_authorities
+            )
+        at = Proven(block, header, justification, set_id, authorities)
+    return at
+
+
+@dataclass(slots=True)
+class _Stored:
+    header: Header
+    justification: Justification
+    set_id: u64
+    authorities: AuthorityList
+
+
+_STORED: Final = codec(_Stored)
+
+
+def encode_proven(proven: Proven) -> bytes:
+    """Return what `decode_proven` reads, for the owner to keep. ValueError for the beginning."""
+    if proven.header is None or proven.justification is None:
+        raise ValueError("nothing is proven yet")
+    authorities: list[tuple[AuthorityId, u64]] = [(who, u64(w)) for who, w in proven.authorities]
+    return _STORED.encode(
+        _Stored(proven.header, proven.justification, u64(proven.set_id), authorities)
+    )
+
+
+def decode_proven(raw: bytes) -> Proven:
+    """Return what was kept. DecodeError."""
+    found = _STORED.decode_all(raw)
+    header = found.header
+    return Proven(
+        BlockId(int(header.number), bytes(header.hash())),
+        header,
+        found.justification,
+        int(found.set_id),
+        tuple((who, int(weight)) for who, weight in found.authorities),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """A state that was being fetched when the node stopped."""
+
+    proven: Proven
+    after: bytes | None
+    """The last key written."""
+    entries: int
+    complete: bool = False
+    """There is no more to fetch."""
+
+
+@dataclass(frozen=True, slots=True)
+class WarpPlan:
+    """How to begin."""
+
+    start: Proven
+    """Genesis and its voters, or the last block that this node knows to be final."""
+    verify_range: RangeVerifier
+    resume: Resume | None = None
+    peers: int = PEERS
+    gain: int = GAIN
+
+
+class Warp:
+    """One run of it."""
+
+    def __init__(self, desk: Desk, plan: WarpPlan, now: int) -> None:
+        self._desk = desk
+        self._plan = plan
+        self._begun = now
+        self.phase = Phase.WARP
+        self.done = False
+        self.entries = 0
+        self._proven = plan.start
+        self._target: Proven | None = None
+        self._ticket: int | None = None
+        self._heard: dict[str, None] = {}
+        """Peers that had nothing beyond what is proven."""
+        self._lacking: dict[str, None] = {}
+        """Peers that do not keep the state."""
+        self._after: bytes | None = None
+        self._complete = False
+        self._storing = 0
+        self._finishing = False
+        self._rounds = self._not_before = 0
+        if plan.resume is not None:
+            self.phase = Phase.STATE
+            self._proven = self._target = plan.resume.proven
+            self._after = plan.resume.after
+            self._complete = plan.resume.complete
+            self.entries = plan.resume.entries
+
+    def step(self, now: int) -> None:
+        """Ask for the next page or range."""
+        if self.done:
+            return
+        if self._target is None:
+            self._step_warp(now)
+        else:
+            self._step_state(self._target, now)
+
+    # --- voters
+
+    def _step_warp(self, now: int) -> None:
+        peers = self._desk.peers
+        if self._ticket is not None or not peers or self._not_before > now:
+            return
+        if len(peers) < self._plan.peers and now - self._begun < WAIT_MS:
+            return
+        number = self._proven.block.number
+        able = [
+            peer
+            for peer in peers.values()
+            if peer.final.number > number and peer.name not in self._heard
+        ]
+        if len(self._heard) < self._plan.peers and able:
+            free = [peer for peer in able if self._desk.is_free(peer, now)]
+            if free:
+                luck = self._desk.luck.random
+                peer = min(free, key=lambda p: (p.faults, -p.final.number, luck()))
+                request = WarpRequest(self._proven.block.hash)
+                self._ticket = self._desk.ask(self, peer, WARP, request.encode(), now).id
+                return
+            if not self._heard and now - self._begun < 6 * WAIT_MS:
+                return
+        if number < self._desk.chain.best().number + self._plan.gain:
+            if len(self._heard) < self._plan.peers and now - self._begun < PATIENCE_MS:
+                return  # the first to come may not be the one to listen to
+            # Not worth it; the ordinary way works from where we are.
+            self.done = True
+            return
+        self._target = self._proven
+        self.phase = Phase.STATE
+        self._lacking.clear()
+        self._after, self._complete, self.entries = None, False, 0
+        self._desk.out.append(BeginState(self._target))
+
+    def _warped(self, ticket: Ticket, data: bytes, now: int) -> None:
+        proof = WarpProof.decode(data)
+        self._ticket = None
+        try:
+            proven = follow(self._proven, proof)
+        except BadProof as error:
+            self._desk.blame(ticket.peer, INVALID, f"a bad warp proof: {error}", now)
+            self._heard[ticket.peer] = None
+            return
+        self._desk.praise(ticket, len(proof.fragments), now)
+        if proven.block.number > self._proven.block.number:
+            self._proven = proven
+            self._heard.clear()
+        if proof.is_finished or not proof.fragments:
+            self._heard[ticket.peer] = None
+
+    # --- state
+
+    def _step_state(self, target: Proven, now: int) -> None:
+        if self._complete:
+            if not self._storing and not self._finishing:
+                self._finishing = True
+                self._desk.out.append(FinishState(target))
+            return
+        if self._ticket is not None or self._storing >= STORING:
+            return
+        peer = self._holder(target, now)
+        if peer is not None:
+            request = StateRequest(target.block.hash, self._after)
+            self._ticket = self._desk.ask(self, peer, STATE, request.encode(), now).id
+
+    def _holder(self, target: Proven, now: int) -> Peer | None:
+        peers = self._desk.peers.values()
+        if not peers:
+            return None
+        able = [
+            peer
+            for peer in peers
+            if peer.final.number >= target.block.number and peer.name not in self._lacking
+        ]
+        free = [peer for peer in able if self._desk.is_free(peer, now)]
+        if free:
+            luck = self._desk.luck.random
+            # One peer as long as it delivers: what it has just read it has at hand.
+            return min(free, key=lambda p: (p.faults, p.pace == 0, p.pace, luck()))
+        if not able and self._lacking and not self._storing:
+            # Nobody keeps this state any more: prove a later block and begin again.
+            self._target = None
+            self.phase = Phase.WARP
+            self._heard.clear()
+            self._begun = now
+            self._rounds += 1
+            self._not_before = now + self._desk.backoff(RETRY_MS, self._rounds)
+        return None
+
+    def _ranged(self, ticket: Ticket, data: bytes, now: int) -> None:
+        target = self._target
+        if target is None or target.header is None:
+            return
+        answer = StateAnswer.decode(data)
+        self._ticket = None
+        if not answer.nodes:
+            self._lacking[ticket.peer] = None
+            return
+        root = bytes(target.header.state_root)
+        try:
+            found = self._plan.verify_range(root, self._after, answer.nodes, answer.last)
+        except BadRange as error:
+            self._desk.blame(ticket.peer, INVALID, f"a bad range of the state: {error}", now)
+            self._lacking[ticket.peer] = None
+            return
+        self._desk.praise(ticket, max(1, len(found.entries)), now)
+        self.entries += len(found.entries)
+        self._after, self._complete = answer.last, found.complete
+        self._storing += 1
+        self._desk.out.append(StoreState(target.block, found))
+
+    # --- answers
+
+    def answered(self, ticket: Ticket, data: bytes, now: int) -> None:
+        """Take a page or a range."""
+        if ticket.id != self._ticket:
+            return
+        if self._target is None:
+            self._warped(ticket, data, now)
+        else:
+            self._ranged(ticket, data, now)
+
+    def failed(self, ticket: Ticket, now: int) -> None:
+        """Another peer, next time; the one that failed rests."""
+        if ticket.id == self._ticket:
+            self._ticket = None
+
+    def report(self, report: StateStored | StateFinished, now: int) -> None:
+        """The owner has written something."""
+        if isinstance(report, StateFinished):
+            self.done = self._finishing
+        elif self._storing:
+            self._storing -= 1

@@ -1,0 +1,202 @@
+"""Bytes between nodes: the envelope, the frame, and what the network says on its own account.
+
+    envelope = msgpack [version, payload]          payload: bytes, at most the bound of its protocol
+    frame    = length u32 big-endian ‖ envelope    on streams; length 0 is "I refuse"
+
+There is one encoding of each value and only that is read: what is longer than it must be, or has
+anything behind it, is refused. So the same content always has the same gossip id, and nobody can
+make a message new by writing it differently. Bounds are checked before anything is allocated.
+
+A stray peer's bytes end in `WireError`, whatever they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import msgpack
+
+from p2p.errors import WireError
+from p2p.network import PROTOCOL_VERSION, ROLES, Status
+
+HEADER: Final = 4
+"""Bytes of a frame's length."""
+ENVELOPE: Final = 7
+"""Bytes an envelope adds to its payload at most: array, version, and a length of four bytes."""
+
+REFUSAL: Final = bytes(HEADER)
+"""The frame that says no."""
+
+HASH: Final = 32
+ADDRESS_CHARS: Final = 160
+ADDRESSES: Final = 16
+"""Addresses at most in one answer."""
+OWN_ADDRESSES: Final = 4
+"""Addresses of its own that a node may name."""
+
+_U64: Final = 1 << 64
+
+V = TypeVar("V")
+
+
+# --- the envelope -----------------------------------------------------------------
+
+
+def pack(payload: bytes) -> bytes:
+    """Return `payload` in its envelope."""
+    return bytes(msgpack.packb([PROTOCOL_VERSION, payload]))
+
+
+def unpack(data: bytes, bound: int) -> bytes:
+    """Return the payload of an envelope. Raises WireError."""
+    if len(data) > bound + ENVELOPE:
+        raise WireError(f"{len(data)} bytes where {bound} are the most")
+    match _decode(data, bound):
+        case [int(version), bytes(payload)] if type(version) is int:
+            pass
+        case _:
+            raise WireError("not an envelope")
+    if version != PROTOCOL_VERSION:
+        raise WireError(f"version {version}, not {PROTOCOL_VERSION}")
+    if len(payload) > bound:
+        raise WireError(f"{len(payload)} bytes where {bound} are the most")
+    if len(data) != 2 + _bytes_header(len(payload)) + len(payload):
+        raise WireError("an envelope longer than it must be")
+    return payload
+
+
+def gossip_id(topic: str, data: bytes) -> bytes:
+    """Return what a gossip message is known by: a hash of its topic and all its bytes."""
+    return hashlib.blake2b(
+        data, digest_size=20, key=hashlib.blake2b(topic.encode(), digest_size=32).digest()
+    ).digest()
+
+
+# --- frames -----------------------------------------------------------------------
+
+
+def frame(payload: bytes) -> bytes:
+    """Return `payload` enveloped and with its length in front."""
+    body = pack(payload)
+    return len(body).to_bytes(HEADER, "big") + body
+
+
+def frame_length(header: bytes, bound: int) -> int:
+    """Return how many bytes follow; 0 is a refusal. Raises WireError."""
+    if len(header) != HEADER:
+        raise WireError("a frame without its length")
+    length = int.from_bytes(header, "big")
+    if length > bound + ENVELOPE:
+        raise WireError(f"a frame of {length} bytes where {bound} are the most")
+    return length
+
+
+# --- the handshake ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """What two nodes tell each other first, and again every few seconds."""
+
+    genesis: bytes
+    status: Status
+    addresses: tuple[str, ...]
+    """Where it says it listens; to be proven by dialling."""
+
+
+def encode_hello(hello: Hello) -> bytes:
+    """Return the payload of the `status` protocol, both ways."""
+    status = hello.status
+    fields = [
+        hello.genesis,
+        status.roles,
+        status.best_number,
+        status.best_hash,
+        status.final_number,
+        status.final_hash,
+        list(hello.addresses[:OWN_ADDRESSES]),
+    ]
+    return bytes(msgpack.packb(fields))
+
+
+def decode_hello(payload: bytes) -> Hello:
+    """Read the payload of the `status` protocol. Raises WireError."""
+    match _decode(payload, HASH):
+        case [
+            bytes(genesis),
+            int(roles),
+            int(best_number),
+            bytes(best_hash),
+            int(final_number),
+            bytes(final_hash),
+            list(addresses),
+        ]:
+            pass
+        case _:
+            raise WireError("not a hello")
+    if not len(genesis) == len(best_hash) == len(final_hash) == HASH:
+        raise WireError("a hash that is not 32 bytes")
+    if roles not in ROLES:
+        raise WireError(f"unknown roles {roles}")
+    if not 0 <= final_number <= best_number < _U64:
+        raise WireError(f"best {best_number}, final {final_number}")
+    status = Status(int(roles), best_number, best_hash, final_number, final_hash)
+    hello = Hello(genesis, status, _addresses(addresses, OWN_ADDRESSES))
+    return _canonical(hello, encode_hello, payload)
+
+
+def encode_addresses(addresses: Sequence[str]) -> bytes:
+    """Return the answer of the `peers` protocol."""
+    return bytes(msgpack.packb(list(addresses[:ADDRESSES])))
+
+
+def decode_addresses(payload: bytes) -> tuple[str, ...]:
+    """Read the answer of the `peers` protocol. Raises WireError."""
+    match _decode(payload, 0):
+        case list(addresses):
+            pass
+        case _:
+            raise WireError("not a list of addresses")
+    return _canonical(_addresses(addresses, ADDRESSES), encode_addresses, payload)
+
+
+def _addresses(values: list[object], most: int) -> tuple[str, ...]:
+    if len(values) > most:
+        raise WireError(f"{len(values)} addresses where {most} are the most")
+    addresses = tuple(value for value in values if isinstance(value, str))
+    if len(addresses) != len(values) or any(len(text) > ADDRESS_CHARS for text in addresses):
+        raise WireError("an address that is none")
+    return addresses
+
+
+def _canonical(value: V, encode: Callable[[V], bytes], payload: bytes) -> V:
+    if encode(value) != payload:
+        raise WireError("an encoding that is not the shortest")
+    return value
+
+
+def _bytes_header(length: int) -> int:
+    """Length of msgpack's shortest header of so many bytes."""
+    if length < 1 << 8:
+        return 2
+    return 3 if length < 1 << 16 else 5
+
+
+def _decode(data: bytes, bound: int) -> object:
+    """Decode msgpack of the few shapes that occur here; a map or an extension occurs nowhere."""
+    try:
+        value: object = msgpack.unpackb(
+            data,
+            max_bin_len=bound,
+            max_str_len=ADDRESS_CHARS,
+            max_array_len=ADDRESSES,
+            max_map_len=0,
+            max_ext_len=0,
+        )
+    # What msgpack raises has no common base: ValueError, its own kinds, RecursionError in depth.
+    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        raise WireError(f"not msgpack: {error}") from error
+    return value

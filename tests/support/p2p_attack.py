@@ -1,0 +1,230 @@
+"""A victim, an honest peer and an attacker: real hosts on the loopback, each in its own thread."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import trio
+from libp2p.abc import INetConn, INetStream
+from libp2p.custom_types import TProtocol
+from libp2p.host.basic_host import BasicHost
+from libp2p.peer.id import ID
+from libp2p.pubsub.gossipsub import PROTOCOL_ID_V11
+from libp2p.utils.varint import encode_varint_prefixed
+from multiaddr import Multiaddr
+
+from p2p.address import Address, parse
+from p2p.host.containment import new_swarm
+from p2p.host.libp2p_network import Libp2pNetwork
+from p2p.host.node import _host, now_ms
+from p2p.host.streams import read_frame, write_frame
+from p2p.limits import LOCAL_GATE, Gate, GateLimits
+from p2p.network import (
+    ANNOUNCE,
+    BLOCKS,
+    EXCHANGES,
+    STATUS,
+    Answer,
+    Answered,
+    Ask,
+    Asked,
+    Connected,
+    Event,
+    Failed,
+    GossipHeard,
+    Publish,
+    Status,
+    protocol_name,
+)
+from p2p.peers import BookConfig
+from p2p.settings import NetworkSettings
+from p2p.wire import Hello, encode_hello
+
+GENESIS = b"\x07" * 32
+START = Status(1, 0, GENESIS, 0, GENESIS)
+HANG = 60.0
+"""Seconds until a wait counts as a hang; no test waits for it otherwise."""
+
+
+def settings(
+    *boot: str,
+    genesis: bytes = GENESIS,
+    listen: str = "/ip4/127.0.0.1/tcp/0",
+    gate: GateLimits = LOCAL_GATE,
+    seed: bytes | None = None,
+    book: BookConfig | None = None,
+    handshake_ms: int = 10_000,
+    poll_ms: int = 1_000,
+) -> NetworkSettings:
+    """A node on the loopback that dials `boot` at once and polls often."""
+    return NetworkSettings(
+        os.urandom(32) if seed is None else seed,
+        genesis,
+        START,
+        (listen,),
+        book=book or BookConfig(bootnodes=tuple(map(parse, boot)), allow_private=True),
+        gate=gate,
+        poll_ms=poll_ms,
+        handshake_ms=handshake_ms,
+        dial_every_ms=100,
+        ask_peers_every_ms=500,
+    )
+
+
+@dataclass
+class Witness:
+    """A network whose events are kept, and whose questions are answered with an echo."""
+
+    network: Libp2pNetwork
+    events: list[Event] = field(default_factory=list)
+    echo: bool = True
+    asked: int = 0
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def address(self) -> str:
+        return self.network.listen_addresses()[0]
+
+    async def read(self) -> None:
+        async for event in self.network.events():
+            self.events.append(event)
+            if isinstance(event, Asked) and self.echo:
+                self.network.do(Answer(event.id, b"echo " + event.data))
+            self._changed.set()
+
+    async def until(self, true: Callable[[], object]) -> None:
+        """Wait until something is true that an event can make true."""
+        async with asyncio.timeout(HANG):
+            while not true():
+                self._changed.clear()
+                try:
+                    await asyncio.wait_for(self._changed.wait(), 0.2)
+                except TimeoutError:
+                    continue
+
+    def of(self, kind: type[Event]) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def connected(self, count: int = 1) -> None:
+        await self.until(lambda: len(self.network.peers()) >= count)
+
+    async def ask(self, peer: str, data: bytes = b"?", timeout_ms: int = 20_000) -> Event:
+        """Ask for blocks and return the outcome."""
+        self.asked += 1
+        number = self.asked
+
+        def outcome() -> list[Event]:
+            return [e for e in self.events if isinstance(e, Answered | Failed) and e.id == number]
+
+        self.network.do(Ask(number, peer, BLOCKS, data, timeout_ms))
+        await self.until(outcome)
+        return outcome()[0]
+
+
+@asynccontextmanager
+async def running(config: NetworkSettings) -> AsyncIterator[Witness]:
+    """A started network; stopped at the end, whatever happens."""
+    witness = Witness(Libp2pNetwork(config))
+    await witness.network.start()
+    reader = asyncio.create_task(witness.read())
+    try:
+        yield witness
+    finally:
+        await witness.network.stop()
+        await asyncio.wait_for(reader, HANG)
+
+
+async def serves_an_honest_peer(victim: Witness) -> None:
+    """The victim takes a newcomer in, answers it, and hears what it gossips."""
+    async with running(settings(victim.address)) as honest:
+        await honest.connected()
+        answer = await honest.ask(victim.network.local_peer)
+        assert isinstance(answer, Answered), answer
+        assert answer.data == b"echo ?"
+        news = os.urandom(8)
+        honest.network.do(Publish(ANNOUNCE, news))
+        await victim.until(
+            lambda: any(isinstance(e, GossipHeard) and e.data == news for e in victim.events)
+        )
+
+
+@dataclass
+class Attacker:
+    """A host that speaks libp2p well, and everything above it as it likes."""
+
+    host: BasicHost
+    victim: ID
+    connection: INetConn
+
+    @property
+    def name(self) -> str:
+        return str(self.host.get_id())
+
+    async def stream(self, name: str) -> INetStream:
+        protocol = name if name.startswith("/") else protocol_name(GENESIS, name)
+        return await self.host.new_stream(self.victim, [TProtocol(protocol)])
+
+    async def greet(self, genesis: bytes = GENESIS) -> bytes | None:
+        """The handshake, as an honest node does it."""
+        stream = await self.stream(STATUS)
+        await write_frame(stream, encode_hello(Hello(genesis, START, ())))
+        return await read_frame(stream, EXCHANGES[STATUS].answer)
+
+    async def mesh(self, *rpcs: bytes) -> INetStream:
+        """Write RPCs to a gossip stream."""
+        stream = await self.stream(PROTOCOL_ID_V11)
+        for rpc in rpcs:
+            await stream.write(encode_varint_prefixed(rpc))
+        return stream
+
+    async def is_cut_off(self) -> None:
+        """Wait until the victim has closed the connection."""
+        with trio.fail_after(HANG):
+            while not self.connection.is_closed:
+                await trio.sleep(0.02)
+
+
+async def attack(victim: Witness, script: Callable[[Attacker], Awaitable[None]]) -> str:
+    """Run `script` in a thread of its own; returns the attacker's peer id."""
+    target = parse(victim.address)
+    return await asyncio.to_thread(trio.run, _attack, target, script)
+
+
+async def _attack(target: Address, script: Callable[[Attacker], Awaitable[None]]) -> str:
+    swarm = new_swarm(os.urandom(32), Gate(LOCAL_GATE), 64, now_ms)
+    host = _host(swarm)
+    victim = ID.from_string(target.peer)
+    with trio.fail_after(HANG):
+        async with host.run(listen_addrs=[]):
+            try:
+                connection = await swarm.dial_addr(Multiaddr(target.socket), victim)
+                await script(Attacker(host, victim, connection))
+            finally:
+                with trio.move_on_after(2) as scope:
+                    scope.shield = True
+                    await host.close()
+    return str(host.get_id())
+
+
+def bans_of(victim: Witness, peer: str) -> Sequence[str]:
+    """Why the victim banned `peer`."""
+    return [ban.why for ban in victim.network.bans() if ban.peer == peer]
+
+
+__all__ = [
+    "GENESIS",
+    "HANG",
+    "START",
+    "Attacker",
+    "Connected",
+    "Witness",
+    "attack",
+    "bans_of",
+    "running",
+    "serves_an_honest_peer",
+    "settings",
+]

@@ -1,0 +1,72 @@
+"""Transactions for simulated chains, signed by their funded accounts."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.primitives.account import AccountId, Id, Sr25519Signature
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.era import Immortal
+from btt_chain.primitives.extrinsic import opaque, signed, signing_payload
+from btt_chain.scale import u32, u64, u128
+from genesis.accounts import dev_path
+from runtime import BttRuntime
+from runtime.extensions import IMPLICIT, SIGNED_EXTRA, Implicit, MetadataHashMode, SignedExtra
+from runtime.frame import Call
+from runtime.pallets.system import System
+from runtime.params import RuntimeParams
+from support.sim.world import SLOT_MS, SimNode
+
+
+@lru_cache
+def pair_of(index: int) -> KeyPair:
+    """Return the key of a development account."""
+    return KeyPair.from_uri(dev_path(index))
+
+
+@lru_cache(maxsize=1)
+def runtime() -> BttRuntime:
+    """Return a runtime to build calls with."""
+    return BttRuntime(RuntimeParams(u64(SLOT_MS)))
+
+
+def account(index: int) -> AccountId:
+    """Return a development account."""
+    return AccountId(pair_of(index).account_id)
+
+
+def nonce_of(node: SimNode, index: int) -> int:
+    """Return the next nonce of an account, by the best block of a node."""
+    best = node.client.best().hash
+    law = node.client.law(best).queries
+    law.runtime.enter(node.client.overlay(best))
+    system = law.runtime.pallet(System)
+    return int(system.account[account(index)].nonce)
+
+
+def sign(index: int, nonce: int, call: Call, genesis: bytes) -> bytes:
+    """Return a signed extrinsic with its length in front."""
+    extra = SIGNED_EXTRA.encode(
+        SignedExtra(era=Immortal(), nonce=u32(nonce), tip=u128(0), mode=MetadataHashMode.Disabled)
+    )
+    implicit = IMPLICIT.encode(
+        Implicit(
+            spec_version=u32(100),
+            transaction_version=u32(1),
+            genesis_hash=H256(genesis),
+            birth_hash=H256(genesis),
+            metadata_hash=None,
+        )
+    )
+    pair = pair_of(index)
+    proof = Sr25519Signature(pair.sign(signing_payload(call.raw, extra, implicit)))
+    return opaque(signed(Id(account(index)), proof, extra, call.raw))
+
+
+def transfer(index: int, nonce: int, to: int, amount: int, genesis: bytes) -> bytes:
+    """Return a transfer in planck between two development accounts."""
+    call = runtime().call(
+        "Balances", "transfer_keep_alive", dest=Id(account(to)), value=u128(amount)
+    )
+    return sign(index, nonce, call, genesis)

@@ -1,0 +1,11 @@
+"""What ends a simulation that found something."""
+
+from __future__ import annotations
+
+
+class Violation(AssertionError):
+    """An invariant of consensus.md 6.4 does not hold."""
+
+    def __init__(self, invariant: str, what: str) -> None:
+        super().__init__(f"{invariant}: {what}")
+        self.invariant = invariant

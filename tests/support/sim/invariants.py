@@ -1,0 +1,256 @@
+"""What must hold at every moment of a simulated network: I1 to I7 of consensus.md 6.4.
+
+    I1  no two honest nodes finalise conflicting blocks
+    I2  no honest key signs two messages for one slot, or one step of one round (vault.py)
+    I3  the same block, so the same state root, at every final height; and states that have it
+    I4  the final height of a node never falls, over restarts neither
+    I5  every final head has a proof that the strict rule of bridges accepts, by its set's voters
+    I6  what a node holds is bounded
+    I7  honest nodes do not blame or refuse each other, and log no error
+
+Looked at after every step of a node; what costs much only where something moved, and the whole
+state of a node once, at the end.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from btt_chain.consensus.finality.signatures import all_signed
+from btt_chain.node.assembly import first_voters
+from btt_chain.primitives.digest import GRANDPA, H256
+from btt_chain.primitives.grandpa import (
+    ChangeScheduled,
+    Justification,
+    Target,
+    Verdict,
+    VoterSet,
+    announced,
+    strict_shape,
+    verify_strict,
+)
+from btt_chain.txpool.types import Limits
+from p2p.peers import BAN_AT
+from p2p.sync import near
+from storage.trie.root import state_root
+from support.sim.errors import Violation
+from support.sim.world import SimNode, World
+
+HELD: Final = near.MAX_HELD + near.NEAR + 2_048
+"""Blocks that sync may hold."""
+BATCHES: Final = 2
+"""Batches of blocks that may wait in an engine: sync hands over one at a time."""
+QUEUES: Final = {"_votes": 8, "_blocked": 4_096, "_waiting": 16, "_early_proofs": 64}
+"""Entries of the gadget's queues."""
+
+FAULTS: Final = ("no answer", "it has not got", "much slower than others")
+"""Why honest nodes may blame each other a little while wires are bad and processes die."""
+
+
+class Errors(logging.Handler):
+    """Collects what is logged as an error, with the node that did."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(logging.ERROR)
+        self._world = world
+        self.found: list[tuple[int, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note it."""
+        self.found.append((self._world.acting, record.getMessage()))
+
+
+class Invariants:
+    """Watches a world."""
+
+    def __init__(self, world: World, *, excused: tuple[str, ...] = FAULTS) -> None:
+        """`excused` are the beginnings of reasons for which honest nodes may blame each other."""
+        self.world = world
+        self.excused = excused
+        self.final: dict[int, bytes] = {0: world.genesis.hash}
+        """The final block at each height, whoever said so first."""
+        first = VoterSet(first_voters(world.nodes[0].client))
+        self.sets: list[tuple[int, VoterSet]] = [(1, first)]
+        """The first height that each set makes final, by set id, and its voters."""
+        self._heights = [0] * len(world.nodes)
+        self._told = [0] * len(world.nodes)
+        self._lives = [0] * len(world.nodes)
+        self._blames = [0] * len(world.nodes)
+        self._refused = [0] * len(world.nodes)
+        self._measured = [0] * len(world.nodes)
+        self._limits = Limits()
+        self.proofs = 0
+        """Proofs that were judged."""
+        self.errors = Errors(world)
+        logging.getLogger().addHandler(self.errors)
+        world.checks.append(self.check)
+
+    def close(self) -> None:
+        """Stop listening to the log."""
+        logging.getLogger().removeHandler(self.errors)
+
+    # ---- after each step
+
+    def check(self, node: SimNode) -> None:
+        """Look at a node that did something."""
+        if node.cheat is not None:
+            return
+        index = node.index
+        if self._lives[index] != node.epoch:
+            self._lives[index] = node.epoch
+            self._told[index] = self._blames[index] = self._refused[index] = 0
+        final = node.client.finalized()
+        if final.number < self._heights[index]:
+            raise Violation("I4", f"{node.name} fell from {self._heights[index]} to {final.number}")
+        if final.number > self._heights[index]:
+            self._follow(node, final.number)
+        if len(node.watcher.finals) > self._told[index]:
+            for target in node.watcher.finals[self._told[index] :]:
+                self._judge(node, target)
+            self._told[index] = len(node.watcher.finals)
+        self._manners(node)
+        if self._measured[index] != self.world.slot:
+            self._measured[index] = self.world.slot
+            self._measure(node)
+        if self.errors.found:
+            self._complain()
+
+    def _follow(self, node: SimNode, to: int) -> None:
+        """I1 and I3: a hash covers the header, and with it the state root."""
+        client = node.client
+        for height in range(self._heights[node.index] + 1, to + 1):
+            hash = client.block_hash(height)
+            if hash is None:
+                raise Violation("I3", f"{node.name} has no block at its final height {height}")
+            known = self.final.get(height)
+            if known is None:
+                self.final[height] = hash
+                self._follow_sets(node, height, hash)
+            elif known != hash:
+                raise Violation(
+                    "I1",
+                    f"{node.name} finalised 0x{hash.hex()[:8]} at {height}, another node "
+                    f"0x{known.hex()[:8]}",
+                )
+        self._heights[node.index] = to
+
+    def _follow_sets(self, node: SimNode, height: int, hash: bytes) -> None:
+        change = announced(node.client.header_of(hash).digest.logs)
+        if isinstance(change, ChangeScheduled):
+            begins = height + int(change.change.delay) + 1
+            self.sets.append((begins, VoterSet(change.change.next_authorities)))
+
+    def set_of(self, height: int) -> tuple[int, VoterSet]:
+        """Return the set that makes this height final, with its id."""
+        for set_id in range(len(self.sets) - 1, -1, -1):
+            begins, voters = self.sets[set_id]
+            if begins <= height:
+                return set_id, voters
+        raise Violation("I5", f"no set of voters for height {height}")
+
+    def _judge(self, node: SimNode, target: Target) -> None:
+        """I5. The verdict on a signature is shared; `conclude` asks the strict verifier itself."""
+        proof = self._proof(node, bytes(target.hash), target.number)
+        set_id, voters = self.set_of(target.number)
+        verdict = strict_shape(proof, voters)
+        if proof.target != target:
+            verdict = Verdict.WRONG_TARGET
+        if verdict is Verdict.ACCEPTED and not all_signed(proof, set_id, self.world.verify):
+            verdict = Verdict.BAD_SIGNATURE
+        if verdict is not Verdict.ACCEPTED:
+            raise Violation("I5", f"{node.name} has a proof of block {target.number}: {verdict}")
+        self.proofs += 1
+        expected, _ = self.set_of(target.number + 1)
+        if node.running.parts.gadget.set_id < expected and (
+            node.client.finalized().number == target.number
+        ):
+            raise Violation("I5", f"{node.name} is not in set {expected} at {target.number}")
+
+    def _proof(self, node: SimNode, hash: bytes, number: int) -> Justification:
+        raw = dict(node.client.store.blocks.justifications(hash)).get(GRANDPA)
+        if raw is None:
+            raise Violation("I5", f"{node.name} finalised block {number} without a proof")
+        return Justification.decode(raw)
+
+    def _manners(self, node: SimNode) -> None:
+        """I7: honest nodes have no reason to blame each other, nor to cut each other off."""
+        watcher, index, world = node.watcher, node.index, self.world
+        blames, refused = watcher.penalties, watcher.refusals
+        if len(blames) > self._blames[index]:
+            cheats = any(other.cheat is not None for other in world.nodes)
+            for peer, cost, why in blames[self._blames[index] :]:
+                if world.nodes[peer].cheat is not None:
+                    continue
+                if node.scores[peer] >= -BAN_AT:
+                    raise Violation("I7", f"{node.name} bans n{peer}, which is honest: {why}")
+                # What a cheat gossips is handed on by others before they have judged it.
+                if not cheats and not why.startswith(self.excused):
+                    raise Violation("I7", f"{node.name} blames n{peer} for {cost}: {why}")
+            self._blames[index] = len(blames)
+        if len(refused) > self._refused[index]:
+            if all(other.cheat is None for other in world.nodes):
+                raise Violation("I7", f"{node.name} refuses a block: {refused[-1]}")
+            self._refused[index] = len(refused)
+
+    def _complain(self) -> None:
+        nodes = self.world.nodes
+        for index, what in self.errors.found:
+            if index < 0 or nodes[index].cheat is None:
+                raise Violation("I7", f"n{index} logs an error: {what}")
+        self.errors.found.clear()
+
+    def _measure(self, node: SimNode) -> None:
+        """I6."""
+        parts, engine = node.running.parts, node.running
+        held, out = parts.sync.held
+        status = parts.pool.pool.status()
+        limits = self._limits
+        sizes = {
+            "blocks held by sync": (held, HELD),
+            "requests of sync": (out, 64),
+            "ready transactions": (status.ready, limits.ready.count),
+            "future transactions": (status.future, limits.future.count),
+            "batches of blocks": (len(engine._batches), BATCHES),
+            "rounds that listen": (len(parts.gadget.rounds()[1]), 4_096),
+        }
+        for name, most in QUEUES.items():
+            sizes[f"gadget.{name}"] = (len(getattr(parts.gadget, name)), most)
+        for name, (size, most) in sizes.items():
+            if size > most:
+                raise Violation("I6", f"{node.name}: {name}: {size}, {most} allowed")
+
+    # ---- at the end
+
+    def conclude(self) -> None:
+        """Look at what is too dear for every step: whole states, and proofs by the verifier."""
+        for node in self.world.honest:
+            if node.engine is None:
+                continue
+            final = node.client.finalized()
+            raw = dict(node.client.store.blocks.justifications(final.hash)).get(GRANDPA)
+            if final.number and raw is not None:
+                set_id, voters = self.set_of(final.number)
+                target = Target(H256(final.hash), final.number)
+                verdict = verify_strict(Justification.decode(raw), set_id, voters, target)
+                if verdict is not Verdict.ACCEPTED:
+                    raise Violation("I5", f"{node.name}: block {final.number}: {verdict}")
+        self._compare_states()
+
+    def _compare_states(self) -> None:
+        """I3: the flat state of each node has the root that its best header says."""
+        judged: dict[bytes, dict[bytes, bytes]] = {}
+        for node in self.world.honest:
+            if node.engine is None:
+                continue
+            best = node.client.best()
+            reader = node.client.state(best.hash)
+            state = {key: reader.get(key) or b"" for key in reader.keys(b"")}
+            known = judged.get(best.hash)
+            if known is None:
+                root = state_root(state)
+                if root != node.client.header_of(best.hash).state_root:
+                    raise Violation("I3", f"{node.name}: the state of {best.number} is another")
+                judged[best.hash] = state
+            elif known != state:
+                raise Violation("I3", f"{node.name}: its state of {best.number} differs")

@@ -1,0 +1,129 @@
+"""Keys and signing records of a simulated node, and the witness of all that was ever signed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from btt_chain.keystore import BABE, GRANDPA, Keystore, MemoryRecord, Refusal
+from btt_chain.keystore.ledger import Ledger
+from btt_chain.primitives.grandpa import Stage
+from support.sim.errors import Violation
+
+Said = tuple[bytes, int]
+
+
+class Witness:
+    """Remembers what honest keys signed, over all lives of their nodes (invariant I2).
+
+    A signature counts once its record is durable, even where its process died before it could use
+    it: from then on it may have left.
+    """
+
+    def __init__(self) -> None:
+        self._blocks: dict[tuple[bytes, int], bytes] = {}
+        self._votes: dict[tuple[bytes, int, int, Stage], Said] = {}
+        self.signed = 0
+
+    def block(self, who: bytes, slot: int, pre_seal_hash: bytes) -> None:
+        """A seal exists."""
+        self.signed += 1
+        if self._blocks.setdefault((who, slot), pre_seal_hash) != pre_seal_hash:
+            raise Violation("I2", f"0x{who.hex()} sealed two blocks of slot {slot}")
+
+    def vote(self, who: bytes, set_id: int, number: int, stage: Stage, target: Said) -> None:
+        """A vote exists."""
+        self.signed += 1
+        if self._votes.setdefault((who, set_id, number, stage), target) != target:
+            raise Violation(
+                "I2", f"0x{who.hex()} voted twice in {stage.name} {number} of set {set_id}"
+            )
+
+
+class WatchedRecord(MemoryRecord):
+    """A record that tells the witness."""
+
+    def __init__(
+        self,
+        genesis_hash: bytes,
+        public_key: bytes,
+        ledger: Ledger | None,
+        point: Callable[[str], None],
+        witness: Witness,
+    ) -> None:
+        super().__init__(genesis_hash, public_key, ledger, point)
+        self._witness = witness
+        self._told = point
+
+    def again(self, point: Callable[[str], None]) -> WatchedRecord:
+        """Return the record that the next life finds."""
+        return WatchedRecord(
+            self.genesis_hash, self.public_key, self._durable, point, self._witness
+        )
+
+    def sign_block(
+        self, slot: int, pre_seal_hash: bytes, make: Callable[[], bytes]
+    ) -> bytes | Refusal:
+        """Sign, and tell what was given out."""
+        seal = super().sign_block(slot, pre_seal_hash, make)
+        if not isinstance(seal, Refusal):
+            self._witness.block(self.public_key, slot, pre_seal_hash)
+        return seal
+
+    def sign_vote(
+        self,
+        set_id: int,
+        round: int,
+        stage: Stage,
+        target_hash: bytes,
+        target_number: int,
+        make: Callable[[], bytes],
+    ) -> bytes | Refusal:
+        """Sign, and tell what was given out."""
+        signature = super().sign_vote(set_id, round, stage, target_hash, target_number, make)
+        if not isinstance(signature, Refusal):
+            target = (target_hash, target_number)
+            self._witness.vote(self.public_key, set_id, round, stage, target)
+        return signature
+
+    def _keep(self, ledger: Ledger) -> None:
+        what = "vote" if ledger.block == self._ledger.block else "block"
+        self._told(f"record {what}")
+        self._durable = ledger
+        self._tell(ledger)
+        self._told(f"recorded {what}")
+        self._ledger = ledger
+
+    def _tell(self, ledger: Ledger) -> None:
+        block, last = ledger.block, ledger.round
+        if block is not None and block.pre_seal_hash is not None and block.seal is not None:
+            self._witness.block(self.public_key, block.slot, block.pre_seal_hash)
+        for stage, cast in {} if last is None else dict(last.votes).items():
+            if last is not None and cast.target is not None:
+                self._witness.vote(self.public_key, last.set_id, last.round, stage, cast.target)
+
+
+class Vault:
+    """Keys and records of a node; the records survive it as a disk would."""
+
+    def __init__(self, genesis: bytes, uri: str, witness: Witness) -> None:
+        self.keystore = Keystore()
+        for kind in (BABE, GRANDPA):
+            self.keystore.remember(kind, uri)
+        self._genesis = genesis
+        self._witness = witness
+        self._records: dict[bytes, WatchedRecord] = {}
+        self._point: Callable[[str], None] = lambda _: None
+
+    def record(self, public: bytes) -> WatchedRecord:
+        """Return the record of a key."""
+        if public not in self._records:
+            self._records[public] = WatchedRecord(
+                self._genesis, public, None, self._point, self._witness
+            )
+        return self._records[public]
+
+    def survive(self, point: Callable[[str], None]) -> None:
+        """Keep what was durable when the process died."""
+        self._point = point
+        for public, record in list(self._records.items()):
+            self._records[public] = record.again(point)

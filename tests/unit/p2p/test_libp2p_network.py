@@ -1,0 +1,304 @@
+"""Nodes that mean well, on real hosts: what the engine may rely on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from p2p import peer_file
+from p2p.address import parse
+from p2p.errors import PortInUse
+from p2p.host.libp2p_network import Libp2pNetwork
+from p2p.network import (
+    ANNOUNCE,
+    GRANDPA,
+    MIB,
+    Answer,
+    Answered,
+    Ask,
+    Asked,
+    Connected,
+    Disconnected,
+    Failed,
+    GossipHeard,
+    NoteHeard,
+    Penalise,
+    Publish,
+    SetStatus,
+    Status,
+    StatusHeard,
+    Tell,
+)
+from p2p.peers import FATAL, BookConfig
+from p2p.settings import NetworkSettings
+from support.p2p_attack import GENESIS, START, Witness, attack, running, settings
+from support.p2p_attack import Attacker as Stranger
+
+
+async def test_two_nodes_greet_and_hear_of_each_others_progress() -> None:
+    async with running(settings()) as one, running(settings(one.address)) as two:
+        await one.connected()
+        await two.connected()
+
+        assert one.events[0] == Connected(two.network.local_peer, START)
+        assert two.network.peers()[0].outbound
+        assert not one.network.peers()[0].outbound
+
+        grown = Status(4, 7, b"\x01" * 32, 3, b"\x02" * 32)
+        one.network.do(SetStatus(grown))
+        await two.until(lambda: StatusHeard(one.network.local_peer, grown) in two.events)
+        assert two.network.peers()[0].status == grown
+
+
+async def test_gossip_goes_over_a_node_in_the_middle() -> None:
+    async with running(settings()) as middle:
+        lonely = BookConfig(bootnodes=(parse(middle.address),))  # private addresses not dialled
+        async with (
+            running(settings(book=lonely)) as left,
+            running(settings(book=lonely)) as right,
+        ):
+            await middle.connected(2)
+            left.network.do(Publish(GRANDPA, b"a vote"))
+
+            await right.until(lambda: right.of(GossipHeard))
+
+            assert right.of(GossipHeard) == [
+                GossipHeard(GRANDPA, middle.network.local_peer, b"a vote")
+            ]
+            assert not left.of(GossipHeard)
+
+
+async def test_a_burst_of_gossip_is_not_lost() -> None:
+    async with running(settings()) as one, running(settings(one.address)) as two:
+        await two.connected()
+        await one.connected()
+        for number in range(300):
+            two.network.do(Publish(GRANDPA, b"vote %d" % number))
+
+        await one.until(lambda: len(one.of(GossipHeard)) >= 300)
+
+
+async def test_notes_arrive_in_order() -> None:
+    async with running(settings()) as one, running(settings(one.address)) as two:
+        await two.connected()
+        notes = [b"note %d" % number for number in range(50)]
+        for note in notes:
+            two.network.do(Tell(one.network.local_peer, note))
+
+        await one.until(lambda: len(one.of(NoteHeard)) == len(notes))
+
+        assert [e.data for e in one.events if isinstance(e, NoteHeard)] == notes
+
+
+async def test_a_large_answer_arrives_whole() -> None:
+    async with running(settings()) as one, running(settings(one.address)) as two:
+        await two.connected()
+        one.echo = False
+        body = os.urandom(16 * MIB)
+        two.network.do(Ask(1, one.network.local_peer, "blocks", b"?", 60_000))
+        await one.until(lambda: one.of(Asked))
+        one.network.do(Answer(_asked(one).id, body))
+
+        await two.until(lambda: two.of(Answered))
+
+        assert two.of(Answered) == [Answered(1, body)]
+
+
+async def test_a_request_ends_in_one_failure_when_refused_late_or_alone() -> None:
+    async with running(settings()) as one, running(settings(one.address)) as two:
+        await two.connected()
+        one.echo = False
+        late = await two.ask(one.network.local_peer, timeout_ms=300)
+        nobody = await two.ask(Libp2pNetwork(settings()).local_peer)
+        two.network.do(Ask(9, one.network.local_peer, "blocks", b"?", 60_000))
+        await one.until(lambda: len(one.of(Asked)) == 2)
+        one.network.do(Answer(_asked(one, 1).id, None))
+        await two.until(lambda: Failed(9, "refused") in two.events)
+
+        assert late == Failed(1, "no answer in time")
+        assert nobody == Failed(2, "not connected")
+
+
+async def test_what_was_asked_of_a_peer_that_leaves_fails_before_it_is_gone() -> None:
+    async with running(settings()) as two:
+        async with running(settings(two.address)) as one:
+            await two.connected()
+            one.echo = False
+            two.network.do(Ask(5, one.network.local_peer, "warp", b"?", 60_000))
+            await one.until(lambda: one.of(Asked))
+        await two.until(lambda: two.of(Disconnected))
+
+        failed = [e for e in two.events if isinstance(e, Failed)]
+        assert [event.id for event in failed] == [5]
+        assert two.events.index(failed[0]) < two.events.index(two.of(Disconnected)[0])
+
+
+async def test_a_node_that_restarts_is_found_again_and_heard_at_once() -> None:
+    seed = os.urandom(32)
+    async with running(settings(seed=seed)) as first:
+        listen = first.address.partition("/p2p/")[0]
+        async with running(settings(first.address)) as other:
+            await other.connected()
+            await first.network.stop()
+            await other.until(lambda: other.of(Disconnected))
+            async with running(settings(seed=seed, listen=listen)) as again:
+                await other.until(lambda: len(other.of(Connected)) == 2)
+                await again.connected()
+                # The same words and, were there any, the same sequence numbers as before.
+                again.network.do(Publish(ANNOUNCE, b"I am back"))
+                await other.until(lambda: other.of(GossipHeard))
+
+
+async def test_a_node_that_was_away_is_dialled_until_it_is_there() -> None:
+    seed, listen = os.urandom(32), f"/ip4/127.0.0.1/tcp/{_free_port()}"
+    absent = f"{listen}/p2p/{Libp2pNetwork(settings(seed=seed)).local_peer}"
+    async with running(settings(absent)) as early:
+        await asyncio.sleep(0.5)  # a few dials fail; libp2p would refuse to try again for a minute
+        async with running(settings(seed=seed, listen=listen)):
+            await early.connected()
+
+
+async def test_a_node_of_another_chain_is_turned_away() -> None:
+    async with (
+        running(settings()) as one,
+        running(settings(one.address, genesis=b"\x08" * 32)) as other,
+    ):
+        turned = other.network._node
+        await other.until(lambda: turned._known._records[one.network.local_peer].not_before_ms > 0)
+
+        assert not other.of(Connected)
+        assert not one.of(Connected)
+
+
+async def test_a_hello_with_another_genesis_is_turned_away() -> None:
+    async with running(settings()) as victim:
+
+        async def script(stranger: Stranger) -> None:
+            assert await stranger.greet(b"\x09" * 32) is None
+            await stranger.is_cut_off()
+
+        await attack(victim, script)
+
+        assert not victim.of(Connected)
+
+
+async def test_a_banned_peer_is_cut_off_and_stays_out() -> None:
+    async with running(settings()) as one, running(settings(one.address)) as two:
+        await one.connected()
+        one.network.do(Penalise(two.network.local_peer, FATAL, "an invalid commit, twice"))
+        await one.until(lambda: one.of(Disconnected))
+        await two.until(lambda: two.of(Disconnected))
+        await asyncio.sleep(0.5)  # it tries to come back
+
+        assert not one.network.peers()
+        assert [ban.why for ban in one.network.bans()] == ["an invalid commit, twice"]
+
+
+async def test_neighbours_of_neighbours_are_found() -> None:
+    async with (
+        running(settings()) as hub,
+        running(settings(hub.address)) as left,
+        running(settings(hub.address)) as right,
+    ):
+        await left.connected(2)
+        await right.connected(2)
+
+
+async def test_only_reserved_peers_are_let_in_when_told_so() -> None:
+    async with running(settings()) as friend:
+        alone = BookConfig(reserved=(parse(friend.address),), reserved_only=True)
+        async with running(settings(book=alone)) as shy:
+            await shy.connected()
+            async with running(settings(shy.address)) as other:
+                await other.until(
+                    lambda: other.network._node._known._records[shy.network.local_peer].failures
+                )
+                assert [view.peer for view in shy.network.peers()] == [friend.network.local_peer]
+                assert shy.network.peers()[0].reserved
+
+
+async def test_known_peers_are_stored_and_dialled_after_a_restart(tmp_path: Path) -> None:
+    async with running(settings()) as one:
+        base = settings(one.address)
+        stored = NetworkSettings(
+            base.key_seed, GENESIS, START, base.listen, book=base.book, folder=tmp_path
+        )
+        async with running(stored) as two:
+            await two.connected()
+        assert [str(peer.address) for peer in peer_file.load(tmp_path)] == [one.address]
+
+        without_bootnodes = NetworkSettings(
+            os.urandom(32), GENESIS, START, base.listen, folder=tmp_path
+        )
+        async with running(without_bootnodes) as later:
+            await later.connected()
+
+
+async def test_a_port_in_use_is_named() -> None:
+    async with running(settings()) as one:
+        port = parse(one.address).port
+        second = Libp2pNetwork(settings(listen=f"/ip4/127.0.0.1/tcp/{port}"))
+
+        with pytest.raises(PortInUse, match=str(port)):
+            await second.start()
+        await second.stop()
+
+
+async def test_a_host_that_falls_is_built_anew() -> None:
+    async with running(settings()) as one, running(settings(one.address)) as two:
+        await two.connected()
+
+        async def fall() -> None:
+            raise RuntimeError("the host falls")
+
+        node = one.network._node
+        one.network._thread.call(lambda: node._nursery.start_soon(fall))
+        await one.until(lambda: node.rebuilt)
+
+        await two.until(lambda: len(two.of(Connected)) >= 2)
+        assert isinstance(await two.ask(one.network.local_peer), Answered)
+
+
+async def test_stop_leaves_no_thread_behind_and_may_come_twice_or_first() -> None:
+    never = Libp2pNetwork(settings())
+    await never.stop()
+    async with running(settings()) as one:
+        pass
+    await one.network.stop()
+
+    assert not [t.name for t in threading.enumerate() if t.name.startswith("p2p ")]
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        Publish("gossip", b""),
+        Publish(ANNOUNCE, bytes(1 << 17)),
+        Tell("somebody", bytes(MIB)),
+        Ask(1, "somebody", "status", b"", 1),
+        Ask(1, "somebody", "blocks", bytes(1 << 17), 1),
+        Penalise("somebody", 0, "nothing"),
+    ],
+    ids=repr,
+)
+def test_mistakes_of_the_engine_are_its_own(action: Publish | Tell | Ask | Penalise) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  (each has its own words)
+        Libp2pNetwork(settings()).do(action)
+
+
+def _asked(witness: Witness, index: int = 0) -> Asked:
+    event = witness.of(Asked)[index]
+    assert isinstance(event, Asked)
+    return event
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

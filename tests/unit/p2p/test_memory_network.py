@@ -1,0 +1,147 @@
+"""The network in memory keeps the promises of the real one."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from p2p.memory import MemoryHub, MemoryNetwork
+from p2p.network import (
+    ANNOUNCE,
+    BLOCKS,
+    MIB,
+    Answer,
+    Answered,
+    Ask,
+    Asked,
+    Connected,
+    Disconnected,
+    Event,
+    Failed,
+    GossipHeard,
+    Network,
+    NoteHeard,
+    Penalise,
+    Publish,
+    SetStatus,
+    Status,
+    StatusHeard,
+    Tell,
+)
+from p2p.peers import FATAL
+
+STATUS = Status(1, 0, bytes(32), 0, bytes(32))
+
+
+def line(*names: str) -> tuple[MemoryHub, list[MemoryNetwork]]:
+    """Nodes in a row, each connected with the next; their first events are read."""
+    hub = MemoryHub()
+    nodes = [hub.join(name, STATUS) for name in names]
+    for one, other in pairwise(nodes):
+        hub.connect(one, other)
+    for node in nodes:
+        node.drain()
+    return hub, nodes
+
+
+def test_a_node_in_memory_is_a_network() -> None:
+    network: Network = MemoryHub().join("alice", STATUS)
+
+    assert network.local_peer.startswith("12D3KooW")
+
+
+def test_both_hear_that_they_are_connected() -> None:
+    hub = MemoryHub()
+    alice, bob = hub.join("alice", STATUS), hub.join("bob", STATUS)
+    hub.connect(alice, bob)
+
+    assert alice.drain() == [Connected(bob.local_peer, STATUS)]
+    assert bob.drain() == [Connected(alice.local_peer, STATUS)]
+    assert alice.peers()[0].outbound
+    assert not bob.peers()[0].outbound
+
+
+def test_gossip_goes_hop_by_hop_and_not_back() -> None:
+    _, (alice, bob, charlie) = line("alice", "bob", "charlie")
+    alice.do(Publish(ANNOUNCE, b"news"))
+    charlie.do(Publish(ANNOUNCE, b"news"))  # it has just heard that
+
+    assert bob.drain() == [GossipHeard(ANNOUNCE, alice.local_peer, b"news")]
+    assert charlie.drain() == [GossipHeard(ANNOUNCE, bob.local_peer, b"news")]
+    assert alice.drain() == []
+
+
+def test_notes_and_status_reach_neighbours_only() -> None:
+    _, (alice, bob, charlie) = line("alice", "bob", "charlie")
+    alice.do(Tell(charlie.local_peer, b"too far"))
+    alice.do(Tell(bob.local_peer, b"note"))
+    grown = Status(1, 5, bytes(32), 0, bytes(32))
+    alice.do(SetStatus(grown))
+
+    assert bob.drain() == [
+        NoteHeard(alice.local_peer, b"note"),
+        StatusHeard(alice.local_peer, grown),
+    ]
+    assert charlie.drain() == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (b"blocks", Answered(7, b"blocks")),
+        (None, Failed(7, "refused")),
+        (bytes(17 * MIB), Failed(7, "refused")),
+    ],
+    ids=["answered", "refused", "too large"],
+)
+def test_a_question_has_one_outcome(answer: bytes | None, outcome: Event) -> None:
+    _, (alice, bob) = line("alice", "bob")
+    alice.do(Ask(7, bob.local_peer, BLOCKS, b"?", 1_000))
+    (asked,) = bob.drain()
+    assert isinstance(asked, Asked)
+    bob.do(Answer(asked.id, answer))
+    bob.do(Answer(asked.id, b"again"))
+
+    assert alice.drain() == [outcome]
+
+
+def test_a_question_fails_when_it_is_late_or_its_peer_leaves() -> None:
+    hub, (alice, bob) = line("alice", "bob")
+    for number in (1, 2):
+        alice.do(Ask(number, bob.local_peer, BLOCKS, b"?", 1_000))
+    hub.time_out(alice, 1)
+    hub.disconnect(alice, bob)
+    alice.do(Ask(3, bob.local_peer, BLOCKS, b"?", 1_000))
+
+    assert alice.drain() == [
+        Failed(1, "no answer in time"),
+        Failed(2, "it left"),
+        Disconnected(bob.local_peer),
+        Failed(3, "not connected"),
+    ]
+
+
+def test_a_banned_peer_is_cut_off_until_its_time_is_over() -> None:
+    hub, (alice, bob) = line("alice", "bob")
+    alice.do(Penalise(bob.local_peer, FATAL, "garbage"))
+    hub.connect(bob, alice)
+    assert bob.drain() == [Disconnected(alice.local_peer)]
+
+    hub.now_ms += 3_600_000
+    hub.connect(bob, alice)
+    assert bob.drain() == [Connected(alice.local_peer, STATUS)]
+
+
+def test_mistakes_are_refused_as_on_the_real_network() -> None:
+    alice = MemoryHub().join("alice", STATUS)
+
+    with pytest.raises(ValueError, match="no topic"):
+        alice.do(Publish("gossip", b""))
+
+
+async def test_events_end_with_the_network() -> None:
+    _, (alice, bob) = line("alice", "bob")
+    await alice.stop()
+
+    assert [event async for event in alice.events()] == [Disconnected(bob.local_peer)]

@@ -1,0 +1,444 @@
+"""What hostile peers do to a node: after each attack it serves an honest one.
+
+The scenarios are those in which py-libp2p 0.8.1 as it comes died, went deaf or grew without bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+import threading
+from collections.abc import Awaitable, Callable
+
+import pytest
+import trio
+from libp2p.host.exceptions import StreamFailure
+from libp2p.network.connection.swarm_connection import SwarmConn
+from libp2p.network.stream.exceptions import StreamError
+from libp2p.pubsub.gossipsub import PROTOCOL_ID_V11
+from libp2p.pubsub.pb import rpc_pb2
+from libp2p.pubsub.pb.rpc_pb2 import ControlMessage
+from libp2p.stream_muxer.yamux.yamux import Yamux
+
+from p2p.address import parse
+from p2p.host.containment import contained
+from p2p.host.streams import read_frame, write_frame
+from p2p.limits import GateLimits, Rate
+from p2p.network import ANNOUNCE, BLOCKS, GRANDPA_PEER, MIB, STATUS, Asked, GossipHeard
+from p2p.network import protocol_name as wire_name
+from p2p.wire import gossip_id, pack
+from support.p2p_attack import (
+    GENESIS,
+    Attacker,
+    Witness,
+    attack,
+    bans_of,
+    running,
+    serves_an_honest_peer,
+    settings,
+)
+
+TOPIC = wire_name(GENESIS, ANNOUNCE)
+
+
+def message(
+    data: bytes,
+    *,
+    author: bytes | None = None,
+    key: bytes | None = None,
+    signature: bytes | None = None,
+    known_by: bytes | None = None,
+) -> bytes:
+    """An RPC with one gossip message, honest unless told otherwise."""
+    honest = rpc_pb2.Message(
+        data=data,
+        topicIDs=[TOPIC],
+        seqno=gossip_id(ANNOUNCE, data) if known_by is None else known_by,
+        from_id=author,
+        key=key,
+        signature=signature,
+    )
+    return rpc_pb2.RPC(publish=[honest]).SerializeToString()
+
+
+def control(message: ControlMessage) -> bytes:
+    return rpc_pb2.RPC(control=message).SerializeToString()
+
+
+async def cut_off_for(victim: Witness, script: Callable[[Attacker], Awaitable[None]]) -> str:
+    """Attack; the attacker must end up disconnected and banned. Returns why."""
+
+    async def whole(attacker: Attacker) -> None:
+        with contextlib.suppress(StreamError, OSError):  # cut off while it was still writing
+            await script(attacker)
+        await attacker.is_cut_off()
+
+    peer = await attack(victim, whole)
+    await victim.until(lambda: bans_of(victim, peer))
+    await serves_an_honest_peer(victim)
+    return bans_of(victim, peer)[0]
+
+
+GARBAGE = {
+    "a protobuf that is none": b"\xff" * 100,
+    "random bytes": bytes(range(256)) * 4,
+    "a key that is junk (defect 3)": message(pack(b"x"), author=b"\0\1\2", key=b"junk"),
+    "a key of an unknown type (defect 3)": message(pack(b"x"), key=b"\x08\x63\x12\x01\x00"),
+    "a signature": message(pack(b"x"), signature=b"s" * 64),
+    "an id that is not the content": message(pack(b"x"), known_by=b"1" * 20),
+    "no envelope": message(b"\xc1"),
+    "an envelope of another version": message(b"\x92\x02\xc4\x01x"),
+    "a payload over the bound": message(pack(b"x" * 70_000)),
+    "ids that are none": control(ControlMessage(iwant=[rpc_pb2.ControlIWant(messageIDs=[b"zz"])])),
+    "too many control entries": control(
+        ControlMessage(graft=[rpc_pb2.ControlGraft(topicID=TOPIC) for _ in range(1_000)])
+    ),
+    "too many subscriptions": rpc_pb2.RPC(
+        subscriptions=[rpc_pb2.RPC.SubOpts(subscribe=True, topicid=str(i)) for i in range(500)]
+    ).SerializeToString(),
+}
+
+
+@pytest.mark.parametrize("rpc", GARBAGE.values(), ids=GARBAGE.keys())
+async def test_garbage_on_the_gossip_stream_is_banned(rpc: bytes) -> None:
+    async with running(settings()) as victim:
+
+        async def script(attacker: Attacker) -> None:
+            assert await attacker.greet() is not None
+            await attacker.mesh(rpc)
+
+        why = await cut_off_for(victim, script)
+
+        assert why.startswith("gossip: ")
+
+
+async def test_an_oversized_gossip_frame_is_refused_by_its_length() -> None:
+    async with running(settings()) as victim:
+
+        async def script(attacker: Attacker) -> None:
+            await attacker.greet()
+            stream = await attacker.stream(PROTOCOL_ID_V11)
+            await stream.write(b"\xff\xff\xff\xff\x07")
+
+        assert "an RPC of" in await cut_off_for(victim, script)
+
+
+async def test_garbage_after_valid_messages_is_banned_and_what_was_valid_is_heard() -> None:
+    async with running(settings()) as victim:
+
+        async def script(attacker: Attacker) -> None:
+            await attacker.greet()
+            await attacker.mesh(message(pack(b"valid")), b"\xff" * 100)
+
+        await cut_off_for(victim, script)
+
+        assert any(e.data == b"valid" for e in victim.events if isinstance(e, GossipHeard))
+
+
+async def test_gossip_before_the_handshake_is_not_heard() -> None:
+    async with running(settings(handshake_ms=500)) as victim:
+
+        async def script(attacker: Attacker) -> None:
+            await attacker.mesh(message(pack(b"too early")))
+            await attacker.is_cut_off()
+
+        await attack(victim, script)
+
+        assert not victim.of(GossipHeard)
+        await serves_an_honest_peer(victim)
+
+
+async def test_malformed_control_messages_neither_stay_nor_kill() -> None:
+    async with running(settings()) as victim:
+
+        async def script(attacker: Attacker) -> None:
+            await attacker.greet()
+            far = [f"topic {i}" for i in range(8)]
+            stranger = rpc_pb2.PeerInfo(peerID=b"?", signedPeerRecord=b"?")
+            await attacker.mesh(
+                *(
+                    control(ControlMessage(prune=[prune]))
+                    for prune in (
+                        *(rpc_pb2.ControlPrune(topicID=topic, backoff=2**40) for topic in far),
+                        rpc_pb2.ControlPrune(topicID=TOPIC, backoff=2**63),
+                        rpc_pb2.ControlPrune(topicID=TOPIC, peers=[stranger]),
+                    )
+                ),
+                control(ControlMessage(graft=[rpc_pb2.ControlGraft(topicID=t) for t in far])),
+                control(ControlMessage(graft=[rpc_pb2.ControlGraft()])),
+                control(ControlMessage(ihave=[rpc_pb2.ControlIHave()])),
+                control(ControlMessage(iwant=[rpc_pb2.ControlIWant(messageIDs=[b"0" * 20] * 99)])),
+                control(ControlMessage(ihave=[rpc_pb2.ControlIHave(messageIDs=[b"g" * 20])])),
+                control(ControlMessage(idontwant=[rpc_pb2.ControlIDontWant(messageIDs=[b"x"])])),
+                rpc_pb2.RPC(senderRecord=b"junk").SerializeToString(),
+            )
+            # In order on one stream: when this is heard, all of the above has been read.
+            await attacker.mesh(message(pack(b"still here")))
+
+        await attack(victim, script)
+        await victim.until(lambda: victim.of(GossipHeard))
+
+        router = victim.network._node._gossip.router
+        assert set(router.back_off) <= {TOPIC}  # type: ignore[attr-defined]
+        await serves_an_honest_peer(victim)
+
+
+async def test_a_flood_of_gossip_is_banned() -> None:
+    async with running(settings()) as victim:
+
+        async def script(attacker: Attacker) -> None:
+            await attacker.greet()
+            flood = [message(pack(i.to_bytes(4, "big"))) for i in range(1_000)]
+            await attacker.mesh(*flood)
+
+        assert "a flood (announce)" in await cut_off_for(victim, script)
+
+
+async def test_a_raising_handler_does_not_end_the_host() -> None:
+    async with running(settings()) as victim:
+
+        async def broken(stream: object) -> None:
+            raise RuntimeError("a mistake of ours")
+
+        victim.network._node._host.set_stream_handler("/broken", broken)  # type: ignore[arg-type]
+
+        async def script(attacker: Attacker) -> None:
+            with contextlib.suppress(StreamError, StreamFailure):  # as quick as it raises
+                stream = await attacker.stream("/broken")
+                await stream.read(1)
+
+        before = contained["stream: RuntimeError"]
+        await attack(victim, script)
+
+        await victim.until(lambda: contained["stream: RuntimeError"] > before)
+        await serves_an_honest_peer(victim)
+
+
+async def test_half_open_sockets_of_one_address_do_not_shut_out_others() -> None:
+    gate = GateLimits(per_ip=16, half_open_per_ip=4, half_open=8, attempts=Rate(50, 500))
+    async with running(settings(gate=gate)) as victim:
+        address = parse(victim.address)
+        sockets = []
+        for _ in range(100):
+            half = socket.socket()
+            half.bind(("127.0.0.9", 0))  # an address of its own
+            half.connect((address.host, address.port))
+            sockets.append(half)
+
+        await victim.until(lambda: victim.network._node._gate.half_open)
+        assert victim.network._node._gate.half_open <= 4
+        await serves_an_honest_peer(victim)
+
+        for half in sockets:
+            half.close()
+
+
+async def test_places_of_inbound_connections_are_given_back() -> None:
+    gate = GateLimits(per_ip=4, half_open_per_ip=4, total=4, attempts=Rate(100, 500))
+    async with running(settings(gate=gate)) as victim:
+
+        async def script(attacker: Attacker) -> None:
+            await attacker.greet()
+
+        for _ in range(10):
+            await attack(victim, script)
+            await victim.until(lambda: victim.network._node._gate.open_connections == 0)
+
+        await serves_an_honest_peer(victim)
+
+
+async def test_a_dialler_without_noise_is_refused() -> None:
+    async with running(settings()) as victim:
+        address = parse(victim.address)
+
+        def dial() -> bytes:
+            with socket.create_connection((address.host, address.port)) as plain:
+                plain.sendall(b"\x13/multistream/1.0.0\n\x11/plaintext/2.0.0\n")
+                heard = b""
+                while b"na\n" not in heard and (piece := plain.recv(1_000)):
+                    heard += piece
+                return heard
+
+        heard = await asyncio.to_thread(dial)
+
+        assert b"na\n" in heard
+        assert b"plaintext" not in heard
+        await serves_an_honest_peer(victim)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"\xff\xff\xff\xff\x7f" + bytes(1 << 20), b"\x04\xff\xfe\xfd\n", b"\x00", b"\x03abc"],
+    ids=["of any length", "not text", "empty", "without an end"],
+)
+async def test_a_negotiation_that_is_none_is_cut_before_noise(line: bytes) -> None:
+    async with running(settings()) as victim:
+        address = parse(victim.address)
+
+        def dial() -> None:
+            raw = socket.create_connection((address.host, address.port))
+            with raw, contextlib.suppress(OSError):
+                raw.sendall(b"\x13/multistream/1.0.0\n" + line)
+                while raw.recv(1_000):
+                    continue
+
+        await asyncio.to_thread(dial)
+
+        await serves_an_honest_peer(victim)
+
+
+OVERSIZED = {
+    "a length over the bound": (struct.pack(">I", 17 * MIB), BLOCKS),
+    "a compact-length bomb": (b"\x00\x00\x00\x07\x92\x01\xc6\xff\xff\xff\xff", BLOCKS),
+    "deep nesting": (struct.pack(">I", 1_000) + b"\x91" * 1_000, BLOCKS),
+    "a refusal as a question": (bytes(4), BLOCKS),
+    "an oversized note": (struct.pack(">I", 1 << 31), GRANDPA_PEER),
+    "a note that is garbage": (struct.pack(">I", 100) + os.urandom(100), GRANDPA_PEER),
+    "a hello that is garbage": (struct.pack(">I", 9) + b"\x92\x01\xc4\x05hello", STATUS),
+}
+
+
+@pytest.mark.parametrize(("data", "protocol"), OVERSIZED.values(), ids=OVERSIZED.keys())
+async def test_a_malformed_frame_is_banned(data: bytes, protocol: str) -> None:
+    async with running(settings()) as victim:
+
+        async def script(attacker: Attacker) -> None:
+            await attacker.greet()
+            stream = await attacker.stream(protocol)
+            await stream.write(data)
+
+        await cut_off_for(victim, script)
+
+        assert not victim.of(Asked)[1:]  # only the honest peer was heard
+
+
+async def test_slow_questions_do_not_keep_others_waiting() -> None:
+    async with running(settings()) as victim:
+        served = threading.Event()
+
+        async def script(attacker: Attacker) -> None:
+            await attacker.greet()
+            for _ in range(40):
+                with contextlib.suppress(Exception):  # those over the limit are reset at once
+                    stream = await attacker.stream(BLOCKS)
+                    await stream.write(b"\x00")  # and never the rest
+            while not served.is_set():
+                await trio.sleep(0.05)
+
+        attacking = asyncio.create_task(attack(victim, script))
+        await victim.connected()
+        await serves_an_honest_peer(victim)
+        served.set()
+        await attacking
+
+
+async def test_a_flood_of_streams_cuts_only_the_flooder() -> None:
+    async with running(settings()) as victim:
+
+        async def script(attacker: Attacker) -> None:
+            await attacker.greet()
+            yamux = muxer(attacker)
+            with contextlib.suppress(Exception):  # cut off while it was still writing
+                for number in range(3_000):
+                    syn = struct.pack(">BBHII", 0, 1, 1, 10_001 + 2 * number, 0)
+                    await yamux._write_frame(syn)
+            await attacker.is_cut_off()
+
+        await attack(victim, script)
+
+        await serves_an_honest_peer(victim)
+
+
+async def test_data_past_every_window_cuts_only_the_sender() -> None:
+    async with running(settings()) as victim:
+        victim.echo = False  # the question stays open, and nothing behind it is read
+
+        async def script(attacker: Attacker) -> None:
+            await attacker.greet()
+            stream = await attacker.stream(BLOCKS)
+            await write_frame(stream, b"?")
+            number = stream.muxed_stream.stream_id  # type: ignore[attr-defined]
+            piece = 1 << 15
+            header = struct.pack(">BBHII", 0, 0, 0, number, piece)
+            with contextlib.suppress(Exception):  # cut off while it was still writing
+                for _ in range(42 * MIB // piece):
+                    await muxer(attacker)._write_frame(header + bytes(piece))
+            await attacker.is_cut_off()
+
+        before = contained["yamux: flood"]
+        await attack(victim, script)
+
+        assert contained["yamux: flood"] > before
+        victim.echo = True
+        await serves_an_honest_peer(victim)
+
+
+def muxer(attacker: Attacker) -> Yamux:
+    assert isinstance(attacker.connection, SwarmConn)
+    yamux = attacker.connection.muxed_conn
+    assert isinstance(yamux, Yamux)
+    return yamux
+
+
+async def test_an_unknown_protocol_is_refused_and_the_peer_may_stay() -> None:
+    async with running(settings()) as victim:
+
+        async def script(attacker: Attacker) -> None:
+            await attacker.greet()
+            with pytest.raises(Exception, match="failed to open a stream"):
+                await attacker.stream("/nobody/knows/1")
+            stream = await attacker.stream(BLOCKS)
+            await write_frame(stream, b"after that")
+            assert await read_frame(stream, 100) == b"echo after that"
+
+        peer = await attack(victim, script)
+
+        assert not bans_of(victim, peer)
+
+
+async def test_three_hundred_streams_at_once_are_not_served_at_once() -> None:
+    async with running(settings()) as victim:
+        victim.echo = False
+
+        async def script(attacker: Attacker) -> None:
+            await attacker.greet()
+
+            async def one() -> None:
+                with contextlib.suppress(Exception):  # refused, or cut off
+                    stream = await attacker.stream(BLOCKS)
+                    await write_frame(stream, b"q")
+                    await stream.read(1)
+
+            async with trio.open_nursery() as nursery:
+                for _ in range(300):
+                    nursery.start_soon(one)
+                await trio.sleep(1.5)
+                nursery.cancel_scope.cancel()
+
+        await attack(victim, script)
+
+        assert len(victim.of(Asked)) <= 16 + 1
+        victim.echo = True
+        await serves_an_honest_peer(victim)
+
+
+async def test_the_same_question_a_hundred_times_is_charged() -> None:
+    async with running(settings(poll_ms=30_000)) as victim:
+
+        async def ask_for_ever(attacker: Attacker) -> None:
+            while not attacker.connection.is_closed:
+                with contextlib.suppress(Exception):  # refused, in the end cut off
+                    await attacker.greet()
+
+        async def script(attacker: Attacker) -> None:
+            async with trio.open_nursery() as nursery:
+                for _ in range(4):
+                    nursery.start_soon(ask_for_ever, attacker)
+
+        peer = await attack(victim, script)
+
+        assert "a flood (status)" in bans_of(victim, peer)[0]
+        await serves_an_honest_peer(victim)

@@ -1,0 +1,240 @@
+"""The peer book: whom to dial, whom to let in, whom to keep out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from btt_chain.primitives.ss58 import to_base58
+from p2p import peer_file
+from p2p.address import PEER_ID_PREFIX, Address
+from p2p.peers import (
+    BAN_MS,
+    DIALS_AT_ONCE,
+    FATAL,
+    MAX_HEARSAY,
+    STRANGER_MS,
+    BookConfig,
+    KnownPeer,
+    PeerBook,
+)
+
+LATER = 3_600_000
+
+
+def at(number: int, host: str | None = None) -> Address:
+    peer = to_base58(PEER_ID_PREFIX + number.to_bytes(32, "big"))
+    return Address("ip4", host or f"{number % 200 + 1}.2.3.4", 30_333, peer)
+
+
+def book(seed: int = 0, **config: object) -> PeerBook:
+    return PeerBook(at(0).peer, BookConfig(**config), seed)  # type: ignore[arg-type]
+
+
+def dial_all(peers: PeerBook, now: int, honest: set[str] | None = None) -> None:
+    """Dial whom the book names until it names nobody."""
+    while dials := peers.tick(now):
+        for dial in dials:
+            if honest is None or dial.peer in honest:
+                peers.connected(dial.peer, now, outbound=True, at=dial.address)
+            else:
+                peers.dial_failed(dial.peer, now)
+
+
+def test_bootnodes_are_dialled_at_once_and_only_once() -> None:
+    peers = book(bootnodes=(at(1), at(2)))
+
+    assert sorted(dial.address for dial in peers.tick(0)) == sorted((at(1), at(2)))
+    assert not peers.tick(0)
+
+
+def test_a_failed_dial_is_tried_again_later_and_later() -> None:
+    peers = book(bootnodes=(at(1),))
+    now, waits = 0, []
+    for _ in range(6):
+        assert peers.tick(now)
+        peers.dial_failed(at(1).peer, now)
+        begun = now
+        while not (dials := peers.tick(now)):
+            now += 100
+        waits.append(now - begun)
+        peers.dial_failed(dials[0].peer, now)
+        now += 60_000
+
+    assert waits[-1] > 4 * waits[0]
+    assert max(waits) <= 30_100
+
+
+def test_the_order_of_dials_follows_the_seed_alone() -> None:
+    def order(seed: int) -> list[str]:
+        peers = book(seed)
+        peers.heard(at(number) for number in range(1, 30))
+        return [dial.peer for dial in peers.tick(0)]
+
+    assert order(1) == order(1)
+    assert order(1) != order(2)
+
+
+def test_no_more_dials_than_places() -> None:
+    peers = book(max_out=5)
+    peers.heard(at(number) for number in range(1, 100))
+
+    dial_all(peers, 0)
+
+    assert peers.outbound == 5
+    assert len(book(max_out=50).tick(0)) <= DIALS_AT_ONCE
+
+
+def test_hostile_addresses_cannot_take_the_place_of_an_anchor() -> None:
+    """consensus.md 6.4, F25: nine of ten dialled peers are hostile."""
+    honest = at(500)
+    peers = book(max_out=10, bootnodes=(honest,))
+    peers.heard(at(number) for number in range(1, 400))
+    hostile = {at(number).peer for number in range(1, 400)}
+    dial_all(peers, 0, honest=hostile)  # the boot node is away
+    assert peers.outbound == 9
+
+    dial_all(peers, 60_000)
+
+    assert peers.outbound == 10
+    assert peers.refusal(at(401).peer, 60_000, outbound=True) == "no place left"
+    assert any(known.address == honest for known in peers.known())
+
+
+def test_peers_of_one_network_are_not_preferred() -> None:
+    peers = book(max_out=4)
+    peers.heard(at(number, f"9.9.0.{number}") for number in range(1, 40))
+    others = [at(100, "20.1.1.1"), at(101, "30.1.1.1"), at(102, "40.1.1.1")]
+    peers.heard(others)
+
+    dial_all(peers, 0)
+
+    assert len({known.address.group for known in peers.known()}) == 4
+
+
+def test_inbound_places_end_and_reserved_peers_need_none() -> None:
+    peers = book(max_in=2, reserved=(at(9),))
+    for number in (1, 2):
+        peers.connected(at(number).peer, 0, outbound=False, at=None)
+
+    assert peers.refusal(at(3).peer, 0, outbound=False) == "no place left"
+    assert peers.refusal(at(9).peer, 0, outbound=False) is None
+    peers.disconnected(at(1).peer, 0)
+    assert peers.refusal(at(3).peer, 0, outbound=False) is None
+
+
+def test_reserved_only_means_only_reserved() -> None:
+    peers = book(reserved=(at(9),), bootnodes=(at(1),), reserved_only=True)
+    peers.heard([at(2)])
+
+    assert [dial.peer for dial in peers.tick(0)] == [at(9).peer]
+    assert peers.refusal(at(2).peer, 0, outbound=False) == "only reserved peers are let in"
+
+
+def test_debts_are_paid_back_by_time() -> None:
+    peers = book()
+    assert not peers.penalise(at(1).peer, 100, "a bad signature", 0)
+
+    assert peers.reputation(at(1).peer, 0) == -100
+    assert peers.reputation(at(1).peer, 5_000) == -50
+    assert peers.reputation(at(1).peer, LATER) == 0
+
+
+def test_who_costs_too_much_is_banned_with_a_reason_and_longer_each_time() -> None:
+    peers, peer = book(), at(1).peer
+    assert not peers.penalise(peer, 5_000, "an invalid commit", 0)
+    assert peers.penalise(peer, 5_000, "another invalid commit", 0)
+
+    assert [ban.why for ban in peers.bans(0)] == ["another invalid commit"]
+    assert peers.refusal(peer, 0, outbound=False) == "banned: another invalid commit"
+    assert peers.refusal(peer, BAN_MS, outbound=False) is None
+    assert peers.penalise(peer, FATAL, "garbage", LATER)
+    assert peers.bans(LATER)[0].until_ms == LATER + 2 * BAN_MS
+
+
+def test_a_banned_peer_is_not_dialled() -> None:
+    peers = book(bootnodes=(at(1),))
+    peers.penalise(at(1).peer, FATAL, "garbage", 0)
+
+    assert not peers.tick(0)
+    assert peers.tick(BAN_MS)
+
+
+def test_a_reserved_peer_is_not_banned() -> None:
+    peers = book(reserved=(at(1),))
+
+    assert not peers.penalise(at(1).peer, FATAL, "garbage", 0)
+    assert peers.reputation(at(1).peer, 0) == -FATAL
+
+
+def test_a_cost_must_cost() -> None:
+    with pytest.raises(ValueError, match="cost"):
+        book().penalise(at(1).peer, 0, "nothing", 0)
+
+
+def test_a_stranger_is_left_alone_for_a_while() -> None:
+    peers = book(bootnodes=(at(1),))
+    peers.tick(0)
+    peers.stranger(at(1).peer, 0)
+    peers.dial_failed(at(1).peer, 0)
+
+    assert not peers.tick(STRANGER_MS - 1)
+    assert peers.tick(STRANGER_MS)
+
+
+def test_private_addresses_of_hearsay_are_not_dialled() -> None:
+    private = at(1, "192.168.0.7")
+    public_only, local = book(), book(allow_private=True)
+    public_only.heard([private])
+    local.heard([private])
+
+    assert not public_only.tick(0)
+    assert local.tick(0)
+    assert book(bootnodes=(private,)).tick(0)  # the operator may name it
+
+
+def test_hearsay_is_bounded_and_cannot_move_an_anchor() -> None:
+    peers = book(bootnodes=(at(1),))
+    peers.heard([at(1)._replace(host="66.6.6.6")])
+    peers.heard(at(number) for number in range(2, 3_000))
+
+    assert len(peers) <= MAX_HEARSAY + 2
+    assert at(1) in [dial.address for dial in peers.tick(0)]
+    assert not peers.known()
+
+
+def test_debts_of_passers_by_are_bounded() -> None:
+    peers = book()
+    for number in range(1, 2_000):
+        peers.penalise(at(number).peer, FATAL, "garbage", 0)
+
+    assert len(peers) <= MAX_HEARSAY + 2
+
+
+def test_only_connected_peers_are_shared_and_not_with_themselves() -> None:
+    peers = book()
+    peers.heard([at(1), at(2), at(3)])
+    peers.connected(at(1).peer, 0, outbound=True, at=at(1))
+    peers.connected(at(2).peer, 0, outbound=False, at=at(2))
+
+    assert sorted(peers.shareable(16, asker=at(9).peer)) == sorted((at(1), at(2)))
+    assert peers.shareable(16, asker=at(1).peer) == [at(2)]
+
+
+def test_known_peers_are_stored_and_read_back(tmp_path: Path) -> None:
+    known = [KnownPeer(at(number), number) for number in (3, 2, 1)]
+    peer_file.save(tmp_path, known)
+
+    assert peer_file.load(tmp_path) == known
+    assert not peer_file.load(tmp_path / "nowhere")
+    restarted = PeerBook(at(0).peer, BookConfig(), 0, known)
+    assert {dial.address for dial in restarted.tick(0)} == {at(1), at(2), at(3)}
+
+
+def test_a_damaged_peer_file_gives_what_can_be_read(tmp_path: Path) -> None:
+    peer_file.save(tmp_path, [KnownPeer(at(1), 5)])
+    with (tmp_path / peer_file.PEER_FILE).open("ab") as file:
+        file.write(b"x /ip4/1.2.3.4\n\xff\xfe garbage\n7\n")
+
+    assert peer_file.load(tmp_path) == [KnownPeer(at(1), 5)]

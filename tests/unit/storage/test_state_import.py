@@ -1,0 +1,278 @@
+"""A state that others give, and the blocks below it, survive whatever interrupts them."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from storage.blocks import BlockRef
+from storage.check import check_chain
+from storage.columns import STATE
+from storage.database import ChainStore
+from storage.memory import MemoryKV
+from storage.state import StateUnavailable
+from storage.state_import import AncientBlock
+from storage.trie.range_proof import verify_range
+from unit.storage.storage_model import grow, needed_records, new_chain, plain_root, stored_records
+
+STATE_AT_GENESIS = {b"key %d" % n: b"value %d" % n * (n % 9) for n in range(300)}
+
+
+def source(length: int = 20, pruning: int | None = None) -> ChainStore:
+    """The chain that somebody else has."""
+    store = new_chain(MemoryKV(), pruning, STATE_AT_GENESIS)
+    for number in range(1, length + 1):
+        key = b"key %d" % (7 * number)
+        grow(store, {key: None, b"new %d" % number: b"n" * number}, finalise=True)
+    return store
+
+
+def header_at(store: ChainStore, number: int) -> bytes:
+    header = store.blocks.header(store.blocks.hash_at(number) or b"")
+    assert header is not None
+    return header
+
+
+def fetch(theirs: ChainStore, ours: ChainStore, number: int, ranges: int = 10**9) -> None:
+    """Fetch so many ranges of the state at a height."""
+    reader = theirs.state.reader(theirs.blocks.hash_at(number) or b"")
+    for _ in range(ranges):
+        at = ours.state_import
+        assert at is not None
+        if at.complete:
+            return
+        nodes, last = reader.prove_range(at.after, 2_000)
+        ours.write_state(verify_range(reader.root, at.after, nodes, last))
+
+
+def ancient(store: ChainStore, ref: BlockRef, count: int) -> list[AncientBlock]:
+    blocks, hash = [], ref.hash
+    for _ in range(count):
+        header = store.blocks.header(hash)
+        assert header is not None
+        blocks.append(AncientBlock(header, store.blocks.body(hash) or []))
+        hash = store.blocks.fields(hash).parent
+    return blocks
+
+
+def state_of(kv: MemoryKV) -> dict[bytes, bytes]:
+    return {key[1:]: value for key, value in kv.iterate(STATE)}
+
+
+@pytest.mark.parametrize("pruning", [None, 2])
+def test_a_fetched_state_is_a_state_like_any_other(pruning: int | None) -> None:
+    theirs, kv = source(), MemoryKV()
+    ours = new_chain(kv, pruning, STATE_AT_GENESIS)
+    ours.begin_state_import(header_at(theirs, 18), b"note")
+    fetch(theirs, ours, 18)
+    base = ours.finish_state_import((b"FRNK", b"proof"), {b"set": b"3"})
+    assert base == BlockRef(theirs.blocks.hash_at(18) or b"", 18)
+    assert ours.blocks.best == ours.blocks.finalised == ours.state.base == base
+    assert ours.blocks.justifications(base.hash) == [(b"FRNK", b"proof")]
+    assert ours.aux_get(b"set") == b"3"
+    check_chain(kv, thorough=True)
+    reader = ours.state.reader(base.hash)
+    assert plain_root(state_of(kv)) == reader.root
+    assert stored_records(kv) == needed_records(kv, reader.root)
+    with pytest.raises(StateUnavailable):
+        ours.state.reader(ours.blocks.genesis or b"")
+    for number in (19, 20):
+        key = b"key %d" % (7 * number)
+        ref = grow(ours, {key: None, b"new %d" % number: b"n" * number}, finalise=True)
+        assert ref.hash == theirs.blocks.hash_at(number)
+    grow(ours, {b"more": b"m" * 50}, finalise=True)
+    check_chain(kv, thorough=True)
+    if pruning is not None:
+        roots = [ours.blocks.fields(ours.blocks.hash_at(n) or b"").state_root for n in (19, 20, 21)]
+        assert stored_records(kv) == set().union(*(needed_records(kv, root) for root in roots))
+
+
+def test_an_import_goes_on_after_each_interruption() -> None:
+    theirs, kv = source(), MemoryKV()
+    ours = new_chain(kv, 2, STATE_AT_GENESIS)
+    ours.begin_state_import(header_at(theirs, 18), b"note")
+    rounds = 0
+    while True:
+        ours = ChainStore(kv, pruning=2)
+        check_chain(kv, thorough=True)
+        at = ours.state_import
+        assert at is not None
+        assert (at.header, at.note) == (header_at(theirs, 18), b"note")
+        with pytest.raises(StateUnavailable):
+            ours.state.reader(ours.blocks.best.hash)
+        if at.complete:
+            break
+        fetch(theirs, ours, 18, ranges=1)
+        rounds += 1
+    assert rounds > 3
+    ours.finish_state_import()
+    ours = ChainStore(kv, pruning=2)
+    check_chain(kv, thorough=True)
+    assert plain_root(state_of(kv)) == ours.state.reader(ours.blocks.best.hash).root
+
+
+def begin_and_fetch(theirs: ChainStore, ours: ChainStore) -> None:
+    ours.begin_state_import(header_at(theirs, 18))
+    fetch(theirs, ours, 18)
+
+
+class Dying(MemoryKV):
+    """A store that stops after so many writes."""
+
+    left = 10**9
+
+    def write(self, batch: object, *, sync: bool = False) -> None:
+        if self.left == 0:
+            raise KeyboardInterrupt
+        self.left -= 1
+        super().write(batch, sync=sync)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("writes", range(1, 5))
+def test_the_old_state_is_removed_whole_even_when_interrupted(writes: int) -> None:
+    theirs, kv = source(), Dying()
+    ours = new_chain(kv, 2, STATE_AT_GENESIS)
+    grow(ours, {b"other": b"o" * 40}, salt=b"fork", finalise=False)
+    kv.left = writes
+    with pytest.raises(KeyboardInterrupt):
+        begin_and_fetch(theirs, ours)
+    kv.left = 10**9
+    check_chain(kv, thorough=True)
+    ours = ChainStore(kv, pruning=2)
+    assert ours.blocks.best.number == 0
+    fetch(theirs, ours, 18)
+    ours.finish_state_import()
+    check_chain(kv, thorough=True)
+    root = ours.state.reader(ours.blocks.best.hash).root
+    assert plain_root(state_of(kv)) == root
+    assert stored_records(kv) == needed_records(kv, root)
+
+
+def test_a_later_state_replaces_one_that_was_begun() -> None:
+    theirs, kv = source(), MemoryKV()
+    ours = new_chain(kv, 2, STATE_AT_GENESIS)
+    ours.begin_state_import(header_at(theirs, 10))
+    fetch(theirs, ours, 10, ranges=2)
+    ours.begin_state_import(header_at(theirs, 18))
+    fetch(theirs, ours, 18)
+    ours.finish_state_import()
+    check_chain(kv, thorough=True)
+    root = ours.state.reader(ours.blocks.best.hash).root
+    assert stored_records(kv) == needed_records(kv, root)
+
+
+def test_steps_out_of_order_are_refused() -> None:
+    theirs = source()
+    ours = new_chain(MemoryKV(), 2, STATE_AT_GENESIS)
+    with pytest.raises(ValueError, match="no state"):
+        ours.finish_state_import()
+    ours.begin_state_import(header_at(theirs, 18))
+    reader = theirs.state.reader(theirs.blocks.hash_at(18) or b"")
+    nodes, last = reader.prove_range(None, 1_000)
+    found = verify_range(reader.root, None, nodes, last)
+    ours.write_state(found)
+    with pytest.raises(ValueError, match="follow"):
+        ours.write_state(found)
+    with pytest.raises(ValueError, match="no state"):
+        ours.finish_state_import()
+    with pytest.raises(ValueError, match="no blocks"):
+        ours.insert_history([])
+
+
+def test_the_blocks_below_are_filled_in_down_to_genesis() -> None:
+    theirs, kv = source(), MemoryKV()
+    ours = new_chain(kv, 2, STATE_AT_GENESIS)
+    ours.begin_state_import(header_at(theirs, 18))
+    fetch(theirs, ours, 18)
+    ours.finish_state_import()
+    seen = []
+    while (missing := ours.missing) is not None:
+        check_chain(kv, thorough=True)
+        seen.append(missing.left)
+        ours.insert_history(ancient(theirs, missing.highest, min(5, missing.left)))
+        ours = ChainStore(kv, pruning=2)
+    assert seen == [18, 13, 8, 3]
+    check_chain(kv, thorough=True)
+    for number in range(19):
+        hash = theirs.blocks.hash_at(number) or b""
+        assert ours.blocks.hash_at(number) == hash
+        assert ours.blocks.body(hash) == theirs.blocks.body(hash)
+    assert ours.blocks.is_ancestor(ours.blocks.genesis or b"", ours.blocks.best.hash)
+
+
+def test_history_that_does_not_fit_is_refused() -> None:
+    theirs = source()
+    ours = new_chain(MemoryKV(), 2, STATE_AT_GENESIS)
+    ours.begin_state_import(header_at(theirs, 18))
+    fetch(theirs, ours, 18)
+    ours.finish_state_import()
+    missing = ours.missing
+    assert missing is not None
+    blocks = ancient(theirs, missing.highest, 3)
+    with pytest.raises(ValueError, match="not the missing block"):
+        ours.insert_history([blocks[1]])
+    assert ours.missing == missing
+    # Another genesis: the last block does not stand on ours.
+    other = new_chain(MemoryKV(), 2, {b"another": b"state"})
+    other.begin_state_import(header_at(theirs, 18))
+    fetch(theirs, other, 18)
+    other.finish_state_import()
+    with pytest.raises(ValueError, match="does not stand"):
+        other.insert_history(ancient(theirs, missing.highest, 18))
+
+
+def fetch_for_ever(path: Path) -> None:
+    """What the process that is killed does: states and history, one after the other."""
+    theirs = source()
+    ours = ChainStore.open(path, pruning=2, min_free=0)
+    if not ours.has_genesis:
+        ours.insert_genesis(STATE_AT_GENESIS, lambda _: header_at(theirs, 0))
+    sys.stdout.write("begun\n")
+    sys.stdout.flush()
+    while True:
+        missing = ours.missing
+        if missing is not None:
+            ours.insert_history(ancient(theirs, missing.highest, min(2, missing.left)))
+            continue
+        at = ours.state_import
+        if at is not None and at.complete:
+            ours.finish_state_import()
+        elif at is not None:
+            fetch(theirs, ours, 6 if at.note == b"6" else 18, ranges=1)
+        elif ours.blocks.best.number < 18:
+            number = 6 if ours.blocks.best.number == 0 else 18
+            ours.begin_state_import(header_at(theirs, number), b"%d" % number)
+
+
+@pytest.mark.crash
+def test_a_process_killed_while_it_fetches_goes_on_where_it_was(tmp_path: Path) -> None:
+    root, path = Path(__file__).resolve().parents[3], tmp_path / "db"
+    script = f"from unit.storage.test_state_import import *; fetch_for_ever(Path({str(path)!r}))"
+    luck = random.Random(5)
+    for _ in range(4):
+        process = subprocess.Popen(
+            [sys.executable, "-c", script],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": f"{root}:{root / 'tests'}"},
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        time.sleep(luck.uniform(0, 0.03))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        store = ChainStore.open(path, pruning=2, min_free=0)
+        check_chain(store._kv, thorough=True)
+        best = store.blocks.best
+        if store.state_import is None:
+            assert plain_root(dict(store.state.reader(best.hash).entries())) == (
+                store.blocks.fields(best.hash).state_root
+            )
+        store._kv.abandon()  # type: ignore[attr-defined]
