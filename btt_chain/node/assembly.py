@@ -119,6 +119,7 @@ def assemble(
             gossip_ms=plan.gossip_ms,
             behind=plan.behind,
             now_ms=at,
+            sync=lambda changes: client.store.aux_put(changes, sync=True),
         )
 
     gadget = voting(now)

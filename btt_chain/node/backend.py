@@ -292,6 +292,27 @@ class NodeView:
         progress = self._engine.parts.sync.progress(unix_ms())
         return SyncState(progress.starting, best, max(progress.target, best))
 
+    def reserved_peers(self) -> Sequence[str]:
+        """Return the peer ids that the node stays connected with."""
+        return () if self._network is None else self._network.reserved()
+
+    def add_reserved_peer(self, address: str) -> None:
+        """Stay connected with a peer. ValueError for an address that is none."""
+        self._others().reserve(address)
+
+    def remove_reserved_peer(self, peer_id: str) -> None:
+        """Treat a reserved peer like any other. ValueError for an id that is none."""
+        self._others().unreserve(peer_id)
+
+    def set_allowed_peers(self, peer_ids: Sequence[str] | None) -> None:
+        """Know these peers only; None: everybody. ValueError for an id that is none."""
+        self._others().allow_only(peer_ids)
+
+    def _others(self) -> Network:
+        if self._network is None:
+            raise ValueError("this node runs without a network")
+        return self._network
+
 
 class SealerView:
     """Blocks on demand, as the RPC asks for them."""

@@ -97,7 +97,11 @@ class Driver:
         if self._network is None:
             return
         for action in actions:
-            self._network.do(action)
+            try:
+                self._network.do(action)
+            except ValueError as error:
+                # Larger than what the wire takes: others miss it, the node goes on.
+                log.error("%s is not sent: %s", type(action).__name__, error)  # noqa: TRY400
 
 
 def network_ended() -> Exception:

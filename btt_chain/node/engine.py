@@ -381,9 +381,14 @@ class Engine:
         if made.proposal.refused:
             self.parts.pool.remove(made.proposal.refused)
         block = made.made
-        imported = self.parts.importer.import_block(
-            block.header, block.body, now_ms=self._now, made=block
-        )
+        try:
+            imported = self.parts.importer.import_block(
+                block.header, block.body, now_ms=self._now, made=block
+            )
+        except (Refused, InvalidBlock) as error:
+            # A crowd of forks at this height leaves no room, for example.
+            self._watch.slot(slot, f"missed: {error}")
+            return
         self._watch.imported(block.header, imported.ref, imported.verified, own=True)
         best = self.parts.client.best().hash == imported.ref.hash
         self._out.append(Publish(network.ANNOUNCE, Announce(block.header, best).encode()))

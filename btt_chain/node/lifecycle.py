@@ -265,7 +265,8 @@ def engine_of(
     Raises BadRecord, NoLaw.
     """
     client, finality = chain.client, chain.spec.finality
-    return assemble(
+    watcher = NodeWatcher(client, metrics)
+    engine = assemble(
         client,
         pool,
         Plan(
@@ -279,8 +280,10 @@ def engine_of(
         ),
         now=unix_ms(),
         pace=pace_from,
-        watcher=NodeWatcher(client, metrics),
+        watcher=watcher,
     )
+    watcher.is_syncing = lambda: engine.parts.sync.major
+    return engine
 
 
 def pace_from(given: float) -> Callable[[], Pace]:

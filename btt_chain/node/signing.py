@@ -160,8 +160,10 @@ class Signer:
         record = self._own(BABE, public)
         if record is None or not record.ledger.is_strange_block(slot, pre_seal_hash):
             return
-        if self._watch is not None:
+        if record.ledger.unsure and self._watch is not None:
             self._watch.block(public, slot, pre_seal_hash)
+        elif record.ledger.unsure:  # the watch is yet to begin
+            record.raise_to(Ledger(block=Sealed(slot, None, None), unsure=True))
         elif slot >= self._started:
             self._bar(public, f"another node sealed a block of slot {slot} with it")
         else:
@@ -220,11 +222,14 @@ class Signer:
         if record is None:
             return
         target, stage = target_of(message.vote), stage_of(message)
-        if self._watch is not None:
-            self._watch.vote(who, set_id, round_number, stage, bytes(target.hash))
-        elif record.ledger.is_strange_vote(
+        strange = record.ledger.is_strange_vote(
             Place.at(set_id, round_number, stage), (bytes(target.hash), target.number)
-        ):
+        )
+        if record.ledger.unsure and self._watch is not None:
+            self._watch.vote(who, set_id, round_number, stage, bytes(target.hash))
+        elif record.ledger.unsure:  # the watch is yet to begin
+            record.raise_to(Ledger(round=Round(set_id, round_number, {stage: UNKNOWN})))
+        elif strange:
             self._bar(who, f"another node voted with it in round {round_number} of set {set_id}")
 
     # ---- which keys

@@ -32,6 +32,8 @@ class NodeWatcher:
         self._metrics = metrics
         self._clock = clock
         self._begun: float | None = None
+        self.is_syncing: Callable[[], bool] = lambda: False
+        """Far behind the others: hundreds of blocks a second are no news one by one."""
 
     def begin(self) -> None:
         """Note that an import begins."""
@@ -44,9 +46,11 @@ class NodeWatcher:
         seconds = 0.0 if self._begun is None else self._clock() - self._begun
         self._begun = None
         self._metrics.on_imported(seconds, is_own=own)
-        if not log.isEnabledFor(logging.INFO):
+        level = logging.DEBUG if self.is_syncing() else logging.INFO
+        if not log.isEnabledFor(level):
             return
-        log.info(
+        log.log(
+            level,
             "%s",
             lines.imported(
                 ref.number,
@@ -82,7 +86,8 @@ class NodeWatcher:
     def finalised(self, target: Target) -> None:
         """Write that a block became final."""
         best = self._client.best().number
-        log.info("%s", lines.finalised(target.number, bytes(target.hash), best=best))
+        level = logging.DEBUG if self.is_syncing() else logging.INFO
+        log.log(level, "%s", lines.finalised(target.number, bytes(target.hash), best=best))
 
     def equivocation(self, engine: str, who: bytes) -> None:
         """Write that a validator said two things."""

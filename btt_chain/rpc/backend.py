@@ -276,6 +276,18 @@ class Node(Protocol):
     def sync_state(self) -> SyncState:
         """Heights of syncing."""
 
+    def reserved_peers(self) -> Sequence[str]:
+        """Peer ids that the node stays connected with."""
+
+    def add_reserved_peer(self, address: str) -> None:
+        """Stay connected with a peer. ValueError for an address that is none."""
+
+    def remove_reserved_peer(self, peer_id: str) -> None:
+        """Treat a reserved peer like any other. ValueError for an id that is none."""
+
+    def set_allowed_peers(self, peer_ids: Sequence[str] | None) -> None:
+        """Know these peers only; None: everybody. ValueError for an id that is none."""
+
 
 class Backend(Protocol):
     """The whole: chain, pool, node, and a sealer where blocks are made on demand."""

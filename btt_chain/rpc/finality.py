@@ -18,14 +18,12 @@ from btt_chain.rpc.params import BlockNumber
 from btt_chain.rpc.protocol import RpcError
 from btt_chain.rpc.registry import HEAVY, method, subscription
 from btt_chain.rpc.shapes import to_hex
+from btt_chain.scale import u32
 
 NOT_READY: Final = 1
 NUMBERS_TOO_LARGE: Final = 3
 PROVE_FAILED: Final = 4
 """Substrate's codes of this group."""
-
-LARGEST: Final = 2**53 - 1
-"""The largest number that every reader of JSON takes exactly."""
 
 
 class Rounds(NamedTuple):
@@ -71,8 +69,7 @@ class GrandpaApi:
         if rounds is None:
             raise RpcError(NOT_READY, "GRANDPA RPC endpoint not ready")
         reports = (rounds.best, *rounds.background)
-        # Substrate stops at u32; one bond of ours passes that (ruling A10: bond // 10^12).
-        if any(max(report.round, report.total_weight) > LARGEST for report in reports):
+        if any(report.round > u32.MAX for report in reports):
             message = "GRANDPA reports voter state as unreasonably large"
             raise RpcError(NUMBERS_TOO_LARGE, message)
         return {
@@ -114,12 +111,20 @@ class GrandpaApi:
 
 
 def _round(report: RoundReport) -> dict[str, object]:
+    """Tell a round in weights that Substrate's clients can read.
+
+    They take u32, and one bond of ours passes that (ruling A10: bond // 10^12). So all weights of
+    a round are told in thousands, or in millions; a quorum is never told before it is one.
+    """
+    unit = 1
+    while report.total_weight // unit > u32.MAX:
+        unit *= 1_000
     return {
         "round": report.round,
-        "totalWeight": report.total_weight,
-        "thresholdWeight": report.threshold_weight,
-        "prevotes": _votes(report.prevote_weight, report.prevote_missing),
-        "precommits": _votes(report.precommit_weight, report.precommit_missing),
+        "totalWeight": report.total_weight // unit,
+        "thresholdWeight": -(-report.threshold_weight // unit),
+        "prevotes": _votes(report.prevote_weight // unit, report.prevote_missing),
+        "precommits": _votes(report.precommit_weight // unit, report.precommit_missing),
     }
 
 

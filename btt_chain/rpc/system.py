@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 from btt_chain.primitives import ss58
 from btt_chain.rpc.backend import Backend, BackendError
-from btt_chain.rpc.params import Hash, Hex, Text
+from btt_chain.rpc.params import Hash, Hex, MaxItems, Text
 from btt_chain.rpc.protocol import RpcError, invalid_params
 from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.shapes import to_hex
 
 RUNTIME_ERROR = 1
 """Substrate's code for a runtime that could not be asked, in system and payment calls."""
+RESERVED_PEER_ERROR = 4006
+"""Substrate's code for a peer's address that is none."""
+MAX_ALLOWED = 1_000
 STANDARD_TYPES = frozenset({"Development", "Local", "Live"})
 
 
@@ -83,6 +87,40 @@ class SystemApi:
             }
             for peer in self.node.peers()
         ]
+
+    @method("system_reservedPeers")
+    def reserved_peers(self) -> list[str]:
+        """The peers that the node stays connected with, past all limits."""
+        return list(self.node.reserved_peers())
+
+    @method("system_addReservedPeer", unsafe=True)
+    def add_reserved_peer(self, peer: Text) -> None:
+        """Stay connected with the node at a multiaddress that ends in its peer id."""
+        try:
+            self.node.add_reserved_peer(peer)
+        except ValueError as problem:
+            raise RpcError(RESERVED_PEER_ERROR, str(problem)) from None
+
+    @method("system_removeReservedPeer", unsafe=True)
+    def remove_reserved_peer(self, peer_id: Text) -> None:
+        """Treat a reserved peer like any other from now on."""
+        try:
+            self.node.remove_reserved_peer(peer_id)
+        except ValueError as problem:
+            raise RpcError(RESERVED_PEER_ERROR, str(problem)) from None
+
+    @method("btt_setAllowedPeers", unsafe=True)
+    def set_allowed_peers(
+        self, peer_ids: Annotated[list[Text], MaxItems(MAX_ALLOWED)] | None = None
+    ) -> None:
+        """Know these peers only, and leave all others at once; null: everybody again.
+
+        For tests of partitions: both sides must be told.
+        """
+        try:
+            self.node.set_allowed_peers(peer_ids)
+        except ValueError as problem:
+            raise invalid_params(f"`peer_ids`: {problem}") from None
 
     @method("system_syncState")
     def sync_state(self) -> dict[str, int]:

@@ -15,16 +15,17 @@ from btt_chain.scale import DecodeError
 from p2p.network import EXCHANGES, Ask, Penalise
 from p2p.sync.types import Action, BlockId, ChainView
 
-LIE: Final = 100
+# The peer book (p2p/peers.py) bans at 10,000 and forgives 600 a minute.
+LIE: Final = 4_000
 """Cost of an answer that is provably wrong."""
-INVALID: Final = 200
+INVALID: Final = 8_000
 """Cost of a block, proof or state that breaks a rule."""
-BROKEN_CLAIM: Final = 20
+BROKEN_CLAIM: Final = 800
 """Cost of not having what one claims to have."""
-SILENT: Final = 10
-"""Cost of no answer in time."""
-SLOW: Final = 2
-FLOOD: Final = 2
+SILENT: Final = 300
+"""Cost of no answer in time: with the rests that follow, less than what comes back meanwhile."""
+SLOW: Final = 50
+FLOOD: Final = 100
 
 MAX_OUT: Final = 2
 """Requests to one peer at a time."""

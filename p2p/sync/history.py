@@ -42,8 +42,8 @@ class History:
         self._next, missing = gap
         peer = self._desk.free(now, self._next.number, self._tried)
         if peer is None:
-            peers = self._desk.peers.values()
-            if all(peer.name in self._tried for peer in peers):
+            number, peers = self._next.number, self._desk.peers.values()
+            if not any(p.best.number >= number and p.name not in self._tried for p in peers):
                 self._tried.clear()
                 self._attempts += 1
                 self._not_before = now + self._desk.backoff(RETRY_MS, self._attempts)

@@ -190,6 +190,7 @@ async def test_a_hello_with_another_genesis_is_turned_away() -> None:
 async def test_a_banned_peer_is_cut_off_and_stays_out() -> None:
     async with running(settings()) as one, running(settings(one.address)) as two:
         await one.connected()
+        await two.connected()
         one.network.do(Penalise(two.network.local_peer, FATAL, "an invalid commit, twice"))
         await one.until(lambda: one.of(Disconnected))
         await two.until(lambda: two.of(Disconnected))

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 from hypothesis import Phase as Stage
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from btt_chain.primitives.digest import H256
@@ -111,8 +111,7 @@ def test_a_claimed_height_is_not_believed() -> None:
     liar.claim = 2**32 - 1
     world = World(FakeChain(), {"liar": liar, **{name: honest(400) for name in "ab"}})
     assert world.run(30_000, world.synced)
-    world.run(300_000)
-    assert world.banned == ["liar"]
+    assert world.run(900_000, lambda: world.banned == ["liar"])
     assert world.sync.progress(world.now).target == 400
 
 
@@ -221,11 +220,11 @@ def test_a_bad_announced_block_is_refused_once_and_its_children_never_fetched() 
     asked = len(world.asks)
     world.run(5_000)
     assert len(world.asks) <= asked + 1
-    assert world.costs["liar"] >= 200
+    assert world.costs["liar"] >= 8_000
 
 
 def test_a_flood_of_announces_is_bounded() -> None:
-    world = World(FakeChain(branch(5)), {"a": honest(5), "liar": honest(5)}, ban=10_000)
+    world = World(FakeChain(branch(5)), {"a": honest(5), "liar": honest(5)}, ban=10**9)
     world.run(100)
     for number in range(2_000):
         header, _ = child(branch(5)[-1], b"%d" % number)
@@ -234,7 +233,7 @@ def test_a_flood_of_announces_is_bounded() -> None:
     world.run(3_000)
     assert len(world.sync._near.fetches) <= 64
     assert world.highest_out <= 8
-    assert world.costs["liar"] > 500
+    assert world.costs["liar"] >= 10_000
     assert "a" not in world.costs
 
 
@@ -380,6 +379,16 @@ def test_a_node_that_restarts_goes_on_where_it_was() -> None:
     cheats=st.lists(st.sampled_from([*CHEATS, "forged", "silent", "claims", "short"]), max_size=4),
     flaky=st.integers(0, 3),
 )
+# The block in common lay on a fork of ours, not on our best chain.
+@example(
+    seed=650,
+    length=322,
+    have=21,
+    fork=51,
+    loss=0.1,
+    cheats=["forged", "more", "links"],
+    flaky=1,
+)
 def test_one_honest_peer_that_stays_is_enough(
     seed: int, length: int, have: int, fork: int, loss: float, cheats: list[str], flaky: int
 ) -> None:
@@ -409,7 +418,7 @@ def test_one_honest_peer_that_stays_is_enough(
         for start in range(0, 40_000, 8_000):
             world.leave(f"flaky{number}", start + 1_000 * number + 3_000)
             world.connect(f"flaky{number}", start + 1_000 * number + 5_000)
-    world.ban = 10**9 if loss else 500
+    world.ban = 10**9 if loss else 10_000
     tip = chain[-1].hash()
     assert world.run(900_000, lambda: tip in world.chain.headers)
     assert "honest" not in world.banned
