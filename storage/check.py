@@ -113,7 +113,9 @@ class _Check:
                 self._need(number_key(OPEN_BLOCK, number, hash), f"the tree entry of {number}")
             if number >= self.base_number and not self.stateless:
                 self._root(fields, number)
-            if number <= lowest or number - 1 <= missing:
+            if number <= max(lowest, missing):
+                break
+            if number - 1 == missing and self._get(HEADER + fields.parent) is None:
                 break
             hash, fields = fields.parent, self._header(fields.parent, f"parent of {number}")
             if fields.number != number - 1:

@@ -53,6 +53,7 @@ from libp2p.exceptions import ParseError
 from libp2p.io.abc import Reader, ReadWriteCloser
 from libp2p.network.auto_connector import AutoConnector
 from libp2p.network.config import ConnectionConfig, RetryConfig
+from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.network.exceptions import SwarmException
 from libp2p.network.swarm import Swarm
@@ -211,11 +212,38 @@ class IdleConnector(AutoConnector):
         """Nothing."""
 
 
+class MeteredConnection(RawConnection):
+    """A socket whose bytes are counted, as they go over the wire."""
+
+    traffic: Counter[str]
+
+    @classmethod
+    def over(cls, inner: IRawConnection, traffic: Counter[str]) -> IRawConnection:
+        """Return the same connection, counted; as it is where it is none of TCP."""
+        if not isinstance(inner, RawConnection):
+            return inner
+        metered = cls(inner.stream, inner.is_initiator)
+        metered.traffic = traffic
+        return metered
+
+    async def write(self, data: bytes) -> None:
+        """Write, and count. Raises RawConnError."""
+        await super().write(data)
+        self.traffic["bytes out"] += len(data)
+
+    async def read(self, n: int | None = None) -> bytes:
+        """Read, and count. Raises RawConnError."""
+        data = await super().read(n)
+        self.traffic["bytes in"] += len(data)
+        return data
+
+
 class ContainedSwarm(Swarm):
     """A swarm that counts who comes in, by address (14), and gives places back (5)."""
 
     gate: Gate
     now_ms: Callable[[], int]
+    traffic: Counter[str]
 
     async def _handle_inbound_connection(
         self, read_write_closer: ReadWriteCloser, maddr: Multiaddr
@@ -245,7 +273,8 @@ class ContainedSwarm(Swarm):
         """Upgrade a stranger's socket, and stay until the connection ends."""
         ip = remote_ip(raw_conn)
         try:
-            muxed = await super().upgrade_inbound_raw_conn(raw_conn, maddr)
+            metered = MeteredConnection.over(raw_conn, self.traffic)
+            muxed = await super().upgrade_inbound_raw_conn(metered, maddr)
         finally:
             self._no_longer_half_open(ip)
         # The caller would now park until the swarm ends, and hold its place as long. Parking here
@@ -259,7 +288,8 @@ class ContainedSwarm(Swarm):
         """Upgrade a socket we dialled. The original leaves it open when it is cancelled."""
         try:
             with trio.fail_after(2 * UPGRADE_SECONDS):
-                return await super().upgrade_outbound_raw_conn(raw_conn, peer_id, pre_scope)
+                metered = MeteredConnection.over(raw_conn, self.traffic)
+                return await super().upgrade_outbound_raw_conn(metered, peer_id, pre_scope)
         except BaseException:
             with trio.move_on_after(1) as scope:
                 scope.shield = True
@@ -267,7 +297,9 @@ class ContainedSwarm(Swarm):
             raise
 
 
-def new_swarm(seed: bytes, gate: Gate, most: int, now_ms: Callable[[], int]) -> ContainedSwarm:
+def new_swarm(
+    seed: bytes, gate: Gate, most: int, now_ms: Callable[[], int], traffic: Counter[str]
+) -> ContainedSwarm:
     """Return a swarm of TCP, Noise and Yamux, nothing else (21)."""
     keys = create_new_key_pair(seed)
     peer = ID.from_pubkey(keys.public_key)
@@ -290,6 +322,7 @@ def new_swarm(seed: bytes, gate: Gate, most: int, now_ms: Callable[[], int]) -> 
     swarm.auto_connector = IdleConnector(swarm)
     swarm.gate = gate
     swarm.now_ms = now_ms
+    swarm.traffic = traffic
     return swarm
 
 

@@ -51,9 +51,14 @@ class Libp2pNetwork:
         return self._node.banned
 
     def counters(self) -> Mapping[str, int]:
-        """Numbers for metrics: what was contained or refused, lost in mailboxes, built anew."""
+        """Numbers for metrics: what was contained or refused, lost in mailboxes, built anew.
+
+        `bytes in`, `bytes out`, `penalties` and `bans` are always there.
+        """
+        traffic = self._node.traffic
         return {
             **contained,
+            **{name: traffic[name] for name in ("bytes in", "bytes out", "penalties", "bans")},
             "lost on the way in": self._outbox.lost,
             "lost on the way out": self._inbox.lost,
             "host rebuilt": self._node.rebuilt,

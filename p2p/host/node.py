@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -119,6 +120,7 @@ class _Peer:
     id: ID
     name: str
     outbound: bool
+    """Whether its first connection was one that we dialled."""
     since_ms: int
     at: Address | None
     """Where we dialled it; for one that came, where it says it listens."""
@@ -126,6 +128,8 @@ class _Peer:
     admitted: trio.Event = field(default_factory=trio.Event)
     status: Status | None = None
     gone: bool = False
+    dialled: bool = False
+    """Whether any of its connections is one that we dialled."""
     hears: Meter = field(default_factory=Meter)
     says: Meter = field(default_factory=lambda: Meter(OUTBOUND_SHARE))
     asking: trio.Semaphore = field(default_factory=lambda: trio.Semaphore(MAX_REQUESTS))
@@ -137,6 +141,7 @@ class _Peer:
     """What its end is logged with."""
 
     def __post_init__(self) -> None:
+        self.dialled = self.outbound
         self.to_write, self.to_send = _channel()
 
     to_write: trio.MemorySendChannel[bytes] = field(init=False)
@@ -186,6 +191,8 @@ class Node:
         self.banned: tuple[Ban, ...] = ()
         self.rebuilt = 0
         """How often the host fell and was built anew."""
+        self.traffic: Counter[str] = Counter()
+        """`bytes in`, `bytes out`, `penalties`, `bans`; never less than before."""
 
     def wake(self) -> None:
         """There are actions to carry out."""
@@ -227,7 +234,7 @@ class Node:
             probe_port(text)
         most = settings.gate.total + settings.book.max_out + len(settings.book.reserved) + 16
         self._gate = Gate(settings.gate)
-        self._swarm = new_swarm(settings.key_seed, self._gate, most, now_ms)
+        self._swarm = new_swarm(settings.key_seed, self._gate, most, now_ms, self.traffic)
         self._host = _host(self._swarm)
         if self._book is None:
             name = str(self._swarm.get_peer_id())
@@ -401,6 +408,11 @@ class Node:
         peer = self._peers.get(peer_id)
         if peer is not None:
             self._replace_older(peer, connection)
+            if outbound and not peer.dialled:
+                # Both dialled in the same moment, and each may have seen the other's connection
+                # first, and wait to be greeted.
+                peer.dialled = True
+                self._nursery.start_soon(self._greet_too, peer)
             return
         peer = _Peer(
             peer_id,
@@ -443,7 +455,11 @@ class Node:
         peer.admitted.set()  # who waits for it looks whether it is gone
         for number in list(peer.open_asks):
             self._settle(peer, Failed(number, "it left"))
-        if admitted:
+        if not admitted:
+            if peer.dialled:
+                # Whoever hangs up first, the book must learn how its dial went.
+                self._known.dial_failed(peer.name, now_ms())
+        else:
             log.info("peer %s left: %s", peer.name, peer.why)
             self._known.disconnected(peer.name, now_ms())
             self._show_peers()
@@ -469,8 +485,6 @@ class Node:
             why = await self._handshake(peer)
             if why is not None:
                 log.info("peer %s is turned away: %s", peer.name, why)
-                if peer.outbound:
-                    self._known.dial_failed(peer.name, now_ms())
                 self._nursery.start_soon(self._hang_up, peer, why)
                 return
             async with trio.open_nursery() as nursery:
@@ -483,22 +497,36 @@ class Node:
             if not peer.outbound:
                 await peer.admitted.wait()
                 return None
-            try:
-                await self._greet(peer)
-            except Refused as error:
-                return str(error)
-            except WireError as error:
-                self.penalise(peer.name, FATAL, f"handshake: {error}")
-                return str(error)
-            except Exception as error:  # noqa: BLE001  (libp2p ends a request in a dozen ways)
-                # Names of protocols have the genesis hash in them, so this is what a stranger
-                # looks like: it knows no protocol of ours.
-                if "not supported" in str(error.__cause__):
-                    self._known.stranger(peer.name, now_ms())
-                    return "it is of another chain, or speaks another version"
-                return f"no handshake: {type(error).__name__}"
-            return None
+            return await self._first_greeting(peer)
         return "no handshake in time"
+
+    async def _greet_too(self, peer: _Peer) -> None:
+        """Greet a peer that came to us while we dialled it, unless it has greeted us already."""
+        with trio.move_on_after(self._settings.handshake_ms / 1_000):
+            if peer.admitted.is_set():
+                return
+            why = await self._first_greeting(peer)
+            if why is not None and not peer.admitted.is_set():
+                log.info("peer %s is turned away: %s", peer.name, why)
+                self._nursery.start_soon(self._hang_up, peer, why)
+
+    async def _first_greeting(self, peer: _Peer) -> str | None:
+        """Greet a peer; or the reason why it is none of ours."""
+        try:
+            await self._greet(peer)
+        except Refused as error:
+            return str(error)
+        except WireError as error:
+            self.penalise(peer.name, FATAL, f"handshake: {error}")
+            return str(error)
+        except Exception as error:  # noqa: BLE001  (libp2p ends a request in a dozen ways)
+            # Names of protocols have the genesis hash in them, so this is what a stranger
+            # looks like: it knows no protocol of ours.
+            if "not supported" in str(error.__cause__):
+                self._known.stranger(peer.name, now_ms())
+                return "it is of another chain, or speaks another version"
+            return f"no handshake: {type(error).__name__}"
+        return None
 
     async def _greet(self, peer: _Peer) -> None:
         answer = await self._exchange(peer, STATUS, self._hello())
@@ -713,6 +741,8 @@ class Node:
         try:
             with trio.fail_after(DIAL_SECONDS):
                 await self._swarm.dial_addr(Multiaddr(dial.address.socket), peer_id)
+            if peer_id not in self._peers:
+                self._known.dial_failed(dial.peer, now_ms())  # it hung up before we looked
         except Exception as error:  # noqa: BLE001  (a dial fails in a dozen ways)
             log.debug("cannot reach %s: %r", dial.address, error)
             self._known.dial_failed(dial.peer, now_ms())
@@ -759,8 +789,10 @@ class Node:
 
     def penalise(self, name: str, cost: int, why: str) -> None:
         """Charge a peer; hang up if that bans it."""
+        self.traffic["penalties"] += 1
         if not self._known.penalise(name, cost, why, now_ms()):
             return
+        self.traffic["bans"] += 1
         log.warning("peer %s is banned: %s", name, why)
         self.banned = tuple(self._known.bans(now_ms()))
         peer = self._by_name(name)

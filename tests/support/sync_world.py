@@ -190,7 +190,7 @@ class World:
     loss: float = 0.0
     twice: float = 0.0
     import_ms: int = 1
-    ban: int = 500
+    ban: int = 10_000
     now: int = 1_000_000
     make: Callable[[World], Sync] | None = None
     queue: list[tuple[int, int, Event | Report]] = field(default_factory=list)

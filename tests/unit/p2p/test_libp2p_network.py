@@ -7,13 +7,17 @@ import os
 import socket
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from libp2p.rcmgr import Direction
 
 from p2p import peer_file
 from p2p.address import parse
 from p2p.errors import PortInUse
 from p2p.host.libp2p_network import Libp2pNetwork
+from p2p.host.node import Node
 from p2p.network import (
     ANNOUNCE,
     GRANDPA,
@@ -38,6 +42,9 @@ from p2p.peers import FATAL, BookConfig
 from p2p.settings import NetworkSettings
 from support.p2p_attack import GENESIS, START, Witness, attack, running, settings
 from support.p2p_attack import Attacker as Stranger
+
+if TYPE_CHECKING:
+    from libp2p.network.connection.swarm_connection import SwarmConn
 
 
 async def test_two_nodes_greet_and_hear_of_each_others_progress() -> None:
@@ -161,6 +168,65 @@ async def test_a_node_that_was_away_is_dialled_until_it_is_there() -> None:
         await asyncio.sleep(0.5)  # a few dials fail; libp2p would refuse to try again for a minute
         async with running(settings(seed=seed, listen=listen)):
             await early.connected()
+
+
+async def test_two_that_dial_each_other_in_the_same_moment_do_not_both_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened = Node.connection_opened
+
+    def other_way_round_first(node: Node, connection: SwarmConn) -> None:
+        # As if the other side's connection had been seen first, here and there.
+        if connection.direction is Direction.OUTBOUND:
+            twin = SimpleNamespace(muxed_conn=connection.muxed_conn, direction=Direction.INBOUND)
+            opened(node, cast("SwarmConn", twin))
+        opened(node, connection)
+
+    monkeypatch.setattr(Node, "connection_opened", other_way_round_first)
+    async with running(settings()) as one, running(settings(one.address)) as two:
+        await one.connected()
+        await two.connected()
+
+        assert two.of(Connected) == [Connected(one.network.local_peer, START)]
+
+
+async def test_a_peer_that_hangs_up_without_a_word_is_dialled_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running(settings()) as one:
+        opened, visits = one.network._node.connection_opened, 0
+
+        def slam(connection: SwarmConn) -> None:
+            nonlocal visits
+            visits += 1
+            if visits == 1:
+                one.network._node._nursery.start_soon(connection.close)
+            else:
+                opened(connection)
+
+        monkeypatch.setattr(one.network._node, "connection_opened", slam)
+        async with running(settings(one.address)) as two:
+            await two.connected()
+
+            assert visits > 1
+
+
+async def test_bytes_penalties_and_bans_are_counted() -> None:
+    async with running(settings()) as one, running(settings(one.address)) as two:
+        await two.connected()
+        await one.connected()
+        before = one.network.counters()
+        two.network.do(Publish(GRANDPA, bytes(1_000)))
+        await one.until(lambda: one.of(GossipHeard))
+        one.network.do(Penalise(two.network.local_peer, 10, "a trifle"))
+        one.network.do(Penalise(two.network.local_peer, FATAL, "enough"))
+        await one.until(lambda: one.of(Disconnected))
+        after = one.network.counters()
+
+        assert after["bytes in"] >= before["bytes in"] + 1_000
+        assert after["bytes out"] > before["bytes out"] > 0
+        assert (before["penalties"], before["bans"]) == (0, 0)
+        assert (after["penalties"], after["bans"]) == (2, 1)
 
 
 async def test_a_node_of_another_chain_is_turned_away() -> None:

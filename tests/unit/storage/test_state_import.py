@@ -207,6 +207,23 @@ def test_the_blocks_below_are_filled_in_down_to_genesis() -> None:
     assert ours.blocks.is_ancestor(ours.blocks.genesis or b"", ours.blocks.best.hash)
 
 
+@pytest.mark.parametrize("filled", [0, 1, 5])
+def test_open_blocks_above_a_fetched_state_hold_together(filled: int) -> None:
+    theirs, kv = source(), MemoryKV()
+    ours = new_chain(kv, 2, STATE_AT_GENESIS)
+    begin_and_fetch(theirs, ours)
+    ours.finish_state_import()
+    for number in range(3):
+        grow(ours, {b"open": b"%d" % number})
+    check_chain(kv, thorough=True)
+    missing = ours.missing
+    assert missing is not None
+    ours.insert_history(ancient(theirs, missing.highest, filled))
+    check_chain(kv, thorough=True)
+    assert ChainStore(kv, pruning=2).revert(10) != []
+    check_chain(kv, thorough=True)
+
+
 def test_history_that_does_not_fit_is_refused() -> None:
     theirs = source()
     ours = new_chain(MemoryKV(), 2, STATE_AT_GENESIS)
