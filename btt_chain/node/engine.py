@@ -305,6 +305,15 @@ class Engine:
         self._import_next()
         return self._done()
 
+    def take(self, block: Block, now: int) -> str | None:
+        """Take in a block that somebody has on file; return why it is refused, None if it is not.
+
+        What it proves final is final then. A known block is looked at for its proof only.
+        """
+        self._now = now
+        refusal, why = self._import(block)
+        return None if refusal is None else why
+
     def flush(self, now: int) -> list[network.Action]:
         """Return what calls from outside (RPC) have led to."""
         self._now = now

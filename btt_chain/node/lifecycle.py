@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from btt_chain import __version__
 from btt_chain.chain.client import Client
 from btt_chain.consensus.author import Pace
 from btt_chain.crypto.hashing import blake2_256
@@ -258,11 +259,15 @@ def _custody(chain: OpenChain, keystore: Keystore, *, forced: bool) -> Custody:
 
 
 def engine_of(
-    chain: OpenChain, config: NodeConfig, pool: PoolService, custody: Custody, metrics: Metrics
+    chain: OpenChain,
+    config: NodeConfig,
+    pool: PoolService,
+    custody: Custody | None,
+    metrics: Metrics,
 ) -> Engine:
     """Return the engine of a node on a chain whose blocks are made by lottery.
 
-    Raises BadRecord, NoLaw.
+    Without `custody` it makes none itself. Raises BadRecord, NoLaw.
     """
     client, finality = chain.client, chain.spec.finality
     watcher = NodeWatcher(client, metrics)
@@ -283,6 +288,18 @@ def engine_of(
         watcher=watcher,
     )
     watcher.is_syncing = lambda: engine.parts.sync.major
+    return engine
+
+
+def reading_engine(chain: OpenChain, config: NodeConfig) -> Engine:
+    """Return an engine that takes in blocks from a file (`Engine.take`), begun.
+
+    Raises BadRecord, NoLaw.
+    """
+    pool = PoolService(chain.client)
+    metrics = Metrics("import", __version__, is_authority=False, chain=chain.spec.id)
+    engine = engine_of(chain, config, pool, None, metrics)
+    engine.start(unix_ms())
     return engine
 
 
