@@ -1,0 +1,124 @@
+"""Export and import of a chain of the lottery: finality survives the journey, forgery does not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from btt_chain.keystore import BABE, GRANDPA, Keystore, MemoryRecord
+from btt_chain.node.assembly import Plan, assemble
+from btt_chain.node.config import NodeConfig
+from btt_chain.node.lifecycle import open_chain, pace_from, params_of
+from btt_chain.node.pool import PoolService
+from btt_chain.node.watching import NodeWatcher
+from btt_chain.telemetry.metrics import Metrics
+from cli.program import program
+
+SLOT_MS = 1_000
+START = 1_790_000_000_000
+SLOTS = 25
+
+
+class Vault:
+    """Alice's keys, with records in memory."""
+
+    def __init__(self, genesis: bytes) -> None:
+        self.keystore = Keystore()
+        self._records = {
+            public: MemoryRecord(genesis, public)
+            for public in (
+                self.keystore.remember(BABE, "//Alice"),
+                self.keystore.remember(GRANDPA, "//Alice"),
+            )
+        }
+
+    def record(self, public: bytes) -> MemoryRecord:
+        return self._records[public]
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(program, args)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dev chain that Alice made and finalised, on file."""
+    base = tmp_path_factory.mktemp("made")
+    chain = open_chain(NodeConfig("dev", base))
+    engine = assemble(
+        chain.client,
+        PoolService(chain.client),
+        Plan(
+            gossip_ms=250,
+            behind=0,
+            seed=1,
+            params=params_of(chain),
+            vault=Vault(chain.client.genesis_hash),
+            force_authoring=True,
+        ),
+        now=START,
+        pace=pace_from,
+        watcher=NodeWatcher(chain.client, Metrics("test", "0", is_authority=True)),
+    )
+    now = START
+    engine.start(now)
+    while now < START + SLOTS * SLOT_MS:
+        engine.tick(now)
+        now = max(now + 1, engine.due)
+    assert chain.client.finalized().number >= SLOTS - 3
+    chain.close()
+    file = base / "blocks.jsonl"
+    result = run("export-blocks", "--json", "-o", str(file), "--chain", "dev", "-d", str(base))
+    assert result.exit_code == 0, result.output
+    return file
+
+
+def heads(base: Path) -> tuple[int, int]:
+    chain = open_chain(NodeConfig("dev", base))
+    try:
+        return chain.client.best().number, chain.client.finalized().number
+    finally:
+        chain.close()
+
+
+def test_blocks_and_their_finality_arrive(exported: Path, tmp_path: Path) -> None:
+    result = run("import-blocks", str(exported), "--chain", "dev", "-d", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    assert heads(tmp_path) == heads(exported.parent)
+    again = run("import-blocks", str(exported), "--chain", "dev", "-d", str(tmp_path))
+    assert again.exit_code == 0, again.output
+    assert "0 blocks imported" in again.output
+
+
+def documents(file: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in file.read_text().splitlines() if line.startswith("{")]
+
+
+def write(file: Path, blocks: list[dict[str, object]]) -> str:
+    file.write_text("".join(json.dumps(block) + "\n" for block in blocks))
+    return str(file)
+
+
+def test_without_proofs_nothing_is_final(exported: Path, tmp_path: Path) -> None:
+    bare = [{**block, "justifications": None} for block in documents(exported)]
+    file = write(tmp_path / "bare.jsonl", bare)
+    result = run("import-blocks", file, "--chain", "dev", "-d", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    best, final = heads(tmp_path)
+    assert best == heads(exported.parent)[0]
+    assert final == 0
+
+
+def test_a_block_by_nobody_is_refused(exported: Path, tmp_path: Path) -> None:
+    blocks = documents(exported)
+    header = blocks[4]["block"]["header"]  # type: ignore[index]
+    seal = header["digest"]["logs"][-1]
+    header["digest"]["logs"][-1] = seal[:-2] + ("00" if seal[-2:] != "00" else "01")
+    file = write(tmp_path / "forged.jsonl", blocks)
+    result = run("import-blocks", file, "--chain", "dev", "-d", str(tmp_path))
+    assert result.exit_code != 0
+    assert "block 5 is refused" in result.output
+    assert heads(tmp_path)[0] == 4
