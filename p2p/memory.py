@@ -6,8 +6,9 @@
     alice.do(Publish(ANNOUNCE, b"..."))
     assert bob.drain() == [...]
 
-An action takes effect before `do` returns; events wait until they are read. Gossip goes round hop
-by hop, each message once to each node, in the order of joining. An `Ask` fails when its peer
+An action takes effect before `do` returns; events wait until they are read. Gossip goes to the
+neighbours, each message once to each node, in the order of joining; it goes on when one of them
+publishes it again. An `Ask` fails when its peer
 leaves, refuses, or the test says that it is late (`MemoryHub.time_out`).
 """
 
@@ -16,13 +17,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from btt_chain.primitives.ss58 import to_base58
-from p2p.address import PEER_ID_PREFIX
+from p2p.address import PEER_ID_PREFIX, parse, parse_peer
 from p2p.checks import check
 from p2p.network import (
     EXCHANGES,
+    TRAFFIC,
     Action,
     Answer,
     Answered,
@@ -53,6 +55,7 @@ class MemoryHub:
         self.now_ms = 0
         self._nodes: dict[str, MemoryNetwork] = {}
         self._links: dict[tuple[str, str], None] = {}
+        self._parted: dict[tuple[str, str], None] = {}
         self._questions: dict[int, tuple[MemoryNetwork, Ask, str]] = {}
         self._asked = 0
 
@@ -94,6 +97,20 @@ class MemoryHub:
             node.book.disconnected(gone.local_peer, self.now_ms)
             node.tell(Disconnected(gone.local_peer))
 
+    def part(self, one: MemoryNetwork, other: MemoryNetwork) -> None:
+        """Cut two nodes apart until both may know each other again."""
+        if not self.outbound(one.local_peer, other.local_peer):
+            one, other = other, one
+        self._parted[one.local_peer, other.local_peer] = None
+        self.disconnect(one, other)
+
+    def rejoin(self) -> None:
+        """Connect those again that were parted and may know each other now."""
+        for dialler, dialled in list(self._parted):
+            self.connect(self._nodes[dialler], self._nodes[dialled])
+            if self.connected(dialler, dialled):
+                del self._parted[dialler, dialled]
+
     def connected(self, one: str, other: str) -> bool:
         """Whether two nodes, by peer id, are neighbours."""
         return (one, other) in self._links or (other, one) in self._links
@@ -121,17 +138,13 @@ class MemoryHub:
         return self._nodes.get(peer)
 
     def spread(self, origin: MemoryNetwork, topic: str, data: bytes) -> None:
-        """Hand a message from neighbour to neighbour, to each node once."""
+        """Hand a message to the neighbours that have neither heard nor said it."""
         message_id = gossip_id(topic, data)
-        if not origin.first(message_id):
+        if not origin.says_first(message_id):
             return
-        ways = deque([origin])
-        while ways:
-            here = ways.popleft()
-            for there in self.neighbours(here.local_peer):
-                if there.first(message_id):
-                    there.tell(GossipHeard(topic, here.local_peer, data))
-                    ways.append(there)
+        for there in self.neighbours(origin.local_peer):
+            if there.hears_first(message_id):
+                there.tell(GossipHeard(topic, origin.local_peer, data))
 
     def ask(self, asker: MemoryNetwork, ask: Ask) -> None:
         """Bring a question to whom it is for."""
@@ -161,7 +174,8 @@ class MemoryNetwork:
     def __init__(self, hub: MemoryHub, name: str, status: Status) -> None:
         self._hub = hub
         self._peer = to_base58(PEER_ID_PREFIX + hashlib.sha256(name.encode()).digest())
-        self._seen: dict[bytes, None] = {}
+        self._said: dict[bytes, None] = {}
+        self._known: dict[bytes, None] = {}
         self._events: deque[Event] = deque()
         self._news = asyncio.Event()
         self._stopped = False
@@ -177,6 +191,10 @@ class MemoryNetwork:
         """One address, which nobody can dial."""
         return (f"/ip4/127.0.0.1/tcp/30333/p2p/{self._peer}",)
 
+    def counters(self) -> Mapping[str, int]:
+        """Nothing is counted here."""
+        return dict.fromkeys(TRAFFIC, 0)
+
     def peers(self) -> Sequence[PeerView]:
         """Those that are connected, in the order of their coming."""
         return [
@@ -187,7 +205,7 @@ class MemoryNetwork:
                 other.listen_addresses()[0],
                 0,
                 self.book.reputation(other.local_peer, self._hub.now_ms),
-                reserved=False,
+                self.book.is_reserved(other.local_peer),
             )
             for other in self._hub.neighbours(self._peer)
         ]
@@ -214,6 +232,33 @@ class MemoryNetwork:
                 self.status = status
                 for other in self._hub.neighbours(self._peer):
                     other.tell(StatusHeard(self._peer, status))
+
+    def reserved(self) -> Sequence[str]:
+        """The peers that the operator wants us to stay connected with."""
+        return self.book.reserved()
+
+    def reserve(self, address: str) -> None:
+        """Reserve a place for a peer, and connect if it is on the hub. Raises ValueError."""
+        found = parse(address)
+        if found.peer == self._peer:
+            raise ValueError(f"{address!r} is this node")
+        self.book.reserve(found)
+        other = self._hub.node(found.peer)
+        if other is not None:
+            self._hub.connect(self, other)
+
+    def unreserve(self, peer: str) -> None:
+        """Treat a reserved peer like any other from now on. Raises ValueError for no peer id."""
+        self.book.unreserve(parse_peer(peer))
+
+    def allow_only(self, peers: Sequence[str] | None) -> None:
+        """Know these peers only; None: everybody again. Raises ValueError for no peer id."""
+        chosen = None if peers is None else [parse_peer(peer) for peer in peers]
+        self.book.allow_only(chosen, self._hub.now_ms)
+        for other in self._hub.neighbours(self._peer):
+            if not self.book.allows(other.local_peer):
+                self._hub.part(self, other)
+        self._hub.rejoin()
 
     async def events(self) -> AsyncIterator[Event]:
         """What happens, in order, until `stop`."""
@@ -246,8 +291,14 @@ class MemoryNetwork:
         self._events.append(event)
         self._news.set()
 
-    def first(self, message_id: bytes) -> bool:
-        """Whether a gossip message is new here."""
-        new = message_id not in self._seen
-        self._seen[message_id] = None
+    def says_first(self, message_id: bytes) -> bool:
+        """Whether this node has not said a gossip message yet."""
+        new = message_id not in self._said
+        self._said[message_id] = self._known[message_id] = None
+        return new
+
+    def hears_first(self, message_id: bytes) -> bool:
+        """Whether this node has neither heard nor said it."""
+        new = message_id not in self._known
+        self._known[message_id] = None
         return new

@@ -193,7 +193,12 @@ Event = Connected | Disconnected | StatusHeard | GossipHeard | NoteHeard | Asked
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Gossip `data` on `topic`. Our own messages do not come back to us."""
+    """Gossip `data` on `topic`: to our neighbours, and no further.
+
+    Who hears it publishes the same bytes again, once it has found them good: who hands something
+    over answers for it. Our own messages do not come back to us, and within a minute nobody is told
+    the same again.
+    """
 
     topic: str
     data: bytes
@@ -245,6 +250,10 @@ class SetStatus:
 Action = Publish | Tell | Ask | Answer | Penalise | SetStatus
 
 
+TRAFFIC: Final = ("bytes in", "bytes out", "penalties", "bans")
+"""Counters that every network has."""
+
+
 class Network(Protocol):
     """Other nodes, as the engine needs them."""
 
@@ -261,11 +270,38 @@ class Network(Protocol):
         """Those that are connected, handshake done, in the order of their coming."""
         ...
 
+    def counters(self) -> Mapping[str, int]:
+        """Numbers for metrics, which only grow; those of TRAFFIC are always there."""
+        ...
+
     def do(self, action: Action) -> None:
         """Carry out `action` soon. Never blocks.
 
         Raises ValueError for an unknown topic or protocol, a payload over its bound, or a cost
         that is not positive: these are mistakes of the caller.
+        """
+        ...
+
+    def reserved(self) -> Sequence[str]:
+        """The peers that the operator wants us to stay connected with."""
+        ...
+
+    def reserve(self, address: str) -> None:
+        """Stay connected with the peer at a multiaddress, past all limits and without bans.
+
+        Raises ValueError for what is no address of a peer, or ours.
+        """
+        ...
+
+    def unreserve(self, peer: str) -> None:
+        """Treat a reserved peer like any other from now on. Raises ValueError for no peer id."""
+        ...
+
+    def allow_only(self, peers: Sequence[str] | None) -> None:
+        """Know these peers only: leave all others at once, and neither dial them nor let them in.
+
+        It costs them nothing. None: everybody again, and who was known is dialled at once. Raises
+        ValueError for what is no peer id.
         """
         ...
 

@@ -124,6 +124,7 @@ class PeerBook:
         self._luck = random.Random(seed)  # noqa: S311  (who is dialled first is no secret)
         self._records: dict[str, _Record] = {}
         self._bans: dict[str, Ban] = {}
+        self._allowed: frozenset[str] | None = None
         self._in = 0
         self._out = 0
         for address in config.bootnodes:
@@ -153,6 +154,14 @@ class PeerBook:
         record = self._records.get(peer)
         return record is not None and record.reserved
 
+    def reserved(self) -> Sequence[str]:
+        """Those whom the operator reserved a place for, in the order of being named."""
+        return [record.peer for record in self._records.values() if record.reserved]
+
+    def allows(self, peer: str) -> bool:
+        """Whether `peer` is one that `allow_only` leaves."""
+        return self._allowed is None or peer in self._allowed
+
     def is_banned(self, peer: str, now_ms: int) -> bool:
         """Whether `peer` is kept out now."""
         record = self._records.get(peer)
@@ -172,6 +181,8 @@ class PeerBook:
         record = self._records.get(peer)
         if peer == self._local:
             return "it is this node"
+        if not self.allows(peer):
+            return "it is none of the peers allowed now"
         if record is not None and record.reserved:
             return None
         if self._config.reserved_only:
@@ -275,9 +286,9 @@ class PeerBook:
             self._forget(record, now_ms)
 
     def dial_failed(self, peer: str, now_ms: int) -> None:
-        """We could not reach `peer`, or it would not have us."""
+        """We could not reach `peer`, or it would not have us; nothing if it was not dialled."""
         record = self._records.get(peer)
-        if record is None:
+        if record is None or not record.dialling:
             return
         record.dialling = False
         record.failures += 1
@@ -292,10 +303,8 @@ class PeerBook:
     def stranger(self, peer: str, now_ms: int) -> None:
         """`peer` lives on another chain or speaks another version: leave it alone for a while."""
         record = self._records.get(peer)
-        if record is None:
-            return
-        record.dialling = False
-        record.not_before_ms = now_ms + STRANGER_MS
+        if record is not None:
+            record.not_before_ms = now_ms + STRANGER_MS
 
     def penalise(self, peer: str, cost: int, why: str, now_ms: int) -> bool:
         """Charge `peer`; true if it is banned by that. Raises ValueError unless `cost` > 0."""
@@ -320,6 +329,37 @@ class PeerBook:
         if len(self._bans) > KEPT_BANS:
             del self._bans[next(iter(self._bans))]
         return True
+
+    # --- what the operator says -----------------------------------------------------
+
+    def reserve(self, address: Address) -> None:
+        """Keep a place for the peer at `address`, and forgive it what it did."""
+        record = self._records.setdefault(address.peer, _Record(address.peer))
+        if record.connected and not record.reserved:
+            self._count(record, -1)
+        record.reserved = True
+        record.addresses = [address, *(one for one in record.addresses if one != address)]
+        del record.addresses[ADDRESSES_PER_PEER:]
+        if not record.connected:
+            record.proven = None  # the operator knows better where it is
+        record.reputation = record.banned_until_ms = record.not_before_ms = record.failures = 0
+        self._bans.pop(address.peer, None)
+
+    def unreserve(self, peer: str) -> None:
+        """Treat `peer` like any other from now on."""
+        record = self._records.get(peer)
+        if record is None or not record.reserved:
+            return
+        record.reserved = False
+        if record.connected:
+            self._count(record, 1)
+
+    def allow_only(self, peers: Iterable[str] | None, now_ms: int) -> None:
+        """Let in and dial these only, reserved ones too; None: everybody, and dial them now."""
+        self._allowed = None if peers is None else frozenset(peers)
+        for record in self._records.values():
+            if self.allows(record.peer) and record.banned_until_ms <= now_ms:
+                record.failures = record.not_before_ms = 0
 
     # --- steps ----------------------------------------------------------------------
 
@@ -347,6 +387,7 @@ class PeerBook:
             and not record.dialling
             and record.not_before_ms <= now_ms
             and (record.reserved or not self._config.reserved_only)
+            and self.allows(record.peer)
         ]
         self._luck.shuffle(due)
         return due

@@ -22,7 +22,7 @@ Where each defect is met:
 14  half-open sockets fill the places           `ContainedSwarm._handle_inbound_connection`
 15  a reader that stops breaks the writer       `streams`: reads on at once, into memory, bounded
 16  255 streams to one peer, then a hang        `node`: a semaphore per peer, a deadline on all
-17  Pubsub's thread is never stopped            `gossip.ContainedPubsub.end`
+17  Pubsub's thread is never stopped            `gossip.Recent`: there is none
 18  yamux ignores its own receive window        `ContainedYamux`: cuts the connection
 19  a quadratic search on each `run_task`       `gossip`: no task per message
 20  bad signatures cost nothing                 `gossip`: there are none; what is refused costs

@@ -9,13 +9,18 @@ have a sequence number and checked on arrival. So nothing repeats after a restar
 key is parsed (3) and nobody pays for signatures that prove only who spoke first: announcements,
 transactions and votes carry their own.
 
-Who handed a message over answers for it. Nothing is read from a peer before its handshake is over.
+Who handed a message over answers for it, so nothing is forwarded here: a message is delivered, and
+goes on when the engine has judged it and publishes the same bytes again. Else one node that says
+what is malformed or invalid could have honest nodes ban each other. Nothing is read from a peer
+before its handshake is over.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final, Protocol
 
 import libp2p.pubsub.gossipsub
@@ -58,7 +63,8 @@ ID_BYTES: Final = 20
 MAX_BACKOFF: Final = 3_600
 SEEN_SECONDS: Final = 60
 """How long a message is known; saying it again within that time says nothing."""
-SWEEP_SECONDS: Final = 30
+TELLERS: Final = 16
+"""Peers remembered as having handed over a message."""
 
 FOREIGN: Final = 200
 """Cost of a message on a topic that we never joined."""
@@ -84,6 +90,45 @@ class Ear(Protocol):
         ...
 
 
+class Recent:
+    """Ids of the messages of the last while, with those who handed them over.
+
+    In place of the library's cache, which needs a thread (defect 17) and starts the time anew with
+    each look: what is said again and again would never be heard again.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._ends: OrderedDict[bytes, tuple[float, list[ID]]] = OrderedDict()
+
+    def add(self, message_id: bytes, teller: ID | None = None) -> bool:
+        """Remember a message; whether it is new."""
+        now = self._clock()
+        while self._ends and next(iter(self._ends.values()))[0] <= now:
+            self._ends.popitem(last=False)
+        known = self._ends.get(message_id)
+        if known is None:
+            self._ends[message_id] = (now + self._seconds, [] if teller is None else [teller])
+            return True
+        if teller is not None and teller not in known[1] and len(known[1]) < TELLERS:
+            known[1].append(teller)
+        return False
+
+    def has(self, message_id: bytes) -> bool:
+        """Whether a message is remembered."""
+        known = self._ends.get(message_id)
+        return known is not None and known[0] > self._clock()
+
+    def tellers(self, message_id: bytes) -> list[ID]:
+        """Who handed a message over."""
+        known = self._ends.get(message_id)
+        return [] if known is None else known[1]
+
+    def stop(self) -> None:
+        """Nothing: there is no thread. The library calls this."""
+
+
 @functools.cache
 def install() -> None:
     """Set what the library has no parameter for. Once per process."""
@@ -104,6 +149,20 @@ class ContainedGossipSub(GossipSub):
         """Queue `rpc` for a peer."""
         rpc.ClearField("senderRecord")
         super().send_rpc(peer_id, rpc, priority)
+
+    def _get_peers_to_send(
+        self,
+        topic_ids: Iterable[str],
+        msg_forwarder: ID,
+        origin: ID,
+        msg_id: bytes | None = None,
+    ) -> Iterable[ID]:
+        """Those of the mesh that have not handed it to us themselves."""
+        peers = super()._get_peers_to_send(topic_ids, msg_forwarder, origin, msg_id)
+        if msg_id is None or not isinstance(self.pubsub, ContainedPubsub):
+            return peers
+        tellers = self.pubsub.recent.tellers(msg_id)
+        return [peer for peer in peers if peer not in tellers]
 
     async def send_recent_messages(self, peer_id: ID, topic: str) -> None:
         """Give a new neighbour what was said lately.
@@ -163,13 +222,16 @@ class ContainedPubsub(Pubsub):
             host,
             router,
             strict_signing=False,
-            seen_ttl=SEEN_SECONDS,
-            sweep_interval=SWEEP_SECONDS,
             msg_id_constructor=_message_id,
             max_inbound_rpc_size=MAX_RPC,
             max_subscriptions_per_peer=SUBSCRIPTIONS,
             allowed_topics=frozenset(topics),
         )
+        self.seen_messages.stop()
+        self.recent = Recent(SEEN_SECONDS)
+        """What was heard or said."""
+        setattr(self, "seen_messages", self.recent)  # noqa: B010  (the router asks it)
+        self._said = Recent(SEEN_SECONDS)
         self._ear = ear
         self._topics = dict(topics)
         self._wire_names = {topic: name for name, topic in topics.items()}
@@ -179,10 +241,6 @@ class ContainedPubsub(Pubsub):
         """Take part in all topics. Nothing is queued for subscribers: `Ear.heard` is called."""
         for name in self._topics:
             await self.subscribe(name)
-
-    def end(self) -> None:
-        """Stop the thread that sweeps the seen messages (defect 17)."""
-        self.seen_messages.stop()
 
     def get_hello_packet(self) -> RPC:
         """Return our subscriptions."""
@@ -195,12 +253,12 @@ class ContainedPubsub(Pubsub):
     # --- what we say ----------------------------------------------------------------
 
     async def say(self, topic: str, payload: bytes) -> None:
-        """Publish `payload`, unless it went round a moment ago."""
+        """Publish `payload`, unless we said it a moment ago; what we only heard goes on by this."""
         data = pack(payload)
         message_id = gossip_id(topic, data)
-        if self.seen_messages.has(message_id):
+        if not self._said.add(message_id):
             return
-        self.seen_messages.add(message_id)
+        self.recent.add(message_id)
         message = rpc_pb2.Message(data=data, topicIDs=[self._wire_names[topic]], seqno=message_id)
         await self.router.publish(self.my_id, message)
 
@@ -243,7 +301,7 @@ class ContainedPubsub(Pubsub):
 
     async def _take(self, peer: ID, rpc: RPC) -> None:
         for message in rpc.publish:
-            await self._judge(peer, message)
+            self._judge(peer, message)
         if rpc.subscriptions:
             if len(rpc.subscriptions) > SUBSCRIPTIONS:
                 raise WireError(f"{len(rpc.subscriptions)} subscriptions")
@@ -255,7 +313,7 @@ class ContainedPubsub(Pubsub):
             control = tame(rpc.control, self._topics)
             await self.router.handle_rpc(rpc_pb2.RPC(control=control), peer)
 
-    async def _judge(self, peer: ID, message: Message) -> None:
+    def _judge(self, peer: ID, message: Message) -> None:
         topic = self._topics.get(message.topicIDs[0]) if len(message.topicIDs) == 1 else None
         if topic is None:
             self._ear.penalise(peer, FOREIGN, "gossip on a topic we did not join")
@@ -266,12 +324,12 @@ class ContainedPubsub(Pubsub):
             raise WireError("a signed message")
         if message.seqno != gossip_id(topic, message.data):
             raise WireError("a message whose id is not its content")
-        if self.seen_messages.has(message.seqno):
+        if self.recent.has(message.seqno):
+            self.recent.add(message.seqno, peer)
             return
         payload = unpack(message.data, GOSSIP_BYTES[topic])
-        self.seen_messages.add(message.seqno)
+        self.recent.add(message.seqno, peer)
         self._ear.heard(peer, topic, payload)
-        await self.router.publish(peer, message)
 
 
 def tame(control: ControlMessage, topics: Mapping[str, str]) -> ControlMessage:

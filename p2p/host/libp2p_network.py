@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from libp2p.crypto.ed25519 import create_new_key_pair
 
 from btt_chain.primitives.ss58 import to_base58
-from p2p.address import PEER_ID_PREFIX
+from p2p.address import PEER_ID_PREFIX, Address, parse, parse_peer
 from p2p.checks import check
 from p2p.host.containment import contained
-from p2p.host.node import Node
+from p2p.host.node import AllowOnly, Node, Order, Reserve, Unreserve
 from p2p.host.thread import TrioThread
 from p2p.mailbox import Mailbox
-from p2p.network import Action, Event, PeerView, Publish, Tell
+from p2p.network import TRAFFIC, Action, Event, PeerView, Publish, Tell
 from p2p.peers import Ban
 from p2p.settings import NetworkSettings
 
@@ -25,13 +25,16 @@ class Libp2pNetwork:
     def __init__(self, settings: NetworkSettings) -> None:
         public = create_new_key_pair(settings.key_seed).public_key.to_bytes()
         self._local_peer = to_base58(PEER_ID_PREFIX + public)
-        self._inbox: Mailbox[Action] = Mailbox(self._wake_inside)
+        self._inbox: Mailbox[Action | Order] = Mailbox(self._wake_inside)
         self._outbox: Mailbox[Event] = Mailbox(self._wake_outside)
         self._node = Node(settings, self._inbox, self._outbox)
         self._thread = TrioThread(self._node.run, f"p2p {self._local_peer[-6:]}")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
         self._stopped = False
+        self._reserved: tuple[str, ...] = tuple(
+            dict.fromkeys(address.peer for address in settings.book.reserved)
+        )
 
     @property
     def local_peer(self) -> str:
@@ -51,14 +54,11 @@ class Libp2pNetwork:
         return self._node.banned
 
     def counters(self) -> Mapping[str, int]:
-        """Numbers for metrics: what was contained or refused, lost in mailboxes, built anew.
-
-        `bytes in`, `bytes out`, `penalties` and `bans` are always there.
-        """
+        """Numbers for metrics: TRAFFIC, what was contained, lost in mailboxes, built anew."""
         traffic = self._node.traffic
         return {
             **contained,
-            **{name: traffic[name] for name in ("bytes in", "bytes out", "penalties", "bans")},
+            **{name: traffic[name] for name in TRAFFIC},
             "lost on the way in": self._outbox.lost,
             "lost on the way out": self._inbox.lost,
             "host rebuilt": self._node.rebuilt,
@@ -72,6 +72,34 @@ class Libp2pNetwork:
         """
         check(action)
         self._inbox.put(action, lossy=isinstance(action, Publish | Tell))
+
+    def reserved(self) -> Sequence[str]:
+        """The peers that the operator wants us to stay connected with."""
+        return self._reserved
+
+    def reserve(self, address: str) -> None:
+        """Stay connected with the peer at a multiaddress. From any thread.
+
+        Raises ValueError for what is no address of a peer, or ours.
+        """
+        found = other_than(self._local_peer, address)
+        if found.peer not in self._reserved:
+            self._reserved = (*self._reserved, found.peer)
+        self._inbox.put(Reserve(found), lossy=False)
+
+    def unreserve(self, peer: str) -> None:
+        """Treat a reserved peer like any other. From any thread. Raises ValueError: no peer id."""
+        parse_peer(peer)
+        self._reserved = tuple(one for one in self._reserved if one != peer)
+        self._inbox.put(Unreserve(peer), lossy=False)
+
+    def allow_only(self, peers: Sequence[str] | None) -> None:
+        """Know these peers only; None: everybody. From any thread. Raises ValueError: no peer id.
+
+        The others are left as soon as the network's thread has its turn.
+        """
+        chosen = None if peers is None else tuple(parse_peer(peer) for peer in peers)
+        self._inbox.put(AllowOnly(chosen), lossy=False)
 
     async def events(self) -> AsyncIterator[Event]:
         """What happens, in order, until `stop`. One reader only."""
@@ -105,3 +133,11 @@ class Libp2pNetwork:
             self._loop.call_soon_threadsafe(self._news.set)
         except RuntimeError:
             return  # the event loop has ended: nobody reads any more
+
+
+def other_than(local_peer: str, text: str) -> Address:
+    """Read the address of another node. Raises ValueError."""
+    address = parse(text)
+    if address.peer == local_peer:
+        raise ValueError(f"{text!r} is this node")
+    return address

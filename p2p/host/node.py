@@ -105,7 +105,7 @@ MAX_REBUILD_SECONDS: Final = 30.0
 OVER_LIMIT: Final = 50
 """Cost of a message of a flood: a steady one is banned within seconds."""
 TOO_SLOW: Final = 500
-NO_REPLY: Final = 200
+NOT_ALLOWED: Final = "it is none of the peers allowed now"
 
 
 def now_ms() -> int:
@@ -153,6 +153,31 @@ def _channel() -> tuple[trio.MemorySendChannel[bytes], trio.MemoryReceiveChannel
     return channels[0], channels[1]
 
 
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """The operator wants us to stay connected with a peer."""
+
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Unreserve:
+    """The operator wants that no more."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class AllowOnly:
+    """Know these peers only; None: everybody."""
+
+    peers: tuple[str, ...] | None
+
+
+Order = Reserve | Unreserve | AllowOnly
+"""What the operator wants, on the same way as what the engine does."""
+
+
 @dataclass(slots=True)
 class _Question:
     """A request that waits for the engine."""
@@ -167,7 +192,10 @@ class Node:
     """
 
     def __init__(
-        self, settings: NetworkSettings, inbox: Mailbox[Action], outbox: Mailbox[Event]
+        self,
+        settings: NetworkSettings,
+        inbox: Mailbox[Action | Order],
+        outbox: Mailbox[Event],
     ) -> None:
         self._settings = settings
         self._inbox = inbox
@@ -192,7 +220,7 @@ class Node:
         self.rebuilt = 0
         """How often the host fell and was built anew."""
         self.traffic: Counter[str] = Counter()
-        """`bytes in`, `bytes out`, `penalties`, `bans`; never less than before."""
+        """By the names of TRAFFIC."""
 
     def wake(self) -> None:
         """There are actions to carry out."""
@@ -245,21 +273,18 @@ class Node:
         router = gossip.new_router()
         topics = {protocol_name(settings.genesis, topic): topic for topic in TOPICS}
         self._gossip = gossip.ContainedPubsub(self._host, router, _Ear(self), topics)
-        try:
-            async with self._host.run(listen_addrs=listen):
-                try:
-                    self._look_at_listeners(len(listen))
-                    async with (
-                        background_trio_service(self._gossip),
-                        background_trio_service(router),
-                    ):
-                        await self._gossip.wait_until_ready()
-                        await self._gossip.join()
-                        await self._work_until(stop, ready)
-                finally:
-                    await self._close()
-        finally:
-            self._gossip.end()
+        async with self._host.run(listen_addrs=listen):
+            try:
+                self._look_at_listeners(len(listen))
+                async with (
+                    background_trio_service(self._gossip),
+                    background_trio_service(router),
+                ):
+                    await self._gossip.wait_until_ready()
+                    await self._gossip.join()
+                    await self._work_until(stop, ready)
+            finally:
+                await self._close()
 
     def addresses_to_bind(self) -> Sequence[str]:
         """The same ports after a fall as before it."""
@@ -319,7 +344,7 @@ class Node:
             for action in self._inbox.take():
                 await self._do(action)
 
-    async def _do(self, action: Action) -> None:
+    async def _do(self, action: Action | Order) -> None:
         match action:
             case Publish(topic, data):
                 try:
@@ -339,6 +364,29 @@ class Node:
                 self.penalise(name, cost, why)
             case SetStatus(status):
                 self._status = status
+            case Reserve(address):
+                self._known.reserve(address)
+                self._show_peers()
+            case Unreserve(name):
+                self._unreserve(name)
+            case AllowOnly(names):
+                self._allow_only(names)
+
+    def _unreserve(self, name: str) -> None:
+        self._known.unreserve(name)
+        self._show_peers()
+        peer = self._by_name(name)
+        if peer is not None and self._settings.book.reserved_only:
+            self._nursery.start_soon(self._hang_up, peer, "only reserved peers are kept")
+
+    def _allow_only(self, names: tuple[str, ...] | None) -> None:
+        self._known.allow_only(names, now_ms())
+        for peer in list(self._peers.values()):
+            if not self._known.allows(peer.name):
+                # It is gone from this moment on; its sockets are as soon as they can be.
+                self._nursery.start_soon(self._hang_up, peer, NOT_ALLOWED)
+                peer.why = NOT_ALLOWED
+                self._end(peer)
 
     def _tell(self, name: str, data: bytes) -> None:
         peer = self._by_name(name)
@@ -423,9 +471,12 @@ class Node:
             containment.remote_ip(connection.muxed_conn),
         )
         self._peers[peer_id] = peer
+        # Not even a handshake: coming back must cost it more than us.
         if self._known.is_banned(peer.name, peer.since_ms):
-            # Not even a handshake: coming back must cost it more than us.
             self._nursery.start_soon(self._hang_up, peer, "it is banned")
+            return
+        if not self._known.allows(peer.name):
+            self._nursery.start_soon(self._hang_up, peer, NOT_ALLOWED)
             return
         self._nursery.start_soon(self._attend, peer)
 
@@ -542,6 +593,8 @@ class Node:
 
     def _heard_hello(self, peer: _Peer, hello: Hello) -> None:
         """Admit a peer, or take note of its status. Raises Refused."""
+        if peer.gone:
+            raise Refused(peer.why)
         if hello.genesis != self._settings.genesis:
             self._known.stranger(peer.name, now_ms())
             raise Refused(f"its genesis is {hello.genesis.hex()}")
@@ -650,6 +703,8 @@ class Node:
                 raise WireError("a question where none is")
             shared = self._known.shareable(ADDRESSES, asker=peer.name)
             return encode_addresses([str(address) for address in shared])
+        if peer.gone:
+            return None
         self._asked += 1
         number = self._asked
         question = self._questions[number] = _Question()
@@ -719,6 +774,8 @@ class Node:
                 length = frame_length(first + rest, NOTE_BYTES)
                 body = await read_exactly(stream, length)
             data = unpack(body, NOTE_BYTES)
+            if peer.gone:
+                return
             if self.allows(peer, GRANDPA_PEER):
                 self._outbox.put(NoteHeard(peer.name, data), lossy=True)
 
@@ -741,13 +798,14 @@ class Node:
         try:
             with trio.fail_after(DIAL_SECONDS):
                 await self._swarm.dial_addr(Multiaddr(dial.address.socket), peer_id)
-            if peer_id not in self._peers:
-                self._known.dial_failed(dial.peer, now_ms())  # it hung up before we looked
         except Exception as error:  # noqa: BLE001  (a dial fails in a dozen ways)
             log.debug("cannot reach %s: %r", dial.address, error)
-            self._known.dial_failed(dial.peer, now_ms())
         finally:
             self._dialled.pop(peer_id, None)
+            # Also if it hung up before we looked, or the host fell: a dial of which the book never
+            # learns the end is the last one.
+            if peer_id not in self._peers:
+                self._known.dial_failed(dial.peer, now_ms())
 
     async def _discover(self) -> None:
         """Ask neighbours for theirs. What they say is hearsay until we have dialled it."""

@@ -132,8 +132,8 @@ def _walk(source: ChainSource, asked: BlockRequest) -> Iterator[bytes]:
         for _ in range(asked.limit):
             yield hash
             hash = source.parent(hash)
-            if hash is None:
-                return
+            if hash is None or source.number(hash) is None:
+                return  # below genesis, or where blocks are still missing
         return
     yield hash
     if source.hash_at(number) != hash:

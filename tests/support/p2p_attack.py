@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -195,7 +196,7 @@ async def attack(victim: Witness, script: Callable[[Attacker], Awaitable[None]])
 
 
 async def _attack(target: Address, script: Callable[[Attacker], Awaitable[None]]) -> str:
-    swarm = new_swarm(os.urandom(32), Gate(LOCAL_GATE), 64, now_ms)
+    swarm = new_swarm(os.urandom(32), Gate(LOCAL_GATE), 64, now_ms, Counter())
     host = _host(swarm)
     victim = ID.from_string(target.peer)
     with trio.fail_after(HANG):

@@ -49,6 +49,7 @@ from btt_chain.txpool import (
     StatusEvent,
     nonce_tag,
 )
+from p2p.address import parse, parse_peer
 from runtime.frame.version import CODE_KEY, CowText, RuntimeVersion, api_versions
 from runtime.frame.weight import DispatchClass, Weight
 from runtime.pallets.transaction_payment import FeeDetails, InclusionFee, RuntimeDispatchInfo
@@ -426,6 +427,8 @@ class ModelNode:
 
     def __init__(self, chain: ModelChain) -> None:
         self.chain = chain
+        self.reserved: list[str] = []
+        self.allowed: list[str] | None = None
 
     def health(self) -> Health:
         return Health(0, is_syncing=False, should_have_peers=False)
@@ -437,6 +440,19 @@ class ModelNode:
     def sync_state(self) -> SyncState:
         number = self.chain.best().number
         return SyncState(0, number, number)
+
+    def reserved_peers(self) -> Sequence[str]:
+        return self.reserved
+
+    def add_reserved_peer(self, address: str) -> None:
+        self.reserved.append(parse(address).peer)
+
+    def remove_reserved_peer(self, peer_id: str) -> None:
+        gone = parse_peer(peer_id)
+        self.reserved = [peer for peer in self.reserved if peer != gone]
+
+    def set_allowed_peers(self, peer_ids: Sequence[str] | None) -> None:
+        self.allowed = None if peer_ids is None else [parse_peer(peer) for peer in peer_ids]
 
 
 class ModelSealer:

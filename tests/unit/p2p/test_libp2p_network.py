@@ -22,6 +22,7 @@ from p2p.network import (
     ANNOUNCE,
     GRANDPA,
     MIB,
+    TOPICS,
     Answer,
     Answered,
     Ask,
@@ -62,7 +63,7 @@ async def test_two_nodes_greet_and_hear_of_each_others_progress() -> None:
         assert two.network.peers()[0].status == grown
 
 
-async def test_gossip_goes_over_a_node_in_the_middle() -> None:
+async def test_gossip_goes_over_a_node_in_the_middle_when_it_says_it_again() -> None:
     async with running(settings()) as middle:
         lonely = BookConfig(bootnodes=(parse(middle.address),))  # private addresses not dialled
         async with (
@@ -70,14 +71,24 @@ async def test_gossip_goes_over_a_node_in_the_middle() -> None:
             running(settings(book=lonely)) as right,
         ):
             await middle.connected(2)
-            left.network.do(Publish(GRANDPA, b"a vote"))
+            for topic in TOPICS:
+                left.network.do(Publish(topic, b"bad"))
+                left.network.do(Publish(topic, b"good"))
+            await middle.until(lambda: len(middle.of(GossipHeard)) == 6)
+            await asyncio.sleep(1.5)  # a heartbeat of the mesh: who has what is told by then
+            assert not right.of(GossipHeard)
 
-            await right.until(lambda: right.of(GossipHeard))
+            for topic in TOPICS:
+                middle.network.do(Publish(topic, b"good"))
+                middle.network.do(Publish(topic, b"good"))
+            await right.until(lambda: len(right.of(GossipHeard)) == 3)
+            await asyncio.sleep(1.5)
 
             assert right.of(GossipHeard) == [
-                GossipHeard(GRANDPA, middle.network.local_peer, b"a vote")
+                GossipHeard(topic, middle.network.local_peer, b"good") for topic in TOPICS
             ]
             assert not left.of(GossipHeard)
+            assert len(middle.of(GossipHeard)) == 6
 
 
 async def test_a_burst_of_gossip_is_not_lost() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
 
@@ -62,13 +62,17 @@ def test_both_hear_that_they_are_connected() -> None:
     assert not bob.peers()[0].outbound
 
 
-def test_gossip_goes_hop_by_hop_and_not_back() -> None:
+def test_gossip_goes_on_when_it_is_said_again_and_not_back() -> None:
     _, (alice, bob, charlie) = line("alice", "bob", "charlie")
     alice.do(Publish(ANNOUNCE, b"news"))
-    charlie.do(Publish(ANNOUNCE, b"news"))  # it has just heard that
-
     assert bob.drain() == [GossipHeard(ANNOUNCE, alice.local_peer, b"news")]
+    assert charlie.drain() == []
+
+    bob.do(Publish(ANNOUNCE, b"news"))
+    bob.do(Publish(ANNOUNCE, b"news"))
+    charlie.do(Publish(ANNOUNCE, b"news"))
     assert charlie.drain() == [GossipHeard(ANNOUNCE, bob.local_peer, b"news")]
+    assert bob.drain() == []
     assert alice.drain() == []
 
 
@@ -145,3 +149,24 @@ async def test_events_end_with_the_network() -> None:
     await alice.stop()
 
     assert [event async for event in alice.events()] == [Disconnected(bob.local_peer)]
+
+
+def test_a_split_in_memory_heals_when_both_sides_say_so() -> None:
+    hub = MemoryHub()
+    nodes = [hub.join(name, STATUS) for name in ("alice", "bob", "charlie", "dora")]
+    for one, other in combinations(nodes, 2):
+        hub.connect(one, other)
+    for half in (nodes[:2], nodes[2:]):
+        for node in half:
+            node.allow_only([one.local_peer for one in half])
+    assert [len(node.peers()) for node in nodes] == [1, 1, 1, 1]
+    hub.connect(nodes[0], nodes[2])
+    nodes[0].reserve(nodes[2].listen_addresses()[0])
+    assert [len(node.peers()) for node in nodes] == [1, 1, 1, 1]
+
+    for node in nodes:
+        node.allow_only(None)
+    assert [len(node.peers()) for node in nodes] == [3, 3, 3, 3]
+    assert nodes[0].reserved() == [nodes[2].local_peer]
+    nodes[0].unreserve(nodes[2].local_peer)
+    assert nodes[0].reserved() == []

@@ -238,3 +238,48 @@ def test_a_damaged_peer_file_gives_what_can_be_read(tmp_path: Path) -> None:
         file.write(b"x /ip4/1.2.3.4\n\xff\xfe garbage\n7\n")
 
     assert peer_file.load(tmp_path) == [KnownPeer(at(1), 5)]
+
+
+def test_a_peer_reserved_later_is_dialled_at_once_and_needs_no_place() -> None:
+    peers = book(max_in=1)
+    peers.connected(at(1).peer, 0, outbound=False, at=None)
+    peers.penalise(at(2).peer, FATAL, "garbage", 0)
+    peers.reserve(at(1))
+    peers.reserve(at(2))
+
+    assert peers.reserved() == [at(1).peer, at(2).peer]
+    assert [dial.address for dial in peers.tick(0)] == [at(2)]
+    assert peers.inbound == 0
+    assert not peers.bans(0)
+    peers.unreserve(at(1).peer)
+    peers.unreserve(at(3).peer)
+    assert peers.inbound == 1
+    assert peers.reserved() == [at(2).peer]
+
+
+def test_a_peer_that_is_not_allowed_is_neither_dialled_nor_let_in() -> None:
+    peers = book(bootnodes=(at(1), at(2)), reserved=(at(3),))
+    peers.allow_only([at(1).peer], 0)
+
+    assert [dial.peer for dial in peers.tick(0)] == [at(1).peer]
+    for outbound in (True, False):
+        assert peers.refusal(at(3).peer, 0, outbound=outbound) is not None
+        assert peers.refusal(at(1).peer, 0, outbound=outbound) is None
+
+
+def test_when_everybody_is_allowed_again_all_are_dialled_but_the_banned() -> None:
+    peers = book(bootnodes=(at(1), at(2)))
+    dial_all(peers, 0, honest=set())
+    peers.penalise(at(2).peer, FATAL, "garbage", 0)
+    peers.allow_only([], 0)
+    assert not peers.tick(LATER)
+
+    peers.allow_only(None, 10)
+    assert [dial.peer for dial in peers.tick(10)] == [at(1).peer]
+
+
+def test_a_dial_that_was_none_counts_nothing() -> None:
+    peers = book(bootnodes=(at(1),))
+    peers.dial_failed(at(1).peer, 0)
+
+    assert peers.tick(0)

@@ -18,7 +18,7 @@ from btt_chain.rpc.access import ANY_ORIGIN
 from btt_chain.rpc.finality import GrandpaApi, Rounds
 from btt_chain.rpc.registry import Registry
 from btt_chain.rpc.server import RpcConfig, RpcServer
-from btt_chain.scale import u32
+from btt_chain.scale import u32, u64
 from support.rpc_client import CallFailed, WsClient
 
 BOB, EVE = AuthorityId(bytes([2]) * 32), AuthorityId(bytes([5]) * 32)
@@ -90,13 +90,27 @@ async def test_without_voters_the_rounds_are_not_ready(ws: WsClient, model: Mode
     assert (refused.value.code, refused.value.message) == (1, "GRANDPA RPC endpoint not ready")
 
 
-async def test_weights_of_bonds_pass_u32(ws: WsClient, model: Model) -> None:
-    model.now = Rounds(3, replace(ROUND, total_weight=1 << 40), [])
-    assert (await ws.call("grandpa_roundState"))["best"]["totalWeight"] == 1 << 40
+async def test_weights_beyond_what_clients_read_are_told_in_thousands(
+    ws: WsClient, model: Model
+) -> None:
+    bond = 10**10
+    heavy = RoundReport(9, 4 * bond, 2 * bond + 1, 2 * bond, [EVE], bond, [BOB, EVE])
+    model.now = Rounds(3, heavy, [])
+    told = (await ws.call("grandpa_roundState"))["best"]
+    assert (told["totalWeight"], told["thresholdWeight"]) == (40_000_000, 20_000_001)
+    assert told["prevotes"]["currentWeight"] == 20_000_000
+    assert told["precommits"]["currentWeight"] == 10_000_000
 
 
-async def test_weights_that_json_cannot_carry_are_refused(ws: WsClient, model: Model) -> None:
-    model.now = Rounds(3, replace(ROUND, total_weight=1 << 53), [])
+async def test_the_heaviest_weights_still_fit(ws: WsClient, model: Model) -> None:
+    most = u64.MAX
+    model.now = Rounds(3, RoundReport(9, most, most, most, [], most, []), [])
+    told = (await ws.call("grandpa_roundState"))["best"]
+    assert told["totalWeight"] == told["prevotes"]["currentWeight"] <= u32.MAX
+
+
+async def test_rounds_that_clients_cannot_read_are_refused(ws: WsClient, model: Model) -> None:
+    model.now = Rounds(3, replace(ROUND, round=1 << 32), [])
     with pytest.raises(CallFailed) as refused:
         await ws.call("grandpa_roundState")
     assert refused.value.code == 3

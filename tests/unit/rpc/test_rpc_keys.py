@@ -81,6 +81,14 @@ async def test_an_owner_gets_a_proof_of_each_key(keys: HttpClient) -> None:
     assert verify(Scheme.ED25519, raw[32:], message, proof[64:])
 
 
+async def test_an_owner_is_an_account_and_nothing_else_is_signed(
+    keys: HttpClient, custody: Custody
+) -> None:
+    problem = await refusal(keys, "author_rotateKeysWithOwner", hx(ALICE.public[:28]))
+    assert (problem.code, problem.message) == (1040, "An owner is an account of 32 bytes")
+    assert custody.keystore.public_keys(BABE) == []
+
+
 async def test_an_inserted_key_is_stored_and_null_is_the_answer(
     keys: HttpClient, custody: Custody
 ) -> None:

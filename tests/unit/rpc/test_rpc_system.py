@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from aiohttp import ClientSession
 
 from btt_chain.primitives import ss58
 from btt_chain.primitives.extrinsic import opaque
+from btt_chain.rpc.access import MethodPolicy
+from btt_chain.rpc.api import RpcService
+from btt_chain.rpc.server import RpcConfig
 from support.rpc_backend import ALICE, ModelBackend, transfer
 from support.rpc_client import CallFailed, HttpClient
 
@@ -143,3 +147,65 @@ async def test_what_cannot_be_sealed_is_an_error(http: HttpClient) -> None:
         with pytest.raises(CallFailed) as caught:
             await http.call(method, *params)
         assert caught.value.code == 13_000
+
+
+PEER = "12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp"
+
+
+async def test_peers_are_reserved_and_let_go(http: HttpClient) -> None:
+    assert await http.call("system_reservedPeers") == []
+    address = f"/ip4/10.0.0.7/tcp/30333/p2p/{PEER}"
+    assert await http.call("system_addReservedPeer", address) is None
+    assert await http.call("system_reservedPeers") == [PEER]
+    assert await http.call("system_removeReservedPeer", PEER) is None
+    assert await http.call("system_reservedPeers") == []
+
+
+@pytest.mark.parametrize(
+    ("method", "value"),
+    [
+        ("system_addReservedPeer", "/ip4/10.0.0.7/tcp/30333"),
+        ("system_addReservedPeer", PEER),
+        ("system_removeReservedPeer", "nobody"),
+    ],
+)
+async def test_a_reserved_peer_that_is_none_is_refused(
+    http: HttpClient, method: str, value: str
+) -> None:
+    with pytest.raises(CallFailed) as caught:
+        await http.call(method, value)
+    assert caught.value.code == 4006
+    assert value in caught.value.message
+
+
+async def test_a_node_can_be_told_whom_to_know(http: HttpClient, backend: ModelBackend) -> None:
+    assert await http.call("btt_setAllowedPeers", [PEER]) is None
+    assert backend.node.allowed == [PEER]
+    assert await http.call("btt_setAllowedPeers", []) is None
+    assert backend.node.allowed == []
+    assert await http.call("btt_setAllowedPeers", None) is None
+    assert backend.node.allowed is None
+    with pytest.raises(CallFailed) as caught:
+        await http.call("btt_setAllowedPeers", [PEER, "nobody"])
+    assert caught.value.code == -32602
+    assert caught.value.message.startswith("Invalid params: `peer_ids`: ")
+
+
+async def test_who_a_node_knows_is_not_for_everybody_to_say(
+    backend: ModelBackend, session: ClientSession
+) -> None:
+    service = RpcService(backend, RpcConfig(port=0, methods=MethodPolicy.SAFE))
+    await service.start()
+    try:
+        client = HttpClient(session, service.port)
+        assert await client.call("system_reservedPeers") == []
+        for method in (
+            "system_addReservedPeer",
+            "system_removeReservedPeer",
+            "btt_setAllowedPeers",
+        ):
+            with pytest.raises(CallFailed) as caught:
+                await client.call(method, PEER)
+            assert caught.value.code == -32601
+    finally:
+        await service.stop()

@@ -1,0 +1,124 @@
+"""Who the operator lets a node know: reserved peers, and networks that are split on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+
+from p2p.host.libp2p_network import Libp2pNetwork
+from p2p.network import GRANDPA, Connected, Disconnected, GossipHeard, Publish
+from p2p.peers import BookConfig
+from support.p2p_attack import Witness, running, settings
+
+
+def ids(*witnesses: Witness) -> list[str]:
+    return [witness.network.local_peer for witness in witnesses]
+
+
+def told(witness: Witness) -> set[bytes]:
+    return {event.data for event in witness.events if isinstance(event, GossipHeard)}
+
+
+async def has_peers(witness: Witness, count: int) -> None:
+    await witness.until(lambda: len(witness.network.peers()) == count)
+
+
+async def heard(witness: Witness, data: bytes) -> None:
+    await witness.until(lambda: data in told(witness))
+
+
+async def test_a_split_network_is_silent_across_the_cut_and_whole_again_after_it() -> None:
+    async with AsyncExitStack() as stack:
+        nodes: list[Witness] = []
+        for _ in range(4):
+            boot = [node.address for node in nodes]
+            nodes.append(await stack.enter_async_context(running(settings(*boot))))
+        for node in nodes:
+            await node.connected(3)
+
+        halves = (nodes[:2], nodes[2:])
+        for half in halves:
+            for node in half:
+                node.network.allow_only(ids(*half))
+        for node in nodes:
+            await has_peers(node, 1)
+        for number, node in enumerate(nodes):
+            node.network.do(Publish(GRANDPA, b"behind the cut %d" % number))
+        for half in halves:
+            for node, other in (half, half[::-1]):
+                said = b"behind the cut %d" % nodes.index(other)
+                await heard(node, said)
+        await asyncio.sleep(1)  # what could still come, and dials that could still succeed
+        for half in halves:
+            for node in half:
+                assert {view.peer for view in node.network.peers()} < set(ids(*half))
+                assert not {
+                    b"behind the cut %d" % nodes.index(other)
+                    for other in nodes
+                    if other not in half
+                } & told(node)
+
+        for node in nodes:
+            node.network.allow_only(None)
+        for node in nodes:
+            await node.connected(3)
+            assert not node.network.bans()
+            assert all(view.reputation == 0 for view in node.network.peers())
+
+
+async def test_one_that_knows_nobody_is_left_and_refuses_who_comes() -> None:
+    async with running(settings()) as one, running(settings(one.address)) as two:
+        await one.connected()
+        await two.connected()
+        one.network.allow_only([])
+        await one.until(lambda: one.of(Disconnected))
+        await two.until(lambda: two.of(Disconnected))
+        book = two.network._node._known
+        await two.until(lambda: book._records[one.network.local_peer].failures)
+        assert not one.network.peers()
+
+        one.network.allow_only(None)
+        await one.until(lambda: len(one.of(Connected)) == 2)
+        await two.connected()
+
+
+async def test_a_peer_is_reserved_and_let_go_while_the_node_runs() -> None:
+    alone = BookConfig(reserved_only=True)
+    async with running(settings()) as friend, running(settings(book=alone)) as shy:
+        shy.network.reserve(friend.address)
+        await shy.connected()
+        assert shy.network.reserved() == (friend.network.local_peer,)
+        assert shy.network.peers()[0].reserved
+
+        shy.network.unreserve(friend.network.local_peer)
+        await shy.until(lambda: shy.of(Disconnected))
+        assert shy.network.reserved() == ()
+
+
+async def test_what_is_said_before_the_start_holds_from_the_start() -> None:
+    async with running(settings()) as friend:
+        config = settings(friend.address)
+        early = Libp2pNetwork(config)
+        early.allow_only([])
+        await early.start()
+        try:
+            await asyncio.sleep(0.5)
+            assert not early.peers()
+        finally:
+            await early.stop()
+
+
+def test_words_that_are_no_peers_are_refused() -> None:
+    network = Libp2pNetwork(settings())
+    own = f"/ip4/1.2.3.4/tcp/30333/p2p/{network.local_peer}"
+
+    for text in ("", "/ip4/1.2.3.4/tcp/30333", own):
+        with pytest.raises(ValueError, match=r"is not of the form|is this node"):
+            network.reserve(text)
+    with pytest.raises(ValueError, match="not a peer id"):
+        network.unreserve("0OIl")
+    with pytest.raises(ValueError, match="not a peer id"):
+        network.allow_only([network.local_peer, "0OIl"])
+    assert network.reserved() == ()
