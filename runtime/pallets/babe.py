@@ -24,7 +24,7 @@ from typing import Annotated, Final, Protocol, TypeVar, cast
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.vrf import Draw, Vrf
-from btt_chain.primitives import babe_equivocation, validity
+from btt_chain.primitives import babe_equivocation
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.babe import (
     Claim,
@@ -49,7 +49,7 @@ from btt_chain.primitives.babe_digests import (
 from btt_chain.primitives.babe_equivocation import EquivocationProof
 from btt_chain.primitives.epoch import Epoch, epoch_index, next_randomness
 from btt_chain.primitives.lottery import SecondaryRule, beacon_of, randomness_of, slot_input
-from btt_chain.primitives.validity import Invalid, TransactionSource, ValidTransaction
+from btt_chain.primitives.validity import TransactionSource, ValidTransaction
 from btt_chain.scale import Bounded, Fixed, TypeName, path, u32, u64
 from runtime.frame import (
     Call,
@@ -73,12 +73,10 @@ from runtime.pallets.evidence import (
     Offence,
     Offences,
     by_validators,
-    is_trusted,
+    judge_unsigned,
     owner,
     ownership,
-    refuse_known,
     submit,
-    valid_report,
 )
 from runtime.pallets.system import System
 from runtime.params import MAX_VALIDATORS
@@ -281,16 +279,10 @@ class Babe(Pallet):
         """Pass reports of equivocations that are right and new, from here or from a block."""
         if call.index != REPORT_UNSIGNED:
             return None
-        if not is_trusted(source):
-            raise Invalid(validity.Call())
-        try:
-            offences, offence = self._judged(
-                *cast("tuple[EquivocationProof, MembershipProof]", call.args)
-            )
-        except (Error, Unavailable):
-            raise Invalid(validity.BadProof()) from None
-        refuse_known(self.host, offences, offence)
-        return valid_report(TAG, offence, self.report_longevity)
+        proof, membership = cast("tuple[EquivocationProof, MembershipProof]", call.args)
+        return judge_unsigned(
+            source, lambda: self._judged(proof, membership), TAG, self.report_longevity
+        )
 
     # ---- calls
 
@@ -303,7 +295,10 @@ class Babe(Pallet):
         ],
         key_owner_proof: Annotated[MembershipProof, TypeName("T::KeyOwnerProof")],
     ) -> PostInfo:
-        """Report an author who made two blocks in one slot. Costs nothing if it is so."""
+        """Report an author who made two blocks in one slot.
+
+        Costs nothing if it costs an offender something.
+        """
         return self._report(equivocation_proof, key_owner_proof, origin.signed())
 
     @call(1, weight=by_validators)
@@ -601,10 +596,9 @@ class Babe(Pallet):
     ) -> PostInfo:
         offences, offence = self._judged(proof, membership)
         try:
-            submit(offences, offence, reporter)
+            return submit(offences, offence, reporter)
         except offences.DuplicateReport:
             raise self.DuplicateOffenceReport from None
-        return PostInfo(pays=False)
 
     def _judged(
         self, proof: EquivocationProof, membership: MembershipProof

@@ -7,15 +7,15 @@ index is all the key-ownership proof there is; it travels in the shape of Substr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Final, Protocol
 
 from btt_chain.primitives import validity
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.validity import Invalid, TransactionSource, ValidTransaction
-from btt_chain.scale import FixedBytes, TypeName, codec, path, u32, u64
-from runtime.frame import DispatchError, DispatchInfo
-from runtime.frame.host import Host
+from btt_chain.scale import FixedBytes, TypeName, codec, path, u32, u64, u128
+from runtime.frame import DispatchError, DispatchInfo, Error, PostInfo, Unavailable
 from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.offences import report_weight
 from runtime.params import MAX_VALIDATORS
@@ -85,8 +85,11 @@ class Offences(Protocol):
         offender: AccountId,
         time_slot: int,
         reporter: AccountId | None,
-    ) -> None:
-        """Punish the offender. Raises DuplicateReport."""
+    ) -> u128:
+        """Punish the offender; return what was taken. Raises DuplicateReport."""
+
+    def check(self, kind: bytes, session_index: int, offender: AccountId, time_slot: int) -> u128:
+        """Raise what `report` would raise."""
 
 
 _PROOF: Final = codec(MembershipProof)
@@ -116,12 +119,25 @@ def owner(seats: Seats, proof: MembershipProof, key_type: bytes, key: bytes) -> 
     return seat[0]
 
 
-def is_trusted(source: TransactionSource) -> bool:
-    """Tell whether a report without a signature may come from there.
+def judge_unsigned(
+    source: TransactionSource,
+    judged: Callable[[], tuple[Offences, Offence]],
+    prefix: bytes,
+    longevity: u64,
+) -> ValidTransaction:
+    """Return the terms of a report without a signature, if it is right and new; else Invalid.
 
-    Nobody pays for it, so it is taken from this node and from blocks, and not gossiped.
+    Nobody pays for it, so it is taken from this node and from blocks, and not gossiped. `judged`
+    checks the proof, and raises the errors of calls.
     """
-    return source is not TransactionSource.External
+    if source is TransactionSource.External:
+        raise Invalid(validity.Call())
+    try:
+        offences, offence = judged()
+    except (Error, Unavailable):
+        raise Invalid(validity.BadProof()) from None
+    refuse_known(offences, offence)
+    return valid_report(prefix, offence, longevity)
 
 
 def valid_report(prefix: bytes, offence: Offence, longevity: u64) -> ValidTransaction:
@@ -142,24 +158,23 @@ def valid_report(prefix: bytes, offence: Offence, longevity: u64) -> ValidTransa
     )
 
 
-def refuse_known(host: Host, offences: Offences, offence: Offence) -> None:
-    """Raise Invalid if the offence was reported before. Nothing is left in the state."""
-    state, before = host.state, len(host.events)
-    state.begin()
+def refuse_known(offences: Offences, offence: Offence) -> None:
+    """Raise Invalid if the offence was reported before, or can be reported no more."""
     try:
-        submit(offences, offence, None)
+        offences.check(offence.kind, offence.session, offence.offender, offence.time_slot)
     except offences.DuplicateReport:
         raise Invalid(validity.Stale()) from None
-    except (DispatchError, ArithmeticError):
+    except DispatchError:
         raise Invalid(validity.BadProof()) from None
-    finally:
-        state.rollback()
-        del host.events[before:]
 
 
-def submit(offences: Offences, offence: Offence, reporter: AccountId | None) -> None:
-    """Hand an offence over to be judged. Raises Offences.DuplicateReport."""
-    offences.report(
+def submit(offences: Offences, offence: Offence, reporter: AccountId | None) -> PostInfo:
+    """Hand an offence over to be judged. Raises Offences.DuplicateReport.
+
+    A report is free if it cost somebody something. One who has nothing left to lose can sign
+    contradictions without end, and would fill blocks for nothing.
+    """
+    taken = offences.report(
         offence.kind,
         offence.session,
         offence.validator_count,
@@ -167,3 +182,4 @@ def submit(offences: Offences, offence: Offence, reporter: AccountId | None) -> 
         offence.time_slot,
         reporter,
     )
+    return PostInfo(pays=False if taken else None)

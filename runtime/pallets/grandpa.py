@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, cast
 
-from btt_chain.primitives import grandpa, validity
+from btt_chain.primitives import grandpa
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.grandpa import (
     AuthorityId,
@@ -25,7 +25,7 @@ from btt_chain.primitives.grandpa import (
     check_equivocation,
     consensus,
 )
-from btt_chain.primitives.validity import Invalid, TransactionSource, ValidTransaction
+from btt_chain.primitives.validity import TransactionSource, ValidTransaction
 from btt_chain.scale import Bounded, Path, TypeName, Variant, path, u32, u64
 from runtime.frame import (
     Call,
@@ -49,12 +49,10 @@ from runtime.pallets.evidence import (
     Offences,
     Seats,
     by_validators,
-    is_trusted,
+    judge_unsigned,
     owner,
     ownership,
-    refuse_known,
     submit,
-    valid_report,
 )
 from runtime.pallets.system import System
 from runtime.params import MAX_VALIDATORS
@@ -184,16 +182,10 @@ class Grandpa(Pallet):
         """Pass reports of equivocations that are right and new, from here or from a block."""
         if call.index != REPORT_UNSIGNED:
             return None
-        if not is_trusted(source):
-            raise Invalid(validity.Call())
-        try:
-            offences, offence = self._judged(
-                *cast("tuple[EquivocationProof, MembershipProof]", call.args)
-            )
-        except (Error, Unavailable):
-            raise Invalid(validity.BadProof()) from None
-        refuse_known(self.host, offences, offence)
-        return valid_report(TAG, offence, self.report_longevity)
+        proof, membership = cast("tuple[EquivocationProof, MembershipProof]", call.args)
+        return judge_unsigned(
+            source, lambda: self._judged(proof, membership), TAG, self.report_longevity
+        )
 
     # ---- calls
 
@@ -206,7 +198,10 @@ class Grandpa(Pallet):
         ],
         key_owner_proof: Annotated[MembershipProof, TypeName("T::KeyOwnerProof")],
     ) -> PostInfo:
-        """Report a voter who voted twice in one round. Costs nothing if it is so."""
+        """Report a voter who voted twice in one round.
+
+        Costs nothing if it costs an offender something.
+        """
         return self._report(equivocation_proof, key_owner_proof, origin.signed())
 
     @call(1, weight=by_validators)
@@ -278,10 +273,9 @@ class Grandpa(Pallet):
     ) -> PostInfo:
         offences, offence = self._judged(proof, membership)
         try:
-            submit(offences, offence, reporter)
+            return submit(offences, offence, reporter)
         except offences.DuplicateReport:
             raise self.DuplicateOffenceReport from None
-        return PostInfo(pays=False)
 
     def _judged(
         self, proof: EquivocationProof, membership: MembershipProof

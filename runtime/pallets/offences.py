@@ -29,7 +29,7 @@ GRANDPA_EQUIVOCATION: Final = b"grandpa:equivoca"
 
 LEAST_PART: Final = 100
 """An offence costs at least this part of what is at stake: a hundredth."""
-PRUNED_PER_BLOCK: Final = 4
+PRUNED_PER_BLOCK: Final = 16
 
 REPORT_WEIGHT: Final = 300 * PICOS_PER_MICRO
 RAISE_WEIGHT: Final = 200 * PICOS_PER_MICRO
@@ -109,6 +109,9 @@ class Sessions(Protocol):
 
     def is_disabled(self, index: int) -> bool:
         """Tell whether a validator is disabled."""
+
+    def weights_now(self) -> Sequence[int]:
+        """Return their weights in making blocks."""
 
     def disable(self, validator_index: int) -> None:
         """Let a validator make no more blocks in this session."""
@@ -212,39 +215,42 @@ class Offences(Pallet):
         offender: AccountId,
         time_slot: int,
         reporter: AccountId | None,
-    ) -> None:
+    ) -> u128:
         """Slash and disable `offender`, whose offence the caller has proven.
 
         It was one of `validator_count` validators in session `session_index`. `time_slot` is
-        BABE's slot, or GRANDPA's `set_id | round << 64`. Raises DuplicateReport, TooOld,
-        NotAtStake.
+        BABE's slot, or GRANDPA's `set_id | round << 64`. Returns what was taken from all
+        concurrent offenders, in planck. Raises DuplicateReport, TooOld, NotAtStake.
         """
-        now = self.sessions.session_index()
-        if session_index > now or self._is_past(session_index, now):
-            raise self.TooOld
-        timeslot = opaque(time_slot)
+        stake = self.check(kind, session_index, offender, time_slot)
+        now, timeslot = self.sessions.session_index(), opaque(time_slot)
         report = report_id(kind, timeslot, offender)
-        if report in self.reports:
-            raise self.DuplicateReport
-        stake = self.stakes.at_stake(offender, session_index)
-        if stake is None:
-            raise self.NotAtStake
-
         reporters = [] if reporter is None else [reporter]
         self.reports[report] = OffenceDetails((offender, Exposure(stake, stake)), reporters)
         self.charges[report] = Charge(u32(session_index), u32(validator_count), u128(0))
         concurrent = [*(self.concurrent_reports_index.get((kind, timeslot)) or []), report]
         self.concurrent_reports_index[kind, timeslot] = concurrent
         self._remember(Queued(u32(now), report, kind, timeslot))
-        for known in concurrent:
-            self._charge(known, len(concurrent))
+        taken = sum(self._charge(known, len(concurrent)) for known in concurrent)
         self.stakes.expel(offender)
         self._disable(offender)
         self.deposit(self.Offence(kind, timeslot))
+        return u128(taken)
 
-    def is_known(self, kind: bytes, offender: AccountId, time_slot: int) -> bool:
-        """Tell whether this offence was reported already."""
-        return report_id(kind, opaque(time_slot), offender) in self.reports
+    def check(self, kind: bytes, session_index: int, offender: AccountId, time_slot: int) -> u128:
+        """Return what `offender` had at stake, in planck, if `report` would be accepted now.
+
+        Raises DuplicateReport, TooOld, NotAtStake.
+        """
+        now = self.sessions.session_index()
+        if session_index > now or self._is_past(session_index, now):
+            raise self.TooOld
+        if report_id(kind, opaque(time_slot), offender) in self.reports:
+            raise self.DuplicateReport
+        stake = self.stakes.at_stake(offender, session_index)
+        if stake is None:
+            raise self.NotAtStake
+        return stake
 
     # ---- steps
 
@@ -252,28 +258,34 @@ class Offences(Pallet):
         """Tell whether offences in `session` can be reported no more in session `now`."""
         return session + int(self.report_epochs) < now
 
-    def _charge(self, report: H256, offenders: int) -> None:
-        """Let the offender pay what is missing for so many concurrent offenders."""
+    def _charge(self, report: H256, offenders: int) -> int:
+        """Let the offender pay what is missing for so many concurrent offenders; what it paid."""
         offender, exposure = self.reports[report].offender
         charge = self.charges[report]
         owed = slash_of(int(exposure.total), offenders, int(charge.validators))
-        if owed > charge.charged:
-            self.stakes.slash(offender, int(charge.session), u128(owed - int(charge.charged)))
-            charge.charged = u128(owed)
-            self.charges[report] = charge
+        if owed <= charge.charged:
+            return 0
+        missing = u128(owed - int(charge.charged))
+        charge.charged = u128(owed)
+        self.charges[report] = charge
+        return int(self.stakes.slash(offender, int(charge.session), missing))
 
     def _disable(self, offender: AccountId) -> None:
         """Disable the offender if it is a validator now, and if enough others are left.
 
-        Fewer than a third of them are ever disabled: more could not stop a majority of offenders,
-        but would stop the chain.
+        Fewer than a third of them are ever disabled, with less than half of the weight: more could
+        not stop a majority of offenders, but would stop the chain.
         """
         validators = list(self.sessions.validators_now())
         if offender not in validators:
             return
         place = validators.index(offender)
-        disabled = sum(map(self.sessions.is_disabled, range(len(validators))))
-        if not self.sessions.is_disabled(place) and disabled < (len(validators) - 1) // 3:
+        if self.sessions.is_disabled(place):
+            return
+        out = [place, *filter(self.sessions.is_disabled, range(len(validators)))]
+        weights = self.sessions.weights_now()
+        lost = sum(int(weights[index]) for index in out)
+        if 3 * len(out) < len(validators) and 2 * lost < sum(map(int, weights)):
             self.sessions.disable(place)
 
     def _remember(self, queued: Queued) -> None:

@@ -95,6 +95,9 @@ class SessionManager(Protocol):
         In block zero it is asked for sessions 0 and 1.
         """
 
+    def planning_weight(self) -> int:
+        """Return what planning a session costs at most now, in picoseconds."""
+
     def start_session(self, index: int) -> None:
         """Hear that session `index` has begun."""
 
@@ -114,6 +117,10 @@ class Everybody:
     def plan_session(self, index: int) -> list[AccountId] | None:
         """Keep the validators."""
         return None
+
+    def planning_weight(self) -> int:
+        """Nothing is looked at."""
+        return 0
 
     def start_session(self, index: int) -> None:
         """Nothing comes of it."""
@@ -304,6 +311,10 @@ class Session(Pallet):
         place = bisect_left(disabled, index)
         return place < len(disabled) and disabled[place] == index
 
+    def weights_now(self) -> Sequence[int]:
+        """Return the weights of this session's validators in making blocks, in their order."""
+        return self.epochs.weights_now()
+
     def disable(self, validator_index: int) -> None:
         """Put the validator at this place out for the rest of the session, if it is not.
 
@@ -344,25 +355,26 @@ class Session(Pallet):
         index += 1
         now = self.queued_keys.value
         self.validators.value = [who for who, _ in now]
-        if self.queued_changed.value:  # the places may be other validators' now
-            self.disabled_validators.kill()
+        # The places, and the weights, may be others now; Offences looks whom to put out again.
+        self.disabled_validators.kill()
         self.current_index.value = u32(index)
         manager.start_session(index)
 
         # Weights are those of the session planned last: ask for this one's before the next plan.
         voters = self._voters(now)
+        weight = ROTATION_WEIGHT + manager.planning_weight()
         planned = manager.plan_session(index + 1)
-        if planned is not None:
-            self.deposit(self.NewQueued())
         queued = self._with_keys([who for who, _ in now] if planned is None else planned, now)
         self.queued_keys.value = queued
-        self.queued_changed.value = planned is not None or queued != now
+        self.queued_changed.value = queued != now
+        if queued != now:
+            self.deposit(self.NewQueued())
         self.deposit(self.NewSession(u32(index)))
 
         self.epochs.new_epoch(self._authors(queued))
         self.voters.new_voters(voters, index)
         self._remember(index, now, voters)
-        return ROTATION_WEIGHT + SEAT_WEIGHT * (len(now) + len(queued))
+        return weight + SEAT_WEIGHT * (len(now) + len(queued))
 
     # ---- steps
 

@@ -49,6 +49,7 @@ class HandSessions:
         self.disabled: list[int] = []
         self.keyless: list[AccountId] = []
         self.babe: list[u64] = []
+        self.weights: Sequence[u64] = []
         self.grandpa: list[u64] = []
 
     def has_keys(self, account: AccountId) -> bool:
@@ -60,6 +61,9 @@ class HandSessions:
     def validators_now(self) -> Sequence[AccountId]:
         return self.active
 
+    def weights_now(self) -> Sequence[u64]:
+        return self.weights
+
     def is_disabled(self, index: int) -> bool:
         return index in self.disabled
 
@@ -70,6 +74,7 @@ class HandSessions:
     def begin(self) -> None:
         """Plan sessions 0 and 1 and start the first, as genesis does."""
         self.active = self._plan(0, [])
+        self.weights = self.babe
         self.queued = self._plan(1, self.active)
         self._chain.authorities.start_session(0)
 
@@ -78,7 +83,7 @@ class HandSessions:
         for _ in range(times):
             self._chain.authorities.end_session(self.current)
             self.current += 1
-            self.active, self.disabled = self.queued, []
+            self.active, self.disabled, self.weights = self.queued, [], self.babe
             self._chain.authorities.start_session(self.current)
             self.queued = self._plan(self.current + 1, self.active)
 

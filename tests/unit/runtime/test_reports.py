@@ -123,6 +123,16 @@ def test_a_report_that_is_right_slashes_and_costs_nothing(chain: BabeChain, whic
     assert chain.runtime.authorities.bonded(BOB.account) < before
 
 
+def test_a_report_of_one_who_has_nothing_left_is_paid_for(chain: BabeChain) -> None:
+    # Whoever has lost everything can vote twice in rounds that never were, and report it.
+    paid = [
+        report(chain, double_vote(BOB, round_number=number), seat(chain)).pays
+        for number in range(1, 4)
+    ]
+    assert chain.runtime.authorities.bonded(BOB.account) == 0
+    assert paid == [False, False, None]
+
+
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_report_without_a_signature_goes_through_pool_and_block(
     chain: BabeChain, which: int
@@ -308,7 +318,7 @@ def test_an_offence_that_is_no_longer_judged_is_refused_by_the_pool(
     def too_old(*_: object) -> None:
         raise Offences.TooOld
 
-    monkeypatch.setattr(chain.runtime.offences, "report", too_old)
+    monkeypatch.setattr(chain.runtime.offences, "check", too_old)
     with pytest.raises(Invalid) as old:
         judge(chain, made(chain, double_vote(BOB)))
     assert isinstance(old.value.reason, validity.BadProof)

@@ -205,3 +205,17 @@ def test_sets_weights_and_stakes_agree_over_many_epochs() -> None:
         before = list(runtime.grandpa.authorities.value)
     assert changes == 4
     assert chain.failures == []
+
+
+def test_who_sets_keys_again_is_back_with_the_next_election() -> None:
+    chain = small(3, term=6)
+    leaver = chain.members[0]
+    act(chain, leaver, "Session", "purge_keys")
+    run_to_epoch(chain, 2)
+    assert leaver.account not in chain.runtime.session.validators_now()
+    act(chain, leaver, "Session", "set_keys", keys=keys_of(leaver), proof=b"")
+    run_to_epoch(chain, 7)
+    session = chain.runtime.session
+    # The election chose the same three with the same bonds as the first did.
+    assert sorted(session.validators_now()) == sorted(member.account for member in chain.members)
+    assert len(chain.runtime.authorities.elections.value) == 1

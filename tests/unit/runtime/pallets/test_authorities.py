@@ -280,13 +280,22 @@ def test_an_election_comes_once_a_term_and_weights_are_frozen_between(chain: Sta
     assert chain.sessions.queued == [C, D, E, A]
 
 
-def test_an_election_that_changes_nothing_is_none(chain: StakeChain) -> None:
-    assert chain.authorities.plan_session(2) is None
+def test_an_election_that_changes_nothing_puts_nothing_new_at_stake(chain: StakeChain) -> None:
+    assert chain.authorities.plan_session(2) == [A, B, C, D]
     assert chain.authorities.last_election.value == 2
     assert chain.authorities.elections.value == [0]
     chain.authorities.bond_extra(signed(A), u128(1))
     assert chain.authorities.plan_session(3) is None
     assert chain.authorities.plan_session(4) == [A, B, C, D]
+
+
+def test_a_bond_that_was_slashed_and_filled_up_is_whole_again_after_the_next_election(
+    chain: StakeChain,
+) -> None:
+    chain.authorities.slash(A, 0, btt(400))
+    chain.authorities.bond_extra(signed(A), btt(400))
+    assert chain.authorities.plan_session(2) == [A, B, C, D]
+    assert chain.authorities.exposures[u32(2), A] == Exposure(btt(40_000), u128(0))
 
 
 def test_the_set_never_shrinks_below_the_minimum() -> None:

@@ -108,11 +108,23 @@ def test_what_was_bonded_after_the_election_is_not_slashed_but_what_left_is(
 
 def test_a_report_is_accepted_once(chain: StakeChain) -> None:
     report(chain, 3)
-    assert chain.offences.is_known(BABE_EQUIVOCATION, stash(3), 77)
-    assert not chain.offences.is_known(BABE_EQUIVOCATION, stash(4), 77)
-    assert not chain.offences.is_known(BABE_EQUIVOCATION, stash(3), 78)
+    with pytest.raises(Offences.DuplicateReport):
+        chain.offences.check(BABE_EQUIVOCATION, 0, stash(3), 77)
+    assert chain.offences.check(BABE_EQUIVOCATION, 0, stash(4), 77) == BOND
+    assert chain.offences.check(BABE_EQUIVOCATION, 0, stash(3), 78) == BOND
     with refused(chain, Offences.DuplicateReport):
         report(chain, 3)
+
+
+def test_a_report_tells_what_it_took_until_there_is_nothing_left(chain: StakeChain) -> None:
+    part = BOND * 9 // 400
+    first = [chain.offences.report(BABE_EQUIVOCATION, 0, MANY, stash(1), s, None) for s in (1, 2)]
+    assert first == [part, part]
+    second = chain.offences.report(BABE_EQUIVOCATION, 0, MANY, stash(2), 1, None)
+    assert second == 2 * (BOND * 36 // 400) - part  # the first one pays the difference
+    for slot in range(100, 145):
+        report(chain, 1, slot=slot)
+    assert chain.offences.report(BABE_EQUIVOCATION, 0, MANY, stash(1), 200, None) == 0
 
 
 def test_reports_outside_of_the_window_are_refused(chain: StakeChain) -> None:
@@ -166,6 +178,21 @@ def test_less_than_a_third_are_disabled(chain: StakeChain) -> None:
         report(chain, number)
     assert len(chain.sessions.disabled) == 6
     assert lost(chain, 9) == BOND
+
+
+def test_whoever_makes_most_of_the_blocks_is_not_disabled() -> None:
+    chain = StakeChain(seats=4, least=4)
+    chain.open([MINIMUM] * 4)
+    chain.offences.report(BABE_EQUIVOCATION, 0, 4, stash(1), 77, None)
+    assert chain.sessions.disabled == [0]
+    for number in (2, 3, 4):  # together they lose everything; nobody is there to replace them
+        chain.offences.report(GRANDPA_EQUIVOCATION, 0, 4, stash(number), 9, None)
+    for _ in range(3):
+        chain.sessions.turn()
+        chain.offences.on_initialize(1)
+    assert chain.sessions.active == [stash(number) for number in range(1, 5)]
+    assert 2 * chain.sessions.weights[0] > sum(chain.sessions.weights)
+    assert 0 not in chain.sessions.disabled
 
 
 def test_a_single_validator_is_slashed_but_goes_on() -> None:

@@ -308,7 +308,7 @@ def test_seats_are_remembered_for_the_report_window(parish: Parish) -> None:
 # ---- disabling
 
 
-def test_a_disabled_validator_is_out_until_the_set_changes(parish: Parish) -> None:
+def test_a_disabled_validator_is_out_for_the_rest_of_the_session(parish: Parish) -> None:
     session = parish.session
     session.disable(1)
     session.disable(1)
@@ -316,10 +316,6 @@ def test_a_disabled_validator_is_out_until_the_set_changes(parish: Parish) -> No
     assert [session.is_disabled(place) for place in range(3)] == [False, True, False]
     assert parish.told.told[1:] == [("disable", 1)] * 2  # one for epochs, one for voters
     assert parish.announced()[4:] == [Session.ValidatorDisabled(BOB.account)]
-    session.rotate()
-    assert session.is_disabled(1)
-    parish.manager.choice = {3: accounts(CHARLIE, BOB)}
-    session.rotate()
     session.rotate()
     assert not session.is_disabled(1)
 
