@@ -113,7 +113,7 @@ def end(process: subprocess.Popen[str], how: signal.Signals) -> None:
 
 
 @contextmanager
-def our_node(base: Path, *flags: str, chain: str = "dev") -> Iterator[Node]:
+def our_node(base: Path, *flags: str, chain: str = "dev-manual") -> Iterator[Node]:
     """Start our own node as a user does, its data under `base`."""
     port = free_port()
     command: list[str | Path] = [

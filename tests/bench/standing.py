@@ -51,7 +51,7 @@ def start_rows() -> Iterator[Row]:
     )
     empty = statistics.median(timed(lambda: run_python("pass")).wall for _ in range(3))
     yield Row("-", "importing the node", f"{imports - empty:.2f} s", note="python itself left out")
-    spec = load("dev")
+    spec = load("dev-manual")
     yield Row("-", "building the development genesis", f"{timed(lambda: build(spec)).wall:.3f} s")
 
 

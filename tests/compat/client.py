@@ -58,23 +58,29 @@ class ClientRun:
 
 
 @contextmanager
-def two_nodes(folder: Path, sealing: str) -> Iterator[tuple[Node, Node]]:
+def two_nodes(folder: Path, sealing: str) -> Iterator[list[Node]]:
     """A node that makes blocks as told, and one that makes them when asked to."""
     with (
         dev_node(folder, "clocked", "--sealing", sealing) as clocked,
         dev_node(folder, "manual", "--sealing", "manual") as manual,
     ):
-        yield clocked, manual
+        yield [clocked, manual]
 
 
-def run_script(command: Sequence[str], cwd: Path, folder: Path, sealing: str) -> ClientRun:
-    """Run a client's script against two fresh nodes and read what it says."""
-    run = ClientRun()
-    with two_nodes(folder, sealing) as (clocked, manual):
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A client's script: how it is started, and where."""
+
+    command: Sequence[str]
+    cwd: Path
+
+    def run(self, nodes: Sequence[Node]) -> ClientRun:
+        """Run it against nodes and read what it says."""
+        run = ClientRun()
         try:
             ended = subprocess.run(
-                [*command, clocked.ws, manual.ws],
-                cwd=cwd,
+                [*self.command, *(node.ws for node in nodes)],
+                cwd=self.cwd,
                 capture_output=True,
                 text=True,
                 timeout=SCRIPT_SECONDS,
@@ -86,12 +92,12 @@ def run_script(command: Sequence[str], cwd: Path, folder: Path, sealing: str) ->
         else:
             run.read(ended.stdout)
             run.ending += f"ended with {ended.returncode}\n{ended.stderr}"
-        run.troubles = f"{clocked.troubles()}\n{manual.troubles()}"
-    return run
+        run.troubles = "\n".join(node.troubles() for node in nodes)
+        return run
 
 
-def node_script(name: str, folder: Path) -> ClientRun:
-    """Run a script of `js/`; skip where node or its packages are missing."""
+def node_script(name: str) -> Script:
+    """A script of `js/`; skip where node or its packages are missing."""
     program = shutil.which("node")
     if program is None:
         pytest.skip(f"node is missing: {name} did NOT run")
@@ -99,19 +105,23 @@ def node_script(name: str, folder: Path) -> ClientRun:
         pytest.skip(
             f"tests/compat/node_modules is missing, `make compat-setup`: {name} did NOT run"
         )
-    return run_script([program, str(HERE / "js" / f"{name}.mjs")], HERE, folder, TWICE_A_SECOND)
+    return Script([program, str(HERE / "js" / f"{name}.mjs")], HERE)
 
 
-def python_script(
-    name: str, environment: str, folder: Path, sealing: str = TWICE_A_SECOND
-) -> ClientRun:
-    """Run a script of `py/` in its own environment; skip where that is not made."""
+def python_script(name: str, environment: str) -> Script:
+    """A script of `py/` in its own environment; skip where that is not made."""
     program = HERE / ".env" / environment / "bin" / "python"
     if not program.is_file():
         pytest.skip(
             f"tests/compat/.env/{environment} is missing, `make compat-setup`: {name} did NOT run"
         )
-    return run_script([str(program), "-m", f"compat.py.{name}"], HERE.parent, folder, sealing)
+    return Script([str(program), "-m", f"compat.py.{name}"], HERE.parent)
+
+
+def by_hand(script: Script, folder: Path, sealing: str = TWICE_A_SECOND) -> ClientRun:
+    """Run a script against two fresh nodes on the chain that is sealed by hand."""
+    with two_nodes(folder, sealing) as nodes:
+        return script.run(nodes)
 
 
 def report(run: ClientRun, subtests: pytest.Subtests, least: int) -> None:

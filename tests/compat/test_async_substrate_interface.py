@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from compat.client import ClientRun, check_read_proof, python_script, report
+from compat.client import ClientRun, by_hand, check_read_proof, python_script, report
 
 pytestmark = pytest.mark.compat
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> ClientRun:
-    return python_script("asynchronous", "py2", tmp_path_factory.mktemp("asynchronous"))
+    return by_hand(python_script("asynchronous", "py2"), tmp_path_factory.mktemp("asynchronous"))
 
 
 def test_async_substrate_interface_finds_a_chain_that_it_can_use(

@@ -6,7 +6,7 @@ import pytest
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives import ss58
-from compat.client import ClientRun, check_read_proof, node_script, report, unhex
+from compat.client import ClientRun, by_hand, check_read_proof, node_script, report, unhex
 from storage.trie import ordered_root
 
 pytestmark = pytest.mark.compat
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.compat
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> ClientRun:
-    return node_script("polkadot_js", tmp_path_factory.mktemp("polkadot_js"))
+    return by_hand(node_script("polkadot_js"), tmp_path_factory.mktemp("polkadot_js"))
 
 
 def test_polkadot_js_finds_a_chain_that_it_can_use(

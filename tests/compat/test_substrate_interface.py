@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from compat.client import ClientRun, check_read_proof, python_script, report
+from compat.client import ClientRun, by_hand, check_read_proof, python_script, report
 
 pytestmark = pytest.mark.compat
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> ClientRun:
-    return python_script("classic", "py1", tmp_path_factory.mktemp("classic"))
+    return by_hand(python_script("classic", "py1"), tmp_path_factory.mktemp("classic"))
 
 
 def test_substrate_interface_finds_a_chain_that_it_can_use(
@@ -31,4 +31,4 @@ def test_a_read_proof_that_substrate_interface_fetched_verifies_against_the_stat
 def test_substrate_interface_gets_a_block_for_each_transaction_under_instant_sealing(
     tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    report(python_script("instant", "py1", tmp_path, sealing="instant"), subtests, least=5)
+    report(by_hand(python_script("instant", "py1"), tmp_path, "instant"), subtests, least=5)

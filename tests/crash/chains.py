@@ -30,36 +30,45 @@ EXECUTED_AGAIN = 12
 """Blocks below the head that an audit executes once more."""
 
 
+BY_HAND = "dev-manual"
+BY_LOTTERY = "dev"
+
+
 @cache
-def spec() -> ChainSpec:
-    """The development chain."""
-    return load("dev")
+def spec(chain: str = BY_HAND) -> ChainSpec:
+    """A development chain: sealed by hand, or with Alice as its validator."""
+    return load(chain)
 
 
-def database(base: Path) -> Path:
+def database(base: Path, chain: str = BY_HAND) -> Path:
     """Where it lies below a base path."""
-    return Paths(base, spec().id).database
+    return Paths(base, spec(chain).id).database
 
 
 @contextmanager
 def store_of(
-    base: Path, pruning: int | None = None, *, write_buffer: int = 64 * MIB
+    base: Path,
+    pruning: int | None = None,
+    *,
+    write_buffer: int = 64 * MIB,
+    chain: str = BY_HAND,
 ) -> Iterator[ChainStore]:
     """The chain's store below a base path, opened with all the care that a node takes.
 
     A small write buffer (64 KiB is LevelDB's least) makes many table files of a short chain.
     """
-    database(base).parent.mkdir(parents=True, exist_ok=True)
-    kv = open_database(database(base), check_chain, min_free=0, write_buffer=write_buffer)
+    path = database(base, chain)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kv = open_database(path, check_chain, min_free=0, write_buffer=write_buffer)
     try:
-        yield settled(ChainStore(kv, pruning=pruning))
+        yield settled(ChainStore(kv, pruning=pruning), chain)
     finally:
         kv.close()
 
 
-def settled(store: ChainStore) -> ChainStore:
-    """The store, with the development chain's genesis in it."""
-    settle_genesis(store, spec())
+def settled(store: ChainStore, chain: str = BY_HAND) -> ChainStore:
+    """The store, with a development chain's genesis in it."""
+    settle_genesis(store, spec(chain))
     return store
 
 
@@ -112,9 +121,9 @@ def grow_and_die(base: Path, pruning: int | None, blocks: int, write_buffer: int
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def copy(base: Path, to: Path) -> Path:
+def copy(base: Path, to: Path, chain: str = BY_HAND) -> Path:
     """Copy the chain below a base path as it lies on the disk now; the new base path."""
-    shutil.copytree(database(base), database(to))
+    shutil.copytree(database(base, chain), database(to, chain))
     return to
 
 
@@ -179,12 +188,12 @@ class Victim:
     pruning: int | None
 
 
-def audit(base: Path, claims: Claims, pruning: int | None) -> None:
+def audit(base: Path, claims: Claims, pruning: int | None, chain: str = BY_HAND) -> None:
     """Examine a database that a killed node left: everything that was promised still holds.
 
     It opens without healing, so give it a copy if a node is to start on it afterwards.
     """
-    with store_of(base, pruning) as store:
+    with store_of(base, pruning, chain=chain) as store:
         assert store.note is None, store.note
         blocks = store.blocks
         assert blocks.finalised.number >= claims.height

@@ -19,13 +19,16 @@ _ADDRESS = re.compile(r"127\.0\.0\.1:(\d+)")
 
 
 class NodeProcess:
-    """`btt-chain node --dev` over a base path, with whatever it writes."""
+    """`btt-chain node --dev` over a base path, with whatever it writes.
+
+    Its blocks are sealed by hand as `sealing` says; with None, Alice makes and finalises them.
+    """
 
     def __init__(
         self,
         base: Path,
         *,
-        sealing: str = "interval:100",
+        sealing: str | None = "interval:100",
         pruning: str = "archive",
         limit: Callable[[], None] | None = None,
     ) -> None:
@@ -33,7 +36,8 @@ class NodeProcess:
         command = [
             *(sys.executable, "-m", "cli.main", "node", "--dev"),
             *("--base-path", str(base), "--rpc-port", "0"),
-            *("--sealing", sealing, "--pruning", pruning),
+            *("--pruning", pruning),
+            *(() if sealing is None else ("--sealing", sealing)),
         ]
         self.process = subprocess.Popen(
             command,
@@ -115,7 +119,7 @@ class NodeProcess:
 def running(
     base: Path,
     *,
-    sealing: str = "interval:100",
+    sealing: str | None = "interval:100",
     pruning: str = "archive",
     limit: Callable[[], None] | None = None,
 ) -> Iterator[NodeProcess]:

@@ -16,7 +16,7 @@ from random import Random
 
 import pytest
 
-from crash.chains import audit, copy, grow
+from crash.chains import BY_HAND, BY_LOTTERY, audit, copy, grow
 from crash.process import NodeProcess, running
 from crash.wallet import Claims, Desk, desk
 
@@ -30,12 +30,17 @@ SEED = os.environ.get("BTT_SEED", "1")
 class Way:
     """How the killed node runs."""
 
-    sealing: str
+    sealing: str | None
+    """None: by lottery, and final by vote."""
     pruning: int | None
 
     @property
     def flag(self) -> str:
         return "archive" if self.pruning is None else str(self.pruning)
+
+    @property
+    def chain(self) -> str:
+        return BY_LOTTERY if self.sealing is None else BY_HAND
 
 
 WAYS = (
@@ -43,6 +48,7 @@ WAYS = (
     Way("instant", None),
     Way("instant", 256),
     Way("interval:200", None),
+    Way(None, None),
 )
 
 
@@ -55,7 +61,7 @@ def rounds(way: Way) -> Iterator[tuple[int, Random]]:
         yield number, Random(seed)
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.sealing}, {way.flag}")
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.sealing or 'lottery'}, {way.flag}")
 async def test_a_killed_node_comes_back_with_all_that_was_final(way: Way, tmp_path: Path) -> None:
     base, claims = tmp_path / "node", Claims()
     if way.pruning is not None:
@@ -65,7 +71,7 @@ async def test_a_killed_node_comes_back_with_all_that_was_final(way: Way, tmp_pa
             await killed_while_it_starts(way, base, luck)
         else:
             await killed_under_load(way, base, luck, claims)
-        audit(copy(base, tmp_path / f"after {number}"), claims, way.pruning)
+        audit(copy(base, tmp_path / f"after {number}", way.chain), claims, way.pruning, way.chain)
         print(f"    final: {claims.height}")
     with running(base, sealing=way.sealing, pruning=way.flag) as node:
         async with desk(node.port(), claims) as last:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,11 @@ from support.vectors import REPOSITORY
 START_SECONDS: Final = 60
 """A hang, not a measure: the machine may be busy with other tests."""
 STOP_SECONDS: Final = 30
+BLOCK: Final = re.compile(r"block \d+ \(0x|(imported|finalised) #\d+ ")
 HELLO: Final = b'{"jsonrpc":"2.0","id":1,"method":"system_health"}'
+BY_HAND: Final = ("--chain", "dev-manual")
+BY_LOTTERY: Final = ("--dev",)
+"""Alice makes the blocks, and votes on them."""
 LISTENING: Final = re.compile(r"RPC on \S*127\.0\.0\.1:(\d+)")
 
 
@@ -50,7 +54,7 @@ class Node:
     def troubles(self) -> str:
         """The end of its log without the blocks it made; empty if nothing else is there."""
         text = self.log.read_text(errors="replace").splitlines()
-        rest = [line for line in text if not re.search(r"block \d+ \(0x", line)]
+        rest = [line for line in text if not BLOCK.search(line)]
         return "\n".join([f"--- {self.log.name} without blocks ---", *rest[-40:]])
 
     def answers(self) -> bool:
@@ -64,8 +68,10 @@ class Node:
 
 
 @contextmanager
-def dev_node(folder: Path, name: str, *flags: str) -> Iterator[Node]:
-    """Run `btt-chain node --chain dev-manual --tmp` with more flags, on a free port, until left.
+def dev_node(
+    folder: Path, name: str, *flags: str, chain: Sequence[str] = BY_HAND
+) -> Iterator[Node]:
+    """Run `btt-chain node --tmp` on a development chain, on a free port, until left.
 
     Its data, log and home lie in `folder`. AssertionError, with the log, if it does not come up or
     does not go down by itself.
@@ -79,17 +85,7 @@ def dev_node(folder: Path, name: str, *flags: str) -> Iterator[Node]:
         "PYTHONUNBUFFERED": "1",
         "COLUMNS": "200",
     }
-    command = [
-        sys.executable,
-        "-m",
-        "cli.main",
-        "node",
-        "--chain",
-        "dev-manual",
-        "--tmp",
-        "--rpc-port",
-        "0",
-    ]
+    command = [sys.executable, "-m", "cli.main", "node", *chain, "--tmp", "--rpc-port", "0"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*command, *flags],

@@ -100,7 +100,7 @@ async function suite(way, provider) {
   await named("names the chain", async () => {
     const { name, genesisHash, properties } = await client.getChainSpecData();
     // Without the new API the client has the program's name only.
-    assert.equal(name, way.startsWith("the legacy") ? await client._request("system_name", []) : "BTT Development");
+    assert.equal(name, way.startsWith("the legacy") ? await client._request("system_name", []) : "BTT Development (sealed by hand)");
     assert.equal(genesisHash, await client._request("chain_getBlockHash", [0]));
     assert.deepEqual([properties.ss58Format, properties.tokenDecimals, properties.tokenSymbol].flat(), [42, 18, "BTT"]);
   });

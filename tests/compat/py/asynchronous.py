@@ -57,7 +57,7 @@ class Asynchronous:
     @check
     async def names_the_chain_and_the_program(self) -> None:
         node = self.node
-        assert node.chain == "BTT Development", node.chain
+        assert node.chain == "BTT Development (sealed by hand)", node.chain
         assert await node.name
         assert await node.version
         assert (await node.token_decimals, await node.token_symbol) == (18, "BTT")
@@ -451,7 +451,7 @@ class Asynchronous:
         for given in ("text", 7, 0, -3, 2**53 + 1, "", None):
             request = {"jsonrpc": "2.0", "id": given, "method": "system_chain"}
             answer = await self.wire.exchange(request)
-            expected = {"jsonrpc": "2.0", "id": given, "result": "BTT Development"}
+            expected = {"jsonrpc": "2.0", "id": given, "result": "BTT Development (sealed by hand)"}
             assert answer == expected, (given, answer)
 
     @check
@@ -490,7 +490,7 @@ class Asynchronous:
         ]
         answers = await self.wire.exchange(batch)
         assert [answer["id"] for answer in answers] == ["a", 2, None, None], answers
-        assert answers[0]["result"] == "BTT Development"
+        assert answers[0]["result"] == "BTT Development (sealed by hand)"
         assert answers[1]["error"] == {"code": -32601, "message": "Method not found"}
         assert answers[2]["error"]["code"] == -32600, answers
         assert answers[3]["result"].startswith("0x")

@@ -47,7 +47,7 @@ class Classic:
     @check
     def names_the_chain_and_the_program(self) -> None:
         node = self.node
-        assert node.chain == "BTT Development", node.chain
+        assert node.chain == "BTT Development (sealed by hand)", node.chain
         assert node.name
         assert node.version
         assert (node.ss58_format, node.token_decimals, node.token_symbol) == (42, 18, "BTT")
@@ -480,7 +480,7 @@ class Classic:
     @check
     def works_over_http_on_the_same_port(self) -> None:
         with SubstrateInterface(url=self.clocked_url.replace("ws://", "http://")) as node:
-            assert node.chain == "BTT Development"
+            assert node.chain == "BTT Development (sealed by hand)"
             account = node.query("System", "Account", [self.bob.ss58_address]).value
             assert account["data"]["free"] == self.free(self.bob)
 
