@@ -31,6 +31,11 @@ def runtime() -> BttRuntime:
     return BttRuntime(RuntimeParams(u64(SLOT_MS)))
 
 
+def uri_of(index: int) -> str:
+    """Return the secret of a development account."""
+    return dev_path(index)
+
+
 def account(index: int) -> AccountId:
     """Return a development account."""
     return AccountId(pair_of(index).account_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from btt_chain.keystore import BABE, GRANDPA, Keystore, MemoryRecord, Refusal
 from btt_chain.keystore.ledger import Ledger
@@ -37,6 +38,16 @@ class Witness:
             raise Violation(
                 "I2", f"0x{who.hex()} voted twice in {stage.name} {number} of set {set_id}"
             )
+
+
+class Blind(Witness):
+    """Looks away: for keys that are on two machines."""
+
+    def block(self, who: bytes, slot: int, pre_seal_hash: bytes) -> None:
+        """Pass over."""
+
+    def vote(self, who: bytes, set_id: int, number: int, stage: Stage, target: Said) -> None:
+        """Pass over."""
 
 
 class WatchedRecord(MemoryRecord):
@@ -106,9 +117,7 @@ class Vault:
     """Keys and records of a node; the records survive it as a disk would."""
 
     def __init__(self, genesis: bytes, uri: str, witness: Witness) -> None:
-        self.keystore = Keystore()
-        for kind in (BABE, GRANDPA):
-            self.keystore.remember(kind, uri)
+        self.keystore = keystore_of(uri)
         self._genesis = genesis
         self._witness = witness
         self._records: dict[bytes, WatchedRecord] = {}
@@ -127,3 +136,12 @@ class Vault:
         self._point = point
         for public, record in list(self._records.items()):
             self._records[public] = record.again(point)
+
+
+@lru_cache
+def keystore_of(uri: str) -> Keystore:
+    """Return the keys of a node: the same in all worlds, and nothing changes them."""
+    keystore = Keystore()
+    for kind in (BABE, GRANDPA):
+        keystore.remember(kind, uri)
+    return keystore

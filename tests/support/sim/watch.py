@@ -6,7 +6,7 @@ from btt_chain.chain.notify import BlockRef
 from btt_chain.consensus.babe.verify import Verified
 from btt_chain.consensus.babe.worker import Authored
 from btt_chain.consensus.finality.gadget import Broken
-from btt_chain.primitives.grandpa import Target
+from btt_chain.primitives.grandpa import Stage, Target
 from btt_chain.primitives.header import Header
 
 
@@ -45,6 +45,9 @@ class SimWatcher:
     def slot(self, slot: int, outcome: str) -> None:
         """Note a slot without a block."""
         self.missed.append((slot, outcome))
+
+    def voted(self, stage: Stage) -> None:
+        """Pass over."""
 
     def finalised(self, target: Target) -> None:
         """Note a final block."""

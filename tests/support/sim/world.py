@@ -8,9 +8,9 @@ from the seed, so a failure is told by its seed and comes back by it.
     Invariants(world)
     world.run(slots=60)
 
-Gossip goes as GossipSub's does: a node hears a message once in two minutes, hands it on before
-anybody has judged it, and does not say again what it said. Notes between two nodes keep their
-order. Who is blamed too much is cut off by whom it offended, for the rest of the run.
+Gossip goes as in `p2p.host.gossip`: to the neighbours, and on when one of them says the same bytes
+again; a node hears a message once in a minute, and does not say again what it said. Notes between
+two nodes keep their order. Who is blamed too much is cut off by whom it offended, for the rest of the run.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ START = 1_800_000_000_000
 """Unix milliseconds at which every simulated world begins."""
 SLOT_MS = 2_000
 PARAMS = RuntimeParams(u64(SLOT_MS))
-SEEN_MS: Final = 120_000
+SEEN_MS: Final = 60_000
 """How long a gossiped message is known to have been heard (`p2p.host.gossip`)."""
 POLL_MS: Final = 5_000
 
@@ -116,6 +116,8 @@ class SimNode:
     inbox: list[Callable[[], None]] | None = None
     """What it will do once it goes on; None: it is not paused."""
     seen: dict[Key, int] = field(default_factory=dict)
+    """Gossip that it heard or said."""
+    said: dict[Key, int] = field(default_factory=dict)
     scores: dict[int, int] = field(default_factory=dict)
     doom: tuple[str, int] | None = None
     """The point at which it is to die, and how many times it gets past it before."""
@@ -240,7 +242,7 @@ class World:
             pace=lambda _: early,
             watcher=node.watcher,
         )
-        node.connected, node.inbox, node.seen, node.lasts = {}, None, {}, {}
+        node.connected, node.inbox, node.seen, node.said, node.lasts = {}, None, {}, {}, {}
         node.wake = -1
         self._do(node, lambda engine, now: engine.start(now))
         for other in self.nodes:
@@ -310,9 +312,8 @@ class World:
                 blocked = self._blocked(node.index, other.index)
                 if blocked and other.index in node.connected:
                     del node.connected[other.index]
-                    self._stuck = [
-                        note for note in self._stuck if (note[0], note[2]) != (node.index, other.index)
-                    ]
+                    way = (node.index, other.index)
+                    self._stuck = [note for note in self._stuck if (note[0], note[2]) != way]
                     self._fail_asks(node, other.index)
                     self._tell(node, network.Disconnected(other.name))
                 elif not blocked and other.index not in node.connected:
@@ -401,8 +402,9 @@ class World:
         """Let nodes ask where their peers stand, as the network does every few seconds."""
         oldest = self.now - SEEN_MS
         for node in self.nodes:
-            for key in [key for key, at in node.seen.items() if at < oldest]:
-                del node.seen[key]
+            for memory in (node.seen, node.said):
+                for key in [key for key, at in memory.items() if at < oldest]:
+                    del memory[key]
             for index in node.connected:
                 other = self.nodes[index]
                 if other.status is not None and other.inbox is None:
@@ -483,9 +485,9 @@ class World:
     ) -> None:
         """Gossip a message, to all neighbours or to some."""
         key = (topic, data)
-        if only is None and key in node.seen:
+        if only is None and key in node.said:
             return
-        node.seen[key] = self.now
+        node.seen[key] = node.said[key] = self.now
         for index in list(node.connected) if only is None else only:
             if index in node.connected:
                 self._gossip(node, index, key)
@@ -509,10 +511,6 @@ class World:
             node.inbox.append(lambda: self._heard(node, life, source, key))
             return
         node.seen[key] = self.now
-        # The network hands on before the node has judged.
-        for index in list(node.connected):
-            if index != source:
-                self._gossip(node, index, key)
         self._tell(node, network.GossipHeard(key[0], f"n{source}", key[1]))
 
     def note(self, node: SimNode, index: int, data: bytes) -> None:
@@ -522,6 +520,8 @@ class World:
         if (node.index, index) in self.links.cut:
             self._stuck.append((node.index, node.epoch, index, data))
             return
+        if self._stuck:
+            self._send_stuck()
         links = self.links
         at = max(self.now + self.rng.randint(links.least, links.most), node.lasts.get(index, 0))
         node.lasts[index] = at

@@ -1,0 +1,151 @@
+"""Nodes that are killed, frozen, gone and told to end: F1, F2, F3, F6, F7, F34 of consensus.md 6.4.
+
+What is measured is printed (`pytest -rP`, or `-s`); nothing is asserted on time but hangs, at three
+times what is promised.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from random import Random
+from statistics import mean
+
+import pytest
+
+from btt_chain.testing import DevNode
+from devnet.watched import HANG, Watched, Words, end_of, until
+
+pytestmark = pytest.mark.devnet
+
+END_SECONDS = 15.0
+"""Three times the five seconds in which a node is promised to end."""
+
+
+def test_f1_a_validator_is_killed_at_any_moment_and_comes_back(
+    field: Watched, luck: Random, rounds: int
+) -> None:
+    net = field.net
+    for _ in range(2 * rounds):
+        victim = luck.randrange(4)
+        others = [index for index in range(4) if index != victim]
+        time.sleep(luck.uniform(0, 2 * net.slot_ms / 1000))
+        net.kill(victim)
+        before = net[others[0]].rpc.finalized()
+        net.wait_for_finality(before + 2, nodes=others, seconds=HANG)
+        net.restart(victim)
+        field.catch_up(f"F1 node {victim} is back and finalises, after its start")
+        field.check()
+
+
+def test_f2_all_validators_are_killed_at_once_and_go_on(
+    field: Watched, luck: Random, rounds: int
+) -> None:
+    net = field.net
+    for _ in range(rounds):
+        time.sleep(luck.uniform(0, 2 * net.slot_ms / 1000))
+        before = [node.rpc.finalized() for node in net.nodes]
+        for node in net.nodes:
+            assert node.process is not None
+            node.process.send(signal.SIGKILL)
+        until("all are dead", lambda: not any(node.is_alive for node in net.nodes))
+        began = time.monotonic()
+        net.up()
+        after = [node.rpc.finalized() for node in net.nodes]
+        assert all(new >= old for new, old in zip(after, before, strict=True)), (before, after)
+        # Three times thirty seconds.
+        net.wait_for_finality(max(after) + 2, seconds=90)
+        print(f"  F2 finality goes on after {time.monotonic() - began:.1f} s, start included")
+        field.check()
+
+
+def test_f3_a_frozen_validator_catches_up_and_its_old_votes_are_no_fault(
+    field: Watched, luck: Random, rounds: int
+) -> None:
+    net = field.net
+    for seconds in [10, *([25] if rounds > 1 else [])]:
+        victim = luck.randrange(4)
+        others = [index for index in range(4) if index != victim]
+        net.pause(victim)
+        before = net[others[0]].rpc.finalized()
+        time.sleep(seconds)
+        net.wait_for_finality(before + 2, nodes=others, seconds=HANG)
+        net.resume(victim)
+        field.catch_up(f"F3 node {victim} finalises again after {seconds} s of sleep")
+        field.check()
+        net.wait_for_peers(3, seconds=HANG)
+
+
+def test_f6_finality_goes_on_without_a_third(field: Watched) -> None:
+    net = field.net
+    usual = field.lags(6, nodes=[0, 1, 2])
+    net.stop(3)
+    start = net[0].rpc.finalized()
+    without = field.lags(10, nodes=[0, 1, 2])
+    net.wait_for_finality(start + 4, nodes=[0, 1, 2], seconds=HANG)
+    print(
+        f"  F6 finality lag in blocks: all here mean {mean(usual):.2f} max {max(usual)}, "
+        f"one of four off mean {mean(without):.2f} max {max(without)}"
+    )
+
+
+def test_f7_without_more_than_a_third_blocks_go_on_and_finality_waits(field: Watched) -> None:
+    net = field.net
+    net.kill(2)
+    net.kill(3)
+    # What was already voted for may still become final.
+    time.sleep(2)
+    stopped_at = net[0].rpc.finalized()
+    net.wait_for_block(net[0].rpc.best() + 5, nodes=[0, 1], seconds=HANG)
+    assert net[0].rpc.finalized() == stopped_at
+    assert net[1].rpc.finalized() <= stopped_at
+    assert net[0].rpc.call("author_pendingExtrinsics") == []
+    net.restart(2)
+    began = time.monotonic()
+    net.wait_for_finality(stopped_at + 5, nodes=[0, 1, 2], seconds=3 * HANG)
+    print(f"  F7 finality goes on {time.monotonic() - began:.1f} s after the third is back")
+
+
+def test_f34_a_validator_told_to_end_does_so_in_order(
+    field: Watched, luck: Random, rounds: int
+) -> None:
+    net = field.net
+    for _ in range(2 * rounds):
+        victim = luck.randrange(4)
+        time.sleep(luck.uniform(0, 2 * net.slot_ms / 1000))
+        end_in_order(net[victim], "at work")
+        assert_starts_clean(field, victim)
+
+
+def test_f34_a_node_told_to_end_while_it_takes_in_blocks_does_so_in_order(field: Watched) -> None:
+    net = field.net
+    net.stop(3)
+    net.wait_for_block(net[0].rpc.best() + 8, nodes=[0, 1, 2])
+    field.act(3, "slow=300")
+    node = net[3]
+    words = Words(node)
+    node.start([other.address for other in net.nodes[:3]])
+    until("it takes in blocks", words.have("imported #"))
+    end_in_order(node, "in the middle of sync")
+    field.act(3)
+    assert_starts_clean(field, 3)
+
+
+def end_in_order(node: DevNode, when: str) -> None:
+    """SIGTERM; assert that the node ends by itself, with code 0."""
+    began = time.monotonic()
+    node.ask_to_end()
+    assert end_of(node, END_SECONDS) == 0, node.tail()
+    took = time.monotonic() - began
+    print(f"  F34 node {node.index} told to end {when}: {took:.2f} s, code 0")
+
+
+def assert_starts_clean(field: Watched, index: int) -> None:
+    """Start it again; assert that it finds nothing to mend."""
+    words = Words(field.net[index])
+    field.net.restart(index)
+    found = [
+        line for line in words.new().splitlines() if " WARN" in line or "recover" in line.lower()
+    ]
+    assert not found, found
+    field.catch_up()
