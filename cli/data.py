@@ -95,7 +95,8 @@ def opened(chain: str, base_path: Path | None) -> Iterator[OpenChain]:
 def purge_chain(dev: bool, chain: str | None, base_path: Path | None, yes: bool) -> None:
     """Delete the database of a chain.
 
-    Keys, the node's identity and the record of what validators signed are kept.
+    Keys and the node's identity are kept, and the record of what validators signed; on a
+    development chain, which no other node has, that record goes as well.
     """
     from btt_chain.node.config import Paths, default_base_path
     from genesis.catalogue import chain_named, load
@@ -113,10 +114,24 @@ def purge_chain(dev: bool, chain: str | None, base_path: Path | None, yes: bool)
     with plain_errors(), _alone(database):
         shutil.rmtree(database)
     show.note(f"deleted {database}")
-    if paths.signing.exists():
+    _after_purge(dev, chain, base_path)
+
+
+def _after_purge(dev: bool, chain: str | None, base_path: Path | None) -> None:
+    """Delete the signing records of a chain that is one machine's alone; name those that stay."""
+    from cli.keystore import place_of
+    from cli.record import delete_records
+
+    place = place_of(dev, chain, base_path)
+    if not (place.paths.signing / place.genesis.hex()).exists():
+        return
+    if place.is_alone:
+        # The chain begins again with block one, and old records would refuse all its votes.
+        delete_records(place)
+    else:
         show.note(
-            "the signing records stay; if every node of a development chain begins anew, its "
-            "votes need `btt-chain signing forget`"
+            "the signing records stay; if every node of a local chain begins anew, its votes need "
+            "`btt-chain signing forget`"
         )
 
 

@@ -324,6 +324,8 @@ def _interrupted_by_signals() -> Iterator[None]:
 def _start(net: Devnet, *, detach: bool, as_json: bool) -> None:
     """Start all nodes and say where they are, except to a terminal that will show it anyway."""
     began = time.monotonic()
+    if sys.stdout.isatty() and not as_json:
+        show.note(f"starting {len(net)} nodes, which takes some seconds; logs: {net.base}")
     net.up()
     seconds = time.monotonic() - began
     if as_json:

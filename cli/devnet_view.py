@@ -54,8 +54,8 @@ class View:
     """What is on the screen."""
 
     base: str
-    urls: dict[int, str] = field(default_factory=dict)
-    """WebSocket of each node."""
+    ports: dict[int, int] = field(default_factory=dict)
+    """JSON-RPC of each node."""
     nodes: Sequence[NodeStatus] = ()
     groups: list[list[int]] | None = None
     blocks: deque[Block] = field(default_factory=lambda: deque(maxlen=SLOTS_SHOWN))
@@ -69,13 +69,16 @@ class View:
         from rich.text import Text
 
         hint = Text(
-            f"data: {self.base}   Ctrl-C stops all   keys: //Alice, //Bob, ... in any command",
+            f"wallets: ws://127.0.0.1:PORT   keys: //Alice, //Bob, ...   data: {self.base}",
             style="dim",
+            no_wrap=True,
+            overflow="ellipsis",
         )
-        # Last, because a low terminal cuts there.
+        gap = Text()
+        # What matters least comes last, because a low terminal cuts there.
         return Group(
-            self._headline(), hint, Text(), self._nodes(), self._slots(), self._accounts(),
-            self._events(),
+            self._headline(), hint, gap, self._nodes(), gap, self._slots(), gap,
+            self._accounts(), gap, self._events(),
         )  # fmt: skip
 
     def _headline(self) -> RenderableType:
@@ -89,6 +92,7 @@ class View:
         )  # fmt: skip
         if self.groups is not None:
             line.append(f"   partition {spelt(self.groups)}", style="yellow")
+        line.append("   Ctrl-C stops all", style="dim")
         return line
 
     def _nodes(self) -> Table:
@@ -96,24 +100,43 @@ class View:
 
         table = _grid(
             "Nodes", ">#", "name", "state", ">best", ">final", ">lag", ">peers", ">pool",
-            ">authored", "rpc",
+            ">authored", "port",
         )  # fmt: skip
         for node in self.nodes:
+            state = Text(node.state, style=_COLOURS[node.state])
+            said = ["-"] * 5
+            if node.state == "running":
+                said = [f"{node.best:_}", f"{node.finalized:_}", str(node.lag), str(node.peers),
+                        str(node.pool)]  # fmt: skip
             table.add_row(
-                str(node.index), node.name, Text(node.state, style=_COLOURS[node.state]),
-                f"{node.best:_}", f"{node.finalized:_}", str(node.lag), str(node.peers),
-                str(node.pool), str(self.authored[node.name]), self.urls.get(node.index, ""),
+                str(node.index), node.name, state, *said, str(self.authored[node.name]),
+                str(self.ports.get(node.index, "")),
             )  # fmt: skip
         return table
 
     def _slots(self) -> Table:
         table = _grid("Slots", ">slot", "author", ">block", ">txs", "hash")
+        after: int | None = None
         for block in reversed(self.blocks):
+            if after is not None and block.slot is not None:
+                self._add_empty(table, block.slot + 1, after - 1)
             table.add_row(
                 "-" if block.slot is None else str(block.slot), block.author,
                 f"{block.number:_}", str(block.transactions), f"{block.hash[:18]}…",
             )  # fmt: skip
+            after = block.slot
         return table
+
+    @staticmethod
+    def _add_empty(table: Table, first: int, last: int) -> None:
+        """A row for slots without a block on the best chain: nobody's, missed, or of a fork."""
+        from rich.text import Text
+
+        if first > last:
+            return
+        count = last - first + 1
+        said = "empty" if count == 1 else f"{count} empty"
+        table.add_row(Text(str(last), style="dim"), Text(said, style="yellow"), "", "", "")
 
     def _accounts(self) -> Table:
         # The last column is what a narrow terminal cuts: never an amount.
@@ -146,7 +169,7 @@ def _grid(title: str, *columns: str) -> Table:
 
     grid = Table(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
-        header_style="cyan", pad_edge=False, expand=True,
+        show_edge=False, header_style="cyan", pad_edge=False, expand=True,
     )  # fmt: skip
     for column in columns:
         name, is_right = column.removeprefix(">"), column.startswith(">")
@@ -173,8 +196,8 @@ class Watcher:
         self._with_accounts = with_accounts
         self._funded: list[Funds] = net.funded()[:ACCOUNTS_SHOWN]
         self._states: dict[int, str] = {}
-        self._seen: dict[int, str] = {}
-        """Hash by height of the blocks that were looked at."""
+        self._seen: dict[int, Block] = {}
+        """By height, the blocks of the best chain that were looked at."""
         self._authors = _Authors(net)
         self._chain: Chain | None = None
         self._source = -1
@@ -187,7 +210,7 @@ class Watcher:
         view = self.view
         view.nodes = await asyncio.to_thread(self.net.status)
         view.groups = self.net.groups
-        view.urls = {node.index: node.ws for node in self.net.nodes}
+        view.ports = {node.index: node.rpc_port for node in self.net.nodes}
         self._note_changes()
         self.news = []
         running = [node for node in view.nodes if node.state == "running"]
@@ -237,31 +260,48 @@ class Watcher:
         from cli.chain import member, to_bytes
 
         found: list[Block] = []
+        events: list[tuple[int, str, str]] = []
         hash = best
         while len(found) < LOOK_BACK:
             view = await chain.block(to_bytes(hash))
-            if view.number == 0 or self._seen.get(view.number) == hash:
+            known = self._seen.get(view.number)
+            if view.number == 0 or (known is not None and known.hash == hash):
                 break
-            self._seen[view.number] = hash
             found.append(await self._open(chain, view, hash))
+            events = self._events_of(view) + events
             hash = str(member(view.header, "parentHash"))
-        newest = max(self._seen, default=0)
-        self._seen = {n: hash for n, hash in self._seen.items() if n > newest - 2 * LOOK_BACK}
+        if found:
+            self._replace(found, events)
         found.reverse()
-        for block in found:
-            self.view.blocks.append(block)
-            self.view.authored[block.author] += 1
         return found
+
+    def _replace(self, found: Sequence[Block], events: Sequence[tuple[int, str, str]]) -> None:
+        """Take in blocks, the newest first; what they replace was on a fork, and does not count."""
+        view, lowest, newest = self.view, found[-1].number, found[0].number
+        for number in [number for number in self._seen if number >= lowest]:
+            view.authored[self._seen.pop(number).author] -= 1
+        kept = [block for block in view.blocks if block.number < lowest]
+        view.blocks = deque([*kept, *reversed(found)], maxlen=SLOTS_SHOWN)
+        view.events = deque(
+            [*(event for event in view.events if event[0] < lowest), *events], maxlen=EVENTS_SHOWN
+        )
+        for block in found:
+            self._seen[block.number] = block
+            view.authored[block.author] += 1
+        self._seen = {n: block for n, block in self._seen.items() if n > newest - 2 * LOOK_BACK}
 
     async def _open(self, chain: Chain, view: BlockView, hash: str) -> Block:
         block = Block(view.number, hash)
         block.transactions = sum(each.signer is not None for each in view.extrinsics)
         block.slot, block.author = await self._authors.of(chain, view)
-        for event in view.events or []:
-            if event.name not in _DULL_EVENTS:
-                shown = by_name(event.shown, self.view.accounts)
-                self.view.events.append((view.number, event.name, shown))
         return block
+
+    def _events_of(self, view: BlockView) -> list[tuple[int, str, str]]:
+        return [
+            (view.number, event.name, by_name(event.shown, self.view.accounts))
+            for event in view.events or []
+            if event.name not in _DULL_EVENTS
+        ]
 
 
 class _Authors:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import click
@@ -27,6 +27,7 @@ from cli.errors import CannotConnect, ExitCode, Refused
 from cli.options import chain_names, connection_options, examples, json_option
 
 if TYPE_CHECKING:
+    from btt_chain.telemetry.attendance import Attendance
     from genesis.spec import ChainSpec
 
 GIB: Final = 1 << 30
@@ -43,6 +44,13 @@ CLOCK_FAIL: Final = 5.0
 """Seconds. A validator whose clock is off by a slot makes no blocks that others take."""
 PATIENCE_SLOTS: Final = 4
 LONGEST_WAIT: Final = 30.0
+OTHERS_PATIENCE: Final = 3
+"""How many times as long a block of somebody else may take, to compare clocks with."""
+ROUNDS_PAUSE: Final = 0.5
+ROUNDS_WANTED: Final = 3
+"""Rounds that are over, so that who is a little late is not called missing."""
+ROUNDS_PATIENCE: Final = 15.0
+"""Seconds to watch the rounds of finality; one that takes ten waits for somebody."""
 SHOWN: Final = 6
 """Voters named in a line."""
 
@@ -191,40 +199,102 @@ def judge_moving(
     )
 
 
-def judge_clock(offset: float | None) -> Check:
-    """Whether the local clock agrees with blocks: `offset` is how old one was when it came."""
+def judge_clock(offset: float | None, slot: float = 6.0, *, is_syncing: bool = False) -> Check:
+    """Whether the local clock agrees with that of others.
+
+    `offset` is how old a block of somebody else was when it came, None if none came; `slot` is the
+    time between blocks, all in seconds.
+    """
+    if offset is not None and is_syncing:
+        if offset > slot:
+            return ok("clock", "not to be judged by old blocks, while catching up")
+        # Blocks of its own future are not taken in: it can never be level.
+        return fail(
+            "clock",
+            "it is behind the others, though its blocks are of this moment",
+            "this clock is slow: set the clock by NTP (timedatectl set-ntp true)",
+        )
     if offset is None:
-        return warn("clock", "no block came to compare with", "see `best block`")
+        return warn("clock", "no block of another validator came to compare with",
+                    "see `best block` and `peers`; then look again")  # fmt: skip
     seen = f"a new block was {offset:.1f} s old" if offset >= 0 else (
         f"a new block came {-offset:.1f} s before its time"
     )  # fmt: skip
     todo = "set the clock by NTP (timedatectl set-ntp true)"
     # A block may be a slot old by making and sending it; one from the future tells of a clock.
+    late = offset - slot
     if offset < -CLOCK_FAIL:
         return fail("clock", seen, f"this clock is slow: {todo}")
     if offset < -CLOCK_WARN:
         return warn("clock", seen, f"this clock may be slow: {todo}")
-    if offset > 4 * CLOCK_FAIL:
+    if late > CLOCK_FAIL:
         return fail("clock", seen, f"this clock is fast, or blocks take long to arrive: {todo}")
+    if late > CLOCK_WARN:
+        return warn("clock", seen, f"this clock may be fast, or blocks take long: {todo}")
     return ok("clock", seen)
 
 
-def judge_finality(best: int, final: int, missing: Sequence[str] | None) -> Check:
-    """Whether blocks become final; `missing` are voters not heard of, None if nobody can say."""
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """What the rounds of finality showed."""
+
+    missing: Sequence[str] = ()
+    """Voters that were not heard of."""
+    stuck: bool = False
+    """Whether a round does not come to its end."""
+    share: int = 0
+    """The part of all weight that the stuck round has no vote of, in percent."""
+    ours: Sequence[str] = ()
+    """The accounts whose keys this node holds."""
+
+
+def judge_finality(
+    best: int, final: int, votes: Votes | None, *, is_syncing: bool = False
+) -> list[Check]:
+    """Whether blocks become final, and who is missing; `votes` is None if nobody can say."""
     lag = best - final
     seen = f"block {final}, {lag} behind the best"
-    if lag < LAG_WARN:
-        return ok("finality", seen)
-    if missing is None:
+    if is_syncing:
+        # It hears no votes that it could count.
+        return [ok("finality", f"{seen}, while catching up")]
+    if votes is None:
+        if lag < LAG_WARN:
+            return [ok("finality", seen)]
         todo = "this node cannot name the missing voters (no grandpa_roundState)"
-    elif missing:
-        named = ", ".join(missing[:SHOWN])
-        more = len(missing) - SHOWN
-        todo = f"not heard of in this round: {named}" + (f" and {more} more" if more > 0 else "")
-        todo += "; more than a third of the weight missing stops finality"
+        return [(fail if lag >= LAG_FAIL else warn)("finality", seen, todo)]
+    who = ", ".join(votes.missing[:SHOWN])
+    if len(votes.missing) > SHOWN:
+        who += f" and {len(votes.missing) - SHOWN} more"
+    if votes.stuck and votes.missing:
+        return [
+            fail("finality", f"it stands at {seen}",
+                 "it goes on when more than two thirds of the weight vote"),
+            fail("voters", f"not heard of, {votes.share} % of the weight: {who}",
+                 _own_votes(votes) or "look whether they run, and whom they are connected with"),
+        ]  # fmt: skip
+    if lag < LAG_WARN:
+        checks = [ok("finality", seen)]
     else:
-        todo = "all voters were heard of: finality should go on; look again in a minute"
-    return (fail if lag >= LAG_FAIL else warn)("finality", seen, todo)
+        todo = "look again in a minute; if it grows, docs/runbooks.md: finality stalls"
+        checks = [(fail if lag >= LAG_FAIL else warn)("finality", seen, todo)]
+    if not votes.missing:
+        return [*checks, ok("voters", "all were heard of")]
+    own = _own_votes(votes)
+    if own:
+        return [*checks, fail("voters", f"not heard of: {who}", own)]
+    return [
+        *checks,
+        warn("voters", f"not heard of: {who}",
+             "finality stops when a third of the weight is missing: look whether they run"),
+    ]  # fmt: skip
+
+
+def _own_votes(votes: Votes) -> str:
+    if not set(votes.ours) & set(votes.missing):
+        return ""
+    return (
+        "this node does not vote itself: its log says why (`no vote: ...`, or the signing record)"
+    )
 
 
 def judge_keys(
@@ -304,19 +374,26 @@ async def _asked(client: Client, url: str) -> list[Check]:
     checks = [ok("node", f"{name} {version} on {chain} at {url}")]
     said = health if isinstance(health, dict) else {}
     peers = said.get("peers")
+    alone, is_syncing = said.get("shouldHavePeers") is not True, said.get("isSyncing") is True
     checks += judge_peers(
         peers if isinstance(peers, int) else 0,
-        should_have=said.get("shouldHavePeers") is True,
-        is_syncing=said.get("isSyncing") is True,
+        should_have=not alone,
+        is_syncing=is_syncing,
     )
-    checks += await _blocks(client, alone=said.get("shouldHavePeers") is not True)
-    checks.append(judge_finality(*await _heads(client), await _missing(client)))
-    checks += await _keys(client, is_validator=isinstance(roles, list) and "Authority" in roles)
+    keys = await _keys(client)
+    blocks, votes = await asyncio.gather(
+        _blocks(client, keys, alone=alone, is_syncing=is_syncing), _votes(client, keys)
+    )
+    checks += blocks
+    checks += judge_finality(*await _heads(client), votes, is_syncing=is_syncing)
+    if keys.active or keys.queued:
+        is_validator = isinstance(roles, list) and "Authority" in roles
+        checks += judge_keys(keys.ours, keys.active, is_validator=is_validator, asked=keys.asked)
     return checks
 
 
-async def _blocks(client: Client, *, alone: bool) -> list[Check]:
-    """Wait for a block; see whether it comes, and how old it is then."""
+async def _blocks(client: Client, keys: _Keys, *, alone: bool, is_syncing: bool) -> list[Check]:
+    """Wait for a block; see whether it comes, and how old one of somebody else is then."""
     from cli.chain import header_number
 
     best, _ = await _heads(client)
@@ -324,29 +401,53 @@ async def _blocks(client: Client, *, alone: bool) -> list[Check]:
     patience = min(max(PATIENCE_SLOTS * pace, 2.0), LONGEST_WAIT)
     began = time.monotonic()
     number: int | None = None
+    waited = patience
     offset: float | None = None
     async with client.subscribe("chain_subscribeNewHeads", "chain_unsubscribeNewHeads") as heads:
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(patience) as limit:
                 async for head in heads:
-                    if header_number(head) > best:
-                        number, arrived = header_number(head), time.time()
+                    arrived = time.time()
+                    if header_number(head) <= best:
+                        continue
+                    if number is None:
+                        number, waited = header_number(head), time.monotonic() - began
+                        more = patience * (OTHERS_PATIENCE - 1)
+                        limit.reschedule(asyncio.get_running_loop().time() + more)
+                    if alone:
                         break
+                    if _author(head, keys) in keys.ours:
+                        continue  # by this clock, so nothing to compare with
+                    hash = await client.call("chain_getBlockHash", header_number(head))
+                    made = await _timestamp(client, hash)
+                    offset = None if made is None else arrived - made
+                    break
         except TimeoutError:
-            number = None
-    waited = time.monotonic() - began
-    if number is not None:
-        made = await _timestamp(client, await client.call("chain_getBlockHash", number))
-        offset = None if made is None else arrived - made
+            pass  # what came until then is judged
     age = None
     if number is None:
+        waited = time.monotonic() - began
         made = await _timestamp(client, await client.call("chain_getBlockHash"))
         age = None if made is None else time.time() - made
     moving = judge_moving(best, number, waited, age, alone=alone)
     if alone:
         # Its blocks are timed by this very clock, and by hand they may run ahead of it.
         return [moving, ok("clock", "no other node to compare with")]
-    return [moving, judge_clock(offset)]
+    return [moving, judge_clock(offset, pace, is_syncing=is_syncing)]
+
+
+def _author(head: Json, keys: _Keys) -> str | None:
+    """The account that made a block, by the claim in its header; None where nobody can say."""
+    from btt_chain.primitives.babe import NoPreDigest, pre_digest
+    from btt_chain.primitives.header import Header
+
+    if not isinstance(head, dict):
+        return None
+    try:
+        index = int(pre_digest(Header.from_json(head).digest.logs).claim.authority_index)
+    except NoPreDigest:
+        return None
+    return keys.active[index] if index < len(keys.active) else None
 
 
 async def _heads(client: Client) -> tuple[int, int]:
@@ -377,18 +478,51 @@ async def _timestamp(client: Client, hash: Json) -> float | None:
     return int.from_bytes(bytes.fromhex(raw[2:]), "little") / 1_000
 
 
-async def _missing(client: Client) -> list[str] | None:
-    """The voters that the node has not heard of in its round, named; None if it cannot say."""
-    try:
-        state = await client.call("grandpa_roundState")
-    except RpcError:
+async def _votes(client: Client, keys: _Keys) -> Votes | None:
+    """Watch the rounds of finality until it is clear who is missing; None if nobody can say."""
+    from btt_chain.telemetry.attendance import Attendance
+
+    attendance: Attendance[str] = Attendance()
+    until = time.monotonic() + ROUNDS_PATIENCE
+    share = 0
+    while time.monotonic() < until:
+        try:
+            share = _look_at_rounds(attendance, await client.call("grandpa_roundState"))
+        except (RpcError, LookupError, TypeError, ValueError):
+            return None
+        if attendance.missing() is not None and (
+            attendance.is_stuck or attendance.rounds_seen >= ROUNDS_WANTED
+        ):
+            break
+        await asyncio.sleep(ROUNDS_PAUSE)
+    missing = attendance.missing()
+    if missing is None:
         return None
-    best = state.get("best") if isinstance(state, dict) else None
-    votes = best.get("precommits") if isinstance(best, dict) else None
-    missing = votes.get("missing") if isinstance(votes, dict) else None
-    if not isinstance(missing, list):
-        return None
-    return [await _voter(client, str(each)) for each in missing]
+    named = [await _voter(client, each) for each in missing]
+    return Votes(named, attendance.is_stuck, share, keys.ours)
+
+
+def _look_at_rounds(attendance: Attendance[str], state: Any) -> int:
+    """Take in a round state; the weight of which the present round has no vote, in percent.
+
+    LookupError, TypeError or ValueError for an answer that is none.
+    """
+    from btt_chain.telemetry.attendance import RoundSeen
+
+    def seen(said: Any) -> RoundSeen[str]:
+        late = set(said["precommits"]["missing"])
+        silent = tuple(each for each in said["prevotes"]["missing"] if each in late)
+        return RoundSeen(int(said["round"]), silent)
+
+    best = state["best"]
+    attendance.look(
+        int(state["setId"]),
+        seen(best),
+        [seen(each) for each in state["background"]],
+        int(time.monotonic() * 1_000),
+    )
+    total, heard = int(best["totalWeight"]), int(best["prevotes"]["currentWeight"])
+    return 100 * (total - heard) // max(total, 1)
 
 
 async def _voter(client: Client, key: str) -> str:
@@ -406,23 +540,30 @@ async def _voter(client: Client, key: str) -> str:
     return _named(bytes.fromhex(found[2:])) if isinstance(found, str) else key
 
 
-async def _keys(client: Client, *, is_validator: bool) -> list[Check]:
-    """Whose session keys the node holds, and whether they count now."""
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """Whose session keys the node holds, and whose count now; accounts by their names."""
+
+    queued: bool = False
+    """Whether the chain has session keys at all."""
+    active: Sequence[str] = ()
+    ours: Sequence[str] = ()
+    asked: bool = True
+    """Whether the node said what it holds."""
+
+
+async def _keys(client: Client) -> _Keys:
     queued = await _list(client, "QueuedKeys", 32 + 64)
-    active = await _list(client, "Validators", 32)
-    if not queued:
-        return []
+    active = [_named(each) for each in await _list(client, "Validators", 32)]
     ours = []
     for entry in queued:
         try:
             has = await client.call("author_hasSessionKeys", "0x" + entry[32:].hex())
         except RpcError:
-            return judge_keys([], [], is_validator=is_validator, asked=False)
+            return _Keys(bool(queued), active, asked=False)
         if has is True:
             ours.append(_named(entry[:32]))
-    return judge_keys(
-        ours, [_named(each) for each in active], is_validator=is_validator, asked=True
-    )
+    return _Keys(bool(queued), active, ours)
 
 
 async def _list(client: Client, item: str, size: int) -> list[bytes]:
@@ -466,8 +607,9 @@ def look_at_machine(url: str, *, is_up: bool) -> list[Check]:
     found = []
     if not is_up and who is not None:
         found.append(
-            fail("port", f"{parts.port} is held by {who}, which is no node",
-                 "stop it, or give the node another --rpc-port")
+            fail("port", f"{parts.port} is held by {who}, which does not answer as a node",
+                 "if that is the node, it starts or hangs: see its log; else stop it, or give the "
+                 "node another --rpc-port")
         )  # fmt: skip
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     pid = re.search(r"pid (\d+)", who or "")
@@ -512,7 +654,7 @@ def look_at_database(base: Path, chain: str, database: Path, *, is_up: bool) -> 
     """Whether a node could open the database; left alone while one has it open."""
     from btt_chain.node.config import NodeConfig
     from btt_chain.node.lifecycle import WrongChain, open_chain
-    from storage.kv import StorageError
+    from storage.kv import Locked, StorageError
 
     if not database.exists():
         return ok("database", f"none yet at {database}: the node makes it")
@@ -520,6 +662,9 @@ def look_at_database(base: Path, chain: str, database: Path, *, is_up: bool) -> 
         return ok("database", f"in use at {database}")
     try:
         opened = open_chain(NodeConfig(chain, base), create=False)
+    except Locked:
+        return warn("database", f"in use at {database}, by a node that does not answer here",
+                    "it starts, hangs, or answers elsewhere (--url): see its log")  # fmt: skip
     except (StorageError, WrongChain, ValueError) as error:
         return fail("database", str(error), "docs/runbooks.md: restore from a backup")
     try:
@@ -548,14 +693,15 @@ def look_at_keys(keystore: Path, signing: Path, spec: ChainSpec) -> list[Check]:
                  f"chmod 600 {keystore}/*; if others have read them, make new keys")
         ]  # fmt: skip
     genesis = build(spec).hash
-    lacking, damaged = [], []
+    lacking, damaged, waiting = [], [], []
     for _, public in keys:
         path = record_path(signing, genesis, public)
         if not path.exists():
             lacking.append(f"0x{public.hex()[:8]}…")
             continue
         try:
-            read(path, genesis, public)
+            if read(path, genesis, public).unsure:
+                waiting.append(f"0x{public.hex()[:8]}…")
         except RecordError as error:
             damaged.append(str(error))
     if damaged:
@@ -573,5 +719,12 @@ def look_at_keys(keystore: Path, signing: Path, spec: ChainSpec) -> list[Check]:
             fail("signing record", seen,
                  "bring it from where the key signed before (btt-chain signing import); only for a "
                  "key that never signed: --i-know-this-key-never-signed"),
+        ]  # fmt: skip
+    if waiting:
+        return [
+            *checks,
+            warn("signing record", f"signs nothing yet: {', '.join(waiting)}",
+                 "the node watches a session whether somebody else signs with them; the log says "
+                 "until when (docs/keys.md: the doppelgaenger watch)"),
         ]  # fmt: skip
     return [*checks, ok("signing record", f"there for all {len(keys)} keys")]

@@ -74,6 +74,8 @@ class Place:
     paths: Paths
     genesis: bytes
     is_live: bool
+    is_alone: bool
+    """A development chain: no other node has it."""
 
 
 def place_of(dev: bool, chain: str | None, base_path: Path | None) -> Place:
@@ -81,6 +83,7 @@ def place_of(dev: bool, chain: str | None, base_path: Path | None) -> Place:
     from btt_chain.node.config import Paths, default_base_path
     from genesis.build import build
     from genesis.catalogue import load
+    from genesis.presets import ChainType
     from genesis.spec import SpecError
 
     name = chain_name(dev, chain)
@@ -89,7 +92,12 @@ def place_of(dev: bool, chain: str | None, base_path: Path | None) -> Place:
         genesis = build(spec).hash
     except SpecError as error:
         raise Refused(str(error)) from error
-    return Place(Paths(base_path or default_base_path(), spec.id), genesis, spec.is_live)
+    return Place(
+        Paths(base_path or default_base_path(), spec.id),
+        genesis,
+        spec.is_live,
+        spec.chain_type == ChainType.DEVELOPMENT,
+    )
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def parse_filters(text: str) -> dict[str, int]:
         name, equals, level = part.rpartition("=")
         if level.lower() not in LEVELS or (equals and not name):
             raise Mistyped(
-                f"--log: {part!r} is no filter; write LEVEL or MODULE=LEVEL with one of "
+                f"--log: {part!r} is no filter; write LEVEL or TARGET=LEVEL with one of "
                 f"{', '.join(LEVELS)}"
             )
         levels[name] = LEVELS[level.lower()]

@@ -10,7 +10,7 @@ import click
 from cli import show
 from cli.data import data_options
 from cli.errors import NotFound, Refused
-from cli.keystore import last_signed, place_of, plain_key_errors
+from cli.keystore import Place, last_signed, place_of, plain_key_errors
 from cli.options import Group, examples, json_option
 
 
@@ -98,8 +98,7 @@ def forget(dev: bool, chain: str | None, base_path: Path | None, yes: bool) -> N
     Such a chain begins again with the same genesis, so its rounds count from one again, and old
     records would refuse every vote. On a live chain this is refused.
     """
-    from btt_chain.keystore.errors import RecordError, RecordInUse
-    from btt_chain.keystore.record import SigningRecord, recorded_keys
+    from btt_chain.keystore.record import recorded_keys
 
     place = place_of(dev, chain, base_path)
     if place.is_live:
@@ -112,7 +111,16 @@ def forget(dev: bool, chain: str | None, base_path: Path | None, yes: bool) -> N
         raise NotFound(f"there are no signing records of this chain in {place.paths.signing}")
     if not yes:
         click.confirm(f"Delete {folder}?", abort=True, err=True)
-    for public in keys:
+    delete_records(place)
+
+
+def delete_records(place: Place) -> None:
+    """Delete every signing record of a chain; Refused while a node signs with one."""
+    from btt_chain.keystore.errors import RecordError, RecordInUse
+    from btt_chain.keystore.record import SigningRecord, recorded_keys
+
+    folder = place.paths.signing / place.genesis.hex()
+    for public in recorded_keys(place.paths.signing, place.genesis):
         try:
             SigningRecord.open(place.paths.signing, place.genesis, public).close()
         except RecordInUse as error:

@@ -190,6 +190,16 @@ def test_purge_chain_keeps_keys_and_records(local: list[str], record: SigningRec
     assert len(json.loads(run("key", "list", *local, "--json").stdout)) == 2
 
 
+def test_a_development_chain_that_is_purged_forgets_what_it_signed(tmp_path: Path) -> None:
+    dev = ["--dev", "-d", str(tmp_path)]
+    genesis = build(load("dev")).hash
+    SigningRecord.create(tmp_path / "signing", genesis, bytes(32)).close()
+    Paths(tmp_path, "btt-dev").database.mkdir(parents=True)
+    result = run("purge-chain", *dev, "-y")
+    assert result.exit_code == 0, result.output
+    assert not (tmp_path / "signing" / genesis.hex()).exists()
+
+
 # ---- what the chain says
 
 
