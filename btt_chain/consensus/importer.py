@@ -8,6 +8,7 @@ slot is let in as well, because the chain may need it, and told.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +16,7 @@ from typing import Final
 from btt_chain.chain.client import Client, Made
 from btt_chain.chain.notify import BlockRef
 from btt_chain.consensus.babe.sightings import Sightings
-from btt_chain.consensus.babe.verify import Verified, slot_of, verify
+from btt_chain.consensus.babe.verify import Reason, Refused, Verified, slot_of, verify
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
 from btt_chain.primitives.babe_equivocation import EquivocationProof
 from btt_chain.primitives.epoch import Epoch
@@ -26,6 +27,9 @@ from storage.database import Proof
 
 REMEMBERED_SLOTS: Final = 1_000
 """How far back a second header for a slot is noticed. Source: Substrate's `sc_consensus_slots`."""
+
+CHECKED: Final = 64
+"""Headers remembered as holding, from their announce to their import."""
 
 _VRF: Final = SchnorrkelVrf()
 
@@ -39,9 +43,9 @@ class Slots:
     """The slot of the block itself, 0 for genesis."""
     length_ms: int
     epoch: Epoch | None
-    """That of the slot asked for; None under manual seal."""
+    """That of the slot asked for; None under manual seal, and for slots not after the block's."""
     disabled: Sequence[int] = ()
-    """Authorities, by index, whose blocks are refused for an offence."""
+    """Authorities, by index, whose blocks of that slot are refused for an offence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class Imported:
     verified: Verified | None
     """What its header claims; None for a block that was known, or is sealed by hand."""
     equivocation: EquivocationProof | None
+    """What its header proves, or that of a block before it which was refused."""
 
 
 class Importer:
@@ -61,9 +66,11 @@ class Importer:
         self.client = client
         self._vrf = vrf
         self._sightings = Sightings(REMEMBERED_SLOTS)
+        self._found: EquivocationProof | None = None
+        self._checked: OrderedDict[bytes, Verified] = OrderedDict()
 
     def slots(self, parent: bytes, slot: int) -> Slots:
-        """Return what the state of `parent` says of a later slot.
+        """Return what the state of `parent` says of a slot.
 
         Raises UnknownBlock, StateUnavailable, NoLaw.
         """
@@ -71,12 +78,16 @@ class Importer:
         runtime = law.queries.runtime
         runtime.enter(overlay)
         babe = runtime.pallet(Babe)
-        engine = babe.engine.value
-        epoch = babe.epoch_at(slot) if engine is Engine.Babe else None
-        disabled = runtime.pallet(Session).disabled_validators.value
+        engine, current = babe.engine.value, int(babe.current_slot.value)
+        # The state knows no epoch that is over: a slot of one may stand in any header.
+        is_ahead = engine is Engine.Babe and slot > current
+        epoch = babe.epoch_at(slot) if is_ahead else None
+        # The first block of an epoch turns the session, and nobody is out of it yet.
+        turns = epoch is not None and epoch.begins(current)
+        disabled = [] if turns else runtime.pallet(Session).disabled_validators.value
         return Slots(
             engine,
-            int(babe.current_slot.value),
+            current,
             int(babe.expected_block_time),
             epoch,
             [int(index) for index in disabled],
@@ -87,11 +98,21 @@ class Importer:
 
         Raises Refused with the reason; UnknownBlock, StateUnavailable or NoLaw for its parent.
         """
-        slots = self.slots(header.parent_hash, slot_of(header))
-        if slots.epoch is None:
+        hash = bytes(header.hash())
+        if hash in self._checked:
+            return self._checked[hash]  # it was announced: what held then holds now
+        slot = slot_of(header)
+        slots = self.slots(header.parent_hash, slot)
+        if slots.engine is Engine.Manual:
             return None
+        if slots.epoch is None:
+            raise Refused(Reason.SLOT_NOT_AFTER_PARENT, f"{slot} is not after {slots.current}")
         latest = now_ms // slots.length_ms + 1  # ruling E: blocks up to slot_now + 1
-        return verify(header, slots.epoch, slots.current, latest, self._vrf)
+        verified = verify(header, slots.epoch, slots.current, latest, self._vrf)
+        self._checked[hash] = verified
+        if len(self._checked) > CHECKED:
+            self._checked.popitem(last=False)
+        return verified
 
     def import_block(
         self,
@@ -101,18 +122,24 @@ class Importer:
         now_ms: int,
         made: Made | None = None,
         justifications: Sequence[Proof] = (),
+        is_built_on: bool = False,
     ) -> Imported:
         """Check a block and take it in; known ones are passed over.
 
+        `is_built_on` as for the client: another block stands on it.
         Raises Refused or InvalidBlock with the reason, UnknownBlock for a missing parent,
         StateUnavailable for one whose state is gone, StorageError when the store cannot take it.
         """
         if self.client.header(header.hash()) is not None:
             return Imported(BlockRef(int(header.number), bytes(header.hash())), None, None)
         verified = self.check(header, now_ms)
-        found = None
         if verified is not None:
-            # Before the execution: whether the block is any good is another matter.
+            # Before the execution: whether the block is any good is another matter. If it is not,
+            # the proof goes with the next one that is.
             found = self._sightings.see(header, verified.author, verified.slot)
-        ref = self.client.import_block(header, body, made=made, justifications=justifications)
+            self._found = found or self._found
+        ref = self.client.import_block(
+            header, body, made=made, justifications=justifications, is_built_on=is_built_on
+        )
+        found, self._found = self._found, None
         return Imported(ref, verified, found)

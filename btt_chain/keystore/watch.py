@@ -70,6 +70,10 @@ class Watch:
             place = Place.at(set_id, round, stage)
             self.seen = Seen(public_key, f"the {place}, for block 0x{target_hash.hex()}")
 
+    def miss(self, slots: int) -> None:
+        """Nothing could be heard for so many slots: the watch lasts longer by them."""
+        self.slots += slots
+
     def at(self, slot: int) -> Verdict:
         """What is known when it is `slot`."""
         if self.seen is not None:

@@ -10,7 +10,7 @@ until a session has shown that nobody else signs with it (consensus.md 4.4, ruli
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from btt_chain.crypto.keypair import KeyPair
@@ -27,7 +27,7 @@ from btt_chain.keystore import (
     Seen,
     Watch,
 )
-from btt_chain.keystore.ledger import Sealed
+from btt_chain.keystore.ledger import UNKNOWN, Round, Sealed
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
     AnyMessage,
@@ -69,9 +69,20 @@ class Vault(Protocol):
 class Signer:
     """Signs what the records allow: `SlotSigner` and `VoteSigner` of the consensus."""
 
-    def __init__(self, vault: Vault, *, started: int, session_slots: int) -> None:
-        """`started` is the slot of now, `session_slots` how long a watch lasts."""
+    def __init__(
+        self,
+        vault: Vault,
+        *,
+        started: int,
+        session_slots: int,
+        on_vote: Callable[[Stage], None] = lambda _: None,
+    ) -> None:
+        """`started` is the slot of now, `session_slots` how long a watch lasts.
+
+        `on_vote` is told of each vote that was signed.
+        """
         self._vault: Final = vault
+        self._on_vote: Final = on_vote
         self._session: Final = session_slots
         self._started: Final = started
         self._clock = Clock()
@@ -85,26 +96,35 @@ class Signer:
 
     # ---- time
 
-    def tick(self, slot: int, set_id: int, newest_round: tuple[int, int]) -> bool:
+    def tick(
+        self, slot: int, set_id: int, newest_round: tuple[int, int], *, listening: bool = True
+    ) -> bool:
         """Note the slot and the set of now; return whether blocks may be made at this time.
 
-        False while the clock lies more than a slot behind where it has been.
+        False while the clock lies more than a slot behind where it has been. `listening` says
+        whether the blocks and votes of now can be heard; without peers, or far behind, a watch
+        would find nobody because it hears nobody.
         """
+        missed = max(0, slot - self._slot - listening)
         self._slot, self._set_id = slot, set_id
         self._clock, refusal = self._clock.tick(slot)
         if refusal is not None:
             self._say_once(b"clock", refusal.why)
             return False
         self._problems.pop(b"clock", None)
-        self._look_around(newest_round)
+        self._look_around(newest_round, missed, listening=listening)
         return True
 
-    def _look_around(self, newest_round: tuple[int, int]) -> None:
+    def _look_around(self, newest_round: tuple[int, int], missed: int, *, listening: bool) -> None:
         unsure = [record for record in self._records() if record.ledger.unsure]
         if not unsure:
             self._watch = None
             return
-        if self._watch is None:
+        if self._watch is not None:
+            self._watch.miss(missed)
+        elif not listening:
+            return
+        else:
             self._watch = Watch(self._slot, self._session, newest_round)
             log.warning(
                 "watching for other nodes with our keys until slot %d; nothing is signed before",
@@ -145,7 +165,7 @@ class Signer:
         Raises RecordNotWritten when the record cannot be written: the node must stop then.
         """
         pair = self._vault.keystore.pair(BABE, public)
-        if pair is None:
+        if pair is None or public in self._barred:
             return None
         sealed = self._vault.record(public).sign_block(
             slot, pre_seal_hash, lambda: pair.sign(pre_seal_hash)
@@ -200,6 +220,7 @@ class Signer:
         if isinstance(signature, Refusal):
             log.warning("no vote: %s", signature.why)
             return None
+        self._on_vote(stage_of(message))
         return SignedMessage(message, AuthoritySignature(signature), who)
 
     def recorded(self, set_id: int, who: AuthorityId) -> Mapping[tuple[int, Stage], Target]:

@@ -14,6 +14,7 @@ OTHER_ERROR: Final = 1040
 """Substrate's code for whatever is wrong with keys; clients show the message."""
 
 KEY_TYPE_LENGTH: Final = 4
+OWNER_LENGTH: Final = 32
 
 
 class Keys(Protocol):
@@ -63,6 +64,8 @@ class KeysApi:
     @method("author_rotateKeysWithOwner", unsafe=True, cost=HEAVY)
     def rotate_with_owner(self, owner: Hex) -> dict[str, str]:
         """The same, and what proves to Session.set_keys that `owner` holds them."""
+        if len(owner) != OWNER_LENGTH:  # a session key signs nothing else that somebody chose
+            raise RpcError(OTHER_ERROR, f"An owner is an account of {OWNER_LENGTH} bytes")
         try:
             keys = self.keys.rotate()
             proof = self.keys.prove_possession(keys, owner)

@@ -7,7 +7,6 @@ each kind of damage gets, BTT_SEED the luck.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 from collections import Counter
@@ -16,7 +15,7 @@ from random import Random
 
 import pytest
 
-from crash.chains import BY_LOTTERY, Victim, Yard, copy, database, scan, store_of
+from crash.chains import Victim, Yard, copy, database, scan, store_of
 from crash.damage import (
     PATTERNS,
     WAYS,
@@ -30,7 +29,7 @@ from crash.damage import (
     zero_page,
     zero_tail,
 )
-from crash.process import HANG, running
+from crash.process import running
 from crash.wallet import Claims, desk
 from storage.kv import StorageError
 from storage.state import StateUnavailable
@@ -189,26 +188,3 @@ async def test_a_node_that_meets_damage_stops(archive: Victim, tmp_path: Path) -
         spoil(table, Random(SEED))
     with running(base, sealing="interval:50") as node:
         assert "is damaged" in node.refusal()
-
-
-async def test_a_validator_goes_on_after_its_database_has_lost_blocks(tmp_path: Path) -> None:
-    """Its signing record remembers what the chain has forgotten: it makes and finalises others."""
-    claims = Claims()
-    with running(tmp_path, sealing=None) as node:
-        async with desk(node.port(), claims) as found, found.heads() as heads:
-            async for number in heads:
-                if number >= 6:
-                    break
-        node.kill()
-    for log in database(tmp_path, BY_LOTTERY).glob("*.log"):
-        raw = log.read_bytes()
-        log.write_bytes(raw[: len(raw) // 2] + bytes(len(raw) - len(raw) // 2))
-    with running(tmp_path, sealing=None) as node:
-        async with desk(node.port(), Claims()) as found, found.heads() as heads:
-            assert [line for line in node.lines if "had a damaged log" in line], node.text()
-            async with asyncio.timeout(HANG):
-                async for number in heads:
-                    if number > claims.height:
-                        break
-            await found.check()
-        assert node.stop() == 0, node.text()

@@ -92,7 +92,7 @@ class SlotWorker:
         client = self._importer.client
         parent = client.best().hash
         slots = self._importer.slots(parent, slot)
-        if slots.epoch is None or slot <= slots.current:
+        if slots.epoch is None:
             return None
         claimed = claim_slot(slot, slots.epoch, pairs, self._vrf)
         if claimed is None or int(claimed.claim.claim.authority_index) in slots.disabled:

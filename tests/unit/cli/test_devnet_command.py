@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from functools import partial
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from click.testing import CliRunner, Result
@@ -15,7 +17,7 @@ from rich.console import Console
 
 from btt_chain.testing import Devnet, NodeState, NodeStatus
 from cli.devnet import devnet, read_groups
-from cli.devnet_view import Block, View, by_name, spelt
+from cli.devnet_view import Block, View, Watcher, by_name, spelt
 from cli.errors import ExitCode, Mistyped
 from support.vectors import REPOSITORY
 
@@ -145,7 +147,7 @@ def shown(view: View, width: int = 100) -> str:
 
 
 def test_the_view_shows_nodes_slots_accounts_and_the_cut() -> None:
-    view = View("/tmp/net", groups=[[0], [1]], urls={0: "ws://127.0.0.1:9944"})
+    view = View("/tmp/net", groups=[[0], [1]], ports={0: 9944, 1: 9945})
     view.nodes = [
         NodeStatus(0, "Alice", NodeState.RUNNING, best=12, finalized=10, peers=3, pool=7),
         NodeStatus(1, "Bob", NodeState.DOWN),
@@ -156,12 +158,39 @@ def test_the_view_shows_nodes_slots_accounts_and_the_cut() -> None:
     text = shown(view)
     assert "partition 0/1" in text
     assert "best 12   final 10" in text
-    alice = next(line for line in text.splitlines() if "ws://127.0.0.1:9944" in line)
-    assert alice.split()[:9] == ["0", "Alice", "running", "12", "10", "2", "3", "7", "9"]
-    assert "down" in text
+    alice, bob = (
+        next(line for line in text.splitlines() if line.rstrip().endswith(port))
+        for port in ("9944", "9945")
+    )
+    assert alice.split() == ["0", "Alice", "running", "12", "10", "2", "3", "7", "9", "9944"]
+    assert bob.split() == ["1", "Bob", "down", "-", "-", "-", "-", "-", "0", "9945"]
     slot = next(line for line in text.splitlines() if " 456 " in f" {line} ")
     assert slot.split()[1:4] == ["Alice", "12", "3"]
     assert f"200_000 BTT   {ALICE}" in text
+
+
+def test_slots_without_a_block_are_seen() -> None:
+    view = View("/tmp/net")
+    for number, slot in ((7, 100), (8, 101), (9, 103), (10, 107)):
+        view.blocks.append(Block(number, "0x" + "ab" * 32, slot=slot, author="Alice"))
+    rows = [line.split()[:2] for line in shown(view).splitlines()]
+    places = [row for row in rows if row and row[0].isdecimal()]
+    assert places == [
+        ["107", "Alice"], ["106", "3"], ["103", "Alice"], ["102", "empty"], ["101", "Alice"],
+        ["100", "Alice"],
+    ]  # fmt: skip
+
+
+def test_a_block_of_a_fork_does_not_count_as_authored() -> None:
+    net = SimpleNamespace(base=Path("/tmp/net"), nodes=[], funded=list)
+    watcher = Watcher(cast("Devnet", net), with_accounts=False)
+    first = [Block(2, "0xb2", 11, "Bob"), Block(1, "0xa1", 10, "Alice")]
+    watcher._replace(first, [(1, "One", ""), (2, "Two", "")])
+    assert watcher.view.authored == {"Alice": 1, "Bob": 1}
+    watcher._replace([Block(2, "0xc2", 11, "Charlie")], [(2, "Other", "")])
+    assert +watcher.view.authored == {"Alice": 1, "Charlie": 1}
+    assert [block.hash for block in watcher.view.blocks] == ["0xa1", "0xc2"]
+    assert [name for _, name, _ in watcher.view.events] == ["One", "Other"]
 
 
 def test_an_event_keeps_its_amount_at_eighty_columns() -> None:

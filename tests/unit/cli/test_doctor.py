@@ -46,7 +46,8 @@ def test_a_best_block_that_stands_still_stops_a_validator_not_a_chain_sealed_by_
     ("offset", "verdict"),
     [
         (0.3, Verdict.OK),
-        (3.0, Verdict.OK),
+        (6.5, Verdict.OK),
+        (8.0, Verdict.WARN),
         (25.0, Verdict.FAIL),
         (-0.5, Verdict.OK),
         (-2.0, Verdict.WARN),
@@ -54,20 +55,47 @@ def test_a_best_block_that_stands_still_stops_a_validator_not_a_chain_sealed_by_
         (None, Verdict.WARN),
     ],
 )
-def test_a_clock_is_judged_by_the_age_of_a_new_block(
+def test_a_clock_is_judged_by_the_age_of_a_block_of_somebody_else(
     offset: float | None, verdict: Verdict
 ) -> None:
-    assert doctor.judge_clock(offset).verdict is verdict
+    assert doctor.judge_clock(offset, 6.0).verdict is verdict
 
 
-def test_a_stall_of_finality_names_the_missing_voters() -> None:
-    assert doctor.judge_finality(100, 99, []).verdict is Verdict.OK
-    slow = doctor.judge_finality(100, 90, ["5G…a (Bob)"])
-    assert slow.verdict is Verdict.WARN
-    stalled = doctor.judge_finality(200, 100, [f"V{i}" for i in range(8)])
-    assert stalled.verdict is Verdict.FAIL
-    assert "V0, V1, V2, V3, V4, V5 and 2 more" in stalled.todo
-    assert "no grandpa_roundState" in doctor.judge_finality(200, 100, None).todo
+def test_who_catches_up_sees_old_blocks_and_who_sees_new_ones_has_a_slow_clock() -> None:
+    assert doctor.judge_clock(900.0, 6.0, is_syncing=True).verdict is Verdict.OK
+    slow = doctor.judge_clock(-1.0, 6.0, is_syncing=True)
+    assert slow.verdict is Verdict.FAIL
+    assert "this clock is slow" in slow.todo
+
+
+def test_voters_that_are_missing_are_named_before_finality_stops() -> None:
+    checks = doctor.judge_finality(100, 99, doctor.Votes(["5G…a (Bob)"]))
+    assert verdicts(checks) == {"finality": Verdict.OK, "voters": Verdict.WARN}
+    assert "Bob" in checks[1].seen
+    checks = doctor.judge_finality(100, 99, doctor.Votes())
+    assert verdicts(checks) == {"finality": Verdict.OK, "voters": Verdict.OK}
+
+
+def test_a_stall_of_finality_is_said_at_once_and_names_who_is_missing() -> None:
+    missing = [f"V{i}" for i in range(8)]
+    checks = doctor.judge_finality(102, 100, doctor.Votes(missing, stuck=True, share=57))
+    assert verdicts(checks) == {"finality": Verdict.FAIL, "voters": Verdict.FAIL}
+    assert "57 % of the weight: V0, V1, V2, V3, V4, V5 and 2 more" in checks[1].seen
+
+
+def test_a_node_whose_own_votes_are_missing_is_told_so() -> None:
+    votes = doctor.Votes(["Alice"], ours=["Alice"])
+    checks = doctor.judge_finality(100, 99, votes)
+    assert verdicts(checks)["voters"] is Verdict.FAIL
+    assert "does not vote itself" in checks[1].todo
+
+
+def test_finality_far_behind_is_told_even_where_nobody_names_voters() -> None:
+    assert verdicts(doctor.judge_finality(110, 100, None)) == {"finality": Verdict.WARN}
+    (check,) = doctor.judge_finality(200, 100, None)
+    assert check.verdict is Verdict.FAIL
+    assert "no grandpa_roundState" in check.todo
+    assert doctor.judge_finality(200, 100, None, is_syncing=True)[0].verdict is Verdict.OK
 
 
 def test_a_validator_without_keys_is_told_how_to_get_them() -> None:

@@ -15,7 +15,12 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from cli import main
 
@@ -23,29 +28,41 @@ HOME = Path(main.__file__).resolve().parent.parent
 PATIENCE = 60.0
 
 
-def test_a_node_ends_in_order_and_takes_its_data_along(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "cli.main",
-            "node",
-            "--chain",
-            "dev-manual",
-            "--tmp",
-            "--rpc-port",
-            "0",
-        ],
-        cwd=HOME,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as node:
+@contextmanager
+def killed_if_it_hangs(process: subprocess.Popen[str]) -> Iterator[None]:
+    """A line that does not come ends what writes it, instead of being waited for without end."""
+    timer = threading.Timer(PATIENCE, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@pytest.mark.parametrize(
+    ("flags", "chain", "first"),
+    [
+        (("--dev",), "btt-dev", "imported #1 "),
+        (("--dev", "--sealing", "interval:100"), "btt-dev-manual", "block 1 "),
+        (("--chain", "dev-manual"), "btt-dev-manual", "block 1 "),
+    ],
+)
+def test_a_node_ends_in_order_and_takes_its_data_along(
+    flags: tuple[str, ...], chain: str, first: str, tmp_path: Path
+) -> None:
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "cli.main", "node", *flags, "--tmp", "--rpc-port", "0"],
+            cwd=HOME,
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as node,
+        killed_if_it_hangs(node),
+    ):
         assert node.stderr is not None
-        for line in node.stderr:
-            if "block 1 " in line:
-                break
-        assert list(tmp_path.glob("btt-chain-*/chains/btt-dev-manual/db"))
+        assert any(first in line for line in node.stderr)
+        assert list(tmp_path.glob(f"btt-chain-*/chains/{chain}/db"))
         node.send_signal(signal.SIGTERM)
         rest = node.stderr.read()
     assert node.returncode == 0

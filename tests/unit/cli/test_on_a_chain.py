@@ -87,7 +87,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
     thread = threading.Thread(target=loop.run_until_complete, args=(service.run(stop),))
     thread.start()
-    asyncio.run_coroutine_threadsafe(asyncio.wait_for(service.ready.wait(), 60), loop).result()
+    ready = asyncio.run_coroutine_threadsafe(asyncio.wait_for(service.ready.wait(), 60), loop)
+    # A service that fails stops the loop, and nothing on it ends any more.
+    ready.result(90)
     yield f"ws://127.0.0.1:{service.rpc.port}"
     loop.call_soon_threadsafe(stop.set)
     thread.join()

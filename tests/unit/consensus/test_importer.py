@@ -9,12 +9,12 @@ from functools import cache
 import pytest
 
 from btt_chain.chain.client import Client, LeftBehind, UnknownBlock
-from btt_chain.consensus.author import Pace, Ready
+from btt_chain.consensus.author import Pace, Ready, manual_claim
 from btt_chain.consensus.babe.verify import Reason, Refused
 from btt_chain.consensus.babe.worker import Authored, Forbidden, SlotWorker
 from btt_chain.consensus.importer import Importer
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.primitives.babe import Primary, pre_digest
+from btt_chain.primitives.babe import Primary, pre_digest, pre_runtime
 from btt_chain.primitives.digest import Digest
 from btt_chain.primitives.header import Header
 from genesis.build import Genesis, build
@@ -122,6 +122,27 @@ def test_epochs_without_a_block_are_skipped_alike(author: Author) -> None:
     assert other.client.best() == author.client.best()
 
 
+def test_a_slot_of_an_epoch_that_is_over_is_refused(author: Author) -> None:
+    best = [author.extend(SLOT + n) for n in range(25)][-1]  # in the second epoch of 20 slots
+    late = Header(
+        best.hash(),
+        best.number + 1,
+        best.state_root,
+        best.extrinsics_root,
+        Digest([pre_runtime(manual_claim(SLOT + 3))]),
+    )
+    with pytest.raises(Refused) as refused:
+        author.importer.import_block(late, [], now_ms=(SLOT + 30) * SLOT_MS)
+    assert refused.value.reason is Reason.SLOT_NOT_AFTER_PARENT
+
+
+def test_nothing_is_made_while_the_head_is_in_an_epoch_to_come(author: Author) -> None:
+    for n in (*range(19), 20):
+        author.extend(SLOT + n)
+    # The head came early, from a clock ahead of ours: this slot belongs to the epoch before.
+    assert author.worker.work(SLOT + 19, Nothing, lambda: Pace.EARLY) is None
+
+
 def test_a_block_of_the_slot_after_next_is_early(author: Author) -> None:
     header = author.extend(SLOT + 2)
     other = Importer(new_client())
@@ -182,6 +203,20 @@ def test_a_second_block_of_one_slot_is_taken_in_and_told(author: Author) -> None
     assert found.equivocation.first_header == first
     assert found.equivocation.second_header == again
     assert len(other.client.hashes_at(1)) == 2
+
+
+def test_a_second_block_that_is_no_good_is_told_with_the_next_one(author: Author) -> None:
+    first, second_author = author.extend(SLOT), Author()
+    again = second_author.extend(SLOT)
+    other = Importer(new_client())
+    take(other, author, first)
+    with pytest.raises(InvalidBlock):
+        other.import_block(again, [], now_ms=SLOT * SLOT_MS)
+    following = author.extend(SLOT + 1)
+    body = author.body(following)
+    found = other.import_block(following, body, now_ms=(SLOT + 1) * SLOT_MS)
+    assert found.equivocation is not None
+    assert found.equivocation.second_header == again
 
 
 def test_a_known_block_is_passed_over(author: Author) -> None:

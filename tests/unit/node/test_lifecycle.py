@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from btt_chain.node.config import NodeConfig, Paths
+from btt_chain.keystore import BABE, GRANDPA, Keystore, Password
+from btt_chain.keystore.errors import PasswordNeeded
+from btt_chain.node import lifecycle
+from btt_chain.node.config import NodeConfig, Paths, ValidatorConfig
 from btt_chain.node.identity import KEY_FILE, network_key, peer_id, pick_name
 from btt_chain.node.lifecycle import (
     OpenChain,
     WrongChain,
+    custody_of,
     identity_of,
     open_chain,
     pruning_of,
@@ -19,6 +24,7 @@ from btt_chain.node.lifecycle import (
 )
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import Instant, Interval, ManualSealer
+from genesis.build import build
 from genesis.catalogue import load, make
 from genesis.presets import CHAINS
 from genesis.spec import SpecError
@@ -216,3 +222,43 @@ def test_a_node_without_a_name_is_given_one() -> None:
     assert first.isalpha()
     assert second.isalpha()
     assert len(number) == 4
+
+
+def test_development_keys_are_not_used_on_a_live_chain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = NodeConfig("local", tmp_path, validator=ValidatorConfig(("//Alice",)))
+    chain = open_chain(config)
+    # A real Live chain has holders and validators of its own; here only its kind matters.
+    made = build(chain.spec)
+    monkeypatch.setattr(lifecycle, "build", lambda _: made)
+    chain.spec = replace(chain.spec, chain_type="Live")
+    with pytest.raises(ValueError, match=r"--dev-key: .* is Live"):
+        custody_of(chain, config)
+    chain.close()
+
+
+def test_a_validator_without_keys_is_told_where_to_put_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = NodeConfig("local", tmp_path, validator=ValidatorConfig())
+    chain = open_chain(config)
+    custody_of(chain, config).close()
+    assert "no session keys are here" in caplog.text
+    assert "btt-chain key insert" in caplog.text
+    caplog.clear()
+    custody = custody_of(chain, replace(config, validator=ValidatorConfig(("//Alice",))))
+    assert [len(custody.keystore.public_keys(kind)) for kind in (BABE, GRANDPA)] == [1, 1]
+    assert not caplog.messages
+    custody.close()
+    chain.close()
+
+
+def test_keys_behind_a_password_do_not_hinder_a_node_that_signs_nothing(tmp_path: Path) -> None:
+    config = NodeConfig("local", tmp_path)
+    chain = open_chain(config)
+    Keystore.open(chain.paths.keystore, Password("mellon")).insert(BABE, "//Alice")
+    custody_of(chain, config).close()
+    with pytest.raises(PasswordNeeded):
+        custody_of(chain, replace(config, validator=ValidatorConfig()))
+    chain.close()

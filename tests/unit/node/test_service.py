@@ -18,6 +18,7 @@ from btt_chain.node.sealing import Instant, Interval, OnDemand, Sealing, Sealing
 from btt_chain.node.service import PortTaken, Service, ServiceConfig
 from btt_chain.rpc.server import RpcConfig
 from btt_chain.scale import u128
+from btt_chain.telemetry.metrics import Metrics
 from runtime.frame import InvalidBlock
 from storage.kv import StorageError
 from support.chain import BOB, CHARLIE, DevChain, address
@@ -129,3 +130,30 @@ async def test_each_new_best_block_is_told_in_the_log(caplog: pytest.LogCaptureF
     with caplog.at_level(logging.INFO):
         hash = chain.seal()
     assert f"block 1 (0x{hash.hex()[:8]}…) with 1 extrinsic; final" in caplog.text
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_a_taken_port_of_figures_stops_only_a_node_that_was_told_it(
+    wanted: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = DevChain().client
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        config = ServiceConfig(
+            IDENTITY,
+            RpcConfig(port=0),
+            OnDemand(),
+            metrics=Metrics("Test", "1", is_authority=False, chain="test"),
+            metrics_port=port,
+            metrics_wanted=wanted,
+        )
+        service = Service(client, PoolService(client), config)
+        if wanted:
+            with pytest.raises(PortTaken, match=f"port {port} .* --prometheus-port"):
+                await asyncio.wait_for(service.run(asyncio.Event()), 30)
+            return
+        async with running(service):
+            assert await ask(service, "system_chain") == "Test"
+    assert f"no figures for Prometheus: port {port} is taken" in caplog.text

@@ -166,3 +166,63 @@ def test_a_vote_that_is_not_on_record_bars_its_key() -> None:
     assert signer.keys() == [who]
     signer.saw_vote(who, 3, 9, ours)
     assert signer.keys() == []
+
+
+def test_a_watch_that_heard_nothing_does_not_end() -> None:
+    vault = Vault(unsure=True)
+    signer = signer_of(vault)
+    for slot in range(STARTED, STARTED + 3 * SESSION):
+        signer.tick(slot, 0, (0, 0), listening=False)
+    begun = STARTED + 3 * SESSION
+    pass_slots(signer, begun, begun + 10)
+    for slot in range(begun + 11, begun + 11 + SESSION):
+        signer.tick(slot, 3, (3, 7), listening=False)
+    pass_slots(signer, begun + 11 + SESSION, begun + 2 * SESSION)
+    assert signer.authors() == {}
+    pass_slots(signer, begun + 2 * SESSION + 1, begun + 2 * SESSION + 1)
+    assert list(signer.authors()) == [vault.babe]
+
+
+def test_a_watch_does_not_count_the_slots_that_the_machine_slept_through() -> None:
+    vault = Vault(unsure=True)
+    signer = signer_of(vault)
+    pass_slots(signer, STARTED, STARTED + 5)
+    asleep = 40 * SESSION
+    pass_slots(signer, STARTED + asleep, STARTED + asleep + SESSION - 6)
+    assert signer.keys() == []
+    pass_slots(signer, STARTED + asleep + SESSION - 5, STARTED + asleep + SESSION)
+    assert len(signer.keys()) == 1
+
+
+def test_a_watch_for_one_key_leaves_the_others_as_careful_as_ever() -> None:
+    vault = Vault()
+    vault.records[vault.babe] = MemoryRecord(GENESIS, vault.babe, Ledger(unsure=True))
+    signer = signer_of(vault)
+    pass_slots(signer, STARTED, STARTED)
+    assert signer.keys() == [vault.gran]
+    # A vote in the round that was on when the watch began: nothing for the watch, but no vote of
+    # this record either, which tells of none.
+    vote = message_for(Stage.PREVOTE, Target(H256(HASH), 5))
+    signer.saw_vote(vault.gran, 3, 7, vote)
+    assert signer.keys() == []
+
+
+def test_what_is_seen_of_a_forced_key_before_its_watch_is_noted() -> None:
+    vault = Vault(unsure=True)
+    signer = signer_of(vault)
+    signer.saw_block(vault.babe, STARTED - 5, HASH)
+    signer.saw_vote(vault.gran, 2, 4, message_for(Stage.PRECOMMIT, Target(H256(HASH), 5)))
+    block, votes = (vault.records[key].ledger for key in (vault.babe, vault.gran))
+    assert block.block is not None
+    assert block.block.slot == STARTED - 5
+    assert votes.round is not None
+    assert (votes.round.set_id, votes.round.round) == (2, 4)
+    pass_slots(signer, STARTED, STARTED + SESSION + 1)  # not barred: nobody was seen in the watch
+    assert list(signer.authors()) == [vault.babe]
+
+
+def test_a_barred_key_seals_nothing() -> None:
+    vault = Vault()
+    signer = signer_of(vault)
+    signer.saw_block(vault.babe, STARTED + 1, HASH)
+    assert signer.seal(vault.babe, STARTED + 2, OTHER) is None

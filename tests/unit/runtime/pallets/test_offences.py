@@ -187,7 +187,7 @@ def test_whoever_makes_most_of_the_blocks_is_not_disabled() -> None:
     assert chain.sessions.disabled == [0]
     for number in (2, 3, 4):  # together they lose everything; nobody is there to replace them
         chain.offences.report(GRANDPA_EQUIVOCATION, 0, 4, stash(number), 9, None)
-    for _ in range(3):
+    for _ in range(2):
         chain.sessions.turn()
         chain.offences.on_initialize(1)
     assert chain.sessions.active == [stash(number) for number in range(1, 5)]

@@ -1,0 +1,217 @@
+"""What stops `btt-chain node` at its start: one line that says what, where and what to do."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from btt_chain.consensus.finality.records import SCHEMA_KEY, VOTERS_KEY
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.keystore import SigningRecord
+from btt_chain.node.config import NodeConfig, Paths
+from btt_chain.node.identity import KEY_FILE
+from btt_chain.node.lifecycle import open_chain
+from btt_chain.node.pool import PoolService
+from btt_chain.node.sealing import ManualSealer
+from cli.errors import ExitCode
+from cli.program import program
+from genesis.catalogue import make
+from storage.columns import META_VERSION, VERSION
+from storage.leveldb import open_database
+
+ALICE = KeyPair.from_uri("//Alice")
+QUIET = ("--log", "off", "--rpc-port", "0", "--no-prometheus")
+ALONE = ("--no-mdns", "--listen-addr", "/ip4/127.0.0.1/tcp/0")
+
+
+def run(*args: str | Path) -> Result:
+    return CliRunner().invoke(program, list(map(str, args)), prog_name="btt-chain")
+
+
+def start(base: Path, *args: str | Path) -> Result:
+    """Start a node that is expected to end by itself."""
+    return run("node", "-d", base, *QUIET, *args)
+
+
+def refused(result: Result, code: ExitCode = ExitCode.REFUSED) -> str:
+    """The one line of a node that did not start."""
+    assert result.exit_code == code, result.output
+    assert result.stderr.startswith("error: "), result.stderr
+    assert result.stderr.count("\n") == 1, result.stderr
+    return result.stderr
+
+
+@contextmanager
+def taken(host: str = "127.0.0.1") -> Iterator[int]:
+    """A port that another program listens on."""
+    with socket.socket() as other:
+        other.bind((host, 0))
+        other.listen()
+        yield int(other.getsockname()[1])
+
+
+# ---- ports
+
+
+def test_a_taken_rpc_port_is_named_with_its_flag(tmp_path: Path) -> None:
+    with taken() as port:
+        result = run("node", "--dev", "-d", tmp_path, "--log", "off", "--rpc-port", str(port))
+    assert f"port {port} is taken by another program" in refused(result)
+    assert "--rpc-port" in result.stderr
+
+
+def test_a_taken_port_for_figures_that_was_asked_for_stops_the_node(tmp_path: Path) -> None:
+    with taken() as port:
+        flags = ("--log", "off", "--rpc-port", "0", "--prometheus-port", str(port))
+        result = run("node", "--dev", "-d", tmp_path, *flags)
+    assert f"port {port} is taken by another program" in refused(result)
+    assert "--prometheus-port" in result.stderr
+
+
+def test_a_taken_port_of_the_network_is_named_with_its_flag(tmp_path: Path) -> None:
+    with taken("0.0.0.0") as port:
+        text = refused(start(tmp_path, "--chain", "local", "--no-mdns", "--port", str(port)))
+    assert f"port {port}" in text
+    assert "--port" in text
+
+
+# ---- flags that do not fit
+
+
+@pytest.mark.parametrize("chain", ["testnet", "seed-000", "mainnet"])
+def test_nobody_validates_for_holders_that_do_not_exist(chain: str, tmp_path: Path) -> None:
+    text = refused(start(tmp_path, "--chain", chain, "--validator"), ExitCode.USAGE)
+    assert "--validator: nobody can validate on BTT" in text
+    assert "build-spec --holders" in text
+
+
+def test_nobody_validates_where_blocks_are_sealed_by_hand(tmp_path: Path) -> None:
+    flags = ("--dev", "--sealing", "manual", "--validator")
+    assert "sealed by hand" in refused(start(tmp_path, *flags), ExitCode.USAGE)
+
+
+def test_sealing_is_for_chains_that_are_sealed_by_hand(tmp_path: Path) -> None:
+    flags = ("--chain", "local", "--sealing", "instant")
+    text = refused(start(tmp_path, *flags), ExitCode.USAGE)
+    assert "--sealing: this chain is not sealed by hand" in text
+
+
+def test_a_development_key_that_is_none_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    text = refused(start(tmp_path, "--chain", "local", *ALONE, "--dev-key", "my secret words"))
+    assert "the secret is not usable" in text
+    assert "words, not" not in text or "my secret" not in text
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--listen-addr", "30333"),
+        ("--public-addr", "node.example.org"),
+        ("--bootnodes", "/ip4/1.2.3.4/tcp/30333/p2p/nobody"),
+        ("--reserved-nodes", "/ip4/1.2.3.4/tcp/30333/p2p/12D3KooW"),
+    ],
+)
+def test_an_address_that_is_none_is_refused_by_its_flag(
+    flag: str, value: str, tmp_path: Path
+) -> None:
+    text = refused(start(tmp_path, "--chain", "local", "--no-mdns", flag, value), ExitCode.USAGE)
+    assert text.startswith(f"error: {flag}")
+
+
+# ---- keys
+
+
+@pytest.fixture
+def locked_up(tmp_path: Path) -> Path:
+    """A base path whose keystore has a password."""
+    (tmp_path / "password").write_text("mellon\n")
+    inserted = run(
+        *("key", "insert", "--chain", "local", "-d", tmp_path, "--suri", "//Alice"),
+        *("--password-filename", tmp_path / "password"),
+    )
+    assert inserted.exit_code == 0, inserted.output
+    return tmp_path
+
+
+def test_a_wrong_password_names_the_file(locked_up: Path) -> None:
+    result = start(locked_up, "--chain", "local", *ALONE, "--validator", "--password", "friend")
+    assert "does not open with this password" in refused(result)
+    assert str(locked_up) in result.stderr
+    assert "friend" not in result.stderr
+
+
+def test_a_missing_password_names_the_ways_to_give_it(locked_up: Path) -> None:
+    text = refused(start(locked_up, "--chain", "local", *ALONE, "--validator"))
+    assert "--password-filename" in text
+
+
+def test_one_key_signs_in_one_process(tmp_path: Path) -> None:
+    chain = open_chain(NodeConfig("local", tmp_path))
+    root, genesis = chain.paths.signing, chain.client.genesis_hash
+    chain.close()
+    with closing(SigningRecord.create(root, genesis, ALICE.public)):
+        text = refused(start(tmp_path, "--chain", "local", *ALONE, "--alice"))
+    assert "0x" + ALICE.public.hex() in text
+
+
+# ---- data
+
+
+def test_two_nodes_do_not_share_a_database(tmp_path: Path) -> None:
+    chain = open_chain(NodeConfig("dev", tmp_path))
+    try:
+        text = refused(start(tmp_path, "--dev"))
+    finally:
+        chain.close()
+    assert "another node is using" in text
+    assert "--base-path" in text
+
+
+def test_data_of_another_chain_is_named_by_both_block_zeros(tmp_path: Path) -> None:
+    open_chain(NodeConfig("local", tmp_path)).close()
+    file = tmp_path / "three.json"
+    file.write_text(make("local", validators=3).dumps())
+    text = refused(start(tmp_path, "--chain", file, *ALONE))
+    assert text.count("0x") == 2
+    assert "use another --base-path or purge-chain" in text
+
+
+def test_a_database_of_another_layout_is_refused(tmp_path: Path) -> None:
+    open_chain(NodeConfig("dev", tmp_path)).close()
+    kv = open_database(Paths(tmp_path, "btt-dev").database, lambda _kv, _healed: None, min_free=0)
+    kv.write({META_VERSION: (VERSION - 1).to_bytes(4, "big")}, sync=True)
+    kv.close()
+    text = refused(start(tmp_path, "--dev"))
+    assert f"layout {VERSION - 1}, this program reads layout {VERSION}" in text
+
+
+def test_votes_that_cannot_be_read_stop_the_node(tmp_path: Path) -> None:
+    chain = open_chain(NodeConfig("dev", tmp_path))
+    chain.store.aux_put({VOTERS_KEY: b"?", SCHEMA_KEY: b"????"}, sync=True)
+    chain.close()
+    assert "GRANDPA" in refused(start(tmp_path, "--dev"))
+
+
+def test_a_key_of_the_network_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    folder = Paths(tmp_path, "btt-dev").network
+    folder.mkdir(parents=True)
+    (folder / KEY_FILE).write_bytes(b"short")
+    assert "network key cannot be read" in refused(start(tmp_path, "--dev"))
+
+
+def test_blocks_sealed_by_hand_are_not_those_of_the_validator(tmp_path: Path) -> None:
+    """`--dev` with and without `--sealing` are two chains, side by side in one base path."""
+    chain = open_chain(NodeConfig("dev-manual", tmp_path))
+    ManualSealer(chain.client, PoolService(chain.client)).seal()
+    chain.close()
+    dev = open_chain(NodeConfig("dev", tmp_path))
+    try:
+        assert dev.client.best().number == 0
+        assert dev.client.genesis_hash != chain.client.genesis_hash
+    finally:
+        dev.close()

@@ -1,0 +1,67 @@
+"""An engine with nobody around it, or with a clock that goes back; what it refuses, and whom for."""
+
+from __future__ import annotations
+
+import pytest
+
+from btt_chain.chain import client as client_module
+from p2p.sync.types import Block, BlocksImported, ImportBlocks, Refusal
+from support.sim.accounts import transfer
+from support.sim.world import World
+
+HOUR_MS = 3_600_000
+
+
+def test_the_only_validator_makes_blocks_without_peers() -> None:
+    world = World(seed=1, validators=1)
+    world.run(6)
+    assert world.nodes[0].client.best().number >= 4
+    assert world.nodes[0].client.finalized().number >= 3
+
+
+def test_one_of_several_validators_makes_none_without_peers() -> None:
+    world = World(seed=1, validators=2, late=[1])
+    world.run(6)
+    assert world.nodes[0].client.best().number == 0
+
+
+def test_what_waits_is_done_in_time_though_the_clock_goes_back() -> None:
+    world = World(seed=2, validators=2)
+    world.run(4)
+    one, other = world.nodes
+    hash = world.submit(0, transfer(0, 0, 1, 10**15, world.genesis.hash))
+    assert hash is not None
+    world.turn_clock(0, -HOUR_MS)
+    world.run_until(world.now + 1_500)
+    assert hash in other.running.parts.pool.pool or other.client.best().number > 4
+    gadget_due, now = one.running.due, world.time_of(one)
+    assert gadget_due <= now + 2_000
+
+
+def test_a_block_too_many_for_its_height_is_nobody_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(seed=3, validators=2, observers=1, late=[2])
+    world.run(5)
+    maker = world.nodes[0].client
+    blocks = []
+    for number in (1, 2):
+        header = maker.header_of(maker.block_hash(number) or b"")
+        body = maker.body(header.hash()) or []
+        blocks.append(Block(bytes(header.hash()), header, body, None, ("n0",)))
+    world.links.partition([[0, 1], [2]])
+    world.start(2)
+    engine = world.nodes[2].running
+    heard: list[BlocksImported] = []
+    monkeypatch.setattr(engine.parts.sync, "handle", lambda report, now: heard.append(report) or [])
+    monkeypatch.setattr(engine.parts.sync, "tick", lambda now: [])
+    monkeypatch.setattr(client_module, "MAX_FORKS", 0)
+    for order in (ImportBlocks(1, tuple(blocks[:1])), ImportBlocks(2, tuple(blocks))):
+        monkeypatch.setattr(engine.parts.sync, "tick", lambda now, order=order: [order])
+        world.now += 1_000
+        engine.tick(world.now)
+        monkeypatch.setattr(engine.parts.sync, "tick", lambda now: [])
+        while engine.busy:
+            engine.work(world.now)
+    assert [(report.done, report.refused) for report in heard] == [
+        (0, Refusal.CROWDED),
+        (1, Refusal.CROWDED),
+    ]

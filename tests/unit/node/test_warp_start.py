@@ -1,0 +1,212 @@
+"""A node that begins with the state of a late block: whole engines, real states, dying disks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from btt_chain.chain.client import Client
+from btt_chain.consensus.finality.authorities import AuthoritySet
+from btt_chain.consensus.finality.doors import Offence
+from btt_chain.crypto.keypair import KeyPair, Scheme
+from btt_chain.node import assembly
+from btt_chain.node.state_import import warp_plan
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.grandpa import (
+    AuthorityId,
+    AuthoritySignature,
+    DoublePrevote,
+    EquivocationProof,
+    Prevote,
+    PrevoteEquivocation,
+    PrevoteMessage,
+    signing_payload,
+)
+from btt_chain.scale import u32, u64, u128
+from btt_chain.txpool import ValidityUnknown
+from genesis.accounts import dev_path
+from p2p import network
+from p2p.protocols.messages import (
+    ALL,
+    JUSTIFICATION,
+    BlockAnswer,
+    BlockRequest,
+    Direction,
+    JustificationAnswer,
+    JustificationRequest,
+    WarpProof,
+    WarpRequest,
+)
+from p2p.sync.warp import WarpPlan
+from runtime.constants import BTT
+from storage.state import StateUnavailable
+from support.sim.accounts import nonce_of, runtime, sign, transfer
+from support.sim.world import SimNode, World, laws_of
+
+VALIDATORS = 2
+STEP_MS = 20
+POINTS = ("write block", "written block", "write finality", "written finality", "write aux", "send")
+
+
+class Newcomers:
+    """A world whose chain has seen several sets of voters, and nodes that come to it late."""
+
+    def __init__(self, count: int, patch: pytest.MonkeyPatch) -> None:
+        self.indices = list(range(VALIDATORS, VALIDATORS + count))
+        total = VALIDATORS + count
+        late = [laws_of(index, real=False, validators=total) for index in self.indices]
+
+        def plan(client: Client, voters: AuthoritySet, *, wanted: bool) -> WarpPlan | None:
+            wanted = wanted or any(client.laws is laws for laws in late)
+            found = warp_plan(client, voters, wanted=wanted)
+            return None if found is None else replace(found, peers=1, gain=8)
+
+        patch.setattr(assembly, "warp_plan", plan)
+        self.world = World(seed=5, validators=VALIDATORS, observers=count, late=self.indices)
+        for session in range(2):
+            self.bond(session % 2, 100 + session)
+            self.world.run(21)
+
+    def bond(self, index: int, amount: int) -> None:
+        """Raise a validator's bond, so that the next session's voters are others."""
+        node = self.world.nodes[0]
+        call = runtime().call("Authorities", "bond_extra", amount=u128(amount * int(BTT)))
+        self.world.submit(0, sign(index, nonce_of(node, index), call, self.world.genesis.hash))
+
+    def until(self, holds: Callable[[], bool], slots: int = 30) -> None:
+        """Let time go by until something holds."""
+        end = self.world.now + slots * 2_000
+        while not holds():
+            assert self.world.now < end, "it takes too long"
+            self.world.run_until(self.world.now + STEP_MS)
+
+    def is_level(self, node: SimNode) -> bool:
+        """Tell whether a node has all: the final head of others, and every block below."""
+        if node.engine is None or node.client.store.missing is not None:
+            return False
+        other = self.world.nodes[0].client
+        return node.client.finalized().number >= other.finalized().number > 0
+
+
+@pytest.fixture
+def newcomers(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Newcomers]:
+    """Make a world with so many late nodes."""
+    return lambda count: Newcomers(count, monkeypatch)
+
+
+def asked(node: SimNode, now: int, protocol: str, question: bytes) -> bytes:
+    """Return a node's answer to a question of another."""
+    actions = node.running.hear(network.Asked("n0", protocol, question, 7), now)
+    found = [action for action in actions if isinstance(action, network.Answer)]
+    assert found[0].data is not None
+    return found[0].data
+
+
+def test_a_late_node_warps_over_changes_of_the_voters_and_goes_on_with_all(
+    newcomers: Callable[[int], Newcomers],
+) -> None:
+    late = newcomers(1)
+    world, node = late.world, late.world.nodes[2]
+    world.start(2)
+    late.until(lambda: late.is_level(node))
+    assert node.running.parts.gadget.set_id == world.nodes[0].running.parts.gadget.set_id == 1
+    with pytest.raises(StateUnavailable):
+        node.client.state(node.client.block_hash(5) or b"")
+    height = node.client.finalized().number
+    assert all(
+        node.client.block_hash(n) == world.nodes[0].client.block_hash(n) for n in range(height)
+    )
+    late.until(lambda: node.client.finalized().number > height + 2)
+    assert [one.watcher.penalties for one in world.nodes] == [[], [], []]
+
+
+def test_a_node_that_warps_dies_anywhere_and_comes_to_the_same_end(
+    newcomers: Callable[[int], Newcomers],
+) -> None:
+    late = newcomers(3 * len(POINTS))
+    world = late.world
+    dooms = [(point, passes) for point in POINTS for passes in (0, 1, 3)]
+    for index, (point, passes) in zip(late.indices, dooms, strict=True):
+        world.start(index)
+        world.doom(index, point, passes)
+    late.until(lambda: all(late.is_level(world.nodes[index]) for index in late.indices))
+    assert len(world.deaths) >= len(dooms) - 3
+    blamed = {why for one in world.nodes for _, _, why in one.watcher.penalties}
+    assert blamed <= {"no answer"}
+
+
+def test_a_node_whose_history_is_on_its_way_answers_what_it_has(
+    newcomers: Callable[[int], Newcomers],
+) -> None:
+    late = newcomers(1)
+    world, node = late.world, late.world.nodes[2]
+    world.start(2)
+    late.until(lambda: node.client.store.missing is not None)
+    base = node.client.finalized()
+    for fields in (JUSTIFICATION, ALL):
+        question = BlockRequest(base.hash, Direction.DESCENDING, 8, fields)
+        answer = BlockAnswer.decode(asked(node, world.now, network.BLOCKS, question.encode()))
+        assert [bytes(block.hash) for block in answer.blocks] in ([base.hash], [])
+
+
+def test_a_node_that_warped_proves_nothing_from_before_its_time(
+    newcomers: Callable[[int], Newcomers],
+) -> None:
+    late = newcomers(2)
+    world, first, second = late.world, late.world.nodes[2], late.world.nodes[3]
+    world.start(2)
+    late.until(lambda: late.is_level(first))
+    question = WarpRequest(world.genesis.hash).encode()
+    proof = WarpProof.decode(asked(first, world.now, network.WARP, question))
+    assert not proof.fragments  # with other voters' signatures it would count as a lie
+    world.start(3)
+    late.until(lambda: late.is_level(second))
+    assert [one.watcher.penalties for one in world.nodes] == [[], [], [], []]
+
+
+def test_proofs_in_the_history_are_not_believed(
+    newcomers: Callable[[int], Newcomers],
+) -> None:
+    late = newcomers(1)
+    world, node = late.world, late.world.nodes[2]
+    world.start(2)
+    late.until(lambda: late.is_level(node))
+    question = JustificationRequest(node.client.block_hash(7) or b"").encode()
+    theirs, ours = (
+        JustificationAnswer.decode(asked(one, world.now, network.JUSTIFICATIONS, question))
+        for one in (world.nodes[0], node)
+    )
+    assert theirs.justification is not None
+    assert ours.justification is None
+
+
+def test_a_node_without_a_state_judges_no_transaction_and_reports_no_offence(
+    newcomers: Callable[[int], Newcomers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = newcomers(1)
+    world, node = late.world, late.world.nodes[2]
+    world.start(2)
+    late.until(lambda: node.client.store.state_import is not None)
+    wire = transfer(0, 0, 1, 10**15, world.genesis.hash)
+    with pytest.raises(ValidityUnknown):
+        node.running.parts.pool.submit(wire)
+    proof = doubled(0, u64(0))
+    monkeypatch.setattr(
+        node.running.parts.gadget, "gossip_heard", lambda *_: [Offence(proof)]
+    )  # of the set before, that a restarted node still believes in
+    node.running.hear(network.GossipHeard(network.GRANDPA, "n0", b"two votes"), world.now)
+    assert node.watcher.equivocations
+    late.until(lambda: late.is_level(node))
+
+
+def doubled(index: int, set_id: u64) -> EquivocationProof:
+    """Return the proof that a validator voted for two blocks in a round."""
+    cheat = KeyPair.from_uri(dev_path(index), Scheme.ED25519)
+    one, other = (
+        (vote, AuthoritySignature(cheat.sign(signing_payload(PrevoteMessage(vote), 1, set_id))))
+        for vote in (Prevote(H256(bytes([mark]) * 32), u32(1)) for mark in (1, 2))
+    )
+    votes = DoublePrevote(u64(1), AuthorityId(cheat.public), one, other)
+    return EquivocationProof(set_id, PrevoteEquivocation(votes))
