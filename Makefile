@@ -86,6 +86,10 @@ fuzz: setup ## Hostile input for long: every test marked `fuzz`, with many examp
 crash: setup ## kill -9 at random moments, CRASHES times (100), and damaged databases
 	BTT_CRASHES=$(CRASHES) $(BIN)/pytest -m crash -o timeout=0
 
+.PHONY: chaos
+chaos: setup ## Every fault scenario (F1 to F34) many times, and a report: CHAOS_RUNS, CHAOS_SEEDS, CHAOS_HOURS
+	$(BIN)/python tests/chaos/run.py
+
 .PHONY: bench
 bench: setup ## Measure, and print each figure with its target and its ratio to the peers
 	$(BIN)/python tests/bench/run.py

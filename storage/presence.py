@@ -20,14 +20,16 @@ BITS: Final = 25
 change 2,000 accounts sets eight bits in a hundred."""
 
 _MASK: Final = (1 << BITS) - 1
+_BYTES: Final = 1 << BITS - 3
+_NOTHING: Final = bytearray()
+"""A generation without notes, as an archive's stays: no memory for it."""
 
 
 class PresenceFilter:
     """A set of record keys that may say yes for no. Keys end in a hash: its bits are the place."""
 
     def __init__(self) -> None:
-        self._young = bytearray(1 << BITS - 3)
-        self._old = bytearray(1 << BITS - 3)
+        self._young = self._old = _NOTHING
         self._highest = -1
         """Highest block noted in the younger generation."""
         self._settled = -1
@@ -36,6 +38,8 @@ class PresenceFilter:
     def note(self, number: int, records: Iterable[bytes]) -> None:
         """These records die with, or come with, a block of this height."""
         self._highest = max(self._highest, number)
+        if self._young is _NOTHING:
+            self._young = bytearray(_BYTES)
         bits = self._young
         for record in records:
             place = int.from_bytes(record[-4:], "little") & _MASK
@@ -44,10 +48,13 @@ class PresenceFilter:
     def may_hold(self, record: bytes) -> bool:
         """False: the record is not stored, unless the parent's state holds it."""
         place = int.from_bytes(record[-4:], "little") & _MASK
-        return bool((self._young[place >> 3] | self._old[place >> 3]) >> (place & 7) & 1)
+        at = place >> 3
+        young = self._young[at] if self._young else 0
+        old = self._old[at] if self._old else 0
+        return bool((young | old) >> (place & 7) & 1)
 
     def advance(self, base: int) -> None:
         """Blocks up to this height no longer count."""
         if self._settled <= base:
             self._old, self._settled = self._young, self._highest
-            self._young, self._highest = bytearray(1 << BITS - 3), -1
+            self._young, self._highest = _NOTHING, -1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -74,6 +74,10 @@ class VoteSigner(Protocol):
     def recorded(self, set_id: int, who: AuthorityId) -> Mapping[tuple[int, Stage], Target]:
         """Return the votes of this set that are on record, by round and stage."""
         ...
+
+
+Sync: TypeAlias = Callable[[records.Changes], None]
+"""Write auxiliary keys, and return once they, and all that was stored before, cannot be lost."""
 
 
 # --- actions --------------------------------------------------------------------------

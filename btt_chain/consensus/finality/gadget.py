@@ -41,6 +41,7 @@ from btt_chain.consensus.finality.doors import (
     Offence,
     RoundReport,
     Save,
+    Sync,
     VoteSigner,
     Want,
 )
@@ -203,16 +204,20 @@ class Gadget:
         gossip_ms: int,
         behind: int,
         now_ms: int,
+        sync: Sync | None = None,
     ) -> None:
         """Go on where the store left off, or begin with the voters of `genesis` (set 0).
 
         `verify` is a `Signatures`, `read` reads the auxiliary column, `gossip_ms` is T, `behind`
-        how far below the best block to vote. Call `start` next. Raises `records.BadRecord`.
+        how far below the best block to vote. Before each vote `sync` writes changes of that column
+        and waits until they, and all that was stored before, are on the disk. Call `start` next.
+        Raises `records.BadRecord`.
         """
         self._blocks: Final = blocks
         self._signer: Final = signer
         self._verify: Final = verify
         self._read: Final = read
+        self._sync: Final = sync
         self._gossip: Final = gossip_ms
         self._behind: Final = behind
         self._chain: Final = _VoterChain(blocks, self)
@@ -397,6 +402,11 @@ class Gadget:
         return self._voter.best_round.number
 
     @property
+    def waiting(self) -> int:
+        """Votes, commits and catch-ups that wait for blocks."""
+        return len(self._waiting) + sum(map(len, self._blocked.values()))
+
+    @property
     def proof(self) -> Justification | None:
         """The highest proof that we have."""
         return self._proof
@@ -566,6 +576,8 @@ class Gadget:
                 self._penalise(peer, cost.FUTURE, why)
             return
         floor = self._left[0]
+        if floor.since > self._now - PATIENCE:
+            return  # we have not been here long enough to know what is too late
         if (set_id, number + 1) < (floor.set_id, floor.round) and not self._peers.stand_near(
             set_id, number
         ):
@@ -588,6 +600,7 @@ class Gadget:
         me = self._voter.me
         if me is None:
             return []
+        self._keep_safe()
         signed = self._signer.sign(action.set_id, action.round, action.message, me)
         if signed is None:
             return []
@@ -596,6 +609,21 @@ class Gadget:
             kept.append(signed)
         self._spread(self._vote(action.round, signed))
         return self._voter.on_vote(action.round, signed, self._now)
+
+    def _keep_safe(self) -> None:
+        """See to it that a vote rests on nothing that a crash can take away.
+
+        The record of a vote outlives every crash, and what lies before it is never signed again. If
+        the block of the vote, or the votes of the round before, were lost with the power of all
+        nodes, the round in which all find themselves could not be completed any more.
+        """
+        if self._sync is None:
+            return
+        changes: dict[bytes, bytes | None] = {}
+        for action in self._out:
+            if isinstance(action, Save):
+                changes |= action.changes
+        self._sync(changes)
 
     def _vote(self, number: int, signed: SignedMessage) -> bytes:
         return GOSSIP.encode(Vote(VoteMessage(u64(number), u64(self.set_id), signed)))
@@ -775,12 +803,18 @@ class Gadget:
     # --- catching up ---
 
     def _ask_catch_up(self) -> None:
+        if any(
+            isinstance(one.body, CatchUpMessage) and self._now < one.since + cost.CATCH_UP_TIMEOUT
+            for one in self._waiting
+        ):
+            return  # what was sent to us waits for its blocks
         name = self._peers.whom_to_ask(self.set_id, self.round, self._now)
         if name is None:
             return
-        view = self._peers.known[name].view
-        if view is None:
-            return
+        peer = self._peers.known[name]
+        view, given = peer.view, peer.gave_at
+        if view is None or (given is not None and self._now < given + 2 * self._gossip):
+            return  # who is asked again at once takes offence
         wanted = view.round - 1
         self._peers.asked = Asked(name, self.set_id, wanted, self._now)
         self._tell(name, CatchUpAsked(CatchUpRequest(u64(wanted), u64(self.set_id))))
@@ -806,6 +840,9 @@ class Gadget:
             self._penalise(name, cost.OUT_OF_SCOPE, "it sends votes that it was not asked for")
             return
         self._peers.asked = None
+        peer = self._peers.known.get(name)
+        if peer is not None:
+            peer.gave_at = self._now
         catch_up, number = body.message, int(body.message.round_number)
         if asked.set_id != self.set_id or number < self.round:
             return

@@ -54,6 +54,8 @@ class Peer:
     helped_at: int = 0
     answered_at: int | None = None
     """When it was last given a catch-up; None: never."""
+    gave_at: int | None = None
+    """When it last gave us one; None: never."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,14 @@ from runtime.extensions import IMPLICIT, SIGNED_EXTRA, Implicit, MetadataHashMod
 from runtime.frame import Call
 from runtime.pallets.system import System
 from runtime.params import RuntimeParams
+from support.sim.steady import steady
 from support.sim.world import SLOT_MS, SimNode
 
 
 @lru_cache
 def pair_of(index: int) -> KeyPair:
     """Return the key of a development account."""
-    return KeyPair.from_uri(dev_path(index))
+    return steady(KeyPair.from_uri(dev_path(index)))
 
 
 @lru_cache(maxsize=1)

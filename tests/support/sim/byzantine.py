@@ -1,18 +1,18 @@
 """Nodes that cheat: an honest engine, and somebody who changes what it says.
 
 A cheat has the keys and goes around the signing record. It sees to whom each message goes, and
-tells different nodes different things. Everything else about it is a running node, so what it does
-fits the moment: its second block stands on the block of now, its second vote is in the round of now.
+tells different nodes different things. Else it is a running node, so what it does
+fits the moment: its second block stands on the head of now, its second vote is of this round.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from btt_chain.consensus.author import make_block
+from btt_chain.consensus.author import Ready, make_block
 from btt_chain.consensus.finality.messages import (
     GOSSIP,
     CatchUpAsked,
@@ -56,10 +56,10 @@ from support.sim.world import SimNode, World, early
 class NoTransactions:
     """An empty pool."""
 
-    def __iter__(self) -> NoTransactions:
+    def __iter__(self) -> Iterator[Ready]:
         return self
 
-    def __next__(self) -> object:
+    def __next__(self) -> Ready:
         raise StopIteration
 
     def skip(self, tx_hash: bytes) -> None:
@@ -224,7 +224,7 @@ class BadAuthor(Byzantine):
 
     def forge(self, node: SimNode, header: Header) -> Header:
         """Return a header like this one that no node may accept."""
-        unsealed, seal = header.unsealed()
+        unsealed, _seal = header.unsealed()
         logs = list(unsealed.digest.logs)
         what = self.luck.randrange(6)
         announced = [at for at, log in enumerate(logs) if isinstance(log, Consensus)]

@@ -63,6 +63,7 @@ class SimKV:
         self.get = live.get
         self.iterate = live.iterate
         self.keys = live.keys
+        self.approximate_size = live.approximate_size
 
     def write(self, batch: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
         """Write a batch; the process may die before or after it."""

@@ -48,6 +48,7 @@ FAULTS: Final = (
     "no answer",
     "it has not got",
     "much slower than others",
+    "it keeps us waiting",
     "it sends votes that it was not asked for",
     "it asks for votes again at once",
 )

@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from btt_chain.txpool import PoolError
@@ -189,9 +190,11 @@ class Scenario:
     def describe(self) -> str:
         """Tell the whole scenario."""
         rows = [
-            f"seed {self.seed}: {self.validators} validators, {self.observers} observers"
-            f" (late: {self.late}), T {self.gossip_ms} ms, behind {self.behind}, "
-            f"real VRF {self.real_vrf}, shared execution {self.share}",
+            (
+                f"seed {self.seed}: {self.validators} validators, {self.observers} observers"
+                f" (late: {self.late}), T {self.gossip_ms} ms, behind {self.behind}, "
+                f"real VRF {self.real_vrf}, shared execution {self.share}"
+            ),
             *(f"  n{index} is a {kind.__name__}" for index, kind in self.cheats),
             *(f"  {fault}" for fault in self.faults),
         ]
@@ -234,10 +237,10 @@ class Stage:
         for index, kind in scenario.cheats:
             corrupt(self.world, index, kind)
         for fault in scenario.faults:
-            self.world.later(fault.at, lambda fault=fault: self.befall(fault))
+            self.world.later(fault.at, partial(self.befall, fault))
         end = scenario.slots * SLOT_MS
         for index in scenario.late:
-            self.world.later(luck.randint(SLOT_MS, end), lambda index=index: self.up(index))
+            self.world.later(luck.randint(SLOT_MS, end), partial(self.up, index))
         self._nonces = dict.fromkeys(range(6), 0)
         for _ in range(scenario.transfers):
             self.world.later(luck.randint(0, end), lambda: self.pay(luck))

@@ -31,7 +31,7 @@ class Shared:
 
     def join(self, client: Client) -> None:
         """Let a node use what others found."""
-        client.execute = self._through(client, client.execute)  # type: ignore[method-assign]
+        client.execute = self._through(client, client.execute)  # type: ignore[method-assign, assignment]
 
     def _through(
         self, client: Client, execute: Callable[[Header, Sequence[bytes]], Made]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
+from btt_chain.crypto.keypair import KeyPair
 from btt_chain.keystore import BABE, GRANDPA, Keystore, MemoryRecord, Refusal
 from btt_chain.keystore.ledger import Ledger
 from btt_chain.primitives.grandpa import Stage
 from support.sim.errors import Violation
+from support.sim.steady import steady
 
 Said = tuple[bytes, int]
 
@@ -138,10 +140,19 @@ class Vault:
             self._records[public] = record.again(point)
 
 
+class SteadyKeys(Keystore):
+    """Keys whose signatures hang on nothing but what is signed (steady.py)."""
+
+    def pair(self, key_type: bytes, public: bytes) -> KeyPair | None:
+        """Return a key's pair."""
+        pair = super().pair(key_type, public)
+        return None if pair is None else steady(pair)
+
+
 @lru_cache
 def keystore_of(uri: str) -> Keystore:
     """Return the keys of a node: the same in all worlds, and nothing changes them."""
-    keystore = Keystore()
+    keystore = SteadyKeys()
     for kind in (BABE, GRANDPA):
         keystore.remember(kind, uri)
     return keystore

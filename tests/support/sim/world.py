@@ -10,7 +10,8 @@ from the seed, so a failure is told by its seed and comes back by it.
 
 Gossip goes as in `p2p.host.gossip`: to the neighbours, and on when one of them says the same bytes
 again; a node hears a message once in a minute, and does not say again what it said. Notes between
-two nodes keep their order. Who is blamed too much is cut off by whom it offended, for the rest of the run.
+two nodes keep their order. Who is blamed too much is cut off by whom it offended, for the rest of
+the run.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, Protocol
 
 from btt_chain.chain.client import Client
@@ -29,7 +30,7 @@ from btt_chain.chain.law import Laws
 from btt_chain.consensus.author import Pace
 from btt_chain.consensus.finality.signatures import Signatures
 from btt_chain.crypto.keypair import KeyPair, Scheme
-from btt_chain.crypto.vrf import SchnorrkelVrf, SimulatedVrf, Vrf
+from btt_chain.crypto.vrf import SimulatedVrf, Vrf
 from btt_chain.node.assembly import Plan, assemble
 from btt_chain.node.engine import Engine
 from btt_chain.node.pool import PoolService
@@ -46,6 +47,7 @@ from storage.database import ChainStore
 from storage.memory import MemoryKV
 from support.sim.disk import Crash, SimDisk
 from support.sim.sharing import Shared
+from support.sim.steady import SteadyVrf
 from support.sim.vault import Vault, Witness
 from support.sim.watch import SimWatcher
 
@@ -186,7 +188,7 @@ class World:
         """Crashes at named points."""
         self.acting = -1
         """The node that does something now."""
-        image = image_of(self.genesis)
+        self.image = image_of(self.genesis)
         total = validators + observers
         self.nodes = [
             SimNode(
@@ -194,7 +196,7 @@ class World:
                 Vault(self.genesis.hash, dev_path(index), self.witness)
                 if index < validators
                 else None,
-                SimDisk(image),
+                SimDisk(self.image),
             )
             for index in range(total)
         ]
@@ -259,7 +261,7 @@ class World:
         node.disk.crash(self.rng)
         for other in self.nodes:
             if other.connected.pop(index, 0) is None:
-                self.later(self.rng.randint(1, 50), lambda other=other: self._lose(other, node))
+                self.later(self.rng.randint(1, 50), partial(self._lose, other, node))
         node.connected = {}
 
     def doom(self, index: int, name: str, passes: int = 0) -> None:
@@ -278,7 +280,7 @@ class World:
         raise Crash(name)
 
     def pause(self, index: int, milliseconds: int) -> None:
-        """Stop a process for a while, as SIGSTOP does: its time stands still, that of others not."""
+        """Stop a process for a while, as SIGSTOP does; what is sent to it waits."""
         node = self.nodes[index]
         if node.engine is None or node.inbox is not None:
             return
@@ -599,7 +601,7 @@ def number(peer: str) -> int:
     return int(peer[1:])
 
 
-REAL = SchnorrkelVrf()
+REAL = SteadyVrf()
 
 
 @lru_cache

@@ -1,0 +1,75 @@
+"""Over many slots everybody gets the share of the lottery that its weight says (4 sigma)."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import pytest
+
+from btt_chain.crypto.keypair import KeyPair, Scheme
+from btt_chain.crypto.vrf import SimulatedVrf
+from btt_chain.primitives.babe_digests import AllowedSlots, EpochConfig
+from btt_chain.primitives.epoch import Epoch
+from btt_chain.primitives.lottery import SecondaryRule, wins
+from btt_chain.scale import u64
+from genesis.accounts import dev_path
+
+SLOTS = 10_000
+SIGMAS = 4
+
+PAIRS = [KeyPair.from_uri(dev_path(index), Scheme.SR25519) for index in range(7)]
+VRF = SimulatedVrf(PAIRS)
+
+WEIGHTS = {
+    "even": [250_000_000] * 4,
+    "one holder has 60 percent": [600_000_000, 200_000_000, 100_000_000, 100_000_000],
+    "very uneven": [900_000_000, 90_000_000, 9_000_000, 900_000, 90_000, 10_000, 1],
+    "clamped to one": [1, 1, 1, 999_999_997],
+}
+
+
+def epoch_of(weights: list[int], randomness: bytes) -> Epoch:
+    """Return one long epoch of such authorities."""
+    return Epoch(
+        index=1,
+        start=1,
+        length=SLOTS,
+        authorities=tuple(
+            (pair.public, weight) for pair, weight in zip(PAIRS, weights, strict=False)
+        ),
+        randomness=randomness,
+        config=EpochConfig((u64(1), u64(4)), AllowedSlots.PrimaryAndSecondaryVRFSlots),
+        secondary_rule=SecondaryRule.Weighted,
+    )
+
+
+def is_near(count: int, trials: int, share: float) -> bool:
+    """Tell whether a count lies within so many sigmas of what is expected, or within one."""
+    return abs(count - trials * share) <= max(1.0, SIGMAS * sqrt(trials * share * (1 - share)))
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_wins_and_turns_come_by_weight(name: str) -> None:
+    weights = WEIGHTS[name]
+    epoch = epoch_of(weights, name.encode().ljust(32)[:32])
+    total, count = sum(weights), len(weights)
+    thresholds = [epoch.threshold(index) for index in range(count)]
+    won, turns, idle = [0] * count, [0] * count, 0
+    for slot in range(epoch.start, epoch.end):
+        message = epoch.input(slot)
+        winners = [
+            index
+            for index in range(count)
+            if wins(VRF.evaluate(PAIRS[index], message), thresholds[index])
+        ]
+        for index in winners:
+            won[index] += 1
+        if not winners:
+            idle += 1
+            turns[epoch.secondary_author(slot)] += 1
+    for index, weight in enumerate(weights):
+        chance = 1 - (3 / 4) ** (weight / total)
+        assert is_near(won[index], SLOTS, chance), f"authority {index} won {won[index]}"
+        assert is_near(turns[index], idle, weight / total), f"authority {index}: {turns[index]}"
+    # Whoever they are: a quarter of all slots is won, c = 1/4.
+    assert is_near(SLOTS - idle, SLOTS, 1 / 4)

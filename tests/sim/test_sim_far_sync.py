@@ -1,0 +1,52 @@
+"""A late node, far behind: what it takes in, and which proofs it looks at."""
+
+from __future__ import annotations
+
+from btt_chain.node.engine import _Batch
+from btt_chain.primitives.digest import GRANDPA, H256, Consensus, Digest, DigestItem
+from btt_chain.primitives.header import Header
+from btt_chain.scale import u32
+from p2p.sync.types import Block
+from support.sim.world import SimNode, World
+
+GROWN = 80
+ZERO = H256(bytes(32))
+
+
+def block(number: int, *logs: DigestItem, proof: bytes | None = b"proof") -> Block:
+    header = Header(ZERO, u32(number), ZERO, ZERO, Digest(list(logs)))
+    return Block(bytes(header.hash()), header, [], proof, ())
+
+
+def proven(node: SimNode) -> list[int]:
+    client = node.client
+    return [
+        number
+        for number in range(1, GROWN)
+        if client.store.blocks.justifications(client.block_hash(number) or b"")
+    ]
+
+
+def test_of_a_row_of_blocks_only_the_last_proof_is_looked_at() -> None:
+    world = World(5, validators=1, observers=1, late=[1])
+    world.run(GROWN + 5)
+    assert proven(world.nodes[0]) == list(range(1, GROWN))
+
+    world.start(1)
+    world.run(5)
+
+    late = world.nodes[1]
+    assert late.client.finalized().number >= GROWN
+    assert len(proven(late)) <= GROWN // 16
+
+
+def test_the_proof_of_a_block_that_ends_a_set_is_looked_at_wherever_it_stands() -> None:
+    change = Consensus(GRANDPA, b"a change of voters")
+    batch = _Batch(1, [block(1), block(2, change), block(3), block(4, proof=None)])
+
+    looked_at = []
+    for batch.done in range(4):
+        looked_at.append(batch.must_prove)
+
+    # The third holds the last proof; that the fourth has none is no harm.
+    assert looked_at == [False, True, True, True]

@@ -1,0 +1,80 @@
+"""Signatures and draws without luck, so that a seed gives the same hashes each time.
+
+Schnorrkel's signatures and proofs take a random number each. Here it is drawn from key and message,
+as in Ed25519; everybody checks them as the others. Not for keys of value: nobody hardened this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+
+from nacl.bindings import (
+    crypto_core_ed25519_scalar_add,
+    crypto_core_ed25519_scalar_mul,
+    crypto_core_ed25519_scalar_reduce,
+    crypto_core_ed25519_scalar_sub,
+    crypto_scalarmult_ed25519_base_noclamp,
+)
+
+from btt_chain.crypto import vrf
+from btt_chain.crypto.keypair import KeyPair, Scheme
+from btt_chain.crypto.merlin import Transcript
+from btt_chain.crypto.vrf import SchnorrkelDraw, SchnorrkelVrf, VrfInput
+
+
+def _nonce(pair: KeyPair, about: bytes) -> bytes:
+    return crypto_core_ed25519_scalar_reduce(hashlib.blake2b(about, key=pair.secret[32:]).digest())
+
+
+def _base(scalar: bytes) -> bytes:
+    """Return half of what `_encode_doubled` wants: it doubles what it encodes."""
+    return crypto_scalarmult_ed25519_base_noclamp(
+        crypto_core_ed25519_scalar_mul(scalar, vrf._INVERSE_2)
+    )
+
+
+class SteadyPair(KeyPair):
+    """An sr25519 pair whose signature of a message is always the same."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature in Substrate's context."""
+        transcript = Transcript(b"SigningContext")
+        transcript.append(b"", b"substrate")
+        transcript.append(b"sign-bytes", message)
+        transcript.append(b"proto-name", b"Schnorr-sig")
+        transcript.append(b"sign:pk", self.public)
+        nonce = _nonce(self, message)
+        [point] = vrf._encode_doubled([_base(nonce)])
+        transcript.append(b"sign:R", point)
+        challenge = crypto_core_ed25519_scalar_reduce(transcript.challenge(b"sign:c", 64))
+        scalar = crypto_core_ed25519_scalar_add(
+            crypto_core_ed25519_scalar_mul(challenge, self.secret[:32]), nonce
+        )
+        return point + scalar[:31] + bytes([scalar[31] | 0x80])
+
+
+@lru_cache(maxsize=256)
+def steady(pair: KeyPair) -> KeyPair:
+    """Return a pair that signs without luck; Ed25519 does anyway."""
+    if pair.scheme is not Scheme.SR25519:
+        return pair
+    return SteadyPair(pair.scheme, pair.public, pair.secret, pair.seed)
+
+
+class SteadyVrf(SchnorrkelVrf):
+    """The real VRF, with proofs that do not change."""
+
+    def sign(self, pair: KeyPair, message: VrfInput) -> tuple[SchnorrkelDraw, bytes]:
+        """Return the draw, and a proof without luck."""
+        scalar = pair.secret[:32]
+        point, point8 = vrf._input_point(pair.public, message)
+        nonce = _nonce(pair, point)
+        pre_output, nonce_base, nonce_point = vrf._encode_doubled(
+            [vrf._half(scalar, point8), _base(nonce), vrf._half(nonce, point8)]
+        )
+        challenge = vrf._challenge(point, nonce_base, nonce_point, pair.public, pre_output)
+        response = crypto_core_ed25519_scalar_sub(
+            nonce, crypto_core_ed25519_scalar_mul(challenge, scalar)
+        )
+        return SchnorrkelDraw(point, pre_output), challenge + response
