@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cli import show
-from cli.errors import CannotConnect, Refused
+from cli.errors import CannotConnect, NotFound, Refused
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -222,8 +222,9 @@ class Watcher:
             self.news = await self._blocks(chain, source.best_hash)
             if self._with_accounts:
                 view.accounts = await _accounts(chain, self._funded)
-        except (CannotConnect, Refused):
-            # A node may be killed at any moment: that is what a devnet is for.
+        except (CannotConnect, NotFound, Refused):
+            # A node may be killed at any moment: that is what a devnet is for. And a block that was
+            # the best one a moment ago may lie on a fork that is forgotten by now.
             await self.close()
 
     async def close(self) -> None:

@@ -304,7 +304,8 @@ def judge_keys(
     if not asked:
         return [
             warn("session keys", "the node does not say (author_hasSessionKeys is unsafe)",
-                 "ask from the same machine, without --rpc-methods safe")
+                 "unsafe methods are off with --rpc-external and --rpc-methods safe; "
+                 "`btt-chain key status` looks at the data")
         ]  # fmt: skip
     if not ours:
         if not is_validator:

@@ -299,6 +299,15 @@ def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> Nod
         show.note(
             "warning: JSON-RPC answers other machines; put a proxy with TLS and limits in front"
         )
+        validator = more.get("validator")
+        if validator is not None and not validator.dev_keys:
+            show.note(
+                "warning: strangers may call unsafe methods of this validator, such as those that "
+                "change its keys"
+                if methods == "unsafe"
+                else "warning: this is a validator; a node without keys is better for answering "
+                "others"
+            )
     answers = RpcConfig(
         port=rpc["rpc_port"],
         external=external,

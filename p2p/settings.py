@@ -31,6 +31,8 @@ class NetworkSettings:
     """For the order in which peers are tried, and the jitter of waiting."""
     discovery: bool = True
     """Whether connected peers are asked for the addresses of others."""
+    mdns: bool = False
+    """Whether nodes are looked for on the local network, and told of us."""
     poll_ms: int = 5_000
     """How often a peer is asked for its status. Three silences in a row close the connection."""
     handshake_ms: int = 10_000

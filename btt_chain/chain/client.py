@@ -52,6 +52,10 @@ class LeftBehind(InvalidBlock):
     """The block stands on a fork that finality has cut off: late, but not wrong in itself."""
 
 
+class Crowded(InvalidBlock):
+    """Too many forks are kept at its height: it may come again once some are gone."""
+
+
 class RootedOverlay(Overlay):
     """Changes on top of a block's state, that can tell the root they lead to."""
 
@@ -211,17 +215,20 @@ class Client:
         finalize: bool = False,
         justifications: Sequence[Proof] = (),
         aux: Mapping[bytes, bytes | None] | None = None,
+        is_built_on: bool = False,
     ) -> BlockRef:
         """Take in a block; return it. Known ones are passed over.
 
         `made` is this node's own execution of it, if there was one. `finalize` makes it final
-        at once (manual seal). `aux` is kept in the same batch. Raises InvalidBlock with the reason, UnknownBlock when the parent
-        is missing, StorageError when the store cannot take it.
+        at once (manual seal). `aux` is kept in the same batch. `is_built_on`: another block stands
+        on it, so it has a place even where MAX_FORKS are kept; who makes many blocks for one slot
+        cannot keep out the one that others go on from. Raises InvalidBlock with the reason,
+        UnknownBlock when the parent is missing, StorageError when the store cannot take it.
         """
         hash, number = bytes(header.hash()), int(header.number)
         if self.store.blocks.header(hash) is not None:
             return BlockRef(number, hash)
-        self._check_place(header)
+        self._check_place(header, is_built_on=is_built_on)
         if made is None or made.header is not header:
             made = self.execute(header, body)
         parent, before, best = bytes(header.parent_hash), self.finalized(), self.best()
@@ -231,6 +238,9 @@ class Client:
         # One batch where no block is left behind. Otherwise those who listen hear of the blocks
         # left behind while these can still be read.
         at_once = finalize and parent == best.hash
+        weights: dict[bytes, bytes | None] = {WEIGHT_KEY + hash: weight.to_bytes(4, "little")}
+        if at_once:
+            weights[WEIGHT_KEY + before.hash] = None
         with NoCollection():
             imported = self.store.commit_block(
                 made.pending,
@@ -239,7 +249,7 @@ class Client:
                 make_best=make_best,
                 finalise=at_once,
                 justifications=justifications,
-                aux={**(aux or {}), WEIGHT_KEY + hash: weight.to_bytes(4, "little")},
+                aux={**(aux or {}), **weights},
                 sync=at_once,
             )
         self.notifier.tell(NewBlock(hash, parent, number, make_best))
@@ -271,6 +281,8 @@ class Client:
             self._tell_best(route.enacted, route.retracted)
         route = blocks.route(before.hash, hash)
         discarded = self.store.finalise(hash, proof, self._without_weights(route) | dict(aux or {}))
+        if discarded:
+            self.store.aux_put({WEIGHT_KEY + gone: None for gone, _ in discarded})
         if self.finalized() != before:
             self._tell_finalized(before, self.finalized(), discarded)
 
@@ -279,11 +291,11 @@ class Client:
 
         The blocks between are not here. Raises ValueError unless the state is complete.
         """
-        before = self.best()
-        ref = self.store.finish_state_import(proof, aux)
+        old = dict.fromkeys([WEIGHT_KEY + self.finalized().hash])
+        ref = self.store.finish_state_import(proof, old | dict(aux))
         parent = bytes(self.header_of(ref.hash).parent_hash)
         self.notifier.tell(NewBlock(ref.hash, parent, ref.number, is_best=True))
-        self.notifier.tell(NewBest(ref.hash, (ref.hash,), (before.hash,)))
+        self.notifier.tell(NewBest(ref.hash, (ref.hash,), ()))
         self.notifier.tell(Finalized((ref.hash,), ()))
 
     def _without_weights(self, route: Route) -> dict[bytes, bytes | None]:
@@ -291,7 +303,7 @@ class Client:
         past = [self.finalized().hash, *(hash for hash, _ in route.enacted[:-1])]
         return dict.fromkeys(WEIGHT_KEY + hash for hash in past if route.enacted)
 
-    def _check_place(self, header: Header) -> None:
+    def _check_place(self, header: Header, *, is_built_on: bool) -> None:
         parent = self.header(header.parent_hash)
         if parent is None:
             raise UnknownBlock(header.parent_hash)
@@ -302,8 +314,8 @@ class Client:
             )
         if not self.store.blocks.extends_finalised(header.parent_hash):
             raise LeftBehind(f"block {number} forks off below the last final block")
-        if len(self.hashes_at(number)) >= MAX_FORKS:
-            raise InvalidBlock(f"{MAX_FORKS} blocks are known at height {number} already")
+        if not is_built_on and len(self.hashes_at(number)) >= MAX_FORKS:
+            raise Crowded(f"{MAX_FORKS} blocks are known at height {number} already")
 
     def hashes_at(self, number: int) -> list[bytes]:
         """Return every known block at a height, forks included."""

@@ -17,6 +17,7 @@ from btt_chain.consensus.finality.signatures import Signatures, Verify
 from btt_chain.consensus.importer import Importer
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
 from btt_chain.node.engine import Engine, Parts, Settings, Watcher
+from btt_chain.node.looking_back import look_back
 from btt_chain.node.pool import PoolService
 from btt_chain.node.signing import Signer, Vault
 from btt_chain.node.source import PublicChain, SyncChain
@@ -105,7 +106,13 @@ def assemble(
     importer = Importer(client, vrf=plan.vrf)
     signer = worker = None
     if plan.vault is not None:
-        signer = Signer(plan.vault, started=now // slot_ms, session_slots=epoch_slots)
+        look_back(client, plan.vault)
+        signer = Signer(
+            plan.vault,
+            started=now // slot_ms,
+            session_slots=epoch_slots,
+            on_vote=watcher.voted,
+        )
         worker = SlotWorker(importer, signer, vrf=plan.vrf)
     verify = plan.verify if signer is None else attentive(plan.verify, signer)
 

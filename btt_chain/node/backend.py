@@ -233,9 +233,10 @@ class PoolView:
         return self._service.remove(dict.fromkeys(hashes, "removed by the node's operator"))
 
     def next_index(self, account: bytes) -> int:
-        """Return the next nonce of an account behind its ready transactions."""
-        law = self._client.law(self._client.best().hash)
-        overlay = self._client.overlay(self._client.best().hash)
+        """Return the next nonce of an account behind its ready ones. Raises StatePruned."""
+        best = self._client.best().hash
+        with Kept(best):
+            law, overlay = self._client.law(best), self._client.overlay(best)
         law.queries.runtime.enter(overlay)
         nonce = law.queries.system.account[AccountId(account)].nonce
         return self._service.pool.next_nonce(account, int(nonce))

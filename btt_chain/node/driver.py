@@ -16,13 +16,21 @@ from typing import Final
 
 from btt_chain.node.engine import Engine
 from p2p import network
-from p2p.network import Event, Network
+from p2p.network import Answered, Ask, Event, Failed, Network
 
 log = logging.getLogger(__name__)
 
 QUEUE: Final = 1_024
+_FAILURES: Final = {
+    "not connected": "not_connected",
+    "it left": "not_connected",
+    "refused": "refused",
+    "no answer in time": "timeout",
+    "we ask it too much": "limited",
+}
+"""Words for the ways a request ends without an answer; all others are `broken`."""
 EVENTS_AT_ONCE: Final = 32
-"""Events handled before time and imports get their turn again."""
+"""Events handled before imports and the rest of the loop get their turn again."""
 
 
 def unix_ms() -> int:
@@ -34,9 +42,20 @@ class Driver:
     """Runs an engine until it is cancelled."""
 
     def __init__(
-        self, engine: Engine, network: Network | None, clock: Callable[[], int] = unix_ms
+        self,
+        engine: Engine,
+        network: Network | None,
+        clock: Callable[[], int] = unix_ms,
+        on_request: Callable[[str, float | None, str], None] = lambda *_: None,
     ) -> None:
-        """`network` is None for a node that runs alone."""
+        """`network` is None for a node that runs alone.
+
+        `on_request` is told how each request of ours ended: its protocol, the seconds until the
+        answer (None if there was none), and why not, in a word.
+        """
+        self._on_request: Final = on_request
+        self._asked: dict[int, tuple[str, int]] = {}
+        """Protocol and time of the requests that are out."""
         self._engine: Final = engine
         self._network: Final = network
         self._clock: Final = clock
@@ -72,9 +91,12 @@ class Driver:
         for _ in range(EVENTS_AT_ONCE):
             if queue.empty():
                 break
-            self._carry_out(engine.hear(queue.get_nowait(), self._clock()))
-        if self._clock() >= engine.due:
-            self._carry_out(engine.tick(self._clock()))
+            event = queue.get_nowait()
+            if isinstance(event, Answered | Failed):
+                self._count(event)
+            self._carry_out(engine.hear(event, self._clock()))
+            self._keep_time()
+        self._keep_time()
         if engine.busy:
             self._carry_out(engine.work(self._clock()))
         if engine.busy or not queue.empty():
@@ -88,10 +110,24 @@ class Driver:
         finally:
             alarm.cancel()
 
+    def _keep_time(self) -> None:
+        """Do what is due: a slot does not wait until all questions of others are answered."""
+        if self._clock() >= self._engine.due:
+            self._carry_out(self._engine.tick(self._clock()))
+
     async def _read(self, source: Network) -> None:
         async for event in source.events():
             await self._queue.put(event)
             self._wake.set()
+
+    def _count(self, outcome: Answered | Failed) -> None:
+        protocol, asked = self._asked.pop(outcome.id, ("", 0))
+        if not protocol:
+            return
+        if isinstance(outcome, Answered):
+            self._on_request(protocol, (self._clock() - asked) / 1_000, "")
+        else:
+            self._on_request(protocol, None, _FAILURES.get(outcome.why, "broken"))
 
     def _carry_out(self, actions: Iterable[network.Action]) -> None:
         if self._network is None:
@@ -102,6 +138,9 @@ class Driver:
             except ValueError as error:
                 # Larger than what the wire takes: others miss it, the node goes on.
                 log.error("%s is not sent: %s", type(action).__name__, error)  # noqa: TRY400
+                continue
+            if isinstance(action, Ask):
+                self._asked[action.id] = action.protocol, self._clock()
 
 
 def network_ended() -> Exception:

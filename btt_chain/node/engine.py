@@ -22,9 +22,9 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
-from btt_chain.chain.client import Client, LeftBehind, UnknownBlock
+from btt_chain.chain.client import Client, Crowded, LeftBehind, UnknownBlock
 from btt_chain.chain.notify import BlockRef, ChainEvent, Finalized, NewBest
 from btt_chain.consensus.author import Pace
 from btt_chain.consensus.babe.verify import Reason, Refused, Verified
@@ -34,11 +34,13 @@ from btt_chain.consensus.finality.gadget import BadHeader, Broken, Gadget, Offen
 from btt_chain.consensus.finality.voter import ArmTimer, Finalise
 from btt_chain.consensus.importer import Importer
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.node.announces import Announces
 from btt_chain.node.pool import PoolService
 from btt_chain.node.signing import Signer
 from btt_chain.primitives import babe_equivocation
 from btt_chain.primitives.digest import GRANDPA as GRANDPA_ENGINE
-from btt_chain.primitives.grandpa import Justification, Target
+from btt_chain.primitives.digest import Consensus
+from btt_chain.primitives.grandpa import Justification, Stage, Target
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.validity import TransactionSource
 from btt_chain.scale import DecodeError
@@ -94,12 +96,19 @@ TELL_AGAIN_SLOTS: Final = 8
 """Slots after which a transaction of ours that is in no block yet is gossiped again, the first
 time; each time after takes twice as long."""
 TELL_AGAIN_MOST: Final = 1_024
+TELL_AGAIN_SLACK: Final = 2
+"""Slots by which others may be ahead of us in telling again."""
 TX_COST: Final = 10
 """What a batch with a transaction that can never be valid costs; it may have been valid before."""
 BAD_BATCH: Final = 100
 BAD_QUESTION: Final = 50
+BAD_ANNOUNCE: Final = 500
+"""What a header costs that its sender should not have passed on."""
 REMEMBERED: Final = 20_000
-"""Transactions remembered as gossiped, ours or others'."""
+"""Transactions remembered as heard, and as told."""
+
+
+V = TypeVar("V")
 
 
 class Maker(Protocol):
@@ -174,6 +183,9 @@ class Watcher(Protocol):
     def slot(self, slot: int, outcome: str) -> None:
         """What became of a slot that was ours: `missed` or `refused`, and why."""
 
+    def voted(self, stage: Stage) -> None:
+        """We signed a vote."""
+
     def finalised(self, target: Target) -> None:
         """A block was proven final."""
 
@@ -192,10 +204,30 @@ class _Batch:
     blocks: Sequence[Block]
     done: int = 0
 
+    @property
+    def must_prove(self) -> bool:
+        """Whether the proof that came with the next block is looked at.
+
+        One of a later block makes it final, too, and each costs signatures and a wait for the disk.
+        Only what ends a set cannot be passed over.
+        """
+        here, later = self.blocks[self.done], self.blocks[self.done + 1 :]
+        if not any(block.justification for block in later):
+            return True
+        return any(
+            isinstance(log, Consensus) and log.engine == GRANDPA_ENGINE
+            for log in here.header.digest.logs
+        )
+
+    @property
+    def has_more(self) -> bool:
+        """Blocks follow, each on the one before."""
+        return self.done + 1 < len(self.blocks)
+
 
 @dataclass(slots=True)
 class _Spoken:
-    """A transaction of ours that is told again while it waits."""
+    """A transaction that we told, and tell again while it waits."""
 
     at: int
     wait: int
@@ -208,12 +240,17 @@ class _Gossip:
     fresh: list[bytes] = field(default_factory=list)
     due: int | None = None
     heard: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
+    """What others told us, but for what the pool would not have: it is not looked at twice."""
+    told: OrderedDict[bytes, _Spoken] = field(default_factory=OrderedDict)
+    """What we told, ours or what the pool took of others."""
     ours: dict[bytes, _Spoken] = field(default_factory=dict)
+    """What came to us first: we begin with telling it again."""
 
-    def remember(self, hash: bytes) -> None:
-        self.heard[hash] = None
-        while len(self.heard) > REMEMBERED:
-            self.heard.popitem(last=False)
+
+def _remember(memory: OrderedDict[bytes, V], hash: bytes, value: V) -> None:
+    memory[hash] = value
+    if len(memory) > REMEMBERED:
+        memory.popitem(last=False)
 
 
 class Engine:
@@ -238,12 +275,15 @@ class Engine:
         self._sync_at = 0
         self._slot: int | None = None
         self._gossip = _Gossip()
+        self._announces = Announces(parts.client, parts.importer)
         self._said: Status | None = None
         self._peers: dict[str, None] = {}
         self._asked_proof: bytes | None = None
         self._proof_listeners: dict[object, Callable[[bytes], None]] = {}
         self._keys: Sequence[bytes] = ()
         self._now = 0
+        self._shift = 0
+        """What the clock has gone back in all."""
         self._dirty = True
         """The heads may have moved since they were last told."""
         parts.client.listen(self._hear_chain)
@@ -254,7 +294,7 @@ class Engine:
     def start(self, now: int) -> list[network.Action]:
         """Begin: once, before anything else."""
         self._now = now
-        self._sync_at = now
+        self._sync_at = self._steady
         if self.parts.signer is not None:
             self._keys = list(self.parts.signer.keys())
         self._obey(self.parts.gadget.start(now))
@@ -262,11 +302,14 @@ class Engine:
 
     def hear(self, event: Event, now: int) -> list[network.Action]:
         """Take an event of the network."""
-        self._now = now
-        gadget, sync = self.parts.gadget, self.parts.sync
+        self._hear_clock(now)
+        gadget, sync, steady = self.parts.gadget, self.parts.sync, self._steady
         match event:
             case GossipHeard(network.TX, peer, data):
                 self._transactions(peer, data)
+            case GossipHeard(network.ANNOUNCE, peer, data):
+                self._follow(sync.handle(event, steady))
+                self._announced(peer, data)
             case GossipHeard(network.GRANDPA, peer, data):
                 self._obey(gadget.gossip_heard(peer, data, now))
             case NoteHeard(peer, data):
@@ -275,49 +318,63 @@ class Engine:
                 self._answer(peer, protocol, data, id)
             case Connected(peer, _):
                 self._peers[peer] = None
-                self._follow(sync.handle(event, now))
+                self._follow(sync.handle(event, steady))
                 self._obey(gadget.connected(peer, now))
             case Disconnected(peer):
                 self._peers.pop(peer, None)
-                self._follow(sync.handle(event, now))
+                self._follow(sync.handle(event, steady))
                 self._obey(gadget.disconnected(peer, now))
             case _:
-                self._follow(sync.handle(event, now))
+                self._follow(sync.handle(event, steady))
         return self._done()
 
     def tick(self, now: int) -> list[network.Action]:
         """Do what is due by time."""
-        self._now = now
+        self._hear_clock(now)
         self._turn_slot()
         if self._gadget_at is not None and now >= self._gadget_at:
             self._gadget_at = None
             self._obey(self.parts.gadget.tick(now))
-        if now >= self._sync_at:
-            self._sync_at = now + SYNC_EVERY
-            self._follow(self.parts.sync.tick(now))
-        if self._gossip.due is not None and now >= self._gossip.due:
+        if self._steady >= self._sync_at:
+            self._sync_at = self._steady + SYNC_EVERY
+            self._follow(self.parts.sync.tick(self._steady))
+        if self._gossip.due is not None and self._steady >= self._gossip.due:
             self._spread()
         return self._done()
 
     def work(self, now: int) -> list[network.Action]:
         """Take in one of the blocks that wait."""
-        self._now = now
+        self._hear_clock(now)
         self._import_next()
-        return self._done()
+        # In a long row of blocks a word at every tick is enough.
+        return self._done(tell=not self._batches)
 
     def take(self, block: Block, now: int) -> str | None:
         """Take in a block that somebody has on file; return why it is refused, None if it is not.
 
         What it proves final is final then. A known block is looked at for its proof only.
         """
-        self._now = now
+        self._hear_clock(now)
         refusal, why = self._import(block)
         return None if refusal is None else why
 
     def flush(self, now: int) -> list[network.Action]:
         """Return what calls from outside (RPC) have led to."""
-        self._now = now
+        self._hear_clock(now)
         return self._done()
+
+    def _hear_clock(self, now: int) -> None:
+        """Follow the clock. Slots follow it back, too; other waits get no longer by that."""
+        if now < self._now:
+            self._shift += self._now - now
+            if self._gadget_at is not None:
+                self._gadget_at = now  # it sees for itself that the clock went back
+        self._now = now
+
+    @property
+    def _steady(self) -> int:
+        """The time as if the clock had never gone back."""
+        return self._now + self._shift
 
     @property
     def busy(self) -> bool:
@@ -328,8 +385,11 @@ class Engine:
     def due(self) -> int:
         """When `tick` is to be called next, if nothing happens before."""
         length = self.settings.slot_ms
-        times = [self._sync_at, (self._now // length + 1) * length]
-        times += [at for at in (self._gadget_at, self._gossip.due) if at is not None]
+        times = [self._sync_at - self._shift, (self._now // length + 1) * length]
+        if self._gadget_at is not None:
+            times.append(self._gadget_at)
+        if self._gossip.due is not None:
+            times.append(self._gossip.due - self._shift)
         return min(times)
 
     @property
@@ -354,19 +414,22 @@ class Engine:
         signer, worker, gadget = self.parts.signer, self.parts.worker, self.parts.gadget
         if signer is None or worker is None:
             return
-        may = signer.tick(slot, gadget.set_id, (gadget.set_id, gadget.round))
+        now_voting = (gadget.set_id, gadget.round)
+        may = signer.tick(slot, gadget.set_id, now_voting, listening=self._is_in_touch())
         keys = list(signer.keys())
         if keys != self._keys:
             self._keys = keys
             self._obey(gadget.keys_changed(self._now))
         # A node that was just started may have made this slot's block before.
-        if may and not first and self._may_author():
+        if may and not first and self._is_in_touch():
             self._author(slot, worker)
 
-    def _may_author(self) -> bool:
+    def _is_in_touch(self) -> bool:
+        """Whether we know the chain as it is now; who is the only validator always does."""
         if self.settings.force_authoring:
             return True
-        return bool(self._peers) and not self.parts.sync.major
+        is_alone = len(self.parts.gadget.authorities.current.authorities) == 1
+        return (is_alone or bool(self._peers)) and not self.parts.sync.major
 
     def _author(self, slot: int, worker: SlotWorker) -> None:
         length, share = self.settings.slot_ms, self.settings.build_share
@@ -401,9 +464,19 @@ class Engine:
         self._watch.imported(block.header, imported.ref, imported.verified, own=True)
         best = self.parts.client.best().hash == imported.ref.hash
         self._out.append(Publish(network.ANNOUNCE, Announce(block.header, best).encode()))
-        self._after_import(block.header, imported.ref, None)
+        self._after_import(block.header, imported.ref)
 
     # ---- blocks in
+
+    def _announced(self, peer: str, data: bytes) -> None:
+        """Tell an announce on that stands; the network has told nobody but us."""
+        if self.parts.sync.major:
+            return  # what it continues is not known yet
+        verdict = self._announces.heard(data, self._now)
+        if verdict.fault is not None:
+            self._out.append(Penalise(peer, BAD_ANNOUNCE, f"a bad announce: {verdict.fault}"))
+        if verdict.pass_on:
+            self._out.append(Publish(network.ANNOUNCE, data))
 
     def _import_next(self) -> None:
         if not self._batches:
@@ -411,14 +484,18 @@ class Engine:
         batch = self._batches[0]
         refusal, why = None, ""
         if batch.done < len(batch.blocks):
-            refusal, why = self._import(batch.blocks[batch.done])
+            refusal, why = self._import(
+                batch.blocks[batch.done], prove=batch.must_prove, is_built_on=batch.has_more
+            )
             if refusal is None:
                 batch.done += 1
         if refusal is not None or batch.done == len(batch.blocks):
             self._batches.popleft()
             self._report(BlocksImported(batch.id, batch.done, refusal, why))
 
-    def _import(self, block: Block) -> tuple[Refusal | None, str]:
+    def _import(
+        self, block: Block, *, prove: bool = True, is_built_on: bool = False
+    ) -> tuple[Refusal | None, str]:
         header, number = block.header, int(block.header.number)
         client, gadget = self.parts.client, self.parts.gadget
         self._watch.begin()
@@ -428,19 +505,24 @@ class Engine:
                     return Refusal.ORPHAN, "its parent is not known"
                 gadget.check_header(header)
             known = client.header(block.hash) is not None
-            imported = self.parts.importer.import_block(header, block.body, now_ms=self._now)
+            imported = self.parts.importer.import_block(
+                header, block.body, now_ms=self._now, is_built_on=is_built_on
+            )
         except Refused as refused:
             early = refused.reason is Reason.SLOT_IN_FUTURE
             if not early:
                 self._watch.refused(block.hash, number, str(refused))
             return (Refusal.EARLY if early else Refusal.BAD), str(refused)
+        except Crowded as crowded:
+            return Refusal.CROWDED, str(crowded)
         except (UnknownBlock, LeftBehind, StateUnavailable) as gone:
             return Refusal.ORPHAN, str(gone)
         except (InvalidBlock, BadHeader) as bad:
             self._watch.refused(block.hash, number, str(bad))
             return Refusal.BAD, str(bad)
+        proof = block.justification if prove else None
         if known:
-            self._take_proof(block.justification, block.senders)
+            self._take_proof(proof, block.senders)
             return None, ""
         self._watch.imported(header, imported.ref, imported.verified, own=False)
         if imported.verified is not None and self.parts.signer is not None:
@@ -450,14 +532,16 @@ class Engine:
             )
         if imported.equivocation is not None:
             self._accuse(imported.equivocation)
-        self._after_import(header, imported.ref, block)
+        self._after_import(header, imported.ref)
+        self._take_proof(proof, block.senders)
         return None, ""
 
-    def _after_import(self, header: Header, ref: BlockRef, block: Block | None) -> None:
+    def _after_import(self, header: Header, ref: BlockRef) -> None:
         best = self.parts.client.best().hash == ref.hash
+        waited = self._announces.imported(ref.hash)
+        if waited is not None:
+            self._out.append(Publish(network.ANNOUNCE, waited))
         self._obey(self.parts.gadget.imported(header, ref.hash, ref.number, best, self._now))
-        if block is not None:
-            self._take_proof(block.justification, block.senders)
 
     def _take_proof(self, raw: bytes | None, senders: Iterable[str]) -> None:
         if raw is None:
@@ -508,7 +592,7 @@ class Engine:
             self._obey(gadget.connected(peer, self._now))
 
     def _report(self, report: Report) -> None:
-        self._follow(self.parts.sync.handle(report, self._now))
+        self._follow(self.parts.sync.handle(report, self._steady))
 
     def _judge(self, order: ImportJustification) -> None:
         proof = self._read_proof(order.raw, order.peer)
@@ -534,7 +618,7 @@ class Engine:
                     self._accuse(proof)
                 case Want(hash, number, peer):
                     self._follow(
-                        self.parts.sync.want_block(BlockId(number, bytes(hash)), peer, self._now)
+                        self.parts.sync.want_block(BlockId(number, bytes(hash)), peer, self._steady)
                     )
                 case ArmTimer(at):
                     self._gadget_at = at
@@ -557,7 +641,11 @@ class Engine:
         """Put the report of an offence into our pool: it goes into a block of ours."""
         babe = isinstance(proof, babe_equivocation.EquivocationProof)
         self._watch.equivocation("babe" if babe else "grandpa", bytes(proof.offender))
-        wire = self.parts.report(self.parts.client.best().hash, proof)
+        try:
+            wire = self.parts.report(self.parts.client.best().hash, proof)
+        except StateUnavailable as gone:
+            log.info("an offence is not reported: %s", gone)
+            return
         if wire is None:
             return
         try:
@@ -571,14 +659,19 @@ class Engine:
         gossip, pool = self._gossip, self.parts.pool.pool
         for hash in hashes:
             known = pool.get(hash)
-            if known is None or not known.propagate or hash in gossip.heard:
+            if known is None or not known.propagate or hash in gossip.told:
                 continue
-            gossip.remember(hash)
+            # Those of others too: the network tells neighbours only, and nobody tells on what his
+            # pool has refused.
+            spoken = _Spoken((self._slot or 0) + TELL_AGAIN_SLOTS, TELL_AGAIN_SLOTS)
+            _remember(gossip.told, hash, spoken)
             gossip.fresh.append(hash)
+            if hash in gossip.heard:
+                continue
             if len(gossip.ours) < REMEMBERED and self._slot is not None:
-                gossip.ours[hash] = _Spoken(self._slot + TELL_AGAIN_SLOTS, TELL_AGAIN_SLOTS)
+                gossip.ours[hash] = spoken
         if gossip.fresh and gossip.due is None:
-            gossip.due = self._now + GATHER_MS
+            gossip.due = self._steady + GATHER_MS
 
     def _spread(self) -> None:
         gossip, pool = self._gossip, self.parts.pool.pool
@@ -596,13 +689,25 @@ class Engine:
             if hash not in pool:
                 # Included, or thrown out; if a fork gives it back, it arrives anew.
                 del gossip.ours[hash]
-                gossip.heard.pop(hash, None)
+                gossip.told.pop(hash, None)
                 continue
-            spoken.wait = min(spoken.wait * 2, TELL_AGAIN_MOST)
-            spoken.at = slot + spoken.wait
-            gossip.fresh.append(hash)
-        if gossip.fresh and gossip.due is None:
-            gossip.due = self._now + GATHER_MS
+            self._speak_again(hash, spoken, slot)
+
+    def _speak_again(self, hash: bytes, spoken: _Spoken, slot: int) -> None:
+        gossip = self._gossip
+        spoken.wait = min(spoken.wait * 2, TELL_AGAIN_MOST)
+        spoken.at = slot + spoken.wait
+        gossip.fresh.append(hash)
+        if gossip.due is None:
+            gossip.due = self._steady + GATHER_MS
+
+    def _heard_again(self, hash: bytes) -> None:
+        """Pass on that somebody tells a transaction again which waits here too: neighbours only
+        hear it from us. Not more often than it would be told by us if it were ours.
+        """
+        spoken, slot = self._gossip.told.get(hash), self._slot
+        if spoken is not None and slot is not None and slot + TELL_AGAIN_SLACK >= spoken.at:
+            self._speak_again(hash, spoken, slot)
 
     def _transactions(self, peer: str, data: bytes) -> None:
         try:
@@ -615,14 +720,19 @@ class Engine:
         bad = None
         for wire in batch.transactions:
             hash = blake2_256(wire)
-            if hash in self._gossip.heard or hash in self.parts.pool.pool:
+            if hash in self.parts.pool.pool:
+                self._heard_again(hash)
                 continue
-            self._gossip.remember(hash)
+            if hash in self._gossip.heard:
+                continue
+            _remember(self._gossip.heard, hash, None)
             try:
                 self.parts.pool.submit(wire, TransactionSource.External)
             except DecodeError as error:
                 bad = str(error)
             except PoolError as error:
+                # It may be good on the next block; how often that is tried is for the pool's bans.
+                self._gossip.heard.pop(hash, None)
                 log.debug("a transaction of %s is not taken: %s", peer, error)
         if bad is not None:
             self._out.append(Penalise(peer, TX_COST, f"a malformed transaction: {bad}"))
@@ -643,9 +753,9 @@ class Engine:
         if isinstance(event, NewBest | Finalized):
             self._dirty = True
 
-    def _done(self) -> list[network.Action]:
-        """Return what is to be done, with our heads if they moved."""
-        if self._dirty:
+    def _done(self, *, tell: bool = True) -> list[network.Action]:
+        """Return what is to be done, with our heads if they moved and are to be told."""
+        if self._dirty and tell:
             self._dirty = False
             client = self.parts.client
             best, final = client.best(), client.finalized()
@@ -658,7 +768,7 @@ class Engine:
                 self._asked_proof = bytes(wanted.hash)
                 self._follow(
                     self.parts.sync.need_justification(
-                        BlockId(wanted.number, bytes(wanted.hash)), self._now
+                        BlockId(wanted.number, bytes(wanted.hash)), self._steady
                     )
                 )
         out, self._out = self._out, []

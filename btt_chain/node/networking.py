@@ -56,6 +56,7 @@ def open_network(
             # On one machine all neighbours have the same address.
             gate=GateLimits() if spec.is_live else LOCAL_GATE,
             folder=paths.network,
+            mdns=config.mdns and not spec.is_live,
             seed=secrets.randbits(64),
         )
     )

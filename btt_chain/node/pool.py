@@ -18,7 +18,7 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import Id
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import decode_extrinsic, opaque, unwrap
-from btt_chain.primitives.validity import TransactionSource, ValidTransaction
+from btt_chain.primitives.validity import CannotLookup, TransactionSource, ValidTransaction
 from btt_chain.scale import DecodeError
 from btt_chain.txpool import (
     BlockRef,
@@ -27,10 +27,12 @@ from btt_chain.txpool import (
     Pool,
     Status,
     StatusEvent,
+    ValidityUnknown,
     nonce_tag,
 )
 from runtime.executive import Executive
 from runtime.extensions import SIGNED_EXTRA, SignedExtra
+from storage.state import StateUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +77,9 @@ class PoolService:
         hash, number = self.client.best().hash, self.client.best().number
         try:
             return self.pool.submit(wire, source, self._clock(), BlockRef(number, hash))
+        except StateUnavailable as fetched:
+            # While a state is fetched from others nothing can be judged.
+            raise ValidityUnknown(CannotLookup()) from fetched
         finally:
             self._tell()
 

@@ -12,6 +12,8 @@ from typing import Final
 from btt_chain.chain.client import Client
 from btt_chain.chain.memory import settle_memory
 from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
+from btt_chain.consensus.finality.doors import RoundReport
+from btt_chain.consensus.finality.gadget import Gadget
 from btt_chain.keystore import Custody
 from btt_chain.node.backend import (
     ChainView,
@@ -27,10 +29,12 @@ from btt_chain.node.engine import Engine
 from btt_chain.node.pool import PoolService
 from btt_chain.node.prometheus import PrometheusServer
 from btt_chain.node.sealing import ManualSealer, OnDemand, Sealing, run_sealing
+from btt_chain.primitives.grandpa import AuthorityId
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.server import RpcConfig
+from btt_chain.telemetry.attendance import Attendance, RoundSeen
 from btt_chain.telemetry.metrics import Metrics
-from p2p.network import Network
+from p2p.network import TRAFFIC, Network
 from storage.kv import StorageError
 
 log = logging.getLogger(__name__)
@@ -95,6 +99,12 @@ class Service:
         )
         self.rpc = RpcService(backend, config.rpc)
         self.metrics = config.metrics
+        self._attendance: Attendance[AuthorityId] = Attendance()
+        self._counted: dict[str, int] = {}
+        """What the network had counted at the last look."""
+        if config.metrics is not None:
+            config.metrics.on_start(client.best().number, client.finalized().number)
+            self.rpc.server.dispatcher.on_call = config.metrics.on_call
         self.prometheus: PrometheusServer | None = None
         if config.metrics is not None and config.metrics_port is not None:
             self.prometheus = PrometheusServer(
@@ -167,7 +177,10 @@ class Service:
     def _chain_job(self) -> Coroutine[object, object, None]:
         """Return what makes and takes in blocks."""
         if self._config.engine is not None:
-            return Driver(self._config.engine, self._config.network).run()
+            engine, network = self._config.engine, self._config.network
+            if self.metrics is None:
+                return Driver(engine, network).run()
+            return Driver(engine, network, on_request=self.metrics.on_request).run()
         return run_sealing(self.sealer, self._config.sealing or OnDemand())
 
     async def _failure(self) -> None:
@@ -183,14 +196,14 @@ class Service:
                 status = self.pool.pool.status()
                 metrics.on_pool(status.ready, status.future)
                 metrics.on_leaves(len(self.client.store.blocks.leaves()))
+                metrics.on_sessions(len(self.rpc.server.sockets))
+                self._count_traffic(metrics)
             if engine is not None:
                 progress = engine.parts.sync.progress(unix_ms())
                 if metrics is not None:
                     metrics.on_peers(engine.peers)
                     metrics.on_sync(progress.target, is_major=progress.syncing)
-                    metrics.on_round(engine.parts.gadget.set_id, engine.parts.gadget.round)
-                    current, _ = engine.parts.gadget.rounds()
-                    metrics.on_missing_voters(len(current.prevote_missing))
+                    self._look_at_voters(engine.parts.gadget, metrics)
                 if progress.syncing and looks % TELL_EVERY == 0:
                     left = progress.seconds_left
                     log.info(
@@ -204,6 +217,22 @@ class Service:
                     )
             looks += 1
             await asyncio.sleep(LOOK_EVERY)
+
+    def _look_at_voters(self, gadget: Gadget, metrics: Metrics) -> None:
+        metrics.on_round(gadget.set_id, gadget.round)
+        metrics.on_waiting_votes(gadget.waiting)
+        current, past = gadget.rounds()
+        self._attendance.look(gadget.set_id, silent_in(current), [*map(silent_in, past)], unix_ms())
+        missing = self._attendance.missing()
+        if missing is not None:
+            metrics.on_missing_voters(len(missing))
+
+    def _count_traffic(self, metrics: Metrics) -> None:
+        if self._config.network is None:
+            return
+        before, now = self._counted, dict(self._config.network.counters())
+        self._counted = now
+        metrics.on_traffic(*(now[name] - before.get(name, 0) for name in TRAFFIC))
 
     def _hear(self, event: ChainEvent) -> None:
         best, final = self.client.best(), self.client.finalized()
@@ -226,3 +255,9 @@ class Service:
                 final.number,
                 self.pool.pool.status().ready,
             )
+
+
+def silent_in(report: RoundReport) -> RoundSeen[AuthorityId]:
+    """Return a round with the voters that said nothing in it."""
+    late = set(report.precommit_missing)
+    return RoundSeen(report.round, tuple(who for who in report.prevote_missing if who in late))

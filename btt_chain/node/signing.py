@@ -109,7 +109,8 @@ class Signer:
         self._slot, self._set_id = slot, set_id
         self._clock, refusal = self._clock.tick(slot)
         if refusal is not None:
-            self._say_once(b"clock", refusal.why)
+            if b"clock" not in self._problems:  # its words change with each slot
+                self._say_once(b"clock", refusal.why)
             return False
         self._problems.pop(b"clock", None)
         self._look_around(newest_round, missed, listening=listening)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from btt_chain.chain.client import Client
+from btt_chain.consensus.finality.records import read_first
 from btt_chain.consensus.finality.warp import set_ends
 from btt_chain.primitives.digest import GRANDPA
 from p2p.protocols.serve import StateRange
@@ -85,10 +86,15 @@ class PublicChain:
     def warp_targets(self, above: int) -> Iterator[bytes]:
         """Yield the final blocks above a height that changed the voters, by height.
 
-        After them the last final block, if it stands higher and its proof is stored.
+        After them the last final block, if it stands higher and its proof is stored. None at all
+        above a block from which on this node does not know the voters.
         """
+        read = self._client.store.aux_get
         highest = above
-        for end in set_ends(self._client.store.aux_get, above):
+        _, start = read_first(read)
+        if above < start:
+            return
+        for end in set_ends(read, above):
             highest = end.number
             yield bytes(end.hash)
         final = self._client.finalized()

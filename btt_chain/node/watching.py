@@ -12,7 +12,7 @@ from btt_chain.consensus.babe.verify import Verified
 from btt_chain.consensus.babe.worker import Authored
 from btt_chain.consensus.finality.gadget import Broken
 from btt_chain.node import lines
-from btt_chain.primitives.grandpa import Target
+from btt_chain.primitives.grandpa import Stage, Target
 from btt_chain.primitives.header import Header
 from btt_chain.telemetry.metrics import Metrics
 from runtime.pallets.session import Session
@@ -82,6 +82,11 @@ class NodeWatcher:
         """Write what became of a slot that was ours, without a block."""
         self._metrics.on_slot("refused" if outcome == "refused" else "missed")
         babe_log.warning("slot %d is ours, and there is no block: %s", slot, outcome)
+
+    def voted(self, stage: Stage) -> None:
+        """Count a vote of ours; naming a favourite for the round (PROPOSE) is none."""
+        if stage is not Stage.PROPOSE:
+            self._metrics.on_vote("prevote" if stage is Stage.PREVOTE else "precommit")
 
     def finalised(self, target: Target) -> None:
         """Write that a block became final."""

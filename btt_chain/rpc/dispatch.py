@@ -91,6 +91,8 @@ class Dispatcher:
     def __init__(self, registry: Registry, limits: Limits) -> None:
         self.methods = registry.methods
         self.limits = limits
+        self.on_call: Callable[[str, float], None] | None = None
+        """Told of each call that was answered: the method's registered name, and seconds."""
 
     # ---- HTTP: one message in, one answer out
 
@@ -175,9 +177,13 @@ class Dispatcher:
         try:
             method = self._admit(caller, item)
             arguments = method.signature.bind(item.params)
+            begun = monotonic()
             async with asyncio.timeout(self.limits.call_timeout):
                 result = await cast("Awaitable[object]", method.handler(*arguments))
-            return Reply(self._answer(item.id, result))
+            frame = self._answer(item.id, result)
+            if self.on_call is not None:
+                self.on_call(method.name, monotonic() - begun)
+            return Reply(frame)
         except TimeoutError:
             text = f"The call took longer than {self.limits.call_timeout:g} s"
             return Reply(refusal(item.id, RpcError(INTERNAL_ERROR, text)))
@@ -192,9 +198,12 @@ class Dispatcher:
         if item.id is None:
             return reply
         try:
+            begun = monotonic()
             method = self._admit(caller, item)
             result = self._invoke(caller, method, method.signature.bind(item.params), reply)
             reply.frame = self._answer(item.id, result)
+            if self.on_call is not None:
+                self.on_call(method.name, monotonic() - begun)
             return reply
         except Exception as problem:  # noqa: BLE001  the outermost loop: logged there
             return Reply(refusal(item.id, self._error(item, problem)))

@@ -39,7 +39,6 @@ _ENDINGS: Final = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_
 """What the text format puts behind the name of a metric, by its kind."""
 
 Stage = Literal["prevote", "precommit"]
-Direction = Literal["in", "out"]
 
 
 class Metrics:
@@ -84,6 +83,12 @@ class Metrics:
         """A block was refused. `reason` is a short word from a fixed list, never a peer's text."""
         self.imports.labels(result=reason).inc()
 
+    def on_start(self, best: int, final: int) -> None:
+        """The node begins with these heads."""
+        self.on_best(best)
+        self._final = final
+        self.block_height.labels(status="finalized").set(final)
+
     def on_best(self, number: int) -> None:
         """The best block is at height `number` now."""
         self._best = number
@@ -120,9 +125,12 @@ class Metrics:
         self.block_height.labels(status="sync_target").set(target)
         self.major_syncing.set(int(is_major))
 
-    def on_bytes(self, direction: Direction, count: int) -> None:
-        """`count` more bytes went over the network."""
-        self.network_bytes.labels(direction=direction).inc(count)
+    def on_traffic(self, bytes_in: int, bytes_out: int, penalties: int, bans: int) -> None:
+        """So many more bytes went over the network, and peers were penalised and banned."""
+        self.network_bytes.labels(direction="in").inc(bytes_in)
+        self.network_bytes.labels(direction="out").inc(bytes_out)
+        self.penalties.inc(penalties)
+        self.bans.inc(bans)
 
     def on_request(self, protocol: str, seconds: float | None, reason: str = "failed") -> None:
         """A request of ours was answered after `seconds`, or (None) failed for `reason`."""
@@ -130,12 +138,6 @@ class Metrics:
             self.requests_failed.labels(protocol=protocol, reason=reason).inc()
             return
         self.requests.labels(protocol=protocol).observe(seconds)
-
-    def on_penalty(self, *, is_ban: bool) -> None:
-        """A peer was penalised for what it sent; `is_ban` if it is banned now."""
-        self.penalties.inc()
-        if is_ban:
-            self.bans.inc()
 
     # ---- authoring
 
@@ -163,16 +165,12 @@ class Metrics:
         """`count` messages wait for blocks that we do not have yet."""
         self.waiting.set(count)
 
-    def on_grandpa_message(self, message: str, action: str) -> None:
-        """A GRANDPA message was judged: keep, process_and_discard or discard."""
-        self.gossip.labels(message=message, action=action).inc()
-
     def on_equivocation(self, engine: Literal["babe", "grandpa"]) -> None:
         """Somebody was seen to have signed two things."""
         self.equivocations.labels(engine=engine).inc()
 
     def on_missing_voters(self, count: int) -> None:
-        """In the current round `count` voters have not been heard of."""
+        """`count` voters have not been heard of in the last rounds."""
         self.missing_voters.set(count)
 
     # ---- JSON-RPC
@@ -278,17 +276,11 @@ class Metrics:
             "substrate_finality_grandpa_until_imported_waiting_messages_number",
             "Messages that wait for blocks",
         )
-        self.gossip = self._counter(
-            # The client library ends every counter with _total; Substrate's has no ending.
-            "substrate_finality_grandpa_communication_gossip_validator_messages_total",
-            "GRANDPA messages judged",
-            ("message", "action"),
-        )
         self.equivocations = self._counter(
             "btt_equivocations_seen_total", "Double signing that we saw", ("engine",)
         )
         self.missing_voters = self._gauge(
-            "btt_finality_missing_voters", "Voters not heard of in the current round"
+            "btt_finality_missing_voters", "Voters not heard of in the last rounds"
         )
 
     def _rpc(self) -> None:

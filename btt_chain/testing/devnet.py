@@ -220,8 +220,10 @@ class Devnet:
     def restart(self, index: int, seconds: float = START_SECONDS) -> None:
         """Start one node again, stopped in order first if it runs; waits until it answers."""
         with self._locked():
+            program = self.node(index).program
             self.reload()
             node = self.node(index)
+            node.program = program  # it may have been changed here, for another version
             node.stop()
             node.start(self._bootnodes(node))
             self._save()

@@ -11,7 +11,8 @@ from btt_chain.primitives.ss58 import to_base58
 from p2p.address import PEER_ID_PREFIX, Address, parse, parse_peer
 from p2p.checks import check
 from p2p.host.containment import contained
-from p2p.host.node import AllowOnly, Node, Order, Reserve, Unreserve
+from p2p.host.local import LocalNodes
+from p2p.host.node import AllowOnly, HeardOf, Node, Order, Reserve, Unreserve
 from p2p.host.thread import TrioThread
 from p2p.mailbox import Mailbox
 from p2p.network import TRAFFIC, Action, Event, PeerView, Publish, Tell
@@ -32,6 +33,8 @@ class Libp2pNetwork:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
         self._stopped = False
+        self._settings = settings
+        self._local: LocalNodes | None = None
         self._reserved: tuple[str, ...] = tuple(
             dict.fromkeys(address.peer for address in settings.book.reserved)
         )
@@ -116,12 +119,24 @@ class Libp2pNetwork:
         self._loop = asyncio.get_running_loop()
         await self._thread.start()
         self._wake_inside()
+        if self._settings.mdns:
+            listen = [parse(address) for address in self.listen_addresses()]
+            self._local = LocalNodes(
+                self._settings.genesis, self._local_peer, listen, self._hear_of
+            )
+            self._local.start()
 
     async def stop(self) -> None:
         """Close all connections. Safe to call twice, and before `start`."""
+        if self._local is not None:
+            await asyncio.to_thread(self._local.stop)
+            self._local = None
         await self._thread.stop()
         self._stopped = True
         self._news.set()
+
+    def _hear_of(self, addresses: Sequence[Address]) -> None:
+        self._inbox.put(HeardOf(tuple(addresses)), lossy=True)
 
     def _wake_inside(self) -> None:
         self._thread.call(self._node.wake)

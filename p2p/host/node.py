@@ -174,8 +174,15 @@ class AllowOnly:
     peers: tuple[str, ...] | None
 
 
-Order = Reserve | Unreserve | AllowOnly
-"""What the operator wants, on the same way as what the engine does."""
+@dataclass(frozen=True, slots=True)
+class HeardOf:
+    """The local network tells of nodes."""
+
+    addresses: tuple[Address, ...]
+
+
+Order = Reserve | Unreserve | AllowOnly | HeardOf
+"""What the operator and the local network say, on the same way as what the engine does."""
 
 
 @dataclass(slots=True)
@@ -371,6 +378,8 @@ class Node:
                 self._unreserve(name)
             case AllowOnly(names):
                 self._allow_only(names)
+            case HeardOf(addresses):
+                self._known.heard(addresses)
 
     def _unreserve(self, name: str) -> None:
         self._known.unreserve(name)

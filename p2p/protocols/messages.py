@@ -38,8 +38,8 @@ BLOCKS_BYTES: Final = 8 * MIB
 ANSWER_BYTES: Final = 16 * MIB
 """An answer about blocks that is larger than this is not looked at."""
 JUSTIFICATION_BYTES: Final = 4 * MIB
-STATE_BYTES: Final = 2 * MIB
-"""A range of a state ends where its proof passes this size."""
+STATE_BYTES: Final = MIB // 4
+"""A range of a state ends where its proof passes this size: 15 ms of work for either side."""
 STATE_ANSWER_BYTES: Final = 4 * MIB
 WARP_BYTES: Final = 8 * MIB
 MAX_FRAGMENTS: Final = 16_384

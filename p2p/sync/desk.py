@@ -192,7 +192,7 @@ class Desk:
     ) -> Peer | None:
         """Return who is best asked for something at a height; None if nobody is free.
 
-        `first` goes before all others, whatever they claim.
+        `first` may be asked whatever they claim, and go before all who have failed us as rarely.
         """
         banned, liked = set(without), set(first)
         found = [
@@ -207,10 +207,10 @@ class Desk:
         return min(
             found,
             key=lambda peer: (
-                peer.name not in liked,
-                peer.out,
                 peer.broken,
                 peer.faults,
+                peer.name not in liked,
+                peer.out,
                 peer.pace,
                 self.luck.random(),
             ),

@@ -85,6 +85,7 @@ class Far:
         self._ranges: dict[int, tuple[int, int]] = {}
         """Requests for bodies: first height and how many."""
         self._importing = 0
+        self._imported = False
         self._bytes = 0
         self._moved = 0
         self._key = b""
@@ -94,6 +95,11 @@ class Far:
     def active(self) -> bool:
         """A chain is on its way."""
         return self.leader is not None
+
+    @property
+    def is_real(self) -> bool:
+        """Blocks of the chain that is on its way were good: it is more than a claim."""
+        return self.active and self._imported
 
     @property
     def held(self) -> int:
@@ -434,7 +440,7 @@ class Far:
             self._base = BlockId(int(block.header.number), slot.hash)
             self._bytes -= sum(map(len, slot.body or ())) + 512
         if done:
-            self._moved = now
+            self._moved, self._imported = now, True
         if refused is None:
             return
         if refused is Refusal.EARLY:

@@ -2,7 +2,8 @@
 
 Each batch begins with the parent of the lowest block that is here, and goes down from parent to
 parent: a hash says what every block must be, so any peer will do, and none can deceive. One
-request at a time, so that whoever is at the head is not held up.
+request at a time, so that whoever is at the head is not held up. Proofs of finality are not asked
+for: hashes do not vouch for them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from p2p.network import BLOCKS
-from p2p.protocols.messages import ALL, BlockAnswer, BlockRequest, Direction
+from p2p.protocols.messages import BODY, HEADER, BlockAnswer, BlockRequest, Direction
 from p2p.sync.desk import LIE, Desk, Ticket
 from p2p.sync.near import check_block
 from p2p.sync.types import Block, BlockId, ImportHistory
@@ -49,7 +50,7 @@ class History:
                 self._not_before = now + self._desk.backoff(RETRY_MS, self._attempts)
             return
         self._count = min(BATCH, missing)
-        request = BlockRequest(self._next.hash, Direction.DESCENDING, self._count, ALL)
+        request = BlockRequest(self._next.hash, Direction.DESCENDING, self._count, HEADER | BODY)
         self._ticket = self._desk.ask(self, peer, BLOCKS, request.encode(), now).id
 
     def answered(self, ticket: Ticket, data: bytes, now: int) -> None:

@@ -156,8 +156,14 @@ class Sync:
         self._justifications.needless(hash)
 
     def want_block(self, block: BlockId, peer: str | None, now: int) -> list[Action]:
-        """Fetch a block that somebody speaks of, such as a voter; `peer` may have it."""
-        self._near.want(block, peer, now)
+        """Fetch a block that somebody speaks of, such as a voter; `peer` may have it.
+
+        It only handed on what others said, so nothing is held against it. What lies far ahead
+        comes with the rest of the chain.
+        """
+        far = self._far.is_real or block.number > self._desk.chain.best().number + NEAR
+        if self._warp is None and not far:
+            self._near.want(block, peer, now, is_claim=False)
         return self.tick(now)
 
     def _connected(self, name: str, status: Status) -> None:
@@ -199,7 +205,7 @@ class Sync:
         if below is not None and below + 1 != block.number:
             desk.blame(name, LIE, "an announce whose height does not follow its parent's", now)
             return
-        if self._far.active and below is None:
+        if self._far.is_real and below is None:
             return  # it is on the way, or will be asked for afterwards
         self._near.want(block, None if peer is None else name, now, parent)
 
@@ -224,7 +230,7 @@ class Sync:
             head = peer.best
             if head.number <= final or head.number > best + NEAR or peer.rests_until > now:
                 continue
-            if self._far.active and head.number > best:
+            if self._far.is_real and head.number > best:
                 continue
             if chain.number(head.hash) is None:
                 self._near.want(head, peer.name, now)
@@ -233,19 +239,25 @@ class Sync:
 
     @property
     def major(self) -> bool:
-        """Far from the others' head, or without a state: no time to make blocks or to vote."""
-        return self._warp is not None or self._far.active or self._behind()
+        """Far from the others' head, or without a state: no time to make blocks.
+
+        A minority that claims a chain of which nothing good has come does not count: it could stop
+        every validator.
+        """
+        return self._warp is not None or self._far.is_real or self._behind()
 
     def _behind(self) -> bool:
-        return self._target() > self._desk.chain.best().number + BEHIND
+        return self._spoken_of() > self._desk.chain.best().number + BEHIND
+
+    def _spoken_of(self) -> int:
+        """The height that more than half of the peers claim; 0 without peers."""
+        claims = sorted(peer.best.number for peer in self._desk.peers.values() if not peer.broken)
+        return claims[(len(claims) - 1) // 2] if claims else 0
 
     def _target(self) -> int:
-        claims = sorted(peer.best.number for peer in self._desk.peers.values() if not peer.broken)
-        tail = self._far.tail
+        tail = self._far.tail if self._far.is_real else None
         return max(
-            self._desk.chain.best().number,
-            0 if tail is None else tail.number,
-            claims[len(claims) // 2] if claims else 0,
+            self._desk.chain.best().number, 0 if tail is None else tail.number, self._spoken_of()
         )
 
     def progress(self, now: int) -> Progress:

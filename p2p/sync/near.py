@@ -7,6 +7,7 @@ the block yet, so nobody is blamed for not having it; only answers that are wron
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -31,6 +32,12 @@ MAX_HELD: Final = 512
 MAX_HELD_BYTES: Final = 32 << 20
 """Blocks and bytes that all fetches hold; at the bound only those that hold nothing yet wait."""
 MAX_ATTEMPTS: Final = 8
+HURRY_MS: Final = 1_500
+"""What an answer may take while somebody else could be asked; twice as long each time after.
+
+Whoever is the quickest to speak of blocks and never gives one must not hold up each of them.
+"""
+MAX_HURRIES: Final = 4
 RETRY_MS: Final = 250
 EARLY_MS: Final = 500
 MAX_EARLY: Final = 40
@@ -48,15 +55,23 @@ class Fetch:
     since: int
     count: int = 1
     """How many to ask for."""
+    rooted: bool = False
+    """The block below was known when it was spoken of."""
     blocks: list[Block] = field(default_factory=list)
     """Highest first."""
     bytes: int = 0
     tried: dict[str, None] = field(default_factory=dict)
     ticket: int | None = None
     attempts: int = 0
+    hurries: int = 0
     early: int = 0
     not_before: int = 0
     importing: bool = False
+
+    @property
+    def starter(self) -> str | None:
+        """Who spoke of it first."""
+        return next(iter(self.says), None)
 
 
 class Near:
@@ -75,8 +90,19 @@ class Near:
         """Blocks held by all fetches."""
         return self._held
 
-    def want(self, block: BlockId, peer: str | None, now: int, parent: bytes | None = None) -> bool:
-        """Fetch a block that somebody spoke of; False if it is not wanted or there is no room."""
+    def want(
+        self,
+        block: BlockId,
+        peer: str | None,
+        now: int,
+        parent: bytes | None = None,
+        *,
+        is_claim: bool = True,
+    ) -> bool:
+        """Fetch a block that somebody spoke of; False if it is not wanted or there is no room.
+
+        `is_claim`: the peer says that it has the block, and is blamed for too many of them.
+        """
         desk = self._desk
         chain = desk.chain
         known = self.fetches.get(block.hash)
@@ -91,28 +117,60 @@ class Near:
         if parent is not None and self._importer.is_bad(parent):
             self._importer.note_bad(block.hash)
             return False
-        if len(self.fetches) >= MAX_FETCHES:
-            return False
         if peer is not None:
-            begun = sum(next(iter(f.says), None) == peer for f in self.fetches.values())
+            begun = sum(fetch.starter == peer for fetch in self.fetches.values())
             if begun >= MAX_OF_ONE:
-                desk.blame(peer, FLOOD, "too many unknown blocks at a time", now)
+                if is_claim:
+                    desk.blame(peer, FLOOD, "too many unknown blocks at a time", now)
                 return False
+        if len(self.fetches) >= MAX_FETCHES and not self._make_room(peer):
+            return False
         fetch = Fetch(block, block, {} if peer is None else {peer: None}, now)
-        if parent is None or (chain.number(parent) is None and parent not in self.fetches):
+        fetch.rooted = parent is not None and chain.number(parent) is not None
+        if not fetch.rooted and parent not in self.fetches:
             ahead = block.number - chain.best().number
             fetch.count = max(1, min(ahead, NEAR))
         self.fetches[block.hash] = fetch
         return True
 
+    def _make_room(self, peer: str | None) -> bool:
+        """Give up a fetch that has brought nothing, of who has begun the most; not for that one."""
+        counts = Counter(fetch.starter for fetch in self.fetches.values())
+        most = max(counts.values())
+        if counts[peer] >= most:
+            return False
+        for fetch in self.fetches.values():
+            if counts[fetch.starter] == most and not fetch.blocks and not fetch.importing:
+                self._end(fetch)
+                return True
+        return False
+
     def step(self, now: int) -> None:
         """Ask for what is missing, hand over what is whole."""
-        for fetch in list(self.fetches.values()):
+        # First what continues our chain: the rest may be made up.
+        for fetch in sorted(self.fetches.values(), key=lambda f: (not f.rooted, f.attempts)):
+            if fetch.ticket is not None:
+                self._hurry(fetch, fetch.ticket, now)
             if fetch.importing or fetch.ticket is not None or fetch.not_before > now:
                 continue
             if fetch.top.hash not in self.fetches:
                 continue  # it ended with another one
             self._advance(fetch, now)
+
+    def _hurry(self, fetch: Fetch, id: int, now: int) -> None:
+        """Ask another peer, if there is one, once an answer takes too long."""
+        desk = self._desk
+        ticket = desk.tickets.get(id)
+        if ticket is None or now - ticket.sent < HURRY_MS << min(fetch.hurries, MAX_HURRIES):
+            return
+        if desk.free(now, fetch.top.number, fetch.tried, fetch.says) is None:
+            return
+        # The question stays out: no answer at all costs what it always costs, a late one nothing.
+        fetch.ticket = None
+        fetch.hurries += 1
+        if (peer := desk.peers.get(ticket.peer)) is not None:
+            peer.faults += 1
+            desk.rest(peer, now)
 
     def _advance(self, fetch: Fetch, now: int) -> None:
         desk = self._desk
@@ -241,7 +299,7 @@ class Near:
             fetch.blocks.pop()
             fetch.next = BlockId(int(block.header.number), block.hash)
             self._count(fetch, block, -1)
-        if not fetch.blocks or refused is Refusal.BAD:
+        if not fetch.blocks or refused in (Refusal.BAD, Refusal.CROWDED):
             self._end(fetch)
         elif refused is Refusal.EARLY:
             fetch.early += 1

@@ -133,6 +133,8 @@ class Refusal(Enum):
     """Its slot has not come; it may be offered again."""
     ORPHAN = "orphan"
     """Its parent is not known (any more)."""
+    CROWDED = "crowded"
+    """Its height has too many blocks for one that nobody builds on; it may be offered again."""
 
 
 @dataclass(frozen=True, slots=True)

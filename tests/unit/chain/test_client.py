@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from btt_chain.chain import client as client_module
-from btt_chain.chain.client import Client, UnknownBlock
+from btt_chain.chain.client import WEIGHT_KEY, Client, Crowded, UnknownBlock
 from btt_chain.chain.law import NoLaw
 from btt_chain.chain.notify import BlockRef, ChainEvent, Finalized, NewBest, NewBlock, Notifier
 from btt_chain.primitives.digest import H256
@@ -123,8 +123,31 @@ def test_one_height_takes_so_many_blocks_and_no_more(
     genesis = chain.client.genesis_hash
     known = [fork(chain, genesis)[0] for _ in range(3)]
     assert sorted(chain.client.hashes_at(1)) == sorted(known)
-    with pytest.raises(InvalidBlock, match="3 blocks are known at height 1"):
+    with pytest.raises(Crowded, match="3 blocks are known at height 1"):
         fork(chain, genesis)
+
+
+def test_a_crowd_does_not_keep_out_what_others_build_on(
+    chain: DevChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = chain.another()
+    header, body = chain.block(chain.seal())
+    monkeypatch.setattr(client_module, "MAX_FORKS", 0)
+    with pytest.raises(Crowded):
+        other.import_block(header, body)
+    assert other.import_block(header, body, is_built_on=True).number == 1
+
+
+def test_weights_are_kept_of_open_blocks_and_the_last_final_one_only(chain: DevChain) -> None:
+    genesis = chain.client.genesis_hash
+    left, right = fork(chain, genesis, 2), fork(chain, genesis, 3)
+    chain.client.finalize(right[1])
+    kept = [hash for hash in (genesis, *left, *right) if weight_of(chain, hash) is not None]
+    assert kept == right[1:]
+
+
+def weight_of(chain: DevChain, hash: bytes) -> bytes | None:
+    return chain.client.store.aux_get(WEIGHT_KEY + hash)
 
 
 # ---- forks

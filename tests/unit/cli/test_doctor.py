@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from btt_chain.keystore import Ledger
+from btt_chain.keystore.record import SigningRecord
 from btt_chain.testing import DevNode, dev_node
 from cli import doctor
 from cli.doctor import GIB, Verdict
 from cli.program import program
+from genesis.build import build
 from genesis.catalogue import load
 from genesis.presets import CHAINS
 
@@ -145,6 +148,20 @@ def test_a_key_that_others_may_read_and_one_without_a_record_stop_a_live_chain(
         "keystore": Verdict.OK,
         "signing record": Verdict.OK,
     }
+
+
+def test_a_record_that_waits_for_the_watch_is_said(tmp_path: Path) -> None:
+    keystore, local = tmp_path / "keystore", load(CHAINS["dev-manual"].preset)
+    keystore.mkdir()
+    file = keystore / f"babe-{'ab' * 32}.json"
+    file.write_text("{}")
+    file.chmod(0o600)
+    genesis = build(local).hash
+    signing = tmp_path / "signing"
+    SigningRecord.create(signing, genesis, b"\xab" * 32, Ledger(unsure=True)).close()
+    *_, check = doctor.look_at_keys(keystore, signing, local)
+    assert (check.name, check.verdict) == ("signing record", Verdict.WARN)
+    assert "watches a session" in check.todo
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from btt_chain.node.config import ValidatorConfig
 from cli import main
+from cli.node import node_config
 from cli.program import COMMANDS, Program, program
 
 HOME = Path(main.__file__).resolve().parent.parent
@@ -247,3 +249,28 @@ def test_a_wrong_flag_is_named_before_anything_starts(
     result = run(*words)
     assert result.exit_code == code
     assert why in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("validator", "methods", "said"),
+    [
+        (None, "auto", 1),
+        (ValidatorConfig(("//Alice",)), "auto", 1),
+        (ValidatorConfig(), "auto", 2),
+        (ValidatorConfig(), "unsafe", 2),
+    ],
+)
+def test_a_validator_that_answers_strangers_is_warned(
+    validator: ValidatorConfig | None,
+    methods: str,
+    said: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rpc = {
+        "rpc_methods": methods, "rpc_external": True, "unsafe_rpc_external": True,
+        "rpc_cors": None, "rpc_port": 0, "rpc_max_connections": 1,
+    }  # fmt: skip
+    node_config("local", Path("nowhere"), rpc, validator=validator)
+    text = capsys.readouterr().err
+    assert text.count("warning: ") == said
+    assert ("change its keys" in text) == (methods == "unsafe")

@@ -42,6 +42,15 @@ def test_metrics_bear_the_names_of_substrate() -> None:
         assert line in lines, line
 
 
+def test_a_node_that_starts_shows_where_it_is_and_no_lag() -> None:
+    metrics = Metrics("a", "1", is_authority=False)
+    metrics.on_start(9, 7)
+    value = metrics.registry.get_sample_value
+    assert value("substrate_block_height", {"status": "best"}) == 9
+    assert value("substrate_block_height", {"status": "finalized"}) == 7
+    assert value("btt_finality_lag_blocks_count") == 0
+
+
 def test_finality_that_overtakes_the_best_block_is_no_negative_lag() -> None:
     metrics = Metrics("a", "1", is_authority=False)
     metrics.on_finalized(5)
@@ -60,13 +69,11 @@ def test_every_event_of_a_node_has_its_metric() -> None:
     metrics.on_import_failed("bad_seal")
     metrics.on_reorganised(2)
     metrics.on_leaves(2)
-    metrics.on_bytes("in", 100)
+    metrics.on_traffic(100, 50, penalties=2, bans=1)
     metrics.on_request("blocks", 0.5)
     metrics.on_request("blocks", None, "timeout")
-    metrics.on_penalty(is_ban=True)
     metrics.on_slot("claimed")
     metrics.on_waiting_votes(1)
-    metrics.on_grandpa_message("vote", "keep")
     metrics.on_equivocation("babe")
     metrics.on_missing_voters(1)
     metrics.on_call("system_health", 0.001)
@@ -77,6 +84,8 @@ def test_every_event_of_a_node_has_its_metric() -> None:
         assert stem in text
     value = metrics.registry.get_sample_value
     assert value("btt_retracted_blocks_total") == 2
+    assert value("substrate_sub_libp2p_network_bytes_total", {"direction": "out"}) == 50
+    assert (value("btt_peer_penalties_total"), value("btt_peer_bans_total")) == (2, 1)
     assert (
         value(
             "substrate_sub_libp2p_requests_out_failure_total",

@@ -71,6 +71,16 @@ def test_a_killed_node_is_down_and_comes_back_where_it_was(net: Devnet) -> None:
     assert (net[2].rpc_port, net[2].peer_id) == before
 
 
+def test_a_node_is_restarted_with_another_version_of_the_program(net: Devnet) -> None:
+    other = [FAKE[0], "-B", *FAKE[1:]]
+    net[1].program = other
+    net.restart(1)
+    assert Devnet.open(net.base)[1].program == other
+    assert net[1].process is not None
+    command = Path(f"/proc/{net[1].process.pid}/cmdline").read_bytes().split(b"\0")
+    assert b"-B" in command
+
+
 def test_a_paused_node_is_called_paused_and_can_still_be_stopped(net: Devnet) -> None:
     net.pause(0)
     assert net.status()[0].state is NodeState.PAUSED

@@ -1,0 +1,103 @@
+"""Announces of others: which are passed on, and when.
+
+Who hands an announce over answers for it, so only a header that stands goes on: one that continues
+a block we have and is signed by who may author its slot, before its block is fetched and executed;
+or one whose block was taken in after all. Each header goes on once, and of each author and slot no
+more than shows the equivocation.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final, NamedTuple, TypeVar
+
+from btt_chain.chain.client import Client, UnknownBlock
+from btt_chain.consensus.babe.verify import Reason, Refused
+from btt_chain.consensus.importer import Importer
+from btt_chain.primitives.header import Header
+from btt_chain.scale import DecodeError
+from p2p.protocols.messages import Announce
+from storage.state import StateUnavailable
+
+REMEMBERED: Final = 1_024
+"""Headers, and turns of authors, that are remembered as passed on."""
+WAITING: Final = 128
+"""Announces that wait for their block to be taken in."""
+PER_TURN: Final = 2
+"""Headers of one author for one slot that are passed on."""
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Verdict(NamedTuple):
+    """What is to be done about an announce."""
+
+    pass_on: bool
+    fault: str | None = None
+    """What is wrong with it that its sender must have known."""
+
+
+class Announces:
+    """Remembers what was passed on, and what waits."""
+
+    def __init__(self, client: Client, importer: Importer) -> None:
+        self._client = client
+        self._importer = importer
+        self._told: OrderedDict[bytes, None] = OrderedDict()
+        self._waiting: OrderedDict[bytes, bytes] = OrderedDict()
+        self._turns: OrderedDict[tuple[bytes, int], int] = OrderedDict()
+
+    def heard(self, data: bytes, now_ms: int) -> Verdict:
+        """Judge an announce that a peer handed over. A malformed one is for sync to blame."""
+        try:
+            header = Announce.decode(data).header
+        except DecodeError:
+            return Verdict(pass_on=False)
+        hash = bytes(header.hash())
+        if hash in self._told or self._client.header(hash) is not None:
+            return Verdict(pass_on=False)
+        try:
+            stands = self._stands(header, now_ms)
+        except Refused as refused:
+            late = refused.reason is Reason.SLOT_IN_FUTURE
+            if late:
+                self._wait(hash, data)
+            return Verdict(pass_on=False, fault=None if late else str(refused))
+        if stands:
+            _remember(self._told, hash, None, REMEMBERED)
+        else:
+            self._wait(hash, data)
+        return Verdict(stands)
+
+    def imported(self, hash: bytes) -> bytes | None:
+        """Return the announce of a block that was taken in, if it waited for that."""
+        data = self._waiting.pop(hash, None)
+        if data is not None:
+            _remember(self._told, hash, None, REMEMBERED)
+        return data
+
+    def _wait(self, hash: bytes, data: bytes) -> None:
+        _remember(self._waiting, hash, data, WAITING)
+
+    def _stands(self, header: Header, now_ms: int) -> bool:
+        """Whether a header is known to stand; false if we cannot tell. Raises Refused."""
+        parent = self._client.header(header.parent_hash)
+        if parent is None or int(parent.number) + 1 != int(header.number):
+            return False
+        try:
+            verified = self._importer.check(header, now_ms)
+        except (UnknownBlock, StateUnavailable):
+            return False
+        if verified is None:
+            return False
+        turn = (verified.author, verified.slot)
+        count = self._turns.get(turn, 0) + 1
+        _remember(self._turns, turn, count, REMEMBERED)
+        return count <= PER_TURN
+
+
+def _remember(memory: OrderedDict[K, V], key: K, value: V, most: int) -> None:
+    memory[key] = value
+    if len(memory) > most:
+        memory.popitem(last=False)

@@ -1,0 +1,119 @@
+"""What the database has of a validator's own words, held against the records of its keys.
+
+A record that was restored from a backup allows what was signed since (consensus.md 4.4). Where the
+chain beside it is younger, that shows: a block or a vote of ours lies there that the record does
+not know of. The record is raised to it then, and its key waits until a session has shown that
+nobody else signs with it; a vote waits for the next set of voters besides.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Final
+
+from btt_chain.chain.client import Client
+from btt_chain.consensus.finality.client_chain import ClientChain
+from btt_chain.consensus.finality.records import read_round, read_voters
+from btt_chain.crypto.keypair import Scheme
+from btt_chain.crypto.signature import verify
+from btt_chain.keystore import BABE, GRANDPA, Ledger, Place, RecordError
+from btt_chain.keystore.ledger import UNKNOWN, Round, Sealed
+from btt_chain.node.signing import Vault
+from btt_chain.primitives.babe import NoPreDigest, pre_digest
+from btt_chain.primitives.grandpa import (
+    Justification,
+    SignedMessage,
+    is_signed,
+    precommit_message,
+    stage_of,
+)
+
+log = logging.getLogger(__name__)
+
+MOST_BLOCKS: Final = 1_024
+"""How far back blocks are looked at: a tenth of a second, and more than a session of most nets."""
+
+
+def look_back(client: Client, vault: Vault) -> None:
+    """Raise the records that are older than the chain.
+
+    Raises RecordNotWritten when a record cannot be written, BadRecord when what GRANDPA has stored
+    cannot be read.
+    """
+    _look_at_blocks(client, vault)
+    _look_at_votes(client, vault)
+
+
+def _look_at_blocks(client: Client, vault: Vault) -> None:
+    for public, said in _ledgers(vault, BABE):
+        last = -1 if said.block is None else said.block.slot
+        for slot, pre_seal_hash, seal in _sealed(client):
+            if slot <= last:
+                break
+            if verify(Scheme.SR25519, public, pre_seal_hash, seal):
+                _is_old(public, f"the block that it sealed for slot {slot}")
+                vault.record(public).raise_to(Ledger(Sealed(slot, None, None), unsure=True))
+                break
+
+
+def _sealed(client: Client) -> Iterator[tuple[int, bytes, bytes]]:
+    """Slot, hash before the seal, and seal of the best chain's blocks, newest first."""
+    hash = client.best().hash
+    for _ in range(MOST_BLOCKS):
+        header = client.header(hash)
+        if header is None or int(header.number) == 0:
+            return
+        unsealed, seal = header.unsealed()
+        try:
+            slot = int(pre_digest(header.digest.logs).claim.slot)
+        except NoPreDigest:
+            return
+        if seal is not None:
+            yield slot, unsealed.hash(), seal.payload
+        hash = header.parent_hash
+
+
+def _look_at_votes(client: Client, vault: Vault) -> None:
+    votes = list(_votes(client))
+    for public, said in _ledgers(vault, GRANDPA):
+        for vote_set, number, signed in votes:
+            place = Place.at(vote_set, number, stage_of(signed.message))
+            if bytes(signed.id) != public or (said.round is not None and place <= said.round.place):
+                continue
+            if not is_signed(signed, number, vote_set):
+                continue  # of the set before: its proof is older than the record, if that is good
+            _is_old(public, f"its {place}")
+            round = Round(vote_set, number, {stage_of(signed.message): UNKNOWN})
+            vault.record(public).raise_to(Ledger(round=round, unsure=True))
+
+
+def _votes(client: Client) -> Iterator[tuple[int, int, SignedMessage]]:
+    """Set, round and vote of what is stored: the last complete round, the last proof."""
+    stored = read_round(client.store.aux_get)
+    if stored is not None:
+        for signed in stored.votes:
+            yield int(stored.set_id), int(stored.number), signed
+    chain, voters = ClientChain(client), read_voters(client.store.aux_get)
+    raw = chain.proof(chain.final())
+    if raw is not None and voters is not None:
+        proof = Justification.decode(raw)
+        for precommit in proof.commit.precommits:
+            yield voters[0].current.set_id, int(proof.round), precommit_message(precommit)
+
+
+def _ledgers(vault: Vault, key_type: bytes) -> Iterator[tuple[bytes, Ledger]]:
+    for public in vault.keystore.public_keys(key_type):
+        try:
+            yield public, vault.record(public).ledger
+        except RecordError:
+            continue  # the signer tells of it, and leaves the key alone
+
+
+def _is_old(public: bytes, what: str) -> None:
+    log.warning(
+        "the signing record of 0x%s is older than %s: the key waits until a session has shown that "
+        "nobody else signs with it",
+        public.hex(),
+        what,
+    )

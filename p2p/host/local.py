@@ -1,0 +1,158 @@
+"""Nodes of the same chain on the local network, by multicast DNS (RFC 6762, 6763).
+
+For chains among friends: on a Live chain it would tell the neighbourhood who runs a node. The name
+of the service has the genesis hash in it, so other chains do not even hear of us; what is found is
+hearsay like any other, dialled before it is believed.
+
+All of it runs in a thread of its own. Whatever goes wrong there, without a network interface for
+example, is noted, and the node goes on without.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from zeroconf import InterfaceChoice, ServiceBrowser, ServiceInfo, ServiceStateChange, Zeroconf
+
+from p2p.address import Address, parse_peer
+from p2p.host.containment import note
+
+log = logging.getLogger(__name__)
+
+MULTICAST: Final = ("224.0.0.251", 5353)
+LOOKED_AT: Final = 256
+"""Names that are asked for their address; who invents more is not heard."""
+ASK_MS: Final = 2_000
+JOIN_SECONDS: Final = 2.0
+ADDRESSES: Final = 4
+
+Heard = Callable[[Sequence[Address]], None]
+
+
+class LocalNodes:
+    """Tells the local network where we are, and `heard` who else is there, from its thread."""
+
+    def __init__(
+        self,
+        genesis: bytes,
+        peer: str,
+        listen: Sequence[Address],
+        heard: Heard,
+        interfaces: Sequence[str] | None = None,
+    ) -> None:
+        """`listen` is where we are; "everywhere" becomes the address others reach us at.
+
+        `interfaces` are addresses of ours, None: those that the system prefers.
+        """
+        self._genesis = genesis
+        self._peer = peer
+        self._listen = [address for address in listen if address.kind == "ip4"]
+        self._heard = heard
+        self._interfaces = interfaces
+        self._looked_at: dict[str, None] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"mdns {peer[-6:]}", daemon=True)
+
+    def start(self) -> None:
+        """Begin, in the background."""
+        logging.getLogger("zeroconf").setLevel(logging.CRITICAL)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say goodbye. Waits for it a moment."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(JOIN_SECONDS)
+
+    # --- in the thread ------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            zeroconf = Zeroconf(
+                InterfaceChoice.Default if self._interfaces is None else list(self._interfaces)
+            )
+        except Exception as error:  # noqa: BLE001  (there may be no network at all)
+            note("mdns", error)
+            log.info("nodes on the local network are not looked for: %s", error)
+            return
+        try:
+            kind = service(self._genesis)
+            for info in self._infos(kind):
+                zeroconf.register_service(info)
+            ServiceBrowser(zeroconf, kind, handlers=[self._changed])
+            self._stop.wait()
+        except Exception as error:  # noqa: BLE001  (its end is not the node's)
+            note("mdns", error)
+            log.info("nodes on the local network are not looked for: %s", error)
+        finally:
+            try:
+                zeroconf.close()
+            except Exception as error:  # noqa: BLE001  (it is over anyway)
+                note("mdns", error)
+
+    def _infos(self, kind: str) -> Sequence[ServiceInfo]:
+        """One announcement for each port we listen on."""
+        return [
+            ServiceInfo(
+                kind,
+                f"{self._peer}-{number}.{kind}",
+                port=address.port,
+                properties={"peer": self._peer, "genesis": self._genesis.hex()},
+                # Of its own: the machine's name may be somebody else's.
+                server=f"{self._peer}-{number}.local.",
+                parsed_addresses=[reachable(address.host)],
+            )
+            for number, address in enumerate(self._listen[:ADDRESSES])
+        ]
+
+    def _changed(
+        self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange
+    ) -> None:
+        """Zeroconf tells of a service; in a thread of its own. Nothing may come out of here."""
+        if state_change is ServiceStateChange.Removed:
+            self._looked_at.pop(name, None)
+            return
+        if name.startswith(self._peer) or len(self._looked_at) >= LOOKED_AT:
+            return
+        self._looked_at[name] = None
+        try:
+            info = zeroconf.get_service_info(service_type, name, ASK_MS)
+            if info is not None:
+                found = addresses(info, self._genesis)
+                if found and not self._stop.is_set():
+                    self._heard(found)
+        except Exception as error:  # noqa: BLE001  (what strangers write must not end the thread)
+            note("mdns", error)
+
+
+def service(genesis: bytes) -> str:
+    """Return the type of the service that nodes of a chain offer."""
+    return f"_btt-{genesis[:4].hex()}._tcp.local."
+
+
+def addresses(info: ServiceInfo, genesis: bytes) -> Sequence[Address]:
+    """Return where a service says it is, if it is a node of our chain. Raises ValueError."""
+    told = info.properties
+    if told.get(b"genesis") != genesis.hex().encode():
+        return []
+    peer = parse_peer((told.get(b"peer") or b"").decode())
+    if not info.port:
+        return []
+    return [
+        Address("ip4", host, info.port, peer)
+        for host in info.parsed_addresses()[:ADDRESSES]
+        if ":" not in host
+    ]
+
+
+def reachable(host: str) -> str:
+    """Return where others on the local network reach a socket that is bound to `host`."""
+    if host != "0.0.0.0":  # noqa: S104  (read, not bound)
+        return host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(MULTICAST)  # sends nothing: it only chooses a way
+        return str(probe.getsockname()[0])
