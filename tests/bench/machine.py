@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -73,6 +75,11 @@ def rest(limit: float = 60.0) -> None:
         time.sleep(WATCHED)
         if time.process_time() - before < WATCHED / 20:
             return
+
+
+def end_in_order() -> None:
+    """Let SIGTERM end this process as ctrl-C does, so that the nodes it started end, too."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 def load() -> str:

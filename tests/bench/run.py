@@ -1,8 +1,8 @@
 """Measure, and print each figure with its target and its ratio to the peers: `make bench`.
 
-    python tests/bench/run.py [--quick] [--only standing,parts,rpc,submit,imports]
+    python tests/bench/run.py [--quick] [--only standing,parts,rpc,submit,imports,...]
 
-Rows 1-8 are those of docs/performance.md. Every ratio comes from rounds that ran in
+Rows 1-11 are those of docs/performance.md. Every ratio comes from rounds that ran in
 turn in this one run, so that other load on the machine meets both sides; figures by CPU second
 survive it best. `--quick` does a little of everything without peers: it shows that the benches
 run, its figures mean nothing. Nothing here fails because a figure is bad or a peer is absent.
@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from bench import imports, machine, report, submit
+from bench import bench_network, bench_sync, imports, machine, report, simulated, submit
 from bench.bench_rpc import rpc_rows
 from bench.chains import SPAWN
 from bench.parts import part_rows
@@ -39,6 +39,13 @@ PARTS: dict[str, Part] = {
     "imports": lambda folder, quick: imports.import_rows(
         folder, imports.QUICK if quick else imports.Plan(), peers=not quick
     ),
+    "sync": lambda folder, quick: bench_sync.sync_rows(
+        folder, bench_sync.QUICK if quick else bench_sync.Plan()
+    ),
+    "network": lambda folder, quick: bench_network.network_rows(
+        folder, bench_network.QUICK if quick else bench_network.Plan()
+    ),
+    "simulator": lambda folder, quick: simulated.simulator_rows(*((6, 1) if quick else (120, 3))),
 }
 
 
@@ -51,13 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
     chosen = list(filter(None, options.only.split(","))) or list(PARTS)
     if unknown := set(chosen) - set(PARTS):
         parser.error(f"--only: there is no {', '.join(sorted(unknown))}; {', '.join(PARTS)} are")
+    machine.end_in_order()
     before = machine.load()
     rows: list[Row] = []
     for name in chosen:
         # Each part in a process of its own: the memory that one leaves behind slows the next.
         with ProcessPoolExecutor(1, SPAWN) as process:
             rows += process.submit(measure, name, options.quick).result()
-    rows.sort(key=lambda row: (row.number == "-", row.number))
+    rows.sort(key=lambda row: (row.number == "-", row.number.rstrip("abc").zfill(2), row.number))
     report.show(rows, "docs/performance.md, targets", judged=not options.quick)
     print("\n".join(machine.describe()))
     print(f"load before {before}, after {machine.load()}")

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from devnet.watched import Watched
+from devnet.watched import Watched, quick
 
 ROUNDS = int(os.environ.get("BTT_ROUNDS", "1"))
 SEED = os.environ.get("BTT_SEED", "1")
@@ -28,8 +28,8 @@ def luck(request: pytest.FixtureRequest) -> Random:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """Four validators with slots of a second, up for all tests of a file."""
-    field = Watched(tmp_path_factory.mktemp("devnet") / "net")
+    """Four validators, slots of a second, sessions of ten, up for all tests of a file."""
+    field = Watched(tmp_path_factory.mktemp("devnet") / "net", spec=quick(4))
     field.net.up()
     field.net.wait_for_finality(2)
     yield field

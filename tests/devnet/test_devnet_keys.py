@@ -26,7 +26,7 @@ from genesis.holders import Holders
 from genesis.presets import CHAINS, Chain
 from genesis.validators import Validator
 
-pytestmark = pytest.mark.devnet
+pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
 
 REFUSED = 1
 """The exit code of a node that may not do what it was told."""
@@ -157,7 +157,7 @@ class Live:
     """A chain of four validators whose keys nobody else knows; one of them runs."""
 
     def __init__(self, base: Path) -> None:
-        chain = replace(CHAINS["testnet"], slot_ms=1_000, epoch_slots=20)
+        chain = replace(CHAINS["testnet"], slot_ms=1_000, epoch_slots=10)
         holders = held_by_us(chain, base)
         stashes = [holder for holder in holders.values() if isinstance(holder, AccountId)][:4]
         babe = [f"//e2e//babe//{i}" for i in range(4)]
@@ -246,8 +246,8 @@ def test_f14_on_a_live_chain_a_missing_record_is_refused_and_force_waits(live: L
     node.wait_until_answers()
     until("it watches", words.have("watching for other nodes with our keys"))
     assert live.signed() == before
-    # A session of twenty slots, then those that it might have made blocks for.
-    took = until("it is clear", words.have("no other node was seen to sign"), 3 * 25)
+    # A session of ten slots.
+    took = until("it is clear", words.have("no other node was seen to sign"), 3 * 15)
     assert live.signed() == before
     print(f"  F14 forced: the watch ended after {took:.1f} s, nothing was signed")
 
@@ -260,5 +260,5 @@ def records(node: DevNode) -> list[Path]:
 
 
 def last_line(words: Words) -> str:
-    """The last line that was said: what a user reads."""
-    return words.new().strip().splitlines()[-1]
+    """What a user reads when the node ends: the last line, without another's who shares the log."""
+    return [line for line in words.new().splitlines() if not line.startswith("2")][-1]
