@@ -1,0 +1,188 @@
+"""Validators on this machine: python tests/bench/bench_network.py [--rate R] [--seconds T] ...
+
+Four validators with slots of two seconds, real processes on one machine: how many slots have
+blocks, how far finality is behind, how many transfers become final, and what a validator's time
+goes into (row 9 of docs/performance.md).
+
+    --seconds 60 --rate 400        one load; --seconds 300 for the five minutes of the target
+    --idle 110                     nothing but blocks, for so many slots
+    --search                       double the load until it is not kept up with
+    --profile                      the first validator looks at itself (sampled.py)
+    --memory 15                    minutes under load, with the slope of the memory
+    --validators 7                 other sizes
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from bench import machine  # noqa: E402
+from bench.load import Measured, measure, payers  # noqa: E402
+from bench.report import Row  # noqa: E402
+from btt_chain.testing import Devnet  # noqa: E402
+
+FIGURES: Final = "sampled.json"
+SEARCH: Final = (200, 400, 800, 1_600, 3_200)
+SEARCH_SECONDS: Final = 60
+KEPT_UP: Final = 0.9
+"""The part of a load that must become final while it lasts, for it to count as kept up with."""
+FILLED: Final = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much to measure."""
+
+    validators: int = 4
+    many: int = 7
+    """Validators of the second network; 0: none."""
+    slot_ms: int = 2_000
+    idle_slots: int = 105
+    rate: int = 500
+    seconds: float = 60
+    search: tuple[int, ...] = (1_000, 2_000)
+
+
+QUICK: Final = Plan(validators=2, many=0, slot_ms=500, idle_slots=8, rate=20, seconds=8, search=())
+
+
+@contextmanager
+def network(
+    folder: Path, validators: int, slot_ms: int, *, profile: bool = False
+) -> Iterator[Devnet]:
+    """Start validators, and wait until they make blocks final."""
+    with Devnet.create(folder, validators=validators, slot_ms=slot_ms, log="warn") as net:
+        if profile:
+            program = [sys.executable, str(ROOT / "tests/bench/sampled.py"), str(folder / FIGURES)]
+            net.nodes[0].program = program
+        net.up()
+        net.wait_for_finality(3)
+        yield net
+
+
+def shares(folder: Path, least: float = 1.0) -> str:
+    """Return what a profiled node's time went into, in parts of a hundred."""
+    kinds = orjson.loads((folder / FIGURES).read_bytes())["kinds"]
+    total = sum(count for _, count in kinds)
+    return "; ".join(
+        f"{kind} {100 * count / total:.0f} %"
+        for kind, count in kinds
+        if total and 100 * count / total >= least
+    )
+
+
+def functions(folder: Path, most: int = 20) -> str:
+    """Return where a profiled node was found most often."""
+    found = orjson.loads((folder / FIGURES).read_bytes())["functions"]
+    return ", ".join(f"{name} {count}" for name, count in found[:most])
+
+
+def network_rows(folder: Path, plan: Plan) -> Iterator[Row]:
+    """Row 9, and how the network is when it stands idle."""
+    what = f"{plan.validators} validators, slots of {plan.slot_ms / 1_000:g} s"
+    with network(folder / "few", plan.validators, plan.slot_ms) as net:
+        idle = measure(net, 0, plan.idle_slots * plan.slot_ms / 1_000)
+        yield from idle_rows(what, idle)
+        who = payers(net)
+        best = load = measure(net, plan.rate, plan.seconds, who)
+        yield Row("9", f"{what}: {plan.rate}/s for {plan.seconds:g} s", f"{load.rate:,.0f}/s",
+                  value=load.rate, note=load.written())  # fmt: skip
+        for rate in plan.search:
+            more = measure(net, rate, plan.seconds, payers(net))
+            yield Row("-", f"{what}: {rate}/s", f"{more.rate:,.0f}/s", note=more.written())
+            if more.rate < best.rate:
+                break
+            best = more
+        net.check_agreement()
+    with network(folder / "watched", plan.validators, plan.slot_ms, profile=True) as net:
+        measure(net, plan.rate, plan.seconds / 2, payers(net))
+    yield Row("-", "what a validator under load is at", "of its busy time",
+              note=shares(folder / "watched"))  # fmt: skip
+    if plan.many:
+        with network(folder / "many", plan.many, plan.slot_ms) as net:
+            idle = measure(net, 0, plan.idle_slots * plan.slot_ms / 3_000)
+            yield from idle_rows(f"{plan.many} validators", idle)
+            net.check_agreement()
+
+
+def idle_rows(what: str, idle: Measured) -> Iterator[Row]:
+    """What is expected of an idle network."""
+    yield Row("9a", f"{what}, idle: slots with a block", f"{idle.filled:.1f} % of {idle.slots}",
+              value=idle.filled, note=idle.written())  # fmt: skip
+    yield Row("9b", f"{what}, idle: until final, p50", f"{idle.lag(50):.2f} slots",
+              value=idle.lag(50))  # fmt: skip
+    yield Row("9c", f"{what}, idle: until final, p95", f"{idle.lag(95):.2f} slots",
+              value=idle.lag(95))  # fmt: skip
+
+
+def search(net: Devnet, seconds: float) -> None:
+    """Double the load until it is not kept up with, then try the middle."""
+    good, bad = 0, 0
+    rates = list(SEARCH)
+    while rates:
+        rate = rates.pop(0)
+        found = measure(net, rate, seconds, payers(net))
+        print(found.written(), flush=True)
+        if found.rate >= KEPT_UP * rate and found.filled >= FILLED:
+            good = rate
+            continue
+        if bad or not good:
+            break
+        bad, rates = rate, [(good + rate) // 2]
+    print(f"kept up with {good}/s")
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--validators", type=int, default=4)
+    parser.add_argument("--slot-ms", type=int, default=2_000)
+    parser.add_argument("--rate", type=int, default=400)
+    parser.add_argument("--seconds", type=float, default=0)
+    parser.add_argument("--idle", type=int, default=0, metavar="SLOTS")
+    parser.add_argument("--search", action="store_true")
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--memory", type=float, default=0, metavar="MINUTES")
+    options = parser.parse_args()
+    machine.end_in_order()
+    print(f"load before {machine.load()}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="btt-bench-") as name:
+        folder = Path(name)
+        with network(folder, options.validators, options.slot_ms, profile=options.profile) as net:
+            if options.idle:
+                idle = measure(net, 0, options.idle * options.slot_ms / 1_000)
+                print(idle.written(), flush=True)
+            if options.seconds:
+                load = measure(net, options.rate, options.seconds, payers(net))
+                print(load.written(), flush=True)
+            if options.search:
+                search(net, options.seconds or SEARCH_SECONDS)
+            if options.memory:
+                grown = measure(net, options.rate, options.memory * 60, payers(net))
+                print(grown.written())
+                for at, held in grown.rss:
+                    print(f"{at:7.0f} s  " + "  ".join(f"{each:7.1f}" for each in held))
+                slopes = "  ".join(f"{each:+.1f}" for each in grown.slope())
+                print(f"slope, MiB an hour, between LevelDB's files: {slopes}")
+            print(f"agreed up to block {net.check_agreement()}")
+        if options.profile:
+            print(shares(folder, 0.5))
+            print(functions(folder))
+    print(f"load after {machine.load()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,308 @@
+"""A late joiner: python tests/bench/bench_sync.py [--blocks N] [--transfers K] [--keep FOLDER]
+
+A chain of N small blocks is made in a hurry (longchain.py), then
+
+    headers     verified with their VRFs, in this process (row 10)
+    import      of its blocks in this process: no network, no GRANDPA; --profile tells where it goes
+    full sync   of a node from another, both as a user starts them
+    warp sync   until the new node stands at the head, and until it has all blocks below
+
+`--keep` makes the chain once and finds it again; `--profile` has the joiner watch itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from bench import machine  # noqa: E402
+from bench.bench_network import FIGURES, functions, shares  # noqa: E402
+from bench.longchain import Grown, config_of, grow, read_grown  # noqa: E402
+from bench.machine import Spent, cpu_of, memory_of, stopwatch  # noqa: E402
+from bench.report import Row  # noqa: E402
+from btt_chain.chain.memory import settle_memory  # noqa: E402
+from btt_chain.consensus.importer import Importer  # noqa: E402
+from btt_chain.node.lifecycle import open_chain  # noqa: E402
+from btt_chain.node.pool import PoolService  # noqa: E402
+from btt_chain.primitives.header import Header  # noqa: E402
+from btt_chain.testing import DevNode, RpcFailed  # noqa: E402
+from btt_chain.testing.process import free_ports  # noqa: E402
+
+PATIENCE: Final = 900.0
+STALL: Final = 120.0
+"""Seconds without a new block after which a joiner has failed."""
+LOOK: Final = 0.1
+FINAL_EVERY: Final = 20
+"""Blocks between two that are made final in the import without a network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much to measure."""
+
+    blocks: int = 10_000
+    headers: int = 500
+    imported: int = 2_000
+    transfers: int = 0
+
+
+QUICK: Final = Plan(blocks=60, headers=20, imported=40)
+
+
+# --- in this process ------------------------------------------------------------------------------
+
+
+def read_blocks(grown: Grown, count: int) -> list[tuple[bytes, list[bytes]]]:
+    """Return the first blocks of a chain, as they come from somebody else."""
+    chain = open_chain(config_of(grown.spec, grown.folder))
+    try:
+        client = chain.client
+        hashes = [client.block_hash(number) or b"" for number in range(1, count + 1)]
+        return [(client.header_of(hash).encode(), client.body(hash) or []) for hash in hashes]
+    finally:
+        chain.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """Checks and imports without a network."""
+
+    headers: Spent
+    imports: Spent
+
+
+def alone(
+    grown: Grown, folder: Path, headers: int, imports: int, profile: cProfile.Profile | None = None
+) -> Alone:
+    """Import blocks into a new store; check the headers of the last ones without that.
+
+    A check needs the state of the parent. What it leaves in caches helps the import of its block,
+    so that import is not timed.
+    """
+    blocks = read_blocks(grown, imports + headers)
+    chain = open_chain(config_of(grown.spec, folder))
+    try:
+        importer, now = Importer(chain.client), int(time.time() * 1_000)
+        PoolService(chain.client)  # it hears of every block, as in a node
+        settle_memory()
+        checked, imported = Spent(), Spent()
+        for raw, body in blocks:
+            header = Header.decode(raw)
+            is_checked = int(header.number) > imports
+            if is_checked:
+                with stopwatch() as spent:
+                    importer.check(Header.decode(raw), now)
+                checked.wall, checked.cpu = checked.wall + spent.wall, checked.cpu + spent.cpu
+            elif profile is not None:
+                profile.enable()
+            with stopwatch() as spent:
+                importer.import_block(header, body, now_ms=now)
+                if int(header.number) % FINAL_EVERY == 0:
+                    chain.client.finalize(header.hash())
+            if not is_checked:
+                imported.wall, imported.cpu = imported.wall + spent.wall, imported.cpu + spent.cpu
+            if profile is not None:
+                profile.disable()
+        return Alone(checked, imported)
+    finally:
+        chain.close()
+
+
+# --- between nodes --------------------------------------------------------------------------------
+
+
+def node_of(folder: Path, name: str, spec: Path, index: int, *flags: str) -> DevNode:
+    """Return a node that only follows, not started."""
+    rpc, port = free_ports(2)
+    return DevNode(
+        index=index,
+        name=name,
+        folder=folder,
+        flags=["--chain", str(spec), "--log", "info", *flags],
+        rpc_port=rpc,
+        port=port,
+        node_key=secrets.token_hex(32),
+    )
+
+
+@contextmanager
+def started(node: DevNode, *bootnodes: str) -> Iterator[DevNode]:
+    """Run a node."""
+    node.start(bootnodes)
+    try:
+        node.wait_until_answers()
+        yield node
+    finally:
+        node.stop()
+
+
+def best_of(node: DevNode) -> int:
+    """Return a node's height; 0 while it does not answer."""
+    try:
+        return node.rpc.best()
+    except RpcFailed:
+        return 0
+
+
+@dataclass(slots=True)
+class Joined:
+    """How a node came to the head, and what that took it and the one that served it."""
+
+    blocks: int
+    seconds: float = 0.0
+    """From its start until its best block is the head."""
+    final_seconds: float = 0.0
+    history_seconds: float = 0.0
+    """Until it has the first block, too."""
+    joiner: float = 0.0
+    """Seconds of CPU."""
+    server: float = 0.0
+    rss: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Blocks a second."""
+        return self.blocks / self.seconds
+
+    @property
+    def per_core(self) -> float:
+        """Blocks for a second of the joiner's CPU."""
+        return self.blocks / self.joiner
+
+
+def join(grown: Grown, folder: Path, how: str, *, profile: bool = False) -> Joined:
+    """Start the node that has the chain and one that has nothing; wait until that has it too."""
+    told = Joined(grown.blocks)
+    folder.mkdir(parents=True, exist_ok=True)
+    server = node_of(grown.folder, "Server", grown.spec, 0)
+    joiner = node_of(folder / how, f"Joiner-{how}", grown.spec, 1, "--sync", how)
+    if profile:
+        joiner.program = [
+            sys.executable, str(ROOT / "tests/bench/sampled.py"), str(folder / FIGURES),
+        ]  # fmt: skip
+    with started(server):
+        pid = server.process.pid if server.process else 0
+        served = cpu_of(pid)
+        begun = time.monotonic()
+        with started(joiner, server.address):
+            own = joiner.process.pid if joiner.process else 0
+            first = str(server.rpc.block_hash(1))
+            best, moved = 0, begun
+            while not told.history_seconds:
+                time.sleep(LOOK)
+                passed = time.monotonic() - begun
+                is_stuck = not told.seconds and begun + passed > moved + STALL
+                if passed > PATIENCE or is_stuck or not joiner.is_alive:
+                    raise RuntimeError(f"no {how} sync after {passed:.0f} s\n{joiner.tail()}")
+                if not told.seconds:
+                    before, best = best, best_of(joiner)
+                    if best > before:
+                        moved = begun + passed
+                    if best < grown.blocks:
+                        continue
+                    told.seconds = passed
+                    told.joiner, told.server = cpu_of(own), cpu_of(pid) - served
+                    told.rss = memory_of(own)
+                if not told.final_seconds:
+                    if joiner.rpc.finalized() < grown.blocks:
+                        continue
+                    told.final_seconds = passed
+                if joiner.rpc.call("chain_getBlock", first) is not None:
+                    told.history_seconds = passed
+    return told
+
+
+# --- rows -----------------------------------------------------------------------------------------
+
+
+def sync_rows(folder: Path, plan: Plan) -> Iterator[Row]:
+    """Row 10: headers, and a late joiner."""
+    grown = grow(folder / "chain", plan.blocks, plan.transfers)
+    yield from rows_of(grown, folder, plan)
+
+
+def rows_of(grown: Grown, folder: Path, plan: Plan) -> Iterator[Row]:
+    """Measure on a chain that is there."""
+    found = alone(grown, folder / "alone", plan.headers, plan.imported)
+    checks = plan.headers / found.headers.cpu
+    yield Row("10a", "headers with VRF, epoch read from the state, per CPU-s", f"{checks:,.0f}/s",
+              value=checks)  # fmt: skip
+    imports = plan.imported / found.imports.cpu
+    yield Row("-", "small blocks imported without a network, per CPU-s", f"{imports:,.0f}/s",
+              note=f"{plan.imported / found.imports.wall:,.0f}/s by the clock")  # fmt: skip
+    full = join(grown, folder / "full", "full")
+    yield Row("10b", f"full sync of {grown.blocks:,} small blocks, per CPU-s of the joiner",
+              f"{full.per_core:,.0f}/s", value=full.per_core, note=said(full))  # fmt: skip
+    warp = join(grown, folder / "warp", "warp")
+    yield Row("10c", f"warp sync to the head of {grown.blocks:,} blocks", f"{warp.seconds:.1f} s",
+              value=warp.seconds, note=said(warp))  # fmt: skip
+
+
+def said(joined: Joined) -> str:
+    """Return how a node joined, in one line."""
+    return (
+        f"head after {joined.seconds:.1f} s ({joined.rate:,.0f}/s), final after "
+        f"{joined.final_seconds:.1f} s, all blocks after {joined.history_seconds:.1f} s; CPU to "
+        f"the head {joined.joiner:.1f} s, of the server {joined.server:.1f} s; "
+        f"{joined.rss:.0f} MiB"
+    )
+
+
+def show_profile(profile: cProfile.Profile) -> None:
+    """Print where time went."""
+    pstats.Stats(profile).sort_stats("tottime").print_stats(30)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--blocks", type=int, default=10_000)
+    parser.add_argument("--transfers", type=int, default=0, help="in each block")
+    parser.add_argument("--keep", type=Path, help="where the chain is, or will be")
+    parser.add_argument("--only", choices=("alone", "full", "warp"))
+    parser.add_argument("--profile", action="store_true")
+    options = parser.parse_args(arguments)
+    machine.end_in_order()
+    print(f"load before {machine.load()}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="btt-bench-") as name:
+        folder = Path(name)
+        home = options.keep or folder / "chain"
+        grown = read_grown(home) or grow(home, options.blocks, options.transfers)
+        print(f"{grown.blocks:,} blocks, made in {grown.spent.wall:.0f} s", flush=True)
+        if options.only in {None, "alone"}:
+            profile = cProfile.Profile() if options.profile else None
+            count = min(2_000, grown.blocks * 4 // 5)
+            found = alone(grown, folder / "alone", count // 4, count, profile)
+            print(
+                f"headers {count // 4 / found.headers.cpu:,.0f} per CPU-s, blocks "
+                f"{count / found.imports.cpu:,.0f} per CPU-s, {count / found.imports.wall:,.0f}/s",
+                flush=True,
+            )
+            if profile is not None:
+                show_profile(profile)
+        for how in ("full", "warp"):
+            if options.only in {None, how}:
+                joined = join(grown, folder / how, how, profile=options.profile)
+                print(f"{how}: {joined.per_core:,.0f} per CPU-s; {said(joined)}", flush=True)
+                if options.profile:
+                    print(shares(folder / how, 0.5))
+                    print(functions(folder / how, 30))
+    print(f"load after {machine.load()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,371 @@
+"""A load of transfers on running nodes, and what becomes of it: by RPC, from a process of its own.
+
+Everything is signed beforehand. Each sender speaks to one node, in batches over one WebSocket, as
+fast as the wished rate asks for and as the node answers. What a full pool refuses is sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import orjson
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
+
+from bench.machine import cpu_of, memory_of
+from btt_chain.consensus.babe.verify import slot_of
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.primitives import ss58
+from btt_chain.primitives.account import AccountId, Id, Sr25519Signature
+from btt_chain.primitives.digest import H256, Digest, DigestItem
+from btt_chain.primitives.era import Immortal
+from btt_chain.primitives.extrinsic import opaque, signed, signing_payload
+from btt_chain.primitives.header import Header
+from btt_chain.scale import codec, u32, u64, u128
+from btt_chain.testing import Devnet, DevNode
+from runtime import BttRuntime
+from runtime.extensions import IMPLICIT, SIGNED_EXTRA, Implicit, MetadataHashMode, SignedExtra
+from runtime.params import RuntimeParams
+
+BATCH: Final = 50
+RECEIVERS: Final = 1_000
+VALUE: Final = 10**15
+PAUSE: Final = 0.02
+AGAIN: Final = 0.5
+"""Seconds until a refused transaction is sent again."""
+RSS_EVERY: Final = 30.0
+FALL: Final = 20
+"""MiB at once that tell that LevelDB has let go of what it gathered."""
+OWN: Final = "RssAnon"
+"""Memory that is the process's own: LevelDB's files, mapped, come and go as it sorts them."""
+
+_ITEM: Final = codec(DigestItem)
+
+
+class Payer:
+    """An account of genesis that pays; what it signs goes to one node."""
+
+    def __init__(self, node: DevNode, uri: str, slot_ms: int) -> None:
+        self.node = node
+        self._pair = KeyPair.from_uri(uri)
+        self._runtime = BttRuntime(RuntimeParams(u64(slot_ms)))
+        genesis = H256(bytes.fromhex(str(node.rpc.call("chain_getBlockHash", 0))[2:]))
+        version = self._runtime.version
+        self._implicit = IMPLICIT.encode(
+            Implicit(version.spec_version, version.transaction_version, genesis, genesis, None)
+        )
+        known = node.rpc.call("system_accountNextIndex", ss58.encode(self._pair.account_id))
+        self._nonce = int(str(known))
+
+    def sign(self, turn: int) -> bytes:
+        """Return the next transfer, with its length in front."""
+        dest = AccountId((turn % RECEIVERS + 1).to_bytes(32, "little"))
+        call = self._runtime.call(
+            "Balances", "transfer_keep_alive", dest=Id(dest), value=u128(VALUE)
+        ).raw
+        extra = SIGNED_EXTRA.encode(
+            SignedExtra(Immortal(), u32(self._nonce), u128(0), MetadataHashMode.Disabled)
+        )
+        self._nonce += 1
+        proof = self._pair.sign(signing_payload(call, extra, self._implicit))
+        who = Id(AccountId(self._pair.account_id))
+        return opaque(signed(who, Sr25519Signature(proof), extra, call))
+
+
+@dataclass(slots=True)
+class Seen:
+    """A block as the watched node told of it."""
+
+    header: Header
+    best_at: float
+    final_at: float = 0.0
+    transfers: int = 0
+
+    @property
+    def slot(self) -> int:
+        """Its slot."""
+        return slot_of(self.header)
+
+
+@dataclass(slots=True)
+class Measured:
+    """What became of a load, or of an idle time."""
+
+    offered: float
+    seconds: float
+    sent: int = 0
+    refused: int = 0
+    """How often a full pool refused one."""
+    finalised: int = 0
+    """Transfers that became final while it lasted, the first slots left out."""
+    counted: float = 0.0
+    """Seconds in which they were counted."""
+    slots: int = 0
+    blocks: int = 0
+    lags: list[float] = field(default_factory=list)
+    """Slots from the beginning of a block's own until it was final."""
+    behind: list[int] = field(default_factory=list)
+    """Blocks between best and final, looked at ten times a slot."""
+    cpu: list[float] = field(default_factory=list)
+    """Seconds of CPU of each node, for a second of the clock."""
+    rss: list[tuple[float, list[float]]] = field(default_factory=list)
+    """MiB of each node, by seconds from the beginning; its own, mapped files left out."""
+
+    @property
+    def rate(self) -> float:
+        """Transfers made final in a second."""
+        return self.finalised / self.counted if self.counted else 0.0
+
+    @property
+    def cost(self) -> float:
+        """Milliseconds of CPU for a transfer, of all nodes together, idle needs included."""
+        return 1_000 * sum(self.cpu) / self.rate if self.rate else 0.0
+
+    @property
+    def filled(self) -> float:
+        """Slots that have a block, of a hundred."""
+        return 100 * self.blocks / self.slots if self.slots else 0.0
+
+    def lag(self, part: int) -> float:
+        """Return the lag that so many of a hundred blocks do not exceed, in slots."""
+        return percentile(self.lags, part)
+
+    def slope(self) -> list[float]:
+        """Return by how many MiB an hour each node grows, by least squares over its troughs.
+
+        LevelDB gathers writes in memory, 64 MiB of them, before it writes a file and lets go: what
+        grows is what a node holds right after that. Empty until each has let go twice.
+        """
+        found = []
+        for node in range(len(self.rss[0][1])):
+            held = [(at, all_held[node]) for at, all_held in self.rss]
+            low = [
+                after for before, after in itertools.pairwise(held) if before[1] - after[1] > FALL
+            ]
+            if len(low) < 2:
+                return []
+            found.append(
+                statistics.linear_regression(
+                    [at / 3_600 for at, _ in low], [amount for _, amount in low]
+                ).slope
+            )
+        return found
+
+    def written(self) -> str:
+        """Return it in one line."""
+        cpu = "/".join(f"{each:.2f}" for each in self.cpu)
+        rss = "/".join(f"{each:.0f}" for each in self.rss[-1][1]) if self.rss else ""
+        behind = f"{percentile(self.behind, 50):.0f}/{percentile(self.behind, 95):.0f}"
+        return (
+            f"offered {self.offered:.0f}/s, final {self.rate:.0f}/s, slots {self.filled:.1f} % of "
+            f"{self.slots}, lag p50 {self.lag(50):.2f} p95 {self.lag(95):.2f} slots (best-final "
+            f"{behind}), sent {self.sent}, refused {self.refused}, CPU {cpu} "
+            f"({self.cost:.2f} ms a transfer), own memory {rss} MiB"
+        )
+
+
+def percentile(values: Sequence[float], part: int) -> float:
+    """Return the value that so many of a hundred do not exceed; 0 for none."""
+    ordered = sorted(values)
+    return float(ordered[min(len(ordered) - 1, len(ordered) * part // 100)]) if ordered else 0.0
+
+
+def payers(net: Devnet) -> list[Payer]:
+    """Return who has money, by turns over the validators."""
+    validators = [node for node in net.nodes if node.key is not None]
+    turns = itertools.cycle(validators)
+    return [
+        Payer(node, funds.uri, net.slot_ms)
+        for funds, node in zip(net.funded(), turns, strict=False)
+    ]
+
+
+def measure(
+    net: Devnet, rate: int, seconds: float, who: Sequence[Payer] = (), skip_slots: int = 4
+) -> Measured:
+    """Send `rate` transfers a second for so long (0: none), and watch the first node meanwhile."""
+    turns = itertools.count()
+    loads = [
+        [payer.sign(next(turns)) for _ in range(int(rate * seconds / len(who)))] for payer in who
+    ]
+    return asyncio.run(_measure(net, rate, seconds, who, loads, skip_slots))
+
+
+async def _measure(
+    net: Devnet,
+    rate: int,
+    seconds: float,
+    who: Sequence[Payer],
+    loads: Sequence[Sequence[bytes]],
+    skip_slots: int,
+) -> Measured:
+    told = Measured(rate, seconds)
+    pids = [node.process.pid for node in net.nodes if node.process is not None]
+    seen: dict[int, Seen] = {}
+    begun, before = time.time(), [cpu_of(pid) for pid in pids]
+    async with ClientSession() as session:
+        watching = asyncio.create_task(_watch(session, net.nodes[0], seen, told))
+        weighing = asyncio.create_task(_weigh(pids, begun, told))
+        sending = [
+            asyncio.create_task(_send(session, payer, load, rate / len(who), seconds, told))
+            for payer, load in zip(who, loads, strict=True)
+        ]
+        await asyncio.sleep(seconds)
+        ended = time.time()
+        told.cpu = [
+            (cpu_of(pid) - was) / (ended - begun) for pid, was in zip(pids, before, strict=True)
+        ]
+        if sending:
+            await asyncio.gather(*sending)
+        # What was made in time may become final a little later: lags are of all blocks.
+        await asyncio.sleep(5 * net.slot_ms / 1_000)
+        for task in (watching, weighing):
+            task.cancel()
+        told.rss.append((ended - begun, [memory_of(pid, OWN) for pid in pids]))
+        await _count(session, net, seen, told, (begun + skip_slots * net.slot_ms / 1_000, ended))
+    return told
+
+
+async def _send(
+    session: ClientSession,
+    payer: Payer,
+    load: Sequence[bytes],
+    rate: float,
+    seconds: float,
+    told: Measured,
+) -> None:
+    begun, sent = time.monotonic(), 0
+    least = min(BATCH, max(1, int(rate / 4)))
+    async with session.ws_connect(payer.node.ws, max_msg_size=0) as socket:
+        while sent < len(load) and time.monotonic() - begun < seconds:
+            due = min(len(load), int((time.monotonic() - begun) * rate) + 1)
+            if due - sent < least and due < len(load):
+                await asyncio.sleep(PAUSE)
+                continue
+            batch = load[sent : min(sent + BATCH, due)]
+            taken = await _submit(socket, batch)
+            sent += taken
+            told.sent += taken
+            if taken < len(batch):
+                told.refused += len(batch) - taken
+                await asyncio.sleep(AGAIN)
+
+
+async def _submit(socket: ClientWebSocketResponse, batch: Sequence[bytes]) -> int:
+    """Submit; return how many were taken before the first that was not."""
+    calls = [
+        {"jsonrpc": "2.0", "id": place, "method": "author_submitExtrinsic",
+         "params": ["0x" + wire.hex()]}
+        for place, wire in enumerate(batch)
+    ]  # fmt: skip
+    await socket.send_bytes(orjson.dumps(calls))
+    answers = {each["id"]: each for each in orjson.loads(await _heard(socket))}
+    for place in range(len(batch)):
+        # What a try before brought in is there already (1013).
+        if answers[place].get("error", {"code": 1013})["code"] != 1013:
+            return place
+    return len(batch)
+
+
+async def _heard(socket: ClientWebSocketResponse) -> bytes | str:
+    message = await socket.receive()
+    if message.type not in {WSMsgType.TEXT, WSMsgType.BINARY}:
+        raise RuntimeError(f"the node hung up: {message}")
+    return message.data  # type: ignore[no-any-return]
+
+
+async def _watch(
+    session: ClientSession, node: DevNode, seen: dict[int, Seen], told: Measured
+) -> None:
+    best = final = 0
+    async with session.ws_connect(node.ws, max_msg_size=0) as socket:
+        for place, kind in enumerate(("chain_subscribeNewHeads", "chain_subscribeFinalizedHeads")):
+            call = {"jsonrpc": "2.0", "id": place, "method": kind, "params": []}
+            await socket.send_bytes(orjson.dumps(call))
+        finals: str | None = None
+        waiting = [0, 1]
+        while True:
+            try:
+                message = await asyncio.wait_for(_heard(socket), 0.1)
+            except TimeoutError:
+                if best and final:
+                    told.behind.append(best - final)
+                continue
+            answer, now = orjson.loads(message), time.time()
+            if "result" in answer:
+                waiting.remove(answer["id"])
+                if answer["id"] == 1:
+                    finals = answer["result"]
+                continue
+            header = read_header(answer["params"]["result"])
+            number = int(header.number)
+            if answer["params"]["subscription"] == finals:
+                final = max(final, number)
+                known = seen.setdefault(number, Seen(header, now))
+                known.header, known.final_at = header, now
+            else:
+                best = number
+                seen[number] = Seen(header, now)
+
+
+async def _weigh(pids: Sequence[int], begun: float, told: Measured) -> None:
+    while True:
+        told.rss.append((time.time() - begun, [memory_of(pid, OWN) for pid in pids]))
+        await asyncio.sleep(RSS_EVERY)
+
+
+async def _count(
+    session: ClientSession,
+    net: Devnet,
+    seen: dict[int, Seen],
+    told: Measured,
+    span: tuple[float, float],
+) -> None:
+    """Count slots, lags and transfers of the final blocks that were made in a span of time."""
+    begun, ended = span
+    slot_s = net.slot_ms / 1_000
+    first, last = int(begun / slot_s) + 1, int(ended / slot_s)
+    # The first node may hear of several final blocks by one proof, and then tells of all.
+    final = {number: block for number, block in sorted(seen.items()) if block.final_at}
+    inside = [block for block in final.values() if first <= block.slot < last]
+    told.slots, told.blocks = last - first, len(inside)
+    told.lags = [block.final_at / slot_s - block.slot for block in inside]
+    told.counted = (last - first) * slot_s
+    if not told.offered:
+        return
+    for number, block in final.items():
+        if first * slot_s <= block.final_at < last * slot_s:
+            hash = "0x" + block.header.hash().hex()
+            call = {"jsonrpc": "2.0", "id": 1, "method": "chain_getBlock", "params": [hash]}
+            async with session.post(net.nodes[0].http, data=orjson.dumps(call)) as answer:
+                body = orjson.loads(await answer.read())["result"]["block"]["extrinsics"]
+            block.transfers = len(body) - 1
+            told.finalised += block.transfers
+        del number
+
+
+def read_header(told: dict[str, object]) -> Header:
+    """Return a header from its JSON form."""
+    digest = told["digest"]
+    logs = list(_items(digest["logs"] if isinstance(digest, dict) else []))
+
+    def hash_of(name: str) -> H256:
+        return H256(bytes.fromhex(str(told[name])[2:]))
+
+    return Header(
+        hash_of("parentHash"),
+        u32(int(str(told["number"]), 16)),
+        hash_of("stateRoot"),
+        hash_of("extrinsicsRoot"),
+        Digest(logs),
+    )
+
+
+def _items(logs: Sequence[str]) -> Iterator[DigestItem]:
+    for text in logs:
+        yield _ITEM.decode_all(bytes.fromhex(text[2:]))

@@ -1,0 +1,100 @@
+"""Nodes that hear each other no more, for a while: F4, F8 of consensus.md 6.4."""
+
+from __future__ import annotations
+
+import time
+from random import Random
+
+import pytest
+
+from btt_chain.primitives.account import AccountInfo
+from btt_chain.scale import codec
+from btt_chain.testing import DevNode
+from crash.wallet import account_key, transfer
+from devnet.watched import HANG, Watched, until
+from support.chain import ALICE, BOB
+
+pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
+
+ACCOUNT = codec(AccountInfo)
+
+
+def nonce_at(node: DevNode, block: str) -> int:
+    """How many transactions of Alice a block's state knows of."""
+    raw = node.rpc.call("state_getStorage", "0x" + account_key(ALICE).hex(), block)
+    assert isinstance(raw, str)
+    return int(ACCOUNT.decode_all(bytes.fromhex(raw[2:])).nonce)
+
+
+def final(node: DevNode) -> str:
+    """The hash of its last final block."""
+    return str(node.rpc.call("chain_getFinalizedHead"))
+
+
+def test_f4_a_validator_without_a_connection_is_back_soon(
+    field: Watched, luck: Random, rounds: int
+) -> None:
+    net = field.net
+    for _ in range(rounds):
+        victim = luck.randrange(4)
+        others = [index for index in range(4) if index != victim]
+        net.partition([others, [victim]])
+        until("it has no peers", lambda: net[victim].glance().peers == 0)  # noqa: B023
+        before = net[others[0]].rpc.finalized()
+        time.sleep(10)
+        net.wait_for_finality(before + 2, nodes=others, seconds=HANG)
+        assert net[victim].rpc.finalized() <= before + 1
+        net.heal()
+        began = time.monotonic()
+        net.wait_for_peers(1, nodes=[victim], seconds=HANG)
+        print(
+            f"  F4 node {victim} has a peer again {time.monotonic() - began:.1f} s after 10 s off"
+        )
+        field.catch_up(f"F4 node {victim} finalises again, after that")
+        field.check()
+
+
+def test_f8_no_half_finalises_and_both_become_one_chain(field: Watched, rounds: int) -> None:
+    net = field.net
+    genesis = bytes.fromhex((net[0].rpc.block_hash(0) or "0x")[2:])
+    net.partition([[0, 1], [2, 3]])
+    time.sleep(2)  # votes that were on their way
+    stopped_at = [node.rpc.finalized() for node in net.nodes]
+    nonce = nonce_at(net[0], final(net[0]))
+    wire = transfer(genesis, ALICE, nonce, BOB, 10**15)
+    net[2].rpc.call("author_submitExtrinsic", "0x" + wire.hex())
+    for side in ([0, 1], [2, 3]):
+        net.wait_for_block(max(stopped_at) + 6 * rounds, nodes=side, seconds=HANG)
+    until("the transfer is in a block of one half", lambda: nonce_at(net[2], best(net[2])) > nonce)
+    assert nonce_at(net[0], best(net[0])) == nonce
+    assert [node.rpc.finalized() for node in net.nodes] == stopped_at
+    field.check()
+    height = max(node.rpc.best() for node in net.nodes)
+    net.heal()
+    began = time.monotonic()
+    net.wait_for_finality(height + 1, seconds=3 * HANG)
+    print(f"  F8 halves of {height - max(stopped_at)} blocks: one final chain after "
+          f"{time.monotonic() - began:.1f} s")  # fmt: skip
+    # Whoever lost, the transfer is not lost.
+    took = until(
+        "the transfer is final everywhere",
+        lambda: all(nonce_at(node, final(node)) == nonce + 1 for node in net.nodes),
+    )
+    print(f"  F8 the transfer of one half is final everywhere after {took:.1f} s more")
+
+
+def test_f8_three_of_four_go_on_and_the_fourth_follows_them(field: Watched) -> None:
+    net = field.net
+    net.partition([[0, 1, 2], [3]])
+    time.sleep(2)
+    stopped_at = net[3].rpc.finalized()
+    net.wait_for_finality(stopped_at + 6, nodes=[0, 1, 2], seconds=HANG)
+    assert net[3].rpc.finalized() == stopped_at
+    alone = net[3].rpc.best()
+    net.heal()
+    field.catch_up(f"F8 the fourth, alone from {stopped_at} to {alone}, finalises with the others")
+
+
+def best(node: DevNode) -> str:
+    """The hash of its best block."""
+    return str(node.rpc.call("chain_getBlockHash"))
