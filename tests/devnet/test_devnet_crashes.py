@@ -124,7 +124,7 @@ def test_f34_a_node_told_to_end_while_it_takes_in_blocks_does_so_in_order(field:
     net.wait_for_block(before + 10, nodes=[0, 1, 2])
     field.act(3, "slow=300")
     node = net[3]
-    node.start([other.address for other in net.nodes[:3]])
+    field.start(3)
     until("it takes in blocks", lambda: node.glance().best > before + 2)
     end_in_order(node, "in the middle of sync")
     field.act(3)

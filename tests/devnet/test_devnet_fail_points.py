@@ -39,7 +39,7 @@ def die_at(field: Watched, luck: Random, points: dict[int, str]) -> None:
         assert net[index].await_end(HANG)
     for index, point in points.items():
         field.act(index, f"die={point}:{luck.randint(1, 4)}")
-        start(field, index)
+        field.start(index)
     doomed = sorted(points)
     dead: list[int] = []
     while doomed:
@@ -50,19 +50,12 @@ def die_at(field: Watched, luck: Random, points: dict[int, str]) -> None:
             dead.append(index)
             print(f"  F5 node {index} died at '{points[index]}'")
             field.act(index)
-            start(field, index)
+            field.start(index)
     for index in dead:
         net[index].wait_until_answers()
         assert net[index].rpc.finalized() >= before[index]
     field.catch_up("F5 all are back and finalise")
     field.check()
-
-
-def start(field: Watched, index: int) -> None:
-    """Start a node without waiting."""
-    others = [other.address for other in field.net.nodes if other.index != index]
-    field.net[index].start(others)
-    field.net._save()
 
 
 def test_f5_all_fail_points_are_named_once() -> None:

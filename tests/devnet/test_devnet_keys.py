@@ -109,16 +109,16 @@ def test_f13_the_same_key_on_two_machines_is_noticed(field: Watched) -> None:
 
 def test_f14_a_flipped_bit_in_a_signing_record_is_refused(field: Watched, luck: Random) -> None:
     net = field.net
-    node = net[2]
-    for record in records(node):
+    for record in records(net[2]):
         net.stop(2)
+        node = net[2]
         good = record.read_bytes()
         bad = bytearray(good)
         at = luck.randrange(8 * len(good))
         bad[at // 8] ^= 1 << at % 8
         record.write_bytes(bad)
         words = Words(node)
-        node.start([])
+        field.start(2)
         assert end_of(node, START_HANG) == REFUSED
         said = last_line(words)
         print(f"  F14 bit {at} of {record.name[:8]}…: {said}")

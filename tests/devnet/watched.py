@@ -85,6 +85,12 @@ class Watched:
         node.program = launcher.program(f"journal={self.journal(index)}", *acts)
         self.net._save()
 
+    def start(self, index: int) -> None:
+        """Start a node without waiting, written down so that `down` finds it whatever happens."""
+        others = [other.address for other in self.net.nodes if other.index != index]
+        self.net.node(index).start(others)
+        self.net._save()
+
     def excuse(self, *patterns: str) -> None:
         """Let such lines of trouble pass from now on."""
         self.excused += [re.compile(pattern) for pattern in patterns]
