@@ -66,8 +66,8 @@ devnet: setup ## Run four validators on this machine and watch them
 .PHONY: test
 test: setup compat-setup lint ## Everything CI runs: lint, types, layers, tests, real clients
 	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not devnet"
-	# Several nodes at once need the machine for themselves.
-	$(BIN)/pytest -m devnet
+	# Nets of real nodes need the machine for themselves.
+	$(BIN)/pytest -n $(JOBS) --dist loadfile -m devnet
 
 .PHONY: lint
 lint: setup ## Style, types, layers and the law's own rules, without tests
