@@ -516,13 +516,18 @@ def _look_at_rounds(attendance: Attendance[str], state: Any) -> int:
         return RoundSeen(int(said["round"]), silent)
 
     best = state["best"]
+    present, stage = seen(best), best["prevotes"]
+    if int(stage["currentWeight"]) >= int(best["thresholdWeight"]):
+        # It waits for precommits now: who only prevoted, and then fell silent, holds it up too.
+        stage = best["precommits"]
+        present = RoundSeen(present.number, tuple(stage["missing"]))
     attendance.look(
         int(state["setId"]),
-        seen(best),
+        present,
         [seen(each) for each in state["background"]],
         int(time.monotonic() * 1_000),
     )
-    total, heard = int(best["totalWeight"]), int(best["prevotes"]["currentWeight"])
+    total, heard = int(best["totalWeight"]), int(stage["currentWeight"])
     return 100 * (total - heard) // max(total, 1)
 
 

@@ -222,7 +222,9 @@ class Service:
         metrics.on_round(gadget.set_id, gadget.round)
         metrics.on_waiting_votes(gadget.waiting)
         current, past = gadget.rounds()
-        self._attendance.look(gadget.set_id, silent_in(current), [*map(silent_in, past)], unix_ms())
+        self._attendance.look(
+            gadget.set_id, waited_for(current), [*map(silent_in, past)], unix_ms()
+        )
         missing = self._attendance.missing()
         if missing is not None:
             metrics.on_missing_voters(len(missing))
@@ -261,3 +263,13 @@ def silent_in(report: RoundReport) -> RoundSeen[AuthorityId]:
     """Return a round with the voters that said nothing in it."""
     late = set(report.precommit_missing)
     return RoundSeen(report.round, tuple(who for who in report.prevote_missing if who in late))
+
+
+def waited_for(report: RoundReport) -> RoundSeen[AuthorityId]:
+    """Return a round at work with those whom it waits for.
+
+    Once it has prevotes enough, that is who has not precommitted, whether they prevoted or not.
+    """
+    if report.prevote_weight >= report.threshold_weight:
+        return RoundSeen(report.round, tuple(report.precommit_missing))
+    return silent_in(report)

@@ -12,10 +12,12 @@ import aiohttp
 import pytest
 
 from btt_chain.chain.client import Client
+from btt_chain.consensus.finality.gadget import RoundReport
 from btt_chain.node.backend import Identity
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import Instant, Interval, OnDemand, Sealing, SealingFailed
-from btt_chain.node.service import PortTaken, Service, ServiceConfig
+from btt_chain.node.service import PortTaken, Service, ServiceConfig, waited_for
+from btt_chain.primitives.grandpa import AuthorityId
 from btt_chain.rpc.server import RpcConfig
 from btt_chain.scale import u128
 from btt_chain.telemetry.metrics import Metrics
@@ -157,3 +159,20 @@ async def test_a_taken_port_of_figures_stops_only_a_node_that_was_told_it(
         async with running(service):
             assert await ask(service, "system_chain") == "Test"
     assert f"no figures for Prometheus: port {port} is taken" in caplog.text
+
+
+def report_of(
+    prevote_missing: list[AuthorityId], precommit_missing: list[AuthorityId]
+) -> RoundReport:
+    return RoundReport(
+        7, 4, 3, 4 - len(prevote_missing), prevote_missing, 4 - len(precommit_missing),
+        precommit_missing,
+    )  # fmt: skip
+
+
+def test_a_round_waits_for_those_whose_precommit_it_needs() -> None:
+    charlie, dave = AuthorityId(b"c" * 32), AuthorityId(b"d" * 32)
+    both = [charlie, dave]
+    assert waited_for(report_of([dave], both)).missing == (charlie, dave)
+    assert waited_for(report_of(both, both)).missing == (charlie, dave)
+    assert waited_for(report_of(both, [dave])).missing == (dave,)
