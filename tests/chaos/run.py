@@ -56,9 +56,11 @@ ROWS: Final = (
     Row("F10", "BABE equivocator", "test_f10_", ["tests/devnet/test_devnet_cheats.py"]),
     Row("F11", "GRANDPA equivocator", "test_f10_", ["tests/devnet/test_devnet_cheats.py"]),
     Row(
-        "F12", "more than a third equivocate", "test_f12_",
+        "F12",
+        "more than a third equivocate",
+        "test_f12_",
         left="that the halt comes, and that proofs name a third of the weight",
-    ),  # fmt: skip
+    ),
     Row("F13", "one key, two machines", "test_f13_", ["tests/devnet/test_devnet_keys.py"]),
     Row("F14", "signing record gone", suites=["tests/devnet/test_devnet_keys.py"]),
     Row("F15", "wrong clocks", "test_f15_"),
