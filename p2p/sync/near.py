@@ -225,10 +225,14 @@ class Near:
             peer
             for peer in peers.values()
             if peer.name not in fetch.tried
+            and peer.rests_until <= now
             and (peer.name in fetch.says or peer.best.number >= fetch.top.number)
         ]
         if able:
-            return  # busy or resting: they will be free
+            return  # busy: they will be free
+        if not fetch.tried:
+            return  # those who could help rest
+        # Who rests, for what it did, must not keep us from asking the others again.
         fetch.tried.clear()
         fetch.attempts += 1
         if fetch.attempts >= MAX_ATTEMPTS:

@@ -822,8 +822,7 @@ class Gadget:
     def _on_request(self, name: str, body: CatchUpRequest) -> None:
         peer = self._peers.known.get(name)
         if peer is None or peer.view is None:
-            self._penalise(name, cost.OUT_OF_SCOPE, "it asks before it said where it stands")
-            return
+            return  # the packet that says where it stands may be lost: no fault of its own
         if not peer.view.set_id == int(body.set_id) == self.set_id:
             return  # one of us has gone on meanwhile
         if peer.answered_at is not None and self._now < peer.answered_at + self._gossip:

@@ -671,8 +671,11 @@ def test_who_is_behind_in_our_set_is_given_the_last_complete_round() -> None:
     assert told(desk.note(asked(2, 1))) == []
 
 
-def test_who_asks_before_it_said_where_it_stands_gets_nothing() -> None:
-    assert costs(Desk().note(asked(1))) == [cost.OUT_OF_SCOPE]
+def test_who_asks_before_it_said_where_it_stands_gets_nothing_and_no_blame() -> None:
+    desk = Desk()
+    heard = desk.note(asked(1))
+    assert told(heard) == []
+    assert costs(heard) == []
 
 
 # --- clocks and records -------------------------------------------------------------

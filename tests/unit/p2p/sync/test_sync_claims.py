@@ -77,3 +77,17 @@ def made_up(salt: bytes) -> Header:
     """Return a header some blocks ahead, on a parent that there is not."""
     parent, _ = child(CHAIN[109], salt)
     return child(parent, salt)[0]
+
+
+def test_a_peer_that_rests_keeps_nobody_from_asking_the_others_again() -> None:
+    liar, honest = at(100), at(100)
+    world = World(FakeChain(CHAIN[:100]), {"liar": liar, "a": honest})
+    world.run(200)
+    resting = world.sync._desk.peers["liar"]
+    resting.rests_until = world.now + 600_000
+    for name in ("liar", "a"):
+        world.announce(name, CHAIN[100])
+    world.run(2_000)  # whom we ask has heard of the block, and has not got it yet
+    honest.chain = FakeChain(CHAIN[:101])
+    assert world.run(20_000, world.synced)
+    assert resting.rests_until > world.now
