@@ -66,11 +66,8 @@ devnet: setup ## Run four validators on this machine and watch them
 .PHONY: test
 test: setup compat-setup lint ## Everything CI runs: lint, types, layers, tests, real clients
 	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not devnet"
-	# Nets of real nodes need the machine for themselves. They run by the clock on machines that others
-	# use too, so one that fails is told loudly and run once more, alone; red twice is red.
-	$(BIN)/pytest -n $(JOBS) --dist loadfile -m devnet || { \
-		echo "!!! A NET OF REAL NODES FAILED (above): its cause is to be found. Once more, alone:"; \
-		$(BIN)/pytest -m devnet --last-failed --last-failed-no-failures none; }
+	# Nets of real nodes need the machine for themselves.
+	$(BIN)/pytest -n $(JOBS) --dist loadfile -m devnet
 
 .PHONY: lint
 lint: setup ## Style, types, layers and the law's own rules, without tests
