@@ -125,6 +125,11 @@ class Ledger:
             f"{what}: the clock is behind, or another node signs with this key"
         )
 
+    def waits(self, slot: int) -> bool:
+        """Whether no block of this slot can be sealed, because only a later place is known."""
+        last = self.block
+        return last is not None and last.pre_seal_hash is None and slot <= last.slot
+
     def with_block(self, slot: int, pre_seal_hash: bytes, seal: bytes) -> Ledger:
         """The ledger after a block that `answer_block` allowed."""
         return replace(self, block=Sealed(slot, pre_seal_hash, seal))

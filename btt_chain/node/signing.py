@@ -152,11 +152,14 @@ class Signer:
     # ---- blocks
 
     def authors(self) -> Mapping[bytes, KeyPair]:
-        """Return the pairs that may claim slots now, by public key."""
+        """Return the pairs that may claim slots now, by public key.
+
+        Not those whose record was raised past this slot: all would be refused to them.
+        """
         pairs: dict[bytes, KeyPair] = {}
         for public in self._usable(BABE):
             pair = self._vault.keystore.pair(BABE, public)
-            if pair is not None:
+            if pair is not None and not self._vault.record(public).ledger.waits(self._slot):
                 pairs[public] = pair
         return pairs
 
