@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import Enum
 from typing import assert_never
 
@@ -39,8 +38,3 @@ def verify(scheme: Scheme, who: bytes, message: bytes, signature: bytes) -> bool
             return signer is not None and ecdsa.account_of(signer) == who
         case _:
             assert_never(scheme)
-
-
-def verify_many(items: Sequence[tuple[Scheme, bytes, bytes, bytes]]) -> list[bool]:
-    """The verdict on each `(scheme, who, message, signature)`, in order."""
-    return [verify(scheme, who, message, signature) for scheme, who, message, signature in items]

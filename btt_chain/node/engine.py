@@ -679,6 +679,8 @@ class Engine:
         known = (pool.get(hash) for hash in fresh)
         wires = [transaction.raw for transaction in known if transaction is not None]
         self._out += [Publish(network.TX, batch.encode()) for batch in TxBatch.split(wires)]
+        if self._peers:
+            self.parts.pool.went_out(fresh, list(self._peers))
 
     def _tell_again(self, slot: int) -> None:
         """Gossip what is ours and in no block yet: those who came later have not heard it."""

@@ -100,6 +100,11 @@ class PoolService:
         """Call `listener` with their hashes whenever transactions became ready."""
         self._arrivals.append(listener)
 
+    def went_out(self, hashes: Iterable[bytes], peers: Sequence[str]) -> None:
+        """Tell who watches them that these transactions were gossiped to these peers."""
+        self.pool.on_broadcast(dict.fromkeys(hashes, peers))
+        self._tell()
+
     def remove(self, reasons: dict[bytes, str]) -> list[bytes]:
         """Throw transactions and their dependants out; return those that were there."""
         removed = self.pool.remove_invalid(reasons, self._clock())

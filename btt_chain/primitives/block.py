@@ -13,9 +13,7 @@ from typing import TypeAlias, TypedDict
 from btt_chain.primitives.digest import ConsensusEngineId
 from btt_chain.primitives.extrinsic import opaque, unwrap
 from btt_chain.primitives.header import Header, HeaderJson
-from btt_chain.scale import Codec, Shape, codec, path
-from btt_chain.scale.codecs import vec
-from btt_chain.scale.shape import Composite, Field
+from btt_chain.scale import codec, path
 
 Justification: TypeAlias = tuple[ConsensusEngineId, bytes]
 """Which engine says that a block is final, and its proof."""
@@ -87,19 +85,3 @@ class SignedBlock:
 
 
 _BLOCK = codec(Block)
-
-
-def block_codec(extrinsic: Codec[bytes]) -> Codec[Block]:
-    """The codec of blocks, described with the extrinsic type of a runtime."""
-    header = codec(Header)
-    shape = Shape(
-        lambda: Composite(
-            (
-                Field("header", header, "Header"),
-                Field("extrinsics", vec(extrinsic), "Vec<Extrinsic>"),
-            )
-        ),
-        path="sp_runtime::generic::block::Block",
-        params=(("Header", header), ("Extrinsic", extrinsic)),
-    )
-    return Codec("Block", _BLOCK.encode, _BLOCK.decode, shape, _BLOCK.min_size)

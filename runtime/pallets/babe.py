@@ -20,7 +20,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Annotated, Final, Protocol, TypeVar, cast
+from typing import Annotated, Final, Protocol, TypeAlias, TypeVar, cast
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.vrf import Draw, Vrf
@@ -69,6 +69,7 @@ from runtime.frame import (
 from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.evidence import (
     BABE_KEY,
+    KeyOwnerProof,
     MembershipProof,
     Offence,
     Offences,
@@ -142,6 +143,9 @@ class Sessions(Protocol):
         self, session_index: int, key_type: bytes, key: bytes
     ) -> tuple[AccountId, int] | None:
         """Return the owner of a key in a session and the number of its validators."""
+
+
+Proof: TypeAlias = Annotated[EquivocationProof, TypeName("Box<EquivocationProof<HeaderFor<T>>>")]
 
 
 class Babe(Pallet):
@@ -288,12 +292,7 @@ class Babe(Pallet):
 
     @call(0, weight=by_validators)
     def report_equivocation(
-        self,
-        origin: Origin,
-        equivocation_proof: Annotated[
-            EquivocationProof, TypeName("Box<EquivocationProof<HeaderFor<T>>>")
-        ],
-        key_owner_proof: Annotated[MembershipProof, TypeName("T::KeyOwnerProof")],
+        self, origin: Origin, equivocation_proof: Proof, key_owner_proof: KeyOwnerProof
     ) -> PostInfo:
         """Report an author who made two blocks in one slot.
 
@@ -303,12 +302,7 @@ class Babe(Pallet):
 
     @call(1, weight=by_validators)
     def report_equivocation_unsigned(
-        self,
-        origin: Origin,
-        equivocation_proof: Annotated[
-            EquivocationProof, TypeName("Box<EquivocationProof<HeaderFor<T>>>")
-        ],
-        key_owner_proof: Annotated[MembershipProof, TypeName("T::KeyOwnerProof")],
+        self, origin: Origin, equivocation_proof: Proof, key_owner_proof: KeyOwnerProof
     ) -> PostInfo:
         """Report an author who made two blocks in one slot. Nodes of authors send this."""
         origin.none()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final, Protocol, TypeAlias
 
 from btt_chain.primitives import validity
 from btt_chain.primitives.account import AccountId
@@ -42,6 +42,9 @@ class MembershipProof:
     session: Annotated[u32, TypeName("SessionIndex")]
     trie_nodes: Annotated[list[bytes], TypeName("Vec<Vec<u8>>")]
     validator_count: Annotated[u32, TypeName("ValidatorCount")]
+
+
+KeyOwnerProof: TypeAlias = Annotated[MembershipProof, TypeName("T::KeyOwnerProof")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, cast
+from typing import Annotated, Final, TypeAlias, cast
 
 from btt_chain.primitives import grandpa
 from btt_chain.primitives.account import AccountId
@@ -44,6 +44,7 @@ from runtime.frame import (
 from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.evidence import (
     GRANDPA_KEY,
+    KeyOwnerProof,
     MembershipProof,
     Offence,
     Offences,
@@ -104,6 +105,11 @@ class StoredPendingChange:
     delay: Annotated[u32, TypeName("N")]
     next_authorities: Annotated[Authorities, TypeName("BoundedAuthorityList<Limit>")]
     forced: Annotated[u32 | None, TypeName("Option<N>")]
+
+
+Proof: TypeAlias = Annotated[
+    EquivocationProof, TypeName("Box<EquivocationProof<T::Hash, BlockNumberFor<T>>>")
+]
 
 
 class Grandpa(Pallet):
@@ -191,12 +197,7 @@ class Grandpa(Pallet):
 
     @call(0, weight=by_validators)
     def report_equivocation(
-        self,
-        origin: Origin,
-        equivocation_proof: Annotated[
-            EquivocationProof, TypeName("Box<EquivocationProof<T::Hash, BlockNumberFor<T>>>")
-        ],
-        key_owner_proof: Annotated[MembershipProof, TypeName("T::KeyOwnerProof")],
+        self, origin: Origin, equivocation_proof: Proof, key_owner_proof: KeyOwnerProof
     ) -> PostInfo:
         """Report a voter who voted twice in one round.
 
@@ -206,12 +207,7 @@ class Grandpa(Pallet):
 
     @call(1, weight=by_validators)
     def report_equivocation_unsigned(
-        self,
-        origin: Origin,
-        equivocation_proof: Annotated[
-            EquivocationProof, TypeName("Box<EquivocationProof<T::Hash, BlockNumberFor<T>>>")
-        ],
-        key_owner_proof: Annotated[MembershipProof, TypeName("T::KeyOwnerProof")],
+        self, origin: Origin, equivocation_proof: Proof, key_owner_proof: KeyOwnerProof
     ) -> PostInfo:
         """Report a voter who voted twice in one round. Nodes of voters send this."""
         origin.none()

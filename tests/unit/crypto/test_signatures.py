@@ -11,7 +11,7 @@ from nacl.signing import VerifyKey
 from btt_chain.crypto import ecdsa, ed25519, sr25519
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.crypto.signature import Scheme, verify, verify_many
+from btt_chain.crypto.signature import Scheme, verify
 
 PAIRS = {scheme: KeyPair.from_uri("//Alice", scheme) for scheme in Scheme}
 BOB = {scheme: KeyPair.from_uri("//Bob", scheme) for scheme in Scheme}
@@ -107,14 +107,6 @@ def test_a_signature_of_one_scheme_is_none_of_another(scheme: Scheme) -> None:
     for other in Scheme:
         if other is not scheme:
             assert not verify(other, PAIRS[other].account_id, b"message", signature)
-
-
-def test_a_batch_gives_each_its_own_verdict_in_order() -> None:
-    good = [(s, PAIRS[s].account_id, b"message", PAIRS[s].sign(b"message")) for s in Scheme]
-    bad = [(s, BOB[s].account_id, b"message", PAIRS[s].sign(b"message")) for s in Scheme]
-
-    assert verify_many([*good, *bad]) == [True] * 3 + [False] * 3
-    assert verify_many([]) == []
 
 
 # --- Ed25519 ----------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btt_chain.chain import client as client_module
+from btt_chain.txpool import Status, StatusEvent
 from p2p.sync.types import Block, BlocksImported, ImportBlocks, Refusal
 from support.sim.accounts import transfer
 from support.sim.world import World
@@ -35,6 +36,16 @@ def test_what_waits_is_done_in_time_though_the_clock_goes_back() -> None:
     world.turn_clock(0, -HOUR_MS)
     world.run_until(world.now + 1_500)
     assert arrived == [hash]
+
+
+def test_who_watches_a_transaction_hears_to_whom_it_went() -> None:
+    world = World(seed=2, validators=2)
+    world.run(4)
+    told: list[StatusEvent] = []
+    hash = world.submit(0, transfer(0, 0, 1, 10**15, world.genesis.hash))
+    world.nodes[0].running.parts.pool.watch(hash, told.append)
+    world.run_until(world.now + 1_500)
+    assert [event.peers for event in told if event.status is Status.BROADCAST] == [("n1",)]
 
 
 def test_a_block_too_many_for_its_height_is_nobody_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:

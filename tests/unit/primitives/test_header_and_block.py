@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from btt_chain.primitives.block import Block, SignedBlock, block_codec
+from btt_chain.primitives.block import Block, SignedBlock
 from btt_chain.primitives.digest import (
     BABE,
     GRANDPA,
@@ -19,9 +19,7 @@ from btt_chain.primitives.digest import (
     Seal,
 )
 from btt_chain.primitives.header import Header
-from btt_chain.scale import DecodeError, codec, u32
-from btt_chain.scale.codecs import BYTES
-from btt_chain.scale.registry import TypeRegistry
+from btt_chain.scale import DecodeError, u32
 
 LOGS: list[DigestItem] = [
     PreRuntime(BABE, b"slot"),
@@ -100,11 +98,3 @@ def test_justifications_are_lists_of_bytes_or_null() -> None:
     assert SignedBlock(block).to_json()["justifications"] is None
     proven = SignedBlock(block, [(GRANDPA, b"\1\2")])
     assert proven.to_json()["justifications"] == [[[70, 82, 78, 75], [1, 2]]]
-
-
-def test_a_block_is_described_with_the_extrinsics_of_its_runtime() -> None:
-    registry = TypeRegistry()
-    kind = registry.types[registry.id_of(block_codec(BYTES))]
-    assert kind.path == ["sp_runtime", "generic", "block", "Block"]
-    assert [param.name for param in kind.params] == ["Header", "Extrinsic"]
-    assert kind.params[0].type == registry.id_of(codec(Header))
