@@ -1,6 +1,6 @@
 """Balances: accounts hold money, and money moves."""
 
 from runtime.pallets.balances.pallet import Balances
-from runtime.pallets.balances.types import BalanceStatus, Reasons, is_pool, lookup
+from runtime.pallets.balances.types import BalanceStatus, Reasons, is_pool, lookup, sub_account
 
-__all__ = ["BalanceStatus", "Balances", "Reasons", "is_pool", "lookup"]
+__all__ = ["BalanceStatus", "Balances", "Reasons", "is_pool", "lookup", "sub_account"]

@@ -8,7 +8,7 @@ here raises the issuance. What an account may spend is told in `steps`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol
 
 from btt_chain.primitives.account import AccountData, AccountId, AccountInfo, MultiAddress
 from btt_chain.scale import Compact, TypeName, u32, u128
@@ -69,6 +69,20 @@ Lookup = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
 NOTHING: Final = u128(0)
 
 
+class Burns(Protocol):
+    """Who counts what owners burn."""
+
+    def count_voluntary(self, amount: u128) -> None:
+        """Count `amount` planck, which an owner burned."""
+
+
+class Uncounted:
+    """Burns of a chain that does not ask why money was destroyed."""
+
+    def count_voluntary(self, amount: u128) -> None:
+        """Do nothing."""
+
+
 class Balances(Pallet, instances=True):
     """Who owns how much, and how it changes hands. Amounts are in planck."""
 
@@ -85,6 +99,7 @@ class Balances(Pallet, instances=True):
     """Takes the dust of dead accounts, what is slashed, and what nobody can be paid."""
     offsetting: tuple[Reason, ...]
     """The reasons whose holds count towards a lock: returnable deposits and bonds."""
+    burns: Burns = Uncounted()
 
     total_issuance = Value(u128, default=u128(0))
     """All money there is. Only ever falls."""
@@ -401,6 +416,11 @@ class Balances(Pallet, instances=True):
     def burn(self, origin: Origin, value: CompactAmount, keep_alive: bool) -> None:
         """Destroy `value` of your money for good; without `keep_alive` your account may close."""
         self.burn_from(origin.signed(), value, keep_alive=keep_alive)
+        self.burns.count_voluntary(value)
+
+    def lean_on(self, burns: Burns) -> None:
+        """Tie to who counts what owners burn, which stands below and leans on this one as well."""
+        self.burns = burns
 
     # ---- doors: looking
 

@@ -15,6 +15,9 @@ MAX_RESERVES: Final = 50
 MAX_HOLDS: Final = 32
 MAX_FREEZES: Final = 32
 
+SUB_MARK: Final = b"\x08bt"
+"""What stands between a pool's name and the number of a part of it."""
+
 LockId = Annotated[bytes, Fixed(8)]
 """Who locks: eight bytes that the locking pallet chose, `b"vesting "` for example."""
 ReserveId = Annotated[bytes, Fixed(8)]
@@ -111,9 +114,21 @@ class UnexpectedKind(IntEnum):
 def is_pool(who: AccountId) -> bool:
     """Tell whether `who` is a pool: an account without a key, which only its pallet moves.
 
-    Their ids are `modl`, eight bytes of name, and zeros.
+    Their ids are `modl`, eight bytes of name, and zeros; or, for a part of a pool that is set
+    apart, what `sub_account` makes of them.
     """
-    return who.startswith(b"modl") and who[12:] == bytes(20)
+    if not who.startswith(b"modl"):
+        return False
+    return who[12:] == bytes(20) or (who[12:15] == SUB_MARK and who[19:] == bytes(13))
+
+
+def sub_account(pool: AccountId, number: int) -> AccountId:
+    """Return the account of part `number` of a pool, such as the money of one bounty.
+
+    `modl`, the pool's name, the text `bt`, and the number in four bytes, all in SCALE: what
+    Substrate's bounties derive, so that wallets find it.
+    """
+    return AccountId((pool[:12] + SUB_MARK + number.to_bytes(4, "little")).ljust(32, b"\0"))
 
 
 def lookup(address: MultiAddress) -> AccountId:
