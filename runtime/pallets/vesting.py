@@ -328,8 +328,10 @@ class Vesting(Pallet):
         """Move `info.locked` planck from `source` to `target`, locked by a schedule of `target`.
 
         Returns how many schedules of `target` were looked at, the new one included. Raises
-        AmountLow, InvalidScheduleParams, AtMaxVestingSchedules, or what the transfer raises.
+        AmountLow, InvalidScheduleParams, AtMaxVestingSchedules, or what the transfer raises;
+        TokenError for pools: a gift that they cannot pay out for years would be counted as theirs.
         """
+        self.currency.ensure_not_pool(target)
         if info.locked < self.min_vested_transfer:
             raise self.AmountLow
         schedule = schedule_of(info)

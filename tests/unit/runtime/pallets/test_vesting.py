@@ -353,7 +353,9 @@ def test_only_the_chain_moves_vested_money_of_others(bank: Bank) -> None:
 @pytest.mark.parametrize("pool", [TREASURY, AccountId(b"modlbtt/devf" + bytes(20))])
 def test_not_even_the_chain_moves_money_of_pools(bank: Bank, pool: AccountId) -> None:
     bank.balances.transfer(ALICE, pool, 900 * BTT)
-    bank.give(pool, over(10))
+    with refused(bank, TokenError(TokenErrorKind.Unsupported)):
+        # A gift that it cannot pay out for years would be counted as the pool's.
+        bank.vesting.vested_transfer(signed(ALICE), Id(pool), over(10))
     with refused(bank, TokenError(TokenErrorKind.Unsupported)):
         bank.vesting.force_vested_transfer(ROOT, Id(pool), Id(BOB), over(10, btt=100))
     with refused(bank, TokenError(TokenErrorKind.Unsupported)):
@@ -500,6 +502,115 @@ def test_the_lock_is_what_the_schedules_lock_and_money_is_conserved(
         held = bank.vesting.schedules_ext.get(BOB) or []
         assert (bank.vesting.vesting.get(BOB) or []) == [schedule.info() for schedule in held]
     assert bank.balances.free(ALICE) + bank.balances.free(BOB) == 10_000 * BTT
+
+
+GIFT = st.tuples(st.integers(100, 10_000), st.integers(1, 90), st.integers(0, 40))
+"""BTT, slots, and slots from now to the beginning."""
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("give"), GIFT),
+            st.tuples(st.just("merge"), st.tuples(*[st.integers(0, 5)] * 3)),
+            st.tuples(st.just("vest"), st.tuples(*[st.integers(0, 40)] * 3)),
+        ),
+        max_size=15,
+    )
+)
+def test_mergers_in_any_order_free_nothing_sooner_and_everything_at_the_end(
+    steps: list[tuple[str, tuple[int, int, int]]],
+) -> None:
+    bank = Bank()
+    bank.balances.genesis({"balances": [[ss58(ALICE), str(10**6 * BTT)]]})
+    given: list[Schedule] = []
+    for step, (first, second, third) in steps:
+        held = bank.vesting.schedules_ext.get(BOB) or []
+        now, locked = bank.clock.slot, bank.lock(BOB)
+        if step == "give":
+            info = over(second, btt=first, start=now + third)
+            bank.give(BOB, info)
+            schedule = schedule_of(info)
+            assert schedule is not None
+            given.append(schedule)
+            assert bank.lock(BOB) == sum(int(s.unvested(now)) for s in held) + info.locked
+        elif step == "merge" and max(first, second) < len(held) and first != second:
+            unvested = bank.vesting.unvested(BOB)
+            bank.vesting.merge_schedules(signed(BOB), u32(first), u32(second))
+            assert bank.lock(BOB) == bank.vesting.unvested(BOB) == unvested
+        elif step == "vest":
+            bank.clock.slot += first
+            if held:
+                bank.vesting.vest_other(signed(CAROL), Id(BOB))
+            assert bank.lock(BOB) <= locked, "what was free stays free"
+        apart = sum(int(schedule.unvested(bank.clock.slot)) for schedule in given)
+        assert bank.vesting.unvested(BOB) >= apart, "nothing is free sooner than was agreed"
+        assert bank.balances.free(BOB) - bank.lock(BOB) <= sum(
+            int(schedule.vested(bank.clock.slot)) for schedule in given
+        )
+    bank.clock.slot = max((schedule.end for schedule in given), default=0)
+    assert bank.vesting.unvested(BOB) == 0
+    assert bank.balances.total(BOB) == sum(int(schedule.locked) for schedule in given)
+
+
+# ---- attacks (economy.md 5.2)
+
+
+def test_nobody_bloats_an_account_with_tiny_schedules(bank: Bank) -> None:
+    tiny = VestingInfo(100 * BTT - 1, u128(1), u32(0))
+    with refused(bank, Vesting.AmountLow):
+        bank.vesting.vested_transfer(signed(ALICE), Id(BOB), tiny)
+    with refused(bank, Vesting.AmountLow):
+        bank.vesting.force_vested_transfer(ROOT, Id(ALICE), Id(BOB), tiny)
+
+
+def test_nobody_speeds_a_schedule_up_by_merging_it_with_a_short_one(bank: Bank) -> None:
+    bank.give(BOB, over(1_000, btt=1_000))
+    bank.clock.slot = 100
+    bank.vesting.vested_transfer(signed(ALICE), Id(BOB), over(1, btt=100, start=100))
+    bank.vesting.merge_schedules(signed(BOB), u32(0), u32(1))
+    for slot in (100, 101, 102, 500, 999):
+        bank.clock.slot = slot
+        apart = 1_000 * BTT - 1_000 * BTT * slot // 1_000
+        assert bank.vesting.unvested(BOB) >= apart
+    bank.clock.slot = 1_000
+    assert bank.vesting.unvested(BOB) == 0
+
+
+def test_gifts_that_clog_an_account_cost_the_giver_and_stop_nothing(bank: Bank) -> None:
+    bank.give(BOB, over(1_000, btt=1_000))
+    never = VestingInfo(100 * BTT, 100 * BTT, u32(u32.MAX - 1))
+    for _ in range(27):
+        bank.vesting.vested_transfer(signed(ALICE), Id(BOB), never)
+    with refused(bank, Vesting.AtMaxVestingSchedules):
+        bank.vesting.vested_transfer(signed(ALICE), Id(BOB), never)
+    assert bank.balances.total(BOB) == (1 + 1_000 + 27 * 100) * BTT, "the gifts are the victim's"
+
+    # What vests goes on as agreed, and two gifts made one leave room for what is welcome.
+    bank.clock.slot = 500
+    bank.vesting.vest(signed(BOB))
+    assert bank.balances.reducible_balance(BOB) == 501 * BTT
+    bank.vesting.merge_schedules(signed(BOB), u32(1), u32(2))
+    bank.give(BOB, over(10, start=500))
+    assert len(bank.vesting.schedules_ext[BOB]) == 28
+    bank.clock.slot = 1_000
+    bank.vesting.vest(signed(BOB))
+    assert bank.balances.reducible_balance(BOB) == 2_001 * BTT
+
+
+def test_finished_schedules_leave_room(bank: Bank) -> None:
+    for _ in range(28):
+        bank.give(BOB, over(1, btt=100))
+    bank.clock.slot = 1
+    bank.give(BOB, over(10, start=1))
+    assert len(bank.vesting.schedules_ext[BOB]) == 1
+
+
+def test_nobody_vests_the_same_money_twice_in_their_own_account(bank: Bank) -> None:
+    bank.vesting.vested_transfer(signed(ALICE), Id(ALICE), over(10, btt=600_000))
+    with pytest.raises(TokenError):
+        bank.vesting.vested_transfer(signed(ALICE), Id(ALICE), over(10, btt=600_000))
+    assert bank.lock(ALICE) == 600_000 * BTT
 
 
 # ---- genesis
