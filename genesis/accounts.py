@@ -15,16 +15,11 @@ from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.crypto.uri import DEV_PHRASE, SecretUri
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
-from runtime.accounts import pool_account
+from runtime.accounts import POOLS as ALL_POOLS
+from runtime.accounts import pool_identifier
 from runtime.pallets.multisig import multi_account_id
 
-POOLS: Final = {
-    name: pool_account(f"btt/{name}".encode())
-    for name in (
-        "mine", "stak", "hlth", "refr", "grnt", "ecos", "liqd", "rsrv", "devf", "oprs",
-        "fnd1", "fnd2", "fnd3", "fnd4",
-    )
-}  # fmt: skip
+POOLS: Final = {pool_identifier(account)[len(b"btt/") :].decode(): account for account in ALL_POOLS}
 """The pools besides the treasury, by the letters behind `btt/` (ruling B25)."""
 
 

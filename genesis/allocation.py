@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
 from btt_chain.scale import u32, u128
 from runtime.constants import DAY_MS, MONTH_MS
 from runtime.frame import GenesisError, Section
+from runtime.pallets.tokenomics.config import BURNS
 from runtime.pallets.vesting import Schedule
 
 MAX_MONTHS: Final = 1_200
@@ -77,6 +78,11 @@ class Table:
     supply: int
     reading: Reading
     rows: tuple[Row, ...]
+    burns: tuple[tuple[str, int], ...] = field(default=(), compare=False)
+    """What the document destroys at its milestones, in planck, by the milestone's name.
+
+    Nothing in a table that was read from a specification: it is the document's to say.
+    """
 
     def linear(self) -> Iterator[Row]:
         """The rows that vest."""
@@ -141,12 +147,24 @@ def read_table(section: Section) -> Table:
         fields["id"].text(), fields["supply"], fields["vesting_reading"], [*map(read_row, rows)]
     )
     check_rows(table, rows.rows())
+    if "milestone_burns" in fields:
+        table = replace(table, burns=read_burns(fields["milestone_burns"]))
     stated = sum(row.percent for row in table.rows if row.kind is not Kind.TREASURY)
     if fields["stated_pct"].integer(100) != stated:
         raise fields["stated_pct"].wrong(f"{stated}, what the document's own rows add up to")
     if fields["decimals"].integer(255) != 18:
         raise fields["decimals"].wrong("18")
     return table
+
+
+def read_burns(section: Section) -> tuple[tuple[str, int], ...]:
+    """Read what is destroyed at milestones; GenesisError names the row and the field."""
+    burns: list[tuple[str, int]] = []
+    for row in section:
+        fields = row.fields(required=("id", "amount"), optional=("year_hint",))
+        fields["id"].one_of(BURNS)
+        burns.append((fields["id"].text(), int(fields["amount"].planck())))
+    return tuple(burns)
 
 
 def read_rows(name: str, supply: Section, reading: Section, rows: list[Row]) -> Table:

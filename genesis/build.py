@@ -136,7 +136,7 @@ def _inspect(spec: ChainSpec, state: Mapping[bytes, bytes]) -> _Found:
         raise SpecError("spec.genesis: the state holds no parameters of a BTT chain")
     try:
         runtime = law_of(RuntimeParams.decode(raw))
-        runtime.enter(_readable(state))
+        runtime.enter(readable(state))
         accounts = {account for account, _ in runtime.system.account.items()}
         sudo, sealer = runtime.sudo.key.get(), runtime.babe.sealer.get()
         keys = set(_session_keys(runtime))
@@ -165,7 +165,8 @@ def _session_keys(runtime: BttRuntime) -> Iterator[bytes]:
     yield from (bytes(key) for key, _ in runtime.grandpa.authorities.value)
 
 
-def _readable(state: Mapping[bytes, bytes]) -> Overlay:
+def readable(state: Mapping[bytes, bytes]) -> Overlay:
+    """A state that a runtime can stand on, over these keys and values; they stay as they are."""
     ordered = sorted(state)
 
     def keys(prefix: bytes, after: bytes | None) -> Iterator[bytes]:

@@ -18,11 +18,11 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.lottery import SecondaryRule
 from genesis import holders as holding
 from genesis import validators as validating
-from genesis.accounts import address, dev_account
+from genesis.accounts import Multisig, address, dev_account
 from genesis.bootnodes import BadAddress, check_address
 from genesis.build import build
 from genesis.holders import Holders
-from genesis.placement import NAMED, balances_json, place, vesting_json
+from genesis.placement import NAMED, Placement, balances_json, place, vesting_json
 from genesis.presets import ALIASES, CHAINS, MOST_LOCAL_VALIDATORS, Chain, ChainType, Liquidity
 from genesis.spec import (
     ChainSpec,
@@ -34,6 +34,7 @@ from genesis.spec import (
     refuse_known_keys,
 )
 from genesis.tables import table, unheld
+from genesis.tokenomics import tokenomics_json
 from genesis.validators import Validator, authorities_json, check_bonds, session_json
 from runtime.frame import GenesisError, Section
 from runtime.genesis import MAX_SLOT_MS, PARAMS
@@ -85,9 +86,8 @@ def make(
     """
     chain = _chain(chain, slot_ms)
     rows = table(chain.document)
-    held = holders
-    if held is None:
-        held = holding.placeholders(rows) if chain.is_live else holding.dev_holders(rows)
+    usual = holding.placeholders(rows) if chain.is_live else holding.dev_holders(rows)
+    held = usual if holders is None else {**usual, **holders}
     chosen = _validators(chain, validators)
     try:
         placement = place(rows, chain.liquidity, held, [each.stash for each in chosen])
@@ -101,6 +101,7 @@ def make(
             config["authorities"] = authorities_json(chosen)
             config["session"] = session_json(chosen)
         config["vesting"] = vesting_json(placement, chain.slot_ms)
+        config["tokenomics"] = tokenomics_json(placement, chain.slot_ms)
     except GenesisError as error:
         raise SpecError(str(error)) from None
     config["sudo"] = {"key": None if chain.is_live else address(dev_account(ALICE))}
@@ -117,7 +118,8 @@ def make(
             "ss58Format": SS58_FORMAT,
         },
         warning=_warning(
-            unheld(placement.balances()),
+            _unnamed(placement, holders),
+            _unsigned(chain, holders),
             has_file=holders is not None,
             is_made=bool(chosen) or chain.is_manual,
         ),
@@ -197,6 +199,7 @@ def _params(chain: Chain) -> dict[str, object]:
         "maxValidators": chain.max_validators,
         "unbondingEpochs": epochs(chain.unbonding, chain),
         "reportEpochs": epochs(chain.reporting, chain),
+        "dayMs": chain.day_ms,
     }
 
 
@@ -235,8 +238,29 @@ def _boot_nodes(addresses: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(addresses))
 
 
-def _warning(missing: Sequence[str], *, has_file: bool, is_made: bool) -> str | None:
-    """What to say of placeholders for the holders `missing`, and of blocks that nobody makes."""
+def _unnamed(placement: Placement, holders: Holders | None) -> tuple[str, ...]:
+    """The holders and signatories whose placeholders were given."""
+    accounts = set(placement.balances())
+    for holder in (holders or {}).values():
+        if isinstance(holder, Multisig):
+            accounts.update(holder.signatories)
+    return unheld(accounts)
+
+
+def _unsigned(chain: Chain, holders: Holders | None) -> tuple[str, ...]:
+    """Who acts for pools of a Live chain without a word in its holders file."""
+    if holders is None or not chain.is_live:
+        return ()
+    return tuple(name for name in holding.signers_of(table(chain.document)) if name not in holders)
+
+
+def _warning(
+    missing: Sequence[str], unsigned: Sequence[str], *, has_file: bool, is_made: bool
+) -> str | None:
+    """What to say of placeholders for the holders `missing`, and of blocks that nobody makes.
+
+    `unsigned` are those who act for pools and were not named: a network runs without them.
+    """
     warnings = []
     if missing and not has_file:
         warnings.append(UNHELD_WARNING)
@@ -246,6 +270,11 @@ def _warning(missing: Sequence[str], *, has_file: bool, is_made: bool) -> str | 
         warnings.append(
             f"made from a holders file that still has the template's placeholders for {names}: "
             "nobody has a key of these accounts; a network must not be started with it"
+        )
+    if unsigned:
+        warnings.append(
+            f"made from a holders file without {' and '.join(unsigned)}: accounts that nobody has "
+            "a key of stand in, so that what needs their signatures never happens"
         )
     if not is_made:
         warnings.append(UNMADE_WARNING)

@@ -3,13 +3,15 @@
     {"bitwave": "5F...", "web3v_knc": {"threshold": 2, "signatories": ["5G...", "5H..."]}, ...}
 
 It names every linear row, and the liquidity row where there is one. A row that a document gives
-to several is a multisig that all of them must sign; liquidity is a multisig of its managers.
+to several is a multisig that all of them must sign; liquidity is a multisig of its managers. Two
+more names may stand there, of multisigs that hold no row but act for pools: the `foundation`, and
+the `reserve` where the document has one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from btt_chain.primitives.account import AccountId
@@ -24,6 +26,11 @@ MAX_SIGNATORIES: Final = 100
 LIQUIDITY_MANAGERS: Final = 5
 LIQUIDITY_THRESHOLD: Final = 3
 LIQUIDITY_NAMES: Final = tuple(f"liquidity_{place}" for place in range(1, LIQUIDITY_MANAGERS + 1))
+
+SIGNERS: Final = {"foundation": Kind.MILESTONE, "reserve": Kind.RESERVE}
+"""Who acts for pools together, and the kind of row that is in these pools."""
+SIGNERS_MADE: Final = 5
+SIGNERS_THRESHOLD: Final = 3
 
 
 def account_of(holder: Holder) -> AccountId:
@@ -41,23 +48,29 @@ def names_of(table: Table) -> tuple[str, ...]:
     names: list[str] = []
     for row in held_rows(table):
         names += _names(row)
+    for signer in signers_of(table):
+        names += _signer_names(signer)
     return tuple(names)
+
+
+def signers_of(table: Table) -> tuple[str, ...]:
+    """Who acts for pools of a table: the `foundation`, and the `reserve` where there is one."""
+    return tuple(name for name, kind in SIGNERS.items() if table.row_of(kind))
 
 
 def dev_holders(table: Table) -> Holders:
     """Holders whose keys everybody knows: `//holder//bitwave` and so on."""
-    return {
-        row.key: _held_by(row, [dev_account(holder_path(name)) for name in _names(row)])
-        for row in held_rows(table)
-    }
+    return _made(table, lambda name: dev_account(holder_path(name)))
 
 
 def placeholders(table: Table) -> Holders:
     """Accounts that nobody has a key of, in the shape that the real holders will have."""
-    return {
-        row.key: _held_by(row, [placeholder(name) for name in _names(row)])
-        for row in held_rows(table)
-    }
+    return _made(table, placeholder)
+
+
+def stand_in_signers() -> Iterator[AccountId]:
+    """The placeholders for those who act for pools."""
+    return (placeholder(name) for signer in SIGNERS for name in _signer_names(signer))
 
 
 def template(table: Table) -> str:
@@ -65,6 +78,20 @@ def template(table: Table) -> str:
     return json.dumps(
         {key: holder_json(holder) for key, holder in placeholders(table).items()}, indent=1
     )
+
+
+def _made(table: Table, account: Callable[[str], AccountId]) -> Holders:
+    """Holders of the right shapes, each account made from its name."""
+    held: dict[str, Holder] = {
+        row.key: _held_by(row, [account(name) for name in _names(row)]) for row in held_rows(table)
+    }
+    for signer in signers_of(table):
+        held[signer] = Multisig.of(map(account, _signer_names(signer)), SIGNERS_THRESHOLD)
+    return held
+
+
+def _signer_names(signer: str) -> list[str]:
+    return [f"{signer}_{place}" for place in range(1, SIGNERS_MADE + 1)]
 
 
 def _names(row: Row) -> tuple[str, ...]:
@@ -82,7 +109,8 @@ def _held_by(row: Row, accounts: list[AccountId]) -> Holder:
 
 def read_holders(section: Section, table: Table) -> Holders:
     """Read a holders file for `table`; GenesisError names the row and what is wrong with it."""
-    fields = section.fields(required=[row.key for row in held_rows(table)])
+    signers = signers_of(table)
+    fields = section.fields(required=[row.key for row in held_rows(table)], optional=signers)
     holders: dict[str, Holder] = {}
     taken: dict[AccountId, str] = {}
     for row in held_rows(table):
@@ -94,7 +122,21 @@ def read_holders(section: Section, table: Table) -> Holders:
             raise GenesisError(f"{place.path}: holds row {taken[account]} already")
         taken[account] = row.key
         holders[row.key] = holder
+    for name in signers:
+        if name in fields:
+            holders[name] = _read_signers(fields[name], name, taken)
     return holders
+
+
+def _read_signers(place: Section, name: str, taken: dict[AccountId, str]) -> Multisig:
+    """Read who acts for a pool: several, and by an account that has no other task."""
+    holder = read_holder(place)
+    if not isinstance(holder, Multisig):
+        raise place.wrong("a multisig of those who sign for it")
+    if holder.account in taken:
+        raise GenesisError(f"{place.path}: is the account of {taken[holder.account]} already")
+    taken[holder.account] = name
+    return holder
 
 
 def _check_shape(row: Row, holder: Holder, place: Section) -> None:

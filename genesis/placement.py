@@ -22,7 +22,16 @@ from genesis.allocation import (
     read_row,
     read_rows,
 )
-from genesis.holders import Holder, Holders, account_of, multisig_json, read_multisig
+from genesis.holders import (
+    SIGNERS,
+    Holder,
+    Holders,
+    account_of,
+    multisig_json,
+    read_multisig,
+    signers_of,
+    stand_in_signers,
+)
 from genesis.presets import Liquidity
 from runtime.accounts import TREASURY
 from runtime.constants import BTT
@@ -79,6 +88,8 @@ class Placement:
 
     table: Table
     rows: tuple[PlacedRow, ...]
+    signers: tuple[tuple[str, Multisig], ...] = ()
+    """Who acts for pools: the `foundation`, and the `reserve` where there is one."""
 
     def balances(self) -> dict[AccountId, int]:
         """What each account holds, in planck."""
@@ -112,7 +123,10 @@ class Placement:
 def place(
     table: Table, liquidity: Liquidity, holders: Holders, validators: Sequence[AccountId] = ()
 ) -> Placement:
-    """Put every row of `table` into accounts; GenesisError if the purses exceed their row."""
+    """Put every row of `table` into accounts; GenesisError if the purses exceed their row.
+
+    `holders` are those of all rows that somebody holds, and may be of `SIGNERS` as well.
+    """
     purses = _purses(holders, validators) if liquidity is Liquidity.MULTISIG else {}
     programmes = iter(name for name in POOLS if name.startswith("fnd"))
     placed = []
@@ -139,7 +153,9 @@ def place(
             case Kind.DISCRETIONARY:
                 holdings = [Holding(POOLS["ecos"], row.amount)]
         placed.append(PlacedRow(row, tuple(holdings)))
-    return Placement(table, tuple(placed))
+    acting = ((name, holders.get(name)) for name in signers_of(table))
+    signers = tuple((name, who) for name, who in acting if isinstance(who, Multisig))
+    return Placement(table, tuple(placed), signers)
 
 
 def _held(holder: Holder, amount: int) -> Holding:
@@ -178,11 +194,14 @@ def _named(count: int) -> Iterator[AccountId]:
 
 
 def _purses(holders: Holders, validators: Iterable[AccountId]) -> dict[AccountId, int]:
+    # Where nobody was named to act for a pool, the purses would be lost.
+    stand_ins = {*stand_in_signers()}
     signatories = (
         signatory
         for holder in holders.values()
         if isinstance(holder, Multisig)
         for signatory in holder.signatories
+        if signatory not in stand_ins
     )
     return dict.fromkeys((*signatories, *validators), PURSE)
 
@@ -201,12 +220,15 @@ def _after_purses(row: Row, main: Holding, purses: dict[AccountId, int]) -> list
 def placement_json(placement: Placement) -> dict[str, object]:
     """The placement as a chain specification has it; amounts are decimal text."""
     table = placement.table
-    return {
+    fields: dict[str, object] = {
         "id": table.id,
         "supply": str(table.supply),
         "vesting_reading": table.reading.value,
         "allocations": [_row_json(placed) for placed in placement.rows],
     }
+    if placement.signers:
+        fields["multisigs"] = {name: multisig_json(who) for name, who in placement.signers}
+    return fields
 
 
 def _row_json(placed: PlacedRow) -> dict[str, object]:
@@ -238,7 +260,9 @@ def _holding_json(holding: Holding) -> dict[str, object]:
 
 def read_placement(section: Section) -> Placement:
     """Read what `placement_json` makes; GenesisError names the row and the field."""
-    fields = section.fields(required=("id", "supply", "vesting_reading", "allocations"))
+    fields = section.fields(
+        required=("id", "supply", "vesting_reading", "allocations"), optional=("multisigs",)
+    )
     places = fields["allocations"].rows()
     rows = [read_row(place, more=("accounts",)) for place in places]
     table = read_rows(fields["id"].text(), fields["supply"], fields["vesting_reading"], rows)
@@ -257,7 +281,10 @@ def read_placement(section: Section) -> Placement:
             raise GenesisError(
                 f"{place.path}.accounts[0]: row {row.key} has the account of row {other}"
             )
-    return Placement(table, placed)
+    signers = fields["multisigs"].fields(optional=tuple(SIGNERS)) if "multisigs" in fields else {}
+    return Placement(
+        table, placed, tuple((name, read_multisig(part)) for name, part in signers.items())
+    )
 
 
 def _read_holdings(row: Row, place: Section) -> tuple[Holding, ...]:

@@ -28,6 +28,7 @@ from genesis.placement import (
 )
 from genesis.presets import DOCUMENTS, FINALITY, LIVE_FINALITY, ChainType, Finality
 from genesis.tables import all_holders, table
+from genesis.tokenomics import check_tokenomics
 from runtime.frame import GenesisError, Section
 from runtime.genesis import CHAIN_ID, COUNTS, PARAMS, read_params
 
@@ -344,11 +345,12 @@ def _read_plain(
     if allocation is not None:
         placement = read_placement(allocation)
         _check_document(placement.table, allocation.path)
-        for name in ("balances", "vesting"):
+        for name in ("balances", "vesting", "tokenomics"):
             if name not in parts:
                 raise GenesisError(f"{section.path}.{name}: missing")
         check_balances(parts["balances"], placement)
         check_vesting(parts["vesting"], placement, slot_ms)
+        check_tokenomics(parts["tokenomics"], placement, slot_ms)
         if live:
             refuse_known_keys(placement_json(placement), allocation.path)
     elif live:

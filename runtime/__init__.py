@@ -9,25 +9,31 @@ from __future__ import annotations
 from typing import Final
 
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
+from btt_chain.primitives.arithmetic import Permill
 from btt_chain.scale import u8, u16, u32, u64, u128
-from runtime.accounts import DEVELOPMENT_FUND, TREASURY
+from runtime.accounts import DEVELOPMENT_FUND, GRANTS, MINING, TREASURY
 from runtime.constants import BTT, MILLI_BTT
-from runtime.frame import DbWeight, Reason, Runtime, RuntimeVersion
+from runtime.frame import DbWeight, Reason, Runtime, RuntimeVersion, ensure_root
 from runtime.frame.version import CowText, api_versions
 from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.limits import block_length, block_weights
 from runtime.pallets.authorities import Authorities, NoWork, OwnOperators
 from runtime.pallets.babe import Babe
 from runtime.pallets.balances import Balances
+from runtime.pallets.bounties import Bounties
 from runtime.pallets.grandpa import Grandpa
+from runtime.pallets.mining import Mining
 from runtime.pallets.multisig import Multisig
 from runtime.pallets.offences import Offences
 from runtime.pallets.proxy import Proxy, ProxyType
 from runtime.pallets.session import Session
 from runtime.pallets.sudo import Sudo
 from runtime.pallets.system import System
+from runtime.pallets.tier_staking import TierStaking
 from runtime.pallets.timestamp import Timestamp
+from runtime.pallets.tokenomics import Tokenomics
 from runtime.pallets.transaction_payment import TransactionPayment
+from runtime.pallets.treasury import Treasury, root_spends_anything
 from runtime.pallets.utility import Utility
 from runtime.pallets.vesting import Vesting
 from runtime.params import RuntimeParams
@@ -44,6 +50,9 @@ API_VERSIONS: Final = (
     ("BabeApi", 2),
     ("GrandpaApi", 3),
     ("SessionKeys", 1),
+    ("TokenomicsApi", 1),
+    ("StakingApi", 1),
+    ("MiningApi", 1),
 )
 """The runtime APIs and their versions; `runtime/api.py` carries them out."""
 
@@ -65,6 +74,18 @@ LENGTH_FEE: Final = u128(10**10)
 """Planck per byte."""
 
 
+STAKES: Final = (
+    "TierStaking.stake",
+    "TierStaking.claim",
+    "TierStaking.unstake",
+    "TierStaking.extend",
+    "TierStaking.claim_dividend",
+    "TierStaking.claim_contribution",
+    "TierStaking.request_premium",
+    "Mining.claim_rewards",
+)
+"""What locks and earns for the owner; `top_up` would give the owner's money away."""
+
 SCOPES: Final = {
     ProxyType.NonTransfer: (
         "System",
@@ -77,9 +98,10 @@ SCOPES: Final = {
         "Proxy",
         "Vesting.vest",
         "Vesting.vest_other",
+        *STAKES,
     ),
     ProxyType.Governance: ("Utility",),
-    ProxyType.Staking: ("Authorities", "Session", "Utility"),
+    ProxyType.Staking: ("Authorities", "Session", "Utility", *STAKES),
     ProxyType.CancelProxy: ("Proxy.reject_announcement", "Utility"),
 }
 """What a proxy of each type may call; governance and staking grow with their pallets.
@@ -99,7 +121,7 @@ class BttRuntime(Runtime):
 
     def __init__(self, params: RuntimeParams, *, vrf: Vrf = SCHNORRKEL) -> None:
         super().__init__(VERSION, filtered=System.CallFiltered)
-        slot_ms, window = int(params.slot_ms), int(params.report_epochs)
+        slot_ms, window, day = int(params.slot_ms), int(params.report_epochs), params.day_slots
         longevity = u64(window * int(params.epoch_slots))
         add = self.add
         # fmt: off
@@ -149,9 +171,34 @@ class BttRuntime(Runtime):
             manager=self.authorities))
         self.offences = add(7, Offences(
             report_epochs=params.report_epochs, sessions=self.session, stakes=self.authorities))
+        self.tokenomics = add(30, Tokenomics(
+            objection_window=u64(14 * day), slot_ms=params.slot_ms, currency=self.balances,
+            clock=self.babe))
+        self.mining = add(31, Mining(
+            era_length=params.epoch_slots, slot_ms=params.slot_ms, pool=MINING,
+            currency=self.balances, payer=self.tokenomics, clock=self.babe,
+            attesting=ensure_root, params_origin=ensure_root))
+        self.tier_staking = add(32, TierStaking(
+            slot_ms=params.slot_ms, era_slots=params.epoch_slots, clock=self.babe,
+            currency=self.balances, rewards=self.tokenomics, dividends=self.tokenomics,
+            params=ensure_root))
+        self.bounties = add(22, Bounties(
+            bounty_deposit_base=BTT, data_deposit_per_byte=10 * MILLI_BTT,
+            bounty_value_minimum=10 * BTT, bounty_deposit_payout_delay=u32(8 * day),
+            bounty_update_period=u32(90 * day), curator_deposit_multiplier=Permill(500_000),
+            curator_deposit_min=10 * BTT, curator_deposit_max=200 * BTT, currency=self.balances,
+            clock=self.babe, grants=self.tokenomics, pool=GRANTS,
+            spend_origin=root_spends_anything, reject_origin=ensure_root))
+        self.treasury = add(14, Treasury(
+            spend_period=u32(6 * day), payout_period=u32(30 * day), currency=self.balances,
+            clock=self.babe, spend_origin=root_spends_anything, reject_origin=ensure_root,
+            others=(self.bounties,)))
         # fmt: on
         # These lean on each other both ways: the clock turns the session, which turns the epoch.
         self.authorities.lean_on(self.session)
         self.babe.lean_on(self.session, self.offences)
         self.grandpa.lean_on(self.session, self.offences)
+        self.balances.lean_on(self.tokenomics)
+        self.fees.lean_on(self.tier_staking)
+        self.tokenomics.lean_on((self.tier_staking, self.authorities))
         self.complete()

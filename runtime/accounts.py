@@ -7,6 +7,7 @@ from typing import Final
 from btt_chain.primitives.account import AccountId
 
 PREFIX: Final = b"modl"
+IDENTIFIER_SIZE: Final = 8
 
 
 def pool_account(identifier: bytes) -> AccountId:
@@ -14,5 +15,27 @@ def pool_account(identifier: bytes) -> AccountId:
     return AccountId((PREFIX + identifier).ljust(AccountId.SIZE, b"\0"))
 
 
-TREASURY: Final = pool_account(b"py/trsry")
+def pool_identifier(account: AccountId) -> bytes:
+    """Return the 8-byte identifier within the account of a pool."""
+    return bytes(account[len(PREFIX) : len(PREFIX) + IDENTIFIER_SIZE])
+
+
+MINING: Final = pool_account(b"btt/mine")
+STAKING: Final = pool_account(b"btt/stak")
+HEALTH: Final = pool_account(b"btt/hlth")
+REFERRAL: Final = pool_account(b"btt/refr")
+GRANTS: Final = pool_account(b"btt/grnt")
+ECOSYSTEM: Final = pool_account(b"btt/ecos")
+LIQUIDITY: Final = pool_account(b"btt/liqd")
+RESERVE: Final = pool_account(b"btt/rsrv")
 DEVELOPMENT_FUND: Final = pool_account(b"btt/devf")
+OPERATIONS: Final = pool_account(b"btt/oprs")
+FOUNDATION_PROGRAMMES: Final = tuple(pool_account(b"btt/fnd%d" % number) for number in (1, 2, 3, 4))
+"""What the Foundation will get, a pool for each programme; fewer are in use in some presets."""
+TREASURY: Final = pool_account(b"py/trsry")
+
+POOLS: Final = (
+    MINING, STAKING, HEALTH, REFERRAL, GRANTS, ECOSYSTEM, LIQUIDITY, RESERVE, DEVELOPMENT_FUND,
+    OPERATIONS, *FOUNDATION_PROGRAMMES,
+)  # fmt: skip
+"""The pools besides the treasury, in the order of genesis (ruling B25)."""

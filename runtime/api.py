@@ -6,11 +6,9 @@ The annotations are the wire format and what the metadata shows; nothing a metho
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from json import loads
-from typing import Annotated, ClassVar, Final, get_type_hints
+from typing import Annotated, Final
 
 from btt_chain.primitives.account import AccountId, MultiAddress, MultiSignature
 from btt_chain.primitives.babe import Slot
@@ -45,6 +43,8 @@ from btt_chain.scale import (
     u64,
     u128,
 )
+from runtime.api_base import ApiError, Context, NoSuchMethod, RuntimeApi
+from runtime.economy_api import ECONOMY_APIS
 from runtime.executive import Executive, RootedState
 from runtime.extensions import Extra
 from runtime.frame import InvalidBlock, RuntimeCall, RuntimeVersion, Weight, WireError
@@ -62,17 +62,6 @@ from runtime.pallets.babe import Babe, Bytes32
 from runtime.pallets.evidence import KeyTypeId
 from runtime.pallets.grandpa import Grandpa
 from runtime.pallets.transaction_payment import FeeDetails, RuntimeDispatchInfo
-
-
-class ApiError(Exception):
-    """A runtime API call could not be carried out; the message says why."""
-
-
-class NoSuchMethod(ApiError):
-    """The runtime has no API method of this name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"Exported method {name} is not found")
 
 
 @path(
@@ -178,59 +167,7 @@ class Block:
     extrinsics: Annotated[list[UncheckedExtrinsic], few_extrinsics(), TypeName("Vec<Extrinsic>")]
 
 
-MetadataSource = Callable[[int], bytes]
-"""Gives the metadata of a version."""
-
 ApplyResult = Result[Result[tuple[()], WireError], TransactionValidityError]
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """One API method: its wire format and what it does."""
-
-    name: str
-    inputs: tuple[tuple[str, Codec[object]], ...]
-    output: Codec[object]
-    run: Callable[..., object]
-    docs: str
-
-
-@dataclass(slots=True)
-class Context:
-    """What API methods work on: the state of a block, fresh, and the node's own knowledge."""
-
-    executive: Executive
-    state: RootedState
-    at: H256
-    metadata: MetadataSource
-    presets: Mapping[str, bytes]
-
-
-class RuntimeApi:
-    """Base of the APIs; a subclass's methods are its API methods."""
-
-    VERSION: ClassVar[int]
-    METHODS: ClassVar[dict[str, Method]]
-
-    def __init_subclass__(cls, version: int) -> None:
-        """Read the methods once."""
-        super().__init_subclass__()
-        cls.VERSION = version
-        cls.METHODS = {}
-        for name, function in vars(cls).items():
-            if name.startswith("_") or not inspect.isfunction(function):
-                continue
-            hints = get_type_hints(function, include_extras=True)
-            output = codec(hints.pop("return"))
-            inputs = tuple((arg.rstrip("_"), codec(hint)) for arg, hint in hints.items())
-            cls.METHODS[name] = Method(
-                name, inputs, output, function, inspect.getdoc(function) or ""
-            )
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._executive = context.executive
-        context.executive.runtime.enter(context.state)
 
 
 class Core(RuntimeApi, version=5):
@@ -323,19 +260,24 @@ class TransactionPaymentApi(RuntimeApi, version=4):
     """What transactions cost. Fees in planck."""
 
     def query_info(self, uxt: UncheckedExtrinsic, len_: u32) -> RuntimeDispatchInfo:
-        """Return weight, class and fee of a transaction; its signature may be anything."""
+        """Return weight, class and fee of a transaction; its signature may be anything.
+
+        The fee is what its sender would pay now, who may have a discount.
+        """
         transaction = self._executive.decode_unchecked(uxt.inner)
-        info, fee = transaction.info, u128(0)
+        info, fee, fees = transaction.info, u128(0), self._executive.fees
         if transaction.signer is not None:
-            fee = self._executive.fees.fee(info, int(len_), fee)
+            discount = fees.discount_of(transaction.signer.who)
+            fee = fees.fee(info, int(len_), fee, discount=discount)
         return RuntimeDispatchInfo(weight_of(info.weight), info.dispatch_class, fee)
 
     def query_fee_details(self, uxt: UncheckedExtrinsic, len_: u32) -> FeeDetails:
-        """Return the parts of a transaction's fee; none for an unsigned one."""
-        transaction = self._executive.decode_unchecked(uxt.inner)
+        """Return the parts of a transaction's fee, its sender's discount off; none if unsigned."""
+        transaction, fees = self._executive.decode_unchecked(uxt.inner), self._executive.fees
         if transaction.signer is None:
             return FeeDetails(None, u128(0))
-        parts = self._executive.fees.inclusion_fee(transaction.info, int(len_))
+        discount = fees.discount_of(transaction.signer.who)
+        parts = fees.inclusion_fee(transaction.info, int(len_), discount)
         return FeeDetails(parts, transaction.signer.extra.tip)
 
     def query_weight_to_fee(self, weight: Weight) -> u128:
@@ -348,7 +290,10 @@ class TransactionPaymentApi(RuntimeApi, version=4):
 
 
 class TransactionPaymentCallApi(RuntimeApi, version=3):
-    """What calls cost, without a transaction around them. Fees in planck."""
+    """What calls cost, without a transaction around them. Fees in planck.
+
+    Nobody has sent them, so nobody's discount is off.
+    """
 
     def query_call_info(self, call: RuntimeCall, len_: u32) -> RuntimeDispatchInfo:
         """Return weight, class and fee of a call in a transaction of `len` bytes."""
@@ -515,6 +460,7 @@ APIS: Final[tuple[type[RuntimeApi], ...]] = (
     BabeApi,
     GrandpaApi,
     SessionKeys,
+    *ECONOMY_APIS,
 )
 _ENTRIES: Final = {
     f"{api.__name__}_{method.name}": (api, method)

@@ -77,6 +77,8 @@ class Signer:
     who: AccountId
     extra: SignedExtra
     account: AccountInfo
+    discount: int = 0
+    """How much less of the fee the sender pays, in hundredths of a percent; see `_prepare`."""
 
 
 @dataclass(slots=True)
@@ -345,8 +347,9 @@ class Executive:
                 raise Unknown(validity.NoUnsignedValidator())
             return valid
         who, extra, nonce = signer.who, signer.extra, signer.extra.nonce
+        discount = self.fees.discount_of(who)
         try:
-            fee = self.fees.fee(transaction.info, transaction.length, extra.tip)
+            fee = self.fees.fee(transaction.info, transaction.length, extra.tip, discount=discount)
         except ArithmeticError:  # a tip that no account can hold
             raise Invalid(validity.Payment()) from None
         if not self.fees.can_pay(who, fee, extra.tip):
@@ -410,7 +413,10 @@ class Executive:
         """Give back what the call did not cost after all, and share out the fee."""
         actual, tip = taken, signer.extra.tip
         if post.weight is not None or post.pays is not None:
-            actual = min(self.fees.fee(transaction.info, transaction.length, tip, post), taken)
+            fee = self.fees.fee(
+                transaction.info, transaction.length, tip, post, discount=signer.discount
+            )
+            actual = min(fee, taken)
         self.fees.settle(signer.who, taken, actual, tip)
 
     def _check_bare(self, transaction: Transaction) -> None:
@@ -434,8 +440,12 @@ class Executive:
         self._check_weight(transaction)
         account.nonce += 1
         self.system.account[who] = account
+        # Before the call, which may open or close the stake that the discount is for.
+        signer.discount = self.fees.discount_of(who)
         try:
-            return self.fees.charge(who, transaction.info, transaction.length, extra.tip)
+            return self.fees.charge(
+                who, transaction.info, transaction.length, extra.tip, discount=signer.discount
+            )
         except (DispatchError, ArithmeticError):
             raise Invalid(validity.Payment()) from None
 

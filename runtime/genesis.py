@@ -13,6 +13,7 @@ from typing import Final
 
 from btt_chain.scale import encode, u32, u64
 from runtime import BttRuntime
+from runtime.constants import DAY_MS
 from runtime.frame import GenesisError, Pallet, Section, State
 from runtime.pallets.system import System
 from runtime.params import CHAIN_ID_KEY, PARAMS_KEY, RuntimeParams
@@ -20,7 +21,8 @@ from runtime.params import CHAIN_ID_KEY, PARAMS_KEY, RuntimeParams
 PARAMS: Final = "params"
 CHAIN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MAX_SLOT_MS: Final = 60_000
-MAX_COUNT: Final = 1_000_000
+MAX_COUNT: Final = DAY_MS
+"""Of all the numbers below; most are far smaller."""
 COUNTS: Final = {
     "epochSlots": "epoch_slots",
     "reelectionEpochs": "reelection_epochs",
@@ -28,6 +30,7 @@ COUNTS: Final = {
     "maxValidators": "max_validators",
     "unbondingEpochs": "unbonding_epochs",
     "reportEpochs": "report_epochs",
+    "dayMs": "day_ms",
 }
 """The parameters but `slotMs`: their names in the configuration, and in `RuntimeParams`."""
 

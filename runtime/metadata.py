@@ -33,7 +33,7 @@ from btt_chain.scale.metadata import (
 )
 from btt_chain.scale.registry import TypeRegistry
 from btt_chain.scale.shape import Composite, Field, Shape, VariantOf, VariantShape, attribute_docs
-from runtime import api
+from runtime import api, api_base
 from runtime.extensions import EXTENSIONS, Extra
 from runtime.frame import Pallet, Runtime
 from runtime.frame.host import EVENT
@@ -134,7 +134,7 @@ def describe_item(registry: TypeRegistry, item: StorageItem, docs: Iterable[str]
     )
 
 
-def describe_api(registry: TypeRegistry, kind: type[api.RuntimeApi]) -> RuntimeApi:
+def describe_api(registry: TypeRegistry, kind: type[api_base.RuntimeApi]) -> RuntimeApi:
     """Return what the metadata says of one runtime API."""
     return RuntimeApi(
         name=kind.__name__,

@@ -42,6 +42,12 @@ class RuntimeParams:
     """How many epochs unbonded money can still be slashed, and is not paid out."""
     report_epochs: u32 = u32(5)
     """How many epochs an offence can still be reported; fewer than `unbonding_epochs`."""
+    day_ms: u32 = u32(60_000)
+    """How long what decides takes a day to be, in milliseconds: a minute where people try things.
+
+    Periods of the treasury, of bounties and of governance count in it; vesting, emission and
+    stakes never do.
+    """
 
     def __post_init__(self) -> None:
         slot = int(self.slot_ms)
@@ -52,8 +58,15 @@ class RuntimeParams:
         if not 1 <= self.min_validators <= self.max_validators <= MAX_VALIDATORS:
             told = f"{int(self.min_validators)} to {int(self.max_validators)} validators"
             raise ValueError(f"{told}: expected 1 to at most {MAX_VALIDATORS}, in order")
+        if self.day_ms < slot or self.day_ms > DAY_MS:
+            raise ValueError(f"a day of decisions lasts a slot at least, and {DAY_MS} ms at most")
         if not 1 <= self.report_epochs < self.unbonding_epochs:
             raise ValueError("offences are reported for at least one epoch, and before unbonding")
+
+    @property
+    def day_slots(self) -> int:
+        """How many slots a day of decisions has."""
+        return int(self.day_ms) // int(self.slot_ms)
 
     def encoded(self) -> bytes:
         """Return the SCALE form."""

@@ -11,6 +11,8 @@ from datetime import timedelta
 from enum import Enum, StrEnum
 from typing import Final, NamedTuple
 
+from runtime.constants import DAY_MS
+
 
 class ChainType(StrEnum):
     """What a chain is for; Live chains refuse keys that everybody knows."""
@@ -70,6 +72,8 @@ class Chain:
     """Epochs, or a time that must be whole epochs."""
     reporting: int | timedelta
     """How long offences are reported, given in the same way."""
+    day_ms: int
+    """How long what decides takes a day to be, in milliseconds."""
     validators: int = 0
     """How many development keys validate where nobody says otherwise; Live chains need a file."""
 
@@ -96,6 +100,9 @@ FINALITY: Final = {
 LIVE_FINALITY: Final = Finality(gossip_ms=1_000, behind=2)
 """Of all other types."""
 
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 60 * MINUTE_MS
+
 MOST_LOCAL_VALIDATORS: Final = 32
 """A local chain that is made with more validators than its table's maximum may have so many."""
 
@@ -117,6 +124,7 @@ def _development(preset: str, name: str, engine: Engine, validators: int) -> Cha
         max_validators=16,
         unbonding=6,
         reporting=5,
+        day_ms=MINUTE_MS,
         validators=validators,
     )
 
@@ -138,6 +146,7 @@ def _seed(document: str, name: str) -> Chain:
         max_validators=100,
         unbonding=timedelta(days=7),
         reporting=timedelta(days=6),
+        day_ms=DAY_MS,
     )
 
 
@@ -162,6 +171,7 @@ CHAINS: Final = {
             max_validators=16,
             unbonding=6,
             reporting=5,
+            day_ms=MINUTE_MS,
             validators=4,
         ),
         Chain(
@@ -180,6 +190,7 @@ CHAINS: Final = {
             max_validators=64,
             unbonding=timedelta(days=1),
             reporting=timedelta(hours=20),
+            day_ms=HOUR_MS,
         ),
         _seed("seed-000", "BTT Chain"),
         _seed("seed-001", "BTT Chain (seed-001)"),

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import islice
 from typing import Any, Final, Generic, Self, TypeVar
 
 from typing_extensions import TypeForm
@@ -317,6 +318,25 @@ class DoubleMap(StorageItem, Generic[K1, K2, V]):
             if raw is None:
                 continue
             yield self._second.decode_all(full[skip:]), self._codec.decode(raw, 0)[0]
+
+    def items(self) -> Iterator[tuple[tuple[K1, K2], V]]:
+        """Iterate over everything, in the order of the hashed keys. For audits: it has no bound."""
+        outer, inner = (HASH_PREFIX[hasher] for hasher in self._hashers)
+        state = self._host.state
+        for full in list(state.keys(self.prefix)):
+            raw = state.get(full)
+            if raw is None:
+                continue
+            first, at = self._first.decode(full, len(self.prefix) + outer)
+            second = self._second.decode_all(full[at + inner :])
+            yield (first, second), self._codec.decode(raw, 0)[0]
+
+    def some_under(self, first: K1, limit: int) -> list[K2]:
+        """Return at most `limit` of the second keys under a first key, by their hashes."""
+        prefix = self.prefix_of(first)
+        skip = len(prefix) + HASH_PREFIX[self._hashers[1]]
+        found = islice(self._host.state.keys(prefix), limit)
+        return [self._second.decode_all(full[skip:]) for full in found]
 
     def shape(self) -> StorageShape:
         """Describe the item for the metadata."""

@@ -97,7 +97,9 @@ class Pallet:
             raise TypeError(
                 f"{type(self).__name__}: missing {sorted(missing)}, unknown {sorted(unknown)}"
             )
-        self.__dict__.update(config)
+        # Into the instance, defaults too: a gate that is a function must not become a method.
+        defaults = {name: value for name, value in vars(type(self)).items() if name in self.CONFIG}
+        self.__dict__.update(defaults | config)
 
     @property
     def name(self) -> str:

@@ -1,8 +1,10 @@
 """TransactionPayment: what a transaction costs, and who gets it.
 
 fee = weight of the base extrinsic + bytes + multiplier * weight of the call. The multiplier
-rises while blocks are fuller than the target and falls to one when they are not. Of each fee,
-half goes to the block's author and the rest to the development fund; the tip is the author's.
+rises while blocks are fuller than the target and falls to one when they are not. Who has a
+discount pays that part of the fee less, and is shown, charged and given back by the same rule.
+Of each fee, half goes to the block's author and the rest to the development fund; the tip is the
+author's, and never less.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from btt_chain.primitives.arithmetic import FixedU128
 from btt_chain.scale import TypeName, path, u8, u64, u128
 from runtime.frame import Const, DispatchClass, DispatchInfo, Event, Pallet, PostInfo, Value, Weight
 from runtime.pallets.system import System
+from runtime.splits import discounted
 
 ONE: Final = 10**18
 """One, as FixedU128 counts."""
@@ -89,6 +92,21 @@ class Authorship(Protocol):
         """Return the account that earns from this block."""
 
 
+class Discounts(Protocol):
+    """Who pays less; TierStaking satisfies it."""
+
+    def discount_bps(self, who: AccountId) -> int:
+        """Return how much less of a fee `who` pays, in hundredths of a percent, 10,000 at most."""
+
+
+class NoDiscounts:
+    """Discounts of a chain on which everybody pays the same."""
+
+    def discount_bps(self, who: AccountId) -> int:
+        """Return zero."""
+        return 0
+
+
 class TransactionPayment(Pallet):
     """What a transaction costs, and who gets it."""
 
@@ -102,6 +120,7 @@ class TransactionPayment(Pallet):
     currency: FeeCurrency
     authorship: Authorship
     system: System
+    discounts: Discounts = NoDiscounts()
 
     next_fee_multiplier = Value(FixedU128, default=FixedU128(ONE))
     storage_version = Value(Releases, default=Releases.V2)
@@ -134,32 +153,71 @@ class TransactionPayment(Pallet):
         """Return the fee in planck for `length` bytes."""
         return u128(length * int(self.length_fee))
 
-    def inclusion_fee(self, info: DispatchInfo, length: int) -> InclusionFee | None:
-        """Return the fee without tip; None for what pays none."""
+    def lean_on(self, discounts: Discounts) -> None:
+        """Tie to the pallet that knows of discounts, which stands below in the table."""
+        self.discounts = discounts
+
+    def discount_of(self, who: AccountId) -> int:
+        """Return how much less of a fee `who` pays now, in hundredths of a percent.
+
+        Asked once a transaction: its own call may change the answer, which must not change what
+        it is given back.
+        """
+        return self.discounts.discount_bps(who)
+
+    def inclusion_fee(
+        self, info: DispatchInfo, length: int, discount: int = 0
+    ) -> InclusionFee | None:
+        """Return the fee without tip; None for what pays none.
+
+        The parts add up to what `fee` says, to the last planck: each is the difference that it
+        makes to the discounted sum.
+        """
         if not info.pays:
             return None
-        base, for_length, for_weight = self._parts(info, length, info.weight)
-        return InclusionFee(u128(base), u128(for_length), u128(for_weight))
+        whole, before, parts = 0, 0, []
+        for part in self._parts(info, length, info.weight):
+            whole += part
+            after = int(discounted(whole, discount))
+            parts.append(u128(after - before))
+            before = after
+        return InclusionFee(*parts)
 
-    def fee(self, info: DispatchInfo, length: int, tip: u128, post: PostInfo | None = None) -> u128:
-        """Return the whole fee in planck, tip included; only the tip for what pays none."""
+    def fee(
+        self,
+        info: DispatchInfo,
+        length: int,
+        tip: u128,
+        post: PostInfo | None = None,
+        *,
+        discount: int = 0,
+    ) -> u128:
+        """Return the whole fee in planck, tip included; only the tip for what pays none.
+
+        `discount` is taken off all but the tip, in hundredths of a percent.
+        """
         if not info.pays or (post is not None and post.pays is False):
             return tip
         weight = info.weight
         if post is not None and post.weight is not None:
             weight = min(post.weight, weight)
-        return u128(sum(self._parts(info, length, weight)) + int(tip))
+        fee = sum(self._parts(info, length, weight))
+        if discount:
+            fee = int(discounted(fee, discount))
+        return u128(fee + int(tip))
 
     def can_pay(self, who: AccountId, fee: u128, tip: u128) -> bool:
         """Tell whether `who` can pay `fee`, the tip in it included."""
         return not fee or self.currency.can_withdraw_fee(who, fee, tip)
 
-    def charge(self, who: AccountId, info: DispatchInfo, length: int, tip: u128) -> u128:
+    def charge(
+        self, who: AccountId, info: DispatchInfo, length: int, tip: u128, *, discount: int = 0
+    ) -> u128:
         """Take the fee before the call; return what was taken.
 
         Raises TokenError when there is not enough, or the tip would be of locked money.
         """
-        fee = self.fee(info, length, tip)
+        fee = self.fee(info, length, tip, discount=discount)
         if fee:
             self.currency.withdraw_fee(who, fee, tip)
         return fee

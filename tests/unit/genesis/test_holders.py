@@ -11,7 +11,7 @@ import pytest
 
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.primitives.account import AccountId
-from genesis.accounts import Multisig, address
+from genesis.accounts import POOLS, Multisig, address, dev_account, placeholder
 from genesis.build import build
 from genesis.catalogue import (
     UNHELD_WARNING,
@@ -21,9 +21,9 @@ from genesis.catalogue import (
     make,
     read_holders,
 )
-from genesis.holders import placeholders
+from genesis.holders import dev_holders, placeholders
 from genesis.presets import CHAINS
-from genesis.spec import SpecError
+from genesis.spec import ChainSpec, Plain, SpecError
 from genesis.tables import table
 from genesis.validators import Validator
 
@@ -115,7 +115,7 @@ def test_signatories_and_validators_start_with_a_purse(tmp_path: Path) -> None:
     held = {entry["account"]: int(entry["amount"]) for entry in rows["liquidity"]["accounts"]}
     purses = {who for who, amount in held.items() if amount == 100 * BTT}
     assert {address(who) for who in stashes} < purses
-    assert len(purses) == 2 + 2 + 5 + 4
+    assert len(purses) == 2 + 2 + 5 + 5 + 5 + 4
     assert sum(held.values()) == 420_000 * BTT
 
 
@@ -129,6 +129,72 @@ def test_without_a_liquidity_row_the_treasury_fills_the_purses(tmp_path: Path) -
     assert sum(amounts) == 2_310_000 * BTT
     assert set(amounts[1:]) == {100 * BTT}
     assert {address(who) for who in stashes} < {entry["account"] for entry in row["accounts"]}
+
+
+def without_signers(name: str = "seed-000") -> dict[str, Any]:
+    """A file from before anybody was asked who acts for pools."""
+    return {key: row for key, row in filled(name).items() if key not in {"foundation", "reserve"}}
+
+
+def test_a_file_need_not_say_who_acts_for_pools(tmp_path: Path) -> None:
+    content = without_signers()
+    holders = read_holders(SEED, written(tmp_path, content))
+    spec = make(SEED, holders)
+    assert "without foundation and reserve: accounts that nobody has a key of" in (
+        spec.warning or ""
+    )
+    # A network runs without them, so that the file goes on working.
+    assert build(spec).unheld == ()
+    stand_ins = {
+        placeholder(f"{who}_{n}") for who in ("foundation", "reserve") for n in range(1, 6)
+    }
+    assert not stand_ins & set(paid(spec))
+
+
+def paid(spec: ChainSpec) -> dict[AccountId, int]:
+    """What each account of a specification has."""
+    assert isinstance(spec.genesis, Plain)
+    assert spec.genesis.placement is not None
+    return spec.genesis.placement.balances()
+
+
+def test_those_who_act_for_pools_get_a_purse_once_they_are_named(tmp_path: Path) -> None:
+    content = filled()
+    before = paid(make(SEED, read_holders(SEED, written(tmp_path, without_signers()))))
+    after = paid(make(SEED, read_holders(SEED, written(tmp_path, content))))
+    named = {who for key in ("foundation", "reserve") for who in content[key]["signatories"]}
+    assert {address(who) for who in set(after) - set(before)} == named
+    assert {after[who] for who in set(after) - set(before)} == {100 * BTT}
+    assert sum(after.values()) == sum(before.values()) == 21_000_000 * BTT
+
+
+def test_stand_ins_left_in_the_template_get_no_purse(tmp_path: Path) -> None:
+    template = json.loads(holders_template(SEED))
+    content = filled() | {"foundation": template["foundation"]}
+    spec = make(SEED, read_holders(SEED, written(tmp_path, content)))
+    assert "placeholders for foundation_1, foundation_2, foundation_3 and 2 more" in (
+        spec.warning or ""
+    )
+    assert placeholder("foundation_1") not in paid(spec)
+
+
+def test_where_no_row_is_the_reserves_nobody_signs_for_it(tmp_path: Path) -> None:
+    seed = CHAINS["seed-004"]
+    assert "reserve" not in json.loads(holders_template(seed))
+    rows = filled("seed-004")
+    rows["reserve"] = rows["foundation"]
+    with pytest.raises(SpecError, match=r"holders\.json\.reserve: unknown field"):
+        read_holders(seed, written(tmp_path, rows))
+
+
+def test_on_development_chains_three_of_five_known_keys_act_for_pools() -> None:
+    held = dev_holders(table("seed-000"))
+    keys = [dev_account(f"//holder//foundation_{number}") for number in range(1, 6)]
+    assert held["foundation"] == Multisig.of(keys, 3)
+    spec = make("dev")
+    assert address(Multisig.of(keys, 3).account) in spec.dumps()
+    assert not set(keys) & set(paid(spec))
+    assert POOLS["fnd1"] in paid(spec)
 
 
 def _without(rows: dict[str, Any]) -> None:
@@ -164,6 +230,14 @@ def _twice_held(rows: dict[str, Any]) -> None:
     rows["mdao"] = rows["cdhg"]
 
 
+def _single_signer(rows: dict[str, Any]) -> None:
+    rows["foundation"] = address(somebody(701))
+
+
+def _shared_account(rows: dict[str, Any]) -> None:
+    rows["reserve"] = rows["liquidity"]
+
+
 def _single_manager(rows: dict[str, Any]) -> None:
     rows["liquidity"] = address(somebody(700))
 
@@ -180,6 +254,8 @@ def _single_manager(rows: dict[str, Any]) -> None:
         (_twice_signed, "holders.json.web3v_knc.signatories: an address stands there twice"),
         (_twice_held, "holders.json.mdao: holds row cdhg already"),
         (_single_manager, "holders.json.liquidity: expected a multisig of the managers"),
+        (_single_signer, "holders.json.foundation: expected a multisig of those who sign for it"),
+        (_shared_account, "holders.json.reserve: is the account of liquidity already"),
     ],
 )
 def test_a_wrong_holder_is_told_with_its_row(tmp_path: Path, change: Any, message: str) -> None:
@@ -203,6 +279,13 @@ def test_a_known_key_among_signatories_is_refused_too(tmp_path: Path) -> None:
         read_holders(SEED, written(tmp_path, rows))
     place = "holders.json.liquidity.signatories[2]"
     assert str(caught.value).startswith(f"{place}: everybody has the key of //Bob")
+
+
+def test_a_live_chain_refuses_known_keys_that_act_for_pools(tmp_path: Path) -> None:
+    rows = filled()
+    rows["reserve"]["signatories"][0] = known_to_all("//holder//foundation_3")
+    with pytest.raises(SpecError, match=r"reserve\.signatories\[0\]: everybody has the key of"):
+        read_holders(SEED, written(tmp_path, rows))
 
 
 def test_the_state_is_looked_at_whoever_gives_the_holders() -> None:

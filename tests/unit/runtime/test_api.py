@@ -25,12 +25,9 @@ from genesis.spec import Plain
 from runtime import VERSION
 from runtime.api import (
     APIS,
-    ApiError,
     ApplyResult,
     BabeConfiguration,
     Block,
-    Context,
-    NoSuchMethod,
     OpaqueKeyOwnershipProof,
     OpaqueMetadata,
     OpaqueValue,
@@ -38,6 +35,7 @@ from runtime.api import (
     WireEpoch,
     call_api,
 )
+from runtime.api_base import ApiError, Context, NoSuchMethod
 from runtime.frame import Call, DispatchClass, RuntimeVersion, Weight
 from runtime.frame.version import CODE_KEY
 from runtime.inherents import MAX_DRIFT_MS, CheckInherentsResult, InherentData

@@ -133,6 +133,9 @@ def test_values_under_one_first_key_are_walked_alone(shelf: Shelf) -> None:
         shelf.pairs[u8(first), u32(second)] = bytes((first, second))
     assert dict(shelf.pairs.under(u8(1))) == {5: b"\1\5", 6: b"\1\6"}
     assert dict(shelf.pairs.under(u8(3))) == {}
+    assert sorted(shelf.pairs.some_under(u8(1), 3)) == [5, 6]
+    assert len(shelf.pairs.some_under(u8(1), 1)) == 1
+    assert shelf.pairs.some_under(u8(3), 3) == []
 
 
 def test_a_walk_may_remove_what_it_walks_over(shelf: Shelf) -> None:

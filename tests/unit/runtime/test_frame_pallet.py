@@ -231,6 +231,8 @@ def test_a_slot_must_divide_day_and_month(slot_ms: int) -> None:
         ({"max_validators": u32(1_001)}, "at most 1000"),
         ({"report_epochs": u32(0)}, "at least one epoch"),
         ({"report_epochs": u32(6)}, "before unbonding"),
+        ({"day_ms": u32(5_999)}, "a slot at least"),
+        ({"day_ms": u32(86_400_001)}, "86400000 ms at most"),
     ],
 )
 def test_parameters_that_do_not_go_together_are_refused(wrong: dict[str, u32], why: str) -> None:

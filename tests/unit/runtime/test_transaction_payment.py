@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal, getcontext
 from fractions import Fraction
+from typing import TypeVar
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from btt_chain.primitives import validity
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import FixedU128
 from btt_chain.primitives.extrinsic import bare, opaque, unwrap
-from btt_chain.scale import u8, u16, u32, u64, u128
+from btt_chain.scale import codec, u8, u16, u32, u64, u128
 from btt_chain.txpool import TransactionInvalid
 from runtime.constants import BTT
 from runtime.frame import Call, DispatchClass, DispatchInfo, PostInfo, TokenError, Weight
@@ -24,12 +25,16 @@ from runtime.pallets.balances import Balances
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import (
     ONE,
+    FeeDetails,
+    RuntimeDispatchInfo,
     TransactionPayment,
     next_multiplier,
 )
 from runtime.pallets.utility import Utility
 from runtime.pallets.vesting import VestingInfo
 from support.chain import ALICE, BOB, CHARLIE, START, DevChain, account, address
+
+A = TypeVar("A")
 
 getcontext().prec = 80
 V = Fraction(75, 10**6)
@@ -43,6 +48,10 @@ def chain() -> DevChain:
 
 def pay(chain: DevChain, amount: int) -> Call:
     return chain.call("Balances", "transfer_keep_alive", dest=address(CHARLIE), value=u128(amount))
+
+
+def u32_bytes(number: int) -> bytes:
+    return number.to_bytes(4, "little")
 
 
 def paid(events: Sequence[object]) -> TransactionPayment.TransactionFeePaid:
@@ -354,6 +363,179 @@ def test_the_event_tells_the_whole_fee_and_the_tip_in_it(chain: DevChain) -> Non
     withdrawn = next(event for event in events if isinstance(event, Balances.Withdraw))
     assert (told.who, told.tip) == (account(BOB), 9)
     assert told.actual_fee == withdrawn.amount
+
+
+# ---- the discount
+
+
+class Favour:
+    """A fifth off for Bob while he is rich, as a stake would do; counts how often it is asked."""
+
+    asked = 0
+
+    def __init__(self, balances: Balances) -> None:
+        self._balances = balances
+
+    def discount_bps(self, who: AccountId) -> int:
+        self.asked += 1
+        rich = self._balances.free(who) > START // 2
+        return 2_000 if who == account(BOB) and rich else 0
+
+
+def favouring() -> tuple[DevChain, list[Favour]]:
+    """Return a chain on which Bob pays less, and what blocks, pool and queries ask for it."""
+    chain = DevChain()
+    law = chain.client.law(chain.client.best().hash)
+    favours = []
+    for executive in (law.blocks, law.pool, law.queries):
+        favour = Favour(executive.runtime.pallet(Balances))
+        executive.fees.lean_on(favour)
+        favours.append(favour)
+    return chain, favours
+
+
+def test_a_discount_is_off_the_fee_and_not_the_tip() -> None:
+    chain, _ = favouring()
+    whole = chain.run(CHARLIE, pay(chain, 1), tip=10**15)
+    less = chain.run(BOB, pay(chain, 1), tip=10**15)
+    full = int(paid(whole).actual_fee) - 10**15
+    assert paid(less).actual_fee == full - full * 2_000 // 10_000 + 10**15
+    assert paid(less).tip == 10**15
+    withdrawn = next(event for event in less if isinstance(event, Balances.Withdraw))
+    assert withdrawn.amount == paid(less).actual_fee
+    assert int(chain.account(BOB).data.free) == START - int(paid(less).actual_fee) - 1
+    credited = [event for event in less if isinstance(event, Balances.Deposit)]
+    author, fund = (int(event.amount) for event in credited)
+    fee = int(paid(less).actual_fee) - 10**15
+    assert (author - 10**15, fund) == (fee // 2, fee - fee // 2)
+
+
+def test_the_estimate_knows_who_asks() -> None:
+    chain, _ = favouring()
+    law, at = chain.client.law(chain.client.best().hash), chain.client.best().hash
+
+    def ask(name: str, wire: bytes, kind: type[A]) -> A:
+        asked = wire + u32_bytes(len(wire))
+        told = chain.client.call(at, f"TransactionPaymentApi_{name}", asked)
+        return codec(kind).decode_all(told)
+
+    fees = {}
+    for pair in (BOB, CHARLIE):
+        wire = chain.sign(pair, pay(chain, 1))
+        info = ask("query_info", wire, RuntimeDispatchInfo)
+        parts = ask("query_fee_details", wire, FeeDetails).inclusion_fee
+        assert parts is not None
+        assert info.partial_fee == int(parts.base_fee + parts.len_fee) + parts.adjusted_weight_fee
+        fees[pair.account_id] = info.partial_fee
+    assert law.queries.fees.length_to_fee(1) == 10**10
+    assert fees[BOB.account_id] * 10 == fees[CHARLIE.account_id] * 8
+    for pair in (BOB, CHARLIE):
+        assert paid(chain.run(pair, pay(chain, 1))).actual_fee == fees[pair.account_id]
+
+
+def test_a_call_without_a_sender_has_nobody_s_discount() -> None:
+    chain, _ = favouring()
+    call = pay(chain, 1)
+    told = chain.client.call(
+        chain.client.best().hash,
+        "TransactionPaymentCallApi_query_call_info",
+        call.raw + u32_bytes(150),
+    )
+    fee = codec(RuntimeDispatchInfo).decode_all(told).partial_fee
+    assert fee == chain.at().fees.fee(chain.at().info(call), 150, u128(0))
+
+
+def test_what_comes_back_is_reckoned_with_the_discount_that_was_charged() -> None:
+    chain, _ = favouring()
+    # The batch makes Bob poor, so that he would have no discount afterwards, and stops early.
+    calls = [pay(chain, START * 3 // 5), pay(chain, START), *[pay(chain, 1)] * 20]
+    batch = chain.call("Utility", "batch", calls=calls)
+    wire = chain.sign(BOB, batch)
+    declared = chain.at().info(batch).weight
+
+    events = chain.run(BOB, batch)
+
+    outcome = events[-1]
+    assert isinstance(outcome, System.ExtrinsicSuccess)
+    used = int(outcome.dispatch_info.weight.ref_time) - BASE_EXTRINSIC
+    assert used < declared
+    full = chain.at().fees.fee(DispatchInfo(used), len(wire), u128(0))
+    assert paid(events).actual_fee == full - full * 2_000 // 10_000
+    spent = START - int(chain.account(BOB).data.free) - START * 3 // 5
+    assert spent == paid(events).actual_fee
+    assert chain.total() == 4 * START
+
+
+def test_a_free_call_gives_a_discounted_fee_back_whole() -> None:
+    chain = DevChain()
+    law = chain.client.law(chain.client.best().hash)
+    for executive in (law.blocks, law.pool, law.queries):
+        executive.fees.lean_on(Everybody())
+    inner = chain.call("System", "remark", remark=b"")
+    events = chain.run(ALICE, chain.call("Sudo", "sudo", call=inner), tip=5)
+    assert (paid(events).actual_fee, paid(events).tip) == (5, 5)
+    assert int(chain.account(ALICE).data.free) == START
+
+
+class Everybody:
+    """A fifth off for all."""
+
+    def discount_bps(self, who: AccountId) -> int:
+        return 2_000
+
+
+def test_who_can_pay_no_more_than_the_discounted_fee_may_send() -> None:
+    remark = CHAIN.call("System", "remark", remark=b"")
+    size = len(CHAIN.sign(LOCKED, remark))
+    full = int(CHAIN.at().fees.fee(CHAIN.at().info(remark), size, u128(0)))
+    chain = DevChain(extra={LOCKED.account_id: 10**15 + full - 1})
+    with pytest.raises(TransactionInvalid):
+        chain.send(LOCKED, remark)
+    law = chain.client.law(chain.client.best().hash)
+    for executive in (law.blocks, law.pool, law.queries):
+        executive.fees.lean_on(Everybody())
+    events = chain.run(LOCKED, remark)
+    assert isinstance(events[-1], System.ExtrinsicSuccess)
+
+
+def test_a_block_asks_for_the_discount_once_a_transaction() -> None:
+    chain, (blocks, pool, _) = favouring()
+    asked = blocks.asked
+    before = pool.asked
+    chain.send(BOB, pay(chain, 1))
+    assert pool.asked == before + 1
+    chain.seal()
+    assert blocks.asked == asked + 1
+
+
+@given(
+    weight=st.integers(0, 10**13),
+    used=st.integers(0, 10**13),
+    length=st.integers(0, 5 * 2**20),
+    tip=st.integers(0, 10**20),
+    discount=st.integers(0, 10_000),
+    multiplier=st.integers(ONE, 10**24),
+)
+def test_a_discounted_fee_is_shown_charged_and_given_back_by_one_rule(
+    weight: int, used: int, length: int, tip: int, discount: int, multiplier: int
+) -> None:
+    fees = CHAIN.at().fees
+    fees.next_fee_multiplier.value = FixedU128(multiplier)
+    info = DispatchInfo(weight)
+    full = int(fees.fee(info, length, u128(0)))
+    less = int(fees.fee(info, length, u128(tip), discount=discount))
+    assert less == full - full * discount // 10_000 + tip
+    parts = fees.inclusion_fee(info, length, discount)
+    whole = fees.inclusion_fee(info, length)
+    assert parts is not None
+    assert whole is not None
+    assert int(parts.base_fee) + int(parts.len_fee) + int(parts.adjusted_weight_fee) == less - tip
+    assert parts.base_fee <= whole.base_fee
+    assert parts.len_fee <= whole.len_fee
+    assert parts.adjusted_weight_fee <= whole.adjusted_weight_fee
+    actual = fees.fee(info, length, u128(tip), PostInfo(weight=used), discount=discount)
+    assert tip <= actual <= less
+    assert fees.fee(info, length, u128(tip), PostInfo(pays=False), discount=discount) == tip
 
 
 def test_an_unsigned_transaction_has_no_fee(chain: DevChain) -> None:

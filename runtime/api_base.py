@@ -1,0 +1,80 @@
+"""What a runtime API is: a class whose methods are asked for by name, with SCALE in and out.
+
+`runtime/api.py` lists them all and carries them out; those of the economy are in
+`runtime/economy_api.py`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, get_type_hints
+
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import Codec, codec
+from runtime.executive import Executive, RootedState
+
+
+class ApiError(Exception):
+    """A runtime API call could not be carried out; the message says why."""
+
+
+class NoSuchMethod(ApiError):
+    """The runtime has no API method of this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Exported method {name} is not found")
+
+
+MetadataSource = Callable[[int], bytes]
+"""Gives the metadata of a version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One API method: its wire format and what it does."""
+
+    name: str
+    inputs: tuple[tuple[str, Codec[object]], ...]
+    output: Codec[object]
+    run: Callable[..., object]
+    docs: str
+
+
+@dataclass(slots=True)
+class Context:
+    """What API methods work on: the state of a block, fresh, and the node's own knowledge."""
+
+    executive: Executive
+    state: RootedState
+    at: H256
+    metadata: MetadataSource
+    presets: Mapping[str, bytes]
+
+
+class RuntimeApi:
+    """Base of the APIs; a subclass's methods are its API methods."""
+
+    VERSION: ClassVar[int]
+    METHODS: ClassVar[dict[str, Method]]
+
+    def __init_subclass__(cls, version: int) -> None:
+        """Read the methods once."""
+        super().__init_subclass__()
+        cls.VERSION = version
+        cls.METHODS = {}
+        for name, function in vars(cls).items():
+            if name.startswith("_") or not inspect.isfunction(function):
+                continue
+            hints = get_type_hints(function, include_extras=True)
+            output = codec(hints.pop("return"))
+            inputs = tuple((arg.rstrip("_"), codec(hint)) for arg, hint in hints.items())
+            cls.METHODS[name] = Method(
+                name, inputs, output, function, inspect.getdoc(function) or ""
+            )
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._executive = context.executive
+        context.executive.runtime.enter(context.state)

@@ -1,0 +1,452 @@
+"""The audit: what must hold of every state, looked at as a whole.
+
+Each check takes the books apart from another side and tells what does not add up. It reads the
+whole state and changes nothing: for tests, for operators and for whoever doubts the chain, at any
+finalised block; never for a hook or a call. The numbers I1 to I19 are those of docs/economy.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from btt_chain.primitives.account import AccountId, AccountInfo
+from btt_chain.scale import DecodeError, EncodeError, path
+from runtime import BttRuntime
+from runtime.accounts import DEVELOPMENT_FUND, MINING, RESERVE, STAKING, TREASURY
+from runtime.emission import EMISSION_MS, emitted
+from runtime.frame.items import HASH, HASH_PREFIX, StorageItem
+from runtime.pallets import bounties, multisig, proxy
+from runtime.pallets.balances import is_pool
+from runtime.pallets.balances.steps import amount_of, lock_level, sum_of
+from runtime.pallets.bounties import Bounties
+from runtime.pallets.mining import Mining
+from runtime.pallets.mining.shares import part, score_of
+from runtime.pallets.tier_staking import ONE, Perk, Stake, TierStaking, accrued
+from runtime.pallets.tokenomics import BurnReason, MilestoneStatus, Tokenomics
+from runtime.pallets.tokenomics.pallet import ALL_POOLS, id_of
+from runtime.pallets.vesting import LOCK_ID, total_unvested
+from runtime.splits import BPS
+
+PREFIX_SIZE: Final = 16
+"""Bytes of a storage prefix that are the pallet's; as many again are the item's."""
+CONFIRMED: Final = MilestoneStatus.Confirmed
+OWN_KEYS: Final = b":"
+"""How keys begin that are no pallet's: code, parameters, the chain's id."""
+
+
+@path("btt_runtime::audit::Finding")
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that does not hold: which invariant, and what was found instead."""
+
+    invariant: str
+    """The invariant's number: `I1`."""
+    text: str
+    """What is wrong, with the amounts in planck."""
+
+
+@dataclass(slots=True)
+class Books:
+    """A state under audit: the runtime that stands on it, and its accounts, read once."""
+
+    runtime: BttRuntime
+    accounts: dict[AccountId, AccountInfo]
+    tokenomics: Tokenomics
+    mining: Mining
+    staking: TierStaking
+
+    def of(self, who: AccountId) -> AccountInfo:
+        """Return an account, empty if there is none."""
+        return self.accounts.get(who) or AccountInfo()
+
+
+Check = Callable[[Books], Iterator[Finding]]
+
+
+def audit(runtime: BttRuntime) -> list[Finding]:
+    """Return all that is wrong with the state that `runtime` stands on; nothing if all is well.
+
+    The state must be that of a block's end. Reads every key of it: seconds on a large chain.
+    """
+    unreadable = list(stored(runtime))
+    if unreadable:  # then the other checks would stumble over it
+        return unreadable
+    books = Books(
+        runtime,
+        dict(runtime.system.account.items()),
+        runtime.pallet(Tokenomics),
+        runtime.pallet(Mining),
+        runtime.pallet(TierStaking),
+    )
+    return [finding for check in CHECKS for finding in check(books)]
+
+
+# ---- I17: everything stored can be read, and says one thing only
+
+
+def stored(runtime: BttRuntime) -> Iterator[Finding]:
+    """Every key belongs to an item, and every value is what its own decoding encodes to."""
+    items = {
+        item.prefix: (f"{pallet.name}.{item.name}", item)
+        for pallet in runtime.pallets.values()
+        for _, item in pallet.live_storage()
+    }
+    state = runtime.host.state
+    for key in list(state.keys(b"")):
+        if key.startswith(OWN_KEYS):
+            continue
+        name, item = items.get(key[: 2 * PREFIX_SIZE], ("", None))
+        if item is None:
+            yield Finding("I17", f"key 0x{key.hex()} belongs to no pallet")
+            continue
+        problem = unreadable(item, key, state.get(key) or b"")
+        if problem:
+            yield Finding("I17", f"{name}: {problem} under 0x{key.hex()}")
+
+
+def unreadable(item: StorageItem, key: bytes, raw: bytes) -> str:
+    """Return what is wrong with a key of `item` or its value; an empty text if nothing is."""
+    shape = item.shape()
+    try:
+        if shape.value.encode(shape.value.decode_all(raw)) != raw:
+            return "a value that is not in its own form"
+        at = len(item.prefix)
+        for hasher, part in shape.keys:
+            size = HASH_PREFIX.get(hasher)
+            if size is None:  # a hash alone: there is nothing to compare it with
+                return ""
+            value, end = part.decode(key, at + size)
+            if HASH[hasher](part.encode(value)) != key[at:end]:
+                return "a key whose hash is not that of what it stands for"
+            at = end
+    except (DecodeError, EncodeError) as error:
+        return f"what nobody can read ({error})"
+    return "" if at == len(key) else "a key that is too long"
+
+
+# ---- I1, I4, I19: money by account
+
+
+def issuance(books: Books) -> Iterator[Finding]:
+    """I1: what all accounts have is the total issuance."""
+    held = sum(int(info.data.free) + int(info.data.reserved) for info in books.accounts.values())
+    told = int(books.runtime.balances.total_issuance.value)
+    if held != told:
+        yield Finding("I1", f"accounts have {held} planck, the issuance is {told}")
+
+
+def reserves(books: Books) -> Iterator[Finding]:
+    """I4: what is reserved has an owner and a reason, and locks are stored as they count."""
+    balances = books.runtime.balances
+    for who, info in books.accounts.items():
+        holds, named = balances.holds[who], balances.reserves[who]
+        parts, reserved = sum_of(holds) + sum_of(named), int(info.data.reserved)
+        if parts != reserved:
+            yield Finding("I4", f"{who.hex()}: {reserved} planck reserved, {parts} with a reason")
+        firm = sum_of([hold for hold in holds if hold.id not in balances.offsetting])
+        lock = lock_level(balances.locks[who], balances.freezes[who])
+        frozen = lock + firm if lock else 0
+        if info.data.frozen != frozen:
+            told = f"{info.data.frozen} planck frozen"
+            yield Finding("I4", f"{who.hex()}: {told}, its locks make {frozen}")
+    for item in (balances.holds, balances.reserves, balances.locks, balances.freezes):
+        for who, entries in item.items():
+            if who not in books.accounts:
+                yield Finding("I4", f"{who.hex()}: {item.name} without an account")
+            elif not entries or not all(entry.amount for entry in entries):
+                yield Finding("I4", f"{who.hex()}: {item.name} of nothing")
+
+
+def bonds(books: Books) -> Iterator[Finding]:
+    """I4: bonds are on hold to the planck, and deposits are reserved."""
+    runtime = books.runtime
+    balances, reason = runtime.balances, runtime.authorities.reason
+    ledgers = {who: ledger.total for who, ledger in runtime.authorities.ledger.items()}
+    for who in {**books.accounts, **ledgers}:
+        held, bonded = amount_of(balances.holds[who], reason), ledgers.get(who, 0)
+        if held != bonded:
+            yield Finding("I4", f"{who.hex()}: {held} planck held as bond, {bonded} bonded")
+    noted = {
+        proxy.RESERVE_ID: sum(
+            int(deposit)
+            for item in (runtime.proxy.proxies, runtime.proxy.announcements)
+            for _, (_, deposit) in item.items()
+        ),
+        bounties.RESERVE_ID: sum(
+            int(bounty.bond) + int(bounty.curator_deposit)
+            for _, bounty in runtime.pallet(Bounties).bounties.items()
+        ),
+        multisig.RESERVE_ID: sum(
+            int(operation.deposit) for _, operation in runtime.multisig.multisigs.items()
+        ),
+    }
+    for name, deposits in noted.items():
+        reserved = sum(int(amount_of(entries, name)) for _, entries in balances.reserves.items())
+        if reserved != deposits:
+            told = f"{reserved} planck reserved under {name!r}"
+            yield Finding("I4", f"{told}, the deposits noted are {deposits}")
+
+
+def dust(books: Books) -> Iterator[Finding]:
+    """I19: no account lies about with less than it needs to exist."""
+    least = books.runtime.balances.existential_deposit
+    for who, info in books.accounts.items():
+        data = info.data
+        if not (info.providers or info.sufficients):
+            yield Finding("I19", f"{who.hex()}: stored, but nothing keeps it alive")
+        exempt = is_pool(who) or who == books.runtime.balances.treasury
+        if 0 < data.free < least and not (data.reserved or exempt):
+            yield Finding("I19", f"{who.hex()}: {data.free} planck of dust")
+
+
+# ---- I5: vesting
+
+
+def vesting(books: Books) -> Iterator[Finding]:
+    """I5: schedules are well formed, told in both forms, and locked for what they still lock."""
+    runtime = books.runtime
+    schedules = dict(runtime.vesting.schedules_ext.items())
+    told = dict(runtime.vesting.vesting.items())
+    locks = {
+        who: int(amount_of(entries, LOCK_ID))
+        for who, entries in runtime.balances.locks.items()
+        if amount_of(entries, LOCK_ID)
+    }
+    now = runtime.babe.now()
+    for who in {**schedules, **told, **locks}:
+        rows = schedules.get(who, [])
+        if told.get(who, []) != [row.info() for row in rows]:
+            yield Finding("I5", f"{who.hex()}: wallets are told of other schedules")
+        for row in rows:
+            if not row.length or not row.start <= row.cliff <= row.end or not row.locked:
+                yield Finding("I5", f"{who.hex()}: {row} is no schedule")
+                return
+            if row.unvested(now) > row.unvested(max(0, now - 1)) or row.unvested(row.end):
+                yield Finding("I5", f"{who.hex()}: {row} does not come free")
+        # The lock is brought up to date when somebody asks for it: until then it locks more.
+        least, most = total_unvested(rows, now), sum(int(row.locked) for row in rows)
+        if not least <= locks.get(who, 0) <= most:
+            locked = f"{locks.get(who, 0)} planck locked"
+            yield Finding("I5", f"{who.hex()}: {locked}, schedules lock {least} to {most}")
+
+
+# ---- I2, I3, I14, I15, I18: pools, and what leaves them
+
+
+def burns(books: Books) -> Iterator[Finding]:
+    """I2, I3: what is gone was burned, each planck for a reason."""
+    balances, tokenomics = books.runtime.balances, books.tokenomics
+    burned, supply = int(balances.total_burned.value), int(tokenomics.genesis_supply.value)
+    issued = int(balances.total_issuance.value)
+    if issued + burned != supply:
+        yield Finding("I2", f"{issued} planck issued, {burned} burned, genesis had {supply}")
+    reasons = sum(int(amount) for _, amount in tokenomics.burned_by.items())
+    if reasons != burned:
+        yield Finding("I3", f"{burned} planck burned, {reasons} of them for a reason")
+
+
+def pools(books: Books) -> Iterator[Finding]:
+    """I18: pools exist, nobody signs for them, and they have what was not paid out of them."""
+    tokenomics, total = books.tokenomics, 0
+    known = dict(tokenomics.pools.items())
+    for who in ALL_POOLS:
+        name = id_of(who)
+        info, pool = books.of(who), known.pop(name, None)
+        if not info.providers:
+            yield Finding("I18", f"{name!r}: the account does not exist")
+        if info.nonce:
+            yield Finding("I18", f"{name!r}: somebody signed for it")
+        if info.data.reserved:
+            yield Finding("I18", f"{name!r}: {info.data.reserved} planck reserved")
+        if pool is None or pool.account != who:
+            yield Finding("I18", f"{name!r}: there are no books")
+            continue
+        # Anybody can send money to a pool, so there may be more; the treasury pays by itself.
+        left = int(pool.allocated) - int(pool.released) - int(pool.burned)
+        if who != TREASURY and info.data.free < left:
+            yield Finding("I18", f"{name!r}: {info.data.free} planck, {left} were not paid out")
+        if who != MINING:
+            total += min(int(pool.released), int(pool.allocated))
+    for name in known:
+        yield Finding("I18", f"{name!r}: books of no pool")
+    told = int(tokenomics.released_total.value)
+    years = sum(int(amount) for _, amount in tokenomics.released_by_year.items())
+    if not told == years == total:
+        yield Finding("I18", f"{told} planck released, {years} by years, {total} by pools")
+
+
+def development(books: Books) -> Iterator[Finding]:
+    """I18: the development fund has what is set aside in it, and what is still to be shared."""
+    tokenomics = books.tokenomics
+    earmarked, inflow = int(tokenomics.earmarked.value), int(tokenomics.compute_inflow.value)
+    free = int(books.of(DEVELOPMENT_FUND).data.free)
+    if free < earmarked + inflow:
+        yield Finding("I18", f"{free} planck of development, {earmarked} and {inflow} promised")
+
+
+def reserve(books: Books) -> Iterator[Finding]:
+    """I14: the reserve spends within what is unlocked, and that is within the reserve."""
+    tokenomics = books.tokenomics
+    pool, unlock = tokenomics.pools.get(id_of(RESERVE)), tokenomics.reserve_unlock.get()
+    released, allocated = (0, 0) if pool is None else (int(pool.released), int(pool.allocated))
+    spent, cap = (0, 0) if unlock is None else (int(unlock.spent), int(unlock.cap))
+    if spent > cap or spent > released:
+        yield Finding("I14", f"{spent} planck spent of {cap} unlocked, {released} of it paid")
+    if released - spent + cap > allocated:
+        yield Finding("I14", f"{released} planck paid, {cap - spent} more unlocked of {allocated}")
+
+
+def programmes(books: Books) -> Iterator[Finding]:
+    """I15: the Foundation has no more than time and milestones allow; burns happen once."""
+    tokenomics, now = books.tokenomics, books.runtime.babe.now()
+    for number, programme in tokenomics.programmes.items():
+        name, released = f"programme {number}", int(programme.released_planck)
+        done = sum(int(item.bps) for item in programme.milestones if item.status is CONFIRMED)
+        whole = sum(int(item.bps) for item in programme.milestones)
+        if programme.done_bps != done or whole != BPS:
+            yield Finding("I15", f"{name}: {programme.done_bps} bps done, items say {done}")
+        most = tokenomics.programme_cap(programme, now)
+        if released > most:
+            yield Finding("I15", f"{name}: {released} planck released, {most} have come free")
+        pool = tokenomics.pools.get(programme.pool)
+        if pool is None or pool.released != released or pool.allocated != programme.amount:
+            yield Finding("I15", f"{name}: {released} planck released, its pool says otherwise")
+    executed = sum(
+        int(burn.amount)
+        for _, burn in tokenomics.milestone_burns.items()
+        if burn.executed_at is not None
+    )
+    burned = int(tokenomics.burned_by[BurnReason.Milestone])
+    if executed != burned:
+        yield Finding("I15", f"{burned} planck burned at milestones that burn {executed}")
+
+
+# ---- I6: mining
+
+
+def mining(books: Books) -> Iterator[Finding]:
+    """I6: what was issued is paid, owed or in Carry, and the rest is not issued."""
+    pallet = books.mining
+    allocated, unemitted = int(pallet.allocated.value), int(pallet.unemitted.value)
+    owed, paid, carry = (int(item.value) for item in (pallet.owed, pallet.paid, pallet.carry))
+    if paid + owed + carry + unemitted != allocated:
+        parts = f"{paid} paid, {owed} owed, {carry} carried, {unemitted} not issued"
+        yield Finding("I6", f"{parts}: not {allocated} planck")
+    began = int(pallet.began.value) * int(pallet.era_length) * int(pallet.slot_ms)
+    rest = allocated - emitted(allocated, began)
+    if unemitted != rest:
+        yield Finding("I6", f"{unemitted} planck not issued, the schedule says {rest}")
+    if emitted(allocated, EMISSION_MS) != allocated:
+        yield Finding("I6", f"the schedule does not issue {allocated} planck")
+    pool = books.tokenomics.pools.get(id_of(MINING))
+    if pool is None or pool.released != paid or pool.allocated != allocated:
+        yield Finding("I6", f"{paid} planck paid of {allocated}, the pool's books say otherwise")
+    yield from eras(books, owed)
+
+
+def eras(books: Books, owed: int) -> Iterator[Finding]:
+    """I6: what is owed is owed by eras, and an era's shares never exceed what it owes."""
+    pallet = books.mining
+    parts: dict[int, int] = {}
+    scores: dict[int, int] = {}
+    known = dict(pallet.eras.items())
+    for (index, _), steps in pallet.shares.items():
+        era, score = known.get(index), score_of(steps)
+        scores[index] = scores.get(index, 0) + score
+        if era is not None:
+            parts[index] = parts.get(index, 0) + part(int(era.budget), score, int(era.score))
+    left = sum(int(era.left) for era in known.values())
+    if left != owed:
+        yield Finding("I6", f"{owed} planck owed, eras owe {left}")
+    for index, era in known.items():
+        # What expired is Carry's, and its shares are forgotten step by step.
+        if era.left and parts.get(index, 0) > era.left:
+            yield Finding("I6", f"era {index}: {parts[index]} planck shared, {era.left} owed")
+        if scores.get(index, 0) > era.score:
+            yield Finding("I6", f"era {index}: shares score {scores[index]} of {era.score}")
+    now, running = int(pallet.era_index.value), int(pallet.running.value.score)
+    if scores.get(now, 0) != running:
+        yield Finding("I6", f"the era that runs has {running} scored, {scores.get(now, 0)} shared")
+
+
+# ---- I7, I9: stakes
+
+
+def stakes(books: Books) -> Iterator[Finding]:
+    """I7: stakes are on hold, and what they were promised lies in the pool."""
+    staking = books.staking
+    now = books.runtime.babe.now() * int(staking.slot_ms)
+    by_owner: dict[AccountId, list[tuple[int, Stake]]] = {}
+    for (who, number), stake in staking.stakes.items():
+        by_owner.setdefault(who, []).append((int(number), stake))
+        name = f"stake {number} of {who.hex()}"
+        term = int(stake.term_end) - int(stake.opened)
+        promised = accrued(stake.amount, stake.bps, term)
+        if stake.commit != promised:
+            yield Finding("I7", f"{name}: {stake.commit} planck promised, it earns {promised}")
+        passed = max(0, min(now, int(stake.term_end)) - int(stake.opened))
+        earned = accrued(stake.amount, stake.bps, passed)
+        if stake.gross_claimed > earned:
+            yield Finding("I7", f"{name}: {stake.gross_claimed} planck claimed of {earned}")
+    everything = [stake for rows in by_owner.values() for _, stake in rows]
+    yield from staked_sums(books, everything)
+    yield from holdings(books, by_owner)
+
+
+def staked_sums(books: Books, everything: list[Stake]) -> Iterator[Finding]:
+    """I7, I9: the sums over all stakes are those that are kept."""
+    staking, tokenomics = books.staking, books.tokenomics
+    committed = int(staking.pool_committed.value)
+    open_ = sum(int(stake.commit) - int(stake.gross_claimed) for stake in everything)
+    if committed != open_:
+        yield Finding("I7", f"{committed} planck committed, stakes may claim {open_}")
+    balance = int(tokenomics.available(STAKING))
+    if balance < committed:
+        yield Finding("I7", f"{balance} planck to be had of the pool, {committed} committed")
+    staked, total = sum(int(stake.amount) for stake in everything), int(staking.total_staked.value)
+    if staked != total:
+        yield Finding("I7", f"{total} planck staked, stakes are {staked}")
+    acc, left = int(staking.acc_dividend.value), int(staking.acc_rem.value)
+    due = sum(int(stake.amount) * (acc - int(stake.acc_snapshot)) for stake in everything)
+    owed = int(staking.dividends_owed.value)
+    if due + left != owed * ONE:
+        yield Finding("I9", f"{owed} planck of dividends owed, {due} and {left} of 10^18 are")
+    if owed != tokenomics.earmarked.value:
+        yield Finding("I9", f"{owed} planck of dividends owed, {tokenomics.earmarked.value} kept")
+
+
+def holdings(
+    books: Books, by_owner: dict[AccountId, list[tuple[int, Stake]]]
+) -> Iterator[Finding]:
+    """I7: what an account has staked is on hold, and told in one record as in many."""
+    staking, balances, long_staked = books.staking, books.runtime.balances, 0
+    known = dict(staking.holdings.items())
+    for who in {**books.accounts, **by_owner, **known}:
+        rows = sorted(by_owner.get(who, []), key=lambda row: row[0])
+        held = int(amount_of(balances.holds[who], staking.reason))
+        staked = sum(int(stake.amount) for _, stake in rows)
+        if held != staked:
+            yield Finding("I7", f"{who.hex()}: {held} planck held as stakes, {staked} staked")
+        told = known.get(who)
+        positions = [] if told is None else sorted(told.positions, key=lambda one: int(one.id))
+        if [(int(one.id), int(one.amount), int(one.until)) for one in positions] != [
+            (number, int(stake.amount), int(stake.term_end)) for number, stake in rows
+        ]:
+            yield Finding("I7", f"{who.hex()}: the record of all stakes differs from them")
+        commit = sum(int(stake.commit) for _, stake in rows)
+        if commit != (0 if told is None else told.commit):
+            yield Finding("I7", f"{who.hex()}: {commit} planck promised, another sum noted")
+        if commit > staking.max_commit_per_account.value:
+            yield Finding("I7", f"{who.hex()}: {commit} planck promised, more than one may have")
+        long_staked += sum(int(one.amount) for one in positions if one.perks & Perk.VOTE)
+    if long_staked != staking.long_staked.value:
+        yield Finding("I7", f"{staking.long_staked.value} planck vote more, stakes {long_staked}")
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    issuance, reserves, bonds, dust, vesting, burns, pools, development, reserve, programmes,
+    mining, stakes,
+)  # fmt: skip
+"""All checks but that of I17, which comes first."""

@@ -1,0 +1,51 @@
+"""TierStaking: money locked for a term, what it earns, and what else it is good for."""
+
+from runtime.pallets.tier_staking.law import (
+    ONE,
+    QUARTER_MS,
+    TIERS,
+    WARM_UP_MS,
+    YEAR365_MS,
+    accrued,
+    affordable_bps,
+)
+from runtime.pallets.tier_staking.pallet import TierStaking
+from runtime.pallets.tier_staking.types import (
+    MAX_STAKES,
+    Benefits,
+    Contribution,
+    ContributionPoints,
+    Holdings,
+    Perk,
+    PoolState,
+    Position,
+    Quarter,
+    Stake,
+    StakedMoney,
+    Tier,
+    Window,
+)
+
+__all__ = [
+    "MAX_STAKES",
+    "ONE",
+    "QUARTER_MS",
+    "TIERS",
+    "WARM_UP_MS",
+    "YEAR365_MS",
+    "Benefits",
+    "Contribution",
+    "ContributionPoints",
+    "Holdings",
+    "Perk",
+    "PoolState",
+    "Position",
+    "Quarter",
+    "Stake",
+    "StakedMoney",
+    "Tier",
+    "TierStaking",
+    "Window",
+    "accrued",
+    "affordable_bps",
+]

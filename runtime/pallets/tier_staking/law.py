@@ -1,0 +1,120 @@
+"""The law of stakes, without state: rewards, rates and terms in whole numbers.
+
+Times are in ms since genesis, amounts in planck, rates in hundredths of a percent for 365 days.
+Sources: the tokenomics document, "Staking Reward Structure" (tiers) and "Staking Burns"; rates
+of the burns and bounds are this chain's own choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+from btt_chain.scale import u8, u32, u64, u128
+from runtime.constants import BTT, DAY_MS, MONTH_MS
+from runtime.pallets.tier_staking.types import TIER_COUNT, Perk, Position, Tier, Window
+from runtime.splits import BPS, mul_div
+
+YEAR365_MS: Final = 365 * DAY_MS
+"""The year that rates are told for."""
+QUARTER_MS: Final = 3 * MONTH_MS
+WARM_UP_MS: Final = DAY_MS
+"""How long a stake is open before it is good for anything but its reward."""
+ONE: Final = 10**18
+"""One planck for each staked one, as the dividend accumulator counts."""
+LEAST_DAYS, MAX_DAYS = 2, 3_650
+"""A term is two warm-ups at least, so that a stake is warm before one that warms up ends."""
+LEAST_MINIMUM: Final = BTT
+"""What a stake is at least, so that what is stored for it has its price."""
+
+PRIORITY, DISCOUNT, VOTE, SPECIAL = (
+    int(perk) for perk in (Perk.PRIORITY, Perk.DISCOUNT, Perk.VOTE, Perk.SPECIAL)
+)
+ALL_PERKS: Final = PRIORITY | DISCOUNT | VOTE | SPECIAL
+
+
+def tier(days: int, reward_bps: int, minimum: int, burn_bps: int, perks: int) -> Tier:
+    """Return a tier; `minimum` in BTT."""
+    return Tier(u32(days), u32(reward_bps), minimum * BTT, u32(burn_bps), u8(perks))
+
+
+TIERS: Final = [
+    tier(30, 300, 1_000, 0, 0),
+    tier(90, 500, 5_000, 0, PRIORITY),
+    tier(180, 800, 10_000, 0, PRIORITY | DISCOUNT),
+    tier(365, 1_200, 50_000, 500, PRIORITY | DISCOUNT | VOTE),
+    tier(1_095, 1_800, 100_000, 1_000, ALL_PERKS),
+]
+"""The tiers of the documents: each is good for what the ones before it are, and more."""
+
+
+def accrued(amount: int, bps: int, elapsed: int) -> u128:
+    """Return what `amount` earns in `elapsed` ms, rounded down; not compounded."""
+    return mul_div(int(amount) * int(bps), elapsed, BPS * YEAR365_MS)
+
+
+def affordable_bps(amount: int, term: int, available: int) -> int:
+    """Return the greatest rate at which a stake earns no more than `available` in its `term`."""
+    return int(available) * BPS * YEAR365_MS // (int(amount) * int(term))
+
+
+def term_ms(terms: Tier) -> int:
+    """Return how long a stake of a tier is locked."""
+    return int(terms.days) * DAY_MS
+
+
+def is_warm(position: Position, now: int, warm_up: int) -> bool:
+    """Tell whether a stake has been open for long enough to count."""
+    return int(position.since) + warm_up <= now
+
+
+def window_of(positions: Sequence[Position], perk: int, now: int, warm_up: int) -> Window | None:
+    """Return when `positions` are good for `perk`, from `now` on; None if they never are.
+
+    Those that warm up were all opened within the last warm-up, and each lasts two of them at
+    least: from when the first is warm until the last ends there is no gap between them.
+    """
+    good = [one for one in positions if one.perks & perk and now < one.until]
+    if not good:
+        return None
+    warm = [one for one in good if is_warm(one, now, warm_up)]
+    fresh = [one for one in good if not is_warm(one, now, warm_up)]
+    return Window(
+        warm_until=max((one.until for one in warm), default=u64(0)),
+        since=min((one.since for one in fresh), default=u64(0)) + warm_up,
+        until=max((one.until for one in fresh), default=u64(0)),
+    )
+
+
+def are_in_order(tiers: Sequence[Tier]) -> bool:
+    """Tell whether every tier is within bounds, and whoever locks for longer is better off.
+
+    Longer means: a greater minimum or the same, no less reward after the burn, and every perk
+    that the shorter ones have. Otherwise nobody in their senses would take the longer one, and
+    what is promised for it would be promised to nobody.
+    """
+    within = all(
+        LEAST_DAYS <= one.days <= MAX_DAYS
+        and one.reward_bps <= BPS
+        and one.burn_bps <= BPS
+        and one.minimum >= LEAST_MINIMUM
+        and one.perks <= ALL_PERKS
+        for one in tiers
+    )
+    return (
+        within
+        and len(tiers) == TIER_COUNT
+        and all(
+            shorter.days < longer.days
+            and shorter.minimum <= longer.minimum
+            and net(shorter) <= net(longer)
+            and int(shorter.perks) & int(longer.perks) == shorter.perks
+            for shorter, longer in pairwise(tiers)
+        )
+    )
+
+
+def net(terms: Tier) -> int:
+    """Return a tier's rate after the burn, in hundredths of a basis point of a percent."""
+    return int(terms.reward_bps) * (BPS - int(terms.burn_bps))

@@ -1,0 +1,154 @@
+"""Splits: how a fee is taken apart, and nothing of it lost.
+
+Every pallet that charges for something divides what it charged here. What always holds: the legs
+of a split add up to the whole; fees round up; burns and shares round down, and what rounding
+leaves over has a receiver with a name. Amounts are planck, rates are basis points; intermediate
+products are plain integers, because they may pass 2^128 where the result does not.
+(economy.md 3.6, ruling B29)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from btt_chain.scale import u128
+
+BPS: Final = 10_000
+"""Basis points in a whole."""
+PPM: Final = 1_000_000
+"""Parts per million in a whole."""
+
+DEVELOPMENT_BPS: Final = 1_500
+FOUNDATION_BPS: Final = 1_000
+RESERVE_BPS: Final = 500
+"""The legs of a compute fee besides the contributors', who get the rest: 70 % or a bit more."""
+
+
+class Ramp(NamedTuple):
+    """A burn rate in basis points that rises with the value of what is paid for."""
+
+    low: int
+    """At nothing."""
+    high: int
+    """At the threshold of high values, and beyond it."""
+
+
+COMPUTE: Final = Ramp(100, 300)
+ASSET: Final = Ramp(200, 500)
+PAYFI: Final = Ramp(50, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeSplit:
+    """The legs of a compute fee, in planck; they add up to what was paid."""
+
+    burn: u128
+    contributors: u128
+    development: u128
+    foundation: u128
+    reserve: u128
+
+    @property
+    def earned(self) -> int:
+        """What goes to those who did the work; who each of them is the caller knows."""
+        return int(self.contributors)
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformSplit:
+    """The legs of an asset or payment fee, in planck; they add up to the fee."""
+
+    burn: u128
+    voters: u128
+    development: u128
+    foundation: u128
+    reserve: u128
+
+    @property
+    def earned(self) -> int:
+        """What goes to those who voted; who each of them is the caller knows."""
+        return int(self.voters)
+
+
+def split_compute(gross: int, threshold: int) -> ComputeSplit:
+    """Take the price `gross` of a job apart: the burn off the top, then 70/15/10/5.
+
+    `threshold` is the value from which the burn rate is at its highest. What the verifiers get
+    comes on top of `gross` and is no part of it.
+    """
+    gross = int(gross)
+    burn = gross * burn_bps(COMPUTE, gross, threshold) // BPS
+    net = gross - burn
+    development = net * DEVELOPMENT_BPS // BPS
+    foundation = net * FOUNDATION_BPS // BPS
+    reserve = net * RESERVE_BPS // BPS
+    return ComputeSplit(
+        burn=u128(burn),
+        contributors=u128(net - development - foundation - reserve),
+        development=u128(development),
+        foundation=u128(foundation),
+        reserve=u128(reserve),
+    )
+
+
+def split_platform(
+    fee: int, ramp: Ramp, value: int, threshold: int, *, voters_bps: int = 0
+) -> PlatformSplit:
+    """Take a platform fee apart: the burn off the top, the voters' part, the rest 3:2:1.
+
+    `value` is what the fee was charged for: it says how high on the `ramp` the burn lies.
+    """
+    fee = int(fee)
+    burn = fee * burn_bps(ramp, value, threshold) // BPS
+    net = fee - burn
+    voters = net * voters_bps // BPS
+    rest = net - voters
+    foundation, reserve = rest * 2 // 6, rest // 6
+    return PlatformSplit(
+        burn=u128(burn),
+        voters=u128(voters),
+        development=u128(rest - foundation - reserve),
+        foundation=u128(foundation),
+        reserve=u128(reserve),
+    )
+
+
+def burn_bps(ramp: Ramp, value: int, threshold: int) -> int:
+    """Return the burn rate for `value`: it rises evenly until `threshold`, which is not zero."""
+    threshold = int(threshold)
+    return ramp.low + (ramp.high - ramp.low) * min(int(value), threshold) // threshold
+
+
+def charge(value: int, bps: int) -> u128:
+    """Return the fee of `bps` on `value`, rounded up: the least payment costs a planck."""
+    return u128(ceil_div(int(value) * int(bps), BPS))
+
+
+def discounted(fee: int, bps: int) -> u128:
+    """Return `fee` with `bps` of it off; the discount rounds down."""
+    fee = int(fee)
+    return u128(fee - fee * int(bps) // BPS)
+
+
+def shared(total: int, weights: Sequence[int]) -> list[u128]:
+    """Divide `total` in the ratio of `weights`; what rounding leaves goes to the first with any.
+
+    ZeroDivisionError if no weight is above zero: then nobody has a claim to it.
+    """
+    total, whole = int(total), sum(map(int, weights))
+    shares = [total * int(weight) // whole for weight in weights]
+    first = next(place for place, weight in enumerate(weights) if weight)
+    shares[first] += total - sum(shares)
+    return [u128(share) for share in shares]
+
+
+def mul_div(value: int, by: int, over: int) -> u128:
+    """Return `value * by // over`; the product may pass 2^128, the result must not (Overflow)."""
+    return u128(int(value) * int(by) // int(over))
+
+
+def ceil_div(value: int, over: int) -> int:
+    """Divide and round up."""
+    return -(-int(value) // int(over))

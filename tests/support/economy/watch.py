@@ -1,0 +1,162 @@
+"""What must hold from one block to the next, besides what the audit sees in each by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from btt_chain.primitives.account import AccountId
+from runtime import accounts
+from runtime.pallets.balances.steps import lock_level
+from runtime.pallets.mining import Mining
+from runtime.pallets.tier_staking import TierStaking
+from runtime.pallets.tokenomics import CeilingMode, Tokenomics
+from runtime.pallets.tokenomics.pallet import id_of
+from support.economy import oracle
+from support.economy.chain import EconomyChain
+
+DECIDED = [
+    id_of(account)
+    for account in (accounts.ECOSYSTEM, accounts.GRANTS, *accounts.FOUNDATION_PROGRAMMES)
+]
+"""The pools that the release ceiling binds."""
+
+
+@dataclass
+class Promise:
+    """A stake as it was opened, and what was paid for it since."""
+
+    amount: int
+    bps: int
+    burn_bps: int
+    opened: int
+    term: int
+    paid: int = 0
+
+    def earned(self, time: int) -> int:
+        """Return what the oracle says that it has earned."""
+        return oracle.accrued(self.amount, self.bps, time - self.opened, self.term)
+
+
+class Watch:
+    """Looks at a chain after every block, and remembers what it saw."""
+
+    def __init__(self, chain: EconomyChain) -> None:
+        self.chain = chain
+        self.preset = oracle.PRESETS[chain.table.id]
+        self.supply = self.issuance = self.preset.supply
+        self.vested: dict[tuple[AccountId, int, int, int], int] = {}
+        self.promises: dict[tuple[AccountId, int], Promise] = {}
+        self.issued = 0
+        self.reserve = 0
+
+    def look(self) -> None:
+        """Assert all of it."""
+        self.chain.runtime.enter(self.chain.state)
+        assert self.chain.audit() == []
+        self._money_is_never_made()
+        self._nobody_can_spend_what_is_locked()
+        self._schedules_free_what_they_must()
+        events = self.chain.events()
+        self._stakes_earn_what_they_must(events)
+        self._eras_issue_what_they_must(events)
+        self._the_ceiling_holds(events)
+
+    def _money_is_never_made(self) -> None:
+        balances = self.chain.runtime.balances
+        issuance = int(balances.total_issuance.value)
+        assert issuance <= self.issuance
+        assert issuance + int(balances.total_burned.value) == self.supply
+        self.issuance = issuance
+
+    def _nobody_can_spend_what_is_locked(self) -> None:
+        balances = self.chain.runtime.balances
+        for who, info in self.chain.runtime.system.account.items():
+            offsetting = sum(
+                int(hold.amount) for hold in balances.holds[who] if hold.id in balances.offsetting
+            )
+            named = sum(int(entry.amount) for entry in balances.reserves[who])
+            lock = lock_level(balances.locks[who], balances.freezes[who])
+            most = oracle.usable(int(info.data.free), lock, offsetting + named)
+            usable = int(balances.reducible_balance(who))
+            assert most - int(balances.existential_deposit) <= usable <= most, who
+
+    def _schedules_free_what_they_must(self) -> None:
+        now = self.chain.runtime.babe.now()
+        seen = {}
+        for who, rows in self.chain.runtime.vesting.schedules_ext.items():
+            for row in rows:
+                known = (who, int(row.locked), int(row.start), row.end)
+                free = int(row.vested(now))
+                assert free + int(row.unvested(now)) == row.locked
+                assert free >= self.vested.get(known, 0)
+                seen[known] = free
+        self.vested = seen
+
+    def _stakes_earn_what_they_must(self, events: list[object]) -> None:
+        """Every stake is paid what the oracle says, however often it is claimed."""
+        time = self.chain.time
+        for event in events:
+            match event:
+                case TierStaking.Staked(who=who, id=id_, commit=commit):
+                    self._promised(who, int(id_), int(commit))
+                case TierStaking.RewardPaid(who=who, id=id_, gross=gross, burned=burned, paid=paid):
+                    known = self.promises[who, int(id_)]
+                    known.paid += int(gross)
+                    assert known.paid == known.earned(time)
+                    assert (burned, paid) == oracle.claim(int(gross), known.burn_bps)
+                case TierStaking.Extended(who=who, id=id_, commit=commit):
+                    self._closed(who, int(id_), time)
+                    self._promised(who, int(id_), int(commit))
+                case TierStaking.Unstaked(who=who, id=id_):
+                    closed = self._closed(who, int(id_), time)
+                    assert time >= closed.opened + closed.term
+                case TierStaking.ForceUnstaked(who=who, id=id_, forfeited=forfeited):
+                    closed = self._closed(who, int(id_), time)
+                    whole = closed.earned(closed.opened + closed.term)
+                    assert forfeited == whole - closed.paid
+                case _:
+                    pass
+
+    def _promised(self, who: AccountId, id_: int, commit: int) -> None:
+        stake = next(one for at, one in self.chain.staking.stakes.under(who) if int(at) == id_)
+        opened = int(stake.opened)
+        promise = Promise(
+            int(stake.amount), int(stake.bps), int(stake.burn_bps), opened,
+            int(stake.term_end) - opened,
+        )  # fmt: skip
+        assert opened == self.chain.time
+        assert commit == promise.earned(opened + promise.term)
+        assert commit <= self.preset.amount(self.preset.community) * 40 // 100 // 10
+        self.promises[who, id_] = promise
+
+    def _closed(self, who: AccountId, id_: int, time: int) -> Promise:
+        promise = self.promises.pop((who, id_))
+        assert promise.paid == promise.earned(time)
+        return promise
+
+    def _eras_issue_what_they_must(self, events: list[object]) -> None:
+        """The eras that are over have issued what the oracle emits by their end."""
+        mining = self.chain.mining
+        for event in events:
+            if isinstance(event, Mining.EraEnded):
+                assert event.owed + event.carry == event.budget
+                self.issued += int(event.budget)
+        began = int(mining.began.value) * int(mining.era_length) * self.chain.slot_ms
+        assert self.issued == oracle.emitted(self.preset.mining_pool, began)
+        assert began <= self.chain.time
+
+    def _the_ceiling_holds(self, events: list[object]) -> None:
+        """After a discretionary release no more is out than the documents' table lets out."""
+        tokenomics = self.chain.tokenomics
+        if tokenomics.ceiling_mode.value is not CeilingMode.Enforce:
+            return
+        paid = [event for event in events if isinstance(event, Tokenomics.PoolReleased)]
+        if not paid or any(event.pool not in DECIDED for event in paid):
+            return
+        time = self.chain.time
+        formulas = oracle.rows(self.preset, time) - sum(
+            oracle.time_cap(self.preset.amount(share), time)
+            for share in self.preset.programmes.values()
+        )
+        out = formulas + int(tokenomics.released_total.value)
+        assert out <= oracle.table_until(self.preset, oracle.label_year(time))

@@ -1,0 +1,245 @@
+"""The configuration of Tokenomics: made from the rows, checked against them, kept in block zero."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u32
+from genesis.accounts import POOLS, address
+from genesis.build import build
+from genesis.catalogue import make
+from genesis.presets import CHAINS
+from genesis.spec import Plain, SpecError, read_spec
+from genesis.tables import table
+from runtime import BttRuntime
+from runtime.constants import MONTH_MS
+from runtime.pallets.tokenomics import BurnId, CeilingMode, Tokenomics
+from runtime.pallets.tokenomics.law import contractual
+from runtime.params import PARAMS_KEY, RuntimeParams
+from support.runtime import DictState
+
+BTT = 10**18
+EVERY_CHAIN = pytest.mark.parametrize("preset", CHAINS)
+STRANGER = address(AccountId(bytes(range(32))))
+CONFIG = "spec.genesis.runtimeGenesis.config.tokenomics"
+
+
+@cache
+def runtime(preset: str) -> BttRuntime:
+    """A runtime that stands on block zero."""
+    state = DictState()
+    state.data = dict(build(make(CHAINS[preset])).state)
+    found = BttRuntime(RuntimeParams.decode(state.data[PARAMS_KEY]))
+    found.enter(state)
+    return found
+
+
+def tokenomics(preset: str) -> Tokenomics:
+    return runtime(preset).tokenomics
+
+
+# ---- what block zero holds
+
+
+@EVERY_CHAIN
+def test_the_supply_is_the_documents_and_what_is_liquid_circulates(preset: str) -> None:
+    document = table(CHAINS[preset].document)
+    supply = tokenomics(preset).supply()
+    linear = sum(row.amount for row in document.linear())
+    liquid = sum(row.amount for row in document.rows if row.kind.value == "immediate")
+
+    assert supply.genesis == supply.issuance == document.supply
+    assert supply.burned == 0
+    assert supply.locked == linear
+    spec = make(CHAINS[preset]).genesis
+    assert isinstance(spec, Plain)
+    assert spec.placement is not None
+    pooled = sum(
+        amount for who, amount in spec.placement.balances().items() if who.startswith(b"modl")
+    )
+    assert supply.circulating == document.supply - pooled - linear
+    assert tokenomics(preset).released_now() >= liquid
+
+
+@pytest.mark.parametrize(
+    ("preset", "programmes", "threshold", "launch"),
+    [
+        ("dev", 4, 10_000, 30_000),
+        ("seed-000", 4, 10_000, 30_000),
+        ("seed-001", 4, 100_000, 1_000_000),
+        ("seed-002", 1, 100_000, 1_000_000),
+        ("seed-004", 1, 10_000, 30_000),
+    ],
+)
+def test_each_document_has_its_own_programmes_and_burns(
+    preset: str, programmes: int, threshold: int, launch: int
+) -> None:
+    books = tokenomics(preset)
+
+    found = [books.programmes.get(u32(number)) for number in range(programmes)]
+    assert all(found)
+    assert books.programmes.get(u32(programmes)) is None
+    assert sum(int(each.amount) for each in found if each) == books.genesis_supply.value * 17 // 100
+    assert books.threshold() == threshold * BTT
+    assert books.milestone_burns[BurnId.MainnetLaunch].amount == launch * BTT
+    assert len(dict(books.milestone_burns.items())) == 4
+    assert [int(bps) for bps in books.release_table.value] == [2200, 1800, 1500, 1200, 1000, 2300]
+    assert books.ceiling_mode.value is CeilingMode.Enforce
+    assert books.preset.value == CHAINS[preset].document
+
+
+def test_a_programme_has_sixteen_quarters() -> None:
+    programme = tokenomics("seed-000").programmes[u32(1)]
+
+    assert programme.pool == b"btt/fnd2"
+    assert programme.months == 48
+    assert [int(item.bps) for item in programme.milestones] == [625] * 16
+    text = b"foundation_ai_integration: quarter 16"
+    assert programme.milestones[15].description == blake2_256(text)
+
+
+@pytest.mark.parametrize("preset", ["seed-000", "seed-001", "seed-002", "seed-004"])
+def test_the_years_of_a_document_add_up_to_what_its_rows_release(preset: str) -> None:
+    document = table(preset)
+    years = [tokenomics(preset).release(year) for year in range(2025, 2031)]
+    by_kind = {"linear": 0, "immediate": 0, "mining": 0}
+    for row in document.rows:
+        if row.kind.value in by_kind:
+            by_kind[row.kind.value] += row.amount
+
+    assert sum(int(year.table) for year in years) == document.supply
+    assert sum(int(year.mining) for year in years) == by_kind["mining"]
+    by_contract = sum(int(year.contractual) for year in years)
+    paid = by_contract - by_kind["linear"] - by_kind["immediate"]
+    if preset in {"seed-000", "seed-001"}:
+        assert paid == 0
+    else:  # purses of the members of joint rows come out of the treasury's row
+        balance = runtime(preset).balances.total(AccountId(b"modlpy/trsry" + bytes(20)))
+        row = next(row for row in document.rows if row.kind.value == "treasury")
+        assert paid == row.amount - int(balance)
+
+
+def test_vesting_and_the_books_tell_the_same_at_any_time() -> None:
+    law = runtime("seed-002")
+    schedules = [schedule for _, held in law.vesting.schedules_ext.items() for schedule in held]
+    rows = law.tokenomics.contractual_rows.value
+    month = MONTH_MS // 6_000
+    for slot in (0, 1, 3 * month - 1, 3 * month, 6 * month, 7 * month + 1, 35 * month, 60 * month):
+        vested = sum(int(schedule.vested(slot)) for schedule in schedules)
+        linear = [row for row in rows if row.length]
+        assert contractual(linear, slot) == vested
+
+
+def test_the_launch_burn_of_a_real_chain_is_the_ecosystem_funds() -> None:
+    state = DictState()
+    state.data = dict(build(make("dev")).state)
+    found = BttRuntime(RuntimeParams.decode(state.data[PARAMS_KEY]))
+    found.enter(state)
+
+    found.tokenomics.on_initialize(1)
+
+    supply = found.tokenomics.supply()
+    assert supply.burned == 30_000 * BTT
+    assert supply.issuance == 20_970_000 * BTT
+    assert supply.circulating == 400_000 * BTT
+    assert supply.staked == 10_000 * BTT  # Alice's bond
+    assert found.balances.free(POOLS["ecos"]) == (1_470_000 - 30_000) * BTT
+
+
+# ---- what is refused, and in which words
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def put(*path: str | int, to: object) -> Change:
+    def change(section: dict[str, Any]) -> None:
+        inner: Any = section
+        for name in path[:-1]:
+            inner = inner[name]
+        inner[path[-1]] = to
+
+    return change
+
+
+def drop(*path: str | int) -> Change:
+    def change(section: dict[str, Any]) -> None:
+        inner: Any = section
+        for name in path[:-1]:
+            inner = inner[name]
+        del inner[path[-1]]
+
+    return change
+
+
+DEV = make("dev").dumps()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (drop("preset"), ".preset: missing"),
+        (put("preset", to="seed-001"), ".preset: expected seed-000"),
+        (put("supply", to="1"), ".supply: expected 21000000000000000000000000 planck"),
+        (drop("contractual", 0), ".contractual: expected the 9 rows"),
+        (put("contractual", 0, 0, to="1"), ".contractual[0][0]: expected 2100000000000000000000"),
+        (put("contractual", 2, 1, to=1), ".contractual[2][1]: expected 7889400"),
+        (put("contractual", 8, 1, to=1), ".contractual[8][1]: expected 0"),
+        (drop("programmes", 3), ".programmes: expected the 4 programmes"),
+        (put("programmes", 0, "amount", to="1"), ".programmes[0].amount: expected 1470000000"),
+        (put("programmes", 0, "pool", to="btt/fnd4"), ".programmes[0].pool: expected btt/fnd1"),
+        (put("programmes", 2, "months", to=47), ".programmes[2].months: expected 48"),
+        (
+            put("programmes", 2, "milestones", 0, 0, to=624),
+            ".programmes[2].milestones: the parts add up to 9999",
+        ),
+        (put("milestoneBurns", 1, 1, to="1"), ".milestoneBurns[1][1]: expected 70000000000"),
+        (put("milestoneBurns", 1, 0, to="x"), ".milestoneBurns[1][0]: expected hospitals_100"),
+        (drop("milestoneBurns", 0), ".milestoneBurns: expected the 4 burns"),
+        (put("releaseTable", 0, to=2_201), ".releaseTable[0]: expected 2200"),
+        (put("foundation", to=STRANGER), ".foundation: expected 5"),
+        (drop("foundation"), ".foundation: missing"),
+        (put("reserve", to="5F"), ".reserve: "),
+        (put("threshold", to="0"), ".threshold: expected more than nothing"),
+        (put("ceilingMode", to="never"), ".ceilingMode: expected"),
+        (put("mint", to=1), ".mint: unknown field"),
+    ],
+)
+def test_a_wrong_section_is_told_by_field(change: Change, message: str) -> None:
+    spec = json.loads(DEV)
+    change(spec["genesis"]["runtimeGenesis"]["config"]["tokenomics"])
+    with pytest.raises(SpecError) as caught:
+        build(read_spec(json.dumps(spec)))
+    assert f"{CONFIG}{message}" in str(caught.value)
+
+
+def test_a_specification_with_rows_says_how_they_are_released() -> None:
+    spec = json.loads(DEV)
+    del spec["genesis"]["runtimeGenesis"]["config"]["tokenomics"]
+    with pytest.raises(SpecError, match=r"config\.tokenomics: missing"):
+        read_spec(json.dumps(spec))
+
+
+def test_the_makers_of_a_chain_choose_what_the_documents_leave_open() -> None:
+    spec = json.loads(DEV)
+    section = spec["genesis"]["runtimeGenesis"]["config"]["tokenomics"]
+    section["ceilingMode"] = "advisory"
+    section["threshold"] = str(5 * BTT)
+    section["programmes"][0]["milestones"] = [[10_000, "0x" + "11" * 32]]
+    assert build(read_spec(json.dumps(spec))).is_ours
+
+
+def test_a_wrong_multisig_of_the_allocation_is_told() -> None:
+    spec = json.loads(DEV)
+    spec["allocation"]["multisigs"]["foundation"]["threshold"] = 4
+    with pytest.raises(SpecError, match=r"tokenomics\.foundation: expected 5"):
+        read_spec(json.dumps(spec))
+    spec["allocation"]["multisigs"]["grants"] = {}
+    with pytest.raises(SpecError, match=r"allocation\.multisigs\.grants: unknown field"):
+        read_spec(json.dumps(spec))

@@ -1,0 +1,243 @@
+"""Eight years of each document's chain, by days with epochs left out, against the oracle.
+
+The Foundation reaches every milestone on time and asks for its money every month, somebody works
+now and then, rewards are claimed or forgotten; in the end everything has gone where it must.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from btt_chain.primitives.account import Id
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u32, u128
+from runtime.accounts import FOUNDATION_PROGRAMMES, MINING
+from runtime.constants import BTT
+from runtime.frame import DispatchError
+from runtime.pallets.tokenomics import BurnReason, CeilingMode
+from runtime.pallets.tokenomics.pallet import id_of
+from support.economy import oracle
+from support.economy.chain import PEOPLE, PRESETS, EconomyChain
+from support.economy.oracle import DAY, MONTH, MONTHS, YEAR
+
+ANN, *_ = PEOPLE
+NO_HASH = H256(bytes(32))
+QUARTER = 3
+
+
+class EightYears:
+    """A chain on its way through the months, and what the oracle makes of it."""
+
+    def __init__(self, name: str, seed: int) -> None:
+        self.chain = EconomyChain(name)
+        self.preset = oracle.PRESETS[self.chain.table.id]
+        self.luck = random.Random(seed)
+        self.foundation = self.chain.tokenomics.foundation.value
+        self.amounts = [self.preset.amount(share) for share in self.preset.programmes.values()]
+        self.released = [0] * len(self.amounts)
+        self.blocks = 0
+
+    # ---- the way
+
+    def months(self) -> Iterator[int]:
+        """Make the blocks of all months; stop after the block of each month's very beginning."""
+        for month in range(MONTHS + 1):
+            if month:
+                self.days_of(month)
+            self.block_at(month * MONTH)
+            yield month
+
+    def days_of(self, month: int) -> None:
+        """Make blocks up to a month: most days one, on some several hours apart, or weeks."""
+        begin, end = (month - 1) * MONTH, month * MONTH
+        passed = begin + self.luck.choice((DAY, DAY, 10 * DAY, 40 * DAY))
+        while passed < end:
+            work = [self.work] if self.luck.random() < 0.3 else []
+            self.chain.at(passed - passed % self.chain.slot_ms, *work)
+            self.blocks += 1
+            passed += self.luck.choice((DAY, DAY, DAY, DAY, 3_600_000, 9 * DAY))
+
+    def block_at(self, moment: int) -> None:
+        """Make a block at a month's beginning, unless there is one; the Foundation acts in it."""
+        if self.chain.time < moment:
+            self.chain.at(moment)
+            self.blocks += 1
+        assert self.chain.time == moment
+
+    def work(self) -> None:
+        """Record some work."""
+        receipt, who = H256(self.luck.randbytes(32)), self.luck.choice(PEOPLE)
+        fees = u128(self.luck.randrange(10**21))
+        self.chain.mining.record(who, receipt, 10**9, fees, verified=False)
+
+    def attest(self, month: int) -> None:
+        """Let the Foundation attest the items of the quarter that begins."""
+        item = month // QUARTER
+        if month % QUARTER or item >= 16:
+            return
+        for number in range(len(self.amounts)):
+            args = {"programme": u32(number), "index": u32(item), "evidence_hash": NO_HASH}
+            step = self.chain.by(self.foundation, "Tokenomics", "attest_milestone", **args)
+            assert self.chain.take(step) is None
+
+    def ask(self) -> list[DispatchError]:
+        """Ask for what has come free of the programmes; the oracle says what that gives."""
+        failed, moment = [], self.chain.time
+        for number, amount in enumerate(self.amounts):
+            # An item counts two weeks after it was attested, at the beginning of its quarter.
+            done = min((moment // MONTH + QUARTER - 1) // QUARTER, 16)
+            due = oracle.releasable(amount, done, self.released[number], moment)
+            room = self.room(moment)
+            self.released[number] += min(due, room)
+            step = self.chain.by(ANN, "Tokenomics", "claim_programme", programme=u32(number))
+            error = self.chain.take(step)
+            assert (error is None) == bool(min(due, room)), error
+            failed += [error] if error else []
+        return failed
+
+    def room(self, moment: int) -> int:
+        """Return what the documents' table leaves to the Foundation."""
+        if self.chain.tokenomics.ceiling_mode.value is not CeilingMode.Enforce:
+            return self.preset.supply
+        formulas = self.formulas(moment)
+        table = oracle.table_until(self.preset, oracle.label_year(moment))
+        return max(0, table - formulas - sum(self.released))
+
+    def formulas(self, moment: int) -> int:
+        """Return what has come free by contract and by emission."""
+        programmes = sum(oracle.time_cap(amount, moment) for amount in self.amounts)
+        return oracle.rows(self.preset, moment) - programmes
+
+    # ---- what must be
+
+    def check_month(self, month: int) -> None:
+        """Compare everything that has a value for a month."""
+        chain, moment = self.chain, month * MONTH
+        for vests, row in zip(chain.vests, self.preset.linear, strict=True):
+            free = oracle.vested(self.preset, row, moment)
+            amount = self.preset.amount(row.percent)
+            assert int(chain.runtime.vesting.unvested(vests.account)) == amount - free
+            if free < amount or chain.runtime.balances.locks[vests.account]:
+                step = chain.by(ANN, "Vesting", "vest_other", target=Id(vests.account))
+                assert chain.take(step) is None
+            locks = chain.runtime.balances.locks[vests.account]
+            assert sum(int(lock.amount) for lock in locks) == amount - free
+        pool = self.preset.mining_pool
+        assert chain.mining.emitted_now() == oracle.emitted(pool, moment)
+        for number, released in enumerate(self.released):
+            assert chain.tokenomics.programmes[u32(number)].released_planck == released
+        assert chain.tokenomics.released_now() == self.formulas(moment) + sum(self.released)
+        assert chain.audit() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [*((name, CeilingMode.Enforce) for name in PRESETS), ("seed-000", CeilingMode.Off)],
+)
+def test_eight_years_give_every_month_what_the_oracle_says(name: str, mode: CeilingMode) -> None:
+    began = time.perf_counter()
+    way = EightYears(name, seed=PRESETS.index(name))
+    chain = way.chain
+    chain.run(chain.root("Tokenomics", "set_ceiling_mode", mode=mode))
+    for month in way.months():
+        way.attest(month)
+        way.ask()
+        way.check_month(month)
+        if month % 2 == 0:
+            claim_work(chain)
+    # ---- everything has gone where it must
+    pool = way.preset.mining_pool
+    chain.days(1)
+    assert chain.mining.unemitted.value == 0
+    mining = chain.mining
+    assert int(mining.paid.value) + int(mining.owed.value) + int(mining.carry.value) == pool
+    assert mining.paid.value > 0
+    assert chain.free(MINING) == pool - int(mining.paid.value)
+    assert not list(chain.runtime.vesting.schedules_ext.items())
+    for vests, row in zip(chain.vests, way.preset.linear, strict=True):
+        account = chain.runtime.system.account[vests.account].data
+        assert account.frozen == 0
+        assert int(account.free) + int(account.reserved) >= way.preset.amount(row.percent)
+    assert way.released == way.amounts
+    books = [chain.tokenomics.pools[id_of(account)] for account in FOUNDATION_PROGRAMMES]
+    assert [int(each.released) for each in books if each.allocated] == way.amounts
+    assert chain.free(way.foundation) == sum(way.amounts)
+    # Rewards that nobody claims go to Carry, and nothing else changes.
+    for _ in range(40):
+        chain.days(30)
+    assert mining.owed.value == 0
+    assert int(mining.paid.value) + int(mining.carry.value) == pool
+    assert chain.audit() == []
+    burned = int(chain.runtime.balances.total_burned.value)
+    assert burned == way.preset.burns[0] == int(chain.tokenomics.burned_by[BurnReason.Milestone])
+    print(f"{name}, ceiling {mode.name}: {way.blocks} blocks, {time.perf_counter() - began:.1f} s")
+
+
+def claim_work(chain: EconomyChain) -> None:
+    """Let everybody claim what it can: of some eras only, the others expire."""
+    last = int(chain.mining.era_index.value) - 1
+    for who in PEOPLE[:4]:
+        args = {"era_from": u32(max(0, last - 60)), "era_to": u32(max(0, last))}
+        error = chain.take(chain.by(who, "Mining", "claim_rewards", **args))
+        assert error is None or isinstance(error, chain.mining.NothingToClaim | chain.mining.EraNotFinished)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_chain_that_sleeps_for_years_wakes_up_with_the_same_books(name: str) -> None:
+    way = EightYears(name, seed=1)
+    chain = way.chain
+    chain.block()
+    for years in (1, 3, 5, 8, 20):
+        chain.at(years * YEAR)
+        began = int(chain.mining.began.value) * int(chain.mining.era_length) * chain.slot_ms
+        issued = int(chain.mining.allocated.value) - int(chain.mining.unemitted.value)
+        assert issued == oracle.emitted(way.preset.mining_pool, began)
+        assert chain.audit() == []
+    assert chain.mining.carry.value == way.preset.mining_pool
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_years_of_the_chain_are_those_of_the_oracle(name: str) -> None:
+    chain = EconomyChain(name)
+    preset = oracle.PRESETS[chain.table.id]
+    chain.block()
+    before = 0
+    for place, percent in enumerate(oracle.RELEASE_TABLE):
+        year, end = 2025 + place, (place + 1) * YEAR if place < 5 else 100 * YEAR
+        told = chain.tokenomics.release(year)
+        assert int(told.year) == year
+        assert told.table == preset.supply * percent // 100
+        assert told.ceiling == oracle.table_until(preset, year)
+        out = oracle.rows(preset, end) - sum(
+            oracle.time_cap(preset.amount(share), end) for share in preset.programmes.values()
+        )
+        assert int(told.contractual) + int(told.mining) == out - before
+        before = out
+
+
+def test_the_first_day_of_the_first_document_is_as_printed() -> None:
+    chain = EconomyChain("seed-000")
+    chain.block()
+    chain.at(DAY)
+    assert int(chain.mining.emitted_now()) == 3449691991786447638603
+
+
+def test_supply_is_told_as_it_is_owned() -> None:
+    chain = EconomyChain("seed-000")
+    preset = oracle.PRESETS["seed-000"]
+    chain.block()
+    for month in (1, 7, 24, 60, 96):
+        chain.at(month * MONTH)
+        told = chain.tokenomics.supply()
+        assert told.genesis == preset.supply
+        assert int(told.issuance) + int(told.burned) == preset.supply
+        linear = sum(preset.amount(row.percent) for row in preset.linear)
+        free = sum(oracle.vested(preset, row, month * MONTH) for row in preset.linear)
+        assert told.locked == linear - free
+        # Nobody has claimed anything: what moves is what is free at once and what has vested.
+        assert int(told.circulating) == preset.amount(preset.liquidity) + free
+        assert told.staked == 10_000 * BTT
