@@ -52,7 +52,7 @@ from runtime.pallets.mining.types import (
     Balance,
     Clock,
     Emission,
-    Era,
+    EraBooks,
     Estimate,
     Granted,
     NoProviders,
@@ -95,7 +95,7 @@ class Settled(NamedTuple):
     """What becomes of one operator's share of one era; amounts in planck."""
 
     number: int
-    era: Era
+    era: EraBooks
     part: int
     reward: int
 
@@ -142,7 +142,7 @@ class Mining(Pallet):
     """The epoch, counted from genesis, in which it began."""
     running = Value(Running, default=Running())
     """The sums over its receipts."""
-    eras = Map(u32, Era, hasher=Hasher.Twox64Concat)
+    eras = Map(u32, EraBooks, hasher=Hasher.Twox64Concat)
     """The eras that are over and in which somebody scored, until they expire."""
     oldest = Value(u32, default=u32(0))
     """No era before this one is kept."""
@@ -515,7 +515,7 @@ class Mining(Pallet):
         began, running = int(self.began.value), self.running.value
         budget = issued(self.allocated.value, self._begin(began), self._begin(began + 1))
         most = self._most(budget, int(running.operators))
-        era_now = Era(u128(budget), running.score, u128(budget), most, u32(0))
+        era_now = EraBooks(u128(budget), running.score, u128(budget), most, u32(0))
         row = settle(int(index), era_now, steps)
         return Estimate(index, u128(row.part), u128(row.reward), None)
 
@@ -536,7 +536,7 @@ class Mining(Pallet):
         if running.score:
             expires = (began + 1) * int(self.era_length) + CLAIM_DAYS * DAY_MS // int(self.slot_ms)
             most = self._most(budget, int(running.operators))
-            self.eras[era] = Era(u128(budget), running.score, u128(owed), most, u32(expires))
+            self.eras[era] = EraBooks(u128(budget), running.score, u128(owed), most, u32(expires))
         self.unemitted.value -= budget + idle
         self.owed.value += owed
         self.carry.value += left_over
@@ -597,7 +597,7 @@ class Mining(Pallet):
             self.oldest.value = u32(index + 1)
         return weight
 
-    def _swept(self, index: u32, era: Era) -> bool:
+    def _swept(self, index: u32, era: EraBooks) -> bool:
         """Put what is left of an era into Carry, and forget shares; tell whether it is all gone."""
         if era.left:
             self.owed.value -= era.left
@@ -648,7 +648,7 @@ class Mining(Pallet):
         return more
 
 
-def settle(number: int, era: Era, steps: list[Step]) -> Settled:
+def settle(number: int, era: EraBooks, steps: list[Step]) -> Settled:
     """Return what becomes of a share with these receipts, by the sums of its era."""
     budget, total = int(era.budget), int(era.score)
     reward = min(earned(steps, budget, total), int(era.most))

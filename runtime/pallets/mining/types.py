@@ -127,9 +127,9 @@ class Running:
     """Operators with a score."""
 
 
-@path("pallet_mining::Era", params={"Balance": u128})
+@path("pallet_mining::EraBooks", params={"Balance": u128})
 @dataclass(slots=True)
-class Era:
+class EraBooks:
     """An era that is over and in which somebody scored."""
 
     budget: Annotated[u128, TypeName("Balance")]

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.primitives.account import AccountId
-from btt_chain.scale import u32
-from genesis.accounts import POOLS, address
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u16, u32, u64, u128
+from genesis.accounts import POOLS, address, dev_account
 from genesis.build import build
 from genesis.catalogue import make
 from genesis.presets import CHAINS
@@ -20,7 +21,9 @@ from genesis.spec import Plain, SpecError, read_spec
 from genesis.tables import table
 from runtime import BttRuntime
 from runtime.constants import MONTH_MS
-from runtime.pallets.tokenomics import BurnId, CeilingMode, Tokenomics
+from runtime.frame import ROOT, Call, Weight, signed
+from runtime.pallets.multisig import Timepoint
+from runtime.pallets.tokenomics import BurnId, CeilingMode, MilestoneStatus, Tokenomics
 from runtime.pallets.tokenomics.law import contractual
 from runtime.params import PARAMS_KEY, RuntimeParams
 from support.runtime import DictState
@@ -138,10 +141,7 @@ def test_vesting_and_the_books_tell_the_same_at_any_time() -> None:
 
 
 def test_the_launch_burn_of_a_real_chain_is_the_ecosystem_funds() -> None:
-    state = DictState()
-    state.data = dict(build(make("dev")).state)
-    found = BttRuntime(RuntimeParams.decode(state.data[PARAMS_KEY]))
-    found.enter(state)
+    found = fresh("dev")
 
     found.tokenomics.on_initialize(1)
 
@@ -151,6 +151,64 @@ def test_the_launch_burn_of_a_real_chain_is_the_ecosystem_funds() -> None:
     assert supply.circulating == 400_000 * BTT
     assert supply.staked == 10_000 * BTT  # Alice's bond
     assert found.balances.free(POOLS["ecos"]) == (1_470_000 - 30_000) * BTT
+
+
+def fresh(preset: str) -> BttRuntime:
+    """A runtime on a block zero of its own, which a test may change."""
+    state = DictState()
+    state.data = dict(build(make(CHAINS[preset])).state)
+    found = BttRuntime(RuntimeParams.decode(state.data[PARAMS_KEY]))
+    found.enter(state)
+    return found
+
+
+def together(law: BttRuntime, signers: str, count: int, call: Call) -> None:
+    """Let so many of the five development keys of `signers` ask for a call."""
+    keys = sorted(dev_account(f"//holder//{signers}_{number}") for number in range(1, 6))
+    alice, plenty = dev_account("//Alice"), Weight(u64(10**12), u64(0))
+    for place, who in enumerate(keys[:count]):
+        law.balances.transfer(alice, who, u128(10 * BTT))
+        others = [key for key in keys if key != who]
+        when = Timepoint(u32(law.system.number.value), u32(0)) if place else None
+        law.multisig.as_multi(signed(who), u16(3), others, when, call, plenty)
+
+
+def test_three_of_the_five_known_keys_act_for_the_foundation() -> None:
+    law = fresh("dev")
+    call = law.call(
+        "Tokenomics",
+        "attest_milestone",
+        programme=u32(2),
+        index=u32(0),
+        evidence_hash=H256(b"\x05" * 32),
+    )
+
+    together(law, "foundation", 2, call)
+    assert law.tokenomics.programmes[u32(2)].milestones[0].status is MilestoneStatus.Open
+
+    law = fresh("dev")
+    together(law, "foundation", 3, call)
+    assert law.tokenomics.programmes[u32(2)].milestones[0].status is MilestoneStatus.Attested
+
+
+def test_three_of_the_five_known_keys_spend_what_is_unlocked_of_the_reserve() -> None:
+    friend = AccountId(b"\xfe" * 32)
+    call = fresh("dev").call(
+        "Tokenomics",
+        "spend_reserve",
+        amount=u128(5 * BTT),
+        beneficiary=Id(friend),
+        reason_hash=H256(bytes(32)),
+    )
+
+    locked = fresh("dev")
+    together(locked, "reserve", 3, call)
+    unlocked = fresh("dev")
+    unlocked.tokenomics.unlock_reserve(ROOT, u128(5 * BTT), u64(100))
+    together(unlocked, "reserve", 3, call)
+
+    assert locked.balances.free(friend) == 0
+    assert unlocked.balances.free(friend) == 5 * BTT
 
 
 # ---- what is refused, and in which words

@@ -182,7 +182,7 @@ def test_an_extrinsic_is_bytes_whose_parameters_are_the_extrinsics_parts() -> No
 
 
 def test_an_era_has_all_its_variants() -> None:
-    (era,) = [kind for kind in read(15).types if kind.path[-2:] == ["era", "Era"]]
+    (era,) = [kind for kind in read(15).types if kind.path[-1:] == ["Era"]]
     assert isinstance(era.definition, VariantDef)
     names = [variant.name for variant in era.definition.variants]
     assert names == ["Immortal", *(f"Mortal{number}" for number in range(1, 256))]

@@ -418,6 +418,8 @@ def test_a_curator_is_chosen_for_a_funded_bounty_and_a_fee_below_its_value(town:
     town.spend()
     with refused(town, Bounties.InvalidFee):
         choose(ROOT, FIRST, Id(BOB), 100 * BTT)
+    with refused(town, Bounties.InvalidFee):
+        choose(ROOT, FIRST, Id(BOB), 100 * BTT - MILLI + u128(1))
     with refused(town, BadOrigin):
         choose(signed(BOB), FIRST, Id(BOB), BTT)
     choose(ROOT, FIRST, Id(BOB), BTT)
@@ -532,6 +534,29 @@ def test_who_was_only_asked_can_be_unassigned_by_itself_and_governance(town: Tow
 # ---- paying and giving up
 
 
+def test_the_highest_fee_leaves_what_an_account_can_be_opened_with(town: Town) -> None:
+    newcomer = AccountId(bytes((9,)) * 32)
+    town.propose()
+    highest = 100 * BTT - MILLI
+    with refused(town, Bounties.InvalidFee):
+        town.bounties.approve_bounty_with_curator(ROOT, FIRST, Id(BOB), highest + u128(1))
+    town.bounties.approve_bounty_with_curator(ROOT, FIRST, Id(BOB), highest)
+    town.spend()
+    town.bounties.accept_curator(signed(BOB), FIRST)
+    town.bounties.award_bounty(signed(BOB), FIRST, Id(newcomer))
+    town.clock.slot += DELAY
+    town.bounties.claim_bounty(signed(newcomer), FIRST)
+    assert (town.balances.free(newcomer), town.money()) == (MILLI, 0)
+    assert town.balances.free(BOB) == 1_000 * BTT + highest
+
+
+def test_nothing_is_awarded_to_where_nobody_gets_it_out_again(town: Town) -> None:
+    town.active()
+    for nowhere in (town.bounties.account_of(FIRST), sub_account(GRANTS, 7), GRANTS, TREASURY):
+        with refused(town, TokenError(TokenErrorKind.Unsupported)):
+            town.bounties.award_bounty(signed(BOB), FIRST, Id(nowhere))
+
+
 def test_an_award_is_not_paid_before_its_time(town: Town) -> None:
     town.awarded()
     town.clock.slot += DELAY - 1
@@ -559,14 +584,14 @@ def test_what_was_given_on_top_goes_to_the_beneficiary(town: Town) -> None:
     assert town.balances.free(CAROL) == 1_077 * BTT
 
 
-def test_a_locked_gift_to_a_bounty_does_not_stop_its_payment(town: Town) -> None:
+def test_nobody_locks_the_money_of_a_bounty_by_a_gift(town: Town) -> None:
     town.awarded()
     gift = VestingInfo(100 * BTT, BTT, u32(10**6))
-    town.vesting.vested_transfer(signed(DAVE), Id(town.bounties.account_of(FIRST)), gift)
+    with refused(town, TokenError(TokenErrorKind.Unsupported)):
+        town.vesting.vested_transfer(signed(DAVE), Id(town.bounties.account_of(FIRST)), gift)
     town.clock.slot += DELAY
     town.bounties.claim_bounty(signed(CAROL), FIRST)
-    assert town.balances.free(CAROL) == 1_070 * BTT
-    assert town.money() == 100 * BTT
+    assert (town.balances.free(CAROL), town.money()) == (1_070 * BTT, 0)
 
 
 @pytest.mark.parametrize("stage", [Town.funded, Town.active])

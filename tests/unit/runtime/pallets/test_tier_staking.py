@@ -40,11 +40,13 @@ from runtime.pallets.tier_staking import (
     YEAR365_MS,
     Contribution,
     Perk,
+    Position,
     Tier,
     TierStaking,
     accrued,
     affordable_bps,
 )
+from runtime.pallets.tier_staking.law import window_of
 from runtime.pallets.tokenomics import BurnReason
 from runtime.pallets.vesting import Vesting, VestingInfo
 from runtime.splits import split_compute
@@ -700,6 +702,29 @@ def test_an_extension_keeps_what_was_warm_and_warms_up_for_more(world: World) ->
     assert flags(world, ALICE) == (False, 0, 10_000, False)
     world.wait(1)
     assert flags(world, ALICE) == (True, 2_000, 15_000, True)
+
+
+@given(
+    opened=st.lists(st.tuples(st.integers(0, 3 * DAY_MS), st.integers(0, 400)), max_size=8),
+    later=st.lists(st.integers(0, 500 * DAY_MS), max_size=8),
+)
+def test_the_short_record_of_the_discount_tells_what_the_long_one_does(
+    opened: list[tuple[int, int]], later: list[int]
+) -> None:
+    now, positions = 0, []
+    for wait, days in opened:
+        now += wait
+        end = u64(now + (2 + days) * DAY_MS)
+        perks = u8(Perk.DISCOUNT if days % 2 else Perk.PRIORITY)
+        positions.append(Position(u32(0), u8(2), perks, u64(now), end, btt(1)))
+        positions = [one for one in positions if one.until > now - DAY_MS]  # closed some day
+        window = window_of(positions, Perk.DISCOUNT, now, DAY_MS)
+        for at in (now, now + 1, now + DAY_MS - 1, now + DAY_MS, *(now + more for more in later)):
+            good = any(
+                one.perks & Perk.DISCOUNT and one.since + DAY_MS <= at < one.until
+                for one in positions
+            )
+            assert good == (window is not None and window.covers(at))
 
 
 def test_votes_are_told_by_how_they_count(world: World) -> None:
