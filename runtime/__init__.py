@@ -74,17 +74,16 @@ LENGTH_FEE: Final = u128(10**10)
 """Planck per byte."""
 
 
-STAKES: Final = (
-    "TierStaking.stake",
+EARNINGS: Final = (
     "TierStaking.claim",
     "TierStaking.unstake",
-    "TierStaking.extend",
     "TierStaking.claim_dividend",
     "TierStaking.claim_contribution",
     "TierStaking.request_premium",
     "Mining.claim_rewards",
 )
-"""What locks and earns for the owner; `top_up` would give the owner's money away."""
+"""What only ever brings its owner something. To stake may lock all there is for three years: that
+is for its owner, or a proxy of any type."""
 
 SCOPES: Final = {
     ProxyType.NonTransfer: (
@@ -98,10 +97,10 @@ SCOPES: Final = {
         "Proxy",
         "Vesting.vest",
         "Vesting.vest_other",
-        *STAKES,
+        *EARNINGS,
     ),
     ProxyType.Governance: ("Utility",),
-    ProxyType.Staking: ("Authorities", "Session", "Utility", *STAKES),
+    ProxyType.Staking: ("Authorities", "Session", "Utility", *EARNINGS),
     ProxyType.CancelProxy: ("Proxy.reject_announcement", "Utility"),
 }
 """What a proxy of each type may call; governance and staking grow with their pallets.

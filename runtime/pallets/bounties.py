@@ -137,6 +137,13 @@ Text = Annotated[bytes, TypeName("Vec<u8>")]
 class Money(Protocol):
     """Deposits, and the money of bounties; Balances satisfies it. Amounts in planck."""
 
+    @property
+    def existential_deposit(self) -> u128:
+        """The least that an account can be opened with."""
+
+    def ensure_not_pool(self, who: AccountId) -> None:
+        """Raise DispatchError for an account that only its own pallet may move."""
+
     def reducible_balance(self, who: AccountId) -> u128:
         """Return what `who` could spend at once."""
 
@@ -293,7 +300,7 @@ class Bounties(Pallet, instances=True):
         """The value is below the least that a bounty may have; ask for more."""
 
     class InvalidFee(Error, index=6):
-        """The curator's fee must be less than the bounty's value; lower it."""
+        """The fee must leave enough of the value for its winner to open an account; lower it."""
 
     class PendingPayout(Error, index=7):
         """The bounty is awarded; dismiss the curator first, if the award must not be paid."""
@@ -354,8 +361,7 @@ class Bounties(Pallet, instances=True):
         chosen = lookup(curator)
         if not isinstance(bounty.status, Funded):
             raise self.UnexpectedStatus
-        if fee >= bounty.value:
-            raise self.InvalidFee
+        self._ensure_fee(bounty, fee)
 
         bounty.fee, bounty.status = fee, AwaitsCurator(chosen)
         self.bounties[bounty_id] = bounty
@@ -416,9 +422,13 @@ class Bounties(Pallet, instances=True):
 
     @call(5, weight=CALL_WEIGHT)
     def award_bounty(self, origin: Origin, bounty_id: BountyId, beneficiary: Address) -> None:
-        """Award the bounty that you are the curator of; it can be claimed after a delay."""
+        """Award the bounty that you are the curator of; it can be claimed after a delay.
+
+        Raises TokenError for pools, and for the account of a bounty: nobody would get it out again.
+        """
         bounty, work = self._curated(origin, bounty_id)
         payee = lookup(beneficiary)
+        self.currency.ensure_not_pool(payee)
 
         unlock_at = self._after(self.bounty_deposit_payout_delay)
         bounty.status = Awarded(work.curator, payee, unlock_at)
@@ -495,8 +505,7 @@ class Bounties(Pallet, instances=True):
         """Approve a proposed bounty and choose who judges the work, in one."""
         bounty = self._approvable(origin, bounty_id)
         chosen = lookup(curator)
-        if fee >= bounty.value:
-            raise self.InvalidFee
+        self._ensure_fee(bounty, fee)
 
         bounty.fee = fee
         self._approve(bounty_id, bounty, ApprovedWithCurator(chosen))
@@ -576,6 +585,11 @@ class Bounties(Pallet, instances=True):
         if who != bounty.status.curator:
             raise self.RequireCurator
         return bounty, bounty.status
+
+    def _ensure_fee(self, bounty: Bounty, fee: u128) -> None:
+        """Raise InvalidFee if what is left besides the fee is too little to be paid to anybody."""
+        if int(fee) + int(self.currency.existential_deposit) > bounty.value:
+            raise self.InvalidFee
 
     def _approve(
         self, bounty_id: u32, bounty: Bounty, status: Approved | ApprovedWithCurator

@@ -880,10 +880,11 @@ class TierStaking(Pallet):
     def _feed(self, ended: u32) -> None:
         """Share out the stakers' part of what came in, and what is left of times before.
 
-        While nothing is staked it is kept, and shared among those who are there next.
+        While nothing is staked the development fund keeps all: the first to stake, with little
+        and for a month, would get what came in of all the time before.
         """
         inflow = self.dividends.compute_inflow_of_era()
-        share = mul_div(inflow, self.dividend_bps.value, BPS)
+        share = mul_div(inflow, self.dividend_bps.value if self.total_staked.value else 0, BPS)
         if inflow:
             self.dividends.earmark(share)
         if share:

@@ -32,6 +32,7 @@ from runtime.accounts import (
     POOLS,
     REFERRAL,
     RESERVE,
+    STAKING,
     TREASURY,
     pool_account,
     pool_identifier,
@@ -54,7 +55,7 @@ from runtime.frame import (
     ensure_root,
 )
 from runtime.frame.weight import PICOS_PER_MICRO
-from runtime.pallets.balances import Balances, lookup
+from runtime.pallets.balances import Balances, is_pool, lookup
 from runtime.pallets.tokenomics.config import Config, read_config
 from runtime.pallets.tokenomics.law import (
     FIRST_YEAR,
@@ -333,7 +334,7 @@ class Tokenomics(Pallet):
         """The time for objections has passed; the milestone counts."""
 
     class PoolClosed(Error, index=13):
-        """The pool takes no gifts; for the staking pool use `tierStaking.topUp`."""
+        """The pool takes no money from there; for the staking pool use `tierStaking.topUp`."""
 
     class ExpiryPassed(Error, index=14):
         """The reserve cannot be unlocked until a slot that has passed; choose a later one."""
@@ -416,7 +417,7 @@ class Tokenomics(Pallet):
         if gate is None:
             raise self.NotDiscretionary
         gate(origin)
-        self.pay(account, lookup(beneficiary), amount, discretionary=True)
+        self.pay(account, self._payee(account, beneficiary), amount, discretionary=True)
 
     @call(1, weight=PROGRAMME_WEIGHT)
     def attest_milestone(
@@ -511,7 +512,7 @@ class Tokenomics(Pallet):
             raise self.ReserveLocked
         if int(unlock.spent) + int(amount) > int(unlock.cap):
             raise self.CapExceeded
-        to = lookup(beneficiary)
+        to = self._payee(RESERVE, beneficiary)
         self.pay(RESERVE, to, amount, discretionary=False)
         unlock.spent += amount
         self.reserve_unlock.value = unlock
@@ -822,6 +823,16 @@ class Tokenomics(Pallet):
             self.hospitals = hospitals
 
     # ---- steps: releases
+
+    def _payee(self, pool: AccountId, beneficiary: MultiAddress) -> AccountId:
+        """Return whom a pool is to pay; PoolClosed where the money would lie for ever.
+
+        A payment to itself would move nothing, and be counted.
+        """
+        to = lookup(beneficiary)
+        if is_pool(to) and (to == pool or to not in (*FED_BY_ANYBODY, STAKING)):
+            raise self.PoolClosed
+        return to
 
     def _spender_of(self, pool: AccountId) -> OriginCheck | None:
         """Return whose decisions a pool pays by."""

@@ -896,10 +896,12 @@ def test_stakers_share_a_fifth_of_the_compute_inflow_by_what_they_staked(world: 
     world.check()
 
 
-def test_what_comes_in_while_nothing_is_staked_waits_for_who_comes_next(world: World) -> None:
+def test_what_comes_in_while_nothing_is_staked_stays_in_the_development_fund(
+    world: World,
+) -> None:
     world.books.earn(int(btt(1_000)))
     world.wait(slots=ERA)
-    assert world.books.earmarked == btt(200)
+    assert world.books.earmarked == 0
     assert not any(
         isinstance(event, TierStaking.DividendDistributed) for event in world.announced()
     )
@@ -907,7 +909,7 @@ def test_what_comes_in_while_nothing_is_staked_waits_for_who_comes_next(world: W
     number = world.stake(ALICE, 1_000, 0)
     assert world.staking.dividend_due(ALICE, number) == 0
     world.wait(slots=ERA)
-    assert world.staking.dividend_due(ALICE, number) == btt(200)
+    assert world.staking.dividend_due(ALICE, number) == 0
     world.check()
 
 

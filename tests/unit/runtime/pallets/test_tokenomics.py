@@ -706,6 +706,20 @@ def test_attack_no_series_of_caps_passes_the_reserve(bank: Bank) -> None:
     assert bank.tokenomics.pools[pool(RESERVE)].released == whole * ONE
 
 
+@pytest.mark.parametrize("to", [RESERVE, MINING, *FOUNDATION_PROGRAMMES])
+def test_no_pool_pays_into_one_that_never_lets_it_out(bank: Bank, to: AccountId) -> None:
+    bank.tokenomics.unlock_reserve(ROOT, btt(5), u64(10))
+    with refused(bank, Tokenomics.PoolClosed):
+        bank.tokenomics.spend_reserve(BY_KEEPERS, btt(5), Id(to), PROOF)
+    with refused(bank, Tokenomics.PoolClosed):
+        bank.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(5), Id(to))
+
+
+def test_a_pool_that_pays_itself_is_refused(bank: Bank) -> None:
+    with refused(bank, Tokenomics.PoolClosed):
+        bank.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(5), Id(ECOSYSTEM))
+
+
 def test_a_cap_of_nothing_locks_the_reserve_again(bank: Bank) -> None:
     bank.tokenomics.unlock_reserve(ROOT, btt(5), u64(10))
     bank.tokenomics.unlock_reserve(ROOT, u128(0), u64(0))
