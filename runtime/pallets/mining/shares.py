@@ -3,14 +3,15 @@
 A receipt earns the lesser of two amounts: its cap, known when it comes in, and its part of the
 era's budget by score, known when the era is over. Written with the era's price `u` of one unit of
 score, that is min(cap, u * score): the cap if its own ratio, cap per score, is below `u`, else the
-part. So receipts of about one ratio can be added up and decided about together. Ratios are rounded
-down to their first five binary digits: receipts of one *step* differ by less than a sixteenth
+part. An operator's first receipts of an era are kept one by one, and earn exactly that. When there
+are many, those of about one ratio are added up and decided about together: ratios are rounded down
+to their first five binary digits, so that receipts of one *step* differ by less than a sixteenth
 (below 16 planck per unit of score by less than a planck).
 
-Every step earns exactly what its receipts would one by one, but for the one step in which `u`
-itself falls: there each receipt earns the step's lower edge, at most a sixteenth less. No receipt
-ever earns more than the lesser of its two amounts, whatever others came with it: spare cap of one
-cannot be used up by another.
+Such a step earns exactly what its receipts would one by one, unless `u` itself falls into it: there
+each receipt earns the step's lower edge, at most a sixteenth less. No receipt ever earns more than
+the lesser of its two amounts, whatever others came with it: spare cap of one cannot be used up by
+another.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from typing import Annotated, Final
 from btt_chain.scale import TypeName, path, u128
 
 STEP_BITS: Final = 5
+MAX_SINGLE: Final = 16
+"""Receipts of one operator and era that are kept by themselves; with one more they are added up."""
 MAX_STEPS: Final = 64
 """Steps kept of one operator and era: four doublings of what a unit of work pays."""
 
@@ -30,17 +33,18 @@ MAX_STEPS: Final = 64
 @path("pallet_mining::Step", params={"Balance": u128})
 @dataclass(slots=True)
 class Step:
-    """Receipts whose cap per score is about the same. All that is here is a sum."""
+    """One receipt, or several whose cap per score is about the same: then all here are sums."""
 
     edge: Annotated[u128, TypeName("Balance")]
     """The lower edge, in planck per unit of score; the next step's begins above it."""
     score: u128
     cap: Annotated[u128, TypeName("Balance")]
     """Always: `edge * score <= cap < width of the step's upper edge * score`."""
+    is_single: bool
 
     def folded(self, edge: int) -> Step:
         """Return the step with another, lower edge, and the caps that its receipts have there."""
-        return Step(u128(edge), self.score, u128(edge * int(self.score)))
+        return Step(u128(edge), self.score, u128(edge * int(self.score)), self.is_single)
 
 
 def edge_of(ratio: int) -> int:
@@ -55,31 +59,46 @@ def upper_edge(edge: int) -> int:
 
 
 def added(steps: Sequence[Step], score: int, cap: int) -> list[Step]:
-    """Return `steps`, in order of their edges, with one more receipt. `score` is above zero.
-
-    Where there are `MAX_STEPS` already, the receipt counts with the step below its own (or the
-    lowest with it) as if it had that step's ratio, which is less than its own.
-    """
-    result = list(steps)
-    edge = min(edge_of(cap // score), u128.MAX)
-    place = bisect_left(result, edge, key=lambda step: int(step.edge))
-    if place < len(result) and result[place].edge == edge:
-        return with_receipt(result, place, score, cap)
-    if len(result) < MAX_STEPS:
-        result.insert(place, Step(u128(edge), u128(score), u128(cap)))
+    """Return `steps`, in order of their edges, with one more receipt. `score` is above zero."""
+    edge = u128(min(edge_of(cap // score), u128.MAX))
+    single = Step(edge, u128(score), u128(cap), is_single=True)
+    if sum(step.is_single for step in steps) < MAX_SINGLE and len(steps) < MAX_STEPS:
+        result = list(steps)
+        result.insert(bisect_left(result, edge, key=edge_in), single)
         return result
-    if place:
-        lower = int(result[place - 1].edge)
-        return with_receipt(result, place - 1, score, lower * score)
-    result[0] = result[0].folded(edge)
-    return with_receipt(result, 0, score, cap)
+    result = []
+    for step in steps:
+        put(result, step)
+    put(result, single)
+    return result
 
 
-def with_receipt(steps: list[Step], place: int, score: int, cap: int) -> list[Step]:
-    """Return `steps` with a receipt added to the one at `place`."""
-    old = steps[place]
-    steps[place] = Step(old.edge, old.score + score, old.cap + cap)
-    return steps
+def put(steps: list[Step], more: Step) -> None:
+    """Add a step to `steps`, in order of their edges; to the one of its own edge if it is there.
+
+    Where there are `MAX_STEPS` already, it counts with the step below its own (or the lowest with
+    it) as if it had that step's ratio, which is less than its own.
+    """
+    place = bisect_left(steps, more.edge, key=edge_in)
+    if place < len(steps) and steps[place].edge == more.edge:
+        steps[place] = both(steps[place], more)
+    elif len(steps) < MAX_STEPS:
+        steps.insert(place, more)
+    elif place:
+        lower = steps[place - 1]
+        steps[place - 1] = both(lower, more.folded(int(lower.edge)))
+    else:
+        steps[0] = both(steps[0].folded(int(more.edge)), more)
+
+
+def both(one: Step, other: Step) -> Step:
+    """Return the step of the receipts of two of one edge."""
+    return Step(one.edge, one.score + other.score, one.cap + other.cap, is_single=False)
+
+
+def edge_in(step: Step) -> u128:
+    """Return where a step begins."""
+    return step.edge
 
 
 def score_of(steps: Sequence[Step]) -> int:
@@ -103,6 +122,8 @@ def earned(steps: Sequence[Step], budget: int, total: int) -> int:
 def earned_by(step: Step, budget: int, total: int) -> int:
     """Return what the receipts of one step earn."""
     edge, score = int(step.edge), int(step.score)
+    if step.is_single:
+        return min(int(step.cap), part(budget, score, total))
     if budget <= edge * total:
         return part(budget, score, total)
     if budget >= upper_edge(edge) * total:

@@ -24,6 +24,7 @@ from runtime.frame import ROOT, BadOrigin, GenesisError, TokenError, ensure_root
 from runtime.pallets.balances import Balances
 from runtime.pallets.mining import Estimate, Mining, NoProviders, Params, factors
 from runtime.pallets.mining.shares import (
+    MAX_SINGLE,
     MAX_STEPS,
     Step,
     added,
@@ -367,7 +368,7 @@ def test_whoever_stands_behind_a_provider_earns_by_its_work(works: Works) -> Non
     works.work(ALICE, 10**9)
     works.next_era()
     assert works.mining.eras[u32(0)].score == 2 * 8 * 10**8
-    assert works.claim(ALICE, 0) == budget_of(works)
+    assert works.claim(ALICE, 0) == 2 * (budget_of(works) // 2), "each receipt is rounded down"
     assert works.mining.estimate(BOB, 0) is None
 
 
@@ -451,6 +452,17 @@ def test_receipts_earn_together_what_each_would_but_for_a_sixteenth_of_one_step(
     assert got >= fair - lost - len(steps)
 
 
+@given(
+    RECEIPTS.map(lambda drawn: drawn[:MAX_SINGLE]), st.integers(0, 10**24), st.integers(0, 10**16)
+)
+def test_the_first_receipts_earn_exactly_the_lesser_of_cap_and_part(
+    receipts: list[tuple[int, int]], budget: int, others: int
+) -> None:
+    total = sum(weighed for weighed, _ in receipts) + others
+    each = [min(most, budget * weighed // total) for weighed, most in receipts]
+    assert earned(collected(receipts), budget, total) == sum(each)
+
+
 @given(st.integers(0, 2**130))
 def test_a_ratio_lies_in_a_step_no_wider_than_a_sixteenth(ratio: int) -> None:
     edge = edge_of(ratio)
@@ -468,7 +480,7 @@ def test_steps_are_bounded_in_order_and_never_pay_more(
     ]
     steps = collected(receipts)
     assert len(steps) <= MAX_STEPS
-    assert all(left.edge < right.edge for left, right in pairwise(steps))
+    assert all(left.edge <= right.edge for left, right in pairwise(steps))
     assert all(step.edge * step.score <= step.cap for step in steps)
     total = score_of(steps)
     assert total == sum(weighed for weighed, _ in receipts)
@@ -663,7 +675,7 @@ def test_what_is_expired_but_not_taken_back_yet_cannot_be_claimed(works: Works) 
     for _ in range(30):
         works.work(ALICE, 10**7)
         works.next_era()
-    works.pass_slots(200 * DAY)
+    works.pass_slots(int(works.mining.eras[u32(29)].expires) - works.watch.slot)
     oldest = int(works.mining.oldest.value)
     assert 0 < oldest < 30, "a block takes back only so much"
     with refused(works, Mining.NothingToClaim):
@@ -882,6 +894,9 @@ def test_a_region_is_wanted_by_what_was_done_in_it_in_the_era_before(works: Work
     assert works.mining.operator_view(ALICE).geography == 1_500_000
     works.next_era()
     assert works.mining.operator_view(ALICE).geography == PPM, "an idle era tells nothing"
+    works.work(BOB, 1_000)
+    works.pass_slots(3 * ERA)
+    assert works.mining.operator_view(ALICE).geography == PPM, "nor do idle epochs"
     works.set(regions=[])
     assert works.mining.operator_view(ALICE).geography == PPM, "the region is gone"
 
@@ -892,9 +907,12 @@ def test_work_for_nothing_makes_no_other_region_wanted(works: Works) -> None:
     works.mining.attest_region(ROOT, BOB, u16(1))
     works.work(BOB, 10**12, fees=0)
     works.work(ALICE, 1_000)
-    works.work(BOB, 1_000)
+    works.work(BOB, 10**12, fees=1_000 * PRICE)
     works.next_era()
     assert works.mining.operator_view(ALICE).geography == PPM
+    era = int(works.mining.era_index.value)
+    done = [works.mining.region_work[u16(region)].at(era).before for region in (0, 1)]
+    assert done == [1_000, 1_000], "nor its own less wanted, for others who work there"
 
 
 def test_an_old_era_of_a_region_is_forgotten() -> None:
