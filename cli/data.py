@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,8 +23,6 @@ from cli.node import known_chain, plain_errors
 from cli.options import chain_names, examples, json_option
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from btt_chain.chain.client import Client
     from btt_chain.node.config import NodeConfig
     from btt_chain.node.lifecycle import OpenChain
@@ -202,7 +199,7 @@ def _export(data: OpenChain, first: int, last: int, file: IO[bytes], *, binary: 
     count = last - first + 1
     if binary:
         file.write(count.to_bytes(8, "little"))
-    with _progress() as progress:
+    with show.progress() as progress:
         task = progress.add_task("exporting", total=count)
         for number in range(first, last + 1):
             block = _stored(data, number)
@@ -271,7 +268,7 @@ def _import(data: OpenChain, config: NodeConfig, source: IO[bytes]) -> tuple[int
     client, engine = data.client, reading_engine(data, config)
     reader = BlockReader(source)
     new = known = 0
-    with _progress() as progress:
+    with show.progress() as progress:
         task = progress.add_task("importing", total=reader.count)
         for signed in reader:
             header, proofs = signed.block.header, dict(signed.justifications or ())
@@ -295,7 +292,7 @@ def _import_by_hand(data: OpenChain, source: IO[bytes]) -> tuple[int, int]:
     client = data.client
     reader = BlockReader(source)
     new = known = 0
-    with _progress() as progress, _final_at_the_end(client):
+    with show.progress() as progress, _final_at_the_end(client):
         task = progress.add_task("importing", total=reader.count)
         for block in reader:
             header = block.block.header
@@ -488,27 +485,3 @@ def revert(count: int, dev: bool, chain: str | None, base_path: Path | None, as_
             f"block {final.number} is final and stays: final blocks cannot be taken back "
             "(purge-chain deletes the whole database)"
         )
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar with the time that is left, on a terminal; nothing elsewhere."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=show.console(stderr=True),
-        disable=not sys.stderr.isatty(),
-    ) as progress:
-        yield progress

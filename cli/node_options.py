@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from cli.errors import Mistyped
+from cli.options import password
 
 if TYPE_CHECKING:
     from btt_chain.node.config import NetworkConfig, ValidatorConfig
@@ -215,17 +216,10 @@ def metrics_port(given: dict[str, Any], *, alone: bool) -> int | None:
 
 def password_of(given: dict[str, Any]) -> str | None:
     """The keystore's password, from wherever it is to come. Raises Mistyped."""
-    ways = [given["password"] is not None, given["password_file"], given["password_interactive"]]
-    if sum(map(bool, ways)) > 1:
-        raise Mistyped("give one of --password, --password-filename, --password-interactive")
-    if given["password_file"] is not None:
-        text: str = given["password_file"].read_text().rstrip("\r\n")
-        return text
-    if given["password_interactive"]:
-        asked: str = click.prompt("password of the keystore", hide_input=True, err=True)
-        return asked
-    password: str | None = given["password"]
-    return password
+    word = password(given["password"], given["password_interactive"], given["password_file"])
+    if word == "":
+        raise Mistyped("the keystore's password is empty")
+    return word
 
 
 def split(texts: tuple[str, ...], flag: str) -> tuple[str, ...]:

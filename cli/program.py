@@ -29,7 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "import-blocks": ("cli.data:import_blocks", "Read blocks from a file."),
     "check-block": ("cli.data:check_block", "Execute a stored block again and compare."),
     "revert": ("cli.data:revert", "Take back the newest blocks that are not final."),
-    "tokenomics": ("cli.tokenomics:tokenomics", "Look at the token's schedules."),
+    "tokenomics": ("cli.tokenomics:tokenomics", "Look at the token: promises, supply, audit."),
     "completion": ("cli.completion:completion", "Print the completion script of a shell."),
 }
 

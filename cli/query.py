@@ -413,7 +413,10 @@ def _param(text: str) -> Json:
 
 def _is_money(name: str) -> bool:
     """Whether a storage item or constant is an amount: metadata gives their types no names."""
-    words = ("Issuance", "Deposit", "Balance", "Burned", "Amount", "Supply")
+    words = (
+        "Issuance", "Deposit", "Balance", "Burned", "Amount", "Supply", "Allocated", "Unemitted",
+        "Owed", "Paid", "Carry", "Staked", "Committed", "Released", "Earmarked", "Budget",
+    )  # fmt: skip
     return any(word in name for word in words)
 
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
 _UNFOLDED = 100_000
 """Columns of something that is not a terminal."""
@@ -119,3 +121,27 @@ def console(*, stderr: bool = False) -> Console:
     # `rich` itself honours NO_COLOR and TERM=dumb.
     width = None if stream.isatty() else _UNFOLDED
     return Console(file=stream, width=width, highlight=False, emoji=False)
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A bar with the time that is left, on a terminal; nothing elsewhere."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    ) as bar:
+        yield bar

@@ -105,19 +105,24 @@ def timed(rows: Table) -> Iterator[Row]:
 
 
 def free_after(rows: Table, row: Row, month: int, slot_ms: int) -> int:
-    """How much of a row has come free after so many months at most, in planck.
+    """How much of a row has come free after so many months at most, in planck."""
+    return free_at(rows, row, slots(month, slot_ms), slot_ms)
+
+
+def free_at(rows: Table, row: Row, slot: int, slot_ms: int) -> int:
+    """How much of a row has come free in a slot since genesis at most, in planck.
 
     Nothing of rows that only decisions free; all of those that are free from the start.
     """
     match row.kind:
         case Kind.LINEAR:
-            return int(rows.schedule(row, slot_ms).vested(slots(month, slot_ms)))
+            return int(rows.schedule(row, slot_ms).vested(slot))
         case Kind.MILESTONE:
             if row.months is None:
                 raise SpecError(f"row {row.key}: a {row.kind} row without an end")
-            return time_cap(row.amount, row.months, month * MONTH_MS)
+            return time_cap(row.amount, row.months, slot * slot_ms)
         case Kind.MINING:
-            return int(emitted(row.amount, month * MONTH_MS))
+            return int(emitted(row.amount, slot * slot_ms))
         case Kind.IMMEDIATE:
             return row.amount
         case Kind.DISCRETIONARY | Kind.RESERVE | Kind.TREASURY:

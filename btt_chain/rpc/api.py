@@ -20,6 +20,7 @@ from btt_chain.rpc.server import RpcConfig, RpcServer
 from btt_chain.rpc.shapes import Shapes
 from btt_chain.rpc.state import StateApi
 from btt_chain.rpc.system import SystemApi
+from btt_chain.rpc.tokenomics import TokenomicsApi
 from btt_chain.rpc.transaction import TransactionApi
 
 
@@ -57,6 +58,7 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     registry.add(StateApi(backend, shapes, hub))
     registry.add(AuthorApi(backend))
     registry.add(PaymentApi(backend))
+    registry.add(TokenomicsApi(backend))
     registry.add(ChainSpecApi(backend))
     registry.add(ChainHeadApi(backend, hub))
     registry.add(TransactionApi(backend, hub))

@@ -150,6 +150,19 @@ def test_a_missing_password_names_the_ways_to_give_it(locked_up: Path) -> None:
     assert "--password-filename" in text
 
 
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"\xa8\xff\n", "holds no text"), (b"\n", "password is empty")]
+)
+def test_a_file_that_holds_no_password_is_refused(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(content)
+    asked = ("--validator", "--password-filename", file)
+    text = refused(start(tmp_path, "--chain", "local", *ALONE, *asked), ExitCode.USAGE)
+    assert said in text
+
+
 def test_one_key_signs_in_one_process(tmp_path: Path) -> None:
     chain = open_chain(NodeConfig("local", tmp_path))
     root, genesis = chain.paths.signing, chain.client.genesis_hash

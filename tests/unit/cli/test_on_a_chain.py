@@ -214,7 +214,7 @@ def test_a_transaction_can_be_left_to_the_pool(url: str) -> None:
 
 
 def test_storage_is_read_by_name(url: str) -> None:
-    issuance = run("query", "storage", "Balances.TotalIssuance", "--url", url)
+    issuance = run("query", "storage", "Balances.TotalIssuance", "--at", "0", "--url", url)
     assert issuance.stdout == "21_000_000 BTT\n"
     account = document("query", "storage", "System.Account", "//Alice", "--url", url)
     assert account["isDefault"] is False

@@ -1,0 +1,168 @@
+"""tokenomics_*, staking_* and mining_*, over the block zero of a development chain."""
+
+from __future__ import annotations
+
+import pytest
+
+from btt_chain.chain.law import Laws
+from btt_chain.primitives import ss58
+from btt_chain.rpc.backend import RuntimeCallError, UnknownBlock
+from btt_chain.rpc.tokenomics import camel_case
+from btt_chain.scale import u8, u32, u128
+from genesis.accounts import POOLS, address, dev_account
+from genesis.build import build
+from genesis.catalogue import make
+from runtime import BttRuntime
+from runtime.api_base import ApiError
+from runtime.constants import BTT
+from runtime.frame import signed
+from runtime.pallets.mining.shares import added
+from runtime.pallets.mining.types import Running
+from support.rpc_backend import ModelBackend
+from support.rpc_client import CallFailed, HttpClient
+from support.runtime import DictState
+
+ALICE = dev_account("//Alice")
+UNKNOWN = "0x" + "11" * 32
+
+
+@pytest.fixture
+def runtime(backend: ModelBackend, monkeypatch: pytest.MonkeyPatch) -> BttRuntime:
+    """The law of a development chain, on a state that the model chain's calls are asked of."""
+    state = DictState()
+    state.data = dict(build(make("dev-manual")).state)
+    law = Laws().of(state.get)
+    runtime = law.queries.runtime
+    assert isinstance(runtime, BttRuntime)
+    runtime.enter(state)
+
+    def call(hash: bytes, function: str, data: bytes) -> bytes:
+        if hash == bytes.fromhex(UNKNOWN[2:]):
+            raise UnknownBlock(hash)
+        try:
+            return law.call(state, hash, {}, function, data)
+        except ApiError as error:
+            raise RuntimeCallError(str(error)) from error
+
+    monkeypatch.setattr(backend.chain, "call", call)
+    return runtime
+
+
+async def test_the_supply_is_told_with_its_burns(http: HttpClient, runtime: BttRuntime) -> None:
+    runtime.balances.burn(signed(ALICE), u128(7), True)
+    supply = await http.call("tokenomics_supply")
+    assert supply == {
+        "genesis": str(21_000_000 * int(BTT)),
+        "burned": "7",
+        "issuance": str(21_000_000 * int(BTT) - 7),
+        "circulating": str(400_000 * int(BTT) - 7),
+        "locked": str(6_510_000 * int(BTT)),
+        "staked": "0",
+        "burnedBy": dict.fromkeys(supply["burnedBy"], "0") | {"Voluntary": "7"},
+    }
+    assert list(supply["burnedBy"])[:2] == ["Compute", "Asset"]
+
+
+async def test_a_year_is_told_beside_its_ceiling(http: HttpClient, runtime: BttRuntime) -> None:
+    first = await http.call("tokenomics_release", 2025)
+    assert first["year"] == 2025
+    assert first["table"] == first["ceiling"] == str(4_620_000 * int(BTT))
+    assert first["mining"] == str(1_260_000 * int(BTT))
+    later = await http.call("tokenomics_release", 2026)
+    assert later["contractual"] == str(2_212_000 * int(BTT))
+    assert later["headroom"] == str(2_079_000 * int(BTT))
+    assert (await http.call("tokenomics_release", 2077))["year"] == 2030
+
+
+async def test_every_pool_is_told_by_its_name(http: HttpClient, runtime: BttRuntime) -> None:
+    pools = {pool["id"]: pool for pool in await http.call("tokenomics_pools")}
+    assert {f"btt/{name}" for name in POOLS} | {"py/trsry"} == set(pools)
+    assert pools["btt/stak"] == {
+        "id": "btt/stak",
+        "account": address(POOLS["stak"]),
+        "allocated": str(1_008_000 * int(BTT)),
+        "released": "0",
+        "burned": "0",
+        "balance": str(1_008_000 * int(BTT)),
+    }
+
+
+async def test_a_stakers_benefits_are_told(http: HttpClient, runtime: BttRuntime) -> None:
+    who = address(ALICE)
+    nothing = {"priority": False, "discountBps": 0, "voteBps": 10_000, "special": False}
+    assert await http.call("staking_benefits", who) == nothing
+    runtime.tier_staking.stake(signed(ALICE), u128(10_000 * BTT), u8(2), None)
+    assert await http.call("staking_benefits", who) == nothing
+    day = 86_400_000 // int(runtime.tier_staking.slot_ms)
+    runtime.babe.current_slot.value += day
+    assert await http.call("staking_benefits", who) == {
+        "priority": True,
+        "discountBps": 2_000,
+        "voteBps": 10_000,
+        "special": False,
+    }
+
+
+async def test_an_operator_and_what_it_would_earn_are_told(
+    http: HttpClient, runtime: BttRuntime
+) -> None:
+    who = address(ALICE)
+    operator = await http.call("mining_operator", who)
+    assert (operator["operator"], operator["energy"], operator["score"]) == (None, 800_000, "0")
+    assert await http.call("mining_estimate", who) is None
+
+    mining = runtime.mining
+    mining.shares[u32(0), ALICE] = added([], 5, int(BTT))
+    mining.running.value = Running(u128(5), u128(5), u128(BTT), u128(5), u32(1))
+    estimate = await http.call("mining_estimate", who)
+    assert estimate["era"] == 0
+    assert estimate["reward"] == str(min(int(BTT), int(estimate["part"])))
+    assert estimate["claimableUntil"] is None
+    assert await http.call("mining_estimate", who, 4) is None
+
+
+async def test_wrong_questions_are_refused_by_name(http: HttpClient, runtime: BttRuntime) -> None:
+    for method, params, why in (
+        ("staking_benefits", ["x"], "`account`"),
+        ("staking_benefits", [ss58.encode(bytes(33))], "`account`: an account has 32 bytes"),
+        ("staking_benefits", [5], "`account`: expected a string"),
+        ("tokenomics_release", [], "year"),
+        ("tokenomics_release", [-1], "`year`: expected an integer"),
+        ("mining_estimate", [address(ALICE), "1"], "`era`"),
+        ("tokenomics_supply", ["0x12"], "`at`: expected a hash"),
+    ):
+        with pytest.raises(CallFailed) as refusal:
+            await http.call(method, *params)
+        assert refusal.value.code == -32602
+        assert why in str(refusal.value)
+
+
+async def test_a_block_that_nobody_knows_is_an_error_of_the_runtime(
+    http: HttpClient, runtime: BttRuntime
+) -> None:
+    with pytest.raises(CallFailed) as refusal:
+        await http.call("tokenomics_supply", UNKNOWN)
+    assert "did not answer" in str(refusal.value)
+
+
+async def test_a_chain_without_such_an_economy_says_so(http: HttpClient) -> None:
+    with pytest.raises(CallFailed) as refusal:
+        await http.call("tokenomics_pools")
+    assert "did not answer" in str(refusal.value)
+
+
+async def test_the_methods_are_listed(http: HttpClient) -> None:
+    names = (await http.call("rpc_methods"))["methods"]
+    assert {
+        "tokenomics_supply",
+        "tokenomics_release",
+        "tokenomics_pools",
+        "staking_benefits",
+        "mining_operator",
+        "mining_estimate",
+    } <= set(names)
+
+
+def test_members_are_named_as_json_has_them() -> None:
+    assert camel_case("discount_bps") == "discountBps"
+    assert camel_case("era") == "era"
