@@ -417,9 +417,7 @@ def staked_sums(books: Books, everything: list[Stake]) -> Iterator[Finding]:
         yield Finding("I9", f"{owed} planck of dividends owed, {tokenomics.earmarked.value} kept")
 
 
-def holdings(
-    books: Books, by_owner: dict[AccountId, list[tuple[int, Stake]]]
-) -> Iterator[Finding]:
+def holdings(books: Books, by_owner: dict[AccountId, list[tuple[int, Stake]]]) -> Iterator[Finding]:
     """I7: what an account has staked is on hold, and told in one record as in many."""
     staking, balances, long_staked = books.staking, books.runtime.balances, 0
     known = dict(staking.holdings.items())

@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from bench import bench_network, bench_sync, imports, machine, report, simulated, submit
 from bench.bench_rpc import rpc_rows
 from bench.chains import SPAWN
+from bench.economy import economy_rows
 from bench.parts import part_rows
 from bench.report import Row
 from bench.standing import standing_rows
@@ -45,6 +46,7 @@ PARTS: dict[str, Part] = {
     "network": lambda folder, quick: bench_network.network_rows(
         folder, bench_network.QUICK if quick else bench_network.Plan()
     ),
+    "economy": lambda folder, quick: economy_rows(folder, *((30,) if quick else ())),
     "simulator": lambda folder, quick: simulated.simulator_rows(*((6, 1) if quick else (120, 3))),
 }
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from functools import lru_cache
 from typing import Final
 
 from btt_chain.crypto.keypair import KeyPair
@@ -86,12 +85,6 @@ class Operators:
         return self.hospitals
 
 
-@lru_cache(maxsize=8)
-def law(params: RuntimeParams) -> BttRuntime:
-    """Return a runtime that nobody else uses: a test may let it lean on others."""
-    return BttRuntime(params)
-
-
 class Ledger(Overlay):
     """A state over nothing, all in memory; its root is not worked out."""
 
@@ -108,9 +101,7 @@ class Ledger(Overlay):
 class EconomyChain:
     """The chain of a preset, with one validator, whose bond lies under its row's vesting lock."""
 
-    def __init__(
-        self, preset: str, *, manual: bool = False, epoch_slots: int = 0
-    ) -> None:
+    def __init__(self, preset: str, *, manual: bool = False, epoch_slots: int = 0) -> None:
         chain = chain_named(preset)
         assert chain is not None
         self.preset = preset
@@ -129,7 +120,7 @@ class EconomyChain:
         self.state = Ledger()
         write_genesis(self.state, config, "config")
         self.params = RuntimeParams.decode(self.state.get(PARAMS_KEY) or b"")
-        self.runtime = law(self.params)
+        self.runtime = BttRuntime(self.params)
         self.executive = Executive(
             self.runtime, check_signature=check_signature, ordered_root=lambda _: bytes(32)
         )
@@ -220,13 +211,19 @@ class EconomyChain:
         return failed
 
     def take(self, step: Step) -> DispatchError | None:
-        """Take one step within a block, in a layer of its own; return why it failed, if it did."""
+        """Take one step within a block, in a layer of its own; return why it failed, if it did.
+
+        Nothing is left of what failed, neither state nor events.
+        """
+        before, announced = self.state.changes(), len(self.runtime.host.events)
         try:
             if isinstance(step, tuple):
                 self.runtime.dispatch(*step)
             else:
                 self._through(step)
         except DispatchError as error:
+            assert self.state.changes() == before
+            assert len(self.runtime.host.events) == announced
             return error
         return None
 
@@ -286,5 +283,3 @@ class EconomyChain:
     def events(self) -> list[object]:
         """Return the events of the last block."""
         return [record.event.event for record in self.runtime.system.events.value]
-
-

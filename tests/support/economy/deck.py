@@ -30,6 +30,7 @@ from runtime.pallets.treasury import AssetKind, Treasury
 from runtime.pallets.vesting import VestingInfo
 from runtime.splits import ASSET, PAYFI, split_compute, split_platform
 from support.economy.chain import PEOPLE, EconomyChain, Step
+from support.economy.oracle import DAY
 
 T = TypeVar("T")
 
@@ -104,7 +105,9 @@ class Deck:
 
     def stake_id(self) -> u32:
         """Draw a stake, of the signer if there is one."""
-        return self.some_id(int(number) for number, _ in self.chain.staking.stakes.under(self.signer))
+        return self.some_id(
+            int(number) for number, _ in self.chain.staking.stakes.under(self.signer)
+        )
 
     def stake_amount(self) -> u128:
         """Draw what may be staked."""
@@ -152,7 +155,9 @@ class Deck:
 
     def spend(self) -> u32:
         """Draw a promised payment."""
-        return self.some_id(int(number) for number, _ in self.runtime.pallet(Treasury).spends.items())
+        return self.some_id(
+            int(number) for number, _ in self.runtime.pallet(Treasury).spends.items()
+        )
 
     def bounties(self) -> Iterator[int]:
         """Return the bounties that there are."""
@@ -203,8 +208,7 @@ class Deck:
             chosen = TOGETHER[name](self)
         origin = self.origin(name)
         args = {
-            arg: chosen[arg] if arg in chosen else self.argument(name, arg)
-            for arg, _ in entry.args
+            arg: chosen[arg] if arg in chosen else self.argument(name, arg) for arg, _ in entry.args
         }
         pallet, _, method = name.partition(".")
         return origin, self.runtime.call(pallet, method, **args)
@@ -242,6 +246,56 @@ class Deck:
         """Return who acts with the signer for a shared account."""
         return sorted(who for who in PEOPLE[:3] if who != self.signer)
 
+    # ---- stories: what rarely comes about call by call
+
+    def a_bounty_is_earned(self) -> Iterator[tuple[int, Step]]:
+        """Propose a bounty, fund it, do the work, and have it paid."""
+        proposer, curator, worker = self.luck.sample(PEOPLE, 3)
+        by, root, wait = self.chain.by, self.chain.root, 8 * DAY
+        number = self.runtime.pallet(Bounties).bounty_count.value
+        value, named = u128(self.luck.randrange(10**19, 10**22)), {"bounty_id": number}
+        fee, text = u128(self.luck.randrange(10**18)), b"x" * self.luck.randrange(50)
+        yield 0, by(proposer, "Bounties", "propose_bounty", value=value, description=text)
+        yield 0, root("Bounties", "approve_bounty", **named)
+        chosen = {"curator": Id(curator), "fee": fee}
+        yield wait, root("Bounties", "propose_curator", **named, **chosen)
+        yield 0, by(curator, "Bounties", "accept_curator", **named)
+        yield 0, by(curator, "Bounties", "extend_bounty_expiry", **named, remark=b"")
+        yield 0, by(curator, "Bounties", "award_bounty", **named, beneficiary=Id(worker))
+        if self.chance(20):
+            yield 0, root("Bounties", "unassign_curator", **named)
+        yield wait, by(worker, "Bounties", "claim_bounty", **named)
+
+    def a_bond_comes_back(self) -> Iterator[tuple[int, Step]]:
+        """Bond, unbond, wait and withdraw."""
+        self.signer = self.one_of([*PEOPLE, *self.holders()])
+        amount, by = self.modest(), self.chain.by
+        yield 0, by(self.signer, "Authorities", "bond", amount=amount)
+        yield DAY, by(self.signer, "Authorities", "unbond", amount=u128(int(amount) // 2))
+        for _ in range(8):  # sessions count, and a block begins one at most
+            yield DAY, Door("wait", lambda: None)
+        yield 0, by(self.signer, "Authorities", "withdraw_unbonded")
+
+    def a_promise_is_paid(self) -> Iterator[tuple[int, Step]]:
+        """Have the treasury promise something, and have it paid twice, if it may be."""
+        args = {"asset_kind": AssetKind.Native, "amount": self.modest(), "valid_from": None}
+        index, by = self.runtime.pallet(Treasury).spend_count.value, self.chain.by
+        yield 0, self.chain.root("Treasury", "spend", **args, beneficiary=Id(self.who()))
+        for name in ("payout", "payout", "check_status", "check_status"):
+            yield self.one_of((0, DAY)), by(self.signer, "Treasury", name, index=index)
+
+    def a_stake_runs_its_term(self) -> Iterator[tuple[int, Step]]:
+        """Stake, claim now and then, and close after the term."""
+        chosen = self.a_new_stake()
+        if not chosen:
+            return
+        number, by = self.chain.staking.next_id.value, self.chain.by
+        term = int(self.chain.staking.current_tiers.value[int(str(chosen["tier"]))].days) * DAY
+        yield 0, by(self.signer, "TierStaking", "stake", **chosen, min_reward=u128(0))
+        for part in sorted(self.luck.sample(range(1, 100), 3)):
+            yield term * part // 300, by(self.signer, "TierStaking", "claim", id=number)
+        yield term, by(self.signer, "TierStaking", "claim_dividend", id=number)
+        yield 0, by(self.signer, "TierStaking", "unstake", id=number)
 
     # ---- arguments that go together: they set the signer, too
 
@@ -345,7 +399,9 @@ class Deck:
 
     def bonded(self) -> dict[str, object]:
         """Choose somebody who has bonded."""
-        self.signer = self.one_of([who for who, _ in self.runtime.authorities.ledger.items()] or PEOPLE)
+        self.signer = self.one_of(
+            [who for who, _ in self.runtime.authorities.ledger.items()] or PEOPLE
+        )
         return {}
 
     # ---- doors
@@ -426,6 +482,13 @@ class Deck:
         """Let there be more hospitals; they stay, whatever becomes of the block."""
         return lambda: self.chain.operators.found(self.one_of((1, 60, 500)))
 
+
+STORIES: Final = (
+    Deck.a_bounty_is_earned,
+    Deck.a_bond_comes_back,
+    Deck.a_promise_is_paid,
+    Deck.a_stake_runs_its_term,
+)
 
 DOORS: Final[dict[str, Callable[[Deck], Callable[[], object]]]] = {
     "work": Deck.work,

@@ -47,7 +47,7 @@ class Watch:
         self.vested: dict[tuple[AccountId, int, int, int], int] = {}
         self.promises: dict[tuple[AccountId, int], Promise] = {}
         self.issued = 0
-        self.reserve = 0
+        self.pools: dict[AccountId, int] = {}
 
     def look(self) -> None:
         """Assert all of it."""
@@ -60,6 +60,7 @@ class Watch:
         self._stakes_earn_what_they_must(events)
         self._eras_issue_what_they_must(events)
         self._the_ceiling_holds(events)
+        self._pools_pay_by_their_pallets_only(events)
 
     def _money_is_never_made(self) -> None:
         balances = self.chain.runtime.balances
@@ -144,6 +145,22 @@ class Watch:
         began = int(mining.began.value) * int(mining.era_length) * self.chain.slot_ms
         assert self.issued == oracle.emitted(self.preset.mining_pool, began)
         assert began <= self.chain.time
+
+    def _pools_pay_by_their_pallets_only(self, events: list[object]) -> None:
+        """No pool has less than before but by what was announced to be paid or burned."""
+        paid: dict[object, int] = {}
+        for event in events:
+            match event:
+                case Tokenomics.PoolReleased(pool=name, amount=amount):
+                    paid[name] = paid.get(name, 0) + int(amount)
+                case Tokenomics.TokensBurned(who=who, amount=amount) if who in accounts.POOLS:
+                    paid[id_of(who)] = paid.get(id_of(who), 0) + int(amount)
+                case _:
+                    pass
+        for pool in accounts.POOLS:
+            free = self.chain.free(pool)
+            assert free >= self.pools.get(pool, 0) - paid.get(id_of(pool), 0)
+            self.pools[pool] = free
 
     def _the_ceiling_holds(self, events: list[object]) -> None:
         """After a discretionary release no more is out than the documents' table lets out."""

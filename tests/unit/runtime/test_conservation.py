@@ -7,7 +7,7 @@ rules change. Each goes through the pool into a real block, and a second node im
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -18,28 +18,51 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair
+from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId, AccountInfo, Id, Index, MultiAddress
 from btt_chain.primitives.babe_digests import AllowedSlots, NextConfigDescriptor
 from btt_chain.primitives.babe_digests import AuthorityId as BabeId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
-from btt_chain.scale import codec, u16, u32, u64, u128
+from btt_chain.scale import codec, u8, u16, u32, u64, u128
 from btt_chain.txpool import PoolError
 from runtime import BttRuntime
-from runtime.accounts import DEVELOPMENT_FUND, TREASURY
+from runtime.accounts import (
+    DEVELOPMENT_FUND,
+    ECOSYSTEM,
+    FOUNDATION_PROGRAMMES,
+    GRANTS,
+    MINING,
+    OPERATIONS,
+    POOLS,
+    REFERRAL,
+    RESERVE,
+    STAKING,
+    TREASURY,
+)
+from runtime.audit import audit
 from runtime.constants import BTT, MILLI_BTT
-from runtime.frame import ROOT, Call, DispatchError, Weight
+from runtime.frame import ROOT, BadOrigin, Call, DispatchError, TokenError, TokenErrorKind, Weight
+from runtime.frame.items import Map
 from runtime.pallets.authorities import LOWEST_MINIMUM
 from runtime.pallets.balances import Balances
-from runtime.pallets.balances.steps import lock_level
+from runtime.pallets.balances.steps import amount_of, lock_level
+from runtime.pallets.bounties import RESERVE_ID, Active, AwaitsCurator, Awarded, Funded, Proposed
+from runtime.pallets.mining.types import Params
 from runtime.pallets.multisig import Timepoint, multi_account_id
 from runtime.pallets.proxy import Proxy, ProxyType
 from runtime.pallets.session import SessionKeys
 from runtime.pallets.system import System
+from runtime.pallets.tier_staking import TIERS
+from runtime.pallets.tokenomics import Tokenomics
+from runtime.pallets.tokenomics.pallet import ALL_POOLS, id_of
+from runtime.pallets.tokenomics.types import NO_HASH, BurnId, CeilingMode, PoolId
 from runtime.pallets.transaction_payment import TransactionPayment
+from runtime.pallets.treasury import AssetKind, Pending
 from runtime.pallets.utility import RawNone, RawRoot, RawSigned, SystemOrigin, derivative
-from runtime.pallets.vesting import VestingInfo
+from runtime.pallets.vesting import Schedule, VestingInfo
 from support.chain import ALICE, BOB, CHARLIE, DAVE, START, DevChain, account, in_transaction
+from support.pool_watch import PoolWatch, account_of
 
 T = TypeVar("T")
 SEEDS = st.integers(0, 2**40)
@@ -54,22 +77,42 @@ ED = int(MILLI_BTT)
 EXTREMES = (0, 1, ED - 1, ED, ED + 1, int(BTT), 100 * int(BTT), START, u128.MAX)
 FAR = u32.MAX
 
-# What any block changes, whatever is in it.
+FOUNDATION, KEEPER = CHARLIE, DAVE
+"""Who acts for the Foundation, and who spends the reserve."""
+PROGRAMME = FOUNDATION_PROGRAMMES[0]
+FUNDS = (
+    TREASURY, DEVELOPMENT_FUND, OPERATIONS, ECOSYSTEM, GRANTS, MINING, STAKING, REFERRAL, RESERVE,
+    PROGRAMME,
+)  # fmt: skip
+"""The pools that have money at genesis."""
+LAUNCH = 10 * int(BTT)
+ECONOMY: dict[str, dict[str, object]] = {
+    "tokenomics": {
+        "programmes": [{
+            "pool": "btt/fnd1", "amount": str(START), "months": 1,
+            "milestones": [[4_000, "0x" + "11" * 32], [6_000, "0x" + "22" * 32]],
+        }],
+        "milestoneBurns": [
+            ["mainnet_launch", str(LAUNCH)], ["hospitals_100", str(LAUNCH)],
+            ["cross_chain", str(START + LAUNCH)],
+        ],
+        "foundation": ss58.encode(FOUNDATION.account_id),
+        "reserve": ss58.encode(KEEPER.account_id),
+    },
+    "tierStaking": {
+        # As the documents have them, but for small purses and short lives.
+        "tiers": [
+            [days, int(tier.reward_bps), str(int(tier.minimum) // 1_000), int(tier.burn_bps)]
+            for days, tier in zip((2, 30, 90, 365, 1_095), TIERS, strict=True)
+        ],
+    },
+}  # fmt: skip
+
+# What a transaction may change by being in a block, besides what it is about.
 BOOKKEEPING = (
-    "system.number",
-    "system.parent_hash",
-    "system.digest",
-    "system.block_hash",
     "system.block_weight",
     "system.events",
     "system.event_count",
-    "timestamp.now",
-    "babe.current_slot",
-    "babe.genesis_slot",
-    "babe.author_vrf_randomness",
-    "babe.lateness",
-    "babe.beacon",
-    "babe.beacons",
     "fees.next_fee_multiplier",
 )
 
@@ -92,7 +135,7 @@ class Chooser:
         return self.one_of((False, True))
 
     def who(self) -> AccountId:
-        pools = [TREASURY, DEVELOPMENT_FUND, JOINT, SHARED_1]
+        pools = [TREASURY, self.one_of(POOLS), account_of(0), JOINT, SHARED_1]
         return self.one_of([*KNOWN, *KNOWN, *STRANGERS, *pools, *self.world.pures])
 
     def address(self) -> MultiAddress:
@@ -128,6 +171,26 @@ class Chooser:
     def number(self) -> u32:
         return u32(self.one_of((0, 1, 2, 5, FAR)))
 
+    def some(self) -> u128:
+        """An amount that many can pay."""
+        return u128(self.one_of((ED, int(BTT), 12 * int(BTT), 30 * int(BTT), START // 3)))
+
+    def slot(self) -> int:
+        """A time at which something may change; slots since genesis."""
+        return max(0, self.runtime.babe.now() + self.one_of((-1, 0, 1, 5, 1_000)))
+
+    def pool(self) -> PoolId:
+        return self.one_of([*map(id_of, ALL_POOLS), PoolId(b"btt/none")])
+
+    def stake(self) -> u32:
+        """The number of a stake: of the signer's, if there is one."""
+        mine = [number for number, _ in self.runtime.tier_staking.stakes.under(self.world.signer)]
+        return self.one_of([*mine * 3, self.number()])
+
+    def known(self, items: Map[u32, T]) -> u32:
+        """The number of something that is there, mostly."""
+        return self.one_of([*[number for number, _ in items.items()] * 3, self.number()])
+
     def kind(self) -> ProxyType:
         return self.one_of([ProxyType.Any] * 4 + list(ProxyType))
 
@@ -145,15 +208,82 @@ class Chooser:
             return self.one_of(self.world.made)
         return self.call(depth + 1)
 
+    def named(self, name: str, depth: int = 0, **args: object) -> Call:
+        """Return a call with some of its arguments given."""
+        pallet, _, method = name.partition(".")
+        return self.runtime.call(pallet, method, **(CALLS[name](self, depth) | args))
+
     def call(self, depth: int = 0) -> Call:
         names = NESTING + PLAIN if depth < 3 else PLAIN
         (name,) = self._luck.choices(names, [LIKELY.get(name, 2) for name in names])
-        pallet, _, method = name.partition(".")
-        made = self.runtime.call(pallet, method, **CALLS[name](self, depth))
+        made = self.named(name, depth)
         if depth == 0 and len(made.raw) < 500:
             self.world.remember(made)
         return made
 
+    def next_step(self) -> Step:
+        """Return something that could happen next to what was begun, or be begun."""
+        parts = (self._grants, self._grants, self._payments, self._releases, self._stakes)
+        return self.one_of(list(self.one_of(parts)()))
+
+    def _grants(self) -> Iterator[Step]:
+        who = self.one_of(KNOWN)
+        yield who, "Bounties.propose_bounty", {"value": self.some()}
+        for index, bounty in self.runtime.bounties.bounties.items():
+            given: dict[str, object] = {"bounty_id": index}
+            chosen = {"curator": Id(who), "fee": u128(bounty.value // self.one_of((1, 3, 10**9)))}
+            match bounty.status:
+                case Proposed():
+                    yield None, "Bounties.approve_bounty", given
+                    yield None, "Bounties.approve_bounty_with_curator", given | chosen
+                    yield bounty.proposer, "Bounties.poke_deposit", given
+                case Funded():
+                    yield None, "Bounties.propose_curator", given | chosen
+                case AwaitsCurator(curator):
+                    yield curator, "Bounties.accept_curator", given
+                case Active(curator):
+                    yield curator, "Bounties.award_bounty", given
+                    yield curator, self.one_of(LEAVING), given
+                case Awarded():
+                    yield who, "Bounties.claim_bounty", given
+            if self._luck.random() < 1 / 5:
+                yield None, self.one_of(ENDING), given
+
+    def _payments(self) -> Iterator[Step]:
+        given = {"amount": self.some(), "beneficiary": Id(self.one_of(KNOWN))}
+        yield None, "Treasury.spend_local", given
+        yield None, "Treasury.spend", given | {"valid_from": None}
+        for index, spend in self.runtime.treasury.spends.items():
+            name = "payout" if isinstance(spend.status, Pending) else "check_status"
+            yield self.one_of(KNOWN), f"Treasury.{name}", {"index": index}
+
+    def _releases(self) -> Iterator[Step]:
+        foundation = account(FOUNDATION)
+        amount: dict[str, object] = {"amount": self.some()}
+        item = {"programme": u32(0), "index": self.one_of((u32(0), u32(1)))}
+        spent = {"pool": id_of(self.one_of((ECOSYSTEM, GRANTS, DEVELOPMENT_FUND, OPERATIONS)))}
+        yield foundation, "Tokenomics.attest_milestone", item
+        yield None, "Tokenomics.confirm_milestone", item
+        yield foundation, "Tokenomics.claim_programme", {"programme": u32(0)}
+        yield None, "Tokenomics.release_discretionary", spent | amount
+        yield None, "Tokenomics.unlock_reserve", {"cap": u128(START // 2), "expiry": u64.MAX}
+        yield account(KEEPER), "Tokenomics.spend_reserve", amount
+        yield None, "Tokenomics.attest_cross_chain", {}
+        yield foundation, "Tokenomics.execute_milestone_burn", {"id": BurnId.CrossChain}
+
+    def _stakes(self) -> Iterator[Step]:
+        yield self.one_of(KNOWN), "TierStaking.stake", {"amount": self.some()}
+        open_stakes = [place for place, _ in self.runtime.tier_staking.stakes.items()]
+        for who, number in open_stakes:
+            for name in ("claim", "unstake", "extend"):
+                yield who, f"TierStaking.{name}", {"id": number}
+            yield None, "TierStaking.force_unstake", {"who": Id(who), "id": number}
+
+
+Step = tuple[AccountId | None, str, Mapping[str, object]]
+"""Who (None: root), which call, and those of its arguments that matter."""
+LEAVING = ("Bounties.unassign_curator", "Bounties.extend_bounty_expiry", "Bounties.award_bounty")
+ENDING = ("Bounties.unassign_curator", "Bounties.close_bounty")
 
 Arguments = Callable[[Chooser, int], dict[str, object]]
 
@@ -204,6 +334,30 @@ def session_keys(c: Chooser) -> SessionKeys:
 
 def config(c: Chooser) -> NextConfigDescriptor:
     return NextConfigDescriptor((u64(c.one_of((0, 1, 5))), u64(4)), c.one_of(list(AllowedSlots)))
+
+
+def mining_params(c: Chooser) -> Params:
+    return Params(kappa=u32(c.one_of((0, 180_000, 190_001))), regions=[u32(c.one_of((1, FAR)))])
+
+
+def one_bounty(c: Chooser, depth: int) -> dict[str, object]:
+    return {"bounty_id": c.known(c.runtime.bounties.bounties)}
+
+
+def one_promise(c: Chooser, depth: int) -> dict[str, object]:
+    return {"index": c.known(c.runtime.treasury.spends)}
+
+
+def one_stake(c: Chooser, depth: int) -> dict[str, object]:
+    return {"id": c.stake()}
+
+
+def one_milestone(c: Chooser, depth: int) -> dict[str, object]:
+    return {"programme": u32(c.one_of((0, 0, 0, 1))), "index": u32(c.one_of((0, 0, 1, 2)))}
+
+
+def chosen_curator(c: Chooser, depth: int) -> dict[str, object]:
+    return one_bounty(c, depth) | {"curator": c.address(), "fee": c.amount()}
 
 
 PLACES = {"Babe": 2, "Grandpa": 8}
@@ -306,6 +460,68 @@ CALLS: dict[str, Arguments] = {
     "Sudo.sudo_as": lambda c, d: {"who": c.address(), "call": c.inner(d)},
     "Sudo.set_key": lambda c, _: {"new": c.address()},
     "Sudo.remove_key": lambda c, _: {},
+    "Treasury.spend_local": lambda c, _: {"amount": c.amount(), "beneficiary": c.address()},
+    "Treasury.remove_approval": lambda c, _: {"proposal_id": c.known(c.runtime.treasury.proposals)},
+    "Treasury.spend": lambda c, _: {
+        "asset_kind": AssetKind.Native, "amount": c.amount(), "beneficiary": c.address(),
+        "valid_from": c.one_of((None, u32(c.slot()))),
+    },
+    "Treasury.payout": one_promise,
+    "Treasury.check_status": one_promise,
+    "Treasury.void_spend": one_promise,
+    "Bounties.propose_bounty": lambda c, _: {
+        "value": c.amount(), "description": c.one_of((b"", b"for something")),
+    },
+    "Bounties.approve_bounty": one_bounty,
+    "Bounties.propose_curator": chosen_curator,
+    "Bounties.unassign_curator": one_bounty,
+    "Bounties.accept_curator": one_bounty,
+    "Bounties.award_bounty": lambda c, d: one_bounty(c, d) | {"beneficiary": c.address()},
+    "Bounties.claim_bounty": one_bounty,
+    "Bounties.close_bounty": one_bounty,
+    "Bounties.extend_bounty_expiry": lambda c, d: one_bounty(c, d) | {"remark": b""},
+    "Bounties.approve_bounty_with_curator": chosen_curator,
+    "Bounties.poke_deposit": one_bounty,
+    "Tokenomics.release_discretionary": lambda c, _: {
+        "pool": c.pool(), "amount": c.amount(), "beneficiary": c.address(),
+    },
+    "Tokenomics.attest_milestone": lambda c, d: one_milestone(c, d) | {"evidence_hash": NO_HASH},
+    "Tokenomics.object_milestone": one_milestone,
+    "Tokenomics.claim_programme": lambda c, _: {"programme": u32(c.one_of((0, 0, 0, 1)))},
+    "Tokenomics.unlock_reserve": lambda c, _: {"cap": c.amount(), "expiry": u64(c.slot())},
+    "Tokenomics.spend_reserve": lambda c, _: {
+        "amount": c.amount(), "beneficiary": c.address(), "reason_hash": NO_HASH,
+    },
+    "Tokenomics.execute_milestone_burn": lambda c, _: {"id": c.one_of(list(BurnId))},
+    "Tokenomics.attest_cross_chain": lambda c, _: {},
+    "Tokenomics.pause_discretionary": lambda c, _: {"until": u64(c.slot())},
+    "Tokenomics.set_ceiling_mode": lambda c, _: {"mode": c.one_of(list(CeilingMode))},
+    "Tokenomics.top_up_pool": lambda c, _: {"pool": c.pool(), "amount": c.amount()},
+    "Tokenomics.confirm_milestone": one_milestone,
+    "Mining.claim_rewards": lambda c, _: {"era_from": c.number(), "era_to": c.number()},
+    "Mining.attest_region": lambda c, _: {"operator": c.who(), "region": u16(0)},
+    "Mining.attest_energy": lambda c, _: {"operator": c.who(), "units_per_kwh": u64(1)},
+    "Mining.set_params": lambda c, _: {"params": mining_params(c)},
+    "TierStaking.stake": lambda c, _: {
+        "amount": c.amount(), "tier": u8(c.one_of(range(6))),
+        "min_reward": c.one_of((None, u128(0), c.amount())),
+    },
+    "TierStaking.claim": one_stake,
+    "TierStaking.unstake": one_stake,
+    "TierStaking.force_unstake": lambda c, d: one_stake(c, d) | {"who": c.address()},
+    "TierStaking.extend": lambda c, d: one_stake(c, d) | {"tier": u8(c.one_of(range(6)))},
+    "TierStaking.claim_dividend": one_stake,
+    "TierStaking.claim_contribution": lambda c, _: {"quarter": c.number()},
+    "TierStaking.request_premium": lambda c, _: {"service": c.number()},
+    "TierStaking.top_up": lambda c, _: {"amount": c.amount()},
+    "TierStaking.set_tier": lambda c, _: {
+        "tier": u8(c.one_of(range(6))), "terms": c.one_of(TIERS),
+    },
+    "TierStaking.set_dividend_bps": lambda c, _: {"bps": c.number()},
+    "TierStaking.set_premium": lambda c, _: {
+        "service": c.number(), "min_tier": c.one_of((None, u8(0), u8(5))),
+    },
+    "TierStaking.set_contribution_budget": lambda c, _: {"amount": c.amount()},
 }  # fmt: skip
 """How to draw the arguments of every call there is."""
 
@@ -336,6 +552,14 @@ LIKELY = {
     "Balances.transfer_allow_death": 4,
     "Balances.transfer_all": 3,
     "Authorities.bond": 6,
+    "TierStaking.stake": 6,
+    "Bounties.propose_bounty": 4,
+    # They say no to everybody who goes by himself.
+    "Mining.attest_region": 0.5,
+    "Mining.attest_energy": 0.5,
+    "Mining.set_params": 0.5,
+    "Tokenomics.pause_discretionary": 0.5,
+    "Tokenomics.set_ceiling_mode": 0.5,
     "Authorities.validate": 3,
     "Babe.report_equivocation": 0.2,
     "Babe.report_equivocation_unsigned": 0.2,
@@ -358,6 +582,7 @@ def test_every_call_of_the_runtime_is_tried() -> None:
 
 AMOUNT = u128(200 * BTT)
 PLAN = VestingInfo(AMOUNT, u128(BTT), u32(0))
+SCHEDULE = Schedule(AMOUNT, u32(0), u32(200), u32(0))
 TO_BOB = {"dest": Id(KNOWN[1]), "value": AMOUNT}
 
 
@@ -379,18 +604,55 @@ def root_calls(runtime: BttRuntime, pool: AccountId) -> dict[str, Call]:
     }
 
 
-@pytest.mark.parametrize("pool", [TREASURY, DEVELOPMENT_FUND])
+BOUNTY = account_of(7)
+EVERY_POOL = [pytest.param(pool, id=pool[4:12].decode()) for pool in ALL_POOLS]
+
+
+@pytest.mark.parametrize("pool", [*EVERY_POOL, pytest.param(BOUNTY, id="a bounty")])
 def test_no_call_of_root_takes_from_a_pool(pool: AccountId) -> None:
     chain = DevChain(extra={pool: START}, shared=True)
-    given = chain.call("Vesting", "vested_transfer", target=Id(pool), schedule=PLAN)
-    chain.run(BOB, given)
     runtime = chain.at()
+    # Nobody can give a pool a schedule; if one had come about anyhow, nobody could end it.
+    runtime.vesting.schedules_ext[pool] = [SCHEDULE]
     had = runtime.balances.total(pool)
     for name, made in root_calls(runtime, pool).items():
         with pytest.raises(DispatchError):
             runtime.dispatch(ROOT, made)
         assert runtime.balances.total(pool) == had, name
-        assert runtime.vesting.unvested(pool), name
+        assert runtime.vesting.schedules_ext[pool], name
+
+
+@pytest.mark.parametrize("pool", [*EVERY_POOL, pytest.param(BOUNTY, id="a bounty")])
+def test_a_pool_takes_no_gift_that_it_could_not_spend(pool: AccountId) -> None:
+    chain = DevChain(extra={pool: START}, shared=True)
+    gift = chain.call("Vesting", "vested_transfer", target=Id(pool), schedule=PLAN)
+    refusal = chain.run(BOB, gift)[-1]
+    assert isinstance(refusal, System.ExtrinsicFailed)
+    assert refusal.dispatch_error == TokenError(TokenErrorKind.Unsupported).wire()
+    by_force = {"source": Id(KNOWN[1]), "target": Id(pool), "schedule": PLAN}
+    with pytest.raises(TokenError):
+        chain.at().dispatch(ROOT, chain.call("Vesting", "force_vested_transfer", **by_force))
+
+
+@pytest.mark.parametrize("pool", EVERY_POOL)
+def test_root_spends_only_pools_that_it_decides_about(pool: AccountId) -> None:
+    chain = DevChain(extra={pool: START}, economy={}, shared=True)
+    runtime = chain.at()
+    given = {"pool": id_of(pool), "amount": AMOUNT, "beneficiary": Id(KNOWN[1])}
+    release = runtime.call("Tokenomics", "release_discretionary", **given)
+    if pool in (ECOSYSTEM, GRANTS, DEVELOPMENT_FUND, OPERATIONS):
+        runtime.dispatch(ROOT, release)
+        assert runtime.balances.total(pool) == START - AMOUNT
+    else:
+        with pytest.raises(Tokenomics.NotDiscretionary):
+            runtime.dispatch(ROOT, release)
+    reserved = {"amount": AMOUNT, "beneficiary": Id(KNOWN[1]), "reason_hash": NO_HASH}
+    with pytest.raises(BadOrigin):
+        runtime.dispatch(ROOT, runtime.call("Tokenomics", "spend_reserve", **reserved))
+
+
+LONGER = (100, 30_000, 450_000)
+"""Slots in which something ends: a period of the treasury, a short stake, a month."""
 
 
 class World(RuleBasedStateMachine):
@@ -399,7 +661,8 @@ class World(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.chain = DevChain(
-            extra={POOR.account_id: 3 * ED, JOINT: START, SHARED_1: START, TREASURY: START},
+            extra={POOR.account_id: 3 * ED} | dict.fromkeys((JOINT, SHARED_1, *FUNDS), START),
+            economy=ECONOMY,
             shared=True,
         )
         self.peer = self.chain.another()
@@ -407,8 +670,7 @@ class World(RuleBasedStateMachine):
         self.pures: list[AccountId] = [derivative(KNOWN[1], u16(1))]
         self.made: list[Call] = []
         self.signer = KNOWN[0]
-        self.pool_money: dict[AccountId, int] = {}
-        self.set_by_force = False
+        self.watch = PoolWatch(self.chain)
 
     def remember(self, made: Call) -> None:
         if made.raw not in [other.raw for other in self.made]:
@@ -429,7 +691,7 @@ class World(RuleBasedStateMachine):
         self._seal()
         events = self._of_transaction()
         if events and isinstance(events[-1], System.ExtrinsicFailed):
-            self._nothing_but_fee_and_nonce(before, account(pair), events)
+            self._nothing_but_fee_and_nonce(self._without_transactions(), account(pair), events)
 
     @rule(seed=SEEDS)
     def several_call_in_one_block(self, seed: int) -> None:
@@ -459,10 +721,29 @@ class World(RuleBasedStateMachine):
                 self.chain.send(pair, approval)
             self._seal()
 
-    @rule(blocks=st.sampled_from((1, 2, 7)))
+    @rule(seed=SEEDS)
+    def what_was_begun_goes_on(self, seed: int) -> None:
+        """Let something happen by whoever's turn it is: too rare a chance otherwise."""
+        for place in range(5):
+            chooser = Chooser(seed + place, self)
+            who, name, args = chooser.next_step()
+            made, signer = chooser.named(name, 1, **args), who or self.chain.at().sudo.key.get()
+            if who is None:
+                made = self.chain.call("Sudo", "sudo", call=made)
+            for pair in SIGNERS:
+                if account(pair) == signer:
+                    with suppress(PoolError):
+                        self.chain.send(pair, made)
+            if chooser.flag():
+                self.chain.now += chooser.one_of((0, 80, 80, *LONGER)) * self.chain.slot_ms / 1000
+            self._seal()
+
+    @rule(blocks=st.sampled_from((1, 2, 7, 1, 2, 7, *LONGER)))
     def time_passes(self, blocks: int) -> None:
+        """Let slots pass; then look at the books as a whole, which is too dear for every step."""
         self.chain.now += blocks * self.chain.slot_ms / 1000
         self._seal()
+        assert not audit(self.chain.at())
 
     @precondition(lambda self: bool(self.chain.pool.pool.status().future))
     @rule()
@@ -476,7 +757,23 @@ class World(RuleBasedStateMachine):
             event = record.event.event
             if isinstance(event, Proxy.PureCreated):
                 self.pures = [*self.pures[-3:], event.pure]
-            self.set_by_force |= isinstance(event, Balances.BalanceSet)
+        self.watch.look(hash)
+
+    def _without_transactions(self) -> dict[bytes, bytes]:
+        """Return the state that the best block would have led to if it were empty."""
+        header, body = self.chain.block(self.chain.client.best().hash)
+        overlay = self.chain.client.overlay(header.parent_hash)
+        executive = self.chain.client.law(header.parent_hash).blocks
+        executive.initialize_block(overlay, header)
+        executive.apply_extrinsic(body[0])
+        executive.finalize_block()
+        state = self.chain.storage(header.parent_hash)
+        for key, value in overlay.changes().items():
+            if value is None:
+                state.pop(key, None)
+            else:
+                state[key] = value
+        return state
 
     def _of_transaction(self) -> list[object]:
         records = self.chain.events(self.chain.client.best().hash)
@@ -516,27 +813,17 @@ class World(RuleBasedStateMachine):
         runtime = self.chain.at()
         issuance = int(runtime.balances.total_issuance.value)
         assert self.chain.total() == issuance
-        assert issuance + int(runtime.balances.total_burned.value) == self.supply
-
-    @invariant()
-    def nobody_reaches_into_a_pool(self) -> None:
-        """The treasury pays what `force_set_balance` gives; else pools only take."""
-        balances = self.chain.at().balances
-        for pool in (TREASURY, DEVELOPMENT_FUND):
-            money = int(balances.total(pool))
-            may_fall = pool == TREASURY and self.set_by_force
-            assert may_fall or money >= self.pool_money.get(pool, 0)
-            self.pool_money[pool] = money
-        self.set_by_force = False
+        burned = int(runtime.balances.total_burned.value)
+        assert issuance + burned == self.supply
+        assert sum(int(part) for _, part in runtime.tokenomics.burned_by.items()) == burned
 
     @invariant()
     def references_are_counted(self) -> None:
         runtime = self.chain.at()
-        pools = {TREASURY, DEVELOPMENT_FUND}
         for who, info in runtime.system.account.items():
             data = info.data
             provides = data.free >= ED
-            assert info.providers == provides + (who in pools), who.hex()
+            assert info.providers == provides + (who in ALL_POOLS), who.hex()
             consumers = bool(data.reserved or data.frozen) + runtime.session.has_keys(who)
             assert int(info.consumers) == consumers, who.hex()
             assert info.providers or info.sufficients, who.hex()
@@ -547,15 +834,23 @@ class World(RuleBasedStateMachine):
         balances: Balances = runtime.balances
         for who, info in runtime.system.account.items():
             locks = balances.locks[who]
-            assert info.data.frozen == lock_level(locks, balances.freezes[who])
-            held = sum(int(hold.amount) for hold in balances.holds[who])
-            assert held == runtime.authorities.bonded(who), "only bonds are on hold"
-            named = sum(int(entry.amount) for entry in balances.reserves[who])
-            assert held + named == info.data.reserved, "every reserve has a name"
+            level = lock_level(locks, balances.freezes[who])
+            staked = runtime.tier_staking.staked_of(who)
+            firm = int(staked.long) + int(staked.short)  # stakes never stand in for locked money
+            assert info.data.frozen == (level + firm if level else 0)
+            holds = {hold.id: int(hold.amount) for hold in balances.holds[who]}
+            bond, stake = runtime.authorities.reason, runtime.tier_staking.reason
+            both = ((bond, int(runtime.authorities.bonded(who))), (stake, firm))
+            told = {reason: amount for reason, amount in both if amount}
+            assert holds == told, "only bonds and stakes are on hold"
+            reserves = balances.reserves[who]
+            named = sum(int(entry.amount) for entry in reserves)
+            assert sum(holds.values()) + named == info.data.reserved, "every reserve has a name"
+            assert amount_of(reserves, RESERVE_ID) == deposits_of(runtime, who)
             schedules = runtime.vesting.schedules_ext.get(who) or []
             assert bool(schedules) == bool(locks)
-            told = runtime.vesting.vesting.get(who) or []
-            assert told == [one.info() for one in schedules]
+            shown = runtime.vesting.vesting.get(who) or []
+            assert shown == [one.info() for one in schedules]
 
     @invariant()
     def a_follower_agrees(self) -> None:
@@ -575,6 +870,17 @@ FAILURE_EVENTS = {
 def info_in(state: dict[bytes, bytes], key: bytes) -> AccountInfo:
     raw = state.get(key)
     return AccountInfo() if raw is None else codec(AccountInfo).decode_all(raw)
+
+
+def deposits_of(runtime: BttRuntime, who: AccountId) -> int:
+    """Return what somebody has deposited for bounties, by the bounties."""
+    bounties = [bounty for _, bounty in runtime.bounties.bounties.items()]
+    proposed = sum(int(bounty.bond) for bounty in bounties if bounty.proposer == who)
+    return proposed + sum(
+        int(bounty.curator_deposit)
+        for bounty in bounties
+        if getattr(bounty.status, "curator", None) == who
+    )
 
 
 def item_prefix(runtime: BttRuntime, name: str) -> bytes:

@@ -129,10 +129,8 @@ def data(chain: EconomyChain, who: bytes = ANN, **change: int) -> None:
     """Change fields of an account's money by so much."""
 
     def apply(info: AccountInfo) -> None:
-        money = info.data
-        info.data = replace(
-            money, **{name: u128(int(getattr(money, name)) + by) for name, by in change.items()}
-        )
+        for name, by in change.items():
+            setattr(info.data, name, u128(int(getattr(info.data, name)) + by))
 
     account(chain, apply, who)
 
@@ -162,7 +160,7 @@ def hold_without_bond(chain: EconomyChain) -> None:
 
 def bond_without_hold(chain: EconomyChain) -> None:
     ledger = chain.runtime.authorities.ledger[ANN]
-    ledger.active = u128(int(ledger.active) + 1)  # type: ignore[assignment]
+    ledger.active = u128(int(ledger.active) + 1)
     chain.runtime.authorities.ledger[ANN] = ledger
 
 
@@ -235,8 +233,9 @@ def move(chain: EconomyChain, source: bytes, dest: bytes, amount: int = 1) -> No
 def pool(chain: EconomyChain, who: AccountId, **change: int) -> None:
     """Change a pool's books by so much."""
     books = chain.tokenomics.pools[id_of(who)]
-    amounts = {name: u128(int(getattr(books, name)) + by) for name, by in change.items()}
-    chain.tokenomics.pools[id_of(who)] = replace(books, **amounts)
+    for name, by in change.items():
+        setattr(books, name, u128(int(getattr(books, name)) + by))
+    chain.tokenomics.pools[id_of(who)] = books
 
 
 def another_genesis(chain: EconomyChain) -> None:
@@ -368,17 +367,17 @@ def era_with_too_little(chain: EconomyChain) -> None:
 
 def share_out_of_nothing(chain: EconomyChain) -> None:
     now = chain.mining.era_index.value
-    chain.mining.shares[now, DEE] = [Step(u128(1), u128(1), u128(1))]
+    chain.mining.shares[now, DEE] = [Step(u128(1), u128(1), u128(1), is_single=True)]
 
 
 def score_made_up(chain: EconomyChain) -> None:
     index, _ = next(iter(chain.mining.eras.items()))
-    chain.mining.shares[index, DEE] = [Step(u128(0), u128(1), u128(1))]
+    chain.mining.shares[index, DEE] = [Step(u128(0), u128(1), u128(1), is_single=True)]
 
 
 def stake(chain: EconomyChain, **change: int) -> None:
     """Change Ben's stake by so much."""
-    (number, known), = chain.staking.stakes.under(BEN)
+    ((number, known),) = chain.staking.stakes.under(BEN)
     for name, by in change.items():
         setattr(known, name, type(getattr(known, name))(int(getattr(known, name)) + by))
     chain.staking.stakes[BEN, number] = known
@@ -394,7 +393,7 @@ def stake_with_more_promised(chain: EconomyChain) -> None:
 
 def stake_claimed_too_soon(chain: EconomyChain) -> None:
     stake(chain, gross_claimed=int(chain.staking.reward_due(BEN, u32(0))) + 1)
-    (_, known), = chain.staking.stakes.under(BEN)
+    ((_, known),) = chain.staking.stakes.under(BEN)
     left = int(known.commit) - int(known.gross_claimed)
     chain.staking.pool_committed.value = u128(left)
 
@@ -441,7 +440,7 @@ def dividend_lost(chain: EconomyChain) -> None:
     chain.tokenomics.earmarked.value -= u128(1)
 
 
-TAMPERING = {
+TAMPERING: dict[Callable[[EconomyChain], None], list[str]] = {
     more_free: ["I1"],
     less_free: ["I1"],
     more_issued: ["I1", "I2"],

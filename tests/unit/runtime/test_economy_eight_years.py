@@ -15,10 +15,18 @@ import pytest
 from btt_chain.primitives.account import Id
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u128
-from runtime.accounts import FOUNDATION_PROGRAMMES, MINING
+from runtime.accounts import (
+    ECOSYSTEM,
+    FOUNDATION_PROGRAMMES,
+    MINING,
+    RESERVE,
+    TREASURY,
+    pool_account,
+)
 from runtime.constants import BTT
 from runtime.frame import DispatchError
-from runtime.pallets.tokenomics import BurnReason, CeilingMode
+from runtime.pallets.mining import Mining
+from runtime.pallets.tokenomics import BurnId, BurnReason, CeilingMode
 from runtime.pallets.tokenomics.pallet import id_of
 from support.economy import oracle
 from support.economy.chain import PEOPLE, PRESETS, EconomyChain
@@ -183,7 +191,7 @@ def claim_work(chain: EconomyChain) -> None:
     for who in PEOPLE[:4]:
         args = {"era_from": u32(max(0, last - 60)), "era_to": u32(max(0, last))}
         error = chain.take(chain.by(who, "Mining", "claim_rewards", **args))
-        assert error is None or isinstance(error, chain.mining.NothingToClaim | chain.mining.EraNotFinished)
+        assert error is None or isinstance(error, Mining.NothingToClaim | Mining.EraNotFinished)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -241,3 +249,45 @@ def test_supply_is_told_as_it_is_owned() -> None:
         # Nobody has claimed anything: what moves is what is free at once and what has vested.
         assert int(told.circulating) == preset.amount(preset.liquidity) + free
         assert told.staked == 10_000 * BTT
+
+
+@pytest.mark.parametrize("name", [*PRESETS, "dev"])
+def test_block_zero_says_what_the_documents_do(name: str) -> None:
+    chain = EconomyChain(name)
+    preset, tokenomics = oracle.PRESETS[chain.table.id], chain.tokenomics
+    community = preset.amount(preset.community)
+    expected = {
+        pool_account(b"btt/" + pool.encode()): community * percent // 100
+        for pool, percent in oracle.COMMUNITY.items()
+    }
+    expected |= dict(
+        zip(FOUNDATION_PROGRAMMES, map(preset.amount, preset.programmes.values()), strict=False)
+    )
+    expected |= {
+        MINING: preset.mining_pool,
+        ECOSYSTEM: preset.amount(preset.ecosystem),
+        RESERVE: preset.amount(preset.reserve),
+    }
+    books = {pool.account: int(pool.allocated) for _, pool in tokenomics.pools.items()}
+    del books[TREASURY]
+    assert {account: amount for account, amount in books.items() if amount} == {
+        account: amount for account, amount in expected.items() if amount
+    }
+    assert tokenomics.genesis_supply.value == preset.supply
+    assert tokenomics.threshold() == preset.threshold
+    assert [int(bps) for bps in tokenomics.release_table.value] == [
+        percent * 100 for percent in oracle.RELEASE_TABLE
+    ]
+    burns = dict(tokenomics.milestone_burns.items())
+    assert [int(burns[burn].amount) for burn in BurnId] == list(preset.burns)
+    for number, amount in enumerate(map(preset.amount, preset.programmes.values())):
+        programme = tokenomics.programmes[u32(number)]
+        assert (int(programme.amount), int(programme.months)) == (amount, 48)
+        assert [int(item.bps) for item in programme.milestones] == [625] * 16
+    tiers = chain.staking.current_tiers.value
+    assert [(tier.days, tier.reward_bps, tier.minimum, tier.burn_bps) for tier in tiers] == [
+        (tier.days, tier.bps, tier.minimum, tier.burn_bps) for tier in oracle.TIERS
+    ]
+    pool = community * oracle.COMMUNITY["stak"] // 100
+    assert int(chain.staking.pool().free) == pool
+    assert chain.staking.max_commit_per_account.value == pool // 10

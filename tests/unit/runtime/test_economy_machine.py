@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from support.economy.chain import PRESETS, EconomyChain
-from support.economy.deck import ARGUMENTS, PALLETS, Deck
+from support.economy.deck import ARGUMENTS, PALLETS, STORIES, Deck
 from support.economy.oracle import DAY, MONTH, YEAR
 from support.economy.watch import Watch
 
@@ -50,12 +50,20 @@ class World(RuleBasedStateMachine):
         self.chain.block(slot=slot)
         self.watch.look()
 
+    @rule(seed=SEEDS)
+    def a_story_is_told(self, seed: int) -> None:
+        deck = Deck(self.chain, seed)
+        self.chain.runtime.enter(self.chain.state)
+        for gap, step in deck.one_of(STORIES)(deck):
+            self.chain.block(step, slot=self.chain.slot + 1 + self.chain.slots(gap))
+            self.watch.look()
+
 
 World.TestCase.settings = settings(
     max_examples=400 if LONG else 25,
     stateful_step_count=60 if LONG else 25,
 )
-TestEconomy = World.TestCase
+TestEconomy = pytest.mark.fuzz(World.TestCase)
 
 
 def test_every_call_of_these_pallets_can_be_drawn() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from genesis.schedule import emission, release, schedule
 from genesis.tables import table
 from runtime import emission as emission_law
 from runtime import splits
+from runtime.pallets.mining.shares import MAX_SINGLE, Step, added, earned
 from runtime.pallets.vesting import vested
 from support.economy import oracle, tables
 from support.economy.oracle import BTT, DAY, MONTH, MONTHS, PRESETS, YEAR
@@ -29,7 +32,7 @@ def test_the_oracle_gives_the_monthly_curve(month: int) -> None:
     *linear, foundation, mining, everything = tables.MONTHLY[month]
     bitwave, cdhg, mdao, _, crypto, *team = FIRST.linear
     for rows, told in zip(((bitwave,), (cdhg,), (mdao,), (crypto,), team), linear, strict=True):
-        for reading, btt in zip("BA", told, strict=True):  # type: ignore[arg-type]
+        for reading, btt in zip("BA", told, strict=True):
             assert sum(under(reading, row, month) for row in rows) // BTT == btt
     time = month * MONTH
     shares = FIRST.programmes.values()
@@ -82,7 +85,7 @@ def test_emission_is_the_whole_pool_and_not_before(name: str) -> None:
     assert oracle.emitted(pool, 8 * YEAR - 1) < pool
     assert oracle.emitted(pool, 0) == 0
     years = [oracle.emitted(pool, 2 * YEAR * place) for place in range(5)]
-    percent = [later - earlier for earlier, later in zip(years, years[1:], strict=False)]
+    percent = [later - earlier for earlier, later in pairwise(years)]
     assert percent == [pool * share // 100 for share in (40, 30, 20, 10)]
 
 
@@ -120,8 +123,10 @@ def cumulative(name: str) -> list[list[int]]:
     preset = PRESETS[name]
     times = [month * MONTH for month in range(MONTHS + 1)]
     rows = [[oracle.vested(preset, row, time) for time in times] for row in preset.linear]
-    for share in preset.programmes.values():
-        rows.append([oracle.time_cap(preset.amount(share), time) for time in times])
+    rows += [
+        [oracle.time_cap(preset.amount(share), time) for time in times]
+        for share in preset.programmes.values()
+    ]
     return [*rows, [oracle.emitted(preset.mining_pool, time) for time in times]]
 
 
@@ -191,6 +196,32 @@ def test_the_runtime_scores_what_the_oracle_does(units: int, factors: list[int])
 def test_a_machine_that_poses_as_many_scores_no_more(parts: list[int], factors: list[int]) -> None:
     apart = sum(oracle.score(part, factors) for part in parts)
     assert apart <= oracle.score(sum(parts), factors)
+
+
+@given(
+    receipts=st.lists(
+        st.tuples(st.integers(1, 2**50), st.integers(1_000, 10**15)), min_size=1, max_size=40
+    ),
+    others=st.integers(0, 2**52),
+    budget=st.integers(0, 10**24),
+)
+def test_an_operator_earns_what_the_oracle_says_for_many_receipts_within_a_sixteenth(
+    receipts: list[tuple[int, int]], others: int, budget: int
+) -> None:
+    steps: list[Step] = []
+    receipts = [(score, score * price) for score, price in receipts]
+    for score, fees in receipts:
+        steps = added(steps, score, fees * oracle.KAPPA_PPM // oracle.PPM)
+    scores = [score for score, _ in receipts]
+    total = sum(scores) + others
+    paid = earned(steps, budget, total)
+    exact = sum(oracle.rewards(budget, [fees for _, fees in receipts] + [0], [*scores, others]))
+    if len(receipts) <= MAX_SINGLE:
+        assert paid == exact
+    # Parts of many are rounded down together, not one by one.
+    assert exact * 15 // 16 - len(receipts) <= paid <= exact + len(receipts)
+    assert paid <= budget * sum(scores) // total
+    assert paid <= sum(fees * oracle.KAPPA_PPM // oracle.PPM for _, fees in receipts)
 
 
 # ---- splits

@@ -138,6 +138,13 @@ def test_values_under_one_first_key_are_walked_alone(shelf: Shelf) -> None:
     assert shelf.pairs.some_under(u8(3), 3) == []
 
 
+def test_all_pairs_are_walked_with_both_keys(shelf: Shelf) -> None:
+    pairs = {(u8(first), u32(second)): bytes((first,)) for first in (1, 2) for second in (5, 6)}
+    for keys, value in pairs.items():
+        shelf.pairs[keys] = value
+    assert dict(shelf.pairs.items()) == pairs
+
+
 def test_a_walk_may_remove_what_it_walks_over(shelf: Shelf) -> None:
     for key in range(4):
         shelf.plain[u32(key)] = u32(key)

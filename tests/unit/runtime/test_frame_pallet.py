@@ -11,16 +11,21 @@ from btt_chain.crypto.hashing import twox_128
 from btt_chain.scale import Compact, EncodeError, TypeName, u8, u16, u32, u64, u128
 from runtime import BttRuntime
 from runtime.frame import (
+    NONE,
+    ROOT,
+    BadOrigin,
     Const,
     DispatchInfo,
     Error,
     Event,
     Map,
     Origin,
+    OriginCheck,
     Pallet,
     Runtime,
     Value,
     call,
+    ensure_root,
 )
 from runtime.frame.pallet import snake
 from runtime.pallets.system import System
@@ -97,6 +102,18 @@ def test_constants_are_configuration_that_shows() -> None:
 def test_a_default_may_be_left_out_of_the_table() -> None:
     assert Counter(step=u32(1), limit=u64(2)).label == 7
     assert Counter(step=u32(1), limit=u64(2), label=u16(9)).label == 9
+
+
+class Gated(Pallet):
+    """A pallet whose gate has a default."""
+
+    gate: OriginCheck = ensure_root
+
+
+def test_a_gate_that_is_a_function_stays_one() -> None:
+    Gated().gate(ROOT)
+    with pytest.raises(BadOrigin):
+        Gated().gate(NONE)
 
 
 def test_missing_configuration_is_refused_by_name() -> None:

@@ -1,0 +1,735 @@
+"""Attacks that lean on several pallets at once; each fails for who tries it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u8, u16, u32, u64, u128
+from runtime.accounts import (
+    DEVELOPMENT_FUND,
+    ECOSYSTEM,
+    FOUNDATION_PROGRAMMES,
+    GRANTS,
+    MINING,
+    POOLS,
+    RESERVE,
+    STAKING,
+    TREASURY,
+)
+from runtime.constants import BTT
+from runtime.frame import ROOT, BadOrigin, Call, DispatchError, Origin, TokenError, Weight, signed
+from runtime.pallets.bounties import Bounties
+from runtime.pallets.multisig import multi_account_id
+from runtime.pallets.proxy import ProxyType
+from runtime.pallets.tier_staking import TierStaking
+from runtime.pallets.tokenomics import BurnReason, CeilingMode, Tokenomics
+from runtime.pallets.tokenomics.pallet import id_of
+from runtime.pallets.treasury import AssetKind
+from runtime.pallets.utility import RawSigned, SystemOrigin
+from runtime.pallets.vesting import VestingInfo
+from runtime.splits import split_compute
+from support.economy import oracle
+from support.economy.chain import PEOPLE, PRESETS, PURSES, EconomyChain, Step, person
+from support.economy.oracle import DAY, MONTH, TIERS, YEAR
+
+ANN, BEN, CHO, DEE, ELI, FAY = PEOPLE
+NO_HASH = H256(bytes(32))
+
+
+def begun(name: str = "seed-000") -> EconomyChain:
+    chain = EconomyChain(name)
+    chain.block()
+    return chain
+
+
+@pytest.fixture
+def chain() -> EconomyChain:
+    return begun()
+
+
+def stake(chain: EconomyChain, who: AccountId, amount: int, tier: int) -> Step:
+    return chain.by(
+        who, "TierStaking", "stake", amount=u128(amount), tier=u8(tier), min_reward=None
+    )
+
+
+def refused(chain: EconomyChain, step: Step, *errors: type[DispatchError]) -> None:
+    """Take a step that must fail, and leave nothing behind."""
+    before = chain.state.changes()
+    error = chain.take(step)
+    assert isinstance(error, errors or DispatchError), error
+    assert chain.state.changes() == before
+
+
+# ---- the release ceiling
+
+
+def release(chain: EconomyChain, pool: AccountId, amount: int) -> tuple[Origin, Call]:
+    args = {"pool": id_of(pool), "amount": u128(amount), "beneficiary": Id(FAY)}
+    return chain.root("Tokenomics", "release_discretionary", **args)
+
+
+def attest_everything(chain: EconomyChain) -> None:
+    foundation = chain.tokenomics.foundation.value
+    for number, programme in chain.tokenomics.programmes.items():
+        for place in range(len(programme.milestones)):
+            args = {"programme": number, "index": u32(place), "evidence_hash": NO_HASH}
+            chain.run(chain.by(foundation, "Tokenomics", "attest_milestone", **args))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_ceiling_cannot_be_passed_by_splitting_over_pools_and_programmes(name: str) -> None:
+    chain = begun(name)
+    attest_everything(chain)
+    programmes = [number for number, _ in chain.tokenomics.programmes.items()]
+    for month in (5, 12, 24, 30, 36, 47, 59, 60, 72):
+        chain.at(month * MONTH - chain.slot_ms)
+        for parts in (7, 3, 2, 1, 1):
+            before = int(chain.tokenomics.released_total.value)
+            amount = chain.tokenomics.headroom() // parts + 1
+            for pool in (ECOSYSTEM, GRANTS):
+                chain.take(release(chain, pool, amount))
+            for number in programmes:
+                chain.take(chain.by(ANN, "Tokenomics", "claim_programme", programme=number))
+            batch = [release(chain, GRANTS, amount // 9)[1]] * 9
+            chain.take(chain.root("Utility", "force_batch", calls=batch))
+            released = int(chain.tokenomics.released_total.value)
+            # The rows alone may be beyond the table; then nothing is added to them.
+            assert released == before or out(chain) <= allowed(chain)
+        assert chain.audit() == []
+
+
+def out(chain: EconomyChain) -> int:
+    """Return what the oracle says has come free by itself, and what was released besides."""
+    preset, time = oracle.PRESETS[chain.table.id], chain.time
+    programmes = sum(
+        oracle.time_cap(preset.amount(share), time) for share in preset.programmes.values()
+    )
+    return oracle.rows(preset, time) - programmes + int(chain.tokenomics.released_total.value)
+
+
+def allowed(chain: EconomyChain) -> int:
+    """Return what the documents' table lets out by the end of this year."""
+    return oracle.table_until(oracle.PRESETS[chain.table.id], oracle.label_year(chain.time))
+
+
+def at_the_ceiling() -> EconomyChain:
+    """Make a chain whose pools have released all that the first year allows."""
+    chain = begun()
+    attest_everything(chain)
+    chain.at(11 * MONTH)
+    for pool in (ECOSYSTEM, GRANTS):
+        chain.run(release(chain, pool, int(chain.tokenomics.available(pool)) // 2))
+    for number in (0, 1):
+        chain.run(chain.by(ANN, "Tokenomics", "claim_programme", programme=u32(number)))
+    chain.at(12 * MONTH - 8 * DAY)
+    assert chain.take(release(chain, ECOSYSTEM, chain.tokenomics.headroom())) is None
+    assert chain.tokenomics.headroom() == 0
+    return chain
+
+
+def test_what_is_in_the_way_of_one_pool_is_in_the_way_of_all() -> None:
+    chain = at_the_ceiling()
+    for pool in (ECOSYSTEM, GRANTS):
+        refused(chain, release(chain, pool, 1), Tokenomics.ReleaseCeilingReached)
+    for number in (2, 3):
+        claim = chain.by(ANN, "Tokenomics", "claim_programme", programme=u32(number))
+        refused(chain, claim, Tokenomics.ReleaseCeilingReached)
+    chain.at(12 * MONTH)
+    assert chain.take(claim) is None
+
+
+def test_a_bounty_is_no_way_around_the_ceiling() -> None:
+    chain = at_the_ceiling()
+    value = u128(1_000 * BTT)
+    chain.run(
+        chain.by(ANN, "Bounties", "propose_bounty", value=value, description=b"x"),
+        chain.root("Bounties", "approve_bounty", bounty_id=u32(0)),
+    )
+    chain.days(7)
+    assert chain.time < YEAR
+    bounties = chain.runtime.pallet(Bounties)
+    assert bounties.bounty_approvals.value == [0]  # it waits
+    assert chain.free(bounties.account_of(u32(0))) == 0
+    chain.days(7)
+    assert chain.free(bounties.account_of(u32(0))) == value
+    assert chain.audit() == []
+
+
+def test_money_that_comes_back_makes_no_room_below_the_ceiling(chain: EconomyChain) -> None:
+    """A gift to a pool is no part of what genesis gave, and what was released stays released."""
+    args = {"pool": id_of(ECOSYSTEM), "amount": u128(10_000 * BTT)}
+    chain.run(release(chain, ECOSYSTEM, 10_000 * BTT))
+    room = chain.tokenomics.headroom()
+    chain.run(chain.by(FAY, "Tokenomics", "top_up_pool", **args))
+    assert chain.tokenomics.headroom() <= room
+    out = int(chain.tokenomics.released_total.value)
+    self_paid = {"pool": id_of(ECOSYSTEM), "amount": u128(BTT), "beneficiary": Id(ECOSYSTEM)}
+    chain.take(chain.root("Tokenomics", "release_discretionary", **self_paid))
+    assert chain.tokenomics.released_total.value >= out
+    assert chain.audit() == []
+
+
+def test_a_pause_holds_every_way_of_releasing(chain: EconomyChain) -> None:
+    attest_everything(chain)
+    until = {"until": u64(chain.slots(4 * MONTH))}
+    chain.run(chain.root("Tokenomics", "pause_discretionary", **until))
+    chain.at(3 * MONTH)
+    refused(chain, release(chain, GRANTS, 1), Tokenomics.Paused)
+    claim = chain.by(ANN, "Tokenomics", "claim_programme", programme=u32(0))
+    refused(chain, claim, Tokenomics.Paused)
+    chain.at(4 * MONTH + DAY)
+    assert chain.take(claim) is None
+
+
+# ---- insiders: locked money earns nothing
+
+
+INSIDER = person("insider")
+LOCKED, OWN = 200_000 * BTT, 60_000 * BTT
+
+
+def insider() -> EconomyChain:
+    """Make a chain on which somebody owns much that is locked, and less that is not."""
+    chain = begun()
+    plan = VestingInfo(u128(LOCKED), u128(LOCKED // 10**7 + 1), u32(10**6))
+    founder = chain.vests[1].account  # its own row is locked: it cannot pay
+    assert chain.take(chain.by(founder, "Vesting", "vested_transfer", target=Id(INSIDER),
+                               schedule=plan)) is not None  # fmt: skip
+    rich = person("rich")
+    give = {"source": Id(ANN), "dest": Id(rich), "value": u128(140_000 * BTT)}
+    more = {"source": Id(BEN), "dest": Id(rich), "value": u128(119_000 * BTT)}
+    last = {"source": Id(CHO), "dest": Id(rich), "value": u128(10_000 * BTT)}
+    chain.run(
+        chain.root("Balances", "force_transfer", **give),
+        chain.root("Balances", "force_transfer", **more),
+        chain.root("Balances", "force_transfer", **last),
+        chain.by(rich, "Vesting", "vested_transfer", target=Id(INSIDER), schedule=plan),
+        chain.by(rich, "Balances", "transfer_keep_alive", dest=Id(INSIDER), value=u128(OWN)),
+    )
+    return chain
+
+
+Way = Callable[[EconomyChain], list[Step]]
+
+
+def by_bond(chain: EconomyChain) -> list[Step]:
+    return [chain.by(INSIDER, "Authorities", "bond", amount=u128(LOCKED))]
+
+
+def by_bond_and_unbond(chain: EconomyChain) -> list[Step]:
+    return [*by_bond(chain), chain.by(INSIDER, "Authorities", "unbond", amount=u128(LOCKED // 2))]
+
+
+def by_deposits(chain: EconomyChain) -> list[Step]:
+    others = [
+        chain.by(
+            INSIDER, "Proxy", "add_proxy", delegate=Id(who), proxy_type=ProxyType.Any, delay=u32(0)
+        )
+        for who in (DEE, ELI, FAY)
+    ]
+    joint = {"threshold": u16(2), "other_signatories": sorted([ELI, FAY]), "maybe_timepoint": None}
+    approve = {**joint, "call_hash": bytes(32), "max_weight": Weight()}
+    bounty = {"value": u128(100 * BTT), "description": b"x" * 4_000}
+    return [
+        *others,
+        chain.by(INSIDER, "Multisig", "approve_as_multi", **approve),
+        chain.by(INSIDER, "Bounties", "propose_bounty", **bounty),
+    ]
+
+
+def by_another_schedule(chain: EconomyChain) -> list[Step]:
+    plan = VestingInfo(u128(100 * BTT), u128(100 * BTT), u32(1))
+    args = {"target": Id(INSIDER), "schedule": plan}
+    merge = {"schedule1_index": u32(0), "schedule2_index": u32(1)}
+    return [
+        chain.by(DEE, "Vesting", "vested_transfer", **args),
+        chain.by(INSIDER, "Vesting", "merge_schedules", **merge),
+        chain.by(INSIDER, "Vesting", "vest"),
+    ]
+
+
+WAYS: dict[str, Way] = {
+    "at once": lambda _: [],
+    "behind a bond": by_bond,
+    "behind half a bond": by_bond_and_unbond,
+    "behind deposits": by_deposits,
+    "behind a second schedule": by_another_schedule,
+    "behind all of it": lambda chain: [*by_bond_and_unbond(chain), *by_deposits(chain)],
+}
+
+
+def staked(chain: EconomyChain, who: AccountId) -> int:
+    return sum(int(one.amount) for _, one in chain.staking.stakes.under(who))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_locked_money_cannot_be_staked(way: str) -> None:
+    chain = insider()
+    for step in WAYS[way](chain):
+        assert chain.take(step) is None
+    errors = (TierStaking.LockedFundsNotStakable, TokenError)
+    refused(chain, stake(chain, INSIDER, OWN + 1, 3), *errors)
+    deposits = sum(int(entry.amount) for entry in chain.runtime.balances.reserves[INSIDER])
+    most = chain.usable(INSIDER)
+    assert OWN - deposits - 10**15 <= most <= OWN
+    assert chain.take(stake(chain, INSIDER, most, 3)) is None
+    refused(chain, stake(chain, INSIDER, 1_000 * BTT, 0))
+    refused(chain, chain.by(INSIDER, "Balances", "transfer_allow_death", dest=Id(FAY),
+                            value=u128(10**16)))  # fmt: skip
+    assert staked(chain, INSIDER) <= OWN
+    assert chain.audit() == []
+
+
+def test_locked_money_cannot_be_staked_through_proxy_multisig_or_batch() -> None:
+    chain = insider()
+    _, direct = stake(chain, INSIDER, OWN + BTT, 3)  # type: ignore[misc]
+    add = {"delegate": Id(DEE), "proxy_type": ProxyType.Staking, "delay": u32(0)}
+    chain.run(chain.by(INSIDER, "Proxy", "add_proxy", **add))
+    proxied = {"real": Id(INSIDER), "force_proxy_type": None, "call": direct}
+    chain.run(chain.by(DEE, "Proxy", "proxy", **proxied))  # says so in its event
+    assert not staked(chain, INSIDER)
+    chain.run(chain.by(INSIDER, "Utility", "force_batch", calls=[direct, direct]))
+    assert not staked(chain, INSIDER)
+    shared = multi_account_id(sorted([INSIDER, DEE]), 1)
+    to_shared = {"dest": Id(shared), "value": u128(OWN + BTT)}
+    refused(chain, chain.by(INSIDER, "Balances", "transfer_keep_alive", **to_shared), TokenError)
+
+
+AMOUNTS = st.sampled_from([1_000, 1_001, 30_000, 59_999, 60_000, 100_000, 200_000, 260_000])
+ACTIONS = ("bond", "extra", "unbond", "withdraw", "stake", "send", "vest", "deposit", "wait")
+
+
+@given(
+    moves=st.lists(
+        st.tuples(st.sampled_from(ACTIONS), AMOUNTS, st.integers(0, 4)), min_size=1, max_size=25
+    )
+)
+@settings(max_examples=max(20, settings().max_examples // 2))
+def test_whatever_an_insider_does_locked_money_stays_apart_from_stakes(
+    moves: list[tuple[str, int, int]],
+) -> None:
+    chain = insider()
+    for action, thousand, tier in moves:
+        amount = u128(thousand * BTT)
+        steps: dict[str, Step] = {
+            "bond": chain.by(INSIDER, "Authorities", "bond", amount=amount),
+            "extra": chain.by(INSIDER, "Authorities", "bond_extra", amount=amount),
+            "unbond": chain.by(INSIDER, "Authorities", "unbond", amount=amount),
+            "withdraw": chain.by(INSIDER, "Authorities", "withdraw_unbonded"),
+            "stake": stake(chain, INSIDER, int(amount), tier),
+            "send": chain.by(
+                INSIDER, "Balances", "transfer_keep_alive", dest=Id(FAY), value=amount
+            ),
+            "vest": chain.by(INSIDER, "Vesting", "vest"),
+            "deposit": by_deposits(chain)[tier % 3],
+            "wait": lambda: None,
+        }
+        chain.days(1 + (8 * tier if action == "wait" else 0), steps[action])
+        data = chain.runtime.system.account[INSIDER].data
+        apart = int(data.free) + int(data.reserved) - staked(chain, INSIDER)
+        assert apart >= int(chain.runtime.vesting.unvested(INSIDER))
+    assert chain.audit() == []
+
+
+# ---- stakes: benefits, rounding, the pool
+
+
+def test_benefits_cannot_be_had_for_a_moment(chain: EconomyChain) -> None:
+    staking = chain.staking
+    chain.run(stake(chain, ANN, 100_000 * BTT, 4))
+    opened = chain.time
+    chain.at(opened + DAY - chain.slot_ms)
+    assert staking.discount_bps(ANN) == 0
+    assert int(staking.benefits(ANN).vote_bps) == 10_000
+    refused(chain, chain.by(ANN, "TierStaking", "unstake", id=u32(0)), TierStaking.StillLocked)
+    chain.at(opened + DAY)
+    assert staking.discount_bps(ANN) == 2_000
+    assert int(staking.benefits(ANN).vote_bps) == 15_000
+    chain.at(opened + TIERS[4].term)
+    assert staking.discount_bps(ANN) == 0
+    assert staking.active_stake(ANN) == 0
+
+
+def test_better_benefits_of_an_extended_stake_warm_up_again(chain: EconomyChain) -> None:
+    chain.run(stake(chain, ANN, 50_000 * BTT, 0))
+    chain.days(2, chain.by(ANN, "TierStaking", "extend", id=u32(0), tier=u8(3)))
+    assert not chain.failures
+    assert chain.staking.discount_bps(ANN) == 0
+    chain.days(1)
+    assert chain.staking.discount_bps(ANN) == 2_000
+
+
+def test_claiming_often_gains_nothing_but_less_than_a_planck_of_burn_each_time() -> None:
+    patient, hasty = begun(), begun()
+    amount, tier = 50_000 * BTT + 12_345, TIERS[3]
+    for chain in (patient, hasty):
+        chain.run(stake(chain, ANN, amount, 3))
+    opened, claims = hasty.time, 1_500
+    before = int(hasty.runtime.balances.total_burned.value)
+    for _ in range(claims):
+        hasty.run(hasty.by(ANN, "TierStaking", "claim", id=u32(0)))
+    for chain in (patient, hasty):
+        chain.at(opened + tier.term, chain.by(ANN, "TierStaking", "unstake", id=u32(0)))
+        assert not chain.failures
+    gross = oracle.accrued(amount, tier.bps, tier.term, tier.term)
+    burnt, paid = oracle.claim(gross, tier.burn_bps)
+    assert patient.free(ANN) == PURSES[ANN] + paid
+    gained = hasty.free(ANN) - patient.free(ANN)
+    assert 0 <= gained <= claims
+    burned = int(hasty.runtime.balances.total_burned.value) - before
+    assert burned == burnt - gained
+    assert patient.staking.pool().committed == hasty.staking.pool().committed == 0
+    fee = hasty.runtime.fees.weight_fee * 10**8  # what the cheapest call costs, and more
+    assert gained < fee
+
+
+def test_splitting_a_stake_gains_nothing(chain: EconomyChain) -> None:
+    term, parts = TIERS[0].term, 20
+    chain.run(stake(chain, ANN, 20_000 * BTT + 19, 0))
+    pieces = [1_000 * BTT] * (parts - 1) + [1_000 * BTT + 19]
+    chain.run(*(stake(chain, BEN, piece, 0) for piece in pieces))
+    whole, pieces_commit = (
+        sum(int(one.commit) for _, one in chain.staking.stakes.under(who)) for who in (ANN, BEN)
+    )
+    assert whole == oracle.accrued(20_000 * BTT + 19, 300, term, term)
+    assert pieces_commit <= whole
+
+
+def test_nobody_leaves_a_long_term_early_with_its_rate(chain: EconomyChain) -> None:
+    chain.run(stake(chain, ANN, 100_000 * BTT, 4))
+    chain.at(chain.time + YEAR)
+    for step in (
+        chain.by(ANN, "TierStaking", "unstake", id=u32(0)),
+        chain.by(ANN, "TierStaking", "extend", id=u32(0), tier=u8(0)),
+        chain.by(ANN, "TierStaking", "extend", id=u32(0), tier=u8(3)),
+        (signed(ANN), chain.call("TierStaking", "force_unstake", who=Id(ANN), id=u32(0))),
+        chain.by(ANN, "Balances", "transfer_allow_death", dest=Id(BEN), value=u128(60_000 * BTT)),
+    ):
+        refused(chain, step)
+
+
+def test_one_account_cannot_grab_the_pool(chain: EconomyChain) -> None:
+    give = {"source": Id(BEN), "dest": Id(ANN), "value": u128(110_000 * BTT)}
+    chain.run(chain.root("Balances", "force_transfer", **give))
+    pool = int(chain.staking.pool().free)
+    chain.run(stake(chain, ANN, 180_000 * BTT, 4))
+    refused(chain, stake(chain, ANN, 60_000 * BTT, 3), TierStaking.CommitCapExceeded)
+    assert int(chain.staking.holdings[ANN].commit) <= pool // 10
+
+
+def test_what_is_promised_can_be_paid_whatever_somebody_gives_to_the_pool() -> None:
+    """A gift that is locked for centuries must not be promised to anybody."""
+    chain = begun()
+    left = 10 * BTT
+    emptied = u128(int(chain.staking.pool().free) - left)
+    plan = VestingInfo(u128(100 * BTT), u128(100 * BTT // (4 * 10**9)), u32(0))
+    chain.run(lambda: chain.tokenomics.pay(STAKING, FAY, emptied, discretionary=False))
+    chain.take(chain.by(BEN, "Vesting", "vested_transfer", target=Id(STAKING), schedule=plan))
+    args = {"amount": u128(40_000 * BTT), "tier": u8(0), "min_reward": u128(0)}
+    chain.run(chain.by(ANN, "TierStaking", "stake", **args))
+    assert chain.audit() == []
+    chain.days(31, chain.by(ANN, "TierStaking", "unstake", id=u32(0)))
+    assert not chain.failures
+    assert staked(chain, ANN) == 0
+
+
+# ---- pools: nobody reaches into them
+
+
+def bounty_account(chain: EconomyChain) -> AccountId:
+    """Fund a bounty; return the account that its money lies in."""
+    value = {"value": u128(1_000 * BTT), "description": b"x"}
+    chain.run(
+        chain.by(ANN, "Bounties", "propose_bounty", **value),
+        chain.root("Bounties", "approve_bounty", bounty_id=u32(0)),
+    )
+    chain.days(7)
+    account = chain.runtime.pallet(Bounties).account_of(u32(0))
+    assert chain.free(account) == 1_000 * BTT
+    return account
+
+
+def reaching(chain: EconomyChain, pool: AccountId) -> Iterator[Step]:
+    """Return all that root and others might try to get at a pool's money."""
+    call, whom = chain.call, Id(pool)
+    pay = call("Balances", "transfer_allow_death", dest=Id(FAY), value=u128(BTT))
+    plan = VestingInfo(u128(200 * BTT), u128(BTT), u32(0))
+    as_pool = {"as_origin": SystemOrigin(RawSigned(pool)), "call": pay}
+    proxy = {"real": whom, "force_proxy_type": None, "call": pay}
+    joint = {"other_signatories": [pool], "call": pay}
+    yield chain.root("Balances", "force_transfer", source=whom, dest=Id(FAY), value=u128(BTT))
+    yield chain.root("Balances", "force_set_balance", who=whom, new_free=u128(BTT))
+    yield chain.root("Balances", "force_unreserve", who=whom, amount=u128(BTT))
+    yield chain.root("Utility", "dispatch_as", **as_pool)
+    yield chain.root("Utility", "dispatch_as_fallible", **as_pool)
+    yield chain.root("Vesting", "force_vested_transfer", source=whom, target=Id(FAY), schedule=plan)
+    yield chain.root("Vesting", "force_remove_vesting_schedule", target=whom, schedule_index=u32(0))
+    yield chain.by(ANN, "Proxy", "proxy", **proxy)
+    yield chain.by(ANN, "Multisig", "as_multi_threshold_1", **joint)
+    yield chain.by(ANN, "Utility", "as_derivative", index=u16(0), call=pay)
+    if chain.runtime.sudo.key.get():
+        sudo = call("Sudo", "sudo_as", who=whom, call=pay)
+        yield signed(chain.runtime.sudo.key.value), sudo
+
+
+@pytest.mark.parametrize("preset", ["seed-000", "seed-002", "dev"])
+def test_nobody_reaches_into_a_pool(preset: str) -> None:
+    chain = begun(preset)
+    everywhere = [*POOLS, TREASURY, bounty_account(chain)]
+    for pool in everywhere:
+        if not chain.free(pool):
+            chain.run(chain.root("Balances", "force_transfer", source=Id(ANN), dest=Id(pool),
+                                 value=u128(BTT)))  # fmt: skip
+    before = {pool: chain.free(pool) for pool in everywhere}
+    for pool in everywhere:
+        for step in reaching(chain, pool):
+            chain.take(step)
+            assert {one: chain.free(one) for one in everywhere} == before, step
+    assert chain.audit() == []
+
+
+def deciding(chain: EconomyChain) -> Iterator[Call]:
+    """Return the calls by which referenda spend and decide."""
+    spend = {"amount": u128(BTT), "beneficiary": Id(FAY)}
+    for pool in (*POOLS, TREASURY):
+        yield chain.call("Tokenomics", "release_discretionary", pool=id_of(pool), **spend)
+    yield chain.call("Tokenomics", "unlock_reserve", cap=u128(BTT), expiry=u64(10**9))
+    yield chain.call("Tokenomics", "spend_reserve", **spend, reason_hash=NO_HASH)
+    item = {"programme": u32(0), "index": u32(0)}
+    yield chain.call("Tokenomics", "attest_milestone", **item, evidence_hash=NO_HASH)
+    yield chain.call("Tokenomics", "confirm_milestone", **item)
+    yield chain.call("Tokenomics", "object_milestone", **item)
+    yield chain.call("Tokenomics", "attest_cross_chain")
+    yield chain.call("Tokenomics", "pause_discretionary", until=u64(10**9))
+    yield chain.call("Tokenomics", "set_ceiling_mode", mode=CeilingMode.Off)
+    yield chain.call("Treasury", "spend_local", **spend)
+    yield chain.call("Treasury", "spend", asset_kind=AssetKind.Native, **spend, valid_from=None)
+    yield chain.call("Bounties", "approve_bounty", bounty_id=u32(0))
+    yield chain.call("Bounties", "close_bounty", bounty_id=u32(0))
+    yield chain.call("TierStaking", "set_dividend_bps", bps=u32(10_000))
+    yield chain.call("TierStaking", "set_contribution_budget", amount=u128(10**30))
+    yield chain.call("TierStaking", "force_unstake", who=Id(BEN), id=u32(0))
+    yield chain.call("Mining", "attest_energy", operator=ANN, units_per_kwh=u64(10**9))
+
+
+def test_no_signature_proxy_multisig_or_batch_decides_like_a_referendum(
+    chain: EconomyChain,
+) -> None:
+    bounty_account(chain)
+    chain.run(stake(chain, BEN, 1_000 * BTT, 0))
+    add = {"delegate": Id(ANN), "delay": u32(0)}
+    for kind in ProxyType:
+        chain.run(chain.by(BEN, "Proxy", "add_proxy", proxy_type=kind, **add))
+    everywhere = [*POOLS, TREASURY]
+    held = {pool: chain.free(pool) for pool in everywhere}
+    for call in deciding(chain):
+        refused(chain, (signed(ANN), call), BadOrigin, Tokenomics.NotDiscretionary)
+        wrapped = [
+            chain.by(ANN, "Utility", "batch_all", calls=[call]),
+            chain.by(ANN, "Multisig", "as_multi_threshold_1", other_signatories=[BEN], call=call),
+        ]
+        for step in wrapped:
+            refused(chain, step)
+        for kind in ProxyType:
+            proxied = {"real": Id(BEN), "force_proxy_type": kind, "call": call}
+            chain.take(chain.by(ANN, "Proxy", "proxy", **proxied))
+            quiet = chain.call("Utility", "force_batch", calls=[call])
+            chain.take(chain.by(ANN, "Proxy", "proxy", **{**proxied, "call": quiet}))
+        assert {pool: chain.free(pool) for pool in everywhere} == held
+    assert chain.tokenomics.ceiling_mode.value is CeilingMode.Enforce
+    assert chain.tokenomics.reserve_unlock.get() is None
+    assert staked(chain, BEN)
+
+
+@pytest.mark.parametrize("kind", [ProxyType.Staking, ProxyType.NonTransfer, ProxyType.Governance])
+def test_a_limited_proxy_cannot_give_its_owners_money_away(
+    chain: EconomyChain, kind: ProxyType
+) -> None:
+    args = {"delegate": Id(ANN), "proxy_type": kind, "delay": u32(0)}
+    chain.run(chain.by(BEN, "Proxy", "add_proxy", **args))
+    amount = u128(1_000 * BTT)
+    giving = [
+        chain.call("TierStaking", "top_up", amount=amount),
+        chain.call("Tokenomics", "top_up_pool", pool=id_of(GRANTS), amount=amount),
+        chain.call("Balances", "burn", value=amount, keep_alive=True),
+        chain.call("Balances", "transfer_keep_alive", dest=Id(ANN), value=amount),
+        chain.call("Vesting", "vested_transfer", target=Id(ANN),
+                   schedule=VestingInfo(amount, amount, u32(0))),
+        chain.call("Bounties", "propose_bounty", value=amount, description=b"x"),
+    ]  # fmt: skip
+    owned = int(chain.runtime.balances.total(BEN))
+    for call in giving:
+        for inner in (call, chain.call("Utility", "force_batch", calls=[call])):
+            proxied = {"real": Id(BEN), "force_proxy_type": None, "call": inner}
+            chain.take(chain.by(ANN, "Proxy", "proxy", **proxied))
+            assert int(chain.runtime.balances.total(BEN)) == owned, call
+            assert int(chain.runtime.balances.free(BEN)) <= owned
+
+
+# ---- the reserve and the Foundation
+
+
+def test_the_reserve_needs_both_keys_and_never_gives_more_than_there_is() -> None:
+    chain = begun()
+    spender, row = chain.tokenomics.reserve.value, chain.free(RESERVE)
+
+    def spend(amount: int, who: AccountId = spender) -> Step:
+        args = {"amount": u128(amount), "beneficiary": Id(FAY), "reason_hash": NO_HASH}
+        return chain.by(who, "Tokenomics", "spend_reserve", **args)
+
+    def unlock(cap: int, days: int) -> Step:
+        expiry = u64(chain.runtime.babe.now() + chain.slots(days * DAY))
+        return chain.root("Tokenomics", "unlock_reserve", cap=u128(cap), expiry=expiry)
+
+    refused(chain, spend(1), Tokenomics.ReserveLocked)
+    refused(chain, unlock(row + 1, 9), Tokenomics.CapExceeded)
+    chain.run(unlock(row // 2, 9))
+    refused(chain, spend(1, ANN), BadOrigin)
+    refused(chain, (ROOT, spend(1)[1]), BadOrigin)  # type: ignore[index]
+    refused(chain, spend(row // 2 + 1), Tokenomics.CapExceeded)
+    chain.run(spend(row // 4))
+    refused(chain, spend(row // 4 + 1), Tokenomics.CapExceeded)
+    refused(chain, unlock(row - row // 4 + 1, 9), Tokenomics.CapExceeded)  # spent is spent
+    chain.days(9)
+    refused(chain, spend(1), Tokenomics.ReserveLocked)
+    chain.run(unlock(row - row // 4, 9), spend(row - row // 4))
+    refused(chain, unlock(1, 9), Tokenomics.CapExceeded)
+    assert chain.free(RESERVE) == 0
+    assert chain.audit() == []
+
+
+def test_milestones_all_at_once_pay_nothing_before_their_months() -> None:
+    chain = begun()
+    attest_everything(chain)
+    chain.at(MONTH - chain.slot_ms)
+    claim = chain.by(ANN, "Tokenomics", "claim_programme", programme=u32(0))
+    refused(chain, claim, Tokenomics.NothingToClaim)
+    chain.at(MONTH)
+    assert chain.take(claim) is None
+    refused(chain, claim, Tokenomics.NothingToClaim)
+    foundation = chain.tokenomics.foundation.value
+    assert chain.free(foundation) == oracle.time_cap(oracle.PRESETS["seed-000"].amount(7), MONTH)
+
+
+def test_months_alone_pay_nothing_before_their_milestones(chain: EconomyChain) -> None:
+    chain.at(7 * YEAR)
+    for number, _ in enumerate(FOUNDATION_PROGRAMMES):
+        claim = chain.by(ANN, "Tokenomics", "claim_programme", programme=u32(number))
+        refused(chain, claim, Tokenomics.NothingToClaim)
+    foundation = chain.tokenomics.foundation.value
+    args = {"programme": u32(0), "index": u32(3), "evidence_hash": NO_HASH}
+    chain.run(chain.by(foundation, "Tokenomics", "attest_milestone", **args))
+    claim = chain.by(ANN, "Tokenomics", "claim_programme", programme=u32(0))
+    refused(chain, claim, Tokenomics.NothingToClaim)  # there is time to object
+    chain.root("Tokenomics", "object_milestone", programme=u32(0), index=u32(3))
+    chain.days(14)
+    assert chain.take(claim) is None
+    assert chain.free(foundation) == oracle.PRESETS["seed-000"].amount(7) * 625 // 10_000
+
+
+# ---- work
+
+
+def record(chain: EconomyChain, who: AccountId, mark: int, units: int, fees: int) -> Step:
+    receipt = H256(mark.to_bytes(32, "big"))
+    return lambda: chain.mining.record(who, receipt, units, u128(fees), verified=False)
+
+
+def test_paying_oneself_for_work_loses_money_even_with_all_stakes() -> None:
+    """Ann buys all the work there is from herself, and holds every stake."""
+    chain = begun()
+    chain.run(stake(chain, ANN, 50_000 * BTT, 3))
+    before = int(chain.runtime.balances.total(ANN))
+    gross, paid = 40 * BTT, 0
+    epoch = int(chain.params.epoch_slots)
+    for mark in range(40):
+        split = split_compute(gross, int(chain.tokenomics.threshold()))
+        fees = gross - int(split.contributors)
+        paid += gross
+        chain.block(
+            lambda split=split: chain.tokenomics.take(  # type: ignore[misc]
+                ANN, split, BurnReason.Compute, [(ANN, split.contributors)]
+            ),
+            record(chain, ANN, mark, 10**9, fees),
+            slot=chain.slot + epoch // 2,
+        )
+    chain.block(slot=chain.slot + 2 * epoch)
+    last = int(chain.mining.era_index.value) - 1
+    eras = {"era_from": u32(max(0, last - 60)), "era_to": u32(last)}
+    chain.run(
+        chain.by(ANN, "Mining", "claim_rewards", **eras),
+        chain.by(ANN, "TierStaking", "claim_dividend", id=u32(0)),
+    )
+    assert chain.mining.paid.value > 0
+    lost = before - int(chain.runtime.balances.total(ANN))
+    assert lost > 0
+    # What the fees cost, less kappa of them and the stakers' part of the development leg.
+    assert lost * 1_000 > paid * 200
+    assert chain.audit() == []
+
+
+def test_a_receipt_counts_once(chain: EconomyChain) -> None:
+    chain.run(record(chain, ANN, 1, 10**6, BTT))
+    refused(chain, record(chain, BEN, 1, 10**6, BTT), chain.mining.ReceiptReplayed)
+    chain.days(200)
+    refused(chain, record(chain, ANN, 1, 10**6, BTT), chain.mining.ReceiptReplayed)
+
+
+def test_work_after_a_long_rest_earns_no_more_than_an_era_gives(chain: EconomyChain) -> None:
+    chain.at(2 * YEAR - DAY)
+    began = int(chain.mining.began.value)
+    length = int(chain.mining.era_length)
+    chain.run(record(chain, ANN, 1, 10**15, 10**6 * BTT))
+    chain.block(slot=chain.slot + 2 * length)
+    free = chain.free(ANN)
+    now = u32(int(chain.mining.era_index.value) - 1)
+    chain.run(chain.by(ANN, "Mining", "claim_rewards", era_from=now, era_to=now))
+    era = length * chain.slot_ms
+    pool = oracle.PRESETS["seed-000"].mining_pool
+    nominal = oracle.emitted(pool, (began + 1) * era) - oracle.emitted(pool, began * era)
+    assert 0 < chain.free(ANN) - free <= nominal
+    assert chain.free(MINING) >= pool - nominal
+
+
+def test_machines_that_pose_as_many_earn_no_more(chain: EconomyChain) -> None:
+    """One machine as five providers, against another one of the same work."""
+    fees, units = 5 * BTT, 5 * 10**5
+    many = [BEN, CHO, DEE, ELI, FAY]
+    chain.run(
+        record(chain, ANN, 1, units, fees),
+        *(record(chain, who, 2 + at, units // 5, fees // 5) for at, who in enumerate(many)),
+    )
+    era = chain.mining.era_index.value
+    chain.block(slot=chain.slot + 2 * int(chain.mining.era_length))
+    got = {}
+    for who in (ANN, *many):
+        free = chain.free(who)
+        chain.take(chain.by(who, "Mining", "claim_rewards", era_from=era, era_to=era))
+        got[who] = chain.free(who) - free
+    assert got[ANN] > 0
+    assert sum(got[who] for who in many) <= got[ANN]
+
+
+def test_the_stakers_part_of_the_development_fund_cannot_be_spent_by_others() -> None:
+    chain = begun()
+    chain.run(stake(chain, BEN, 50_000 * BTT, 3))
+    split = split_compute(10_000 * BTT, int(chain.tokenomics.threshold()))
+    earners = [(CHO, split.contributors)]
+    chain.run(lambda: chain.tokenomics.take(ANN, split, BurnReason.Compute, earners))
+    inflow = int(split.development)
+    refused(chain, release(chain, DEVELOPMENT_FUND, 1), Tokenomics.PoolExhausted)
+    chain.days(1)
+    refused(chain, release(chain, DEVELOPMENT_FUND, inflow), Tokenomics.PoolExhausted)
+    assert chain.take(release(chain, DEVELOPMENT_FUND, inflow - inflow // 5)) is None
+    refused(chain, release(chain, DEVELOPMENT_FUND, 1), Tokenomics.PoolExhausted)
+    free = chain.free(BEN)
+    chain.run(chain.by(BEN, "TierStaking", "claim_dividend", id=u32(0)))
+    assert inflow // 5 - 1 <= chain.free(BEN) - free <= inflow // 5
+    assert chain.audit() == []
