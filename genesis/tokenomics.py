@@ -43,6 +43,7 @@ def tokenomics_json(placement: Placement, slot_ms: int) -> dict[str, object]:
         "threshold": str(rows.supply // THRESHOLD_PART),
         "releaseTable": list(RELEASE_TABLE),
         "ceilingMode": "enforce",
+        "allocations": _allocations(placement),
         "contractual": [
             [str(amount), *slots] for amount, *slots in _contractual(placement, slot_ms)
         ],
@@ -68,13 +69,21 @@ def burns_of(rows: Table) -> tuple[tuple[str, int], ...]:
 def check_tokenomics(section: Section, placement: Placement, slot_ms: int) -> None:
     """GenesisError, naming the field, unless Tokenomics' configuration is the placement's."""
     fields = section.fields(
-        required=("preset", "supply", "contractual", "programmes", "milestoneBurns"),
+        required=(
+            "preset",
+            "supply",
+            "allocations",
+            "contractual",
+            "programmes",
+            "milestoneBurns",
+        ),
         optional=FIELDS,
     )
     rows = placement.table
     if fields["preset"].text() != rows.id:
         raise fields["preset"].wrong(f"{rows.id}, the allocation's table")
     _check_amount(fields["supply"], rows.supply, "the allocation's")
+    _check_allocations(fields["allocations"], placement)
     _check_contractual(fields["contractual"], [*_contractual(placement, slot_ms)])
     _check_programmes(fields["programmes"], [*_programmes(placement)])
     if rows.id in DOCUMENTS:
@@ -89,6 +98,19 @@ def check_tokenomics(section: Section, placement: Placement, slot_ms: int) -> No
 
 
 # --- what follows from the rows ---------------------------------------------------
+
+
+def _allocations(placement: Placement) -> list[list[object]]:
+    """Every row: its name, how it is paid out, planck, and the accounts that it lies in."""
+    return [
+        [
+            placed.row.key,
+            placed.row.kind.value,
+            str(placed.row.amount),
+            [address(each.account) for each in placed.holdings],
+        ]
+        for placed in placement.rows
+    ]
 
 
 def _contractual(placement: Placement, slot_ms: int) -> Iterable[ContractRow]:
@@ -134,6 +156,22 @@ def _milestones(row: Row) -> list[tuple[int, bytes]]:
 def _check_amount(place: Section, wanted: int, whose: str) -> None:
     if place.planck() != u128(wanted):
         raise place.wrong(f"{wanted} planck, {whose}")
+
+
+def _check_allocations(section: Section, placement: Placement) -> None:
+    places = _as_many(section, len(placement.rows), "rows of the allocation")
+    for place, placed in zip(places, placement.rows, strict=True):
+        name, kind, amount, accounts = place.rows(4)
+        row = placed.row
+        if name.text() != row.key:
+            raise name.wrong(f"{row.key}, in the allocation's order")
+        if kind.text() != row.kind.value:
+            raise kind.wrong(f"{row.kind.value}, as row {row.key} has it")
+        _check_amount(amount, row.amount, f"as row {row.key} has it")
+        holders = _as_many(accounts, len(placed.holdings), f"accounts of row {row.key}")
+        for holder, holding in zip(holders, placed.holdings, strict=True):
+            if holder.account() != holding.account:
+                raise holder.wrong(f"{address(holding.account)}, where row {row.key} lies")
 
 
 def _check_contractual(section: Section, wanted: list[ContractRow]) -> None:

@@ -2,6 +2,7 @@
 
     {"preset": "seed-000", "supply": "21000...", "threshold": "10000...",
      "releaseTable": [2200, ...], "ceilingMode": "enforce",
+     "allocations": [["bitwave", "linear", "2100...", ["5F..."]], ...],
      "contractual": [["2100...", start, length, cliff], ...],
      "programmes": [{"pool": "btt/fnd1", "amount": "1470...", "months": 48,
                      "milestones": [[625, "0x..."], ...]}, ...],
@@ -23,15 +24,19 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u64, u128
 from runtime.frame import GenesisError, Section
 from runtime.pallets.tokenomics.types import (
+    MAX_HOLDINGS,
     MAX_MILESTONES,
+    MAX_NAME,
     MAX_ROWS,
     MAX_YEARS,
+    Allocation,
     BurnId,
     CeilingMode,
     ContractualRow,
     Milestone,
     PoolId,
     Programme,
+    RowKind,
 )
 from runtime.splits import BPS
 
@@ -47,11 +52,12 @@ BURNS: Final = {
     "cross_chain": BurnId.CrossChain,
 }
 """What the documents' tables call the milestones at which money is destroyed."""
+KINDS: Final = {kind.name.lower(): kind for kind in RowKind}
+"""How rows are paid out, in the words of the documents' tables."""
 MAX_MONTHS: Final = 1_200
-MAX_NAME: Final = 64
 FIELDS: Final = (
-    "preset", "supply", "threshold", "releaseTable", "ceilingMode", "contractual", "programmes",
-    "milestoneBurns", "foundation", "reserve",
+    "preset", "supply", "threshold", "releaseTable", "ceilingMode", "allocations", "contractual",
+    "programmes", "milestoneBurns", "foundation", "reserve",
 )  # fmt: skip
 
 
@@ -64,6 +70,7 @@ class Config:
     threshold: u128 | None = None
     release_table: list[u32] | None = None
     ceiling_mode: CeilingMode = CeilingMode.Enforce
+    allocations: dict[bytes, Allocation] = field(default_factory=dict)
     contractual: list[ContractualRow] = field(default_factory=list)
     programmes: list[tuple[str, Programme]] = field(default_factory=list)
     """Each with the place where it stands, for messages."""
@@ -90,6 +97,8 @@ def read_config(config: Mapping[str, object]) -> Config:
         found.release_table = _parts_of_a_whole(fields["releaseTable"], MAX_YEARS)
     if "ceilingMode" in fields:
         found.ceiling_mode = fields["ceilingMode"].one_of(MODES)
+    if "allocations" in fields:
+        found.allocations = _allocations(fields["allocations"])
     if "contractual" in fields:
         found.contractual = _contractual(fields["contractual"])
     if "programmes" in fields:
@@ -109,6 +118,18 @@ def _parts_of_a_whole(section: Section, most: int) -> list[u32]:
     if sum(parts) != BPS:
         raise GenesisError(f"{section.path}: the parts add up to {sum(parts)}, not to {BPS}")
     return [u32(part) for part in parts]
+
+
+def _allocations(section: Section) -> dict[bytes, Allocation]:
+    found: dict[bytes, Allocation] = {}
+    for row in _up_to(section, MAX_ROWS):
+        name, kind, amount, accounts = row.rows(4)
+        key = name.text().encode()
+        if not 1 <= len(key) <= MAX_NAME or key in found:
+            raise name.wrong(f"1 to {MAX_NAME} bytes that no other row has")
+        holders = [account.account() for account in _up_to(accounts, MAX_HOLDINGS)]
+        found[key] = Allocation(kind.one_of(KINDS), amount.planck(), holders)
+    return found
 
 
 def _contractual(section: Section) -> list[ContractualRow]:

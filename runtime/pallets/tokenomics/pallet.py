@@ -72,6 +72,7 @@ from runtime.pallets.tokenomics.law import (
 )
 from runtime.pallets.tokenomics.types import (
     HOSPITALS,
+    Allocation,
     BurnId,
     BurnReason,
     CeilingMode,
@@ -85,6 +86,7 @@ from runtime.pallets.tokenomics.types import (
     Releases,
     ReserveUnlock,
     RowList,
+    RowName,
     Supply,
     YearRelease,
     YearTable,
@@ -182,6 +184,8 @@ class Tokenomics(Pallet):
     """The Foundation's account: a multisig of its signatories."""
     reserve = Value(AccountId)
     """The account that spends the reserve: a multisig of its signatories."""
+    allocations = Map(RowName, Allocation)
+    """The rows of the documents' table by their names, as they were in block zero."""
     contractual_rows = Value(RowList, default=[])
     """What comes free by contract."""
     programmes = Map(u32, Programme, hasher=Hasher.Twox64Concat)
@@ -385,6 +389,8 @@ class Tokenomics(Pallet):
         if found.reserve is not None:
             self.reserve.value = found.reserve
         self.ceiling_mode.value = found.ceiling_mode
+        for name, allocation in found.allocations.items():
+            self.allocations[name] = allocation
         self.contractual_rows.value = found.contractual
         for burn, amount in found.milestone_burns:
             self.milestone_burns[burn] = MilestoneBurn(amount)

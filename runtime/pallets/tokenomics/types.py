@@ -16,6 +16,10 @@ MAX_ROWS: Final = 64
 """Rows of an allocation that are paid out by their contracts."""
 MAX_YEARS: Final = 32
 """Years that the release table may have."""
+MAX_HOLDINGS: Final = 1_024
+"""Accounts that one row may lie in at genesis."""
+MAX_NAME: Final = 64
+"""Bytes of a row's name, and of a preset's."""
 NO_HASH: Final = H256(bytes(32))
 
 
@@ -145,6 +149,39 @@ class MilestoneBurn:
     executed_at: Annotated[u64 | None, TypeName("Option<Slot>")] = None
 
 
+@path("pallet_tokenomics::RowKind")
+class RowKind(IntEnum):
+    """How a row of the allocation is paid out."""
+
+    Linear = 0
+    """Its holder owns it from genesis, and it comes free slot by slot."""
+    Milestone = 1
+    """A programme of the Foundation."""
+    Mining = 2
+    """Rewards of useful work."""
+    Discretionary = 3
+    """A referendum spends it."""
+    Immediate = 4
+    """It is free from genesis."""
+    Reserve = 5
+    """It needs a referendum and its signatories."""
+    Treasury = 6
+    """The rows leave it over; the treasury's."""
+
+
+@path("pallet_tokenomics::Allocation", params={"AccountId": AccountId, "Balance": u128})
+@dataclass(slots=True)
+class Allocation:
+    """A row of the documents' table, as genesis put it into accounts."""
+
+    kind: Annotated[RowKind, TypeName("RowKind")]
+    amount: Annotated[u128, TypeName("Balance")]
+    accounts: Annotated[
+        Bounded[list[AccountId], MAX_HOLDINGS], TypeName("BoundedVec<AccountId, MaxHoldings>")
+    ]
+    """Where it lay in block zero."""
+
+
 @path("pallet_tokenomics::ContractualRow", params={"Balance": u128})
 @dataclass(slots=True)
 class ContractualRow:
@@ -234,6 +271,7 @@ class Releases:
         return self.contractual + self.mining + self.discretionary
 
 
+RowName = Bounded[bytes, MAX_NAME]
 RowList = Bounded[list[ContractualRow], MAX_ROWS]
 YearTable = Bounded[list[u32], MAX_YEARS]
 """What each year releases, in hundredths of a percent of the genesis supply."""

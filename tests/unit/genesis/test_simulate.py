@@ -6,9 +6,10 @@ from itertools import pairwise
 
 import pytest
 
+from genesis.allocation import Kind
 from genesis.catalogue import chain_named
 from genesis.presets import CHAINS, DOCUMENTS, Chain
-from genesis.schedule import emission, schedule
+from genesis.schedule import emission, release, schedule
 from genesis.simulate import Economy, Memory, Plan, runway, simulated
 from genesis.tables import table
 from runtime.audit import audit
@@ -101,6 +102,32 @@ def test_a_full_pool_refuses_further_stakes() -> None:
     assert months[-1].stake_free_planck < months[0].stake_free_planck // 20
     assert all(month.stake_free_planck >= 0 for month in months)
     assert months[-1].staked_planck < months[-1].circulating_planck * 9 // 10
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_chain_tells_the_years_as_the_table_does(name: str) -> None:
+    """What `tokenomics release` prints without a node is what a node of that chain answers."""
+    economy = Economy(chain(name), Plan(months=1))
+    # Purses of 100 BTT for those who sign come out of the treasury where nothing is liquid.
+    has_liquidity = table(name).row_of(Kind.IMMEDIATE) is not None
+    purses = (
+        0
+        if has_liquidity
+        else sum(
+            int(economy.runtime.balances.total(who)) - int(economy.runtime.vesting.unvested(who))
+            for who in economy.owners
+        )
+    )
+    for year in release(name):
+        number = int(year.year.removesuffix("+"))
+        told = economy.tokenomics.release(number)
+        assert told.table == year.table_planck
+        assert told.ceiling == year.cumulative_table_planck
+        assert told.mining == year.mining_planck
+        free = year.immediate_planck + (purses if number == 2025 else 0)
+        assert told.contractual == year.vesting_planck + free
+        # In the year that is, the chain tells what is left now.
+        assert told.headroom == year.headroom_planck - purses or number == 2025
 
 
 @pytest.mark.parametrize("name", CHAINS)
