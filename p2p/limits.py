@@ -36,7 +36,9 @@ MAX_STREAMS: Final = 64
 MAX_REQUESTS: Final = 16
 """Requests of one peer that we work on at a time, and that we have open at it."""
 MAX_REQUESTS_TOTAL: Final = 128
-"""Requests of all peers that we work on at a time."""
+"""Requests of all peers at work at a time, from which on nobody has more than FEW_REQUESTS."""
+FEW_REQUESTS: Final = 2
+"""What each peer may have at work however much the others ask."""
 
 SECOND_MS: Final = 1_000
 
@@ -118,6 +120,13 @@ class Meter:
             scaled = Rate(rate.per_second * self._share, max(1, int(rate.burst * self._share)))
             bucket = buckets[kind] = Bucket(scaled, now_ms)
         return bucket
+
+
+def may_serve(own: int, everybody: int) -> bool:
+    """Whether a peer with `own` requests at work may have one more, of `everybody` that are."""
+    if own >= MAX_REQUESTS:
+        return False
+    return own < FEW_REQUESTS or everybody < MAX_REQUESTS_TOTAL
 
 
 # --- connections, before anybody has said who it is --------------------------------

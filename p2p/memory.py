@@ -24,6 +24,10 @@ from p2p.address import PEER_ID_PREFIX, parse, parse_peer
 from p2p.checks import check
 from p2p.network import (
     EXCHANGES,
+    LATE,
+    LEFT,
+    NOT_CONNECTED,
+    REFUSED,
     TRAFFIC,
     Action,
     Answer,
@@ -92,7 +96,7 @@ class MemoryHub:
         for number, (asker, ask, asked) in list(self._questions.items()):
             if {asker.local_peer, asked} == set(pair):
                 del self._questions[number]
-                asker.tell(Failed(ask.id, "it left"))
+                asker.tell(Failed(ask.id, LEFT))
         for node, gone in ((one, other), (other, one)):
             node.book.disconnected(gone.local_peer, self.now_ms)
             node.tell(Disconnected(gone.local_peer))
@@ -129,7 +133,7 @@ class MemoryHub:
         for number, (who, ask, _) in list(self._questions.items()):
             if who is asker and ask.id == ask_id:
                 del self._questions[number]
-                asker.tell(Failed(ask_id, "no answer in time"))
+                asker.tell(Failed(ask_id, LATE))
 
     # --- for the nodes ----------------------------------------------------------------
 
@@ -150,7 +154,7 @@ class MemoryHub:
         """Bring a question to whom it is for."""
         other = self._nodes.get(ask.peer)
         if other is None or not self.connected(asker.local_peer, ask.peer):
-            asker.tell(Failed(ask.id, "not connected"))
+            asker.tell(Failed(ask.id, NOT_CONNECTED))
             return
         self._asked += 1
         self._questions[self._asked] = (asker, ask, ask.peer)
@@ -163,7 +167,7 @@ class MemoryHub:
             return
         asker, ask, _ = question
         if answer.data is None or len(answer.data) > EXCHANGES[ask.protocol].answer:
-            asker.tell(Failed(ask.id, "refused"))
+            asker.tell(Failed(ask.id, REFUSED))
         else:
             asker.tell(Answered(ask.id, answer.data))
 

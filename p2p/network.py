@@ -87,6 +87,20 @@ def protocol_name(genesis: bytes, name: str) -> str:
     return f"/{genesis.hex()}/btt/{name}/1"
 
 
+# --- why a request brought nothing --------------------------------------------------
+
+NOT_CONNECTED: Final = "not connected"
+LEFT: Final = "it left"
+CLOSED: Final = "the network was closed"
+LIMITED: Final = "we ask it too much"
+"""Our own limiter held the request back."""
+REFUSED: Final = "refused"
+"""The peer said no: it is busy, or does not have that."""
+LATE: Final = "no answer in time"
+
+OWN_FAILURES: Final = (NOT_CONNECTED, LEFT, CLOSED, LIMITED)
+"""Ends of a request that say nothing about whom it was for."""
+
 # --- what is known of a peer ------------------------------------------------------
 
 
@@ -144,6 +158,17 @@ class StatusHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockHeard:
+    """What `peer` says the time is, compared with our clock: with each answer about its status."""
+
+    peer: str
+    ahead_ms: int
+    """How far its clock is ahead of ours; negative when it is behind."""
+    within_ms: int
+    """How far off that may be: half of the time its answer took."""
+
+
+@dataclass(frozen=True, slots=True)
 class GossipHeard:
     """A gossip message, handed over by `peer`, who need not be its author."""
 
@@ -180,13 +205,23 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Our `Ask` of this `id` brought nothing, and why."""
+    """Our `Ask` of this `id` brought nothing, and why: one of the words above, or what broke."""
 
     id: int
     why: str
 
 
-Event = Connected | Disconnected | StatusHeard | GossipHeard | NoteHeard | Asked | Answered | Failed
+Event = (
+    Connected
+    | Disconnected
+    | StatusHeard
+    | ClockHeard
+    | GossipHeard
+    | NoteHeard
+    | Asked
+    | Answered
+    | Failed
+)
 
 # --- actions: engine to network ---------------------------------------------------
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from p2p.limits import GateLimits
 from p2p.network import Status
 from p2p.peers import BookConfig
+
+
+def unix_ms() -> int:
+    """Return the time in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,5 +46,7 @@ class NetworkSettings:
     """What a new connection has for the handshake."""
     dial_every_ms: int = 1_000
     """How often the peer book is asked whom to dial."""
+    clock: Callable[[], int] = unix_ms
+    """The time of day that others are told, and compared with, in unix milliseconds."""
     ask_peers_every_ms: int = 30_000
     save_every_ms: int = 60_000

@@ -105,6 +105,8 @@ class Hello:
     status: Status
     addresses: tuple[str, ...]
     """Where it says it listens; to be proven by dialling."""
+    clock_ms: int
+    """Its time of day, unix milliseconds, when it wrote this."""
 
 
 def encode_hello(hello: Hello) -> bytes:
@@ -118,6 +120,7 @@ def encode_hello(hello: Hello) -> bytes:
         status.final_number,
         status.final_hash,
         list(hello.addresses[:OWN_ADDRESSES]),
+        hello.clock_ms,
     ]
     return bytes(msgpack.packb(fields))
 
@@ -133,6 +136,7 @@ def decode_hello(payload: bytes) -> Hello:
             int(final_number),
             bytes(final_hash),
             list(addresses),
+            int(clock_ms),
         ]:
             pass
         case _:
@@ -143,8 +147,10 @@ def decode_hello(payload: bytes) -> Hello:
         raise WireError(f"unknown roles {roles}")
     if not 0 <= final_number <= best_number < _U64:
         raise WireError(f"best {best_number}, final {final_number}")
+    if not 0 <= clock_ms < _U64:
+        raise WireError(f"the time is {clock_ms}")
     status = Status(int(roles), best_number, best_hash, final_number, final_hash)
-    hello = Hello(genesis, status, _addresses(addresses, OWN_ADDRESSES))
+    hello = Hello(genesis, status, _addresses(addresses, OWN_ADDRESSES), int(clock_ms))
     return _canonical(hello, encode_hello, payload)
 
 

@@ -4,6 +4,9 @@ Who hands an announce over answers for it, so only a header that stands goes on:
 a block we have and is signed by who may author its slot, before its block is fetched and executed;
 or one whose block was taken in after all. Each header goes on once, and of each author and slot no
 more than shows the equivocation.
+
+A header whose slot has not come is held until its block can be taken in: to fetch it before would
+be for nothing.
 """
 
 from __future__ import annotations
@@ -12,10 +15,11 @@ from collections import OrderedDict
 from typing import Final, NamedTuple, TypeVar
 
 from btt_chain.chain.client import Client, UnknownBlock
-from btt_chain.consensus.babe.verify import Reason, Refused
+from btt_chain.consensus.babe.verify import Reason, Refused, slot_of
 from btt_chain.consensus.importer import Importer
 from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError
+from p2p.network import GossipHeard
 from p2p.protocols.messages import Announce
 from storage.state import StateUnavailable
 
@@ -23,6 +27,12 @@ REMEMBERED: Final = 1_024
 """Headers, and turns of authors, that are remembered as passed on."""
 WAITING: Final = 128
 """Announces that wait for their block to be taken in."""
+HELD: Final = 64
+"""Announces that are held because they came too early."""
+HELD_OF_ONE: Final = 4
+"""Of these, what one peer may have said."""
+HELD_MS: Final = 60_000
+"""How long one may be held; what is earlier comes from a clock that is wrong, ours or theirs."""
 PER_TURN: Final = 2
 """Headers of one author for one slot that are passed on."""
 
@@ -38,15 +48,46 @@ class Verdict(NamedTuple):
     """What is wrong with it that its sender must have known."""
 
 
+class _Held(NamedTuple):
+    due_ms: int
+    event: GossipHeard
+
+
 class Announces:
     """Remembers what was passed on, and what waits."""
 
-    def __init__(self, client: Client, importer: Importer) -> None:
+    def __init__(self, client: Client, importer: Importer, slot_ms: int) -> None:
         self._client = client
         self._importer = importer
+        self._slot_ms = slot_ms
+        self._held: list[_Held] = []
         self._told: OrderedDict[bytes, None] = OrderedDict()
         self._waiting: OrderedDict[bytes, bytes] = OrderedDict()
         self._turns: OrderedDict[tuple[bytes, int], int] = OrderedDict()
+
+    def hold(self, event: GossipHeard, now_ms: int) -> bool:
+        """Keep an announce away whose slot has not come; false if it is to be looked at now.
+
+        What is held too long, or is too much, is forgotten: others will speak of the block.
+        """
+        try:
+            slot = slot_of(Announce.decode(event.data).header)
+        except (DecodeError, Refused):
+            return False
+        due = (slot - 1) * self._slot_ms  # ruling E: blocks up to slot_now + 1
+        if due <= now_ms:
+            return False
+        same = sum(held.event.peer == event.peer for held in self._held)
+        if due - now_ms <= HELD_MS and len(self._held) < HELD and same < HELD_OF_ONE:
+            self._held.append(_Held(due, event))
+        return True
+
+    def ripe(self, now_ms: int) -> list[GossipHeard]:
+        """Return what was held and may be looked at now, in the order of its coming."""
+        found = [held.event for held in self._held if held.due_ms <= now_ms]
+        if found:
+            self._held = [held for held in self._held if held.due_ms > now_ms]
+        return found
 
     def heard(self, data: bytes, now_ms: int) -> Verdict:
         """Judge an announce that a peer handed over. A malformed one is for sync to blame."""
@@ -56,6 +97,9 @@ class Announces:
             return Verdict(pass_on=False)
         hash = bytes(header.hash())
         if hash in self._told or self._client.header(hash) is not None:
+            return Verdict(pass_on=False)
+        if int(header.number) <= self._client.finalized().number:
+            # Nobody needs it, and who was an author once could make any number of them.
             return Verdict(pass_on=False)
         try:
             stands = self._stands(header, now_ms)

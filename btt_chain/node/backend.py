@@ -27,7 +27,7 @@ from btt_chain.rpc.finality import Rounds
 from btt_chain.scale import DecodeError
 from btt_chain.txpool import PoolError, StatusEvent
 from p2p.network import AUTHORITY, Network
-from runtime.api import ApiError
+from runtime.api_base import ApiError
 from runtime.executive import Malformed
 from runtime.frame import InvalidBlock, RuntimeVersion
 from storage.kv import StorageError

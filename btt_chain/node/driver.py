@@ -1,7 +1,8 @@
 """The driver: an engine on a real clock and a real network.
 
 One task on the event loop. It hands events and ticks to the engine, carries out what comes back,
-and lets the loop turn between two blocks, so that RPC is answered while the node catches up. What
+and lets the loop turn between two blocks, so that RPC is answered while the node catches up.
+Questions of other nodes wait for their turn and share a budget (`p2p/protocols/budget.py`). What
 the network tells faster than it can be handled waits in a bounded queue, and behind that in the
 network's own, which drops gossip first.
 """
@@ -14,19 +15,31 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from btt_chain.node.clock_watch import ClockWatch
 from btt_chain.node.engine import Engine
 from p2p import network
-from p2p.network import Answered, Ask, Event, Failed, Network
+from p2p.network import (
+    Answer,
+    Answered,
+    Ask,
+    Asked,
+    ClockHeard,
+    Disconnected,
+    Event,
+    Failed,
+    Network,
+)
+from p2p.protocols.budget import Budget
 
 log = logging.getLogger(__name__)
 
 QUEUE: Final = 1_024
 _FAILURES: Final = {
-    "not connected": "not_connected",
-    "it left": "not_connected",
-    "refused": "refused",
-    "no answer in time": "timeout",
-    "we ask it too much": "limited",
+    network.NOT_CONNECTED: "not_connected",
+    network.LEFT: "not_connected",
+    network.REFUSED: "refused",
+    network.LATE: "timeout",
+    network.LIMITED: "limited",
 }
 """Words for the ways a request ends without an answer; all others are `broken`."""
 EVENTS_AT_ONCE: Final = 32
@@ -47,11 +60,13 @@ class Driver:
         network: Network | None,
         clock: Callable[[], int] = unix_ms,
         on_request: Callable[[str, float | None, str], None] = lambda *_: None,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         """`network` is None for a node that runs alone.
 
         `on_request` is told how each request of ours ended: its protocol, the seconds until the
-        answer (None if there was none), and why not, in a word.
+        answer (None if there was none), and why not, in a word. `steady` are seconds of a clock
+        that nobody sets.
         """
         self._on_request: Final = on_request
         self._asked: dict[int, tuple[str, int]] = {}
@@ -61,6 +76,9 @@ class Driver:
         self._clock: Final = clock
         self._queue: asyncio.Queue[Event] = asyncio.Queue(QUEUE)
         self._wake = asyncio.Event()
+        self._clocks = ClockWatch(engine.settings.slot_ms)
+        self._steady: Final = steady
+        self._questions = Budget(steady() * 1_000)
         engine.parts.pool.on_arrival(lambda _: self._wake.set())
 
     async def run(self) -> None:
@@ -91,19 +109,20 @@ class Driver:
         for _ in range(EVENTS_AT_ONCE):
             if queue.empty():
                 break
-            event = queue.get_nowait()
-            if isinstance(event, Answered | Failed):
-                self._count(event)
-            self._carry_out(engine.hear(event, self._clock()))
+            self._hear(queue.get_nowait())
             self._keep_time()
         self._keep_time()
         if engine.busy:
             self._carry_out(engine.work(self._clock()))
-        if engine.busy or not queue.empty():
+            self._keep_time()
+        pause = self._answer_one()
+        if engine.busy or not queue.empty() or pause == 0:
             await asyncio.sleep(0)
             return
         self._carry_out(engine.flush(self._clock()))
         delay = (engine.due - self._clock()) / 1000
+        if pause is not None:
+            delay = min(delay, pause / 1000)
         alarm = asyncio.get_running_loop().call_later(max(delay, 0), self._wake.set)
         try:
             await self._wake.wait()
@@ -119,6 +138,46 @@ class Driver:
         async for event in source.events():
             await self._queue.put(event)
             self._wake.set()
+
+    def _hear(self, event: Event) -> None:
+        """Hand an event to the engine; a question of somebody waits for its turn first."""
+        self._note(event)
+        if isinstance(event, Asked):
+            if not self._questions.put(event, self._steady_ms()):
+                self._carry_out([Answer(event.id, None)])
+            return
+        self._carry_out(self._engine.hear(event, self._clock()))
+
+    def _answer_one(self) -> float | None:
+        """Answer one question if there is time; return the milliseconds until the next one may be
+        answered, None if nobody waits.
+        """
+        budget, begun = self._questions, self._steady_ms()
+        asked = budget.take(begun)
+        if asked is not None:
+            self._carry_out(self._engine.hear(asked, self._clock()))
+            budget.spent(asked.peer, self._steady_ms() - begun)
+        now = self._steady_ms()
+        due = budget.due(now)
+        return None if due is None else due - now
+
+    def _steady_ms(self) -> float:
+        return self._steady() * 1_000
+
+    def _note(self, event: Event) -> None:
+        """Take of an event what is not for the engine."""
+        match event:
+            case Answered() | Failed():
+                self._count(event)
+            case ClockHeard():
+                news = self._clocks.heard(event)
+                if news is not None:
+                    log.log(logging.WARNING if news.ahead_ms else logging.INFO, "%s", news)
+            case Disconnected(peer):
+                self._clocks.gone(peer)
+                self._questions.gone(peer)
+            case _:
+                pass
 
     def _count(self, outcome: Answered | Failed) -> None:
         protocol, asked = self._asked.pop(outcome.id, ("", 0))

@@ -7,6 +7,7 @@ import secrets
 from btt_chain.chain.client import Client
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.node.config import NetworkConfig, Paths
+from btt_chain.node.driver import unix_ms
 from genesis.spec import ChainSpec, SpecError
 from p2p import address
 from p2p.host.libp2p_network import Libp2pNetwork
@@ -57,6 +58,7 @@ def open_network(
             gate=GateLimits() if spec.is_live else LOCAL_GATE,
             folder=paths.network,
             mdns=config.mdns and not spec.is_live,
+            clock=unix_ms,
             seed=secrets.randbits(64),
         )
     )

@@ -219,7 +219,7 @@ class Service:
             await asyncio.sleep(LOOK_EVERY)
 
     def _look_at_voters(self, gadget: Gadget, metrics: Metrics) -> None:
-        metrics.on_round(gadget.set_id, gadget.round)
+        metrics.on_round(gadget.set_id, gadget.round - 1)
         metrics.on_waiting_votes(gadget.waiting)
         current, past = gadget.rounds()
         self._attendance.look(

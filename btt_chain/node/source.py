@@ -19,14 +19,21 @@ class SyncChain:
 
     def __init__(self, client: Client) -> None:
         self._client: Final = client
+        self._best = self._final = client.finalized(), BlockId(*client.finalized())
 
     def best(self) -> BlockId:
         """Return the head of the best chain."""
-        return BlockId(*self._client.best())
+        best = self._client.best()
+        if best is not self._best[0]:
+            self._best = best, BlockId(*best)
+        return self._best[1]
 
     def finalised(self) -> BlockId:
         """Return the last final block."""
-        return BlockId(*self._client.finalized())
+        final = self._client.finalized()
+        if final is not self._final[0]:
+            self._final = final, BlockId(*final)
+        return self._final[1]
 
     def hash_at(self, number: int) -> bytes | None:
         """Return the block of the best chain at a height."""

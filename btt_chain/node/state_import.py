@@ -7,17 +7,31 @@ from typing import Final
 
 from btt_chain.chain.client import Client
 from btt_chain.consensus.finality.authorities import AuthoritySet
+from btt_chain.consensus.finality.records import read_voters
 from btt_chain.consensus.finality.warp import adopt
-from btt_chain.primitives.digest import GRANDPA
+from btt_chain.primitives.digest import GRANDPA, H256
+from btt_chain.primitives.grandpa import Target
+from btt_chain.scale import codec, u32
 from p2p.sync.types import BadRange, BeginState, Block, BlockId, FinishState, Proven, StoreState
 from p2p.sync.warp import Resume, WarpPlan, decode_proven, encode_proven
 from storage.state_import import AncientBlock
 from storage.trie.proof import ProofError
 from storage.trie.range_proof import VerifiedRange, verify_range
 
+LINK_PREFIX: Final = b"warp_link"
+"""Auxiliary keys of the blocks that ended the sets on the way, by set; gone once it is done."""
+PROOF_PREFIX: Final = b"warp_proof"
+"""Auxiliary keys of their proofs, by block; gone once the block is here."""
+
+_LINK: Final = codec(tuple[u32, H256])
+
 
 class StateImport:
-    """Writes what warp sync brings (`engine.StateStore`)."""
+    """Writes what warp sync brings (`engine.StateStore`).
+
+    The proofs that led over the changes of voters were verified one by one. They are kept, so that
+    others can come the same way from this node, too.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client: Final = client
@@ -27,6 +41,12 @@ class StateImport:
         header = order.proven.header
         if header is None:
             raise ValueError("the block to begin with has its state already")
+        kept: dict[bytes, bytes | None] = {}
+        for link in order.links:
+            number, hash = link.block
+            kept[_link_key(link.set_id)] = _LINK.encode((u32(number), H256(hash)))
+            kept[PROOF_PREFIX + hash] = link.justification.encode()
+        self._client.store.aux_put(kept, sync=True)
         self._client.store.begin_state_import(header.encode(), encode_proven(order.proven))
 
     def store(self, order: StoreState) -> None:
@@ -38,20 +58,56 @@ class StateImport:
         proven, justification = order.proven, order.proven.justification
         if justification is None:
             raise ValueError("the block is not proven final")
+        ends = self._ends(proven.set_id)
+        done: dict[bytes, bytes | None] = {PROOF_PREFIX + proven.block.hash: None}
+        for set_id, _ in ends or ():
+            done[_link_key(set_id)] = None
         self._client.leap(
             (GRANDPA, justification.encode()),
-            adopt(proven.set_id, proven.authorities, justification),
+            done | dict(adopt(proven.set_id, proven.authorities, justification, ends)),
         )
+
+    def _ends(self, set_id: int) -> list[tuple[int, Target]] | None:
+        """Return what ended the sets between the voters on record and a set; None if unknown."""
+        read = self._client.store.aux_get
+        voters = read_voters(read)
+        if voters is None and self._client.finalized().number > 0:
+            return None
+        found: list[tuple[int, Target]] = []
+        for ended in range(0 if voters is None else voters[0].current.set_id, set_id):
+            raw = read(_link_key(ended))
+            if raw is None:
+                return None
+            number, hash = _LINK.decode_all(raw)
+            found.append((ended, Target(hash, int(number))))
+        return found
 
     def history(self, blocks: Sequence[Block]) -> None:
         """Write blocks below the state, highest first.
 
-        Their proofs are left out: who voted then is not known here, so nobody could tell a good one
-        from a made-up one, and who passes on a made-up one is taken for a liar.
+        Their proofs are left out, but for those that warping went by: who voted then is not known
+        here, so nobody could tell a good one from a made-up one, and who passes on a made-up one is
+        taken for a liar.
         """
-        self._client.store.insert_history(
-            [AncientBlock(block.header.encode(), block.body) for block in blocks]
+        store = self._client.store
+        kept = {block.hash: store.aux_get(PROOF_PREFIX + block.hash) for block in blocks}
+        store.insert_history(
+            [
+                AncientBlock(
+                    block.header.encode(),
+                    block.body,
+                    [] if (proof := kept[block.hash]) is None else [(GRANDPA, proof)],
+                )
+                for block in blocks
+            ]
         )
+        stored = [PROOF_PREFIX + hash for hash, proof in kept.items() if proof is not None]
+        if stored:
+            store.aux_put(dict.fromkeys(stored))
+
+
+def _link_key(set_id: int) -> bytes:
+    return LINK_PREFIX + set_id.to_bytes(8, "big")
 
 
 def warp_plan(client: Client, voters: AuthoritySet, *, wanted: bool) -> WarpPlan | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable
+from typing import Final
 
 from btt_chain.chain.client import Client
 from btt_chain.chain.notify import BlockRef
@@ -21,6 +23,11 @@ log = logging.getLogger("btt_chain.node.blocks")
 babe_log = logging.getLogger("btt_chain.node.babe")
 grandpa_log = logging.getLogger("btt_chain.node.grandpa")
 
+_OTHER_STATE: Final = re.compile("state root ([0-9a-f]{64}), header says ([0-9a-f]{64}) ")
+"""How the runtime refuses a block that leads to another state here (runtime/executive.py)."""
+OTHER_STATE_EVERY: Final = 600.0
+"""Seconds between two errors about that: a validator that cheats could make us write all day."""
+
 
 class NodeWatcher:
     """Writes the log's lines and counts (`engine.Watcher`)."""
@@ -32,6 +39,7 @@ class NodeWatcher:
         self._metrics = metrics
         self._clock = clock
         self._begun: float | None = None
+        self._other_state_at: float | None = None
         self.is_syncing: Callable[[], bool] = lambda: False
         """Far behind the others: hundreds of blocks a second are no news one by one."""
 
@@ -67,7 +75,24 @@ class NodeWatcher:
         """Write that a block was refused."""
         self._begun = None
         self._metrics.on_import_failed("invalid")
+        found = _OTHER_STATE.match(why)
+        if found is not None and self._may_say_other_state():
+            log.error(
+                "block %d 0x%s leads to state root 0x%s here, and to 0x%s by its header. If the "
+                "others go on without it, its author made an invalid block. If they build on it, "
+                "this node's program or database is wrong: stop it, compare its version with "
+                "theirs, then purge-chain and sync again; docs/runbooks.md",
+                number, hash.hex(), *found.groups(),
+            )  # fmt: skip
+            return
         log.warning("refused block %d %s: %s", number, lines.short(hash), why)
+
+    def _may_say_other_state(self) -> bool:
+        now, last = self._clock(), self._other_state_at
+        if last is not None and now - last < OTHER_STATE_EVERY:
+            return False
+        self._other_state_at = now
+        return True
 
     def authored(self, authored: Authored) -> None:
         """Write that we made a block."""

@@ -36,17 +36,23 @@ from p2p.host.containment import ContainedSwarm, contained, new_swarm, note, res
 from p2p.host.streams import StreamEnded, read_exactly, read_frame, write_frame
 from p2p.limits import (
     MAX_REQUESTS,
-    MAX_REQUESTS_TOTAL,
     OUTBOUND_SHARE,
     Gate,
     Meter,
+    may_serve,
 )
 from p2p.mailbox import Mailbox
 from p2p.network import (
+    CLOSED,
     EXCHANGES,
     GRANDPA_PEER,
+    LATE,
+    LEFT,
+    LIMITED,
+    NOT_CONNECTED,
     NOTE_BYTES,
     PEERS,
+    REFUSED,
     STATUS,
     TOPICS,
     Action,
@@ -54,6 +60,7 @@ from p2p.network import (
     Answered,
     Ask,
     Asked,
+    ClockHeard,
     Connected,
     Disconnected,
     Event,
@@ -137,7 +144,7 @@ class _Peer:
     note_readers: int = 0
     open_asks: dict[int, None] = field(default_factory=dict)
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    why: str = "it left"
+    why: str = LEFT
     """What its end is logged with."""
 
     def __post_init__(self) -> None:
@@ -414,22 +421,22 @@ class Node:
     async def _ask(self, ask: Ask) -> None:
         peer = self._by_name(ask.peer)
         if peer is None or not peer.admitted.is_set():
-            self._tell_outside(Failed(ask.id, "not connected"))
+            self._tell_outside(Failed(ask.id, NOT_CONNECTED))
             return
         if not peer.says.allows(ask.protocol, now_ms()):
-            self._tell_outside(Failed(ask.id, "we ask it too much"))
+            self._tell_outside(Failed(ask.id, LIMITED))
             return
         peer.open_asks[ask.id] = None
-        why = "the network was closed"
+        why = CLOSED
         try:
             with trio.fail_after(ask.timeout_ms / 1_000):
                 async with peer.asking:
                     data = await self._exchange(peer, ask.protocol, ask.data)
             if data is not None:
                 self._settle(peer, Answered(ask.id, data))
-            why = "refused"
+            why = REFUSED
         except trio.TooSlowError:
-            why = "no answer in time"
+            why = LATE
         except WireError as error:
             why = str(error)
             self.penalise(peer.name, FATAL, f"{ask.protocol}: {error}")
@@ -514,7 +521,7 @@ class Node:
         admitted = peer.admitted.is_set()
         peer.admitted.set()  # who waits for it looks whether it is gone
         for number in list(peer.open_asks):
-            self._settle(peer, Failed(number, "it left"))
+            self._settle(peer, Failed(number, LEFT))
         if not admitted:
             if peer.dialled:
                 # Whoever hangs up first, the book must learn how its dial went.
@@ -589,16 +596,23 @@ class Node:
         return None
 
     async def _greet(self, peer: _Peer) -> None:
+        begun = trio.current_time()
         answer = await self._exchange(peer, STATUS, self._hello())
         if answer is None:
             raise Refused("it has no place for us")
-        self._heard_hello(peer, decode_hello(answer))
+        hello = decode_hello(answer)
+        within = round((trio.current_time() - begun) * 500)
+        ahead = hello.clock_ms - (self._settings.clock() - within)
+        self._heard_hello(peer, hello)
+        self._tell_outside(ClockHeard(peer.name, ahead, within))
 
     def _hello(self) -> bytes:
         name = str(self._swarm.get_peer_id())
         public = [f"{text}/p2p/{name}" for text in self._settings.public]
         addresses = tuple((public or list(self.addresses))[:OWN_ADDRESSES])
-        return encode_hello(Hello(self._settings.genesis, self._status, addresses))
+        return encode_hello(
+            Hello(self._settings.genesis, self._status, addresses, max(self._settings.clock(), 0))
+        )
 
     def _heard_hello(self, peer: _Peer, hello: Hello) -> None:
         """Admit a peer, or take note of its status. Raises Refused."""
@@ -680,7 +694,7 @@ class Node:
         if peer.serving >= MAX_REQUESTS:
             self.penalise(peer.name, OVER_LIMIT, "too many requests at once")
             return False
-        if self._serving >= MAX_REQUESTS_TOTAL:
+        if not may_serve(peer.serving, self._serving):
             return False
         return protocol == STATUS or await self.admitted(peer)
 
@@ -857,10 +871,14 @@ class Node:
     def penalise(self, name: str, cost: int, why: str) -> None:
         """Charge a peer; hang up if that bans it."""
         self.traffic["penalties"] += 1
+        was_banned = self._known.is_banned(name, now_ms())
         if not self._known.penalise(name, cost, why, now_ms()):
             return
-        self.traffic["bans"] += 1
-        log.warning("peer %s is banned: %s", name, why)
+        if was_banned:
+            log.debug("peer %s, which is banned, did more: %s", name, why)
+        else:
+            self.traffic["bans"] += 1
+            log.warning("peer %s is banned: %s", name, why)
         self.banned = tuple(self._known.bans(now_ms()))
         peer = self._by_name(name)
         if peer is not None:

@@ -317,20 +317,32 @@ class TxBatch(NamedTuple):
         return cls(_decode(_TX, raw, TX_BYTES))
 
     @classmethod
+    def fits(cls, wire: bytes) -> bool:
+        """Whether a transaction fits into a batch."""
+        return _in_batch(wire) <= _TX_ROOM
+
+    @classmethod
     def split(cls, transactions: Sequence[bytes]) -> list[TxBatch]:
         """As few batches as these need, in their order; what fits no batch is left out."""
         batches: list[list[bytes]] = []
         room = 0
         for wire in transactions:
-            size = len(compact_encode(len(wire))) + len(wire)
-            if size > TX_BYTES - 4:
+            size = _in_batch(wire)
+            if size > _TX_ROOM:
                 continue
             if size > room or len(batches[-1]) == MAX_TX:
                 batches.append([])
-                room = TX_BYTES - 4
+                room = _TX_ROOM
             batches[-1].append(wire)
             room -= size
         return [cls(batch) for batch in batches]
+
+
+_TX_ROOM: Final = TX_BYTES - 4  # their number comes first
+
+
+def _in_batch(wire: bytes) -> int:
+    return len(compact_encode(len(wire))) + len(wire)
 
 
 def _decode(kind: Codec[T], raw: bytes, limit: int) -> T:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Final, Protocol
 
 from btt_chain.scale import DecodeError
-from p2p.network import EXCHANGES, Ask, Penalise
+from p2p.network import EXCHANGES, LATE, OWN_FAILURES, Ask, Penalise
 from p2p.sync.types import Action, BlockId, ChainView
 
 # The peer book (p2p/peers.py) bans at 10,000 and forgives 600 a minute.
@@ -21,10 +22,12 @@ LIE: Final = 4_000
 INVALID: Final = 8_000
 """Cost of a block, proof or state that breaks a rule."""
 BROKEN_CLAIM: Final = 800
-"""Cost of not having what one claims to have."""
+"""Cost of not having what one claims to have, a second time: honest nodes leave a fork, too."""
+FORGIVE_MS: Final = 600_000
 SILENT: Final = 300
-"""Cost of no answer in time: with the rests that follow, less than what comes back meanwhile."""
-SLOW: Final = 50
+"""Cost of no answer in time, from the second time in a row on: with the rests between, less than
+what comes back meanwhile. A line that is long or full is no offence; who is on it is asked later.
+"""
 FLOOD: Final = 100
 
 MAX_OUT: Final = 2
@@ -35,6 +38,10 @@ QUICK_MS: Final = 6_000
 """How long a small answer may take."""
 REST_MS: Final = 1_000
 LONGEST_REST_MS: Final = 60_000
+STOOD_STILL_MS: Final = 1_500
+"""Between two looks at the clock; after a longer pause it was we who heard nothing."""
+TIMES_SLOWER: Final = 4
+"""How much slower than others may be whom somebody else stands in for."""
 
 
 @dataclass(slots=True)
@@ -50,7 +57,9 @@ class Peer:
     faults: int = 0
     """Failures since its last good answer."""
     broken: int = 0
-    """Claims that it did not keep, and lies; not forgiven."""
+    """Claims that it did not keep, and lies; one is forgiven after FORGIVE_MS without another."""
+    broke_at: int = 0
+    """When it did so last, or was forgiven one."""
     rests_until: int = 0
     pace: float = 0.0
     """Milliseconds for a block, of late; 0: unknown."""
@@ -77,6 +86,8 @@ class Ticket:
     task: Task
     sent: int
     deadline: int
+    excused: bool = False
+    """It failed, and whom it was for had no part in that."""
 
 
 @dataclass
@@ -90,6 +101,9 @@ class Desk:
     peers: dict[str, Peer] = field(default_factory=dict)
     tickets: dict[int, Ticket] = field(default_factory=dict)
     out: list[Action] = field(default_factory=list)
+    _looked: int = 0
+    _stood_still: int = -1
+    """When we last noticed that we had heard nothing for a while."""
 
     def ask(
         self, task: Task, peer: Peer, protocol: str, data: bytes, now: int, patience: int = 0
@@ -120,19 +134,40 @@ class Desk:
             self.blame(ticket.peer, LIE, f"a malformed answer: {error}", now)
             ticket.task.failed(ticket, now)
 
-    def failed(self, id: int, now: int) -> None:
-        """Note that a request brought nothing."""
+    def failed(self, id: int, why: str, now: int) -> None:
+        """Note that a request brought nothing; only silence is held against whom it was for."""
         ticket = self.close(id)
         if ticket is None:
             return
-        self.blame(ticket.peer, SILENT, "no answer", now)
+        peer = self.peers.get(ticket.peer)
+        if peer is not None:
+            self._weigh(peer, ticket, why, now)
         ticket.task.failed(ticket, now)
+
+    def _weigh(self, peer: Peer, ticket: Ticket, why: str, now: int) -> None:
+        if why in OWN_FAILURES or ticket.sent <= self._stood_still:
+            ticket.excused = True
+            self.rest(peer, now)  # it has done nothing, but at once it would be the same again
+        elif why == LATE and peer.faults:
+            self.blame(peer.name, SILENT, "no answer", now)
+        else:
+            peer.faults += 1
+            self.rest(peer, now)
 
     def expire(self, now: int) -> None:
         """Give up requests whose time is over."""
+        if self.tickets and now - self._looked > STOOD_STILL_MS:
+            # Answers may lie here unread: what we could not hear is no silence of others.
+            self._stood_still = now
+            for ticket in self.tickets.values():
+                ticket.deadline += now - self._looked
+        self._looked = now
+        for peer in self.peers.values():
+            if peer.broken and now - peer.broke_at >= FORGIVE_MS:
+                peer.broken, peer.broke_at = peer.broken - 1, now
         late = [ticket.id for ticket in self.tickets.values() if ticket.deadline <= now]
         for id in late:
-            self.failed(id, now)
+            self.failed(id, LATE, now)
 
     def leave(self, name: str, now: int) -> None:
         """Forget a peer; what it was asked is failed."""
@@ -148,9 +183,9 @@ class Desk:
         if peer is None:
             return
         self.out.append(Penalise(name, cost, why))
-        peer.faults += 1
         if cost >= LIE:
-            peer.broken += 1
+            peer.broken, peer.broke_at = peer.broken + 1, now
+        peer.faults += 1
         self.rest(peer, now)
 
     def praise(self, ticket: Ticket, blocks: int, now: int) -> None:
@@ -161,6 +196,18 @@ class Desk:
         peer.faults = 0
         pace = (now - ticket.sent) / blocks
         peer.pace = pace if peer.pace == 0 else (3 * peer.pace + pace) / 4
+
+    def usual(self, without: str) -> float:
+        """Return the pace that others have of late, in milliseconds for a block; 0: unknown."""
+        paces = [p.pace for p in self.peers.values() if p.pace and p.name != without]
+        return median(paces) if paces else 0.0
+
+    def pass_over(self, name: str, now: int) -> None:
+        """Somebody else is quicker: no offence, but others come first for a while."""
+        peer = self.peers.get(name)
+        if peer is not None:
+            peer.faults += 1
+            self.rest(peer, now)
 
     def rest(self, peer: Peer, now: int) -> None:
         """Ask a peer nothing for a while, longer for one that has deceived us before."""
@@ -177,11 +224,14 @@ class Desk:
         peer = self.peers.get(name)
         if peer is None:
             return
-        peer.broken += 1
-        peer.best = peer.final
         # The more often, the dearer: a head that is for ever out of reach is no honest one.
         cost = min(BROKEN_CLAIM * peer.broken, LIE - 1)
-        self.blame(name, cost, why, now)
+        peer.broken, peer.broke_at = peer.broken + 1, now
+        peer.best = peer.final
+        if cost:
+            self.blame(name, cost, why, now)
+        else:
+            self.pass_over(name, now)
 
     def is_free(self, peer: Peer, now: int) -> bool:
         """The peer may be asked something now."""

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from statistics import median
 from typing import Final
 
 from btt_chain.primitives.header import Header
@@ -28,7 +27,7 @@ from p2p.protocols.messages import (
     BlockRequest,
     Direction,
 )
-from p2p.sync.desk import BROKEN_CLAIM, LIE, QUICK_MS, SLOW, Desk, Peer, Ticket
+from p2p.sync.desk import BROKEN_CLAIM, LIE, QUICK_MS, TIMES_SLOWER, Desk, Peer, Ticket
 from p2p.sync.importer import BATCH, Importer
 from p2p.sync.near import EARLY_MS, NEAR, read_header
 from p2p.sync.types import Block, BlockId, Refusal
@@ -41,8 +40,8 @@ HELD_BYTES: Final = 32 << 20
 """Bytes of bodies held; above it only the range that is next for the import is asked for."""
 PATIENCE_MS: Final = 3_000
 """What the range that all others wait for may always take."""
-TIMES_SLOWER: Final = 4
-"""How much slower than others the one we wait for may be."""
+LONGEST_EARLY_MS: Final = 10_000
+"""Pause before blocks that are early are offered again, at most: clocks are set right."""
 STALL_MS: Final = 60_000
 """Without any progress for so long, we begin again with another peer."""
 
@@ -170,7 +169,10 @@ class Far:
         if self.leader is None:
             return
         if now - self._moved > STALL_MS and not self._importing:
-            self._fail(BROKEN_CLAIM, "its chain does not come", now)
+            # It gave no answer, or not enough of them: that was weighed when it did not.
+            stalled = self.leader
+            self._drop()
+            self._desk.pass_over(stalled, now)
             return
         leader = self._desk.peers.get(self.leader)
         if leader is None and (self._base is None or not self._window):
@@ -258,17 +260,17 @@ class Far:
         ticket = self._desk.tickets.get(self._window[0].ticket)
         if ticket is None:
             return
-        paces = [p.pace for p in self._desk.peers.values() if p.pace and p.name != ticket.peer]
-        if not paces:
+        usual = self._desk.usual(ticket.peer)
+        if not usual:
             return
         first, count = self._ranges[ticket.id]
-        if now - ticket.sent < max(PATIENCE_MS, TIMES_SLOWER * count * median(paces)):
+        if now - ticket.sent < max(PATIENCE_MS, TIMES_SLOWER * count * usual):
             return
         if self._desk.free(now, first, (ticket.peer, *self._window[0].lacking)) is None:
             return
         self._desk.close(ticket.id)
         self._release(ticket.id)
-        self._desk.blame(ticket.peer, SLOW, "much slower than others", now)
+        self._desk.pass_over(ticket.peer, now)
 
     def _deliver(self, now: int) -> None:
         if self._importing or self._base is None or self._not_before > now:
@@ -420,16 +422,15 @@ class Far:
         if taken == 0:
             for slot in slots:
                 slot.lacking[ticket.peer] = None
-            if (peer := self._desk.peers.get(ticket.peer)) is not None:
-                peer.faults += 1  # maybe on a fork, and no lie: but not the first to be asked again
-                self._desk.rest(peer, now)
+            # Maybe on a fork, and no lie: but not the first to be asked again.
+            self._desk.pass_over(ticket.peer, now)
             if ticket.peer == self.leader:
                 self._fail(BROKEN_CLAIM, "it has not got the bodies of its headers", now)
 
     # --- outcome
 
     def imported(
-        self, key: bytes, done: Sequence[Block], refused: Refusal | None, now: int
+        self, key: bytes, done: Sequence[Block], refused: Refusal | None, wait: int, now: int
     ) -> None:
         """Blocks of the window went in, or did not."""
         if key != self._key or not self._importing or self._base is None:
@@ -444,7 +445,8 @@ class Far:
         if refused is None:
             return
         if refused is Refusal.EARLY:
-            self._not_before = now + EARLY_MS
+            # By our clock: nobody is to blame that it goes on no quicker.
+            self._moved = self._not_before = now + min(max(wait, EARLY_MS), LONGEST_EARLY_MS)
             return
         for slot in self._window:
             if refused is Refusal.BAD:

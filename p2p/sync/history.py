@@ -84,7 +84,8 @@ class History:
         """Another peer, next time."""
         if ticket.id == self._ticket:
             self._ticket = None
-            self._tried[ticket.peer] = None
+            if not ticket.excused:
+                self._tried[ticket.peer] = None
 
     def stored(self, now: int) -> None:
         """The batch is written."""

@@ -19,9 +19,12 @@ class Supplier(Protocol):
     """Who brought blocks, and wants to know what became of them."""
 
     def imported(
-        self, key: bytes, done: Sequence[Block], refused: Refusal | None, now: int
+        self, key: bytes, done: Sequence[Block], refused: Refusal | None, wait: int, now: int
     ) -> None:
-        """The first blocks of a batch were taken in; the next was refused, if any."""
+        """The first blocks of a batch were taken in; the next was refused, if any.
+
+        One that is early may be offered again after `wait` milliseconds.
+        """
         ...
 
 
@@ -77,4 +80,4 @@ class Importer:
             # Whoever builds on it is refused without being fetched.
             for block in blocks[report.done + 1 :]:
                 self.note_bad(block.hash)
-        supplier.imported(key, blocks[: report.done], report.refused, now)
+        supplier.imported(key, blocks[: report.done], report.refused, report.wait_ms, now)

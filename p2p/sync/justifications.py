@@ -107,6 +107,8 @@ class Justifications:
         want = self._of(ticket)
         if want is not None:
             want.ticket = None
+            if ticket.excused:
+                want.tried.pop(ticket.peer, None)
 
     def judged(self, report: JustificationJudged, now: int) -> None:
         """A proof was accepted, or is none: then its sender lied."""

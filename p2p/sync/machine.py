@@ -93,6 +93,8 @@ class Sync:
         self._rates: dict[str, _Rate] = {}
         self._speed = Speed()
         self._starting = chain.best().number
+        self.idle = False
+        """Nothing is wanted, out or on its way in: time alone brings nothing for a while."""
 
     # --- in
 
@@ -111,8 +113,8 @@ class Sync:
                 self._announced(peer, data, now)
             case Answered(id, data):
                 self._desk.answered(id, data, now)
-            case Failed(id, _):
-                self._desk.failed(id, now)
+            case Failed(id, why):
+                self._desk.failed(id, why, now)
             case BlocksImported():
                 self._importer.report(event, now)
             case JustificationJudged():
@@ -143,8 +145,20 @@ class Sync:
             self._history.step(now)
         self._importer.step()
         self._speed.note(self._desk.chain.best().number, now)
+        self.idle = not self._is_busy()
         out, self._desk.out = self._desk.out, []
         return out
+
+    def _is_busy(self) -> bool:
+        return bool(
+            self._desk.tickets
+            or self._near.fetches
+            or self._justifications.wants
+            or self._warp is not None
+            or self._far.active
+            or self._importer.waiting
+            or self._desk.chain.gap() is not None
+        )
 
     def need_justification(self, target: BlockId, now: int) -> list[Action]:
         """Fetch the proof that a block is final, from whoever has it, until one is accepted."""

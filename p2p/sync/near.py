@@ -17,7 +17,7 @@ from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError
 from p2p.network import BLOCKS
 from p2p.protocols.messages import ALL, BlockAnswer, BlockData, BlockRequest, Direction
-from p2p.sync.desk import FLOOD, LIE, Desk, Ticket
+from p2p.sync.desk import FLOOD, LIE, QUICK_MS, TIMES_SLOWER, Desk, Ticket
 from p2p.sync.importer import Importer
 from p2p.sync.types import Block, BlockId, Refusal
 
@@ -40,7 +40,11 @@ Whoever is the quickest to speak of blocks and never gives one must not hold up 
 MAX_HURRIES: Final = 4
 RETRY_MS: Final = 250
 EARLY_MS: Final = 500
-MAX_EARLY: Final = 40
+HOLD_EARLY_MS: Final = 2_000
+"""How long blocks that are early are kept here; those that must wait longer are fetched anew."""
+MAX_PUT_OFF: Final = 64
+"""Blocks that were found to be early and are not fetched until they can be taken in."""
+LONGEST_PUT_OFF_MS: Final = 60_000
 
 
 @dataclass
@@ -61,10 +65,11 @@ class Fetch:
     """Highest first."""
     bytes: int = 0
     tried: dict[str, None] = field(default_factory=dict)
+    denied: dict[str, None] = field(default_factory=dict)
+    """Who has said that it has not got the block."""
     ticket: int | None = None
     attempts: int = 0
     hurries: int = 0
-    early: int = 0
     not_before: int = 0
     importing: bool = False
 
@@ -83,6 +88,8 @@ class Near:
         self.fetches: dict[bytes, Fetch] = {}
         self.deep: dict[str, None] = {}
         """Peers with a fork that goes too deep for here."""
+        self._later: dict[bytes, tuple[int, Fetch]] = {}
+        """What was early, and until when, by the hash of its top."""
         self._held = self._held_bytes = 0
 
     @property
@@ -114,13 +121,17 @@ class Near:
             return False
         if self._importer.is_bad(block.hash):
             return False
+        if now < self._later.get(block.hash, (0,))[0]:
+            return False
         if parent is not None and self._importer.is_bad(parent):
             self._importer.note_bad(block.hash)
             return False
         if peer is not None:
-            begun = sum(fetch.starter == peer for fetch in self.fetches.values())
-            if begun >= MAX_OF_ONE:
-                if is_claim:
+            begun = [fetch for fetch in self.fetches.values() if fetch.starter == peer]
+            if len(begun) >= MAX_OF_ONE:
+                # Not if it is we who have not come to ask, or have not taken in what it gave.
+                hollow = sum(peer in fetch.denied for fetch in begun)
+                if is_claim and 2 * hollow >= MAX_OF_ONE:
                     desk.blame(peer, FLOOD, "too many unknown blocks at a time", now)
                 return False
         if len(self.fetches) >= MAX_FETCHES and not self._make_room(peer):
@@ -147,6 +158,9 @@ class Near:
 
     def step(self, now: int) -> None:
         """Ask for what is missing, hand over what is whole."""
+        for fetch in [fetch for due, fetch in self._later.values() if due <= now]:
+            del self._later[fetch.top.hash]
+            self.want(fetch.top, fetch.starter, now, is_claim=False)
         # First what continues our chain: the rest may be made up.
         for fetch in sorted(self.fetches.values(), key=lambda f: (not f.rooted, f.attempts)):
             if fetch.ticket is not None:
@@ -161,16 +175,17 @@ class Near:
         """Ask another peer, if there is one, once an answer takes too long."""
         desk = self._desk
         ticket = desk.tickets.get(id)
-        if ticket is None or now - ticket.sent < HURRY_MS << min(fetch.hurries, MAX_HURRIES):
+        if ticket is None:
+            return
+        usual = min(TIMES_SLOWER * desk.usual(ticket.peer), QUICK_MS)
+        if now - ticket.sent < max(HURRY_MS << min(fetch.hurries, MAX_HURRIES), usual):
             return
         if desk.free(now, fetch.top.number, fetch.tried, fetch.says) is None:
             return
         # The question stays out: no answer at all costs what it always costs, a late one nothing.
         fetch.ticket = None
         fetch.hurries += 1
-        if (peer := desk.peers.get(ticket.peer)) is not None:
-            peer.faults += 1
-            desk.rest(peer, now)
+        desk.pass_over(ticket.peer, now)
 
     def _advance(self, fetch: Fetch, now: int) -> None:
         desk = self._desk
@@ -238,8 +253,12 @@ class Near:
         if fetch.attempts >= MAX_ATTEMPTS:
             for name in fetch.says:
                 peer = peers.get(name)
-                if peer is not None and peer.best.hash == fetch.top.hash:
+                if peer is None or peer.best.hash != fetch.top.hash:
+                    continue
+                if name in fetch.denied:
                     self._desk.break_claim(name, "it has not got its own head", now)
+                else:
+                    peer.best = peer.final  # it gave no answer: until it says so again
             self._end(fetch)
             return
         fetch.not_before = now + self._desk.backoff(RETRY_MS, fetch.attempts)
@@ -275,6 +294,8 @@ class Near:
             if self._desk.chain.number(fetch.next.hash) is not None:
                 break
         self._desk.praise(ticket, taken, now)
+        if not answer.blocks:
+            fetch.denied[ticket.peer] = None
         if taken:
             fetch.tried.clear()
             fetch.attempts = 0
@@ -285,6 +306,8 @@ class Near:
         fetch = self._of(ticket)
         if fetch is not None:
             fetch.ticket = None
+            if ticket.excused:
+                fetch.tried.pop(ticket.peer, None)
 
     def _of(self, ticket: Ticket) -> Fetch | None:
         return next((f for f in self.fetches.values() if f.ticket == ticket.id), None)
@@ -292,7 +315,7 @@ class Near:
     # --- outcome
 
     def imported(
-        self, key: bytes, done: Sequence[Block], refused: Refusal | None, now: int
+        self, key: bytes, done: Sequence[Block], refused: Refusal | None, wait: int, now: int
     ) -> None:
         """Blocks of a fetch went in, or did not."""
         fetch = self.fetches.get(key)
@@ -305,16 +328,22 @@ class Near:
             self._count(fetch, block, -1)
         if not fetch.blocks or refused in (Refusal.BAD, Refusal.CROWDED):
             self._end(fetch)
+        elif refused is Refusal.EARLY and wait > HOLD_EARLY_MS:
+            self._put_off(fetch, wait, now)
         elif refused is Refusal.EARLY:
-            fetch.early += 1
-            fetch.not_before = now + EARLY_MS
-            if fetch.early > MAX_EARLY:
-                self._end(fetch)
+            fetch.not_before = now + max(wait, EARLY_MS)
         elif refused is Refusal.ORPHAN:
             fetch.attempts += 1
             fetch.not_before = now + self._desk.backoff(RETRY_MS, fetch.attempts)
             if fetch.attempts >= MAX_ATTEMPTS:
                 self._end(fetch)
+
+    def _put_off(self, fetch: Fetch, wait: int, now: int) -> None:
+        """Come back to a block when it can be taken in, and leave the room to others until then."""
+        self._end(fetch)
+        self._later[fetch.top.hash] = (now + min(wait, LONGEST_PUT_OFF_MS), fetch)
+        if len(self._later) > MAX_PUT_OFF:
+            del self._later[next(iter(self._later))]
 
     def _condemn(self, fetch: Fetch) -> None:
         """It stands on a bad block. Its sender was told so when it brought that one, or now."""

@@ -90,6 +90,8 @@ class BeginState:
     """
 
     proven: Proven
+    links: tuple[Link, ...] = ()
+    """What it was proven by, as far as this run went: for others who come the same way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ class BlocksImported:
     done: int
     refused: Refusal | None = None
     why: str = ""
+    wait_ms: int = 0
+    """How long until a block that is early may be offered again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +191,16 @@ class Proven:
     justification: Justification | None
     set_id: int
     authorities: tuple[tuple[AuthorityId, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A block that changed the voters, and the proof by those of before."""
+
+    set_id: int
+    """The set that it ended."""
+    block: BlockId
+    justification: Justification
 
 
 class StateRange(Protocol):

@@ -8,6 +8,7 @@ may come from another peer, after a crash too. Memory holds two ranges at most.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,6 +35,7 @@ from p2p.sync.types import (
     BeginState,
     BlockId,
     FinishState,
+    Link,
     Phase,
     Proven,
     RangeVerifier,
@@ -42,12 +44,16 @@ from p2p.sync.types import (
     StoreState,
 )
 
+log = logging.getLogger(__name__)
+
 PEERS: Final = 3
 """Peers to wait for before the first question, and to hear before the end is believed."""
 WAIT_MS: Final = 10_000
 """How long they are waited for."""
 PATIENCE_MS: Final = 30_000
 """How long, before warping is given up because nobody proves enough."""
+SETTLE_MS: Final = 2_000
+"""How long somebody with a long chain is waited for, once somebody with a short one is here."""
 GAIN: Final = 512
 """Blocks below which following block by block is as quick."""
 RETRY_MS: Final = 2_000
@@ -58,6 +64,17 @@ STORING: Final = 2
 
 class BadProof(ValueError):
     """A warp proof that does not prove; the message says where it fails."""
+
+
+def links(set_id: int, proof: WarpProof) -> list[Link]:
+    """Return the changes of voters in a proof that holds, the first of which ends a set."""
+    found: list[Link] = []
+    for fragment in proof.fragments:
+        header = fragment.header
+        if announced(header.digest.logs) is not None:
+            block = BlockId(int(header.number), bytes(header.hash()))
+            found.append(Link(set_id + len(found), block, fragment.justification))
+    return found
 
 
 def follow(start: Proven, proof: WarpProof) -> Proven:
@@ -164,6 +181,8 @@ class Warp:
         self.done = False
         self.entries = 0
         self._proven = plan.start
+        self._links: list[Link] = []
+        """The changes of voters between the start and what is proven."""
         self._target: Proven | None = None
         self._ticket: int | None = None
         self._heard: dict[str, None] = {}
@@ -175,6 +194,8 @@ class Warp:
         self._storing = 0
         self._finishing = False
         self._rounds = self._not_before = 0
+        self._met: int | None = None
+        """When the first peer was here."""
         if plan.resume is not None:
             self.phase = Phase.STATE
             self._proven = self._target = plan.resume.proven
@@ -197,6 +218,14 @@ class Warp:
         peers = self._desk.peers
         if self._ticket is not None or not peers or self._not_before > now:
             return
+        if self._met is None:
+            self._met = now
+        highest = max(peer.final.number for peer in peers.values())
+        if self._proven is self._plan.start and highest < self._worth:
+            # Nobody even claims enough, and what they claim is what a liar would make too high.
+            if len(peers) >= self._plan.peers or now - self._met >= SETTLE_MS:
+                self._leave_out(highest)
+            return
         if len(peers) < self._plan.peers and now - self._begun < WAIT_MS:
             return
         number = self._proven.block.number
@@ -215,17 +244,37 @@ class Warp:
                 return
             if not self._heard and now - self._begun < 6 * WAIT_MS:
                 return
-        if number < self._desk.chain.best().number + self._plan.gain:
+        if number < self._worth:
             if len(self._heard) < self._plan.peers and now - self._begun < PATIENCE_MS:
                 return  # the first to come may not be the one to listen to
-            # Not worth it; the ordinary way works from where we are.
-            self.done = True
+            self._leave_out(number)
             return
         self._target = self._proven
         self.phase = Phase.STATE
         self._lacking.clear()
         self._after, self._complete, self.entries = None, False, 0
-        self._desk.out.append(BeginState(self._target))
+        self._desk.out.append(BeginState(self._target, tuple(self._links)))
+        log.info(
+            "warp sync: block %d is proven final over %d changes of voters, set %d votes after it; "
+            "its state is fetched",
+            number,
+            len(self._links),
+            self._target.set_id,
+        )
+
+    @property
+    def _worth(self) -> int:
+        """The height from which on a state is worth fetching."""
+        return self._desk.chain.best().number + self._plan.gain
+
+    def _leave_out(self, final: int) -> None:
+        """The ordinary way works from where we are, and is as quick."""
+        self.done = True
+        log.info(
+            "no warp sync: the last final block is %d, and below %d the chain itself is as quick",
+            final,
+            self._worth,
+        )
 
     def _warped(self, ticket: Ticket, data: bytes, now: int) -> None:
         proof = WarpProof.decode(data)
@@ -238,6 +287,7 @@ class Warp:
             return
         self._desk.praise(ticket, len(proof.fragments), now)
         if proven.block.number > self._proven.block.number:
+            self._links += links(self._proven.set_id, proof)
             self._proven = proven
             self._heard.clear()
         if proof.is_finished or not proof.fragments:
@@ -324,5 +374,10 @@ class Warp:
         """The owner has written something."""
         if isinstance(report, StateFinished):
             self.done = self._finishing
+            log.info(
+                "warp sync: the state of block %d is here, %d entries; the blocks below it follow",
+                self._proven.block.number,
+                self.entries,
+            )
         elif self._storing:
             self._storing -= 1

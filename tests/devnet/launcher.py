@@ -11,6 +11,7 @@ its `main` runs. Acts, as many as are wanted:
     two-votes        vote for the parent as well, past the signing record
     lie=KIND         answer sync with changed `bodies` or `headers`, or with nothing (`silence`)
     slow=MS          take so long for each block that is taken in
+    gain=N           warp for the sake of so few blocks
 """
 
 from __future__ import annotations
@@ -398,6 +399,20 @@ def slow(ms: str) -> None:
     wrap(Engine, "_import_next", around)
 
 
+def gain(blocks: str) -> None:
+    """Let a chain be long enough for warp sync that takes a test no hour to make."""
+    from btt_chain.node import assembly
+
+    def around(plain: Callable[..., Any]) -> Callable[..., Any]:
+        def warp_plan(*given: Any, **named: Any) -> Any:
+            found = plain(*given, **named)
+            return None if found is None else replace(found, gain=int(blocks))
+
+        return warp_plan
+
+    wrap(assembly, "warp_plan", around)
+
+
 ACTS: Final[dict[str, Callable[..., None]]] = {
     "journal": journal,
     "die": die,
@@ -407,6 +422,7 @@ ACTS: Final[dict[str, Callable[..., None]]] = {
     "two-votes": two_votes,
     "lie": lie,
     "slow": slow,
+    "gain": gain,
 }
 
 

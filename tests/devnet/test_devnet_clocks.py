@@ -13,13 +13,22 @@ pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
 
 WRONG = 3
 RIGHT = (0, 1, 2)
+SAID = {
+    1: "s ahead of those of the others",
+    0: "this clock agrees with those of the others again",
+    -1: "s behind those of the others",
+}
+"""What a node says of its clock, by the sign of what it is ahead."""
 
 
 class Clocked(Watched):
     """A network with a clock that can be set."""
 
     def set_clock(self, milliseconds: int) -> None:
-        (self.net.base / "clock").write_text(str(milliseconds))
+        # In one step: the node reads it at any time.
+        fresh = self.net.base / "clock.new"
+        fresh.write_text(str(milliseconds))
+        fresh.replace(self.net.base / "clock")
 
 
 @pytest.fixture
@@ -41,6 +50,7 @@ def test_f15_a_wrong_clock_hurts_nobody_else_and_no_slot_gets_two_blocks(clocked
         clocked.set_clock(milliseconds)
         net.wait_for_finality(net[0].rpc.finalized() + 5, nodes=RIGHT, seconds=HANG)
         assert net[WRONG].is_alive, net[WRONG].tail()
+        until("it says how its clock is", words.have(SAID[(milliseconds > 0) - (milliseconds < 0)]))
         clocked.check()
         said = [line for line in words.new().splitlines() if " WARN" in line or " ERROR" in line]
         print(f"  F15 clock {milliseconds:+} ms: final {net[0].rpc.finalized()}, "

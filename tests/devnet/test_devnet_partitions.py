@@ -64,7 +64,7 @@ def test_f8_no_half_finalises_and_both_become_one_chain(field: Watched, rounds: 
     wire = transfer(genesis, ALICE, nonce, BOB, 10**15)
     net[2].rpc.call("author_submitExtrinsic", "0x" + wire.hex())
     for side in ([0, 1], [2, 3]):
-        net.wait_for_block(max(stopped_at) + 6 * rounds, nodes=side, seconds=HANG)
+        net.wait_for_block(max(stopped_at) + 6 * rounds, nodes=side, seconds=HANG * rounds)
     until("the transfer is in a block of one half", lambda: nonce_at(net[2], best(net[2])) > nonce)
     assert nonce_at(net[0], best(net[0])) == nonce
     assert [node.rpc.finalized() for node in net.nodes] == stopped_at

@@ -1,26 +1,35 @@
 """Nodes that come late, and whom they learn from: F19 of consensus.md 6.4.
 
-The chain is long because its only validator's clock ran fast; all others have that clock then.
+The chain is long because its only validator's clock ran fast; all others have that clock then. Its
+voters change on the way, and the nodes that warp are told that it is worth it for a chain so short:
+they follow the proofs, fetch the state by ranges and then the blocks below it like any other.
+BTT_SYNC_BLOCKS=2000 makes it long enough for warp sync as users have it; `make bench` has 10,000.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from btt_chain.testing import DevNode
+from btt_chain.testing import DevNode, RpcFailed
 from btt_chain.testing.process import free_ports
 from devnet import launcher
-from devnet.watched import HANG, Watched, Words, until
+from devnet.watched import AUTHORITIES, HANG, SET_ID, Watched, Words, until, voters_at
 
 pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
 
 BLOCKS = int(os.environ.get("BTT_SYNC_BLOCKS", "400"))
 SPEED = 25
+SETS = 3
+"""How often the voters change: as many links has the proof that a warping node follows."""
+GAIN = 64 if BLOCKS < 1_000 else 512
 LOG = os.environ.get("BTT_LOG", "info")
 
 
@@ -34,6 +43,8 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     field.act(0, f"fast={SPEED}:{clock}")
     net.up()
     began = time.monotonic()
+    for _ in range(SETS):
+        change_set(net[0])
     net.wait_for_finality(BLOCKS, seconds=600)
     print(f"  {BLOCKS} blocks in {time.monotonic() - began:.1f} s")
     net.stop(0)
@@ -41,6 +52,25 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     net.restart(0)
     yield field
     field.down()
+
+
+def change_set(node: DevNode) -> None:
+    """Raise the validator's bond, so that another set votes from the session after next on."""
+    before = set_of(node)  # by the time the call is in a block the set may have changed
+    command = [
+        sys.executable, "-m", "cli.main", "tx", "call", "Authorities.bond_extra", "100BTT",
+        "--from", "//Alice", "--immortal", "--url", node.ws, "--json",
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, cwd=launcher.PATHS[0], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, f"{done.stdout} {done.stderr}"
+    until("another set votes", lambda: set_of(node) > before)
+
+
+def set_of(node: DevNode) -> int:
+    """The number of the set that votes after the last final block."""
+    return voters_at(node.rpc, str(node.rpc.call("chain_getFinalizedHead")))[1]
 
 
 def join(
@@ -112,12 +142,40 @@ def test_f19_a_source_that_dies_on_the_way_is_replaced(long: Watched) -> None:
 
 
 def test_f19_warp_sync_reaches_the_head(long: Watched) -> None:
-    late = join(long, "warped", [long.net[0]], sync="warp")
+    late = warp(long, "warped", long.net[0], "warp sync")
+    # Who came that way leads others the same way, once the blocks below are there.
+    warp(long, "warped-again", late, "warp sync from a node that warped itself").stop()
+    late.stop()
+    long.check()
+
+
+def warp(field: Watched, name: str, source: DevNode, what: str) -> DevNode:
+    """Let a node join that warps from a source; look at what it has then."""
+    first = field.net[0].rpc
+    late = join(field, name, [source], f"gain={GAIN}", sync="warp")
     words = Words(late)
-    arrive(long, late, "warp sync")
-    for line in words.all().splitlines():
-        if "warp" in line.lower() or "state" in line:
-            print(f"    {line}")
+    arrive(field, late, what)
     until("the history is there", lambda: late.rpc.block_hash(1) is not None, 3 * HANG)
+    for number in (1, BLOCKS // 2):
+        assert late.rpc.block_hash(number) == first.block_hash(number)
+    # Over the voters, then by the state: no block below it was executed.
+    said = [line for line in words.all().splitlines() if "warp sync:" in line]
+    print("\n".join(f"    {line}" for line in said))
+    found = re.search(r"is proven final over (\d+) changes of voters", said[0])
+    assert found is not None
+    assert int(found[1]) == SETS
+    assert "blocks below it follow" in said[-1]
+    with pytest.raises(RpcFailed, match="discarded"):
+        late.rpc.call("state_getStorage", SET_ID, late.rpc.block_hash(5))
+    assert late.rpc.call("state_getStorage", SET_ID) == first.call("state_getStorage", SET_ID)
+    return late
+
+
+def test_f19_on_a_short_chain_warp_sync_is_left_out_at_once(long: Watched) -> None:
+    late = join(long, "short", [long.net[0]], "gain=1000000", sync="warp")
+    words = Words(late)
+    arrive(long, late, "--sync warp on a chain that is too short for it")
+    assert "no warp sync: the last final block is" in words.all()
+    assert late.rpc.call("state_getStorage", AUTHORITIES, late.rpc.block_hash(5)) is not None
     late.stop()
     long.check()

@@ -172,7 +172,7 @@ class Attacker:
     async def greet(self, genesis: bytes = GENESIS) -> bytes | None:
         """The handshake, as an honest node does it."""
         stream = await self.stream(STATUS)
-        await write_frame(stream, encode_hello(Hello(genesis, START, ())))
+        await write_frame(stream, encode_hello(Hello(genesis, START, (), now_ms())))
         return await read_frame(stream, EXCHANGES[STATUS].answer)
 
     async def mesh(self, *rpcs: bytes) -> INetStream:

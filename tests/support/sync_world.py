@@ -14,6 +14,8 @@ from btt_chain.scale import u32
 from p2p.network import (
     ANNOUNCE,
     BLOCKS,
+    LATE,
+    REFUSED,
     Answered,
     Ask,
     Connected,
@@ -62,7 +64,6 @@ def child(
 
 GENESIS = Header(H256(bytes(32)), u32(0), H256(bytes(32)), H256(body_root([])), Digest([]))
 BAD = b"breaks a rule"
-EARLY = b"too early"
 
 
 def branch(length: int, salt: bytes = b"", parent: Header = GENESIS) -> list[Header]:
@@ -163,6 +164,8 @@ class FakePeer:
     claim: int | None = None
     """A height it claims instead of its own."""
     silent: bool = False
+    refuses: str = REFUSED
+    """Why it gives no answer when `twist` makes none."""
     asked: int = 0
     served: int = 0
 
@@ -198,6 +201,8 @@ class World:
     banned: list[str] = field(default_factory=list)
     imported: list[bytes] = field(default_factory=list)
     asks: list[tuple[str, BlockRequest]] = field(default_factory=list)
+    early: dict[bytes, int] = field(default_factory=dict)
+    """When blocks may be taken in, where that is not at any time."""
     highest_held: int = 0
     highest_out: int = 0
 
@@ -315,16 +320,16 @@ class World:
         if ask.protocol == BLOCKS:
             self.asks.append((ask.peer, BlockRequest.decode(ask.data)))
         if peer.silent or self.luck.random() < self.loss:
-            self.later(ask.timeout_ms, Failed(ask.id, "timeout"))
+            self.later(ask.timeout_ms, Failed(ask.id, LATE))
             return
         found = peer.reply(ask.protocol, ask.data)
         if found is None:
-            self.later(peer.delay, Failed(ask.id, "refused"))
+            self.later(peer.delay, Failed(ask.id, peer.refuses))
             return
         blocks = len(BlockAnswer.decode(found).blocks) if self.honest(peer, ask) else 1
         wait = peer.delay + self.luck.randrange(20) + peer.per_block * blocks
         if wait > ask.timeout_ms:
-            self.later(ask.timeout_ms, Failed(ask.id, "timeout"))
+            self.later(ask.timeout_ms, Failed(ask.id, LATE))
         self.later(wait, Answered(ask.id, found))
         if self.luck.random() < self.twice:
             self.later(wait + self.luck.randrange(500), Answered(ask.id, found))
@@ -339,6 +344,9 @@ class World:
             assert body_root(block.body) == block.header.extrinsics_root
             if BAD in block.body:
                 return BlocksImported(action.id, done, Refusal.BAD, "it breaks a rule")
+            wait = self.early.get(block.hash, self.now) - self.now
+            if wait > 0:
+                return BlocksImported(action.id, done, Refusal.EARLY, "early", wait)
             if block.header.parent_hash not in self.chain.headers:
                 return BlocksImported(action.id, done, Refusal.ORPHAN, "no parent")
             self.chain.add(block.header)

@@ -55,15 +55,22 @@ def adopt(
     set_id: int,
     authorities: Sequence[tuple[AuthorityId, int]],
     proof: Justification,
+    ends: Sequence[tuple[int, Target]] | None = None,
 ) -> records.Changes:
     """Return what a node writes down that begins at the block of `proof`, with these voters.
 
-    In one batch with the block, before a `Gadget` is made. ValueError if nobody votes.
+    `ends` are the sets that ended since the last final block it knew before, and by which blocks;
+    None if it does not know them all: then it can prove nothing to others from before its time. In
+    one batch with the block, before a `Gadget` is made. ValueError if nobody votes.
     """
     block = proof.target
-    return {
+    changes = {
         **records.voters_change(Authorities(AuthoritySet(set_id, tuple(authorities))), block),
         **records.proof_change(proof),
-        **records.first_change(set_id, block),
         records.ROUND_KEY: None,
     }
+    if ends is None:
+        return {**changes, **records.first_change(set_id, block)}
+    for ended, end in ends:
+        changes.update(records.end_change(ended, end))
+    return changes

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import pytest
 
 from btt_chain.chain.client import Client, UnknownBlock
+from btt_chain.chain.notify import BlockRef
 from btt_chain.consensus.babe.verify import Reason, Refused, Verified
 from btt_chain.consensus.importer import Importer
-from btt_chain.node.announces import PER_TURN, REMEMBERED, WAITING, Announces
-from btt_chain.primitives.digest import H256
+from btt_chain.node.announces import (
+    HELD,
+    HELD_MS,
+    HELD_OF_ONE,
+    PER_TURN,
+    REMEMBERED,
+    WAITING,
+    Announces,
+)
+from btt_chain.primitives.babe import SecondaryPlain, SecondaryPlainClaim, Slot, pre_runtime
+from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32
+from p2p.network import ANNOUNCE, GossipHeard
 from p2p.protocols.messages import Announce
 from storage.state import StateUnavailable
 
 ROOT = H256(bytes(32))
+SLOT_MS = 6_000
 PARENT = Header(ROOT, u32(7), ROOT, ROOT)
 VERIFIED = Verified(0, b"author", 5, primary=True, draw=None, next_epoch=None, next_config=None)
 
@@ -36,7 +48,11 @@ class Chain:
 
     known: list[Header] = field(default_factory=lambda: [PARENT])
     opinion: Verified | Exception | None = VERIFIED
+    final: int = 0
     checks: int = 0
+
+    def finalized(self) -> BlockRef:
+        return BlockRef(self.final, bytes(32))
 
     def header(self, hash: bytes) -> Header | None:
         return next((one for one in self.known if one.hash() == hash), None)
@@ -49,7 +65,17 @@ class Chain:
 
 
 def over(chain: Chain) -> Announces:
-    return Announces(cast(Client, chain), cast(Importer, chain))
+    return Announces(cast(Client, chain), cast(Importer, chain), SLOT_MS)
+
+
+def claiming(slot: int, mark: int = 0) -> Header:
+    """A header with a claim to a slot."""
+    claim = SecondaryPlain(SecondaryPlainClaim(u32(0), Slot(slot)))
+    return replace(child(mark=mark), digest=Digest([pre_runtime(claim)]))
+
+
+def from_peer(header: Header, peer: str = "a") -> GossipHeard:
+    return GossipHeard(ANNOUNCE, peer, told(header))
 
 
 def test_a_header_that_stands_is_passed_on_once() -> None:
@@ -69,6 +95,15 @@ def test_what_is_malformed_or_known_is_not_passed_on() -> None:
 
     assert announces.heard(b"\xff", 0) == (False, None)
     assert announces.heard(told(child()), 0) == (False, None)
+    assert chain.checks == 0
+
+
+def test_a_header_below_the_last_final_block_is_neither_looked_at_nor_passed_on() -> None:
+    chain = Chain(final=8)
+    announces = over(chain)
+
+    assert announces.heard(told(child(number=8)), 0) == (False, None)
+    assert announces.imported(bytes(child(number=8).hash())) is None
     assert chain.checks == 0
 
 
@@ -120,3 +155,35 @@ def test_what_is_remembered_is_bounded() -> None:
 
     assert len(announces._waiting) < WAITING
     assert REMEMBERED >= 1_000
+
+
+def test_an_announce_is_held_until_its_block_can_be_taken_in() -> None:
+    announces = over(Chain())
+    event = from_peer(claiming(12))
+
+    assert announces.hold(event, 10 * SLOT_MS)
+    assert announces.ripe(11 * SLOT_MS - 1) == []
+    assert announces.ripe(11 * SLOT_MS) == [event]
+    assert announces.ripe(11 * SLOT_MS) == []
+    assert not announces.hold(event, 11 * SLOT_MS)
+
+
+def test_what_is_due_or_claims_no_slot_is_looked_at_now() -> None:
+    announces = over(Chain())
+    for slot in (0, 9, 10, 11):
+        assert not announces.hold(from_peer(claiming(slot)), 10 * SLOT_MS)
+    assert not announces.hold(from_peer(child()), 0)
+    assert not announces.hold(GossipHeard(ANNOUNCE, "a", b"\xff"), 0)
+
+
+def test_what_is_held_is_bounded_in_number_in_time_and_by_peer() -> None:
+    announces = over(Chain())
+    now = 10 * SLOT_MS
+    for mark in range(HELD_OF_ONE + 3):
+        assert announces.hold(from_peer(claiming(12, mark)), now)
+    assert announces.hold(from_peer(claiming(12 + HELD_MS // SLOT_MS), "b"), now)
+    assert announces.hold(from_peer(claiming(2**63), "b"), now)
+    assert len(announces.ripe(2**80)) == HELD_OF_ONE
+    for number in range(HELD + 10):
+        assert announces.hold(from_peer(claiming(12), f"p{number}"), now)
+    assert len(announces.ripe(11 * SLOT_MS)) == HELD

@@ -5,9 +5,23 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import cast
 
+import pytest
+
 from btt_chain.node.driver import Driver
 from btt_chain.node.engine import Engine
-from p2p.network import Answered, Ask, Failed, Network
+from p2p.limits import MAX_REQUESTS
+from p2p.network import (
+    Action,
+    Answer,
+    Answered,
+    Ask,
+    Asked,
+    ClockHeard,
+    Disconnected,
+    Event,
+    Failed,
+    Network,
+)
 
 
 class Deaf:
@@ -18,12 +32,18 @@ class Deaf:
             raise ValueError("no such protocol")
 
 
+def idle_engine() -> Engine:
+    """Something a driver can be made of."""
+    pool = SimpleNamespace(on_arrival=lambda _: None)
+    settings = SimpleNamespace(slot_ms=6_000)
+    return cast("Engine", SimpleNamespace(parts=SimpleNamespace(pool=pool), settings=settings))
+
+
 def test_requests_are_timed_and_failures_have_one_of_a_few_reasons() -> None:
     told: list[tuple[str, float | None, str]] = []
     clock = iter(range(1_000, 100_000, 500))
-    engine = SimpleNamespace(parts=SimpleNamespace(pool=SimpleNamespace(on_arrival=lambda _: None)))
     driver = Driver(
-        cast("Engine", engine),
+        idle_engine(),
         cast("Network", Deaf()),
         lambda: next(clock),
         lambda *outcome: told.append(outcome),
@@ -43,3 +63,69 @@ def test_requests_are_timed_and_failures_have_one_of_a_few_reasons() -> None:
         ("blocks", None, "refused"),
         ("blocks", None, "broken"),
     ]
+
+
+def test_a_wrong_clock_is_a_warning_once_and_a_right_one_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    driver = Driver(idle_engine(), cast("Network", Deaf()))
+    for ahead in (10_000, 10_000, 0):
+        for peer in "abc":
+            driver._note(ClockHeard(peer, ahead, 5))
+    assert [(r.levelname, r.getMessage()[:24]) for r in caplog.records] == [
+        ("WARNING", "this clock is 10.0 s beh"),
+        ("INFO", "this clock agrees with t"),
+    ]
+
+
+def test_who_left_says_nothing_about_the_clock_any_more(caplog: pytest.LogCaptureFixture) -> None:
+    driver = Driver(idle_engine(), cast("Network", Deaf()))
+    driver._note(ClockHeard("a", 60_000, 5))
+    driver._note(Disconnected("a"))
+    driver._note(ClockHeard("b", 60_000, 5))
+    assert caplog.records == []
+
+
+class Slow:
+    """An engine that takes a second for each question."""
+
+    def __init__(self) -> None:
+        self.heard: list[Event] = []
+        self.clock = 0.0
+        self.settings = SimpleNamespace(slot_ms=6_000)
+        self.parts = SimpleNamespace(pool=SimpleNamespace(on_arrival=lambda _: None))
+
+    def hear(self, event: Event, now: int) -> list[Answer]:
+        self.heard.append(event)
+        self.clock += 1.0
+        assert isinstance(event, Asked)
+        return [Answer(event.id, b"here")]
+
+
+class Listening:
+    """A network that keeps what it is told to do."""
+
+    def __init__(self) -> None:
+        self.done: list[Action] = []
+
+    def do(self, action: Action) -> None:
+        self.done.append(action)
+
+
+def test_questions_wait_for_their_turn_and_share_a_budget() -> None:
+    engine, net = Slow(), Listening()
+    driver = Driver(
+        cast("Engine", engine), cast("Network", net), lambda: 0, steady=lambda: engine.clock
+    )
+    for number in range(MAX_REQUESTS + 1):
+        driver._hear(Asked("a", "blocks", b"?", number))
+    driver._hear(Asked("b", "blocks", b"?", 99))
+    assert engine.heard == []
+    assert net.done == [Answer(MAX_REQUESTS, None)]  # one too many of a single peer
+    pause = driver._answer_one()
+    while pause is not None and len(engine.heard) < 6:
+        engine.clock += pause / 1_000
+        pause = driver._answer_one()
+    assert [event.peer for event in engine.heard if isinstance(event, Asked)] == [*"abaaaa"]
+    assert engine.clock >= 8.0  # in the end each second of work is paid for with a pause

@@ -9,10 +9,12 @@ import pytest
 
 from btt_chain.chain.client import Client
 from btt_chain.consensus.finality.authorities import AuthoritySet
+from btt_chain.consensus.finality.client_chain import ClientChain
 from btt_chain.consensus.finality.doors import Offence
+from btt_chain.consensus.finality.proofs import prove_finality
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.node import assembly
-from btt_chain.node.state_import import warp_plan
+from btt_chain.node.state_import import LINK_PREFIX, PROOF_PREFIX, StateImport, warp_plan
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
     AuthorityId,
@@ -22,6 +24,7 @@ from btt_chain.primitives.grandpa import (
     Prevote,
     PrevoteEquivocation,
     PrevoteMessage,
+    announced,
     signing_payload,
 )
 from btt_chain.scale import u32, u64, u128
@@ -39,6 +42,7 @@ from p2p.protocols.messages import (
     WarpProof,
     WarpRequest,
 )
+from p2p.sync.types import BeginState
 from p2p.sync.warp import WarpPlan
 from runtime.constants import BTT
 from storage.state import StateUnavailable
@@ -55,8 +59,7 @@ class Newcomers:
 
     def __init__(self, count: int, patch: pytest.MonkeyPatch) -> None:
         self.indices = list(range(VALIDATORS, VALIDATORS + count))
-        total = VALIDATORS + count
-        late = [laws_of(index, real=False, validators=total) for index in self.indices]
+        late = [laws_of(index, real=False, share=True) for index in self.indices]
 
         def plan(client: Client, voters: AuthoritySet, *, wanted: bool) -> WarpPlan | None:
             wanted = wanted or any(client.laws is laws for laws in late)
@@ -151,7 +154,7 @@ def test_a_node_whose_history_is_on_its_way_answers_what_it_has(
         assert [bytes(block.hash) for block in answer.blocks] in ([base.hash], [])
 
 
-def test_a_node_that_warped_proves_nothing_from_before_its_time(
+def test_a_node_that_warped_leads_others_the_way_it_came(
     newcomers: Callable[[int], Newcomers],
 ) -> None:
     late = newcomers(2)
@@ -159,11 +162,44 @@ def test_a_node_that_warped_proves_nothing_from_before_its_time(
     world.start(2)
     late.until(lambda: late.is_level(first))
     question = WarpRequest(world.genesis.hash).encode()
-    proof = WarpProof.decode(asked(first, world.now, network.WARP, question))
-    assert not proof.fragments  # with other voters' signatures it would count as a lie
+    proofs = [
+        WarpProof.decode(asked(node, world.now, network.WARP, question))
+        for node in (world.nodes[0], first)
+    ]
+    assert proofs[1].fragments[0] == proofs[0].fragments[0]
+    assert announced(proofs[1].fragments[0].header.digest.logs) is not None
+    end = bytes(proofs[1].fragments[0].header.hash())
+    number = int(proofs[1].fragments[0].header.number)
+    assert prove_finality(number - 1, ClientChain(first.client)) is not None
+    assert kept_of_the_way(first, end) == [None, None]
     world.start(3)
+    world.links.cut.update({(0, 3), (3, 0), (1, 3), (3, 1)})
     late.until(lambda: late.is_level(second))
     assert [one.watcher.penalties for one in world.nodes] == [[], [], [], []]
+
+
+def kept_of_the_way(node: SimNode, block: bytes) -> list[bytes | None]:
+    """Return what a node still keeps of its way, though it has come to the end of it."""
+    read = node.client.store.aux_get
+    return [read(PROOF_PREFIX + block), read(LINK_PREFIX + bytes(8))]
+
+
+def test_a_node_that_does_not_know_its_way_proves_nothing_from_before_its_time(
+    newcomers: Callable[[int], Newcomers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = newcomers(1)
+    world, first = late.world, late.world.nodes[2]
+    begin = StateImport.begin
+
+    def forgetful(state: StateImport, order: BeginState) -> None:
+        begin(state, replace(order, links=()))
+
+    monkeypatch.setattr(StateImport, "begin", forgetful)
+    world.start(2)
+    late.until(lambda: late.is_level(first))
+    question = WarpRequest(world.genesis.hash).encode()
+    proof = WarpProof.decode(asked(first, world.now, network.WARP, question))
+    assert not proof.fragments  # with other voters' signatures it would count as a lie
 
 
 def test_proofs_in_the_history_are_not_believed(

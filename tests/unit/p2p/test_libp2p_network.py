@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
@@ -17,7 +18,7 @@ from p2p import peer_file
 from p2p.address import parse
 from p2p.errors import PortInUse
 from p2p.host.libp2p_network import Libp2pNetwork
-from p2p.host.node import Node
+from p2p.host.node import Node, now_ms
 from p2p.network import (
     ANNOUNCE,
     GRANDPA,
@@ -27,6 +28,7 @@ from p2p.network import (
     Answered,
     Ask,
     Asked,
+    ClockHeard,
     Connected,
     Disconnected,
     Failed,
@@ -61,6 +63,33 @@ async def test_two_nodes_greet_and_hear_of_each_others_progress() -> None:
         one.network.do(SetStatus(grown))
         await two.until(lambda: StatusHeard(one.network.local_peer, grown) in two.events)
         assert two.network.peers()[0].status == grown
+
+
+async def test_clocks_are_compared_with_each_status() -> None:
+    ahead = replace(settings(), clock=lambda: now_ms() + 3_600_000)
+    async with running(ahead) as one, running(settings(one.address)) as two:
+        await one.until(lambda: one.of(ClockHeard))
+        await two.until(lambda: two.of(ClockHeard))
+        there = next(event for event in two.events if isinstance(event, ClockHeard))
+        here = next(event for event in one.events if isinstance(event, ClockHeard))
+
+    assert there.peer == one.network.local_peer
+    assert abs(there.ahead_ms - 3_600_000) <= there.within_ms + 1
+    assert abs(here.ahead_ms + 3_600_000) <= here.within_ms + 1
+
+
+async def test_a_ban_is_said_once_however_much_comes_afterwards(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with running(settings()) as one, running(settings(one.address)) as two:
+        await one.connected()
+        for _ in range(12):
+            one.network.do(Penalise(two.network.local_peer, FATAL, "a lie"))
+        await one.until(lambda: one.network.counters()["penalties"] == 12)
+
+    assert one.network.counters()["bans"] == 1
+    said = [record for record in caplog.records if "is banned: a lie" in record.getMessage()]
+    assert len(said) == 1
 
 
 async def test_gossip_goes_over_a_node_in_the_middle_when_it_says_it_again() -> None:

@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import trio
+from libp2p.abc import INetStream
+from libp2p.custom_types import TProtocol
 from libp2p.host.exceptions import StreamFailure
 from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.network.stream.exceptions import StreamError
@@ -25,9 +27,20 @@ from libp2p.stream_muxer.yamux.yamux import Yamux
 
 from p2p.address import parse
 from p2p.host.containment import contained
+from p2p.host.node import MISSES
 from p2p.host.streams import read_frame, write_frame
 from p2p.limits import GateLimits, Rate
-from p2p.network import ANNOUNCE, BLOCKS, GRANDPA_PEER, MIB, STATUS, Asked, GossipHeard
+from p2p.network import (
+    ANNOUNCE,
+    BLOCKS,
+    GRANDPA_PEER,
+    MIB,
+    STATUS,
+    Answer,
+    Asked,
+    Disconnected,
+    GossipHeard,
+)
 from p2p.network import protocol_name as wire_name
 from p2p.wire import gossip_id, pack
 from support.p2p_attack import (
@@ -330,6 +343,53 @@ async def test_slow_questions_do_not_keep_others_waiting() -> None:
 
         attacking = asyncio.create_task(attack(victim, script))
         await victim.connected()
+        await serves_an_honest_peer(victim)
+        served.set()
+        await attacking
+
+
+async def test_a_peer_that_answers_nothing_any_more_is_left_without_blame() -> None:
+    async with running(settings(poll_ms=200)) as victim:
+        asked = 0
+
+        async def silent(stream: INetStream) -> None:
+            nonlocal asked
+            asked += 1
+            await trio.sleep_forever()  # as a frozen process, whose connections stay
+
+        async def script(attacker: Attacker) -> None:
+            name = TProtocol(wire_name(GENESIS, STATUS))
+            attacker.host.set_stream_handler(name, silent)
+            await attacker.greet()
+            await attacker.is_cut_off()
+
+        peer = await attack(victim, script)
+
+        await victim.until(lambda: Disconnected(peer) in victim.events)
+        assert asked == MISSES
+        assert not bans_of(victim, peer)
+        await serves_an_honest_peer(victim)
+
+
+async def test_who_asks_and_does_not_read_the_answer_keeps_nobody_waiting() -> None:
+    async with running(settings()) as victim:
+        served = threading.Event()
+        victim.echo = False
+
+        async def script(attacker: Attacker) -> None:
+            await attacker.greet()
+            for _ in range(8):
+                stream = await attacker.stream(BLOCKS)
+                await write_frame(stream, pack(b"?"))
+            while not served.is_set():
+                await trio.sleep(0.05)
+
+        attacking = asyncio.create_task(attack(victim, script))
+        await victim.until(lambda: len(victim.of(Asked)) == 8)
+        for asked in victim.of(Asked):
+            assert isinstance(asked, Asked)
+            victim.network.do(Answer(asked.id, b"a" * (4 * MIB)))
+        victim.echo = True
         await serves_an_honest_peer(victim)
         served.set()
         await attacking

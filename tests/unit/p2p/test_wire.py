@@ -25,7 +25,7 @@ from p2p.wire import (
 
 GENESIS = b"\x01" * 32
 STATUS = Status(4, 12, b"\x02" * 32, 10, b"\x03" * 32)
-HELLO = Hello(GENESIS, STATUS, ("/ip4/0.0.0.0/tcp/30333/p2p/x",))
+HELLO = Hello(GENESIS, STATUS, ("/ip4/0.0.0.0/tcp/30333/p2p/x",), 1_795_000_000_000)
 
 
 @given(st.binary(max_size=400))
@@ -109,6 +109,9 @@ def test_hellos_and_addresses_come_back() -> None:
         (6, ["/a"] * 5),
         (6, ["/" + "a" * 200]),
         (6, [b"bytes"]),
+        (7, -1),
+        (7, True),
+        (7, b"noon"),
     ],
 )
 def test_a_hello_that_cannot_be_is_refused(index: int, value: object) -> None:

@@ -475,8 +475,31 @@ def test_on_a_young_chain_block_follows_block(dev: DevChain) -> None:
     for _ in range(3):
         young.seal()
     world = warp_world(young, {"a": peer(young)})
-    assert world.run(60_000, lambda: world.chain.best().number == 3)
+    assert world.run(4_000, lambda: world.chain.best().number == 3)
     assert world.chain.store.state.has_state(young.client.genesis_hash)
+
+
+def test_enough_peers_with_a_short_chain_are_believed_at_once(
+    dev: DevChain, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    young = DevChain(shared=True)
+    for _ in range(3):
+        young.seal()
+    world = warp_world(young, {name: peer(young) for name in "ab"})
+    assert world.run(1_000, lambda: world.chain.best().number == 3)
+    assert [line for line in caplog.messages if "no warp sync: the last final block is 3" in line]
+
+
+def test_a_newcomer_that_comes_first_keeps_nobody_from_warping(dev: DevChain) -> None:
+    fresh = FakePeer(FakeChain())
+    world = warp_world(dev, {"fresh": fresh})
+    world.peers |= {name: peer(dev) for name in "ab"}
+    for name in "ab":
+        world.connect(name, after=1_500)
+    assert world.run(60_000, lambda: is_whole(world, dev))
+    assert not world.chain.store.state.has_state(world.chain.client.genesis_hash)
+    judge(world, dev)
 
 
 @settings(max_examples=12, deadline=None, phases=[Stage.explicit, Stage.generate])

@@ -1,0 +1,80 @@
+"""What the log says of blocks that are refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from btt_chain.node.watching import OTHER_STATE_EVERY, NodeWatcher
+from btt_chain.primitives.digest import H256
+from btt_chain.telemetry.metrics import Metrics
+from runtime.frame import InvalidBlock
+from support.chain import DevChain
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def chain() -> DevChain:
+    return DevChain(shared=True)
+
+
+def refusal_of_another_state(chain: DevChain) -> tuple[bytes, str]:
+    """What the client says of a good block whose header names another state."""
+    other = chain.another()
+    hash = chain.seal()
+    header = replace(chain.client.header_of(hash), state_root=H256(b"\x07" * 32))
+    with pytest.raises(InvalidBlock) as refused:
+        other.import_block(header, chain.client.body(hash) or [])
+    return bytes(header.hash()), str(refused.value)
+
+
+def watcher(chain: DevChain, clock: Clock) -> NodeWatcher:
+    metrics = SimpleNamespace(on_import_failed=lambda _: None)
+    return NodeWatcher(chain.client, cast(Metrics, metrics), clock)
+
+
+def levels(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.levelname for record in caplog.records]
+
+
+def test_another_state_than_the_header_says_is_an_error_with_both_roots_and_advice(
+    chain: DevChain, caplog: pytest.LogCaptureFixture
+) -> None:
+    hash, why = refusal_of_another_state(chain)
+    watcher(chain, Clock()).refused(hash, 1, why)
+    assert levels(caplog) == ["ERROR"]
+    assert f"block 1 0x{hash.hex()}" in caplog.text
+    assert f"to 0x{'07' * 32} by its header" in caplog.text
+    assert bytes(chain.client.header_of(chain.client.best().hash).state_root).hex() in caplog.text
+    assert "purge-chain" in caplog.text
+
+
+def test_it_is_said_once_in_a_while_however_many_such_blocks_come(
+    chain: DevChain, caplog: pytest.LogCaptureFixture
+) -> None:
+    hash, why = refusal_of_another_state(chain)
+    clock = Clock()
+    watch = watcher(chain, clock)
+    for _ in range(3):
+        watch.refused(hash, 1, why)
+    assert levels(caplog) == ["ERROR", "WARNING", "WARNING"]
+    clock.now += OTHER_STATE_EVERY
+    watch.refused(hash, 1, why)
+    assert levels(caplog)[-1] == "ERROR"
+
+
+def test_any_other_refusal_is_a_warning(chain: DevChain, caplog: pytest.LogCaptureFixture) -> None:
+    watcher(chain, Clock()).refused(bytes(32), 7, "a bad seal")
+    assert levels(caplog) == ["WARNING"]
+    assert "refused block 7 0x00000000…: a bad seal" in caplog.text
