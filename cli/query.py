@@ -6,6 +6,7 @@ Works with any Substrate chain: names and types come from the metadata of the bl
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -25,6 +26,9 @@ PAGE: Final = 1000
 _AT = click.option(
     "--at", metavar="BLOCK", help="The block: a number, a hash, best (default) or finalized."
 )
+
+NAME: Final = re.compile(r"[a-z][a-z0-9_/-]{3,63}")
+"""Bytes that people read as a name: of a row, a pool."""
 
 
 @click.group(cls=Group)
@@ -123,12 +127,26 @@ async def _print_entries(
     show.table(
         [*names, "value"],
         [
-            [*catalogue.keys_of(entry, key), catalogue.for_people(*catalogue.stored(entry, raw))]
+            [
+                *map(_named, catalogue.keys_of(entry, key)),
+                catalogue.for_people(*catalogue.stored(entry, raw)),
+            ]
             for key, raw in zip(keys, values, strict=True)
         ],
     )
     if more:
         show.note(f"only the first {limit} are shown; see more with --limit")
+
+
+def _named(key: object) -> object:
+    """Return a key as it may be typed: bytes that are a name as that name."""
+    if not isinstance(key, str) or not key.startswith("0x"):
+        return key
+    try:
+        text = bytes.fromhex(key.removeprefix("0x")).decode("ascii")
+    except ValueError:
+        return key
+    return text if NAME.fullmatch(text) else key
 
 
 async def _keys(chain: Chain, prefix: bytes, limit: int) -> list[bytes]:

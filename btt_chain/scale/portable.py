@@ -334,7 +334,9 @@ class _Writer:
     def array(self, size: int, item: int, value: Plain, where: str) -> bytes:
         if not self.book.is_byte(item):
             return self.items([item] * size, _list(value, where), where)
-        octets = _octets(value, where, text=False)
+        # A name of just that length, such as a pool's, may be written as it is read.
+        is_name = isinstance(value, str) and len(value.encode()) == size
+        octets = _octets(value, where, text=is_name)
         if len(octets) != size:
             raise _wrong(where, f"expected {size} bytes, {len(octets)} given")
         return octets

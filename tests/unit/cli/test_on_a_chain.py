@@ -224,6 +224,10 @@ def test_storage_is_read_by_name(url: str) -> None:
 
 
 def test_the_entries_of_a_map_are_listed(url: str) -> None:
+    pools = run("query", "storage", "Tokenomics.Pools", "--url", url).stdout
+    assert "btt/mine" in pools, "names are shown as names"
+    pool = document("query", "storage", "Tokenomics.Pools", "btt/mine", "--url", url)
+    assert int(pool["value"]["allocated"]) == 6_300_000 * 10**18
     found = document("query", "storage", "System.Account", "--limit", "5", "--url", url)
     assert len(found["entries"]) == 5
     assert found["more"] is True
