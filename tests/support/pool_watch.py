@@ -1,0 +1,123 @@
+"""Who looks at the pools after every block: each planck that left one must be explained."""
+
+from __future__ import annotations
+
+from btt_chain.primitives.account import AccountId
+from runtime.accounts import GRANTS, TREASURY, pool_account
+from runtime.pallets.balances import Balances, is_pool
+from runtime.pallets.bounties import Bounties, Bounty
+from runtime.pallets.tokenomics import Tokenomics
+from runtime.pallets.tokenomics.pallet import ALL_POOLS
+from runtime.pallets.treasury import Treasury
+from support.chain import DevChain
+
+Leg = tuple[AccountId, AccountId | None, int]
+"""From which pool, to whom (None: nobody yet, or nobody any more), how much."""
+
+
+class PoolWatch:
+    """Follows one chain, block by block."""
+
+    def __init__(self, chain: DevChain) -> None:
+        self._chain = chain
+        balances = chain.at().balances
+        self._money = {pool: int(balances.total(pool)) for pool in ALL_POOLS}
+        """What each pool must have; a part of a pool has nothing before somebody gives it some."""
+        self._bounties: dict[int, Bounty] = {}
+        self._promised: dict[int, Leg] = {}
+        """What the treasury promised, by the promise's number."""
+        self._legs: list[Leg] = []
+        """What left pools in this block and nobody has told why."""
+
+    def look(self, hash: bytes) -> None:
+        """Check the block that follows the one looked at last."""
+        events = [record.event.event for record in self._chain.events(hash)]
+        for event in events:
+            for who, amount in moved(event):
+                if is_pool(who):
+                    self._money[who] = self._money.get(who, 0) + amount
+            self._note(event)
+            self._explain(event)
+        assert not self._legs, "money left a pool, and no pallet tells why"
+        runtime = self._chain.at(hash)
+        for pool, money in self._money.items():
+            assert runtime.balances.total(pool) == money, pool.hex()
+        self._bounties = dict(runtime.bounties.bounties.items())
+
+    def _note(self, event: object) -> None:
+        """Note what leaves a pool."""
+        match event:
+            case Balances.Transfer(from_=pool, to=to, amount=amount) if is_pool(pool):
+                self._legs.append((pool, to, int(amount)))
+            case (
+                Balances.Withdraw(who=pool, amount=amount)
+                | Balances.Burned(who=pool, amount=amount)
+                | Balances.DustLost(account=pool, amount=amount)
+            ) if is_pool(pool):
+                self._legs.append((pool, None, int(amount)))
+
+    def _explain(self, event: object) -> None:
+        """Strike out the legs that an event tells of: they must be there, to the planck."""
+        match event:
+            case Tokenomics.PoolReleased(pool=name, amount=amount, to=to):
+                self._strike((pool_account(name), to, int(amount)))
+            case Tokenomics.TokensBurned(who=who, amount=amount) if is_pool(who):
+                self._strike((who, None, int(amount)))
+            case Treasury.Awarded(award=award, account=to):
+                self._strike((TREASURY, to, int(award)))
+            case Treasury.AssetSpendApproved(index=index, amount=amount, beneficiary=to):
+                self._promised[int(index)] = (TREASURY, to, int(amount))
+            case Treasury.Paid(index=index):
+                self._strike(self._promised.pop(int(index)))
+            case Treasury.AssetSpendVoided(index=index):
+                del self._promised[int(index)]
+            case Balances.BalanceSet(free=free):
+                # The treasury gives what an account has more than before.
+                given = [leg for leg in self._legs if leg[:2] == (TREASURY, None)]
+                assert len(given) <= 1
+                assert sum(amount for _, _, amount in given) <= free
+                self._legs = [leg for leg in self._legs if leg not in given]
+            case Bounties.BountyClaimed(index=index, payout=payout, beneficiary=to):
+                known, account = self._bounties[int(index)], account_of(index)
+                curator = known.status.curator  # type: ignore[union-attr]
+                self._strike((account, curator, int(known.fee)))
+                self._strike((account, to, int(payout)))
+            case Bounties.BountyCanceled(index=index):
+                # All of it goes back; one that had no money yet gives nothing back.
+                account = account_of(index)
+                back = [leg for leg in self._legs if leg[:2] == (account, GRANTS)]
+                assert len(back) <= 1
+                self._legs = [leg for leg in self._legs if leg not in back]
+
+    def _strike(self, leg: Leg) -> None:
+        pool, to, _ = leg
+        if pool != to:  # a pool that pays itself moves nothing
+            assert leg in self._legs, f"told, but not moved: {leg}"
+            self._legs.remove(leg)
+
+
+def account_of(index: int) -> AccountId:
+    """Return the account of a bounty's money."""
+    marked = GRANTS[:12] + b"\x08bt" + int(index).to_bytes(4, "little")
+    return AccountId(marked.ljust(32, b"\0"))
+
+
+def moved(event: object) -> list[tuple[AccountId, int]]:
+    """Return whose balance an event tells to have changed, and by how much."""
+    match event:
+        case Balances.Transfer(from_=source, to=dest, amount=amount):
+            return [(source, -int(amount)), (dest, int(amount))]
+        case Balances.Deposit(who=who, amount=amount):
+            return [(who, int(amount))]
+        case (
+            Balances.Withdraw(who=who, amount=amount)
+            | Balances.Burned(who=who, amount=amount)
+            | Balances.Slashed(who=who, amount=amount)
+            | Balances.DustLost(account=who, amount=amount)
+        ):
+            return [(who, -int(amount))]
+        case Balances.TransferOnHold(source=source, dest=dest, amount=amount):
+            return [(source, -int(amount)), (dest, int(amount))]
+        case Balances.ReserveRepatriated(from_=source, to=dest, amount=amount):
+            return [(source, -int(amount)), (dest, int(amount))]
+    return []
