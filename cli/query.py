@@ -138,9 +138,9 @@ async def _print_entries(
         show.note(f"only the first {limit} are shown; see more with --limit")
 
 
-def _named(key: object) -> object:
+def _named(key: str) -> str:
     """Return a key as it may be typed: bytes that are a name as that name."""
-    if not isinstance(key, str) or not key.startswith("0x"):
+    if not key.startswith("0x"):
         return key
     try:
         text = bytes.fromhex(key.removeprefix("0x")).decode("ascii")

@@ -43,6 +43,7 @@ def test_who_watches_a_transaction_hears_to_whom_it_went() -> None:
     world.run(4)
     told: list[StatusEvent] = []
     hash = world.submit(0, transfer(0, 0, 1, 10**15, world.genesis.hash))
+    assert hash is not None
     world.nodes[0].running.parts.pool.watch(hash, told.append)
     world.run_until(world.now + 1_500)
     assert [event.peers for event in told if event.status is Status.BROADCAST] == [("n1",)]
