@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from storage.columns import after
 from storage.kv import StorageFailed
+
+FEW: Final = 16
+"""Up to one key in so many is put in its place by itself; of more all are sorted."""
 
 
 class MemoryKV:
@@ -14,7 +18,8 @@ class MemoryKV:
 
     def __init__(self) -> None:
         self._values: dict[bytes, bytes] = {}
-        self._order: list[bytes] | None = []  # None: to be sorted when somebody walks
+        self._order: list[bytes] = []
+        self._moved: dict[bytes, None] = {}  # came or went since: put right when somebody walks
         self._closed = False
 
     def get(self, key: bytes) -> bytes | None:
@@ -50,14 +55,14 @@ class MemoryKV:
         """Write a batch; memory is as durable as it gets."""
         if self._closed:
             raise StorageFailed("the in-memory store is closed")
-        values = self._values
+        values, moved = self._values, self._moved
         for key, value in batch.items():
             if value is None:
                 if values.pop(key, None) is not None:
-                    self._order = None
+                    moved[key] = None
             else:
                 if key not in values:
-                    self._order = None
+                    moved[key] = None
                 values[key] = value
 
     def compact_range(self, start: bytes, stop: bytes | None) -> None:
@@ -72,9 +77,23 @@ class MemoryKV:
         self._closed = True
 
     def _range(self, prefix: bytes, start: bytes | None, stop: bytes | None) -> list[bytes]:
-        if self._order is None:
-            self._order = sorted(self._values)
+        if self._moved:
+            self._put_in_order()
         order = self._order
         low = bisect_left(order, prefix if start is None else max(prefix, start))
         ends = [end for end in (after(prefix), stop) if end is not None]
         return order[low : bisect_left(order, min(ends)) if ends else len(order)]
+
+    def _put_in_order(self) -> None:
+        moved, self._moved, values = self._moved, {}, self._values
+        if FEW * len(moved) > len(values):
+            self._order = sorted(values)
+            return
+        order = self._order
+        for key in moved:
+            at = bisect_left(order, key)
+            is_there = at < len(order) and order[at] == key
+            if key in values and not is_there:
+                order.insert(at, key)
+            elif is_there and key not in values:
+                del order[at]

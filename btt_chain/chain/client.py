@@ -25,6 +25,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.header import Header
 from runtime.api import dry_run
 from runtime.frame import InvalidBlock
+from storage.blocks import BlockRef as StoredRef
 from storage.blocks import Route
 from storage.database import ChainStore, Proof
 from storage.overlay import Overlay
@@ -97,18 +98,25 @@ class Client:
         self.laws = Laws()
         self.notifier = Notifier()
         self._presets = presets
+        # As the store names them, and as this does: each event of a node asks several times.
+        nowhere = StoredRef(b"", -1)
+        self._best = self._final = nowhere, BlockRef(-1, b"")
 
     # ---- blocks
 
     def best(self) -> BlockRef:
         """Return the head of the best chain."""
-        hash, number = self.store.blocks.best
-        return BlockRef(number, hash)
+        best = self.store.blocks.best
+        if best is not self._best[0]:
+            self._best = best, BlockRef(best.number, best.hash)
+        return self._best[1]
 
     def finalized(self) -> BlockRef:
         """Return the last final block."""
-        hash, number = self.store.blocks.finalised
-        return BlockRef(number, hash)
+        final = self.store.blocks.finalised
+        if final is not self._final[0]:
+            self._final = final, BlockRef(final.number, final.hash)
+        return self._final[1]
 
     def header(self, hash: bytes) -> Header | None:
         """Return a header, None if it is not known."""

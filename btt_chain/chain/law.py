@@ -14,7 +14,8 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.scale import DecodeError, codec
 from runtime import BttRuntime
-from runtime.api import Context, call_api
+from runtime.api import call_api
+from runtime.api_base import Context
 from runtime.executive import Executive, RootedState
 from runtime.frame import Runtime, RuntimeVersion
 from runtime.frame.version import CODE_KEY

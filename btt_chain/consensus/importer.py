@@ -109,10 +109,18 @@ class Importer:
             raise Refused(Reason.SLOT_NOT_AFTER_PARENT, f"{slot} is not after {slots.current}")
         latest = now_ms // slots.length_ms + 1  # ruling E: blocks up to slot_now + 1
         verified = verify(header, slots.epoch, slots.current, latest, self._vrf)
+        self.remember(hash, verified)
+        return verified
+
+    def remembers(self, hash: bytes) -> bool:
+        """Tell whether a header was found to hold of late: it is not looked at again."""
+        return hash in self._checked
+
+    def remember(self, hash: bytes, verified: Verified) -> None:
+        """Take a header as one that holds."""
         self._checked[hash] = verified
         if len(self._checked) > CHECKED:
             self._checked.popitem(last=False)
-        return verified
 
     def import_block(
         self,

@@ -27,7 +27,7 @@ from typing import Final, Protocol, TypeVar
 from btt_chain.chain.client import Client, Crowded, LeftBehind, UnknownBlock
 from btt_chain.chain.notify import BlockRef, ChainEvent, Finalized, NewBest
 from btt_chain.consensus.author import Pace
-from btt_chain.consensus.babe.verify import Reason, Refused, Verified
+from btt_chain.consensus.babe.verify import Reason, Refused, Verified, slot_of
 from btt_chain.consensus.babe.worker import Authored, Forbidden, SlotWorker
 from btt_chain.consensus.finality import gadget as finality
 from btt_chain.consensus.finality.gadget import BadHeader, Broken, Gadget, Offence, Save, Want
@@ -42,9 +42,9 @@ from btt_chain.primitives.digest import GRANDPA as GRANDPA_ENGINE
 from btt_chain.primitives.digest import Consensus
 from btt_chain.primitives.grandpa import Justification, Stage, Target
 from btt_chain.primitives.header import Header
-from btt_chain.primitives.validity import TransactionSource
+from btt_chain.primitives.validity import BadProof, Payment, TransactionSource
 from btt_chain.scale import DecodeError
-from btt_chain.txpool import PoolError
+from btt_chain.txpool import PoolError, TransactionInvalid
 from p2p import network
 from p2p.network import (
     AUTHORITY,
@@ -90,6 +90,8 @@ log = logging.getLogger(__name__)
 
 SYNC_EVERY: Final = 250
 """Milliseconds between two looks at requests that are overdue."""
+SYNC_IDLE: Final = 1_000
+"""The same while there are none, nor anything else that sync waits for."""
 GATHER_MS: Final = 100
 """How long transactions are gathered for one message (ruling A14)."""
 TELL_AGAIN_SLOTS: Final = 8
@@ -100,6 +102,10 @@ TELL_AGAIN_SLACK: Final = 2
 """Slots by which others may be ahead of us in telling again."""
 TX_COST: Final = 10
 """What a batch with a transaction that can never be valid costs; it may have been valid before."""
+MAX_FORGED: Final = 16
+"""Transactions of a batch that may be forged or unpaid; then the rest is not looked at. Each costs
+a signature, and whoever passes on what it has not taken itself could keep us at nothing else.
+"""
 BAD_BATCH: Final = 100
 BAD_QUESTION: Final = 50
 BAD_ANNOUNCE: Final = 500
@@ -275,7 +281,7 @@ class Engine:
         self._sync_at = 0
         self._slot: int | None = None
         self._gossip = _Gossip()
-        self._announces = Announces(parts.client, parts.importer)
+        self._announces = Announces(parts.client, parts.importer, settings.slot_ms)
         self._said: Status | None = None
         self._peers: dict[str, None] = {}
         self._asked_proof: bytes | None = None
@@ -305,15 +311,15 @@ class Engine:
         self._hear_clock(now)
         gadget, sync, steady = self.parts.gadget, self.parts.sync, self._steady
         match event:
-            case GossipHeard(network.TX, peer, data):
-                self._transactions(peer, data)
-            case GossipHeard(network.ANNOUNCE, peer, data):
-                self._follow(sync.handle(event, steady))
-                self._announced(peer, data)
-            case GossipHeard(network.GRANDPA, peer, data):
-                self._obey(gadget.gossip_heard(peer, data, now))
             case NoteHeard(peer, data):
                 self._obey(gadget.note_heard(peer, data, now))
+            case GossipHeard(network.GRANDPA, peer, data):
+                self._obey(gadget.gossip_heard(peer, data, now))
+            case GossipHeard(network.TX, peer, data):
+                self._transactions(peer, data)
+            case GossipHeard(network.ANNOUNCE):
+                if not self._announces.hold(event, now):
+                    self._hear_announce(event)
             case Asked(peer, protocol, data, id):
                 self._answer(peer, protocol, data, id)
             case Connected(peer, _):
@@ -332,11 +338,13 @@ class Engine:
         """Do what is due by time."""
         self._hear_clock(now)
         self._turn_slot()
+        for event in self._announces.ripe(now):
+            self._hear_announce(event)
         if self._gadget_at is not None and now >= self._gadget_at:
             self._gadget_at = None
             self._obey(self.parts.gadget.tick(now))
         if self._steady >= self._sync_at:
-            self._sync_at = self._steady + SYNC_EVERY
+            self._sync_at = self._steady + SYNC_IDLE
             self._follow(self.parts.sync.tick(self._steady))
         if self._gossip.due is not None and self._steady >= self._gossip.due:
             self._spread()
@@ -385,12 +393,12 @@ class Engine:
     def due(self) -> int:
         """When `tick` is to be called next, if nothing happens before."""
         length = self.settings.slot_ms
-        times = [self._sync_at - self._shift, (self._now // length + 1) * length]
-        if self._gadget_at is not None:
-            times.append(self._gadget_at)
+        due = min(self._sync_at - self._shift, (self._now // length + 1) * length)
+        if self._gadget_at is not None and self._gadget_at < due:
+            due = self._gadget_at
         if self._gossip.due is not None:
-            times.append(self._gossip.due - self._shift)
-        return min(times)
+            due = min(due, self._gossip.due - self._shift)
+        return due
 
     @property
     def peers(self) -> int:
@@ -468,6 +476,10 @@ class Engine:
 
     # ---- blocks in
 
+    def _hear_announce(self, event: GossipHeard) -> None:
+        self._follow(self.parts.sync.handle(event, self._steady))
+        self._announced(event.peer, event.data)
+
     def _announced(self, peer: str, data: bytes) -> None:
         """Tell an announce on that stands; the network has told nobody but us."""
         if self.parts.sync.major:
@@ -491,7 +503,11 @@ class Engine:
                 batch.done += 1
         if refusal is not None or batch.done == len(batch.blocks):
             self._batches.popleft()
-            self._report(BlocksImported(batch.id, batch.done, refusal, why))
+            wait = 0
+            if refusal is Refusal.EARLY:
+                first = slot_of(batch.blocks[batch.done].header) - 1
+                wait = max(first * self.settings.slot_ms - self._now, 0)
+            self._report(BlocksImported(batch.id, batch.done, refusal, why, wait))
 
     def _import(
         self, block: Block, *, prove: bool = True, is_built_on: bool = False
@@ -562,6 +578,8 @@ class Engine:
     # ---- what sync orders
 
     def _follow(self, actions: Iterable[SyncAction]) -> None:
+        if not self.parts.sync.idle:
+            self._sync_at = min(self._sync_at, self._steady + SYNC_EVERY)
         for action in actions:
             match action:
                 case network.Ask() | Penalise():
@@ -608,7 +626,7 @@ class Engine:
         while waiting:
             action = waiting.popleft()
             match action:
-                case Publish() | network.Tell() | Penalise():
+                case network.Tell() | Publish() | Penalise():
                     self._out.append(action)
                 case Finalise(justification):
                     waiting.extend(self._finalise(justification))
@@ -660,6 +678,13 @@ class Engine:
         for hash in hashes:
             known = pool.get(hash)
             if known is None or not known.propagate or hash in gossip.told:
+                continue
+            if not TxBatch.fits(known.raw):
+                log.warning(
+                    "transaction 0x%s is not gossiped: it has %d bytes. Only a block of this node "
+                    "can take it; others must be given it themselves",
+                    hash.hex(), len(known.raw),
+                )  # fmt: skip
                 continue
             # Those of others too: the network tells neighbours only, and nobody tells on what his
             # pool has refused.
@@ -719,8 +744,11 @@ class Engine:
             return
         if self.parts.sync.major:
             return  # they cannot be judged on an old state
-        bad = None
+        bad, forged = None, 0
         for wire in batch.transactions:
+            if forged >= MAX_FORGED:
+                bad = f"{forged} that are forged or that nobody pays for"
+                break
             hash = blake2_256(wire)
             if hash in self.parts.pool.pool:
                 self._heard_again(hash)
@@ -733,11 +761,15 @@ class Engine:
             except DecodeError as error:
                 bad = str(error)
             except PoolError as error:
+                if isinstance(error, TransactionInvalid):
+                    forged += isinstance(error.reason, BadProof | Payment)
+                    if isinstance(error.reason, BadProof):
+                        bad = str(error)
                 # It may be good on the next block; how often that is tried is for the pool's bans.
                 self._gossip.heard.pop(hash, None)
                 log.debug("a transaction of %s is not taken: %s", peer, error)
         if bad is not None:
-            self._out.append(Penalise(peer, TX_COST, f"a malformed transaction: {bad}"))
+            self._out.append(Penalise(peer, TX_COST, f"bad transactions: {bad}"))
 
     # ---- questions of others
 

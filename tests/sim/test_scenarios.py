@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
 
+from btt_chain.chain.client import MAX_FORKS
 from btt_chain.consensus.finality.gadget import Gadget
 from btt_chain.keystore import BABE, GRANDPA
 from btt_chain.primitives.babe_digests import AuthorityId as BabeId
+from btt_chain.primitives.digest import GRANDPA as ENGINE
 from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
-from runtime.frame import Call
+from btt_chain.primitives.grandpa import Justification, Target
+from btt_chain.primitives.header import Header
+from btt_chain.scale import u128
+from p2p import network
+from p2p.protocols.messages import Announce
+from runtime.constants import BTT
+from runtime.frame import Call, InvalidBlock
 from runtime.pallets.authorities import Authorities
 from runtime.pallets.babe import Babe
 from runtime.pallets.offences import Offences
@@ -28,6 +39,7 @@ from support.sim.byzantine import (
     VoteSplitter,
     Withholder,
     corrupt,
+    own_announce,
     pair_of,
 )
 from support.sim.errors import Violation
@@ -162,16 +174,26 @@ def test_f4_who_was_cut_off_for_ten_seconds_is_back_within_twenty() -> None:
             settle(world, 10)
 
 
+def bond_more(world: World) -> None:
+    """Let a validator's weight grow, so that the next session but one has another set of voters."""
+    call = accounts.runtime().call("Authorities", "bond_extra", amount=u128(100 * int(BTT)))
+    assert world.submit(0, accounts.sign(2, 0, call, world.genesis.hash)) is not None
+
+
 @pytest.mark.parametrize("point", POINTS)
 def test_f5_a_node_that_dies_at_this_point_starts_again_clean(point: str) -> None:
-    world = make(5)
+    world = make(5, pruning=2 if "prune" in point else None)
     with watched(world):
         world.run(3)
+        if "set change" in point:
+            bond_more(world)
+            world.run(34)
         for victim in (0, 1):
-            world.doom(victim, point, victim)
+            world.doom(victim, point, 0 if "set change" in point else victim)
         world.run(8)
         assert sorted(world.deaths) == [(0, point), (1, point)]
         settle(world, 12)
+        assert all(set_of(node) == ("set change" in point) for node in world.nodes)
 
 
 def test_f6_a_tolerated_part_may_be_away_and_finality_keeps_its_pace() -> None:
@@ -259,6 +281,68 @@ def bond_of(node: SimNode, index: int) -> int:
     return int(runtime.pallet(Authorities).bonded(accounts.account(index)))
 
 
+def is_on_chain(world: World, accused: bytes) -> bool:
+    return accused in offenders(world.nodes[0])
+
+
+def test_f10_of_two_blocks_for_one_slot_the_proof_is_on_chain_within_two_blocks() -> None:
+    """Two of honest authors: who cheats need not report himself."""
+    world = make(100)
+    with watched(world):
+        cheat = corrupt(world, 3, BlockEquivocator)
+        while not cheat.done:
+            world.run_until(world.now + 50)
+        one, height = world.nodes[0], best(world.nodes[3])
+        while not is_on_chain(world, bytes(accounts.account(3))):
+            world.run_until(world.now + 50)
+            honest = {hash for node in world.honest for _, hash in node.watcher.own}
+            chain = [one.client.block_hash(at) for at in range(height + 1, best(one) + 1)]
+            assert sum(hash in honest for hash in chain) <= 2
+        # Both are let in, and one of them wins.
+        assert all(len(node.client.hashes_at(height)) <= 2 for node in world.honest)
+        settle(world, 15)
+        assert len({node.client.block_hash(height) for node in world.honest}) == 1
+
+
+@dataclass
+class ProvableSplitter(VoteSplitter):
+    """Votes twice where every other node can tell: for blocks that all have, on every base."""
+
+    began: int | None = None
+    """The round of its first two votes."""
+
+    def another(self, node: SimNode, target: Target) -> Target | None:
+        """Return the parent, if it is no lower than what anybody has final."""
+        lowest = max(final(one) for one in self.world.honest)
+        header = node.client.header(target.hash)
+        if header is None or target.number <= lowest:
+            return None
+        if not all(one.client.header(target.hash) for one in self.world.honest):
+            return None
+        if self.began is None:
+            self.began = rounds_of(node).round
+        return Target(header.parent_hash, target.number - 1)
+
+
+def test_f11_two_votes_of_one_step_are_known_to_every_honest_node_within_two_rounds() -> None:
+    world = make(110)
+    with watched(world):
+        cheat = corrupt(world, 3, ProvableSplitter)
+        assert isinstance(cheat, ProvableSplitter)
+        key = bytes(pair_of(world.nodes[3], GRANDPA).public)
+        while cheat.began is None:
+            world.run_until(world.now + 50)
+        knew: dict[int, int] = {}
+        for _ in range(200):
+            world.run_until(world.now + 50)
+            for node in world.honest:
+                if any(who == key for _, who in node.watcher.equivocations):
+                    knew.setdefault(node.index, rounds_of(node).round)
+        assert sorted(knew) == [0, 1, 2]
+        assert max(knew.values()) <= cheat.began + 2
+        settle(world, 15)
+
+
 @pytest.mark.parametrize("kind", [BlockEquivocator, VoteSplitter])
 def test_f10_f11_who_says_two_things_is_reported_on_chain_and_pays(kind: type[Byzantine]) -> None:
     world = make(10)
@@ -276,15 +360,31 @@ def test_f10_f11_who_says_two_things_is_reported_on_chain_and_pays(kind: type[By
         assert all(accused in offenders(node) for node in world.honest)
 
 
-def test_f12_more_than_a_third_can_break_safety_but_not_what_anybody_called_final() -> None:
+def signers_of(proof: Justification) -> set[bytes]:
+    """Return who signed a proof."""
+    return {bytes(signed.id) for signed in proof.commit.precommits}
+
+
+def proof_at(node: SimNode, height: int) -> Justification:
+    """Return the proof of the lowest proven block of a node at a height or above."""
+    for number in range(height, final(node) + 1):
+        hash = node.client.block_hash(number)
+        assert hash is not None
+        raw = dict(node.client.store.blocks.justifications(hash)).get(ENGINE)
+        if raw is not None:
+            return Justification.decode(raw)
+    raise AssertionError(f"{node.name} has no proof of block {height} or above")
+
+
+def test_f12_more_than_a_third_break_safety_and_all_see_it_halt_and_can_name_them() -> None:
     """Keys 2 and 3 vote on both sides of a cut: each side has two thirds and goes its own way."""
     world = make(12, validators=4, observers=2)
-    for node, uri in ((4, 2), (5, 3)):
-        twin = world.nodes[node]
-        world.kill(node)
+    for index, uri in ((4, 2), (5, 3)):
+        twin = world.nodes[index]
+        world.kill(index)
         world.run_until(world.now + 100)
         twin.vault = Vault(world.genesis.hash, accounts.uri_of(uri), Blind())
-        world.start(node)
+        world.start(index)
     for index in (2, 3):
         world.nodes[index].vault = Vault(world.genesis.hash, accounts.uri_of(index), Blind())
         world.kill(index)
@@ -305,10 +405,28 @@ def test_f12_more_than_a_third_can_break_safety_but_not_what_anybody_called_fina
     world.links.heal()
     world.cut()
     before = (final(one), final(other))
-    world.run(25)
+    for _ in range(9):
+        world.run(10)
+        if one.watcher.breaks or other.watcher.breaks:
+            break
     # Neither side gives up what it called final, and nobody stumbles over the other's messages.
     assert [final(one) >= before[0], final(other) >= before[1]] == [True, True]
     assert one.client.block_hash(shared) != other.client.block_hash(shared)
+    halted = [node for node in (one, other) if node.watcher.breaks]
+    assert halted
+    stood = [final(node) for node in halted]
+    world.run(10)
+    assert [final(node) for node in halted] == stood
+    # Two proofs that exclude each other have these in common, and they are the cheats.
+    total = rounds_of(one).authorities.current.voters
+    cheats = {bytes(pair_of(world.nodes[index], GRANDPA).public) for index in (2, 3)}
+    for node in halted:
+        assert len(node.watcher.breaks) == 1
+        broken = node.watcher.breaks[0]
+        named = signers_of(broken.proof) & signers_of(proof_at(node, broken.final.number))
+        assert named == cheats
+        weight = sum(total.weights[GrandpaId(who)] for who in named)
+        assert 3 * weight >= total.total
 
 
 def keys_of(node: SimNode) -> list[bytes]:
@@ -403,6 +521,51 @@ def test_f17_a_deep_unfinalised_fork_is_left_for_the_better_one() -> None:
         world.cut()
         settle(world, 30)
         assert len({node.client.block_hash(final(world.nodes[0])) for node in world.nodes}) == 1
+
+
+@dataclass
+class Crowd(BlockEquivocator):
+    """Makes more blocks of its first slots than are kept, a few at a time, and shows all."""
+
+    heights: list[int] = field(default_factory=list)
+
+    def change(self, node: SimNode, action: network.Action) -> bool:
+        """See to the others beside ours."""
+        announce = own_announce(node, action)
+        if announce is None or len(self.heights) >= 3:
+            return False
+        self.heights.append(int(announce.header.number))
+        for at in range(MAX_FORKS + 3):
+            self.world.later(50 + 150 * at, partial(self.show, node, announce.header))
+        return False
+
+    def show(self, node: SimNode, header: Header) -> None:
+        """Make another block and announce it to everybody."""
+        try:
+            other = self.another(node, header)
+        except InvalidBlock:
+            return  # no more are kept here, or finality has left this height behind
+        self.done += 1
+        data = Announce(other, is_best=True).encode()
+        self.world.publish(node, network.ANNOUNCE, data, list(node.connected))
+
+
+def test_f17_thirty_two_siblings_are_kept_of_a_height_and_no_state_is_mixed_up() -> None:
+    world = make(170, pruning=1, gossip_ms=4_000)
+    with watched(world):
+        crowd = corrupt(world, 3, Crowd)
+        assert isinstance(crowd, Crowd)
+        widest = 0
+        for _ in range(250):
+            world.run_until(world.now + 100)
+            for node, height in itertools.product(world.honest, crowd.heights):
+                width = len(node.client.hashes_at(height))
+                assert width <= MAX_FORKS
+                widest = max(widest, width)
+        assert widest == MAX_FORKS
+        settle(world, 40)
+        for node in world.honest:  # their states are compared with the roots when the world ends
+            assert len(node.client.store.blocks.open) < MAX_FORKS
 
 
 @pytest.mark.parametrize("slots", [2, 10, 19])

@@ -8,12 +8,13 @@ from btt_chain.consensus.finality.justification import Rule, verify
 from btt_chain.primitives.grandpa import (
     AuthorityId,
     Justification,
+    SignedPrecommit,
     Verdict,
     VoterSet,
     is_signed,
     precommit_message,
 )
-from btt_chain.scale import DecodeError
+from btt_chain.scale import DecodeError, codec
 from support.vectors import vectors_dir
 
 SET_ID = 450
@@ -112,6 +113,18 @@ def test_every_change_to_it_is_refused(
             continue
         verdict = verify(made, SET_ID, voters, justification.target, rule)
         assert verdict is not Verdict.ACCEPTED, place
+
+
+def test_no_byte_of_any_vote_can_be_another(justification: Justification, voters: VoterSet) -> None:
+    read = codec(SignedPrecommit)
+    for signed in justification.commit.precommits:
+        raw = read.encode(signed)
+        for at in range(VOTE):
+            tampered = bytearray(raw)
+            tampered[at] ^= 1 + (at * 37 + raw[-1]) % 255
+            made = read.decode_all(bytes(tampered))
+            counts = made.id in voters and is_signed(precommit_message(made), ROUND, SET_ID)
+            assert not counts, (at, raw.hex())
 
 
 def test_it_is_not_read_with_a_byte_missing_or_too_many(raw: bytes) -> None:

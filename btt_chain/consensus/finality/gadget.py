@@ -13,8 +13,7 @@ out in their order; there is no clock, store or wire here. What must hold:
   `finalised` returns is carried out behind the rest of the list that `Finalise` stood in.
 
 Votes and commits that were found good are published again: so it is for the gadget to say what is
-passed on, and who hands over a bad one is to blame, as author or because it did not look. (Where
-the network passes everything on by itself it knows the message already, and nothing comes of it.)
+passed on, and who hands over a bad one is to blame, as author or because it did not look.
 
 Messages may be lost for good. Who stands still tells its neighbours where, ever less often, and is
 told the votes that it lacks; who is two rounds behind asks for them; who is a set behind is told
@@ -71,6 +70,7 @@ from btt_chain.primitives.grandpa import (
     BadAnnouncement,
     ChangeForced,
     ChangeScheduled,
+    Commit,
     Justification,
     SignedMessage,
     Stage,
@@ -123,6 +123,10 @@ PROOF_PARTS: Final = 1_000
 NEVER: Final = 1 << 62
 PATIENCE: Final = 60_000
 """Milliseconds for which votes of a round that we left are still on their way in good faith."""
+DEEP: Final = 4_096
+"""Blocks below the last final one down to which votes are counted: counting walks the chain from
+its head for each vote, and one voter, or who hands over a catch-up, may name block zero.
+"""
 WAIT_FOR_BLOCK: Final = 120_000
 """Milliseconds that a commit, a catch-up or a proof waits for its blocks."""
 
@@ -310,6 +314,7 @@ class Gadget:
                 self._change_set(block)
             else:
                 self._obey(self._voter.on_final(block, self._now))
+                self._look_for_rivals()
         return self._finish()
 
     def proof_heard(self, proof: Justification, peer: str | None, now_ms: int) -> list[Action]:
@@ -473,10 +478,10 @@ class Gadget:
         return out
 
     def _follow_view(self) -> None:
-        view = self._view()
-        if (view.set_id, view.round) == (self._said.set_id, self._said.round):
+        said = self._said
+        if said.round == self.round and said.set_id == self.set_id:
             return
-        self._said = view
+        self._said = view = self._view()
         self._left.append(_Place(view.set_id, view.round, self._now))
         while len(self._left) > 1 and self._left[1].since <= self._now - PATIENCE:
             del self._left[0]
@@ -495,13 +500,11 @@ class Gadget:
     def _arm(self) -> None:
         self._voter_due = self._voter.due(self._now)
         asked = self._peers.asked
-        times = [
-            self._stall_at,
-            self._neighbour_at,
-            *([] if self._voter_due is None else [self._voter_due]),
-            *([] if asked is None else [asked.at + cost.CATCH_UP_TIMEOUT]),
-        ]
-        due = min(times)
+        due = min(self._stall_at, self._neighbour_at)
+        if self._voter_due is not None and self._voter_due < due:
+            due = self._voter_due
+        if asked is not None:
+            due = min(due, asked.at + cost.CATCH_UP_TIMEOUT)
         if due != self._armed:
             self._armed = due
             self._put(ArmTimer(due - self._shift))
@@ -565,7 +568,7 @@ class Gadget:
     def _blame(self, peer: str, set_id: int, number: int, what: str) -> None:
         """Let a peer pay for what comes from where nobody has been lately, or is yet.
 
-        Gossip is flooded and votes are told again: who hands over what is too late or too early
+        Gossip is passed on and votes are told again: who hands over what is too late or too early
         for us may do so in good faith, for somebody who fell behind or went ahead.
         """
         why = f"it hands over a {what} of round {number} of set {set_id}"
@@ -639,7 +642,9 @@ class Gadget:
         if set_id != self.set_id:
             self._blame(peer, set_id, number, "commit")
             return
-        if int(body.message.target_number) <= self._committed:
+        if int(body.message.target_number) <= self._committed and not self._is_rival(
+            Target(H256(body.message.target_hash), int(body.message.target_number))
+        ):
             return
         try:
             commit = body.message.expand()
@@ -649,7 +654,9 @@ class Gadget:
         votes = [precommit_message(signed) for signed in commit.precommits]
         if not (self._fit(peer, votes, 2) and self._signed(peer, votes, number)):
             return
-        if commit.target.number > self._voter.final.number:
+        if self._is_rival(commit.target):
+            self._judge_rival(commit, number)
+        elif commit.target.number > self._voter.final.number:
             self._take_or_wait(_Waiting(peer, body, self._now, raw))
         elif self._blocks.number(commit.target.hash) == commit.target.number:
             self._committed = commit.target.number  # ours need not be spread any more
@@ -676,7 +683,10 @@ class Gadget:
 
     def _take_or_wait(self, message: _Waiting) -> None:
         """Use a commit or a catch-up if all its blocks are here; else keep it until they are."""
-        missing = next((t for t in message.targets() if self._blocks.number(t.hash) is None), None)
+        targets = message.targets()
+        if any(target.number + DEEP < self._as_of.number for target in targets):
+            return
+        missing = next((t for t in targets if self._blocks.number(t.hash) is None), None)
         if missing is None:
             self._take(message)
             return
@@ -816,7 +826,7 @@ class Gadget:
         if view is None or (given is not None and self._now < given + 2 * self._gossip):
             return  # who is asked again at once takes offence
         wanted = view.round - 1
-        self._peers.asked = Asked(name, self.set_id, wanted, self._now)
+        self._peers.ask(Asked(name, self.set_id, wanted, self._now))
         self._tell(name, CatchUpAsked(CatchUpRequest(u64(wanted), u64(self.set_id))))
 
     def _on_request(self, name: str, body: CatchUpRequest) -> None:
@@ -834,14 +844,18 @@ class Gadget:
             self._tell(name, CatchUpGiven(CatchUpMessage(u64(self.set_id), answer)))
 
     def _on_catch_up(self, name: str, body: CatchUpMessage) -> None:
-        asked = self._peers.asked
-        if asked is None or asked.peer != name or int(body.set_id) != asked.set_id:
+        asked, peer = self._peers.asked, self._peers.known.get(name)
+        if not self._peers.was_asked(name):
             self._penalise(name, cost.OUT_OF_SCOPE, "it sends votes that it was not asked for")
             return
-        self._peers.asked = None
-        peer = self._peers.known.get(name)
         if peer is not None:
             peer.gave_at = self._now
+        if asked is None or asked.peer != name:
+            return  # it comes too late, and that is no fault of who sent it
+        self._peers.asked = None
+        if int(body.set_id) != asked.set_id:
+            self._penalise(name, cost.OUT_OF_SCOPE, "it sends votes of another set than asked for")
+            return
         catch_up, number = body.message, int(body.message.round_number)
         if asked.set_id != self.set_id or number < self.round:
             return
@@ -891,12 +905,37 @@ class Gadget:
         if proof.target.number <= self._as_of.number or self._broken:
             return
         if not descends(self._blocks, self._as_of, proof.target):
-            self._broken = True
-            self._voter.be_quiet(NEVER)
-            self._put(Broken(self._as_of, proof))
+            self._break(self._as_of, proof)
             return
         self._proof, self._proof_set = proof, self.set_id
         self._put(Finalise(proof))
+
+    def _break(self, final: Target, proof: Justification) -> None:
+        """Stop: what is proven excludes what is final."""
+        self._broken = True
+        self._voter.be_quiet(NEVER)
+        self._put(Broken(final, proof))
+
+    def _is_rival(self, block: Target) -> bool:
+        """Tell whether a block is another one than the final one of its height."""
+        if block.number > self._as_of.number or self._broken:
+            return False
+        final = self._blocks.at(block.number)
+        return final is not None and final.hash != block.hash
+
+    def _judge_rival(self, commit: Commit, number: int) -> None:
+        """Stop if a commit of this set, whose signatures were checked, proves a rival.
+
+        The rival's fork is not here any more: it went when ours became final. So only the votes for
+        the block itself count.
+        """
+        # All others would be walked down from, to wherever the commit says that the rival is.
+        votes = [one for one in commit.precommits if target_of(one.precommit) == commit.target]
+        commit = Commit(commit.target_hash, commit.target_number, votes)
+        proof = from_commit(commit, number, self.authorities.current.voters, self._blocks)
+        final = self._blocks.at(commit.target.number)
+        if proof is not None and final is not None:
+            self._break(final, proof)
 
     def _judge_proof(self, proof: Justification, peer: str | None) -> None:
         target = proof.target
@@ -931,6 +970,15 @@ class Gadget:
         if len(self._early_proofs) >= PROOFS_WAITING:
             del self._early_proofs[next(iter(self._early_proofs))]
         self._early_proofs[proof.target] = proof
+
+    def _look_for_rivals(self) -> None:
+        """Commits that wait for their blocks may be of what cannot be final any more."""
+        for message in self._waiting:
+            body = message.body
+            if isinstance(body, CommitMessage) and body.message.target_number <= self._as_of.number:
+                commit = body.message.expand()
+                if self._is_rival(commit.target):
+                    self._judge_rival(commit, int(body.round))
 
     # --- sets ---
 

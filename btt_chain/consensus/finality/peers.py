@@ -29,6 +29,9 @@ CATCH_UP_TIMEOUT: Final = 10_000
 """Milliseconds until another peer is asked. Substrate waits 45 s; here an answer takes one trip,
 and one who never answers must not keep us behind for long."""
 
+MAX_OWED: Final = 256
+"""Neighbours of whom is remembered that they were asked for votes."""
+
 
 class View(NamedTuple):
     """Where a voter stands; later is greater."""
@@ -75,6 +78,7 @@ class Peers:
         self.known: dict[str, Peer] = {}
         self.asked: Asked | None = None
         self._silent: list[str] = []
+        self._owed: dict[str, int] = {}
 
     def connected(self, name: str) -> Peer:
         """Return a neighbour of whom nothing is known, whoever it was before."""
@@ -125,6 +129,24 @@ class Peers:
             self._silent = []
             willing = ahead
         return willing[0]
+
+    def ask(self, asked: Asked) -> None:
+        """Note that somebody is asked for a catch-up."""
+        self.asked = asked
+        self._owed[asked.peer] = self._owed.pop(asked.peer, 0) + 1
+        if len(self._owed) > MAX_OWED:
+            del self._owed[next(iter(self._owed))]
+
+    def was_asked(self, name: str) -> bool:
+        """Tell whether a catch-up of this peer was asked for, and take it off the account.
+
+        That others were asked since, or that the line broke and was made anew, is no matter: the
+        news of it may have waited here behind what led to the question.
+        """
+        left = self._owed.pop(name, 0) - 1
+        if left > 0:
+            self._owed[name] = left
+        return left >= 0
 
     def forget_votes(self) -> None:
         """Forget who has which vote."""

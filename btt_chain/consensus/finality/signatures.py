@@ -11,7 +11,6 @@ from typing import Final, TypeAlias
 
 from btt_chain.crypto import ed25519
 from btt_chain.primitives.grandpa import (
-    AuthorityId,
     Justification,
     SignedMessage,
     precommit_message,
@@ -33,17 +32,17 @@ class Signatures:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
-        self._good: dict[bytes, tuple[AuthorityId, bytes]] = {}
+        self._good: dict[bytes, tuple[SignedMessage, int, int]] = {}
         self.checked = 0
         """How many signatures were really checked."""
 
     def __call__(self, signed: SignedMessage, round_number: int, set_id: int) -> bool:
         """Tell whether a message is its sender's, for this round of this set."""
-        payload = signing_payload(signed.message, round_number, set_id)
-        proof = (signed.id, payload)
+        proof = (signed, round_number, set_id)
         if self._good.get(signed.signature) == proof:
             return True
         self.checked += 1
+        payload = signing_payload(signed.message, round_number, set_id)
         if not ed25519.verify(signed.id, payload, signed.signature):
             return False
         if len(self._good) >= self._capacity:

@@ -179,6 +179,8 @@ class _Running:
     hint: Target | None = None
     proof: Justification | None = None
     """Of the highest block that was proven by this round."""
+    proven: Target | None = None
+    """That block."""
     commit_at: int | None = None
     """When to spread a commit, once the round is past; None: not, or no more."""
     heard: int = 0
@@ -414,27 +416,33 @@ class Voter:
     def _due(self, now: int) -> int | None:
         """Return when the next thing is to be done by time alone."""
         best, wait = self._best, self._timing.gossip
-        times = [past.commit_at for past in self._past if past.commit_at is not None]
-        if best.step is _Step.WAITING:
-            times.append(best.started + 2 * wait)
-        if best.step is _Step.PREVOTED:
-            times.append(best.started + 4 * wait)
-        times.append(self._quiet_until)
-        return min((time for time in times if time > now), default=None)
+        due = self._quiet_until if self._quiet_until > now else None
+        if best.step is not _Step.PRECOMMITTED:
+            step = best.started + (2 if best.step is _Step.WAITING else 4) * wait
+            if step > now and (due is None or step < due):
+                due = step
+        for past in self._past:
+            at = past.commit_at
+            if at is not None and at > now and (due is None or at < due):
+                due = at
+        return due
 
     def _vote(self, run: _Running, now: int, actions: list[Action]) -> None:
-        before = run.before
-        if before is None or before.estimate is None or now < self._quiet_until:
+        if run.step is _Step.PRECOMMITTED or now < self._quiet_until:
             return
-        waited = now - run.started
-        if run.step is _Step.WAITING and (
-            run.votes.completable or waited >= 2 * self._timing.gossip
-        ):
+        waited, full = now - run.started, run.votes.completable
+        # First what costs nothing: most events change nothing here.
+        if not full and waited < (2 if run.step is _Step.WAITING else 4) * self._timing.gossip:
+            return
+        before = run.before
+        if before is None or before.estimate is None:
+            return
+        if run.step is _Step.WAITING:
             self._prevote(run, before, before.estimate, actions)
         ghost = run.votes.ghost
         if run.step is not _Step.PREVOTED or ghost is None:
             return
-        if not (run.votes.completable or waited >= 4 * self._timing.gossip):
+        if not (full or waited >= 4 * self._timing.gossip):
             return
         if descends(self._chain, before.estimate, ghost):
             run.step = _Step.PRECOMMITTED
@@ -491,12 +499,12 @@ class Voter:
         final = run.votes.finalized
         if final is None or not run.votes.completable or not run.cast_all:
             return
-        if run.proof is not None and run.proof.target == final:
+        if run.proven == final:
             return
         proof = prove(run.votes, self._chain)
         if proof is None:
             return
-        run.proof = proof
+        run.proof, run.proven = proof, proof.target
         if final.number > self._base.number:
             self._base = final
         actions += self._finalise(proof)

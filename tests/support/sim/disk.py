@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 
-from storage.columns import AUX
+from btt_chain.consensus.finality.records import END_PREFIX
+from storage.columns import AUX, META_BASE
 from storage.memory import MemoryKV
 
 
@@ -67,12 +68,14 @@ class SimKV:
 
     def write(self, batch: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
         """Write a batch; the process may die before or after it."""
-        what = _name(batch, sync=sync)
-        self._point(f"write {what}")
+        names = _names(batch, sync=sync)
+        for name in names:
+            self._point(f"write {name}")
         kept = dict(batch)
         self._live.write(kept)
         self._disk.keep(kept, sync=sync)
-        self._point(f"written {what}")
+        for name in names:
+            self._point(f"written {name}")
 
     def compact_range(self, start: bytes, stop: bytes | None) -> None:
         """Nothing to give back."""
@@ -81,8 +84,12 @@ class SimKV:
         """Nothing to close."""
 
 
-def _name(batch: Mapping[bytes, bytes | None], *, sync: bool) -> str:
+def _names(batch: Mapping[bytes, bytes | None], *, sync: bool) -> list[str]:
     """Say what a batch is for: finality is the one thing that is synced."""
-    if sync:
-        return "finality"
-    return "aux" if all(key.startswith(AUX) for key in batch) else "block"
+    of_aux = all(key.startswith(AUX) for key in batch)
+    names = ["finality" if sync else "aux" if of_aux else "block"]
+    if META_BASE in batch:
+        names.append("prune")  # the base moves on, and the records below it go
+    if any(key.startswith(AUX + END_PREFIX) for key in batch):
+        names.append("set change")
+    return names

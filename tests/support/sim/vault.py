@@ -143,10 +143,20 @@ class Vault:
 class SteadyKeys(Keystore):
     """Keys whose signatures hang on nothing but what is signed (steady.py)."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._steady: dict[tuple[bytes, bytes], KeyPair] = {}
+
     def pair(self, key_type: bytes, public: bytes) -> KeyPair | None:
         """Return a key's pair."""
+        return self._steady.get((key_type, public))
+
+    def hold(self, key_type: bytes, uri: str) -> None:
+        """Have a key from here on."""
+        public = self.remember(key_type, uri)
         pair = super().pair(key_type, public)
-        return None if pair is None else steady(pair)
+        assert pair is not None
+        self._steady[key_type, public] = steady(pair)
 
 
 @lru_cache
@@ -154,5 +164,5 @@ def keystore_of(uri: str) -> Keystore:
     """Return the keys of a node: the same in all worlds, and nothing changes them."""
     keystore = SteadyKeys()
     for kind in (BABE, GRANDPA):
-        keystore.remember(kind, uri)
+        keystore.hold(kind, uri)
     return keystore

@@ -46,7 +46,7 @@ from runtime.params import RuntimeParams
 from storage.database import ChainStore
 from storage.memory import MemoryKV
 from support.sim.disk import Crash, SimDisk
-from support.sim.sharing import Shared
+from support.sim.sharing import Shared, SharedLaws
 from support.sim.steady import SteadyVrf
 from support.sim.vault import Vault, Witness
 from support.sim.watch import SimWatcher
@@ -58,6 +58,9 @@ PARAMS = RuntimeParams(u64(SLOT_MS))
 SEEN_MS: Final = 60_000
 """How long a gossiped message is known to have been heard (`p2p.host.gossip`)."""
 POLL_MS: Final = 5_000
+NEVER: Final = 1 << 62
+MOST: Final = 16
+"""Nodes of a world at most: more have no keys that its lottery knows."""
 
 Key = tuple[str, bytes]
 
@@ -120,6 +123,8 @@ class SimNode:
     seen: dict[Key, int] = field(default_factory=dict)
     """Gossip that it heard or said."""
     said: dict[Key, int] = field(default_factory=dict)
+    coming: dict[Key, int] = field(default_factory=dict)
+    """Gossip on its way to it, and when the first of the same bytes arrives."""
     scores: dict[int, int] = field(default_factory=dict)
     doom: tuple[str, int] | None = None
     """The point at which it is to die, and how many times it gets past it before."""
@@ -159,9 +164,11 @@ class World:
         late: Sequence[int] = (),
         share: bool = True,
         genesis: Genesis | None = None,
+        pruning: int | None = None,
     ) -> None:
-        """`late` nodes are not started. `share`: a block that one node executed is staged by others
-        from the same changes (sharing.py)."""
+        """`late` nodes are not started. `share`: what one node found out counts for all
+        (sharing.py). `pruning`: final blocks before the last whose state is kept; None: all.
+        """
         self.seed = seed
         self.rng = random.Random(seed)
         self.now = START
@@ -170,7 +177,8 @@ class World:
         self.genesis = genesis or genesis_of(validators)
         self.gossip_ms = gossip_ms
         self.behind = behind
-        self.vrf: Vrf = REAL if real_vrf else simulated(validators + observers)
+        self.pruning = pruning
+        self.vrf: Vrf = REAL if real_vrf else simulated()
         self.real_vrf = real_vrf
         self.shared = Shared() if share else None
         self.steps = 0
@@ -188,7 +196,7 @@ class World:
         """Crashes at named points."""
         self.acting = -1
         """The node that does something now."""
-        self.image = image_of(self.genesis)
+        self.image = image_of(self.genesis, pruned=pruning is not None)
         total = validators + observers
         self.nodes = [
             SimNode(
@@ -219,9 +227,10 @@ class World:
             return
         node.epoch += 1
         node.doom = None
-        store = ChainStore(node.disk.open(lambda name: self.point(node, name)), pruning=None)
+        kv = node.disk.open(lambda name: self.point(node, name))
+        store = ChainStore(kv, pruning=self.pruning)
         client = Client(store, {})
-        client.laws = laws_of(index, real=self.real_vrf, validators=len(self.nodes))
+        client.laws = laws_of(index, real=self.real_vrf, share=self.shared is not None)
         if self.shared is not None:
             self.shared.join(client)
         pool = PoolService(client, clock=lambda: self.now / 1000)
@@ -244,8 +253,10 @@ class World:
             pace=lambda _: early,
             watcher=node.watcher,
         )
+        if self.shared is not None:
+            self.shared.attend(node.engine)
         node.connected, node.inbox, node.seen, node.said, node.lasts = {}, None, {}, {}, {}
-        node.wake = -1
+        node.coming, node.wake = {}, -1
         self._do(node, lambda engine, now: engine.start(now))
         for other in self.nodes:
             if other is not node and other.engine is not None and other.status is not None:
@@ -360,7 +371,10 @@ class World:
 
     def later(self, delay: int, do: Callable[[], None]) -> None:
         """Do something in so many milliseconds."""
-        heapq.heappush(self._queue, (self.now + delay, next(self._order), do))
+        self._at(self.now + delay, do)
+
+    def _at(self, at: int, do: Callable[[], None]) -> None:
+        heapq.heappush(self._queue, (at, next(self._order), do))
 
     def at_slot(self, slot: int, do: Callable[[], None]) -> None:
         """Do something when so many slots are over."""
@@ -392,8 +406,7 @@ class World:
         at = max(engine.due - node.skew, self.now + 1)
         if at != node.wake:
             node.wake = at
-            life = node.epoch
-            heapq.heappush(self._queue, (at, next(self._order), lambda: self._tick(node, life, at)))
+            self._at(at, partial(self._tick, node, node.epoch, at))
 
     def _tick(self, node: SimNode, life: int, at: int) -> None:
         if node.wake == at and node.epoch == life and node.inbox is None:
@@ -503,11 +516,21 @@ class World:
         copies = 2 if links.duplicate and rng.random() < links.duplicate else 1
         life = other.epoch
         for _ in range(copies):
-            delay = rng.randint(links.least, links.most)
-            self.later(delay, lambda: self._heard(other, life, node.index, key))
+            at = self.now + self._delay()
+            # What comes behind the same bytes is passed over there: it need not travel.
+            if at < other.coming.get(key, NEVER):
+                other.coming[key] = at
+                self._at(at, partial(self._heard, other, life, node.index, key))
+
+    def _delay(self) -> int:
+        links = self.links
+        return links.least + int(self.rng.random() * (links.most - links.least + 1))
 
     def _heard(self, node: SimNode, life: int, source: int, key: Key) -> None:
-        if node.engine is None or node.epoch != life or key in node.seen:
+        if node.engine is None or node.epoch != life:
+            return
+        node.coming.pop(key, None)
+        if key in node.seen:
             return
         if node.inbox is not None:
             node.inbox.append(lambda: self._heard(node, life, source, key))
@@ -524,12 +547,10 @@ class World:
             return
         if self._stuck:
             self._send_stuck()
-        links = self.links
-        at = max(self.now + self.rng.randint(links.least, links.most), node.lasts.get(index, 0))
+        at = max(self.now + self._delay(), node.lasts.get(index, 0))
         node.lasts[index] = at
         other, event = self.nodes[index], network.NoteHeard(node.name, data)
-        life = other.epoch
-        self.later(at - self.now, lambda: self._arrive(other, life, event))
+        self._at(at, partial(self._arrive, other, other.epoch, event))
 
     def _send_stuck(self) -> None:
         """What a connection could not bring is brought when the way opens, if it outlived that."""
@@ -542,9 +563,7 @@ class World:
     def _send(self, source: int, target: SimNode, event: Event) -> None:
         if (source, target.index) in self.links.cut:
             return
-        life = target.epoch
-        delay = self.rng.randint(self.links.least, self.links.most)
-        self.later(delay, lambda: self._arrive(target, life, event))
+        self.later(self._delay(), partial(self._arrive, target, target.epoch, event))
 
     def _arrive(self, node: SimNode, life: int, event: Event) -> None:
         if node.engine is not None and node.epoch == life:
@@ -558,14 +577,13 @@ class World:
             return
         other = self.nodes[target]
         self._send(node.index, other, network.Asked(node.name, ask.protocol, ask.data, token))
-        self.later(ask.timeout_ms, lambda: self._end(token, None, "too late"))
+        self.later(ask.timeout_ms, lambda: self._end(token, None, network.LATE))
 
     def _answer(self, node: SimNode, token: int, data: bytes | None) -> None:
         asked = self._open.get(token)
         if asked is None or (node.index, asked[0]) in self.links.cut:
             return
-        delay = self.rng.randint(self.links.least, self.links.most)
-        self.later(delay, lambda: self._end(token, data, "refused"))
+        self.later(self._delay(), partial(self._end, token, data, network.REFUSED))
 
     def _end(self, token: int, data: bytes | None, why: str) -> None:
         asked = self._open.pop(token, None)
@@ -605,11 +623,9 @@ REAL = SteadyVrf()
 
 
 @lru_cache
-def simulated(validators: int) -> SimulatedVrf:
+def simulated() -> SimulatedVrf:
     """Return the quick lottery that all nodes of such worlds share."""
-    return SimulatedVrf(
-        KeyPair.from_uri(dev_path(index), Scheme.SR25519) for index in range(validators)
-    )
+    return SimulatedVrf(KeyPair.from_uri(dev_path(index), Scheme.SR25519) for index in range(MOST))
 
 
 @lru_cache
@@ -618,26 +634,32 @@ def genesis_of(validators: int) -> Genesis:
     return build(make("local", validators=validators, slot_ms=SLOT_MS))
 
 
-_IMAGES: dict[bytes, dict[bytes, bytes]] = {}
+_IMAGES: dict[tuple[bytes, bool], dict[bytes, bytes]] = {}
 
 
-def image_of(genesis: Genesis) -> dict[bytes, bytes]:
+def image_of(genesis: Genesis, *, pruned: bool = False) -> dict[bytes, bytes]:
     """Return what a disk holds that has block zero only."""
-    if genesis.hash not in _IMAGES:
+    wanted = genesis.hash, pruned
+    if wanted not in _IMAGES:
         kv = MemoryKV()
-        ChainStore(kv, pruning=None).insert_genesis(
+        ChainStore(kv, pruning=1 if pruned else None).insert_genesis(
             genesis.state, lambda _: genesis.header.encode(), version=genesis.state_version
         )
-        _IMAGES[genesis.hash] = dict(kv.iterate())
-    return _IMAGES[genesis.hash]
+        _IMAGES[wanted] = dict(kv.iterate())
+    return _IMAGES[wanted]
 
 
 @lru_cache(maxsize=64)
-def laws_of(index: int, *, real: bool, validators: int) -> Laws:
-    """Return the laws of the node with this index, built once for all worlds of a process."""
+def laws_of(index: int, *, real: bool, share: bool = False) -> Laws:
+    """Return the laws of the node with this index, built once for all worlds of a process.
+
+    With `share` they are those of the first node, but for what is half done between two steps.
+    """
+    if share:
+        return SharedLaws(laws_of(0, real=real))
     if real:
         return Laws()
-    vrf = simulated(validators)
+    vrf = simulated()
     return Laws(builders={100: lambda params: BttRuntime(params, vrf=vrf)})
 
 

@@ -35,6 +35,17 @@ def test_a_batch_sets_and_removes(kv: KeyValue) -> None:
     assert own(kv.keys()) == [b"k2", b"k3"]
 
 
+def test_a_walk_sees_what_came_and_went_since_the_last_one(kv: KeyValue) -> None:
+    kv.write({b"k%03d" % number: b"" for number in range(200)})
+    assert len(own(kv.keys())) == 200
+    kv.write({b"k0505": b"", b"k010": None, b"k020": None})
+    kv.write({b"k020": b"back", b"k0505": None, b"k0506": b""})
+    left = sorted({b"k%03d" % number for number in range(200)} - {b"k010"} | {b"k0506"})
+    assert own(kv.keys()) == left
+    kv.write(dict.fromkeys(left[:150]))
+    assert own(kv.keys()) == left[150:]
+
+
 def test_ranges_are_half_open_and_run_both_ways(kv: KeyValue) -> None:
     kv.write({b"k%d" % number: b"%d" % number for number in range(5)} | {b"l": b"", b"\xff": b""})
     assert list(kv.keys(b"k")) == [b"k0", b"k1", b"k2", b"k3", b"k4"]

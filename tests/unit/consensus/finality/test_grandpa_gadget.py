@@ -33,6 +33,7 @@ from btt_chain.consensus.finality.messages import (
     NeighborV1,
     Vote,
 )
+from btt_chain.consensus.finality.peers import Asked, Peers
 from btt_chain.consensus.finality.proofs import NotFinal, prove_finality
 from btt_chain.consensus.finality.voter import ArmTimer, Finalise
 from btt_chain.primitives.digest import Digest
@@ -419,6 +420,55 @@ def test_f12_a_proof_that_excludes_a_final_block_stops_the_gadget() -> None:
     assert len(desk.node.of(Finalise)) == 1
 
 
+def rivals(desk: Desk, count: int) -> list[Header]:
+    """Return another chain over genesis, none of whose blocks are here."""
+    headers = [child(genesis_header(), "other")]
+    while len(headers) < count:
+        headers.append(child(headers[-1], "other"))
+    desk.headers[1 : count + 1] = headers
+    return headers
+
+
+@pytest.mark.parametrize("height", [1, 2])
+def test_f12_a_commit_beside_final_blocks_stops_the_gadget_though_its_fork_is_gone(
+    height: int,
+) -> None:
+    desk = Desk()
+    desk.gossip(commit_bytes(desk.commit(2)))
+    ours = desk.headers[height]
+    others = rivals(desk, 2)
+
+    found = desk.gossip(commit_bytes(desk.commit(height)))
+
+    broken = [action for action in found if isinstance(action, Broken)]
+    assert [one.proof.target for one in broken] == [target(others[height - 1])]
+    assert broken[0].final == target(ours)
+    assert not costs(found)
+    assert published(desk.at(2 * T)) == []
+
+
+def test_f12_a_commit_that_waited_for_its_blocks_stops_the_gadget_once_others_are_final() -> None:
+    desk = Desk()
+    ours = list(desk.headers)
+    rivals(desk, 3)
+    conflict = commit_bytes(desk.commit(3))
+    desk.headers = ours
+    assert not [one for one in desk.gossip(conflict) if isinstance(one, Broken)]
+
+    found = desk.gossip(commit_bytes(desk.commit(4)))
+
+    assert [one.final.number for one in found if isinstance(one, Broken)] == [3]
+
+
+def test_f12_a_rival_without_enough_votes_for_itself_stops_nobody() -> None:
+    desk = Desk()
+    desk.gossip(commit_bytes(desk.commit(2)))
+    others = rivals(desk, 2)
+    below = replace(desk.commit(2), target_hash=others[0].hash(), target_number=u32(1))
+    assert not [one for one in desk.gossip(commit_bytes(below)) if isinstance(one, Broken)]
+    assert desk.node.of(Finalise)
+
+
 # --- proofs -------------------------------------------------------------------------
 
 
@@ -633,6 +683,34 @@ def test_votes_that_nobody_asked_for_cost() -> None:
     desk = Desk()
     assert costs(desk.note(answered(catch_up(desk, 5)))) == [cost.OUT_OF_SCOPE]
     assert desk.gadget.round == 1
+
+
+def test_votes_that_come_when_another_was_asked_instead_cost_nothing_once() -> None:
+    desk = Desk()
+    desk.do(desk.gadget.connected("other", 0))
+    desk.note(neighbour(6))
+    desk.do(desk.gadget.note_heard("other", neighbour(6), 0))
+    desk.at(cost.CATCH_UP_TIMEOUT)
+
+    assert costs(desk.note(answered(catch_up(desk, 5)))) == []
+    assert desk.gadget.round == 1
+    assert costs(desk.note(answered(catch_up(desk, 5)))) == [cost.OUT_OF_SCOPE]
+
+
+def test_votes_that_come_over_a_line_made_anew_since_they_were_asked_for_cost_nothing() -> None:
+    desk = Desk()
+    desk.note(neighbour(6))
+    desk.do(desk.gadget.disconnected("peer", 0))
+    desk.do(desk.gadget.connected("peer", 0))
+    assert costs(desk.note(answered(catch_up(desk, 5)))) == []
+
+
+def test_of_how_many_was_asked_is_bounded() -> None:
+    peers = Peers()
+    for number in range(cost.MAX_OWED + 1):
+        peers.ask(Asked(str(number), 0, 1, 0))
+    assert not peers.was_asked("0")
+    assert peers.was_asked("1")
 
 
 @pytest.mark.parametrize(

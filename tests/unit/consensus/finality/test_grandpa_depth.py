@@ -1,0 +1,95 @@
+"""What is said of blocks deep down costs no walk over the chain, whoever says it."""
+
+from __future__ import annotations
+
+import pytest
+
+from btt_chain.consensus.finality.gadget import DEEP
+from btt_chain.consensus.finality.voter import Finalise
+from btt_chain.primitives.grandpa import Commit, Stage, Target
+from btt_chain.primitives.header import Header
+from btt_chain.scale import u32
+from unit.consensus.finality.finality_world import as_precommit, signed
+from unit.consensus.finality.gadget_world import child, target
+from unit.consensus.finality.test_grandpa_gadget import (
+    NAMES,
+    Desk,
+    answered,
+    catch_up,
+    commit_bytes,
+    costs,
+    neighbour,
+)
+
+FINAL = DEEP + 10
+FEW = 100
+"""Blocks that may be looked at."""
+
+
+class Deep(Desk):
+    """A node whose last final block is far from block zero; it counts the blocks it looks at."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(blocks=0)
+        tree = self.node.tree
+        for _ in range(FINAL + 1):
+            header = child(self.headers[-1])
+            self.headers.append(header)
+            tree.headers[header.hash()] = header
+        tree.best, tree.final_block = target(self.headers[-1]), target(self.headers[-2])
+        self.do(self.gadget.finalised(tree.final_block, 0))
+        self.node.log.clear()
+        self.looked = 0
+        plain = tree.header
+
+        def header_of(block: Target) -> Header | None:
+            self.looked += 1
+            return plain(block)
+
+        monkeypatch.setattr(tree, "header", header_of)
+        # A client finds final blocks by height without a walk.
+        final = [target(header) for header in self.headers[: FINAL + 1]]
+        monkeypatch.setattr(tree, "at", lambda number: final[number] if number <= FINAL else None)
+
+    def commit_of_all(self, low: int) -> Commit:
+        """Three of four vote for the head, the fourth for a block far below."""
+        commit = self.commit(FINAL + 1)
+        fourth = signed(Stage.PRECOMMIT, target(self.headers[low]), NAMES[0], 1, 0)
+        return Commit(
+            commit.target_hash, commit.target_number, [*commit.precommits, as_precommit(fourth)]
+        )
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch) -> Deep:
+    return Deep(monkeypatch)
+
+
+def test_a_commit_with_a_vote_for_block_zero_is_not_counted(desk: Deep) -> None:
+    actions = desk.gossip(commit_bytes(desk.commit_of_all(low=0)))
+    assert desk.looked < FEW
+    assert costs(actions) == []  # who passed it on could not know how long our chain is
+    assert desk.node.of(Finalise) == []
+
+
+def test_a_commit_with_a_vote_a_little_below_its_target_is_counted(desk: Deep) -> None:
+    desk.gossip(commit_bytes(desk.commit_of_all(low=FINAL - 5)))
+    assert desk.node.tree.final_block.number == FINAL + 1
+
+
+def test_a_commit_that_claims_to_be_of_a_block_far_below_is_not_walked_to(desk: Deep) -> None:
+    votes = desk.commit(FINAL + 1).precommits
+    rival = child(desk.headers[0], "rival")
+    actions = desk.gossip(commit_bytes(Commit(rival.hash(), u32(1), votes)))
+    assert desk.looked < FEW
+    assert desk.node.of(Finalise) == []
+    assert desk.gadget.round == 1
+    assert costs(actions) == []
+
+
+def test_a_catch_up_that_begins_at_block_zero_is_not_counted(desk: Deep) -> None:
+    desk.headers[4] = desk.headers[FINAL + 1]  # what its votes are for
+    desk.note(neighbour(6))
+    desk.note(answered(catch_up(desk, 5)))
+    assert desk.looked < FEW
+    assert desk.gadget.round == 1
