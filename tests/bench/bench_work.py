@@ -16,9 +16,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+if __name__ == "__main__":
+    # Before numpy is loaded: BLAS reads it once.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
@@ -26,7 +29,7 @@ import numpy as np  # noqa: E402
 
 from btt_chain.scale import encode  # noqa: E402
 from btt_chain.work.build import Builder, Numbers, exponentials, window  # noqa: E402
-from btt_chain.work.commit import roots_tree  # noqa: E402
+from btt_chain.work.commit import commit_item, roots_tree  # noqa: E402
 from btt_chain.work.execute import Executor, stream  # noqa: E402
 from btt_chain.work.fraud import Evidence, FraudProof, Job, judge, prove  # noqa: E402
 from btt_chain.work.freivalds import Challenge  # noqa: E402
@@ -240,8 +243,6 @@ def worst_proof(model: Model, honest: list[memoryview]) -> tuple[int, float]:
         lie = bytearray(tensors[number + 1])
         lie[index * node.out.kind.width] ^= 1
         tensors[number + 1] = memoryview(lie)
-        from btt_chain.work.commit import commit_item
-
         commitment = commit_item(graph, 0, tensors)
         job = roots_tree([commitment.root])
         records = model.records.get(number)
@@ -249,7 +250,7 @@ def worst_proof(model: Model, honest: list[memoryview]) -> tuple[int, float]:
         proof = prove(graph, Evidence(0, tensors, commitment, job), number, index, held)
         said = Job(job.root, 1, keyed=False)
         size = max(size, len(encode(FraudProof, proof)))
-        slowest = max(slowest, *timed([lambda p=proof, s=said: judge(graph, s, p)], 5))
+        slowest = max(slowest, *timed([partial(judge, graph, said, proof)], 5))
     return size, slowest
 
 

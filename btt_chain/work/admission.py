@@ -1,0 +1,54 @@
+"""What the weights of a model must be, beyond what its manifest says (`shapes` checks that).
+
+A limit that is too low would let a wrong product pass the range check before Freivalds; weights
+that are mostly nothing would be paid as work. Both are refused with the node's name.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from btt_chain.work.arithmetic import usable_scale
+from btt_chain.work.errors import ModelRefused
+from btt_chain.work.graph import Conv, Kind, Linear, weights_of
+from btt_chain.work.model import Model
+
+LEAST_DENSITY_PERCENT: Final = 10
+"""Of the weights of a node, so many are not zero."""
+MOST_WEIGHT_BYTES: Final = 1 << 30
+"""Of all records of a model."""
+
+
+def check_model(model: Model) -> None:
+    """Raise ModelRefused, with the name of the node, if the weights may not be registered."""
+    total = sum(records.nbytes for records in model.records.values())
+    if total > MOST_WEIGHT_BYTES:
+        raise ModelRefused(f"{total} bytes of weights, allowed are {MOST_WEIGHT_BYTES}")
+    tensors = model.graph.tensors
+    for number, constants in model.constants.items():
+        node = model.graph.nodes[number]
+        if isinstance(node.op, Linear | Conv):
+            limit = int(constants.reach(tensors[node.op.x]).max())
+            _check_weights(node.name, constants.columns)
+            scales = [] if node.out.kind is Kind.I32 else np.unique(constants.second).tolist()
+            if not all(bits >= 0 and usable_scale(bits) for bits in scales):
+                raise ModelRefused.at(node.name, "a scale is not between 2^-63 and 2^64")
+        else:
+            limit = 0
+        weights = weights_of(node.op)
+        if weights is not None and weights.limit != limit:
+            raise ModelRefused.at(
+                node.name, f"says {int(weights.limit)} bounds its accumulators, but {limit} does"
+            )
+
+
+def _check_weights(name: str, columns: np.typing.NDArray[np.int8]) -> None:
+    filled = int(np.count_nonzero(columns)) * 100
+    if filled < LEAST_DENSITY_PERCENT * columns.size:
+        raise ModelRefused.at(
+            name,
+            f"{filled // columns.size} % of its weights are not zero, "
+            f"at least {LEAST_DENSITY_PERCENT} % must be",
+        )

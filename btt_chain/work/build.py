@@ -1,0 +1,356 @@
+"""Making a model node by node: shapes follow, leaves are fitted, weights are committed to.
+
+Each method adds a node and returns the number of the tensor that it makes. `model` closes the
+graph; what is wrong with it is said there, with the name of the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import i16, i32, u8, u16, u32, u64
+from btt_chain.work.admission import check_model
+from btt_chain.work.commit import commit_weights
+from btt_chain.work.errors import ModelRefused
+from btt_chain.work.graph import (
+    LEAF_BYTES,
+    LEAST_LEAF_BYTES,
+    PROOF_BYTES,
+    Add,
+    AveragePool,
+    Concat,
+    Conv,
+    Graph,
+    Kind,
+    LayerNorm,
+    Linear,
+    Manifest,
+    MatMul,
+    MaxPool,
+    Node,
+    Op,
+    Rearrange,
+    Softmax,
+    Table,
+    Tensor,
+    Weights,
+    Window,
+    inputs_of,
+    weights_of,
+)
+from btt_chain.work.model import (
+    Bytes2D,
+    Float32s,
+    Int8s,
+    Int32s,
+    Model,
+    constants_of,
+    records_of_norm,
+    records_of_product,
+    scale_bits,
+)
+from btt_chain.work.shapes import (
+    MOST_ADD_FACTOR,
+    MOST_ADD_SHIFT,
+    check_graph,
+    largest_proof,
+    macs_of,
+)
+
+_NO_ROOT: Final = H256(bytes(32))
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What the elements of a new tensor are; `low` and `high` are a fused activation's bounds."""
+
+    kind: Kind
+    zero: int = 0
+    low: int | None = None
+    high: int | None = None
+
+    @property
+    def bounds(self) -> tuple[i16, i16]:
+        """The smallest and the largest element that a product may make."""
+        if self.kind is Kind.I32:
+            return i16(0), i16(0)
+        low = self.kind.low if self.low is None else self.low
+        return i16(low), i16(self.kind.high if self.high is None else self.high)
+
+
+def window(
+    size: tuple[int, int],
+    step: tuple[int, int] = (1, 1),
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0),
+    apart: tuple[int, int] = (1, 1),
+) -> Window:
+    """A window; pads are top, left, bottom, right as in ONNX."""
+    return Window(*map(u16, (*size, *step, *apart, *pads)))
+
+
+class Builder:
+    """A graph under construction, with the records of its constants."""
+
+    def __init__(self, kind: Kind, shape: Sequence[int], zero: int = 0, scale: float = 1.0) -> None:
+        self._tensors = [_tensor(Numbers(kind, zero), shape)]
+        self._nodes: list[tuple[str, Op]] = []
+        self._records: dict[int, Bytes2D] = {}
+        self._scale = scale
+
+    def tensor(self, number: int) -> Tensor:
+        """A tensor that is there already."""
+        return self._tensors[number]
+
+    def linear(
+        self, name: str, x: int, columns: Int8s, bias: Int32s, scales: Float32s, out: Numbers
+    ) -> int:
+        """Rows times weights: `columns` is outputs by inputs."""
+        shape = (*self._tensors[x].dims[:-1], len(columns))
+        self._check_weights(name, columns, self._tensors[x].dims[-1], bias, scales)
+        self._records[len(self._nodes)] = records_of_product(columns, bias, scales)
+        return self._add(name, Linear(u16(x), _weights(), *out.bounds), out, shape)
+
+    def conv(
+        self,
+        name: str,
+        x: int,
+        kernels: Int8s,
+        bias: Int32s,
+        scales: Float32s,
+        seen: Window,
+        out: Numbers,
+        groups: int = 1,
+    ) -> int:
+        """Windows times weights: `kernels` is outputs, height, width, channels of a group."""
+        shape = (*_image(name, self._tensors[x], seen), len(kernels))
+        inside = self._tensors[x].dims[-1]
+        if groups < 1 or inside % groups or len(kernels) % groups:
+            raise ModelRefused.at(name, f"{groups} groups of {inside} to {len(kernels)} channels")
+        columns = kernels.reshape(len(kernels), -1)
+        length = int(seen.height) * int(seen.width) * (inside // groups)
+        self._check_weights(name, columns, length, bias, scales)
+        self._records[len(self._nodes)] = records_of_product(columns, bias, scales)
+        op = Conv(u16(x), _weights(), seen, u16(groups), *out.bounds)
+        return self._add(name, op, out, shape)
+
+    def matmul(self, name: str, a: int, b: int, scale: float, out: Numbers) -> int:
+        """Rows of `a` times rows of `b`."""
+        shape = (*self._tensors[a].dims[:-1], self._tensors[b].dims[-2])
+        return self._add(name, MatMul(u16(a), u16(b), u32(scale_bits(scale))), out, shape)
+
+    def add(self, name: str, a: int, b: int, ratios: tuple[float, float], out: Numbers) -> int:
+        """`a * ratios[0] + b * ratios[1]`; ModelRefused if a ratio is too large to be exact."""
+        shift = MOST_ADD_SHIFT
+        while shift and max(map(abs, ratios)) * (1 << shift) > MOST_ADD_FACTOR:
+            shift -= 1
+        factors = [round(ratio * (1 << shift)) for ratio in ratios]
+        if max(map(abs, factors)) > MOST_ADD_FACTOR:
+            raise ModelRefused.at(name, f"ratios {ratios} of the scales are above 2^21")
+        op = Add(u16(a), u16(b), i32(factors[0]), i32(factors[1]), u8(shift))
+        return self._add(name, op, out, self._tensors[a].dims)
+
+    def table(self, name: str, x: int, values: Sequence[int], out: Numbers) -> int:
+        """One element for each of 256, in ascending order of the input's elements."""
+        kind = self._tensors[x].kind
+        by_byte = [values[number - kind.low] & 255 for number in _in_bytes(kind)]
+        return self._add(name, Table(u16(x), bytes(by_byte)), out, self._tensors[x].dims)
+
+    def max_pool(self, name: str, x: int, seen: Window) -> int:
+        """The largest of each window."""
+        tensor = self._tensors[x]
+        shape = (*_image(name, tensor, seen), tensor.dims[-1])
+        return self._add(name, MaxPool(u16(x), seen), _numbers(tensor), shape)
+
+    def average_pool(self, name: str, x: int, seen: Window, scale: float, out: Numbers) -> int:
+        """The sum of each window times `scale`: divide by the number of taps there."""
+        tensor = self._tensors[x]
+        shape = (*_image(name, tensor, seen), tensor.dims[-1])
+        return self._add(name, AveragePool(u16(x), seen, u32(scale_bits(scale))), out, shape)
+
+    def softmax(self, name: str, x: int, table: Sequence[int], kind: Kind = Kind.U8) -> int:
+        """Shares of each row; `table[d]` is what an element d below the largest weighs."""
+        op = Softmax(u16(x), [u16(weight) for weight in table])
+        return self._add(name, op, Numbers(kind, kind.low), self._tensors[x].dims)
+
+    def layer_norm(
+        self, name: str, x: int, norm: tuple[Int32s, Int32s], epsilon: int, shift: int, out: Numbers
+    ) -> int:
+        """Normalised rows times `norm[1]` plus `norm[0]`, over 2^shift."""
+        self._records[len(self._nodes)] = records_of_norm(*norm)
+        op = LayerNorm(u16(x), u64(epsilon), _weights(), u8(shift))
+        return self._add(name, op, out, self._tensors[x].dims)
+
+    def rearrange(
+        self, name: str, x: int, view: Sequence[int], axes: Sequence[int], shape: Sequence[int]
+    ) -> int:
+        """The same elements in another order and shape."""
+        op = Rearrange(u16(x), [u32(size) for size in view], [u8(axis) for axis in axes])
+        return self._add(name, op, _numbers(self._tensors[x]), shape)
+
+    def concat(self, name: str, a: int, b: int) -> int:
+        """Rows of `a` followed by rows of `b`."""
+        first, second = self._tensors[a], self._tensors[b]
+        shape = (*first.dims[:-1], first.dims[-1] + second.dims[-1])
+        return self._add(name, Concat(u16(a), u16(b)), _numbers(first), shape)
+
+    def model(self, output_scale: float = 1.0) -> Model:
+        """Fit the leaves, commit to the weights and check all; ModelRefused names the node."""
+        self._fit_leaves()
+        nodes: list[Node] = []
+        for number, (name, op) in enumerate(self._nodes):
+            node = Node(name, op, self._tensors[number + 1])
+            weights = weights_of(op)
+            if weights is not None:
+                root = commit_weights(self._graph(), node, self._records[number].data).root
+                node = replace(node, op=_with_weights(op, replace(weights, root=root)))
+            nodes.append(node)
+        graph = Graph(self._tensors[0], nodes)
+        check_graph(graph)
+        manifest = Manifest(
+            graph=graph,
+            input_scale=u32(scale_bits(self._scale)),
+            output_scale=u32(scale_bits(output_scale)),
+            macs=u64(macs_of(graph)),
+        )
+        model = Model(manifest, self._records)
+        check_model(model)
+        return model
+
+    def _check_weights(
+        self, name: str, columns: Int8s, length: int, bias: Int32s, scales: Float32s
+    ) -> None:
+        if not columns.size or columns.shape[1] != length:
+            raise ModelRefused.at(name, f"weights of {columns.shape} for {length} inputs")
+        if bias.shape != (len(columns),):
+            raise ModelRefused.at(name, f"{bias.size} biases for {len(columns)} channels")
+        if scales.shape != (len(columns),):
+            raise ModelRefused.at(name, f"{scales.size} scales for {len(columns)} channels")
+
+    def _add(self, name: str, op: Op, out: Numbers, shape: Sequence[int]) -> int:
+        if not shape or min(shape) < 1:
+            raise ModelRefused.at(name, f"makes the shape {tuple(shape)}: no axis may be empty")
+        weights = weights_of(op)
+        if weights is not None and isinstance(op, Linear | Conv):
+            reach = constants_of(self._records[len(self._nodes)]).reach(self._tensors[op.x])
+            limit = int(reach.max())
+            if limit >> 31:
+                raise ModelRefused.at(name, f"an accumulator may reach {limit}, above 2^31 - 1")
+            op = _with_weights(op, replace(weights, limit=u32(limit)))
+        self._nodes.append((name, op))
+        self._tensors.append(_tensor(out, shape))
+        return len(self._nodes)
+
+    def _graph(self) -> Graph:
+        pairs = zip(self._nodes, self._tensors[1:], strict=True)
+        return Graph(self._tensors[0], [Node(name, op, out) for (name, op), out in pairs])
+
+    def _fit_leaves(self) -> None:
+        """Halve the leaves that a proof opens most of, until every proof is small enough.
+
+        Where even the smallest leaves do not help, `check_graph` will say so.
+        """
+        for number in range(len(self._nodes)):
+            while largest_proof(self._graph(), number) > PROOF_BYTES:
+                if not self._halve(number):
+                    break
+
+    def _halve(self, number: int) -> bool:
+        """Make the leaves of what helps most half as large; False if nothing can be halved."""
+        name, op = self._nodes[number]
+        best = largest_proof(self._graph(), number)
+        choice: tuple[int, Tensor] | None = None
+        for tensor in sorted({*inputs_of(op), number + 1}):
+            before = self._tensors[tensor]
+            if before.leaf <= LEAST_LEAF_BYTES:
+                continue
+            self._tensors[tensor] = replace(before, leaf=u16(before.leaf // 2))
+            size = largest_proof(self._graph(), number)
+            if choice is None or size < best:
+                best, choice = size, (tensor, self._tensors[tensor])
+            self._tensors[tensor] = before
+        weights = weights_of(op)
+        if weights is not None and weights.leaf > LEAST_LEAF_BYTES:
+            smaller = _with_weights(op, replace(weights, leaf=u16(weights.leaf // 2)))
+            self._nodes[number] = (name, smaller)
+            if choice is None or largest_proof(self._graph(), number) < best:
+                return True
+            self._nodes[number] = (name, op)
+        if choice is None:
+            return False
+        self._tensors[choice[0]] = choice[1]
+        return True
+
+
+def exponentials(scale: float) -> list[int]:
+    """The table of a softmax whose input has this scale: 2^15 * exp(-d * scale).
+
+    Made with floats, once, by whoever makes the model: only the table itself is ever agreed upon.
+    """
+    return [round(float(32768 * np.exp(-below * scale))) for below in range(256)]
+
+
+def norm_constants(
+    gain: Float32s, offset: Float32s, out_scale: float, shift: int = 24
+) -> tuple[Int32s, Int32s]:
+    """Offset and factor of a normalisation in 2^-shift of the output's scale."""
+    factor = np.rint(gain.astype(np.float64) / out_scale * 2.0 ** (shift - 12)).astype(np.int32)
+    moved = np.rint(offset.astype(np.float64) / out_scale * 2.0**shift).astype(np.int32)
+    return moved, factor
+
+
+def norm_epsilon(epsilon: float, scale: float, count: int) -> int:
+    """ONNX's epsilon in units of `graph.LayerNorm`, for rows of `count` elements of this scale."""
+    return round(epsilon / scale**2 * count**2)
+
+
+# ---- small things
+
+
+def _tensor(numbers: Numbers, shape: Sequence[int]) -> Tensor:
+    return Tensor(numbers.kind, [u32(size) for size in shape], i16(numbers.zero), u16(LEAF_BYTES))
+
+
+def _numbers(tensor: Tensor) -> Numbers:
+    return Numbers(tensor.kind, int(tensor.zero))
+
+
+def _weights() -> Weights:
+    return Weights(_NO_ROOT, u16(LEAF_BYTES), u32(0))
+
+
+def _with_weights(op: Op, weights: Weights) -> Op:
+    if isinstance(op, Linear):
+        return Linear(op.x, weights, op.low, op.high)
+    if isinstance(op, Conv):
+        return Conv(op.x, weights, op.window, op.groups, op.low, op.high)
+    if isinstance(op, LayerNorm):
+        return LayerNorm(op.x, op.epsilon, weights, op.shift)
+    return op
+
+
+def _in_bytes(kind: Kind) -> Sequence[int]:
+    """The elements of an 8-bit kind in the order of their bytes."""
+    return [byte - 256 if kind is Kind.I8 and byte > 127 else byte for byte in range(256)]
+
+
+def _image(name: str, tensor: Tensor, seen: Window) -> tuple[int, int]:
+    """Height and width of what windows make; not above 0 where they do not fit."""
+    if len(tensor.dims) != 3:
+        raise ModelRefused.at(name, f"needs an image (height, width, channels), not {tensor.dims}")
+    if min(seen.step_y, seen.step_x, seen.apart_y, seen.apart_x, seen.height, seen.width) < 1:
+        raise ModelRefused.at(name, "a window, its step and its spacing are at least 1")
+    height, width, _ = tensor.dims
+    extents = (
+        (height, seen.top, seen.bottom, seen.height, seen.step_y, seen.apart_y),
+        (width, seen.left, seen.right, seen.width, seen.step_x, seen.apart_x),
+    )
+    made = [
+        (size + int(before) + int(after) - (int(taps) - 1) * int(apart) - 1) // int(step) + 1
+        for size, before, after, taps, step, apart in extents
+    ]
+    return made[0], made[1]

@@ -1,0 +1,102 @@
+"""What a provider commits to: a tree for each tensor of each item, of each item, and of the job.
+
+    job root <- item roots <- roots of tensors 0 (the input) to n (the output) <- leaves of rows
+
+A confidential job's leaves are keyed, each with a key of its own that follows from the job's: one
+opened leaf gives away one key, and without the job's key no guess of the data can be tried.
+Tensors are bytes here: whatever holds them, numpy or not.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from btt_chain.primitives.digest import H256
+from btt_chain.work.graph import Graph, Node
+from btt_chain.work.layout import Layout, tensor_layout, weights_layout
+from btt_chain.work.merkle import Tree, leaf_hash
+
+_KEY_CONTEXT: Final = b"btt-work leaf"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorKey:
+    """What the keys of one tensor's leaves follow from; the job's key has 32 bytes."""
+
+    job: bytes
+    item: int
+    tensor: int
+
+    def leaf(self, index: int) -> H256:
+        """The key of one leaf: HMAC-SHA256 of its place."""
+        place = (
+            self.item.to_bytes(4, "little")
+            + self.tensor.to_bytes(2, "little")
+            + index.to_bytes(4, "little")
+        )
+        return H256(hmac.digest(self.job, _KEY_CONTEXT + place, "sha256"))
+
+    def __repr__(self) -> str:
+        return f"TensorKey(item={self.item}, tensor={self.tensor})"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemCommitment:
+    """The trees of one item: of each tensor, and of their roots."""
+
+    tensors: Sequence[Tree]
+    tree: Tree
+
+    @property
+    def root(self) -> H256:
+        """What stands for the item in the job's tree."""
+        return self.tree.root
+
+
+def tree_of(layout: Layout, data: bytes | memoryview, key: TensorKey | None = None) -> Tree:
+    """The tree over bytes laid out in rows; ValueError if they are more or fewer."""
+    view = memoryview(data).cast("B")
+    if len(view) != layout.nbytes:
+        raise ValueError(f"{len(view)} bytes, the layout has {layout.nbytes}")
+    step = layout.step
+    if step is not None and key is None:
+        # Where leaves are of one length, this is the whole cost of a commitment.
+        return Tree([leaf_hash(view[at : at + step]) for at in range(0, len(view), step)])
+    spans = map(layout.span, range(layout.count))
+    return Tree(
+        [
+            leaf_hash(view[start:end], None if key is None else key.leaf(index))
+            for index, (start, end) in enumerate(spans)
+        ]
+    )
+
+
+def commit_item(
+    graph: Graph, item: int, tensors: Sequence[bytes | memoryview], job_key: bytes | None = None
+) -> ItemCommitment:
+    """Commit to all tensors of an item: the input and what each node made, in order."""
+    shapes = graph.tensors
+    if len(tensors) != len(shapes):
+        raise ValueError(f"{len(tensors)} tensors, the graph has {len(shapes)}")
+    trees: list[Tree] = []
+    for number, (shape, data) in enumerate(zip(shapes, tensors, strict=True)):
+        key = None if job_key is None else TensorKey(job_key, item, number)
+        trees.append(tree_of(tensor_layout(shape), data, key))
+    return ItemCommitment(trees, roots_tree([tree.root for tree in trees]))
+
+
+def roots_tree(roots: Sequence[H256]) -> Tree:
+    """The tree over roots of lower trees: of an item's tensors, of a job's items.
+
+    Over the roots of all items' inputs it is what the requester commits to, over those of their
+    outputs what the receipt says was computed.
+    """
+    return Tree([leaf_hash(root) for root in roots])
+
+
+def commit_weights(graph: Graph, node: Node, records: bytes | memoryview) -> Tree:
+    """Commit to the constants of a node, one record for each output channel, in order."""
+    return tree_of(weights_layout(graph, node), records)

@@ -1,0 +1,250 @@
+"""One element of one node, from bytes: what judges a fraud proof, and what finds its openings.
+
+`element` reads its inputs through a `Reader`. Whoever proves records what was read; whoever judges
+gives only what was opened. So both agree on what has to be opened, because it is the same code.
+The graph must have passed `shapes.check_graph`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from operator import mul
+from typing import Final, Literal, Protocol, assert_never
+
+from btt_chain.work.arithmetic import normalised, requantised, scaled, share, shifted
+from btt_chain.work.graph import (
+    RECORD_TAIL,
+    Add,
+    AveragePool,
+    Concat,
+    Conv,
+    Graph,
+    Kind,
+    LayerNorm,
+    Linear,
+    MatMul,
+    MaxPool,
+    Node,
+    Rearrange,
+    Softmax,
+    Table,
+    Tensor,
+    Window,
+)
+from btt_chain.work.layout import flat, position
+
+_FORMATS: Final[Mapping[Kind, Literal["b", "B"]]] = {Kind.I8: "b", Kind.U8: "B"}
+
+
+class Reader(Protocol):
+    """Committed bytes, by where they lie."""
+
+    def activation(self, tensor: int, start: int, length: int) -> bytes:
+        """Bytes of a tensor."""
+
+    def record(self, row: int) -> bytes:
+        """The constants of one output channel of the node at hand."""
+
+
+def element(graph: Graph, number: int, index: int, reader: Reader) -> int:
+    """What element `index` of node `number` must be, given the node's inputs."""
+    node = graph.nodes[number]
+    op, out = node.op, node.out
+    read = _Inputs(graph, reader)
+    match op:
+        case Linear():
+            row, channel = divmod(index, out.dims[-1])
+            return _product(node, op, read, channel, read.row(op.x, row))
+        case Conv():
+            *_, channel = position(index, out.dims)
+            group = channel // (out.dims[-1] // int(op.groups))
+            taps = _window_of_group(read, op, index, out, group)
+            return _product(node, op, read, channel, taps)
+        case MatMul():
+            return _matmul(op, read, index, out)
+        case Add():
+            a = read.one(op.a, index) - read.zero(op.a)
+            b = read.one(op.b, index) - read.zero(op.b)
+            total = shifted(a * int(op.by_a) + b * int(op.by_b), int(op.shift))
+            return _within(total + int(out.zero), out)
+        case Table():
+            made = op.table[read.raw(op.x, index)]
+            return made - 256 if out.kind is Kind.I8 and made > 127 else made
+        case MaxPool():
+            return max(value for line in _lines(read, op, index, out) for value in line.taps)
+        case AveragePool():
+            zero = read.zero(op.x)
+            total = sum(v - zero for line in _lines(read, op, index, out) for v in line.taps)
+            return requantised(total, op.scale, int(out.zero), out.kind.low, out.kind.high)
+        case Softmax():
+            row, at = divmod(index, out.dims[-1])
+            return out.kind.low + share(read.row(op.x, row), at, op.table)
+        case LayerNorm():
+            return _norm(op, read, index, out)
+        case Rearrange():
+            return read.one(op.x, _origin(op, index))
+        case Concat():
+            return _joined(op, read, index, out)
+        case _:
+            assert_never(op)
+
+
+def number_of(raw: bytes, kind: Kind) -> int:
+    """One element from its bytes."""
+    return int.from_bytes(raw, "little", signed=kind is not Kind.U8)
+
+
+class _Inputs:
+    """Numbers in place of bytes, zeros in place of padding."""
+
+    def __init__(self, graph: Graph, reader: Reader) -> None:
+        self._tensors = graph.tensors
+        self._reader = reader
+
+    def tensor(self, tensor: int) -> Tensor:
+        return self._tensors[tensor]
+
+    def zero(self, tensor: int) -> int:
+        return int(self._tensors[tensor].zero)
+
+    def raw(self, tensor: int, index: int) -> int:
+        return self._reader.activation(tensor, index, 1)[0]
+
+    def one(self, tensor: int, index: int) -> int:
+        return self.numbers(tensor, index, 1)[0]
+
+    def row(self, tensor: int, row: int) -> Sequence[int]:
+        width = self._tensors[tensor].dims[-1]
+        return self.numbers(tensor, row * width, width)
+
+    def numbers(self, tensor: int, start: int, length: int) -> Sequence[int]:
+        raw = self._reader.activation(tensor, start, length)
+        return list(memoryview(raw).cast(_FORMATS[self._tensors[tensor].kind]))
+
+    def record(self, row: int) -> tuple[Sequence[int], int, int]:
+        """The weights of a channel, and the two numbers behind them (signed; raw bits)."""
+        raw = self._reader.record(row)
+        body = len(raw) - RECORD_TAIL
+        first = int.from_bytes(raw[body : body + 4], "little", signed=True)
+        return memoryview(raw)[:body].cast("b"), first, int.from_bytes(raw[body + 4 :], "little")
+
+
+def _within(value: int, out: Tensor) -> int:
+    return min(max(value, out.kind.low), out.kind.high)
+
+
+def _product(
+    node: Node, op: Linear | Conv, read: _Inputs, channel: int, taps: Sequence[int]
+) -> int:
+    weights, bias, scale = read.record(channel)
+    zero = read.zero(op.x)
+    total: int = sum(map(mul, taps, weights)) - zero * sum(weights) + bias
+    if node.out.kind is Kind.I32:
+        return total
+    return requantised(total, scale, int(node.out.zero), int(op.low), int(op.high))
+
+
+def _matmul(op: MatMul, read: _Inputs, index: int, out: Tensor) -> int:
+    row_of_a, column = divmod(index, out.dims[-1])
+    group = row_of_a // out.dims[-2]
+    a = read.row(op.a, row_of_a)
+    b = read.row(op.b, group * out.dims[-1] + column)
+    zero_a, zero_b = read.zero(op.a), read.zero(op.b)
+    total = sum((x - zero_a) * (y - zero_b) for x, y in zip(a, b, strict=True))
+    return _within(scaled(total, op.scale) + int(out.zero), out)
+
+
+def _norm(op: LayerNorm, read: _Inputs, index: int, out: Tensor) -> int:
+    row, at = divmod(index, out.dims[-1])
+    _, offset, bits = read.record(at)
+    factor = bits - (1 << 32) if bits >> 31 else bits
+    row_of_x = read.row(op.x, row)
+    value = normalised(row_of_x, at, int(op.epsilon), factor, offset, int(op.shift))
+    return _within(value + int(out.zero), out)
+
+
+def _origin(op: Rearrange, index: int) -> int:
+    """Where an element lay before the axes were exchanged."""
+    view = tuple(map(int, op.view))
+    there = position(index, tuple(view[axis] for axis in op.axes))
+    here = [0] * len(view)
+    for axis, at in zip(op.axes, there, strict=True):
+        here[axis] = at
+    return flat(tuple(here), view)
+
+
+def _joined(op: Concat, read: _Inputs, index: int, out: Tensor) -> int:
+    row, at = divmod(index, out.dims[-1])
+    width = read.tensor(op.a).dims[-1]
+    if at < width:
+        return read.one(op.a, row * width + at)
+    rest = out.dims[-1] - width
+    return read.one(op.b, row * rest + at - width)
+
+
+# ---- windows
+
+
+class _Line:
+    """One line of a window: which of its taps lie in the image, and the numbers there."""
+
+    __slots__ = ("end", "first", "start", "taps")
+
+    def __init__(self, start: int, end: int, first: int, taps: Sequence[int]) -> None:
+        self.start = start
+        self.end = end
+        self.first = first
+        self.taps = taps
+
+
+def _lines(
+    read: _Inputs, op: Conv | MaxPool | AveragePool, index: int, out: Tensor
+) -> Iterator[_Line]:
+    """The lines of a window of one channel."""
+    *_, channel = position(index, out.dims)
+    yield from _pieces(read, op, index, out, (channel, channel + 1))
+
+
+def _window_of_group(read: _Inputs, op: Conv, index: int, out: Tensor, group: int) -> Sequence[int]:
+    """All taps of a window in the order of the weights; padding is the input's zero."""
+    channels = read.tensor(op.x).dims[-1] // int(op.groups)
+    width = int(op.window.width)
+    line_length = width * channels
+    taps = [read.zero(op.x)] * (int(op.window.height) * line_length)
+    bounds = (group * channels, (group + 1) * channels)
+    for line in _pieces(read, op, index, out, bounds):
+        begin = line.first * line_length + line.start * channels
+        taps[begin : begin + len(line.taps)] = line.taps
+    return taps
+
+
+def _pieces(
+    read: _Inputs,
+    op: Conv | MaxPool | AveragePool,
+    index: int,
+    out: Tensor,
+    bounds: tuple[int, int],
+) -> Iterator[_Line]:
+    """Read each line of a window once; `bounds` are the channels that are wanted of it."""
+    y, x, _ = position(index, out.dims)
+    height, width, channels = read.tensor(op.x).dims
+    window: Window = op.window
+    apart = int(window.apart_x)
+    left = x * int(window.step_x) - int(window.left)
+    start = -(min(left, 0) // apart)
+    end = min(int(window.width), -((left - width) // apart))
+    for tap_y in range(int(window.height)):
+        line = y * int(window.step_y) - int(window.top) + tap_y * int(window.apart_y)
+        if not 0 <= line < height or start >= end:
+            continue
+        at = (line * width + left + start * apart) * channels
+        found = read.numbers(op.x, at, ((end - 1 - start) * apart + 1) * channels)
+        low, high = bounds
+        if apart == 1 and high - low == channels:
+            yield _Line(start, end, tap_y, found)
+            continue
+        taps: list[int] = []
+        for tap in range(end - start):
+            pixel = tap * apart * channels
+            taps.extend(found[pixel + low : pixel + high])
+        yield _Line(start, end, tap_y, taps)

@@ -1,0 +1,316 @@
+"""One wrong element is enough: a proof that a few kilobytes and one dot product decide.
+
+`prove` opens what the element and its inputs lie in; `judge` follows the openings to the job's
+root, computes the element in whole numbers, and says that it is wrong, or raises. An honest
+commitment has no element for which `judge` returns. Nothing here needs numpy: the runtime judges by
+itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import Bounded, codec, path, u16, u32
+from btt_chain.work.commit import ItemCommitment, TensorKey
+from btt_chain.work.elements import element, number_of
+from btt_chain.work.errors import NotFraud, ProofRefused
+from btt_chain.work.graph import PROOF_BYTES, Graph, inputs_of, weights_of
+from btt_chain.work.layout import Layout, tensor_layout, weights_layout
+from btt_chain.work.merkle import Leaf, Opening, Tree, check_opening
+
+ROOT_BYTES: Final = 32
+
+
+@path("btt_work::FraudProof")
+@dataclass(frozen=True, slots=True)
+class FraudProof:
+    """Openings from the job's root down to one element and to all that it follows from."""
+
+    item: u32
+    node: u16
+    element: u32
+    job: Opening
+    """The root of the item."""
+    roots: Opening
+    """The roots of the node's inputs and output, by tensor."""
+    tensors: Bounded[list[Opening], 3]
+    """Their leaves, in the same order."""
+    weights: Opening | None
+
+
+@path("btt_work::EdgeProof")
+@dataclass(frozen=True, slots=True)
+class EdgeProof:
+    """Openings of one item's input or output, as the item commits to it and as the receipt does."""
+
+    item: u32
+    job: Opening
+    """The root of the item."""
+    roots: Opening
+    """The root of its first or last tensor."""
+    said: Opening
+    """The root of the same tensor in the tree over all items' inputs, or outputs."""
+
+
+class Fraud(NamedTuple):
+    """What was proven: the element that was claimed, and what it must be."""
+
+    claimed: int
+    right: int
+
+
+class Job(NamedTuple):
+    """What the chain knows of a receipt: the root over its items, their number, its privacy."""
+
+    root: bytes
+    items: int
+    keyed: bool
+
+
+def judge(graph: Graph, job: Job, proof: FraudProof) -> Fraud:
+    """Return what is wrong; ProofRefused if the proof opens less or more, NotFraud if nothing is.
+
+    The graph must have passed `shapes.check_graph`. Deterministic, and bounded by PROOF_BYTES.
+    """
+    if proof.node >= len(graph.nodes):
+        raise ProofRefused(f"node {int(proof.node)} of {len(graph.nodes)}")
+    node = graph.nodes[proof.node]
+    if proof.element >= node.out.size:
+        raise ProofRefused(f"element {int(proof.element)} of {node.out.size}")
+    if len(codec(FraudProof).encode(proof)) > PROOF_BYTES:
+        raise ProofRefused(f"a proof has at most {PROOF_BYTES} bytes")
+    item_root = _only(_roots(proof.job, job.root, job.items), int(proof.item))
+    output = int(proof.node) + 1
+    wanted = _tensors_of(graph, int(proof.node))
+    roots = _roots(proof.roots, item_root, len(graph.nodes) + 1)
+    if list(roots) != wanted or len(proof.tensors) != len(wanted):
+        raise ProofRefused(f"the tensors {wanted} must be opened, and no others")
+    opened: dict[int, _Opened] = {}
+    for tensor, opening in zip(wanted, proof.tensors, strict=True):
+        layout = tensor_layout(graph.tensors[tensor])
+        check_opening(opening, roots[tensor], layout.count, keyed=job.keyed)
+        opened[tensor] = _Opened(layout, opening)
+    constants = weights_of(node.op)
+    records: _Opened | None = None
+    if (constants is None) != (proof.weights is None):
+        raise ProofRefused("the node's weights must be opened, if it has any")
+    if constants is not None and proof.weights is not None:
+        layout = weights_layout(graph, node)
+        check_opening(proof.weights, constants.root, layout.count)
+        records = _Opened(layout, proof.weights)
+    width = node.out.kind.width
+    raw = opened[output].read(int(proof.element) * width, width)
+    claimed = number_of(raw, node.out.kind)
+    right = element(graph, int(proof.node), int(proof.element), _OpenedReader(opened, records))
+    if claimed == right:
+        raise NotFraud(f"element {int(proof.element)} of node {node.name!r} is {right}, as claimed")
+    return Fraud(claimed, right)
+
+
+def judge_edge(graph: Graph, job: Job, said: bytes, proof: EdgeProof, *, output: bool) -> None:
+    """Return if an item's input (or output) is not the one in the tree with the root `said`.
+
+    That is the requester's root over all inputs, or the receipt's over all outputs. Every node may
+    be right and the work still not what was asked for. ProofRefused and NotFraud as for `judge`.
+    """
+    item = int(proof.item)
+    tensor = len(graph.nodes) if output else 0
+    item_root = _only(_roots(proof.job, job.root, job.items), item)
+    committed = _only(_roots(proof.roots, item_root, len(graph.nodes) + 1), tensor)
+    if committed == _only(_roots(proof.said, said, job.items), item):
+        raise NotFraud(f"tensor {tensor} of item {item} is the one that was agreed on")
+
+
+class Evidence(NamedTuple):
+    """What a prover holds of one item: its tensors' bytes, its trees, and its place in the job."""
+
+    item: int
+    tensors: Sequence[bytes | memoryview]
+    commitment: ItemCommitment
+    job: Tree
+    job_key: bytes | None = None
+
+
+def prove(
+    graph: Graph,
+    evidence: Evidence,
+    node: int,
+    index: int,
+    records: tuple[bytes | memoryview, Tree] | None = None,
+) -> FraudProof:
+    """Open what element `index` of a node follows from; `records` are its constants, if it has any.
+
+    It proves nothing by itself: whether the element is wrong is for `judge`.
+    """
+    reader = _Recorder(graph, node, evidence.tensors, None if records is None else records[0])
+    element(graph, node, index, reader)
+    out = graph.nodes[node].out
+    reader.activation(node + 1, index * out.kind.width, out.kind.width)
+    wanted = _tensors_of(graph, node)
+    tensors: list[Opening] = []
+    for tensor in wanted:
+        key = None
+        if evidence.job_key is not None:
+            key = TensorKey(evidence.job_key, evidence.item, tensor)
+        tree = evidence.commitment.tensors[tensor]
+        tensors.append(_open(reader.tensors[tensor], tree, key))
+    return FraudProof(
+        item=u32(evidence.item),
+        node=u16(node),
+        element=u32(index),
+        job=_open_roots(evidence.job, {evidence.item: evidence.commitment.root}),
+        roots=_open_roots(
+            evidence.commitment.tree,
+            {tensor: evidence.commitment.tensors[tensor].root for tensor in wanted},
+        ),
+        tensors=tensors,
+        weights=None if records is None else _open(reader.records, records[1], None),
+    )
+
+
+def prove_edge(
+    graph: Graph, evidence: Evidence, said: Tree, root: H256, *, output: bool
+) -> EdgeProof:
+    """Open an item's input (or output), and its root in the tree over those of all items."""
+    tensor = len(graph.nodes) if output else 0
+    commitment = evidence.commitment
+    return EdgeProof(
+        item=u32(evidence.item),
+        job=_open_roots(evidence.job, {evidence.item: commitment.root}),
+        roots=_open_roots(commitment.tree, {tensor: commitment.tensors[tensor].root}),
+        said=_open_roots(said, {evidence.item: root}),
+    )
+
+
+def _tensors_of(graph: Graph, node: int) -> list[int]:
+    """The tensors that a proof opens, each once."""
+    return sorted({*inputs_of(graph.nodes[node].op), node + 1})
+
+
+# ---- judging
+
+
+def _roots(opening: Opening, root: bytes, count: int) -> dict[int, bytes]:
+    check_opening(opening, root, count)
+    for leaf in opening.leaves:
+        if len(leaf.data) != ROOT_BYTES:
+            raise ProofRefused(f"a root has {ROOT_BYTES} bytes, not {len(leaf.data)}")
+    return {int(leaf.index): leaf.data for leaf in opening.leaves}
+
+
+def _only(roots: Mapping[int, bytes], index: int) -> bytes:
+    if list(roots) != [index]:
+        raise ProofRefused(f"root {index} must be opened, and no other")
+    return roots[index]
+
+
+class _Opened:
+    """Bytes of leaves that were opened; the rest does not exist."""
+
+    def __init__(self, layout: Layout, opening: Opening) -> None:
+        self._layout = layout
+        self._leaves: dict[int, bytes] = {}
+        for leaf in opening.leaves:
+            start, end = layout.span(int(leaf.index))
+            if len(leaf.data) != end - start:
+                raise ProofRefused(
+                    f"leaf {int(leaf.index)} has {len(leaf.data)} bytes, not {end - start}"
+                )
+            self._leaves[int(leaf.index)] = leaf.data
+
+    @property
+    def row(self) -> int:
+        return self._layout.row
+
+    def read(self, start: int, length: int) -> bytes:
+        found = b""
+        for index in _touched(self._layout, start, length):
+            data = self._leaves.get(index)
+            if data is None:
+                raise ProofRefused(f"leaf {index} is needed and not opened")
+            begin, _ = self._layout.span(index)
+            found += data[max(start - begin, 0) : start + length - begin]
+        return found
+
+
+class _OpenedReader:
+    def __init__(self, tensors: Mapping[int, _Opened], records: _Opened | None) -> None:
+        self._tensors = tensors
+        self._records = records
+
+    def activation(self, tensor: int, start: int, length: int) -> bytes:
+        return self._tensors[tensor].read(start, length)
+
+    def record(self, row: int) -> bytes:
+        if self._records is None:
+            raise ProofRefused("the node has no weights to read")
+        return self._records.read(row * self._records.row, self._records.row)
+
+
+def _touched(layout: Layout, start: int, length: int) -> range:
+    return range(layout.leaf_at(start), layout.leaf_at(start + length - 1) + 1)
+
+
+# ---- proving
+
+
+class _Kept:
+    """Bytes that are all there, and which leaves of them were read."""
+
+    def __init__(self, layout: Layout, data: bytes | memoryview) -> None:
+        self.layout = layout
+        self.data = memoryview(data).cast("B")
+        self.touched: dict[int, None] = {}
+
+    def read(self, start: int, length: int) -> bytes:
+        for index in _touched(self.layout, start, length):
+            self.touched[index] = None
+        return bytes(self.data[start : start + length])
+
+
+class _Recorder:
+    def __init__(
+        self,
+        graph: Graph,
+        node: int,
+        tensors: Sequence[bytes | memoryview],
+        records: bytes | memoryview | None,
+    ) -> None:
+        self.tensors = {
+            tensor: _Kept(tensor_layout(graph.tensors[tensor]), tensors[tensor])
+            for tensor in _tensors_of(graph, node)
+        }
+        self._records: _Kept | None = None
+        if records is not None:
+            self._records = _Kept(weights_layout(graph, graph.nodes[node]), records)
+
+    @property
+    def records(self) -> _Kept:
+        if self._records is None:
+            raise ValueError("the node's weights are needed to prove anything about it")
+        return self._records
+
+    def activation(self, tensor: int, start: int, length: int) -> bytes:
+        return self.tensors[tensor].read(start, length)
+
+    def record(self, row: int) -> bytes:
+        kept = self.records
+        return kept.read(row * kept.layout.row, kept.layout.row)
+
+
+def _open(kept: _Kept, tree: Tree, key: TensorKey | None) -> Opening:
+    indices = sorted(kept.touched)
+    leaves: list[Leaf] = []
+    for index in indices:
+        start, end = kept.layout.span(index)
+        leaf_key = None if key is None else key.leaf(index)
+        leaves.append(Leaf(u32(index), leaf_key, bytes(kept.data[start:end])))
+    return Opening(leaves, tree.siblings(indices))
+
+
+def _open_roots(tree: Tree, roots: Mapping[int, H256]) -> Opening:
+    leaves = [Leaf(u32(index), None, bytes(root)) for index, root in roots.items()]
+    return Opening(leaves, tree.siblings(list(roots)))

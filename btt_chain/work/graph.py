@@ -1,0 +1,299 @@
+"""A model as the chain sees it: tensors of one or four bytes, nodes, and the manifest around them.
+
+Tensor 0 is the input of an item, tensor i + 1 is what node i makes; the last one is the output.
+There is no batch axis: items never mix. Images are height, width, channels. Every tensor is
+committed, so every node's claim can be checked from openings of its inputs and nothing else.
+Scales are the bits of a binary32 number (ruling 35), so that no float ever enters the runtime.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from math import prod
+from typing import Annotated, Final, TypeAlias
+
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import (
+    Bounded,
+    Fixed,
+    Path,
+    TypeName,
+    Variant,
+    i16,
+    i32,
+    path,
+    u8,
+    u16,
+    u32,
+    u64,
+)
+
+LEAF_BYTES: Final = 4096
+"""The largest leaf (ruling 36)."""
+LEAST_LEAF_BYTES: Final = 256
+PROOF_BYTES: Final = 24 * 1024
+"""The largest fraud proof (ruling 36)."""
+RECORD_TAIL: Final = 8
+"""Bytes that follow the weights in a record: two 32-bit numbers, lowest byte first."""
+
+Binary32: TypeAlias = Annotated[u32, TypeName("Binary32")]
+TensorId: TypeAlias = Annotated[u16, TypeName("TensorId")]
+
+
+@path("btt_work::Kind")
+class Kind(IntEnum):
+    """What an element is."""
+
+    I8 = 0
+    """-128 to 127, one byte."""
+    U8 = 1
+    """0 to 255, one byte."""
+    I32 = 2
+    """An accumulator as it is, four bytes with the lowest first; only the output may be one."""
+
+    @property
+    def width(self) -> int:
+        """Bytes of an element."""
+        return 4 if self is Kind.I32 else 1
+
+    @property
+    def low(self) -> int:
+        """The smallest element."""
+        return (-128, 0, -(1 << 31))[self]
+
+    @property
+    def high(self) -> int:
+        """The largest element."""
+        return (127, 255, (1 << 31) - 1)[self]
+
+
+@path("btt_work::Tensor")
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor of an item."""
+
+    kind: Kind
+    shape: Bounded[list[u32], 4]
+    zero: i16
+    """The element that stands for zero."""
+    leaf: u16
+    """Bytes of a leaf of its commitment, at most; rows are the last axis."""
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """The shape in plain numbers."""
+        return tuple(map(int, self.shape))
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return prod(self.dims)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of one item's tensor."""
+        return self.size * self.kind.width
+
+    @property
+    def reach(self) -> int:
+        """The largest distance of an element from zero."""
+        return max(int(self.zero) - self.kind.low, self.kind.high - int(self.zero))
+
+
+@path("btt_work::Weights")
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Constants of a node, committed as one record for each output channel.
+
+    A record of a product is the column's weights (int8), then its bias (int32) and its scale
+    (binary32 bits). A record of a normalisation is its offset and its factor (both int32).
+    """
+
+    root: H256
+    leaf: u16
+    limit: u32
+    """No accumulator is farther from zero than this: reach * sum of |weights| + |bias|."""
+
+
+@path("btt_work::Window")
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of an image that an output pixel sees; what hangs over the rim is padding."""
+
+    height: u16
+    width: u16
+    step_y: u16
+    step_x: u16
+    apart_y: u16
+    apart_x: u16
+    top: u16
+    left: u16
+    bottom: u16
+    right: u16
+
+
+class Linear(Variant, index=0):
+    """Each row times the weights, plus bias, requantised by the column's scale."""
+
+    x: TensorId
+    weights: Weights
+    low: i16
+    """Smaller results become this: a fused ReLU has the output's zero here."""
+    high: i16
+
+
+class Conv(Variant, index=1):
+    """Each window times the weights (order: y, x, channel), plus bias, requantised."""
+
+    x: TensorId
+    weights: Weights
+    window: Window
+    groups: u16
+    low: i16
+    high: i16
+
+
+class MatMul(Variant, index=2):
+    """Rows of `a` times rows of `b`, group by group: both sides of a product lie in one piece."""
+
+    a: TensorId
+    b: TensorId
+    scale: Binary32
+
+
+class Add(Variant, index=3):
+    """`(a * by_a + b * by_b) / 2^shift`, halves to even; both counted from their zeros."""
+
+    a: TensorId
+    b: TensorId
+    by_a: i32
+    by_b: i32
+    shift: u8
+
+
+class Table(Variant, index=4):
+    """One byte for each byte: activations, and steps from one scale to another."""
+
+    x: TensorId
+    table: Annotated[bytes, Fixed(256)]
+
+
+class MaxPool(Variant, index=5):
+    """The largest element of each window; padding never wins."""
+
+    x: TensorId
+    window: Window
+
+
+class AveragePool(Variant, index=6):
+    """The sum of each window, counted from zero and padding being zero, times a scale."""
+
+    x: TensorId
+    window: Window
+    scale: Binary32
+
+
+class Softmax(Variant, index=7):
+    """Shares of each row in 1/256: the table holds what an element below the row's largest weighs.
+
+    `table[0]` is the heaviest and at least 2^8; the output's zero is its smallest element.
+    """
+
+    x: TensorId
+    table: Bounded[list[u16], 256]
+
+
+class LayerNorm(Variant, index=8):
+    """Each row less its mean, over its deviation, times factor plus offset of the channel."""
+
+    x: TensorId
+    epsilon: u64
+    """Added to n^2 times the variance, in units of the input."""
+    weights: Weights
+    shift: u8
+    """What the sum of 2^-12 parts of a deviation times factor, and offset, is divided by."""
+
+
+class Rearrange(Variant, index=9):
+    """The same elements seen as `view`, axes exchanged, seen as the output's shape."""
+
+    x: TensorId
+    view: Bounded[list[u32], 6]
+    axes: Bounded[list[u8], 6]
+
+
+class Concat(Variant, index=10):
+    """Rows of `a`, each followed by the row of `b`: equal kinds and zeros."""
+
+    a: TensorId
+    b: TensorId
+
+
+Op: TypeAlias = Annotated[
+    Linear
+    | Conv
+    | MatMul
+    | Add
+    | Table
+    | MaxPool
+    | AveragePool
+    | Softmax
+    | LayerNorm
+    | Rearrange
+    | Concat,
+    Path("btt_work::Op"),
+]
+
+
+@path("btt_work::Node")
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operation and what it makes."""
+
+    name: str
+    op: Op
+    out: Tensor
+
+
+@path("btt_work::Graph")
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The input and all nodes, in an order in which they can be executed."""
+
+    input: Tensor
+    nodes: Bounded[list[Node], 512]
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """Input, then what each node makes."""
+        return [self.input, *(node.out for node in self.nodes)]
+
+    @property
+    def output(self) -> Tensor:
+        """What the last node makes."""
+        return self.nodes[-1].out
+
+
+@path("btt_work::Manifest")
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A model for registration: its graph, and what its numbers mean outside of it."""
+
+    graph: Graph
+    input_scale: Binary32
+    output_scale: Binary32
+    macs: u64
+    """Multiplications of one item; the work that is paid for."""
+
+
+def inputs_of(op: Op) -> tuple[int, ...]:
+    """The tensors that a node reads, in the order in which it names them."""
+    if isinstance(op, MatMul | Add | Concat):
+        return int(op.a), int(op.b)
+    return (int(op.x),)
+
+
+def weights_of(op: Op) -> Weights | None:
+    """The constants of a node, if it has any."""
+    return op.weights if isinstance(op, Linear | Conv | LayerNorm) else None

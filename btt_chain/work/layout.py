@@ -1,0 +1,123 @@
+"""Where the bytes of a commitment lie: rows in leaves, and no leaf with the end of a row and more.
+
+A leaf holds as many whole rows as fit; a row that is longer than a leaf begins a leaf of its own
+and takes as many as it needs. So whoever wants one row opens as few leaves as possible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from btt_chain.work.graph import RECORD_TAIL, Conv, Graph, LayerNorm, Linear, Node, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Rows of equal length, cut into leaves of at most `leaf` bytes; all sizes in bytes."""
+
+    rows: int
+    row: int
+    leaf: int
+
+    @property
+    def rows_in_leaf(self) -> int:
+        """Rows that share a leaf; 1 also for rows that need several."""
+        return max(1, self.leaf // self.row)
+
+    @property
+    def leaves_of_row(self) -> int:
+        """Leaves that one row needs; 1 also for rows that share one."""
+        return -(-self.row // self.leaf)
+
+    @property
+    def count(self) -> int:
+        """The number of leaves."""
+        if self.row > self.leaf:
+            return self.rows * self.leaves_of_row
+        return -(-self.rows // self.rows_in_leaf)
+
+    @property
+    def nbytes(self) -> int:
+        """All bytes."""
+        return self.rows * self.row
+
+    @property
+    def step(self) -> int | None:
+        """The length of all leaves but the last, if they have one."""
+        if self.row <= self.leaf:
+            return self.rows_in_leaf * self.row
+        return None if self.row % self.leaf else self.leaf
+
+    def leaf_at(self, offset: int) -> int:
+        """The leaf in which a byte lies."""
+        if self.row > self.leaf:
+            row, within = divmod(offset, self.row)
+            return row * self.leaves_of_row + within // self.leaf
+        return offset // (self.rows_in_leaf * self.row)
+
+    def span(self, index: int) -> tuple[int, int]:
+        """Where a leaf begins and where it ends."""
+        if self.row > self.leaf:
+            row, part = divmod(index, self.leaves_of_row)
+            start = row * self.row + part * self.leaf
+            return start, min(start + self.leaf, (row + 1) * self.row)
+        step = self.rows_in_leaf * self.row
+        return index * step, min((index + 1) * step, self.nbytes)
+
+    def most_leaves(self, length: int) -> int:
+        """How many leaves `length` bytes can touch that begin at the beginning of a row."""
+        rows = -(-length // self.row)
+        if self.row > self.leaf:
+            return min(self.count, rows * self.leaves_of_row)
+        return min(self.count, (rows + self.rows_in_leaf - 2) // self.rows_in_leaf + 1)
+
+
+def tensor_layout(tensor: Tensor) -> Layout:
+    """How the tensor of one item is committed."""
+    row = tensor.dims[-1]
+    return Layout(tensor.size // row, row * tensor.kind.width, int(tensor.leaf))
+
+
+def record_bytes(graph: Graph, node: Node) -> int:
+    """The length of one record of a node's constants; ValueError if the node has none."""
+    op = node.op
+    tensors = graph.tensors
+    if isinstance(op, Linear):
+        return tensors[op.x].dims[-1] + RECORD_TAIL
+    if isinstance(op, Conv):
+        taps = int(op.window.height) * int(op.window.width)
+        return taps * (tensors[op.x].dims[-1] // int(op.groups)) + RECORD_TAIL
+    if isinstance(op, LayerNorm):
+        return RECORD_TAIL
+    raise ValueError(f"{type(op).__name__} has no weights")
+
+
+def weights_layout(graph: Graph, node: Node) -> Layout:
+    """How the constants of a node are committed; ValueError if the node has none."""
+    op = node.op
+    if not isinstance(op, Linear | Conv | LayerNorm):
+        raise ValueError(f"{type(op).__name__} has no weights")
+    return Layout(node.out.dims[-1], record_bytes(graph, node), int(op.weights.leaf))
+
+
+def flat(position: tuple[int, ...], dims: tuple[int, ...]) -> int:
+    """The number of an element by its position."""
+    number = 0
+    for at, size in zip(position, dims, strict=True):
+        number = number * size + at
+    return number
+
+
+def position(number: int, dims: tuple[int, ...]) -> tuple[int, ...]:
+    """The position of an element by its number."""
+    found: list[int] = []
+    for size in reversed(dims):
+        number, at = divmod(number, size)
+        found.append(at)
+    return tuple(reversed(found))
+
+
+def volume(dims: tuple[int, ...]) -> int:
+    """How many elements a shape has."""
+    return prod(dims)

@@ -1,0 +1,170 @@
+"""A model with its weights, as whoever executes it holds it.
+
+Weights come as the records that are committed to; `records_of_product` and `records_of_norm` write
+them. A `Model` checks them against the roots of its manifest, so what is executed is what was
+registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btt_chain.work.commit import commit_weights
+from btt_chain.work.errors import ModelRefused
+from btt_chain.work.graph import RECORD_TAIL, Kind, Manifest, Tensor, weights_of
+from btt_chain.work.layout import weights_layout
+from btt_chain.work.merkle import Tree
+from btt_chain.work.shapes import check_manifest
+
+Bytes2D: TypeAlias = NDArray[np.uint8]
+Int8s: TypeAlias = NDArray[np.int8]
+Int32s: TypeAlias = NDArray[np.int32]
+Int64s: TypeAlias = NDArray[np.int64]
+Float32s: TypeAlias = NDArray[np.float32]
+Float64s: TypeAlias = NDArray[np.float64]
+Elements: TypeAlias = NDArray[np.int8] | NDArray[np.uint8] | NDArray[np.int32]
+"""A tensor of one item or of several; the batch, if any, is the first axis."""
+
+
+def dtype_of(kind: Kind) -> np.dtype[np.int8] | np.dtype[np.uint8] | np.dtype[np.int32]:
+    """What numpy calls a kind; 32-bit elements lowest byte first on every machine."""
+    if kind is Kind.I8:
+        return np.dtype(np.int8)
+    return np.dtype(np.uint8) if kind is Kind.U8 else np.dtype("<i4")
+
+
+def elements_of(kind: Kind, values: NDArray[np.generic]) -> Elements:
+    """Whole numbers within the range of a kind, as its elements."""
+    if kind is Kind.I8:
+        return values.astype(np.int8)
+    return values.astype(np.uint8) if kind is Kind.U8 else values.astype(np.int32)
+
+
+def quantised(manifest: Manifest, items: NDArray[np.floating]) -> Elements:
+    """Real numbers as items for a model, rounded as ONNX's QuantizeLinear does."""
+    tensor = manifest.graph.input
+    steps = np.rint(items.astype(np.float32) / _scale(manifest.input_scale))
+    return elements_of(
+        tensor.kind, np.clip(steps + np.float32(tensor.zero), tensor.kind.low, tensor.kind.high)
+    )
+
+
+def real_outputs(manifest: Manifest, outputs: Elements) -> Float32s:
+    """What outputs stand for."""
+    centred = outputs.astype(np.float32) - np.float32(manifest.graph.output.zero)
+    return centred * _scale(manifest.output_scale)
+
+
+def _scale(bits: int) -> np.float32:
+    return np.float32(np.uint32(bits).view(np.float32))
+
+
+def scale_bits(value: float | np.float32) -> int:
+    """The bits of the nearest binary32 number."""
+    return int(np.float32(value).view(np.uint32))
+
+
+def records_of_product(columns: Int8s, bias: Int32s, scales: Float32s) -> Bytes2D:
+    """Records of a product: `columns[n]` are the weights of output channel n in committed order."""
+    return _records(columns, bias.astype("<i4"), scales.astype("<f4"))
+
+
+def records_of_norm(offset: Int32s, factor: Int32s) -> Bytes2D:
+    """Records of a normalisation."""
+    nothing = np.empty((len(offset), 0), np.int8)
+    return _records(nothing, offset.astype("<i4"), factor.astype("<i4"))
+
+
+def _records(columns: Int8s, first: Int32s, second: Int32s | Float32s) -> Bytes2D:
+    parts = [
+        np.ascontiguousarray(columns).view(np.uint8).reshape(len(columns), -1),
+        first.reshape(-1, 1).view(np.uint8),
+        second.reshape(-1, 1).view(np.uint8),
+    ]
+    return np.ascontiguousarray(np.concatenate(parts, axis=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """What the records of a node say."""
+
+    columns: Int8s
+    """One row for each output channel; of no length for a normalisation."""
+    first: Int32s
+    """Bias, or offset."""
+    second: Int32s
+    """The bits of the scale, or factor."""
+
+    @property
+    def scales(self) -> Float32s:
+        """The scales of a product."""
+        return self.second.view(np.float32)
+
+    def reach(self, x: Tensor) -> Int64s:
+        """How far from zero each channel's accumulator can be, for inputs of this kind."""
+        return self.sums * x.reach + np.abs(self.first.astype(np.int64))
+
+    @property
+    def sums(self) -> Int64s:
+        """The sum of each channel's weights without their signs."""
+        sums: Int64s = np.abs(self.columns.astype(np.int16)).sum(axis=1, dtype=np.int64)
+        return sums
+
+
+def constants_of(records: Bytes2D) -> Constants:
+    """Read records."""
+    body = records.shape[1] - RECORD_TAIL
+    tail = np.ascontiguousarray(records[:, body:]).view("<i4").astype(np.int32)
+    columns = np.ascontiguousarray(records[:, :body]).view(np.int8)
+    return Constants(columns, tail[:, 0].copy(), tail[:, 1].copy())
+
+
+def tensor_of(tensor: Tensor, raw: bytes | memoryview) -> Elements:
+    """One item's tensor from its bytes; ValueError if there are more or fewer."""
+    if tensor.kind is Kind.I8:
+        return np.frombuffer(raw, np.int8).reshape(tensor.dims)
+    if tensor.kind is Kind.U8:
+        return np.frombuffer(raw, np.uint8).reshape(tensor.dims)
+    return np.frombuffer(raw, "<i4").astype(np.int32, copy=False).reshape(tensor.dims)
+
+
+class Model:
+    """A manifest with the weights that it commits to; ModelRefused if they are others.
+
+    `records` holds them by the number of their node. Whether a model may be registered is asked
+    of `admission.check_model`.
+    """
+
+    def __init__(self, manifest: Manifest, records: Mapping[int, Bytes2D]) -> None:
+        check_manifest(manifest)
+        graph = manifest.graph
+        self.manifest = manifest
+        self.graph = graph
+        self.records: dict[int, Bytes2D] = {}
+        self.trees: dict[int, Tree] = {}
+        self.constants: dict[int, Constants] = {}
+        for number, node in enumerate(graph.nodes):
+            weights = weights_of(node.op)
+            if weights is None:
+                continue
+            given = records.get(number)
+            layout = weights_layout(graph, node)
+            if given is None or given.shape != (layout.rows, layout.row):
+                shape = None if given is None else given.shape
+                raise ModelRefused.at(
+                    node.name, f"records of {shape} in place of {(layout.rows, layout.row)}"
+                )
+            given = np.ascontiguousarray(given, np.uint8)
+            tree = commit_weights(graph, node, given.data)
+            if tree.root != weights.root:
+                raise ModelRefused.at(
+                    node.name, f"weights with root {tree.root} ≠ {weights.root} of the manifest"
+                )
+            self.records[number] = given
+            self.trees[number] = tree
+            self.constants[number] = constants_of(given)

@@ -1,0 +1,190 @@
+"""The numpy executor is bit for bit what the definitions say, however it is run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from hashlib import sha256
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from btt_chain.work.build import Builder, Numbers
+from btt_chain.work.commit import roots_tree
+from btt_chain.work.elements import element
+from btt_chain.work.errors import InputRefused
+from btt_chain.work.execute import Executor, stream, whole_roots
+from btt_chain.work.graph import Kind
+from btt_chain.work.model import Elements, Model
+from unit.work.work_world import KINDS, attention, image_net, single, slowly, weights
+
+GOLDEN = {
+    "image_net": "6a426375da968473e54ca7bc1cc3075c493c3b6f692f9b0e99ebe42249dcdb78",
+    "attention": "75fb4aa302b721cf10108dc5c83bde68f8a1d43380cae2ee4bd7b2fd2c854ae1",
+}
+NETS = {"image_net": image_net, "attention": attention}
+
+
+class Whole:
+    """A reader of everything that is there."""
+
+    def __init__(self, model: Model, node: int, tensors: list[memoryview]) -> None:
+        self.tensors = tensors
+        self.records = model.records.get(node)
+
+    def activation(self, tensor: int, start: int, length: int) -> bytes:
+        return bytes(self.tensors[tensor][start : start + length])
+
+    def record(self, row: int) -> bytes:
+        assert self.records is not None
+        return bytes(self.records[row])
+
+
+def job_root(model: Model, items: Elements) -> str:
+    batch = Executor(model).run(items)
+    roots = [batch.commit(model.graph, at, at, None).root for at in range(len(items))]
+    return roots_tree(roots).root.hex()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_every_node_equals_the_slow_integers(kind: str, seed: int) -> None:
+    model, items = single(kind, seed)
+
+    batch = Executor(model).run(items)
+
+    for at, item in enumerate(items):
+        for fast, slow in zip(batch.tensors, slowly(model, item), strict=True):
+            np.testing.assert_array_equal(fast[at], slow)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_one_element_from_bytes_equals_the_executor(kind: str, seed: int) -> None:
+    model, items = single(kind, seed)
+    batch = Executor(model).run(items)
+    node = len(model.graph.nodes) - 1
+    reader = Whole(model, node, batch.item(0))
+
+    made = [element(model.graph, node, index, reader) for index in range(batch.outputs[0].size)]
+
+    assert made == batch.outputs[0].ravel().tolist()
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_a_whole_net_equals_the_slow_integers(net: str) -> None:
+    model, items = NETS[net]()
+
+    batch = Executor(model).run(items[:1])
+
+    for fast, slow in zip(batch.tensors, slowly(model, items[0]), strict=True):
+        np.testing.assert_array_equal(fast[0], slow)
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_fixed_seeds_give_fixed_roots_on_every_machine(net: str) -> None:
+    assert job_root(*NETS[net]()) == GOLDEN[net]
+
+
+def test_the_number_of_threads_changes_nothing() -> None:
+    program = (
+        "from unit.work.test_execute import NETS, job_root\n"
+        "print(*(job_root(*net()) for net in NETS.values()))"
+    )
+    paths = os.pathsep.join(path for path in sys.path if path)
+    # This process has as many as the machine has cores.
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": paths}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, check=True
+    )
+    assert done.stdout.decode().split() == list(GOLDEN.values())
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_how_items_are_grouped_changes_nothing(net: str) -> None:
+    model, items = NETS[net]()
+    executor = Executor(model)
+    together = executor.run(items, accumulators=True)
+
+    pieces = list(stream(executor, [items[:2], items[2:]], memory=1, accumulators=True))
+
+    assert [len(piece.outputs) for piece in pieces] == [1, 1, 1]
+    for at, piece in enumerate(pieces):
+        for alone, among in zip(piece.tensors, together.tensors, strict=True):
+            np.testing.assert_array_equal(alone[0], among[at])
+        for number, sums in piece.accumulators.items():
+            np.testing.assert_array_equal(sums[0], together.accumulators[number][at])
+
+
+def test_sums_beyond_float32_are_cut_and_stay_exact() -> None:
+    rng = np.random.default_rng(5)
+    length = 3000
+    made = Builder(Kind.U8, (length,), 0)
+    columns = np.full((4, length), 127, np.int8)
+    columns[1] = -128
+    columns[2:] = rng.integers(-128, 128, (2, length))
+    bias = np.array([2**30, -(2**30), 7, -7], np.int32)
+    made.linear("large", 0, columns, bias, np.ones(4, np.float32), Numbers(Kind.I32))
+    model = made.model()
+    items = rng.integers(200, 256, (2, length)).astype(np.uint8)
+    items[0] = 255
+
+    outputs = Executor(model).run(items).outputs
+
+    right = items.astype(np.int64) @ columns.T.astype(np.int64) + bias
+    assert int(np.abs(right).max()) > 2**24
+    np.testing.assert_array_equal(outputs, right)
+
+
+def test_products_of_long_rows_are_cut_and_stay_exact() -> None:
+    made = Builder(Kind.U8, (2, 2, 600), 0)
+    made.matmul("long", 0, 0, 2.0**-20, Numbers(Kind.U8))
+    model = made.model()
+    items = np.full((1, 2, 2, 600), 255, np.uint8)
+    items[0, :, 1] = 253
+
+    batch = Executor(model).run(items, accumulators=True)
+
+    right = items.astype(np.int64) @ items.astype(np.int64).swapaxes(-1, -2)
+    assert int(right.max()) > 2**25
+    np.testing.assert_array_equal(batch.accumulators[0], right)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 2**30), min_size=1, max_size=40))
+def test_roots_are_whole_and_exact(roots: list[int]) -> None:
+    near = [value for root in roots for value in (root * root, root * root + 2 * root)]
+
+    found = whole_roots(np.array(near, np.int64)).tolist()
+
+    assert found == [root for root in roots for _ in range(2)]
+
+
+def test_items_of_another_shape_or_kind_are_refused() -> None:
+    model, items = image_net()
+    executor = Executor(model)
+
+    for wrong in (items.astype(np.int8), items[:, :11], items[:0], items[0]):
+        with pytest.raises(InputRefused):
+            executor.run(wrong)
+
+
+def test_records_are_what_their_builder_was_given() -> None:
+    rng = np.random.default_rng(8)
+    columns, bias, scales = weights(rng, 3, 5)
+    made = Builder(Kind.I8, (5,))
+    made.linear("only", 0, columns, bias, scales, Numbers(Kind.I8))
+    model = made.model()
+
+    constants = model.constants[0]
+
+    np.testing.assert_array_equal(constants.columns, columns)
+    np.testing.assert_array_equal(constants.first, bias)
+    np.testing.assert_array_equal(constants.scales, scales)
+    raw = columns[1].tobytes() + bias[1].tobytes() + scales[1].tobytes()
+    assert sha256(model.records[0][1]).digest() == sha256(raw).digest()

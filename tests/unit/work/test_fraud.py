@@ -1,0 +1,252 @@
+"""One altered element anywhere is found and proven; nothing honest can be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import decode, encode, u16, u32
+from btt_chain.work.build import Builder, Numbers, window
+from btt_chain.work.commit import commit_item, roots_tree
+from btt_chain.work.errors import NotFraud, ProofRefused
+from btt_chain.work.execute import Executor
+from btt_chain.work.fraud import (
+    Evidence,
+    Fraud,
+    FraudProof,
+    Job,
+    judge,
+    judge_edge,
+    prove,
+    prove_edge,
+)
+from btt_chain.work.graph import PROOF_BYTES, Kind
+from btt_chain.work.merkle import Opening
+from btt_chain.work.model import Elements, Model
+from btt_chain.work.recheck import Fault, first_fault
+from btt_chain.work.shapes import largest_proof
+from unit.work.work_world import KINDS, attention, image_net, items_of, single, weights
+
+KEY = b"0123456789abcdef" * 2
+NETS = {"image_net": image_net, "attention": attention}
+
+
+class Receipt:
+    """A job of which every item has the same tensors, and one item that is looked at."""
+
+    def __init__(
+        self, model: Model, tensors: Sequence[Elements], item: int = 1, key: bytes | None = None
+    ) -> None:
+        self.model = model
+        self.tensors = tensors
+        raw = [np.ascontiguousarray(tensor).data.cast("B") for tensor in tensors]
+        commitment = commit_item(model.graph, item, raw, key)
+        others = [H256(bytes([at]) * 32) for at in range(3)]
+        tree = roots_tree([*others[:item], commitment.root, *others[item:]])
+        self.evidence = Evidence(item, raw, commitment, tree, key)
+        self.job = Job(tree.root, len(others) + 1, key is not None)
+
+    def proof(self, node: int, index: int) -> FraudProof:
+        records = self.model.records.get(node)
+        held = None if records is None else (records.data, self.model.trees[node])
+        return prove(self.model.graph, self.evidence, node, index, held)
+
+    def judged(self, proof: FraudProof) -> Fraud:
+        return judge(self.model.graph, self.job, proof)
+
+
+def altered(tensors: Sequence[Elements], node: int, index: int) -> list[Elements]:
+    """The same, but one element is one more, or the smallest if it was the largest."""
+    lie = tensors[node + 1].copy()
+    with np.errstate(over="ignore"):
+        lie.reshape(-1)[index] += lie.dtype.type(1)
+    return [*tensors[: node + 1], lie, *tensors[node + 2 :]]
+
+
+def first_item(model: Model, items: Elements) -> list[Elements]:
+    return [tensor[0] for tensor in Executor(model).run(items[:1]).tensors]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 2**32), keyed=st.booleans(), data=st.data())
+def test_a_wrong_element_of_any_node_is_found_and_proven(
+    kind: str, seed: int, keyed: bool, data: st.DataObject
+) -> None:
+    model, items = single(kind, seed)
+    honest = first_item(model, items)
+    node = len(model.graph.nodes) - 1
+    index = data.draw(st.integers(0, honest[-1].size - 1))
+    receipt = Receipt(model, altered(honest, node, index), key=KEY if keyed else None)
+
+    fault = first_fault(Executor(model), receipt.tensors)
+    assert fault == Fault(node, index)
+    proof = receipt.proof(node, index)
+
+    right = int(honest[-1].ravel()[index])
+    assert receipt.judged(proof) == Fraud(int(receipt.tensors[-1].ravel()[index]), right)
+    size = len(encode(FraudProof, proof))
+    assert size <= largest_proof(model.graph, node) <= PROOF_BYTES
+    assert decode(FraudProof, encode(FraudProof, proof)) == proof
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 2**32), data=st.data())
+def test_nothing_honest_can_be_proven(kind: str, seed: int, data: st.DataObject) -> None:
+    model, items = single(kind, seed)
+    receipt = Receipt(model, first_item(model, items))
+    node = data.draw(st.integers(0, len(model.graph.nodes) - 1))
+    index = data.draw(st.integers(0, receipt.tensors[node + 1].size - 1))
+
+    assert first_fault(Executor(model), receipt.tensors) is None
+    with pytest.raises(NotFraud, match="as claimed"):
+        receipt.judged(receipt.proof(node, index))
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_a_lie_in_every_node_of_a_net_is_found_where_it_is(net: str) -> None:
+    model, items = NETS[net]()
+    honest = first_item(model, items)
+    executor = Executor(model)
+    rng = np.random.default_rng(4)
+    for node in range(len(model.graph.nodes)):
+        index = int(rng.integers(honest[node + 1].size))
+        receipt = Receipt(model, altered(honest, node, index))
+
+        # What comes after the lie is not what follows from it: the first fault is the lie itself.
+        assert first_fault(executor, receipt.tensors) == Fault(node, index)
+        assert receipt.judged(receipt.proof(node, index)).right == honest[node + 1].ravel()[index]
+
+
+def test_other_weights_a_skipped_layer_and_another_rounding_are_found() -> None:
+    model, items = image_net()
+    other, _ = image_net(seed=9)
+    honest = first_item(model, items)
+    body = honest[2]
+    lies = {
+        "other weights": [*first_item(other, items)],
+        "skipped layer": [*honest[:2], honest[1].view(np.int8), *honest[3:]],
+        "rounded down": [*honest[:2], np.where(body > -128, body - 1, body), *honest[3:]],
+    }
+    for lie in lies.values():
+        receipt = Receipt(model, lie)
+        fault = first_fault(Executor(model), receipt.tensors)
+        assert fault is not None
+        assert (
+            receipt.judged(receipt.proof(*fault)).claimed
+            == lie[fault.node + 1].ravel()[fault.element]
+        )
+
+
+def test_no_part_of_a_proof_can_be_exchanged() -> None:
+    rng = np.random.default_rng(7)
+    made = Builder(Kind.I8, (48, 48, 8))
+    seen, i8 = window((3, 3), pads=(1, 1, 1, 1)), Numbers(Kind.I8)
+    made.conv(
+        "second",
+        made.conv("first", 0, *weights(rng, 8, 3, 3, 8), seen, i8),
+        *weights(rng, 8, 3, 3, 8),
+        seen,
+        i8,
+    )
+    model = made.model()
+    honest = first_item(model, items_of(rng, model.graph.input, 1))
+    # A window whose lines lie in two leaves.
+    wrong_at = (10 * 48 + 30) * 8
+    receipt = Receipt(model, altered(honest, 1, wrong_at))
+    proof = receipt.proof(1, wrong_at)
+    assert receipt.judged(proof)
+    assert len(proof.tensors[0].leaves) == 2
+    elsewhere = receipt.proof(1, wrong_at + 30 * 48 * 8)
+    lacking = Opening(proof.tensors[0].leaves[:1], proof.tensors[0].siblings)
+    forged = [
+        replace(proof, item=u32(2)),
+        replace(proof, node=u16(0)),
+        replace(proof, node=u16(99)),
+        replace(proof, element=u32(wrong_at + 30 * 48 * 8)),
+        replace(proof, element=u32(1 << 20)),
+        replace(proof, job=proof.roots),
+        replace(proof, roots=elsewhere.job),
+        replace(proof, tensors=elsewhere.tensors),
+        replace(proof, tensors=proof.tensors[::-1]),
+        replace(proof, tensors=proof.tensors[:1]),
+        replace(proof, tensors=[lacking, proof.tensors[1]]),
+        replace(proof, weights=None),
+        replace(proof, weights=proof.tensors[0]),
+    ]
+    for wrong in forged:
+        with pytest.raises(ProofRefused):
+            receipt.judged(wrong)
+    for job in (
+        receipt.job._replace(root=bytes(32)),
+        receipt.job._replace(items=5),
+        receipt.job._replace(keyed=True),
+    ):
+        with pytest.raises(ProofRefused):
+            judge(model.graph, job, proof)
+
+
+def test_a_leaf_of_the_wrong_length_is_no_evidence() -> None:
+    # Whoever commits to shorter leaves than the layout has cannot be judged by them either.
+    model, items = image_net()
+    receipt = Receipt(model, first_item(model, items))
+    proof = receipt.proof(1, 3)
+    leaf = proof.tensors[1].leaves[0]
+    short = replace(leaf, data=leaf.data[:-1])
+    with pytest.raises(ProofRefused, match="does not lead"):
+        receipt.judged(
+            replace(proof, tensors=[proof.tensors[0], replace(proof.tensors[1], leaves=[short])])
+        )
+
+
+def test_the_widest_nodes_have_proofs_within_the_limit() -> None:
+    rng = np.random.default_rng(6)
+    i8 = Numbers(Kind.I8)
+    wide = Builder(Kind.I8, (4096,))
+    wide.linear("wide", 0, *weights(rng, 3, 4096, most=40), i8)
+    deep = Builder(Kind.I8, (24, 24, 384))
+    same = window((3, 3), pads=(1, 1, 1, 1))
+    deep.conv("deep", 0, *weights(rng, 3, 3, 3, 384, most=40), same, i8)
+    for builder, index in ((wide, 1), (deep, 3 * (24 * 12 + 12))):
+        model = builder.model()
+        tensors = first_item(model, items_of(rng, model.graph.input, 1))
+        receipt = Receipt(model, altered(tensors, 0, index), key=KEY)
+
+        proof = receipt.proof(0, index)
+
+        assert receipt.judged(proof)
+        size = len(encode(FraudProof, proof))
+        assert size <= largest_proof(model.graph, 0) <= PROOF_BYTES
+
+
+@pytest.mark.parametrize("output", [False, True])
+def test_work_on_another_input_or_another_output_than_said_is_proven(output: bool) -> None:
+    model, items = image_net()
+    receipt = Receipt(model, first_item(model, items))
+    honest = receipt.evidence.commitment.tensors[-1 if output else 0].root
+    others = [H256(bytes([at]) * 32) for at in range(3)]
+
+    for root in (honest, others[0]):
+        said = roots_tree([others[0], root, *others[1:]])
+        proof = prove_edge(model.graph, receipt.evidence, said, root, output=output)
+        if root == honest:
+            with pytest.raises(NotFraud, match="agreed on"):
+                judge_edge(model.graph, receipt.job, said.root, proof, output=output)
+            continue
+        judge_edge(model.graph, receipt.job, said.root, proof, output=output)
+        for wrong in (
+            replace(proof, item=u32(0)),
+            replace(proof, said=proof.job),
+            replace(proof, roots=proof.job),
+        ):
+            with pytest.raises(ProofRefused):
+                judge_edge(model.graph, receipt.job, said.root, wrong, output=output)
+        with pytest.raises(ProofRefused, match="root"):
+            judge_edge(model.graph, receipt.job, said.root, proof, output=not output)

@@ -1,0 +1,428 @@
+"""Small models of every kind of node, and a slow executor that shares no code with the real one."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import struct
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import numpy as np
+from numpy.random import Generator
+
+from btt_chain.work.build import Builder, Numbers, exponentials, window
+from btt_chain.work.graph import (
+    Add,
+    AveragePool,
+    Concat,
+    Conv,
+    Kind,
+    LayerNorm,
+    Linear,
+    MatMul,
+    MaxPool,
+    Node,
+    Rearrange,
+    Softmax,
+    Table,
+    Tensor,
+    Window,
+)
+from btt_chain.work.model import Elements, Float32s, Int8s, Int32s, Model, elements_of
+
+Array = dict[tuple[int, ...], int]
+"""A tensor in plain numbers, by position."""
+
+
+# ---- models
+
+
+def numbers(rng: Generator, kind: Kind | None = None) -> Numbers:
+    """Some 8-bit kind with some zero."""
+    kind = Kind(int(rng.integers(2))) if kind is None else kind
+    return Numbers(kind, int(rng.integers(kind.low, kind.high + 1)))
+
+
+def items_of(rng: Generator, tensor: Tensor, count: int = 2) -> Elements:
+    shape = (count, *tensor.dims)
+    drawn = rng.integers(tensor.kind.low, tensor.kind.high + 1, shape)
+    return elements_of(tensor.kind, drawn)
+
+
+def weights(
+    rng: Generator, outputs: int, *length: int, most: int = 127
+) -> tuple[Int8s, Int32s, Float32s]:
+    """Columns, bias, and scales with which the outputs spread over their range and a bit more."""
+    columns = rng.integers(-most, most + 1, (outputs, *length)).astype(np.int8)
+    bias = rng.integers(-5000, 5001, outputs).astype(np.int32)
+    spread = math.sqrt(math.prod(length)) * 90 * 0.6 * most / 90
+    scales = (rng.uniform(0.5, 2.0, outputs) / spread).astype(np.float32)
+    return columns, bias, scales
+
+
+def _start(rng: Generator, shape: tuple[int, ...]) -> Builder:
+    given = numbers(rng)
+    return Builder(given.kind, shape, given.zero)
+
+
+def _pair(rng: Generator, most: int) -> tuple[int, int]:
+    first, second = rng.integers(1, most + 1, 2).tolist()
+    return first, second
+
+
+def _sizes(rng: Generator, *most: int) -> tuple[int, ...]:
+    return tuple(int(rng.integers(1, size + 1)) for size in most)
+
+
+def _window(rng: Generator, *, spaced: bool = True) -> Window:
+    size = _pair(rng, 3)
+    apart = _pair(rng, 2) if spaced else (1, 1)
+    top, left, bottom, right = (
+        int(rng.integers(0, (side - 1) * gap + 1))
+        for side, gap in zip(size * 2, apart * 2, strict=True)
+    )
+    return window(size, _pair(rng, 2), (top, left, bottom, right), apart)
+
+
+def _image(rng: Generator) -> tuple[int, int, int]:
+    height, width = (int(size) for size in rng.integers(6, 9, 2))
+    return height, width, 2 * int(rng.integers(1, 4))
+
+
+def linear(rng: Generator) -> Builder:
+    rows, inputs, outputs = _sizes(rng, 3, 40, 6)
+    made = _start(rng, (rows, inputs))
+    out = Numbers(Kind.I32) if rng.integers(4) == 0 else numbers(rng)
+    made.linear("linear", 0, *weights(rng, outputs, inputs), out)
+    return made
+
+
+def relu(rng: Generator) -> Builder:
+    rows, inputs, outputs = _sizes(rng, 3, 40, 6)
+    made = _start(rng, (rows, inputs))
+    out = numbers(rng)
+    fused = Numbers(out.kind, out.zero, low=out.zero)
+    made.linear("linear", 0, *weights(rng, outputs, inputs), fused)
+    return made
+
+
+def conv(rng: Generator) -> Builder:
+    shape = _image(rng)
+    made = _start(rng, shape)
+    groups = int(rng.integers(1, 3))
+    seen = _window(rng)
+    kernel = (int(seen.height), int(seen.width), shape[2] // groups)
+    constants = weights(rng, 2 * int(rng.integers(1, 3)), *kernel)
+    made.conv("conv", 0, *constants, seen, numbers(rng), groups)
+    return made
+
+
+def matmul(rng: Generator) -> Builder:
+    groups, rows, length = _sizes(rng, 2, 4, 24)
+    made = _start(rng, (groups, rows, length))
+    scale = 1 / (math.sqrt(length) * 5000)
+    made.matmul("matmul", 0, 0, scale, numbers(rng))
+    return made
+
+
+def add(rng: Generator) -> Builder:
+    made = _start(rng, _sizes(rng, 4, 9))
+    other = made.table("other", 0, rng.integers(0, 256, 256).tolist(), numbers(rng, Kind.U8))
+    # Powers of two make ties, which must go to even.
+    ratios = [(0.5, 0.25), (float(rng.uniform(-2, 2)), float(rng.uniform(-2, 2)))]
+    made.add("add", 0, other, ratios[int(rng.integers(2))], numbers(rng))
+    return made
+
+
+def table(rng: Generator) -> Builder:
+    made = _start(rng, _sizes(rng, 4, 9))
+    out = numbers(rng)
+    values = rng.integers(out.kind.low, out.kind.high + 1, 256).tolist()
+    made.table("table", 0, values, out)
+    return made
+
+
+def max_pool(rng: Generator) -> Builder:
+    made = _start(rng, _image(rng))
+    made.max_pool("pool", 0, _window(rng, spaced=False))
+    return made
+
+
+def average_pool(rng: Generator) -> Builder:
+    made = _start(rng, _image(rng))
+    seen = _window(rng)
+    made.average_pool("pool", 0, seen, 1 / (seen.height * seen.width), numbers(rng))
+    return made
+
+
+def softmax(rng: Generator) -> Builder:
+    made = _start(rng, _sizes(rng, 3, 30))
+    made.softmax("softmax", 0, exponentials(float(rng.uniform(0.01, 0.5))), numbers(rng).kind)
+    return made
+
+
+def layer_norm(rng: Generator) -> Builder:
+    shape = _sizes(rng, 3, 30)
+    made = _start(rng, shape)
+    factor = rng.integers(-(1 << 18), 1 << 18, shape[1]).astype(np.int32)
+    offset = rng.integers(-(1 << 28), 1 << 28, shape[1]).astype(np.int32)
+    epsilon = int(rng.integers(0, 3)) * shape[1]
+    made.layer_norm("norm", 0, (offset, factor), epsilon, 24, numbers(rng))
+    return made
+
+
+def rearrange(rng: Generator) -> Builder:
+    sizes = _sizes(rng, 3, 4, 5)
+    made = _start(rng, (sizes[0], sizes[1] * sizes[2]))
+    axes = rng.permutation(3).tolist()
+    made.rearrange("axes", 0, sizes, axes, (sizes[axes[0]] * sizes[axes[1]], sizes[axes[2]]))
+    return made
+
+
+def concat(rng: Generator) -> Builder:
+    made = _start(rng, _sizes(rng, 4, 9))
+    made.concat("join", 0, 0)
+    return made
+
+
+KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = {
+    maker.__name__: maker
+    for maker in (
+        linear,
+        relu,
+        conv,
+        matmul,
+        add,
+        table,
+        max_pool,
+        average_pool,
+        softmax,
+        layer_norm,
+        rearrange,
+        concat,
+    )
+}
+
+
+def single(kind: str, seed: int) -> tuple[Model, Elements]:
+    """A model of one node (a sum has two), and two items for it."""
+    rng = np.random.default_rng(seed)
+    model = KINDS[kind](rng).model()
+    return model, items_of(rng, model.graph.input)
+
+
+def image_net(seed: int = 1) -> tuple[Model, Elements]:
+    """Windows, a residual, groups, pools and a head: three items of 12 x 12."""
+    rng = np.random.default_rng(seed)
+    u8, i8 = Numbers(Kind.U8, 0), Numbers(Kind.I8, -3)
+    made = Builder(Kind.U8, (12, 12, 1), 0, 1 / 255)
+    same = window((3, 3), pads=(1, 1, 1, 1))
+    stem = made.conv("stem", 0, *weights(rng, 8, 3, 3, 1), same, u8)
+    body = made.conv("body", stem, *weights(rng, 8, 3, 3, 8), same, i8)
+    both = made.add("residual", stem, body, (0.6, 0.8), u8)
+    half = made.max_pool("half", both, window((2, 2), (2, 2)))
+    apart = made.conv("groups", half, *weights(rng, 8, 3, 3, 4), same, u8, 2)
+    flat = made.rearrange("flat", apart, (36, 8), (1, 0), (8, 36, 1))
+    mean = made.average_pool("mean", flat, window((1, 36), (1, 36)), 1 / 36, u8)
+    row = made.rearrange("row", mean, (8,), (0,), (8,))
+    made.linear("head", row, *weights(rng, 3, 8), Numbers(Kind.I32))
+    model = made.model()
+    return model, items_of(rng, model.graph.input, 3)
+
+
+def attention(seed: int = 2, length: int = 6, width: int = 8) -> tuple[Model, Elements]:
+    """One block of a transformer with two heads."""
+    rng = np.random.default_rng(seed)
+    i8 = Numbers(Kind.I8)
+    made = Builder(Kind.I8, (length, width), 0, 0.05)
+
+    def dense(name: str, x: int, outputs: int, inputs: int) -> int:
+        return made.linear(name, x, *weights(rng, outputs, inputs, most=40), i8)
+
+    def norm(name: str, x: int) -> int:
+        gain = np.full(width, 40 << 12, np.int32)
+        return made.layer_norm(name, x, (np.zeros(width, np.int32), gain), 1, 24, i8)
+
+    heads = 2
+    view, apart = (length, heads, width // heads), (heads, length, width // heads)
+    before = norm("norm1", 0)
+    query, key = (
+        made.rearrange(f"{name}s", dense(name, before, width, width), view, (1, 0, 2), apart)
+        for name in ("query", "key")
+    )
+    value = made.rearrange(
+        "values", dense("value", before, width, width), view, (1, 2, 0), (heads, width // 2, length)
+    )
+    scores = made.matmul("scores", query, key, 0.004, i8)
+    shares = made.softmax("shares", scores, exponentials(0.05))
+    mixed = made.matmul("mixed", shares, value, 1 / 256, i8)
+    joined = made.rearrange("joined", mixed, apart, (1, 0, 2), (length, width))
+    first = made.add("first", 0, dense("out", joined, width, width), (0.7, 0.7), i8)
+    gelu = [round(x * 0.5 * (1 + math.erf(x / 40))) for x in range(-128, 128)]
+    wide = dense("wide", norm("norm2", first), 2 * width, width)
+    active = made.table("gelu", wide, gelu, i8)
+    made.add("second", first, dense("narrow", active, width, 2 * width), (0.7, 0.7), i8)
+    model = made.model()
+    return model, items_of(rng, model.graph.input, 3)
+
+
+# ---- the slow executor
+
+
+def f32(value: float) -> float:
+    """The nearest binary32 number."""
+    rounded: float = struct.unpack("<f", struct.pack("<f", value))[0]
+    return rounded
+
+
+def from_bits(bits: int) -> float:
+    value: float = struct.unpack("<f", struct.pack("<I", bits))[0]
+    return value
+
+
+def requantise(total: int, bits: int, zero: int, low: int, high: int) -> int:
+    """By the machine's own doubles: the product of two binary32 numbers is exact in them."""
+    return min(max(round(f32(f32(float(total)) * from_bits(bits))) + zero, low), high)
+
+
+def slowly(model: Model, item: Elements) -> list[Elements]:
+    """All tensors of one item, in plain integers, position by position."""
+    graph = model.graph
+    made = [_plain(item)]
+    for number, node in enumerate(graph.nodes):
+        records = model.records.get(number)
+        rows = [] if records is None else [bytes(row) for row in records]
+        values = _node(node, made, graph.tensors, rows)
+        made.append(dict(zip(_positions(node.out.dims), values, strict=True)))
+    return [
+        elements_of(tensor.kind, np.array(list(array.values())).reshape(tensor.dims))
+        for array, tensor in zip(made, graph.tensors, strict=True)
+    ]
+
+
+def _positions(dims: tuple[int, ...]) -> list[tuple[int, ...]]:
+    return list(itertools.product(*map(range, dims)))
+
+
+def _plain(item: Elements) -> Array:
+    return dict(zip(_positions(item.shape), item.ravel().tolist(), strict=True))
+
+
+def _node(node: Node, made: list[Array], tensors: list[Tensor], rows: list[bytes]) -> list[int]:
+    op, out = node.op, node.out
+    zero, low, high = int(out.zero), out.kind.low, out.kind.high
+    positions = _positions(out.dims)
+
+    def within(value: int) -> int:
+        return min(max(value + zero, low), high)
+
+    if isinstance(op, Concat):
+        width = tensors[op.a].dims[-1]
+        return [
+            made[op.a][at] if at[-1] < width else made[op.b][(*at[:-1], at[-1] - width)]
+            for at in positions
+        ]
+    if isinstance(op, Add):
+        a_zero, b_zero = int(tensors[op.a].zero), int(tensors[op.b].zero)
+        sums = [
+            (made[op.a][at] - a_zero) * int(op.by_a) + (made[op.b][at] - b_zero) * int(op.by_b)
+            for at in positions
+        ]
+        # Exact: 31 bits over a power of two, in a double.
+        return [within(round(total / 2 ** int(op.shift))) for total in sums]
+    if isinstance(op, MatMul):
+        a, b = tensors[op.a], tensors[op.b]
+        totals = [
+            sum(
+                (made[op.a][(*at[:-1], k)] - int(a.zero))
+                * (made[op.b][(*at[:-2], at[-1], k)] - int(b.zero))
+                for k in range(a.dims[-1])
+            )
+            for at in positions
+        ]
+        return [requantise(total, int(op.scale), zero, low, high) for total in totals]
+    x, source = made[op.x], tensors[op.x]
+    if isinstance(op, Table):
+        raw = [op.table[x[at] & 255] for at in positions]
+        return [byte - 256 if low < 0 and byte > 127 else byte for byte in raw]
+    if isinstance(op, Rearrange):
+        view = tuple(map(int, op.view))
+        seen = dict(zip(_positions(view), x.values(), strict=True))
+        axes = list(map(int, op.axes))
+        places = _positions(tuple(view[axis] for axis in axes))
+        return [seen[tuple(at[axes.index(axis)] for axis in range(len(view)))] for at in places]
+    if isinstance(op, Softmax | LayerNorm):
+        return [_by_row(op, x, source, at, rows, low, within) for at in positions]
+    if isinstance(op, Linear):
+        values: list[int] = []
+        for at in positions:
+            row = [x[(*at[:-1], k)] - int(source.zero) for k in range(source.dims[-1])]
+            values.append(_product(row, rows[at[-1]], op, out))
+        return values
+    assert isinstance(op, Conv | MaxPool | AveragePool)
+    return [_windowed(op, x, source, out, at, rows) for at in positions]
+
+
+def _product(taps: list[int], record: bytes, op: Linear | Conv, out: Tensor) -> int:
+    *column, bias, scale = struct.unpack(f"<{len(taps)}biI", record)
+    total = sum(tap * weight for tap, weight in zip(taps, column, strict=True)) + bias
+    if out.kind is Kind.I32:
+        return int(total)
+    return requantise(total, scale, int(out.zero), int(op.low), int(op.high))
+
+
+def _windowed(
+    op: Conv | MaxPool | AveragePool,
+    x: Array,
+    source: Tensor,
+    out: Tensor,
+    at: tuple[int, ...],
+    rows: list[bytes],
+) -> int:
+    seen = op.window
+    channels = [at[2]]
+    if isinstance(op, Conv):
+        each = source.dims[2] // int(op.groups)
+        group = at[2] // (out.dims[2] // int(op.groups))
+        channels = list(range(group * each, (group + 1) * each))
+    taps: list[int] = []
+    inside: list[int] = []
+    for tap_y, tap_x in _positions((int(seen.height), int(seen.width))):
+        y = at[0] * int(seen.step_y) - int(seen.top) + tap_y * int(seen.apart_y)
+        column = at[1] * int(seen.step_x) - int(seen.left) + tap_x * int(seen.apart_x)
+        for channel in channels:
+            value = x.get((y, column, channel))
+            taps.append(0 if value is None else value - int(source.zero))
+            inside.extend([] if value is None else [value])
+    if isinstance(op, MaxPool):
+        return max(inside)
+    if isinstance(op, Conv):
+        return _product(taps, rows[at[2]], op, out)
+    kind = out.kind
+    return requantise(sum(taps), int(op.scale), int(out.zero), kind.low, kind.high)
+
+
+def _by_row(
+    op: Softmax | LayerNorm,
+    x: Array,
+    source: Tensor,
+    at: tuple[int, ...],
+    rows: list[bytes],
+    low: int,
+    within: Callable[[int], int],
+) -> int:
+    row = [x[(*at[:-1], k)] for k in range(source.dims[-1])]
+    if isinstance(op, Softmax):
+        weigh = [int(op.table[max(row) - value]) for value in row]
+        inverse = 2**40 // sum(weigh)
+        return low + min((weigh[at[-1]] * inverse + 2**31) // 2**32, 255)
+    offset, factor = struct.unpack("<ii", rows[at[-1]])
+    count = len(row)
+    spread = count * sum(value**2 for value in row) - sum(row) ** 2 + int(op.epsilon)
+    root = max(math.isqrt(spread * 256), 1)
+    parts = (count * row[at[-1]] - sum(row)) * (2**44 // root) // 2**28
+    total = parts * factor + offset
+    down, rest = divmod(total, 2 ** int(op.shift))
+    twice = 2 * rest - 2 ** int(op.shift)
+    return within(down + (twice > 0 or (twice == 0 and down % 2 == 1)))
