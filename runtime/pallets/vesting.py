@@ -161,19 +161,19 @@ class Vesting(Pallet):
         account: Annotated[AccountId, TypeName("T::AccountId")]
 
     class NotVesting(Error, index=0):
-        """The account has no vesting schedule."""
+        """The account has no vesting schedule: there is nothing to unlock or to merge."""
 
     class AtMaxVestingSchedules(Error, index=1):
         """The account has as many schedules as are allowed; merge two of them first."""
 
     class AmountLow(Error, index=2):
-        """The amount is too small for a schedule of its own."""
+        """The amount is too small for a schedule of its own; send `min_vested_transfer` or more."""
 
     class ScheduleIndexOutOfBounds(Error, index=3):
-        """The account has no schedule with this index."""
+        """The account has no schedule with this index; look them up in `Vesting`."""
 
     class InvalidScheduleParams(Error, index=4):
-        """The schedule locks nothing, frees nothing, or would last beyond the last slot."""
+        """The schedule locks nothing, frees nothing, or is too long; free more per slot."""
 
     # ---- hooks
 
