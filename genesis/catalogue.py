@@ -37,7 +37,7 @@ from genesis.tables import table, unheld
 from genesis.tokenomics import tokenomics_json
 from genesis.validators import Validator, authorities_json, check_bonds, session_json
 from runtime.frame import GenesisError, Section
-from runtime.genesis import MAX_SLOT_MS, PARAMS
+from runtime.genesis import MAX_SLOT_MS, PARAMS, WORK_COUNTS
 
 T = TypeVar("T")
 
@@ -200,6 +200,9 @@ def _params(chain: Chain) -> dict[str, object]:
         "unbondingEpochs": epochs(chain.unbonding, chain),
         "reportEpochs": epochs(chain.reporting, chain),
         "dayMs": chain.day_ms,
+        "work": {
+            name: int(getattr(chain.work, attribute)) for name, attribute in WORK_COUNTS.items()
+        },
     }
 
 

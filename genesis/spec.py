@@ -30,7 +30,7 @@ from genesis.presets import DOCUMENTS, FINALITY, LIVE_FINALITY, ChainType, Final
 from genesis.tables import all_holders, table
 from genesis.tokenomics import check_tokenomics
 from runtime.frame import GenesisError, Section
-from runtime.genesis import CHAIN_ID, COUNTS, PARAMS, read_params
+from runtime.genesis import CHAIN_ID, COUNTS, PARAMS, WORK_COUNTS, read_params
 
 Json: TypeAlias = Mapping[str, object]
 
@@ -388,7 +388,8 @@ def _check_document(found: Table, path: str) -> None:
 
 def _need_counts(section: Section) -> None:
     """The law would take a development chain's numbers for those that are not there."""
-    section.fields(required=tuple(COUNTS), optional=("chainId", "slotMs"))
+    given = section.fields(required=(*COUNTS, "work"), optional=("chainId", "slotMs"))
+    given["work"].fields(required=tuple(WORK_COUNTS))
 
 
 def _refuse_sudo(parts: dict[str, Section]) -> None:

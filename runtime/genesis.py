@@ -16,7 +16,7 @@ from runtime import BttRuntime
 from runtime.constants import DAY_MS
 from runtime.frame import GenesisError, Pallet, Section, State
 from runtime.pallets.system import System
-from runtime.params import CHAIN_ID_KEY, PARAMS_KEY, RuntimeParams
+from runtime.params import CHAIN_ID_KEY, PARAMS_KEY, RuntimeParams, WorkRules
 
 PARAMS: Final = "params"
 CHAIN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -33,6 +33,20 @@ COUNTS: Final = {
     "dayMs": "day_ms",
 }
 """The parameters but `slotMs`: their names in the configuration, and in `RuntimeParams`."""
+WORK_COUNTS: Final = {
+    "beaconDelay": "beacon_delay",
+    "beaconAuthors": "beacon_authors",
+    "trapPpm": "trap_ppm",
+    "committee": "committee",
+    "quorum": "quorum",
+    "minOperators": "min_operators",
+    "acceptSlots": "accept_slots",
+    "transcriptSlots": "transcript_slots",
+    "commitSlots": "commit_slots",
+    "revealSlots": "reveal_slots",
+    "challengeSlots": "challenge_slots",
+}
+"""The same of `work`, and of `WorkRules`."""
 
 
 def write_genesis(state: State, config: Mapping[str, object], path: str) -> None:
@@ -55,7 +69,7 @@ def read_params(section: Section) -> tuple[str, RuntimeParams]:
 
     `chainId` and `slotMs` must be there; the rest is the development chain's where it is not.
     """
-    fields = section.fields(required=("chainId", "slotMs"), optional=tuple(COUNTS))
+    fields = section.fields(required=("chainId", "slotMs"), optional=(*COUNTS, "work"))
     chain_id = fields["chainId"].text()
     if not CHAIN_ID.fullmatch(chain_id):
         raise fields["chainId"].wrong("1 to 64 letters, digits, '.', '_' or '-'")
@@ -64,15 +78,23 @@ def read_params(section: Section) -> tuple[str, RuntimeParams]:
         RuntimeParams(slot_ms)
     except ValueError as error:
         raise GenesisError(f"{fields['slotMs'].path}: {error}") from None
-    counts = {
-        attribute: u32(fields[name].integer(MAX_COUNT))
-        for name, attribute in COUNTS.items()
-        if name in fields
-    }
     try:
-        return chain_id, RuntimeParams(slot_ms, **counts)
+        work = _work_rules(fields["work"]) if "work" in fields else WorkRules()
+        return chain_id, RuntimeParams(slot_ms, work=work, **_counts(fields, COUNTS))
     except ValueError as error:
         raise GenesisError(f"{section.path}: {error}") from None
+
+
+def _work_rules(section: Section) -> WorkRules:
+    return WorkRules(**_counts(section.fields(optional=tuple(WORK_COUNTS)), WORK_COUNTS))
+
+
+def _counts(fields: Mapping[str, Section], names: Mapping[str, str]) -> dict[str, u32]:
+    return {
+        attribute: u32(fields[name].integer(MAX_COUNT))
+        for name, attribute in names.items()
+        if name in fields
+    }
 
 
 def section_name(pallet: Pallet) -> str:

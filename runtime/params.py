@@ -20,6 +20,54 @@ MAX_VALIDATORS: Final = 1_000
 """Validators that any chain may have at most: votes of each go to all others."""
 
 
+MAX_COMMITTEE: Final = 15
+"""Verifiers that look at one receipt at most."""
+PPM: Final = 1_000_000
+
+
+@path("btt_runtime::params::WorkRules")
+@dataclass(frozen=True, slots=True)
+class WorkRules:
+    """How useful work is drawn, checked and disputed (rulings E); times are in slots.
+
+    What is not given is the development chain's. ValueError if the values do not go together.
+    """
+
+    beacon_delay: u32 = u32(2)
+    """A draw uses the beacon of the first block so many slots later."""
+    beacon_authors: u32 = u32(1)
+    """And only after so many different authors made blocks in between."""
+    trap_ppm: u32 = u32(0)
+    """How many of a million receipts are traps for lazy verifiers."""
+    committee: u32 = u32(1)
+    """How many verifiers look at a receipt."""
+    quorum: u32 = u32(1)
+    """How many of them must find it valid."""
+    min_operators: u32 = u32(1)
+    """Work scores only if so many operators could have been drawn for it."""
+    accept_slots: u32 = u32(3)
+    """How long a provider may take to accept a job."""
+    transcript_slots: u32 = u32(5)
+    """How long verifiers have to fetch what they check."""
+    commit_slots: u32 = u32(5)
+    """How long they then have to commit to their verdict."""
+    reveal_slots: u32 = u32(3)
+    """How long they then have to reveal it."""
+    challenge_slots: u32 = u32(10)
+    """How long a receipt that was found valid can be disputed."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.quorum <= self.committee <= MAX_COMMITTEE:
+            told = f"{int(self.quorum)} of {int(self.committee)} verifiers"
+            raise ValueError(f"{told}: expected 1 to at most {MAX_COMMITTEE}, in order")
+        if self.trap_ppm > PPM:
+            raise ValueError(f"{int(self.trap_ppm)} of a million receipts cannot be traps")
+        counts = (self.beacon_delay, self.beacon_authors, self.min_operators)
+        spans = (self.accept_slots, self.transcript_slots, self.commit_slots, self.reveal_slots)
+        if not all((*counts, *spans, self.challenge_slots)):
+            raise ValueError("every number of the rules of work but `trap_ppm` is at least 1")
+
+
 @path("btt_runtime::params::RuntimeParams")
 @dataclass(frozen=True, slots=True)
 class RuntimeParams:
@@ -48,6 +96,8 @@ class RuntimeParams:
     Periods of the treasury, of bounties and of governance count in it; vesting, emission and
     stakes never do.
     """
+    work: WorkRules = WorkRules()
+    """How useful work is drawn, checked and disputed."""
 
     def __post_init__(self) -> None:
         slot = int(self.slot_ms)

@@ -6,12 +6,14 @@ The documents' rows are the JSON files beside this one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum, StrEnum
 from typing import Final, NamedTuple
 
+from btt_chain.scale import u32
 from runtime.constants import DAY_MS
+from runtime.params import WorkRules
 
 
 class ChainType(StrEnum):
@@ -74,6 +76,8 @@ class Chain:
     """How long offences are reported, given in the same way."""
     day_ms: int
     """How long what decides takes a day to be, in milliseconds."""
+    work: WorkRules
+    """How useful work is drawn, checked and disputed."""
     validators: int = 0
     """How many development keys validate where nobody says otherwise; Live chains need a file."""
 
@@ -107,6 +111,31 @@ MOST_LOCAL_VALIDATORS: Final = 32
 """A local chain that is made with more validators than its table's maximum may have so many."""
 
 
+TESTNET_WORK: Final = WorkRules(
+    beacon_delay=u32(8),
+    beacon_authors=u32(3),
+    trap_ppm=u32(20_000),
+    committee=u32(5),
+    quorum=u32(4),
+    min_operators=u32(5),
+    accept_slots=u32(5),
+    transcript_slots=u32(10),
+    commit_slots=u32(20),
+    reveal_slots=u32(5),
+    challenge_slots=u32(300),
+)
+SEED_WORK: Final = replace(
+    TESTNET_WORK,
+    min_operators=u32(8),
+    accept_slots=u32(10),
+    transcript_slots=u32(50),
+    commit_slots=u32(100),
+    reveal_slots=u32(25),
+    challenge_slots=u32(14_400),
+)
+"""Rulings E; a day to dispute what was found valid."""
+
+
 def _development(preset: str, name: str, engine: Engine, validators: int) -> Chain:
     return Chain(
         preset=preset,
@@ -125,6 +154,7 @@ def _development(preset: str, name: str, engine: Engine, validators: int) -> Cha
         unbonding=6,
         reporting=5,
         day_ms=MINUTE_MS,
+        work=WorkRules(),
         validators=validators,
     )
 
@@ -147,6 +177,7 @@ def _seed(document: str, name: str) -> Chain:
         unbonding=timedelta(days=7),
         reporting=timedelta(days=6),
         day_ms=DAY_MS,
+        work=SEED_WORK,
     )
 
 
@@ -172,6 +203,7 @@ CHAINS: Final = {
             unbonding=6,
             reporting=5,
             day_ms=MINUTE_MS,
+            work=WorkRules(committee=u32(3), quorum=u32(2), min_operators=u32(2)),
             validators=4,
         ),
         Chain(
@@ -191,6 +223,7 @@ CHAINS: Final = {
             unbonding=timedelta(days=1),
             reporting=timedelta(hours=20),
             day_ms=HOUR_MS,
+            work=TESTNET_WORK,
         ),
         _seed("seed-000", "BTT Chain"),
         _seed("seed-001", "BTT Chain (seed-001)"),

@@ -29,7 +29,7 @@ from runtime.frame import (
 )
 from runtime.frame.pallet import snake
 from runtime.pallets.system import System
-from runtime.params import RuntimeParams
+from runtime.params import RuntimeParams, WorkRules
 from support.runtime import VERSION, SmallRuntime
 
 
@@ -255,6 +255,22 @@ def test_a_slot_must_divide_day_and_month(slot_ms: int) -> None:
 def test_parameters_that_do_not_go_together_are_refused(wrong: dict[str, u32], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         RuntimeParams(u64(6_000), **wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"quorum": u32(2)}, "2 of 1 verifiers"),
+        ({"quorum": u32(0)}, "0 of 1 verifiers"),
+        ({"committee": u32(16)}, "at most 15"),
+        ({"trap_ppm": u32(1_000_001)}, "cannot be traps"),
+        ({"beacon_delay": u32(0)}, "at least 1"),
+        ({"challenge_slots": u32(0)}, "at least 1"),
+    ],
+)
+def test_rules_of_work_that_do_not_go_together_are_refused(wrong: dict[str, u32], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        WorkRules(**wrong)
 
 
 def test_the_parameters_of_a_chain_survive_the_state() -> None:
