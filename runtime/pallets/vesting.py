@@ -32,6 +32,7 @@ from runtime.frame import (
 )
 from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import Reasons, lookup
+from runtime.splits import ceil_div
 
 LOCK_ID: Final = b"vesting "
 MAX_SCHEDULES: Final = 28
@@ -441,8 +442,3 @@ def schedule_of(info: VestingInfo) -> Schedule | None:
 def total_unvested(schedules: Sequence[Schedule], now: int) -> u128:
     """Return what all `schedules` lock at slot `now`, in planck."""
     return u128(sum(int(schedule.unvested(now)) for schedule in schedules))
-
-
-def ceil_div(number: int, divisor: int) -> int:
-    """Divide and round up."""
-    return -(-int(number) // int(divisor))
