@@ -1,0 +1,279 @@
+"""Assets: units add up, move only as their holders say, and never strand an account."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.scale import u8, u32, u128
+from runtime.constants import BTT
+from runtime.frame import DispatchError, TokenError, TokenErrorKind, signed
+from runtime.frame.error import ConsumerRemaining
+from runtime.pallets.assets import Assets, AssetStatus, DepositHeld
+from runtime.pallets.balances import Balances
+from support.runtime import SmallRuntime, refused
+
+ALICE, BOB, CAROL = PEOPLE = tuple(AccountId(bytes((n,)) * 32) for n in (1, 2, 3))
+NOBODY = AccountId(bytes((9,)) * 32)
+KEEPER = AccountId(b"modlbtt/asst" + bytes(20))
+DEPOSIT = BTT
+SCANNER, CLINIC = u32(1), u32(2)
+
+
+class Watching:
+    """Some may not hold; what was told is kept."""
+
+    def __init__(self) -> None:
+        self.barred: list[AccountId] = []
+        self.heard: list[tuple[int, AccountId, int]] = []
+
+    def may_hold(self, asset: u32, who: AccountId) -> bool:
+        return who not in self.barred
+
+    def about_to_change(self, asset: u32, who: AccountId, balance: u128) -> None:
+        self.heard.append((int(asset), who, int(balance)))
+
+
+class Register(SmallRuntime):
+    """Balances and Assets; three people have 1,000 BTT each, and there are two assets."""
+
+    def build(self) -> None:
+        self.balances = self.add(
+            3,
+            Balances(
+                accounts=self.system,
+                existential_deposit=u128(10**15),
+                treasury=AccountId(b"modlpy/trsry" + bytes(20)),
+                offsetting=(),
+            ),
+        )
+        self.assets = self.add(
+            50,
+            Assets(asset_account_deposit=DEPOSIT, currency=self.balances, system=self.system),
+        )
+        self.watching = Watching()
+        self.assets.lean_on(self.watching)
+
+    def __init__(self) -> None:
+        super().__init__()
+        for who in PEOPLE:
+            self.balances.credit(who, 1_000 * BTT)
+        self.assets.create(SCANNER, KEEPER, b"CT scanner", b"CT1", u8(0))
+        self.assets.create(CLINIC, KEEPER, b"Clinic", b"CLN", u8(6))
+        self.host.events.clear()
+
+    def held(self, asset: u32) -> dict[AccountId, int]:
+        return {who: int(held.balance) for who, held in self.assets.account.under(asset)}
+
+
+@pytest.fixture
+def register() -> Register:
+    made = Register()
+    made.assets.issue(SCANNER, ALICE, u128(100))
+    made.host.events.clear()
+    return made
+
+
+def test_units_move_and_the_metadata_names_the_asset(register: Register) -> None:
+    register.assets.transfer(signed(ALICE), SCANNER, Id(BOB), u128(40))
+
+    assert register.held(SCANNER) == {ALICE: 60, BOB: 40}
+    assert register.announced() == [Assets.Transferred(SCANNER, ALICE, BOB, u128(40))]
+    assert register.assets.metadata[CLINIC].symbol == b"CLN"
+    assert register.assets.asset[SCANNER].accounts == 2
+
+
+def test_more_than_you_have_does_not_move(register: Register) -> None:
+    with refused(register, Assets.BalanceLow):
+        register.assets.transfer(signed(ALICE), SCANNER, Id(BOB), u128(101))
+    with refused(register, Assets.BalanceLow):
+        register.assets.transfer(signed(BOB), SCANNER, Id(ALICE), u128(1))
+    with refused(register, Assets.Unknown):
+        register.assets.transfer(signed(ALICE), u32(7), Id(BOB), u128(1))
+
+
+def test_sending_to_yourself_changes_nothing_and_needs_the_units(register: Register) -> None:
+    register.assets.transfer(signed(ALICE), SCANNER, Id(ALICE), u128(100))
+    assert register.held(SCANNER) == {ALICE: 100}
+    with refused(register, Assets.BalanceLow):
+        register.assets.transfer(signed(ALICE), SCANNER, Id(ALICE), u128(101))
+
+
+def test_nothing_leaves_no_trace(register: Register) -> None:
+    register.assets.transfer(signed(ALICE), SCANNER, Id(NOBODY), u128(0))
+    assert register.held(SCANNER) == {ALICE: 100}
+    assert register.announced() == []
+
+
+def test_who_keeps_some_cannot_send_all(register: Register) -> None:
+    with refused(register, Assets.WouldDie):
+        register.assets.transfer_keep_alive(signed(ALICE), SCANNER, Id(BOB), u128(100))
+    register.assets.transfer_keep_alive(signed(ALICE), SCANNER, Id(BOB), u128(99))
+    register.assets.transfer_all(signed(BOB), SCANNER, Id(CAROL), keep_alive=True)
+    assert register.held(SCANNER) == {ALICE: 1, BOB: 1, CAROL: 98}
+    register.assets.transfer_all(signed(CAROL), SCANNER, Id(BOB), keep_alive=False)
+    assert register.held(SCANNER) == {ALICE: 1, BOB: 99}
+
+
+def test_an_account_with_units_cannot_be_closed_and_one_without_can(register: Register) -> None:
+    assert register.system.account[ALICE].consumers == 1
+    with pytest.raises((TokenError, ConsumerRemaining)):
+        register.balances.transfer(ALICE, BOB, 1_000 * BTT)
+    register.assets.transfer_all(signed(ALICE), SCANNER, Id(BOB), keep_alive=False)
+    assert register.system.account[ALICE].consumers == 0
+    register.balances.transfer(ALICE, BOB, 1_000 * BTT)
+
+
+def test_nobody_there_receives_nothing(register: Register) -> None:
+    with refused(register, TokenError(TokenErrorKind.CannotCreate)):
+        register.assets.transfer(signed(ALICE), SCANNER, Id(NOBODY), u128(1))
+
+
+def test_a_full_account_makes_room_with_a_deposit(register: Register) -> None:
+    info = register.system.account[BOB]
+    info.consumers = u32(15)
+    register.system.account[BOB] = info
+    with refused(register, Assets.UnavailableConsumer):
+        register.assets.transfer(signed(ALICE), SCANNER, Id(BOB), u128(1))
+
+    register.assets.touch(signed(BOB), SCANNER)
+    register.assets.transfer(signed(ALICE), SCANNER, Id(BOB), u128(1))
+    assert register.system.account[BOB].consumers == 16, "one is that of the reserved deposit"
+    assert register.assets.account[SCANNER, BOB].reason == DepositHeld(DEPOSIT)
+    assert register.balances.reserved(BOB) == DEPOSIT
+    with refused(register, Assets.AlreadyExists):
+        register.assets.touch(signed(BOB), SCANNER)
+    with refused(register, Assets.InUse):
+        register.assets.refund(signed(BOB), SCANNER, allow_burn=True)
+
+    register.assets.transfer_all(signed(BOB), SCANNER, Id(ALICE), keep_alive=False)
+    register.assets.refund(signed(BOB), SCANNER, allow_burn=False)
+    assert register.balances.reserved(BOB) == 0
+    assert register.held(SCANNER) == {ALICE: 100}
+
+
+def test_who_made_no_deposit_gets_none_back(register: Register) -> None:
+    with refused(register, Assets.NoDeposit):
+        register.assets.refund(signed(ALICE), SCANNER, allow_burn=False)
+    with refused(register, Assets.NoAccount):
+        register.assets.refund(signed(BOB), SCANNER, allow_burn=False)
+
+
+def test_a_frozen_asset_stands_still_until_it_is_thawed(register: Register) -> None:
+    register.assets.freeze(SCANNER)
+    assert register.assets.asset[SCANNER].status is AssetStatus.Frozen
+    with refused(register, Assets.AssetNotLive):
+        register.assets.transfer(signed(ALICE), SCANNER, Id(BOB), u128(1))
+    register.assets.retire(SCANNER, ALICE, u128(1))
+    register.assets.thaw(SCANNER)
+    register.assets.transfer(signed(ALICE), SCANNER, Id(BOB), u128(1))
+    assert register.held(SCANNER) == {ALICE: 98, BOB: 1}
+
+
+def test_the_watcher_decides_who_may_hold_and_hears_first(register: Register) -> None:
+    register.watching.heard.clear()
+    register.watching.barred.append(CAROL)
+    with refused(register, Assets.NoPermission):
+        register.assets.transfer(signed(ALICE), SCANNER, Id(CAROL), u128(1))
+    register.assets.transfer(signed(ALICE), SCANNER, Id(BOB), u128(30))
+    register.assets.transfer(signed(BOB), SCANNER, Id(ALICE), u128(10))
+    assert register.watching.heard == [(1, BOB, 0), (1, ALICE, 100), (1, ALICE, 70), (1, BOB, 30)]
+
+
+def test_a_pool_holds_units_without_a_reference(register: Register) -> None:
+    register.assets.move(SCANNER, ALICE, KEEPER, u128(5))
+    assert KEEPER not in register.system.account
+    assert register.held(SCANNER) == {ALICE: 95, KEEPER: 5}
+
+
+def test_an_asset_goes_with_its_last_unit(register: Register) -> None:
+    with refused(register, Assets.InUse):
+        register.assets.destroy(SCANNER)
+    with refused(register, Assets.BalanceLow):
+        register.assets.retire(SCANNER, ALICE, u128(101))
+    register.assets.retire(SCANNER, ALICE, u128(100))
+    register.assets.destroy(SCANNER)
+    assert SCANNER not in register.assets.asset
+    assert SCANNER not in register.assets.metadata
+    with refused(register, Assets.InUse):
+        register.assets.create(CLINIC, KEEPER, b"again", b"A", u8(0))
+
+
+class Trading(RuleBasedStateMachine):
+    """Whatever is called in whatever order, units and references add up."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.register = Register()
+        self.right: Counter[tuple[int, AccountId]] = Counter()
+
+    who = st.sampled_from(PEOPLE)
+    asset = st.sampled_from((SCANNER, CLINIC))
+    some = st.one_of(st.integers(0, 20), st.just(u128.MAX)).map(u128)
+
+    def _try(self, action: object, *arguments: object, **named: object) -> bool:
+        assert callable(action)
+        self.register.state.begin()
+        try:
+            action(*arguments, **named)
+        except (DispatchError, ArithmeticError):
+            self.register.state.rollback()
+            return False
+        self.register.state.commit()
+        return True
+
+    @rule(asset=asset, who=who, amount=some)
+    def issue(self, asset: u32, who: AccountId, amount: u128) -> None:
+        if self._try(self.register.assets.issue, asset, who, amount):
+            self.right[int(asset), who] += int(amount)
+
+    @rule(asset=asset, who=who, amount=some)
+    def retire(self, asset: u32, who: AccountId, amount: u128) -> None:
+        had = self.right[int(asset), who]
+        if self._try(self.register.assets.retire, asset, who, amount):
+            self.right[int(asset), who] -= int(amount)
+        else:
+            assert amount > had or had == 0
+
+    @rule(asset=asset, who=who, other=who, amount=some)
+    def transfer(self, asset: u32, who: AccountId, other: AccountId, amount: u128) -> None:
+        had = self.right[int(asset), who]
+        done = self._try(self.register.assets.transfer, signed(who), asset, Id(other), amount)
+        assert done == (amount <= had)
+        if done:
+            self.right[int(asset), who] -= int(amount)
+            self.right[int(asset), other] += int(amount)
+
+    @rule(asset=asset, who=who)
+    def touch(self, asset: u32, who: AccountId) -> None:
+        self._try(self.register.assets.touch, signed(who), asset)
+
+    @rule(asset=asset, who=who)
+    def refund(self, asset: u32, who: AccountId) -> None:
+        self._try(self.register.assets.refund, signed(who), asset, allow_burn=True)
+
+    @invariant()
+    def everything_adds_up(self) -> None:
+        register = self.register
+        for asset in (SCANNER, CLINIC):
+            held, details = register.held(asset), register.assets.asset[asset]
+            assert sum(held.values()) == details.supply
+            assert len(held) == details.accounts
+            for who in PEOPLE:
+                assert held.get(who, 0) == self.right[int(asset), who]
+        for who in PEOPLE:
+            places = [register.assets.account.get((asset, who)) for asset in (SCANNER, CLINIC)]
+            deposits = [p for p in places if p is not None and isinstance(p.reason, DepositHeld)]
+            references = sum(p is not None for p in places) - len(deposits)
+            info = register.system.account[who]
+            assert info.consumers == references + bool(deposits)
+            assert register.balances.reserved(who) == len(deposits) * DEPOSIT
+
+
+TestTrading = Trading.TestCase
+TestTrading.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
