@@ -204,6 +204,8 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
     """What each account has of each."""
     metadata = Map(u32, AssetMetadata, default=AssetMetadata())
     """What they are called."""
+    held = DoubleMap(u32, AccountId, u128, default=NOTHING)
+    """How many of an account's units are on hold: still its own, and not to be moved."""
 
     class Created(Event, index=0):
         """An asset was made; it has no units yet."""
@@ -266,7 +268,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         depositor: Who
 
     class BalanceLow(Error, index=0):
-        """You have fewer units than that."""
+        """You have fewer units than that, or some are on hold: cancel the order that holds them."""
 
     class NoAccount(Error, index=1):
         """The account holds nothing of this asset."""
@@ -351,9 +353,9 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
     ) -> None:
         """Send all units, or all but the last with `keep_alive`."""
         who, asset = origin.signed(), u32(id)
-        balance = self.balance(asset, who)
-        kept = 1 if keep_alive and balance else 0
-        self.move(asset, who, lookup(dest), u128(int(balance) - kept))
+        free, whole = int(self.free(asset, who)), int(self.balance(asset, who))
+        kept = 1 if keep_alive and free and free == whole else 0
+        self.move(asset, who, lookup(dest), u128(free - kept))
 
     # ---- doors
 
@@ -365,6 +367,27 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         """Return how many units an account has."""
         held = self.account.get((asset, who))
         return NOTHING if held is None else held.balance
+
+    def free(self, asset: u32, who: AccountId) -> u128:
+        """Return how many units an account can move."""
+        return self.balance(asset, who) - self.held[asset, who]
+
+    def hold(self, asset: u32, who: AccountId, amount: u128) -> None:
+        """Put units on hold. Raises BalanceLow."""
+        if self.free(asset, who) < amount:
+            raise self.BalanceLow
+        if amount:
+            self.held[asset, who] += amount
+
+    def release(self, asset: u32, who: AccountId, amount: u128) -> None:
+        """Let units on hold move again; ValueError if so many are not on hold."""
+        on_hold = self.held[asset, who]
+        if amount > on_hold:
+            raise ValueError(f"{int(amount)} units to release of {int(on_hold)} on hold")
+        if amount == on_hold:
+            del self.held[asset, who]
+        else:
+            self.held[asset, who] = on_hold - amount
 
     def supply(self, asset: u32) -> u128:
         """Return how many units there are; none if there is no such asset."""
@@ -406,7 +429,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         details = self._details(asset)
         if details.status is not AssetStatus.Live:
             raise self.AssetNotLive
-        if self.balance(asset, source) < amount:
+        if self.free(asset, source) < amount:
             raise self.BalanceLow
         if not amount:
             return
@@ -464,7 +487,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
     def _debit(self, asset: u32, details: AssetDetails, who: AccountId, amount: u128) -> None:
         """Take units; an account that keeps none is forgotten unless a deposit keeps its place."""
         held = self._account(asset, who)
-        if held.balance < amount:
+        if self.free(asset, who) < amount:
             raise self.BalanceLow
         self.watcher.about_to_change(asset, who, held.balance)
         held.balance -= amount

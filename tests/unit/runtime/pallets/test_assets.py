@@ -204,6 +204,25 @@ def test_an_asset_goes_with_its_last_unit(register: Register) -> None:
         register.assets.create(CLINIC, KEEPER, b"again", b"A", u8(0))
 
 
+def test_units_on_hold_stay_and_stay_yours(register: Register) -> None:
+    register.assets.hold(SCANNER, ALICE, u128(70))
+    with refused(register, Assets.BalanceLow):
+        register.assets.transfer(signed(ALICE), SCANNER, Id(BOB), u128(31))
+    with refused(register, Assets.BalanceLow):
+        register.assets.retire(SCANNER, ALICE, u128(31))
+    with refused(register, Assets.BalanceLow):
+        register.assets.hold(SCANNER, ALICE, u128(31))
+    register.assets.transfer_all(signed(ALICE), SCANNER, Id(BOB), keep_alive=True)
+    assert register.held(SCANNER) == {ALICE: 70, BOB: 30}
+
+    with pytest.raises(ValueError, match="71 units to release of 70"):
+        register.assets.release(SCANNER, ALICE, u128(71))
+    register.assets.release(SCANNER, ALICE, u128(20))
+    assert register.assets.free(SCANNER, ALICE) == 20
+    register.assets.release(SCANNER, ALICE, u128(50))
+    assert (SCANNER, ALICE) not in register.assets.held
+
+
 class Trading(RuleBasedStateMachine):
     """Whatever is called in whatever order, units and references add up."""
 
