@@ -1,7 +1,8 @@
 """Transactions that may not come back for a while, and why.
 
-A transaction that was found invalid, or pushed out, is offered again by every
-peer that still has it. The ban makes each repetition cheap. It ends by itself.
+A transaction that was found invalid, or did not fit into a full pool, is offered
+again by every peer that still has it. The ban makes each repetition cheap. It ends
+by itself.
 """
 
 from __future__ import annotations
@@ -20,19 +21,18 @@ class Ban(NamedTuple):
 class Bans:
     """The banned hashes, the oldest ban first."""
 
-    __slots__ = ("_banned", "_entries", "_seconds")
+    __slots__ = ("_banned", "_entries")
 
-    def __init__(self, seconds: float, entries: int) -> None:
-        self._seconds = seconds
+    def __init__(self, entries: int) -> None:
         self._entries = entries
         self._banned: OrderedDict[bytes, Ban] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._banned)
 
-    def add(self, tx_hash: bytes, reason: str, now: float) -> None:
+    def add(self, tx_hash: bytes, reason: str, until: float) -> None:
         """Ban from now on. At twice the size aimed at, the oldest half is let go."""
-        self._banned[tx_hash] = Ban(now + self._seconds, reason)
+        self._banned[tx_hash] = Ban(until, reason)
         self._banned.move_to_end(tx_hash)
         if len(self._banned) > 2 * self._entries:
             while len(self._banned) > self._entries:
@@ -44,7 +44,7 @@ class Bans:
         return ban if ban is not None and ban.until > now else None
 
     def clear_ended(self, now: float) -> None:
-        """Forget the bans that are over."""
+        """Forget the bans that are over, but for those behind a longer one: they cost room only."""
         while self._banned:
             tx_hash, ban = next(iter(self._banned.items()))
             if ban.until > now:

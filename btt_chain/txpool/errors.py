@@ -14,6 +14,7 @@ from btt_chain.primitives.validity import (
     UnknownTransaction,
     describe,
 )
+from btt_chain.txpool.types import PoolStatus
 
 
 class PoolError(Exception):
@@ -100,11 +101,20 @@ class CycleDetected(PoolError):
 
 
 class ImmediatelyDropped(PoolError):
-    """The pool is full of transactions that pay more."""
+    """The pool is full of transactions that pay as much or more: come after a block, or tip."""
 
     code = 1016
     message = "Immediately Dropped"
-    data = "The transaction couldn't enter the pool because of the limit"
+
+    def __init__(self, full: PoolStatus) -> None:
+        super().__init__()
+        self.full = full
+        self.data = (
+            "The transaction couldn't enter the pool because of the limit: "
+            f"{full.ready} are ready ({full.ready_bytes} bytes), "
+            f"{full.future} wait for a nonce ({full.future_bytes} bytes); "
+            "submit it again after the next block, or with a higher tip"
+        )
 
 
 class Unactionable(PoolError):

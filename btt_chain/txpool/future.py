@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from btt_chain.txpool.heap import LazyHeap, oldest_first, worst_first
+from btt_chain.txpool.heap import LazyHeap, cheapest_oldest_first, oldest_first
 from btt_chain.txpool.types import Transaction
 
 
@@ -22,12 +22,16 @@ class Future:
         self.wanted: dict[bytes, dict[Transaction, None]] = {}
         self.offered: dict[bytes, dict[Transaction, None]] = {}
         self.bytes = 0
-        self._worst = LazyHeap(self.members, worst_first)
+        self._worst = LazyHeap(self.members, cheapest_oldest_first)
         self._expiry = LazyHeap(self.members, oldest_first)
 
     def worst(self) -> Transaction | None:
         """The first that must go when room is needed."""
         return self._worst.first()
+
+    def would_be_worst(self, tx: Transaction) -> bool:
+        """Whether `tx`, if it came in, would be the first that must go."""
+        return self._worst.would_be_first(tx)
 
     def first_to_expire(self) -> Transaction | None:
         """The one that grows stale first."""

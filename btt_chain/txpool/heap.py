@@ -22,20 +22,20 @@ _SLACK: Final = 64
 class LazyHeap:
     """The member with the smallest key; keys end in the hash of their transaction."""
 
-    __slots__ = ("_heap", "_key", "_members")
+    __slots__ = ("_heap", "_members", "key")
 
     def __init__(
         self, members: Mapping[bytes, Transaction], key: Callable[[Transaction], Key]
     ) -> None:
         self._members = members
-        self._key = key
+        self.key = key
         self._heap: list[Key] = []
 
     def push(self, tx: Transaction) -> None:
         """Tell the heap of a new member; it must be among the members already."""
-        heapq.heappush(self._heap, self._key(tx))
+        heapq.heappush(self._heap, self.key(tx))
         if len(self._heap) > 2 * len(self._members) + _SLACK:
-            self._heap = [self._key(member) for member in self._members.values()]
+            self._heap = [self.key(member) for member in self._members.values()]
             heapq.heapify(self._heap)
 
     def first(self) -> Transaction | None:
@@ -43,17 +43,33 @@ class LazyHeap:
         while self._heap:
             key = self._heap[0]
             tx = self._members.get(key[2])
-            if tx is not None and self._key(tx) == key:
+            if tx is not None and self.key(tx) == key:
                 return tx
             heapq.heappop(self._heap)
         return None
+
+    def would_be_first(self, tx: Transaction) -> bool:
+        """Whether `tx`, no member yet, would come before all of them."""
+        first = self.first()
+        return first is not None and self.key(tx) < self.key(first)
 
     def __len__(self) -> int:
         return len(self._heap)
 
 
-def worst_first(tx: Transaction) -> Key:
-    """Eviction order: lowest priority, then longest here."""
+def cheapest_newest_first(tx: Transaction) -> Key:
+    """Eviction order of the ready: lowest priority, then shortest here.
+
+    The oldest is the next one in a block, and whole rows of nonces hang on it.
+    """
+    return (tx.priority, -tx.seq, tx.hash)
+
+
+def cheapest_oldest_first(tx: Transaction) -> Key:
+    """Eviction order of those that wait: lowest priority, then longest here.
+
+    What has waited longest waits most likely for something that never comes.
+    """
     return (tx.priority, tx.seq, tx.hash)
 
 

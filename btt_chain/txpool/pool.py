@@ -63,7 +63,7 @@ from btt_chain.txpool.types import (
 RECENT_BLOCKS: Final = 2
 """Tags of so many blocks still count as provided: a verdict may be that much older."""
 
-_FULL: Final = "pushed out of a full pool"
+_FULL: Final = "there is no room in the pool"
 _ORPHAN: Final = "it depends on a transaction that was removed as invalid"
 
 
@@ -102,10 +102,12 @@ class Pool:
         self._returning: OrderedDict[bytes, _Returning] = OrderedDict()
         self._returning_bytes = 0
         self._recent: OrderedDict[bytes, frozenset[bytes]] = OrderedDict()
-        self._bans = Bans(self.limits.ban_seconds, self.limits.ban_entries)
+        self._bans = Bans(self.limits.ban_entries)
         self._inclusions = Inclusions(self.limits.finality_blocks, self.limits.tracked)
         self._outbox: list[StatusEvent] = []
         self._arrivals = 0
+        self._returns = -(1 << 62)
+        """Counts like `_arrivals`, but below it: what returns was here before all others."""
 
     # --- questions --------------------------------------------------------------
 
@@ -172,11 +174,11 @@ class Pool:
         if tx_hash in self._members or tx_hash in self._returning:
             raise AlreadyImported(tx_hash)
         if len(raw) > self.limits.ready.bytes:
-            raise ImmediatelyDropped
+            raise ImmediatelyDropped(self.status())
         try:
             validity = (validate or self._validate)(raw, source, best)
         except Invalid as refusal:
-            self._bans.add(tx_hash, str(refusal), now)
+            self._ban(tx_hash, str(refusal), now)
             raise TransactionInvalid(refusal.reason) from refusal
         except Unknown as doubt:
             raise ValidityUnknown(doubt.reason) from doubt
@@ -188,11 +190,11 @@ class Pool:
         try:
             self._admit(tx)
         except ImmediatelyDropped:
-            self._bans.add(tx_hash, _FULL, now)
+            self._ban_for_room(tx_hash, now)
             raise
-        self._enforce_limits(now)
+        self._enforce_limits(now, tx)
         if tx_hash not in self._members:
-            raise ImmediatelyDropped
+            raise ImmediatelyDropped(self.status())
         return tx_hash
 
     def on_broadcast(self, propagated: Mapping[bytes, Sequence[str]]) -> None:
@@ -283,7 +285,7 @@ class Pool:
             tx = self._members.get(tx_hash)
             if tx is None:
                 continue
-            self._bans.add(tx_hash, reason, now)
+            self._ban(tx_hash, reason, now)
             for gone in self._queue_of(tx).remove_subtree([tx]):
                 self._end(gone, Status.INVALID, reason=reason if gone is tx else _ORPHAN)
                 removed.append(gone.hash)
@@ -302,7 +304,7 @@ class Pool:
         if not missing:
             rivals = self._ready.rivals(tx)
             self._refuse_weaker(tx, rivals)
-            _refuse_worst(tx, self._ready, self.limits.ready, rivals)
+            self._refuse_worst(tx, self._ready, self.limits.ready, rivals)
             widowed = self._enter_ready(tx, rivals)
             self._members[tx.hash] = tx
             self._announce(tx, Status.READY)
@@ -310,7 +312,7 @@ class Pool:
             return
         if not self._accepts_future:
             raise FutureRejected
-        _refuse_worst(tx, self._future, self.limits.future, ())
+        self._refuse_worst(tx, self._future, self.limits.future, ())
         self._future.insert(tx, missing)
         self._members[tx.hash] = tx
         self._announce(tx, Status.FUTURE)
@@ -331,6 +333,17 @@ class Pool:
                 raise TooLowPriority(old, tx.priority, rivals[0].hash)
         if self._ready.would_cycle(tx, rivals):
             raise CycleDetected
+
+    def _refuse_worst(
+        self, tx: Transaction, queue: Ready | Future, limit: Limit, rivals: Sequence[Transaction]
+    ) -> None:
+        """Before anything changes: one that would be the first to be dropped again."""
+        count = len(queue.members) + 1 - len(rivals)
+        size = queue.bytes + len(tx.raw) - sum(len(rival.raw) for rival in rivals)
+        if count <= limit.count and size <= limit.bytes:
+            return
+        if len(tx.raw) > limit.bytes or queue.would_be_worst(tx):
+            raise ImmediatelyDropped(self.status())
 
     def _enter_ready(self, tx: Transaction, rivals: Iterable[Transaction]) -> Widowed:
         """Put `tx` in the place of its rivals; what depended on their other tags is left."""
@@ -404,12 +417,13 @@ class Pool:
         provider = self._ready.provider
         return [tx for tag, tx in widowed if tag not in provider and not self._is_recent(tag)]
 
-    def _enforce_limits(self, now: float) -> None:
-        """Drop and ban the worst until both queues are within their limits.
+    def _enforce_limits(self, now: float, newcomer: Transaction | None = None) -> None:
+        """Drop the worst, with what depends on them, until both queues are within their limits.
 
-        Substrate drops the oldest of the future queue whatever it pays; here the
-        lowest priority goes first in both, so that cheap spam cannot push out
-        those who pay.
+        The lowest priority goes first, so that cheap spam cannot push out those who pay; of
+        equals, in the ready queue, the newest. Substrate drops the oldest: the next one in a
+        block, and with it all later nonces of its account, which may be a quarter of the pool.
+        What was taken in is not given up for a newcomer that depends on it (decision 0007).
         """
         queues = ((self._ready, self.limits.ready), (self._future, self.limits.future))
         for queue, limit in queues:
@@ -417,9 +431,22 @@ class Pool:
                 worst = queue.worst()
                 if worst is None:
                     break
+                is_ready = queue is self._ready
+                if is_ready and newcomer is not None and self._ready.depends(newcomer, worst):
+                    self._ban_for_room(newcomer.hash, now)
+                    self._leave(newcomer, Status.DROPPED, _FULL)
+                    newcomer = None
+                    continue
                 for tx in queue.remove_subtree([worst]):
-                    self._bans.add(tx.hash, _FULL, now)
+                    self._ban_for_room(tx.hash, now)
                     self._end(tx, Status.DROPPED, reason=_FULL)
+
+    def _ban(self, tx_hash: bytes, reason: str, now: float) -> None:
+        self._bans.add(tx_hash, reason, now + self.limits.ban_seconds)
+
+    def _ban_for_room(self, tx_hash: bytes, now: float) -> None:
+        """Not for longer: nothing is wrong with it, and its owner has nothing else to send."""
+        self._bans.add(tx_hash, _FULL, now + self.limits.full_seconds)
 
     # --- blocks -----------------------------------------------------------------
 
@@ -496,11 +523,9 @@ class Pool:
         end: StatusEvent | None = None
         try:
             validity = judge(returning.raw, TransactionSource.InBlock, best)
-            self._arrivals += 1
+            self._returns += 1
             source = TransactionSource.InBlock
-            self._admit(
-                _transaction(tx_hash, returning.raw, source, validity, best, self._arrivals)
-            )
+            self._admit(_transaction(tx_hash, returning.raw, source, validity, best, self._returns))
         except Invalid as refusal:
             end = StatusEvent(tx_hash, Status.INVALID, reason=str(refusal))
         except TooLowPriority as stronger:
@@ -522,7 +547,7 @@ class Pool:
         try:
             validity = judge(tx.raw, tx.source, best)
         except Invalid as refusal:
-            self._bans.add(tx.hash, str(refusal), now)
+            self._ban(tx.hash, str(refusal), now)
             self._leave(tx, Status.INVALID, str(refusal))
             return
         except Unknown as doubt:
@@ -611,16 +636,3 @@ def _same(old: Transaction, new: Transaction) -> bool:
         and old.provides == new.provides
         and old.propagate == new.propagate
     )
-
-
-def _refuse_worst(
-    tx: Transaction, queue: Ready | Future, limit: Limit, rivals: Sequence[Transaction]
-) -> None:
-    """Before anything changes: one that would be the first to be dropped again."""
-    count = len(queue.members) + 1 - len(rivals)
-    size = queue.bytes + len(tx.raw) - sum(len(rival.raw) for rival in rivals)
-    if count <= limit.count and size <= limit.bytes:
-        return
-    worst = queue.worst()
-    if len(tx.raw) > limit.bytes or (worst is not None and tx.priority < worst.priority):
-        raise ImmediatelyDropped

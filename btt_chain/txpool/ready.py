@@ -8,9 +8,9 @@ the chain provides it; the links have no cycle, and `level` rises along them.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from btt_chain.txpool.heap import LazyHeap, oldest_first, worst_first
+from btt_chain.txpool.heap import LazyHeap, cheapest_newest_first, oldest_first
 from btt_chain.txpool.types import Rank, Transaction
 
 Widowed = list[tuple[bytes, Transaction]]
@@ -27,7 +27,7 @@ class Ready:
         self.provider: dict[bytes, Transaction] = {}
         self.unprovided: dict[bytes, dict[Transaction, None]] = {}
         self.bytes = 0
-        self._worst = LazyHeap(self.members, worst_first)
+        self._worst = LazyHeap(self.members, cheapest_newest_first)
         self._expiry = LazyHeap(self.members, oldest_first)
 
     def __iter__(self) -> ReadyIterator:
@@ -36,6 +36,10 @@ class Ready:
     def worst(self) -> Transaction | None:
         """The first that must go when room is needed."""
         return self._worst.first()
+
+    def would_be_worst(self, tx: Transaction) -> bool:
+        """Whether `tx`, if it came in, would be the first that must go."""
+        return self._worst.would_be_first(tx)
 
     def first_to_expire(self) -> Transaction | None:
         """The one that grows stale first."""
@@ -54,20 +58,12 @@ class Ready:
             suspects.update(self.unprovided.get(tag, {}))
         if not suspects:
             return False
-        # Levels rise from parent to child: nothing below the lowest suspect can
-        # lead to one. A plain replacement in a long chain is settled here at once.
-        floor = min(suspect.level for suspect in suspects)
         found = (self.provider.get(tag) for tag in tx.requires)
-        walk = [parent for parent in found if parent is not None and parent.level >= floor]
-        seen = set(walk)
-        while walk:
-            ancestor = walk.pop()
-            if ancestor in suspects:
-                return True
-            fresh = [p for p in ancestor.parents if p.level >= floor and p not in seen]
-            seen.update(fresh)
-            walk += fresh
-        return False
+        return _leads_to([parent for parent in found if parent is not None], suspects)
+
+    def depends(self, tx: Transaction, other: Transaction) -> bool:
+        """Whether `tx`, a member, cannot stay without `other`."""
+        return _leads_to(tx.parents, {other: None})
 
     def insert(self, tx: Transaction) -> None:
         """Take `tx` in; it has no rivals here and closes no cycle (see above)."""
@@ -146,6 +142,23 @@ class Ready:
             child.level = level
             for grandchild in child.children:
                 heapq.heappush(work, (grandchild.level, grandchild.hash))
+
+
+def _leads_to(starts: Iterable[Transaction], goals: Mapping[Transaction, None]) -> bool:
+    """Whether a way up from one of `starts`, over parents, meets one of `goals`."""
+    # Levels rise from parent to child: nothing below the lowest goal can lead to
+    # one. A plain replacement in a long chain is settled here at once.
+    floor = min(goal.level for goal in goals)
+    walk = [start for start in starts if start.level >= floor]
+    seen = set(walk)
+    while walk:
+        ancestor = walk.pop()
+        if ancestor in goals:
+            return True
+        fresh = [p for p in ancestor.parents if p.level >= floor and p not in seen]
+        seen.update(fresh)
+        walk += fresh
+    return False
 
 
 class ReadyIterator(Iterator[Transaction]):

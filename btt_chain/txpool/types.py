@@ -119,6 +119,9 @@ class Limit:
 class Limits:
     """Every bound of a pool. Seconds for bans, blocks for finality.
 
+    `full_seconds` is the ban of what a full pool has no room for: about a slot, for
+    after the next block there may be some.
+
     `tracked` bounds the included transactions that wait for finality: beyond it
     the oldest block times out early, so that a chain whose finality stalls does
     not grow the memory.
@@ -127,6 +130,7 @@ class Limits:
     ready: Limit = Limit(8_192, 20 * 1024 * 1024)
     future: Limit = Limit(512, 1024 * 1024)
     ban_seconds: float = 30 * 60
+    full_seconds: float = 6
     ban_entries: int = 2_048
     finality_blocks: int = 512
     tracked: int = 2**18

@@ -568,7 +568,7 @@ def small(count: int = 3, size: int = 1_000, future: int = 2) -> World:
     return World(Limits(ready=Limit(count, size), future=Limit(future, size)))
 
 
-def test_a_full_pool_drops_and_bans_the_lowest_priority() -> None:
+def test_a_full_pool_drops_the_lowest_priority_and_bans_it_for_a_slot() -> None:
     world = small()
     for name, priority in (("a", 4), ("b", 2), ("c", 3)):
         world.add(name, name, priority=priority)
@@ -580,15 +580,52 @@ def test_a_full_pool_drops_and_bans_the_lowest_priority() -> None:
     assert world.news() == ["d ready", "b dropped"]
     with pytest.raises(TemporarilyBanned) as refusal:
         world.submit("b")
-    assert refusal.value.reason == "pushed out of a full pool"
+    assert refusal.value.reason == "there is no room in the pool"
+    world.now += 6
+    world.add("b", "b", priority=6)
+    assert world.ready() == ["b", "d", "a"]
 
 
-def test_at_one_priority_a_full_pool_drops_the_oldest() -> None:
+def test_at_one_priority_a_full_pool_takes_no_more_and_loses_nobody() -> None:
     world = small()
-    for name in "abcd":
+    for name in "abc":
         world.add(name, name)
 
-    assert world.ready() == ["b", "c", "d"]
+    with pytest.raises(ImmediatelyDropped) as refusal:
+        world.add("d", "d")
+
+    assert world.ready() == ["a", "b", "c"]
+    assert refusal.value.full == PoolStatus(3, 3, 0, 0)
+    assert str(refusal.value).startswith(
+        "Immediately Dropped: The transaction couldn't enter the pool because of the limit: "
+        "3 are ready (3 bytes), 0 wait for a nonce (0 bytes); submit it again"
+    )
+
+
+def test_of_equals_a_full_pool_drops_the_newest_for_a_better_payer() -> None:
+    world = small()
+    for name in "abc":
+        world.add(name, name)
+
+    world.add("d", "d", priority=9)
+
+    assert world.ready() == ["d", "a", "b"]
+
+
+def test_what_returns_from_a_block_has_room_before_those_who_came_later() -> None:
+    world = small(count=2)
+    for name in "ab":
+        world.add(name, name)
+    block = world.block("x", [("a", "a"), ("b", "b")])
+    world.enact(block)
+    for name in "cd":
+        world.add(name, name)
+
+    world.pool.on_retracted([block])
+    world.enact(world.block("y", [], number=11))
+    world.recheck()
+
+    assert world.ready() == ["a", "b"]
 
 
 def test_a_full_pool_refuses_the_lowest_bid_and_changes_nothing() -> None:
@@ -618,7 +655,7 @@ def test_what_is_dropped_takes_its_dependants_along() -> None:
     assert world.ready() == ["c", "d"]
 
 
-def test_one_whose_dependency_is_dropped_for_it_is_dropped_at_once() -> None:
+def test_nothing_is_dropped_for_one_that_depends_on_it() -> None:
     world = small()
     world.add("a", "1", priority=1)
     world.add("b", "2", priority=5)
@@ -627,7 +664,7 @@ def test_one_whose_dependency_is_dropped_for_it_is_dropped_at_once() -> None:
     with pytest.raises(ImmediatelyDropped):
         world.add("d", "4", "1", priority=9)
 
-    assert world.ready() == ["b", "c"]
+    assert world.ready() == ["b", "c", "a"]
 
 
 def test_bytes_are_limited_too() -> None:

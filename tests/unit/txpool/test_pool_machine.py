@@ -316,11 +316,11 @@ class PoolMachine(RuleBasedStateMachine):
 
     @invariant()
     def heaps_stay_within_twice_their_queue(self) -> None:
-        for queue in (self.pool._ready, self.pool._future):
+        for queue, newest in ((self.pool._ready, -1), (self.pool._future, 1)):
             for heap in (queue._worst, queue._expiry):
                 assert len(heap) <= 2 * LIMITS.ready.count + 64
             members = queue.members.values()
-            worst = min(members, key=lambda tx: (tx.priority, tx.seq), default=None)
+            worst = min(members, key=lambda tx: (tx.priority, newest * tx.seq), default=None)
             assert queue.worst() is worst
 
     @invariant()
