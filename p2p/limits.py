@@ -19,7 +19,8 @@ from p2p.network import (
     GRANDPA,
     GRANDPA_PEER,
     JUSTIFICATIONS,
-    PEERS,
+    KAD,
+    KIB,
     STATE,
     STATUS,
     TX,
@@ -30,6 +31,9 @@ GOSSIP_CONTROL: Final = "gossip-control"
 """GossipSub's own chatter: who has, who wants, who joins and leaves the mesh."""
 SUBSCRIBE: Final = "gossip-subscribe"
 """Subscribing: each time, we send what was said lately."""
+LARGE_TX: Final = "large-tx"
+"""Gossiped transactions of more than LARGE_BYTES."""
+LARGE_BYTES: Final = 64 * KIB
 
 MAX_STREAMS: Final = 64
 """Streams one peer may hold open towards us on a connection, of any protocol."""
@@ -54,13 +58,15 @@ RATES: Final[Mapping[str, Rate]] = MappingProxyType(
     {
         ANNOUNCE: Rate(20, 200),
         TX: Rate(100, 1_000),
+        # A node tells one a second. In bytes this is less than what TX allows.
+        LARGE_TX: Rate(2, 8),
         # Each of 100 voters twice a round, and a round lasts about a second at its quickest.
         GRANDPA: Rate(500, 5_000),
         GOSSIP_CONTROL: Rate(20, 200),
         SUBSCRIBE: Rate(0.2, 8),
         GRANDPA_PEER: Rate(20, 200),
         STATUS: Rate(2, 20),
-        PEERS: Rate(0.2, 4),
+        KAD: Rate(1, 10),
         BLOCKS: Rate(40, 100),
         JUSTIFICATIONS: Rate(20, 60),
         STATE: Rate(40, 100),

@@ -195,6 +195,10 @@ class MemoryNetwork:
         """One address, which nobody can dial."""
         return (f"/ip4/127.0.0.1/tcp/30333/p2p/{self._peer}",)
 
+    def nodes_known(self) -> int:
+        """Those that are connected: nobody is looked for here."""
+        return len(self._hub.neighbours(self._peer))
+
     def counters(self) -> Mapping[str, int]:
         """Nothing is counted here."""
         return dict.fromkeys(TRAFFIC, 0)

@@ -36,13 +36,13 @@ GRANDPA_PEER: Final = "grandpa-peer"
 """Notes from one neighbour to another, in order, never gossiped."""
 
 STATUS: Final = "status"
-PEERS: Final = "peers"
+KAD: Final = "kad"
 BLOCKS: Final = "blocks"
 JUSTIFICATIONS: Final = "justifications"
 STATE: Final = "state"
 WARP: Final = "warp"
 REQUESTS: Final = (BLOCKS, JUSTIFICATIONS, STATE, WARP)
-"""What the engine may ask; the network asks `STATUS` and `PEERS` itself and answers them too."""
+"""What the engine may ask; the network asks `STATUS` and `KAD` itself and answers them too."""
 
 # --- bounds -----------------------------------------------------------------------
 
@@ -62,9 +62,9 @@ class Exchange(NamedTuple):
 
 
 GOSSIP_BYTES: Final[Mapping[str, int]] = MappingProxyType(
-    {ANNOUNCE: 64 * KIB, TX: 64 * KIB, GRANDPA: 64 * KIB}
+    {ANNOUNCE: 64 * KIB, TX: MIB - KIB, GRANDPA: 64 * KIB}
 )
-"""Bytes of payload at most, by topic."""
+"""Bytes of payload at most, by topic: of `TX`, for one transaction that travels alone."""
 
 NOTE_BYTES: Final = 256 * KIB
 """Bytes of one note at most: a catch-up with two votes of each of 500 voters."""
@@ -72,7 +72,7 @@ NOTE_BYTES: Final = 256 * KIB
 EXCHANGES: Final[Mapping[str, Exchange]] = MappingProxyType(
     {
         STATUS: Exchange(KIB, KIB, 5_000),
-        PEERS: Exchange(KIB, 16 * KIB, 5_000),
+        KAD: Exchange(KIB, 4 * KIB, 5_000),
         BLOCKS: Exchange(64 * KIB, 16 * MIB, 20_000),
         JUSTIFICATIONS: Exchange(64 * KIB, 4 * MIB, 20_000),
         STATE: Exchange(64 * KIB, 4 * MIB, 20_000),
@@ -82,9 +82,16 @@ EXCHANGES: Final[Mapping[str, Exchange]] = MappingProxyType(
 """Bounds of payloads and times, by request protocol."""
 
 
+VERSIONS: Final[Mapping[str, int]] = MappingProxyType({STATUS: 2})
+"""Protocols whose messages have changed. All others are still at 1.
+
+Nodes that do not speak one version of `status` are strangers to each other, and nobody is blamed.
+"""
+
+
 def protocol_name(genesis: bytes, name: str) -> str:
     """Return the name on the wire of a topic or protocol of the chain with this genesis hash."""
-    return f"/{genesis.hex()}/btt/{name}/1"
+    return f"/{genesis.hex()}/btt/{name}/{VERSIONS.get(name, 1)}"
 
 
 # --- why a request brought nothing --------------------------------------------------
@@ -113,6 +120,9 @@ class Status:
     best_hash: bytes
     final_number: int
     final_hash: bytes
+    lowest: int = 0
+    """From here up to the best block it has them all. Above 0 while the blocks below a fetched
+    state are on their way: the final one's child at most, for that one's body comes then, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +295,7 @@ class SetStatus:
 Action = Publish | Tell | Ask | Answer | Penalise | SetStatus
 
 
-TRAFFIC: Final = ("bytes in", "bytes out", "penalties", "bans")
+TRAFFIC: Final = ("bytes in", "bytes out", "penalties", "bans", "lookups")
 """Counters that every network has."""
 
 
@@ -303,6 +313,10 @@ class Network(Protocol):
 
     def peers(self) -> Sequence[PeerView]:
         """Those that are connected, handshake done, in the order of their coming."""
+        ...
+
+    def nodes_known(self) -> int:
+        """How many nodes, connected or not, we reached and would tell others of."""
         ...
 
     def counters(self) -> Mapping[str, int]:

@@ -50,6 +50,8 @@ MAX_HEARSAY: Final = 512
 MAX_PROVEN: Final = 1_024
 """Peers we once dialled with success."""
 DIALS_AT_ONCE: Final = 8
+GUIDES: Final = 20
+"""Peers that a search for nodes may begin with when it knows nobody near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +97,12 @@ class _Record:
     reserved: bool = False
     proven: Address | None = None
     """The address at which we reached it last."""
-    seen_at: Address | None = None
-    """Where it came from, with the port it says it listens on."""
     last_seen_ms: int = 0
     failures: int = 0
     not_before_ms: int = 0
     dialling: bool = False
+    there: bool = False
+    """Whether it answered when it was last dialled, place or no place."""
     connected: bool = False
     outbound: bool = False
     reputation: int = 0
@@ -178,17 +180,10 @@ class PeerBook:
 
     def refusal(self, peer: str, now_ms: int, *, outbound: bool) -> str | None:
         """Why `peer` cannot be a neighbour now; None if it can."""
+        why = self.bar(peer, now_ms)
         record = self._records.get(peer)
-        if peer == self._local:
-            return "it is this node"
-        if not self.allows(peer):
-            return "it is none of the peers allowed now"
-        if record is not None and record.reserved:
-            return None
-        if self._config.reserved_only:
-            return "only reserved peers are let in"
-        if self.is_banned(peer, now_ms):
-            return f"banned: {self._bans[peer].why}" if peer in self._bans else "banned"
+        if why is not None or (record is not None and record.reserved):
+            return why
         if outbound:
             room = self._room_out(anchor=record is not None and record.anchor)
         else:
@@ -196,6 +191,29 @@ class PeerBook:
         if room <= 0:
             return "no place left"
         return None
+
+    def bar(self, peer: str, now_ms: int) -> str | None:
+        """Why `peer` is not even answered in passing; None if it is."""
+        if peer == self._local:
+            return "it is this node"
+        if not self.allows(peer):
+            return "it is none of the peers allowed now"
+        if self.is_reserved(peer):
+            return None
+        if self._config.reserved_only:
+            return "only reserved peers are let in"
+        if self.is_banned(peer, now_ms):
+            return f"banned: {self._bans[peer].why}" if peer in self._bans else "banned"
+        return None
+
+    def accepts(self, address: Address) -> bool:
+        """Whether an address that we only heard of may be dialled, and told on."""
+        return address.public or self._config.allow_private
+
+    def guides(self) -> Sequence[str]:
+        """With whom a search for nodes may begin: the named, then those seen last."""
+        named = [record.peer for record in self._records.values() if record.anchor]
+        return [*named, *(peer.address.peer for peer in self.known())][:GUIDES]
 
     def known(self) -> Sequence[KnownPeer]:
         """What to store: peers that we reached ourselves, the most recent first."""
@@ -205,17 +223,6 @@ class PeerBook:
             if record.proven is not None and not record.banned_until_ms
         ]
         return sorted(proven, key=_recent_first)[:MAX_PROVEN]
-
-    def shareable(self, count: int, *, asker: str) -> Sequence[Address]:
-        """Addresses of connected peers, drawn by lot: where we reached them, or they came from."""
-        connected = [
-            address
-            for record in self._records.values()
-            if record.connected and record.peer != asker
-            if (address := record.proven or record.seen_at) is not None
-            if self._config.allow_private or address.public
-        ]
-        return self._luck.sample(connected, min(count, len(connected)))
 
     # --- what to do -----------------------------------------------------------------
 
@@ -230,11 +237,26 @@ class PeerBook:
             due.remove(record)
             if not record.reserved and self._room_out(anchor=record.anchor) <= self._dialling():
                 continue
-            record.dialling = True
+            record.dialling, record.there = True, False
             address = self._address_of(record)
             groups[address.group] = groups.get(address.group, 0) + 1
             dials.append(Dial(record.peer, address))
         return dials
+
+    def visit(self, peer: str, now_ms: int) -> Dial | None:
+        """Where to call on `peer` for one question; None if it is not to be dialled now.
+
+        It needs no place here or there, and is busy until `visited` or `dial_failed`.
+        """
+        record = self._records.get(peer)
+        if record is None:
+            return None
+        # The pause between dials spares those who are not there, or have no place.
+        when_ms = max(now_ms, record.not_before_ms) if record.there else now_ms
+        if not self._may_dial(record, when_ms):
+            return None
+        record.dialling, record.there = True, False
+        return Dial(peer, self._address_of(record))
 
     # --- what happened --------------------------------------------------------------
 
@@ -243,7 +265,7 @@ class PeerBook:
         for address in addresses:
             if address.peer == self._local or self._config.reserved_only:
                 continue
-            if not (address.public or self._config.allow_private):
+            if not self.accepts(address):
                 continue
             record = self._records.get(address.peer)
             if record is None:
@@ -254,19 +276,36 @@ class PeerBook:
                 record.addresses.append(address)
                 del record.addresses[:-ADDRESSES_PER_PEER]
 
-    def connected(self, peer: str, now_ms: int, *, outbound: bool, at: Address | None) -> None:
-        """The handshake with `peer` succeeded.
+    def turned_away(self, peer: str) -> None:
+        """The peer that we dialled has no place for us; it may be visited all the same."""
+        record = self._records.get(peer)
+        if record is not None:
+            record.there = True
 
-        `at` is where we reached it, or, if it came to us, where it comes from and says it listens.
-        """
+    def visited(self, at: Address, now_ms: int) -> None:
+        """A visit found a node of our chain there, and is over."""
+        self._records.setdefault(at.peer, _Record(at.peer)).dialling = False
+        self.reached(at, now_ms)
+
+    def reached(self, at: Address, now_ms: int) -> None:
+        """We found a node of our chain there, and hung up again."""
+        record = self._records.setdefault(at.peer, _Record(at.peer))
+        record.failures = 0
+        record.there = True
+        record.last_seen_ms = now_ms
+        record.proven = at
+        if not record.addresses:
+            record.addresses.append(at)
+        self._forget_proven(now_ms, spare=at.peer)
+
+    def connected(self, peer: str, now_ms: int, *, outbound: bool, at: Address | None) -> None:
+        """The handshake with `peer` succeeded; `at` is where we reached it, if we dialled."""
         record = self._records.setdefault(peer, _Record(peer))
         record.dialling = False
         record.failures = 0
         record.last_seen_ms = now_ms
         if outbound and at is not None:
             record.proven = at
-        elif at is not None:
-            record.seen_at = at
         if record.connected:
             return
         record.connected, record.outbound = True, outbound
@@ -305,6 +344,7 @@ class PeerBook:
         record = self._records.get(peer)
         if record is not None:
             record.not_before_ms = now_ms + STRANGER_MS
+            record.there = False
 
     def penalise(self, peer: str, cost: int, why: str, now_ms: int) -> bool:
         """Charge `peer`; true if it is banned by that. Raises ValueError unless `cost` > 0."""
@@ -324,6 +364,7 @@ class PeerBook:
         lasting = min(BAN_MS << min(record.bans - 1, 16), MAX_BAN_MS)
         record.banned_until_ms = now_ms + lasting
         record.not_before_ms = max(record.not_before_ms, record.banned_until_ms)
+        record.there = False
         self._bans.pop(peer, None)
         self._bans[peer] = Ban(peer, record.banned_until_ms, why)
         if len(self._bans) > KEPT_BANS:
@@ -379,18 +420,19 @@ class PeerBook:
 
     def _due(self, now_ms: int) -> list[_Record]:
         """Who may be dialled now, in an order drawn by lot."""
-        due = [
-            record
-            for record in self._records.values()
-            if record.addresses
+        due = [record for record in self._records.values() if self._may_dial(record, now_ms)]
+        self._luck.shuffle(due)
+        return due
+
+    def _may_dial(self, record: _Record, now_ms: int) -> bool:
+        return (
+            bool(record.addresses)
             and not record.connected
             and not record.dialling
             and record.not_before_ms <= now_ms
             and (record.reserved or not self._config.reserved_only)
             and self.allows(record.peer)
-        ]
-        self._luck.shuffle(due)
-        return due
+        )
 
     def _groups(self) -> dict[str, int]:
         """How many we have dialled in each network."""
@@ -444,6 +486,18 @@ class PeerBook:
         record.proven = None
         if record.banned_until_ms <= now_ms and _recovered(record, now_ms) == 0:
             del self._records[record.peer]
+
+    def _forget_proven(self, now_ms: int, spare: str) -> None:
+        """Make room: of the peers we reached and have no connection with, the longest unseen."""
+        proven = [
+            record
+            for record in self._records.values()
+            if record.proven is not None
+            and record.peer != spare
+            and not (record.anchor or record.connected or record.dialling)
+        ]
+        if len(proven) >= MAX_PROVEN:
+            self._forget(min(proven, key=lambda record: record.last_seen_ms), now_ms)
 
     def _forget_hearsay(self, spare: str = "") -> None:
         """Make room: of the peers we only heard of, or that are no more than a debt, the oldest."""

@@ -36,8 +36,6 @@ class NetworkSettings:
     """Where known peers are kept; None keeps nothing."""
     seed: int = 0
     """For the order in which peers are tried, and the jitter of waiting."""
-    discovery: bool = True
-    """Whether connected peers are asked for the addresses of others."""
     mdns: bool = False
     """Whether nodes are looked for on the local network, and told of us."""
     poll_ms: int = 5_000
@@ -48,5 +46,6 @@ class NetworkSettings:
     """How often the peer book is asked whom to dial."""
     clock: Callable[[], int] = unix_ms
     """The time of day that others are told, and compared with, in unix milliseconds."""
-    ask_peers_every_ms: int = 30_000
+    find_every_ms: int = 15_000
+    """The shortest pause between two walks through the network in search of nodes."""
     save_every_ms: int = 60_000

@@ -32,7 +32,7 @@ REFUSAL: Final = bytes(HEADER)
 
 HASH: Final = 32
 ADDRESS_CHARS: Final = 160
-ADDRESSES: Final = 16
+ADDRESSES: Final = 20
 """Addresses at most in one answer."""
 OWN_ADDRESSES: Final = 4
 """Addresses of its own that a node may name."""
@@ -119,6 +119,7 @@ def encode_hello(hello: Hello) -> bytes:
         status.best_hash,
         status.final_number,
         status.final_hash,
+        status.lowest,
         list(hello.addresses[:OWN_ADDRESSES]),
         hello.clock_ms,
     ]
@@ -135,6 +136,7 @@ def decode_hello(payload: bytes) -> Hello:
             bytes(best_hash),
             int(final_number),
             bytes(final_hash),
+            int(lowest),
             list(addresses),
             int(clock_ms),
         ]:
@@ -145,22 +147,51 @@ def decode_hello(payload: bytes) -> Hello:
         raise WireError("a hash that is not 32 bytes")
     if roles not in ROLES:
         raise WireError(f"unknown roles {roles}")
-    if not 0 <= final_number <= best_number < _U64:
-        raise WireError(f"best {best_number}, final {final_number}")
+    if not 0 <= final_number <= best_number < _U64 or not 0 <= lowest <= final_number + 1:
+        raise WireError(f"best {best_number}, final {final_number}, lowest {lowest}")
     if not 0 <= clock_ms < _U64:
         raise WireError(f"the time is {clock_ms}")
-    status = Status(int(roles), best_number, best_hash, final_number, final_hash)
+    status = Status(int(roles), best_number, best_hash, final_number, final_hash, int(lowest))
     hello = Hello(genesis, status, _addresses(addresses, OWN_ADDRESSES), int(clock_ms))
     return _canonical(hello, encode_hello, payload)
 
 
+# --- finding nodes ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The question of the `kad` protocol: which nodes are nearest to a key?"""
+
+    target: bytes
+    """32 bytes."""
+    addresses: tuple[str, ...]
+    """Where the asker says it listens; to be proven by dialling."""
+
+
+def encode_search(search: Search) -> bytes:
+    """Return the question of the `kad` protocol."""
+    return bytes(msgpack.packb([search.target, list(search.addresses[:OWN_ADDRESSES])]))
+
+
+def decode_search(payload: bytes) -> Search:
+    """Read the question of the `kad` protocol. Raises WireError."""
+    match _decode(payload, HASH):
+        case [bytes(target), list(addresses)] if len(target) == HASH:
+            pass
+        case _:
+            raise WireError("not a search")
+    search = Search(target, _addresses(addresses, OWN_ADDRESSES))
+    return _canonical(search, encode_search, payload)
+
+
 def encode_addresses(addresses: Sequence[str]) -> bytes:
-    """Return the answer of the `peers` protocol."""
+    """Return the answer of the `kad` protocol."""
     return bytes(msgpack.packb(list(addresses[:ADDRESSES])))
 
 
 def decode_addresses(payload: bytes) -> tuple[str, ...]:
-    """Read the answer of the `peers` protocol. Raises WireError."""
+    """Read the answer of the `kad` protocol. Raises WireError."""
     match _decode(payload, 0):
         case list(addresses):
             pass

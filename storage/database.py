@@ -369,6 +369,12 @@ class ChainStore:
         raw = self._kv.get(META_HISTORY)
         return None if raw is None else Missing.decode(raw)
 
+    @property
+    def lowest(self) -> int:
+        """The height from which on every block of the best chain is here."""
+        missing = self.missing
+        return 0 if missing is None else missing.highest.number + 1
+
     def begin_state_import(self, header: bytes, note: bytes = b"") -> None:
         """Make room for the state after the block of `header`; one that was begun is given up.
 

@@ -40,12 +40,14 @@ from btt_chain.node.signing import Signer
 from btt_chain.primitives import babe_equivocation
 from btt_chain.primitives.digest import GRANDPA as GRANDPA_ENGINE
 from btt_chain.primitives.digest import Consensus
+from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.grandpa import Justification, Stage, Target
 from btt_chain.primitives.header import Header
-from btt_chain.primitives.validity import BadProof, Payment, TransactionSource
+from btt_chain.primitives.validity import BadProof, Payment, Stale, TransactionSource
 from btt_chain.scale import DecodeError
-from btt_chain.txpool import PoolError, TransactionInvalid
+from btt_chain.txpool import PoolError, TooLowPriority, TransactionInvalid
 from p2p import network
+from p2p.limits import Bucket, Rate
 from p2p.network import (
     AUTHORITY,
     FULL,
@@ -94,6 +96,8 @@ SYNC_IDLE: Final = 1_000
 """The same while there are none, nor anything else that sync waits for."""
 GATHER_MS: Final = 100
 """How long transactions are gathered for one message (ruling A14)."""
+LARGE_EVERY_MS: Final = 1_000
+"""Pause between two transactions that travel alone; others allow no more (`p2p.limits`)."""
 TELL_AGAIN_SLOTS: Final = 8
 """Slots after which a transaction of ours that is in no block yet is gossiped again, the first
 time; each time after takes twice as long."""
@@ -106,12 +110,19 @@ MAX_FORGED: Final = 16
 """Transactions of a batch that may be forged or unpaid; then the rest is not looked at. Each costs
 a signature, and whoever passes on what it has not taken itself could keep us at nothing else.
 """
+USELESS: Final = Rate(4, 256)
+"""Transactions of one peer, a second and at once, whose nonce is used up or taken by one that pays
+as much. Each costs us a signature and its sender nothing, as it is in no block; what blocks brought
+lately is not looked at at all, so an honest neighbour tells hardly any.
+"""
 BAD_BATCH: Final = 100
 BAD_QUESTION: Final = 50
 BAD_ANNOUNCE: Final = 500
 """What a header costs that its sender should not have passed on."""
 REMEMBERED: Final = 20_000
-"""Transactions remembered as heard, and as told."""
+"""Transactions remembered as heard, as told, and as included."""
+LOOKED_BACK: Final = 8
+"""Blocks whose transactions a node that starts knows to be included."""
 
 
 V = TypeVar("V")
@@ -245,12 +256,18 @@ class _Gossip:
 
     fresh: list[bytes] = field(default_factory=list)
     due: int | None = None
+    large_from: int = 0
+    """When the next one that travels alone may be told."""
     heard: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
     """What others told us, but for what the pool would not have: it is not looked at twice."""
     told: OrderedDict[bytes, _Spoken] = field(default_factory=OrderedDict)
     """What we told, ours or what the pool took of others."""
     ours: dict[bytes, _Spoken] = field(default_factory=dict)
     """What came to us first: we begin with telling it again."""
+    included: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
+    """What the last blocks held: others may tell it for a while yet."""
+    useless: dict[str, Bucket] = field(default_factory=dict)
+    """How much of USELESS each peer has left."""
 
 
 def _remember(memory: OrderedDict[bytes, V], hash: bytes, value: V) -> None:
@@ -291,7 +308,7 @@ class Engine:
         self._shift = 0
         """What the clock has gone back in all."""
         self._dirty = True
-        """The heads may have moved since they were last told."""
+        """The heads, or the lowest block, may have moved since they were last told."""
         parts.client.listen(self._hear_chain)
         parts.pool.on_arrival(self._arrived)
 
@@ -303,6 +320,10 @@ class Engine:
         self._sync_at = self._steady
         if self.parts.signer is not None:
             self._keys = list(self.parts.signer.keys())
+        client = self.parts.client
+        best = client.best().number
+        for number in range(max(1, best - LOOKED_BACK + 1), best + 1):
+            self._note_included(client.body(client.block_hash(number) or b"") or [])
         self._obey(self.parts.gadget.start(now))
         return self._done()
 
@@ -328,6 +349,7 @@ class Engine:
                 self._obey(gadget.connected(peer, now))
             case Disconnected(peer):
                 self._peers.pop(peer, None)
+                self._gossip.useless.pop(peer, None)
                 self._follow(sync.handle(event, steady))
                 self._obey(gadget.disconnected(peer, now))
             case _:
@@ -472,7 +494,7 @@ class Engine:
         self._watch.imported(block.header, imported.ref, imported.verified, own=True)
         best = self.parts.client.best().hash == imported.ref.hash
         self._out.append(Publish(network.ANNOUNCE, Announce(block.header, best).encode()))
-        self._after_import(block.header, imported.ref)
+        self._after_import(block.header, imported.ref, block.body)
 
     # ---- blocks in
 
@@ -548,11 +570,12 @@ class Engine:
             )
         if imported.equivocation is not None:
             self._accuse(imported.equivocation)
-        self._after_import(header, imported.ref)
+        self._after_import(header, imported.ref, block.body)
         self._take_proof(proof, block.senders)
         return None, ""
 
-    def _after_import(self, header: Header, ref: BlockRef) -> None:
+    def _after_import(self, header: Header, ref: BlockRef, body: Sequence[bytes]) -> None:
+        self._note_included(body)
         best = self.parts.client.best().hash == ref.hash
         waited = self._announces.imported(ref.hash)
         if waited is not None:
@@ -599,6 +622,7 @@ class Engine:
                     self._report(StateFinished())
                 case ImportHistory(blocks):
                     self.parts.state.history(blocks)
+                    self._dirty = True  # we have lower blocks to give now
                     self._report(HistoryStored())
 
     def _begin_anew(self) -> None:
@@ -622,12 +646,13 @@ class Engine:
     # ---- what GRANDPA orders
 
     def _obey(self, actions: Iterable[finality.Action]) -> None:
-        waiting = deque(actions)
-        while waiting:
-            action = waiting.popleft()
+        waiting = list(actions)
+        for action in waiting:  # it grows on the way
             match action:
-                case network.Tell() | Publish() | Penalise():
+                case Publish() | network.Tell() | Penalise():
                     self._out.append(action)
+                case ArmTimer(at):
+                    self._gadget_at = at
                 case Finalise(justification):
                     waiting.extend(self._finalise(justification))
                 case Save(changes):
@@ -638,8 +663,6 @@ class Engine:
                     self._follow(
                         self.parts.sync.want_block(BlockId(number, bytes(hash)), peer, self._steady)
                     )
-                case ArmTimer(at):
-                    self._gadget_at = at
                 case Broken():
                     self._watch.broken(action)
 
@@ -698,14 +721,30 @@ class Engine:
         if gossip.fresh and gossip.due is None:
             gossip.due = self._steady + GATHER_MS
 
+    def _note_included(self, body: Iterable[bytes]) -> None:
+        for inner in body:
+            _remember(self._gossip.included, blake2_256(opaque(inner)), None)
+
     def _spread(self) -> None:
         gossip, pool = self._gossip, self.parts.pool.pool
         fresh, gossip.fresh, gossip.due = gossip.fresh, [], None
-        known = (pool.get(hash) for hash in fresh)
-        wires = [transaction.raw for transaction in known if transaction is not None]
-        self._out += [Publish(network.TX, batch.encode()) for batch in TxBatch.split(wires)]
+        going: dict[bytes, bytes] = {}
+        for hash in fresh:
+            known = pool.get(hash)
+            if known is None:
+                continue
+            if TxBatch.is_large(known.raw):
+                if self._steady < gossip.large_from:
+                    gossip.fresh.append(hash)
+                    continue
+                gossip.large_from = self._steady + LARGE_EVERY_MS
+            going[hash] = known.raw
+        if gossip.fresh:
+            gossip.due = self._steady + GATHER_MS
+        batches = TxBatch.split(list(going.values()))
+        self._out += [Publish(network.TX, batch.encode()) for batch in batches]
         if self._peers:
-            self.parts.pool.went_out(fresh, list(self._peers))
+            self.parts.pool.went_out(going, list(self._peers))
 
     def _tell_again(self, slot: int) -> None:
         """Gossip what is ours and in no block yet: those who came later have not heard it."""
@@ -753,7 +792,7 @@ class Engine:
             if hash in self.parts.pool.pool:
                 self._heard_again(hash)
                 continue
-            if hash in self._gossip.heard:
+            if hash in self._gossip.heard or hash in self._gossip.included:
                 continue
             _remember(self._gossip.heard, hash, None)
             try:
@@ -761,15 +800,27 @@ class Engine:
             except DecodeError as error:
                 bad = str(error)
             except PoolError as error:
-                if isinstance(error, TransactionInvalid):
-                    forged += isinstance(error.reason, BadProof | Payment)
-                    if isinstance(error.reason, BadProof):
-                        bad = str(error)
+                reason = error.reason if isinstance(error, TransactionInvalid) else None
+                forged += isinstance(reason, BadProof | Payment)
+                if isinstance(reason, BadProof):
+                    bad = str(error)
                 # It may be good on the next block; how often that is tried is for the pool's bans.
                 self._gossip.heard.pop(hash, None)
                 log.debug("a transaction of %s is not taken: %s", peer, error)
+                is_useless = isinstance(reason, Stale) or isinstance(error, TooLowPriority)
+                if is_useless and not self._may_bring_useless(peer):
+                    bad = "too many whose nonce is used up or taken"
+                    break
         if bad is not None:
             self._out.append(Penalise(peer, TX_COST, f"bad transactions: {bad}"))
+
+    def _may_bring_useless(self, peer: str) -> bool:
+        left = self._gossip.useless.get(peer)
+        if left is None:
+            left = Bucket(USELESS, self._steady)
+            if peer in self._peers:  # what comes after its end leaves nothing behind
+                self._gossip.useless[peer] = left
+        return left.take(self._steady)
 
     # ---- questions of others
 
@@ -795,7 +846,11 @@ class Engine:
             best, final = client.best(), client.finalized()
             role = AUTHORITY if self.settings.validator else FULL
             self._out.append(
-                SetStatus(Status(role, best.number, best.hash, final.number, final.hash))
+                SetStatus(
+                    Status(
+                        role, best.number, best.hash, final.number, final.hash, client.store.lowest
+                    )
+                )
             )
             wanted = self.parts.gadget.must_be_proven()
             if wanted is not None and wanted.hash != self._asked_proof:

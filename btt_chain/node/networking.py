@@ -50,7 +50,9 @@ def open_network(
         NetworkSettings(
             key_seed=key.secret,
             genesis=client.genesis_hash,
-            status=Status(role, best.number, best.hash, final.number, final.hash),
+            status=Status(
+                role, best.number, best.hash, final.number, final.hash, client.store.lowest
+            ),
             listen=listen,
             public=config.public,
             book=book,

@@ -29,6 +29,7 @@ from btt_chain.node.engine import Engine
 from btt_chain.node.pool import PoolService
 from btt_chain.node.prometheus import PrometheusServer
 from btt_chain.node.sealing import ManualSealer, OnDemand, Sealing, run_sealing
+from btt_chain.node.verifying import Verifying
 from btt_chain.primitives.grandpa import AuthorityId
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.server import RpcConfig
@@ -64,6 +65,8 @@ class ServiceConfig:
     metrics_external: bool = False
     metrics_wanted: bool = False
     """Whether a taken port of the figures stops the node."""
+    verifying: Verifying | None = None
+    """What checks useful work; None for a node that does not."""
 
 
 class PortTaken(Exception):
@@ -159,6 +162,10 @@ class Service:
             self.prometheus = None
 
     async def _work(self, stop: asyncio.Event) -> None:
+        verifying = None
+        if self._config.verifying is not None:
+            # Not among the jobs: whatever ends it, the node goes on.
+            verifying = asyncio.create_task(self._config.verifying.run(), name="verifying")
         jobs: list[asyncio.Task[object]] = [
             asyncio.create_task(self._chain_job(), name="chain"),
             asyncio.create_task(self._look_around(), name="figures"),
@@ -168,9 +175,10 @@ class Service:
         try:
             done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for job in jobs:
+            ending = jobs if verifying is None else [*jobs, verifying]
+            for job in ending:
                 job.cancel()
-            await asyncio.wait(jobs)
+            await asyncio.wait(ending)
         for job in done:
             job.result()
 
@@ -235,6 +243,7 @@ class Service:
         before, now = self._counted, dict(self._config.network.counters())
         self._counted = now
         metrics.on_traffic(*(now[name] - before.get(name, 0) for name in TRAFFIC))
+        metrics.on_nodes_known(self._config.network.nodes_known())
 
     def _hear(self, event: ChainEvent) -> None:
         best, final = self.client.best(), self.client.finalized()

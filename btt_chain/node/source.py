@@ -76,7 +76,7 @@ class PublicChain:
 
     def justification(self, hash: bytes) -> bytes | None:
         """Return GRANDPA's stored proof for just this block."""
-        return dict(self._client.store.blocks.justifications(hash)).get(GRANDPA)
+        return self._client.store.blocks.justification(hash, GRANDPA)
 
     def hash_at(self, number: int) -> bytes | None:
         """Return the block of the best chain at a height."""

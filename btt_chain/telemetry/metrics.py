@@ -54,6 +54,7 @@ class Metrics:
         self._authoring()
         self._finality()
         self._rpc()
+        self._work()
         self._best = 0
         self._final = 0
 
@@ -125,12 +126,21 @@ class Metrics:
         self.block_height.labels(status="sync_target").set(target)
         self.major_syncing.set(int(is_major))
 
-    def on_traffic(self, bytes_in: int, bytes_out: int, penalties: int, bans: int) -> None:
-        """So many more bytes went over the network, and peers were penalised and banned."""
+    def on_nodes_known(self, count: int) -> None:
+        """Our routing table holds `count` nodes."""
+        self.nodes_known.set(count)
+
+    def on_traffic(
+        self, bytes_in: int, bytes_out: int, penalties: int, bans: int, lookups: int
+    ) -> None:
+        """So many more bytes went over the network, peers were penalised and banned, and walks
+        through the network were begun.
+        """
         self.network_bytes.labels(direction="in").inc(bytes_in)
         self.network_bytes.labels(direction="out").inc(bytes_out)
         self.penalties.inc(penalties)
         self.bans.inc(bans)
+        self.lookups.inc(lookups)
 
     def on_request(self, protocol: str, seconds: float | None, reason: str = "failed") -> None:
         """A request of ours was answered after `seconds`, or (None) failed for `reason`."""
@@ -184,6 +194,13 @@ class Metrics:
     def on_sessions(self, count: int) -> None:
         """`count` WebSocket connections are open."""
         self.sessions.set(count)
+
+    # ---- useful work
+
+    def on_receipt_checked(self, verdict: str, seconds: float) -> None:
+        """We looked at a receipt: `valid`, `wrong` or `withheld`, after so many seconds."""
+        self.receipts_checked.labels(verdict=verdict).inc()
+        self.receipt_time.observe(seconds)
 
     # ---- making them
 
@@ -252,6 +269,12 @@ class Metrics:
         )
         self.penalties = self._counter("btt_peer_penalties_total", "Penalties of peers")
         self.bans = self._counter("btt_peer_bans_total", "Peers banned")
+        self.nodes_known = self._gauge(
+            "substrate_sub_libp2p_kbuckets_num_nodes", "Nodes in the Kademlia routing table"
+        )
+        self.lookups = self._counter(
+            "substrate_sub_libp2p_kademlia_random_queries_total", "Searches for nodes begun"
+        )
 
     def _authoring(self) -> None:
         self.constructed = self._histogram(
@@ -295,6 +318,14 @@ class Metrics:
             registry=self.registry,
         )
         self.sessions = self._gauge("btt_rpc_sessions", "Open WebSocket connections")
+
+    def _work(self) -> None:
+        self.receipts_checked = self._counter(
+            "btt_work_receipts_checked_total", "Receipts of useful work looked at", ("verdict",)
+        )
+        self.receipt_time = self._histogram(
+            "btt_work_receipt_check_seconds", "Seconds to fetch, compute and compare a receipt"
+        )
 
     def _gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
         return Gauge(name, text, labels, registry=self.registry)

@@ -37,10 +37,10 @@ from libp2p.pubsub.rpc_queue import RpcQueue
 
 from p2p.errors import WireError
 from p2p.host.containment import note, reset
-from p2p.limits import GOSSIP_CONTROL, SUBSCRIBE
-from p2p.network import GOSSIP_BYTES, MIB
+from p2p.limits import GOSSIP_CONTROL, LARGE_BYTES, LARGE_TX, SUBSCRIBE
+from p2p.network import GOSSIP_BYTES, MIB, TX
 from p2p.peers import FATAL
-from p2p.wire import gossip_id, pack, unpack
+from p2p.wire import ENVELOPE, gossip_id, pack, unpack
 
 if TYPE_CHECKING:
     from libp2p.pubsub.pb.rpc_pb2 import RPC, ControlIWant, ControlMessage, Message
@@ -182,7 +182,7 @@ class ContainedGossipSub(GossipSub):
     async def handle_iwant(self, iwant_msg: ControlIWant, sender_peer_id: ID) -> None:
         """Give a peer what it missed, unless much is on its way to it already.
 
-        A want of forty bytes may bring 64 KiB: who asks quicker than it reads gets no more.
+        A want of forty bytes may bring a megabyte: who asks quicker than it reads gets no more.
         """
         if self.pubsub is None:
             return
@@ -318,7 +318,8 @@ class ContainedPubsub(Pubsub):
         if topic is None:
             self._ear.penalise(peer, FOREIGN, "gossip on a topic we did not join")
             return
-        if not self._ear.allows(peer, topic):
+        is_large = topic == TX and len(message.data) > LARGE_BYTES + ENVELOPE
+        if not self._ear.allows(peer, LARGE_TX if is_large else topic):
             return
         if message.from_id or message.key or message.signature:
             raise WireError("a signed message")

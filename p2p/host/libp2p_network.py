@@ -56,6 +56,10 @@ class Libp2pNetwork:
         """Who was banned when somebody last was, with times and reasons."""
         return self._node.banned
 
+    def nodes_known(self) -> int:
+        """How many nodes, connected or not, we reached and would tell others of."""
+        return self._node.nodes_known
+
     def counters(self) -> Mapping[str, int]:
         """Numbers for metrics: TRAFFIC, what was contained, lost in mailboxes, built anew."""
         traffic = self._node.traffic

@@ -8,6 +8,7 @@ until the handshake on the `status` stream is over. What outside sees are events
 from __future__ import annotations
 
 import logging
+import random
 import socket
 import time
 from collections import Counter
@@ -34,6 +35,9 @@ from p2p.errors import NetworkError, PortInUse, Refused, WireError
 from p2p.host import containment, gossip
 from p2p.host.containment import ContainedSwarm, contained, new_swarm, note, reset
 from p2p.host.streams import StreamEnded, read_exactly, read_frame, write_frame
+from p2p.host.visits import Stranger, knock, visit
+from p2p.kademlia.finder import Find, Finder, Knock
+from p2p.kademlia.table import KEY_BYTES
 from p2p.limits import (
     MAX_REQUESTS,
     OUTBOUND_SHARE,
@@ -46,12 +50,12 @@ from p2p.network import (
     CLOSED,
     EXCHANGES,
     GRANDPA_PEER,
+    KAD,
     LATE,
     LEFT,
     LIMITED,
     NOT_CONNECTED,
     NOTE_BYTES,
-    PEERS,
     REFUSED,
     STATUS,
     TOPICS,
@@ -79,14 +83,16 @@ from p2p.network import (
 from p2p.peers import FATAL, Ban, Dial, KnownPeer, PeerBook
 from p2p.settings import NetworkSettings
 from p2p.wire import (
-    ADDRESSES,
     HEADER,
     OWN_ADDRESSES,
     Hello,
+    Search,
     decode_addresses,
     decode_hello,
+    decode_search,
     encode_addresses,
     encode_hello,
+    encode_search,
     frame_length,
     unpack,
 )
@@ -226,11 +232,13 @@ class Node:
             for name in (*EXCHANGES, GRANDPA_PEER)
         }
         self._book: PeerBook | None = None
+        self._finder: Finder | None = None
         self._work = trio.Event()
         # For outside:
         self.views: tuple[PeerView, ...] = ()
         self.addresses: tuple[str, ...] = ()
         self.banned: tuple[Ban, ...] = ()
+        self.nodes_known = 0
         self.rebuilt = 0
         """How often the host fell and was built anew."""
         self.traffic: Counter[str] = Counter()
@@ -281,6 +289,8 @@ class Node:
         if self._book is None:
             name = str(self._swarm.get_peer_id())
             self._book = PeerBook(name, settings.book, settings.seed, known)
+            luck = random.Random(settings.seed)  # noqa: S311  (where we look first is no secret)
+            self._finder = Finder(name, luck, settings.find_every_ms, self._book.guides)
         for protocol in EXCHANGES:
             self._host.set_stream_handler(self._names[protocol], partial(self._serve, protocol))
         self._host.set_stream_handler(self._names[GRANDPA_PEER], self._serve_notes)
@@ -327,8 +337,8 @@ class Node:
             nursery.start_soon(self._obey)
             nursery.start_soon(self._dial_when_due)
             nursery.start_soon(self._save_peers)
-            if self._settings.discovery:
-                nursery.start_soon(self._discover)
+            if not self._settings.book.reserved_only:
+                nursery.start_soon(self._find_when_due)
             ready()
             await stop.wait()
             nursery.cancel_scope.cancel()
@@ -529,6 +539,7 @@ class Node:
         else:
             log.info("peer %s left: %s", peer.name, peer.why)
             self._known.disconnected(peer.name, now_ms())
+            self._nodes.left(peer.name, now_ms())
             self._show_peers()
             self._tell_outside(Disconnected(peer.name))
 
@@ -590,7 +601,7 @@ class Node:
             # Names of protocols have the genesis hash in them, so this is what a stranger
             # looks like: it knows no protocol of ours.
             if "not supported" in str(error.__cause__):
-                self._known.stranger(peer.name, now_ms())
+                self._stranger(peer.name)
                 return "it is of another chain, or speaks another version"
             return f"no handshake: {type(error).__name__}"
         return None
@@ -599,6 +610,8 @@ class Node:
         begun = trio.current_time()
         answer = await self._exchange(peer, STATUS, self._hello())
         if answer is None:
+            if peer.status is None:
+                self._known.turned_away(peer.name)
             raise Refused("it has no place for us")
         hello = decode_hello(answer)
         within = round((trio.current_time() - begun) * 500)
@@ -607,19 +620,23 @@ class Node:
         self._tell_outside(ClockHeard(peer.name, ahead, within))
 
     def _hello(self) -> bytes:
+        clock_ms = max(self._settings.clock(), 0)
+        return encode_hello(
+            Hello(self._settings.genesis, self._status, self._told_addresses(), clock_ms)
+        )
+
+    def _told_addresses(self) -> tuple[str, ...]:
+        """Where we say we listen."""
         name = str(self._swarm.get_peer_id())
         public = [f"{text}/p2p/{name}" for text in self._settings.public]
-        addresses = tuple((public or list(self.addresses))[:OWN_ADDRESSES])
-        return encode_hello(
-            Hello(self._settings.genesis, self._status, addresses, max(self._settings.clock(), 0))
-        )
+        return tuple((public or list(self.addresses))[:OWN_ADDRESSES])
 
     def _heard_hello(self, peer: _Peer, hello: Hello) -> None:
         """Admit a peer, or take note of its status. Raises Refused."""
         if peer.gone:
             raise Refused(peer.why)
         if hello.genesis != self._settings.genesis:
-            self._known.stranger(peer.name, now_ms())
+            self._stranger(peer.name)
             raise Refused(f"its genesis is {hello.genesis.hex()}")
         fresh = peer.status is None
         peer.status = hello.status
@@ -631,11 +648,16 @@ class Node:
         if refusal is not None:
             peer.status = None
             raise Refused(refusal)
-        claims = list(claimed(hello.addresses, peer.name, peer.ip))
+        claims = claimed(hello.addresses, peer.name, peer.ip)
         self._known.heard(claims)
         if not peer.outbound:
             peer.at = next((a for a in claims if a.host == peer.ip), None)
         self._known.connected(peer.name, now_ms(), outbound=peer.outbound, at=peer.at)
+        self._nodes.connected(peer.name, now_ms())
+        if not peer.outbound:
+            self._came(peer, claims)
+        elif peer.at is not None:
+            self._nodes.reached(peer.at, peer.ip, now_ms())
         peer.admitted.set()
         log.info("peer %s is here, best block %d", peer.name, hello.status.best_number)
         self._show_peers()
@@ -696,7 +718,8 @@ class Node:
             return False
         if not may_serve(peer.serving, self._serving):
             return False
-        return protocol == STATUS or await self.admitted(peer)
+        # A node that has no place for somebody still tells it where others are.
+        return protocol in (STATUS, KAD) or await self.admitted(peer)
 
     async def _serve_one(self, peer: _Peer, protocol: str, stream: INetStream) -> None:
         try:
@@ -721,11 +744,8 @@ class Node:
         if protocol == STATUS:
             self._heard_hello(peer, decode_hello(data))
             return self._hello()
-        if protocol == PEERS:
-            if data:
-                raise WireError("a question where none is")
-            shared = self._known.shareable(ADDRESSES, asker=peer.name)
-            return encode_addresses([str(address) for address in shared])
+        if protocol == KAD:
+            return self._nearest(peer, decode_search(data))
         if peer.gone:
             return None
         self._asked += 1
@@ -830,24 +850,107 @@ class Node:
             if peer_id not in self._peers:
                 self._known.dial_failed(dial.peer, now_ms())
 
-    async def _discover(self) -> None:
-        """Ask neighbours for theirs. What they say is hearsay until we have dialled it."""
-        pause = self._settings.ask_peers_every_ms / 1_000
-        await trio.sleep(min(1.0, pause))
+    async def _find_when_due(self) -> None:
         while True:
-            for peer in [peer for peer in self._peers.values() if peer.status is not None]:
-                if not peer.says.allows(PEERS, now_ms()):
-                    continue
-                try:
-                    with trio.fail_after(READ_SECONDS):
-                        answer = await self._exchange(peer, PEERS, b"")
-                    if answer is not None:
-                        self._known.heard(readable(decode_addresses(answer)))
-                except WireError as error:
-                    self.penalise(peer.name, FATAL, f"peers: {error}")
-                except Exception as error:  # noqa: BLE001  (libp2p ends a request in a dozen ways)
-                    note("peers", error)
-            await trio.sleep(pause)
+            self._look()
+            await trio.sleep(self._settings.dial_every_ms / 1_000)
+
+    def _look(self) -> None:
+        for action in self._nodes.todo(now_ms()):
+            match action:
+                case Find():
+                    self._nursery.start_soon(self._find, action)
+                case Knock():
+                    self._nursery.start_soon(self._knock, action)
+        self.nodes_known = len(self._nodes.table)
+        self.traffic["lookups"] = self._nodes.lookups
+
+    async def _find(self, find: Find) -> None:
+        """Ask a node for others: a neighbour, or one that the book lets us call on."""
+        peer = self._by_name(find.peer)
+        whom: _Peer | Dial | None = None
+        if peer is None or peer.status is None:
+            whom = self._known.visit(find.peer, now_ms())
+        elif peer.says.allows(KAD, now_ms()):
+            whom = peer
+        if whom is None:
+            self._nodes.skipped(find)
+            self._look()
+            return
+        named: Sequence[Address] | None = None
+        try:
+            answer = await self._search(whom, find.target)
+            named = None if answer is None else readable(decode_addresses(answer))
+        except WireError as error:
+            self.penalise(find.peer, FATAL, f"{KAD}: {error}")
+        except Stranger:
+            self._stranger(find.peer)
+        except Exception as error:  # noqa: BLE001  (libp2p ends a request in a dozen ways)
+            note(KAD, error)
+        finally:
+            # Also if the host fell: a question of which the book never learns the end is the last.
+            if isinstance(whom, Dial):
+                self._known.dial_failed(find.peer, now_ms())  # nothing if it was reached
+            if named is None:
+                self._nodes.failed(find)
+            else:
+                self._known.heard(named)
+                self._nodes.answered(find, named, now_ms())
+        self._look()
+
+    async def _search(self, whom: _Peer | Dial, target: int) -> bytes | None:
+        """The answer of a node to the question who is nearest; None if it refuses."""
+        search = Search(target.to_bytes(KEY_BYTES, "big"), self._told_addresses())
+        question = encode_search(search)
+        if isinstance(whom, _Peer):
+            with trio.fail_after(READ_SECONDS):
+                return await self._exchange(whom, KAD, question)
+        with trio.fail_after(DIAL_SECONDS):
+            ip, answer = await visit(
+                self._swarm, whom.address, self._names[KAD], question, EXCHANGES[KAD].answer
+            )
+        self._known.visited(whom.address, now_ms())
+        self._nodes.reached(whom.address, ip, now_ms())
+        return answer
+
+    async def _knock(self, action: Knock) -> None:
+        """See whether a node that came to us can be reached where it says."""
+        address, ip = action.address, None
+        try:
+            if self._known.bar(address.peer, now_ms()) is None:
+                with trio.fail_after(READ_SECONDS):
+                    ip = await knock(self._swarm, address)
+        except Exception as error:  # noqa: BLE001  (a dial fails in a dozen ways)
+            log.debug("nobody opens at %s: %r", address, error)
+        finally:
+            if ip is None:
+                self._nodes.shut(action, now_ms())
+            else:
+                self._known.reached(address, now_ms())
+                self._nodes.reached(address, ip, now_ms())
+        self._look()
+
+    def _nearest(self, peer: _Peer, search: Search) -> bytes:
+        """The answer to a node that looks for others, whether it has a place here or not."""
+        why = self._known.bar(peer.name, now_ms())
+        if why is not None:
+            raise Refused(why)
+        if peer.status is None:
+            claims = claimed(search.addresses, peer.name, peer.ip)
+            self._known.heard(claims)
+            self._came(peer, claims)
+        nodes = self._nodes.table.closest(int.from_bytes(search.target, "big"), spare=peer.name)
+        return encode_addresses([str(node) for node in nodes if self._known.accepts(node)])
+
+    def _came(self, peer: _Peer, claims: Sequence[Address]) -> None:
+        """A node came to us: see whether one of the addresses it names is where it listens."""
+        open_ = [address for address in claims if self._known.accepts(address)]
+        for address in sorted(open_, key=lambda one: one.host != peer.ip)[:1]:
+            self._nodes.came(address, peer.ip)
+
+    def _stranger(self, name: str) -> None:
+        self._known.stranger(name, now_ms())
+        self._nodes.forget(name)
 
     async def _save_peers(self) -> None:
         while self._settings.folder is not None:
@@ -868,12 +971,19 @@ class Node:
             raise NetworkError("not started")
         return self._book
 
+    @property
+    def _nodes(self) -> Finder:
+        if self._finder is None:
+            raise NetworkError("not started")
+        return self._finder
+
     def penalise(self, name: str, cost: int, why: str) -> None:
         """Charge a peer; hang up if that bans it."""
         self.traffic["penalties"] += 1
         was_banned = self._known.is_banned(name, now_ms())
         if not self._known.penalise(name, cost, why, now_ms()):
             return
+        self._nodes.forget(name)
         if was_banned:
             log.debug("peer %s, which is banned, did more: %s", name, why)
         else:

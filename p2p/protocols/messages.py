@@ -48,6 +48,9 @@ MAX_KEY: Final = 32_768
 MAX_NODES: Final = 65_536
 ANNOUNCE_BYTES: Final = 64 << 10
 TX_BYTES: Final = 64 << 10
+"""Bytes of a batch of transactions; one that is larger travels alone."""
+LARGE_TX_BYTES: Final = MIB - (1 << 10)
+"""Bytes of a batch with one transaction alone: with its envelope it fits into a gossip RPC."""
 MAX_TX: Final = 4_096
 
 T = TypeVar("T")
@@ -303,7 +306,10 @@ class Announce:
 
 
 class TxBatch(NamedTuple):
-    """Transactions, each with its length in front, as a wallet hands them in."""
+    """Transactions, each with its length in front, as a wallet hands them in.
+
+    At most TX_BYTES, or one transaction alone of at most LARGE_TX_BYTES.
+    """
 
     transactions: list[bytes]
 
@@ -314,12 +320,20 @@ class TxBatch(NamedTuple):
     @classmethod
     def decode(cls, raw: bytes) -> TxBatch:
         """The batch that `raw` is; DecodeError if it is none."""
-        return cls(_decode(_TX, raw, TX_BYTES))
+        found = cls(_decode(_TX, raw, LARGE_TX_BYTES))
+        if len(raw) > TX_BYTES and len(found.transactions) > 1:
+            raise DecodeError("TxBatch", 0, f"{len(raw)} bytes, {TX_BYTES} allowed for several")
+        return found
 
     @classmethod
     def fits(cls, wire: bytes) -> bool:
-        """Whether a transaction fits into a batch."""
-        return _in_batch(wire) <= _TX_ROOM
+        """Whether a transaction fits into a batch, if only alone."""
+        return _in_batch(wire) <= LARGE_TX_BYTES - _TX_COUNT
+
+    @classmethod
+    def is_large(cls, wire: bytes) -> bool:
+        """Whether a transaction can only travel alone."""
+        return _in_batch(wire) > _TX_ROOM
 
     @classmethod
     def split(cls, transactions: Sequence[bytes]) -> list[TxBatch]:
@@ -327,9 +341,9 @@ class TxBatch(NamedTuple):
         batches: list[list[bytes]] = []
         room = 0
         for wire in transactions:
-            size = _in_batch(wire)
-            if size > _TX_ROOM:
+            if not cls.fits(wire):
                 continue
+            size = _in_batch(wire)
             if size > room or len(batches[-1]) == MAX_TX:
                 batches.append([])
                 room = _TX_ROOM
@@ -338,7 +352,8 @@ class TxBatch(NamedTuple):
         return [cls(batch) for batch in batches]
 
 
-_TX_ROOM: Final = TX_BYTES - 4  # their number comes first
+_TX_COUNT: Final = 4  # their number comes first
+_TX_ROOM: Final = TX_BYTES - _TX_COUNT
 
 
 def _in_batch(wire: bytes) -> int:

@@ -52,6 +52,8 @@ class Peer:
     best: BlockId
     """Its head, as it claims."""
     final: BlockId
+    lowest: int = 0
+    """From where on it has all blocks, as it says; no question goes further down."""
     out: int = 0
     """Requests that it has not answered."""
     faults: int = 0
@@ -63,6 +65,10 @@ class Peer:
     rests_until: int = 0
     pace: float = 0.0
     """Milliseconds for a block, of late; 0: unknown."""
+
+    def has(self, number: int) -> bool:
+        """Whether it says that it has blocks at a height."""
+        return self.lowest <= number <= self.best.number
 
 
 class Task(Protocol):
@@ -237,12 +243,23 @@ class Desk:
         """The peer may be asked something now."""
         return peer.out < MAX_OUT and peer.rests_until <= now
 
+    def joins(self, peer: Peer) -> bool:
+        """Whether a peer has what follows on our last final block, by what it says."""
+        return peer.lowest <= self.chain.finalised().number + 1
+
     def free(
-        self, now: int, number: int, without: Iterable[str] = (), first: Iterable[str] = ()
+        self,
+        now: int,
+        number: int,
+        without: Iterable[str] = (),
+        first: Iterable[str] = (),
+        *,
+        down_to: int | None = None,
     ) -> Peer | None:
         """Return who is best asked for something at a height; None if nobody is free.
 
-        `first` may be asked whatever they claim, and go before all who have failed us as rarely.
+        `first` may be asked whatever head they claim, and go before all who have failed us as
+        rarely. With `down_to`, only those who say that they have blocks as low as that.
         """
         banned, liked = set(without), set(first)
         found = [
@@ -251,6 +268,7 @@ class Desk:
             if peer.name not in banned
             and self.is_free(peer, now)
             and (peer.best.number >= number or peer.name in liked)
+            and (down_to is None or peer.lowest <= down_to)
         ]
         if not found:
             return None

@@ -128,6 +128,7 @@ class Far:
             peer
             for peer in self._desk.peers.values()
             if self._desk.is_free(peer, now)
+            and self._desk.joins(peer)
             and (peer.best.number > best + NEAR or peer.name in deep)
             and not self._importer.is_bad(peer.best.hash)
         ]
@@ -234,7 +235,7 @@ class Far:
             ):
                 run += 1
             first = base.number + 1 + at
-            peer = self._desk.free(now, first, slot.lacking)
+            peer = self._desk.free(now, first, slot.lacking, down_to=first)
             if peer is None:
                 if at == 0 and self._nobody_has(slot, first):
                     self._fail(BROKEN_CLAIM, "nobody has the bodies of its headers", now)
@@ -250,8 +251,7 @@ class Far:
 
     def _nobody_has(self, slot: Slot, number: int) -> bool:
         peers = self._desk.peers.values()
-        able = [p for p in peers if p.best.number >= number and p.name not in slot.lacking]
-        return not able
+        return not any(p.has(number) and p.name not in slot.lacking for p in peers)
 
     def _slow(self, now: int) -> None:
         """Take the range that all wait for from a peer much slower than others."""
@@ -266,7 +266,8 @@ class Far:
         first, count = self._ranges[ticket.id]
         if now - ticket.sent < max(PATIENCE_MS, TIMES_SLOWER * count * usual):
             return
-        if self._desk.free(now, first, (ticket.peer, *self._window[0].lacking)) is None:
+        others = (ticket.peer, *self._window[0].lacking)
+        if self._desk.free(now, first, others, down_to=first) is None:
             return
         self._desk.close(ticket.id)
         self._release(ticket.id)
@@ -317,7 +318,7 @@ class Far:
         """Somebody else may be followed instead."""
         best = self._desk.chain.best().number
         return any(
-            peer.name != self.leader and peer.best.number > best + NEAR
+            peer.name != self.leader and peer.best.number > best + NEAR and self._desk.joins(peer)
             for peer in self._desk.peers.values()
             if not peer.broken and self._desk.is_free(peer, now)
         )

@@ -41,10 +41,11 @@ class History:
         if gap is None or not self._desk.peers:
             return
         self._next, missing = gap
-        peer = self._desk.free(now, self._next.number, self._tried)
+        number = self._next.number
+        peer = self._desk.free(now, number, self._tried, down_to=number)
         if peer is None:
-            number, peers = self._next.number, self._desk.peers.values()
-            if not any(p.best.number >= number and p.name not in self._tried for p in peers):
+            peers = self._desk.peers.values()
+            if self._tried and not any(p.has(number) and p.name not in self._tried for p in peers):
                 self._tried.clear()
                 self._attempts += 1
                 self._not_before = now + self._desk.backoff(RETRY_MS, self._attempts)

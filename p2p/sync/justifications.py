@@ -59,6 +59,8 @@ class Justifications:
 
     def step(self, now: int) -> None:
         """Ask for what is not on its way."""
+        if not self.wants:
+            return
         final = self._desk.chain.finalised().number
         for want in list(self.wants.values()):
             # Final without its proof would be of no use to those who come after us.

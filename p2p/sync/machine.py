@@ -185,6 +185,7 @@ class Sync:
             name,
             BlockId(status.best_number, status.best_hash),
             BlockId(status.final_number, status.final_hash),
+            status.lowest,
         )
 
     def _heard(self, name: str, status: Status) -> None:
@@ -193,6 +194,7 @@ class Sync:
             return
         peer.best = BlockId(status.best_number, status.best_hash)
         peer.final = BlockId(status.final_number, status.final_hash)
+        peer.lowest = status.lowest
 
     def _announced(self, name: str, data: bytes, now: int) -> None:
         desk = self._desk
@@ -246,6 +248,8 @@ class Sync:
                 continue
             if self._far.is_real and head.number > best:
                 continue
+            if peer.lowest > best + 1:
+                continue  # there would be a gap below what it has
             if chain.number(head.hash) is None:
                 self._near.want(head, peer.name, now)
 
@@ -261,11 +265,14 @@ class Sync:
         return self._warp is not None or self._far.is_real or self._behind()
 
     def _behind(self) -> bool:
-        return self._spoken_of() > self._desk.chain.best().number + BEHIND
+        # What cannot be asked for yet is not looked into: such a claim costs nothing, and must not
+        # keep anybody from making blocks.
+        spoken_of = self._spoken_of(lambda p: p.best.number if self._desk.joins(p) else 0)
+        return spoken_of > self._desk.chain.best().number + BEHIND
 
-    def _spoken_of(self) -> int:
+    def _spoken_of(self, claim: Callable[[Peer], int] = lambda peer: peer.best.number) -> int:
         """The height that more than half of the peers claim; 0 without peers."""
-        claims = sorted(peer.best.number for peer in self._desk.peers.values() if not peer.broken)
+        claims = sorted(claim(peer) for peer in self._desk.peers.values() if not peer.broken)
         return claims[(len(claims) - 1) // 2] if claims else 0
 
     def _target(self) -> int:

@@ -17,7 +17,7 @@ from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError
 from p2p.network import BLOCKS
 from p2p.protocols.messages import ALL, BlockAnswer, BlockData, BlockRequest, Direction
-from p2p.sync.desk import FLOOD, LIE, QUICK_MS, TIMES_SLOWER, Desk, Ticket
+from p2p.sync.desk import FLOOD, LIE, QUICK_MS, TIMES_SLOWER, Desk, Peer, Ticket
 from p2p.sync.importer import Importer
 from p2p.sync.types import Block, BlockId, Refusal
 
@@ -27,7 +27,7 @@ MAX_FETCHES: Final = 64
 MAX_OF_ONE: Final = 16
 """Fetches at a time that one peer's words have started."""
 MAX_DEPTH: Final = 128
-"""Blocks that one fetch goes down; a fork that is deeper is for `far`."""
+"""Blocks that one fetch holds; a head that is deeper is for `far`."""
 MAX_HELD: Final = 512
 MAX_HELD_BYTES: Final = 32 << 20
 """Blocks and bytes that all fetches hold; at the bound only those that hold nothing yet wait."""
@@ -158,6 +158,8 @@ class Near:
 
     def step(self, now: int) -> None:
         """Ask for what is missing, hand over what is whole."""
+        if not self.fetches and not self._later:
+            return
         for fetch in [fetch for due, fetch in self._later.values() if due <= now]:
             del self._later[fetch.top.hash]
             self.want(fetch.top, fetch.starter, now, is_claim=False)
@@ -180,7 +182,7 @@ class Near:
         usual = min(TIMES_SLOWER * desk.usual(ticket.peer), QUICK_MS)
         if now - ticket.sent < max(HURRY_MS << min(fetch.hurries, MAX_HURRIES), usual):
             return
-        if desk.free(now, fetch.top.number, fetch.tried, fetch.says) is None:
+        if self._free(fetch, now) is None:
             return
         # The question stays out: no answer at all costs what it always costs, a late one nothing.
         fetch.ticket = None
@@ -212,12 +214,17 @@ class Near:
                 self._end(fetch)
                 return
             if len(fetch.blocks) >= MAX_DEPTH:
+                if not self._is_head(fetch):
+                    # On nobody's chain, but votes stand on it: first what is lowest, as far as
+                    # there is room, and then from the top again.
+                    self._drop(fetch)
+                    return
                 self.deep.update(fetch.says)
                 self._end(fetch)
                 return
         elif self._held >= MAX_HELD or self._held_bytes >= MAX_HELD_BYTES:
             return
-        peer = desk.free(now, fetch.top.number, fetch.tried, fetch.says)
+        peer = self._free(fetch, now)
         if peer is None:
             self._nobody(fetch, now)
             return
@@ -225,6 +232,16 @@ class Near:
         request = BlockRequest(fetch.next.hash, Direction.DESCENDING, count, ALL)
         fetch.ticket = desk.ask(self, peer, BLOCKS, request.encode(), now).id
         fetch.tried[peer.name] = None
+
+    def _is_head(self, fetch: Fetch) -> bool:
+        """Tell whether it is the head of one who spoke of it: then `far` gets all of it."""
+        peers = (self._desk.peers.get(name) for name in fetch.says)
+        return any(peer is not None and peer.best.hash == fetch.top.hash for peer in peers)
+
+    def _free(self, fetch: Fetch, now: int) -> Peer | None:
+        return self._desk.free(
+            now, fetch.top.number, fetch.tried, fetch.says, down_to=fetch.next.number
+        )
 
     def _join(self, fetch: Fetch) -> None:
         """Let go of what has become known in the meantime."""
@@ -236,16 +253,15 @@ class Near:
     def _nobody(self, fetch: Fetch, now: int) -> None:
         """Nobody is free who has not been tried."""
         peers = self._desk.peers
-        able = [
+        helpers = [
             peer
             for peer in peers.values()
-            if peer.name not in fetch.tried
-            and peer.rests_until <= now
+            if peer.lowest <= fetch.next.number
             and (peer.name in fetch.says or peer.best.number >= fetch.top.number)
         ]
-        if able:
+        if any(peer.name not in fetch.tried and peer.rests_until <= now for peer in helpers):
             return  # busy: they will be free
-        if not fetch.tried:
+        if not fetch.tried and (helpers or not peers):
             return  # those who could help rest
         # Who rests, for what it did, must not keep us from asking the others again.
         fetch.tried.clear()
@@ -326,7 +342,9 @@ class Near:
             fetch.blocks.pop()
             fetch.next = BlockId(int(block.header.number), block.hash)
             self._count(fetch, block, -1)
-        if not fetch.blocks or refused in (Refusal.BAD, Refusal.CROWDED):
+        if not fetch.blocks and refused is None and fetch.next.hash != fetch.top.hash:
+            fetch.next = fetch.top  # what lay above these was let go
+        elif not fetch.blocks or refused in (Refusal.BAD, Refusal.CROWDED):
             self._end(fetch)
         elif refused is Refusal.EARLY and wait > HOLD_EARLY_MS:
             self._put_off(fetch, wait, now)
@@ -351,10 +369,13 @@ class Near:
             self._importer.note_bad(block.hash)
         self._end(fetch)
 
-    def _end(self, fetch: Fetch) -> None:
+    def _drop(self, fetch: Fetch) -> None:
         for block in fetch.blocks:
             self._count(fetch, block, -1)
         fetch.blocks = []
+
+    def _end(self, fetch: Fetch) -> None:
+        self._drop(fetch)
         self.fetches.pop(fetch.top.hash, None)
         if fetch.ticket is not None:
             self._desk.close(fetch.ticket)

@@ -72,7 +72,7 @@ def settings(
         poll_ms=poll_ms,
         handshake_ms=handshake_ms,
         dial_every_ms=100,
-        ask_peers_every_ms=500,
+        find_every_ms=500,
     )
 
 

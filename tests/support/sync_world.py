@@ -146,7 +146,9 @@ class FakeChain:
         return iter(())
 
     def status(self) -> Status:
-        return Status(1, self.head.number, self.head.hash, self.final.number, self.final.hash)
+        lowest = 0 if self.missing is None else self.missing[0].number + 1
+        head, final = self.head, self.final
+        return Status(1, head.number, head.hash, final.number, final.hash, lowest)
 
 
 Twist = Callable[[str, bytes, bytes | None], bytes | None]

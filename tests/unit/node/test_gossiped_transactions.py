@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import pytest
 
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.node.engine import MAX_FORGED, TX_COST
+from btt_chain.node.engine import LARGE_EVERY_MS, MAX_FORGED, TX_COST, USELESS
 from btt_chain.primitives.validity import TransactionSource
 from btt_chain.txpool import Status, StatusEvent
 from p2p.network import TX, GossipHeard, Penalise
-from p2p.protocols.messages import TxBatch
-from support.sim.accounts import runtime, sign, transfer
-from support.sim.world import SLOT_MS, World
+from p2p.protocols.messages import TX_BYTES, TxBatch
+from support.sim.accounts import nonce_of, runtime, sign, transfer
+from support.sim.world import SLOT_MS, SimNode, World
 
 SIGNATURE: Final = slice(40, 48)
 """Bytes within the signature of a transfer."""
@@ -99,10 +100,49 @@ def test_transactions_whose_nonce_is_used_up_are_nobodys_fault(world: World) -> 
     assert looked == WHOLE_BATCH
 
 
+def test_what_a_block_brought_is_not_looked_at_when_others_tell_it(world: World) -> None:
+    wires = good(world, 400)
+    node, other = world.nodes
+    for wire in wires:
+        other.running.parts.pool.submit(wire)
+    world.run(6)
+    assert nonce_of(node, 0) == len(wires)
+    node.running._gossip.heard.clear()
+    blames, looked = hear(world, wires)
+    assert (blames, looked) == ([], 0)
+
+
+def test_a_node_that_starts_knows_what_its_last_blocks_held(world: World) -> None:
+    wires = good(world, 20)
+    hear(world, wires)
+    world.run(3)
+    world.kill(0)
+    world.start(0)
+    blames, looked = hear(world, wires)
+    assert (blames, looked) == ([], 0)
+
+
+@pytest.mark.parametrize("used_up", [True, False], ids=["used up", "taken"])
+def test_endless_transactions_without_a_use_cost_their_sender(world: World, used_up: bool) -> None:
+    wires = good(world, 1)
+    hear(world, wires)
+    if used_up:
+        world.run(3)
+    rivals = [transfer(0, 0, 1, 10**15 + n, world.genesis.hash) for n in range(1, 401)]
+    first, looked = hear(world, rivals[:200])
+    assert (first, looked) == ([], 200)
+    blames, looked = hear(world, rivals[200:])
+    assert [(blame.peer, blame.cost) for blame in blames] == [("n1", TX_COST)]
+    assert looked == USELESS.burst - 200 + 1
+    world.now += 60_000
+    blames, _ = hear(world, rivals[300:])
+    assert blames == []
+
+
 def test_a_transaction_that_is_too_large_for_gossip_is_said_to_stay_here(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    call = runtime().call("System", "remark", remark=bytes(70_000))
+    call = runtime().call("System", "remark", remark=bytes(1 << 20))
     told: list[StatusEvent] = []
     pool = world.nodes[0].running.parts.pool
     large = sign(0, 0, call, world.genesis.hash)
@@ -114,3 +154,33 @@ def test_a_transaction_that_is_too_large_for_gossip_is_said_to_stay_here(
     assert Status.BROADCAST not in {event.status for event in told}
     world.run(6)
     assert Status.IN_BLOCK in {event.status for event in told}  # a block of this node took it
+
+
+def test_transactions_that_are_too_large_for_others_travel_alone_one_a_second(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, other = world.nodes
+    told: list[tuple[int, int]] = []
+    publish = world.publish
+
+    def spy(sender: SimNode, topic: str, data: bytes, only: Sequence[int] | None = None) -> None:
+        if topic == TX and sender is node:
+            told.append((world.now, len(data)))
+        publish(sender, topic, data, only)
+
+    monkeypatch.setattr(world, "publish", spy)
+    sizes = (100, 70_000, 1_000_000, 200, 80_000)
+    wires = []
+    for nonce, size in enumerate(sizes):
+        call = runtime().call("System", "remark", remark=bytes(size))
+        wires.append(sign(0, nonce, call, world.genesis.hash))
+        assert world.submit(0, wires[-1]) is not None
+    world.run_until(world.now + 4_000)
+    taken = other.running.parts.pool.pool
+    assert all(
+        blake2_256(wire) in taken or int(nonce_of(other, 0)) > nonce
+        for nonce, wire in enumerate(wires)
+    )
+    alone = [at for at, size in told if size > TX_BYTES]
+    assert len(alone) >= 2
+    assert all(late - early >= LARGE_EVERY_MS for early, late in pairwise(alone))

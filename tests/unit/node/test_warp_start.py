@@ -154,6 +154,23 @@ def test_a_node_whose_history_is_on_its_way_answers_what_it_has(
         assert [bytes(block.hash) for block in answer.blocks] in ([base.hash], [])
 
 
+def test_a_node_says_from_which_height_on_it_has_blocks(
+    newcomers: Callable[[int], Newcomers],
+) -> None:
+    late = newcomers(1)
+    world, node = late.world, late.world.nodes[2]
+    world.start(2)
+    late.until(lambda: node.client.store.missing is not None)
+    status = node.status
+    assert status is not None
+    assert 0 < status.lowest <= status.final_number + 1
+    late.until(lambda: late.is_level(node))
+    world.run(1)
+    assert node.status is not None
+    assert node.status.lowest == 0
+    assert node.status.best_number > 20
+
+
 def test_a_node_that_warped_leads_others_the_way_it_came(
     newcomers: Callable[[int], Newcomers],
 ) -> None:

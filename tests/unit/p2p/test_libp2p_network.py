@@ -21,9 +21,11 @@ from p2p.host.libp2p_network import Libp2pNetwork
 from p2p.host.node import Node, now_ms
 from p2p.network import (
     ANNOUNCE,
+    GOSSIP_BYTES,
     GRANDPA,
     MIB,
     TOPICS,
+    TX,
     Answer,
     Answered,
     Ask,
@@ -128,6 +130,19 @@ async def test_a_burst_of_gossip_is_not_lost() -> None:
             two.network.do(Publish(GRANDPA, b"vote %d" % number))
 
         await one.until(lambda: len(one.of(GossipHeard)) >= 300)
+
+
+async def test_the_largest_transactions_are_gossiped_and_a_few_at_a_time_are_heard() -> None:
+    async with running(settings()) as one, running(settings(one.address)) as two:
+        await two.connected()
+        await one.connected()
+        sent = [bytes([number]) * GOSSIP_BYTES[TX] for number in range(3)]
+        for payload in sent:
+            two.network.do(Publish(TX, payload))
+
+        await one.until(lambda: len(one.of(GossipHeard)) == len(sent))
+
+        assert {e.data for e in one.events if isinstance(e, GossipHeard)} == set(sent)
 
 
 async def test_notes_arrive_in_order() -> None:

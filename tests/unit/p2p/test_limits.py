@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from p2p.limits import RATES, Bucket, Gate, GateLimits, Meter, Rate, source_of
+from p2p.limits import (
+    LARGE_BYTES,
+    LARGE_TX,
+    RATES,
+    Bucket,
+    Gate,
+    GateLimits,
+    Meter,
+    Rate,
+    source_of,
+)
 from p2p.mailbox import Mailbox
-from p2p.network import EXCHANGES, GOSSIP_BYTES, GRANDPA_PEER
+from p2p.network import EXCHANGES, GOSSIP_BYTES, GRANDPA_PEER, TX
 
 SMALL = GateLimits(per_ip=3, half_open_per_ip=2, half_open=3, total=5, attempts=Rate(1, 10))
 
@@ -21,6 +31,12 @@ def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
 
 def test_every_message_has_a_rate() -> None:
     assert {*GOSSIP_BYTES, *EXCHANGES, GRANDPA_PEER} <= set(RATES)
+
+
+def test_large_transactions_are_allowed_fewer_bytes_than_batches() -> None:
+    large, batches = RATES[LARGE_TX], RATES[TX]
+    assert large.per_second * GOSSIP_BYTES[TX] < batches.per_second * LARGE_BYTES
+    assert large.burst * GOSSIP_BYTES[TX] < batches.burst * LARGE_BYTES
 
 
 def test_we_send_less_than_others_take() -> None:

@@ -14,6 +14,7 @@ from p2p.peers import (
     DIALS_AT_ONCE,
     FATAL,
     MAX_HEARSAY,
+    MAX_PROVEN,
     STRANGER_MS,
     BookConfig,
     KnownPeer,
@@ -212,14 +213,85 @@ def test_debts_of_passers_by_are_bounded() -> None:
     assert len(peers) <= MAX_HEARSAY + 2
 
 
-def test_only_connected_peers_are_shared_and_not_with_themselves() -> None:
-    peers = book()
-    peers.heard([at(1), at(2), at(3)])
-    peers.connected(at(1).peer, 0, outbound=True, at=at(1))
-    peers.connected(at(2).peer, 0, outbound=False, at=at(2))
+def test_a_visit_needs_no_place_but_keeps_all_other_rules() -> None:
+    peers = book(max_out=0)
+    peers.heard(at(number) for number in range(1, 6))
+    peers.penalise(at(1).peer, FATAL, "garbage", 0)
+    peers.stranger(at(2).peer, 0)
+    peers.connected(at(3).peer, 0, outbound=False, at=None)
 
-    assert sorted(peers.shareable(16, asker=at(9).peer)) == sorted((at(1), at(2)))
-    assert peers.shareable(16, asker=at(1).peer) == [at(2)]
+    assert not peers.tick(0)
+    visits = [peers.visit(at(number).peer, 0) for number in range(1, 7)]
+    assert [visit and visit.address for visit in visits] == [None] * 3 + [at(4), at(5), None]
+    assert peers.visit(at(4).peer, 0) is None  # it is being visited
+
+    peers.dial_failed(at(4).peer, 0)
+    assert peers.visit(at(4).peer, 0) is None  # later and later, like any dial
+    peers.visited(at(5), 0)
+    assert peers.visit(at(5).peer, 0) is not None
+
+
+def test_who_has_no_place_for_us_is_dialled_later_but_may_be_visited() -> None:
+    peers = book(bootnodes=(at(1), at(2)))
+    assert len(peers.tick(0)) == 2
+    peers.turned_away(at(1).peer)
+    for number in (1, 2):
+        peers.dial_failed(at(number).peer, 0)
+
+    assert not peers.tick(0)
+    assert peers.visit(at(2).peer, 0) is None
+    assert peers.visit(at(1).peer, 0) is not None
+    peers.dial_failed(at(1).peer, 0)  # it is not even there any more
+    assert peers.visit(at(1).peer, 0) is None
+
+
+def test_only_those_who_may_be_dialled_are_visited() -> None:
+    aloof = book(reserved=(at(1),), reserved_only=True, bootnodes=(at(2),))
+    assert aloof.visit(at(1).peer, 0) is not None
+    assert aloof.visit(at(2).peer, 0) is None
+
+    parted = book(bootnodes=(at(1), at(2)))
+    parted.allow_only([at(1).peer], 0)
+    assert parted.visit(at(1).peer, 0) is not None
+    assert parted.visit(at(2).peer, 0) is None
+
+
+def test_who_was_visited_is_remembered_and_dialled_when_there_is_a_place() -> None:
+    peers = book()
+    peers.heard([at(1)])
+    peers.visit(at(1).peer, 0)
+    assert not peers.tick(0)
+    peers.visited(at(1), 5)
+
+    assert peers.known() == [KnownPeer(at(1), 5)]
+    assert [dial.peer for dial in peers.tick(5)] == [at(1).peer]
+
+
+def test_those_we_reached_once_are_bounded_too() -> None:
+    peers = book(max_out=0)
+    for number in range(1, MAX_PROVEN + 50):
+        peers.reached(at(number), number)
+
+    assert len(peers) == MAX_PROVEN
+    assert at(1) not in {known.address for known in peers.known()}
+
+
+def test_a_search_begins_with_the_named_and_then_with_those_seen_last() -> None:
+    peers = book(bootnodes=(at(1),))
+    peers.reached(at(2), 20)
+    peers.reached(at(3), 30)
+    peers.heard([at(4)])
+
+    assert peers.guides() == [at(1).peer, at(3).peer, at(2).peer]
+
+
+def test_who_is_out_of_place_is_still_answered_but_not_who_is_out_of_bounds() -> None:
+    full = book(max_in=0)
+    assert full.refusal(at(1).peer, 0, outbound=False) == "no place left"
+    assert full.bar(at(1).peer, 0) is None
+    full.penalise(at(1).peer, FATAL, "garbage", 0)
+    assert full.bar(at(1).peer, 0) == "banned: garbage"
+    assert book(reserved_only=True).bar(at(1).peer, 0) == "only reserved peers are let in"
 
 
 def test_known_peers_are_stored_and_read_back(tmp_path: Path) -> None:

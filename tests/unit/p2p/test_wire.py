@@ -8,14 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from p2p.errors import WireError
-from p2p.network import Status, protocol_name
+from p2p.network import EXCHANGES, KAD, Status, protocol_name
 from p2p.wire import (
+    ADDRESS_CHARS,
+    ADDRESSES,
     HEADER,
+    OWN_ADDRESSES,
     Hello,
+    Search,
     decode_addresses,
     decode_hello,
+    decode_search,
     encode_addresses,
     encode_hello,
+    encode_search,
     frame,
     frame_length,
     gossip_id,
@@ -24,7 +30,7 @@ from p2p.wire import (
 )
 
 GENESIS = b"\x01" * 32
-STATUS = Status(4, 12, b"\x02" * 32, 10, b"\x03" * 32)
+STATUS = Status(4, 12, b"\x02" * 32, 10, b"\x03" * 32, 7)
 HELLO = Hello(GENESIS, STATUS, ("/ip4/0.0.0.0/tcp/30333/p2p/x",), 1_795_000_000_000)
 
 
@@ -71,7 +77,7 @@ def test_anything_else_is_refused(data: bytes) -> None:
 
 @given(st.binary(max_size=60))
 def test_junk_ends_in_wire_errors_only(data: bytes) -> None:
-    for decode in (lambda d: unpack(d, 60), decode_hello, decode_addresses):
+    for decode in (lambda d: unpack(d, 60), decode_hello, decode_search, decode_addresses):
         try:
             decode(data)
         except WireError:
@@ -91,9 +97,45 @@ def test_a_frame_is_refused_by_its_length_alone() -> None:
         frame_length(b"\xff\xff\xff\xff", 1 << 24)
 
 
-def test_hellos_and_addresses_come_back() -> None:
+def test_hellos_searches_and_addresses_come_back() -> None:
+    search = Search(b"\x05" * 32, ("/a", "/b"))
+
     assert decode_hello(encode_hello(HELLO)) == HELLO
+    assert decode_search(encode_search(search)) == search
     assert decode_addresses(encode_addresses(["/a", "/b"])) == ("/a", "/b")
+
+
+def test_the_longest_search_and_answer_fit() -> None:
+    longest = "/" + "a" * (ADDRESS_CHARS - 1)
+
+    search = encode_search(Search(bytes(32), (longest,) * OWN_ADDRESSES))
+    assert len(search) <= EXCHANGES[KAD].request
+    assert len(encode_addresses([longest] * ADDRESSES)) <= EXCHANGES[KAD].answer
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [b"short", []],
+        [b"\x05" * 33, []],
+        ["x" * 32, []],
+        [b"\x05" * 32],
+        [b"\x05" * 32, [], 1],
+        [b"\x05" * 32, ["/a"] * 5],
+        [b"\x05" * 32, [b"/a"]],
+        [b"\x05" * 32, ["/" + "a" * 200]],
+        b"\x05" * 32,
+    ],
+    ids=repr,
+)
+def test_a_search_that_cannot_be_is_refused(fields: object) -> None:
+    with pytest.raises(WireError):
+        decode_search(msgpack.packb(fields))
+
+
+def test_more_addresses_than_twenty_are_refused() -> None:
+    with pytest.raises(WireError):
+        decode_addresses(msgpack.packb(["/a"] * 21))
 
 
 @pytest.mark.parametrize(
@@ -106,12 +148,15 @@ def test_hellos_and_addresses_come_back() -> None:
         (2, 1 << 64),
         (4, -1),
         (3, "text"),
-        (6, ["/a"] * 5),
-        (6, ["/" + "a" * 200]),
-        (6, [b"bytes"]),
-        (7, -1),
-        (7, True),
-        (7, b"noon"),
+        (6, 12),  # above the child of what is final
+        (6, -1),
+        (6, True),
+        (7, ["/a"] * 5),
+        (7, ["/" + "a" * 200]),
+        (7, [b"bytes"]),
+        (8, -1),
+        (8, True),
+        (8, b"noon"),
     ],
 )
 def test_a_hello_that_cannot_be_is_refused(index: int, value: object) -> None:
@@ -131,3 +176,4 @@ def test_the_gossip_id_is_of_topic_and_content() -> None:
 
 def test_names_on_the_wire_carry_the_genesis() -> None:
     assert protocol_name(GENESIS, "blocks") == f"/{'01' * 32}/btt/blocks/1"
+    assert protocol_name(GENESIS, "status") == f"/{'01' * 32}/btt/status/2"

@@ -196,9 +196,11 @@ def test_the_blocks_below_are_filled_in_down_to_genesis() -> None:
     while (missing := ours.missing) is not None:
         check_chain(kv, thorough=True)
         seen.append(missing.left)
+        assert ours.lowest == missing.left + 1
         ours.insert_history(ancient(theirs, missing.highest, min(5, missing.left)))
         ours = ChainStore(kv, pruning=2)
     assert seen == [18, 13, 8, 3]
+    assert ours.lowest == 0
     check_chain(kv, thorough=True)
     for number in range(19):
         hash = theirs.blocks.hash_at(number) or b""

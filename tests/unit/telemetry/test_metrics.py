@@ -69,7 +69,8 @@ def test_every_event_of_a_node_has_its_metric() -> None:
     metrics.on_import_failed("bad_seal")
     metrics.on_reorganised(2)
     metrics.on_leaves(2)
-    metrics.on_traffic(100, 50, penalties=2, bans=1)
+    metrics.on_traffic(100, 50, penalties=2, bans=1, lookups=3)
+    metrics.on_nodes_known(21)
     metrics.on_request("blocks", 0.5)
     metrics.on_request("blocks", None, "timeout")
     metrics.on_slot("claimed")
@@ -86,6 +87,8 @@ def test_every_event_of_a_node_has_its_metric() -> None:
     assert value("btt_retracted_blocks_total") == 2
     assert value("substrate_sub_libp2p_network_bytes_total", {"direction": "out"}) == 50
     assert (value("btt_peer_penalties_total"), value("btt_peer_bans_total")) == (2, 1)
+    assert value("substrate_sub_libp2p_kbuckets_num_nodes") == 21
+    assert value("substrate_sub_libp2p_kademlia_random_queries_total") == 3
     assert (
         value(
             "substrate_sub_libp2p_requests_out_failure_total",

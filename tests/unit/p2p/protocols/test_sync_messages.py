@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import DecodeError, compact_encode
+from p2p.limits import LARGE_BYTES
 from p2p.network import BLOCKS, EXCHANGES, GOSSIP_BYTES, JUSTIFICATIONS, STATE, WARP
 from p2p.protocols import messages
 from p2p.protocols.messages import (
     ALL,
     BODY,
     HEADER,
+    LARGE_TX_BYTES,
     MAX_BLOCKS,
     TX_BYTES,
     Announce,
@@ -138,17 +140,27 @@ def test_bounds_here_agree_with_those_of_the_network() -> None:
     assert EXCHANGES[STATE].answer == messages.STATE_ANSWER_BYTES
     assert EXCHANGES[WARP].answer == messages.WARP_BYTES
     assert GOSSIP_BYTES["announce"] == messages.ANNOUNCE_BYTES
-    assert GOSSIP_BYTES["tx"] == messages.TX_BYTES
+    assert GOSSIP_BYTES["tx"] == messages.LARGE_TX_BYTES
+    assert LARGE_BYTES == messages.TX_BYTES
 
 
-@given(st.lists(st.integers(0, 70_000), max_size=12))
+@given(st.lists(st.integers(0, 70_000) | st.integers(1_000_000, 1_100_000), max_size=12))
 def test_transactions_are_split_into_batches_that_fit(sizes: list[int]) -> None:
-    batches = TxBatch.split([bytes(size) for size in sizes])
-    assert all(len(batch.encode()) <= TX_BYTES for batch in batches)
-    fit = [size for size in sizes if size <= TX_BYTES - 8]
+    wires = [bytes(size) for size in sizes]
+    batches = TxBatch.split(wires)
+    for batch in batches:
+        assert TxBatch.decode(batch.encode()) == batch
+        assert len(batch.encode()) <= TX_BYTES or len(batch.transactions) == 1
+    fit = [size for size in sizes if TxBatch.fits(bytes(size))]
+    assert set(sizes) - set(fit) == {size for size in sizes if size > LARGE_TX_BYTES - 8}
     assert [len(wire) for batch in batches for wire in batch.transactions] == fit
     for one, two in pairwise(batches):
         assert len(one.encode()) + len(two.transactions[0]) > TX_BYTES - 16
+
+
+def test_several_transactions_in_a_large_batch_are_refused() -> None:
+    with pytest.raises(DecodeError, match="allowed for several"):
+        TxBatch.decode(TxBatch([bytes(40_000), bytes(40_000)]).encode())
 
 
 # --- serving ----------------------------------------------------------------

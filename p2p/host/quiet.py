@@ -1,0 +1,57 @@
+"""Small things that every host of libp2p here needs, whatever it speaks."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable
+
+from libp2p.host.basic_host import BasicHost
+from libp2p.host.defaults import get_default_protocols
+from libp2p.host.ping import ID as PING
+from libp2p.identity.identify.identify import ID as IDENTIFY
+from libp2p.peer.id import ID
+
+from p2p.address import parse_listen
+from p2p.errors import PortInUse
+from p2p.host.containment import ContainedSwarm, note
+
+
+class _QuietHost(BasicHost):
+    """A host that answers identify and ping, and asks nobody."""
+
+    def _should_identify_peer(self, peer_id: ID) -> bool:
+        return False
+
+    async def _push_identify_to_all_peers(self) -> None:
+        pass
+
+
+def new_host(swarm: ContainedSwarm) -> BasicHost:
+    """Return a host that answers identify and ping, and nothing else yet."""
+    host = _QuietHost(swarm, disable_identify_address_discovery=True)
+    for protocol in get_default_protocols(host):
+        if protocol not in (IDENTIFY, PING):
+            host.remove_stream_handler(protocol)
+    return host
+
+
+def probe_port(text: str) -> None:
+    """Raise PortInUse if somebody listens there: libp2p would say nothing (defect 11), and as it
+    sets SO_REUSEPORT, two nodes of one user would even share the port.
+    """
+    kind, host, port = parse_listen(text)
+    family = socket.AF_INET if kind == "ip4" else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortInUse(host, port) from error
+
+
+async def quietly(close: Callable[[], Awaitable[object]]) -> None:
+    """Close something of a peer that may be gone."""
+    try:
+        await close()
+    except Exception as error:  # noqa: BLE001  (it is gone: that is what was wanted)
+        note("close", error)

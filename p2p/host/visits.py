@@ -1,0 +1,93 @@
+"""Calls on nodes that we are not connected with: a question in passing, or a knock at the door.
+
+Each has a connection of its own, of which the swarm knows nothing: nobody is greeted, no place is
+taken on either side, nothing is gossiped, and at the end it is closed. Noise proves who answers.
+The caller sets the deadline, and asks the peer book first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, cast
+
+import trio
+from libp2p.abc import IMuxedStream, INetStream, IRawConnection, ISecureConn
+from libp2p.custom_types import TProtocol
+from libp2p.peer.id import ID
+from libp2p.protocol_muxer.exceptions import ProtocolNotSupportedError
+from libp2p.protocol_muxer.multiselect_client import MultiselectClient
+from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicator
+from libp2p.stream_muxer.yamux.yamux import Yamux
+from libp2p.transport.tcp.tcp import TCP
+from multiaddr import Multiaddr
+
+from p2p.address import Address
+from p2p.errors import NetworkError
+from p2p.host.containment import ContainedSwarm, MeteredConnection, remote_ip
+from p2p.host.streams import read_frame, write_frame
+
+CLOSE_SECONDS: Final = 1.0
+
+
+class Stranger(NetworkError):
+    """Whoever answered is of another chain, or speaks another version: leave it alone."""
+
+
+async def knock(swarm: ContainedSwarm, address: Address) -> str:
+    """Return the IP address at which the node of `address` opened. Raises what libp2p raises."""
+    async with _secured(swarm, address) as (connection, _):
+        return remote_ip(connection)
+
+
+async def visit(
+    swarm: ContainedSwarm, address: Address, protocol: TProtocol, question: bytes, bound: int
+) -> tuple[str, bytes | None]:
+    """Ask the node at `address`; return the IP address that led to, and the answer or a refusal.
+
+    Raises Stranger, WireError for bytes that are no answer, and whatever libp2p raises.
+    """
+    failure: Exception | None = None
+    answer: bytes | None = None
+    async with _secured(swarm, address) as (connection, secure):
+        ip = remote_ip(connection)
+        muxed = await swarm.upgrader.upgrade_connection(secure, ID.from_string(address.peer))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(cast(Yamux, muxed).start)
+            try:
+                answer = await _ask(await muxed.open_stream(), protocol, question, bound)
+            except Exception as error:  # noqa: BLE001  (the nursery would hide it in a group)
+                failure = error
+            nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    return ip, answer
+
+
+async def _ask(
+    stream: IMuxedStream, protocol: TProtocol, question: bytes, bound: int
+) -> bytes | None:
+    talk, client = MultiselectCommunicator(stream), MultiselectClient()
+    await client.handshake(talk)
+    try:
+        await client.try_select(talk, protocol)
+    except ProtocolNotSupportedError as error:
+        raise Stranger(str(error)) from error
+    await write_frame(cast(INetStream, stream), question)
+    return await read_frame(cast(INetStream, stream), bound)
+
+
+@asynccontextmanager
+async def _secured(
+    swarm: ContainedSwarm, address: Address
+) -> AsyncIterator[tuple[IRawConnection, ISecureConn]]:
+    """Dial, and have Noise prove who is there; close at the end, however it comes."""
+    raw = await TCP().dial(Multiaddr(address.socket))
+    connection = MeteredConnection.over(raw, swarm.traffic)
+    try:
+        peer = ID.from_string(address.peer)
+        yield connection, await swarm.upgrader.upgrade_security(connection, True, peer)
+    finally:
+        with trio.move_on_after(CLOSE_SECONDS) as scope:
+            scope.shield = True
+            await connection.close()

@@ -1,0 +1,234 @@
+"""When to look for nodes, and whom to ask: the table kept full and true. Pure; time is an argument.
+
+The first walk, as soon as somebody is connected, goes to our own key: those near it learn of us by
+being asked. The next ones go to a key drawn by lot in each bucket, from the far ones to the near,
+and so on in turn: at the shortest pause while they bring nodes that are new or fewer than three
+are connected, less and less often else.
+
+Besides, one node at a time is asked whether it is still there, and the addresses at which those
+who came to us say they listen are knocked at: until somebody opened there, nobody is told of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from p2p.address import Address
+from p2p.kademlia.lookup import ALPHA, Lookup
+from p2p.kademlia.table import K, RoutingTable, network_of
+
+log = logging.getLogger(__name__)
+
+FEW: Final = 3
+"""Connected peers below which nodes are looked for at the shortest pause."""
+SLOWEST: Final = 40
+"""How many times as long the longest pause is."""
+KNOCKS: Final = 2
+"""Doors knocked at at a time."""
+VISITORS: Final = 32
+"""Nodes that asked something in passing whose addresses are kept until they are knocked at."""
+
+
+class Find(NamedTuple):
+    """Ask `peer` for the nodes nearest to `target`; ends in one answered, failed or skipped."""
+
+    peer: str
+    target: int
+    check: bool
+    """Whether all we want to know is if it is there."""
+
+
+class Knock(NamedTuple):
+    """See whether somebody opens at `address`; ends in one `reached` or `shut`."""
+
+    address: Address
+
+
+@dataclass(slots=True)
+class _Claim:
+    """Where a node that came to us says it listens."""
+
+    address: Address
+    network: str
+    tries: int = 0
+    not_before_ms: int = 0
+    knocking: bool = False
+
+
+class Finder:
+    """Looks for nodes on behalf of one node. Not for two threads at once."""
+
+    def __init__(
+        self, local: str, luck: random.Random, every_ms: int, guides: Callable[[], Iterable[str]]
+    ) -> None:
+        """`every_ms` is the shortest pause; `guides` names whom to ask besides those in the table,
+        on walks to our own key and when hardly anybody is known.
+        """
+        self.table = RoutingTable(local)
+        self.lookups = 0
+        """Walks begun."""
+        self._local = local
+        self._luck = luck
+        self._every_ms = self._pause_ms = every_ms
+        self._guides = guides
+        self._here: dict[str, None] = {}
+        self._claims: dict[str, _Claim] = {}
+        self._lookup: Lookup | None = None
+        self._bucket = -1
+        self._entered = self._entered_before = 0
+        self._next_ms: int | None = None
+        self._check_ms = 0
+        self._checking = False
+
+    # --- what happened ------------------------------------------------------------------
+
+    def connected(self, peer: str, now_ms: int) -> None:
+        """The handshake with `peer` succeeded; the first one begins a walk."""
+        if not self._here:
+            self._next_ms = now_ms
+        self._here[peer] = None
+
+    def left(self, peer: str, now_ms: int) -> None:
+        """`peer` is connected no more."""
+        self._here.pop(peer, None)
+        self._claims.pop(peer, None)
+        self.table.seen(peer, now_ms)
+        if len(self._here) < FEW and self._next_ms is not None:
+            self._pause_ms = self._every_ms
+            self._next_ms = min(self._next_ms, now_ms + self._every_ms)
+
+    def reached(self, address: Address, ip: str, now_ms: int) -> None:
+        """We dialled a node of our chain there; `ip` is where that led."""
+        self._claims.pop(address.peer, None)
+        self._entered += self.table.add(address, ip, now_ms)
+
+    def came(self, address: Address, ip: str) -> None:
+        """A node of our chain came from `ip` and says it listens there: to be knocked at."""
+        peer = address.peer
+        if self.table.address(peer) == address or peer in self._claims:
+            return
+        network = network_of(ip)
+        if peer not in self._here:
+            passing = [claim for name, claim in self._claims.items() if name not in self._here]
+            if len(passing) >= VISITORS or (network and network in {c.network for c in passing}):
+                return
+        self._claims[peer] = _Claim(address, network)
+
+    def forget(self, peer: str) -> None:
+        """`peer` is banned, or is not of our chain."""
+        self.table.remove(peer)
+        self._claims.pop(peer, None)
+
+    def shut(self, knock: Knock, now_ms: int) -> None:
+        """Nobody opened; who is connected is tried again, ever later."""
+        claim = self._claims.get(knock.address.peer)
+        if claim is None:
+            return
+        if knock.address.peer not in self._here:
+            del self._claims[knock.address.peer]
+            return
+        claim.knocking = False
+        claim.tries += 1
+        claim.not_before_ms = now_ms + self._every_ms * min(1 << claim.tries, SLOWEST)
+
+    def answered(self, find: Find, named: Sequence[Address], now_ms: int) -> None:
+        """A node answered; what it named is hearsay."""
+        self.table.seen(find.peer, now_ms)
+        if find.check:
+            self._checking = False
+        elif self._lookup is not None:
+            self._lookup.answered(find.peer, named)
+
+    def failed(self, find: Find) -> None:
+        """A node was not there, or did not answer."""
+        self.table.failed(find.peer)
+        if find.check:
+            self._checking = False
+        elif self._lookup is not None:
+            self._lookup.failed(find.peer)
+
+    def skipped(self, find: Find) -> None:
+        """A node was not asked, because it must not be dialled now."""
+        if find.check:
+            self._checking = False
+        elif self._lookup is not None:
+            self._lookup.skipped(find.peer)
+
+    # --- what to do ---------------------------------------------------------------------
+
+    def todo(self, now_ms: int) -> Sequence[Find | Knock]:
+        """What to do now. To be asked again after each answer, and every second or so."""
+        return [*self._walk(now_ms), *self._check(now_ms), *self._knock(now_ms)]
+
+    def _walk(self, now_ms: int) -> Sequence[Find]:
+        if self._next_ms is None:
+            self._next_ms = now_ms + self._every_ms
+        if self._lookup is None:
+            if now_ms < self._next_ms:
+                return []
+            self._lookup = self._begin()
+        finds = [Find(peer, self._lookup.target, check=False) for peer in self._lookup.next()]
+        if not finds and self._lookup.over:
+            self._end(self._lookup, now_ms)
+        return finds
+
+    def _begin(self) -> Lookup:
+        target = self._aim()
+        starts = dict.fromkeys(address.peer for address in self.table.closest(target))
+        if len(starts) < K:
+            starts |= self._here
+        # At home also who was named by the operator: whoever is among liars gets out by them.
+        if len(starts) < ALPHA or target == self.table.local:
+            starts |= dict.fromkeys(self._guides())
+        self.lookups += 1
+        self._entered_before = self._entered
+        return Lookup(target, starts, self._local)
+
+    def _aim(self) -> int:
+        """Our own key, then one in each bucket that has nodes, the farthest first."""
+        local, bucket = self.table.local, self._bucket
+        if bucket < self.table.lowest:
+            self._bucket = 255
+            return local
+        self._bucket -= 1
+        return local ^ (1 << bucket | self._luck.getrandbits(bucket))
+
+    def _end(self, lookup: Lookup, now_ms: int) -> None:
+        news = self._entered - self._entered_before
+        if news or len(self._here) < FEW:
+            self._pause_ms = self._every_ms
+        else:
+            self._pause_ms = min(2 * self._pause_ms, SLOWEST * self._every_ms)
+        self._next_ms = now_ms + self._pause_ms
+        self._lookup = None
+        log.debug(
+            "looked for nodes: %d answered, %d are new, %d known; again in %d ms",
+            len(lookup.closest()), news, len(self.table), self._pause_ms,
+        )  # fmt: skip
+
+    def _check(self, now_ms: int) -> Sequence[Find]:
+        if self._checking or now_ms < self._check_ms:
+            return []
+        self._check_ms = now_ms + self._every_ms
+        peer = self.table.doubtful(now_ms, self._here)
+        if peer is None:
+            return []
+        self._checking = True
+        return [Find(peer, self._luck.getrandbits(256), check=True)]
+
+    def _knock(self, now_ms: int) -> Sequence[Knock]:
+        """Those who are connected first, then whom we have knocked at the least."""
+        free = KNOCKS - sum(claim.knocking for claim in self._claims.values())
+        due = [
+            (peer not in self._here, claim.tries, number, claim)
+            for number, (peer, claim) in enumerate(self._claims.items())
+            if not claim.knocking and claim.not_before_ms <= now_ms
+        ]
+        chosen = [claim for *_, claim in sorted(due)[: max(0, free)]]
+        for claim in chosen:
+            claim.knocking = True
+        return [Knock(claim.address) for claim in chosen]

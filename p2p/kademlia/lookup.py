@@ -1,0 +1,143 @@
+"""One walk towards a key: whom to ask next, and when it is over. Pure.
+
+Three paths walk side by side, one question of each open at a time. A path asks the nearest of
+those whom its own answers named, and takes up what the others left only when it has none. So a
+liar whose answers look best leads one path astray, not the walk.
+
+Nobody who was merely named counts. The walk ends when the nearest left is farther than K nodes
+that answered, and at the latest after 48 questions. Who names nodes that are not there is believed
+no more after three of them, and no network has more than ten of those who are asked.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+from p2p.address import Address
+from p2p.kademlia.table import PER_TABLE, K, key_of, network_of
+
+ALPHA: Final = 3
+"""Paths, and so questions at a time."""
+QUESTIONS: Final = 16
+"""Of each path."""
+PATIENCE: Final = 3
+"""Nodes that are not there which one may name, and one more for each that is."""
+
+
+class _State(Enum):
+    NAMED = auto()
+    ASKED = auto()
+    DONE = auto()
+
+
+@dataclass(slots=True)
+class _Candidate:
+    peer: str
+    distance: int
+    network: str
+    path: int
+    state: _State = _State.NAMED
+    tellers: list[str] = field(default_factory=list)
+
+
+class Lookup:
+    """A walk to the nodes nearest to `target`, from `starts`."""
+
+    def __init__(self, target: int, starts: Iterable[str], local: str) -> None:
+        self.target = target
+        self._local = local
+        self._candidates: dict[str, _Candidate] = {}
+        self._networks: Counter[str] = Counter()
+        self._left = [QUESTIONS] * ALPHA
+        self._open: dict[str, _Candidate] = {}
+        self._reached: list[tuple[int, str]] = []
+        self._trust: Counter[str] = Counter()
+        for number, peer in enumerate(sorted(starts, key=lambda one: key_of(one) ^ target)):
+            self._candidates[peer] = _Candidate(peer, key_of(peer) ^ target, "", number % ALPHA)
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody is asked now; if `next` names nobody either, the walk has ended."""
+        return not self._open
+
+    def closest(self) -> Sequence[str]:
+        """Those who answered, the nearest first, K at most."""
+        return [peer for _, peer in self._reached[:K]]
+
+    def next(self) -> Sequence[str]:
+        """Whom to ask now. Each is waited for until `answered`, `failed` or `skipped`."""
+        chosen = []
+        busy = {candidate.path for candidate in self._open.values()}
+        for path in range(ALPHA):
+            candidate = None if path in busy or not self._left[path] else self._best(path)
+            if candidate is None:
+                continue
+            candidate.state, candidate.path = _State.ASKED, path
+            self._left[path] -= 1
+            self._open[candidate.peer] = candidate
+            chosen.append(candidate.peer)
+        return chosen
+
+    def answered(self, peer: str, named: Iterable[Address]) -> None:
+        """`peer` answered, and named these, of which K are looked at."""
+        candidate = self._close(peer)
+        insort(self._reached, (candidate.distance, peer))
+        for teller in candidate.tellers:
+            self._trust[teller] += 1
+        for address, _ in zip(named, range(K), strict=False):
+            self._hear(address, peer, candidate.path)
+
+    def failed(self, peer: str) -> None:
+        """`peer` is not there, or said nothing that counts."""
+        candidate = self._close(peer)
+        self._networks[candidate.network] -= 1
+        for teller in candidate.tellers:
+            self._trust[teller] -= 1
+
+    def skipped(self, peer: str) -> None:
+        """`peer` was not asked: nobody's fault, and no question lost."""
+        candidate = self._close(peer)
+        self._networks[candidate.network] -= 1
+        self._left[candidate.path] += 1
+
+    # --- steps ------------------------------------------------------------------------
+
+    def _close(self, peer: str) -> _Candidate:
+        candidate = self._open.pop(peer)
+        candidate.state = _State.DONE
+        return candidate
+
+    def _hear(self, address: Address, teller: str, path: int) -> None:
+        known = self._candidates.get(address.peer)
+        if known is not None:
+            if known.tellers and teller not in known.tellers:
+                known.tellers.append(teller)
+            return
+        network = network_of(address.host)
+        if address.peer == self._local or (network and self._networks[network] >= PER_TABLE):
+            return
+        self._networks[network] += 1
+        distance = key_of(address.peer) ^ self.target
+        self._candidates[address.peer] = _Candidate(
+            address.peer, distance, network, path, tellers=[teller]
+        )
+
+    def _best(self, path: int) -> _Candidate | None:
+        """The nearest who may be asked: of this path's own, or else of all."""
+        horizon = self._reached[K - 1][0] if len(self._reached) >= K else 1 << 256
+        named = [
+            one
+            for one in self._candidates.values()
+            if one.state is _State.NAMED and one.distance < horizon and self._believed(one)
+        ]
+        own = [one for one in named if one.path == path]
+        return min(own or named, key=lambda one: one.distance, default=None)
+
+    def _believed(self, candidate: _Candidate) -> bool:
+        tellers = candidate.tellers
+        return not tellers or any(self._trust[one] > -PATIENCE for one in tellers)
