@@ -338,6 +338,16 @@ class DoubleMap(StorageItem, Generic[K1, K2, V]):
         found = islice(self._host.state.keys(prefix), limit)
         return [self._second.decode_all(full[skip:]) for full in found]
 
+    def walk(self, first: K1, begin: bytes) -> Iterator[K2]:
+        """Walk the second keys that begin with `begin`, in their own order.
+
+        For second keys that are stored as they are (`Hasher.Identity`): others are in the order of
+        their hashes.
+        """
+        prefix = self.prefix_of(first)
+        for full in self._host.state.keys(prefix + begin):
+            yield self._second.decode_all(full[len(prefix) :])
+
     def shape(self) -> StorageShape:
         """Describe the item for the metadata."""
         keys = ((self._hashers[0], self._first), (self._hashers[1], self._second))

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Annotated, Final, Protocol
 
-from btt_chain.primitives.account import AccountId, MultiAddress
+from btt_chain.primitives.account import AccountId, AccountInfo, MultiAddress
 from btt_chain.scale import Bounded, Compact, Path, TypeName, Variant, path, u8, u32, u128
 from runtime.frame import (
     Const,
@@ -372,6 +372,19 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         """Return how many units an account can move."""
         return self.balance(asset, who) - self.held[asset, who]
 
+    def may_receive(self, asset: u32, who: AccountId) -> bool:
+        """Tell whether units could go to an account now."""
+        if is_pool(who):
+            return True
+        if not self.watcher.may_hold(asset, who):
+            return False
+        return (asset, who) in self.account or has_room(self.system.account[who])
+
+    def is_live(self, asset: u32) -> bool:
+        """Tell whether the units of an asset move."""
+        details = self.asset.get(asset)
+        return details is not None and details.status is AssetStatus.Live
+
     def hold(self, asset: u32, who: AccountId, amount: u128) -> None:
         """Put units on hold. Raises BalanceLow."""
         if self.free(asset, who) < amount:
@@ -503,8 +516,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         info = self.system.account[who]
         if not info.providers:
             raise TokenError(TokenErrorKind.CannotCreate)
-        # One reference is left for what the account reserves: without it nobody could `touch`.
-        if info.consumers + 1 >= MAX_CONSUMERS:
+        if not has_room(info):
             raise self.UnavailableConsumer
         self.system.add_consumer(info)
         self.system.account[who] = info
@@ -522,3 +534,11 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
             info = self.system.account[who]
             info.consumers -= 1
             self.system.account[who] = info
+
+
+def has_room(info: AccountInfo) -> bool:
+    """Tell whether units can refer to an account.
+
+    One reference is left for what the account reserves: without it nobody could `touch`.
+    """
+    return bool(info.providers) and info.consumers + 1 < MAX_CONSUMERS

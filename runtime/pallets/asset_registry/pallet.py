@@ -779,6 +779,16 @@ class AssetRegistry(Pallet):
         info = self.registered.get(asset)
         return info is not None and info.state is State.Issued
 
+    def issuer_of(self, asset: u32) -> AccountId | None:
+        """Return who issued an asset, or registered it."""
+        info = self.registered.get(asset)
+        return None if info is None else info.issuer
+
+    def value_of(self, asset: u32) -> u128:
+        """Return what an asset is worth, in planck; nothing if it does not exist."""
+        info = self.registered.get(asset)
+        return NOTHING if info is None else info.value
+
     # ---- steps
 
     def _now(self) -> u64:

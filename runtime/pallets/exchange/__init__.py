@@ -1,0 +1,21 @@
+"""Exchange: units for money, in one auction for each block."""
+
+from runtime.pallets.exchange.auction import Offer, Outcome, auction
+from runtime.pallets.exchange.pallet import MAX_AUCTIONS, MAX_MATCHES, Exchange
+from runtime.pallets.exchange.types import Level, Listing, Order, Params, Side, TimeInForce, Trade
+
+__all__ = [
+    "MAX_AUCTIONS",
+    "MAX_MATCHES",
+    "Exchange",
+    "Level",
+    "Listing",
+    "Offer",
+    "Order",
+    "Outcome",
+    "Params",
+    "Side",
+    "TimeInForce",
+    "Trade",
+    "auction",
+]

@@ -1,0 +1,571 @@
+"""Exchange: units for money, in one auction for each block.
+
+Orders of a block go into the book, and at the beginning of the next block all that cross trade
+at one price (`auction`). Nobody trades before that, so it gains nothing to know the orders of
+others before they are in a block, or to decide about their order in it.
+
+What an order may cost is on hold from the beginning, the highest fee included; a sale has its units
+on hold. Both still belong to their owner: units for sale go on earning revenue.
+
+A fee is due from both sides: more from who came into the auction of its own block (taker) than from
+who was in the book before (maker). Orders of one owner never meet: an order that would cross
+another of the same owner is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import IntEnum
+from itertools import groupby, islice
+from typing import Annotated, Final
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import Compact, TypeName, u32, u64, u128
+from runtime.frame import (
+    Const,
+    DoubleMap,
+    Error,
+    Event,
+    Hasher,
+    Map,
+    Origin,
+    OriginCheck,
+    Pallet,
+    Reason,
+    Value,
+    call,
+    ensure_root,
+)
+from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.pallets.assets import Assets
+from runtime.pallets.exchange.auction import Offer, Outcome, auction
+from runtime.pallets.exchange.types import (
+    MAX_IMMEDIATE,
+    MAX_OWN_ORDERS,
+    MAX_TRADES,
+    BookKey,
+    Clock,
+    Fees,
+    Immediate,
+    Level,
+    Listing,
+    Money,
+    Order,
+    OwnOrders,
+    Params,
+    Registry,
+    Side,
+    Stakers,
+    TimeInForce,
+    Trade,
+    Trades,
+    book_key,
+    most_fee,
+    number_in,
+    price_in,
+)
+from runtime.pallets.tokenomics import BurnReason
+from runtime.splits import ASSET, BPS, PlatformSplit, ceil_div, charge, discounted, split_platform
+
+ORDER_WEIGHT: Final = 150 * PICOS_PER_MICRO
+"""What placing or cancelling an order costs, at most."""
+MATCH_WEIGHT: Final = 400 * PICOS_PER_MICRO
+"""What one order that trades costs, at most."""
+MAX_MATCHES: Final = 128
+"""Orders of each side that one auction looks at; what else crosses waits for the next block."""
+MAX_AUCTIONS: Final = 4
+"""Auctions of one block."""
+FEE_UNIT: Final = BPS * BPS
+"""Fees are counted in parts of this: of a rate, and of a discount."""
+NOTHING: Final = u128(0)
+
+Id = Annotated[u32, TypeName("AssetId")]
+OrderId = Annotated[u64, TypeName("OrderId")]
+Who = Annotated[AccountId, TypeName("T::AccountId")]
+Amount = Annotated[u128, TypeName("BalanceOf<T>")]
+CompactAmount = Annotated[Compact[u128], TypeName("BalanceOf<T>")]
+CompactUnits = Annotated[Compact[u128], TypeName("Units")]
+SlotNumber = Annotated[u64, TypeName("Slot")]
+
+
+class Exchange(Pallet):
+    """Units for money, in one auction for each block."""
+
+    premium_slots: Const[u64]
+    """How long an asset is shown before others for one fee."""
+    max_own_orders: Const[u32] = u32(MAX_OWN_ORDERS)
+    """Open orders that one account may have for one asset."""
+    collector: AccountId
+    """Passes the fees of an auction on; it is empty between auctions, and nobody has its key."""
+    currency: Money
+    clock: Clock
+    assets: Assets
+    registry: Registry
+    fees: Fees
+    stakers: Stakers
+    policy: OriginCheck = ensure_root
+    """Takes assets off the exchange."""
+    params_origin: OriginCheck = ensure_root
+    """Changes the fees."""
+
+    listings = Map(u32, Listing, hasher=Hasher.Twox64Concat)
+    """What is traded."""
+    next_order = Value(u64, default=u64(0))
+    """The number of the next order."""
+    orders = Map(u64, Order, hasher=Hasher.Twox64Concat)
+    """All open orders."""
+    book = DoubleMap(u32, BookKey, u64, hashers=(Hasher.Twox64Concat, Hasher.Identity))
+    """The same by asset, side, price and age: see `book_key`."""
+    own = DoubleMap(u32, AccountId, OwnOrders, default=[])
+    """The same by owner."""
+    crossing = Map(u32, bool, hasher=Hasher.Twox64Concat)
+    """Assets with orders that meet, so that the next block holds an auction."""
+    immediate = Value(Immediate, default=[])
+    """Orders that end with the next auction."""
+    block_slot = Value(u64, default=u64(0))
+    """The slot of the block at hand."""
+    trades = Map(u32, Trades, hasher=Hasher.Twox64Concat, default=[])
+    """What the last auctions of each asset did, the newest last."""
+    params = Value(Params, default=Params())
+
+    class HoldReason(IntEnum):
+        """Why money is on hold."""
+
+        Order = 0
+        """It pays for what an order buys."""
+
+    class Listed(Event, index=0):
+        """An asset can be traded."""
+
+        asset: Id
+
+    class Delisted(Event, index=1):
+        """An asset cannot be traded any more; orders can only be cancelled."""
+
+        asset: Id
+
+    class PremiumListed(Event, index=2):
+        """An asset is shown before others until a slot."""
+
+        asset: Id
+        until: SlotNumber
+        fee: Amount
+        burned: Amount
+
+    class OrderPlaced(Event, index=3):
+        """An order is in the book."""
+
+        id: OrderId
+        asset: Id
+        owner: Who
+        side: Side
+        price: Amount
+        units: Amount
+
+    class OrderFilled(Event, index=4):
+        """Two orders traded; each owner paid its fee."""
+
+        asset: Id
+        buy: OrderId
+        sell: OrderId
+        buyer: Who
+        seller: Who
+        price: Amount
+        units: Amount
+        buyer_fee: Amount
+        seller_fee: Amount
+
+    class OrderCancelled(Event, index=5):
+        """An order was cancelled, with so much of it left; its escrow is free again."""
+
+        id: OrderId
+        units: Amount
+
+    class AuctionHeld(Event, index=6):
+        """What crossed has traded at one price. `burned` is a part of `fees`."""
+
+        asset: Id
+        price: Amount
+        units: Amount
+        fees: Amount
+        burned: Amount
+
+    class ParamsSet(Event, index=7):
+        """Governance changed the parameters."""
+
+        params: Annotated[Params, TypeName("Params")]
+
+    class NotListed(Error, index=0):
+        """The asset is not traded; its issuer can list it when its units are issued."""
+
+    class AlreadyListed(Error, index=1):
+        """The asset is traded already."""
+
+    class NotIssuer(Error, index=2):
+        """Only the issuer of an asset may list it."""
+
+    class NotAllowed(Error, index=3):
+        """Your account may not receive units of this asset; it needs a judged identity."""
+
+    class BelowMinNotional(Error, index=4):
+        """The order is worth less than `params.least_notional`, or nothing at all."""
+
+    class NoSuchOrder(Error, index=5):
+        """There is no open order of this number; it was filled or cancelled."""
+
+    class NotOwner(Error, index=6):
+        """The order is somebody else's, and has not expired."""
+
+    class SelfMatch(Error, index=7):
+        """The order would trade with one of your own; cancel that first."""
+
+    class TooManyOrders(Error, index=8):
+        """You have as many open orders for this asset as one account may have; cancel one."""
+
+    class AlreadyExpired(Error, index=9):
+        """The order would expire at once; name a later slot."""
+
+    class TooManyImmediate(Error, index=10):
+        """No more orders of one block can be immediate; send it again."""
+
+    class InvalidParams(Error, index=11):
+        """These parameters do not go together; `Params.problem` lists what must hold."""
+
+    # ---- hooks
+
+    def on_initialize(self, number: int) -> int:
+        """Hold the auctions of the block before, and cancel what was immediate."""
+        before, self.block_slot.value = self.block_slot.value, u64(self.clock.now())
+        touched = 0
+        for asset in [asset for asset, _ in islice(self.crossing.items(), MAX_AUCTIONS)]:
+            touched += self._hold_auction(asset, before)
+        if self.immediate.exists():
+            for id in self.immediate.value:
+                order = self.orders.get(id)
+                if order is not None:
+                    self._cancel(id, order)
+                touched += 1
+            self.immediate.kill()
+        return (touched + 1) * MATCH_WEIGHT
+
+    # ---- calls
+
+    @call(0, weight=ORDER_WEIGHT)
+    def list_asset(self, origin: Origin, asset: Id) -> None:
+        """Let the units of your asset be traded."""
+        self._ensure_issuer(origin.signed(), asset)
+        if asset in self.listings:
+            raise self.AlreadyListed
+        self.listings[asset] = Listing(u64(self.clock.now()))
+        self.deposit(self.Listed(asset))
+
+    @call(1, weight=ORDER_WEIGHT)
+    def list_premium(self, origin: Origin, asset: Id) -> None:
+        """Have your asset shown before others for a while, for a fee of its value."""
+        who = origin.signed()
+        self._ensure_issuer(who, asset)
+        listing = self._listing(asset)
+        value = self.registry.value_of(asset)
+        bps = int(self.params.peek().premium_bps)
+        fee = discounted(charge(int(value), bps), self.stakers.discount_bps(who))
+        split = split_platform(fee, ASSET, int(value), int(self.fees.threshold()))
+        self.fees.take(who, split, BurnReason.Asset)
+        begin = max(int(listing.premium_until), self.clock.now())
+        listing.premium_until = u64(begin + self.premium_slots)
+        self.listings[asset] = listing
+        self.deposit(self.PremiumListed(asset, listing.premium_until, fee, split.burn))
+
+    @call(2, weight=ORDER_WEIGHT)
+    def delist(self, origin: Origin, asset: Id) -> None:
+        """End the trade of an asset. For the origin of policy."""
+        self.policy(origin)
+        self._listing(asset)
+        del self.listings[asset]
+        self.crossing.take(asset)
+        self.deposit(self.Delisted(asset))
+
+    @call(3, weight=ORDER_WEIGHT)
+    def place_order(
+        self,
+        origin: Origin,
+        asset: Id,
+        side: Side,
+        units: CompactUnits,
+        price: CompactAmount,
+        time_in_force: TimeInForce,
+        until: SlotNumber | None,
+    ) -> None:
+        """Offer to buy or sell units at a price for each, or a better one.
+
+        It trades in the next block at the earliest, at the one price of that auction.
+        """
+        self.place(
+            origin.signed(), asset, side, u128(units), u128(price),
+            immediate=time_in_force is TimeInForce.Immediate, until=until,
+        )  # fmt: skip
+
+    @call(4, weight=ORDER_WEIGHT)
+    def cancel_order(self, origin: Origin, id: OrderId) -> None:
+        """Cancel your order; anybody may cancel one that has expired, or is not traded any more."""
+        who, order = origin.signed(), self.orders.get(id)
+        if order is None:
+            raise self.NoSuchOrder
+        over = self._expired(order) or order.asset not in self.listings
+        if who != order.owner and not over:
+            raise self.NotOwner
+        self._cancel(id, order)
+
+    @call(5, weight=ORDER_WEIGHT)
+    def set_params(self, origin: Origin, params: Annotated[Params, TypeName("Params")]) -> None:
+        """Change the parameters; open orders keep their fees. For the origin of parameters."""
+        self.params_origin(origin)
+        if params.problem() is not None:
+            raise self.InvalidParams
+        self.params.value = params
+        self.deposit(self.ParamsSet(params))
+
+    # ---- doors
+
+    @property
+    def reason(self) -> Reason:
+        """Why Balances holds the money of orders."""
+        return Reason(self.index, self.HoldReason.Order)
+
+    def place(
+        self,
+        who: AccountId,
+        asset: u32,
+        side: Side,
+        units: u128,
+        price: u128,
+        *,
+        immediate: bool = False,
+        until: u64 | None = None,
+    ) -> u64:
+        """Place an order; return its number. Raises the errors of `place_order`."""
+        self._listing(asset)
+        params, notional = self.params.peek(), int(price) * int(units)
+        if not units or notional < params.least_notional:
+            raise self.BelowMinNotional
+        if until is not None and until <= self.clock.now():
+            raise self.AlreadyExpired
+        if side is Side.Buy and not self.assets.may_receive(asset, who):
+            raise self.NotAllowed
+        mine = self.own[asset, who]
+        if len(mine) >= self.max_own_orders:
+            raise self.TooManyOrders
+        if any(meets(side, price, self.orders[id]) for id in mine):
+            raise self.SelfMatch
+        escrow = NOTHING
+        if side is Side.Buy:
+            escrow = u128(notional + most_fee(notional, int(params.taker_bps)))
+            self.currency.hold(self.reason, who, escrow)
+        else:
+            self.assets.hold(asset, who, units)
+        id = self.next_order.value
+        self.next_order.value = id + 1
+        self.orders[id] = Order(
+            who, asset, side, price, u64(self.clock.now()), units, escrow, params.maker_bps,
+            params.taker_bps, until,
+        )  # fmt: skip
+        self.book[asset, book_key(side, price, id)] = id
+        self.own[asset, who] = [*mine, id]
+        if immediate:
+            waiting = self.immediate.value
+            if len(waiting) >= MAX_IMMEDIATE:
+                raise self.TooManyImmediate
+            self.immediate.value = [*waiting, id]
+        if self._crosses(asset):
+            self.crossing[asset] = True
+        self.deposit(self.OrderPlaced(id, asset, who, side, price, units))
+        return id
+
+    # ---- doors: looking
+
+    def depth(self, asset: u32, side: Side, levels: int) -> list[Level]:
+        """Return the best price levels of one side; at most 64 orders for each are read."""
+        found: list[Level] = []
+        standing = islice(self._standing(asset, side), 64 * levels)
+        for price, group in groupby(standing, key=lambda one: one[0]):
+            orders = [self.orders[id] for _, id in group]
+            found.append(Level(price, sum(int(order.units) for order in orders), len(orders)))
+            if len(found) == levels:
+                break
+        return found
+
+    # ---- steps: the book
+
+    def _listing(self, asset: u32) -> Listing:
+        listing = self.listings.get(asset)
+        if listing is None:
+            raise self.NotListed
+        return listing
+
+    def _ensure_issuer(self, who: AccountId, asset: u32) -> None:
+        if not self.registry.is_issued(asset):
+            raise self.NotListed
+        if self.registry.issuer_of(asset) != who:
+            raise self.NotIssuer
+
+    def _standing(self, asset: u32, side: Side) -> Iterator[tuple[int, u64]]:
+        """Yield the price and number of each order of one side, best first."""
+        for key in self.book.walk(asset, bytes((side,))):
+            yield price_in(key), number_in(key)
+
+    def _best(self, asset: u32, side: Side) -> int | None:
+        return next((price for price, _ in self._standing(asset, side)), None)
+
+    def _crosses(self, asset: u32) -> bool:
+        bid, ask = self._best(asset, Side.Buy), self._best(asset, Side.Sell)
+        return bid is not None and ask is not None and bid >= ask
+
+    def _expired(self, order: Order) -> bool:
+        return order.until is not None and order.until <= self.clock.now()
+
+    def _cancel(self, id: u64, order: Order) -> None:
+        self._give_back(order)
+        self._remove(id, order)
+        self.deposit(self.OrderCancelled(id, order.units))
+
+    def _give_back(self, order: Order) -> None:
+        """Free what is left of an order's escrow."""
+        if order.side is Side.Buy:
+            self.currency.release(self.reason, order.owner, order.escrow)
+        else:
+            self.assets.release(order.asset, order.owner, order.units)
+
+    def _remove(self, id: u64, order: Order) -> None:
+        del self.orders[id]
+        del self.book[order.asset, book_key(order.side, order.price, id)]
+        left = [one for one in self.own[order.asset, order.owner] if one != id]
+        if left:
+            self.own[order.asset, order.owner] = left
+        else:
+            del self.own[order.asset, order.owner]
+
+    # ---- steps: the auction
+
+    def _hold_auction(self, asset: u32, since: u64) -> int:
+        """Let the best orders of an asset trade; return how many were looked at.
+
+        `since` is the slot in which takers came.
+        """
+        del self.crossing[asset]
+        touched = 0
+        sides: list[list[Offer]] = []
+        open_orders: dict[u64, Order] = {}
+        for side in Side:
+            best = self._best(asset, Side(1 - side))
+            offers: list[Offer] = []
+            for price, id in islice(self._standing(asset, side), MAX_MATCHES):
+                if best is None or (price < best if side is Side.Buy else price > best):
+                    # One more, because the price depends on the first that is left out.
+                    offers.append(self._offer(id, self.orders[id]))
+                    break
+                order = self.orders[id]
+                touched += 1
+                if self._expired(order) or not self._can_trade(order):
+                    self._cancel(id, order)
+                    continue
+                open_orders[id] = order
+                offers.append(self._offer(id, order))
+            sides.append(offers)
+        bids, asks = sides
+        outcome = auction(bids, asks)
+        if outcome is None or not self.assets.is_live(asset):
+            return touched
+        self._settle(asset, outcome, open_orders, since)
+        if self._crosses(asset):
+            self.crossing[asset] = True
+        return touched
+
+    def _offer(self, id: u64, order: Order) -> Offer:
+        return Offer(int(id), int(order.price), int(order.slot), int(order.units))
+
+    def _can_trade(self, order: Order) -> bool:
+        return order.side is Side.Sell or self.assets.may_receive(order.asset, order.owner)
+
+    def _settle(self, asset: u32, outcome: Outcome, orders: dict[u64, Order], since: u64) -> None:
+        """Move units and money for what was decided, pair by pair."""
+        price, legs, fees = u128(outcome.price), NO_FEES, 0
+        for buy, sell, units in outcome.pairs():
+            paid, split = self._trade(asset, u64(buy), u64(sell), units, price, orders, since)
+            legs, fees = added(legs, split), fees + paid
+        self.fees.take(self.collector, legs, BurnReason.Asset)
+        for id, order in orders.items():
+            if order.units:
+                self.orders[id] = order
+            else:
+                self._give_back(order)
+                self._remove(id, order)
+        traded = u128(outcome.units)
+        trade = Trade(u64(self.clock.now()), price, traded)
+        self.trades[asset] = [*self.trades[asset][-MAX_TRADES + 1 :], trade]
+        self.deposit(self.AuctionHeld(asset, price, traded, u128(fees), legs.burn))
+
+    def _trade(
+        self,
+        asset: u32,
+        buy: u64,
+        sell: u64,
+        units: int,
+        price: u128,
+        orders: dict[u64, Order],
+        since: u64,
+    ) -> tuple[int, PlatformSplit]:
+        """Let two orders trade; return the fees that the collector has, and how they are split."""
+        buyer, seller = orders[buy], orders[sell]
+        value = int(price) * units
+        buyer_fee, seller_fee = self._fee(buyer, value, since), self._fee(seller, value, since)
+        fees = buyer_fee + seller_fee
+        self.assets.release(asset, seller.owner, u128(units))
+        self.assets.move(asset, seller.owner, buyer.owner, u128(units))
+        for to, amount in ((seller.owner, value - seller_fee), (self.collector, fees)):
+            self.currency.transfer_on_hold(
+                self.reason, buyer.owner, to, u128(amount), on_hold=False
+            )
+        buyer.escrow -= value + buyer_fee
+        buyer.units -= units
+        seller.units -= units
+        self.deposit(
+            self.OrderFilled(
+                asset,
+                buy,
+                sell,
+                buyer.owner,
+                seller.owner,
+                price,
+                u128(units),
+                u128(buyer_fee),
+                u128(seller_fee),
+            )
+        )
+        return fees, split_platform(fees, ASSET, value, int(self.fees.threshold()))
+
+    def _fee(self, order: Order, value: int, since: u64) -> int:
+        """Count the fee of a trade, and return what of it is due now, in planck."""
+        bps = order.taker_bps if order.slot >= since else order.maker_bps
+        before = ceil_div(order.charged, FEE_UNIT)
+        order.charged += value * int(bps) * (BPS - self.stakers.discount_bps(order.owner))
+        return ceil_div(order.charged, FEE_UNIT) - before
+
+
+NO_FEES: Final = PlatformSplit(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING)
+
+
+def added(one: PlatformSplit, other: PlatformSplit) -> PlatformSplit:
+    """Return the sum of two splits, leg by leg."""
+    return PlatformSplit(
+        one.burn + other.burn,
+        one.voters + other.voters,
+        one.development + other.development,
+        one.foundation + other.foundation,
+        one.reserve + other.reserve,
+    )
+
+
+def meets(side: Side, price: int, other: Order) -> bool:
+    """Tell whether an order at this price would trade with another."""
+    if other.side is side:
+        return False
+    return price >= other.price if side is Side.Buy else price <= other.price

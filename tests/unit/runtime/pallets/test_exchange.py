@@ -1,0 +1,490 @@
+"""Units for money: one price a block, exact escrows, fees to the planck, nobody in front."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u16, u32, u64, u128
+from runtime.constants import BTT
+from runtime.frame import ROOT, BadOrigin, DispatchError, TokenError, TokenErrorKind, signed
+from runtime.pallets.assets import Assets
+from runtime.pallets.exchange import (
+    MAX_AUCTIONS,
+    MAX_MATCHES,
+    Exchange,
+    Order,
+    Params,
+    Side,
+    TimeInForce,
+)
+from runtime.pallets.tokenomics import BurnReason
+from support.asset_office import (
+    ALICE,
+    BOB,
+    CAROL,
+    COLLECTOR,
+    DAVE,
+    OTHERS,
+    PEOPLE,
+    RICH,
+    UNITS,
+    VALUE,
+    Office,
+)
+from support.runtime import refused
+
+PREMIUM = 30
+SCANNER = u32(0)
+
+
+class Market(Office):
+    """The office with an exchange; Alice issued a scanner, Bob and Carol have 200 units each."""
+
+    def build(self) -> None:
+        super().build()
+        self.exchange = self.add(
+            52,
+            Exchange(
+                premium_slots=u64(PREMIUM),
+                collector=COLLECTOR,
+                currency=self.balances,
+                clock=self.clock,
+                assets=self.assets,
+                registry=self.registry,
+                fees=self.tokenomics,
+                stakers=self.people,
+            ),
+        )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.issue()
+        for who in (BOB, CAROL):
+            self.assets.move(SCANNER, ALICE, who, u128(200))
+        self.exchange.list_asset(signed(ALICE), SCANNER)
+        self.next_block()
+        self.host.events.clear()
+
+    def next_block(self, slots: int = 1) -> int:
+        """Go on to the next block, whose beginning holds the auctions; return its weight."""
+        self.clock.slot += slots
+        return self.exchange.on_initialize(self.clock.slot)
+
+    def order(
+        self,
+        who: AccountId,
+        side: Side,
+        units: int,
+        price: int,
+        force: TimeInForce = TimeInForce.UntilCancelled,
+        until: u64 | None = None,
+        asset: u32 = SCANNER,
+    ) -> u64:
+        """Place an order, the price in BTT; return its number."""
+        id = self.exchange.next_order.value
+        call = self.exchange.place_order
+        call(signed(who), asset, side, u128(units), price * BTT, force, until)
+        return id
+
+    def buy(self, who: AccountId, units: int, price: int, **other: TimeInForce | u64) -> u64:
+        return self.order(who, Side.Buy, units, price, **other)  # type: ignore[arg-type]
+
+    def sell(self, who: AccountId, units: int, price: int, **other: TimeInForce | u64) -> u64:
+        return self.order(who, Side.Sell, units, price, **other)  # type: ignore[arg-type]
+
+    def units(self, who: AccountId) -> int:
+        return int(self.assets.balance(SCANNER, who))
+
+    def money(self, who: AccountId) -> int:
+        return int(self.balances.total(who))
+
+    def escrow(self, who: AccountId) -> int:
+        return int(self.balances.held(self.exchange.reason, who))
+
+
+@pytest.fixture
+def market() -> Market:
+    return Market()
+
+
+def test_an_order_waits_for_the_next_block_and_trades_at_one_price(market: Market) -> None:
+    sell = market.sell(BOB, 100, 20)
+    market.next_block()
+    buy = market.buy(DAVE, 40, 22)
+    assert market.units(DAVE) == 0, "nobody trades within the block of an order"
+    assert market.escrow(DAVE) == 40 * 22 * BTT * 101 // 100
+    before = {who: market.money(who) for who in PEOPLE}
+    issuance = market.issuance()
+    market.host.events.clear()
+    market.next_block()
+
+    # Between what Dave would pay and the next unit of Bob's order: that is Bob's price.
+    value, taker, maker = 800 * BTT, 8 * BTT, 4 * BTT
+    assert (market.units(DAVE), market.units(BOB)) == (40, 160)
+    assert before[DAVE] - market.money(DAVE) == value + taker
+    assert market.money(BOB) - before[BOB] == value - maker
+    assert market.escrow(DAVE) == 0
+    # 2 % and a bit burn: the ramp for 800 BTT goes from 200 to 500 bps at 10,000 BTT.
+    burned = (taker + maker) * 224 // 10_000
+    assert issuance - market.issuance() == burned
+    assert market.tokenomics.burned_by[BurnReason.Asset] >= burned
+    assert market.money(COLLECTOR) == 0
+    told = [one for one in market.announced() if isinstance(one, Exchange.OrderFilled)]
+    assert told == [
+        Exchange.OrderFilled(
+            SCANNER, buy, sell, DAVE, BOB, 20 * BTT, u128(40), u128(taker), u128(maker)
+        )
+    ]
+    assert [order.units for _, order in market.exchange.orders.items()] == [60]
+    assert buy not in market.exchange.orders
+
+
+def test_two_of_one_block_are_both_takers_and_meet_in_the_middle(market: Market) -> None:
+    market.sell(BOB, 10, 20)
+    market.buy(DAVE, 10, 30)
+    before = market.money(DAVE), market.money(BOB)
+    market.next_block()
+    value, fee = 250 * BTT, 25 * BTT // 10
+    assert (market.money(DAVE), market.money(BOB)) == (
+        before[0] - value - fee,
+        before[1] + value - fee,
+    )
+    assert list(market.exchange.orders.items()) == []
+    assert list(market.exchange.book.items()) == []
+    assert list(market.exchange.own.items()) == []
+    assert market.exchange.trades[SCANNER][-1].price == 25 * BTT
+
+
+def test_a_discount_counts_at_the_trade(market: Market) -> None:
+    market.people.discounts[DAVE] = 2_000
+    market.sell(BOB, 10, 20)
+    market.buy(DAVE, 10, 20)
+    before = market.money(DAVE)
+    market.next_block()
+    assert before - market.money(DAVE) == 200 * BTT + 16 * BTT // 10
+
+
+def test_a_fee_rounds_up_once_for_an_order_however_often_it_trades(market: Market) -> None:
+    market.exchange.set_params(ROOT, Params(least_notional=u128(1)))
+    place = market.exchange.place
+    place(BOB, SCANNER, Side.Sell, u128(100), u128(1))
+    market.next_block()
+    before = market.money(BOB)
+    for _ in range(100):
+        place(DAVE, SCANNER, Side.Buy, u128(1), u128(1))
+        market.next_block()
+    # 100 planck at 0.5 %: half a planck, rounded up once.
+    assert market.money(BOB) - before == 99
+
+
+def test_units_for_sale_stay_the_sellers_and_earn(market: Market) -> None:
+    market.sell(BOB, 200, 20)
+    with refused(market, Assets.BalanceLow):
+        market.assets.move(SCANNER, BOB, DAVE, u128(1))
+    market.registry.distribute_revenue(signed(ALICE), SCANNER, 100 * BTT)
+    assert market.registry.revenue_due(SCANNER, BOB) == 20 * BTT
+
+
+def test_an_order_of_ones_own_is_never_met(market: Market) -> None:
+    market.sell(BOB, 10, 20)
+    with refused(market, Exchange.SelfMatch):
+        market.buy(BOB, 10, 20)
+    market.buy(BOB, 10, 19)
+    with refused(market, Exchange.SelfMatch):
+        market.sell(BOB, 10, 19)
+
+
+def test_cancelling_gives_everything_back(market: Market) -> None:
+    buy, sell = market.buy(DAVE, 10, 20), market.sell(BOB, 10, 30)
+    with refused(market, Exchange.NotOwner):
+        market.exchange.cancel_order(signed(BOB), buy)
+    market.exchange.cancel_order(signed(DAVE), buy)
+    market.exchange.cancel_order(signed(BOB), sell)
+    with refused(market, Exchange.NoSuchOrder):
+        market.exchange.cancel_order(signed(BOB), sell)
+    assert market.balances.free(DAVE) == RICH
+    assert market.assets.free(SCANNER, BOB) == 200
+    assert list(market.exchange.book.items()) == []
+
+
+def test_what_an_immediate_order_does_not_get_it_gives_up(market: Market) -> None:
+    market.sell(BOB, 10, 20)
+    market.buy(DAVE, 15, 20, force=TimeInForce.Immediate)
+    market.next_block()
+    assert market.units(DAVE) == 10
+    assert market.escrow(DAVE) == 0
+    assert list(market.exchange.orders.items()) == []
+
+
+def test_an_expired_order_trades_no_more_and_anybody_may_clear_it(market: Market) -> None:
+    with refused(market, Exchange.AlreadyExpired):
+        market.sell(BOB, 10, 20, until=u64(market.clock.slot))
+    sell = market.sell(BOB, 10, 20, until=u64(market.clock.slot + 3))
+    market.next_block(3)
+    market.exchange.cancel_order(signed(DAVE), sell)
+    assert market.assets.free(SCANNER, BOB) == 200
+
+    market.sell(BOB, 10, 20, until=u64(market.clock.slot + 3))
+    market.next_block(2)
+    market.buy(DAVE, 10, 20)
+    market.next_block()
+    assert market.units(DAVE) == 0
+    assert [order.owner for _, order in market.exchange.orders.items()] == [DAVE]
+
+
+@pytest.mark.parametrize(
+    ("units", "price", "error"),
+    [(0, 20, Exchange.BelowMinNotional), (1, 0, Exchange.BelowMinNotional)],
+)
+def test_orders_are_worth_something(
+    market: Market, units: int, price: int, error: type[DispatchError]
+) -> None:
+    with refused(market, error):
+        market.buy(DAVE, units, price)
+
+
+def test_what_one_cannot_pay_or_deliver_is_no_order(market: Market) -> None:
+    with refused(market, TokenError(TokenErrorKind.FundsUnavailable)):
+        market.buy(DAVE, 100_000, 20)
+    with refused(market, Assets.BalanceLow):
+        market.sell(DAVE, 1, 20)
+    market.sell(BOB, 150, 30)
+    with refused(market, Assets.BalanceLow):
+        market.sell(BOB, 51, 30)
+
+
+def test_an_account_has_so_many_orders(market: Market) -> None:
+    for price in range(1, 33):
+        market.buy(DAVE, 1, price)
+    with refused(market, Exchange.TooManyOrders):
+        market.buy(DAVE, 1, 40)
+    market.buy(CAROL, 1, 40)
+
+
+def test_only_listed_assets_trade_and_policy_takes_them_off(market: Market) -> None:
+    other = market.issue(documents=OTHERS)
+    with refused(market, Exchange.NotListed):
+        market.order(DAVE, Side.Buy, 1, 20, asset=other)
+    with refused(market, Exchange.NotIssuer):
+        market.exchange.list_asset(signed(BOB), other)
+    with refused(market, Exchange.AlreadyListed):
+        market.exchange.list_asset(signed(ALICE), SCANNER)
+    with refused(market, Exchange.NotListed):
+        market.exchange.list_asset(signed(ALICE), u32(9))
+    sell, _ = market.sell(BOB, 10, 20), market.buy(DAVE, 10, 20)
+    with refused(market, BadOrigin):
+        market.exchange.delist(signed(ALICE), SCANNER)
+    market.exchange.delist(ROOT, SCANNER)
+    market.next_block()
+    assert market.units(DAVE) == 0
+    market.exchange.cancel_order(signed(CAROL), sell)
+    assert market.assets.free(SCANNER, BOB) == 200
+
+
+def test_a_premium_listing_costs_half_a_percent_and_adds_up(market: Market) -> None:
+    before = market.money(ALICE)
+    for _ in range(2):
+        market.exchange.list_premium(signed(ALICE), SCANNER)
+    assert before - market.money(ALICE) == 2 * VALUE // 200
+    until = market.exchange.listings[SCANNER].premium_until
+    assert until == market.clock.slot + 2 * PREMIUM
+    with refused(market, Exchange.NotIssuer):
+        market.exchange.list_premium(signed(BOB), SCANNER)
+
+
+def test_nobody_trades_while_an_asset_is_frozen(market: Market) -> None:
+    market.sell(BOB, 10, 20)
+    market.buy(DAVE, 10, 20)
+    market.registry.freeze_asset(ROOT, SCANNER)
+    market.next_block()
+    assert market.units(DAVE) == 0
+    market.registry.thaw_asset(ROOT, SCANNER)
+    market.buy(CAROL, 1, 21)
+    market.next_block()
+    assert market.units(DAVE) == 9, "the next order that crosses begins the auctions again"
+
+
+def test_who_may_not_hold_units_any_more_drops_out(market: Market) -> None:
+    info = market.registry.registered[SCANNER]
+    info.restricted = True
+    market.registry.registered[SCANNER] = info
+    with refused(market, Exchange.NotAllowed):
+        market.buy(DAVE, 1, 20)
+    market.people.judged.append(DAVE)
+    market.sell(BOB, 10, 20)
+    market.buy(DAVE, 10, 25)
+    market.buy(CAROL, 10, 20)
+    market.people.judged.remove(DAVE)
+    market.next_block()
+    assert (market.units(DAVE), market.units(CAROL)) == (0, 210)
+    assert market.escrow(DAVE) == 0
+
+
+def test_an_auction_looks_at_so_many_orders_and_goes_on_in_the_next_block(market: Market) -> None:
+    crowd = [AccountId(number.to_bytes(32, "big")) for number in range(1, 9)]
+    for who in crowd:
+        market.balances.transfer(ALICE, who, 5_000 * BTT)
+        for _ in range(32):
+            market.order(who, Side.Buy, 1, 20)
+    assert len(crowd) * 32 == 2 * MAX_MATCHES
+    market.next_block()
+    market.sell(BOB, 200, 10)
+    busy = market.next_block()
+    assert market.units(BOB) == 200 - MAX_MATCHES
+    assert market.next_block() <= busy
+    assert market.units(BOB) == 0
+    assert market.next_block() < busy // 50
+
+
+def test_so_many_auctions_are_held_in_a_block(market: Market) -> None:
+    assets = [SCANNER]
+    for number in range(MAX_AUCTIONS):
+        documents = type(OTHERS)(bytes((number,)) * 32)
+        assets.append(market.issue(documents=documents))
+        market.exchange.list_asset(signed(ALICE), assets[-1])
+    market.next_block()
+    for asset in assets:
+        market.order(ALICE, Side.Sell, 10, 20, asset=asset)
+        market.order(DAVE, Side.Buy, 10, 20, asset=asset)
+    market.next_block()
+    held = [asset for asset in assets if market.assets.balance(asset, DAVE)]
+    assert len(held) == MAX_AUCTIONS
+    market.next_block()
+    assert all(market.assets.balance(asset, DAVE) == 10 for asset in assets)
+
+
+def test_depth_shows_levels_best_first(market: Market) -> None:
+    for price, units in ((20, 3), (22, 5), (20, 4), (25, 1)):
+        market.sell(BOB, units, price)
+    market.buy(DAVE, 7, 18)
+    market.buy(DAVE, 2, 19)
+    asks = market.exchange.depth(SCANNER, Side.Sell, 2)
+    assert asks == [(20 * BTT, 7, 2), (22 * BTT, 5, 1)]
+    assert market.exchange.depth(SCANNER, Side.Buy, 5) == [(19 * BTT, 2, 1), (18 * BTT, 7, 1)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"maker_bps": u16(49)},
+        {"taker_bps": u16(101)},
+        {"maker_bps": u16(90), "taker_bps": u16(80)},
+        {"premium_bps": u16(101)},
+        {"least_notional": u128(0)},
+    ],
+)
+def test_parameters_outside_of_the_documents_are_refused(
+    market: Market, wrong: dict[str, object]
+) -> None:
+    with refused(market, Exchange.InvalidParams):
+        market.exchange.set_params(ROOT, Params(**wrong))  # type: ignore[arg-type]
+    with refused(market, BadOrigin):
+        market.exchange.set_params(signed(ALICE), Params())
+
+
+class Bourse(RuleBasedStateMachine):
+    """Whatever is ordered, escrows are those of the orders, and no money is lost."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.market = Market()
+        self.begun = self.market.issuance()
+        self.burned = self._burned()
+
+    who = st.sampled_from((ALICE, BOB, CAROL, DAVE))
+
+    def _burned(self) -> int:
+        return sum(int(amount) for _, amount in self.market.tokenomics.burned_by.items())
+
+    def _try(self, call: Callable[..., object], *arguments: object) -> None:
+        state = self.market.state
+        state.begin()
+        try:
+            call(*arguments)
+        except (DispatchError, ArithmeticError):
+            state.rollback()
+        else:
+            state.commit()
+
+    @rule(
+        who=who,
+        side=st.sampled_from(Side),
+        units=st.integers(0, 60),
+        price=st.integers(17, 23),
+        force=st.sampled_from(TimeInForce),
+        life=st.sampled_from((None, None, 1, 3)),
+    )
+    def order(
+        self,
+        who: AccountId,
+        side: Side,
+        units: int,
+        price: int,
+        force: TimeInForce,
+        life: int | None,
+    ) -> None:
+        until = None if life is None else u64(self.market.clock.slot + life)
+        self._try(self.market.order, who, side, units, price, force, until)
+
+    @rule(who=who, number=st.integers(0, 40))
+    def cancel(self, who: AccountId, number: int) -> None:
+        self._try(self.market.exchange.cancel_order, signed(who), u64(number))
+
+    @rule(slots=st.integers(1, 4))
+    def block(self, slots: int) -> None:
+        self.market.next_block(slots)
+
+    @rule(who=who, other=who, units=st.integers(0, 50))
+    def give(self, who: AccountId, other: AccountId, units: int) -> None:
+        self._try(self.market.assets.move, SCANNER, who, other, u128(units))
+
+    @rule(frozen=st.booleans())
+    def police(self, frozen: bool) -> None:
+        registry = self.market.registry
+        (registry.freeze_asset if frozen else registry.thaw_asset)(ROOT, SCANNER)
+
+    @rule(who=who, judged=st.booleans())
+    def judge(self, who: AccountId, judged: bool) -> None:
+        people = self.market.people.judged
+        if judged and who not in people:
+            people.append(who)
+        if not judged and who in people:
+            people.remove(who)
+
+    @invariant()
+    def money_is_whole(self) -> None:
+        market = self.market
+        assert market.issuance() + self._burned() == self.begun + self.burned
+        assert market.money(COLLECTOR) == 0
+
+    @invariant()
+    def escrows_are_those_of_the_orders(self) -> None:
+        market = self.market
+        orders: dict[u64, Order] = dict(market.exchange.orders.items())
+        for who in PEOPLE:
+            own = [order for order in orders.values() if order.owner == who]
+            assert market.escrow(who) == sum(int(order.escrow) for order in own)
+            for_sale = sum(int(order.units) for order in own if order.side is Side.Sell)
+            assert market.assets.held[SCANNER, who] == for_sale
+            numbers = [id for id, order in orders.items() if order.owner == who]
+            assert sorted(market.exchange.own[SCANNER, who]) == sorted(numbers)
+            for order in own:
+                assert order.units
+                worth = int(order.price) * int(order.units)
+                assert order.side is Side.Sell or order.escrow >= worth
+        assert sorted(id for _, id in market.exchange.book.items()) == sorted(orders)
+
+    @invariant()
+    def units_add_up(self) -> None:
+        held = [int(one.balance) for _, one in self.market.assets.account.under(SCANNER)]
+        assert sum(held) == UNITS
+
+
+TestBourse = Bourse.TestCase
+TestBourse.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
