@@ -135,7 +135,7 @@ class Runtime:
 
     # ---- calls
 
-    def call(self, pallet: str, name: str, **args: object) -> Call:
+    def call(self, pallet: str, name: str, /, **args: object) -> Call:
         """Build a call by name; the arguments are encoded, so wrong ones raise EncodeError."""
         target = self.pallet_named(pallet)
         entry = next((entry for entry in target.CALLS.values() if entry.name == name), None)

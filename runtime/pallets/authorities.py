@@ -74,6 +74,8 @@ SHARED_CAP: Final = BABE_UNIT * 150 // 100
 BOND_WEIGHT: Final = 60 * PICOS_PER_MICRO
 CANDIDATE_WEIGHT: Final = 8 * PICOS_PER_MICRO
 """What reading one candidate costs."""
+SCORE_WEIGHT: Final = 100 * PICOS_PER_MICRO
+"""What looking up the work of one validator costs, with all that may be lent to it."""
 ELECTION_READ: Final = 6 * PICOS_PER_MICRO
 """What reading one account's part in one election costs."""
 
@@ -228,7 +230,7 @@ class Authorities(Pallet):
     """How many parts of one bond may be on their way out."""
     currency: Bonds
     keys: SessionKeys = NoKeys()
-    work: WorkScores
+    work: WorkScores = NoWork()
     operators: Operators
     treasury: AccountId
     """Takes what is slashed."""
@@ -576,8 +578,9 @@ class Authorities(Pallet):
         return list(elected)
 
     def planning_weight(self) -> int:
-        """Return what an election costs now, in picoseconds: all candidates are read."""
-        return CANDIDATE_WEIGHT * int(self.counter_for_candidates.value)
+        """Return what planning costs now, in picoseconds: all candidates and scores are read."""
+        seats = int(self.validator_count.get() or self.max_validators)
+        return CANDIDATE_WEIGHT * int(self.counter_for_candidates.value) + SCORE_WEIGHT * seats
 
     def start_session(self, index: int) -> None:
         """Note that session `index` runs, and forget an election that cannot matter any more."""
@@ -666,9 +669,11 @@ class Authorities(Pallet):
 
     # ---- doors: the rest
 
-    def lean_on(self, keys: SessionKeys) -> None:
-        """Tie to the pallet of session keys, which stands below and leans on this one as well."""
+    def lean_on(self, keys: SessionKeys, work: WorkScores | None = None) -> None:
+        """Tie to the pallets of session keys and of work, which stand below in the table."""
         self.keys = keys
+        if work is not None:
+            self.work = work
 
     @property
     def reason(self) -> Reason:

@@ -157,9 +157,20 @@ class StakeChain(SmallRuntime):
             ),
         )
 
-    def open(self, bonds: Sequence[int], *, accounts: int = 12, minimum: int | None = None) -> None:
-        """Make block zero: stash 1 bonds the first of `bonds` (planck), and so on."""
+    def open(
+        self,
+        bonds: Sequence[int],
+        *,
+        accounts: int = 12,
+        minimum: int | None = None,
+        others: Sequence[tuple[AccountId, int]] = (),
+    ) -> None:
+        """Make block zero: stash 1 bonds the first of `bonds` (planck), and so on.
+
+        The stashes are rich; `others` have so much planck each.
+        """
         rows = [[ss58.encode(stash(n)), str(RICH)] for n in range(1, accounts + 1)]
+        rows += [[ss58.encode(who), str(amount)] for who, amount in others]
         self.balances.genesis({"balances": rows})
         section: dict[str, object] = {
             "bonds": [[ss58.encode(stash(n)), str(bond)] for n, bond in enumerate(bonds, 1)]

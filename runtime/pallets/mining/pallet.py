@@ -281,7 +281,7 @@ class Mining(Pallet):
     def on_initialize(self, number: int) -> int:
         """Close the era if its epoch is over, and take back what expired."""
         weight = BLOCK_WEIGHT
-        epoch = self.clock.now() // int(self.era_length)
+        epoch = self._epoch()
         if epoch > self.began.value:
             self._close(epoch)
             weight += CLOSING_WEIGHT
@@ -371,9 +371,10 @@ class Mining(Pallet):
         *,
         verified: bool,
         requester: AccountId | None = None,
-    ) -> None:
+    ) -> int:
         """Record a receipt that is final: `units` of verified work that cost `fees` planck.
 
+        Returns how many of them counted: as many as the fees pay for at the price of the era.
         Fees are what nobody who pays itself gets back: the burn and the 30 % legs. `verified`
         tells whether the requester is; then, where it is named, its fees may earn more, within
         a budget of its own. Raises NotOperator, ReceiptReplayed, or Overflow for sums that no
@@ -404,6 +405,7 @@ class Mining(Pallet):
         self.receipts[receipt] = era
         self._count_region(standing.region, counted)
         self.deposit(self.ReceiptAccepted(receipt, provider, done, u128(weighed)))
+        return counted
 
     def record_uptime(self, operator: AccountId, answered: int, expected: int) -> None:
         """Note how many of the expected heartbeats an operator answered; none expected: as before.
@@ -453,6 +455,14 @@ class Mining(Pallet):
         self.paid.value += amount
         self.carry_spent.value += amount
         self.deposit(self.CarrySpent(to, amount))
+
+    def lean_on(self, providers: Providers) -> None:
+        """Tie to the registry of providers, which stands below and leans on this one as well."""
+        self.providers = providers
+
+    def era_now(self) -> int:
+        """Return the number of the era at hand, even before this block's hook has begun it."""
+        return int(self.era_index.value) + (self._epoch() > self.began.value)
 
     # ---- views, for the runtime API
 
@@ -520,6 +530,10 @@ class Mining(Pallet):
         return Estimate(index, u128(row.part), u128(row.reward), None)
 
     # ---- steps of an era
+
+    def _epoch(self) -> int:
+        """Return the epoch of this slot, counted from genesis."""
+        return self.clock.now() // int(self.era_length)
 
     def _begin(self, epoch: int) -> int:
         """Return the ms since genesis at which an epoch begins."""

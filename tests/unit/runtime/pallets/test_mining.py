@@ -327,6 +327,38 @@ def test_neither_junk_work_nor_overpaying_buys_score(works: Works) -> None:
     assert works.mining.operator_view(ALICE).score == works.mining.operator_view(BOB).score == 4
 
 
+def test_recording_tells_how_many_units_the_fees_paid_for(works: Works) -> None:
+    receipts = [H256.of(bytes([number])) for number in range(4)]
+    counted = [
+        works.mining.record(ALICE, receipt, units, u128(fees), verified=False)
+        for receipt, units, fees in zip(
+            receipts, (7, 10**9, 5, 5), (7 * PRICE, 3 * PRICE - 1, 0, 9 * PRICE), strict=True
+        )
+    ]
+    assert counted == [7, 2, 0, 5]
+
+
+def test_an_era_is_counted_from_its_first_slot_even_before_the_last_is_closed(
+    works: Works,
+) -> None:
+    works.next_era(2)
+    assert works.mining.era_now() == 2
+    works.watch.slot += ERA - 1
+    assert works.mining.era_now() == 2
+    works.watch.slot += 5 * ERA
+    assert works.mining.era_now() == 3
+    works.block()
+    assert works.mining.era_now() == works.mining.era_index.value == 3
+
+
+def test_the_registry_may_be_tied_later() -> None:
+    works = Works()
+    works.start()
+    works.mining.lean_on(NoProviders())
+    with refused(works, Mining.NotOperator):
+        works.work(ALICE, 1)
+
+
 def test_work_that_cost_nothing_earns_nothing(works: Works) -> None:
     works.work(ALICE, 10**9, fees=0)
     works.next_era()

@@ -1,0 +1,428 @@
+"""Models: what can be computed here, and what answers for its quality.
+
+Whoever registers a model shows its manifest: the graph, and commitments to the weights. The chain
+checks what follows from the manifest alone (`btt_chain/work/shapes.py`), so that whatever is
+registered can be executed exactly and judged element by element. Weights are checked by those who
+fetch them; a model whose weights are not what its manifest says is suspended, and its bond burned.
+
+What always holds: what is on hold for models is the sum of their bonds; and a model that has open
+jobs stays, manifest and all, so that what was done with it can be judged to the end.
+
+Source: `useful-work.md` 4.1, rulings C35, C36 and C40.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Annotated, Final
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import TypeName, codec, u16, u32, u128
+from btt_chain.work import ids
+from btt_chain.work.arithmetic import usable_scale
+from btt_chain.work.errors import ModelRefused
+from btt_chain.work.graph import Graph, Manifest
+from btt_chain.work.shapes import check_graph, macs_of
+from runtime.frame import (
+    DispatchInfo,
+    Error,
+    Event,
+    Hasher,
+    Map,
+    Origin,
+    OriginCheck,
+    Pallet,
+    Reason,
+    Section,
+    Value,
+    call,
+)
+from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.pallets.models.types import (
+    MAX_KNOWN,
+    MAX_MANIFEST,
+    Bonds,
+    Burns,
+    CheckMode,
+    ClassIndex,
+    ModelClass,
+    ModelRecord,
+    Name,
+    Params,
+    is_name,
+)
+from runtime.pallets.providers.types import Endpoints, are_endpoints
+from runtime.pallets.tokenomics.types import BurnReason
+
+CALL_WEIGHT: Final = 60 * PICOS_PER_MICRO
+REGISTER_WEIGHT: Final = 300 * PICOS_PER_MICRO
+NODE_WEIGHT: Final = 150 * PICOS_PER_MICRO
+"""What decoding, checking, hashing and storing one node costs."""
+
+BASE_PRICE: Final = u128(7 * 10**13)
+LEAST_PRICE: Final = u128(10**10)
+MOST_PRICE: Final = u128(10**18)
+CLASSES: Final = (
+    ModelClass(b"cpu", BASE_PRICE, LEAST_PRICE, MOST_PRICE, u32(100)),
+    ModelClass(b"cpu-large", BASE_PRICE, LEAST_PRICE, MOST_PRICE, u32(1_000)),
+    ModelClass(b"gpu", BASE_PRICE, LEAST_PRICE, MOST_PRICE, u32(10_000)),
+)
+"""The classes of a chain that names none. A unit of work costs at first what the chain pays for its
+own jobs."""
+
+Who = Annotated[AccountId, TypeName("T::AccountId")]
+Model = Annotated[H256, TypeName("T::Hash")]
+Amount = Annotated[u128, TypeName("BalanceOf<T>")]
+ModelParams = Annotated[Params, TypeName("Params<BalanceOf<T>>")]
+SomeClass = Annotated[ModelClass, TypeName("ModelClass<BalanceOf<T>>")]
+
+
+def by_nodes(_: Models, manifest: Manifest, *__: object) -> DispatchInfo:
+    """Weigh a registration by the nodes of its graph."""
+    return DispatchInfo(REGISTER_WEIGHT + NODE_WEIGHT * len(manifest.graph.nodes))
+
+
+class Models(Pallet):
+    """What can be computed here, and what answers for its quality."""
+
+    currency: Bonds
+    burns: Burns
+    params_origin: OriginCheck
+    """Who decides about parameters and classes, and judges models."""
+
+    models = Map(H256, ModelRecord, hasher=Hasher.Identity)
+    """The models, by their ids: the hash of the manifest."""
+    manifests = Map(H256, Manifest, hasher=Hasher.Identity)
+    """What they compute, and what commits to their weights."""
+    classes = Map(u16, ModelClass, hasher=Hasher.Twox64Concat)
+    """The classes of machines that models need."""
+    params = Value(Params, default=Params())
+
+    class HoldReason(IntEnum):
+        """Why money is on hold."""
+
+        ModelBond = 0
+        """It answers for the quality of a model."""
+
+    class Registered(Event, index=0):
+        """There is a model of this id now; jobs can be posted for it."""
+
+        model: Model
+        owner: Who
+        klass: ClassIndex
+
+    class Retired(Event, index=1):
+        """A model takes no more jobs; when its last one is over it is removed."""
+
+        model: Model
+
+    class Removed(Event, index=2):
+        """A model is gone, and its bond, as far as it was left, is free."""
+
+        model: Model
+
+    class Suspended(Event, index=3):
+        """Governance lets nobody use a model at present."""
+
+        model: Model
+
+    class Resumed(Event, index=4):
+        """A model that was suspended can be used again."""
+
+        model: Model
+
+    class Revoked(Event, index=5):
+        """Governance judged a model to be wrong; its bond was burned, and it is retired."""
+
+        model: Model
+        burned: Amount
+
+    class ClassSet(Event, index=6):
+        """A class of machines was added or changed."""
+
+        index: ClassIndex
+        klass: SomeClass
+
+    class ParamsSet(Event, index=7):
+        """Governance changed the parameters."""
+
+        params: ModelParams
+
+    class EndpointsSet(Event, index=8):
+        """A model is to be fetched elsewhere now."""
+
+        model: Model
+
+    class AlreadyRegistered(Error, index=0):
+        """There is this very model already; post jobs for it, whoever owns it."""
+
+    class ManifestTooLarge(Error, index=1):
+        """The manifest has more than 64 KiB; make it smaller: fewer nodes, shorter names."""
+
+    class UnusableScale(Error, index=2):
+        """The scale of the input or output is not between 2^-63 and 2^64; quantise it otherwise."""
+
+    class GraphRefused(Error, index=3):
+        """The graph cannot be executed exactly; `btt-chain model import` names the node and why."""
+
+    class WrongWork(Error, index=4):
+        """The manifest claims other multiplications than its graph has; import the model anew."""
+
+    class UnknownClass(Error, index=5):
+        """There is no class of this number; see `Models.Classes` for those there are."""
+
+    class InvalidName(Error, index=6):
+        """Give it a name of 1 to 64 bytes of UTF-8, not blank, without control characters."""
+
+    class InvalidEndpoints(Error, index=7):
+        """Give addresses like /dns4/HOST/tcp/PORT/p2p/ID, one a line, 256 bytes together."""
+
+    class UnknownModel(Error, index=8):
+        """There is no model of this id; register it first."""
+
+    class NotOwner(Error, index=9):
+        """Only the account that registered the model may do this; sign with that one."""
+
+    class AlreadyRetired(Error, index=10):
+        """The model is retired already; it goes when its last job is over."""
+
+    class AlreadySuspended(Error, index=11):
+        """The model is suspended, and it stays as it is until governance has decided about it."""
+
+    class NotSuspended(Error, index=12):
+        """The model is not suspended; there is nothing to resume."""
+
+    class InvalidClass(Error, index=13):
+        """A class has a name, a speed, prices with least <= base <= most, and a number below 64."""
+
+    # ---- hooks
+
+    def genesis(self, config: Mapping[str, object]) -> None:
+        """Take the classes of `classes`, or `CLASSES`. Raises GenesisError.
+
+        Each is {name, base, least, most, speed}: prices in planck per GMAC, GMAC per second; its
+        number is its place.
+        """
+        fields = Section(config, "models").fields(optional=("classes",))
+        rows = list(fields["classes"]) if "classes" in fields else []
+        found = [self._genesis_class(row) for row in rows] or list(CLASSES)
+        if len(found) > MAX_KNOWN:
+            raise fields["classes"].wrong(f"at most {MAX_KNOWN} classes")
+        for index, klass in enumerate(found):
+            self.classes[u16(index)] = klass
+
+    def _genesis_class(self, row: Section) -> ModelClass:
+        fields = row.fields(required=("name", "base", "least", "most", "speed"))
+        name, speed = fields["name"].text().encode(), fields["speed"].u32()
+        base, least, most = (fields[key].planck() for key in ("base", "least", "most"))
+        klass = ModelClass(name, base, least, most, speed)
+        if not klass.in_order:
+            raise row.wrong("a name, a speed, and prices with 0 < least <= base <= most")
+        return klass
+
+    # ---- calls
+
+    @call(0, weight=by_nodes)
+    def register(
+        self,
+        origin: Origin,
+        manifest: Annotated[Manifest, TypeName("Manifest")],
+        klass: ClassIndex,
+        name: Name,
+        check: Annotated[CheckMode, TypeName("CheckMode")],
+        endpoints: Endpoints,
+    ) -> None:
+        """Register a model for others to use. A bond answers for it until it is removed.
+
+        Keep it where `endpoints` say: whoever does or checks a job fetches it there.
+        """
+        owner = origin.signed()
+        if len(codec(Manifest).encode(manifest)) > MAX_MANIFEST:
+            raise self.ManifestTooLarge
+        model = ids.model_id(manifest)
+        if model in self.models:
+            raise self.AlreadyRegistered
+        if klass not in self.classes:
+            raise self.UnknownClass
+        if not is_name(name):
+            raise self.InvalidName
+        if not are_endpoints(endpoints):
+            raise self.InvalidEndpoints
+        self._ensure_exact(manifest)
+        bond = self.params.peek().bond
+        self.currency.hold(self.reason, owner, bond)
+
+        self.manifests[model] = manifest
+        self.models[model] = ModelRecord(
+            owner=owner,
+            klass=klass,
+            macs=manifest.macs,
+            check=check,
+            name=name,
+            endpoints=endpoints,
+            bond=bond,
+            open=u32(0),
+            suspended=False,
+            retired=False,
+        )
+        self.deposit(self.Registered(model, owner, klass))
+
+    @call(1, weight=CALL_WEIGHT)
+    def retire(self, origin: Origin, model: Model) -> None:
+        """Let your model take no more jobs. The bond comes back when its last job is over."""
+        record = self._own(origin, model)
+        if record.retired:
+            raise self.AlreadyRetired
+        if record.suspended:
+            raise self.AlreadySuspended
+        self._retire(model, record)
+
+    @call(2, weight=CALL_WEIGHT)
+    def suspend(self, origin: Origin, model: Model) -> None:
+        """Let nobody use a model until it is judged. Jobs that are open go on."""
+        self.params_origin(origin)
+        record = self._record(model)
+        if record.suspended:
+            raise self.AlreadySuspended
+        record.suspended = True
+        self.models[model] = record
+        self.deposit(self.Suspended(model))
+
+    @call(3, weight=CALL_WEIGHT)
+    def resume(self, origin: Origin, model: Model) -> None:
+        """Let everybody use a model again that was suspended."""
+        self.params_origin(origin)
+        record = self._record(model)
+        if not record.suspended:
+            raise self.NotSuspended
+        record.suspended = False
+        self.models[model] = record
+        self.deposit(self.Resumed(model))
+        self._remove_if_over(model, record)
+
+    @call(4, weight=2 * CALL_WEIGHT)
+    def revoke(self, origin: Origin, model: Model) -> None:
+        """Judge a model to be wrong, such as one with other weights than its manifest commits to.
+
+        Its bond is burned, and it is retired.
+        """
+        self.params_origin(origin)
+        record = self._record(model)
+        burned = u128(record.bond)
+        self.burns.destroy_held(self.reason, record.owner, burned, BurnReason.Slash)
+        record.bond, record.suspended = u128(0), False
+        self.deposit(self.Revoked(model, burned))
+        self._retire(model, record)
+
+    @call(5, weight=CALL_WEIGHT)
+    def set_class(self, origin: Origin, index: ClassIndex, klass: SomeClass) -> None:
+        """Add a class of machines, or change one. Prices that move already stay in the range."""
+        self.params_origin(origin)
+        if index >= MAX_KNOWN or not klass.in_order:
+            raise self.InvalidClass
+        self.classes[index] = klass
+        self.deposit(self.ClassSet(index, klass))
+
+    @call(6, weight=CALL_WEIGHT)
+    def set_params(self, origin: Origin, params: ModelParams) -> None:
+        """Change the parameters. Models that are there keep the bonds that they have."""
+        self.params_origin(origin)
+        self.params.value = params
+        self.deposit(self.ParamsSet(params))
+
+    @call(7, weight=CALL_WEIGHT)
+    def set_endpoints(self, origin: Origin, model: Model, endpoints: Endpoints) -> None:
+        """Say where your model is to be fetched from now on."""
+        record = self._own(origin, model)
+        if not are_endpoints(endpoints):
+            raise self.InvalidEndpoints
+        record.endpoints = endpoints
+        self.models[model] = record
+        self.deposit(self.EndpointsSet(model))
+
+    # ---- doors
+
+    @property
+    def reason(self) -> Reason:
+        """Why Balances holds the bonds."""
+        return Reason(self.index, self.HoldReason.ModelBond)
+
+    def get(self, model: H256) -> ModelRecord | None:
+        """Return what is known of a model."""
+        return self.models.get(model)
+
+    def manifest(self, model: H256) -> Manifest | None:
+        """Return what a model computes, and what its numbers mean outside of it."""
+        return self.manifests.get(model)
+
+    def graph(self, model: H256) -> Graph | None:
+        """Return what a model computes."""
+        manifest = self.manifests.get(model)
+        return None if manifest is None else manifest.graph
+
+    def open_job(self, model: H256) -> None:
+        """Note that one more job is open, so that the model stays. KeyError if it is not there."""
+        record = self.models[model]
+        record.open += 1
+        self.models[model] = record
+
+    def close_job(self, model: H256) -> None:
+        """Note that a job is over; a retired model goes with its last one. KeyError as above."""
+        record = self.models[model]
+        record.open -= 1
+        self.models[model] = record
+        self._remove_if_over(model, record)
+
+    def has_class(self, index: int) -> bool:
+        """Tell whether there is a class of this number."""
+        return index <= u16.MAX and u16(index) in self.classes
+
+    def class_of(self, index: int) -> ModelClass | None:
+        """Return the class of this number."""
+        return self.classes.get(u16(index))
+
+    def known_classes(self) -> list[int]:
+        """Return the numbers of the classes there are, ascending."""
+        return [index for index in range(MAX_KNOWN) if u16(index) in self.classes]
+
+    # ---- steps
+
+    def _record(self, model: H256) -> ModelRecord:
+        record = self.models.get(model)
+        if record is None:
+            raise self.UnknownModel
+        return record
+
+    def _own(self, origin: Origin, model: H256) -> ModelRecord:
+        who, record = origin.signed(), self._record(model)
+        if record.owner != who:
+            raise self.NotOwner
+        return record
+
+    def _ensure_exact(self, manifest: Manifest) -> None:
+        """Refuse what `shapes.check_manifest` refuses, by the part that is wrong."""
+        if not usable_scale(manifest.input_scale) or not usable_scale(manifest.output_scale):
+            raise self.UnusableScale
+        try:
+            check_graph(manifest.graph)
+        except ModelRefused:
+            raise self.GraphRefused from None
+        if macs_of(manifest.graph) != manifest.macs:
+            raise self.WrongWork
+
+    def _retire(self, model: H256, record: ModelRecord) -> None:
+        record.retired = True
+        self.models[model] = record
+        self.deposit(self.Retired(model))
+        self._remove_if_over(model, record)
+
+    def _remove_if_over(self, model: H256, record: ModelRecord) -> None:
+        """Remove a retired model without open jobs; a suspended one waits for its judgement."""
+        if record.open or record.suspended or not record.retired:
+            return
+        self.currency.release(self.reason, record.owner, u128(record.bond))
+        del self.models[model]
+        del self.manifests[model]
+        self.deposit(self.Removed(model))

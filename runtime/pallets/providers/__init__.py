@@ -1,0 +1,25 @@
+"""Providers: who does the work, and what answers for it."""
+
+from runtime.pallets.providers.pallet import DRAW_WEIGHT, Providers
+from runtime.pallets.providers.scores import SCORE_UNIT, WINDOW
+from runtime.pallets.providers.types import (
+    Ledger,
+    Lent,
+    Params,
+    ProviderInfo,
+    ProviderKind,
+    ScoreView,
+)
+
+__all__ = [
+    "DRAW_WEIGHT",
+    "SCORE_UNIT",
+    "WINDOW",
+    "Ledger",
+    "Lent",
+    "Params",
+    "ProviderInfo",
+    "ProviderKind",
+    "Providers",
+    "ScoreView",
+]

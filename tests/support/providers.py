@@ -1,0 +1,192 @@
+"""Providers, models and validators on a small runtime, with eras that turn by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u16, u32, u64, u128
+from runtime.accounts import MINING
+from runtime.constants import BTT
+from runtime.frame import DispatchError, Reason, ensure_root, signed
+from runtime.pallets.authorities import Authorities
+from runtime.pallets.mining import Mining
+from runtime.pallets.models import Models
+from runtime.pallets.providers import Ledger, ProviderInfo, ProviderKind, Providers
+from runtime.pallets.tokenomics import Tokenomics
+from support.stakes import StakeChain, stash
+
+ERA = 600
+SLOT_MS = 6_000
+"""An era is an hour."""
+POOL = 1_000_000 * int(BTT)
+CPU = 0
+ENDPOINT = b"/ip4/203.0.113.7/tcp/30335/p2p/12D3KooWProvider"
+
+
+def told(*classes: int, capacity: int = 4, endpoints: bytes = ENDPOINT) -> ProviderInfo:
+    """What a provider tells of itself."""
+    return ProviderInfo(
+        ProviderKind.Home,
+        u16(3),
+        [u16(klass) for klass in classes or (CPU,)],
+        u32(capacity),
+        bytes(32),
+        bytes(32),
+        endpoints,
+    )
+
+
+def job(number: int) -> H256:
+    return H256(number.to_bytes(32, "big"))
+
+
+class Companies:
+    """Operators: every account its own, but for those that a test says belong together."""
+
+    def __init__(self) -> None:
+        self.owners: dict[AccountId, AccountId] = {}
+
+    def operator_of(self, account: AccountId) -> AccountId:
+        return self.owners.get(account, account)
+
+
+class ProviderChain(StakeChain):
+    """Validators' chain with Tokenomics, Mining, Models and Providers on it."""
+
+    def __init__(
+        self,
+        *,
+        members: int = 256,
+        lenders: int = 16,
+        chunks: int = 32,
+        seats: int = 4,
+        settling: int = 0,
+    ) -> None:
+        self.members, self.lenders, self.chunks = u32(members), u32(lenders), u32(chunks)
+        self.settling, self.companies = u32(settling), Companies()
+        super().__init__(seats=seats, candidates=64)
+
+    def build(self) -> None:
+        super().build()
+        self.balances.offsetting = (
+            Reason(5, Authorities.HoldReason.ValidatorBond),
+            Reason(40, Providers.HoldReason.ProviderBond),
+        )
+        self.tokenomics = self.add(
+            30,
+            Tokenomics(
+                objection_window=u64(100),
+                slot_ms=u64(SLOT_MS),
+                currency=self.balances,
+                clock=self.clock,
+            ),
+        )
+        self.mining = self.add(
+            31,
+            Mining(
+                era_length=u32(ERA),
+                slot_ms=u64(SLOT_MS),
+                pool=MINING,
+                currency=self.balances,
+                payer=self.tokenomics,
+                clock=self.clock,
+                attesting=ensure_root,
+                params_origin=ensure_root,
+            ),
+        )
+        self.models = self.add(
+            41,
+            Models(currency=self.balances, burns=self.tokenomics, params_origin=ensure_root),
+        )
+        self.providers = self.add(
+            40,
+            Providers(
+                registration_deposit=BTT,
+                unbonding_eras=u32(6),
+                era_slots=u32(ERA),
+                slot_ms=u64(SLOT_MS),
+                settling_slots=self.settling,
+                max_members=self.members,
+                max_lenders=self.lenders,
+                max_chunks=self.chunks,
+                currency=self.balances,
+                burns=self.tokenomics,
+                clock=self.clock,
+                measures=self.mining,
+                operators=self.companies,
+                classes=self.models,
+                params_origin=ensure_root,
+            ),
+        )
+        self.authorities.lean_on(self.sessions, self.providers)
+        self.mining.lean_on(self.providers)
+
+    def begin(self, bonds: Iterable[int] = (), *, accounts: int = 12) -> None:
+        """Make block zero: stash 1 is a validator with the first of `bonds` (planck), and so on."""
+        self.open(list(bonds), accounts=accounts, others=[(MINING, POOL)])
+        self.models.genesis({})
+        self.mining.genesis({})
+
+    def join(self, number: int, bond: int, *classes: int, capacity: int = 4) -> AccountId:
+        """Register a provider with a bond in BTT."""
+        who = stash(number)
+        info = told(*classes, capacity=capacity)
+        self.providers.register(signed(who), info, u128(bond * int(BTT)))
+        return who
+
+    def dispatch_refused(self, who: AccountId, name: str, **args: object) -> DispatchError | None:
+        """Make a call of Providers in a layer of its own; return what it failed with."""
+        try:
+            self.dispatch(signed(who), self.call("Providers", name, **args))
+        except DispatchError as error:
+            return error
+        return None
+
+    def turn(self, times: int = 1, *, skipped: int = 0, beating: Iterable[AccountId] = ()) -> None:
+        """Begin the next era, so often; each time so many epochs stay empty before it.
+
+        In the order of a block: the session turns, and plans, before Mining closes the era.
+        """
+        for _ in range(times):
+            self.clock.slots = (self.clock.slots // ERA + 1 + skipped) * ERA
+            if self.sessions.active:
+                self.sessions.turn()
+            self.mining.on_initialize(1)
+            for who in beating:
+                self.providers.heartbeat(signed(who))
+
+    def bond_of(self, who: AccountId) -> Ledger:
+        ledger = self.providers.ledger_of(who)
+        assert ledger is not None
+        return ledger
+
+    def audit(self) -> None:
+        """Check what always holds: holds are bonds, reserves are jobs', lists are true."""
+        providers = self.providers
+        ledgers = dict(providers.ledgers.items())
+        jobs: dict[AccountId, list[int]] = {}
+        for (who, _), amount in providers.reservations.items():
+            jobs.setdefault(who, []).append(int(amount))
+        assert jobs.keys() <= ledgers.keys()
+        for who in dict(self.system.account.items()):
+            ledger = ledgers.get(who)
+            held = self.balances.held(providers.reason, who)
+            assert held == (0 if ledger is None else ledger.bond + ledger.leaving)
+            deposit = self.balances.held(providers.deposit_reason, who)
+            assert deposit == (0 if ledger is None else providers.registration_deposit)
+        for who, ledger in ledgers.items():
+            assert ledger.reserved == sum(jobs.get(who, [])), who
+            assert ledger.busy == len(jobs.get(who, []))
+            assert all(chunk.value for chunk in ledger.unlocking)
+            assert len(ledger.unlocking) <= self.chunks
+        for klass, members in providers.members.items():
+            assert len(dict.fromkeys(members)) == len(members) <= self.members
+            for who in members:
+                assert klass in providers.providers[who].classes
+                assert not ledgers[who].chilled
+        assert all(len(row) <= self.lenders for row in dict(providers.lenders.items()).values())
+        bonds = sum(ledger.bond + ledger.leaving for ledger in ledgers.values())
+        assert providers.staked_total() == bonds
+        assert list(dict(providers.providers.items())) == list(ledgers)

@@ -1,0 +1,426 @@
+"""Models: what is registered can be executed and judged, and stays as long as jobs need it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import DecodeError, codec, i16, u16, u32, u64, u128
+from btt_chain.work import ids
+from btt_chain.work.errors import ModelRefused
+from btt_chain.work.graph import Graph, Kind, Linear, Manifest, Node, Tensor, Weights
+from btt_chain.work.shapes import check_manifest
+from runtime.constants import BTT
+from runtime.frame import (
+    ROOT,
+    BadOrigin,
+    DispatchError,
+    GenesisError,
+    Origin,
+    TokenError,
+    TokenErrorKind,
+    signed,
+)
+from runtime.frame.error import Error
+from runtime.pallets.models import CLASSES, CheckMode, ModelClass, Models, Params
+from runtime.pallets.models.pallet import by_nodes
+from runtime.pallets.tokenomics import BurnReason
+from support.providers import ENDPOINT, ProviderChain
+from support.runtime import refused
+from support.stakes import btt, stash
+
+ALICE, BOB = stash(1), stash(2)
+BOND = btt(100)
+ONE = u32(0x3F80_0000)
+"""1.0 in binary32."""
+
+
+def dense(nodes: int = 1, width: int = 4, seed: int = 0) -> Manifest:
+    """A chain of small products."""
+    tensor = Tensor(Kind.I8, [u32(width)], i16(0), u16(4_096))
+    root = H256(seed.to_bytes(32, "big"))
+    weights = Weights(root, u16(4_096), u32(1_000))
+    made = [
+        Node(f"n{number}", Linear(u16(number), weights, i16(-128), i16(127)), tensor)
+        for number in range(nodes)
+    ]
+    return Manifest(Graph(tensor, made), ONE, ONE, u64(nodes * width * width))
+
+
+@pytest.fixture
+def chain() -> ProviderChain:
+    made = ProviderChain()
+    made.begin()
+    return made
+
+
+def register(
+    chain: ProviderChain,
+    manifest: Manifest | None = None,
+    *,
+    klass: int = 0,
+    name: bytes = b"caries",
+    endpoints: bytes = ENDPOINT,
+    who: Origin | None = None,
+) -> H256:
+    manifest = manifest or dense()
+    by = who or signed(ALICE)
+    chain.models.register(by, manifest, u16(klass), name, CheckMode.Vectors, endpoints)
+    return ids.model_id(manifest)
+
+
+def audit(chain: ProviderChain) -> None:
+    """Check that holds are bonds, and that records and manifests belong together."""
+    models = dict(chain.models.models.items())
+    for who in dict(chain.system.account.items()):
+        bonds = sum(int(model.bond) for model in models.values() if model.owner == who)
+        assert chain.balances.held(chain.models.reason, who) == bonds
+    manifests = dict(chain.models.manifests.items())
+    assert manifests.keys() == models.keys()
+    for model, manifest in manifests.items():
+        assert ids.model_id(manifest) == model
+    chain.check()
+
+
+# ---- registration
+
+
+def test_a_model_is_registered_by_the_hash_of_its_manifest(chain: ProviderChain) -> None:
+    model = register(chain, klass=2)
+    record = chain.models.get(model)
+    assert record is not None
+    assert (record.owner, record.klass, record.macs) == (ALICE, 2, 16)
+    assert (record.check, record.name, record.endpoints) == (
+        CheckMode.Vectors,
+        b"caries",
+        ENDPOINT,
+    )
+    assert (record.bond, record.open, record.usable) == (BOND, 0, True)
+    assert chain.models.manifest(model) == dense()
+    assert chain.models.graph(model) == dense().graph
+    assert chain.announced()[-1] == Models.Registered(model, ALICE, u16(2))
+    audit(chain)
+
+
+def test_what_there_is_not_is_not_found(chain: ProviderChain) -> None:
+    nothing = H256(bytes(32))
+    assert chain.models.get(nothing) is None
+    assert chain.models.manifest(nothing) is None
+    assert chain.models.graph(nothing) is None
+    for call in (chain.models.retire, chain.models.suspend, chain.models.resume):
+        with refused(chain, Models.UnknownModel):
+            call(ROOT if call != chain.models.retire else signed(ALICE), nothing)
+    with pytest.raises(KeyError):
+        chain.models.open_job(nothing)
+
+
+def test_a_model_exists_once(chain: ProviderChain) -> None:
+    register(chain)
+    with refused(chain, Models.AlreadyRegistered):
+        register(chain, who=signed(BOB))
+    register(chain, dense(seed=1), who=signed(BOB))
+    audit(chain)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "error"),
+    [
+        (replace(dense(), input_scale=u32(0)), Models.UnusableScale),
+        (replace(dense(), output_scale=u32(0x7F80_0000)), Models.UnusableScale),
+        (replace(dense(), macs=u64(17)), Models.WrongWork),
+        (replace(dense(), graph=Graph(dense().graph.input, [])), Models.GraphRefused),
+        (dense(width=0), Models.GraphRefused),
+        (dense(width=40_000), Models.GraphRefused),
+        (dense(512, width=2), None),
+    ],
+)
+def test_what_cannot_be_executed_exactly_is_refused(
+    chain: ProviderChain, manifest: Manifest, error: type[DispatchError] | None
+) -> None:
+    if error is None:
+        register(chain, manifest)
+        return
+    with refused(chain, error):
+        register(chain, manifest)
+    with pytest.raises(ModelRefused):
+        check_manifest(manifest)
+
+
+def test_a_manifest_that_is_too_large_is_refused(chain: ProviderChain) -> None:
+    manifest = dense()
+    node = replace(manifest.graph.nodes[0], name="x" * (64 << 10))
+    with refused(chain, Models.ManifestTooLarge):
+        register(chain, replace(manifest, graph=replace(manifest.graph, nodes=[node])))
+
+
+@pytest.mark.parametrize("name", [b"", b"  ", b"a\nb", b"\x7f", b"\xff\xfe"])
+def test_names_can_be_read(chain: ProviderChain, name: bytes) -> None:
+    with refused(chain, Models.InvalidName):
+        register(chain, name=name)
+
+
+def test_a_name_may_be_in_any_language(chain: ProviderChain) -> None:
+    register(chain, name="龋齿 karies é".encode())
+
+
+def test_other_mistakes_are_refused(chain: ProviderChain) -> None:
+    with refused(chain, Models.UnknownClass):
+        register(chain, klass=3)
+    with refused(chain, Models.InvalidEndpoints):
+        register(chain, endpoints=b"http://example")
+    with refused(chain, TokenError(TokenErrorKind.FundsUnavailable)):
+        register(chain, who=signed(stash(99)))
+
+
+raw = codec(Manifest).encode(dense(3))
+
+
+@given(
+    cuts=st.lists(st.tuples(st.integers(0, len(raw) - 1), st.integers(0, 255)), max_size=6),
+)
+@settings(max_examples=200)
+def test_a_damaged_manifest_is_refused_and_nothing_worse(cuts: list[tuple[int, int]]) -> None:
+    damaged = bytearray(raw)
+    for place, byte in cuts:
+        damaged[place] = byte
+    try:
+        manifest = codec(Manifest).decode_all(bytes(damaged))
+        check_manifest(manifest)
+    except (DecodeError, ModelRefused):
+        return
+    assert manifest.graph.nodes
+
+
+def test_a_registration_is_weighed_by_its_nodes(chain: ProviderChain) -> None:
+    one, many = dense(1), dense(512, width=2)
+    assert by_nodes(chain.models, one).weight < by_nodes(chain.models, many).weight
+    assert by_nodes(chain.models, many).weight < 100 * 10**9, "a tenth of a second"
+
+
+# ---- life and end
+
+
+def test_a_retired_model_goes_when_its_last_job_is_over(chain: ProviderChain) -> None:
+    model, free = register(chain), chain.balances.free(ALICE)
+    chain.models.open_job(model)
+    chain.models.open_job(model)
+    chain.models.retire(signed(ALICE), model)
+    chain.models.close_job(model)
+    record = chain.models.get(model)
+    assert record is not None
+    assert not record.usable
+    assert chain.models.graph(model) is not None
+    with refused(chain, Models.AlreadyRetired):
+        chain.models.retire(signed(ALICE), model)
+    audit(chain)
+    chain.models.close_job(model)
+    assert chain.models.get(model) is None
+    assert chain.models.graph(model) is None
+    assert chain.balances.free(ALICE) == free + BOND
+    assert chain.announced()[-1] == Models.Removed(model)
+    audit(chain)
+    register(chain, who=signed(BOB))
+
+
+def test_a_model_without_jobs_goes_at_once(chain: ProviderChain) -> None:
+    model = register(chain)
+    chain.models.open_job(model)
+    chain.models.close_job(model)
+    with refused(chain, Models.NotOwner):
+        chain.models.retire(signed(BOB), model)
+    chain.models.retire(signed(ALICE), model)
+    assert chain.models.get(model) is None
+    audit(chain)
+
+
+def test_a_suspended_model_stays_until_it_is_judged(chain: ProviderChain) -> None:
+    model = register(chain)
+    with refused(chain, BadOrigin):
+        chain.models.suspend(signed(ALICE), model)
+    with refused(chain, Models.NotSuspended):
+        chain.models.resume(ROOT, model)
+    chain.models.suspend(ROOT, model)
+    record = chain.models.get(model)
+    assert record is not None
+    assert not record.usable
+    with refused(chain, Models.AlreadySuspended):
+        chain.models.suspend(ROOT, model)
+    with refused(chain, Models.AlreadySuspended):
+        chain.models.retire(signed(ALICE), model)
+    chain.models.resume(ROOT, model)
+    record = chain.models.get(model)
+    assert record is not None
+    assert record.usable
+    audit(chain)
+
+
+def test_a_model_that_was_retired_and_then_suspended_goes_after_its_judgement(
+    chain: ProviderChain,
+) -> None:
+    model = register(chain)
+    chain.models.open_job(model)
+    chain.models.retire(signed(ALICE), model)
+    chain.models.suspend(ROOT, model)
+    chain.models.close_job(model)
+    assert chain.models.get(model) is not None
+    chain.models.resume(ROOT, model)
+    assert chain.models.get(model) is None
+    audit(chain)
+
+
+@pytest.mark.parametrize("jobs", [0, 1])
+def test_the_bond_of_a_wrong_model_is_burned(chain: ProviderChain, jobs: int) -> None:
+    model, issued = register(chain), chain.balances.total_issuance.value
+    for _ in range(jobs):
+        chain.models.open_job(model)
+    with refused(chain, BadOrigin):
+        chain.models.revoke(signed(ALICE), model)
+    chain.models.suspend(ROOT, model)
+    chain.models.revoke(ROOT, model)
+    assert chain.balances.total_issuance.value == issued - BOND
+    assert chain.tokenomics.burned_by[BurnReason.Slash] == BOND
+    assert (chain.models.get(model) is None) == (jobs == 0)
+    for _ in range(jobs):
+        chain.models.close_job(model)
+    assert chain.models.get(model) is None
+    audit(chain)
+
+
+def test_a_model_may_move(chain: ProviderChain) -> None:
+    model, elsewhere = register(chain), b"/dns4/b.example/tcp/9/p2p/12D3"
+    with refused(chain, Models.NotOwner):
+        chain.models.set_endpoints(signed(BOB), model, elsewhere)
+    with refused(chain, Models.InvalidEndpoints):
+        chain.models.set_endpoints(signed(ALICE), model, b"")
+    chain.models.set_endpoints(signed(ALICE), model, elsewhere)
+    record = chain.models.get(model)
+    assert record is not None
+    assert record.endpoints == elsewhere
+
+
+# ---- classes and parameters
+
+
+def test_there_are_three_classes_where_genesis_names_none(chain: ProviderChain) -> None:
+    assert [chain.models.class_of(index) for index in range(4)] == [*CLASSES, None]
+    assert chain.models.known_classes() == [0, 1, 2]
+    assert [chain.models.has_class(index) for index in (2, 3, 70_000)] == [True, False, False]
+
+
+def test_genesis_may_name_its_classes() -> None:
+    chain = ProviderChain()
+    row = {"name": "npu", "base": "7", "least": 1, "most": 70, "speed": 5}
+    chain.models.genesis({"classes": [row]})
+    assert chain.models.class_of(0) == ModelClass(b"npu", u128(7), u128(1), u128(70), u32(5))
+    assert chain.models.known_classes() == [0]
+    with pytest.raises(GenesisError, match=r"models\.classes\[1\]: expected a name, a speed"):
+        chain.models.genesis({"classes": [row, {**row, "least": 8}]})
+    with pytest.raises(GenesisError, match="expected at most 64 classes"):
+        chain.models.genesis({"classes": [row] * 65})
+
+
+@pytest.mark.parametrize(
+    ("index", "change"),
+    [
+        (64, {}),
+        (3, {"name": b""}),
+        (3, {"speed": u32(0)}),
+        (3, {"least": u128(0)}),
+        (3, {"base": u128(1)}),
+        (3, {"most": u128(1)}),
+    ],
+)
+def test_a_class_must_make_sense(
+    chain: ProviderChain, index: int, change: dict[str, object]
+) -> None:
+    klass = ModelClass(b"npu", u128(7), u128(7), u128(70), u32(5))
+    for name, value in change.items():
+        setattr(klass, name, value)
+    with refused(chain, Models.InvalidClass):
+        chain.models.set_class(ROOT, u16(index), klass)
+
+
+def test_governance_adds_classes_and_sets_the_bond(chain: ProviderChain) -> None:
+    klass = ModelClass(b"npu", u128(7), u128(1), u128(70), u32(5))
+    for origin in (signed(ALICE),):
+        with refused(chain, BadOrigin):
+            chain.models.set_class(origin, u16(3), klass)
+        with refused(chain, BadOrigin):
+            chain.models.set_params(origin, Params(btt(1)))
+    chain.models.set_class(ROOT, u16(3), klass)
+    assert chain.models.class_of(3) == klass
+    first = register(chain)
+    chain.models.set_params(ROOT, Params(btt(1)))
+    register(chain, dense(seed=1))
+    assert chain.balances.held(chain.models.reason, ALICE) == BOND + btt(1)
+    chain.models.retire(signed(ALICE), first)
+    assert chain.balances.held(chain.models.reason, ALICE) == btt(1)
+    audit(chain)
+
+
+# ---- anything at all
+
+
+class Shelf(RuleBasedStateMachine):
+    """Whatever is done with models: holds are bonds, and open jobs keep what they need."""
+
+    seeds = st.integers(0, 2)
+
+    @initialize()
+    def begin(self) -> None:
+        self.chain = ProviderChain()
+        self.chain.begin()
+        self.issued = int(self.chain.balances.total_issuance.value)
+        self.open = [0, 0, 0]
+
+    def make(self, origin: Origin, wanted: str, **args: object) -> None:
+        with suppress(Error, BadOrigin):
+            self.chain.dispatch(origin, self.chain.call("Models", wanted, **args))
+
+    @rule(seed=seeds, who=st.sampled_from((ALICE, BOB)))
+    def register(self, seed: int, who: bytes) -> None:
+        args = {"klass": u16(0), "name": b"m", "check": CheckMode.Reexecute, "endpoints": ENDPOINT}
+        origin = signed(ALICE if who == ALICE else BOB)
+        self.make(origin, "register", manifest=dense(seed=seed), **args)
+
+    @rule(seed=seeds, name=st.sampled_from(("retire", "suspend", "resume", "revoke")))
+    def act(self, seed: int, name: str) -> None:
+        origin = signed(ALICE) if name == "retire" else ROOT
+        self.make(origin, name, model=ids.model_id(dense(seed=seed)))
+
+    @rule(seed=seeds)
+    def post(self, seed: int) -> None:
+        model = ids.model_id(dense(seed=seed))
+        record = self.chain.models.get(model)
+        if record is not None and record.usable:
+            self.chain.models.open_job(model)
+            self.open[seed] += 1
+
+    @rule(seed=seeds)
+    def finish(self, seed: int) -> None:
+        if self.open[seed]:
+            self.chain.models.close_job(ids.model_id(dense(seed=seed)))
+            self.open[seed] -= 1
+
+    @invariant()
+    def books_agree(self) -> None:
+        audit(self.chain)
+        burned = self.chain.tokenomics.burned_by[BurnReason.Slash]
+        assert self.chain.balances.total_issuance.value + burned == self.issued
+        assert int(burned) % (100 * int(BTT)) == 0
+
+    @invariant()
+    def what_jobs_need_stays(self) -> None:
+        for seed, jobs in enumerate(self.open):
+            record = self.chain.models.get(ids.model_id(dense(seed=seed)))
+            assert jobs == (0 if record is None else record.open)
+
+
+Shelf.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+TestShelf = Shelf.TestCase

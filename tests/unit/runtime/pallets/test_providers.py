@@ -1,0 +1,1040 @@
+"""Providers: bonds answer for work, draws go by bond, and no planck is lost or made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from btt_chain.primitives import ss58
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.scale import u8, u16, u32, u128
+from btt_chain.work import ids
+from runtime.constants import BTT
+from runtime.frame import (
+    ROOT,
+    BadOrigin,
+    Pallet,
+    PostInfo,
+    TokenError,
+    TokenErrorKind,
+    signed,
+)
+from runtime.frame.error import Error
+from runtime.pallets.providers import Params, ProviderInfo, Providers
+from runtime.pallets.providers.conduct import (
+    Conduct,
+    Timed,
+    free_declines,
+    next_era,
+    p95,
+    step_of,
+    timed,
+    upper_edge,
+)
+from runtime.pallets.providers.pallet import Now, joining
+from runtime.pallets.providers.types import Ledger, UnlockChunk
+from runtime.pallets.tokenomics import BurnReason
+from runtime.splits import PPM
+from support.providers import CPU, ERA, ProviderChain, job, told
+from support.runtime import DictState, refused
+from support.stakes import RICH, btt, stash
+
+A, B, C, D, E = (stash(number) for number in range(1, 6))
+PRICE = int(BTT)
+NEED = 10 * PRICE
+SEED = bytes(range(32))
+
+
+@pytest.fixture
+def chain() -> ProviderChain:
+    made = ProviderChain()
+    made.begin()
+    return made
+
+
+def draw(
+    chain: ProviderChain,
+    *,
+    seed: bytes = SEED,
+    klass: int = CPU,
+    need: int = NEED,
+    requester: AccountId | None = None,
+    refused_: Sequence[AccountId] = (),
+    protocol: bool = False,
+) -> tuple[AccountId | None, int]:
+    return chain.providers.draw(seed, klass, need, requester, refused_, protocol)
+
+
+# ---- registration
+
+
+def test_a_provider_registers_with_a_bond_and_a_deposit(chain: ProviderChain) -> None:
+    chain.providers.register(signed(A), told(0, 2), btt(2_000))
+    assert chain.balances.held(chain.providers.reason, A) == btt(2_000)
+    assert chain.balances.held(chain.providers.deposit_reason, A) == BTT
+    assert chain.providers.info(A) == told(0, 2)
+    assert chain.providers.exists(A)
+    assert chain.providers.operator_of(A) == A
+    assert list(chain.providers.members[u16(0)]) == [A] == list(chain.providers.members[u16(2)])
+    assert chain.announced()[-2:] == [Providers.Registered(A), Providers.Bonded(A, btt(2_000))]
+    chain.audit()
+
+
+def test_who_has_nothing_bonded_is_a_provider_too_but_earns_nothing_in_mining(
+    chain: ProviderChain,
+) -> None:
+    chain.join(1, 0)
+    assert chain.providers.exists(A)
+    assert not chain.providers.is_bonded(A)
+    assert chain.providers.operator_of(A) is None
+    assert chain.providers.operator_of(B) is None
+    assert chain.providers.info(B) is None
+    chain.audit()
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        told(1, 0),
+        told(0, 0),
+        told(0, capacity=0),
+        told(0, endpoints=b""),
+        told(0, endpoints=b"/ip4/203.0.113.7/tcp/1"),
+        told(0, endpoints=b"ip4/203.0.113.7/tcp/1/p2p/12D3"),
+        told(0, endpoints=b"/dns4/a/tcp/1/p2p/12D3\n"),
+        told(0, endpoints=b"/dns4/a b/tcp/1/p2p/12D3"),
+        told(0, endpoints="/dns4/ä/tcp/1/p2p/12D3".encode()),
+    ],
+)
+def test_what_makes_no_sense_is_refused(chain: ProviderChain, info: ProviderInfo) -> None:
+    with refused(chain, Providers.InvalidInfo):
+        chain.providers.register(signed(A), info, btt(1))
+    chain.join(1, 1)
+    with refused(chain, Providers.InvalidInfo):
+        chain.providers.update(signed(A), info)
+
+
+def test_no_class_at_all_is_refused(chain: ProviderChain) -> None:
+    info = told()
+    info.classes = []
+    with refused(chain, Providers.InvalidInfo):
+        chain.providers.register(signed(A), info, btt(1))
+
+
+def test_several_addresses_have_a_line_each(chain: ProviderChain) -> None:
+    both = b"/dns4/a.example/tcp/1/p2p/12D3\n/ip6/::1/tcp/2/p2p/12D3"
+    chain.providers.register(signed(A), told(endpoints=both), btt(0))
+    assert chain.providers.exists(A)
+
+
+def test_wrong_registrations_are_refused(chain: ProviderChain) -> None:
+    with refused(chain, Providers.UnknownClass):
+        chain.providers.register(signed(A), told(0, 3), btt(1))
+    chain.join(1, 1)
+    with refused(chain, Providers.AlreadyProvider):
+        chain.providers.register(signed(A), told(), btt(1))
+    failed = chain.dispatch_refused(B, "register", info=told(), bond=u128(RICH))
+    assert isinstance(failed, TokenError)
+    assert failed.kind is TokenErrorKind.FundsUnavailable
+    chain.audit()
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("update", {"info": told()}),
+        ("bond_extra", {"amount": btt(1)}),
+        ("unbond", {"amount": btt(1)}),
+        ("withdraw", {}),
+        ("chill", {}),
+        ("resume", {}),
+        ("set_availability", {"hours": None}),
+        ("heartbeat", {}),
+        ("lend_score", {"validator": B}),
+        ("deregister", {}),
+    ],
+)
+def test_a_stranger_can_do_nothing(
+    chain: ProviderChain, name: str, args: dict[str, object]
+) -> None:
+    assert isinstance(chain.dispatch_refused(A, name, **args), Providers.NotProvider)
+
+
+def test_an_update_changes_classes_and_keeps_the_bond(chain: ProviderChain) -> None:
+    chain.join(1, 2_000, 0, 1)
+    chain.providers.update(signed(A), told(1, 2, capacity=9))
+    assert [list(chain.providers.members[u16(klass)]) for klass in range(3)] == [[], [A], [A]]
+    assert chain.bond_of(A).capacity == 9
+    assert chain.bond_of(A).active == btt(2_000)
+    chain.audit()
+
+
+@pytest.mark.parametrize("key", ["vrf", "seal"])
+def test_keys_change_only_between_jobs_and_not_after_a_draw_is_known(key: str) -> None:
+    chain = ProviderChain(settling=8)
+    chain.begin()
+    chain.join(1, 1_000)
+    chain.clock.slots = 10
+    chain.providers.reserve(A, job(1), btt(1))
+    info = told(capacity=7)
+    setattr(info, key, b"\1" * 32)
+    with refused(chain, Providers.JobsOpen):
+        chain.providers.update(signed(A), info)
+    chain.providers.update(signed(A), told(capacity=6))
+    assert draw(chain) == (A, 1)
+    chain.providers.release(A, job(1))
+    chain.providers.update(signed(A), info)
+    assert chain.providers.info(A) == info
+    assert draw(chain) == (None, 0)
+    chain.clock.slots = 18
+    assert draw(chain) == (A, 1)
+
+
+def test_one_that_is_chilled_may_update_and_stays_out(chain: ProviderChain) -> None:
+    chain.join(1, 2_000)
+    chain.providers.chill(signed(A))
+    chain.providers.update(signed(A), told(1))
+    assert list(chain.providers.members[u16(1)]) == []
+    chain.providers.resume(signed(A))
+    assert list(chain.providers.members[u16(1)]) == [A]
+    chain.audit()
+
+
+def test_deregistering_needs_an_empty_bond_and_gives_the_deposit_back(
+    chain: ProviderChain,
+) -> None:
+    chain.join(1, 1_000)
+    before = chain.balances.free(A)
+    chain.providers.reserve(A, job(1), btt(10))
+    with refused(chain, Providers.JobsOpen):
+        chain.providers.deregister(signed(A))
+    chain.providers.release(A, job(1))
+    with refused(chain, Providers.StillBonded):
+        chain.providers.deregister(signed(A))
+    chain.providers.unbond(signed(A), btt(1_000))
+    with refused(chain, Providers.StillBonded):
+        chain.providers.deregister(signed(A))
+    chain.turn(6)
+    chain.providers.withdraw(signed(A))
+    chain.providers.deregister(signed(A))
+    assert chain.balances.free(A) == before + btt(1_001)
+    assert not chain.providers.exists(A)
+    assert draw(chain) == (None, 0)
+    chain.audit()
+    left = [item for name, item in chain.providers.live_storage() if name != "members"]
+    assert not any(
+        chain.host.state.get(key) for item in left for key in keys_of(chain, item.prefix)
+    )
+
+
+def keys_of(chain: ProviderChain, prefix: bytes) -> list[bytes]:
+    return list(chain.host.state.keys(prefix))
+
+
+# ---- bonds
+
+
+def test_what_still_vests_can_be_bonded(chain: ProviderChain) -> None:
+    chain.vesting.genesis({"vesting": [[ss58.encode(A), 0, 1_000_000, 2 * int(BTT)]]})
+    chain.join(1, 5_000)
+    assert chain.bond_of(A).active == btt(5_000)
+    chain.providers.reserve(A, job(1), btt(5_000))
+    assert chain.providers.slash(A, job(1), btt(5_000), B) == btt(5_000)
+    chain.audit()
+
+
+def test_unbonded_money_waits_its_time_and_withdraws_once(chain: ProviderChain) -> None:
+    chain.join(1, 3_000)
+    chain.providers.bond_extra(signed(A), btt(500))
+    chain.providers.unbond(signed(A), btt(1_000))
+    chain.providers.unbond(signed(A), btt(200))
+    chain.turn()
+    chain.providers.unbond(signed(A), btt(300))
+    ledger = chain.bond_of(A)
+    assert ledger.active == btt(2_000)
+    assert ledger.unlocking == [UnlockChunk(btt(1_200), u32(6)), UnlockChunk(btt(300), u32(7))]
+    chain.turn(4)
+    with refused(chain, Providers.NothingToWithdraw):
+        chain.providers.withdraw(signed(A))
+    chain.turn()
+    chain.providers.withdraw(signed(A))
+    assert chain.announced()[-1] == Providers.Withdrawn(A, btt(1_200))
+    with refused(chain, Providers.NothingToWithdraw):
+        chain.providers.withdraw(signed(A))
+    chain.turn()
+    chain.providers.withdraw(signed(A))
+    assert chain.bond_of(A).unlocking == []
+    chain.audit()
+
+
+def test_epochs_without_a_block_do_not_shorten_unbonding(chain: ProviderChain) -> None:
+    chain.join(1, 3_000)
+    chain.providers.unbond(signed(A), btt(1_000))
+    chain.turn(5, skipped=10)
+    with refused(chain, Providers.NothingToWithdraw):
+        chain.providers.withdraw(signed(A))
+    chain.turn(skipped=100)
+    chain.providers.withdraw(signed(A))
+    chain.audit()
+
+
+def test_unbonding_takes_only_what_is_free(chain: ProviderChain) -> None:
+    chain.join(1, 1_000)
+    chain.providers.reserve(A, job(1), btt(400))
+    chain.providers.unbond(signed(A), btt(5_000))
+    assert chain.announced()[-1] == Providers.Unbonded(A, btt(600), u32(6))
+    assert chain.bond_of(A).reserved == btt(400)
+    with refused(chain, Providers.NothingToUnbond):
+        chain.providers.unbond(signed(A), btt(1))
+    chain.audit()
+
+
+def test_only_so_many_parts_are_on_their_way_out() -> None:
+    chain = ProviderChain(chunks=2)
+    chain.begin()
+    chain.join(1, 1_000)
+    for _ in range(2):
+        chain.providers.unbond(signed(A), btt(1))
+        chain.turn()
+    with refused(chain, Providers.NoMoreChunks):
+        chain.providers.unbond(signed(A), btt(1))
+    chain.turn(4)
+    chain.providers.withdraw(signed(A))
+    chain.providers.unbond(signed(A), btt(1))
+    chain.audit()
+
+
+# ---- jobs
+
+
+def test_a_job_reserves_bond_and_a_place_until_it_is_released(chain: ProviderChain) -> None:
+    chain.join(1, 1_000, capacity=2)
+    assert chain.providers.reserve(A, job(1), btt(100)) == btt(100)
+    assert chain.providers.reserve(A, job(2), btt(50)) == btt(50)
+    ledger = chain.bond_of(A)
+    assert (ledger.active, ledger.reserved, ledger.busy) == (btt(850), btt(150), 2)
+    assert draw(chain) == (None, 0)
+    chain.providers.release(A, job(1))
+    chain.providers.release(A, job(1))
+    chain.providers.release(A, job(7))
+    chain.providers.release(B, job(2))
+    ledger = chain.bond_of(A)
+    assert (ledger.active, ledger.reserved, ledger.busy) == (btt(950), btt(50), 1)
+    assert draw(chain) == (A, 1)
+    chain.audit()
+
+
+def test_a_reservation_is_never_more_than_there_is(chain: ProviderChain) -> None:
+    chain.join(1, 30)
+    assert chain.providers.reserve(A, job(1), btt(100)) == btt(30)
+    assert chain.providers.reserve(A, job(2), btt(100)) == 0
+    chain.audit()
+    chain.providers.release(A, job(1))
+    chain.providers.release(A, job(2))
+    assert chain.bond_of(A).active == btt(30)
+    chain.audit()
+
+
+def test_a_caller_that_reserves_nonsense_is_told(chain: ProviderChain) -> None:
+    with pytest.raises(ValueError, match="cannot reserve"):
+        chain.providers.reserve(A, job(1), btt(1))
+    chain.join(1, 10)
+    chain.providers.reserve(A, job(1), btt(1))
+    with pytest.raises(ValueError, match="cannot reserve"):
+        chain.providers.reserve(A, job(1), btt(1))
+
+
+def test_a_slash_gives_half_to_the_finder_and_burns_the_rest(chain: ProviderChain) -> None:
+    chain.join(1, 1_000)
+    chain.providers.reserve(A, job(1), btt(100))
+    chain.providers.reserve(A, job(2), btt(60))
+    issued, finder = chain.balances.total_issuance.value, chain.balances.free(B)
+    odd = u128(btt(100) - 1)
+    assert chain.providers.slash(A, job(1), odd, B) == odd
+    half = u128(int(odd) // 2)
+    assert chain.balances.free(B) == finder + half
+    assert chain.balances.total_issuance.value == issued - (odd - half)
+    assert chain.tokenomics.burned_by[BurnReason.Slash] == odd - half
+    ledger = chain.bond_of(A)
+    assert (ledger.active, ledger.reserved, ledger.busy) == (btt(840) + u128(1), btt(60), 1)
+    assert ledger.chilled
+    assert chain.announced()[-1] == Providers.Slashed(A, job(1), odd, B)
+    assert draw(chain) == (None, 0)
+    chain.providers.release(A, job(1))
+    chain.audit()
+
+
+@pytest.mark.parametrize("finder", [None, A])
+def test_what_nobody_is_to_get_of_a_slash_is_burned(
+    chain: ProviderChain, finder: AccountId | None
+) -> None:
+    chain.join(1, 1_000)
+    issued, free = chain.balances.total_issuance.value, chain.balances.free(A)
+    assert chain.providers.slash(A, job(1), btt(100), finder) == btt(100)
+    assert chain.balances.total_issuance.value == issued - btt(100)
+    assert chain.balances.free(A) == free
+    assert chain.announced()[-1] == Providers.Slashed(A, job(1), btt(100), None)
+    chain.audit()
+
+
+def test_a_finder_without_an_account_gets_what_opens_one_and_no_less(chain: ProviderChain) -> None:
+    chain.join(1, 1_000)
+    nobody = stash(77)
+    issued = chain.balances.total_issuance.value
+    assert chain.providers.slash(A, job(1), u128(1_000), nobody) == 1_000
+    assert chain.balances.total_issuance.value == issued - u128(1_000)
+    assert chain.providers.slash(A, job(2), btt(2), nobody) == btt(2)
+    assert chain.balances.free(nobody) == btt(1)
+    chain.audit()
+
+
+def test_a_slash_leaves_alone_what_answers_for_other_jobs(chain: ProviderChain) -> None:
+    chain.join(1, 1_000)
+    chain.providers.reserve(A, job(1), btt(300))
+    chain.providers.reserve(A, job(2), btt(500))
+    chain.providers.unbond(signed(A), btt(150))
+    assert chain.providers.slash(A, job(1), btt(5_000), None) == btt(500)
+    ledger = chain.bond_of(A)
+    assert (ledger.active, ledger.reserved, ledger.leaving) == (0, btt(500), 0)
+    assert chain.providers.slash(A, job(3), btt(5_000), None) == 0
+    assert chain.providers.slash(B, job(3), btt(5_000), None) == 0
+    chain.audit()
+
+
+def test_a_slash_takes_what_was_unbonded_last_first(chain: ProviderChain) -> None:
+    chain.join(1, 1_000)
+    chain.providers.unbond(signed(A), btt(400))
+    chain.turn()
+    chain.providers.unbond(signed(A), btt(500))
+    chain.providers.slash(A, job(1), btt(700), None)
+    assert chain.bond_of(A).unlocking == [UnlockChunk(btt(300), u32(6))]
+    assert chain.bond_of(A).active == 0
+    chain.audit()
+
+
+def test_one_that_was_slashed_may_resume(chain: ProviderChain) -> None:
+    chain.join(1, 2_000)
+    chain.providers.slash(A, job(1), btt(10), None)
+    chain.providers.slash(A, job(2), btt(10), None)
+    assert [event for event in chain.announced() if event == Providers.Chilled(A)] == [
+        Providers.Chilled(A)
+    ]
+    chain.providers.resume(signed(A))
+    assert draw(chain) == (A, 1)
+    chain.audit()
+
+
+def test_a_fine_is_a_part_of_the_whole_bond_but_touches_no_reservation(
+    chain: ProviderChain,
+) -> None:
+    chain.join(1, 1_000)
+    chain.providers.reserve(A, job(1), btt(980))
+    assert chain.providers.fine(A, 5_000) == btt(5)
+    assert chain.providers.fine(A, PPM) == btt(15)
+    assert chain.providers.fine(A, PPM) == 0
+    assert chain.bond_of(A).reserved == btt(980)
+    assert chain.providers.fine(B, PPM) == 0
+    chain.audit()
+
+
+def test_pay_becomes_bond_up_to_the_minimum_and_no_further(chain: ProviderChain) -> None:
+    chain.join(1, 0)
+    assert chain.providers.hold_pay(A, btt(400)) == btt(400)
+    assert chain.providers.hold_pay(A, btt(500)) == btt(500)
+    assert chain.providers.operator_of(A) is None
+    assert chain.providers.hold_pay(A, btt(300)) == btt(100)
+    assert chain.providers.operator_of(A) == A
+    assert chain.providers.hold_pay(A, btt(300)) == 0
+    assert chain.providers.hold_pay(B, btt(300)) == 0
+    chain.audit()
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_pay_becomes_bond_even_if_all_else_is_spent_or_locked(
+    chain: ProviderChain, locked: bool
+) -> None:
+    chain.join(1, 0)
+    spare = chain.balances.reducible_balance(A)
+    if locked:
+        chain.vesting.genesis({"vesting": [[ss58.encode(A), 0, 1_000_000, 0]]})
+    else:
+        chain.balances.transfer_allow_death(signed(A), Id(B), spare)
+        assert chain.balances.reducible_balance(A) == 0
+    chain.balances.transfer(C, A, btt(3))
+    assert chain.providers.hold_pay(A, btt(3)) == btt(3)
+    chain.audit()
+
+
+# ---- declines
+
+
+def test_declining_is_free_within_the_quota_and_costs_beyond_it(chain: ProviderChain) -> None:
+    chain.join(1, 1_000, capacity=200)
+    for number in range(100):
+        chain.providers.reserve(A, job(number), u128(0))
+    assert [chain.providers.note_decline(A) for _ in range(5)] == [0] * 5
+    assert chain.providers.note_decline(A) == btt(5)
+    assert chain.bond_of(A).active == btt(995)
+    chain.turn()
+    chain.providers.reserve(A, job(100), u128(0))
+    assert chain.providers.note_decline(A) == 0
+    assert chain.providers.note_decline(A) > 0
+    assert chain.providers.note_decline(B) == 0
+    chain.audit()
+
+
+@given(offers=st.integers(0, 10**9), quota=st.integers(0, PPM))
+def test_the_quota_rounds_up(offers: int, quota: int) -> None:
+    assert free_declines(offers, quota) - 1 < Fraction(offers * quota, PPM)
+    assert free_declines(offers, quota) >= Fraction(offers * quota, PPM)
+
+
+# ---- draws
+
+
+def test_a_draw_excludes_whom_it_must(chain: ProviderChain) -> None:
+    for number in range(1, 6):
+        chain.join(number, 1_000)
+    chain.companies.owners = {B: A, E: D}
+    assert draw(chain)[1] == 3
+    assert draw(chain, requester=A)[1] == 2
+    for number in range(20):
+        who, operators = draw(chain, seed=bytes([number]) * 32, requester=A, refused_=[C])
+        assert who in (D, E)
+        assert operators == 1
+    assert draw(chain, requester=A, refused_=[C, D, E]) == (None, 0)
+    assert draw(chain, klass=1) == (None, 0)
+
+
+def test_who_cannot_do_it_is_not_drawn(chain: ProviderChain) -> None:
+    chain.join(1, 1_000, capacity=1)
+    chain.join(2, 2_000)
+    chain.join(3, 999)
+    chain.join(4, 1_000)
+    chain.join(5, 5_000)
+    chain.providers.chill(signed(E))
+    assert not chain.providers.is_eligible(E, CPU, NEED)
+    chain.providers.reserve(A, job(1), u128(0))
+    chain.providers.reserve(B, job(2), btt(1_999))
+    assert draw(chain) == (D, 1)
+    assert [
+        chain.providers.is_eligible(stash(number), CPU, NEED) for number in (1, 2, 3, 4, 5, 6)
+    ] == [False, False, False, True, False, False]
+    assert not chain.providers.is_eligible(D, 1, NEED)
+    assert draw(chain, need=int(btt(1_001))) == (None, 0)
+
+
+def test_the_chain_s_own_jobs_may_go_to_those_without_a_bond(chain: ProviderChain) -> None:
+    chain.join(1, 0)
+    assert draw(chain) == (None, 0)
+    assert draw(chain, protocol=True) == (A, 1)
+    assert chain.providers.reserve(A, job(1), u128(NEED)) == 0
+    assert draw(chain, protocol=True) == (None, 0)
+    chain.providers.release(A, job(1))
+    assert draw(chain, protocol=True, need=0) == (A, 1)
+
+
+def test_a_draw_is_by_the_weights_and_by_the_seed_alone(chain: ProviderChain) -> None:
+    for number, bond in enumerate((1_000, 3_000, 2_000), 1):
+        chain.join(number, bond, capacity=10**6)
+    weights = [int(btt(bond)) for bond in (1_000, 3_000, 2_000)]
+    for number in range(50):
+        seed = bytes([number]) * 32
+        first = ids.raced(seed, [A, B, C], weights)[0]
+        assert draw(chain, seed=seed) == (stash(first + 1), 3)
+
+
+def test_who_adds_bond_is_not_drawn_before_draws_that_may_be_known_are_over() -> None:
+    chain = ProviderChain(settling=8)
+    chain.begin()
+    chain.join(1, 1_000)
+    chain.clock.slots = 7
+    assert draw(chain) == (None, 0)
+    chain.clock.slots = 8
+    assert draw(chain) == (A, 1)
+    chain.providers.bond_extra(signed(A), btt(1))
+    chain.clock.slots = 15
+    assert draw(chain) == (None, 0)
+    chain.clock.slots = 16
+    assert draw(chain) == (A, 1)
+    chain.providers.unbond(signed(A), btt(1))
+    assert draw(chain) == (A, 1)
+
+
+def test_who_knows_the_seed_gains_nothing_by_unbonding_a_little(chain: ProviderChain) -> None:
+    for number in range(1, 6):
+        chain.join(number, 2_000, capacity=10**6)
+    for number in range(20):
+        seed = bytes([number]) * 32
+        winner, _ = draw(chain, seed=seed)
+        loser = next(who for who in (A, B) if who != winner)
+        chain.providers.unbond(signed(loser), u128(1 + number))
+        assert draw(chain, seed=seed) == (winner, 5)
+
+
+NOW = Now(era=5, slot=9, hour=3, minimum_bond=100)
+
+
+def ledger(active: int, capacity: int = 10**6, busy: int = 0) -> Ledger:
+    return Ledger(u128(active), capacity=u32(capacity), busy=u32(busy), heard=u32(4))
+
+
+@given(parts=st.lists(st.integers(100, 10**24), min_size=1, max_size=100), need=st.integers(1, 100))
+def test_a_bond_that_is_split_among_many_names_is_drawn_as_often(
+    parts: list[int], need: int
+) -> None:
+    room = 10**24
+    whole = NOW.drawn_by(ledger(sum(parts), int(u32.MAX)), need, protocol=False)
+    split = [NOW.drawn_by(ledger(part, int(u32.MAX)), need, protocol=False) for part in parts]
+    free = int(u32.MAX) * need
+    if sum(parts) <= free:
+        assert sum(split) == whole == sum(parts)
+    assert whole <= sum(split) <= sum(parts) <= len(parts) * room
+
+
+@pytest.mark.parametrize(
+    ("free", "room", "expected"), [(1_000, 100, 1_000), (1_000, 3, 30), (9, 100, 0), (99, 9, 0)]
+)
+def test_free_capacity_bounds_what_a_bond_draws(free: int, room: int, expected: int) -> None:
+    assert NOW.drawn_by(ledger(free, room), 10, protocol=False) == expected
+
+
+def test_only_the_hours_that_were_told_are_drawn_in(chain: ProviderChain) -> None:
+    chain.join(1, 1_000)
+    chain.providers.set_availability(signed(A), bytes([0b10, *[0] * 20]))
+    assert draw(chain) == (None, 0)
+    chain.turn()
+    assert draw(chain) == (A, 1)
+    chain.turn(beating=[A])
+    assert draw(chain) == (None, 0)
+    chain.turn(167, beating=[A])
+    assert draw(chain) == (A, 1)
+    chain.turn(beating=[A])
+    chain.providers.set_availability(signed(A), None)
+    assert draw(chain) == (A, 1)
+
+
+def test_who_was_silent_for_two_eras_is_not_drawn(chain: ProviderChain) -> None:
+    chain.join(1, 1_000)
+    chain.turn(2)
+    assert draw(chain) == (A, 1)
+    assert chain.providers.offered(CPU) == 1
+    chain.turn()
+    assert draw(chain) == (None, 0)
+    assert chain.providers.offered(CPU) == 0
+    chain.providers.heartbeat(signed(A))
+    assert draw(chain) == (A, 1)
+
+
+def test_a_chain_that_stood_still_finds_its_providers_again(chain: ProviderChain) -> None:
+    chain.join(1, 1_000)
+    chain.turn(2, skipped=1_000)
+    assert draw(chain) == (A, 1)
+
+
+def test_capacity_is_offered_as_far_as_a_bond_backs_it(chain: ProviderChain) -> None:
+    chain.join(1, 3_500, capacity=100)
+    chain.join(2, 9_000, capacity=2)
+    chain.join(3, 0, capacity=1_000)
+    assert chain.providers.offered(CPU) == 5
+    assert chain.providers.offered(1) == 0
+
+
+# ---- classes
+
+
+def test_a_full_class_gives_the_place_of_the_least_to_a_greater_bond() -> None:
+    chain = ProviderChain(members=2)
+    chain.begin()
+    chain.join(1, 1_000)
+    chain.join(2, 2_000, 0, 1)
+    assert isinstance(
+        chain.dispatch_refused(C, "register", info=told(), bond=btt(1_000)), Providers.ClassFull
+    )
+    chain.join(3, 1_500)
+    assert list(chain.providers.members[u16(0)]) == [C, B]
+    assert Providers.Displaced(u16(0), A, C) in chain.announced()
+    chain.audit()
+    assert isinstance(chain.dispatch_refused(A, "resume"), Providers.ClassFull)
+    chain.providers.bond_extra(signed(A), btt(700))
+    chain.providers.resume(signed(A))
+    assert list(chain.providers.members[u16(0)]) == [A, B]
+    with refused(chain, Providers.NotChilled):
+        chain.providers.resume(signed(A))
+    chain.audit()
+
+
+def test_in_a_full_class_a_silent_member_goes_before_a_poor_one() -> None:
+    chain = ProviderChain(members=2)
+    chain.begin()
+    chain.join(1, 9_000)
+    chain.join(2, 1_000)
+    chain.turn(3, beating=[B])
+    chain.join(3, 500)
+    assert list(chain.providers.members[u16(0)]) == [C, B]
+    chain.audit()
+
+
+def test_chilling_and_resuming_is_done_once(chain: ProviderChain) -> None:
+    chain.join(1, 1_000)
+    with refused(chain, Providers.NotChilled):
+        chain.providers.resume(signed(A))
+    chain.providers.chill(signed(A))
+    with refused(chain, Providers.AlreadyChilled):
+        chain.providers.chill(signed(A))
+    chain.turn(9)
+    chain.providers.resume(signed(A))
+    assert draw(chain) == (A, 1)
+    chain.audit()
+
+
+# ---- uptime and quality
+
+
+def test_a_heartbeat_is_free_and_comes_once_an_era(chain: ProviderChain) -> None:
+    chain.join(1, 1_000)
+    with refused(chain, Providers.AlreadyHeard):
+        chain.providers.heartbeat(signed(A))
+    chain.turn()
+    assert chain.providers.heartbeat(signed(A)) == PostInfo(pays=False)
+    assert chain.announced()[-1] == Providers.Heard(A, u32(1))
+
+
+def test_uptime_is_what_was_answered_of_what_was_expected(chain: ProviderChain) -> None:
+    chain.join(1, 1_000)
+    chain.turn(beating=[A])
+    chain.turn()
+    chain.turn(beating=[A])
+    # Heard in eras 0 and 1 of 0 to 2; the era that runs does not count yet.
+    assert chain.mining.standing[A].uptime == 2 * PPM // 3
+    chain.turn(beating=[A])
+    assert chain.mining.standing[A].uptime == 3 * PPM // 4
+    chain.turn(6)
+    chain.providers.note_done(A, 100, ok=True)
+    assert chain.mining.standing[A].uptime == 0, "5 of 10 are 500,000 ppm, 4 of 10 earn nothing"
+
+
+def test_who_sleeps_at_night_is_not_expected_to_answer_then(chain: ProviderChain) -> None:
+    chain.join(1, 1_000)
+    chain.providers.set_availability(signed(A), bytes([0b0101_0101] * 21))
+    for _ in range(4):
+        chain.turn()
+        chain.turn(beating=[A])
+    assert chain.mining.standing[A].uptime == PPM
+
+
+def test_other_hours_count_from_when_they_were_told(chain: ProviderChain) -> None:
+    chain.join(1, 1_000)
+    chain.turn(5)
+    chain.providers.set_availability(signed(A), bytes([1, *[0] * 20]))
+    assert chain.mining.standing[A].uptime == 0
+
+
+def test_epochs_without_a_block_expect_no_heartbeat(chain: ProviderChain) -> None:
+    chain.join(1, 1_000)
+    chain.turn(skipped=500, beating=[A])
+    chain.turn(skipped=500, beating=[A])
+    assert chain.mining.standing[A].uptime == PPM
+
+
+def test_one_that_is_chilled_is_not_expected_to_answer(chain: ProviderChain) -> None:
+    chain.join(1, 1_000)
+    chain.turn(beating=[A])
+    chain.providers.chill(signed(A))
+    chain.turn(9)
+    chain.providers.resume(signed(A))
+    assert chain.mining.standing[A].uptime == PPM
+
+
+def test_quality_is_told_when_an_era_is_over(chain: ProviderChain) -> None:
+    chain.join(1, 1_000)
+    for ok in (True, True, True, False):
+        chain.providers.note_done(A, 1_000, ok=ok)
+    assert chain.mining.standing[A].quality == PPM
+    chain.turn()
+    assert chain.mining.standing[A].quality == PPM
+    chain.providers.note_done(A, 1, ok=True)
+    target = int(chain.mining.params.value.target_p95)
+    longest = upper_edge(step_of(1_000))
+    assert chain.mining.standing[A].quality == target * PPM // longest * 3 // 4
+    assert chain.providers.conduct[A].done == 1
+    chain.providers.note_done(B, 1, ok=True)
+
+
+@given(st.integers(0, 2**40))
+def test_a_time_lies_in_its_step_which_is_narrow(milliseconds: int) -> None:
+    known = min(milliseconds, int(u32.MAX))
+    step = step_of(milliseconds)
+    assert known <= upper_edge(step) <= max(known * 9 // 8, known)
+    assert step == 0 or upper_edge(step - 1) < known
+    u8(step)
+
+
+@given(st.lists(st.integers(0, 10**7), min_size=1, max_size=60))
+def test_95_of_100_jobs_kept_to_the_time_that_is_told(times: list[int]) -> None:
+    counts: list[Timed] = []
+    for taken in times:
+        counts = timed(counts, taken)
+    told_ = p95(counts)
+    assert 100 * sum(taken <= told_ for taken in times) >= 95 * len(times)
+    exact = sorted(times)[-(-len(times) * 95 // 100) - 1]
+    assert exact <= told_ <= exact * 9 // 8
+    assert p95([]) == 0
+
+
+@given(gaps=st.lists(st.tuples(st.integers(1, 60), st.booleans()), max_size=20))
+def test_uptime_over_any_gaps_is_that_of_the_last_day(gaps: list[tuple[int, bool]]) -> None:
+    era, heard, conduct = 0, 0, Conduct()
+    answers: list[tuple[bool, bool]] = []
+    beats = [0]
+    for gap, awake in gaps:
+        answers += [(at in beats, awake) for at in range(era, era + gap)]
+        era += gap
+        conduct = next_era(conduct, era, heard, [awake] * min(gap, 24))
+        recent = answers[-24:]
+        assert conduct.heard_of() == (
+            sum(answered and due for answered, due in recent),
+            sum(due for _, due in recent),
+        )
+        heard = era
+        beats.append(era)
+
+
+# ---- who decides
+
+
+def test_governance_sets_the_parameters(chain: ProviderChain) -> None:
+    chain.join(1, 1_000)
+    wanted = Params(minimum_bond=btt(1_001))
+    with refused(chain, BadOrigin):
+        chain.providers.set_params(signed(A), wanted)
+    chain.providers.set_params(ROOT, wanted)
+    assert chain.announced()[-1] == Providers.ParamsSet(wanted)
+    assert chain.providers.operator_of(A) is None
+    assert draw(chain) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Params(minimum_bond=u128(0)),
+        Params(decline_quota=u32(PPM + 1)),
+        Params(decline_fine=u32(PPM + 1)),
+    ],
+)
+def test_parameters_must_make_sense(chain: ProviderChain, wrong: Params) -> None:
+    with refused(chain, Providers.InvalidParams):
+        chain.providers.set_params(ROOT, wrong)
+
+
+# ---- cost
+
+
+class Counting(DictState):
+    """A state that counts what it is asked."""
+
+    reads = writes = 0
+
+    def get(self, key: bytes) -> bytes | None:
+        self.reads += 1
+        return super().get(key)
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        self.writes += 1
+        super().put(key, value)
+
+
+def accesses(providers: int, members: int) -> list[tuple[int, int]]:
+    chain = ProviderChain(members=members)
+    chain.begin(accounts=providers + 2)
+    for number in range(1, providers + 1):
+        chain.join(number, 1_000 + number)
+    state = Counting()
+    state.data = chain.state.data
+    chain.enter(state)
+    counts: list[tuple[int, int]] = []
+    who = stash(providers)
+    chain.clock.slots = ERA
+    steps: list[Callable[[], object]] = [
+        lambda: chain.mining.on_initialize(1),
+        lambda: chain.providers.heartbeat(signed(who)),
+        lambda: chain.providers.reserve(who, job(1), btt(1)),
+        lambda: chain.providers.note_done(who, 5, ok=True),
+        lambda: chain.providers.credit_score(who, 5),
+        lambda: chain.providers.release(who, job(1)),
+        lambda: chain.providers.scores([who]),
+        lambda: draw(chain),
+        lambda: chain.join(providers + 1, 5_000),
+        lambda: chain.providers.slash(who, job(2), btt(1), None),
+    ]
+    for step in steps:
+        state.reads = state.writes = 0
+        step()
+        counts.append((state.reads, state.writes))
+    return counts
+
+
+def test_there_is_no_hook_to_pay_for() -> None:
+    assert Providers.on_initialize is Pallet.on_initialize
+    assert Providers.on_finalize is Pallet.on_finalize
+
+
+def test_nothing_costs_more_because_there_are_more_providers_than_a_class_holds() -> None:
+    assert accesses(8, 8) == accesses(30, 8)
+
+
+def test_no_call_is_heavier_than_it_says(chain: ProviderChain) -> None:
+    most = joining(chain.providers).weight
+    for info in (told(0, 1, 2), told(2), told(0, 1)):
+        found = (
+            chain.providers.update(signed(A), info)
+            if chain.providers.exists(A)
+            else chain.providers.register(signed(A), info, btt(1))
+        )
+        assert found.weight is not None
+        assert found.weight <= most
+
+
+# ---- anything at all
+
+
+class Business(RuleBasedStateMachine):
+    """Whatever providers do and whatever is done to them: bonds and holds agree to the planck."""
+
+    accounts = st.integers(1, 5)
+    jobs = st.integers(0, 7)
+    amounts = st.sampled_from((0, 1, int(BTT), NEED, int(btt(999)), int(btt(1_000)), RICH))
+
+    @initialize(members=st.integers(1, 3))
+    def begin(self, members: int) -> None:
+        self.chain = ProviderChain(members=members, lenders=2, chunks=3)
+        self.chain.begin(accounts=7)
+        self.issued = int(self.chain.balances.total_issuance.value)
+        self.taken = 0
+
+    def make(self, number: int, name: str, **args: object) -> None:
+        failed = self.chain.dispatch_refused(stash(number), name, **args)
+        assert failed is None or isinstance(failed, (Error, TokenError))
+
+    @rule(who=accounts, bond=amounts, classes=st.sets(st.integers(0, 2)))
+    def register(self, who: int, bond: int, classes: set[int]) -> None:
+        self.make(who, "register", info=told(*sorted(classes), capacity=2), bond=u128(bond))
+
+    @rule(who=accounts, classes=st.sets(st.integers(0, 2)), capacity=st.integers(0, 3))
+    def update(self, who: int, classes: set[int], capacity: int) -> None:
+        self.make(who, "update", info=told(*sorted(classes), capacity=capacity))
+
+    @rule(who=accounts, name=st.sampled_from(("bond_extra", "unbond")), amount=amounts)
+    def money(self, who: int, name: str, amount: int) -> None:
+        self.make(who, name, amount=u128(amount))
+
+    @rule(
+        who=accounts,
+        name=st.sampled_from(("withdraw", "chill", "resume", "heartbeat", "deregister")),
+    )
+    def act(self, who: int, name: str) -> None:
+        self.make(who, name)
+
+    @rule(who=accounts, to=st.one_of(st.none(), st.integers(1, 7)))
+    def lend(self, who: int, to: int | None) -> None:
+        self.make(who, "lend_score", validator=None if to is None else stash(to))
+
+    @rule(who=accounts, of=accounts)
+    def dismiss(self, who: int, of: int) -> None:
+        self.make(who, "dismiss_lender", provider=stash(of))
+
+    @rule(times=st.integers(1, 8), skipped=st.integers(0, 3))
+    def turn(self, times: int, skipped: int) -> None:
+        self.chain.turn(times, skipped=skipped)
+
+    @rule(who=accounts, number=jobs, amount=amounts)
+    def reserve(self, who: int, number: int, amount: int) -> None:
+        providers, account = self.chain.providers, stash(who)
+        known = (account, job(number)) in providers.reservations
+        if providers.exists(account) and not known:
+            assert providers.reserve(account, job(number), u128(amount)) <= amount
+
+    @rule(
+        number=jobs,
+        klass=st.integers(0, 2),
+        need=st.sampled_from((1, NEED)),
+        requester=st.one_of(st.none(), accounts),
+        protocol=st.booleans(),
+    )
+    def assign(
+        self, number: int, klass: int, need: int, requester: int | None, protocol: bool
+    ) -> None:
+        providers = self.chain.providers
+        by = None if requester is None else stash(requester)
+        who, operators = providers.draw(bytes([number]) * 32, klass, need, by, (), protocol)
+        assert (who is None) == (operators == 0)
+        if who is None:
+            return
+        assert who != by
+        before = self.chain.bond_of(who)
+        assert before.busy < before.capacity
+        if (who, job(number)) not in providers.reservations:
+            reserved = providers.reserve(who, job(number), u128(need))
+            assert reserved == need or (protocol and not providers.is_bonded(who))
+
+    @rule(who=accounts, number=jobs)
+    def release(self, who: int, number: int) -> None:
+        self.chain.providers.release(stash(who), job(number))
+
+    @rule(who=accounts, number=jobs, amount=amounts, to=st.one_of(st.none(), st.integers(1, 9)))
+    def slash(self, who: int, number: int, amount: int, to: int | None) -> None:
+        issued = int(self.chain.balances.total_issuance.value)
+        finder = None if to is None else stash(to)
+        taken = self.chain.providers.slash(stash(who), job(number), u128(amount), finder)
+        burned = issued - int(self.chain.balances.total_issuance.value)
+        assert taken <= amount
+        assert burned in (taken, taken - taken // 2)
+        assert self.chain.providers.scores([stash(who)]) == [
+            sum(int(part.score) for part in self.chain.providers.weight_of(stash(who)).lent)
+        ]
+        self.taken += burned
+
+    @rule(who=accounts, ppm=st.integers(0, PPM))
+    def fine(self, who: int, ppm: int) -> None:
+        self.taken += int(self.chain.providers.fine(stash(who), ppm))
+
+    @rule(who=accounts, took=st.integers(0, 10**6), ok=st.booleans(), units=st.integers(0, 9))
+    def done(self, who: int, took: int, ok: bool, units: int) -> None:
+        self.chain.providers.note_done(stash(who), took, ok)
+        self.chain.providers.credit_score(stash(who), units)
+
+    @rule(who=accounts)
+    def decline(self, who: int) -> None:
+        self.taken += int(self.chain.providers.note_decline(stash(who)))
+
+    @rule(who=accounts, amount=st.integers(0, int(btt(600))))
+    def pay(self, who: int, amount: int) -> None:
+        self.chain.providers.hold_pay(stash(who), u128(amount))
+
+    @invariant()
+    def books_agree(self) -> None:
+        self.chain.audit()
+        issued = int(self.chain.balances.total_issuance.value)
+        assert issued == self.issued - self.taken
+        self.chain.check()
+        assert self.chain.tokenomics.burned_by[BurnReason.Slash] == self.taken
+
+    @invariant()
+    def scores_are_each_counted_once(self) -> None:
+        providers = self.chain.providers
+        everybody = [stash(number) for number in range(1, 10)]
+        own = sum(
+            providers._score(who, borrower, self.chain.mining.era_now() - 2)
+            for who, _ in providers.windows.items()
+            for borrower in (None, *everybody)
+        )
+        assert sum(providers.scores(everybody)) == own or self.chain.mining.era_now() < 2
+
+
+Business.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestBusiness = Business.TestCase
