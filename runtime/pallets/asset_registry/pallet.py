@@ -779,6 +779,10 @@ class AssetRegistry(Pallet):
         info = self.registered.get(asset)
         return info is not None and info.state is State.Issued
 
+    def info(self, asset: u32) -> AssetInfo | None:
+        """Return what is registered under a number."""
+        return self.registered.get(asset)
+
     def issuer_of(self, asset: u32) -> AccountId | None:
         """Return who issued an asset, or registered it."""
         info = self.registered.get(asset)

@@ -380,6 +380,13 @@ class Exchange(Pallet):
         self.deposit(self.OrderPlaced(id, asset, who, side, price, units))
         return id
 
+    def give_up(self, id: u64) -> None:
+        """Cancel an open order for its owner. Raises NoSuchOrder."""
+        order = self.orders.get(id)
+        if order is None:
+            raise self.NoSuchOrder
+        self._cancel(id, order)
+
     # ---- doors: looking
 
     def depth(self, asset: u32, side: Side, levels: int) -> list[Level]:

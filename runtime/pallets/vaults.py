@@ -1,0 +1,364 @@
+"""Vaults: money and units of many, traded by a manager for a fee.
+
+Who puts money in puts units beside it, in the ratio of what is there, and gets shares; who takes
+out gets the same part of both. Nobody can value a vault wrongly, because nobody has to value it.
+
+The manager trades on the exchange with what lies in the vault, never farther from the registered
+value than a band allows, and can take nothing out but by shares. Its fee is 1 to 2 % a year, as
+new shares. Who takes out need not wait for the manager: open orders are cancelled as needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final, Protocol
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import Compact, TypeName, path, u16, u32, u64, u128
+from runtime.constants import BTT, YEAR_MS
+from runtime.frame import (
+    DoubleMap,
+    Error,
+    Event,
+    Hasher,
+    Map,
+    Origin,
+    Pallet,
+    Reason,
+    Value,
+    call,
+)
+from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.pallets.asset_registry import AssetInfo
+from runtime.pallets.assets import Assets
+from runtime.pallets.balances import sub_account
+from runtime.pallets.exchange import Exchange, Side
+from runtime.pallets.system import System
+from runtime.splits import BPS, ceil_div, mul_div
+
+LEAST_FEE_BPS, MOST_FEE_BPS = 100, 200
+"""Between these the documents put a manager's fee of a year, in hundredths of a percent."""
+BAND_BPS: Final = 2_000
+"""How far from the registered value a vault's orders may lie."""
+LEAST_MONEY: Final = BTT
+"""What a vault begins with at least."""
+WEIGHT: Final = 300 * PICOS_PER_MICRO
+CANCEL_WEIGHT: Final = 100 * PICOS_PER_MICRO
+NOTHING: Final = u128(0)
+
+VaultId = Annotated[u32, TypeName("VaultId")]
+Asset = Annotated[u32, TypeName("AssetId")]
+Who = Annotated[AccountId, TypeName("T::AccountId")]
+Amount = Annotated[u128, TypeName("BalanceOf<T>")]
+CompactAmount = Annotated[Compact[u128], TypeName("BalanceOf<T>")]
+Units = Annotated[u128, TypeName("Units")]
+CompactUnits = Annotated[Compact[u128], TypeName("Units")]
+Shares = Annotated[u128, TypeName("Shares")]
+CompactShares = Annotated[Compact[u128], TypeName("Shares")]
+OrderId = Annotated[u64, TypeName("OrderId")]
+
+
+@path("pallet_vaults::Vault", params={"AccountId": AccountId})
+@dataclass(slots=True)
+class Vault:
+    """One vault; what lies in it lies in its account."""
+
+    asset: u32
+    manager: Annotated[AccountId, TypeName("AccountId")]
+    fee_bps: u16
+    """What the manager gets of it in a year."""
+    shares: Shares
+    accrued: Annotated[u64, TypeName("Slot")]
+    """Up to when it got that."""
+
+
+class Clock(Protocol):
+    """Protocol time; Babe satisfies it."""
+
+    def now(self) -> int:
+        """Slots since genesis."""
+
+
+class Money(Protocol):
+    """What lies in vaults; Balances satisfies it. Amounts in planck."""
+
+    def free(self, who: AccountId) -> u128:
+        """What is not on hold."""
+
+    def held(self, reason: Reason, who: AccountId) -> u128:
+        """What is on hold for a reason."""
+
+    def transfer(
+        self, source: AccountId, dest: AccountId, amount: u128, keep_alive: bool = False
+    ) -> None:
+        """Move free money."""
+
+
+class Registry(Protocol):
+    """What assets are worth; AssetRegistry satisfies it."""
+
+    def info(self, asset: u32) -> AssetInfo | None:
+        """Return what is registered."""
+
+
+class Vaults(Pallet):
+    """Money and units of many, traded by a manager for a fee."""
+
+    slot_ms: u64
+    """The length of a slot in milliseconds."""
+    pool: AccountId
+    """The account that the vaults' own are derived from."""
+    currency: Money
+    clock: Clock
+    assets: Assets
+    exchange: Exchange
+    registry: Registry
+    system: System
+
+    count = Value(u32, default=u32(0))
+    """How many vaults were made; the next one's number."""
+    vaults = Map(u32, Vault, hasher=Hasher.Twox64Concat)
+    """All vaults."""
+    shares = DoubleMap(u32, AccountId, u128, default=NOTHING)
+    """Whose they are."""
+
+    class VaultCreated(Event, index=0):
+        """Somebody began a vault, which it manages."""
+
+        id: VaultId
+        asset: Asset
+        manager: Who
+        fee_bps: Annotated[u16, TypeName("u16")]
+
+    class Deposited(Event, index=1):
+        """Somebody put money and units in."""
+
+        id: VaultId
+        who: Who
+        money: Amount
+        units: Units
+        shares: Shares
+
+    class Withdrawn(Event, index=2):
+        """Somebody took money and units out."""
+
+        id: VaultId
+        who: Who
+        money: Amount
+        units: Units
+        shares: Shares
+
+    class FeeAccrued(Event, index=3):
+        """The manager got shares for its work."""
+
+        id: VaultId
+        shares: Shares
+
+    class VaultClosed(Event, index=4):
+        """The last share was taken out."""
+
+        id: VaultId
+
+    class UnknownVault(Error, index=0):
+        """There is no vault of this number; look it up in `Vaults.Vaults`."""
+
+    class NotManager(Error, index=1):
+        """Only the manager of a vault trades with it."""
+
+    class FeeOutOfBounds(Error, index=2):
+        """A manager's fee is 100 to 200 hundredths of a percent a year."""
+
+    class TooLittle(Error, index=3):
+        """Name a share at least; a vault begins with 1 BTT and a unit."""
+
+    class TooFewShares(Error, index=4):
+        """You have fewer shares of this vault, or named none."""
+
+    class TooMuch(Error, index=5):
+        """So many shares need more money or units than you allow; allow more, or buy fewer."""
+
+    class OutsideBand(Error, index=6):
+        """The price lies too far from the registered value of a unit; have the asset revalued."""
+
+    class NoSuchOrder(Error, index=7):
+        """The vault has no open order of this number."""
+
+    # ---- calls
+
+    @call(0, weight=WEIGHT)
+    def create_vault(
+        self,
+        origin: Origin,
+        asset: Asset,
+        fee_bps: Annotated[u16, TypeName("u16")],
+        money: CompactAmount,
+        units: CompactUnits,
+    ) -> None:
+        """Begin a vault with money and units of your own, and manage it."""
+        who = origin.signed()
+        if not LEAST_FEE_BPS <= fee_bps <= MOST_FEE_BPS:
+            raise self.FeeOutOfBounds
+        if money < LEAST_MONEY or not units:
+            raise self.TooLittle
+        if asset not in self.exchange.listings:
+            raise self.exchange.NotListed
+        id = self.count.value
+        self.count.value = id + 1
+        vault = Vault(asset, who, fee_bps, NOTHING, u64(self.clock.now()))
+        self._open_account(id)
+        self.deposit(self.VaultCreated(id, asset, who, fee_bps))
+        self._put_in(id, vault, who, u128(money), u128(units), u128(money))
+
+    @call(1, weight=WEIGHT)
+    def deposit_vault(
+        self,
+        origin: Origin,
+        id: VaultId,
+        shares: CompactShares,
+        most_money: CompactAmount,
+        most_units: CompactUnits,
+    ) -> None:
+        """Buy shares of a vault with the money and the units that belong to them, and no more."""
+        who, vault = origin.signed(), self._vault(id)
+        if not shares:
+            raise self.TooLittle
+        self._accrue(id, vault)
+        whole, stock = self._holdings(id, vault)
+        money = u128(ceil_div(whole * int(shares), vault.shares))
+        units = u128(ceil_div(stock * int(shares), vault.shares))
+        if money > most_money or units > most_units:
+            raise self.TooMuch
+        self._put_in(id, vault, who, money, units, u128(shares))
+
+    @call(2, weight=WEIGHT + 32 * CANCEL_WEIGHT)
+    def withdraw_vault(self, origin: Origin, id: VaultId, shares: CompactShares) -> None:
+        """Give shares back for your part of the vault. Its open orders are cancelled if need be."""
+        who, vault = origin.signed(), self._vault(id)
+        own = self.shares[id, who]
+        if not 0 < shares <= own:
+            raise self.TooFewShares
+        self._accrue(id, vault)
+        own = self.shares[id, who]  # the manager has more now
+        whole, stock = self._holdings(id, vault)
+        money = mul_div(whole, shares, vault.shares)
+        units = mul_div(stock, shares, vault.shares)
+        account = self.account_of(id)
+        is_last = shares == vault.shares
+        if (
+            is_last
+            or self.currency.free(account) < money
+            or self.assets.free(vault.asset, account) < units
+        ):
+            for order in self.exchange.own[vault.asset, account]:
+                self.exchange.give_up(order)
+        self.assets.move(vault.asset, account, who, units)
+        self.currency.transfer(account, who, money)
+        vault.shares -= shares
+        if shares == own:
+            del self.shares[id, who]
+        else:
+            self.shares[id, who] = own - shares
+        self.deposit(self.Withdrawn(id, who, money, units, u128(shares)))
+        if is_last:
+            del self.vaults[id]
+            self._close_account(id)
+            self.deposit(self.VaultClosed(id))
+        else:
+            self.vaults[id] = vault
+
+    @call(3, weight=WEIGHT)
+    def place_vault_order(
+        self, origin: Origin, id: VaultId, side: Side, units: CompactUnits, price: CompactAmount
+    ) -> None:
+        """Trade with a vault that you manage; the exchange has the rules of orders."""
+        vault = self._managed(origin, id)
+        info = self.registry.info(vault.asset)
+        if info is None:
+            raise self.exchange.NotListed
+        # The value of all units against the price of all of them: no rounding between.
+        asked, value = int(price) * int(info.units), int(info.value)
+        if not value * (BPS - BAND_BPS) <= asked * BPS <= value * (BPS + BAND_BPS):
+            raise self.OutsideBand
+        self.exchange.place(self.account_of(id), vault.asset, side, u128(units), u128(price))
+
+    @call(4, weight=WEIGHT)
+    def cancel_vault_order(self, origin: Origin, id: VaultId, order: OrderId) -> None:
+        """Cancel an order of a vault that you manage."""
+        vault = self._managed(origin, id)
+        if order not in self.exchange.own[vault.asset, self.account_of(id)]:
+            raise self.NoSuchOrder
+        self.exchange.give_up(order)
+
+    @call(5, weight=WEIGHT)
+    def accrue_fee(self, origin: Origin, id: VaultId) -> None:
+        """Give the manager its fee up to now. Anybody may do this; all other calls do it, too."""
+        origin.signed()
+        vault = self._vault(id)
+        self._accrue(id, vault)
+        self.vaults[id] = vault
+
+    # ---- doors
+
+    def account_of(self, id: int) -> AccountId:
+        """Return the account of a vault; nobody has its key."""
+        return sub_account(self.pool, id)
+
+    # ---- steps
+
+    def _vault(self, id: u32) -> Vault:
+        vault = self.vaults.get(id)
+        if vault is None:
+            raise self.UnknownVault
+        return vault
+
+    def _managed(self, origin: Origin, id: u32) -> Vault:
+        who, vault = origin.signed(), self._vault(id)
+        if who != vault.manager:
+            raise self.NotManager
+        return vault
+
+    def _holdings(self, id: u32, vault: Vault) -> tuple[int, int]:
+        """Return all money and all units of a vault, on hold for orders or not."""
+        account = self.account_of(id)
+        on_hold = self.currency.held(self.exchange.reason, account)
+        money = int(self.currency.free(account)) + int(on_hold)
+        return money, int(self.assets.balance(vault.asset, account))
+
+    def _open_account(self, id: u32) -> None:
+        """Keep the vault's account alive however little is in it: the rest is somebody's."""
+        account = self.account_of(id)
+        info = self.system.account[account]
+        self.system.add_provider(account, info)
+        self.system.account[account] = info
+
+    def _close_account(self, id: u32) -> None:
+        account = self.account_of(id)
+        info = self.system.account[account]
+        if self.system.remove_provider(info):
+            self.system.kill(account)
+        else:
+            self.system.account[account] = info
+
+    def _put_in(
+        self, id: u32, vault: Vault, who: AccountId, money: u128, units: u128, shares: u128
+    ) -> None:
+        account = self.account_of(id)
+        self.assets.move(vault.asset, who, account, units)
+        self.currency.transfer(who, account, money)
+        vault.shares += shares
+        self.vaults[id] = vault
+        self.shares[id, who] += shares
+        self.deposit(self.Deposited(id, who, money, units, shares))
+
+    def _accrue(self, id: u32, vault: Vault) -> None:
+        """Give the manager new shares, so many that they are its fee of all there are then."""
+        now = self.clock.now()
+        elapsed = (now - int(vault.accrued)) * int(self.slot_ms)
+        # Nobody comes for a hundred years: then the manager does not own all of it either.
+        due = min(elapsed, YEAR_MS) * int(vault.fee_bps)
+        shares = u128(int(vault.shares) * due // (BPS * YEAR_MS - due))
+        vault.accrued = u64(now)
+        if shares:
+            vault.shares += shares
+            self.shares[id, vault.manager] += shares
+            self.deposit(self.FeeAccrued(id, shares))
