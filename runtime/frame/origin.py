@@ -15,11 +15,13 @@ CallFilter = Callable[[Call], bool]
 
 
 class OriginKind(Enum):
-    """The three ways a call can come in."""
+    """The ways a call can come in."""
 
     ROOT = "root"
     SIGNED = "signed"
     NONE = "none"
+    DECIDED = "decided"
+    """By the decision of a referendum; which kind, `decision` tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Origin:
     kind: OriginKind
     account: AccountId | None = None
     filters: tuple[CallFilter, ...] = ()
+    decision: int | None = None
 
     def signed(self) -> AccountId:
         """Return the account that signed; raise BadOrigin for any other caller."""
@@ -53,7 +56,7 @@ class Origin:
         """
         if allowed in self.filters:
             return self
-        return Origin(self.kind, self.account, (*self.filters, allowed))
+        return Origin(self.kind, self.account, (*self.filters, allowed), self.decision)
 
     def may_call(self, call: Call) -> bool:
         """Tell whether every filter lets `call` through. Root passes all filters."""
@@ -78,6 +81,11 @@ def signed(account: AccountId) -> Origin:
     return Origin(OriginKind.SIGNED, account)
 
 
+def decided(decision: int) -> Origin:
+    """Return the origin of a call that referenda of one kind decide on."""
+    return Origin(OriginKind.DECIDED, decision=decision)
+
+
 def ensure_root(origin: Origin) -> None:
-    """Pass only the chain itself. The gate of everything that governance will own."""
+    """Pass only the chain itself. Gates that decisions pass, too, are made by `ensure_decided`."""
     origin.root()

@@ -179,12 +179,6 @@ class SpendsToo(Protocol):
         """Pay what is approved as far as possible; return the weight in picoseconds."""
 
 
-def root_spends_anything(origin: Origin) -> u128 | None:
-    """Let the chain itself spend without a limit, and nobody else anything."""
-    origin.root()
-    return None
-
-
 def attempted(host: Host, step: Callable[[], None]) -> bool:
     """Tell whether `step` succeeded; if it was refused, nothing is left of it.
 

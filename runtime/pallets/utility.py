@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import Err, Ok, Path, Result, TypeName, Variant, u16, u32
+from btt_chain.scale import Err, Ok, Result, TypeName, u16, u32
 from runtime.frame import (
     ROOT,
     BadOrigin,
@@ -28,46 +28,16 @@ from runtime.frame import (
     Weight,
     WireError,
     call,
-    signed,
 )
 from runtime.frame.origin import OriginKind
 from runtime.frame.weight import PICOS_PER_MICRO
-from runtime.pallets.balances import is_pool
+from runtime.pallets.origins import OriginCaller, caller
 
 BATCH_ALL: Final = 2
 OWN_WEIGHT: Final = 20 * PICOS_PER_MICRO
 ITEM_WEIGHT: Final = 4 * PICOS_PER_MICRO
 """What each call in a call costs before it runs: decoding, weighing, filters."""
 
-
-class RawRoot(Variant, index=0, name="Root"):
-    """The chain itself."""
-
-
-class RawSigned(Variant, index=1, unnamed=True, name="Signed"):
-    """An account."""
-
-    account: Annotated[AccountId, TypeName("AccountId")]
-
-
-class RawNone(Variant, index=2, name="None"):
-    """Nobody: how inherents and unsigned extrinsics come."""
-
-
-RawOrigin = Annotated[
-    RawRoot | RawSigned | RawNone,
-    Path("frame_support::dispatch::RawOrigin", params={"AccountId": AccountId}),
-]
-
-
-class SystemOrigin(Variant, index=0, unnamed=True, name="system"):
-    """An origin of the system itself; there are no others here."""
-
-    origin: Annotated[RawOrigin, TypeName("frame_system::Origin<Runtime>")]
-
-
-OriginCaller = Annotated[SystemOrigin, Path("btt_runtime::OriginCaller")]
-"""A caller, as it is written into a call."""
 
 Calls = Annotated[list[RuntimeCall], TypeName("Vec<<T as Config>::RuntimeCall>")]
 BoxedCall = Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")]
@@ -288,21 +258,6 @@ class Utility(Pallet):
         if post is None or post.weight is None:
             return failure, declared
         return failure, min(post.weight, declared)
-
-
-def caller(written: SystemOrigin) -> Origin:
-    """Return the origin of a call made in another's name.
-
-    Raises BadOrigin for nobody, because inherents are the author's to make, and for pools,
-    because they move only through their own pallet.
-    """
-    match written.origin:
-        case RawSigned(account) if not is_pool(account):
-            return signed(account)
-        case RawRoot():
-            return ROOT
-        case _:
-            raise BadOrigin
 
 
 def derivative(who: AccountId, index: u16) -> AccountId:

@@ -31,7 +31,7 @@ from runtime.pallets.tier_staking import TierStaking
 from runtime.pallets.tokenomics import BurnReason, CeilingMode, Tokenomics
 from runtime.pallets.tokenomics.pallet import id_of
 from runtime.pallets.treasury import AssetKind
-from runtime.pallets.utility import RawSigned, SystemOrigin
+from runtime.pallets.origins import RawSigned, SystemOrigin
 from runtime.pallets.vesting import VestingInfo
 from runtime.splits import split_compute
 from support.economy import oracle

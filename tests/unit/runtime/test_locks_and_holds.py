@@ -47,10 +47,10 @@ from runtime.frame.error import WireToken
 from runtime.pallets.balances import Balances, Reasons
 from runtime.pallets.bounties import Bounties
 from runtime.pallets.multisig import Multisig, Timepoint
+from runtime.pallets.origins import spending_up_to
 from runtime.pallets.proxy import Proxy, ProxyType
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import TransactionPayment
-from runtime.pallets.treasury import root_spends_anything
 from runtime.pallets.vesting import Vesting, VestingInfo
 from support.chain import ALICE as RICH
 from support.chain import DevChain
@@ -156,7 +156,7 @@ class Bank(SmallRuntime):
                 clock=self.clock,
                 grants=NoGrants(),
                 pool=GRANTS,
-                spend_origin=root_spends_anything,
+                spend_origin=spending_up_to({}),
                 reject_origin=ensure_root,
             ),
         )

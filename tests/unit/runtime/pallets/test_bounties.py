@@ -48,11 +48,11 @@ from runtime.pallets.bounties import (
     Funded,
     Proposed,
 )
+from runtime.pallets.origins import spending_up_to
 from runtime.pallets.treasury import (
     MAX_APPROVALS,
     AssetKind,
     Treasury,
-    root_spends_anything,
 )
 from runtime.pallets.vesting import Vesting, VestingInfo
 from runtime.params import PARAMS_KEY, RuntimeParams
@@ -151,7 +151,7 @@ class Town(SmallRuntime):
                 payout_period=u32(PERIOD),
                 currency=self.balances,
                 clock=self.clock,
-                spend_origin=root_spends_anything,
+                spend_origin=spending_up_to({}),
                 reject_origin=ensure_root,
                 others=(self.bounties,),
             ),

@@ -30,18 +30,9 @@ from runtime.frame import (
 )
 from runtime.frame.error import WireBadOrigin, WireModule, WireToken
 from runtime.pallets.balances import Balances
+from runtime.pallets.origins import RawNone, RawRoot, RawSigned, SystemOrigin
 from runtime.pallets.system import System
-from runtime.pallets.utility import (
-    ITEM_WEIGHT,
-    OWN_WEIGHT,
-    RawNone,
-    RawRoot,
-    RawSigned,
-    SystemOrigin,
-    Utility,
-    batch_weight,
-    derivative,
-)
+from runtime.pallets.utility import ITEM_WEIGHT, OWN_WEIGHT, Utility, batch_weight, derivative
 from support.runtime import SmallRuntime, refused
 
 ALICE, BOB = AccountId(b"\1" * 32), AccountId(b"\2" * 32)

@@ -1,0 +1,38 @@
+"""Conviction voting: money that votes, and stays for a while."""
+
+from runtime.pallets.conviction_voting.pallet import LOCK_ID, ConvictionVoting
+from runtime.pallets.conviction_voting.types import (
+    AccountVote,
+    Casting,
+    Conviction,
+    Delegating,
+    Delegations,
+    PriorLock,
+    Split,
+    SplitAbstain,
+    Standard,
+    Vote,
+    VoteCasting,
+    VoteDelegating,
+    Voting,
+    vote_of,
+)
+
+__all__ = [
+    "LOCK_ID",
+    "AccountVote",
+    "Casting",
+    "Conviction",
+    "ConvictionVoting",
+    "Delegating",
+    "Delegations",
+    "PriorLock",
+    "Split",
+    "SplitAbstain",
+    "Standard",
+    "Vote",
+    "VoteCasting",
+    "VoteDelegating",
+    "Voting",
+    "vote_of",
+]

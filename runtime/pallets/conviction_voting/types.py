@@ -1,0 +1,201 @@
+"""What ConvictionVoting stores: votes, delegations and locks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Annotated, Final
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import Bounded, Path, TypeName, Variant, path, u8, u32, u128
+from runtime.pallets.referenda import NO_BALLOT, Ballot
+
+MAX_VOTES: Final = 512
+"""Votes of one account in one class."""
+MAX_CLASSES: Final = 64
+"""Classes in which one account can have a lock."""
+AYE: Final = 0x80
+"""The bit of a vote that says yes; the other seven are the conviction."""
+
+
+@path("pallet_conviction_voting::conviction::Conviction")
+class Conviction(IntEnum):
+    """How long the money of a vote stays; only the first two can be chosen, and do the same."""
+
+    vars()["None"] = 0  # a name that cannot be written, and that wallets know
+    Locked1x = 1
+    Locked2x = 2
+    Locked3x = 3
+    Locked4x = 4
+    Locked5x = 5
+    Locked6x = 6
+
+
+class Vote(u8, path="pallet_conviction_voting::vote::Vote"):
+    """Yes or no, and the conviction, in one byte."""
+
+    __slots__ = ()
+
+    @property
+    def aye(self) -> bool:
+        """Whether it says yes."""
+        return self >= AYE
+
+    @property
+    def conviction(self) -> int:
+        """The number of the conviction, known or not."""
+        return int(self) % AYE
+
+
+def vote_of(*, aye: bool, conviction: Conviction = Conviction.Locked1x) -> Vote:
+    """Return a vote."""
+    return Vote((AYE if aye else 0) + conviction)
+
+
+class Standard(Variant, index=0):
+    """All for one side."""
+
+    vote: Annotated[Vote, TypeName("Vote")]
+    balance: Annotated[u128, TypeName("Balance")]
+
+
+class Split(Variant, index=1):
+    """Some for each side."""
+
+    aye: Annotated[u128, TypeName("Balance")]
+    nay: Annotated[u128, TypeName("Balance")]
+
+
+class SplitAbstain(Variant, index=2):
+    """Some for each side, and some that only takes part."""
+
+    aye: Annotated[u128, TypeName("Balance")]
+    nay: Annotated[u128, TypeName("Balance")]
+    abstain: Annotated[u128, TypeName("Balance")]
+
+
+AnyVote = Standard | Split | SplitAbstain
+AccountVote = Annotated[
+    Standard | Split | SplitAbstain,
+    Path("pallet_conviction_voting::vote::AccountVote", params={"Balance": u128}),
+]
+
+
+@path("pallet_conviction_voting::types::Delegations", params={"Balance": u128})
+@dataclass(frozen=True, slots=True)
+class Delegations:
+    """What others have delegated to an account, in votes and in planck: the same here."""
+
+    votes: Annotated[u128, TypeName("Balance")] = u128(0)
+    capital: Annotated[u128, TypeName("Balance")] = u128(0)
+
+    def changed(self, by: int) -> Delegations:
+        """Return these and `by` planck more."""
+        return Delegations(self.votes + by, self.capital + by)
+
+
+@path(
+    "pallet_conviction_voting::vote::PriorLock",
+    params={"BlockNumber": u32, "Balance": u128},
+    unnamed=True,
+)
+@dataclass(frozen=True, slots=True)
+class PriorLock:
+    """What votes that are gone still lock: until what slot, and how many planck."""
+
+    until: Annotated[u32, TypeName("BlockNumber")] = u32(0)
+    amount: Annotated[u128, TypeName("Balance")] = u128(0)
+
+    def joined(self, until: int, amount: u128) -> PriorLock:
+        """Return a lock that serves for this one and another."""
+        return PriorLock(u32(max(int(self.until), until)), max(self.amount, amount))
+
+    def at(self, now: int) -> PriorLock:
+        """Return what is left of it at slot `now`."""
+        return PriorLock() if now >= self.until else self
+
+
+@path(
+    "pallet_conviction_voting::vote::Casting",
+    params={"Balance": u128, "BlockNumber": u32, "PollIndex": u32, "MaxVotes": None},
+)
+@dataclass(slots=True)
+class Casting:
+    """An account that votes itself."""
+
+    votes: Annotated[
+        Bounded[list[tuple[u32, AccountVote]], MAX_VOTES],
+        TypeName("BoundedVec<(PollIndex, AccountVote<Balance>), MaxVotes>"),
+    ] = field(default_factory=list)
+    delegations: Annotated[Delegations, TypeName("Delegations<Balance>")] = Delegations()
+    prior: Annotated[PriorLock, TypeName("PriorLock<BlockNumber, Balance>")] = PriorLock()
+
+
+@path(
+    "pallet_conviction_voting::vote::Delegating",
+    params={"Balance": u128, "AccountId": AccountId, "BlockNumber": u32},
+)
+@dataclass(slots=True)
+class Delegating:
+    """An account that lets another vote."""
+
+    balance: Annotated[u128, TypeName("Balance")]
+    target: Annotated[AccountId, TypeName("AccountId")]
+    conviction: Annotated[Conviction, TypeName("Conviction")]
+    delegations: Annotated[Delegations, TypeName("Delegations<Balance>")]
+    """What others have delegated to this account; it goes no further."""
+    prior: Annotated[PriorLock, TypeName("PriorLock<BlockNumber, Balance>")]
+
+
+class VoteCasting(Variant, index=0, unnamed=True, name="Casting"):
+    """It votes itself."""
+
+    casting: Annotated[Casting, TypeName("Casting<Balance, BlockNumber, PollIndex, MaxVotes>")]
+
+
+class VoteDelegating(Variant, index=1, unnamed=True, name="Delegating"):
+    """It lets another vote."""
+
+    delegating: Annotated[Delegating, TypeName("Delegating<Balance, AccountId, BlockNumber>")]
+
+
+Voting = Annotated[
+    VoteCasting | VoteDelegating,
+    Path(
+        "pallet_conviction_voting::vote::Voting",
+        params={
+            "Balance": u128,
+            "AccountId": AccountId,
+            "BlockNumber": u32,
+            "PollIndex": u32,
+            "MaxVotes": None,
+        },
+    ),
+]
+
+
+def stake_of(vote: AnyVote) -> u128:
+    """Return all that a vote puts in, in planck."""
+    match vote:
+        case Standard(_, balance):
+            return balance
+        case Split(aye, nay):
+            return aye + nay
+        case SplitAbstain(aye, nay, abstain):
+            return aye + nay + abstain
+
+
+def ballot_of(vote: AnyVote | None, delegations: Delegations) -> Ballot:
+    """Return how an account votes, with what is delegated to it: that follows undivided votes."""
+    others = int(delegations.votes)
+    match vote:
+        case Standard(side, balance) if side.aye:
+            return Ballot(ayes=int(balance), delegated_ayes=others)
+        case Standard(_, balance):
+            return Ballot(nays=int(balance), delegated_nays=others)
+        case Split(aye, nay):
+            return Ballot(ayes=int(aye), nays=int(nay))
+        case SplitAbstain(aye, nay, abstain):
+            return Ballot(ayes=int(aye), nays=int(nay), abstains=int(abstain))
+        case None:
+            return NO_BALLOT

@@ -1,0 +1,34 @@
+"""Identity: who says to be whom, and who has looked."""
+
+from runtime.pallets.identity.pallet import RESERVE_ID, Identity
+from runtime.pallets.identity.types import (
+    Data,
+    Erroneous,
+    FeePaid,
+    IdentityInfo,
+    Judgement,
+    KnownGood,
+    LowQuality,
+    OutOfDate,
+    Reasonable,
+    RegistrarInfo,
+    Registration,
+    Unknown,
+)
+
+__all__ = [
+    "RESERVE_ID",
+    "Data",
+    "Erroneous",
+    "FeePaid",
+    "Identity",
+    "IdentityInfo",
+    "Judgement",
+    "KnownGood",
+    "LowQuality",
+    "OutOfDate",
+    "Reasonable",
+    "RegistrarInfo",
+    "Registration",
+    "Unknown",
+]

@@ -1,0 +1,564 @@
+"""Identity: an account says who it is, and registrars say whether that is so.
+
+Who tells of itself leaves a deposit; registrars, whom governance appoints, judge for a fee. An
+account may name others as parts of itself: they share its identity. Verified is who has, itself or
+through the account it is a part of, a judgement `Reasonable` or `KnownGood`, and none that says
+otherwise: operators, verified requesters, hospitals and the allow-list of the exchange rest on it.
+
+What always holds: what is reserved under this pallet's name is the account's deposit, the deposit
+of its parts, and the fees of the judgements it waits for. Usernames are not kept here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Protocol
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.account import AccountId, MultiAddress
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import Bounded, Compact, TypeName, codec, u32, u64, u128
+from runtime.frame import (
+    Const,
+    DispatchError,
+    DispatchInfo,
+    Error,
+    Event,
+    Hasher,
+    Map,
+    Origin,
+    OriginCheck,
+    Pallet,
+    Value,
+    call,
+    ensure_root,
+)
+from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.pallets.balances import lookup
+from runtime.pallets.identity.types import (
+    MAX_REGISTRARS,
+    MAX_SUBS,
+    Datum,
+    Erroneous,
+    FeePaid,
+    IdentityInfo,
+    Judgement,
+    KnownGood,
+    LowQuality,
+    Reasonable,
+    RegistrarInfo,
+    Registration,
+)
+
+RESERVE_ID: Final = b"btt/iden"
+"""The name that deposits and fees are reserved under."""
+
+CALL_WEIGHT: Final = 80 * PICOS_PER_MICRO
+SUB_WEIGHT: Final = 30 * PICOS_PER_MICRO
+"""What each part of an account adds where all of them change."""
+ALL_SUBS_WEIGHT: Final = CALL_WEIGHT + MAX_SUBS * SUB_WEIGHT
+
+Who = Annotated[AccountId, TypeName("T::AccountId")]
+Address = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
+Amount = Annotated[u128, TypeName("BalanceOf<T>")]
+CompactAmount = Annotated[Compact[u128], TypeName("BalanceOf<T>")]
+Registrar = Annotated[u32, TypeName("RegistrarIndex")]
+CompactRegistrar = Annotated[Compact[u32], TypeName("RegistrarIndex")]
+Subs = tuple[u128, Bounded[list[AccountId], MAX_SUBS]]
+
+
+class Money(Protocol):
+    """The money of deposits and fees; Balances satisfies it. Amounts in planck."""
+
+    def reserve_named(self, name: bytes, who: AccountId, amount: u128) -> None:
+        """Set money of `who` aside; raise DispatchError if there is not enough."""
+
+    def unreserve_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
+        """Give back what was set aside; return how much of `amount` was not there."""
+
+    def slash_reserved_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
+        """Move what was set aside to the treasury; return how much was not there."""
+
+    def transfer(self, source: AccountId, dest: AccountId, amount: u128) -> None:
+        """Move free balance; raise TokenError if it cannot go."""
+
+
+def set_subs_info(_: object, subs: list[object]) -> DispatchInfo:
+    """Weigh new parts, and the most old ones that there may be."""
+    return DispatchInfo(ALL_SUBS_WEIGHT + SUB_WEIGHT * len(subs))
+
+
+class Identity(Pallet):
+    """An account says who it is, and registrars say whether that is so."""
+
+    basic_deposit: Const[u128]
+    """The deposit for an identity, in planck."""
+    byte_deposit: Const[u128]
+    """What each byte of it adds, in planck."""
+    sub_account_deposit: Const[u128]
+    """The deposit for each part of an account, in planck."""
+    max_sub_accounts: Const[u32] = u32(MAX_SUBS)
+    """How many parts one account may have."""
+    max_registrars: Const[u32] = u32(MAX_REGISTRARS)
+    """How many registrars there may be."""
+    currency: Money
+    force_origin: OriginCheck = ensure_root
+    """Who removes identities."""
+    registrar_origin: OriginCheck = ensure_root
+    """Who appoints registrars."""
+
+    identity_of = Map(AccountId, Registration, hasher=Hasher.Twox64Concat)
+    """What accounts say of themselves."""
+    super_of = Map(AccountId, tuple[AccountId, Datum])
+    """What account another is a part of, and its name there."""
+    subs_of = Map(AccountId, Subs, default=(u128(0), []), hasher=Hasher.Twox64Concat)
+    """The parts of an account, and the deposit for them."""
+    registrars = Value(Bounded[list[RegistrarInfo | None], MAX_REGISTRARS], default=[])
+    """Who judges identities."""
+
+    class IdentitySet(Event, index=0):
+        """An account said who it is."""
+
+        who: Who
+
+    class IdentityCleared(Event, index=1):
+        """An account took its identity back, and the deposit with it."""
+
+        who: Who
+        deposit: Amount
+
+    class IdentityKilled(Event, index=2):
+        """An identity was removed, and the deposit went to the treasury."""
+
+        who: Who
+        deposit: Amount
+
+    class JudgementRequested(Event, index=3):
+        """A registrar was asked for a judgement."""
+
+        who: Who
+        registrar_index: Registrar
+
+    class JudgementUnrequested(Event, index=4):
+        """A registrar is not asked any more."""
+
+        who: Who
+        registrar_index: Registrar
+
+    class JudgementPassed(Event, index=5, name="JudgementGiven"):
+        """A registrar judged."""
+
+        target: Who
+        registrar_index: Registrar
+
+    class RegistrarAdded(Event, index=6):
+        """There is a new registrar."""
+
+        registrar_index: Registrar
+
+    class SubIdentityAdded(Event, index=7):
+        """An account has a new part."""
+
+        sub: Who
+        main: Who
+        deposit: Amount
+
+    class SubIdentitiesSet(Event, index=8):
+        """An account named all its parts anew."""
+
+        main: Who
+        number_of_subs: Annotated[u32, TypeName("u32")]
+        new_deposit: Amount
+
+    class SubIdentityRenamed(Event, index=9):
+        """A part of an account has a new name."""
+
+        sub: Who
+        main: Who
+
+    class SubIdentityRemoved(Event, index=10):
+        """An account has a part less."""
+
+        sub: Who
+        main: Who
+        deposit: Amount
+
+    class SubIdentityRevoked(Event, index=11):
+        """A part left the account; the deposit went back to who had left it."""
+
+        sub: Who
+        main: Who
+        deposit: Amount
+
+    class TooManySubAccounts(Error, index=0):
+        """The account has as many parts as it can have. Remove one first."""
+
+    class NotFound(Error, index=1):
+        """There is no such identity or request. Set your identity, or ask the registrar, first."""
+
+    class NotNamed(Error, index=2):
+        """The account has no identity. There is nothing to remove."""
+
+    class EmptyIndex(Error, index=3):
+        """There is no such registrar. Look up the list of registrars."""
+
+    class FeeChanged(Error, index=4):
+        """The registrar asks for more than you would pay. Look up the fee, and raise the limit."""
+
+    class NoIdentity(Error, index=5):
+        """The account has no identity. Set it first."""
+
+    class StickyJudgement(Error, index=6):
+        """The registrar is asked already, or judged badly. Wait for it, or ask it to judge anew."""
+
+    class JudgementGiven(Error, index=7):
+        """The registrar has judged already. There is no request to take back."""
+
+    class InvalidJudgement(Error, index=8):
+        """That a fee was paid is no judgement. Give an opinion."""
+
+    class InvalidIndex(Error, index=9):
+        """You are not this registrar. Use the index under which you were appointed."""
+
+    class InvalidTarget(Error, index=10):
+        """The account has no identity to judge. It has to set one first."""
+
+    class TooManyRegistrars(Error, index=11):
+        """There are as many registrars as there can be."""
+
+    class AlreadyClaimed(Error, index=12):
+        """The account is a part of another, or named twice. It has to leave there first."""
+
+    class NotSub(Error, index=13):
+        """The account is a part of no other."""
+
+    class NotOwned(Error, index=14):
+        """The account is no part of yours. Add it first."""
+
+    class JudgementForDifferentIdentity(Error, index=15):
+        """The identity has changed meanwhile. Look at it again, and send its new hash."""
+
+    class JudgementPaymentFailed(Error, index=16):
+        """The fee cannot be paid: the money is locked. The account has to ask anew, unlocked."""
+
+    # ---- calls: identities
+
+    @call(0, weight=CALL_WEIGHT)
+    def add_registrar(self, origin: Origin, account: Address) -> None:
+        """Appoint a registrar."""
+        self.registrar_origin(origin)
+        registrars = self.registrars.value
+        if len(registrars) >= self.max_registrars:
+            raise self.TooManyRegistrars
+        registrars.append(RegistrarInfo(lookup(account), u128(0), u64(0)))
+        self.registrars.value = registrars
+        self.deposit(self.RegistrarAdded(u32(len(registrars) - 1)))
+
+    @call(1, weight=CALL_WEIGHT)
+    def set_identity(
+        self,
+        origin: Origin,
+        info: Annotated[IdentityInfo, TypeName("Box<T::IdentityInformation>")],
+    ) -> None:
+        """Say who you are. Judgements of what you said before are gone, except bad ones."""
+        who = origin.signed()
+        known = self.identity_of.get(who) or Registration([], u128(0), info)
+        size = len(codec(IdentityInfo).encode(info))
+        deposit = self.basic_deposit + self.byte_deposit * size
+        self._redeposit(who, known.deposit, deposit)
+        kept = [entry for entry in known.judgements if is_sticky(entry[1])]
+        self.identity_of[who] = Registration(kept, deposit, info)
+        self.deposit(self.IdentitySet(who))
+
+    @call(2, weight=set_subs_info)
+    def set_subs(
+        self,
+        origin: Origin,
+        subs: Annotated[list[tuple[AccountId, Datum]], TypeName("Vec<(T::AccountId, Data)>")],
+    ) -> None:
+        """Name all accounts that are parts of yours, instead of those you named before."""
+        who = origin.signed()
+        if who not in self.identity_of:
+            raise self.NotFound
+        if len(subs) > self.max_sub_accounts:
+            raise self.TooManySubAccounts
+        named = dict(subs)
+        if len(named) < len(subs) or any(self._claimed(sub, who) for sub in named):
+            raise self.AlreadyClaimed
+        old_deposit, old = self.subs_of[who]
+        deposit = self.sub_account_deposit * len(subs)
+        self._redeposit(who, old_deposit, deposit)
+        for sub in old:
+            del self.super_of[sub]
+        for sub, name in subs:
+            self.super_of[sub] = (who, name)
+        self._keep_subs(who, deposit, list(named))
+        self.deposit(self.SubIdentitiesSet(who, u32(len(subs)), deposit))
+
+    @call(3, weight=ALL_SUBS_WEIGHT)
+    def clear_identity(self, origin: Origin) -> None:
+        """Take your identity back, with its parts and all deposits."""
+        who = origin.signed()
+        deposit = self._remove(who)
+        self.currency.unreserve_named(RESERVE_ID, who, deposit)
+        self.deposit(self.IdentityCleared(who, deposit))
+
+    @call(10, weight=ALL_SUBS_WEIGHT)
+    def kill_identity(self, origin: Origin, target: Address) -> None:
+        """Remove an identity; all its deposits go to the treasury."""
+        self.force_origin(origin)
+        who = lookup(target)
+        deposit = self._remove(who)
+        self.currency.slash_reserved_named(RESERVE_ID, who, deposit)
+        self.deposit(self.IdentityKilled(who, deposit))
+
+    # ---- calls: judgements
+
+    @call(4, weight=CALL_WEIGHT)
+    def request_judgement(
+        self, origin: Origin, reg_index: CompactRegistrar, max_fee: CompactAmount
+    ) -> None:
+        """Ask a registrar for a judgement; the fee is set aside, at most `max_fee`."""
+        who = origin.signed()
+        fee = self._registrar(reg_index).fee
+        if fee > max_fee:
+            raise self.FeeChanged
+        identity = self._identity(who)
+        if is_sticky(dict(identity.judgements).get(reg_index)):
+            raise self.StickyJudgement
+        self.currency.reserve_named(RESERVE_ID, who, fee)
+        self._judge(who, identity, reg_index, FeePaid(fee))
+        self.deposit(self.JudgementRequested(who, reg_index))
+
+    @call(5, weight=CALL_WEIGHT)
+    def cancel_request(self, origin: Origin, reg_index: Registrar) -> None:
+        """Ask a registrar no more, and have the fee back."""
+        who = origin.signed()
+        identity = self._identity(who)
+        judgements = dict(identity.judgements)
+        judgement = judgements.pop(reg_index, None)
+        if judgement is None:
+            raise self.NotFound
+        if not isinstance(judgement, FeePaid):
+            raise self.JudgementGiven
+        self.currency.unreserve_named(RESERVE_ID, who, judgement.fee)
+        identity.judgements = list(judgements.items())
+        self.identity_of[who] = identity
+        self.deposit(self.JudgementUnrequested(who, reg_index))
+
+    @call(6, weight=CALL_WEIGHT)
+    def set_fee(self, origin: Origin, index: CompactRegistrar, fee: CompactAmount) -> None:
+        """As a registrar, ask for this fee from now on."""
+        registrar = self._own(origin, index)
+        registrar.fee = fee
+        self._keep_registrar(index, registrar)
+
+    @call(7, weight=CALL_WEIGHT)
+    def set_account_id(self, origin: Origin, index: CompactRegistrar, new: Address) -> None:
+        """As a registrar, use another account from now on."""
+        registrar = self._own(origin, index)
+        registrar.account = lookup(new)
+        self._keep_registrar(index, registrar)
+
+    @call(8, weight=CALL_WEIGHT)
+    def set_fields(
+        self,
+        origin: Origin,
+        index: CompactRegistrar,
+        fields: Annotated[u64, TypeName("IdentityFields")],
+    ) -> None:
+        """As a registrar, tell which fields you look at: one bit each, in order."""
+        registrar = self._own(origin, index)
+        registrar.fields = fields
+        self._keep_registrar(index, registrar)
+
+    @call(9, weight=CALL_WEIGHT)
+    def provide_judgement(
+        self,
+        origin: Origin,
+        reg_index: CompactRegistrar,
+        target: Address,
+        judgement: Annotated[Judgement, TypeName("Judgement<BalanceOf<T>>")],
+        identity: Annotated[H256, TypeName("T::Hash")],
+    ) -> None:
+        """As a registrar, judge the identity of this hash, and earn the fee if one is set aside."""
+        registrar, who = self._own(origin, reg_index), lookup(target)
+        if isinstance(judgement, FeePaid):
+            raise self.InvalidJudgement
+        known = self.identity_of.get(who)
+        if known is None:
+            raise self.InvalidTarget
+        if blake2_256(codec(IdentityInfo).encode(known.info)) != identity:
+            raise self.JudgementForDifferentIdentity
+        before = dict(known.judgements).get(reg_index)
+        if isinstance(before, FeePaid):
+            self._pay(who, registrar.account, before.fee)
+        self._judge(who, known, reg_index, judgement)
+        self.deposit(self.JudgementPassed(who, reg_index))
+
+    # ---- calls: parts
+
+    @call(11, weight=CALL_WEIGHT)
+    def add_sub(
+        self, origin: Origin, sub: Address, data: Annotated[Datum, TypeName("Data")]
+    ) -> None:
+        """Name an account a part of yours."""
+        who, part = origin.signed(), lookup(sub)
+        if who not in self.identity_of:
+            raise self.NoIdentity
+        if part in self.super_of:
+            raise self.AlreadyClaimed
+        deposit, subs = self.subs_of[who]
+        if len(subs) >= self.max_sub_accounts:
+            raise self.TooManySubAccounts
+        self.currency.reserve_named(RESERVE_ID, who, self.sub_account_deposit)
+        self.super_of[part] = (who, data)
+        self._keep_subs(who, deposit + self.sub_account_deposit, [*subs, part])
+        self.deposit(self.SubIdentityAdded(part, who, self.sub_account_deposit))
+
+    @call(12, weight=CALL_WEIGHT)
+    def rename_sub(
+        self, origin: Origin, sub: Address, data: Annotated[Datum, TypeName("Data")]
+    ) -> None:
+        """Give a part of your account another name."""
+        who, part = origin.signed(), lookup(sub)
+        self._ensure_part(part, who)
+        self.super_of[part] = (who, data)
+        self.deposit(self.SubIdentityRenamed(part, who))
+
+    @call(13, weight=CALL_WEIGHT)
+    def remove_sub(self, origin: Origin, sub: Address) -> None:
+        """Let an account be a part of yours no more."""
+        who, part = origin.signed(), lookup(sub)
+        self._ensure_part(part, who)
+        self.deposit(self.SubIdentityRemoved(part, who, self._part(part, who)))
+
+    @call(14, weight=CALL_WEIGHT)
+    def quit_sub(self, origin: Origin) -> None:
+        """Be a part of another account no more."""
+        who = origin.signed()
+        main = self.parent_of(who)
+        if main is None:
+            raise self.NotSub
+        self.deposit(self.SubIdentityRevoked(who, main, self._part(who, main)))
+
+    # ---- doors
+
+    def parent_of(self, who: AccountId) -> AccountId | None:
+        """Return the account that `who` is a part of, if it is one."""
+        found = self.super_of.get(who)
+        return None if found is None else found[0]
+
+    def verified(self, who: AccountId) -> bool:
+        """Tell whether a registrar found good who this is, or who it is a part of.
+
+        That is a judgement `Reasonable` or `KnownGood`, and none `LowQuality` or `Erroneous`.
+        """
+        parent = self.parent_of(who)
+        return self._judged_good(who) or (parent is not None and self._judged_good(parent))
+
+    def operator_of(self, account: AccountId) -> AccountId:
+        """Return who stands behind an account: its verified parent, else itself (ruling 8)."""
+        parent = self.parent_of(account)
+        return parent if parent is not None and self._judged_good(parent) else account
+
+    # ---- private steps
+
+    def _judged_good(self, who: AccountId) -> bool:
+        known = self.identity_of.get(who)
+        judgements = [judgement for _, judgement in known.judgements] if known else []
+        good = any(isinstance(judgement, Reasonable | KnownGood) for judgement in judgements)
+        bad = any(isinstance(judgement, LowQuality | Erroneous) for judgement in judgements)
+        return good and not bad
+
+    def _identity(self, who: AccountId) -> Registration:
+        known = self.identity_of.get(who)
+        if known is None:
+            raise self.NoIdentity
+        return known
+
+    def _registrar(self, index: u32) -> RegistrarInfo:
+        registrars = self.registrars.value
+        found = registrars[index] if index < len(registrars) else None
+        if found is None:
+            raise self.EmptyIndex
+        return found
+
+    def _own(self, origin: Origin, index: u32) -> RegistrarInfo:
+        """Return the registrar, if the caller is it."""
+        who, registrars = origin.signed(), self.registrars.value
+        found = registrars[index] if index < len(registrars) else None
+        if found is None or found.account != who:
+            raise self.InvalidIndex
+        return found
+
+    def _keep_registrar(self, index: u32, registrar: RegistrarInfo) -> None:
+        registrars = self.registrars.value
+        registrars[index] = registrar
+        self.registrars.value = registrars
+
+    def _judge(
+        self, who: AccountId, identity: Registration, index: u32, judgement: Judgement
+    ) -> None:
+        judgements = dict(identity.judgements)
+        judgements[index] = judgement
+        identity.judgements = sorted(judgements.items(), key=lambda entry: entry[0])
+        self.identity_of[who] = identity
+
+    def _pay(self, who: AccountId, registrar: AccountId, fee: u128) -> None:
+        self.currency.unreserve_named(RESERVE_ID, who, fee)
+        try:
+            self.currency.transfer(who, registrar, fee)
+        except DispatchError as error:
+            raise self.JudgementPaymentFailed from error
+
+    def _redeposit(self, who: AccountId, old: u128, new: u128) -> None:
+        if new > old:
+            self.currency.reserve_named(RESERVE_ID, who, new - old)
+        else:
+            self.currency.unreserve_named(RESERVE_ID, who, old - new)
+
+    def _claimed(self, sub: AccountId, by: AccountId) -> bool:
+        parent = self.parent_of(sub)
+        return parent is not None and parent != by
+
+    def _ensure_part(self, sub: AccountId, main: AccountId) -> None:
+        if main not in self.identity_of:
+            raise self.NoIdentity
+        if self.parent_of(sub) != main:
+            raise self.NotOwned
+
+    def _keep_subs(self, who: AccountId, deposit: u128, subs: list[AccountId]) -> None:
+        if subs:
+            self.subs_of[who] = (deposit, subs)
+        else:
+            del self.subs_of[who]
+
+    def _part(self, sub: AccountId, main: AccountId) -> u128:
+        """Part two accounts; give the deposit back to `main`, and return it."""
+        deposit, subs = self.subs_of[main]
+        # What was deposited may be another than today's price: nothing stays with the last one.
+        freed = deposit if len(subs) == 1 else min(self.sub_account_deposit, deposit)
+        subs.remove(sub)
+        self.currency.unreserve_named(RESERVE_ID, main, freed)
+        del self.super_of[sub]
+        self._keep_subs(main, deposit - freed, subs)
+        return freed
+
+    def _remove(self, who: AccountId) -> u128:
+        """Forget an identity; return all that is reserved for it."""
+        known = self.identity_of.take(who)
+        if known is None:
+            raise self.NotNamed
+        deposit, subs = self.subs_of[who]
+        del self.subs_of[who]
+        for sub in subs:
+            del self.super_of[sub]
+        fees = [
+            judgement.fee for _, judgement in known.judgements if isinstance(judgement, FeePaid)
+        ]
+        return u128(int(known.deposit) + int(deposit) + sum(map(int, fees)))
+
+
+def is_sticky(judgement: object) -> bool:
+    """Tell whether a judgement stays whatever the account does: bad, or paid for."""
+    return isinstance(judgement, FeePaid | Erroneous)

@@ -1,0 +1,191 @@
+"""What Identity stores: what people say of themselves, and what registrars say of that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import (
+    Bounded,
+    Codec,
+    DecodeError,
+    EncodeError,
+    Fixed,
+    Path,
+    Shape,
+    TypeName,
+    Variant,
+    codec,
+    path,
+    u32,
+    u64,
+    u128,
+)
+from btt_chain.scale.shape import Field, VariantOf, VariantShape
+
+MAX_REGISTRARS: Final = 20
+MAX_SUBS: Final = 100
+
+RAW_SIZE: Final = 32
+"""Bytes of a text."""
+HASHES: Final = ("BlakeTwo256", "Sha256", "Keccak256", "ShaThree256")
+"""How what is too long or too private for the chain is hashed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A text of at most 32 bytes; or, if `hashed` says how, the hash of something. Or nothing.
+
+    An empty text is another value than nothing, `Data()`: each has its own form on the wire.
+    """
+
+    raw: bytes | None = None
+    hashed: str | None = None
+
+    @classmethod
+    def text(cls, text: str) -> Data:
+        """Return a text; EncodeError when it is written if it is too long."""
+        return cls(text.encode())
+
+
+def encode_data(value: Data) -> bytes:
+    """Return the index of the alternative and the bytes: the index tells how many."""
+    if value.raw is None:
+        if value.hashed is not None:
+            raise EncodeError("Data", "a hash has 32 bytes")
+        return b"\0"
+    if value.hashed is not None:
+        if len(value.raw) != 32:
+            raise EncodeError("Data", "a hash has 32 bytes")
+        return bytes((RAW_SIZE + 2 + HASHES.index(value.hashed),)) + value.raw
+    if len(value.raw) > RAW_SIZE:
+        raise EncodeError("Data", f"{len(value.raw)} bytes given, {RAW_SIZE} are the most")
+    return bytes((len(value.raw) + 1,)) + value.raw
+
+
+def decode_data(raw: bytes, at: int) -> tuple[Data, int]:
+    """Read what `encode_data` wrote."""
+    kind = raw[at] if at < len(raw) else RAW_SIZE + 2 + len(HASHES)
+    if kind >= RAW_SIZE + 2 + len(HASHES):
+        raise DecodeError("Data", at, "no such kind of data")
+    if not kind:
+        return Data(), at + 1
+    size = kind - 1 if kind <= RAW_SIZE + 1 else 32
+    end = at + 1 + size
+    if end > len(raw):
+        raise DecodeError("Data", at, "the input ends too early")
+    hashed = HASHES[kind - RAW_SIZE - 2] if kind > RAW_SIZE + 1 else None
+    return Data(raw[at + 1 : end], hashed), end
+
+
+def octets(name: str, index: int, size: int) -> VariantShape:
+    """Describe an alternative that is so many bytes."""
+    return VariantShape(name, index, (Field(None, codec(Annotated[bytes, Fixed(size)])),))
+
+
+DATA: Final = Codec(
+    "Data",
+    encode_data,
+    decode_data,
+    Shape(
+        lambda: VariantOf(
+            (
+                VariantShape("None", 0),
+                *(octets(f"Raw{size}", size + 1, size) for size in range(RAW_SIZE + 1)),
+                *(octets(name, RAW_SIZE + 2 + place, 32) for place, name in enumerate(HASHES)),
+            )
+        ),
+        path="pallet_identity::types::Data",
+    ),
+    1,
+)
+
+Datum = Annotated[Data, DATA, TypeName("Data")]
+
+
+@path("btt_runtime::identity::IdentityInfo")
+@dataclass(slots=True)
+class IdentityInfo:
+    """What an account says of itself; every field may be empty."""
+
+    display: Datum = Data()
+    """The name to show."""
+    legal: Datum = Data()
+    """The name in law."""
+    web: Datum = Data()
+    matrix: Datum = Data()
+    email: Datum = Data()
+    pgp_fingerprint: Annotated[Annotated[bytes, Fixed(20)] | None, TypeName("Option<[u8; 20]>")] = (
+        None
+    )
+    image: Datum = Data()
+    twitter: Datum = Data()
+    github: Datum = Data()
+    discord: Datum = Data()
+
+
+class Unknown(Variant, index=0):
+    """No opinion."""
+
+
+class FeePaid(Variant, index=1, unnamed=True):
+    """The registrar was asked, and the fee is set aside."""
+
+    fee: Annotated[u128, TypeName("Balance")]
+
+
+class Reasonable(Variant, index=2):
+    """It looks right; the registrar has not looked deeply."""
+
+
+class KnownGood(Variant, index=3):
+    """The registrar knows that it is right."""
+
+
+class OutOfDate(Variant, index=4):
+    """It was right once."""
+
+
+class LowQuality(Variant, index=5):
+    """It is not precise enough."""
+
+
+class Erroneous(Variant, index=6):
+    """It is wrong, and may be meant to be; only the registrar takes this back."""
+
+
+Judgement = Annotated[
+    Unknown | FeePaid | Reasonable | KnownGood | OutOfDate | LowQuality | Erroneous,
+    Path("pallet_identity::types::Judgement", params={"Balance": u128}),
+]
+
+
+@path(
+    "pallet_identity::types::Registration",
+    params={"Balance": u128, "MaxJudgements": None, "IdentityInfo": IdentityInfo},
+)
+@dataclass(slots=True)
+class Registration:
+    """What an account says of itself, what registrars say of it, and the deposit in planck."""
+
+    judgements: Annotated[
+        Bounded[list[tuple[u32, Judgement]], MAX_REGISTRARS],
+        TypeName("BoundedVec<(RegistrarIndex, Judgement<Balance>), MaxJudgements>"),
+    ]
+    """By the registrar's index, in order."""
+    deposit: Annotated[u128, TypeName("Balance")]
+    info: Annotated[IdentityInfo, TypeName("IdentityInfo")]
+
+
+@path(
+    "pallet_identity::types::RegistrarInfo",
+    params={"Balance": u128, "AccountId": AccountId, "IdField": u64},
+)
+@dataclass(slots=True)
+class RegistrarInfo:
+    """Somebody who judges identities: the account, the fee in planck, the fields looked at."""
+
+    account: Annotated[AccountId, TypeName("AccountId")]
+    fee: Annotated[u128, TypeName("Balance")]
+    fields: Annotated[u64, TypeName("IdField")]

@@ -1,0 +1,63 @@
+"""Referenda: the chain decides, and does what was decided."""
+
+from runtime.pallets.referenda.curves import (
+    FixedI64,
+    LinearDecreasing,
+    Reciprocal,
+    SteppedDecreasing,
+    delay,
+    flat,
+    passing,
+)
+from runtime.pallets.referenda.pallet import RESERVE_ID, Referenda
+from runtime.pallets.referenda.tracks import ROOT_TRACK, tracks
+from runtime.pallets.referenda.types import (
+    NO_BALLOT,
+    Ballot,
+    DecidingStatus,
+    Deposit,
+    Electorate,
+    Ended,
+    Ongoing,
+    ReferendumInfo,
+    ReferendumStatus,
+    Tally,
+    Track,
+    Tracks,
+    WasApproved,
+    WasCancelled,
+    WasKilled,
+    WasRejected,
+    WasTimedOut,
+)
+
+__all__ = [
+    "NO_BALLOT",
+    "RESERVE_ID",
+    "ROOT_TRACK",
+    "Ballot",
+    "DecidingStatus",
+    "Deposit",
+    "Electorate",
+    "Ended",
+    "FixedI64",
+    "LinearDecreasing",
+    "Ongoing",
+    "Reciprocal",
+    "Referenda",
+    "ReferendumInfo",
+    "ReferendumStatus",
+    "SteppedDecreasing",
+    "Tally",
+    "Track",
+    "Tracks",
+    "WasApproved",
+    "WasCancelled",
+    "WasKilled",
+    "WasRejected",
+    "WasTimedOut",
+    "delay",
+    "flat",
+    "passing",
+    "tracks",
+]

@@ -1,0 +1,96 @@
+"""Curves: how much of something a referendum needs, by how long it has been deciding.
+
+`x` is the part of the decision period that is over, `y` the part of the votes; both are parts of a
+billion. Every curve falls or stays level. Rounding is Substrate's (pallet_referenda, `Curve`), so
+that wallets draw what the chain does.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from btt_chain.primitives.arithmetic import Perbill
+from btt_chain.scale import Path, TypeName, Variant, i64
+
+WHOLE: Final = Perbill.WHOLE
+
+Part = Annotated[Perbill, TypeName("Perbill")]
+
+
+class FixedI64(i64, path="sp_arithmetic::fixed_point::FixedI64"):
+    """A number with nine decimals and a sign."""
+
+    __slots__ = ()
+
+
+class LinearDecreasing(Variant, index=0):
+    """From `ceil` to `floor` in a straight line over `length`, then level."""
+
+    length: Part
+    floor: Part
+    ceil: Part
+
+    def threshold(self, x: int) -> int:
+        """Return the part needed at `x`."""
+        length = int(self.length)
+        done = min(x, length) * WHOLE // length
+        return int(self.ceil) - done * (int(self.ceil) - int(self.floor)) // WHOLE
+
+
+class SteppedDecreasing(Variant, index=1):
+    """From `begin` down to `end`, by `step` after each `period`."""
+
+    begin: Part
+    end: Part
+    step: Part
+    period: Part
+
+    def threshold(self, x: int) -> int:
+        """Return the part needed at `x`."""
+        steps = x // int(self.period)
+        return max(int(self.begin) - int(self.step) * steps, int(self.end))
+
+
+class Reciprocal(Variant, index=2):
+    """`factor / (x + x_offset) + y_offset`, between nothing and all."""
+
+    factor: Annotated[FixedI64, TypeName("FixedI64")]
+    x_offset: Annotated[FixedI64, TypeName("FixedI64")]
+    y_offset: Annotated[FixedI64, TypeName("FixedI64")]
+
+    def threshold(self, x: int) -> int:
+        """Return the part needed at `x`; all of it where the curve has no value."""
+        below = x + int(self.x_offset)
+        if below <= 0:
+            return WHOLE
+        value = int(self.factor) * WHOLE // below + int(self.y_offset)
+        return min(max(value, 0), WHOLE)
+
+
+Curve = Annotated[
+    LinearDecreasing | SteppedDecreasing | Reciprocal, Path("pallet_referenda::types::Curve")
+]
+AnyCurve = LinearDecreasing | SteppedDecreasing | Reciprocal
+
+
+def flat(percent: int) -> LinearDecreasing:
+    """Return the curve that needs `percent` at all times."""
+    level = Perbill(percent * WHOLE // 100)
+    return LinearDecreasing(Perbill(WHOLE), level, level)
+
+
+def passing(curve: AnyCurve, x: int, y: int) -> bool:
+    """Tell whether `y` is enough at `x`."""
+    return y >= curve.threshold(x)
+
+
+def delay(curve: AnyCurve, y: int) -> int:
+    """Return the first `x` at which `y` is enough; all of the period if it never is."""
+    low, high = 0, WHOLE
+    while low < high:  # curves fall: what is enough once stays enough
+        middle = (low + high) // 2
+        if passing(curve, middle, y):
+            high = middle
+        else:
+            low = middle + 1
+    return low

@@ -1,0 +1,711 @@
+"""Referenda: the chain decides, and does what was decided.
+
+Anybody submits a call, the origin that it is to be made by, and a deposit. The origin tells the
+track, and the track the rules. Once the preparation is over, the larger deposit for the decision
+is placed and the track has room, the decision starts. When enough is in favour, and stays so for
+the confirmation, the referendum is approved and the call goes to the scheduler; nobody has to do
+anything more. What does not get there in the decision period is rejected.
+
+Who counts, and how, is the electorate's matter (`types.Electorate`). Time is slots. A referendum
+is looked at when an alarm of the scheduler goes off, and in the next slot after its tally changed:
+a period ends in the first block at or after its last slot.
+
+What always holds: what is reserved under this pallet's name is the deposits in `ReferendumInfoFor`;
+`DecidingCount` of a track is the number of its referenda being decided, and of those whose place
+is about to be given to the next; whatever waits in `TrackQueue` is marked `in_queue`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Final, Protocol
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.arithmetic import Perbill
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import Bounded, TypeName, encode, u16, u32, u128
+from runtime.frame import (
+    BadOrigin,
+    Const,
+    Error,
+    Event,
+    Hasher,
+    Map,
+    Origin,
+    OriginCheck,
+    Pallet,
+    Value,
+    call,
+)
+from runtime.frame.origin import OriginKind
+from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.pallets.origins import (
+    DecisionOrigin,
+    OriginCaller,
+    RawRoot,
+    SystemOrigin,
+)
+from runtime.pallets.preimage import BoundedCall, Inline, Lookup, Preimage
+from runtime.pallets.referenda.curves import delay, passing
+from runtime.pallets.referenda.tracks import ROOT_TRACK
+from runtime.pallets.referenda.types import (
+    MAX_QUEUED,
+    DecidingStatus,
+    Deposit,
+    Electorate,
+    Ended,
+    Ongoing,
+    ReferendumInfo,
+    ReferendumStatus,
+    Tally,
+    Track,
+    Tracks,
+    WasApproved,
+    WasCancelled,
+    WasKilled,
+    WasRejected,
+    WasTimedOut,
+)
+from runtime.pallets.scheduler import After, At, Clock, DispatchTime, Scheduler
+
+RESERVE_ID: Final = b"btt/refd"
+"""The name that deposits are reserved under."""
+ALARM_PRIORITY: Final = 128
+ENACTMENT_PRIORITY: Final = 63
+NUDGE: Final = 5
+ONE_FEWER: Final = 6
+"""The calls that alarms make."""
+FULL_QUEUE_TRIES: Final = 14
+"""How often, within the time it may wait at most, one that found the queue full tries again."""
+ROOT_CALLER: Final = SystemOrigin(RawRoot())
+
+CALL_WEIGHT: Final = 100 * PICOS_PER_MICRO
+LOOK_WEIGHT: Final = 2_500 * PICOS_PER_MICRO
+"""Looking at a referendum, with a new alarm and a new place in the queue."""
+
+Index = Annotated[u32, TypeName("ReferendumIndex")]
+TrackId = Annotated[u16, TypeName("TrackIdOf<T, I>")]
+Who = Annotated[AccountId, TypeName("T::AccountId")]
+Amount = Annotated[u128, TypeName("BalanceOf<T, I>")]
+Proposal = Annotated[BoundedCall, TypeName("BoundedCallOf<T, I>")]
+Count = Annotated[Tally, TypeName("T::Tally")]
+Hash = Annotated[H256, TypeName("T::Hash")]
+Queue = Bounded[list[tuple[u32, u128]], MAX_QUEUED]
+
+
+class Money(Protocol):
+    """The money that deposits are made of; Balances satisfies it. Amounts in planck."""
+
+    def reserve_named(self, name: bytes, who: AccountId, amount: u128) -> None:
+        """Set money of `who` aside; raise DispatchError if there is not enough."""
+
+    def unreserve_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
+        """Give back what was set aside; return how much of `amount` was not there."""
+
+    def slash_reserved_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
+        """Move what was set aside to the treasury; return how much was not there."""
+
+
+class Referenda(Pallet, instances=True):
+    """The chain decides, and does what was decided."""
+
+    submission_deposit: Const[u128]
+    """What it costs to submit, in planck; it comes back unless the referendum is killed."""
+    max_queued: Const[u32] = u32(MAX_QUEUED)
+    """How many referenda of one track can wait to be decided."""
+    undeciding_timeout: Const[u32]
+    """After so many slots one that is not being decided, and does not wait for it, is over."""
+    alarm_interval: Const[u32] = u32(1)
+    """Alarms go off at multiples of so many slots."""
+    tracks: Const[Tracks]
+    """The kinds of referenda, and their rules."""
+    currency: Money
+    clock: Clock
+    preimages: Preimage
+    scheduler: Scheduler
+    electorate: Electorate
+    cancel_origin: OriginCheck
+    """Who ends referenda before their time."""
+    kill_origin: OriginCheck
+    """Who ends them and takes the deposits."""
+
+    referendum_count = Value(u32, default=u32(0))
+    """How many referenda there ever were: the number of the next."""
+    referendum_info_for = Map(u32, ReferendumInfo)
+    """All referenda, and how far they are."""
+    track_queue = Map(u16, Queue, default=[], hasher=Hasher.Twox64Concat)
+    """What waits to be decided, with its ayes; the last is the next."""
+    deciding_count = Map(u16, u32, default=u32(0), hasher=Hasher.Twox64Concat)
+    """How many are being decided."""
+    metadata_of = Map(u32, H256)
+    """The hash of what explains a referendum; the text is a preimage."""
+
+    class Submitted(Event, index=0):
+        """There is a new referendum."""
+
+        index: Index
+        track: TrackId
+        proposal: Proposal
+
+    class DecisionDepositPlaced(Event, index=1):
+        """The deposit for a decision was placed."""
+
+        index: Index
+        who: Who
+        amount: Amount
+
+    class DecisionDepositRefunded(Event, index=2):
+        """The deposit for a decision went back."""
+
+        index: Index
+        who: Who
+        amount: Amount
+
+    class DepositSlashed(Event, index=3):
+        """A deposit went to the treasury."""
+
+        who: Who
+        amount: Amount
+
+    class DecisionStarted(Event, index=4):
+        """A referendum is being decided."""
+
+        index: Index
+        track: TrackId
+        proposal: Proposal
+        tally: Count
+
+    class ConfirmStarted(Event, index=5):
+        """Enough is in favour; it must stay so."""
+
+        index: Index
+
+    class ConfirmAborted(Event, index=6):
+        """It did not stay so."""
+
+        index: Index
+
+    class Confirmed(Event, index=7):
+        """It stayed so; the call will be made."""
+
+        index: Index
+        tally: Count
+
+    class Approved(Event, index=8):
+        """A referendum was approved, and its call scheduled."""
+
+        index: Index
+
+    class Rejected(Event, index=9):
+        """A referendum did not get enough votes in its time."""
+
+        index: Index
+        tally: Count
+
+    class TimedOut(Event, index=10):
+        """A referendum was not begun to be decided in time."""
+
+        index: Index
+        tally: Count
+
+    class Cancelled(Event, index=11):
+        """A referendum was cancelled."""
+
+        index: Index
+        tally: Count
+
+    class Killed(Event, index=12):
+        """A referendum was cancelled, and its deposits are lost."""
+
+        index: Index
+        tally: Count
+
+    class SubmissionDepositRefunded(Event, index=13):
+        """The deposit of the submission went back."""
+
+        index: Index
+        who: Who
+        amount: Amount
+
+    class MetadataSet(Event, index=14):
+        """A referendum has an explanation."""
+
+        index: Index
+        hash: Hash
+
+    class MetadataCleared(Event, index=15):
+        """A referendum has no explanation any more."""
+
+        index: Index
+        hash: Hash
+
+    class NotOngoing(Error, index=0):
+        """The referendum is over, or was never there. Check its number."""
+
+    class HasDeposit(Error, index=1):
+        """The deposit for the decision is there already. There is nothing left to do."""
+
+    class BadTrack(Error, index=2):
+        """There is no such track. Look up the list of tracks."""
+
+    class Full(Error, index=3):
+        """The queue of the track is full. Wait until some are decided."""
+
+    class QueueEmpty(Error, index=4):
+        """Nothing waits in the queue of the track."""
+
+    class BadReferendum(Error, index=5):
+        """There is no such referendum. Check its number."""
+
+    class NothingToDo(Error, index=6):
+        """There is nothing to do here now."""
+
+    class NoTrack(Error, index=7):
+        """No track decides for this origin. Propose root, or an origin that has a track."""
+
+    class Unfinished(Error, index=8):
+        """The referendum is not over; the deposit stays until it is."""
+
+    class NoPermission(Error, index=9):
+        """Only who submitted the referendum may do this."""
+
+    class NoDeposit(Error, index=10):
+        """There is no deposit to give back: it was never placed, went back already, or is lost."""
+
+    class BadStatus(Error, index=11):
+        """The referendum is not over, or was killed. Its deposit cannot be given back."""
+
+    class PreimageNotExist(Error, index=12):
+        """The text behind this hash is not here. Note it as a preimage first."""
+
+    class PreimageStoredWithDifferentLength(Error, index=13):
+        """The preimage of the proposal has another length. Say its real length."""
+
+    # ---- calls
+
+    @call(0, weight=LOOK_WEIGHT)
+    def submit(
+        self,
+        origin: Origin,
+        proposal_origin: Annotated[OriginCaller, TypeName("Box<PalletsOriginOf<T>>")],
+        proposal: Proposal,
+        enactment_moment: Annotated[DispatchTime, TypeName("DispatchTime<BlockNumberFor<T, I>>")],
+    ) -> None:
+        """Propose a call, the origin it is to be made by, and when. Costs a deposit."""
+        who = origin.signed()
+        if isinstance(proposal, Lookup):
+            length = self.preimages.length(proposal.hash)
+            if length is not None and length != proposal.len:
+                raise self.PreimageStoredWithDifferentLength
+        track = self._track_for(proposal_origin)
+        deposit = self._take(who, self.submission_deposit)
+        index, now = self.referendum_count.value, self._now()
+        self.referendum_count.value = u32(index + 1)
+        status = ReferendumStatus(
+            track=track,
+            origin=proposal_origin,
+            proposal=proposal,
+            enactment=enactment_moment,
+            submitted=now,
+            submission_deposit=deposit,
+            decision_deposit=None,
+            deciding=None,
+            tally=Tally(),
+            in_queue=False,
+            alarm=None,
+        )
+        self._wake(index, status, int(now) + int(self.undeciding_timeout))
+        self.referendum_info_for[index] = Ongoing(status)
+        self.deposit(self.Submitted(index, track, proposal))
+
+    @call(1, weight=LOOK_WEIGHT)
+    def place_decision_deposit(self, origin: Origin, index: Index) -> None:
+        """Place the deposit without which a referendum is not decided; anybody may."""
+        who, status = origin.signed(), self._ongoing(index)
+        if status.decision_deposit is not None:
+            raise self.HasDeposit
+        amount = self._track(status.track).decision_deposit
+        status.decision_deposit = self._take(who, amount)
+        self.deposit(self.DecisionDepositPlaced(index, who, amount))
+        self._look(index, status)
+
+    @call(2, weight=CALL_WEIGHT)
+    def refund_decision_deposit(self, origin: Origin, index: Index) -> None:
+        """Give the deposit for the decision back to who placed it; the referendum is over."""
+        self._ensure_somebody(origin)
+        info = self._info(index)
+        if isinstance(info, Ongoing) and info.status.decision_deposit is not None:
+            raise self.Unfinished
+        deposit = None if isinstance(info, Ongoing | WasKilled) else info.decision
+        if deposit is None or isinstance(info, Ongoing | WasKilled):
+            raise self.NoDeposit
+        self._give_back(deposit)
+        self.referendum_info_for[index] = type(info)(info.at, info.submission, None)
+        self.deposit(self.DecisionDepositRefunded(index, deposit.who, deposit.amount))
+
+    @call(3, weight=LOOK_WEIGHT)
+    def cancel(self, origin: Origin, index: Index) -> None:
+        """End a referendum before its time; the deposits go back."""
+        self.cancel_origin(origin)
+        status = self._ongoing(index)
+        self._leave(index, status)
+        self._end(index, status, WasCancelled)
+        self.deposit(self.Cancelled(index, status.tally))
+
+    @call(4, weight=LOOK_WEIGHT)
+    def kill(self, origin: Origin, index: Index) -> None:
+        """End a referendum before its time; the deposits go to the treasury."""
+        self.kill_origin(origin)
+        status = self._ongoing(index)
+        self._leave(index, status)
+        self._no_alarm(status)
+        self.electorate.closed(index)
+        self.deposit(self.Killed(index, status.tally))
+        for deposit in (status.submission_deposit, status.decision_deposit):
+            if deposit is not None:
+                self.currency.slash_reserved_named(RESERVE_ID, deposit.who, deposit.amount)
+                self.deposit(self.DepositSlashed(deposit.who, deposit.amount))
+        self._clear_metadata(index)
+        self.referendum_info_for[index] = WasKilled(self._now())
+
+    @call(NUDGE, weight=LOOK_WEIGHT)
+    def nudge_referendum(self, origin: Origin, index: Index) -> None:
+        """Look at a referendum. For the chain itself: its alarms do this."""
+        origin.root()
+        self._look(index, self._ongoing(index))
+
+    @call(ONE_FEWER, weight=LOOK_WEIGHT)
+    def one_fewer_deciding(self, origin: Origin, track: TrackId) -> None:
+        """Give a place that became free to the next in the queue. For the chain itself."""
+        origin.root()
+        details = self._track(track)
+        queue = self.track_queue[track]
+        if not queue:
+            count = self.deciding_count[track]
+            self.deciding_count[track] = u32(max(0, int(count) - 1))
+            return
+        index, _ = queue.pop()
+        self.track_queue[track] = queue
+        status = self._ongoing(index)
+        self._begin(index, status, details)
+        self.referendum_info_for[index] = Ongoing(status)
+
+    @call(7, weight=CALL_WEIGHT)
+    def refund_submission_deposit(self, origin: Origin, index: Index) -> None:
+        """Give the deposit of the submission back to who submitted; the referendum is over.
+
+        It comes back however the referendum ended, unless it was killed.
+        """
+        self._ensure_somebody(origin)
+        info = self._info(index)
+        if isinstance(info, Ongoing | WasKilled):
+            raise self.BadStatus
+        if info.submission is None:
+            raise self.NoDeposit
+        deposit = info.submission
+        self._give_back(deposit)
+        self.referendum_info_for[index] = type(info)(info.at, None, info.decision)
+        self.deposit(self.SubmissionDepositRefunded(index, deposit.who, deposit.amount))
+
+    @call(8, weight=CALL_WEIGHT)
+    def set_metadata(
+        self,
+        origin: Origin,
+        index: Index,
+        maybe_hash: Annotated[H256 | None, TypeName("Option<T::Hash>")],
+    ) -> None:
+        """Explain your referendum by a text that is a preimage; None takes the explanation away.
+
+        When it is over, anybody may take it away.
+        """
+        who, info = origin.signed(), self._info(index)
+        submitter = info.status.submission_deposit.who if isinstance(info, Ongoing) else None
+        if submitter is not None and who != submitter:
+            raise self.NoPermission
+        if maybe_hash is None:
+            self._clear_metadata(index)
+            return
+        if submitter is None:
+            raise self.NotOngoing
+        if not self.preimages.have(maybe_hash):
+            raise self.PreimageNotExist
+        self.metadata_of[index] = maybe_hash
+        self.deposit(self.MetadataSet(index, maybe_hash))
+
+    # ---- doors, for who takes votes
+
+    def classes(self) -> Sequence[u16]:
+        """Return the tracks: votes are delegated by track."""
+        return [track for track, _ in self.tracks]
+
+    def ongoing(self, index: u32) -> u16 | None:
+        """Return the track of a referendum that is not over; None for all others."""
+        info = self.referendum_info_for.get(index)
+        return info.status.track if isinstance(info, Ongoing) else None
+
+    def ended(self, index: u32) -> u32 | None:
+        """Return the slot at which a referendum was approved or rejected; None for all others."""
+        info = self.referendum_info_for.get(index)
+        return info.at if isinstance(info, WasApproved | WasRejected) else None
+
+    def tally(self, index: u32) -> Tally:
+        """Return what has been counted. Raises NotOngoing."""
+        return self._ongoing(index).tally
+
+    def count(self, index: u32, tally: Tally) -> None:
+        """Set what has been counted; the next slot draws the consequences. Raises NotOngoing."""
+        status = self._ongoing(index)
+        status.tally = tally
+        if status.in_queue:
+            self._requeue(index, status)
+        elif status.deciding is not None:
+            self._wake(index, status, int(self._now()) + 1)
+        self.referendum_info_for[index] = Ongoing(status)
+
+    # ---- private steps: what is known
+
+    def _now(self) -> u32:
+        return u32(self.clock.now())
+
+    def _info(self, index: u32) -> Ongoing | Ended | WasKilled:
+        info = self.referendum_info_for.get(index)
+        if info is None:
+            raise self.BadReferendum
+        return info
+
+    def _ongoing(self, index: u32) -> ReferendumStatus:
+        info = self.referendum_info_for.get(index)
+        if not isinstance(info, Ongoing):
+            raise self.NotOngoing
+        return info.status
+
+    def _track(self, track: u16) -> Track:
+        for known, details in self.tracks:
+            if known == track:
+                return details
+        raise self.NoTrack
+
+    def _track_for(self, origin: SystemOrigin | DecisionOrigin) -> u16:
+        match origin:
+            case SystemOrigin(RawRoot()):
+                track = u16(ROOT_TRACK)
+            case DecisionOrigin(decision):
+                track = u16(decision)
+            case _:
+                raise self.NoTrack
+        self._track(track)
+        return track
+
+    def _ensure_somebody(self, origin: Origin) -> None:
+        if origin.kind is OriginKind.NONE:
+            raise BadOrigin
+
+    # ---- private steps: money
+
+    def _take(self, who: AccountId, amount: u128) -> Deposit:
+        self.currency.reserve_named(RESERVE_ID, who, amount)
+        return Deposit(who, amount)
+
+    def _give_back(self, deposit: Deposit) -> None:
+        self.currency.unreserve_named(RESERVE_ID, deposit.who, deposit.amount)
+
+    # ---- private steps: alarms
+
+    def _wake(self, index: u32, status: ReferendumStatus, at: int) -> None:
+        """Have the referendum looked at in slot `at`, instead of when it was to be."""
+        interval = max(1, int(self.alarm_interval))
+        at = -(-at // interval) * interval
+        if status.alarm is not None and status.alarm[0] == at:
+            return
+        self._no_alarm(status)
+        nudge = Inline(bytes((self.index, NUDGE)) + index.to_bytes(4, "little"))
+        address = self.scheduler.put(u32(at), nudge, ROOT_CALLER, ALARM_PRIORITY)
+        status.alarm = (u32(at), address)
+
+    def _no_alarm(self, status: ReferendumStatus) -> None:
+        if status.alarm is not None:
+            self.scheduler.cancel_at(status.alarm[1])
+            status.alarm = None
+
+    # ---- private steps: the way of a referendum
+
+    def _look(self, index: u32, status: ReferendumStatus) -> None:
+        """Do what is due, and store the referendum."""
+        now = self._now()
+        if status.alarm is not None and status.alarm[1][0] <= now:
+            status.alarm = None  # it has gone off, or is about to in vain
+        details = self._track(status.track)
+        if status.deciding is not None:
+            over = self._decide(index, status, status.deciding, details)
+        elif status.in_queue:
+            self._requeue(index, status)
+            over = False
+        else:
+            over = self._prepare(index, status, details)
+        if not over:
+            self.referendum_info_for[index] = Ongoing(status)
+
+    def _prepare(self, index: u32, status: ReferendumStatus, details: Track) -> bool:
+        """Start the decision if that can be, or wait; tell whether the referendum is over."""
+        now = int(self._now())
+        timeout = int(status.submitted) + int(self.undeciding_timeout)
+        ready = int(status.submitted) + int(details.prepare_period)
+        if status.decision_deposit is not None and now >= ready:
+            if self.deciding_count[status.track] < details.max_deciding:
+                self.deciding_count[status.track] += 1
+                self._begin(index, status, details)
+                return False
+            if self._enqueue(index, status):
+                return False
+            ready = now + self._try_again()
+        if now >= timeout:
+            self._end(index, status, WasTimedOut)
+            self.deposit(self.TimedOut(index, status.tally))
+            return True
+        self._wake(
+            index, status, timeout if status.decision_deposit is None else min(ready, timeout)
+        )
+        return False
+
+    def _begin(self, index: u32, status: ReferendumStatus, details: Track) -> None:
+        now = self._now()
+        status.in_queue = False
+        status.tally = self.electorate.started(index, status.track, status.tally)
+        status.deciding = DecidingStatus(now, None)
+        self.deposit(self.DecisionStarted(index, status.track, status.proposal, status.tally))
+        if self._is_passing(index, status, status.deciding, details):
+            status.deciding.confirming = u32(now + details.confirm_period)
+            self.deposit(self.ConfirmStarted(index))
+        self._wake(index, status, self._next_look(index, status, status.deciding, details))
+
+    def _decide(
+        self, index: u32, status: ReferendumStatus, deciding: DecidingStatus, details: Track
+    ) -> bool:
+        """Confirm, approve or reject what is being decided; tell whether it is over."""
+        now = self._now()
+        if self._is_passing(index, status, deciding, details):
+            if deciding.confirming is None:
+                deciding.confirming = u32(now + details.confirm_period)
+                self.deposit(self.ConfirmStarted(index))
+            elif now >= deciding.confirming:
+                self._leave(index, status)
+                self._enact(index, status, details)
+                self._end(index, status, WasApproved)
+                self.deposit(self.Confirmed(index, status.tally))
+                self.deposit(self.Approved(index))
+                return True
+        elif now >= int(deciding.since) + int(details.decision_period):
+            self._leave(index, status)
+            self._end(index, status, WasRejected)
+            self.deposit(self.Rejected(index, status.tally))
+            return True
+        elif deciding.confirming is not None:
+            deciding.confirming = None
+            self.deposit(self.ConfirmAborted(index))
+        self._wake(index, status, self._next_look(index, status, deciding, details))
+        return False
+
+    def _is_passing(
+        self, index: u32, status: ReferendumStatus, deciding: DecidingStatus, details: Track
+    ) -> bool:
+        elapsed = int(self._now()) - int(deciding.since)
+        x = int(Perbill.from_rational(elapsed, max(1, int(details.decision_period))))
+        approval = self.electorate.approval(index, status.track, status.tally)
+        support = self.electorate.support(index, status.track, status.tally)
+        return passing(details.min_support, x, support) and passing(
+            details.min_approval, x, approval
+        )
+
+    def _next_look(
+        self, index: u32, status: ReferendumStatus, deciding: DecidingStatus, details: Track
+    ) -> int:
+        """Return the slot at which something changes without another vote."""
+        if deciding.confirming is not None:
+            due = int(deciding.confirming)
+        else:
+            approval = self.electorate.approval(index, status.track, status.tally)
+            support = self.electorate.support(index, status.track, status.tally)
+            x = max(delay(details.min_approval, approval), delay(details.min_support, support))
+            due = int(deciding.since) - (-x * int(details.decision_period) // Perbill.WHOLE)
+        return max(due, int(self._now()) + 1)
+
+    def _enact(self, index: u32, status: ReferendumStatus, details: Track) -> None:
+        """Give the call to the scheduler."""
+        now = int(self._now())
+        match status.enactment:
+            case At(slot):
+                wanted = int(slot)
+            case After(slots):
+                wanted = now + int(slots)
+        when = max(wanted, now + max(1, int(details.min_enactment_period)))
+        self.scheduler.put(
+            u32(min(when, u32.MAX)),
+            status.proposal,
+            status.origin,
+            ENACTMENT_PRIORITY,
+            enactment_name(index),
+        )
+
+    def _end(self, index: u32, status: ReferendumStatus, how: type[Ended]) -> None:
+        """Keep of a referendum how it ended, and its deposits."""
+        self._no_alarm(status)
+        self.electorate.closed(index)
+        self.referendum_info_for[index] = how(
+            self._now(), status.submission_deposit, status.decision_deposit
+        )
+
+    # ---- private steps: the queue
+
+    def _enqueue(self, index: u32, status: ReferendumStatus) -> bool:
+        """Put a referendum into the queue of its track by its ayes; tell whether there was room.
+
+        If it is full, the one with the fewest ayes has to leave, and tries again later.
+        """
+        queue = self.track_queue[status.track]
+        if len(queue) >= self.max_queued:
+            last, fewest = queue[0]
+            if status.tally.ayes <= fewest:
+                return False
+            queue.pop(0)
+            other = self._ongoing(last)
+            other.in_queue = False
+            self._wake(last, other, int(self._now()) + self._try_again())
+            self.referendum_info_for[last] = Ongoing(other)
+        status.in_queue = True
+        self._no_alarm(status)
+        self._insert(index, status, queue)
+        return True
+
+    def _try_again(self) -> int:
+        return int(self.undeciding_timeout) // FULL_QUEUE_TRIES + 1
+
+    def _requeue(self, index: u32, status: ReferendumStatus) -> None:
+        queue = self.track_queue[status.track]
+        self._insert(index, status, [entry for entry in queue if entry[0] != index])
+
+    def _insert(self, index: u32, status: ReferendumStatus, queue: list[tuple[u32, u128]]) -> None:
+        """Insert behind all with fewer ayes and before all others: equals leave in their order."""
+        place = sum(ayes < status.tally.ayes for _, ayes in queue)
+        queue.insert(place, (index, status.tally.ayes))
+        self.track_queue[status.track] = queue
+
+    def _leave(self, index: u32, status: ReferendumStatus) -> None:
+        """Make room where a referendum was being decided, or waited for it."""
+        if status.in_queue:
+            queue = self.track_queue[status.track]
+            self.track_queue[status.track] = [entry for entry in queue if entry[0] != index]
+        if status.deciding is None:
+            return
+        fewer = Inline(bytes((self.index, ONE_FEWER)) + status.track.to_bytes(2, "little"))
+        self.scheduler.put(u32(self._now() + 1), fewer, ROOT_CALLER, ALARM_PRIORITY)
+
+    def _clear_metadata(self, index: u32) -> None:
+        known = self.metadata_of.take(index)
+        if known is not None:
+            self.deposit(self.MetadataCleared(index, known))
+
+
+def enactment_name(index: u32) -> bytes:
+    """Return the name of the task that makes the call of a referendum; Substrate's."""
+    return blake2_256(b"assembly" + encode(str, "enactment") + encode(u32, index))

@@ -1,0 +1,585 @@
+"""Scheduler: calls that are made at a time to come.
+
+Time is slots since genesis, as everywhere: what wallets call a block number here is a slot. A task
+is made in the first block whose slot is not before its own, so slots without a block delay and
+never lose it. Within a slot the lower priority number comes first, then the older task. When a
+block has no room for the next task, that one and all after it wait for the next block, in order.
+
+What always holds: a task is in the agenda until it is made, cancelled, or announced as impossible
+(its call is not here, or is heavier than any block can take); the lookup of names leads to exactly
+the named tasks in the agenda; each task in the agenda holds one request of its call's preimage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Final, Protocol
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import (
+    Bounded,
+    Err,
+    Fixed,
+    FixedBytes,
+    Ok,
+    Path,
+    Result,
+    TypeName,
+    Variant,
+    path,
+    u8,
+    u32,
+)
+from runtime.frame import (
+    BadOrigin,
+    Call,
+    Const,
+    DispatchError,
+    DispatchInfo,
+    Error,
+    Event,
+    Hasher,
+    Map,
+    Origin,
+    OriginCheck,
+    Pallet,
+    RuntimeCall,
+    Value,
+    Weight,
+    WireError,
+    call,
+    ensure_root,
+)
+from runtime.frame.origin import OriginKind
+from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.pallets.origins import (
+    DecisionOrigin,
+    OriginCaller,
+    SystemOrigin,
+    caller,
+    written,
+)
+from runtime.pallets.preimage import BYTE_WEIGHT, BoundedCall, Inline, Legacy, Lookup, Preimage
+from runtime.pallets.utility import carrying_weight
+
+MAX_SCHEDULED: Final = 100
+"""Tasks of one slot."""
+LOOK_WEIGHT: Final = 60 * PICOS_PER_MICRO
+"""Looking for the next slot that has tasks, and taking them, in picoseconds."""
+TASK_WEIGHT: Final = 150 * PICOS_PER_MICRO
+"""Making one task: reading it, running a call, what is announced."""
+AGENDA_WEIGHT: Final = 1_000 * PICOS_PER_MICRO
+"""Changing one slot's agenda."""
+
+Name = Annotated[bytes, Fixed(32)]
+Address = tuple[u32, u32]
+"""The slot of a task and its place there."""
+
+
+class SlotKey(FixedBytes, size=4, path="btt_runtime::SlotKey"):
+    """A slot, its highest byte first: so keys sort by time."""
+
+
+class At(Variant, index=0, unnamed=True):
+    """At this slot."""
+
+    slot: Annotated[u32, TypeName("BlockNumber")]
+
+
+class After(Variant, index=1, unnamed=True):
+    """So many slots later."""
+
+    slots: Annotated[u32, TypeName("BlockNumber")]
+
+
+DispatchTime = Annotated[
+    At | After,
+    Path("frame_support::traits::schedule::DispatchTime", params={"BlockNumber": u32}),
+]
+
+
+@path(
+    "pallet_scheduler::Scheduled",
+    params={
+        "Name": Name,
+        "Call": BoundedCall,
+        "BlockNumber": u32,
+        "PalletsOrigin": OriginCaller,
+        "AccountId": AccountId,
+    },
+)
+@dataclass(slots=True)
+class Task:
+    """A task: a call, whose it is, and whether it is to be made again."""
+
+    maybe_id: Annotated[Name | None, TypeName("Option<Name>")]
+    priority: Annotated[u8, TypeName("schedule::Priority")]
+    call: Annotated[BoundedCall, TypeName("Call")]
+    maybe_periodic: Annotated[
+        tuple[u32, u32] | None, TypeName("Option<schedule::Period<BlockNumber>>")
+    ]
+    """Slots between two times, and how many times are left after this one."""
+    origin: Annotated[OriginCaller, TypeName("PalletsOrigin")]
+
+
+@path("pallet_scheduler::RetryConfig", params={"Period": u32})
+@dataclass(slots=True)
+class RetryConfig:
+    """How often a task that fails is tried again, and after how many slots."""
+
+    total_retries: Annotated[u8, TypeName("u8")]
+    remaining: Annotated[u8, TypeName("u8")]
+    period: Annotated[u32, TypeName("Period")]
+
+
+When = Annotated[u32, TypeName("BlockNumberFor<T>")]
+Place = Annotated[u32, TypeName("u32")]
+Periodic = Annotated[
+    tuple[u32, u32] | None, TypeName("Option<schedule::Period<BlockNumberFor<T>>>")
+]
+Priority = Annotated[u8, TypeName("schedule::Priority")]
+TaskName = Annotated[Name, TypeName("TaskName")]
+MaybeName = Annotated[Name | None, TypeName("Option<TaskName>")]
+TaskAddress = Annotated[Address, TypeName("TaskAddress<BlockNumberFor<T>>")]
+BoxedCall = Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")]
+Tries = Annotated[u8, TypeName("u8")]
+Agenda = Bounded[list[Task | None], MAX_SCHEDULED]
+
+
+class Clock(Protocol):
+    """What time it is; Babe satisfies it."""
+
+    def now(self) -> int:
+        """Return the slots since genesis."""
+
+
+def schedule_info(_: object, *args: Any) -> DispatchInfo:
+    """Weigh a new task by the call that it carries, which is its last argument."""
+    inner: Call = args[-1]
+    return DispatchInfo(AGENDA_WEIGHT + carrying_weight(inner) + 2 * BYTE_WEIGHT * len(inner.raw))
+
+
+class Scheduler(Pallet):
+    """Calls that are made at a time to come."""
+
+    maximum_weight: Const[Weight]
+    """The part of a block that tasks may use."""
+    max_scheduled_per_block: Const[u32] = u32(MAX_SCHEDULED)
+    """The most tasks of one slot."""
+    clock: Clock
+    preimages: Preimage
+    schedule_origin: OriginCheck = ensure_root
+    """Who may schedule and cancel, besides the pallets that do."""
+
+    incomplete_since = Value(u32)
+    """The slot whose tasks had no room in the last block; none if all had."""
+    agenda = Map(u32, Agenda, default=[], hasher=Hasher.Twox64Concat)
+    """The tasks by slot; gaps are tasks that are gone."""
+    retries = Map(Address, RetryConfig)
+    """The tasks that are tried again if they fail."""
+    lookup = Map(Name, Address, hasher=Hasher.Twox64Concat)
+    """Where the tasks with a name are."""
+    due = Map(SlotKey, tuple[()], hasher=Hasher.Identity)
+    """The slots that have tasks. In order of time, so that a gap of any length costs nothing."""
+
+    class Scheduled(Event, index=0):
+        """A task was put into the agenda."""
+
+        when: When
+        index: Place
+
+    class Canceled(Event, index=1):
+        """A task was taken out of the agenda."""
+
+        when: When
+        index: Place
+
+    class Dispatched(Event, index=2):
+        """A task was made; this came of it."""
+
+        task: TaskAddress
+        id: MaybeName
+        result: Annotated[Result[tuple[()], WireError], TypeName("DispatchResult")]
+
+    class RetrySet(Event, index=3):
+        """A task will be tried again if it fails."""
+
+        task: TaskAddress
+        id: MaybeName
+        period: When
+        retries: Tries
+
+    class RetryCancelled(Event, index=4):
+        """A task will not be tried again if it fails."""
+
+        task: TaskAddress
+        id: MaybeName
+
+    class CallUnavailable(Event, index=5):
+        """A task came up whose call is not here; it is given up."""
+
+        task: TaskAddress
+        id: MaybeName
+
+    class PeriodicFailed(Event, index=6):
+        """A task could not be put back for the next time. Never happens: the next slot serves."""
+
+        task: TaskAddress
+        id: MaybeName
+
+    class RetryFailed(Event, index=7):
+        """A task could not be put back for another try. Never happens: the next slot serves."""
+
+        task: TaskAddress
+        id: MaybeName
+
+    class PermanentlyOverweight(Event, index=8):
+        """A task came up that is heavier than any block can take; it is given up."""
+
+        task: TaskAddress
+        id: MaybeName
+
+    class AgendaIncomplete(Event, index=9):
+        """Tasks from this slot on wait for the next block."""
+
+        when: When
+
+    class FailedToSchedule(Error, index=0):
+        """The slot has no room, or the name is taken. Choose another slot or another name."""
+
+    class NotFound(Error, index=1):
+        """There is no such task: it was made, or cancelled. Look it up in the agenda."""
+
+    class TargetBlockNumberInPast(Error, index=2):
+        """The slot is not in the future. Choose a later one; times here are slots since genesis."""
+
+    class RescheduleNoChange(Error, index=3):
+        """The task is there already. Choose another slot."""
+
+    class Named(Error, index=4):
+        """The task has a name. Use the call for named tasks."""
+
+    # ---- hooks
+
+    def on_initialize(self, number: int) -> int:
+        """Make what is due, as far as the block has room; return the picoseconds used."""
+        del number
+        now, limit = self.clock.now(), int(self.maximum_weight.ref_time)
+        used, waiting = LOOK_WEIGHT, False
+        while not waiting and (when := self._next()) is not None and when <= now:
+            used += LOOK_WEIGHT
+            # Out of the state while it is worked through: nobody changes it meanwhile.
+            tasks = self.agenda.take(when) or []
+            used += self._serve(when, tasks, limit - used)
+            self._store(when, tasks)
+            waiting = any(tasks)
+            if waiting:
+                self.incomplete_since.value = when
+                self.deposit(self.AgendaIncomplete(when))
+        if not waiting and self.incomplete_since.exists():
+            self.incomplete_since.kill()
+        return min(used, limit)
+
+    # ---- calls
+
+    @call(0, weight=schedule_info)
+    def schedule(
+        self,
+        origin: Origin,
+        when: When,
+        maybe_periodic: Periodic,
+        priority: Priority,
+        call: BoxedCall,
+    ) -> None:
+        """Make a call at slot `when`, and again every so many slots so many times if told."""
+        self._schedule(origin, At(when), maybe_periodic, priority, call, None)
+
+    @call(1, weight=AGENDA_WEIGHT)
+    def cancel(self, origin: Origin, when: When, index: Place) -> None:
+        """Cancel a task by its slot and place. Yours only, unless you are root."""
+        self._cancel((when, index), self._ensure_may_change(origin, (when, index)))
+
+    @call(2, weight=schedule_info)
+    def schedule_named(
+        self,
+        origin: Origin,
+        id: TaskName,
+        when: When,
+        maybe_periodic: Periodic,
+        priority: Priority,
+        call: BoxedCall,
+    ) -> None:
+        """Make a call at slot `when`, under a name by which it can be cancelled."""
+        self._schedule(origin, At(when), maybe_periodic, priority, call, id)
+
+    @call(3, weight=AGENDA_WEIGHT)
+    def cancel_named(self, origin: Origin, id: TaskName) -> None:
+        """Cancel a task by its name. Yours only, unless you are root."""
+        address = self._named(origin, id)
+        self._cancel(address, self._ensure_may_change(origin, address))
+
+    @call(4, weight=schedule_info)
+    def schedule_after(
+        self,
+        origin: Origin,
+        after: When,
+        maybe_periodic: Periodic,
+        priority: Priority,
+        call: BoxedCall,
+    ) -> None:
+        """Make a call `after` so many slots."""
+        self._schedule(origin, After(after), maybe_periodic, priority, call, None)
+
+    @call(5, weight=schedule_info)
+    def schedule_named_after(
+        self,
+        origin: Origin,
+        id: TaskName,
+        after: When,
+        maybe_periodic: Periodic,
+        priority: Priority,
+        call: BoxedCall,
+    ) -> None:
+        """Make a call `after` so many slots, under a name by which it can be cancelled."""
+        self._schedule(origin, After(after), maybe_periodic, priority, call, id)
+
+    @call(6, weight=AGENDA_WEIGHT)
+    def set_retry(self, origin: Origin, task: TaskAddress, retries: Tries, period: When) -> None:
+        """Try a task again if it fails, so many times, each so many slots later."""
+        self._set_retry(origin, task, retries, period)
+
+    @call(7, weight=AGENDA_WEIGHT)
+    def set_retry_named(self, origin: Origin, id: TaskName, retries: Tries, period: When) -> None:
+        """Try a named task again if it fails, so many times, each so many slots later."""
+        self._set_retry(origin, self._named(origin, id), retries, period)
+
+    @call(8, weight=AGENDA_WEIGHT)
+    def cancel_retry(self, origin: Origin, task: TaskAddress) -> None:
+        """Do not try a task again if it fails."""
+        self._cancel_retry(origin, task)
+
+    @call(9, weight=AGENDA_WEIGHT)
+    def cancel_retry_named(self, origin: Origin, id: TaskName) -> None:
+        """Do not try a named task again if it fails."""
+        self._cancel_retry(origin, self._named(origin, id))
+
+    # ---- doors
+
+    def put(
+        self,
+        when: u32,
+        bounded: Legacy | Inline | Lookup,
+        origin: SystemOrigin | DecisionOrigin,
+        priority: int,
+        name: bytes | None = None,
+    ) -> Address:
+        """Put a task of another pallet into the first slot from `when` on that has room.
+
+        Requests the call's preimage. Raises FailedToSchedule if the name is taken, and
+        TargetBlockNumberInPast.
+        """
+        self._ensure_future(when)
+        self._ensure_new(name)
+        self.preimages.request(bounded)
+        return self._put(when, Task(name, u8(priority), bounded, None, origin))
+
+    def cancel_at(self, address: Address) -> None:
+        """Take a task of another pallet out of the agenda; nothing happens if it is gone."""
+        task = self._task(address)
+        if task is not None:
+            self._cancel(address, task)
+
+    # ---- private steps: the agenda
+
+    def _schedule(
+        self,
+        origin: Origin,
+        time: At | After,
+        periodic: tuple[u32, u32] | None,
+        priority: u8,
+        inner: Call,
+        name: bytes | None,
+    ) -> None:
+        self.schedule_origin(origin)
+        now = u32(self.clock.now())
+        # The tasks of the slot at hand have been made: the next one is the first that is free.
+        when = time.slot if isinstance(time, At) else now + 1 + time.slots
+        self._ensure_future(when)
+        self._ensure_new(name)
+        again = (periodic[0], periodic[1] - 1) if periodic and min(periodic) > 0 else None
+        again = again if again and again[1] else None
+        owner = written(origin)
+        task = Task(name, priority, self.preimages.bound(inner), again, owner)
+        if self._insert(when, task) is None:
+            raise self.FailedToSchedule
+
+    def _ensure_future(self, when: u32) -> None:
+        if when <= self.clock.now():
+            raise self.TargetBlockNumberInPast
+
+    def _ensure_new(self, name: bytes | None) -> None:
+        if name is not None and name in self.lookup:
+            raise self.FailedToSchedule
+
+    def _put(self, when: u32, task: Task) -> Address:
+        """Insert into the first slot from `when` on with room: somebody paid for each task."""
+        while (address := self._insert(when, task)) is None:
+            when += 1
+        return address
+
+    def _insert(self, when: u32, task: Task) -> Address | None:
+        """Put `task` into the agenda of `when`; return where, or None if there is no room."""
+        tasks = self.agenda[when]
+        if None in tasks:
+            place = tasks.index(None)
+            tasks[place] = task
+        elif len(tasks) < self.max_scheduled_per_block:
+            place = len(tasks)
+            tasks.append(task)
+        else:
+            return None
+        self._store(when, tasks)
+        address = (when, u32(place))
+        if task.maybe_id is not None:
+            self.lookup[task.maybe_id] = address
+        self.deposit(self.Scheduled(*address))
+        return address
+
+    def _next(self) -> u32 | None:
+        """Return the first slot that has tasks."""
+        prefix = self.due.prefix
+        key = next(iter(self.host.state.keys(prefix)), None)
+        return None if key is None else u32(int.from_bytes(key[len(prefix) :], "big"))
+
+    def _store(self, when: u32, tasks: list[Task | None]) -> None:
+        while tasks and tasks[-1] is None:
+            tasks.pop()
+        key = SlotKey(when.to_bytes(4, "big"))
+        if tasks:
+            self.agenda[when] = tasks
+            self.due[key] = ()
+        else:
+            del self.agenda[when]
+            del self.due[key]
+
+    def _task(self, address: Address) -> Task | None:
+        when, place = address
+        tasks = self.agenda[when]
+        return tasks[place] if place < len(tasks) else None
+
+    def _cancel(self, address: Address, task: Task) -> None:
+        when, place = address
+        tasks = self.agenda[when]
+        tasks[place] = None
+        self._store(when, tasks)
+        self._forget(address, task)
+        self.deposit(self.Canceled(when, place))
+
+    def _forget(self, address: Address, task: Task) -> None:
+        """Take away what is kept of a task beside the agenda."""
+        if task.maybe_id is not None:
+            del self.lookup[task.maybe_id]
+        del self.retries[address]
+        self.preimages.drop(task.call)
+
+    def _named(self, origin: Origin, name: bytes) -> Address:
+        self.schedule_origin(origin)
+        address = self.lookup.get(name)
+        if address is None:
+            raise self.NotFound
+        return address
+
+    def _ensure_may_change(self, origin: Origin, address: Address) -> Task:
+        """Return the task, if it is there and is the caller's; root changes any."""
+        self.schedule_origin(origin)
+        task = self._task(address)
+        if task is None:
+            raise self.NotFound
+        if origin.kind is not OriginKind.ROOT and written(origin) != task.origin:
+            raise BadOrigin
+        return task
+
+    def _set_retry(self, origin: Origin, address: Address, retries: u8, period: u32) -> None:
+        task = self._ensure_may_change(origin, address)
+        self.retries[address] = RetryConfig(retries, retries, period)
+        self.deposit(self.RetrySet(address, task.maybe_id, period, retries))
+
+    def _cancel_retry(self, origin: Origin, address: Address) -> None:
+        task = self._ensure_may_change(origin, address)
+        if self.retries.take(address) is None:
+            raise self.NotFound
+        self.deposit(self.RetryCancelled(address, task.maybe_id))
+
+    # ---- private steps: making tasks
+
+    def _serve(self, when: u32, tasks: list[Task | None], room: int) -> int:
+        """Make the tasks of a slot until one does not fit, and take them out; return the weight."""
+        used = 0
+        waiting = [(place, task) for place, task in enumerate(tasks) if task is not None]
+        for place, task in sorted(waiting, key=lambda entry: entry[1].priority):
+            spent = self._make((when, u32(place)), task, room - used)
+            if spent is None:
+                break
+            used += spent
+            tasks[place] = None
+        return used
+
+    def _make(self, address: Address, task: Task, room: int) -> int | None:
+        """Make a task; return the picoseconds used, or None if it does not fit into `room`."""
+        if room < TASK_WEIGHT:
+            return None
+        inner = self.preimages.peek(task.call)
+        if inner is None:
+            self._forget(address, task)
+            self.deposit(self.CallUnavailable(address, task.maybe_id))
+            return TASK_WEIGHT
+        own = TASK_WEIGHT + BYTE_WEIGHT * len(inner.raw)
+        declared = self.host.dispatcher.info(inner).weight
+        if own + declared > int(self.maximum_weight.ref_time) - 2 * LOOK_WEIGHT:
+            self._forget(address, task)
+            self.deposit(self.PermanentlyOverweight(address, task.maybe_id))
+            return min(own, room)
+        if own + declared > room:
+            return None
+
+        retry = self.retries.get(address)
+        result, used = self._dispatch(task, inner, declared)
+        self.deposit(self.Dispatched(address, task.maybe_id, result))
+        if isinstance(result, Err) and retry is not None and retry.remaining:
+            self._retry(task, retry)
+        if task.maybe_periodic is None:
+            self._forget(address, task)
+        else:
+            self._repeat(address, task, task.maybe_periodic, retry)
+        return own + used
+
+    def _dispatch(
+        self, task: Task, inner: Call, declared: int
+    ) -> tuple[Result[tuple[()], WireError], int]:
+        dispatcher = self.host.dispatcher
+        try:
+            post, result = dispatcher.dispatch(caller(task.origin), inner), Ok(())
+        except DispatchError as error:
+            weight = declared if error.post is None else error.post.weight
+            return Err(dispatcher.wire_error(error)), declared if weight is None else weight
+        return result, declared if post.weight is None else min(post.weight, declared)
+
+    def _retry(self, task: Task, retry: RetryConfig) -> None:
+        """Put a task that failed back for another try, without name and period."""
+        clone = replace(task, maybe_id=None, maybe_periodic=None)
+        self.preimages.request(clone.call)
+        again = self._put(u32(self.clock.now()) + max(1, retry.period), clone)
+        self.retries[again] = replace(retry, remaining=retry.remaining - 1)
+
+    def _repeat(
+        self, address: Address, task: Task, periodic: tuple[u32, u32], retry: RetryConfig | None
+    ) -> None:
+        """Put a task back for the next time it is to be made."""
+        period, left = periodic
+        if task.maybe_id is not None:
+            del self.lookup[task.maybe_id]
+        del self.retries[address]
+        after = replace(task, maybe_periodic=(period, left - 1) if left > 1 else None)
+        again = self._put(u32(self.clock.now()) + period, after)
+        if retry is not None:
+            self.retries[again] = retry

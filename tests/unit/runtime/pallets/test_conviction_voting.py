@@ -1,0 +1,409 @@
+"""Conviction voting: what votes stays, what is delegated follows, and all of it adds up."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.scale import codec, u16, u32, u128
+from runtime.constants import BTT
+from runtime.frame import PostInfo, TokenError, signed
+from runtime.frame.error import DispatchError, Error
+from runtime.frame.origin import decided
+from runtime.frame.weight import DispatchClass
+from runtime.limits import block_weights
+from runtime.pallets.balances import Reasons
+from runtime.pallets.conviction_voting import (
+    LOCK_ID,
+    AccountVote,
+    Casting,
+    Conviction,
+    ConvictionVoting,
+    Delegating,
+    Delegations,
+    PriorLock,
+    Split,
+    SplitAbstain,
+    Standard,
+    Vote,
+    VoteCasting,
+    VoteDelegating,
+    vote_of,
+)
+from runtime.pallets.conviction_voting.pallet import DELEGATE_WEIGHT
+from runtime.pallets.conviction_voting.types import MAX_VOTES, stake_of
+from runtime.pallets.origins import Decision, DecisionOrigin
+from runtime.pallets.referenda import Ongoing, Tally
+from support.governance import ALICE, BOB, CAROL, DAVE, EVE, PEOPLE, SMALL_SPENDER, WEALTH, Forum
+from support.runtime import refused
+
+DAY, PERIOD = Forum.day, 7 * Forum.day
+FIRST, SECOND = u32(0), u32(1)
+TRACK, EMERGENCY = u16(Decision.SmallSpender), u16(Decision.Emergency)
+CANCELLER = decided(Decision.Canceller)
+LOCKED = Conviction.Locked1x
+
+
+@pytest.fixture
+def town() -> Forum:
+    made = Forum()
+    made.open()
+    made.tick(0)
+    made.submit()
+    made.submit()
+    return made
+
+
+def locked(town: Forum, who: AccountId) -> int:
+    """Return what is locked for votes, in BTT."""
+    return sum(int(lock.amount) for lock in town.balances.locks[who] if lock.id == LOCK_ID) // BTT
+
+
+def tally(town: Forum, index: u32 = FIRST) -> tuple[int, int, int]:
+    """Return the tally in BTT."""
+    known = town.referenda.tally(index)
+    return int(known.ayes) // BTT, int(known.nays) // BTT, int(known.support) // BTT
+
+
+def approve(town: Forum, index: u32 = FIRST) -> None:
+    """Let a referendum be approved by CAROL, DAVE and EVE."""
+    town.referenda.place_decision_deposit(signed(EVE), index)
+    for who in (CAROL, DAVE, EVE):
+        town.vote(who, index, 9_000)
+    town.wait(2 * DAY)
+    assert town.referenda.ended(index) == town.clock.slot
+
+
+def test_a_vote_counts_and_its_money_stays(town: Forum) -> None:
+    town.vote(ALICE, FIRST, 600)
+    town.vote(BOB, FIRST, 400, aye=False)
+    assert tally(town) == (600, 400, 600)
+    assert locked(town, BOB) == 400
+    assert town.balances.locks[BOB][0].reasons is Reasons.All
+    with refused(town, TokenError):
+        town.balances.transfer(BOB, EVE, (WEALTH - 399) * BTT)
+    town.balances.transfer(BOB, EVE, (WEALTH - 400) * BTT)
+
+
+def test_a_vote_can_be_changed(town: Forum) -> None:
+    town.vote(ALICE, FIRST, 600)
+    town.vote(ALICE, FIRST, 200, aye=False)
+    assert tally(town) == (0, 200, 0)
+    assert locked(town, ALICE) == 600, "until it is unlocked"
+    town.voting.unlock(signed(BOB), TRACK, Id(ALICE))
+    assert locked(town, ALICE) == 200
+
+
+def test_split_votes_count_on_each_side(town: Forum) -> None:
+    town.voting.vote(signed(ALICE), FIRST, Split(300 * BTT, 100 * BTT))
+    assert tally(town) == (300, 100, 300)
+    town.voting.vote(signed(ALICE), FIRST, SplitAbstain(30 * BTT, 10 * BTT, 5 * BTT))
+    assert tally(town) == (30, 10, 35)
+    assert locked(town, ALICE) == 400
+
+
+@pytest.mark.parametrize("byte", [0x82, 0x06, 0x7F, 0xFF])
+def test_only_two_convictions_exist_and_mean_the_same(town: Forum, byte: int) -> None:
+    none = vote_of(aye=True, conviction=Conviction["None"])
+    town.voting.vote(signed(ALICE), FIRST, Standard(none, 100 * BTT))
+    town.voting.vote(signed(BOB), FIRST, Standard(vote_of(aye=True), 100 * BTT))
+    assert tally(town) == (200, 0, 200)
+    with refused(town, ConvictionVoting.Nonsense):
+        town.voting.vote(signed(ALICE), FIRST, Standard(Vote(byte), BTT))
+    with refused(town, ConvictionVoting.Nonsense):
+        town.voting.delegate(signed(EVE), TRACK, Id(BOB), Conviction.Locked2x, BTT)
+
+
+def test_a_wrong_vote_says_why(town: Forum) -> None:
+    with refused(town, ConvictionVoting.NotOngoing):
+        town.vote(ALICE, u32(9), 1)
+    with refused(town, ConvictionVoting.InsufficientFunds):
+        town.vote(ALICE, FIRST, WEALTH + 1)
+    with refused(town, ConvictionVoting.InsufficientFunds):
+        town.voting.vote(signed(ALICE), FIRST, Split(WEALTH * BTT, u128(1)))
+    with refused(town, ConvictionVoting.NotVoter):
+        town.voting.remove_vote(signed(ALICE), TRACK, FIRST)
+    with refused(town, ConvictionVoting.ClassNeeded):
+        town.voting.remove_vote(signed(ALICE), None, u32(9))
+    with refused(town, ConvictionVoting.NotDelegating):
+        town.voting.undelegate(signed(ALICE), TRACK)
+    with refused(town, ConvictionVoting.BadClass):
+        town.voting.unlock(signed(ALICE), u16(99), Id(ALICE))
+    with refused(town, ConvictionVoting.BadClass):
+        town.voting.delegate(signed(ALICE), u16(99), Id(BOB), LOCKED, BTT)
+
+
+def test_a_vote_taken_back_in_time_is_free_at_once(town: Forum) -> None:
+    town.vote(ALICE, FIRST, 600)
+    town.voting.remove_vote(signed(ALICE), None, FIRST)
+    assert town.announced()[-1] == ConvictionVoting.VoteRemoved(
+        ALICE, Standard(vote_of(aye=True), 600 * BTT)
+    )
+    assert tally(town) == (0, 0, 0)
+    town.voting.unlock(signed(ALICE), TRACK, Id(ALICE))
+    assert locked(town, ALICE) == 0
+    assert list(town.voting.voting_for.items()) == []
+    assert list(town.voting.class_locks_for.items()) == []
+
+
+@pytest.mark.parametrize("aye", [True, False])
+def test_after_the_decision_the_money_of_both_sides_stays_for_the_period(
+    town: Forum, aye: bool
+) -> None:
+    town.vote(ALICE, FIRST, 600, aye=aye)
+    approve(town)
+    town.voting.remove_vote(signed(ALICE), TRACK, FIRST)
+    town.voting.unlock(signed(ALICE), TRACK, Id(ALICE))
+    assert locked(town, ALICE) == 600
+    town.wait(PERIOD - 1)
+    town.voting.unlock(signed(ALICE), TRACK, Id(ALICE))
+    assert locked(town, ALICE) == 600
+    town.tick()
+    town.voting.unlock(signed(BOB), TRACK, Id(ALICE))
+    assert locked(town, ALICE) == 0
+
+
+def test_others_tidy_up_when_a_vote_locks_nothing_any_more(town: Forum) -> None:
+    town.vote(ALICE, FIRST, 600)
+    with refused(town, ConvictionVoting.NoPermission):
+        town.voting.remove_other_vote(signed(BOB), Id(ALICE), TRACK, FIRST)
+    approve(town)
+    with refused(town, ConvictionVoting.NoPermissionYet):
+        town.voting.remove_other_vote(signed(BOB), Id(ALICE), TRACK, FIRST)
+    town.wait(PERIOD)
+    town.voting.remove_other_vote(signed(BOB), Id(ALICE), TRACK, FIRST)
+    town.voting.unlock(signed(BOB), TRACK, Id(ALICE))
+    assert locked(town, ALICE) == 0
+
+
+def test_what_was_not_decided_locks_nothing(town: Forum) -> None:
+    town.vote(ALICE, FIRST, 600)
+    town.referenda.cancel(CANCELLER, FIRST)
+    town.voting.remove_other_vote(signed(BOB), Id(ALICE), TRACK, FIRST)
+    town.voting.unlock(signed(BOB), TRACK, Id(ALICE))
+    assert locked(town, ALICE) == 0
+
+
+def test_the_same_money_votes_in_every_class(town: Forum) -> None:
+    urgent = town.submit(by=DecisionOrigin(Decision.Emergency))
+    town.vote(ALICE, FIRST, 600)
+    town.vote(ALICE, urgent, 500)
+    assert locked(town, ALICE) == 600
+    town.voting.remove_vote(signed(ALICE), TRACK, FIRST)
+    town.voting.unlock(signed(ALICE), TRACK, Id(ALICE))
+    assert locked(town, ALICE) == 500
+
+
+def test_what_is_delegated_follows_votes_before_and_after(town: Forum) -> None:
+    town.vote(BOB, FIRST, 100)
+    town.voting.vote(signed(BOB), SECOND, Split(50 * BTT, 50 * BTT))
+    town.voting.delegate(signed(ALICE), TRACK, Id(BOB), LOCKED, 1_000 * BTT)
+    assert tally(town) == (1_100, 0, 1_100)
+    assert tally(town, SECOND) == (50, 50, 50), "a divided vote takes nobody along"
+    town.vote(BOB, SECOND, 10, aye=False)
+    assert tally(town, SECOND) == (0, 1_010, 0)
+    assert locked(town, ALICE) == 1_000
+    known = town.voting.voting_for[(BOB, TRACK)]
+    assert isinstance(known, VoteCasting)
+    assert known.casting.delegations == Delegations(1_000 * BTT, 1_000 * BTT)
+    town.voting.undelegate(signed(ALICE), TRACK)
+    assert tally(town) == (100, 0, 100)
+    assert tally(town, SECOND) == (0, 10, 0)
+    town.voting.unlock(signed(ALICE), TRACK, Id(ALICE))
+    assert locked(town, ALICE) == 1_000
+    town.wait(PERIOD)
+    town.voting.unlock(signed(ALICE), TRACK, Id(ALICE))
+    assert locked(town, ALICE) == 0
+
+
+def test_who_delegates_does_not_vote_and_what_it_was_given_goes_no_further(town: Forum) -> None:
+    town.vote(CAROL, FIRST, 1)
+    town.voting.delegate(signed(ALICE), TRACK, Id(BOB), LOCKED, 1_000 * BTT)
+    town.voting.delegate(signed(BOB), TRACK, Id(CAROL), LOCKED, 10 * BTT)
+    assert tally(town) == (11, 0, 11)
+    with refused(town, ConvictionVoting.AlreadyDelegating):
+        town.vote(BOB, FIRST, 5)
+    with refused(town, ConvictionVoting.AlreadyDelegating):
+        town.voting.delegate(signed(BOB), TRACK, Id(EVE), LOCKED, BTT)
+    with refused(town, ConvictionVoting.AlreadyVoting):
+        town.voting.delegate(signed(CAROL), TRACK, Id(EVE), LOCKED, BTT)
+    with refused(town, ConvictionVoting.Nonsense):
+        town.voting.delegate(signed(EVE), TRACK, Id(EVE), LOCKED, BTT)
+    with refused(town, ConvictionVoting.InsufficientFunds):
+        town.voting.delegate(signed(EVE), TRACK, Id(BOB), LOCKED, (WEALTH + 1) * BTT)
+    town.voting.undelegate(signed(BOB), TRACK)
+    town.vote(BOB, FIRST, 5)
+    assert tally(town) == (1_006, 0, 1_006)
+
+
+def test_who_votes_with_more_than_a_balance_votes_itself(town: Forum) -> None:
+    town.coins.__dict__["may_delegate"] = lambda who: who != ALICE
+    with refused(town, ConvictionVoting.NoPermission):
+        town.voting.delegate(signed(ALICE), TRACK, Id(BOB), LOCKED, BTT)
+    town.voting.delegate(signed(EVE), TRACK, Id(BOB), LOCKED, BTT)
+
+
+def test_a_delegation_is_weighed_by_the_votes_it_follows(town: Forum) -> None:
+    town.vote(BOB, FIRST, 1)
+    delegate = town.voting.delegate
+    two = delegate(signed(ALICE), TRACK, Id(BOB), LOCKED, BTT)
+    none = delegate(signed(DAVE), TRACK, Id(EVE), LOCKED, BTT)
+    assert isinstance(two, PostInfo)
+    assert two.weight is not None
+    assert none.weight is not None
+    assert none.weight < two.weight < DELEGATE_WEIGHT
+
+
+def test_an_account_has_so_many_votes(town: Forum) -> None:
+    votes = [(u32(1_000 + n), Split(BTT, BTT)) for n in range(MAX_VOTES)]
+    town.voting.voting_for[(ALICE, TRACK)] = VoteCasting(Casting(list(votes)))
+    with refused(town, ConvictionVoting.MaxVotesReached):
+        town.vote(ALICE, FIRST, 1)
+
+
+def test_a_thousand_votes_fit_into_a_block(town: Forum) -> None:
+    vote = town.call(
+        "ConvictionVoting", "vote", poll_index=FIRST, vote=Standard(vote_of(aye=True), BTT)
+    )
+    limits = block_weights(6_000).per_class.normal
+    room = limits.max_total
+    assert room is not None
+    used = town.dispatch(signed(BOB), vote).weight
+    assert used is not None
+    assert used < town.info(vote).weight
+    assert town.info(vote).dispatch_class is DispatchClass.Normal
+    assert 1_000 * (used + int(limits.base_extrinsic.ref_time)) <= room.ref_time
+
+
+def test_votes_are_written_as_wallets_read_them() -> None:
+    account_vote = codec(AccountVote)
+    assert account_vote.encode(Standard(vote_of(aye=True), u128(7))) == b"\0\x81\7" + bytes(15)
+    assert account_vote.encode(Split(u128(1), u128(2))) == b"\1\1" + bytes(15) + b"\2" + bytes(15)
+    assert codec(Tally).encode(Tally(u128(1))) == b"\1" + bytes(47)
+    assert codec(Conviction).encode(Conviction["None"]) == b"\0"
+
+
+def test_a_lock_serves_for_the_longest_and_the_greatest() -> None:
+    lock = PriorLock().joined(10, u128(5)).joined(7, u128(9))
+    assert lock == PriorLock(u32(10), u128(9))
+    assert lock.at(9) == lock
+    assert lock.at(10) == PriorLock()
+
+
+STEP = st.tuples(
+    st.sampled_from(
+        ("vote", "vote", "split", "remove", "delegate", "undelegate", "unlock", "other", "wait")
+    ),
+    st.sampled_from(PEOPLE),
+    st.sampled_from(PEOPLE),
+    st.integers(0, 3),
+    st.integers(0, 100),
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(STEP, max_size=50))
+def test_tallies_delegations_and_locks_add_up_whatever_happens(
+    steps: list[tuple[str, AccountId, AccountId, int, int]],
+) -> None:
+    town = Forum()
+    town.open()
+    town.tick(0)
+    by = DecisionOrigin(Decision.Emergency)
+    tracks = (TRACK, EMERGENCY)
+    for origin in (SMALL_SPENDER, by, SMALL_SPENDER, by):
+        index = town.submit(by=origin)
+        town.referenda.place_decision_deposit(signed(EVE), index)
+    for step, who, other, number, size in steps:
+        index, amount, track = u32(number), u128(size * 90 * BTT), tracks[number % 2]
+        voting, origin_ = town.voting, signed(who)
+        with suppress(Error):
+            match step:
+                case "vote":
+                    voting.vote(origin_, index, Standard(vote_of(aye=size % 3 != 0), amount))
+                case "split":
+                    voting.vote(origin_, index, SplitAbstain(amount // 2, amount // 4, u128(size)))
+                case "remove":
+                    voting.remove_vote(origin_, track, index)
+                case "delegate":
+                    voting.delegate(origin_, track, Id(other), LOCKED, amount)
+                case "undelegate":
+                    voting.undelegate(origin_, track)
+                case "unlock":
+                    voting.unlock(origin_, track, Id(other))
+                case "other":
+                    voting.remove_other_vote(origin_, Id(other), track, index)
+                case _:
+                    town.tick(1 + size // 4)
+        check(town)
+    for _ in range(6):
+        town.tick(5 * DAY)
+    for who in PEOPLE:
+        for track in tracks:
+            with suppress(DispatchError):
+                town.voting.undelegate(signed(who), track)
+            for number in range(4):
+                with suppress(DispatchError):
+                    town.voting.remove_vote(signed(who), track, u32(number))
+    town.tick(PERIOD)
+    for who in PEOPLE:
+        for track in tracks:
+            town.voting.unlock(signed(who), track, Id(who))
+        assert town.balances.locks[who] == []
+    assert list(town.voting.voting_for.items()) == []
+    assert list(town.voting.class_locks_for.items()) == []
+
+
+def check(town: Forum) -> None:
+    """Check what ConvictionVoting promises."""
+    ayes, nays, support = dict[int, int](), dict[int, int](), dict[int, int]()
+    lent = dict[tuple[AccountId, int], int]()
+    received = dict[tuple[AccountId, int], int]()
+    now = town.clock.slot
+    for (who, track), voting in town.voting.voting_for.items():
+        mine: Casting | Delegating
+        match voting:
+            case VoteDelegating(known):
+                key = (known.target, int(track))
+                lent[key] = lent.get(key, 0) + int(known.balance)
+                needed = max(int(known.balance), int(known.prior.at(now).amount))
+                mine = known
+            case VoteCasting(casting):
+                others = int(casting.delegations.votes)
+                needed = int(casting.prior.at(now).amount)
+                for poll, vote in casting.votes:
+                    needed = max(needed, int(stake_of(vote)))
+                    for_, against, apart = sides(vote, others)
+                    ayes[poll] = ayes.get(poll, 0) + for_
+                    nays[poll] = nays.get(poll, 0) + against
+                    support[poll] = support.get(poll, 0) + for_ + apart
+                mine = casting
+        assert mine.delegations.votes == mine.delegations.capital
+        if mine.delegations.votes:
+            received[(who, int(track))] = int(mine.delegations.votes)
+        locks = town.voting.class_locks_for[who]
+        assert dict(locks).get(track, 0) >= needed
+        greatest = max(int(amount) for _, amount in locks) if locks else 0
+        assert sum(int(lock.amount) for lock in town.balances.locks[who]) == greatest
+    assert received == {key: amount for key, amount in lent.items() if amount}
+    for index, info in town.referenda.referendum_info_for.items():
+        if isinstance(info, Ongoing):
+            counted = tuple(sum_.get(index, 0) for sum_ in (ayes, nays, support))
+            known_tally = info.status.tally
+            assert counted == (known_tally.ayes, known_tally.nays, known_tally.support)
+
+
+def sides(vote: Standard | Split | SplitAbstain, others: int) -> tuple[int, int, int]:
+    """Return what a vote puts on each side, and aside."""
+    match vote:
+        case Standard(side, balance):
+            amount = int(balance) + others
+            return (amount, 0, 0) if side.aye else (0, amount, 0)
+        case Split(aye, nay):
+            return int(aye), int(nay), 0
+        case SplitAbstain(aye, nay, abstain):
+            return int(aye), int(nay), int(abstain)

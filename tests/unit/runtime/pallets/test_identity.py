@@ -1,0 +1,394 @@
+"""Identity: who is verified, what it costs, and that all of it comes back."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import DecodeError, EncodeError, codec, u32, u64, u128
+from runtime.accounts import TREASURY
+from runtime.constants import BTT
+from runtime.frame import ROOT, BadOrigin, Error, signed
+from runtime.pallets.balances import Balances, Reasons
+from runtime.pallets.identity import (
+    RESERVE_ID,
+    Data,
+    Erroneous,
+    FeePaid,
+    Identity,
+    IdentityInfo,
+    Judgement,
+    KnownGood,
+    LowQuality,
+    OutOfDate,
+    Reasonable,
+    Unknown,
+)
+from runtime.pallets.identity.types import DATA, MAX_REGISTRARS, MAX_SUBS
+from support.governance import ALICE, BOB, CAROL, DAVE, EVE, PEOPLE, WEALTH, Town
+from support.runtime import refused
+
+REGISTRAR, SECOND = u32(0), u32(1)
+FEE = 5 * BTT
+INFO = IdentityInfo(display=Data.text("Alice"), legal=Data.text("Alice Example"))
+SIZE = len(codec(IdentityInfo).encode(INFO))
+DEPOSIT = BTT + BTT // 100 * SIZE
+SUB_DEPOSIT = 2 * BTT
+
+
+class Office(Town):
+    """A town where CAROL and DAVE judge identities, CAROL for a fee."""
+
+    def more(self) -> None:
+        self.identity = self.add(
+            20,
+            Identity(
+                basic_deposit=BTT,
+                byte_deposit=BTT // 100,
+                sub_account_deposit=SUB_DEPOSIT,
+                currency=self.balances,
+            ),
+        )
+
+    def open(self) -> None:
+        super().open()
+        self.identity.add_registrar(ROOT, Id(CAROL))
+        self.identity.add_registrar(ROOT, Id(DAVE))
+        self.identity.set_fee(signed(CAROL), REGISTRAR, FEE)
+
+    def reserved(self, who: AccountId) -> int:
+        return int(self.balances.reserved_named(RESERVE_ID, who))
+
+    def judge(self, who: AccountId, judgement: Judgement, by: AccountId = CAROL) -> None:
+        known = self.identity.identity_of[who].info
+        key = H256(blake2_256(codec(IdentityInfo).encode(known)))
+        index = REGISTRAR if by == CAROL else SECOND
+        self.identity.provide_judgement(signed(by), index, Id(who), judgement, key)
+
+
+@pytest.fixture
+def town() -> Office:
+    made = Office()
+    made.open()
+    return made
+
+
+def test_an_identity_costs_a_deposit_by_its_length(town: Office) -> None:
+    identity = town.identity
+    identity.set_identity(signed(ALICE), INFO)
+    assert town.announced()[-1] == Identity.IdentitySet(ALICE)
+    assert identity.identity_of[ALICE].deposit == town.reserved(ALICE) == DEPOSIT
+    identity.set_identity(signed(ALICE), IdentityInfo())
+    assert town.reserved(ALICE) < DEPOSIT
+    identity.clear_identity(signed(ALICE))
+    assert town.reserved(ALICE) == 0
+    assert ALICE not in identity.identity_of
+    with refused(town, Identity.NotNamed):
+        identity.clear_identity(signed(ALICE))
+
+
+def test_the_deposit_may_be_of_locked_money(town: Office) -> None:
+    town.balances.set_lock(b"vesting ", ALICE, WEALTH * BTT, Reasons.All)
+    town.identity.set_identity(signed(ALICE), INFO)
+    assert town.reserved(ALICE) == DEPOSIT
+
+
+def test_a_registrar_judges_and_earns_the_fee(town: Office) -> None:
+    identity = town.identity
+    with refused(town, Identity.NoIdentity):
+        identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
+    identity.set_identity(signed(ALICE), INFO)
+    with refused(town, Identity.FeeChanged):
+        identity.request_judgement(signed(ALICE), REGISTRAR, FEE - u128(1))
+    with refused(town, Identity.EmptyIndex):
+        identity.request_judgement(signed(ALICE), u32(7), FEE)
+    identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
+    assert town.reserved(ALICE) == DEPOSIT + FEE
+    with refused(town, Identity.StickyJudgement):
+        identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
+    before = town.balances.free(CAROL)
+    town.judge(ALICE, KnownGood())
+    assert town.balances.free(CAROL) - before == FEE
+    assert town.reserved(ALICE) == DEPOSIT
+    assert town.announced()[-1] == Identity.JudgementPassed(ALICE, REGISTRAR)
+    with refused(town, Identity.JudgementGiven):
+        identity.cancel_request(signed(ALICE), REGISTRAR)
+
+
+def test_a_request_can_be_taken_back(town: Office) -> None:
+    town.identity.set_identity(signed(ALICE), INFO)
+    with refused(town, Identity.NotFound):
+        town.identity.cancel_request(signed(ALICE), REGISTRAR)
+    town.identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
+    town.identity.cancel_request(signed(ALICE), REGISTRAR)
+    assert town.reserved(ALICE) == DEPOSIT
+    assert town.identity.identity_of[ALICE].judgements == []
+
+
+def test_a_fee_of_locked_money_is_not_paid_and_can_be_taken_back(town: Office) -> None:
+    town.identity.set_identity(signed(ALICE), INFO)
+    town.identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
+    town.balances.set_lock(b"vesting ", ALICE, WEALTH * BTT, Reasons.All)
+    with refused(town, Identity.JudgementPaymentFailed):
+        town.dispatch(
+            signed(CAROL),
+            town.call(
+                "Identity",
+                "provide_judgement",
+                reg_index=REGISTRAR,
+                target=Id(ALICE),
+                judgement=KnownGood(),
+                identity=H256(blake2_256(codec(IdentityInfo).encode(INFO))),
+            ),
+        )
+    town.identity.cancel_request(signed(ALICE), REGISTRAR)
+    assert town.reserved(ALICE) == DEPOSIT
+
+
+@pytest.mark.parametrize(
+    ("judgements", "verified"),
+    [
+        ([], False),
+        ([Unknown()], False),
+        ([Reasonable()], True),
+        ([KnownGood()], True),
+        ([OutOfDate()], False),
+        ([LowQuality()], False),
+        ([Erroneous()], False),
+        ([KnownGood(), Unknown()], True),
+        ([KnownGood(), OutOfDate()], True),
+        ([KnownGood(), LowQuality()], False),
+        ([Erroneous(), KnownGood()], False),
+    ],
+)
+def test_verified_is_who_was_found_good_and_by_nobody_bad(
+    town: Office, judgements: list[Judgement], verified: bool
+) -> None:
+    town.identity.set_identity(signed(ALICE), INFO)
+    town.identity.add_sub(signed(ALICE), Id(BOB), Data.text("server"))
+    for judgement, registrar in zip(judgements, (CAROL, DAVE), strict=False):
+        town.judge(ALICE, judgement, registrar)
+    assert town.identity.verified(ALICE) is verified
+    assert town.identity.verified(BOB) is verified
+    assert not town.identity.verified(EVE)
+    assert town.identity.operator_of(BOB) == (ALICE if verified else BOB)
+    assert town.identity.operator_of(ALICE) == ALICE
+
+
+def test_who_says_something_else_is_verified_no_more_but_bad_judgements_stay(
+    town: Office,
+) -> None:
+    town.identity.set_identity(signed(ALICE), INFO)
+    town.judge(ALICE, KnownGood(), CAROL)
+    town.judge(ALICE, Erroneous(), DAVE)
+    town.identity.set_identity(signed(ALICE), IdentityInfo(display=Data.text("Bank")))
+    assert town.identity.identity_of[ALICE].judgements == [(SECOND, Erroneous())]
+    with refused(town, Identity.StickyJudgement):
+        town.identity.request_judgement(signed(ALICE), SECOND, FEE)
+
+
+def test_a_judgement_is_of_the_identity_that_was_looked_at(town: Office) -> None:
+    provide = town.identity.provide_judgement
+    old = H256(blake2_256(codec(IdentityInfo).encode(INFO)))
+    with refused(town, Identity.InvalidTarget):
+        provide(signed(CAROL), REGISTRAR, Id(ALICE), KnownGood(), old)
+    town.identity.set_identity(signed(ALICE), IdentityInfo(display=Data.text("Mallory")))
+    with refused(town, Identity.JudgementForDifferentIdentity):
+        provide(signed(CAROL), REGISTRAR, Id(ALICE), KnownGood(), old)
+    with refused(town, Identity.InvalidIndex):
+        provide(signed(BOB), REGISTRAR, Id(ALICE), KnownGood(), old)
+    with refused(town, Identity.InvalidIndex):
+        provide(signed(CAROL), u32(9), Id(ALICE), KnownGood(), old)
+    with refused(town, Identity.InvalidJudgement):
+        provide(signed(CAROL), REGISTRAR, Id(ALICE), FeePaid(FEE), old)
+
+
+def test_registrars_keep_their_own_entry(town: Office) -> None:
+    identity = town.identity
+    with refused(town, BadOrigin):
+        identity.add_registrar(signed(ALICE), Id(ALICE))
+    with refused(town, Identity.InvalidIndex):
+        identity.set_fee(signed(DAVE), REGISTRAR, FEE)
+    identity.set_fields(signed(CAROL), REGISTRAR, u64(3))
+    identity.set_account_id(signed(CAROL), REGISTRAR, Id(EVE))
+    known = identity.registrars.value[0]
+    assert known is not None
+    assert (known.account, known.fee, known.fields) == (EVE, FEE, 3)
+    with refused(town, Identity.InvalidIndex):
+        identity.set_fee(signed(CAROL), REGISTRAR, FEE)
+    for _ in range(MAX_REGISTRARS - 2):
+        identity.add_registrar(ROOT, Id(BOB))
+    with refused(town, Identity.TooManyRegistrars):
+        identity.add_registrar(ROOT, Id(BOB))
+
+
+def test_parts_of_an_account_come_go_and_leave(town: Office) -> None:
+    identity = town.identity
+    with refused(town, Identity.NoIdentity):
+        identity.add_sub(signed(ALICE), Id(BOB), Data.text("b"))
+    identity.set_identity(signed(ALICE), INFO)
+    identity.set_identity(signed(EVE), INFO)
+    identity.add_sub(signed(ALICE), Id(BOB), Data.text("b"))
+    assert identity.parent_of(BOB) == ALICE
+    assert identity.super_of[BOB] == (ALICE, Data.text("b"))
+    assert town.reserved(ALICE) == DEPOSIT + SUB_DEPOSIT
+    for claimant in (ALICE, EVE):
+        with refused(town, Identity.AlreadyClaimed):
+            identity.add_sub(signed(claimant), Id(BOB), Data.text("b"))
+    identity.rename_sub(signed(ALICE), Id(BOB), Data.text("c"))
+    assert identity.super_of[BOB] == (ALICE, Data.text("c"))
+    for change in (identity.remove_sub, lambda o, s: identity.rename_sub(o, s, Data())):
+        with refused(town, Identity.NotOwned):
+            change(signed(EVE), Id(BOB))
+        with refused(town, Identity.NoIdentity):
+            change(signed(CAROL), Id(BOB))
+    identity.remove_sub(signed(ALICE), Id(BOB))
+    assert identity.parent_of(BOB) is None
+    identity.add_sub(signed(ALICE), Id(BOB), Data.text("b"))
+    identity.quit_sub(signed(BOB))
+    assert town.announced()[-1] == Identity.SubIdentityRevoked(BOB, ALICE, SUB_DEPOSIT)
+    with refused(town, Identity.NotSub):
+        identity.quit_sub(signed(BOB))
+    assert town.reserved(ALICE) == DEPOSIT
+    assert ALICE not in identity.subs_of
+
+
+def test_all_parts_can_be_named_at_once(town: Office) -> None:
+    identity = town.identity
+    many = [AccountId(n.to_bytes(32, "big")) for n in range(1, MAX_SUBS + 2)]
+    rows = [(who, Data.text(str(place))) for place, who in enumerate(many)]
+    with refused(town, Identity.NotFound):
+        identity.set_subs(signed(ALICE), rows[:2])
+    identity.set_identity(signed(ALICE), INFO)
+    with refused(town, Identity.TooManySubAccounts):
+        identity.set_subs(signed(ALICE), rows)
+    with refused(town, Identity.AlreadyClaimed):
+        identity.set_subs(signed(ALICE), [rows[0], rows[0]])
+    identity.set_subs(signed(ALICE), rows[:MAX_SUBS])
+    assert town.reserved(ALICE) == DEPOSIT + SUB_DEPOSIT * MAX_SUBS
+    with refused(town, Identity.TooManySubAccounts):
+        identity.add_sub(signed(ALICE), Id(BOB), Data())
+    identity.set_identity(signed(EVE), INFO)
+    with refused(town, Identity.AlreadyClaimed):
+        identity.set_subs(signed(EVE), rows[:1])
+    identity.set_subs(signed(ALICE), rows[:1])
+    assert identity.parent_of(many[1]) is None
+    identity.set_subs(signed(ALICE), [])
+    assert town.reserved(ALICE) == DEPOSIT
+    less, more = (
+        town.info(town.call("Identity", "set_subs", subs=rows[:count])) for count in (1, 99)
+    )
+    assert more.weight > less.weight
+
+
+def test_a_false_identity_is_removed_and_its_deposits_are_lost(town: Office) -> None:
+    identity = town.identity
+    identity.set_identity(signed(ALICE), INFO)
+    identity.add_sub(signed(ALICE), Id(BOB), Data())
+    identity.request_judgement(signed(ALICE), REGISTRAR, FEE)
+    with refused(town, BadOrigin):
+        identity.kill_identity(signed(BOB), Id(ALICE))
+    before = town.balances.free(TREASURY)
+    identity.kill_identity(ROOT, Id(ALICE))
+    lost = DEPOSIT + SUB_DEPOSIT + FEE
+    assert town.balances.free(TREASURY) - before == lost
+    assert town.announced()[-1] == Identity.IdentityKilled(ALICE, lost)
+    assert identity.parent_of(BOB) is None
+    with refused(town, Identity.NotNamed):
+        identity.kill_identity(ROOT, Id(ALICE))
+
+
+def test_who_cannot_pay_the_deposit_is_told(town: Office) -> None:
+    with refused(town, Balances.InsufficientBalance):
+        town.identity.set_identity(signed(AccountId(b"\x77" * 32)), INFO)
+
+
+@given(st.binary(max_size=32), st.sampled_from([None, "Sha256", "BlakeTwo256", "ShaThree256"]))
+def test_data_comes_back_as_it_was_written(raw: bytes, hashed: str | None) -> None:
+    value = Data(raw.ljust(32, b"\0") if hashed else raw, hashed)
+    assert DATA.decode_all(DATA.encode(value)) == value
+
+
+def test_data_is_written_as_wallets_read_it() -> None:
+    assert DATA.encode(Data()) == b"\0"
+    assert DATA.encode(Data(b"ab")) == b"\3ab"
+    assert DATA.encode(Data(bytes(32))) == bytes((33, *bytes(32)))
+    assert DATA.encode(Data(bytes(32), "Keccak256")) == bytes((36, *bytes(32)))
+    assert DATA.decode_all(b"\1") == Data(b"") != Data()
+    for wrong in (b"", b"\3a", bytes((38, *bytes(32))), b"\x22"):
+        with pytest.raises(DecodeError):
+            DATA.decode_all(wrong)
+    for too_much in (Data(bytes(33)), Data(b"short", "Sha256")):
+        with pytest.raises(EncodeError):
+            DATA.encode(too_much)
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ("set", "clear", "kill", "ask", "cancel", "judge", "add", "remove", "quit", "subs")
+        ),
+        st.sampled_from(PEOPLE),
+        st.sampled_from(PEOPLE),
+        st.integers(0, 20),
+    ),
+    max_size=30,
+)
+
+
+@settings(deadline=None)
+@given(STEPS)
+def test_what_is_reserved_is_what_the_pallet_knows(
+    steps: list[tuple[str, AccountId, AccountId, int]],
+) -> None:
+    town = Office()
+    town.open()
+    issuance = town.balances.total_issuance.value
+    good: tuple[Judgement, ...] = (KnownGood(), Erroneous(), Unknown())
+    for step, who, other, size in steps:
+        origin, text = signed(who), Data(bytes((65,)) * size)
+        info = IdentityInfo(display=text)
+        known = town.identity.identity_of.get(other)
+        key = H256(blake2_256(codec(IdentityInfo).encode(known.info if known else info)))
+        steps_by_name: dict[str, tuple[str, dict[str, object]]] = {
+            "set": ("set_identity", {"info": info}),
+            "clear": ("clear_identity", {}),
+            "kill": ("kill_identity", {"target": Id(other)}),
+            "ask": ("request_judgement", {"reg_index": REGISTRAR, "max_fee": FEE}),
+            "cancel": ("cancel_request", {"reg_index": REGISTRAR}),
+            "judge": (
+                "provide_judgement",
+                {
+                    "reg_index": REGISTRAR,
+                    "target": Id(other),
+                    "judgement": good[size % 3],
+                    "identity": key,
+                },
+            ),
+            "add": ("add_sub", {"sub": Id(other), "data": text}),
+            "remove": ("remove_sub", {"sub": Id(other)}),
+            "quit": ("quit_sub", {}),
+            "subs": ("set_subs", {"subs": [(p, text) for p in PEOPLE[: size % 4]]}),
+        }
+        name, args = steps_by_name[step]
+        if step == "kill":
+            origin = ROOT
+        with suppress(Error):
+            town.dispatch(origin, town.call("Identity", name, **args))
+        for person in PEOPLE:
+            entry = town.identity.identity_of.get(person)
+            deposit, subs = town.identity.subs_of[person]
+            fees = [j.fee for _, j in entry.judgements if isinstance(j, FeePaid)] if entry else []
+            own = int(entry.deposit) if entry else 0
+            assert town.reserved(person) == own + int(deposit) + sum(map(int, fees))
+            assert deposit == SUB_DEPOSIT * len(subs)
+            assert all(town.identity.parent_of(sub) == person for sub in subs)
+    parts = sum(len(subs) for _, (_, subs) in town.identity.subs_of.items())
+    assert parts == len(list(town.identity.super_of.items()))
+    assert town.balances.total_issuance.value == issuance

@@ -1,0 +1,129 @@
+"""Whitelist: exactly the call that was vouched for is made as root, once."""
+
+from __future__ import annotations
+
+import pytest
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import Err, Ok, u32, u64
+from runtime.frame import ROOT, BadOrigin, Call, Weight, signed
+from runtime.frame.origin import decided
+from runtime.frame.weight import PICOS_PER_MICRO, Pays
+from runtime.pallets.origins import Decision, ensure_decided
+from runtime.pallets.whitelist import PostDispatchInfo, Whitelist
+from support.governance import ALICE, Diary, Town
+from support.runtime import refused
+
+TECHNICAL, WHITELISTED = decided(Decision.Technical), decided(Decision.WhitelistedCaller)
+HUNDRED = Weight(u64(100 * PICOS_PER_MICRO))
+
+
+class Careful(Town):
+    """A town where the technical track vouches for calls."""
+
+    def more(self) -> None:
+        self.whitelist = self.add(
+            19,
+            Whitelist(
+                preimages=self.preimage,
+                whitelist_origin=ensure_decided(Decision.Technical),
+                dispatch_whitelisted_origin=ensure_decided(Decision.WhitelistedCaller),
+            ),
+        )
+
+
+@pytest.fixture
+def town() -> Careful:
+    made = Careful()
+    made.open()
+    return made
+
+
+def key(call: Call) -> H256:
+    return H256(blake2_256(call.raw))
+
+
+def test_a_call_is_made_once_after_it_was_vouched_for(town: Careful) -> None:
+    inner = town.entry(b"upgrade")
+    make = town.whitelist.dispatch_whitelisted_call_with_preimage
+    with refused(town, Whitelist.CallIsNotWhitelisted):
+        make(WHITELISTED, inner)
+    town.whitelist.whitelist_call(TECHNICAL, key(inner))
+    with refused(town, Whitelist.CallAlreadyWhitelisted):
+        town.whitelist.whitelist_call(TECHNICAL, key(inner))
+    with refused(town, BadOrigin):
+        make(TECHNICAL, inner)
+    town.told()
+    make(WHITELISTED, inner)
+    half = Weight(u64(50 * PICOS_PER_MICRO))
+    assert town.announced() == [
+        Diary.Written(b"upgrade"),
+        Whitelist.WhitelistedCallDispatched(key(inner), Ok(PostDispatchInfo(half, Pays.Yes))),
+    ]
+    with refused(town, Whitelist.CallIsNotWhitelisted):
+        make(WHITELISTED, inner)
+    assert list(town.preimage.request_status_for.items()) == []
+
+
+def test_a_call_is_made_from_its_preimage(town: Careful) -> None:
+    inner = town.entry(b"upgrade")
+    length = u32(len(inner.raw))
+    make = town.whitelist.dispatch_whitelisted_call
+    town.whitelist.whitelist_call(TECHNICAL, key(inner))
+    with refused(town, Whitelist.UnavailablePreImage):
+        make(WHITELISTED, key(inner), length, HUNDRED)
+    town.preimage.note_preimage(signed(ALICE), inner.raw)
+    with refused(town, Whitelist.UnavailablePreImage):
+        make(WHITELISTED, key(inner), length + 1, HUNDRED)
+    with refused(town, Whitelist.InvalidCallWeightWitness):
+        make(WHITELISTED, key(inner), length, Weight(u64(99)))
+    town.told()
+    make(WHITELISTED, key(inner), length, HUNDRED)
+    assert town.written() == [b"upgrade"]
+    assert not town.preimage.have(key(inner))
+
+
+def test_bytes_that_are_no_call_are_refused(town: Careful) -> None:
+    data = b"\xff\xff no call"
+    call_hash = H256(blake2_256(data))
+    town.whitelist.whitelist_call(ROOT, call_hash)
+    town.preimage.note_preimage(signed(ALICE), data)
+    with refused(town, Whitelist.UndecodableCall):
+        town.whitelist.dispatch_whitelisted_call(ROOT, call_hash, u32(len(data)), HUNDRED)
+
+
+def test_a_failure_is_told_and_the_call_is_used_up(town: Careful) -> None:
+    inner = town.entry(b"bad", fails=True)
+    town.whitelist.whitelist_call(TECHNICAL, key(inner))
+    town.whitelist.dispatch_whitelisted_call_with_preimage(WHITELISTED, inner)
+    event = town.announced()[-1]
+    assert isinstance(event, Whitelist.WhitelistedCallDispatched)
+    assert isinstance(event.result, Err)
+    assert key(inner) not in town.whitelist.whitelisted_call
+
+
+def test_who_vouches_can_take_it_back(town: Careful) -> None:
+    inner = town.entry(b"no")
+    with refused(town, Whitelist.CallIsNotWhitelisted):
+        town.whitelist.remove_whitelisted_call(TECHNICAL, key(inner))
+    town.whitelist.whitelist_call(TECHNICAL, key(inner))
+    with refused(town, BadOrigin):
+        town.whitelist.remove_whitelisted_call(WHITELISTED, key(inner))
+    town.whitelist.remove_whitelisted_call(TECHNICAL, key(inner))
+    assert town.announced()[-1] == Whitelist.WhitelistedCallRemoved(key(inner))
+    assert list(town.preimage.request_status_for.items()) == []
+
+
+def test_the_weight_is_that_of_the_call_and_a_little_more(town: Careful) -> None:
+    inner = town.entry(b"heavy", micros=5_000)
+    wrapped = town.call("Whitelist", "dispatch_whitelisted_call_with_preimage", call=inner)
+    by_hash = town.call(
+        "Whitelist",
+        "dispatch_whitelisted_call",
+        call_hash=key(inner),
+        call_encoded_len=u32(len(inner.raw)),
+        call_weight_witness=Weight(u64(5_000 * PICOS_PER_MICRO)),
+    )
+    for outer in (wrapped, by_hash):
+        assert town.info(outer).weight > 5_000 * PICOS_PER_MICRO
