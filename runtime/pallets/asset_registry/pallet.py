@@ -177,7 +177,7 @@ class AssetRegistry(Pallet):
         id: Id
         role: Role
         verifier: Who
-        class_: Class
+        complexity: Class
 
     class VotingStarted(Event, index=2):
         """Both verifiers attested an asset; stakers may object until `ends`."""
@@ -428,26 +428,26 @@ class AssetRegistry(Pallet):
         origin: Origin,
         id: Id,
         role: Role,
-        class_: Class,
+        complexity: Class,
         approve: Flag,
         report: Hash,
     ) -> None:
         """Attest an asset, or reject it, as a verifier."""
         who, info = origin.signed(), self._in_state(id, State.Registered)
         self._ensure_verifier(who, role)
-        if not 1 <= class_ <= CLASSES:
+        if not 1 <= complexity <= CLASSES:
             raise self.BadClass
         other = self.reports.get((id, Role(1 - role)))
         if who == info.issuer or (other is not None and other.verifier == who):
             raise self.VerifierConflict
         if (id, role) in self.reports:
             raise self.AlreadyVerified
-        self.reports[id, role] = Report(who, class_, approve, report, self._now())
+        self.reports[id, role] = Report(who, complexity, approve, report, self._now())
         if not approve:
             self._reject(id, info)
             return
-        info.class_ = max(info.class_, class_)
-        self.deposit(self.AssetVerified(id, role, who, class_))
+        info.complexity = max(info.complexity, complexity)
+        self.deposit(self.AssetVerified(id, role, who, complexity))
         if other is not None:
             info.state = State.Voting
             ends = u64(self._now() + self.vote_slots)
@@ -488,7 +488,7 @@ class AssetRegistry(Pallet):
             return
         self._ensure_issuer(who, info)
         params = self.params.peek()
-        bps = int(params.mint_bps[int(info.class_) - 1])
+        bps = int(params.mint_bps[int(info.complexity) - 1])
         voters_bps = int(params.voters_bps) if poll.votes else 0
         fee, burned, voters = self._charge(who, info.value, bps, voters_bps)
         self.currency.hold(self._reason(self.HoldReason.VoteReward), who, voters)

@@ -134,7 +134,7 @@ class AssetInfo:
     deposit: Balance
     registered: Slot
     state: State = State.Registered
-    class_: u8 = u8(0)
+    complexity: u8 = u8(0)
     """How complex it is, 1 to 3; zero until verifiers said so."""
 
 
@@ -144,7 +144,7 @@ class Report:
     """What one verifier attested."""
 
     verifier: Annotated[AccountId, TypeName("AccountId")]
-    class_: u8
+    complexity: u8
     approved: bool
     report: H256
     """The hash of the verifier's report."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
@@ -18,18 +16,16 @@ from hypothesis import strategies as st
 
 from btt_chain.chain.client import Client
 from btt_chain.chain.notify import BlockRef
-from btt_chain.node.backend import Identity
 from btt_chain.node.config import NodeConfig, Paths
 from btt_chain.node.lifecycle import open_chain
 from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import Instant, ManualSealer
-from btt_chain.node.service import Service, ServiceConfig
-from btt_chain.rpc.server import RpcConfig
+from btt_chain.node.sealing import ManualSealer
 from cli.data import BlockReader
 from cli.errors import Refused
 from cli.program import program
 from storage.kv import DiskFull, StorageError
 from storage.state import StateStore
+from support.instant_node import instant_node
 
 ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
 BOB = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty"
@@ -80,21 +76,8 @@ def document(*args: str) -> Any:
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A node on the dev chain in another thread; a block for each transaction."""
-    chain = open_chain(NodeConfig("dev-manual", tmp_path_factory.mktemp("node")))
-    identity = Identity("Test", "Development", chain.spec.properties, ("Full",), "12D3")
-    config = ServiceConfig(identity, RpcConfig(port=0), Instant())
-    service = Service(chain.client, PoolService(chain.client), config)
-    loop, stop = asyncio.new_event_loop(), asyncio.Event()
-    thread = threading.Thread(target=loop.run_until_complete, args=(service.run(stop),))
-    thread.start()
-    ready = asyncio.run_coroutine_threadsafe(asyncio.wait_for(service.ready.wait(), 60), loop)
-    # A service that fails stops the loop, and nothing on it ends any more.
-    ready.result(90)
-    yield f"ws://127.0.0.1:{service.rpc.port}"
-    loop.call_soon_threadsafe(stop.set)
-    thread.join()
-    loop.close()
-    chain.close()
+    with instant_node(tmp_path_factory.mktemp("node")) as url:
+        yield url
 
 
 def test_a_transfer_arrives_and_its_fee_is_what_was_estimated(url: str) -> None:

@@ -1,0 +1,37 @@
+"""A node of the development chain in another thread, which makes a block for each transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from btt_chain.node.backend import Identity
+from btt_chain.node.config import NodeConfig
+from btt_chain.node.lifecycle import open_chain
+from btt_chain.node.pool import PoolService
+from btt_chain.node.sealing import Instant
+from btt_chain.node.service import Service, ServiceConfig
+from btt_chain.rpc.server import RpcConfig
+
+
+@contextmanager
+def instant_node(base: Path) -> Iterator[str]:
+    """Run the node, and yield its URL."""
+    chain = open_chain(NodeConfig("dev-manual", base))
+    identity = Identity("Test", "Development", chain.spec.properties, ("Full",), "12D3")
+    config = ServiceConfig(identity, RpcConfig(port=0), Instant())
+    service = Service(chain.client, PoolService(chain.client), config)
+    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=(service.run(stop),))
+    thread.start()
+    ready = asyncio.run_coroutine_threadsafe(asyncio.wait_for(service.ready.wait(), 60), loop)
+    # A service that fails stops the loop, and nothing on it ends any more.
+    ready.result(90)
+    yield f"ws://127.0.0.1:{service.rpc.port}"
+    loop.call_soon_threadsafe(stop.set)
+    thread.join()
+    loop.close()
+    chain.close()
