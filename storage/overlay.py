@@ -23,6 +23,8 @@ from typing import Final
 from storage.columns import after as end_of
 
 _ABSENT: Final = object()
+SORT_AGAIN: Final = 16
+"""Sorting all keys pays when one in so many is new."""
 
 Get = Callable[[bytes], bytes | None]
 Keys = Callable[[bytes, bytes | None], Iterator[bytes]]
@@ -129,12 +131,26 @@ class Overlay:
     def _written(self, prefix: bytes, after: bytes | None) -> list[bytes]:
         """Keys written so far in this range, in order; some may have been rolled back."""
         if self._fresh:
-            # A key rolled back and written again is listed twice.
-            self._sorted = sorted({*self._sorted, *self._fresh})
-            self._fresh.clear()
+            self._sort()
         keys = self._sorted
         start = bisect_left(keys, prefix)
         if after is not None:
             start = max(start, bisect_right(keys, after))
         stop = end_of(prefix)
         return keys[start : len(keys) if stop is None else bisect_left(keys, stop)]
+
+    def _sort(self) -> None:
+        """Put the keys that were written since the last walk where they belong.
+
+        A key rolled back and written again comes twice. One call writes few keys, and a block has
+        thousands of calls that may walk: sorting all again each time would cost the square of it.
+        """
+        fresh, keys = self._fresh, self._sorted
+        if len(fresh) * SORT_AGAIN > len(keys):
+            self._sorted = sorted({*keys, *fresh})
+        else:
+            for key in fresh:
+                place = bisect_left(keys, key)
+                if place == len(keys) or keys[place] != key:
+                    keys.insert(place, key)
+        fresh.clear()

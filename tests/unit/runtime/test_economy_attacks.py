@@ -26,12 +26,12 @@ from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, Call, DispatchError, Origin, TokenError, Weight, signed
 from runtime.pallets.bounties import Bounties
 from runtime.pallets.multisig import multi_account_id
+from runtime.pallets.origins import RawSigned, SystemOrigin
 from runtime.pallets.proxy import ProxyType
 from runtime.pallets.tier_staking import TierStaking
 from runtime.pallets.tokenomics import BurnReason, CeilingMode, Tokenomics
 from runtime.pallets.tokenomics.pallet import id_of
 from runtime.pallets.treasury import AssetKind
-from runtime.pallets.origins import RawSigned, SystemOrigin
 from runtime.pallets.vesting import VestingInfo
 from runtime.splits import split_compute
 from support.economy import oracle

@@ -254,7 +254,7 @@ def test_a_slot_must_divide_day_and_month(slot_ms: int) -> None:
 )
 def test_parameters_that_do_not_go_together_are_refused(wrong: dict[str, u32], why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        RuntimeParams(u64(6_000), **wrong)
+        RuntimeParams(u64(6_000), **wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
