@@ -39,3 +39,8 @@ POOLS: Final = (
     OPERATIONS, *FOUNDATION_PROGRAMMES,
 )  # fmt: skip
 """The pools besides the treasury, in the order of genesis (ruling B25)."""
+
+ASSET_KEEPER: Final = pool_account(b"btt/asst")
+"""Owns all assets in the eyes of wallets; it never has anything."""
+EXCHANGE: Final = pool_account(b"btt/exch")
+"""Passes the fees of auctions on; it is empty between blocks."""

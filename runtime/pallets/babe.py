@@ -429,6 +429,14 @@ class Babe(Pallet):
                 return drawn
         return None
 
+    def luck_after(self, time: int, delay: int, authors: int) -> Drawn | None:
+        """Return the first beacon at least `delay` slots after `time`, a number like `now`.
+
+        As `beacon_after`: only once so many different authors made blocks after `time`.
+        """
+        since = int(self.genesis_slot.value) + time
+        return self.beacon_after(since + delay, since=since, authors=authors)
+
     def check_timestamp(self, moment: int) -> None:
         """Pass a block time, in unix milliseconds, that agrees with the slot.
 

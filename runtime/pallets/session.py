@@ -305,6 +305,11 @@ class Session(Pallet):
         """Tell whether an account has registered session keys."""
         return account in self.next_keys
 
+    def babe_key(self, account: AccountId) -> bytes | None:
+        """Return the BABE session key that an account has registered, if it has."""
+        keys = self.next_keys.get(account)
+        return None if keys is None else bytes(keys.babe)
+
     def is_disabled(self, index: int) -> bool:
         """Tell whether the validator at this place is out for the rest of the session."""
         disabled = self.disabled_validators.peek()

@@ -50,6 +50,9 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    Reason,
+    TokenError,
+    TokenErrorKind,
     Value,
     call,
     ensure_root,
@@ -674,6 +677,61 @@ class Tokenomics(Pallet):
             self._count_burned(who, split.burn, reason)
         if isinstance(split, ComputeSplit) and split.development:
             self.compute_inflow.value += split.development
+
+    # ---- doors: money on hold
+
+    def take_held(
+        self,
+        reason: Reason,
+        who: AccountId,
+        split: ComputeSplit | PlatformSplit,
+        why: BurnReason,
+        earners: Sequence[tuple[AccountId, u128]],
+    ) -> None:
+        """Take the legs of a fee out of what `who` has on hold, whatever locks lie on it.
+
+        Like `take`, but who earns the contributors' or voters' leg must be told. Raises
+        TokenError if less is on hold; ValueError if the earners' parts do not add up.
+        """
+        earned = sum(int(part) for _, part in earners)
+        if earned != split.earned:
+            raise ValueError(f"earners get {earned} planck of a leg of {split.earned}")
+        self.destroy_held(reason, who, split.burn, why, force=True)
+        legs = (
+            (DEVELOPMENT_FUND, split.development),
+            (self.foundation.get() or TREASURY, split.foundation),
+            (OPERATIONS, split.reserve),
+        )
+        for to, part in (*legs, *earners):
+            self.pay_held(reason, who, to, part)
+        if isinstance(split, ComputeSplit) and split.development:
+            self.compute_inflow.value += split.development
+
+    def pay_held(self, reason: Reason, who: AccountId, to: AccountId, amount: u128) -> None:
+        """Pay `to` out of what `who` has on hold, whatever locks lie on it.
+
+        What is too little to open an account with goes to the treasury. Raises TokenError if less
+        is on hold.
+        """
+        pay = self.currency.transfer_on_hold
+        try:
+            pay(reason, who, to, amount, on_hold=False, force=True)
+        except TokenError as error:
+            if error.kind is not TokenErrorKind.CannotCreate:
+                raise
+            pay(reason, who, TREASURY, amount, on_hold=False, force=True)
+
+    def destroy_held(
+        self, reason: Reason, who: AccountId, amount: u128, why: BurnReason, *, force: bool = False
+    ) -> None:
+        """Destroy what `who` has on hold for good, and count it under `why`.
+
+        `force` takes even what a lock leans on. Raises TokenError if less is on hold.
+        """
+        if not amount:
+            return
+        self.currency.burn_held(reason, who, amount, force=force)
+        self._count_burned(who, amount, why)
 
     def count_voluntary(self, amount: u128) -> None:
         """Count what an owner burned; Balances tells of it."""

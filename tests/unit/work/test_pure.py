@@ -19,6 +19,7 @@ PURE = (
     "errors",
     "fraud",
     "graph",
+    "ids",
     "layout",
     "merkle",
     "shapes",

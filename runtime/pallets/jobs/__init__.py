@@ -1,0 +1,35 @@
+"""Jobs: work that somebody pays for, from being posted to being paid."""
+
+from runtime.pallets.jobs.pallet import Jobs
+from runtime.pallets.jobs.types import (
+    ENDED,
+    Check,
+    DueKey,
+    Job,
+    JobState,
+    Market,
+    NoPerks,
+    Outcome,
+    Params,
+    ProtocolSet,
+    Quote,
+    Tier,
+    Urgency,
+)
+
+__all__ = [
+    "ENDED",
+    "Check",
+    "DueKey",
+    "Job",
+    "JobState",
+    "Jobs",
+    "Market",
+    "NoPerks",
+    "Outcome",
+    "Params",
+    "ProtocolSet",
+    "Quote",
+    "Tier",
+    "Urgency",
+]

@@ -1,0 +1,839 @@
+"""Jobs: work that somebody pays for, from being posted to being paid.
+
+A job goes one way: posted, assigned to somebody drawn by a beacon that nobody knew when it was
+posted, accepted, committed to by a receipt, checked, pending, finalised. At any step somebody may
+vanish; each state that waits for somebody ends by itself, and the money with it. What always holds:
+the sum of the escrows of open jobs is what is on hold for them, and what a job's escrow was is what
+its provider, its verifiers, the pools, the burn and its requester got out of it together.
+
+The chain posts jobs itself, once in an era, while Carry has money; nobody's escrow pays those, and
+they score nothing. What happens to a receipt is for Receipts, which calls the doors here.
+
+Source: `useful-work.md` 4, `economy.md` 1.2 and 3.6, rulings 26 to 31 and 39.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Annotated, Final
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import Compact, TypeName, codec, u8, u16, u32, u64, u128
+from btt_chain.work import ids
+from runtime.frame import (
+    Const,
+    DoubleMap,
+    Error,
+    Event,
+    Hasher,
+    Map,
+    Origin,
+    OriginCheck,
+    Pallet,
+    Reason,
+    Value,
+    call,
+)
+from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.pallets.jobs import agenda, pricing
+from runtime.pallets.jobs.types import (
+    MAX_ATTEMPTS,
+    MAX_DEADLINE,
+    MAX_ITEMS,
+    MAX_SETS,
+    NO_TASK,
+    Carry,
+    Check,
+    Clock,
+    Currency,
+    Endpoints,
+    Job,
+    JobState,
+    Market,
+    ModelRecord,
+    Models,
+    NoPerks,
+    Outcome,
+    Params,
+    Payer,
+    Perks,
+    ProtocolSet,
+    Providers,
+    PublicKey,
+    Quote,
+    Slots,
+    Tier,
+    Urgency,
+)
+from runtime.pallets.system import System
+from runtime.pallets.tokenomics import BurnReason
+from runtime.splits import ceil_div, split_compute
+
+POSTING_SLOTS: Final = 600
+"""How long a job waits for a provider."""
+RETRY_SLOTS: Final = 10
+"""How long it waits when nobody is free, before it draws again; then twice as long each time."""
+STALE_SLOTS: Final = 900
+"""When a beacon that did not come may have been forgotten; then another is asked for."""
+BOND_FACTOR: Final = 10
+"""How many prices of a job its provider's bond answers for it (S)."""
+KEEP_EPOCHS: Final = 14
+"""How long a job that ended can be looked at."""
+MOST_SETS_AT_ONCE: Final = 4
+"""Protocol jobs that one block posts."""
+
+DEADLINES: Final = 0
+FORGETTING: Final = 7
+DRAWS: Final = (1, 2, 3, 4, 5, 6)
+"""Lanes of the agenda; draws by urgency, and jobs of stakers with priority first (M6)."""
+MOST_DEADLINES: Final = 16
+MOST_DRAWS: Final = 8
+"""What one block does of each at most; the rest stays due."""
+
+LOOK_WEIGHT: Final = 120 * PICOS_PER_MICRO
+"""Looking into all lanes."""
+STEP_WEIGHT: Final = 300 * PICOS_PER_MICRO
+"""A deadline that passed: refund and all."""
+FORGET_WEIGHT: Final = 40 * PICOS_PER_MICRO
+ERA_WEIGHT: Final = 60 * PICOS_PER_MICRO
+"""Moving the price of a class, besides looking at its providers."""
+POST_WEIGHT: Final = 250 * PICOS_PER_MICRO
+MOVE_WEIGHT: Final = 200 * PICOS_PER_MICRO
+
+Hash = Annotated[H256, TypeName("T::Hash")]
+JobId = Annotated[H256, TypeName("JobId")]
+Who = Annotated[AccountId, TypeName("T::AccountId")]
+Amount = Annotated[u128, TypeName("BalanceOf<T>")]
+CompactAmount = Annotated[Compact[u128], TypeName("BalanceOf<T>")]
+SetIndex = Annotated[u32, TypeName("SetIndex")]
+
+
+class Jobs(Pallet):
+    """Work that somebody pays for. Amounts in planck, times in slots since genesis."""
+
+    accept_slots: Const[u32]
+    """How long a provider may take to accept."""
+    payload_slots: Const[u32]
+    """How long a requester may take to deliver, before the provider may refuse."""
+    beacon_delay: Const[u32]
+    """A draw uses the beacon of the first block so many slots later."""
+    beacon_authors: Const[u32]
+    """And only after so many different authors made blocks in between."""
+    committee: Const[u32]
+    """How many verifiers are paid for looking at a receipt."""
+    min_operators: Const[u32]
+    """Work scores only if so many operators could have been drawn for it."""
+    epoch_slots: u32
+    slot_ms: u64
+    draw_weight: int
+    """What drawing a provider weighs at most, in picoseconds."""
+    currency: Currency
+    payer: Payer
+    clock: Clock
+    system: System
+    providers: Providers
+    models: Models
+    carry: Carry
+    perks: Perks = NoPerks()
+    params_origin: OriginCheck
+    """Who decides about the parameters and the chain's own jobs."""
+
+    jobs = Map(H256, Job, hasher=Hasher.Identity)
+    """All jobs that did not end long ago."""
+    nonces = Map(AccountId, u64, default=u64(0))
+    """How many jobs each account has posted; no two jobs have one name."""
+    protocol_nonce = Value(u64, default=u64(0))
+    """How many the chain has posted itself."""
+    involved = DoubleMap(AccountId, H256, u32)
+    """The jobs of each requester and provider, and when they were posted."""
+    due = agenda.agenda()
+    """What is due when, by lane."""
+    due_count = Value(u32, default=u32(0))
+    escrowed = Value(u128, default=u128(0))
+    """What is on hold for open jobs, all together."""
+    markets = Map(u16, Market, hasher=Hasher.Twox64Concat)
+    """What work of each class costs, once an era has passed."""
+    era = Value(u32, default=u32(0))
+    """The era that runs, by the slot."""
+    protocol_sets = Map(u32, ProtocolSet, hasher=Hasher.Twox64Concat)
+    """What the chain has computed itself."""
+    next_set = Value(u32, default=u32(0))
+    set_cursor = Value(u32, default=u32(0))
+    """The next set to be posted in this era; past the last one when all are."""
+    params = Value(Params, default=Params())
+
+    class HoldReason(IntEnum):
+        """Why money is on hold."""
+
+        Escrow = 0
+
+    class Posted(Event, index=0):
+        """Somebody wants something computed."""
+
+        job: JobId
+        requester: Annotated[AccountId | None, TypeName("Option<T::AccountId>")]
+        price: Amount
+        verification: Amount
+        deposit: Amount
+
+    class Assigned(Event, index=1):
+        """A provider was drawn; it can accept before slot `until`."""
+
+        job: JobId
+        provider: Who
+        attempt: Annotated[u8, TypeName("u8")]
+        until: Slots
+
+    class Accepted(Event, index=2):
+        """The provider computes; its receipt has to come before slot `until`."""
+
+        job: JobId
+        provider: Who
+        until: Slots
+
+    class Unassigned(Event, index=3):
+        """The provider did not take the job, or did not deliver; somebody else is drawn."""
+
+        job: JobId
+        provider: Who
+
+    class Moved(Event, index=4):
+        """The receipt of a job came, is looked at, or was found valid."""
+
+        job: JobId
+        state: Annotated[JobState, TypeName("JobState")]
+
+    class Finalised(Event, index=5):
+        """The work was done and is paid. What was held is the sum of the amounts."""
+
+        job: JobId
+        provider: Who
+        paid: Amount
+        fees: Amount
+        """The burn, and what development fund, Foundation and reserve got."""
+        verification: Amount
+        """What verifiers got."""
+        returned: Amount
+
+    class Ended(Event, index=6):
+        """The job ended without the work being paid. What was held is the sum of the amounts."""
+
+        job: JobId
+        outcome: Annotated[Outcome, TypeName("Outcome")]
+        verification: Amount
+        burned: Amount
+        returned: Amount
+
+    class PriceMoved(Event, index=7):
+        """What a unit of work of a class costs from now on."""
+
+        klass: Annotated[u16, TypeName("ClassIndex")]
+        base: Amount
+
+    class ProtocolSetAdded(Event, index=8):
+        """The chain has something computed in each era from now on."""
+
+        index: SetIndex
+
+    class ProtocolSetRemoved(Event, index=9):
+        """The chain does not have this computed any more."""
+
+        index: SetIndex
+
+    class ParamsSet(Event, index=10):
+        """Governance changed the parameters; jobs that were posted keep their prices."""
+
+        params: Annotated[Params, TypeName("Params<BalanceOf<T>>")]
+
+    class UnknownModel(Error, index=0):
+        """There is no such model, or no new job may use it; look for another in `Models`."""
+
+    class BadItems(Error, index=1):
+        """A job has 1 to 4096 items; put more into several jobs."""
+
+    class BadDeadline(Error, index=2):
+        """No provider could keep it, or it is above 100800; `WorkApi_quote` tells the least."""
+
+    class PriceAboveMax(Error, index=3):
+        """The job costs more than you allow; ask `WorkApi_quote` for the price and allow that."""
+
+    class UnknownJob(Error, index=4):
+        """There is no such job, or it ended long ago; the id is in the event `Posted`."""
+
+    class NotRequester(Error, index=5):
+        """Only who posted the job may do this; sign with that account."""
+
+    class NotProvider(Error, index=6):
+        """The job is not assigned to you, or not any more; look at its `provider`."""
+
+    class WrongState(Error, index=7):
+        """The job has gone on; look at its `state` to see what can still be done."""
+
+    class PayloadEarly(Error, index=8):
+        """The requester has still time to deliver; refuse `payload_slots` after accepting."""
+
+    class TooManySets(Error, index=9):
+        """The chain has 16 jobs of its own already; remove one first."""
+
+    class UnknownSet(Error, index=10):
+        """There is no such set of protocol jobs; look it up in `ProtocolSets`."""
+
+    class WrongAttempt(Error, index=11):
+        """The receipt is of another attempt than the one that runs; you are too late."""
+
+    class InvalidParams(Error, index=12):
+        """A verifier's fee and the least price must be at least 10^15 planck, to open accounts."""
+
+    # ---- hooks
+
+    def on_initialize(self, number: int) -> int:
+        """Move prices, post the chain's own jobs, end what is late, and draw; a part a block."""
+        del number
+        now = self.clock.now()
+        weight = LOOK_WEIGHT + self._turn_era(now)
+        for id in agenda.take(self.due, DEADLINES, now, MOST_DEADLINES):
+            weight += STEP_WEIGHT
+            self._expire(id)
+        drawn = self._draws(now)
+        weight += drawn * (STEP_WEIGHT + self.draw_weight)
+        for id in agenda.take(self.due, FORGETTING, now, MOST_DEADLINES):
+            weight += FORGET_WEIGHT
+            self._forget(id)
+        return weight
+
+    # ---- calls
+
+    @call(0, weight=POST_WEIGHT)
+    def post(
+        self,
+        origin: Origin,
+        model: Hash,
+        items: Annotated[u32, TypeName("u32")],
+        input_root: Hash,
+        tier: Annotated[Tier, TypeName("Tier")],
+        check: Annotated[Check, TypeName("Check")],
+        urgency: Annotated[Urgency, TypeName("Urgency")],
+        max_price: CompactAmount,
+        data_bytes: Annotated[u64, TypeName("u64")],
+        deadline: Slots,
+        reply_key: PublicKey,
+        endpoints: Endpoints,
+    ) -> None:
+        """Have something computed. Price, verifiers' fees and deposit are held until the end.
+
+        `max_price` is what the first of these may be. Somebody is drawn to do it; deliver the
+        payload, sealed to that provider, once it accepted.
+        """
+        who = origin.signed()
+        quote = self.quote(model, int(items), urgency, check, tier, int(data_bytes))
+        klass = self._usable(model).klass
+        if not self.least_deadline(int(klass), int(quote.work)) <= deadline <= MAX_DEADLINE:
+            raise self.BadDeadline
+        if quote.price > max_price:
+            raise self.PriceAboveMax
+        job = Job(
+            who, model, klass, items, input_root, tier, check, urgency, quote.price,
+            quote.verification, quote.deposit, quote.work, data_bytes, deadline, reply_key,
+            endpoints, u32(self.clock.now()),
+        )  # fmt: skip
+        self.currency.hold(self.reason, who, u128(job.escrow))
+        self.escrowed.value += job.escrow
+        nonce = int(self.nonces[who])
+        self.nonces[who] = u64(nonce + 1)
+        self._open(job, who, nonce)
+
+    @call(1, weight=MOVE_WEIGHT)
+    def cancel(self, origin: Origin, job: JobId) -> None:
+        """Call a job off that nobody has accepted. Once it is assigned, the deposit is burned."""
+        who = origin.signed()
+        found = self._job(job)
+        if found.requester != who:
+            raise self.NotRequester
+        if found.state is JobState.Posted:
+            self._end(job, found, Outcome.Cancelled)
+        elif found.state is JobState.Assigned:
+            self._end(job, found, Outcome.Cancelled, burned=int(found.deposit))
+        else:
+            raise self.WrongState
+
+    @call(2, weight=MOVE_WEIGHT)
+    def accept(self, origin: Origin, job: JobId) -> None:
+        """Take a job that you were drawn for.
+
+        The requester has `payload_slots` to deliver; after those you have `deadline` slots more.
+        """
+        found = self._assigned(origin, job, JobState.Assigned)
+        now = self.clock.now()
+        found.accepted = u32(now)
+        until = now + int(self.payload_slots) + int(found.deadline)
+        self._go(job, found, JobState.Computing, until)
+        market = self.market(int(found.klass))
+        market.sold += found.work
+        self.markets[found.klass] = market
+        self.deposit(self.Accepted(job, self._provider(found), found.due))
+
+    @call(3, weight=MOVE_WEIGHT)
+    def decline(self, origin: Origin, job: JobId) -> None:
+        """Leave a job that you were drawn for to somebody else.
+
+        One in twenty offers is free; each further one costs 0.5 % of your bond.
+        """
+        found = self._assigned(origin, job, JobState.Assigned)
+        self._pass_on(job, found, Outcome.NoProvider)
+
+    @call(4, weight=MOVE_WEIGHT)
+    def refuse_payload(self, origin: Origin, job: JobId) -> None:
+        """Give a job back whose payload did not come, or does not open.
+
+        The requester's deposit is burned and the rest goes back to it. It counts as a job that was
+        not done well, but is no declined offer: requesters could make those at will.
+        """
+        found = self._assigned(origin, job, JobState.Computing)
+        if self.clock.now() < int(found.accepted) + int(self.payload_slots):
+            raise self.PayloadEarly
+        took = (self.clock.now() - int(found.accepted)) * int(self.slot_ms)
+        self.providers.note_done(self._provider(found), took, False)
+        self._end(job, found, Outcome.BadPayload, burned=int(found.deposit))
+
+    @call(5, weight=MOVE_WEIGHT)
+    def add_protocol_set(
+        self,
+        origin: Origin,
+        model: Hash,
+        items: Annotated[u32, TypeName("u32")],
+        input_root: Hash,
+        data_bytes: Annotated[u64, TypeName("u64")],
+        deadline: Slots,
+        endpoints: Endpoints,
+    ) -> None:
+        """Have the chain pay for this in each era, out of Carry. The inputs are public."""
+        self.params_origin(origin)
+        found = self._usable(model)
+        if not 1 <= items <= MAX_ITEMS:
+            raise self.BadItems
+        work = pricing.work_of(int(found.macs), int(items))
+        if not self.least_deadline(int(found.klass), work) <= deadline <= MAX_DEADLINE:
+            raise self.BadDeadline
+        if len(list(self.protocol_sets.items())) >= MAX_SETS:
+            raise self.TooManySets
+        index = self.next_set.value
+        self.next_set.value = u32(index + 1)
+        self.protocol_sets[index] = ProtocolSet(
+            model, items, input_root, data_bytes, deadline, endpoints
+        )
+        self.deposit(self.ProtocolSetAdded(index))
+
+    @call(6, weight=MOVE_WEIGHT)
+    def remove_protocol_set(self, origin: Origin, index: SetIndex) -> None:
+        """Have this computed no more. Jobs that are posted go on."""
+        self.params_origin(origin)
+        if self.protocol_sets.take(index) is None:
+            raise self.UnknownSet
+        self.deposit(self.ProtocolSetRemoved(index))
+
+    @call(7, weight=MOVE_WEIGHT)
+    def set_params(
+        self, origin: Origin, params: Annotated[Params, TypeName("Params<BalanceOf<T>>")]
+    ) -> None:
+        """Change the parameters. Jobs that were posted keep their prices."""
+        self.params_origin(origin)
+        least = int(Params().least_fee)
+        if min(params.least_fee, params.least_price) < least:
+            raise self.InvalidParams
+        self.params.value = params
+        self.deposit(self.ParamsSet(params))
+
+    # ---- doors: looking
+
+    @property
+    def reason(self) -> Reason:
+        """Why Balances holds escrows."""
+        return Reason(self.index, self.HoldReason.Escrow)
+
+    def job(self, id: H256) -> Job | None:
+        """Return a job; None if there is none, or none any more."""
+        return self.jobs.get(id)
+
+    def market(self, klass: int) -> Market:
+        """Return what work of a class costs, and what was sold of it in this era."""
+        known = self.markets.get(u16(klass))
+        if known is not None:
+            return known
+        found = self.models.class_of(klass)
+        return Market(u128(0) if found is None else found.base)
+
+    def quote(
+        self, model: H256, items: int, urgency: Urgency, check: Check, tier: Tier, data_bytes: int
+    ) -> Quote:
+        """Return what a job would cost now. Raises UnknownModel, BadItems."""
+        found = self._usable(model)
+        if not 1 <= items <= MAX_ITEMS:
+            raise self.BadItems
+        params, work = self.params.peek(), pricing.work_of(int(found.macs), items)
+        base = int(self.market(int(found.klass)).base)
+        price = pricing.price_of(work, base, urgency, data_bytes, params)
+        looked_at = ids.sample_size(items, full=check is Check.Full)
+        fee = pricing.fee_of(price, items, looked_at, params)
+        return pricing.quote(work, price, fee, int(self.committee), tier)
+
+    def least_deadline(self, klass: int, work: int) -> int:
+        """Return how many slots a provider must be given: twice what its class needs, and one."""
+        found = self.models.class_of(klass)
+        speed = 1 if found is None else int(found.speed)
+        return 1 + ceil_div(2_000 * work, speed * int(self.slot_ms))
+
+    def looked_at(self, job: Job) -> int:
+        """Return how many of a job's items each verifier looks at."""
+        full = job.check is Check.Full
+        return ids.sample_size(int(job.items), full=full, protocol=job.requester is None)
+
+    # ---- doors: Receipts calls these and nobody else
+
+    def committed(self, id: H256, provider: AccountId, attempt: int, receipt: H256) -> Job:
+        """Note that there is a receipt; return the job.
+
+        Raises UnknownJob, NotProvider, WrongAttempt, and WrongState unless it is computed now.
+        """
+        job = self._job(id)
+        if job.provider != provider:
+            raise self.NotProvider
+        if job.state is not JobState.Computing:
+            raise self.WrongState
+        if job.attempt != attempt:
+            raise self.WrongAttempt
+        job.receipt = receipt
+        self._go(id, job, JobState.Committed, None)
+        self.deposit(self.Moved(id, JobState.Committed))
+        return job
+
+    def advance(self, id: H256, state: JobState) -> None:
+        """Note that the receipt of a job is looked at, or was found valid."""
+        job = self.jobs[id]
+        if job.state is state:
+            return
+        job.state, job.since = state, u32(self.clock.now())
+        self.jobs[id] = job
+        self.deposit(self.Moved(id, state))
+
+    def fee_of(self, job: Job) -> int:
+        """Return what one verifier gets for a receipt of a job, in planck."""
+        return int(job.verification) // int(self.committee)
+
+    def finalise(self, id: H256, voters: Sequence[AccountId]) -> bool:
+        """Pay for the work; `voters` are those who found it valid.
+
+        False if Carry cannot pay for a job of the chain now: nothing has changed then.
+        """
+        job = self.jobs[id]
+        provider, price = self._provider(job), int(job.price)
+        took = max(1, int(self.clock.now()) - int(job.accepted))
+        if job.requester is None:
+            if not self._pay_from_carry(job, provider, voters):
+                return False
+            job.paid, fees, returned = job.price, 0, 0
+            verification = self.fee_of(job) * len(voters)
+        else:
+            split = split_compute(price, int(self.payer.threshold()))
+            earner = ((provider, split.contributors),)
+            self.payer.take_held(self.reason, job.requester, split, BurnReason.Compute, earner)
+            job.paid, fees = split.contributors, price - int(split.contributors)
+            verification = self._pay_voters(job, voters)
+            returned = job.escrow - price - verification
+            self._return(job, returned)
+        self.providers.release(provider, id)
+        self.providers.hold_pay(provider, job.paid)
+        self.providers.note_done(provider, took * int(self.slot_ms), True)
+        self._score(id, job, provider, fees)
+        self._close(id, job, JobState.Finalised, Outcome.Done)
+        self.deposit(
+            self.Finalised(id, provider, job.paid, u128(fees), u128(verification), u128(returned))
+        )
+        return True
+
+    def refuse(self, id: H256, outcome: Outcome, voters: Sequence[AccountId]) -> None:
+        """End a job whose receipt did not stand; `voters` are paid for having looked at it.
+
+        What becomes of the provider's bond is decided before.
+        """
+        job = self.jobs[id]
+        if outcome is not Outcome.Unverified:
+            took = max(1, int(self.clock.now()) - int(job.accepted))
+            self.providers.note_done(self._provider(job), took * int(self.slot_ms), False)
+        self._end(id, job, outcome, voters=voters)
+
+    # ---- steps: time
+
+    def _turn_era(self, now: int) -> int:
+        """Move the prices when an era begins, and post protocol jobs; return the weight."""
+        era, weight = now // int(self.epoch_slots), 0
+        if era > self.era.value:
+            self.era.value = u32(era)
+            self.set_cursor.value = u32(0)
+            for klass in self.models.known_classes():
+                weight += ERA_WEIGHT + self.draw_weight
+                self._move_price(klass)
+        cursor, end = int(self.set_cursor.value), int(self.next_set.value)
+        for index in range(cursor, min(end, cursor + MOST_SETS_AT_ONCE)):
+            weight += POST_WEIGHT
+            self.set_cursor.value = u32(index + 1)
+            self._post_protocol(u32(index))
+        return weight
+
+    def _move_price(self, klass: int) -> None:
+        found = self.models.class_of(klass)
+        if found is None:
+            return
+        market = self.market(klass)
+        seconds = int(self.epoch_slots) * int(self.slot_ms) // 1_000
+        offered = self.providers.offered(klass) * int(found.speed) * max(1, seconds)
+        least, most = int(found.least), int(found.most)
+        base = pricing.moved(int(market.base), int(market.sold), offered, least, most)
+        if base != market.base:
+            self.deposit(self.PriceMoved(u16(klass), u128(base)))
+        self.markets[u16(klass)] = Market(u128(base))
+
+    def _post_protocol(self, index: u32) -> None:
+        """Post a job of the chain, if there is money for it and its model can be used."""
+        wanted = self.protocol_sets.get(index)
+        model = None if wanted is None else self.models.get(wanted.model)
+        if wanted is None or model is None or not model.usable:
+            return
+        books, params = self.carry.emission_now(), self.params.peek()
+        items = int(wanted.items)
+        work = pricing.work_of(int(model.macs), items)
+        price = max(work * int(books.protocol_price), int(params.least_price))
+        looked_at = ids.sample_size(items, full=False, protocol=True)
+        fee = pricing.fee_of(price, items, looked_at, params)
+        verification = fee * int(self.committee)
+        if price + verification > books.protocol_room:
+            return
+        job = Job(
+            None, wanted.model, model.klass, wanted.items, wanted.input_root, Tier.Open,
+            Check.Sampled, Urgency.Routine, u128(price), u128(verification), u128(0), u64(work),
+            wanted.data_bytes, wanted.deadline, bytes(32), wanted.endpoints,
+            u32(self.clock.now()),
+        )  # fmt: skip
+        nonce = int(self.protocol_nonce.value)
+        self.protocol_nonce.value = u64(nonce + 1)
+        self._open(job, bytes(32), nonce)
+
+    def _expire(self, id: H256) -> None:
+        """End a state whose time is over: an offer not taken, or a job not delivered."""
+        job = self.jobs[id]
+        if job.state is JobState.Assigned:
+            self._pass_on(id, job, Outcome.NoProvider)
+            return
+        took = int(job.deadline) * int(self.slot_ms)
+        self.providers.note_done(self._provider(job), took, False)
+        self._pass_on(id, job, Outcome.Late)
+
+    def _draws(self, now: int) -> int:
+        """Draw for the jobs that wait; return for how many.
+
+        One of each lane, so that no flood of urgent jobs stops all others; then by urgency.
+        """
+        drawn = 0
+        lanes: list[int] = list(DRAWS)
+        for most in (1, MOST_DRAWS):
+            busy: list[int] = []
+            for lane in lanes:
+                ripe = agenda.take(self.due, lane, now, min(most, MOST_DRAWS - drawn))
+                drawn += len(ripe)
+                busy += [lane] if ripe else []
+                for id in ripe:
+                    self._draw(id, now)
+            lanes = busy
+        return drawn
+
+    def _draw(self, id: H256, now: int) -> None:
+        """Draw a provider, or wait; give up when that took too long."""
+        job = self.jobs[id]
+        since = int(job.since)
+        if now - int(job.asked) >= POSTING_SLOTS:
+            self._end(id, job, Outcome.NoProvider)
+            return
+        luck = self.clock.luck_after(since, int(self.beacon_delay), int(self.beacon_authors))
+        if luck is None:
+            again = now if now - since >= STALE_SLOTS else since
+            self._wait(id, job, again, now + 1)
+            return
+        seed = ids.assign_seed(luck.beacon, id, int(job.attempt))
+        protocol = job.requester is None
+        bond = int(job.price) * BOND_FACTOR
+        provider, operators = self.providers.draw(
+            seed, int(job.klass), bond, job.requester, job.refused, protocol
+        )
+        if provider is None:
+            # Another beacon: who sees that it would be drawn by this one could get ready now. And
+            # each time later: what nobody can do must not take others' draws.
+            waited = now - int(job.asked)
+            until = min(now + max(RETRY_SLOTS, waited), int(job.asked) + POSTING_SLOTS)
+            self._wait(id, job, now, until)
+            return
+        self.providers.reserve(provider, id, u128(bond))
+        job.provider, job.seed = provider, seed
+        enough = operators >= self.min_operators
+        job.scores = enough and not protocol and job.tier is Tier.Open
+        if protocol and not self.providers.is_bonded(provider):
+            fee = pricing.fee_of(int(job.price), 1, 1, self.params.peek())
+            job.check, job.verification = Check.Full, u128(fee * int(self.committee))
+        until = now + int(self.accept_slots)
+        self.involved[provider, id] = job.posted
+        self._go(id, job, JobState.Assigned, until)
+        self.deposit(self.Assigned(id, provider, job.attempt, u32(until)))
+
+    def _forget(self, id: H256) -> None:
+        job = self.jobs.take(id)
+        if job is None:
+            return
+        for who in (job.requester, job.provider):
+            if who is not None:
+                del self.involved[who, id]
+
+    # ---- steps: one job
+
+    def _usable(self, model: H256) -> ModelRecord:
+        found = self.models.get(model)
+        if found is None or not found.usable:
+            raise self.UnknownModel
+        return found
+
+    def _job(self, id: H256) -> Job:
+        job = self.jobs.get(id)
+        if job is None:
+            raise self.UnknownJob
+        return job
+
+    def _assigned(self, origin: Origin, id: H256, state: JobState) -> Job:
+        """Return a job whose provider asks. Raises UnknownJob, NotProvider, WrongState."""
+        who, job = origin.signed(), self._job(id)
+        if job.provider != who:
+            raise self.NotProvider
+        if job.state is not state or job.due <= self.clock.now():
+            raise self.WrongState
+        return job
+
+    def _provider(self, job: Job) -> AccountId:
+        if job.provider is None:
+            raise ValueError("a job in this state has a provider")
+        return job.provider
+
+    def _open(self, job: Job, who: bytes, nonce: int) -> None:
+        genesis = bytes(self.system.block_hash[u32(0)])
+        id = ids.job_id(genesis, who, nonce, codec(Job).encode(job))
+        self.models.open_job(job.model)
+        job.asked = job.posted
+        if job.requester is not None:
+            self.involved[job.requester, id] = job.posted
+        self._wait(id, job, int(job.posted), int(job.posted) + int(self.beacon_delay) + 1)
+        self.deposit(self.Posted(id, job.requester, job.price, job.verification, job.deposit))
+
+    def _wait(self, id: H256, job: Job, since: int, until: int) -> None:
+        """Have a provider drawn in slot `until`, by luck that nobody knew in slot `since`."""
+        staker = job.requester is not None and self.perks.benefits(job.requester).priority
+        lane = DRAWS[2 * (Urgency.Emergency - job.urgency) + (not staker)]
+        job.state, job.since, job.due = JobState.Posted, u32(since), u32(until)
+        job.task = agenda.enter(self.due, self.due_count, lane, until, id)
+        job.lane = u8(lane)
+        self.jobs[id] = job
+
+    def _go(self, id: H256, job: Job, state: JobState, until: int | None) -> None:
+        """Go on to a state that ends by itself in slot `until`; None: the receipt decides."""
+        self._drop_task(job)
+        job.state, job.since = state, u32(self.clock.now())
+        job.due, job.lane = u32(until or 0), u8(DEADLINES)
+        job.task = NO_TASK
+        if until is not None:
+            job.task = agenda.enter(self.due, self.due_count, DEADLINES, until, id)
+        self.jobs[id] = job
+
+    def _drop_task(self, job: Job) -> None:
+        if job.task != NO_TASK:
+            del self.due[job.lane, job.task]
+
+    def _pass_on(self, id: H256, job: Job, outcome: Outcome) -> None:
+        """Take a job from a provider who did not do it, and give it to the next, if any."""
+        provider, now = self._provider(job), self.clock.now()
+        self._drop_task(job)
+        job.task = NO_TASK
+        self.providers.release(provider, id)
+        self.providers.note_decline(provider)
+        if int(job.attempt) + 1 >= MAX_ATTEMPTS:
+            self._end(id, job, outcome)
+            return
+        del self.involved[provider, id]
+        job.refused = [*job.refused, provider]
+        job.attempt, job.provider, job.scores = u8(job.attempt + 1), None, False
+        job.asked = u32(now)
+        self._wait(id, job, now, now + int(self.beacon_delay) + 1)
+        self.deposit(self.Unassigned(id, provider))
+
+    # ---- steps: the end of a job
+
+    def _end(
+        self,
+        id: H256,
+        job: Job,
+        outcome: Outcome,
+        *,
+        burned: int = 0,
+        voters: Sequence[AccountId] = (),
+    ) -> None:
+        """End a job without paying for the work; its money goes back but for what is named."""
+        verification = self._pay_voters(job, voters)
+        returned = job.escrow - burned - verification
+        if job.requester is not None:
+            self.payer.destroy_held(
+                self.reason, job.requester, u128(burned), BurnReason.Slash, force=True
+            )
+        self._return(job, returned)
+        if job.provider is not None:
+            self.providers.release(job.provider, id)
+        state = JobState.Slashed if outcome is Outcome.Fraud else JobState.Refunded
+        self._close(id, job, state, outcome)
+        self.deposit(self.Ended(id, outcome, u128(verification), u128(burned), u128(returned)))
+
+    def _close(self, id: H256, job: Job, state: JobState, outcome: Outcome) -> None:
+        self._drop_task(job)
+        now = self.clock.now()
+        until = now + KEEP_EPOCHS * int(self.epoch_slots)
+        job.state, job.outcome, job.since, job.due = state, outcome, u32(now), u32(until)
+        job.task, job.lane = NO_TASK, u8(FORGETTING)
+        agenda.enter(self.due, self.due_count, FORGETTING, until, id)
+        self.jobs[id] = job
+        self.escrowed.value -= job.escrow
+        self.models.close_job(job.model)
+
+    def _return(self, job: Job, amount: int) -> None:
+        if job.requester is not None:
+            self.currency.release(self.reason, job.requester, u128(amount))
+
+    def _pay_voters(self, job: Job, voters: Sequence[AccountId]) -> int:
+        """Pay verifiers out of the escrow; return what they got together."""
+        fee = self.fee_of(job)
+        if job.requester is None or not fee:
+            return 0
+        for voter in voters:
+            self.payer.pay_held(self.reason, job.requester, voter, u128(fee))
+        return fee * len(voters)
+
+    def _pay_from_carry(self, job: Job, provider: AccountId, voters: Sequence[AccountId]) -> bool:
+        fee = self.fee_of(job)
+        whole = int(job.price) + fee * len(voters)
+        if whole > self.carry.emission_now().protocol_room:
+            return False
+        self.carry.spend_carry(provider, job.price)
+        for voter in voters:
+            self.carry.spend_carry(voter, u128(fee))
+        return True
+
+    def _score(self, id: H256, job: Job, provider: AccountId, fees: int) -> None:
+        """Have work count that was done for somebody, in the open, by somebody drawn from many."""
+        if not job.scores or self.providers.operator_of(provider) is None:
+            return
+        units = self.carry.record(
+            provider, id, int(job.work), u128(fees), verified=False, requester=job.requester
+        )
+        self.providers.credit_score(provider, units)

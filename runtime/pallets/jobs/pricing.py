@@ -1,0 +1,68 @@
+"""What a job costs: whole numbers in, planck out. What is charged rounds up.
+
+Source: `economy.md` 1.2 (M2, M5, M16) and 3.6, `useful-work.md` 4.3.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from btt_chain.scale import u64, u128
+from runtime.pallets.jobs.types import Params, Quote, Tier, Urgency
+from runtime.splits import BPS, PPM, ceil_div
+
+URGENCY_PPM: Final = {
+    Urgency.Routine: 1_000_000,
+    Urgency.Urgent: 1_250_000,
+    Urgency.Emergency: 1_500_000,
+}
+MIB: Final = 1 << 20
+UNIT_MACS: Final = 10**9
+"""Multiplications of a unit of work."""
+DEPOSIT_BPS: Final = 200
+TARGET_PPM: Final = 700_000
+"""The part of what is offered that a price neither rises nor falls at."""
+SLOWNESS: Final = 8_000_000
+"""A price moves by this part of its distance from the target, in an era."""
+
+
+def work_of(macs: int, items: int) -> int:
+    """Return the units of work of a job: thousand million multiplications, begun ones whole."""
+    return ceil_div(int(macs) * int(items), UNIT_MACS)
+
+
+def price_of(work: int, base: int, urgency: Urgency, data_bytes: int, params: Params) -> int:
+    """Return the price of a job, by the price of a unit of work in its class, in planck."""
+    compute = ceil_div(int(work) * int(base) * URGENCY_PPM[urgency], PPM)
+    data = ceil_div(data_bytes, MIB) * int(params.price_mib)
+    return max(compute + data, int(params.least_price))
+
+
+def fee_of(price: int, items: int, looked_at: int, params: Params) -> int:
+    """Return what each verifier gets: one and a half times half the work that it repeats."""
+    share = ceil_div(3 * int(price) * int(looked_at), 4 * int(items))
+    return max(int(params.least_fee), share)
+
+
+def deposit_of(price: int) -> int:
+    """Return what a requester loses whose payload is missing or bad."""
+    return ceil_div(int(price) * DEPOSIT_BPS, BPS)
+
+
+def quote(work: int, price: int, fee: int, committee: int, tier: Tier) -> Quote:
+    """Put together what is held for a job; nobody verifies a confidential one for pay."""
+    verification = 0 if tier is Tier.Confidential else fee * committee
+    return Quote(u64(work), u128(price), u128(verification), u128(deposit_of(price)))
+
+
+def moved(base: int, sold: int, offered: int, least: int, most: int) -> int:
+    """Return the price of a unit in the next era: up by 3.75 % at most, down by 8.75 %.
+
+    Nothing moves where nothing was offered.
+    """
+    if offered <= 0:
+        return base
+    used = min(PPM, sold * PPM // offered)
+    step = base * abs(used - TARGET_PPM) // SLOWNESS
+    after = base + step if used >= TARGET_PPM else base - step
+    return max(least, min(most, after))

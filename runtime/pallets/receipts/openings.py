@@ -1,0 +1,39 @@
+"""Leaves that are shown on the chain: whether they are those that were committed to."""
+
+from __future__ import annotations
+
+from btt_chain.work.errors import ProofRefused
+from btt_chain.work.graph import Graph
+from btt_chain.work.layout import tensor_layout
+from btt_chain.work.merkle import Leaf, Opening, check_opening
+from runtime.pallets.receipts.types import LeafProof
+
+
+def shown(graph: Graph, root: bytes, items: int, proof: LeafProof, *, keyed: bool) -> Leaf:
+    """Return the leaf that `proof` shows, one of the receipt with this root over items.
+
+    Raises ProofRefused if it is none, with the reason.
+    """
+    tensors = graph.tensors
+    if proof.tensor >= len(tensors):
+        raise ProofRefused(f"tensor {int(proof.tensor)} of {len(tensors)}")
+    item_root = only(proof.job, root, items, int(proof.item)).data
+    tensor_root = only(proof.roots, item_root, len(tensors), int(proof.tensor)).data
+    layout = tensor_layout(tensors[proof.tensor])
+    check_opening(proof.leaf, tensor_root, layout.count, keyed=keyed)
+    if len(proof.leaf.leaves) != 1:
+        raise ProofRefused(f"{len(proof.leaf.leaves)} leaves are shown, one is asked for")
+    leaf = proof.leaf.leaves[0]
+    start, end = layout.span(int(leaf.index))
+    if len(leaf.data) != end - start:
+        raise ProofRefused(f"a leaf of {end - start} bytes, {len(leaf.data)} are shown")
+    return leaf
+
+
+def only(opening: Opening, root: bytes, count: int, index: int) -> Leaf:
+    """Return the one leaf that `opening` shows. Raises ProofRefused unless it is `index`."""
+    check_opening(opening, root, count)
+    found = [int(leaf.index) for leaf in opening.leaves]
+    if found != [index]:
+        raise ProofRefused(f"leaf {index} must be opened, and no other; these are: {found}")
+    return opening.leaves[0]

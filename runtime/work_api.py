@@ -1,0 +1,353 @@
+"""The runtime API of useful work: what people, providers and verifiers ask.
+
+Amounts are in planck, times in slots since genesis. Lists are bounded by `limit`, at most 256; the
+last id of one is the `after` of the next. An `after` that is not known any more ends the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Final, TypeVar
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u16, u32, u64, u128
+from btt_chain.work.graph import Manifest
+from runtime.api_base import RuntimeApi
+from runtime.frame import DispatchError
+from runtime.pallets.babe import Babe
+from runtime.pallets.jobs import ENDED, Check, Job, Jobs, JobState, Tier, Urgency
+from runtime.pallets.models import Models
+from runtime.pallets.models.types import ModelRecord
+from runtime.pallets.providers import Providers, ScoreView
+from runtime.pallets.receipts import Phase, Receipt, Receipts, Seat, Wrong, WrongEdge
+from runtime.pallets.receipts.pallet import CONFIDENTIAL_FACTOR
+from runtime.work_views import (
+    ClassPrice,
+    Duty,
+    JobView,
+    ModelView,
+    ProviderView,
+    ReceiptView,
+    Rules,
+    SeatView,
+    Task,
+    VerifierView,
+    WorkQuote,
+)
+
+MOST: Final = 256
+"""How long a list gets."""
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+WORKING: Final = (
+    JobState.Assigned,
+    JobState.Computing,
+    JobState.Committed,
+    JobState.Checking,
+    JobState.Pending,
+)
+
+
+class WorkApi(RuntimeApi, version=1):
+    """Useful work: what it costs, who does it, how far it is, and who has to do what."""
+
+    def rules(self) -> Rules:
+        """Return what does not change while a daemon runs."""
+        jobs, receipts, babe = self._jobs, self._receipts, self._babe
+        window = receipts.challenge_slots
+        return Rules(
+            genesis=H256(bytes(jobs.system.block_hash[u32(0)])),
+            genesis_slot=u64(babe.genesis_slot.value),
+            slot_ms=jobs.slot_ms,
+            beacon_delay=receipts.beacon_delay,
+            trap_ppm=receipts.trap_ppm,
+            committee=receipts.committee,
+            quorum=receipts.quorum,
+            accept_slots=jobs.accept_slots,
+            transcript_slots=receipts.transcript_slots,
+            commit_slots=receipts.commit_slots,
+            reveal_slots=receipts.reveal_slots,
+            challenge_slots=window,
+            confidential_slots=u32(CONFIDENTIAL_FACTOR * int(window)),
+        )
+
+    def quote(
+        self, model: H256, items: u32, urgency: Urgency, check: Check, tier: Tier, data_bytes: u64
+    ) -> WorkQuote | None:
+        """Return what a job would cost now; None if its model or number of items is refused."""
+        jobs = self._jobs
+        try:
+            quote = jobs.quote(model, int(items), urgency, check, tier, int(data_bytes))
+        except DispatchError:
+            return None
+        klass = int(self._models.models[model].klass)
+        return WorkQuote(
+            work=quote.work,
+            base=jobs.market(klass).base,
+            price=quote.price,
+            verification=quote.verification,
+            deposit=quote.deposit,
+            total=u128(quote.total),
+            providers=u32(self._providers.offered(klass)),
+            least_deadline=u32(jobs.least_deadline(klass, int(quote.work))),
+        )
+
+    def job(self, job: H256) -> JobView | None:
+        """Return a job; None if there is none, or if it ended long ago."""
+        found = self._jobs.job(job)
+        return None if found is None else self._job_view(job, found)
+
+    def receipt(self, receipt: H256) -> JobView | None:
+        """Return the job that a receipt is of; None if it is not known, or not any more."""
+        found = self._receipts.receipts.get(receipt)
+        return None if found is None else self.job(found.job)
+
+    def jobs(
+        self, account: AccountId | None, open_: bool, after: H256 | None, limit: u32
+    ) -> list[JobView]:
+        """Return the jobs of a requester or provider (None: all), by id; `open`: not ended."""
+        known = self._jobs
+        if account is None:
+            names = (id for id, _ in known.jobs.items())
+        else:
+            names = (id for id, _ in known.involved.under(account))
+        pairs = ((id, found) for id in names if (found := known.job(id)) is not None)
+        wanted = (pair for pair in pairs if not (open_ and pair[1].state in ENDED))
+        return [self._job_view(id, found) for id, found in page(wanted, after, limit)]
+
+    def assignments(self, provider: AccountId) -> list[JobView]:
+        """Return what a provider has to do, or has done and still answers for."""
+        jobs = self._jobs
+        pairs = ((id, jobs.job(id)) for id, _ in jobs.involved.under(provider))
+        return [
+            self._job_view(id, found)
+            for id, found in islice(pairs, MOST)
+            if found is not None and found.provider == provider and found.state in WORKING
+        ]
+
+    def duties(self, verifier: AccountId) -> list[Duty]:
+        """Return what a verifier has to do now, receipt by receipt."""
+        receipts, found = self._receipts, []
+        for id, _ in islice(receipts.duties.under(verifier), MOST):
+            receipt = receipts.receipts[id]
+            job = self._jobs.job(receipt.job)
+            for seat in receipt.seats:
+                task = self._task(receipt, seat)
+                if seat.verifier == verifier and job is not None and task is not None:
+                    found.append(
+                        Duty(task, seat_view(receipt, seat), self._job_view(receipt.job, job))
+                    )
+        return found
+
+    def verifier(self, account: AccountId) -> VerifierView | None:
+        """Return a verifier's bond, and how it does."""
+        found = self._receipts.verifiers.get(account)
+        return None if found is None else VerifierView(found.bond, found.misses, found.free_at)
+
+    def provider(self, account: AccountId) -> ProviderView | None:
+        """Return a provider."""
+        return self._provider_view(account)
+
+    def providers(self, after: AccountId | None, limit: u32) -> list[ProviderView]:
+        """Return the providers, in the order of their hashes."""
+        rows = page(self._providers.providers.items(), after, limit)
+        views = (self._provider_view(who) for who, _ in rows)
+        return [view for view in views if view is not None]
+
+    def model(self, model: H256) -> ModelView | None:
+        """Return a model."""
+        found = self._models.get(model)
+        return None if found is None else model_view(model, found)
+
+    def manifest(self, model: H256) -> Manifest | None:
+        """Return the manifest of a model: its graph, and what its numbers mean."""
+        return self._models.manifest(model)
+
+    def models(self, after: H256 | None, limit: u32) -> list[ModelView]:
+        """Return the models, in the order of their hashes."""
+        return [model_view(id, one) for id, one in page(self._models.models.items(), after, limit)]
+
+    def prices(self) -> list[ClassPrice]:
+        """Return what work of each class costs."""
+        jobs, models, found = self._jobs, self._models, []
+        for klass in models.known_classes():
+            about, market = models.class_of(klass), jobs.market(klass)
+            if about is not None:
+                found.append(
+                    ClassPrice(
+                        klass=u16(klass),
+                        name=bytes(about.name),
+                        base=market.base,
+                        least=about.least,
+                        most=about.most,
+                        speed=about.speed,
+                        sold=market.sold,
+                        offered=u32(self._providers.offered(klass)),
+                    )
+                )
+        return found
+
+    def weight(self, validator: AccountId) -> ScoreView:
+        """Return what a validator's work weighs in the making of blocks, and why."""
+        return self._providers.weight_of(validator)
+
+    # ---- steps
+
+    @property
+    def _jobs(self) -> Jobs:
+        return self._executive.runtime.pallet(Jobs)
+
+    @property
+    def _receipts(self) -> Receipts:
+        return self._executive.runtime.pallet(Receipts)
+
+    @property
+    def _providers(self) -> Providers:
+        return self._executive.runtime.pallet(Providers)
+
+    @property
+    def _models(self) -> Models:
+        return self._executive.runtime.pallet(Models)
+
+    @property
+    def _babe(self) -> Babe:
+        return self._executive.runtime.pallet(Babe)
+
+    def _task(self, receipt: Receipt, seat: Seat) -> Task | None:
+        """Return what there is to do for who sits in this seat; None if nothing."""
+        now = self._jobs.clock.now()
+        if receipt.phase is Phase.Checking and seat.verdict is None:
+            if seat.commitment is not None:
+                return Task.Reveal
+            return Task.Commit if now < receipt.commit_until else None
+        wrong = isinstance(seat.verdict, Wrong | WrongEdge)
+        live = receipt.phase is not Phase.Ended and receipt.proven is None
+        return Task.Prove if wrong and live else None
+
+    def _job_view(self, id: H256, job: Job) -> JobView:
+        info = None if job.provider is None else self._providers.info(job.provider)
+        found = None if job.receipt is None else self._receipts.receipts.get(job.receipt)
+        receipt = None
+        if found is not None and job.receipt is not None:
+            receipt = receipt_view(job.receipt, found, self._jobs.looked_at(job))
+        return JobView(
+            id=id,
+            now=u32(self._jobs.clock.now()),
+            state=job.state,
+            outcome=job.outcome,
+            requester=job.requester,
+            model=job.model,
+            klass=job.klass,
+            items=job.items,
+            input_root=job.input_root,
+            tier=job.tier,
+            check=job.check,
+            urgency=job.urgency,
+            price=job.price,
+            verification=job.verification,
+            deposit=job.deposit,
+            paid=job.paid,
+            work=job.work,
+            data_bytes=job.data_bytes,
+            deadline=job.deadline,
+            reply_key=job.reply_key,
+            endpoints=job.endpoints,
+            posted=job.posted,
+            since=job.since,
+            due=job.due,
+            attempt=job.attempt,
+            seed=job.seed,
+            scores=job.scores,
+            accepted=job.accepted,
+            provider=job.provider,
+            provider_info=info,
+            receipt=receipt,
+        )
+
+    def _provider_view(self, who: AccountId) -> ProviderView | None:
+        info, ledger = self._providers.info(who), self._providers.ledger_of(who)
+        if info is None or ledger is None:
+            return None
+        return ProviderView(
+            provider=who,
+            operator=self._providers.operator_of(who),
+            info=info,
+            active=u128(ledger.active),
+            reserved=u128(ledger.reserved),
+            leaving=u128(ledger.leaving),
+            capacity=ledger.capacity,
+            busy=ledger.busy,
+            heard=ledger.heard,
+            chilled=ledger.chilled,
+        )
+
+
+def page(rows: Iterable[tuple[K, V]], after: K | None, limit: int) -> Iterator[tuple[K, V]]:
+    """Return some rows, those behind `after` if that is given."""
+    following = iter(rows)
+    if after is not None:
+        for key, _ in following:
+            if key == after:
+                break
+    return islice(following, min(int(limit), MOST))
+
+
+def seat_view(receipt: Receipt, seat: Seat) -> SeatView:
+    """Return a seat, with the beacon that it draws by."""
+    return SeatView(
+        verifier=seat.verifier,
+        key=seat.key,
+        beacon=receipt.beacons[seat.round],
+        committed=seat.commitment is not None or seat.verdict is not None,
+        verdict=seat.verdict,
+        digest=seat.digest,
+        rho=seat.rho,
+    )
+
+
+def receipt_view(id: H256, receipt: Receipt, looked_at: int) -> ReceiptView:
+    """Return a receipt, with its committee."""
+    return ReceiptView(
+        id=id,
+        job=receipt.job,
+        provider=receipt.provider,
+        attempt=receipt.attempt,
+        item_root=receipt.item_root,
+        output_root=receipt.output_root,
+        trap_commit=receipt.trap_commit,
+        started=receipt.started,
+        finished=receipt.finished,
+        submitted=receipt.submitted,
+        phase=receipt.phase,
+        commit_until=receipt.commit_until,
+        reveal_until=receipt.reveal_until,
+        due=receipt.due,
+        redraws=receipt.redraws,
+        trapped=receipt.trap is not None,
+        looked_at=u32(looked_at),
+        seats=[seat_view(receipt, seat) for seat in receipt.seats],
+        challenges=receipt.challenges,
+    )
+
+
+def model_view(id: H256, record: ModelRecord) -> ModelView:
+    """Return a model."""
+    return ModelView(
+        id=id,
+        owner=record.owner,
+        name=bytes(record.name),
+        klass=record.klass,
+        macs=u64(record.macs),
+        check=record.check,
+        endpoints=record.endpoints,
+        open_jobs=u32(record.open),
+        suspended=record.suspended,
+        retired=record.retired,
+    )
+
+
+WORK_APIS = (WorkApi,)

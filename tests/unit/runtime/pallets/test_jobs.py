@@ -1,0 +1,624 @@
+"""Jobs: whoever vanishes, each ends by itself, and its money with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u16, u32, u64, u128
+from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, TREASURY
+from runtime.constants import BTT
+from runtime.frame import ROOT, BadOrigin, TokenError, signed
+from runtime.frame.error import DispatchError
+from runtime.pallets.jobs import (
+    Check,
+    Jobs,
+    JobState,
+    NoPerks,
+    Outcome,
+    Params,
+    Tier,
+    Urgency,
+    pricing,
+)
+from runtime.pallets.jobs import (
+    Market as Prices,
+)
+from runtime.pallets.jobs.types import NoPerk
+from runtime.pallets.providers import ProviderInfo, ProviderKind
+from runtime.pallets.receipts import Valid
+from runtime.pallets.tokenomics import BurnReason
+from runtime.params import WorkRules
+from support.market import (
+    ALICE,
+    BOB,
+    ENDPOINT,
+    RICH,
+    RULES,
+    Claim,
+    Market,
+    inputs_root,
+    person,
+)
+
+HONEST = Claim(4)
+GIB = 1 << 30
+DEAR: dict[str, object] = {"data_bytes": u64(2_000 * GIB)}
+
+
+@pytest.fixture
+def market() -> Market:
+    return Market()
+
+
+def failed(market: Market, who: AccountId, name: str, **args: object) -> DispatchError | None:
+    return market.tried(who, f"Jobs.{name}", **args)
+
+
+# ---- posting
+
+
+def test_what_a_job_may_cost_is_on_hold_from_the_start(market: Market) -> None:
+    job = market.post(**DEAR)
+    found = market.job(job)
+    quote = market.jobs.quote(
+        market.model, 4, Urgency.Routine, Check.Sampled, Tier.Open, 2_000 * GIB
+    )
+    assert found.escrow == quote.total == market.balances.held(market.jobs.reason, ALICE)
+    assert found.deposit == -(-int(found.price) * 2 // 100)
+    assert found.work == quote.work == 1
+    assert market.announced()[-1] == Jobs.Posted(
+        job, ALICE, found.price, found.verification, found.deposit
+    )
+    market.audit()
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"items": u32(0)}, Jobs.BadItems),
+        ({"items": u32(4_097)}, Jobs.BadItems),
+        ({"deadline": u32(1)}, Jobs.BadDeadline),
+        ({"deadline": u32(100_801)}, Jobs.BadDeadline),
+        ({"model": H256(bytes(32))}, Jobs.UnknownModel),
+        ({"max_price": u128(1)}, Jobs.PriceAboveMax),
+        ({"data_bytes": u64(u64.MAX)}, Jobs.PriceAboveMax),
+        ({"data_bytes": u64(GIB * 10**8), "max_price": u128(u128.MAX)}, TokenError),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused(
+    market: Market, change: dict[str, object], error: type[DispatchError]
+) -> None:
+    with pytest.raises(error):
+        market.post(**change)
+    assert not market.balances.held(market.jobs.reason, ALICE)
+    market.audit()
+
+
+def test_no_job_is_posted_for_a_model_that_is_suspended(market: Market) -> None:
+    market.models.suspend(ROOT, market.model)
+    with pytest.raises(Jobs.UnknownModel):
+        market.post()
+
+
+def test_two_jobs_that_are_alike_have_two_names(market: Market) -> None:
+    jobs = [market.post() for _ in range(3)]
+    assert len({*jobs}) == 3
+    assert market.jobs.nonces[ALICE] == 3
+
+
+# ---- the money
+
+
+def test_each_leg_of_a_job_that_is_done_is_exact_to_the_planck(market: Market) -> None:
+    market.tokenomics.foundation.value = person("foundation")
+    legs = (DEVELOPMENT_FUND, person("foundation"), OPERATIONS, TREASURY)
+    job = market.post(**DEAR)
+    posted = market.job(job)
+    price, verification = int(posted.price), int(posted.verification)
+    receipt = market.checking(job, HONEST)
+    provider = market.provider(job)
+    voters = [seat.verifier for seat in market.receipt(receipt).seats]
+    before = market.wealth(ALICE, provider, *voters, *legs)
+    burned = market.balances.total_burned.value
+    market.vote(receipt, HONEST)
+    market.until(job, JobState.Finalised)
+    after = market.wealth(ALICE, provider, *voters, *legs)
+    gained = [new - old for new, old in zip(after, before, strict=True)]
+
+    # The oracle: burn off the top by value, then 15, 10 and 5 of a hundred, the rest is earned.
+    rate = 100 + 200 * min(price, 10_000 * int(BTT)) // (10_000 * int(BTT))
+    burn = price * rate // 10_000
+    net = price - burn
+    development, foundation, reserve = net * 15 // 100, net * 10 // 100, net * 5 // 100
+    earned = net - development - foundation - reserve
+    fee = verification // 3
+    assert gained == [
+        -price - 3 * fee, earned, fee, fee, fee, development, foundation, reserve, 0,
+    ]  # fmt: skip
+    assert market.balances.total_burned.value - burned == burn
+    assert market.tokenomics.burned_by[BurnReason.Compute] == burn
+    assert market.tokenomics.compute_inflow.value == development
+    returned = posted.escrow - price - 3 * fee
+    assert market.announced()[-1] == Jobs.Finalised(
+        job, provider, u128(earned), u128(price - earned), u128(3 * fee), u128(returned)
+    )
+    assert market.mining.running.value.fees == price - earned
+    market.audit()
+
+
+def test_what_verifiers_do_not_earn_comes_back() -> None:
+    market = Market()
+    job = market.post(**DEAR)
+    fee = int(market.job(job).verification) // 3
+    receipt = market.checking(job, HONEST)
+    before = market.wealth(ALICE)[0]
+    market.vote(receipt, HONEST, lambda _, place: None if place == 1 else Valid())
+    market.until(job, JobState.Finalised)
+    assert before - market.wealth(ALICE)[0] == int(market.job(job).price) + 2 * fee
+    market.audit()
+
+
+def test_work_counts_for_who_did_it_if_enough_could_have_been_drawn() -> None:
+    for providers, scores in ((3, True), (1, False)):
+        market = Market(providers=providers)
+        job = market.post(**DEAR)
+        market.finish(job, HONEST)
+        assert market.job(job).scores is scores
+        assert (job in market.mining.receipts) is scores
+        assert (market.mining.running.value.units > 0) is scores
+        market.audit()
+
+
+# ---- cancelling
+
+
+def test_a_job_is_called_off_for_nothing_until_somebody_is_assigned(market: Market) -> None:
+    job = market.post(**DEAR)
+    assert isinstance(failed(market, BOB, "cancel", job=job), Jobs.NotRequester)
+    market.do(ALICE, "Jobs.cancel", job=job)
+    assert market.job(job).outcome is Outcome.Cancelled
+    assert market.wealth(ALICE) == [RICH]
+    assert isinstance(failed(market, ALICE, "cancel", job=job), Jobs.WrongState)
+    assert isinstance(failed(market, ALICE, "cancel", job=H256(bytes(32))), Jobs.UnknownJob)
+    market.audit()
+
+
+def test_calling_off_an_assigned_job_costs_the_deposit(market: Market) -> None:
+    job = market.post(**DEAR)
+    market.until(job, JobState.Assigned)
+    market.do(ALICE, "Jobs.cancel", job=job)
+    assert market.wealth(ALICE)[0] == RICH - int(market.job(job).deposit)
+    market.audit()
+
+
+def test_nobody_calls_off_a_job_that_is_computed(market: Market) -> None:
+    job = market.post()
+    market.accepted(job)
+    assert isinstance(failed(market, ALICE, "cancel", job=job), Jobs.WrongState)
+
+
+# ---- assignment
+
+
+def test_nobody_is_assigned_before_a_beacon_that_was_unknown_at_posting(market: Market) -> None:
+    market.sky.dark = True
+    job = market.post()
+    market.run(30)
+    assert market.job(job).state is JobState.Posted
+    market.audit()
+    market.sky.dark = False
+    market.step()
+    assert market.job(job).state is JobState.Assigned
+
+
+def test_the_requester_never_does_its_own_job() -> None:
+    market = Market(providers=2)
+    own = market.provider_accounts[0]
+    for _ in range(6):
+        job = market.post(own)
+        market.until(job, JobState.Assigned)
+        assert market.provider(job) != own
+
+
+def test_a_job_that_nobody_takes_ends_after_three_offers_and_all_comes_back(
+    market: Market,
+) -> None:
+    job = market.post(**DEAR)
+    seen: Counter[AccountId] = Counter()
+    for _ in range(3):
+        market.until(job, JobState.Assigned)
+        seen[market.provider(job)] += 1
+        market.audit()
+        market.until(job, JobState.Posted, JobState.Refunded)
+    assert seen.most_common(1)[0][1] == 1
+    assert market.job(job).outcome is Outcome.NoProvider
+    assert market.wealth(ALICE) == [RICH]
+    market.audit()
+
+
+def test_a_job_for_which_nobody_is_free_waits_and_then_ends(market: Market) -> None:
+    for who in market.provider_accounts:
+        market.providers.chill(signed(who))
+    job = market.post()
+    market.run(599)
+    assert market.job(job).state is JobState.Posted
+    market.audit()
+    market.run(30)
+    assert market.job(job).outcome is Outcome.NoProvider
+    assert market.wealth(ALICE) == [RICH]
+    market.audit()
+
+
+def test_a_job_that_waits_is_done_by_who_comes_later() -> None:
+    market = Market(providers=0)
+    job = market.post()
+    market.run(40)
+    late = person("provider late")
+    market.balances.transfer(BOB, late, u128(10_000 * BTT))
+    market.register(late, 5_000)
+    market.until(job, JobState.Assigned)
+    assert market.provider(job) == late
+
+
+def test_urgent_jobs_go_first_and_stakers_before_others_of_their_kind(market: Market) -> None:
+    class Stakers(NoPerks):
+        def benefits(self, who: AccountId) -> NoPerk:
+            return NoPerk(priority=who == BOB)
+
+    market.jobs.perks = Stakers()
+    routine, staker, urgent, emergency = (
+        market.post(who, urgency=urgency)
+        for who, urgency in (
+            (ALICE, Urgency.Routine),
+            (BOB, Urgency.Routine),
+            (ALICE, Urgency.Urgent),
+            (ALICE, Urgency.Emergency),
+        )
+    )
+    market.until(routine, JobState.Assigned)
+    order = [event.job for event in market.announced() if isinstance(event, Jobs.Assigned)]
+    assert order == [emergency, urgent, staker, routine]
+    prices = [int(market.job(job).price) for job in (routine, urgent, emergency)]
+    assert prices[0] <= prices[1] <= prices[2]
+
+
+def test_one_block_draws_for_so_many_jobs_and_the_rest_stays_due() -> None:
+    market = Market()
+    jobs = [market.post() for _ in range(20)]
+    market.run(3)
+    states = Counter(market.job(job).state for job in jobs)
+    assert states == {JobState.Assigned: 8, JobState.Posted: 12}
+    market.step()
+    assert sum(market.job(job).state is JobState.Assigned for job in jobs) >= 12
+    market.audit()
+
+
+def move_model(market: Market, klass: int) -> None:
+    """Let a model need machines of another class, which nobody has."""
+    record = market.models.models[market.model]
+    record.klass = u16(klass)
+    market.models.models[market.model] = record
+
+
+def test_no_flood_of_jobs_that_nobody_can_do_stops_the_others(market: Market) -> None:
+    move_model(market, 2)
+    flood = [market.post(BOB, urgency=Urgency.Emergency) for _ in range(60)]
+    move_model(market, 0)
+    job = market.post(urgency=Urgency.Routine)
+    market.run(4)
+    assert market.job(job).state is JobState.Assigned
+    market.audit()
+    for id in flood:
+        market.until(id, JobState.Refunded, limit=700)
+    assert market.wealth(BOB) == [RICH]
+    market.audit()
+
+
+def test_what_nobody_can_do_is_drawn_for_ever_more_rarely(market: Market) -> None:
+    for who in market.provider_accounts:
+        market.providers.chill(signed(who))
+    job = market.post()
+    draws: list[int] = []
+    while market.job(job).state is JobState.Posted:
+        due = int(market.job(job).due)
+        if due not in draws:
+            draws.append(due)
+        market.step()
+    waits = [new - old for old, new in pairwise(draws)]
+    assert waits == [10, 13, 26, 52, 104, 208, 184]
+
+
+# ---- who does it
+
+
+def test_only_who_was_drawn_accepts_declines_or_gives_back(market: Market) -> None:
+    job = market.post()
+    market.until(job, JobState.Assigned)
+    for name in ("accept", "decline", "refuse_payload"):
+        assert isinstance(failed(market, BOB, name, job=job), Jobs.NotProvider)
+        assert isinstance(failed(market, BOB, name, job=H256(bytes(32))), Jobs.UnknownJob)
+    provider = market.provider(job)
+    assert isinstance(failed(market, provider, "refuse_payload", job=job), Jobs.WrongState)
+    market.do(provider, "Jobs.accept", job=job)
+    assert isinstance(failed(market, provider, "accept", job=job), Jobs.WrongState)
+    assert isinstance(failed(market, provider, "decline", job=job), Jobs.WrongState)
+    market.audit()
+
+
+def test_a_declined_job_goes_to_somebody_else(market: Market) -> None:
+    job = market.post()
+    market.until(job, JobState.Assigned)
+    first = market.provider(job)
+    market.do(first, "Jobs.decline", job=job)
+    market.audit()
+    market.until(job, JobState.Assigned)
+    assert market.provider(job) != first
+    assert market.job(job).refused == [first]
+
+
+def test_who_declines_more_than_one_in_twenty_is_fined() -> None:
+    market = Market(providers=1)
+    provider = market.provider_accounts[0]
+    bond = market.wealth(provider)[0]
+    for round_ in range(3):
+        job = market.post()
+        market.until(job, JobState.Assigned)
+        market.do(provider, "Jobs.decline", job=job)
+        market.do(ALICE, "Jobs.cancel", job=job)
+        lost = bond - market.wealth(provider)[0]
+        assert (lost > 0) is (round_ > 0)
+    market.audit()
+
+
+def test_a_provider_that_does_not_deliver_loses_the_job_and_no_bond() -> None:
+    market = Market(providers=1)
+    provider = market.provider_accounts[0]
+    before = market.wealth(provider, ALICE)
+    job = market.post(deadline=u32(7))
+    market.accepted(job)
+    market.run(11)
+    assert market.job(job).state is JobState.Computing
+    market.step()
+    assert market.job(job).state is JobState.Posted
+    assert market.job(job).provider is None
+    market.audit()
+    market.until(job, JobState.Refunded, limit=700)
+    assert market.wealth(provider, ALICE) == before
+
+
+def test_the_last_one_that_does_not_deliver_ends_the_job(market: Market) -> None:
+    job = market.post(deadline=u32(2))
+    for _ in range(3):
+        market.accepted(job)
+        market.until(job, JobState.Posted, JobState.Refunded)
+    assert market.job(job).outcome is Outcome.Late
+    assert market.wealth(ALICE) == [RICH]
+    market.audit()
+
+
+def test_a_payload_that_does_not_come_costs_the_requester_its_deposit(market: Market) -> None:
+    job = market.post(**DEAR)
+    provider = market.accepted(job)
+    before = market.wealth(provider)
+    assert isinstance(failed(market, provider, "refuse_payload", job=job), Jobs.PayloadEarly)
+    market.run(int(RULES.transcript_slots))
+    market.do(provider, "Jobs.refuse_payload", job=job)
+    assert market.providers.conduct[provider].declines == 0
+    assert market.job(job).outcome is Outcome.BadPayload
+    assert market.wealth(ALICE)[0] == RICH - int(market.job(job).deposit)
+    assert market.wealth(provider) == before
+    market.audit()
+
+
+# ---- prices
+
+
+def test_prices_follow_what_is_sold_within_their_bounds(market: Market) -> None:
+    first = int(market.jobs.market(0).base)
+    market.step(100)
+    cheaper = int(market.jobs.market(0).base)
+    assert cheaper == first - first * 700_000 // 8_000_000
+    klass = market.models.class_of(0)
+    assert klass is not None
+    assert cheaper == market.jobs.market(0).base
+    market.jobs.markets[u16(0)] = Prices(klass.least + 1)
+    market.step(100)
+    beat(market)
+    market.step(100)
+    assert market.jobs.market(0).base == klass.least
+    everything = 3 * 4 * int(klass.speed) * 600
+    for sold in (everything * 7 // 10, everything, 10 * everything):
+        beat(market)
+        market.jobs.markets[u16(0)] = Prices(u128(first), u64(sold))
+        market.step(100)
+        rise = 0 if sold < everything else first * 300_000 // 8_000_000
+        assert market.jobs.market(0).base == first + rise
+
+
+def beat(market: Market) -> None:
+    for who in market.provider_accounts:
+        market.providers.heartbeat(signed(who))
+
+
+def test_only_work_that_was_taken_on_is_sold(market: Market) -> None:
+    job = market.post()
+    market.until(job, JobState.Assigned)
+    assert market.jobs.market(0).sold == 0
+    market.do(market.provider(job), "Jobs.decline", job=job)
+    market.accepted(job)
+    assert market.jobs.market(0).sold == market.job(job).work == 1
+
+
+def test_where_nobody_offers_anything_no_price_moves() -> None:
+    market = Market(providers=0)
+    first = market.jobs.market(0).base
+    market.step(100)
+    assert market.jobs.market(0).base == first
+
+
+def test_governance_sets_what_data_and_checking_cost(market: Market) -> None:
+    params = Params(price_mib=u128(BTT), least_fee=u128(BTT), least_price=u128(BTT))
+    assert isinstance(failed(market, ALICE, "set_params", params=params), BadOrigin)
+    market.do(ROOT, "Jobs.set_params", params=params)
+    job = market.job(market.post(data_bytes=u64(3 << 20)))
+    assert 3 * BTT <= job.price < 3 * BTT + BTT // 10
+    assert job.verification >= 3 * BTT
+    low = Params(least_fee=u128(1))
+    assert isinstance(market.tried(ROOT, "Jobs.set_params", params=low), Jobs.InvalidParams)
+
+
+# ---- the chain's own jobs
+
+
+def protocol(market: Market) -> None:
+    market.do(
+        ROOT, "Jobs.add_protocol_set", model=market.model, items=u32(4),
+        input_root=inputs_root(4), data_bytes=u64(0), deadline=u32(20), endpoints=ENDPOINT,
+    )  # fmt: skip
+
+
+def own_job(market: Market) -> H256:
+    event = next(event for event in reversed(market.announced()) if isinstance(event, Jobs.Posted))
+    assert event.requester is None
+    return event.job
+
+
+def test_the_chain_pays_for_its_own_jobs_out_of_carry(market: Market) -> None:
+    protocol(market)
+    market.step(100)
+    market.step()
+    job = own_job(market)
+    found = market.job(job)
+    assert market.balances.held(market.jobs.reason, ALICE) == 0
+    assert found.escrow == 0
+    carry = market.mining.carry.value
+    receipt = market.checking(job, HONEST)
+    seats = [seat.verifier for seat in market.receipt(receipt).seats]
+    provider = market.provider(job)
+    before = market.wealth(provider, *seats)
+    market.vote(receipt, HONEST)
+    market.until(job, JobState.Finalised)
+    fee = int(found.verification) // 3
+    assert fee == pricing.fee_of(int(found.price), 4, 1, Params())
+    gained = [new - old for new, old in zip(market.wealth(provider, *seats), before, strict=True)]
+    assert gained == [int(found.price), fee, fee, fee]
+    assert carry - market.mining.carry.value == int(found.price) + 3 * fee
+    assert job not in market.mining.receipts
+    assert market.mining.running.value.score == 0
+    market.audit()
+
+
+def test_a_protocol_job_is_posted_once_an_era_while_there_is_money(market: Market) -> None:
+    protocol(market)
+    for era in range(1, 4):
+        market.step(100)
+        market.run(5)
+        posted = [event for event in market.announced() if isinstance(event, Jobs.Posted)]
+        assert len(posted) == era
+    market.do(ROOT, "Jobs.remove_protocol_set", index=u32(0))
+    market.step(100)
+    market.run(5)
+    assert market.jobs.protocol_nonce.value == 3
+    gone = market.tried(ROOT, "Jobs.remove_protocol_set", index=u32(0))
+    assert isinstance(gone, Jobs.UnknownSet)
+    market.audit()
+
+
+def test_where_carry_is_empty_nothing_is_posted(market: Market) -> None:
+    protocol(market)
+    market.mining.protocol_price.value = u128(10**27)
+    market.step(100)
+    market.run(3)
+    assert market.jobs.protocol_nonce.value == 0
+
+
+def test_a_provider_without_a_bond_is_checked_in_full_and_its_pay_is_held() -> None:
+    market = Market(providers=0)
+    poor = person("provider poor")
+    market.balances.transfer(BOB, poor, u128(5 * BTT))
+    market.ring.pairs[poor] = market.ring.pairs[market.verifier_accounts[0]]
+    market.providers.register(signed(poor), poor_info(), u128(0))
+    paid = market.post()
+    protocol(market)
+    market.step(100)
+    market.step()
+    job = own_job(market)
+    receipt = market.checking(job, HONEST)
+    assert market.provider(job) == poor
+    assert market.job(job).check is Check.Full
+    assert market.jobs.looked_at(market.job(job)) == 4
+    whole = pricing.fee_of(int(market.job(job).price), 4, 4, Params())
+    assert market.job(job).verification == 3 * whole
+    market.vote(receipt, HONEST)
+    market.until(job, JobState.Finalised)
+    ledger = market.providers.ledgers[poor]
+    assert ledger.bond == market.job(job).paid
+    assert market.job(paid).state is JobState.Posted
+    market.audit()
+
+
+def poor_info() -> ProviderInfo:
+    return ProviderInfo(ProviderKind.Home, None, [u16(0)], u32(1), bytes(32), bytes(32), ENDPOINT)
+
+
+def test_a_protocol_job_waits_while_carry_cannot_pay(market: Market) -> None:
+    protocol(market)
+    market.step(100)
+    market.step()
+    job = own_job(market)
+    receipt = market.checking(job, HONEST)
+    market.vote(receipt, HONEST)
+    kept = market.mining.carry.value
+    market.mining.carry.value = u128(0)
+    market.run(40)
+    assert market.job(job).state is JobState.Pending
+    market.mining.carry.value = kept
+    market.run(12)
+    assert market.job(job).state is JobState.Finalised
+    market.audit()
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"items": u32(0)}, Jobs.BadItems),
+        ({"deadline": u32(1)}, Jobs.BadDeadline),
+        ({"model": H256(bytes(32))}, Jobs.UnknownModel),
+    ],
+)
+def test_what_the_chain_cannot_compute_is_refused(
+    market: Market, change: dict[str, object], error: type[DispatchError]
+) -> None:
+    args: dict[str, object] = {
+        "model": market.model, "items": u32(4), "input_root": inputs_root(4),
+        "data_bytes": u64(0), "deadline": u32(20), "endpoints": ENDPOINT,
+    }  # fmt: skip
+    assert isinstance(failed(market, ALICE, "add_protocol_set", **args), BadOrigin)
+    refused = market.tried(ROOT, "Jobs.add_protocol_set", **(args | change))
+    assert isinstance(refused, error)
+
+
+def test_the_chain_has_so_many_jobs_of_its_own_and_no_more(market: Market) -> None:
+    for _ in range(16):
+        protocol(market)
+    with pytest.raises(Jobs.TooManySets):
+        protocol(market)
+    market.step(100)
+    for _ in range(5):
+        market.step()
+    assert market.jobs.protocol_nonce.value == 16
+    market.audit()
+
+
+def test_a_committee_of_one_is_enough_where_the_rules_say_so() -> None:
+    market = Market(WorkRules(), providers=1, verifiers=1)
+    job = market.post()
+    market.finish(job, HONEST)
+    assert market.job(job).outcome is Outcome.Done
+    assert market.job(job).scores
+    market.audit()

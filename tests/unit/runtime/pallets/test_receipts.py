@@ -1,0 +1,1111 @@
+"""Receipts: what is wrong is found, proven and punished, and what is right is paid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.crypto.vrf import SchnorrkelVrf
+from btt_chain.primitives import ss58
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.validity import Invalid, TransactionSource
+from btt_chain.scale import u8, u16, u32, u64, u128
+from btt_chain.work import ids
+from runtime.constants import BTT
+from runtime.frame import NONE, BadOrigin, GenesisError, TokenError
+from runtime.frame.error import Error
+from runtime.pallets.jobs import Check, Jobs, JobState, Outcome, Tier
+from runtime.pallets.receipts import (
+    Missing,
+    Phase,
+    Receipts,
+    Seat,
+    Valid,
+    Verdict,
+    Wrong,
+)
+from runtime.pallets.receipts.pallet import TRAP_POT
+from runtime.params import WorkRules
+from support.market import (
+    ALICE,
+    BOB,
+    GENESIS,
+    JOB_KEY,
+    LUCK,
+    RICH,
+    RULES,
+    SALT,
+    Claim,
+    Market,
+    opened,
+    person,
+)
+
+HONEST = Claim(4)
+LIE = Claim(4, [(2, 1, 3)])
+"""Item 2, node 0, element 3."""
+ALL_LIES = Claim(4, [(item, 1, 3) for item in range(4)])
+FULL = {"check": Check.Full}
+DEAR = {"data_bytes": u64(2_000_000 << 20)}
+"""A job of about 20 BTT."""
+
+
+@pytest.fixture
+def market() -> Market:
+    return Market()
+
+
+def found_it(seat: Seat, place: int) -> Verdict:
+    return Wrong(u32(2), u16(0), u32(3))
+
+
+# ---- the honest path
+
+
+def test_a_receipt_that_enough_find_valid_is_paid_after_the_challenge_window(
+    market: Market,
+) -> None:
+    job = market.post()
+    receipt = market.checking(job, HONEST)
+    assert market.job(job).state is JobState.Checking
+    assert len(market.receipt(receipt).seats) == 3
+    market.vote(receipt, HONEST)
+    pending = market.until_phase(receipt, Phase.Pending)
+    assert market.job(job).state is JobState.Pending
+    assert pending.due == market.sky.now() + RULES.challenge_slots
+    market.audit()
+
+    market.run(int(RULES.challenge_slots) - 1)
+    assert market.job(job).state is JobState.Pending
+    market.step()
+    assert market.job(job).state is JobState.Finalised
+    assert market.receipt(receipt).phase is Phase.Ended
+    market.audit()
+
+
+def test_the_whole_way_with_the_draws_of_real_keys() -> None:
+    market = Market(vrf=lambda ring: SchnorrkelVrf())
+    job = market.post()
+    market.finish(job, HONEST)
+    assert market.job(job).outcome is Outcome.Done
+    market.audit()
+
+
+def test_what_verifiers_look_at_is_their_own_luck_and_told_only_when_they_reveal(
+    market: Market,
+) -> None:
+    receipt = market.checking(market.post(ALICE, 32), claim := Claim(32))
+    seats = market.receipt(receipt).seats
+    assert all(seat.rho == bytes(32) for seat in seats)
+    market.vote(receipt, claim)
+    lucks = [seat.rho for seat in market.receipt(receipt).seats]
+    assert lucks == [market.rho(receipt, seat) for seat in seats]
+    assert len({tuple(ids.sample(luck, 32, 2)) for luck in lucks}) > 1
+
+
+def test_no_committee_has_a_verifier_of_the_provider_or_the_requester() -> None:
+    market = Market(providers=2, verifiers=3)
+    provider = market.provider_accounts[0]
+    both = [*market.verifier_accounts, provider, ALICE]
+    for who in both[3:]:
+        market.ring.pairs[who] = KeyPair.from_seed(who)
+        market.do(who, "Receipts.join", bond=u128(500_000 * BTT))
+    for _ in range(3):
+        job = market.post()
+        receipt = market.checking(job, HONEST)
+        drawn = {seat.verifier for seat in market.receipt(receipt).seats}
+        assert ALICE not in drawn
+        assert market.provider(job) not in drawn
+        market.vote(receipt, HONEST)
+    market.audit()
+
+
+# ---- submitting
+
+
+def test_only_the_assigned_provider_submits(market: Market) -> None:
+    job = market.post()
+    provider = market.accepted(job)
+    thief = next(who for who in market.provider_accounts if who != provider)
+    args = {
+        "job": job, "attempt": u8(0), "item_root": HONEST.item_root,
+        "output_root": HONEST.output_root, "trap_commit": LUCK,
+        "started": u32(market.sky.now()), "finished": u32(market.sky.now()),
+    }  # fmt: skip
+    assert isinstance(market.tried(thief, "Receipts.submit", **args), Jobs.NotProvider)
+    late = args | {"attempt": u8(1)}
+    assert isinstance(market.tried(provider, "Receipts.submit", **late), Jobs.WrongAttempt)
+    for times in ((0, market.sky.now()), (market.sky.now(), market.sky.now() + 1)):
+        wrong = args | {"started": u32(times[0]), "finished": u32(times[1])}
+        assert isinstance(market.tried(provider, "Receipts.submit", **wrong), Receipts.BadTimes)
+    absent = args | {"job": H256(bytes(32))}
+    assert isinstance(market.tried(provider, "Receipts.submit", **absent), Jobs.UnknownJob)
+
+    market.do(provider, "Receipts.submit", **args)
+    assert isinstance(market.tried(provider, "Receipts.submit", **args), Jobs.WrongState)
+    market.audit()
+
+
+def test_a_receipt_of_another_chain_is_none_here(market: Market) -> None:
+    job = market.post()
+    receipt = market.checking(job, HONEST)
+    provider = market.provider(job)
+    other = ids.receipt_id(b"\x08" * 32, job, provider, 0, HONEST.item_root)
+    assert receipt != other
+    assert other not in market.receipts.receipts
+    seat = market.receipt(receipt).seats[0]
+    commitment = H256(bytes(32))
+    beacon = market.receipt(receipt).beacons[0]
+    message = ids.commit_message(b"\x08" * 32, receipt, seat.verifier, beacon, commitment)
+    signature = market.ring.pairs[seat.verifier].sign(message)
+    with pytest.raises(Invalid):
+        market.bare(
+            "attest_commit", receipt=receipt, verifier=seat.verifier, commitment=commitment,
+            signature=signature,
+        )  # fmt: skip
+
+
+def test_a_job_that_ended_takes_no_second_receipt(market: Market) -> None:
+    job = market.post()
+    market.finish(job, HONEST)
+    provider, now = market.provider(job), u32(market.sky.now())
+    failed = market.tried(
+        provider, "Receipts.submit", job=job, attempt=u8(0), item_root=HONEST.item_root,
+        output_root=HONEST.output_root, trap_commit=LUCK, started=now, finished=now,
+    )  # fmt: skip
+    assert isinstance(failed, Jobs.WrongState)
+    paid = market.job(job).paid
+    market.run(100)
+    assert market.job(job).paid == paid
+
+
+def test_nobody_is_drawn_before_a_beacon_that_was_not_known_at_submission(market: Market) -> None:
+    job = market.post()
+    market.accepted(job)
+    market.sky.dark = True
+    receipt = market.submit(job, HONEST)
+    market.run(30)
+    assert market.receipt(receipt).phase is Phase.Waiting
+    assert market.job(job).state is JobState.Committed
+    market.audit()
+    market.sky.dark = False
+    market.step()
+    assert market.receipt(receipt).phase is Phase.Checking
+
+
+def test_a_beacon_that_may_be_forgotten_is_asked_for_anew(market: Market) -> None:
+    job = market.post()
+    market.accepted(job)
+    market.sky.dark = True
+    receipt = market.submit(job, HONEST)
+    begun = market.sky.now()
+    market.step(901)
+    assert market.receipt(receipt).since == market.sky.now() == begun + 901
+    market.audit()
+
+
+# ---- attesting
+
+
+def commit_args(market: Market, receipt: H256, seat: Seat) -> dict[str, object]:
+    beacon = market.receipt(receipt).beacons[seat.round]
+    message = ids.commit_message(GENESIS, receipt, seat.verifier, beacon, LUCK)
+    signature = market.ring.pairs[seat.verifier].sign(message)
+    return {
+        "receipt": receipt, "verifier": seat.verifier, "commitment": LUCK, "signature": signature,
+    }  # fmt: skip
+
+
+def test_only_the_key_of_a_seat_commits_once_and_in_time(market: Market) -> None:
+    receipt = market.checking(market.post(), HONEST)
+    seat = market.receipt(receipt).seats[0]
+    args = commit_args(market, receipt, seat)
+    for wrong in (
+        {"signature": bytes(64)},
+        {"commitment": H256(bytes(32))},
+        {"verifier": market.receipt(receipt).seats[1].verifier},
+        {"verifier": ALICE},
+        {"receipt": LUCK},
+    ):
+        with pytest.raises(Invalid):
+            market.bare("attest_commit", **(args | wrong))
+    assert isinstance(market.tried(ALICE, "Receipts.attest_commit", **args), BadOrigin)
+    market.bare("attest_commit", **args)
+    with pytest.raises(Invalid):
+        market.bare("attest_commit", **args)
+    market.run(10)
+    other = commit_args(market, receipt, market.receipt(receipt).seats[1])
+    with pytest.raises(Invalid):
+        market.bare("attest_commit", **other)
+
+
+def test_a_reveal_comes_in_its_window_and_opens_the_commitment(market: Market) -> None:
+    receipt = market.checking(market.post(), HONEST)
+    seat = market.receipt(receipt).seats[0]
+    reveal = market.commit(receipt, seat, Valid(), HONEST)
+    with pytest.raises(Invalid, match="in the future"):
+        reveal()
+    while market.sky.now() < market.receipt(receipt).commit_until:
+        market.step()
+    draw, proof = market.vrf.sign(
+        market.ring.pairs[seat.verifier],
+        ids.check_input(market.receipt(receipt).beacons[0], receipt),
+    )
+    with pytest.raises(Invalid):
+        market.bare(
+            "attest_reveal", receipt=receipt, verifier=seat.verifier, verdict=Valid(),
+            digest=LUCK, salt=SALT, pre_output=draw.pre_output, proof=proof,
+        )  # fmt: skip
+    reveal()
+    assert market.receipt(receipt).seats[0].verdict == Valid()
+    with pytest.raises(Invalid):
+        reveal()
+    market.audit()
+
+
+def test_a_bad_draw_spoils_the_vote_and_is_looked_at_once(market: Market) -> None:
+    receipt = market.checking(market.post(), HONEST)
+    seat = market.receipt(receipt).seats[0]
+    market.commit(receipt, seat, Valid(), HONEST)
+    while market.sky.now() < market.receipt(receipt).commit_until:
+        market.step()
+    rho = market.rho(receipt, seat)
+    digest = ids.digest_tree(HONEST.digests(rho, 1)).root
+    args: dict[str, object] = {
+        "receipt": receipt, "verifier": seat.verifier, "verdict": Valid(), "digest": digest,
+        "salt": SALT, "pre_output": bytes(32), "proof": bytes(64),
+    }  # fmt: skip
+    market.bare("attest_reveal", **args)
+    assert market.announced()[-1] == Receipts.Spoiled(receipt, seat.verifier)
+    assert market.receipt(receipt).seats[0].verdict is None
+    with pytest.raises(Invalid):
+        market.bare("attest_reveal", **args)
+
+
+def test_who_is_silent_is_replaced_and_gone_after_three_times(market: Market) -> None:
+    job = market.post()
+    receipt = market.checking(job, HONEST)
+    before = [seat.verifier for seat in market.receipt(receipt).seats]
+    market.vote(receipt, HONEST, lambda seat, place: Valid() if place == 0 else None)
+    market.until_phase(receipt, Phase.Waiting)
+    market.until_phase(receipt, Phase.Checking)
+    after = [seat.verifier for seat in market.receipt(receipt).seats]
+    assert after[0] == before[0]
+    assert not {*after[1:]} & {*before[1:]}
+    assert market.receipts.verifiers[before[1]].misses == 1
+    market.vote(receipt, HONEST)
+    market.until(job, JobState.Finalised)
+    assert market.job(job).outcome is Outcome.Done
+    market.audit()
+
+
+def test_a_receipt_that_nobody_votes_on_is_refunded_without_a_fault(market: Market) -> None:
+    before = market.wealth(ALICE, *market.provider_accounts)
+    job = market.post()
+    market.checking(job, HONEST)
+    market.until(job, JobState.Refunded)
+    assert market.job(job).outcome is Outcome.Unverified
+    assert market.wealth(ALICE, *market.provider_accounts) == before
+    assert market.receipt(market.job(job).receipt or LUCK).redraws <= 2
+    market.audit()
+
+
+def all_but(idle: AccountId) -> Callable[[Seat, int], Verdict | None]:
+    return lambda seat, _: None if seat.verifier == idle else Valid()
+
+
+def test_a_verifier_that_never_votes_is_none_after_three_receipts() -> None:
+    market = Market(verifiers=3)
+    for _ in range(3):
+        job = market.post()
+        receipt = market.checking(job, HONEST)
+        idle = min(seat.verifier for seat in market.receipt(receipt).seats)
+        market.vote(receipt, HONEST, all_but(idle))
+        market.until(job, JobState.Finalised)
+    found = market.receipts.verifiers[idle]
+    assert found.misses == 3
+    assert found.free_at is not None
+    assert idle not in [row[0] for row in market.receipts.roster.value]
+    market.audit()
+
+
+# ---- fraud
+
+
+def test_a_wrong_element_is_proven_and_everybody_gets_what_is_due(market: Market) -> None:
+    job = market.post(**FULL, **DEAR)
+    found = market.job(job)
+    price, fee = int(found.price), int(found.verification) // 3
+    receipt = market.checking(job, LIE)
+    provider = market.provider(job)
+    before = market.wealth(ALICE, BOB, provider)
+    seats = [seat.verifier for seat in market.receipt(receipt).seats]
+    purses = market.wealth(*seats)
+
+    def verdict(seat: Seat, place: int) -> Verdict:
+        return Valid() if place == 0 else found_it(seat, place)
+
+    market.vote(receipt, LIE, verdict)
+    market.until_phase(receipt, Phase.Disputed)
+    market.audit()
+    market.do(BOB, "Receipts.prove_fraud", receipt=receipt, proof=LIE.proof(2, 0, 3))
+
+    assert market.job(job).state is JobState.Slashed
+    after = market.wealth(ALICE, BOB, provider)
+    assert after[0] - before[0] == -2 * fee
+    assert after[1] == before[1]
+    assert before[2] - after[2] == 10 * price
+    share = 10 * price // 2 // 2
+    gained = [new - old for new, old in zip(market.wealth(*seats), purses, strict=True)]
+    assert gained[0] == -2 * price
+    assert gained[1] == share + fee + price  # the first finder gets half of the voter's loss
+    assert gained[2] == share + fee
+    market.audit()
+
+
+def test_a_proof_without_a_vote_gives_its_sender_half(market: Market) -> None:
+    job = market.post(**DEAR)
+    price = int(market.job(job).price)
+    market.accepted(job)
+    receipt = market.submit(job, LIE)
+    before, purse = market.wealth(ALICE), market.wealth(BOB)
+    market.do(BOB, "Receipts.prove_fraud", receipt=receipt, proof=LIE.proof(2, 0, 3))
+    assert market.job(job).state is JobState.Slashed
+    assert market.wealth(BOB)[0] - purse[0] == 5 * price
+    assert market.wealth(ALICE) == before
+    market.audit()
+
+
+def test_a_bare_proof_is_taken_if_it_proves_something(market: Market) -> None:
+    job = market.post()
+    market.accepted(job)
+    receipt = market.submit(job, LIE)
+    with pytest.raises(Invalid):
+        market.bare("prove_fraud", receipt=receipt, proof=LIE.proof(1, 0, 3))
+    market.bare("prove_fraud", receipt=receipt, proof=LIE.proof(2, 0, 3))
+    assert market.job(job).outcome is Outcome.Fraud
+    market.audit()
+
+
+def test_a_false_proof_costs_its_sender_one_percent(market: Market) -> None:
+    job = market.post(**DEAR)
+    price = int(market.job(job).price)
+    receipt = market.checking(job, HONEST)
+    purse = market.wealth(BOB)[0]
+    market.do(BOB, "Receipts.prove_fraud", receipt=receipt, proof=HONEST.proof(2, 0, 3))
+    assert purse - market.wealth(BOB)[0] == -(-price // 100)
+    assert market.receipt(receipt).phase is Phase.Checking
+    market.vote(receipt, HONEST)
+    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+    market.audit()
+
+
+def test_who_cannot_pay_for_a_false_proof_sends_none(market: Market) -> None:
+    receipt = market.checking(market.post(**DEAR), HONEST)
+    failed = market.tried(
+        person("pauper"), "Receipts.prove_fraud", receipt=receipt, proof=HONEST.proof(2, 0, 3)
+    )
+    assert isinstance(failed, TokenError)
+
+
+def test_another_output_than_was_told_is_fraud(market: Market) -> None:
+    claim = Claim(4, outputs=[1])
+    job = market.post()
+    market.accepted(job)
+    receipt = market.submit(job, claim)
+    for item, output in ((1, False), (2, True)):
+        proof = claim.output_proof(item)
+        with pytest.raises(Invalid):
+            market.bare("prove_edge", receipt=receipt, proof=proof, output=output)
+    market.bare("prove_edge", receipt=receipt, proof=claim.output_proof(1), output=True)
+    assert market.job(job).outcome is Outcome.Fraud
+    market.audit()
+
+
+def test_another_input_than_was_asked_for_is_fraud(market: Market) -> None:
+    claim = Claim(4, [(1, 0, 0)])
+    job = market.post()
+    market.accepted(job)
+    receipt = market.submit(job, claim)
+    market.do(BOB, "Receipts.prove_edge", receipt=receipt, proof=claim.input_proof(1), output=False)
+    assert market.job(job).outcome is Outcome.Fraud
+    market.audit()
+
+
+def test_fraud_is_proven_while_payment_is_pending_and_not_after(market: Market) -> None:
+    job = market.post()
+    receipt = market.checking(job, LIE)
+    market.vote(receipt, LIE)
+    market.until(job, JobState.Pending)
+    purses = market.wealth(*market.verifier_accounts)
+    market.bare("prove_fraud", receipt=receipt, proof=LIE.proof(2, 0, 3))
+    assert market.job(job).state is JobState.Slashed
+    looked = [seat for seat in market.receipt(receipt).seats if 2 in ids.sample(seat.rho, 4, 1)]
+    lost = [
+        old - new for old, new in zip(purses, market.wealth(*market.verifier_accounts), strict=True)
+    ]
+    assert sum(part > 0 for part in lost) == len(looked)
+    failed = market.tried(BOB, "Receipts.prove_fraud", receipt=receipt, proof=LIE.proof(2, 0, 3))
+    assert isinstance(failed, Receipts.TooLate)
+    market.audit()
+
+
+def test_a_false_alarm_costs_who_raised_it_and_the_receipt_goes_on(market: Market) -> None:
+    job = market.post(**DEAR)
+    price = int(market.job(job).price)
+    receipt = market.checking(job, HONEST)
+    liar = market.receipt(receipt).seats[2].verifier
+    market.vote(
+        receipt, HONEST, lambda seat, place: found_it(seat, place) if place == 2 else Valid()
+    )
+    purse = market.wealth(liar)[0]
+    market.until_phase(receipt, Phase.Disputed)
+    market.audit()
+    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+    assert purse - market.wealth(liar)[0] == 2 * price
+    market.audit()
+
+
+# ---- data
+
+
+def missing(seat: Seat, place: int) -> Verdict:
+    return Missing(u32(0), u16(1), u32(0))
+
+
+def sampled(market: Market, receipt: H256) -> Callable[[Seat, int], Verdict]:
+    """Miss a leaf that one looks at."""
+
+    def verdict(seat: Seat, place: int) -> Verdict:
+        return Missing(u32(ids.sample(market.rho(receipt, seat), 4, 1)[0]), u16(1), u32(0))
+
+    return verdict
+
+
+def test_a_provider_that_shows_nothing_is_fined_and_the_requester_refunded(
+    market: Market,
+) -> None:
+    job = market.post()
+    receipt = market.checking(job, HONEST)
+    fee = int(market.job(job).verification) // 3
+    provider = market.provider(job)
+    before = market.wealth(ALICE, provider)
+    bond = int(market.providers.ledgers[provider].bond)
+    market.vote(receipt, HONEST, sampled(market, receipt))
+    market.until_phase(receipt, Phase.Withheld)
+    market.audit()
+    market.until(job, JobState.Refunded)
+    assert market.job(job).outcome is Outcome.Withheld
+    after = market.wealth(ALICE, provider)
+    assert before[0] - after[0] == 3 * fee
+    assert before[1] - after[1] == bond * 5 // 100
+    market.audit()
+
+
+def test_a_provider_that_shows_what_is_missed_is_looked_at_by_others(market: Market) -> None:
+    job = market.post()
+    receipt = market.checking(job, HONEST)
+    provider = market.provider(job)
+    bond = market.wealth(provider)
+    market.vote(receipt, HONEST, sampled(market, receipt))
+    found = market.until_phase(receipt, Phase.Withheld)
+    for one in found.challenges:
+        proof = HONEST.leaf(int(one.item), 1, 0)
+        failed = market.tried(provider, "Receipts.answer_data", receipt=receipt, proof=proof)
+        assert failed is None or isinstance(failed, Receipts.NobodyAsked)
+    market.until_phase(receipt, Phase.Checking)
+    market.vote(receipt, HONEST)
+    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+    assert market.wealth(provider) > bond
+    market.audit()
+
+
+def test_what_is_missed_must_exist(market: Market) -> None:
+    receipt = market.checking(job := market.post(), HONEST)
+    market.vote(receipt, HONEST, lambda seat, _: Missing(u32(9), u16(1), u32(0)))
+    market.until_phase(receipt, Phase.Waiting)
+    assert market.job(job).state is JobState.Checking
+    assert not market.receipt(receipt).seats
+    market.audit()
+
+
+def ask(market: Market, who: AccountId, receipt: H256, leaf: int = 0) -> Error | None:
+    failed = market.tried(
+        who, "Receipts.challenge_data", receipt=receipt, item=u32(1), tensor=u32(1), leaf=u32(leaf)
+    )
+    assert failed is None or isinstance(failed, Error)
+    return failed
+
+
+def test_the_requester_asks_for_a_leaf_and_pays_if_it_is_shown(market: Market) -> None:
+    job = market.post(**DEAR)
+    price = int(market.job(job).price)
+    receipt = market.checking(job, HONEST)
+    assert isinstance(ask(market, BOB, receipt), Receipts.NotAllowed)
+    assert isinstance(ask(market, ALICE, receipt, 99), Receipts.NoSuchLeaf)
+    before = market.wealth(ALICE)[0]
+    assert ask(market, ALICE, receipt) is None
+    market.audit()
+    other = market.tried(BOB, "Receipts.answer_data", receipt=receipt, proof=LIE.leaf(1, 1, 0))
+    assert isinstance(other, Receipts.LeafRefused)
+    wrong = market.tried(BOB, "Receipts.answer_data", receipt=receipt, proof=HONEST.leaf(0, 1, 0))
+    assert isinstance(wrong, Receipts.NobodyAsked)
+    market.do(BOB, "Receipts.answer_data", receipt=receipt, proof=HONEST.leaf(1, 1, 0))
+    again = market.tried(BOB, "Receipts.answer_data", receipt=receipt, proof=HONEST.leaf(1, 1, 0))
+    assert isinstance(again, Receipts.NobodyAsked)
+    assert before - market.wealth(ALICE)[0] == -(-price // 100)
+    market.vote(receipt, HONEST)
+    market.until(job, JobState.Finalised)
+    market.audit()
+
+
+def test_a_leaf_that_is_not_shown_ends_the_job_and_the_deposit_comes_back(market: Market) -> None:
+    job = market.post()
+    receipt = market.checking(job, HONEST)
+    market.vote(receipt, HONEST)
+    market.until(job, JobState.Pending)
+    before = market.wealth(ALICE)[0]
+    assert ask(market, ALICE, receipt) is None
+    market.until(job, JobState.Refunded)
+    assert market.job(job).outcome is Outcome.Withheld
+    assert market.wealth(ALICE)[0] == before
+    market.audit()
+
+
+def test_no_leaf_is_asked_for_that_could_not_be_shown_in_time(market: Market) -> None:
+    job = market.post()
+    receipt = market.checking(job, HONEST)
+    market.vote(receipt, HONEST)
+    found = market.until_phase(receipt, Phase.Pending)
+    while market.sky.now() + int(RULES.transcript_slots) <= found.due:
+        market.step()
+    assert isinstance(ask(market, ALICE, receipt), Receipts.TooLate)
+
+
+def test_so_many_leaves_and_no_more(market: Market) -> None:
+    receipt = market.checking(market.post(), HONEST)
+    for _ in range(16):
+        assert ask(market, ALICE, receipt) is None
+    assert isinstance(ask(market, ALICE, receipt), Receipts.TooManyAsked)
+    market.audit()
+
+
+# ---- digests
+
+
+def test_a_copied_digest_costs_two_prices_and_the_vote(market: Market) -> None:
+    job = market.post(**FULL, **DEAR)
+    price = int(market.job(job).price)
+    receipt = market.checking(job, HONEST)
+    seats = market.receipt(receipt).seats
+    tree = ids.digest_tree(HONEST.digests(market.rho(receipt, seats[0]), 4))
+    reveals = [
+        market.commit(receipt, seat, Valid(), HONEST, tree.root if place < 2 else None)
+        for place, seat in enumerate(seats)
+    ]
+    while market.sky.now() < market.receipt(receipt).commit_until:
+        market.step()
+    for reveal in reveals:
+        reveal()
+    market.until(job, JobState.Pending)
+    leaves = HONEST.digests(market.rho(receipt, seats[0]), 4)
+    said = opened(tree, 0, leaves[0])
+    args: dict[str, object] = {"receipt": receipt, "proof": HONEST.leaf(0, 0, 0), "said": said}
+
+    honest = market.tried(BOB, "Receipts.dispute_digest", verifier=seats[0].verifier, **args)
+    assert isinstance(honest, Receipts.DigestRight)
+    purses = market.wealth(BOB, seats[1].verifier)
+    market.do(BOB, "Receipts.dispute_digest", verifier=seats[1].verifier, **args)
+    after = market.wealth(BOB, seats[1].verifier)
+    assert after[0] - purses[0] == price
+    assert purses[1] - after[1] == 2 * price
+    assert market.receipt(receipt).phase is Phase.Pending  # two valid votes are enough
+    gone = market.tried(BOB, "Receipts.dispute_digest", verifier=seats[1].verifier, **args)
+    assert isinstance(gone, Receipts.NotSeated)
+    other = market.tried(BOB, "Receipts.dispute_digest", verifier=seats[2].verifier, **args)
+    assert isinstance(other, Receipts.LeafRefused)
+    market.until(job, JobState.Finalised)
+    market.audit()
+
+
+# ---- traps
+
+
+TRAPS = WorkRules(committee=u32(3), quorum=u32(2), min_operators=u32(2), trap_ppm=u32(1_000_000))
+
+
+def trapped(verdicts: Callable[[Seat, int], Verdict | None]) -> tuple[Market, H256, H256]:
+    """A receipt that is a trap, voted on, and ready to be revealed as one."""
+    market = Market(TRAPS, verifiers=8)
+    job = market.post(**DEAR)
+    commit = ids.trap_commit(HONEST.item_root, HONEST.output_root, SALT)
+    receipt = market.checking(job, ALL_LIES, commit)
+    market.vote(receipt, ALL_LIES, verdicts)
+    return market, job, receipt
+
+
+def reveal_trap(market: Market, receipt: H256, **other: object) -> Exception | None:
+    found = market.receipt(receipt)
+    pair = market.ring.pairs[found.provider]
+    draw, proof = market.vrf.sign(pair, ids.trap_input(market.job(found.job).seed))
+    args: dict[str, object] = {
+        "receipt": receipt, "pre_output": draw.pre_output, "proof": proof,
+        "item_root": HONEST.item_root, "output_root": HONEST.output_root, "salt": SALT,
+    }  # fmt: skip
+    return market.tried(found.provider, "Receipts.reveal_trap", **(args | other))
+
+
+def by_item(seat: Seat, place: int) -> Verdict:
+    return Wrong(u32(place), u16(0), u32(3)) if place else Valid()
+
+
+def expose(market: Market, receipt: H256, *items: int, lie: Claim = ALL_LIES) -> Exception | None:
+    return market.tried(
+        BOB, "Receipts.expose_voters", receipt=receipt, was=lie.items_opened(*items),
+        right=HONEST.items_opened(*items),
+    )  # fmt: skip
+
+
+def test_a_trap_costs_the_lazy_and_pays_the_diligent_and_the_work_is_paid() -> None:
+    market, job, receipt = trapped(by_item)
+    seats = [seat.verifier for seat in market.receipt(receipt).seats]
+    before = market.wealth(*seats, ALICE)
+    fee, price = int(market.job(job).verification) // 3, int(market.job(job).price)
+    assert isinstance(reveal_trap(market, receipt), Receipts.WrongPhase)
+    assert isinstance(expose(market, receipt, 0), Receipts.NoTrap)
+    market.until_phase(receipt, Phase.Trapping)
+    for wrong in ({"salt": LUCK}, {"proof": bytes(64)}, {"output_root": LUCK}):
+        assert isinstance(reveal_trap(market, receipt, **wrong), Receipts.NoTrap)
+    assert reveal_trap(market, receipt) is None
+    assert expose(market, receipt, 0, 1, 2, 3) is None
+    assert market.announced()[-1] == Receipts.VoterExposed(receipt, seats[0])
+    assert market.wealth(*seats, ALICE) == before
+    market.audit()
+
+    market.until_phase(receipt, Phase.Checking)
+    assert not {seat.verifier for seat in market.receipt(receipt).seats} & {*seats}
+    market.vote(receipt, HONEST)
+    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+    gained = [new - old for new, old in zip(market.wealth(*seats, ALICE), before, strict=True)]
+    made_up = -(-price * 2 // 100)
+    assert gained == [-50 * fee, 5 * fee, 5 * fee, made_up - price - 3 * fee]
+    assert market.wealth(TRAP_POT)[0] == 40 * fee - made_up
+    assert isinstance(expose(market, receipt, 0), Receipts.TooLate)
+    market.audit()
+
+
+def test_who_looked_at_nothing_wrong_is_not_exposed_by_a_trap() -> None:
+    market = Market(TRAPS, verifiers=8)
+    job = market.post()
+    lie = Claim(4, [(2, 1, 3)])
+    commit = ids.trap_commit(HONEST.item_root, HONEST.output_root, SALT)
+    receipt = market.checking(job, lie, commit)
+    market.vote(receipt, lie)
+    seats = market.receipt(receipt).seats
+    market.until_phase(receipt, Phase.Trapping)
+    assert reveal_trap(market, receipt) is None
+    assert isinstance(expose(market, receipt, 1, lie=lie), Receipts.LeafRefused)
+    assert isinstance(expose(market, receipt, 2, lie=ALL_LIES), Receipts.LeafRefused)
+    assert expose(market, receipt, 2, lie=lie) is None
+    trap = market.receipt(receipt).trap
+    assert trap is not None
+    looked = [seat.verifier for seat in seats if 2 in ids.sample(seat.rho, 4, 1)]
+    assert trap.lazy == looked
+
+
+def test_nobody_pays_for_a_trap_whose_right_roots_are_wrong() -> None:
+    market = Market(TRAPS, verifiers=8)
+    job = market.post()
+    commit = ids.trap_commit(ALL_LIES.item_root, ALL_LIES.output_root, SALT)
+    receipt = market.checking(job, HONEST, commit)
+    market.vote(receipt, HONEST)
+    voters = [seat.verifier for seat in market.receipt(receipt).seats]
+    before = market.wealth(*voters)
+    market.until_phase(receipt, Phase.Trapping)
+    told = {"item_root": ALL_LIES.item_root, "output_root": ALL_LIES.output_root}
+    assert reveal_trap(market, receipt, **told) is None
+    items = range(4)
+    market.do(
+        BOB, "Receipts.expose_voters", receipt=receipt, was=HONEST.items_opened(*items),
+        right=ALL_LIES.items_opened(*items),
+    )  # fmt: skip
+    market.bare("prove_fraud", receipt=receipt, proof=ALL_LIES.proof(0, 0, 3))
+    assert market.job(job).outcome is Outcome.Fraud
+    assert market.wealth(*voters) == before
+    market.audit()
+
+
+def test_the_bond_of_who_voted_on_a_trap_answers_until_the_end() -> None:
+    market, job, receipt = trapped(by_item)
+    lazy = market.receipt(receipt).seats[0].verifier
+    market.until_phase(receipt, Phase.Trapping)
+    assert reveal_trap(market, receipt) is None
+    market.do(lazy, "Receipts.leave")
+    market.sky.slots += 600
+    assert isinstance(market.tried(lazy, "Receipts.withdraw"), Receipts.StillBonded)
+    market.until(job, JobState.Refunded)
+    market.run(600)
+    market.do(lazy, "Receipts.withdraw")
+    market.audit()
+
+
+def test_a_proof_against_a_trap_waits_and_comes_to_nothing() -> None:
+    market, job, receipt = trapped(by_item)
+    market.bare("prove_fraud", receipt=receipt, proof=ALL_LIES.proof(1, 0, 3))
+    with pytest.raises(Invalid):
+        market.bare("prove_fraud", receipt=receipt, proof=ALL_LIES.proof(2, 0, 3))
+    assert market.job(job).state is JobState.Checking
+    market.until_phase(receipt, Phase.Trapping)
+    assert reveal_trap(market, receipt) is None
+    market.until_phase(receipt, Phase.Checking)
+    market.vote(receipt, HONEST)
+    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+
+
+def test_a_trap_that_is_not_revealed_is_fraud() -> None:
+    market, job, receipt = trapped(by_item)
+    provider = market.provider(job)
+    price, purse = int(market.job(job).price), market.wealth(provider)[0]
+    market.bare("prove_fraud", receipt=receipt, proof=ALL_LIES.proof(1, 0, 3))
+    market.until(job, JobState.Slashed)
+    assert purse - market.wealth(provider)[0] == 10 * price
+    market.audit()
+
+
+def test_after_a_trap_what_is_wrong_is_fraud_at_once() -> None:
+    market = Market(TRAPS, verifiers=8)
+    job = market.post()
+    commit = ids.trap_commit(LIE.item_root, LIE.output_root, SALT)
+    receipt = market.checking(job, ALL_LIES, commit)
+    market.vote(receipt, ALL_LIES, by_item)
+    market.until_phase(receipt, Phase.Trapping)
+    told = {"item_root": LIE.item_root, "output_root": LIE.output_root}
+    assert reveal_trap(market, receipt, **told) is None
+    market.bare("prove_fraud", receipt=receipt, proof=LIE.proof(2, 0, 3))
+    assert market.job(job).state is JobState.Slashed
+    market.audit()
+
+
+def late_committee(claim: Claim, trap: H256) -> tuple[Market, H256, H256]:
+    """A receipt for which there were no verifiers at first."""
+    market = Market(TRAPS, verifiers=8)
+    job = market.post()
+    market.accepted(job)
+    keys, market.ring.pairs = market.ring.pairs, {}
+    receipt = market.submit(job, claim, trap)
+    market.run(4)
+    assert market.receipt(receipt).redraws == 1
+    market.ring.pairs = keys
+    return market, job, receipt
+
+
+def test_a_trap_can_be_revealed_whenever_its_first_committee_comes() -> None:
+    commit = ids.trap_commit(HONEST.item_root, HONEST.output_root, SALT)
+    market, job, receipt = late_committee(ALL_LIES, commit)
+    market.bare("prove_fraud", receipt=receipt, proof=ALL_LIES.proof(1, 0, 3))
+    market.until_phase(receipt, Phase.Checking)
+    market.vote(receipt, ALL_LIES, by_item)
+    market.until_phase(receipt, Phase.Trapping)
+    assert reveal_trap(market, receipt) is None
+    market.until_phase(receipt, Phase.Checking)
+    market.vote(receipt, HONEST)
+    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+    market.audit()
+
+
+def test_what_is_proven_is_fraud_though_no_verifiers_come() -> None:
+    market = Market(TRAPS, verifiers=1)
+    job = market.post()
+    market.accepted(job)
+    receipt = market.submit(job, ALL_LIES)
+    market.bare("prove_fraud", receipt=receipt, proof=ALL_LIES.proof(1, 0, 3))
+    market.until_phase(receipt, Phase.Trapping)
+    market.audit()
+    assert market.until(job, JobState.Slashed).outcome is Outcome.Fraud
+    market.audit()
+
+
+def test_where_no_trap_is_due_none_can_be_revealed() -> None:
+    market = Market(WorkRules(committee=u32(3), quorum=u32(2), trap_ppm=u32(1)), verifiers=8)
+    job = market.post()
+    commit = ids.trap_commit(HONEST.item_root, HONEST.output_root, SALT)
+    receipt = market.checking(job, ALL_LIES, commit)
+    market.vote(receipt, ALL_LIES, by_item)
+    market.until_phase(receipt, Phase.Trapping)
+    assert isinstance(reveal_trap(market, receipt), Receipts.NoTrap)
+
+
+# ---- confidential jobs
+
+
+SECRET = Claim(4, key=JOB_KEY)
+
+
+def test_a_confidential_job_is_paid_when_its_requester_accepts_or_is_silent(
+    market: Market,
+) -> None:
+    jobs = [market.post(tier=Tier.Confidential) for _ in range(2)]
+    assert market.job(jobs[0]).verification == 0
+    receipts = []
+    for job in jobs:
+        market.accepted(job)
+        receipts.append(market.submit(job, SECRET))
+        assert market.job(job).state is JobState.Pending
+    stranger = market.tried(BOB, "Receipts.accept_result", receipt=receipts[0])
+    assert isinstance(stranger, Receipts.NotAllowed)
+    market.do(ALICE, "Receipts.accept_result", receipt=receipts[0])
+    assert market.job(jobs[0]).outcome is Outcome.Done
+    again = market.tried(ALICE, "Receipts.accept_result", receipt=receipts[0])
+    assert isinstance(again, Receipts.WrongPhase)
+    market.run(3 * int(RULES.challenge_slots) - 1)
+    assert market.job(jobs[1]).state is JobState.Pending
+    market.run(4)
+    assert market.job(jobs[1]).outcome is Outcome.Done
+    assert not market.job(jobs[1]).scores
+    market.audit()
+
+
+def test_only_the_requester_of_a_confidential_job_can_prove_it_wrong(market: Market) -> None:
+    lie = Claim(4, [(2, 1, 3)], key=JOB_KEY)
+    job = market.post(tier=Tier.Confidential)
+    market.accepted(job)
+    receipt = market.submit(job, lie)
+    proof = lie.proof(2, 0, 3)
+    with pytest.raises(Invalid):
+        market.bare("prove_fraud", receipt=receipt, proof=proof)
+    failed = market.tried(BOB, "Receipts.prove_fraud", receipt=receipt, proof=proof)
+    assert isinstance(failed, Receipts.NotAllowed)
+    market.do(ALICE, "Receipts.prove_fraud", receipt=receipt, proof=proof)
+    assert market.job(job).state is JobState.Slashed
+    market.audit()
+
+
+# ---- verifiers
+
+
+def test_a_verifier_joins_adds_leaves_and_has_its_bond_back(market: Market) -> None:
+    def failed(name: str, **args: object) -> Exception | None:
+        return market.tried(ALICE, f"Receipts.{name}", **args)
+
+    assert isinstance(failed("join", bond=u128(4_999 * BTT)), Receipts.BondTooSmall)
+    assert isinstance(failed("join", bond=u128(5_000 * BTT)), Receipts.NoSessionKeys)
+    assert isinstance(failed("bond_extra", amount=u128(1)), Receipts.NotVerifier)
+    assert isinstance(failed("leave"), Receipts.NotVerifier)
+    market.ring.pairs[ALICE] = KeyPair.from_seed(ALICE)
+    market.do(ALICE, "Receipts.join", bond=u128(5_000 * BTT))
+    assert isinstance(failed("join", bond=u128(5_000 * BTT)), Receipts.AlreadyVerifier)
+    market.do(ALICE, "Receipts.bond_extra", amount=u128(BTT))
+    assert market.receipts.verifiers[ALICE].bond == 5_001 * BTT
+    assert market.receipts.staked_total() == 65_001 * BTT
+    assert isinstance(failed("withdraw"), Receipts.StillBonded)
+    market.do(ALICE, "Receipts.leave")
+    assert isinstance(failed("leave"), Receipts.NotVerifier)
+    market.audit()
+    market.step(599)
+    assert isinstance(failed("withdraw"), Receipts.StillBonded)
+    market.step()
+    market.do(ALICE, "Receipts.withdraw")
+    assert market.wealth(ALICE) == [RICH]
+    assert ALICE not in market.receipts.verifiers
+    market.audit()
+
+
+def test_a_bond_answers_until_the_last_receipt_is_over(market: Market) -> None:
+    receipt = market.checking(market.post(), HONEST)
+    who = market.receipt(receipt).seats[0].verifier
+    market.do(who, "Receipts.leave")
+    market.sky.slots += 600
+    assert isinstance(market.tried(who, "Receipts.withdraw"), Receipts.StillBonded)
+    market.run(200)
+    market.do(who, "Receipts.withdraw")
+    market.audit()
+
+
+def test_genesis_names_what_is_wrong_with_a_verifier(market: Market) -> None:
+    alice = ss58.encode(ALICE)
+    for rows, message in (
+        ([[alice, "1"]], "at least"),
+        ([[alice, str(5_000 * BTT)]] * 2, "once"),
+        ([[alice, str(2 * RICH)]], "can bond so much"),
+        ([["x", "1"]], "verifiers"),
+    ):
+        with pytest.raises(GenesisError, match=message):
+            Market().receipts.genesis({"verifiers": rows})
+
+
+def test_what_ended_long_ago_is_forgotten(market: Market) -> None:
+    job = market.post()
+    receipt = market.finish(job, HONEST)
+    market.step(1_400)
+    assert market.jobs.job(job) is None
+    assert receipt not in market.receipts.receipts
+    assert not list(market.jobs.involved.items())
+    market.audit()
+
+
+def test_only_the_calls_of_nodes_come_without_a_signature(market: Market) -> None:
+    call = market.call("Receipts", "leave")
+    assert market.receipts.validate_unsigned(call, TransactionSource.Local) is None
+    with pytest.raises(BadOrigin):
+        market.dispatch(NONE, call)
+
+
+# ---- what each refusal says
+
+
+def nodes(market: Market, name: str, **args: object) -> Exception | None:
+    """Make a call as a block would that holds it all the same."""
+    return market.tried(NONE, f"Receipts.{name}", **args)
+
+
+def test_a_commitment_that_is_refused_says_why(market: Market) -> None:
+    receipt = market.checking(market.post(), HONEST)
+    seat, other = market.receipt(receipt).seats[:2]
+    args = commit_args(market, receipt, seat)
+
+    def failed(**change: object) -> Exception | None:
+        return nodes(market, "attest_commit", **(args | change))
+
+    assert isinstance(failed(signature=bytes(64)), Receipts.BadSignature)
+    assert isinstance(failed(verifier=other.verifier), Receipts.BadSignature)
+    assert isinstance(failed(verifier=ALICE), Receipts.NotSeated)
+    assert isinstance(failed(receipt=LUCK), Receipts.UnknownReceipt)
+    assert failed() is None
+    assert isinstance(failed(), Receipts.AlreadyCommitted)
+    market.run(int(RULES.transcript_slots) + int(RULES.commit_slots))
+    late = commit_args(market, receipt, other)
+    assert isinstance(nodes(market, "attest_commit", **late), Receipts.TooLate)
+    market.run(3)
+    assert isinstance(failed(), Receipts.WrongPhase)
+
+
+def test_a_reveal_that_is_refused_says_why(market: Market) -> None:
+    receipt = market.checking(market.post(), HONEST)
+    seat = market.receipt(receipt).seats[0]
+    rho = market.rho(receipt, seat)
+    what = ids.check_input(market.receipt(receipt).beacons[0], receipt)
+    draw, proof = market.vrf.sign(market.ring.pairs[seat.verifier], what)
+    args: dict[str, object] = {
+        "receipt": receipt, "verifier": seat.verifier, "verdict": Valid(),
+        "digest": ids.digest_tree(HONEST.digests(rho, 1)).root, "salt": SALT,
+        "pre_output": draw.pre_output, "proof": proof,
+    }  # fmt: skip
+
+    def failed(**change: object) -> Exception | None:
+        return nodes(market, "attest_reveal", **(args | change))
+
+    market.commit(receipt, seat, Valid(), HONEST)
+    assert isinstance(failed(), Receipts.TooEarly)
+    while market.sky.now() < market.receipt(receipt).commit_until:
+        market.step()
+    for change in ({"salt": LUCK}, {"digest": LUCK}, {"verdict": Wrong(u32(0), u16(0), u32(0))}):
+        assert isinstance(failed(**change), Receipts.WrongOpening)
+    idle = market.receipt(receipt).seats[1].verifier
+    assert isinstance(failed(verifier=idle), Receipts.WrongOpening)
+    assert failed() is None
+    assert isinstance(failed(), Receipts.AlreadyCommitted)
+    market.sky.slots = int(market.receipt(receipt).reveal_until)
+    assert isinstance(failed(), Receipts.TooLate)
+    market.step()
+    assert isinstance(failed(), Receipts.WrongPhase)
+
+
+def test_a_proof_that_is_refused_says_why() -> None:
+    market, _, receipt = trapped(by_item)
+    false = HONEST.proof(1, 0, 3)
+    right = ALL_LIES.proof(1, 0, 3)
+    assert isinstance(
+        nodes(market, "prove_fraud", receipt=receipt, proof=false), Receipts.NotFraudulent
+    )
+    assert isinstance(
+        nodes(market, "prove_fraud", receipt=LUCK, proof=right), Receipts.UnknownReceipt
+    )
+    market.do(BOB, "Receipts.prove_fraud", receipt=receipt, proof=right)
+    again = market.tried(BOB, "Receipts.prove_fraud", receipt=receipt, proof=right)
+    assert isinstance(again, Receipts.AlreadyProven)
+    market.audit()
+
+
+def test_there_are_so_many_verifiers_and_no_more(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.pallets.receipts.pallet.MAX_VERIFIERS", 6)
+    market.ring.pairs[ALICE] = KeyPair.from_seed(ALICE)
+    failed = market.tried(ALICE, "Receipts.join", bond=u128(5_000 * BTT))
+    assert isinstance(failed, Receipts.VerifiersFull)
+
+
+def test_the_requester_of_a_confidential_job_can_have_a_leaf_shown(market: Market) -> None:
+    jobs = [market.post(tier=Tier.Confidential) for _ in range(2)]
+    receipts = []
+    for job in jobs:
+        market.accepted(job)
+        receipts.append(market.submit(job, SECRET))
+    assert ask(market, ALICE, receipts[0]) is None
+    assert ask(market, ALICE, receipts[1]) is None
+    open_ = market.tried(
+        BOB, "Receipts.answer_data", receipt=receipts[0], proof=HONEST.leaf(1, 1, 0)
+    )
+    assert isinstance(open_, Receipts.LeafRefused)
+    market.do(BOB, "Receipts.answer_data", receipt=receipts[0], proof=SECRET.leaf(1, 1, 0))
+    market.run(3 * int(RULES.challenge_slots) + 5)
+    assert [market.job(job).outcome for job in jobs] == [Outcome.Done, Outcome.Withheld]
+    market.audit()
+
+
+def test_who_bonds_after_the_draw_was_asked_for_is_not_drawn_by_it() -> None:
+    market = Market(verifiers=3)
+    job = market.post()
+    market.accepted(job)
+    late = person("verifier late")
+    market.balances.transfer(BOB, late, u128(600_000 * BTT))
+    market.ring.pairs[late] = KeyPair.from_seed(late)
+    receipt = market.submit(job, HONEST)
+    market.step()
+    market.do(late, "Receipts.join", bond=u128(500_000 * BTT))
+    market.until_phase(receipt, Phase.Checking)
+    assert late not in [seat.verifier for seat in market.receipt(receipt).seats]
+    other = market.post()
+    receipt = market.checking(other, HONEST)
+    assert late in [seat.verifier for seat in market.receipt(receipt).seats]
+    market.audit()
+
+
+def test_a_receipt_for_which_there_are_no_verifiers_is_refunded() -> None:
+    market = Market(verifiers=1)
+    job = market.post()
+    market.accepted(job)
+    market.submit(job, HONEST)
+    market.audit()
+    assert market.until(job, JobState.Refunded).outcome is Outcome.Unverified
+    assert market.wealth(ALICE) == [RICH]
+    market.audit()
+
+
+def test_a_vote_that_fell_sends_a_pending_receipt_to_others() -> None:
+    market = Market(WorkRules(committee=u32(2), quorum=u32(2), min_operators=u32(2)), verifiers=6)
+    job = market.post(**FULL)
+    receipt = market.checking(job, HONEST)
+    first, second = market.receipt(receipt).seats
+    tree = ids.digest_tree(HONEST.digests(market.rho(receipt, first), 4))
+    reveals = [market.commit(receipt, seat, Valid(), HONEST, tree.root) for seat in (first, second)]
+    while market.sky.now() < market.receipt(receipt).commit_until:
+        market.step()
+    for reveal in reveals:
+        reveal()
+    market.until(job, JobState.Pending)
+    said = opened(tree, 0, HONEST.digests(market.rho(receipt, first), 4)[0])
+    market.do(
+        BOB, "Receipts.dispute_digest", receipt=receipt, verifier=second.verifier,
+        proof=HONEST.leaf(0, 0, 0), said=said,
+    )  # fmt: skip
+    assert market.job(job).state is JobState.Checking
+    market.audit()
+    market.until_phase(receipt, Phase.Checking)
+    assert second.verifier not in [seat.verifier for seat in market.receipt(receipt).seats]
+    market.vote(receipt, HONEST)
+    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+    market.audit()

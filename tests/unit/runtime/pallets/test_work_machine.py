@@ -1,0 +1,361 @@
+"""Whoever vanishes or lies, at whatever step: every job ends, and not a planck is stuck or lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from numpy.random import Generator
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.validity import Future, Invalid
+from btt_chain.scale import u16, u32, u64, u128
+from btt_chain.work import ids
+from runtime.constants import BTT
+from runtime.frame import ROOT
+from runtime.pallets.jobs import ENDED, Check, Jobs, JobState, Outcome, Tier
+from runtime.pallets.providers import Providers
+from runtime.pallets.receipts import Missing, Phase, Receipts, Seat, Valid, Verdict, Wrong
+from runtime.params import WorkRules
+from support.market import (
+    ALICE,
+    BOB,
+    ENDPOINT,
+    JOB_KEY,
+    LUCK,
+    SALT,
+    Claim,
+    Market,
+    inputs_root,
+)
+from support.whole_market import WholeMarket
+
+ITEMS = 3
+KEYS = {Tier.Open: None, Tier.Confidential: JOB_KEY}
+TRUTH = {tier: Claim(ITEMS, key=key) for tier, key in KEYS.items()}
+LIES = {tier: Claim(ITEMS, [(1, 1, 2)], key=key) for tier, key in KEYS.items()}
+TRAP = Claim(ITEMS, [(item, 1, 2) for item in range(ITEMS)])
+LIVE = tuple(phase for phase in Phase if phase is not Phase.Ended)
+ANY = st.integers(0, 10**6)
+WHO = st.sampled_from((ALICE, BOB))
+
+
+class WorkMachine(RuleBasedStateMachine):
+    """Requesters, providers and verifiers who do what they like, when they like.
+
+    The first provider and the first three verifiers are honest: what they say is right, and they
+    show what they are asked for. They may still be away for a while.
+    """
+
+    kind: type[Market] = Market
+    """Where all this happens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.market = Market()
+        self.claims: dict[H256, Claim] = {}
+        self.traps: set[H256] = set()
+        self.reveals: list[Callable[[], None]] = []
+
+    @initialize(traps=st.booleans())
+    def begin(self, traps: bool) -> None:
+        rules = WorkRules(
+            committee=u32(3),
+            quorum=u32(2),
+            min_operators=u32(2),
+            trap_ppm=u32(1_000_000 if traps else 0),
+        )
+        self.market = self.kind(rules, verifiers=8)
+        self.honest_verifiers = self.market.verifier_accounts[:3]
+        self.honest_provider = self.market.provider_accounts[0]
+
+    # ---- time
+
+    @rule(blocks=st.integers(5, 40), seed=ANY)
+    def people_are_busy(self, blocks: int, seed: int) -> None:
+        """Make blocks in which most do what they should, and some what they should not."""
+        luck = np.random.default_rng(seed)
+        for _ in range(blocks):
+            self.market.step()
+            if luck.random() < 0.15:
+                tier = Tier.Confidential if luck.random() < 0.1 else Tier.Open
+                mib = int(luck.choice([0, 1, 200_000]))
+                self.post(ALICE, tier, Check(int(luck.integers(2))), mib, 20)
+            for job in self.jobs_in(JobState.Assigned, JobState.Computing):
+                self.work(luck, job)
+            for receipt in self.receipts_in(*LIVE):
+                self.look_at(luck, receipt)
+            if luck.random() < 0.9:
+                self.reveal()
+
+    def work(self, luck: Generator, job: H256) -> None:
+        """Let a provider do something about a job, or nothing."""
+        provider, draw = self.market.provider(job), luck.random()
+        if self.market.job(job).state is JobState.Assigned:
+            if draw < 0.8:
+                self.market.tried(provider, "Jobs.accept", job=job)
+            elif draw < 0.85:
+                self.market.tried(provider, "Jobs.decline", job=job)
+        elif draw < 0.6:
+            kind = str(luck.choice(["right", "right", "wrong", "trap"]))
+            self.submit_one(job, kind)
+        elif draw < 0.65:
+            self.market.tried(provider, "Jobs.refuse_payload", job=job)
+
+    def look_at(self, luck: Generator, receipt: H256) -> None:
+        """Let everybody around a receipt do something about it, or nothing."""
+        found, now = self.market.receipt(receipt), self.market.sky.now()
+        if found.phase is Phase.Checking and now < found.commit_until:
+            for seat in found.seats:
+                if not (seat.commitment or seat.verdict) and luck.random() < 0.6:
+                    moods = ["honest", "honest", "honest", "valid", "wrong", "missing"]
+                    self.commit_one(receipt, seat, str(luck.choice(moods)))
+        if luck.random() < 0.1:
+            self.prove(receipt, int(luck.integers(ITEMS)), ALICE)
+        if luck.random() < 0.1:
+            self.ask(receipt, int(luck.integers(ITEMS)), ALICE if luck.random() < 0.5 else BOB)
+        if luck.random() < 0.05:
+            self.market.tried(ALICE, "Receipts.accept_result", receipt=receipt)
+        honest = self.market.receipt(receipt).provider == self.honest_provider
+        if honest or luck.random() < 0.4:
+            self.show(receipt)
+        if self.market.receipt(receipt).phase is Phase.Trapping and luck.random() < 0.7:
+            self.reveal_trap(receipt)
+
+    @rule(slots=st.sampled_from((2, 3, 5, 8, 13, 30, 120)))
+    def slots_stay_empty(self, slots: int) -> None:
+        self.market.step(slots)
+
+    @rule()
+    def the_beacon_comes_or_goes(self) -> None:
+        self.market.sky.dark = not self.market.sky.dark
+
+    # ---- requesters
+
+    @rule(
+        who=WHO,
+        tier=st.sampled_from(Tier),
+        check=st.sampled_from(Check),
+        mib=st.sampled_from((0, 1, 200_000)),
+        deadline=st.integers(2, 30),
+    )
+    def post(self, who: AccountId, tier: Tier, check: Check, mib: int, deadline: int) -> None:
+        self.market.post(
+            who, ITEMS, tier=tier, check=check, data_bytes=u64(mib << 20), deadline=u32(deadline)
+        )
+
+    @rule()
+    def the_chain_posts(self) -> None:
+        self.market.tried(
+            ROOT, "Jobs.add_protocol_set", model=self.market.model, items=u32(ITEMS),
+            input_root=inputs_root(ITEMS), data_bytes=u64(0), deadline=u32(15), endpoints=ENDPOINT,
+        )  # fmt: skip
+
+    @rule(pick=ANY)
+    def cancel(self, pick: int) -> None:
+        job = self.pick_job(pick, JobState.Posted, JobState.Assigned)
+        if job is not None:
+            requester = self.market.job(job).requester
+            if requester is not None:
+                self.market.do(requester, "Jobs.cancel", job=job)
+
+    # ---- providers
+
+    def submit_one(self, job: H256, kind: str) -> None:
+        found = self.market.job(job)
+        if self.market.provider(job) == self.honest_provider and kind == "wrong":
+            kind = "right"
+        if kind == "trap" and (found.tier is not Tier.Open or not self.market.rules.trap_ppm):
+            kind = "right"
+        claim = {"right": TRUTH[found.tier], "wrong": LIES[found.tier], "trap": TRAP}[kind]
+        right = TRUTH[Tier.Open]
+        trap = ids.trap_commit(right.item_root, right.output_root, SALT) if kind == "trap" else LUCK
+        receipt = self.market.submit(job, claim, trap)
+        self.claims[receipt] = claim
+        if kind == "trap":
+            self.traps.add(receipt)
+
+    # ---- verifiers
+
+    def commit_one(self, receipt: H256, seat: Seat, mood: str) -> None:
+        market, claim = self.market, self.claim_of(receipt)
+        if seat.verifier in self.honest_verifiers:
+            mood = "honest"
+        job = market.job(market.receipt(receipt).job)
+        seen = ids.sample(market.rho(receipt, seat), ITEMS, market.jobs.looked_at(job))
+        verdict: Verdict = Valid()
+        if mood == "missing":
+            verdict = Missing(u32(seen[0]), u16(0), u32(0))
+        if mood == "wrong":
+            verdict = Wrong(u32(seen[0]), u16(1), u32(0))
+        wrong = [item for item in seen if claim is TRAP or (claim is LIES[Tier.Open] and item == 1)]
+        if mood == "honest" and wrong:
+            verdict = Wrong(u32(wrong[0]), u16(0), u32(2))
+            self.prove(receipt, wrong[0], None)
+        if market.receipt(receipt).phase is Phase.Checking:
+            self.reveals.append(market.commit(receipt, seat, verdict, claim))
+
+    def reveal(self) -> None:
+        """Reveal what can be now; what cannot any more is forgotten."""
+        early = []
+        for reveal in self.reveals:
+            try:
+                reveal()
+            except Invalid as error:
+                if isinstance(error.reason, Future):
+                    early.append(reveal)
+            except KeyError:
+                continue
+        self.reveals = early
+
+    @rule(pick=ANY)
+    def a_verifier_leaves(self, pick: int) -> None:
+        working = [row[0] for row in self.market.receipts.roster.value]
+        if len(working) > 4:
+            self.market.do(working[pick % len(working)], "Receipts.leave")
+
+    @rule(pick=ANY)
+    def a_verifier_comes_back(self, pick: int) -> None:
+        who = self.market.verifier_accounts[pick % 8]
+        self.market.tried(who, "Receipts.withdraw")
+        self.market.tried(who, "Receipts.join", bond=u128(6_000 * BTT))
+
+    # ---- disputes
+
+    def prove(self, receipt: H256, item: int, who: AccountId | None) -> None:
+        proof = self.claim_of(receipt).proof(item, 0, 2)
+        if who is not None:
+            self.market.tried(who, "Receipts.prove_fraud", receipt=receipt, proof=proof)
+            return
+        try:
+            self.market.bare("prove_fraud", receipt=receipt, proof=proof)
+        except Invalid:
+            return
+
+    def ask(self, receipt: H256, item: int, who: AccountId) -> None:
+        self.market.tried(
+            who, "Receipts.challenge_data", receipt=receipt, item=u32(item), tensor=u32(2),
+            leaf=u32(0),
+        )  # fmt: skip
+        if self.market.receipt(receipt).provider == self.honest_provider:
+            self.show(receipt)
+
+    def show(self, receipt: H256) -> None:
+        claim, found = self.claim_of(receipt), self.market.receipt(receipt)
+        for one in found.challenges:
+            proof = claim.leaf(int(one.item), int(one.tensor), int(one.leaf))
+            self.market.tried(found.provider, "Receipts.answer_data", receipt=receipt, proof=proof)
+
+    def reveal_trap(self, receipt: H256) -> None:
+        market, found, right = self.market, self.market.receipt(receipt), TRUTH[Tier.Open]
+        pair = market.ring.pairs[found.provider]
+        draw, proof = market.vrf.sign(pair, ids.trap_input(market.job(found.job).seed))
+        market.tried(
+            found.provider, "Receipts.reveal_trap", receipt=receipt, pre_output=draw.pre_output,
+            proof=proof, item_root=right.item_root, output_root=right.output_root, salt=SALT,
+        )  # fmt: skip
+        if market.receipt(receipt).trap is not None:
+            items = range(ITEMS)
+            market.do(
+                BOB, "Receipts.expose_voters", receipt=receipt, was=TRAP.items_opened(*items),
+                right=right.items_opened(*items),
+            )  # fmt: skip
+
+    # ---- what holds
+
+    @invariant()
+    def all_adds_up(self) -> None:
+        self.market.audit()
+
+    @invariant()
+    def nobody_honest_is_punished(self) -> None:
+        for event in self.market.announced():
+            if isinstance(event, Receipts.VerifierSlashed):
+                assert event.verifier not in self.honest_verifiers
+            if isinstance(event, Providers.Slashed):
+                honest = event.provider == self.honest_provider
+                assert not honest or self.by_trap(event.job)
+            if isinstance(event, Jobs.Ended):
+                self.check_refund(event)
+
+    def by_trap(self, job: H256) -> bool:
+        """Tell whether a provider lost by a trap that it did not reveal: its own fault."""
+        return any(self.market.receipts.receipts[one].job == job for one in self.traps)
+
+    def check_refund(self, event: Jobs.Ended) -> None:
+        job = self.market.jobs.job(event.job)
+        if job is None:
+            return
+        assert event.returned + event.burned + event.verification == job.escrow or (
+            job.requester is None
+        )
+        if event.burned:
+            assert event.outcome in (Outcome.BadPayload, Outcome.Cancelled)
+            assert event.burned == job.deposit
+        assert event.verification <= job.verification
+
+    def teardown(self) -> None:
+        """Let time run: everything ends, and nothing is left on hold."""
+        market = self.market
+        market.sky.dark = False
+        for index in range(int(market.jobs.next_set.value)):
+            market.tried(ROOT, "Jobs.remove_protocol_set", index=u32(index))
+        for _ in range(1_500):
+            if all(job.state in ENDED for _, job in market.jobs.jobs.items()):
+                break
+            market.step()
+        else:
+            raise AssertionError("a job does not end")
+        market.audit()
+        assert market.jobs.escrowed.value == 0
+        assert not list(market.providers.reservations.items())
+        for who in market.people:
+            assert market.balances.held(market.jobs.reason, who) == 0
+        self.nobody_honest_is_punished()
+
+    # ---- steps
+
+    def jobs_in(self, *states: JobState) -> list[H256]:
+        return sorted(id for id, job in self.market.jobs.jobs.items() if job.state in states)
+
+    def receipts_in(self, *phases: Phase) -> list[H256]:
+        known = self.market.receipts.receipts.items()
+        return sorted(id for id, one in known if one.phase in phases)
+
+    def pick_job(self, pick: int, *states: JobState) -> H256 | None:
+        jobs = self.jobs_in(*states)
+        return jobs[pick % len(jobs)] if jobs else None
+
+    def claim_of(self, receipt: H256) -> Claim:
+        """What stands in a receipt: of a trap that was revealed, what is right."""
+        if self.market.receipt(receipt).trap is not None:
+            return TRUTH[Tier.Open]
+        return self.claims[receipt]
+
+
+TestWork = WorkMachine.TestCase
+TestWork.settings = settings(
+    max_examples=12,
+    stateful_step_count=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+class WholeWorkMachine(WorkMachine):
+    """The same in real blocks of the whole runtime, whose books are audited after each."""
+
+    kind = WholeMarket
+
+
+TestWholeWork = WholeWorkMachine.TestCase
+TestWholeWork.settings = settings(
+    max_examples=8,
+    stateful_step_count=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
