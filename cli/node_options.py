@@ -124,6 +124,11 @@ def validator_options(command: Command) -> Command:
                 "--force-authoring", is_flag=True,
                 help="Make blocks without peers and while syncing, too.",
             ),
+            click.option(
+                "--no-verify-work", is_flag=True,
+                help="Do not check others' work, though a key here is a verifier's: it is drawn "
+                "all the same, and struck off after three silences.",
+            ),
             click.option("--password", help="The keystore's password; others here can read it."),
             click.option(
                 "--password-filename", "password_file", metavar="FILE",
@@ -195,6 +200,7 @@ def validator_of(given: dict[str, Any]) -> ValidatorConfig | None:
         for name, flag in (
             ("force_authoring", "--force-authoring"),
             ("never_signed", "--i-know-this-key-never-signed"),
+            ("no_verify_work", "--no-verify-work"),
             ("password", "--password"),
             ("password_file", "--password-filename"),
             ("password_interactive", "--password-interactive"),
@@ -203,7 +209,13 @@ def validator_of(given: dict[str, Any]) -> ValidatorConfig | None:
                 raise Mistyped(f"{flag} is about validators: add --validator")
         return None
     password = password_of(given)
-    return ValidatorConfig(uris, password, given["force_authoring"], given["never_signed"])
+    return ValidatorConfig(
+        uris,
+        password,
+        given["force_authoring"],
+        given["never_signed"],
+        verify_work=not given["no_verify_work"],
+    )
 
 
 def metrics_port(given: dict[str, Any], *, alone: bool) -> int | None:

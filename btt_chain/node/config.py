@@ -17,7 +17,7 @@ def default_base_path() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where a chain lies: `<base>/chains/<id>/{db,keystore,network}`."""
+    """Where a chain lies: `<base>/chains/<id>/{db,keystore,network,work}`."""
 
     base: Path
     chain_id: str
@@ -36,6 +36,11 @@ class Paths:
     def keystore(self) -> Path:
         """Session keys; `purge-chain` keeps them."""
         return self.chain / "keystore"
+
+    @property
+    def work(self) -> Path:
+        """What verifiers committed to, and the models that they check with."""
+        return self.chain / "work"
 
     @property
     def signing(self) -> Path:
@@ -86,6 +91,8 @@ class ValidatorConfig:
     """Make blocks without peers and while syncing, too."""
     never_signed: bool = False
     """The operator vouches that keys without a signing record never signed anything."""
+    verify_work: bool = True
+    """Check useful work where a key here is a verifier's."""
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ from btt_chain.node.identity import network_key, peer_id, pick_name
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import Interval, Sealing, pace_of, parse_sealing
 from btt_chain.node.service import Service, ServiceConfig
+from btt_chain.node.verifying import ClientChain, Settings, Verifying
 from btt_chain.node.watching import NodeWatcher
 from btt_chain.telemetry.metrics import Metrics
 from genesis.build import Genesis, build
@@ -326,6 +327,32 @@ def network_of(
     )
 
 
+def verifying_of(
+    chain: OpenChain,
+    config: NodeConfig,
+    pool: PoolService,
+    custody: Custody,
+    engine: Engine | None,
+    metrics: Metrics,
+) -> Verifying | None:
+    """Return what checks useful work with the keys of a validator; None for other nodes."""
+    if engine is None or config.validator is None or not config.validator.verify_work:
+        return None
+    private = None if config.network is None else config.network.allow_private
+    settings = Settings(
+        folder=chain.paths.work,
+        commit_slots=int(params_of(chain).work.commit_slots),
+        allow_private=not chain.spec.is_live if private is None else private,
+        on_checked=metrics.on_receipt_checked,
+    )
+    return Verifying(
+        ClientChain(chain.client, pool),
+        custody.keystore,
+        settings,
+        is_ready=lambda: not engine.parts.sync.major,
+    )
+
+
 async def run_node(config: NodeConfig) -> None:
     """Run a node until SIGINT or SIGTERM.
 
@@ -363,6 +390,7 @@ async def run_node(config: NodeConfig) -> None:
                 metrics_port=config.metrics_port,
                 metrics_external=config.metrics_external,
                 metrics_wanted=config.metrics_wanted,
+                verifying=verifying_of(chain, config, pool, custody, engine, metrics),
             ),
         )
         stop = asyncio.Event()

@@ -16,7 +16,7 @@ Where each defect is met:
  8  sockets stay open when `run` is left        `node`: closes the host before leaving
  9  async validators deliver twice              `gossip`: none are used
 10  silent losses in small buffers              `gossip`: larger, and counted where they drop
-11  a busy port is no error                     `node`: probes the port, then looks at listeners
+11  a busy port is no error                     `quiet`: probes the port; `node`: looks at listeners
 12  AutoConnector dials everything it heard of  `IdleConnector`
 13  no dead-peer detection                      `node`: the status poll closes silent peers
 14  half-open sockets fill the places           `ContainedSwarm._handle_inbound_connection`
@@ -32,7 +32,7 @@ Found while containing these: a line of a negotiation of any length is read, bef
 said who it is (`read_line`); a registered muxer class is ignored for the library's own (`install`);
 recent messages and the queue write to one stream side by side (`gossip`); with its watermarks at
 zero the AutoConnector still dials (`IdleConnector`); and two nodes of one user can listen on the
-same port, because of SO_REUSEPORT (`node.probe_port`).
+same port, because of SO_REUSEPORT (`quiet.probe_port`).
 """
 
 from __future__ import annotations

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import logging
 import random
-import socket
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
@@ -20,20 +19,17 @@ from typing import TYPE_CHECKING, Final, cast
 import trio
 from libp2p.abc import INetConn, INetStream, INetwork, INotifee
 from libp2p.custom_types import TProtocol
-from libp2p.host.basic_host import BasicHost
-from libp2p.host.defaults import get_default_protocols
-from libp2p.host.ping import ID as PING
-from libp2p.identity.identify.identify import ID as IDENTIFY
 from libp2p.peer.id import ID
 from libp2p.rcmgr import Direction
 from libp2p.tools.anyio_service import background_trio_service
 from multiaddr import Multiaddr
 
 from p2p import peer_file
-from p2p.address import Address, parse, parse_listen
-from p2p.errors import NetworkError, PortInUse, Refused, WireError
+from p2p.address import Address, parse
+from p2p.errors import NetworkError, Refused, WireError
 from p2p.host import containment, gossip
-from p2p.host.containment import ContainedSwarm, contained, new_swarm, note, reset
+from p2p.host.containment import contained, new_swarm, note, reset
+from p2p.host.quiet import new_host, probe_port, quietly
 from p2p.host.streams import StreamEnded, read_exactly, read_frame, write_frame
 from p2p.host.visits import Stranger, knock, visit
 from p2p.kademlia.finder import Find, Finder, Knock
@@ -285,7 +281,7 @@ class Node:
         most = settings.gate.total + settings.book.max_out + len(settings.book.reserved) + 16
         self._gate = Gate(settings.gate)
         self._swarm = new_swarm(settings.key_seed, self._gate, most, now_ms, self.traffic)
-        self._host = _host(self._swarm)
+        self._host = new_host(self._swarm)
         if self._book is None:
             name = str(self._swarm.get_peer_id())
             self._book = PeerBook(name, settings.book, settings.seed, known)
@@ -352,10 +348,10 @@ class Node:
             scope.shield = True
             async with trio.open_nursery() as nursery:
                 for connection in self._swarm.get_connections():
-                    nursery.start_soon(_quietly, connection.close)
+                    nursery.start_soon(quietly, connection.close)
         with trio.move_on_after(CLOSE_SECONDS) as scope:
             scope.shield = True
-            await _quietly(self._host.close)
+            await quietly(self._host.close)
         if self._settings.folder is not None:
             self._save(peer_file.save)
 
@@ -514,7 +510,7 @@ class Node:
         """
         for other in self._swarm.get_connections(peer.id):
             if other is not fresh and getattr(other, "direction", None) == fresh.direction:
-                self._nursery.start_soon(_quietly, other.close)
+                self._nursery.start_soon(quietly, other.close)
 
     def connection_closed(self, peer_id: ID) -> None:
         """libp2p has one connection less."""
@@ -547,7 +543,7 @@ class Node:
         peer.why = why
         with trio.move_on_after(CLOSE_SECONDS) as scope:
             scope.shield = True
-            await _quietly(partial(self._swarm.close_peer, peer.id))
+            await quietly(partial(self._swarm.close_peer, peer.id))
         self._end(peer)
 
     def _forget_everybody(self) -> None:
@@ -698,8 +694,8 @@ class Node:
             await reset(stream)
         except Refused as error:
             log.info("peer %s is turned away: %s", peer.name, error)
-            await _quietly(partial(write_frame, stream, None))
-            await _quietly(stream.close)
+            await quietly(partial(write_frame, stream, None))
+            await quietly(stream.close)
             self._nursery.start_soon(self._hang_up, peer, str(error))
         except trio.TooSlowError:
             await reset(stream)
@@ -1081,38 +1077,6 @@ class _Notifee(INotifee):
         pass
 
 
-class _QuietHost(BasicHost):
-    """A host that answers identify and ping, and asks nobody: the handshake tells what we need."""
-
-    def _should_identify_peer(self, peer_id: ID) -> bool:
-        return False
-
-    async def _push_identify_to_all_peers(self) -> None:
-        pass
-
-
-def _host(swarm: ContainedSwarm) -> BasicHost:
-    host = _QuietHost(swarm, disable_identify_address_discovery=True)
-    for protocol in get_default_protocols(host):
-        if protocol not in (IDENTIFY, PING):
-            host.remove_stream_handler(protocol)
-    return host
-
-
-def probe_port(text: str) -> None:
-    """Raise PortInUse if somebody listens there: libp2p would say nothing (defect 11), and as it
-    sets SO_REUSEPORT, two nodes of one user would even share the port.
-    """
-    kind, host, port = parse_listen(text)
-    family = socket.AF_INET if kind == "ip4" else socket.AF_INET6
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PortInUse(host, port) from error
-
-
 def claimed(texts: Sequence[str], peer: str, ip: str) -> Sequence[Address]:
     """Return where a peer says it listens; "everywhere" means where it comes from."""
     addresses = []
@@ -1135,11 +1099,3 @@ def readable(texts: Sequence[str]) -> Sequence[Address]:
         except ValueError:
             continue
     return addresses
-
-
-async def _quietly(close: Callable[[], Awaitable[object]]) -> None:
-    """Close something of a peer that may be gone."""
-    try:
-        await close()
-    except Exception as error:  # noqa: BLE001  (it is gone: that is what was wanted)
-        note("close", error)

@@ -21,7 +21,8 @@ from multiaddr import Multiaddr
 from p2p.address import Address, parse
 from p2p.host.containment import new_swarm
 from p2p.host.libp2p_network import Libp2pNetwork
-from p2p.host.node import _host, now_ms
+from p2p.host.node import now_ms
+from p2p.host.quiet import new_host
 from p2p.host.streams import read_frame, write_frame
 from p2p.limits import LOCAL_GATE, Gate, GateLimits
 from p2p.network import (
@@ -197,7 +198,7 @@ async def attack(victim: Witness, script: Callable[[Attacker], Awaitable[None]])
 
 async def _attack(target: Address, script: Callable[[Attacker], Awaitable[None]]) -> str:
     swarm = new_swarm(os.urandom(32), Gate(LOCAL_GATE), 64, now_ms, Counter())
-    host = _host(swarm)
+    host = new_host(swarm)
     victim = ID.from_string(target.peer)
     with trio.fail_after(HANG):
         async with host.run(listen_addrs=[]):

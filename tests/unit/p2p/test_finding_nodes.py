@@ -22,7 +22,8 @@ from multiaddr import Multiaddr
 from btt_chain.primitives.ss58 import to_base58
 from p2p.address import PEER_ID_PREFIX, Address, parse
 from p2p.host.containment import ContainedSwarm, new_swarm
-from p2p.host.node import _host, now_ms
+from p2p.host.node import now_ms
+from p2p.host.quiet import new_host
 from p2p.host.streams import read_frame, write_frame
 from p2p.host.visits import knock
 from p2p.limits import LOCAL_GATE, Gate
@@ -228,7 +229,7 @@ async def impostor(answers: Handler, victim: Witness | None = None) -> AsyncIter
     over, token = trio.Event(), None
     where = ""
     swarm = new_swarm(os.urandom(32), Gate(LOCAL_GATE), 64, now_ms, Counter())
-    host = _host(swarm)
+    host = new_host(swarm)
 
     async def whole() -> None:
         nonlocal token, where

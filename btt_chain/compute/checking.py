@@ -1,0 +1,321 @@
+"""What a verifier does to a receipt: execute what it was drawn for, and compare. Needs numpy.
+
+An open job is checked by computing its items again: for that only their inputs are fetched, and
+the roots behind the receipt. When every root is the same, so is every byte. Only where one differs
+the provider's tensors are fetched as well, to find the first element that is wrong, from which a
+proof is made. Large models whose owner chose so are checked with random vectors instead, as far as
+the provider serves its accumulators.
+
+Nothing of the provider is believed. What does not lead to the roots of the receipt is as good as
+nothing: both end in `Withheld`, which names a leaf that the provider has to show on the chain then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from btt_chain.compute.roots import NotTheRoots, Roots, RootTrees, roots_size
+from btt_chain.compute.transport import roots_name, sums_name, transcript_name
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u16, u32
+from btt_chain.work import ids
+from btt_chain.work.commit import ItemCommitment, commit_item
+from btt_chain.work.errors import InputRefused
+from btt_chain.work.execute import Accumulators, Executor
+from btt_chain.work.fraud import EdgeProof, Evidence, FraudProof, prove, prove_edge
+from btt_chain.work.freivalds import Challenge, is_checked
+from btt_chain.work.graph import Graph
+from btt_chain.work.layout import tensor_layout
+from btt_chain.work.model import Elements, tensor_of
+from btt_chain.work.recheck import (
+    AccumulatorsRefused,
+    Fault,
+    first_fault,
+    first_fault_by_vectors,
+)
+from runtime.pallets.receipts.types import Missing, Valid, Wrong, WrongEdge
+
+R = TypeVar("R")
+
+VECTORS_FROM: Final = 500_000_000
+"""Multiplications of an item from which on random vectors may be cheaper than computing it again.
+
+Below, fetching and hashing all tensors costs more than it spares (docs/work.md, speed).
+"""
+
+
+class Withheld(Exception):
+    """Something of an item cannot be had, or is not what was committed to."""
+
+    def __init__(self, item: int, why: str) -> None:
+        super().__init__(f"item {item}: {why}")
+        self.item = item
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What there is to look at, and for whom."""
+
+    receipt: H256
+    items: int
+    """How many the job has."""
+    input_root: H256
+    item_root: H256
+    output_root: H256
+    rho: H256
+    """The verifier's luck: secret until it has committed."""
+    chosen: Sequence[int]
+    """The items that it drew."""
+    vectors: bool = False
+    """Whether the model's owner wants products to be checked with random vectors."""
+
+
+class Finding(NamedTuple):
+    """What a look brought."""
+
+    verdict: Valid | Wrong | WrongEdge | Missing
+    digest: H256
+    """The root over all leaves that were looked at; zero if not all were to be had."""
+    fraud: FraudProof | None = None
+    edge: EdgeProof | None = None
+    why: str = ""
+    """For the log, where something was withheld."""
+
+
+class Source(Protocol):
+    """The blobs of the provider. Raises NotHad when they cannot be had (any more)."""
+
+    async def blob(self, name: str, most: int) -> bytes:
+        """Return a whole blob."""
+
+    async def beginning(self, name: str, length: int) -> bytes:
+        """Return the first bytes of a blob."""
+
+
+class NotHad(Exception):
+    """The provider does not serve a blob, serves it too slowly, or serves too much."""
+
+
+class Worker(Protocol):
+    """Where items are executed: never on the event loop."""
+
+    async def run(self, work: Callable[[], R]) -> R:
+        """Carry out something that takes long."""
+
+
+async def look_at(look: Look, executor: Executor, source: Source, worker: Worker) -> Finding:
+    """Check what the look is at. Never raises for anything that a provider does."""
+    try:
+        return await _Looking(look, executor, source, worker).all()
+    except Withheld as error:
+        place = missing_leaf(executor.model.graph, look.rho, error.item)
+        return Finding(Missing(*place), H256(bytes(32)), why=str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """The tensors of an item as they were committed to, and their trees."""
+
+    number: int
+    tensors: Sequence[bytes | memoryview]
+    commitment: ItemCommitment
+
+
+class _Looking:
+    def __init__(self, look: Look, executor: Executor, source: Source, worker: Worker) -> None:
+        self._look = look
+        self._executor = executor
+        self._graph = executor.model.graph
+        self._source = source
+        self._worker = worker
+
+    async def all(self) -> Finding:
+        """Look at every item, whatever is found: the digest is over all of them."""
+        look = self._look
+        roots, trees = await self._roots()
+        vectors = look.vectors and self._executor.model.manifest.macs >= VECTORS_FROM
+        # All inputs first: computing takes time in which the provider may go.
+        inputs = {} if vectors else {item: await self._input(item) for item in look.chosen}
+        leaves: list[bytes] = []
+        worst: Finding | None = None
+        for number in look.chosen:
+            try:
+                item, finding = await self._one(number, inputs.get(number), roots, trees)
+            except Withheld:
+                if worst is not None:
+                    return worst  # that is proven already; the digest stays open
+                raise
+            leaves += await self._worker.run(lambda item=item: self._digest(item))  # type: ignore[misc]
+            worst = worst or finding
+        digest = ids.digest_tree(leaves).root
+        return Finding(Valid(), digest) if worst is None else worst._replace(digest=digest)
+
+    # ---- what is fetched
+
+    async def _roots(self) -> tuple[Roots, RootTrees]:
+        look = self._look
+        try:
+            raw = await self._source.blob(roots_name(look.receipt), roots_size(look.items))
+            roots = Roots.decode(raw, look.items)
+            return roots, roots.trees(look.input_root, look.item_root, look.output_root)
+        except (NotHad, NotTheRoots) as error:
+            raise Withheld(look.chosen[0], str(error)) from None
+
+    async def _input(self, item: int) -> bytes:
+        length = self._graph.tensors[0].nbytes
+        try:
+            raw = await self._source.beginning(transcript_name(self._look.receipt, item), length)
+        except NotHad as error:
+            raise Withheld(item, str(error)) from None
+        if len(raw) != length:
+            raise Withheld(item, f"{len(raw)} bytes of an input of {length}")
+        return raw
+
+    async def _transcript(self, number: int, root: H256) -> _Item:
+        """Return the tensors that were committed to."""
+        sizes = [tensor.nbytes for tensor in self._graph.tensors]
+        try:
+            name = transcript_name(self._look.receipt, number)
+            raw = await self._source.blob(name, sum(sizes))
+        except NotHad as error:
+            raise Withheld(number, str(error)) from None
+        if len(raw) != sum(sizes):
+            raise Withheld(number, f"{len(raw)} bytes of tensors where {sum(sizes)} must be")
+        view, tensors = memoryview(raw), []
+        for size in sizes:
+            tensors.append(view[:size])
+            view = view[size:]
+        commitment = await self._worker.run(lambda: commit_item(self._graph, number, tensors))
+        if commitment.root != root:
+            raise Withheld(number, "its tensors are not those that were committed to")
+        return _Item(number, tensors, commitment)
+
+    async def _sums(self, number: int) -> Accumulators | None:
+        """Return an item's accumulators if the provider serves any."""
+        size = sums_size(self._graph)
+        try:
+            raw = await self._source.blob(sums_name(self._look.receipt, number), size)
+        except NotHad:
+            return None
+        return read_sums(self._graph, raw) if len(raw) == size else None
+
+    # ---- what is computed
+
+    async def _one(
+        self, number: int, given: bytes | None, roots: Roots, trees: RootTrees
+    ) -> tuple[_Item, Finding | None]:
+        item = None
+        if given is not None:
+            item = await self._worker.run(lambda: self._execute(number, given))
+        if item is None or item.commitment.root != roots.items[number]:
+            item = await self._transcript(number, roots.items[number])
+            fault = await self._fault(item, by_vectors=given is None)
+            if fault is not None:
+                return item, await self._worker.run(lambda: self._prove(item, fault, trees))
+        for output, wanted in ((False, roots.inputs), (True, roots.outputs)):
+            tree = item.commitment.tensors[-1 if output else 0]
+            if tree.root != wanted[number]:
+                said = trees.outputs if output else trees.inputs
+                evidence = Evidence(number, item.tensors, item.commitment, trees.items)
+                edge = prove_edge(self._graph, evidence, said, wanted[number], output=output)
+                verdict = WrongEdge(u32(number), output)
+                return item, Finding(verdict, H256(bytes(32)), edge=edge)
+        return item, None
+
+    def _execute(self, number: int, given: bytes) -> _Item | None:
+        """Return what an honest provider has; None for what the model does not take."""
+        try:
+            batch = self._executor.run(tensor_of(self._graph.input, given)[None])
+        except InputRefused:
+            return None
+        tensors = batch.item(0)
+        return _Item(number, tensors, commit_item(self._graph, number, tensors))
+
+    async def _fault(self, item: _Item, *, by_vectors: bool) -> Fault | None:
+        elements = [
+            tensor_of(shape, raw)
+            for shape, raw in zip(self._graph.tensors, item.tensors, strict=True)
+        ]
+        if by_vectors:
+            sums = await self._sums(item.number)
+            if sums is not None:
+                try:
+                    return await self._worker.run(lambda: self._by_vectors(elements, sums))
+                except AccumulatorsRefused:
+                    pass  # a lie that nobody can be shown: compute it, then
+        return await self._worker.run(lambda: first_fault(self._executor, elements))
+
+    def _by_vectors(self, elements: Sequence[Elements], sums: Accumulators) -> Fault | None:
+        challenge = Challenge(self._executor.model, self._look.rho)
+        return first_fault_by_vectors(self._executor, elements, sums, challenge)
+
+    def _prove(self, item: _Item, fault: Fault, trees: RootTrees) -> Finding:
+        model = self._executor.model
+        records = None
+        if fault.node in model.records:
+            records = (model.records[fault.node].data, model.trees[fault.node])
+        evidence = Evidence(item.number, item.tensors, item.commitment, trees.items)
+        proof = prove(self._graph, evidence, fault.node, fault.element, records)
+        verdict = Wrong(u32(item.number), u16(fault.node), u32(fault.element))
+        return Finding(verdict, H256(bytes(32)), fraud=proof)
+
+    def _digest(self, item: _Item) -> list[bytes]:
+        leaves: list[bytes] = []
+        for number, (shape, raw) in enumerate(zip(self._graph.tensors, item.tensors, strict=True)):
+            view, layout = memoryview(raw).cast("B"), tensor_layout(shape)
+            for index in range(layout.count):
+                start, end = layout.span(index)
+                data = view[start:end]
+                leaves.append(ids.digest_leaf(self._look.rho, item.number, number, index, data))
+        return leaves
+
+
+def missing_leaf(graph: Graph, rho: bytes, item: int) -> tuple[u32, u16, u32]:
+    """Return which leaf of an item that cannot be had is asked for: nobody can tell before."""
+    counts = ids.leaf_counts(graph)
+    luck = sha256(b"btt missing" + rho + item.to_bytes(4, "little")).digest()
+    place = int.from_bytes(luck, "little") % sum(counts)
+    for tensor, count in enumerate(counts):
+        if place < count:
+            return u32(item), u16(tensor), u32(place)
+        place -= count
+    raise AssertionError("a graph without leaves")
+
+
+# ---- accumulators
+
+
+def sums_of(graph: Graph, accumulators: Accumulators) -> bytes:
+    """Return an item's accumulators as one blob: those of every node that vectors can check.
+
+    `accumulators` are those of one item, without the batch axis.
+    """
+    return b"".join(
+        np.ascontiguousarray(accumulators[number], "<i4").tobytes()
+        for number in range(len(graph.nodes))
+        if is_checked(graph, number)
+    )
+
+
+def sums_size(graph: Graph) -> int:
+    """Return how many bytes that blob has."""
+    return sum(
+        4 * graph.nodes[at].out.size for at in range(len(graph.nodes)) if is_checked(graph, at)
+    )
+
+
+def read_sums(graph: Graph, raw: bytes) -> Accumulators:
+    """Return accumulators by node. ValueError if there are fewer."""
+    found: Accumulators = {}
+    at = 0
+    for number, node in enumerate(graph.nodes):
+        if is_checked(graph, number):
+            values = np.frombuffer(raw, "<i4", node.out.size, at).astype(np.int32, copy=False)
+            found[number] = values.reshape(node.out.dims)
+            at += 4 * node.out.size
+    return found

@@ -1,0 +1,155 @@
+"""What checking needs from others: models, and the blobs of a provider. Needs numpy."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from btt_chain.compute.checking import NotHad, Worker
+from btt_chain.compute.store import BlobError, BlobStore
+from btt_chain.compute.transport import BlobHost, FetchFailed, NotKept, model_name
+from btt_chain.work import ids
+from btt_chain.work.errors import WorkError
+from btt_chain.work.execute import Executor
+from btt_chain.work.package import MOST_FILE, loads
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS: Final = 1.0
+"""Until a provider that had nothing is asked again."""
+ATTEMPT_SECONDS: Final = 60.0
+"""What one attempt may take."""
+GRACE_SECONDS: Final = 10.0
+"""What one attempt may take when the provider's time is over: something new may be needed then."""
+MOST_EXECUTORS: Final = 2
+"""Models that are kept ready in memory."""
+
+
+class NoModel(Exception):
+    """A model cannot be had: nobody serves it, or what is served is another."""
+
+
+class ProviderSource:
+    """The blobs of one provider, asked for again and again until it had enough time."""
+
+    def __init__(self, host: BlobHost, endpoints: Sequence[str], enough: asyncio.Event) -> None:
+        """`enough` is set when its time is over: what is not here then is `NotHad`."""
+        self._host: Final = host
+        self._endpoints: Final = list(endpoints)
+        self._enough: Final = enough
+
+    async def blob(self, name: str, most: int) -> bytes:
+        """Return a whole blob. Raises NotHad."""
+        return await self._had(lambda: self._load(name, most))
+
+    async def beginning(self, name: str, length: int) -> bytes:
+        """Return the first bytes of a blob. Raises NotHad."""
+        return await self._had(lambda: self._begin(name, length))
+
+    async def _load(self, name: str, most: int) -> bytes:
+        return await self._host.load(self._endpoints, name, limit=most, seconds=ATTEMPT_SECONDS)
+
+    async def _begin(self, name: str, length: int) -> bytes:
+        return await self._host.beginning(self._endpoints, name, length, seconds=ATTEMPT_SECONDS)
+
+    async def _had(self, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
+        if self._enough.is_set():
+            try:
+                async with asyncio.timeout(GRACE_SECONDS):
+                    return await fetch()
+            except (FetchFailed, TimeoutError) as error:
+                raise NotHad(str(error) or "it is too slow") from None
+        over = asyncio.ensure_future(self._enough.wait())
+        try:
+            while True:
+                why = await self._once(asyncio.ensure_future(fetch()), over)
+                if isinstance(why, bytes):
+                    return why
+                if over.done():
+                    raise NotHad(why)
+                await asyncio.wait({over}, timeout=RETRY_SECONDS)
+        finally:
+            over.cancel()
+
+    async def _once(self, attempt: asyncio.Future[Any], over: asyncio.Future[Any]) -> bytes | str:
+        """Return what one attempt brought, or why it brought nothing."""
+        try:
+            await asyncio.wait({attempt, over}, return_when=asyncio.FIRST_COMPLETED)
+            if not attempt.done():
+                return "it is too slow"
+            return bytes(attempt.result())
+        except FetchFailed as error:
+            return str(error)
+        finally:
+            attempt.cancel()
+
+
+class ModelShelf:
+    """Models, fetched once and kept ready."""
+
+    def __init__(self, store: BlobStore, host: BlobHost, worker: Worker) -> None:
+        """Models are kept in `store`; when it is full, those that are not needed now go."""
+        self._store: Final = store
+        self._host: Final = host
+        self._worker: Final = worker
+        self._ready: OrderedDict[bytes, Executor] = OrderedDict()
+        self._locks: Final[dict[bytes, asyncio.Lock]] = {}
+
+    async def executor(self, model: bytes, endpoints: Sequence[str]) -> Executor:
+        """Return a model ready to be executed; it is fetched if it is not here. Raises NoModel."""
+        # One lock for each: whoever serves one slowly holds up nobody else.
+        lock = self._locks.setdefault(model, asyncio.Lock())
+        try:
+            async with lock:
+                found = self._ready.get(model)
+                if found is None:
+                    found = await self._get(model, endpoints)
+                    self._ready[model] = found
+                self._ready.move_to_end(model)
+                while len(self._ready) > MOST_EXECUTORS:
+                    self._ready.popitem(last=False)
+                return found
+        finally:
+            if not lock.locked():
+                self._locks.pop(model, None)
+
+    async def _get(self, model: bytes, endpoints: Sequence[str]) -> Executor:
+        name, whys = model_name(model), []
+        if self._store.has(name):
+            try:
+                return await self._worker.run(lambda: self._read(model))
+            except (BlobError, WorkError) as error:
+                log.warning("the model %s on the disk is of no use: %s", model.hex(), error)
+                self._store.drop(name)
+        for endpoint in endpoints:
+            try:
+                await self._fetch(name, endpoint)
+                return await self._worker.run(lambda: self._read(model))
+            except (FetchFailed, NotKept, BlobError, WorkError, OSError) as error:
+                # One endpoint that serves another model is no reason not to ask the next.
+                whys.append(str(error))
+                self._store.drop(name)
+        raise NoModel(f"the model {model.hex()} cannot be had: {'; '.join(whys) or 'no endpoint'}")
+
+    async def _fetch(self, name: str, endpoint: str) -> None:
+        try:
+            await self._host.fetch([endpoint], name, self._store, limit=MOST_FILE)
+        except NotKept:
+            for other in self._store.names("model/"):
+                self._store.drop(other)
+            await self._host.fetch([endpoint], name, self._store, limit=MOST_FILE)
+
+    def _read(self, model: bytes) -> Executor:
+        """Raises WorkError for what is another model, or none."""
+        package = loads(self._store.load(model_name(model), MOST_FILE))
+        if ids.model_id(package.manifest) != model:
+            raise WorkError("it is another model")
+        return Executor(package.model)
+
+
+def lines_of(endpoints: bytes) -> list[str]:
+    """Return the multiaddresses of an `endpoints` field on the chain."""
+    return [line for line in endpoints.decode("ascii", "replace").split("\n") if line]

@@ -1,0 +1,79 @@
+"""What travels between a requester and its provider, before it is sealed.
+
+    payload = version 1 ‖ 0 or 1 ‖ key of the leaves, 32 bytes, if 1 ‖ items, one after another
+    result  = outputs, one after another
+
+Items and outputs are the elements of the model's first and last tensor in C order, and nothing
+else. The key comes with confidential jobs (`work.commit.TensorKey`). Both are sealed with the
+contexts below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from btt_chain.primitives.digest import H256
+from btt_chain.work.commit import TensorKey, roots_tree, tree_of
+from btt_chain.work.graph import Tensor
+from btt_chain.work.layout import tensor_layout
+
+VERSION: Final = 1
+KEY: Final = 32
+
+
+class BadPayload(ValueError):
+    """The payload is not what the job says: other items, or a form that is not known."""
+
+
+class Payload(NamedTuple):
+    """A payload that was opened."""
+
+    leaf_key: bytes | None
+    """The key of the job's leaves, of a confidential job."""
+    items: memoryview
+
+
+def payload_context(job: bytes) -> bytes:
+    """What ties a sealed payload to its job."""
+    return b"payload" + job
+
+
+def result_context(job: bytes) -> bytes:
+    """What ties a sealed result to its job."""
+    return b"result" + job
+
+
+def payload_pieces(leaf_key: bytes | None, items: Iterable[bytes]) -> Iterator[bytes]:
+    """The bytes of a payload, to be sealed piece by piece."""
+    yield bytes([VERSION, leaf_key is not None]) + (leaf_key or b"")
+    yield from items
+
+
+def read_payload(raw: bytes, items: int, each: int, *, confidential: bool) -> Payload:
+    """Read an opened payload of `items` items of `each` bytes. Raises BadPayload."""
+    head = 2 + KEY * confidential
+    if raw[:2] != bytes([VERSION, confidential]):
+        raise BadPayload("the payload has a form that is not known, or the tier of another job")
+    if len(raw) != head + items * each:
+        raise BadPayload(
+            f"the payload has {len(raw)} bytes, {items} items need {head + items * each}"
+        )
+    key = raw[2:head] if confidential else None
+    return Payload(key, memoryview(raw)[head:])
+
+
+def edge_root(tensor: Tensor, number: int, items: bytes | memoryview, key: bytes | None) -> H256:
+    """The root over one tensor of all items, as jobs (number 0) and receipts (the last) name it.
+
+    ValueError if there are not whole items.
+    """
+    view, each = memoryview(items).cast("B"), tensor.nbytes
+    if not view or len(view) % each:
+        raise ValueError(f"{len(view)} bytes are no items of {each}")
+    layout = tensor_layout(tensor)
+    roots: list[H256] = []
+    for item in range(len(view) // each):
+        leaf_key = None if key is None else TensorKey(key, item, number)
+        roots.append(tree_of(layout, view[item * each : (item + 1) * each], leaf_key).root)
+    return roots_tree(roots).root

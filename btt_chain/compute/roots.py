@@ -1,0 +1,71 @@
+"""The roots behind a receipt: what a provider serves besides the tensors themselves.
+
+A receipt names three roots over all items: of their inputs (the job's), of the items, of their
+outputs. What lies under those is served as one blob, 96 bytes an item. It proves itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from btt_chain.primitives.digest import H256
+from btt_chain.work.commit import ItemCommitment, roots_tree
+from btt_chain.work.merkle import Tree
+
+_HASH = 32
+
+
+class NotTheRoots(Exception):
+    """These are not the roots of the receipt: whoever serves them is at fault."""
+
+
+class Roots(NamedTuple):
+    """For each item the root of its input, of all its tensors, and of its output."""
+
+    inputs: Sequence[H256]
+    items: Sequence[H256]
+    outputs: Sequence[H256]
+
+    @classmethod
+    def of(cls, commitments: Sequence[ItemCommitment]) -> Roots:
+        """Return the roots of items that were committed to, in order."""
+        return cls(
+            [item.tensors[0].root for item in commitments],
+            [item.root for item in commitments],
+            [item.tensors[-1].root for item in commitments],
+        )
+
+    def encode(self) -> bytes:
+        """Return the bytes of the blob."""
+        return b"".join((*self.inputs, *self.items, *self.outputs))
+
+    @classmethod
+    def decode(cls, raw: bytes, items: int) -> Roots:
+        """Read the blob of a receipt over `items` items. Raises NotTheRoots."""
+        if len(raw) != roots_size(items):
+            raise NotTheRoots(f"{len(raw)} bytes of roots where {roots_size(items)} must be")
+        hashes = [H256(raw[at : at + _HASH]) for at in range(0, len(raw), _HASH)]
+        return cls(hashes[:items], hashes[items : 2 * items], hashes[2 * items :])
+
+    def trees(self, input_root: bytes, item_root: bytes, output_root: bytes) -> RootTrees:
+        """Return the trees over them. Raises NotTheRoots if their roots are others than these."""
+        trees = RootTrees(*map(roots_tree, self))
+        wanted = (input_root, item_root, output_root)
+        for name, tree, root in zip(RootTrees._fields, trees, wanted, strict=True):
+            if tree.root != root:
+                raise NotTheRoots(f"the roots of the {name} do not lead to {bytes(root).hex()}")
+        return trees
+
+
+class RootTrees(NamedTuple):
+    """The trees over the roots of all items."""
+
+    inputs: Tree
+    items: Tree
+    outputs: Tree
+
+
+def roots_size(items: int) -> int:
+    """Return how many bytes the blob has."""
+    return 3 * _HASH * items

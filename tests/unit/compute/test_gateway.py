@@ -1,0 +1,545 @@
+"""The requester's side: who gets a payload, when, and what counts as a result."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from btt_chain.compute.chain import ChainGone, Head
+from btt_chain.compute.confirm import confirm
+from btt_chain.compute.gateway import (
+    Damaged,
+    Folder,
+    Gateway,
+    Record,
+    Step,
+    decide,
+    joined,
+    new_record,
+    nothing,
+    split,
+)
+from btt_chain.compute.payload import (
+    BadPayload,
+    edge_root,
+    payload_context,
+    payload_pieces,
+    read_payload,
+    result_context,
+)
+from btt_chain.compute.sealing import DoesNotOpen, new_secret, open_sealed, public_of, seal
+from btt_chain.compute.store import BlobStore
+from btt_chain.compute.transport import BlobHost, model_name, payload_name, result_name
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.keystore.files import Held
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u8, u16, u32, u64, u128
+from btt_chain.work.build import Builder, Numbers
+from btt_chain.work.execute import Executor
+from btt_chain.work.graph import Kind
+from btt_chain.work.ids import model_id
+from btt_chain.work.model import Model
+from btt_chain.work.package import Package, Preparation
+from runtime.pallets.jobs.types import Check, JobState, Tier, Urgency
+from runtime.pallets.providers.types import ProviderInfo, ProviderKind
+from runtime.pallets.receipts.types import Phase
+from runtime.work_views import JobView, ReceiptView
+from support.blobs import GENESIS, fetching, serving
+
+JOB = H256(b"\x11" * 32)
+RECEIPT = H256(b"\x22" * 32)
+ALICE = KeyPair.from_uri("//Alice")
+ONE, OTHER = AccountId(b"\x01" * 32), AccountId(b"\x02" * 32)
+ITEMS = np.arange(12, dtype=np.int8).reshape(3, 4)
+
+
+def small_model() -> Model:
+    builder = Builder(Kind.I8, (4,), 0, 0.5)
+    columns = np.arange(1, 9, dtype=np.int8).reshape(2, 4)
+    scales = np.full(2, 0.05, np.float32)
+    builder.linear("dense", 0, columns, np.zeros(2, np.int32), scales, Numbers(Kind.I8, 0))
+    return builder.model()
+
+
+MODEL = small_model()
+OUTPUTS = Executor(MODEL).run(ITEMS).outputs.tobytes()
+
+
+def record_of(tier: Tier = Tier.Open) -> Record:
+    id = model_id(MODEL.manifest)
+    return new_record(MODEL.manifest, id, ALICE.account_id, ["a", "b", "c"], ["no", "yes"], tier)
+
+
+class Provider:
+    """Somebody with a seal key, who serves what it made."""
+
+    def __init__(self, account: AccountId, store: BlobStore, host: BlobHost) -> None:
+        self.account = account
+        self.secret = new_secret()
+        self.store = store
+        self.host = host
+
+    @property
+    def info(self) -> ProviderInfo:
+        return ProviderInfo(
+            ProviderKind.Home, None, [u16(0)], u32(1), bytes(32), public_of(self.secret),
+            joined(self.host.endpoints()),
+        )  # fmt: skip
+
+    async def payload(self, endpoints: bytes) -> bytes:
+        """Fetch and open the payload; DoesNotOpen if it is for somebody else."""
+        sealed = await self.host.load(split(endpoints), payload_name(JOB), limit=1 << 20)
+        return open_sealed(sealed, self.secret, payload_context(JOB))
+
+    def deliver(self, record: Record, outputs: bytes) -> None:
+        sealed = seal(outputs, record.keys.reply_public, result_context(JOB))
+        self.store.put(result_name(JOB), sealed)
+
+
+def view(
+    record: Record, state: JobState, provider: Provider | None = None, outputs: bytes | None = None
+) -> JobView:
+    receipt = None
+    if provider is not None and outputs is not None:
+        root = edge_root(record.output, int(record.last), outputs, record.leaf_key)
+        no = u32(0)
+        receipt = ReceiptView(
+            RECEIPT, JOB, provider.account, u8(0), H256(bytes(32)), root, H256(bytes(32)), no, no,
+            no, Phase.Pending, no, no, no, u8(0), False, u32(1), [], [],
+        )  # fmt: skip
+    zero, none = u128(0), u32(0)
+    return JobView(
+        id=JOB, now=none, state=state, outcome=None, requester=AccountId(ALICE.account_id),
+        model=record.model, klass=u16(0), items=record.items, input_root=H256(bytes(32)),
+        tier=record.tier, check=Check.Sampled, urgency=Urgency.Routine, price=zero,
+        verification=zero, deposit=zero, paid=zero, work=u64(0), data_bytes=u64(0), deadline=none,
+        reply_key=record.keys.reply_public, endpoints=b"", posted=none, since=none, due=none,
+        attempt=u8(0), seed=H256(bytes(32)), scores=True, accepted=none,
+        provider=None if provider is None else provider.account,
+        provider_info=None if provider is None else provider.info, receipt=receipt,
+    )  # fmt: skip
+
+
+class Chain:
+    """A chain that says what a test wants it to."""
+
+    genesis = GENESIS
+    slot_ms = 1000
+
+    def __init__(self) -> None:
+        self.best: JobView | None = None
+        self.final: JobView | None = None
+        self.sent: list[tuple[str, str]] = []
+        self.blocks: asyncio.Queue[Head | None] = asyncio.Queue()
+
+    @property
+    def now(self) -> Head:
+        return Head(1, bytes(32), 1, 1, b"\xff" * 32)
+
+    async def head(self) -> Head:
+        return self.now
+
+    async def heads(self) -> AsyncIterator[Head]:
+        while (head := await self.blocks.get()) is not None:
+            yield head
+        raise ChainGone("the node is gone")
+
+    async def api(self, method: str, *args: object, at: bytes | None = None) -> Any:
+        if method == "WorkApi_jobs":
+            return [] if self.best is None else [self.best]
+        assert (method, args) == ("WorkApi_job", (JOB,))
+        return self.best if at is None else self.final
+
+    async def submit(self, pallet: str, call: str, /, **args: object) -> Any:
+        self.sent.append((pallet, call))
+
+
+class World:
+    """A gateway with a job of its own, and two providers."""
+
+    def __init__(self, folder: Folder, chain: Chain, host: BlobHost, store: BlobStore) -> None:
+        self.folder = folder
+        self.chain = chain
+        self.host = host
+        self.store = store
+        self.gateway = Gateway(folder, chain, host, store)
+        self.one: Provider
+        self.other: Provider
+
+    async def turn(self, best: JobView | None, final: JobView | None = None) -> None:
+        """A block, and all that follows from it."""
+        self.chain.best, self.chain.final = best, final
+        await self.gateway.step(self.chain.now)
+        await self.gateway.settle()
+
+    def kept(self) -> Record:
+        """The one job, as it is on the disk."""
+        return self.folder.records()[0]
+
+    @property
+    def endpoints(self) -> bytes:
+        return joined(self.host.endpoints())
+
+
+@asynccontextmanager
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    folder = Folder(tmp_path, GENESIS)
+    own = BlobStore(folder.blobs)
+    first, second = BlobStore(tmp_path / "one"), BlobStore(tmp_path / "other")
+    async with serving(own) as host, serving(first) as one, serving(second) as other:
+        made = World(folder, Chain(), host, own)
+        made.one, made.other = Provider(ONE, first, one), Provider(OTHER, second, other)
+        yield made
+
+
+def posted(folder: Folder, tier: Tier = Tier.Open) -> Record:
+    record = record_of(tier)
+    record.job = JOB
+    folder.add(record, ITEMS.tobytes())
+    return record
+
+
+# ---- what travels
+
+
+@pytest.mark.parametrize("key", [None, b"k" * 32])
+def test_a_payload_comes_back_as_it_was(key: bytes | None) -> None:
+    raw = b"".join(payload_pieces(key, [b"abcd", b"efgh"]))
+
+    found = read_payload(raw, 2, 4, confidential=key is not None)
+
+    assert (bytes(found.items), found.leaf_key) == (b"abcdefgh", key)
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x02\x00abcd", b"\x01\x01abcd", b"\x01\x00abc"])
+def test_a_payload_of_something_else_is_refused(raw: bytes) -> None:
+    with pytest.raises(BadPayload):
+        read_payload(raw, 1, 4, confidential=False)
+
+
+def test_half_an_item_has_no_root() -> None:
+    with pytest.raises(ValueError, match="no items"):
+        edge_root(MODEL.graph.input, 0, bytes(7), None)
+
+
+# ---- what is to be done
+
+
+def test_what_is_done_follows_from_state_and_finality(tmp_path: Path) -> None:
+    record = record_of()
+    store = BlobStore(tmp_path)
+    one = Provider(ONE, store, BlobHostAt())
+    other = Provider(OTHER, store, BlobHostAt())
+
+    def step(
+        state: JobState, best: Provider | None, final: JobView | None, result: bool = False
+    ) -> Step:
+        return decide(record, view(record, state, best), final, has_result=result)
+
+    S = JobState
+    assigned, computing = view(record, S.Assigned, one), view(record, S.Computing, one)
+    assert step(S.Posted, None, None) is Step.WAIT
+    assert step(S.Assigned, one, view(record, S.Posted)) is Step.WAIT
+    assert step(S.Assigned, one, assigned) is Step.SEAL
+    assert step(S.Computing, one, computing) is Step.SEAL
+    assert step(S.Assigned, other, assigned) is Step.WAIT  # a fork says another
+    record.sealed_for = ONE
+    assert step(S.Computing, one, computing) is Step.WAIT
+    assert step(S.Assigned, other, view(record, S.Assigned, other)) is Step.SEAL
+    for state in (S.Committed, S.Checking, S.Pending, S.Finalised):
+        assert step(state, one, computing) is Step.FETCH
+    assert step(S.Pending, one, computing, result=True) is Step.WAIT
+    assert step(S.Finalised, one, computing, result=True) is Step.CLOSE
+    for state in (S.Refunded, S.Slashed):
+        assert step(state, one, computing) is Step.CLOSE
+
+
+class BlobHostAt(BlobHost):
+    """One that is never started."""
+
+    def __init__(self) -> None:
+        pass
+
+    def endpoints(self) -> list[str]:
+        return ["/ip4/127.0.0.1/tcp/1/p2p/12D3"]
+
+
+# ---- the whole way
+
+
+async def test_a_job_goes_from_its_inputs_to_its_result(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        record = posted(w.folder)
+        await w.turn(view(record, JobState.Assigned, w.one), view(record, JobState.Posted))
+        assert not w.store.has(payload_name(JOB))  # not final yet
+
+        assigned = view(record, JobState.Assigned, w.one)
+        await w.turn(assigned, assigned)
+        plain = await w.one.payload(w.endpoints)
+        payload = read_payload(plain, 3, 4, confidential=False)
+        assert bytes(payload.items) == ITEMS.tobytes()
+
+        w.one.deliver(record, OUTPUTS)
+        pending = view(record, JobState.Pending, w.one, OUTPUTS)
+        await w.turn(pending, pending)
+        assert w.folder.result(record) == OUTPUTS
+        assert not w.store.has(result_name(JOB))
+
+        done = view(record, JobState.Finalised, w.one, OUTPUTS)
+        await w.turn(done, done)
+        assert w.kept().over
+        assert w.folder.items(record) is None
+        assert not w.store.has(payload_name(JOB))
+
+
+async def test_the_next_provider_gets_a_seal_of_its_own(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        record = posted(w.folder)
+        for provider in (w.one, w.other):
+            assigned = view(record, JobState.Assigned, provider)
+            await w.turn(assigned, assigned)
+
+        assert w.kept().sealed_for == OTHER
+        await w.other.payload(w.endpoints)
+        with pytest.raises(DoesNotOpen):
+            await w.one.payload(w.endpoints)
+
+
+async def test_a_result_that_is_not_the_receipts_does_not_count(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with world(tmp_path) as w:
+        record = posted(w.folder)
+        pending = view(record, JobState.Pending, w.one, OUTPUTS)
+        for wrong in (b"\x7f" * len(OUTPUTS), OUTPUTS[:-1]):
+            w.one.deliver(record, wrong)
+            await w.turn(pending, pending)
+            assert w.folder.result(record) is None
+        w.one.store.put(result_name(JOB), b"never sealed")
+        await w.turn(pending, pending)
+        assert w.folder.result(record) is None
+
+        w.one.deliver(record, OUTPUTS)
+        await w.turn(pending, pending)
+
+        assert w.folder.result(record) == OUTPUTS
+        assert "the outputs are not those that the receipt commits to" in caplog.text
+
+
+async def test_a_result_that_is_not_served_yet_is_asked_for_again(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        record = posted(w.folder)
+        checking = view(record, JobState.Checking, w.one, OUTPUTS)
+        await w.turn(checking, checking)
+        assert w.folder.result(record) is None
+
+        w.one.deliver(record, OUTPUTS)
+        await w.turn(checking, checking)
+
+        assert w.folder.result(record) == OUTPUTS
+
+
+@pytest.mark.parametrize("state", [JobState.Refunded, JobState.Slashed])
+async def test_a_lost_job_lets_its_inputs_go(tmp_path: Path, state: JobState) -> None:
+    async with world(tmp_path) as w:
+        record = posted(w.folder)
+        assigned = view(record, JobState.Assigned, w.one)
+        await w.turn(assigned, assigned)
+
+        await w.turn(view(record, state), view(record, state))
+
+        assert w.kept().over
+        assert not w.store.has(payload_name(JOB))
+        assert w.folder.items(record) is None
+
+
+async def test_the_next_program_goes_on_where_the_last_one_stopped(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        record = posted(w.folder)
+        assigned = view(record, JobState.Assigned, w.one)
+        await w.turn(assigned, assigned)
+        sealed = w.store.open(payload_name(JOB))
+
+        again = BlobStore(w.folder.blobs)
+        w.gateway = Gateway(Folder(tmp_path, GENESIS), w.chain, w.host, again)
+        await w.turn(assigned, assigned)
+
+        # A provider that had half of it can go on with the other half.
+        assert again.open(payload_name(JOB)) == sealed
+
+
+async def test_a_job_whose_program_died_while_posting_is_found_by_its_key(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        record = record_of()
+        w.folder.add(record, ITEMS.tobytes())
+        await w.turn(None)
+        assert w.kept().job is None
+
+        assigned = view(record, JobState.Assigned, w.one)
+        await w.turn(assigned, assigned)
+
+        assert w.kept().job == JOB
+        assert w.store.has(payload_name(JOB))
+
+
+async def test_a_job_that_the_chain_forgot_lets_its_inputs_go(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        record = posted(w.folder)
+        await w.turn(None)
+        assert not w.kept().over  # a fork may bring it back
+
+        assigned = view(record, JobState.Assigned, w.one)
+        await w.turn(assigned, assigned)
+        await w.turn(None)
+
+        assert w.kept().over
+        assert w.folder.items(record) is None
+
+
+async def test_what_was_never_posted_is_forgotten_after_a_day(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        w.folder.add(record_of(), ITEMS.tobytes())
+        file = next((w.folder.path / "jobs").iterdir())
+        await w.turn(None)
+        assert len(w.folder.records()) == 1
+
+        os.utime(file, (0, 0))
+        await w.turn(None)
+
+        assert w.folder.records() == []
+
+
+def test_a_damaged_record_is_named(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, GENESIS)
+    (folder.path / "jobs" / "ab.job").write_bytes(b"what is this?")
+
+    with pytest.raises(Damaged, match=r"ab\.job is damaged"):
+        folder.records()
+
+
+async def test_a_confidential_job_is_keyed_checked_and_accepted(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        record = posted(w.folder, Tier.Confidential)
+        package = Package(MODEL, Preparation())
+        w.folder.add_model(model_id(MODEL.manifest), b"".join(package.chunks()))
+
+        async def arrived(record: Record, job: JobView, outputs: bytes) -> None:
+            await confirm(w.chain, w.folder, ALICE, record, job, outputs)
+
+        w.gateway = Gateway(w.folder, w.chain, w.host, w.store, arrived=arrived)
+        assigned = view(record, JobState.Assigned, w.one)
+        await w.turn(assigned, assigned)
+        plain = await w.one.payload(w.endpoints)
+        payload = read_payload(plain, 3, 4, confidential=True)
+        assert payload.leaf_key == record.keys.leaves
+        opened = edge_root(record.output, int(record.last), OUTPUTS, None)
+        keyed = view(record, JobState.Pending, w.one, OUTPUTS)
+        assert keyed.receipt is not None
+        assert keyed.receipt.output_root != opened
+
+        w.one.deliver(record, OUTPUTS)
+        await w.turn(keyed, keyed)
+
+        assert w.chain.sent == [("Receipts", "accept_result")]
+
+
+async def test_a_confidential_result_that_is_wrong_is_not_accepted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, chain = Folder(tmp_path, GENESIS), Chain()
+    record = posted(folder, Tier.Confidential)
+    folder.add_model(record.model, b"".join(Package(MODEL, Preparation()).chunks()))
+    wrong = bytes(byte ^ 1 for byte in OUTPUTS)
+    job = view(record, JobState.Pending, Provider(ONE, BlobStore(tmp_path / "p"), BlobHostAt()))
+    receipt = view(
+        record, JobState.Pending, Provider(ONE, BlobStore(tmp_path / "p"), BlobHostAt()), wrong
+    ).receipt
+
+    await confirm(chain, folder, ALICE, record, replace(job, receipt=receipt), wrong)
+
+    assert chain.sent == []
+    assert "is not accepted" in caplog.text
+
+
+async def test_models_that_are_added_are_served(tmp_path: Path) -> None:
+    async with world(tmp_path) as w, fetching() as client:
+        raw = b"".join(Package(MODEL, Preparation()).chunks())
+        w.folder.add_model(model_id(MODEL.manifest), raw)
+        await w.turn(None)
+
+        name = model_name(model_id(MODEL.manifest))
+        assert await client.load(w.host.endpoints(), name, limit=1 << 20) == raw
+
+
+async def test_running_ends_when_it_may_and_when_the_node_goes(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        posted(w.folder)
+        await w.chain.blocks.put(w.chain.now)
+        await w.gateway.run(lambda: True)
+
+        await w.chain.blocks.put(None)
+        with pytest.raises(ChainGone):
+            await w.gateway.run()
+
+
+# ---- what is kept
+
+
+def test_what_is_kept_is_private_and_says_nothing_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    folder = Folder(tmp_path, GENESIS)
+    record = posted(folder)
+    folder.keep_result(record, OUTPUTS)
+    folder.seed()
+
+    for path in folder.path.rglob("*"):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        assert mode == (0o700 if path.is_dir() else 0o600), path
+    assert record.secret.hex() not in caplog.text + repr(record.keys)
+
+
+def test_one_serves_at_a_time(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, GENESIS)
+
+    with folder.lock(), pytest.raises(Held):
+        Folder(tmp_path, GENESIS).lock()
+    folder.lock().close()
+
+
+def test_a_port_that_was_any_is_the_same_from_then_on(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, GENESIS)
+    assert (folder.listen(), folder.endpoints()) == (None, b"")
+    told = ["/ip4/127.0.0.1/tcp/4711/p2p/12D3"]
+
+    folder.tell_endpoints("/ip4/127.0.0.1/tcp/0", told)
+
+    assert folder.listen() == "/ip4/127.0.0.1/tcp/4711"
+    assert split(folder.endpoints()) == told
+    assert folder.seed() == folder.seed()
+
+
+def test_only_as_many_addresses_as_fit_are_told() -> None:
+    many = [f"/ip4/10.0.0.{number}/tcp/30335/p2p/12D3KooW" for number in range(40)]
+
+    raw = joined(many)
+
+    assert len(raw) <= 256
+    assert split(raw) == many[: len(split(raw))]
+
+
+async def test_nothing_more_is_done_with_a_result_unless_asked() -> None:
+    record = record_of()
+    await nothing(record, view(record, JobState.Pending), b"")
