@@ -12,6 +12,7 @@ from btt_chain.rpc.chain_head import ChainHeadApi
 from btt_chain.rpc.chain_spec import ChainSpecApi
 from btt_chain.rpc.engine import EngineApi
 from btt_chain.rpc.finality import Finality, GrandpaApi
+from btt_chain.rpc.governance import GovernanceApi
 from btt_chain.rpc.hub import Hub
 from btt_chain.rpc.keys import Keys, KeysApi
 from btt_chain.rpc.payment import PaymentApi
@@ -22,6 +23,7 @@ from btt_chain.rpc.state import StateApi
 from btt_chain.rpc.system import SystemApi
 from btt_chain.rpc.tokenomics import TokenomicsApi
 from btt_chain.rpc.transaction import TransactionApi
+from btt_chain.rpc.work import WorkApi
 
 
 class WholeBackend(Backend, Protocol):
@@ -59,6 +61,8 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     registry.add(AuthorApi(backend))
     registry.add(PaymentApi(backend))
     registry.add(TokenomicsApi(backend))
+    registry.add(WorkApi(backend))
+    registry.add(GovernanceApi(backend))
     registry.add(ChainSpecApi(backend))
     registry.add(ChainHeadApi(backend, hub))
     registry.add(TransactionApi(backend, hub))

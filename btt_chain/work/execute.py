@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, assert_never
+from typing import Final, TypeVar, assert_never
 
 import numpy as np
+from numpy.typing import NDArray
 
 from btt_chain.work.admission import check_model
 from btt_chain.work.arithmetic import INVERSE_BITS, PART_BITS, ROOT_BITS, SHARE_BITS
@@ -47,6 +48,8 @@ from btt_chain.work.model import (
     Model,
     dtype_of,
 )
+
+E = TypeVar("E", bound=np.generic)
 
 EXACT: Final = 1 << 24
 """Up to here float32 holds every whole number."""
@@ -162,10 +165,10 @@ class Executor:
         made: Elements = np.empty(out.dims, dtype_of(out.kind))
         if isinstance(op, MatMul):
             bounds = (out.kind.low, out.kind.high)
-            _requantise(accumulators, _scale(op.scale), out, bounds, made)
+            requantise(accumulators, _scale(op.scale), out, bounds, made)
         elif isinstance(op, Linear | Conv):
             bounds = (int(op.low), int(op.high))
-            _requantise(accumulators, self._products[number].scales, out, bounds, made)
+            requantise(accumulators, self._products[number].scales, out, bounds, made)
         else:
             raise TypeError(f"{type(op).__name__} has no accumulators")
         return made
@@ -204,7 +207,7 @@ class Executor:
             total = product.of(_centred(rows[part], zero))
             if sums is not None:
                 sums[part] = total
-            _requantise(total, product.scales, node.out, (int(op.low), int(op.high)), flat[part])
+            requantise(total, product.scales, node.out, (int(op.low), int(op.high)), flat[part])
 
     def _matmul(
         self,
@@ -227,7 +230,7 @@ class Executor:
                 total = part + total.astype(np.int32)
             if sink is not None:
                 sink[item] = total
-            _requantise(total, scale, out, (out.kind.low, out.kind.high), made[item])
+            requantise(total, scale, out, (out.kind.low, out.kind.high), made[item])
 
 
 def stream(
@@ -315,7 +318,7 @@ def _convolve(
     for top in range(0, height, lines):
         count = min(lines, height - top)
         seen = np.empty((count, width, taps, x.shape[-1]), np.float32)
-        for tap, part in enumerate(_taps(padded, window, (count, width), top)):
+        for tap, part in enumerate(at_taps(padded, window, (count, width), top)):
             seen[:, :, tap] = part
         for group in range(groups):
             some = slice(group * share, (group + 1) * share)
@@ -325,10 +328,10 @@ def _convolve(
             if sink is not None:
                 sink[top : top + count, :, some] = total
             part_made = made[top : top + count, :, some]
-            _requantise(total, product.scales[some], out, bounds, part_made)
+            requantise(total, product.scales[some], out, bounds, part_made)
 
 
-def _requantise(
+def requantise(
     total: Float32s | Int32s,
     scales: Float32s,
     out: Tensor,
@@ -377,9 +380,9 @@ def _padded(x: Float32s, window: Window, filler: np.float32) -> Float32s:
     return padded
 
 
-def _taps(
-    padded: Float32s, window: Window, shape: tuple[int, int], top: int = 0
-) -> Iterator[Float32s]:
+def at_taps(
+    padded: NDArray[E], window: Window, shape: tuple[int, int], top: int = 0
+) -> Iterator[NDArray[E]]:
     """What all windows of some output lines have at each of their taps; `shape` of the output."""
     count, width = shape
     step_y, step_x = int(window.step_y), int(window.step_x)
@@ -396,7 +399,7 @@ def _max_pool(window: Window, x: Elements, made: Elements) -> None:
     shape = (made.shape[1], made.shape[2])
     for item in range(len(x)):
         padded = _padded(x[item].astype(np.float32), window, np.float32(-np.inf))
-        parts = _taps(padded, window, shape)
+        parts = at_taps(padded, window, shape)
         largest = next(parts).copy()
         for part in parts:
             np.maximum(largest, part, out=largest)
@@ -411,9 +414,9 @@ def _average_pool(
     for item in range(len(x)):
         padded = _padded(_centred(x[item], int(tensor.zero)), op.window, np.float32(0))
         total = np.zeros(made.shape[1:], np.int32)
-        for part in _taps(padded, op.window, shape):
+        for part in at_taps(padded, op.window, shape):
             np.add(total, part, out=total, casting="unsafe")
-        _requantise(total, scale, out, (out.kind.low, out.kind.high), made[item])
+        requantise(total, scale, out, (out.kind.low, out.kind.high), made[item])
 
 
 # ---- element by element, row by row

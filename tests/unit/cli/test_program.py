@@ -74,7 +74,7 @@ def test_the_version_is_printed() -> None:
     ("args", "why"),
     [
         (["xyz"], "no command 'xyz'; known are node, devnet"),
-        (["nod"], "no command 'nod'; did you mean node?"),
+        (["nod"], "no command 'nod'; did you mean node"),
         (["query", "blocc"], "no command 'blocc'; did you mean block?"),
         (["tx", "transfer", "--from", "//Alice", "//Bob", "-1BTT"], "'-1BTT' is negative"),
         (["tx", "transfer", "--frm", "//Alice"], "'--frm'"),

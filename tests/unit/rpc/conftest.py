@@ -7,11 +7,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from aiohttp import ClientSession
 
+from btt_chain.chain.law import Laws
 from btt_chain.rpc.access import ANY_ORIGIN
 from btt_chain.rpc.api import RpcService
+from btt_chain.rpc.backend import RuntimeCallError, UnknownBlock
 from btt_chain.rpc.server import RpcConfig
+from genesis.build import build
+from genesis.catalogue import make
+from runtime import BttRuntime
+from runtime.api_base import ApiError
 from support.rpc_backend import ModelBackend
 from support.rpc_client import HttpClient, WsClient
+from support.runtime import DictState
 
 Dial = Callable[[], Awaitable[WsClient]]
 
@@ -59,3 +66,25 @@ async def ws(dial: Dial) -> AsyncIterator[WsClient]:
     client = await dial()
     yield client
     await client.socket.close()
+
+
+@pytest.fixture
+def runtime(backend: ModelBackend, monkeypatch: pytest.MonkeyPatch) -> BttRuntime:
+    """The law of a development chain, on a state that the model chain's calls are asked of."""
+    state = DictState()
+    state.data = dict(build(make("dev-manual")).state)
+    law = Laws().of(state.get)
+    runtime = law.queries.runtime
+    assert isinstance(runtime, BttRuntime)
+    runtime.enter(state)
+
+    def call(hash: bytes, function: str, data: bytes) -> bytes:
+        if hash == b"\x11" * 32:
+            raise UnknownBlock(hash)
+        try:
+            return law.call(state, hash, {}, function, data)
+        except ApiError as error:
+            raise RuntimeCallError(str(error)) from error
+
+    monkeypatch.setattr(backend.chain, "call", call)
+    return runtime

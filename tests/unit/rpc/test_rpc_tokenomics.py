@@ -4,48 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from btt_chain.chain.law import Laws
 from btt_chain.primitives import ss58
-from btt_chain.rpc.backend import RuntimeCallError, UnknownBlock
-from btt_chain.rpc.tokenomics import camel_case
+from btt_chain.rpc.views import camel_case
 from btt_chain.scale import u8, u32, u128
 from genesis.accounts import POOLS, address, dev_account
-from genesis.build import build
-from genesis.catalogue import make
 from runtime import BttRuntime
-from runtime.api_base import ApiError
 from runtime.constants import BTT
 from runtime.frame import signed
 from runtime.pallets.mining.shares import added
 from runtime.pallets.mining.types import Running
-from support.rpc_backend import ModelBackend
 from support.rpc_client import CallFailed, HttpClient
-from support.runtime import DictState
 
 ALICE = dev_account("//Alice")
 UNKNOWN = "0x" + "11" * 32
-
-
-@pytest.fixture
-def runtime(backend: ModelBackend, monkeypatch: pytest.MonkeyPatch) -> BttRuntime:
-    """The law of a development chain, on a state that the model chain's calls are asked of."""
-    state = DictState()
-    state.data = dict(build(make("dev-manual")).state)
-    law = Laws().of(state.get)
-    runtime = law.queries.runtime
-    assert isinstance(runtime, BttRuntime)
-    runtime.enter(state)
-
-    def call(hash: bytes, function: str, data: bytes) -> bytes:
-        if hash == bytes.fromhex(UNKNOWN[2:]):
-            raise UnknownBlock(hash)
-        try:
-            return law.call(state, hash, {}, function, data)
-        except ApiError as error:
-            raise RuntimeCallError(str(error)) from error
-
-    monkeypatch.setattr(backend.chain, "call", call)
-    return runtime
 
 
 async def test_the_supply_is_told_with_its_burns(http: HttpClient, runtime: BttRuntime) -> None:

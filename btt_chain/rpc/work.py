@@ -1,0 +1,189 @@
+"""work_*: jobs, receipts, providers, models and weights, asked of the runtime at a block.
+
+Amounts are in planck, times in slots since genesis; numbers of 64 bits and more are decimal
+strings. A job's `state` is one of posted, assigned, computing, committed, checking, pending,
+finalised, refunded, slashed.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from functools import partial
+from typing import Annotated, Final
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.rpc.params import U32, Flag, Hash, Parsed, Unfit, text, unsigned
+from btt_chain.rpc.registry import HEAVY, method
+from btt_chain.rpc.views import Account, Json, Views, lower
+from btt_chain.scale import encode, u32, u64
+from runtime.pallets.jobs.types import Check, Tier, Urgency
+from runtime.pallets.providers.types import ScoreView
+from runtime.work_views import (
+    ClassPrice,
+    Duty,
+    JobView,
+    ModelView,
+    ProviderView,
+    Rules,
+    VerifierView,
+    WorkQuote,
+)
+
+PAGE: Final = 100
+"""Records that are answered at once."""
+
+_TEXTS: Final = frozenset({"name"})
+_LINES: Final = frozenset({"endpoints"})
+
+
+def chosen(kind: type[IntEnum], value: object) -> IntEnum:
+    """The member of an enumeration that a text names, however its letters are written."""
+    word = text(value).lower()
+    for member in kind:
+        if member.name.lower() == word:
+            return member
+    raise Unfit(f"expected one of {', '.join(lower(member.name) for member in kind)}")
+
+
+UrgencyName = Annotated[IntEnum, Parsed(partial(chosen, Urgency))]
+CheckName = Annotated[IntEnum, Parsed(partial(chosen, Check))]
+TierName = Annotated[IntEnum, Parsed(partial(chosen, Tier))]
+U64 = Annotated[int, Parsed(partial(unsigned, bits=64))]
+
+
+class WorkApi(Views):
+    """Useful work, as the runtime tells it at a block: the best one, unless another is named."""
+
+    def member(self, name: str, value: object) -> Json:
+        """Names are text, endpoints a list of addresses, enumerations begin with a small letter."""
+        if isinstance(value, bytes) and name in _TEXTS:
+            return value.decode("utf-8", "replace")
+        if isinstance(value, bytes) and name in _LINES:
+            return [line for line in value.decode("ascii", "replace").split("\n") if line]
+        return self.value(value)
+
+    def value(self, value: object) -> Json:
+        """A value by its type."""
+        return lower(value.name) if isinstance(value, IntEnum) else super().value(value)
+
+    @method("work_rules", cost=HEAVY)
+    def rules(self, at: Hash | None = None) -> Json:
+        """The windows in slots, the committee, and what slots are counted from."""
+        return self.shown(self.ask("WorkApi_rules", Rules, at))
+
+    @method("work_quote", cost=HEAVY)
+    def quote(
+        self,
+        model: Hash,
+        items: U32,
+        urgency: UrgencyName | None = None,
+        check: CheckName | None = None,
+        tier: TierName | None = None,
+        data_bytes: U64 | None = None,
+        at: Hash | None = None,
+    ) -> Json:
+        """What a job would cost now; null if there is no such model.
+
+        Routine, sampled and open unless said otherwise; the data are the items themselves.
+        """
+        data = (
+            model
+            + encode(u32, u32(items))
+            + bytes([int(urgency or Urgency.Routine), int(check or 0), int(tier or 0)])
+            + encode(u64, u64(data_bytes or 0))
+        )
+        return self._maybe(self.ask("WorkApi_quote", WorkQuote | None, at, data))
+
+    @method("work_job", cost=HEAVY)
+    def job(self, job: Hash, at: Hash | None = None) -> Json:
+        """A job with its receipt, committee and votes; null if it is not known (any more)."""
+        return self._maybe(self.ask("WorkApi_job", JobView | None, at, job))
+
+    @method("work_receipt", cost=HEAVY)
+    def receipt(self, receipt: Hash, at: Hash | None = None) -> Json:
+        """The job that a receipt is of, with the receipt; null if it is not known (any more)."""
+        return self._maybe(self.ask("WorkApi_receipt", JobView | None, at, receipt))
+
+    @method("work_jobs", cost=HEAVY)
+    def jobs(
+        self,
+        account: Account | None = None,
+        open_only: Flag | None = None,
+        after: Hash | None = None,
+        limit: U32 | None = None,
+        at: Hash | None = None,
+    ) -> Json:
+        """Jobs of an account as requester or provider, or all; go on `after` the last one's id."""
+        who = None if account is None else AccountId(account)
+        data = (
+            encode(AccountId | None, who)
+            + bytes([bool(open_only)])
+            + encode(H256 | None, None if after is None else H256(after))
+            + _page(limit)
+        )
+        return [self.shown(job) for job in self.ask("WorkApi_jobs", list[JobView], at, data)]
+
+    @method("work_assignments", cost=HEAVY)
+    def assignments(self, provider: Account, at: Hash | None = None) -> Json:
+        """What a provider has to do, or answers for."""
+        found = self.ask("WorkApi_assignments", list[JobView], at, provider)
+        return [self.shown(job) for job in found]
+
+    @method("work_duties", cost=HEAVY)
+    def duties(self, verifier: Account, at: Hash | None = None) -> Json:
+        """What a verifier has to do now."""
+        return [self.shown(duty) for duty in self.ask("WorkApi_duties", list[Duty], at, verifier)]
+
+    @method("work_verifier", cost=HEAVY)
+    def verifier(self, account: Account, at: Hash | None = None) -> Json:
+        """A verifier's bond, and how it does; null if it is none."""
+        return self._maybe(self.ask("WorkApi_verifier", VerifierView | None, at, account))
+
+    @method("work_provider", cost=HEAVY)
+    def provider(self, account: Account, at: Hash | None = None) -> Json:
+        """A provider, its bond and its places; null if it is none."""
+        return self._maybe(self.ask("WorkApi_provider", ProviderView | None, at, account))
+
+    @method("work_providers", cost=HEAVY)
+    def providers(
+        self, after: Account | None = None, limit: U32 | None = None, at: Hash | None = None
+    ) -> Json:
+        """All providers; go on `after` the last one."""
+        last = None if after is None else AccountId(after)
+        data = encode(AccountId | None, last) + _page(limit)
+        found = self.ask("WorkApi_providers", list[ProviderView], at, data)
+        return [self.shown(provider) for provider in found]
+
+    @method("work_model", cost=HEAVY)
+    def model(self, model: Hash, at: Hash | None = None) -> Json:
+        """A model and where it is fetched; null if it is not known."""
+        return self._maybe(self.ask("WorkApi_model", ModelView | None, at, model))
+
+    @method("work_models", cost=HEAVY)
+    def models(
+        self, after: Hash | None = None, limit: U32 | None = None, at: Hash | None = None
+    ) -> Json:
+        """All models; go on `after` the last one's id."""
+        data = encode(H256 | None, None if after is None else H256(after)) + _page(limit)
+        return [
+            self.shown(model) for model in self.ask("WorkApi_models", list[ModelView], at, data)
+        ]
+
+    @method("work_prices", cost=HEAVY)
+    def prices(self, at: Hash | None = None) -> Json:
+        """What work of each class of machines costs now."""
+        return [self.shown(price) for price in self.ask("WorkApi_prices", list[ClassPrice], at)]
+
+    @method("work_weight", cost=HEAVY)
+    def weight(self, validator: Account, at: Hash | None = None) -> Json:
+        """What a validator's work weighs when blocks are drawn for, and whose work that is."""
+        return self.shown(self.ask("WorkApi_weight", ScoreView, at, validator))
+
+    def _maybe(self, record: object) -> Json:
+        return None if record is None else self.shown(record)
+
+
+def _page(limit: int | None) -> bytes:
+    """How many records; more than a page at once are not answered."""
+    return encode(u32, u32(min(limit or PAGE, PAGE)))

@@ -1,0 +1,343 @@
+"""Useful work in numbers: what computing, committing, checking and judging cost on this machine.
+
+For nets of several shapes: what a batch costs to execute, next to float32 BLAS on the same
+products, windows laid out for it and nothing around them; what committing to it adds (target:
+<= 10 %); what a verifier pays for one item in sixteen, by random vectors and by re-execution
+(target of the cheaper one: <= 5 %); how large a fraud proof is (<= 24 KiB), and how long judging
+it takes (<= 1 ms). Times are minima over some rounds, taken in turns: noise on a shared machine
+only adds. Set OPENBLAS_NUM_THREADS=1 before numpy is loaded.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.random import Generator
+
+from btt_chain.scale import encode
+from btt_chain.work.build import Builder, Numbers, exponentials, window
+from btt_chain.work.commit import commit_item, roots_tree
+from btt_chain.work.execute import Executor, stream
+from btt_chain.work.fraud import Evidence, FraudProof, Job, judge, prove
+from btt_chain.work.freivalds import Challenge
+from btt_chain.work.graph import Conv, Graph, Kind, Linear, MatMul, Tensor
+from btt_chain.work.model import Elements, Float32s, Int8s, Int32s, Model, elements_of
+from btt_chain.work.recheck import first_fault, first_fault_by_vectors
+
+U8, I8 = Numbers(Kind.U8), Numbers(Kind.I8)
+SEED = 12
+
+
+def items_of(rng: Generator, tensor: Tensor, count: int) -> Elements:
+    """Items over the whole range of their kind."""
+    shape = (count, *tensor.dims)
+    drawn = rng.integers(tensor.kind.low, tensor.kind.high + 1, shape)
+    return elements_of(tensor.kind, drawn)
+
+
+def weights(
+    rng: Generator, outputs: int, *length: int, most: int = 127
+) -> tuple[Int8s, Int32s, Float32s]:
+    """Columns, bias, and scales with which the outputs spread over their range and a bit more."""
+    columns = rng.integers(-most, most + 1, (outputs, *length)).astype(np.int8)
+    bias = rng.integers(-5000, 5001, outputs).astype(np.int32)
+    spread = math.sqrt(math.prod(length)) * 0.6 * most
+    scales = (rng.uniform(0.5, 2.0, outputs) / spread).astype(np.float32)
+    return columns, bias, scales
+
+
+def resnet(width: int, side: int) -> Model:
+    """A stem, three stages with a residual each, a head."""
+    rng = np.random.default_rng(SEED)
+    made = Builder(Kind.U8, (side, side, 1))
+    same = window((3, 3), pads=(1, 1, 1, 1))
+    half = window((3, 3), (2, 2), (1, 1, 1, 1))
+
+    def conv(name: str, x: int, outputs: int, stride: int = 1) -> int:
+        inside = made.tensor(x).dims[-1]
+        constants = weights(rng, outputs, 3, 3, inside, most=40)
+        return made.conv(name, x, *constants, half if stride == 2 else same, U8)
+
+    at = conv("stem", 0, width)
+    for stage, channels in enumerate((width, 2 * width, 4 * width)):
+        if stage:
+            at = conv(f"down{stage}", at, channels, 2)
+        inner = conv(f"b{stage}", conv(f"a{stage}", at, channels), channels)
+        at = made.add(f"sum{stage}", at, inner, (0.6, 0.6), U8)
+    end = made.tensor(at).dims
+    count = end[0] * end[1]
+    flat = made.rearrange("flat", at, (count, end[2]), (1, 0), (end[2], count, 1))
+    mean = made.average_pool("mean", flat, window((1, count), (1, count)), 1 / count, U8)
+    row = made.rearrange("row", mean, (end[2],), (0,), (end[2],))
+    made.linear("head", row, *weights(rng, 10, end[2]), Numbers(Kind.I32))
+    return made.model()
+
+
+def convolutions(channels: int, side: int) -> Model:
+    """Three wide convolutions: the range of 3-D U-Nets."""
+    rng = np.random.default_rng(SEED)
+    made = Builder(Kind.U8, (side, side, channels))
+    same = window((3, 3), pads=(1, 1, 1, 1))
+    at = 0
+    for name in "abc":
+        at = made.conv(name, at, *weights(rng, channels, 3, 3, channels, most=40), same, U8)
+    return made.model()
+
+
+def transformer(width: int, length: int, heads: int) -> Model:
+    """One block."""
+    rng = np.random.default_rng(SEED)
+    made = Builder(Kind.I8, (length, width))
+    gain = np.full(width, 40 << 12, np.int32), np.zeros(width, np.int32)
+
+    def dense(name: str, x: int, outputs: int) -> int:
+        inputs = made.tensor(x).dims[-1]
+        return made.linear(name, x, *weights(rng, outputs, inputs, most=40), I8)
+
+    def norm(name: str, x: int) -> int:
+        return made.layer_norm(name, x, (gain[1], gain[0]), 1, 24, I8)
+
+    part = width // heads
+    before = norm("norm1", 0)
+    split, apart = (length, heads, part), (heads, length, part)
+    query = made.rearrange("qs", dense("q", before, width), split, (1, 0, 2), apart)
+    key = made.rearrange("ks", dense("k", before, width), split, (1, 0, 2), apart)
+    turned = (heads, part, length)
+    value = made.rearrange("vs", dense("v", before, width), split, (1, 2, 0), turned)
+    scores = made.matmul("scores", query, key, 1 / (60 * np.sqrt(part) * 16), I8)
+    shares = made.softmax("shares", scores, exponentials(0.05))
+    mixed = made.matmul("mixed", shares, value, 1 / 256, I8)
+    joined = made.rearrange("joined", mixed, apart, (1, 0, 2), (length, width))
+    first = made.add("first", 0, dense("o", joined, width), (0.7, 0.7), I8)
+    gelu = [max(x, x // 8) for x in range(-128, 128)]
+    wide = made.table("gelu", dense("wide", norm("norm2", first), 4 * width), gelu, I8)
+    made.add("second", first, dense("narrow", wide, width), (0.7, 0.7), I8)
+    return made.model()
+
+
+def perceptron(width: int) -> Model:
+    """Three dense layers."""
+    rng = np.random.default_rng(SEED)
+    made = Builder(Kind.I8, (width,))
+    at = 0
+    for name in "abc":
+        at = made.linear(name, at, *weights(rng, width, width, most=40), I8)
+    return made.model()
+
+
+def blas(model: Model, items: int) -> Callable[[], None]:
+    """The same products in float32: windows are laid out for them, results are thrown away."""
+    graph = model.graph
+    products = [_product(graph, number, items) for number in range(len(graph.nodes))]
+
+    def run() -> None:
+        for product in products:
+            if product is not None:
+                product()
+
+    return run
+
+
+def _product(graph: Graph, number: int, items: int) -> Callable[[], None] | None:
+    """One node's product over all items; None if it has none."""
+    rng = np.random.default_rng(SEED)
+    node, tensors = graph.nodes[number], graph.tensors
+    op = node.op
+
+    def drawn(*shape: int) -> Float32s:
+        return rng.integers(-128, 128, shape).astype(np.float32)
+
+    if isinstance(op, Conv):
+        height, width, channels = tensors[op.x].dims
+        seen = op.window
+        image = drawn(
+            height + int(seen.top) + int(seen.bottom),
+            width + int(seen.left) + int(seen.right),
+            channels,
+        )
+        size = (int(seen.height), int(seen.width))
+        columns = drawn(size[0] * size[1] * channels, node.out.dims[-1])
+
+        def conv() -> None:
+            for _ in range(items):
+                windows = np.lib.stride_tricks.sliding_window_view(image, size, (0, 1))
+                taken = windows[:: int(seen.step_y), :: int(seen.step_x)]
+                rows = taken.transpose(0, 1, 3, 4, 2).reshape(-1, len(columns))
+                np.matmul(rows, columns)
+
+        return conv
+    if isinstance(op, Linear):
+        length = tensors[op.x].dims[-1]
+        rows = drawn(items * node.out.size // node.out.dims[-1], length)
+        columns = drawn(length, node.out.dims[-1])
+
+        def linear() -> None:
+            np.matmul(rows, columns)
+
+        return linear
+    if isinstance(op, MatMul):
+        a, b = drawn(*tensors[op.a].dims), drawn(*tensors[op.b].dims).swapaxes(-1, -2)
+
+        def matmul() -> None:
+            for _ in range(items):
+                np.matmul(a, b)
+
+        return matmul
+    return None
+
+
+@dataclass
+class Row:
+    """One line of the report, times in milliseconds."""
+
+    name: str
+    items: int
+    blas: float
+    compute: float
+    commit: float
+    vectors: float
+    again: float
+    proof: int
+    judged: float
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """What the targets are about: times of BLAS, and percents of the provider's work."""
+        work = self.compute + self.commit
+        return {
+            "computeToBlas": self.compute / self.blas,
+            "commitPercent": 100 * self.commit / self.compute,
+            "vectorsPercent": 100 * self.vectors / work,
+            "againPercent": 100 * self.again / work,
+        }
+
+    def as_json(self) -> dict[str, object]:
+        """The line for programs."""
+        return {
+            "net": self.name,
+            "items": self.items,
+            "blasMs": self.blas,
+            "computeMs": self.compute,
+            **self.ratios,
+            "proofBytes": self.proof,
+            "judgeMs": self.judged,
+        }
+
+    def __str__(self) -> str:
+        ratio, commit, vectors, again = self.ratios.values()
+        return (
+            f"{self.name:<22}{self.items:>5}{self.blas:>9.1f}{self.compute:>9.1f}{ratio:>7.2f}"
+            f"{commit:>8.1f}{vectors:>9.1f}{again:>9.1f}{self.proof:>8}{self.judged:>9.2f}"
+        )
+
+
+def heading() -> str:
+    """What stands above the lines."""
+    return (
+        f"{'net':<22}{'items':>5}{'BLAS ms':>9}{'exec ms':>9}{'x BLAS':>7}{'commit%':>8}"
+        f"{'vectors%':>9}{'again%':>9}{'proof B':>8}{'judge ms':>9}"
+    )
+
+
+def timed(work: Sequence[Callable[[], object]], rounds: int) -> list[float]:
+    """Milliseconds of each, the least of some rounds in which each has its turn."""
+    least = [float("inf")] * len(work)
+    for _ in range(rounds):
+        for at, one in enumerate(work):
+            start = time.perf_counter()
+            one()
+            least[at] = min(least[at], 1000 * (time.perf_counter() - start))
+    return least
+
+
+def measure(name: str, model: Model, count: int, rounds: int) -> Row:
+    """All figures of one net."""
+    rng = np.random.default_rng(SEED)
+    graph = model.graph
+    items = items_of(rng, graph.input, count)
+    executor, challenge = Executor(model), Challenge(model, b"secret")
+    sample = max(1, count // 16)
+    batch = executor.run(items[:sample], accumulators=True)
+    checked = [
+        (
+            [tensor[at] for tensor in batch.tensors],
+            {number: sums[at] for number, sums in batch.accumulators.items()},
+        )
+        for at in range(sample)
+    ]
+
+    def compute() -> Elements:
+        for piece in stream(executor, [items], 16 << 20):
+            last = piece.outputs
+        return last
+
+    pieces = list(stream(executor, [items], 64 << 20))
+
+    def commit() -> None:
+        done = 0
+        roots = []
+        for piece in pieces:
+            for at in range(len(piece.outputs)):
+                roots.append(piece.commit(graph, at, done, None).root)
+                done += 1
+        roots_tree(roots)
+
+    def vectors() -> None:
+        for at, (tensors, sums) in enumerate(checked):
+            first_fault_by_vectors(executor, tensors, sums, challenge)
+            batch.commit(graph, at, at, None)
+
+    def again() -> None:
+        for at, (tensors, _) in enumerate(checked):
+            first_fault(executor, tensors)
+            batch.commit(graph, at, at, None)
+
+    bare, computed, committed, by_vectors, by_again = timed(
+        [blas(model, count), compute, commit, vectors, again], rounds
+    )
+    proof, judged = worst_proof(model, batch.item(0))
+    return Row(name, count, bare, computed, committed, by_vectors, by_again, proof, judged)
+
+
+def worst_proof(model: Model, honest: list[memoryview]) -> tuple[int, float]:
+    """The most bytes of a proof over all nodes, and the longest that judging one takes."""
+    graph = model.graph
+    size, slowest = 0, 0.0
+    for number, node in enumerate(graph.nodes):
+        index = node.out.size // 2
+        tensors = list(honest)
+        lie = bytearray(tensors[number + 1])
+        lie[index * node.out.kind.width] ^= 1
+        tensors[number + 1] = memoryview(lie)
+        commitment = commit_item(graph, 0, tensors)
+        job = roots_tree([commitment.root])
+        records = model.records.get(number)
+        held = None if records is None else (records.data, model.trees[number])
+        proof = prove(graph, Evidence(0, tensors, commitment, job), number, index, held)
+        said = Job(job.root, 1, keyed=False)
+        size = max(size, len(encode(FraudProof, proof)))
+        slowest = max(slowest, *timed([partial(judge, graph, said, proof)], 5))
+    return size, slowest
+
+
+def rows(*, quick: bool, rounds: int) -> Iterator[Row]:
+    """Measure net by net; `quick`: small ones only."""
+    nets: list[tuple[str, Callable[[], Model], int]] = [
+        ("ResNet w8 16x16", lambda: resnet(8, 16), 4),
+        ("Transformer d64 S16", lambda: transformer(64, 16, 4), 4),
+    ]
+    if not quick:
+        nets = [
+            ("ResNet w32 64x64", lambda: resnet(32, 64), 32),
+            ("ResNet w128 32x32", lambda: resnet(128, 32), 32),
+            ("3 conv K=3456 24x24", lambda: convolutions(384, 24), 16),
+            ("Transformer d512 S128", lambda: transformer(512, 128, 8), 32),
+            ("MLP 3x4096", lambda: perceptron(4096), 256),
+        ]
+    for name, make, count in nets:
+        yield measure(name, make(), count, rounds)

@@ -1,0 +1,113 @@
+"""Items on a Dask cluster that somebody has already: `execute.stream`, with other people's cores.
+
+What comes out is the same, byte by byte and in the same order, so receipts are the same as well:
+items never mix, and every element has one right value. Needs the extra `cluster`. Payloads reach
+the workers as they are: the cluster must be the provider's own, and its wires encrypted where
+others could listen (`tls://`, see Dask's documentation).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, Final, Self
+
+from btt_chain.work.errors import WorkError
+from btt_chain.work.execute import DEFAULT_MEMORY, Batch, Executor
+from btt_chain.work.model import Elements
+from btt_chain.work.package import Package, loads
+
+try:
+    from distributed import Client
+except ImportError as error:
+    raise ImportError(
+        "a Dask cluster needs the package distributed: pip install 'btt-chain[cluster]'"
+    ) from error
+
+AHEAD: Final = 2
+"""Pieces in flight for each worker: one is computed while the next is on its way."""
+CONNECT_SECONDS: Final = 30.0
+
+
+class NoCluster(WorkError):
+    """The cluster is not reached, has no workers, or lost a piece of work for good."""
+
+
+class Cluster:
+    """A connection to a scheduler, used with `with`."""
+
+    def __init__(self, address: str) -> None:
+        """Connect to `tcp://HOST:8786` or the like. Raises NoCluster."""
+        try:
+            connect: Any = Client
+            self._client: Any = connect(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as reason:
+            raise NoCluster(f"the cluster at {address} is not reached: {reason}") from None
+
+    @property
+    def workers(self) -> int:
+        """How many there are now."""
+        return len(self._client.scheduler_info(n_workers=-1)["workers"])
+
+    def stream(
+        self, package: Package, batches: Iterable[Elements], memory: int = DEFAULT_MEMORY
+    ) -> Iterator[Batch]:
+        """Execute as `execute.stream` does, a piece on each worker. Raises NoCluster.
+
+        A piece takes about `memory` bytes for its tensors; `AHEAD` for each worker are in flight.
+        """
+        workers = self.workers
+        if not workers:
+            raise NoCluster("the cluster has no workers")
+        each = sum(tensor.nbytes for tensor in package.manifest.graph.tensors)
+        count = max(1, memory // each)
+        held = self._client.scatter(
+            # A name of its own: what is cancelled here may be in use by another stream.
+            b"".join(package.chunks()),
+            broadcast=True,
+            hash=False,
+        )
+        flying: deque[Any] = deque()
+        try:
+            for batch in batches:
+                for at in range(0, len(batch), count):
+                    if len(flying) >= AHEAD * workers:
+                        yield self._landed(flying.popleft())
+                    piece = batch[at : at + count]
+                    flying.append(self._client.submit(_run, held, piece, pure=False))
+            while flying:
+                yield self._landed(flying.popleft())
+        finally:
+            self._client.cancel([*flying, held])
+
+    def _landed(self, future: Any) -> Batch:
+        if future.exception() is not None:
+            raise NoCluster(f"a piece of work failed on the cluster: {future.exception()}")
+        return Batch(future.result())
+
+    def close(self) -> None:
+        """Disconnect; the cluster goes on."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@lru_cache(maxsize=2)
+def _executor(package: bytes) -> Executor:
+    return Executor(loads(package).model)
+
+
+def _run(package: bytes, items: Elements) -> list[Elements]:
+    """On a worker: all tensors of some items."""
+    return list(_executor(package).run(items).tensors)

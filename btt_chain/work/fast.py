@@ -1,0 +1,191 @@
+"""Products by onnxruntime's integer kernels, where a machine computes them exactly.
+
+numpy's executor stays the definition. Some engines do not compute what they say: without VNNI,
+sums of two 8-bit products are cut at 16 bits. So nothing here is used before `is_exact` has tried
+this very machine with the extremes, and then only products come from the engine; everything else,
+requantising included, is the definition's own code. Needs the extra `fast`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btt_chain.work.errors import WorkError
+from btt_chain.work.execute import (
+    DEFAULT_MEMORY,
+    Batch,
+    Executor,
+    at_taps,
+    requantise,
+    stream,
+)
+from btt_chain.work.graph import Conv, Kind, Linear, Node, Tensor, Window
+from btt_chain.work.model import Elements, Int8s, Int32s, Model
+
+try:
+    import onnxruntime
+    from onnx import TensorProto, helper, numpy_helper
+except ImportError as error:
+    raise ImportError(
+        "the fast path needs onnx and onnxruntime: pip install 'btt-chain[fast]'"
+    ) from error
+
+ROWS_BYTES: Final = 4 << 20
+"""Bytes of the matrix that is multiplied at a time."""
+TRIED_LENGTHS: Final = (1, 64, 519, 4096)
+TRIED_ROWS: Final = (1, 5, 64)
+TRIED_WIDTHS: Final = (7, 64)
+"""Shapes for which engines have kernels of their own."""
+
+
+class FastExecutor(Executor):
+    """An executor whose dense layers and convolutions without groups go through onnxruntime."""
+
+    def __init__(self, model: Model) -> None:
+        """ModelRefused as for `Executor`."""
+        super().__init__(model)
+        self._engines: dict[int, _Product] = {}
+        for number, constants in model.constants.items():
+            op = model.graph.nodes[number].op
+            if isinstance(op, Linear) or (isinstance(op, Conv) and op.groups == 1):
+                tensor = self._tensors[op.x]
+                self._engines[number] = _Product(constants.columns, int(tensor.zero), tensor.kind)
+
+    def _product(
+        self, number: int, node: Node, x: Elements, made: Elements, sink: Int32s | None
+    ) -> None:
+        op, engine = node.op, self._engines.get(number)
+        if engine is None or not isinstance(op, Linear | Conv):
+            super()._product(number, node, x, made, sink)
+            return
+        constants = self.model.constants[number]
+        wide = made.shape[-1]
+        flat = made.reshape(-1, wide)
+        sums = None if sink is None else sink.reshape(-1, wide)
+        bounds = (int(op.low), int(op.high))
+        done = 0
+        tensor = self._tensors[op.x]
+        pieces = (
+            _images(op.window, node.out, _unsigned(x, tensor.kind), engine.zero)
+            if isinstance(op, Conv)
+            else _rows(_unsigned(x, tensor.kind))
+        )
+        for rows in pieces:
+            total = engine.of(rows)
+            total += constants.first
+            part = slice(done, done + len(rows))
+            if sums is not None:
+                sums[part] = total
+            requantise(total, constants.scales, node.out, bounds, flat[part])
+            done += len(rows)
+
+
+class _Product:
+    """Bytes times one matrix of weights, as 32-bit sums."""
+
+    def __init__(self, columns: Int8s, zero: int, kind: Kind) -> None:
+        # Signed elements are moved by 128, which is what the engine's kernels like best.
+        self.zero = zero + 128 if kind is Kind.I8 else zero
+        matrix = numpy_helper.from_array(np.ascontiguousarray(columns.T), "w")
+        nought = numpy_helper.from_array(np.array(self.zero, np.uint8), "z")
+        graph = helper.make_graph(
+            [helper.make_node("MatMulInteger", ["x", "w", "z"], ["y"])],
+            "product",
+            [helper.make_tensor_value_info("x", TensorProto.UINT8, [None, columns.shape[1]])],
+            [helper.make_tensor_value_info("y", TensorProto.INT32, [None, len(columns)])],
+            [matrix, nought],
+        )
+        proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
+        proto.ir_version = 9
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        self._session: Any = onnxruntime.InferenceSession(
+            proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+
+    def of(self, rows: NDArray[np.uint8]) -> Int32s:
+        """The sums, a row of them for each row."""
+        made: Int32s = self._session.run(None, {"x": rows})[0]
+        return made
+
+
+class NotExact(WorkError):
+    """The engine of this machine gets the extremes wrong: compute without it."""
+
+
+class Fast:
+    """An engine for a provider: `execute.stream` with the engine's products."""
+
+    def __init__(self, memory: int = DEFAULT_MEMORY) -> None:
+        """`memory`: bytes of tensors at a time. Raises NotExact."""
+        if not is_exact():
+            raise NotExact("onnxruntime is not exact on this machine: compute without it")
+        self._memory = memory
+
+    def stream(self, executor: Executor, batches: Iterable[Elements]) -> Iterator[Batch]:
+        """Execute all items, in order."""
+        return stream(FastExecutor(executor.model), batches, self._memory)
+
+
+@lru_cache(maxsize=1)
+def is_exact() -> bool:
+    """Whether this machine's engine computes the extremes as whole numbers do; tried once."""
+    rng = np.random.default_rng(1)
+    for length in TRIED_LENGTHS:
+        for width in TRIED_WIDTHS:
+            ends = rng.choice(np.array([-128, 127], np.int8), (width, length))
+            full = np.full((width, length), 127, np.int8)
+            mixed = rng.integers(-128, 128, (width, length)).astype(np.int8)
+            for columns in (ends, full, mixed):
+                for kind, zero in ((Kind.U8, 0), (Kind.U8, 255), (Kind.I8, 0)):
+                    if not _agrees(_Product(columns, zero, kind), columns, rng):
+                        return False
+    return True
+
+
+def _agrees(product: _Product, columns: Int8s, rng: np.random.Generator) -> bool:
+    length = columns.shape[1]
+    for count in TRIED_ROWS:
+        ends = rng.choice(np.array([0, 255], np.uint8), (count, length))
+        full = np.full((count, length), 255, np.uint8)
+        mixed = rng.integers(0, 256, (count, length)).astype(np.uint8)
+        for rows in (ends, full, mixed):
+            right = (rows.astype(np.int64) - product.zero) @ columns.T.astype(np.int64)
+            if not np.array_equal(product.of(rows), right):
+                return False
+    return True
+
+
+def _unsigned(x: Elements, kind: Kind) -> NDArray[np.uint8]:
+    """Elements as unsigned bytes: signed ones are moved by 128."""
+    raw = np.ascontiguousarray(x).view(np.uint8)
+    return raw ^ np.uint8(128) if kind is Kind.I8 else raw
+
+
+def _rows(x: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    rows = x.reshape(-1, x.shape[-1])
+    step = max(1, ROWS_BYTES // rows.shape[1])
+    return [rows[at : at + step] for at in range(0, len(rows), step)]
+
+
+def _images(
+    window: Window, out: Tensor, x: NDArray[np.uint8], zero: int
+) -> Iterator[NDArray[np.uint8]]:
+    """Windows as rows, some lines of each image's output at a time."""
+    height, width, _ = out.dims
+    count, channels = int(window.height) * int(window.width), x.shape[-1]
+    step = max(1, ROWS_BYTES // (width * count * channels))
+    before = (int(window.top), int(window.bottom)), (int(window.left), int(window.right)), (0, 0)
+    for image in x:
+        padded = np.pad(image, before, constant_values=zero)
+        for top in range(0, height, step):
+            lines = min(step, height - top)
+            seen = np.empty((lines, width, count, channels), np.uint8)
+            for tap, part in enumerate(at_taps(padded, window, (lines, width), top)):
+                seen[:, :, tap] = part
+            yield seen.reshape(lines * width, -1)

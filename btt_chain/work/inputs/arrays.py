@@ -1,0 +1,189 @@
+"""Arrays and tables: .npy, .npz, .csv.
+
+Arrays are one item or several along a first axis, in the model's order of axes. Of a table only
+the columns that the model names are read, so that names and numbers of patients stay where they
+are. A pickle is never opened: it could run a program.
+"""
+
+from __future__ import annotations
+
+import csv
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+from typing import IO, Final
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from btt_chain.work.graph import Tensor
+from btt_chain.work.inputs.common import Item, Notes, UnreadableInput
+from btt_chain.work.model import Float32s, dtype_of
+from btt_chain.work.package import Preparation, Values
+
+ITEMS: Final = "items"
+"""The array of an .npz that is taken where it holds several."""
+MOST_LINE: Final = 1 << 20
+"""Characters of a line of a table."""
+
+
+def read_array(
+    file: Path, tensor: Tensor, *, most: int, elements: bool
+) -> Iterator[tuple[str, NDArray[np.generic]]]:
+    """The items of an .npy or .npz, by name; whole numbers of the model's own if `elements`."""
+    if file.suffix.lower() == ".npz":
+        array = _from_archive(file, tensor, most, elements)
+    else:
+        with file.open("rb") as source:
+            array = _array(file, source, tensor, most, elements)
+    dims = tensor.dims
+    if array.shape == dims:
+        yield file.name, array
+        return
+    for number in range(len(array)):
+        yield f"{file.name} [{number}]", array[number]
+
+
+def _from_archive(file: Path, tensor: Tensor, most: int, elements: bool) -> NDArray[np.generic]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+            if len(names) != 1 and f"{ITEMS}.npy" not in names:
+                found = ", ".join(name.removesuffix(".npy") for name in names[:8])
+                raise UnreadableInput.at(
+                    file, f"holds {len(names)} arrays ({found}): name one of them {ITEMS!r}"
+                )
+            chosen = f"{ITEMS}.npy" if f"{ITEMS}.npy" in names else names[0]
+            with archive.open(chosen) as source:
+                return _array(file, source, tensor, most, elements)
+    except (
+        zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError,
+    ) as broken:  # fmt: skip
+        raise UnreadableInput.at(file, f"is no .npz that can be read: {broken}") from None
+
+
+def _array(
+    file: Path, source: IO[bytes], tensor: Tensor, most: int, elements: bool
+) -> NDArray[np.generic]:
+    """One array; its header is read first, and nothing of it but what fits."""
+    try:
+        version = npy.read_magic(source)
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, by_columns, dtype = read_header(source)
+    except (ValueError, EOFError, SyntaxError, struct.error) as broken:
+        raise UnreadableInput.at(file, f"is no .npy array: {broken}") from None
+    if dtype.hasobject:
+        raise UnreadableInput.at(
+            file, "holds pickled Python objects, which could run anything; save numbers only"
+        )
+    if dtype.kind not in "biuf" or dtype.itemsize > 8:
+        raise UnreadableInput.at(file, f"holds {dtype}, not real numbers of at most 64 bits")
+    if elements and dtype != dtype_of(tensor.kind):
+        raise UnreadableInput.at(
+            file, f"holds {dtype}, the elements of the model are {dtype_of(tensor.kind)}"
+        )
+    _check_shape(file, shape, tensor.dims, most)
+    wanted = prod(shape) * dtype.itemsize
+    raw = source.read(wanted)
+    if len(raw) != wanted or source.read(1):
+        raise UnreadableInput.at(
+            file, f"is cut short or too long: its header says {wanted} bytes of numbers"
+        )
+    flat: NDArray[np.generic] = np.frombuffer(raw, dtype)
+    return flat.reshape(shape, order="F" if by_columns else "C")
+
+
+def _check_shape(file: Path, shape: tuple[int, ...], dims: tuple[int, ...], most: int) -> None:
+    if min(shape, default=1) < 0 or prod(shape) > most * prod(dims):
+        raise UnreadableInput.at(file, f"says it holds {shape} numbers: too many for {most} items")
+    if shape == dims or (shape[1:] == dims and shape[0] > 0):
+        return
+    first = (dims[-1], *dims[:-1])
+    hint = ""
+    if len(dims) == 3 and shape[-3:] == first:
+        hint = "; channels come last: transpose it"
+    raise UnreadableInput.at(
+        file, f"holds {shape}, the model takes {dims}, or several of them along a first axis{hint}"
+    )
+
+
+def read_table(
+    file: Path, preparation: Preparation, tensor: Tensor, notes: Notes
+) -> Iterator[Item]:
+    """The rows of a .csv, with commas, semicolons or tabs; a first line without numbers names."""
+    dims = tensor.dims
+    if len(dims) != 1:
+        raise UnreadableInput.at(file, f"is a table, but the model takes items of {dims}")
+    named = list(preparation.source.columns) if isinstance(preparation.source, Values) else []
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as source:
+            rows = _rows(source)
+            taken: list[int] | None = None
+            for number, (line, row) in enumerate(rows):
+                if number == 0 and not all(map(_is_number, row)):
+                    taken = _columns(file, row, named, notes)
+                    continue
+                if taken is not None:
+                    width = max(taken) + 1
+                    if len(row) < width:
+                        raise UnreadableInput.at(file, f"line {line} has {len(row)} columns")
+                    row = [row[at] for at in taken]  # noqa: PLW2901 - the rest is not ours to see
+                yield Item(f"{file.name} line {line}", _numbers(file, line, row, dims[0]))
+    except (UnicodeDecodeError, csv.Error) as broken:
+        raise UnreadableInput.at(file, f"is no table of text: {broken}") from None
+
+
+def _rows(source: IO[str]) -> Iterator[tuple[int, list[str]]]:
+    first = source.readline(MOST_LINE)
+    source.seek(0)
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(source, delimiter=delimiter)
+    for row in reader:
+        if any(cell.strip() for cell in row):
+            yield reader.line_num, [cell.strip() for cell in row]
+
+
+def _columns(file: Path, header: list[str], named: list[str], notes: Notes) -> list[int]:
+    """Where the model's columns stand; all of them, in order, if it names none."""
+    if not named:
+        return list(range(len(header)))
+    missing = [name for name in named if name not in header]
+    if missing:
+        raise UnreadableInput.at(
+            file, f"has no column {missing[0]!r} ({len(missing)} of {len(named)} are missing)"
+        )
+    twice = [name for name in named if header.count(name) > 1]
+    if twice:
+        raise UnreadableInput.at(file, f"has the column {twice[0]!r} twice")
+    if len(header) > len(named):
+        notes.add(f"{len(header) - len(named)} columns that the model does not take stay here")
+    return [header.index(name) for name in named]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return not cell
+    return True
+
+
+def _numbers(file: Path, line: int, row: list[str], width: int) -> Float32s:
+    if len(row) != width:
+        raise UnreadableInput.at(
+            file, f"line {line} has {len(row)} numbers, the model takes {width}"
+        )
+    made = np.empty(width, np.float32)
+    for at, cell in enumerate(row):
+        try:
+            made[at] = float(cell)
+        except (ValueError, OverflowError):
+            # The cell itself may be private, so it is not repeated.
+            raise UnreadableInput.at(
+                file, f"line {line}, number {at + 1} of the row is missing or no number"
+            ) from None
+    return made

@@ -1,0 +1,76 @@
+"""What all readers share: what they make, how they refuse, and how large anything may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from btt_chain.work.errors import WorkError
+from btt_chain.work.model import Float32s
+
+MOST_FILE: Final = 1 << 30
+"""Bytes of a file."""
+MOST_PIXELS: Final = 1 << 26
+"""Pixels of one image, or numbers of one item, before it is made smaller."""
+MOST_FRAMES: Final = 4096
+
+
+class UnreadableInput(WorkError):
+    """A file cannot be read, or holds something else than the model takes."""
+
+    @classmethod
+    def at(cls, file: Path, why: str) -> UnreadableInput:
+        """Refuse a file; its name is enough, its folder may be private."""
+        return cls(f"{file.name}: {why}")
+
+
+class Item(NamedTuple):
+    """One item as it was read."""
+
+    name: str
+    """Which file, and which row or frame of it."""
+    reals: Float32s
+
+
+@dataclass(slots=True)
+class Notes:
+    """What the user should know: each remark once, however many items it is about."""
+
+    remarks: dict[str, int] = field(default_factory=dict)
+
+    def add(self, remark: str) -> None:
+        """Remember a remark."""
+        self.remarks[remark] = self.remarks.get(remark, 0) + 1
+
+    def lines(self) -> list[str]:
+        """The remarks, with how often each was made."""
+        return [
+            remark if count == 1 else f"{remark} ({count} times)"
+            for remark, count in self.remarks.items()
+        ]
+
+
+def resized(pixels: Float32s, height: int, width: int) -> Float32s:
+    """An image (height, width) made larger or smaller; each new pixel a mean of those below it."""
+    from PIL import Image  # noqa: PLC0415 - an extra, needed where there are images only
+
+    if pixels.shape == (height, width):
+        return pixels
+    image = Image.fromarray(np.ascontiguousarray(pixels, np.float32))
+    made: NDArray[np.float32] = np.asarray(
+        image.resize((width, height), Image.Resampling.BILINEAR), np.float32
+    )
+    return made
+
+
+def note_shape(notes: Notes, given: tuple[int, int], wanted: tuple[int, int]) -> None:
+    """Say so where an image is stretched by more than a tenth."""
+    across, down = given[1] * wanted[0], given[0] * wanted[1]
+    if abs(across - down) * 10 > max(across, down):
+        notes.add(
+            f"images of {given[1]} x {given[0]} are stretched to {wanted[1]} x {wanted[0]} pixels"
+        )

@@ -1,0 +1,227 @@
+"""DICOM: pixels without the patient.
+
+A file is stripped to the tags of `ALLOWED` before its pixels are looked at, so nothing else can
+have an influence on what leaves; and what leaves is the model's elements, no tag at all. Text that
+is burnt into pixels cannot be stripped: where a file says that it has such text, or its kind often
+does, that is said. Faces can be put together from slices of a head; nothing here prevents it.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from btt_chain.work.graph import Tensor
+from btt_chain.work.inputs.common import (
+    MOST_FRAMES,
+    MOST_PIXELS,
+    Item,
+    Notes,
+    UnreadableInput,
+    note_shape,
+    resized,
+)
+from btt_chain.work.model import Float32s
+from btt_chain.work.package import Level, Preparation, Scan, floats
+
+try:
+    import pydicom
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+    from pydicom.pixels.utils import pixel_array
+    from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+except ImportError as error:
+    raise ImportError("reading DICOM files needs the package pydicom") from error
+
+# What pydicom remarks on repeats values of tags, which belong neither on a screen nor in a log.
+logging.getLogger("pydicom").addHandler(logging.NullHandler())
+logging.getLogger("pydicom").propagate = False
+
+ALLOWED: Final = (
+    "Modality",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "BurnedInAnnotation",
+    "RecognizableVisualFeatures",
+    "RescaleIntercept",
+    "RescaleSlope",
+    "RescaleType",
+    "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths",
+    "PixelData",
+)
+"""What is kept of a file: how its pixels lie, what they mean, and what it says of text in them."""
+
+OFTEN_WITH_TEXT: Final = {
+    "US": "ultrasound",
+    "SC": "secondary captures",
+    "OT": "files of no modality",  # codespell:ignore ot
+    "ES": "endoscopy",
+    "XC": "photographs",
+    "GM": "microscopy",
+    "RF": "fluoroscopy",
+    "DOC": "documents",
+}
+"""Modalities whose pictures often show a name or a date."""
+
+_BROKEN: Final = (
+    OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
+    RuntimeError, struct.error, zlib.error, BytesLengthException, InvalidDicomError,
+)  # fmt: skip
+"""What damaged files make pydicom raise."""
+
+
+def read_scan(file: Path, preparation: Preparation, tensor: Tensor, notes: Notes) -> Iterator[Item]:
+    """One item for each frame: rescaled, windowed to 0..1, resized."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # for the same reason
+        whole = _opened(file)
+        _note_text(whole, notes)
+        try:
+            # Values are decoded when they are asked for, and may prove damaged only then.
+            kept = stripped(whole)
+        except _BROKEN as broken:
+            raise UnreadableInput.at(file, f"has damaged tags ({type(broken).__name__})") from None
+        if len(whole) > len(kept):
+            notes.add("DICOM: all tags but those of the pixels were removed; no tag leaves at all")
+        _check(file, kept, preparation)
+        try:
+            pixels = pixel_array(kept)
+        except _BROKEN as broken:
+            raise UnreadableInput.at(file, _why_no_pixels(kept, broken)) from None
+        slope, intercept = _rescale(file, kept)
+        inverted = kept.PhotometricInterpretation == "MONOCHROME1"
+    frames = pixels.reshape(-1, *pixels.shape[-2:])
+    window = preparation.source.window if isinstance(preparation.source, Scan) else None
+    height, width, _ = tensor.dims
+    note_shape(notes, (frames.shape[1], frames.shape[2]), (height, width))
+    for number, frame in enumerate(frames):
+        grey = windowed(frame.astype(np.float32) * slope + intercept, window)
+        if inverted:
+            grey = 1 - grey
+        name = file.name if len(frames) == 1 else f"{file.name} frame {number}"
+        yield Item(name, resized(grey, height, width)[:, :, None])
+
+
+def stripped(whole: Dataset) -> Dataset:
+    """A new data set with the allowed tags only; of the file's own head, how pixels are coded."""
+    kept = Dataset()
+    for keyword in ALLOWED:
+        if keyword in whole:
+            kept[keyword] = whole[keyword]
+    kept.file_meta = FileMetaDataset()
+    kept.file_meta.TransferSyntaxUID = whole.file_meta.TransferSyntaxUID
+    return kept
+
+
+def windowed(pixels: Float32s, window: Level | None) -> Float32s:
+    """Pixels in their unit, as 0 (at or below the window) to 1; the image's own range if None."""
+    if window is None:
+        low, high = np.float32(pixels.min()), np.float32(pixels.max())
+    else:
+        centre, width = floats([window.centre, window.width])
+        low, high = centre - width / 2, centre + width / 2
+    if not high > low:
+        return np.zeros_like(pixels)
+    made: Float32s = np.clip((pixels - low) / (high - low), np.float32(0), np.float32(1))
+    return made
+
+
+def _opened(file: Path) -> Dataset:
+    try:
+        syntax = pydicom.filereader.read_file_meta_info(file).get("TransferSyntaxUID")
+        if syntax is None:
+            raise UnreadableInput.at(file, "does not say how it is coded (transfer syntax)")
+        if not UID(syntax).is_transfer_syntax:
+            raise UnreadableInput.at(file, "is coded in a way that is not known")
+        if syntax == DeflatedExplicitVRLittleEndian:
+            # How large it becomes is not known before it has become so.
+            raise UnreadableInput.at(file, "is deflated: save it without compression")
+        return pydicom.dcmread(file)
+    except _BROKEN as broken:
+        kind = type(broken).__name__
+        raise UnreadableInput.at(file, f"is no DICOM file, or is cut short ({kind})") from None
+
+
+def _note_text(whole: Dataset, notes: Notes) -> None:
+    """Say what is known of text and faces in the pixels."""
+    try:
+        said = str(whole.get("BurnedInAnnotation", "")).strip().upper()
+        faces = str(whole.get("RecognizableVisualFeatures", "")).strip().upper()
+        modality = str(whole.get("Modality", "")).strip().upper()
+        kind = str(whole.get("ImageType", "")).upper()
+        captured = "ConversionType" in whole or "SECONDARY" in kind or "SCREEN" in kind
+    except _BROKEN:
+        said, faces, modality, captured = "", "", "", True
+    if said == "YES":
+        notes.add("WARNING: the file says that text is burnt into its pixels: look at it first")
+    elif said != "NO" and (captured or modality in OFTEN_WITH_TEXT):
+        kind = OFTEN_WITH_TEXT.get(modality, "derived or captured pictures")
+        notes.add(f"WARNING: {kind} often show names or dates in their pixels: look at it first")
+    if faces == "YES":
+        notes.add("WARNING: the file says that the patient could be recognised in it")
+
+
+def _check(file: Path, kept: Dataset, preparation: Preparation) -> None:
+    """Refuse what the pixels could not be made of, before any of them is unpacked."""
+    if "PixelData" not in kept:
+        raise UnreadableInput.at(file, "has no pixels (or floating ones, which are not read)")
+    try:
+        rows, columns = int(kept.Rows), int(kept.Columns)
+        frames, samples = int(kept.get("NumberOfFrames") or 1), int(kept.SamplesPerPixel)
+        photometric = str(kept.PhotometricInterpretation)
+        modality = str(kept.get("Modality", "")).upper()
+    except _BROKEN:
+        raise UnreadableInput.at(file, "does not say how its pixels lie") from None
+    if min(rows, columns, frames) < 1 or frames > MOST_FRAMES:
+        raise UnreadableInput.at(file, f"has {frames} frames of {columns} x {rows} pixels")
+    if rows * columns * frames > MOST_PIXELS:
+        raise UnreadableInput.at(
+            file, f"has {frames} x {columns} x {rows} pixels, allowed are {MOST_PIXELS} in all"
+        )
+    if samples != 1 or photometric not in {"MONOCHROME1", "MONOCHROME2"}:
+        raise UnreadableInput.at(file, f"is a coloured image ({photometric}); scans are grey")
+    if isinstance(preparation.source, Scan):
+        wanted = list(preparation.source.modalities)
+        if wanted and modality not in wanted:
+            raise UnreadableInput.at(
+                file, f"is of modality {modality or 'unknown'}, the model is for {wanted}"
+            )
+
+
+def _rescale(file: Path, kept: Dataset) -> tuple[np.float32, np.float32]:
+    try:
+        slope, intercept = kept.get("RescaleSlope"), kept.get("RescaleIntercept")
+        numbers = np.array(
+            [1 if slope is None else float(slope), 0 if intercept is None else float(intercept)]
+        )
+    except _BROKEN:
+        raise UnreadableInput.at(file, "has a rescale slope or intercept that is none") from None
+    if not np.isfinite(numbers).all() or not numbers[0] or np.abs(numbers).max() > 1e12:
+        raise UnreadableInput.at(file, "has a rescale slope or intercept that cannot be used")
+    return np.float32(numbers[0]), np.float32(numbers[1])
+
+
+def _why_no_pixels(kept: Dataset, broken: Exception) -> str:
+    syntax = UID(kept.file_meta.TransferSyntaxUID)
+    if syntax.is_compressed and isinstance(broken, RuntimeError):
+        return (
+            f"no decoder for {syntax.name} is installed, or its pixels are damaged; install "
+            "pylibjpeg, or save the file without compression"
+        )
+    return f"its pixels are cut short or damaged ({type(broken).__name__})"

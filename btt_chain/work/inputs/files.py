@@ -1,0 +1,166 @@
+"""Files in, items out: which reader a file takes, and the last steps that all share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from btt_chain.work.graph import Manifest, Tensor
+from btt_chain.work.inputs.arrays import read_array, read_table
+from btt_chain.work.inputs.common import MOST_FILE, Item, Notes, UnreadableInput
+from btt_chain.work.model import Elements, Float32s, dtype_of, elements_of, quantised
+from btt_chain.work.package import Preparation
+
+MOST_ITEMS: Final = 4096
+"""Of one job."""
+MOST_BYTES: Final = 1 << 30
+"""Of one job's items."""
+ARRAYS: Final = frozenset({".npy", ".npz"})
+TABLES: Final = frozenset({".csv", ".tsv", ".txt"})
+SCANS: Final = frozenset({".dcm", ".dicom", ".ima"})
+
+_DICOM_AT: Final = 128
+_DICOM: Final = b"DICM"
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The items of a job, ready to be executed."""
+
+    elements: Elements
+    """Items along the first axis."""
+    names: Sequence[str]
+    """What each came from; stays with the requester."""
+    notes: Sequence[str]
+    """What was left out, changed, or should be looked at."""
+
+
+def read(
+    files: Sequence[Path],
+    manifest: Manifest,
+    preparation: Preparation,
+    *,
+    elements: bool = False,
+    most: int = MOST_ITEMS,
+) -> Inputs:
+    """Read all items of some files, in order.
+
+    `elements`: arrays hold the model's own 8-bit numbers already. UnreadableInput names the file
+    and what is wrong with it; a package that is not installed counts as that.
+    """
+    tensor = manifest.graph.input
+    most = min(most, MOST_BYTES // tensor.nbytes)
+    names: list[str] = []
+    made: list[Elements] = []
+    notes = Notes()
+    outside = 0
+    for file in files:
+        try:
+            for name, item in _items(file, manifest, preparation, notes, elements, most):
+                if len(made) == most:
+                    raise UnreadableInput.at(file, f"a job has at most {most} items of this size")
+                taken, beyond = item
+                outside += beyond
+                names.append(name)
+                made.append(taken)
+        except ImportError as missing:
+            raise UnreadableInput.at(
+                file, f"{missing}; `pip install 'btt-chain[work]'` brings all readers"
+            ) from None
+        except OSError as error:
+            raise UnreadableInput.at(file, error.strerror or str(error)) from None
+    if not made:
+        raise UnreadableInput("there are no items in what was given")
+    if outside:
+        total = len(made) * tensor.size
+        notes.add(f"{outside} of {total} numbers lie beyond what 8 bits hold here, and are clipped")
+    items = np.empty((len(made), *tensor.dims), dtype_of(tensor.kind))
+    for number, one in enumerate(made):
+        items[number] = one
+    return Inputs(items, names, notes.lines())
+
+
+def _items(
+    file: Path,
+    manifest: Manifest,
+    preparation: Preparation,
+    notes: Notes,
+    elements: bool,
+    most: int,
+) -> Iterator[tuple[str, tuple[Elements, int]]]:
+    size = file.stat().st_size
+    if file.is_dir():
+        raise UnreadableInput.at(file, "is a folder: name its files")
+    if not 0 < size <= MOST_FILE:
+        raise UnreadableInput.at(file, f"has {size} bytes, allowed are 1 to {MOST_FILE}")
+    tensor = manifest.graph.input
+    if file.suffix.lower() in ARRAYS:
+        for name, array in read_array(file, tensor, most=most, elements=elements):
+            if elements:
+                yield name, (elements_of(tensor.kind, array), 0)
+            else:
+                yield name, _prepared(file, Item(name, _real(array)), manifest, preparation)
+        return
+    if elements:
+        raise UnreadableInput.at(file, "only .npy and .npz hold a model's own elements")
+    for item in _read(file, preparation, tensor, notes):
+        yield item.name, _prepared(file, item, manifest, preparation)
+
+
+def _real(array: np.typing.NDArray[np.generic]) -> Float32s:
+    with np.errstate(over="ignore"):  # what becomes infinite is refused with its name
+        return array.astype(np.float32)
+
+
+def _read(file: Path, preparation: Preparation, tensor: Tensor, notes: Notes) -> Iterable[Item]:
+    suffix = file.suffix.lower()
+    if suffix in TABLES:
+        return read_table(file, preparation, tensor, notes)
+    if len(tensor.dims) != 3:
+        raise UnreadableInput.at(
+            file, f"the model takes items of {tensor.dims}, which is no image: give .npy or .csv"
+        )
+    if suffix in SCANS or _is_dicom(file):
+        if tensor.dims[2] != 1:
+            raise UnreadableInput.at(file, "scans are grey, the model takes colours")
+        from btt_chain.work.inputs.dicom import read_scan  # noqa: PLC0415 - an extra
+
+        return read_scan(file, preparation, tensor, notes)
+    if tensor.dims[2] not in {1, 3}:
+        raise UnreadableInput.at(file, f"the model takes {tensor.dims[2]} channels: give .npy")
+    from btt_chain.work.inputs.images import read_image  # noqa: PLC0415 - an extra
+
+    return read_image(file, tensor, notes)
+
+
+def _is_dicom(file: Path) -> bool:
+    with file.open("rb") as source:
+        source.seek(_DICOM_AT)
+        return source.read(len(_DICOM)) == _DICOM
+
+
+def _prepared(
+    file: Path, item: Item, manifest: Manifest, preparation: Preparation
+) -> tuple[Elements, int]:
+    """The elements of an item, and how many numbers had to be clipped."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        reals = preparation.adjusted(item.reals)
+    if not np.isfinite(reals).all():
+        where = np.argwhere(~np.isfinite(reals))[0].tolist()
+        raise UnreadableInput.at(file, f"{item.name}: the number at {where} is none (NaN, inf)")
+    tensor = manifest.graph.input
+    made = quantised(manifest, reals)
+    # A number that was clipped lies more than half a step beyond the end.
+    step = _step(manifest)
+    low = np.float32(tensor.kind.low - tensor.zero - 1) * step
+    high = np.float32(tensor.kind.high - tensor.zero + 1) * step
+    return made, int(np.count_nonzero((reals <= low) | (reals >= high)))
+
+
+def _step(manifest: Manifest) -> np.float32:
+    """The scale of a manifest's input."""
+    return np.float32(np.uint32(manifest.input_scale).view(np.float32))
