@@ -223,7 +223,7 @@ class Vaults(Pallet):
         if not shares:
             raise self.TooLittle
         self._accrue(id, vault)
-        whole, stock = self._holdings(id, vault)
+        whole, stock = self.holdings(id, vault)
         money = u128(ceil_div(whole * int(shares), vault.shares))
         units = u128(ceil_div(stock * int(shares), vault.shares))
         if money > most_money or units > most_units:
@@ -239,7 +239,7 @@ class Vaults(Pallet):
             raise self.TooFewShares
         self._accrue(id, vault)
         own = self.shares[id, who]  # the manager has more now
-        whole, stock = self._holdings(id, vault)
+        whole, stock = self.holdings(id, vault)
         money = mul_div(whole, shares, vault.shares)
         units = mul_div(stock, shares, vault.shares)
         account = self.account_of(id)
@@ -317,7 +317,7 @@ class Vaults(Pallet):
             raise self.NotManager
         return vault
 
-    def _holdings(self, id: u32, vault: Vault) -> tuple[int, int]:
+    def holdings(self, id: u32, vault: Vault) -> tuple[int, int]:
         """Return all money and all units of a vault, on hold for orders or not."""
         account = self.account_of(id)
         on_hold = self.currency.held(self.exchange.reason, account)

@@ -197,7 +197,7 @@ class Managing(RuleBasedStateMachine):
         if VAULT in vaults.vaults:
             vaults.accrue_fee(signed(ALICE), VAULT)  # the manager's fee is no loss of this call
         vault = vaults.vaults.get(VAULT)
-        before = None if vault is None else (vaults._holdings(VAULT, vault), int(vault.shares))
+        before = None if vault is None else (vaults.holdings(VAULT, vault), int(vault.shares))
         state.begin()
         try:
             call(*arguments)
@@ -209,7 +209,7 @@ class Managing(RuleBasedStateMachine):
         if before is None or vault is None:
             return
         (money, units), shares = before
-        now_money, now_units = vaults._holdings(VAULT, vault)
+        now_money, now_units = vaults.holdings(VAULT, vault)
         assert now_money * shares >= money * int(vault.shares)
         assert now_units * shares >= units * int(vault.shares)
 
