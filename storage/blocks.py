@@ -62,6 +62,16 @@ class OpenBlock:
 
 def read_header(raw: bytes) -> HeaderFields:
     """Parent, height and state root of a SCALE header. Raises ValueError."""
+    number, at = _read_number(raw)
+    return HeaderFields(raw[:32], number, raw[at : at + 32])
+
+
+def read_number(raw: bytes) -> int:
+    """Height of a SCALE header. Raises ValueError."""
+    return _read_number(raw)[0]
+
+
+def _read_number(raw: bytes) -> tuple[int, int]:
     if len(raw) < 98:
         raise ValueError("this is no header: it is cut short")
     if raw[32] & 3 == 3:
@@ -75,7 +85,7 @@ def read_header(raw: bytes) -> HeaderFields:
             raise ValueError(f"this is no header: {error}") from error
     if len(raw) < at + 65:
         raise ValueError("this is no header: it is cut short")
-    return HeaderFields(raw[:32], number, raw[at : at + 32])
+    return number, at
 
 
 def encode_body(body: Sequence[bytes]) -> bytes:
@@ -156,7 +166,7 @@ class BlockStore:
         if found is not None:
             return found.ref.number
         raw = self.header(hash)
-        return None if raw is None else read_header(raw).number
+        return None if raw is None else read_number(raw)
 
     def body(self, hash: bytes) -> list[bytes] | None:
         """The extrinsics of a block, as they were given."""
@@ -167,6 +177,10 @@ class BlockStore:
         """Engine id and proof of finality, as stored for this block."""
         prefix = JUSTIFICATION + hash
         return [(key[len(prefix) :], value) for key, value in self._kv.iterate(prefix)]
+
+    def justification(self, hash: bytes, engine: bytes) -> bytes | None:
+        """The proof of one engine (4 bytes) that is stored for this block."""
+        return self._get(JUSTIFICATION + hash + engine)
 
     def hash_at(self, number: int) -> bytes | None:
         """The canonical block at a height."""

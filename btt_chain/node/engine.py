@@ -628,7 +628,9 @@ class Engine:
     def _begin_anew(self) -> None:
         """Vote from the block on whose state was fetched."""
         self._gadget_at = None
-        gadget = self.parts.gadget = self.parts.voting(self._now)
+        before, gadget = self.parts.gadget, self.parts.voting(self._now)
+        self.parts.gadget = gadget
+        gadget.succeed(before)
         self._obey(gadget.start(self._now))
         for peer in self._peers:
             self._obey(gadget.connected(peer, self._now))

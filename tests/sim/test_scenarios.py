@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import pytest
 
@@ -24,6 +20,7 @@ from btt_chain.primitives.header import Header
 from btt_chain.scale import u128
 from p2p import network
 from p2p.protocols.messages import Announce
+from p2p.sync.near import MAX_DEPTH
 from runtime.constants import BTT
 from runtime.frame import Call, InvalidBlock
 from runtime.pallets.authorities import Authorities
@@ -44,67 +41,10 @@ from support.sim.byzantine import (
 )
 from support.sim.errors import Violation
 from support.sim.invariants import Invariants
+from support.sim.plays import LONG, best, final, lag, make, settle, watched
 from support.sim.scenario import CLOCKS, POINTS
 from support.sim.vault import Blind, Vault, keystore_of
 from support.sim.world import SLOT_MS, SimNode, World
-
-SHIFT = int(os.environ.get("BTT_SHIFT", "0")) * 1_000
-"""Other luck for the same scenarios: `make chaos` plays them many times."""
-
-
-def make(seed: int, **how: Any) -> World:
-    """Return the world of a scenario."""
-    return World(seed + SHIFT, **how)
-
-
-@pytest.fixture(autouse=True)
-def _report(record_property: Callable[[str, object], None]) -> Iterator[None]:
-    """Tell the report how long recoveries took."""
-    RECOVERIES.clear()
-    yield
-    if RECOVERIES:
-        record_property("recovery", max(RECOVERIES))
-
-
-RECOVERIES: list[int] = []
-"""Slots that each recovery of the running test took."""
-
-
-@contextmanager
-def watched(world: World, errors: tuple[str, ...] = ()) -> Iterator[World]:
-    """Hold a world to its invariants, to the last."""
-    invariants = Invariants(world, errors=errors)
-    try:
-        yield world
-        invariants.conclude()
-    finally:
-        invariants.close()
-
-
-def final(node: SimNode) -> int:
-    return int(node.client.finalized().number)
-
-
-def best(node: SimNode) -> int:
-    return int(node.client.best().number)
-
-
-def lag(world: World) -> int:
-    return max(best(node) - final(node) for node in world.honest if node.engine is not None)
-
-
-def settle(world: World, bound: int) -> int:
-    """Run until all honest nodes have final what is best now, and a block more; return slots."""
-    goal = max(best(node) for node in world.honest if node.engine is not None) + 1
-    for passed in range(bound + 1):
-        if all(node.engine is not None and final(node) >= goal for node in world.honest):
-            RECOVERIES.append(passed)
-            return passed
-        world.run(1)
-    raise AssertionError(
-        f"{bound} slots, and block {goal} is not final everywhere: "
-        f"{[(node.name, best(node), final(node)) for node in world.honest]}"
-    )
 
 
 def rounds_of(node: SimNode) -> Gadget:
@@ -221,7 +161,7 @@ def test_f7_without_two_thirds_blocks_go_on_and_finality_waits() -> None:
         world.kill(3)
         world.run(1)
         stood, high = final(world.nodes[0]), best(world.nodes[0])
-        world.run(60)
+        world.run(300 if LONG else 60)
         assert final(world.nodes[0]) == stood
         assert best(world.nodes[0]) > high + 20
         world.start(2)
@@ -238,7 +178,7 @@ def test_f8_only_a_majority_makes_blocks_final_and_all_meet_again(groups: list[l
         world.cut()
         world.run(2)
         before = [final(node) for node in world.nodes]
-        world.run(40)
+        world.run(300 if LONG else 40)
         for group in groups:
             for index in group:
                 moved = final(world.nodes[index]) > before[index] + 1
@@ -515,8 +455,9 @@ def test_f17_a_deep_unfinalised_fork_is_left_for_the_better_one() -> None:
         world.run(2)
         world.links.partition([[0, 1], [2, 3]])
         world.cut()
-        world.run(80)
-        assert min(best(node) - final(node) for node in world.nodes) > 20
+        world.run(360)
+        # Deeper than one fetch of sync goes, and votes of both sides stand on their tops.
+        assert min(best(node) - final(node) for node in world.nodes) > MAX_DEPTH
         world.links.heal()
         world.cut()
         settle(world, 30)

@@ -19,13 +19,18 @@ class Sightings:
 
     def see(self, header: Header, author: bytes, slot: int) -> EquivocationProof | None:
         """Take note of a verified header; return the proof if it is its author's second."""
-        self._newest = max(self._newest, slot)
-        oldest = self._newest - self._slots + 1
-        if slot < oldest:
+        if slot > self._newest:
+            before, self._newest = self._newest, slot
+            self._forget(before - self._slots + 1, slot - self._slots + 1)
+        if slot < self._newest - self._slots + 1:
             return None
-        for old in [old for old in self._seen if old < oldest]:
-            del self._seen[old]
         first = self._seen.setdefault(slot, {}).setdefault(author, header)
         if first.hash() == header.hash():
             return None
         return EquivocationProof(AuthorityId(author), Slot(slot), first, header)
+
+    def _forget(self, start: int, stop: int) -> None:
+        """Forget the slots from `start` up to below `stop`: there are none before."""
+        for old in range(start, stop) if stop - start < len(self._seen) else list(self._seen):
+            if old < stop:
+                self._seen.pop(old, None)

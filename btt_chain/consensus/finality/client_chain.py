@@ -59,5 +59,4 @@ class ClientChain:
 
     def proof(self, block: Target) -> bytes | None:
         """Return the justification that is stored with a block; None if there is none."""
-        proofs = dict(self._client.store.blocks.justifications(block.hash))
-        return proofs.get(GRANDPA)
+        return self._client.store.blocks.justification(block.hash, GRANDPA)

@@ -247,6 +247,7 @@ class Gadget:
         self._voter = self._new_voter(self._last_round())
         self._voter_due: int | None = now_ms
         self._said = self._view()
+        self._floor = self._said
         self._left = [_Place(self._said.set_id, self._said.round, now_ms)]
         self._stall_wait = STALL_FIRST * gossip_ms
         self._stall_at = now_ms + self._stall_wait
@@ -339,6 +340,15 @@ class Gadget:
         self._hear_clock(now_ms)
         self._obey(self._voter.tick(self._now))
         return self._finish()
+
+    def succeed(self, before: Gadget) -> None:
+        """Take over from the gadget of this node's earlier state, before any other event.
+
+        Answers to it come here now. It may have been told where the set stands; nobody goes back,
+        so neighbours hear no more of where we are until we have come as far again.
+        """
+        self._peers.owe(before._peers)
+        self._floor = before._said
 
     # --- events: the others ---
 
@@ -479,7 +489,10 @@ class Gadget:
 
     def _follow_view(self) -> None:
         said = self._said
-        if said.round == self.round and said.set_id == self.set_id:
+        if (
+            said.round == self._voter.best_round.number
+            and said.set_id == self.authorities.current.set_id
+        ):
             return
         self._said = view = self._view()
         self._left.append(_Place(view.set_id, view.round, self._now))
@@ -738,14 +751,25 @@ class Gadget:
 
     def _tell_all(self) -> None:
         self._neighbour_at = self._now + NEIGHBOUR_EVERY
+        raw = self._where()
         for name, peer in self._peers.known.items():
-            self._tell_view(name, peer)
+            peer.told_at = self._now
+            if raw is not None:
+                self._put(Tell(name, raw))
 
     def _tell_view(self, name: str, peer: Peer) -> None:
         peer.told_at = self._now
+        raw = self._where()
+        if raw is not None:
+            self._put(Tell(name, raw))
+
+    def _where(self) -> bytes | None:
+        """Return the packet that tells where we stand; None if we said that we were further."""
         view = self._view()
+        if view[:2] < self._floor[:2]:
+            return None
         packet = NeighborV1(u64(view.round), u64(view.set_id), u32(view.final))
-        self._tell(name, Neighbor(packet))
+        return GOSSIP.encode(Neighbor(packet))
 
     def _on_neighbour(self, name: str, packet: NeighborV1) -> None:
         view = View(int(packet.set_id), int(packet.round), int(packet.commit_finalized_height))
@@ -872,8 +896,7 @@ class Gadget:
     def _obey(self, actions: Sequence[voter.Action], peer: str | None = None) -> None:
         """Carry out what the voter wants; `peer` is whose message it judged."""
         queue = list(actions)
-        while queue:
-            action = queue.pop(0)
+        for action in queue:  # it grows on the way
             match action:
                 case voter.SendVote():
                     queue += self._cast(action)

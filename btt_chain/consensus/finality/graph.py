@@ -101,8 +101,10 @@ class VoteGraph:
             node.children.append(above)
             self._nodes[block_above.hash] = above
             node = above
-        for carried in node.up_to_base():
-            carried.weights[stage] += weight
+        below: Node | None = node
+        while below is not None:
+            below.weights[stage] += weight
+            below = below.parent
         return True
 
     def withdraw(self, block: Target, stage: Stage, weight: int) -> None:
@@ -125,7 +127,10 @@ class VoteGraph:
 
     def find_ancestor(self, node: Node, fits: Condition) -> Node | None:
         """Return the highest block at or below `node` that fits."""
-        return next((below for below in node.up_to_base() if fits(below)), None)
+        below: Node | None = node
+        while below is not None and not fits(below):
+            below = below.parent
+        return below
 
     def _way_down(self, block: Target) -> tuple[list[Target], Node] | None:
         """Return the blocks that are not yet in the tree, from the top, and the node below them."""

@@ -168,11 +168,15 @@ def assemble(
         if signed is not first:
             chosen.append(signed)
             weight += voters.weights[signed.id]
+    if weight < voters.threshold:
+        return None
     proof = Justification(
         u64(round_number),
         Commit(target.hash, u32(target.number), chosen),
         list({header.hash(): header for signed in chosen for header in ways[signed]}.values()),
     )
+    if not proof.votes_ancestries:
+        return proof  # all vote for the target itself: there is nothing more to either rule
     rules = (strict_shape, node_shape)
     return proof if all(rule(proof, voters) is Verdict.ACCEPTED for rule in rules) else None
 

@@ -148,6 +148,10 @@ class Peers:
             self._owed[name] = left
         return left >= 0
 
+    def owe(self, before: Peers) -> None:
+        """Await what others were asked for before this began."""
+        self._owed.update(before._owed)
+
     def forget_votes(self) -> None:
         """Forget who has which vote."""
         for peer in self.known.values():

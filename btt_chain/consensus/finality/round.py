@@ -56,6 +56,13 @@ class Imported(NamedTuple):
     equivocation: AnyEquivocation | None = None
 
 
+_COUNTED: Final = Imported(Outcome.COUNTED)
+_DUPLICATE: Final = Imported(Outcome.DUPLICATE)
+_THIRD: Final = Imported(Outcome.THIRD)
+_UNKNOWN_VOTER: Final = Imported(Outcome.UNKNOWN_VOTER)
+_OFF_BASE: Final = Imported(Outcome.OFF_BASE)
+
+
 @dataclass(frozen=True, slots=True)
 class RoundState:
     """What a round's votes say so far."""
@@ -126,7 +133,7 @@ class Round:
             case _:
                 raise ValueError("a primary's hint is not counted")
         imported = self._count(stage, signed)
-        if imported.outcome in {Outcome.COUNTED, Outcome.EQUIVOCATION}:
+        if imported.outcome is Outcome.COUNTED or imported.outcome is Outcome.EQUIVOCATION:
             self.historical.seen.append(signed)
             if stage is Stage.PREVOTE:
                 self._update_ghost()
@@ -215,22 +222,22 @@ class Round:
     def _count(self, stage: Stage, signed: SignedMessage) -> Imported:
         weight = self.voters.weights.get(signed.id)
         if weight is None:
-            return Imported(Outcome.UNKNOWN_VOTER)
+            return _UNKNOWN_VOTER
         votes = self._stages[stage]
         target = target_of(signed.message.vote)
         known = votes.by_voter.get(signed.id)
         if known is None:
             if not self._graph.insert(target, stage, weight):
-                return Imported(Outcome.OFF_BASE)
+                return _OFF_BASE
             votes.by_voter[signed.id] = [signed]
             votes.weight += weight
-            return Imported(Outcome.COUNTED)
+            return _COUNTED
         if signed in known:
-            return Imported(Outcome.DUPLICATE)
+            return _DUPLICATE
         if len(known) > 1:
-            return Imported(Outcome.THIRD)
+            return _THIRD
         if not self._graph.stands_on_base(target):
-            return Imported(Outcome.OFF_BASE)
+            return _OFF_BASE
         # From here on it counts everywhere, so no longer where it was.
         self._graph.withdraw(target_of(known[0].message.vote), stage, weight)
         known.append(signed)

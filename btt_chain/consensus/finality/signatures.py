@@ -45,10 +45,17 @@ class Signatures:
         payload = signing_payload(signed.message, round_number, set_id)
         if not ed25519.verify(signed.id, payload, signed.signature):
             return False
+        self._keep(proof)
+        return True
+
+    def vouch(self, signed: SignedMessage, round_number: int, set_id: int) -> None:
+        """Take a message as its sender's: who says so has just signed it."""
+        self._keep((signed, round_number, set_id))
+
+    def _keep(self, proof: tuple[SignedMessage, int, int]) -> None:
         if len(self._good) >= self._capacity:
             del self._good[next(iter(self._good))]
-        self._good[signed.signature] = proof
-        return True
+        self._good[proof[0].signature] = proof
 
 
 def all_signed(justification: Justification, set_id: int, verify: Verify) -> bool:

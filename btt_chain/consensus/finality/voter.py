@@ -197,8 +197,10 @@ class _Running:
 
     def concluded(self, final: Target) -> bool:
         """Tell whether nothing can come of the round any more."""
+        if self.commit_at is not None:
+            return False
         estimate = self.votes.estimate
-        return self.commit_at is None and (estimate is None or estimate.number <= final.number)
+        return estimate is None or estimate.number <= final.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +256,8 @@ class Voter:
         self._base = final
         self._completed: Round | None = None
         self._armed: int | None = None
+        self._driven: int | None = None
+        """When all that was due was done last; None: what is due has changed since."""
         self._quiet_until = now
         previous: Round | RoundState = RoundState.genesis(last.base)
         if last.number > 0 and last.votes:
@@ -331,6 +335,7 @@ class Voter:
     def be_quiet(self, until: int) -> None:
         """Listen only, and cast no vote, before this time: what is known may be out of date."""
         self._quiet_until = until
+        self._driven = None
 
     # --- questions ---
 
@@ -346,7 +351,7 @@ class Voter:
 
     def due(self, now: int) -> int | None:
         """Return when the next thing is to be done by time alone; None if only votes can help."""
-        return self._due(now)
+        return self._armed if now == self._driven else self._due(now)
 
     @property
     def final(self) -> Target:
@@ -382,7 +387,9 @@ class Voter:
         return Round(number, self.set.voters, base, self._chain)
 
     def _find(self, number: int) -> _Running | None:
-        return next((r for r in (self._best, *self._past) if r.votes.number == number), None)
+        if self._best.votes.number == number:
+            return self._best
+        return next((past for past in self._past if past.votes.number == number), None)
 
     def _hear(self, running: _Running, signed: SignedMessage) -> list[Action]:
         if isinstance(signed.message, ProposeMessage):
@@ -403,14 +410,14 @@ class Voter:
             if not self._may_follow(self._best):
                 break
             self._follow(now, actions)
-        for past in list(self._past):
+        for past in self._past:
             self._settle(past, actions)
             self._commit(past, now, actions)
         self._past = [past for past in self._past if not past.concluded(self._final)]
         due = self._due(now)
         if due is not None and due != self._armed:
             actions.append(ArmTimer(due))
-        self._armed = due
+        self._armed, self._driven = due, now
         return actions
 
     def _due(self, now: int) -> int | None:
@@ -497,14 +504,14 @@ class Voter:
         Not before: a restart would else begin the round anew on a base that it made final.
         """
         final = run.votes.finalized
-        if final is None or not run.votes.completable or not run.cast_all:
+        if final is None or run.proven is final:
             return
-        if run.proven == final:
+        if not run.votes.completable or not run.cast_all or run.proven == final:
             return
         proof = prove(run.votes, self._chain)
         if proof is None:
             return
-        run.proof, run.proven = proof, proof.target
+        run.proof, run.proven = proof, final
         if final.number > self._base.number:
             self._base = final
         actions += self._finalise(proof)
@@ -525,7 +532,7 @@ class Voter:
 
     def _may_follow(self, run: _Running) -> bool:
         """Tell whether the next round may begin: nothing of the one before can be lost by it."""
-        if not run.votes.completable or run.step is not _Step.PRECOMMITTED:
+        if run.step is not _Step.PRECOMMITTED or not run.votes.completable:
             return False
         before = run.before
         if before is None:

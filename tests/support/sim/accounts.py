@@ -51,14 +51,14 @@ def nonce_of(node: SimNode, index: int) -> int:
     return int(system.account[account(index)].nonce)
 
 
-def sign(index: int, nonce: int, call: Call, genesis: bytes) -> bytes:
-    """Return a signed extrinsic with its length in front."""
+def sign(index: int, nonce: int, call: Call, genesis: bytes, spec: int = 100) -> bytes:
+    """Return an extrinsic with its length in front, signed for a version of the law."""
     extra = SIGNED_EXTRA.encode(
         SignedExtra(era=Immortal(), nonce=u32(nonce), tip=u128(0), mode=MetadataHashMode.Disabled)
     )
     implicit = IMPLICIT.encode(
         Implicit(
-            spec_version=u32(100),
+            spec_version=u32(spec),
             transaction_version=u32(1),
             genesis_hash=H256(genesis),
             birth_hash=H256(genesis),
@@ -70,9 +70,11 @@ def sign(index: int, nonce: int, call: Call, genesis: bytes) -> bytes:
     return opaque(signed(Id(account(index)), proof, extra, call.raw))
 
 
-def transfer(index: int, nonce: int, to: int, amount: int, genesis: bytes) -> bytes:
+def transfer(
+    index: int, nonce: int, to: int, amount: int, genesis: bytes, spec: int = 100
+) -> bytes:
     """Return a transfer in planck between two development accounts."""
     call = runtime().call(
         "Balances", "transfer_keep_alive", dest=Id(account(to)), value=u128(amount)
     )
-    return sign(index, nonce, call, genesis)
+    return sign(index, nonce, call, genesis, spec)

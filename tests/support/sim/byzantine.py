@@ -49,7 +49,14 @@ from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError, u32, u64
 from p2p import network
 from p2p.network import Event
-from p2p.protocols.messages import Announce, BlockAnswer, BlockData, BlockRequest
+from p2p.protocols.messages import (
+    Announce,
+    BlockAnswer,
+    BlockData,
+    BlockRequest,
+    StateAnswer,
+    WarpProof,
+)
 from support.sim.world import SimNode, World, early
 
 
@@ -377,18 +384,37 @@ class Liar(Byzantine):
             case 4:
                 act(node, network.Answer(id, b"\x00"))
             case 5:
-                act(node, network.Answer(id, _wrong_bodies(data)))
+                act(node, network.Answer(id, _altered(data)))
             case _:
                 raw = bytearray(data)
                 raw[self.luck.randrange(len(raw))] ^= 1 << self.luck.randrange(8)
                 act(node, network.Answer(id, bytes(raw)))
 
 
+def _altered(data: bytes) -> bytes:
+    """Return an answer that reads well and does not hold: to a question for blocks, for a warp
+    proof or for a part of a state; others as they are.
+    """
+    for alter in (_wrong_bodies, _fewer_changes, _fewer_nodes):
+        try:
+            return alter(data)
+        except DecodeError:
+            continue
+    return data
+
+
+def _fewer_changes(data: bytes) -> bytes:
+    proof = WarpProof.decode(data)
+    return WarpProof(proof.fragments[1:], is_finished=True).encode()
+
+
+def _fewer_nodes(data: bytes) -> bytes:
+    answer = StateAnswer.decode(data)
+    return StateAnswer(answer.nodes[:-1], answer.last).encode()
+
+
 def _wrong_bodies(data: bytes) -> bytes:
-    try:
-        answer = BlockAnswer.decode(data)
-    except DecodeError:
-        return data
+    answer = BlockAnswer.decode(data)
     blocks = [
         replace(block, body=None if block.body is None else [*block.body, b"\x04\x00"])
         for block in answer.blocks

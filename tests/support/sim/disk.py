@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from btt_chain.consensus.finality.records import END_PREFIX
 from storage.columns import AUX, META_BASE
@@ -19,16 +19,18 @@ class SimDisk:
 
     def __init__(self, image: Mapping[bytes, bytes]) -> None:
         """`image` is what is on it from the start."""
-        self._durable: dict[bytes, bytes] = dict(image)
+        self._durable: dict[bytes, bytes | None] = dict(image)
         self._loose: list[Mapping[bytes, bytes | None]] = []
         self.torn = 0
         """Batches that crashes have cost."""
 
-    def open(self, point: Callable[[str], None]) -> SimKV:
-        """Open what is on the disk."""
+    def open(
+        self, point: Callable[[str], None], awaited: Callable[[], bool] = lambda: True
+    ) -> SimKV:
+        """Open what is on the disk. `point` is told where a process may die, while `awaited`."""
         live = MemoryKV()
         live.write(self._durable)
-        return SimKV(self, live, point)
+        return SimKV(self, live, point, awaited)
 
     def keep(self, batch: Mapping[bytes, bytes | None], *, sync: bool) -> None:
         """Take a batch; with `sync` it and all before it are safe."""
@@ -46,21 +48,26 @@ class SimDisk:
     def _settle(self, count: int) -> None:
         durable = self._durable
         for batch in self._loose[:count]:
-            for key, value in batch.items():
-                if value is None:
-                    durable.pop(key, None)
-                else:
-                    durable[key] = value
+            durable.update(batch)
+            for key in [key for key, value in batch.items() if value is None]:
+                del durable[key]
         del self._loose[:count]
 
 
 class SimKV:
     """The store of a running process (`storage.kv.KeyValue`)."""
 
-    def __init__(self, disk: SimDisk, live: MemoryKV, point: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        disk: SimDisk,
+        live: MemoryKV,
+        point: Callable[[str], None],
+        awaited: Callable[[], bool],
+    ) -> None:
         self._disk = disk
         self._live = live
         self._point = point
+        self._awaited = awaited
         self.get = live.get
         self.iterate = live.iterate
         self.keys = live.keys
@@ -68,7 +75,7 @@ class SimKV:
 
     def write(self, batch: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
         """Write a batch; the process may die before or after it."""
-        names = _names(batch, sync=sync)
+        names = _names(batch, sync=sync) if self._awaited() else ()
         for name in names:
             self._point(f"write {name}")
         kept = dict(batch)
@@ -84,7 +91,7 @@ class SimKV:
         """Nothing to close."""
 
 
-def _names(batch: Mapping[bytes, bytes | None], *, sync: bool) -> list[str]:
+def _names(batch: Mapping[bytes, bytes | None], *, sync: bool) -> Sequence[str]:
     """Say what a batch is for: finality is the one thing that is synced."""
     of_aux = all(key.startswith(AUX) for key in batch)
     names = ["finality" if sync else "aux" if of_aux else "block"]

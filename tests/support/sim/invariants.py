@@ -32,6 +32,7 @@ from btt_chain.primitives.grandpa import (
 )
 from btt_chain.txpool.types import Limits
 from p2p.sync import near
+from storage.blocks import BlockStore
 from storage.trie.root import state_root
 from support.sim.errors import Violation
 from support.sim.world import SimNode, World
@@ -48,6 +49,31 @@ FAULTS: Final = ("no answer", "it asks for votes again at once")
 question or its answer was lost, or two questions came at once over a way that was cut between."""
 TOLERATED: Final = 1_000
 """What that may cost one of them in a run: a tenth of what gets it banned."""
+
+
+PROOFS_KEPT: Final = 64
+
+
+class _Seen:
+    """What was looked at of a node."""
+
+    __slots__ = (
+        "life", "blocks", "height", "passed", "told", "blames", "refused", "measure_at",
+    )  # fmt: skip
+    blocks: BlockStore
+
+    def __init__(self) -> None:
+        self.life = -1
+        self.height = 0
+        """Its last final height, over all lives."""
+        self.passed = 0
+        """The last final height whose block was not yet here, of who began with a state."""
+        self.told = self.blames = self.refused = self.measure_at = 0
+
+    def begin(self, node: SimNode) -> None:
+        """Look at another life of it."""
+        self.life, self.blocks = node.epoch, node.client.store.blocks
+        self.told = self.blames = self.refused = self.measure_at = 0
 
 
 class Errors(logging.Handler):
@@ -84,12 +110,9 @@ class Invariants:
         first = VoterSet(first_voters(world.nodes[0].client))
         self.sets: list[tuple[int, VoterSet]] = [(1, first)]
         """The first height that each set makes final, by set id, and its voters."""
-        self._heights = [0] * len(world.nodes)
-        self._told = [0] * len(world.nodes)
-        self._lives = [0] * len(world.nodes)
-        self._blames = [0] * len(world.nodes)
-        self._refused = [0] * len(world.nodes)
-        self._measured = [0] * len(world.nodes)
+        self._seen = [_Seen() for _ in world.nodes]
+        self._accepted: dict[tuple[Target, bytes], None] = {}
+        """The last proofs that were judged, each with its block."""
         self._limits = Limits()
         self.proofs = 0
         """Proofs that were judged."""
@@ -107,35 +130,35 @@ class Invariants:
         """Look at a node that did something."""
         if node.cheat is not None:
             return
-        index, watcher = node.index, node.watcher
-        if self._lives[index] != node.epoch:
-            self._lives[index] = node.epoch
-            self._told[index] = self._blames[index] = self._refused[index] = 0
-        final = node.client.store.blocks.finalised.number
-        if final != self._heights[index]:
-            if final < self._heights[index]:
-                raise Violation("I4", f"{node.name} fell from {self._heights[index]} to {final}")
+        seen, watcher = self._seen[node.index], node.watcher
+        if seen.life != node.epoch:
+            seen.begin(node)
+        final = seen.blocks.finalised.number
+        if final != seen.height:
+            if final < seen.height:
+                raise Violation("I4", f"{node.name} fell from {seen.height} to {final}")
             self._follow(node, final)
-        if len(watcher.finals) > self._told[index]:
-            for target in watcher.finals[self._told[index] :]:
+        if len(watcher.finals) > seen.told:
+            for target in watcher.finals[seen.told :]:
                 self._judge(node, target)
-            self._told[index] = len(watcher.finals)
-        if (
-            len(watcher.penalties) > self._blames[index]
-            or len(watcher.refusals) > self._refused[index]
-        ):
+            seen.told = len(watcher.finals)
+        if len(watcher.penalties) > seen.blames or len(watcher.refusals) > seen.refused:
             self._manners(node)
-        if self._measured[index] != self.world.slot:
-            self._measured[index] = self.world.slot
+        if self.world.now >= seen.measure_at:
+            seen.measure_at = self.world.now + self.world.slot_ms
             self._measure(node)
         if self.errors.found:
             self._complain()
 
     def _follow(self, node: SimNode, to: int) -> None:
         """I1 and I3: a hash covers the header, and with it the state root."""
-        client = node.client
-        for height in range(self._heights[node.index] + 1, to + 1):
+        client, seen = node.client, self._seen[node.index]
+        for height in range(seen.height + 1, to + 1):
             hash = client.block_hash(height)
+            missing = client.store.missing
+            if hash is None and missing is not None and height <= missing.highest.number:
+                seen.passed = height
+                continue
             if hash is None:
                 raise Violation("I3", f"{node.name} has no block at its final height {height}")
             known = self.final.get(height)
@@ -148,7 +171,7 @@ class Invariants:
                     f"{node.name} finalised 0x{hash.hex()[:8]} at {height}, another node "
                     f"0x{known.hex()[:8]}",
                 )
-        self._heights[node.index] = to
+        seen.height = to
 
     def _follow_sets(self, node: SimNode, height: int, hash: bytes) -> None:
         change = announced(node.client.header_of(hash).digest.logs)
@@ -166,7 +189,20 @@ class Invariants:
 
     def _judge(self, node: SimNode, target: Target) -> None:
         """I5. The verdict on a signature is shared; `conclude` asks the strict verifier itself."""
-        proof = self._proof(node, bytes(target.hash), target.number)
+        raw = node.client.store.blocks.justification(bytes(target.hash), GRANDPA)
+        if raw is None:
+            raise Violation("I5", f"{node.name} finalised block {target.number} without a proof")
+        if (target, raw) not in self._accepted:
+            self._accept(node, target, raw)
+        self.proofs += 1
+        expected, _ = self.set_of(target.number + 1)
+        if node.running.parts.gadget.set_id < expected and (
+            node.client.finalized().number == target.number
+        ):
+            raise Violation("I5", f"{node.name} is not in set {expected} at {target.number}")
+
+    def _accept(self, node: SimNode, target: Target, raw: bytes) -> None:
+        proof = Justification.decode(raw)
         set_id, voters = self.set_of(target.number)
         verdict = strict_shape(proof, voters)
         if proof.target != target:
@@ -175,35 +211,26 @@ class Invariants:
             verdict = Verdict.BAD_SIGNATURE
         if verdict is not Verdict.ACCEPTED:
             raise Violation("I5", f"{node.name} has a proof of block {target.number}: {verdict}")
-        self.proofs += 1
-        expected, _ = self.set_of(target.number + 1)
-        if node.running.parts.gadget.set_id < expected and (
-            node.client.finalized().number == target.number
-        ):
-            raise Violation("I5", f"{node.name} is not in set {expected} at {target.number}")
-
-    def _proof(self, node: SimNode, hash: bytes, number: int) -> Justification:
-        raw = dict(node.client.store.blocks.justifications(hash)).get(GRANDPA)
-        if raw is None:
-            raise Violation("I5", f"{node.name} finalised block {number} without a proof")
-        return Justification.decode(raw)
+        self._accepted[target, raw] = None
+        if len(self._accepted) > PROOFS_KEPT:
+            del self._accepted[next(iter(self._accepted))]
 
     def _manners(self, node: SimNode) -> None:
         """I7: honest nodes have no reason to blame each other, nor to cut each other off."""
-        watcher, index, world = node.watcher, node.index, self.world
+        watcher, seen, world = node.watcher, self._seen[node.index], self.world
         blames, refused = watcher.penalties, watcher.refusals
-        if len(blames) > self._blames[index]:
-            for peer, cost, why in blames[self._blames[index] :]:
+        if len(blames) > seen.blames:
+            for peer, cost, why in blames[seen.blames :]:
                 if world.nodes[peer].cheat is not None:
                     continue
                 # Cheats are no excuse: everybody looks at what he hands on.
                 if not why.startswith(self.excused) or node.scores[peer] > TOLERATED:
                     raise Violation("I7", f"{node.name} blames n{peer} for {cost}: {why}")
-            self._blames[index] = len(blames)
-        if len(refused) > self._refused[index]:
+            seen.blames = len(blames)
+        if len(refused) > seen.refused:
             if all(other.cheat is None for other in world.nodes):
                 raise Violation("I7", f"{node.name} refuses a block: {refused[-1]}")
-            self._refused[index] = len(refused)
+            seen.refused = len(refused)
 
     def _complain(self) -> None:
         nodes = self.world.nodes
@@ -242,14 +269,23 @@ class Invariants:
             if node.engine is None:
                 continue
             final = node.client.finalized()
-            raw = dict(node.client.store.blocks.justifications(final.hash)).get(GRANDPA)
+            raw = node.client.store.blocks.justification(final.hash, GRANDPA)
             if final.number and raw is not None:
                 set_id, voters = self.set_of(final.number)
                 target = Target(H256(final.hash), final.number)
                 verdict = verify_strict(Justification.decode(raw), set_id, voters, target)
                 if verdict is not Verdict.ACCEPTED:
                     raise Violation("I5", f"{node.name}: block {final.number}: {verdict}")
+            if node.client.store.missing is None:
+                self._look_back(node)
         self._compare_states()
+
+    def _look_back(self, node: SimNode) -> None:
+        """I3: the blocks below a state that was fetched are those of all others."""
+        for height in range(1, self._seen[node.index].passed + 1):
+            hash = node.client.block_hash(height)
+            if hash != self.final.get(height, hash) or hash is None:
+                raise Violation("I3", f"{node.name} has another block, or none, at {height}")
 
     def _compare_states(self) -> None:
         """I3: the flat state of each node has the root that its best header says."""

@@ -98,6 +98,9 @@ class Scenario:
     cheats: list[tuple[int, type[Byzantine]]] = field(default_factory=list)
     late: list[int] = field(default_factory=list)
     pruning: int | None = None
+    warp: int | None = None
+    """Blocks that a late observer must be spared to begin with a state."""
+    slot_ms: int = SLOT_MS
 
     @classmethod
     def of(cls, seed: int) -> Scenario:
@@ -124,9 +127,20 @@ class Scenario:
             self.cheats = [(index, luck.choice(KINDS)) for index in who]
         self._invent(luck)
         self.pruning = luck.choice([None, None, 1, 8])
+        if self.late and seed % 2:
+            self.warp = 4
         return self
 
     def _invent(self, luck: random.Random) -> None:
+        end = self.slots * SLOT_MS
+        at = luck.randint(0, 3 * SLOT_MS)
+        while at < end:
+            self.faults += self.fault(luck, at)
+            at += luck.randint(SLOT_MS // 2, 4 * SLOT_MS)
+        self.faults.sort(key=lambda fault: fault.at)
+
+    def fault(self, luck: random.Random, at: int) -> list[Fault]:
+        """Return something that goes wrong at a time, or the same for everybody."""
         kinds: list[Callable[[random.Random, int], list[Fault]]] = [
             self._crash,
             self._crash,
@@ -141,12 +155,7 @@ class Scenario:
             self._clock,
             self._crash_all,
         ]
-        end = self.slots * SLOT_MS
-        at = luck.randint(0, 3 * SLOT_MS)
-        while at < end:
-            self.faults += luck.choice(kinds)(luck, at)
-            at += luck.randint(SLOT_MS // 2, 4 * SLOT_MS)
-        self.faults.sort(key=lambda fault: fault.at)
+        return luck.choice(kinds)(luck, at)
 
     def _anyone(self, luck: random.Random) -> int:
         return luck.randrange(self.validators)
@@ -200,7 +209,8 @@ class Scenario:
             (
                 f"seed {self.seed}: {self.validators} validators, {self.observers} observers"
                 f" (late: {self.late}), T {self.gossip_ms} ms, behind {self.behind}, "
-                f"real VRF {self.real_vrf}, shared execution {self.share}, pruning {self.pruning}"
+                f"real VRF {self.real_vrf}, shared execution {self.share}, pruning {self.pruning}, "
+                f"warp {self.warp}"
             ),
             *(f"  n{index} is a {kind.__name__}" for index, kind in self.cheats),
             *(f"  {fault}" for fault in self.faults),
@@ -226,7 +236,8 @@ class Outcome:
 class Stage:
     """A scenario on its world."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, errors: tuple[str, ...] = ()) -> None:
+        """`errors`: how what nodes may log as errors begins, besides that of wrong clocks."""
         self.scenario = scenario
         luck = random.Random(scenario.seed ^ 0x5EED)
         self.world = World(
@@ -239,9 +250,11 @@ class Stage:
             late=scenario.late,
             share=scenario.share,
             pruning=scenario.pruning,
+            warp=scenario.warp,
+            slot_ms=scenario.slot_ms,
         )
         clocks = any(fault.name == "clock" for fault in scenario.faults)
-        self.invariants = Invariants(self.world, errors=CLOCKS if clocks else ())
+        self.invariants = Invariants(self.world, errors=errors + CLOCKS * clocks)
         for index, kind in scenario.cheats:
             corrupt(self.world, index, kind)
         for fault in scenario.faults:

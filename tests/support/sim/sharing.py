@@ -14,23 +14,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias, TypeVar
 
 from btt_chain.chain.client import Client, Made
 from btt_chain.chain.law import Law, Laws
 from btt_chain.chain.notify import BlockRef
 from btt_chain.consensus.babe.verify import Verified
 from btt_chain.consensus.finality.messages import GossipMessage
+from btt_chain.consensus.finality.signatures import Signatures
 from btt_chain.consensus.importer import Importer, Slots
 from btt_chain.node.engine import Engine
+from btt_chain.primitives.grandpa import AnyMessage, AuthorityId, SignedMessage
 from btt_chain.primitives.header import Header
 from runtime.frame.version import CODE_KEY
 from runtime.params import PARAMS_KEY
 from storage.state import Pending
 from support.sim.errors import Violation
 
+REMEMBERED: Final = 512
+"""Entries of each kind that are known in common; the oldest go, and are found out anew."""
 AGAIN: Final = 8
-"""One block in so many is executed by its author and by the first who imports it."""
+"""One block in so many is executed by its author and by the first who imports it; of the honest
+nodes' votes one in so many has its signature checked by the first who hears it.
+"""
 
 
 class _SharedLaw(Law):
@@ -57,6 +63,11 @@ class SharedLaws(Laws):
         return _SharedLaw(self._others.of(values.get))
 
 
+K = TypeVar("K")
+V = TypeVar("V")
+Signing: TypeAlias = Callable[[int, int, AnyMessage, AuthorityId], SignedMessage | None]
+
+
 @dataclass(slots=True)
 class _Found:
     body: list[bytes]
@@ -65,15 +76,24 @@ class _Found:
     """Not only its author's word."""
 
 
+class _Memory(dict[K, V]):
+    """A dict that lets go of its oldest entry when it is full."""
+
+    def __setitem__(self, key: K, value: V) -> None:
+        if len(self) >= REMEMBERED and key not in self:
+            del self[next(iter(self))]
+        super().__setitem__(key, value)
+
+
 class Shared:
     """What the nodes of a world know in common."""
 
     def __init__(self) -> None:
-        self._blocks: dict[bytes, _Found] = {}
-        self._headers: dict[bytes, Header] = {}
-        self._slots: dict[tuple[bytes, int], Slots] = {}
-        self._verified: dict[bytes, tuple[Verified, int]] = {}
-        self._messages: dict[bytes, GossipMessage] = {}
+        self._blocks: dict[bytes, _Found] = _Memory()
+        self._headers: dict[bytes, Header] = _Memory()
+        self._slots: dict[tuple[bytes, int], Slots] = _Memory()
+        self._verified: dict[bytes, tuple[Verified, int]] = _Memory()
+        self._messages: dict[bytes, GossipMessage] = _Memory()
         self.executed = 0
         self.spared = 0
 
@@ -83,9 +103,12 @@ class Shared:
         client.import_block = self._importing(client.import_block)  # type: ignore[method-assign]
         client.header = self._reading(client)  # type: ignore[method-assign, assignment]
 
-    def attend(self, engine: Engine) -> None:
-        """Let a node that is put together use it, too."""
+    def attend(self, engine: Engine, verify: Signatures) -> None:
+        """Let a node that is put together use it, too; `verify` has all nodes' verdicts."""
         importer, gadget = engine.parts.importer, engine.parts.gadget
+        signer = engine.parts.signer
+        if signer is not None:
+            signer.sign = self._signing(signer.sign, verify)  # type: ignore[method-assign, assignment]
         importer.slots = self._looking(importer, importer.slots)  # type: ignore[method-assign, assignment]
         importer.check = self._checking(importer, importer.check)  # type: ignore[method-assign, assignment]
         gadget._decode = self._decoding(gadget._decode)  # type: ignore[method-assign, assignment]
@@ -126,8 +149,8 @@ class Shared:
             header: Header, body: Sequence[bytes], *, made: Made | None = None, **how: object
         ) -> BlockRef:
             ref = import_block(header, body, made=made, **how)
-            if made is not None and made.header is header:
-                self._blocks.setdefault(ref.hash, _Found(list(body), made.pending, sure=False))
+            if made is not None and made.header is header and ref.hash not in self._blocks:
+                self._blocks[ref.hash] = _Found(list(body), made.pending, sure=False)
             return ref
 
         return share
@@ -180,6 +203,18 @@ class Shared:
         return share
 
     # ---- messages
+
+    @staticmethod
+    def _signing(sign: Signing, verify: Signatures) -> Signing:
+        def share(
+            set_id: int, round_number: int, message: AnyMessage, who: AuthorityId
+        ) -> SignedMessage | None:
+            signed = sign(set_id, round_number, message, who)
+            if signed is not None and signed.signature[0] % AGAIN:
+                verify.vouch(signed, round_number, set_id)
+            return signed
+
+        return share
 
     def _decoding(
         self, decode: Callable[[str, bytes], GossipMessage | None]

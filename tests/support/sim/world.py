@@ -21,12 +21,12 @@ import itertools
 import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Final, Protocol
 
 from btt_chain.chain.client import Client
-from btt_chain.chain.law import Laws
+from btt_chain.chain.law import Laws, NoLaw
 from btt_chain.consensus.author import Pace
 from btt_chain.consensus.finality.signatures import Signatures
 from btt_chain.crypto.keypair import KeyPair, Scheme
@@ -54,13 +54,14 @@ from support.sim.watch import SimWatcher
 START = 1_800_000_000_000
 """Unix milliseconds at which every simulated world begins."""
 SLOT_MS = 2_000
-PARAMS = RuntimeParams(u64(SLOT_MS))
 SEEN_MS: Final = 60_000
 """How long a gossiped message is known to have been heard (`p2p.host.gossip`)."""
 POLL_MS: Final = 5_000
 NEVER: Final = 1 << 62
 MOST: Final = 16
 """Nodes of a world at most: more have no keys that its lottery knows."""
+
+NAMES: Final = tuple(f"n{index}" for index in range(4 * MOST))
 
 Key = tuple[str, bytes]
 
@@ -134,7 +135,7 @@ class SimNode:
     @property
     def name(self) -> str:
         """Its peer id."""
-        return f"n{self.index}"
+        return NAMES[self.index]
 
     @property
     def client(self) -> Client:
@@ -165,16 +166,28 @@ class World:
         share: bool = True,
         genesis: Genesis | None = None,
         pruning: int | None = None,
+        slot_ms: int = SLOT_MS,
+        warp: int | None = None,
+        room: int | None = None,
+        laws: Callable[[SimNode], Laws] | None = None,
     ) -> None:
         """`late` nodes are not started. `share`: what one node found out counts for all
         (sharing.py). `pruning`: final blocks before the last whose state is kept; None: all.
+        `warp`: observers fetch a state first if that spares them so many blocks; None: never.
+        `room`: transactions for which a block has time; None: any number. `laws` are those that a
+        node carries, and who needs another one stops; they go with `share=False`.
         """
         self.seed = seed
+        self.slot_ms = slot_ms
+        self.warp = warp
+        self.room = room
+        self.laws = laws
+        self.params = RuntimeParams(u64(slot_ms))
         self.rng = random.Random(seed)
         self.now = START
         self.links = links or Links()
         self.validators = validators
-        self.genesis = genesis or genesis_of(validators)
+        self.genesis = genesis or genesis_of(validators, slot_ms)
         self.gossip_ms = gossip_ms
         self.behind = behind
         self.pruning = pruning
@@ -194,6 +207,8 @@ class World:
         self.witness = Witness()
         self.deaths: list[tuple[int, str]] = []
         """Crashes at named points."""
+        self.stops: list[tuple[int, str]] = []
+        """Nodes that stopped for want of a law, and what they said."""
         self.acting = -1
         """The node that does something now."""
         self.image = image_of(self.genesis, pruned=pruning is not None)
@@ -227,10 +242,13 @@ class World:
             return
         node.epoch += 1
         node.doom = None
-        kv = node.disk.open(lambda name: self.point(node, name))
+        kv = node.disk.open(lambda name: self.point(node, name), lambda: node.doom is not None)
         store = ChainStore(kv, pruning=self.pruning)
         client = Client(store, {})
-        client.laws = laws_of(index, real=self.real_vrf, share=self.shared is not None)
+        if self.laws is None:
+            client.laws = laws_of(index, real=self.real_vrf, share=self.shared is not None)
+        else:
+            client.laws = self.laws(node)
         if self.shared is not None:
             self.shared.join(client)
         pool = PoolService(client, clock=lambda: self.now / 1000)
@@ -244,20 +262,24 @@ class World:
                 gossip_ms=self.gossip_ms,
                 behind=self.behind,
                 seed=self.rng.getrandbits(32),
-                params=PARAMS,
+                params=self.params,
                 vault=node.vault,
+                warp=self.warp is not None and node.vault is None,
                 vrf=self.vrf,
                 verify=self.verify,
             ),
             now=self.time_of(node),
-            pace=lambda _: early,
+            pace=lambda _: early if self.room is None else until(self.room),
             watcher=node.watcher,
         )
+        warp = node.engine.parts.sync._warp
+        if warp is not None and self.warp is not None:
+            warp._plan = replace(warp._plan, gain=self.warp)
         if self.shared is not None:
-            self.shared.attend(node.engine)
+            self.shared.attend(node.engine, self.verify)
         node.connected, node.inbox, node.seen, node.said, node.lasts = {}, None, {}, {}, {}
         node.coming, node.wake = {}, -1
-        self._do(node, lambda engine, now: engine.start(now))
+        self._do(node, Engine.start)
         for other in self.nodes:
             if other is not node and other.engine is not None and other.status is not None:
                 self._meet(node, other)
@@ -378,16 +400,16 @@ class World:
 
     def at_slot(self, slot: int, do: Callable[[], None]) -> None:
         """Do something when so many slots are over."""
-        heapq.heappush(self._queue, (START + slot * SLOT_MS, next(self._order), do))
+        heapq.heappush(self._queue, (START + slot * self.slot_ms, next(self._order), do))
 
     @property
     def slot(self) -> int:
         """Slots since the start."""
-        return (self.now - START) // SLOT_MS
+        return (self.now - START) // self.slot_ms
 
     def run(self, slots: int) -> None:
         """Let so many slots go by."""
-        self.run_until(self.now + slots * SLOT_MS)
+        self.run_until(self.now + slots * self.slot_ms)
 
     def run_until(self, end: int) -> None:
         """Let time go by until `end`, in Unix milliseconds."""
@@ -411,24 +433,25 @@ class World:
     def _tick(self, node: SimNode, life: int, at: int) -> None:
         if node.wake == at and node.epoch == life and node.inbox is None:
             node.wake = -1
-            self._do(node, _tick)
+            self._do(node, Engine.tick)
 
     def _poll(self) -> None:
         """Let nodes ask where their peers stand, as the network does every few seconds."""
         oldest = self.now - SEEN_MS
         for node in self.nodes:
             for memory in (node.seen, node.said):
-                for key in [key for key, at in memory.items() if at < oldest]:
-                    del memory[key]
+                _forget(memory, oldest)
             for index in node.connected:
                 other = self.nodes[index]
                 if other.status is not None and other.inbox is None:
-                    self._send(index, node, network.StatusHeard(f"n{index}", other.status))
+                    self._send(index, node, network.StatusHeard(other.name, other.status))
         self.later(POLL_MS, self._poll)
 
     # ---- steps
 
-    def _do(self, node: SimNode, step: Callable[[Engine, int], Iterable[network.Action]]) -> None:
+    def _do(
+        self, node: SimNode, step: Callable[..., Sequence[network.Action]], *about: Event
+    ) -> None:
         """Let a node do something, and carry out what it says."""
         engine = node.engine
         if engine is None:
@@ -436,9 +459,17 @@ class World:
         before, self.acting = self.acting, node.index
         self.steps += 1
         try:
-            self._carry(node, step(engine, self.now + node.skew))
+            actions = step(engine, *about, self.now + node.skew)
+            if actions:
+                self._carry(node, actions)
             while engine.busy and node.engine is engine:
                 self._carry(node, engine.work(self.now + node.skew))
+        except NoLaw as lacking:
+            if self.laws is None:
+                raise
+            self.stops.append((node.index, str(lacking)))
+            self.kill(node.index)
+            return
         except Crash:
             self.kill(node.index)
             self.later(self.rng.randint(500, 8_000), lambda: self.start(node.index))
@@ -456,9 +487,9 @@ class World:
             return
         if node.cheat is not None and node.cheat.hear(node, event):
             return
-        self._do(node, lambda engine, now: engine.hear(event, now))
+        self._do(node, Engine.hear, event)
 
-    def _carry(self, node: SimNode, actions: Iterable[network.Action]) -> None:
+    def _carry(self, node: SimNode, actions: Sequence[network.Action]) -> None:
         if not actions:
             return
         if node.doom is not None:
@@ -474,10 +505,10 @@ class World:
     def act(self, node: SimNode, action: network.Action) -> None:
         """Carry out an action of a node."""
         match action:
-            case network.Publish(topic, data):
-                self.publish(node, topic, data)
-            case network.Tell(peer, data):
-                self.note(node, number(peer), data)
+            case network.Publish():
+                self.publish(node, action.topic, action.data)
+            case network.Tell():
+                self.note(node, number(action.peer), action.data)
             case network.Ask():
                 self._ask(node, action)
             case network.Answer(token, data):
@@ -502,21 +533,23 @@ class World:
         key = (topic, data)
         if only is None and key in node.said:
             return
-        node.seen[key] = node.said[key] = self.now
+        for memory in (node.seen, node.said):
+            memory.pop(key, None)
+            memory[key] = self.now  # behind what is older
         for index in list(node.connected) if only is None else only:
-            if index in node.connected:
+            if index in node.connected and key not in self.nodes[index].seen:
                 self._gossip(node, index, key)
 
     def _gossip(self, node: SimNode, index: int, key: Key) -> None:
         other, links, rng = self.nodes[index], self.links, self.rng
-        if key in other.seen or (node.index, index) in links.cut:
+        if links.cut and (node.index, index) in links.cut:
             return
         if links.loss and rng.random() < links.loss:
             return
         copies = 2 if links.duplicate and rng.random() < links.duplicate else 1
         life = other.epoch
         for _ in range(copies):
-            at = self.now + self._delay()
+            at = self.now + links.least + int(rng.random() * (links.most - links.least + 1))
             # What comes behind the same bytes is passed over there: it need not travel.
             if at < other.coming.get(key, NEVER):
                 other.coming[key] = at
@@ -536,7 +569,7 @@ class World:
             node.inbox.append(lambda: self._heard(node, life, source, key))
             return
         node.seen[key] = self.now
-        self._tell(node, network.GossipHeard(key[0], f"n{source}", key[1]))
+        self._tell(node, network.GossipHeard(key[0], NAMES[source], key[1]))
 
     def note(self, node: SimNode, index: int, data: bytes) -> None:
         """Write a note to a neighbour; it stays behind the notes before it."""
@@ -550,7 +583,12 @@ class World:
         at = max(self.now + self._delay(), node.lasts.get(index, 0))
         node.lasts[index] = at
         other, event = self.nodes[index], network.NoteHeard(node.name, data)
-        self._at(at, partial(self._arrive, other, other.epoch, event))
+        self._at(at, partial(self._noted, other, other.epoch, node, node.epoch, event))
+
+    def _noted(self, node: SimNode, life: int, source: SimNode, its: int, event: Event) -> None:
+        # What an earlier life wrote went with its connection.
+        if source.epoch == its:
+            self._arrive(node, life, event)
 
     def _send_stuck(self) -> None:
         """What a connection could not bring is brought when the way opens, if it outlived that."""
@@ -601,7 +639,7 @@ class World:
         if node.engine is None or node.inbox is not None:
             return None
         hash = node.engine.parts.pool.submit(wire)
-        self._do(node, lambda engine, now: engine.flush(now))
+        self._do(node, Engine.flush)
         return hash
 
 
@@ -610,13 +648,24 @@ def early() -> Pace:
     return Pace.EARLY
 
 
-def _tick(engine: Engine, now: int) -> Iterable[network.Action]:
-    return engine.tick(now)
+def until(room: int) -> Callable[[], Pace]:
+    """Have time for so many transactions."""
+    tried = itertools.count()
+    return lambda: Pace.EARLY if next(tried) < room else Pace.OVER
+
+
+def _forget(memory: dict[Key, int], oldest: int) -> None:
+    """Drop what is older; entries are in the order of their time."""
+    for key in list(itertools.takewhile(lambda key: memory[key] < oldest, memory)):
+        del memory[key]
 
 
 def number(peer: str) -> int:
     """Return the index of a peer."""
-    return int(peer[1:])
+    return _INDICES[peer]
+
+
+_INDICES: Final = {name: index for index, name in enumerate(NAMES)}
 
 
 REAL = SteadyVrf()
@@ -629,9 +678,9 @@ def simulated() -> SimulatedVrf:
 
 
 @lru_cache
-def genesis_of(validators: int) -> Genesis:
+def genesis_of(validators: int, slot_ms: int = SLOT_MS) -> Genesis:
     """Return block zero of a local chain."""
-    return build(make("local", validators=validators, slot_ms=SLOT_MS))
+    return build(make("local", validators=validators, slot_ms=slot_ms))
 
 
 _IMAGES: dict[tuple[bytes, bool], dict[bytes, bytes]] = {}

@@ -749,6 +749,28 @@ def test_who_is_behind_in_our_set_is_given_the_last_complete_round() -> None:
     assert told(desk.note(asked(2, 1))) == []
 
 
+def test_after_a_state_was_fetched_answers_to_earlier_questions_are_no_fault() -> None:
+    before, after = Desk(), Desk()
+    assert CatchUpAsked(CatchUpRequest(u64(5), u64(0))) in told(before.note(neighbour(6)))
+    after.gadget.succeed(before.gadget)
+    answer = answered(catch_up(after, 5))
+    assert costs(after.note(answer)) == []
+    assert costs(after.note(answer)) == [cost.OUT_OF_SCOPE]  # one question, one answer
+
+
+def test_after_a_state_was_fetched_nobody_is_told_that_we_went_back() -> None:
+    before, after = Desk(), Desk()
+    before.note(neighbour(6))
+    before.note(answered(catch_up(before, 5)))
+    assert before.gadget.round == 6
+    after.gadget.succeed(before.gadget)
+    assert told(after.gadget.connected("other", 0)) == []
+    after.note(neighbour(6))
+    assert Neighbor(NeighborV1(u64(6), u64(0), u32(0))) in told(
+        after.note(answered(catch_up(after, 5)))
+    )
+
+
 def test_who_asks_before_it_said_where_it_stands_gets_nothing_and_no_blame() -> None:
     desk = Desk()
     heard = desk.note(asked(1))

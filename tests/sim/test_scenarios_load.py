@@ -1,0 +1,260 @@
+"""Scenarios of consensus.md 6.4 that last, or change what nodes are: F19 by a state, F22, F27."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache, partial
+
+import pytest
+
+from btt_chain.chain.law import Laws
+from btt_chain.scale import u32, u128
+from runtime import VERSION, BttRuntime
+from runtime.constants import BTT
+from runtime.frame import Runtime, RuntimeVersion
+from runtime.frame.version import CODE_KEY
+from runtime.params import RuntimeParams
+from support.sim import accounts
+from support.sim.byzantine import BadAuthor, Byzantine, Liar, corrupt
+from support.sim.plays import LONG, Payers, best, final, make, settle, watched
+from support.sim.sharing import SharedLaws
+from support.sim.world import SLOT_MS, START, SimNode, World, simulated
+
+# ---- F19: a late node that begins with a state
+
+
+def bond_more(world: World, index: int, amount: int) -> None:
+    """Raise a validator's bond, so that the next session's voters are others."""
+    node = world.nodes[1]
+    call = accounts.runtime().call("Authorities", "bond_extra", amount=u128(amount * int(BTT)))
+    nonce = accounts.nonce_of(node, index)
+    world.submit(1, accounts.sign(index, nonce, call, world.genesis.hash))
+
+
+def until(world: World, holds: Callable[[], bool], slots: int) -> None:
+    """Let time go by until something holds."""
+    end = world.now + slots * SLOT_MS
+    while not holds():
+        assert world.now < end, "it takes too long"
+        world.run_until(world.now + 20)
+
+
+def has_all(world: World, node: SimNode) -> bool:
+    """Tell whether a late node has all: others' final head, and every block below."""
+    if node.engine is None or node.client.store.missing is not None:
+        return False
+    return final(node) >= max(final(other) for other in world.honest if other.engine) - 1
+
+
+def asked_by(world: World, node: SimNode) -> list[int]:
+    """Return whom a node has asked and not yet heard."""
+    return [asked for asker, life, _, asked in world._open.values() if asker == node.index]
+
+
+@pytest.mark.parametrize("cheat", [None, Liar, BadAuthor])
+def test_f19_a_late_joiner_that_begins_with_a_state_gets_it_though_somebody_lies(
+    cheat: type[Byzantine] | None,
+) -> None:
+    world = make(191, observers=1, late=[4], warp=8)
+    with watched(world):
+        if cheat is not None:
+            corrupt(world, 0, cheat)
+        grow(world)
+        begin(world)
+        until(world, lambda: has_all(world, world.nodes[4]), slots=60)
+        settle(world, 30)
+        lied = {peer for peer, _, why in world.nodes[4].watcher.penalties if "bad" in why}
+        assert lied <= {0}
+
+
+def grow(world: World) -> None:
+    """Let the chain pass two changes of the voters."""
+    for session in range(2):
+        world.run(3)
+        bond_more(world, 2 + session, 100 + session)
+        world.run(20)
+
+
+def begin(world: World) -> None:
+    """Start the late node, and see that it fetches a state."""
+    node = world.nodes[4]
+    world.start(4)
+    until(world, lambda: node.client.store.state_import is not None, slots=60)
+
+
+@pytest.mark.parametrize("times", [1, 4])
+def test_f19_whoever_gives_a_state_may_vanish_midway_again_and_again(times: int) -> None:
+    world = make(192, observers=1, late=[4], warp=8)
+    with watched(world):
+        grow(world)
+        begin(world)
+        node = world.nodes[4]
+        for _ in range(times):
+            until(world, lambda: bool(asked_by(world, node)) or has_all(world, node), slots=60)
+            for source in asked_by(world, node)[:1]:
+                world.kill(source)
+                world.later(3 * SLOT_MS, partial(world.start, source))
+            world.run_until(world.now + 200)
+        until(world, lambda: has_all(world, node), slots=90)
+        settle(world, 30)
+
+
+@pytest.mark.parametrize(
+    ("point", "passes"), [("send", 0), ("send", 1), ("write block", 2), ("written block", 0)]
+)
+def test_f19_the_late_joiner_itself_may_die_on_its_way(point: str, passes: int) -> None:
+    world = make(193, observers=1, late=[4], warp=8)
+    with watched(world):
+        grow(world)
+        world.start(4)
+        world.doom(4, point, passes)
+        until(world, lambda: has_all(world, world.nodes[4]), slots=90)
+        assert world.deaths == [(4, point)]
+        settle(world, 30)
+
+
+def test_f19_with_nobody_to_give_the_state_the_late_joiner_proves_a_later_block() -> None:
+    world = make(194, observers=1, late=[4], warp=8, pruning=1)
+    with watched(world):
+        grow(world)
+        begin(world)
+        node = world.nodes[4]
+        world.links.partition([[0, 1, 2, 3], [4]])
+        world.cut()
+        world.run(12)  # the state that it fetches is thrown away by all others
+        world.links.heal()
+        world.cut()
+        until(world, lambda: has_all(world, node), slots=120)
+        settle(world, 30)
+
+
+# ---- F22: full blocks
+
+
+def test_f22_full_blocks_come_in_every_slot_and_are_final_soon() -> None:
+    slots, room, more = (300 if LONG else 45), 8, 10
+    world = make(22, room=room)
+    with watched(world):
+        payers, lags, full = Payers(world), list[int](), Counter[bool]()
+        began = best(world.nodes[0])
+        for slot in range(slots):
+            payers.pay(slot % 4, more)
+            world.run(1)
+            lags.append(max(best(node) - final(node) for node in world.nodes))
+        node = world.nodes[0]
+        made = best(node) - began
+        assert made >= slots * 95 // 100
+        for height in range(began + 5, best(node) + 1):
+            body = node.client.body(node.client.block_hash(height) or b"") or []
+            full[len(body) >= room] += 1
+        assert full[True] >= 95 * sum(full.values()) // 100
+        assert sorted(lags)[len(lags) * 95 // 100] * SLOT_MS <= 18_000
+        waiting = payers.sent - made * room
+        for _ in range(waiting // room + 10):
+            world.run(1)
+            if all(map(payers.level, world.nodes)):
+                break
+        assert all(map(payers.level, world.nodes))  # nothing was lost on the way
+        settle(world, 10)
+
+
+# ---- F27: one machine after the other gets a new program
+
+CHANGE = START // SLOT_MS + 70
+"""The slot from which on blocks run under the next version of the law."""
+NEXT: RuntimeVersion = replace(VERSION, spec_version=u32(101))
+
+
+class Scheduled(BttRuntime):
+    """The law of today, in a chain that has fixed the slot of the next one."""
+
+    def on_initialize(self, number: int) -> int:
+        """Run the hooks; past the slot the next block has another law."""
+        weight = super().on_initialize(number)
+        if int(self.babe.current_slot.value) >= CHANGE:
+            self.host.state.put(CODE_KEY, NEXT.encoded())
+        return weight
+
+
+class Following(BttRuntime):
+    """The law of tomorrow."""
+
+    def __init__(self, params: RuntimeParams) -> None:
+        super().__init__(params, vrf=simulated())
+        self.version = self.system.version = NEXT
+
+
+@lru_cache
+def program(*, new: bool) -> Laws:
+    """Return the laws that a release of the program carries."""
+    builders: dict[int, Callable[[RuntimeParams], Runtime]] = {
+        100: lambda params: Scheduled(params, vrf=simulated())
+    }
+    if new:
+        builders[101] = Following
+    return Laws(builders)
+
+
+@lru_cache
+def installed(index: int, *, new: bool) -> Laws:
+    """Return the laws of a release on the machine of a node."""
+    return SharedLaws(program(new=new))
+
+
+def version_of(node: SimNode) -> bytes | None:
+    """Return the version by a node's final state."""
+    return node.client.state(node.client.finalized().hash).get(CODE_KEY)
+
+
+def test_f27_machines_are_upgraded_one_by_one_under_load_and_the_law_changes_at_its_slot() -> None:
+    new = dict.fromkeys(range(4), False)
+    world = make(27, share=False, laws=lambda node: installed(node.index, new=new[node.index]))
+    with watched(world):
+        payers = Payers(world)
+        since = Counter[str]()
+
+        def go(slots: int) -> None:
+            """Let time go by, with transfers; finality must not miss three rounds of 1 s."""
+            for _ in range(slots):
+                payers.pay(world.slot % 3)
+                before = max(final(node) for node in world.nodes if node.engine is not None)
+                world.run(1)
+                after = max(final(node) for node in world.nodes if node.engine is not None)
+                since["slots"] = 0 if after > before else since["slots"] + 1
+                assert since["slots"] <= 3
+
+        go(4)
+        for index in range(3):  # the operator of the fourth sleeps
+            world.kill(index)
+            new[index] = True
+            go(2)
+            world.start(index)
+            go(4)
+            settle(world, 10)
+        payers.recall(world.nodes[1])
+        world.run_until(CHANGE * SLOT_MS - 2 * SLOT_MS)
+        world.run(6)
+        [(stopped, why)] = world.stops
+        assert stopped == 3
+        assert "101" in why
+        assert "install a release" in why
+        payers.spec = 101
+        payers.recall(world.nodes[1])
+        go(6)
+        new[3] = True
+        world.start(3)
+        go(6)
+        settle(world, 10)
+        assert {version_of(node) for node in world.nodes} == {NEXT.encoded()}
+        assert payers.level(world.nodes[3])
+        # And no way back.
+        world.kill(3)
+        new[3] = False
+        world.start(3)
+        world.run(2)
+        assert [index for index, _ in world.stops] == [3, 3]
+        new[3] = True
+        world.start(3)
+        settle(world, 10)
