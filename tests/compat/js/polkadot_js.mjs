@@ -575,6 +575,78 @@ await check("acts as root through sudo, if Alice asks", async () => {
   assert.equal(await free(to), 2n * BTT);
 });
 
+// --- governance, work and assets, from the metadata alone ----------------------------
+
+await check("proposes with an origin of its own, and votes", async () => {
+  const proposed = api.tx.system.remark("0x6869").method;
+  const hash = blake2AsHex(proposed.toU8a());
+  const index = (await api.query.referenda.referendumCount()).toNumber();
+  const lookup = { Lookup: { hash, len: proposed.encodedLength } };
+  const vote = { Standard: { vote: { aye: true, conviction: "Locked1x" }, balance: BTT } };
+  succeeded(
+    await send(
+      api.tx.utility.batchAll([
+        api.tx.preimage.notePreimage(proposed.toHex()),
+        api.tx.referenda.submit({ Origins: "Technical" }, lookup, { After: 10 }),
+        api.tx.convictionVoting.vote(index, vote),
+      ]),
+      alice,
+    ),
+  );
+  const info = (await api.query.referenda.referendumInfoFor(index)).unwrap().asOngoing;
+  assert.equal(info.origin.asOrigins.type, "Technical");
+  assert.equal(info.proposal.asLookup.hash_.toHex(), hash);
+  const track = info.track.toNumber();
+  const voting = (await api.query.convictionVoting.votingFor(alice.address, track)).asCasting;
+  assert.equal(voting.votes[0][1].asStandard.balance.toBigInt(), BTT);
+  const tracks = api.consts.referenda.tracks.map(([id]) => id.toNumber());
+  assert.ok(tracks.includes(track), String(tracks));
+});
+
+await check("sets an identity, and a registrar judges it", async () => {
+  const who = stranger();
+  const registrar = (await api.query.identity.registrars()).length;
+  succeeded(
+    await send(
+      api.tx.utility.batchAll([
+        transfer(who, 100n * BTT),
+        api.tx.sudo.sudo(api.tx.identity.addRegistrar(alice.address)),
+      ]),
+      alice,
+    ),
+  );
+  const none = { None: null };
+  const info = {
+    display: { Raw: "Clinic" }, legal: none, web: { Raw: "" }, matrix: none, email: none,
+    pgpFingerprint: null, image: none, twitter: none, github: none, discord: none,
+  };
+  succeeded(await send(api.tx.identity.setIdentity(info), who));
+  const known = (await api.query.identity.identityOf(who.address)).unwrap();
+  const registration = known.info ? known : known[0];
+  assert.equal(registration.info.display.asRaw6?.toUtf8() ?? registration.info.display.value.toUtf8(), "Clinic");
+  const hash = blake2AsHex(registration.info.toU8a());
+  succeeded(await send(api.tx.identity.provideJudgement(registrar, who.address, "Reasonable", hash), alice));
+});
+
+await check("registers a provider, and finds it through the runtime", async () => {
+  const who = stranger();
+  succeeded(await send(transfer(who, 2000n * BTT), alice));
+  const info = {
+    kind: "Clinic", region: null, classes: [0], capacity: 1, vrf: u8aToHex(who.publicKey),
+    seal: `0x${"42".repeat(32)}`, endpoints: "/ip4/192.0.2.1/tcp/30334/p2p/12D3KooWNobody",
+  };
+  const outcome = succeeded(await send(api.tx.providers.register(info, 1000n * BTT), who));
+  assert.equal(outcome.events.filter(({ event }) => event.section === "providers").length > 0, true);
+  const found = await raw(api, "work_provider", [who.address]);
+  assert.equal(found.info?.capacity ?? found.capacity, 1);
+});
+
+await check("names what is wrong with an order of an asset that is not there", async () => {
+  const order = api.tx.exchange.placeOrder(77, "Buy", 10, BTT, "Immediate", null);
+  const outcome = await send(order, alice);
+  assert.match(explained(outcome.error), /^exchange\.NotListed: \S/);
+});
+
 // --- calls that fail --------------------------------------------------------------
 
 await check("explains a module's error with its words", async () => {
