@@ -21,6 +21,7 @@ from genesis import validators as validating
 from genesis.accounts import Multisig, address, dev_account
 from genesis.bootnodes import BadAddress, check_address
 from genesis.build import build
+from genesis.chambers import chambers_json
 from genesis.holders import Holders
 from genesis.placement import NAMED, Placement, balances_json, place, vesting_json
 from genesis.presets import ALIASES, CHAINS, MOST_LOCAL_VALIDATORS, Chain, ChainType, Liquidity
@@ -35,7 +36,13 @@ from genesis.spec import (
 )
 from genesis.tables import table, unheld
 from genesis.tokenomics import tokenomics_json
-from genesis.validators import Validator, authorities_json, check_bonds, session_json
+from genesis.validators import (
+    Validator,
+    authorities_json,
+    check_bonds,
+    session_json,
+    verifiers_json,
+)
 from runtime.frame import GenesisError, Section
 from runtime.genesis import MAX_SLOT_MS, PARAMS, WORK_COUNTS
 
@@ -100,8 +107,11 @@ def make(
         if not chain.is_manual:
             config["authorities"] = authorities_json(chosen)
             config["session"] = session_json(chosen)
+            if not chain.is_live:
+                config["receipts"] = verifiers_json(chosen, placement.balances())
         config["vesting"] = vesting_json(placement, chain.slot_ms)
         config["tokenomics"] = tokenomics_json(placement, chain.slot_ms)
+        config["chambers"] = chambers_json(placement)
     except GenesisError as error:
         raise SpecError(str(error)) from None
     config["sudo"] = {"key": None if chain.is_live else address(dev_account(ALICE))}

@@ -19,6 +19,7 @@ from btt_chain.scale import u128
 from genesis.accounts import well_known
 from genesis.allocation import JSON_NAMES, Table
 from genesis.bootnodes import EXAMPLE, BadAddress, check_address
+from genesis.chambers import check_chambers
 from genesis.placement import (
     Placement,
     check_balances,
@@ -345,12 +346,13 @@ def _read_plain(
     if allocation is not None:
         placement = read_placement(allocation)
         _check_document(placement.table, allocation.path)
-        for name in ("balances", "vesting", "tokenomics"):
+        for name in ("balances", "vesting", "tokenomics", "chambers"):
             if name not in parts:
                 raise GenesisError(f"{section.path}.{name}: missing")
         check_balances(parts["balances"], placement)
         check_vesting(parts["vesting"], placement, slot_ms)
         check_tokenomics(parts["tokenomics"], placement, slot_ms)
+        check_chambers(parts["chambers"], placement)
         if live:
             refuse_known_keys(placement_json(placement), allocation.path)
     elif live:

@@ -26,6 +26,10 @@ from runtime.pallets.balances import is_pool
 
 BOND: Final = 10_000 * int(BTT)
 """What each validator bonds in block zero, in planck: at least, and where nobody says more."""
+VERIFIER_BOND: Final = 5_000 * int(BTT)
+"""What it bonds besides, where it also checks work from the beginning."""
+VERIFIER_PURSE: Final = 1_000 * int(BTT)
+"""What it must have left then."""
 MAX_NAME: Final = 64
 KEY_LENGTH: Final = 32
 
@@ -161,6 +165,21 @@ def session_json(validators: Sequence[Validator]) -> dict[str, object]:
 def authorities_json(validators: Sequence[Validator]) -> dict[str, object]:
     """The configuration of Authorities: [account, bond]."""
     return {"bonds": [[address(each.stash), str(each.bond)] for each in validators]}
+
+
+def verifiers_json(
+    validators: Sequence[Validator], balances: Mapping[AccountId, int]
+) -> dict[str, object]:
+    """The configuration of Receipts where validators check work from the beginning.
+
+    All do whose purse has a second bond and something to spend.
+    """
+    able = [
+        each.stash
+        for each in validators
+        if balances.get(each.stash, 0) >= each.bond + VERIFIER_BOND + VERIFIER_PURSE
+    ]
+    return {"verifiers": [[address(stash), str(VERIFIER_BOND)] for stash in able]}
 
 
 def _hexed(key: bytes) -> str:

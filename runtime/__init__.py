@@ -11,21 +11,43 @@ from typing import Final
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
 from btt_chain.primitives.arithmetic import Permill
 from btt_chain.scale import u8, u16, u32, u64, u128
-from runtime.accounts import DEVELOPMENT_FUND, GRANTS, MINING, TREASURY
+from runtime.accounts import (
+    ASSET_KEEPER,
+    DEVELOPMENT_FUND,
+    EXCHANGE,
+    GRANTS,
+    MINING,
+    POOLS,
+    TREASURY,
+)
 from runtime.constants import BTT, MILLI_BTT
-from runtime.frame import DbWeight, Reason, Runtime, RuntimeVersion, ensure_root
+from runtime.frame import DbWeight, Reason, Runtime, RuntimeVersion, Weight, ensure_root
 from runtime.frame.version import CowText, api_versions
-from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.frame.weight import PICOS_PER_MICRO, PICOS_PER_MILLI
 from runtime.limits import block_length, block_weights
-from runtime.pallets.authorities import Authorities, NoWork, OwnOperators
+from runtime.pallets.asset_registry import AssetRegistry
+from runtime.pallets.assets import Assets
+from runtime.pallets.authorities import Authorities
 from runtime.pallets.babe import Babe
 from runtime.pallets.balances import Balances
 from runtime.pallets.bounties import Bounties
+from runtime.pallets.chambers import Chambers
+from runtime.pallets.conviction_voting import ConvictionVoting
+from runtime.pallets.exchange import Exchange
 from runtime.pallets.grandpa import Grandpa
+from runtime.pallets.identity import Identity
+from runtime.pallets.jobs import Jobs
 from runtime.pallets.mining import Mining
+from runtime.pallets.models import Models
 from runtime.pallets.multisig import Multisig
 from runtime.pallets.offences import Offences
+from runtime.pallets.origins import Decision, ensure_decided, spending_up_to
+from runtime.pallets.preimage import Preimage
+from runtime.pallets.providers import DRAW_WEIGHT, Providers
 from runtime.pallets.proxy import Proxy, ProxyType
+from runtime.pallets.receipts import Receipts
+from runtime.pallets.referenda import Referenda, tracks
+from runtime.pallets.scheduler import Scheduler
 from runtime.pallets.session import Session
 from runtime.pallets.sudo import Sudo
 from runtime.pallets.system import System
@@ -33,9 +55,11 @@ from runtime.pallets.tier_staking import TierStaking
 from runtime.pallets.timestamp import Timestamp
 from runtime.pallets.tokenomics import Tokenomics
 from runtime.pallets.transaction_payment import TransactionPayment
-from runtime.pallets.treasury import Treasury, root_spends_anything
+from runtime.pallets.treasury import Treasury
 from runtime.pallets.utility import Utility
+from runtime.pallets.vaults import Vaults
 from runtime.pallets.vesting import Vesting
+from runtime.pallets.whitelist import Whitelist
 from runtime.params import RuntimeParams
 
 API_VERSIONS: Final = (
@@ -53,6 +77,11 @@ API_VERSIONS: Final = (
     ("TokenomicsApi", 1),
     ("StakingApi", 1),
     ("MiningApi", 1),
+    ("WorkApi", 1),
+    ("AssetsApi", 1),
+    ("ExchangeApi", 1),
+    ("ChambersApi", 1),
+    ("GovernanceApi", 1),
 )
 """The runtime APIs and their versions; `runtime/api.py` carries them out."""
 
@@ -85,8 +114,23 @@ EARNINGS: Final = (
 """What only ever brings its owner something. To stake may lock all there is for three years: that
 is for its owner, or a proxy of any type."""
 
+VERIFYING: Final = (
+    "Receipts.join",
+    "Receipts.bond_extra",
+    "Receipts.leave",
+    "Receipts.withdraw",
+)
+"""What a verifier does with its bond. Jobs and receipts spend money: for their owner alone."""
+
+DECIDING: Final = ("Preimage", "Whitelist", "Referenda", "ConvictionVoting", "Chambers")
+"""What locks money and makes deposits, and pays nobody."""
+
 SCOPES: Final = {
     ProxyType.NonTransfer: (
+        "Models",
+        "Providers",
+        *VERIFYING,
+        *DECIDING,
         "System",
         "Timestamp",
         "Babe",
@@ -99,8 +143,15 @@ SCOPES: Final = {
         "Vesting.vest_other",
         *EARNINGS,
     ),
-    ProxyType.Governance: ("Utility",),
-    ProxyType.Staking: ("Authorities", "Session", "Utility", *EARNINGS),
+    ProxyType.Governance: ("Utility", *DECIDING),
+    ProxyType.Staking: (
+        "Authorities",
+        "Session",
+        "Utility",
+        "Providers",
+        *VERIFYING,
+        *EARNINGS,
+    ),
     ProxyType.CancelProxy: ("Proxy.reject_announcement", "Utility"),
 }
 """What a proxy of each type may call; governance and staking grow with their pallets.
@@ -122,6 +173,9 @@ class BttRuntime(Runtime):
         super().__init__(VERSION, filtered=System.CallFiltered)
         slot_ms, window, day = int(params.slot_ms), int(params.report_epochs), params.day_slots
         longevity = u64(window * int(params.epoch_slots))
+        technical, parameters = (
+            ensure_decided(kind) for kind in (Decision.Technical, Decision.Params)
+        )
         add = self.add
         # fmt: off
         # Hooks run in this order: the clock is set before anything asks for the time.
@@ -136,7 +190,11 @@ class BttRuntime(Runtime):
             minimum_period=u64(slot_ms // 2), slot_clock=self.babe))
         self.balances = add(3, Balances(
             accounts=self.system, existential_deposit=MILLI_BTT, treasury=TREASURY,
-            offsetting=(Reason(5, Authorities.HoldReason.ValidatorBond),)))
+            offsetting=(
+                Reason(5, Authorities.HoldReason.ValidatorBond),
+                Reason(15, Preimage.HoldReason.Preimage),
+                Reason(40, Providers.HoldReason.ProviderBond),
+                Reason(43, Receipts.HoldReason.VerifierBond))))
         self.fees = add(4, TransactionPayment(
             weight_fee=WEIGHT_FEE, length_fee=LENGTH_FEE, operational_fee_multiplier=u8(5),
             development_fund=DEVELOPMENT_FUND, currency=self.balances, authorship=self.babe,
@@ -153,12 +211,16 @@ class BttRuntime(Runtime):
             min_vested_transfer=100 * BTT, currency=self.balances, clock=self.babe,
             treasury=TREASURY))
         self.sudo = add(13, Sudo())
+        self.identity = add(20, Identity(
+            basic_deposit=BTT, byte_deposit=10 * MILLI_BTT, sub_account_deposit=BTT,
+            currency=self.balances, force_origin=ensure_root,
+            registrar_origin=ensure_decided(Decision.Technical)))
         self.authorities = add(5, Authorities(
             min_validators=params.min_validators, max_validators=params.max_validators,
             unbonding_epochs=params.unbonding_epochs, report_epochs=params.report_epochs,
             reelection_epochs=params.reelection_epochs,
             max_candidates=u32(max(256, 2 * int(params.max_validators))), currency=self.balances,
-            work=NoWork(), operators=OwnOperators(), treasury=TREASURY))
+            operators=self.identity, treasury=TREASURY))
         self.grandpa = add(8, Grandpa(
             max_authorities=params.max_validators, max_nominators=u32(0),
             # One for each session of the window at most, the one at hand, and one before.
@@ -172,32 +234,112 @@ class BttRuntime(Runtime):
             report_epochs=params.report_epochs, sessions=self.session, stakes=self.authorities))
         self.tokenomics = add(30, Tokenomics(
             objection_window=u64(14 * day), slot_ms=params.slot_ms, currency=self.balances,
-            clock=self.babe))
+            clock=self.babe, ecosystem_spender=ensure_decided(Decision.EcosystemSpender),
+            grant_spender=ensure_decided(Decision.Grants), objecting=technical,
+            technical=technical, emergency=ensure_decided(Decision.Emergency),
+            params=parameters))
         self.mining = add(31, Mining(
             era_length=params.epoch_slots, slot_ms=params.slot_ms, pool=MINING,
             currency=self.balances, payer=self.tokenomics, clock=self.babe,
-            attesting=ensure_root, params_origin=ensure_root))
+            attesting=technical, params_origin=parameters))
         self.tier_staking = add(32, TierStaking(
             slot_ms=params.slot_ms, era_slots=params.epoch_slots, clock=self.babe,
             currency=self.balances, rewards=self.tokenomics, dividends=self.tokenomics,
-            params=ensure_root))
+            params=parameters))
+        work, operators = params.work, self.identity
+        self.models = add(41, Models(
+            currency=self.balances, burns=self.tokenomics, params_origin=parameters))
+        self.providers = add(40, Providers(
+            registration_deposit=BTT, unbonding_eras=params.unbonding_epochs,
+            era_slots=params.epoch_slots, slot_ms=params.slot_ms,
+            settling_slots=u32(4 * int(work.beacon_delay)), currency=self.balances,
+            burns=self.tokenomics, clock=self.babe, measures=self.mining, operators=operators,
+            classes=self.models, params_origin=parameters))
+        self.jobs = add(42, Jobs(
+            accept_slots=work.accept_slots, payload_slots=work.transcript_slots,
+            beacon_delay=work.beacon_delay, beacon_authors=work.beacon_authors,
+            committee=work.committee, min_operators=work.min_operators,
+            epoch_slots=params.epoch_slots, slot_ms=params.slot_ms, draw_weight=DRAW_WEIGHT,
+            currency=self.balances, payer=self.tokenomics, clock=self.babe, system=self.system,
+            providers=self.providers, models=self.models, carry=self.mining,
+            perks=self.tier_staking, params_origin=parameters))
+        self.receipts = add(43, Receipts(
+            committee=work.committee, quorum=work.quorum, trap_ppm=work.trap_ppm,
+            beacon_delay=work.beacon_delay, beacon_authors=work.beacon_authors,
+            transcript_slots=work.transcript_slots, commit_slots=work.commit_slots,
+            reveal_slots=work.reveal_slots, challenge_slots=work.challenge_slots,
+            unbonding_slots=u32(int(params.unbonding_epochs) * int(params.epoch_slots)),
+            minimum_bond=5_000 * BTT, epoch_slots=params.epoch_slots, vrf=vrf,
+            currency=self.balances, payer=self.tokenomics, clock=self.babe, system=self.system,
+            keys=self.session, operators=operators, providers=self.providers, models=self.models,
+            jobs=self.jobs))
         self.bounties = add(22, Bounties(
             bounty_deposit_base=BTT, data_deposit_per_byte=10 * MILLI_BTT,
             bounty_value_minimum=10 * BTT, bounty_deposit_payout_delay=u32(8 * day),
             bounty_update_period=u32(90 * day), curator_deposit_multiplier=Permill(500_000),
             curator_deposit_min=10 * BTT, curator_deposit_max=200 * BTT, currency=self.balances,
             clock=self.babe, grants=self.tokenomics, pool=GRANTS,
-            spend_origin=root_spends_anything, reject_origin=ensure_root))
+            spend_origin=spending_up_to({Decision.Grants: None, Decision.Treasurer: None}),
+            reject_origin=ensure_decided(Decision.Grants, Decision.Treasurer)))
         self.treasury = add(14, Treasury(
             spend_period=u32(6 * day), payout_period=u32(30 * day), currency=self.balances,
-            clock=self.babe, spend_origin=root_spends_anything, reject_origin=ensure_root,
-            others=(self.bounties,)))
+            clock=self.babe, spend_origin=spending_up_to(
+                {Decision.SmallSpender: u128(10_000 * BTT), Decision.Treasurer: None}),
+            reject_origin=ensure_decided(Decision.Treasurer), others=(self.bounties,)))
+        self.preimage = add(15, Preimage(
+            base_deposit=BTT, byte_deposit=MILLI_BTT, currency=self.balances,
+            manager=ensure_root))
+        self.scheduler = add(16, Scheduler(
+            # Half of a block, which is a third of a slot.
+            maximum_weight=Weight(u64(slot_ms * PICOS_PER_MILLI // 6)), clock=self.babe,
+            preimages=self.preimage))
+        self.whitelist = add(19, Whitelist(
+            preimages=self.preimage,
+            whitelist_origin=ensure_decided(Decision.Technical, Decision.Emergency),
+            dispatch_whitelisted_origin=ensure_decided(Decision.WhitelistedCaller)))
+        self.chambers = add(21, Chambers(
+            slot_ms=params.slot_ms, day_slots=u32(day), stake_lasts=u32(32 * day),
+            term=u32(180 * day), election=u32(14 * day), candidacy_deposit=100 * BTT,
+            least_backing=BTT, pools=(*POOLS, TREASURY, ASSET_KEEPER, EXCHANGE),
+            currency=self.balances, clock=self.babe, stakes=self.tier_staking,
+            vesting=self.vesting, releases=self.tokenomics, identities=self.identity))
+        self.referenda = add(17, Referenda(
+            submission_deposit=10 * BTT, undeciding_timeout=u32(14 * day), tracks=tracks(day),
+            currency=self.balances, clock=self.babe, preimages=self.preimage,
+            scheduler=self.scheduler, electorate=self.chambers,
+            cancel_origin=ensure_decided(Decision.Canceller),
+            kill_origin=ensure_decided(Decision.Canceller)))
+        self.conviction_voting = add(18, ConvictionVoting(
+            vote_locking_period=u32(7 * day), currency=self.balances, clock=self.babe,
+            polls=self.referenda, electorate=self.chambers))
+        self.assets = add(50, Assets(
+            asset_account_deposit=BTT, currency=self.balances, system=self.system))
+        self.asset_registry = add(51, AssetRegistry(
+            deposit_amount=100 * BTT, verifier_bond=5_000 * BTT, vote_slots=u64(3 * day),
+            claim_slots=u64(84 * day), quarter_slots=u64(90 * day), leave_slots=u64(28 * day),
+            keeper=ASSET_KEEPER, treasury=TREASURY, currency=self.balances, clock=self.babe,
+            assets=self.assets, fees=self.tokenomics, stakers=self.tier_staking,
+            identities=self.identity, policy=ensure_decided(Decision.AssetPolicy),
+            params_origin=ensure_decided(Decision.AssetPolicy, Decision.Params)))
+        self.exchange = add(52, Exchange(
+            premium_slots=u64(30 * day), collector=EXCHANGE, currency=self.balances,
+            clock=self.babe, assets=self.assets, registry=self.asset_registry,
+            fees=self.tokenomics, stakers=self.tier_staking,
+            policy=ensure_decided(Decision.AssetPolicy),
+            params_origin=ensure_decided(Decision.AssetPolicy, Decision.Params)))
+        self.vaults = add(53, Vaults(
+            slot_ms=params.slot_ms, pool=EXCHANGE, currency=self.balances, clock=self.babe,
+            assets=self.assets, exchange=self.exchange, registry=self.asset_registry,
+            system=self.system))
         # fmt: on
         # These lean on each other both ways: the clock turns the session, which turns the epoch.
-        self.authorities.lean_on(self.session)
+        self.authorities.lean_on(self.session, self.providers)
         self.babe.lean_on(self.session, self.offences)
         self.grandpa.lean_on(self.session, self.offences)
         self.balances.lean_on(self.tokenomics)
         self.fees.lean_on(self.tier_staking)
-        self.tokenomics.lean_on((self.tier_staking, self.authorities))
+        self.assets.lean_on(self.asset_registry)
+        self.mining.lean_on(self.providers)
+        self.providers.lean_on(self.chambers)
+        self.tokenomics.lean_on((self.tier_staking, self.authorities, self.receipts))
         self.complete()

@@ -44,11 +44,13 @@ from btt_chain.scale import (
     u128,
 )
 from runtime.api_base import ApiError, Context, NoSuchMethod, RuntimeApi
+from runtime.asset_api import ASSET_APIS
 from runtime.economy_api import ECONOMY_APIS
 from runtime.executive import Executive, RootedState
 from runtime.extensions import Extra
 from runtime.frame import InvalidBlock, RuntimeCall, RuntimeVersion, Weight, WireError
 from runtime.genesis import write_genesis
+from runtime.governance_api import GOVERNANCE_APIS
 from runtime.inherents import (
     CheckInherentsResult,
     InherentData,
@@ -62,6 +64,7 @@ from runtime.pallets.babe import Babe, Bytes32
 from runtime.pallets.evidence import KeyTypeId
 from runtime.pallets.grandpa import Grandpa
 from runtime.pallets.transaction_payment import FeeDetails, RuntimeDispatchInfo
+from runtime.work_api import WORK_APIS
 
 
 @path(
@@ -461,6 +464,9 @@ APIS: Final[tuple[type[RuntimeApi], ...]] = (
     GrandpaApi,
     SessionKeys,
     *ECONOMY_APIS,
+    *WORK_APIS,
+    *ASSET_APIS,
+    *GOVERNANCE_APIS,
 )
 _ENTRIES: Final = {
     f"{api.__name__}_{method.name}": (api, method)

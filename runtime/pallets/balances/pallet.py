@@ -446,9 +446,21 @@ class Balances(Pallet, instances=True):
             kept = max(kept, int(self.existential_deposit))
         return u128(max(0, int(info.data.free) - kept))
 
+    def lockable(self, who: AccountId) -> u128:
+        """Return what a lock can keep in the account of `who`: all but stakes and escrows."""
+        firm = sum_of([hold for hold in self.holds[who] if hold.id not in self.offsetting])
+        return u128(int(self.total(who)) - firm)
+
     def held(self, reason: Reason, who: AccountId) -> u128:
         """Return how much of `who` is on hold for `reason`."""
         return amount_of(self.holds[who], reason)
+
+    def unlocked(self, reason: Reason, who: AccountId) -> u128:
+        """Return how much of what is on hold for `reason` no lock leans on."""
+        held = self.held(reason, who)
+        if reason not in self.offsetting:
+            return held
+        return min(held, self._not_needed_by_locks(self.accounts.account[who].data))
 
     def frozen_for(self, reason: Reason, who: AccountId) -> u128:
         """Return how much of `who` is frozen for `reason`."""

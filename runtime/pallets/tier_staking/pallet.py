@@ -644,6 +644,18 @@ class TierStaking(Pallet):
         long = sum(int(one.amount) for one in self._active(who) if one.perks & VOTE)
         return StakedMoney(u128(long), u128(total - long))
 
+    def lasting(self, who: AccountId, slots: int) -> StakedMoney:
+        """Return what of that stays on hold for at least so many slots more."""
+        holdings = self.holdings.get(who)
+        positions = holdings.positions if holdings is not None else []
+        now, warm_up = self._moment(), int(self.warm_up)
+        least = now + slots * int(self.slot_ms)
+        kept = [one for one in positions if one.until >= least]
+        total = sum(int(one.amount) for one in kept)
+        votes = [one for one in kept if one.perks & VOTE and is_warm(one, now, warm_up)]
+        long = sum(int(one.amount) for one in votes)
+        return StakedMoney(u128(long), u128(total - long))
+
     def staked(self) -> StakedMoney:
         """Return all that is staked; `long` is what could vote more, warmed up or not."""
         total, long = self.total_staked.value, self.long_staked.value

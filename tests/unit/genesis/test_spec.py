@@ -88,7 +88,7 @@ def test_a_chain_of_ones_own_needs_no_allocation() -> None:
     parts["params"]["chainId"] = "mine"
     parts["balances"] = {"balances": [[STRANGER, str(10**24)]]}
     parts["vesting"] = parts["tokenomics"] = {}
-    parts["authorities"] = parts["session"] = {}
+    parts["authorities"] = parts["session"] = parts["receipts"] = {}
     spec["genesis"]["runtimeGenesis"]["config"] = parts
     assert build(check(spec)).hash != build(make(CHAINS["dev"])).hash
 

@@ -149,7 +149,7 @@ def test_the_launch_burn_of_a_real_chain_is_the_ecosystem_funds() -> None:
     assert supply.burned == 30_000 * BTT
     assert supply.issuance == 20_970_000 * BTT
     assert supply.circulating == 400_000 * BTT
-    assert supply.staked == 10_000 * BTT  # Alice's bond
+    assert supply.staked == 15_000 * BTT  # Alice's bonds
     assert found.balances.free(POOLS["ecos"]) == (1_470_000 - 30_000) * BTT
 
 

@@ -1,0 +1,846 @@
+"""Four chambers: who votes with what, and what all votes come to."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from math import floor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.scale import u16, u32, u128
+from runtime.accounts import TREASURY
+from runtime.constants import BTT, YEAR_MS
+from runtime.frame import ROOT, BadOrigin, DispatchError, GenesisError, Reason, signed
+from runtime.frame.origin import decided
+from runtime.pallets.chambers import SEAT_POWER, Chamber, ChamberBooks, Chambers, Mode, Share, law
+from runtime.pallets.conviction_voting import ConvictionVoting, Split, SplitAbstain
+from runtime.pallets.origins import Decision, DecisionOrigin
+from runtime.pallets.referenda import NO_BALLOT, Ballot, WasApproved, WasRejected
+from runtime.pallets.referenda.curves import flat, passing
+from runtime.pallets.referenda.tracks import TABLE
+from support.assembly import SLOT_MS, STAKE_LASTS, Assembly, Vault
+from support.governance import ALICE, BOB, CAROL, DAVE, EVE, PEOPLE, address
+from support.runtime import refused
+
+FRANK = AccountId(bytes((6,)) * 32)
+YEAR = YEAR_MS // SLOT_MS
+INSTITUTIONS, COMPUTE, HOLDERS, COMMUNITY = Chamber
+PAGE = {
+    2025: (4900, 750, 1050, 300),
+    2026: (3500, 1250, 1750, 500),
+    2027: (2800, 1500, 2100, 600),
+    2028: (1400, 2000, 2800, 800),
+    2029: (1400, 2000, 2800, 800),
+    None: (2100, 1750, 2450, 700),
+}
+"""The table of economy.md 3.8; None is static."""
+
+
+@pytest.fixture
+def town() -> Assembly:
+    town = Assembly()
+    town.open()
+    return town
+
+
+# ---- weights and the tally
+
+
+@pytest.mark.parametrize("year", [*PAGE, 2040])
+def test_weights_are_those_of_the_page_and_add_up_to_7000(year: int | None) -> None:
+    found = law.weights(Mode.Static if year is None else Mode.Scheduled, year or 2025)
+    assert found == PAGE.get(year, PAGE[2028])
+    assert sum(found) == 7_000
+
+
+def oracle(
+    weights: tuple[int, ...], votes: list[tuple[int, int, int, int]]
+) -> tuple[int, int, int]:
+    """Count by the page alone: (ayes, nays, abstains, electorate) of each chamber."""
+    ayes = nays = there = 0
+    for weight, (aye, nay, abstain, electorate) in zip(weights, votes, strict=True):
+        if not electorate:
+            continue
+        if min(Fraction(aye + nay + abstain, electorate), Fraction(1)) < Fraction(4, 100):
+            continue
+        there += weight
+        if aye + nay:
+            share = floor(Fraction(weight * 10**9 * aye, aye + nay))
+            ayes += share
+            nays += weight * 10**9 - share
+    return ayes, nays, there
+
+
+def oracle_passes(counted: tuple[int, int, int], approval: int, support: int) -> bool:
+    ayes, nays, there = counted
+    enough = Fraction(there, 7_000) >= Fraction(support, 100)
+    return enough and ayes * 10_000 > (ayes + nays) * approval * 100
+
+
+VOTES = st.tuples(*[st.integers(0, 10**27) | st.integers(0, 30) for _ in range(4)])
+
+
+@given(year=st.sampled_from([*PAGE]), votes=st.lists(VOTES, min_size=4, max_size=4))
+def test_the_tally_is_exact_in_every_year_and_mode(
+    year: int | None, votes: list[tuple[int, int, int, int]]
+) -> None:
+    weights = law.weights(Mode.Static if year is None else Mode.Scheduled, year or 2025)
+    books = [
+        ChamberBooks(u32(weight), u128(all_), Share(u128(aye), u128(nay), u128(abstain)))
+        for weight, (aye, nay, abstain, all_) in zip(weights, votes, strict=True)
+    ]
+    tally, page = law.tally(books), oracle(PAGE[year], votes)
+    assert (tally.ayes, tally.nays, tally.support) == (page[0], page[1], page[2] * 10**9)
+    for row in TABLE:
+        enough = law.approval(tally) >= row.approval * 10**7
+        assert (enough and law.support(tally) >= row.support * 10**7) == oracle_passes(
+            page, row.approval, row.support
+        )
+
+
+@pytest.mark.parametrize("year", [2025, 2026, 2027, 2028, 2029, None])
+def test_real_votes_come_to_what_the_page_says(town: Assembly, year: int | None) -> None:
+    if year is None:
+        town.chambers.set_mode(ROOT, Mode.Static)
+    else:
+        town.clock.slot = (year - 2025) * YEAR
+    town.seat(ALICE, 3_000)
+    town.seat(BOB, 5_000)
+    town.elect(DAVE, EVE)
+    town.work(CAROL, 700)
+    town.work(EVE, 300)
+    town.wait(town.day)
+    index = town.deciding()
+    town.vote(ALICE, index, 9_000)
+    town.vote(BOB, index, 4_000, aye=False)
+    town.vote(CAROL, index, 1_000)
+    town.vote(DAVE, index, 500, aye=False)
+    town.voting.vote(signed(EVE), index, Split(300 * BTT, 100 * BTT))
+    holders = 2 * 30_000 * BTT
+    votes = [
+        (3_000 * BTT, 4_000 * BTT, 0, 8_000 * BTT),
+        (700 + 225, 75, 0, 1_000),
+        (2 * 1_300 * BTT, 2 * 600 * BTT, 0, holders),
+        (3, 5, 0, 8),
+    ]
+    page = oracle(PAGE[year], votes)
+    assert town.electorate(HOLDERS) == holders
+    tally = town.referenda.tally(index)
+    assert (tally.ayes, tally.nays, tally.support) == (page[0], page[1], page[2] * 10**9)
+
+
+def test_a_chamber_of_which_less_than_four_per_cent_come_abstains(town: Assembly) -> None:
+    town.seat(ALICE, 10_000)
+    index = town.deciding()
+    town.vote(ALICE, index, 399)
+    assert town.referenda.tally(index) == law.tally([])
+    town.vote(ALICE, index, 400)
+    assert town.referenda.tally(index).support == 4_900 * 10**9
+
+
+def test_who_abstains_takes_part(town: Assembly) -> None:
+    index = town.deciding()
+    town.voting.vote(signed(BOB), index, SplitAbstain(u128(0), u128(0), 5_000 * BTT))
+    tally = town.referenda.tally(index)
+    assert (tally.ayes, tally.nays, tally.support) == (0, 0, 1_050 * 10**9)
+
+
+def test_a_tie_is_not_more_than_half() -> None:
+    tie = law.tally([ChamberBooks(u32(7_000), u128(10), Share(u128(5), u128(5)))])
+    assert not passing(flat(50), 0, law.approval(tie))
+
+
+# ---- what is frozen
+
+
+def test_weights_and_electorates_are_frozen_when_the_decision_starts(town: Assembly) -> None:
+    town.seat(ALICE, 10_000)
+    town.clock.slot = YEAR - 100
+    index = town.submit(by=DecisionOrigin(Decision.Treasurer))
+    town.vote(ALICE, index, 5_000)
+    assert town.chambers.polls[index].frozen is False
+    town.referenda.place_decision_deposit(signed(ALICE), index)
+    town.told()
+    town.wait(80)
+    frozen = [event for event in town.told() if isinstance(event, Chambers.WeightsFrozen)]
+    assert [event.year for event in frozen] == [2025]
+    assert frozen[0].weights == [*PAGE[2025]]
+    town.wait(40)
+    assert town.chambers.year() == 2026
+    town.vote(BOB, index, 5_000, aye=False)
+    books = town.chambers.polls[index]
+    assert [one.weight for one in books.chambers] == [*PAGE[2025]]
+    assert town.referenda.tally(index).ayes == 4_900 * 10**9
+    later = town.deciding(b"later")
+    assert [one.weight for one in town.chambers.polls[later].chambers] == [*PAGE[2026]]
+
+
+def test_a_new_mode_is_for_decisions_that_start_later(town: Assembly) -> None:
+    index = town.deciding()
+    town.chambers.set_mode(ROOT, Mode.Static)
+    weights = [one.weight for one in town.chambers.polls[index].chambers]
+    assert weights == [*PAGE[2025]]
+    assert town.chambers.weights_of(2025) == PAGE[None]
+    with refused(town, BadOrigin()):
+        town.chambers.set_mode(signed(ALICE), Mode.Scheduled)
+
+
+def test_a_vote_before_the_decision_counts_under_the_weights_of_its_start(town: Assembly) -> None:
+    town.clock.slot = YEAR - 20
+    town.seat(ALICE, 10_000)
+    index = town.submit()
+    town.vote(ALICE, index, 9_000)
+    assert town.referenda.tally(index).ayes == 4_900 * 10**9
+    town.referenda.place_decision_deposit(signed(ALICE), index)
+    town.wait(town.day)
+    assert town.chambers.polls[index].frozen
+    assert town.referenda.tally(index).ayes == 3_500 * 10**9
+
+
+# ---- who has what power
+
+
+def test_an_institution_votes_with_at_most_its_allocation_and_what_it_locks(
+    town: Assembly,
+) -> None:
+    town.seat(ALICE, 4_000)
+    index = town.deciding()
+    town.vote(ALICE, index, 3_000)
+    assert town.votes(index, INSTITUTIONS) == (3_000 * BTT, 0, 0)
+    town.vote(ALICE, index, 9_000)
+    assert town.votes(index, INSTITUTIONS) == (4_000 * BTT, 0, 0)
+    assert town.holders(index) == (0, 0)
+
+
+def test_an_institution_that_sold_votes_with_what_it_has_left(town: Assembly) -> None:
+    town.seat(ALICE, 9_000)
+    town.balances.transfer(ALICE, BOB, 8_000 * BTT)
+    assert town.electorate(INSTITUTIONS) == 2_000 * BTT
+
+
+def test_vesting_money_is_an_institutions_power_and_no_holders(town: Assembly) -> None:
+    town.seat(ALICE, 10_000)
+    town.ledger.vesting = {ALICE: 8_000 * BTT, BOB: 6_000 * BTT}
+    town.ledger.rows = 14_000 * BTT
+    index = town.deciding()
+    town.cast(ALICE, index, int(town.balances.total(ALICE)))
+    town.vote(BOB, index, 10_000)
+    assert town.votes(index, INSTITUTIONS)[0] == town.balances.total(ALICE)
+    assert town.holders(index) == (8_000, 0)
+    assert town.electorate(HOLDERS) == 2 * 34_000 * BTT
+
+
+def test_a_long_stake_counts_half_as_much_again(town: Assembly) -> None:
+    town.stake(BOB, 2_000, long=True)
+    town.stake(BOB, 1_000)
+    index = town.deciding()
+    town.vote(BOB, index, 5_000)
+    assert town.holders(index) == (2 * 5_000 + 3 * 2_000 + 2 * 1_000, 0)
+    town.vote(BOB, index, 7_000)
+    assert town.holders(index) == (2 * 7_000 + 3 * 2_000 + 2 * 1_000, 0)
+    assert town.electorate(HOLDERS) == (2 * 50_000 + 2_000) * BTT
+
+
+def test_a_stake_that_ends_soon_counts_as_far_as_the_vote_locks_it(town: Assembly) -> None:
+    town.stake(BOB, 4_000, long=True, days=STAKE_LASTS - 3)
+    index = town.deciding()
+    town.vote(BOB, index, 6_000)
+    assert town.holders(index) == (2 * 6_000, 0)
+    town.vote(BOB, index, 10_000)
+    assert town.holders(index) == (2 * 6_000 + 3 * 4_000, 0)
+
+
+def test_money_in_escrow_has_no_vote(town: Assembly) -> None:
+    town.hold(BOB, 4_000, Vault.HoldReason.Escrow)
+    index = town.deciding()
+    town.vote(BOB, index, 10_000)
+    assert town.holders(index) == (2 * 6_000, 0)
+
+
+def test_the_work_of_the_thirty_days_before_the_decision_votes(town: Assembly) -> None:
+    town.work(BOB, 50)
+    town.wait(2 * town.day)
+    town.work(BOB, 7)
+    town.wait(28 * town.day)
+    index = town.deciding()
+    assert town.chambers.polls[index].chambers[COMPUTE].electorate == 7
+    town.work(BOB, 1_000)
+    town.wait(town.day)
+    town.vote(BOB, index, 1)
+    assert town.votes(index, COMPUTE) == (7, 0, 0)
+
+
+def test_the_work_of_today_counts_from_tomorrow_on(town: Assembly) -> None:
+    town.work(BOB, 5)
+    assert town.electorate(COMPUTE) == 0
+    town.wait(town.day)
+    town.work(BOB, 3)
+    assert town.electorate(COMPUTE) == 5
+    town.wait(town.day)
+    assert town.electorate(COMPUTE) == 8
+
+
+def test_wrong_work_loses_all_its_votes(town: Assembly) -> None:
+    town.work(BOB, 5)
+    town.work(CAROL, 6)
+    town.wait(town.day)
+    town.chambers.forget_work(BOB)
+    town.chambers.forget_work(DAVE)
+    assert town.electorate(COMPUTE) == 6
+    assert town.chambers.powers(BOB, int(BTT)) == [0, 0, 2 * BTT, 0]
+
+
+def test_work_is_remembered_for_a_bounded_time(town: Assembly) -> None:
+    for _ in range(law.KEPT + 10):
+        town.work(BOB, 1)
+        town.wait(town.day)
+    assert len(town.chambers.work[BOB]) <= law.KEPT
+    assert len(town.chambers.total_work.value) <= law.KEPT
+    assert town.electorate(COMPUTE) == law.WINDOW
+
+
+def test_one_ballot_counts_in_every_chamber_of_an_account(town: Assembly) -> None:
+    town.elect(BOB)
+    town.work(BOB, 10)
+    town.wait(town.day)
+    index = town.deciding()
+    town.vote(BOB, index, 100)
+    assert town.votes(index, COMPUTE) == (10, 0, 0)
+    assert town.votes(index, COMMUNITY) == (1, 0, 0)
+    assert town.holders(index) == (200, 0)
+
+
+def test_a_split_ballot_splits_all_its_powers(town: Assembly) -> None:
+    town.elect(BOB)
+    index = town.deciding()
+    town.voting.vote(signed(BOB), index, SplitAbstain(BTT, 2 * BTT, BTT))
+    votes = town.chambers.polls[index].chambers[COMMUNITY].votes
+    parts = (votes.ayes, votes.nays, votes.abstains)
+    assert parts == (SEAT_POWER // 4, SEAT_POWER // 2, SEAT_POWER // 4)
+
+
+def test_who_belongs_to_no_chamber_is_told_so(town: Assembly) -> None:
+    town.ledger.vesting = {BOB: 10_000 * BTT}
+    index = town.deciding()
+    with pytest.raises(Chambers.NoVotingPower):
+        town.vote(BOB, index, 9_000)
+
+
+def test_a_vote_that_is_taken_back_leaves_nothing(town: Assembly) -> None:
+    town.seat(ALICE, 5_000)
+    index = town.deciding()
+    before = town.chambers.polls[index]
+    for who in (ALICE, BOB):
+        town.vote(who, index, 700)
+        town.balances.transfer(EVE, who, BTT)
+        town.voting.remove_vote(signed(who), None, index)
+    assert town.chambers.polls[index] == before
+    assert (index, BOB) not in town.chambers.ballots
+
+
+# ---- delegation
+
+
+def test_holders_delegate_to_holders(town: Assembly) -> None:
+    index = town.deciding()
+    town.vote(BOB, index, 100)
+    town.delegate(CAROL, BOB, 50)
+    assert town.holders(index) == (300, 0)
+    town.vote(BOB, index, 100, aye=False)
+    assert town.holders(index) == (0, 300)
+    town.voting.undelegate(signed(CAROL), u16(10))
+    assert town.holders(index) == (0, 200)
+
+
+def test_who_is_more_than_a_holder_votes_itself(town: Assembly) -> None:
+    town.seat(ALICE, 5_000)
+    town.elect_by(BOB, EVE)
+    town.work(CAROL, 5)
+    town.ledger.vesting = {DAVE: int(BTT)}
+    town.wait(town.day)
+    for who in (ALICE, EVE, CAROL, DAVE):
+        with refused(town, ConvictionVoting.NoPermission):
+            town.delegate(who, BOB, 10)
+    town.hold(BOB, 1, Vault.HoldReason.Escrow)
+    with refused(town, ConvictionVoting.NoPermission):
+        town.delegate(BOB, DAVE, 10)
+
+
+def test_an_institution_casts_nobody_elses_votes(town: Assembly) -> None:
+    town.seat(ALICE, 5_000)
+    town.delegate(BOB, ALICE, 1_000)
+    index = town.deciding()
+    town.vote(ALICE, index, 5_000)
+    assert town.holders(index) == (0, 0)
+    assert town.votes(index, INSTITUTIONS) == (5_000 * BTT, 0, 0)
+
+
+def test_who_has_only_what_others_lend_votes_with_that(town: Assembly) -> None:
+    town.delegate(CAROL, BOB, 50)
+    town.ledger.vesting = {BOB: 10_000 * BTT}
+    index = town.deciding()
+    town.vote(BOB, index, 1)
+    assert town.holders(index) == (100, 0)
+
+
+def test_who_is_seated_backs_nobody_any_more(town: Assembly) -> None:
+    town.ledger.judged[BOB] = BOB
+    town.chambers.submit_candidacy(signed(BOB))
+    town.chambers.vote_representative(signed(CAROL), [BOB], 9_000 * BTT)
+    town.seat(CAROL, 5_000)
+    assert town.chambers.candidates[BOB].backing == 0
+    town.balances.transfer(CAROL, EVE, 9_000 * BTT)
+
+
+def test_others_delegating_does_not_count_ones_own_anew(town: Assembly) -> None:
+    index = town.deciding()
+    town.vote(BOB, index, 1_000)
+    town.ledger.vesting = {BOB: 10_000 * BTT}
+    town.delegate(CAROL, BOB, 50)
+    assert town.holders(index) == (2_100, 0)
+    town.vote(BOB, index, 1_000)
+    assert town.holders(index) == (100, 0)
+
+
+# ---- attacks: economy.md 5.2, governance
+
+
+def test_money_that_voted_cannot_move_and_vote_again(town: Assembly) -> None:
+    index = town.deciding()
+    town.vote(BOB, index, 9_000)
+    with pytest.raises(DispatchError):
+        town.balances.transfer(BOB, FRANK, 1_001 * BTT)
+    town.balances.transfer(BOB, FRANK, 1_000 * BTT)
+    town.vote(FRANK, index, 1_000)
+    assert town.holders(index) == (2 * 10_000, 0)
+
+
+def test_money_beside_vesting_money_cannot_vote_and_move(town: Assembly) -> None:
+    """The lock of the vote and that of the schedule overlap: a vote must lock both together."""
+    town.ledger.vesting = {BOB: 6_000 * BTT}
+    index = town.deciding()
+    with pytest.raises(Chambers.NoVotingPower):
+        town.vote(BOB, index, 4_000)
+    town.vote(BOB, index, 9_000)
+    assert town.holders(index) == (2 * 3_000, 0)
+
+
+def test_a_chamber_cannot_be_captured_by_one_vote_more(town: Assembly) -> None:
+    town.seat(ALICE, 5_100)
+    town.seat(BOB, 4_900)
+    index = town.deciding()
+    town.vote(ALICE, index, 5_100)
+    town.vote(BOB, index, 4_900, aye=False)
+    tally = town.referenda.tally(index)
+    assert Fraction(tally.ayes, tally.ayes + tally.nays) == Fraction(51, 100)
+
+
+def test_staying_away_fails_what_needs_all(town: Assembly) -> None:
+    town.seat(ALICE, 10_000)
+    root_like = DecisionOrigin(Decision.Emergency)
+    index = town.deciding(b"urgent", root_like)
+    for who in (BOB, CAROL, DAVE, EVE):
+        town.vote(who, index, 9_000)
+    town.wait(town.day + 1)
+    assert isinstance(town.referenda.referendum_info_for[index], WasRejected)
+
+
+def test_an_account_with_two_seats_does_not_exist(town: Assembly) -> None:
+    town.seat(ALICE, 10)
+    town.elect_by(BOB, EVE)
+    for who in (ALICE, EVE):
+        with refused(town, Chambers.AlreadySeated):
+            town.seat(who, 10)
+    town.ledger.judged[ALICE] = ALICE
+    with refused(town, Chambers.AlreadySeated):
+        town.chambers.submit_candidacy(signed(ALICE))
+    with refused(town, Chambers.NotAHolder):
+        town.chambers.vote_representative(signed(ALICE), [EVE], BTT)
+    with refused(town, Chambers.PoolNotSeatable):
+        town.seat(TREASURY, 10)
+
+
+def test_spam_loses_its_deposits(town: Assembly) -> None:
+    before = town.balances.total(ALICE)
+    index = town.deciding()
+    town.referenda.kill(decided(Decision.Canceller), index)
+    assert town.balances.total(ALICE) == before - 110 * BTT
+    assert index not in town.chambers.polls
+
+
+def test_an_institution_that_becomes_a_holder_counts_once(town: Assembly) -> None:
+    town.seat(ALICE, 5_000)
+    index = town.deciding()
+    town.vote(ALICE, index, 4_000)
+    town.chambers.remove_institution(ROOT, Id(ALICE))
+    town.vote(ALICE, index, 4_000)
+    assert town.votes(index, INSTITUTIONS) == (0, 0, 0)
+    assert town.holders(index) == (8_000, 0)
+    town.seat(ALICE, 5_000)
+    town.vote(ALICE, index, 4_000, aye=False)
+    assert town.votes(index, INSTITUTIONS) == (0, 4_000 * BTT, 0)
+    assert town.holders(index) == (0, 0)
+
+
+ACTIONS = st.tuples(
+    st.sampled_from(
+        ("vote", "vote", "vote", "drop", "move", "move", "stake", "unstake", "escrow", "pay",
+         "delegate", "undelegate", "seat", "unseat", "wait")
+    ),
+    st.sampled_from(PEOPLE),
+    st.sampled_from(PEOPLE),
+    st.integers(1, 10_000),
+    st.booleans(),
+)  # fmt: skip
+
+
+@given(actions=st.lists(ACTIONS, max_size=40))
+def test_no_planck_votes_twice_whatever_happens(
+    actions: list[tuple[str, AccountId, AccountId, int, bool]],
+) -> None:
+    """I12, and economy.md 5.2: vote buying by moving coins, duplicate membership."""
+    town = Assembly()
+    town.open()
+    index = town.submit()
+    supply = int(town.balances.total_issuance.value)
+    for name, who, other, btt, aye in actions:
+        town.state.begin()
+        try:
+            act(town, index, name, who, other, btt, aye=aye)
+        except DispatchError:
+            town.state.rollback()
+        else:
+            town.state.commit()
+        check(town, index, supply)
+
+
+def act(
+    town: Assembly, index: u32, name: str, who: AccountId, other: AccountId, btt: int, *, aye: bool
+) -> None:
+    match name:
+        case "vote":
+            town.vote(who, index, btt, aye=aye)
+        case "drop":
+            town.voting.remove_vote(signed(who), u16(10), index)
+            town.voting.unlock(signed(who), u16(10), Id(who))
+        case "move":
+            town.balances.transfer(who, other, btt * BTT)
+        case "stake":
+            town.stake(who, btt, days=btt % 60)
+        case "unstake":
+            unstake(town, who)
+        case "escrow":
+            town.hold(who, btt, Vault.HoldReason.Escrow)
+        case "pay":
+            escrow = Reason(61, Vault.HoldReason.Escrow)
+            amount = min(btt * BTT, town.balances.held(escrow, who))
+            town.balances.transfer_on_hold(
+                escrow, who, other, u128(amount), on_hold=False, force=False
+            )
+        case "delegate":
+            town.delegate(who, other, btt)
+        case "undelegate":
+            town.voting.undelegate(signed(who), u16(10))
+        case "seat":
+            town.seat(who, btt)
+        case "unseat":
+            town.chambers.remove_institution(ROOT, Id(who))
+        case "wait":
+            town.clock.slot = min(town.clock.slot + btt % 400, STAKE_LASTS * town.day)
+
+
+def unstake(town: Assembly, who: AccountId) -> None:
+    over = [one for one in town.ledger.stakes.get(who, []) if one[2] <= town.clock.slot]
+    for one in over:
+        town.ledger.stakes[who].remove(one)
+        town.balances.release(Reason(61, Vault.HoldReason.Stake), who, u128(one[0]))
+
+
+def check(town: Assembly, index: u32, supply: int) -> None:
+    ballots = dict(town.chambers.ballots.under(index))
+    books = town.chambers.polls.get(index)
+    if books is None:
+        return
+    for chamber, one in zip(Chamber, books.chambers, strict=True):
+        counted = Share()
+        for ballot in ballots.values():
+            counted = counted.changed(Share(), ballot.own[chamber])
+            if chamber is HOLDERS:
+                counted = counted.changed(Share(), ballot.lent)
+        assert one.votes == counted
+    for ballot in ballots.values():
+        assert not (ballot.own[INSTITUTIONS] != Share() and ballot.own[HOLDERS] != Share())
+    institutions, holders = (
+        int(votes.ayes) + int(votes.nays) + int(votes.abstains)
+        for votes in (books.chambers[INSTITUTIONS].votes, books.chambers[HOLDERS].votes)
+    )
+    assert institutions + holders // 2 <= supply
+    for who, ballot in ballots.items():
+        held = sum(int(side) for side in (ballot.own[HOLDERS].ayes, ballot.own[HOLDERS].nays))
+        seated = sum(int(side) for side in (ballot.own[0].ayes, ballot.own[0].nays))
+        stays = town.balances.lockable(who) - town.balances.reducible_balance(who)
+        staked = town.balances.held(Reason(61, Vault.HoldReason.Stake), who)
+        assert held // 2 + seated <= int(stays) + int(staked), "what counted can leave"
+
+
+# ---- bounds
+
+
+def test_the_thousandth_vote_costs_what_the_first_does(town: Assembly) -> None:
+    index = town.deciding()
+    voters = [AccountId(number.to_bytes(32, "big")) for number in range(1, 1_001)]
+    for voter in voters:
+        town.balances.transfer(ALICE, voter, BTT)
+    state, reads = town.state, []
+
+    def get(key: bytes) -> bytes | None:
+        reads.append(key)
+        return state.data.get(key)
+
+    state.get = get  # type: ignore[method-assign]
+    counts = []
+    for voter in voters:
+        reads.clear()
+        town.cast(voter, index, int(BTT) // 2)
+        counts.append(len(reads))
+    assert max(counts) == counts[0]
+    assert max(counts[1:]) <= min(counts) + 2
+    assert town.holders(index) == (1_000, 0)
+
+
+def test_the_ballots_of_what_is_over_are_forgotten_little_by_little(town: Assembly) -> None:
+    index = town.deciding()
+    for number in range(1, 121):
+        voter = AccountId(number.to_bytes(32, "big"))
+        town.balances.transfer(BOB, voter, BTT)
+        town.cast(voter, index, int(BTT) // 2)
+    town.wait(7 * town.day + 1)
+    assert isinstance(town.referenda.referendum_info_for[index], WasRejected)
+    kept = []
+    for _ in range(5):
+        kept.append(len(list(town.chambers.ballots.under(index))))
+        town.tick()
+    assert kept[-1] == 0
+    assert all(before - after <= 50 for before, after in pairwise(kept))
+    assert town.chambers.over.value == []
+
+
+# ---- a whole decision
+
+
+def test_what_all_chambers_want_is_done(town: Assembly) -> None:
+    town.seat(ALICE, 10_000)
+    index = town.deciding(b"built")
+    town.vote(ALICE, index, 5_000)
+    town.vote(BOB, index, 9_000, aye=False)
+    town.wait(3 * town.day)
+    assert isinstance(town.referenda.referendum_info_for[index], WasApproved)
+    assert town.written() == [b"built"]
+
+
+def test_the_electorate_that_nobody_belongs_to_does_not_count(town: Assembly) -> None:
+    index = town.deciding()
+    town.vote(BOB, index, 9_000)
+    assert town.referenda.tally(index).support == 1_050 * 10**9
+    town.wait(7 * town.day + 1)
+    assert isinstance(town.referenda.referendum_info_for[index], WasRejected)
+
+
+# ---- elections
+
+
+def test_those_with_the_most_backing_sit(town: Assembly) -> None:
+    many = [AccountId(bytes((n,)) * 32) for n in range(20, 33)]
+    for place, who in enumerate(many):
+        town.balances.transfer(ALICE, who, 150 * BTT)
+        town.ledger.judged[who] = who
+        town.chambers.submit_candidacy(signed(who))
+        if place:
+            town.chambers.vote_representative(signed(who), [who], place * BTT)
+    town.chambers.vote_representative(signed(BOB), [many[1], many[2]], 100 * BTT)
+    town.told()
+    town.clock.slot = 14 * town.day
+    town.tick()
+    (over,) = [event for event in town.told() if isinstance(event, Chambers.ElectionConcluded)]
+    assert over.seated == [many[2], many[1], *reversed(many[5:])]
+    assert over.until == town.clock.slot + 180 * town.day
+    for who in many:
+        sits = town.chambers.is_representative(who)
+        assert town.balances.reserved(who) == (100 * BTT if sits else 0)
+
+
+def test_of_equals_the_first_sits_and_who_nobody_backs_does_not(town: Assembly) -> None:
+    for who in (CAROL, BOB, EVE):
+        town.ledger.judged[who] = who
+        town.chambers.submit_candidacy(signed(who))
+    town.chambers.vote_representative(signed(DAVE), [BOB, CAROL], BTT)
+    town.clock.slot = 14 * town.day
+    town.tick()
+    assert [seat.who for seat in town.chambers.representatives.value] == [CAROL, BOB]
+
+
+def test_an_election_of_nobody_is_held_again_soon(town: Assembly) -> None:
+    town.clock.slot = 14 * town.day + 3
+    town.tick()
+    assert town.chambers.election_due() == town.clock.slot + 14 * town.day
+    assert town.chambers.elections.value == 1
+
+
+def test_a_term_ends_even_if_its_last_slot_is_empty(town: Assembly) -> None:
+    town.elect(BOB)
+    due = town.chambers.election_due()
+    town.clock.slot = due + 77
+    town.tick()
+    assert town.chambers.representatives.value == []
+    assert town.balances.reserved(BOB) == 0
+
+
+def test_who_sits_may_stand_again_and_has_one_deposit_after(town: Assembly) -> None:
+    town.elect(BOB)
+    town.elect(BOB)
+    assert town.chambers.is_representative(BOB)
+    assert town.balances.reserved(BOB) == 100 * BTT
+
+
+def test_only_who_was_judged_stands_and_once(town: Assembly) -> None:
+    with refused(town, Chambers.NotVerified):
+        town.chambers.submit_candidacy(signed(BOB))
+    town.ledger.judged = {BOB: BOB, CAROL: BOB}
+    with refused(town, Chambers.NotVerified):
+        town.chambers.submit_candidacy(signed(CAROL))
+    town.chambers.submit_candidacy(signed(BOB))
+    with refused(town, Chambers.AlreadyStanding):
+        town.chambers.submit_candidacy(signed(BOB))
+
+
+def test_a_candidate_withdraws_and_comes_back(town: Assembly) -> None:
+    town.ledger.judged[BOB] = BOB
+    with refused(town, Chambers.NotStanding):
+        town.chambers.withdraw_candidacy(signed(BOB))
+    town.chambers.submit_candidacy(signed(BOB))
+    town.chambers.vote_representative(signed(CAROL), [BOB], 5 * BTT)
+    town.chambers.withdraw_candidacy(signed(BOB))
+    assert town.balances.reserved(BOB) == 0
+    with refused(town, Chambers.NotACandidate):
+        town.chambers.vote_representative(signed(DAVE), [BOB], 5 * BTT)
+    town.chambers.submit_candidacy(signed(BOB))
+    assert town.chambers.candidates[BOB].backing == 5 * BTT
+    town.chambers.remove_rep_vote(signed(CAROL))
+    assert town.chambers.candidates[BOB].backing == 0
+
+
+def test_backing_locks_money_and_moves_with_it(town: Assembly) -> None:
+    town.ledger.judged = {BOB: BOB, CAROL: CAROL}
+    town.ledger.vesting = {DAVE: 3_000 * BTT}
+    for who in (BOB, CAROL):
+        town.chambers.submit_candidacy(signed(who))
+    with refused(town, Chambers.InsufficientFunds):
+        town.chambers.vote_representative(signed(DAVE), [BOB], 7_001 * BTT)
+    with refused(town, Chambers.BackingTooSmall):
+        town.chambers.vote_representative(signed(DAVE), [BOB], u128(BTT - 1))
+    for names in ([], [BOB, BOB]):
+        with refused(town, Chambers.NamesWrong):
+            town.chambers.vote_representative(signed(DAVE), names, BTT)
+    town.chambers.vote_representative(signed(DAVE), [BOB], 7_000 * BTT)
+    with pytest.raises(DispatchError):
+        town.balances.transfer(DAVE, EVE, BTT)
+    town.chambers.vote_representative(signed(DAVE), [CAROL], 10 * BTT)
+    assert town.chambers.candidates[BOB].backing == 0
+    assert town.chambers.candidates[CAROL].backing == 10 * BTT
+    town.chambers.remove_rep_vote(signed(DAVE))
+    with refused(town, Chambers.NotBacking):
+        town.chambers.remove_rep_vote(signed(DAVE))
+    town.balances.transfer(DAVE, EVE, 9_000 * BTT)
+
+
+def test_backing_of_an_election_that_is_over_counts_for_nothing(town: Assembly) -> None:
+    town.ledger.judged[BOB] = BOB
+    town.chambers.submit_candidacy(signed(BOB))
+    town.chambers.vote_representative(signed(CAROL), [BOB], 5 * BTT)
+    town.clock.slot = 14 * town.day
+    town.tick()
+    town.chambers.submit_candidacy(signed(BOB))
+    assert town.chambers.candidates[BOB].backing == 0
+    town.chambers.remove_rep_vote(signed(CAROL))
+    assert town.chambers.candidates[BOB].backing == 0
+
+
+def test_a_seat_can_be_left_or_taken_with_its_deposit(town: Assembly) -> None:
+    town.elect(BOB, CAROL)
+    before = town.balances.total(CAROL)
+    town.chambers.withdraw_candidacy(signed(BOB))
+    assert (town.balances.reserved(BOB), town.chambers.is_representative(BOB)) == (0, False)
+    town.chambers.remove_representative(ROOT, Id(CAROL))
+    assert town.balances.total(CAROL) == before - 100 * BTT
+    with refused(town, Chambers.NotSeated):
+        town.chambers.remove_representative(ROOT, Id(CAROL))
+    with refused(town, BadOrigin()):
+        town.chambers.remove_representative(signed(BOB), Id(CAROL))
+
+
+def test_an_election_has_room_for_so_many(town: Assembly) -> None:
+    for number in range(64):
+        who = AccountId(number.to_bytes(32, "big"))
+        town.balances.transfer(ALICE, who, 101 * BTT)
+        town.ledger.judged[who] = who
+        town.chambers.submit_candidacy(signed(who))
+    town.ledger.judged[BOB] = BOB
+    with refused(town, Chambers.TooManyCandidates):
+        town.chambers.submit_candidacy(signed(BOB))
+    town.clock.slot = 14 * town.day
+    assert town.tick() > 0
+    assert town.chambers.running.value == []
+
+
+# ---- institutions, genesis
+
+
+def test_institutions_are_seated_by_root_alone(town: Assembly) -> None:
+    with refused(town, BadOrigin()):
+        town.chambers.add_institution(signed(ALICE), Id(BOB), BTT)
+    with refused(town, Chambers.NotSeated):
+        town.chambers.remove_institution(ROOT, Id(BOB))
+    for number in range(32):
+        town.seat(AccountId(number.to_bytes(32, "big")), 1)
+    with refused(town, Chambers.TooManyInstitutions):
+        town.seat(BOB, 1)
+
+
+def test_block_zero_seats_the_institutions() -> None:
+    town = Assembly()
+    rows = [[address(ALICE), "5"], [address(BOB), "7"]]
+    town.chambers.genesis({"institutions": rows, "mode": "static"})
+    assert [one.allocation for one in town.chambers.institutions.value] == [5, 7]
+    assert town.chambers.mode.value is Mode.Static
+    with pytest.raises(GenesisError, match=r"chambers\.institutions\[1\]\[0\]"):
+        town.chambers.genesis({"institutions": [rows[0], rows[0]]})
+    with pytest.raises(GenesisError, match=r"chambers\.mode"):
+        town.chambers.genesis({"mode": "royal"})
+
+
+def test_what_is_told_of_the_chambers_is_what_is_there(town: Assembly) -> None:
+    town.seat(ALICE, 4_000)
+    town.elect_by(BOB, EVE)
+    view = town.chambers.state_view()
+    assert (view.mode, view.year, sum(view.weights)) == ("Scheduled", 2025, 7_000)
+    assert [(one.who, one.amount) for one in view.institutions] == [(ALICE, 4_000 * BTT)]
+    assert [one.who for one in view.representatives] == [EVE]
+    election = town.chambers.election_view()
+    assert (election.number, election.candidates) == (1, [])
+
+
+def test_a_ballot_of_nothing_counts_for_nothing(town: Assembly) -> None:
+    index = town.deciding()
+    town.cast(BOB, index, 0)
+    assert town.holders(index) == (0, 0)
+    assert law.shared(5, NO_BALLOT) == Share()
+    assert law.shared(5, Ballot(ayes=1)) == Share(u128(5))
+
+
+def test_referenda_of_unknown_numbers_are_no_matter(town: Assembly) -> None:
+    town.chambers.closed(u32(99))
+    assert town.chambers.over.value == []
