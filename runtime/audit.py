@@ -9,28 +9,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from btt_chain.primitives.account import AccountId, AccountInfo
-from btt_chain.scale import DecodeError, EncodeError, path
+from btt_chain.scale import DecodeError, EncodeError, path, u32
 from runtime import BttRuntime
 from runtime.accounts import DEVELOPMENT_FUND, MINING, RESERVE, STAKING, TREASURY
 from runtime.emission import EMISSION_MS, emitted
-from runtime.frame.items import HASH, HASH_PREFIX, StorageItem
-from runtime.pallets import bounties, multisig, proxy
+from runtime.frame import Reason
+from runtime.frame.items import HASH, HASH_PREFIX, Map, StorageItem
+from runtime.pallets import (
+    assets,
+    bounties,
+    chambers,
+    conviction_voting,
+    identity,
+    multisig,
+    proxy,
+    referenda,
+)
+from runtime.pallets.asset_registry import AssetRegistry, State
 from runtime.pallets.balances import is_pool
 from runtime.pallets.balances.steps import amount_of, lock_level, sum_of
 from runtime.pallets.bounties import Bounties
+from runtime.pallets.exchange import Side
+from runtime.pallets.exchange.types import book_key
+from runtime.pallets.jobs import ENDED, JobState
 from runtime.pallets.mining import Mining
 from runtime.pallets.mining.shares import part, score_of
+from runtime.pallets.preimage import Preimage, Unrequested
+from runtime.pallets.receipts import Phase, Receipts
 from runtime.pallets.tier_staking import ONE, Perk, Stake, TierStaking, accrued
 from runtime.pallets.tokenomics import BurnReason, MilestoneStatus, Tokenomics
 from runtime.pallets.tokenomics.pallet import ALL_POOLS, id_of
 from runtime.pallets.vesting import LOCK_ID, total_unvested
 from runtime.splits import BPS
 
+K = TypeVar("K")
+V = TypeVar("V")
 PREFIX_SIZE: Final = 16
 """Bytes of a storage prefix that are the pallet's; as many again are the item's."""
+CHECKED: Final = (JobState.Committed, JobState.Checking, JobState.Pending)
+"""The states of a job that there is a receipt of."""
 CONFIRMED: Final = MilestoneStatus.Confirmed
 OWN_KEYS: Final = b":"
 """How keys begin that are no pallet's: code, parameters, the chain's id."""
@@ -168,7 +188,19 @@ def bonds(books: Books) -> Iterator[Finding]:
         held, bonded = amount_of(balances.holds[who], reason), ledgers.get(who, 0)
         if held != bonded:
             yield Finding("I4", f"{who.hex()}: {held} planck held as bond, {bonded} bonded")
-    noted = {
+    yield from unexplained(books)
+    noted = deposits_noted(runtime)
+    for name, deposits in noted.items():
+        reserved = sum(int(amount_of(entries, name)) for _, entries in balances.reserves.items())
+        if reserved != deposits:
+            told = f"{reserved} planck reserved under {name!r}"
+            yield Finding("I4", f"{told}, the deposits noted are {deposits}")
+
+
+def deposits_noted(runtime: BttRuntime) -> dict[bytes, int]:
+    """Return what is reserved under each name, by the records of the pallets it is reserved for."""
+    polls = runtime.referenda.referendum_info_for.items()
+    return {
         proxy.RESERVE_ID: sum(
             int(deposit)
             for item in (runtime.proxy.proxies, runtime.proxy.announcements)
@@ -181,12 +213,112 @@ def bonds(books: Books) -> Iterator[Finding]:
         multisig.RESERVE_ID: sum(
             int(operation.deposit) for _, operation in runtime.multisig.multisigs.items()
         ),
+        identity.RESERVE_ID: sum(
+            int(known.deposit)
+            + sum(int(one.fee) for _, one in known.judgements if isinstance(one, identity.FeePaid))
+            for _, known in runtime.identity.identity_of.items()
+        )
+        + sum(int(deposit) for _, (deposit, _) in runtime.identity.subs_of.items()),
+        chambers.RESERVE_ID: sum(int(one.deposit) for _, one in runtime.chambers.candidates.items())
+        + sum(int(seat.deposit) for seat in runtime.chambers.representatives.value),
+        referenda.RESERVE_ID: sum(
+            int(deposit.amount) for _, poll in polls for deposit in left_for(poll)
+        ),
+        assets.RESERVE_ID: sum(
+            int(one.reason.deposit)
+            for _, one in runtime.assets.account.items()
+            if isinstance(one.reason, assets.DepositHeld)
+        ),
     }
-    for name, deposits in noted.items():
-        reserved = sum(int(amount_of(entries, name)) for _, entries in balances.reserves.items())
-        if reserved != deposits:
-            told = f"{reserved} planck reserved under {name!r}"
-            yield Finding("I4", f"{told}, the deposits noted are {deposits}")
+
+
+def left_for(poll: referenda.ReferendumInfo) -> list[referenda.Deposit]:
+    """Return the deposits that a referendum still has."""
+    found: list[referenda.Deposit | None]
+    match poll:
+        case referenda.Ongoing(status):
+            found = [status.submission_deposit, status.decision_deposit]
+        case referenda.WasKilled():
+            found = []
+        case _:
+            found = [poll.submission, poll.decision]
+    return [deposit for deposit in found if deposit is not None]
+
+
+def unexplained(books: Books) -> Iterator[Finding]:
+    """I4: what is on hold is what the records of pallets say, and votes lock what they weigh."""
+    runtime, expected = books.runtime, dict[tuple[AccountId, Reason], int]()
+    for who, reason, amount in records(runtime):
+        expected[who, reason] = expected.get((who, reason), 0) + amount
+    elsewhere = (runtime.authorities.reason, books.staking.reason)  # `bonds` and `holdings` look
+    held = {
+        (who, hold.id): int(hold.amount)
+        for who, entries in runtime.balances.holds.items()
+        for hold in entries
+        if hold.id not in elsewhere
+    }
+    for who, reason in {**held, **expected}:
+        on_hold, due = held.get((who, reason), 0), expected.get((who, reason), 0)
+        if on_hold != due:
+            why = f"{runtime.pallets[reason.pallet].name} holds {on_hold} planck"
+            yield Finding(
+                "I4", f"{who.hex()}: {why} (reason {reason.index}), its records say {due}"
+            )
+    votes, locks = runtime.conviction_voting.class_locks_for, runtime.balances.locks
+    for who in {**dict(votes.items()), **dict(locks.items())}:
+        most = max((int(amount) for _, amount in votes[who]), default=0)
+        locked = int(amount_of(locks[who], conviction_voting.LOCK_ID))
+        if locked != most:
+            yield Finding("I4", f"{who.hex()}: {locked} planck locked by votes, they say {most}")
+
+
+def values_of(item: Map[K, V]) -> list[V]:
+    """Return all that an item has."""
+    return [value for _, value in item.items()]
+
+
+def records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
+    """Yield what must be on hold, by the records that it is held for: who, why, planck."""
+    notes = Reason(runtime.preimage.index, Preimage.HoldReason.Preimage)
+    for status in values_of(runtime.preimage.request_status_for):
+        ticket = status.ticket if isinstance(status, Unrequested) else status.maybe_ticket
+        if ticket is not None:
+            yield ticket[0], notes, int(ticket[1])
+    for who, ledger in runtime.providers.ledgers.items():
+        yield who, runtime.providers.reason, int(ledger.bond) + int(ledger.leaving)
+        yield who, runtime.providers.deposit_reason, int(runtime.providers.registration_deposit)
+    for model in values_of(runtime.models.models):
+        yield model.owner, runtime.models.reason, int(model.bond)
+    for job in values_of(runtime.jobs.jobs):
+        if job.requester is not None and job.state not in ENDED:
+            yield job.requester, runtime.jobs.reason, int(job.escrow)
+    challenge = Reason(runtime.receipts.index, Receipts.HoldReason.Challenge)
+    for who, verifier in runtime.receipts.verifiers.items():
+        yield who, runtime.receipts.reason, int(verifier.bond)
+    for receipt in values_of(runtime.receipts.receipts):
+        for one in receipt.challenges:
+            if one.by is not None and not one.answered:
+                yield one.by, challenge, int(one.deposit)
+    for order in values_of(runtime.exchange.orders):
+        yield order.owner, runtime.exchange.reason, int(order.escrow)
+    yield from asset_records(runtime)
+
+
+def asset_records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
+    """Yield what the registry of assets holds."""
+    registry, why = runtime.asset_registry, AssetRegistry.HoldReason
+    for id, info in registry.registered.items():
+        poll, offer = registry.polls.get(id), registry.buy_backs.get(id)
+        revenue = registry.revenue[id]
+        for reason, amount in (
+            (why.Registration, int(info.deposit)),
+            (why.VoteReward, int(poll.left) if poll else 0),
+            (why.BuyBack, int(offer.price) * int(offer.units) if offer else 0),
+            (why.Revenue, int(revenue.fed) - int(revenue.paid)),
+        ):
+            yield info.issuer, Reason(registry.index, reason), amount
+    for who, verifier in registry.verifiers.items():
+        yield who, Reason(registry.index, why.VerifierBond), int(verifier.bond)
 
 
 def dust(books: Books) -> Iterator[Finding]:
@@ -443,8 +575,92 @@ def holdings(books: Books, by_owner: dict[AccountId, list[tuple[int, Stake]]]) -
         yield Finding("I7", f"{staking.long_staked.value} planck vote more, stakes {long_staked}")
 
 
+# ---- I4: work
+
+
+def work(books: Books) -> Iterator[Finding]:
+    """I4: bonds answer for the jobs that run, and every job that runs is counted once."""
+    runtime = books.runtime
+    jobs, providers, receipts = runtime.jobs, runtime.providers, runtime.receipts
+    running = {id: job for id, job in jobs.jobs.items() if job.state not in ENDED}
+    escrowed, told = sum(int(job.escrow) for job in running.values()), int(jobs.escrowed.value)
+    if escrowed != told:
+        yield Finding("I4", f"{told} planck in escrow, jobs say {escrowed}")
+    reserved: dict[AccountId, list[int]] = {}
+    for (who, id), amount in providers.reservations.items():
+        reserved.setdefault(who, []).append(int(amount))
+        if id not in running or running[id].provider != who:
+            yield Finding("I4", f"{who.hex()}: bond for job {id.hex()}, which it does not do")
+    for who, ledger in providers.ledgers.items():
+        rows = reserved.pop(who, [])
+        if (int(ledger.reserved), int(ledger.busy)) != (sum(rows), len(rows)):
+            said = f"{ledger.busy} jobs and {ledger.reserved} planck reserved"
+            yield Finding("I4", f"{who.hex()}: {said}, {len(rows)} and {sum(rows)} are")
+        if who not in providers.providers:
+            yield Finding("I4", f"{who.hex()}: a bond of no provider")
+    for who in reserved:
+        yield Finding("I4", f"{who.hex()}: reservations of no provider")
+    for id, model in runtime.models.models.items():
+        count = sum(job.model == id for job in running.values())
+        if model.open != count:
+            yield Finding("I4", f"model {id.hex()}: {model.open} jobs open, there are {count}")
+    live = {one.job for _, one in receipts.receipts.items() if one.phase is not Phase.Ended}
+    checked = {id for id, job in running.items() if job.state in CHECKED}
+    if live != checked:
+        yield Finding("I4", f"{len(live)} receipts are looked at, {len(checked)} jobs have one")
+    at_work = {who: one.bond for who, one in receipts.verifiers.items() if one.free_at is None}
+    if {who: bond for who, bond, _ in receipts.roster.value} != at_work:
+        yield Finding("I4", "the roster of verifiers is not those at work with their bonds")
+
+
+# ---- I10: assets
+
+
+def units(books: Books) -> Iterator[Finding]:
+    """I10: all units are somebody's, none too many; what sells is on hold, the book is whole."""
+    runtime = books.runtime
+    pallet, registry, exchange = runtime.assets, runtime.asset_registry, runtime.exchange
+    owned: dict[int, list[int]] = {}
+    for (id, _), account in pallet.account.items():
+        owned.setdefault(id, []).append(int(account.balance))
+    for id, details in pallet.asset.items():
+        rows, info = owned.pop(id, []), registry.registered.get(id)
+        if (int(details.supply), int(details.accounts)) != (sum(rows), len(rows)):
+            said = f"{details.supply} units of {details.accounts} accounts"
+            yield Finding("I10", f"asset {id}: {said}, there are {sum(rows)} of {len(rows)}")
+        due = info.units if info is not None and info.state is State.Issued else 0
+        if details.supply != due:
+            yield Finding("I10", f"asset {id}: {details.supply} units, {due} may be issued")
+    for missing in owned:
+        yield Finding("I10", f"asset {missing}: units of what does not exist")
+    orders = dict(exchange.orders.items())
+    selling: dict[tuple[int, AccountId], int] = {}
+    for number, order in orders.items():
+        if order.side is Side.Sell:
+            place = (int(order.asset), order.owner)
+            selling[place] = selling.get(place, 0) + int(order.units)
+        elif order.escrow < int(order.price) * int(order.units):
+            yield Finding("I10", f"order {number}: {order.escrow} planck on hold, it may cost more")
+    held = {(int(id), who): int(amount) for (id, who), amount in pallet.held.items()}
+    if held != selling:
+        yield Finding("I10", "units on hold are not those of the orders that sell")
+    for (asset, who), amount in held.items():
+        if amount > pallet.balance(u32(asset), who):
+            told = f"{amount} units of asset {asset} on hold"
+            yield Finding("I10", f"{who.hex()}: {told}, it has less")
+    standing = {
+        (order.asset, book_key(order.side, int(order.price), int(id))): id
+        for id, order in orders.items()
+    }
+    if dict(exchange.book.items()) != standing:
+        yield Finding("I10", "the book is not the orders that are open")
+    owners = sorted(id for _, ids in exchange.own.items() for id in ids)
+    if owners != sorted(orders):
+        yield Finding("I10", "orders by owner are not the orders that are open")
+
+
 CHECKS: Final[tuple[Check, ...]] = (
     issuance, reserves, bonds, dust, vesting, burns, pools, development, reserve, programmes,
-    mining, stakes,
+    mining, stakes, work, units,
 )  # fmt: skip
 """All checks but that of I17, which comes first."""

@@ -28,7 +28,7 @@ from btt_chain.primitives.extrinsic import opaque, signed, signing_payload
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32, u64, u128
 from runtime import BttRuntime
-from runtime.accounts import POOLS
+from runtime.accounts import EXCHANGE, POOLS
 from runtime.constants import BTT
 from runtime.extensions import IMPLICIT, SIGNED_EXTRA, Implicit, MetadataHashMode, SignedExtra
 from runtime.frame import Call, EventRecord
@@ -71,11 +71,12 @@ def genesis_state(
     params: RuntimeParams,
     engine: Engine = Engine.Manual,
     economy: Mapping[str, Mapping[str, object]] | None = None,
+    prepare: Callable[[BttRuntime], None] | None = None,
 ) -> dict[bytes, bytes]:
     """Return the state of block zero: these balances, sealed by hand by Alice, who is sudo.
 
     `economy` are the sections of the pallets that keep books of the pools; without it they keep
-    none.
+    none. `prepare` does on top what blocks could have done before.
     """
     overlay = Overlay(lambda _: None, lambda _prefix, _after: iter(()))
     overlay.put(PARAMS_KEY, params.encoded())
@@ -84,13 +85,16 @@ def genesis_state(
     alice = ss58.encode(ALICE.account_id)
     runtime.babe.genesis({"engine": engine.name.lower(), "sealer": alice})
     rows = [[ss58.encode(who), amount] for who, amount in balances.items()]
-    pools = [runtime.fees.development_fund] if economy is None else POOLS
+    pools = [runtime.fees.development_fund] if economy is None else (*POOLS, EXCHANGE)
     runtime.balances.genesis({"balances": rows, "pools": [*map(ss58.encode, pools)]})
     if economy is not None:
         runtime.tokenomics.genesis(economy.get("tokenomics", {}))
         runtime.mining.genesis(economy.get("mining", {}))
         runtime.tier_staking.genesis(economy.get("tierStaking", {}))
     runtime.sudo.genesis({"key": alice})
+    if prepare is not None:
+        prepare(runtime)
+        runtime.host.events.clear()
     return {key: value for key, value in overlay.changes().items() if value is not None}
 
 
@@ -126,6 +130,8 @@ class DevChain:
     engine: Engine = Engine.Manual
     economy: Mapping[str, Mapping[str, object]] | None = None
     """See `genesis_state`."""
+    prepare: Callable[[BttRuntime], None] | None = None
+    """See `genesis_state`."""
     shared: bool = False
     """Use the runtimes of all such chains: quick, for tests that make many, one after another."""
     now: float = 1_800_000_000.0
@@ -135,7 +141,9 @@ class DevChain:
         params = RuntimeParams(u64(self.slot_ms))
         self.runtime = shared_runtime(params) if self.shared else BttRuntime(params)
         rich = {pair.account_id: START for pair in (ALICE, BOB, CHARLIE, DAVE)} | dict(self.extra)
-        self.state = genesis_state(self.runtime, rich, params, self.engine, self.economy)
+        self.state = genesis_state(
+            self.runtime, rich, params, self.engine, self.economy, self.prepare
+        )
         self.client = self.another()
         self.pool = PoolService(self.client, clock=lambda: self.now)
         self.sealer = ManualSealer(self.client, self.pool, clock=lambda: self.now)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
-from runtime.accounts import GRANTS, TREASURY, pool_account
-from runtime.pallets.balances import Balances, is_pool
+from runtime.accounts import DEVELOPMENT_FUND, EXCHANGE, GRANTS, TREASURY, pool_account
+from runtime.pallets.balances import Balances, is_pool, sub_account
 from runtime.pallets.bounties import Bounties, Bounty
+from runtime.pallets.exchange import Exchange
 from runtime.pallets.tokenomics import Tokenomics
 from runtime.pallets.tokenomics.pallet import ALL_POOLS
 from runtime.pallets.treasury import Treasury
+from runtime.pallets.vaults import Vaults
 from support.chain import DevChain
 
 Leg = tuple[AccountId, AccountId | None, int]
@@ -61,8 +63,8 @@ class PoolWatch:
         match event:
             case Tokenomics.PoolReleased(pool=name, amount=amount, to=to):
                 self._strike((pool_account(name), to, int(amount)))
-            case Tokenomics.TokensBurned(who=who, amount=amount) if is_pool(who):
-                self._strike((who, None, int(amount)))
+            case Tokenomics.TokensBurned(who=who, amount=amount):
+                self._burn(who, int(amount))
             case Treasury.Awarded(award=award, account=to):
                 self._strike((TREASURY, to, int(award)))
             case Treasury.AssetSpendApproved(index=index, amount=amount, beneficiary=to):
@@ -77,6 +79,10 @@ class PoolWatch:
                 assert len(given) <= 1
                 assert sum(amount for _, _, amount in given) <= free
                 self._legs = [leg for leg in self._legs if leg not in given]
+            case Exchange.AuctionHeld(fees=fees) if fees:
+                self._strike((EXCHANGE, None, int(fees)))
+            case Vaults.Withdrawn(id=id, who=who, money=money):
+                self._strike((sub_account(EXCHANGE, int(id)), who, int(money)))
             case Bounties.BountyClaimed(index=index, payout=payout, beneficiary=to):
                 known, account = self._bounties[int(index)], account_of(index)
                 curator = known.status.curator  # type: ignore[union-attr]
@@ -88,6 +94,14 @@ class PoolWatch:
                 back = [leg for leg in self._legs if leg[:2] == (account, GRANTS)]
                 assert len(back) <= 1
                 self._legs = [leg for leg in self._legs if leg not in back]
+
+    def _burn(self, who: AccountId, amount: int) -> None:
+        """Strike out what was burned: of a pool, or by way of the development fund of a fee."""
+        legs = [(one, None, amount) for one in (who, DEVELOPMENT_FUND)]
+        found = [leg for leg in legs if leg in self._legs]
+        assert found or not is_pool(who), f"told, but not burned: {amount} of {who.hex()}"
+        if found:
+            self._strike(found[0])
 
     def _strike(self, leg: Leg) -> None:
         pool, to, _ = leg
@@ -112,6 +126,7 @@ def moved(event: object) -> list[tuple[AccountId, int]]:
         case (
             Balances.Withdraw(who=who, amount=amount)
             | Balances.Burned(who=who, amount=amount)
+            | Balances.BurnedHeld(who=who, amount=amount)
             | Balances.Slashed(who=who, amount=amount)
             | Balances.DustLost(account=who, amount=amount)
         ):

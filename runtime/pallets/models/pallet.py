@@ -385,7 +385,7 @@ class Models(Pallet):
 
     def known_classes(self) -> list[int]:
         """Return the numbers of the classes there are, ascending."""
-        return [index for index in range(MAX_KNOWN) if u16(index) in self.classes]
+        return sorted(int(index) for index, _ in self.classes.items())
 
     # ---- steps
 

@@ -115,6 +115,7 @@ class EconomyChain:
         self.founder = self.vests[0].account
         if not chain.is_manual:
             self._seat(config, manual=manual, epoch_slots=epoch_slots)
+        config.pop("receipts", None)  # the purses of those who verify work go to `PEOPLE`
         self._endow(config)
         self.config: Mapping[str, object] = config
         self.state = Ledger()

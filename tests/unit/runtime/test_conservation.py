@@ -26,10 +26,12 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
 from btt_chain.scale import codec, u8, u16, u32, u64, u128
 from btt_chain.txpool import PoolError
+from btt_chain.work import ids
 from runtime import BttRuntime
 from runtime.accounts import (
     DEVELOPMENT_FUND,
     ECOSYSTEM,
+    EXCHANGE,
     FOUNDATION_PROGRAMMES,
     GRANTS,
     MINING,
@@ -40,17 +42,50 @@ from runtime.accounts import (
     STAKING,
     TREASURY,
 )
-from runtime.audit import audit
+from runtime.audit import audit, records
 from runtime.constants import BTT, MILLI_BTT
-from runtime.frame import ROOT, BadOrigin, Call, DispatchError, TokenError, TokenErrorKind, Weight
+from runtime.frame import (
+    ROOT,
+    BadOrigin,
+    Call,
+    DispatchError,
+    Reason,
+    TokenError,
+    TokenErrorKind,
+    Weight,
+    signed,
+)
 from runtime.frame.items import Map
+from runtime.pallets import asset_registry, exchange, jobs, models, providers
+from runtime.pallets.asset_registry import AssetKind as ThingKind
+from runtime.pallets.asset_registry import Mode, RightKind, Role
+from runtime.pallets.assets import Consumer
 from runtime.pallets.authorities import LOWEST_MINIMUM
 from runtime.pallets.balances import Balances
 from runtime.pallets.balances.steps import amount_of, lock_level
 from runtime.pallets.bounties import RESERVE_ID, Active, AwaitsCurator, Awarded, Funded, Proposed
+from runtime.pallets.chambers import Mode as ChamberMode
+from runtime.pallets.conviction_voting import Conviction, Split, SplitAbstain, Standard, Vote
+from runtime.pallets.exchange import Side, TimeInForce
+from runtime.pallets.identity import Data, Erroneous, FeePaid, IdentityInfo, KnownGood
+from runtime.pallets.jobs import ENDED, Check, JobState, Tier, Urgency
 from runtime.pallets.mining.types import Params
+from runtime.pallets.models.pallet import CLASSES
+from runtime.pallets.models.types import CheckMode
 from runtime.pallets.multisig import Timepoint, multi_account_id
+from runtime.pallets.origins import (
+    Decision,
+    DecisionOrigin,
+    RawNone,
+    RawRoot,
+    RawSigned,
+    SystemOrigin,
+)
+from runtime.pallets.preimage import MAX_INLINE, Inline, Lookup
 from runtime.pallets.proxy import Proxy, ProxyType
+from runtime.pallets.receipts import Phase, Valid
+from runtime.pallets.referenda import WasKilled
+from runtime.pallets.scheduler import After
 from runtime.pallets.session import SessionKeys
 from runtime.pallets.system import System
 from runtime.pallets.tier_staking import TIERS
@@ -59,10 +94,12 @@ from runtime.pallets.tokenomics.pallet import ALL_POOLS, id_of
 from runtime.pallets.tokenomics.types import NO_HASH, BurnId, CeilingMode, PoolId
 from runtime.pallets.transaction_payment import TransactionPayment
 from runtime.pallets.treasury import AssetKind, Pending
-from runtime.pallets.utility import RawNone, RawRoot, RawSigned, SystemOrigin, derivative
+from runtime.pallets.utility import derivative
 from runtime.pallets.vesting import Schedule, VestingInfo
+from support import market
 from support.chain import ALICE, BOB, CHARLIE, DAVE, START, DevChain, account, in_transaction
 from support.pool_watch import PoolWatch, account_of
+from support.providers import ENDPOINT, told
 
 T = TypeVar("T")
 SEEDS = st.integers(0, 2**40)
@@ -110,6 +147,7 @@ ECONOMY: dict[str, dict[str, object]] = {
 
 # What a transaction may change by being in a block, besides what it is about.
 BOOKKEEPING = (
+    "scheduler.incomplete_since",
     "system.block_weight",
     "system.events",
     "system.event_count",
@@ -221,9 +259,11 @@ class Chooser:
             self.world.remember(made)
         return made
 
-    def next_step(self) -> Step:
+    def next_step(self, *, trade: bool) -> Step:
         """Return something that could happen next to what was begun, or be begun."""
-        parts = (self._grants, self._grants, self._payments, self._releases, self._stakes)
+        parts = [self._grants, self._grants, self._payments, self._releases, self._stakes]
+        if trade:
+            parts = [self._work, self._work, self._assets, self._vaults, self._decisions]
         return self.one_of(list(self.one_of(parts)()))
 
     def _grants(self) -> Iterator[Step]:
@@ -278,6 +318,71 @@ class Chooser:
             for name in ("claim", "unstake", "extend"):
                 yield who, f"TierStaking.{name}", {"id": number}
             yield None, "TierStaking.force_unstake", {"who": Id(who), "id": number}
+
+    def _work(self) -> Iterator[Step]:
+        who = self.one_of(KNOWN)
+        yield who, "Jobs.post", {"items": u32(2), "max_price": u128(START)}
+        for provider in KNOWN[2:4]:
+            yield provider, "Providers.heartbeat", {}
+        for id, job in self.runtime.jobs.jobs.items():
+            match job.state:
+                case JobState.Posted if job.requester and self._luck.random() < 1 / 5:
+                    yield job.requester, "Jobs.cancel", {"job": id}
+                case JobState.Assigned if job.provider:
+                    for _ in range(3):
+                        yield job.provider, "Jobs.accept", {"job": id}
+                    yield job.provider, "Jobs.decline", {"job": id}
+                case JobState.Computing if job.provider:
+                    given = {"job": id, "attempt": job.attempt, "started": job.accepted}
+                    for _ in range(3):
+                        yield job.provider, "Receipts.submit", given
+                    yield job.provider, "Jobs.refuse_payload", {"job": id}
+        for id, receipt in self.runtime.receipts.receipts.items():
+            if receipt.phase is not Phase.Ended:
+                requester = self.runtime.jobs.jobs[receipt.job].requester
+                for name in ("accept_result", "accept_result", "challenge_data"):
+                    yield requester, f"Receipts.{name}", {"receipt": id}
+
+    def _assets(self) -> Iterator[Step]:
+        registry, who = self.runtime.asset_registry, self.one_of(KNOWN)
+        price: dict[str, object] = {"price": u128(BTT // self.one_of((1, 3, 7)))}
+        some: dict[str, object] = {
+            "asset": SCANNER,
+            "units": u128(self.one_of((7, 10, 300))),
+        } | price
+        for side in Side:
+            yield who, "Exchange.place_order", some | {"side": side}
+            yield who, "Exchange.place_order", some | {"side": side}
+        for id, order in self.runtime.exchange.orders.items():
+            if self._luck.random() < 1 / 5:
+                yield order.owner, "Exchange.cancel_order", {"id": id}
+        issuer = registry.registered[SCANNER].issuer
+        yield issuer, "AssetRegistry.distribute_revenue", {"amount": self.some()}
+        yield who, "AssetRegistry.claim_revenue", {}
+        yield issuer, "AssetRegistry.offer_buy_back", {"units": u128(5)} | price
+        yield who, "AssetRegistry.sell_back", {"units": u128(2), "least_price": u128(0)}
+        yield None, "AssetRegistry.slash_verifier", {"who": Id(KNOWN[2]), "amount": u128(BTT)}
+
+    def _vaults(self) -> Iterator[Step]:
+        who = self.one_of(KNOWN)
+        begun = {"asset": SCANNER, "money": u128(3 * BTT), "units": u128(5)}
+        yield who, "Vaults.create_vault", begun
+        for id, vault in self.runtime.vaults.vaults.items():
+            yield who, "Vaults.deposit_vault", {"id": id}
+            yield self.one_of((who, vault.manager)), "Vaults.withdraw_vault", {"id": id}
+            given = {"id": id, "price": u128(BTT // self.one_of((1, 3, 7)))}
+            yield vault.manager, "Vaults.place_vault_order", given
+
+    def _decisions(self) -> Iterator[Step]:
+        who = self.one_of(KNOWN)
+        yield who, "Referenda.submit", {}
+        for index, info in self.runtime.referenda.referendum_info_for.items():
+            if isinstance(info, WasKilled):
+                continue
+            for name in ("place_decision_deposit", "nudge_referendum", "refund_decision_deposit"):
+                yield who, f"Referenda.{name}", {"index": index}
+            yield who, "ConvictionVoting.vote", {"poll_index": index}
+        yield None, "Identity.kill_identity", {"target": Id(KNOWN[1])}
 
 
 Step = tuple[AccountId | None, str, Mapping[str, object]]
@@ -360,7 +465,135 @@ def chosen_curator(c: Chooser, depth: int) -> dict[str, object]:
     return one_bounty(c, depth) | {"curator": c.address(), "fee": c.amount()}
 
 
-PLACES = {"Babe": 2, "Grandpa": 8}
+TASK = b"task".ljust(32)
+INFO = IdentityInfo(display=Data.text("somebody"))
+
+
+def noted(c: Chooser) -> bytes:
+    return c.one_of(c.world.made).raw if c.world.made else b""
+
+
+def one_preimage(c: Chooser, depth: int) -> dict[str, object]:
+    return {"hash": announced(c)}
+
+
+def a_task(c: Chooser, depth: int) -> dict[str, object]:
+    again = c.one_of((None, (u32(1), u32(2))))
+    return {"maybe_periodic": again, "priority": u8(c.one_of((0, 9))), "call": c.inner(depth)}
+
+
+def referendum(c: Chooser) -> u32:
+    return c.known(c.runtime.referenda.referendum_info_for)
+
+
+def one_referendum(c: Chooser, depth: int) -> dict[str, object]:
+    return {"index": referendum(c)}
+
+
+def track(c: Chooser) -> u16:
+    return u16(c.one_of((0, *Decision, 99)))
+
+
+def decided_by(c: Chooser) -> SystemOrigin | DecisionOrigin:
+    if c.one_of((True, False, False, False, False)):
+        return origin(c)
+    urgent = [Decision.Emergency] * 6
+    return DecisionOrigin(c.one_of([*urgent, *Decision]))
+
+
+def proposal(c: Chooser) -> Inline | Lookup:
+    raw = noted(c)
+    if len(raw) <= MAX_INLINE:
+        return Inline(raw)
+    return Lookup(H256(blake2_256(raw)), u32(len(raw)))
+
+
+def a_vote(c: Chooser) -> Standard | Split | SplitAbstain:
+    match c.one_of((0, 0, 1, 2)):
+        case 1:
+            return Split(c.some(), c.some())
+        case 2:
+            return SplitAbstain(u128(ED), u128(ED), u128(ED))
+    return Standard(Vote(c.one_of((0x80, 0x81, 1, 0x86))), c.amount())
+
+
+def nothing(pallet: str, method: str) -> Arguments:
+    """Return how to draw what is made of zeros: proofs of nothing."""
+
+    def draw(c: Chooser, depth: int) -> dict[str, object]:
+        (entry,) = [
+            entry
+            for entry in c.runtime.pallets[PLACES[pallet]].CALLS.values()
+            if entry.name == method
+        ]
+        return {name: kind.decode(bytes(1_000), 0)[0] for name, kind in entry.args}
+
+    return draw
+
+
+NET = market.net().manifest
+"""A model that is registered from the beginning."""
+SCANNER = u32(0)
+"""An asset that is issued and traded from the beginning."""
+PAPERS = H256(b"\5" * 32)
+
+
+def one_model(c: Chooser, depth: int) -> dict[str, object]:
+    return {"model": ids.model_id(NET)}
+
+
+def one_job(c: Chooser, depth: int) -> dict[str, object]:
+    known = [id for id, job in c.runtime.jobs.jobs.items() if job.state not in ENDED]
+    return {"job": c.one_of([*known * 3, NO_HASH])}
+
+
+def one_receipt(c: Chooser, depth: int) -> dict[str, object]:
+    return {"receipt": c.one_of([*[id for id, _ in c.runtime.receipts.receipts.items()], NO_HASH])}
+
+
+def one_asset(c: Chooser, depth: int) -> dict[str, object]:
+    return {"id": c.known(c.runtime.asset_registry.registered)}
+
+
+def one_vault(c: Chooser, depth: int) -> dict[str, object]:
+    return {"id": c.known(c.runtime.vaults.vaults)}
+
+
+def units(c: Chooser) -> u128:
+    return u128(c.one_of((0, 1, 2, 50, 1_000, 1_001, u128.MAX)))
+
+
+def prepare(runtime: BttRuntime) -> None:
+    """Let there be a model, providers, verifiers, and an asset that some have units of."""
+    alice, bob, charlie, dave = KNOWN[:4]
+    runtime.models.genesis({})
+    runtime.models.register(signed(bob), NET, u16(0), b"A net", CheckMode.Reexecute, ENDPOINT)
+    runtime.providers.set_params(ROOT, providers.Params(minimum_bond=u128(10 * BTT)))
+    for who in (charlie, dave):
+        runtime.providers.register(signed(who), told(), u128(50 * BTT))
+    runtime.identity.add_registrar(ROOT, Id(dave))
+    runtime.identity.set_identity(signed(alice), INFO)
+    judged = H256(blake2_256(codec(IdentityInfo).encode(INFO)))
+    runtime.identity.provide_judgement(signed(dave), u32(0), Id(alice), KnownGood(), judged)
+    registry = runtime.asset_registry
+    registry.register(
+        signed(alice), ThingKind.Equipment, RightKind.Ownership, PAPERS, PAPERS, b"Scanner", b"SC",
+        u128(100 * BTT), u128(1_000), False,
+    )  # fmt: skip
+    for who, role in ((charlie, Role.Regulatory), (dave, Role.Technical)):
+        registry.bond_verifier(signed(who), u128(5_000 * BTT))
+        registry.appoint_verifier(ROOT, Id(who), role is Role.Regulatory, role is Role.Technical)
+        registry.verify(signed(who), SCANNER, role, u8(1), True, PAPERS)
+    poll = registry.polls[SCANNER]
+    poll.ends = u64(0)
+    registry.polls[SCANNER] = poll
+    registry.issue(signed(alice), SCANNER)
+    for who in (bob, charlie):
+        runtime.assets.move(SCANNER, alice, who, u128(300))
+    runtime.exchange.list_asset(signed(alice), SCANNER)
+
+
+PLACES = {"Babe": 2, "Grandpa": 8, "Receipts": 43}
 
 CALLS: dict[str, Arguments] = {
     "System.remark": lambda c, _: {"remark": b"x"},
@@ -521,6 +754,246 @@ CALLS: dict[str, Arguments] = {
     "TierStaking.set_premium": lambda c, _: {
         "service": c.number(), "min_tier": c.one_of((None, u8(0), u8(5))),
     },
+    "Preimage.note_preimage": lambda c, _: {"bytes": noted(c)},
+    "Preimage.unnote_preimage": one_preimage,
+    "Preimage.request_preimage": one_preimage,
+    "Preimage.unrequest_preimage": one_preimage,
+    "Preimage.ensure_updated": lambda c, _: {"hashes": [announced(c)]},
+    "Scheduler.schedule": lambda c, d: a_task(c, d) | {"when": u32(c.slot())},
+    "Scheduler.cancel": lambda c, _: {"when": u32(c.slot()), "index": c.number()},
+    "Scheduler.schedule_named": lambda c, d: a_task(c, d) | {
+        "id": TASK, "when": u32(c.slot()),
+    },
+    "Scheduler.cancel_named": lambda c, _: {"id": TASK},
+    "Scheduler.schedule_after": lambda c, d: a_task(c, d) | {"after": c.number()},
+    "Scheduler.schedule_named_after": lambda c, d: a_task(c, d) | {
+        "id": TASK, "after": c.number(),
+    },
+    "Scheduler.set_retry": lambda c, _: {
+        "task": (u32(c.slot()), c.number()), "retries": u8(2), "period": u32(1),
+    },
+    "Scheduler.set_retry_named": lambda c, _: {"id": TASK, "retries": u8(2), "period": u32(1)},
+    "Scheduler.cancel_retry": lambda c, _: {"task": (u32(c.slot()), c.number())},
+    "Scheduler.cancel_retry_named": lambda c, _: {"id": TASK},
+    "Referenda.submit": lambda c, _: {
+        "proposal_origin": decided_by(c), "proposal": proposal(c),
+        "enactment_moment": After(u32(c.one_of((0, 1, 5)))),
+    },
+    "Referenda.place_decision_deposit": one_referendum,
+    "Referenda.refund_decision_deposit": one_referendum,
+    "Referenda.cancel": one_referendum,
+    "Referenda.kill": one_referendum,
+    "Referenda.nudge_referendum": one_referendum,
+    "Referenda.one_fewer_deciding": lambda c, _: {"track": track(c)},
+    "Referenda.refund_submission_deposit": one_referendum,
+    "Referenda.set_metadata": lambda c, d: one_referendum(c, d) | {
+        "maybe_hash": c.one_of((None, announced(c))),
+    },
+    "ConvictionVoting.vote": lambda c, _: {"poll_index": referendum(c), "vote": a_vote(c)},
+    "ConvictionVoting.delegate": lambda c, _: {
+        "class": track(c), "to": c.address(), "conviction": c.one_of(list(Conviction)),
+        "balance": c.amount(),
+    },
+    "ConvictionVoting.undelegate": lambda c, _: {"class": track(c)},
+    "ConvictionVoting.unlock": lambda c, _: {"class": track(c), "target": c.address()},
+    "ConvictionVoting.remove_vote": lambda c, d: one_referendum(c, d) | {
+        "class": c.one_of((None, track(c))),
+    },
+    "ConvictionVoting.remove_other_vote": lambda c, d: one_referendum(c, d) | {
+        "class": track(c), "target": c.address(),
+    },
+    "Whitelist.whitelist_call": lambda c, _: {"call_hash": announced(c)},
+    "Whitelist.remove_whitelisted_call": lambda c, _: {"call_hash": announced(c)},
+    "Whitelist.dispatch_whitelisted_call": lambda c, _: {
+        "call_hash": announced(c), "call_encoded_len": c.number(),
+        "call_weight_witness": c.weight(),
+    },
+    "Whitelist.dispatch_whitelisted_call_with_preimage": lambda c, d: {"call": c.inner(d)},
+    "Chambers.add_institution": lambda c, _: {"who": c.address(), "allocation": c.some()},
+    "Chambers.remove_institution": lambda c, _: {"who": c.address()},
+    "Chambers.submit_candidacy": lambda c, _: {},
+    "Chambers.withdraw_candidacy": lambda c, _: {},
+    "Chambers.vote_representative": lambda c, _: {
+        "candidates": [c.one_of((KNOWN[0], c.who()))], "value": c.amount(),
+    },
+    "Chambers.remove_rep_vote": lambda c, _: {},
+    "Chambers.set_mode": lambda c, _: {"mode": c.one_of(list(ChamberMode))},
+    "Chambers.remove_representative": lambda c, _: {"who": c.address()},
+    "Models.register": lambda c, _: {
+        "manifest": NET, "klass": u16(0), "name": b"m", "check": CheckMode.Vectors,
+        "endpoints": ENDPOINT,
+    },
+    "Models.retire": one_model,
+    "Models.suspend": one_model,
+    "Models.resume": one_model,
+    "Models.revoke": one_model,
+    "Models.set_class": lambda c, _: {"index": u16(0), "klass": CLASSES[0]},
+    "Models.set_params": lambda c, _: {"params": models.Params(c.some())},
+    "Models.set_endpoints": lambda c, d: one_model(c, d) | {"endpoints": ENDPOINT},
+    "Providers.register": lambda c, _: {"info": told(), "bond": c.amount()},
+    "Providers.update": lambda c, _: {"info": told(capacity=2)},
+    "Providers.bond_extra": lambda c, _: {"amount": c.amount()},
+    "Providers.unbond": lambda c, _: {"amount": c.amount()},
+    "Providers.withdraw": lambda c, _: {},
+    "Providers.chill": lambda c, _: {},
+    "Providers.resume": lambda c, _: {},
+    "Providers.set_availability": lambda c, _: {"hours": c.one_of((None, bytes(21)))},
+    "Providers.heartbeat": lambda c, _: {},
+    "Providers.lend_score": lambda c, _: {"validator": c.one_of((None, c.who()))},
+    "Providers.dismiss_lender": lambda c, _: {"provider": c.who()},
+    "Providers.deregister": lambda c, _: {},
+    "Providers.set_params": lambda c, _: {"params": providers.Params(c.some())},
+    "Jobs.post": lambda c, d: one_model(c, d) | {
+        "items": u32(c.one_of((0, 1, 2, 4_097))), "input_root": NO_HASH,
+        # Where the requester looks itself, work is paid without a committee.
+        "tier": c.one_of((Tier.Open, Tier.Confidential, Tier.Confidential)),
+        "check": c.one_of(list(Check)), "urgency": c.one_of(list(Urgency)),
+        "max_price": c.amount(), "data_bytes": u64(c.one_of((0, 1, 2**30))),
+        "deadline": u32(c.one_of((0, 5, 100))), "reply_key": bytes(32), "endpoints": ENDPOINT,
+    },
+    "Jobs.cancel": one_job,
+    "Jobs.accept": one_job,
+    "Jobs.decline": one_job,
+    "Jobs.refuse_payload": one_job,
+    "Jobs.add_protocol_set": lambda c, d: one_model(c, d) | {
+        "items": u32(1), "input_root": NO_HASH, "data_bytes": u64(0), "deadline": u32(10),
+        "endpoints": ENDPOINT,
+    },
+    "Jobs.remove_protocol_set": lambda c, _: {"index": c.number()},
+    "Jobs.set_params": lambda c, _: {"params": jobs.Params(least_price=c.some())},
+    "Receipts.submit": lambda c, d: one_job(c, d) | {
+        "attempt": u8(0), "item_root": NO_HASH, "output_root": NO_HASH, "trap_commit": NO_HASH,
+        "started": u32(c.slot()), "finished": u32(c.runtime.babe.now()),
+    },
+    "Receipts.attest_commit": lambda c, d: one_receipt(c, d) | {
+        "verifier": c.who(), "commitment": NO_HASH, "signature": bytes(64),
+    },
+    "Receipts.attest_reveal": lambda c, d: one_receipt(c, d) | {
+        "verifier": c.who(), "verdict": Valid(), "digest": NO_HASH, "salt": NO_HASH,
+        "pre_output": bytes(32), "proof": bytes(64),
+    },
+    "Receipts.prove_fraud": nothing("Receipts", "prove_fraud"),
+    "Receipts.prove_edge": nothing("Receipts", "prove_edge"),
+    "Receipts.reveal_trap": lambda c, d: one_receipt(c, d) | {
+        "pre_output": bytes(32), "proof": bytes(64), "item_root": NO_HASH,
+        "output_root": NO_HASH, "salt": NO_HASH,
+    },
+    "Receipts.accept_result": one_receipt,
+    "Receipts.challenge_data": lambda c, d: one_receipt(c, d) | {
+        "item": u32(0), "tensor": u32(0), "leaf": u32(0),
+    },
+    "Receipts.answer_data": nothing("Receipts", "answer_data"),
+    "Receipts.dispute_digest": nothing("Receipts", "dispute_digest"),
+    "Receipts.expose_voters": nothing("Receipts", "expose_voters"),
+    "Receipts.join": lambda c, _: {"bond": c.amount()},
+    "Receipts.bond_extra": lambda c, _: {"amount": c.amount()},
+    "Receipts.leave": lambda c, _: {},
+    "Receipts.withdraw": lambda c, _: {},
+    "Assets.transfer": lambda c, d: one_asset(c, d) | {"target": c.address(), "amount": units(c)},
+    "Assets.transfer_keep_alive": lambda c, d: one_asset(c, d) | {
+        "target": c.address(), "amount": units(c),
+    },
+    "Assets.touch": one_asset,
+    "Assets.refund": lambda c, d: one_asset(c, d) | {"allow_burn": c.flag()},
+    "Assets.transfer_all": lambda c, d: one_asset(c, d) | {
+        "dest": c.address(), "keep_alive": c.flag(),
+    },
+    "AssetRegistry.register": lambda c, _: {
+        "kind": ThingKind.Equipment, "right": RightKind.Revenue, "documents": announced(c),
+        "description": NO_HASH, "name": b"Thing", "symbol": b"T", "value": c.some(),
+        "units": units(c), "restricted": c.flag(),
+    },
+    "AssetRegistry.verify": lambda c, d: one_asset(c, d) | {
+        "role": c.one_of(list(Role)), "complexity": u8(c.one_of((1, 2))), "approve": c.flag(),
+        "report": NO_HASH,
+    },
+    "AssetRegistry.vote": lambda c, d: one_asset(c, d) | {"aye": c.flag()},
+    "AssetRegistry.issue": one_asset,
+    "AssetRegistry.claim_vote_reward": one_asset,
+    "AssetRegistry.expire_vote_reward": one_asset,
+    "AssetRegistry.request_revaluation": lambda c, d: one_asset(c, d) | {
+        "mode": c.one_of(list(Mode)),
+    },
+    "AssetRegistry.submit_revaluation": lambda c, d: one_asset(c, d) | {
+        "role": c.one_of(list(Role)), "value": c.some(), "report": NO_HASH,
+    },
+    "AssetRegistry.freeze_asset": one_asset,
+    "AssetRegistry.thaw_asset": one_asset,
+    "AssetRegistry.distribute_revenue": lambda c, d: one_asset(c, d) | {"amount": c.amount()},
+    "AssetRegistry.claim_revenue": one_asset,
+    "AssetRegistry.offer_buy_back": lambda c, d: one_asset(c, d) | {
+        "price": c.some(), "units": units(c),
+    },
+    "AssetRegistry.sell_back": lambda c, d: one_asset(c, d) | {
+        "units": units(c), "least_price": c.some(),
+    },
+    "AssetRegistry.retire": one_asset,
+    "AssetRegistry.bond_verifier": lambda c, _: {"bond": c.amount()},
+    "AssetRegistry.appoint_verifier": lambda c, _: {
+        "who": c.address(), "regulatory": c.flag(), "technical": c.flag(),
+    },
+    "AssetRegistry.leave": lambda c, _: {},
+    "AssetRegistry.withdraw_bond": lambda c, _: {},
+    "AssetRegistry.slash_verifier": lambda c, _: {"who": c.address(), "amount": c.amount()},
+    "AssetRegistry.set_params": lambda c, _: {
+        "params": asset_registry.Params(voters_bps=u32(c.one_of((0, 2_500, 2_501)))),
+    },
+    "Exchange.list_asset": lambda c, _: {"asset": SCANNER},
+    "Exchange.list_premium": lambda c, _: {"asset": SCANNER},
+    "Exchange.delist": lambda c, _: {"asset": SCANNER},
+    "Exchange.place_order": lambda c, _: {
+        "asset": SCANNER, "side": c.one_of(list(Side)), "units": units(c),
+        "price": u128(c.one_of((1, BTT // 10, 2 * BTT))),
+        "time_in_force": c.one_of(list(TimeInForce)),
+        "until": c.one_of((None, None, u64(c.slot()))),
+    },
+    "Exchange.cancel_order": lambda c, _: {
+        "id": c.one_of([*[id for id, _ in c.runtime.exchange.orders.items()], u64(99)]),
+    },
+    "Exchange.set_params": lambda c, _: {
+        "params": exchange.Params(least_notional=c.one_of((u128(1), u128(BTT)))),
+    },
+    "Vaults.create_vault": lambda c, _: {
+        "asset": SCANNER, "fee_bps": u16(c.one_of((99, 100, 200))), "money": c.some(),
+        "units": units(c),
+    },
+    "Vaults.deposit_vault": lambda c, d: one_vault(c, d) | {
+        "shares": c.some(), "most_money": u128(START), "most_units": u128(1_000),
+    },
+    "Vaults.withdraw_vault": lambda c, d: one_vault(c, d) | {
+        "shares": c.one_of((c.some(), c.one_of([
+            amount for _, amount in c.runtime.vaults.shares.items()] or [u128(1)]))),
+    },
+    "Vaults.place_vault_order": lambda c, d: one_vault(c, d) | {
+        "side": c.one_of(list(Side)), "units": units(c), "price": u128(BTT // 10),
+    },
+    "Vaults.cancel_vault_order": lambda c, d: one_vault(c, d) | {
+        "order": c.one_of([*[id for id, _ in c.runtime.exchange.orders.items()], u64(99)]),
+    },
+    "Vaults.accrue_fee": one_vault,
+    "Identity.add_registrar": lambda c, _: {"account": c.address()},
+    "Identity.set_identity": lambda c, _: {"info": INFO},
+    "Identity.set_subs": lambda c, _: {
+        "subs": [(c.who(), Data.text("part")) for _ in range(c.one_of(range(3)))],
+    },
+    "Identity.clear_identity": lambda c, _: {},
+    "Identity.request_judgement": lambda c, _: {
+        "reg_index": u32(0), "max_fee": c.amount(),
+    },
+    "Identity.cancel_request": lambda c, _: {"reg_index": u32(0)},
+    "Identity.set_fee": lambda c, _: {"index": u32(0), "fee": c.amount()},
+    "Identity.set_account_id": lambda c, _: {"index": u32(0), "new": c.address()},
+    "Identity.set_fields": lambda c, _: {"index": u32(0), "fields": u64(1)},
+    "Identity.provide_judgement": lambda c, _: {
+        "reg_index": u32(0), "target": c.address(),
+        "judgement": c.one_of((KnownGood(), Erroneous(), FeePaid(u128(1)))),
+        "identity": H256(blake2_256(codec(IdentityInfo).encode(INFO))),
+    },
+    "Identity.kill_identity": lambda c, _: {"target": c.address()},
+    "Identity.add_sub": lambda c, _: {"sub": c.address(), "data": Data.text("part")},
+    "Identity.rename_sub": lambda c, _: {"sub": c.address(), "data": Data.text("name")},
+    "Identity.remove_sub": lambda c, _: {"sub": c.address()},
+    "Identity.quit_sub": lambda c, _: {},
     "TierStaking.set_contribution_budget": lambda c, _: {"amount": c.amount()},
 }  # fmt: skip
 """How to draw the arguments of every call there is."""
@@ -534,6 +1007,11 @@ NESTING = [
     "Multisig.as_multi",
     "Proxy.proxy",
     "Proxy.proxy_announced",
+    "Scheduler.schedule",
+    "Scheduler.schedule_named",
+    "Scheduler.schedule_after",
+    "Scheduler.schedule_named_after",
+    "Whitelist.dispatch_whitelisted_call_with_preimage",
 ]
 PLAIN = [name for name in CALLS if name not in NESTING]
 LIKELY = {
@@ -554,6 +1032,17 @@ LIKELY = {
     "Authorities.bond": 6,
     "TierStaking.stake": 6,
     "Bounties.propose_bounty": 4,
+    "Jobs.post": 4,
+    "Exchange.place_order": 4,
+    "Exchange.delist": 0.3,
+    "AssetRegistry.freeze_asset": 0.5,
+    "Models.retire": 0.3,
+    "Providers.chill": 0.5,
+    "Receipts.attest_commit": 0.2,
+    "Receipts.attest_reveal": 0.2,
+    "Receipts.prove_fraud": 0.2,
+    "Receipts.prove_edge": 0.2,
+    "Receipts.dispute_digest": 0.2,
     # They say no to everybody who goes by himself.
     "Mining.attest_region": 0.5,
     "Mining.attest_energy": 0.5,
@@ -661,12 +1150,15 @@ class World(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.chain = DevChain(
-            extra={POOR.account_id: 3 * ED} | dict.fromkeys((JOINT, SHARED_1, *FUNDS), START),
+            extra={POOR.account_id: 3 * ED}
+            | dict.fromkeys((JOINT, SHARED_1, *FUNDS), START)
+            | dict.fromkeys((CHARLIE.account_id, DAVE.account_id), 6 * START),
             economy=ECONOMY,
+            prepare=prepare,
             shared=True,
         )
         self.peer = self.chain.another()
-        self.supply = self.chain.total()
+        self.supply = self.chain.total() + int(self.chain.at().balances.total_burned.value)
         self.pures: list[AccountId] = [derivative(KNOWN[1], u16(1))]
         self.made: list[Call] = []
         self.signer = KNOWN[0]
@@ -726,17 +1218,31 @@ class World(RuleBasedStateMachine):
         """Let something happen by whoever's turn it is: too rare a chance otherwise."""
         for place in range(5):
             chooser = Chooser(seed + place, self)
-            who, name, args = chooser.next_step()
-            made, signer = chooser.named(name, 1, **args), who or self.chain.at().sudo.key.get()
-            if who is None:
-                made = self.chain.call("Sudo", "sudo", call=made)
-            for pair in SIGNERS:
-                if account(pair) == signer:
-                    with suppress(PoolError):
-                        self.chain.send(pair, made)
+            self._take(chooser, chooser.next_step(trade=False))
             if chooser.flag():
                 self.chain.now += chooser.one_of((0, 80, 80, *LONGER)) * self.chain.slot_ms / 1000
             self._seal()
+
+    @rule(seed=SEEDS)
+    def work_and_trade_go_on(self, seed: int) -> None:
+        """Let jobs, assets, vaults and referenda go on, several steps in each block."""
+        for place in range(5):
+            for number in range(3):
+                chooser = Chooser(seed + 10 * place + number, self)
+                self._take(chooser, chooser.next_step(trade=True))
+            self.chain.now += chooser.one_of((0, 0, 1, 3, 12)) * self.chain.slot_ms / 1000
+            self._seal()
+
+    def _take(self, chooser: Chooser, step: Step) -> None:
+        """Send what is to happen, if one of the signers can."""
+        who, name, args = step
+        made, signer = chooser.named(name, 1, **args), who or self.chain.at().sudo.key.get()
+        if who is None:
+            made = self.chain.call("Sudo", "sudo", call=made)
+        for pair in SIGNERS:
+            if account(pair) == signer:
+                with suppress(PoolError):
+                    self.chain.send(pair, made)
 
     @rule(blocks=st.sampled_from((1, 2, 7, 1, 2, 7, *LONGER)))
     def time_passes(self, blocks: int) -> None:
@@ -820,11 +1326,16 @@ class World(RuleBasedStateMachine):
     @invariant()
     def references_are_counted(self) -> None:
         runtime = self.chain.at()
+        units = runtime.assets.account.items()
+        referring = [who for (_, who), one in units if isinstance(one.reason, Consumer)]
+        vaults = [runtime.vaults.account_of(id) for id, _ in runtime.vaults.vaults.items()]
         for who, info in runtime.system.account.items():
             data = info.data
             provides = data.free >= ED
-            assert info.providers == provides + (who in ALL_POOLS), who.hex()
+            chain_own = who in (*ALL_POOLS, EXCHANGE) or who in vaults
+            assert info.providers == provides + chain_own, who.hex()
             consumers = bool(data.reserved or data.frozen) + runtime.session.has_keys(who)
+            consumers += referring.count(who)
             assert int(info.consumers) == consumers, who.hex()
             assert info.providers or info.sufficients, who.hex()
 
@@ -832,23 +1343,27 @@ class World(RuleBasedStateMachine):
     def locks_and_reserves_add_up(self) -> None:
         runtime = self.chain.at()
         balances: Balances = runtime.balances
+        due: dict[AccountId, dict[Reason, int]] = {}
+        for who, why, amount in on_record(runtime):
+            if amount:
+                mine = due.setdefault(who, {})
+                mine[why] = mine.get(why, 0) + amount
         for who, info in runtime.system.account.items():
             locks = balances.locks[who]
             level = lock_level(locks, balances.freezes[who])
-            staked = runtime.tier_staking.staked_of(who)
-            firm = int(staked.long) + int(staked.short)  # stakes never stand in for locked money
-            assert info.data.frozen == (level + firm if level else 0)
             holds = {hold.id: int(hold.amount) for hold in balances.holds[who]}
-            bond, stake = runtime.authorities.reason, runtime.tier_staking.reason
-            both = ((bond, int(runtime.authorities.bonded(who))), (stake, firm))
-            told = {reason: amount for reason, amount in both if amount}
-            assert holds == told, "only bonds and stakes are on hold"
+            # Stakes and escrows never stand in for locked money.
+            firm = sum(held for why, held in holds.items() if why not in balances.offsetting)
+            assert info.data.frozen == (level + firm if level else 0)
+            assert holds == due.get(who, {}), "only what has a record is on hold"
             reserves = balances.reserves[who]
             named = sum(int(entry.amount) for entry in reserves)
             assert sum(holds.values()) + named == info.data.reserved, "every reserve has a name"
             assert amount_of(reserves, RESERVE_ID) == deposits_of(runtime, who)
             schedules = runtime.vesting.schedules_ext.get(who) or []
-            assert bool(schedules) == bool(locks)
+            votes = bool(runtime.conviction_voting.class_locks_for[who])
+            backs = who in runtime.chambers.approvals
+            assert len(locks) == bool(schedules) + votes + backs
             shown = runtime.vesting.vesting.get(who) or []
             assert shown == [one.info() for one in schedules]
 
@@ -865,6 +1380,17 @@ FAILURE_EVENTS = {
     TransactionPayment.TransactionFeePaid,
     System.ExtrinsicFailed,
 }
+
+
+def on_record(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
+    """Yield what must be on hold: who, why, planck."""
+    yield from records(runtime)
+    for who, info in runtime.system.account.items():
+        if not info.data.reserved:
+            continue
+        yield who, runtime.authorities.reason, int(runtime.authorities.bonded(who))
+        staked = runtime.tier_staking.staked_of(who)
+        yield who, runtime.tier_staking.reason, int(staked.long) + int(staked.short)
 
 
 def info_in(state: dict[bytes, bytes], key: bytes) -> AccountInfo:

@@ -14,7 +14,7 @@ from numpy.random import Generator
 from btt_chain.work import freivalds
 from btt_chain.work.execute import Executor
 from btt_chain.work.freivalds import EXACT_BITS, SOUNDNESS_BITS, Challenge, is_checked, limit_of
-from btt_chain.work.model import Elements
+from btt_chain.work.model import Elements, Model
 from btt_chain.work.recheck import AccumulatorsRefused, first_fault_by_vectors
 from unit.work.work_world import KINDS, attention, image_net, single
 
@@ -41,8 +41,10 @@ def test_so_many_bits_are_drawn_and_every_sum_of_them_is_exact(width: int, limit
 
 
 @pytest.mark.parametrize("net", [image_net, attention])
-def test_every_product_of_a_net_is_asked_about_by_sixty_bits(net: Callable[[], object]) -> None:
-    model, _ = net()  # type: ignore[misc]
+def test_every_product_of_a_net_is_asked_about_by_sixty_bits(
+    net: Callable[[], tuple[Model, Elements]],
+) -> None:
+    model, _ = net()
     challenge = Challenge(model, SEED)
     checked = [
         number for number, _ in enumerate(model.graph.nodes) if is_checked(model.graph, number)
@@ -94,7 +96,7 @@ def _swap(axis: int) -> Callable[[Elements, Generator], None]:
     return lie
 
 
-def _set(value: Callable[[Elements], object]) -> Callable[[Elements, Generator], None]:
+def _set(value: Callable[[Elements], Elements | int]) -> Callable[[Elements, Generator], None]:
     def lie(tensor: Elements, luck: Generator) -> None:
         del luck
         tensor[...] = value(tensor)
@@ -141,12 +143,12 @@ LIES: Final[dict[str, Callable[[Elements, Generator], None]]] = {
     "a power of two less": _add(-64), "the first": _first, "the last": _last, "one bit": _bit,
     "two that cancel": _cancel, "two rows swapped": _swap(0), "two columns swapped": _swap(1),
     "a row of nothing": _row, "a column too high": _column, "a tenth left out": _sparse,
-    "nothing at all": _set(lambda t: 0), "the same everywhere": _set(lambda t: t.reshape(-1)[0]),
+    "nothing at all": _set(lambda t: 0), "the same everywhere": _set(lambda t: t.reshape(-1)[:1]),
     "turned around": _set(lambda t: t[::-1].copy()),
     "shifted by one": _set(lambda t: np.roll(t, 1)),
     "with the other sign": _set(lambda t: -t),
     "with four bits": _set(lambda t: t & ~t.dtype.type(15)),
-    "the greatest": _set(lambda t: np.iinfo(t.dtype).max),
+    "the greatest": _set(lambda t: int(np.iinfo(t.dtype).max)),
 }  # fmt: skip
 
 
