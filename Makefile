@@ -58,8 +58,8 @@ $(COMPAT)/node_modules/.locked: $(COMPAT)/package.json $(COMPAT)/package-lock.js
 # --- the chain --------------------------------------------------------------
 
 .PHONY: devnet
-devnet: setup ## Run four validators on this machine and watch them
-	$(BIN)/btt-chain devnet up
+devnet: setup ## Run four validators and two providers on this machine and watch them
+	$(BIN)/btt-chain devnet up --providers 2
 
 # --- checks -----------------------------------------------------------------
 

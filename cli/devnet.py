@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
@@ -28,6 +29,7 @@ from cli.options import Group, examples, json_option
 
 if TYPE_CHECKING:
     from btt_chain.testing import Devnet, DevNode
+    from btt_chain.testing.helper import Helper
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -60,6 +62,13 @@ def up_options(command: Command) -> Command:
             default=4,
             show_default=True,
             help="How many nodes make blocks: Alice, Bob, ...",
+        ),
+        click.option(
+            "--providers",
+            type=click.IntRange(0, 16),
+            default=0,
+            show_default=True,
+            help="How many compute beside them; a market posts jobs all the while.",
         ),
         click.option(
             "-d",
@@ -125,6 +134,10 @@ def up(base_path: Path | None, *, detach: bool, as_json: bool, filters: str, **m
     from btt_chain.testing import Devnet, DevnetError
 
     parse_filters(filters)
+    if made["providers"] and find_spec("numpy") is None:
+        from cli.working import EXTRA
+
+        raise Refused(f"--providers: {EXTRA}")
     is_temporary = base_path is None
     base = base_path or Path(tempfile.mkdtemp(prefix="btt-devnet-"))
     with plain_errors():
@@ -137,6 +150,7 @@ def up(base_path: Path | None, *, detach: bool, as_json: bool, filters: str, **m
                 port_base=made["p2p_base_port"],
                 prometheus_base_port=made["prometheus_base_port"],
                 log=filters,
+                providers=made["providers"],
             )
         except DevnetError:
             if is_temporary:
@@ -187,6 +201,7 @@ def status(base_path: Path, *, as_json: bool) -> None:
             for said, node in zip(found, net.nodes, strict=True)
         ],
     )  # fmt: skip
+    _show_helpers(net)
     if net.groups is not None:
         from cli.devnet_view import spelt
 
@@ -384,6 +399,7 @@ def _introduce(net: Devnet, seconds: float) -> None:
         (">#", "name", "rpc", "metrics", ">pid"),
         [(str(n.index), n.name, n.ws, n.metrics_url, _pid(n)) for n in net.nodes],
     )
+    _show_helpers(net)
     show.table(("account", "address", "secret"), [(f.name, f.address, f.uri) for f in net.funded()])
     show.note(f"stop them: btt-chain devnet down --base-path {net.base}")
 
@@ -416,13 +432,36 @@ def _document(net: Devnet) -> dict[str, object]:
             }
             for said, node in zip(net.status(), net.nodes, strict=True)
         ],
+        "helpers": [
+            {
+                "name": helper.name,
+                "isRunning": helper.is_alive,
+                "key": helper.key,
+                "pid": helper.process.pid if helper.is_alive and helper.process else None,
+                "log": str(helper.log),
+            }
+            for helper in net.helpers
+        ],
         "accounts": [
             {"name": each.name, "uri": each.uri, "address": each.address} for each in net.funded()
         ],
     }
 
 
-def _pid(node: DevNode) -> str:
+def _show_helpers(net: Devnet) -> None:
+    """Say what works beside the nodes, if anything does."""
+    if net.helpers:
+        show.table(
+            ("beside them", "state", "account", "log", ">pid"),
+            [
+                (each.name, "running" if each.is_alive else "down", each.key, str(each.log),
+                 _pid(each))
+                for each in net.helpers
+            ],
+        )  # fmt: skip
+
+
+def _pid(node: DevNode | Helper) -> str:
     return str(node.process.pid) if node.is_alive and node.process else "-"
 
 

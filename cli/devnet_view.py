@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from btt_chain.testing import Devnet, Funds, NodeStatus
     from cli.chain import BlockView, Chain
+    from cli.devnet_work import Work
 
 SLOTS_SHOWN: Final = 8
 EVENTS_SHOWN: Final = 8
@@ -62,6 +63,8 @@ class View:
     authored: Counter[str] = field(default_factory=Counter)
     events: deque[tuple[int, str, str]] = field(default_factory=lambda: deque(maxlen=EVENTS_SHOWN))
     accounts: list[tuple[str, str, str]] = field(default_factory=list)
+    work: Work | None = None
+    """What is computed, where there are providers."""
 
     def render(self) -> RenderableType:
         """The tables, one below the other."""
@@ -75,11 +78,24 @@ class View:
             overflow="ellipsis",
         )
         gap = Text()
+        work = () if self.work is None else (self._work(self.work), gap)
         # What matters least comes last, because a low terminal cuts there.
         return Group(
-            self._headline(), hint, gap, self._nodes(), gap, self._slots(), gap,
+            self._headline(), hint, gap, self._nodes(), gap, *work, self._slots(), gap,
             self._accounts(), gap, self._events(),
         )  # fmt: skip
+
+    @staticmethod
+    def _work(work: Work) -> Table:
+        from cli.amount import BTT
+
+        table = _grid(
+            f"Work   {work.line()}, {BTT.format(work.paid)} paid",
+            "provider", "state", ">jobs", ">done", ">slashed", ">paid", "work as weight",
+        )  # fmt: skip
+        for row in work.rows(BTT):
+            table.add_row(*row)
+        return table
 
     def _headline(self) -> RenderableType:
         from rich.text import Text
@@ -222,6 +238,10 @@ class Watcher:
             self.news = await self._blocks(chain, source.best_hash)
             if self._with_accounts:
                 view.accounts = await _accounts(chain, self._funded)
+            if self.net.helpers and self.news:
+                from cli.devnet_work import look
+
+                view.work = await look(chain.client, self.net)
         except (CannotConnect, NotFound, Refused):
             # A node may be killed at any moment: that is what a devnet is for. And a block that was
             # the best one a moment ago may lie on a fork that is forgotten by now.
@@ -395,11 +415,13 @@ async def watch_lines(net: Devnet, stop: asyncio.Event, *, as_json: bool) -> Non
             show.line({"event": text}) if as_json else show.note(text)
         for block in watcher.news:
             final = max(node.finalized for node in watcher.view.nodes)
+            work = watcher.view.work
             if as_json:
+                more = {} if work is None else {"work": work.document()}
                 show.line(
                     {"block": block.number, "hash": block.hash, "slot": block.slot,
                      "author": block.author, "transactions": block.transactions,
-                     "finalized": final}
+                     "finalized": final} | more
                 )  # fmt: skip
                 continue
             slot = "" if block.slot is None else f" slot {block.slot}"
@@ -407,6 +429,7 @@ async def watch_lines(net: Devnet, stop: asyncio.Event, *, as_json: bool) -> Non
                 f"block {block.number} {block.hash[:10]}… author {block.author}{slot} "
                 f"txs {block.transactions}; final {final}; peers "
                 + ",".join(str(node.peers) for node in watcher.view.nodes)
+                + ("" if work is None else f"; {work.line()}")
             )
 
     await _watch(watcher, stop, shown)

@@ -8,6 +8,7 @@ to processes that are certainly ours (`process.py`). Methods block; in asyncio u
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import secrets
 import time
@@ -27,6 +28,7 @@ from btt_chain.testing.errors import (
     NotInTime,
     RpcFailed,
 )
+from btt_chain.testing.helper import Helper
 from btt_chain.testing.node import (
     PROGRAM,
     START_SECONDS,
@@ -46,6 +48,11 @@ LOCK_FILE: Final = ".lock"
 FUNDED: Final = 6
 """How many accounts have money besides those of further validators: Alice to Ferdie."""
 WAIT_SECONDS: Final = 120.0
+MARKET: Final = "Market"
+BOND: Final = "2000BTT"
+"""What its providers bond: more than the least, so that a missed offer is not their end."""
+HOSPITAL: Final = "//Hospital"
+"""Whose jobs the market posts."""
 _PAUSE: Final = 0.3
 
 
@@ -80,14 +87,16 @@ class Devnet:
         log: str = "info",
         program: Sequence[str] = PROGRAM,
         spec: str | None = None,
+        providers: int = 0,
     ) -> Self:
         """Write a new network into `base`, or take up the one that was made there alike.
 
         Node i gets RPC port `rpc_base_port` + i, and likewise for the network and the metrics; None
         takes ports that are free. `log` is for the nodes' `--log`; `program` starts another version
         of them; `spec` is the text of a specification of your own, whose validators are Alice, Bob,
-        ... too. Nothing is started. DevnetError if a network runs there, or one with other
-        validators or slots was made there.
+        ... too. With `providers`, so many compute beside them, and a market has work for them
+        (these need numpy). Nothing is started. DevnetError if a network runs there, or one with
+        other validators or slots was made there.
         """
         if not 1 <= validators <= MOST_LOCAL_VALIDATORS:
             raise DevnetError(f"a devnet has 1 to {MOST_LOCAL_VALIDATORS} validators")
@@ -119,7 +128,8 @@ class Devnet:
             )
         ):
             node.index, node.rpc_port, node.port, node.prometheus_port = place, rpc, port, metrics
-        net = cls(base, state.Plan(nodes, slot_ms, validators))
+        helpers = _helpers(base, nodes, providers, [] if before is None else before.helpers)
+        net = cls(base, state.Plan(nodes, slot_ms, validators, helpers=helpers))
         net._check_ports(rpc_base_port, port_base, prometheus_base_port)
         net._save()
         return net
@@ -146,6 +156,11 @@ class Devnet:
     def nodes(self) -> list[DevNode]:
         """All nodes, by their index; validators first, observers behind them."""
         return self._plan.nodes
+
+    @property
+    def helpers(self) -> list[Helper]:
+        """The market, and the providers behind it; none if it was made without."""
+        return self._plan.helpers
 
     @property
     def slot_ms(self) -> int:
@@ -200,14 +215,54 @@ class Devnet:
             node.wait_until_answers(max(deadline - time.monotonic(), 1.0))
         if self.groups is not None:
             self._separate(started, self.groups)
+        if self.helpers:
+            self._up_helpers()
+
+    def _up_helpers(self) -> None:
+        """Start the market and the providers; those that are new get money first."""
+        # They bring the network along, which a devnet without them does not need.
+        from btt_chain.compute.chain import ChainError, NoLaw  # noqa: PLC0415
+        from btt_chain.testing.market import fund, missing  # noqa: PLC0415
+
+        url = self.nodes[0].ws
+        workers = [helper.key for helper in self.helpers if helper.name != MARKET]
+        try:
+            poor = asyncio.run(missing(url, workers))
+            if poor:
+                asyncio.run(fund(url, [HOSPITAL, *poor]))
+        except (ChainError, NoLaw) as error:
+            raise DevnetError(f"the providers have no money: {error}") from None
+        with self._locked():
+            for helper in self.helpers:
+                if not helper.is_alive:
+                    helper.start()
+            self._save()
+
+    def helper(self, name: str) -> Helper:
+        """The provider or market of this name. DevnetError if there is none."""
+        for helper in self.helpers:
+            if helper.name == name:
+                return helper
+        raise DevnetError(f"this devnet has no {name}")
+
+    def restart_helper(self, name: str) -> None:
+        """Start one again; it must be down."""
+        with self._locked():
+            self.reload()
+            self.helper(name).start()
+            self._save()
 
     def down(self, seconds: float = STOP_SECONDS) -> list[DevNode]:
         """Stop all nodes in order, at once; kill what lives after `seconds`. Those killed."""
         self.reload()
         running = [node for node in self.nodes if node.is_alive]
+        for helper in self.helpers:
+            helper.ask_to_end()
         for node in running:
             node.ask_to_end()
         deadline = time.monotonic() + seconds
+        for helper in self.helpers:
+            helper.await_end(deadline - time.monotonic())
         return [node for node in running if not node.await_end(deadline - time.monotonic())]
 
     def kill(self, index: int) -> None:
@@ -441,7 +496,8 @@ def _local(validators: int, slot_ms: int) -> str:
 
 
 def _check_alike(base: Path, plan: state.Plan, validators: int, slot_ms: int) -> None:
-    pids = [node.process.pid for node in plan.nodes if node.is_alive and node.process is not None]
+    everything: list[DevNode | Helper] = [*plan.nodes, *plan.helpers]
+    pids = [one.process.pid for one in everything if one.is_alive and one.process is not None]
     if pids:
         raise DevnetError(
             f"a devnet is running in {base} (pids {', '.join(map(str, pids))}): stop it with "
@@ -467,6 +523,33 @@ def _validators(base: Path, count: int) -> list[DevNode]:
         )
         for place in range(count)
     ]
+
+
+def _helpers(
+    base: Path, nodes: Sequence[DevNode], count: int, before: Sequence[Helper]
+) -> list[Helper]:
+    """The market and so many providers, those of before included; none of either for none."""
+    count = max(count, len(before) - 1)
+    if not count:
+        return []
+    validators = [node.key for node in nodes if node.key is not None]
+    keys = [f"//Provider//{place}" for place in range(count)]
+    loans = [f"{key}={validators[at % len(validators)]}" for at, key in enumerate(keys)]
+    folder = state.helper_folder(base, MARKET)
+    words = [
+        "-m", "btt_chain.testing.market", "--url", nodes[0].ws, "--base-path", str(folder),
+        "--from", HOSPITAL, *(word for loan in loans for word in ("--lend", loan)),
+    ]  # fmt: skip
+    made = [Helper(MARKET, folder, words, HOSPITAL)]
+    for at, key in enumerate(keys):
+        name = _name(key)
+        folder = state.helper_folder(base, name)
+        words = [
+            "-m", "cli.main", "provider", "run", "--url", nodes[at % len(nodes)].ws,
+            "--from", key, "--bond", BOND, "--base-path", str(folder),
+        ]  # fmt: skip
+        made.append(Helper(name, folder, words, key))
+    return made
 
 
 def _name(path: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from btt_chain.testing.errors import DevnetError, NoDevnet
+from btt_chain.testing.helper import Helper
 from btt_chain.testing.node import DevNode
 from btt_chain.testing.process import ProcessId
 
@@ -20,7 +21,7 @@ _MODE: Final = 0o600
 class Plan:
     """What is written down: the nodes, who has which port and process, and the partition."""
 
-    __slots__ = ("groups", "nodes", "slot_ms", "validators")
+    __slots__ = ("groups", "helpers", "nodes", "slot_ms", "validators")
 
     def __init__(
         self,
@@ -28,12 +29,15 @@ class Plan:
         slot_ms: int,
         validators: int,
         groups: list[list[int]] | None = None,
+        helpers: list[Helper] | None = None,
     ) -> None:
         self.nodes = nodes
         self.slot_ms = slot_ms
         self.validators = validators
         self.groups = groups
         """The partition in force, None if the network is whole."""
+        self.helpers = helpers or []
+        """Providers, and the market behind them."""
 
 
 def exists(base: Path) -> bool:
@@ -49,6 +53,7 @@ def write(base: Path, plan: Plan) -> None:
         "validators": plan.validators,
         "groups": plan.groups,
         "nodes": [_node_json(node) for node in plan.nodes],
+        "helpers": [_helper_json(helper) for helper in plan.helpers],
     }
     draft = base / f".{STATE_FILE}.{os.getpid()}"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE), "w") as file:
@@ -72,12 +77,39 @@ def read(base: Path) -> Plan:
         slot_ms=document["slotMs"],
         validators=document["validators"],
         groups=document["groups"],
+        helpers=[_read_helper(base, each) for each in document.get("helpers", [])],
     )
 
 
 def node_folder(base: Path, index: int) -> Path:
     """Where the data of a node lies."""
     return base / f"node-{index}"
+
+
+def helper_folder(base: Path, name: str) -> Path:
+    """Where the data of a program beside the nodes lies."""
+    return base / name.lower()
+
+
+def _helper_json(helper: Helper) -> dict[str, object]:
+    process = helper.process
+    return {
+        "name": helper.name,
+        "words": helper.words,
+        "key": helper.key,
+        "process": process and [process.pid, process.started, process.boot],
+    }
+
+
+def _read_helper(base: Path, written: dict[str, object]) -> Helper:
+    name, words = str(written["name"]), written["words"]
+    return Helper(
+        name=name,
+        folder=helper_folder(base, name),
+        words=[str(word) for word in words] if isinstance(words, list) else [],
+        key=str(written["key"]),
+        process=_read_process(written["process"]),
+    )
 
 
 def _node_json(node: DevNode) -> dict[str, object]:
@@ -97,7 +129,7 @@ def _node_json(node: DevNode) -> dict[str, object]:
 
 
 def _read_node(base: Path, written: dict[str, object]) -> DevNode:
-    process, flags, program = written["process"], written["flags"], written["program"]
+    flags, program = written["flags"], written["program"]
     key = written["key"]
     return DevNode(
         index=_int(written["index"]),
@@ -110,12 +142,14 @@ def _read_node(base: Path, written: dict[str, object]) -> DevNode:
         node_key=str(written["nodeKey"]),
         key=None if key is None else str(key),
         program=[str(word) for word in program] if isinstance(program, list) else [],
-        process=(
-            ProcessId(_int(process[0]), _int(process[1]), str(process[2]))
-            if isinstance(process, list)
-            else None
-        ),
+        process=_read_process(written["process"]),
     )
+
+
+def _read_process(written: object) -> ProcessId | None:
+    if not isinstance(written, list):
+        return None
+    return ProcessId(_int(written[0]), _int(written[1]), str(written[2]))
 
 
 def _int(value: object) -> int:

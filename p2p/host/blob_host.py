@@ -26,7 +26,7 @@ from libp2p.custom_types import TProtocol
 from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
-from p2p.address import Address, parse
+from p2p.address import Address, parse, parse_listen
 from p2p.errors import NetworkError, WireError
 from p2p.host import containment
 from p2p.host.containment import new_swarm, note, reset
@@ -516,6 +516,13 @@ class BlobHost:
 
     async def start(self) -> None:
         """Listen. Raises PortInUse, or NetworkError for whatever else prevents it."""
+        try:
+            for text in self._settings.listen:
+                parse_listen(text)
+            for text in self._settings.public:
+                parse(f"{text}/p2p/{self.peer}")
+        except ValueError as error:
+            raise NetworkError(str(error)) from None
         await self._thread.start()
 
     async def stop(self) -> None:

@@ -211,3 +211,21 @@ def test_a_kill_leaves_a_whole_blob_and_no_rest(tmp_path: Path) -> None:
         assert data == data[:1] * 300_000
         assert [path.name for path in tmp_path.iterdir()] == ["one"]
         assert store.total_bytes == 300_000
+
+
+def test_a_blob_can_be_called_something_else(tmp_path: Path) -> None:
+    store = BlobStore(tmp_path)
+    store.put("making/1", b"new", durable=False)
+    store.put("transcript/1", b"older one")
+
+    store.rename("making/1", "transcript/1")
+    store.sync(["transcript/1"])
+
+    assert store.names() == ["transcript/1"]
+    assert store.load("transcript/1", 10) == b"new"
+    assert store.total_bytes == 3
+    assert BlobStore(tmp_path).load("transcript/1", 10) == b"new"
+    with pytest.raises(NoSuchBlob):
+        store.rename("making/1", "transcript/2")
+    with pytest.raises(NoSuchBlob):
+        store.sync(["making/1"])

@@ -114,7 +114,7 @@ class Node:
         pair = self.market.ring.pairs[case.verifier]
         draw = self.market.vrf.evaluate(pair, ids.check_input(case.beacon, case.receipt))
         rho, items = ids.rho(draw), int(duty.job.items)
-        chosen = ids.sample(rho, items, int(receipt.looked_at))
+        chosen = ids.sample(rho, items, int(receipt.looked_at), duty.seat.missed)
         task = Task_(
             case.receipt, items, duty.job.input_root, receipt.item_root, receipt.output_root,
             rho, chosen,
@@ -288,6 +288,33 @@ def test_a_lie_in_every_item_is_found_proven_and_punished(tensor: int) -> None:
 def test_an_output_that_is_told_wrongly_is_proven() -> None:
     play = scene(outputs=range(ITEMS))
     play.until(Phase.Ended)
+    assert play.market.job(play.job).state is JobState.Slashed
+
+
+@pytest.mark.parametrize("item", range(ITEMS))
+def test_a_provider_that_serves_all_but_what_is_wrong_is_not_paid(item: int) -> None:
+    play = scene((item, 1, 0))
+    drawn = [duty for who in play.node.accounts for duty in play.node.duties(who)]
+    del play.node.blobs[transcript_name(play.receipt, item)]
+    play.until(Phase.Pending, Phase.Ended, limit=200)
+    found = play.market.receipt(play.receipt)
+    assert len(drawn) == 3
+    if found.missed:
+        assert play.market.job(play.job).state is JobState.Refunded
+    else:  # nobody drew it
+        assert [seat.verdict for seat in found.seats] == [Valid()] * 3
+        for seat in found.seats:
+            assert item not in ids.sample(seat.rho, ITEMS, 1)
+
+
+def test_a_provider_that_serves_what_was_missed_when_all_look_at_it_is_found_out() -> None:
+    item, play = 0, scene(*EVERYWHERE)
+    (first, *_) = play.market.receipt(play.receipt).seats
+    (item,) = ids.sample(play.market.rho(play.receipt, first), ITEMS, 1)
+    hidden = play.node.blobs.pop(transcript_name(play.receipt, item))
+    play.until(Phase.Waiting, Phase.Withheld, Phase.Disputed)
+    play.node.blobs[transcript_name(play.receipt, item)] = hidden
+    play.until(Phase.Ended, limit=200)
     assert play.market.job(play.job).state is JobState.Slashed
 
 

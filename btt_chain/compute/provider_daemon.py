@@ -1,0 +1,521 @@
+"""The rim of a provider: the chain, the network, the disk and the processor around `provider.py`.
+
+`run` is called with one connection after the other; jobs that are under way go on in between. What
+is written to the log says ids and reasons, never what was computed. Needs numpy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import threading
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+from btt_chain.compute.chain import (
+    Chain,
+    ChainError,
+    ChainGone,
+    DispatchRefused,
+    Head,
+)
+from btt_chain.compute.fetching import ModelShelf, NoModel
+from btt_chain.compute.gateway import split
+from btt_chain.compute.payload import BadPayload
+from btt_chain.compute.provider import (
+    Abandon,
+    Accept,
+    Action,
+    Answer,
+    Claim,
+    Compute,
+    Decline,
+    Ended,
+    Expose,
+    Fetch,
+    Forget,
+    Heartbeat,
+    Keep,
+    Lost,
+    Provider,
+    Publish,
+    Record,
+    Refuse,
+    RevealTrap,
+    Right,
+    Submit,
+    Weigh,
+)
+from btt_chain.compute.provider_folder import Folder
+from btt_chain.compute.provider_work import (
+    Engine,
+    Stopped,
+    Workshop,
+    needs_of,
+    payload_of,
+    payload_size,
+)
+from btt_chain.compute.sealing import SealError
+from btt_chain.compute.store import BlobError, BlobStore
+from btt_chain.compute.transport import BlobHost, FetchFailed, NotKept
+from btt_chain.compute.worker import ThreadWorker
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u8, u32
+from btt_chain.work import ids
+from btt_chain.work.errors import WorkError
+from btt_chain.work.execute import Executor
+from runtime.pallets.jobs.types import Tier
+from runtime.work_views import JobView, ModelView, ProviderView, Rules
+
+log = logging.getLogger(__name__)
+
+FETCH_SECONDS: Final = 600.0
+"""What one attempt to fetch a payload may take."""
+UPKEEP_SLOTS: Final = 5
+"""How often heartbeats and rewards are looked after."""
+CLAIM_ERAS: Final = 2_016
+"""How far back unclaimed rewards are looked for: 84 days of an hour each."""
+ERAS_AT_ONCE: Final = 16
+MOST_MEMORY: Final = 1 << 30
+"""Bytes that the tensors of one item may have."""
+SPARE_DISK: Final = 1 << 30
+"""Bytes that stay free on the disk."""
+_VRF: Final = SchnorrkelVrf()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a provider works."""
+
+    account: AccountId
+    folder: Folder
+    pair: KeyPair
+    """Who signs."""
+    engine: Engine
+    at_a_time: int = 1
+    """Jobs that are computed together."""
+    keep_slots: int | None = None
+    """How long what is behind a receipt is served once its job is over; None: seven days."""
+    memory: int = MOST_MEMORY
+    tell: Callable[[str], None] = log.info
+    """Told what people like to see."""
+    progress: Callable[[H256, int, int], None] = lambda *_: None
+    """Told how many of a job's items are computed."""
+    vrf: Vrf = _VRF
+
+
+class NotRegistered(Exception):
+    """The account is no provider (any more): `btt-chain provider register` makes it one."""
+
+
+class Providing:
+    """Works for the chain until it is cancelled."""
+
+    def __init__(
+        self, settings: Settings, host: BlobHost, inbox: BlobStore, served: BlobStore, rules: Rules
+    ) -> None:
+        """`served` is what `host` serves. Raises provider_folder.Damaged, OSError."""
+        self._settings = settings
+        self._host = host
+        self._inbox = inbox
+        self._rules = rules
+        folder = settings.folder
+        self._workshop: Final = Workshop(
+            settings.account, rules.genesis, folder.seal_secret, inbox, served, settings.engine
+        )
+        self._trap_key: Final = folder.vrf
+        records = folder.records()
+        self._machine: Final = Provider(
+            settings.account,
+            payload_slots=int(rules.transcript_slots),
+            slot_ms=int(rules.slot_ms),
+            at_a_time=settings.at_a_time,
+            keep_slots=settings.keep_slots,
+            records=records,
+        )
+        for job in {name.split("/")[1] for name in served.names("making/")}:
+            # What a crash left half done.
+            self._workshop.abandon(H256(bytes.fromhex(job)), payload=False)
+        self._processor: Final = ThreadPoolExecutor(settings.at_a_time, "provider")
+        self._disk: Final = ThreadPoolExecutor(1, "provider-disk")
+        self._shelf_worker: Final = ThreadWorker()
+        self._shelf: Final = ModelShelf(served, host, self._shelf_worker)
+        self._chain: Chain | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stops: dict[H256, threading.Event] = {}
+        self._fetches: dict[H256, asyncio.Task[None]] = {}
+        self._now = 0
+        self._looked = -UPKEEP_SLOTS
+        self._cursor: int | None = None
+        self._earned: set[int] = set()
+        self._why: str | None = None
+        self._broken: BaseException | None = None
+        """What nobody expected: how far that step came only a restart finds out."""
+
+    async def run(self, chain: Chain) -> None:
+        """Go on with every block. Raises ChainGone, NotRegistered."""
+        self._chain = chain
+        async for head in chain.heads():
+            if self._broken is not None:
+                raise self._broken
+            try:
+                await self._look(head)
+            except ChainGone:
+                raise
+            except ChainError as error:
+                log.warning("block %s: %s; looking at the next", head.number, error)
+
+    async def close(self) -> None:
+        """Stop everything. What is not on the disk is done anew the next time."""
+        for stop in self._stops.values():
+            stop.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._processor.shutdown(wait=True, cancel_futures=True)
+        self._disk.shutdown(wait=True)
+        self._shelf_worker.close()
+
+    # ---- looking
+
+    async def _look(self, head: Head) -> None:
+        self._now = now = head.slot - int(self._rules.genesis_slot)
+        me = self._settings.account
+        best: list[JobView] = await self._api("WorkApi_assignments", me, at=head.hash)
+        views: dict[H256, JobView | None] = {view.id: view for view in best}
+        for job in self._machine.open_jobs():
+            if job not in views:
+                views[job] = await self._api("WorkApi_job", job, at=head.hash)
+        final: dict[H256, JobView] = {}
+        if best:
+            known = await self._api("WorkApi_assignments", me, at=head.final_hash)
+            final = {view.id: view for view in known}
+        self._do(self._machine.seen(now, views, final))
+        if now >= self._looked + UPKEEP_SLOTS or now < self._looked:
+            await self._look_after(now)
+            self._looked = now
+
+    async def _look_after(self, now: int) -> None:
+        me = self._settings.account
+        view: ProviderView | None = await self._api("WorkApi_provider", me)
+        if view is None:
+            raise NotRegistered(
+                "the account is no provider (any more): register it with `provider register`"
+            )
+        self._warn(view)
+        era = int((await self._api("MiningApi_emission")).era)
+        if self._cursor is None or self._cursor > era:
+            self._cursor = max(0, era - CLAIM_ERAS)
+        for one in range(self._cursor, min(era, self._cursor + ERAS_AT_ONCE)):
+            if await self._api("MiningApi_estimate", me, u32(one)) is not None:
+                self._earned.add(one)
+            self._cursor = one + 1
+        self._do(self._machine.upkeep(now, view, era, sorted(self._earned)))
+
+    def _warn(self, view: ProviderView) -> None:
+        """Say why no jobs come, once."""
+        why = None
+        if view.chilled:
+            why = "it takes no jobs: it was chilled, or slashed; `providers.resume` ends that"
+        elif view.operator is None:
+            why = (
+                "its bond is below the minimum, so it gets jobs of the chain alone: fill it up "
+                "with `provider register --bond`"
+            )
+        if why is not None and why != self._why:
+            log.warning("the provider: %s", why)
+        self._why = why
+
+    async def _api(self, method: str, *args: object, at: bytes | None = None) -> Any:
+        if self._chain is None:
+            raise ChainGone("not connected")
+        return await self._chain.api(method, *args, at=at)
+
+    # ---- doing
+
+    def _do(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            log.debug("slot %d: %s", self._now, _what(action))
+            match action:
+                case Weigh(view):
+                    self._spawn(self._weigh(view))
+                case Fetch(view):
+                    self._fetches[view.id] = self._spawn(self._fetch(view))
+                case Compute(view):
+                    self._spawn(self._compute(view))
+                case Keep(record):
+                    self._spawn(self._keep(record))
+                case Right(record):
+                    self._spawn(self._rewrite(record, self._workshop.right))
+                case Publish(record):
+                    self._spawn(self._rewrite(record, self._workshop.publish))
+                case Forget(record):
+                    self._spawn(self._forget(record))
+                case Abandon(job):
+                    self._abandon(job)
+                case Ended(view):
+                    self._tell_end(view)
+                    self._spawn(self._try(view.id, lambda job=view.id: self._workshop.abandon(job)))  # type: ignore[misc]
+                case Lost(view):
+                    log.error(
+                        "job %s has a receipt of this account that is not on this disk: it was "
+                        "made elsewhere, or the disk was replaced. Nothing of it can be shown",
+                        _id(view.id),
+                    )
+                case _:
+                    self._spawn(self._send(action))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._broken = error
+
+    async def _weigh(self, view: JobView) -> None:
+        """Find out whether a job can be done here."""
+        why = None
+        try:
+            model: ModelView | None = await self._api("WorkApi_model", view.model)
+            manifest = await self._api("WorkApi_manifest", view.model)
+            if model is None or manifest is None:
+                why = "its model is not registered"
+            else:
+                needs = needs_of(manifest.graph, int(view.items))
+                free = shutil.disk_usage(self._settings.folder.path).free - SPARE_DISK
+                if needs.memory > self._settings.memory:
+                    why = f"an item takes {needs.memory} bytes of memory"
+                elif needs.disk > free:
+                    why = f"it takes {needs.disk} bytes of disk, {max(0, free)} are free"
+                else:
+                    await self._shelf.executor(view.model, split(model.endpoints))
+        except NoModel as error:
+            why = str(error)
+        except ChainError as error:
+            # It is weighed until the offer is about to end; then it is taken.
+            log.warning("job %s: %s", _id(view.id), error)
+            return
+        if why is not None:
+            log.warning("job %s is declined: %s", _id(view.id), why)
+        self._do(self._machine.weighed(view.id, self._now, why))
+
+    async def _fetch(self, view: JobView) -> None:
+        """Fetch the payload and see whether it is what it must be."""
+        name = payload_of(view)
+        try:
+            executor = await self._executor(view)
+            graph = executor.model.graph
+            if not self._inbox.has(name):
+                limit = payload_size(graph, int(view.items))
+                await self._host.fetch(
+                    split(view.endpoints), name, self._inbox, limit=limit, seconds=FETCH_SECONDS
+                )
+            await self._on_disk(lambda: self._workshop.check_payload(view, graph))
+        except (SealError, BadPayload) as error:
+            self._inbox.drop(name)
+            log.warning("job %s: the payload is no good: %s", _id(view.id), error)
+            self._do(self._machine.missing(view.id, self._now, str(error)))
+        except FetchFailed as error:
+            self._do(self._machine.missing(view.id, self._now, str(error)))
+        except (NoModel, NotKept, BlobError, OSError, ChainError) as error:
+            if isinstance(error, BlobError):
+                self._inbox.drop(name)
+            log.error("job %s: %s; trying again", _id(view.id), error)  # noqa: TRY400
+            self._do(self._machine.failed(view.id, self._now, str(error)))
+        else:
+            self._do(self._machine.fetched(view.id))
+        finally:
+            self._fetches.pop(view.id, None)
+
+    async def _compute(self, view: JobView) -> None:
+        stop = self._stops[view.id] = threading.Event()
+        settings, loop = self._settings, asyncio.get_running_loop()
+        settings.tell(f"job {_id(view.id)}: computing {int(view.items)} items")
+
+        def progress(done: int, of: int) -> None:
+            loop.call_soon_threadsafe(settings.progress, view.id, done, of)
+
+        try:
+            executor = await self._executor(view)
+            record = await loop.run_in_executor(
+                self._processor,
+                lambda: self._workshop.compute(
+                    view, executor, trap=self._is_trap(view), slot=lambda: self._now,
+                    progress=progress, stop=stop,
+                ),
+            )  # fmt: skip
+        except Stopped:
+            self._do(self._machine.failed(view.id, self._now, "stopped"))
+        except (NoModel, WorkError, SealError, BadPayload, BlobError, OSError, ChainError,
+                MemoryError) as error:  # fmt: skip
+            log.error("job %s: %s; trying again", _id(view.id), error)  # noqa: TRY400
+            self._do(self._machine.failed(view.id, self._now, str(error)))
+        else:
+            self._do(self._machine.computed(record))
+        finally:
+            del self._stops[view.id]
+
+    def _is_trap(self, view: JobView) -> bool:
+        """Whether our luck says that this receipt is to be a trap, and we could show that."""
+        ppm, info = int(self._rules.trap_ppm), view.provider_info
+        if not ppm or view.tier is not Tier.Open:
+            return False
+        if info is None or info.vrf != self._trap_key.public:
+            return False
+        draw = self._settings.vrf.evaluate(self._trap_key, ids.trap_input(view.seed))
+        return ids.is_trap(draw, ppm)
+
+    async def _keep(self, record: Record) -> None:
+        await self._write(record, lambda: self._settings.folder.keep(record), lambda: record)
+
+    async def _rewrite(self, record: Record, change: Callable[[Record], Record]) -> None:
+        changed: list[Record] = []
+
+        def work() -> None:
+            changed.append(change(record))
+            self._settings.folder.keep(changed[0])
+
+        await self._write(record, work, lambda: changed[0])
+
+    async def _write(
+        self, record: Record, work: Callable[[], None], kept: Callable[[], Record]
+    ) -> None:
+        try:
+            await self._on_disk(work)
+        except (OSError, BlobError) as error:
+            log.error("job %s: %s; trying again", _id(record.job), error)  # noqa: TRY400
+            self._do(self._machine.not_kept(record, self._now))
+        else:
+            self._do(self._machine.kept(kept(), self._now))
+
+    async def _forget(self, record: Record) -> None:
+        def work() -> None:
+            self._settings.folder.forget(record)
+            self._workshop.forget(record)
+
+        await self._try(record.job, work)
+
+    def _abandon(self, job: H256) -> None:
+        if job in self._stops:
+            self._stops[job].set()
+        if job in self._fetches:
+            self._fetches[job].cancel()
+        self._spawn(self._try(job, lambda: self._workshop.abandon(job)))
+
+    async def _try(self, job: H256, work: Callable[[], None]) -> None:
+        """Remove something; what stays does no harm."""
+        try:
+            await self._on_disk(work)
+        except (OSError, BlobError) as error:
+            log.warning("job %s: %s", _id(job), error)
+
+    async def _on_disk(self, work: Callable[[], None]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._disk, work)
+
+    async def _executor(self, view: JobView) -> Executor:
+        model: ModelView | None = await self._api("WorkApi_model", view.model)
+        if model is None:
+            raise NoModel("its model is not registered any more")
+        return await self._shelf.executor(view.model, split(model.endpoints))
+
+    # ---- sending
+
+    async def _send(self, action: Action) -> None:
+        ok = False
+        try:
+            ok = await self._submit(action)
+        except DispatchRefused as error:
+            ok = True  # it came into a block; what the state says next decides
+            log.warning("%s: %s", _what(action), error)
+        except ChainError as error:
+            log.warning("%s: %s; trying again", _what(action), error)
+        except (BlobError, SealError, BadPayload, OSError) as error:
+            log.error("%s: %s; trying again", _what(action), error)  # noqa: TRY400
+        finally:
+            if isinstance(action, Heartbeat | Claim):
+                self._machine.upkept(action, self._now, ok=ok)
+            else:
+                self._machine.sent(action, self._now, ok=ok)
+
+    async def _submit(self, action: Action) -> bool:
+        match action:
+            case Accept(job):
+                await self._call("Jobs", "accept", job=job)
+            case Decline(job, _):
+                await self._call("Jobs", "decline", job=job)
+            case Refuse(job, why):
+                log.warning("job %s: the payload is refused: %s", _id(job), why)
+                await self._call("Jobs", "refuse_payload", job=job)
+            case Submit(record, accepted):
+                started = max(int(record.started), accepted)
+                await self._call(
+                    "Receipts", "submit", job=record.job, attempt=u8(record.attempt),
+                    item_root=record.item_root, output_root=record.output_root,
+                    trap_commit=record.trap_commit, started=u32(started),
+                    finished=u32(max(int(record.finished), started)),
+                )  # fmt: skip
+                self._settings.tell(f"job {_id(record.job)}: committed {_id(record.receipt)}")
+            case RevealTrap(record):
+                await self._reveal(record)
+            case Expose(record):
+                was, right = await asyncio.get_running_loop().run_in_executor(
+                    self._disk, lambda: self._workshop.exposure(record)
+                )
+                await self._call(
+                    "Receipts", "expose_voters", receipt=record.receipt, was=was, right=right
+                )
+            case Answer(record, view, item, tensor, leaf):
+                await self._answer(record, view, (item, tensor, leaf))
+            case Heartbeat():
+                await self._call("Providers", "heartbeat")
+            case Claim(era):
+                await self._call("Mining", "claim_rewards", era_from=u32(era), era_to=u32(era))
+                self._earned.discard(era)
+            case _:
+                raise TypeError(f"{type(action).__name__} is nothing that is sent")
+        return True
+
+    async def _reveal(self, record: Record) -> None:
+        if record.trap is None:
+            return
+        what = ids.trap_input(record.seed)
+        draw, proof = self._settings.vrf.sign(self._trap_key, what)
+        await self._call(
+            "Receipts", "reveal_trap", receipt=record.receipt, pre_output=draw.pre_output,
+            proof=proof, item_root=record.trap.item_root, output_root=record.trap.output_root,
+            salt=H256(record.trap.salt),
+        )  # fmt: skip
+
+    async def _answer(self, record: Record, view: JobView, place: tuple[int, int, int]) -> None:
+        executor = await self._executor(view)
+        proof = await asyncio.get_running_loop().run_in_executor(
+            self._disk, lambda: self._workshop.leaf(record, view, executor, place)
+        )
+        await self._call("Receipts", "answer_data", receipt=record.receipt, proof=proof)
+
+    async def _call(self, pallet: str, call: str, **args: object) -> None:
+        if self._chain is None:
+            raise ChainGone("not connected")
+        await self._chain.submit(pallet, call, signer=self._settings.pair, **args)
+
+    def _tell_end(self, view: JobView) -> None:
+        outcome = "" if view.outcome is None else f" ({view.outcome.name})"
+        self._settings.tell(f"job {_id(view.id)}: {view.state.name.lower()}{outcome}")
+
+
+def _id(hash: bytes) -> str:
+    return f"0x{hash.hex()[:12]}"
+
+
+def _what(action: Action) -> str:
+    return type(action).__name__.lower()

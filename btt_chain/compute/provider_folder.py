@@ -1,0 +1,126 @@
+"""What a provider keeps on its disk: its keys, its records, and the blobs behind them."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from btt_chain.compute.provider import Record
+from btt_chain.compute.sealing import public_of
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.keystore.files import Lock, commit, make_private_folder, write_aside
+from btt_chain.scale import DecodeError
+
+KEY: Final = 32
+
+
+class Damaged(Exception):
+    """A file of the provider is not what it wrote: put back a copy, or move it away.
+
+    Without a record a receipt cannot be answered for; without a key the provider must `update`.
+    """
+
+
+class Folder:
+    """All that one provider keeps for one chain. `served` is for others, `inbox` for nobody."""
+
+    def __init__(self, base: Path, genesis: bytes, account: bytes) -> None:
+        """Open or make it. Raises OSError."""
+        self.path: Final = base / "provider" / genesis.hex()[:16] / account.hex()[:16]
+        make_private_folder(self.path / "records")
+        self._records = self.path / "records"
+
+    def lock(self) -> Lock:
+        """Become the one that works here. Raises keystore.files.Held while another does."""
+        return Lock(self.path / "lock")
+
+    @property
+    def served(self) -> Path:
+        """Where the store lies that others fetch from."""
+        return self.path / "blobs"
+
+    @property
+    def inbox(self) -> Path:
+        """Where payloads lie, sealed as they came."""
+        return self.path / "inbox"
+
+    # ---- keys: drawn the first time they are asked for. All raise Damaged, OSError.
+
+    @property
+    def vrf(self) -> KeyPair:
+        """What decides about traps."""
+        return KeyPair.from_seed(self._key("vrf-key"))
+
+    @property
+    def seal_secret(self) -> bytes:
+        """What opens payloads."""
+        return self._key("seal-key")
+
+    @property
+    def seal_public(self) -> bytes:
+        """What payloads are sealed to."""
+        return public_of(self.seal_secret)
+
+    @property
+    def network_seed(self) -> bytes:
+        """What our identity on the network follows from."""
+        return self._key("network-key")
+
+    def _key(self, name: str) -> bytes:
+        file = self.path / name
+        with suppress(FileNotFoundError):
+            key = file.read_bytes()
+            if len(key) != KEY:
+                raise Damaged(f"{file} has {len(key)} bytes, a key has {KEY}")
+            return key
+        key = secrets.token_bytes(KEY)
+        _write(file, key)
+        return key
+
+    # ---- where it listens
+
+    def tell_listen(self, listen: str, endpoints: list[str]) -> None:
+        """Note where we listen; a port that was any is this one from now on. Raises OSError."""
+        host, _, port = listen.rpartition("/")
+        if port == "0":
+            port = endpoints[0].split("/")[4]
+        _write(self.path / "listen", f"{host}/{port}".encode())
+
+    def listen(self) -> str | None:
+        """Where we listened last."""
+        with suppress(FileNotFoundError):
+            return (self.path / "listen").read_text()
+        return None
+
+    # ---- records
+
+    def keep(self, record: Record) -> None:
+        """Force a record to the disk. Raises OSError."""
+        _write(self._file(record), record.encode())
+
+    def forget(self, record: Record) -> None:
+        """Drop a record, unless another is there by now. Raises OSError."""
+        file = self._file(record)
+        with suppress(FileNotFoundError):
+            if _read(file).receipt == record.receipt:
+                file.unlink()
+
+    def records(self) -> list[Record]:
+        """Return all of them. Raises Damaged, OSError."""
+        return [_read(file) for file in sorted(self._records.glob("*.rec"))]
+
+    def _file(self, record: Record) -> Path:
+        return self._records / f"{record.job.hex()}.rec"
+
+
+def _read(file: Path) -> Record:
+    try:
+        return Record.decode(file.read_bytes())
+    except DecodeError as error:
+        raise Damaged(f"{file} is damaged: {error}") from None
+
+
+def _write(file: Path, data: bytes) -> None:
+    commit(write_aside(file, data, secrets.token_hex(4)), file)

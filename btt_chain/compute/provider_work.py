@@ -1,0 +1,427 @@
+"""What a provider does with a job: open, execute, commit, write down what it serves. With numpy.
+
+Memory is bounded by a few batches, whatever the job: payloads are opened piece by piece, twice,
+because nothing of a sealed blob may be used before its end was seen; tensors go to the disk as they
+are made. A confidential job's lie there sealed, to us while the receipt has no name, then to the
+requester.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from threading import Event
+from typing import Final, NamedTuple, Protocol
+
+import numpy as np
+
+from btt_chain.compute.payload import KEY, VERSION, BadPayload, payload_context, result_context
+from btt_chain.compute.provider import Flip, Record, Trap
+from btt_chain.compute.roots import Roots, roots_size
+from btt_chain.compute.sealing import (
+    open_pieces,
+    open_sealed,
+    public_of,
+    seal,
+    seal_pieces,
+    sealed_size,
+)
+from btt_chain.compute.store import BlobStore
+from btt_chain.compute.transport import payload_name, result_name, roots_name, transcript_name
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u8, u16, u32, u64
+from btt_chain.work import ids
+from btt_chain.work.commit import ItemCommitment, TensorKey, commit_item, roots_tree, tree_of
+from btt_chain.work.execute import DEFAULT_MEMORY, Batch, Executor, stream
+from btt_chain.work.graph import Graph
+from btt_chain.work.layout import tensor_layout
+from btt_chain.work.merkle import Leaf, Opening, Tree
+from btt_chain.work.model import Elements, dtype_of, tensor_of
+from runtime.pallets.jobs.types import Tier
+from runtime.pallets.receipts.types import LeafProof
+from runtime.work_views import JobView
+
+BATCH_BYTES: Final = 16 << 20
+"""Inputs that are read together."""
+MOST_OPENED: Final = 256
+"""Leaves of one opening."""
+
+
+class Stopped(Exception):
+    """The job is not ours any more."""
+
+
+class Engine(Protocol):
+    """What executes. Any number of jobs at a time, each on a thread of its own."""
+
+    def stream(self, executor: Executor, batches: Iterable[Elements]) -> Iterator[Batch]:
+        """Execute all items, in order. Raises WorkError."""
+
+
+class Processor:
+    """An engine: the processor of the machine that the program runs on."""
+
+    def __init__(self, memory: int = DEFAULT_MEMORY) -> None:
+        """`memory`: bytes of tensors at a time."""
+        self._memory: Final = memory
+
+    def stream(self, executor: Executor, batches: Iterable[Elements]) -> Iterator[Batch]:
+        """Execute all items, in order."""
+        return stream(executor, batches, self._memory)
+
+
+class Needs(NamedTuple):
+    """What a job takes, in bytes."""
+
+    memory: int
+    """Of the tensors of one item."""
+    disk: int
+    """Of payload, tensors and result together."""
+
+
+def needs_of(graph: Graph, items: int) -> Needs:
+    """Return what a job takes."""
+    each = sum(tensor.nbytes for tensor in graph.tensors)
+    ends = graph.input.nbytes + graph.output.nbytes
+    return Needs(each, items * (each + ends + roots_size(1)))
+
+
+def payload_of(view: JobView) -> str:
+    """Return what a job's inputs are called: those of the chain's own jobs are public."""
+    return payload_name(view.input_root if view.requester is None else view.id)
+
+
+def payload_size(graph: Graph, items: int) -> int:
+    """Return how many bytes a sealed payload may have."""
+    return sealed_size(2 + KEY + items * graph.input.nbytes)
+
+
+class Workshop:
+    """Where one provider's jobs are done; different jobs may be at the same time."""
+
+    def __init__(
+        self,
+        account: AccountId,
+        genesis: bytes,
+        seal_secret: bytes,
+        inbox: BlobStore,
+        served: BlobStore,
+        engine: Engine,
+    ) -> None:
+        """`inbox` is for payloads, `served` for what others fetch."""
+        self._account: Final = account
+        self._genesis: Final = genesis
+        self._secret: Final = seal_secret
+        self._inbox: Final = inbox
+        self._served: Final = served
+        self._engine: Final = engine
+
+    # ---- payloads
+
+    def check_payload(self, view: JobView, graph: Graph) -> None:
+        """See whether a payload opens and is what was agreed on. Raises DoesNotOpen, BadPayload."""
+        layout = tensor_layout(graph.input)
+        key, items = self._opened(view, graph)
+        roots = [
+            tree_of(layout, raw, None if key is None else TensorKey(key, item, 0)).root
+            for item, raw in enumerate(items)
+        ]
+        if roots_tree(roots).root != view.input_root:
+            raise BadPayload("these are not the inputs that the job was posted over")
+
+    def _opened(self, view: JobView, graph: Graph) -> tuple[bytes | None, Iterator[bytes]]:
+        """The key of the leaves, and the items as they are opened. Raises as `check_payload`."""
+        raw = self._inbox.pieces(payload_of(view))
+        pieces = raw
+        if view.requester is not None:
+            pieces = open_pieces(raw, self._secret, payload_context(view.id))
+        confidential, each = view.tier is Tier.Confidential, graph.input.nbytes
+        buffer = bytearray()
+
+        def take(length: int) -> bytes:
+            while len(buffer) < length:
+                piece = next(pieces, None)
+                if piece is None:
+                    raise BadPayload(f"the payload ends before the end of {int(view.items)} items")
+                buffer.extend(piece)
+            taken = bytes(buffer[:length])
+            del buffer[:length]
+            return taken
+
+        def items() -> Iterator[bytes]:
+            for _ in range(int(view.items)):
+                yield take(each)
+            if buffer or next(pieces, b""):
+                raise BadPayload(f"the payload goes on behind the {int(view.items)} items")
+
+        if take(2) != bytes([VERSION, confidential]):
+            raise BadPayload("the payload has a form that is not known, or the tier of another job")
+        key = take(KEY) if confidential else None
+        return key, items()
+
+    # ---- computing
+
+    def compute(
+        self,
+        view: JobView,
+        executor: Executor,
+        *,
+        trap: bool,
+        slot: Callable[[], int],
+        progress: Callable[[int, int], None],
+        stop: Event,
+    ) -> Record:
+        """Do a job; all that is served of it is on the disk when this returns.
+
+        `slot` tells the time. Raises Stopped, WorkError, SealError, BadPayload, BlobError, OSError.
+        """
+        graph, count = executor.model.graph, int(view.items)
+        started = max(slot(), int(view.accepted))
+        key, items = self._opened(view, graph)
+        said, right = Roots([], [], []), Roots([], [], [])
+        flips: list[Flip] = []
+        done = 0
+        for batch in self._engine.stream(executor, _batches(graph, items)):
+            for at in range(len(batch.outputs)):
+                tensors: list[bytes | memoryview] = list(batch.item(at))
+                _add(right, commit_item(graph, done, tensors, key))
+                if trap:
+                    flips.append(_spoil(tensors, done))
+                    _add(said, commit_item(graph, done, tensors, key))
+                self._lay_aside(view, done, b"".join(tensors))
+                done += 1
+            progress(done, count)
+            if stop.is_set():
+                raise Stopped
+        record = self._record(view, right, said if trap else right, flips, trap=trap)
+        result = result_name(view.id) if record.published else _held(view.id)
+        self._served.put(result, self._result(view, graph, flips), durable=False)
+        self._name(view, record, said if trap else right, right)
+        return replace(record, started=u32(started), finished=u32(max(started, slot())))
+
+    def _record(
+        self, view: JobView, right: Roots, said: Roots, flips: list[Flip], *, trap: bool
+    ) -> Record:
+        salt = secrets.token_bytes(32)
+        root, output = roots_tree(said.items).root, roots_tree(said.outputs).root
+        laid = None
+        if trap:
+            roots = roots_tree(right.items).root, roots_tree(right.outputs).root
+            laid = Trap(*roots, salt, flips)
+        hidden = (
+            H256(salt) if laid is None else ids.trap_commit(laid.item_root, laid.output_root, salt)
+        )
+        id = ids.receipt_id(self._genesis, view.id, self._account, int(view.attempt), root)
+        return Record(
+            job=view.id, attempt=view.attempt, seed=view.seed, receipt=id, items=view.items,
+            item_root=root, output_root=output, trap_commit=hidden, started=u32(0),
+            finished=u32(0), trap=laid, published=not trap,
+        )  # fmt: skip
+
+    def _lay_aside(self, view: JobView, item: int, raw: bytes) -> None:
+        """Write an item's tensors down; what they will be called follows from all of them."""
+        if view.tier is Tier.Confidential:
+            raw = seal(raw, public_of(self._secret), _making_context(view.id, item))
+        self._served.put(_making(view.id, item), raw, durable=False)
+
+    def _laid_aside(self, view: JobView, item: int) -> bytes:
+        raw = b"".join(self._served.pieces(_making(view.id, item)))
+        if view.tier is not Tier.Confidential:
+            return raw
+        return open_sealed(raw, self._secret, _making_context(view.id, item))
+
+    def _result(self, view: JobView, graph: Graph, flips: Sequence[Flip]) -> Iterator[bytes]:
+        """The outputs as they are right, sealed to the requester; public ones are nobody's."""
+        start = sum(tensor.nbytes for tensor in graph.tensors) - graph.output.nbytes
+
+        def outputs() -> Iterator[bytes]:
+            for item in range(int(view.items)):
+                raw = self._laid_aside(view, item)
+                yield (_righted(raw, flips[item]) if flips else raw)[start:]
+
+        if view.requester is None:
+            return outputs()
+        return seal_pieces(outputs(), view.reply_key, result_context(view.id))
+
+    def _name(self, view: JobView, record: Record, said: Roots, right: Roots) -> None:
+        """Call what was written what verifiers ask for, and force it to the disk."""
+        result = result_name(view.id) if record.published else _held(view.id)
+        names = [roots_name(record.receipt), result]
+        for item in range(int(view.items)):
+            name, aside = transcript_name(record.receipt, item), _making(view.id, item)
+            if view.tier is Tier.Confidential:
+                raw, context = self._laid_aside(view, item), _transcript_context(record, item)
+                self._served.put(name, seal(raw, view.reply_key, context), durable=False)
+                self._served.drop(aside)
+            else:
+                self._served.rename(aside, name)
+            names.append(name)
+        self._served.put(roots_name(record.receipt), said.encode(), durable=False)
+        if record.trap is not None:
+            self._served.put(_right_roots(record), right.encode(), durable=False)
+            names.append(_right_roots(record))
+        self._served.sync(names)
+
+    # ---- afterwards
+
+    def right(self, record: Record) -> Record:
+        """Serve what is right in the place of a trap. Raises BlobError, OSError."""
+        if record.trap is None:
+            return replace(record, righted=True)
+        for flip in record.trap.flips:
+            name = transcript_name(record.receipt, int(flip.item))
+            raw = b"".join(self._served.pieces(name))
+            self._served.put(name, _righted(raw, flip))
+        if not self._served.has(_wrong_roots(record)):
+            said = b"".join(self._served.pieces(roots_name(record.receipt)))
+            self._served.put(_wrong_roots(record), said)
+        roots = b"".join(self._served.pieces(_right_roots(record)))
+        self._served.put(roots_name(record.receipt), roots)
+        return replace(record, righted=True)
+
+    def exposure(self, record: Record) -> tuple[Opening, Opening]:
+        """The roots of items as a trap had them, and as they are right. Raises BlobError, OSError.
+
+        Of as many as can be opened at once: of 4096 items a verifier looks at 256 that nobody
+        could choose, so it is one in ten million that none of them is among the first.
+        """
+        count = int(record.items)
+        places = list(range(min(count, MOST_OPENED)))
+        openings: list[Opening] = []
+        for name in (_wrong_roots(record), _right_roots(record)):
+            roots = Roots.decode(self._served.load(name, roots_size(count)), count)
+            leaves = [Leaf(u32(at), None, bytes(roots.items[at])) for at in places]
+            openings.append(Opening(leaves, roots_tree(roots.items).siblings(places)))
+        return openings[0], openings[1]
+
+    def publish(self, record: Record) -> Record:
+        """Serve the result of a trap. May be repeated. Raises BlobError, OSError."""
+        if self._served.has(_held(record.job)):
+            self._served.rename(_held(record.job), result_name(record.job))
+            self._served.sync([result_name(record.job)])
+        return replace(record, published=True)
+
+    def leaf(
+        self, record: Record, view: JobView, executor: Executor, place: tuple[int, int, int]
+    ) -> LeafProof:
+        """Open a leaf (item, tensor, leaf). Raises BlobError, SealError, BadPayload, OSError."""
+        item, tensor, index = place
+        graph = executor.model.graph
+        key, tensors = self._tensors(record, view, executor, item)
+        roots = Roots.decode(
+            self._served.load(roots_name(record.receipt), roots_size(int(record.items))),
+            int(record.items),
+        )
+        one = commit_item(graph, item, tensors, key)
+        start, end = tensor_layout(graph.tensors[tensor]).span(index)
+        leaf_key = None if key is None else TensorKey(key, item, tensor).leaf(index)
+        leaf = Leaf(u32(index), leaf_key, bytes(memoryview(tensors[tensor])[start:end]))
+        return LeafProof(
+            u32(item),
+            u16(tensor),
+            _opened(roots_tree(roots.items), item, one.root),
+            _opened(one.tree, tensor, one.tensors[tensor].root),
+            Opening([leaf], one.tensors[tensor].siblings([index])),
+        )
+
+    def _tensors(
+        self, record: Record, view: JobView, executor: Executor, item: int
+    ) -> tuple[bytes | None, Sequence[bytes | memoryview]]:
+        """All tensors of an item, as they were committed to."""
+        graph = executor.model.graph
+        if view.tier is Tier.Confidential:
+            # They lie sealed to the requester: what is right is made once more.
+            key, items = self._opened(view, graph)
+            given = next(islice(items, item, None))
+            batch = next(iter(self._engine.stream(executor, _batches(graph, iter([given])))))
+            return key, batch.item(0)
+        raw = memoryview(b"".join(self._served.pieces(transcript_name(record.receipt, item))))
+        tensors: list[bytes | memoryview] = []
+        for shape in graph.tensors:
+            tensors.append(raw[: shape.nbytes])
+            raw = raw[shape.nbytes :]
+        return None, tensors
+
+    def abandon(self, job: H256, *, payload: bool = True) -> None:
+        """Drop what was written before a job had a receipt, and its inputs. Raises OSError."""
+        if payload:
+            self._inbox.drop(payload_name(job))
+        for name in self._served.names(f"making/{job.hex()}/"):
+            self._served.drop(name)
+
+    def forget(self, record: Record) -> None:
+        """Drop all that is served of a receipt. Raises OSError."""
+        self.abandon(record.job)
+        for item in range(int(record.items)):
+            self._served.drop(transcript_name(record.receipt, item))
+        for name in (
+            roots_name(record.receipt),
+            _right_roots(record),
+            _wrong_roots(record),
+            result_name(record.job),
+            _held(record.job),
+        ):
+            self._served.drop(name)
+
+
+def _batches(graph: Graph, items: Iterator[bytes]) -> Iterator[Elements]:
+    count = max(1, BATCH_BYTES // graph.input.nbytes)
+    while raw := list(islice(items, count)):
+        made = np.empty((len(raw), *graph.input.dims), dtype_of(graph.input.kind))
+        for place, one in enumerate(raw):
+            made[place] = tensor_of(graph.input, one)
+        yield made
+
+
+def _add(roots: Roots, item: ItemCommitment) -> None:
+    """Add an item's roots: its trees are too large to be kept."""
+    for kept, root in zip(roots, Roots.of([item]), strict=True):
+        kept.extend(root)  # type: ignore[attr-defined]
+
+
+def _spoil(tensors: list[bytes | memoryview], item: int) -> Flip:
+    """Change a byte of one tensor that the model made; any other element there is wrong."""
+    number = 1 + secrets.randbelow(len(tensors) - 1)
+    raw = bytearray(tensors[number])
+    at = secrets.randbelow(len(raw))
+    right = raw[at]
+    raw[at] ^= 1 + secrets.randbelow(255)
+    tensors[number] = bytes(raw)
+    before = sum(len(tensor) for tensor in tensors[:number])
+    return Flip(u32(item), u64(before + at), u8(right))
+
+
+def _righted(raw: bytes, flip: Flip) -> bytes:
+    at = int(flip.offset)
+    return raw[:at] + bytes([flip.right]) + raw[at + 1 :]
+
+
+def _opened(tree: Tree, index: int, data: bytes) -> Opening:
+    return Opening([Leaf(u32(index), None, bytes(data))], tree.siblings([index]))
+
+
+def _making(job: bytes, item: int) -> str:
+    return f"making/{job.hex()}/{item}"
+
+
+def _held(job: bytes) -> str:
+    return f"held/{job.hex()}"
+
+
+def _right_roots(record: Record) -> str:
+    return f"right/{record.receipt.hex()}"
+
+
+def _wrong_roots(record: Record) -> str:
+    return f"wrong/{record.receipt.hex()}"
+
+
+def _making_context(job: bytes, item: int) -> bytes:
+    return b"making" + job + item.to_bytes(4, "little")
+
+
+def _transcript_context(record: Record, item: int) -> bytes:
+    return b"transcript" + record.receipt + item.to_bytes(4, "little")

@@ -1,0 +1,252 @@
+"""A requester that never rests: registers the example model, posts jobs, takes the results.
+
+`python -m btt_chain.testing.market` is started by a devnet with providers. Everything in it is what
+a hospital's own programs would do; the keys are those that everybody knows. Needs numpy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+from btt_chain.compute.chain import (
+    ChainError,
+    ChainGone,
+    DispatchRefused,
+    NoLaw,
+    RpcChain,
+    open_chain,
+)
+from btt_chain.compute.gateway import ENDED, Folder, Gateway, Record, new_record
+from btt_chain.compute.payload import edge_root
+from btt_chain.compute.store import BlobStore
+from btt_chain.compute.transport import LOCAL_GATE, BlobHost, BlobSettings
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u16, u32, u64, u128
+from btt_chain.work.ids import model_id
+from runtime.constants import BTT
+from runtime.pallets.jobs.types import Check, Tier, Urgency
+from runtime.pallets.models.types import CheckMode
+from runtime.work_views import JobView, WorkQuote
+
+if TYPE_CHECKING:
+    from btt_chain.work.package import Package
+
+EXAMPLE: Final = Path(__file__).with_name("example")
+BANK: Final = "//Alice"
+"""Who has money on a devnet, and gives the others some."""
+PURSE: Final = 5_000 * int(BTT)
+"""What each of them gets."""
+ITEMS: Final = (16, 64)
+MOST_OPEN: Final = 6
+"""Jobs at a time; then it waits for some to end."""
+DEADLINE: Final = 60
+"""Slots."""
+PAUSE: Final = 2.0
+
+
+async def fund(url: str, uris: list[str], amount: int = PURSE) -> None:
+    """Give accounts money, all in one block or two. Raises ChainError."""
+    bank = KeyPair.from_uri(BANK)
+    async with open_chain(url) as chain:
+        await asyncio.gather(
+            *(
+                chain.submit(
+                    "Balances", "transfer_keep_alive", signer=bank,
+                    dest=Id(AccountId(KeyPair.from_uri(uri).account_id)), value=u128(amount),
+                )
+                for uri in uris
+            )
+        )  # fmt: skip
+
+
+async def missing(url: str, uris: list[str]) -> list[str]:
+    """Those of some accounts that are no providers yet. Raises ChainError."""
+    found = []
+    async with open_chain(url) as chain:
+        for uri in uris:
+            account = AccountId(KeyPair.from_uri(uri).account_id)
+            if await chain.api("WorkApi_provider", account) is None:
+                found.append(uri)
+    return found
+
+
+class Market:
+    """Posts jobs over the example's rows, as long as not too many are open."""
+
+    def __init__(self, chain: RpcChain, folder: Folder, pair: KeyPair, luck: Random) -> None:
+        """Read the example. Needs numpy."""
+        from btt_chain.work.model import quantised  # noqa: PLC0415 - an extra
+        from btt_chain.work.package import floats, load  # noqa: PLC0415 - an extra
+
+        self._chain = chain
+        self._folder = folder
+        self._pair = pair
+        self._luck = luck
+        self.package: Package = load(EXAMPLE / "breast-cancer.btt")
+        self.model: H256 = model_id(self.package.manifest)
+        rows = json.loads((EXAMPLE / "rows.json").read_text())
+        bits = [[_bits(number) for number in row] for row in rows]
+        reals = floats([one for row in bits for one in row]).reshape(len(rows), -1)
+        self._rows = quantised(self.package.manifest, self.package.preparation.adjusted(reals))
+
+    async def register(self, name: str) -> None:
+        """Register the model, unless it is. Raises ChainError."""
+        self._folder.add_model(self.model, b"".join(self.package.chunks()))
+        if await self._chain.api("WorkApi_model", self.model) is None:
+            await self._chain.submit(
+                "Models", "register", signer=self._pair, manifest=self.package.manifest,
+                klass=u16(0), name=name.encode(), check=CheckMode.Reexecute,
+                endpoints=self._folder.endpoints(),
+            )  # fmt: skip
+            say(f"registered the model {self.model.hex()[:12]}")
+
+    async def post(self) -> None:
+        """Post a job over some rows. Raises ChainError."""
+        from runtime.pallets.jobs import Jobs  # noqa: PLC0415 - slow to import
+
+        chain, manifest = self._chain, self.package.manifest
+        count = self._luck.randint(*ITEMS)
+        places = [self._luck.randrange(len(self._rows)) for _ in range(count)]
+        raw = self._rows[places].tobytes()
+        check = Check.Full if self._luck.random() < 0.25 else Check.Sampled
+        quote: WorkQuote | None = await chain.api(
+            "WorkApi_quote", self.model, u32(count), Urgency.Routine, check, Tier.Open,
+            u64(len(raw)),
+        )  # fmt: skip
+        if quote is None:
+            return
+        record = new_record(
+            manifest, self.model, self._pair.account_id, [f"row {place}" for place in places],
+            list(self.package.preparation.labels), Tier.Open,
+        )  # fmt: skip
+        self._folder.add(record, raw)
+        try:
+            done = await chain.submit(
+                "Jobs", "post", signer=self._pair, model=self.model, items=record.items,
+                input_root=edge_root(record.input, 0, raw, None), tier=Tier.Open, check=check,
+                urgency=Urgency.Routine, max_price=u128(int(quote.price) * 2),
+                data_bytes=u64(len(raw)), deadline=u32(DEADLINE),
+                reply_key=record.keys.reply_public, endpoints=self._folder.endpoints(),
+            )  # fmt: skip
+        except DispatchRefused:
+            self._folder.forget(record)
+            raise
+        record.job = next(event.job for event in done.events if isinstance(event, Jobs.Posted))
+        self._folder.save(record)
+        say(f"job 0x{record.job.hex()[:12]} posted: {count} items")
+
+    async def lend(self, loans: list[tuple[KeyPair, AccountId]]) -> list[tuple[KeyPair, AccountId]]:
+        """Have providers lend their scores to validators; those that are none yet are returned."""
+        left = []
+        for pair, validator in loans:
+            try:
+                await self._chain.submit(
+                    "Providers", "lend_score", signer=pair, validator=validator
+                )
+            except DispatchRefused as error:
+                if error.name == "Providers.NotProvider":
+                    left.append((pair, validator))
+        return left
+
+    @property
+    def open_jobs(self) -> int:
+        """Jobs that are not over."""
+        return sum(not record.over for record in self._folder.records())
+
+
+def _bits(number: float) -> u32:
+    from btt_chain.work.model import scale_bits  # noqa: PLC0415 - an extra
+
+    return u32(scale_bits(number))
+
+
+async def run(url: str, base: Path, uri: str, every: int, loans: list[str]) -> None:
+    """Go on until cancelled. A node that goes away is called again."""
+    pair, luck = KeyPair.from_uri(uri), Random(uri)  # noqa: S311 - which rows, nothing else
+    while True:
+        try:
+            async with open_chain(url) as chain:
+                await _serve(chain, Folder(base, chain.genesis), pair, every, loans, luck)
+        except (ChainGone, NoLaw) as error:
+            say(f"{error}; trying again")
+            await asyncio.sleep(PAUSE)
+
+
+async def _serve(
+    chain: RpcChain, folder: Folder, pair: KeyPair, every: int, loans: list[str], luck: Random
+) -> None:
+    states: dict[str, str] = {}
+
+    def tell(record: Record, view: JobView) -> None:
+        state = view.state.name.lower()
+        if states.get(record.name) != state:
+            states[record.name] = state
+            if view.state in ENDED:
+                outcome = "" if view.outcome is None else view.outcome.name
+                say(f"job 0x{view.id.hex()[:12]} {state} {outcome}")
+
+    where = folder.listen() or "/ip4/127.0.0.1/tcp/0"
+    with folder.lock():
+        store = BlobStore(folder.blobs)
+        settings = BlobSettings(
+            folder.seed(), chain.genesis, (where,), (), LOCAL_GATE, allow_private=True
+        )
+        host = BlobHost(settings, store)
+        await host.start()
+        try:
+            folder.tell_endpoints(where, host.endpoints())
+            market = Market(chain, folder, pair, luck)
+            await market.register("breast cancer (Wisconsin)")
+            gateway = Gateway(folder, chain, host, store, tell)
+            left = [
+                (KeyPair.from_uri(lender), AccountId(KeyPair.from_uri(to).account_id))
+                for lender, to in (loan.split("=") for loan in loans)
+            ]
+            posted = 0
+            async for head in chain.heads():
+                await gateway.step(head)
+                if head.slot < posted + every:
+                    continue
+                posted = head.slot
+                try:
+                    if market.open_jobs < MOST_OPEN:
+                        await market.post()
+                    left = await market.lend(left)
+                except ChainGone:
+                    raise
+                except ChainError as error:
+                    say(str(error))
+        finally:
+            await host.stop()
+
+
+def say(text: str) -> None:
+    """Write a line to the log."""
+    sys.stdout.write(text + "\n")
+
+
+def main() -> None:
+    """Read the command line, and go on until killed."""
+    parser = argparse.ArgumentParser(prog="btt_chain.testing.market", description=__doc__)
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--base-path", type=Path, required=True)
+    parser.add_argument("--from", dest="uri", required=True)
+    parser.add_argument("--every", type=int, default=4, help="slots between two jobs")
+    parser.add_argument(
+        "--lend", action="append", default=[], metavar="PROVIDER=VALIDATOR",
+        help="whose score counts for whom",
+    )  # fmt: skip
+    given = parser.parse_args()
+    asyncio.run(run(given.url, given.base_path, given.uri, given.every, given.lend))
+
+
+if __name__ == "__main__":
+    main()

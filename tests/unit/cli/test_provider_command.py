@@ -1,0 +1,114 @@
+"""`provider` on a small chain: becoming one, looking at it, leaving; and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+pytest.importorskip("numpy", reason="numpy is not installed: pip install 'btt-chain[work]'")
+
+from cli.program import program
+from support.instant_node import instant_node
+
+BOB = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty"
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(program, ["provider", *args], prog_name="btt-chain")
+
+
+def document(*args: str) -> Any:
+    result = run(*args, "--json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A node of the development chain in another thread; a block for each transaction."""
+    with instant_node(tmp_path_factory.mktemp("node")) as where:
+        yield where
+
+
+def test_the_life_of_a_registration(url: str, tmp_path: Path) -> None:
+    mine = ("--from", "//Bob", "--base-path", str(tmp_path), "--url", url)
+    made = document("register", *mine, "--bond", "1200BTT", "--capacity", "3", "--kind", "clinic")
+    assert made["endpoints"][0].startswith("/ip4/127.0.0.1/tcp/")
+
+    found = document("status", BOB, "--url", url)
+    assert (found["active"], found["capacity"]) == (str(1_200 * 10**18), 3)
+    assert found["endpoints"] == made["endpoints"]
+    assert not found["chilled"]
+    assert "1_200 BTT free" in run("status", "//Bob", "--url", url).stdout
+
+    again = run("register", *mine, "--bond", "1200BTT", "--capacity", "3", "--kind", "clinic")
+    assert again.exit_code == 1
+    assert "nothing changes" in again.stderr
+    document("register", *mine, "--bond", "1500BTT", "--capacity", "1", "--kind", "clinic")
+    found = document("status", BOB, "--url", url)
+    assert (found["active"], found["capacity"]) == (str(1_500 * 10**18), 1)
+    assert found["endpoints"] == made["endpoints"]  # the port stays
+
+    assert document("earnings", BOB, "--url", url)["jobs"] == []
+    assert "nothing that is not claimed" in run("earnings", "//Bob", "--url", url).stdout
+
+    left = document("leave", "--from", "//Bob", "--url", url)
+    assert left["done"] == ["chill", "unbond"]
+    assert "on its way out" in left["left"]
+    assert document("leave", "--from", "//Bob", "--url", url)["done"] == []
+    found = document("status", BOB, "--url", url)
+    assert (found["active"], found["leaving"]) == ("0", str(1_500 * 10**18))
+
+
+def test_nobody_leaves_with_an_empty_bond_but_at_once(url: str, tmp_path: Path) -> None:
+    mine = ("--from", "//Dave", "--base-path", str(tmp_path), "--url", url)
+    document("register", *mine, "--bond", "0BTT")
+    assert document("leave", "--from", "//Dave", "--url", url)["done"] == ["chill", "deregister"]
+    gone = run("status", "//Dave", "--url", url)
+    assert gone.exit_code == 4
+    assert "is no provider" in gone.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (("run", "--from", "//Eve"), 4, "register it with"),
+        (("register", "--from", "//Eve", "--bond", "1000"), 2, "has no unit"),
+        (("register", "--from", "//Eve", "--bond", "9999999BTT"), 1, "FundsUnavailable"),
+        (("register", "--from", "//Eve", "--class", "77"), 1, "Providers.UnknownClass"),
+        (("register", "--from", "//Eve", "--listen", "/ip4/127.0.0.1/tcp/x"), 1, "--listen"),
+        (("leave", "--from", "//Eve"), 4, "is no provider"),
+        (("register", "--from", "//Eve", "--public", "/dns4/x"), 1, "is not of the form"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_line(
+    url: str, tmp_path: Path, words: tuple[str, ...], code: int, why: str
+) -> None:
+    more = () if words[0] == "leave" else ("--base-path", str(tmp_path))
+    result = run(*words, *more, "--url", url)
+
+    assert result.exit_code == code, result.stderr
+    assert why in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_two_providers_do_not_work_in_one_folder(url: str, tmp_path: Path) -> None:
+    from btt_chain.compute.provider_folder import Folder
+    from cli.accounts import read_account
+    from cli.client import Client
+
+    async def genesis() -> bytes:
+        async with await Client.connect(url) as client:
+            return bytes.fromhex(str(await client.call("chain_getBlockHash", 0))[2:])
+
+    folder = Folder(tmp_path, asyncio.run(genesis()), read_account("//Eve"))
+    with folder.lock():
+        held = run("run", "--from", "//Eve", "--base-path", str(tmp_path), "--url", url)
+    assert held.exit_code == 1
+    assert "works in this folder already" in held.stderr
