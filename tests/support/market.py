@@ -36,6 +36,7 @@ from runtime.pallets.models.types import CheckMode
 from runtime.pallets.providers import DRAW_WEIGHT, ProviderInfo, ProviderKind, Providers
 from runtime.pallets.receipts import LeafProof, Phase, Receipt, Receipts, Seat, Valid
 from runtime.pallets.receipts.pallet import PHASES, VERDICT
+from runtime.pallets.receipts.tally import missed_before
 from runtime.pallets.receipts.types import Verdict
 from runtime.pallets.tokenomics import Tokenomics
 from runtime.params import WorkRules
@@ -164,11 +165,11 @@ class Claim:
             Opening([data], one.tensors[tensor].siblings([leaf])),
         )
 
-    def digests(self, rho: bytes, looked_at: int) -> list[bytes]:
+    def digests(self, rho: bytes, looked_at: int, missed: Sequence[int] = ()) -> list[bytes]:
         """The leaves of what a verifier with this luck commits to."""
         return [
             ids.digest_leaf(rho, item, tensor, leaf, raw[slice(*layout.span(leaf))])
-            for item in ids.sample(rho, self.items, looked_at)
+            for item in ids.sample(rho, self.items, looked_at, missed)
             for tensor, raw in enumerate(self.tensors[item])
             for layout in [tensor_layout(self.graph.tensors[tensor])]
             for leaf in range(layout.count)
@@ -485,7 +486,8 @@ class Market(SmallRuntime):
         beacon, job = found.beacons[seat.round], self.job(found.job)
         rho = self.rho(receipt, seat)
         if digest is None:
-            leaves = claim.digests(rho, self.jobs.looked_at(job))
+            missed = missed_before(found, seat)
+            leaves = claim.digests(rho, self.jobs.looked_at(job), missed)
             digest = ids.digest_tree(leaves).root
         said = VERDICT.encode(verdict)
         commitment = ids.attestation(GENESIS, receipt, seat.verifier, said, digest, SALT)
@@ -568,6 +570,8 @@ class Market(SmallRuntime):
             if job.requester is not None:
                 escrows[job.requester] = escrows.get(job.requester, 0) + job.escrow
         assert sum(escrows.values()) == jobs.escrowed.value
+        promises = [job.promise for job in open_jobs.values()]
+        assert sum(promises) == jobs.promised.value
         verifiers = dict(receipts.verifiers.items())
         asked: dict[AccountId, int] = {}
         for receipt in dict(receipts.receipts.items()).values():

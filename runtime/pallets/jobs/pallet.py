@@ -36,7 +36,7 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.frame.weight import PICOS_PER_MICRO, PICOS_PER_MILLI
 from runtime.pallets.jobs import agenda, pricing
 from runtime.pallets.jobs.types import (
     MAX_ATTEMPTS,
@@ -49,6 +49,7 @@ from runtime.pallets.jobs.types import (
     Clock,
     Currency,
     Endpoints,
+    Gap,
     Job,
     JobState,
     Market,
@@ -79,8 +80,14 @@ STALE_SLOTS: Final = 900
 """When a beacon that did not come may have been forgotten; then another is asked for."""
 BOND_FACTOR: Final = 10
 """How many prices of a job its provider's bond answers for it (S)."""
+GAP_SLOTS: Final = 50
+"""Without a block for longer the chain stood still, and nobody could have done anything."""
 KEEP_EPOCHS: Final = 14
 """How long a job that ended can be looked at."""
+CANCELLED_SLOTS: Final = 50
+"""How long one that was called off before it was anybody's; posting those is cheap."""
+PATIENCE_EPOCHS: Final = 2
+"""How long work for the chain waits for Carry to have its pay: more than one of its budgets."""
 MOST_SETS_AT_ONCE: Final = 4
 """Protocol jobs that one block posts."""
 
@@ -89,8 +96,12 @@ FORGETTING: Final = 7
 DRAWS: Final = (1, 2, 3, 4, 5, 6)
 """Lanes of the agenda; draws by urgency, and jobs of stakers with priority first (M6)."""
 MOST_DEADLINES: Final = 16
-MOST_DRAWS: Final = 8
-"""What one block does of each at most; the rest stays due."""
+MOST_DRAWS: Final = 32
+LEAST_DRAWS: Final = 8
+MOST_FORGOTTEN: Final = 256
+"""What one block does of each at most; the rest stays due. Draws by what a block has room for."""
+BUDGET: Final = 30
+"""Draws take one part in so many of a slot's time, which is a tenth of a block's, at most."""
 
 LOOK_WEIGHT: Final = 120 * PICOS_PER_MICRO
 """Looking into all lanes."""
@@ -153,6 +164,8 @@ class Jobs(Pallet):
     due_count = Value(u32, default=u32(0))
     escrowed = Value(u128, default=u128(0))
     """What is on hold for open jobs, all together."""
+    promised = Value(u128, default=u128(0))
+    """What open jobs of the chain may cost, verifiers and all: Carry has to have it."""
     markets = Map(u16, Market, hasher=Hasher.Twox64Concat)
     """What work of each class costs, once an era has passed."""
     era = Value(u32, default=u32(0))
@@ -163,6 +176,10 @@ class Jobs(Pallet):
     set_cursor = Value(u32, default=u32(0))
     """The next set to be posted in this era; past the last one when all are."""
     params = Value(Params, default=Params())
+    last_slot = Value(u32, default=u32(0))
+    """That of the last block."""
+    gap = Value(Gap, default=Gap())
+    """When the chain stood still last."""
 
     class HoldReason(IntEnum):
         """Why money is on hold."""
@@ -247,6 +264,12 @@ class Jobs(Pallet):
 
         params: Annotated[Params, TypeName("Params<BalanceOf<T>>")]
 
+    class Prolonged(Event, index=11):
+        """The chain stood still in the time that was given; it goes on until slot `until`."""
+
+        job: JobId
+        until: Slots
+
     class UnknownModel(Error, index=0):
         """There is no such model, or no new job may use it; look for another in `Models`."""
 
@@ -292,13 +315,16 @@ class Jobs(Pallet):
         """Move prices, post the chain's own jobs, end what is late, and draw; a part a block."""
         del number
         now = self.clock.now()
+        if now - int(self.last_slot.value) > GAP_SLOTS:
+            self.gap.value = Gap(self.last_slot.value, u32(now))
+        self.last_slot.value = u32(now)
         weight = LOOK_WEIGHT + self._turn_era(now)
         for id in agenda.take(self.due, DEADLINES, now, MOST_DEADLINES):
             weight += STEP_WEIGHT
             self._expire(id)
         drawn = self._draws(now)
         weight += drawn * (STEP_WEIGHT + self.draw_weight)
-        for id in agenda.take(self.due, FORGETTING, now, MOST_DEADLINES):
+        for id in agenda.take(self.due, FORGETTING, now, MOST_FORGOTTEN):
             weight += FORGET_WEIGHT
             self._forget(id)
         return weight
@@ -387,15 +413,18 @@ class Jobs(Pallet):
     def refuse_payload(self, origin: Origin, job: JobId) -> None:
         """Give a job back whose payload did not come, or does not open.
 
-        The requester's deposit is burned and the rest goes back to it. It counts as a job that was
-        not done well, but is no declined offer: requesters could make those at will.
+        The requester's deposit is burned and the rest goes back to it. As much of your bond is
+        burned: who of you is to blame nobody can tell, so neither gains by it. It counts as a job
+        that was not done well, but is no declined offer: requesters could make those at will.
         """
         found = self._assigned(origin, job, JobState.Computing)
         if self.clock.now() < int(found.accepted) + int(self.payload_slots):
             raise self.PayloadEarly
         took = (self.clock.now() - int(found.accepted)) * int(self.slot_ms)
-        self.providers.note_done(self._provider(found), took, False)
+        provider = self._provider(found)
+        self.providers.note_done(provider, took, False)
         self._end(job, found, Outcome.BadPayload, burned=int(found.deposit))
+        self.providers.charge(provider, found.deposit)
 
     @call(5, weight=MOVE_WEIGHT)
     def add_protocol_set(
@@ -489,6 +518,14 @@ class Jobs(Pallet):
         full = job.check is Check.Full
         return ids.sample_size(int(job.items), full=full, protocol=job.requester is None)
 
+    def stood_still(self, since: int, due: int) -> int:
+        """Return for how many slots the chain stood still in a time from `since` to `due`.
+
+        What was left when it began to is left afterwards. It knows of the last such time only.
+        """
+        gap = self.gap.peek()
+        return int(gap.until - gap.after) if since <= gap.after < due else 0
+
     # ---- doors: Receipts calls these and nobody else
 
     def committed(self, id: H256, provider: AccountId, attempt: int, receipt: H256) -> Job:
@@ -524,14 +561,20 @@ class Jobs(Pallet):
     def finalise(self, id: H256, voters: Sequence[AccountId]) -> bool:
         """Pay for the work; `voters` are those who found it valid.
 
-        False if Carry cannot pay for a job of the chain now: nothing has changed then.
+        False if Carry cannot pay for a job of the chain now: nothing has changed then. What it
+        could not pay for two epochs ends unpaid.
         """
         job = self.jobs[id]
         provider, price = self._provider(job), int(job.price)
         took = max(1, int(self.clock.now()) - int(job.accepted))
         if job.requester is None:
             if not self._pay_from_carry(job, provider, voters):
-                return False
+                patience = PATIENCE_EPOCHS * int(self.epoch_slots)
+                if self.clock.now() < int(job.since) + patience:
+                    return False
+                self.providers.note_done(provider, took * int(self.slot_ms), True)
+                self._end(id, job, Outcome.Unpaid)
+                return True
             job.paid, fees, returned = job.price, 0, 0
             verification = self.fee_of(job) * len(voters)
         else:
@@ -607,7 +650,7 @@ class Jobs(Pallet):
         looked_at = ids.sample_size(items, full=False, protocol=True)
         fee = pricing.fee_of(price, items, looked_at, params)
         verification = fee * int(self.committee)
-        if price + verification > books.protocol_room:
+        if not self._has_room(price + verification):
             return
         job = Job(
             None, wanted.model, model.klass, wanted.items, wanted.input_root, Tier.Open,
@@ -615,13 +658,23 @@ class Jobs(Pallet):
             wanted.data_bytes, wanted.deadline, bytes(32), wanted.endpoints,
             u32(self.clock.now()),
         )  # fmt: skip
+        self.promised.value += job.promise
         nonce = int(self.protocol_nonce.value)
         self.protocol_nonce.value = u64(nonce + 1)
         self._open(job, bytes(32), nonce)
 
     def _expire(self, id: H256) -> None:
-        """End a state whose time is over: an offer not taken, or a job not delivered."""
+        """End a state whose time is over: an offer not taken, or a job not delivered.
+
+        Nobody is punished for slots in which the chain stood still; they are added, once.
+        """
         job = self.jobs[id]
+        still = self.stood_still(int(job.since), int(job.due))
+        if still:
+            until = max(int(job.due) + still, int(self.clock.now()) + 1)
+            self._go(id, job, job.state, until)
+            self.deposit(self.Prolonged(id, u32(until)))
+            return
         if job.state is JobState.Assigned:
             self._pass_on(id, job, Outcome.NoProvider)
             return
@@ -634,12 +687,13 @@ class Jobs(Pallet):
 
         One of each lane, so that no flood of urgent jobs stops all others; then by urgency.
         """
-        drawn = 0
+        room = int(self.slot_ms) * PICOS_PER_MILLI // BUDGET // (STEP_WEIGHT + self.draw_weight)
+        drawn, limit = 0, max(LEAST_DRAWS, min(MOST_DRAWS, room))
         lanes: list[int] = list(DRAWS)
-        for most in (1, MOST_DRAWS):
+        for most in (1, limit):
             busy: list[int] = []
             for lane in lanes:
-                ripe = agenda.take(self.due, lane, now, min(most, MOST_DRAWS - drawn))
+                ripe = agenda.take(self.due, lane, now, min(most, limit - drawn))
                 drawn += len(ripe)
                 busy += [lane] if ripe else []
                 for id in ripe:
@@ -662,8 +716,12 @@ class Jobs(Pallet):
         seed = ids.assign_seed(luck.beacon, id, int(job.attempt))
         protocol = job.requester is None
         bond = int(job.price) * BOND_FACTOR
+        # Who has bonded too little is checked in full, which costs the chain more.
+        whole = pricing.fee_of(int(job.price), 1, 1, self.params.peek()) * int(self.committee)
+        more = max(0, whole - int(job.verification))
+        open_to_all = protocol and self._has_room(more)
         provider, operators = self.providers.draw(
-            seed, int(job.klass), bond, job.requester, job.refused, protocol
+            seed, int(job.klass), bond, job.requester, job.refused, open_to_all
         )
         if provider is None:
             # Another beacon: who sees that it would be drawn by this one could get ready now. And
@@ -677,8 +735,8 @@ class Jobs(Pallet):
         enough = operators >= self.min_operators
         job.scores = enough and not protocol and job.tier is Tier.Open
         if protocol and not self.providers.is_bonded(provider):
-            fee = pricing.fee_of(int(job.price), 1, 1, self.params.peek())
-            job.check, job.verification = Check.Full, u128(fee * int(self.committee))
+            self.promised.value += more
+            job.check, job.verification = Check.Full, job.verification + u128(more)
         until = now + int(self.accept_slots)
         self.involved[provider, id] = job.posted
         self._go(id, job, JobState.Assigned, until)
@@ -797,14 +855,21 @@ class Jobs(Pallet):
 
     def _close(self, id: H256, job: Job, state: JobState, outcome: Outcome) -> None:
         self._drop_task(job)
-        now = self.clock.now()
-        until = now + KEEP_EPOCHS * int(self.epoch_slots)
+        now, kept = self.clock.now(), KEEP_EPOCHS * int(self.epoch_slots)
+        if outcome is Outcome.Cancelled and job.provider is None:
+            kept = min(kept, CANCELLED_SLOTS)
+        until = now + kept
         job.state, job.outcome, job.since, job.due = state, outcome, u32(now), u32(until)
         job.task, job.lane = NO_TASK, u8(FORGETTING)
         agenda.enter(self.due, self.due_count, FORGETTING, until, id)
         self.jobs[id] = job
         self.escrowed.value -= job.escrow
+        self.promised.value -= job.promise
         self.models.close_job(job.model)
+
+    def _has_room(self, amount: int) -> bool:
+        """Tell whether Carry could pay so much besides what is promised."""
+        return int(self.promised.value) + amount <= self.carry.emission_now().protocol_room
 
     def _return(self, job: Job, amount: int) -> None:
         if job.requester is not None:

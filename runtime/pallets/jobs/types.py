@@ -79,6 +79,8 @@ class Outcome(IntEnum):
     """Too few verifiers voted, more than once; nobody is to blame but them."""
     Withheld = 7
     """The provider did not show what it computed, and was fined."""
+    Unpaid = 8
+    """The work stood, but Carry had no money for a job of the chain for two epochs."""
 
 
 @path("pallet_jobs::Tier")
@@ -188,6 +190,20 @@ class Job:
         if self.requester is None:
             return 0
         return int(self.price) + int(self.verification) + int(self.deposit)
+
+    @property
+    def promise(self) -> int:
+        """What it may cost Carry, in planck: nothing if somebody's escrow pays."""
+        return int(self.price) + int(self.verification) if self.requester is None else 0
+
+
+@path("pallet_jobs::Gap")
+@dataclass(slots=True)
+class Gap:
+    """Slots without a block: after slot `after`, until slot `until`."""
+
+    after: Slots = u32(0)
+    until: Slots = u32(0)
 
 
 @path("pallet_jobs::ProtocolSet")
@@ -320,6 +336,9 @@ class Providers(Protocol):
 
     def note_decline(self, provider: AccountId) -> u128:
         """Count an offer that was not taken; return what that was fined."""
+
+    def charge(self, provider: AccountId, amount: u128) -> u128:
+        """Burn so much of the bond, as far as no job needs it; return how much."""
 
     def note_done(self, provider: AccountId, took_ms: int, ok: bool) -> None:
         """Count a job that was done, or was not."""

@@ -72,6 +72,7 @@ from runtime.pallets.providers.types import (
     Classes,
     ClassIndex,
     Clock,
+    Contributions,
     EraIndex,
     Hours,
     Ledger,
@@ -82,6 +83,7 @@ from runtime.pallets.providers.types import (
     ProviderInfo,
     ScoreView,
     UnlockChunk,
+    Unnoted,
 )
 from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import PPM
@@ -181,6 +183,8 @@ class Providers(Pallet):
     classes: Classes
     params_origin: OriginCheck
     """Who decides about the parameters."""
+    contributions: Contributions = Unnoted()
+    """Who lets those vote that do work; see `lean_on`."""
 
     providers = Map(AccountId, ProviderInfo)
     """Who is registered, and what it told of itself."""
@@ -282,7 +286,7 @@ class Providers(Pallet):
         era: EraIndex
 
     class Slashed(Event, index=12):
-        """Work was wrong: of `amount` half went to `to`, where there is one, and the rest is gone.
+        """Work was wrong: half of `amount` went to `to`, if it could be paid, and the rest is gone.
 
         What the provider scored is gone as well, and it takes no jobs until it resumes.
         """
@@ -293,7 +297,7 @@ class Providers(Pallet):
         to: Annotated[AccountId | None, TypeName("Option<T::AccountId>")]
 
     class Fined(Event, index=13):
-        """A part of a bond was burned: for a job not done, or for too many declined."""
+        """A part of a bond was burned: for a job not done, or given back, or too many declined."""
 
         provider: Who
         amount: Amount
@@ -739,7 +743,8 @@ class Providers(Pallet):
 
         What answers for the job goes first, then what is active, then what was unbonded last.
         Half goes to `to`, unless that is nobody, the provider, or an account that so little
-        cannot open; the rest is burned. What the provider scored is gone, and it is chilled.
+        cannot open, and without what a lock leans on; the rest is burned. What the provider scored
+        is gone, and it is chilled.
         """
         ledger = self.ledgers.get(provider)
         if ledger is None:
@@ -752,6 +757,7 @@ class Providers(Pallet):
             self._chill(provider, ledger)
         self.ledgers[provider] = ledger
         del self.windows[provider]
+        self.contributions.forget_work(provider)
         half = self._reward(provider, to, u128(int(taken) // 2))
         self._burn(provider, u128(taken - half))
         self.deposit(self.Slashed(provider, job, taken, to if half else None))
@@ -765,15 +771,12 @@ class Providers(Pallet):
         ledger = self.ledgers.get(provider)
         if ledger is None:
             return u128(0)
-        due = int(mul_div(ledger.bond, ppm, PPM))
-        taken = u128(min(due, int(ledger.active) + ledger.leaving))
-        if not taken:
-            return taken
-        ledger.take(int(taken))
-        self.ledgers[provider] = ledger
-        self._burn(provider, taken)
-        self.deposit(self.Fined(provider, taken))
-        return taken
+        return self._fine(provider, ledger, int(mul_div(ledger.bond, ppm, PPM)))
+
+    def charge(self, provider: AccountId, amount: u128) -> u128:
+        """Burn `amount` planck of a provider's bond, as far as no job needs it; return how much."""
+        ledger = self.ledgers.get(provider)
+        return u128(0) if ledger is None else self._fine(provider, ledger, int(amount))
 
     def note_decline(self, provider: AccountId) -> u128:
         """Note that a provider declined an offer; return what that cost it, in planck.
@@ -825,11 +828,16 @@ class Providers(Pallet):
 
     # ---- doors: scores
 
+    def lean_on(self, contributions: Contributions) -> None:
+        """Tie to who lets those vote that do work: added later."""
+        self.contributions = contributions
+
     def credit_score(self, provider: AccountId, units: int) -> None:
         """Count units of work, which Mining counted, to what a provider scores in this era."""
         if units and provider in self.ledgers:
             era = self.measures.era_now()
             self.windows[provider] = credited(self.windows[provider], era, units)
+            self.contributions.note_work(provider, units)
 
     def scores(self, validators: Sequence[AccountId]) -> list[int]:
         """Return what the work of each validator weighs, its own and what is lent to it.
@@ -875,9 +883,14 @@ class Providers(Pallet):
         ledger.busy -= 1
 
     def _reward(self, provider: AccountId, to: AccountId | None, half: u128) -> u128:
-        """Move half of a slash to whoever found it out; return what could be moved."""
+        """Move half of a slash to whoever found it out; return what could be moved.
+
+        Not what a lock leans on: else money that is still vesting would be free for who proves
+        from another account that he was wrong.
+        """
         if to is None or to == provider:
             return u128(0)
+        half = min(half, self.currency.unlocked(self.reason, provider))
         try:
             self.currency.transfer_on_hold(
                 self.reason, provider, to, half, on_hold=False, force=True
@@ -887,6 +900,17 @@ class Providers(Pallet):
                 raise
             return u128(0)
         return half
+
+    def _fine(self, provider: AccountId, ledger: Ledger, due: int) -> u128:
+        """Burn of what is active, or on its way out."""
+        taken = u128(min(due, int(ledger.active) + ledger.leaving))
+        if not taken:
+            return taken
+        ledger.take(int(taken))
+        self.ledgers[provider] = ledger
+        self._burn(provider, taken)
+        self.deposit(self.Fined(provider, taken))
+        return taken
 
     def _burn(self, provider: AccountId, amount: u128) -> None:
         self.burns.destroy_held(self.reason, provider, amount, BurnReason.Slash, force=True)

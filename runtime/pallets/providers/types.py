@@ -211,6 +211,9 @@ class Bonds(Protocol):
     def held(self, reason: Reason, who: AccountId) -> u128:
         """Return what is on hold for a reason."""
 
+    def unlocked(self, reason: Reason, who: AccountId) -> u128:
+        """Return how much of what is on hold for a reason no lock leans on."""
+
     def hold(self, reason: Reason, who: AccountId, amount: u128) -> None:
         """Put free money on hold; raise DispatchError if there is not enough."""
 
@@ -257,3 +260,23 @@ class Classes(Protocol):
 
     def has_class(self, index: int) -> bool:
         """Tell whether there is a class of this number."""
+
+
+class Contributions(Protocol):
+    """Who lets those vote that do work; Chambers satisfies it."""
+
+    def note_work(self, provider: AccountId, units: int) -> None:
+        """Note units of verified work."""
+
+    def forget_work(self, provider: AccountId) -> None:
+        """Forget all work of a provider that did some wrong."""
+
+
+class Unnoted:
+    """A chain on which work has no vote."""
+
+    def note_work(self, provider: AccountId, units: int) -> None:
+        """Do nothing."""
+
+    def forget_work(self, provider: AccountId) -> None:
+        """Do nothing."""

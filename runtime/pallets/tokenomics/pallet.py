@@ -708,11 +708,16 @@ class Tokenomics(Pallet):
             self.compute_inflow.value += split.development
 
     def pay_held(self, reason: Reason, who: AccountId, to: AccountId, amount: u128) -> None:
-        """Pay `to` out of what `who` has on hold, whatever locks lie on it.
+        """Pay `to` out of what `who` has on hold.
 
-        What is too little to open an account with goes to the treasury. Raises TokenError if less
-        is on hold.
+        What a lock leans on is destroyed instead: nobody frees locked money by losing it to
+        himself. What is too little to open an account with goes to the treasury. Raises TokenError
+        if less is on hold.
         """
+        locked = u128(max(0, int(amount) - int(self.currency.unlocked(reason, who))))
+        if amount <= self.currency.held(reason, who):
+            self.destroy_held(reason, who, locked, BurnReason.Slash, force=True)
+            amount = amount - locked
         pay = self.currency.transfer_on_hold
         try:
             pay(reason, who, to, amount, on_hold=False, force=True)

@@ -9,7 +9,7 @@ from btt_chain.scale import u128
 from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import TokenError
-from runtime.pallets.balances import Balances
+from runtime.pallets.balances import Balances, Reasons
 from runtime.pallets.tokenomics import BurnReason, Tokenomics
 from runtime.splits import split_compute
 from support.market import ALICE, BOB, RICH, Market, person
@@ -64,6 +64,16 @@ def test_too_little_to_open_an_account_with_goes_to_the_treasury(market: Market)
     assert market.wealth(nobody, TREASURY) == [0, treasury + 10**15 - 1]
     market.tokenomics.pay_held(market.jobs.reason, ALICE, nobody, u128(10**15))
     assert market.wealth(nobody) == [10**15]
+
+
+def test_of_a_bond_what_a_lock_leans_on_is_destroyed_and_not_paid(market: Market) -> None:
+    verifier, reason = market.verifier_accounts[0], market.receipts.reason
+    total, bob = market.balances.total(verifier), market.wealth(BOB)[0]
+    market.balances.set_lock(b"vesting ", verifier, total - u128(3 * BTT), Reasons.All)
+    market.tokenomics.pay_held(reason, verifier, BOB, u128(5 * BTT))
+    assert market.wealth(BOB)[0] - bob == 3 * BTT
+    assert market.tokenomics.burned_by[BurnReason.Slash] == 2 * BTT
+    assert market.balances.total(verifier) == total - u128(5 * BTT)
 
 
 def test_what_is_destroyed_is_counted_by_why(market: Market) -> None:

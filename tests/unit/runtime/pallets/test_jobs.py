@@ -288,13 +288,33 @@ def test_urgent_jobs_go_first_and_stakers_before_others_of_their_kind(market: Ma
 
 
 def test_one_block_draws_for_so_many_jobs_and_the_rest_stays_due() -> None:
-    market = Market()
-    jobs = [market.post() for _ in range(20)]
+    market = Market(providers=11)
+    jobs = [market.post() for _ in range(44)]
     market.run(3)
     states = Counter(market.job(job).state for job in jobs)
-    assert states == {JobState.Assigned: 8, JobState.Posted: 12}
+    assert states == {JobState.Assigned: 32, JobState.Posted: 12}
     market.step()
-    assert sum(market.job(job).state is JobState.Assigned for job in jobs) >= 12
+    assert {market.job(job).state for job in jobs} == {JobState.Assigned}
+    market.audit()
+
+
+def test_where_slots_are_short_a_block_draws_for_fewer_jobs() -> None:
+    market = Market(providers=11)
+    market.jobs.slot_ms = u64(1_000)
+    jobs = [market.post() for _ in range(44)]
+    market.run(3)
+    assert sum(market.job(job).state is JobState.Assigned for job in jobs) == 8
+    market.audit()
+
+
+def test_what_was_called_off_at_once_is_soon_forgotten_however_much_it_is(market: Market) -> None:
+    for _ in range(40):
+        market.do(ALICE, "Jobs.cancel", job=market.post())
+    taken = market.post()
+    market.until(taken, JobState.Assigned)
+    market.do(ALICE, "Jobs.cancel", job=taken)
+    market.step(60)
+    assert [id for id, _ in market.jobs.jobs.items()] == [taken]
     market.audit()
 
 
@@ -410,8 +430,66 @@ def test_a_payload_that_does_not_come_costs_the_requester_its_deposit(market: Ma
     market.do(provider, "Jobs.refuse_payload", job=job)
     assert market.providers.conduct[provider].declines == 0
     assert market.job(job).outcome is Outcome.BadPayload
-    assert market.wealth(ALICE)[0] == RICH - int(market.job(job).deposit)
-    assert market.wealth(provider) == before
+    deposit = int(market.job(job).deposit)
+    assert market.wealth(ALICE)[0] == RICH - deposit
+    assert market.wealth(provider)[0] == before[0] - deposit
+    assert market.tokenomics.burned_by[BurnReason.Slash] == 2 * deposit
+    market.audit()
+
+
+def test_giving_a_job_back_costs_who_has_bonded_no_more_than_it_needs(market: Market) -> None:
+    job = market.post(**DEAR)
+    provider = market.accepted(job)
+    ledger = market.providers.ledgers[provider]
+    ledger.active, left = u128(0), u128(ledger.active)
+    market.providers.ledgers[provider] = ledger
+    market.balances.release(market.providers.reason, provider, left)
+    market.run(int(RULES.transcript_slots))
+    before = market.wealth(provider)[0]
+    market.do(provider, "Jobs.refuse_payload", job=job)
+    assert before - market.wealth(provider)[0] == market.job(job).deposit
+    market.audit()
+
+
+# ---- a chain that stands still
+
+
+def test_nobody_is_punished_for_slots_in_which_the_chain_stood_still(market: Market) -> None:
+    job = market.post()
+    market.until(job, JobState.Assigned)
+    left = int(market.job(job).due) - market.sky.now()
+    market.step(80)
+    assert market.job(job).state is JobState.Assigned
+    assert market.job(job).due == market.sky.now() + left
+    assert market.announced()[-1] == Jobs.Prolonged(job, market.job(job).due)
+    market.audit()
+    provider = market.accepted(job)
+    market.step(2_000)
+    assert market.job(job).state is JobState.Computing
+    market.submit(job, HONEST)
+    assert market.providers.conduct[provider].declines == 0
+    market.audit()
+
+
+def test_who_is_late_after_the_chain_stood_still_is_late(market: Market) -> None:
+    job = market.post(deadline=u32(7))
+    provider = market.accepted(job)
+    market.run(3)
+    left = int(market.job(job).due) - market.sky.now()
+    market.step(80)
+    market.run(left - 1)
+    assert market.job(job).state is JobState.Computing
+    market.step()
+    assert market.job(job).state is JobState.Posted
+    assert market.job(job).refused == [provider]
+    market.audit()
+
+
+def test_a_few_slots_without_a_block_prolong_nothing(market: Market) -> None:
+    job = market.post()
+    market.until(job, JobState.Assigned)
+    market.step(50)
+    assert market.job(job).state is JobState.Posted
     market.audit()
 
 
@@ -581,6 +659,56 @@ def test_a_protocol_job_waits_while_carry_cannot_pay(market: Market) -> None:
     market.run(12)
     assert market.job(job).state is JobState.Finalised
     market.audit()
+
+
+def test_the_chain_promises_no_more_than_carry_has(market: Market) -> None:
+    market.step(100)
+    room = int(market.mining.emission_now().protocol_room)
+    market.mining.protocol_price.value = u128(room // 4)
+    for _ in range(3):
+        protocol(market)
+    market.step()
+    books = market.mining.emission_now()
+    first = market.job(own_job(market))
+    assert market.jobs.protocol_nonce.value == 2
+    assert market.jobs.promised.value == 2 * first.promise
+    assert 2 * first.promise <= books.protocol_room < 3 * first.promise
+    market.audit()
+
+
+def test_who_would_cost_the_chain_more_than_carry_has_left_is_not_drawn() -> None:
+    market = Market(providers=0)
+    poor = person("provider poor")
+    market.balances.transfer(BOB, poor, u128(5 * BTT))
+    market.providers.register(signed(poor), poor_info(), u128(0))
+    market.step(100)
+    market.mining.protocol_price.value = u128(market.mining.emission_now().protocol_room * 2 // 5)
+    protocol(market)
+    market.run(30)
+    job = own_job(market)
+    assert market.job(job).state is JobState.Posted
+    assert market.jobs.promised.value == market.job(job).promise
+    market.audit()
+
+
+def test_work_for_the_chain_that_carry_never_pays_for_ends_and_frees_the_bond(
+    market: Market,
+) -> None:
+    protocol(market)
+    market.step(100)
+    market.step()
+    market.do(ROOT, "Jobs.remove_protocol_set", index=u32(0))
+    job = own_job(market)
+    receipt = market.checking(job, HONEST)
+    provider = market.provider(job)
+    market.vote(receipt, HONEST)
+    for _ in range(260):
+        market.mining.carry.value = u128(0)
+        market.step()
+    assert market.job(job).outcome is Outcome.Unpaid
+    assert not market.providers.ledgers[provider].reserved
+    assert market.providers.conduct[provider].good == market.providers.conduct[provider].done
+    assert not market.jobs.promised.value
 
 
 @pytest.mark.parametrize(

@@ -382,6 +382,19 @@ def test_what_nobody_is_to_get_of_a_slash_is_burned(
     chain.audit()
 
 
+@pytest.mark.parametrize(("unlocked", "paid"), [(0, 0), (20, 20), (90, 50)])
+def test_nobody_frees_money_that_is_vesting_by_losing_it_to_himself(
+    chain: ProviderChain, unlocked: int, paid: int
+) -> None:
+    chain.join(1, 1_000)
+    liquid = str(btt(unlocked) + BTT)  # the deposit of its registration
+    chain.vesting.genesis({"vesting": [[ss58.encode(A), 0, 1_000_000, liquid]]})
+    finder = chain.balances.free(B)
+    assert chain.providers.slash(A, job(1), btt(100), B) == btt(100)
+    assert chain.balances.free(B) - finder == btt(paid)
+    chain.audit()
+
+
 def test_a_finder_without_an_account_gets_what_opens_one_and_no_less(chain: ProviderChain) -> None:
     chain.join(1, 1_000)
     nobody = stash(77)

@@ -20,6 +20,7 @@ from runtime.frame import ROOT
 from runtime.pallets.jobs import ENDED, Check, Jobs, JobState, Outcome, Tier
 from runtime.pallets.providers import Providers
 from runtime.pallets.receipts import Missing, Phase, Receipts, Seat, Valid, Verdict, Wrong
+from runtime.pallets.receipts.tally import missed_before
 from runtime.params import WorkRules
 from support.market import (
     ALICE,
@@ -186,7 +187,9 @@ class WorkMachine(RuleBasedStateMachine):
         if seat.verifier in self.honest_verifiers:
             mood = "honest"
         job = market.job(market.receipt(receipt).job)
-        seen = ids.sample(market.rho(receipt, seat), ITEMS, market.jobs.looked_at(job))
+        found, looked_at = market.receipt(receipt), market.jobs.looked_at(job)
+        luck, missed = market.rho(receipt, seat), missed_before(found, seat)
+        seen = ids.sample(luck, ITEMS, looked_at, missed)
         verdict: Verdict = Valid()
         if mood == "missing":
             verdict = Missing(u32(seen[0]), u16(0), u32(0))
@@ -260,7 +263,7 @@ class WorkMachine(RuleBasedStateMachine):
         )  # fmt: skip
         if market.receipt(receipt).trap is not None:
             items = range(ITEMS)
-            market.do(
+            market.tried(  # nobody may have been lazy
                 BOB, "Receipts.expose_voters", receipt=receipt, was=TRAP.items_opened(*items),
                 right=right.items_opened(*items),
             )  # fmt: skip
@@ -347,15 +350,64 @@ TestWork.settings = settings(
 
 
 class WholeWorkMachine(WorkMachine):
-    """The same in real blocks of the whole runtime, whose books are audited after each."""
+    """The same in real blocks of the whole runtime, whose books are audited after each.
+
+    The verifiers are the validators; epochs turn, providers lend them their work, and bonds change.
+    """
 
     kind = WholeMarket
+
+    @rule(seed=ANY)
+    def everybody_is_heard_and_the_day_goes_on(self, seed: int) -> None:
+        for who in self.market.provider_accounts:
+            self.market.tried(who, "Providers.heartbeat")
+        self.people_are_busy(20, seed)
+
+    @rule(pick=ANY, to=ANY)
+    def a_provider_lends_its_work(self, pick: int, to: int) -> None:
+        validators = [None, *self.market.verifier_accounts]
+        who = self.market.provider_accounts[pick % 3]
+        validator = validators[to % len(validators)]
+        self.market.tried(who, "Providers.lend_score", validator=validator)
+
+    @rule(pick=ANY, name=st.sampled_from(("chill", "resume", "withdraw")))
+    def a_provider_rests_or_comes_back(self, pick: int, name: str) -> None:
+        self.market.tried(self.market.provider_accounts[1 + pick % 2], f"Providers.{name}")
+
+    @rule(pick=ANY, amount=st.sampled_from((1, 10**18, 10**21, 10**22)), more=st.booleans())
+    def a_bond_changes(self, pick: int, amount: int, more: bool) -> None:
+        people = [*self.market.provider_accounts, *self.market.verifier_accounts]
+        who = people[pick % len(people)]
+        pallet = "Providers" if who in self.market.provider_accounts else "Authorities"
+        name = "bond_extra" if more else "unbond"
+        self.market.tried(who, f"{pallet}.{name}", amount=u128(amount))
+
+    @rule(pick=ANY, name=st.sampled_from(("chill", "validate")))
+    def a_validator_leaves_or_comes_back(self, pick: int, name: str) -> None:
+        who = self.market.verifier_accounts[pick % 8]
+        self.market.tried(who, f"Authorities.{name}")
+
+    @rule()
+    def the_models_endpoints_move_and_it_is_judged(self) -> None:
+        market = self.market
+        market.do(BOB, "Models.set_endpoints", model=market.model, endpoints=ENDPOINT)
+        market.do(ROOT, "Models.suspend", model=market.model)
+        market.do(ROOT, "Models.resume", model=market.model)
+
+    @invariant()
+    def what_was_held_for_a_job_is_paid_out_whole(self) -> None:
+        for event in self.market.announced():
+            job = self.market.jobs.job(event.job) if isinstance(event, Jobs.Finalised) else None
+            if job is not None and job.requester is not None:
+                assert isinstance(event, Jobs.Finalised)
+                parts = (event.paid, event.fees, event.verification, event.returned)
+                assert sum(map(int, parts)) == job.escrow
 
 
 TestWholeWork = WholeWorkMachine.TestCase
 TestWholeWork.settings = settings(
-    max_examples=8,
-    stateful_step_count=10,
+    max_examples=6,
+    stateful_step_count=14,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
