@@ -23,6 +23,7 @@ from runtime.pallets.models.types import ModelRecord
 from runtime.pallets.providers import Providers, ScoreView
 from runtime.pallets.receipts import Phase, Receipt, Receipts, Seat, Wrong, WrongEdge
 from runtime.pallets.receipts.pallet import CONFIDENTIAL_FACTOR
+from runtime.pallets.receipts.tally import missed_before
 from runtime.work_views import (
     ClassPrice,
     Duty,
@@ -123,25 +124,16 @@ class WorkApi(RuntimeApi, version=1):
         """Return what a provider has to do, or has done and still answers for."""
         jobs = self._jobs
         pairs = ((id, jobs.job(id)) for id, _ in jobs.involved.under(provider))
-        return [
+        wanted = (
             self._job_view(id, found)
-            for id, found in islice(pairs, MOST)
+            for id, found in pairs  # also what ended lately: that must not fill the list
             if found is not None and found.provider == provider and found.state in WORKING
-        ]
+        )
+        return list(islice(wanted, MOST))
 
     def duties(self, verifier: AccountId) -> list[Duty]:
         """Return what a verifier has to do now, receipt by receipt."""
-        receipts, found = self._receipts, []
-        for id, _ in islice(receipts.duties.under(verifier), MOST):
-            receipt = receipts.receipts[id]
-            job = self._jobs.job(receipt.job)
-            for seat in receipt.seats:
-                task = self._task(receipt, seat)
-                if seat.verifier == verifier and job is not None and task is not None:
-                    found.append(
-                        Duty(task, seat_view(receipt, seat), self._job_view(receipt.job, job))
-                    )
-        return found
+        return list(islice(self._duties(verifier), MOST))
 
     def verifier(self, account: AccountId) -> VerifierView | None:
         """Return a verifier's bond, and how it does."""
@@ -216,6 +208,17 @@ class WorkApi(RuntimeApi, version=1):
     @property
     def _babe(self) -> Babe:
         return self._executive.runtime.pallet(Babe)
+
+    def _duties(self, verifier: AccountId) -> Iterator[Duty]:
+        receipts = self._receipts
+        for id, _ in receipts.duties.under(verifier):
+            receipt = receipts.receipts[id]
+            job = self._jobs.job(receipt.job)
+            for seat in receipt.seats:
+                task = self._task(receipt, seat)
+                if seat.verifier == verifier and job is not None and task is not None:
+                    view = self._job_view(receipt.job, job)
+                    yield Duty(task, seat_view(receipt, seat), view)
 
     def _task(self, receipt: Receipt, seat: Seat) -> Task | None:
         """Return what there is to do for who sits in this seat; None if nothing."""
@@ -306,6 +309,7 @@ def seat_view(receipt: Receipt, seat: Seat) -> SeatView:
         verdict=seat.verdict,
         digest=seat.digest,
         rho=seat.rho,
+        missed=[u32(item) for item in missed_before(receipt, seat)],
     )
 
 

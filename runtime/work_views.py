@@ -41,7 +41,9 @@ class SeatView:
     """None: not revealed yet."""
     digest: H256
     rho: H256
-    """Its luck, once revealed: `ids.sample(rho, items, looked_at)` is what it looked at."""
+    """Its luck, once revealed: `ids.sample(rho, items, looked_at, missed)` is what it looked at."""
+    missed: list[u32]
+    """Items that others missed: it looks at them besides those that it draws."""
 
 
 @path("btt_runtime::work::ReceiptView")

@@ -116,6 +116,8 @@ def judge_edge(graph: Graph, job: Job, said: bytes, proof: EdgeProof, *, output:
     That is the requester's root over all inputs, or the receipt's over all outputs. Every node may
     be right and the work still not what was asked for. ProofRefused and NotFraud as for `judge`.
     """
+    if len(codec(EdgeProof).encode(proof)) > PROOF_BYTES:
+        raise ProofRefused(f"a proof has at most {PROOF_BYTES} bytes")
     item = int(proof.item)
     tensor = len(graph.nodes) if output else 0
     item_root = _only(_roots(proof.job, job.root, job.items), item)

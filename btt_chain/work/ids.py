@@ -128,8 +128,11 @@ def sample_size(items: int, *, full: bool, protocol: bool = False) -> int:
     return max(1, -(-items // (8 if protocol else 16)))
 
 
-def sample(luck: bytes, items: int, count: int) -> list[int]:
-    """The items that a verifier with this luck looks at, ascending: `count` of `items`."""
+def sample(luck: bytes, items: int, count: int, missed: Sequence[int] = ()) -> list[int]:
+    """The items that a verifier with this luck looks at, ascending, each once.
+
+    They are `count` of `items`, and those that others `missed` before it was drawn.
+    """
     if count >= items:
         return list(range(items))
     places = list(range(items))
@@ -137,7 +140,7 @@ def sample(luck: bytes, items: int, count: int) -> list[int]:
     for at in range(count):
         other = at + next(luck_of) % (items - at)
         places[at], places[other] = places[other], places[at]
-    return sorted(places[:count])
+    return sorted({*places[:count], *missed})
 
 
 def digest_leaf(luck: bytes, item: int, tensor: int, leaf: int, data: bytes | memoryview) -> bytes:

@@ -20,9 +20,9 @@ def shown(graph: Graph, root: bytes, items: int, proof: LeafProof, *, keyed: boo
     item_root = only(proof.job, root, items, int(proof.item)).data
     tensor_root = only(proof.roots, item_root, len(tensors), int(proof.tensor)).data
     layout = tensor_layout(tensors[proof.tensor])
-    check_opening(proof.leaf, tensor_root, layout.count, keyed=keyed)
     if len(proof.leaf.leaves) != 1:
         raise ProofRefused(f"{len(proof.leaf.leaves)} leaves are shown, one is asked for")
+    check_opening(proof.leaf, tensor_root, layout.count, keyed=keyed)
     leaf = proof.leaf.leaves[0]
     start, end = layout.span(int(leaf.index))
     if len(leaf.data) != end - start:
@@ -32,8 +32,8 @@ def shown(graph: Graph, root: bytes, items: int, proof: LeafProof, *, keyed: boo
 
 def only(opening: Opening, root: bytes, count: int, index: int) -> Leaf:
     """Return the one leaf that `opening` shows. Raises ProofRefused unless it is `index`."""
-    check_opening(opening, root, count)
     found = [int(leaf.index) for leaf in opening.leaves]
-    if found != [index]:
+    if found != [index]:  # before hashing: there may be a megabyte of them
         raise ProofRefused(f"leaf {index} must be opened, and no other; these are: {found}")
+    check_opening(opening, root, count)
     return opening.leaves[0]

@@ -4,8 +4,11 @@ A provider commits to every layer of every item before anybody knows who will lo
 beacon draws a committee; each verifier's own VRF tells it which items to check; they commit to
 what they found, then reveal it. A receipt that enough found valid stands for a while, in which one
 wrong element, proven, undoes it: the chain computes that element itself. Whoever finds something
-wrong must prove it, whoever misses a leaf makes the provider show it on the chain, and whoever is
-silent is replaced. What always holds: every receipt is due for something until it has ended.
+wrong must prove it, and whoever is silent is replaced. What one verifier misses, all of another
+round look at besides what they draw, and no round stands in which something is missed: serving
+all but what is wrong is no way to be paid. If most miss something, or to the last somebody does,
+the provider has to show it on the chain. What always holds: every receipt is due for something
+until it has ended.
 
 Verifiers bond; what they lose goes by half to who proved it, and is destroyed by the other half.
 They sign with session keys, so what they send is bare and free: a commitment carries a signature,
@@ -45,6 +48,7 @@ from runtime.frame import (
     Map,
     Origin,
     Pallet,
+    PostInfo,
     Reason,
     Section,
     TokenError,
@@ -57,7 +61,16 @@ from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.jobs import agenda
 from runtime.pallets.jobs.types import NO_TASK, Job, JobState, Outcome, Tier
 from runtime.pallets.receipts.openings import only, shown
-from runtime.pallets.receipts.tally import Ruling, found_valid, found_wrong, overlooked, rule
+from runtime.pallets.receipts.tally import (
+    Ruling,
+    found_missing,
+    found_valid,
+    found_wrong,
+    has_seen,
+    overlooked,
+    rule,
+    seen_by,
+)
 from runtime.pallets.receipts.types import (
     MAX_CHALLENGES,
     MAX_MISSES,
@@ -136,6 +149,8 @@ VRF_WEIGHT: Final = 3_300 * PICOS_PER_MICRO
 """Checking a proof of a draw, in Python."""
 PROOF_WEIGHT: Final = 14_000 * PICOS_PER_MICRO
 """Judging one element and punishing everybody; half of it is decoding the largest graph."""
+EXPOSE_WEIGHT: Final = 4_000 * PICOS_PER_MICRO
+"""Checking two openings of as many items as they can have, and what everybody looked at."""
 BOND_WEIGHT: Final = 250 * PICOS_PER_MICRO
 TAG: Final = b"BttWork"
 
@@ -239,8 +254,8 @@ class Receipts(Pallet):
         verifier: Who
         verdict: SomeVerdict
 
-    class Spoiled(Event, index=4):
-        """A verifier's proof of its draw does not hold: it counts as silent."""
+    class VoterExposed(Event, index=4):
+        """A verifier found a trap valid though it looked at what was wrong; it pays at the end."""
 
         receipt: ReceiptId
         verifier: Who
@@ -313,12 +328,6 @@ class Receipts(Pallet):
         verifier: Who
         amount: Amount
 
-    class VoterExposed(Event, index=15):
-        """A verifier found a trap valid though it looked at what was wrong; it pays at the end."""
-
-        receipt: ReceiptId
-        verifier: Who
-
     class UnknownReceipt(Error, index=0):
         """There is no such receipt, or it ended long ago; its id is in the event `Submitted`."""
 
@@ -359,7 +368,9 @@ class Receipts(Pallet):
         """
 
     class NotAllowed(Error, index=11):
-        """Only the requester of the job, or its provider, may do that; sign with that account."""
+        """Only the requester of the job, or its provider, may do that; sign with that account.
+        A proof without a signature must be of a place that a verifier has revealed; sign it.
+        """
 
     class LeafRefused(Error, index=12):
         """What is shown is not the leaf that the receipt commits to; show it with its roots."""
@@ -399,6 +410,11 @@ class Receipts(Pallet):
         you sit on.
         """
 
+    class BadDraw(Error, index=24):
+        """The proof of the draw does not hold; make it with the seat's BABE key, over
+        `ids.check_input` of the seat's beacon.
+        """
+
     # ---- hooks
 
     def genesis(self, config: Mapping[str, object]) -> None:
@@ -436,7 +452,6 @@ class Receipts(Pallet):
 
     def validate_unsigned(self, call: Call, source: TransactionSource) -> ValidTransaction | None:
         """Pass attestations that are due from who sends them, and proofs that prove something."""
-        del source
         checks: Mapping[int, Callable[..., tuple[bytes, int]]] = {
             ATTEST_COMMIT: self._check_commit,
             ATTEST_REVEAL: self._check_reveal,
@@ -449,6 +464,11 @@ class Receipts(Pallet):
         receipt = cast("H256", call.args[0])
         try:
             what, left = check(*call.args)
+            if call.index == ATTEST_REVEAL and source is not TransactionSource.InBlock:
+                # The commitment covers no proof: the pool must not take a changed one for the
+                # right one. In a block the call itself checks it.
+                whose = cast("tuple[H256, AccountId]", call.args[:2])
+                self._drawn_by(*whose, *cast("tuple[bytes, bytes]", call.args[5:]))
         except self.TooEarly:
             raise Invalid(validity.Future()) from None
         except (self.AlreadyCommitted, self.AlreadyProven, self.TooLate):
@@ -531,17 +551,12 @@ class Receipts(Pallet):
         """
         origin.none()
         self._check_reveal(receipt, verifier, verdict, digest, salt, pre_output, proof)
+        rho = self._drawn_by(receipt, verifier, pre_output, proof)
         found = self._receipt(receipt)
         seat = self._seat(found, verifier)
-        what = ids.check_input(found.beacons[seat.round], receipt)
-        draw = self.vrf.verify(seat.key, what, pre_output, proof)
-        seat.commitment = None  # used up, so that a bad proof is checked once and not again
-        if draw is None:
-            self.deposit(self.Spoiled(receipt, verifier))
-        else:
-            seat.verdict, seat.digest, seat.rho = verdict, digest, ids.rho(draw)
-            self.deposit(self.Revealed(receipt, verifier, verdict))
+        seat.commitment, seat.verdict, seat.digest, seat.rho = None, verdict, digest, rho
         self.receipts[receipt] = found
+        self.deposit(self.Revealed(receipt, verifier, verdict))
 
     @call(PROVE_FRAUD, weight=PROOF_WEIGHT)
     def prove_fraud(self, origin: Origin, receipt: ReceiptId, proof: FraudProof) -> None:
@@ -549,7 +564,7 @@ class Receipts(Pallet):
 
         The provider loses ten prices, half of it to who found this place; verifiers that looked
         at the item and found it valid lose two. A signed proof that proves nothing costs 1 % of
-        the price, a bare one is not taken.
+        the price. A bare one is taken if it is right, and of a place that a verifier has revealed.
         """
         place = Wrong(proof.item, proof.node, proof.element)
         self._prove(origin, receipt, place, lambda found, job: self._judge(found, job, proof))
@@ -605,6 +620,7 @@ class Receipts(Pallet):
             [seat.verifier for seat in found_wrong(found.seats)],
         )
         kept = {*self._trapped(found)}
+        self._note_missed(receipt, found, job)  # of the right roots, all have to look at that, too
         self._unseat(receipt, found, [one for one in found.seats if one.verifier not in kept])
         found.seats, found.exposed, found.proven = [], True, None
         found.item_root, found.output_root = item_root, output_root
@@ -655,8 +671,8 @@ class Receipts(Pallet):
         self.receipts[receipt] = found
 
     @call(8, weight=PROOF_WEIGHT)
-    def answer_data(self, origin: Origin, receipt: ReceiptId, proof: LeafProof) -> None:
-        """Show a leaf that was asked for. For whoever has it."""
+    def answer_data(self, origin: Origin, receipt: ReceiptId, proof: LeafProof) -> PostInfo:
+        """Show a leaf that was asked for. For whoever has it. Costs no fee if it was."""
         origin.signed()
         found, job = self._with_job(receipt)
         if found.phase is Phase.Ended:
@@ -682,6 +698,7 @@ class Receipts(Pallet):
                 self.payer.destroy_held(reason, one.by, one.deposit, BurnReason.Slash, force=True)
         self.receipts[receipt] = found
         self.deposit(self.LeafShown(receipt, proof.item, u32(proof.tensor), leaf.index))
+        return PostInfo(pays=False)  # who asks pays 1 % of the price, which may be less than that
 
     @call(9, weight=PROOF_WEIGHT)
     def dispute_digest(
@@ -703,7 +720,7 @@ class Receipts(Pallet):
         if seat.verdict is None or found.phase is Phase.Ended:
             raise self.WrongPhase
         graph, items, looked_at = self._graph(job), int(job.items), self.jobs.looked_at(job)
-        seen = ids.sample(seat.rho, items, looked_at)
+        seen = seen_by(found, seat, items, looked_at)
         if int(proof.item) not in seen:
             raise self.NoSuchLeaf
         try:
@@ -718,7 +735,7 @@ class Receipts(Pallet):
             raise self.DigestRight
         self._slash(receipt, verifier, VOTER_FACTOR * int(job.price), who)
         self._unseat(receipt, found, [seat])
-        if found.phase is Phase.Pending and rule(found.seats, int(self.quorum)) != Ruling.STANDS:
+        if found.phase is Phase.Pending and rule(found, int(self.quorum)) != Ruling.STANDS:
             self._rule(receipt, found, job, self.clock.now())
         else:
             self.receipts[receipt] = found
@@ -774,7 +791,7 @@ class Receipts(Pallet):
         self.currency.release(self.reason, who, found.bond)
         self.deposit(self.VerifierWithdrew(who, found.bond))
 
-    @call(14, weight=SUBMIT_WEIGHT)
+    @call(14, weight=EXPOSE_WEIGHT)
     def expose_voters(
         self, origin: Origin, receipt: ReceiptId, was: Opening, right: Opening
     ) -> None:
@@ -782,7 +799,7 @@ class Receipts(Pallet):
 
         `was` opens the roots of some items as they stood in the receipt, `right` as they stand in
         it now; all of them differ. Who looked at one of these and found it valid pays when the
-        right roots have stood.
+        right roots have stood. NoSuchLeaf if nobody did of whom that was not shown before.
         """
         origin.signed()
         found, job = self._with_job(receipt)
@@ -802,11 +819,17 @@ class Receipts(Pallet):
         if list(before) != list(after) or any(before[at] == after[at] for at in before):
             raise self.LeafRefused
         looked_at = self.jobs.looked_at(job)
-        for who, rho in trap.valid:
-            seen = ids.sample(rho, items, looked_at)
-            if who not in trap.lazy and any(item in before for item in seen):
-                trap.lazy.append(who)
-                self.deposit(self.VoterExposed(receipt, who))
+        exposed = [
+            who
+            for who, rho in trap.valid
+            if who not in trap.lazy
+            and any(item in before for item in ids.sample(rho, items, looked_at))
+        ]
+        if not exposed:
+            raise self.NoSuchLeaf
+        for who in exposed:
+            trap.lazy.append(who)
+            self.deposit(self.VoterExposed(receipt, who))
         self.receipts[receipt] = found
 
     # ---- doors
@@ -850,7 +873,7 @@ class Receipts(Pallet):
         pre_output: bytes,
         proof: bytes,
     ) -> tuple[bytes, int]:
-        del pre_output, proof  # 3 ms: checked once, in the block; only who committed gets there
+        del pre_output, proof  # see `_drawn_by`
         found, now = self._receipt(id), self.clock.now()
         if found.phase is not Phase.Checking:
             raise self.WrongPhase
@@ -868,13 +891,23 @@ class Receipts(Pallet):
             raise self.WrongOpening
         return bytes(verifier), int(found.reveal_until) - now
 
+    def _drawn_by(self, id: H256, verifier: AccountId, pre_output: bytes, proof: bytes) -> H256:
+        """Return a verifier's luck. Raises BadDraw. It takes 3 ms: look at all else before."""
+        found = self._receipt(id)
+        seat = self._seat(found, verifier)
+        what = ids.check_input(found.beacons[seat.round], id)
+        draw = self.vrf.verify(seat.key, what, pre_output, proof)
+        if draw is None:
+            raise self.BadDraw
+        return ids.rho(draw)
+
     def _check_fraud(self, id: H256, proof: FraudProof) -> tuple[bytes, int]:
-        found, job = self._provable(id, None)
+        found, job = self._provable(id, None, Wrong(proof.item, proof.node, proof.element))
         self._judged(lambda: self._judge(found, job, proof))
         return b"", int(found.due) - self.clock.now()
 
     def _check_edge(self, id: H256, proof: EdgeProof, output: bool) -> tuple[bytes, int]:
-        found, job = self._provable(id, None)
+        found, job = self._provable(id, None, WrongEdge(proof.item, output))
         self._judged(lambda: self._judge_edge(found, job, proof, output))
         return b"", int(found.due) - self.clock.now()
 
@@ -949,9 +982,15 @@ class Receipts(Pallet):
         if len(receipt.seats) + len(found) < self.quorum:
             self._redraw(id, receipt, now, RETRY_SLOTS)
             return
+        receipt.used = [*receipt.used, *(seat.verifier for seat in found)]
+        for seat in receipt.seats:
+            if has_seen(receipt, seat):
+                continue
+            # It keeps its seat, but what it found does not count: it looks again, by new luck.
+            found.append(Seat(seat.verifier, seat.key, place))
         names = [seat.verifier for seat in found]
         receipt.beacons = [*receipt.beacons, beacon]
-        receipt.seats, receipt.used = [*receipt.seats, *found], [*receipt.used, *names]
+        receipt.seats = [*(seat for seat in receipt.seats if seat.verifier not in names), *found]
         for who in names:
             self.duties[who, id] = place
         until = now + int(self.transcript_slots) + int(self.commit_slots)
@@ -962,13 +1001,19 @@ class Receipts(Pallet):
         self.deposit(self.CommitteeDrawn(id, names, receipt.commit_until, receipt.reveal_until))
 
     def _drawn(self, seed: bytes, receipt: Receipt, job: Job) -> list[tuple[AccountId, bytes]]:
-        """Return who is drawn for the free seats, with their keys."""
+        """Return who is drawn for the free seats, with their keys.
+
+        Who could not pay what a wrong vote costs is not. It is not set aside: of two receipts at
+        a time a bond may pay for one.
+        """
         wanted = int(self.committee) - len(receipt.seats)
         parties = (receipt.provider, *((job.requester,) if job.requester else ()))
         barred = [self.operators.operator_of(party) for party in parties]
         roster, used = self.roster.peek(), dict.fromkeys(receipt.used)
+        least = VOTER_FACTOR * int(job.price)
         weights = [
-            0 if who in used or since > receipt.since else int(bond) for who, bond, since in roster
+            0 if who in used or since > receipt.since or bond < least else int(bond)
+            for who, bond, since in roster
         ]
         found: list[tuple[AccountId, bytes]] = []
         for place in ids.raced(seed, [who for who, _, _ in roster], weights):
@@ -998,7 +1043,8 @@ class Receipts(Pallet):
         if receipt.proven is not None:
             self._convict(id, receipt, job, receipt.proven)
             return
-        match rule(receipt.seats, int(self.quorum)):
+        self._note_missed(id, receipt, job)
+        match rule(receipt, int(self.quorum)):
             case Ruling.STANDS:
                 self._begin(id, receipt, Phase.Pending, now + int(self.challenge_slots))
                 self.jobs.advance(receipt.job, JobState.Pending)
@@ -1006,8 +1052,10 @@ class Receipts(Pallet):
                 until = now + int(self.transcript_slots) + int(self.commit_slots)
                 self._begin(id, receipt, Phase.Disputed, until)
             case Ruling.WITHHELD:
-                self._ask_for_all(id, receipt, job, now)
-            case Ruling.UNDECIDED:
+                self._ask_for_all(id, receipt, now)
+            case Ruling.MISSED if receipt.redraws >= MAX_REDRAWS:
+                self._ask_for_all(id, receipt, now)
+            case Ruling.MISSED | Ruling.UNDECIDED:
                 self._redraw(id, receipt, now, int(self.beacon_delay) + 1)
 
     def _redraw(self, id: H256, receipt: Receipt, now: int, slots: int) -> None:
@@ -1033,28 +1081,27 @@ class Receipts(Pallet):
         self._unseat(id, receipt, liars)
         self._rule(id, receipt, job, now)
 
-    def _ask_for_all(self, id: H256, receipt: Receipt, job: Job, now: int) -> None:
-        """Have the provider show what verifiers say was not to be had."""
-        until = now + int(self.transcript_slots)
-        looked_at, absurd, graph = self.jobs.looked_at(job), [], self._graph(job)
-        for seat in receipt.seats:
-            place = seat.verdict
-            if not isinstance(place, Missing):
-                continue
+    def _note_missed(self, id: H256, receipt: Receipt, job: Job) -> None:
+        """Note what was missed; who says so of what it did not look at loses its seat."""
+        absurd = []
+        for seat in found_missing(receipt.seats):
+            place = cast("Missing", seat.verdict)
+            items, looked_at = int(job.items), self.jobs.looked_at(job)
             item, tensor, leaf = int(place.item), int(place.tensor), int(place.leaf)
-            seen = ids.sample(seat.rho, int(job.items), looked_at)
-            if item not in seen or not is_leaf(graph, int(job.items), item, tensor, leaf):
+            seen = seen_by(receipt, seat, items, looked_at)
+            if item not in seen or not is_leaf(self._graph(job), items, item, tensor, leaf):
                 absurd.append(seat)
-                continue
-            self._ask(
-                id, receipt, Challenge(place.item, place.tensor, place.leaf, u32(until), None)
-            )
-        if absurd:
-            self._unseat(id, receipt, absurd)
-            receipt.challenges = [one for one in receipt.challenges if one.by is not None]
-            self._rule(id, receipt, job, now)
-            return
-        self._begin(id, receipt, Phase.Withheld, until)
+            elif (seat.round, place.item) not in receipt.missed:
+                receipt.missed = [*receipt.missed, (seat.round, place.item)]
+        self._unseat(id, receipt, absurd)
+
+    def _ask_for_all(self, id: H256, receipt: Receipt, now: int) -> None:
+        """Have the provider show what verifiers say was not to be had."""
+        until = u32(now + int(self.transcript_slots))
+        for seat in found_missing(receipt.seats):
+            place = cast("Missing", seat.verdict)
+            self._ask(id, receipt, Challenge(place.item, place.tensor, place.leaf, until, None))
+        self._begin(id, receipt, Phase.Withheld, int(until))
 
     def _end_withheld(self, id: H256, receipt: Receipt, job: Job, now: int) -> None:
         """Refuse a receipt of which something was not shown; else others look at it."""
@@ -1063,8 +1110,7 @@ class Receipts(Pallet):
             self._expire(id, receipt)
             return
         receipt.challenges = [one for one in receipt.challenges if one.by is not None]
-        missing = [seat for seat in receipt.seats if isinstance(seat.verdict, Missing)]
-        self._unseat(id, receipt, missing)
+        self._unseat(id, receipt, found_missing(receipt.seats))
         self._rule(id, receipt, job, now)
 
     # ---- steps: proofs
@@ -1077,7 +1123,7 @@ class Receipts(Pallet):
         judge: Callable[[Receipt, Job], object],
     ) -> None:
         by = None if origin.kind is OriginKind.NONE else origin.signed()
-        found, job = self._provable(id, by)
+        found, job = self._provable(id, by, place)
         cost = u128(ceil_div(int(job.price) * PROOF_BPS, BPS))
         if by is not None and self.currency.reducible_balance(by, keep_alive=True) < cost:
             raise TokenError(TokenErrorKind.FundsUnavailable)
@@ -1097,13 +1143,20 @@ class Receipts(Pallet):
         else:
             self._convict(id, found, job, proven)
 
-    def _provable(self, id: H256, by: AccountId | None) -> tuple[Receipt, Job]:
-        """Return a receipt that `by` may prove wrong now, and its job."""
+    def _provable(
+        self, id: H256, by: AccountId | None, place: Wrong | WrongEdge
+    ) -> tuple[Receipt, Job]:
+        """Return a receipt that `by` may prove wrong at this place now, and its job.
+
+        A bare proof is for what a verifier has said: else anybody's costs 14 ms, for nothing.
+        """
         found, job = self._with_job(id)
         if found.phase is Phase.Ended:
             raise self.TooLate
         if found.proven is not None:
             raise self.AlreadyProven
+        if by is None and all(seat.verdict != place for seat in found.seats):
+            raise self.NotAllowed
         if is_keyed(job) and by != job.requester:
             raise self.NotAllowed
         return found, job
@@ -1142,7 +1195,7 @@ class Receipts(Pallet):
         place = proven.place
         if isinstance(place, Wrong | WrongEdge):
             items, looked_at = int(job.items), self.jobs.looked_at(job)
-            for seat in overlooked(receipt.seats, int(place.item), items, looked_at):
+            for seat in overlooked(receipt, int(place.item), items, looked_at):
                 to = finders[0] if finders else None
                 self._slash(id, seat.verifier, VOTER_FACTOR * int(job.price), to)
         self.deposit(self.FraudProven(id, place, u128(slashed)))
@@ -1184,9 +1237,9 @@ class Receipts(Pallet):
 
     def _expire(self, id: H256, receipt: Receipt) -> None:
         """Refuse a receipt whose provider does not show what it computed."""
+        self._end(id, receipt, Outcome.Withheld, found_missing(receipt.seats))
+        # Only now: what answered for the job is free again, and may be all that there is.
         self.providers.fine(receipt.provider, WITHHELD_PPM)
-        missing = [seat for seat in receipt.seats if isinstance(seat.verdict, Missing)]
-        self._end(id, receipt, Outcome.Withheld, missing)
 
     def _end(self, id: H256, receipt: Receipt, outcome: Outcome, voters: Sequence[Seat]) -> None:
         self.jobs.refuse(receipt.job, outcome, [seat.verifier for seat in voters])

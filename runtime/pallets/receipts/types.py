@@ -19,7 +19,7 @@ from runtime.pallets.tokenomics import BurnReason
 from runtime.params import MAX_COMMITTEE
 
 MAX_REDRAWS: Final = 2
-"""How often verifiers who did not vote are replaced."""
+"""How often others are drawn: for verifiers who did not vote, or who missed something."""
 MAX_ROUNDS: Final = MAX_REDRAWS + 2
 """Committees of one receipt: the first, those that replace, and the one after a trap."""
 MAX_CHALLENGES: Final = 32
@@ -158,6 +158,10 @@ Seats = Annotated[Bounded[list[Seat], MAX_COMMITTEE], TypeName("BoundedVec<Seat,
 Used = Annotated[
     Bounded[list[AccountId], MAX_ROUNDS * MAX_COMMITTEE], TypeName("BoundedVec<AccountId, MaxUsed>")
 ]
+Missed = Annotated[
+    Bounded[list[tuple[u8, u32]], MAX_ROUNDS * MAX_COMMITTEE],
+    TypeName("BoundedVec<(u8, u32), MaxUsed>"),
+]
 Challenges = Annotated[
     Bounded[list[Challenge], MAX_CHALLENGES], TypeName("BoundedVec<Challenge, MaxChallenges>")
 ]
@@ -193,6 +197,8 @@ class Receipt:
     seats: Seats = field(default_factory=list)
     used: Used = field(default_factory=list)
     """Who is not to be drawn any more."""
+    missed: Missed = field(default_factory=list)
+    """Rounds, and items that a verifier missed in them: all look at these in later rounds."""
     trap: Annotated[Trap | None, TypeName("Option<Trap>")] = None
     """It was a trap, and the right roots stand in it now."""
     exposed: bool = False

@@ -144,6 +144,7 @@ async def test_a_receipt_is_told_with_its_votes(
             "verdict": {"kind": "wrong", "item": 3, "node": 1, "element": 7},
             "digest": hex_of(ROOT),
             "rho": hex_of(ROOT),
+            "missed": [],
         }
     ]
     assert await http.call("work_receipt", NO_ID) is None

@@ -56,6 +56,8 @@ def paid_oneself(
     market = measured(Market())
     for who in market.provider_accounts:
         market.providers.bond_extra(signed(who), u128(300_000 * BTT))
+    for who in market.verifier_accounts:  # two prices, or they are not drawn
+        market.receipts.bond_extra(signed(who), u128(40_000 * BTT))
     hers = [ALICE, *market.verifier_accounts, *([] if strangers else market.provider_accounts)]
     before, inside = (sum(market.wealth(*who)) for who in (hers, (*hers, *INSIDERS)))
     job = market.post(data_bytes=u64(mib << 20), check=check, tier=tier)

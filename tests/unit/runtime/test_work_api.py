@@ -204,3 +204,33 @@ def test_a_job_that_was_forgotten_is_nowhere(market: Market) -> None:
     market.step(int(found.due))
     assert asked(market, "job", job) is None
     assert asked(market, "jobs", ALICE, False, None, u32(9)) == []
+
+
+def test_what_ended_does_not_hide_what_is_to_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.work_api.MOST", 1)
+    market = Market(providers=1)
+    for _ in range(5):
+        job = market.post()
+        market.until(job, JobState.Assigned)
+        market.do(ALICE, "Jobs.cancel", job=job)
+    job = market.post()
+    market.until(job, JobState.Assigned)
+    found = asked(market, "assignments", market.provider(job))
+    assert isinstance(found, list)
+    assert [view.id for view in found] == [job]
+
+
+def test_receipts_that_only_wait_do_not_hide_those_to_look_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("runtime.work_api.MOST", 1)
+    market = Market(verifiers=3)
+    for _ in range(4):
+        waiting = market.checking(market.post(), HONEST)
+        market.vote(waiting, HONEST)
+        market.until_phase(waiting, Phase.Pending)
+    receipt = market.checking(market.post(), HONEST)
+    for seat in market.receipt(receipt).seats:
+        [duty] = duties(market, seat.verifier)
+        assert duty.job.receipt is not None
+        assert duty.job.receipt.id == receipt

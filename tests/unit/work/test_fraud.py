@@ -27,7 +27,7 @@ from btt_chain.work.fraud import (
     prove_edge,
 )
 from btt_chain.work.graph import PROOF_BYTES, Kind
-from btt_chain.work.merkle import Opening
+from btt_chain.work.merkle import Leaf, Opening
 from btt_chain.work.model import Elements, Model
 from btt_chain.work.recheck import Fault, first_fault
 from btt_chain.work.shapes import largest_proof
@@ -250,3 +250,13 @@ def test_work_on_another_input_or_another_output_than_said_is_proven(output: boo
                 judge_edge(model.graph, receipt.job, said.root, wrong, output=output)
         with pytest.raises(ProofRefused, match="root"):
             judge_edge(model.graph, receipt.job, said.root, proof, output=not output)
+
+
+def test_a_proof_of_an_edge_that_is_too_large_is_refused_before_anything_is_hashed() -> None:
+    model, items = image_net()
+    receipt = Receipt(model, first_item(model, items))
+    root = receipt.evidence.commitment.tensors[0].root
+    proof = prove_edge(model.graph, receipt.evidence, roots_tree([root]), root, output=False)
+    many = Opening([Leaf(u32(at), None, bytes(4096)) for at in range(256)], [])
+    with pytest.raises(ProofRefused, match=f"at most {PROOF_BYTES} bytes"):
+        judge_edge(model.graph, receipt.job, root, replace(proof, said=many), output=False)

@@ -57,6 +57,12 @@ def test_a_sample_has_so_many_different_items(luck: bytes, items: int, count: in
     assert found[-1] < items
 
 
+def test_what_others_missed_is_looked_at_besides_and_once() -> None:
+    drawn = ids.sample(bytes(32), 32, 4)
+    assert ids.sample(bytes(32), 32, 4, [7, 24, 0]) == sorted({*drawn, 0, 7})
+    assert ids.sample(bytes(32), 3, 3, [2]) == [0, 1, 2]
+
+
 def test_each_item_is_looked_at_as_often_as_any_other() -> None:
     seen = Counter(item for n in range(4_000) for item in ids.sample(digest(str(n)), 8, 2))
     assert all(abs(seen[item] - 1_000) < 130 for item in range(8))  # four deviations

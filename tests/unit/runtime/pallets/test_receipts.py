@@ -15,7 +15,7 @@ from btt_chain.primitives.validity import Invalid, TransactionSource
 from btt_chain.scale import u8, u16, u32, u64, u128
 from btt_chain.work import ids
 from runtime.constants import BTT
-from runtime.frame import NONE, BadOrigin, GenesisError, TokenError
+from runtime.frame import NONE, BadOrigin, GenesisError, TokenError, signed
 from runtime.frame.error import Error
 from runtime.pallets.jobs import Check, Jobs, JobState, Outcome, Tier
 from runtime.pallets.receipts import (
@@ -28,6 +28,7 @@ from runtime.pallets.receipts import (
     Wrong,
 )
 from runtime.pallets.receipts.pallet import TRAP_POT
+from runtime.pallets.receipts.tally import missed_before
 from runtime.params import WorkRules
 from support.market import (
     ALICE,
@@ -266,10 +267,10 @@ def test_a_reveal_comes_in_its_window_and_opens_the_commitment(market: Market) -
     market.audit()
 
 
-def test_a_bad_draw_spoils_the_vote_and_is_looked_at_once(market: Market) -> None:
+def test_nobody_spoils_the_vote_of_another_by_its_opening_with_a_bad_draw(market: Market) -> None:
     receipt = market.checking(market.post(), HONEST)
     seat = market.receipt(receipt).seats[0]
-    market.commit(receipt, seat, Valid(), HONEST)
+    reveal = market.commit(receipt, seat, Valid(), HONEST)
     while market.sky.now() < market.receipt(receipt).commit_until:
         market.step()
     rho = market.rho(receipt, seat)
@@ -278,11 +279,15 @@ def test_a_bad_draw_spoils_the_vote_and_is_looked_at_once(market: Market) -> Non
         "receipt": receipt, "verifier": seat.verifier, "verdict": Valid(), "digest": digest,
         "salt": SALT, "pre_output": bytes(32), "proof": bytes(64),
     }  # fmt: skip
-    market.bare("attest_reveal", **args)
-    assert market.announced()[-1] == Receipts.Spoiled(receipt, seat.verifier)
-    assert market.receipt(receipt).seats[0].verdict is None
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid, match="bad signature"):
         market.bare("attest_reveal", **args)
+    # Nor who makes the block, and need not ask the pool.
+    call = market.call("Receipts", "attest_reveal", **args)
+    assert market.receipts.validate_unsigned(call, TransactionSource.InBlock) is not None
+    failed = market.tried(NONE, "Receipts.attest_reveal", **args)
+    assert isinstance(failed, Receipts.BadDraw)
+    reveal()
+    assert market.receipt(receipt).seats[0].verdict == Valid()
 
 
 def test_who_is_silent_is_replaced_and_gone_after_three_times(market: Market) -> None:
@@ -379,13 +384,27 @@ def test_a_proof_without_a_vote_gives_its_sender_half(market: Market) -> None:
     market.audit()
 
 
-def test_a_bare_proof_is_taken_if_it_proves_something(market: Market) -> None:
-    job = market.post()
-    market.accepted(job)
-    receipt = market.submit(job, LIE)
-    with pytest.raises(Invalid):
-        market.bare("prove_fraud", receipt=receipt, proof=LIE.proof(1, 0, 3))
-    market.bare("prove_fraud", receipt=receipt, proof=LIE.proof(2, 0, 3))
+def test_a_bare_proof_is_taken_if_a_verifier_has_revealed_its_place_and_it_is_right(
+    market: Market,
+) -> None:
+    receipt = market.checking(job := market.post(), LIE)
+    right, false = LIE.proof(2, 0, 3), LIE.proof(1, 0, 3)
+
+    def verdict(seat: Seat, place: int) -> Verdict:
+        return [found_it(seat, place), Wrong(u32(1), u16(0), u32(3)), Valid()][place]
+
+    assert isinstance(
+        nodes(market, "prove_fraud", receipt=receipt, proof=right), Receipts.NotAllowed
+    )
+    market.vote(receipt, LIE, verdict)
+    for proof, error in (
+        (LIE.proof(2, 0, 2), Receipts.NotAllowed),  # nobody said so
+        (false, Receipts.NotFraudulent),
+    ):
+        with pytest.raises(Invalid):
+            market.bare("prove_fraud", receipt=receipt, proof=proof)
+        assert isinstance(nodes(market, "prove_fraud", receipt=receipt, proof=proof), error)
+    market.bare("prove_fraud", receipt=receipt, proof=right)
     assert market.job(job).outcome is Outcome.Fraud
     market.audit()
 
@@ -418,9 +437,9 @@ def test_another_output_than_was_told_is_fraud(market: Market) -> None:
     receipt = market.submit(job, claim)
     for item, output in ((1, False), (2, True)):
         proof = claim.output_proof(item)
-        with pytest.raises(Invalid):
-            market.bare("prove_edge", receipt=receipt, proof=proof, output=output)
-    market.bare("prove_edge", receipt=receipt, proof=claim.output_proof(1), output=True)
+        market.do(BOB, "Receipts.prove_edge", receipt=receipt, proof=proof, output=output)
+        assert isinstance(market.announced()[-1], Receipts.FalseProof)
+    market.do(BOB, "Receipts.prove_edge", receipt=receipt, proof=claim.output_proof(1), output=True)
     assert market.job(job).outcome is Outcome.Fraud
     market.audit()
 
@@ -441,7 +460,7 @@ def test_fraud_is_proven_while_payment_is_pending_and_not_after(market: Market) 
     market.vote(receipt, LIE)
     market.until(job, JobState.Pending)
     purses = market.wealth(*market.verifier_accounts)
-    market.bare("prove_fraud", receipt=receipt, proof=LIE.proof(2, 0, 3))
+    market.do(BOB, "Receipts.prove_fraud", receipt=receipt, proof=LIE.proof(2, 0, 3))
     assert market.job(job).state is JobState.Slashed
     looked = [seat for seat in market.receipt(receipt).seats if 2 in ids.sample(seat.rho, 4, 1)]
     lost = [
@@ -505,6 +524,23 @@ def test_a_provider_that_shows_nothing_is_fined_and_the_requester_refunded(
     market.audit()
 
 
+def test_a_bond_that_is_all_reserved_is_fined_as_well(market: Market) -> None:
+    job = market.post(**DEAR)
+    provider = market.accepted(job)
+    market.providers.unbond(signed(provider), u128(5_000 * BTT))
+    for _ in range(7):  # eras
+        market.mining.era_index.value += 1
+    market.providers.withdraw(signed(provider))
+    ledger = market.providers.ledgers[provider]
+    assert (ledger.active, ledger.leaving) == (0, 0)
+    receipt = market.checking(job, HONEST)
+    market.vote(receipt, HONEST, sampled(market, receipt))
+    market.until(job, JobState.Refunded)
+    assert market.job(job).outcome is Outcome.Withheld
+    assert market.providers.ledgers[provider].bond == ledger.bond - ledger.bond * 5 // 100
+    market.audit()
+
+
 def test_a_provider_that_shows_what_is_missed_is_looked_at_by_others(market: Market) -> None:
     job = market.post()
     receipt = market.checking(job, HONEST)
@@ -529,6 +565,208 @@ def test_what_is_missed_must_exist(market: Market) -> None:
     market.until_phase(receipt, Phase.Waiting)
     assert market.job(job).state is JobState.Checking
     assert not market.receipt(receipt).seats
+    market.audit()
+
+
+# ---- items that somebody misses
+
+
+FIVE = WorkRules(committee=u32(5), quorum=u32(3), min_operators=u32(2))
+
+
+def seen(market: Market, receipt: H256, seat: Seat, looked_at: int = 1) -> list[int]:
+    """What a verifier looks at."""
+    found = market.receipt(receipt)
+    items = int(market.job(found.job).items)
+    return ids.sample(market.rho(receipt, seat), items, looked_at, missed_before(found, seat))
+
+
+def rounds(
+    market: Market, job: H256, receipt: H256, claim: Claim, *votes: Callable[[Seat, int], Verdict]
+) -> Phase:
+    """Have each round vote as told (the last as all after it) until no other is drawn."""
+    for number in range(4):
+        market.vote(receipt, claim, votes[min(number, len(votes) - 1)])
+        market.audit()
+        phase = market.until_phase(
+            receipt, Phase.Waiting, Phase.Disputed, Phase.Withheld, Phase.Pending
+        ).phase
+        market.audit()
+        if phase is not Phase.Waiting:
+            return phase
+        market.until_phase(receipt, Phase.Checking, Phase.Ended)
+        if market.receipt(receipt).phase is Phase.Ended:
+            return Phase.Ended
+    raise AssertionError("there are rounds without end")
+
+
+@pytest.mark.parametrize("wrong", range(4))
+@pytest.mark.parametrize(
+    ("items", "looked_at", "check"),
+    [(4, 1, Check.Sampled), (32, 2, Check.Sampled), (4, 4, Check.Full)],
+)
+def test_who_serves_all_but_the_wrong_item_is_not_paid_once_it_is_drawn(
+    wrong: int, items: int, looked_at: int, check: Check
+) -> None:
+    market = Market(FIVE, verifiers=20)
+    claim = Claim(items, [(wrong, 1, 3)])
+    job = market.post(ALICE, items, check=check)
+    before = market.wealth(ALICE, *market.provider_accounts)
+    receipt = market.checking(job, claim)
+    drawn = [
+        wrong in seen(market, receipt, seat, looked_at) for seat in market.receipt(receipt).seats
+    ]
+
+    def verdict(seat: Seat, _place: int) -> Verdict:
+        served = wrong not in seen(market, receipt, seat, looked_at)
+        return Valid() if served else Missing(u32(wrong), u16(1), u32(0))
+
+    phase = rounds(market, job, receipt, claim, verdict)
+    if not any(drawn):
+        assert phase is Phase.Pending  # nobody looked
+        return
+    assert phase is Phase.Withheld
+    market.until(job, JobState.Refunded)
+    assert market.job(job).outcome is Outcome.Withheld
+    after = market.wealth(ALICE, *market.provider_accounts)
+    assert sum(after[1:]) < sum(before[1:])
+    market.audit()
+
+
+@pytest.mark.parametrize("pattern", range(1, 32))
+def test_whichever_of_five_miss_something_no_round_stands(pattern: int) -> None:
+    market = Market(FIVE, verifiers=20)
+    receipt = market.checking(job := market.post(), HONEST)
+
+    def verdict(seat: Seat, place: int) -> Verdict:
+        missed = Missing(u32(seen(market, receipt, seat)[0]), u16(1), u32(0))
+        return missed if pattern >> place & 1 else Valid()
+
+    market.vote(receipt, HONEST, verdict)
+    phase = market.until_phase(receipt, Phase.Waiting, Phase.Withheld, Phase.Pending).phase
+    assert phase is (Phase.Withheld if pattern.bit_count() > 2 else Phase.Waiting)
+    market.until(job, JobState.Refunded)
+    assert market.job(job).outcome in (Outcome.Unverified, Outcome.Withheld)
+    market.audit()
+
+
+def one_misses(market: Market, receipt: H256) -> Callable[[Seat, int], Verdict]:
+    """The first of those who vote says that it was not served."""
+
+    def verdict(seat: Seat, place: int) -> Verdict:
+        missed = Missing(u32(seen(market, receipt, seat)[0]), u16(1), u32(0))
+        return missed if place == 0 else Valid()
+
+    return verdict
+
+
+def all_find_it_valid(seat: Seat, place: int) -> Verdict:
+    return Valid()
+
+
+@pytest.mark.parametrize("liars", [1, 2])
+def test_who_lies_that_something_is_missing_only_delays(liars: int) -> None:
+    market = Market(FIVE, verifiers=7)
+    receipt = market.checking(job := market.post(), HONEST)
+    first = [seat.verifier for seat in market.receipt(receipt).seats]
+    before = market.wealth(*market.verifier_accounts)
+    fee = int(market.job(job).verification) // 5
+    votes = [*[one_misses(market, receipt)] * liars, all_find_it_valid]
+    assert rounds(market, job, receipt, HONEST, *votes) is Phase.Pending
+    found = market.receipt(receipt)
+    assert {seat.round for seat in found.seats} == {liars}
+    assert len(found.missed) == liars
+    items = {int(item) for _, item in found.missed}
+    assert all(items <= {*seen(market, receipt, seat)} for seat in found.seats)
+    seated = [seat.verifier for seat in found.seats]
+    assert first[0] not in seated
+    assert len({*first} & {*seated}) >= 3  # who did not lie looked again
+    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+    after = market.wealth(*market.verifier_accounts)
+    gained = {
+        who: new - old
+        for who, new, old in zip(market.verifier_accounts, after, before, strict=True)
+    }
+    assert gained == {who: fee if who in seated else 0 for who in market.verifier_accounts}
+    market.audit()
+
+
+def test_somebody_that_lies_so_in_every_round_has_the_job_refunded_and_nobody_fined() -> None:
+    market = Market(FIVE, verifiers=8)
+    receipt = market.checking(job := market.post(), HONEST)
+    provider = market.provider(job)
+    before = market.wealth(provider)
+    assert rounds(market, job, receipt, HONEST, one_misses(market, receipt)) is Phase.Withheld
+    (asked,) = market.receipt(receipt).challenges
+    proof = HONEST.leaf(int(asked.item), 1, 0)
+    market.do(provider, "Receipts.answer_data", receipt=receipt, proof=proof)
+    market.until(job, JobState.Refunded)
+    assert market.job(job).outcome is Outcome.Unverified
+    assert market.wealth(provider) == before
+    market.audit()
+
+
+def test_all_of_the_next_round_answer_for_what_was_missed() -> None:
+    market = Market(FIVE, verifiers=8)
+    job = market.post(**DEAR)
+    price = int(market.job(job).price)
+    receipt = market.checking(job, LIE)
+    found = market.receipt(receipt)
+    (one, *_) = [seat for seat in found.seats if seen(market, receipt, seat) == [2]]
+
+    def missed_once(seat: Seat, _place: int) -> Verdict:
+        misses = seat.verifier == one.verifier
+        return Missing(u32(2), u16(1), u32(0)) if misses else Valid()
+
+    market.vote(receipt, LIE, missed_once)
+    market.until_phase(receipt, Phase.Waiting)
+    market.until_phase(receipt, Phase.Checking)
+    seats = market.receipt(receipt).seats
+    assert [seat.verdict for seat in seats] == [None] * 5
+    before = market.wealth(*(seat.verifier for seat in seats))
+    market.vote(receipt, LIE, lambda seat, place: found_it(seat, place) if place == 0 else Valid())
+    market.until_phase(receipt, Phase.Disputed)
+    market.bare("prove_fraud", receipt=receipt, proof=LIE.proof(2, 0, 3))
+    assert market.job(job).outcome is Outcome.Fraud
+    after = market.wealth(*(seat.verifier for seat in seats))
+    lost = [old - new for old, new in zip(before, after, strict=True)]
+    assert lost[1:] == [2 * price] * 4
+    market.audit()
+
+
+def test_a_digest_has_what_was_missed_as_well() -> None:
+    market = Market(FIVE, verifiers=8)
+    job = market.post(**DEAR)
+    receipt = market.checking(job, HONEST)
+    votes = (one_misses(market, receipt), all_find_it_valid)
+    assert rounds(market, job, receipt, HONEST, *votes) is Phase.Pending
+    found = market.receipt(receipt)
+    ((_, missed),) = found.missed
+    (seat, *_) = [one for one in found.seats if len(seen(market, receipt, one)) == 2]
+    leaves = HONEST.digests(seat.rho, 1, [int(missed)])
+    place = ids.digest_place(HONEST.graph, seen(market, receipt, seat), int(missed), 0, 0)
+    said = opened(ids.digest_tree(leaves), place, leaves[place])
+    failed = market.tried(
+        BOB, "Receipts.dispute_digest", receipt=receipt, verifier=seat.verifier,
+        proof=HONEST.leaf(int(missed), 0, 0), said=said,
+    )  # fmt: skip
+    assert isinstance(failed, Receipts.DigestRight)
+
+
+def test_what_was_missed_of_a_trap_is_looked_at_by_those_who_look_at_what_is_right() -> None:
+    market = Market(TRAPS, verifiers=8)
+    job = market.post()
+    commit = ids.trap_commit(HONEST.item_root, HONEST.output_root, SALT)
+    receipt = market.checking(job, LIE, commit)
+    votes = one_misses(market, receipt)
+    missed = seen(market, receipt, market.receipt(receipt).seats[0])
+    market.vote(receipt, LIE, votes)
+    market.until_phase(receipt, Phase.Trapping)
+    assert reveal_trap(market, receipt) is None
+    found = market.until_phase(receipt, Phase.Checking)
+    assert [missed_before(found, seat) for seat in found.seats] == [missed] * 3
+    market.vote(receipt, HONEST)
+    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
     market.audit()
 
 
@@ -560,6 +798,13 @@ def test_the_requester_asks_for_a_leaf_and_pays_if_it_is_shown(market: Market) -
     market.vote(receipt, HONEST)
     market.until(job, JobState.Finalised)
     market.audit()
+
+
+def test_who_shows_what_was_asked_for_pays_no_fee(market: Market) -> None:
+    receipt = market.checking(market.post(), HONEST)
+    assert ask(market, ALICE, receipt) is None
+    answer = market.call("Receipts", "answer_data", receipt=receipt, proof=HONEST.leaf(1, 1, 0))
+    assert market.dispatch(signed(BOB), answer).pays is False
 
 
 def test_a_leaf_that_is_not_shown_ends_the_job_and_the_deposit_comes_back(market: Market) -> None:
@@ -710,6 +955,7 @@ def test_who_looked_at_nothing_wrong_is_not_exposed_by_a_trap() -> None:
     assert isinstance(expose(market, receipt, 1, lie=lie), Receipts.LeafRefused)
     assert isinstance(expose(market, receipt, 2, lie=ALL_LIES), Receipts.LeafRefused)
     assert expose(market, receipt, 2, lie=lie) is None
+    assert isinstance(expose(market, receipt, 2, lie=lie), Receipts.NoSuchLeaf)  # all are by now
     trap = market.receipt(receipt).trap
     assert trap is not None
     looked = [seat.verifier for seat in seats if 2 in ids.sample(seat.rho, 4, 1)]
@@ -728,11 +974,11 @@ def test_nobody_pays_for_a_trap_whose_right_roots_are_wrong() -> None:
     told = {"item_root": ALL_LIES.item_root, "output_root": ALL_LIES.output_root}
     assert reveal_trap(market, receipt, **told) is None
     items = range(4)
-    market.do(
+    market.tried(
         BOB, "Receipts.expose_voters", receipt=receipt, was=HONEST.items_opened(*items),
         right=ALL_LIES.items_opened(*items),
     )  # fmt: skip
-    market.bare("prove_fraud", receipt=receipt, proof=ALL_LIES.proof(0, 0, 3))
+    market.do(BOB, "Receipts.prove_fraud", receipt=receipt, proof=ALL_LIES.proof(0, 0, 3))
     assert market.job(job).outcome is Outcome.Fraud
     assert market.wealth(*voters) == before
     market.audit()
@@ -784,7 +1030,7 @@ def test_after_a_trap_what_is_wrong_is_fraud_at_once() -> None:
     market.until_phase(receipt, Phase.Trapping)
     told = {"item_root": LIE.item_root, "output_root": LIE.output_root}
     assert reveal_trap(market, receipt, **told) is None
-    market.bare("prove_fraud", receipt=receipt, proof=LIE.proof(2, 0, 3))
+    market.do(BOB, "Receipts.prove_fraud", receipt=receipt, proof=LIE.proof(2, 0, 3))
     assert market.job(job).state is JobState.Slashed
     market.audit()
 
@@ -805,7 +1051,7 @@ def late_committee(claim: Claim, trap: H256) -> tuple[Market, H256, H256]:
 def test_a_trap_can_be_revealed_whenever_its_first_committee_comes() -> None:
     commit = ids.trap_commit(HONEST.item_root, HONEST.output_root, SALT)
     market, job, receipt = late_committee(ALL_LIES, commit)
-    market.bare("prove_fraud", receipt=receipt, proof=ALL_LIES.proof(1, 0, 3))
+    market.do(BOB, "Receipts.prove_fraud", receipt=receipt, proof=ALL_LIES.proof(1, 0, 3))
     market.until_phase(receipt, Phase.Checking)
     market.vote(receipt, ALL_LIES, by_item)
     market.until_phase(receipt, Phase.Trapping)
@@ -821,7 +1067,7 @@ def test_what_is_proven_is_fraud_though_no_verifiers_come() -> None:
     job = market.post()
     market.accepted(job)
     receipt = market.submit(job, ALL_LIES)
-    market.bare("prove_fraud", receipt=receipt, proof=ALL_LIES.proof(1, 0, 3))
+    market.do(BOB, "Receipts.prove_fraud", receipt=receipt, proof=ALL_LIES.proof(1, 0, 3))
     market.until_phase(receipt, Phase.Trapping)
     market.audit()
     assert market.until(job, JobState.Slashed).outcome is Outcome.Fraud
@@ -1027,6 +1273,22 @@ def test_a_proof_that_is_refused_says_why() -> None:
     again = market.tried(BOB, "Receipts.prove_fraud", receipt=receipt, proof=right)
     assert isinstance(again, Receipts.AlreadyProven)
     market.audit()
+
+
+def test_nobody_is_drawn_that_could_not_pay_for_a_wrong_vote(market: Market) -> None:
+    for who in market.provider_accounts:
+        market.providers.bond_extra(signed(who), u128(100_000 * BTT))
+    job = market.post(data_bytes=u64(600_000_000 << 20))
+    price = int(market.job(job).price)
+    poor, rich = market.verifier_accounts[:3], market.verifier_accounts[3:]
+    bond = int(market.receipts.verifiers[poor[0]].bond)
+    assert bond < 2 * price
+    provider = market.accepted(job)
+    for who in rich:
+        market.do(who, "Receipts.bond_extra", amount=u128(2 * price - bond))
+    receipt = market.submit(job, HONEST)
+    market.until_phase(receipt, Phase.Checking)
+    assert {seat.verifier for seat in market.receipt(receipt).seats} == {*rich} - {provider}
 
 
 def test_there_are_so_many_verifiers_and_no_more(

@@ -198,9 +198,14 @@ class WorkMachine(RuleBasedStateMachine):
         wrong = [item for item in seen if claim is TRAP or (claim is LIES[Tier.Open] and item == 1)]
         if mood == "honest" and wrong:
             verdict = Wrong(u32(wrong[0]), u16(0), u32(2))
-            self.prove(receipt, wrong[0], None)
-        if market.receipt(receipt).phase is Phase.Checking:
-            self.reveals.append(market.commit(receipt, seat, verdict, claim))
+        reveal = market.commit(receipt, seat, verdict, claim)
+
+        def reveal_and_prove() -> None:
+            reveal()
+            if mood == "honest" and wrong:
+                self.prove(receipt, wrong[0], None)
+
+        self.reveals.append(reveal_and_prove)
 
     def reveal(self) -> None:
         """Reveal what can be now; what cannot any more is forgotten."""
