@@ -65,7 +65,7 @@ devnet: setup ## Run four validators and two providers on this machine and watch
 
 .PHONY: test
 test: setup compat-setup lint ## Everything CI runs: lint, types, layers, tests, real clients
-	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not devnet"
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not devnet"
 	# Nets of real nodes need the machine for themselves.
 	$(BIN)/pytest -n $(JOBS) --dist loadfile -m devnet
 

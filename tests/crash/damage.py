@@ -49,8 +49,10 @@ def flip(file: Path, luck: Random) -> None:
 def flip_index(file: Path, luck: Random) -> None:
     """A table's index no longer fits its checksum, the last bytes before the footer of 48."""
     raw = bytearray(file.read_bytes())
-    raw[-48 - luck.randrange(1, 5)] ^= 1 << luck.randrange(8)
-    file.write_bytes(raw)
+    # What a kill cut off within the footer is spoiled as it is.
+    if len(raw) > 52:
+        raw[-48 - luck.randrange(1, 5)] ^= 1 << luck.randrange(8)
+        file.write_bytes(raw)
 
 
 def spoil(file: Path, luck: Random) -> None:

@@ -127,7 +127,10 @@ def test_damage_in_a_log_and_in_a_table_at_once(
 def test_no_check_is_left_out_after_a_heal(victim: Victim, tmp_path: Path) -> None:
     base, luck = copy(victim.killed, tmp_path), Random(SEED)
     harm(database(base), "log", zero_tail, luck)
-    for table in database(base).glob(PATTERNS["table"]):
+    # One that the kill interrupted may not have a byte yet: no manifest names it.
+    written = [one for one in database(base).glob(PATTERNS["table"]) if one.stat().st_size]
+    assert written
+    for table in written:
         flip_index(table, luck)
     assert verdict(victim, base, luck) == "refused"
 
