@@ -117,17 +117,14 @@ class Devnet:
             if validators == 1:
                 # Nobody is there to hear from, and it shall make blocks all the same.
                 node.flags.append("--force-authoring")
-        count = len(nodes)
-        for place, (node, rpc, port, metrics) in enumerate(
-            zip(
-                nodes,
-                _ports(rpc_base_port, count),
-                _ports(port_base, count),
-                _ports(prometheus_base_port, count),
-                strict=True,
+        bases, count = (rpc_base_port, port_base, prometheus_base_port), len(nodes)
+        # All at once: one that was free a moment ago may be free again for the next kind.
+        free = iter(free_ports(count * bases.count(None)))
+        for place, node in enumerate(nodes):
+            node.index = place
+            node.rpc_port, node.port, node.prometheus_port = (
+                next(free) if first is None else first + place for first in bases
             )
-        ):
-            node.index, node.rpc_port, node.port, node.prometheus_port = place, rpc, port, metrics
         helpers = _helpers(base, nodes, providers, [] if before is None else before.helpers)
         net = cls(base, state.Plan(nodes, slot_ms, validators, helpers=helpers))
         net._check_ports(rpc_base_port, port_base, prometheus_base_port)
@@ -560,7 +557,3 @@ def _name(path: str) -> str:
 def _flags(base: Path, key: str | None, log: str) -> list[str]:
     words = ["--chain", str(base / SPEC_FILE), "--log", log]
     return words if key is None else [*words, "--validator", "--dev-key", key]
-
-
-def _ports(first: int | None, count: int) -> list[int]:
-    return free_ports(count) if first is None else [first + place for place in range(count)]
