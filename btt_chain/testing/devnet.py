@@ -32,12 +32,11 @@ from btt_chain.testing.helper import Helper
 from btt_chain.testing.node import (
     PROGRAM,
     START_SECONDS,
-    STOP_SECONDS,
     DevNode,
     NodeState,
     NodeStatus,
 )
-from btt_chain.testing.process import free_ports, is_taken, listener
+from btt_chain.testing.process import STOP_SECONDS, free_ports, is_taken, listener
 from genesis.accounts import address, dev_account, dev_path
 from genesis.catalogue import make
 from genesis.presets import CHAINS, MOST_LOCAL_VALIDATORS

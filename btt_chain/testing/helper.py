@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from btt_chain.testing.errors import DevnetError
-from btt_chain.testing.node import HOME, STOP_SECONDS
-from btt_chain.testing.process import ProcessId
+from btt_chain.testing.node import HOME
+from btt_chain.testing.process import Life, ProcessId
 
 PYTHON: Final = (sys.executable, "-P")
 
 
 @dataclass(slots=True)
-class Helper:
+class Helper(Life):
     """A real process and its log; what it keeps lies in a folder of its own."""
 
     name: str
@@ -28,26 +28,6 @@ class Helper:
     """The secret URI of the account that it works for."""
     process: ProcessId | None = None
     """The one started last, by whomever."""
-
-    @property
-    def log(self) -> Path:
-        """The file that it writes to; a restart goes on behind what is there."""
-        return self.folder.with_suffix(".log")
-
-    def tail(self, lines: int = 25) -> str:
-        """The end of its log, for the message of a failure."""
-        if not self.log.exists():
-            return f"--- {self.log} is not there ---"
-        text = self.log.read_text(errors="replace").splitlines()
-        return "\n".join([f"--- the end of {self.log} ---", *text[-lines:]])
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether its process is there."""
-        if self.process is None:
-            return False
-        self.process.reap()
-        return self.process.state() is not None
 
     def start(self) -> None:
         """Start the process; does not wait. DevnetError if it runs already."""
@@ -61,24 +41,7 @@ class Helper:
         }  # fmt: skip
         self.process = ProcessId.spawn([*PYTHON, *self.words], environment, self.log)
 
-    def kill(self) -> None:
-        """SIGKILL: as a power cut. Nothing if it is down."""
-        if self.process is not None:
-            self.process.send(signal.SIGKILL)
-            self.process.wait(STOP_SECONDS)
-            self.process.reap()
-
     def ask_to_end(self) -> None:
         """SIGTERM; does not wait. All that matters is on its disk at any time."""
         if self.process is not None:
             self.process.send(signal.SIGTERM)
-
-    def await_end(self, seconds: float) -> bool:
-        """Wait for the end that was asked for, then kill; whether it ended in order."""
-        if self.process is None:
-            return True
-        in_order = self.process.wait(seconds)
-        if not in_order:
-            self.kill()
-        self.process.reap()
-        return in_order

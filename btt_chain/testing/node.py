@@ -17,7 +17,7 @@ from urllib.request import urlopen
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.node.identity import peer_id
 from btt_chain.testing.errors import DevnetError, NodeDied, NotInTime, RpcFailed
-from btt_chain.testing.process import ProcessId
+from btt_chain.testing.process import STOP_SECONDS, Life, ProcessId
 from btt_chain.testing.rpc import Json, Rpc, height
 
 HOME: Final = str(Path(__file__).resolve().parents[2])
@@ -27,8 +27,6 @@ PROGRAM: Final = (sys.executable, "-P", "-m", "cli.main")
 
 START_SECONDS: Final = 90.0
 """A hang, not a measure: the machine may be busy."""
-STOP_SECONDS: Final = 4.0
-"""From SIGTERM to SIGKILL."""
 _PAUSE: Final = 0.05
 _READY: Final = re.compile(rb"^substrate_ready_transactions_number (\S+)", re.MULTILINE)
 _GLANCE: Final = 3.0
@@ -68,7 +66,7 @@ class NodeStatus:
 
 
 @dataclass(slots=True)
-class DevNode:
+class DevNode(Life):
     """A node of a network; made by `Devnet`, or by `dev_node` alone."""
 
     index: int
@@ -122,27 +120,7 @@ class DevNode:
         """Where other nodes reach it, as `--bootnodes` takes it."""
         return f"/ip4/127.0.0.1/tcp/{self.port}/p2p/{self.peer_id}"
 
-    @property
-    def log(self) -> Path:
-        """The file that it writes to; a restart goes on behind what is there."""
-        return self.folder.with_suffix(".log")
-
-    def tail(self, lines: int = 25) -> str:
-        """The end of its log, for the message of a failure."""
-        if not self.log.exists():
-            return f"--- {self.log} is not there ---"
-        text = self.log.read_text(errors="replace").splitlines()
-        return "\n".join([f"--- the end of {self.log} ---", *text[-lines:]])
-
     # ---- life
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether its process is there (it may be paused)."""
-        if self.process is None:
-            return False
-        self.process.reap()
-        return self.process.state() is not None
 
     def start(self, bootnodes: Sequence[str] = ()) -> None:
         """Start the process; does not wait. DevnetError if it runs already."""
@@ -194,13 +172,6 @@ class DevNode:
             return False
         return self.is_alive
 
-    def kill(self) -> None:
-        """SIGKILL: as a power cut, without a goodbye. Nothing if it is down."""
-        if self.process is not None:
-            self.process.send(signal.SIGKILL)
-            self.process.wait(STOP_SECONDS)
-            self.process.reap()
-
     def ask_to_end(self) -> None:
         """SIGTERM, and SIGCONT, so that a paused one hears it; does not wait."""
         if self.process is not None:
@@ -211,16 +182,6 @@ class DevNode:
         """End in order, or be killed after `seconds`; whether it ended in order."""
         self.ask_to_end()
         return self.await_end(seconds)
-
-    def await_end(self, seconds: float) -> bool:
-        """Wait for the end that was asked for, then kill; whether it ended in order."""
-        if self.process is None:
-            return True
-        in_order = self.process.wait(seconds)
-        if not in_order:
-            self.kill()
-        self.process.reap()
-        return in_order
 
     def pause(self) -> None:
         """SIGSTOP: the process freezes, its connections stay. DevnetError if it is down."""

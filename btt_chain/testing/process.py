@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+STOP_SECONDS: Final = 4.0
+"""From SIGTERM to SIGKILL."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _LISTENING: Final = "0A"
 """TCP_LISTEN in /proc/net/tcp."""
@@ -109,6 +111,53 @@ class ProcessId:
             return bool(poller.poll(max(seconds, 0) * 1_000))
         finally:
             os.close(pidfd)
+
+
+class Life:
+    """What a process with a folder of its own leaves behind it, and how it ends."""
+
+    __slots__ = ()
+
+    folder: Path
+    process: ProcessId | None
+    """The one started last, by whomever."""
+
+    @property
+    def log(self) -> Path:
+        """The file that it writes to; a restart goes on behind what is there."""
+        return self.folder.with_suffix(".log")
+
+    def tail(self, lines: int = 25) -> str:
+        """The end of its log, for the message of a failure."""
+        if not self.log.exists():
+            return f"--- {self.log} is not there ---"
+        text = self.log.read_text(errors="replace").splitlines()
+        return "\n".join([f"--- the end of {self.log} ---", *text[-lines:]])
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process is there (it may be paused)."""
+        if self.process is None:
+            return False
+        self.process.reap()
+        return self.process.state() is not None
+
+    def kill(self) -> None:
+        """SIGKILL: as a power cut, without a goodbye. Nothing if it is down."""
+        if self.process is not None:
+            self.process.send(signal.SIGKILL)
+            self.process.wait(STOP_SECONDS)
+            self.process.reap()
+
+    def await_end(self, seconds: float) -> bool:
+        """Wait for the end that was asked for, then kill; whether it ended in order."""
+        if self.process is None:
+            return True
+        in_order = self.process.wait(seconds)
+        if not in_order:
+            self.kill()
+        self.process.reap()
+        return in_order
 
 
 def free_ports(count: int) -> list[int]:

@@ -10,9 +10,7 @@ from runtime.accounts import TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, Pallet, Reason, ensure_root, signed
 from runtime.pallets.chambers import SEAT_POWER, Chamber, Chambers
-from runtime.pallets.conviction_voting import Conviction, ConvictionVoting, Standard, vote_of
-from runtime.pallets.origins import Decision, ensure_decided
-from runtime.pallets.referenda import Referenda, tracks
+from runtime.pallets.conviction_voting import Conviction, Standard, vote_of
 from runtime.pallets.tier_staking import StakedMoney
 from support.governance import CAROL, Forum
 
@@ -111,32 +109,7 @@ class Assembly(Forum):
                 seating_origin=ensure_root,
             ),
         )
-        self.referenda = self.add(
-            17,
-            Referenda(
-                submission_deposit=10 * BTT,
-                max_queued=u32(self.max_queued),
-                undeciding_timeout=u32(14 * self.day),
-                tracks=tracks(self.day),
-                currency=self.balances,
-                clock=self.clock,
-                preimages=self.preimage,
-                scheduler=self.scheduler,
-                electorate=self.chambers,
-                cancel_origin=ensure_decided(Decision.Canceller),
-                kill_origin=ensure_decided(Decision.Canceller),
-            ),
-        )
-        self.voting = self.add(
-            18,
-            ConvictionVoting(
-                vote_locking_period=u32(7 * self.day),
-                currency=self.balances,
-                clock=self.clock,
-                polls=self.referenda,
-                electorate=self.chambers,
-            ),
-        )
+        self.hold_polls(self.chambers)
 
     # ---- what a test arranges
 

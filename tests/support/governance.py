@@ -30,6 +30,7 @@ from runtime.pallets.origins import Decision, DecisionOrigin, SystemOrigin, ensu
 from runtime.pallets.preimage import Inline, Preimage
 from runtime.pallets.referenda import (
     Ballot,
+    Electorate,
     Ongoing,
     Referenda,
     ReferendumStatus,
@@ -200,6 +201,10 @@ class Forum(Town):
 
     def more(self) -> None:
         self.coins = Coins(self.balances.total_issuance)
+        self.hold_polls(self.coins)
+
+    def hold_polls(self, electorate: Electorate) -> None:
+        """Add referenda and their votes, counted by `electorate`."""
         self.referenda = self.add(
             17,
             Referenda(
@@ -211,7 +216,7 @@ class Forum(Town):
                 clock=self.clock,
                 preimages=self.preimage,
                 scheduler=self.scheduler,
-                electorate=self.coins,
+                electorate=electorate,
                 cancel_origin=ensure_decided(Decision.Canceller),
                 kill_origin=ensure_decided(Decision.Canceller),
             ),
@@ -223,7 +228,7 @@ class Forum(Town):
                 currency=self.balances,
                 clock=self.clock,
                 polls=self.referenda,
-                electorate=self.coins,
+                electorate=electorate,
             ),
         )
 

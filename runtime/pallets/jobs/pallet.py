@@ -39,6 +39,7 @@ from runtime.frame import (
 from runtime.frame.weight import PICOS_PER_MICRO, PICOS_PER_MILLI
 from runtime.pallets.jobs import agenda, pricing
 from runtime.pallets.jobs.types import (
+    BOND_FACTOR,
     MAX_ATTEMPTS,
     MAX_DEADLINE,
     MAX_ITEMS,
@@ -78,8 +79,6 @@ RETRY_SLOTS: Final = 10
 """How long it waits when nobody is free, before it draws again; then twice as long each time."""
 STALE_SLOTS: Final = 900
 """When a beacon that did not come may have been forgotten; then another is asked for."""
-BOND_FACTOR: Final = 10
-"""How many prices of a job its provider's bond answers for it (S)."""
 GAP_SLOTS: Final = 50
 """Without a block for longer the chain stood still, and nobody could have done anything."""
 KEEP_EPOCHS: Final = 14

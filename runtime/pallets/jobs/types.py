@@ -122,6 +122,8 @@ class DueKey(FixedBytes, size=8, path="btt_runtime::DueKey"):
     """
 
 
+BOND_FACTOR: Final = 10
+"""Prices of a job that its provider has at stake, and loses if its receipt is wrong (S)."""
 NO_TASK: Final = DueKey(bytes(8))
 """The key of nothing."""
 

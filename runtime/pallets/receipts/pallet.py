@@ -59,7 +59,7 @@ from runtime.frame import (
 from runtime.frame.origin import OriginKind
 from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.jobs import agenda
-from runtime.pallets.jobs.types import NO_TASK, Job, JobState, Outcome, Tier
+from runtime.pallets.jobs.types import BOND_FACTOR, NO_TASK, Job, JobState, Outcome, Tier
 from runtime.pallets.receipts.openings import only, shown
 from runtime.pallets.receipts.tally import (
     Ruling,
@@ -106,8 +106,6 @@ from runtime.pallets.system import System
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import BPS, ceil_div, shared
 
-BOND_FACTOR: Final = 10
-"""How many prices of the job a provider loses whose receipt is wrong (S)."""
 VOTER_FACTOR: Final = 2
 """How many a verifier loses that voted against what is proven."""
 WITHHELD_PPM: Final = 50_000
