@@ -11,6 +11,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 JOBS ?= 2
 # kill -9 rounds of `make crash`.
 CRASHES ?= 100
+# Hundreds of nodes are started: each would compile the whole program anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 VENV := .venv
 BIN := $(VENV)/bin

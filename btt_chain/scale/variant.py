@@ -45,7 +45,18 @@ class Variant:
         cls.INDEX = index
         cls.NAME = name or cls.__name__
         cls.UNNAMED = unnamed
-        dataclass(unsafe_hash=True)(cls)
+        # Comparing and showing are below, once: compiling them for each class slows every start.
+        dataclass(eq=False, repr=False)(cls)
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if type(self) is type(other) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(vars(self).values()))
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__qualname__}({fields})"
 
 
 class Ok(Variant, Generic[T], index=0, unnamed=True):
