@@ -17,7 +17,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import path, u16, u32, u128
 from runtime.api_base import RuntimeApi
 from runtime.pallets.chambers import Chambers, ChamberView, ElectionView, StateView
-from runtime.pallets.preimage import Inline, Preimage
+from runtime.pallets.preimage import MAX_SIZE, Inline, Preimage
 from runtime.pallets.referenda import (
     Ongoing,
     Referenda,
@@ -31,6 +31,10 @@ from runtime.pallets.referenda import (
 
 PAGE: Final = 100
 """Referenda that are told at once, at most."""
+LISTED: Final = 1_024
+"""Bytes of a call that a list tells; of a longer one, only the hash. One preimage of megabytes
+serves any number of referenda.
+"""
 LATEST: Final = 10**9
 """The end of a decision period: what is needed falls until then, or stays."""
 
@@ -122,7 +126,7 @@ class ReferendumView:
     proposal: H256 | None
     """The hash of the call that it is about."""
     call: bytes | None
-    """The call itself, if it is here."""
+    """The call itself, if it is here; in a list, if it is not too long either."""
 
 
 class ChambersApi(RuntimeApi, version=1):
@@ -193,34 +197,40 @@ class GovernanceApi(RuntimeApi, version=1):
 
     def referendum(self, index: u32) -> ReferendumView | None:
         """Return a referendum by its number; None if there never was one."""
+        return self._view(index, MAX_SIZE)
+
+    def _view(self, index: u32, longest: int) -> ReferendumView | None:
         info = self._referenda.referendum_info_for.get(index)
         if info is None:
             return None
         if isinstance(info, Ongoing):
-            return self._ongoing(index, info.status)
+            return self._ongoing(index, info.status, longest)
         stage = ENDS.get(type(info), Stage.Killed)
         return ReferendumView(index, stage, info.at, None, None, False, None, None)
 
     def referenda(self, before: u32 | None, limit: u32) -> list[ReferendumView]:
-        """Return referenda, the newest first, with smaller numbers than `before`; 100 at most."""
+        """Return referenda, the newest first, with smaller numbers than `before`; 100 at most.
+
+        Of calls longer than 1,024 bytes only the hash is told.
+        """
         count = int(self._referenda.referendum_count.value)
         first = min(count, count if before is None else int(before))
         numbers = range(first - 1, max(-1, first - 1 - min(int(limit), PAGE)), -1)
-        found = (self.referendum(u32(number)) for number in numbers)
+        found = (self._view(u32(number), LISTED) for number in numbers)
         return [view for view in found if view is not None]
 
-    def _ongoing(self, index: u32, status: ReferendumStatus) -> ReferendumView:
+    def _ongoing(self, index: u32, status: ReferendumStatus, longest: int) -> ReferendumView:
         if status.deciding is not None:
             confirming = status.deciding.confirming is not None
             stage = Stage.Confirming if confirming else Stage.Deciding
         else:
             stage = Stage.Queued if status.in_queue else Stage.Preparing
-        call = self._executive.runtime.pallet(Preimage).peek(status.proposal)
-        hash = (
-            H256(blake2_256(status.proposal.call))
-            if isinstance(status.proposal, Inline)
-            else status.proposal.hash
-        )
+        preimages, proposal = self._executive.runtime.pallet(Preimage), status.proposal
+        if isinstance(proposal, Inline):
+            hash, length = H256(blake2_256(proposal.call)), len(proposal.call)
+        else:
+            hash, length = proposal.hash, int(preimages.length(proposal.hash) or 0)
+        call = preimages.peek(proposal) if length <= longest else None
         return ReferendumView(
             index=index,
             stage=stage,

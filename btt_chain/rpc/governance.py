@@ -1,8 +1,8 @@
 """gov_*: the four chambers, referenda and elections, asked of the runtime at a block.
 
 Amounts are in planck, times in slots since genesis, parts in billionths, powers in each chamber's
-own unit: planck, units of work, half-planck, billionths of a seat. Numbers of 64 bits and more are
-decimal strings.
+own unit: planck, millionths of a unit of work, half-planck, billionths of a seat. Numbers of 64
+bits and more are decimal strings.
 """
 
 from __future__ import annotations
@@ -50,7 +50,10 @@ class GovernanceApi(Views):
 
     @method("gov_power", cost=HEAVY)
     def power(self, account: Account, locked: Planck | None = None, at: Hash | None = None) -> Json:
-        """What an account votes with in each chamber if it locks so many planck; all it has."""
+        """What an account votes with in each chamber if it locks so many planck; all it has.
+
+        In a decision that starts now: before, seats do not count, and stakes only if locked.
+        """
         data = account + encode(u128 | None, None if locked is None else u128(locked))
         powers = self.ask("ChambersApi_power", list[u128], at, data)
         return {name: str(int(each)) for name, each in zip(CHAMBERS, powers, strict=True)}
@@ -82,7 +85,10 @@ class GovernanceApi(Views):
 
     @method("gov_referenda", cost=HEAVY)
     def referenda(self, before: U32 | None = None, at: Hash | None = None) -> Json:
-        """A hundred referenda, the newest first, with smaller numbers than `before`."""
+        """A hundred referenda, the newest first, with smaller numbers than `before`.
+
+        A call is told if it has 1,024 bytes at most; ask for the referendum to have a longer one.
+        """
         data = encode(u32 | None, None if before is None else u32(before)) + encode(u32, u32(PAGE))
         found = self.ask("GovernanceApi_referenda", list[ReferendumView], at, data)
         return [self.shown(view) for view in found]

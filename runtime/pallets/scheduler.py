@@ -64,6 +64,8 @@ from runtime.pallets.utility import carrying_weight
 
 MAX_SCHEDULED: Final = 100
 """Tasks of one slot."""
+LONGEST_STEP: Final = 64
+"""Slots between two that are looked at for room, at most."""
 LOOK_WEIGHT: Final = 60 * PICOS_PER_MICRO
 """Looking for the next slot that has tasks, and taking them, in picoseconds."""
 TASK_WEIGHT: Final = 150 * PICOS_PER_MICRO
@@ -222,13 +224,13 @@ class Scheduler(Pallet):
         id: MaybeName
 
     class PeriodicFailed(Event, index=6):
-        """A task could not be put back for the next time. Never happens: the next slot serves."""
+        """A task cannot be put back for the next time: there is no slot so late."""
 
         task: TaskAddress
         id: MaybeName
 
     class RetryFailed(Event, index=7):
-        """A task could not be put back for another try. Never happens: the next slot serves."""
+        """A task cannot be put back for another try: there is no slot so late."""
 
         task: TaskAddress
         id: MaybeName
@@ -373,7 +375,7 @@ class Scheduler(Pallet):
         priority: int,
         name: bytes | None = None,
     ) -> Address:
-        """Put a task of another pallet into the first slot from `when` on that has room.
+        """Put a task of another pallet into slot `when`, or soon after it if that has no room.
 
         Requests the call's preimage. Raises FailedToSchedule if the name is taken, and
         TargetBlockNumberInPast.
@@ -422,9 +424,14 @@ class Scheduler(Pallet):
             raise self.FailedToSchedule
 
     def _put(self, when: u32, task: Task) -> Address:
-        """Insert into the first slot from `when` on with room: somebody paid for each task."""
+        """Insert into slot `when` or, if that is full, into one soon after it: somebody paid.
+
+        The steps double up to a bound: a crowd that wants the slots around is not walked over.
+        """
+        step = 1
         while (address := self._insert(when, task)) is None:
-            when += 1
+            when += step
+            step = min(2 * step, LONGEST_STEP)
         return address
 
     def _insert(self, when: u32, task: Task) -> Address | None:
@@ -546,7 +553,7 @@ class Scheduler(Pallet):
         result, used = self._dispatch(task, inner, declared)
         self.deposit(self.Dispatched(address, task.maybe_id, result))
         if isinstance(result, Err) and retry is not None and retry.remaining:
-            self._retry(task, retry)
+            self._retry(address, task, retry)
         if task.maybe_periodic is None:
             self._forget(address, task)
         else:
@@ -564,22 +571,30 @@ class Scheduler(Pallet):
             return Err(dispatcher.wire_error(error)), declared if weight is None else weight
         return result, declared if post.weight is None else min(post.weight, declared)
 
-    def _retry(self, task: Task, retry: RetryConfig) -> None:
+    def _retry(self, address: Address, task: Task, retry: RetryConfig) -> None:
         """Put a task that failed back for another try, without name and period."""
+        again = self.clock.now() + max(1, int(retry.period))
+        if again > u32.MAX:
+            self.deposit(self.RetryFailed(address, task.maybe_id))
+            return
         clone = replace(task, maybe_id=None, maybe_periodic=None)
         self.preimages.request(clone.call)
-        again = self._put(u32(self.clock.now()) + max(1, retry.period), clone)
-        self.retries[again] = replace(retry, remaining=retry.remaining - 1)
+        self.retries[self._put(u32(again), clone)] = replace(retry, remaining=retry.remaining - 1)
 
     def _repeat(
         self, address: Address, task: Task, periodic: tuple[u32, u32], retry: RetryConfig | None
     ) -> None:
         """Put a task back for the next time it is to be made."""
         period, left = periodic
+        again = self.clock.now() + int(period)
+        if again > u32.MAX:
+            self._forget(address, task)
+            self.deposit(self.PeriodicFailed(address, task.maybe_id))
+            return
         if task.maybe_id is not None:
             del self.lookup[task.maybe_id]
         del self.retries[address]
         after = replace(task, maybe_periodic=(period, left - 1) if left > 1 else None)
-        again = self._put(u32(self.clock.now()) + period, after)
+        put = self._put(u32(again), after)
         if retry is not None:
-            self.retries[again] = retry
+            self.retries[put] = retry

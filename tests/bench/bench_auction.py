@@ -11,9 +11,10 @@ import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import islice, takewhile
+from itertools import takewhile
 from pathlib import Path
 from time import process_time
+from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
@@ -22,29 +23,32 @@ from btt_chain.primitives.account import AccountId  # noqa: E402
 from btt_chain.scale import u128  # noqa: E402
 from runtime.constants import BTT  # noqa: E402
 from runtime.frame.weight import PICOS_PER_MILLI  # noqa: E402
-from runtime.pallets.exchange import MAX_MATCHES, Side  # noqa: E402
+from runtime.pallets.exchange import MAX_LEVELS, MAX_MATCHES, Side  # noqa: E402
 from storage.overlay import Overlay  # noqa: E402
-from support.asset_office import ALICE  # noqa: E402
+from support.asset_office import ALICE, BOB  # noqa: E402
 from support.market_floor import SCANNER, Market  # noqa: E402
+from support.runtime import SmallRuntime  # noqa: E402
 
+Small = TypeVar("Small", bound=SmallRuntime)
 ROUNDS = 3
 OWN = 32
 
 
-def stored(market: Market) -> Market:
-    """The same market on an overlay, as if all of it lay in the database."""
-    data = dict(market.state.data)
+def stored(small: Small) -> Small:
+    """The same runtime on an overlay, as if all of it lay in the database."""
+    data = dict(small.state.data)
     keys = sorted(data)
 
     def base_keys(prefix: bytes, after: bytes | None) -> Iterator[bytes]:
         place = bisect_left(keys, prefix)
         if after is not None:
             place = max(place, bisect_right(keys, after))
-        return takewhile(lambda key: key.startswith(prefix), islice(keys, place, None))
+        found = map(keys.__getitem__, range(place, len(keys)))
+        return takewhile(lambda key: key.startswith(prefix), found)
 
-    market.state = Overlay(data.get, base_keys)  # type: ignore[assignment]
-    market.enter(market.state)
-    return market
+    small.state = Overlay(data.get, base_keys)  # type: ignore[assignment]
+    small.enter(small.state)
+    return small
 
 
 def filled(orders: int, luck: random.Random) -> Market:
@@ -86,8 +90,9 @@ def main() -> None:
             market.state.begin()
             times["idle"].append(timed(market.next_block))
             times["order"].append(timed(partial(market.order, ALICE, Side.Sell, 1, 31)))
-            # One who buys whatever the best offer.
-            market.exchange.place(ALICE, SCANNER, Side.Buy, u128(100_000), u128(25 * BTT))
+            # One who buys whatever the best offer, as deep as an order may go.
+            deepest = market.exchange.depth(SCANNER, Side.Sell, MAX_LEVELS)[-1].price
+            market.exchange.place(BOB, SCANNER, Side.Buy, u128(2_000), u128(deepest))
             begin = process_time()
             weight = market.next_block()
             times["auction"].append(process_time() - begin)

@@ -26,6 +26,7 @@ from runtime.frame import (
 from runtime.frame.weight import PICOS_PER_MICRO, PICOS_PER_MILLI
 from runtime.pallets.balances import Balances
 from runtime.pallets.conviction_voting import ConvictionVoting, Standard, vote_of
+from runtime.pallets.conviction_voting.types import MAX_VOTES
 from runtime.pallets.origins import Decision, DecisionOrigin, SystemOrigin, ensure_decided
 from runtime.pallets.preimage import Inline, Preimage
 from runtime.pallets.referenda import (
@@ -198,6 +199,7 @@ class Forum(Town):
 
     day = 40
     max_queued = 100
+    max_votes = u32(MAX_VOTES)
 
     def more(self) -> None:
         self.coins = Coins(self.balances.total_issuance)
@@ -224,6 +226,7 @@ class Forum(Town):
         self.voting = self.add(
             18,
             ConvictionVoting(
+                max_votes=self.max_votes,
                 vote_locking_period=u32(7 * self.day),
                 currency=self.balances,
                 clock=self.clock,

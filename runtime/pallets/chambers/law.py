@@ -124,5 +124,5 @@ def voted(ballot: Ballot) -> int:
 
 
 def work_of(days: Sequence[WorkDay], day: int) -> int:
-    """Return the units of work of the window before `day`."""
-    return sum(int(one.units) for one in days if day - WINDOW <= int(one.day) < day)
+    """Return the work of the window before `day`, in millionths of a unit."""
+    return sum(int(one.parts) for one in days if day - WINDOW <= int(one.day) < day)

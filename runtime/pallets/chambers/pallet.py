@@ -8,7 +8,8 @@ the electorates when a decision starts (economy.md 3.8).
 
 A snapshot is a handful of sums; nobody's account is walked over. An account counts by what it has
 when it votes, as far as that is locked until the end: by the lock of its vote, or, what is staked,
-by the stake. So no planck votes twice in one referendum, whoever has it in the meantime.
+by the stake. So no planck votes twice in one referendum, whoever has it in the meantime; nor does
+a seat, because only who sits when the decision starts votes with it.
 
 What always holds: weights add up to 7,000; what a chamber counts in a referendum is the sum of the
 ballots in `Ballots`; no account belongs to institutions and holders at once; what is reserved under
@@ -78,6 +79,7 @@ LOCK_ID: Final = b"btt/elec"
 """The name of the lock on what backs candidates."""
 SEAT_POWER: Final = 10**9
 """What one seat votes with: billionths, so that it can be split."""
+NOTHING_STAKED: Final = StakedMoney(u128(0), u128(0))
 CLEARED: Final = 50
 """Ballots of referenda that are over which a block forgets, at most."""
 
@@ -116,7 +118,7 @@ class Chambers(Pallet):
     stake_lasts: Const[u32]
     """A stake counts without being locked by the vote, too, if it stays so many slots more.
 
-    Longer than a referendum takes, so that what is staked cannot leave and vote once more.
+    Longer than a decision takes, so that what is staked cannot leave and vote once more.
     """
     term: Const[u32]
     """How many slots representatives sit."""
@@ -151,8 +153,10 @@ class Chambers(Pallet):
         u32, AccountId, Counted, hashers=(Hasher.Twox64Concat, Hasher.Blake2_128Concat)
     )
     """What each account's ballot counted for."""
-    over = Value(list[u32], default=[])
-    """Referenda that are over, whose ballots are being forgotten."""
+    over = Value(u32)
+    """The last of the referenda that are over, and whose ballots are being forgotten."""
+    over_before = Map(u32, u32, hasher=Hasher.Twox64Concat)
+    """The one that was over before it, of each of them."""
     work = Map(AccountId, Bounded[list[WorkDay], law.KEPT], default=[])
     """Verified work by day, the oldest first."""
     total_work = Value(Bounded[list[WorkDay], law.KEPT], default=[])
@@ -309,8 +313,8 @@ class Chambers(Pallet):
         """Forget some ballots of what is over, and end the election if it is time."""
         del number
         used = HOOK_WEIGHT
-        over = self.over.value
-        if over:
+        over = self.over.get()
+        if over is not None:
             self._clear(over)
             used += CLEAR_WEIGHT
         if self.clock.now() >= self.election_due():
@@ -470,8 +474,12 @@ class Chambers(Pallet):
 
     def closed(self, poll: u32) -> None:
         """Forget a referendum; its ballots go little by little."""
-        if self.polls.take(poll) is not None:
-            self.over.value = [*self.over.value, poll]
+        if self.polls.take(poll) is None:
+            return
+        before = self.over.get()
+        if before is not None:
+            self.over_before[poll] = before
+        self.over.value = poll
 
     def approval(self, poll: u32, track: u16, tally: Tally) -> Perbill:
         """Return the part of ayes; reaching what is needed means exceeding it."""
@@ -524,22 +532,22 @@ class Chambers(Pallet):
 
     # ---- doors: work
 
-    def note_work(self, provider: AccountId, units: int) -> None:
-        """Count units of verified work to a provider's voting power, from tomorrow on."""
+    def note_work(self, provider: AccountId, parts: int) -> None:
+        """Count verified work, in millionths of a unit, to a vote, from tomorrow on."""
         day = self._today()
-        self.work[provider] = with_work(self.work[provider], day, units)
-        self.total_work.value = with_work(self.total_work.value, day, units)
+        self.work[provider] = with_work(self.work[provider], day, parts)
+        self.total_work.value = with_work(self.total_work.value, day, parts)
 
     def forget_work(self, provider: AccountId) -> None:
         """Take away what a provider's work counted for: some of it was wrong."""
-        lost = {int(one.day): int(one.units) for one in self.work[provider]}
+        lost = {int(one.day): int(one.parts) for one in self.work[provider]}
         if not lost:
             return
         del self.work[provider]
         totals = self.total_work.value
         for one in totals:
-            one.units -= lost.get(int(one.day), 0)
-        self.total_work.value = [one for one in totals if one.units]
+            one.parts -= lost.get(int(one.day), 0)
+        self.total_work.value = [one for one in totals if one.parts]
 
     # ---- doors: who is who
 
@@ -551,14 +559,17 @@ class Chambers(Pallet):
         """Tell whether an account sits for the community."""
         return any(seat.who == who for seat in self.representatives.peek())
 
-    def powers(self, who: AccountId, locked: int, day: int | None = None) -> list[int]:
+    def powers(self, who: AccountId, locked: int, books: PollBooks | None = None) -> list[int]:
         """Return the power of an account that locks so many planck by its vote, by chamber.
 
-        `day` is the one whose window of work counts; today's if none is given.
+        In the referendum of `books`, or in one whose decision starts now. Before the start, which
+        can be long in coming, seats do not count, and stakes only as far as the vote locks them.
         """
-        seat = SEAT_POWER if self.is_representative(who) else 0
-        work = law.work_of(self.work[who], self._today() if day is None else day)
-        allocation, kept = self._allocation(who), self._kept(who, locked)
+        started = books is None or books.frozen
+        day = self._today() if books is None or not books.frozen else int(books.day)
+        seat = SEAT_POWER if self._sits(who, books) else 0
+        work = law.work_of(self.work[who], day)
+        allocation, kept = self._allocation(who), self._kept(who, locked, started=started)
         if allocation is not None:
             return [min(allocation, kept.planck), work, 0, seat]
         unvested = min(int(self.vesting.unvested(who)), kept.locked)
@@ -623,9 +634,10 @@ class Chambers(Pallet):
     def _opened(self, votes: Sequence[Share], *, frozen: bool) -> PollBooks:
         """Return the books of a referendum under the weights and electorates of now."""
         year, day = self.year(), self._today()
+        elections = self.elections.value if frozen else u32(0)
         rows = zip(self.weights_of(year), self._electorates(day), votes, strict=True)
         chambers = [ChamberBooks(u32(weight), u128(all_), cast) for weight, all_, cast in rows]
-        return PollBooks(u32(year), u32(day), frozen, chambers)
+        return PollBooks(u32(year), u32(day), elections, frozen, chambers)
 
     def _electorates(self, day: int) -> list[int]:
         """Return the power of all who belong to each chamber, from sums alone.
@@ -657,8 +669,12 @@ class Chambers(Pallet):
         locked = law.voted(ballot)
         if not locked:
             return [NO_SHARE] * len(Chamber)
-        powers = self.powers(who, locked, int(books.day) if books.frozen else None)
-        return [law.shared(power, ballot) for power in powers]
+        return [law.shared(power, ballot) for power in self.powers(who, locked, books)]
+
+    def _sits(self, who: AccountId, books: PollBooks | None) -> bool:
+        """Tell whether `who` has a seat, and had it when the decision of `books` started."""
+        seat = next((seat for seat in self.representatives.peek() if seat.who == who), None)
+        return seat is not None and (books is None or seat.since <= books.elections)
 
     def _lent(self, who: AccountId, ballot: Ballot) -> Share:
         """Return what others delegated: among holders only."""
@@ -666,28 +682,32 @@ class Chambers(Pallet):
             return NO_SHARE
         return Share(u128(2 * ballot.delegated_ayes), u128(2 * ballot.delegated_nays))
 
-    def _kept(self, who: AccountId, locked: int) -> Kept:
+    def _kept(self, who: AccountId, locked: int, *, started: bool) -> Kept:
         """Return what stays in an account that locks so many planck by its vote.
 
         The lock keeps what is neither staked nor in escrow, and then what stakes that end soon
-        become; stakes that last stay by themselves.
+        become; stakes that last stay by themselves, once it is known until when they must.
         """
         staked = self.stakes.staked_of(who)
-        lasting = self.stakes.lasting(who, int(self.stake_lasts))
+        lasting = self.stakes.lasting(who, int(self.stake_lasts)) if started else NOTHING_STAKED
         stays, soon = planck_of(lasting), planck_of(staked) - planck_of(lasting)
         now = min(locked, int(self.currency.lockable(who)))
         later = min(locked - now, soon)
         long = min(later, int(staked.long) - int(lasting.long))
         return Kept(now + later + stays, int(lasting.long) + long, now)
 
-    def _clear(self, over: list[u32]) -> None:
-        """Forget ballots of the first of the referenda that are over."""
-        poll = over[0]
+    def _clear(self, poll: u32) -> None:
+        """Forget ballots of a referendum that is over; then the one before it is next."""
         gone = self.ballots.some_under(poll, CLEARED)
         for who in gone:
             del self.ballots[poll, who]
-        if len(gone) < CLEARED:
-            self.over.value = over[1:]
+        if len(gone) == CLEARED:
+            return
+        before = self.over_before.take(poll)
+        if before is None:
+            self.over.kill()
+        else:
+            self.over.value = before
 
     # ---- private steps: elections
 
@@ -707,6 +727,9 @@ class Chambers(Pallet):
     def _sitting(self) -> list[SeatView]:
         return [SeatView(seat.who, seat.backing) for seat in self.representatives.value]
 
+    def _may_sit(self, who: AccountId) -> bool:
+        return not self.is_institution(who) and self.identities.verified(who)
+
     def _vacate(self, who: AccountId) -> Seat:
         seats = self.representatives.value
         place = next(at for at, seat in enumerate(seats) if seat.who == who)
@@ -717,21 +740,23 @@ class Chambers(Pallet):
     def _conclude(self) -> None:
         """Seat the candidates with the most backing; all others have their deposits back.
 
-        Of equals the one who came first is seated.
+        Of equals the one who came first is seated; who has lost the judgement meanwhile is not.
         """
         standing: list[Seat] = []
+        number, sitting = self.elections.value, self.representatives.value
+        since = {seat.who: seat.since for seat in sitting}
         for who in self.running.value:
             known = self.candidates.take(who)
             if known is not None and known.standing:
-                standing.append(Seat(who, known.backing, known.deposit))
+                first = since.get(who, u32(number + 1))
+                standing.append(Seat(who, known.backing, known.deposit, first))
         standing.sort(key=lambda seat: -int(seat.backing))
-        able = [seat for seat in standing if seat.backing and not self.is_institution(seat.who)]
-        seated = able[: int(self.seats)]
+        seated = [seat for seat in standing if seat.backing and self._may_sit(seat.who)]
+        del seated[int(self.seats) :]
         chosen = [seat.who for seat in seated]
         losing = [seat for seat in standing if seat.who not in chosen]
-        for seat in (*self.representatives.value, *losing):
+        for seat in (*sitting, *losing):
             self.currency.unreserve_named(RESERVE_ID, seat.who, seat.deposit)
-        number = self.elections.value
         until = u32(self.clock.now() + int(self.term if seated else self.election))
         self.representatives.value = seated
         self.running.kill()
@@ -750,13 +775,13 @@ def sides(ballot: Ballot) -> tuple[int, int, int]:
     return ballot.ayes, ballot.nays, ballot.abstains
 
 
-def with_work(days: list[WorkDay], day: int, units: int) -> list[WorkDay]:
+def with_work(days: list[WorkDay], day: int, parts: int) -> list[WorkDay]:
     """Return the work with so much more on `day`, the latest, and without what is too old."""
     kept = [one for one in days if int(one.day) + law.KEPT > day]
     if kept and kept[-1].day == day:
-        kept[-1].units += units
+        kept[-1].parts += parts
         return kept
-    return [*kept, WorkDay(u32(day), u128(units))]
+    return [*kept, WorkDay(u32(day), u128(parts))]
 
 
 def viewed(chamber: Chamber, books: ChamberBooks) -> ChamberView:

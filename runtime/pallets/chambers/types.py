@@ -20,7 +20,8 @@ Who = Annotated[AccountId, TypeName("T::AccountId")]
 Slot = Annotated[u32, TypeName("BlockNumberFor<T>")]
 Day = Annotated[u32, TypeName("DayIndex")]
 Power = Annotated[Compact[u128], TypeName("Power")]
-"""In the chamber's own unit: planck, units of work, half-planck, billionths of a seat."""
+"""In the chamber's own unit: planck, millionths of a unit of work, half-planck, billionths of a
+seat."""
 
 
 @path("pallet_chambers::Institution", params={"AccountId": AccountId, "Balance": u128})
@@ -87,6 +88,11 @@ class PollBooks:
     """The label year of the weights."""
     day: Day
     """The work of the window before this day counts."""
+    elections: Annotated[u32, TypeName("u32")]
+    """How many elections were over at the start: who was seated by a later one has no vote here.
+
+    Zero before the start: nobody has.
+    """
     frozen: bool
     """Whether the decision has started: weights and electorates change no more."""
     chambers: Annotated[
@@ -97,10 +103,10 @@ class PollBooks:
 @path("pallet_chambers::WorkDay")
 @dataclass(slots=True)
 class WorkDay:
-    """Units of verified work of one day."""
+    """Verified work of one day, in millionths of a unit."""
 
     day: Annotated[Compact[u32], TypeName("DayIndex")]
-    units: Annotated[Compact[u128], TypeName("u128")]
+    parts: Annotated[Compact[u128], TypeName("u128")]
 
 
 @path("pallet_chambers::Candidate", params={"Balance": u128})
@@ -124,6 +130,8 @@ class Seat:
     who: Annotated[AccountId, TypeName("AccountId")]
     backing: Annotated[u128, TypeName("Balance")]
     deposit: Annotated[u128, TypeName("Balance")]
+    since: Annotated[u32, TypeName("u32")]
+    """How many elections were over when it was taken; who is elected again goes on sitting."""
 
 
 @path("pallet_chambers::Approvals", params={"AccountId": AccountId, "Balance": u128})

@@ -1,6 +1,6 @@
 """Conviction voting: money that votes, and stays for a while."""
 
-from runtime.pallets.conviction_voting.pallet import LOCK_ID, ConvictionVoting
+from runtime.pallets.conviction_voting.pallet import LOCK_ID, ConvictionVoting, votes_within
 from runtime.pallets.conviction_voting.types import (
     AccountVote,
     Casting,
@@ -35,4 +35,5 @@ __all__ = [
     "VoteDelegating",
     "Voting",
     "vote_of",
+    "votes_within",
 ]

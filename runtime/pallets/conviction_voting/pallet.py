@@ -20,6 +20,7 @@ from btt_chain.primitives.account import AccountId, MultiAddress
 from btt_chain.scale import Bounded, Compact, TypeName, u16, u32, u128
 from runtime.frame import (
     Const,
+    DispatchInfo,
     DoubleMap,
     Error,
     Event,
@@ -59,10 +60,8 @@ CALL_WEIGHT: Final = 500 * PICOS_PER_MICRO
 """A vote: the record, the tally, the referendum with a new alarm, the lock."""
 RECORD_WEIGHT: Final = 8 * PICOS_PER_MICRO
 """What each vote in the account's record adds: it is read and written whole."""
-POLL_WEIGHT: Final = 400 * PICOS_PER_MICRO
+POLL_WEIGHT: Final = 200 * PICOS_PER_MICRO
 """What each vote of the one who is delegated to adds: its referendum is counted anew."""
-VOTE_WEIGHT: Final = CALL_WEIGHT + MAX_VOTES * RECORD_WEIGHT
-DELEGATE_WEIGHT: Final = VOTE_WEIGHT + MAX_VOTES * POLL_WEIGHT
 
 Who = Annotated[AccountId, TypeName("T::AccountId")]
 Address = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
@@ -81,6 +80,21 @@ class Money(Protocol):
 
     def set_lock(self, id: bytes, who: AccountId, amount: u128, reasons: Reasons) -> None:
         """Lock `amount` under a name instead of what was locked under it; nothing if it is zero."""
+
+
+def voting_info(pallet: ConvictionVoting, *_: object) -> DispatchInfo:
+    """Weigh a change of an account's record, which may be as long as any."""
+    return DispatchInfo(CALL_WEIGHT + int(pallet.max_votes) * RECORD_WEIGHT)
+
+
+def lending_info(pallet: ConvictionVoting, *_: object) -> DispatchInfo:
+    """Weigh a change of two records, and of all referenda that the other one votes in."""
+    return DispatchInfo(CALL_WEIGHT + int(pallet.max_votes) * (RECORD_WEIGHT + POLL_WEIGHT))
+
+
+def votes_within(slot_ms: int) -> u32:
+    """Return how many votes an account may have, so that to lend to it fits into a block."""
+    return u32(min(MAX_VOTES, slot_ms))
 
 
 class Polls(Protocol):
@@ -184,7 +198,9 @@ class ConvictionVoting(Pallet, instances=True):
         """Nobody delegates to himself, and only the convictions None and Locked1x exist here."""
 
     class MaxVotesReached(Error, index=9):
-        """You have 512 votes in this class. Remove those of referenda that are over."""
+        """You have as many votes in this class as one may. Remove those of referenda that are
+        over.
+        """
 
     class ClassNeeded(Error, index=10):
         """The referendum is over, so it must be said what class it was in. Name its track."""
@@ -194,7 +210,7 @@ class ConvictionVoting(Pallet, instances=True):
 
     # ---- calls
 
-    @call(0, weight=VOTE_WEIGHT)
+    @call(0, weight=voting_info)
     def vote(
         self,
         origin: Origin,
@@ -223,7 +239,7 @@ class ConvictionVoting(Pallet, instances=True):
         self.deposit(self.Voted(who, vote))
         return weighed(casting)
 
-    @call(1, weight=DELEGATE_WEIGHT)
+    @call(1, weight=lending_info)
     def delegate(
         self,
         origin: Origin,
@@ -250,9 +266,9 @@ class ConvictionVoting(Pallet, instances=True):
         counted = self._lend(target, class_, int(balance))
         self._extend_lock(who, class_, balance)
         self.deposit(self.Delegated(who, target))
-        return PostInfo(weight=VOTE_WEIGHT + counted * POLL_WEIGHT)
+        return self._lent_post(counted)
 
-    @call(2, weight=DELEGATE_WEIGHT)
+    @call(2, weight=lending_info)
     def undelegate(self, origin: Origin, class_: Class) -> PostInfo:
         """Vote yourself again; what was delegated stays locked for the locking period."""
         who = origin.signed()
@@ -265,14 +281,15 @@ class ConvictionVoting(Pallet, instances=True):
         self.voting_for[(who, class_)] = VoteCasting(Casting([], known.delegations, prior))
         counted = self._lend(known.target, class_, -int(known.balance))
         self.deposit(self.Undelegated(who))
-        return PostInfo(weight=VOTE_WEIGHT + counted * POLL_WEIGHT)
+        return self._lent_post(counted)
 
-    @call(3, weight=VOTE_WEIGHT)
+    @call(3, weight=voting_info)
     def unlock(self, origin: Origin, class_: Class, target: Address) -> PostInfo:
         """Free what an account's votes of a class need locked no more; anybody may."""
         origin.signed()
         who = lookup(target)
-        self._ensure_class(class_)
+        if class_ not in dict(self.class_locks_for[who]):  # a track may be gone, and still lock
+            self._ensure_class(class_)
         voting = self._voting(who, class_)
         known = voting.casting if isinstance(voting, VoteCasting) else voting.delegating
         prior = known.prior.at(self.clock.now())
@@ -289,7 +306,7 @@ class ConvictionVoting(Pallet, instances=True):
         self.deposit(self.VoteUnlocked(who, class_))
         return weighed(known)
 
-    @call(4, weight=VOTE_WEIGHT)
+    @call(4, weight=voting_info)
     def remove_vote(
         self,
         origin: Origin,
@@ -303,7 +320,7 @@ class ConvictionVoting(Pallet, instances=True):
             raise self.ClassNeeded
         return self._remove(who, track, index, own=True)
 
-    @call(5, weight=VOTE_WEIGHT)
+    @call(5, weight=voting_info)
     def remove_other_vote(
         self, origin: Origin, target: Address, class_: Class, index: Poll
     ) -> PostInfo:
@@ -372,7 +389,12 @@ class ConvictionVoting(Pallet, instances=True):
         return prior.joined(until, stake_of(vote))
 
     def _lend(self, target: AccountId, track: u16, by: int) -> int:
-        """Change what is delegated to `target`; return how many referenda were counted anew."""
+        """Change what is delegated to `target`; return how many referenda were counted anew.
+
+        Nothing is counted for nothing: what `target` votes with itself is not others' to look up.
+        """
+        if not by:
+            return 0
         voting = self._voting(target, track)
         if isinstance(voting, VoteDelegating):
             known = voting.delegating
@@ -389,6 +411,10 @@ class ConvictionVoting(Pallet, instances=True):
                 self._recount(poll, track, target, before, after)
                 counted += 1
         return counted
+
+    def _lent_post(self, counted: int) -> PostInfo:
+        """Return what a delegation used that had so many referenda counted anew."""
+        return PostInfo(weight=voting_info(self).weight + counted * POLL_WEIGHT)
 
     # ---- private steps: locks
 

@@ -1,9 +1,13 @@
 """Identity: an account says who it is, and registrars say whether that is so.
 
 Who tells of itself leaves a deposit; registrars, whom governance appoints, judge for a fee. An
-account may name others as parts of itself: they share its identity. Verified is who has, itself or
-through the account it is a part of, a judgement `Reasonable` or `KnownGood`, and none that says
-otherwise: operators, verified requesters, hospitals and the allow-list of the exchange rest on it.
+account may name others as parts of itself: those that agree share its identity, and it stands
+behind them. Verified is who has, itself or through the account it agreed to be a part of, a
+judgement `Reasonable` or `KnownGood`, and none that says otherwise: operators, verified
+requesters, hospitals and the allow-list of the exchange rest on it.
+
+To agree is ours, not Substrate's, whose parts are only shown to people. Here much hangs on who
+stands behind whom: who could say it of strangers would bar them from looking at its own work.
 
 What always holds: what is reserved under this pallet's name is the account's deposit, the deposit
 of its parts, and the fees of the judgements it waits for. Usernames are not kept here.
@@ -110,6 +114,8 @@ class Identity(Pallet):
     """What accounts say of themselves."""
     super_of = Map(AccountId, tuple[AccountId, Datum])
     """What account another is a part of, and its name there."""
+    agreed = Map(AccountId, tuple[()])
+    """The parts that agreed to be parts."""
     subs_of = Map(AccountId, Subs, default=(u128(0), []), hasher=Hasher.Twox64Concat)
     """The parts of an account, and the deposit for them."""
     registrars = Value(Bounded[list[RegistrarInfo | None], MAX_REGISTRARS], default=[])
@@ -189,6 +195,12 @@ class Identity(Pallet):
         main: Who
         deposit: Amount
 
+    class SubIdentityAgreed(Event, index=100):
+        """An account agreed to be a part of another, which stands behind it from now on."""
+
+        sub: Who
+        main: Who
+
     class TooManySubAccounts(Error, index=0):
         """The account has as many parts as it can have. Remove one first."""
 
@@ -229,7 +241,7 @@ class Identity(Pallet):
         """The account is a part of another, or named twice. It has to leave there first."""
 
     class NotSub(Error, index=13):
-        """The account is a part of no other."""
+        """The account is no part: not of another, or not of that one. It has to be named first."""
 
     class NotOwned(Error, index=14):
         """The account is no part of yours. Add it first."""
@@ -288,7 +300,8 @@ class Identity(Pallet):
         deposit = self.sub_account_deposit * len(subs)
         self._redeposit(who, old_deposit, deposit)
         for sub in old:
-            del self.super_of[sub]
+            if sub not in named:
+                self._unname(sub)
         for sub, name in subs:
             self.super_of[sub] = (who, name)
         self._keep_subs(who, deposit, list(named))
@@ -441,23 +454,36 @@ class Identity(Pallet):
             raise self.NotSub
         self.deposit(self.SubIdentityRevoked(who, main, self._part(who, main)))
 
+    @call(100, weight=CALL_WEIGHT)
+    def agree_sub(self, origin: Origin, main: Address) -> None:
+        """Agree to be a part of `main`, which named you one: it stands behind you from now on.
+
+        You share its judgement; to `quit_sub` ends it.
+        """
+        who, parent = origin.signed(), lookup(main)
+        if self.parent_of(who) != parent:
+            raise self.NotSub
+        self.agreed[who] = ()
+        self.deposit(self.SubIdentityAgreed(who, parent))
+
     # ---- doors
 
     def parent_of(self, who: AccountId) -> AccountId | None:
-        """Return the account that `who` is a part of, if it is one."""
+        """Return the account that names `who` a part of it, agreed or not, if any does."""
         found = self.super_of.get(who)
         return None if found is None else found[0]
 
     def verified(self, who: AccountId) -> bool:
-        """Tell whether a registrar found good who this is, or who it is a part of.
+        """Tell whether a registrar found good who this is, or who it agreed to be a part of.
 
         That is a judgement `Reasonable` or `KnownGood`, and none `LowQuality` or `Erroneous`.
         """
-        parent = self.parent_of(who)
-        return self._judged_good(who) or (parent is not None and self._judged_good(parent))
+        return self._judged_good(who) or self.operator_of(who) != who
 
     def operator_of(self, account: AccountId) -> AccountId:
-        """Return who stands behind an account: its verified parent, else itself (ruling 8)."""
+        """Return who stands behind an account: the verified parent it agreed to, or itself."""
+        if account not in self.agreed:
+            return account
         parent = self.parent_of(account)
         return parent if parent is not None and self._judged_good(parent) else account
 
@@ -533,6 +559,10 @@ class Identity(Pallet):
         else:
             del self.subs_of[who]
 
+    def _unname(self, sub: AccountId) -> None:
+        del self.super_of[sub]
+        del self.agreed[sub]
+
     def _part(self, sub: AccountId, main: AccountId) -> u128:
         """Part two accounts; give the deposit back to `main`, and return it."""
         deposit, subs = self.subs_of[main]
@@ -540,7 +570,7 @@ class Identity(Pallet):
         freed = deposit if len(subs) == 1 else min(self.sub_account_deposit, deposit)
         subs.remove(sub)
         self.currency.unreserve_named(RESERVE_ID, main, freed)
-        del self.super_of[sub]
+        self._unname(sub)
         self._keep_subs(main, deposit - freed, subs)
         return freed
 
@@ -552,7 +582,7 @@ class Identity(Pallet):
         deposit, subs = self.subs_of[who]
         del self.subs_of[who]
         for sub in subs:
-            del self.super_of[sub]
+            self._unname(sub)
         fees = [
             judgement.fee for _, judgement in known.judgements if isinstance(judgement, FeePaid)
         ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u128
 from genesis.accounts import address, dev_account
 from runtime import BttRuntime
@@ -11,7 +13,7 @@ from runtime.constants import BTT
 from runtime.frame import signed
 from runtime.pallets.conviction_voting import Standard, vote_of
 from runtime.pallets.origins import Decision, DecisionOrigin
-from runtime.pallets.preimage import Inline
+from runtime.pallets.preimage import Inline, Lookup
 from runtime.pallets.scheduler import After
 from support.rpc_client import HttpClient
 
@@ -70,6 +72,20 @@ async def test_a_referendum_is_told_with_its_call(http: HttpClient, poll: bytes)
     assert await http.call("gov_referenda") == [found]
     assert await http.call("gov_referenda", 0) == []
     assert await http.call("gov_referendum", 7) is None
+
+
+async def test_a_list_tells_no_megabytes(http: HttpClient, runtime: BttRuntime) -> None:
+    """One preimage serves any number of referenda: a list of them would be as long as one likes."""
+    long = runtime.call("System", "remark", remark=bytes(5_000)).raw
+    runtime.balances.credit(ALICE, u128(10**4 * BTT))
+    runtime.preimage.note_preimage(signed(ALICE), long)
+    key = Lookup(H256(blake2_256(long)), u32(len(long)))
+    spender = DecisionOrigin(Decision.SmallSpender)
+    runtime.referenda.submit(signed(ALICE), spender, key, After(u32(0)))
+    (listed,) = await http.call("gov_referenda")
+    assert (listed["call"], listed["proposal"]) == (None, "0x" + key.hash.hex())
+    alone = await http.call("gov_referendum", 0)
+    assert alone == {**listed, "call": "0x" + long.hex()}
 
 
 async def test_tracks_are_told_with_their_rules(http: HttpClient) -> None:

@@ -11,15 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btt_chain.primitives.account import AccountId, Id
-from btt_chain.scale import u16, u32, u128
+from btt_chain.scale import u8, u16, u32, u128
 from runtime.accounts import TREASURY
 from runtime.constants import BTT, YEAR_MS
 from runtime.frame import ROOT, BadOrigin, DispatchError, GenesisError, Reason, signed
 from runtime.frame.origin import decided
+from runtime.limits import block_weights
 from runtime.pallets.chambers import SEAT_POWER, Chamber, ChamberBooks, Chambers, Mode, Share, law
-from runtime.pallets.conviction_voting import ConvictionVoting, Split, SplitAbstain
+from runtime.pallets.conviction_voting import (
+    ConvictionVoting,
+    Split,
+    SplitAbstain,
+    Standard,
+    vote_of,
+)
 from runtime.pallets.origins import Decision, DecisionOrigin
-from runtime.pallets.referenda import NO_BALLOT, Ballot, WasApproved, WasRejected
+from runtime.pallets.referenda import NO_BALLOT, Ballot, Tally, WasApproved, WasRejected
 from runtime.pallets.referenda.curves import flat, passing
 from runtime.pallets.referenda.tracks import TABLE
 from support.assembly import SLOT_MS, STAKE_LASTS, Assembly, Vault
@@ -254,6 +261,21 @@ def test_a_stake_that_ends_soon_counts_as_far_as_the_vote_locks_it(town: Assembl
     assert town.holders(index) == (2 * 6_000 + 3 * 4_000, 0)
 
 
+def test_before_the_decision_a_stake_counts_as_far_as_the_vote_locks_it(town: Assembly) -> None:
+    town.stake(BOB, 4_000, long=True)
+    index = town.submit()
+    town.vote(BOB, index, 6_000)
+    assert town.holders(index) == (2 * 6_000, 0)
+    town.vote(BOB, index, 10_000)
+    assert town.holders(index) == (2 * 6_000 + 3 * 4_000, 0)
+    town.vote(BOB, index, 1)
+    town.referenda.place_decision_deposit(signed(ALICE), index)
+    town.wait(town.day)
+    assert town.holders(index) == (2, 0)
+    town.vote(BOB, index, 1)
+    assert town.holders(index) == (2 + 3 * 4_000, 0)
+
+
 def test_money_in_escrow_has_no_vote(town: Assembly) -> None:
     town.hold(BOB, 4_000, Vault.HoldReason.Escrow)
     index = town.deciding()
@@ -419,6 +441,70 @@ def test_money_that_voted_cannot_move_and_vote_again(town: Assembly) -> None:
     assert town.holders(index) == (2 * 10_000, 0)
 
 
+def test_a_stake_that_voted_while_its_referendum_waited_cannot_end_and_vote_again(
+    town: Assembly,
+) -> None:
+    """On a track that decides one at a time, three referenda are a wait of a month."""
+    by = DecisionOrigin(Decision.WhitelistedCaller)
+    details = dict(town.referenda.tracks)[u16(by.decision)]
+    object.__setattr__(details, "max_deciding", u32(1))
+    town.stake(BOB, 4_000, long=True, days=STAKE_LASTS)
+    town.balances.transfer(BOB, EVE, 5_990 * BTT)
+    polls = [town.submit(bytes((number,)), by) for number in range(6)]
+    town.cast(BOB, polls[-1], 1)
+    for index in polls:
+        town.referenda.place_decision_deposit(signed(ALICE), index)
+    town.wait((STAKE_LASTS + 1) * town.day)
+    assert town.status(polls[-1]).in_queue
+    unstake(town, BOB)
+    town.balances.transfer(BOB, FRANK, 4_000 * BTT)
+    town.vote(FRANK, polls[-1], 4_000)
+    assert town.holders(polls[-1]) == (2 * 4_000, 0)
+
+
+def test_a_seat_votes_once_though_it_changes_hands_meanwhile(town: Assembly) -> None:
+    town.elect(BOB, DAVE)
+    town.clock.slot = town.chambers.election_due() - 3 * town.day
+    index, early = town.deciding(), town.submit()
+    town.vote(BOB, index, 1)
+    town.vote(DAVE, early, 1)
+    assert town.votes(early, COMMUNITY) == (0, 0, 0), "it has not started"
+    for who in (DAVE, EVE):
+        town.ledger.judged[who] = who
+        town.chambers.submit_candidacy(signed(who))
+    town.chambers.vote_representative(signed(CAROL), [DAVE, EVE], BTT)
+    town.clock.slot = town.chambers.election_due()
+    town.tick()
+    assert [seat.who for seat in town.chambers.representatives.value] == [DAVE, EVE]
+    town.vote(EVE, index, 1, aye=False)
+    assert town.votes(index, COMMUNITY) == (1, 0, 0), "she did not sit when it started"
+    town.cast(DAVE, index, 1, aye=False)
+    assert town.votes(index, COMMUNITY) == (1, 1, 0), "he sat then, and sits again"
+    assert town.chambers.polls[index].chambers[COMMUNITY].electorate == 2 * SEAT_POWER
+    later = town.deciding(b"later")
+    town.vote(EVE, later, 1)
+    assert town.votes(later, COMMUNITY) == (1, 0, 0)
+
+
+def test_others_cannot_have_a_ballot_counted_anew(town: Assembly) -> None:
+    """Lending nothing would look up what is left of a stake that counted in full."""
+    town.stake(BOB, 4_000, long=True, days=STAKE_LASTS + 1)
+    index = town.deciding()
+    town.vote(BOB, index, 1)
+    town.wait(2 * town.day)
+    for give in (0, 5):
+        town.delegate(CAROL, BOB, give)
+        assert town.holders(index) == (2 + 3 * 4_000 + 2 * give, 0)
+        town.voting.undelegate(signed(CAROL), u16(10))
+        assert town.holders(index) == (2 + 3 * 4_000, 0)
+    divided = town.deciding(b"divided")
+    town.stake(DAVE, 4_000, long=True, days=STAKE_LASTS + 1)
+    town.voting.vote(signed(DAVE), divided, Split(BTT, BTT))
+    town.wait(2 * town.day)
+    town.delegate(CAROL, DAVE, 5)
+    assert town.holders(divided) == (2 + 3 * 2_000, 2 + 3 * 2_000)
+
+
 def test_money_beside_vesting_money_cannot_vote_and_move(town: Assembly) -> None:
     """The lock of the vote and that of the schedule overlap: a vote must lock both together."""
     town.ledger.vesting = {BOB: 6_000 * BTT}
@@ -489,7 +575,7 @@ def test_an_institution_that_becomes_a_holder_counts_once(town: Assembly) -> Non
 ACTIONS = st.tuples(
     st.sampled_from(
         ("vote", "vote", "vote", "drop", "move", "move", "stake", "unstake", "escrow", "pay",
-         "delegate", "undelegate", "seat", "unseat", "wait")
+         "delegate", "undelegate", "seat", "unseat", "wait", "start")
     ),
     st.sampled_from(PEOPLE),
     st.sampled_from(PEOPLE),
@@ -503,7 +589,7 @@ def test_no_planck_votes_twice_whatever_happens(
     actions: list[tuple[str, AccountId, AccountId, int, bool]],
 ) -> None:
     """I12, and economy.md 5.2: vote buying by moving coins, duplicate membership."""
-    town = Assembly()
+    town = Court()
     town.open()
     index = town.submit()
     supply = int(town.balances.total_issuance.value)
@@ -518,8 +604,14 @@ def test_no_planck_votes_twice_whatever_happens(
         check(town, index, supply)
 
 
+class Court(Assembly):
+    """A town that knows when its decision began."""
+
+    began = 0
+
+
 def act(
-    town: Assembly, index: u32, name: str, who: AccountId, other: AccountId, btt: int, *, aye: bool
+    town: Court, index: u32, name: str, who: AccountId, other: AccountId, btt: int, *, aye: bool
 ) -> None:
     match name:
         case "vote":
@@ -550,7 +642,12 @@ def act(
         case "unseat":
             town.chambers.remove_institution(ROOT, Id(who))
         case "wait":
-            town.clock.slot = min(town.clock.slot + btt % 400, STAKE_LASTS * town.day)
+            # A decision ends; what waits for one may wait for ever.
+            ends = town.began + STAKE_LASTS * town.day if town.began else 10**6
+            town.clock.slot = min(town.clock.slot + btt % 400, ends)
+        case "start" if not town.began:
+            town.chambers.started(index, u16(10), Tally())
+            town.began = town.clock.slot = town.clock.slot + 1
 
 
 def unstake(town: Assembly, who: AccountId) -> None:
@@ -626,7 +723,50 @@ def test_the_ballots_of_what_is_over_are_forgotten_little_by_little(town: Assemb
         town.tick()
     assert kept[-1] == 0
     assert all(before - after <= 50 for before, after in pairwise(kept))
-    assert town.chambers.over.value == []
+    assert town.chambers.over.get() is None
+
+
+def test_a_thousand_referenda_that_end_at_once_are_forgotten_one_a_block(town: Assembly) -> None:
+    polls = [u32(number) for number in range(1_000)]
+    for index in polls:
+        town.chambers.recount(index, u16(10), BOB, NO_BALLOT, Ballot(ayes=5), Tally())
+    for index in polls:
+        town.chambers.closed(index)
+    stored = max(len(raw) for raw in town.state.data.values())
+    assert stored < 2_000, "no value grows with their number"
+    for left in reversed(range(1_000)):
+        town.chambers.on_initialize(0)
+        assert (polls[left], BOB) not in town.chambers.ballots
+    assert town.chambers.over.get() is None
+    assert list(town.chambers.ballots.items()) == []
+    assert list(town.chambers.over_before.items()) == []
+
+
+def test_a_thousand_votes_and_a_hundred_calls_fit_into_one_block(town: Assembly) -> None:
+    index = town.deciding()
+    voters = [AccountId(number.to_bytes(32, "big")) for number in range(1, 1_001)]
+    for voter in voters:
+        town.balances.transfer(ALICE, voter, BTT)
+    ready = u32(town.clock.slot + 1)
+    for number in range(100):
+        entry = town.entry(bytes((number,)), micros=2_000)
+        town.scheduler.schedule(ROOT, ready, None, u8(0), entry)
+    town.told()
+    limits = block_weights(SLOT_MS)
+    normal, most = limits.per_class.normal, int(limits.max_block.ref_time)
+    hooks = town.tick() + int(limits.base_block.ref_time)
+    assert town.written() == [bytes((number,)) for number in range(100)]
+    ballot = Standard(vote_of(aye=True), u128(1))
+    vote = town.call("ConvictionVoting", "vote", poll_index=index, vote=ballot)
+    declared, base = town.info(vote).weight, int(normal.base_extrinsic.ref_time)
+    used = 0
+    for voter in voters:
+        assert normal.max_total is not None
+        assert used + base + declared <= normal.max_total.ref_time
+        assert hooks + used + base + declared <= most
+        post = town.voting.vote(signed(voter), index, ballot)
+        used += base + (post.weight or declared)
+    assert town.votes(index, HOLDERS) == (2_000, 0, 0)
 
 
 # ---- a whole decision
@@ -681,6 +821,18 @@ def test_of_equals_the_first_sits_and_who_nobody_backs_does_not(town: Assembly) 
     town.clock.slot = 14 * town.day
     town.tick()
     assert [seat.who for seat in town.chambers.representatives.value] == [CAROL, BOB]
+
+
+def test_who_loses_the_judgement_before_the_end_is_not_seated(town: Assembly) -> None:
+    for who in (BOB, EVE):
+        town.ledger.judged[who] = who
+        town.chambers.submit_candidacy(signed(who))
+    town.chambers.vote_representative(signed(DAVE), [BOB, EVE], BTT)
+    del town.ledger.judged[BOB]
+    town.clock.slot = 14 * town.day
+    town.tick()
+    assert [seat.who for seat in town.chambers.representatives.value] == [EVE]
+    assert town.balances.reserved(BOB) == 0
 
 
 def test_an_election_of_nobody_is_held_again_soon(town: Assembly) -> None:
@@ -843,4 +995,4 @@ def test_a_ballot_of_nothing_counts_for_nothing(town: Assembly) -> None:
 
 def test_referenda_of_unknown_numbers_are_no_matter(town: Assembly) -> None:
     town.chambers.closed(u32(99))
-    assert town.chambers.over.value == []
+    assert town.chambers.over.get() is None

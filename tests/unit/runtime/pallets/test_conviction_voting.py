@@ -33,8 +33,9 @@ from runtime.pallets.conviction_voting import (
     VoteCasting,
     VoteDelegating,
     vote_of,
+    votes_within,
 )
-from runtime.pallets.conviction_voting.pallet import DELEGATE_WEIGHT
+from runtime.pallets.conviction_voting.pallet import lending_info, voting_info
 from runtime.pallets.conviction_voting.types import MAX_VOTES, stake_of
 from runtime.pallets.origins import Decision, DecisionOrigin
 from runtime.pallets.referenda import Ongoing, Tally
@@ -255,7 +256,29 @@ def test_a_delegation_is_weighed_by_the_votes_it_follows(town: Forum) -> None:
     assert isinstance(two, PostInfo)
     assert two.weight is not None
     assert none.weight is not None
-    assert none.weight < two.weight < DELEGATE_WEIGHT
+    assert none.weight < two.weight < lending_info(town.voting).weight
+
+
+@pytest.mark.parametrize("slot_ms", [100, 200, 500, 1_000, 6_000])
+def test_a_delegation_fits_into_a_block_however_short_the_slots(slot_ms: int) -> None:
+    class Hasty(Forum):
+        """A forum with blocks of such slots."""
+
+        max_votes = votes_within(slot_ms)
+
+    town, most = Hasty(), block_weights(slot_ms).per_class.normal.max_extrinsic
+    assert most is not None
+    assert voting_info(town.voting).weight < lending_info(town.voting).weight <= most.ref_time
+    assert town.voting.max_votes == min(512, slot_ms)
+
+
+def test_what_a_track_that_is_gone_locks_comes_free(town: Forum) -> None:
+    town.vote(ALICE, FIRST, 600)
+    town.referenda.cancel(CANCELLER, FIRST)
+    town.voting.remove_vote(signed(ALICE), TRACK, FIRST)
+    town.referenda.__dict__["tracks"] = [row for row in town.referenda.tracks if row[0] != TRACK]
+    town.voting.unlock(signed(BOB), TRACK, Id(ALICE))
+    assert locked(town, ALICE) == 0
 
 
 def test_an_account_has_so_many_votes(town: Forum) -> None:

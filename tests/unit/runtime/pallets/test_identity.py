@@ -171,12 +171,15 @@ def test_verified_is_who_was_found_good_and_by_nobody_bad(
     town: Office, judgements: list[Judgement], verified: bool
 ) -> None:
     town.identity.set_identity(signed(ALICE), INFO)
-    town.identity.add_sub(signed(ALICE), Id(BOB), Data.text("server"))
+    for part in (BOB, EVE):
+        town.identity.add_sub(signed(ALICE), Id(part), Data.text("server"))
+    town.identity.agree_sub(signed(BOB), Id(ALICE))
     for judgement, registrar in zip(judgements, (CAROL, DAVE), strict=False):
         town.judge(ALICE, judgement, registrar)
     assert town.identity.verified(ALICE) is verified
     assert town.identity.verified(BOB) is verified
-    assert not town.identity.verified(EVE)
+    assert not town.identity.verified(EVE), "who has not agreed shares nothing"
+    assert town.identity.operator_of(EVE) == EVE
     assert town.identity.operator_of(BOB) == (ALICE if verified else BOB)
     assert town.identity.operator_of(ALICE) == ALICE
 
@@ -250,13 +253,58 @@ def test_parts_of_an_account_come_go_and_leave(town: Office) -> None:
             change(signed(CAROL), Id(BOB))
     identity.remove_sub(signed(ALICE), Id(BOB))
     assert identity.parent_of(BOB) is None
-    identity.add_sub(signed(ALICE), Id(BOB), Data.text("b"))
+    for part in (BOB, DAVE):
+        identity.add_sub(signed(ALICE), Id(part), Data.text("b"))
+    identity.remove_sub(signed(ALICE), Id(DAVE))
+    assert town.reserved(ALICE) == DEPOSIT + SUB_DEPOSIT
     identity.quit_sub(signed(BOB))
     assert town.announced()[-1] == Identity.SubIdentityRevoked(BOB, ALICE, SUB_DEPOSIT)
     with refused(town, Identity.NotSub):
         identity.quit_sub(signed(BOB))
     assert town.reserved(ALICE) == DEPOSIT
     assert ALICE not in identity.subs_of
+
+
+def test_nobody_is_held_to_be_anothers_unasked(town: Office) -> None:
+    """Or one judged account could bar all others from looking at its work, and cap them as one."""
+    identity = town.identity
+    with refused(town, Identity.NotSub):
+        identity.agree_sub(signed(BOB), Id(ALICE))
+    identity.set_identity(signed(ALICE), INFO)
+    town.judge(ALICE, KnownGood())
+    identity.set_subs(signed(ALICE), [(who, Data()) for who in (BOB, DAVE, EVE)])
+    assert [identity.operator_of(who) for who in (BOB, DAVE, EVE)] == [BOB, DAVE, EVE]
+    with refused(town, Identity.NotSub):
+        identity.agree_sub(signed(BOB), Id(CAROL))
+    identity.agree_sub(signed(BOB), Id(ALICE))
+    assert town.announced()[-1] == Identity.SubIdentityAgreed(BOB, ALICE)
+    assert identity.operator_of(BOB) == ALICE
+
+
+@pytest.mark.parametrize("way", ["quit", "remove", "others", "clear", "kill"])
+def test_who_agreed_once_has_not_agreed_for_ever(town: Office, way: str) -> None:
+    identity, alice = town.identity, signed(ALICE)
+    identity.set_identity(alice, INFO)
+    identity.add_sub(alice, Id(BOB), Data())
+    identity.agree_sub(signed(BOB), Id(ALICE))
+    identity.set_subs(alice, [(EVE, Data()), (BOB, Data.text("renamed"))])
+    assert BOB in identity.agreed
+    match way:
+        case "quit":
+            identity.quit_sub(signed(BOB))
+        case "remove":
+            identity.remove_sub(alice, Id(BOB))
+        case "others":
+            identity.set_subs(alice, [(EVE, Data())])
+        case "clear":
+            identity.clear_identity(alice)
+        case _:
+            identity.kill_identity(ROOT, Id(ALICE))
+    assert BOB not in identity.agreed
+    identity.set_identity(alice, INFO)
+    town.judge(ALICE, KnownGood())
+    identity.add_sub(alice, Id(BOB), Data())
+    assert not identity.verified(BOB)
 
 
 def test_all_parts_can_be_named_at_once(town: Office) -> None:
@@ -332,7 +380,19 @@ def test_data_is_written_as_wallets_read_it() -> None:
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(
-            ("set", "clear", "kill", "ask", "cancel", "judge", "add", "remove", "quit", "subs")
+            (
+                "set",
+                "clear",
+                "kill",
+                "ask",
+                "cancel",
+                "judge",
+                "add",
+                "agree",
+                "remove",
+                "quit",
+                "subs",
+            )
         ),
         st.sampled_from(PEOPLE),
         st.sampled_from(PEOPLE),
@@ -373,6 +433,7 @@ def test_what_is_reserved_is_what_the_pallet_knows(
             ),
             "add": ("add_sub", {"sub": Id(other), "data": text}),
             "remove": ("remove_sub", {"sub": Id(other)}),
+            "agree": ("agree_sub", {"main": Id(other)}),
             "quit": ("quit_sub", {}),
             "subs": ("set_subs", {"subs": [(p, text) for p in PEOPLE[: size % 4]]}),
         }
@@ -391,4 +452,5 @@ def test_what_is_reserved_is_what_the_pallet_knows(
             assert all(town.identity.parent_of(sub) == person for sub in subs)
     parts = sum(len(subs) for _, (_, subs) in town.identity.subs_of.items())
     assert parts == len(list(town.identity.super_of.items()))
+    assert all(part in town.identity.super_of for part, _ in town.identity.agreed.items())
     assert town.balances.total_issuance.value == issuance

@@ -343,6 +343,34 @@ def test_who_finds_the_queue_full_tries_again_and_the_least_wanted_leaves() -> N
     assert all(isinstance(info, WasRejected) for info in ended), "each had its turn"
 
 
+def test_who_is_wanted_as_much_as_the_last_that_waits_does_not_take_its_place() -> None:
+    town = Narrow()
+    town.open()
+    town.tick(0)
+    by, track = DecisionOrigin(Decision.Emergency), u16(Decision.Emergency)
+    for number in range(8):
+        town.submit(bytes((number,)), by)
+        town.vote(BOB, u32(number), 3)
+        town.referenda.place_decision_deposit(signed(ALICE), u32(number))
+    assert [index for index, _ in town.referenda.track_queue[track]] == [6, 5]
+
+
+def test_what_was_not_being_decided_frees_no_place(town: Forum) -> None:
+    by, track = DecisionOrigin(Decision.Emergency), u16(Decision.Emergency)
+    for number in range(7):
+        town.submit(bytes((number,)), by)
+        if number < 6:
+            town.referenda.place_decision_deposit(signed(ALICE), u32(number))
+    assert [index for index, _ in town.referenda.track_queue[track]] == [5]
+    for index in (u32(5), u32(6)):
+        town.referenda.cancel(CANCELLER, index)
+    town.tick(2)
+    assert town.referenda.deciding_count[track] == 5
+    town.referenda.cancel(CANCELLER, FIRST)
+    town.tick(2)
+    assert town.referenda.deciding_count[track] == 4
+
+
 def test_a_referendum_can_be_cancelled_and_the_deposits_come_back(town: Forum) -> None:
     index = town.deciding()
     with refused(town, BadOrigin):
@@ -362,8 +390,11 @@ def test_a_referendum_can_be_cancelled_and_the_deposits_come_back(town: Forum) -
 
 def test_a_referendum_can_be_killed_and_the_deposits_are_lost(town: Forum) -> None:
     index = town.deciding()
-    before = town.balances.free(TREASURY)
+    before, text = town.balances.free(TREASURY), b"why"
+    town.preimage.note_preimage(signed(BOB), text)
+    town.referenda.set_metadata(signed(ALICE), index, H256(blake2_256(text)))
     town.referenda.kill(CANCELLER, index)
+    assert index not in town.referenda.metadata_of
     assert town.balances.free(TREASURY) - before == SUBMISSION + DECISION
     assert town.referenda.referendum_info_for[index] == WasKilled(u32(town.clock.slot))
     with refused(town, Referenda.BadStatus):

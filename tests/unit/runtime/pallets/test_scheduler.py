@@ -116,6 +116,16 @@ def test_a_hundred_calls_stay_within_the_weight_and_the_rest_waits_in_order(town
     assert blocks == 3
 
 
+def test_a_call_is_begun_only_if_there_is_room_for_all_that_it_may_use(town: Town) -> None:
+    for text in (b"a", b"b", b"c"):
+        schedule(town, 1, text, micros=town.room * 600)
+    town.told()
+    town.tick()
+    assert town.written() == [b"a", b"b"], "each used half of what it may, and the third may not"
+    town.tick()
+    assert town.written() == [b"c"]
+
+
 def test_what_no_block_can_take_is_given_up_and_told(town: Town) -> None:
     address = schedule(town, 1, LONG, micros=town.room * 1_000)
     schedule(town, 1, b"after it", priority=1)
@@ -239,6 +249,23 @@ def test_a_task_that_fails_is_tried_again_as_often_as_told(town: Town) -> None:
     assert list(town.preimage.request_status_for.items()) == []
 
 
+def test_a_time_after_all_slots_never_comes_and_stops_no_block(town: Town) -> None:
+    never = u32(u32.MAX)
+    inner = town.entry(LONG)
+    town.scheduler.schedule_named(ROOT, NAME, u32(2), (never, u32(3)), u8(0), inner)
+    address = schedule(town, 2, b"", fails=True)
+    town.scheduler.set_retry(ROOT, address, u8(9), never)
+    town.told()
+    town.tick(2)
+    events = town.announced()
+    assert Scheduler.PeriodicFailed((u32(2), u32(0)), NAME) in events
+    assert Scheduler.RetryFailed(address, None) in events
+    assert town.written() == [LONG]
+    assert pending(town) == 0
+    assert NAME not in town.scheduler.lookup
+    assert list(town.preimage.request_status_for.items()) == []
+
+
 def test_a_task_that_succeeds_is_not_tried_again(town: Town) -> None:
     town.scheduler.schedule_named(ROOT, NAME, u32(1), None, u8(0), town.entry(b"fine"))
     town.scheduler.set_retry_named(ROOT, NAME, u8(9), u32(1))
@@ -332,6 +359,26 @@ def test_other_pallets_get_the_next_slot_that_has_room(town: Town) -> None:
     town.scheduler.cancel_at(address)
     town.scheduler.cancel_at(address)
     assert NAME not in town.scheduler.lookup
+
+
+def test_a_crowd_that_wants_the_same_slots_is_not_walked_over(town: Town) -> None:
+    """Six times as many as fit, block after block: what is looked at for room stays little."""
+    town.scheduler.__dict__["max_scheduled_per_block"] = u32(1)
+    task, looked, get = Inline(town.entry(b"me").raw), [0], town.state.get
+
+    def counted(key: bytes) -> bytes | None:
+        looked[0] += key.startswith(town.scheduler.agenda.prefix)
+        return get(key)
+
+    town.state.get = counted  # type: ignore[method-assign]
+    costs = []
+    for number in range(600):
+        looked[0] = 0
+        when, _ = town.scheduler.put(u32(10 + number // 6), task, BY_ROOT, 0)
+        assert when >= 10 + number // 6
+        costs.append(looked[0])
+    assert max(costs) <= 20
+    assert max(costs[:6]) <= 6
 
 
 def test_a_pause_of_any_length_costs_nothing(town: Town) -> None:
