@@ -81,7 +81,7 @@ class ChainError(Exception):
 
 
 class ChainGone(ChainError):
-    """The node went away: connect again."""
+    """The node went away, or the chain went on to another law: connect again."""
 
 
 class TransactionRefused(ChainError):
@@ -333,6 +333,7 @@ class RpcChain:
         if not isinstance(answer, dict):
             raise ChainError(f"{answer!r} is no header")
         header = Header.from_json(answer)
+        await self._same_law()
         final = _bytes(await self._call("chain_getFinalizedHead"))
         final_header = await self._call("chain_getHeader", _hex(final))
         if not isinstance(final_header, dict):
@@ -340,6 +341,14 @@ class RpcChain:
         slot = 0 if header.number == 0 else int(pre_digest(header.digest.logs).claim.slot)
         number = int(str(final_header["number"]), 16)
         return Head(int(header.number), bytes(header.hash()), slot, number, final)
+
+    async def _same_law(self) -> None:
+        """Raise ChainGone when the chain went on to another law: nothing more would be read right."""
+        told = await self._call("state_getRuntimeVersion")
+        now = told.get("specVersion") if isinstance(told, dict) else told
+        known = int(self._runtime.version.spec_version)
+        if now != known:
+            raise ChainGone(f"the chain went from version {known} of its law to {now}")
 
     async def _call(self, method: str, *params: Json) -> Json:
         try:

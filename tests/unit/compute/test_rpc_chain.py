@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from btt_chain.compute.chain import (
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import EncodeError, u128
+from btt_chain.scale import EncodeError, u32, u128
 from runtime.constants import BTT
 from runtime.pallets.balances import Balances
 from support.node import Node, dev_node
@@ -124,6 +125,17 @@ async def test_heads_come_one_after_the_other_with_the_final_one(node: Node) -> 
         assert now.number >= seen[-1].number
         assert chain.slot_ms == 1_000
         assert len(chain.genesis) == 32
+
+
+async def test_who_knows_an_older_law_is_told_to_connect_again(node: Node) -> None:
+    async with open_chain(node.ws) as chain:
+        chain._runtime.version = replace(chain._runtime.version, spec_version=u32(99))
+        with pytest.raises(ChainGone, match="from version 99 of its law to 100"):
+            await chain.head()
+        with pytest.raises(ChainGone, match="from version 99"):
+            await send(chain, int(BTT))
+        with pytest.raises(ChainGone, match="from version 99"):
+            await anext(chain.heads())
 
 
 async def test_a_state_may_be_named(node: Node) -> None:
