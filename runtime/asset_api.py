@@ -6,7 +6,7 @@ Amounts are in planck, times in slots. Every answer is bounded: lists come in pa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
+from heapq import nsmallest
 from typing import Annotated, Final
 
 from btt_chain.primitives.account import AccountId
@@ -115,6 +115,7 @@ class AssetsApi(RuntimeApi, version=1):
     def _view(self, registry: AssetRegistry, id: u32, info: AssetInfo) -> AssetView:
         runtime = self._executive.runtime
         details = runtime.pallet(Assets).asset.get(id)
+        exchange = runtime.pallet(Exchange)
         return AssetView(
             id,
             info,
@@ -122,7 +123,7 @@ class AssetsApi(RuntimeApi, version=1):
             details is not None and details.status is AssetStatus.Frozen,
             u32(0) if details is None else details.accounts,
             registry.revenue[id].fed,
-            runtime.pallet(Exchange).listings.get(id),
+            exchange.listings.get(id) if exchange.is_traded(id) else None,
         )
 
 
@@ -151,8 +152,9 @@ class ExchangeApi(RuntimeApi, version=1):
     def listings(self) -> list[tuple[u32, Listing]]:
         """Return what is traded, what paid for it first; `PAGE` at most."""
         now = self._exchange.clock.now()
-        found = islice(self._exchange.listings.items(), PAGE)
-        return sorted(found, key=lambda listed: (listed[1].premium_until <= now, listed[0]))
+        listed = self._exchange.listings.items()
+        traded = (entry for entry in listed if self._exchange.is_traded(entry[0]))
+        return nsmallest(PAGE, traded, key=lambda entry: (entry[1].premium_until <= now, entry[0]))
 
     def vault(self, id: u32) -> VaultView | None:
         """Return a vault and what lies in it."""

@@ -25,6 +25,7 @@ from runtime.frame import (
     DoubleMap,
     Error,
     Event,
+    Hasher,
     Map,
     Origin,
     Pallet,
@@ -40,6 +41,8 @@ STRING_LIMIT: Final = 50
 """Bytes of a name or a symbol."""
 RESERVE_ID: Final = b"py/asset"
 """What deposits are reserved under."""
+WEIGHT: Final = 120 * PICOS_PER_MICRO
+"""What a call costs: an identity is looked at, and revenue settled on both sides."""
 NOTHING: Final = u128(0)
 
 AssetId = Annotated[u32, TypeName("T::AssetId")]
@@ -200,7 +203,12 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
 
     asset = Map(u32, AssetDetails)
     """All assets."""
-    account = DoubleMap(u32, AccountId, AssetAccount)
+    account = DoubleMap(
+        u32,
+        AccountId,
+        AssetAccount,
+        hashers=(Hasher.Blake2_128Concat, Hasher.Blake2_128Concat),
+    )
     """What each account has of each."""
     metadata = Map(u32, AssetMetadata, default=AssetMetadata())
     """What they are called."""
@@ -299,14 +307,14 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
 
     # ---- calls
 
-    @call(8, weight=60 * PICOS_PER_MICRO)
+    @call(8, weight=WEIGHT)
     def transfer(
         self, origin: Origin, id: AssetParameter, target: Lookup, amount: CompactAmount
     ) -> None:
         """Send units to another account."""
         self.move(u32(id), origin.signed(), lookup(target), u128(amount))
 
-    @call(9, weight=60 * PICOS_PER_MICRO)
+    @call(9, weight=WEIGHT)
     def transfer_keep_alive(
         self, origin: Origin, id: AssetParameter, target: Lookup, amount: CompactAmount
     ) -> None:
@@ -316,7 +324,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
             raise self.WouldDie
         self.move(u32(id), who, lookup(target), u128(amount))
 
-    @call(26, weight=60 * PICOS_PER_MICRO)
+    @call(26, weight=WEIGHT)
     def touch(self, origin: Origin, id: AssetParameter) -> None:
         """Make room for an asset in your account, with a deposit."""
         who, asset = origin.signed(), u32(id)
@@ -329,7 +337,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         self.asset[asset] = replace(details, accounts=u32(details.accounts + 1))
         self.deposit(self.Touched(asset, who, who))
 
-    @call(27, weight=60 * PICOS_PER_MICRO)
+    @call(27, weight=WEIGHT)
     def refund(
         self, origin: Origin, id: AssetParameter, allow_burn: Annotated[bool, TypeName("bool")]
     ) -> None:
@@ -341,9 +349,9 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         if held.balance:
             raise self.InUse
         self._forget(asset, details, who, held)
-        self.asset[asset] = details
+        self._store(asset, details)
 
-    @call(32, weight=60 * PICOS_PER_MICRO)
+    @call(32, weight=WEIGHT)
     def transfer_all(
         self,
         origin: Origin,
@@ -430,22 +438,25 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         self.deposit(self.Issued(asset, who, amount))
 
     def retire(self, asset: u32, who: AccountId, amount: u128) -> None:
-        """Destroy units of an account, even while the asset is frozen. Raises BalanceLow."""
+        """Destroy units of an account, even while the asset is frozen. Raises BalanceLow.
+
+        The asset goes with the last of them, or with the last place that somebody keeps for it.
+        """
         details = self._details(asset)
         self._debit(asset, details, who, amount)
         details.supply -= amount
-        self.asset[asset] = details
         self.deposit(self.Burned(asset, who, amount))
+        self._store(asset, details)
 
     def move(self, asset: u32, source: AccountId, dest: AccountId, amount: u128) -> None:
-        """Move units. Raises the errors of `transfer`."""
+        """Move units; none at all, whatever the asset. Raises the errors of `transfer`."""
+        if not amount:
+            return
         details = self._details(asset)
         if details.status is not AssetStatus.Live:
             raise self.AssetNotLive
         if self.free(asset, source) < amount:
             raise self.BalanceLow
-        if not amount:
-            return
         if source != dest:
             self._credit(asset, details, dest, amount)
             self._debit(asset, details, source, amount)
@@ -462,15 +473,6 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         self.asset[asset] = replace(self._details(asset), status=AssetStatus.Live)
         self.deposit(self.AssetThawed(asset))
 
-    def destroy(self, asset: u32) -> None:
-        """Forget an asset that has no units. Raises InUse if accounts have a place for it."""
-        details = self._details(asset)
-        if details.supply or details.accounts:
-            raise self.InUse
-        del self.asset[asset]
-        del self.metadata[asset]
-        self.deposit(self.Destroyed(asset))
-
     # ---- steps
 
     def _details(self, asset: u32) -> AssetDetails:
@@ -478,6 +480,15 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         if details is None:
             raise self.Unknown
         return details
+
+    def _store(self, asset: u32, details: AssetDetails) -> None:
+        """Store an asset, or forget it if nobody has units or a place for them."""
+        if details.supply or details.accounts:
+            self.asset[asset] = details
+            return
+        del self.asset[asset]
+        del self.metadata[asset]
+        self.deposit(self.Destroyed(asset))
 
     def _account(self, asset: u32, who: AccountId) -> AssetAccount:
         held = self.account.get((asset, who))

@@ -4,8 +4,12 @@ Who puts money in puts units beside it, in the ratio of what is there, and gets 
 out gets the same part of both. Nobody can value a vault wrongly, because nobody has to value it.
 
 The manager trades on the exchange with what lies in the vault, never farther from the registered
-value than a band allows, and can take nothing out but by shares. Its fee is 1 to 2 % a year, as
-new shares. Who takes out need not wait for the manager: open orders are cancelled as needed.
+value than a band allows. It can take nothing out but by shares. It might trade to the vault's loss,
+with itself from another account: so all orders of a day together may be worse than that value by
+a small part of the vault only. Its fee is 1 to 2 % a year, as new shares. Who takes out need not
+wait for the manager: open orders are cancelled as needed.
+
+What the units earn is the vault's: it is paid in before anybody puts in or takes out.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from typing import Annotated, Final, Protocol
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Compact, TypeName, path, u16, u32, u64, u128
-from runtime.constants import BTT, YEAR_MS
+from runtime.constants import BTT, DAY_MS, YEAR_MS
 from runtime.frame import (
     DoubleMap,
     Error,
@@ -32,7 +36,7 @@ from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.asset_registry import AssetInfo
 from runtime.pallets.assets import Assets
 from runtime.pallets.balances import sub_account
-from runtime.pallets.exchange import Exchange, Side
+from runtime.pallets.exchange import ORDER_WEIGHT, Exchange, Side
 from runtime.pallets.system import System
 from runtime.splits import BPS, ceil_div, mul_div
 
@@ -40,6 +44,8 @@ LEAST_FEE_BPS, MOST_FEE_BPS = 100, 200
 """Between these the documents put a manager's fee of a year, in hundredths of a percent."""
 BAND_BPS: Final = 2_000
 """How far from the registered value a vault's orders may lie."""
+GIVEN_BPS: Final = 100
+"""What of a vault its orders of one day may give away, priced at the registered value."""
 LEAST_MONEY: Final = BTT
 """What a vault begins with at least."""
 WEIGHT: Final = 300 * PICOS_PER_MICRO
@@ -58,7 +64,7 @@ CompactShares = Annotated[Compact[u128], TypeName("Shares")]
 OrderId = Annotated[u64, TypeName("OrderId")]
 
 
-@path("pallet_vaults::Vault", params={"AccountId": AccountId})
+@path("pallet_vaults::Vault", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(slots=True)
 class Vault:
     """One vault; what lies in it lies in its account."""
@@ -70,6 +76,10 @@ class Vault:
     shares: Shares
     accrued: Annotated[u64, TypeName("Slot")]
     """Up to when it got that."""
+    day: Annotated[u64, TypeName("Slot")]
+    """When the day began in which it last gave way to the market."""
+    given: Annotated[u128, TypeName("Balance")] = NOTHING
+    """By how much the orders of that day are worse than the registered value, in planck."""
 
 
 class Clock(Protocol):
@@ -95,10 +105,16 @@ class Money(Protocol):
 
 
 class Registry(Protocol):
-    """What assets are worth; AssetRegistry satisfies it."""
+    """What assets are worth, and bring; AssetRegistry satisfies it. Amounts in planck."""
 
     def info(self, asset: u32) -> AssetInfo | None:
         """Return what is registered."""
+
+    def revenue_due(self, asset: u32, who: AccountId) -> u128:
+        """Return what units brought an account that it was not paid."""
+
+    def pay_revenue(self, id: u32, who: AccountId) -> u128:
+        """Pay it; return how much it was."""
 
 
 class Vaults(Pallet):
@@ -183,6 +199,9 @@ class Vaults(Pallet):
     class NoSuchOrder(Error, index=7):
         """The vault has no open order of this number."""
 
+    class TooGenerous(Error, index=8):
+        """A day's orders may be worse than the registered value by 1 % of the vault; wait a day."""
+
     # ---- calls
 
     @call(0, weight=WEIGHT)
@@ -200,11 +219,12 @@ class Vaults(Pallet):
             raise self.FeeOutOfBounds
         if money < LEAST_MONEY or not units:
             raise self.TooLittle
-        if asset not in self.exchange.listings:
+        if not self.exchange.is_traded(asset):
             raise self.exchange.NotListed
         id = self.count.value
         self.count.value = id + 1
-        vault = Vault(asset, who, fee_bps, NOTHING, u64(self.clock.now()))
+        now = u64(self.clock.now())
+        vault = Vault(asset, who, fee_bps, NOTHING, now, now)
         self._open_account(id)
         self.deposit(self.VaultCreated(id, asset, who, fee_bps))
         self._put_in(id, vault, who, u128(money), u128(units), u128(money))
@@ -222,7 +242,7 @@ class Vaults(Pallet):
         who, vault = origin.signed(), self._vault(id)
         if not shares:
             raise self.TooLittle
-        self._accrue(id, vault)
+        self._settle(id, vault)
         whole, stock = self.holdings(id, vault)
         money = u128(ceil_div(whole * int(shares), vault.shares))
         units = u128(ceil_div(stock * int(shares), vault.shares))
@@ -237,7 +257,7 @@ class Vaults(Pallet):
         own = self.shares[id, who]
         if not 0 < shares <= own:
             raise self.TooFewShares
-        self._accrue(id, vault)
+        self._settle(id, vault)
         own = self.shares[id, who]  # the manager has more now
         whole, stock = self.holdings(id, vault)
         money = mul_div(whole, shares, vault.shares)
@@ -266,7 +286,7 @@ class Vaults(Pallet):
         else:
             self.vaults[id] = vault
 
-    @call(3, weight=WEIGHT)
+    @call(3, weight=WEIGHT + ORDER_WEIGHT)
     def place_vault_order(
         self, origin: Origin, id: VaultId, side: Side, units: CompactUnits, price: CompactAmount
     ) -> None:
@@ -279,6 +299,8 @@ class Vaults(Pallet):
         asked, value = int(price) * int(info.units), int(info.value)
         if not value * (BPS - BAND_BPS) <= asked * BPS <= value * (BPS + BAND_BPS):
             raise self.OutsideBand
+        worse = asked - value if side is Side.Buy else value - asked
+        self._give_way(id, vault, info, ceil_div(max(0, worse) * int(units), info.units))
         self.exchange.place(self.account_of(id), vault.asset, side, u128(units), u128(price))
 
     @call(4, weight=WEIGHT)
@@ -291,10 +313,13 @@ class Vaults(Pallet):
 
     @call(5, weight=WEIGHT)
     def accrue_fee(self, origin: Origin, id: VaultId) -> None:
-        """Give the manager its fee up to now. Anybody may do this; all other calls do it, too."""
+        """Give the manager its fee up to now, and the vault what its units earned.
+
+        Anybody may do this; who puts in or takes out does it, too.
+        """
         origin.signed()
         vault = self._vault(id)
-        self._accrue(id, vault)
+        self._settle(id, vault)
         self.vaults[id] = vault
 
     # ---- doors
@@ -318,11 +343,26 @@ class Vaults(Pallet):
         return vault
 
     def holdings(self, id: u32, vault: Vault) -> tuple[int, int]:
-        """Return all money and all units of a vault, on hold for orders or not."""
+        """Return all money and all units of a vault, on hold for orders or not, or still due."""
         account = self.account_of(id)
+        due = self.registry.revenue_due(vault.asset, account)
         on_hold = self.currency.held(self.exchange.reason, account)
-        money = int(self.currency.free(account)) + int(on_hold)
+        money = int(self.currency.free(account)) + int(on_hold) + int(due)
         return money, int(self.assets.balance(vault.asset, account))
+
+    def _give_way(self, id: u32, vault: Vault, info: AssetInfo, by: int) -> None:
+        """Note that an order is worse than the registered value by so much. Raises TooGenerous."""
+        if not by:
+            return
+        now = self.clock.now()
+        if (now - int(vault.day)) * int(self.slot_ms) >= DAY_MS:
+            vault.day, vault.given = u64(now), NOTHING
+        whole, stock = self.holdings(id, vault)
+        worth = whole + stock * int(info.value) // int(info.units)
+        if (int(vault.given) + by) * BPS > worth * GIVEN_BPS:
+            raise self.TooGenerous
+        vault.given += by
+        self.vaults[id] = vault
 
     def _open_account(self, id: u32) -> None:
         """Keep the vault's account alive however little is in it: the rest is somebody's."""
@@ -349,6 +389,11 @@ class Vaults(Pallet):
         self.vaults[id] = vault
         self.shares[id, who] += shares
         self.deposit(self.Deposited(id, who, money, units, shares))
+
+    def _settle(self, id: u32, vault: Vault) -> None:
+        """Let the vault have what its units earned, and the manager its fee."""
+        self.registry.pay_revenue(vault.asset, self.account_of(id))
+        self._accrue(id, vault)
 
     def _accrue(self, id: u32, vault: Vault) -> None:
         """Give the manager new shares, so many that they are its fee of all there are then."""

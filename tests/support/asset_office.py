@@ -12,6 +12,7 @@ from runtime.frame import ROOT, Reason, signed
 from runtime.pallets.asset_registry import AssetKind, AssetRegistry, RightKind, Role
 from runtime.pallets.assets import Assets
 from runtime.pallets.balances import Balances
+from runtime.pallets.tier_staking import StakedMoney
 from runtime.pallets.tokenomics import Tokenomics
 from support.runtime import SmallRuntime
 
@@ -43,6 +44,8 @@ class People:
     def __init__(self) -> None:
         self.judged = [ALICE, BOB, CAROL]
         self.stakes: dict[AccountId, u128] = {}
+        self.lasts: dict[AccountId, u128] = {}
+        self.parents: dict[AccountId, AccountId] = {}
         self.discounts: dict[AccountId, int] = {}
 
     def verified(self, who: AccountId) -> bool:
@@ -50,6 +53,12 @@ class People:
 
     def active_stake(self, who: AccountId) -> u128:
         return self.stakes.get(who, u128(0))
+
+    def lasting(self, who: AccountId, slots: int) -> StakedMoney:
+        return StakedMoney(u128(0), self.lasts.get(who, self.active_stake(who)))
+
+    def operator_of(self, account: AccountId) -> AccountId:
+        return self.parents.get(account, account)
 
     def discount_bps(self, who: AccountId) -> int:
         return self.discounts.get(who, 0)

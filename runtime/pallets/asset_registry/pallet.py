@@ -32,6 +32,7 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    PostInfo,
     Reason,
     Value,
     call,
@@ -76,6 +77,9 @@ from runtime.splits import ASSET, charge, discounted, split_platform
 
 WEIGHT: Final = 100 * PICOS_PER_MICRO
 """What most calls cost."""
+MAX_FORGOTTEN: Final = 64
+"""Votes that one call removes."""
+VOTE_WEIGHT: Final = 25 * PICOS_PER_MICRO
 NOTHING: Final = u128(0)
 
 Id = Annotated[u32, TypeName("AssetId")]
@@ -194,7 +198,7 @@ class AssetRegistry(Pallet):
         weight: Amount
 
     class AssetRejected(Event, index=4):
-        """A verifier, or the stakers, said no."""
+        """A verifier, or the stakers, said no; or the issuer gave it up."""
 
         id: Id
 
@@ -324,7 +328,9 @@ class AssetRegistry(Pallet):
         """You are no verifier in this role; bond, and ask a referendum to appoint you."""
 
     class VerifierConflict(Error, index=6):
-        """Who issues an asset, or verified it in the other role, cannot verify it."""
+        """Who issues an asset, or verified it in the other role, or is one with either by its
+        identity, cannot verify it; ask another verifier.
+        """
 
     class AlreadyVerified(Error, index=7):
         """A verifier of this role has attested the asset."""
@@ -333,10 +339,10 @@ class AssetRegistry(Pallet):
         """The class of an asset is 1, 2 or 3."""
 
     class BadTerms(Error, index=9):
-        """Value and units are at least 1, and a unit is worth less than all money there is."""
+        """Value and units are at least 1; name both."""
 
     class NoStake(Error, index=10):
-        """Only stakes vote, from a day after they were made; stake, or wait."""
+        """Only stakes vote that are a day old and last beyond the vote; stake, or wait."""
 
     class AlreadyVoted(Error, index=11):
         """You have voted on this asset."""
@@ -375,7 +381,7 @@ class AssetRegistry(Pallet):
         """Others hold units, or some of yours are on hold; buy them back and cancel your orders."""
 
     class BondTooLow(Error, index=23):
-        """The bond is less than `verifier_bond`."""
+        """The bond is less than `verifier_bond`; who was slashed leaves, and bonds again."""
 
     class AlreadyBonded(Error, index=24):
         """You have a verifier's bond already."""
@@ -385,6 +391,9 @@ class AssetRegistry(Pallet):
 
     class InvalidParams(Error, index=26):
         """These parameters do not go together; `Params.problem` lists what must hold."""
+
+    class NothingToForget(Error, index=27):
+        """There are no votes, or they still count; they do until what they earned is paid."""
 
     # ---- calls: an asset's way to its units
 
@@ -438,8 +447,7 @@ class AssetRegistry(Pallet):
         if not 1 <= complexity <= CLASSES:
             raise self.BadClass
         other = self.reports.get((id, Role(1 - role)))
-        if who == info.issuer or (other is not None and other.verifier == who):
-            raise self.VerifierConflict
+        self._ensure_impartial(who, info, None if other is None else other.verifier)
         if (id, role) in self.reports:
             raise self.AlreadyVerified
         self.reports[id, role] = Report(who, complexity, approve, report, self._now())
@@ -465,7 +473,9 @@ class AssetRegistry(Pallet):
             raise self.VotingOver
         if (id, who) in self.votes:
             raise self.AlreadyVoted
-        weight = self.stakers.active_stake(who)
+        # The same coins must not vote twice: what counts is not taken out before the end.
+        lasting = self.stakers.lasting(who, int(poll.ends) - int(self._now()))
+        weight = min(self.stakers.active_stake(who), lasting.long + lasting.short)
         if not weight:
             raise self.NoStake
         self.votes[id, who] = Vote(aye, weight)
@@ -529,6 +539,19 @@ class AssetRegistry(Pallet):
         self.polls[id] = poll
         self.deposit(self.VoteRewardExpired(id, amount))
 
+    @call(22, weight=WEIGHT + MAX_FORGOTTEN * VOTE_WEIGHT)
+    def forget_votes(self, origin: Origin, id: Id) -> PostInfo:
+        """Remove votes that count for nothing any more. Costs nothing if there are many."""
+        origin.signed()
+        info, poll = self._asset(id), self._poll(id)
+        counts = info.state is State.Voting or poll.left
+        gone = [] if counts else self.votes.some_under(id, MAX_FORGOTTEN)
+        if not gone:
+            raise self.NothingToForget
+        for voter in gone:
+            del self.votes[id, voter]
+        return PostInfo(pays=len(gone) < MAX_FORGOTTEN)
+
     # ---- calls: its value
 
     @call(6, weight=WEIGHT)
@@ -558,8 +581,7 @@ class AssetRegistry(Pallet):
             raise self.NotVerifier
         named = (who, u128(value))
         other = request.regulatory if role is Role.Technical else request.technical
-        if who == info.issuer or (other is not None and other[0] == who):
-            raise self.VerifierConflict
+        self._ensure_impartial(who, info, None if other is None else other[0])
         history = self._within_limits(id, int(value))
         if role is Role.Technical:
             request.technical = named
@@ -608,20 +630,8 @@ class AssetRegistry(Pallet):
     @call(11, weight=WEIGHT)
     def claim_revenue(self, origin: Origin, id: Id) -> None:
         """Get what your units of an asset brought you."""
-        who, info = origin.signed(), self._asset(id)
-        self.about_to_change(id, who, self.assets.balance(id, who))
-        share = self.shares[id, who]
-        amount, share.owed = share.owed, NOTHING
-        if not amount:
+        if not self.pay_revenue(id, origin.signed()):
             raise self.NothingToClaim
-        reason = self._reason(self.HoldReason.Revenue)
-        self.currency.transfer_on_hold(reason, info.issuer, who, amount, on_hold=False)
-        self.shares[id, who] = share
-        revenue = self.revenue[id]
-        revenue.paid += amount
-        revenue.owed -= amount
-        self.revenue[id] = revenue
-        self.deposit(self.RevenuePaid(id, who, amount))
 
     @call(12, weight=WEIGHT)
     def offer_buy_back(self, origin: Origin, id: Id, price: CompactAmount, units: Units) -> None:
@@ -700,6 +710,8 @@ class AssetRegistry(Pallet):
         self.policy(origin)
         account = lookup(who)
         verifier = self._verifier(account)
+        if (regulatory or technical) and verifier.bond < self.verifier_bond:
+            raise self.BondTooLow
         verifier.regulatory, verifier.technical = regulatory, technical
         self.verifiers[account] = verifier
         self.deposit(self.VerifierAppointed(account, regulatory, technical))
@@ -748,6 +760,17 @@ class AssetRegistry(Pallet):
         self.params.value = params
         self.deposit(self.ParamsSet(params))
 
+    # ---- calls: giving up
+
+    @call(21, weight=WEIGHT)
+    def withdraw(self, origin: Origin, id: Id) -> None:
+        """Give up registering your asset before it has units, and get the deposit back."""
+        who, info = origin.signed(), self._asset(id)
+        self._ensure_issuer(who, info)
+        if info.state not in (State.Registered, State.Voting):
+            raise self.BadState
+        self._reject(id, info)
+
     # ---- doors: for Assets
 
     def may_hold(self, asset: u32, who: AccountId) -> bool:
@@ -766,6 +789,28 @@ class AssetRegistry(Pallet):
         self.shares[asset, who] = share
         revenue.owed += earned
         self.revenue[asset] = revenue
+
+    # ---- doors: paying
+
+    def pay_revenue(self, id: u32, who: AccountId) -> u128:
+        """Pay a holder what its units brought it; return how much it was, in planck."""
+        info, amount = self._asset(id), self.revenue_due(id, who)
+        if not amount:
+            return NOTHING
+        units = self.assets.balance(id, who)
+        self.about_to_change(id, who, units)
+        reason = self._reason(self.HoldReason.Revenue)
+        self.currency.transfer_on_hold(reason, info.issuer, who, amount, on_hold=False)
+        if units:
+            self.shares[id, who] = replace(self.shares[id, who], owed=NOTHING)
+        else:
+            del self.shares[id, who]
+        revenue = self.revenue[id]
+        revenue.paid += amount
+        revenue.owed -= amount
+        self.revenue[id] = revenue
+        self.deposit(self.RevenuePaid(id, who, amount))
+        return amount
 
     # ---- doors: looking
 
@@ -829,6 +874,13 @@ class AssetRegistry(Pallet):
         verifier = self.verifiers.get(who)
         if verifier is None or not verifier.may(role):
             raise self.NotVerifier
+
+    def _ensure_impartial(self, who: AccountId, info: AssetInfo, other: AccountId | None) -> None:
+        """Raise VerifierConflict if a verifier is the issuer, or the one of the other role."""
+        conflicting = [info.issuer] if other is None else [info.issuer, other]
+        operator = self.identities.operator_of
+        if operator(who) in [operator(one) for one in conflicting]:
+            raise self.VerifierConflict
 
     def _ensure_issuer(self, who: AccountId, info: AssetInfo) -> None:
         if who != info.issuer:

@@ -11,6 +11,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, TypeName, path, u8, u32, u64, u128, u256
 from runtime.frame import Reason
 from runtime.pallets.assets import STRING_LIMIT
+from runtime.pallets.tier_staking import StakedMoney
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import BPS, PlatformSplit
 
@@ -69,7 +70,7 @@ class State(IntEnum):
     Issued = 2
     """Its units exist."""
     Rejected = 3
-    """A verifier or the stakers said no."""
+    """A verifier or the stakers said no, or the issuer gave it up."""
     Retired = 4
     """The issuer had all units, and destroyed them."""
 
@@ -312,6 +313,9 @@ class Stakers(Protocol):
     def active_stake(self, who: AccountId) -> u128:
         """What of an account's stakes counts now, in planck."""
 
+    def lasting(self, who: AccountId, slots: int) -> StakedMoney:
+        """What of its stakes stays for so many slots more, whether it counts yet or not."""
+
     def discount_bps(self, who: AccountId) -> int:
         """What part of a fee an account does not pay."""
 
@@ -321,6 +325,9 @@ class Identities(Protocol):
 
     def verified(self, who: AccountId) -> bool:
         """Tell whether a registrar knows the account."""
+
+    def operator_of(self, account: AccountId) -> AccountId:
+        """Return who stands behind an account."""
 
 
 def share_of(part: int, total: int, pot: int) -> u128:

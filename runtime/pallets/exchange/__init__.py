@@ -1,12 +1,20 @@
 """Exchange: units for money, in one auction for each block."""
 
-from runtime.pallets.exchange.auction import Offer, Outcome, auction
-from runtime.pallets.exchange.pallet import MAX_AUCTIONS, MAX_MATCHES, Exchange
-from runtime.pallets.exchange.types import Level, Listing, Order, Params, Side, TimeInForce, Trade
+from runtime.pallets.exchange.auction import Level, Offer, Outcome, auction, clearing_price
+from runtime.pallets.exchange.pallet import (
+    MAX_AUCTIONS,
+    MAX_LEVELS,
+    MAX_MATCHES,
+    ORDER_WEIGHT,
+    Exchange,
+)
+from runtime.pallets.exchange.types import Listing, Order, Params, Side, TimeInForce, Trade
 
 __all__ = [
     "MAX_AUCTIONS",
+    "MAX_LEVELS",
     "MAX_MATCHES",
+    "ORDER_WEIGHT",
     "Exchange",
     "Level",
     "Listing",
@@ -18,4 +26,5 @@ __all__ = [
     "TimeInForce",
     "Trade",
     "auction",
+    "clearing_price",
 ]

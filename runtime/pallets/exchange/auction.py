@@ -1,9 +1,12 @@
 """One auction for each block: all who trade in it trade at one price.
 
 The best bids meet the best asks as long as they cross. The price lies between what the last pair
-of them would have paid each other, so whoever makes the block gains nothing by putting an order
-first: neither the price nor who is served depends on the order within a block. Whoever bids more,
-or came in an earlier block, is served first; those of one block at one price share what is there.
+of them would have paid each other; neither it nor who is served depends on the order within a
+block, so whoever makes the block gains nothing by putting an order first. Whoever bids more, or
+came in an earlier block, is served first; those of one block at one price share what is there.
+
+The price is that of the whole book, level by level. Who is served is decided among the orders that
+a block has room for: if they are not all, the others wait, but none of them moves the price.
 
 Whole numbers only: prices in planck for one unit, amounts in units.
 """
@@ -12,7 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+
+class Level(NamedTuple):
+    """All orders of one side at one price."""
+
+    price: int
+    units: int
+    orders: int
 
 
 class Offer(NamedTuple):
@@ -23,6 +34,11 @@ class Offer(NamedTuple):
     slot: int
     """When it came."""
     units: int
+    lot: bytes
+    """Who is first among equals; nothing that depends on the order within a block."""
+
+
+S = TypeVar("S", Level, Offer)
 
 
 class Outcome(NamedTuple):
@@ -50,18 +66,26 @@ class Outcome(NamedTuple):
                 yield buy, sell, units
 
 
-def auction(bids: Sequence[Offer], asks: Sequence[Offer]) -> Outcome | None:
-    """Decide an auction; None if nothing crosses.
+def clearing_price(bids: Sequence[S], asks: Sequence[S]) -> int | None:
+    """Return the price of an auction; None if nothing crosses.
 
-    Both sides come best price first, then earliest slot.
+    Both sides come best price first, as far as they cross and one level farther.
     """
     crossed = _crossed(bids, asks)
-    if not crossed:
-        return None
-    return Outcome(_price(bids, asks, crossed), _served(bids, crossed), _served(asks, crossed))
+    return _price(bids, asks, crossed) if crossed else None
 
 
-def _crossed(bids: Sequence[Offer], asks: Sequence[Offer]) -> int:
+def auction(bids: Sequence[Offer], asks: Sequence[Offer], price: int) -> Outcome:
+    """Decide who trades at the price of the whole book.
+
+    Both sides come best price first, then earliest slot; what crosses of both is the best of all
+    that does.
+    """
+    crossed = _crossed(bids, asks)
+    return Outcome(price, _served(bids, crossed), _served(asks, crossed))
+
+
+def _crossed(bids: Sequence[S], asks: Sequence[S]) -> int:
     """Return how many units meet at prices that both sides accept."""
     bid, ask, crossed = 0, 0, 0
     wanted = offered = 0  # what is left of the two at hand
@@ -80,7 +104,7 @@ def _crossed(bids: Sequence[Offer], asks: Sequence[Offer]) -> int:
         wanted, offered, crossed = wanted - met, offered - met, crossed + met
 
 
-def _price(bids: Sequence[Offer], asks: Sequence[Offer], crossed: int) -> int:
+def _price(bids: Sequence[S], asks: Sequence[S], crossed: int) -> int:
     """Return the middle of the prices at which nobody who is left out would have traded."""
     last_bid, next_bid = _edge(bids, crossed)
     last_ask, next_ask = _edge(asks, crossed)
@@ -89,7 +113,7 @@ def _price(bids: Sequence[Offer], asks: Sequence[Offer], crossed: int) -> int:
     return (low + high) // 2
 
 
-def _edge(offers: Sequence[Offer], units: int) -> tuple[int, int | None]:
+def _edge(offers: Sequence[S], units: int) -> tuple[int, int | None]:
     """Return the price of the last of so many units, and of the next one, if there is any."""
     for place, offer in enumerate(offers):
         if units < offer.units:
@@ -111,8 +135,8 @@ def _served(offers: Sequence[Offer], units: int) -> list[tuple[int, int]]:
         whole = sum(offer.units for offer in group)
         given = min(units, whole)
         parts = [given * offer.units // whole for offer in group]
-        # What rounding leaves over goes by single units to the largest orders, then the oldest.
-        order = sorted(range(len(group)), key=lambda place: (-group[place].units, group[place].id))
+        # What rounding leaves over goes by single units to the largest orders, then by lot.
+        order = sorted(range(len(group)), key=lambda place: (-group[place].units, group[place].lot))
         for place in order[: given - sum(parts)]:
             parts[place] += 1
         served += [(one.id, part) for one, part in zip(group, parts, strict=True) if part]

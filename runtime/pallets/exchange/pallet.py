@@ -10,15 +10,19 @@ on hold. Both still belong to their owner: units for sale go on earning revenue.
 A fee is due from both sides: more from who came into the auction of its own block (taker) than from
 who was in the book before (maker). Orders of one owner never meet: an order that would cross
 another of the same owner is refused.
+
+The price is that of all orders that cross, however many: so there is a limit to the price levels
+that do. An order that would pass it is refused; one at a level that is there never is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import IntEnum
-from itertools import groupby, islice
+from itertools import islice, takewhile
 from typing import Annotated, Final
 
+from btt_chain.crypto.hashing import blake2_128
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Compact, TypeName, u32, u64, u128
 from runtime.frame import (
@@ -38,16 +42,17 @@ from runtime.frame import (
 )
 from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.assets import Assets
-from runtime.pallets.exchange.auction import Offer, Outcome, auction
+from runtime.pallets.exchange.auction import Level, Offer, Outcome, auction, clearing_price
 from runtime.pallets.exchange.types import (
     MAX_IMMEDIATE,
     MAX_OWN_ORDERS,
     MAX_TRADES,
     BookKey,
     Clock,
+    Crossing,
     Fees,
     Immediate,
-    Level,
+    LevelKey,
     Listing,
     Money,
     Order,
@@ -57,9 +62,11 @@ from runtime.pallets.exchange.types import (
     Side,
     Stakers,
     TimeInForce,
+    Total,
     Trade,
     Trades,
     book_key,
+    level_key,
     most_fee,
     number_in,
     price_in,
@@ -67,12 +74,16 @@ from runtime.pallets.exchange.types import (
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import ASSET, BPS, PlatformSplit, ceil_div, charge, discounted, split_platform
 
-ORDER_WEIGHT: Final = 150 * PICOS_PER_MICRO
-"""What placing or cancelling an order costs, at most."""
+ORDER_WEIGHT: Final = 500 * PICOS_PER_MICRO
+"""What placing or cancelling an order costs, at most: own orders and levels are looked through."""
 MATCH_WEIGHT: Final = 400 * PICOS_PER_MICRO
 """What one order that trades costs, at most."""
+WAITING_WEIGHT: Final = 50 * PICOS_PER_MICRO
+"""What an asset costs that waits for its auction."""
 MAX_MATCHES: Final = 128
 """Orders of each side that one auction looks at; what else crosses waits for the next block."""
+MAX_LEVELS: Final = 128
+"""Price levels of each side that may cross at once."""
 MAX_AUCTIONS: Final = 4
 """Auctions of one block."""
 FEE_UNIT: Final = BPS * BPS
@@ -116,14 +127,16 @@ class Exchange(Pallet):
     """All open orders."""
     book = DoubleMap(u32, BookKey, u64, hashers=(Hasher.Twox64Concat, Hasher.Identity))
     """The same by asset, side, price and age: see `book_key`."""
+    levels = DoubleMap(u32, LevelKey, Total, hashers=(Hasher.Twox64Concat, Hasher.Identity))
+    """What they want together, by asset, side and price: see `level_key`."""
     own = DoubleMap(u32, AccountId, OwnOrders, default=[])
     """The same by owner."""
-    crossing = Map(u32, bool, hasher=Hasher.Twox64Concat)
+    crossing = Map(u32, Crossing, hasher=Hasher.Twox64Concat)
     """Assets with orders that meet, so that the next block holds an auction."""
+    barred = Map(u32, bool, hasher=Hasher.Twox64Concat)
+    """What governance took off the exchange."""
     immediate = Value(Immediate, default=[])
     """Orders that end with the next auction."""
-    block_slot = Value(u64, default=u64(0))
-    """The slot of the block at hand."""
     trades = Map(u32, Trades, hasher=Hasher.Twox64Concat, default=[])
     """What the last auctions of each asset did, the newest last."""
     params = Value(Params, default=Params())
@@ -195,6 +208,11 @@ class Exchange(Pallet):
 
         params: Annotated[Params, TypeName("Params")]
 
+    class Readmitted(Event, index=8):
+        """An asset that was taken off may be listed again."""
+
+        asset: Id
+
     class NotListed(Error, index=0):
         """The asset is not traded; its issuer can list it when its units are issued."""
 
@@ -223,7 +241,7 @@ class Exchange(Pallet):
         """You have as many open orders for this asset as one account may have; cancel one."""
 
     class AlreadyExpired(Error, index=9):
-        """The order would expire at once; name a later slot."""
+        """The order would expire before it can trade; name a slot that is later by two or more."""
 
     class TooManyImmediate(Error, index=10):
         """No more orders of one block can be immediate; send it again."""
@@ -231,14 +249,27 @@ class Exchange(Pallet):
     class InvalidParams(Error, index=11):
         """These parameters do not go together; `Params.problem` lists what must hold."""
 
+    class TooDeep(Error, index=12):
+        """More price levels would cross than an auction looks at; name a price that others did."""
+
+    class Barred(Error, index=13):
+        """Governance took the asset off; a referendum on `AssetPolicy` can readmit it."""
+
+    class NotBarred(Error, index=14):
+        """Nobody took this asset off; its issuer can list it."""
+
     # ---- hooks
 
     def on_initialize(self, number: int) -> int:
-        """Hold the auctions of the block before, and cancel what was immediate."""
-        before, self.block_slot.value = self.block_slot.value, u64(self.clock.now())
+        """Hold the auctions of the block before, and cancel what was immediate.
+
+        Assets that waited longest come first; frozen ones go on waiting.
+        """
+        waiting = sorted(self.crossing.items(), key=lambda entry: (entry[1].turn, entry[0]))
+        live = (entry for entry in waiting if self.assets.is_live(entry[0]))
         touched = 0
-        for asset in [asset for asset, _ in islice(self.crossing.items(), MAX_AUCTIONS)]:
-            touched += self._hold_auction(asset, before)
+        for asset, crossing in islice(live, MAX_AUCTIONS):
+            touched += self._hold_auction(asset, crossing.since)
         if self.immediate.exists():
             for id in self.immediate.value:
                 order = self.orders.get(id)
@@ -246,7 +277,7 @@ class Exchange(Pallet):
                     self._cancel(id, order)
                 touched += 1
             self.immediate.kill()
-        return (touched + 1) * MATCH_WEIGHT
+        return (touched + 1) * MATCH_WEIGHT + len(waiting) * WAITING_WEIGHT
 
     # ---- calls
 
@@ -256,7 +287,10 @@ class Exchange(Pallet):
         self._ensure_issuer(origin.signed(), asset)
         if asset in self.listings:
             raise self.AlreadyListed
-        self.listings[asset] = Listing(u64(self.clock.now()))
+        if asset in self.barred:
+            raise self.Barred
+        self.listings[asset] = Listing(self._now())
+        self._note_crossing(asset)
         self.deposit(self.Listed(asset))
 
     @call(1, weight=ORDER_WEIGHT)
@@ -281,7 +315,8 @@ class Exchange(Pallet):
         self.policy(origin)
         self._listing(asset)
         del self.listings[asset]
-        self.crossing.take(asset)
+        del self.crossing[asset]
+        self.barred[asset] = True
         self.deposit(self.Delisted(asset))
 
     @call(3, weight=ORDER_WEIGHT)
@@ -310,7 +345,7 @@ class Exchange(Pallet):
         who, order = origin.signed(), self.orders.get(id)
         if order is None:
             raise self.NoSuchOrder
-        over = self._expired(order) or order.asset not in self.listings
+        over = self._expired(order) or not self.is_traded(order.asset)
         if who != order.owner and not over:
             raise self.NotOwner
         self._cancel(id, order)
@@ -323,6 +358,15 @@ class Exchange(Pallet):
             raise self.InvalidParams
         self.params.value = params
         self.deposit(self.ParamsSet(params))
+
+    @call(6, weight=ORDER_WEIGHT)
+    def readmit(self, origin: Origin, asset: Id) -> None:
+        """Let an asset that was taken off be listed again. For the origin of policy."""
+        self.policy(origin)
+        if asset not in self.barred:
+            raise self.NotBarred
+        del self.barred[asset]
+        self.deposit(self.Readmitted(asset))
 
     # ---- doors
 
@@ -343,19 +387,25 @@ class Exchange(Pallet):
         until: u64 | None = None,
     ) -> u64:
         """Place an order; return its number. Raises the errors of `place_order`."""
-        self._listing(asset)
+        if not self.is_traded(asset):
+            raise self.NotListed
         params, notional = self.params.peek(), int(price) * int(units)
         if not units or notional < params.least_notional:
             raise self.BelowMinNotional
-        if until is not None and until <= self.clock.now():
+        if until is not None and until <= self.clock.now() + 1:
             raise self.AlreadyExpired
         if side is Side.Buy and not self.assets.may_receive(asset, who):
             raise self.NotAllowed
         mine = self.own[asset, who]
         if len(mine) >= self.max_own_orders:
             raise self.TooManyOrders
-        if any(meets(side, price, self.orders[id]) for id in mine):
+        own = (self.orders[id] for id in mine)
+        if any(one.side is not side and meets(side, price, one.price) for one in own):
             raise self.SelfMatch
+        waiting = self.immediate.value if immediate else []
+        if len(waiting) >= MAX_IMMEDIATE:
+            raise self.TooManyImmediate
+        crosses = self._would_cross(asset, side, price)
         escrow = NOTHING
         if side is Side.Buy:
             escrow = u128(notional + most_fee(notional, int(params.taker_bps)))
@@ -365,18 +415,16 @@ class Exchange(Pallet):
         id = self.next_order.value
         self.next_order.value = id + 1
         self.orders[id] = Order(
-            who, asset, side, price, u64(self.clock.now()), units, escrow, params.maker_bps,
+            who, asset, side, price, self._now(), units, escrow, params.maker_bps,
             params.taker_bps, until,
         )  # fmt: skip
         self.book[asset, book_key(side, price, id)] = id
         self.own[asset, who] = [*mine, id]
+        self._count(asset, side, price, int(units), 1)
         if immediate:
-            waiting = self.immediate.value
-            if len(waiting) >= MAX_IMMEDIATE:
-                raise self.TooManyImmediate
             self.immediate.value = [*waiting, id]
-        if self._crosses(asset):
-            self.crossing[asset] = True
+        if crosses and asset not in self.crossing:
+            self.crossing[asset] = Crossing(self._now(), self._now())
         self.deposit(self.OrderPlaced(id, asset, who, side, price, units))
         return id
 
@@ -389,16 +437,13 @@ class Exchange(Pallet):
 
     # ---- doors: looking
 
+    def is_traded(self, asset: u32) -> bool:
+        """Tell whether orders for an asset are taken: it is listed, and was not retired."""
+        return asset in self.listings and self.registry.is_issued(asset)
+
     def depth(self, asset: u32, side: Side, levels: int) -> list[Level]:
-        """Return the best price levels of one side; at most 64 orders for each are read."""
-        found: list[Level] = []
-        standing = islice(self._standing(asset, side), 64 * levels)
-        for price, group in groupby(standing, key=lambda one: one[0]):
-            orders = [self.orders[id] for _, id in group]
-            found.append(Level(price, sum(int(order.units) for order in orders), len(orders)))
-            if len(found) == levels:
-                break
-        return found
+        """Return the best price levels of one side."""
+        return list(islice(self._levels(asset, side), levels))
 
     # ---- steps: the book
 
@@ -419,17 +464,60 @@ class Exchange(Pallet):
         for key in self.book.walk(asset, bytes((side,))):
             yield price_in(key), number_in(key)
 
+    def _levels(self, asset: u32, side: Side) -> Iterator[Level]:
+        """Yield the price levels of one side, best first."""
+        for key in self.levels.walk(asset, bytes((side,))):
+            total = self.levels[asset, key]
+            yield Level(price_in(key), int(total.units), int(total.orders))
+
+    def _prices(self, asset: u32, side: Side) -> Iterator[int]:
+        """Yield the prices of one side, best first; what is wanted at each is not read."""
+        return map(price_in, self.levels.walk(asset, bytes((side,))))
+
     def _best(self, asset: u32, side: Side) -> int | None:
-        return next((price for price, _ in self._standing(asset, side)), None)
+        return next(self._prices(asset, side), None)
 
     def _crosses(self, asset: u32) -> bool:
         bid, ask = self._best(asset, Side.Buy), self._best(asset, Side.Sell)
         return bid is not None and ask is not None and bid >= ask
 
+    def _note_crossing(self, asset: u32) -> None:
+        """Have an auction held, from now on, if there is anything that crosses."""
+        if self._crosses(asset):
+            self.crossing[asset] = Crossing(self._now(), self._now())
+
+    def _would_cross(self, asset: u32, side: Side, price: u128) -> bool:
+        """Tell whether an order would cross. Raises TooDeep if it makes too many levels cross."""
+        other = Side(1 - side)
+        best = self._best(asset, other)
+        if best is None or not meets(side, price, best):
+            return False
+        against = takewhile(lambda level: meets(side, price, level), self._prices(asset, other))
+        beside = takewhile(lambda level: meets(side, level, best), self._prices(asset, side))
+        others = (level for level in beside if level != price)
+        if more_than(MAX_LEVELS, against) or more_than(MAX_LEVELS - 1, others):
+            raise self.TooDeep
+        return True
+
+    def _count(self, asset: u32, side: Side, price: u128, units: int, orders: int) -> None:
+        """Change what a price level holds by so much."""
+        key = level_key(side, price)
+        total = self.levels.get((asset, key)) or Total()
+        total.units += units
+        total.orders += orders
+        if total.orders:
+            self.levels[asset, key] = total
+        else:
+            del self.levels[asset, key]
+
+    def _now(self) -> u64:
+        return u64(self.clock.now())
+
     def _expired(self, order: Order) -> bool:
         return order.until is not None and order.until <= self.clock.now()
 
     def _cancel(self, id: u64, order: Order) -> None:
+        self._count(order.asset, order.side, order.price, -int(order.units), -1)
         self._give_back(order)
         self._remove(id, order)
         self.deposit(self.OrderCancelled(id, order.units))
@@ -455,41 +543,55 @@ class Exchange(Pallet):
     def _hold_auction(self, asset: u32, since: u64) -> int:
         """Let the best orders of an asset trade; return how many were looked at.
 
-        `since` is the slot in which takers came.
+        `since` is the slot from which on takers came.
         """
-        del self.crossing[asset]
-        touched = 0
+        touched, stale = 0, False
         sides: list[list[Offer]] = []
-        open_orders: dict[u64, Order] = {}
+        orders: dict[u64, Order] = {}
         for side in Side:
             best = self._best(asset, Side(1 - side))
-            offers: list[Offer] = []
-            for price, id in islice(self._standing(asset, side), MAX_MATCHES):
-                if best is None or (price < best if side is Side.Buy else price > best):
-                    # One more, because the price depends on the first that is left out.
-                    offers.append(self._offer(id, self.orders[id]))
-                    break
-                order = self.orders[id]
-                touched += 1
-                if self._expired(order) or not self._can_trade(order):
+            standing = list(islice(self._standing(asset, side), MAX_MATCHES))
+            ids = [id for price, id in standing if best is not None and meets(side, price, best)]
+            seen = {id: self.orders[id] for id in ids}
+            good = {id: order for id, order in seen.items() if self._can_trade(order)}
+            for id, order in seen.items():
+                if id not in good:
                     self._cancel(id, order)
-                    continue
-                open_orders[id] = order
-                offers.append(self._offer(id, order))
-            sides.append(offers)
-        bids, asks = sides
-        outcome = auction(bids, asks)
-        if outcome is None or not self.assets.is_live(asset):
-            return touched
-        self._settle(asset, outcome, open_orders, since)
+            touched += len(seen)
+            # What lies beyond may be as stale, and is in the price: look again in the next block.
+            stale = stale or len(good) < len(seen) == MAX_MATCHES
+            sides.append([self._offer(id, order) for id, order in good.items()])
+            orders |= good
+        price = None if stale else self._clearing_price(asset)
+        if price is not None:
+            bids, asks = sides
+            self._settle(asset, auction(bids, asks, price), orders, since)
         if self._crosses(asset):
-            self.crossing[asset] = True
+            self.crossing[asset] = Crossing(since, self._now())
+        else:
+            del self.crossing[asset]
         return touched
 
+    def _clearing_price(self, asset: u32) -> int | None:
+        """Return the price of all that crosses; None if nothing does."""
+        sides: list[list[Level]] = []
+        for side in Side:
+            sides.append([])
+            best = self._best(asset, Side(1 - side))
+            for level in self._levels(asset, side):
+                sides[-1].append(level)
+                if best is None or not meets(side, level.price, best):
+                    break  # one more than cross: what is left out has a say in the price
+        bids, asks = sides
+        return clearing_price(bids, asks)
+
     def _offer(self, id: u64, order: Order) -> Offer:
-        return Offer(int(id), int(order.price), int(order.slot), int(order.units))
+        lot = blake2_128(bytes(order.owner) + int(order.slot).to_bytes(8, "little"))
+        return Offer(int(id), int(order.price), int(order.slot), int(order.units), lot)
 
     def _can_trade(self, order: Order) -> bool:
+        if self._expired(order):
+            return False
         return order.side is Side.Sell or self.assets.may_receive(order.asset, order.owner)
 
     def _settle(self, asset: u32, outcome: Outcome, orders: dict[u64, Order], since: u64) -> None:
@@ -499,14 +601,17 @@ class Exchange(Pallet):
             paid, split = self._trade(asset, u64(buy), u64(sell), units, price, orders, since)
             legs, fees = added(legs, split), fees + paid
         self.fees.take(self.collector, legs, BurnReason.Asset)
-        for id, order in orders.items():
+        for number, units in (*outcome.bought, *outcome.sold):
+            id = u64(number)
+            order = orders[id]
+            self._count(asset, order.side, order.price, -units, -(not order.units))
             if order.units:
                 self.orders[id] = order
             else:
                 self._give_back(order)
                 self._remove(id, order)
         traded = u128(outcome.units)
-        trade = Trade(u64(self.clock.now()), price, traded)
+        trade = Trade(self._now(), price, traded)
         self.trades[asset] = [*self.trades[asset][-MAX_TRADES + 1 :], trade]
         self.deposit(self.AuctionHeld(asset, price, traded, u128(fees), legs.burn))
 
@@ -571,8 +676,11 @@ def added(one: PlatformSplit, other: PlatformSplit) -> PlatformSplit:
     )
 
 
-def meets(side: Side, price: int, other: Order) -> bool:
-    """Tell whether an order at this price would trade with another."""
-    if other.side is side:
-        return False
-    return price >= other.price if side is Side.Buy else price <= other.price
+def meets(side: Side, price: int, other: int) -> bool:
+    """Tell whether an order at this price would trade with one of the other side at another."""
+    return price >= other if side is Side.Buy else price <= other
+
+
+def more_than(most: int, levels: Iterator[int]) -> bool:
+    """Tell whether there are more than so many; no more than that are looked at."""
+    return next(islice(levels, most, None), None) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Annotated, Final, NamedTuple, Protocol
+from typing import Annotated, Final, Protocol
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, Fixed, TypeName, path, u16, u32, u64, u128
@@ -20,12 +20,14 @@ MAX_IMMEDIATE: Final = 256
 """Orders of one block that end with its auction."""
 LEAST_FEE_BPS, MOST_FEE_BPS = 50, 100
 """Between these the documents put the fee of trading, in hundredths of a percent."""
-KEY_BYTES: Final = 25
+LEVEL_BYTES: Final = 17
+KEY_BYTES: Final = LEVEL_BYTES + 8
 
 Balance = Annotated[u128, TypeName("Balance")]
 Units = Annotated[u128, TypeName("Units")]
 Slot = Annotated[u64, TypeName("Slot")]
 Bps = Annotated[u16, TypeName("Bps")]
+LevelKey = Annotated[bytes, Fixed(LEVEL_BYTES), TypeName("LevelKey")]
 BookKey = Annotated[bytes, Fixed(KEY_BYTES), TypeName("BookKey")]
 
 
@@ -68,6 +70,26 @@ class Order:
     """From this slot on anybody may cancel it."""
     charged: u128 = u128(0)
     """The fees of all it traded so far, in 10^-8 planck: they round up once, not at each trade."""
+
+
+@path("pallet_exchange::Total")
+@dataclass(slots=True)
+class Total:
+    """What all orders of one side at one price want together."""
+
+    units: Units = u128(0)
+    orders: u32 = u32(0)
+
+
+@path("pallet_exchange::Crossing")
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """Orders of an asset meet, and wait for an auction."""
+
+    since: Slot
+    """Who came in this slot or later is a taker."""
+    turn: Slot
+    """When it last had an auction, or began to wait: who waited longest comes first."""
 
 
 @path("pallet_exchange::Trade", params={"Balance": u128})
@@ -114,14 +136,6 @@ class Params:
 OwnOrders = Bounded[list[u64], MAX_OWN_ORDERS]
 Trades = Bounded[list[Trade], MAX_TRADES]
 Immediate = Bounded[list[u64], MAX_IMMEDIATE]
-
-
-class Level(NamedTuple):
-    """All orders of one side at one price."""
-
-    price: int
-    units: int
-    orders: int
 
 
 class Clock(Protocol):
@@ -183,23 +197,31 @@ class Stakers(Protocol):
         """What part of a fee an account does not pay."""
 
 
+def level_key(side: Side, price: int) -> bytes:
+    """Return where a price stands among all of its side, the best one first.
+
+    One byte for the side, 16 for the price (from above for bids).
+    """
+    place = u128.MAX - int(price) if side is Side.Buy else int(price)
+    return bytes((side,)) + place.to_bytes(16, "big")
+
+
 def book_key(side: Side, price: int, id: int) -> bytes:
     """Return where an order stands in the book: the best price first, then the oldest.
 
-    One byte for the side, 16 for the price (from above for bids), eight for the number.
+    That is its level, and eight bytes for its number.
     """
-    place = u128.MAX - int(price) if side is Side.Buy else int(price)
-    return bytes((side,)) + place.to_bytes(16, "big") + int(id).to_bytes(8, "big")
+    return level_key(side, price) + int(id).to_bytes(8, "big")
 
 
 def number_in(key: bytes) -> u64:
     """Return the number of the order that stands at a place in the book."""
-    return u64(int.from_bytes(key[17:], "big"))
+    return u64(int.from_bytes(key[LEVEL_BYTES:], "big"))
 
 
 def price_in(key: bytes) -> int:
-    """Return the price of the order that stands at a place in the book."""
-    place = int.from_bytes(key[1:17], "big")
+    """Return the price of a level, or of the order that stands at a place in the book."""
+    place = int.from_bytes(key[1:LEVEL_BYTES], "big")
     return u128.MAX - place if key[0] == Side.Buy else place
 
 

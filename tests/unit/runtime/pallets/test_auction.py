@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.pallets.exchange.auction import Offer, Outcome, auction
+from btt_chain.crypto.hashing import blake2_128
+from runtime.pallets.exchange.auction import Level, Offer, Outcome, auction, clearing_price
 
 
-def book(*rows: tuple[int, int, int], bids: bool) -> list[Offer]:
+def book(*rows: tuple[int, int, int], bids: bool, owners: Sequence[int] = ()) -> list[Offer]:
     """Sort rows of (price, slot, units) as the book does; ids are their places."""
-    offers = [Offer(place, price, slot, units) for place, (price, slot, units) in enumerate(rows)]
+    offers = [
+        Offer(place, *row, blake2_128(bytes((owner,))))
+        for place, (row, owner) in enumerate(zip(rows, owners or range(len(rows)), strict=True))
+    ]
     sign = -1 if bids else 1
     return sorted(offers, key=lambda one: (sign * one.price, one.id))
+
+
+def levels(offers: list[Offer]) -> list[Level]:
+    groups = ((price, list(group)) for price, group in groupby(offers, lambda one: one.price))
+    return [Level(price, sum(one.units for one in group), len(group)) for price, group in groups]
+
+
+def held(bids: list[Offer], asks: list[Offer]) -> Outcome | None:
+    """Hold the auction of a whole book."""
+    price = clearing_price(bids, asks)
+    assert price == clearing_price(levels(bids), levels(asks))
+    return None if price is None else auction(bids, asks, price)
 
 
 def bids(*rows: tuple[int, int, int]) -> list[Offer]:
@@ -26,38 +43,39 @@ def asks(*rows: tuple[int, int, int]) -> list[Offer]:
 
 
 def test_nothing_crosses() -> None:
-    assert auction([], []) is None
-    assert auction(bids((5, 0, 1)), []) is None
-    assert auction(bids((5, 0, 1)), asks((6, 0, 1))) is None
+    assert held([], []) is None
+    assert held(bids((5, 0, 1)), []) is None
+    assert held(bids((5, 0, 1)), asks((6, 0, 1))) is None
 
 
 def test_two_who_agree_meet_in_the_middle() -> None:
-    assert auction(bids((10, 0, 3)), asks((6, 0, 3))) == Outcome(8, [(0, 3)], [(0, 3)])
+    assert held(bids((10, 0, 3)), asks((6, 0, 3))) == Outcome(8, [(0, 3)], [(0, 3)])
 
 
 def test_whoever_is_left_out_would_not_have_traded_at_the_price() -> None:
     # The second bid wants more at 9: a price below 9 would be unfair to it.
-    assert auction(bids((10, 0, 3), (9, 0, 3)), asks((6, 0, 3))) == Outcome(9, [(0, 3)], [(0, 3)])
-    assert auction(bids((10, 0, 5)), asks((6, 0, 3))) == Outcome(10, [(0, 3)], [(0, 3)])
-    assert auction(bids((10, 0, 3)), asks((6, 0, 3), (7, 0, 1))) == Outcome(6, [(0, 3)], [(0, 3)])
+    assert held(bids((10, 0, 3), (9, 0, 3)), asks((6, 0, 3))) == Outcome(9, [(0, 3)], [(0, 3)])
+    assert held(bids((10, 0, 5)), asks((6, 0, 3))) == Outcome(10, [(0, 3)], [(0, 3)])
+    assert held(bids((10, 0, 3)), asks((6, 0, 3), (7, 0, 1))) == Outcome(6, [(0, 3)], [(0, 3)])
 
 
 def test_better_prices_go_first_then_earlier_blocks() -> None:
-    outcome = auction(bids((8, 1, 4), (9, 2, 4), (8, 2, 4)), asks((5, 0, 10)))
+    outcome = held(bids((8, 1, 4), (9, 2, 4), (8, 2, 4)), asks((5, 0, 10)))
     assert outcome is not None
     assert dict(outcome.bought) == {1: 4, 0: 4, 2: 2}
 
 
 def test_equals_of_one_block_share_whatever_their_order() -> None:
-    outcome = auction(bids((8, 1, 60), (8, 1, 30), (8, 1, 10)), asks((5, 0, 50)))
+    outcome = held(bids((8, 1, 60), (8, 1, 30), (8, 1, 10)), asks((5, 0, 50)))
     assert outcome is not None
     assert outcome.bought == [(0, 30), (1, 15), (2, 5)]
 
 
 def test_what_rounding_leaves_goes_to_the_largest_by_single_units() -> None:
-    outcome = auction(bids((8, 1, 1), (8, 1, 1), (8, 1, 2)), asks((5, 0, 3)))
+    outcome = held(bids((8, 1, 1), (8, 1, 1), (8, 1, 2)), asks((5, 0, 3)))
     assert outcome is not None
-    assert dict(outcome.bought) == {2: 2, 0: 1}
+    winner = min((0, 1), key=lambda owner: blake2_128(bytes((owner,))))
+    assert dict(outcome.bought) == {2: 2, winner: 1}
 
 
 rows = st.lists(
@@ -82,7 +100,7 @@ def test_one_price_moves_the_most_units_and_wrongs_nobody(
 ) -> None:
     wanted, offered = (sorted(side, key=lambda row: row[1]) for side in (wanted, offered))
     buying, selling = bids(*wanted), asks(*offered)
-    outcome = auction(buying, selling)
+    outcome = held(buying, selling)
     if outcome is None:
         assert most(buying, selling) == 0
         return
@@ -110,23 +128,44 @@ def test_one_price_moves_the_most_units_and_wrongs_nobody(
 
 
 @given(rows, rows, st.randoms(use_true_random=False))
-def test_the_order_within_a_block_decides_nothing(
+def test_the_order_within_a_block_decides_nothing_for_anybody(
     wanted: list[tuple[int, int, int]],
     offered: list[tuple[int, int, int]],
     luck: object,
 ) -> None:
-    def outcome(order: list[int]) -> tuple[int, Counter[tuple[int, int, int, int]]] | None:
-        made = auction(bids(*(wanted[place] for place in order)), asks(*offered))
+    def outcome(buyers: list[int], sellers: list[int]) -> object:
+        bid_rows = [wanted[buyer] for buyer in buyers]
+        ask_rows = [offered[seller] for seller in sellers]
+        made = held(
+            book(*bid_rows, bids=True, owners=buyers), book(*ask_rows, bids=False, owners=sellers)
+        )
         if made is None:
             return None
-        got = Counter((*wanted[order[place]], units) for place, units in made.bought)
-        return made.price, got
+        bought = {buyers[place]: units for place, units in made.bought}
+        return made.price, bought, {sellers[place]: units for place, units in made.sold}
 
-    def in_slots(order: list[int]) -> list[int]:
+    def by_slot(rows: list[tuple[int, int, int]]) -> tuple[list[int], list[int]]:
         """Numbers rise from block to block; within one they are as its author likes."""
-        return sorted(order, key=lambda place: wanted[place][1])
+        people = list(range(len(rows)))
+        shuffled = people[:]
+        luck.shuffle(shuffled)  # type: ignore[attr-defined]
+        in_slots = [sorted(order, key=lambda who: rows[who][1]) for order in (people, shuffled)]
+        return in_slots[0], in_slots[1]
 
-    straight = list(range(len(wanted)))
-    shuffled = straight[:]
-    luck.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert outcome(in_slots(straight)) == outcome(in_slots(shuffled))
+    (buyers, other_buyers), (sellers, other_sellers) = by_slot(wanted), by_slot(offered)
+    assert outcome(buyers, sellers) == outcome(other_buyers, other_sellers)
+
+
+@given(rows, rows, st.integers(1, 5))
+def test_orders_without_room_wait_and_do_not_move_the_price(
+    wanted: list[tuple[int, int, int]], offered: list[tuple[int, int, int]], room: int
+) -> None:
+    wanted, offered = (sorted(side, key=lambda row: row[1]) for side in (wanted, offered))
+    buying, selling = bids(*wanted), asks(*offered)
+    price = clearing_price(levels(buying), levels(selling))
+    if price is None:
+        return
+    outcome = auction(buying[:room], selling[:room], price)
+    assert outcome.units > 0
+    assert all(buy.price >= price for buy in buying if buy.id in dict(outcome.bought))
+    assert all(sell.price <= price for sell in selling if sell.id in dict(outcome.sold))

@@ -13,6 +13,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, DispatchError, TokenError, TokenErrorKind, signed
+from runtime.limits import block_weights
 from runtime.pallets.assets import Assets
 from runtime.pallets.exchange import (
     MAX_AUCTIONS,
@@ -23,6 +24,8 @@ from runtime.pallets.exchange import (
     Side,
     TimeInForce,
 )
+from runtime.pallets.exchange.pallet import MATCH_WEIGHT
+from runtime.pallets.exchange.types import MAX_IMMEDIATE, Total, level_key
 from runtime.pallets.tokenomics import BurnReason
 from support.asset_office import (
     ALICE,
@@ -155,8 +158,9 @@ def test_what_an_immediate_order_does_not_get_it_gives_up(market: Market) -> Non
 
 
 def test_an_expired_order_trades_no_more_and_anybody_may_clear_it(market: Market) -> None:
-    with refused(market, Exchange.AlreadyExpired):
-        market.sell(BOB, 10, 20, until=u64(market.clock.slot))
+    for soon in (0, 1):
+        with refused(market, Exchange.AlreadyExpired):
+            market.sell(BOB, 10, 20, until=u64(market.clock.slot + soon))
     sell = market.sell(BOB, 10, 20, until=u64(market.clock.slot + 3))
     market.next_block(3)
     market.exchange.cancel_order(signed(DAVE), sell)
@@ -219,6 +223,33 @@ def test_only_listed_assets_trade_and_policy_takes_them_off(market: Market) -> N
     assert market.assets.free(SCANNER, BOB) == 200
 
 
+def test_what_policy_took_off_comes_back_by_policy_only(market: Market) -> None:
+    market.sell(BOB, 10, 20)
+    market.buy(DAVE, 10, 20)
+    market.exchange.delist(ROOT, SCANNER)
+    with refused(market, Exchange.Barred):
+        market.exchange.list_asset(signed(ALICE), SCANNER)
+    with refused(market, BadOrigin):
+        market.exchange.readmit(signed(ALICE), SCANNER)
+    market.exchange.readmit(ROOT, SCANNER)
+    with refused(market, Exchange.NotBarred):
+        market.exchange.readmit(ROOT, SCANNER)
+    market.exchange.list_asset(signed(ALICE), SCANNER)
+    market.next_block()
+    assert market.units(DAVE) == 10, "what crossed before trades again"
+
+
+def test_nobody_buys_what_was_retired_and_anybody_may_clear_the_book(market: Market) -> None:
+    buy = market.buy(DAVE, 1, 20)
+    for who in (BOB, CAROL):
+        market.assets.move(SCANNER, who, ALICE, u128(200))
+    market.registry.retire(signed(ALICE), SCANNER)
+    with refused(market, Exchange.NotListed):
+        market.buy(DAVE, 1, 20)
+    market.exchange.cancel_order(signed(BOB), buy)
+    assert market.balances.free(DAVE) == RICH
+
+
 def test_a_premium_listing_costs_half_a_percent_and_adds_up(market: Market) -> None:
     before = market.money(ALICE)
     for _ in range(2):
@@ -237,9 +268,8 @@ def test_nobody_trades_while_an_asset_is_frozen(market: Market) -> None:
     market.next_block()
     assert market.units(DAVE) == 0
     market.registry.thaw_asset(ROOT, SCANNER)
-    market.buy(CAROL, 1, 21)
     market.next_block()
-    assert market.units(DAVE) == 9, "the next order that crosses begins the auctions again"
+    assert market.units(DAVE) == 10, "it is traded as soon as it can be"
 
 
 def test_who_may_not_hold_units_any_more_drops_out(market: Market) -> None:
@@ -256,6 +286,41 @@ def test_who_may_not_hold_units_any_more_drops_out(market: Market) -> None:
     market.next_block()
     assert (market.units(DAVE), market.units(CAROL)) == (0, 210)
     assert market.escrow(DAVE) == 0
+
+
+def test_who_lost_its_judgement_sells_and_earns_and_does_not_buy(market: Market) -> None:
+    info = market.registry.registered[SCANNER]
+    info.restricted = True
+    market.registry.registered[SCANNER] = info
+    market.people.judged = [ALICE, CAROL]
+    market.sell(BOB, 100, 20)
+    market.buy(CAROL, 100, 20)
+    with refused(market, Exchange.NotAllowed):
+        market.buy(BOB, 1, 19)
+    market.next_block()
+    assert (market.units(BOB), market.units(CAROL)) == (100, 300)
+    market.registry.distribute_revenue(signed(ALICE), SCANNER, 100 * BTT)
+    before = market.money(BOB)
+    market.registry.claim_revenue(signed(BOB), SCANNER)
+    assert market.money(BOB) - before == 10 * BTT
+
+
+def test_what_a_trade_leaves_of_an_order_may_be_worth_little_and_still_trades(
+    market: Market,
+) -> None:
+    place = market.exchange.place
+    place(BOB, SCANNER, Side.Sell, u128(3), u128(BTT // 2))
+    market.buy(DAVE, 2, 1)
+    market.next_block()
+    assert [order.units for _, order in market.exchange.orders.items()] == [1]
+    market.buy(CAROL, 1, 1)
+    market.next_block()
+    assert list(market.exchange.orders.items()) == []
+
+
+def test_full_auctions_and_all_immediate_orders_leave_half_of_a_block() -> None:
+    looked_at = MAX_AUCTIONS * 2 * MAX_MATCHES + MAX_IMMEDIATE + 1
+    assert looked_at * MATCH_WEIGHT <= block_weights(6_000).max_block.ref_time // 2
 
 
 def test_an_auction_looks_at_so_many_orders_and_goes_on_in_the_next_block(market: Market) -> None:
@@ -287,8 +352,16 @@ def test_so_many_auctions_are_held_in_a_block(market: Market) -> None:
     market.next_block()
     held = [asset for asset in assets if market.assets.balance(asset, DAVE)]
     assert len(held) == MAX_AUCTIONS
+    [late] = [asset for asset in assets if asset not in held]
+    # Others cross again in every block: who waits has the next turn nevertheless.
+    for asset in held:
+        market.order(ALICE, Side.Sell, 10, 20, asset=asset)
+        market.order(DAVE, Side.Buy, 10, 20, asset=asset)
     market.next_block()
-    assert all(market.assets.balance(asset, DAVE) == 10 for asset in assets)
+    assert market.assets.balance(late, DAVE) == 10
+    told = [one for one in market.announced() if isinstance(one, Exchange.OrderFilled)]
+    [fill] = [one for one in told if one.asset == late]
+    assert fill.buyer_fee == 2 * BTT, "who came with it is a taker, however late it is"
 
 
 def test_depth_shows_levels_best_first(market: Market) -> None:
@@ -350,7 +423,7 @@ class Bourse(RuleBasedStateMachine):
         units=st.integers(0, 60),
         price=st.integers(17, 23),
         force=st.sampled_from(TimeInForce),
-        life=st.sampled_from((None, None, 1, 3)),
+        life=st.sampled_from((None, None, 2, 4)),
     )
     def order(
         self,
@@ -411,6 +484,19 @@ class Bourse(RuleBasedStateMachine):
                 worth = int(order.price) * int(order.units)
                 assert order.side is Side.Sell or order.escrow >= worth
         assert sorted(id for _, id in market.exchange.book.items()) == sorted(orders)
+        totals: dict[bytes, Total] = {}
+        for order in orders.values():
+            total = totals.setdefault(level_key(order.side, int(order.price)), Total())
+            total.units += order.units
+            total.orders += 1
+        assert dict(market.exchange.levels.under(SCANNER)) == totals
+
+    @invariant()
+    def what_crosses_has_an_auction_coming(self) -> None:
+        exchange = self.market.exchange
+        bids, asks = (exchange.depth(SCANNER, side, 1) for side in Side)
+        if bids and asks and bids[0].price >= asks[0].price:
+            assert SCANNER in exchange.crossing
 
     @invariant()
     def units_add_up(self) -> None:

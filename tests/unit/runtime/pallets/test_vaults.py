@@ -1,4 +1,15 @@
-"""A vault is divided exactly, its manager trades within a band, and nobody is locked in."""
+"""A vault is divided exactly, its manager trades within a band, and nobody is locked in.
+
+What is tried against those who share a vault, and what shows that it fails:
+
+* to come late and have what was earned before: `test_what_units_earn_belongs_to_who_was_there`
+* to make a share dear by a gift, so that rounding takes what others put in:
+  `test_a_gift_to_a_vault_takes_nothing_from_who_comes_later`
+* to let a fee grow for years: `test_a_fee_of_a_long_time_is_that_of_a_year_at_most`
+* to trade with oneself at the vault's cost:
+  `test_a_manager_who_trades_with_itself_gets_little_in_a_day`
+* to lock others in: `test_open_orders_lock_nobody_in`, `test_money_leaves_a_vault_without_units`
+"""
 
 from __future__ import annotations
 
@@ -12,8 +23,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.accounts import EXCHANGE
-from runtime.constants import BTT, YEAR_MS
-from runtime.frame import DispatchError, signed
+from runtime.constants import BTT, DAY_MS, YEAR_MS
+from runtime.frame import ROOT, DispatchError, signed
 from runtime.pallets.assets import Assets
 from runtime.pallets.exchange import Exchange, Side
 from runtime.pallets.vaults import Vaults
@@ -129,6 +140,20 @@ def test_the_manager_trades_within_a_band_and_nobody_else_does(floor: Floor) -> 
     assert floor.money(floor.vault) == 1_000 * BTT + 200 * BTT - 2 * BTT
 
 
+def test_a_manager_who_trades_with_itself_gets_little_in_a_day(floor: Floor) -> None:
+    """The vault has 1,000 BTT and 100 units of 20 BTT: it may give way by 30 BTT a day."""
+    place = floor.vaults.place_vault_order
+    with refused(floor, Vaults.TooGenerous):
+        place(signed(BOB), VAULT, Side.Sell, u128(8), 16 * BTT)
+    place(signed(BOB), VAULT, Side.Sell, u128(5), 16 * BTT)
+    with refused(floor, Vaults.TooGenerous):
+        place(signed(BOB), VAULT, Side.Buy, u128(6), 22 * BTT)
+    # What is no worse than the registered value has no limit.
+    place(signed(BOB), VAULT, Side.Sell, u128(90), 20 * BTT)
+    floor.clock.slot += DAY_MS // SLOT_MS
+    place(signed(BOB), VAULT, Side.Sell, u128(5), 16 * BTT)
+
+
 def test_the_manager_cancels_the_vaults_orders_only(floor: Floor) -> None:
     floor.vaults.place_vault_order(signed(BOB), VAULT, Side.Buy, u128(10), 18 * BTT)
     other = floor.buy(CAROL, 1, 18)
@@ -174,6 +199,53 @@ def test_a_vault_that_has_only_units_is_still_divided(floor: Floor) -> None:
     left = floor.money(floor.vault)
     floor.vaults.deposit_vault(signed(CAROL), VAULT, 1_000 * BTT, u128(left), u128(149))
     assert floor.units(floor.vault) == 298
+
+
+def test_what_units_earn_belongs_to_who_was_there(floor: Floor) -> None:
+    floor.registry.distribute_revenue(signed(ALICE), SCANNER, 1_000 * BTT)
+    assert floor.vaults.holdings(VAULT, floor.vaults.vaults[VAULT]) == (1_100 * BTT, 100)
+    # A tenth of all units lies in the vault, and so does a tenth of the revenue.
+    floor.vaults.deposit_vault(signed(CAROL), VAULT, 1_000 * BTT, 1_100 * BTT, u128(100))
+    assert floor.money(floor.vault) == 2_200 * BTT
+    due = floor.registry.revenue_due(SCANNER, BOB)
+    floor.vaults.withdraw_vault(signed(BOB), VAULT, floor.vaults.shares[VAULT, BOB])
+    floor.vaults.withdraw_vault(signed(CAROL), VAULT, 1_000 * BTT)
+    assert floor.money(BOB) == RICH + 100 * BTT
+    assert (floor.money(CAROL), floor.units(CAROL)) == (RICH, 200)
+    assert floor.registry.revenue_due(SCANNER, BOB) == due == 100 * BTT
+    assert floor.registry.revenue_due(SCANNER, floor.vault) == 0
+
+
+def test_a_gift_to_a_vault_takes_nothing_from_who_comes_later(floor: Floor) -> None:
+    floor.vaults.withdraw_vault(signed(BOB), VAULT, 1_000 * BTT - 1)
+    floor.balances.transfer(ALICE, floor.vault, 500 * BTT)
+    # One share is half a thousand now. Who wants one pays just that, and gets it back.
+    before = floor.money(CAROL), floor.units(CAROL)
+    floor.vaults.deposit_vault(signed(CAROL), VAULT, u128(1), u128(u128.MAX), u128(u128.MAX))
+    paid = before[0] - floor.money(CAROL)
+    floor.vaults.withdraw_vault(signed(CAROL), VAULT, u128(1))
+    assert paid == 500 * BTT + 1
+    assert (floor.money(CAROL), floor.units(CAROL)) == before
+
+
+def test_a_fee_of_a_long_time_is_that_of_a_year_at_most(floor: Floor) -> None:
+    floor.clock.slot += 50 * YEAR
+    floor.vaults.accrue_fee(signed(DAVE), VAULT)
+    whole, begun = int(floor.vaults.vaults[VAULT].shares), int(1_000 * BTT)
+    assert (whole - begun) * 50 <= whole
+
+
+def test_money_leaves_a_vault_without_units(floor: Floor) -> None:
+    floor.vaults.place_vault_order(signed(BOB), VAULT, Side.Sell, u128(100), 20 * BTT)
+    floor.buy(ALICE, 100, 20)
+    floor.next_block()
+    for who in (BOB, CAROL):
+        floor.assets.move(SCANNER, who, ALICE, u128(floor.units(who)))
+    floor.registry.freeze_asset(ROOT, SCANNER)
+    floor.vaults.withdraw_vault(signed(BOB), VAULT, 500 * BTT)
+    floor.registry.retire(signed(ALICE), SCANNER)
+    floor.vaults.withdraw_vault(signed(BOB), VAULT, floor.vaults.shares[VAULT, BOB])
+    assert floor.money(BOB) == RICH + 2_000 * BTT - 20 * BTT
 
 
 class Managing(RuleBasedStateMachine):
@@ -231,6 +303,10 @@ class Managing(RuleBasedStateMachine):
     @rule(who=who, side=st.sampled_from(Side), units=st.integers(1, 40), price=st.integers(16, 24))
     def order(self, who: AccountId, side: Side, units: int, price: int) -> None:
         self._try(self.floor.order, who, side, units, price)
+
+    @rule(amount=st.integers(1, 10**21))
+    def earn(self, amount: int) -> None:
+        self._try(self.floor.registry.distribute_revenue, signed(ALICE), SCANNER, u128(amount))
 
     @rule(slots=st.integers(1, 3))
     def block(self, slots: int) -> None:
