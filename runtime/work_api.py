@@ -104,7 +104,7 @@ class WorkApi(RuntimeApi, version=1):
 
     def receipt(self, receipt: H256) -> JobView | None:
         """Return the job that a receipt is of; None if it is not known, or not any more."""
-        found = self._receipts.receipts.get(receipt)
+        found = self._receipts.receipt(receipt)
         return None if found is None else self.job(found.job)
 
     def jobs(
@@ -212,11 +212,13 @@ class WorkApi(RuntimeApi, version=1):
     def _duties(self, verifier: AccountId) -> Iterator[Duty]:
         receipts = self._receipts
         for id, _ in receipts.duties.under(verifier):
-            receipt = receipts.receipts[id]
-            job = self._jobs.job(receipt.job)
+            receipt = receipts.receipt(id)
+            job = None if receipt is None else self._jobs.job(receipt.job)
+            if receipt is None or job is None:
+                continue
             for seat in receipt.seats:
                 task = self._task(receipt, seat)
-                if seat.verifier == verifier and job is not None and task is not None:
+                if seat.verifier == verifier and task is not None:
                     view = self._job_view(receipt.job, job)
                     yield Duty(task, seat_view(receipt, seat), view)
 
@@ -233,7 +235,7 @@ class WorkApi(RuntimeApi, version=1):
 
     def _job_view(self, id: H256, job: Job) -> JobView:
         info = None if job.provider is None else self._providers.info(job.provider)
-        found = None if job.receipt is None else self._receipts.receipts.get(job.receipt)
+        found = None if job.receipt is None else self._receipts.receipt(job.receipt)
         receipt = None
         if found is not None and job.receipt is not None:
             receipt = receipt_view(job.receipt, found, self._jobs.looked_at(job))

@@ -30,6 +30,8 @@ from runtime.pallets.authorities import OwnOperators
 from runtime.pallets.babe import Drawn
 from runtime.pallets.balances import Balances
 from runtime.pallets.jobs import ENDED, Check, Job, Jobs, JobState, Tier, Urgency
+from runtime.pallets.jobs.agenda import time_of
+from runtime.pallets.jobs.pallet import GAP_SLOTS
 from runtime.pallets.mining import Mining
 from runtime.pallets.models import Models
 from runtime.pallets.models.types import CheckMode
@@ -384,6 +386,12 @@ class Market(SmallRuntime):
         for _ in range(slots):
             self.step()
 
+    def wait(self, slots: int) -> None:
+        """Let so many slots pass, with as few blocks as there can be: it does not stand still."""
+        for _ in range(0, slots, GAP_SLOTS):
+            self.step(min(slots, GAP_SLOTS))
+            slots -= GAP_SLOTS
+
     def until(self, job: H256, *states: JobState, limit: int = 400) -> Job:
         """Make blocks until a job is in one of these states."""
         for _ in range(limit):
@@ -521,7 +529,7 @@ class Market(SmallRuntime):
             verdict = verdicts(seat, place)
             if verdict is not None:
                 reveals.append(self.commit(receipt, seat, verdict, claim))
-        while self.sky.now() < found.commit_until:
+        while self.sky.now() < self.receipt(receipt).commit_until:
             self.step()
         for reveal in reveals:
             reveal()
@@ -541,7 +549,9 @@ class Market(SmallRuntime):
         return found
 
     def receipt(self, receipt: H256) -> Receipt:
-        return self.receipts.receipts[receipt]
+        found = self.receipts.receipt(receipt)
+        assert found is not None
+        return found
 
     def provider(self, job: H256) -> AccountId:
         provider = self.job(job).provider
@@ -611,6 +621,8 @@ class Market(SmallRuntime):
             reserved = [key for key, _ in self.providers.reservations.items() if key[1] == id]
             assert reserved == ([] if job.provider is None else [(job.provider, id)])
         assert {one.job for one in live.values()} <= open_jobs.keys()
+        for due, ahead in ((due_jobs, self.jobs.ahead), (due_receipts, self.receipts.ahead)):
+            assert all(ahead.peek().first[lane] <= time_of(key) for lane, key, _ in due)
         ended = {id for id, job in self.jobs.jobs.items() if job.state in ENDED}
         assert not [key for key, _ in self.providers.reservations.items() if key[1] in ended]
         assert ended <= {id for _, _, id in due_jobs}

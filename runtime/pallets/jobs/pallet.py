@@ -49,8 +49,9 @@ from runtime.pallets.jobs.types import (
     Check,
     Clock,
     Currency,
+    DueKey,
     Endpoints,
-    Gap,
+    Identities,
     Job,
     JobState,
     Market,
@@ -58,6 +59,7 @@ from runtime.pallets.jobs.types import (
     Models,
     NoPerks,
     Outcome,
+    Pace,
     Params,
     Payer,
     Perks,
@@ -66,6 +68,7 @@ from runtime.pallets.jobs.types import (
     PublicKey,
     Quote,
     Slots,
+    Strangers,
     Tier,
     Urgency,
 )
@@ -80,7 +83,8 @@ RETRY_SLOTS: Final = 10
 STALE_SLOTS: Final = 900
 """When a beacon that did not come may have been forgotten; then another is asked for."""
 GAP_SLOTS: Final = 50
-"""Without a block for longer the chain stood still, and nobody could have done anything."""
+"""Without a block for longer the chain stood still, and nobody could have done anything: whatever
+is open then stays open for as much longer."""
 KEEP_EPOCHS: Final = 14
 """How long a job that ended can be looked at."""
 CANCELLED_SLOTS: Final = 50
@@ -147,6 +151,7 @@ class Jobs(Pallet):
     models: Models
     carry: Carry
     perks: Perks = NoPerks()
+    identities: Identities = Strangers()
     params_origin: OriginCheck
     """Who decides about the parameters and the chain's own jobs."""
 
@@ -160,7 +165,8 @@ class Jobs(Pallet):
     """The jobs of each requester and provider, and when they were posted."""
     due = agenda.agenda()
     """What is due when, by lane."""
-    due_count = Value(u32, default=u32(0))
+    ahead = Value(agenda.Ahead, default=agenda.Ahead())
+    """From when on something is due."""
     escrowed = Value(u128, default=u128(0))
     """What is on hold for open jobs, all together."""
     promised = Value(u128, default=u128(0))
@@ -175,10 +181,8 @@ class Jobs(Pallet):
     set_cursor = Value(u32, default=u32(0))
     """The next set to be posted in this era; past the last one when all are."""
     params = Value(Params, default=Params())
-    last_slot = Value(u32, default=u32(0))
-    """That of the last block."""
-    gap = Value(Gap, default=Gap())
-    """When the chain stood still last."""
+    pace = Value(Pace, default=Pace())
+    """When there was a block last, and for how long the chain stood still."""
 
     class HoldReason(IntEnum):
         """Why money is on hold."""
@@ -263,11 +267,13 @@ class Jobs(Pallet):
 
         params: Annotated[Params, TypeName("Params<BalanceOf<T>>")]
 
-    class Prolonged(Event, index=11):
-        """The chain stood still in the time that was given; it goes on until slot `until`."""
+    class StoodStill(Event, index=11):
+        """For so many slots nobody could do anything; what was open stays open for as much longer.
 
-        job: JobId
-        until: Slots
+        That holds for jobs and receipts, whatever slot was told before.
+        """
+
+        slots: Slots
 
     class UnknownModel(Error, index=0):
         """There is no such model, or no new job may use it; look for another in `Models`."""
@@ -314,16 +320,14 @@ class Jobs(Pallet):
         """Move prices, post the chain's own jobs, end what is late, and draw; a part a block."""
         del number
         now = self.clock.now()
-        if now - int(self.last_slot.value) > GAP_SLOTS:
-            self.gap.value = Gap(self.last_slot.value, u32(now))
-        self.last_slot.value = u32(now)
+        self._note_pace(now)
         weight = LOOK_WEIGHT + self._turn_era(now)
-        for id in agenda.take(self.due, DEADLINES, now, MOST_DEADLINES):
+        for id in self._take(DEADLINES, MOST_DEADLINES):
             weight += STEP_WEIGHT
             self._expire(id)
         drawn = self._draws(now)
         weight += drawn * (STEP_WEIGHT + self.draw_weight)
-        for id in agenda.take(self.due, FORGETTING, now, MOST_FORGOTTEN):
+        for id in self._take(FORGETTING, MOST_FORGOTTEN):
             weight += FORGET_WEIGHT
             self._forget(id)
         return weight
@@ -417,11 +421,11 @@ class Jobs(Pallet):
         that was not done well, but is no declined offer: requesters could make those at will.
         """
         found = self._assigned(origin, job, JobState.Computing)
-        if self.clock.now() < int(found.accepted) + int(self.payload_slots):
+        if self.clock.now() < int(found.due) - int(found.deadline):
             raise self.PayloadEarly
-        took = (self.clock.now() - int(found.accepted)) * int(self.slot_ms)
         provider = self._provider(found)
-        self.providers.note_done(provider, took, False)
+        self._stop_clock(found)
+        self._note_done(found, ok=False)
         self._end(job, found, Outcome.BadPayload, burned=int(found.deposit))
         self.providers.charge(provider, found.deposit)
 
@@ -481,8 +485,9 @@ class Jobs(Pallet):
         return Reason(self.index, self.HoldReason.Escrow)
 
     def job(self, id: H256) -> Job | None:
-        """Return a job; None if there is none, or none any more."""
-        return self.jobs.get(id)
+        """Return a job, as of now; None if there is none, or none any more."""
+        found = self.jobs.get(id)
+        return None if found is None else found.put_off(self.stood_still())
 
     def market(self, klass: int) -> Market:
         """Return what work of a class costs, and what was sold of it in this era."""
@@ -517,13 +522,9 @@ class Jobs(Pallet):
         full = job.check is Check.Full
         return ids.sample_size(int(job.items), full=full, protocol=job.requester is None)
 
-    def stood_still(self, since: int, due: int) -> int:
-        """Return for how many slots the chain stood still in a time from `since` to `due`.
-
-        What was left when it began to is left afterwards. It knows of the last such time only.
-        """
-        gap = self.gap.peek()
-        return int(gap.until - gap.after) if since <= gap.after < due else 0
+    def stood_still(self) -> int:
+        """Return for how many slots, all together, the chain stood still."""
+        return int(self.pace.peek().still)
 
     # ---- doors: Receipts calls these and nobody else
 
@@ -540,13 +541,14 @@ class Jobs(Pallet):
         if job.attempt != attempt:
             raise self.WrongAttempt
         job.receipt = receipt
+        self._stop_clock(job)
         self._go(id, job, JobState.Committed, None)
         self.deposit(self.Moved(id, JobState.Committed))
         return job
 
     def advance(self, id: H256, state: JobState) -> None:
         """Note that the receipt of a job is looked at, or was found valid."""
-        job = self.jobs[id]
+        job = self._job(id)
         if job.state is state:
             return
         job.state, job.since = state, u32(self.clock.now())
@@ -560,18 +562,16 @@ class Jobs(Pallet):
     def finalise(self, id: H256, voters: Sequence[AccountId]) -> bool:
         """Pay for the work; `voters` are those who found it valid.
 
-        False if Carry cannot pay for a job of the chain now: nothing has changed then. What it
-        could not pay for two epochs ends unpaid.
+        False if Carry cannot pay for a job of the chain now: it waits then. What it could not pay
+        for two epochs ends unpaid.
         """
-        job = self.jobs[id]
+        job = self._job(id)
         provider, price = self._provider(job), int(job.price)
-        took = max(1, int(self.clock.now()) - int(job.accepted))
         if job.requester is None:
             if not self._pay_from_carry(job, provider, voters):
-                patience = PATIENCE_EPOCHS * int(self.epoch_slots)
-                if self.clock.now() < int(job.since) + patience:
+                if self._is_patient(id, job):
                     return False
-                self.providers.note_done(provider, took * int(self.slot_ms), True)
+                self._note_done(job, ok=True)
                 self._end(id, job, Outcome.Unpaid)
                 return True
             job.paid, fees, returned = job.price, 0, 0
@@ -586,7 +586,7 @@ class Jobs(Pallet):
             self._return(job, returned)
         self.providers.release(provider, id)
         self.providers.hold_pay(provider, job.paid)
-        self.providers.note_done(provider, took * int(self.slot_ms), True)
+        self._note_done(job, ok=True)
         self._score(id, job, provider, fees)
         self._close(id, job, JobState.Finalised, Outcome.Done)
         self.deposit(
@@ -599,13 +599,29 @@ class Jobs(Pallet):
 
         What becomes of the provider's bond is decided before.
         """
-        job = self.jobs[id]
+        job = self._job(id)
         if outcome is not Outcome.Unverified:
-            took = max(1, int(self.clock.now()) - int(job.accepted))
-            self.providers.note_done(self._provider(job), took * int(self.slot_ms), False)
+            self._note_done(job, ok=False)
         self._end(id, job, outcome, voters=voters)
 
     # ---- steps: time
+
+    def _note_pace(self, now: int) -> None:
+        """Note when the last block was, and whether the chain stood still since the one before."""
+        pace = self.pace.value
+        if now - int(pace.last) > GAP_SLOTS:
+            empty = u32(now - int(pace.last) - 1)
+            pace.still += empty
+            self.deposit(self.StoodStill(empty))
+        pace.last = u32(now)
+        self.pace.value = pace
+
+    def _take(self, lane: int, limit: int) -> list[H256]:
+        worked = self.clock.now() - self.stood_still()
+        return agenda.take(self.due, self.ahead, lane, worked, limit)
+
+    def _enter(self, lane: int, slot: int, id: H256) -> DueKey:
+        return agenda.enter(self.due, self.ahead, lane, slot - self.stood_still(), id)
 
     def _turn_era(self, now: int) -> int:
         """Move the prices when an era begins, and post protocol jobs; return the weight."""
@@ -663,22 +679,13 @@ class Jobs(Pallet):
         self._open(job, bytes(32), nonce)
 
     def _expire(self, id: H256) -> None:
-        """End a state whose time is over: an offer not taken, or a job not delivered.
-
-        Nobody is punished for slots in which the chain stood still; they are added, once.
-        """
-        job = self.jobs[id]
-        still = self.stood_still(int(job.since), int(job.due))
-        if still:
-            until = max(int(job.due) + still, int(self.clock.now()) + 1)
-            self._go(id, job, job.state, until)
-            self.deposit(self.Prolonged(id, u32(until)))
-            return
+        """End a state whose time is over: an offer not taken, or a job not delivered."""
+        job = self._job(id)
         if job.state is JobState.Assigned:
             self._pass_on(id, job, Outcome.NoProvider)
             return
-        took = int(job.deadline) * int(self.slot_ms)
-        self.providers.note_done(self._provider(job), took, False)
+        self._stop_clock(job)
+        self._note_done(job, ok=False)
         self._pass_on(id, job, Outcome.Late)
 
     def _draws(self, now: int) -> int:
@@ -692,7 +699,7 @@ class Jobs(Pallet):
         for most in (1, limit):
             busy: list[int] = []
             for lane in lanes:
-                ripe = agenda.take(self.due, lane, now, min(most, limit - drawn))
+                ripe = self._take(lane, min(most, limit - drawn))
                 drawn += len(ripe)
                 busy += [lane] if ripe else []
                 for id in ripe:
@@ -702,7 +709,7 @@ class Jobs(Pallet):
 
     def _draw(self, id: H256, now: int) -> None:
         """Draw a provider, or wait; give up when that took too long."""
-        job = self.jobs[id]
+        job = self._job(id)
         since = int(job.since)
         if now - int(job.asked) >= POSTING_SLOTS:
             self._end(id, job, Outcome.NoProvider)
@@ -730,7 +737,7 @@ class Jobs(Pallet):
             self._wait(id, job, now, until)
             return
         self.providers.reserve(provider, id, u128(bond))
-        job.provider, job.seed = provider, seed
+        job.provider, job.seed, job.asked = provider, seed, u32(0)
         enough = operators >= self.min_operators
         job.scores = enough and not protocol and job.tier is Tier.Open
         if protocol and not self.providers.is_bonded(provider):
@@ -758,7 +765,7 @@ class Jobs(Pallet):
         return found
 
     def _job(self, id: H256) -> Job:
-        job = self.jobs.get(id)
+        job = self.job(id)
         if job is None:
             raise self.UnknownJob
         return job
@@ -781,7 +788,7 @@ class Jobs(Pallet):
         genesis = bytes(self.system.block_hash[u32(0)])
         id = ids.job_id(genesis, who, nonce, codec(Job).encode(job))
         self.models.open_job(job.model)
-        job.asked = job.posted
+        job.asked, job.still = job.posted, u32(self.stood_still())
         if job.requester is not None:
             self.involved[job.requester, id] = job.posted
         self._wait(id, job, int(job.posted), int(job.posted) + int(self.beacon_delay) + 1)
@@ -792,9 +799,19 @@ class Jobs(Pallet):
         staker = job.requester is not None and self.perks.benefits(job.requester).priority
         lane = DRAWS[2 * (Urgency.Emergency - job.urgency) + (not staker)]
         job.state, job.since, job.due = JobState.Posted, u32(since), u32(until)
-        job.task = agenda.enter(self.due, self.due_count, lane, until, id)
+        job.task = self._enter(lane, until, id)
         job.lane = u8(lane)
         self.jobs[id] = job
+
+    def _stop_clock(self, job: Job) -> None:
+        """Note how long a provider took that computes; not what the chain stood still meanwhile."""
+        left = int(job.due) - self.clock.now()
+        job.took = u32(int(self.payload_slots) + int(job.deadline) - left)
+
+    def _note_done(self, job: Job, *, ok: bool) -> None:
+        """Tell how long a provider took, by what its class is given for so much work at least."""
+        given = int(self.payload_slots) + self.least_deadline(int(job.klass), int(job.work))
+        self.providers.note_done(self._provider(job), 1_000 * int(job.took) // given, ok)
 
     def _go(self, id: H256, job: Job, state: JobState, until: int | None) -> None:
         """Go on to a state that ends by itself in slot `until`; None: the receipt decides."""
@@ -803,7 +820,7 @@ class Jobs(Pallet):
         job.due, job.lane = u32(until or 0), u8(DEADLINES)
         job.task = NO_TASK
         if until is not None:
-            job.task = agenda.enter(self.due, self.due_count, DEADLINES, until, id)
+            job.task = self._enter(DEADLINES, until, id)
         self.jobs[id] = job
 
     def _drop_task(self, job: Job) -> None:
@@ -860,7 +877,7 @@ class Jobs(Pallet):
         until = now + kept
         job.state, job.outcome, job.since, job.due = state, outcome, u32(now), u32(until)
         job.task, job.lane = NO_TASK, u8(FORGETTING)
-        agenda.enter(self.due, self.due_count, FORGETTING, until, id)
+        self._enter(FORGETTING, until, id)
         self.jobs[id] = job
         self.escrowed.value -= job.escrow
         self.promised.value -= job.promise
@@ -883,6 +900,14 @@ class Jobs(Pallet):
             self.payer.pay_held(self.reason, job.requester, voter, u128(fee))
         return fee * len(voters)
 
+    def _is_patient(self, id: H256, job: Job) -> bool:
+        """Tell whether a job of the chain still waits for its pay; note since when."""
+        now = self.clock.now()
+        if not job.asked:
+            job.asked = u32(now)
+            self.jobs[id] = job
+        return now < int(job.asked) + PATIENCE_EPOCHS * int(self.epoch_slots)
+
     def _pay_from_carry(self, job: Job, provider: AccountId, voters: Sequence[AccountId]) -> bool:
         fee = self.fee_of(job)
         whole = int(job.price) + fee * len(voters)
@@ -895,9 +920,11 @@ class Jobs(Pallet):
 
     def _score(self, id: H256, job: Job, provider: AccountId, fees: int) -> None:
         """Have work count that was done for somebody, in the open, by somebody drawn from many."""
+        requester = job.requester
         if not job.scores or self.providers.operator_of(provider) is None:
             return
-        units = self.carry.record(
-            provider, id, int(job.work), u128(fees), verified=False, requester=job.requester
+        verified = requester is not None and self.identities.verified(requester)
+        counted = self.carry.record(
+            provider, id, int(job.work), u128(fees), verified=verified, requester=requester
         )
-        self.providers.credit_score(provider, units)
+        self.providers.credit_score(provider, counted)

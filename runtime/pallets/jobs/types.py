@@ -163,9 +163,11 @@ class Job:
     since: Slots = u32(0)
     """When this state began; for a job without a provider, when its next draw was asked for."""
     asked: Slots = u32(0)
-    """Since when it has been without a provider, while it is."""
+    """Since when it has waited: for a provider while it has none, at the end for its pay."""
     due: Slots = u32(0)
     """When this state ends by itself; 0: the receipt tells."""
+    still: Slots = u32(0)
+    """For how long the chain had stood still when `asked` and `due` were told; see `put_off`."""
     attempt: u8 = u8(0)
     """How often it was given to somebody who did not deliver."""
     provider: Annotated[AccountId | None, TypeName("Option<AccountId>")] = None
@@ -178,6 +180,8 @@ class Job:
     scores: bool = False
     """Whether the work counts, if it is verified."""
     accepted: Slots = u32(0)
+    took: Slots = u32(0)
+    """How long the provider took from there to its receipt, or until it gave up."""
     receipt: Annotated[H256 | None, TypeName("Option<H256>")] = None
     outcome: Annotated[Outcome | None, TypeName("Option<Outcome>")] = None
     paid: Balance = u128(0)
@@ -185,6 +189,15 @@ class Job:
     lane: u8 = u8(0)
     task: DueKey = NO_TASK
     """Its place on the agenda; zeros: it has none."""
+
+    def put_off(self, still: int) -> Job:
+        """Put its times off by what the chain stood still since; `still`: in all, until now."""
+        more, self.still = still - int(self.still), u32(still)
+        if self.asked:
+            self.asked += more
+        if self.due:
+            self.due += more
+        return self
 
     @property
     def escrow(self) -> int:
@@ -199,13 +212,15 @@ class Job:
         return int(self.price) + int(self.verification) if self.requester is None else 0
 
 
-@path("pallet_jobs::Gap")
+@path("pallet_jobs::Pace")
 @dataclass(slots=True)
-class Gap:
-    """Slots without a block: after slot `after`, until slot `until`."""
+class Pace:
+    """How the chain went on."""
 
-    after: Slots = u32(0)
-    until: Slots = u32(0)
+    last: Slots = u32(0)
+    """The slot of the last block."""
+    still: Slots = u32(0)
+    """In how many slots, all together, the chain stood still."""
 
 
 @path("pallet_jobs::ProtocolSet")
@@ -342,7 +357,7 @@ class Providers(Protocol):
     def charge(self, provider: AccountId, amount: u128) -> u128:
         """Burn so much of the bond, as far as no job needs it; return how much."""
 
-    def note_done(self, provider: AccountId, took_ms: int, ok: bool) -> None:
+    def note_done(self, provider: AccountId, took: int, ok: bool) -> None:
         """Count a job that was done, or was not."""
 
     def hold_pay(self, provider: AccountId, amount: u128) -> u128:
@@ -426,7 +441,22 @@ class Carry(Protocol):
         verified: bool,
         requester: AccountId | None = None,
     ) -> int:
-        """Record verified work; return how many units its fees paid for in full."""
+        """Record verified work; return how much its fees paid for, in millionths of a unit."""
+
+
+class Identities(Protocol):
+    """Whose identity was judged; Identity satisfies it."""
+
+    def verified(self, who: AccountId) -> bool:
+        """Tell whether a registrar found good who this is, or who it is a part of."""
+
+
+class Strangers:
+    """Identities of a chain on which nobody is known."""
+
+    def verified(self, who: AccountId) -> bool:
+        """Tell that nobody was judged."""
+        return False
 
 
 class Perk(Protocol):

@@ -48,6 +48,7 @@ from runtime.pallets.mining.types import (
     FEE_PRICE,
     LEAST_PRICE,
     MOST_PRICE,
+    PARTS,
     PROTOCOL_PRICE,
     Balance,
     Clock,
@@ -155,7 +156,7 @@ class Mining(Pallet):
     region_work = Map(u16, RegionWork, default=RegionWork(), hasher=Hasher.Twox64Concat)
     """What was done in each region lately."""
     last_counted = Value(u128, default=u128(0))
-    """The units counted in the era before, in all regions and none."""
+    """The parts counted in the era before, in all regions and none."""
     granted = Map(AccountId, Granted, default=Granted())
     """What verified requesters' fees were granted lately."""
     fee_price = Value(u128, default=FEE_PRICE)
@@ -167,7 +168,7 @@ class Mining(Pallet):
     params = Value(Params, default=Params())
 
     class ReceiptAccepted(Event, index=0):
-        """Verified work was recorded; `score` is what it weighs, by price and factors."""
+        """Verified work was recorded; `score` is what it weighs, in millionths of a unit."""
 
         receipt: Annotated[H256, TypeName("T::Hash")]
         operator: Who
@@ -251,7 +252,7 @@ class Mining(Pallet):
         """Take the pool as it is, and the prices to begin with. Raises GenesisError.
 
         All optional: `feePrice` and `protocolPrice` (planck per unit), `medianEnergy` (units per
-        kilowatt-hour), `targetP95` (ms), `regions`, a list of wanted shares in ppm.
+        kilowatt-hour), `targetP95` (thousandths), `regions`, a list of wanted shares in ppm.
         """
         fields = Section(config, "mining").fields(
             optional=("feePrice", "protocolPrice", "medianEnergy", "targetP95", "regions")
@@ -374,11 +375,11 @@ class Mining(Pallet):
     ) -> int:
         """Record a receipt that is final: `units` of verified work that cost `fees` planck.
 
-        Returns how many of them counted: as many as the fees pay for at the price of the era.
-        Fees are what nobody who pays itself gets back: the burn and the 30 % legs. `verified`
-        tells whether the requester is; then, where it is named, its fees may earn more, within
-        a budget of its own. Raises NotOperator, ReceiptReplayed, or Overflow for sums that no
-        supply allows.
+        Returns how much of it counted, in millionths of a unit: as much as the fees pay for at the
+        price of the era. Fees are what nobody who pays itself gets back: the burn and the 30 %
+        legs. `verified` tells whether the requester is; then, where it is named, its fees may earn
+        more, within a budget of its own. Raises NotOperator, ReceiptReplayed, or Overflow for sums
+        that no supply allows.
         """
         operator = self.providers.operator_of(provider)
         if operator is None:
@@ -387,7 +388,7 @@ class Mining(Pallet):
             raise self.ReceiptReplayed
         era, params, standing = self.era_index.value, self.params.peek(), self.standing[provider]
         done = u64(units)
-        counted = min(int(done), int(fees) // int(self.fee_price.value))
+        counted = min(int(done) * PARTS, int(fees) * PARTS // int(self.fee_price.value))
         weighed = score(counted, self._factors(standing, params))
         running = self.running.value
         running.units += int(done)
@@ -419,8 +420,9 @@ class Mining(Pallet):
         self.standing[operator] = standing
 
     def record_quality(self, operator: AccountId, p95: int, ok: int, all_: int) -> None:
-        """Note that 95 of 100 jobs of an operator took at most `p95` ms, and `ok` of all were good.
+        """Note that 95 of 100 jobs took an operator at most `p95`, and `ok` of all were good.
 
+        `p95` is in thousandths of the time that the class of machines is given for such a job.
         It counts for receipts from now on, until the next measurement. No jobs: as before.
         """
         if not all_:
@@ -640,7 +642,7 @@ class Mining(Pallet):
         return int(standing.uptime), int(standing.quality), place, power
 
     def _count_region(self, region: u16 | None, counted: int) -> None:
-        """Count units to a region.
+        """Count parts of units to a region.
 
         Only those that were paid for: who did more for nothing might make its own region wanted
         by work in another.
@@ -648,7 +650,7 @@ class Mining(Pallet):
         if region is None or not counted:
             return
         work = self.region_work[region].at(int(self.era_index.value))
-        work.units += counted
+        work.parts += counted
         self.region_work[region] = work
 
     def _granted(self, requester: AccountId, fees: u128, params: Params) -> int:

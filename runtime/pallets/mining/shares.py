@@ -6,7 +6,7 @@ score, that is min(cap, u * score): the cap if its own ratio, cap per score, is 
 part. An operator's first receipts of an era are kept one by one, and earn exactly that. When there
 are many, those of about one ratio are added up and decided about together: ratios are rounded down
 to their first five binary digits, so that receipts of one *step* differ by less than a sixteenth
-(below 16 planck per unit of score by less than a planck).
+(below 16 planck per part of a unit by less than a planck).
 
 Such a step earns exactly what its receipts would one by one, unless `u` itself falls into it: there
 each receipt earns the step's lower edge, at most a sixteenth less. No receipt ever earns more than
@@ -36,8 +36,9 @@ class Step:
     """One receipt, or several whose cap per score is about the same: then all here are sums."""
 
     edge: Annotated[u128, TypeName("Balance")]
-    """The lower edge, in planck per unit of score; the next step's begins above it."""
+    """The lower edge, in planck per part of a unit; the next step's begins above it."""
     score: u128
+    """In parts of a unit (`types.PARTS`)."""
     cap: Annotated[u128, TypeName("Balance")]
     """Always: `edge * score <= cap < width of the step's upper edge * score`."""
     is_single: bool

@@ -13,6 +13,11 @@ from runtime.splits import BPS, PPM
 
 MAX_REGIONS: Final = 64
 
+PARTS: Final = 1_000_000
+"""Parts of a unit of work, a thousand multiplications each. What counts and what it scores is told
+in these: a job of one unit scores something by any factors, and if its fees pay for less than it.
+"""
+
 KAPPA: Final = u32(180_000)
 MAX_KAPPA: Final = 190_000
 """From about 193,800 on, whoever owns the development fund and the Foundation and does all the
@@ -51,7 +56,7 @@ class Params:
     operator_cap_from: Annotated[u32, TypeName("u32")] = u32(10)
     """From so many operators in an era on the cap holds."""
     target_p95: Annotated[u32, TypeName("u32")] = TARGET_P95
-    """The time, in ms, that 95 of 100 jobs should keep to."""
+    """What 95 of 100 jobs should keep to, in thousandths of the time that they are given."""
     median_energy: Annotated[u64, TypeName("u64")] = MEDIAN_ENERGY
     """Units of work per kilowatt-hour that weigh neither more nor less."""
     protocol_price: Annotated[u128, TypeName("Balance")] = PROTOCOL_PRICE
@@ -99,17 +104,17 @@ class Standing:
 @path("pallet_mining::RegionWork")
 @dataclass(slots=True)
 class RegionWork:
-    """The units counted in a region in the era that it was touched last, and in the one before."""
+    """The parts counted in a region in the era that it was touched last, and in the one before."""
 
     era: u32 = u32(0)
-    units: u128 = u128(0)
+    parts: u128 = u128(0)
     before: u128 = u128(0)
 
     def at(self, era: int) -> RegionWork:
         """Return the same, told as of `era`."""
         if self.era == era:
             return self
-        last = self.units if self.era + 1 == era else u128(0)
+        last = self.parts if self.era + 1 == era else u128(0)
         return RegionWork(u32(era), u128(0), last)
 
 
@@ -119,10 +124,12 @@ class Running:
     """The sums over the receipts of the era that runs."""
 
     score: u128 = u128(0)
+    """In parts of a unit."""
     units: u128 = u128(0)
+    """Begun ones of a receipt count whole."""
     fees: Annotated[u128, TypeName("Balance")] = u128(0)
     counted: u128 = u128(0)
-    """The units that were paid for at the era's price."""
+    """What was paid for at the era's price, in parts of a unit."""
     operators: Annotated[u32, TypeName("u32")] = u32(0)
     """Operators with a score."""
 
@@ -134,6 +141,7 @@ class EraBooks:
 
     budget: Annotated[u128, TypeName("Balance")]
     score: u128
+    """Of all receipts, in parts of a unit."""
     left: Annotated[u128, TypeName("Balance")]
     """What of the budget is still owed."""
     most: Annotated[u128, TypeName("Balance")]
@@ -195,7 +203,7 @@ class OperatorView:
     geography: u32
     energy: u32
     score: u128
-    """Of the one who earns, in the era that runs."""
+    """Of the one who earns, in the era that runs, in millionths of a unit of work."""
     total_score: u128
     operators: u32
 

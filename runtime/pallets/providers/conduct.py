@@ -71,31 +71,31 @@ def free_declines(offers: int, quota: int) -> int:
     return -(-offers * quota // PPM)
 
 
-# ---- times: what 95 of 100 jobs took, to an eighth, in bounded room
+# ---- times: what 95 of 100 jobs took of what they were given, to an eighth, in bounded room
 
 
-def step_of(milliseconds: int) -> int:
+def step_of(time: int) -> int:
     """Return the step in which a time lies; each is at most an eighth wide."""
-    most = min(milliseconds, int(u32.MAX))
+    most = min(time, int(u32.MAX))
     shift = max(most.bit_length() - 4, 0)
     return 8 * shift + (most >> shift)
 
 
 def upper_edge(step: int) -> int:
-    """Return the longest time of a step, in milliseconds."""
+    """Return the longest time of a step."""
     shift = max(step // 8 - 1, 0)
     return ((step - 8 * shift + 1) << shift) - 1
 
 
-def timed(times: Sequence[Timed], milliseconds: int) -> list[Timed]:
+def timed(times: Sequence[Timed], time: int) -> list[Timed]:
     """Return the counts with one job more, in the order of time."""
-    step, rows = step_of(milliseconds), {int(row.step): int(row.jobs) for row in times}
+    step, rows = step_of(time), {int(row.step): int(row.jobs) for row in times}
     rows[step] = rows.get(step, 0) + 1
     return [Timed(u8(at), u32(rows[at])) for at in sorted(rows)]
 
 
 def p95(times: Sequence[Timed]) -> int:
-    """Return a time that 95 of 100 jobs kept to, rounded up to its step, in milliseconds."""
+    """Return a time that 95 of 100 jobs kept to, rounded up to its step."""
     left = -(-sum(int(row.jobs) for row in times) * 95 // 100)
     for row in times:
         left -= int(row.jobs)

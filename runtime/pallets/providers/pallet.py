@@ -794,10 +794,11 @@ class Providers(Pallet):
             return u128(0)
         return self.fine(provider, int(params.decline_fine))
 
-    def note_done(self, provider: AccountId, took_ms: int, ok: bool) -> None:
-        """Note that a provider was through with a job, after so long, well or not.
+    def note_done(self, provider: AccountId, took: int, ok: bool) -> None:
+        """Note that a provider was through with a job, well or not.
 
-        Call it before Mining records the receipt: what eras that are over came to counts then.
+        `took` is in thousandths of the time that its class is given for such a job. Call it before
+        Mining records the receipt: what eras that are over came to counts then.
         """
         ledger = self.ledgers.get(provider)
         if ledger is None:
@@ -805,7 +806,7 @@ class Providers(Pallet):
         conduct = self._settle(provider, ledger)
         conduct.done += 1
         conduct.good += ok
-        conduct.times = timed(conduct.times, took_ms)
+        conduct.times = timed(conduct.times, took)
         self.conduct[provider] = conduct
 
     def hold_pay(self, provider: AccountId, amount: u128) -> u128:
@@ -832,17 +833,17 @@ class Providers(Pallet):
         """Tie to who lets those vote that do work: added later."""
         self.contributions = contributions
 
-    def credit_score(self, provider: AccountId, units: int) -> None:
-        """Count units of work, which Mining counted, to what a provider scores in this era."""
-        if units and provider in self.ledgers:
+    def credit_score(self, provider: AccountId, parts: int) -> None:
+        """Count work, which Mining counted in millionths of a unit, to a provider's era."""
+        if parts and provider in self.ledgers:
             era = self.measures.era_now()
-            self.windows[provider] = credited(self.windows[provider], era, units)
-            self.contributions.note_work(provider, units)
+            self.windows[provider] = credited(self.windows[provider], era, parts)
+            self.contributions.note_work(provider, parts)
 
     def scores(self, validators: Sequence[AccountId]) -> list[int]:
         """Return what the work of each validator weighs, its own and what is lent to it.
 
-        In parts of 10^-13 units, by the snapshot that weights planned in this era go by. Reads a
+        In 10^-19 of a unit, by the snapshot that weights planned in this era go by. Reads a
         bounded number of accounts for each: itself and its lenders.
         """
         return [int(self.weight_of(validator).total) for validator in validators]

@@ -24,7 +24,7 @@ AGE: Final = 2
 KEPT: Final = WINDOW + AGE
 """Eras that are remembered: those that count, and those that will."""
 SCORE_UNIT: Final = 10 ** (WINDOW - 1)
-"""A unit of work that counts in full; what each era loses is then exact."""
+"""A millionth of a unit of work that counts in full; what each era loses is then exact."""
 MAX_LENDERS: Final = 16
 """Providers that may lend their scores to one validator."""
 
@@ -32,10 +32,10 @@ MAX_LENDERS: Final = 16
 @path("pallet_providers::EraScore")
 @dataclass(slots=True)
 class EraScore:
-    """What a provider scored in an era, in units of work."""
+    """What a provider scored in an era, in millionths of a unit of work."""
 
     era: Annotated[u32, TypeName("EraIndex")]
-    units: u128
+    parts: u128
 
 
 Window = Bounded[list[EraScore], KEPT]
@@ -63,17 +63,17 @@ class Loan:
         return self.to == borrower or (self.before == borrower and era < self.since)
 
 
-def credited(window: Sequence[EraScore], era: int, units: int) -> list[EraScore]:
-    """Return the window with `units` more in `era`, the one that runs, and without what is old."""
+def credited(window: Sequence[EraScore], era: int, parts: int) -> list[EraScore]:
+    """Return the window with `parts` more in `era`, the one that runs, and without what is old."""
     kept = [score for score in window if score.era + KEPT > era]
     if not kept or kept[-1].era != era:
-        return [*kept, EraScore(u32(era), u128(units))]
-    return [*kept[:-1], EraScore(u32(era), kept[-1].units + u128(units))]
+        return [*kept, EraScore(u32(era), u128(parts))]
+    return [*kept[:-1], EraScore(u32(era), kept[-1].parts + u128(parts))]
 
 
 def score_at(window: Sequence[EraScore], snapshot: int) -> int:
     """Return what a window weighs by the snapshot of an era, in parts of `SCORE_UNIT`."""
-    ages = ((snapshot - int(score.era), int(score.units)) for score in window)
+    ages = ((snapshot - int(score.era), int(score.parts)) for score in window)
     return sum(
-        units * 8**age * 10 ** (WINDOW - 1 - age) for age, units in ages if 0 <= age < WINDOW
+        parts * 8**age * 10 ** (WINDOW - 1 - age) for age, parts in ages if 0 <= age < WINDOW
     )

@@ -164,7 +164,7 @@ class Params:
 @path("pallet_providers::Lent")
 @dataclass(slots=True)
 class Lent:
-    """What one provider lends, in parts of 10^-13 units of work."""
+    """What one provider lends, in 10^-19 of a unit of work."""
 
     provider: Annotated[AccountId, TypeName("T::AccountId")]
     score: u128
@@ -173,7 +173,7 @@ class Lent:
 @path("pallet_providers::ScoreView")
 @dataclass(slots=True)
 class ScoreView:
-    """What a validator's work weighs, and why; scores in parts of 10^-13 units of work."""
+    """What a validator's work weighs, and why; scores in 10^-19 of a unit of work."""
 
     snapshot: Annotated[u32 | None, TypeName("Option<EraIndex>")]
     """The newest era that counts; None if none does yet."""
@@ -202,7 +202,7 @@ class Measures(Protocol):
         """Note how many of the expected heartbeats were answered."""
 
     def record_quality(self, operator: AccountId, p95: int, ok: int, all_: int) -> None:
-        """Note what 95 of 100 jobs took in ms, and how many of all were good."""
+        """Note what 95 of 100 jobs took, as in `note_done`, and how many of all were good."""
 
 
 class Bonds(Protocol):
@@ -265,8 +265,8 @@ class Classes(Protocol):
 class Contributions(Protocol):
     """Who lets those vote that do work; Chambers satisfies it."""
 
-    def note_work(self, provider: AccountId, units: int) -> None:
-        """Note units of verified work."""
+    def note_work(self, provider: AccountId, parts: int) -> None:
+        """Note verified work, in millionths of a unit."""
 
     def forget_work(self, provider: AccountId) -> None:
         """Forget all work of a provider that did some wrong."""
@@ -275,7 +275,7 @@ class Contributions(Protocol):
 class Unnoted:
     """A chain on which work has no vote."""
 
-    def note_work(self, provider: AccountId, units: int) -> None:
+    def note_work(self, provider: AccountId, parts: int) -> None:
         """Do nothing."""
 
     def forget_work(self, provider: AccountId) -> None:

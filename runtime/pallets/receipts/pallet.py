@@ -6,9 +6,9 @@ what they found, then reveal it. A receipt that enough found valid stands for a 
 wrong element, proven, undoes it: the chain computes that element itself. Whoever finds something
 wrong must prove it, and whoever is silent is replaced. What one verifier misses, all of another
 round look at besides what they draw, and no round stands in which something is missed: serving
-all but what is wrong is no way to be paid. If most miss something, or to the last somebody does,
-the provider has to show it on the chain. What always holds: every receipt is due for something
-until it has ended.
+all but what is wrong is no way to be paid. If most miss something, or in the last round somebody
+does, the provider has to show it on the chain; in the last round that counts as served. What always
+holds: every receipt is due for something until it has ended.
 
 Verifiers bond; what they lose goes by half to who proved it, and is destroyed by the other half.
 They sign with session keys, so what they send is bare and free: a commitment carries a signature,
@@ -59,7 +59,15 @@ from runtime.frame import (
 from runtime.frame.origin import OriginKind
 from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.jobs import agenda
-from runtime.pallets.jobs.types import BOND_FACTOR, NO_TASK, Job, JobState, Outcome, Tier
+from runtime.pallets.jobs.types import (
+    BOND_FACTOR,
+    NO_TASK,
+    DueKey,
+    Job,
+    JobState,
+    Outcome,
+    Tier,
+)
 from runtime.pallets.receipts.openings import only, shown
 from runtime.pallets.receipts.tally import (
     Ruling,
@@ -216,7 +224,8 @@ class Receipts(Pallet):
     """The receipts that each verifier sits on, and in which round it was drawn."""
     due = agenda.agenda()
     """What is due when, by lane."""
-    due_count = Value(u32, default=u32(0))
+    ahead = Value(agenda.Ahead, default=agenda.Ahead())
+    """From when on something is due."""
 
     class HoldReason(IntEnum):
         """Why money is on hold."""
@@ -437,13 +446,13 @@ class Receipts(Pallet):
         """Do what is due: draw, tally, finalise, and end what somebody was too late for."""
         del number
         now, weight = self.clock.now(), LOOK_WEIGHT
-        for id in agenda.take(self.due, ASKED, now, MOST_STEPS):
+        for id in self._take(ASKED):
             weight += STEP_WEIGHT
             self._check_asked(id, now)
-        for id in agenda.take(self.due, PHASES, now, MOST_STEPS):
+        for id in self._take(PHASES):
             weight += STEP_WEIGHT
             self._step(id, now)
-        for id in agenda.take(self.due, FORGETTING, now, MOST_STEPS):
+        for id in self._take(FORGETTING):
             weight += FORGET_WEIGHT
             del self.receipts[id]
         return weight
@@ -503,6 +512,7 @@ class Receipts(Pallet):
         receipt = Receipt(
             job, provider, attempt, item_root, output_root, trap_commit, started, finished, u32(now)
         )
+        receipt.still = u32(self.jobs.stood_still())
         self.deposit(self.Submitted(id, job, provider))
         if found.tier is Tier.Confidential:
             until = now + CONFIDENTIAL_FACTOR * int(self.challenge_slots)
@@ -620,7 +630,7 @@ class Receipts(Pallet):
         kept = {*self._trapped(found)}
         self._note_missed(receipt, found, job)  # of the right roots, all have to look at that, too
         self._unseat(receipt, found, [one for one in found.seats if one.verifier not in kept])
-        found.seats, found.exposed, found.proven = [], True, None
+        found.seats, found.exposed, found.proven, found.looked = [], True, None, False
         found.item_root, found.output_root = item_root, output_root
         self._wait(receipt, found, self.clock.now(), int(self.beacon_delay) + 1)
         self.deposit(self.TrapRevealed(receipt))
@@ -665,7 +675,7 @@ class Receipts(Pallet):
         deposit = u128(ceil_div(int(job.price) * PROOF_BPS, BPS))
         self.currency.hold(self._reason(self.HoldReason.Challenge), who, deposit)
         self._ask(receipt, found, Challenge(item, u16(tensor), leaf, u32(until), who, deposit))
-        agenda.enter(self.due, self.due_count, ASKED, until, receipt)
+        self._enter(ASKED, until, receipt)
         self.receipts[receipt] = found
 
     @call(8, weight=PROOF_WEIGHT)
@@ -832,6 +842,11 @@ class Receipts(Pallet):
 
     # ---- doors
 
+    def receipt(self, id: H256) -> Receipt | None:
+        """Return a receipt, as of now; None if there is none, or none any more."""
+        found = self.receipts.get(id)
+        return None if found is None else found.put_off(self.jobs.stood_still())
+
     @property
     def reason(self) -> Reason:
         """Why Balances holds the bonds of verifiers."""
@@ -911,6 +926,13 @@ class Receipts(Pallet):
 
     # ---- steps: time
 
+    def _take(self, lane: int) -> list[H256]:
+        worked = self.clock.now() - self.jobs.stood_still()
+        return agenda.take(self.due, self.ahead, lane, worked, MOST_STEPS)
+
+    def _enter(self, lane: int, slot: int, id: H256) -> DueKey:
+        return agenda.enter(self.due, self.ahead, lane, slot - self.jobs.stood_still(), id)
+
     def _step(self, id: H256, now: int) -> None:
         """End a phase whose time has come."""
         found, job = self._with_job(id)
@@ -946,12 +968,12 @@ class Receipts(Pallet):
     def _plan(self, id: H256, receipt: Receipt, until: int) -> None:
         if receipt.task != NO_TASK:
             del self.due[u8(PHASES), receipt.task]
-        receipt.task = agenda.enter(self.due, self.due_count, PHASES, until, id)
+        receipt.task = self._enter(PHASES, until, id)
         receipt.due = u32(until)
 
     def _check_asked(self, id: H256, now: int) -> None:
         """Refuse a receipt of which a leaf that somebody asked for was not shown in time."""
-        found = self.receipts.get(id)
+        found = self.receipt(id)
         if found is None or found.phase is Phase.Ended:
             return
         if any(
@@ -1053,7 +1075,11 @@ class Receipts(Pallet):
                 self._ask_for_all(id, receipt, now)
             case Ruling.MISSED if receipt.redraws >= MAX_REDRAWS:
                 self._ask_for_all(id, receipt, now)
-            case Ruling.MISSED | Ruling.UNDECIDED:
+            case Ruling.MISSED:
+                voted = len(found_valid(receipt.seats)) + len(found_missing(receipt.seats))
+                receipt.looked = receipt.looked or voted >= self.quorum
+                self._redraw(id, receipt, now, int(self.beacon_delay) + 1)
+            case Ruling.UNDECIDED:
                 self._redraw(id, receipt, now, int(self.beacon_delay) + 1)
 
     def _redraw(self, id: H256, receipt: Receipt, now: int, slots: int) -> None:
@@ -1109,6 +1135,11 @@ class Receipts(Pallet):
             return
         receipt.challenges = [one for one in receipt.challenges if one.by is not None]
         self._unseat(id, receipt, found_missing(receipt.seats))
+        if receipt.looked and receipt.redraws >= MAX_REDRAWS:
+            # No other round can look at it. But as many as usual looked before, and would have
+            # missed what is wrong: who lies that something is missing makes it no easier to pass.
+            newest = len(receipt.beacons) - 1
+            receipt.missed = [(round, item) for round, item in receipt.missed if round < newest]
         self._rule(id, receipt, job, now)
 
     # ---- steps: proofs
@@ -1257,13 +1288,13 @@ class Receipts(Pallet):
         until = now + KEEP_EPOCHS * int(self.epoch_slots)
         receipt.task = NO_TASK
         receipt.phase, receipt.since, receipt.due = Phase.Ended, u32(now), u32(until)
-        agenda.enter(self.due, self.due_count, FORGETTING, until, id)
+        self._enter(FORGETTING, until, id)
         self.receipts[id] = receipt
 
     # ---- steps: one receipt
 
     def _receipt(self, id: H256) -> Receipt:
-        found = self.receipts.get(id)
+        found = self.receipt(id)
         if found is None:
             raise self.UnknownReceipt
         return found

@@ -192,6 +192,8 @@ class Receipt:
     """From there to before this slot they reveal."""
     due: Slots = u32(0)
     """When this phase ends."""
+    still: Slots = u32(0)
+    """For how long the chain had stood still when these slots were told; see `put_off`."""
     redraws: u8 = u8(0)
     beacons: Beacons = field(default_factory=list)
     seats: Seats = field(default_factory=list)
@@ -199,6 +201,8 @@ class Receipt:
     """Who is not to be drawn any more."""
     missed: Missed = field(default_factory=list)
     """Rounds, and items that a verifier missed in them: all look at these in later rounds."""
+    looked: bool = False
+    """Enough voted in an earlier round; it did not stand only since somebody missed something."""
     trap: Annotated[Trap | None, TypeName("Option<Trap>")] = None
     """It was a trap, and the right roots stand in it now."""
     exposed: bool = False
@@ -206,6 +210,19 @@ class Receipt:
     proven: Annotated[Proven | None, TypeName("Option<Proven>")] = None
     challenges: Challenges = field(default_factory=list)
     task: DueKey = NO_TASK
+
+    def put_off(self, still: int) -> Receipt:
+        """Put all windows off by what the chain stood still since; `still`: in all, until now."""
+        more, self.still = still - int(self.still), u32(still)
+        if not more:
+            return self
+        self.due += more
+        if self.commit_until:  # a committee was drawn
+            self.commit_until += more
+            self.reveal_until += more
+        for one in self.challenges:
+            one.until += more
+        return self
 
 
 @path("pallet_receipts::Verifier", params={"Balance": u128})
@@ -332,6 +349,9 @@ class JobBooks(Protocol):
 
     def job(self, id: H256) -> Job | None:
         """Return a job."""
+
+    def stood_still(self) -> int:
+        """Return for how many slots, all together, the chain stood still."""
 
     def looked_at(self, job: Job) -> int:
         """Return how many of a job's items each verifier looks at."""

@@ -29,6 +29,7 @@ from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, signed
 from runtime.pallets.jobs import Check, JobState, Tier
+from runtime.pallets.mining.types import PARTS
 from runtime.params import WorkRules
 from runtime.splits import split_compute
 from support.market import ALICE, EPOCH, LUCK, Claim, Market, person
@@ -239,7 +240,8 @@ def test_a_share_of_the_score_costs_its_share_of_all_fees(
     paid = 0
     for number, units in enumerate(honest):
         receipt = H256(bytes((1, number)) * 16)
-        assert mining.record(other, receipt, units, u128(units * price), verified=False) == units
+        counted = mining.record(other, receipt, units, u128(units * price), verified=False)
+        assert counted == units * PARTS
         paid += units * price
     wanted = -(-sum(honest) * share // (100 - share))
     # Junk work that nobody paid for does not count, and a price too high buys nothing more.
@@ -247,11 +249,11 @@ def test_a_share_of_the_score_costs_its_share_of_all_fees(
     least = wanted * price
     name = H256(b"\2" * 32)
     counted = mining.record(mine, name, 10**12, u128(least), verified=False)
-    assert counted <= least // price
+    assert counted <= least * PARTS // price
     again = H256(b"\3" * 32)
     extra = mining.record(mine, again, wanted, u128(overpaid * least), verified=False)
-    assert extra <= wanted
-    a = Fraction(counted, counted + sum(honest))
+    assert extra <= wanted * PARTS
+    a = Fraction(counted, counted + sum(honest) * PARTS)
     assert least >= a / (1 - a) * paid
 
 

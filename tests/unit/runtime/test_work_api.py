@@ -72,6 +72,23 @@ def test_the_rules_of_a_chain_are_told_with_its_first_slot() -> None:
     assert rules.confidential_slots == 3 * rules.challenge_slots
 
 
+def test_windows_are_told_as_they_are_after_the_chain_stood_still(market: Market) -> None:
+    receipt = market.checking(job := market.post(), HONEST)
+    waiting = market.post(BOB)
+    before, due = viewed(market, job).receipt, viewed(market, waiting).due
+    market.sky.slots += 1_000
+    market.jobs.on_initialize(1)
+    market.receipts.on_initialize(1)
+    after = viewed(market, job).receipt
+    assert before is not None
+    assert after is not None
+    assert after.commit_until == before.commit_until + 999
+    assert after.reveal_until == before.reveal_until + 999
+    assert viewed(market, waiting).due == due + 999
+    (duty,) = duties(market, market.receipt(receipt).seats[0].verifier)
+    assert duty.job.receipt == after
+
+
 def test_a_quote_is_what_is_held_then(market: Market) -> None:
     args = (market.model, u32(4), Urgency.Urgent, Check.Full, Tier.Open, u64(5 << 20))
     quote = asked(market, "quote", *args)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -30,7 +32,8 @@ from runtime.pallets.jobs import (
 )
 from runtime.pallets.jobs.types import NoPerk
 from runtime.pallets.providers import ProviderInfo, ProviderKind
-from runtime.pallets.receipts import Valid
+from runtime.pallets.providers.conduct import step_of
+from runtime.pallets.receipts import Phase, Valid
 from runtime.pallets.tokenomics import BurnReason
 from runtime.params import WorkRules
 from support.market import (
@@ -174,6 +177,56 @@ def test_work_counts_for_who_did_it_if_enough_could_have_been_drawn() -> None:
         market.audit()
 
 
+def test_the_smallest_job_mines_something_that_can_be_claimed_when_the_era_is_over() -> None:
+    market = Market()
+    job = market.post()
+    found = market.job(job)
+    assert (found.work, found.price) == (1, Params().least_price)
+    market.finish(job, HONEST)
+    provider, era = market.provider(job), market.mining.era_index.value
+    while market.mining.era_index.value == era:
+        market.step()
+    before = market.wealth(provider)[0]
+    market.mining.claim_rewards(signed(provider), era, era)
+    fees = int(found.price) - int(market.job(job).paid)
+    assert market.wealth(provider)[0] - before == fees * 180_000 // 1_000_000 > 0
+    assert market.providers.windows[provider][0].parts == 1_000_000
+    market.audit()
+
+
+class Registrar:
+    """Knows some people."""
+
+    def __init__(self, *known: AccountId) -> None:
+        self.known = known
+
+    def verified(self, who: AccountId) -> bool:
+        return who in self.known
+
+
+def test_fees_of_a_requester_whose_identity_was_judged_mine_more_if_governance_wants_it(
+    market: Market,
+) -> None:
+    market.jobs.identities = Registrar(ALICE)
+    wanted = replace(
+        market.mining.params.value, kappa_verified=u32(900_000), verified_budget=u128(BTT)
+    )
+    mined = {}
+    for who in (ALICE, BOB):
+        for params in (market.mining.params.value, wanted):
+            market.mining.set_params(ROOT, params)
+            market.wait(100)
+            beat(market)
+            market.finish(job := market.post(who), HONEST)
+            found = market.mining.estimate(market.provider(job))
+            assert found is not None
+            mined[who, params.kappa_verified] = int(found.reward)
+        market.mining.set_params(ROOT, replace(wanted, kappa_verified=wanted.kappa))
+    assert mined[ALICE, u32(900_000)] == 5 * mined[ALICE, u32(180_000)] > 0
+    assert mined[BOB, u32(900_000)] == mined[BOB, u32(180_000)] == mined[ALICE, u32(180_000)]
+    market.audit()
+
+
 # ---- cancelling
 
 
@@ -313,7 +366,7 @@ def test_what_was_called_off_at_once_is_soon_forgotten_however_much_it_is(market
     taken = market.post()
     market.until(taken, JobState.Assigned)
     market.do(ALICE, "Jobs.cancel", job=taken)
-    market.step(60)
+    market.wait(60)
     assert [id for id, _ in market.jobs.jobs.items()] == [taken]
     market.audit()
 
@@ -451,6 +504,48 @@ def test_giving_a_job_back_costs_who_has_bonded_no_more_than_it_needs(market: Ma
     market.audit()
 
 
+@pytest.mark.parametrize("waited", [0, 7, 14])
+@pytest.mark.parametrize("stopped", [1, 500])
+def test_quality_is_how_soon_the_receipt_came_of_what_the_class_is_given(
+    market: Market, waited: int, stopped: int
+) -> None:
+    job = market.post()
+    provider = market.accepted(job)
+    market.step(stopped)
+    market.run(waited)
+    receipt = market.checking(job, HONEST)
+    market.run(3)  # nor do verifiers cost it anything
+    market.vote(receipt, HONEST)
+    market.until(job, JobState.Finalised)
+    given = int(RULES.transcript_slots) + market.jobs.least_deadline(0, 1)
+    (timed,) = market.providers.conduct[provider].times
+    assert timed.step == step_of(1_000 * (waited + 1) // given)
+    market.audit()
+
+
+# ---- idle blocks
+
+
+def test_a_block_in_which_nothing_is_due_walks_no_keys(
+    market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        market.accepted(market.post())
+    market.run(5)  # it looks once at where an offer was that was accepted
+    walked: list[bytes] = []
+
+    def keys(prefix: bytes) -> Iterator[bytes]:
+        walked.append(prefix)
+        return iter(())
+
+    monkeypatch.setattr(market.state, "keys", keys)
+    for _ in range(5):
+        market.sky.slots += 1
+        market.jobs.on_initialize(market.number)
+        market.receipts.on_initialize(market.number)
+    assert not walked
+
+
 # ---- a chain that stands still
 
 
@@ -460,8 +555,8 @@ def test_nobody_is_punished_for_slots_in_which_the_chain_stood_still(market: Mar
     left = int(market.job(job).due) - market.sky.now()
     market.step(80)
     assert market.job(job).state is JobState.Assigned
-    assert market.job(job).due == market.sky.now() + left
-    assert market.announced()[-1] == Jobs.Prolonged(job, market.job(job).due)
+    assert market.job(job).due == market.sky.now() + left - 1, "the slot of this block passed"
+    assert Jobs.StoodStill(u32(79)) in market.announced()
     market.audit()
     provider = market.accepted(job)
     market.step(2_000)
@@ -477,7 +572,7 @@ def test_who_is_late_after_the_chain_stood_still_is_late(market: Market) -> None
     market.run(3)
     left = int(market.job(job).due) - market.sky.now()
     market.step(80)
-    market.run(left - 1)
+    market.run(left - 2)
     assert market.job(job).state is JobState.Computing
     market.step()
     assert market.job(job).state is JobState.Posted
@@ -741,6 +836,27 @@ def test_the_chain_has_so_many_jobs_of_its_own_and_no_more(market: Market) -> No
         market.step()
     assert market.jobs.protocol_nonce.value == 16
     market.audit()
+
+
+def test_a_long_window_of_dispute_leaves_carry_as_much_time_to_pay() -> None:
+    market = Market(replace(RULES, challenge_slots=u32(250)))
+    protocol(market)
+    market.step(100)
+    market.step()
+    market.do(ROOT, "Jobs.remove_protocol_set", index=u32(0))
+    job = own_job(market)
+    receipt = market.checking(job, HONEST)
+    market.vote(receipt, HONEST)
+    market.until_phase(receipt, Phase.Pending)
+    market.run(249)
+    carry = market.mining.carry.value
+    for _ in range(20):
+        market.mining.carry.value = u128(0)
+        market.step()
+    assert market.job(job).state is JobState.Pending
+    market.mining.carry.value = carry
+    market.until(job, JobState.Finalised)
+    assert market.job(job).outcome is Outcome.Done
 
 
 def test_a_committee_of_one_is_enough_where_the_rules_say_so() -> None:

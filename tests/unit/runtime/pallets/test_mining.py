@@ -34,7 +34,7 @@ from runtime.pallets.mining.shares import (
     score_of,
     upper_edge,
 )
-from runtime.pallets.mining.types import LEAST_PRICE, MAX_KAPPA, RegionWork
+from runtime.pallets.mining.types import LEAST_PRICE, MAX_KAPPA, PARTS, RegionWork
 from runtime.splits import PPM, split_compute
 from support.runtime import DictState, SmallRuntime, refused
 
@@ -298,7 +298,7 @@ def test_a_chain_without_a_mining_pool_lives() -> None:
 def test_a_receipt_earns_a_part_of_its_fees_and_the_rest_is_carried(works: Works) -> None:
     fees = 100 * int(BTT)
     receipt = works.work(ALICE, 10**9, fees)
-    weighed = fees // PRICE * LEAST_ENERGY // PPM
+    weighed = fees * PARTS // PRICE * LEAST_ENERGY // PPM
     assert works.announced()[-1] == Mining.ReceiptAccepted(
         receipt, ALICE, u64(10**9), u128(weighed)
     )
@@ -324,10 +324,35 @@ def test_where_much_is_done_the_budget_is_shared_by_score(works: Works) -> None:
 def test_neither_junk_work_nor_overpaying_buys_score(works: Works) -> None:
     works.work(ALICE, 10**9, fees=5 * PRICE)
     works.work(BOB, 5, fees=10**9 * PRICE)
-    assert works.mining.operator_view(ALICE).score == works.mining.operator_view(BOB).score == 4
+    scores = [works.mining.operator_view(who).score for who in (ALICE, BOB)]
+    assert scores == [4 * PARTS, 4 * PARTS]
 
 
-def test_recording_tells_how_many_units_the_fees_paid_for(works: Works) -> None:
+def test_one_unit_of_work_scores_by_any_factors_and_if_its_fees_pay_for_less(works: Works) -> None:
+    works.work(ALICE, 1)
+    works.work(BOB, 1, fees=PRICE - 1)
+    works.work(CAROL, 1, fees=PRICE // 1_000)
+    scores = [int(works.mining.operator_view(who).score) for who in (ALICE, BOB, CAROL)]
+    assert scores == [LEAST_ENERGY, (PARTS - 1) * LEAST_ENERGY // PPM, 800]
+    works.next_era()
+    for who, fees in ((ALICE, PRICE), (BOB, PRICE - 1), (CAROL, PRICE // 1_000)):
+        works.balances.credit(who, BTT)
+        assert works.claim(who, 0) == cap(fees) > 0
+
+
+def test_what_is_worth_less_than_a_part_of_a_unit_scores_nothing(works: Works) -> None:
+    works.work(ALICE, 1, fees=PRICE // PARTS - 1)
+    assert works.mining.operator_view(ALICE).score == 0
+
+
+def test_the_largest_receipt_that_can_be_told_is_recorded(works: Works) -> None:
+    works.work(ALICE, 2**64 - 1, fees=10**30)
+    view = works.mining.operator_view(ALICE)
+    assert view.score == 10**30 * PARTS // PRICE * LEAST_ENERGY // PPM
+    assert encode(type(view), view)
+
+
+def test_recording_tells_how_much_of_the_work_the_fees_paid_for(works: Works) -> None:
     receipts = [H256.of(bytes([number])) for number in range(4)]
     counted = [
         works.mining.record(ALICE, receipt, units, u128(fees), verified=False)
@@ -335,7 +360,7 @@ def test_recording_tells_how_many_units_the_fees_paid_for(works: Works) -> None:
             receipts, (7, 10**9, 5, 5), (7 * PRICE, 3 * PRICE - 1, 0, 9 * PRICE), strict=True
         )
     ]
-    assert counted == [7, 2, 0, 5]
+    assert counted == [7 * PARTS, 3 * PARTS - 1, 0, 5 * PARTS]
 
 
 def test_an_era_is_counted_from_its_first_slot_even_before_the_last_is_closed(
@@ -399,7 +424,7 @@ def test_whoever_stands_behind_a_provider_earns_by_its_work(works: Works) -> Non
     works.work(BOB, 10**9)
     works.work(ALICE, 10**9)
     works.next_era()
-    assert works.mining.eras[u32(0)].score == 2 * 8 * 10**8
+    assert works.mining.eras[u32(0)].score == 2 * 8 * 10**8 * PARTS
     assert works.claim(ALICE, 0) == 2 * (budget_of(works) // 2), "each receipt is rounded down"
     assert works.mining.estimate(BOB, 0) is None
 
@@ -528,8 +553,8 @@ def test_a_spare_cap_is_not_used_up_by_another_receipt(works: Works) -> None:
     works.work(ALICE, 10**6, fees=10**6 * PRICE)
     works.next_era()
     budget, total = budget_of(works), int(works.mining.eras[u32(0)].score)
-    assert works.claim(ALICE, 0) <= budget * 800 // total + min(
-        cap(10**6 * PRICE), budget * 800_000 // total
+    assert works.claim(ALICE, 0) <= budget * 800 * PARTS // total + min(
+        cap(10**6 * PRICE), budget * 800_000 * PARTS // total
     )
 
 
@@ -892,7 +917,7 @@ def test_what_is_measured_counts_for_later_receipts(works: Works) -> None:
     works.mining.record_quality(ALICE, p95=500, ok=10, all_=10)
     works.mining.record_uptime(ALICE, answered=9, expected=10)
     works.work(ALICE, 1_000)
-    assert works.mining.operator_view(ALICE).score == 1_000 + 1_080
+    assert works.mining.operator_view(ALICE).score == (1_000 + 1_080) * PARTS
     works.mining.record_uptime(ALICE, answered=0, expected=0)
     works.mining.record_quality(ALICE, p95=500, ok=0, all_=0)
     view = works.mining.operator_view(ALICE)
@@ -904,7 +929,7 @@ def test_what_is_measured_counts_for_later_receipts(works: Works) -> None:
     )
     works.mining.record_uptime(ALICE, answered=4, expected=10)
     works.work(ALICE, 1_000)
-    assert works.mining.operator_view(ALICE).score == 2_080
+    assert works.mining.operator_view(ALICE).score == 2_080 * PARTS
 
 
 def test_a_region_is_wanted_by_what_was_done_in_it_in_the_era_before(works: Works) -> None:
@@ -920,7 +945,7 @@ def test_a_region_is_wanted_by_what_was_done_in_it_in_the_era_before(works: Work
     assert works.mining.operator_view(BOB).geography == 1_250_000
     assert works.mining.operator_view(CAROL).geography == PPM
     works.work(BOB, 1_000, fees=1_000 * PRICE)
-    assert works.mining.operator_view(BOB).score == 1_000 * 125 // 100 * 8 // 10
+    assert works.mining.operator_view(BOB).score == 1_000 * PARTS * 125 // 100 * 8 // 10
     works.next_era()
     assert works.mining.operator_view(BOB).geography == PPM
     assert works.mining.operator_view(ALICE).geography == 1_500_000
@@ -944,7 +969,7 @@ def test_work_for_nothing_makes_no_other_region_wanted(works: Works) -> None:
     assert works.mining.operator_view(ALICE).geography == PPM
     era = int(works.mining.era_index.value)
     done = [works.mining.region_work[u16(region)].at(era).before for region in (0, 1)]
-    assert done == [1_000, 1_000], "nor its own less wanted, for others who work there"
+    assert done == [1_000 * PARTS] * 2, "nor its own less wanted, for others who work there"
 
 
 def test_an_old_era_of_a_region_is_forgotten() -> None:

@@ -29,6 +29,7 @@ from runtime.pallets.receipts import (
 )
 from runtime.pallets.receipts.pallet import TRAP_POT
 from runtime.pallets.receipts.tally import missed_before
+from runtime.pallets.receipts.types import MAX_REDRAWS
 from runtime.params import WorkRules
 from support.market import (
     ALICE,
@@ -203,8 +204,8 @@ def test_a_beacon_that_may_be_forgotten_is_asked_for_anew(market: Market) -> Non
     market.sky.dark = True
     receipt = market.submit(job, HONEST)
     begun = market.sky.now()
-    market.step(901)
-    assert market.receipt(receipt).since == market.sky.now() == begun + 901
+    market.wait(904)
+    assert begun + 900 <= market.receipt(receipt).since <= market.sky.now()
     market.audit()
 
 
@@ -691,28 +692,87 @@ def test_who_lies_that_something_is_missing_only_delays(liars: int) -> None:
     market.audit()
 
 
-def test_somebody_that_lies_so_in_every_round_has_the_job_refunded_and_nobody_fined() -> None:
+def test_somebody_that_lies_so_in_every_round_keeps_nobody_from_the_pay() -> None:
     market = Market(FIVE, verifiers=8)
     receipt = market.checking(job := market.post(), HONEST)
     provider = market.provider(job)
-    before = market.wealth(provider)
     assert rounds(market, job, receipt, HONEST, one_misses(market, receipt)) is Phase.Withheld
     (asked,) = market.receipt(receipt).challenges
     proof = HONEST.leaf(int(asked.item), 1, 0)
     market.do(provider, "Receipts.answer_data", receipt=receipt, proof=proof)
+    found = market.until_phase(receipt, Phase.Pending)
+    assert len(found.seats) == 4, "the last that lied is not paid"
+    assert len(found.missed) == 2
+    market.audit()
+    market.until(job, JobState.Finalised)
+    assert market.job(job).outcome is Outcome.Done
+    market.audit()
+
+
+def test_where_others_are_silent_what_is_shown_in_the_end_does_not_count_as_served() -> None:
+    """Nobody looked in the rounds before: the last one would be the only one."""
+    market = Market(FIVE, verifiers=20)
+    receipt = market.checking(job := market.post(), HONEST)
+    liar = one_misses(market, receipt)
+
+    def alone(seat: Seat, place: int) -> Verdict | None:
+        return liar(seat, place) if place == 0 else None
+
+    for _ in range(2):
+        market.vote(receipt, HONEST, alone)
+        market.until_phase(receipt, Phase.Waiting)
+        market.until_phase(receipt, Phase.Checking)
+    market.vote(receipt, HONEST, liar)
+    market.until_phase(receipt, Phase.Withheld)
+    for item in range(4):
+        proof = HONEST.leaf(item, 1, 0)
+        market.tried(ALICE, "Receipts.answer_data", receipt=receipt, proof=proof)
     market.until(job, JobState.Refunded)
     assert market.job(job).outcome is Outcome.Unverified
-    assert market.wealth(provider) == before
+    market.audit()
+
+
+@pytest.mark.parametrize("wrong", range(4))
+def test_with_a_liar_in_every_round_a_cheat_passes_nothing_that_was_drawn_before_the_last(
+    wrong: int,
+) -> None:
+    """It serves all but the wrong item, and shows any leaf; one in each round is in league."""
+    market = Market(FIVE, verifiers=20)
+    claim = Claim(4, [(wrong, 1, 3)])
+    receipt = market.checking(job := market.post(), claim)
+    drawn: list[int] = []
+
+    def verdict(seat: Seat, place: int) -> Verdict:
+        looked_at = seen(market, receipt, seat)
+        if place == 0:
+            other = next((item for item in looked_at if item != wrong), wrong)
+            return Missing(u32(other), u16(1), u32(0))
+        if wrong in looked_at:
+            drawn.append(int(seat.round))
+            return Missing(u32(wrong), u16(1), u32(0))
+        return Valid()
+
+    phase = rounds(market, job, receipt, claim, verdict)
+    while phase is Phase.Withheld:
+        for asked in market.receipt(receipt).challenges:
+            proof = claim.leaf(int(asked.item), 1, 0)
+            market.tried(ALICE, "Receipts.answer_data", receipt=receipt, proof=proof)
+        phase = market.until_phase(receipt, Phase.Checking, Phase.Pending, Phase.Ended).phase
+        if phase is Phase.Checking:
+            phase = rounds(market, job, receipt, claim, verdict)
+    assert phase is Phase.Ended or min(drawn, default=MAX_REDRAWS) == MAX_REDRAWS
     market.audit()
 
 
 def test_all_of_the_next_round_answer_for_what_was_missed() -> None:
     market = Market(FIVE, verifiers=8)
-    job = market.post(**DEAR)
-    price = int(market.job(job).price)
-    receipt = market.checking(job, LIE)
-    found = market.receipt(receipt)
-    (one, *_) = [seat for seat in found.seats if seen(market, receipt, seat) == [2]]
+    looking: list[Seat] = []
+    while not looking:
+        job = market.post(**DEAR)
+        receipt = market.checking(job, LIE)
+        seats = market.receipt(receipt).seats
+        looking = [seat for seat in seats if seen(market, receipt, seat) == [2]]
+    price, one = int(market.job(job).price), looking[0]
 
     def missed_once(seat: Seat, _place: int) -> Verdict:
         misses = seat.verifier == one.verifier
@@ -1185,7 +1245,7 @@ def test_genesis_names_what_is_wrong_with_a_verifier(market: Market) -> None:
 def test_what_ended_long_ago_is_forgotten(market: Market) -> None:
     job = market.post()
     receipt = market.finish(job, HONEST)
-    market.step(1_400)
+    market.wait(1_400)
     assert market.jobs.job(job) is None
     assert receipt not in market.receipts.receipts
     assert not list(market.jobs.involved.items())
@@ -1197,6 +1257,126 @@ def test_only_the_calls_of_nodes_come_without_a_signature(market: Market) -> Non
     assert market.receipts.validate_unsigned(call, TransactionSource.Local) is None
     with pytest.raises(BadOrigin):
         market.dispatch(NONE, call)
+
+
+# ---- a chain that stands still
+
+
+DAY = 14_400
+"""Slots without a block."""
+
+
+@pytest.mark.parametrize("stop", range(7))
+def test_a_day_without_blocks_takes_nobodys_time_wherever_a_job_is(stop: int) -> None:
+    market = Market()
+
+    def pause(place: int) -> None:
+        if place == stop:
+            market.step(DAY)
+            market.audit()
+
+    job = market.post()
+    market.until(job, JobState.Assigned)
+    pause(0)
+    provider = market.accepted(job)
+    pause(1)
+    receipt = market.submit(job, HONEST)
+    pause(2)
+    seats = market.until_phase(receipt, Phase.Checking).seats
+    pause(3)
+    reveals = [market.commit(receipt, seat, Valid(), HONEST) for seat in seats]
+    pause(4)
+    while market.sky.now() < market.receipt(receipt).commit_until:
+        market.step()
+    reveals[0]()
+    pause(5)
+    for reveal in reveals[1:]:
+        reveal()
+    market.until_phase(receipt, Phase.Pending)
+    pause(6)
+    market.run(int(market.receipt(receipt).due) - market.sky.now() - 1)
+    assert market.job(job).state is JobState.Pending
+    market.step()
+    assert market.job(job).outcome is Outcome.Done
+    assert market.provider(job) == provider
+    assert not market.providers.conduct[provider].declines
+    assert not any(one.misses for _, one in market.receipts.verifiers.items())
+    assert sum(isinstance(event, Jobs.StoodStill) for event in market.announced()) == 1
+    market.audit()
+
+
+def test_what_was_open_when_the_chain_stopped_is_open_as_long_again_and_no_longer() -> None:
+    market = Market()
+    receipt = market.checking(market.post(), HONEST)
+    before = market.receipt(receipt)
+    market.step(DAY)
+    after = market.receipt(receipt)
+    moved = [
+        int(new) - int(old)
+        for new, old in (
+            (after.commit_until, before.commit_until),
+            (after.reveal_until, before.reveal_until),
+            (after.due, before.due),
+        )
+    ]
+    assert moved == [DAY - 1] * 3, "one slot has passed"
+    market.step(DAY)
+    assert market.receipt(receipt).due == int(before.due) + 2 * (DAY - 1)
+    market.run(int(market.receipt(receipt).due) - market.sky.now())
+    assert market.receipt(receipt).phase is Phase.Waiting, "nobody voted"
+    market.audit()
+
+
+def test_there_is_as_much_time_to_prove_after_the_chain_stood_still() -> None:
+    market = Market()
+    receipt = market.checking(job := market.post(**DEAR), LIE)
+    market.vote(receipt, LIE, lambda seat, place: found_it(seat, place) if not place else Valid())
+    market.until_phase(receipt, Phase.Disputed)
+    market.step(DAY)
+    assert market.receipt(receipt).phase is Phase.Disputed
+    market.bare("prove_fraud", receipt=receipt, proof=LIE.proof(2, 0, 3))
+    assert market.job(job).outcome is Outcome.Fraud
+    market.audit()
+
+
+def test_there_is_as_much_time_to_show_a_leaf_after_the_chain_stood_still() -> None:
+    market = Market()
+    receipt = market.checking(job := market.post(), HONEST)
+    provider = market.provider(job)
+    asked = {"receipt": receipt, "item": u32(1), "tensor": u32(0), "leaf": u32(0)}
+    market.do(ALICE, "Receipts.challenge_data", **asked)
+    market.step(DAY)
+    answer = HONEST.leaf(1, 0, 0)
+    market.do(provider, "Receipts.answer_data", receipt=receipt, proof=answer)
+    looking = {seat.verifier for seat in market.receipt(receipt).seats}
+
+    def missing(seat: Seat, _place: int) -> Verdict:
+        return Missing(u32(seen(market, receipt, seat)[0]), u16(1), u32(0))
+
+    market.vote(receipt, HONEST, missing)
+    market.until_phase(receipt, Phase.Withheld)
+    market.step(DAY)
+    assert market.receipt(receipt).phase is Phase.Withheld
+    for item in range(4):
+        proof = HONEST.leaf(item, 1, 0)
+        market.tried(provider, "Receipts.answer_data", receipt=receipt, proof=proof)
+    assert market.until_phase(receipt, Phase.Checking).redraws == 1
+    assert looking.isdisjoint(seat.verifier for seat in market.receipt(receipt).seats)
+    market.audit()
+
+
+def test_an_unanswered_challenge_ends_a_receipt_in_its_time_after_the_chain_stood_still() -> None:
+    market = Market()
+    receipt = market.checking(job := market.post(), HONEST)
+    asked = {"receipt": receipt, "item": u32(1), "tensor": u32(0), "leaf": u32(0)}
+    market.do(ALICE, "Receipts.challenge_data", **asked)
+    market.step(DAY)
+    (challenge,) = market.receipt(receipt).challenges
+    market.run(int(challenge.until) - market.sky.now() - 1)
+    assert market.receipt(receipt).phase is Phase.Checking
+    market.step()
+    assert market.job(job).outcome is Outcome.Withheld
+    market.audit()
 
 
 # ---- what each refusal says

@@ -416,3 +416,12 @@ TestWholeWork.settings = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+def test_under_the_whole_law_a_day_without_blocks_takes_nobodys_time() -> None:
+    market, honest = WholeMarket(), Claim(4)
+    receipt = market.checking(job := market.post(), honest)
+    market.step(14_400)
+    market.vote(receipt, honest)
+    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+    assert not any(one.misses for _, one in market.receipts.verifiers.items())
