@@ -12,7 +12,7 @@ import re
 import resource
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -326,6 +326,18 @@ def judge_keys(
     ]  # fmt: skip
 
 
+def judge_law(told: Mapping[str, Any]) -> Check:
+    """Whether a node has the law in force and the one that is scheduled, by `upgrade_status`."""
+    seen, planned = f"btt {told['specVersion']}", told["scheduled"]
+    if planned is not None:
+        seen += f", {planned['specVersion']} in {planned['slotsLeft']} slots"
+    if told["stands"]:
+        return fail("law", f"{seen}: the node stands", str(told["lacking"]))
+    if told["lacking"]:
+        return warn("law", seen, str(told["lacking"]))
+    return ok("law", seen)
+
+
 def judge_disk(free: int, where: Path) -> Check:
     """Whether there is room to go on."""
     seen = f"{free / GIB:.1f} GiB free at {where}"
@@ -372,7 +384,7 @@ async def _asked(client: Client, url: str) -> list[Check]:
         client.call("system_health"),
         client.call("system_nodeRoles"),
     )
-    checks = [ok("node", f"{name} {version} on {chain} at {url}")]
+    checks = [ok("node", f"{name} {version} on {chain} at {url}"), *await _law(client)]
     said = health if isinstance(health, dict) else {}
     peers = said.get("peers")
     alone, is_syncing = said.get("shouldHavePeers") is not True, said.get("isSyncing") is True
@@ -391,6 +403,15 @@ async def _asked(client: Client, url: str) -> list[Check]:
         is_validator = isinstance(roles, list) and "Authority" in roles
         checks += judge_keys(keys.ours, keys.active, is_validator=is_validator, asked=keys.asked)
     return checks
+
+
+async def _law(client: Client) -> list[Check]:
+    """Whether the node can go on under the law to come; nothing of a node that does not tell."""
+    try:
+        told = await client.call("upgrade_status")
+    except RpcError:
+        return []
+    return [judge_law(told)] if isinstance(told, dict) else []
 
 
 async def _blocks(client: Client, keys: _Keys, *, alone: bool, is_syncing: bool) -> list[Check]:

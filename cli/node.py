@@ -340,6 +340,7 @@ def plain_errors() -> Iterator[None]:
     from btt_chain.node.service import PortTaken
     from genesis.spec import SpecError
     from p2p.errors import NetworkError
+    from runtime.frame import MigrationFailed
     from storage.kv import StorageError
 
     try:
@@ -347,8 +348,8 @@ def plain_errors() -> Iterator[None]:
     except UnknownBlock as error:
         raise NotFound(str(error)) from error
     except (
-        BadRecord, KeystoreError, NetworkError, NoLaw, PortTaken, RecordError, SealingFailed,
-        SpecError, StorageError, WrongChain,
+        BadRecord, KeystoreError, MigrationFailed, NetworkError, NoLaw, PortTaken, RecordError,
+        SealingFailed, SpecError, StorageError, WrongChain,
     ) as error:  # fmt: skip
         raise Refused(str(error)) from error
     except ValueError as error:

@@ -32,7 +32,7 @@ from runtime.pallets.babe import Babe
 from runtime.pallets.balances import Balances
 from runtime.pallets.bounties import Bounties
 from runtime.pallets.chambers import Chambers
-from runtime.pallets.conviction_voting import ConvictionVoting
+from runtime.pallets.conviction_voting import ConvictionVoting, votes_within
 from runtime.pallets.exchange import Exchange
 from runtime.pallets.grandpa import Grandpa
 from runtime.pallets.identity import Identity
@@ -56,6 +56,7 @@ from runtime.pallets.timestamp import Timestamp
 from runtime.pallets.tokenomics import Tokenomics
 from runtime.pallets.transaction_payment import TransactionPayment
 from runtime.pallets.treasury import Treasury
+from runtime.pallets.upgrade import Upgrade
 from runtime.pallets.utility import Utility
 from runtime.pallets.vaults import Vaults
 from runtime.pallets.vesting import Vesting
@@ -166,11 +167,18 @@ SCHNORRKEL: Final = SchnorrkelVrf()
 class BttRuntime(Runtime):
     """Every pallet, its index, what it is configured with and leans on.
 
-    `vrf` tells what draws are worth; simulations play with another than all networks do.
+    `vrf` tells what draws are worth; simulations play with another than all networks do. `version`
+    is that of a later law that builds on this one.
     """
 
-    def __init__(self, params: RuntimeParams, *, vrf: Vrf = SCHNORRKEL) -> None:
-        super().__init__(VERSION, filtered=System.CallFiltered)
+    def __init__(
+        self,
+        params: RuntimeParams,
+        *,
+        vrf: Vrf = SCHNORRKEL,
+        version: RuntimeVersion = VERSION,
+    ) -> None:
+        super().__init__(version, filtered=System.CallFiltered)
         slot_ms, window, day = int(params.slot_ms), int(params.report_epochs), params.day_slots
         longevity = u64(window * int(params.epoch_slots))
         technical, parameters = (
@@ -180,7 +188,7 @@ class BttRuntime(Runtime):
         # fmt: off
         # Hooks run in this order: the clock is set before anything asks for the time.
         self.system = add(0, System(
-            version=VERSION, ss58_prefix=u16(42), block_hash_count=u32(2_400),
+            version=version, ss58_prefix=u16(42), block_hash_count=u32(2_400),
             block_weights=block_weights(slot_ms), block_length=block_length(), db_weight=DB_WEIGHT))
         self.babe = add(2, Babe(
             epoch_duration=u64(params.epoch_slots), expected_block_time=params.slot_ms,
@@ -262,7 +270,7 @@ class BttRuntime(Runtime):
             epoch_slots=params.epoch_slots, slot_ms=params.slot_ms, draw_weight=DRAW_WEIGHT,
             currency=self.balances, payer=self.tokenomics, clock=self.babe, system=self.system,
             providers=self.providers, models=self.models, carry=self.mining,
-            perks=self.tier_staking, params_origin=parameters))
+            perks=self.tier_staking, identities=self.identity, params_origin=parameters))
         self.receipts = add(43, Receipts(
             committee=work.committee, quorum=work.quorum, trap_ppm=work.trap_ppm,
             beacon_delay=work.beacon_delay, beacon_authors=work.beacon_authors,
@@ -310,8 +318,9 @@ class BttRuntime(Runtime):
             cancel_origin=ensure_decided(Decision.Canceller),
             kill_origin=ensure_decided(Decision.Canceller)))
         self.conviction_voting = add(18, ConvictionVoting(
-            vote_locking_period=u32(7 * day), currency=self.balances, clock=self.babe,
-            polls=self.referenda, electorate=self.chambers))
+            max_votes=votes_within(slot_ms), vote_locking_period=u32(7 * day),
+            currency=self.balances, clock=self.babe, polls=self.referenda,
+            electorate=self.chambers))
         self.assets = add(50, Assets(
             asset_account_deposit=BTT, currency=self.balances, system=self.system))
         self.asset_registry = add(51, AssetRegistry(
@@ -331,6 +340,9 @@ class BttRuntime(Runtime):
             slot_ms=params.slot_ms, pool=EXCHANGE, currency=self.balances, clock=self.babe,
             assets=self.assets, exchange=self.exchange, registry=self.asset_registry,
             system=self.system))
+        # The last hook: nothing of a block comes behind the change of its law.
+        self.upgrade = add(24, Upgrade(
+            least_notice=u64(day), system=self.system, clock=self.babe, origin=ensure_root))
         # fmt: on
         # These lean on each other both ways: the clock turns the session, which turns the epoch.
         self.authorities.lean_on(self.session, self.providers)

@@ -139,7 +139,7 @@ class Executive:
             item for item in header.digest.logs if isinstance(item, PreRuntime)
         ]
         self.system.begin_block(header.number, header.parent_hash, Digest(given))
-        weight = self.runtime.on_initialize(int(header.number))
+        weight = self.runtime.migrated + self.runtime.on_initialize(int(header.number))
         base = int(self.system.block_weights.base_block.ref_time)
         self.runtime.host.weights[DispatchClass.Mandatory] += weight + base
 

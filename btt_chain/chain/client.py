@@ -20,7 +20,7 @@ from typing import Final
 from btt_chain.chain.law import Law, Laws
 from btt_chain.chain.memory import NoCollection
 from btt_chain.chain.notify import BlockRef, Finalized, Listener, NewBest, NewBlock, Notifier
-from btt_chain.primitives.babe import Primary, pre_digest
+from btt_chain.primitives.babe import NoPreDigest, Primary, pre_digest
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.header import Header
 from runtime.api import dry_run
@@ -204,12 +204,18 @@ class Client:
     def execute(self, header: Header, body: Sequence[bytes]) -> Made:
         """Carry out a block on its parent's state; nothing is stored.
 
-        Raises InvalidBlock with the reason, UnknownBlock or StateUnavailable for its parent.
+        Raises InvalidBlock with the reason, UnknownBlock or StateUnavailable for its parent,
+        NotCarried if the block moves the chain on to a law that is not here.
         """
         overlay = self.overlay(header.parent_hash)
         unsealed, _ = header.unsealed()
+        try:
+            claim = pre_digest(header.digest.logs)
+        except NoPreDigest as missing:
+            raise InvalidBlock(str(missing)) from missing
+        law = self.laws.of_block(overlay.get, int(claim.claim.slot))
         with NoCollection():
-            self.laws.of(overlay.get).blocks.execute_block(overlay, unsealed, body)
+            law.blocks.execute_block(overlay, unsealed, body)
         if overlay.pending is None:
             raise InvalidBlock("the execution ended without a state root")
         return Made(header, list(body), overlay.pending)
@@ -231,7 +237,8 @@ class Client:
         at once (manual seal). `aux` is kept in the same batch. `is_built_on`: another block stands
         on it, so it has a place even where MAX_FORKS are kept; who makes many blocks for one slot
         cannot keep out the one that others go on from. Raises InvalidBlock with the reason,
-        UnknownBlock when the parent is missing, StorageError when the store cannot take it.
+        UnknownBlock when the parent is missing, NotCarried as `execute` does, StorageError when the
+        store cannot take it.
         """
         hash, number = bytes(header.hash()), int(header.number)
         if self.store.blocks.header(hash) is not None:

@@ -1,13 +1,17 @@
 """Laws: the runtime that a block runs under, by the version in its parent's state.
 
 A node carries every version that a block it may have to execute runs under. The state says
-which: `:code` holds the version, `:runtime_params` what differs between chains.
+which: `:code` holds the version, `:runtime_params` what differs between chains. Versions come with
+the program, and from packages that are installed beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.metadata import entry_points
+from typing import Final, TypeAlias
 
 from btt_chain.chain.verdicts import Verdicts
 from btt_chain.primitives.digest import H256
@@ -20,32 +24,103 @@ from runtime.executive import Executive, RootedState
 from runtime.frame import Runtime, RuntimeVersion
 from runtime.frame.version import CODE_KEY
 from runtime.metadata import metadata
+from runtime.pallets.upgrade import Due, coming
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.trie.root import ordered_root
 
-BUILDERS: Final[Mapping[int, Callable[[RuntimeParams], Runtime]]] = {100: BttRuntime}
-"""Every runtime this node can execute, by `spec_version`."""
+Builder: TypeAlias = Callable[[RuntimeParams], Runtime]
+
+BUILDERS: Final[Mapping[int, Builder]] = {100: BttRuntime}
+"""The runtimes that come with the program, by `spec_version`."""
+
+ENTRY_POINTS: Final = "btt_chain.laws"
+"""The group of entry points by which an installed package brings more; their names are the
+`spec_version`s, and what they point at is a builder."""
 
 
 class NoLaw(Exception):
     """No runtime here can execute blocks on a state; the message says why and what to do."""
 
 
+class BadPackage(NoLaw):
+    """An installed package does not bring the law that it says it brings."""
+
+
+class NotCarried(NoLaw):
+    """A block would move the chain on to a version that is not carried here.
+
+    It is not taken in and not made, so that the node stands at the last block that it can answer
+    for. Nobody is to blame for the block.
+    """
+
+    def __init__(self, due: Due, carried: str) -> None:
+        super().__init__(
+            f"the chain changes to btt {due.spec_version} in slot {due.slot} since genesis, this "
+            f"program carries {carried}: install a release that has {due.spec_version}"
+        )
+        self.due = due
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A version of the law that is here."""
+
+    build: Builder
+    origin: str
+    """Where it comes from: the program, or the name and version of a package."""
+
+
+@cache
+def carried() -> Mapping[int, Carried]:
+    """Return all versions that are here, by `spec_version`, ascending.
+
+    Raises BadPackage for a package whose law does not load, is here already, or has no number.
+    """
+    found = {number: Carried(build, "the program") for number, build in BUILDERS.items()}
+    for point in entry_points(group=ENTRY_POINTS):
+        name = "a package" if point.dist is None else f"{point.dist.name} {point.dist.version}"
+        where = f"the law {point.name} of {name}"
+        if not (point.name.isascii() and point.name.isdecimal()):
+            raise BadPackage(f"{where}: its name is no spec_version. Correct or remove the package")
+        number = int(point.name)
+        if number in found:
+            raise BadPackage(
+                f"{where} is here already, from {found[number].origin}: remove the package"
+            )
+        try:
+            build = point.load()
+        except Exception as error:
+            raise BadPackage(
+                f"{where} does not load: {type(error).__name__} {error}. Correct or remove it"
+            ) from error
+        found[number] = Carried(build, name)
+    return dict(sorted(found.items()))
+
+
 class Law:
     """One runtime version of one chain, with an executive for each of its uses.
 
     Blocks, the pool and queries each have their own, so that none disturbs what another has
-    half done.
+    half done. Each is made when it is first needed: a large part of a second.
     """
 
     def __init__(self, build: Callable[[], Runtime], verdicts: Verdicts) -> None:
         self._build = build
         self._verdicts = verdicts
         self.blocks = self._executive()
-        self.pool = self._executive()
-        self.queries = self._executive()
         self.version: RuntimeVersion = self.blocks.runtime.version
+        self.wire = wire_of(self.version)
         self._metadata: dict[int, bytes] = {}
+
+    @cached_property
+    def pool(self) -> Executive:
+        """Judges transactions."""
+        return self._executive()
+
+    @cached_property
+    def queries(self) -> Executive:
+        """Answers questions."""
+        return self._executive()
 
     def _executive(self) -> Executive:
         return Executive(
@@ -69,13 +144,18 @@ class Law:
 class Laws:
     """The laws of one chain, each built when a block first needs it."""
 
-    def __init__(
-        self, builders: Mapping[int, Callable[[RuntimeParams], Runtime]] = BUILDERS
-    ) -> None:
-        """`builders` are other than the program's own in simulations only."""
+    def __init__(self, builders: Mapping[int, Builder] | None = None) -> None:
+        """`builders` are other than all that are here in simulations only. Raises BadPackage."""
         self.verdicts = Verdicts()
+        if builders is None:
+            builders = {number: law.build for number, law in carried().items()}
         self._builders = builders
         self._known: dict[tuple[bytes, bytes], Law] = {}
+
+    @property
+    def versions(self) -> list[int]:
+        """The `spec_version`s that are carried, ascending."""
+        return sorted(self._builders)
 
     def of(self, get: Callable[[bytes], bytes | None]) -> Law:
         """Return the law of a state, given how to read it.
@@ -90,6 +170,34 @@ class Laws:
             law = self._known[code, params] = self._build(code, params)
         return law
 
+    def lacks(self, get: Callable[[bytes], bytes | None]) -> NotCarried | None:
+        """Return what is wrong with the version to come after a state; None if it is here."""
+        due = coming(get)
+        if due is None:
+            return None
+        values = {CODE_KEY: due.code, PARAMS_KEY: get(PARAMS_KEY)}
+        try:
+            self.of(values.get)
+        except NoLaw as lacking:
+            refusal = NotCarried(due, self._told())
+            refusal.__cause__ = lacking
+            return refusal
+        return None
+
+    def of_block(self, get: Callable[[bytes], bytes | None], slot: int) -> Law:
+        """Return the law of a block for `slot` on a state, given how to read it.
+
+        Raises as `of` does, and NotCarried when the block is the last under its law and the next
+        one is not here.
+        """
+        law, lacking = self.of(get), self.lacks(get)
+        if lacking is not None and lacking.due.in_headers <= slot:
+            raise lacking
+        return law
+
+    def _told(self) -> str:
+        return ", ".join(map(str, self.versions))
+
     def _build(self, code: bytes, params: bytes) -> Law:
         try:
             version = codec(RuntimeVersion).decode_all(code)
@@ -97,13 +205,26 @@ class Laws:
         except (DecodeError, ValueError) as error:
             raise NoLaw(f"the state's runtime cannot be read: {error}") from error
         build = self._builders.get(int(version.spec_version))
+        told = f"the chain runs {version.spec_name.value} {int(version.spec_version)}"
         if build is None:
-            known = ", ".join(str(number) for number in sorted(self._builders))
+            raise NoLaw(f"{told}, this node carries {self._told()}: install a release that has it")
+        law = Law(lambda: build(chain), self.verdicts)
+        if law.wire != wire_of(version):
             raise NoLaw(
-                f"the chain runs {version.spec_name.value} {int(version.spec_version)}, this node "
-                f"carries {known}: install a release that has it"
+                f"{told} in another form than this node carries: install the release that the "
+                "chain decided on"
             )
-        return Law(lambda: build(chain), self.verdicts)
+        return law
+
+
+def wire_of(version: RuntimeVersion) -> tuple[str, int, int, int]:
+    """Return what two programs must agree on to execute blocks of one version alike."""
+    return (
+        version.spec_name.value,
+        int(version.spec_version),
+        int(version.transaction_version),
+        int(version.system_version),
+    )
 
 
 def extrinsics_root(extrinsics: Sequence[bytes]) -> bytes:

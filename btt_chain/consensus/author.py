@@ -101,11 +101,12 @@ def make_block(
     """Make a block on `parent` for the slot of `claim`; nothing is stored, and there is no seal.
 
     `skip` is told of each transaction that was left out, so that those which depend on it are
-    passed over. Raises UnknownBlock, StateUnavailable or NoLaw for the parent.
+    passed over. Raises UnknownBlock, StateUnavailable or NoLaw for the parent, NotCarried if the
+    block would move the chain on to a law that is not here.
     """
     parent_header = client.header_of(parent)
     overlay = client.overlay(parent)
-    executive = client.laws.of(overlay.get).blocks
+    executive = client.laws.of_block(overlay.get, int(claim.claim.slot)).blocks
     header = Header(
         parent_hash=H256(parent),
         number=u32(int(parent_header.number) + 1),

@@ -136,7 +136,8 @@ class Importer:
 
         `is_built_on` as for the client: another block stands on it.
         Raises Refused or InvalidBlock with the reason, UnknownBlock for a missing parent,
-        StateUnavailable for one whose state is gone, StorageError when the store cannot take it.
+        StateUnavailable for one whose state is gone, NotCarried if the block moves the chain on to
+        a law that is not here, StorageError when the store cannot take it.
         """
         if self.client.header(header.hash()) is not None:
             return Imported(BlockRef(int(header.number), bytes(header.hash())), None, None)

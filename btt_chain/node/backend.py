@@ -19,10 +19,11 @@ from btt_chain.node.driver import unix_ms
 from btt_chain.node.engine import Engine
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import ManualSealer, SealRefused
+from btt_chain.node.upgrades import upgrade_state
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.header import Header
 from btt_chain.rpc import backend as asked
-from btt_chain.rpc.backend import Health, PeerInfo, SyncState
+from btt_chain.rpc.backend import Health, PeerInfo, SyncState, UpgradeState
 from btt_chain.rpc.finality import Rounds
 from btt_chain.scale import DecodeError
 from btt_chain.txpool import PoolError, StatusEvent
@@ -233,10 +234,16 @@ class PoolView:
         return self._service.remove(dict.fromkeys(hashes, "removed by the node's operator"))
 
     def next_index(self, account: bytes) -> int:
-        """Return the next nonce of an account behind its ready ones. Raises StatePruned."""
+        """Return the next nonce of an account behind its ready ones.
+
+        Raises StatePruned, RuntimeCallError.
+        """
         best = self._client.best().hash
-        with Kept(best):
-            law, overlay = self._client.law(best), self._client.overlay(best)
+        try:
+            with Kept(best):
+                law, overlay = self._client.law(best), self._client.overlay(best)
+        except NoLaw as error:
+            raise asked.RuntimeCallError(str(error)) from error
         law.queries.runtime.enter(overlay)
         nonce = law.queries.system.account[AccountId(account)].nonce
         return self._service.pool.next_nonce(account, int(nonce))
@@ -292,6 +299,11 @@ class NodeView:
             return SyncState(self._starting, best, best)
         progress = self._engine.parts.sync.progress(unix_ms())
         return SyncState(progress.starting, best, max(progress.target, best))
+
+    def upgrade(self) -> UpgradeState:
+        """Return the law in force and the one to come. Raises StatePruned."""
+        with Kept(self._client.best().hash):
+            return upgrade_state(self._client, unix_ms())
 
     def reserved_peers(self) -> Sequence[str]:
         """Return the peer ids that the node stays connected with."""

@@ -12,8 +12,9 @@ signing records, at once.
     engine.work(now)               while `engine.busy`: one block of those that wait for import
     engine.flush(now)              after transactions came in by the pool
 
-All times are unix milliseconds. A StorageError, a RecordNotWritten or a NoLaw that comes out of any
-of these ends the node: it cannot go on.
+All times are unix milliseconds. A StorageError, a RecordNotWritten, a NoLaw or a MigrationFailed
+that comes out of any of these ends the node: it cannot go on. Where the chain moves on to a law
+that is not here it stands: it takes in and makes no more blocks, and goes on with all else.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
 from btt_chain.chain.client import Client, Crowded, LeftBehind, UnknownBlock
+from btt_chain.chain.law import NotCarried
 from btt_chain.chain.notify import BlockRef, ChainEvent, Finalized, NewBest
 from btt_chain.consensus.author import Pace
 from btt_chain.consensus.babe.verify import Reason, Refused, Verified, slot_of
@@ -39,7 +41,7 @@ from btt_chain.node.pool import PoolService
 from btt_chain.node.signing import Signer
 from btt_chain.primitives import babe_equivocation
 from btt_chain.primitives.digest import GRANDPA as GRANDPA_ENGINE
-from btt_chain.primitives.digest import Consensus
+from btt_chain.primitives.digest import Consensus, RuntimeEnvironmentUpdated
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.grandpa import Justification, Stage, Target
 from btt_chain.primitives.header import Header
@@ -85,6 +87,7 @@ from p2p.sync.types import (
     StoreState,
 )
 from runtime.frame import InvalidBlock
+from runtime.pallets.upgrade import coming
 from runtime.reports import AnyProof
 from storage.state import StateUnavailable
 
@@ -94,6 +97,11 @@ SYNC_EVERY: Final = 250
 """Milliseconds between two looks at requests that are overdue."""
 SYNC_IDLE: Final = 1_000
 """The same while there are none, nor anything else that sync waits for."""
+STAND_MS: Final = 10_000
+"""How long until a block that moves the chain on to a law that is not here is looked at again."""
+LAW_SLOTS: Final = 8
+"""Slots around a change of the law in which nobody is to blame for a transaction that was signed
+for the law of the other side: not all nodes are at the same block."""
 GATHER_MS: Final = 100
 """How long transactions are gathered for one message (ruling A14)."""
 LARGE_EVERY_MS: Final = 1_000
@@ -304,6 +312,8 @@ class Engine:
         self._asked_proof: bytes | None = None
         self._proof_listeners: dict[object, Callable[[bytes], None]] = {}
         self._keys: Sequence[bytes] = ()
+        self._law_changed: int | None = None
+        """The slot in which the last block came in that changes the law."""
         self._now = 0
         self._shift = 0
         """What the clock has gone back in all."""
@@ -471,6 +481,8 @@ class Engine:
         except (StateUnavailable, InvalidBlock) as error:
             self._watch.slot(slot, f"missed: {error}")
             return
+        except NotCarried:
+            return  # who looks after the law tells it, once
         match made:
             case None:
                 return
@@ -528,7 +540,7 @@ class Engine:
             wait = 0
             if refusal is Refusal.EARLY:
                 first = slot_of(batch.blocks[batch.done].header) - 1
-                wait = max(first * self.settings.slot_ms - self._now, 0)
+                wait = max(first * self.settings.slot_ms - self._now, 0) or STAND_MS
             self._report(BlocksImported(batch.id, batch.done, refusal, why, wait))
 
     def _import(
@@ -551,6 +563,8 @@ class Engine:
             if not early:
                 self._watch.refused(block.hash, number, str(refused))
             return (Refusal.EARLY if early else Refusal.BAD), str(refused)
+        except NotCarried as lacking:
+            return Refusal.EARLY, str(lacking)
         except Crowded as crowded:
             return Refusal.CROWDED, str(crowded)
         except (UnknownBlock, LeftBehind, StateUnavailable) as gone:
@@ -576,6 +590,8 @@ class Engine:
 
     def _after_import(self, header: Header, ref: BlockRef, body: Sequence[bytes]) -> None:
         self._note_included(body)
+        if RuntimeEnvironmentUpdated() in header.digest.logs:
+            self._law_changed = self._now // self.settings.slot_ms
         best = self.parts.client.best().hash == ref.hash
         waited = self._announces.imported(ref.hash)
         if waited is not None:
@@ -730,6 +746,8 @@ class Engine:
     def _spread(self) -> None:
         gossip, pool = self._gossip, self.parts.pool.pool
         fresh, gossip.fresh, gossip.due = gossip.fresh, [], None
+        if self._stands():
+            return  # they are signed for a law that others have left
         going: dict[bytes, bytes] = {}
         for hash in fresh:
             known = pool.get(hash)
@@ -813,8 +831,30 @@ class Engine:
                 if is_useless and not self._may_bring_useless(peer):
                     bad = "too many whose nonce is used up or taken"
                     break
-        if bad is not None:
+        if bad is not None and not self._law_changes():
             self._out.append(Penalise(peer, TX_COST, f"bad transactions: {bad}"))
+
+    def _stands(self) -> bool:
+        """Whether the chain has moved on to a law that is not here."""
+        if not self._law_is_due(0):
+            return False
+        client = self.parts.client
+        return client.laws.lacks(client.state(client.best().hash).get) is not None
+
+    def _law_changes(self) -> bool:
+        """Whether others may have another law than our best block's; so it is while we stand."""
+        slot = self._now // self.settings.slot_ms
+        recent = self._law_changed is not None and slot <= self._law_changed + LAW_SLOTS
+        return recent or self._law_is_due(LAW_SLOTS)
+
+    def _law_is_due(self, ahead: int) -> bool:
+        """Whether our best block's state names a law for now, or so many slots ahead."""
+        client = self.parts.client
+        try:
+            due = coming(client.state(client.best().hash).get)
+        except StateUnavailable:  # it is being fetched
+            return False
+        return due is not None and due.in_headers <= self._now // self.settings.slot_ms + ahead
 
     def _may_bring_useless(self, peer: str) -> bool:
         left = self._gossip.useless.get(peer)

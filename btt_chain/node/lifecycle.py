@@ -8,11 +8,12 @@ import secrets
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from btt_chain import __version__
 from btt_chain.chain.client import Client
+from btt_chain.chain.law import NoLaw, carried
 from btt_chain.consensus.author import Pace
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair, Scheme
@@ -171,6 +172,20 @@ def is_by_hand(client: Client) -> bool:
     law = client.law(best)
     law.queries.runtime.enter(client.overlay(best))
     return law.queries.runtime.pallet(Babe).engine.value is SlotEngine.Manual
+
+
+def lacks_law(client: Client) -> bool:
+    """Tell whether the best block's state runs under a law that is not here.
+
+    So it is for a program that is older than the one that made the database.
+    """
+    if client.store.state_import is not None:
+        return False  # the law of that state was looked at before it was fetched
+    try:
+        client.law(client.best().hash)
+    except NoLaw:
+        return True
+    return False
 
 
 def sealing_of(config: NodeConfig, client: Client) -> Sealing | None:
@@ -356,15 +371,20 @@ def verifying_of(
 async def run_node(config: NodeConfig) -> None:
     """Run a node until SIGINT or SIGTERM.
 
-    Raises what `open_chain` and `custody_of` do; StorageError, NoLaw, RecordNotWritten or
+    Where the law of the chain is not here it serves what is stored, and does nothing else. Raises
+    what `open_chain` and `custody_of` do; StorageError, NoLaw, MigrationFailed, RecordNotWritten or
     NetworkError when the node cannot go on; PortTaken for a port that is another program's;
     ValueError for flags that do not fit the chain.
     """
     chain = open_chain(config)
     custody = None
     try:
-        sealing = sealing_of(config, chain.client)
-        by_hand = is_by_hand(chain.client)
+        if lacks_law(chain.client):
+            # Only reading is left; the log says why, once the service looks at the law.
+            config = replace(config, sealing=None, validator=None, network=None)
+            sealing, by_hand = None, True
+        else:
+            sealing, by_hand = sealing_of(config, chain.client), is_by_hand(chain.client)
         custody = custody_of(chain, config)
         key = node_key(chain, config)
         makes_blocks = sealing is not None or config.validator is not None
@@ -417,5 +437,6 @@ def tell_start(chain: OpenChain, identity: Identity, name: str) -> None:
     )
     log.info("role %s, peer id %s", identity.roles[0], identity.local_peer_id)
     log.info("database %s", chain.paths.database)
+    log.info("laws %s", ", ".join(f"{number} ({law.origin})" for number, law in carried().items()))
     if chain.spec.warning:
         log.warning("this chain was %s", chain.spec.warning)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.chain.client import Client, RootedOverlay
+from btt_chain.chain.law import NoLaw
 from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import Id
@@ -77,9 +78,9 @@ class PoolService:
         hash, number = self.client.best().hash, self.client.best().number
         try:
             return self.pool.submit(wire, source, self._clock(), BlockRef(number, hash))
-        except StateUnavailable as fetched:
-            # While a state is fetched from others nothing can be judged.
-            raise ValidityUnknown(CannotLookup()) from fetched
+        except (NoLaw, StateUnavailable) as missing:
+            # While a state is fetched from others, or without its law, nothing can be judged.
+            raise ValidityUnknown(CannotLookup()) from missing
         finally:
             self._tell()
 

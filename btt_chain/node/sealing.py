@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.chain.client import Client
+from btt_chain.chain.law import NotCarried
 from btt_chain.chain.notify import BlockRef
 from btt_chain.consensus.author import Pace, Proposal, make_block, manual_claim, manual_slot
 from btt_chain.node.pool import PoolService
@@ -80,8 +81,9 @@ class ManualSealer:
     ) -> BlockRef:
         """Make and import a block on `parent` (the best block if not given); return it.
 
-        Raises SealRefused when the chain is not sealed by hand, or when there is nothing to put
-        into the block and `empty` is not allowed; UnknownBlock for the parent; StorageError.
+        Raises SealRefused when the chain is not sealed by hand, when the block would move it on to
+        a law that is not here, or when there is nothing to put into the block and `empty` is not
+        allowed; UnknownBlock for the parent; StorageError.
         """
         client, pool = self.client, self.pool.pool
         parent = client.best().hash if parent is None else parent
@@ -97,15 +99,18 @@ class ManualSealer:
         slot, timestamp = manual_slot(int(babe.current_slot.value), now_ms, slot_ms, earliest)
         begun, given = time.monotonic(), slot_ms / 1000 * TIME_SHARE[0] / TIME_SHARE[1]
         ready = pool.ready()
-        proposal = make_block(
-            client,
-            parent,
-            claim=manual_claim(slot),
-            timestamp_ms=timestamp,
-            ready=ready,
-            skip=ready.skip,
-            pace=lambda: pace_of(time.monotonic() - begun, given),
-        )
+        try:
+            proposal = make_block(
+                client,
+                parent,
+                claim=manual_claim(slot),
+                timestamp_ms=timestamp,
+                ready=ready,
+                skip=ready.skip,
+                pace=lambda: pace_of(time.monotonic() - begun, given),
+            )
+        except NotCarried as lacking:
+            raise SealRefused(str(lacking)) from lacking
         if parent == client.best().hash:  # on another branch, what is refused may be good on ours
             self._give_up(proposal)
         if not proposal.included and not empty:
@@ -158,13 +163,14 @@ async def run_sealing(sealer: ManualSealer, sealing: Sealing) -> None:
 
 
 async def seal_by_clock(sealer: ManualSealer, ms: int) -> None:
-    """Seal a block every `ms` milliseconds."""
+    """Seal a block every `ms` milliseconds, as long as the law for it is here."""
     loop = asyncio.get_running_loop()
     due = loop.time()
     while True:
         due = max(due + ms / 1000, loop.time())
         await asyncio.sleep(due - loop.time())
-        sealer.seal()
+        with suppress(SealRefused):  # who looks after the law tells it, once
+            sealer.seal()
 
 
 async def seal_on_arrival(sealer: ManualSealer) -> None:

@@ -29,14 +29,17 @@ from btt_chain.node.engine import Engine
 from btt_chain.node.pool import PoolService
 from btt_chain.node.prometheus import PrometheusServer
 from btt_chain.node.sealing import ManualSealer, OnDemand, Sealing, run_sealing
+from btt_chain.node.upgrades import UpgradeWatch
 from btt_chain.node.verifying import Verifying
 from btt_chain.primitives.grandpa import AuthorityId
 from btt_chain.rpc.api import RpcService
+from btt_chain.rpc.backend import UpgradeState
 from btt_chain.rpc.server import RpcConfig
 from btt_chain.telemetry.attendance import Attendance, RoundSeen
 from btt_chain.telemetry.metrics import Metrics
 from p2p.network import TRAFFIC, Network
 from storage.kv import StorageError
+from storage.state import StateUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +106,7 @@ class Service:
         self.rpc = RpcService(backend, config.rpc)
         self.metrics = config.metrics
         self._attendance: Attendance[AuthorityId] = Attendance()
+        self._upgrades = UpgradeWatch(client)
         self._counted: dict[str, int] = {}
         """What the network had counted at the last look."""
         if config.metrics is not None:
@@ -120,8 +124,8 @@ class Service:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then say goodbye.
 
-        Raises StorageError, NoLaw, RecordNotWritten, NetworkError or SealingFailed when the node
-        cannot go on; PortTaken for a port that is another program's.
+        Raises StorageError, NoLaw, MigrationFailed, RecordNotWritten, NetworkError or SealingFailed
+        when the node cannot go on; PortTaken for a port that is another program's.
         """
         await self._open_rpc()
         try:
@@ -200,6 +204,7 @@ class Service:
         looks = 0
         while True:
             engine, metrics = self._config.engine, self.metrics
+            upgrade = self._look_at_law()
             if metrics is not None:
                 status = self.pool.pool.status()
                 metrics.on_pool(status.ready, status.future)
@@ -212,7 +217,8 @@ class Service:
                     metrics.on_peers(engine.peers)
                     metrics.on_sync(progress.target, is_major=progress.syncing)
                     self._look_at_voters(engine.parts.gadget, metrics)
-                if progress.syncing and looks % TELL_EVERY == 0:
+                stands = upgrade is not None and upgrade.stands
+                if progress.syncing and not stands and looks % TELL_EVERY == 0:
                     left = progress.seconds_left
                     log.info(
                         "syncing (%s): block %d of %d, %.0f blocks/s%s, %d peers",
@@ -225,6 +231,18 @@ class Service:
                     )
             looks += 1
             await asyncio.sleep(LOOK_EVERY)
+
+    def _look_at_law(self) -> UpgradeState | None:
+        """Look at what the chain says of its next law; None while a state is fetched."""
+        try:
+            state = self._upgrades.look(unix_ms())
+        except StateUnavailable:
+            return None
+        if self.metrics is not None:
+            planned = state.scheduled
+            lacking = state.spec_version if planned is None else planned.spec_version
+            self.metrics.on_upgrade(lacking if state.lacking else 0, stands=state.stands)
+        return state
 
     def _look_at_voters(self, gadget: Gadget, metrics: Metrics) -> None:
         metrics.on_round(gadget.set_id, gadget.round - 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from btt_chain.chain.client import Client
@@ -14,6 +14,8 @@ from btt_chain.primitives.grandpa import Target
 from btt_chain.scale import codec, u32
 from p2p.sync.types import BadRange, BeginState, Block, BlockId, FinishState, Proven, StoreState
 from p2p.sync.warp import Resume, WarpPlan, decode_proven, encode_proven
+from runtime.frame.version import CODE_KEY
+from runtime.params import PARAMS_KEY
 from storage.state_import import AncientBlock
 from storage.trie.proof import ProofError
 from storage.trie.range_proof import VerifiedRange, verify_range
@@ -126,7 +128,17 @@ def warp_plan(client: Client, voters: AuthoritySet, *, wanted: bool) -> WarpPlan
         return WarpPlan(start, read_range, resume)
     if not wanted or store.missing is not None:
         return None
-    return WarpPlan(start, read_range)
+    return WarpPlan(start, read_range, admit=admission(client))
+
+
+def admission(client: Client) -> Callable[[bytes | None], None]:
+    """Return a check of the version in a state that is to be fetched; it raises NoLaw."""
+    params = client.state(client.best().hash).get(PARAMS_KEY)
+
+    def check(code: bytes | None) -> None:
+        client.laws.of({CODE_KEY: code, PARAMS_KEY: params}.get)
+
+    return check
 
 
 def read_range(

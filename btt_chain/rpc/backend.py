@@ -30,12 +30,14 @@ __all__ = [
     "PeerInfo",
     "Pool",
     "RuntimeCallError",
+    "ScheduledLaw",
     "SealError",
     "Sealer",
     "StatePruned",
     "StateReader",
     "SyncState",
     "UnknownBlock",
+    "UpgradeState",
     "Watch",
 ]
 
@@ -104,6 +106,32 @@ class SyncState(NamedTuple):
     starting_block: int
     current_block: int
     highest_block: int
+
+
+class ScheduledLaw(NamedTuple):
+    """A version of the law that is to come."""
+
+    spec_version: int
+    slot: int
+    """Since genesis."""
+    time_ms: int
+    """When that slot begins, unix milliseconds."""
+    slots_left: int
+    """Until it begins by the node's clock; 0 once it has."""
+
+
+class UpgradeState(NamedTuple):
+    """The law that is in force, the one to come, and what the node can do of it."""
+
+    spec_version: int
+    """Of the best block's state."""
+    carried: Sequence[int]
+    """The versions that the node's program has."""
+    scheduled: ScheduledLaw | None
+    lacking: str
+    """Why the node cannot go on under the law in force or to come, and what to do; else empty."""
+    stands: bool
+    """It takes in no more blocks for that reason."""
 
 
 # ---- the node
@@ -275,6 +303,9 @@ class Node(Protocol):
 
     def sync_state(self) -> SyncState:
         """Heights of syncing."""
+
+    def upgrade(self) -> UpgradeState:
+        """The law in force and the one to come. Raises `StatePruned` while the state is fetched."""
 
     def reserved_peers(self) -> Sequence[str]:
         """Peer ids that the node stays connected with."""

@@ -75,6 +75,29 @@ class SystemApi:
         """Authority or Full."""
         return list(self.node.roles)
 
+    @method("upgrade_status")
+    def upgrade(self) -> dict[str, object]:
+        """Return the law in force, the one to come, and whether this node can go on under it."""
+        try:
+            state = self.node.upgrade()
+        except BackendError as problem:
+            raise RpcError(RUNTIME_ERROR, str(problem)) from None
+        planned = state.scheduled
+        return {
+            "specVersion": state.spec_version,
+            "carried": list(state.carried),
+            "scheduled": None
+            if planned is None
+            else {
+                "specVersion": planned.spec_version,
+                "slot": planned.slot,
+                "time": planned.time_ms,
+                "slotsLeft": planned.slots_left,
+            },
+            "lacking": state.lacking,
+            "stands": state.stands,
+        }
+
     @method("system_peers", unsafe=True)
     def peers(self) -> list[dict[str, object]]:
         """The nodes we are connected to."""

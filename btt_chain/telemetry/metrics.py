@@ -110,6 +110,13 @@ class Metrics:
         """The chain has `count` leaves (forks)."""
         self.leaves.set(count)
 
+    def on_upgrade(self, lacking: int, *, stands: bool) -> None:
+        """Version `lacking` of the law is to come or in force and not here (0: none is lacking);
+        `stands` once the node takes in no more blocks for that.
+        """
+        self.upgrade_lacking.set(lacking)
+        self.upgrade_stands.set(int(stands))
+
     # ---- pool and network
 
     def on_pool(self, ready: int, future: int = 0) -> None:
@@ -241,6 +248,12 @@ class Metrics:
         )
         self.retracted = self._counter(
             "btt_retracted_blocks_total", "Blocks that left the best chain"
+        )
+        self.upgrade_lacking = self._gauge(
+            "btt_upgrade_lacking", "The version of the law that is to come and not here, else 0"
+        )
+        self.upgrade_stands = self._gauge(
+            "btt_upgrade_stands", "1 while the node stands because it lacks a version of the law"
         )
 
     def _pool_and_network(self) -> None:

@@ -132,7 +132,8 @@ class Refusal(Enum):
     BAD = "bad"
     """It breaks a rule: whoever made or sent it is to blame."""
     EARLY = "early"
-    """Its slot has not come; it may be offered again."""
+    """Its time has not come here: its slot, or a program that can go on from it; it may be offered
+    again."""
     ORPHAN = "orphan"
     """Its parent is not known (any more)."""
     CROWDED = "crowded"

@@ -9,6 +9,7 @@ may come from another peer, after a crash too. Memory holds two ranges at most.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,6 +41,7 @@ from p2p.sync.types import (
     Proven,
     RangeVerifier,
     StateFinished,
+    StateRange,
     StateStored,
     StoreState,
 )
@@ -60,6 +62,9 @@ RETRY_MS: Final = 2_000
 """Wait before a later block is looked for, when nobody keeps the state; it doubles each time."""
 STORING: Final = 2
 """Ranges at the owner at a time."""
+CODE: Final = b":code"
+"""Where a state says which law its next block has."""
+BEFORE_CODE: Final = b":cod"
 
 
 class BadProof(ValueError):
@@ -168,6 +173,9 @@ class WarpPlan:
     resume: Resume | None = None
     peers: int = PEERS
     gain: int = GAIN
+    admit: Callable[[bytes | None], None] = lambda _: None
+    """Told what the state has under CODE before it is fetched; raises what ends the node if blocks
+    under that law cannot be executed here."""
 
 
 class Warp:
@@ -190,7 +198,7 @@ class Warp:
         self._lacking: dict[str, None] = {}
         """Peers that do not keep the state."""
         self._after: bytes | None = None
-        self._complete = False
+        self._admitted = self._complete = False
         self._storing = 0
         self._finishing = False
         self._rounds = self._not_before = 0
@@ -199,7 +207,7 @@ class Warp:
         if plan.resume is not None:
             self.phase = Phase.STATE
             self._proven = self._target = plan.resume.proven
-            self._after = plan.resume.after
+            self._admitted, self._after = True, plan.resume.after
             self._complete = plan.resume.complete
             self.entries = plan.resume.entries
 
@@ -252,14 +260,21 @@ class Warp:
         self._target = self._proven
         self.phase = Phase.STATE
         self._lacking.clear()
+        self._admitted = False
         self._after, self._complete, self.entries = None, False, 0
-        self._desk.out.append(BeginState(self._target, tuple(self._links)))
+
+    def _admit(self, target: Proven, found: StateRange) -> None:
+        """Begin with the state if its law is here; what was there of another one goes."""
+        first = found.entries[0] if found.entries else (b"", b"")
+        self._plan.admit(first[1] if first[0] == CODE else None)
+        self._admitted = True
+        self._desk.out.append(BeginState(target, tuple(self._links)))
         log.info(
             "warp sync: block %d is proven final over %d changes of voters, set %d votes after it; "
             "its state is fetched",
-            number,
+            target.block.number,
             len(self._links),
-            self._target.set_id,
+            target.set_id,
         )
 
     @property
@@ -305,7 +320,8 @@ class Warp:
             return
         peer = self._holder(target, now)
         if peer is not None:
-            request = StateRequest(target.block.hash, self._after)
+            after = self._after if self._admitted else BEFORE_CODE
+            request = StateRequest(target.block.hash, after)
             self._ticket = self._desk.ask(self, peer, STATE, request.encode(), now).id
 
     def _holder(self, target: Proven, now: int) -> Peer | None:
@@ -342,13 +358,17 @@ class Warp:
             self._lacking[ticket.peer] = None
             return
         root = bytes(target.header.state_root)
+        after = self._after if self._admitted else BEFORE_CODE
         try:
-            found = self._plan.verify_range(root, self._after, answer.nodes, answer.last)
+            found = self._plan.verify_range(root, after, answer.nodes, answer.last)
         except BadRange as error:
             self._desk.blame(ticket.peer, INVALID, f"a bad range of the state: {error}", now)
             self._lacking[ticket.peer] = None
             return
         self._desk.praise(ticket, max(1, len(found.entries)), now)
+        if not self._admitted:
+            self._admit(target, found)
+            return
         self.entries += len(found.entries)
         self._after, self._complete = answer.last, found.complete
         self._storing += 1

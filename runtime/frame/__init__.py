@@ -26,6 +26,7 @@ from runtime.frame.event import Event
 from runtime.frame.genesis import GenesisError, Section
 from runtime.frame.host import EventRecord, Phase, RuntimeEvent
 from runtime.frame.items import DoubleMap, Hasher, Map, Value
+from runtime.frame.migration import Migration, MigrationFailed
 from runtime.frame.origin import NONE, ROOT, Origin, OriginCheck, ensure_root, signed
 from runtime.frame.pallet import Const, Pallet
 from runtime.frame.runtime import Runtime
@@ -66,6 +67,8 @@ __all__ = [
     "Hasher",
     "InvalidBlock",
     "Map",
+    "Migration",
+    "MigrationFailed",
     "NoProviders",
     "Origin",
     "OriginCheck",

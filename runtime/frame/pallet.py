@@ -51,6 +51,8 @@ class Pallet:
     """Codec of each constant and its name in the metadata, by attribute."""
     CONFIG: ClassVar[set[str]]
     """The attributes that the runtime's table gives."""
+    DEFAULTS: ClassVar[dict[str, object]]
+    """What those are that the table may leave out."""
     HOLD_REASONS: ClassVar[type[IntEnum] | None]
     FREEZE_REASONS: ClassVar[type[IntEnum] | None]
     crate: ClassVar[str]
@@ -62,20 +64,31 @@ class Pallet:
     index: ClassVar[int]
 
     def __init_subclass__(cls, *, crate: str | None = None, instances: bool = False) -> None:
-        """Read the declaration once; nothing is looked up by reflection afterwards."""
+        """Read the declaration once; nothing is looked up by reflection afterwards.
+
+        A pallet in a later version's form builds on the one before, and declares what is new.
+        """
         super().__init_subclass__()
-        body = vars(cls)
+        body: dict[str, Any] = {}
+        own: dict[str, object] = {}
+        for base in reversed(cls.__mro__):
+            if issubclass(base, Pallet) and base is not Pallet:
+                body |= vars(base)
+                own |= vars(base).get("__annotations__", {})
+        before = cls.__mro__[1]
+        if issubclass(before, Pallet) and before is not Pallet:
+            crate, instances = crate or before.crate, instances or before.instances
         cls.crate = crate or "pallet_" + snake(cls.__name__)
         cls.instances = instances
         cls.STORAGE = {name: item for name, item in body.items() if isinstance(item, StorageItem)}
         nested = [item for item in body.values() if isinstance(item, type)]
         cls.EVENTS = by_index(cls, [item for item in nested if issubclass(item, Event)])
         cls.ERRORS = by_index(cls, [item for item in nested if issubclass(item, Error)])
-        cls.HOLD_REASONS = cast("type[IntEnum] | None", body.get("HoldReason"))
-        cls.FREEZE_REASONS = cast("type[IntEnum] | None", body.get("FreezeReason"))
+        cls.HOLD_REASONS = body.get("HoldReason")
+        cls.FREEZE_REASONS = body.get("FreezeReason")
         hints = get_type_hints(cls, include_extras=True)
-        own = body.get("__annotations__", {})
         cls.CONFIG = {name for name in own if get_origin(hints[name]) is not ClassVar}
+        cls.DEFAULTS = {name: body[name] for name in own if name in cls.CONFIG and name in body}
         cls.CONSTANTS = {
             name: (constant_name(name, get_args(hint)[1:]), codec(get_args(hint)[0]))
             for name, hint in hints.items()
@@ -91,15 +104,14 @@ class Pallet:
 
     def __init__(self, **config: object) -> None:
         given = set(config)
-        missing = self.CONFIG - given - set(vars(type(self)))
+        missing = self.CONFIG - given - set(self.DEFAULTS)
         unknown = given - self.CONFIG
         if missing or unknown:
             raise TypeError(
                 f"{type(self).__name__}: missing {sorted(missing)}, unknown {sorted(unknown)}"
             )
         # Into the instance, defaults too: a gate that is a function must not become a method.
-        defaults = {name: value for name, value in vars(type(self)).items() if name in self.CONFIG}
-        self.__dict__.update(defaults | config)
+        self.__dict__.update(self.DEFAULTS | config)
 
     @property
     def name(self) -> str:

@@ -17,12 +17,14 @@ from runtime.frame.error import (
     Arithmetic,
     DispatchError,
     Error,
+    InvalidBlock,
     ModuleError,
     WireError,
     WireModule,
 )
 from runtime.frame.event import Event
 from runtime.frame.host import EVENT, Happened, Host
+from runtime.frame.migration import Migration, MigrationFailed, note_version, pending
 from runtime.frame.origin import Origin
 from runtime.frame.pallet import Pallet
 from runtime.frame.state import State
@@ -57,6 +59,10 @@ class Runtime:
         self._errors: dict[type[Error], tuple[int, int]] = {}
         self._depth = 0
         self._decoded = 0
+        self.migrations: tuple[Migration, ...] = ()
+        """What this version and those before it changed in the form of the state, in order."""
+        self.migrated = 0
+        """Picoseconds that migrations took when the state at hand was entered."""
 
     def add(self, index: int, pallet: P) -> P:
         """Put `pallet` at `index` of the table."""
@@ -73,7 +79,12 @@ class Runtime:
         return pallet
 
     def complete(self) -> None:
-        """Close the table: tie the knots of the codec and list the hooks that do something."""
+        """Close the table: tie the knots of the codec and list the hooks that do something.
+
+        A version that adds to the table of the one before closes it once more.
+        """
+        self._on_initialize.clear()
+        self._on_finalize.clear()
         self.call_codec: Codec[Call] = Codec(
             "RuntimeCall",
             encode_call,
@@ -104,9 +115,35 @@ class Runtime:
         FREEZE_REASON.tie(self._freeze)
 
     def enter(self, state: State) -> None:
-        """Work on `state` from now on, with no events."""
+        """Work on `state` from now on, with no events.
+
+        A state that an earlier version left is brought into this version's form first; what reads
+        it, be it a block, the pool or a query, sees no other. Raises MigrationFailed.
+        """
         self.tie()
         self.host.enter(state)
+        self.migrated = self.migrate() if self.migrations else 0
+
+    def migrate(self) -> int:
+        """Run the migrations that the state at hand needs; return their weight in picoseconds."""
+        state = self.host.state
+        due = pending(self.migrations, self.version, state)
+        weight = sum(map(self.migrate_by, due))
+        if due:
+            note_version(self.version, state)
+        return weight
+
+    def migrate_by(self, migration: Migration) -> int:
+        """Run one migration; return its weight in picoseconds. Raises MigrationFailed."""
+        try:
+            return migration.run()
+        except (ArithmeticError, DispatchError, InvalidBlock, LookupError, ValueError) as error:
+            told = f"{type(error).__name__} {error}".strip()
+            raise MigrationFailed(
+                f"the migration {migration.name!r} of {self.version.spec_name.value} "
+                f"{migration.spec_version} does not go through: {told}. Install a release that "
+                "has it corrected; until then no block can follow"
+            ) from error
 
     def pallet(self, kind: type[P]) -> P:
         """Return the pallet of class `kind`; KeyError if there is none."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Annotated, Final
 
-from btt_chain.scale import Fixed, TypeName, codec, path, u8, u32
+from btt_chain.scale import Compact, Fixed, TypeName, codec, path, u8, u32
 
 CODE_KEY: Final = b":code"
 """Where the state keeps the version in use; wallets refetch metadata when its hash changes."""
@@ -54,6 +54,15 @@ class RuntimeVersion:
     def encoded(self) -> bytes:
         """Return the SCALE form."""
         return codec(RuntimeVersion).encode(self)
+
+
+@path("frame_system::LastRuntimeUpgradeInfo")
+@dataclass(slots=True)
+class LastRuntimeUpgradeInfo:
+    """The version that ran the last block."""
+
+    spec_version: Annotated[Compact[u32], TypeName("codec::Compact<u32>")]
+    spec_name: Annotated[CowText, TypeName("Cow<'static, str>")]
 
 
 def api_id(name: str) -> bytes:

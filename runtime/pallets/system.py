@@ -7,13 +7,12 @@ Every other pallet leans on this one. An account exists while something provides
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Final
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId, AccountInfo
-from btt_chain.primitives.digest import H256, Digest, DigestItem
-from btt_chain.scale import Compact, TypeName, path, u16, u32, u64
+from btt_chain.primitives.digest import H256, Digest, DigestItem, RuntimeEnvironmentUpdated
+from btt_chain.scale import TypeName, u16, u32, u64
 from runtime.frame import (
     BlockLength,
     BlockWeights,
@@ -40,19 +39,10 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.host import ApplyExtrinsic, Finalization, Initialization
-from runtime.frame.version import CODE_KEY, CowText
+from runtime.frame.version import CODE_KEY, LastRuntimeUpgradeInfo
 from runtime.frame.weight import PICOS_PER_MICRO, Pays
 
 MAX_CONSUMERS: Final = 16
-
-
-@path("frame_system::LastRuntimeUpgradeInfo")
-@dataclass(slots=True)
-class LastRuntimeUpgradeInfo:
-    """The version that ran the last block."""
-
-    spec_version: Annotated[Compact[u32], TypeName("codec::Compact<u32>")]
-    spec_name: Annotated[CowText, TypeName("Cow<'static, str>")]
 
 
 class System(Pallet, crate="frame_system"):
@@ -190,6 +180,12 @@ class System(Pallet, crate="frame_system"):
         digest = self.digest.value
         digest.logs.append(item)
         self.digest.value = digest
+
+    def set_code(self, code: bytes) -> None:
+        """Let the next block run under the version that `code` holds, and announce it."""
+        self.host.state.put(CODE_KEY, code)
+        self.deposit_log(RuntimeEnvironmentUpdated())
+        self.deposit(self.CodeUpdated())
 
     def begin_extrinsic(self) -> None:
         """Note that the next extrinsic is being applied."""

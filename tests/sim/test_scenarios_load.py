@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache, partial
 
 import pytest
 
 from btt_chain.chain.law import Laws
-from btt_chain.scale import u32, u128
+from btt_chain.primitives.digest import RuntimeEnvironmentUpdated
+from btt_chain.scale import u64, u128
 from runtime import VERSION, BttRuntime
 from runtime.constants import BTT
-from runtime.frame import Runtime, RuntimeVersion
+from runtime.frame import Runtime
 from runtime.frame.version import CODE_KEY
+from runtime.pallets.babe import Babe
+from runtime.pallets.upgrade import SCHEDULED_KEY
 from runtime.params import RuntimeParams
+from support.next_law.btt_next_law import NEXT, NextRuntime
 from support.sim import accounts
 from support.sim.byzantine import BadAuthor, Byzantine, Liar, corrupt
 from support.sim.plays import LONG, Payers, best, final, make, settle, watched
 from support.sim.sharing import SharedLaws
-from support.sim.world import SLOT_MS, START, SimNode, World, simulated
+from support.sim.world import SLOT_MS, SimNode, World, simulated
 
 # ---- F19: a late node that begins with a state
 
@@ -162,38 +165,18 @@ def test_f22_full_blocks_come_in_every_slot_and_are_final_soon() -> None:
 
 # ---- F27: one machine after the other gets a new program
 
-CHANGE = START // SLOT_MS + 70
-"""The slot from which on blocks run under the next version of the law."""
-NEXT: RuntimeVersion = replace(VERSION, spec_version=u32(101))
-
-
-class Scheduled(BttRuntime):
-    """The law of today, in a chain that has fixed the slot of the next one."""
-
-    def on_initialize(self, number: int) -> int:
-        """Run the hooks; past the slot the next block has another law."""
-        weight = super().on_initialize(number)
-        if int(self.babe.current_slot.value) >= CHANGE:
-            self.host.state.put(CODE_KEY, NEXT.encoded())
-        return weight
-
-
-class Following(BttRuntime):
-    """The law of tomorrow."""
-
-    def __init__(self, params: RuntimeParams) -> None:
-        super().__init__(params, vrf=simulated())
-        self.version = self.system.version = NEXT
+CHANGE = 70
+"""The slot since genesis at which the next version of the law comes into force."""
 
 
 @lru_cache
 def program(*, new: bool) -> Laws:
     """Return the laws that a release of the program carries."""
     builders: dict[int, Callable[[RuntimeParams], Runtime]] = {
-        100: lambda params: Scheduled(params, vrf=simulated())
+        100: lambda params: BttRuntime(params, vrf=simulated())
     }
     if new:
-        builders[101] = Following
+        builders[101] = lambda params: NextRuntime(params, vrf=simulated())
     return Laws(builders)
 
 
@@ -201,6 +184,24 @@ def program(*, new: bool) -> Laws:
 def installed(index: int, *, new: bool) -> Laws:
     """Return the laws of a release on the machine of a node."""
     return SharedLaws(program(new=new))
+
+
+def decide(world: World) -> None:
+    """Let the holder of the sudo key schedule the next version, and wait for it."""
+    build = accounts.runtime().call
+    plan = build("Upgrade", "schedule", code=NEXT.encoded(), slot=u64(CHANGE))
+    world.submit(0, accounts.sign(0, 0, build("Sudo", "sudo", call=plan), world.genesis.hash))
+    node = world.nodes[1]
+    until(world, lambda: node.client.state(node.client.best().hash).get(SCHEDULED_KEY) is not None,
+          slots=6)  # fmt: skip
+
+
+def now(node: SimNode) -> int:
+    """Return the slot since genesis of a node's best block."""
+    best_hash = node.client.best().hash
+    law = node.client.law(best_hash).queries.runtime
+    law.enter(node.client.overlay(best_hash))
+    return law.pallet(Babe).now()
 
 
 def version_of(node: SimNode) -> bytes | None:
@@ -225,6 +226,8 @@ def test_f27_machines_are_upgraded_one_by_one_under_load_and_the_law_changes_at_
                 since["slots"] = 0 if after > before else since["slots"] + 1
                 assert since["slots"] <= 3
 
+        decide(world)
+        payers.recall(world.nodes[1])
         go(4)
         for index in range(3):  # the operator of the fourth sleeps
             world.kill(index)
@@ -234,15 +237,21 @@ def test_f27_machines_are_upgraded_one_by_one_under_load_and_the_law_changes_at_
             go(4)
             settle(world, 10)
         payers.recall(world.nodes[1])
-        world.run_until(CHANGE * SLOT_MS - 2 * SLOT_MS)
-        world.run(6)
-        [(stopped, why)] = world.stops
-        assert stopped == 3
-        assert "101" in why
-        assert "install a release" in why
+        until(world, lambda: now(world.nodes[1]) >= CHANGE, slots=60)
         payers.spec = 101
         payers.recall(world.nodes[1])
-        go(6)
+        go(14)
+        stale, at = world.nodes[3], best(world.nodes[3])
+        assert now(stale) < CHANGE
+        assert stale.client.state(stale.client.best().hash).get(CODE_KEY) == VERSION.encoded()
+        assert final(stale) == at < final(world.nodes[0])
+        header = world.nodes[0].client.header_of(world.nodes[0].client.block_hash(at + 1) or b"")
+        assert RuntimeEnvironmentUpdated() in header.digest.logs
+        # Who pays there is not heard, and the node not blamed for it.
+        world.submit(3, accounts.transfer(5, accounts.nonce_of(stale, 5), 0, 1, world.genesis.hash))
+        go(3)
+        assert not stale.watcher.penalties
+        world.kill(3)
         new[3] = True
         world.start(3)
         go(6)
@@ -254,7 +263,10 @@ def test_f27_machines_are_upgraded_one_by_one_under_load_and_the_law_changes_at_
         new[3] = False
         world.start(3)
         world.run(2)
-        assert [index for index, _ in world.stops] == [3, 3]
+        [(stopped, why)] = world.stops
+        assert stopped == 3
+        assert "101" in why
+        assert "install a release" in why
         new[3] = True
         world.start(3)
         settle(world, 10)

@@ -37,6 +37,7 @@ from btt_chain.rpc.backend import (
     StatePruned,
     SyncState,
     UnknownBlock,
+    UpgradeState,
 )
 from btt_chain.rpc.finality import Finality
 from btt_chain.rpc.keys import Keys
@@ -440,6 +441,9 @@ class ModelNode:
     def sync_state(self) -> SyncState:
         number = self.chain.best().number
         return SyncState(0, number, number)
+
+    def upgrade(self) -> UpgradeState:
+        return UpgradeState(100, [100], None, "", stands=False)
 
     def reserved_peers(self) -> Sequence[str]:
         return self.reserved

@@ -54,7 +54,7 @@ class SharedLaws(Laws):
     """The laws of another node; what was said of a signature counts for both."""
 
     def __init__(self, others: Laws) -> None:
-        super().__init__()
+        super().__init__(others._builders)
         self.verdicts = others.verdicts
         self._others = others
 

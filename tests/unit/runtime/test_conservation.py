@@ -27,7 +27,7 @@ from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
 from btt_chain.scale import codec, u8, u16, u32, u64, u128
 from btt_chain.txpool import PoolError
 from btt_chain.work import ids
-from runtime import BttRuntime
+from runtime import VERSION, BttRuntime
 from runtime.accounts import (
     DEVELOPMENT_FUND,
     ECOSYSTEM,
@@ -938,9 +938,12 @@ CALLS: dict[str, Arguments] = {
     "AssetRegistry.set_params": lambda c, _: {
         "params": asset_registry.Params(voters_bps=u32(c.one_of((0, 2_500, 2_501)))),
     },
+    "AssetRegistry.withdraw": one_asset,
+    "AssetRegistry.forget_votes": one_asset,
     "Exchange.list_asset": lambda c, _: {"asset": SCANNER},
     "Exchange.list_premium": lambda c, _: {"asset": SCANNER},
     "Exchange.delist": lambda c, _: {"asset": SCANNER},
+    "Exchange.readmit": lambda c, _: {"asset": SCANNER},
     "Exchange.place_order": lambda c, _: {
         "asset": SCANNER, "side": c.one_of(list(Side)), "units": units(c),
         "price": u128(c.one_of((1, BTT // 10, 2 * BTT))),
@@ -971,6 +974,11 @@ CALLS: dict[str, Arguments] = {
         "order": c.one_of([*[id for id, _ in c.runtime.exchange.orders.items()], u64(99)]),
     },
     "Vaults.accrue_fee": one_vault,
+    # Never a version that comes: the chain of these tests has one law.
+    "Upgrade.schedule": lambda c, _: {
+        "code": c.one_of((b"", VERSION.encoded())), "slot": u64(c.slot()),
+    },
+    "Upgrade.cancel": lambda *_: {},
     "Identity.add_registrar": lambda c, _: {"account": c.address()},
     "Identity.set_identity": lambda c, _: {"info": INFO},
     "Identity.set_subs": lambda c, _: {
@@ -994,6 +1002,7 @@ CALLS: dict[str, Arguments] = {
     "Identity.rename_sub": lambda c, _: {"sub": c.address(), "data": Data.text("name")},
     "Identity.remove_sub": lambda c, _: {"sub": c.address()},
     "Identity.quit_sub": lambda c, _: {},
+    "Identity.agree_sub": lambda c, _: {"main": c.address()},
     "TierStaking.set_contribution_budget": lambda c, _: {"amount": c.amount()},
 }  # fmt: skip
 """How to draw the arguments of every call there is."""

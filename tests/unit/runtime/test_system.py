@@ -11,9 +11,9 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256, Digest, Other
 from btt_chain.scale import codec, u32
 from runtime.frame import ROOT, BadOrigin, DispatchClass, DispatchInfo, PostInfo, signed
-from runtime.frame.version import CODE_KEY, CowText
+from runtime.frame.version import CODE_KEY, CowText, LastRuntimeUpgradeInfo
 from runtime.frame.weight import Pays
-from runtime.pallets.system import LastRuntimeUpgradeInfo, System, event_info
+from runtime.pallets.system import System, event_info
 from support.runtime import VERSION, SmallRuntime
 
 WHO = AccountId(b"\1" * 32)

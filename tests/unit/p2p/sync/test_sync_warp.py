@@ -12,8 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from btt_chain.chain.client import Client
-from btt_chain.chain.law import extrinsics_root
+from btt_chain.chain.law import Laws, NoLaw, extrinsics_root
 from btt_chain.crypto import ed25519
+from btt_chain.node.state_import import admission
 from btt_chain.primitives.digest import GRANDPA, H256, Digest, DigestItem
 from btt_chain.primitives.grandpa import (
     AuthorityId,
@@ -60,6 +61,7 @@ from p2p.sync.warp import (
     encode_proven,
     follow,
 )
+from runtime import BttRuntime
 from storage.check import check_chain
 from storage.database import ChainStore
 from storage.memory import MemoryKV
@@ -347,6 +349,7 @@ def warp_world(
     resume: Resume | None = None,
     loss: float = 0.0,
     seed: int = 0,
+    laws: Laws | None = None,
 ) -> StoreWorld:
     if kv is None:
         kv = MemoryKV()
@@ -354,10 +357,12 @@ def warp_world(
     if not store.has_genesis:
         store.insert_genesis(dev.state, genesis_header)
     client = Client(store, {})
-    client.laws = dev.client.laws
+    client.laws = laws or dev.client.laws
     chain = StoreChain(client)
     genesis = BlockId(0, client.genesis_hash)
-    plan = WarpPlan(Proven(genesis, None, None, 0, voters(0)), ranges, resume, peers=2, gain=5)
+    start = Proven(genesis, None, None, 0, voters(0))
+    admit = admission(client) if resume is None else lambda _: None
+    plan = WarpPlan(start, ranges, resume, peers=2, gain=5, admit=admit)
 
     def make(world: World) -> Sync:
         return Sync(
@@ -409,6 +414,16 @@ def test_a_late_joiner_warps_then_follows_then_fills_its_history(dev: DevChain) 
     assert [phase for phase, _ in order][:2] == [Phase.WARP, Phase.STATE]
     assert order[-1][0] is Phase.FULL
     assert not world.sync.progress(world.now).syncing
+
+
+def test_a_state_whose_law_is_not_here_is_refused_before_it_is_fetched(dev: DevChain) -> None:
+    # As a program that is older than the chain: it has the law of genesis, and not the state's.
+    world = warp_world(dev, {name: peer(dev) for name in "ab"}, laws=Laws({99: BttRuntime}))
+    with pytest.raises(NoLaw, match=r"runs btt 100, this node carries 99: install a release"):
+        world.run(60_000, lambda: is_whole(world, dev))
+    assert world.chain.store.state_import is None
+    assert world.chain.store.state.has_state(world.chain.client.genesis_hash)
+    assert world.costs == {}
 
 
 def spoil(protocol: str) -> Twist:

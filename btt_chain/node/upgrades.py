@@ -1,0 +1,108 @@
+"""Upgrades, as an operator sees them: what is to come, and whether this program is ready for it.
+
+The chain says in its state from which slot on it has another law. Here that is looked at once a
+second, told in the log when it changes, and kept for RPC and metrics.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Final
+
+from btt_chain.chain.client import Client
+from btt_chain.chain.law import NoLaw
+from btt_chain.rpc.backend import ScheduledLaw, UpgradeState
+from btt_chain.scale import codec
+from runtime.frame import RuntimeVersion
+from runtime.frame.version import CODE_KEY
+from runtime.pallets.upgrade import Due, coming
+from runtime.params import PARAMS_KEY, RuntimeParams
+
+log: Final = logging.getLogger(__name__)
+
+
+def upgrade_state(client: Client, now_ms: int) -> UpgradeState:
+    """Return what the best block's state says of the law, by a clock in unix milliseconds.
+
+    Raises StateUnavailable while that state is fetched from others.
+    """
+    get, laws = client.state(client.best().hash).get, client.laws
+    version = codec(RuntimeVersion).decode_all(get(CODE_KEY) or b"")
+    try:
+        laws.of(get)
+    except NoLaw as lacking:
+        return UpgradeState(
+            int(version.spec_version), laws.versions, None, str(lacking), stands=True
+        )
+    due = coming(get)
+    if due is None:
+        return UpgradeState(int(version.spec_version), laws.versions, None, "", stands=False)
+    scheduled = placed(due, RuntimeParams.decode(get(PARAMS_KEY) or b""), now_ms)
+    refusal = laws.lacks(get)
+    return UpgradeState(
+        int(version.spec_version),
+        laws.versions,
+        scheduled,
+        "" if refusal is None else str(refusal),
+        stands=refusal is not None and not scheduled.slots_left,
+    )
+
+
+def placed(due: Due, params: RuntimeParams, now_ms: int) -> ScheduledLaw:
+    """Return when a version comes, by a clock in unix milliseconds."""
+    slot_ms = int(params.slot_ms)
+    left = max(due.in_headers - now_ms // slot_ms, 0)
+    return ScheduledLaw(due.spec_version, due.slot, due.in_headers * slot_ms, left)
+
+
+class UpgradeWatch:
+    """Writes into the log what changes about the law to come."""
+
+    def __init__(self, client: Client) -> None:
+        self._client: Final = client
+        self._told: UpgradeState | None = None
+
+    def look(self, now_ms: int) -> UpgradeState:
+        """Look again, and tell what is new. Raises as `upgrade_state` does."""
+        before, self._told = self._told, upgrade_state(self._client, now_ms)
+        if before is None or _news(before) != _news(self._told):
+            self._tell(before, self._told)
+        return self._told
+
+    def _tell(self, before: UpgradeState | None, state: UpgradeState) -> None:
+        scheduled = state.scheduled
+        if before is not None and before.spec_version != state.spec_version:
+            log.info("the chain is under btt %d now", state.spec_version)
+        if state.stands:
+            log.error(
+                "this node stands at block %d: %s, and start again. Until then it takes in and "
+                "makes no blocks; what it has it serves",
+                self._client.best().number, state.lacking,
+            )  # fmt: skip
+        elif scheduled is None:
+            if before is not None and before.spec_version == state.spec_version:
+                log.info("the change of the law is cancelled: btt %d stays", state.spec_version)
+        elif state.lacking:
+            log.warning(
+                "the chain changes to btt %d at slot %d, about %s; this program carries %s: "
+                "install a release that has it before",
+                scheduled.spec_version, scheduled.slot, clock(scheduled.time_ms),
+                ", ".join(map(str, state.carried)),
+            )  # fmt: skip
+        else:
+            log.info(
+                "the chain changes to btt %d at slot %d, about %s; this program carries it",
+                scheduled.spec_version, scheduled.slot, clock(scheduled.time_ms),
+            )  # fmt: skip
+
+
+def _news(state: UpgradeState) -> tuple[object, ...]:
+    """Return what is told when it changes: all but the time that is left."""
+    planned = None if state.scheduled is None else state.scheduled[:2]
+    return state.spec_version, planned, state.lacking, state.stands
+
+
+def clock(ms: int) -> str:
+    """Return a time in unix milliseconds as people write it."""
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,193 @@
+"""Upgrade: the law of the chain changes at a slot that was fixed before.
+
+Programs carry the versions of the law; the chain says from when on the next one is in force. The
+first block at or after the slot still runs under the old version and puts the new one into `:code`
+at its end, so its children run under the new one: a block runs under the version in its parent's
+state (ruling A1), and wallets read it by that. Slots are counted from genesis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Final, Protocol
+
+from btt_chain.crypto.hashing import twox_128
+from btt_chain.primitives.babe import Slot
+from btt_chain.scale import DecodeError, TypeName, codec, path, u32, u64
+from runtime.frame import (
+    Const,
+    Error,
+    Event,
+    Origin,
+    OriginCheck,
+    Pallet,
+    RuntimeVersion,
+    Value,
+    call,
+)
+from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.pallets.system import System
+
+SCHEDULED_KEY: Final = twox_128(b"Upgrade") + twox_128(b"Scheduled")
+"""Where every version of the law keeps what is scheduled: programs read it without the law."""
+
+_GENESIS_SLOT_KEY: Final = twox_128(b"Babe") + twox_128(b"GenesisSlot")
+
+
+@path("btt_runtime::upgrade::ScheduledUpgrade")
+@dataclass(frozen=True, slots=True)
+class ScheduledUpgrade:
+    """The version that is to come, and when."""
+
+    code: bytes
+    """SCALE(RuntimeVersion): what `:code` will hold."""
+    spec_version: u32
+    """The version in it."""
+    slot: u64
+    """The first block of this slot or a later one is the last under the old version."""
+
+
+class Clock(Protocol):
+    """What time it is; Babe satisfies it."""
+
+    def now(self) -> int:
+        """Return the slots since genesis."""
+
+
+class Upgrade(Pallet):
+    """The law of the chain changes at a slot that was fixed before."""
+
+    system: System
+    clock: Clock
+    origin: OriginCheck
+    """Who decides: whoever decides as root."""
+
+    least_notice: Const[u64]
+    """How many slots ahead an upgrade is scheduled at least, so that programs can be installed."""
+
+    scheduled = Value(ScheduledUpgrade)
+
+    class UpgradeScheduled(Event, index=0):
+        """Another version comes into force with the first block of a slot."""
+
+        spec_version: Annotated[u32, TypeName("u32")]
+        slot: Annotated[u64, TypeName("u64")]
+
+    class UpgradeCancelled(Event, index=1):
+        """The version that was scheduled does not come."""
+
+        spec_version: Annotated[u32, TypeName("u32")]
+
+    class FailedToExtractRuntimeVersion(Error, index=0):
+        """The code is no SCALE form of a RuntimeVersion. Let `upgrade schedule` make the call."""
+
+    class InvalidSpecName(Error, index=1):
+        """The code is of another chain's law. Give a version of this one."""
+
+    class SpecVersionNeedsToIncrease(Error, index=2):
+        """The chain has this version or a later one. Give one with a higher `spec_version`."""
+
+    class FormatGoesBack(Error, index=3):
+        """The transaction or system version is lower than the one in force. Correct the release."""
+
+    class NoticeTooShort(Error, index=4):
+        """The slot is nearer than `LeastNotice`, or past. Choose a later one."""
+
+    class AlreadyScheduled(Error, index=5):
+        """Another upgrade is scheduled. Cancel it first."""
+
+    class NothingScheduled(Error, index=6):
+        """No upgrade is scheduled. There is nothing to cancel."""
+
+    class TooLate(Error, index=7):
+        """The block at hand carries the upgrade out. Schedule a later version."""
+
+    # ---- hooks
+
+    def on_finalize(self, number: int) -> None:
+        """Put what is due into force from the next block on."""
+        planned = self.scheduled.get()
+        if planned is not None and planned.slot <= self.clock.now():
+            self.scheduled.kill()
+            self.system.set_code(planned.code)
+
+    # ---- calls
+
+    @call(0, weight=50 * PICOS_PER_MICRO)
+    def schedule(
+        self,
+        origin: Origin,
+        code: Annotated[bytes, TypeName("Vec<u8>")],
+        slot: Annotated[u64, TypeName("u64")],
+    ) -> None:
+        """Let the version in `code` come into force with the first block of a slot."""
+        self.origin(origin)
+        if self.scheduled.exists():
+            raise self.AlreadyScheduled
+        version = self._checked(code)
+        if slot < self.clock.now() + int(self.least_notice):
+            raise self.NoticeTooShort
+        self.scheduled.value = ScheduledUpgrade(code, version.spec_version, slot)
+        self.deposit(self.UpgradeScheduled(version.spec_version, slot))
+
+    @call(1, weight=30 * PICOS_PER_MICRO)
+    def cancel(self, origin: Origin) -> None:
+        """Let the version that is scheduled not come."""
+        self.origin(origin)
+        planned = self.scheduled.get()
+        if planned is None:
+            raise self.NothingScheduled
+        # Programs that lack the version do not look into a block that is due.
+        if planned.slot <= self.clock.now():
+            raise self.TooLate
+        self.scheduled.kill()
+        self.deposit(self.UpgradeCancelled(planned.spec_version))
+
+    # ---- private steps
+
+    def _checked(self, code: bytes) -> RuntimeVersion:
+        """Return the version in `code`, if it may follow the one in force."""
+        try:
+            version = codec(RuntimeVersion).decode_all(code)
+        except DecodeError:
+            raise self.FailedToExtractRuntimeVersion from None
+        own = self.system.version
+        if version.spec_name != own.spec_name:
+            raise self.InvalidSpecName
+        if version.spec_version <= own.spec_version:
+            raise self.SpecVersionNeedsToIncrease
+        if (
+            version.transaction_version < own.transaction_version
+            or version.system_version < own.system_version
+        ):
+            raise self.FormatGoesBack
+        return version
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a state says of the version to come."""
+
+    code: bytes
+    spec_version: int
+    slot: int
+    """Since genesis."""
+    began: int
+    """The slot of the first block, as headers name slots."""
+
+    @property
+    def in_headers(self) -> int:
+        """The slot as headers name it."""
+        return self.began + self.slot
+
+
+def coming(get: Callable[[bytes], bytes | None]) -> Due | None:
+    """Return what is scheduled in a state of whatever version, given how to read it."""
+    raw = get(SCHEDULED_KEY)
+    if raw is None:
+        return None
+    planned = codec(ScheduledUpgrade).decode_all(raw)
+    first = get(_GENESIS_SLOT_KEY)
+    began = 0 if first is None else int(codec(Slot).decode_all(first))
+    return Due(planned.code, int(planned.spec_version), int(planned.slot), began)

@@ -1,0 +1,134 @@
+"""The chain changes its law while it runs: three machines are ready, one is forgotten (F27)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from btt_chain.compute.chain import open_chain
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.scale import u64, u128
+from btt_chain.testing import Devnet, DevNode
+from devnet.watched import HANG, until
+from genesis.accounts import dev_account
+from genesis.catalogue import make
+from genesis.presets import CHAINS
+from runtime import BttRuntime
+from runtime.constants import BTT
+from runtime.params import RuntimeParams
+from support.next_law.btt_next_law import NEXT
+from support.vectors import REPOSITORY
+
+pytestmark = [pytest.mark.devnet, pytest.mark.timeout(400)]
+
+OLD: Final = ["env", f"PYTHONPATH={REPOSITORY}", sys.executable, "-P", "-m", "cli.main"]
+NEXT_LAW: Final = REPOSITORY / "tests" / "support" / "next_law"
+NEW: Final = ["env", f"PYTHONPATH={REPOSITORY}:{NEXT_LAW}", *OLD[2:]]
+"""The same program beside a package that brings the law of tomorrow."""
+STALE: Final = 3
+LATE, AHEAD = 10_000, 10
+"""The slot that is decided on first, and how far ahead the one that counts is."""
+UPDATED: Final = "0x08"
+"""The digest item of a block that changes the law."""
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Iterator[Devnet]:
+    """Return four validators; a day of decisions, which is the least notice, has two slots."""
+    chain = replace(CHAINS["local"], slot_ms=1_000, epoch_slots=10, day_ms=2_000)
+    spec = make(chain, validators=4).dumps()
+    with Devnet.create(tmp_path / "net", slot_ms=1_000, spec=spec, program=OLD) as made:
+        made.up()
+        made.wait_for_finality(2)
+        yield made
+
+
+async def decide_and_roll(net: Devnet) -> int:
+    """Let the chain decide, and three machines get the new program, one after another.
+
+    The decision is for a late slot first; once all that are to be ready are, however slow this
+    machine is, it is put forward. Returns the slot since genesis.
+    """
+    build = BttRuntime(RuntimeParams(u64(1_000))).call
+    bob, charlie = KeyPair.from_uri("//Bob"), Id(AccountId(dev_account("//Charlie")))
+
+    async with open_chain(net[STALE].ws) as chain:
+
+        async def by_sudo(name: str, **args: object) -> None:
+            call, alice = build("Upgrade", name, **args), KeyPair.from_uri("//Alice")
+            await chain.submit("Sudo", "sudo", signer=alice, call=call)
+
+        await by_sudo("schedule", code=NEXT.encoded(), slot=u64(LATE))
+        for index in range(3):
+            net[index].program = NEW
+            await asyncio.to_thread(net.restart, index)
+            await chain.submit(
+                "Balances", "transfer_keep_alive", signer=bob, dest=charlie, value=u128(int(BTT))
+            )
+        for node in net.nodes:
+            ready = node.index != STALE
+            told = law(node)
+            assert (told["carried"], told["lacking"] == "") == ([100, 101][: 1 + ready], ready)
+        now = LATE - int(law(net[STALE])["scheduled"]["slotsLeft"])
+        await by_sudo("cancel")
+        slot = now + AHEAD
+        await by_sudo("schedule", code=NEXT.encoded(), slot=u64(slot))
+        return slot
+
+
+def law(node: DevNode) -> dict[str, Any]:
+    told = node.rpc.call("upgrade_status")
+    assert isinstance(told, dict)
+    return told
+
+
+def test_a_running_chain_changes_its_law_and_a_machine_that_was_forgotten_waits_for_it(
+    net: Devnet,
+) -> None:
+    began = time.monotonic()
+    slot = asyncio.run(decide_and_roll(net))
+    stale = net[STALE]
+    until("the slot comes", lambda: law(net[0])["specVersion"] == 101, 2 * HANG)
+    until("it stands", lambda: law(stale)["stands"], HANG)
+    net.wait_for_finality(net[0].rpc.best() + 5, nodes=[0, 1, 2], seconds=HANG)
+    at = stale.rpc.best()
+    header: Any = net[0].rpc.call("chain_getHeader", net[0].rpc.block_hash(at + 1))
+    assert UPDATED in header["digest"]["logs"]
+
+    # It serves what it has, keeps its peers, and says what is to be done: once.
+    assert (stale.rpc.best(), stale.rpc.finalized()) == (at, at)
+    assert stale.status().peers > 0
+    assert b"Guestbook".hex() not in str(stale.rpc.call("state_getMetadata"))
+    old: Any = stale.rpc.call("state_getRuntimeVersion", stale.rpc.block_hash(1))
+    assert old["specVersion"] == 100
+    there, here = (
+        node.rpc.call("chain_getBlock", node.rpc.block_hash(2)) for node in (net[0], stale)
+    )
+    assert here["block"] == there["block"]  # type: ignore[index,call-overload]
+    log = stale.log.read_text()
+    assert log.count("this program carries 100: install a release that has it before") == 2
+    assert len(re.findall(r"this node stands at block \d+: the chain changes to btt 101", log)) == 1
+
+    # A client that knows the metadata only, and nothing of the law.
+    assert b"Guestbook".hex() in str(net[0].rpc.call("state_getMetadata"))
+    words = ["tx", "call", "Guestbook.sign", "hello", "--from", "//Bob", "--url", net[0].ws]
+    ran = subprocess.run([*OLD, *words], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+    stale.program = NEW
+    net.restart(STALE)
+    goal = net[0].rpc.best() + 1
+    net.wait_for_finality(goal, seconds=HANG)
+    assert law(stale)["specVersion"] == 101
+    assert {str(node.rpc.block_hash(goal)) for node in net.nodes} == {net[0].rpc.block_hash(goal)}
+    print(f"  F27 slot {slot}, the forgotten one stood at {at}: {time.monotonic() - began:.0f} s")

@@ -1,0 +1,49 @@
+"""Programs of today and of tomorrow: the laws that a node carries, and how a chain decides."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from btt_chain.chain.law import Law, Laws, NoLaw
+from btt_chain.scale import u64
+from runtime import BttRuntime
+from runtime.pallets.upgrade import Upgrade
+from support.chain import ALICE, SHARED_LAWS, DevChain
+from support.next_law.btt_next_law import NEXT, NextRuntime
+
+DAY = 10
+"""Slots that an upgrade of a `DevChain` is scheduled ahead at least."""
+
+
+class _Tomorrow(Laws):
+    """The laws of a newer program; what the older one has, too, is made once for both."""
+
+    def _build(self, code: bytes, params: bytes) -> Law:
+        try:
+            return SHARED_LAWS._build(code, params)
+        except NoLaw:
+            return super()._build(code, params)
+
+
+@lru_cache(maxsize=1)
+def new_laws() -> Laws:
+    """Return the laws of the program of tomorrow, made once."""
+    return _Tomorrow({100: BttRuntime, 101: NextRuntime})
+
+
+def planned(*, new: bool, ahead: int = DAY + 1) -> DevChain:
+    """Return a chain that has decided, in its block 2, on another law so many slots later.
+
+    Its node has the program of tomorrow, or that of today.
+    """
+    chain = DevChain(shared=True)
+    if new:
+        chain.client.laws = new_laws()
+    chain.seal()
+    now = chain.at().babe.now()
+    schedule = chain.call(
+        Upgrade.__name__, "schedule", code=NEXT.encoded(), slot=u64(now + 1 + ahead)
+    )
+    chain.run(ALICE, chain.call("Sudo", "sudo", call=schedule))
+    assert chain.at().upgrade.scheduled.exists()
+    return chain

@@ -1,0 +1,204 @@
+"""`upgrade` on a small chain: from the plan to a node that stands, and what would have happened."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from btt_chain.chain import law
+from btt_chain.chain.law import Carried
+from cli.client import Client, RpcError
+from cli.doctor import Verdict, judge_law
+from cli.program import program
+from runtime import BttRuntime
+from runtime.frame import Migration
+from runtime.params import RuntimeParams
+from support.instant_node import instant_node
+from support.next_law.btt_next_law import NextRuntime
+
+TODAY = {100: Carried(BttRuntime, "the program")}
+TOMORROW = TODAY | {101: Carried(NextRuntime, "btt-next-law 101")}
+
+
+class Hasty(NextRuntime):
+    """A law with a migration that does not go through, behind one that does."""
+
+    def __init__(self, params: RuntimeParams) -> None:
+        super().__init__(params)
+        self.migrations = (*self.migrations, Migration(101, "the last straw", self.fail))
+
+    def fail(self) -> int:
+        raise LookupError("no such row")
+
+
+class Heavy(NextRuntime):
+    """A law whose migrations no block has room for."""
+
+    def open_book(self) -> int:
+        return 10**15
+
+
+class Careless(NextRuntime):
+    """A law that leaves a key behind which belongs to nobody."""
+
+    def open_book(self) -> int:
+        self.host.state.put(b"left behind, and nobody knows by whom", b"\1")
+        return 1
+
+
+@pytest.fixture
+def tomorrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command is that of the next release."""
+    monkeypatch.setattr(law, "carried", lambda: TOMORROW)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("node")
+
+
+@pytest.fixture(scope="module")
+def url(base: Path) -> Iterator[str]:
+    with instant_node(base) as url:
+        yield url
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(program, ["upgrade", *args], prog_name="btt-chain")
+
+
+def document(*args: str, code: int = 0) -> Any:
+    result = run(*args, "--json")
+    assert result.exit_code == code, result.stderr + result.stdout
+    return json.loads(result.stdout)
+
+
+async def create(url: str, blocks: int) -> None:
+    async with await Client.connect(url, 60) as client:
+        for _ in range(blocks):
+            await client.call("engine_createBlock", True, True)
+
+
+def test_a_chain_that_plans_nothing_says_so(url: str) -> None:
+    told = document("status", "--url", url)
+    assert (told["specVersion"], told["scheduled"], told["stands"]) == (100, None, False)
+    assert told["here"] == {"100": "the program"}
+    assert "There is nothing to do." in run("status", "--url", url).stdout
+
+
+def test_a_program_without_the_version_cannot_make_the_call(url: str) -> None:
+    result = run("schedule", "101", "--in", "3d", "--url", url)
+    assert result.exit_code == 4
+    assert "this program carries 100: install the release that has 101" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), ("--slot", "5", "--in", "3d"), ("--in", "soon"), ("--slot", "tomorrow"),
+     ("--in", "3d", "--sudo"), ("--in", "3d", "--from", "//Alice")],
+)  # fmt: skip
+def test_a_plan_needs_one_time_and_one_way(url: str, tomorrow: None, words: tuple[str]) -> None:
+    assert run("schedule", "101", *words, "--url", url).exit_code == 2
+
+
+def test_a_plan_becomes_a_proposal_or_a_call_by_sudo_and_the_node_stands(
+    url: str, tomorrow: None
+) -> None:
+    proposal = run("schedule", "101", "--in", "1h", "--url", url)
+    assert "btt-chain gov propose Upgrade.schedule 0x" in proposal.stdout
+    assert "3600 from now" in proposal.stdout
+    asyncio.run(create(url, 2))
+    by_sudo = ("--sudo", "--from", "//Alice", "--url", url)
+    near = run("schedule", "101", "--in", "3s", *by_sudo)
+    assert near.exit_code == 1
+    assert "Upgrade.NoticeTooShort: The slot is nearer" in near.stderr
+    slot = document("schedule", "101", "--in", "3m", *by_sudo)["slot"]
+    told = document("status", "--url", url, code=1)
+    assert (told["scheduled"]["specVersion"], told["scheduled"]["slot"]) == (101, slot)
+    assert "carries 100: install a release that has 101" in told["lacking"]
+    assert "The node will stand" in run("status", "--url", url).stdout
+    with pytest.raises(RpcError, match="install a release that has 101"):
+        asyncio.run(create(url, 200))
+    asyncio.run(served(url, "Guestbook"))
+
+
+async def served(url: str, absent: str) -> None:
+    async with await Client.connect(url, 60) as client:
+        assert await client.call("chain_getBlock", await client.call("chain_getBlockHash", 1))
+        assert absent.encode().hex() not in str(await client.call("state_getMetadata"))
+
+
+def test_a_database_is_tried_only_while_nobody_has_it(url: str, base: Path, tomorrow: None) -> None:
+    result = run("try", "--chain", "dev-manual", "--base-path", str(base))
+    assert result.exit_code == 1
+    assert "in use" in result.stderr or "using" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A state in a file."""
+    file = tmp_path_factory.mktemp("state") / "spec.json"
+    made = CliRunner().invoke(program, ["build-spec", "--chain", "dev-manual", "--raw"])
+    file.write_text(made.stdout)
+    return str(file)
+
+
+def test_a_rehearsal_tells_what_the_migrations_do(state: str, tomorrow: None) -> None:
+    told = document("try", "--state", state)
+    assert (told["from"], told["to"], told["good"], told["failure"]) == (100, 101, True, "")
+    assert [(step["name"], step["written"], step["removed"]) for step in told["migrations"]] == [
+        ("Sudo.Key tells since when", 1, 0),
+        ("the guestbook is opened", 1, 0),
+    ]
+    assert told["findings"] == [[], []]
+    assert len(set(told["roots"])) == 2
+    assert "All migrations go through" in run("try", "--state", state).stdout
+
+
+@pytest.mark.parametrize(
+    ("builder", "said"),
+    [
+        (Hasty, "the migration 'the last straw' of btt 101 does not go through: LookupError"),
+        (Heavy, "heavier than a block"),
+        (Careless, "belongs to no pallet"),
+    ],
+)
+def test_a_rehearsal_that_goes_wrong_says_how(
+    state: str, monkeypatch: pytest.MonkeyPatch, builder: type[NextRuntime], said: str
+) -> None:
+    monkeypatch.setattr(law, "carried", lambda: TODAY | {101: Carried(builder, "a draft")})
+    result = run("try", "--state", state)
+    assert result.exit_code == 1
+    assert said in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ((), 1, "nothing later: install the release that is to be tried"),
+        (("--to", "102"), 1, "this program carries 100, not 102"),
+        (("--dev",), 2, "one of them"),
+    ],
+)
+def test_there_must_be_a_version_to_try(
+    state: str, words: tuple[str, ...], code: int, said: str
+) -> None:
+    result = run("try", "--state", state, *words)
+    assert (result.exit_code, said in result.stderr) == (code, True), result.stderr
+
+
+def test_the_doctor_says_before_the_slot_that_the_law_is_missing() -> None:
+    told: dict[str, Any] = {"specVersion": 100, "scheduled": None, "lacking": "", "stands": False}
+    assert judge_law(told).verdict is Verdict.OK
+    told["scheduled"] = {"specVersion": 101, "slotsLeft": 7}
+    assert judge_law(told).seen == "btt 100, 101 in 7 slots"
+    told["lacking"] = "install it"
+    assert (judge_law(told).verdict, judge_law(told).todo) == (Verdict.WARN, "install it")
+    told["stands"] = True
+    assert judge_law(told).verdict is Verdict.FAIL

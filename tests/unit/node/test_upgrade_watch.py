@@ -1,0 +1,94 @@
+"""What an operator is told of the law to come: once, in time, and with what to do."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from btt_chain.node.backend import ChainView, PoolView
+from btt_chain.node.lifecycle import lacks_law
+from btt_chain.node.upgrades import UpgradeWatch, upgrade_state
+from btt_chain.rpc.backend import RuntimeCallError
+from btt_chain.txpool import ValidityUnknown
+from support.chain import ALICE, BOB, SHARED_LAWS, DevChain
+from support.programs import DAY, planned
+
+
+def said(chain: DevChain, watch: UpgradeWatch, caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what two looks at once write into the log."""
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "btt_chain.node.upgrades"):
+        watch.look(int(chain.now * 1_000))
+        watch.look(int(chain.now * 1_000))
+    return [f"{record.levelname} {record.getMessage()}" for record in caplog.records]
+
+
+def test_a_program_that_lacks_the_law_warns_in_time_and_says_when_it_stands(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    chain = planned(new=False)
+    watch = UpgradeWatch(chain.client)
+    [warning] = said(chain, watch, caplog)
+    assert warning.startswith("WARNING the chain changes to btt 101 at slot 12, about 2027-01-15 ")
+    assert "this program carries 100: install a release that has it before" in warning
+    left = upgrade_state(chain.client, int(chain.now * 1_000)).scheduled
+    assert left is not None
+    assert (left.slot, left.slots_left, left.time_ms % 6_000) == (12, DAY + 1, 0)
+    for _ in range(DAY):
+        chain.seal()
+    assert said(chain, watch, caplog) == []
+    chain.now += 6
+    [error] = said(chain, watch, caplog)
+    assert error.startswith(f"ERROR this node stands at block {chain.client.best().number}: ")
+    assert "install a release that has 101, and start again" in error
+    assert said(chain, watch, caplog) == []
+
+
+def test_a_program_that_has_it_says_so_and_later_that_it_happened(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    chain = planned(new=True)
+    watch = UpgradeWatch(chain.client)
+    [news] = said(chain, watch, caplog)
+    assert news.endswith("this program carries it")
+    for _ in range(DAY + 1):
+        chain.seal()
+    assert said(chain, watch, caplog) == ["INFO the chain is under btt 101 now"]
+
+
+def test_a_plan_that_is_taken_back_is_told_and_none_is_no_news(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    chain = planned(new=False)
+    watch = UpgradeWatch(chain.client)
+    said(chain, watch, caplog)
+    cancel = chain.call("Upgrade", "cancel")
+    chain.run(ALICE, chain.call("Sudo", "sudo", call=cancel))
+    assert said(chain, watch, caplog) == ["INFO the change of the law is cancelled: btt 100 stays"]
+    assert said(chain, UpgradeWatch(chain.client), caplog) == []
+
+
+def test_a_program_older_than_its_database_still_answers_about_stored_blocks(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    chain = planned(new=True)
+    for _ in range(DAY + 2):
+        chain.seal()
+    assert not lacks_law(chain.client)
+    chain.client.laws = SHARED_LAWS
+    assert lacks_law(chain.client)
+    [error] = said(chain, UpgradeWatch(chain.client), caplog)
+    assert "the chain runs btt 101, this node carries 100: install a release that has it" in error
+    state = upgrade_state(chain.client, int(chain.now * 1_000))
+    assert (state.spec_version, state.stands) == (101, True)
+    view, first = ChainView(chain.client), chain.client.block_hash(1) or b""
+    assert view.body(chain.client.best().hash)
+    assert view.runtime_version(first).spec_version == 100
+    with pytest.raises(RuntimeCallError, match="install a release"):
+        view.metadata(chain.client.best().hash)
+    with pytest.raises(RuntimeCallError, match="install a release"):
+        PoolView(chain.pool).next_index(ALICE.account_id)
+    remark = chain.call("System", "remark", remark=b"")
+    with pytest.raises(ValidityUnknown):
+        PoolView(chain.pool).submit(chain.sign(BOB, remark, nonce=0))
