@@ -14,8 +14,9 @@ import click
 from cli import show
 from cli.accounts import AccountError, read_account
 from cli.amount import AmountError
-from cli.errors import Mistyped, NotFound
+from cli.errors import Mistyped, NotFound, Refused
 from cli.options import Group, connection_options, examples, json_option
+from cli.tx import Sending
 from cli.working import properties, signer_of, signer_options, work_chain
 
 if TYPE_CHECKING:
@@ -136,11 +137,18 @@ def show_(number: int, url: str, timeout: float, as_json: bool) -> None:
 @asset.command()
 @click.argument("documents", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--name", required=True, help="What people call it: at most 50 bytes.")
-@click.option("--symbol", required=True, help="What wallets show behind a number of units.")
-@click.option("--kind", type=click.Choice(KINDS), required=True)
-@click.option("--right", type=click.Choice(RIGHTS), default="ownership", show_default=True)
+@click.option(
+    "--symbol", required=True, help="What wallets show behind a number of units: at most 50 bytes."
+)
+@click.option("--kind", type=click.Choice(KINDS), required=True, help="What kind of thing it is.")
+@click.option(
+    "--right", type=click.Choice(RIGHTS), default="ownership", show_default=True,
+    help="What its units give a right to.",
+)  # fmt: skip
 @click.option("--value", required=True, metavar="AMOUNT", help="What it is worth.")
-@click.option("--units", type=click.IntRange(1, 2**64 - 1), required=True)
+@click.option(
+    "--units", type=click.IntRange(1, 2**64 - 1), required=True, help="How many there will ever be."
+)
 @click.option(
     "--restricted", is_flag=True, help="Only accounts with a judged identity may hold it."
 )
@@ -171,8 +179,8 @@ def register(
         done = await sent(
             url, timeout, pair, "register", kind=AssetKind(KINDS.index(kind)),
             right=RightKind(RIGHTS.index(right)), documents=hash_of(documents),
-            description=hash_of(description or documents), name=name.encode(),
-            symbol=symbol.encode(), value=u128(planck(currency, value)), units=u128(units),
+            description=hash_of(description or documents), name=label(name, "name"),
+            symbol=label(symbol, "symbol"), value=u128(planck(currency, value)), units=u128(units),
             restricted=restricted,
         )  # fmt: skip
         (told,) = (one for one in done.events if isinstance(one, AssetRegistry.AssetRegistered))
@@ -190,7 +198,8 @@ def register(
 @asset_argument
 @signer_options
 @connection_options
-def issue(number: int, url: str, timeout: float, **options: Any) -> None:
+@json_option
+def issue(number: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
     """Pay the fee of issuing and get the units of your asset, when stakers have voted."""
     from btt_chain.scale import u32
     from cli.chain import run
@@ -203,12 +212,15 @@ def issue(number: int, url: str, timeout: float, **options: Any) -> None:
         done = await sent(url, timeout, pair, "issue", id=u32(number))
         issued = [one for one in done.events if isinstance(one, AssetRegistry.AssetIssued)]
         if not issued:
-            show.bad("More stake said no than yes: it is rejected, its deposit is free again.")
-            return
-        fee, burned = (currency.format(int(part)) for part in (issued[0].fee, issued[0].burned))
-        show.good(
-            f"{int(issued[0].units):_} units exist. The fee was {fee}, {burned} of it burned."
+            raise Refused("more stake said no than yes: it is rejected, its deposit is free again")
+        units, fee, burned = (
+            int(part) for part in (issued[0].units, issued[0].fee, issued[0].burned)
         )
+        paid = f"The fee was {currency.format(fee)}, {currency.format(burned)} of it burned."
+        tell(
+            done, as_json, f"{units:_} units exist. {paid}", asset=number, units=str(units),
+            fee=str(fee), burned=str(burned),
+        )  # fmt: skip
 
     run(work())
 
@@ -220,7 +232,10 @@ def issue(number: int, url: str, timeout: float, **options: Any) -> None:
 @click.argument("units", type=click.IntRange(1, 2**64 - 1))
 @signer_options
 @connection_options
-def transfer(number: int, dest: str, units: int, url: str, timeout: float, **options: Any) -> None:
+@json_option
+def transfer(
+    number: int, dest: str, units: int, url: str, timeout: float, as_json: bool, **options: Any
+) -> None:
     """Send units to another account."""
     from btt_chain.primitives.account import AccountId, Id
     from btt_chain.scale import u32, u128
@@ -232,11 +247,11 @@ def transfer(number: int, dest: str, units: int, url: str, timeout: float, **opt
         _, prefix = await properties(url, timeout)
         target = Id(AccountId(account(dest, prefix)))
         async with work_chain(url, timeout) as chain:
-            await chain.submit(
+            done = await chain.submit(
                 "Assets", "transfer", signer=pair, id=u32(number), target=target,
                 amount=u128(units),
             )  # fmt: skip
-        show.good(f"{units:_} units are sent.")
+        tell(done, as_json, f"{units:_} units are sent.", asset=number, units=str(units))
 
     run(work())
 
@@ -290,12 +305,15 @@ def holdings(who: str, url: str, timeout: float, as_json: bool) -> None:
 
 
 @examples("btt-chain asset distribute 0 100BTT --from //Alice")
-@asset.command()
+@asset.command(cls=Sending)
 @asset_argument
 @click.argument("amount")
 @signer_options
 @connection_options
-def distribute(number: int, amount: str, url: str, timeout: float, **options: Any) -> None:
+@json_option
+def distribute(
+    number: int, amount: str, url: str, timeout: float, as_json: bool, **options: Any
+) -> None:
     """Set revenue of your asset aside for those who hold its units now."""
     from btt_chain.scale import u32, u128
     from cli.chain import run
@@ -305,8 +323,9 @@ def distribute(number: int, amount: str, url: str, timeout: float, **options: An
     async def work() -> None:
         currency, _ = await properties(url, timeout)
         given = u128(planck(currency, amount))
-        await sent(url, timeout, pair, "distribute_revenue", id=u32(number), amount=given)
-        show.good(f"{currency.format(int(given))} wait for the holders.")
+        done = await sent(url, timeout, pair, "distribute_revenue", id=u32(number), amount=given)
+        said = f"{currency.format(int(given))} wait for the holders."
+        tell(done, as_json, said, asset=number, revenue=str(int(given)))
 
     run(work())
 
@@ -316,7 +335,8 @@ def distribute(number: int, amount: str, url: str, timeout: float, **options: An
 @asset_argument
 @signer_options
 @connection_options
-def claim(number: int, url: str, timeout: float, **options: Any) -> None:
+@json_option
+def claim(number: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
     """Get the revenue that your units have brought."""
     from btt_chain.scale import u32
     from cli.chain import run
@@ -328,7 +348,9 @@ def claim(number: int, url: str, timeout: float, **options: Any) -> None:
         currency, _ = await properties(url, timeout)
         done = await sent(url, timeout, pair, "claim_revenue", id=u32(number))
         (told,) = (one for one in done.events if isinstance(one, AssetRegistry.RevenuePaid))
-        show.good(f"You got {currency.format(int(told.amount))}.")
+        amount = int(told.amount)
+        said = f"You got {currency.format(amount)}."
+        tell(done, as_json, said, asset=number, revenue=str(amount))
 
     run(work())
 
@@ -337,6 +359,14 @@ async def sent(url: str, timeout: float, pair: KeyPair, call: str, **arguments: 
     """Send a call of the registry and wait until it is in a block."""
     async with work_chain(url, timeout) as chain:
         return await chain.submit("AssetRegistry", call, signer=pair, **arguments)
+
+
+def tell(done: Included, as_json: bool, text: str, **facts: object) -> None:
+    """Say what came of a call: a sentence for people, or facts for programs."""
+    if as_json:
+        show.document({**facts, "block": "0x" + done.block.hex()})
+    else:
+        show.good(text)
 
 
 def account(given: str, prefix: int) -> bytes:
@@ -353,6 +383,16 @@ def planck(currency: Currency, given: str) -> int:
         return currency.parse(given)
     except AmountError as error:
         raise Mistyped(str(error)) from None
+
+
+def label(given: str, what: str) -> bytes:
+    """A name as it goes to the chain. Mistyped if it is empty or too long."""
+    from runtime.pallets.assets import STRING_LIMIT
+
+    raw = given.strip().encode()
+    if not 1 <= len(raw) <= STRING_LIMIT:
+        raise Mistyped(f"the {what} {given!r} has {len(raw)} bytes, expected 1 to {STRING_LIMIT}")
+    return raw
 
 
 def hash_of(file: Path) -> H256:

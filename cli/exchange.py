@@ -10,12 +10,13 @@ from cli import show
 from cli.amount import AmountError
 from cli.errors import Mistyped, NotFound
 from cli.options import Group, connection_options, examples, json_option
+from cli.tx import Sending
 from cli.working import properties, signer_of, signer_options, work_chain
 
 if TYPE_CHECKING:
     from btt_chain.compute.chain import RpcChain
     from cli.amount import Currency
-    from runtime.asset_api import Book, PriceLevel
+    from runtime.asset_api import AssetView, Book, PriceLevel
     from runtime.pallets.exchange import Order
 
 LEVELS: Final = 10
@@ -70,7 +71,10 @@ def book(asset: int, levels: int, url: str, timeout: float, as_json: bool) -> No
         show.table(["side", ">price", ">units", ">orders", "depth"], rows)
     if found.bids and found.asks:
         gap = int(found.asks[0].price) - int(found.bids[0].price)
-        show.note(f"between the best of both lie {currency.format(gap)}")
+        show.note(
+            f"between the best of both lie {currency.format(gap)}" if gap > 0
+            else "the best of both meet: they trade in the next block"
+        )  # fmt: skip
     if found.last is not None:
         price, units = currency.format(int(found.last.price)), int(found.last.units)
         show.note(f"last auction: {units:_} units at {price}, in slot {int(found.last.slot)}")
@@ -118,13 +122,16 @@ def trades(asset: int, url: str, timeout: float, as_json: bool) -> None:
     "btt-chain exchange order buy 0 100 2.5BTT --from //Alice",
     "btt-chain exchange order sell 0 100 2.5BTT --from //Bob --immediate",
 )
-@exchange.command()
+@exchange.command(cls=Sending)
 @click.argument("side", type=click.Choice(["buy", "sell"]))
 @asset_argument
 @click.argument("units", type=click.IntRange(1, 2**64 - 1))
 @click.argument("price")
 @click.option("--immediate", is_flag=True, help="What the next auction leaves of it is cancelled.")
-@click.option("--until", type=int, metavar="SLOT", help="When it expires.")
+@click.option(
+    "--until", type=click.IntRange(1, 2**64 - 1), metavar="SLOT",
+    help="When it expires, in slots since the first block. [default: never]",
+)  # fmt: skip
 @signer_options
 @connection_options
 @json_option
@@ -187,6 +194,7 @@ def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) ->
         except AccountError as error:
             raise Mistyped(str(error)) from None
         async with work_chain(url, timeout) as chain:
+            await registered(chain, asset)
             return await chain.api("ExchangeApi_orders", who, u32(asset)), currency
 
     found, currency = run(ask())
@@ -243,15 +251,23 @@ def cancel(number: int, url: str, timeout: float, as_json: bool, **options: Any)
     run(work())
 
 
-async def listed(chain: RpcChain, asset: int) -> None:
-    """NotFound unless an asset is traded."""
+async def registered(chain: RpcChain, asset: int) -> AssetView:
+    """An asset. NotFound if there is none."""
     from btt_chain.scale import u32
 
-    view = await chain.api("AssetsApi_asset", u32(asset))
+    view: AssetView | None = await chain.api("AssetsApi_asset", u32(asset))
     if view is None:
         raise NotFound(f"there is no asset {asset}; `btt-chain asset list` shows them")
-    if view.listing is None:
-        raise NotFound(f"asset {asset} is not traded; its issuer can list it")
+    return view
+
+
+async def listed(chain: RpcChain, asset: int) -> None:
+    """NotFound unless an asset is traded."""
+    if (await registered(chain, asset)).listing is None:
+        raise NotFound(
+            f"asset {asset} is not traded; its issuer can list it, unless governance took it off: "
+            f"btt-chain tx call Exchange.list_asset {asset}"
+        )
 
 
 def level_json(level: PriceLevel) -> dict[str, str | int]:

@@ -8,25 +8,34 @@ import click
 
 from cli import show
 from cli.accounts import AccountError, read_account
-from cli.amount import AmountError
-from cli.errors import Mistyped, NotFound
+from cli.amount import AmountError, Currency
+from cli.errors import Mistyped, NotFound, Refused, hint
 from cli.options import Group, connection_options, examples, json_option
-from cli.working import properties, signer_of, signer_options, work_chain
+from cli.tx import Sending
+from cli.working import properties, short, signer_of, signer_options, work_chain
 
 if TYPE_CHECKING:
     from btt_chain.compute.chain import Included, RpcChain
     from btt_chain.crypto.keypair import KeyPair
     from btt_chain.scale import u16
-    from cli.amount import Currency
+    from btt_chain.scale.portable import Plain
+    from cli.chain import Chain as StateAt
     from runtime.governance_api import PollView, ReferendumView, TrackView
     from runtime.pallets.chambers import ChamberView, ElectionView, StateView
+    from runtime.pallets.referenda import Referenda
 
+    Refunded = Referenda.SubmissionDepositRefunded | Referenda.DecisionDepositRefunded
+
+PAGE: Final = 100
+"""Referenda that are listed: the most a node tells at once."""
 WIDTH: Final = 40
 """Signs of a bar."""
 AYE, NAY, HERE, AWAY = "█", "▒", "░", "·"
+CHAMBERS: Final = ("institutions", "compute", "holders", "community")
 WHOLE: Final = 7_000
 BILLION: Final = 10**9
 SEAT: Final = 10**9
+WORK: Final = Currency("units of work", 6)
 
 index_argument = click.argument("index", metavar="NUMBER", type=click.IntRange(0, 2**32 - 1))
 
@@ -57,26 +66,38 @@ def status(index: int | None, url: str, timeout: float, as_json: bool) -> None:
 
 async def _list(url: str, timeout: float, as_json: bool) -> None:
     from btt_chain.scale import u32
+    from cli.chain import Chain
 
     async with work_chain(url, timeout) as chain:
-        views: list[ReferendumView] = await chain.api("GovernanceApi_referenda", None, u32(100))
-        names = await _track_names(chain)
+        views: list[ReferendumView] = await chain.api("GovernanceApi_referenda", None, u32(PAGE))
+        names, slot_ms = await _track_names(chain), chain.slot_ms
     if as_json:
         show.document([_facts(view, names) for view in views])
         return
     if not views:
         show.note("nothing was ever proposed; `btt-chain gov propose --help` tells how")
         return
-    show.table(
-        [">number", "track", "stage", ">slot"],
-        [
-            [str(int(view.index)), _track_of(view, names), view.stage.name, str(int(view.at))]
-            for view in views
-        ],
-    )
+    async with Chain.open(url, timeout) as decoder:
+        now = await _now(decoder)
+        show.table(
+            [">number", "track", "stage", "call", ">next or last change"],
+            [
+                [
+                    str(int(view.index)),
+                    _track_of(view, names),
+                    _stage_of(view),
+                    _call_of(view, decoder),
+                    when(int(view.at), now, slot_ms),
+                ]
+                for view in views
+            ],
+        )
+    if len(views) == PAGE:
+        show.note(f"only the last {PAGE} are shown; `btt-chain gov status NUMBER` shows any")
 
 
 async def _show(index: int, url: str, timeout: float, as_json: bool) -> None:
+    from btt_chain.primitives.ss58 import encode
     from btt_chain.scale import u32
     from cli.chain import Chain
 
@@ -85,25 +106,34 @@ async def _show(index: int, url: str, timeout: float, as_json: bool) -> None:
         if view is None:
             raise NotFound(f"there is no referendum {index}; `btt-chain gov status` lists them")
         poll: PollView | None = await chain.api("ChambersApi_tally", u32(index))
-        names = await _track_names(chain)
+        names, slot_ms = await _track_names(chain), chain.slot_ms
     if as_json:
         show.document(_facts(view, names) | {"tally": None if poll is None else tally_facts(poll)})
         return
     fields = {"referendum": str(index), "track": _track_of(view, names), "stage": view.stage.name}
-    if view.call is not None:
-        async with Chain.open(url, timeout) as decoder:
+    async with Chain.open(url, timeout) as decoder:
+        if view.proposer is not None:
+            fields["proposed by"] = encode(view.proposer, decoder.catalogue.prefix)
+        if view.call is not None:
             shown = decoder.catalogue.decode_call(view.call)
-        fields["call"] = f"{shown.name}({', '.join(f'{n}: {v}' for n, v in shown.shown.items())})"
-    elif view.proposal is not None:
-        fields["call"] = f"0x{view.proposal.hex()}, whose text is not here"
-    if view.track is not None and not view.has_deposit:
-        fields["deposit"] = f"missing: `btt-chain gov deposit {index}` places it, or nothing starts"
-    fields["ended in slot" if view.track is None else "looked at in slot"] = str(int(view.at))
+            fields["call"] = (
+                f"{shown.name}({', '.join(f'{n}: {v}' for n, v in shown.shown.items())})"
+            )
+        elif view.proposal is not None:
+            fields["call"] = f"0x{view.proposal.hex()}, whose text is not here, or is no call"
+        told = when(int(view.at), await _now(decoder), slot_ms)
+    if view.track is None:
+        fields["ended"] = f"{told}, in slot {int(view.at)}"
+        fields["deposits"] = f"`btt-chain gov refund {index}` gives back what is left of them"
+    else:
+        if not view.has_deposit:
+            fields["deposit"] = f"missing: `btt-chain gov deposit {index}` places it"
+        fields["next step"] = f"{told}, in slot {int(view.at)}"
     show.record(fields)
     if poll is not None:
-        show.line("")
+        click.echo()
         for line in picture(poll):
-            show.line(line)
+            click.echo(line)
 
 
 @examples("btt-chain gov tracks")
@@ -183,7 +213,7 @@ def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
             return state, weights, currency, prefix
 
     state, weights, currency, prefix = run(ask())
-    named = dict(zip(("institutions", "compute", "holders", "community"), weights, strict=True))
+    named = dict(zip(CHAMBERS, weights, strict=True))
     totals = [int(total) for total in state.electorates]
     if as_json:
         show.document(
@@ -214,6 +244,33 @@ def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
             show.table(["account", ">BTT"], rows, title=title)
 
 
+@examples("btt-chain gov power //Alice", "btt-chain gov power //Alice 500BTT --json")
+@gov.command("power")
+@click.argument("who", metavar="ACCOUNT")
+@click.argument("amount", required=False)
+@connection_options
+@json_option
+def power_(who: str, amount: str | None, url: str, timeout: float, as_json: bool) -> None:
+    """Show what an account votes with in each chamber if it votes with AMOUNT, or with all."""
+    from btt_chain.primitives.account import AccountId
+    from btt_chain.scale import u128
+    from cli.chain import run
+
+    async def ask() -> tuple[list[int], Currency]:
+        currency, prefix = await properties(url, timeout)
+        account = AccountId(_account(who, prefix))
+        locked = None if amount is None else u128(_planck(currency, amount))
+        async with work_chain(url, timeout) as chain:
+            return await chain.api("ChambersApi_power", account, locked), currency
+
+    powers, currency = run(ask())
+    named = dict(zip(CHAMBERS, map(int, powers), strict=True))
+    if as_json:
+        show.document({name: str(part) for name, part in named.items()})
+        return
+    show.record({name: power(name, part, currency) for name, part in named.items()})
+
+
 @examples("btt-chain gov elections")
 @gov.command()
 @connection_options
@@ -221,14 +278,17 @@ def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
 def elections(url: str, timeout: float, as_json: bool) -> None:
     """Show who stands for the community's seats, and who sits."""
     from btt_chain.primitives.ss58 import encode
-    from cli.chain import run
+    from cli.chain import Chain, run
 
-    async def ask() -> tuple[ElectionView, Currency, int]:
-        currency, prefix = await properties(url, timeout)
+    async def ask() -> tuple[ElectionView, Currency, int, str]:
+        async with Chain.open(url, timeout) as state:
+            now, named = await _now(state), state.catalogue
         async with work_chain(url, timeout) as chain:
-            return await chain.api("ChambersApi_election"), currency, prefix
+            found: ElectionView = await chain.api("ChambersApi_election")
+            ends = when(int(found.ends), now, chain.slot_ms)
+        return found, named.currency, named.prefix, ends
 
-    view, currency, prefix = run(ask())
+    view, currency, prefix, ends = run(ask())
     if as_json:
         show.document(
             {
@@ -242,7 +302,7 @@ def elections(url: str, timeout: float, as_json: bool) -> None:
         return
     show.record(
         {
-            "election": f"{int(view.number)}, ends in slot {int(view.ends)}",
+            "election": f"{int(view.number)}, ends {ends}, in slot {int(view.ends)}",
             "seats": f"{int(view.seats)}, {len(view.representatives)} taken",
         }
     )
@@ -284,6 +344,7 @@ def propose(
 
     Arguments are written as for `tx call`. A long call is noted as a preimage first.
     """
+    from btt_chain.compute.chain import ChainError
     from btt_chain.scale import u32
     from cli.chain import Chain, run
     from runtime.pallets.referenda import Referenda
@@ -303,7 +364,15 @@ def propose(
             events = (event for event in sent.events if isinstance(event, Referenda.Submitted))
             index = next(events).index
             if not no_deposit:
-                await chain.submit("Referenda", "place_decision_deposit", signer=pair, index=index)
+                try:
+                    await chain.submit(
+                        "Referenda", "place_decision_deposit", signer=pair, index=index
+                    )
+                except ChainError as error:
+                    raise Refused(
+                        f"referendum {int(index)} is submitted, but its deposit for the decision "
+                        f"is not placed ({error}); `btt-chain gov deposit {int(index)}` places it"
+                    ) from None
         if as_json:
             show.document({"referendum": int(index), "block": "0x" + sent.block.hex()})
         else:
@@ -328,11 +397,67 @@ def deposit(index: int, url: str, timeout: float, as_json: bool, **options: Any)
     )  # fmt: skip
 
 
+@examples("btt-chain gov refund 3 --from //Alice")
+@gov.command()
+@index_argument
+@signer_options
+@connection_options
+@json_option
+def refund(index: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
+    """Give the deposits of a referendum that is over back to who placed them.
+
+    Anybody may. Those of one that was killed are lost.
+    """
+    from btt_chain.primitives.ss58 import encode
+    from cli.chain import run
+
+    pair = signer_of(options)
+
+    async def work() -> None:
+        currency, prefix = await properties(url, timeout)
+        async with work_chain(url, timeout) as chain:
+            returned = await _refund(chain, index, pair)
+        paid = [(encode(one.who, prefix), int(one.amount)) for one in returned]
+        if as_json:
+            show.document([{"account": who, "planck": str(amount)} for who, amount in paid])
+            return
+        for who, amount in paid:
+            show.good(f"{currency.format(amount)} went back to {who}")
+
+    run(work())
+
+
+async def _refund(chain: RpcChain, index: int, pair: KeyPair) -> list[Refunded]:
+    """What went back. NotFound, Refused and DispatchRefused if there is nothing."""
+    from btt_chain.compute.chain import DispatchRefused
+    from btt_chain.scale import u32
+    from runtime.pallets.referenda import Referenda
+
+    view: ReferendumView | None = await chain.api("GovernanceApi_referendum", u32(index))
+    if view is None:
+        raise NotFound(f"there is no referendum {index}; `btt-chain gov status` lists them")
+    if view.track is not None:
+        raise Refused(f"referendum {index} is not over; its deposits stay until it is")
+    kinds = Referenda.SubmissionDepositRefunded, Referenda.DecisionDepositRefunded
+    returned: list[Refunded] = []
+    refusal: DispatchRefused | None = None
+    for call in ("refund_submission_deposit", "refund_decision_deposit"):
+        try:
+            sent = await chain.submit("Referenda", call, signer=pair, index=u32(index))
+        except DispatchRefused as error:
+            refusal = error  # the other one may be there all the same
+        else:
+            returned += [event for event in sent.events if isinstance(event, kinds)]
+    if refusal is not None and not returned:
+        raise refusal
+    return returned
+
+
 @examples(
     "btt-chain gov vote 3 aye 500BTT --from //Alice",
     "btt-chain gov vote 3 abstain 20BTT --from //Bob",
 )
-@gov.command()
+@gov.command(cls=Sending)
 @index_argument
 @click.argument("side", type=click.Choice(("aye", "nay", "abstain")))
 @click.argument("amount")
@@ -363,18 +488,27 @@ def vote(
     )  # fmt: skip
 
 
-@examples("btt-chain gov unvote 3 small_spender --from //Alice")
+@examples(
+    "btt-chain gov unvote 3 --from //Alice",
+    "btt-chain gov unvote 3 small_spender --from //Alice",
+)
 @gov.command()
 @index_argument
-@click.argument("track")
+@click.argument("track", required=False)
 @signer_options
 @connection_options
 @json_option
-def unvote(index: int, track: str, url: str, timeout: float, as_json: bool, **options: Any) -> None:
-    """Take a vote back; after the end its money stays locked for a week of decisions."""
+def unvote(
+    index: int, track: str | None, url: str, timeout: float, as_json: bool, **options: Any
+) -> None:
+    """Take a vote back; after the end its money stays locked for a week of decisions.
+
+    After the end name the TRACK, too: the chain has forgotten it. Your votes are shown by
+    `btt-chain query storage ConvictionVoting.VotingFor ACCOUNT`.
+    """
     from btt_chain.scale import u32
 
-    class_ = _class(track, url, timeout)
+    class_ = None if track is None else _class(track, url, timeout)
     _submit(
         "ConvictionVoting", "remove_vote", {"class": class_, "index": u32(index)}, "taken back",
         url, timeout, as_json, options,
@@ -382,7 +516,7 @@ def unvote(index: int, track: str, url: str, timeout: float, as_json: bool, **op
 
 
 @examples("btt-chain gov delegate grants //Bob 100BTT --from //Alice")
-@gov.command()
+@gov.command(cls=Sending)
 @click.argument("track")
 @click.argument("to")
 @click.argument("amount")
@@ -414,7 +548,7 @@ def delegate(
 @connection_options
 @json_option
 def undelegate(track: str, url: str, timeout: float, as_json: bool, **options: Any) -> None:
-    """Vote yourself again in a track."""
+    """Vote yourself again in a track; what was lent stays locked for a week of decisions."""
     _submit(
         "ConvictionVoting", "undelegate", {"class": _class(track, url, timeout)},
         "you vote yourself again", url, timeout, as_json, options,
@@ -428,13 +562,32 @@ def undelegate(track: str, url: str, timeout: float, as_json: bool, **options: A
 @connection_options
 @json_option
 def unlock(track: str, url: str, timeout: float, as_json: bool, **options: Any) -> None:
-    """Free what your votes in a track need locked no more."""
+    """Free what your votes in a track need locked no more, and tell what stays locked."""
     from btt_chain.primitives.account import AccountId, Id
+    from btt_chain.scale import u16
+    from cli.chain import Chain, run
 
-    class_ = _class(track, url, timeout)
     pair = signer_of(options)
-    args = {"class": class_, "target": Id(AccountId(pair.account_id))}
-    _submit("ConvictionVoting", "unlock", args, "unlocked", url, timeout, as_json, pair)
+
+    async def work() -> None:
+        async with work_chain(url, timeout) as chain:
+            id = await _track(chain, track)
+            sent = await chain.submit(
+                "ConvictionVoting", "unlock", signer=pair, target=Id(AccountId(pair.account_id)),
+                **{"class": u16(id)},
+            )  # fmt: skip
+        async with Chain.open(url, timeout) as state:
+            _, locks = await state.storage(
+                "ConvictionVoting.ClassLocksFor", "0x" + pair.account_id.hex()
+            )
+            currency = state.catalogue.currency
+        left = _locked_by(id, locks)
+        if as_json:
+            show.document({"track": id, "locked": str(left), "block": "0x" + sent.block.hex()})
+            return
+        show.good(f"{currency.format(left) if left else 'nothing'} stays locked by this track")
+
+    run(work())
 
 
 # ---- elections
@@ -461,7 +614,7 @@ def leave(url: str, timeout: float, as_json: bool, **options: Any) -> None:
 
 
 @examples("btt-chain gov elect 100BTT //Bob //Charlie --from //Alice")
-@gov.command()
+@gov.command(cls=Sending)
 @click.argument("amount")
 @click.argument("names", nargs=-1, required=True, metavar="CANDIDATE...")
 @signer_options
@@ -536,6 +689,18 @@ def bar(ayes: int, nays: int, abstains: int, whole: int) -> str:
     return drawn.ljust(WIDTH, AWAY)
 
 
+def when(slot: int, now: int, slot_ms: int) -> str:
+    """How far a slot is from now, in the largest unit of which there are two."""
+    seconds = abs(slot - now) * slot_ms // 1_000
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            text = f"{seconds // length} {unit}"
+            break
+    else:
+        text = f"{seconds} s"
+    return f"in {text}" if slot > now else f"{text} ago"
+
+
 def percent(part: int, whole: int) -> str:
     """A part of a whole, rounded down to a tenth of a percent."""
     tenths = part * 1_000 // whole
@@ -546,7 +711,7 @@ def power(name: str, amount: int, currency: Currency) -> str:
     """The power of a chamber in a unit that people know."""
     match name:
         case "compute":
-            return f"{amount:_} units of work"
+            return WORK.format(amount)
         case "community":
             return f"{amount // SEAT} seats"
         case "holders":
@@ -604,6 +769,25 @@ async def _track_names(chain: RpcChain) -> dict[int, str]:
     return {int(view.id): view.name for view in tracks}
 
 
+def _stage_of(view: ReferendumView) -> str:
+    waits = view.track is not None and not view.has_deposit
+    return view.stage.name + (", no deposit" if waits else "")
+
+
+def _call_of(view: ReferendumView, chain: StateAt) -> str:
+    """What a referendum is about, in a word; where the call is not at hand, its hash."""
+    if view.call is not None:
+        return chain.catalogue.decode_call(view.call).name
+    return "-" if view.proposal is None else short("0x" + view.proposal.hex())
+
+
+async def _now(chain: StateAt) -> int:
+    """The time of a chain, in slots since its first block."""
+    slots = [await chain.storage(f"Babe.{name}") for name in ("CurrentSlot", "GenesisSlot")]
+    current, genesis = (int(str(value)) for _, value in slots)
+    return current - genesis
+
+
 def _track_of(view: ReferendumView, names: dict[int, str]) -> str:
     return "-" if view.track is None else names.get(int(view.track), str(int(view.track)))
 
@@ -614,7 +798,15 @@ async def _track(chain: RpcChain, text: str) -> int:
     for number, name in names.items():
         if text in (name, str(number)):
             return number
-    raise NotFound(f"there is no track {text!r}; known are {', '.join(names.values())}")
+    raise NotFound(f"there is no track {text!r}; {hint(text, list(names.values()))}")
+
+
+def _locked_by(track: int, locks: Plain) -> int:
+    """The planck that a track locks, of what `ConvictionVoting.ClassLocksFor` holds."""
+    for row in locks if isinstance(locks, list) else []:
+        if isinstance(row, list) and row[0] == track:
+            return int(str(row[1]))
+    return 0
 
 
 def _class(track: str, url: str, timeout: float) -> u16:
@@ -637,6 +829,7 @@ def _origin(track: int) -> object:
 
 async def _bounded(chain: RpcChain, pair: KeyPair, raw: bytes) -> object:
     """The call as it is proposed; a long one is noted as a preimage."""
+    from btt_chain.compute.chain import DispatchRefused
     from btt_chain.crypto.hashing import blake2_256
     from btt_chain.primitives.digest import H256
     from btt_chain.scale import u32
@@ -644,18 +837,22 @@ async def _bounded(chain: RpcChain, pair: KeyPair, raw: bytes) -> object:
 
     if len(raw) <= MAX_INLINE:
         return Inline(raw)
-    await chain.submit("Preimage", "note_preimage", signer=pair, bytes=raw)
+    try:
+        await chain.submit("Preimage", "note_preimage", signer=pair, bytes=raw)
+    except DispatchRefused as error:
+        if error.name != "Preimage.AlreadyNoted":  # whoever noted it: it is there
+            raise
     return Lookup(H256(blake2_256(raw)), u32(len(raw)))
 
 
 def _submit(
     pallet: str, call: str, args: dict[str, object], done: str, url: str, timeout: float,
-    as_json: bool, who: dict[str, Any] | KeyPair,
+    as_json: bool, options: dict[str, Any],
 ) -> None:  # fmt: skip
     """Sign and send a call, and say what came of it."""
     from cli.chain import run
 
-    pair = signer_of(who) if isinstance(who, dict) else who
+    pair = signer_of(options)
 
     async def work() -> Included:
         async with work_chain(url, timeout) as chain:

@@ -63,15 +63,23 @@ def folder_of(base: Path | None, genesis: bytes) -> Folder:
 @asynccontextmanager
 async def work_chain(url: str, timeout: float) -> AsyncIterator[RpcChain]:
     """A chain to work with; its errors become those of commands."""
-    from btt_chain.compute.chain import ChainError, ChainGone, NoLaw, open_chain
+    from btt_chain.compute.chain import ChainError, ChainGone, DispatchRefused, NoLaw, open_chain
     from btt_chain.compute.gateway import Damaged
+    from btt_chain.scale import EncodeError
     from cli.client import web_socket
+    from cli.reasons import REASONS
 
     try:
         async with open_chain(web_socket(url), timeout) as chain:
             yield chain
     except ChainGone as error:
         raise CannotConnect(str(error)) from None
+    except EncodeError as error:
+        raise Mistyped(f"what was given does not fit the call: {error}") from None
+    except DispatchRefused as error:
+        # Pallets explain their own errors; those of all calls have no words on the chain.
+        reason = REASONS.get(error.name)
+        raise Refused(f"{error}: {reason}" if reason else str(error)) from None
     except (ChainError, Damaged, NoLaw) as error:
         raise Refused(str(error)) from None
 

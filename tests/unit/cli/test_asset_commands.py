@@ -1,4 +1,4 @@
-"""`asset` and `exchange` on a small chain: from a document to a trade, as people type it."""
+"""`asset`, `exchange` and `vault` on a small chain: from a document to a trade, as people type."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import encode, u8, u32, u64, u128
+from cli.asset import label
 from cli.client import Client
+from cli.errors import Mistyped
 from cli.program import program
+from cli.vault import some_of
 from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.frame import Call
@@ -108,12 +111,20 @@ def scanner(url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     paid = ("--from", "//Alice", "--url", url)
     id = document("asset", "register", str(file), *given, *worth, *paid)["asset"]
     asyncio.run(attest(url, id))
-    told = good("asset", "issue", str(id), *paid)
-    assert "1_000 units exist" in told
-    assert "The fee was 200 BTT, 10 BTT of it burned" in told
+    told = document("asset", "issue", str(id), *paid)
+    assert (told["units"], told["fee"]) == ("1000", str(200 * BTT))
+    assert told["burned"] == str(10 * BTT)
     again = run("asset", "register", str(file), *given, *worth, *paid)
     assert "Another asset has the same documents" in again.stderr
     return str(id)
+
+
+@pytest.fixture(scope="module")
+def traded(url: str, scanner: str) -> str:
+    """The number of an asset that is traded."""
+    assert "is not traded" in run("exchange", "book", scanner, "--url", url).stderr
+    good("tx", "call", "Exchange.list_asset", scanner, "--from", "//Alice", "--url", url)
+    return scanner
 
 
 def test_what_is_registered_is_listed_and_shown(url: str, scanner: str) -> None:
@@ -139,9 +150,8 @@ def test_units_move_and_bring_revenue(url: str, scanner: str) -> None:
     )
 
 
-def test_orders_meet_in_the_next_block_and_are_told(url: str, scanner: str) -> None:
-    assert "is not traded" in run("exchange", "book", scanner, "--url", url).stderr
-    good("tx", "call", "Exchange.list_asset", scanner, "--from", "//Alice", "--url", url)
+def test_orders_meet_in_the_next_block_and_are_told(url: str, traded: str) -> None:
+    scanner = traded
     assert "there is no open order" in good("exchange", "book", scanner, "--url", url)
     sell = ("exchange", "order", "sell", scanner, "10", "2.5BTT", "--from", "//Alice", "--url", url)
     first = document(*sell)["order"]
@@ -156,6 +166,7 @@ def test_orders_meet_in_the_next_block_and_are_told(url: str, scanner: str) -> N
     assert (mine["order"], mine["side"], mine["units"]) == (first, "sell", "10")
 
     good("exchange", "order", "buy", scanner, "6", "2.5BTT", "--from", "//Eve", "--url", url)
+    assert "they trade in the next block" in good("exchange", "book", scanner, "--url", url)
     good("tx", "call", "System.remark", "0x00", "--from", "//Alice", "--url", url)
     (trade,) = document("exchange", "trades", scanner, "--url", url)
     assert (trade["price"], trade["units"]) == (str(25 * BTT // 10), "6")
@@ -167,22 +178,80 @@ def test_orders_meet_in_the_next_block_and_are_told(url: str, scanner: str) -> N
     assert "last auction: 6 units at 2.5 BTT" in good("exchange", "book", scanner, "--url", url)
 
 
+def test_a_vault_takes_money_and_units_and_gives_them_back(url: str, traded: str) -> None:
+    assert "there is no vault" in good("vault", "list", "--url", url)
+    words = ("vault", "create", traded, "100BTT", "50", "--fee", "1.5%")
+    number = str(document(*words, "--from", "//Alice", "--url", url)["vault"])
+    good("asset", "transfer", traded, "//Dave", "20", "--from", "//Alice", "--url", url)
+    put = good("vault", "deposit", number, "30BTT", "--from", "//Dave", "--url", url)
+    assert "and 15 units for 30 shares." in put
+
+    (row,) = document("vault", "list", "--url", url)
+    assert (row["asset"], row["feeBps"], row["units"]) == (int(traded), 150, "65")
+    assert "1.50 %" in good("vault", "list", "--url", url)
+    own = document("vault", "show", number, "--of", "//Dave", "--url", url)["own"]
+    assert 29 * BTT < int(own["money"]) <= 30 * BTT  # the manager's fee goes on
+    assert own["shares"] == str(30 * BTT)
+    told = good("vault", "show", number, "--of", "//Dave", "--url", url)
+    assert "CT scanner (CT1)" in told
+    assert "1.50 % a year" in told
+
+    half = document("vault", "withdraw", number, "50%", "--from", "//Dave", "--url", url)
+    assert half["shares"] == str(15 * BTT)
+    assert "You got" in good("vault", "withdraw", number, "all", "--from", "//Dave", "--url", url)
+    again = run("vault", "withdraw", number, "all", "--from", "//Dave", "--url", url)
+    assert "TooFewShares" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("all", u128.MAX), ("25%", 25 * 10**18), ("0.01%", 10**16), ("1.5shares", 15 * 10**17)],
+)
+def test_a_part_of_ones_shares_is_named_as_people_like(given: str, meant: int) -> None:
+    assert some_of(10**20, given) == meant
+
+
+@pytest.mark.parametrize("given", ["half", "101%", "1.234%", "-1", "5BTT", "1 %", "7", ""])
+def test_what_is_no_part_is_refused(given: str) -> None:
+    with pytest.raises(Mistyped):
+        some_of(10**20, given)
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
+        (("vault", "deposit", "7", "1BTT"), "there is no vault 7"),
+        (("vault", "deposit", "7", "1"), "'1' has no unit"),
+        (("vault", "create", "0", "1BTT", "1", "--fee", "3"), "is no percentage"),
+        (("vault", "create", "0", "1BTT", "1", "--fee", "3%"), "100 to 200 hundredths"),
         (("exchange", "order", "buy", "0", "1", "2.5"), "'2.5' has no unit"),
+        (("exchange", "order", "buy", "0", "1", "1BTT", "--until", "-5"), "-5 is not in the range"),
+        (
+            ("exchange", "order", "buy", "0", "99999", "90BTT"),
+            "the account has too little free money",
+        ),
         (("exchange", "order", "buy", "7", "1", "1BTT"), "not traded"),
         (("exchange", "cancel", "999"), "no open order of this number"),
         (("asset", "transfer", "0", "nobody", "1"), "is no address"),
         (("asset", "transfer", "7", "//Bob", "1"), "There is no asset of this number"),
     ],
 )
+@pytest.mark.usefixtures("traded")
 def test_what_goes_wrong_is_explained(url: str, words: tuple[str, ...], why: str) -> None:
     result = run(*words, "--from", "//Alice", "--url", url)
     assert result.exit_code != 0
     assert why in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "why"), [("", "has 0 bytes"), ("x" * 51, "has 51 bytes, expected 1 to 50")]
+)
+def test_a_name_that_the_chain_does_not_take_is_refused_before(name: str, why: str) -> None:
+    with pytest.raises(Mistyped, match=why):
+        label(name, "name")
+
+
 def test_what_is_not_there_is_not_found(url: str) -> None:
+    assert "no asset 77" in run("exchange", "orders", "77", "//Alice", "--url", url).stderr
     assert "there is no asset 77" in run("asset", "show", "77", "--url", url).stderr
     assert "the account has no units" in good("asset", "holdings", "//Ferdie", "--url", url)

@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from btt_chain.scale import u32, u128
+from cli.amount import BTT
 from cli.client import Client
-from cli.gov import AWAY, WIDTH, bar, percent, picture
+from cli.gov import AWAY, WIDTH, bar, percent, picture, power, when
 from cli.program import program
 from runtime.governance_api import PollView
 from runtime.pallets.chambers import ChamberView
@@ -62,20 +63,27 @@ def test_a_proposal_becomes_a_call(url: str) -> None:
     assert "Preparing" in good(url, "status")
     good(url, "vote", str(number), "aye", "2_000_000BTT", "--from", BITWAVE)
     good(url, "vote", str(number), "nay", "30_000BTT", "--from", "//Bob")
+    good(url, "vote", str(number), "abstain", "5BTT", "--from", "//Dave")
+    good(url, "unvote", str(number), "--from", "//Dave")
     good(url, "delegate", "small_spender", "//Bob", "1_000BTT", "--from", "//Charlie")
     good(url, "undelegate", "small_spender", "--from", "//Charlie")
     asyncio.run(wait(url, DAY))
     shown = good(url, "status", str(number))
     assert "Treasury.spend_local" in shown
     assert "institutions" in shown
-    assert "would be approved" in shown
+    assert "\nwould be approved as it stands\n" in shown
+    assert "next step" in shown
     facts = document(url, "status", str(number))
     assert facts["tally"]["frozen"] is True
     assert facts["tally"]["chambers"]["holders"]["nays"] == str(60_000 * 10**18)
     asyncio.run(wait(url, 2 * DAY + 5))
     assert document(url, "status", str(number))["stage"] == "Approved"
     good(url, "unvote", str(number), "small_spender", "--from", "//Bob")
-    good(url, "unlock", "10", "--from", "//Bob")
+    returned = document(url, "refund", str(number), "--from", "//Bob")
+    assert [int(one["planck"]) // 10**18 for one in returned] == [10, 100]
+    assert "NoDeposit" in run("refund", str(number), "--from", "//Bob", "--url", url).stderr
+    # A week of decisions is not over.
+    assert document(url, "unlock", "10", "--from", "//Bob")["locked"] == str(30_000 * 10**18)
 
 
 def test_rules_chambers_and_elections_are_shown(url: str) -> None:
@@ -86,6 +94,7 @@ def test_rules_chambers_and_elections_are_shown(url: str) -> None:
     assert "4830000BTT" in good(url, "chambers").replace("_", "").replace(" ", "")
     weights = document(url, "chambers", "--year", "2028")["weights"]
     assert weights == {"institutions": 1400, "compute": 2000, "holders": 2800, "community": 800}
+    assert document(url, "power", "//Bob", "5BTT")["holders"] == str(10 * 10**18)
     assert "0 taken" in good(url, "elections")
     assert document(url, "elections")["candidates"] == []
 
@@ -105,13 +114,36 @@ def test_what_cannot_be_is_said(url: str) -> None:
     assert run("delegate", "root", "nobody", "1BTT", "--from", "//Bob", "--url", url).exit_code == 2
 
 
-def test_a_long_call_is_noted_first(url: str) -> None:
+def test_a_long_call_is_noted_first_and_can_be_proposed_again(url: str) -> None:
     remark = "0x" + "61" * 200
     call = ("propose", "System.remark", remark, "--track", "root", "--no-deposit")
     number = document(url, *call, "--from", "//Alice")["referendum"]
     shown = good(url, "status", str(number))
     assert "System.remark" in shown
     assert "gov deposit" in shown
+    assert document(url, *call, "--from", "//Alice")["referendum"] == number + 1
+    listed = good(url, "status")
+    assert "System.remark" in listed
+    assert "Preparing, no deposit" in listed
+    result = run("refund", str(number), "--from", "//Alice", "--url", url)
+    assert (result.exit_code, "is not over" in result.stderr) == (1, True)
+
+
+def test_who_cannot_pay_the_deposit_hears_what_was_done_all_the_same(url: str) -> None:
+    args = ["tx", "transfer", "//Poor", "50BTT", "--from", "//Alice", "--url", url]
+    assert CliRunner().invoke(program, args, prog_name="btt-chain").exit_code == 0
+    words = ("propose", "System.remark", "0x00", "--track", "root", "--from", "//Poor")
+    result = run(*words, "--url", url)
+    assert result.exit_code == 1
+    assert "is submitted, but its deposit" in result.stderr
+    assert "btt-chain gov deposit" in result.stderr
+
+
+def test_time_is_told_as_people_tell_it() -> None:
+    assert when(130, 100, 1_000) == "in 30 s"
+    assert when(100, 400, 6_000) == "30 min ago"
+    assert when(14_400 * 30, 0, 6_000) == "in 30 d"
+    assert when(100, 100, 1_000) == "0 s ago"
 
 
 def test_bars_are_as_long_as_votes_are_many() -> None:
@@ -136,3 +168,8 @@ def test_a_picture_says_which_chambers_count() -> None:
     assert lines[1].startswith("institutions   70.0%  " + "█" * 20 + AWAY * 20 + "  50.0% here")
     assert lines[2].endswith("too few to count")
     assert lines[-1] == "would be approved as it stands"
+
+
+def test_work_is_told_in_units_and_parts_of_them() -> None:
+    assert power("compute", 12_345_600_000, BTT) == "12_345.6 units of work"
+    assert power("community", 3 * 10**9, BTT) == "3 seats"
