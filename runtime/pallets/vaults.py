@@ -252,13 +252,17 @@ class Vaults(Pallet):
 
     @call(2, weight=WEIGHT + 32 * CANCEL_WEIGHT)
     def withdraw_vault(self, origin: Origin, id: VaultId, shares: CompactShares) -> None:
-        """Give shares back for your part of the vault. Its open orders are cancelled if need be."""
+        """Give shares back for your part of the vault. Its open orders are cancelled if need be.
+
+        The largest number there is means all of yours: those of the manager grow until then.
+        """
         who, vault = origin.signed(), self._vault(id)
+        self._settle(id, vault)
         own = self.shares[id, who]
+        if shares == u128.MAX:
+            shares = own
         if not 0 < shares <= own:
             raise self.TooFewShares
-        self._settle(id, vault)
-        own = self.shares[id, who]  # the manager has more now
         whole, stock = self.holdings(id, vault)
         money = mul_div(whole, shares, vault.shares)
         units = mul_div(stock, shares, vault.shares)

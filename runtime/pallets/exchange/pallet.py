@@ -95,6 +95,7 @@ OrderId = Annotated[u64, TypeName("OrderId")]
 Who = Annotated[AccountId, TypeName("T::AccountId")]
 Amount = Annotated[u128, TypeName("BalanceOf<T>")]
 CompactAmount = Annotated[Compact[u128], TypeName("BalanceOf<T>")]
+Units = Annotated[u128, TypeName("Units")]
 CompactUnits = Annotated[Compact[u128], TypeName("Units")]
 SlotNumber = Annotated[u64, TypeName("Slot")]
 
@@ -173,7 +174,7 @@ class Exchange(Pallet):
         owner: Who
         side: Side
         price: Amount
-        units: Amount
+        units: Units
 
     class OrderFilled(Event, index=4):
         """Two orders traded; each owner paid its fee."""
@@ -184,7 +185,7 @@ class Exchange(Pallet):
         buyer: Who
         seller: Who
         price: Amount
-        units: Amount
+        units: Units
         buyer_fee: Amount
         seller_fee: Amount
 
@@ -192,14 +193,14 @@ class Exchange(Pallet):
         """An order was cancelled, with so much of it left; its escrow is free again."""
 
         id: OrderId
-        units: Amount
+        units: Units
 
     class AuctionHeld(Event, index=6):
         """What crossed has traded at one price. `burned` is a part of `fees`."""
 
         asset: Id
         price: Amount
-        units: Amount
+        units: Units
         fees: Amount
         burned: Amount
 

@@ -84,6 +84,7 @@ from runtime.pallets.receipts.types import (
     MAX_MISSES,
     MAX_REDRAWS,
     MAX_VERIFIERS,
+    OUTAGE_SLOTS,
     Challenge,
     Clock,
     Currency,
@@ -1366,9 +1367,10 @@ class Receipts(Pallet):
         found = self.verifiers.get(who)
         if found is None or found.free_at is not None:
             return
-        if voted and not found.misses:
+        now = self.clock.now()
+        if not found.misses if voted else found.misses and now < found.missed + OUTAGE_SLOTS:
             return
-        found.misses = u8(0 if voted else found.misses + 1)
+        found.misses, found.missed = u8(0 if voted else found.misses + 1), u32(now)
         if found.misses >= MAX_MISSES:
             self._retire(who, found)
         else:

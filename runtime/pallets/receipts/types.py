@@ -27,6 +27,8 @@ MAX_CHALLENGES: Final = 32
 MAX_VERIFIERS: Final = 256
 MAX_MISSES: Final = 3
 """Who is silent so often in a row is no verifier any more."""
+OUTAGE_SLOTS: Final = 50
+"""Silences within so many slots count once: a restart misses all receipts that are open."""
 
 Balance = Annotated[u128, TypeName("Balance")]
 Slots = Annotated[u32, TypeName("BlockNumber")]
@@ -233,6 +235,8 @@ class Verifier:
     bond: Balance
     misses: u8 = u8(0)
     """How often in a row it was silent."""
+    missed: Slots = u32(0)
+    """When that was counted last."""
     free_at: Annotated[u32 | None, TypeName("Option<BlockNumber>")] = None
     """When it may take its bond back; None: it is at work."""
     since: Slots = u32(0)

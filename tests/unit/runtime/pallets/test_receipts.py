@@ -29,7 +29,7 @@ from runtime.pallets.receipts import (
 )
 from runtime.pallets.receipts.pallet import TRAP_POT
 from runtime.pallets.receipts.tally import missed_before
-from runtime.pallets.receipts.types import MAX_REDRAWS
+from runtime.pallets.receipts.types import MAX_REDRAWS, OUTAGE_SLOTS
 from runtime.params import WorkRules
 from support.market import (
     ALICE,
@@ -325,12 +325,21 @@ def all_but(idle: AccountId) -> Callable[[Seat, int], Verdict | None]:
 
 def test_a_verifier_that_never_votes_is_none_after_three_receipts() -> None:
     market = Market(verifiers=3)
-    for _ in range(3):
+
+    def misses_one() -> AccountId:
         job = market.post()
         receipt = market.checking(job, HONEST)
         idle = min(seat.verifier for seat in market.receipt(receipt).seats)
         market.vote(receipt, HONEST, all_but(idle))
         market.until(job, JobState.Finalised)
+        return idle
+
+    idle = misses_one()
+    misses_one()
+    assert market.receipts.verifiers[idle].misses == 1  # the same outage
+    for _ in range(2):
+        market.wait(OUTAGE_SLOTS)
+        misses_one()
     found = market.receipts.verifiers[idle]
     assert found.misses == 3
     assert found.free_at is not None

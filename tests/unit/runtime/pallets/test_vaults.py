@@ -87,6 +87,13 @@ def test_a_share_is_a_part_of_money_and_units(floor: Floor) -> None:
         floor.vaults.withdraw_vault(signed(BOB), VAULT, u128(0))
 
 
+def test_a_manager_can_leave_with_all_that_is_his_by_then(floor: Floor) -> None:
+    floor.clock.slot += YEAR
+    floor.vaults.withdraw_vault(signed(BOB), VAULT, u128(u128.MAX))
+    assert VAULT not in floor.vaults.vaults
+    assert (floor.money(floor.vault), floor.units(floor.vault)) == (0, 0)
+
+
 def test_nobody_puts_in_more_than_he_allows(floor: Floor) -> None:
     deposit = floor.vaults.deposit_vault
     with refused(floor, Vaults.TooMuch):
