@@ -343,7 +343,7 @@ class RpcChain:
         return Head(int(header.number), bytes(header.hash()), slot, number, final)
 
     async def _same_law(self) -> None:
-        """Raise ChainGone when the chain went on to another law: nothing more would be read right."""
+        """Raise ChainGone when the chain went on to another law: all would be read wrongly."""
         told = await self._call("state_getRuntimeVersion")
         now = told.get("specVersion") if isinstance(told, dict) else told
         known = int(self._runtime.version.spec_version)
