@@ -167,6 +167,10 @@ class _Once:
         """The first bytes of a blob. Raises NotHad."""
         return bytes(await self._source.beginning(name, length))
 
+    async def besides(self, name: str, most: int) -> bytes:
+        """A blob that need not be there. Raises NotHad."""
+        return bytes(await self._source.besides(name, most))
+
 
 def _kind(finding: Finding) -> str:
     name = type(finding.verdict).__name__
@@ -177,21 +181,12 @@ async def _prove(
     chain: RpcChain, pair: KeyPair, id: bytes, wrong: dict[int, Finding]
 ) -> str | None:
     """Send the first proof there is; the block that took it."""
-    from btt_chain.primitives.digest import H256
+    from btt_chain.compute.confirm import prove
 
     for finding in wrong.values():
-        if finding.fraud is not None:
-            done = await chain.submit(
-                "Receipts", "prove_fraud", signer=pair, receipt=H256(id), proof=finding.fraud
-            )
-            return "0x" + done.block.hex()
-        if finding.edge is not None:
-            output = bool(getattr(finding.verdict, "output", False))
-            done = await chain.submit(
-                "Receipts", "prove_edge", signer=pair, receipt=H256(id), proof=finding.edge,
-                output=output,
-            )  # fmt: skip
-            return "0x" + done.block.hex()
+        sent = await prove(chain, pair, id, finding)
+        if sent is not None:
+            return "0x" + sent.block.hex()
     return None
 
 
@@ -265,7 +260,7 @@ def _say(finding: Finding) -> str:
 def bench(quick: bool, rounds: int, as_json: bool) -> None:
     """Measure computing, committing, checking and judging, as ratios in one run.
 
-    One thread. Times are the least of some rounds, taken in turns; other programs only add.
+    One thread. Processor times, medians of some rounds taken in turns: other programs add to all.
     """
     import os
 

@@ -1,11 +1,13 @@
 """Useful work in numbers: what computing, committing, checking and judging cost on this machine.
 
 For nets of several shapes: what a batch costs to execute, next to float32 BLAS on the same
-products, windows laid out for it and nothing around them; what committing to it adds (target:
-<= 10 %); what a verifier pays for one item in sixteen, by random vectors and by re-execution
+products, windows laid out for it and nothing around them (target: <= 1.3); what committing to it
+adds (<= 10 %); what a verifier pays for one item in sixteen, by random vectors and by re-execution
 (target of the cheaper one: <= 5 %); how large a fraud proof is (<= 24 KiB), and how long judging
-it takes (<= 1 ms). Times are minima over some rounds, taken in turns: noise on a shared machine
-only adds. Set OPENBLAS_NUM_THREADS=1 before numpy is loaded.
+it takes (<= 1 ms).
+
+All that is processor time, the median of some rounds taken in turns: what else a shared machine
+does adds to all of it alike. Set OPENBLAS_NUM_THREADS=1 before numpy is loaded.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from statistics import median
+from typing import Final
 
 import numpy as np
 from numpy.random import Generator
@@ -30,7 +34,9 @@ from btt_chain.work.model import Elements, Float32s, Int8s, Int32s, Model, eleme
 from btt_chain.work.recheck import first_fault, first_fault_by_vectors
 
 U8, I8 = Numbers(Kind.U8), Numbers(Kind.I8)
-SEED = 12
+SEED: Final = 12
+PIECES: Final = 16 << 20
+"""Bytes of tensors at a time, so that the cache holds them."""
 
 
 def items_of(rng: Generator, tensor: Tensor, count: int) -> Elements:
@@ -245,14 +251,14 @@ def heading() -> str:
 
 
 def timed(work: Sequence[Callable[[], object]], rounds: int) -> list[float]:
-    """Milliseconds of each, the least of some rounds in which each has its turn."""
-    least = [float("inf")] * len(work)
+    """Milliseconds of each, the median of some rounds in which each has its turn."""
+    taken: list[list[float]] = [[] for _ in work]
     for _ in range(rounds):
-        for at, one in enumerate(work):
-            start = time.perf_counter()
+        for times, one in zip(taken, work, strict=True):
+            start = time.process_time()
             one()
-            least[at] = min(least[at], 1000 * (time.perf_counter() - start))
-    return least
+            times.append(1000 * (time.process_time() - start))
+    return list(map(median, taken))
 
 
 def measure(name: str, model: Model, count: int, rounds: int) -> Row:
@@ -271,21 +277,20 @@ def measure(name: str, model: Model, count: int, rounds: int) -> Row:
         for at in range(sample)
     ]
 
-    def compute() -> Elements:
-        for piece in stream(executor, [items], 16 << 20):
-            last = piece.outputs
-        return last
+    def compute() -> None:
+        for _ in stream(executor, [items], PIECES):
+            pass
 
-    pieces = list(stream(executor, [items], 64 << 20))
+    pieces = list(stream(executor, [items], PIECES))
 
     def commit() -> None:
-        done = 0
-        roots = []
-        for piece in pieces:
-            for at in range(len(piece.outputs)):
-                roots.append(piece.commit(graph, at, done, None).root)
-                done += 1
-        roots_tree(roots)
+        roots_tree(
+            [
+                piece.commit(graph, at, at, None).root
+                for piece in pieces
+                for at in range(len(piece.outputs))
+            ]
+        )
 
     def vectors() -> None:
         for at, (tensors, sums) in enumerate(checked):

@@ -2,19 +2,23 @@
 
 Products run in float32 BLAS, which is exact as long as no partial sum passes 2^24: then all numbers
 in between are whole and no order of summing can matter. Where weights are too large for that, the
-sum is cut into blocks that are added in int32. Everything else is integers, or single IEEE
-operations (multiply, round) that have one result on every machine.
+sum is cut into blocks that are added in int32. Everything else is integers, whole numbers in
+float64 that fit its 53 bits, or single IEEE operations (multiply, round) that have one result on
+every machine.
 
 Nothing depends on how items are grouped, nor on the number of threads: items never mix.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, TypeVar, assert_never
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from btt_chain.work.admission import check_model
@@ -43,6 +47,7 @@ from btt_chain.work.model import (
     Constants,
     Elements,
     Float32s,
+    Float64s,
     Int32s,
     Int64s,
     Model,
@@ -55,10 +60,16 @@ EXACT: Final = 1 << 24
 """Up to here float32 holds every whole number."""
 BLOCK_ELEMENTS: Final = 1 << 16
 """Elements that are worked on at a time, so that they stay in the cache."""
-MATRIX_ELEMENTS: Final = 1 << 18
-"""Elements of the matrix that is multiplied at a time, unless that is less than MATRIX_ROWS."""
-MATRIX_ROWS: Final = 256
-"""With fewer rows, BLAS would spend its time on fetching weights."""
+LEAST_ROW: Final = 1 << 12
+"""Shorter rows are taken several at a time: numpy is slow at repeating what is short."""
+MATRIX_ROWS: Final = 1 << 10
+"""Rows that are multiplied at a time: with fewer, BLAS would spend its time on fetching weights."""
+LEAST_MATRIX: Final = 1 << 18
+"""Elements of a matrix for which short rows may be more."""
+MOST_MATRIX: Final = 1 << 23
+"""Elements of a matrix for which long rows must be fewer."""
+MANY_TAPS: Final = 32
+"""Windows with more are summed one by one, those with fewer tap by tap."""
 DEFAULT_MEMORY: Final = 256 << 20
 """Bytes of tensors that a batch may take, before it is cut into smaller ones."""
 
@@ -100,9 +111,9 @@ class Executor:
         self._tensors = model.graph.tensors
         self._products: dict[int, _Product] = {}
         for number, constants in model.constants.items():
-            op = model.graph.nodes[number].op
-            if isinstance(op, Linear | Conv):
-                self._products[number] = _Product(constants, self._tensors[op.x])
+            node = model.graph.nodes[number]
+            if isinstance(node.op, Linear | Conv):
+                self._products[number] = _Product(constants, self._tensors[node.op.x], node)
 
     def run(self, items: Elements, *, accumulators: bool = False) -> Batch:
         """Execute a batch that fits into memory; InputRefused if it is not what the model takes."""
@@ -128,24 +139,24 @@ class Executor:
             accumulators[number] = sink
         match op:
             case Linear() | Conv():
-                self._product(number, node, tensors[op.x], made, sink)
+                self._product(number, op, tensors[op.x], made, sink)
             case MatMul():
                 self._matmul(op, out, (tensors[op.a], tensors[op.b]), made, sink)
             case Add():
                 a, b = self._tensors[op.a], self._tensors[op.b]
                 _add(op, out, (a, b), (tensors[op.a], tensors[op.b]), made)
             case Table():
-                table = np.frombuffer(op.table, dtype_of(out.kind))
-                np.take(table, tensors[op.x].view(np.uint8), out=made)
+                _look_up(op.table, tensors[op.x], made)
             case MaxPool():
-                _max_pool(op.window, tensors[op.x], made)
+                _max_pool(op, out, tensors[op.x], made)
             case AveragePool():
                 _average_pool(op, out, self._tensors[op.x], tensors[op.x], made)
             case Softmax():
-                _by_rows(lambda rows: _softmax(op, out, rows), tensors[op.x], made)
+                table = np.array([float(weight) for weight in op.table])
+                _by_rows(partial(_softmax, table), tensors[op.x], made)
             case LayerNorm():
                 constants = self.model.constants[number]
-                _by_rows(lambda rows: _norm(op, out, constants, rows), tensors[op.x], made)
+                _by_rows(partial(_norm, op, out, constants), tensors[op.x], made)
             case Rearrange():
                 view = tensors[op.x].reshape(items, *map(int, op.view))
                 axes = (0, *(int(axis) + 1 for axis in op.axes))
@@ -168,7 +179,8 @@ class Executor:
             requantise(accumulators, _scale(op.scale), out, bounds, made)
         elif isinstance(op, Linear | Conv):
             bounds = (int(op.low), int(op.high))
-            requantise(accumulators, self._products[number].scales, out, bounds, made)
+            scales = self.model.constants[number].scales
+            requantise(accumulators, scales, out, bounds, made)
         else:
             raise TypeError(f"{type(op).__name__} has no accumulators")
         return made
@@ -184,30 +196,23 @@ class Executor:
             raise InputRefused("a batch without items")
 
     def _product(
-        self, number: int, node: Node, x: Elements, made: Elements, sink: Int32s | None
+        self, number: int, op: Linear | Conv, x: Elements, made: Elements, sink: Int32s | None
     ) -> None:
-        op = node.op
-        product = self._products[number]
+        product, zero = self._products[number], int(self._tensors[op.x].zero)
         if isinstance(op, Conv):
-            zero = int(self._tensors[op.x].zero)
-            for item in range(len(x)):
-                one = None if sink is None else sink[item]
-                _convolve(op, node.out, product, _centred(x[item], zero), made[item], one)
+            _convolve(op, product, zero, x, made, sink)
             return
-        if not isinstance(op, Linear):
-            raise TypeError(f"{type(op).__name__} has no product")
-        zero = int(self._tensors[op.x].zero)
-        rows = x.reshape(-1, x.shape[-1])
-        wide = made.shape[-1]
+        rows, wide = x.reshape(-1, x.shape[-1]), made.shape[-1]
         flat = made.reshape(-1, wide)
         sums = None if sink is None else sink.reshape(-1, wide)
-        step = max(MATRIX_ROWS, MATRIX_ELEMENTS // max(wide, rows.shape[1]))
+        step = _evenly(len(rows), _matrix_rows(max(wide, rows.shape[1])))
+        matrix = np.ones((step, rows.shape[1] + 1), np.float32)
+        room = np.empty((step, wide), np.float32)
         for at in range(0, len(rows), step):
             part = slice(at, at + step)
-            total = product.of(_centred(rows[part], zero))
-            if sums is not None:
-                sums[part] = total
-            requantise(total, product.scales, node.out, (int(op.low), int(op.high)), flat[part])
+            given = matrix[: len(rows[part])]
+            _centred(rows[part], zero, given[:, :-1])
+            product.write(given, flat[part], None if sums is None else sums[part], room)
 
     def _matmul(
         self,
@@ -221,16 +226,19 @@ class Executor:
         scale = _scale(op.scale)
         length = tensor_a.dims[-1]
         step = EXACT // (tensor_a.reach * tensor_b.reach)
-        for item in range(len(made)):
-            a = _centred(inputs[0][item], int(tensor_a.zero))
-            b = _centred(inputs[1][item], int(tensor_b.zero)).swapaxes(-1, -2)
+        together = max(1, LEAST_MATRIX // max(tensor_a.size, tensor_b.size, out.size))
+        for at in range(0, len(made), together):
+            part = slice(at, at + together)
+            a = _centred(inputs[0][part], int(tensor_a.zero))
+            b = _centred(inputs[1][part], int(tensor_b.zero)).swapaxes(-1, -2)
             total: Float32s | Int32s = a[..., :step] @ b[..., :step, :]
-            for at in range(step, length, step):
-                part = (a[..., at : at + step] @ b[..., at : at + step, :]).astype(np.int32)
-                total = part + total.astype(np.int32)
+            for first in range(step, length, step):
+                cut = slice(first, first + step)
+                more = (a[..., cut] @ b[..., cut, :]).astype(np.int32)
+                total = more + total.astype(np.int32)
             if sink is not None:
-                sink[item] = total
-            requantise(total, scale, out, (out.kind.low, out.kind.high), made[item])
+                sink[part] = total
+            requantise(total, scale, out, (out.kind.low, out.kind.high), made[part])
 
 
 def stream(
@@ -259,29 +267,58 @@ def stream(
 
 
 class _Product:
-    """Columns of weights, ready for exact float32 products."""
+    """Columns of weights, ready for exact float32 products, and what becomes of the sums."""
 
-    def __init__(self, constants: Constants, x: Tensor) -> None:
-        self.weights = np.ascontiguousarray(constants.columns.T.astype(np.float32))
-        self.bias = constants.first
-        self.scales = constants.scales
+    def __init__(self, constants: Constants, x: Tensor, node: Node) -> None:
+        op = node.op
+        if not isinstance(op, Linear | Conv):
+            raise TypeError(f"{type(op).__name__} has no columns")
+        self._out, self._bounds = node.out, (int(op.low), int(op.high))
+        bias = constants.first.astype(np.float32)
+        self._weights = np.vstack([constants.columns.T.astype(np.float32), bias])
+        self._bias, self._scales = constants.first, constants.scales
         self._small = int(constants.reach(x).max()) <= EXACT
-        self._bias32 = constants.first.astype(np.float32)
         self._step = _exact_step(constants, x.reach)
 
-    def of(self, rows: Float32s, channels: slice = slice(None)) -> Float32s | Int32s:
-        """Rows times weights plus bias, exactly; float32 only where that cannot round."""
-        weights = self.weights[:, channels]
-        step = self._step
-        first = rows[:, :step] @ weights[:step]
+    def write(
+        self,
+        rows: Float32s,
+        made: Elements,
+        sink: Int32s | None,
+        room: Float32s,
+        channels: slice = slice(None),
+    ) -> None:
+        """Rows, each with a 1 at its end, times weights and bias, exactly, and requantised.
+
+        `room` may be overwritten.
+        """
+        total = self._sums(rows, room[: len(rows)], channels)
+        if sink is not None:
+            sink[...] = total
+        requantise(total, self._scales[channels], self._out, self._bounds, made)
+
+    def _sums(self, rows: Float32s, room: Float32s, channels: slice) -> Float32s | Int32s:
+        """In float32 only where it cannot round."""
+        weights, step, length = self._weights[:, channels], self._step, rows.shape[1] - 1
         if self._small:
-            first += self._bias32[channels]
-            return first
-        total = first.astype(np.int32)
-        for at in range(step, len(weights), step):
-            total += (rows[:, at : at + step] @ weights[at : at + step]).astype(np.int32)
-        total += self.bias[channels]
+            return np.matmul(rows, weights, out=room)
+        total = np.empty(room.shape, np.int32)
+        total[...] = self._bias[channels]
+        for at in range(0, length, step):
+            part = slice(at, min(at + step, length))
+            np.matmul(rows[:, part], weights[part], out=room)
+            total += room.astype(np.int32)
         return total
+
+
+def _evenly(count: int, most: int) -> int:
+    """The length of parts of at most `most`, the last not much shorter than the others."""
+    return -(-count // -(-count // most))
+
+
+def _matrix_rows(length: int) -> int:
+    """How many rows of such a length are multiplied at a time."""
+    return max(1, LEAST_MATRIX // length, min(MATRIX_ROWS, MOST_MATRIX // length))
 
 
 def _exact_step(constants: Constants, reach: int) -> int:
@@ -302,33 +339,44 @@ def _exact_step(constants: Constants, reach: int) -> int:
 
 
 def _convolve(
-    op: Conv, out: Tensor, product: _Product, x: Float32s, made: Elements, sink: Int32s | None
+    op: Conv, product: _Product, zero: int, x: Elements, made: Elements, sink: Int32s | None
 ) -> None:
-    """One image: windows as rows of a matrix (im2col), some lines of the output at a time."""
+    """Windows as rows of a matrix (im2col): some lines of an image, or some whole images."""
     window = op.window
-    height, width, channels = out.dims
+    height, width, channels = made.shape[1:]
     groups = int(op.groups)
-    inside = x.shape[-1] // groups
+    inside, share = x.shape[-1] // groups, channels // groups
     taps = int(window.height) * int(window.width)
-    padded = _padded(x, window, np.float32(0))
-    fitting = MATRIX_ELEMENTS // (width * max(taps * x.shape[-1], channels))
-    lines = max(-(-MATRIX_ROWS // width), fitting)
-    bounds = (int(op.low), int(op.high))
-    share = channels // groups
-    for top in range(0, height, lines):
-        count = min(lines, height - top)
-        seen = np.empty((count, width, taps, x.shape[-1]), np.float32)
-        for tap, part in enumerate(at_taps(padded, window, (count, width), top)):
-            seen[:, :, tap] = part
-        for group in range(groups):
-            some = slice(group * share, (group + 1) * share)
-            rows = seen[..., group * inside : (group + 1) * inside]
-            total = product.of(rows.reshape(count * width, taps * inside), some)
-            total = total.reshape(count, width, share)
-            if sink is not None:
-                sink[top : top + count, :, some] = total
-            part_made = made[top : top + count, :, some]
-            requantise(total, product.scales[some], out, bounds, part_made)
+    wanted = -(-_matrix_rows(max(taps * x.shape[-1], channels)) // width)
+    lines, together = min(height, wanted), max(1, wanted // height)
+    matrix = np.ones((together * lines * width, taps * x.shape[-1] + 1), np.float32)
+    seen = matrix[:, :-1].reshape(together, lines, width, *taps_of(window), x.shape[-1])
+    room = np.empty((together * lines * width, share), np.float32)
+    for first in range(0, len(x), together):
+        several = slice(first, first + together)
+        images = padded(_centred(x[several], zero), window, 0)
+        windows = windows_of(images, window, (height, width))
+        for top in range(0, height, lines):
+            some = slice(top, top + lines)
+            part = windows[:, some]
+            rows = seen[: part.shape[0], : part.shape[1]]
+            rows[...] = part
+            flat = made[several, some].reshape(-1, channels)
+            sums = None if sink is None else sink[several, some].reshape(-1, channels)
+            for group in range(groups):
+                own = slice(group * share, (group + 1) * share)
+                given = matrix[: len(flat)]
+                if groups > 1:
+                    inner = rows[..., group * inside : (group + 1) * inside]
+                    given = np.ones((len(flat), taps * inside + 1), np.float32)
+                    given[:, :-1] = inner.reshape(len(flat), -1)
+                product.write(
+                    given,
+                    flat[:, own],
+                    None if sums is None else sums[:, own],
+                    room,
+                    own,
+                )
 
 
 def requantise(
@@ -338,29 +386,47 @@ def requantise(
     bounds: tuple[int, int],
     made: Elements,
 ) -> None:
-    """What `arithmetic.requantised` says, in the machine's own binary32."""
+    """What `arithmetic.requantised` says, in the machine's own binary32.
+
+    `made` is contiguous, or has two axes.
+    """
+    width = total.shape[-1]
+    times = _times(width, total.size // width) if made.flags.c_contiguous else 1
+    rows, sums = made.reshape(-1, times * width), total.reshape(-1, times * width)
     if out.kind is Kind.I32:
-        made[...] = total
+        rows[...] = sums
         return
+    scaling = scales if len(scales) == 1 else np.tile(scales, times)
     low, high = map(np.float32, bounds)
     zero = np.float32(out.zero)
-    step = max(1, BLOCK_ELEMENTS * len(total) // total.size)
-    for at in range(0, len(total), step):
-        numbers = total[at : at + step].astype(np.float32)
-        np.multiply(numbers, scales, out=numbers)
-        np.rint(numbers, out=numbers)
+    step = max(1, BLOCK_ELEMENTS // rows.shape[1])
+    room = np.empty((min(step, len(rows)), rows.shape[1]), np.float32)
+    for at in range(0, len(rows), step):
+        part = sums[at : at + step].astype(np.float32, copy=False)
+        block = room[: len(part)]
+        np.multiply(part, scaling, out=block)
+        np.rint(block, out=block)
         if zero:
-            numbers += zero
-        np.clip(numbers, low, high, out=numbers)
-        made[at : at + step] = numbers
+            block += zero
+        np.clip(block, low, high, out=block)
+        rows[at : at + step] = block
+
+
+def _times(width: int, count: int) -> int:
+    """How many rows to take for one."""
+    times = 1
+    while times * width < LEAST_ROW and count % (2 * times) == 0:
+        times *= 2
+    return times
 
 
 def _scale(bits: int) -> Float32s:
     return np.array([bits], np.uint32).view(np.float32)
 
 
-def _centred(x: Elements, zero: int) -> Float32s:
-    centred = x.astype(np.float32)
+def _centred(x: Elements, zero: int, room: Float32s | None = None) -> Float32s:
+    centred = np.empty(x.shape, np.float32) if room is None else room
+    centred[...] = x
     if zero:
         centred -= np.float32(zero)
     return centred
@@ -369,57 +435,75 @@ def _centred(x: Elements, zero: int) -> Float32s:
 # ---- windows
 
 
-def _padded(x: Float32s, window: Window, filler: np.float32) -> Float32s:
-    if not max(window.top, window.left, window.bottom, window.right):
-        return x
-    height, width, channels = x.shape
+def padded(x: NDArray[E], window: Window, filler: int) -> NDArray[E]:
+    """Images with a rim."""
     top, left = int(window.top), int(window.left)
-    shape = (height + top + int(window.bottom), width + left + int(window.right), channels)
-    padded = np.full(shape, filler, np.float32)
-    padded[top : top + height, left : left + width] = x
-    return padded
+    bottom, right = int(window.bottom), int(window.right)
+    if not max(top, left, bottom, right):
+        return x
+    count, height, width, channels = x.shape
+    shape = (count, height + top + bottom, width + left + right, channels)
+    rimmed = np.full(shape, filler, x.dtype)
+    rimmed[:, top : top + height, left : left + width] = x
+    return rimmed
 
 
-def at_taps(
-    padded: NDArray[E], window: Window, shape: tuple[int, int], top: int = 0
-) -> Iterator[NDArray[E]]:
-    """What all windows of some output lines have at each of their taps; `shape` of the output."""
-    count, width = shape
-    step_y, step_x = int(window.step_y), int(window.step_x)
-    for tap_y in range(int(window.height)):
-        y = top * step_y + tap_y * int(window.apart_y)
-        for tap_x in range(int(window.width)):
-            x = tap_x * int(window.apart_x)
-            yield padded[
-                y : y + (count - 1) * step_y + 1 : step_y, x : x + (width - 1) * step_x + 1 : step_x
-            ]
+def taps_of(window: Window) -> tuple[int, int]:
+    """How many taps a window has down and across."""
+    return int(window.height), int(window.width)
 
 
-def _max_pool(window: Window, x: Elements, made: Elements) -> None:
-    shape = (made.shape[1], made.shape[2])
-    for item in range(len(x)):
-        padded = _padded(x[item].astype(np.float32), window, np.float32(-np.inf))
-        parts = at_taps(padded, window, shape)
-        largest = next(parts).copy()
-        for part in parts:
-            np.maximum(largest, part, out=largest)
-        made[item] = largest
+def windows_of(images: NDArray[E], window: Window, shape: tuple[int, int]) -> NDArray[E]:
+    """What all windows see, without copies: images, lines, columns, taps down and across, channels.
+
+    `shape` is the height and width of the output.
+    """
+    each, down, across, channels = images.strides
+    strides = (
+        each,
+        down * int(window.step_y),
+        across * int(window.step_x),
+        down * int(window.apart_y),
+        across * int(window.apart_x),
+        channels,
+    )
+    sizes = (len(images), *shape, *taps_of(window), images.shape[-1])
+    return as_strided(images, sizes, strides, writeable=False)
+
+
+def _max_pool(op: MaxPool, out: Tensor, x: Elements, made: Elements) -> None:
+    height, width, _ = out.dims
+    seen = windows_of(padded(x, op.window, out.kind.low), op.window, (height, width))
+    made[...] = seen[:, :, :, 0, 0]
+    for down, across in np.ndindex(*taps_of(op.window)):
+        np.maximum(made, seen[:, :, :, down, across], out=made)
 
 
 def _average_pool(
     op: AveragePool, out: Tensor, tensor: Tensor, x: Elements, made: Elements
 ) -> None:
-    scale = _scale(op.scale)
-    shape = (made.shape[1], made.shape[2])
-    for item in range(len(x)):
-        padded = _padded(_centred(x[item], int(tensor.zero)), op.window, np.float32(0))
-        total = np.zeros(made.shape[1:], np.int32)
-        for part in at_taps(padded, op.window, shape):
-            np.add(total, part, out=total, casting="unsafe")
-        requantise(total, scale, out, (out.kind.low, out.kind.high), made[item])
+    height, width, _ = out.dims
+    centred = x.astype(np.int32)
+    centred -= np.int32(tensor.zero)
+    seen = windows_of(padded(centred, op.window, 0), op.window, (height, width))
+    taps = taps_of(op.window)
+    if math.prod(taps) > MANY_TAPS:
+        total = seen.sum(axis=(3, 4), dtype=np.int32)
+    else:
+        total = np.zeros(made.shape, np.int32)
+        for down, across in np.ndindex(*taps):
+            total += seen[:, :, :, down, across]
+    requantise(total, _scale(op.scale), out, (out.kind.low, out.kind.high), made)
 
 
 # ---- element by element, row by row
+
+
+def _look_up(table: bytes, x: Elements, made: Elements) -> None:
+    given, flat = x.reshape(-1), made.reshape(-1)
+    for at in range(0, len(flat), BLOCK_ELEMENTS):
+        part = slice(at, at + BLOCK_ELEMENTS)
+        flat[part] = np.frombuffer(given[part].tobytes().translate(table), flat.dtype)
 
 
 def _add(
@@ -433,64 +517,93 @@ def _add(
     by_a, by_b = int(op.by_a), int(op.by_b)
     zeros = by_a * int(tensors[0].zero) + by_b * int(tensors[1].zero)
     flat_a, flat_b, flat = (part.reshape(-1) for part in (*inputs, made))
+    room = np.empty((2, min(BLOCK_ELEMENTS, len(flat))), np.int32)
     for at in range(0, len(flat), BLOCK_ELEMENTS):
         part = slice(at, at + BLOCK_ELEMENTS)
-        total = flat_a[part].astype(np.int32) * np.int32(by_a)
-        total += flat_b[part].astype(np.int32) * np.int32(by_b)
-        total -= np.int32(zeros)
+        total, other = room[:, : len(flat[part])]
+        total[...] = flat_a[part]
+        total *= np.int32(by_a)
+        other[...] = flat_b[part]
+        other *= np.int32(by_b)
+        total += other
+        if zeros:
+            total -= np.int32(zeros)
         if shift:
             # Halves to even: just under a half, and the rest of it where the quotient is odd.
-            odd = (total >> shift) & np.int32(1)
-            odd += np.int32((1 << (shift - 1)) - 1)
-            total += odd
+            np.right_shift(total, shift, out=other)
+            other &= np.int32(1)
+            total += other
+            total += np.int32((1 << (shift - 1)) - 1)
             total >>= shift
-        total += np.int32(out.zero)
+        if out.zero:
+            total += np.int32(out.zero)
         np.clip(total, out.kind.low, out.kind.high, out=total)
         flat[part] = total
 
 
-def _by_rows(work: Callable[[Elements], Int64s], x: Elements, made: Elements) -> None:
-    rows = x.reshape(-1, x.shape[-1])
-    flat = made.reshape(-1, made.shape[-1])
-    step = max(1, BLOCK_ELEMENTS // x.shape[-1])
+def _by_rows(
+    work: Callable[[Elements, Elements, Float64s], None], x: Elements, made: Elements
+) -> None:
+    """Some rows at a time, each time with the same room to work in."""
+    rows, flat = x.reshape(-1, x.shape[-1]), made.reshape(-1, made.shape[-1])
+    step = min(len(rows), max(1, BLOCK_ELEMENTS // x.shape[-1]))
+    room = np.empty((step, x.shape[-1]))
     for at in range(0, len(rows), step):
-        flat[at : at + step] = work(rows[at : at + step])
+        part = rows[at : at + step]
+        work(part, flat[at : at + step], room[: len(part)])
 
 
-def _softmax(op: Softmax, out: Tensor, rows: Elements) -> Int64s:
-    table = np.array([int(weight) for weight in op.table], np.int64)
-    below = rows.max(axis=1, keepdims=True).astype(np.int16) - rows
-    weights: Int64s = table[below]
-    inverse = np.int64(1 << (8 + SHARE_BITS)) // weights.sum(axis=1, keepdims=True)
-    weights *= inverse
-    weights += np.int64(1 << (SHARE_BITS - 1))
-    weights >>= SHARE_BITS
-    np.minimum(weights, 255, out=weights)
-    weights += out.kind.low
-    return weights
+def _softmax(table: Float64s, rows: Elements, made: Elements, shares: Float64s) -> None:
+    """In float64, which is exact: a weight times 2^40 over the sum of all is at most 2^40."""
+    # Modulo 256 the difference of two elements is what it is, whatever their kind.
+    below = rows.max(axis=1, keepdims=True).view(np.uint8) - rows.view(np.uint8)
+    np.take(table, below, out=shares, mode="clip")
+    total = _sums_of(shares).astype(np.int64)
+    shares *= (np.int64(1 << (8 + SHARE_BITS)) // total) * 2.0**-SHARE_BITS
+    shares += 0.5
+    whole = shares.astype(np.uint16)
+    np.clip(whole, 0, 255, out=whole)
+    if made.dtype == np.int8:
+        whole ^= 128
+    made.view(np.uint8)[...] = whole
 
 
-def _norm(op: LayerNorm, out: Tensor, constants: Constants, rows: Elements) -> Int64s:
-    x = rows.astype(np.int64)
-    count = x.shape[1]
-    total = x.sum(axis=1, keepdims=True)
-    spread = count * np.einsum("ij,ij->i", x, x)[:, None] - total * total + int(op.epsilon)
+def _norm(
+    op: LayerNorm,
+    out: Tensor,
+    constants: Constants,
+    rows: Elements,
+    made: Elements,
+    numbers: Float64s,
+) -> None:
+    """In float64, which is exact for rows that are not too long (`shapes.MOST_NORMALISED`).
+
+    Of n elements none is more than √n deviations from the mean. So the first product is at most
+    √n · 2^41, the second √n · 2^44, and powers of two never round.
+    """
+    count, shift = rows.shape[1], 2.0 ** -int(op.shift)
+    numbers[...] = rows
+    total = _sums_of(numbers)
+    squares = np.vecdot(numbers, numbers)[:, None]
+    spread = (count * squares - total * total).astype(np.int64) + int(op.epsilon)
     root = np.maximum(whole_roots(spread << ROOT_BITS), 1)
-    x *= count
-    x -= total
-    x *= np.int64(1 << INVERSE_BITS) // root
-    x >>= INVERSE_BITS - ROOT_BITS // 2 - PART_BITS
-    x *= constants.second.astype(np.int64)
-    x += constants.first
-    shift = int(op.shift)
-    if shift:
-        odd = (x >> shift) & 1
-        x += odd
-        x += (1 << (shift - 1)) - 1
-        x >>= shift
-    x += int(out.zero)
-    np.clip(x, out.kind.low, out.kind.high, out=x)
-    return x
+    numbers *= count
+    numbers -= total
+    parts_shift = INVERSE_BITS - ROOT_BITS // 2 - PART_BITS
+    numbers *= (np.int64(1 << INVERSE_BITS) // root) * 2.0**-parts_shift
+    np.floor(numbers, out=numbers)
+    numbers *= constants.second * shift
+    numbers += constants.first * shift
+    np.rint(numbers, out=numbers)
+    if out.zero:
+        numbers += int(out.zero)
+    np.clip(numbers, out.kind.low, out.kind.high, out=numbers)
+    made[...] = numbers
+
+
+def _sums_of(rows: Float64s) -> Float64s:
+    """Of each row; by BLAS, since whole numbers below 2^53 have one sum in every order."""
+    return (rows @ np.ones(rows.shape[1]))[:, None]
 
 
 def whole_roots(numbers: Int64s) -> Int64s:

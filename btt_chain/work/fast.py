@@ -8,6 +8,7 @@ requantising included, is the definition's own code. Needs the extra `fast`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Final
@@ -20,11 +21,13 @@ from btt_chain.work.execute import (
     DEFAULT_MEMORY,
     Batch,
     Executor,
-    at_taps,
+    padded,
     requantise,
     stream,
+    taps_of,
+    windows_of,
 )
-from btt_chain.work.graph import Conv, Kind, Linear, Node, Tensor, Window
+from btt_chain.work.graph import Conv, Kind, Linear, Tensor, Window
 from btt_chain.work.model import Elements, Int8s, Int32s, Model
 
 try:
@@ -57,12 +60,13 @@ class FastExecutor(Executor):
                 self._engines[number] = _Product(constants.columns, int(tensor.zero), tensor.kind)
 
     def _product(
-        self, number: int, node: Node, x: Elements, made: Elements, sink: Int32s | None
+        self, number: int, op: Linear | Conv, x: Elements, made: Elements, sink: Int32s | None
     ) -> None:
-        op, engine = node.op, self._engines.get(number)
-        if engine is None or not isinstance(op, Linear | Conv):
-            super()._product(number, node, x, made, sink)
+        engine = self._engines.get(number)
+        if engine is None:
+            super()._product(number, op, x, made, sink)
             return
+        out = self._tensors[number + 1]
         constants = self.model.constants[number]
         wide = made.shape[-1]
         flat = made.reshape(-1, wide)
@@ -71,7 +75,7 @@ class FastExecutor(Executor):
         done = 0
         tensor = self._tensors[op.x]
         pieces = (
-            _images(op.window, node.out, _unsigned(x, tensor.kind), engine.zero)
+            _images(op.window, out, _unsigned(x, tensor.kind), engine.zero)
             if isinstance(op, Conv)
             else _rows(_unsigned(x, tensor.kind))
         )
@@ -81,7 +85,7 @@ class FastExecutor(Executor):
             part = slice(done, done + len(rows))
             if sums is not None:
                 sums[part] = total
-            requantise(total, constants.scales, node.out, bounds, flat[part])
+            requantise(total, constants.scales, out, bounds, flat[part])
             done += len(rows)
 
 
@@ -127,9 +131,12 @@ class Fast:
             raise NotExact("onnxruntime is not exact on this machine: compute without it")
         self._memory = memory
 
-    def stream(self, executor: Executor, batches: Iterable[Elements]) -> Iterator[Batch]:
+    def stream(
+        self, executor: Executor, batches: Iterable[Elements], *, accumulators: bool = False
+    ) -> Iterator[Batch]:
         """Execute all items, in order."""
-        return stream(FastExecutor(executor.model), batches, self._memory)
+        made = FastExecutor(executor.model)
+        return stream(made, batches, self._memory, accumulators=accumulators)
 
 
 @lru_cache(maxsize=1)
@@ -178,14 +185,9 @@ def _images(
 ) -> Iterator[NDArray[np.uint8]]:
     """Windows as rows, some lines of each image's output at a time."""
     height, width, _ = out.dims
-    count, channels = int(window.height) * int(window.width), x.shape[-1]
-    step = max(1, ROWS_BYTES // (width * count * channels))
-    before = (int(window.top), int(window.bottom)), (int(window.left), int(window.right)), (0, 0)
+    length = x.shape[-1] * math.prod(taps_of(window))
+    step = max(1, ROWS_BYTES // (width * length))
     for image in x:
-        padded = np.pad(image, before, constant_values=zero)
+        seen = windows_of(padded(image[None], window, zero), window, (height, width))[0]
         for top in range(0, height, step):
-            lines = min(step, height - top)
-            seen = np.empty((lines, width, count, channels), np.uint8)
-            for tap, part in enumerate(at_taps(padded, window, (lines, width), top)):
-                seen[:, :, tap] = part
-            yield seen.reshape(lines * width, -1)
+            yield seen[top : top + step].reshape(-1, length)

@@ -55,9 +55,9 @@ class Challenge:
         op = node.op
         claimed = accumulators.reshape(-1, node.out.dims[-1])
         limit = limit_of(graph, number)
-        outside = ((claimed > limit) | (claimed < -limit)).any(axis=1)
-        if outside.any():
-            return np.flatnonzero(outside).tolist()
+        if claimed.max() > limit or claimed.min() < -limit:
+            outside = (claimed > limit) | (claimed < -limit)
+            return np.flatnonzero(outside.any(axis=1)).tolist()
         tensors = graph.tensors
         if isinstance(op, MatMul):
             a, b = tensors[op.a], tensors[op.b]
@@ -142,23 +142,28 @@ def _of_conv(op: Conv, out: Tensor, tensor: Tensor, x: Elements, of_weights: Flo
     window = op.window
     taps, count = int(window.height) * int(window.width), of_weights.shape[1]
     height, width, channels = x.shape
-    by_tap = of_weights.reshape(taps, channels, count).transpose(1, 0, 2)
-    flat = np.ascontiguousarray(by_tap).reshape(channels, taps * count)
-    pixels = _times(x.reshape(-1, channels), flat, int(tensor.zero))
+    by_tap = of_weights.reshape(taps, channels, count).transpose(0, 2, 1)
+    vectors = np.ascontiguousarray(by_tap).reshape(taps * count, channels)
     top, left = int(window.top), int(window.left)
-    padded = np.zeros(
-        (height + top + int(window.bottom), width + left + int(window.right), taps, count)
-    )
-    padded[top : top + height, left : left + width] = pixels.reshape(height, width, taps, count)
+    # An image for each tap and vector, so that lines of them are added, not single pixels.
+    rim = height + top + int(window.bottom), width + left + int(window.right)
+    images = np.zeros((taps * count, *rim))
+    step = max(1, _BLOCK // (width * channels))
+    for first in range(0, height, step):
+        lines = x[first : first + step].astype(np.float64)
+        lines -= int(tensor.zero)
+        seen = vectors @ lines.reshape(-1, channels).T
+        here = slice(top + first, top + first + len(lines))
+        images[:, here, left : left + width] = seen.reshape(-1, len(lines), width)
     high, wide, _ = out.dims
     step_y, step_x = int(window.step_y), int(window.step_x)
-    total = np.zeros((high, wide, count))
+    total = np.zeros((count, high, wide))
     for tap in range(taps):
         tap_y, tap_x = divmod(tap, int(window.width))
         y, at = tap_y * int(window.apart_y), tap_x * int(window.apart_x)
-        total += padded[
+        total += images[
+            tap * count : (tap + 1) * count,
             y : y + (high - 1) * step_y + 1 : step_y,
             at : at + (wide - 1) * step_x + 1 : step_x,
-            tap,
         ]
-    return total.reshape(-1, count)
+    return total.reshape(count, -1).T

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from btt_chain.work import execute
+from btt_chain.work.arithmetic import normalised, share
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.commit import roots_tree
 from btt_chain.work.elements import element
@@ -19,6 +21,7 @@ from btt_chain.work.errors import InputRefused
 from btt_chain.work.execute import Executor, stream, whole_roots
 from btt_chain.work.graph import Kind
 from btt_chain.work.model import Elements, Model
+from btt_chain.work.shapes import MOST_EPSILON, MOST_NORMALISED, MOST_SHIFT
 from unit.work.work_world import KINDS, attention, image_net, single, slowly, weights
 
 GOLDEN = {
@@ -119,6 +122,68 @@ def test_how_items_are_grouped_changes_nothing(net: str) -> None:
             np.testing.assert_array_equal(alone[0], among[at])
         for number, sums in piece.accumulators.items():
             np.testing.assert_array_equal(sums[0], together.accumulators[number][at])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_where_blocks_end_changes_nothing(kind: str, seed: int) -> None:
+    model, items = single(kind, seed)
+    whole = Executor(model).run(items, accumulators=True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execute, "BLOCK_ELEMENTS", 1 + seed % 9)
+        patch.setattr(execute, "LEAST_ROW", 1 + seed % 7)
+        patch.setattr(execute, "LEAST_MATRIX", 1 + seed % 50)
+        patch.setattr(execute, "MOST_MATRIX", 1 + seed % 99)
+        patch.setattr(execute, "MATRIX_ROWS", 1 + seed % 5)
+        cut = Executor(model).run(items, accumulators=True)
+
+    for one, other in zip(whole.tensors, cut.tensors, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for number, sums in whole.accumulators.items():
+        np.testing.assert_array_equal(sums, cut.accumulators[number])
+
+
+@pytest.mark.parametrize("shift", [0, 13, MOST_SHIFT])
+@pytest.mark.parametrize("epsilon", [0, MOST_EPSILON])
+def test_the_longest_rows_are_normalised_exactly(shift: int, epsilon: int) -> None:
+    rng = np.random.default_rng(shift)
+    length = MOST_NORMALISED
+    ends = np.array([-(2**31), 2**31 - 1])
+    factor, offset = rng.choice(ends, (2, length)).astype(np.int32)
+    factor[::2] >>= rng.integers(10, 31, length // 2)
+    made = Builder(Kind.I8, (length,))
+    made.layer_norm("norm", 0, (offset, factor), epsilon, shift, Numbers(Kind.I8, 3))
+    items = rng.integers(-128, 128, (4, length)).astype(np.int8)
+    items[1:] = -128  # a row with nothing but its mean, one far from it, two of them
+    items[2, 5] = 127
+    items[3, 1::2] = 127
+
+    outputs = Executor(made.model()).run(items).outputs
+
+    for row, found in zip(items.tolist(), outputs.tolist(), strict=True):
+        for at in (0, 1, 4, 5, 6, length - 2, length - 1):
+            given = (epsilon, int(factor[at]), int(offset[at]), shift)
+            right = normalised(row, at, *given) + 3
+            assert found[at] == min(max(right, -128), 127)
+
+
+@pytest.mark.parametrize("table", [[65535], [65535] * 256, [256, 1, 65535]])
+def test_the_longest_rows_are_shared_exactly(table: list[int]) -> None:
+    full = table + [0] * (256 - len(table))
+    length = 1 << 13  # of longer ones a proof would be too large
+    made = Builder(Kind.U8, (length,))
+    made.softmax("shares", 0, sorted(full, reverse=True))
+    model = made.model()
+    items = np.zeros((3, length), np.uint8)
+    items[0, 7], items[1, 7::9], items[2] = 1, 255, np.arange(length) % 256
+
+    outputs = Executor(model).run(items).outputs
+
+    for row, found in zip(items.tolist(), outputs.tolist(), strict=True):
+        for at in (0, 7, 255, 16, length - 1):
+            assert found[at] == share(row, at, sorted(full, reverse=True))
 
 
 def test_sums_beyond_float32_are_cut_and_stay_exact() -> None:
