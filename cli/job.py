@@ -35,8 +35,7 @@ from cli.working import (
 
 if TYPE_CHECKING:
     from btt_chain.compute.chain import RpcChain
-    from btt_chain.compute.gateway import Folder, Gateway, Record
-    from btt_chain.crypto.keypair import KeyPair
+    from btt_chain.compute.gateway import Folder, Gateway, Record, Signer
     from btt_chain.work.inputs.files import Inputs
     from btt_chain.work.package import Package
     from cli.amount import Currency
@@ -81,6 +80,24 @@ def gateway_options(command: Command) -> Command:
     return listen(public(command))
 
 
+package_option = click.option(
+    "--model", "package", required=True, metavar="PKG", help="The package of a registered model.",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)  # fmt: skip
+elements_option = click.option(
+    "--elements", is_flag=True, help="Arrays hold the model's own 8-bit numbers already."
+)
+
+
+def private_option(command: Command) -> Command:
+    """`--keep-private`: what is not sent to the chain."""
+    return click.option(
+        "--keep-private", is_flag=True,
+        help="Of confidential jobs, neither prove what is wrong nor ask for what is not served: "
+        "both would show a piece of one item to everybody.",
+    )(command)  # fmt: skip
+
+
 # ---- submit
 
 
@@ -93,11 +110,8 @@ def gateway_options(command: Command) -> Command:
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
 )  # fmt: skip
-@click.option(
-    "--model", "package", required=True, metavar="PKG", help="The package of a registered model.",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-)  # fmt: skip
-@click.option("--elements", is_flag=True, help="Arrays hold the model's own 8-bit numbers already.")
+@package_option
+@elements_option
 @click.option(
     "--tier",
     type=click.Choice(["open", "confidential"]),
@@ -132,14 +146,15 @@ def gateway_options(command: Command) -> Command:
 @click.option(
     "--detach", is_flag=True, help="Hand over to a running `btt-chain job gateway` and return."
 )
+@private_option
 @gateway_options
 @signer_options
 @folder_option
 @connection_options
 @json_option
 def submit(
-    files: tuple[Path, ...], package: Path, wait: bool, detach: bool, base_path: Path | None,
-    url: str, timeout: float, as_json: bool, **options: Any,
+    files: tuple[Path, ...], package: Path, wait: bool, detach: bool, keep_private: bool,
+    base_path: Path | None, url: str, timeout: float, as_json: bool, **options: Any,
 ) -> int:  # fmt: skip
     """Post a job over FILES, and serve its payload.
 
@@ -147,11 +162,12 @@ def submit(
     has computed, or with --wait until it is paid and the result is here. Whatever interrupts it,
     `btt-chain job gateway` goes on.
     """
+    from btt_chain.compute.gateway import Signer
     from cli.chain import run
 
     if wait and detach:
         raise Mistyped("give --wait or --detach, not both")
-    pair = signer_of(options)
+    signer = Signer(signer_of(options), shows=not keep_private)
     whole, inputs = _read(package, files, elements=options.pop("elements"))
     for note in inputs.notes:
         show.note(note)
@@ -160,7 +176,7 @@ def submit(
         async with AsyncExitStack() as stack:
             chain = await stack.enter_async_context(work_chain(url, timeout))
             folder = folder_of(base_path, chain.genesis)
-            session = _Session(chain, folder, url, timeout, pair, whole, as_json)
+            session = _Session(chain, folder, url, timeout, signer, whole, as_json)
             await session.look()
             serving: Gateway | None = None
             if not detach:
@@ -202,14 +218,14 @@ class _Session:
     """What `submit` needs from one step to the next."""
 
     def __init__(
-        self, chain: RpcChain, folder: Folder, url: str, timeout: float, pair: KeyPair,
+        self, chain: RpcChain, folder: Folder, url: str, timeout: float, signer: Signer,
         package: Package, as_json: bool,
     ) -> None:  # fmt: skip
         self.chain = chain
         self.folder = folder
         self.url = url
         self.timeout = timeout
-        self.pair = pair
+        self.signer = signer
         self.package = package
         self.as_json = as_json
         self.currency: Currency
@@ -229,9 +245,8 @@ class _Session:
             show.note("a gateway runs: it serves the payload")
             yield None
             return
-        arrived = checker(self.chain, self.folder, self.pair)
         async with serving(
-            self.chain, self.folder, self.is_local, listen, public, self._tell, arrived
+            self.chain, self.folder, self.is_local, listen, public, self._tell, self.signer
         ) as made:
             yield made
 
@@ -254,20 +269,11 @@ class _Session:
         quote: WorkQuote | None = await self.chain.api(
             "WorkApi_quote", model, u32(len(inputs.names)), urgency, check, tier, u64(len(raw))
         )
-        if quote is None:
-            raise NotFound(
-                f"the model 0x{model.hex()} is not registered, or nobody may use it now: "
-                "register it with `btt-chain model register`"
-            )
-        endpoints = self.folder.endpoints()
-        if not endpoints:
-            raise Refused("no gateway ever ran here, so nobody could fetch the payload")
-        deadline = options["deadline"] or min(
-            MOST_DEADLINE, LEAST_DEADLINE + 2 * int(quote.least_deadline)
-        )
+        quote, endpoints = _offered(quote, model), _served_at(self.folder)
+        deadline = options["deadline"] or _roomy(quote)
         self._print_quote(quote, len(inputs.names))
         record = new_record(
-            manifest, model, self.pair.account_id, list(inputs.names),
+            manifest, model, self.signer.pair.account_id, list(inputs.names),
             list(self.package.preparation.labels), tier,
         )  # fmt: skip
         self.folder.add(record, raw)
@@ -276,7 +282,7 @@ class _Session:
             self.folder.add_model(model, b"".join(self.package.chunks()))
         try:
             done = await self.chain.submit(
-                "Jobs", "post", signer=self.pair, model=H256(model), items=record.items,
+                "Jobs", "post", signer=self.signer.pair, model=H256(model), items=record.items,
                 input_root=edge_root(record.input, 0, raw, record.leaf_key), tier=tier, check=check,
                 urgency=urgency, max_price=u128(self._limit(options["max_price"], quote)),
                 data_bytes=u64(len(raw)), deadline=u32(deadline),
@@ -377,6 +383,29 @@ class _Session:
         return ExitCode.DONE
 
 
+def _offered(quote: WorkQuote | None, model: bytes) -> WorkQuote:
+    """What a job would cost. NotFound if the model cannot be used."""
+    if quote is None:
+        raise NotFound(
+            f"the model 0x{model.hex()} is not registered, or nobody may use it now: "
+            "register it with `btt-chain model register`"
+        )
+    return quote
+
+
+def _served_at(folder: Folder) -> bytes:
+    """Where the gateway of a folder is reached. Refused if none ever ran."""
+    endpoints = folder.endpoints()
+    if not endpoints:
+        raise Refused("no gateway ever ran here, so nobody could fetch the payload")
+    return endpoints
+
+
+def _roomy(quote: WorkQuote) -> int:
+    """A deadline that most providers can keep."""
+    return min(MOST_DEADLINE, LEAST_DEADLINE + 2 * int(quote.least_deadline))
+
+
 def story(state: str, provider: str | None, outcome: str | None) -> str:
     """What a state means, for whoever waits."""
     told = {
@@ -425,7 +454,7 @@ def runs(folder: Folder) -> bool:
 @asynccontextmanager
 async def serving(
     chain: RpcChain, folder: Folder, is_local: bool, listen: str | None, public: tuple[str, ...],
-    tell: Callable[[Record, JobView], None], arrived: Callable[..., Any],
+    tell: Callable[[Record, JobView], None], signer: Signer | None,
 ) -> AsyncIterator[Gateway]:  # fmt: skip
     """A gateway that serves a folder. Refused if its port is taken."""
     from btt_chain.compute.gateway import Gateway
@@ -457,24 +486,9 @@ async def serving(
             raise Refused(f"cannot serve payloads: {error}; give another --listen") from None
         try:
             folder.tell_endpoints(where, host.endpoints())
-            yield Gateway(folder, chain, host, store, tell, arrived)
+            yield Gateway(folder, chain, host, store, tell, signer)
         finally:
             await host.stop()
-
-
-def checker(chain: RpcChain, folder: Folder, pair: KeyPair | None) -> Callable[..., Any]:
-    """What a requester does with a confidential result: looks at it, and accepts it if it may."""
-    from btt_chain.compute.gateway import nothing
-
-    if pair is None:
-        return nothing
-
-    async def look(record: Record, view: JobView, outputs: bytes) -> None:
-        from btt_chain.compute.confirm import confirm
-
-        await confirm(chain, folder, pair, record, view, outputs)
-
-    return look
 
 
 @examples(
@@ -485,24 +499,29 @@ def checker(chain: RpcChain, folder: Folder, pair: KeyPair | None) -> Callable[.
 @job.command()
 @click.option(
     "--from", "uri", metavar="URI",
-    help="Who accepts confidential results that prove right; without, they are paid in time.",
+    help="The requester: accepts confidential results that are right, proves those that are not, "
+    "and asks for what is not served. Without it, all is paid in time.",
 )  # fmt: skip
+@private_option
 @gateway_options
 @folder_option
 @connection_options
 def gateway(
-    uri: str | None, listen: str | None, public: tuple[str, ...], base_path: Path | None, url: str,
-    timeout: float,
+    uri: str | None, keep_private: bool, listen: str | None, public: tuple[str, ...],
+    base_path: Path | None, url: str, timeout: float,
 ) -> None:  # fmt: skip
     """Serve payloads and models, fetch results, until Ctrl-C.
 
     Goes on with every job that was posted from this --base-path, and with those that are handed
     over while it runs. A node that goes away is called again.
     """
+    from btt_chain.compute.gateway import Signer
     from cli.chain import run
     from cli.options import key_pair, read_secret
 
-    pair = None if uri is None else key_pair(read_secret(uri), "sr25519", None)
+    signer = None
+    if uri is not None:
+        signer = Signer(key_pair(read_secret(uri), "sr25519", None), shows=not keep_private)
 
     def tell(record: Record, view: JobView) -> None:
         state = view.state.name.lower()
@@ -519,9 +538,8 @@ def gateway(
             try:
                 async with work_chain(url, timeout) as chain:
                     folder = folder_of(base_path, chain.genesis)
-                    arrived = checker(chain, folder, pair)
                     async with serving(
-                        chain, folder, is_local, listen, public, tell, arrived
+                        chain, folder, is_local, listen, public, tell, signer
                     ) as made:
                         if first:
                             show.note(
@@ -536,6 +554,74 @@ def gateway(
                 await asyncio.sleep(PAUSE)
 
     run(work())
+
+
+# ---- jobs of the chain itself
+
+
+@examples("btt-chain job offer --model net.btt scans.npy")
+@job.command()
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+)  # fmt: skip
+@package_option
+@elements_option
+@click.option(
+    "--deadline", type=click.IntRange(1, MOST_DEADLINE), metavar="SLOTS",
+    help="How long a provider may take; twice the least allowed, and some, unless said.",
+)  # fmt: skip
+@folder_option
+@connection_options
+@json_option
+def offer(
+    files: tuple[Path, ...], package: Path, elements: bool, deadline: int | None,
+    base_path: Path | None, url: str, timeout: float, as_json: bool,
+) -> None:  # fmt: skip
+    """Make FILES ready for the chain to have computed, once in each era, at its own expense.
+
+    Inputs and results of such a job are public: everybody can fetch them. Governance decides about
+    it; this prints what to propose. The gateway of --base-path serves the inputs, and has to run
+    for as long as the chain posts the job.
+    """
+    from btt_chain.compute.payload import edge_root, payload_pieces
+    from btt_chain.scale import u32, u64
+    from btt_chain.work.ids import model_id
+    from cli.chain import run
+    from runtime.pallets.jobs.types import Check, Tier, Urgency
+
+    whole, inputs = _read(package, files, elements=elements)
+    for note in inputs.notes:
+        show.note(note)
+    model, raw, count = model_id(whole.manifest), inputs.elements.tobytes(), len(inputs.names)
+
+    async def work() -> dict[str, str]:
+        async with work_chain(url, timeout) as chain:
+            quote: WorkQuote | None = await chain.api(
+                "WorkApi_quote", model, u32(count), Urgency.Routine, Check.Sampled, Tier.Open,
+                u64(len(raw)),
+            )  # fmt: skip
+            folder = folder_of(base_path, chain.genesis)
+        known, endpoints = _offered(quote, model), _served_at(folder)
+        root = edge_root(whole.manifest.graph.input, 0, raw, None)
+        folder.add_inputs(root, b"".join(payload_pieces(None, [raw])))
+        return {
+            "model": "0x" + model.hex(),
+            "items": str(count),
+            "input_root": "0x" + root.hex(),
+            "data_bytes": str(len(raw)),
+            "deadline": str(deadline or _roomy(known)),
+            "endpoints": "0x" + endpoints.hex(),
+        }
+
+    facts = run(work())
+    if as_json:
+        show.document(facts)
+        return
+    show.record({name: text for name, text in facts.items() if name != "endpoints"})
+    words = " ".join(f"{name}={text}" for name, text in facts.items())
+    show.note(
+        "propose it: btt-chain gov propose Jobs.add_protocol_set --track params --from YOU " + words
+    )
 
 
 # ---- looking
@@ -841,9 +927,7 @@ async def _fetch(
             if over():
                 break
     elif not over():
-        async with serving(
-            chain, folder, is_local, listen, public, tell, checker(chain, folder, None)
-        ) as made:
+        async with serving(chain, folder, is_local, listen, public, tell, None) as made:
             await made.run(over)
     if folder.result(record) is None:
         state, outcome = last[0].state.name.lower(), last[0].outcome

@@ -7,7 +7,7 @@ that: whoever loses it cannot answer for its work. What decides is `btt_chain.co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +75,12 @@ def place_options(command: Command) -> Command:
     return base(listen(public(command)))
 
 
+class_option = click.option(
+    "--class", "classes", type=click.IntRange(0, 65_535), multiple=True, default=(0,),
+    show_default=True, help="A class of models to serve; may be repeated.",
+)  # fmt: skip
+
+
 # ---- register
 
 
@@ -88,10 +94,7 @@ def place_options(command: Command) -> Command:
     "--bond", metavar="AMOUNT", default="1000BTT", show_default=True,
     help="What answers for the work: ten prices of each job at a time. 0: the chain's own jobs.",
 )  # fmt: skip
-@click.option(
-    "--class", "classes", type=click.IntRange(0, 65_535), multiple=True, default=(0,),
-    show_default=True, help="A class of models to serve; may be repeated.",
-)  # fmt: skip
+@class_option
 @click.option(
     "--capacity", type=click.IntRange(1, 65_535), default=2, show_default=True,
     help="Jobs at a time.",
@@ -124,7 +127,7 @@ def register(
             currency, is_local = await facts(url, timeout)
             planck = planck_of(currency, bond)
             open_ = await stack.enter_async_context(opened(chain, pair, place, is_local))
-            info = open_.info(chosen, region, sorted(set(classes)), capacity)
+            info = open_.info(chosen, region, sorted({*classes}), capacity)
             before: ProviderView | None = await chain.api("WorkApi_provider", open_.account)
             if before is None:
                 done = await chain.submit(
@@ -168,8 +171,9 @@ def register(
 @click.option("--cluster", metavar="ADDRESS", help="A Dask scheduler of yours that computes.")
 @click.option(
     "--bond", metavar="AMOUNT",
-    help="Register first, with this bond, for class 0, if the account is no provider.",
+    help="Register first, with this bond, if the account is no provider.",
 )  # fmt: skip
+@class_option
 @click.option(
     "--fast", is_flag=True,
     help="Multiply with onnxruntime, if this machine passes its test. Needs the extra `fast`.",
@@ -183,8 +187,8 @@ def register(
 @connection_options
 @json_option
 def run_(
-    jobs: int, memory: int, cluster: str | None, bond: str | None, fast: bool,
-    keep_slots: int | None, url: str, timeout: float, as_json: bool, **options: Any,
+    jobs: int, memory: int, cluster: str | None, bond: str | None, classes: tuple[int, ...],
+    fast: bool, keep_slots: int | None, url: str, timeout: float, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Take jobs, compute them, answer for them, until Ctrl-C.
 
@@ -213,15 +217,16 @@ def run_(
     except WorkError as reason:
         raise Refused(str(reason)) from None
     work = provide(
-        engine, pair, place, url, timeout, jobs=jobs, bond=bond, keep_slots=keep_slots,
-        as_json=as_json,
+        engine, pair, place, url, timeout, jobs=jobs, bond=bond, classes=classes,
+        keep_slots=keep_slots, as_json=as_json,
     )  # fmt: skip
     run(work)
 
 
 async def provide(
     engine: Engine, pair: KeyPair, place: Place, url: str, timeout: float = 60.0, *, jobs: int = 1,
-    bond: str | None = None, keep_slots: int | None = None, as_json: bool = False,
+    bond: str | None = None, classes: Sequence[int] = (0,), keep_slots: int | None = None,
+    as_json: bool = False,
 ) -> None:  # fmt: skip
     """Work for a chain until cancelled. Refused if the account is no provider."""
     from btt_chain.compute.chain import ChainGone
@@ -252,7 +257,8 @@ async def provide(
                             opened(chain, pair, place, is_local)
                         )
                         if bond is not None:
-                            await open_.register(chain, planck_of(currency, bond), jobs)
+                            planck = planck_of(currency, bond)
+                            await open_.register(chain, planck, jobs, classes)
                         await open_.agree(chain)
                         settings = Settings(
                             open_.account, open_.folder, pair, engine, jobs, keep_slots,
@@ -305,7 +311,7 @@ class Opened:
     host: BlobHost
 
     def info(
-        self, kind: Any, region: int | None, classes: list[int], capacity: int
+        self, kind: Any, region: int | None, classes: Sequence[int], capacity: int
     ) -> ProviderInfo:
         """What it tells of itself."""
         from btt_chain.compute.gateway import joined
@@ -318,14 +324,14 @@ class Opened:
             joined(self.host.endpoints()),
         )  # fmt: skip
 
-    async def register(self, chain: RpcChain, bond: int, jobs: int) -> None:
-        """Become a provider of class 0, unless it is one."""
+    async def register(self, chain: RpcChain, bond: int, jobs: int, classes: Sequence[int]) -> None:
+        """Become a provider of these classes, unless it is one."""
         from btt_chain.scale import u128
         from runtime.pallets.providers.types import ProviderKind
 
         if await chain.api("WorkApi_provider", self.account) is not None:
             return
-        info = self.info(ProviderKind.Home, None, [0], 2 * jobs)
+        info = self.info(ProviderKind.Home, None, sorted({*classes}), 2 * jobs)
         await chain.submit("Providers", "register", signer=self.pair, info=info, bond=u128(bond))
         show.note("the account is a provider now")
 

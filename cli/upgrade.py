@@ -25,10 +25,14 @@ if TYPE_CHECKING:
     from btt_chain.chain.rehearsal import Rehearsal
     from runtime.params import RuntimeParams
 
-_SPAN: Final = re.compile(r"(\d+)([smhd])")
+_SPAN: Final = re.compile(r"([0-9]{1,9})([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+LAST: Final = 253_402_300_799
+"""The end of the year 9999, unix seconds: no calendar names a later time."""
 PICOS: Final = 10**9
 """Picoseconds of a millisecond."""
+MOST_DIGITS: Final = 19
+"""Of a slot: what is longer may not fit a u64."""
 MOST_SHOWN: Final = 20
 """Findings of the audit that are shown."""
 
@@ -142,12 +146,19 @@ def schedule(
         known = ", ".join(map(str, own))
         raise NotFound(f"this program carries {known}: install the release that has {number}")
 
-    async def facts() -> tuple[RuntimeParams, int]:
+    async def facts() -> tuple[RuntimeParams, int, int]:
         async with await Client.connect(url, timeout) as client:
             return await _facts(client)
 
-    params, now = run(facts())
+    params, version, now = run(facts())
+    if number <= version:
+        raise Refused(f"the chain runs btt {version}: schedule a later version than that")
     at = _slot(slot) if slot else now + -(-_seconds(str(span)) * 1_000 // int(params.slot_ms))
+    if uri is None and at < now + params.day_slots:
+        raise Refused(
+            f"slot {at} is {at - now} from now, and {params.day_slots} are the least notice when the "
+            "call runs: choose a slot behind the referendum's whole time and that"
+        )
     runtime = own[number].build(params)
     call = runtime.call("Upgrade", "schedule", code=runtime.version.encoded(), slot=u64(at))
     if uri is not None:
@@ -171,15 +182,19 @@ def schedule(
             {"specVersion": number, "slot": at, "call": "0x" + call.raw.hex(), "code": code}
         )
         return
-    show.record({"call": "0x" + call.raw.hex(), "slot": f"{at}, {at - now} from now"})
+    moment = time.time() + (at - now) * int(params.slot_ms) / 1_000
+    about = f"about {datetime.fromtimestamp(min(moment, LAST), UTC):%Y-%m-%d %H:%M} UTC"
+    show.record({"call": "0x" + call.raw.hex(), "slot": f"{at}, {at - now} from now, {about}"})
     show.note("propose it, for example on root's track:")
     click.echo(f"btt-chain gov propose Upgrade.schedule {code} {at} --track root --from URI")
 
 
-async def _facts(client: Client) -> tuple[RuntimeParams, int]:
-    """The chain's parameters, and its slot since genesis."""
+async def _facts(client: Client) -> tuple[RuntimeParams, int, int]:
+    """The chain's parameters, the version in force, and the slot since genesis."""
     from btt_chain.crypto.hashing import twox_128
+    from btt_chain.scale import codec
     from cli.chain import to_bytes
+    from runtime.frame.version import CODE_KEY, RuntimeVersion
     from runtime.params import PARAMS_KEY, RuntimeParams
 
     async def read(key: bytes) -> bytes:
@@ -188,6 +203,7 @@ async def _facts(client: Client) -> tuple[RuntimeParams, int]:
 
     try:
         params = RuntimeParams.decode(await read(PARAMS_KEY))
+        version = codec(RuntimeVersion).decode_all(await read(CODE_KEY))
     except ValueError:
         raise Refused(f"the chain at {client.url} is no BTT chain") from None
     babe = twox_128(b"Babe")
@@ -195,7 +211,7 @@ async def _facts(client: Client) -> tuple[RuntimeParams, int]:
     current = int.from_bytes(await read(babe + twox_128(b"CurrentSlot")), "little")
     # By hand, blocks come late or ahead of the clock; the next one is at the later of the two.
     by_clock = time.time_ns() // 1_000_000 // int(params.slot_ms)
-    return params, max(current, by_clock) - (first or by_clock)
+    return params, int(version.spec_version), max(current, by_clock) - (first or by_clock)
 
 
 def _ensure_done(events: Iterable[object]) -> None:
@@ -216,7 +232,7 @@ def _ensure_done(events: Iterable[object]) -> None:
 
 def _slot(text: str) -> int:
     digits = text.replace("_", "").replace(",", "")
-    if not (digits.isascii() and digits.isdecimal()):
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= MOST_DIGITS):
         raise Mistyped(f"--slot {text}: expected a number of slots since genesis")
     return int(digits)
 

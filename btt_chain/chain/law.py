@@ -53,10 +53,9 @@ class NotCarried(NoLaw):
     for. Nobody is to blame for the block.
     """
 
-    def __init__(self, due: Due, carried: str) -> None:
+    def __init__(self, due: Due, why: str) -> None:
         super().__init__(
-            f"the chain changes to btt {due.spec_version} in slot {due.slot} since genesis, this "
-            f"program carries {carried}: install a release that has {due.spec_version}"
+            f"the chain changes to btt {due.spec_version} in slot {due.slot} since genesis, {why}"
         )
         self.due = due
 
@@ -150,7 +149,8 @@ class Laws:
         if builders is None:
             builders = {number: law.build for number, law in carried().items()}
         self._builders = builders
-        self._known: dict[tuple[bytes, bytes], Law] = {}
+        self._known: dict[tuple[bytes, bytes], Law | str] = {}
+        """By version and parameters; or why there is none, for what comes is asked at each block."""
 
     @property
     def versions(self) -> list[int]:
@@ -167,7 +167,13 @@ class Laws:
             raise NoLaw("the state holds no runtime of this kind: it can be read, not executed")
         law = self._known.get((code, params))
         if law is None:
-            law = self._known[code, params] = self._build(code, params)
+            try:
+                law = self._build(code, params)
+            except NoLaw as refusal:
+                law = str(refusal)
+            self._known[code, params] = law
+        if isinstance(law, str):
+            raise NoLaw(law)
         return law
 
     def lacks(self, get: Callable[[bytes], bytes | None]) -> NotCarried | None:
@@ -179,7 +185,11 @@ class Laws:
         try:
             self.of(values.get)
         except NoLaw as lacking:
-            refusal = NotCarried(due, self._told())
+            why = f"this program carries {self._told()}: install a release that has "
+            refusal = NotCarried(
+                due,
+                str(lacking) if due.spec_version in self._builders else f"{why}{due.spec_version}",
+            )
             refusal.__cause__ = lacking
             return refusal
         return None
@@ -208,7 +218,13 @@ class Laws:
         told = f"the chain runs {version.spec_name.value} {int(version.spec_version)}"
         if build is None:
             raise NoLaw(f"{told}, this node carries {self._told()}: install a release that has it")
-        law = Law(lambda: build(chain), self.verdicts)
+        try:
+            law = Law(lambda: build(chain), self.verdicts)
+        except Exception as error:  # of a package: whatever it raises, no node dies of it
+            raise NoLaw(
+                f"{told}, whose law is here but cannot be built: {type(error).__name__} {error}. "
+                "Correct the package that brings it, or install the release"
+            ) from error
         if law.wire != wire_of(version):
             raise NoLaw(
                 f"{told} in another form than this node carries: install the release that the "

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from btt_chain.chain.law import Builder
+from btt_chain.chain.law import Builder, wire_of
 from btt_chain.scale import codec
 from runtime import BttRuntime
 from runtime.audit import audit
@@ -108,6 +108,14 @@ def rehearse(
     version = codec(RuntimeVersion).decode_all(overlay.get(CODE_KEY) or b"")
     params = RuntimeParams.decode(overlay.get(PARAMS_KEY) or b"")
     runtime = builders[chosen](params)
+    due = coming(overlay.get)
+    if due is not None and due.spec_version == chosen:
+        decided = codec(RuntimeVersion).decode_all(due.code)
+        if wire_of(decided) != wire_of(runtime.version):
+            raise CannotRehearse(
+                f"the chain decided on btt {chosen} in another form than this program carries: "
+                "nodes with it will stand. Install the release that the chain decided on"
+            )
     limit = int(runtime.pallet(System).block_weights.max_block.ref_time)
     made = Rehearsal(int(version.spec_version), chosen, limit, [root()])
     if made.before in builders:

@@ -1,9 +1,10 @@
 """What a verifier does to a receipt: execute what it was drawn for, and compare. Needs numpy.
 
-An open job is checked by computing its items again: for that only their inputs are fetched, and
+A job is checked by computing its items again: for that only their inputs are fetched, and
 the roots behind the receipt. When every root is the same, so is every byte. Only where one differs
 the provider's tensors are fetched as well, to find the first element that is wrong, from which a
-proof is made. Large models whose owner chose so are checked with random vectors instead, as far as
+proof is made. A requester does the same with a confidential job, whose inputs and key only it has.
+Large models whose owner chose so are checked with random vectors instead, as far as
 the provider serves its accumulators.
 
 Nothing of the provider is believed. What does not lead to the roots of the receipt is as good as
@@ -73,6 +74,8 @@ class Look:
     """The items that it drew."""
     vectors: bool = False
     """Whether the model's owner wants products to be checked with random vectors."""
+    key: bytes | None = None
+    """The key of the leaves, of a confidential job."""
 
 
 class Finding(NamedTuple):
@@ -95,6 +98,9 @@ class Source(Protocol):
 
     async def beginning(self, name: str, length: int) -> bytes:
         """Return the first bytes of a blob."""
+
+    async def besides(self, name: str, most: int) -> bytes:
+        """Return a blob that need not be there: one that is not, is not waited for."""
 
 
 class NotHad(Exception):
@@ -190,7 +196,7 @@ class _Looking:
         for size in sizes:
             tensors.append(view[:size])
             view = view[size:]
-        commitment = await self._worker.run(lambda: commit_item(self._graph, number, tensors))
+        commitment = await self._worker.run(lambda: self._commitment(number, tensors))
         if commitment.root != root:
             raise Withheld(number, "its tensors are not those that were committed to")
         return _Item(number, tensors, commitment)
@@ -199,7 +205,7 @@ class _Looking:
         """Return an item's accumulators if the provider serves any."""
         size = sums_size(self._graph)
         try:
-            raw = await self._source.blob(sums_name(self._look.receipt, number), size)
+            raw = await self._source.besides(sums_name(self._look.receipt, number), size)
         except NotHad:
             return None
         return read_sums(self._graph, raw) if len(raw) == size else None
@@ -221,7 +227,7 @@ class _Looking:
             tree = item.commitment.tensors[-1 if output else 0]
             if tree.root != wanted[number]:
                 said = trees.outputs if output else trees.inputs
-                evidence = Evidence(number, item.tensors, item.commitment, trees.items)
+                evidence = self._evidence(item, trees)
                 edge = prove_edge(self._graph, evidence, said, wanted[number], output=output)
                 verdict = WrongEdge(u32(number), output)
                 return item, Finding(verdict, H256(bytes(32)), edge=edge)
@@ -234,7 +240,13 @@ class _Looking:
         except InputRefused:
             return None
         tensors = batch.item(0)
-        return _Item(number, tensors, commit_item(self._graph, number, tensors))
+        return _Item(number, tensors, self._commitment(number, tensors))
+
+    def _commitment(self, number: int, tensors: Sequence[bytes | memoryview]) -> ItemCommitment:
+        return commit_item(self._graph, number, tensors, self._look.key)
+
+    def _evidence(self, item: _Item, trees: RootTrees) -> Evidence:
+        return Evidence(item.number, item.tensors, item.commitment, trees.items, self._look.key)
 
     async def _fault(self, item: _Item, *, by_vectors: bool) -> Fault | None:
         elements = [
@@ -259,7 +271,7 @@ class _Looking:
         records = None
         if fault.node in model.records:
             records = (model.records[fault.node].data, model.trees[fault.node])
-        evidence = Evidence(item.number, item.tensors, item.commitment, trees.items)
+        evidence = self._evidence(item, trees)
         proof = prove(self._graph, evidence, fault.node, fault.element, records)
         verdict = Wrong(u32(item.number), u16(fault.node), u32(fault.element))
         return Finding(verdict, H256(bytes(32)), fraud=proof)

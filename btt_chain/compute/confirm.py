@@ -1,68 +1,153 @@
-"""How a requester checks a confidential result: nobody else may, so it computes a part again.
+"""How a requester checks a confidential result: nobody else may, so it looks as a verifier would.
 
-One item in sixteen, drawn when the result is here: nobody could know which. If they are right the
-receipt is accepted and the provider paid at once; if not, it is not accepted, and the log says so.
+One item in sixteen is computed again, or all if the job was posted so; a secret of the job draws
+them, so that nobody could know which. If all of them are what the receipt commits to, it is
+accepted and the provider paid at once; if not, the chain is shown the first element that is wrong.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from secrets import SystemRandom
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from btt_chain.compute.chain import Chain
-from btt_chain.compute.gateway import Folder, Record
+from btt_chain.compute.gateway import Folder, Record, Signer, luck_of, split
+from btt_chain.compute.payload import transcript_context
+from btt_chain.compute.sealing import SealError, open_sealed, sealed_size
+from btt_chain.compute.transport import BlobHost
+from btt_chain.work import ids
 from btt_chain.work.errors import WorkError
-from btt_chain.work.ids import sample_size
-from runtime.pallets.jobs.types import Tier
+from runtime.pallets.receipts import Receipts
+from runtime.pallets.receipts.types import Valid, WrongEdge
 
 if TYPE_CHECKING:
+    from btt_chain.compute.chain import Included
+    from btt_chain.compute.checking import Finding, Source
     from btt_chain.crypto.keypair import KeyPair
-    from btt_chain.work.package import Package
+    from btt_chain.work.execute import Executor
     from runtime.work_views import JobView
+
+R = TypeVar("R")
 
 log = logging.getLogger(__name__)
 
 
-def wrong_items(package: Package, items: bytes, outputs: bytes, which: Sequence[int]) -> list[int]:
-    """Compute some items again; return those whose outputs are others."""
-    import numpy as np  # noqa: PLC0415 - an extra
-
-    from btt_chain.work.execute import Executor  # noqa: PLC0415 - an extra
-    from btt_chain.work.model import tensor_of  # noqa: PLC0415 - an extra
-
-    graph = package.manifest.graph
-    each, wide = graph.input.nbytes, graph.output.nbytes
-    executor = Executor(package.model)
-    wrong: list[int] = []
-    for item in which:
-        given = tensor_of(graph.input, items[item * each : (item + 1) * each])
-        claimed = tensor_of(graph.output, outputs[item * wide : (item + 1) * wide])
-        if not np.array_equal(executor.run(given[None]).outputs[0], claimed):
-            wrong.append(item)
-    return wrong
+class CannotLook(Exception):
+    """What it takes to check a result is not here: numpy, the model, or the inputs."""
 
 
-async def confirm(
-    chain: Chain, folder: Folder, pair: KeyPair, record: Record, view: JobView, outputs: bytes
-) -> None:
-    """Look at a confidential result, and accept it if it is right. Raises ChainError."""
-    items, package = folder.items(record), folder.package(record.model)
-    if record.tier is not Tier.Confidential or view.receipt is None or items is None:
-        return
-    if package is None:
-        log.warning("the model of a confidential job is not here, so its result is not checked")
-        return
-    count = sample_size(int(record.items), full=False)
-    which = sorted(SystemRandom().sample(range(int(record.items)), count))
+async def look(folder: Folder, host: BlobHost, record: Record, view: JobView) -> Finding:
+    """Check a part of a confidential result. Raises CannotLook."""
+    receipt, info, items = view.receipt, view.provider_info, folder.items(record)
+    if receipt is None or info is None or items is None:
+        raise CannotLook("its inputs are not here any more")
     try:
-        wrong = await asyncio.to_thread(wrong_items, package, items, outputs, which)
-    except (ImportError, WorkError) as reason:
-        log.warning("a confidential result cannot be checked: %s", reason)
-        return
-    if wrong:
-        log.error("the outputs of items %s are wrong: the result is not accepted", wrong)
-        return
-    await chain.submit("Receipts", "accept_result", signer=pair, receipt=view.receipt.id)
+        from btt_chain.compute.checking import Look, look_at  # noqa: PLC0415 - an extra
+        from btt_chain.compute.fetching import ProviderSource  # noqa: PLC0415 - an extra
+    except ImportError as missing:
+        raise CannotLook(str(missing)) from None
+    count, rho, over = int(record.items), luck_of(record, receipt.id), asyncio.Event()
+    over.set()  # what is not served now is asked for again with the next block
+    chosen = ids.sample(rho, count, int(receipt.looked_at))
+    task = Look(
+        receipt.id, count, view.input_root, receipt.item_root, receipt.output_root, rho, chosen,
+        key=record.leaf_key,
+    )  # fmt: skip
+    source = _Own(ProviderSource(host, split(info.endpoints), over), record, receipt.id, items)
+    return await look_at(task, await asyncio.to_thread(_executor, folder, record), source, _Aside())
+
+
+async def answer(chain: Chain, signer: Signer, view: JobView, finding: Finding) -> bool:
+    """Accept a result that is right, prove one that is wrong; False if there is nothing to send.
+
+    Raises ChainError.
+    """
+    if view.receipt is None:
+        return False
+    id, job = view.receipt.id, view.id.hex()[:12]
+    if isinstance(finding.verdict, Valid):
+        await chain.submit("Receipts", "accept_result", signer=signer.pair, receipt=id)
+        return True
+    log.error("job 0x%s: the result is wrong (%s), and is not accepted", job, finding.verdict)
+    sent = await prove(chain, signer.pair, id, finding) if signer.shows else None
+    if sent is None:
+        return False
+    if any(isinstance(event, Receipts.FalseProof) for event in sent.events):
+        log.error("job 0x%s: the chain is not convinced of that", job)
+        return False
+    log.warning("job 0x%s: it was proven to the chain", job)
+    return True
+
+
+async def prove(chain: Chain, pair: KeyPair, receipt: bytes, finding: Finding) -> Included | None:
+    """Send the proof of what was found; None if it has none. Raises ChainError."""
+    if finding.fraud is not None:
+        return await chain.submit(
+            "Receipts", "prove_fraud", signer=pair, receipt=receipt, proof=finding.fraud
+        )
+    if finding.edge is None:
+        return None
+    output = isinstance(finding.verdict, WrongEdge) and finding.verdict.output
+    return await chain.submit(
+        "Receipts", "prove_edge", signer=pair, receipt=receipt, proof=finding.edge, output=output
+    )
+
+
+def _executor(folder: Folder, record: Record) -> Executor:
+    from btt_chain.work.execute import Executor  # noqa: PLC0415 - an extra
+
+    package = folder.package(record.model)
+    if package is None:
+        raise CannotLook("its model is not here: post confidential jobs with its package")
+    try:
+        return Executor(package.model)
+    except WorkError as reason:
+        raise CannotLook(str(reason)) from None
+
+
+class _Own:
+    """What a provider serves of our job: inputs are here, and tensors are sealed to us."""
+
+    def __init__(self, source: Source, record: Record, receipt: bytes, items: bytes) -> None:
+        self._source: Final = source
+        self._record: Final = record
+        self._receipt: Final = receipt
+        self._items: Final = items
+
+    async def blob(self, name: str, most: int) -> bytes:
+        """Return roots as they are served, and tensors opened. Raises NotHad."""
+        from btt_chain.compute.checking import NotHad  # noqa: PLC0415 - an extra
+
+        raw = await self._source.blob(name, sealed_size(most))
+        if name.startswith("roots/"):
+            return raw
+        context = transcript_context(self._receipt, _item_of(name))
+        try:
+            return await asyncio.to_thread(
+                open_sealed, raw, self._record.keys.reply_secret, context
+            )
+        except SealError as error:
+            raise NotHad(str(error)) from None
+
+    async def beginning(self, name: str, length: int) -> bytes:
+        """Return the input of an item."""
+        at = _item_of(name) * length
+        return self._items[at : at + length]
+
+    async def besides(self, name: str, most: int) -> bytes:
+        """Return what need not be there. Raises NotHad."""
+        return await self._source.besides(name, most)
+
+
+def _item_of(name: str) -> int:
+    return int(name.rpartition("/")[2])
+
+
+class _Aside:
+    """Where items are executed: on a thread of their own."""
+
+    async def run(self, work: Callable[[], R]) -> R:
+        """Carry out something that takes long. Raises what it raises."""
+        return await asyncio.to_thread(work)

@@ -49,13 +49,17 @@ class ProviderSource:
         """Return the first bytes of a blob. Raises NotHad."""
         return await self._had(lambda: self._begin(name, length))
 
+    async def besides(self, name: str, most: int) -> bytes:
+        """Return a blob that need not be there; it is asked for once. Raises NotHad."""
+        return await self._had(lambda: self._load(name, most), again=False)
+
     async def _load(self, name: str, most: int) -> bytes:
         return await self._host.load(self._endpoints, name, limit=most, seconds=ATTEMPT_SECONDS)
 
     async def _begin(self, name: str, length: int) -> bytes:
         return await self._host.beginning(self._endpoints, name, length, seconds=ATTEMPT_SECONDS)
 
-    async def _had(self, fetch: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def _had(self, fetch: Callable[[], Awaitable[bytes]], *, again: bool = True) -> bytes:
         if self._enough.is_set():
             try:
                 async with asyncio.timeout(GRACE_SECONDS):
@@ -68,7 +72,7 @@ class ProviderSource:
                 why = await self._once(asyncio.ensure_future(fetch()), over)
                 if isinstance(why, bytes):
                     return why
-                if over.done():
+                if over.done() or not again:
                     raise NotHad(why)
                 await asyncio.wait({over}, timeout=RETRY_SECONDS)
         finally:

@@ -15,10 +15,11 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -51,10 +52,13 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import DecodeError, Fixed, codec, path, u16, u32
 from btt_chain.work.graph import Binary32, Manifest, Tensor
+from btt_chain.work.layout import tensor_layout
 from runtime.pallets.jobs.types import JobState, Tier
+from runtime.pallets.receipts.types import Missing, Phase
 from runtime.work_views import JobView
 
 if TYPE_CHECKING:
+    from btt_chain.crypto.keypair import KeyPair
     from btt_chain.work.package import Package
 
 log = logging.getLogger(__name__)
@@ -149,7 +153,7 @@ class Folder:
     def __init__(self, base: Path, genesis: bytes) -> None:
         """Open or make it. Raises OSError."""
         self.path: Final = base / "gateway" / genesis.hex()[:16]
-        for part in ("jobs", "items", "results", "models"):
+        for part in ("jobs", "items", "results", "models", "inputs"):
             make_private_folder(self.path / part)
 
     def lock(self) -> Lock:
@@ -254,11 +258,19 @@ class Folder:
         except (FileNotFoundError, WorkError):
             return None
 
-    def models(self) -> Iterator[tuple[bytes, Path]]:
-        """The models to serve: their ids and files."""
-        for file in sorted((self.path / "models").iterdir()):
-            if not file.name.startswith("."):
-                yield bytes.fromhex(file.name), file
+    def add_inputs(self, root: bytes, payload: bytes) -> None:
+        """Keep the inputs of a job of the chain itself to serve; they are public. Raises OSError.
+
+        `root` is over the roots of all items' inputs, `payload` what a provider fetches.
+        """
+        _write(self.path / "inputs" / root.hex(), payload)
+
+    def shared(self) -> Iterator[tuple[str, Path]]:
+        """What everybody may fetch: the names and files of models and public inputs."""
+        for part, name_of in (("models", model_name), ("inputs", payload_name)):
+            for file in sorted((self.path / part).iterdir()):
+                if not file.name.startswith("."):
+                    yield name_of(bytes.fromhex(file.name)), file
 
     def _job(self, name: str) -> Path:
         return self.path / "jobs" / f"{name}.job"
@@ -300,6 +312,8 @@ class Step(Enum):
     """Seal the payload to the provider that is finally assigned, and serve it."""
     FETCH = auto()
     """Fetch the result, and see whether it is what the receipt says."""
+    CHECK = auto()
+    """See whether a confidential result is right: nobody else does."""
     CLOSE = auto()
     """It is over: forget the inputs."""
 
@@ -315,12 +329,30 @@ def decide(record: Record, best: JobView, final: JobView | None, *, has_result: 
     if best.state in COMMITTED:
         if not has_result:
             return Step.FETCH
-        return Step.CLOSE if best.state is JobState.Finalised else Step.WAIT
+        if best.state is JobState.Finalised:
+            return Step.CLOSE
+        disputable = best.state is JobState.Pending and record.tier is Tier.Confidential
+        return Step.CHECK if disputable else Step.WAIT
     if final is None or final.state not in (JobState.Assigned, JobState.Computing):
         return Step.WAIT
     if final.provider_info is None or record.sealed_for == final.provider:
         return Step.WAIT
     return Step.SEAL if best.provider == final.provider else Step.WAIT
+
+
+def may_ask(record: Record, best: JobView, window: int) -> bool:
+    """Tell whether it is time to ask on the chain for what the provider does not serve.
+
+    That costs 1 % of the price, so the provider has half of the time in which it can be done;
+    `window` is how many slots it has to answer. Of a trap it may not serve the result yet.
+    """
+    receipt = best.receipt
+    if receipt is None or receipt.phase is not Phase.Pending or receipt.trapped:
+        return False
+    last = int(receipt.due) - window
+    half = int(best.since) + (last - int(best.since)) // 2
+    asked = any(one.by == record.requester for one in receipt.challenges)
+    return half <= best.now < last and not asked
 
 
 class ResultRefused(Exception):
@@ -341,12 +373,17 @@ def open_result(record: Record, job: bytes, output_root: bytes, sealed: Iterable
     return outputs
 
 
-Arrived = Callable[[Record, JobView, bytes], Awaitable[None]]
-"""What is to be done with outputs that were held against their receipt."""
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who signs for a requester, and what for.
 
+    Confidential results are accepted if they are right, and proven wrong if not; what a provider
+    does not serve is asked for on the chain.
+    """
 
-async def nothing(_record: Record, _job: JobView, _outputs: bytes) -> None:
-    """Do nothing further with a result."""
+    pair: KeyPair
+    shows: bool = True
+    """Whether proofs and answers may show everybody a piece of a confidential item."""
 
 
 class Gateway:
@@ -359,17 +396,23 @@ class Gateway:
         host: BlobHost,
         store: BlobStore,
         tell: Callable[[Record, JobView], None] = lambda *_: None,
-        arrived: Arrived = nothing,
+        signer: Signer | None = None,
     ) -> None:
-        """`tell` hears of every look at a job that is not over; `store` is what `host` serves."""
+        """`tell` hears of every look at a job that is not over; `store` is what `host` serves.
+
+        Without a `signer` nothing is sent to the chain, and confidential results are not checked.
+        """
         self._folder = folder
         self._chain = chain
         self._host = host
         self._store = store
         self._tell = tell
-        self._arrived = arrived
+        self._signer = signer
+        self._window: int | None = None
+        self._settled: set[str] = set()
+        """Jobs whose result has nothing more done about it."""
         self._at_work: dict[str, asyncio.Task[None]] = {}
-        self._served: set[bytes] = set()
+        self._served: set[str] = set()
 
     async def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Go on with every block. Raises ChainGone, and what the folder raises."""
@@ -386,9 +429,9 @@ class Gateway:
 
     async def step(self, head: Head) -> None:
         """Look at every job once. What takes long goes on by itself. Raises ChainGone, Damaged."""
-        self._serve_models()
+        self._serve_shared()
         for record in self._folder.records():
-            if record.over or record.name in self._at_work:
+            if record.over:
                 continue
             try:
                 await self._look(record, head)
@@ -415,12 +458,19 @@ class Gateway:
         has_result = self._folder.result(record) is not None
         self._tell(record, best)
         step = decide(record, best, final, has_result=has_result)
+        if step is Step.FETCH and await self._may_ask(record, best):
+            # Whatever goes on: who sends a byte now and then must not pass for one who delivers.
+            self._begin(f"{record.name} asking", record, self._ask(record, best))
+        if record.name in self._at_work:
+            return
         if step is Step.CLOSE:
             self._close(record)
         elif step is Step.SEAL and final is not None:
-            self._begin(record, asyncio.to_thread(self._seal, record, final))
+            self._begin(record.name, record, asyncio.to_thread(self._seal, record, final))
         elif step is Step.FETCH:
-            self._begin(record, self._fetch(record, best))
+            self._begin(record.name, record, self._fetch(record, best))
+        elif step is Step.CHECK and self._signer_of(record) and record.name not in self._settled:
+            self._begin(record.name, record, self._check(record, best))
 
     async def _adopt(self, record: Record) -> bool:
         """Find the job of a record that a program left behind as it posted it."""
@@ -440,8 +490,8 @@ class Gateway:
             self._folder.forget(record)
         return False
 
-    def _begin(self, record: Record, work: Coroutine[object, object, None]) -> None:
-        """Let something go on by itself; the job is not looked at meanwhile."""
+    def _begin(self, name: str, record: Record, work: Coroutine[object, object, None]) -> None:
+        """Let something go on by itself; nothing else is begun under this name meanwhile."""
 
         async def attempt() -> None:
             try:
@@ -451,9 +501,9 @@ class Gateway:
             except ResultRefused as error:
                 log.warning("job %s: the result is refused: %s", _id(record), error)
             finally:
-                del self._at_work[record.name]
+                del self._at_work[name]
 
-        self._at_work[record.name] = asyncio.create_task(attempt())
+        self._at_work[name] = asyncio.create_task(attempt())
 
     def _seal(self, record: Record, final: JobView) -> None:
         items = self._folder.items(record)
@@ -487,7 +537,61 @@ class Gateway:
             self._store.drop(name)
         self._folder.keep_result(record, outputs)
         log.info("job %s: the result is here", _id(record))
-        await self._arrived(record, best, outputs)
+
+    # ---- what a requester signs
+
+    def _signer_of(self, record: Record) -> Signer | None:
+        signer = self._signer
+        return signer if signer and signer.pair.account_id == record.requester else None
+
+    async def _may_ask(self, record: Record, best: JobView) -> bool:
+        signer = self._signer_of(record)
+        if signer is None or f"{record.name} asking" in self._at_work:
+            return False
+        if record.tier is Tier.Confidential and not signer.shows:
+            return False
+        if self._window is None:
+            self._window = int((await self._chain.api("WorkApi_rules")).transcript_slots)
+        return may_ask(record, best, self._window)
+
+    async def _ask(self, record: Record, best: JobView, place: Missing | None = None) -> None:
+        """Have the provider show a leaf on the chain; one of an output, unless told otherwise."""
+        signer = self._signer_of(record)
+        if best.receipt is None or signer is None:
+            return
+        if place is None:
+            luck = int.from_bytes(luck_of(record, best.receipt.id), "little")
+            leaves = tensor_layout(record.output).count
+            place = Missing(u32(luck % int(record.items)), record.last, u32((luck >> 32) % leaves))
+        await self._chain.submit(
+            "Receipts", "challenge_data", signer=signer.pair, receipt=best.receipt.id,
+            item=place.item, tensor=u32(place.tensor), leaf=place.leaf,
+        )  # fmt: skip
+        log.warning(
+            "job %s: what its provider does not serve was asked for on the chain", _id(record)
+        )
+
+    async def _check(self, record: Record, best: JobView) -> None:
+        """See to a confidential result. Raises ChainError."""
+        from btt_chain.compute import confirm  # noqa: PLC0415 - needs this module, and an extra
+
+        signer = self._signer_of(record)
+        if signer is None:
+            return
+        try:
+            finding = await confirm.look(self._folder, self._host, record, best)
+        except confirm.CannotLook as reason:
+            log.warning("job %s: the result cannot be checked: %s", _id(record), reason)
+            self._settled.add(record.name)
+            return
+        if isinstance(finding.verdict, Missing):
+            log.info("job %s: %s; trying again", _id(record), finding.why)
+            if await self._may_ask(record, best):
+                await self._ask(record, best, finding.verdict)
+        elif not await confirm.answer(self._chain, signer, best, finding):
+            self._settled.add(record.name)
+
+    # ---- afterwards
 
     def _close(self, record: Record) -> None:
         """Forget what nobody needs any more; what the requester may want to see stays."""
@@ -497,20 +601,25 @@ class Gateway:
         record.over = True
         self._folder.save(record)
 
-    def _serve_models(self) -> None:
-        for model, file in self._folder.models():
-            if model in self._served:
+    def _serve_shared(self) -> None:
+        for name, file in self._folder.shared():
+            if name in self._served:
                 continue
-            if not self._store.has(model_name(model)):
+            if not self._store.has(name):
                 with file.open("rb") as source:
-                    self._store.put(model_name(model), iter(lambda: source.read(READ), b""))
-            self._served.add(model)
+                    self._store.put(name, iter(lambda: source.read(READ), b""))
+            self._served.add(name)
 
 
 def _cut(data: bytes) -> Iterator[bytes]:
     view = memoryview(data)
     for at in range(0, len(view), READ):
         yield bytes(view[at : at + READ])
+
+
+def luck_of(record: Record, receipt: bytes) -> H256:
+    """What a requester draws by what it looks at of a receipt: nobody else can tell, ever."""
+    return H256(sha256(b"btt requester" + record.secret + receipt).digest())
 
 
 def _id(record: Record) -> str:

@@ -4,8 +4,8 @@
     result  = outputs, one after another
 
 Items and outputs are the elements of the model's first and last tensor in C order, and nothing
-else. The key comes with confidential jobs (`work.commit.TensorKey`). Both are sealed with the
-contexts below.
+else. The key comes with confidential jobs (`work.commit.TensorKey`), whose tensors go back sealed
+as well. All are sealed with the contexts below.
 """
 
 from __future__ import annotations
@@ -42,6 +42,11 @@ def payload_context(job: bytes) -> bytes:
 def result_context(job: bytes) -> bytes:
     """What ties a sealed result to its job."""
     return b"result" + job
+
+
+def transcript_context(receipt: bytes, item: int) -> bytes:
+    """What ties the tensors of an item, sealed to the requester, to their receipt."""
+    return b"transcript" + receipt + item.to_bytes(4, "little")
 
 
 def payload_pieces(leaf_key: bytes | None, items: Iterable[bytes]) -> Iterator[bytes]:

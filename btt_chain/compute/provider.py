@@ -482,7 +482,7 @@ class Provider:
         return [Fetch(view)]
 
     def _may_refuse(self, case: _State, view: JobView, now: int) -> bool:
-        if now < int(view.accepted) + self._payload_slots:
+        if now < int(view.due) - int(view.deadline):
             return False
         sealable = case.final_since
         long_enough = sealable is not None and now >= sealable + self._payload_slots

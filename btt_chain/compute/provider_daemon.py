@@ -57,6 +57,7 @@ from btt_chain.compute.provider_work import (
     needs_of,
     payload_of,
     payload_size,
+    serves_sums,
 )
 from btt_chain.compute.sealing import SealError
 from btt_chain.compute.store import BlobError, BlobStore
@@ -291,7 +292,7 @@ class Providing:
             if model is None or manifest is None:
                 why = "its model is not registered"
             else:
-                needs = needs_of(manifest.graph, int(view.items))
+                needs = needs_of(manifest.graph, int(view.items), sums=serves_sums(model, view))
                 free = shutil.disk_usage(self._settings.folder.path).free - SPARE_DISK
                 if needs.memory > self._settings.memory:
                     why = f"an item takes {needs.memory} bytes of memory"
@@ -346,12 +347,13 @@ class Providing:
             loop.call_soon_threadsafe(settings.progress, view.id, done, of)
 
         try:
-            executor = await self._executor(view)
+            model = await self._model(view)
+            executor = await self._shelf.executor(view.model, split(model.endpoints))
             record = await loop.run_in_executor(
                 self._processor,
                 lambda: self._workshop.compute(
-                    view, executor, trap=self._is_trap(view), slot=lambda: self._now,
-                    progress=progress, stop=stop,
+                    view, executor, trap=self._is_trap(view), sums=serves_sums(model, view),
+                    slot=lambda: self._now, progress=progress, stop=stop,
                 ),
             )  # fmt: skip
         except Stopped:
@@ -422,10 +424,14 @@ class Providing:
     async def _on_disk(self, work: Callable[[], None]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._disk, work)
 
-    async def _executor(self, view: JobView) -> Executor:
+    async def _model(self, view: JobView) -> ModelView:
         model: ModelView | None = await self._api("WorkApi_model", view.model)
         if model is None:
             raise NoModel("its model is not registered any more")
+        return model
+
+    async def _executor(self, view: JobView) -> Executor:
+        model = await self._model(view)
         return await self._shelf.executor(view.model, split(model.endpoints))
 
     # ---- sending

@@ -17,7 +17,15 @@ from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
-from btt_chain.compute.payload import KEY, VERSION, BadPayload, payload_context, result_context
+from btt_chain.compute.checking import VECTORS_FROM, sums_of, sums_size
+from btt_chain.compute.payload import (
+    KEY,
+    VERSION,
+    BadPayload,
+    payload_context,
+    result_context,
+    transcript_context,
+)
 from btt_chain.compute.provider import Flip, Record, Trap
 from btt_chain.compute.roots import Roots, roots_size
 from btt_chain.compute.sealing import (
@@ -29,7 +37,13 @@ from btt_chain.compute.sealing import (
     sealed_size,
 )
 from btt_chain.compute.store import BlobStore
-from btt_chain.compute.transport import payload_name, result_name, roots_name, transcript_name
+from btt_chain.compute.transport import (
+    payload_name,
+    result_name,
+    roots_name,
+    sums_name,
+    transcript_name,
+)
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64
@@ -41,8 +55,9 @@ from btt_chain.work.layout import tensor_layout
 from btt_chain.work.merkle import Leaf, Opening, Tree
 from btt_chain.work.model import Elements, dtype_of, tensor_of
 from runtime.pallets.jobs.types import Tier
+from runtime.pallets.models.types import CheckMode
 from runtime.pallets.receipts.types import LeafProof
-from runtime.work_views import JobView
+from runtime.work_views import JobView, ModelView
 
 BATCH_BYTES: Final = 16 << 20
 """Inputs that are read together."""
@@ -57,8 +72,10 @@ class Stopped(Exception):
 class Engine(Protocol):
     """What executes. Any number of jobs at a time, each on a thread of its own."""
 
-    def stream(self, executor: Executor, batches: Iterable[Elements]) -> Iterator[Batch]:
-        """Execute all items, in order. Raises WorkError."""
+    def stream(
+        self, executor: Executor, batches: Iterable[Elements], *, accumulators: bool = False
+    ) -> Iterator[Batch]:
+        """Execute all items, in order; it may leave out the accumulators. Raises WorkError."""
 
 
 class Processor:
@@ -68,9 +85,11 @@ class Processor:
         """`memory`: bytes of tensors at a time."""
         self._memory: Final = memory
 
-    def stream(self, executor: Executor, batches: Iterable[Elements]) -> Iterator[Batch]:
+    def stream(
+        self, executor: Executor, batches: Iterable[Elements], *, accumulators: bool = False
+    ) -> Iterator[Batch]:
         """Execute all items, in order."""
-        return stream(executor, batches, self._memory)
+        return stream(executor, batches, self._memory, accumulators=accumulators)
 
 
 class Needs(NamedTuple):
@@ -82,15 +101,24 @@ class Needs(NamedTuple):
     """Of payload, tensors and result together."""
 
 
-def needs_of(graph: Graph, items: int) -> Needs:
-    """Return what a job takes."""
-    each = sum(tensor.nbytes for tensor in graph.tensors)
+def needs_of(graph: Graph, items: int, *, sums: bool = False) -> Needs:
+    """Return what a job takes; `sums`: whether its accumulators are served."""
+    each = sum(tensor.nbytes for tensor in graph.tensors) + (sums_size(graph) if sums else 0)
     ends = graph.input.nbytes + graph.output.nbytes
     return Needs(each, items * (each + ends + roots_size(1)))
 
 
+def serves_sums(model: ModelView, view: JobView) -> bool:
+    """Tell whether verifiers of a job check products with random vectors."""
+    vectors = model.check is CheckMode.Vectors and model.macs >= VECTORS_FROM
+    return vectors and view.tier is Tier.Open
+
+
 def payload_of(view: JobView) -> str:
-    """Return what a job's inputs are called: those of the chain's own jobs are public."""
+    """Return what a job's inputs are called: those of the chain's own jobs are public.
+
+    These stay in the inbox, since the job of the next era has the same.
+    """
     return payload_name(view.input_root if view.requester is None else view.id)
 
 
@@ -170,13 +198,15 @@ class Workshop:
         executor: Executor,
         *,
         trap: bool,
+        sums: bool = False,
         slot: Callable[[], int],
         progress: Callable[[int, int], None],
         stop: Event,
     ) -> Record:
         """Do a job; all that is served of it is on the disk when this returns.
 
-        `slot` tells the time. Raises Stopped, WorkError, SealError, BadPayload, BlobError, OSError.
+        `slot` tells the time; with `sums` accumulators are served as well, if the engine has them.
+        Raises Stopped, WorkError, SealError, BadPayload, BlobError, OSError.
         """
         graph, count = executor.model.graph, int(view.items)
         started = max(slot(), int(view.accepted))
@@ -184,7 +214,8 @@ class Workshop:
         said, right = Roots([], [], []), Roots([], [], [])
         flips: list[Flip] = []
         done = 0
-        for batch in self._engine.stream(executor, _batches(graph, items)):
+        batches = _batches(graph, items)
+        for batch in self._engine.stream(executor, batches, accumulators=sums):
             for at in range(len(batch.outputs)):
                 tensors: list[bytes | memoryview] = list(batch.item(at))
                 _add(right, commit_item(graph, done, tensors, key))
@@ -192,6 +223,10 @@ class Workshop:
                     flips.append(_spoil(tensors, done))
                     _add(said, commit_item(graph, done, tensors, key))
                 self._lay_aside(view, done, b"".join(tensors))
+                if batch.accumulators:
+                    own = {node: part[at] for node, part in batch.accumulators.items()}
+                    aside = _making_sums(view.id, done)
+                    self._served.put(aside, sums_of(graph, own), durable=False)
                 done += 1
             progress(done, count)
             if stop.is_set():
@@ -253,12 +288,16 @@ class Workshop:
         for item in range(int(view.items)):
             name, aside = transcript_name(record.receipt, item), _making(view.id, item)
             if view.tier is Tier.Confidential:
-                raw, context = self._laid_aside(view, item), _transcript_context(record, item)
+                raw = self._laid_aside(view, item)
+                context = transcript_context(record.receipt, item)
                 self._served.put(name, seal(raw, view.reply_key, context), durable=False)
                 self._served.drop(aside)
             else:
                 self._served.rename(aside, name)
             names.append(name)
+            if self._served.has(_making_sums(view.id, item)):
+                names.append(sums_name(record.receipt, item))
+                self._served.rename(_making_sums(view.id, item), names[-1])
         self._served.put(roots_name(record.receipt), said.encode(), durable=False)
         if record.trap is not None:
             self._served.put(_right_roots(record), right.encode(), durable=False)
@@ -336,7 +375,8 @@ class Workshop:
             # They lie sealed to the requester: what is right is made once more.
             key, items = self._opened(view, graph)
             given = next(islice(items, item, None))
-            batch = next(iter(self._engine.stream(executor, _batches(graph, iter([given])))))
+            batches = _batches(graph, iter([given]))
+            batch = next(iter(self._engine.stream(executor, batches, accumulators=False)))
             return key, batch.item(0)
         raw = memoryview(b"".join(self._served.pieces(transcript_name(record.receipt, item))))
         tensors: list[bytes | memoryview] = []
@@ -357,6 +397,7 @@ class Workshop:
         self.abandon(record.job)
         for item in range(int(record.items)):
             self._served.drop(transcript_name(record.receipt, item))
+            self._served.drop(sums_name(record.receipt, item))
         for name in (
             roots_name(record.receipt),
             _right_roots(record),
@@ -407,6 +448,10 @@ def _making(job: bytes, item: int) -> str:
     return f"making/{job.hex()}/{item}"
 
 
+def _making_sums(job: bytes, item: int) -> str:
+    return f"making/{job.hex()}/sums/{item}"
+
+
 def _held(job: bytes) -> str:
     return f"held/{job.hex()}"
 
@@ -421,7 +466,3 @@ def _wrong_roots(record: Record) -> str:
 
 def _making_context(job: bytes, item: int) -> bytes:
     return b"making" + job + item.to_bytes(4, "little")
-
-
-def _transcript_context(record: Record, item: int) -> bytes:
-    return b"transcript" + record.receipt + item.to_bytes(4, "little")

@@ -143,7 +143,7 @@ def result_name(job: bytes) -> str:
 
 
 def roots_name(receipt: bytes) -> str:
-    """Return what the roots of a receipt are called (`transcripts.Roots`)."""
+    """Return what the roots of a receipt are called (`roots.Roots`)."""
     return f"roots/{receipt.hex()}"
 
 
@@ -153,5 +153,8 @@ def transcript_name(receipt: bytes, item: int) -> str:
 
 
 def sums_name(receipt: bytes, item: int) -> str:
-    """Return what the accumulators of an item are called (`transcripts.sums_of`)."""
+    """Return what the accumulators of an item are called (`checking.sums_of`).
+
+    They are served only where the model's owner wants random vectors, and it is large enough.
+    """
     return f"sums/{receipt.hex()}/{item}"

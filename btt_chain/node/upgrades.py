@@ -21,6 +21,10 @@ from runtime.params import PARAMS_KEY, RuntimeParams
 
 log: Final = logging.getLogger(__name__)
 
+LAST_MS: Final = 253_402_300_799_000
+"""The end of the year 9999, unix milliseconds: no calendar names a later time, and a slot may be
+any u64."""
+
 
 def upgrade_state(client: Client, now_ms: int) -> UpgradeState:
     """Return what the best block's state says of the law, by a clock in unix milliseconds.
@@ -53,7 +57,8 @@ def placed(due: Due, params: RuntimeParams, now_ms: int) -> ScheduledLaw:
     """Return when a version comes, by a clock in unix milliseconds."""
     slot_ms = int(params.slot_ms)
     left = max(due.in_headers - now_ms // slot_ms, 0)
-    return ScheduledLaw(due.spec_version, due.slot, due.in_headers * slot_ms, left)
+    begins = min(due.in_headers * slot_ms, LAST_MS)
+    return ScheduledLaw(due.spec_version, due.slot, begins, left)
 
 
 class UpgradeWatch:
@@ -83,6 +88,8 @@ class UpgradeWatch:
         elif scheduled is None:
             if before is not None and before.spec_version == state.spec_version:
                 log.info("the change of the law is cancelled: btt %d stays", state.spec_version)
+        elif state.lacking and scheduled.spec_version in state.carried:
+            log.warning("%s. It comes about %s", state.lacking, clock(scheduled.time_ms))
         elif state.lacking:
             log.warning(
                 "the chain changes to btt %d at slot %d, about %s; this program carries %s: "

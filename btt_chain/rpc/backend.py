@@ -115,7 +115,7 @@ class ScheduledLaw(NamedTuple):
     slot: int
     """Since genesis."""
     time_ms: int
-    """When that slot begins, unix milliseconds."""
+    """When that slot begins, unix milliseconds; the end of the year 9999 if that is later."""
     slots_left: int
     """Until it begins by the node's clock; 0 once it has."""
 

@@ -7,6 +7,7 @@ signal arrives. Works for processes that somebody else started.
 from __future__ import annotations
 
 import os
+import secrets
 import select
 import signal
 import socket
@@ -19,6 +20,9 @@ from typing import Final
 STOP_SECONDS: Final = 4.0
 """From SIGTERM to SIGKILL."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
+LEAST_PORT: Final = 11_000
+"""Of those that `free_ports` chooses from: above the node's usual RPC ports."""
+_OUTGOING: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LISTENING: Final = "0A"
 """TCP_LISTEN in /proc/net/tcp."""
 
@@ -161,11 +165,23 @@ class Life:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on now, all different."""
-    held = [socket.socket() for _ in range(count)]
+    """Ports of 127.0.0.1 that nobody has now, all different.
+
+    They are below those that the system gives to outgoing connections: while a node is down for a
+    moment, any program's could take its port else, and the node would not come back.
+    """
+    first_outgoing = int(_OUTGOING.read_text().split()[0])
+    top = max(LEAST_PORT + 1_000, first_outgoing)
+    held: list[socket.socket] = []
     try:
-        for each in held:
-            each.bind(("127.0.0.1", 0))
+        while len(held) < count:
+            each = socket.socket()
+            try:
+                each.bind(("127.0.0.1", secrets.choice(range(LEAST_PORT, top))))
+            except OSError:
+                each.close()
+                continue
+            held.append(each)
         return [each.getsockname()[1] for each in held]
     finally:
         for each in held:

@@ -12,6 +12,8 @@ its `main` runs. Acts, as many as are wanted:
     lie=KIND         answer sync with changed `bodies` or `headers`, or with nothing (`silence`)
     slow=MS          take so long for each block that is taken in
     gain=N           warp for the sake of so few blocks
+    ready            have all at hand that verifying takes, before the first receipt
+    lazy             find every receipt valid without looking
 """
 
 from __future__ import annotations
@@ -413,6 +415,27 @@ def gain(blocks: str) -> None:
     wrap(assembly, "warp_plan", around)
 
 
+# ---- verifying
+
+
+def ready() -> None:
+    """Import what a node imports as it looks at its first receipt, which can take too long."""
+    import btt_chain.compute.checking
+    import btt_chain.compute.transport  # noqa: F401
+
+
+def lazy() -> None:
+    """Vote without having looked: the digest is made up as well."""
+    from btt_chain.compute import checking
+    from btt_chain.primitives.digest import H256
+    from runtime.pallets.receipts.types import Valid
+
+    async def nothing(*_: object) -> checking.Finding:
+        return checking.Finding(Valid(), H256(os.urandom(32)))
+
+    wrap(checking, "look_at", lambda _: nothing)
+
+
 ACTS: Final[dict[str, Callable[..., None]]] = {
     "journal": journal,
     "die": die,
@@ -423,6 +446,8 @@ ACTS: Final[dict[str, Callable[..., None]]] = {
     "lie": lie,
     "slow": slow,
     "gain": gain,
+    "ready": ready,
+    "lazy": lazy,
 }
 
 

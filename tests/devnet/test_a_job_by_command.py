@@ -1,261 +1,436 @@
-"""A job from a file to its result, by the commands that people type, on a real node.
+"""Jobs from a file to their results, with the programs that people start, on one real network.
 
-The provider is a script that is honest or not; the one with all its habits has tests of its own.
+Three validators, of whom Bob never looks at what he votes on; one honest provider, one that is
+wrong in every item, one that serves nothing to anybody. Each has a class of models of its own, so
+that it is known who is drawn. Every open receipt is a trap. All jobs run beside each other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
 
-from btt_chain.compute.chain import ChainError, RpcChain, open_chain
-from btt_chain.compute.payload import payload_context, read_payload, result_context
-from btt_chain.compute.roots import Roots
-from btt_chain.compute.sealing import new_secret, open_sealed, public_of, seal
-from btt_chain.compute.store import BlobStore
-from btt_chain.compute.transport import (
-    LOCAL_GATE,
-    BlobHost,
-    BlobSettings,
-    FetchFailed,
-    model_name,
-    payload_name,
-    result_name,
-    roots_name,
-    transcript_name,
-)
+from btt_chain.compute.chain import RpcChain, open_chain
+from btt_chain.compute.gateway import Folder, Record, new_record
+from btt_chain.compute.payload import edge_root, payload_pieces
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import u16, u32, u128
+from btt_chain.scale import u16, u32, u64, u128
+from btt_chain.testing import Devnet
+from btt_chain.testing.devnet import HOSPITAL
+from btt_chain.testing.helper import Helper
 from btt_chain.work import ids
-from btt_chain.work.commit import commit_item, roots_tree
+from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.execute import Executor
-from btt_chain.work.model import tensor_of
+from btt_chain.work.graph import Kind
+from btt_chain.work.model import Model
 from btt_chain.work.package import Package, Preparation, save
+from devnet import launcher
+from genesis.accounts import address, dev_account
+from genesis.catalogue import make
+from genesis.presets import CHAINS
 from runtime.constants import BTT
-from runtime.pallets.jobs.types import JobState
+from runtime.pallets.jobs import Jobs
+from runtime.pallets.jobs.types import Check, JobState, Outcome, Tier, Urgency
 from runtime.pallets.models.types import CheckMode
-from runtime.pallets.providers.types import ProviderInfo, ProviderKind
+from runtime.pallets.providers import Providers
+from runtime.pallets.receipts import Receipts
+from runtime.params import WorkRules
 from runtime.work_views import JobView
-from support.market import net
-from support.node import dev_node
+from support.vectors import REPOSITORY
+from support.work.history import History
 
-# Three times what a busy machine needs: a job has windows of some ten slots each.
-pytestmark = [
-    pytest.mark.devnet,
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(
-        not os.environ.get("BTT_LONG"),
-        reason="two minutes and a half of waiting for windows: BTT_LONG=1 plays it",
-    ),
-]
+# Several times what a busy machine needs.
+pytestmark = [pytest.mark.devnet, pytest.mark.timeout(400)]
 
-ROOT = Path(__file__).parents[2]
-BOB = KeyPair.from_uri("//Bob")
-ITEMS = 4
-EPOCH = 20
-MODEL = net()
+HANG: Final = 200.0
+ITEMS: Final = 4
+RULES: Final = WorkRules(
+    beacon_delay=u32(1), trap_ppm=u32(1_000_000), committee=u32(2), quorum=u32(1),
+    accept_slots=u32(10), transcript_slots=u32(5), commit_slots=u32(5), reveal_slots=u32(3),
+    challenge_slots=u32(6),
+)  # fmt: skip
+CHEAT: Final = REPOSITORY / "tests" / "support" / "work" / "cheat.py"
+HONEST, LIAR, MUTE = "Honest", "Liar", "Mute"
+PROVIDERS: Final = {name: f"//Provider//{at}" for at, name in enumerate((HONEST, LIAR, MUTE))}
+CLASS: Final = {name: at for at, name in enumerate(PROVIDERS)}
 
 
-class Provider:
-    """Does what it is given, and lies about one byte of every item if it is told to."""
+REQUESTER: Final = KeyPair.from_uri(HOSPITAL)
 
-    def __init__(self, chain: RpcChain, folder: Path) -> None:
-        self.chain = chain
-        self.store = BlobStore(folder)
-        self.secret = new_secret()
-        settings = BlobSettings(
-            os.urandom(32), chain.genesis, ("/ip4/127.0.0.1/tcp/0",), gate=LOCAL_GATE,
-            allow_private=True,
-        )  # fmt: skip
-        self.host = BlobHost(settings, self.store)
-        self.lies = False
 
-    async def register(self) -> None:
-        """Register the model and itself."""
-        await self.host.start()
-        where = "\n".join(self.host.endpoints()).encode()
-        id = ids.model_id(MODEL.manifest)
-        self.store.put(model_name(id), Package(MODEL).chunks())
-        await self.chain.submit(
-            "Models", "register", signer=BOB, manifest=MODEL.manifest, klass=u16(0), name=b"net",
-            check=CheckMode.Reexecute, endpoints=where,
-        )  # fmt: skip
-        info = ProviderInfo(
-            ProviderKind.Home, None, [u16(0)], u32(4), BOB.public, public_of(self.secret), where
-        )
-        await self.chain.submit(
-            "Providers", "register", signer=BOB, info=info, bond=u128(5_000 * BTT)
-        )
+def account(uri: str) -> AccountId:
+    return AccountId(KeyPair.from_uri(uri).account_id)
 
-    async def work(self) -> None:
-        """Go on for ever."""
-        done: set[tuple[bytes, JobState]] = set()
-        heard = 0
-        async for head in self.chain.heads():
-            if head.slot // EPOCH > heard:
-                heard = head.slot // EPOCH
-                with suppress(ChainError):  # registering counts as one, too
-                    await self.chain.submit("Providers", "heartbeat", signer=BOB)
-            views = await self.chain.api("WorkApi_assignments", AccountId(BOB.account_id))
-            for view in views:
-                if (view.id, view.state) in done:
-                    continue
-                try:
-                    await self._step(view)
-                    done.add((view.id, view.state))
-                except (FetchFailed, ChainError):
-                    continue  # not sealed yet, or overtaken: the next block shows
 
-    async def _step(self, view: JobView) -> None:
-        if view.state is JobState.Assigned:
-            await self.chain.submit("Jobs", "accept", signer=BOB, job=view.id)
-        elif view.state is JobState.Computing:
-            await self._compute(view)
+WHO: Final = {name: account(uri) for name, uri in PROVIDERS.items()}
+LAZY: Final = account("//Bob")
+VALUES: Final = np.random.default_rng(3).integers(-100, 100, (ITEMS, 1, 16)).astype(np.int8)
 
-    async def _compute(self, view: JobView) -> None:
-        graph = MODEL.graph
-        where = view.endpoints.decode().split("\n")
-        sealed = await self.host.load(where, payload_name(view.id), limit=1 << 20, seconds=5)
-        raw = open_sealed(sealed, self.secret, payload_context(view.id))
-        each = graph.input.nbytes
-        items = read_payload(raw, int(view.items), each, confidential=False).items
-        tensors: list[list[bytes]] = []
-        for at in range(int(view.items)):
-            one = tensor_of(graph.input, items[at * each : (at + 1) * each])
-            batch = Executor(MODEL).run(one[None])
-            made = [bytearray(tensor) for tensor in batch.item(0)]
-            if self.lies:
-                made[1][0] ^= 1
-            tensors.append([bytes(tensor) for tensor in made])
-        committed = [commit_item(graph, at, parts) for at, parts in enumerate(tensors)]
-        roots = Roots.of(committed)
-        item_root = roots_tree(roots.items).root
-        receipt = ids.receipt_id(
-            self.chain.genesis, view.id, BOB.account_id, int(view.attempt), item_root
-        )
-        self.store.put(roots_name(receipt), roots.encode())
-        for at, parts in enumerate(tensors):
-            self.store.put(transcript_name(receipt, at), b"".join(parts))
-        outputs = b"".join(parts[-1] for parts in tensors)
-        self.store.put(result_name(view.id), seal(outputs, view.reply_key, result_context(view.id)))
-        await self.chain.submit(
-            "Receipts", "submit", signer=BOB, job=view.id, attempt=view.attempt,
-            item_root=item_root, output_root=roots_tree(roots.outputs).root,
-            trap_commit=H256(bytes(32)), started=view.accepted, finished=view.now,
+
+def net_of(klass: int) -> Package:
+    """A net of two products, another for each class."""
+    rng = np.random.default_rng(klass)
+    made = Builder(Kind.I8, (1, 16), 0)
+    for name, at, (inputs, outputs) in (("first", 0, (16, 8)), ("second", 1, (8, 4))):
+        columns = rng.integers(-90, 91, (outputs, inputs)).astype(np.int8)
+        scales = np.full(outputs, 1 / (90 * inputs), np.float32)
+        bias = rng.integers(-500, 501, outputs).astype(np.int32)
+        made.linear(name, at, columns, bias, scales, Numbers(Kind.I8))
+    return Package(made.model(), Preparation(labels=["a", "b", "c", "d"]))
+
+
+def outputs_of(model: Model) -> list[list[int]]:
+    """What is right."""
+    made: list[list[int]] = Executor(model).run(VALUES).outputs.reshape(ITEMS, -1).tolist()
+    return made
+
+
+def spec() -> str:
+    """A chain like `local` with short windows, where Bob is drawn nearly always."""
+    chain = replace(CHAINS["local"], slot_ms=1_000, epoch_slots=10, work=RULES)
+    document = json.loads(make(chain, validators=3).dumps())
+    verifiers = document["genesis"]["runtimeGenesis"]["config"]["receipts"]["verifiers"]
+    lazy = address(dev_account("//Bob"))
+    for row in verifiers:
+        row[1] = str((40_000 if row[0] == lazy else 5_000) * BTT)
+    return json.dumps(document)
+
+
+@dataclass
+class World:
+    """The network, and what is done on it."""
+
+    net: Devnet
+    folder: Path
+    history: History = field(default_factory=History)
+    packages: dict[str, Path] = field(default_factory=dict)
+    jobs: dict[str, H256] = field(default_factory=dict)
+    views: dict[str, JobView] = field(default_factory=dict)
+    """How each job ended."""
+    told: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict)
+    """What commands said."""
+    outputs: dict[str, bytes | None] = field(default_factory=dict)
+
+    @property
+    def url(self) -> tuple[str, str]:
+        return "--url", self.net[0].ws
+
+    @property
+    def base(self) -> tuple[str, str]:
+        return "--base-path", str(self.folder / "gateway")
+
+    async def command(self, name: str, *words: str) -> None:
+        """Type a command; its words are kept."""
+        whole = [sys.executable, "-m", "cli.main", *words, *self.url]
+        self.told[name] = await asyncio.to_thread(
+            subprocess.run, whole, capture_output=True, text=True, cwd=REPOSITORY, timeout=HANG,
+            check=False,
         )  # fmt: skip
 
+    def document(self, name: str) -> Any:
+        done = self.told[name]
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
 
-class Thread:
-    """A provider at work beside the test."""
+    def of(self, kind: type[Any], job: str) -> list[Any]:
+        """The events about a job, or about its receipt."""
+        view = self.views[job]
+        ours = (view.id, None if view.receipt is None else view.receipt.id)
+        return [
+            event
+            for event in self.history.of(kind)
+            if getattr(event, "job", None) in ours or getattr(event, "receipt", b"") in ours
+        ]
 
-    def __init__(self, url: str, folder: Path) -> None:
-        self.ready: Future[Provider] = Future()
-        self._url, self._folder = url, folder
-        self._loop = asyncio.new_event_loop()
-        self._task = self._loop.create_task(self._all())
-        self._thread = threading.Thread(target=self._run)
+    async def until(self, chain: RpcChain, what: str, true: Callable[[], bool]) -> None:
+        """Read on until something is so."""
+        deadline = time.monotonic() + HANG
+        while True:
+            await self.history.read(chain)
+            if true():
+                return
+            if time.monotonic() > deadline:
+                logs = "\n".join(f"{one.name}\n{one.tail()}" for one in self.net.helpers)
+                pytest.fail(f"never {what}; {self.history.events[-20:]}\n{logs}")
+            await asyncio.sleep(0.5)
 
-    def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._task)
-        except asyncio.CancelledError:
-            pass
-        except BaseException as error:
-            if not self.ready.done():
-                self.ready.set_exception(error)
-            raise
-        finally:
-            self._loop.close()
+    async def post(self, chain: RpcChain, name: str, provider: str) -> Record:
+        """Post a confidential job of one provider's class, and leave it to the gateway."""
+        folder, manifest = self.gateway(chain), net_of(CLASS[provider]).manifest
+        model, tier = H256(ids.model_id(manifest)), Tier.Confidential
+        names = [str(at) for at in range(ITEMS)]
+        record = new_record(manifest, model, REQUESTER.account_id, names, [], tier)
+        folder.add(record, VALUES.tobytes())
+        root = edge_root(record.input, 0, VALUES.tobytes(), record.leaf_key)
+        done = await chain.submit(
+            "Jobs", "post", signer=REQUESTER, model=model, items=record.items, input_root=root,
+            tier=tier, check=Check.Sampled, urgency=Urgency.Routine, max_price=u128(BTT),
+            data_bytes=u64(VALUES.nbytes), deadline=u32(60), reply_key=record.keys.reply_public,
+            endpoints=folder.endpoints(),
+        )  # fmt: skip
+        record.job = next(event.job for event in done.events if isinstance(event, Jobs.Posted))
+        folder.save(record)
+        self.jobs[name] = record.job
+        return record
 
-    async def _all(self) -> None:
-        async with open_chain(self._url) as chain:
-            provider = Provider(chain, self._folder)
-            try:
-                await provider.register()
-                self.ready.set_result(provider)
-                await provider.work()
-            finally:
-                await provider.host.stop()
+    def gateway(self, chain: RpcChain) -> Folder:
+        """What the gateway works on."""
+        return Folder(self.folder / "gateway", chain.genesis)
 
-    @contextmanager
-    def at_work(self) -> Iterator[Provider]:
-        """Until the end of `with`."""
-        self._thread.start()
-        try:
-            yield self.ready.result(120)
-        finally:
-            self._loop.call_soon_threadsafe(self._task.cancel)
-            self._thread.join(60)
+    async def ended(self, chain: RpcChain, name: str) -> None:
+        """Wait until a job is over, and note how."""
+        over = (JobState.Finalised, JobState.Refunded, JobState.Slashed)
+        deadline = time.monotonic() + HANG
+        while time.monotonic() < deadline:
+            view: JobView | None = await chain.api("WorkApi_job", self.jobs[name])
+            if view is not None and view.state in over:
+                self.views[name] = view
+                return
+            await asyncio.sleep(0.5)
+        pytest.fail(f"the job {name} never ended")
 
 
-def command(*args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cli.main", *args],
-        capture_output=True, text=True, cwd=ROOT, timeout=400, check=False,
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The whole story, told once."""
+    folder = tmp_path_factory.mktemp("jobs")
+    net = Devnet.create(folder / "net", spec=spec(), slot_ms=1_000, validators=3)
+    for node in net.nodes:
+        node.program = launcher.program("lazy" if node.index == 1 else "ready")
+    world = World(net, folder)
+    np.save(folder / "in.npy", VALUES.astype(np.float64))
+    for name, klass in CLASS.items():
+        world.packages[name] = folder / f"{name}.btt"
+        save(net_of(klass), world.packages[name])
+    net.helpers[:] = _helpers(world)
+    with net:
+        net._save()
+        net.up()
+        asyncio.run(_story(world))
+        yield world
+
+
+def _helpers(world: World) -> list[Helper]:
+    made = []
+    for at, (name, uri) in enumerate(PROVIDERS.items()):
+        folder = world.folder / name
+        words = ["--url", world.net[at].ws, "--from", uri, "--bond", "3000BTT",
+                 "--base-path", str(folder), "--class", str(CLASS[name])]  # fmt: skip
+        program = {
+            HONEST: ["-m", "cli.main", "provider", "run", "--jobs", "2"],
+            LIAR: [str(CHEAT), "--share", "1"],
+            MUTE: [str(CHEAT), "--share", "0", "--mute"],
+        }[name]
+        made.append(Helper(name, folder, [*program, *words], uri))
+    words = ["-m", "cli.main", "job", "gateway", "--from", HOSPITAL, *world.base, *world.url]
+    return [*made, Helper("Gateway", world.folder / "gateway", words, HOSPITAL)]
+
+
+async def _story(world: World) -> None:
+    async with open_chain(world.net[0].ws) as chain:
+        await _prepare(world, chain)
+        submit = ("job", "submit", str(world.folder / "in.npy"), "--from", HOSPITAL, "--json",
+                  "--wait", *world.base)  # fmt: skip
+        honest = (*submit, "--check", "full", "--model", str(world.packages[HONEST]))
+        lying = (*submit, "--check", "full", "--model", str(world.packages[LIAR]))
+        await asyncio.gather(
+            _by_command(world, chain, "right", HONEST, *honest),
+            _by_command(world, chain, "wrong", LIAR, *lying),
+            _confidential(world, chain, "private", HONEST),
+            _caught(world, chain),
+            _withheld(world, chain),
+            _of_the_chain(world, chain),
+        )
+        await world.history.read(chain)
+    world.net.check_agreement()
+
+
+async def _prepare(world: World, chain: RpcChain) -> None:
+    """Have all registered: providers by themselves, the models here."""
+    folder = world.gateway(chain)
+    while not folder.endpoints():
+        await asyncio.sleep(0.2)
+
+    async def register(klass: int) -> None:
+        package = net_of(klass)
+        folder.add_model(ids.model_id(package.manifest), b"".join(package.chunks()))
+        await chain.submit(
+            "Models", "register", signer=REQUESTER, manifest=package.manifest, klass=u16(klass),
+            name=b"net", check=CheckMode.Reexecute, endpoints=folder.endpoints(),
+        )  # fmt: skip
+
+    await asyncio.gather(*map(register, CLASS.values()))
+
+    def registered() -> bool:
+        known = {event.provider for event in world.history.of(Providers.Registered)}
+        return known >= {*WHO.values()}
+
+    await world.until(chain, "registered", registered)
+
+
+async def _by_command(world: World, chain: RpcChain, name: str, provider: str, *words: str) -> None:
+    """Have a job done in the open, and see from outside what comes of it as soon as it stands."""
+
+    async def verify() -> None:
+        receipt = await _standing(chain, provider)
+        await world.command(f"{name} verify", "work", "verify", "0x" + receipt.hex(), "--json")
+
+    await asyncio.gather(world.command(name, *words), verify())
+    found = json.loads(world.told[name].stdout or "{}")
+    if "job" not in found:
+        pytest.fail(f"{name}: {world.told[name].stderr}")
+    world.jobs[name] = H256(bytes.fromhex(found["job"][2:]))
+    await world.ended(chain, name)
+
+
+async def _standing(chain: RpcChain, provider: str) -> H256:
+    """Wait until a provider's open job is found valid, or wrong; its receipt."""
+    stands = (JobState.Pending, JobState.Finalised, JobState.Slashed)
+    who, deadline = AccountId(REQUESTER.account_id), time.monotonic() + HANG
+    while time.monotonic() < deadline:
+        views: list[JobView] = await chain.api("WorkApi_jobs", who, False, None, u32(100))
+        for view in views:
+            ours = view.tier is Tier.Open and int(view.klass) == CLASS[provider]
+            if ours and view.receipt is not None and view.state in stands:
+                return view.receipt.id
+        await asyncio.sleep(0.5)
+    pytest.fail(f"no receipt of {provider} ever stood")
+
+
+async def _confidential(world: World, chain: RpcChain, name: str, provider: str) -> None:
+    record = await world.post(chain, name, provider)
+    await world.ended(chain, name)
+    world.outputs[name] = world.gateway(chain).result(record)
+
+
+async def _caught(world: World, chain: RpcChain) -> None:
+    """A confidential lie. Who is slashed gets no more jobs, so the open one has to be given out."""
+
+    def given() -> bool:
+        return WHO[LIAR] in [event.provider for event in world.history.of(Jobs.Assigned)]
+
+    await world.until(chain, "assigned", given)
+    await _confidential(world, chain, "private lie", LIAR)
+
+
+async def _withheld(world: World, chain: RpcChain) -> None:
+    """One that serves nothing, and answers on the chain; then one that is not there at all."""
+    await world.post(chain, "mute", MUTE)
+
+    def shown() -> bool:
+        receipts = [
+            one.receipt for one in world.history.of(Receipts.Submitted)
+            if one.job == world.jobs["mute"]
+        ]  # fmt: skip
+        return any(one.receipt in receipts for one in world.history.of(Receipts.LeafShown))
+
+    await world.until(chain, "shown", shown)
+    await world.post(chain, "gone", MUTE)
+
+    def computed() -> bool:
+        return world.jobs["gone"] in [event.job for event in world.history.of(Receipts.Submitted)]
+
+    await world.until(chain, "computed", computed)
+    world.net.helper(MUTE).kill()
+    await asyncio.gather(world.ended(chain, "mute"), world.ended(chain, "gone"))
+
+
+async def _of_the_chain(world: World, chain: RpcChain) -> None:
+    """A job that governance has posted, of inputs that the gateway serves."""
+    folder, manifest = world.gateway(chain), net_of(CLASS[HONEST]).manifest
+    root = edge_root(manifest.graph.input, 0, VALUES.tobytes(), None)
+    folder.add_inputs(root, b"".join(payload_pieces(None, [VALUES.tobytes()])))
+    posted: list[H256] = []
+
+    async def decide(call: str, **args: object) -> None:
+        wanted = chain._runtime.call("Jobs", call, **args)
+        await chain.submit("Sudo", "sudo", signer=KeyPair.from_uri("//Alice"), call=wanted)
+
+    def is_posted() -> bool:
+        posted[:] = [one.job for one in world.history.of(Jobs.Posted) if one.requester is None]
+        return bool(posted)
+
+    await decide(
+        "add_protocol_set", model=H256(ids.model_id(manifest)), items=u32(ITEMS), input_root=root,
+        data_bytes=u64(VALUES.nbytes), deadline=u32(60), endpoints=folder.endpoints(),
     )  # fmt: skip
+    await world.until(chain, "posted by the chain", is_posted)
+    await decide("remove_protocol_set", index=u32(0))
+    world.jobs["public"] = posted[0]
+    await world.ended(chain, "public")
 
 
-def document(done: subprocess.CompletedProcess[str]) -> Any:
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+def test_a_job_goes_from_a_file_to_its_result_by_commands(played: World) -> None:
+    found, told = played.document("right"), played.told["right"].stderr
+    assert found["state"] == "finalised"
+    assert [row["values"] for row in found["outputs"]] == outputs_of(net_of(0).model)
+    for state in ("assigned to", "computing", "checking", "pending", "finalised"):
+        assert f"\n{state}" in told, told
+    assert any("valid, looked at items 0, 1, 2, 3" in line for line in found["checked"])
+    assert played.views["right"].paid > 0
+    checked = played.document("right verify")
+    assert (checked["checked"], checked["wrong"]) == ([0, 1, 2, 3], [])
 
 
-def test_a_job_is_done_checked_paid_and_a_lie_is_slashed(tmp_path: Path) -> None:
-    values = np.random.default_rng(3).uniform(-100, 100, (ITEMS, 1, 16)).round()
-    np.save(tmp_path / "in.npy", values)
-    save(Package(MODEL, Preparation(labels=["a", "b", "c", "d"])), tmp_path / "net.btt")
-    expected = Executor(MODEL).run(values.astype(np.int8)).outputs.reshape(ITEMS, -1)
-    base = ("--base-path", str(tmp_path / "gateway"))
-    submit = (
-        "job", "submit", str(tmp_path / "in.npy"), "--model", str(tmp_path / "net.btt"),
-        "--from", "//Dave", "--check", "full", "--wait", "--json", *base,
-    )  # fmt: skip
+def test_a_lie_is_slashed_though_it_was_a_trap_and_everybody_can_see_it(played: World) -> None:
+    assert played.told["wrong"].returncode == 1
+    assert "slashed: the provider was proven wrong" in played.told["wrong"].stderr
+    assert played.told["wrong verify"].returncode == 1
+    assert len(json.loads(played.told["wrong verify"].stdout)["wrong"]) == ITEMS
 
-    # Slots of two seconds: the node's only verifier has other things to do on a busy machine.
-    spec = tmp_path / "spec.json"
-    made = command("build-spec", "--chain", "dev", "--slot-ms", "2000", "-o", str(spec))
-    assert made.returncode == 0, made.stderr
-    chain = ("--chain", str(spec), "--alice", "--force-authoring", "--no-prometheus", "--port", "0")
-    with dev_node(tmp_path, "node", chain=chain) as node:
-        url = ("--url", node.ws)
-        with Thread(node.ws, tmp_path / "provider").at_work() as provider:
-            told = command(*submit, *url)
-            found = document(told)
-            assert found["state"] == "finalised"
-            assert [row["values"] for row in found["outputs"]] == expected.tolist()
-            for state in ("assigned to", "computing", "checking", "pending", "finalised"):
-                assert f"\n{state}" in told.stderr, told.stderr
-            receipt = found["receipt"]["id"]
-            assert "valid, looked at items 0, 1, 2, 3" in found["checked"][0]
 
-            checked = document(command("work", "verify", receipt, "--json", *url))
-            assert (checked["checked"], checked["wrong"]) == ([0, 1, 2, 3], [])
-            job = found["job"]
-            again = document(command("job", "result", job, "--json", *base, *url))
-            assert again["outputs"] == found["outputs"]
-            assert document(command("job", "status", job, "--json", *url))["paid"] != "0"
+def test_who_votes_without_looking_falls_into_traps_and_nobody_else(played: World) -> None:
+    assert len(played.history.of(Receipts.TrapRevealed)) >= 2
+    slashed = played.history.of(Receipts.VerifierSlashed)
+    assert {event.verifier for event in slashed} == {LAZY}
 
-            provider.lies = True
-            refused = command(*submit, *url)
-            assert refused.returncode == 1
-            assert "slashed: the provider was proven wrong" in refused.stderr
-            slashed = json.loads(refused.stdout)
-            assert slashed["state"] == "slashed"
-            view = document(command("job", "status", slashed["job"], "--json", *url))
-            wrong = command("work", "verify", view["receipt"]["id"], "--json", *url)
-            assert wrong.returncode == 1
-            assert len(json.loads(wrong.stdout)["wrong"]) == ITEMS
+
+def test_a_confidential_result_is_checked_by_its_requester_and_paid_at_once(played: World) -> None:
+    view = played.views["private"]
+    assert (view.state, view.outcome) == (JobState.Finalised, Outcome.Done)
+    assert view.receipt is not None
+    assert int(view.since) < int(view.receipt.submitted) + 3 * int(RULES.challenge_slots)
+    outputs = np.array(outputs_of(net_of(0).model), np.int8)
+    assert played.outputs["private"] == outputs.tobytes()
+
+
+def test_a_confidential_lie_is_proven_by_its_requester(played: World) -> None:
+    view = played.views["private lie"]
+    assert (view.state, view.outcome) == (JobState.Slashed, Outcome.Fraud)
+    (proven,) = played.of(Receipts.FraudProven, "private lie")
+    assert proven.slashed == 10 * int(view.price)
+    slashed = {event.provider for event in played.history.of(Providers.Slashed)}
+    assert slashed == {WHO[LIAR]}
+
+
+def test_who_serves_nothing_is_asked_on_the_chain_and_answers_by_itself(played: World) -> None:
+    (asked,), (shown,) = (
+        played.of(kind, "mute") for kind in (Receipts.LeafAsked, Receipts.LeafShown)
+    )
+    assert (asked.item, asked.tensor, asked.leaf) == (shown.item, shown.tensor, shown.leaf)
+    assert played.views["mute"].state is JobState.Finalised
+
+
+def test_who_does_not_answer_is_fined_and_not_paid(played: World) -> None:
+    view = played.views["gone"]
+    assert (view.state, view.outcome) == (JobState.Refunded, Outcome.Withheld)
+    assert WHO[MUTE] in {event.provider for event in played.history.of(Providers.Fined)}
+
+
+def test_a_job_of_the_chain_is_computed_from_what_a_gateway_serves(played: World) -> None:
+    view = played.views["public"]
+    assert (view.state, view.requester) == (JobState.Finalised, None)
+    assert view.provider == WHO[HONEST]
+    assert view.paid > 0

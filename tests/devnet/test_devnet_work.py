@@ -1,7 +1,8 @@
 """Useful work from end to end, by real processes: four validators, three providers, a market.
 
-One provider is honest, one cheats in a share of its items, one is killed again and again. What the
-chain did is read from the events of all its blocks; what the cheat committed to, from its disk.
+One provider is honest, one cheats in a share of its items, one is killed again and again; a
+validator is killed once it has committed to a verdict. What the chain did is read from the events
+of all its blocks; what the cheat committed to, from its disk.
 """
 
 from __future__ import annotations
@@ -9,33 +10,31 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
 pytest.importorskip("numpy", reason="numpy is not installed: pip install 'btt-chain[work]'")
 
-from btt_chain.compute.chain import RpcChain, open_chain
+from btt_chain.compute.chain import open_chain
 from btt_chain.compute.provider import Record
 from btt_chain.compute.store import BlobStore
 from btt_chain.compute.transport import transcript_name
-from btt_chain.crypto.hashing import twox_128
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import codec
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u32
 from btt_chain.testing import Devnet
 from btt_chain.testing.market import EXAMPLE
 from btt_chain.work import ids
 from btt_chain.work.execute import Executor
 from btt_chain.work.model import tensor_of
 from btt_chain.work.package import load
-from devnet.watched import quick
+from genesis.catalogue import make
+from genesis.presets import CHAINS
 from runtime.constants import BTT
-from runtime.frame import EventRecord
-from runtime.frame.event import Event
 from runtime.pallets.jobs import Jobs
 from runtime.pallets.jobs.types import JobState
 from runtime.pallets.providers import Providers
@@ -44,6 +43,7 @@ from runtime.pallets.receipts.types import Wrong, WrongEdge
 from runtime.splits import split_compute
 from runtime.work_views import JobView
 from support.vectors import REPOSITORY
+from support.work.history import History
 
 pytestmark = pytest.mark.devnet
 
@@ -53,7 +53,6 @@ THRESHOLD = 10_000 * int(BTT)
 """From which price on the burn is at its highest."""
 HONEST, KILLED, CHEAT = "Provider-0", "Provider-1", "Provider-2"
 CHEAT_PROGRAM = REPOSITORY / "tests" / "support" / "work" / "cheat.py"
-EVENTS = "0x" + (twox_128(b"System") + twox_128(b"Events")).hex()
 
 
 def account(uri: str) -> AccountId:
@@ -61,18 +60,13 @@ def account(uri: str) -> AccountId:
 
 
 WHO = {name: account(f"//Provider//{at}") for at, name in enumerate((HONEST, KILLED, CHEAT))}
+LAST = 3
+"""The validator that is killed; nobody is connected to it but the others."""
 VALIDATORS = [account(f"//{name}") for name in ("Alice", "Bob", "Charlie", "Dave")]
 
 
-@dataclass
-class History:
-    """All that the chain ever said, block by block, as far as it is final."""
-
-    events: list[Event] = field(default_factory=list)
-    number: int = 0
-
-    def of(self, kind: type[Any]) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
+class Work(History):
+    """What became of the work."""
 
     def finalised_by(self, name: str) -> int:
         return sum(event.provider == WHO[name] for event in self.of(Jobs.Finalised))
@@ -80,22 +74,19 @@ class History:
     def slashed(self) -> list[AccountId]:
         return [event.provider for event in self.of(Providers.Slashed)]
 
-    async def read(self, chain: RpcChain) -> None:
-        """Read on, up to the last final block."""
-        head = await chain.head()
-        records = codec(list[EventRecord])
-        while self.number < head.final_number:
-            hash = await chain._call("chain_getBlockHash", self.number + 1)
-            raw = await chain._call("state_getStorage", EVENTS, hash)
-            chain._runtime.tie()
-            found = records.decode_all(bytes.fromhex(str(raw)[2:]))
-            self.events += [record.event.event for record in found]
-            self.number += 1
+
+def spec() -> str:
+    """A chain like `local` with short epochs and windows."""
+    local = CHAINS["local"]
+    rules = replace(
+        local.work, transcript_slots=u32(4), reveal_slots=u32(8), challenge_slots=u32(5)
+    )
+    return make(replace(local, slot_ms=1_000, epoch_slots=8, work=rules), validators=4).dumps()
 
 
 @pytest.fixture
 def net(tmp_path: Path) -> Iterator[Devnet]:
-    made = Devnet.create(tmp_path / "net", spec=quick(4), slot_ms=1_000, providers=3)
+    made = Devnet.create(tmp_path / "net", spec=spec(), slot_ms=1_000, providers=3)
     cheat = made.helper(CHEAT)
     words = cheat.words[cheat.words.index("--url") :]
     cheat.words = [str(CHEAT_PROGRAM), *words]
@@ -105,7 +96,7 @@ def net(tmp_path: Path) -> Iterator[Devnet]:
 
 
 async def until(
-    net: Devnet, history: History, reached: Callable[[], bool], meanwhile: Callable[[], None]
+    net: Devnet, history: Work, reached: Callable[[], bool], meanwhile: Callable[[], None]
 ) -> None:
     """Read the chain until something is so; finality has to go on all the while."""
     deadline, moved, final = time.monotonic() + HANG, time.monotonic(), -1
@@ -125,7 +116,7 @@ async def until(
             await asyncio.sleep(0.5)
 
 
-def summary(history: History) -> str:
+def summary(history: Work) -> str:
     done = {name: history.finalised_by(name) for name in WHO}
     ended = [event.outcome.name for event in history.of(Jobs.Ended)]
     return f"block {history.number}, finalised {done}, ended {ended}"
@@ -154,8 +145,39 @@ class Killer:
             self.kills += 1
 
 
+async def _kill_verifier(net: Devnet, history: Work) -> None:
+    """Kill a validator that has committed to a verdict; back in time, it reveals that one."""
+    node, who = net.node(LAST), VALIDATORS[LAST]
+    async with open_chain(net[0].ws) as chain:
+        genesis = int((await chain.api("WorkApi_rules")).genesis_slot)
+        until: dict[H256, int] = {}
+        receipt = None
+        while receipt is None:
+            await asyncio.sleep(0.3)
+            now = (await chain.head()).slot - genesis
+            drawn = history.of(Receipts.CommitteeDrawn)
+            until = {one.receipt: int(one.reveal_until) for one in drawn}
+            mine = [one.receipt for one in history.of(Receipts.Committed) if one.verifier == who]
+            receipt = next((one for one in mine if until[one] > now + 4), None)
+        node.kill()
+        node.start([other.address for other in net.nodes if other is not node])
+        net._save()
+        await asyncio.to_thread(node.wait_until_answers, HANG)
+        while await asyncio.to_thread(node.rpc.best) < (await chain.head()).number:
+            await asyncio.sleep(0.3)
+        left = until[receipt] - ((await chain.head()).slot - genesis)
+        print(f"\n  back {left} slots before its verdict was due")
+        while left > 4:
+            told = [one.receipt for one in history.of(Receipts.Revealed) if one.verifier == who]
+            if receipt in told:
+                return
+            if (await chain.head()).final_number > int(until[receipt]) + 10:
+                pytest.fail(f"0x{receipt.hex()} was not revealed\n{node.tail(60)}")
+            await asyncio.sleep(0.3)
+
+
 def test_the_honest_are_paid_and_the_cheat_is_slashed(net: Devnet) -> None:
-    history, killer = History(), Killer(net, Random("killer"))
+    history, killer = Work(), Killer(net, Random("killer"))
     asyncio.run(_story(net, history, killer))
     net.check_agreement()
     _check_money(history)
@@ -164,14 +186,16 @@ def test_the_honest_are_paid_and_the_cheat_is_slashed(net: Devnet) -> None:
     print(f"\n  {summary(history)}; {killer.kills} kills")
 
 
-async def _story(net: Devnet, history: History, killer: Killer) -> None:
+async def _story(net: Devnet, history: Work, killer: Killer) -> None:
     def enough() -> bool:
         caught = history.slashed().count(WHO[CHEAT]) >= 1
         honest = history.finalised_by(HONEST) >= 2
         killed = history.finalised_by(KILLED) >= 1 and killer.kills >= 2
-        return caught and honest and killed
+        return caught and honest and killed and kill.done()
 
+    kill = asyncio.create_task(_kill_verifier(net, history))
     await until(net, history, enough, killer.step)
+    await kill
     await _until_weights_follow(net, history)
     await _check_cheat(net, history)
     async with open_chain(net[0].ws) as chain:
@@ -180,7 +204,7 @@ async def _story(net: Devnet, history: History, killer: Killer) -> None:
             assert view.bond == 5_000 * int(BTT)
 
 
-async def _until_weights_follow(net: Devnet, history: History) -> None:
+async def _until_weights_follow(net: Devnet, history: Work) -> None:
     """Wait for an epoch in which who was lent scores makes blocks more often than who was not."""
     deadline = time.monotonic() + HANG
     async with open_chain(net[0].ws) as chain:
@@ -201,7 +225,7 @@ async def _until_weights_follow(net: Devnet, history: History) -> None:
             await asyncio.sleep(1)
 
 
-def _check_money(history: History) -> None:
+def _check_money(history: Work) -> None:
     """Check that every escrow went where it must, to the planck."""
     posted = {event.job: event for event in history.of(Jobs.Posted)}
     for event in history.of(Jobs.Finalised):
@@ -218,7 +242,7 @@ def _check_money(history: History) -> None:
         assert event.returned >= held.price
 
 
-async def _check_cheat(net: Devnet, history: History) -> None:
+async def _check_cheat(net: Devnet, history: Work) -> None:
     """Check that no receipt stands of which a verifier looked at a wrong item."""
     helper = net.helper(CHEAT)
     helper.kill()

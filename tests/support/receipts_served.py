@@ -133,6 +133,10 @@ class Served:
             raise NotHad(f"{name} is not served")
         return self.blobs[name][:length]
 
+    async def besides(self, name: str, most: int) -> bytes:
+        """A blob that need not be there."""
+        return await self.blob(name, most)
+
 
 class AtOnce:
     """Carries out everything where it is asked for."""

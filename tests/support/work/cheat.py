@@ -1,7 +1,7 @@
 """A provider that cheats: the daemon that everybody runs, over an engine that alters elements.
 
-Run as a program by the end-to-end test; `--share` is the part of items of which one element is
-wrong, in a tensor and at a place that luck chooses.
+Run as a program by end-to-end tests; `--share` is the part of items of which one element is wrong,
+in a tensor and at a place that luck chooses. `--mute` is another vice: nothing is ever served.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
 
+from btt_chain.compute import transport
 from btt_chain.compute.provider_work import Processor
+from btt_chain.compute.store import BlobStore
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.work.execute import Batch, Executor
 from btt_chain.work.model import Elements
@@ -27,15 +29,30 @@ class Cheating:
         self._luck = luck
         self._engine = Processor()
 
-    def stream(self, executor: Executor, batches: Iterable[Elements]) -> Iterator[Batch]:
+    def stream(
+        self, executor: Executor, batches: Iterable[Elements], *, accumulators: bool = False
+    ) -> Iterator[Batch]:
         """Execute all items, then alter some."""
-        for batch in self._engine.stream(executor, batches):
+        for batch in self._engine.stream(executor, batches, accumulators=accumulators):
             tensors: list[Elements] = [tensor.copy() for tensor in batch.tensors]
             for item in range(len(tensors[0])):
                 if self._luck.random() < self._share:
                     made = tensors[self._luck.randrange(1, len(tensors))][item].reshape(-1)
                     made[self._luck.randrange(len(made))] ^= 1
             yield Batch(tensors)
+
+
+def be_mute(empty: Path) -> None:
+    """Have every host of this process serve an empty store."""
+
+    class Mute(transport.BlobHost):
+        def __init__(
+            self, settings: transport.BlobSettings, store: BlobStore | None = None
+        ) -> None:
+            del store
+            super().__init__(settings, BlobStore(empty))
+
+    transport.BlobHost = Mute  # type: ignore[misc]
 
 
 def main() -> None:
@@ -46,10 +63,14 @@ def main() -> None:
     parser.add_argument("--bond", required=True)
     parser.add_argument("--base-path", type=Path, required=True)
     parser.add_argument("--share", type=float, default=0.3)
+    parser.add_argument("--class", dest="klass", type=int, default=0)
+    parser.add_argument("--mute", action="store_true")
     given = parser.parse_args()
+    if given.mute:
+        be_mute(given.base_path / "nothing")
     engine = Cheating(given.share, Random(given.uri))
-    place = Place(given.base_path)
-    asyncio.run(provide(engine, KeyPair.from_uri(given.uri), place, given.url, bond=given.bond))
+    place, pair = Place(given.base_path), KeyPair.from_uri(given.uri)
+    asyncio.run(provide(engine, pair, place, given.url, bond=given.bond, classes=(given.klass,)))
 
 
 if __name__ == "__main__":

@@ -279,6 +279,33 @@ def test_a_result_is_printed_with_what_was_checked(url: str, files: Path, handed
     assert wrong.exit_code == 2
 
 
+def test_inputs_are_offered_to_the_chain_as_governance_takes_them(
+    url: str, files: Path, handed: Path
+) -> None:
+    words = ("job", "offer", str(files / "in.csv"), "--model", str(files / "net.btt"),
+             "--base-path", str(handed), "--url", url)  # fmt: skip
+    told = document(*words)
+    assert (told["items"], told["data_bytes"]) == ("2", "6")
+    name = f"payload/{told['input_root'][2:]}"
+    served = dict(Folder(handed, genesis_of(url)).shared())
+    assert served[name].read_bytes() == bytes([1, 0, 10, 20, 30, 40, 50, 60])
+    call = json.dumps({"call": "Jobs.add_protocol_set", "args": told})
+    sent = run("tx", "call", "Sudo.sudo", call, "--from", "//Alice", "--url", url)
+    assert sent.exit_code == 0, sent.stderr
+    assert "ProtocolSetAdded" in sent.stdout
+    shown = run(*words)
+    assert "gov propose Jobs.add_protocol_set --track params" in shown.stderr
+
+
+def test_without_a_gateway_nothing_is_offered(url: str, files: Path, tmp_path: Path) -> None:
+    result = run(
+        "job", "offer", str(files / "in.csv"), "--model", str(files / "net.btt"),
+        "--base-path", str(tmp_path), "--url", url,
+    )  # fmt: skip
+    assert result.exit_code == 1
+    assert "no gateway ever ran here" in result.stderr
+
+
 def test_what_costs_more_than_is_allowed_is_not_posted(url: str, files: Path, handed: Path) -> None:
     result = submit(url, files, handed, "--detach", "--max-price", "1planck")
 

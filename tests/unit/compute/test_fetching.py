@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from btt_chain.compute.fetching import MOST_EXECUTORS, ModelShelf, NoModel, lines_of
+from btt_chain.compute.checking import NotHad
+from btt_chain.compute.fetching import (
+    MOST_EXECUTORS,
+    ModelShelf,
+    NoModel,
+    ProviderSource,
+    lines_of,
+)
 from btt_chain.compute.store import BlobStore
 from btt_chain.compute.transport import model_name
 from btt_chain.compute.worker import NICE, ThreadWorker
@@ -131,6 +138,16 @@ async def test_a_worker_works_elsewhere_and_modestly() -> None:
             await worker.run(lambda: 1 // 0)
     finally:
         worker.close()
+
+
+async def test_what_need_not_be_there_is_asked_for_once(tmp_path: Path) -> None:
+    store, name, over = BlobStore(tmp_path), f"sums/{'ab' * 32}/0", asyncio.Event()
+    async with serving(store) as host, fetching() as client:
+        source = ProviderSource(client, host.endpoints(), over)
+        with pytest.raises(NotHad, match="no such blob"):
+            await source.besides(name, 100)
+        store.put(name, b"sums")
+        assert await source.besides(name, 100) == b"sums"
 
 
 def test_endpoints_of_strangers_are_read_without_trouble() -> None:

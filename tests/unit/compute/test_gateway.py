@@ -6,27 +6,31 @@ import asyncio
 import logging
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event as Stop
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import trio
+from libp2p.abc import INetStream
 
-from btt_chain.compute.chain import ChainGone, Head
-from btt_chain.compute.confirm import confirm
+from btt_chain.compute.chain import ChainGone, Head, Included, NotIncluded
 from btt_chain.compute.gateway import (
     Damaged,
     Folder,
     Gateway,
     Record,
+    Signer,
     Step,
     decide,
     joined,
+    may_ask,
     new_record,
-    nothing,
     split,
 )
 from btt_chain.compute.payload import (
@@ -37,25 +41,38 @@ from btt_chain.compute.payload import (
     read_payload,
     result_context,
 )
+from btt_chain.compute.provider_work import Processor, Workshop, payload_of
+from btt_chain.compute.roots import Roots
 from btt_chain.compute.sealing import DoesNotOpen, new_secret, open_sealed, public_of, seal
 from btt_chain.compute.store import BlobStore
-from btt_chain.compute.transport import BlobHost, model_name, payload_name, result_name
+from btt_chain.compute.transport import (
+    BlobHost,
+    model_name,
+    payload_name,
+    result_name,
+    roots_name,
+)
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.keystore.files import Held
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64, u128
+from btt_chain.work import fraud, ids
 from btt_chain.work.build import Builder, Numbers
-from btt_chain.work.execute import Executor
+from btt_chain.work.commit import TensorKey, tree_of
+from btt_chain.work.execute import Batch, Executor
 from btt_chain.work.graph import Kind
 from btt_chain.work.ids import model_id
-from btt_chain.work.model import Model
+from btt_chain.work.layout import tensor_layout
+from btt_chain.work.model import Elements, Model
 from btt_chain.work.package import Package, Preparation
+from runtime.frame.event import Event
 from runtime.pallets.jobs.types import Check, JobState, Tier, Urgency
 from runtime.pallets.providers.types import ProviderInfo, ProviderKind
-from runtime.pallets.receipts.types import Phase
+from runtime.pallets.receipts import Receipts
+from runtime.pallets.receipts.types import Challenge, Phase
 from runtime.work_views import JobView, ReceiptView
-from support.blobs import GENESIS, fetching, serving
+from support.blobs import GENESIS, HANG, fetching, hostile, serving
 
 JOB = H256(b"\x11" * 32)
 RECEIPT = H256(b"\x22" * 32)
@@ -141,6 +158,10 @@ class Chain:
         self.best: JobView | None = None
         self.final: JobView | None = None
         self.sent: list[tuple[str, str]] = []
+        self.args: dict[str, Any] = {}
+        """Of what was sent last."""
+        self.fails: list[Exception] = []
+        self.events: tuple[Event, ...] = ()
         self.blocks: asyncio.Queue[Head | None] = asyncio.Queue()
 
     @property
@@ -156,6 +177,8 @@ class Chain:
         raise ChainGone("the node is gone")
 
     async def api(self, method: str, *args: object, at: bytes | None = None) -> Any:
+        if method == "WorkApi_rules":
+            return SimpleNamespace(transcript_slots=u32(5))
         if method == "WorkApi_jobs":
             return [] if self.best is None else [self.best]
         assert (method, args) == ("WorkApi_job", (JOB,))
@@ -163,6 +186,10 @@ class Chain:
 
     async def submit(self, pallet: str, call: str, /, **args: object) -> Any:
         self.sent.append((pallet, call))
+        self.args = args
+        if self.fails:
+            raise self.fails.pop()
+        return Included(bytes(32), self.events)
 
 
 class World:
@@ -428,48 +455,256 @@ def test_a_damaged_record_is_named(tmp_path: Path) -> None:
         folder.records()
 
 
-async def test_a_confidential_job_is_keyed_checked_and_accepted(tmp_path: Path) -> None:
+# ---- what a requester signs
+
+
+class Wrong:
+    """An engine that has an element of a tensor wrong; with 0 it computes other items."""
+
+    def __init__(self, tensor: int | None, first: int = 0) -> None:
+        self.tensor = tensor
+        self.first = first
+
+    def stream(
+        self, executor: Executor, batches: Iterable[Elements], *, accumulators: bool = False
+    ) -> Iterator[Batch]:
+        given = (batch ^ 1 for batch in batches) if self.tensor == 0 else batches
+        for batch in Processor().stream(executor, given, accumulators=accumulators):
+            tensors: list[Elements] = [tensor.copy() for tensor in batch.tensors]
+            if self.tensor:
+                tensors[self.tensor][self.first :, 0] ^= 1
+            yield Batch(tensors)
+
+
+class Confidential:
+    """A confidential job that a real provider computes, rightly or not."""
+
+    def __init__(self, w: World, *, signs: str = "//Alice", shows: bool = True) -> None:
+        self.w = w
+        self.record = posted(w.folder, Tier.Confidential)
+        w.folder.add_model(self.record.model, b"".join(Package(MODEL, Preparation()).chunks()))
+        signer = Signer(KeyPair.from_uri(signs), shows=shows)
+        w.gateway = Gateway(w.folder, w.chain, w.host, w.store, signer=signer)
+        self.due = 40
+        self.looked_at = 1
+        self.challenges: list[Challenge] = []
+
+    async def compute(self, tmp_path: Path, wrong: int | None = None, first: int = 0) -> None:
+        """Deliver the payload, have it computed, and the receipt be on the chain."""
+        w, inbox = self.w, BlobStore(tmp_path / "inbox")
+        sealed_for = replace(view(self.record, JobState.Computing, w.one), tier=Tier.Confidential)
+        await w.turn(sealed_for, sealed_for)
+        await w.one.host.fetch(w.host.endpoints(), payload_name(JOB), inbox, limit=1 << 20)
+        root = edge_root(self.record.input, 0, ITEMS.tobytes(), self.record.leaf_key)
+        self.view = replace(sealed_for, input_root=root, reply_key=self.record.keys.reply_public)
+        shop = Workshop(ONE, GENESIS, w.one.secret, inbox, w.one.store, Wrong(wrong, first))
+        shop.check_payload(self.view, MODEL.graph)
+        self.made = shop.compute(
+            self.view, Executor(MODEL), trap=False, slot=lambda: 0, progress=lambda *_: None,
+            stop=Stop(),
+        )  # fmt: skip
+
+    async def turn(self, now: int, output_root: H256 | None = None) -> None:
+        """A block in which the receipt can be disputed until slot 40."""
+        made, no = self.made, u32(0)
+        receipt = ReceiptView(
+            made.receipt, JOB, ONE, u8(0), made.item_root, output_root or made.output_root,
+            made.trap_commit, no, no, no, Phase.Pending, no, no, u32(self.due), u8(0), False,
+            u32(self.looked_at), [], self.challenges,
+        )  # fmt: skip
+        pending = replace(self.view, state=JobState.Pending, receipt=receipt, now=u32(now))
+        await self.w.turn(pending, pending)
+
+    @property
+    def sent(self) -> list[str]:
+        return [call for _, call in self.w.chain.sent]
+
+    def hide(self, *kinds: str) -> None:
+        """Serve some of it no more."""
+        for name in self.w.one.store.names():
+            if name.partition("/")[0] in kinds:
+                self.w.one.store.drop(name)
+
+    def asked(self, now: int) -> None:
+        """Note on the chain what was asked for."""
+        args = self.w.chain.args
+        leaf = (args["item"], u16(args["tensor"]), args["leaf"])
+        self.challenges = [Challenge(*leaf, u32(now + 5), AccountId(ALICE.account_id))]
+
+
+async def test_a_confidential_result_that_is_right_is_accepted(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
-        record = posted(w.folder, Tier.Confidential)
-        package = Package(MODEL, Preparation())
-        w.folder.add_model(model_id(MODEL.manifest), b"".join(package.chunks()))
-
-        async def arrived(record: Record, job: JobView, outputs: bytes) -> None:
-            await confirm(w.chain, w.folder, ALICE, record, job, outputs)
-
-        w.gateway = Gateway(w.folder, w.chain, w.host, w.store, arrived=arrived)
-        assigned = view(record, JobState.Assigned, w.one)
-        await w.turn(assigned, assigned)
-        plain = await w.one.payload(w.endpoints)
-        payload = read_payload(plain, 3, 4, confidential=True)
-        assert payload.leaf_key == record.keys.leaves
-        opened = edge_root(record.output, int(record.last), OUTPUTS, None)
-        keyed = view(record, JobState.Pending, w.one, OUTPUTS)
-        assert keyed.receipt is not None
-        assert keyed.receipt.output_root != opened
-
-        w.one.deliver(record, OUTPUTS)
-        await w.turn(keyed, keyed)
-
-        assert w.chain.sent == [("Receipts", "accept_result")]
+        job = Confidential(w)
+        await job.compute(tmp_path)
+        w.chain.fails = [NotIncluded("too many")]
+        for now in range(4):
+            await job.turn(now)
+        assert w.folder.result(job.record) == OUTPUTS
+        assert set(job.sent) == {"accept_result"}
+        assert len(job.sent) >= 2  # the first came to nothing
 
 
-async def test_a_confidential_result_that_is_wrong_is_not_accepted(
+async def test_a_confidential_result_that_is_wrong_is_proven_to_the_chain(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        job = Confidential(w)
+        await job.compute(tmp_path, wrong=1)
+        for now in range(2):
+            await job.turn(now)
+        assert job.sent == ["prove_fraud"]
+        known = fraud.Job(job.made.item_root, 3, keyed=True)
+        assert fraud.judge(MODEL.graph, known, w.chain.args["proof"]).right is not None
+
+
+async def test_who_posted_with_a_full_check_looks_at_every_item(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        job = Confidential(w)
+        job.looked_at = 3
+        await job.compute(tmp_path, wrong=1, first=2)
+        for now in range(2):
+            await job.turn(now)
+        assert job.sent == ["prove_fraud"]
+        assert w.chain.args["proof"].item == 2
+
+
+async def test_other_inputs_than_were_sent_are_proven_to_the_chain(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        job = Confidential(w)
+        await job.compute(tmp_path, wrong=0)
+        # It tells the roots of the right inputs, as the job has them, over tensors of others.
+        name, key = roots_name(job.made.receipt), job.record.leaf_key
+        layout = tensor_layout(MODEL.graph.input)
+        inputs = [
+            tree_of(layout, item.tobytes(), TensorKey(key, at, 0)).root
+            for at, item in enumerate(ITEMS)
+            if key is not None
+        ]
+        roots = Roots.decode(w.one.store.load(name, 1 << 10), 3)
+        w.one.store.put(name, roots._replace(inputs=inputs).encode())
+        for now in range(2):
+            await job.turn(now)
+        assert job.sent == ["prove_edge"]
+        known = fraud.Job(job.made.item_root, 3, keyed=True)
+        proof = w.chain.args["proof"]
+        fraud.judge_edge(MODEL.graph, known, job.view.input_root, proof, output=False)
+
+
+async def test_a_proof_that_convinces_nobody_is_sent_once(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        job = Confidential(w)
+        await job.compute(tmp_path, wrong=1)
+        w.chain.events = (Receipts.FalseProof(RECEIPT, ONE, u128(1)),)
+        for now in range(4):
+            await job.turn(now)
+        assert job.sent == ["prove_fraud"]
+
+
+async def test_who_keeps_all_private_shows_the_chain_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder, chain = Folder(tmp_path, GENESIS), Chain()
-    record = posted(folder, Tier.Confidential)
-    folder.add_model(record.model, b"".join(Package(MODEL, Preparation()).chunks()))
-    wrong = bytes(byte ^ 1 for byte in OUTPUTS)
-    job = view(record, JobState.Pending, Provider(ONE, BlobStore(tmp_path / "p"), BlobHostAt()))
-    receipt = view(
-        record, JobState.Pending, Provider(ONE, BlobStore(tmp_path / "p"), BlobHostAt()), wrong
-    ).receipt
+    async with world(tmp_path) as w:
+        job = Confidential(w, shows=False)
+        await job.compute(tmp_path, wrong=1)
+        for now in range(30):
+            await job.turn(now)
+        assert job.sent == []
+        assert "is not accepted" in caplog.text
 
-    await confirm(chain, folder, ALICE, record, replace(job, receipt=receipt), wrong)
 
-    assert chain.sent == []
-    assert "is not accepted" in caplog.text
+async def test_of_somebody_elses_job_nothing_is_said(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        job = Confidential(w, signs="//Bob")
+        await job.compute(tmp_path)
+        for now in (0, 1, 20, 21):
+            await job.turn(now)
+        assert job.sent == []
+
+
+@pytest.mark.parametrize("hidden", ["transcript", "roots", "result"])
+async def test_what_is_not_served_is_asked_for_on_the_chain_once_and_in_time(
+    tmp_path: Path, hidden: str
+) -> None:
+    async with world(tmp_path) as w:
+        job = Confidential(w)
+        await job.compute(tmp_path, wrong=1)
+        blobs = {name: w.one.store.load(name, 1 << 20) for name in w.one.store.names()}
+        job.hide(hidden)
+        await job.turn(0)
+        await job.turn(16)
+        assert job.sent == []
+        await job.turn(17)
+        assert job.sent == ["challenge_data"]
+        counts = ids.leaf_counts(MODEL.graph)
+        assert w.chain.args["leaf"] < counts[w.chain.args["tensor"]]
+        job.asked(17)
+        await job.turn(18)
+        assert job.sent == ["challenge_data"]
+        for name, raw in blobs.items():
+            w.one.store.put(name, raw)
+        for now in (19, 20):
+            await job.turn(now)
+        assert job.sent[0] == "challenge_data"
+        assert set(job.sent[1:]) == {"prove_fraud"}
+
+
+async def test_who_holds_the_line_and_sends_nothing_is_asked_all_the_same(tmp_path: Path) -> None:
+    async def silent(_: INetStream) -> None:
+        await trio.sleep_forever()
+
+    async with world(tmp_path) as w, hostile(silent) as endpoint:
+        record = posted(w.folder)
+        w.gateway = Gateway(w.folder, w.chain, w.host, w.store, signer=Signer(ALICE))
+        found = view(record, JobState.Pending, w.one, OUTPUTS)
+        assert found.receipt is not None
+        assert found.provider_info is not None
+        found = replace(
+            found, receipt=replace(found.receipt, due=u32(40)),
+            provider_info=replace(found.provider_info, endpoints=endpoint.encode()),
+        )  # fmt: skip
+        running = asyncio.create_task(w.gateway.run())
+        for now in (1, 20):
+            w.chain.best = w.chain.final = replace(found, now=u32(now))
+            await w.chain.blocks.put(w.chain.now)
+            await asyncio.sleep(0.1)
+        async with asyncio.timeout(HANG):
+            while not w.chain.sent:
+                await asyncio.sleep(0.02)
+        assert w.chain.sent == [("Receipts", "challenge_data")]
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def test_it_is_too_late_to_ask_when_no_answer_could_come_in_time(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        job = Confidential(w)
+        await job.compute(tmp_path)
+        job.hide("result")
+        await job.turn(35)
+        assert job.sent == []
+
+
+async def test_a_trap_may_keep_its_result_until_it_is_paid(tmp_path: Path) -> None:
+    record = record_of()
+    one = Provider(ONE, BlobStore(tmp_path), BlobHostAt())
+    waiting = replace(view(record, JobState.Pending, one, OUTPUTS), now=u32(20))
+    assert waiting.receipt is not None
+    receipt = replace(waiting.receipt, due=u32(40))
+    assert may_ask(record, replace(waiting, receipt=receipt), 5)
+    assert not may_ask(record, replace(waiting, receipt=replace(receipt, trapped=True)), 5)
+    checked = replace(receipt, phase=Phase.Checking)
+    assert not may_ask(record, replace(waiting, receipt=checked), 5)
+
+
+async def test_what_a_result_is_checked_with_may_be_gone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with world(tmp_path) as w:
+        job = Confidential(w)
+        await job.compute(tmp_path)
+        next(w.folder.shared())[1].unlink()
+        for now in range(3):
+            await job.turn(now)
+        assert job.sent == []
+        assert caplog.text.count("its model is not here") == 1
 
 
 async def test_models_that_are_added_are_served(tmp_path: Path) -> None:
@@ -480,6 +715,20 @@ async def test_models_that_are_added_are_served(tmp_path: Path) -> None:
 
         name = model_name(model_id(MODEL.manifest))
         assert await client.load(w.host.endpoints(), name, limit=1 << 20) == raw
+
+
+async def test_public_inputs_are_served_as_a_provider_of_the_chain_wants_them(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path) as w:
+        root = edge_root(MODEL.graph.input, 0, ITEMS.tobytes(), None)
+        w.folder.add_inputs(root, b"".join(payload_pieces(None, [ITEMS.tobytes()])))
+        await w.turn(None)
+        own = replace(view(record_of(), JobState.Computing, w.one), requester=None, input_root=root)
+        inbox = BlobStore(tmp_path / "inbox")
+        await w.one.host.fetch(w.host.endpoints(), payload_of(own), inbox, limit=1 << 20)
+        shop = Workshop(ONE, GENESIS, w.one.secret, inbox, w.one.store, Processor())
+        shop.check_payload(own, MODEL.graph)
 
 
 async def test_running_ends_when_it_may_and_when_the_node_goes(tmp_path: Path) -> None:
@@ -538,8 +787,3 @@ def test_only_as_many_addresses_as_fit_are_told() -> None:
 
     assert len(raw) <= 256
     assert split(raw) == many[: len(split(raw))]
-
-
-async def test_nothing_more_is_done_with_a_result_unless_asked() -> None:
-    record = record_of()
-    await nothing(record, view(record, JobState.Pending), b"")

@@ -148,7 +148,7 @@ class Chain:
             case "accept":
                 self.view = replace(
                     self.view, state=JobState.Computing, accepted=u32(self.now),
-                    due=u32(self.now + 500),
+                    due=u32(self.now + 503),
                 )  # fmt: skip
             case "refuse_payload":
                 self.view = replace(self.view, state=JobState.Refunded)

@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
+from btt_chain.compute import checking
 from btt_chain.compute.checking import Finding, Look, NotHad, look_at
 from btt_chain.compute.payload import (
     BadPayload,
@@ -30,6 +31,7 @@ from btt_chain.compute.provider_work import (
     needs_of,
     payload_of,
     payload_size,
+    serves_sums,
 )
 from btt_chain.compute.sealing import DoesNotOpen, new_secret, open_sealed, public_of, seal
 from btt_chain.compute.store import BlobStore, StoreFull
@@ -45,9 +47,10 @@ from btt_chain.work.graph import Kind
 from btt_chain.work.merkle import check_opening
 from btt_chain.work.model import Elements, Model
 from runtime.pallets.jobs.types import Check, JobState, Tier, Urgency
+from runtime.pallets.models.types import CheckMode
 from runtime.pallets.receipts.openings import shown
 from runtime.pallets.receipts.types import Valid, Wrong
-from runtime.work_views import JobView
+from runtime.work_views import JobView, ModelView
 
 R = TypeVar("R")
 
@@ -103,9 +106,11 @@ class Here:
         sealed = seal(plain, to or public_of(self.secret), payload_context(JOB))
         self.inbox.put(payload_name(JOB), sealed)
 
-    def compute(self, *, trap: bool = False, stop: Event | None = None) -> Record:
+    def compute(
+        self, *, trap: bool = False, sums: bool = False, stop: Event | None = None
+    ) -> Record:
         return self.shop.compute(
-            self.view, EXECUTOR, trap=trap, slot=lambda: 7, progress=lambda *_: None,
+            self.view, EXECUTOR, trap=trap, sums=sums, slot=lambda: 7, progress=lambda *_: None,
             stop=stop or Event(),
         )  # fmt: skip
 
@@ -115,20 +120,26 @@ class Here:
 
     def checked(self, record: Record, chosen: Sequence[int] = range(len(ITEMS))) -> Finding:
         """What a verifier says of it, who looks at these items."""
-        look = Look(
-            record.receipt, len(ITEMS), self.view.input_root, record.item_root,
-            record.output_root, H256(b"\x05" * 32), list(chosen),
-        )  # fmt: skip
+        look = self.look(record, chosen)
         return asyncio.run(look_at(look, EXECUTOR, Served(self.served), Now()))
+
+    def look(self, record: Record, chosen: Sequence[int], *, vectors: bool = False) -> Look:
+        """What a verifier does that drew these items."""
+        return Look(
+            record.receipt, len(ITEMS), self.view.input_root, record.item_root,
+            record.output_root, H256(b"\x05" * 32), list(chosen), vectors,
+        )  # fmt: skip
 
 
 class Pieces:
     """An engine that cuts where nobody expects it."""
 
-    def stream(self, executor: Executor, batches: Iterable[Elements]) -> Iterator[Batch]:
+    def stream(
+        self, executor: Executor, batches: Iterable[Elements], *, accumulators: bool = False
+    ) -> Iterator[Batch]:
         for batch in batches:
             for at in range(0, len(batch), 3):
-                yield executor.run(batch[at : at + 3])
+                yield executor.run(batch[at : at + 3], accumulators=accumulators)
 
 
 class Served:
@@ -136,6 +147,7 @@ class Served:
 
     def __init__(self, store: BlobStore) -> None:
         self._store = store
+        self.besides_had = 0
 
     async def blob(self, name: str, most: int) -> bytes:
         if not self._store.has(name):
@@ -144,6 +156,10 @@ class Served:
 
     async def beginning(self, name: str, length: int) -> bytes:
         return (await self.blob(name, 1 << 20))[:length]
+
+    async def besides(self, name: str, most: int) -> bytes:
+        self.besides_had += self._store.has(name)
+        return await self.blob(name, most)
 
 
 class Now:
@@ -217,6 +233,37 @@ def test_the_chains_own_jobs_have_public_inputs(tmp_path: Path) -> None:
     here.shop.check_payload(here.view, GRAPH)
     assert here.checked(here.compute()).verdict == Valid()
     assert here.served.load(result_name(JOB), 1 << 20) == OUTPUTS
+
+
+@pytest.mark.parametrize("trap", [False, True])
+def test_who_checks_with_random_vectors_gets_the_accumulators(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trap: bool
+) -> None:
+    monkeypatch.setattr(checking, "VECTORS_FROM", 0)
+    here = Here(tmp_path)
+    here.deliver()
+    record = here.compute(trap=trap, sums=True)
+    look = here.look(record, range(len(ITEMS)), vectors=True)
+    source = Served(here.served)
+    finding = asyncio.run(look_at(look, EXECUTOR, source, Now()))
+    assert isinstance(finding.verdict, Wrong if trap else Valid)
+    assert source.besides_had == len(ITEMS)
+    needs = needs_of(GRAPH, len(ITEMS), sums=True)
+    large = [name for name in here.served.names() if name.startswith(("transcript/", "sums/"))]
+    assert sum(here.served.open(name).size for name in large) <= needs.disk
+    here.shop.forget(record)
+    assert here.served.names() == here.inbox.names() == []
+
+
+def test_accumulators_are_served_of_large_open_models_whose_owner_wants_it(tmp_path: Path) -> None:
+    view, none = Here(tmp_path).view, u32(0)
+    model = ModelView(
+        view.model, ME, b"net", u16(0), u64(500_000_000), CheckMode.Vectors, b"", none, False, False
+    )
+    assert serves_sums(model, view)
+    assert not serves_sums(model, replace(view, tier=Tier.Confidential))
+    assert not serves_sums(replace(model, macs=u64(499_999_999)), view)
+    assert not serves_sums(replace(model, check=CheckMode.Reexecute), view)
 
 
 # ---- payloads

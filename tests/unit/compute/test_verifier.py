@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
@@ -309,8 +310,8 @@ def test_a_provider_that_serves_all_but_what_is_wrong_is_not_paid(item: int) -> 
 
 def test_a_provider_that_serves_what_was_missed_when_all_look_at_it_is_found_out() -> None:
     ends = []
-    for item in range(ITEMS):
-        play = scene((item, 1, 0))
+    for item, byte in product(range(ITEMS), range(2)):  # somebody draws it in some of these
+        play = scene((item, 1, byte))
         hidden = play.node.blobs.pop(transcript_name(play.receipt, item))
         if play.until(Phase.Waiting, Phase.Withheld, Phase.Pending) is Phase.Waiting:
             play.node.blobs[transcript_name(play.receipt, item)] = hidden
