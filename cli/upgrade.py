@@ -156,8 +156,8 @@ def schedule(
     at = _slot(slot) if slot else now + -(-_seconds(str(span)) * 1_000 // int(params.slot_ms))
     if uri is None and at < now + params.day_slots:
         raise Refused(
-            f"slot {at} is {at - now} from now, and {params.day_slots} are the least notice when the "
-            "call runs: choose a slot behind the referendum's whole time and that"
+            f"slot {at} is {at - now} from now, and {params.day_slots} are the least notice when "
+            "the call runs: choose a slot behind the referendum's whole time and that"
         )
     runtime = own[number].build(params)
     call = runtime.call("Upgrade", "schedule", code=runtime.version.encoded(), slot=u64(at))

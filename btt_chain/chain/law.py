@@ -150,7 +150,7 @@ class Laws:
             builders = {number: law.build for number, law in carried().items()}
         self._builders = builders
         self._known: dict[tuple[bytes, bytes], Law | str] = {}
-        """By version and parameters; or why there is none, for what comes is asked at each block."""
+        """By version and parameters; or why there is none: what is to come is asked each block."""
 
     @property
     def versions(self) -> list[int]:

@@ -342,7 +342,7 @@ class SealerView:
         try:
             with Kept(parent or b""):
                 return self._sealer.seal(parent=parent, empty=create_empty, finalize=finalize).hash
-        except (SealRefused, InvalidBlock) as error:
+        except (SealRefused, InvalidBlock, NoLaw) as error:
             raise asked.SealError(str(error)) from error
         except StorageError as error:
             self._give_up(error)

@@ -17,7 +17,7 @@ from btt_chain.chain.law import NoLaw
 from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import Id
-from btt_chain.primitives.digest import H256
+from btt_chain.primitives.digest import H256, RuntimeEnvironmentUpdated
 from btt_chain.primitives.extrinsic import decode_extrinsic, opaque, unwrap
 from btt_chain.primitives.validity import CannotLookup, TransactionSource, ValidTransaction
 from btt_chain.scale import DecodeError
@@ -39,6 +39,9 @@ log = logging.getLogger(__name__)
 
 REVALIDATE_AT_ONCE: Final = 256
 """Transactions rechecked right after a block; the others follow with the next ones."""
+
+ALL: Final = 1 << 32
+"""More than any pool holds."""
 
 VIEW_READS: Final = 50_000
 """Values a view of the state may gather before it is opened afresh."""
@@ -120,11 +123,19 @@ class PoolService:
             self.pool.on_retracted([self._imported(hash) for hash in event.retracted])
             for hash in event.enacted:
                 self.pool.on_block_imported(self._imported(hash), now)
-            best = self.client.best()
-            self.pool.revalidate(REVALIDATE_AT_ONCE, now, BlockRef(best.number, best.hash))
+            best, moved = self.client.best(), (*event.enacted, *event.retracted)
+            # What is signed for another law is told to nobody any more: peers would blame us.
+            asked = ALL if self._change_law(moved) else REVALIDATE_AT_ONCE
+            self.pool.revalidate(asked, now, BlockRef(best.number, best.hash))
         if isinstance(event, Finalized):
             self.pool.on_finalized(event.hashes)
         self._tell()
+
+    def _change_law(self, blocks: Iterable[bytes]) -> bool:
+        return any(
+            RuntimeEnvironmentUpdated() in self.client.header_of(hash).digest.logs
+            for hash in blocks
+        )
 
     def _imported(self, hash: bytes) -> ImportedBlock:
         body = self.client.body(hash) or []

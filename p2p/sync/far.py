@@ -446,8 +446,11 @@ class Far:
         if refused is None:
             return
         if refused is Refusal.EARLY:
-            # By our clock: nobody is to blame that it goes on no quicker.
-            self._moved = self._not_before = now + min(max(wait, EARLY_MS), LONGEST_EARLY_MS)
+            # By our clock: nobody is to blame that it goes on no quicker. But what is not due for
+            # long, or needs a law that is not here, must not keep us from somebody else's chain.
+            self._not_before = now + min(max(wait, EARLY_MS), LONGEST_EARLY_MS)
+            if wait < LONGEST_EARLY_MS:
+                self._moved = self._not_before
             return
         for slot in self._window:
             if refused is Refusal.BAD:

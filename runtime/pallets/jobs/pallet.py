@@ -923,8 +923,10 @@ class Jobs(Pallet):
         requester = job.requester
         if not job.scores or self.providers.operator_of(provider) is None:
             return
+        # Whoever was judged may have a hundred parts, and all of them have one budget.
+        payer = None if requester is None else self.identities.operator_of(requester)
         verified = requester is not None and self.identities.verified(requester)
         counted = self.carry.record(
-            provider, id, int(job.work), u128(fees), verified=verified, requester=requester
+            provider, id, int(job.work), u128(fees), verified=verified, requester=payer
         )
         self.providers.credit_score(provider, counted)

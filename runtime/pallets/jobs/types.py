@@ -450,6 +450,9 @@ class Identities(Protocol):
     def verified(self, who: AccountId) -> bool:
         """Tell whether a registrar found good who this is, or who it is a part of."""
 
+    def operator_of(self, account: AccountId) -> AccountId:
+        """Return who stands behind an account: whom it is a part of, if that was judged."""
+
 
 class Strangers:
     """Identities of a chain on which nobody is known."""
@@ -457,6 +460,10 @@ class Strangers:
     def verified(self, who: AccountId) -> bool:
         """Tell that nobody was judged."""
         return False
+
+    def operator_of(self, account: AccountId) -> AccountId:
+        """Return the account itself."""
+        return account
 
 
 class Perk(Protocol):

@@ -57,6 +57,7 @@ from runtime.pallets.providers.conduct import (
 from runtime.pallets.providers.scores import (
     AGE,
     MAX_LENDERS,
+    MOST_SCORE,
     Loan,
     Window,
     credited,
@@ -998,7 +999,8 @@ class Providers(Pallet):
             return 0
         loan = self.loans.get(provider)
         whose = None if loan is None else loan.at(snapshot)
-        return score_at(window, snapshot) if whose == borrower else 0
+        # A weight that is out of range must not hold up the epoch's turn.
+        return min(score_at(window, snapshot), MOST_SCORE) if whose == borrower else 0
 
     def _is_lender(self, provider: AccountId, borrower: AccountId, era: int) -> bool:
         """Tell whether a provider's score is the borrower's by a snapshot in use, or will be."""

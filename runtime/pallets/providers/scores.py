@@ -27,6 +27,8 @@ SCORE_UNIT: Final = 10 ** (WINDOW - 1)
 """A millionth of a unit of work that counts in full; what each era loses is then exact."""
 MAX_LENDERS: Final = 16
 """Providers that may lend their scores to one validator."""
+MOST_SCORE: Final = u128.MAX // (2 * MAX_LENDERS)
+"""More than this one provider cannot weigh: a validator with all its lenders fits u128."""
 
 
 @path("pallet_providers::EraScore")

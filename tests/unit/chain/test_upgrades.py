@@ -181,6 +181,47 @@ def test_a_version_of_another_form_than_the_chain_decided_on_is_not_carried() ->
         new_laws().of({**chain.state, CODE_KEY: odd.encoded()}.get)
 
 
+def test_the_pool_forgets_at_once_what_was_signed_for_the_law_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("btt_chain.node.pool.REVALIDATE_AT_ONCE", 1)
+    chain = planned(new=True)
+    run_to(chain)
+    for nonce in (5, 6, 7):  # the ones before them are missing: they wait
+        wire = chain.sign(BOB, chain.call("System", "remark", remark=b""), nonce=nonce)
+        chain.pool.submit(wire)
+    assert chain.pool.pool.status().future == 3
+    chain.seal()
+    assert chain.pool.pool.status().future == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (None, "in another form than this node carries"),
+        (KeyError("x"), "cannot be built: KeyError"),
+    ],
+)
+def test_a_law_that_does_not_fit_what_was_decided_is_built_once_and_stops_no_node(
+    error: Exception | None, why: str
+) -> None:
+    built = []
+
+    def draft(params: RuntimeParams) -> BttRuntime:
+        built.append(params)
+        if error is not None:
+            raise error
+        return BttRuntime(params)
+
+    chain = planned(new=False)
+    chain.client.laws = Laws({100: BttRuntime, 101: draft})
+    for _ in range(3):
+        chain.seal()
+    lacking = chain.client.laws.lacks(chain.client.state(chain.client.best().hash).get)
+    assert why in str(lacking)
+    assert len(built) == 1
+
+
 def test_a_migration_that_fails_stops_the_chain_until_a_release_corrects_it() -> None:
     class Broken(NextRuntime):
         """A law whose author was in a hurry."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,16 @@ from click.testing import CliRunner, Result
 
 from btt_chain.chain import law
 from btt_chain.chain.law import Carried
+from btt_chain.scale import codec, u32, u64
 from cli.client import Client, RpcError
 from cli.doctor import Verdict, judge_law
 from cli.program import program
 from runtime import BttRuntime
 from runtime.frame import Migration
+from runtime.pallets.upgrade import SCHEDULED_KEY, ScheduledUpgrade
 from runtime.params import RuntimeParams
 from support.instant_node import instant_node
-from support.next_law.btt_next_law import NextRuntime
+from support.next_law.btt_next_law import NEXT, NextRuntime
 
 TODAY = {100: Carried(BttRuntime, "the program")}
 TOMORROW = TODAY | {101: Carried(NextRuntime, "btt-next-law 101")}
@@ -101,6 +104,7 @@ def test_a_program_without_the_version_cannot_make_the_call(url: str) -> None:
 @pytest.mark.parametrize(
     "words",
     [(), ("--slot", "5", "--in", "3d"), ("--in", "soon"), ("--slot", "tomorrow"),
+     ("--slot", "9" * 20), ("--in", "9" * 10 + "d"),
      ("--in", "3d", "--sudo"), ("--in", "3d", "--from", "//Alice")],
 )  # fmt: skip
 def test_a_plan_needs_one_time_and_one_way(url: str, tomorrow: None, words: tuple[str]) -> None:
@@ -114,6 +118,14 @@ def test_a_plan_becomes_a_proposal_or_a_call_by_sudo_and_the_node_stands(
     assert "btt-chain gov propose Upgrade.schedule 0x" in proposal.stdout
     assert "3600 from now" in proposal.stdout
     asyncio.run(create(url, 2))
+    soon = run("schedule", "101", "--in", "30s", "--url", url)
+    assert soon.exit_code == 1
+    assert "60 are the least notice when the call runs" in soon.stderr
+    far = run("schedule", "101", "--slot", "9_000_000_000_000_000_000", "--url", url)
+    assert "about 9999-12-31" in far.stdout
+    again = run("schedule", "100", "--in", "1h", "--url", url)
+    assert again.exit_code == 1
+    assert "the chain runs btt 100: schedule a later version" in again.stderr
     by_sudo = ("--sudo", "--from", "//Alice", "--url", url)
     near = run("schedule", "101", "--in", "3s", *by_sudo)
     assert near.exit_code == 1
@@ -159,6 +171,22 @@ def test_a_rehearsal_tells_what_the_migrations_do(state: str, tomorrow: None) ->
     assert told["findings"] == [[], []]
     assert len(set(told["roots"])) == 2
     assert "All migrations go through" in run("try", "--state", state).stdout
+
+
+def test_a_rehearsal_of_a_draft_says_that_the_chain_decided_on_another(
+    state: str, tmp_path: Path, tomorrow: None
+) -> None:
+    decided = ScheduledUpgrade(
+        replace(NEXT, transaction_version=u32(2)).encoded(), NEXT.spec_version, u64(100)
+    )
+    spec = json.loads(Path(state).read_text())
+    planned = codec(ScheduledUpgrade).encode(decided)
+    spec["genesis"]["raw"]["top"]["0x" + SCHEDULED_KEY.hex()] = "0x" + planned.hex()
+    file = tmp_path / "planned.json"
+    file.write_text(json.dumps(spec))
+    result = run("try", "--state", str(file))
+    assert result.exit_code == 1
+    assert "the chain decided on btt 101 in another form" in result.stderr
 
 
 @pytest.mark.parametrize(

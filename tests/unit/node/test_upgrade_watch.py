@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
 
-from btt_chain.node.backend import ChainView, PoolView
+from btt_chain.chain.law import Laws
+from btt_chain.node.backend import ChainView, PoolView, SealerView
 from btt_chain.node.lifecycle import lacks_law
+from btt_chain.node.sealing import ManualSealer
 from btt_chain.node.upgrades import UpgradeWatch, upgrade_state
-from btt_chain.rpc.backend import RuntimeCallError
+from btt_chain.rpc.backend import RuntimeCallError, SealError
 from btt_chain.txpool import ValidityUnknown
+from runtime import BttRuntime
 from support.chain import ALICE, BOB, SHARED_LAWS, DevChain
 from support.programs import DAY, planned
 
@@ -89,6 +93,29 @@ def test_a_program_older_than_its_database_still_answers_about_stored_blocks(
         view.metadata(chain.client.best().hash)
     with pytest.raises(RuntimeCallError, match="install a release"):
         PoolView(chain.pool).next_index(ALICE.account_id)
+    sealer = SealerView(ManualSealer(chain.client, chain.pool), lambda why: pytest.fail(str(why)))
+    with pytest.raises(SealError, match="install a release"):
+        asyncio.run(sealer.create_block(create_empty=True, finalize=True, parent=None))
     remark = chain.call("System", "remark", remark=b"")
     with pytest.raises(ValidityUnknown):
         PoolView(chain.pool).submit(chain.sign(BOB, remark, nonce=0))
+
+
+def test_a_slot_behind_all_calendars_stops_no_node(caplog: pytest.LogCaptureFixture) -> None:
+    chain = planned(new=False, ahead=2**63)
+    [warning] = said(chain, UpgradeWatch(chain.client), caplog)
+    assert "about 9999-12-31 23:59:59 UTC; this program carries 100" in warning
+    state = upgrade_state(chain.client, int(chain.now * 1_000))
+    assert state.scheduled is not None
+    assert state.scheduled.time_ms < 2**53
+    assert not state.stands
+
+
+def test_a_draft_of_the_version_is_no_release_that_has_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    chain = planned(new=False)
+    chain.client.laws = Laws({100: BttRuntime, 101: BttRuntime})
+    [warning] = said(chain, UpgradeWatch(chain.client), caplog)
+    assert "in another form than this node carries: install the release that" in warning
+    assert "carries 100, 101" not in warning

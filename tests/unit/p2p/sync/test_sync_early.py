@@ -61,3 +61,15 @@ def test_a_slow_clock_far_behind_blames_nobody_for_its_blocks() -> None:
     assert world.costs == {}
     world.early.clear()  # the clock was set right
     assert world.run(15_000, world.synced)
+
+
+def test_a_chain_that_cannot_go_on_here_does_not_keep_us_from_one_that_can() -> None:
+    longer = branch(600, b"stands", CHAIN[99])
+    world = World(
+        FakeChain(CHAIN[:100]),
+        {"a": FakePeer(FakeChain(CHAIN[:100] + longer)), "b": FakePeer(FakeChain(CHAIN[:650]))},
+    )
+    for header in longer[200:]:
+        world.early[bytes(header.hash())] = world.now + 100 * STALL_MS
+    assert world.run(5 * STALL_MS, lambda: world.chain.head.number == 650)
+    assert world.costs == {}

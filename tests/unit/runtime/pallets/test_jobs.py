@@ -195,13 +195,16 @@ def test_the_smallest_job_mines_something_that_can_be_claimed_when_the_era_is_ov
 
 
 class Registrar:
-    """Knows some people."""
+    """Knows some people, all of them parts of the first."""
 
     def __init__(self, *known: AccountId) -> None:
         self.known = known
 
     def verified(self, who: AccountId) -> bool:
         return who in self.known
+
+    def operator_of(self, account: AccountId) -> AccountId:
+        return self.known[0] if account in self.known else account
 
 
 def test_fees_of_a_requester_whose_identity_was_judged_mine_more_if_governance_wants_it(
@@ -224,6 +227,23 @@ def test_fees_of_a_requester_whose_identity_was_judged_mine_more_if_governance_w
         market.mining.set_params(ROOT, replace(wanted, kappa_verified=wanted.kappa))
     assert mined[ALICE, u32(900_000)] == 5 * mined[ALICE, u32(180_000)] > 0
     assert mined[BOB, u32(900_000)] == mined[BOB, u32(180_000)] == mined[ALICE, u32(180_000)]
+    market.audit()
+
+
+def test_the_parts_of_whoever_was_judged_share_one_budget(market: Market) -> None:
+    market.jobs.identities = Registrar(ALICE, BOB)
+    budget = int(BTT) // 10**4
+    wanted = replace(
+        market.mining.params.value, kappa_verified=u32(900_000), verified_budget=u128(budget)
+    )
+    market.mining.set_params(ROOT, wanted)
+    fees, era = 0, market.mining.era_index.value
+    for who in (ALICE, BOB):
+        market.finish(job := market.post(who), HONEST)
+        fees += int(market.job(job).price) - int(market.job(job).paid)
+    assert market.mining.era_index.value == era
+    assert market.mining.granted[ALICE].amount == budget < fees * 720_000 // 1_000_000
+    assert BOB not in market.mining.granted
     market.audit()
 
 

@@ -15,7 +15,14 @@ from runtime.constants import BTT
 from runtime.frame import signed
 from runtime.pallets.authorities import BABE_UNIT, capped_weights, shared_weights
 from runtime.pallets.providers import SCORE_UNIT, WINDOW, Lent, Providers, ScoreView
-from runtime.pallets.providers.scores import KEPT, EraScore, credited, score_at
+from runtime.pallets.providers.scores import (
+    KEPT,
+    MAX_LENDERS,
+    MOST_SCORE,
+    EraScore,
+    credited,
+    score_at,
+)
 from support.providers import ERA, ProviderChain, job
 from support.runtime import refused
 from support.stakes import btt, stash
@@ -314,6 +321,14 @@ def test_the_view_tells_why(chain: ProviderChain) -> None:
         [Lent(A, u128(20 * SCORE_UNIT))],
         u128(23 * SCORE_UNIT),
     )
+
+
+def test_work_beyond_all_measure_does_not_hold_up_the_epoch(chain: ProviderChain) -> None:
+    chain.providers.credit_score(A, u128.MAX)
+    chain.turn(2)
+    (planned,) = chain.providers.scores([A])
+    assert planned == MOST_SCORE
+    assert (MAX_LENDERS + 1) * MOST_SCORE <= u128.MAX
 
 
 # ---- nobody who knows the luck can use it

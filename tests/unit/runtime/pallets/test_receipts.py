@@ -291,7 +291,7 @@ def test_nobody_spoils_the_vote_of_another_by_its_opening_with_a_bad_draw(market
     assert market.receipt(receipt).seats[0].verdict == Valid()
 
 
-def test_who_is_silent_is_replaced_and_gone_after_three_times(market: Market) -> None:
+def test_who_is_silent_is_replaced_and_that_is_noted(market: Market) -> None:
     job = market.post()
     receipt = market.checking(job, HONEST)
     before = [seat.verifier for seat in market.receipt(receipt).seats]
@@ -348,6 +348,22 @@ def test_a_verifier_that_never_votes_is_none_after_three_receipts() -> None:
 
 
 # ---- fraud
+
+
+def test_a_vote_ends_a_row_of_silences() -> None:
+    market = Market(verifiers=3)
+
+    def misses_after(votes: bool) -> int:
+        market.wait(OUTAGE_SLOTS)
+        job = market.post()
+        receipt = market.checking(job, HONEST)
+        idle = min(seat.verifier for seat in market.receipt(receipt).seats)
+        market.vote(receipt, HONEST, all_find_it_valid if votes else all_but(idle))
+        market.until(job, JobState.Finalised)
+        return int(market.receipts.verifiers[idle].misses)
+
+    assert [misses_after(votes) for votes in (False, False, True, False)] == [1, 2, 0, 1]
+    market.audit()
 
 
 def test_a_wrong_element_is_proven_and_everybody_gets_what_is_due(market: Market) -> None:
