@@ -282,6 +282,6 @@ def bench(quick: bool, rounds: int, as_json: bool) -> None:
         show.document([row.as_json() for row in done])
         return
     show.note(
-        "targets: x BLAS <= 1.3 (float32, windows laid out for it); commit <= 10 %; the cheaper\n"
+        "targets: x f32 <= 1.3 (the same graph in float32 by numpy); commit <= 10 %; the cheaper\n"
         "check <= 5 %; proof <= 24576 B; judge <= 1 ms"
     )

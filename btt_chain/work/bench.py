@@ -1,7 +1,7 @@
 """Useful work in numbers: what computing, committing, checking and judging cost on this machine.
 
-For nets of several shapes: what a batch costs to execute, next to float32 BLAS on the same
-products, windows laid out for it and nothing around them (target: <= 1.3); what committing to it
+For nets of several shapes: what a batch costs to execute, next to the same graph in float32 by
+numpy, whose products BLAS computes (target: <= 1.3); what committing to it
 adds (<= 10 %); what a verifier pays for one item in sixteen, by random vectors and by re-execution
 (target of the cheaper one: <= 5 %); how large a fraud proof is (<= 24 KiB), and how long judging
 it takes (<= 1 ms).
@@ -27,9 +27,10 @@ from btt_chain.scale import encode
 from btt_chain.work.build import Builder, Numbers, exponentials, window
 from btt_chain.work.commit import commit_item, roots_tree
 from btt_chain.work.execute import Executor, stream
+from btt_chain.work.floats import float_graph
 from btt_chain.work.fraud import Evidence, FraudProof, Job, judge, prove
 from btt_chain.work.freivalds import Challenge
-from btt_chain.work.graph import Conv, Graph, Kind, Linear, MatMul, Tensor
+from btt_chain.work.graph import Kind, Tensor
 from btt_chain.work.model import Elements, Float32s, Int8s, Int32s, Model, elements_of
 from btt_chain.work.recheck import first_fault, first_fault_by_vectors
 
@@ -136,74 +137,13 @@ def perceptron(width: int) -> Model:
     return made.model()
 
 
-def blas(model: Model, items: int) -> Callable[[], None]:
-    """The same products in float32: windows are laid out for them, results are thrown away."""
-    graph = model.graph
-    products = [_product(graph, number, items) for number in range(len(graph.nodes))]
-
-    def run() -> None:
-        for product in products:
-            if product is not None:
-                product()
-
-    return run
-
-
-def _product(graph: Graph, number: int, items: int) -> Callable[[], None] | None:
-    """One node's product over all items; None if it has none."""
-    rng = np.random.default_rng(SEED)
-    node, tensors = graph.nodes[number], graph.tensors
-    op = node.op
-
-    def drawn(*shape: int) -> Float32s:
-        return rng.integers(-128, 128, shape).astype(np.float32)
-
-    if isinstance(op, Conv):
-        height, width, channels = tensors[op.x].dims
-        seen = op.window
-        image = drawn(
-            height + int(seen.top) + int(seen.bottom),
-            width + int(seen.left) + int(seen.right),
-            channels,
-        )
-        size = (int(seen.height), int(seen.width))
-        columns = drawn(size[0] * size[1] * channels, node.out.dims[-1])
-
-        def conv() -> None:
-            for _ in range(items):
-                windows = np.lib.stride_tricks.sliding_window_view(image, size, (0, 1))
-                taken = windows[:: int(seen.step_y), :: int(seen.step_x)]
-                rows = taken.transpose(0, 1, 3, 4, 2).reshape(-1, len(columns))
-                np.matmul(rows, columns)
-
-        return conv
-    if isinstance(op, Linear):
-        length = tensors[op.x].dims[-1]
-        rows = drawn(items * node.out.size // node.out.dims[-1], length)
-        columns = drawn(length, node.out.dims[-1])
-
-        def linear() -> None:
-            np.matmul(rows, columns)
-
-        return linear
-    if isinstance(op, MatMul):
-        a, b = drawn(*tensors[op.a].dims), drawn(*tensors[op.b].dims).swapaxes(-1, -2)
-
-        def matmul() -> None:
-            for _ in range(items):
-                np.matmul(a, b)
-
-        return matmul
-    return None
-
-
 @dataclass
 class Row:
     """One line of the report, times in milliseconds."""
 
     name: str
     items: int
-    blas: float
+    floats: float
     compute: float
     commit: float
     vectors: float
@@ -213,10 +153,10 @@ class Row:
 
     @property
     def ratios(self) -> dict[str, float]:
-        """What the targets are about: times of BLAS, and percents of the provider's work."""
+        """What the targets are about: times of float32, and percents of the provider's work."""
         work = self.compute + self.commit
         return {
-            "computeToBlas": self.compute / self.blas,
+            "computeToFloat32": self.compute / self.floats,
             "commitPercent": 100 * self.commit / self.compute,
             "vectorsPercent": 100 * self.vectors / work,
             "againPercent": 100 * self.again / work,
@@ -227,7 +167,7 @@ class Row:
         return {
             "net": self.name,
             "items": self.items,
-            "blasMs": self.blas,
+            "float32Ms": self.floats,
             "computeMs": self.compute,
             **self.ratios,
             "proofBytes": self.proof,
@@ -237,7 +177,7 @@ class Row:
     def __str__(self) -> str:
         ratio, commit, vectors, again = self.ratios.values()
         return (
-            f"{self.name:<22}{self.items:>5}{self.blas:>9.1f}{self.compute:>9.1f}{ratio:>7.2f}"
+            f"{self.name:<22}{self.items:>5}{self.floats:>9.1f}{self.compute:>9.1f}{ratio:>7.2f}"
             f"{commit:>8.1f}{vectors:>9.1f}{again:>9.1f}{self.proof:>8}{self.judged:>9.2f}"
         )
 
@@ -245,7 +185,7 @@ class Row:
 def heading() -> str:
     """What stands above the lines."""
     return (
-        f"{'net':<22}{'items':>5}{'BLAS ms':>9}{'exec ms':>9}{'x BLAS':>7}{'commit%':>8}"
+        f"{'net':<22}{'items':>5}{'f32 ms':>9}{'exec ms':>9}{'x f32':>7}{'commit%':>8}"
         f"{'vectors%':>9}{'again%':>9}{'proof B':>8}{'judge ms':>9}"
     )
 
@@ -302,11 +242,12 @@ def measure(name: str, model: Model, count: int, rounds: int) -> Row:
             first_fault(executor, tensors)
             batch.commit(graph, at, at, None)
 
-    bare, computed, committed, by_vectors, by_again = timed(
-        [blas(model, count), compute, commit, vectors, again], rounds
+    same = float_graph(graph, SEED, count, PIECES)
+    floats, computed, committed, by_vectors, by_again = timed(
+        [same, compute, commit, vectors, again], rounds
     )
     proof, judged = worst_proof(model, batch.item(0))
-    return Row(name, count, bare, computed, committed, by_vectors, by_again, proof, judged)
+    return Row(name, count, floats, computed, committed, by_vectors, by_again, proof, judged)
 
 
 def worst_proof(model: Model, honest: list[memoryview]) -> tuple[int, float]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bench.bench_work import main
+from btt_chain.work.floats import float_graph
 from btt_chain.work.graph import PROOF_BYTES
+from unit.work.work_world import KINDS, single
 
 
 def test_a_quick_run_has_a_line_for_every_small_net(capsys: pytest.CaptureFixture[str]) -> None:
@@ -15,3 +17,10 @@ def test_a_quick_run_has_a_line_for_every_small_net(capsys: pytest.CaptureFixtur
     assert heading.split()[0] == "net"
     assert len(rows) == 2
     assert all(0 < int(row.split()[-2]) <= PROOF_BYTES for row in rows)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_exactness_is_measured_against_computes_every_node_there_is(kind: str) -> None:
+    model, _ = single(kind, 1)
+    run = float_graph(model.graph, 1, 3, 1)
+    run()  # refuses a node whose result has another shape
