@@ -22,7 +22,7 @@ from btt_chain.scale import Fixed, codec, path, u32
 from btt_chain.work import ids
 from btt_chain.work.fraud import EdgeProof, FraudProof
 from runtime.pallets.receipts.types import Verdict
-from runtime.work_views import Duty, Task
+from runtime.work_views import Duty, ReceiptView, Task
 
 RESEND_SLOTS: Final = 3
 """What was sent and is in no block yet is sent again after so many slots."""
@@ -159,6 +159,16 @@ class Lost(NamedTuple):
 Action: TypeAlias = Look | Enough | Leave | Keep | Forget | Commit | Reveal | Prove | Lost
 
 
+def reveals_from(receipt: ReceiptView) -> int:
+    """Return the slot from which on a verdict is revealed.
+
+    One later than the chain takes it, if there is time: a node that is a block behind would take
+    it for one that comes too early, refuse it, and not look at it again for half an hour.
+    """
+    first = int(receipt.commit_until)
+    return max(first, min(first + 1, int(receipt.reveal_until) - 2))
+
+
 # ---- the machine
 
 
@@ -279,7 +289,7 @@ class Verifiers:
 
     def _send(self, state: _State, record: Record, duty: Duty, now: int) -> list[Action]:
         receipt = duty.job.receipt
-        if duty.task is Task.Reveal and (receipt is None or now < receipt.commit_until):
+        if duty.task is Task.Reveal and (receipt is None or now < reveals_from(receipt)):
             return []
         last = state.sent.get(duty.task)
         if last is not None and last <= now < last + RESEND_SLOTS:

@@ -58,7 +58,7 @@ HANG: Final = 200.0
 ITEMS: Final = 4
 RULES: Final = WorkRules(
     beacon_delay=u32(1), trap_ppm=u32(1_000_000), committee=u32(2), quorum=u32(1),
-    accept_slots=u32(10), transcript_slots=u32(5), commit_slots=u32(5), reveal_slots=u32(3),
+    accept_slots=u32(10), transcript_slots=u32(5), commit_slots=u32(5), reveal_slots=u32(4),
     challenge_slots=u32(6),
 )  # fmt: skip
 CHEAT: Final = REPOSITORY / "tests" / "support" / "work" / "cheat.py"
@@ -385,10 +385,12 @@ def test_a_job_goes_from_a_file_to_its_result_by_commands(played: World) -> None
 
 
 def test_a_lie_is_slashed_though_it_was_a_trap_and_everybody_can_see_it(played: World) -> None:
-    assert played.told["wrong"].returncode == 1
-    assert "slashed: the provider was proven wrong" in played.told["wrong"].stderr
-    assert played.told["wrong verify"].returncode == 1
-    assert len(json.loads(played.told["wrong verify"].stdout)["wrong"]) == ITEMS
+    told, seen = played.told["wrong"], played.told["wrong verify"]
+    assert told.returncode == 1
+    assert "slashed: the provider was proven wrong" in told.stderr, told.stderr
+    assert seen.returncode == 1
+    assert seen.stdout, seen.stderr
+    assert len(json.loads(seen.stdout)["wrong"]) == ITEMS, seen.stdout
 
 
 def test_who_votes_without_looking_falls_into_traps_and_nobody_else(played: World) -> None:

@@ -33,6 +33,7 @@ from btt_chain.compute.verifier import (
     Record,
     Reveal,
     Verifiers,
+    reveals_from,
 )
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
@@ -458,14 +459,25 @@ def test_a_node_that_wakes_too_late_looks_at_nothing() -> None:
     assert play.node.told == []
 
 
-def test_nothing_is_revealed_while_others_still_commit() -> None:
+def test_nothing_is_revealed_while_others_still_commit_or_are_a_block_behind() -> None:
     play = scene()
     until = int(play.market.receipt(play.receipt).commit_until)
-    while play.node.now < until:
+    while play.node.now <= until:
         assert play.node.kinds(Reveal) == []
         play.blocks(1)
     play.node.block()
     assert len(play.node.kinds(Reveal)) == 3
+
+
+@pytest.mark.parametrize(("window", "later"), [(1, 0), (2, 0), (3, 1), (25, 1)])
+def test_where_there_is_little_time_it_is_revealed_at_once(window: int, later: int) -> None:
+    play = scene()
+    [duty] = play.node.duties(play.market.receipt(play.receipt).seats[0].verifier)
+    assert duty.job.receipt is not None
+    first = int(duty.job.receipt.commit_until)
+    assert (
+        reveals_from(replace(duty.job.receipt, reveal_until=u32(first + window))) == first + later
+    )
 
 
 def test_what_is_not_in_a_block_is_sent_again_now_and_then() -> None:
