@@ -254,7 +254,8 @@ class Vaults(Pallet):
     def withdraw_vault(self, origin: Origin, id: VaultId, shares: CompactShares) -> None:
         """Give shares back for your part of the vault. Its open orders are cancelled if need be.
 
-        The largest number there is means all of yours: those of the manager grow until then.
+        So they are if what they give way by is too much for what is left. The largest number there
+        is means all of yours: those of the manager grow until then.
         """
         who, vault = origin.signed(), self._vault(id)
         self._settle(id, vault)
@@ -268,8 +269,10 @@ class Vaults(Pallet):
         units = mul_div(stock, shares, vault.shares)
         account = self.account_of(id)
         is_last = shares == vault.shares
+        info = self.registry.info(vault.asset)
         if (
             is_last
+            or (info is not None and too_much(vault.given, whole - money, stock - units, info))
             or self.currency.free(account) < money
             or self.assets.free(vault.asset, account) < units
         ):
@@ -362,8 +365,7 @@ class Vaults(Pallet):
         if (now - int(vault.day)) * int(self.slot_ms) >= DAY_MS:
             vault.day, vault.given = u64(now), NOTHING
         whole, stock = self.holdings(id, vault)
-        worth = whole + stock * int(info.value) // int(info.units)
-        if (int(vault.given) + by) * BPS > worth * GIVEN_BPS:
+        if too_much(int(vault.given) + by, whole, stock, info):
             raise self.TooGenerous
         vault.given += by
         self.vaults[id] = vault
@@ -411,3 +413,9 @@ class Vaults(Pallet):
             vault.shares += shares
             self.shares[id, vault.manager] += shares
             self.deposit(self.FeeAccrued(id, shares))
+
+
+def too_much(given: int, money: int, units: int, info: AssetInfo) -> bool:
+    """Tell whether a vault of so much money and so many units may not give way by so much."""
+    worth = money + units * int(info.value) // int(info.units)
+    return given * BPS > worth * GIVEN_BPS

@@ -770,6 +770,8 @@ class AssetRegistry(Pallet):
         if info.state not in (State.Registered, State.Voting):
             raise self.BadState
         self._reject(id, info)
+        if not any((id, role) in self.reports for role in Role):
+            del self.registered[id]  # nobody spoke of it: nothing stays that no deposit is for
 
     # ---- doors: for Assets
 
@@ -915,6 +917,7 @@ class AssetRegistry(Pallet):
     def _reject(self, id: u32, info: AssetInfo) -> None:
         info.state = State.Rejected
         self._close(id, info)
+        del self.valuations[id]
         self.deposit(self.AssetRejected(id))
 
     def _close(self, id: u32, info: AssetInfo) -> None:

@@ -267,6 +267,9 @@ class Exchange(Pallet):
         Assets that waited longest come first; frozen ones go on waiting.
         """
         waiting = sorted(self.crossing.items(), key=lambda entry: (entry[1].turn, entry[0]))
+        for asset, _ in waiting:
+            if not self.registry.is_issued(asset):  # retired while it waited
+                del self.crossing[asset]
         live = (entry for entry in waiting if self.assets.is_live(entry[0]))
         touched = 0
         for asset, crossing in islice(live, MAX_AUCTIONS):
@@ -560,7 +563,8 @@ class Exchange(Pallet):
                     self._cancel(id, order)
             touched += len(seen)
             # What lies beyond may be as stale, and is in the price: look again in the next block.
-            stale = stale or len(good) < len(seen) == MAX_MATCHES
+            # Only then: a trickle of orders that expire must not hold up an asset for ever.
+            stale = stale or 2 * len(good) < len(seen) == MAX_MATCHES
             sides.append([self._offer(id, order) for id, order in good.items()])
             orders |= good
         price = None if stale else self._clearing_price(asset)

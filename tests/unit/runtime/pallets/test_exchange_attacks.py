@@ -25,6 +25,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u64, u128
 from runtime.constants import BTT
 from runtime.pallets.exchange import MAX_LEVELS, MAX_MATCHES, Exchange, Side, TimeInForce
+from runtime.pallets.exchange.types import Crossing
 from support.asset_office import ALICE, BOB, CAROL, DAVE
 from support.market_floor import SCANNER, Market
 from support.runtime import refused
@@ -251,6 +252,25 @@ def test_what_has_expired_holds_nobody_up_for_long(market: Market) -> None:
     market.next_block()
     assert market.units(DAVE) == 10
     assert list(market.exchange.orders.items()) == []
+
+
+def test_a_trickle_of_orders_that_expire_holds_nobody_up(market: Market) -> None:
+    slot = market.clock.slot
+    for number, who in enumerate(crowd_of(market, 5)):
+        for place in range(32):
+            market.buy(who, 1, 20, until=u64(slot + 3 + 32 * number + place))
+    market.next_block(6)
+    market.sell(BOB, 10, 19)
+    market.next_block()
+    assert market.escrow(BOB) == 0
+    assert [order.side for _, order in market.exchange.orders.items()].count(Side.Sell) == 0
+
+
+def test_an_asset_that_is_retired_waits_for_nothing(market: Market) -> None:
+    market.exchange.crossing[SCANNER] = Crossing(u64(0), u64(0))
+    market.registry.is_issued = lambda asset: False  # type: ignore[method-assign]
+    market.next_block()
+    assert list(market.exchange.crossing.items()) == []
 
 
 def test_so_many_orders_of_a_block_are_immediate(market: Market) -> None:

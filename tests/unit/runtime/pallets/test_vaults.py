@@ -161,6 +161,16 @@ def test_a_manager_who_trades_with_itself_gets_little_in_a_day(floor: Floor) -> 
     place(signed(BOB), VAULT, Side.Sell, u128(5), 16 * BTT)
 
 
+def test_who_makes_a_vault_large_for_a_moment_gives_no_more_away(floor: Floor) -> None:
+    floor.vaults.deposit_vault(signed(CAROL), VAULT, 2_000 * BTT, 2_000 * BTT, u128(200))
+    place = floor.vaults.place_vault_order
+    place(signed(BOB), VAULT, Side.Buy, u128(10), 24 * BTT)  # 40 of 90 BTT
+    floor.vaults.withdraw_vault(signed(CAROL), VAULT, 1_000 * BTT)  # of 60 BTT
+    assert len(list(floor.exchange.orders.items())) == 1
+    floor.vaults.withdraw_vault(signed(CAROL), VAULT, u128(u128.MAX))
+    assert list(floor.exchange.orders.items()) == []  # of 30 BTT
+
+
 def test_the_manager_cancels_the_vaults_orders_only(floor: Floor) -> None:
     floor.vaults.place_vault_order(signed(BOB), VAULT, Side.Buy, u128(10), 18 * BTT)
     other = floor.buy(CAROL, 1, 18)
