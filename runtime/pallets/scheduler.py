@@ -374,16 +374,19 @@ class Scheduler(Pallet):
         origin: SystemOrigin | DecisionOrigin,
         priority: int,
         name: bytes | None = None,
+        *,
+        modest: bool = False,
     ) -> Address:
         """Put a task of another pallet into slot `when`, or soon after it if that has no room.
 
-        Requests the call's preimage. Raises FailedToSchedule if the name is taken, and
-        TargetBlockNumberInPast.
+        A `modest` one leaves half of a slot's places to others. Requests the call's preimage.
+        Raises FailedToSchedule if the name is taken, and TargetBlockNumberInPast.
         """
         self._ensure_future(when)
         self._ensure_new(name)
         self.preimages.request(bounded)
-        return self._put(when, Task(name, u8(priority), bounded, None, origin))
+        task = Task(name, u8(priority), bounded, None, origin)
+        return self._put(when, task, modest=modest)
 
     def cancel_at(self, address: Address) -> None:
         """Take a task of another pallet out of the agenda; nothing happens if it is gone."""
@@ -412,7 +415,7 @@ class Scheduler(Pallet):
         again = again if again and again[1] else None
         owner = written(origin)
         task = Task(name, priority, self.preimages.bound(inner), again, owner)
-        if self._insert(when, task) is None:
+        if self._insert(when, task, int(self.max_scheduled_per_block)) is None:
             raise self.FailedToSchedule
 
     def _ensure_future(self, when: u32) -> None:
@@ -423,28 +426,30 @@ class Scheduler(Pallet):
         if name is not None and name in self.lookup:
             raise self.FailedToSchedule
 
-    def _put(self, when: u32, task: Task) -> Address:
-        """Insert into slot `when` or, if that is full, into one soon after it: somebody paid.
+    def _put(self, when: u32, task: Task, *, modest: bool = False) -> Address:
+        """Insert into slot `when` or, if that has no room, into one soon after it: somebody paid.
 
         The steps double up to a bound: a crowd that wants the slots around is not walked over.
         """
-        step = 1
-        while (address := self._insert(when, task)) is None:
+        room = int(self.max_scheduled_per_block)
+        room, step = max(1, room // 2) if modest else room, 1
+        while (address := self._insert(when, task, room)) is None:
             when += step
             step = min(2 * step, LONGEST_STEP)
         return address
 
-    def _insert(self, when: u32, task: Task) -> Address | None:
-        """Put `task` into the agenda of `when`; return where, or None if there is no room."""
+    def _insert(self, when: u32, task: Task, room: int) -> Address | None:
+        """Put `task` into the agenda of `when`; return where, or None if `room` are in it."""
         tasks = self.agenda[when]
-        if None in tasks:
+        free = tasks.count(None)
+        if len(tasks) - free >= room:
+            return None
+        if free:
             place = tasks.index(None)
             tasks[place] = task
-        elif len(tasks) < self.max_scheduled_per_block:
+        else:
             place = len(tasks)
             tasks.append(task)
-        else:
-            return None
         self._store(when, tasks)
         address = (when, u32(place))
         if task.maybe_id is not None:

@@ -634,10 +634,10 @@ class Chambers(Pallet):
     def _opened(self, votes: Sequence[Share], *, frozen: bool) -> PollBooks:
         """Return the books of a referendum under the weights and electorates of now."""
         year, day = self.year(), self._today()
-        elections = self.elections.value if frozen else u32(0)
+        seats = [seat.who for seat in self.representatives.peek()] if frozen else []
         rows = zip(self.weights_of(year), self._electorates(day), votes, strict=True)
         chambers = [ChamberBooks(u32(weight), u128(all_), cast) for weight, all_, cast in rows]
-        return PollBooks(u32(year), u32(day), elections, frozen, chambers)
+        return PollBooks(u32(year), u32(day), seats, frozen, chambers)
 
     def _electorates(self, day: int) -> list[int]:
         """Return the power of all who belong to each chamber, from sums alone.
@@ -672,9 +672,8 @@ class Chambers(Pallet):
         return [law.shared(power, ballot) for power in self.powers(who, locked, books)]
 
     def _sits(self, who: AccountId, books: PollBooks | None) -> bool:
-        """Tell whether `who` has a seat, and had it when the decision of `books` started."""
-        seat = next((seat for seat in self.representatives.peek() if seat.who == who), None)
-        return seat is not None and (books is None or seat.since <= books.elections)
+        """Tell whether `who` had a seat when the decision of `books` started, or has one now."""
+        return self.is_representative(who) if books is None else who in books.seats
 
     def _lent(self, who: AccountId, ballot: Ballot) -> Share:
         """Return what others delegated: among holders only."""
@@ -744,12 +743,10 @@ class Chambers(Pallet):
         """
         standing: list[Seat] = []
         number, sitting = self.elections.value, self.representatives.value
-        since = {seat.who: seat.since for seat in sitting}
         for who in self.running.value:
             known = self.candidates.take(who)
             if known is not None and known.standing:
-                first = since.get(who, u32(number + 1))
-                standing.append(Seat(who, known.backing, known.deposit, first))
+                standing.append(Seat(who, known.backing, known.deposit))
         standing.sort(key=lambda seat: -int(seat.backing))
         seated = [seat for seat in standing if seat.backing and self._may_sit(seat.who)]
         del seated[int(self.seats) :]

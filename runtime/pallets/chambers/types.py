@@ -88,10 +88,10 @@ class PollBooks:
     """The label year of the weights."""
     day: Day
     """The work of the window before this day counts."""
-    elections: Annotated[u32, TypeName("u32")]
-    """How many elections were over at the start: who was seated by a later one has no vote here.
+    seats: Annotated[Bounded[list[AccountId], SEATS], TypeName("BoundedVec<AccountId, Seats>")]
+    """Who sat for the community at the start: nobody else has a seat's vote here.
 
-    Zero before the start: nobody has.
+    Nobody before the start.
     """
     frozen: bool
     """Whether the decision has started: weights and electorates change no more."""
@@ -130,8 +130,6 @@ class Seat:
     who: Annotated[AccountId, TypeName("AccountId")]
     backing: Annotated[u128, TypeName("Balance")]
     deposit: Annotated[u128, TypeName("Balance")]
-    since: Annotated[u32, TypeName("u32")]
-    """How many elections were over when it was taken; who is elected again goes on sitting."""
 
 
 @path("pallet_chambers::Approvals", params={"AccountId": AccountId, "Balance": u128})

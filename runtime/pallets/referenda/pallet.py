@@ -520,7 +520,10 @@ class Referenda(Pallet, instances=True):
             return
         self._no_alarm(status)
         nudge = Inline(bytes((self.index, NUDGE)) + index.to_bytes(4, "little"))
-        address = self.scheduler.put(u32(at), nudge, ROOT_CALLER, ALARM_PRIORITY)
+        # Anybody can submit thousands; what is being decided finds a place all the same.
+        address = self.scheduler.put(
+            u32(at), nudge, ROOT_CALLER, ALARM_PRIORITY, modest=status.deciding is None
+        )
         status.alarm = (u32(at), address)
 
     def _no_alarm(self, status: ReferendumStatus) -> None:

@@ -381,6 +381,14 @@ def test_a_crowd_that_wants_the_same_slots_is_not_walked_over(town: Town) -> Non
     assert max(costs[:6]) <= 6
 
 
+def test_modest_tasks_leave_half_of_a_slot_to_others(town: Town) -> None:
+    town.scheduler.__dict__["max_scheduled_per_block"] = u32(4)
+    task = Inline(town.entry(b"me").raw)
+    modest = [town.scheduler.put(u32(9), task, BY_ROOT, 0, modest=True)[0] for _ in range(5)]
+    assert modest == [9, 9, 10, 10, 12]
+    assert [town.scheduler.put(u32(9), task, BY_ROOT, 0)[0] for _ in range(3)] == [9, 9, 10]
+
+
 def test_a_pause_of_any_length_costs_nothing(town: Town) -> None:
     schedule(town, 10**6, b"long ago")
     schedule(town, 10**9, b"to come")
