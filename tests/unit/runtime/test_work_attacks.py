@@ -117,7 +117,7 @@ PROVEN: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         (RECEIPTS, "test_a_false_alarm_costs_who_raised_it_and_the_receipt_goes_on"),
     ),
     "verifiers withhold": (
-        (RECEIPTS, "test_who_is_silent_is_replaced_and_gone_after_three_times"),
+        (RECEIPTS, "test_who_is_silent_is_replaced_and_that_is_noted"),
         (HERE, "test_two_of_five_that_are_silent_are_replaced_and_the_work_is_paid"),
     ),
     "transcript withheld": (
