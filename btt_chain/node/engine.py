@@ -45,7 +45,7 @@ from btt_chain.primitives.digest import Consensus, RuntimeEnvironmentUpdated
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.grandpa import Justification, Stage, Target
 from btt_chain.primitives.header import Header
-from btt_chain.primitives.validity import BadProof, Payment, Stale, TransactionSource
+from btt_chain.primitives.validity import BadProof, Future, Payment, Stale, TransactionSource
 from btt_chain.scale import DecodeError
 from btt_chain.txpool import PoolError, TooLowPriority, TransactionInvalid
 from p2p import network
@@ -119,7 +119,7 @@ MAX_FORGED: Final = 16
 a signature, and whoever passes on what it has not taken itself could keep us at nothing else.
 """
 USELESS: Final = Rate(4, 256)
-"""Transactions of one peer, a second and at once, whose nonce is used up or taken by one that pays
+"""Transactions of one peer, a second and at once, that are early, used up or taken by one that pays
 as much. Each costs us a signature and its sender nothing, as it is in no block; what blocks brought
 lately is not looked at at all, so an honest neighbour tells hardly any.
 """
@@ -827,9 +827,9 @@ class Engine:
                 # It may be good on the next block; how often that is tried is for the pool's bans.
                 self._gossip.heard.pop(hash, None)
                 log.debug("a transaction of %s is not taken: %s", peer, error)
-                is_useless = isinstance(reason, Stale) or isinstance(error, TooLowPriority)
+                is_useless = isinstance(reason, Stale | Future) or isinstance(error, TooLowPriority)
                 if is_useless and not self._may_bring_useless(peer):
-                    bad = "too many whose nonce is used up or taken"
+                    bad = "too many that come too late or too early"
                     break
         if bad is not None and not self._law_changes():
             self._out.append(Penalise(peer, TX_COST, f"bad transactions: {bad}"))

@@ -26,6 +26,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.validity import Future as TooEarly
 from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown, ValidTransaction
 from btt_chain.txpool.ban import Bans
 from btt_chain.txpool.errors import (
@@ -178,7 +179,9 @@ class Pool:
         try:
             validity = (validate or self._validate)(raw, source, best)
         except Invalid as refusal:
-            self._ban(tx_hash, str(refusal), now)
+            # What is early for a node that is a block behind is not so for long.
+            if not isinstance(refusal.reason, TooEarly):
+                self._ban(tx_hash, str(refusal), now)
             raise TransactionInvalid(refusal.reason) from refusal
         except Unknown as doubt:
             raise ValidityUnknown(doubt.reason) from doubt

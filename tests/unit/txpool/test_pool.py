@@ -11,6 +11,7 @@ from btt_chain.primitives.validity import (
     FOREVER,
     BadProof,
     CannotLookup,
+    Future,
     Invalid,
     InvalidCustom,
     Stale,
@@ -224,6 +225,17 @@ def test_a_ban_ends_after_half_an_hour(world: World) -> None:
     with pytest.raises(TransactionInvalid):
         world.submit("a")
     world.now += 30 * 60
+
+    world.add("a", "1")
+
+    assert world.ready() == ["a"]
+
+
+def test_what_comes_too_early_is_refused_but_not_banned(world: World) -> None:
+    """An unsigned one of a node that is a block ahead; nonces that are high wait instead."""
+    world.refuse("a", Invalid(Future()))
+    with pytest.raises(TransactionInvalid):
+        world.submit("a")
 
     world.add("a", "1")
 
