@@ -55,7 +55,7 @@ class Plan:
     search: tuple[int, ...] = (1_000, 2_000)
 
 
-QUICK: Final = Plan(validators=2, many=0, slot_ms=500, idle_slots=8, rate=20, seconds=8, search=())
+QUICK: Final = Plan(validators=2, many=0, slot_ms=500, idle_slots=4, rate=20, seconds=4, search=())
 
 
 @contextmanager

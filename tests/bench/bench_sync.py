@@ -59,7 +59,7 @@ class Plan:
     transfers: int = 0
 
 
-QUICK: Final = Plan(blocks=60, headers=20, imported=40)
+QUICK: Final = Plan(blocks=30, headers=10, imported=20)
 
 
 # --- in this process ------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class Plan:
 
 
 QUICK: Final = Plan(
-    block=200, full=400, peer_block=100, rounds=2, few=2_000, many=6_000, senders=400
+    block=100, full=200, peer_block=50, rounds=1, few=1_000, many=2_000, senders=200
 )
 
 
