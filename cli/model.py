@@ -274,7 +274,9 @@ def _print_header(header: Header, as_json: bool, more: dict[str, str]) -> None:
         "macs": int(manifest.macs),
         "weightBytes": weights,
         "manifestBytes": len(codec(Manifest).encode(manifest)),
-        "largestProofBytes": max(largest_proof(graph, at) for at in range(len(graph.nodes))),
+        "largestProofBytes": max(
+            largest_proof(graph, at) for at, node in enumerate(graph.nodes) if node.out.committed
+        ),
     }
     if as_json:
         document: dict[str, object] = {"model": id, **more, **facts}

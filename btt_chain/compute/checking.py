@@ -30,7 +30,7 @@ from btt_chain.work.errors import InputRefused
 from btt_chain.work.execute import Accumulators, Executor
 from btt_chain.work.fraud import EdgeProof, Evidence, FraudProof, prove, prove_edge
 from btt_chain.work.freivalds import Challenge, is_checked
-from btt_chain.work.graph import Graph
+from btt_chain.work.graph import Graph, weighted_of
 from btt_chain.work.layout import tensor_layout
 from btt_chain.work.model import Elements, tensor_of
 from btt_chain.work.recheck import (
@@ -173,7 +173,7 @@ class _Looking:
             raise Withheld(look.chosen[0], str(error)) from None
 
     async def _input(self, item: int) -> bytes:
-        length = self._graph.tensors[0].nbytes
+        length = self._graph.input.nbytes
         try:
             raw = await self._source.beginning(transcript_name(self._look.receipt, item), length)
         except NotHad as error:
@@ -184,7 +184,7 @@ class _Looking:
 
     async def _transcript(self, number: int, root: H256) -> _Item:
         """Return the tensors that were committed to."""
-        sizes = [tensor.nbytes for tensor in self._graph.tensors]
+        sizes = [tensor.nbytes for tensor in self._graph.committed]
         try:
             name = transcript_name(self._look.receipt, number)
             raw = await self._source.blob(name, sum(sizes))
@@ -239,7 +239,7 @@ class _Looking:
             batch = self._executor.run(tensor_of(self._graph.input, given)[None])
         except InputRefused:
             return None
-        tensors = batch.item(0)
+        tensors = batch.item(self._graph, 0)
         return _Item(number, tensors, self._commitment(number, tensors))
 
     def _commitment(self, number: int, tensors: Sequence[bytes | memoryview]) -> ItemCommitment:
@@ -251,7 +251,7 @@ class _Looking:
     async def _fault(self, item: _Item, *, by_vectors: bool) -> Fault | None:
         elements = [
             tensor_of(shape, raw)
-            for shape, raw in zip(self._graph.tensors, item.tensors, strict=True)
+            for shape, raw in zip(self._graph.committed, item.tensors, strict=True)
         ]
         if by_vectors:
             sums = await self._sums(item.number)
@@ -268,9 +268,10 @@ class _Looking:
 
     def _prove(self, item: _Item, fault: Fault, trees: RootTrees) -> Finding:
         model = self._executor.model
-        records = None
-        if fault.node in model.records:
-            records = (model.records[fault.node].data, model.trees[fault.node])
+        weighted, records = weighted_of(self._graph, fault.node), None
+        if weighted is not None:
+            number, _ = weighted
+            records = (model.records[number].data, model.trees[number])
         evidence = self._evidence(item, trees)
         proof = prove(self._graph, evidence, fault.node, fault.element, records)
         verdict = Wrong(u32(item.number), u16(fault.node), u32(fault.element))
@@ -278,7 +279,9 @@ class _Looking:
 
     def _digest(self, item: _Item) -> list[bytes]:
         leaves: list[bytes] = []
-        for number, (shape, raw) in enumerate(zip(self._graph.tensors, item.tensors, strict=True)):
+        for number, (shape, raw) in enumerate(
+            zip(self._graph.committed, item.tensors, strict=True)
+        ):
             view, layout = memoryview(raw).cast("B"), tensor_layout(shape)
             for index in range(layout.count):
                 start, end = layout.span(index)

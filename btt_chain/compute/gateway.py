@@ -95,7 +95,7 @@ class Record:
     output: Tensor
     output_scale: Binary32
     last: u16
-    """The number of the output among the model's tensors."""
+    """The place of the output among the tensors that are committed to."""
     names: list[str]
     """What each item came from."""
     labels: list[str]
@@ -133,7 +133,8 @@ def new_record(
     graph = manifest.graph
     return Record(
         secrets.token_bytes(32), AccountId(requester), H256(model), tier, u32(len(names)),
-        graph.input, graph.output, manifest.output_scale, u16(len(graph.nodes)), names, labels,
+        graph.input, graph.output, manifest.output_scale, u16(len(graph.committed) - 1), names,
+        labels,
     )  # fmt: skip
 
 

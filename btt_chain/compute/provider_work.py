@@ -103,9 +103,11 @@ class Needs(NamedTuple):
 
 def needs_of(graph: Graph, items: int, *, sums: bool = False) -> Needs:
     """Return what a job takes; `sums`: whether its accumulators are served."""
-    each = sum(tensor.nbytes for tensor in graph.tensors) + (sums_size(graph) if sums else 0)
+    memory = sum(tensor.nbytes for tensor in graph.tensors)
+    each = sum(tensor.nbytes for tensor in graph.committed)
     ends = graph.input.nbytes + graph.output.nbytes
-    return Needs(each, items * (each + ends + roots_size(1)))
+    served = sums_size(graph) if sums else 0
+    return Needs(memory + served, items * (each + served + ends + roots_size(1)))
 
 
 def serves_sums(model: ModelView, view: JobView) -> bool:
@@ -217,7 +219,7 @@ class Workshop:
         batches = _batches(graph, items)
         for batch in self._engine.stream(executor, batches, accumulators=sums):
             for at in range(len(batch.outputs)):
-                tensors: list[bytes | memoryview] = list(batch.item(at))
+                tensors: list[bytes | memoryview] = list(batch.item(graph, at))
                 _add(right, commit_item(graph, done, tensors, key))
                 if trap:
                     flips.append(_spoil(tensors, done))
@@ -270,7 +272,7 @@ class Workshop:
 
     def _result(self, view: JobView, graph: Graph, flips: Sequence[Flip]) -> Iterator[bytes]:
         """The outputs as they are right, sealed to the requester; public ones are nobody's."""
-        start = sum(tensor.nbytes for tensor in graph.tensors) - graph.output.nbytes
+        start = sum(tensor.nbytes for tensor in graph.committed) - graph.output.nbytes
 
         def outputs() -> Iterator[bytes]:
             for item in range(int(view.items)):
@@ -355,7 +357,7 @@ class Workshop:
             int(record.items),
         )
         one = commit_item(graph, item, tensors, key)
-        start, end = tensor_layout(graph.tensors[tensor]).span(index)
+        start, end = tensor_layout(graph.committed[tensor]).span(index)
         leaf_key = None if key is None else TensorKey(key, item, tensor).leaf(index)
         leaf = Leaf(u32(index), leaf_key, bytes(memoryview(tensors[tensor])[start:end]))
         return LeafProof(
@@ -369,7 +371,7 @@ class Workshop:
     def _tensors(
         self, record: Record, view: JobView, executor: Executor, item: int
     ) -> tuple[bytes | None, Sequence[bytes | memoryview]]:
-        """All tensors of an item, as they were committed to."""
+        """The tensors of an item, as they were committed to."""
         graph = executor.model.graph
         if view.tier is Tier.Confidential:
             # They lie sealed to the requester: what is right is made once more.
@@ -377,10 +379,10 @@ class Workshop:
             given = next(islice(items, item, None))
             batches = _batches(graph, iter([given]))
             batch = next(iter(self._engine.stream(executor, batches, accumulators=False)))
-            return key, batch.item(0)
+            return key, batch.item(graph, 0)
         raw = memoryview(b"".join(self._served.pieces(transcript_name(record.receipt, item))))
         tensors: list[bytes | memoryview] = []
-        for shape in graph.tensors:
+        for shape in graph.committed:
             tensors.append(raw[: shape.nbytes])
             raw = raw[shape.nbytes :]
         return None, tensors
@@ -424,7 +426,7 @@ def _add(roots: Roots, item: ItemCommitment) -> None:
 
 
 def _spoil(tensors: list[bytes | memoryview], item: int) -> Flip:
-    """Change a byte of one tensor that the model made; any other element there is wrong."""
+    """Change a byte of one tensor that was committed to; any other element there is wrong."""
     number = 1 + secrets.randbelow(len(tensors) - 1)
     raw = bytearray(tensors[number])
     at = secrets.randbelow(len(raw))

@@ -63,16 +63,21 @@ def requantised(accumulator: int, bits: int, zero: int, low: int, high: int) -> 
     return min(max(scaled(accumulator, bits) + zero, low), high)
 
 
-def share(row: Sequence[int], at: int, table: Sequence[int]) -> int:
-    """The softmax of one element of a row in 1/256, at most 255.
+def shares(row: Sequence[int], table: Sequence[int]) -> list[int]:
+    """The softmax of a row in 1/256, each element at most 255.
 
     Row by row one division: `2^40 // sum` stands for all its elements.
     """
     top = max(row)
-    total = sum(int(table[top - element]) for element in row)
-    inverse = (1 << (8 + SHARE_BITS)) // total
-    weight = int(table[top - row[at]])
-    return min((weight * inverse + (1 << (SHARE_BITS - 1))) >> SHARE_BITS, 255)
+    # There are at most 256 different elements, however long the row is.
+    weights = {element: int(table[top - element]) for element in dict.fromkeys(row)}
+    inverse = (1 << (8 + SHARE_BITS)) // sum(map(weights.__getitem__, row))
+    half = 1 << (SHARE_BITS - 1)
+    found = {
+        element: min((weight * inverse + half) >> SHARE_BITS, 255)
+        for element, weight in weights.items()
+    }
+    return list(map(found.__getitem__, row))
 
 
 def normalised(

@@ -23,21 +23,20 @@ from typing import Final
 import numpy as np
 from numpy.random import Generator
 
+from btt_chain.primitives.digest import H256
 from btt_chain.scale import encode
 from btt_chain.work.build import Builder, Numbers, exponentials, window
 from btt_chain.work.commit import commit_item, roots_tree
-from btt_chain.work.execute import Executor, stream
+from btt_chain.work.execute import DEFAULT_MEMORY, Executor, stream
 from btt_chain.work.floats import float_graph
 from btt_chain.work.fraud import Evidence, FraudProof, Job, judge, prove
 from btt_chain.work.freivalds import Challenge
-from btt_chain.work.graph import Kind, Tensor
+from btt_chain.work.graph import Kind, Tensor, weighted_of
 from btt_chain.work.model import Elements, Float32s, Int8s, Int32s, Model, elements_of
 from btt_chain.work.recheck import first_fault, first_fault_by_vectors
 
 U8, I8 = Numbers(Kind.U8), Numbers(Kind.I8)
 SEED: Final = 12
-PIECES: Final = 16 << 20
-"""Bytes of tensors at a time, so that the cache holds them."""
 
 
 def items_of(rng: Generator, tensor: Tensor, count: int) -> Elements:
@@ -190,15 +189,17 @@ def heading() -> str:
     )
 
 
-def timed(work: Sequence[Callable[[], object]], rounds: int) -> list[float]:
-    """Milliseconds of each, the median of some rounds in which each has its turn."""
-    taken: list[list[float]] = [[] for _ in work]
-    for _ in range(rounds):
-        for times, one in zip(taken, work, strict=True):
-            start = time.process_time()
-            one()
-            times.append(1000 * (time.process_time() - start))
-    return list(map(median, taken))
+def whole(work: Callable[[], object]) -> list[float]:
+    """The milliseconds of processor time that something takes."""
+    start = time.process_time()
+    work()
+    return [1000 * (time.process_time() - start)]
+
+
+def medians(work: Sequence[Callable[[], list[float]]], rounds: int) -> list[float]:
+    """The medians of all that is measured, over some rounds in which each has its turn."""
+    taken = [[one for measured in work for one in measured()] for _ in range(rounds)]
+    return [median(column) for column in zip(*taken, strict=True)]
 
 
 def measure(name: str, model: Model, count: int, rounds: int) -> Row:
@@ -211,26 +212,25 @@ def measure(name: str, model: Model, count: int, rounds: int) -> Row:
     batch = executor.run(items[:sample], accumulators=True)
     checked = [
         (
-            [tensor[at] for tensor in batch.tensors],
+            batch.committed(graph, at),
             {number: sums[at] for number, sums in batch.accumulators.items()},
         )
         for at in range(sample)
     ]
 
-    def compute() -> None:
-        for _ in stream(executor, [items], PIECES):
-            pass
-
-    pieces = list(stream(executor, [items], PIECES))
-
-    def commit() -> None:
-        roots_tree(
-            [
-                piece.commit(graph, at, at, None).root
-                for piece in pieces
-                for at in range(len(piece.outputs))
-            ]
-        )
+    def provide() -> list[float]:
+        """Computing and committing, piece by piece as a provider does them."""
+        roots: list[H256] = []
+        computed = committed = 0.0
+        start = time.process_time()
+        for piece in stream(executor, [items]):
+            made = time.process_time()
+            roots += [piece.commit(graph, at, at, None).root for at in range(len(piece.outputs))]
+            end = time.process_time()
+            computed, committed = computed + made - start, committed + end - made
+            start = end
+        roots_tree(roots)
+        return [1000 * computed, 1000 * (committed + time.process_time() - start)]
 
     def vectors() -> None:
         for at, (tensors, sums) in enumerate(checked):
@@ -242,11 +242,10 @@ def measure(name: str, model: Model, count: int, rounds: int) -> Row:
             first_fault(executor, tensors)
             batch.commit(graph, at, at, None)
 
-    same = float_graph(graph, SEED, count, PIECES)
-    floats, computed, committed, by_vectors, by_again = timed(
-        [same, compute, commit, vectors, again], rounds
-    )
-    proof, judged = worst_proof(model, batch.item(0))
+    same = float_graph(graph, SEED, count, DEFAULT_MEMORY)
+    others = [partial(whole, work) for work in (same, vectors, again)]
+    computed, committed, floats, by_vectors, by_again = medians([provide, *others], rounds)
+    proof, judged = worst_proof(model, batch.item(graph, 0))
     return Row(name, count, floats, computed, committed, by_vectors, by_again, proof, judged)
 
 
@@ -254,20 +253,24 @@ def worst_proof(model: Model, honest: list[memoryview]) -> tuple[int, float]:
     """The most bytes of a proof over all nodes, and the longest that judging one takes."""
     graph = model.graph
     size, slowest = 0, 0.0
-    for number, node in enumerate(graph.nodes):
-        index = node.out.size // 2
+    made = [number for number, node in enumerate(graph.nodes) if node.out.committed]
+    for place, number in enumerate(made, start=1):
+        out = graph.nodes[number].out
+        index = out.size // 2
         tensors = list(honest)
-        lie = bytearray(tensors[number + 1])
-        lie[index * node.out.kind.width] ^= 1
-        tensors[number + 1] = memoryview(lie)
+        lie = bytearray(tensors[place])
+        lie[index * out.kind.width] ^= 1
+        tensors[place] = memoryview(lie)
         commitment = commit_item(graph, 0, tensors)
         job = roots_tree([commitment.root])
-        records = model.records.get(number)
-        held = None if records is None else (records.data, model.trees[number])
+        weighted, held = weighted_of(graph, number), None
+        if weighted is not None:
+            held = model.records[weighted[0]].data, model.trees[weighted[0]]
         proof = prove(graph, Evidence(0, tensors, commitment, job), number, index, held)
         said = Job(job.root, 1, keyed=False)
         size = max(size, len(encode(FraudProof, proof)))
-        slowest = max(slowest, *timed([partial(judge, graph, said, proof)], 5))
+        judged = partial(whole, partial(judge, graph, said, proof))
+        slowest = max(slowest, *medians([judged], 5))
     return size, slowest
 
 

@@ -6,6 +6,7 @@ graph; what is wrong with it is said there, with the name of the node.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -40,7 +41,11 @@ from btt_chain.work.graph import (
     Tensor,
     Weights,
     Window,
+    group_of,
     inputs_of,
+    may_pass,
+    opened_of,
+    weighted_of,
     weights_of,
 )
 from btt_chain.work.model import (
@@ -58,6 +63,7 @@ from btt_chain.work.shapes import (
     MOST_ADD_FACTOR,
     MOST_ADD_SHIFT,
     check_graph,
+    is_judged,
     largest_proof,
     macs_of,
 )
@@ -200,6 +206,7 @@ class Builder:
 
     def model(self, output_scale: float = 1.0) -> Model:
         """Fit the leaves, commit to the weights and check all; ModelRefused names the node."""
+        self._leave_out()
         self._fit_leaves()
         nodes: list[Node] = []
         for number, (name, op) in enumerate(self._nodes):
@@ -249,41 +256,84 @@ class Builder:
         pairs = zip(self._nodes, self._tensors[1:], strict=True)
         return Graph(self._tensors[0], [Node(name, op, out) for (name, op), out in pairs])
 
+    def _leave_out(self) -> None:
+        """Take the leaves from every tensor that can do without, the last ones first.
+
+        What reads it is then judged together with what makes it: a residual with its product, an
+        activation by table with the layer before, a head with the projection that it is cut from.
+        """
+        reads = Counter(tensor for _, op in self._nodes for tensor in inputs_of(op))
+        for number in range(len(self._nodes) - 1, -1, -1):
+            reader = self._nodes[number][1]
+            for tensor in inputs_of(reader):
+                if not tensor or reads[tensor] > 1:
+                    continue
+                if may_pass(self._nodes[tensor - 1][1], reader):
+                    self._set_leaf(tensor, 0)
+                    if not is_judged(self._graph(), self._end_of(number)):
+                        self._set_leaf(tensor, LEAF_BYTES)
+
+    def _end_of(self, number: int) -> int:
+        """The node that a node is judged with: the first from it on that is committed to."""
+        while not self._tensors[number + 1].committed:
+            number = next(
+                at for at, (_, op) in enumerate(self._nodes) if number + 1 in inputs_of(op)
+            )
+        return number
+
     def _fit_leaves(self) -> None:
         """Halve the leaves that a proof opens most of, until every proof is small enough.
 
-        Where even the smallest leaves do not help, `check_graph` will say so.
+        Where leaves cannot be smaller, more tensors get some. Where even that does not help,
+        `check_graph` will say so.
         """
-        for number in range(len(self._nodes)):
-            while largest_proof(self._graph(), number) > PROOF_BYTES:
-                if not self._halve(number):
-                    break
+        number = 0
+        while number < len(self._nodes):
+            committed = self._tensors[number + 1].committed
+            if not committed or largest_proof(self._graph(), number) <= PROOF_BYTES:
+                number += 1
+            elif not self._halve(number):
+                # What gets leaves stands before: it is fitted, too.
+                number = 0 if self._put_in(number) else number + 1
+
+    def _put_in(self, number: int) -> bool:
+        """Give leaves to all that a node is judged with; False if it has them."""
+        others = group_of(self._graph(), number)[1:]
+        for other in others:
+            self._set_leaf(other + 1, LEAF_BYTES)
+        return bool(others)
 
     def _halve(self, number: int) -> bool:
-        """Make the leaves of what helps most half as large; False if nothing can be halved."""
-        name, op = self._nodes[number]
-        best = largest_proof(self._graph(), number)
-        choice: tuple[int, Tensor] | None = None
-        for tensor in sorted({*inputs_of(op), number + 1}):
-            before = self._tensors[tensor]
-            if before.leaf <= LEAST_LEAF_BYTES:
-                continue
-            self._tensors[tensor] = replace(before, leaf=u16(before.leaf // 2))
-            size = largest_proof(self._graph(), number)
-            if choice is None or size < best:
-                best, choice = size, (tensor, self._tensors[tensor])
-            self._tensors[tensor] = before
-        weights = weights_of(op)
-        if weights is not None and weights.leaf > LEAST_LEAF_BYTES:
-            smaller = _with_weights(op, replace(weights, leaf=u16(weights.leaf // 2)))
-            self._nodes[number] = (name, smaller)
-            if choice is None or largest_proof(self._graph(), number) < best:
+        """Make the leaves of what helps most half as large; False if nothing can be halved.
+
+        Those of weights come first: they are hashed once, not for each item.
+        """
+        graph = self._graph()
+        before = largest_proof(graph, number)
+        weighted = weighted_of(graph, number)
+        if weighted is not None and weighted[1].leaf > LEAST_LEAF_BYTES:
+            at, constants = weighted
+            name, op = self._nodes[at]
+            smaller = replace(constants, leaf=u16(constants.leaf // 2))
+            self._nodes[at] = (name, _with_weights(op, smaller))
+            if largest_proof(self._graph(), number) < before:
                 return True
-            self._nodes[number] = (name, op)
-        if choice is None:
+            self._nodes[at] = (name, op)
+        found: list[tuple[int, int]] = []
+        for tensor in opened_of(graph, number):
+            leaf = int(self._tensors[tensor].leaf)
+            if leaf > LEAST_LEAF_BYTES:
+                self._set_leaf(tensor, leaf // 2)
+                found.append((largest_proof(self._graph(), number), tensor))
+                self._set_leaf(tensor, leaf)
+        if not found:
             return False
-        self._tensors[choice[0]] = choice[1]
+        _, tensor = min(found)
+        self._set_leaf(tensor, int(self._tensors[tensor].leaf) // 2)
         return True
+
+    def _set_leaf(self, tensor: int, leaf: int) -> None:
+        self._tensors[tensor] = replace(self._tensors[tensor], leaf=u16(leaf))
 
 
 def exponentials(scale: float) -> list[int]:

@@ -2,6 +2,8 @@
 
     job root <- item roots <- roots of tensors 0 (the input) to n (the output) <- leaves of rows
 
+Tensors without leaves of their own (`graph.Tensor.committed`) are left out, and n counts the rest.
+
 A confidential job's leaves are keyed, each with a key of its own that follows from the job's: one
 opened leaf gives away one key, and without the job's key no guess of the data can be tried.
 Tensors are bytes here: whatever holds them, numpy or not.
@@ -77,10 +79,10 @@ def tree_of(layout: Layout, data: bytes | memoryview, key: TensorKey | None = No
 def commit_item(
     graph: Graph, item: int, tensors: Sequence[bytes | memoryview], job_key: bytes | None = None
 ) -> ItemCommitment:
-    """Commit to all tensors of an item: the input and what each node made, in order."""
-    shapes = graph.tensors
+    """Commit to an item by its tensors (`Graph.committed`), from the input to the output."""
+    shapes = graph.committed
     if len(tensors) != len(shapes):
-        raise ValueError(f"{len(tensors)} tensors, the graph has {len(shapes)}")
+        raise ValueError(f"{len(tensors)} tensors, the graph commits to {len(shapes)}")
     trees: list[Tree] = []
     for number, (shape, data) in enumerate(zip(shapes, tensors, strict=True)):
         key = None if job_key is None else TensorKey(job_key, item, number)

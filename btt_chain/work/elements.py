@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from operator import mul
 from typing import Final, Literal, Protocol, assert_never
 
-from btt_chain.work.arithmetic import normalised, requantised, scaled, share, shifted
+from btt_chain.work.arithmetic import normalised, requantised, scaled, shares, shifted
 from btt_chain.work.graph import (
     RECORD_TAIL,
     Add,
@@ -43,11 +43,14 @@ class Reader(Protocol):
         """Bytes of a tensor."""
 
     def record(self, row: int) -> bytes:
-        """The constants of one output channel of the node at hand."""
+        """The constants of one output channel of the node that has some (`weighted_of`)."""
 
 
 def element(graph: Graph, number: int, index: int, reader: Reader) -> int:
-    """What element `index` of node `number` must be, given the node's inputs."""
+    """What element `index` of node `number` must be, given what it is made from.
+
+    That is the node's inputs, or, where one of them is not committed to, those of its own node.
+    """
     node = graph.nodes[number]
     op, out = node.op, node.out
     read = _Inputs(graph, reader)
@@ -78,7 +81,7 @@ def element(graph: Graph, number: int, index: int, reader: Reader) -> int:
             return requantised(total, op.scale, int(out.zero), out.kind.low, out.kind.high)
         case Softmax():
             row, at = divmod(index, out.dims[-1])
-            return out.kind.low + share(read.row(op.x, row), at, op.table)
+            return out.kind.low + shares(read.row(op.x, row), op.table)[at]
         case LayerNorm():
             return _norm(op, read, index, out)
         case Rearrange():
@@ -98,6 +101,7 @@ class _Inputs:
     """Numbers in place of bytes, zeros in place of padding."""
 
     def __init__(self, graph: Graph, reader: Reader) -> None:
+        self._graph = graph
         self._tensors = graph.tensors
         self._reader = reader
 
@@ -108,13 +112,22 @@ class _Inputs:
         return int(self._tensors[tensor].zero)
 
     def raw(self, tensor: int, index: int) -> int:
-        return self._reader.activation(tensor, index, 1)[0]
+        return self.one(tensor, index) & 255
 
     def one(self, tensor: int, index: int) -> int:
+        if not self._tensors[tensor].committed:
+            return element(self._graph, tensor - 1, index, self._reader)
         return self.numbers(tensor, index, 1)[0]
 
     def row(self, tensor: int, row: int) -> Sequence[int]:
-        width = self._tensors[tensor].dims[-1]
+        shape = self._tensors[tensor]
+        if not shape.committed:
+            op = self._graph.nodes[tensor - 1].op
+            if not isinstance(op, Softmax):
+                raise TypeError(f"no rows are made of {type(op).__name__} without leaves")
+            low = shape.kind.low
+            return [low + share for share in shares(self.row(op.x, row), op.table)]
+        width = shape.dims[-1]
         return self.numbers(tensor, row * width, width)
 
     def numbers(self, tensor: int, start: int, length: int) -> Sequence[int]:
@@ -150,7 +163,7 @@ def _matmul(op: MatMul, read: _Inputs, index: int, out: Tensor) -> int:
     a = read.row(op.a, row_of_a)
     b = read.row(op.b, group * out.dims[-1] + column)
     zero_a, zero_b = read.zero(op.a), read.zero(op.b)
-    total = sum((x - zero_a) * (y - zero_b) for x, y in zip(a, b, strict=True))
+    total = sum(map(mul, a, b)) - zero_b * sum(a) - zero_a * sum(b) + len(a) * zero_a * zero_b
     return _within(scaled(total, op.scale) + int(out.zero), out)
 
 

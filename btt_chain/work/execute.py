@@ -70,8 +70,8 @@ MOST_MATRIX: Final = 1 << 23
 """Elements of a matrix for which long rows must be fewer."""
 MANY_TAPS: Final = 32
 """Windows with more are summed one by one, those with fewer tap by tap."""
-DEFAULT_MEMORY: Final = 256 << 20
-"""Bytes of tensors that a batch may take, before it is cut into smaller ones."""
+DEFAULT_MEMORY: Final = 16 << 20
+"""Bytes of tensors that a batch may take, before it is cut into smaller ones that caches hold."""
 
 Accumulators = dict[int, Int32s]
 """By node: what a product was before it was requantised. Asked for only for checked items."""
@@ -89,14 +89,22 @@ class Batch:
         """What the model made of the items."""
         return self.tensors[-1]
 
-    def item(self, at: int) -> list[memoryview]:
-        """The bytes of one item's tensors."""
-        flat = [np.ascontiguousarray(tensor[at]).reshape(-1) for tensor in self.tensors]
+    def committed(self, graph: Graph, at: int) -> list[Elements]:
+        """One item's tensors, of those that are committed to (`Graph.committed`)."""
+        return [
+            tensor[at]
+            for shape, tensor in zip(graph.tensors, self.tensors, strict=True)
+            if shape.committed
+        ]
+
+    def item(self, graph: Graph, at: int) -> list[memoryview]:
+        """Their bytes."""
+        flat = [np.ascontiguousarray(tensor).reshape(-1) for tensor in self.committed(graph, at)]
         return [tensor.view(np.uint8).data for tensor in flat]
 
     def commit(self, graph: Graph, at: int, number: int, key: bytes | None) -> ItemCommitment:
         """Commit to the item at `at` of this batch, which is item `number` of the job."""
-        return commit_item(graph, number, self.item(at), key)
+        return commit_item(graph, number, self.item(graph, at), key)
 
 
 class Executor:

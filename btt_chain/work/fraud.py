@@ -17,9 +17,10 @@ from btt_chain.scale import Bounded, codec, path, u16, u32
 from btt_chain.work.commit import ItemCommitment, TensorKey
 from btt_chain.work.elements import element, number_of
 from btt_chain.work.errors import NotFraud, ProofRefused
-from btt_chain.work.graph import PROOF_BYTES, Graph, inputs_of, weights_of
+from btt_chain.work.graph import PROOF_BYTES, Graph, opened_of, weighted_of
 from btt_chain.work.layout import Layout, tensor_layout, weights_layout
 from btt_chain.work.merkle import Leaf, Opening, Tree, check_opening
+from btt_chain.work.shapes import MOST_OPENED
 
 ROOT_BYTES: Final = 32
 
@@ -27,7 +28,10 @@ ROOT_BYTES: Final = 32
 @path("btt_work::FraudProof")
 @dataclass(frozen=True, slots=True)
 class FraudProof:
-    """Openings from the job's root down to one element and to all that it follows from."""
+    """Openings from the job's root down to one element and to all that it follows from.
+
+    Roots are counted among the tensors that are committed to (`Graph.committed`).
+    """
 
     item: u32
     node: u16
@@ -35,8 +39,8 @@ class FraudProof:
     job: Opening
     """The root of the item."""
     roots: Opening
-    """The roots of the node's inputs and output, by tensor."""
-    tensors: Bounded[list[Opening], 3]
+    """The roots of what the node reads and makes (`graph.opened_of`)."""
+    tensors: Bounded[list[Opening], MOST_OPENED]
     """Their leaves, in the same order."""
     weights: Opening | None
 
@@ -78,29 +82,24 @@ def judge(graph: Graph, job: Job, proof: FraudProof) -> Fraud:
     if proof.node >= len(graph.nodes):
         raise ProofRefused(f"node {int(proof.node)} of {len(graph.nodes)}")
     node = graph.nodes[proof.node]
+    if not node.out.committed:
+        raise ProofRefused(f"nobody commits to what node {node.name!r} makes: prove what reads it")
     if proof.element >= node.out.size:
         raise ProofRefused(f"element {int(proof.element)} of {node.out.size}")
     if len(codec(FraudProof).encode(proof)) > PROOF_BYTES:
         raise ProofRefused(f"a proof has at most {PROOF_BYTES} bytes")
     item_root = _only(_roots(proof.job, job.root, job.items), int(proof.item))
     output = int(proof.node) + 1
-    wanted = _tensors_of(graph, int(proof.node))
-    roots = _roots(proof.roots, item_root, len(graph.nodes) + 1)
-    if list(roots) != wanted or len(proof.tensors) != len(wanted):
-        raise ProofRefused(f"the tensors {wanted} must be opened, and no others")
+    wanted = _places(graph, int(proof.node))
+    roots = _roots(proof.roots, item_root, len(graph.committed))
+    if list(roots) != list(wanted.values()) or len(proof.tensors) != len(wanted):
+        raise ProofRefused(f"the tensors {list(wanted.values())} must be opened, and no others")
     opened: dict[int, _Opened] = {}
-    for tensor, opening in zip(wanted, proof.tensors, strict=True):
+    for (tensor, place), opening in zip(wanted.items(), proof.tensors, strict=True):
         layout = tensor_layout(graph.tensors[tensor])
-        check_opening(opening, roots[tensor], layout.count, keyed=job.keyed)
+        check_opening(opening, roots[place], layout.count, keyed=job.keyed)
         opened[tensor] = _Opened(layout, opening)
-    constants = weights_of(node.op)
-    records: _Opened | None = None
-    if (constants is None) != (proof.weights is None):
-        raise ProofRefused("the node's weights must be opened, if it has any")
-    if constants is not None and proof.weights is not None:
-        layout = weights_layout(graph, node)
-        check_opening(proof.weights, constants.root, layout.count)
-        records = _Opened(layout, proof.weights)
+    records = _records(graph, int(proof.node), proof.weights)
     width = node.out.kind.width
     raw = opened[output].read(int(proof.element) * width, width)
     claimed = number_of(raw, node.out.kind)
@@ -118,16 +117,16 @@ def judge_edge(graph: Graph, job: Job, said: bytes, proof: EdgeProof, *, output:
     """
     if len(codec(EdgeProof).encode(proof)) > PROOF_BYTES:
         raise ProofRefused(f"a proof has at most {PROOF_BYTES} bytes")
-    item = int(proof.item)
-    tensor = len(graph.nodes) if output else 0
+    item, count = int(proof.item), len(graph.committed)
+    tensor = count - 1 if output else 0
     item_root = _only(_roots(proof.job, job.root, job.items), item)
-    committed = _only(_roots(proof.roots, item_root, len(graph.nodes) + 1), tensor)
+    committed = _only(_roots(proof.roots, item_root, count), tensor)
     if committed == _only(_roots(proof.said, said, job.items), item):
         raise NotFraud(f"tensor {tensor} of item {item} is the one that was agreed on")
 
 
 class Evidence(NamedTuple):
-    """What a prover holds of one item: its tensors' bytes, its trees, and its place in the job."""
+    """What a prover holds of one item: the bytes and trees of what is committed to, its place."""
 
     item: int
     tensors: Sequence[bytes | memoryview]
@@ -143,30 +142,30 @@ def prove(
     index: int,
     records: tuple[bytes | memoryview, Tree] | None = None,
 ) -> FraudProof:
-    """Open what element `index` of a node follows from; `records` are its constants, if it has any.
+    """Open what element `index` of a node follows from.
 
-    It proves nothing by itself: whether the element is wrong is for `judge`.
+    What the node makes must be committed to; `records` are the constants of `graph.weighted_of`, if
+    there are any. It proves nothing by itself: whether the element is wrong is for `judge`.
     """
     reader = _Recorder(graph, node, evidence.tensors, None if records is None else records[0])
     element(graph, node, index, reader)
     out = graph.nodes[node].out
     reader.activation(node + 1, index * out.kind.width, out.kind.width)
-    wanted = _tensors_of(graph, node)
+    wanted = _places(graph, node)
+    trees = evidence.commitment.tensors
     tensors: list[Opening] = []
-    for tensor in wanted:
+    for tensor, place in wanted.items():
         key = None
         if evidence.job_key is not None:
-            key = TensorKey(evidence.job_key, evidence.item, tensor)
-        tree = evidence.commitment.tensors[tensor]
-        tensors.append(_open(reader.tensors[tensor], tree, key))
+            key = TensorKey(evidence.job_key, evidence.item, place)
+        tensors.append(_open(reader.tensors[tensor], trees[place], key))
     return FraudProof(
         item=u32(evidence.item),
         node=u16(node),
         element=u32(index),
         job=_open_roots(evidence.job, {evidence.item: evidence.commitment.root}),
         roots=_open_roots(
-            evidence.commitment.tree,
-            {tensor: evidence.commitment.tensors[tensor].root for tensor in wanted},
+            evidence.commitment.tree, {place: trees[place].root for place in wanted.values()}
         ),
         tensors=tensors,
         weights=None if records is None else _open(reader.records, records[1], None),
@@ -177,7 +176,7 @@ def prove_edge(
     graph: Graph, evidence: Evidence, said: Tree, root: H256, *, output: bool
 ) -> EdgeProof:
     """Open an item's input (or output), and its root in the tree over those of all items."""
-    tensor = len(graph.nodes) if output else 0
+    tensor = len(graph.committed) - 1 if output else 0
     commitment = evidence.commitment
     return EdgeProof(
         item=u32(evidence.item),
@@ -187,9 +186,13 @@ def prove_edge(
     )
 
 
-def _tensors_of(graph: Graph, node: int) -> list[int]:
-    """The tensors that a proof opens, each once."""
-    return sorted({*inputs_of(graph.nodes[node].op), node + 1})
+def _places(graph: Graph, node: int) -> dict[int, int]:
+    """The tensors that a proof opens, ascending, and their places among those committed to."""
+    tensors = graph.tensors
+    return {
+        tensor: sum(before.committed for before in tensors[:tensor])
+        for tensor in opened_of(graph, node)
+    }
 
 
 # ---- judging
@@ -201,6 +204,19 @@ def _roots(opening: Opening, root: bytes, count: int) -> dict[int, bytes]:
         if len(leaf.data) != ROOT_BYTES:
             raise ProofRefused(f"a root has {ROOT_BYTES} bytes, not {len(leaf.data)}")
     return {int(leaf.index): leaf.data for leaf in opening.leaves}
+
+
+def _records(graph: Graph, node: int, opening: Opening | None) -> _Opened | None:
+    """The constants that were opened: those of the node that has some, if there is one."""
+    weighted = weighted_of(graph, node)
+    if (weighted is None) != (opening is None):
+        raise ProofRefused("the node's weights must be opened, if it has any")
+    if weighted is None or opening is None:
+        return None
+    number, constants = weighted
+    layout = weights_layout(graph, graph.nodes[number])
+    check_opening(opening, constants.root, layout.count)
+    return _Opened(layout, opening)
 
 
 def _only(roots: Mapping[int, bytes], index: int) -> bytes:
@@ -282,12 +298,13 @@ class _Recorder:
         records: bytes | memoryview | None,
     ) -> None:
         self.tensors = {
-            tensor: _Kept(tensor_layout(graph.tensors[tensor]), tensors[tensor])
-            for tensor in _tensors_of(graph, node)
+            tensor: _Kept(tensor_layout(graph.tensors[tensor]), tensors[place])
+            for tensor, place in _places(graph, node).items()
         }
         self._records: _Kept | None = None
-        if records is not None:
-            self._records = _Kept(weights_layout(graph, graph.nodes[node]), records)
+        weighted = weighted_of(graph, node)
+        if records is not None and weighted is not None:
+            self._records = _Kept(weights_layout(graph, graph.nodes[weighted[0]]), records)
 
     @property
     def records(self) -> _Kept:

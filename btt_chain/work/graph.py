@@ -1,8 +1,10 @@
 """A model as the chain sees it: tensors of one or four bytes, nodes, and the manifest around them.
 
 Tensor 0 is the input of an item, tensor i + 1 is what node i makes; the last one is the output.
-There is no batch axis: items never mix. Images are height, width, channels. Every tensor is
-committed, so every node's claim can be checked from openings of its inputs and nothing else.
+There is no batch axis: items never mix. Images are height, width, channels. Tensors are committed
+to, so every node's claim can be checked from openings of its inputs and nothing else. One that a
+single node reads may go without where an element of that node takes one element of it, or one row
+of shares: these are computed, too, when the other's is judged. It costs neither hashing nor bytes.
 Scales are the bits of a binary32 number (ruling 35), so that no float ever enters the runtime.
 """
 
@@ -78,7 +80,12 @@ class Tensor:
     zero: i16
     """The element that stands for zero."""
     leaf: u16
-    """Bytes of a leaf of its commitment, at most; rows are the last axis."""
+    """Bytes of a leaf of its commitment, at most; rows are the last axis. 0: it has none."""
+
+    @property
+    def committed(self) -> bool:
+        """Whether a provider commits to it."""
+        return self.leaf != 0
 
     @property
     def dims(self) -> tuple[int, ...]:
@@ -270,6 +277,14 @@ class Graph:
         return [self.input, *(node.out for node in self.nodes)]
 
     @property
+    def committed(self) -> list[Tensor]:
+        """Those that are committed to, input first and output last.
+
+        An item's bytes, trees, keys and proofs count tensors by their places in this list.
+        """
+        return [tensor for tensor in self.tensors if tensor.committed]
+
+    @property
     def output(self) -> Tensor:
         """What the last node makes."""
         return self.nodes[-1].out
@@ -297,3 +312,43 @@ def inputs_of(op: Op) -> tuple[int, ...]:
 def weights_of(op: Op) -> Weights | None:
     """The constants of a node, if it has any."""
     return op.weights if isinstance(op, Linear | Conv | LayerNorm) else None
+
+
+def may_pass(maker: Op, reader: Op) -> bool:
+    """Tell whether what one node makes may go to the only other that reads it without leaves.
+
+    An element of the reader then takes one element of it, or one row of a softmax.
+    """
+    if isinstance(maker, Softmax) and isinstance(reader, Linear | MatMul):
+        return True
+    return isinstance(reader, Add | Table | Rearrange | Concat)
+
+
+def group_of(graph: Graph, number: int) -> list[int]:
+    """A node, and those before it that made what it reads without a commitment; it comes first.
+
+    Together they are what one fraud proof computes.
+    """
+    tensors = graph.tensors
+    found = [number]
+    for at in found:
+        read = inputs_of(graph.nodes[at].op)
+        found.extend(tensor - 1 for tensor in read if not tensors[tensor].committed)
+    return found
+
+
+def weighted_of(graph: Graph, number: int) -> tuple[int, Weights] | None:
+    """The node with constants in the group of a node, and those, if there is one."""
+    for at in group_of(graph, number):
+        constants = weights_of(graph.nodes[at].op)
+        if constants is not None:
+            return at, constants
+    return None
+
+
+def opened_of(graph: Graph, number: int) -> list[int]:
+    """The tensors that a proof about a node opens, ascending: what is read, and what was made."""
+    tensors = graph.tensors
+    group = group_of(graph, number)
+    read = sorted({tensor for at in group for tensor in inputs_of(graph.nodes[at].op)})
+    return [tensor for tensor in (*read, number + 1) if tensors[tensor].committed]

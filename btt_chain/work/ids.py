@@ -164,8 +164,8 @@ def digest_place(graph: Graph, items: Sequence[int], item: int, tensor: int, lea
 
 
 def leaf_counts(graph: Graph) -> list[int]:
-    """How many leaves each tensor of an item has."""
-    return [tensor_layout(tensor).count for tensor in graph.tensors]
+    """How many leaves each tensor of an item has (`Graph.committed`)."""
+    return [tensor_layout(tensor).count for tensor in graph.committed]
 
 
 # ---- what verifiers say

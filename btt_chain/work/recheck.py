@@ -15,7 +15,7 @@ import numpy as np
 from btt_chain.work.errors import WorkError
 from btt_chain.work.execute import Executor
 from btt_chain.work.freivalds import Challenge, is_checked
-from btt_chain.work.graph import inputs_of
+from btt_chain.work.graph import Graph, inputs_of
 from btt_chain.work.model import Elements, Int32s
 
 
@@ -34,10 +34,13 @@ class AccumulatorsRefused(WorkError):
 
 
 def first_fault(executor: Executor, tensors: Sequence[Elements]) -> Fault | None:
-    """Re-execute one item (no batch axis), node by node; None if all of it is right."""
-    one = [tensor[None] for tensor in tensors]
+    """Re-execute one item, node by node; None if all of it is right.
+
+    `tensors` are those that are committed to, without a batch axis.
+    """
+    one = _Item(executor.model.graph, tensors)
     for number in range(len(executor.model.graph.nodes)):
-        fault = _compare(number, executor.node(number, one)[0], tensors)
+        fault = one.compare(number, executor.node(number, one.made)[0])
         if fault is not None:
             return fault
     return None
@@ -55,26 +58,44 @@ def first_fault_by_vectors(
     committed tensors are not; KeyError if some are missing.
     """
     graph = executor.model.graph
-    one = [tensor[None] for tensor in tensors]
+    one = _Item(graph, tensors)
     for number, node in enumerate(graph.nodes):
-        if not is_checked(graph, number):
-            made = executor.node(number, one)[0]
-        else:
-            inputs = [tensors[tensor] for tensor in inputs_of(node.op)]
+        if is_checked(graph, number):
+            inputs = [one.made[tensor][0] for tensor in inputs_of(node.op)]
             sums = accumulators[number]
             rows = challenge.wrong_rows(number, inputs, sums)
-            made = executor.finish(number, sums)
             if rows:
-                fault = _compare(number, executor.node(number, one)[0], tensors)
+                fault = first_fault(executor, tensors)
                 if fault is None:
                     raise AccumulatorsRefused(f"node {node.name!r}, row {rows[0]}")
                 return fault
-        fault = _compare(number, made, tensors)
+            made = executor.finish(number, sums)
+        else:
+            made = executor.node(number, one.made)[0]
+        fault = one.compare(number, made)
         if fault is not None:
             return fault
     return None
 
 
-def _compare(number: int, made: Elements, tensors: Sequence[Elements]) -> Fault | None:
-    wrong = np.flatnonzero(made != tensors[number + 1])
-    return Fault(number, int(wrong[0])) if len(wrong) else None
+class _Item:
+    """What a provider said of one item, completed by what it did not have to commit to."""
+
+    def __init__(self, graph: Graph, tensors: Sequence[Elements]) -> None:
+        """ValueError unless there is one for each that is committed to."""
+        if len(tensors) != len(graph.committed):
+            raise ValueError(f"{len(tensors)} tensors, the graph commits to {len(graph.committed)}")
+        self._graph = graph
+        self._said = iter(tensors[1:])
+        self.made: list[Elements] = [tensors[0][None]]
+        """By tensor, with a batch axis: those before the node at hand."""
+
+    def compare(self, number: int, right: Elements) -> Fault | None:
+        """Take what a node makes of `made`, and find an element that was said to be another."""
+        if not self._graph.nodes[number].out.committed:
+            self.made.append(right[None])
+            return None
+        said = next(self._said)
+        self.made.append(said[None])
+        wrong = np.flatnonzero(right != said)
+        return Fault(number, int(wrong[0])) if len(wrong) else None

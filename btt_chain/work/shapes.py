@@ -28,13 +28,18 @@ from btt_chain.work.graph import (
     MatMul,
     MaxPool,
     Node,
+    Op,
     Rearrange,
     Softmax,
     Table,
     Tensor,
     Weights,
     Window,
+    group_of,
     inputs_of,
+    may_pass,
+    opened_of,
+    weighted_of,
     weights_of,
 )
 from btt_chain.work.layout import Layout, tensor_layout, weights_layout
@@ -49,6 +54,10 @@ MOST_MACS: Final = 1 << 42
 """Of one item."""
 MOST_NAME: Final = 64
 """Characters of a node's name."""
+MOST_GROUP: Final = 8
+"""Nodes that one fraud proof computes."""
+MOST_OPENED: Final = 3
+"""Tensors that one fraud proof opens."""
 MOST_ITEMS: Final = 1 << 20
 """Of one job."""
 ACCUMULATORS: Final = 1 << 31
@@ -84,6 +93,8 @@ def check_graph(graph: Graph) -> None:
     """
     if not graph.nodes:
         raise ModelRefused("the graph has no node")
+    if not graph.input.committed or not graph.output.committed:
+        raise ModelRefused("input and output must have leaves")
     _check_tensor("input", graph.input)
     if graph.input.kind is Kind.I32:
         raise ModelRefused("the input has 32-bit elements: quantise it to 8")
@@ -96,19 +107,11 @@ def check_graph(graph: Graph) -> None:
     tensors = graph.tensors
     read = [False] * len(tensors)
     for number, node in enumerate(graph.nodes):
-        for tensor in inputs_of(node.op):
-            if tensor > number:
-                raise ModelRefused.at(node.name, f"reads tensor {tensor}, made later or never")
-            if tensors[tensor].kind is Kind.I32:
-                raise ModelRefused.at(node.name, "reads 32-bit accumulators: requantise them first")
-            read[tensor] = True
+        _check_reads(graph, number, read)
         _check_tensor(node.name, node.out)
         _check_node(graph, node)
-        size = largest_proof(graph, number)
-        if size > PROOF_BYTES:
-            raise ModelRefused.at(
-                node.name, f"a fraud proof may need {size} bytes, allowed are {PROOF_BYTES}"
-            )
+        if node.out.committed:
+            _check_group(graph, number)
     for number, node in enumerate(graph.nodes[:-1]):
         if not read[number + 1]:
             raise ModelRefused.at(node.name, "nothing reads what it makes")
@@ -134,45 +137,103 @@ def macs_of_node(graph: Graph, node: Node) -> int:
 
 
 def largest_proof(graph: Graph, number: int) -> int:
-    """How many bytes the fraud proof of an element of node `number` can have at most."""
-    node = graph.nodes[number]
-    op = node.op
+    """How many bytes the fraud proof of an element of node `number` can have at most.
+
+    What it makes must be committed to.
+    """
     tensors = graph.tensors
-    inputs = [(tensors[tensor], tensor_layout(tensors[tensor])) for tensor in inputs_of(op)]
-    size = _FIXED + _opened(tensor_layout(node.out), 1, 1)
+    size = _FIXED + _opened(tensor_layout(tensors[number + 1]), 1, 1)
     # The job's tree and the item's.
     size += _HASH * ((MOST_ITEMS - 1).bit_length() + 3 * len(graph.nodes).bit_length())
-    if weights_of(op) is not None:
-        constants = weights_layout(graph, node)
-        size += _opened(constants, 1, constants.row)
-    for tensor, layout in inputs:
-        pieces, length = _pieces(op, tensor)
-        size += _opened(layout, pieces, length)
+    constants = weighted_of(graph, number)
+    if constants is not None:
+        layout = weights_layout(graph, graph.nodes[constants[0]])
+        size += _opened(layout, 1, layout.most_leaves(layout.row))
+    for at in group_of(graph, number):
+        op = graph.nodes[at].op
+        for tensor in filter(lambda tensor: tensors[tensor].committed, inputs_of(op)):
+            size += _opened(tensor_layout(tensors[tensor]), *_pieces(op, tensors[tensor]))
     return size
 
 
-def _pieces(op: object, tensor: Tensor) -> tuple[int, int]:
-    """How many pieces of an input an element reads, and how many bytes of it each has."""
-    if isinstance(op, Conv | MaxPool | AveragePool):
-        _, width, channels = tensor.dims
-        window = op.window
-        across = (int(window.width) - 1) * int(window.apart_x) + 1
-        return min(int(window.height), tensor.dims[0]), min(across, width) * channels
+def _pieces(op: Op, tensor: Tensor) -> tuple[int, int]:
+    """In how many pieces an element reads an input, and how many leaves they can touch."""
+    layout = tensor_layout(tensor)
     if isinstance(op, Linear | MatMul | Softmax | LayerNorm):
-        return 1, tensor.dims[-1]
-    return 1, 1
+        return 1, layout.most_leaves(layout.row)
+    if not isinstance(op, Conv | MaxPool | AveragePool):
+        return 1, 1
+    height, width, channels = tensor.dims
+    window = op.window
+    lines = min(int(window.height), height)
+    across = min((int(window.width) - 1) * int(window.apart_x) + 1, width)
+    down = (lines - 1) * int(window.apart_y)
+    touched = min(
+        lines * layout.most_leaves(across * channels),
+        layout.most_leaves((down * width + across) * channels),
+    )
+    lines_in_leaf, rest = divmod(layout.rows_in_leaf, width)
+    if not rest and layout.leaves_of_row == 1:
+        # No line of the image lies in two leaves.
+        touched = min(touched, lines, (down + lines_in_leaf - 1) // lines_in_leaf + 1)
+    return lines, touched
 
 
-def _opened(layout: Layout, pieces: int, length: int) -> int:
-    """Bytes of an opening of some pieces of one tree, at most."""
+def _opened(layout: Layout, pieces: int, touched: int) -> int:
+    """Bytes of an opening of so many leaves in so many pieces of one tree, at most."""
     depth = (layout.count - 1).bit_length()
-    leaves = min(layout.count, pieces * layout.most_leaves(length))
+    leaves = min(layout.count, touched)
     leaf = min(layout.leaf, layout.row * layout.rows_in_leaf)
     siblings = min(2 * pieces, leaves) * depth
     return leaves * (leaf + _OPENED_LEAF) + siblings * _HASH + 8
 
 
+def is_judged(graph: Graph, number: int) -> bool:
+    """Tell whether one proof can hold an element of a node, whatever bytes it takes."""
+    return not _beyond_a_proof(graph, number)
+
+
+def _beyond_a_proof(graph: Graph, number: int) -> str:
+    """What is too much for a proof about a node that is committed to; nothing if it can be held."""
+    group = group_of(graph, number)
+    if len(group) > MOST_GROUP:
+        return f"needs {len(group) - 1} nodes without leaves, allowed are {MOST_GROUP - 1}"
+    if sum(weights_of(graph.nodes[at].op) is not None for at in group) > 1:
+        return "needs the weights of two nodes: give the tensor between them leaves"
+    opened = len(opened_of(graph, number))
+    if opened > MOST_OPENED:
+        return f"needs {opened} tensors, allowed are {MOST_OPENED}: give those between them leaves"
+    return ""
+
+
+def _check_group(graph: Graph, number: int) -> None:
+    name = graph.nodes[number].name
+    reason = _beyond_a_proof(graph, number)
+    if reason:
+        raise ModelRefused.at(name, reason)
+    size = largest_proof(graph, number)
+    if size > PROOF_BYTES:
+        raise ModelRefused.at(
+            name, f"a fraud proof may need {size} bytes, allowed are {PROOF_BYTES}"
+        )
+
+
 # ---- one tensor, one node
+
+
+def _check_reads(graph: Graph, number: int, read: list[bool]) -> None:
+    """See whether a node may read what it reads, and note it in `read`."""
+    node, tensors = graph.nodes[number], graph.tensors
+    for tensor in inputs_of(node.op):
+        if tensor > number:
+            raise ModelRefused.at(node.name, f"reads tensor {tensor}, made later or never")
+        if tensors[tensor].kind is Kind.I32:
+            raise ModelRefused.at(node.name, "reads 32-bit accumulators: requantise them first")
+        if not tensors[tensor].committed:
+            maker = graph.nodes[tensor - 1]
+            if read[tensor] or not may_pass(maker.op, node.op):
+                raise ModelRefused.at(node.name, f"cannot read {maker.name!r} without leaves")
+        read[tensor] = True
 
 
 def _check_tensor(name: str, tensor: Tensor) -> None:
@@ -185,7 +246,8 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
         raise ModelRefused.at(name, f"has rows of {dims[-1]}, allowed are {MOST_CHANNELS}")
     if not tensor.kind.low <= tensor.zero <= tensor.kind.high:
         raise ModelRefused.at(name, f"zero {int(tensor.zero)} is no element of {tensor.kind.name}")
-    _check_leaf(name, int(tensor.leaf))
+    if tensor.committed:
+        _check_leaf(name, int(tensor.leaf))
 
 
 def _check_leaf(name: str, leaf: int) -> None:

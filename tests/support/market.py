@@ -19,7 +19,7 @@ from btt_chain.work import fraud, ids
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.commit import ItemCommitment, TensorKey, commit_item, roots_tree
 from btt_chain.work.execute import Executor
-from btt_chain.work.graph import Kind
+from btt_chain.work.graph import Kind, weighted_of
 from btt_chain.work.layout import tensor_layout
 from btt_chain.work.merkle import Leaf, Opening, Tree
 from btt_chain.work.model import Model, elements_of
@@ -65,7 +65,7 @@ ALICE, BOB = person("alice"), person("bob")
 
 @cache
 def net() -> Model:
-    """Two products of 16, 8 and 4 elements."""
+    """Two products of 16, 8 and 4 elements; what the second makes has leaves after a table only."""
     rng = np.random.default_rng(1)
     made = Builder(Kind.I8, (1, 16), 0)
     for name, (inputs, outputs) in {"first": (16, 8), "second": (8, 4)}.items():
@@ -73,6 +73,7 @@ def net() -> Model:
         bias = rng.integers(-500, 501, outputs).astype(np.int32)
         scales = np.full(outputs, 1 / (90 * inputs), np.float32)
         made.linear(name, 0 if name == "first" else 1, columns, bias, scales, Numbers(Kind.I8))
+    made.table("sharp", 2, [max(x, x // 4) for x in range(-128, 128)], Numbers(Kind.I8))
     return made.model()
 
 
@@ -81,10 +82,9 @@ def computed(items: int) -> list[list[bytes]]:
     """All tensors of so many items, right."""
     model = net()
     values = np.random.default_rng(2).integers(-128, 128, (items, 1, 16))
-    tensors = Executor(model).run(elements_of(Kind.I8, values)).tensors
+    batch = Executor(model).run(elements_of(Kind.I8, values))
     return [
-        [np.ascontiguousarray(tensor[item]).tobytes() for tensor in tensors]
-        for item in range(items)
+        [tensor.tobytes() for tensor in batch.committed(model.graph, item)] for item in range(items)
     ]
 
 
@@ -130,7 +130,9 @@ class Claim:
         evidence = fraud.Evidence(
             item, self.tensors[item], self.commitments[item], self.tree, self.key
         )
-        records = (model.records[node].data, model.trees[node])
+        weighted = weighted_of(self.graph, node)
+        assert weighted is not None
+        records = (model.records[weighted[0]].data, model.trees[weighted[0]])
         return fraud.prove(self.graph, evidence, node, element, records)
 
     def output_proof(self, item: int) -> fraud.EdgeProof:
@@ -155,7 +157,7 @@ class Claim:
 
     def leaf(self, item: int, tensor: int, leaf: int) -> LeafProof:
         one = self.commitments[item]
-        layout = tensor_layout(self.graph.tensors[tensor])
+        layout = tensor_layout(self.graph.committed[tensor])
         start, end = layout.span(leaf)
         key = None if self.key is None else TensorKey(self.key, item, tensor).leaf(leaf)
         data = Leaf(u32(leaf), key, self.tensors[item][tensor][start:end])
@@ -173,7 +175,7 @@ class Claim:
             ids.digest_leaf(rho, item, tensor, leaf, raw[slice(*layout.span(leaf))])
             for item in ids.sample(rho, self.items, looked_at, missed)
             for tensor, raw in enumerate(self.tensors[item])
-            for layout in [tensor_layout(self.graph.tensors[tensor])]
+            for layout in [tensor_layout(self.graph.committed[tensor])]
             for leaf in range(layout.count)
         ]
 

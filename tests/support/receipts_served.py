@@ -46,17 +46,18 @@ class Work:
         return commit_item(self.graph, item, self.raw(item)).tensors[tensor].root
 
     def raw(self, item: int) -> list[bytes]:
-        """The bytes of an item's tensors."""
-        return [tensor.tobytes() for tensor in self.tensors[item]]
+        """The bytes of an item's tensors, of those that are committed to."""
+        pairs = zip(self.graph.tensors, self.tensors[item], strict=True)
+        return [tensor.tobytes() for shape, tensor in pairs if shape.committed]
 
     def alter(self, item: int, tensor: int, element: int = 0) -> None:
         """Change one element, and compute nothing anew."""
         flat = self.tensors[item][tensor].reshape(-1)
         flat[element] = flat[element] - 1 if flat[element] > 0 else flat[element] + 1
 
-    def alter_consistently(self, item: int, tensor: int) -> None:
+    def alter_consistently(self, item: int, tensor: int, element: int = 0) -> None:
         """Change one element, and compute all that follows from it."""
-        self.alter(item, tensor)
+        self.alter(item, tensor, element)
         executor = Executor(self.model)
         made = [one[None] for one in self.tensors[item][: tensor + 1]]
         for node in range(tensor, len(self.graph.nodes)):
@@ -104,7 +105,7 @@ class Work:
         leaves = []
         for item in chosen:
             for number, raw in enumerate(self.raw(item)):
-                layout = tensor_layout(self.graph.tensors[number])
+                layout = tensor_layout(self.graph.committed[number])
                 for leaf in range(layout.count):
                     data = raw[slice(*layout.span(leaf))]
                     leaves.append(ids.digest_leaf(rho, item, number, leaf, data))

@@ -14,7 +14,7 @@ def shown(graph: Graph, root: bytes, items: int, proof: LeafProof, *, keyed: boo
 
     Raises ProofRefused if it is none, with the reason.
     """
-    tensors = graph.tensors
+    tensors = graph.committed
     if proof.tensor >= len(tensors):
         raise ProofRefused(f"tensor {int(proof.tensor)} of {len(tensors)}")
     item_root = only(proof.job, root, items, int(proof.item)).data

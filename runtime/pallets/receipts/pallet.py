@@ -1410,5 +1410,5 @@ def is_keyed(job: Job) -> bool:
 
 def is_leaf(graph: Graph, items: int, item: int, tensor: int, leaf: int) -> bool:
     """Tell whether the receipt of a job with so many items has such a leaf."""
-    tensors = graph.tensors
+    tensors = graph.committed
     return item < items and tensor < len(tensors) and leaf < tensor_layout(tensors[tensor]).count

@@ -16,11 +16,11 @@ from btt_chain.primitives.digest import H256
 from btt_chain.work import ids
 from btt_chain.work.commit import commit_weights
 from btt_chain.work.execute import Executor
-from btt_chain.work.graph import Conv, LayerNorm, Linear
+from btt_chain.work.graph import Conv, Graph, LayerNorm, Linear, group_of
 from btt_chain.work.model import Bytes2D, Elements, Model
 from runtime.pallets.receipts.types import Missing, Valid, Wrong, WrongEdge
 from support.receipts_served import RECEIPT, RHO, AtOnce, Served, Work, looked
-from unit.work.work_world import KINDS, attention, image_net, single
+from unit.work.work_world import KINDS, attention, image_net, nodes_of, single
 
 NETS: dict[str, Callable[[], tuple[Model, Elements]]] = {
     "image_net": image_net,
@@ -74,8 +74,13 @@ async def test_two_verifiers_have_two_digests() -> None:
 
 
 def lies(net: str) -> list[tuple[int, bool]]:
-    nodes = len(NETS[net]()[0].graph.nodes)
-    return [(tensor, later) for tensor in range(1, nodes + 1) for later in (False, True)]
+    nodes = nodes_of(NETS[net]()[0].graph)
+    return [(node + 1, later) for node in nodes for later in (False, True)]
+
+
+def end_of(graph: Graph, node: int) -> int:
+    """The node that a node is judged with."""
+    return next(end for end in nodes_of(graph) if node in group_of(graph, end))
 
 
 CASES = [(net, tensor, later) for net in NETS for tensor, later in lies(net)]
@@ -98,6 +103,24 @@ async def test_one_altered_element_of_any_node_is_found_and_proven(
     assert fraud.claimed != fraud.right
 
 
+@pytest.mark.parametrize("net", NETS)
+async def test_what_goes_wrong_where_no_leaves_are_shows_in_what_is_made_of_it(
+    net: str, vectors: bool
+) -> None:
+    graph = NETS[net]()[0].graph
+    for node in sorted({*range(len(graph.nodes))} - {*nodes_of(graph)}):
+        work, end = Work(*NETS[net]()), end_of(graph, node)
+        right = work.raw(1)
+        for element in range(work.tensors[1][node + 1].size):
+            work.alter_consistently(1, node + 1, element)
+            if work.raw(1) != right:
+                break
+        finding = await looked(work, work.look(vectors=vectors))
+        assert isinstance(finding.verdict, Wrong)
+        assert (finding.verdict.item, finding.verdict.node) == (1, end)
+        assert work.judged(finding) is not None
+
+
 async def test_what_was_not_drawn_is_not_seen() -> None:
     work = Work(*image_net())
     work.alter(2, 3)
@@ -116,7 +139,7 @@ async def test_other_weights_are_found_at_the_first_product(net: str, vectors: b
     finding = await looked(work, work.look(vectors=vectors))
 
     assert isinstance(finding.verdict, Wrong)
-    assert finding.verdict.node == first
+    assert finding.verdict.node == end_of(model.graph, first)
     assert work.judged(finding) is not None
 
 
@@ -158,11 +181,11 @@ async def test_another_output_than_the_computed_one_is_found_and_proven(vectors:
 
 async def test_the_first_lie_is_told_and_the_digest_is_of_all_items_nonetheless() -> None:
     work = Work(*image_net())
-    work.alter(0, 2)
+    work.alter(0, 3)
     work.alter(2, 1)
     finding = await looked(work, work.look())
     assert isinstance(finding.verdict, Wrong)
-    assert (finding.verdict.item, finding.verdict.node) == (0, 1)
+    assert (finding.verdict.item, finding.verdict.node) == (0, 2)
     assert finding.digest == work.digest([0, 1, 2])
 
 
@@ -218,7 +241,7 @@ async def test_what_is_withheld_or_garbage_is_asked_for_on_the_chain(
 @pytest.mark.parametrize("case", ["no transcript", "garbage", "another input"])
 async def test_a_lie_whose_tensors_are_withheld_is_withheld(case: str) -> None:
     work = Work(*image_net())
-    work.alter(1, 2)
+    work.alter(1, 3)
     served = work.blobs()
     cases()[case](served)
     assert isinstance((await looked(work, work.look(), served)).verdict, Missing)
@@ -226,8 +249,8 @@ async def test_a_lie_whose_tensors_are_withheld_is_withheld(case: str) -> None:
 
 async def test_a_lie_that_is_proven_stays_one_whatever_is_withheld_after_it() -> None:
     work = Work(*image_net())
-    work.alter(0, 2)
-    work.alter(1, 2)
+    work.alter(0, 3)
+    work.alter(1, 3)
     served = work.blobs()
     served[transcript_name(RECEIPT, 1)] = served[transcript_name(RECEIPT, 1)][:-1]
     finding = await looked(work, work.look(), served)

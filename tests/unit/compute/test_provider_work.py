@@ -204,7 +204,7 @@ def test_every_leaf_can_be_shown_on_the_chain(tmp_path: Path, tier: Tier) -> Non
             proof = here.shop.leaf(record, here.view, EXECUTOR, (item, tensor, 0))
             keyed = tier is Tier.Confidential
             leaf = shown(GRAPH, record.item_root, len(ITEMS), proof, keyed=keyed)
-            made = EXECUTOR.run(ITEMS[item : item + 1]).item(0)[tensor]
+            made = EXECUTOR.run(ITEMS[item : item + 1]).item(GRAPH, 0)[tensor]
             assert leaf.data == bytes(made)
 
 

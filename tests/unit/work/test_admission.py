@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -29,6 +30,7 @@ from btt_chain.work.graph import (
     Op,
     Rearrange,
     Softmax,
+    Table,
     Tensor,
     Weights,
 )
@@ -96,6 +98,78 @@ BROKEN: dict[str, tuple[Graph, str]] = {
         "fraud proof may need",
     ),
 }
+
+
+# ---- tensors without leaves
+
+BARE = replace(ROW, leaf=u16(0))
+PASS = Table(ZERO, bytes(256))
+
+
+def row(*nodes: tuple[Op, Tensor]) -> Graph:
+    """Nodes by the name of their number, over a row of four."""
+    return Graph(ROW, [Node(f"n{at}", op, out) for at, (op, out) in enumerate(nodes)])
+
+
+def dense(x: int) -> Op:
+    return Linear(u16(x), WEIGHTS, i16(-128), HIGH)
+
+
+def both(a: int, b: int) -> Op:
+    return Add(u16(a), u16(b), i32(1), i32(1), u8(0))
+
+
+WITHOUT_LEAVES: dict[str, tuple[Graph, str]] = {
+    "input": (replace(row((PASS, ROW)), input=BARE), "input and output must have leaves"),
+    "output": (row((PASS, BARE)), "input and output must have leaves"),
+    "two readers": (
+        row((PASS, BARE), (Table(u16(1), bytes(256)), ROW), (both(1, 2), ROW)),
+        "'n2'.*cannot read 'n0' without leaves",
+    ),
+    "twice by one": (row((PASS, BARE), (both(1, 1), ROW)), "'n1'.*cannot read 'n0'"),
+    "by rows": (row((PASS, BARE), (dense(1), ROW)), "'n1'.*cannot read 'n0'"),
+    "shares by a norm": (
+        row(
+            (Softmax(ZERO, [u16(300)] * 256), replace(shaped(4, zero=-128), leaf=u16(0))),
+            (LayerNorm(u16(1), u64(1), WEIGHTS, u8(0)), ROW),
+        ),
+        "'n1'.*cannot read 'n0'",
+    ),
+    "two weights": (
+        row((dense(0), BARE), (dense(0), BARE), (both(1, 2), ROW)),
+        "'n2'.*weights of two nodes",
+    ),
+    "too many": (
+        row(
+            *[(Table(u16(at), bytes(256)), BARE) for at in range(8)],
+            (Table(u16(8), bytes(256)), ROW),
+        ),
+        "'n8'.*8 nodes without leaves, allowed are 7",
+    ),
+    "too wide": (
+        row(
+            (Table(ZERO, bytes(256)), ROW),
+            (Table(ZERO, bytes(256)), ROW),
+            (both(0, 1), BARE),
+            (both(3, 2), ROW),
+        ),
+        "'n3'.*4 tensors, allowed are 3",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WITHOUT_LEAVES)
+def test_leaves_are_missing_only_where_a_proof_can_do_without(what: str) -> None:
+    broken, why = WITHOUT_LEAVES[what]
+
+    with pytest.raises(ModelRefused, match=why):
+        check_graph(broken)
+
+
+def test_a_row_of_seven_without_leaves_is_as_many_as_there_may_be() -> None:
+    nodes: list[tuple[Op, Tensor]] = [(Table(u16(at), bytes(256)), BARE) for at in range(7)]
+
+    check_graph(row(*nodes, (Table(u16(7), bytes(256)), ROW)))
 
 
 @pytest.mark.parametrize("what", BROKEN)
@@ -223,3 +297,16 @@ def test_real_numbers_are_quantised_like_onnx_does() -> None:
     assert items.tolist() == [[100, 102, 0, 255]]
     assert real_outputs(manifest, items).tolist() == [[0.0, 1.0, -50.0, 77.5]]
     assert manifest.input_scale == scale_bits(0.5) == 126 << 23
+
+
+def test_where_a_proof_would_be_too_large_more_tensors_get_leaves() -> None:
+    """Image and largest of long windows, added: windows alone nearly fill a proof."""
+    found: list[bool] = []
+    for lines in range(30, 60):
+        made = Builder(Kind.I8, (64, 64, 16))
+        pool = made.max_pool("pool", 0, window((lines, 1), pads=(lines - 1, 0, 0, 0)))
+        made.add("sum", 0, pool, (0.5, 0.5), Numbers(Kind.I8))
+        with suppress(ModelRefused):  # the windows alone are too long
+            found.append(made.model().graph.nodes[0].out.committed)
+    assert found == sorted(found)
+    assert {*found} == {False, True}

@@ -12,7 +12,7 @@ from btt_chain.work.arithmetic import (
     normalised,
     requantised,
     scaled,
-    share,
+    shares,
     shifted,
     usable_scale,
 )
@@ -85,7 +85,7 @@ def test_shares_of_a_row_are_close_to_its_softmax(row: list[int]) -> None:
     table = [round(32768 * float(np.exp(-below / 16))) for below in range(256)]
     weights = np.exp((np.array(row) - max(row)) / 16)
 
-    made = [share(row, at, table) for at in range(len(row))]
+    made = shares(row, table)
 
     assert np.abs(np.array(made) - np.minimum(256 * weights / weights.sum(), 255)).max() < 0.52
 

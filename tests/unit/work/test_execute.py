@@ -13,20 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btt_chain.work import execute
-from btt_chain.work.arithmetic import normalised, share
+from btt_chain.work.arithmetic import normalised, shares
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.commit import roots_tree
 from btt_chain.work.elements import element
 from btt_chain.work.errors import InputRefused
-from btt_chain.work.execute import Executor, stream, whole_roots
+from btt_chain.work.execute import Batch, Executor, stream, whole_roots
 from btt_chain.work.graph import Kind
 from btt_chain.work.model import Elements, Model
 from btt_chain.work.shapes import MOST_EPSILON, MOST_NORMALISED, MOST_SHIFT
-from unit.work.work_world import KINDS, attention, image_net, single, slowly, weights
+from unit.work.work_world import KINDS, attention, image_net, records_of, single, slowly, weights
 
 GOLDEN = {
-    "image_net": "6a426375da968473e54ca7bc1cc3075c493c3b6f692f9b0e99ebe42249dcdb78",
-    "attention": "75fb4aa302b721cf10108dc5c83bde68f8a1d43380cae2ee4bd7b2fd2c854ae1",
+    "image_net": "c152de4d02df485e68acec7f91945a3e750814c51a64c550126ab4d7e9d6f473",
+    "attention": "a9da7b6ca2c558552305384eb320936bd6183722fc745a8bd95eeda4487f6b48",
 }
 NETS = {"image_net": image_net, "attention": attention}
 
@@ -34,16 +34,16 @@ NETS = {"image_net": image_net, "attention": attention}
 class Whole:
     """A reader of everything that is there."""
 
-    def __init__(self, model: Model, node: int, tensors: list[memoryview]) -> None:
-        self.tensors = tensors
-        self.records = model.records.get(node)
+    def __init__(self, model: Model, node: int, batch: Batch) -> None:
+        self.tensors: list[bytes] = [tensor[0].tobytes() for tensor in batch.tensors]
+        self.records = records_of(model, node)
 
     def activation(self, tensor: int, start: int, length: int) -> bytes:
-        return bytes(self.tensors[tensor][start : start + length])
+        return self.tensors[tensor][start : start + length]
 
     def record(self, row: int) -> bytes:
         assert self.records is not None
-        return bytes(self.records[row])
+        return bytes(self.records[0][row])
 
 
 def job_root(model: Model, items: Elements) -> str:
@@ -72,7 +72,7 @@ def test_one_element_from_bytes_equals_the_executor(kind: str, seed: int) -> Non
     model, items = single(kind, seed)
     batch = Executor(model).run(items)
     node = len(model.graph.nodes) - 1
-    reader = Whole(model, node, batch.item(0))
+    reader = Whole(model, node, batch)
 
     made = [element(model.graph, node, index, reader) for index in range(batch.outputs[0].size)]
 
@@ -183,7 +183,7 @@ def test_the_longest_rows_are_shared_exactly(table: list[int]) -> None:
 
     for row, found in zip(items.tolist(), outputs.tolist(), strict=True):
         for at in (0, 7, 255, 16, length - 1):
-            assert found[at] == share(row, at, sorted(full, reverse=True))
+            assert found[at] == shares(row, sorted(full, reverse=True))[at]
 
 
 def test_sums_beyond_float32_are_cut_and_stay_exact() -> None:

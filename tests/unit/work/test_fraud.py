@@ -26,12 +26,21 @@ from btt_chain.work.fraud import (
     prove,
     prove_edge,
 )
-from btt_chain.work.graph import PROOF_BYTES, Kind
+from btt_chain.work.graph import PROOF_BYTES, Kind, opened_of
 from btt_chain.work.merkle import Leaf, Opening
 from btt_chain.work.model import Elements, Model
 from btt_chain.work.recheck import Fault, first_fault
 from btt_chain.work.shapes import largest_proof
-from unit.work.work_world import KINDS, attention, image_net, items_of, single, weights
+from unit.work.work_world import (
+    KINDS,
+    attention,
+    image_net,
+    items_of,
+    nodes_of,
+    records_of,
+    single,
+    weights,
+)
 
 KEY = b"0123456789abcdef" * 2
 NETS = {"image_net": image_net, "attention": attention}
@@ -53,24 +62,26 @@ class Receipt:
         self.job = Job(tree.root, len(others) + 1, key is not None)
 
     def proof(self, node: int, index: int) -> FraudProof:
-        records = self.model.records.get(node)
-        held = None if records is None else (records.data, self.model.trees[node])
-        return prove(self.model.graph, self.evidence, node, index, held)
+        held = records_of(self.model, node)
+        records = None if held is None else (held[0].data, held[1])
+        return prove(self.model.graph, self.evidence, node, index, records)
 
     def judged(self, proof: FraudProof) -> Fraud:
         return judge(self.model.graph, self.job, proof)
 
 
-def altered(tensors: Sequence[Elements], node: int, index: int) -> list[Elements]:
+def altered(tensors: Sequence[Elements], place: int, index: int) -> list[Elements]:
     """The same, but one element is one more, or the smallest if it was the largest."""
-    lie = tensors[node + 1].copy()
+    lie = tensors[place].copy()
     with np.errstate(over="ignore"):
         lie.reshape(-1)[index] += lie.dtype.type(1)
-    return [*tensors[: node + 1], lie, *tensors[node + 2 :]]
+    changed = list(tensors)
+    changed[place] = lie
+    return changed
 
 
 def first_item(model: Model, items: Elements) -> list[Elements]:
-    return [tensor[0] for tensor in Executor(model).run(items[:1]).tensors]
+    return Executor(model).run(items[:1]).committed(model.graph, 0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -83,7 +94,7 @@ def test_a_wrong_element_of_any_node_is_found_and_proven(
     honest = first_item(model, items)
     node = len(model.graph.nodes) - 1
     index = data.draw(st.integers(0, honest[-1].size - 1))
-    receipt = Receipt(model, altered(honest, node, index), key=KEY if keyed else None)
+    receipt = Receipt(model, altered(honest, -1, index), key=KEY if keyed else None)
 
     fault = first_fault(Executor(model), receipt.tensors)
     assert fault == Fault(node, index)
@@ -102,12 +113,12 @@ def test_a_wrong_element_of_any_node_is_found_and_proven(
 def test_nothing_honest_can_be_proven(kind: str, seed: int, data: st.DataObject) -> None:
     model, items = single(kind, seed)
     receipt = Receipt(model, first_item(model, items))
-    node = data.draw(st.integers(0, len(model.graph.nodes) - 1))
-    index = data.draw(st.integers(0, receipt.tensors[node + 1].size - 1))
+    place = data.draw(st.integers(1, len(receipt.tensors) - 1))
+    index = data.draw(st.integers(0, receipt.tensors[place].size - 1))
 
     assert first_fault(Executor(model), receipt.tensors) is None
     with pytest.raises(NotFraud, match="as claimed"):
-        receipt.judged(receipt.proof(node, index))
+        receipt.judged(receipt.proof(nodes_of(model.graph)[place - 1], index))
 
 
 @pytest.mark.parametrize("net", NETS)
@@ -116,33 +127,31 @@ def test_a_lie_in_every_node_of_a_net_is_found_where_it_is(net: str) -> None:
     honest = first_item(model, items)
     executor = Executor(model)
     rng = np.random.default_rng(4)
-    for node in range(len(model.graph.nodes)):
-        index = int(rng.integers(honest[node + 1].size))
-        receipt = Receipt(model, altered(honest, node, index))
+    for place, node in enumerate(nodes_of(model.graph), start=1):
+        index = int(rng.integers(honest[place].size))
+        receipt = Receipt(model, altered(honest, place, index))
 
         # What comes after the lie is not what follows from it: the first fault is the lie itself.
         assert first_fault(executor, receipt.tensors) == Fault(node, index)
-        assert receipt.judged(receipt.proof(node, index)).right == honest[node + 1].ravel()[index]
+        assert receipt.judged(receipt.proof(node, index)).right == honest[place].ravel()[index]
 
 
 def test_other_weights_a_skipped_layer_and_another_rounding_are_found() -> None:
     model, items = image_net()
     other, _ = image_net(seed=9)
     honest = first_item(model, items)
-    body = honest[2]
+    both = honest[2]
     lies = {
         "other weights": [*first_item(other, items)],
-        "skipped layer": [*honest[:2], honest[1].view(np.int8), *honest[3:]],
-        "rounded down": [*honest[:2], np.where(body > -128, body - 1, body), *honest[3:]],
+        "skipped layer": [*honest[:2], honest[1], *honest[3:]],
+        "rounded down": [*honest[:2], np.where(both > 0, both - 1, both), *honest[3:]],
     }
     for lie in lies.values():
         receipt = Receipt(model, lie)
         fault = first_fault(Executor(model), receipt.tensors)
         assert fault is not None
-        assert (
-            receipt.judged(receipt.proof(*fault)).claimed
-            == lie[fault.node + 1].ravel()[fault.element]
-        )
+        place = 1 + nodes_of(model.graph).index(fault.node)
+        assert receipt.judged(receipt.proof(*fault)).claimed == lie[place].ravel()[fault.element]
 
 
 def test_no_part_of_a_proof_can_be_exchanged() -> None:
@@ -160,7 +169,7 @@ def test_no_part_of_a_proof_can_be_exchanged() -> None:
     honest = first_item(model, items_of(rng, model.graph.input, 1))
     # A window whose lines lie in two leaves.
     wrong_at = (10 * 48 + 30) * 8
-    receipt = Receipt(model, altered(honest, 1, wrong_at))
+    receipt = Receipt(model, altered(honest, 2, wrong_at))
     proof = receipt.proof(1, wrong_at)
     assert receipt.judged(proof)
     assert len(proof.tensors[0].leaves) == 2
@@ -193,11 +202,36 @@ def test_no_part_of_a_proof_can_be_exchanged() -> None:
             judge(model.graph, job, proof)
 
 
+def test_nothing_is_proven_about_what_nobody_commits_to() -> None:
+    model, items = image_net()
+    receipt = Receipt(model, first_item(model, items))
+    body = next(at for at, node in enumerate(model.graph.nodes) if not node.out.committed)
+    proof = receipt.proof(body + 1, 3)
+
+    with pytest.raises(ProofRefused, match="nobody commits to what node 'body' makes"):
+        receipt.judged(replace(proof, node=u16(body)))
+
+
+def test_a_sum_is_judged_by_the_weights_of_the_product_in_it() -> None:
+    """A residual has no leaves of its product: image, product's weights and sum are opened."""
+    model, items = image_net()
+    graph, honest = model.graph, first_item(model, items)
+    index = honest[2].size // 2
+    receipt = Receipt(model, altered(honest, 2, index))
+    proof = receipt.proof(2, index)
+
+    assert [node.name for node in graph.nodes[1:3]] == ["body", "residual"]
+    assert opened_of(graph, 2) == [1, 3]
+    assert receipt.judged(proof).right == honest[2].ravel()[index]
+    with pytest.raises(ProofRefused):
+        receipt.judged(replace(proof, weights=Receipt(model, honest).proof(0, 5).weights))
+
+
 def test_a_leaf_of_the_wrong_length_is_no_evidence() -> None:
     # Whoever commits to shorter leaves than the layout has cannot be judged by them either.
     model, items = image_net()
     receipt = Receipt(model, first_item(model, items))
-    proof = receipt.proof(1, 3)
+    proof = receipt.proof(2, 3)
     leaf = proof.tensors[1].leaves[0]
     short = replace(leaf, data=leaf.data[:-1])
     with pytest.raises(ProofRefused, match="does not lead"):
@@ -217,7 +251,7 @@ def test_the_widest_nodes_have_proofs_within_the_limit() -> None:
     for builder, index in ((wide, 1), (deep, 3 * (24 * 12 + 12))):
         model = builder.model()
         tensors = first_item(model, items_of(rng, model.graph.input, 1))
-        receipt = Receipt(model, altered(tensors, 0, index), key=KEY)
+        receipt = Receipt(model, altered(tensors, 1, index), key=KEY)
 
         proof = receipt.proof(0, index)
 

@@ -12,7 +12,7 @@ from btt_chain.work.freivalds import Challenge, is_checked, limit_of
 from btt_chain.work.graph import inputs_of
 from btt_chain.work.model import Elements, Int32s, Model
 from btt_chain.work.recheck import AccumulatorsRefused, Fault, first_fault_by_vectors
-from unit.work.work_world import attention, image_net, single
+from unit.work.work_world import attention, image_net, nodes_of, single
 
 SEED = b"what only the verifier knows"
 NETS = {"image_net": image_net, "attention": attention}
@@ -94,15 +94,15 @@ def test_a_lie_in_any_node_is_found_by_vectors(net: str) -> None:
     model, items = NETS[net]()
     batch = ran(model, items)
     executor, challenge = Executor(model), Challenge(model, SEED)
-    honest = [tensor[0] for tensor in batch.tensors]
+    honest = batch.committed(model.graph, 0)
     sums = {number: found[0] for number, found in batch.accumulators.items()}
     assert first_fault_by_vectors(executor, honest, sums, challenge) is None
 
-    for node in range(len(model.graph.nodes)):
-        lie = honest[node + 1].copy()
+    for place, node in enumerate(nodes_of(model.graph), start=1):
+        lie = honest[place].copy()
         with np.errstate(over="ignore"):
             lie.reshape(-1)[0] += lie.dtype.type(1)
-        tensors = [*honest[: node + 1], lie, *honest[node + 2 :]]
+        tensors = [*honest[:place], lie, *honest[place + 1 :]]
         assert first_fault_by_vectors(executor, tensors, sums, challenge) == Fault(node, 0)
 
 
@@ -112,20 +112,23 @@ def test_accumulators_made_to_fit_a_lie_do_not_hide_it() -> None:
     executor, challenge = Executor(model), Challenge(model, SEED)
     sums = {number: found[0].copy() for number, found in batch.accumulators.items()}
     sums[1][5, 5, 5] = -30000 * np.sign(sums[1][5, 5, 5])
-    tensors = [tensor[0] for tensor in batch.tensors]
-    fitting = [*tensors[:2], executor.finish(1, sums[1]), *tensors[3:]]
+    made = [batch.tensors[0][:1], batch.tensors[1][:1], executor.finish(1, sums[1])[None]]
+    honest = batch.committed(model.graph, 0)
+    # The sums are of "body", which has no leaves: the lie is what "residual" makes of them.
+    fitting = [*honest[:2], executor.node(2, made)[0], *honest[3:]]
 
     fault = first_fault_by_vectors(executor, fitting, sums, challenge)
 
-    assert fault == Fault(1, (5 * 12 + 5) * 8 + 5)
+    assert fault == Fault(2, (5 * 12 + 5) * 8 + 5)
 
 
 def test_wrong_accumulators_beside_a_right_commitment_are_a_lie_of_their_own() -> None:
     model, items = image_net()
     batch = ran(model, items)
-    sums = {number: found[0].copy() for number, found in batch.accumulators.items()}
-    sums[0][0, 0, 0] += 1
-    tensors = [tensor[0] for tensor in batch.tensors]
+    tensors = batch.committed(model.graph, 0)
+    for node, name in ((0, "stem"), (1, "body")):
+        sums = {number: found[0].copy() for number, found in batch.accumulators.items()}
+        sums[node][0, 0, 0] += 1
 
-    with pytest.raises(AccumulatorsRefused, match="'stem', row 0"):
-        first_fault_by_vectors(Executor(model), tensors, sums, Challenge(model, SEED))
+        with pytest.raises(AccumulatorsRefused, match=f"{name!r}, row 0"):
+            first_fault_by_vectors(Executor(model), tensors, sums, Challenge(model, SEED))

@@ -16,7 +16,7 @@ from btt_chain.work.execute import Executor
 from btt_chain.work.freivalds import EXACT_BITS, SOUNDNESS_BITS, Challenge, is_checked, limit_of
 from btt_chain.work.model import Elements, Model
 from btt_chain.work.recheck import AccumulatorsRefused, first_fault_by_vectors
-from unit.work.work_world import KINDS, attention, image_net, single
+from unit.work.work_world import KINDS, attention, image_net, nodes_of, single
 
 SEED: Final = b"what only the verifier knows"
 
@@ -159,15 +159,15 @@ def test_each_way_to_lie_about_each_operator_is_found(kind: str, lie: str) -> No
     for seed in range(4):
         model, items = single(kind, seed)
         batch = Executor(model).run(items[:1], accumulators=True)
-        tensors = [tensor[0] for tensor in batch.tensors]
+        tensors = batch.committed(model.graph, 0)
         sums = {number: made[0] for number, made in batch.accumulators.items()}
-        for node in range(len(model.graph.nodes)):
-            wrong = tensors[node + 1].copy()
+        for place, node in enumerate(nodes_of(model.graph), start=1):
+            wrong = tensors[place].copy()
             with np.errstate(over="ignore"):
                 LIES[lie](wrong, np.random.default_rng(seed))
-            if np.array_equal(wrong, tensors[node + 1]):
+            if np.array_equal(wrong, tensors[place]):
                 continue
-            said = [*tensors[: node + 1], wrong, *tensors[node + 2 :]]
+            said = [*tensors[:place], wrong, *tensors[place + 1 :]]
             fault = first_fault_by_vectors(Executor(model), said, sums, Challenge(model, SEED))
             assert fault is not None
             assert fault.node == node

@@ -17,6 +17,7 @@ from btt_chain.work.graph import (
     AveragePool,
     Concat,
     Conv,
+    Graph,
     Kind,
     LayerNorm,
     Linear,
@@ -28,8 +29,10 @@ from btt_chain.work.graph import (
     Table,
     Tensor,
     Window,
+    weighted_of,
 )
-from btt_chain.work.model import Elements, Float32s, Int8s, Int32s, Model, elements_of
+from btt_chain.work.merkle import Tree
+from btt_chain.work.model import Bytes2D, Elements, Float32s, Int8s, Int32s, Model, elements_of
 
 Array = dict[tuple[int, ...], int]
 """A tensor in plain numbers, by position."""
@@ -186,6 +189,58 @@ def concat(rng: Generator) -> Builder:
     return made
 
 
+# ---- what is judged together, because there are no leaves between
+
+
+def activated(rng: Generator) -> Builder:
+    made = conv(rng)
+    values = rng.integers(0, 256, 256).tolist()
+    made.table("activation", 1, values, numbers(rng, Kind.U8))
+    return made
+
+
+def residual(rng: Generator) -> Builder:
+    rows, width = _sizes(rng, 3, 20)
+    made = _start(rng, (rows, width))
+    inner = made.linear("inner", 0, *weights(rng, width, width), numbers(rng))
+    made.add("residual", inner, 0, (0.75, 0.5), numbers(rng))
+    return made
+
+
+def mixed(rng: Generator) -> Builder:
+    groups, rows, length = _sizes(rng, 2, 4, 12)
+    made = _start(rng, (groups, rows, length))
+    shares = made.softmax("shares", 0, exponentials(0.05), numbers(rng).kind)
+    found = made.matmul("mixed", shares, 0, 1 / 256, numbers(rng))
+    made.rearrange("joined", found, (groups, rows, rows), (1, 0, 2), (rows, groups * rows))
+    return made
+
+
+def shared(rng: Generator) -> Builder:
+    rows, width, outputs = _sizes(rng, 3, 20, 4)
+    made = _start(rng, (rows, width))
+    shares = made.softmax("shares", 0, exponentials(0.1))
+    made.linear("linear", shares, *weights(rng, outputs, width), numbers(rng))
+    return made
+
+
+def chained(rng: Generator) -> Builder:
+    height, width, channels = _image(rng)
+    made = _start(rng, (height, width, channels))
+    size = height * width * channels
+    i8 = Numbers(Kind.I8, -7)
+    at = made.max_pool("pool", 0, window((3, 3), pads=(1, 1, 1, 1)))
+    at = made.table("table", at, rng.integers(-128, 128, 256).tolist(), i8)
+    at = made.rearrange("turn", at, (size,), (0,), (channels, height * width))
+    at = made.table("other", at, rng.integers(-128, 128, 256).tolist(), i8)
+    other = made.table("raw", 0, rng.integers(-128, 128, 256).tolist(), i8)
+    other = made.rearrange(
+        "flat", other, (height, width, channels), (2, 0, 1), (channels, height * width)
+    )
+    made.concat("join", at, other)
+    return made
+
+
 KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = {
     maker.__name__: maker
     for maker in (
@@ -201,15 +256,33 @@ KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = {
         layer_norm,
         rearrange,
         concat,
+        activated,
+        residual,
+        mixed,
+        shared,
+        chained,
     )
 }
 
 
 def single(kind: str, seed: int) -> tuple[Model, Elements]:
-    """A model of one node (a sum has two), and two items for it."""
+    """A model of one node that is committed to, and two items for it."""
     rng = np.random.default_rng(seed)
     model = KINDS[kind](rng).model()
     return model, items_of(rng, model.graph.input)
+
+
+def nodes_of(graph: Graph) -> list[int]:
+    """The nodes that are committed to; the first makes tensor 1 of an item, and so on."""
+    return [number for number, node in enumerate(graph.nodes) if node.out.committed]
+
+
+def records_of(model: Model, node: int) -> tuple[Bytes2D, Tree] | None:
+    """What a proof about a node opens weights from."""
+    weighted = weighted_of(model.graph, node)
+    if weighted is None:
+        return None
+    return model.records[weighted[0]], model.trees[weighted[0]]
 
 
 def image_net(seed: int = 1) -> tuple[Model, Elements]:

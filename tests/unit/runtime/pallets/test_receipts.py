@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -42,6 +43,7 @@ from support.market import (
     SALT,
     Claim,
     Market,
+    net,
     opened,
     person,
 )
@@ -407,6 +409,23 @@ def test_a_proof_without_a_vote_gives_its_sender_half(market: Market) -> None:
     assert market.job(job).state is JobState.Slashed
     assert market.wealth(BOB)[0] - purse[0] == 5 * price
     assert market.wealth(ALICE) == before
+    market.audit()
+
+
+def test_a_lie_behind_a_product_without_leaves_is_proven(market: Market) -> None:
+    """The last table is judged together with the product whose result it looks up."""
+    second, sharp = net().graph.nodes[1:]
+    assert (second.out.committed, sharp.out.committed) == (False, True)
+    lie, job = Claim(4, [(2, 2, 1)]), market.post()
+    market.accepted(job)
+    receipt = market.submit(job, lie)
+    proof = lie.proof(2, 2, 1)
+    inside = replace(proof, node=u16(1))
+    for wrong in (inside, lie.proof(2, 2, 0)):
+        market.do(BOB, "Receipts.prove_fraud", receipt=receipt, proof=wrong)
+        assert market.job(job).state is JobState.Committed
+    market.do(BOB, "Receipts.prove_fraud", receipt=receipt, proof=proof)
+    assert market.job(job).outcome is Outcome.Fraud
     market.audit()
 
 
@@ -1027,23 +1046,31 @@ def test_a_trap_costs_the_lazy_and_pays_the_diligent_and_the_work_is_paid() -> N
     market.audit()
 
 
+def seen_by_some() -> tuple[Market, H256, Claim, int, list[AccountId]]:
+    """A trap wrong in one item, voted valid by all, and who of them looked at that item."""
+    for item in range(4):
+        market, lie = Market(TRAPS, verifiers=8), Claim(4, [(item, 1, 3)])
+        commit = ids.trap_commit(HONEST.item_root, HONEST.output_root, SALT)
+        receipt = market.checking(market.post(), lie, commit)
+        market.vote(receipt, lie)
+        seats = market.receipt(receipt).seats
+        looked = [seat.verifier for seat in seats if item in ids.sample(seat.rho, 4, 1)]
+        if 0 < len(looked) < len(seats):
+            return market, receipt, lie, item, looked
+    raise AssertionError("every item was looked at by all or by nobody")
+
+
 def test_who_looked_at_nothing_wrong_is_not_exposed_by_a_trap() -> None:
-    market = Market(TRAPS, verifiers=8)
-    job = market.post()
-    lie = Claim(4, [(2, 1, 3)])
-    commit = ids.trap_commit(HONEST.item_root, HONEST.output_root, SALT)
-    receipt = market.checking(job, lie, commit)
-    market.vote(receipt, lie)
-    seats = market.receipt(receipt).seats
+    market, receipt, lie, item, looked = seen_by_some()
     market.until_phase(receipt, Phase.Trapping)
     assert reveal_trap(market, receipt) is None
-    assert isinstance(expose(market, receipt, 1, lie=lie), Receipts.LeafRefused)
-    assert isinstance(expose(market, receipt, 2, lie=ALL_LIES), Receipts.LeafRefused)
-    assert expose(market, receipt, 2, lie=lie) is None
-    assert isinstance(expose(market, receipt, 2, lie=lie), Receipts.NoSuchLeaf)  # all are by now
+    assert isinstance(expose(market, receipt, (item + 1) % 4, lie=lie), Receipts.LeafRefused)
+    assert isinstance(expose(market, receipt, item, lie=ALL_LIES), Receipts.LeafRefused)
+    assert expose(market, receipt, item, lie=lie) is None
+    again = expose(market, receipt, item, lie=lie)
+    assert isinstance(again, Receipts.NoSuchLeaf)  # all are by now
     trap = market.receipt(receipt).trap
     assert trap is not None
-    looked = [seat.verifier for seat in seats if 2 in ids.sample(seat.rho, 4, 1)]
     assert trap.lazy == looked
 
 
