@@ -167,6 +167,8 @@ def submit(
 
     if wait and detach:
         raise Mistyped("give --wait or --detach, not both")
+    if keep_private and options["tier"] != "confidential":
+        raise Mistyped("--keep-private is about confidential jobs: add --tier confidential")
     signer = Signer(signer_of(options), shows=not keep_private)
     whole, inputs = _read(package, files, elements=options.pop("elements"))
     for note in inputs.notes:
@@ -414,7 +416,7 @@ def story(state: str, provider: str | None, outcome: str | None) -> str:
         "computing": f"computing: {provider} took it",
         "committed": "committed: the provider is done and has committed to what it computed",
         "checking": "checking: verifiers look at it",
-        "pending": "pending: found valid, and can still be disputed",
+        "pending": "pending: it stands unless somebody proves it wrong in time",
         "finalised": "finalised: the provider is paid",
         "refunded": "refunded: your money is back",
         "slashed": "slashed: the provider was proven wrong; your money is back",

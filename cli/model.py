@@ -66,11 +66,17 @@ def import_(file: Path, out: Path, prepare: Path | None, as_json: bool) -> None:
         raise Refused(f"{missing}; {EXTRA}") from None
 
     try:
-        preparation = Preparation() if prepare is None else _preparation(prepare)
-        package = Package(load(file).model, preparation)
-        save(package, out)
+        model = load(file).model
     except WorkError as reason:
         raise Refused(f"{file.name}: {reason}") from None
+    try:
+        preparation = Preparation() if prepare is None else _preparation(prepare)
+        package = Package(model, preparation)
+        save(package, out)
+    except WorkError as reason:
+        raise Refused(f"{(prepare or file).name}: {reason}") from None
+    except OSError as error:
+        raise Refused(f"{out} cannot be written: {error.strerror}") from None
     _print_header(Header(package.manifest, preparation), as_json, {"package": str(out)})
 
 
@@ -238,7 +244,7 @@ def _preparation(file: Path) -> Preparation:
     try:
         return read_preparation(file.read_text())
     except UnicodeDecodeError:
-        raise PackageRefused(f"{file.name} holds no text") from None
+        raise PackageRefused("holds no text") from None
 
 
 def _header(package: Path) -> Header:

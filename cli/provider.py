@@ -7,6 +7,7 @@ that: whoever loses it cannot answer for its work. What decides is `btt_chain.co
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ PAUSE: Final = 3.0
 PAGE: Final = 100
 KINDS: Final = ("home", "mid", "institution", "clinic", "data-centre")
 ERAS_SHOWN: Final = 32
+MOST_PIECE: Final = 256 << 20
+"""Bytes of tensors that a worker of a cluster makes at a time."""
 SERVED_BYTES: Final = 256 << 30
 """What is kept for others at most; the disk's own limit is looked at before a job is taken."""
 
@@ -155,6 +158,13 @@ def register(
 # ---- run
 
 
+def _cluster(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Refuse an address before Dask sees it, whose client would wait a minute and then say so."""
+    if value is None or re.fullmatch(r"((tcp|tls|ws|wss)://)?[^/\s]+:\d{1,5}", value):
+        return value
+    raise click.BadParameter(f"'{value}' is no address; write it like tcp://HOST:8786")
+
+
 @examples(
     "btt-chain provider run --from //Bob",
     "btt-chain provider run --from key.txt --cluster tcp://scheduler:8786 --jobs 4",
@@ -165,10 +175,13 @@ def register(
     help="How many are computed together; --capacity says how many are taken.",
 )  # fmt: skip
 @click.option(
-    "--memory", type=click.IntRange(16), default=256, show_default=True, metavar="MiB",
-    help="What the tensors of each job may take.",
+    "--memory", type=click.IntRange(16), default=1024, show_default=True, metavar="MiB",
+    help="The most that the tensors of one item may take; jobs with more are left to others.",
 )  # fmt: skip
-@click.option("--cluster", metavar="ADDRESS", help="A Dask scheduler of yours that computes.")
+@click.option(
+    "--cluster", metavar="ADDRESS", callback=_cluster,
+    help="A Dask scheduler of yours that computes.",
+)  # fmt: skip
 @click.option(
     "--bond", metavar="AMOUNT",
     help="Register first, with this bond, if the account is no provider.",
@@ -197,38 +210,43 @@ def run_(
     """
     from cli.chain import run
 
+    if fast and cluster is not None:
+        raise Mistyped("give --fast or --cluster, not both: workers multiply as they do")
     pair = signer_of(options)
     place = Place.of(options)
     try:
         from btt_chain.compute.provider_work import Processor
         from btt_chain.work.errors import WorkError
 
-        engine: Engine = Processor(memory << 20)
+        engine: Engine = Processor()
         if cluster is not None:
             from btt_chain.compute.provider_cluster import OnCluster
 
-            engine = OnCluster(cluster, memory << 20)
+            engine = OnCluster(cluster, min(memory << 20, MOST_PIECE))
         elif fast:
             from btt_chain.work.fast import Fast
 
-            engine = Fast(memory << 20)
+            engine = Fast()
     except ImportError as missing:
         raise Refused(f"{missing}; {EXTRA}") from None
     except WorkError as reason:
         raise Refused(str(reason)) from None
     work = provide(
-        engine, pair, place, url, timeout, jobs=jobs, bond=bond, classes=classes,
-        keep_slots=keep_slots, as_json=as_json,
+        engine, pair, place, url, timeout, jobs=jobs, memory=memory << 20, bond=bond,
+        classes=classes, keep_slots=keep_slots, as_json=as_json,
     )  # fmt: skip
     run(work)
 
 
 async def provide(
     engine: Engine, pair: KeyPair, place: Place, url: str, timeout: float = 60.0, *, jobs: int = 1,
-    bond: str | None = None, classes: Sequence[int] = (0,), keep_slots: int | None = None,
-    as_json: bool = False,
+    memory: int = 1 << 30, bond: str | None = None, classes: Sequence[int] = (0,),
+    keep_slots: int | None = None, as_json: bool = False,
 ) -> None:  # fmt: skip
-    """Work for a chain until cancelled. Refused if the account is no provider."""
+    """Work for a chain until cancelled. Refused if the account is no provider.
+
+    `memory`: bytes that the tensors of one item may take.
+    """
     from btt_chain.compute.chain import ChainGone
     from btt_chain.compute.provider_daemon import NotRegistered, Providing, Settings
     from btt_chain.compute.store import BlobStore
@@ -261,8 +279,8 @@ async def provide(
                             await open_.register(chain, planck, jobs, classes)
                         await open_.agree(chain)
                         settings = Settings(
-                            open_.account, open_.folder, pair, engine, jobs, keep_slots,
-                            tell=tell, progress=progress,
+                            open_.account, open_.folder, pair, engine, jobs, keep_slots, memory,
+                            tell, progress,
                         )  # fmt: skip
                         rules = await chain.api("WorkApi_rules")
                         inbox = BlobStore(open_.folder.inbox, most_bytes=SERVED_BYTES)

@@ -84,7 +84,6 @@ CLAIM_ERAS: Final = 2_016
 """How far back unclaimed rewards are looked for: 84 days of an hour each."""
 ERAS_AT_ONCE: Final = 16
 MOST_MEMORY: Final = 1 << 30
-"""Bytes that the tensors of one item may have."""
 SPARE_DISK: Final = 1 << 30
 """Bytes that stay free on the disk."""
 _VRF: Final = SchnorrkelVrf()
@@ -104,6 +103,7 @@ class Settings:
     keep_slots: int | None = None
     """How long what is behind a receipt is served once its job is over; None: seven days."""
     memory: int = MOST_MEMORY
+    """Bytes that the tensors of one item may take."""
     tell: Callable[[str], None] = log.info
     """Told what people like to see."""
     progress: Callable[[H256, int, int], None] = lambda *_: None
@@ -294,8 +294,9 @@ class Providing:
             else:
                 needs = needs_of(manifest.graph, int(view.items), sums=serves_sums(model, view))
                 free = shutil.disk_usage(self._settings.folder.path).free - SPARE_DISK
-                if needs.memory > self._settings.memory:
-                    why = f"an item takes {needs.memory} bytes of memory"
+                most = self._settings.memory
+                if needs.memory > most:
+                    why = f"an item takes {needs.memory} bytes of memory, {most} are allowed"
                 elif needs.disk > free:
                     why = f"it takes {needs.disk} bytes of disk, {max(0, free)} are free"
                 else:

@@ -84,6 +84,13 @@ def test_nobody_leaves_with_an_empty_bond_but_at_once(url: str, tmp_path: Path) 
         (("register", "--from", "//Eve", "--class", "77"), 1, "Providers.UnknownClass"),
         (("register", "--from", "//Eve", "--listen", "/ip4/127.0.0.1/tcp/x"), 1, "--listen"),
         (("leave", "--from", "//Eve"), 4, "is no provider"),
+        (("run", "--from", "//Eve", "--cluster", "nope"), 2, "write it like tcp://HOST:8786"),
+        (("run", "--from", "//Eve", "--cluster", "x://a:1"), 2, "'x://a:1' is no address"),
+        (
+            ("run", "--from", "//Eve", "--fast", "--cluster", "tcp://[::1]:1"),
+            2,
+            "--fast or --cluster, not both",
+        ),
         (("register", "--from", "//Eve", "--public", "/dns4/x"), 1, "is not of the form"),
     ],
 )

@@ -129,9 +129,9 @@ def test_an_import_says_what_the_model_is(files: Path) -> None:
     ("name", "content", "why"),
     [
         ("net.onnx", b"no model", "net.onnx: no valid ONNX model"),
-        ("net.json", b'{"labels": ["one"]}', "1 labels for 2 outputs"),
-        ("net.json", b"{", "the preparation is no JSON"),
-        ("net.json", b"\xff", "holds no text"),
+        ("net.json", b'{"labels": ["one"]}', "net.json: 1 labels for 2 outputs"),
+        ("net.json", b"{", "net.json: the preparation is no JSON"),
+        ("net.json", b"\xff", "net.json: holds no text"),
     ],
 )
 def test_what_cannot_be_imported_is_refused(
@@ -149,6 +149,16 @@ def test_what_cannot_be_imported_is_refused(
     assert result.exit_code == 1
     assert why in result.stderr
     assert not (tmp_path / "out.btt").exists()
+
+
+def test_a_package_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(dense_net())
+    out = tmp_path / "nowhere" / "net.btt"
+
+    result = run("model", "import", str(tmp_path / "net.onnx"), "-o", str(out))
+
+    assert result.exit_code == 1
+    assert f"{out} cannot be written: No such file" in result.stderr
 
 
 def test_what_is_no_package_is_said(files: Path) -> None:
@@ -338,6 +348,7 @@ def test_a_model_that_nobody_registered_takes_no_jobs(
     ("more", "code", "why"),
     [
         (("--detach", "--wait"), 2, "--wait or --detach, not both"),
+        (("--detach", "--keep-private"), 2, "add --tier confidential"),
         (("--detach", "--max-price", "5"), 2, "--max-price: '5' has no unit"),
     ],
 )

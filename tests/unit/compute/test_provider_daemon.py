@@ -20,7 +20,7 @@ from btt_chain.compute.payload import (
     payload_pieces,
     result_context,
 )
-from btt_chain.compute.provider_daemon import NotRegistered, Providing, Settings
+from btt_chain.compute.provider_daemon import MOST_MEMORY, NotRegistered, Providing, Settings
 from btt_chain.compute.provider_folder import Folder
 from btt_chain.compute.provider_work import Processor
 from btt_chain.compute.sealing import new_secret, open_sealed, public_of, seal
@@ -150,7 +150,7 @@ class Chain:
                     self.view, state=JobState.Computing, accepted=u32(self.now),
                     due=u32(self.now + 503),
                 )  # fmt: skip
-            case "refuse_payload":
+            case "refuse_payload" | "decline":
                 self.view = replace(self.view, state=JobState.Refunded)
             case "submit":
                 (record,) = self.folder.records()
@@ -176,8 +176,10 @@ def rules_of(payload_slots: int = 3) -> Rules:
 
 
 @asynccontextmanager
-async def working(folder: Folder, host: BlobHost) -> AsyncIterator[Providing]:
-    settings = Settings(ME, folder, BOB, Processor(), tell=lambda _: None)
+async def working(
+    folder: Folder, host: BlobHost, memory: int = MOST_MEMORY
+) -> AsyncIterator[Providing]:
+    settings = Settings(ME, folder, BOB, Processor(), memory=memory, tell=lambda _: None)
     store = BlobStore(folder.served)
     made = Providing(settings, host, BlobStore(folder.inbox), store, rules_of())
     try:
@@ -186,8 +188,8 @@ async def working(folder: Folder, host: BlobHost) -> AsyncIterator[Providing]:
         await made.close()
 
 
-async def story(chain: Chain, folder: Folder, host: BlobHost) -> None:
-    async with working(folder, host) as made:
+async def story(chain: Chain, folder: Folder, host: BlobHost, memory: int = MOST_MEMORY) -> None:
+    async with working(folder, host, memory) as made:
         with pytest.raises(ChainGone):
             await made.run(chain)
 
@@ -213,6 +215,16 @@ async def test_a_job_is_done_and_its_result_is_for_the_requester(tmp_path: Path)
         assert BlobStore(folder.inbox).names() == []
         (record,) = folder.records()
         assert record.until > 600_000
+
+
+async def test_a_job_whose_items_are_too_large_is_declined(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with world(tmp_path) as (chain, folder, host, _):
+        chain.deliver()
+        await story(chain, folder, host, memory=1)
+        assert [call for call in chain.sent if call != "heartbeat"] == ["decline"]
+        assert "bytes of memory, 1 are allowed" in caplog.text
 
 
 async def test_what_does_not_come_into_a_block_is_sent_again(tmp_path: Path) -> None:
