@@ -542,7 +542,7 @@ def _helpers(
         folder = state.helper_folder(base, name)
         words = [
             "-m", "cli.main", "provider", "run", "--url", nodes[at % len(nodes)].ws,
-            "--from", key, "--bond", BOND, "--base-path", str(folder),
+            "--from", key, "--bond", BOND, "--base-path", str(folder), "--jobs", "3",
         ]  # fmt: skip
         made.append(Helper(name, folder, words, key))
     return made

@@ -253,6 +253,7 @@ async def _check_cheat(net: Devnet, history: Work) -> None:
     wrong = {record.job: _wrong_items(folder, record) for record in records}
     assert any(wrong.values())
     refused = {event.job for event in history.of(Jobs.Ended) if event.outcome.name == "Fraud"}
+    compared = 0
     async with open_chain(net[0].ws) as chain:
         for record in records:
             view: JobView | None = await chain.api("WorkApi_job", record.job)
@@ -270,10 +271,13 @@ async def _check_cheat(net: Devnet, history: Work) -> None:
                 seat for seat in view.receipt.seats if isinstance(seat.verdict, Wrong | WrongEdge)
             ]
             if wrong[record.job] & seen:
+                compared += 1
                 assert found
-                assert view.state not in (JobState.Pending, JobState.Finalised)
+                over = (JobState.Pending, JobState.Finalised, JobState.Refunded)
+                assert view.state not in over, "it must cost the provider its bond"
             if record.job in refused:
                 assert wrong[record.job] & seen
+    assert compared
 
 
 def _wrong_items(folder: Path, record: Record) -> set[int]:

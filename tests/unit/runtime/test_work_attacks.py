@@ -37,6 +37,7 @@ PROVIDERS, SCORES = f"{PALLETS}/test_providers.py", f"{PALLETS}/test_provider_sc
 MINING, WASH = f"{PALLETS}/test_mining.py", "runtime/test_wash_trading.py"
 FRAUD, CHECKING = f"{WORK}/test_fraud.py", f"{COMPUTE}/test_checking.py"
 HERE: Final = "runtime/test_work_attacks.py"
+DRAWS: Final = "runtime/test_luck_of_draws.py"
 
 PROVEN: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "wrong element": (
@@ -60,6 +61,7 @@ PROVEN: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "seed known before commit": (
         (RECEIPTS, "test_nobody_is_drawn_before_a_beacon_that_was_not_known_at_submission"),
         (HERE, "test_every_draw_is_by_a_beacon_that_nobody_knew_when_it_was_asked_for"),
+        (DRAWS, "test_a_committee_is_drawn_by_the_beacon_of_the_named_slot_after_submission"),
     ),
     "wrong requantise, softmax, pooling": (
         (VECTORS, "test_accumulators_made_to_fit_a_lie_do_not_hide_it"),
@@ -85,6 +87,8 @@ PROVEN: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "requester grinds the job id": (
         (HERE, "test_what_a_requester_varies_does_not_tell_who_will_be_drawn"),
+        (DRAWS, "test_a_provider_is_drawn_by_the_beacon_of_the_named_slot_after_posting"),
+        (DRAWS, "test_the_next_provider_is_drawn_by_a_beacon_of_after_the_first_one_failed"),
         (PROVIDERS, "test_who_knows_the_seed_gains_nothing_by_unbonding_a_little"),
     ),
     "selective acceptance": (
@@ -152,6 +156,7 @@ PROVEN: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "saturating engines": (
         (f"{WORK}/test_execute.py", "test_sums_beyond_float32_are_cut_and_stay_exact"),
         (f"{WORK}/test_execute.py", "test_every_node_equals_the_slow_integers"),
+        (f"{WORK}/test_fast.py", "test_an_engine_that_saturates_is_not_used"),
     ),
     "fake capacity": ((WASH, "test_capacity_that_is_only_registered_earns_nothing"),),
 }  # fmt: skip

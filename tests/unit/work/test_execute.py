@@ -22,7 +22,16 @@ from btt_chain.work.execute import Batch, Executor, stream, whole_roots
 from btt_chain.work.graph import Kind
 from btt_chain.work.model import Elements, Model
 from btt_chain.work.shapes import MOST_EPSILON, MOST_NORMALISED, MOST_SHIFT
-from unit.work.work_world import KINDS, attention, image_net, records_of, single, slowly, weights
+from unit.work.work_world import (
+    KINDS,
+    attention,
+    image_net,
+    items_of,
+    records_of,
+    single,
+    slowly,
+    weights,
+)
 
 GOLDEN = {
     "image_net": "c152de4d02df485e68acec7f91945a3e750814c51a64c550126ab4d7e9d6f473",
@@ -94,18 +103,32 @@ def test_fixed_seeds_give_fixed_roots_on_every_machine(net: str) -> None:
     assert job_root(*NETS[net]()) == GOLDEN[net]
 
 
+def wide() -> tuple[Model, Elements]:
+    """A product so large that BLAS gives a part of it to every thread it has."""
+    rng = np.random.default_rng(3)
+    made = Builder(Kind.I8, (64, 1024))
+    made.linear("wide", 0, *weights(rng, 1024, 1024, most=40), Numbers(Kind.I8))
+    model = made.model()
+    return model, items_of(rng, model.graph.input)
+
+
 def test_the_number_of_threads_changes_nothing() -> None:
     program = (
-        "from unit.work.test_execute import NETS, job_root\n"
-        "print(*(job_root(*net()) for net in NETS.values()))"
+        "from unit.work.test_execute import NETS, job_root, wide\n"
+        "print(*(job_root(*net()) for net in (*NETS.values(), wide)))"
     )
     paths = os.pathsep.join(path for path in sys.path if path)
-    # This process has as many as the machine has cores.
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": paths}
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, check=True
-    )
-    assert done.stdout.decode().split() == list(GOLDEN.values())
+    roots = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": threads, "PYTHONPATH": paths},
+            capture_output=True,
+            check=True,
+        ).stdout.split()
+        for threads in ("1", "2", "3")
+    ]
+    assert roots[0] == roots[1] == roots[2]
+    assert [root.decode() for root in roots[0][:-1]] == list(GOLDEN.values())
 
 
 @pytest.mark.parametrize("net", NETS)

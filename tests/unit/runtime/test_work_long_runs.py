@@ -1,0 +1,65 @@
+"""Long runs of a market on the whole runtime: all books after every block, and every way to end."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from btt_chain.scale import u32
+from runtime.frame import ROOT
+from runtime.pallets.jobs import Jobs, JobState, Outcome
+from unit.runtime.pallets.test_work_machine import WholeWorkMachine
+
+ROUNDS = 12
+"""Of twenty busy blocks each, and whatever else comes between."""
+ENDS = {Outcome.Fraud, Outcome.Unverified, Outcome.Withheld, Outcome.Cancelled}
+"""How jobs end in such a run besides well; which others do is luck."""
+
+
+def test_not_a_planck_is_lost_in_long_runs() -> None:
+    done, ended = 0, Counter[Outcome]()
+    for seed, traps in ((2, False), (1, True)):
+        events = long_run(seed, traps=traps)
+        done += sum(isinstance(event, Jobs.Finalised) for event in events)
+        ended += Counter(event.outcome for event in events if isinstance(event, Jobs.Ended))
+    assert done >= 20
+    assert {*ended} >= ENDS, ended
+
+
+def long_run(seed: int, *, traps: bool) -> list[object]:
+    """Have everybody do what they like for a while, then nothing; return all that was said."""
+    luck, machine = np.random.default_rng(seed), WholeWorkMachine()
+    machine.begin(traps=traps)
+    market = machine.market
+    machine.the_chain_posts()
+    for _ in range(ROUNDS):
+        pick = int(luck.integers(10**6))
+        machine.everybody_is_heard_and_the_day_goes_on(seed=pick)
+        match int(luck.integers(8)):
+            case 0 | 1:
+                machine.cancel(pick=pick)
+            case 2:
+                machine.slots_stay_empty(slots=int(luck.choice([2, 8, 30, 120])))
+            case 3:
+                machine.a_verifier_leaves(pick=pick)
+            case 4:
+                machine.a_verifier_comes_back(pick=pick)
+            case 5:
+                machine.a_bond_changes(pick=pick, amount=10**21, more=bool(pick % 2))
+            case 6:
+                machine.a_provider_rests_or_comes_back(pick=pick, name="resume")
+            case _:
+                machine.a_provider_lends_its_work(pick=pick, to=pick)
+        machine.nobody_honest_is_punished()
+        machine.what_was_held_for_a_job_is_paid_out_whole()
+    for job in machine.jobs_in(JobState.Posted):
+        requester = market.job(job).requester
+        if requester is not None:
+            market.do(requester, "Jobs.cancel", job=job)
+    # Nobody does anything any more; most of the slots until all is over are empty.
+    market.tried(ROOT, "Jobs.remove_protocol_set", index=u32(0))
+    for _ in range(100):
+        market.step(10)
+    machine.teardown()
+    return market.announced()
