@@ -26,6 +26,7 @@ from cli.working import (
 
 if TYPE_CHECKING:
     from btt_chain.work.package import Header, Preparation
+    from runtime.pallets.models import CheckMode
 
 PAGE = 100
 
@@ -132,10 +133,11 @@ def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
 )  # fmt: skip
 @click.option(
     "--check",
-    type=click.Choice(["reexecute", "vectors"]),
-    default="reexecute",
+    type=click.Choice(["auto", "reexecute", "vectors"]),
+    default="auto",
     show_default=True,
-    help="How verifiers check an item: compute it again, or by random vectors.",
+    help="How verifiers check an item: compute it again, or by random vectors where that may be "
+    "cheaper. auto: by vectors from 500 million MACs an item on.",
 )
 @click.option(
     "--endpoint",
@@ -161,12 +163,11 @@ def register(
     from btt_chain.scale import u16
     from btt_chain.work.ids import model_id
     from cli.chain import run
-    from runtime.pallets.models import CheckMode
 
     pair = signer_of(options)
     header, raw = _header(package), package.read_bytes()
     id = model_id(header.manifest)
-    mode = CheckMode.Vectors if check == "vectors" else CheckMode.Reexecute
+    mode = mode_of(check, int(header.manifest.macs))
 
     async def work() -> None:
         async with work_chain(url, timeout) as chain:
@@ -236,6 +237,16 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
         ],
     )
     show.note("--json has the whole ids")
+
+
+def mode_of(check: str, macs: int) -> CheckMode:
+    """Return how items of so many multiplications are checked, by what `--check` says."""
+    from btt_chain.compute.checking import VECTORS_FROM
+    from runtime.pallets.models import CheckMode
+
+    if check == "vectors" or (check == "auto" and macs >= VECTORS_FROM):
+        return CheckMode.Vectors
+    return CheckMode.Reexecute
 
 
 def _preparation(file: Path) -> Preparation:

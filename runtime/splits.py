@@ -25,6 +25,9 @@ FOUNDATION_BPS: Final = 1_000
 RESERVE_BPS: Final = 500
 """The legs of a compute fee besides the contributors', who get the rest: 70 % or a bit more."""
 
+FINDER_BPS: Final = 5_000
+"""What of a bond that is slashed goes to who found the fraud; the rest is burned."""
+
 
 class Ramp(NamedTuple):
     """A burn rate in basis points that rises with the value of what is paid for."""

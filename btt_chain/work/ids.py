@@ -20,6 +20,9 @@ from btt_chain.work.layout import tensor_layout
 from btt_chain.work.merkle import Tree, leaf_hash
 
 PPM: Final = 1_000_000
+SAMPLED: Final = 16
+PROTOCOL_SAMPLED: Final = 8
+"""Each verifier looks at one item in so many; the second of jobs of the chain itself."""
 CHECK_DOMAIN: Final = b"btt-work-check"
 """The VRF by which a verifier finds what it looks at; by its BABE session key (ruling 37)."""
 TRAP_DOMAIN: Final = b"btt-work-trap"
@@ -125,7 +128,7 @@ def sample_size(items: int, *, full: bool, protocol: bool = False) -> int:
     """How many of a job's items each verifier looks at: all, an eighth, or a sixteenth."""
     if full:
         return items
-    return max(1, -(-items // (8 if protocol else 16)))
+    return max(1, -(-items // (PROTOCOL_SAMPLED if protocol else SAMPLED)))
 
 
 def sample(luck: bytes, items: int, count: int, missed: Sequence[int] = ()) -> list[int]:

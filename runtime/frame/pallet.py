@@ -2,7 +2,8 @@
 
 A pallet reads in one order: docstring, configuration, storage, events, errors, hooks, calls,
 public doors, private steps. What is annotated without a value is configuration and is given
-in the runtime's table; `Const[...]` configuration shows in the metadata.
+in the runtime's table; `Const[...]` configuration shows in the metadata. `ClassVar[Const[...]]`
+shows there, too, and is the law's: no table gives it.
 """
 
 from __future__ import annotations
@@ -89,9 +90,13 @@ class Pallet:
         hints = get_type_hints(cls, include_extras=True)
         cls.CONFIG = {name for name in own if get_origin(hints[name]) is not ClassVar}
         cls.DEFAULTS = {name: body[name] for name in own if name in cls.CONFIG and name in body}
+        shown = {
+            name: get_args(hint)[0] if get_origin(hint) is ClassVar else hint
+            for name, hint in hints.items()
+        }
         cls.CONSTANTS = {
             name: (constant_name(name, get_args(hint)[1:]), codec(get_args(hint)[0]))
-            for name, hint in hints.items()
+            for name, hint in shown.items()
             if get_origin(hint) is Annotated and CONSTANT in get_args(hint)[1:]
         }
         cls.CALLS = {}

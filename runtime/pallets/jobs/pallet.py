@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
@@ -74,23 +74,25 @@ from runtime.pallets.jobs.types import (
 )
 from runtime.pallets.system import System
 from runtime.pallets.tokenomics import BurnReason
-from runtime.splits import ceil_div, split_compute
+from runtime.splits import (
+    COMPUTE,
+    DEVELOPMENT_BPS,
+    FOUNDATION_BPS,
+    RESERVE_BPS,
+    ceil_div,
+    split_compute,
+)
 
 POSTING_SLOTS: Final = 600
-"""How long a job waits for a provider."""
 RETRY_SLOTS: Final = 10
-"""How long it waits when nobody is free, before it draws again; then twice as long each time."""
+MOST_RETRY: Final = 40
 STALE_SLOTS: Final = 900
-"""When a beacon that did not come may have been forgotten; then another is asked for."""
 GAP_SLOTS: Final = 50
-"""Without a block for longer the chain stood still, and nobody could have done anything: whatever
-is open then stays open for as much longer."""
 KEEP_EPOCHS: Final = 14
-"""How long a job that ended can be looked at."""
 CANCELLED_SLOTS: Final = 50
-"""How long one that was called off before it was anybody's; posting those is cheap."""
 PATIENCE_EPOCHS: Final = 2
-"""How long work for the chain waits for Carry to have its pay: more than one of its budgets."""
+DEADLINE_FACTOR: Final = 2
+"""Constants of `Jobs`: what each decides is told there."""
 MOST_SETS_AT_ONCE: Final = 4
 """Protocol jobs that one block posts."""
 
@@ -154,6 +156,72 @@ class Jobs(Pallet):
     identities: Identities = Strangers()
     params_origin: OriginCheck
     """Who decides about the parameters and the chain's own jobs."""
+
+    posting_slots: ClassVar[Const[u32]] = u32(POSTING_SLOTS)
+    """How many slots a job waits for a provider, before its money goes back."""
+    retry_slots: ClassVar[Const[u32]] = u32(RETRY_SLOTS)
+    """How many slots a job waits when nobody is free, before it draws again; then twice as many
+    each time."""
+    most_retry: ClassVar[Const[u32]] = u32(MOST_RETRY)
+    """The most of those, in slots; half of it if the job is urgent, a quarter in an emergency."""
+    stale_slots: ClassVar[Const[u32]] = u32(STALE_SLOTS)
+    """How many slots after it asked for a beacon that did not come a job asks for another: the
+    first may have been forgotten."""
+    gap_slots: ClassVar[Const[u32]] = u32(GAP_SLOTS)
+    """Without a block for more slots the chain stood still, and nobody could have done anything:
+    whatever is open then stays open for as much longer."""
+    keep_epochs: ClassVar[Const[u32]] = u32(KEEP_EPOCHS)
+    """How many epochs a job that ended can be looked at."""
+    cancelled_slots: ClassVar[Const[u32]] = u32(CANCELLED_SLOTS)
+    """How many slots one that was called off before it was anybody's; posting those is cheap."""
+    patience_epochs: ClassVar[Const[u32]] = u32(PATIENCE_EPOCHS)
+    """How many epochs work for the chain waits for Carry to have its pay: more than one of its
+    budgets."""
+    max_attempts: ClassVar[Const[u32]] = u32(MAX_ATTEMPTS)
+    """How often a job is given to somebody."""
+    deadline_factor: ClassVar[Const[u32]] = u32(DEADLINE_FACTOR)
+    """How many times what its class needs for the work a provider is given at least, and a slot."""
+    max_deadline: ClassVar[Const[u32]] = u32(MAX_DEADLINE)
+    """How many slots a provider may be given: a week of six seconds each."""
+    max_items: ClassVar[Const[u32]] = u32(MAX_ITEMS)
+    """How many items a job may have."""
+    max_sets: ClassVar[Const[u32]] = u32(MAX_SETS)
+    """How many jobs the chain may have computed in each era."""
+    least_draws: ClassVar[Const[u32]] = u32(LEAST_DRAWS)
+    """For how many jobs a block draws, however short slots are."""
+    most_draws: ClassVar[Const[u32]] = u32(MOST_DRAWS)
+    """For how many jobs a block draws, however long slots are."""
+    unit_macs: ClassVar[Const[u64]] = u64(pricing.UNIT_MACS)
+    """How many multiplications a unit of work has; one that is begun is paid whole."""
+    urgent_factor: ClassVar[Const[u32]] = u32(pricing.URGENCY_PPM[Urgency.Urgent])
+    """What an urgent job's work costs, in parts per million of routine's."""
+    emergency_factor: ClassVar[Const[u32]] = u32(pricing.URGENCY_PPM[Urgency.Emergency])
+    """What the work costs in an emergency, in parts per million of routine's."""
+    demand_target: ClassVar[Const[u32]] = u32(pricing.TARGET_PPM)
+    """What part of what is offered is sold when the price of a class stays, in parts per
+    million."""
+    demand_slowness: ClassVar[Const[u32]] = u32(pricing.SLOWNESS)
+    """The price moves, in an era, by what part was sold less `DemandTarget`, divided by this."""
+    bond_factor: ClassVar[Const[u32]] = u32(BOND_FACTOR)
+    """How many prices of a job its provider has at stake, and loses if its receipt is wrong."""
+    deposit_share: ClassVar[Const[u32]] = u32(pricing.DEPOSIT_BPS)
+    """What a requester loses whose payload is missing or bad, in basis points of the price."""
+    sample_divisor: ClassVar[Const[u32]] = u32(ids.SAMPLED)
+    """Each verifier looks at one item in so many, and at one at least."""
+    protocol_divisor: ClassVar[Const[u32]] = u32(ids.PROTOCOL_SAMPLED)
+    """And at one in so many of a job of the chain itself."""
+    fee_share: ClassVar[Const[u32]] = u32(pricing.FEE_BPS)
+    """What a verifier gets of the price of the items that it looks at, in basis points."""
+    burn_low: ClassVar[Const[u32]] = u32(COMPUTE.low)
+    """What of a price of next to nothing is burned, in basis points."""
+    burn_high: ClassVar[Const[u32]] = u32(COMPUTE.high)
+    """What of a price of `Tokenomics.HighValueThreshold` and more is burned, in basis points."""
+    development_share: ClassVar[Const[u32]] = u32(DEVELOPMENT_BPS)
+    """What of the rest of a price goes to the development fund, in basis points."""
+    foundation_share: ClassVar[Const[u32]] = u32(FOUNDATION_BPS)
+    """What of it goes to the Foundation, in basis points."""
+    reserve_share: ClassVar[Const[u32]] = u32(RESERVE_BPS)
+    """What of it goes to the reserve, in basis points; what is left is the provider's."""
 
     jobs = Map(H256, Job, hasher=Hasher.Identity)
     """All jobs that did not end long ago."""
@@ -515,7 +583,7 @@ class Jobs(Pallet):
         """Return how many slots a provider must be given: twice what its class needs, and one."""
         found = self.models.class_of(klass)
         speed = 1 if found is None else int(found.speed)
-        return 1 + ceil_div(2_000 * work, speed * int(self.slot_ms))
+        return 1 + ceil_div(DEADLINE_FACTOR * 1_000 * work, speed * int(self.slot_ms))
 
     def looked_at(self, job: Job) -> int:
         """Return how many of a job's items each verifier looks at."""
@@ -731,10 +799,11 @@ class Jobs(Pallet):
         )
         if provider is None:
             # Another beacon: who sees that it would be drawn by this one could get ready now. And
-            # each time later: what nobody can do must not take others' draws.
-            waited = now - int(job.asked)
-            until = min(now + max(RETRY_SLOTS, waited), int(job.asked) + POSTING_SLOTS)
-            self._wait(id, job, now, until)
+            # each time later: what nobody can do must not take others' draws. But not so late that
+            # all who come after it are served first.
+            waited = max(RETRY_SLOTS, now - int(job.asked))
+            until = now + min(waited, MOST_RETRY >> job.urgency)
+            self._wait(id, job, now, min(until, int(job.asked) + POSTING_SLOTS))
             return
         self.providers.reserve(provider, id, u128(bond))
         job.provider, job.seed, job.asked = provider, seed, u32(0)

@@ -19,11 +19,11 @@ URGENCY_PPM: Final = {
 MIB: Final = 1 << 20
 UNIT_MACS: Final = 10**9
 """Multiplications of a unit of work."""
+FEE_BPS: Final = 7_500
 DEPOSIT_BPS: Final = 200
 TARGET_PPM: Final = 700_000
-"""The part of what is offered that a price neither rises nor falls at."""
 SLOWNESS: Final = 8_000_000
-"""A price moves by this part of its distance from the target, in an era."""
+"""Constants of `Jobs`: what each decides is told there."""
 
 
 def work_of(macs: int, items: int) -> int:
@@ -40,7 +40,7 @@ def price_of(work: int, base: int, urgency: Urgency, data_bytes: int, params: Pa
 
 def fee_of(price: int, items: int, looked_at: int, params: Params) -> int:
     """Return what each verifier gets: one and a half times half the work that it repeats."""
-    share = ceil_div(3 * int(price) * int(looked_at), 4 * int(items))
+    share = ceil_div(int(price) * int(looked_at) * FEE_BPS, int(items) * BPS)
     return max(int(params.least_fee), share)
 
 

@@ -18,11 +18,9 @@ from runtime.splits import ComputeSplit
 NO_HASH: Final = H256(bytes(32))
 MAX_ITEMS: Final = 4_096
 MAX_ATTEMPTS: Final = 3
-"""How often a job is given to somebody."""
 MAX_DEADLINE: Final = 100_800
-"""Slots that a provider may be given: a week of six seconds each."""
 MAX_SETS: Final = 16
-"""Sets of protocol jobs."""
+"""Constants of `Jobs`: what each decides is told there."""
 
 Balance = Annotated[u128, TypeName("Balance")]
 Slots = Annotated[u32, TypeName("BlockNumber")]
@@ -123,7 +121,7 @@ class DueKey(FixedBytes, size=8, path="btt_runtime::DueKey"):
 
 
 BOND_FACTOR: Final = 10
-"""Prices of a job that its provider has at stake, and loses if its receipt is wrong (S)."""
+"""A constant of `Jobs`."""
 NO_TASK: Final = DueKey(bytes(8))
 """The key of nothing."""
 

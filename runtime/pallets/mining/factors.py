@@ -14,10 +14,11 @@ from runtime.splits import PPM
 NEUTRAL: Final = PPM
 
 UPTIME_FLOOR: Final = 500_000
-"""Who answers less than half of the time earns nothing."""
 QUALITY_RANGE: Final = (500_000, 1_200_000)
 GEOGRAPHY_RANGE: Final = (1_000_000, 1_500_000)
 ENERGY_RANGE: Final = (800_000, 1_200_000)
+PRICE_STEP: Final = 8
+"""Constants of `Mining`: what each decides is told there."""
 HIGHEST: Final = 2_160_000
 """What the four together are at most."""
 
@@ -64,5 +65,5 @@ def clamp(value: int, between: tuple[int, int]) -> int:
 
 def towards(price: int, target: int, least: int) -> int:
     """Return `price` moved towards `target`, by an eighth at most, and never below `least`."""
-    step = price // 8
+    step = price // PRICE_STEP
     return max(clamp(target, (price - step, price + step)), least)

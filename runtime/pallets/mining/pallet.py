@@ -17,7 +17,7 @@ Source: `economy.md` 3.3 and 3.4, rulings B27 and B28.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, ClassVar, Final, NamedTuple
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import mul_div
@@ -47,6 +47,8 @@ from runtime.pallets.mining.shares import Step, added, earned, part, score_of
 from runtime.pallets.mining.types import (
     FEE_PRICE,
     LEAST_PRICE,
+    MAX_KAPPA,
+    MAX_KAPPA_VERIFIED,
     MOST_PRICE,
     PARTS,
     PROTOCOL_PRICE,
@@ -70,6 +72,7 @@ from runtime.pallets.mining.types import (
 from runtime.splits import BPS, PPM
 
 CLAIM_DAYS: Final = 84
+"""A constant of `Mining`."""
 MAX_CLAIM_ERAS: Final = 64
 """Eras that one claim looks through at most."""
 EXPIRY_STEPS: Final = 8
@@ -126,6 +129,36 @@ class Mining(Pallet):
     """Who tells where operators are and what power they use."""
     params_origin: OriginCheck
     """Who decides about the parameters."""
+
+    claim_days: ClassVar[Const[u32]] = u32(CLAIM_DAYS)
+    """For how many days of 24 hours an era's rewards can be claimed; then they go to Carry."""
+    max_kappa: ClassVar[Const[u32]] = u32(MAX_KAPPA)
+    """What part of a receipt's fees governance may let it earn, in parts per million."""
+    max_kappa_verified: ClassVar[Const[u32]] = u32(MAX_KAPPA_VERIFIED)
+    """The same of a verified requester's: less than all, so that fees are a loss to whoever pays
+    them to itself."""
+    least_price: ClassVar[Const[u128]] = LEAST_PRICE
+    """What a unit of work costs at least, by its fees and in jobs of the chain itself, in
+    planck."""
+    most_price: ClassVar[Const[u128]] = MOST_PRICE
+    """What governance and genesis may set these prices to, in planck per unit of work."""
+    price_step: ClassVar[Const[u32]] = u32(factors.PRICE_STEP)
+    """An era moves each of them by one part in so many at most."""
+    uptime_floor: ClassVar[Const[u32]] = u32(factors.UPTIME_FLOOR)
+    """Who answers a smaller part of what it should earns nothing, in parts per million."""
+    quality_least: ClassVar[Const[u32]] = u32(factors.QUALITY_RANGE[0])
+    """How much slow or bad work scores at least, in parts per million."""
+    quality_most: ClassVar[Const[u32]] = u32(factors.QUALITY_RANGE[1])
+    """How much fast and good work scores at most, in parts per million."""
+    geography_least: ClassVar[Const[u32]] = u32(factors.GEOGRAPHY_RANGE[0])
+    """How much work scores where there is enough of it, in parts per million."""
+    geography_most: ClassVar[Const[u32]] = u32(factors.GEOGRAPHY_RANGE[1])
+    """How much work scores at most in a region where more is wanted, in parts per million."""
+    energy_least: ClassVar[Const[u32]] = u32(factors.ENERGY_RANGE[0])
+    """How much work scores that needs much power, or nobody knows how much, in parts per
+    million."""
+    energy_most: ClassVar[Const[u32]] = u32(factors.ENERGY_RANGE[1])
+    """How much work scores at most that needs little power, in parts per million."""
 
     allocated = Value(u128, default=u128(0))
     """The pool at genesis, in planck."""

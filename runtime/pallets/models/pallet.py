@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
@@ -26,6 +26,7 @@ from btt_chain.work.errors import ModelRefused
 from btt_chain.work.graph import Graph, Manifest
 from btt_chain.work.shapes import check_graph, macs_of
 from runtime.frame import (
+    Const,
     DispatchInfo,
     Error,
     Event,
@@ -91,6 +92,11 @@ class Models(Pallet):
     burns: Burns
     params_origin: OriginCheck
     """Who decides about parameters and classes, and judges models."""
+
+    max_manifest: ClassVar[Const[u32]] = u32(MAX_MANIFEST)
+    """How many bytes a manifest may have in SCALE."""
+    max_classes: ClassVar[Const[u32]] = u32(MAX_KNOWN)
+    """How many classes of machines there may be, each with its speed and its range of prices."""
 
     models = Map(H256, ModelRecord, hasher=Hasher.Identity)
     """The models, by their ids: the hash of the manifest."""

@@ -16,9 +16,8 @@ from runtime.pallets.tokenomics.types import BurnReason
 MAX_NAME: Final = 64
 """Bytes of a model's name, and of a class's."""
 MAX_MANIFEST: Final = 64 << 10
-"""Bytes of a manifest in SCALE."""
 MAX_KNOWN: Final = 64
-"""Classes that there may be."""
+"""Constants of `Models`: what each decides is told there."""
 
 Name = Annotated[Bounded[bytes, MAX_NAME], TypeName("BoundedVec<u8, MaxName>")]
 """UTF-8."""

@@ -14,7 +14,7 @@ from btt_chain.scale import Bounded, TypeName, path, u8, u32
 from runtime.splits import PPM
 
 ERAS_WATCHED: Final = 24
-"""Eras that uptime is measured over."""
+"""A constant of `Providers`."""
 MAX_TIMES: Final = 240
 
 Count = Annotated[u32, TypeName("u32")]

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, ClassVar, Final, NamedTuple
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import mul_div
@@ -56,8 +56,10 @@ from runtime.pallets.providers.conduct import (
 )
 from runtime.pallets.providers.scores import (
     AGE,
+    DECAY,
     MAX_LENDERS,
     MOST_SCORE,
+    WINDOW,
     Loan,
     Window,
     credited,
@@ -87,11 +89,11 @@ from runtime.pallets.providers.types import (
     Unnoted,
 )
 from runtime.pallets.tokenomics.types import BurnReason
-from runtime.splits import PPM
+from runtime.splits import BPS, FINDER_BPS, PPM
 
 HOUR_MS: Final = 3_600_000
 FRESH_ERAS: Final = 2
-"""A provider is drawn if it was heard in the era that runs or in one of so many before it."""
+"""A constant of `Providers`."""
 
 CALL_WEIGHT: Final = 80 * PICOS_PER_MICRO
 MEMBER_WEIGHT: Final = 8 * PICOS_PER_MICRO
@@ -186,6 +188,20 @@ class Providers(Pallet):
     """Who decides about the parameters."""
     contributions: Contributions = Unnoted()
     """Who lets those vote that do work; see `lean_on`."""
+
+    fresh_eras: ClassVar[Const[u32]] = u32(FRESH_ERAS)
+    """A provider is drawn if it was heard in the era that runs or in one of so many before it."""
+    eras_watched: ClassVar[Const[u32]] = u32(ERAS_WATCHED)
+    """How many eras uptime is measured over."""
+    finder_share: ClassVar[Const[u32]] = u32(FINDER_BPS)
+    """What of a bond that is slashed goes to who found the fraud, in basis points, but for what
+    is still vesting; the rest is burned."""
+    score_window: ClassVar[Const[u32]] = u32(WINDOW)
+    """How many eras of work count in making blocks."""
+    score_age: ClassVar[Const[u32]] = u32(AGE)
+    """The newest of them is so many eras before the one in which weights are planned."""
+    score_decay: ClassVar[Const[u32]] = u32(DECAY * PPM // 10)
+    """How much each of them counts of what the one after it does, in parts per million."""
 
     providers = Map(AccountId, ProviderInfo)
     """Who is registered, and what it told of itself."""
@@ -759,7 +775,7 @@ class Providers(Pallet):
         self.ledgers[provider] = ledger
         del self.windows[provider]
         self.contributions.forget_work(provider)
-        half = self._reward(provider, to, u128(int(taken) // 2))
+        half = self._reward(provider, to, u128(int(taken) * FINDER_BPS // BPS))
         self._burn(provider, u128(taken - half))
         self.deposit(self.Slashed(provider, job, taken, to if half else None))
         return taken

@@ -18,9 +18,9 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, TypeName, path, u32, u128
 
 WINDOW: Final = 14
-"""Eras that count."""
 AGE: Final = 2
-"""The newest of them is so many eras before the one in which weights are planned."""
+DECAY: Final = 8
+"""Constants of `Providers`: what each decides is told there. The last in tenths."""
 KEPT: Final = WINDOW + AGE
 """Eras that are remembered: those that count, and those that will."""
 SCORE_UNIT: Final = 10 ** (WINDOW - 1)
@@ -77,5 +77,5 @@ def score_at(window: Sequence[EraScore], snapshot: int) -> int:
     """Return what a window weighs by the snapshot of an era, in parts of `SCORE_UNIT`."""
     ages = ((snapshot - int(score.era), int(score.parts)) for score in window)
     return sum(
-        parts * 8**age * 10 ** (WINDOW - 1 - age) for age, parts in ages if 0 <= age < WINDOW
+        parts * DECAY**age * 10 ** (WINDOW - 1 - age) for age, parts in ages if 0 <= age < WINDOW
     )

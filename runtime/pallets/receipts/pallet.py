@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from hashlib import sha256
-from typing import Annotated, Final, cast
+from typing import Annotated, ClassVar, Final, cast
 
 from btt_chain.crypto import sr25519
 from btt_chain.crypto.vrf import Vrf
@@ -113,38 +113,27 @@ from runtime.pallets.receipts.types import (
 )
 from runtime.pallets.system import System
 from runtime.pallets.tokenomics import BurnReason
-from runtime.splits import BPS, ceil_div, shared
+from runtime.splits import BPS, FINDER_BPS, ceil_div, shared
 
 VOTER_FACTOR: Final = 2
-"""How many a verifier loses that voted against what is proven."""
 WITHHELD_PPM: Final = 50_000
-"""The part of its bond that a provider loses who does not show what it computed."""
 PROOF_BPS: Final = 100
-"""The part of the price that a false proof costs, and that is held for a leaf that is asked for."""
 TRAP_LOSS: Final = 50
-"""How many fees a verifier loses that found a trap valid (L)."""
 TRAP_GAIN: Final = 10
-"""How many those share that found it (J)."""
 TRAP_BPS: Final = 200
-"""What of the price the requester gets for the delay of a trap, while the pot has it."""
 CONFIDENTIAL_FACTOR: Final = 3
-"""How much longer a confidential receipt can be disputed: by its requester alone."""
 STALE_SLOTS: Final = 900
-"""When a beacon that did not come may have been forgotten; then another is asked for."""
 RETRY_SLOTS: Final = 10
-"""How long a receipt waits when there are too few verifiers, or Carry is empty."""
 MOST_ASKED: Final = MAX_CHALLENGES // 2
-"""Leaves of a receipt that people can ask for at a time; the rest is for verifiers' votes."""
 KEEP_EPOCHS: Final = 14
-"""How long a receipt that ended can be looked at."""
+MOST_STEPS: Final = 8
+"""Constants of `Receipts`: what each decides is told there."""
 TRAP_POT: Final = AccountId(sha256(b"btt-work trap pot").digest())
 """What verifiers lost who found traps valid, for those who find them."""
 
 PHASES: Final = 0
 ASKED: Final = 1
 FORGETTING: Final = 2
-MOST_STEPS: Final = 8
-"""What of each lane one block does at most; the rest stays due."""
 
 LOOK_WEIGHT: Final = 40 * PICOS_PER_MICRO
 STEP_WEIGHT: Final = 10_000 * PICOS_PER_MICRO
@@ -214,6 +203,46 @@ class Receipts(Pallet):
     providers: Providers
     models: Models
     jobs: JobBooks
+
+    voter_factor: ClassVar[Const[u32]] = u32(VOTER_FACTOR)
+    """How many prices of the job a verifier loses that voted against what is proven; who bonded
+    less is not drawn."""
+    finder_share: ClassVar[Const[u32]] = u32(FINDER_BPS)
+    """What of a verifier's loss goes to who proved it, in basis points; the rest is burned."""
+    withheld_share: ClassVar[Const[u32]] = u32(WITHHELD_PPM)
+    """What a provider loses of its bond that does not show what it computed, in parts per
+    million."""
+    proof_share: ClassVar[Const[u32]] = u32(PROOF_BPS)
+    """What of the price a false proof costs, and is held for a leaf that is asked for, in basis
+    points."""
+    trap_loss: ClassVar[Const[u32]] = u32(TRAP_LOSS)
+    """How many fees a verifier loses that found a trap valid."""
+    trap_gain: ClassVar[Const[u32]] = u32(TRAP_GAIN)
+    """How many fees those share that found a trap."""
+    trap_share: ClassVar[Const[u32]] = u32(TRAP_BPS)
+    """What of the price the requester gets for the delay of a trap, in basis points, while what
+    verifiers lost lasts."""
+    confidential_factor: ClassVar[Const[u32]] = u32(CONFIDENTIAL_FACTOR)
+    """How many times `ChallengeSlots` a confidential receipt can be disputed: by its requester
+    alone."""
+    max_redraws: ClassVar[Const[u32]] = u32(MAX_REDRAWS)
+    """How often others are drawn for verifiers who did not vote, or who missed something."""
+    max_misses: ClassVar[Const[u32]] = u32(MAX_MISSES)
+    """Who is silent for so many receipts in a row is no verifier any more."""
+    outage_slots: ClassVar[Const[u32]] = u32(OUTAGE_SLOTS)
+    """Silences within so many slots count once: a restart misses all receipts that are open."""
+    max_verifiers: ClassVar[Const[u32]] = u32(MAX_VERIFIERS)
+    """How many verifiers there may be."""
+    max_asked: ClassVar[Const[u32]] = u32(MOST_ASKED)
+    """How many leaves of a receipt people can ask for at a time."""
+    retry_slots: ClassVar[Const[u32]] = u32(RETRY_SLOTS)
+    """How many slots a receipt waits when there are too few verifiers, or Carry is empty."""
+    stale_slots: ClassVar[Const[u32]] = u32(STALE_SLOTS)
+    """How many slots after it asked for a beacon that did not come a receipt asks for another."""
+    keep_epochs: ClassVar[Const[u32]] = u32(KEEP_EPOCHS)
+    """How many epochs a receipt that ended can be looked at."""
+    max_steps: ClassVar[Const[u32]] = u32(MOST_STEPS)
+    """How many receipts go on in a block, and as many are forgotten; others wait for the next."""
 
     receipts = Map(H256, Receipt, hasher=Hasher.Identity)
     """All receipts that did not end long ago."""
@@ -1390,7 +1419,7 @@ class Receipts(Pallet):
         if found is None:
             return
         taken = min(amount, int(found.bond))
-        gain = 0 if to is None else taken if whole else taken // 2
+        gain = 0 if to is None else taken if whole else taken * FINDER_BPS // BPS
         if to is not None:
             self.payer.pay_held(self.reason, who, to, u128(gain))
         rest = u128(taken - gain)

@@ -19,16 +19,14 @@ from runtime.pallets.tokenomics import BurnReason
 from runtime.params import MAX_COMMITTEE
 
 MAX_REDRAWS: Final = 2
-"""How often others are drawn: for verifiers who did not vote, or who missed something."""
 MAX_ROUNDS: Final = MAX_REDRAWS + 2
 """Committees of one receipt: the first, those that replace, and the one after a trap."""
 MAX_CHALLENGES: Final = 32
 """Leaves of one receipt that can be asked for at a time."""
 MAX_VERIFIERS: Final = 256
 MAX_MISSES: Final = 3
-"""Who is silent so often in a row is no verifier any more."""
 OUTAGE_SLOTS: Final = 50
-"""Silences within so many slots count once: a restart misses all receipts that are open."""
+"""Constants of `Receipts`, and so is `MAX_REDRAWS`: what each decides is told there."""
 
 Balance = Annotated[u128, TypeName("Balance")]
 Slots = Annotated[u32, TypeName("BlockNumber")]

@@ -21,6 +21,7 @@ pytest.importorskip("onnx", reason="onnx is not installed: pip install 'btt-chai
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from btt_chain.compute.checking import VECTORS_FROM
 from btt_chain.compute.gateway import Folder
 from btt_chain.node.backend import Identity
 from btt_chain.node.config import NodeConfig
@@ -29,7 +30,9 @@ from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import Instant
 from btt_chain.node.service import Service, ServiceConfig
 from btt_chain.rpc.server import RpcConfig
+from cli.model import mode_of
 from cli.program import program
+from runtime.pallets.models import CheckMode
 
 ROOT = Path(__file__).parents[3]
 ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
@@ -197,8 +200,26 @@ def test_a_registered_model_is_listed(url: str, registered: str) -> None:
     assert models[0]["name"] == "net"
     assert models[0]["endpoints"] == [SOMEWHERE]
     assert models[0]["owner"] == ALICE
+    assert models[0]["check"] == "reexecute"
     assert SOMEWHERE in shown.stdout
     assert registered[:14] in run("model", "list", "--url", url).stdout
+
+
+@pytest.mark.parametrize(
+    ("check", "macs", "mode"),
+    [
+        ("auto", VECTORS_FROM - 1, CheckMode.Reexecute),
+        ("auto", VECTORS_FROM, CheckMode.Vectors),
+        ("vectors", 1, CheckMode.Vectors),
+        ("reexecute", VECTORS_FROM, CheckMode.Reexecute),
+    ],
+)
+def test_a_large_model_is_checked_by_vectors_unless_told_otherwise(
+    check: str, macs: int, mode: CheckMode
+) -> None:
+    assert mode_of(check, macs) is mode
+    told = " ".join(run("model", "register", "--help").stdout.split())
+    assert f"{VECTORS_FROM // 10**6} million MACs" in told
 
 
 def test_a_call_that_fails_is_explained(url: str, files: Path, registered: str) -> None:

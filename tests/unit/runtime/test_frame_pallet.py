@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import pytest
 
@@ -44,6 +44,8 @@ class Counter(Pallet):
     """How far one call counts."""
     label: Annotated[Const[u16], "LABEL"] = u16(7)
     limit: u64
+    most: ClassVar[Const[u8]] = u8(5)
+    """How far the law lets anybody count at once."""
 
     total_so_far = Value(u32, default=u32(0))
     by_name = Map(u8, u32)
@@ -95,8 +97,15 @@ def test_constants_are_configuration_that_shows() -> None:
     assert {attr: name for attr, (name, _) in Counter.CONSTANTS.items()} == {
         "step": "Step",
         "label": "LABEL",
+        "most": "Most",
     }
     assert {"step", "label", "limit"} == Counter.CONFIG
+
+
+def test_what_the_law_fixes_shows_and_no_table_gives_it() -> None:
+    assert Counter(step=u32(1), limit=u64(2)).most == 5
+    with pytest.raises(TypeError, match="unknown \\['most'\\]"):
+        Counter(step=u32(1), limit=u64(2), most=u8(6))  # type: ignore[call-arg]
 
 
 def test_a_default_may_be_left_out_of_the_table() -> None:
