@@ -321,7 +321,8 @@ class _Recorder:
 
 
 def _open(kept: _Kept, tree: Tree, key: TensorKey | None) -> Opening:
-    indices = sorted(kept.touched)
+    # Of what an element does not read (one side of a `Concat`), some leaf shows the tree.
+    indices = sorted(kept.touched) or [0]
     leaves: list[Leaf] = []
     for index in indices:
         start, end = kept.layout.span(index)

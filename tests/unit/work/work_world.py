@@ -224,6 +224,35 @@ def shared(rng: Generator) -> Builder:
     return made
 
 
+def beside(rng: Generator) -> Builder:
+    """Elements of which the first half takes no weights, and the others take nothing else."""
+    rows, width, outputs = _sizes(rng, 3, 20, 4)
+    made = _start(rng, (rows, width))
+    given = made.tensor(0)
+    same = Numbers(given.kind, int(given.zero))
+    made.concat("join", 0, made.linear("linear", 0, *weights(rng, outputs, width), same))
+    return made
+
+
+def joined(rng: Generator) -> Builder:
+    """Two joins, of the input and of a table's result, both with leaves."""
+    made = _start(rng, _sizes(rng, 4, 9))
+    given = made.tensor(0)
+    values = rng.integers(given.kind.low, given.kind.high + 1, 256).tolist()
+    other = made.table("table", 0, values, Numbers(given.kind, int(given.zero)))
+    made.concat("again", made.concat("join", 0, other), other)
+    return made
+
+
+def apart(rng: Generator) -> Builder:
+    """Windows whose taps lie so far apart that some see nothing but padding."""
+    channels = 2 * int(rng.integers(1, 3))
+    made = _start(rng, (int(rng.integers(2, 4)), 1, channels))
+    seen = window((2, 2), pads=(1, 1, 1, 2), apart=(2, 2))
+    made.conv("conv", 0, *weights(rng, 3, 2, 2, channels), seen, numbers(rng))
+    return made
+
+
 def chained(rng: Generator) -> Builder:
     height, width, channels = _image(rng)
     made = _start(rng, (height, width, channels))
@@ -260,6 +289,9 @@ KINDS: Final[Mapping[str, Callable[[Generator], Builder]]] = {
         residual,
         mixed,
         shared,
+        beside,
+        joined,
+        apart,
         chained,
     )
 }
