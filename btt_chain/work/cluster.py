@@ -35,16 +35,37 @@ class NoCluster(WorkError):
     """The cluster is not reached, has no workers, or lost a piece of work for good."""
 
 
+class _Client(Client):
+    """Dask's client, closed at once where it does not connect.
+
+    Dask's own closes itself at the end of the program, when nothing runs any more that could do
+    it: the program then waits twice the time for connecting, and prints a traceback.
+    """
+
+    def start(self, **kwargs: Any) -> None:
+        untyped: Any = super()
+        try:
+            untyped.start(**kwargs)
+        except BaseException:
+            untyped.close()
+            raise
+
+
 class Cluster:
     """A connection to a scheduler, used with `with`."""
 
     def __init__(self, address: str) -> None:
         """Connect to `tcp://HOST:8786` or the like. Raises NoCluster."""
         try:
-            connect: Any = Client
+            connect: Any = _Client
             self._client: Any = connect(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as reason:
             raise NoCluster(f"the cluster at {address} is not reached: {reason}") from None
+        except TypeError as reason:  # of a scheme that needs a certificate, without one
+            raise NoCluster(
+                f"the cluster at {address} is not reached: {reason}; name key and certificate in "
+                "Dask's configuration (distributed.comm.tls)"
+            ) from None
 
     @property
     def workers(self) -> int:

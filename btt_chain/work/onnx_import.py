@@ -2,8 +2,9 @@
 
 Taken are QLinearConv, QLinearMatMul, ConvInteger and MatMulInteger as they are, and operations
 between DequantizeLinear and QuantizeLinear, which are folded here: what one engine does with such a
-pair depends on its optimiser, so the fold is the definition. Whatever would stay a float
-computation is refused with the node's name, never approximated.
+pair depends on its optimiser, so the fold is the definition. The other QLinear operators, which
+are onnxruntime's (com.microsoft), are defined by such a pair, and are read as one. Whatever would
+stay a float computation is refused with the node's name, never approximated.
 
 ONNX's images are channels first and ours channels last: `Imported` turns items and outputs around.
 """
@@ -53,6 +54,19 @@ _FUNCTIONS: Final[Mapping[str, Callable[[float], float]]] = {
     "Tanh": math.tanh,
     "Gelu": lambda x: x / 2 * (1 + math.erf(x / math.sqrt(2))),
 }
+_ONNX: Final = frozenset({"", "ai.onnx"})
+_MICROSOFT: Final = "com.microsoft"
+_PAIRED: Final[Mapping[str, tuple[str, slice, int]]] = {
+    "QLinearAdd": ("Add", slice(0, 6, 3), 6),
+    "QLinearAveragePool": ("AveragePool", slice(1), 3),
+    "QLinearConcat": ("Concat", slice(2, None, 3), 0),
+    "QLinearGlobalAveragePool": ("GlobalAveragePool", slice(1), 3),
+    "QLinearLeakyRelu": ("LeakyRelu", slice(1), 3),
+    "QLinearSigmoid": ("Sigmoid", slice(1), 3),
+    "QLinearSoftmax": ("Softmax", slice(1), 3),
+}
+"""What an operator of onnxruntime computes between a pair; which of its inputs are operands (scale
+and zero follow each); where its output's scale is, with the zero next to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +165,14 @@ class _Reader:
         self._builder: Builder | None = None
 
     def imported(self) -> Imported:
-        for node in self._graph.node:
-            self._node = node
-            self._inputs = list(node.input)
-            reader = _OPERATIONS.get(node.op_type) if node.domain in {"", "ai.onnx"} else None
-            if reader is None or len(node.output) != 1:
-                raise self._refused(f"{node.op_type} has no exact form here")
-            self._values[node.output[0]] = reader(self)
+        for whole in self._graph.node:
+            for node in self._in_steps(whole):
+                self._node = node
+                self._inputs = list(node.input)
+                reader = self._reader()
+                if reader is None or len(node.output) != 1:
+                    raise self._refused(self._why_not())
+                self._values[node.output[0]] = reader(self)
         result = self._values.get(self._graph.output[0].name)
         if isinstance(result, _Product):
             result = self._accumulators(result)
@@ -166,6 +181,47 @@ class _Reader:
         model = self.builder.model(float(result.scale))
         dims = self._given.type.tensor_type.shape.dim
         return Imported(model, len(dims) == 4, result.image)
+
+    def _in_steps(self, node: onnx.NodeProto) -> Sequence[onnx.NodeProto]:
+        """A node; or the pair that defines it, with the operation between."""
+        self._node = node
+        self._inputs = list(node.input)
+        if node.domain != _MICROSOFT or node.op_type not in _PAIRED or len(node.output) != 1:
+            return [node]
+        if self._whole("channels_last", 0):
+            raise self._refused("channels_last: export with the channels first")
+        between, operands, result = _PAIRED[node.op_type]
+        if not self._has(result + 1):
+            raise self._refused("its output's zero must be written out")
+        made, steps = node.output[0], list[onnx.NodeProto]()
+        reals: list[str] = []
+        for at in range(len(node.input))[operands]:
+            reals.append(f"{made}: operand {len(reals)}")
+            steps.append(_step("DequantizeLinear", node, node.input[at : at + 3], reals[-1]))
+        operation = _step(between, node, reals, f"{made}: reals")
+        operation.attribute.extend(node.attribute)
+        numbers = node.input[result : result + 2]
+        return [
+            *steps,
+            operation,
+            _step("QuantizeLinear", node, [f"{made}: reals", *numbers], made),
+        ]
+
+    def _reader(self) -> Callable[[_Reader], _Value] | None:
+        if self._node.domain in _ONNX:
+            return _OPERATIONS.get(self._node.op_type)
+        if (self._node.domain, self._node.op_type) == (_MICROSOFT, "QGemm"):
+            return _Reader.qgemm
+        return None
+
+    def _why_not(self) -> str:
+        kind = self._node.op_type
+        if self._node.domain != _MICROSOFT:
+            return f"{kind} has no exact form here"
+        return (
+            f"{kind} of {_MICROSOFT} has no exact form here: export with QuantFormat.QDQ, "
+            "where operations of ONNX stand between QuantizeLinear and DequantizeLinear"
+        )
 
     @property
     def builder(self) -> Builder:
@@ -208,6 +264,8 @@ class _Reader:
         return at < len(self._inputs) and bool(self._inputs[at])
 
     def _value(self, at: int) -> _Value:
+        if not self._has(at):
+            raise self._refused(f"has no input {at}")
         value = self._values.get(self._inputs[at])
         if value is None:
             if self._inputs[at] != self._given.name:
@@ -264,15 +322,21 @@ class _Reader:
         return real
 
     def _integers(self, at: int, scale: np.float32, zero_at: int) -> _Real:
-        """A quantised activation, with the scale that the node gives it."""
-        numbers = self._numbers(zero_at)
+        """A quantised activation, with the scale that the node gives it; no zero named is 0."""
         name = self._inputs[at]
         if name == self._given.name and name not in self._values:
+            kind = _KINDS.get(self._given.type.tensor_type.elem_type)
+            if kind is None:
+                raise self._refused("the input is not of 8 bits")
+            numbers = self._numbers(zero_at) if self._has(zero_at) else Numbers(kind)
+            if numbers.kind is not kind:
+                raise self._refused("the input is of another kind than its zero")
             return self._quantised_input(name, scale, numbers)
         value = self._value(at)
         if not isinstance(value, _Real) or not value.quantised:
             raise self._refused(f"input {at} is not quantised")
         tensor = self.builder.tensor(value.tensor)
+        numbers = self._numbers(zero_at) if self._has(zero_at) else Numbers(tensor.kind)
         if (tensor.kind, int(tensor.zero)) != (numbers.kind, numbers.zero):
             raise self._refused(f"input {at} is read with another zero than it was made with")
         return replace(value, scale=scale)
@@ -382,8 +446,8 @@ class _Reader:
             raise self._refused("ceil_mode is not supported")
         step, apart = self._wholes("strides", (1, 1)), self._wholes("dilations", (1, 1))
         numbers = (*size, *step, *apart, *pads)
-        if min(numbers) < 0 or max(numbers) > 1 << 15:
-            raise self._refused("a window has negative or huge numbers")
+        if min(numbers) < 0 or max(numbers) > 1 << 15 or min(size) < 1:
+            raise self._refused("a window has negative or huge numbers, or no size")
         return window(
             (size[0], size[1]),
             (step[0], step[1]),
@@ -421,12 +485,15 @@ class _Reader:
         if isinstance(value, _Waiting):
             return _Real(value.emit(scale, numbers), scale, value.image, quantised=True)
         real = self._reals(0)
+        return _Real(self._in_steps_of(scale, real, numbers), scale, real.image, quantised=True)
+
+    def _in_steps_of(self, scale: np.float32, real: _Real, numbers: Numbers) -> int:
+        """A tensor of the same reals, in other numbers if they differ."""
         tensor = self.builder.tensor(real.tensor)
         same = (tensor.kind, int(tensor.zero), real.scale) == (numbers.kind, numbers.zero, scale)
         if same:
-            return replace(real, quantised=True)
-        made = self._tabled(real, lambda x: x, scale, numbers, self._name())
-        return _Real(made, scale, real.image, quantised=True)
+            return real.tensor
+        return self._tabled(real, lambda x: x, scale, numbers, self._name())
 
     def dequantize(self) -> _Value:
         if self._inputs[0] != self._given.name:
@@ -443,9 +510,7 @@ class _Reader:
         x = self._integers(0, self._one_scale(1), 2)
         weights = self._weights(3, 5, 0)
         factor = self._per_channel((x.scale * self._scale(4)).astype(np.float32), len(weights))
-        bias = np.zeros(len(weights), np.int32)
-        if self._has(8):
-            bias = self._constant(8).astype(np.int32)
+        bias = self._whole_bias(8, len(weights))
         product = self._conv_product(x, weights, bias, factor, self._name())
         return self._finish(product, self._one_scale(6), self._numbers(7))
 
@@ -463,33 +528,35 @@ class _Reader:
         product = self._dense_product(x, columns, bias, factor, self._name())
         return self._finish(product, out_scale, out)
 
+    def qgemm(self) -> _Value:
+        if self._attribute("alpha", 1.0) != 1.0:
+            raise self._refused("alpha must be 1")
+        if self._whole("transA", 0):
+            raise self._refused("transA would mix the items")
+        turned = self._whole("transB", 0)
+        x = self._integers(0, self._one_scale(1), 2)
+        weights = self._weights(3, 5, 0 if turned else 1)
+        columns = weights if turned else weights.T
+        factor = self._per_channel((x.scale * self._scale(4)).astype(np.float32), len(columns))
+        bias = self._whole_bias(6, len(columns))
+        product = self._dense_product(x, columns, bias, factor, self._name())
+        if not self._has(7):
+            return product
+        return self._finish(product, self._one_scale(7), self._numbers(8))
+
     def matmul_integer(self) -> _Value:
         columns = self._weights(1, 3, 1).T
-        x = self._integers(0, np.float32(1), 2) if self._has(2) else self._unsigned()
+        x = self._integers(0, np.float32(1), 2)
         ones = np.ones(len(columns), np.float32)
         bias = np.zeros(len(columns), np.int32)
         return self._dense_product(x, columns, bias, ones, self._name())
 
     def conv_integer(self) -> _Value:
         weights = self._weights(1, 3, 0)
-        x = self._integers(0, np.float32(1), 2) if self._has(2) else self._unsigned()
+        x = self._integers(0, np.float32(1), 2)
         ones = np.ones(len(weights), np.float32)
         bias = np.zeros(len(weights), np.int32)
         return self._conv_product(x, weights, bias, ones, self._name())
-
-    def _unsigned(self) -> _Real:
-        """The input of an integer product that names no zero: none, of whatever kind it is."""
-        if self._inputs[0] == self._given.name and self._given.name not in self._values:
-            kind = _KINDS.get(self._given.type.tensor_type.elem_type)
-            if kind is None:
-                raise self._refused("the input is not of 8 bits")
-            return self._quantised_input(self._given.name, np.float32(1), Numbers(kind))
-        value = self._value(0)
-        if not isinstance(value, _Real) or not value.quantised:
-            raise self._refused("input 0 is not quantised")
-        if self.builder.tensor(value.tensor).zero:
-            raise self._refused("input 0 is read without the zero that it was made with")
-        return value
 
     def cast(self) -> _Value:
         value = self._value(0)
@@ -547,6 +614,15 @@ class _Reader:
             raise self._refused("a bias must be constant")
         return self._bias_of(value, factor)
 
+    def _whole_bias(self, at: int, channels: int) -> Int32s:
+        """A bias that is in units of the accumulator already."""
+        if not self._has(at):
+            return np.zeros(channels, np.int32)
+        bias = self._constant(at)
+        if bias.dtype != np.dtype(np.int32):
+            raise self._refused(f"a bias of {bias.dtype}: it must be of 32-bit integers")
+        return (bias.reshape(-1) if bias.shape[-1:] == (channels,) else bias).astype(np.int32)
+
     def _bias_of(self, value: _Constant, factor: Float32s) -> Int32s:
         """A bias in units of the accumulator."""
         real = value.values.astype(np.float64).reshape(-1)
@@ -598,8 +674,15 @@ class _Reader:
             raise self._refused("only the exact Gelu")
         if isinstance(value, _Product) and kind == "Relu":
             return replace(value, relu=True)
-        real, name, function = self._reals(0), self._name(), _FUNCTIONS[kind]
+        real, name = self._reals(0), self._name()
+        function = self._leaky() if kind == "LeakyRelu" else _FUNCTIONS[kind]
         return _Waiting(lambda s, out: self._tabled(real, function, s, out, name), real.image)
+
+    def _leaky(self) -> Callable[[float], float]:
+        alpha = self._attribute("alpha", 0.01)
+        if not isinstance(alpha, float) or not math.isfinite(alpha):
+            raise self._refused("alpha is no number")
+        return lambda x: max(x, 0.0) + alpha * min(x, 0.0)
 
     def _tabled(
         self,
@@ -616,6 +699,26 @@ class _Reader:
             values.append(min(max(round(real) + out.zero, out.kind.low), out.kind.high))
         return self.builder.table(name, x.tensor, values, out)
 
+    def concat(self) -> _Value:
+        reals = [self._reals(at) for at in range(len(self._inputs))]
+        if not reals:
+            raise self._refused("has no inputs")
+        rank = len(self.builder.tensor(reals[0].tensor).dims) + 1
+        axis = self._whole("axis", 0)
+        channels = rank == 4 and axis in {1, -3}
+        if not channels and axis not in {-1, rank - 1}:
+            raise self._refused("only channels of images, or along the last axis")
+        reals = [self._image(real) if channels else self._plain(real) for real in reals]
+        names = [self._name() for _ in reals[1:]]
+
+        def emit(scale: np.float32, out: Numbers) -> int:
+            made, *others = (self._in_steps_of(scale, real, out) for real in reals)
+            for name, other in zip(names, others, strict=True):
+                made = self.builder.concat(name, made, other)
+            return made
+
+        return _Waiting(emit, channels)
+
     def max_pool(self) -> _Value:
         real = self._image(self._moved())
         seen = self._window(self._wholes("kernel_shape", (1, 1)))
@@ -623,7 +726,7 @@ class _Reader:
 
     def average_pool(self) -> _Value:
         real = self._image(self._reals(0))
-        size = self._wholes("kernel_shape", (1, 1))
+        size = self._wholes("kernel_shape", (0, 0))
         if any(self._wholes("pads", (0, 0, 0, 0))) and not self._whole("count_include_pad", 0):
             raise self._refused("with pads, only count_include_pad=1")
         seen, name = self._window(size), self._name()
@@ -635,7 +738,7 @@ class _Reader:
         return _Waiting(emit, image=True)
 
     def global_average_pool(self) -> _Value:
-        real = self._plain(self._reals(0))
+        real = self._plain(self._image(self._reals(0)))
         channels, height, width = self.builder.tensor(real.tensor).dims
         number, name = height * width, self._name()
 
@@ -744,10 +847,16 @@ class _Reader:
         raise self._refused("only constants that are tensors")
 
 
+def _step(kind: str, whole: onnx.NodeProto, inputs: Sequence[str], output: str) -> onnx.NodeProto:
+    """A node of ONNX that does a part of another's work, under its name."""
+    return onnx.helper.make_node(kind, inputs, [output], name=whole.name or whole.op_type)
+
+
 _OPERATIONS: Final[Mapping[str, Callable[[_Reader], _Value]]] = {
     "Add": _Reader.add,
     "AveragePool": _Reader.average_pool,
     "Cast": _Reader.cast,
+    "Concat": _Reader.concat,
     "Constant": _Reader.constant,
     "Conv": _Reader.conv,
     "ConvInteger": _Reader.conv_integer,
@@ -757,6 +866,7 @@ _OPERATIONS: Final[Mapping[str, Callable[[_Reader], _Value]]] = {
     "Gemm": _Reader.gemm,
     "GlobalAveragePool": _Reader.global_average_pool,
     "Identity": _Reader.identity,
+    "LeakyRelu": _Reader.function,
     "LayerNormalization": _Reader.layer_norm,
     "MatMul": _Reader.matmul,
     "MatMulInteger": _Reader.matmul_integer,

@@ -54,6 +54,11 @@ class Notes:
         ]
 
 
+def note_text(notes: Notes, kind: str) -> None:
+    """Warn of a kind of pictures into which names are often burnt."""
+    notes.add(f"WARNING: {kind} often show names or dates in their pixels: look at it first")
+
+
 def resized(pixels: Float32s, height: int, width: int) -> Float32s:
     """An image (height, width) made larger or smaller; each new pixel a mean of those below it."""
     from PIL import Image  # noqa: PLC0415 - an extra, needed where there are images only

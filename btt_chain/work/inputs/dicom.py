@@ -26,6 +26,7 @@ from btt_chain.work.inputs.common import (
     Notes,
     UnreadableInput,
     note_shape,
+    note_text,
     resized,
 )
 from btt_chain.work.model import Float32s
@@ -172,7 +173,7 @@ def _note_text(whole: Dataset, notes: Notes) -> None:
         notes.add("WARNING: the file says that text is burnt into its pixels: look at it first")
     elif said != "NO" and (captured or modality in OFTEN_WITH_TEXT):
         kind = OFTEN_WITH_TEXT.get(modality, "derived or captured pictures")
-        notes.add(f"WARNING: {kind} often show names or dates in their pixels: look at it first")
+        note_text(notes, kind)
     if faces == "YES":
         notes.add("WARNING: the file says that the patient could be recognised in it")
 

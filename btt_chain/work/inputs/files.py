@@ -13,7 +13,7 @@ from btt_chain.work.graph import Manifest, Tensor
 from btt_chain.work.inputs.arrays import read_array, read_table
 from btt_chain.work.inputs.common import MOST_FILE, Item, Notes, UnreadableInput
 from btt_chain.work.model import Elements, Float32s, dtype_of, elements_of, quantised
-from btt_chain.work.package import Preparation
+from btt_chain.work.package import Preparation, Scan
 
 MOST_ITEMS: Final = 4096
 """Of one job."""
@@ -130,6 +130,12 @@ def _read(file: Path, preparation: Preparation, tensor: Tensor, notes: Notes) ->
         from btt_chain.work.inputs.dicom import read_scan  # noqa: PLC0415 - an extra
 
         return read_scan(file, preparation, tensor, notes)
+    if isinstance(preparation.source, Scan):
+        raise UnreadableInput.at(
+            file,
+            "is no DICOM file: the model is for scans, whose modality and unit an image does not "
+            "tell; give the DICOM file, or the numbers from 0 to 1 in .npy",
+        )
     if tensor.dims[2] not in {1, 3}:
         raise UnreadableInput.at(file, f"the model takes {tensor.dims[2]} channels: give .npy")
     from btt_chain.work.inputs.images import read_image  # noqa: PLC0415 - an extra

@@ -18,6 +18,7 @@ from btt_chain.work.inputs.common import (
     Notes,
     UnreadableInput,
     note_shape,
+    note_text,
     resized,
 )
 from btt_chain.work.model import Float32s
@@ -52,6 +53,8 @@ def read_image(file: Path, tensor: Tensor, notes: Notes) -> Iterator[Item]:
         raise UnreadableInput.at(file, "is no image of a known kind, or is damaged") from None
     except _BROKEN as broken:
         raise UnreadableInput.at(file, f"cannot be read as an image: {broken}") from None
+    # No image says whether it shows a name, and whoever saved one from a viewer saved that as well.
+    note_text(notes, "images")
     note_shape(notes, pixels.shape[:2], (height, width))
     made = [resized(pixels[:, :, channel], height, width) for channel in range(channels)]
     yield Item(file.name, np.stack(made, axis=-1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -67,3 +68,20 @@ def test_a_cluster_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) ->
 
     with pytest.raises(NoCluster, match="not reached"):
         Cluster("tcp://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("no-port", "missing port"),
+        ("smoke://127.0.0.1:8786", "unknown address scheme"),
+        ("tls://127.0.0.1:8786", "ssl_context.* name key and certificate"),
+    ],
+)
+def test_what_cannot_be_connected_to_leaves_nothing_to_close(address: str, why: str) -> None:
+    before = set(threading.enumerate())
+
+    with pytest.raises(NoCluster, match=why):
+        Cluster(address)
+
+    assert set(threading.enumerate()) <= before

@@ -270,7 +270,7 @@ def test_an_image_is_turned_grey_resized_and_quantised(tmp_path: Path) -> None:
     assert found.elements.shape == (1, 16, 16, 1)
     assert found.elements[0, :, 0, 0].tolist() == [0] * 16
     assert found.elements[0, :, -1, 0].tolist() == [255] * 16
-    assert found.notes == ["colours are made grey"]
+    assert "colours are made grey" in found.notes
 
 
 def test_an_image_of_16_bits_keeps_its_range(tmp_path: Path) -> None:
@@ -308,7 +308,28 @@ def test_stretching_is_said(tmp_path: Path) -> None:
 
     notes = taken(tmp_path / "x.png", IMAGES, PICTURE).notes
 
-    assert notes == ["images of 64 x 16 are stretched to 16 x 16 pixels"]
+    assert "images of 64 x 16 are stretched to 16 x 16 pixels" in notes
+
+
+def test_text_in_an_image_is_warned_of_once(tmp_path: Path) -> None:
+    files = [tmp_path / "one.png", tmp_path / "two.png"]
+    for file in files:
+        Image.fromarray(np.zeros((16, 16), np.uint8)).save(file)
+
+    notes = read(files, IMAGES, read_preparation(PICTURE)).notes
+
+    assert [note for note in notes if note.startswith("WARNING: images often show names")] == [
+        "WARNING: images often show names or dates in their pixels: look at it first (2 times)"
+    ]
+
+
+@pytest.mark.parametrize("more", ["", ', "modalities": ["CT", "MR"]'])
+@pytest.mark.parametrize("name", ["x.png", "x.jpg"])
+def test_an_image_is_refused_where_scans_are_taken(tmp_path: Path, name: str, more: str) -> None:
+    Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / name)
+
+    with pytest.raises(UnreadableInput, match=f"{name}: is no DICOM file: .* give the DICOM file"):
+        taken(tmp_path / name, IMAGES, f'{{"source": "scan"{more}}}')
 
 
 def test_broken_images_are_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from btt_chain.work.errors import ModelRefused  # noqa: E402
 from btt_chain.work.execute import Executor  # noqa: E402
+from btt_chain.work.graph import Kind  # noqa: E402
 from btt_chain.work.model import quantised, real_outputs  # noqa: E402
 from btt_chain.work.onnx_import import Imported, load, loads  # noqa: E402
 
@@ -40,7 +42,8 @@ def made(
         [helper.make_tensor_value_info("y", *result)],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
+    domains = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
+    model = helper.make_model(graph, opset_imports=domains)
     model.ir_version = 9
     raw: bytes = model.SerializeToString()
     return raw
@@ -132,6 +135,130 @@ def test_integer_products_equal_onnxruntime(seed: int, conv: bool) -> None:
     raw = made([node], (TensorProto.UINT8, [None, *shape[1:]]), result, constants)
 
     np.testing.assert_array_equal(by_us(loads(raw), x), by_engine(raw, x))
+
+
+def a_pair_around(
+    kind: str, operands: Sequence[str], attributes: Mapping[str, Any]
+) -> list[onnx.NodeProto]:
+    """What an operator of onnxruntime is by definition."""
+    reals = [f"{name}r" for name in operands]
+    nodes = [
+        helper.make_node("DequantizeLinear", [name, f"s{name}", f"z{name}"], [f"{name}r"])
+        for name in dict.fromkeys(operands)
+    ]
+    operation = helper.make_node(kind, reals, ["r"], **attributes)
+    return [*nodes, operation, helper.make_node("QuantizeLinear", ["r", "sy", "zy"], ["y"])]
+
+
+def of_microsoft(
+    kind: str, names: Sequence[str], result: str = "y", **attributes: Any
+) -> onnx.NodeProto:
+    return helper.make_node(kind, names, [result], domain="com.microsoft", **attributes)
+
+
+POOL: Mapping[str, Any] = {"kernel_shape": [2, 3], "strides": [2, 1]}
+ONE: Sequence[str] = ("x", "sx", "zx", "sy", "zy")
+PAIRED: Sequence[tuple[str, Sequence[str], Mapping[str, Any]]] = [
+    ("Add", ("x", "sx", "zx", "x", "sx", "zx", "sy", "zy"), {}),
+    ("AveragePool", ONE, POOL),
+    ("AveragePool", ONE, {**POOL, "pads": [0, 1, 1, 1], "count_include_pad": 1}),
+    ("Concat", ("sy", "zy", "x", "sx", "zx", "x", "sx", "zx"), {"axis": 1}),
+    ("Concat", ("sy", "zy", "x", "sx", "zx", "x", "sx", "zx", "x", "sx", "zx"), {"axis": 3}),
+    ("GlobalAveragePool", ONE, {}),
+    ("LeakyRelu", ONE, {"alpha": 0.25}),
+    ("Sigmoid", ONE, {}),
+    ("Softmax", ONE, {"axis": 3, "opset": 13}),
+]
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize(("kind", "names", "attributes"), PAIRED)
+def test_an_operator_of_onnxruntime_is_the_pair_that_defines_it(
+    kind: str, names: Sequence[str], attributes: Mapping[str, Any], signed: bool
+) -> None:
+    rng = np.random.default_rng(len(kind))
+    dtype = np.int8 if signed else np.uint8
+    shares = kind == "Softmax"
+    constants = {
+        "sx": f32(0.031), "zx": dtype(rng.integers(0, 100)),
+        "sy": f32(1 / 256 if shares else 0.043),
+        "zy": dtype(np.iinfo(dtype).min if shares else rng.integers(0, 100)),
+    }  # fmt: skip
+    x = drawn(rng, dtype, (3, 4, 6, 5))
+    number = KINDS[dtype]
+    between = {name: value for name, value in attributes.items() if name != "opset"}
+    given, result = (number, [None, *x.shape[1:]]), (number, [None] * 4)
+    whole = made([of_microsoft(f"QLinear{kind}", names, **attributes)], given, result, constants)
+    operands = [name for name in names if name == "x"]
+    pair = made(a_pair_around(kind, operands, between), given, result, constants)
+
+    imported = loads(whole)
+    found = by_us(imported, x)
+
+    np.testing.assert_array_equal(found, by_us(loads(pair), x))
+    # The engine's own kernels round in binary32, or divide before they do.
+    assert np.abs(found.astype(int) - by_engine(whole, x)).max() <= 1
+    assert len(np.unique(found)) > 3
+
+
+@pytest.mark.parametrize("turned", [0, 1])
+@pytest.mark.parametrize("signed", [False, True])
+def test_qgemm_equals_onnxruntime(signed: bool, turned: int) -> None:
+    rng = np.random.default_rng(turned)
+    dtype = np.int8 if signed else np.uint8
+    weights = drawn(rng, np.int8, (33, 5), 63)
+    constants = {
+        "sx": f32(0.02), "zx": dtype(rng.integers(0, 100)),
+        "w": weights.T.copy() if turned else weights,
+        "sw": rng.uniform(0.01, 0.02, 5).astype(f32), "zw": np.zeros(5, np.int8),
+        "b": rng.integers(-999, 999, (1, 5)).astype(np.int32),
+        "sy": f32(0.1), "zy": dtype(rng.integers(0, 100)),
+    }  # fmt: skip
+    names = ["x", "sx", "zx", "w", "sw", "zw", "b", "sy", "zy"]
+    x = drawn(rng, dtype, (6, 33))
+    kind = KINDS[dtype]
+    raw = made(
+        [of_microsoft("QGemm", names, transB=turned)], (kind, [None, 33]), (kind, [None, 5]),
+        constants,
+    )  # fmt: skip
+
+    np.testing.assert_array_equal(by_us(loads(raw), x), by_engine(raw, x))
+
+
+def test_other_operators_of_onnxruntime_are_refused_with_what_to_do() -> None:
+    number = (TensorProto.UINT8, [None, 2, 4, 4])
+    constants = {"sx": f32(0.1), "zx": np.uint8(3), "sy": f32(0.1), "zy": np.uint8(0)}
+    twice = ("x", "sx", "zx", "x", "sx", "zx", "sy", "zy")
+    cases: list[tuple[str, Sequence[str], dict[str, Any], str]] = [
+        ("QLinearMul", twice, {}, "QLinearMul of com.microsoft .* export with QuantFormat.QDQ"),
+        ("QLinearGlobalAveragePool", ONE, {"channels_last": 1}, "channels first"),
+        ("QLinearSigmoid", ONE[:4], {}, "zero must be written out"),
+        ("QLinearAveragePool", ONE, {}, "no size"),
+        ("QLinearLeakyRelu", ONE, {"alpha": float("nan")}, "alpha is no number"),
+        ("QLinearConcat", ("sy", "zy"), {"axis": 1}, "no inputs"),
+        ("QLinearConcat", ("sy", "zy", "x", "sx", "zx"), {"axis": 0}, "channels of images"),
+        ("QGemm", ("x", "sx"), {}, "no input"),
+        ("QGemm", ("x", "sx", "zx"), {"alpha": 0.5}, "alpha must be 1"),
+        ("QGemm", ("x", "sx", "zx"), {"transA": 1}, "mix the items"),
+    ]
+    for kind, names, attributes, why in cases:
+        node = of_microsoft(kind, names, **attributes)
+        node.name = "bad"
+        with pytest.raises(ModelRefused, match=f"'bad'.*{why}"):
+            loads(made([node], number, number, constants))
+
+
+def test_an_input_is_of_the_kind_that_the_file_says() -> None:
+    nodes = a_pair_around("Sigmoid", ["x"], {})
+    constants = {"sx": f32(0.1), "zx": np.uint8(3), "sy": f32(0.1), "zy": np.uint8(0)}
+    signed = (TensorProto.INT8, [None, 4])
+
+    with pytest.raises(ModelRefused, match="another kind than its zero"):
+        loads(made(nodes, signed, (TensorProto.UINT8, [None, 4]), constants))
+    del nodes[0].input[2]
+    imported = loads(made(nodes, signed, (TensorProto.UINT8, [None, 4]), constants))
+
+    assert imported.model.graph.input.kind is Kind.I8
 
 
 def quantised_node(
