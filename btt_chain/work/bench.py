@@ -286,7 +286,8 @@ def rows(*, quick: bool, rounds: int) -> Iterator[Row]:
             ("ResNet w128 32x32", lambda: resnet(128, 32), 32),
             ("3 conv K=3456 24x24", lambda: convolutions(384, 24), 16),
             ("Transformer d512 S128", lambda: transformer(512, 128, 8), 32),
-            ("MLP 3x4096", lambda: perceptron(4096), 256),
+            ("Transformer d1024 S256", lambda: transformer(1024, 256, 16), 16),
+            ("MLP 3x4096", lambda: perceptron(4096), 1024),
         ]
     for name, make, count in nets:
         yield measure(name, make(), count, rounds)
