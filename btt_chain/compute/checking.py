@@ -259,7 +259,7 @@ class _Looking:
                 try:
                     return await self._worker.run(lambda: self._by_vectors(elements, sums))
                 except AccumulatorsRefused:
-                    pass  # a lie that nobody can be shown: compute it, then
+                    return None  # a lie that nobody can be shown: what was committed is right
         return await self._worker.run(lambda: first_fault(self._executor, elements))
 
     def _by_vectors(self, elements: Sequence[Elements], sums: Accumulators) -> Fault | None:

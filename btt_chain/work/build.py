@@ -294,14 +294,14 @@ class Builder:
                 number += 1
             elif not self._halve(number):
                 # What gets leaves stands before: it is fitted, too.
-                number = 0 if self._put_in(number) else number + 1
+                number = min(self._put_in(number), default=number + 1)
 
-    def _put_in(self, number: int) -> bool:
-        """Give leaves to all that a node is judged with; False if it has them."""
+    def _put_in(self, number: int) -> list[int]:
+        """Give leaves to all that a node is judged with; return which nodes that are."""
         others = group_of(self._graph(), number)[1:]
         for other in others:
             self._set_leaf(other + 1, LEAF_BYTES)
-        return bool(others)
+        return others
 
     def _halve(self, number: int) -> bool:
         """Make the leaves of what helps most half as large; False if nothing can be halved.

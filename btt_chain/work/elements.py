@@ -102,25 +102,24 @@ class _Inputs:
 
     def __init__(self, graph: Graph, reader: Reader) -> None:
         self._graph = graph
-        self._tensors = graph.tensors
         self._reader = reader
 
     def tensor(self, tensor: int) -> Tensor:
-        return self._tensors[tensor]
+        return self._graph.tensor(tensor)
 
     def zero(self, tensor: int) -> int:
-        return int(self._tensors[tensor].zero)
+        return int(self._graph.tensor(tensor).zero)
 
     def raw(self, tensor: int, index: int) -> int:
         return self.one(tensor, index) & 255
 
     def one(self, tensor: int, index: int) -> int:
-        if not self._tensors[tensor].committed:
+        if not self._graph.tensor(tensor).committed:
             return element(self._graph, tensor - 1, index, self._reader)
         return self.numbers(tensor, index, 1)[0]
 
     def row(self, tensor: int, row: int) -> Sequence[int]:
-        shape = self._tensors[tensor]
+        shape = self._graph.tensor(tensor)
         if not shape.committed:
             op = self._graph.nodes[tensor - 1].op
             if not isinstance(op, Softmax):
@@ -132,7 +131,7 @@ class _Inputs:
 
     def numbers(self, tensor: int, start: int, length: int) -> Sequence[int]:
         raw = self._reader.activation(tensor, start, length)
-        return list(memoryview(raw).cast(_FORMATS[self._tensors[tensor].kind]))
+        return list(memoryview(raw).cast(_FORMATS[self._graph.tensor(tensor).kind]))
 
     def record(self, row: int) -> tuple[Sequence[int], int, int]:
         """The weights of a channel, and the two numbers behind them (signed; raw bits)."""
@@ -246,10 +245,12 @@ def _pieces(
     left = x * int(window.step_x) - int(window.left)
     start = -(min(left, 0) // apart)
     end = min(int(window.width), -((left - width) // apart))
-    for tap_y in range(int(window.height)):
-        line = y * int(window.step_y) - int(window.top) + tap_y * int(window.apart_y)
-        if not 0 <= line < height or start >= end:
-            continue
+    down = int(window.apart_y)
+    top = y * int(window.step_y) - int(window.top)
+    if start >= end:
+        return
+    for tap_y in range(-(min(top, 0) // down), min(int(window.height), -((top - height) // down))):
+        line = top + tap_y * down
         at = (line * width + left + start * apart) * channels
         found = read.numbers(op.x, at, ((end - 1 - start) * apart + 1) * channels)
         low, high = bounds

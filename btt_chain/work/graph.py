@@ -276,6 +276,10 @@ class Graph:
         """Input, then what each node makes."""
         return [self.input, *(node.out for node in self.nodes)]
 
+    def tensor(self, number: int) -> Tensor:
+        """One of them."""
+        return self.nodes[number - 1].out if number else self.input
+
     @property
     def committed(self) -> list[Tensor]:
         """Those that are committed to, input first and output last.
@@ -327,13 +331,12 @@ def may_pass(maker: Op, reader: Op) -> bool:
 def group_of(graph: Graph, number: int) -> list[int]:
     """A node, and those before it that made what it reads without a commitment; it comes first.
 
-    Together they are what one fraud proof computes.
+    Together they are what one fraud proof computes. Reads must have been checked (`shapes`).
     """
-    tensors = graph.tensors
     found = [number]
     for at in found:
         read = inputs_of(graph.nodes[at].op)
-        found.extend(tensor - 1 for tensor in read if not tensors[tensor].committed)
+        found.extend(tensor - 1 for tensor in read if not graph.tensor(tensor).committed)
     return found
 
 
@@ -348,7 +351,6 @@ def weighted_of(graph: Graph, number: int) -> tuple[int, Weights] | None:
 
 def opened_of(graph: Graph, number: int) -> list[int]:
     """The tensors that a proof about a node opens, ascending: what is read, and what was made."""
-    tensors = graph.tensors
     group = group_of(graph, number)
     read = sorted({tensor for at in group for tensor in inputs_of(graph.nodes[at].op)})
-    return [tensor for tensor in (*read, number + 1) if tensors[tensor].committed]
+    return [tensor for tensor in (*read, number + 1) if graph.tensor(tensor).committed]

@@ -82,12 +82,11 @@ def tensor_layout(tensor: Tensor) -> Layout:
 def record_bytes(graph: Graph, node: Node) -> int:
     """The length of one record of a node's constants; ValueError if the node has none."""
     op = node.op
-    tensors = graph.tensors
     if isinstance(op, Linear):
-        return tensors[op.x].dims[-1] + RECORD_TAIL
+        return graph.tensor(op.x).dims[-1] + RECORD_TAIL
     if isinstance(op, Conv):
         taps = int(op.window.height) * int(op.window.width)
-        return taps * (tensors[op.x].dims[-1] // int(op.groups)) + RECORD_TAIL
+        return taps * (graph.tensor(op.x).dims[-1] // int(op.groups)) + RECORD_TAIL
     if isinstance(op, LayerNorm):
         return RECORD_TAIL
     raise ValueError(f"{type(op).__name__} has no weights")

@@ -132,7 +132,7 @@ def macs_of_node(graph: Graph, node: Node) -> int:
     if isinstance(op, Linear | Conv):
         return node.out.size * (weights_layout(graph, node).row - 8)
     if isinstance(op, MatMul):
-        return node.out.size * graph.tensors[op.a].dims[-1]
+        return node.out.size * graph.tensor(op.a).dims[-1]
     return 0
 
 
@@ -141,8 +141,7 @@ def largest_proof(graph: Graph, number: int) -> int:
 
     What it makes must be committed to.
     """
-    tensors = graph.tensors
-    size = _FIXED + _opened(tensor_layout(tensors[number + 1]), 1, 1)
+    size = _FIXED + _opened(tensor_layout(graph.tensor(number + 1)), 1, 1)
     # The job's tree and the item's.
     size += _HASH * ((MOST_ITEMS - 1).bit_length() + 3 * len(graph.nodes).bit_length())
     constants = weighted_of(graph, number)
@@ -151,8 +150,9 @@ def largest_proof(graph: Graph, number: int) -> int:
         size += _opened(layout, 1, layout.most_leaves(layout.row))
     for at in group_of(graph, number):
         op = graph.nodes[at].op
-        for tensor in filter(lambda tensor: tensors[tensor].committed, inputs_of(op)):
-            size += _opened(tensor_layout(tensors[tensor]), *_pieces(op, tensors[tensor]))
+        for tensor in map(graph.tensor, inputs_of(op)):
+            if tensor.committed:
+                size += _opened(tensor_layout(tensor), *_pieces(op, tensor))
     return size
 
 
@@ -223,13 +223,13 @@ def _check_group(graph: Graph, number: int) -> None:
 
 def _check_reads(graph: Graph, number: int, read: list[bool]) -> None:
     """See whether a node may read what it reads, and note it in `read`."""
-    node, tensors = graph.nodes[number], graph.tensors
+    node = graph.nodes[number]
     for tensor in inputs_of(node.op):
         if tensor > number:
             raise ModelRefused.at(node.name, f"reads tensor {tensor}, made later or never")
-        if tensors[tensor].kind is Kind.I32:
+        if graph.tensor(tensor).kind is Kind.I32:
             raise ModelRefused.at(node.name, "reads 32-bit accumulators: requantise them first")
-        if not tensors[tensor].committed:
+        if not graph.tensor(tensor).committed:
             maker = graph.nodes[tensor - 1]
             if read[tensor] or not may_pass(maker.op, node.op):
                 raise ModelRefused.at(node.name, f"cannot read {maker.name!r} without leaves")
@@ -260,7 +260,7 @@ def _check_leaf(name: str, leaf: int) -> None:
 
 def _check_node(graph: Graph, node: Node) -> None:
     name, op, out = node.name, node.op, node.out
-    inputs = [graph.tensors[tensor] for tensor in inputs_of(op)]
+    inputs = [graph.tensor(tensor) for tensor in inputs_of(op)]
     first = inputs[0]
     if out.kind is Kind.I32 and (node is not graph.nodes[-1] or not isinstance(op, Linear | Conv)):
         raise ModelRefused.at(name, "only a product at the end may make 32-bit elements")

@@ -686,8 +686,9 @@ class Receipts(Pallet):
     ) -> None:
         """Ask the provider to show a leaf on the chain. For the requester and for the committee.
 
-        1 % of the price is held, and burned if the leaf is shown. If it is not, the job is
-        refunded and the provider fined. What is shown is public, of a confidential job too.
+        `tensor` counts those that the model has leaves of, the input being 0. 1 % of the price is
+        held, and burned if the leaf is shown. If it is not, the job is refunded and the provider
+        fined. What is shown is public, of a confidential job too.
         """
         who, now = origin.signed(), self.clock.now()
         found, job = self._with_job(receipt)

@@ -81,6 +81,7 @@ class Missing(Variant, index=3):
 
     item: u32
     tensor: u16
+    """Counted among those that have leaves (`Graph.committed`)."""
     leaf: u32
 
 
@@ -113,6 +114,7 @@ class Challenge:
 
     item: u32
     tensor: u16
+    """Counted among those that have leaves (`Graph.committed`)."""
     leaf: u32
     until: Slots
     """Before this slot it has to be shown."""
@@ -248,6 +250,7 @@ class LeafProof:
 
     item: u32
     tensor: u16
+    """Counted among those that have leaves (`Graph.committed`)."""
     job: Opening
     """The root of the item."""
     roots: Opening

@@ -85,7 +85,8 @@ def small_model() -> Model:
     builder = Builder(Kind.I8, (4,), 0, 0.5)
     columns = np.arange(1, 9, dtype=np.int8).reshape(2, 4)
     scales = np.full(2, 0.05, np.float32)
-    builder.linear("dense", 0, columns, np.zeros(2, np.int32), scales, Numbers(Kind.I8, 0))
+    dense = builder.linear("dense", 0, columns, np.zeros(2, np.int32), scales, Numbers(Kind.I8, 0))
+    builder.table("same", dense, range(-128, 128), Numbers(Kind.I8, 0))
     return builder.model()
 
 
@@ -459,7 +460,7 @@ def test_a_damaged_record_is_named(tmp_path: Path) -> None:
 
 
 class Wrong:
-    """An engine that has an element of a tensor wrong; with 0 it computes other items."""
+    """An engine that has an element of the output wrong; with 0 it computes other items."""
 
     def __init__(self, tensor: int | None, first: int = 0) -> None:
         self.tensor = tensor
@@ -472,7 +473,7 @@ class Wrong:
         for batch in Processor().stream(executor, given, accumulators=accumulators):
             tensors: list[Elements] = [tensor.copy() for tensor in batch.tensors]
             if self.tensor:
-                tensors[self.tensor][self.first :, 0] ^= 1
+                tensors[-1][self.first :, 0] ^= 1
             yield Batch(tensors)
 
 

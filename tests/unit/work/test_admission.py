@@ -36,7 +36,7 @@ from btt_chain.work.graph import (
 )
 from btt_chain.work.model import Model, quantised, real_outputs, scale_bits
 from btt_chain.work.shapes import check_graph, check_manifest
-from unit.work.work_world import KINDS, attention, image_net, single, weights
+from unit.work.work_world import KINDS, attention, image_net, nodes_of, single, weights
 
 X = Tensor(Kind.I8, [u32(6), u32(6), u32(4)], i16(0), u16(4096))
 ROW = Tensor(Kind.I8, [u32(4)], i16(0), u16(4096))
@@ -310,3 +310,10 @@ def test_where_a_proof_would_be_too_large_more_tensors_get_leaves() -> None:
             found.append(made.model().graph.nodes[0].out.committed)
     assert found == sorted(found)
     assert {*found} == {False, True}
+
+
+def test_of_a_long_row_of_tables_every_eighth_has_leaves() -> None:
+    made = Builder(Kind.I8, (4,))
+    for at in range(17):
+        made.table(f"t{at}", at, range(-128, 128), Numbers(Kind.I8))
+    assert nodes_of(made.model().graph) == [0, 8, 16]

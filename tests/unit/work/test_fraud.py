@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import decode, encode, u16, u32
+from btt_chain.scale import decode, encode, i16, u16, u32
+from btt_chain.work import shapes
 from btt_chain.work.build import Builder, Numbers, window
 from btt_chain.work.commit import commit_item, roots_tree
+from btt_chain.work.elements import element
 from btt_chain.work.errors import NotFraud, ProofRefused
 from btt_chain.work.execute import Executor
 from btt_chain.work.fraud import (
@@ -26,7 +28,8 @@ from btt_chain.work.fraud import (
     prove,
     prove_edge,
 )
-from btt_chain.work.graph import PROOF_BYTES, Kind, opened_of
+from btt_chain.work.graph import PROOF_BYTES, Graph, Kind, MaxPool, Node, Tensor, opened_of
+from btt_chain.work.layout import tensor_layout
 from btt_chain.work.merkle import Leaf, Opening
 from btt_chain.work.model import Elements, Model
 from btt_chain.work.recheck import Fault, first_fault
@@ -258,6 +261,67 @@ def test_the_widest_nodes_have_proofs_within_the_limit() -> None:
         assert receipt.judged(proof)
         size = len(encode(FraudProof, proof))
         assert size <= largest_proof(model.graph, 0) <= PROOF_BYTES
+
+
+def test_a_window_whose_lines_all_lie_in_two_leaves_has_a_proof_within_the_limit() -> None:
+    """Leaves of image and weights count alike, and nearly fill a proof together."""
+    rng = np.random.default_rng(1)
+    made = Builder(Kind.I8, (20, 20, 192))
+    made.conv("deep", 0, *weights(rng, 3, 5, 5, 192, most=20), window((5, 5)), Numbers(Kind.I8))
+    model = made.model()
+    honest = first_item(model, items_of(rng, model.graph.input, 1))
+    for x in (0, 7, 15):
+        index = (8 * 16 + x) * 3
+        receipt = Receipt(model, altered(honest, 1, index))
+        proof = receipt.proof(0, index)
+        assert receipt.judged(proof)
+        assert len(encode(FraudProof, proof)) <= largest_proof(model.graph, 0) <= PROOF_BYTES
+
+
+class Touching:
+    """A reader of zeros that notes the leaves of the image."""
+
+    def __init__(self, image: Tensor) -> None:
+        self.layout = tensor_layout(image)
+        self.touched: dict[int, None] = {}
+
+    def activation(self, tensor: int, start: int, length: int) -> bytes:
+        first, last = self.layout.leaf_at(start), self.layout.leaf_at(start + length - 1)
+        self.touched.update(dict.fromkeys(range(first, last + 1)))
+        return bytes(length)
+
+    def record(self, row: int) -> bytes:
+        raise AssertionError("a pool has no weights")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sides=st.tuples(*map(st.sampled_from, [(1, 3, 5, 9), (1, 2, 4, 8), (16, 32, 64, 100, 257)])),
+    size=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    step=st.tuples(st.integers(1, 2), st.integers(1, 2)),
+    apart=st.tuples(st.integers(1, 3), st.integers(1, 2)),
+    leaf=st.sampled_from([256, 512, 4096]),
+)
+def test_no_window_touches_more_leaves_than_its_proof_has_room_for(
+    sides: tuple[int, int, int],
+    size: tuple[int, int],
+    step: tuple[int, int],
+    apart: tuple[int, int],
+    leaf: int,
+) -> None:
+    high, wide = (
+        (side - (taps - 1) * gap - 1) // stride + 1
+        for side, taps, gap, stride in zip(sides, size, apart, step, strict=False)
+    )
+    assume(min(high, wide) >= 1)
+    image = Tensor(Kind.I8, list(map(u32, sides)), i16(0), u16(leaf))
+    out = Tensor(Kind.I8, list(map(u32, (high, wide, sides[2]))), i16(0), u16(4096))
+    pool = MaxPool(u16(0), window(size, step, (0, 0, 0, 0), apart))
+    _, most = shapes._pieces(pool, image)
+    for pixel in range(high * wide):
+        reader = Touching(image)
+        element(Graph(image, [Node("pool", pool, out)]), 0, pixel * sides[2], reader)
+        assert len(reader.touched) <= most
 
 
 @pytest.mark.parametrize("output", [False, True])

@@ -874,10 +874,13 @@ def test_what_was_missed_of_a_trap_is_looked_at_by_those_who_look_at_what_is_rig
     market.audit()
 
 
-def ask(market: Market, who: AccountId, receipt: H256, leaf: int = 0) -> Error | None:
+def ask(
+    market: Market, who: AccountId, receipt: H256, leaf: int = 0, tensor: int = 1
+) -> Error | None:
     failed = market.tried(
-        who, "Receipts.challenge_data", receipt=receipt, item=u32(1), tensor=u32(1), leaf=u32(leaf)
-    )
+        who, "Receipts.challenge_data", receipt=receipt, item=u32(1), tensor=u32(tensor),
+        leaf=u32(leaf),
+    )  # fmt: skip
     assert failed is None or isinstance(failed, Error)
     return failed
 
@@ -888,6 +891,9 @@ def test_the_requester_asks_for_a_leaf_and_pays_if_it_is_shown(market: Market) -
     receipt = market.checking(job, HONEST)
     assert isinstance(ask(market, BOB, receipt), Receipts.NotAllowed)
     assert isinstance(ask(market, ALICE, receipt, 99), Receipts.NoSuchLeaf)
+    # The graph has a fourth tensor, the item none: one of them has no leaves.
+    assert len(net().graph.tensors) == 4
+    assert isinstance(ask(market, ALICE, receipt, tensor=3), Receipts.NoSuchLeaf)
     before = market.wealth(ALICE)[0]
     assert ask(market, ALICE, receipt) is None
     market.audit()
