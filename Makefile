@@ -7,8 +7,11 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-# Processes that run tests side by side; 0 runs them in one, for a debugger.
-JOBS ?= 2
+# Processes that run tests side by side; 0 runs them in one, for a debugger. One more than two
+# cores: a third of the time is waiting for blocks of nodes, and others can use it.
+JOBS ?= 3
+# Networks of nodes that run side by side: each is as busy as half a core, or more.
+NETS_JOBS ?= 2
 # kill -9 rounds of `make crash`.
 CRASHES ?= 100
 # Hundreds of nodes are started: each would compile the whole program anew.
@@ -17,6 +20,8 @@ export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := btt_chain runtime p2p storage cli genesis
+# Where tests marked `devnet` lie; tests/conftest.py refuses them elsewhere.
+NETS := tests/devnet tests/ops
 COMPAT := tests/compat
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(CURDIR)/$(BIN)/pip-compile --quiet --no-config \
@@ -69,7 +74,7 @@ devnet: setup ## Run four validators and two providers on this machine and watch
 test: setup compat-setup lint ## Everything CI runs: lint, types, layers, tests, real clients
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not devnet"
 	# Nets of real nodes need the machine for themselves.
-	$(BIN)/pytest -n $(JOBS) --dist loadfile -m devnet
+	$(BIN)/pytest -n $(NETS_JOBS) --dist loadfile --no-loadscope-reorder -m devnet $(NETS)
 
 .PHONY: lint
 lint: setup ## Style, types, layers and the law's own rules, without tests

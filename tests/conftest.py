@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections import Counter
@@ -27,6 +28,26 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+# All packages and nine thousand tests are half a million objects: with Python's own thresholds the
+# collector walks them again and again in vain, which is a sixth of the time of a run.
+gc.set_threshold(50_000, 10, 10)
+
+
+NETS = ("tests/devnet/", "tests/ops/")
+"""Where tests of whole networks lie: the Makefile names the same."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Refuse a test of networks that `make test` would not find."""
+    if item.get_closest_marker("devnet") and not item.nodeid.startswith(NETS):
+        raise pytest.UsageError(f"{item.nodeid} is marked devnet: move it to tests/devnet")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the collector pass over what was imported: it stays."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -13,11 +13,16 @@ from typing import Final
 THRESHOLDS: Final = (50_000, 20, 100)
 
 
+def look_rarely() -> None:
+    """Tell the collector to look rarely from now on: start-up makes little that is not kept."""
+    gc.set_threshold(*THRESHOLDS)
+
+
 def settle_memory() -> None:
     """Tell the collector that what start-up made will stay, and to look rarely from now on."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*THRESHOLDS)
+    look_rarely()
 
 
 class NoCollection:

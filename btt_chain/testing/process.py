@@ -6,6 +6,7 @@ signal arrives. Works for processes that somebody else started.
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 import select
@@ -22,6 +23,7 @@ STOP_SECONDS: Final = 4.0
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 LEAST_PORT: Final = 11_000
 """Of those that `free_ports` chooses from: above the node's usual RPC ports."""
+_PLACES: Final = itertools.count(secrets.randbelow(1 << 16))
 _OUTGOING: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LISTENING: Final = "0A"
 """TCP_LISTEN in /proc/net/tcp."""
@@ -168,16 +170,18 @@ def free_ports(count: int) -> list[int]:
     """Ports of 127.0.0.1 that nobody has now, all different.
 
     They are below those that the system gives to outgoing connections: while a node is down for a
-    moment, any program's could take its port else, and the node would not come back.
+    moment, any program's could take its port else, and the node would not come back. One comes
+    after another from a place of luck, so that while a node starts or is down its port is not given
+    to a second one, neither here nor, most likely, by a process that makes networks beside us.
     """
     first_outgoing = int(_OUTGOING.read_text().split()[0])
-    top = max(LEAST_PORT + 1_000, first_outgoing)
+    width = max(LEAST_PORT + 1_000, first_outgoing) - LEAST_PORT
     held: list[socket.socket] = []
     try:
         while len(held) < count:
             each = socket.socket()
             try:
-                each.bind(("127.0.0.1", secrets.choice(range(LEAST_PORT, top))))
+                each.bind(("127.0.0.1", LEAST_PORT + next(_PLACES) % width))
             except OSError:
                 each.close()
                 continue

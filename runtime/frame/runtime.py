@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
+from functools import cache
 from typing import Final, TypeVar
 
 from btt_chain.scale import Codec, DecodeError, EncodeError, u8, variants
@@ -388,11 +389,17 @@ def calls_codec(pallet: Pallet) -> Codec[object]:
 
 def events_codec(pallet: Pallet) -> Codec[Event]:
     """Return the codec of a pallet's events."""
-    return variants(
-        tuple(pallet.EVENTS.values()),
-        f"{pallet.crate}::pallet::Event",
-        params=pallet_params(pallet),
+    return _events_codec(
+        tuple(pallet.EVENTS.values()), f"{pallet.crate}::pallet::Event", pallet_params(pallet)
     )
+
+
+@cache
+def _events_codec(
+    kinds: tuple[type[Event], ...], path: str, params: tuple[tuple[str, None], ...]
+) -> Codec[Event]:
+    """Return the codec of these events, made once: compiling it is most of what a runtime costs."""
+    return variants(kinds, path, params=params)
 
 
 def errors_codec(pallet: Pallet) -> Codec[object]:

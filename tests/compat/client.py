@@ -17,7 +17,7 @@ from storage.trie import verify_proof
 from support.node import Node, dev_node
 
 HERE: Final = Path(__file__).parent
-TWICE_A_SECOND: Final = "interval:500"
+FOUR_A_SECOND: Final = "interval:250"
 SCRIPT_SECONDS: Final = 240
 """The scripts have limits of their own, per check and for the whole; this one is the last."""
 
@@ -118,7 +118,7 @@ def python_script(name: str, environment: str) -> Script:
     return Script([str(program), "-m", f"compat.py.{name}"], HERE.parent)
 
 
-def by_hand(script: Script, folder: Path, sealing: str = TWICE_A_SECOND) -> ClientRun:
+def by_hand(script: Script, folder: Path, sealing: str = FOUR_A_SECOND) -> ClientRun:
     """Run a script against two fresh nodes on the chain that is sealed by hand."""
     with two_nodes(folder, sealing) as nodes:
         return script.run(nodes)

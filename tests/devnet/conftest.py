@@ -30,10 +30,12 @@ def luck(request: pytest.FixtureRequest) -> Random:
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """Four validators, slots of a second, sessions of ten, up for all tests of a file."""
     field = Watched(tmp_path_factory.mktemp("devnet") / "net", spec=quick(4))
-    field.net.up()
-    field.net.wait_for_finality(2)
-    yield field
-    field.down()
+    try:
+        field.net.up()
+        field.net.wait_for_finality(2)
+        yield field
+    finally:
+        field.down()
 
 
 @pytest.fixture

@@ -36,9 +36,11 @@ def clocked(tmp_path: Path) -> Iterator[Clocked]:
     field = Clocked(tmp_path / "net", spec=quick(4, epoch_slots=20))
     field.set_clock(0)
     field.act(WRONG, f"clock={field.net.base / 'clock'}")
-    field.net.up()
-    yield field
-    field.down()
+    try:
+        field.net.up()
+        yield field
+    finally:
+        field.down()
 
 
 def test_f15_a_wrong_clock_hurts_nobody_else_and_no_slot_gets_two_blocks(clocked: Clocked) -> None:

@@ -78,10 +78,10 @@ def test_f3_a_frozen_validator_catches_up_and_its_old_votes_are_no_fault(
 
 def test_f6_finality_goes_on_without_a_third(field: Watched) -> None:
     net = field.net
-    usual = field.lags(6, nodes=[0, 1, 2])
+    usual = field.lags(3, nodes=[0, 1, 2])
     net.stop(3)
     start = net[0].rpc.finalized()
-    without = field.lags(10, nodes=[0, 1, 2])
+    without = field.lags(5, nodes=[0, 1, 2])
     net.wait_for_finality(start + 4, nodes=[0, 1, 2], seconds=HANG)
     print(
         f"  F6 finality lag in blocks: all here mean {mean(usual):.2f} max {max(usual)}, "

@@ -10,7 +10,6 @@ import json
 from typing import Any, Final
 
 import pytest
-from click.testing import CliRunner
 
 from btt_chain.crypto.hashing import twox_128
 from btt_chain.crypto.keypair import KeyPair
@@ -18,8 +17,7 @@ from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.scale import codec, u64
 from btt_chain.testing import Devnet, DevNode
 from btt_chain.testing.plugin import DevnetFactory
-from cli.program import program
-from devnet.watched import until
+from devnet.watched import command, until
 from genesis.catalogue import make
 from genesis.presets import CHAINS
 from runtime import BttRuntime
@@ -95,16 +93,6 @@ def spend(who: str, amount: int) -> dict[str, Any]:
         "call": "Tokenomics.release_discretionary",
         "args": {"pool": POOL, "amount": f"{amount}BTT", "beneficiary": who},
     }
-
-
-def command(url: str, *words: str) -> Any:
-    """Type a command, and read what it answers a program.
-
-    In this process: it takes seconds of a core to start one that knows the law.
-    """
-    done = CliRunner().invoke(program, [*words, "--url", url, "--json"], prog_name="btt-chain")
-    assert done.exit_code == 0, f"{words}: {done.output}"
-    return json.loads(done.stdout)
 
 
 def free(node: DevNode, who: str) -> int:

@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from click.testing import CliRunner
+
 from btt_chain.crypto.hashing import twox_128
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
@@ -27,6 +29,7 @@ from btt_chain.primitives.grandpa import (
 )
 from btt_chain.scale import codec, u64
 from btt_chain.testing import Devnet, DevNode, Rpc
+from cli.program import program
 from devnet import launcher
 from genesis.catalogue import make
 from genesis.presets import CHAINS
@@ -303,6 +306,16 @@ def end_of(node: DevNode, seconds: float) -> int:
     assert ended.si_code == os.CLD_EXITED, f"signal {ended.si_status}\n{node.tail()}"
     node.process.reap()
     return ended.si_status
+
+
+def command(url: str, *words: str) -> Any:
+    """Type a command, and read what it answers a program.
+
+    In this process: it takes seconds of a core to start one that knows the law.
+    """
+    done = CliRunner().invoke(program, [*words, "--url", url, "--json"], prog_name="btt-chain")
+    assert done.exit_code == 0, f"{words}: {done.output}"
+    return json.loads(done.stdout)
 
 
 class Words:

@@ -1,7 +1,8 @@
-"""What the chaos report reads of the scenarios."""
+"""What the chaos report reads of the scenarios; and no world outlives its test."""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -16,3 +17,10 @@ def _report(record_property: Callable[[str, object], None]) -> Iterator[None]:
     yield
     if RECOVERIES:
         record_property("recovery", max(RECOVERIES))
+
+
+@pytest.fixture(autouse=True)
+def _no_worlds_left() -> Iterator[None]:
+    """Let go of the worlds of a test: each is one great cycle, and there are a thousand."""
+    yield
+    gc.collect()

@@ -240,7 +240,7 @@ async function suite(way, provider) {
 
   await named("sends immortal and short-lived transactions", async () => {
     succeeded(await send(transfer(bob, BTT), alice, { mortality: { mortal: false } }));
-    succeeded(await send(transfer(bob, BTT), alice, { mortality: { mortal: true, period: 8 } }));
+    succeeded(await send(transfer(bob, BTT), alice, { mortality: { mortal: true, period: 16 } }));
   });
 
   await named("sends batches, and sees what failed in them", async () => {

@@ -713,7 +713,7 @@ await check("signs for a short life by default, and the era is read back", async
   assert.ok(tx.era.isMortalEra);
   const best = (await api.rpc.chain.getHeader()).number.toNumber();
   const [birth, death] = [tx.era.asMortalEra.birth(best), tx.era.asMortalEra.death(best)];
-  assert.ok(best - 2 <= birth && birth <= best && best < death, `${birth}..${death} at ${best}`);
+  assert.ok(best - 4 <= birth && birth <= best && best < death, `${birth}..${death} at ${best}`);
   succeeded(await send(transfer(bob, BTT), alice));
   succeeded(await send(transfer(bob, BTT), alice, { era: 0 }));
 });

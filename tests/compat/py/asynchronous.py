@@ -333,7 +333,7 @@ class Asynchronous:
 
     @check
     async def sends_a_transaction_with_a_short_life(self) -> None:
-        await self.succeeds(await self.transfer(self.bob, BTT), era={"period": 16})
+        await self.succeeds(await self.transfer(self.bob, BTT), era={"period": 32})
 
     # ---- runtime calls
 

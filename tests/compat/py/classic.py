@@ -328,7 +328,7 @@ class Classic:
     @check
     def sends_a_transaction_with_a_short_life(self) -> None:
         self.succeeds(self.transfer(self.bob, BTT), era={"period": 64})
-        self.succeeds(self.transfer(self.bob, BTT), era={"period": 4})
+        self.succeeds(self.transfer(self.bob, BTT), era={"period": 16})
 
     @need
     def connects_to_a_node_that_seals_on_demand(self) -> None:
