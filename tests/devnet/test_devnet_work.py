@@ -106,6 +106,8 @@ async def until(
             if reached():
                 return
             meanwhile()
+            if not net.helper(CHEAT).is_alive:
+                pytest.fail(f"the cheat is gone\n{net.helper(CHEAT).tail()}")
             if history.number > final:
                 moved, final = time.monotonic(), history.number
             if time.monotonic() - moved > HANG / 3:

@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--from", dest="uri", required=True)
     parser.add_argument("--bond", required=True)
     parser.add_argument("--base-path", type=Path, required=True)
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--share", type=float, default=0.3)
     parser.add_argument("--class", dest="klass", type=int, default=0)
     parser.add_argument("--mute", action="store_true")
@@ -70,7 +71,12 @@ def main() -> None:
         be_mute(given.base_path / "nothing")
     engine = Cheating(given.share, Random(given.uri))
     place, pair = Place(given.base_path), KeyPair.from_uri(given.uri)
-    asyncio.run(provide(engine, pair, place, given.url, bond=given.bond, classes=(given.klass,)))
+    asyncio.run(
+        provide(
+            engine, pair, place, given.url, jobs=given.jobs, bond=given.bond,
+            classes=(given.klass,),
+        )
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
