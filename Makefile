@@ -8,7 +8,7 @@ SHELL := /bin/sh
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # Processes that run tests side by side; 0 runs them in one, for a debugger. One more than two
-# cores: a third of the time is waiting for blocks of nodes, and others can use it.
+# cores: while one waits for blocks of a node, another works.
 JOBS ?= 3
 # Networks of nodes that run side by side: each is as busy as half a core, or more.
 NETS_JOBS ?= 2

@@ -30,7 +30,7 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 # All packages and nine thousand tests are half a million objects: with Python's own thresholds the
-# collector walks them again and again in vain, which is a sixth of the time of a run.
+# collector walks them again and again in vain.
 gc.set_threshold(50_000, 10, 10)
 
 
