@@ -10,7 +10,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # Processes that run tests side by side; 0 runs them in one, for a debugger. One more than two
 # cores: while one waits for blocks of a node, another works.
 JOBS ?= 3
-# Networks of nodes that run side by side: each is as busy as half a core, or more.
+# Networks that run side by side: each has several nodes to keep busy.
 NETS_JOBS ?= 2
 # kill -9 rounds of `make crash`.
 CRASHES ?= 100

@@ -266,12 +266,12 @@ class Builder:
         for number in range(len(self._nodes) - 1, -1, -1):
             reader = self._nodes[number][1]
             for tensor in inputs_of(reader):
-                if not tensor or reads[tensor] > 1:
+                alone = tensor > 0 and reads[tensor] == 1
+                if not alone or not may_pass(self._nodes[tensor - 1][1], reader):
                     continue
-                if may_pass(self._nodes[tensor - 1][1], reader):
-                    self._set_leaf(tensor, 0)
-                    if not is_judged(self._graph(), self._end_of(number)):
-                        self._set_leaf(tensor, LEAF_BYTES)
+                self._set_leaf(tensor, 0)
+                if not is_judged(self._graph(), self._end_of(number)):
+                    self._set_leaf(tensor, LEAF_BYTES)
 
     def _end_of(self, number: int) -> int:
         """The node that a node is judged with: the first from it on that is committed to."""

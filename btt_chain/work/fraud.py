@@ -96,7 +96,7 @@ def judge(graph: Graph, job: Job, proof: FraudProof) -> Fraud:
         raise ProofRefused(f"the tensors {list(wanted.values())} must be opened, and no others")
     opened: dict[int, _Opened] = {}
     for (tensor, place), opening in zip(wanted.items(), proof.tensors, strict=True):
-        layout = tensor_layout(graph.tensors[tensor])
+        layout = tensor_layout(graph.tensor(tensor))
         check_opening(opening, roots[place], layout.count, keyed=job.keyed)
         opened[tensor] = _Opened(layout, opening)
     records = _records(graph, int(proof.node), proof.weights)
@@ -298,7 +298,7 @@ class _Recorder:
         records: bytes | memoryview | None,
     ) -> None:
         self.tensors = {
-            tensor: _Kept(tensor_layout(graph.tensors[tensor]), tensors[place])
+            tensor: _Kept(tensor_layout(graph.tensor(tensor)), tensors[place])
             for tensor, place in _places(graph, node).items()
         }
         self._records: _Kept | None = None

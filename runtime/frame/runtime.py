@@ -398,7 +398,7 @@ def events_codec(pallet: Pallet) -> Codec[Event]:
 def _events_codec(
     kinds: tuple[type[Event], ...], path: str, params: tuple[tuple[str, None], ...]
 ) -> Codec[Event]:
-    """Return the codec of these events, made once: compiling it is most of what a runtime costs."""
+    """Return the codec of these events, compiled once for all runtimes of a process."""
     return variants(kinds, path, params=params)
 
 
