@@ -43,7 +43,7 @@ async def test_http_and_websocket_answer_on_one_port(http: HttpClient, ws: WsCli
 
 
 async def test_ids_of_every_kind_are_echoed(http: HttpClient) -> None:
-    for id in ("1", '"abc"', "null", "1.50", "1180591620717411303424"):
+    for id in ("1", '"abc"', "null", "-1", "18446744073709551615"):
         raw = f'{{"jsonrpc":"2.0","id":{id},"method":"system_name"}}'.encode()
         _, body = await http.raw(raw)
         assert f'"id":{id},'.encode() in body
