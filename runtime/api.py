@@ -142,6 +142,9 @@ class OpaqueValue:
 MAX_DATA: Final = MAX_LENGTH + (64 << 10)
 """Bytes of arguments that are looked at: a full block and something around it."""
 
+MAX_TRANSACTION: Final = (1 << 20) + (64 << 10)
+"""Bytes of arguments that hold one transaction: the largest that pools take, and its companions."""
+
 MAX_EXTRINSICS: Final = 50_000
 """Extrinsics of a block that are decoded here: more than fit into one of any usual slot."""
 
@@ -173,7 +176,9 @@ class Block:
 ApplyResult = Result[Result[tuple[()], WireError], TransactionValidityError]
 
 
-class Core(RuntimeApi, version=5):
+class Core(
+    RuntimeApi, version=5, unsafe=("execute_block", "initialize_block"), max_arguments=MAX_DATA
+):
     """The runtime's version, and carrying out blocks."""
 
     def version(self) -> RuntimeVersion:
@@ -213,7 +218,7 @@ class Metadata(RuntimeApi, version=2):
 METADATA_VERSIONS: Final = (14, 15, 16)
 
 
-class BlockBuilder(RuntimeApi, version=6):
+class BlockBuilder(RuntimeApi, version=6, unsafe=True, max_arguments=MAX_DATA):
     """Making a block step by step."""
 
     def apply_extrinsic(self, extrinsic: UncheckedExtrinsic) -> ApplyResult:
@@ -237,7 +242,7 @@ class BlockBuilder(RuntimeApi, version=6):
         return check_inherents(self._executive.runtime, bodies, data)
 
 
-class TaggedTransactionQueue(RuntimeApi, version=3):
+class TaggedTransactionQueue(RuntimeApi, version=3, max_arguments=MAX_TRANSACTION):
     """Judging transactions for the pool."""
 
     def validate_transaction(
@@ -259,7 +264,7 @@ class AccountNonceApi(RuntimeApi, version=1):
         return self._executive.system.account[account].nonce
 
 
-class TransactionPaymentApi(RuntimeApi, version=4):
+class TransactionPaymentApi(RuntimeApi, version=4, max_arguments=MAX_TRANSACTION):
     """What transactions cost. Fees in planck."""
 
     def query_info(self, uxt: UncheckedExtrinsic, len_: u32) -> RuntimeDispatchInfo:
@@ -292,7 +297,7 @@ class TransactionPaymentApi(RuntimeApi, version=4):
         return self._executive.fees.length_to_fee(int(length))
 
 
-class TransactionPaymentCallApi(RuntimeApi, version=3):
+class TransactionPaymentCallApi(RuntimeApi, version=3, max_arguments=MAX_TRANSACTION):
     """What calls cost, without a transaction around them. Fees in planck.
 
     Nobody has sent them, so nobody's discount is off.
@@ -409,7 +414,7 @@ class GrandpaApi(RuntimeApi, version=3):
         return self._executive.runtime.pallet(Grandpa)
 
 
-class SessionKeys(RuntimeApi, version=1):
+class SessionKeys(RuntimeApi, version=1, unsafe=("generate_session_keys",)):
     """The keys that a validator's node works with."""
 
     def generate_session_keys(self, seed: bytes | None) -> bytes:
@@ -425,7 +430,7 @@ class SessionKeys(RuntimeApi, version=1):
         return [(public, kind) for kind, public in keys.typed()]
 
 
-class GenesisBuilder(RuntimeApi, version=1):
+class GenesisBuilder(RuntimeApi, version=1, unsafe=True, max_arguments=MAX_DATA):
     """Making block zero."""
 
     def build_state(self, json: bytes) -> Result[tuple[()], str]:
@@ -483,9 +488,11 @@ def call_api(context: Context, name: str, data: bytes) -> bytes:
     entry = _ENTRIES.get(name)
     if entry is None:
         raise NoSuchMethod(name)
-    if len(data) > MAX_DATA:
-        raise ApiError(f"{name}: {len(data)} bytes of arguments, {MAX_DATA} are the most")
     api, method = entry
+    if len(data) > method.max_arguments:
+        raise ApiError(
+            f"{name}: {len(data)} bytes of arguments, {method.max_arguments} are the most"
+        )
     arguments, at = [], 0
     bound = api(context)  # calls in the arguments are those of this runtime from here on
     try:
@@ -499,6 +506,12 @@ def call_api(context: Context, name: str, data: bytes) -> bytes:
         raise ApiError(f"{name}: bad arguments: {error}") from error
     except (Invalid, Unknown, InvalidBlock, MissingInherent, ArithmeticError) as error:
         raise ApiError(f"{name}: {error}") from error
+
+
+def is_unsafe(name: str) -> bool:
+    """Return True for an API method that only a trusted caller may use; False for an unknown."""
+    entry = _ENTRIES.get(name)
+    return entry is not None and entry[1].is_unsafe
 
 
 def apply(executive: Executive, raw: bytes) -> ApplyResult:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, get_type_hints
+from typing import ClassVar, Final, get_type_hints
 
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Codec, codec
 from runtime.executive import Executive, RootedState
+
+MAX_ARGUMENTS: Final = 64 << 10
+"""Bytes of arguments that a method takes unless its API says otherwise."""
 
 
 class ApiError(Exception):
@@ -40,6 +43,10 @@ class Method:
     output: Codec[object]
     run: Callable[..., object]
     docs: str
+    is_unsafe: bool
+    """Whether it works for as long as its arguments say, as building blocks and states does."""
+    max_arguments: int
+    """Maximum bytes of arguments."""
 
 
 @dataclass(slots=True)
@@ -59,8 +66,14 @@ class RuntimeApi:
     VERSION: ClassVar[int]
     METHODS: ClassVar[dict[str, Method]]
 
-    def __init_subclass__(cls, version: int) -> None:
-        """Read the methods once."""
+    def __init_subclass__(
+        cls,
+        version: int,
+        *,
+        unsafe: bool | tuple[str, ...] = False,
+        max_arguments: int = MAX_ARGUMENTS,
+    ) -> None:
+        """Read the methods once; `unsafe` names those that strangers must not call, or says all."""
         super().__init_subclass__()
         cls.VERSION = version
         cls.METHODS = {}
@@ -71,7 +84,13 @@ class RuntimeApi:
             output = codec(hints.pop("return"))
             inputs = tuple((arg.rstrip("_"), codec(hint)) for arg, hint in hints.items())
             cls.METHODS[name] = Method(
-                name, inputs, output, function, inspect.getdoc(function) or ""
+                name,
+                inputs,
+                output,
+                function,
+                inspect.getdoc(function) or "",
+                is_unsafe=name in unsafe if isinstance(unsafe, tuple) else unsafe,
+                max_arguments=max_arguments,
             )
 
     def __init__(self, context: Context) -> None:

@@ -186,17 +186,23 @@ class Client:
         """Return the law of the block after `hash`. Raises as `state` does, and NoLaw."""
         return self.laws.of(self.state(hash).get)
 
-    def call(self, hash: bytes, name: str, data: bytes) -> bytes:
-        """Carry out a runtime API call on a block's state. Raises ApiError, and as `law` does."""
-        overlay = self.overlay(hash)
+    def call(
+        self, hash: bytes, name: str, data: bytes, overlay: RootedOverlay | None = None
+    ) -> bytes:
+        """Carry out a runtime API call on a block's state. Raises ApiError, and as `law` does.
+
+        `overlay` is one over that state, if it is to be another than a plain one.
+        """
+        overlay = self.overlay(hash) if overlay is None else overlay
         return self.laws.of(overlay.get).call(overlay, hash, self._presets, name, data)
 
-    def dry_run(self, hash: bytes, wire: bytes) -> bytes:
+    def dry_run(self, hash: bytes, wire: bytes, overlay: RootedOverlay | None = None) -> bytes:
         """Apply an extrinsic (with its length in front) as the next block would, and forget it.
 
-        Returns the encoded ApplyExtrinsicResult. Raises ApiError, and as `law` does.
+        Returns the encoded ApplyExtrinsicResult. Raises ApiError, and as `law` does. `overlay` as
+        in `call`.
         """
-        overlay = self.overlay(hash)
+        overlay = self.overlay(hash) if overlay is None else overlay
         return dry_run(self.laws.of(overlay.get).queries, overlay, H256(hash), wire)
 
     # ---- blocks in

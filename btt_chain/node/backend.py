@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Final
 
 from btt_chain import __version__
 from btt_chain.chain import client as chain
 from btt_chain.chain.client import Client
 from btt_chain.chain.law import Law, NoLaw
+from btt_chain.chain.limited import TimeLimit, limited_overlay
 from btt_chain.chain.notify import BlockRef, ChainEvent
 from btt_chain.consensus.finality.client_chain import ClientChain
 from btt_chain.consensus.finality.proofs import FinalityProof, prove_finality
@@ -28,11 +30,15 @@ from btt_chain.rpc.finality import Rounds
 from btt_chain.scale import DecodeError
 from btt_chain.txpool import PoolError, StatusEvent
 from p2p.network import AUTHORITY, Network
+from runtime.api import is_unsafe
 from runtime.api_base import ApiError
 from runtime.executive import Malformed
 from runtime.frame import InvalidBlock, RuntimeVersion
 from storage.kv import StorageError
 from storage.state import StateReader, StateUnavailable
+
+RUNTIME_CALL_SECONDS: Final = 0.25
+"""Processor time that a runtime call or a dry run asked for by RPC may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,10 @@ class Identity:
     local_peer_id: str
     name: str = "BTT Chain"
     version: str = __version__
+
+
+LONGEST_NAME: Final = 128
+"""Characters of a runtime function's name that are looked up, and repeated in an error."""
 
 
 class StateView:
@@ -148,17 +158,29 @@ class ChainView:
 
     def call(self, hash: bytes, function: str, data: bytes) -> bytes:
         """Carry out a runtime API call. Raises as `state` does, and RuntimeCallError."""
+        if len(function) > LONGEST_NAME:
+            raise asked.RuntimeCallError(f"Exported method {function[:LONGEST_NAME]}… is not found")
         try:
             with Kept(hash):
-                return self._client.call(hash, function, data)
+                overlay = limited_overlay(self._client, hash, RUNTIME_CALL_SECONDS)
+                return self._client.call(hash, function, data, overlay)
+        except TimeLimit as error:
+            raise asked.TimeLimitReached(f"{function}: {error}") from error
         except (ApiError, NoLaw) as error:
             raise asked.RuntimeCallError(str(error)) from error
+
+    def is_unsafe_call(self, function: str) -> bool:
+        """Return True for a runtime API method that only a trusted caller may use."""
+        return is_unsafe(function)
 
     def dry_run(self, hash: bytes, extrinsic: bytes) -> bytes:
         """Apply an extrinsic on a block's state and forget it; the encoded ApplyExtrinsicResult."""
         try:
             with Kept(hash):
-                return self._client.dry_run(hash, extrinsic)
+                overlay = limited_overlay(self._client, hash, RUNTIME_CALL_SECONDS)
+                return self._client.dry_run(hash, extrinsic, overlay)
+        except TimeLimit as error:
+            raise asked.TimeLimitReached(str(error)) from error
         except (ApiError, NoLaw) as error:
             raise asked.RuntimeCallError(str(error)) from error
 

@@ -48,6 +48,12 @@ def unsafe_call() -> RpcError:
     return RpcError(METHOD_NOT_FOUND, "RPC call is unsafe to be called externally")
 
 
+def unsafe_function(name: str) -> RpcError:
+    """Return the refusal of a runtime call that builds blocks or states."""
+    text = f"{name} is unsafe to be called externally: ask on the node's machine, or see"
+    return RpcError(METHOD_NOT_FOUND, f"{text} --rpc-methods")
+
+
 def is_loopback(address: str) -> bool:
     """Whether a peer's address is this machine's own; IPv4 seen through IPv6 included."""
     try:

@@ -52,7 +52,7 @@ class RpcApi:
 
 def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     """Every method the backend can serve."""
-    registry = Registry()
+    registry = Registry(is_unsafe_function=backend.chain.is_unsafe_call)
     shapes = Shapes(backend.chain)
     registry.add(RpcApi(registry))
     registry.add(SystemApi(backend))

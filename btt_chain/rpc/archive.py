@@ -92,7 +92,7 @@ class ArchiveApi:
         body = self.chain.body(hash)
         return None if body is None else [to_hex(opaque(extrinsic)) for extrinsic in body]
 
-    @method("archive_v1_call", cost=HEAVY)
+    @method("archive_v1_call", cost=HEAVY, function="function")
     def call(self, hash: Hash, function: Text, call_parameters: Hex) -> dict[str, object] | None:
         """What a runtime function returns on a block's state; null for an unknown block."""
         try:

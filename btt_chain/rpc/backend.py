@@ -36,6 +36,7 @@ __all__ = [
     "StatePruned",
     "StateReader",
     "SyncState",
+    "TimeLimitReached",
     "UnknownBlock",
     "UpgradeState",
     "Watch",
@@ -70,6 +71,10 @@ class RuntimeCallError(BackendError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"Execution failed: Other: {reason}")
         self.reason = reason
+
+
+class TimeLimitReached(RuntimeCallError):
+    """A runtime call used up the processor time that one may take."""
 
 
 class SealError(BackendError):
@@ -215,6 +220,9 @@ class Chain(Protocol):
 
         Raises `RuntimeCallError`, `UnknownBlock`, `StatePruned`.
         """
+
+    def is_unsafe_call(self, function: str) -> bool:
+        """Return True for a runtime API method that only a trusted caller may use."""
 
     def dry_run(self, hash: bytes, extrinsic: bytes) -> bytes:
         """SCALE(ApplyExtrinsicResult) of an extrinsic (with its length prefix) on a block's state.

@@ -368,7 +368,7 @@ class ChainHeadApi:
         call.after(lambda: follow.body(id, hash))
         return {"result": "started", "operationId": id}
 
-    @method("chainHead_v1_call", connected=True, cost=HEAVY)
+    @method("chainHead_v1_call", connected=True, cost=HEAVY, function="function")
     def call(
         self,
         call: Call,

@@ -14,7 +14,7 @@ from functools import partial
 from time import monotonic
 from typing import cast
 
-from btt_chain.rpc.access import unsafe_call
+from btt_chain.rpc.access import unsafe_call, unsafe_function
 from btt_chain.rpc.backend import BackendError
 from btt_chain.rpc.connection import Call, Connection, Subscription
 from btt_chain.rpc.limits import Limits, TokenBucket
@@ -90,6 +90,7 @@ class Dispatcher:
 
     def __init__(self, registry: Registry, limits: Limits) -> None:
         self.methods = registry.methods
+        self.is_unsafe_function = registry.is_unsafe_function
         self.limits = limits
         self.on_call: Callable[[str, float], None] | None = None
         """Told of each call that was answered: the method's registered name, and seconds."""
@@ -176,7 +177,7 @@ class Dispatcher:
             return self._quick(caller, item)
         try:
             method = self._admit(caller, item)
-            arguments = method.signature.bind(item.params)
+            arguments = self._bind(caller, method, item)
             begun = monotonic()
             async with asyncio.timeout(self.limits.call_timeout):
                 result = await cast("Awaitable[object]", method.handler(*arguments))
@@ -200,7 +201,7 @@ class Dispatcher:
         try:
             begun = monotonic()
             method = self._admit(caller, item)
-            result = self._invoke(caller, method, method.signature.bind(item.params), reply)
+            result = self._invoke(caller, method, self._bind(caller, method, item), reply)
             reply.frame = self._answer(item.id, result)
             if self.on_call is not None:
                 self.on_call(method.name, monotonic() - begun)
@@ -219,6 +220,15 @@ class Dispatcher:
         if method.unsafe and not caller.unsafe_allowed:
             raise unsafe_call()
         return method
+
+    def _bind(self, caller: Caller, method: Method, request: Request) -> list[object]:
+        """Return the arguments; refuse a runtime function that this caller may not use."""
+        arguments = method.signature.bind(request.params)
+        if method.function is not None and not caller.unsafe_allowed:
+            name = str(arguments[method.function])
+            if self.is_unsafe_function(name):
+                raise unsafe_function(name)
+        return arguments
 
     def _invoke(
         self, caller: Caller, method: Method, arguments: list[object], reply: Reply

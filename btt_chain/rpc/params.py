@@ -209,6 +209,10 @@ class Signature:
             for argument in arguments
         ]
 
+    def place(self, name: str) -> int:
+        """Return the place of a parameter; ValueError if there is none of this name."""
+        return [parameter.name for parameter in self.parameters].index(name)
+
     def bind(self, params: list[object] | dict[str, object] | None) -> list[object]:
         """The arguments, in order.
 

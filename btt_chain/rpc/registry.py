@@ -46,6 +46,7 @@ class Mark:
     event: str = ""
     unsubscribe: tuple[str, ...] = ()
     unsubscribe_result: bool = True
+    function: str = ""
 
 
 @dataclass(slots=True)
@@ -63,14 +64,23 @@ class Method:
     """The method name of its notifications; of the subscription it ends, for an unsubscribe."""
     answers_bool: bool = True
     """Of an unsubscribe: answers true or false, as the legacy API does, or always null."""
+    function: int | None = None
+    """Place of the argument that names a function of the runtime, which may be unsafe itself."""
 
 
 def method(
-    *names: str, unsafe: bool = False, cost: int = 1, connected: bool = False
+    *names: str,
+    unsafe: bool = False,
+    cost: int = 1,
+    connected: bool = False,
+    function: str = "",
 ) -> Callable[[Handler], Handler]:
-    """Mark a handler; the first name is its own, the others are aliases."""
+    """Mark a handler; the first name is its own, the others are aliases.
+
+    `function` is the parameter that names a function of the runtime, if there is one.
+    """
     kind = Kind.CONNECTED if connected else Kind.PLAIN
-    return _marker(Mark(names, kind, unsafe, cost))
+    return _marker(Mark(names, kind, unsafe, cost, function=function))
 
 
 def subscription(
@@ -105,6 +115,8 @@ class Registry:
     """Method by name."""
 
     methods: dict[str, Method] = field(default_factory=dict)
+    is_unsafe_function: Callable[[str], bool] = lambda _: False
+    """Whether a function of the runtime, by its name, is for trusted callers only."""
 
     def add(self, group: object) -> None:
         """Take in the marked handlers of a group.
@@ -135,6 +147,7 @@ class Registry:
                     mark.cost,
                     is_async,
                     mark.event,
+                    function=signature.place(mark.function) if mark.function else None,
                 )
             )
         for name in mark.unsubscribe:

@@ -295,6 +295,9 @@ class ModelChain:
                 return codec(FeeDetails).encode(FeeDetails(fee, u128(0)))
         raise RuntimeCallError(f"Exported method {function} is not found")
 
+    def is_unsafe_call(self, function: str) -> bool:
+        return function == "Core_execute_block"
+
     def dry_run(self, hash: bytes, extrinsic: bytes) -> bytes:
         self.state(hash)
         return b"\x00\x00" if unwrap(extrinsic)[37] != 255 else b"\x01\x00\x04"

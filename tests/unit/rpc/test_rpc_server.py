@@ -333,6 +333,35 @@ async def test_an_unsafe_method_is_refused_in_substrates_words(
     await service.stop()
 
 
+async def test_runtime_functions_that_build_state_are_refused_by_every_way_to_call_one(
+    backend: ModelBackend, session: ClientSession
+) -> None:
+    service = RpcService(backend, RpcConfig(port=0, methods=MethodPolicy.SAFE))
+    await service.start()
+    http = HttpClient(session, service.port)
+    ws = WsClient(await session.ws_connect(http.url))
+    follow = await ws.call("chainHead_v1_follow", True)
+    best = "0x" + backend.chain.best_hash.hex()
+    for name, params in (
+        ("state_call", ("Core_execute_block", "0x")),
+        ("state_callAt", ("Core_execute_block", "0x", best)),
+        ("archive_v1_call", (best, "Core_execute_block", "0x")),
+        ("chainHead_v1_call", (follow, best, "Core_execute_block", "0x")),
+    ):
+        with pytest.raises(CallFailed, match=r"Core_execute_block is unsafe .* --rpc-") as no:
+            await ws.call(name, *params)
+        assert no.value.code == -32601
+    assert backend.chain.calls == 0
+    assert await http.call("state_call", "Echo_echo", "0x01") == "0x01"
+    await ws.socket.close()
+    await service.stop()
+
+
+async def test_a_trusted_caller_may_build_state(http: HttpClient) -> None:
+    with pytest.raises(CallFailed, match="Exported method Core_execute_block is not found"):
+        await http.call("state_call", "Core_execute_block", "0x")
+
+
 @pytest.mark.parametrize(
     ("address", "local"),
     [("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("::ffff:127.0.0.1", True),

@@ -34,6 +34,7 @@ from runtime.api import (
     UncheckedExtrinsic,
     WireEpoch,
     call_api,
+    is_unsafe,
 )
 from runtime.api_base import ApiError, Context, NoSuchMethod
 from runtime.frame import Call, DispatchClass, RuntimeVersion, Weight
@@ -70,6 +71,36 @@ def pay(chain: DevChain, amount: int) -> Call:
 
 
 # ---- what every method owes
+
+
+def test_methods_that_build_blocks_and_states_are_for_trusted_callers_only() -> None:
+    names = [f"{api.__name__}_{method}" for api in APIS for method in api.METHODS]
+    assert [name for name in names if is_unsafe(name)] == [
+        "Core_execute_block",
+        "Core_initialize_block",
+        "BlockBuilder_apply_extrinsic",
+        "BlockBuilder_finalize_block",
+        "BlockBuilder_inherent_extrinsics",
+        "BlockBuilder_check_inherents",
+        "GenesisBuilder_build_state",
+        "GenesisBuilder_get_preset",
+        "GenesisBuilder_preset_names",
+        "SessionKeys_generate_session_keys",
+    ]
+    assert not is_unsafe("Core_nothing")
+
+
+def test_methods_take_no_more_bytes_than_their_arguments_can_need(chain: DevChain) -> None:
+    best = chain.client.best().hash
+    for name, size in (
+        ("Metadata_metadata", 1 << 16),
+        ("SessionKeys_decode_session_keys", 1 << 16),
+        ("TransactionPaymentApi_query_info", (1 << 20) + (1 << 16)),
+        ("TaggedTransactionQueue_validate_transaction", (1 << 20) + (1 << 16)),
+        ("GenesisBuilder_build_state", (5 << 20) + (1 << 16)),
+    ):
+        with pytest.raises(ApiError, match=f"{size + 1} bytes of arguments, {size} are the most"):
+            chain.client.call(best, name, bytes(size + 1))
 
 
 @pytest.mark.parametrize("name", ["Core_versions", "", "core_version", "System_x", "Core"])

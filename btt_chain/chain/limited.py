@@ -1,0 +1,92 @@
+"""Runtime calls within a limit of processor time.
+
+The runtime runs in the thread of consensus, and Python offers no safe way to interrupt it from
+outside: an exception at an arbitrary place could leave half-made objects behind. Instead the limit
+is checked at every access to the state, which is where a call spends its time in proportion to
+what it does. What lies between two accesses is bounded otherwise: the arguments by their size, a
+value by what the runtime stores under one key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from time import perf_counter, thread_time
+
+from btt_chain.chain.client import Client, RootedOverlay, UnknownBlock
+from storage.database import ChainStore
+
+
+class TimeLimit(Exception):
+    """A runtime call used up its processor time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the call took more than {seconds * 1000:.0f} ms of processor time")
+
+
+class Deadline:
+    """Processor time of this thread that is left for a computation."""
+
+    __slots__ = ("_cpu", "_end", "_next", "_wall", "seconds")
+
+    def __init__(
+        self,
+        seconds: float,
+        wall: Callable[[], float] = perf_counter,
+        cpu: Callable[[], float] = thread_time,
+    ) -> None:
+        """Start with `seconds`; the clocks are parameters for tests."""
+        self.seconds = seconds
+        self._wall = wall
+        self._cpu = cpu
+        self._end = cpu() + seconds
+        self._next = wall() + seconds
+
+    def check(self) -> None:
+        """Raise TimeLimit if nothing is left.
+
+        The clock of processor time is a system call, that of real time is not, and the former is
+        never faster: it is read again only when it can have reached the end.
+        """
+        now = self._wall()
+        if now < self._next:
+            return
+        left = self._end - self._cpu()
+        if left <= 0:
+            raise TimeLimit(self.seconds)
+        self._next = now + left
+
+
+class LimitedOverlay(RootedOverlay):
+    """Changes on a block's state that end with TimeLimit when their time is over."""
+
+    __slots__ = ("_deadline",)
+
+    def __init__(self, store: ChainStore, parent: bytes, deadline: Deadline) -> None:
+        super().__init__(store, parent)
+        self._deadline = deadline
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of a key. Raises TimeLimit."""
+        self._deadline.check()
+        return super().get(key)
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        """Set a key; None removes it. Raises TimeLimit."""
+        self._deadline.check()
+        super().put(key, value)
+
+    def _walk(self, prefix: bytes, after: bytes | None) -> Iterator[bytes]:
+        for key in super()._walk(prefix, after):
+            self._deadline.check()
+            yield key
+
+
+def limited_overlay(client: Client, hash: bytes, seconds: float) -> LimitedOverlay:
+    """Return room for changes on a block's state that ends after so much processor time.
+
+    Building the block's runtime, which happens once, is not part of it. Raises as `Client.law`.
+    """
+    if client.store.blocks.header(hash) is None:
+        raise UnknownBlock(hash)
+    _ = client.law(hash).queries
+    return LimitedOverlay(client.store, hash, Deadline(seconds))
