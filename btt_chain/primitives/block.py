@@ -13,6 +13,7 @@ from typing import TypeAlias, TypedDict
 from btt_chain.primitives.digest import ConsensusEngineId
 from btt_chain.primitives.extrinsic import opaque, unwrap
 from btt_chain.primitives.header import Header, HeaderJson
+from btt_chain.primitives.limits import BLOCK
 from btt_chain.scale import codec, path
 
 Justification: TypeAlias = tuple[ConsensusEngineId, bytes]
@@ -48,7 +49,7 @@ class Block:
     @classmethod
     def decode(cls, raw: bytes) -> Block:
         """The block that `raw` is; `DecodeError` if it is none."""
-        return _BLOCK.decode_all(raw)
+        return BLOCK.decode(_BLOCK, raw)
 
     def to_json(self) -> BlockJson:
         """The block as JSON-RPC shows it."""

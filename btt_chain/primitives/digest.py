@@ -10,7 +10,17 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Annotated, Final, TypeAlias
 
-from btt_chain.scale import Fixed, FixedBytes, Path, TypeName, Variant, path
+from btt_chain.primitives.limits import MAX_DIGEST_BYTES, MAX_LOG_BYTES, MAX_LOGS
+from btt_chain.scale import (
+    Fixed,
+    FixedBytes,
+    MaxBytes,
+    MaxLen,
+    Path,
+    TypeName,
+    Variant,
+    path,
+)
 
 
 class H256(FixedBytes, size=32, path="primitive_types::H256"):
@@ -31,32 +41,34 @@ BABE: Final = b"BABE"
 GRANDPA: Final = b"FRNK"
 """Engine id of finality."""
 
+Payload: TypeAlias = Annotated[bytes, MaxLen(MAX_LOG_BYTES)]
+
 
 class Other(Variant, index=0, unnamed=True):
     """Bytes without an agreed meaning."""
 
-    data: bytes
+    data: Payload
 
 
 class Consensus(Variant, index=4, unnamed=True):
     """A message from the runtime to a consensus engine, such as the next authorities."""
 
     engine: ConsensusEngineId
-    payload: bytes
+    payload: Payload
 
 
 class Seal(Variant, index=5, unnamed=True):
     """The author's signature over the header without it; the last item."""
 
     engine: ConsensusEngineId
-    payload: bytes
+    payload: Payload
 
 
 class PreRuntime(Variant, index=6, unnamed=True):
     """A message from the author to the runtime: the slot and the claim to it."""
 
     engine: ConsensusEngineId
-    payload: bytes
+    payload: Payload
 
 
 class RuntimeEnvironmentUpdated(Variant, index=8):
@@ -74,4 +86,6 @@ DigestItem: TypeAlias = Annotated[
 class Digest:
     """The notes of one header, in order."""
 
-    logs: list[DigestItem] = field(default_factory=list)
+    logs: Annotated[list[DigestItem], MaxLen(MAX_LOGS), MaxBytes(MAX_DIGEST_BYTES)] = field(
+        default_factory=list
+    )

@@ -16,9 +16,11 @@ from typing import Annotated, Final, NamedTuple, TypeAlias
 from btt_chain.crypto import ed25519
 from btt_chain.primitives.digest import GRANDPA, H256, Consensus, DigestItem
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.limits import JUSTIFICATION, MAX_ANCESTRIES, MAX_PRECOMMITS
 from btt_chain.scale import (
     DecodeError,
     FixedBytes,
+    MaxLen,
     Overflow,
     Path,
     TypeName,
@@ -204,7 +206,11 @@ class Commit:
 
     target_hash: Annotated[H256, TypeName("H")]
     target_number: Annotated[u32, TypeName("N")]
-    precommits: Annotated[list[SignedPrecommit], TypeName("Vec<SignedPrecommit<H, N, S, Id>>")]
+    precommits: Annotated[
+        list[SignedPrecommit],
+        MaxLen(MAX_PRECOMMITS),
+        TypeName("Vec<SignedPrecommit<H, N, S, Id>>"),
+    ]
 
     @property
     def target(self) -> Target:
@@ -228,9 +234,11 @@ class CompactCommit:
 
     target_hash: Annotated[H256, TypeName("H")]
     target_number: Annotated[u32, TypeName("N")]
-    precommits: Annotated[list[Precommit], TypeName("Vec<Precommit<H, N>>")]
+    precommits: Annotated[list[Precommit], MaxLen(MAX_PRECOMMITS), TypeName("Vec<Precommit<H, N>>")]
     auth_data: Annotated[
-        list[tuple[AuthoritySignature, AuthorityId]], TypeName("MultiAuthData<S, Id>")
+        list[tuple[AuthoritySignature, AuthorityId]],
+        MaxLen(MAX_PRECOMMITS),
+        TypeName("MultiAuthData<S, Id>"),
     ]
 
     def expand(self) -> Commit:
@@ -256,7 +264,7 @@ class Justification:
 
     round: Annotated[u64, TypeName("u64")]
     commit: Annotated[Commit, TypeName("Commit<Header>")]
-    votes_ancestries: Annotated[list[Header], TypeName("Vec<Header>")]
+    votes_ancestries: Annotated[list[Header], MaxLen(MAX_ANCESTRIES), TypeName("Vec<Header>")]
 
     @property
     def target(self) -> Target:
@@ -270,7 +278,7 @@ class Justification:
     @classmethod
     def decode(cls, raw: bytes) -> Justification:
         """Return the justification that `raw` is; DecodeError if it is none."""
-        return _JUSTIFICATION.decode_all(raw)
+        return JUSTIFICATION.decode(_JUSTIFICATION, raw)
 
 
 @path("finality_grandpa::CatchUp", params=_SIGNED_PARAMS)
@@ -279,8 +287,16 @@ class CatchUp:
     """The votes that completed a round, for those who are behind; all stand on the base."""
 
     round_number: Annotated[u64, TypeName("u64")]
-    prevotes: Annotated[list[SignedPrevote], TypeName("Vec<SignedPrevote<H, N, S, Id>>")]
-    precommits: Annotated[list[SignedPrecommit], TypeName("Vec<SignedPrecommit<H, N, S, Id>>")]
+    prevotes: Annotated[
+        list[SignedPrevote],
+        MaxLen(MAX_PRECOMMITS),
+        TypeName("Vec<SignedPrevote<H, N, S, Id>>"),
+    ]
+    precommits: Annotated[
+        list[SignedPrecommit],
+        MaxLen(MAX_PRECOMMITS),
+        TypeName("Vec<SignedPrecommit<H, N, S, Id>>"),
+    ]
     base_hash: Annotated[H256, TypeName("H")]
     base_number: Annotated[u32, TypeName("N")]
 

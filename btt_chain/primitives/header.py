@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, TypedDict
 
 from btt_chain.primitives.digest import H256, Digest, DigestItem, Seal
+from btt_chain.primitives.limits import HEADER, MAX_LOGS
 from btt_chain.scale import Compact, TypeName, codec, path, u32
 
 
@@ -57,7 +58,7 @@ class Header:
     @classmethod
     def decode(cls, raw: bytes) -> Header:
         """The header that `raw` is; `DecodeError` if it is none."""
-        return _HEADER.decode_all(raw)
+        return HEADER.decode(_HEADER, raw)
 
     def with_log(self, item: DigestItem) -> Header:
         """The header with one more note at the end."""
@@ -89,7 +90,7 @@ class Header:
                 "stateRoot": str(state),
                 "extrinsicsRoot": str(extrinsics),
                 "digest": {"logs": list(logs)},
-            } if all(isinstance(item, str) for item in logs):
+            } if len(logs) <= MAX_LOGS and all(isinstance(item, str) for item in logs):
                 items = [_ITEM.decode_all(bytes.fromhex(item.removeprefix("0x"))) for item in logs]
                 height = int(number, 16)
                 if not 0 <= height <= u32.MAX:

@@ -8,10 +8,13 @@ from btt_chain.scale.bounded import (
     Compact,
     Fixed,
     FixedBytes,
+    MaxBytes,
+    MaxLen,
     Opaque,
     Path,
     TypeName,
 )
+from btt_chain.scale.budget import DecodeBudget
 from btt_chain.scale.codecs import BitSequence, Codec, Knot
 from btt_chain.scale.compact import compact_decode, compact_encode
 from btt_chain.scale.derive import codec, decode, encode, variants
@@ -46,6 +49,7 @@ __all__ = [
     "BoundedLen",
     "Codec",
     "Compact",
+    "DecodeBudget",
     "DecodeError",
     "DivisionByZero",
     "EncodeError",
@@ -55,6 +59,8 @@ __all__ = [
     "Int",
     "Integer",
     "Knot",
+    "MaxBytes",
+    "MaxLen",
     "Ok",
     "Opaque",
     "Overflow",

@@ -21,6 +21,8 @@ __all__ = [
     "Fixed",
     "FixedBytes",
     "Mark",
+    "MaxBytes",
+    "MaxLen",
     "Opaque",
     "Path",
     "TypeName",
@@ -66,6 +68,26 @@ class Array(Mark):
 @dataclass(frozen=True, slots=True)
 class BoundedLen(Mark):
     """A collection holds at most `limit` items, in both directions."""
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class MaxLen(Mark):
+    """A list, byte string or dict has at most `limit` items, in both directions.
+
+    As `BoundedLen`, but metadata shows the plain type: for types that Substrate does not bound.
+    """
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class MaxBytes(Mark):
+    """The value's encoding has at most `limit` bytes, in both directions; not in metadata.
+
+    The value is decoded before it is measured: bound the number of its items with `MaxLen`.
+    """
 
     limit: int
 

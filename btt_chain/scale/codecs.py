@@ -8,7 +8,6 @@ input ends in `DecodeError`.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,6 +15,7 @@ from struct import calcsize
 from typing import Any, Generic, TypeVar
 
 from btt_chain.scale import source
+from btt_chain.scale.budget import MAX_DEPTH, METER, charge
 from btt_chain.scale.compact import compact_decode, compact_encode
 from btt_chain.scale.errors import DecodeError, EncodeError
 from btt_chain.scale.shape import (
@@ -46,9 +46,6 @@ Encode = Callable[[T], bytes]
 Decode = Callable[[bytes, int], tuple[T, int]]
 Params = tuple[tuple[str, "Codec[Any] | None"], ...]
 
-MAX_DEPTH = 64
-"""How often recursive types may contain themselves."""
-
 MAX_LENGTH = (1 << 32) - 1
 """The length of a list is a compact u32."""
 
@@ -60,9 +57,11 @@ class Codec(Generic[T]):
     `at` and the offset behind it. `min_size` is the fewest bytes a value can have.
     Two hints for those who compile records: `flat` if all values have one fixed layout,
     `one_byte` for compact integers (the values whose form is a single byte).
+    `limit` is the largest number of items of a collection, MAX_LENGTH if only the wire format
+    bounds it.
     """
 
-    __slots__ = ("decode", "encode", "flat", "min_size", "name", "one_byte", "shape")
+    __slots__ = ("decode", "encode", "flat", "limit", "min_size", "name", "one_byte", "shape")
 
     def __init__(
         self,
@@ -73,6 +72,7 @@ class Codec(Generic[T]):
         min_size: int,
         flat: Flat | None = None,
         one_byte: Sequence[T] | None = None,
+        limit: int | None = None,
     ) -> None:
         self.name = name
         self.encode = encode
@@ -81,6 +81,7 @@ class Codec(Generic[T]):
         self.min_size = min_size
         self.flat = flat
         self.one_byte = one_byte
+        self.limit = limit
 
     def decode_all(self, raw: bytes) -> T:
         """The value that `raw` encodes; bytes left over are an error."""
@@ -93,15 +94,12 @@ class Codec(Generic[T]):
         return f"<{type(self).__name__} {self.name}>"
 
 
-_depth = threading.local()
-
-
 class Knot(Codec[T]):
     """A codec that is declared before what it stands for is known.
 
     Types that contain themselves refer to the knot; whoever completes the type ties it.
-    Passing through a knot is counted per thread, over all knots: deeper than `MAX_DEPTH`
-    is an error. A knot may be tied again; the last tie holds.
+    Passing through a knot is counted per thread, over all knots: deeper than `MAX_DEPTH`, or than
+    the decode budget allows, is an error. A knot may be tied again; the last tie holds.
     """
 
     __slots__ = ("tied",)
@@ -130,24 +128,26 @@ class Knot(Codec[T]):
         return self.tied
 
     def _encode(self, value: T) -> bytes:
-        depth = getattr(_depth, "now", 0)
+        meter = METER
+        depth = meter.depth
         if depth >= MAX_DEPTH:
             raise EncodeError(self.name, f"nested deeper than {MAX_DEPTH}")
-        _depth.now = depth + 1
+        meter.depth = depth + 1
         try:
             return self.target.encode(value)
         finally:
-            _depth.now = depth
+            meter.depth = depth
 
     def _decode(self, raw: bytes, at: int) -> tuple[T, int]:
-        depth = getattr(_depth, "now", 0)
-        if depth >= MAX_DEPTH:
-            raise DecodeError(self.name, at, f"nested deeper than {MAX_DEPTH}")
-        _depth.now = depth + 1
+        meter = METER
+        depth = meter.depth
+        if depth >= meter.max_depth:
+            raise DecodeError(self.name, at, f"nested deeper than {meter.max_depth}")
+        meter.depth = depth + 1
         try:
             return self.target.decode(raw, at)
         finally:
-            _depth.now = depth
+            meter.depth = depth
 
 
 # --- numbers ----------------------------------------------------------------
@@ -256,20 +256,27 @@ COMPACT_U32: Codec[u32] = compact_of(integer(u32), u32)
 # --- byte strings and text --------------------------------------------------
 
 
-def _bytes() -> Codec[bytes]:
+def byte_string(limit: int = MAX_LENGTH) -> Codec[bytes]:
+    """At most `limit` bytes, their number in front; checked in both directions."""
+
+    def encode(value: bytes) -> bytes:
+        if len(value) > limit:
+            raise EncodeError("Vec<u8>", f"{len(value)} bytes given, {limit} are the most")
+        return compact_encode(len(value)) + value
+
     def decode(raw: bytes, at: int) -> tuple[bytes, int]:
         size, start = compact_decode(raw, at)
         end = start + size
         if end > len(raw):
             raise DecodeError("Vec<u8>", at, f"{size} bytes claimed, {len(raw) - start} there")
+        if size > limit:
+            raise DecodeError("Vec<u8>", at, f"{size} bytes claimed, {limit} are the most")
         return raw[start:end], end
 
-    return Codec(
-        "Vec<u8>", lambda v: compact_encode(len(v)) + v, decode, Shape(lambda: SequenceOf(U8)), 1
-    )
+    return Codec("Vec<u8>", encode, decode, Shape(lambda: SequenceOf(U8)), 1, limit=limit)
 
 
-BYTES = _bytes()
+BYTES = byte_string()
 
 
 def _str() -> Codec[str]:
@@ -318,8 +325,8 @@ def octets(size: int, kind: type[bytes] = bytes, path: str = "", docs: Docs = ()
 # --- lists ------------------------------------------------------------------
 
 
-def vec(item: Codec[V]) -> Codec[list[V]]:
-    """Any number of items, the number in front.
+def vec(item: Codec[V], limit: int = MAX_LENGTH) -> Codec[list[V]]:
+    """At most `limit` items, the number in front; checked in both directions, before any is read.
 
     `TypeError` for items that may have no bytes: nothing would bound the number claimed.
     """
@@ -329,15 +336,20 @@ def vec(item: Codec[V]) -> Codec[list[V]]:
     encode_items, decode_items = _items(item)
 
     def encode(values: list[V]) -> bytes:
+        if len(values) > limit:
+            raise EncodeError(name, f"{len(values)} items given, {limit} are the most")
         return compact_encode(len(values)) + encode_items(values)
 
     def decode(raw: bytes, at: int) -> tuple[list[V], int]:
         count, start = compact_decode(raw, at)
-        if count * floor > len(raw) - start or count > MAX_LENGTH:
+        if count * floor > len(raw) - start:
             raise DecodeError(name, at, f"{count} items claimed, {len(raw) - start} bytes there")
+        if count > limit:
+            raise DecodeError(name, at, f"{count} items claimed, {limit} are the most")
+        charge(name, at, count)
         return decode_items(raw, start, count)
 
-    return Codec(name, encode, decode, Shape(lambda: SequenceOf(item)), 1)
+    return Codec(name, encode, decode, Shape(lambda: SequenceOf(item)), 1, limit=limit)
 
 
 def array_of(item: Codec[V], size: int) -> Codec[list[V]]:
@@ -353,6 +365,7 @@ def array_of(item: Codec[V], size: int) -> Codec[list[V]]:
     def decode(raw: bytes, at: int) -> tuple[list[V], int]:
         if floor > len(raw) - at:
             raise DecodeError(name, at, "the input ends too early")
+        charge(name, at, size)
         return decode_items(raw, at, size)
 
     return Codec(name, encode, decode, Shape(lambda: ArrayOf(size, item)), floor)
@@ -386,10 +399,10 @@ def _items(
     return encode, decode
 
 
-def mapping(key: Codec[K], value: Codec[V]) -> Codec[dict[K, V]]:
-    """A map as a list of pairs, in strictly ascending order of the keys."""
+def mapping(key: Codec[K], value: Codec[V], limit: int = MAX_LENGTH) -> Codec[dict[K, V]]:
+    """A map as a list of at most `limit` pairs, in strictly ascending order of the keys."""
     name = f"BTreeMap<{key.name}, {value.name}>"
-    pairs = vec(tuple_of(key, value))
+    pairs = vec(tuple_of(key, value), limit)
 
     def encode(items: dict[K, V]) -> bytes:
         ordered: list[Any] = sorted(items.items(), key=_first)
@@ -406,7 +419,7 @@ def mapping(key: Codec[K], value: Codec[V]) -> Codec[dict[K, V]]:
     shape = Shape(
         lambda: Composite((Field(None, pairs),)), path="BTreeMap", params=(("K", key), ("V", value))
     )
-    return Codec(name, encode, decode, shape, 1)
+    return Codec(name, encode, decode, shape, 1, limit=limit)
 
 
 def _first(pair: tuple[Any, Any]) -> Any:
@@ -488,7 +501,30 @@ def bounded(inner: Codec[T], limit: int, path: str, params: Params) -> Codec[T]:
         path=path,
         params=(*params, ("S", None)),
     )
-    return Codec(name, encode, decode, shape, inner.min_size)
+    return Codec(name, encode, decode, shape, inner.min_size, limit=limit)
+
+
+def at_most_bytes(inner: Codec[T], limit: int) -> Codec[T]:
+    """The same type with an encoding of at most `limit` bytes; checked in both directions.
+
+    The input is read before its length is known: `inner` needs a bound of its own on the number of
+    its items.
+    """
+    name = inner.name
+
+    def encode(value: T) -> bytes:
+        raw = inner.encode(value)
+        if len(raw) > limit:
+            raise EncodeError(name, f"{len(raw)} bytes, {limit} are the most")
+        return raw
+
+    def decode(raw: bytes, at: int) -> tuple[T, int]:
+        value, end = inner.decode(raw, at)
+        if end - at > limit:
+            raise DecodeError(name, at, f"{end - at} bytes, {limit} are the most")
+        return value, end
+
+    return Codec(name, encode, decode, inner.shape, inner.min_size, limit=inner.limit)
 
 
 # --- alternatives -----------------------------------------------------------
@@ -664,6 +700,7 @@ def _bit_sequence() -> Codec[BitSequence]:
         end = start + (count + 7) // 8
         if end > len(raw):
             raise DecodeError(name, at, f"{count} bits claimed, {len(raw) - start} bytes there")
+        charge(name, at, count)
         word = int.from_bytes(raw[start:end], "little")
         if word >> count:
             raise DecodeError(name, at, "a bit behind the last one is set")

@@ -26,6 +26,8 @@ from btt_chain.scale.bounded import (
     BoundedLen,
     Fixed,
     FixedBytes,
+    MaxBytes,
+    MaxLen,
     Opaque,
     Path,
     TypeName,
@@ -164,6 +166,10 @@ def _annotated(base: object, marks: tuple[object, ...]) -> AnyCodec:
             found = _compact(base)
         elif isinstance(mark, BoundedLen):
             found = _bounded(base, found or _compiled(base), mark.limit)
+        elif isinstance(mark, MaxLen):
+            found = _limited(base, mark.limit)
+        elif isinstance(mark, MaxBytes):
+            found = build.at_most_bytes(found or _compiled(base), mark.limit)
         elif mark is Opaque:
             found = build.opaque(found or _compiled(base))
         elif isinstance(mark, Path):
@@ -201,6 +207,17 @@ def _bounded(base: object, inner: AnyCodec, limit: int) -> AnyCodec:
         key, value = map(_compiled, get_args(base))
         return build.bounded(inner, limit, _BOUNDED_MAP, (("K", key), ("V", value)))
     raise TypeError(f"only list, bytes and dict can be bounded, not {base!r}")
+
+
+def _limited(base: object, limit: int) -> AnyCodec:
+    origin, args = get_origin(base), get_args(base)
+    if base is bytes:
+        return build.byte_string(limit)
+    if origin is list:
+        return build.vec(_compiled(args[0]), limit)
+    if origin is dict and _ordered(args[0]):
+        return build.mapping(*map(_compiled, args), limit)
+    raise TypeError(f"only list, bytes and dict can have at most so many items, not {base!r}")
 
 
 _BOUNDED_VEC = "bounded_collections::bounded_vec::BoundedVec"

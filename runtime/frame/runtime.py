@@ -11,6 +11,7 @@ from enum import IntEnum
 from functools import cache
 from typing import Final, TypeVar
 
+from btt_chain.primitives.limits import MAX_CALLS
 from btt_chain.scale import Codec, DecodeError, EncodeError, u8, variants
 from btt_chain.scale.shape import Field, Shape, VariantOf, VariantShape
 from runtime.frame.call import CALL, FREEZE_REASON, HOLD_REASON, Call, Dispatchable, Reason
@@ -37,9 +38,6 @@ P = TypeVar("P", bound=Pallet)
 CRATE = "btt_runtime"
 """First part of the runtime's own type paths; clients look for a name that ends in `_runtime`."""
 
-
-MAX_CALLS: Final = 4_096
-"""Calls in one call, whatever wraps them: what nobody pays for yet is decoded in a few ms."""
 
 MAX_NESTING: Final = 8
 """Levels of calls in calls: `sudo(batch(proxy(multisig(call))))` are five."""

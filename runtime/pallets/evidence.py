@@ -13,8 +13,9 @@ from typing import Annotated, Final, Protocol, TypeAlias
 
 from btt_chain.primitives import validity
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.limits import MAX_TRIE_NODE_BYTES, MAX_TRIE_NODES
 from btt_chain.primitives.validity import Invalid, TransactionSource, ValidTransaction
-from btt_chain.scale import FixedBytes, TypeName, codec, path, u32, u64, u128
+from btt_chain.scale import FixedBytes, MaxLen, TypeName, codec, path, u32, u64, u128
 from runtime.frame import DispatchError, DispatchInfo, Error, PostInfo, Unavailable
 from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.offences import report_weight
@@ -40,7 +41,11 @@ class MembershipProof:
     """Whose key it was: the state knows, once it is told the session. No trie nodes are needed."""
 
     session: Annotated[u32, TypeName("SessionIndex")]
-    trie_nodes: Annotated[list[bytes], TypeName("Vec<Vec<u8>>")]
+    trie_nodes: Annotated[
+        list[Annotated[bytes, MaxLen(MAX_TRIE_NODE_BYTES)]],
+        MaxLen(MAX_TRIE_NODES),
+        TypeName("Vec<Vec<u8>>"),
+    ]
     validator_count: Annotated[u32, TypeName("ValidatorCount")]
 
 

@@ -18,6 +18,7 @@ from btt_chain.scale import (
     Bounded,
     Err,
     Fixed,
+    MaxLen,
     Ok,
     Result,
     TypeName,
@@ -59,7 +60,8 @@ RESERVE_ID: Final = b"py/multi"
 """The name that deposits are reserved under: what others reserve is not touched."""
 
 CallHash = Annotated[bytes, Fixed(32), TypeName("CallHash")]
-Signatories = Annotated[list[AccountId], TypeName("Vec<T::AccountId>")]
+Signatories = Annotated[list[AccountId], MaxLen(2 * MAX_SIGNATORIES), TypeName("Vec<T::AccountId>")]
+"""Decoded up to twice the limit, so that a wallet sees TooManySignatories for a few too many."""
 Signatory = Annotated[AccountId, TypeName("T::AccountId")]
 Outcome = Annotated[Result[tuple[()], WireError], TypeName("DispatchResult")]
 

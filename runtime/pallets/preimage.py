@@ -19,6 +19,7 @@ from btt_chain.scale import (
     Bounded,
     Codec,
     DecodeError,
+    MaxLen,
     Path,
     TypeName,
     Variant,
@@ -283,7 +284,9 @@ class Preimage(Pallet):
 
     @call(4, weight=hashes_info)
     def ensure_updated(
-        self, origin: Origin, hashes: Annotated[list[H256], TypeName("Vec<T::Hash>")]
+        self,
+        origin: Origin,
+        hashes: Annotated[list[H256], MaxLen(2 * MAX_HASHES), TypeName("Vec<T::Hash>")],
     ) -> None:
         """Bring preimages of an old form to the new one. There are none: nothing changes."""
         origin.signed()

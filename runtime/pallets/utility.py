@@ -10,7 +10,8 @@ from typing import Annotated, Final
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import Err, Ok, Result, TypeName, u16, u32
+from btt_chain.primitives.limits import MAX_CALLS
+from btt_chain.scale import Err, MaxLen, Ok, Result, TypeName, u16, u32
 from runtime.frame import (
     ROOT,
     BadOrigin,
@@ -39,7 +40,7 @@ ITEM_WEIGHT: Final = 4 * PICOS_PER_MICRO
 """What each call in a call costs before it runs: decoding, weighing, filters."""
 
 
-Calls = Annotated[list[RuntimeCall], TypeName("Vec<<T as Config>::RuntimeCall>")]
+Calls = Annotated[list[RuntimeCall], MaxLen(MAX_CALLS), TypeName("Vec<<T as Config>::RuntimeCall>")]
 BoxedCall = Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")]
 BoxedOrigin = Annotated[OriginCaller, TypeName("Box<T::PalletsOrigin>")]
 Failure = Annotated[WireError, TypeName("DispatchError")]

@@ -20,7 +20,7 @@ from typing import Annotated, Final, Protocol
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId, MultiAddress
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import Bounded, Compact, TypeName, codec, u32, u64, u128
+from btt_chain.scale import Bounded, Compact, MaxLen, TypeName, codec, u32, u64, u128
 from runtime.frame import (
     Const,
     DispatchError,
@@ -285,7 +285,11 @@ class Identity(Pallet):
     def set_subs(
         self,
         origin: Origin,
-        subs: Annotated[list[tuple[AccountId, Datum]], TypeName("Vec<(T::AccountId, Data)>")],
+        subs: Annotated[
+            list[tuple[AccountId, Datum]],
+            MaxLen(2 * MAX_SUBS),
+            TypeName("Vec<(T::AccountId, Data)>"),
+        ],
     ) -> None:
         """Name all accounts that are parts of yours, instead of those you named before."""
         who = origin.signed()

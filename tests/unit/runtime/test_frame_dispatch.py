@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.limits import MAX_CALLS
 from btt_chain.scale import (
     Codec,
     DecodeError,
@@ -53,7 +54,7 @@ from runtime.frame import (
 from runtime.frame.call import Reason
 from runtime.frame.error import Arithmetic, ArithmeticErrorKind, ModuleError, WireModule
 from runtime.frame.host import EventRecord, Happened
-from runtime.frame.runtime import MAX_CALLS, MAX_NESTING, Runtime
+from runtime.frame.runtime import MAX_NESTING, Runtime
 from runtime.frame.weight import DispatchClass, DispatchInfo
 from runtime.pallets.system import System
 from runtime.pallets.utility import Utility

@@ -1,0 +1,80 @@
+"""Decode budgets: how many bytes, items and levels one message may have.
+
+    EXTRINSIC = DecodeBudget(max_bytes=1 << 20, max_items=16_384)
+    call = EXTRINSIC.decode(call_codec, raw)
+
+A list of one-byte items costs a hundred times as much processor time per byte as a byte string, so
+bytes alone do not bound the price of a message. Each list, map, array and bit sequence adds its
+number of items to the count of the message before the first of them is decoded. Byte strings and
+text count as one item of the list that they stand in.
+
+The count is kept per thread, because codecs are shared. Without a budget nothing is counted.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from btt_chain.scale.errors import DecodeError
+
+if TYPE_CHECKING:
+    from btt_chain.scale.codecs import Codec
+
+T = TypeVar("T")
+
+MAX_DEPTH: Final = 64
+"""How often recursive types may contain themselves."""
+
+
+class Meter(threading.local):
+    """The count of the message that this thread decodes."""
+
+    items: int | None = None
+    """Items that are left; None: no budget applies."""
+    depth: int = 0
+    """Levels of recursive types that are open."""
+    max_depth: int = MAX_DEPTH
+
+
+METER: Final = Meter()
+
+
+def charge(what: str, at: int, count: int) -> None:
+    """Count `count` items of a collection that begins at `at`; DecodeError if too few are left."""
+    left = METER.items
+    if left is None:
+        return
+    if count > left:
+        raise DecodeError(what, at, f"{count} items claimed, the message may have {left} more")
+    METER.items = left - count
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeBudget:
+    """The limits of one kind of message."""
+
+    max_bytes: int
+    max_items: int
+    max_depth: int = MAX_DEPTH
+
+    def decode(self, kind: Codec[T], raw: bytes) -> T:
+        """Return the value that the whole of `raw` encodes.
+
+        Raises DecodeError where it is malformed or exceeds the budget; the length is checked
+        before anything else. Inside of another budget the smaller rest applies.
+        """
+        size = len(raw)
+        if size > self.max_bytes:
+            raise DecodeError(kind.name, 0, f"{size} bytes, at most {self.max_bytes} are allowed")
+        meter, before = METER, METER.items
+        items = self.max_items if before is None else min(before, self.max_items)
+        depth_before, meter.items = meter.max_depth, items
+        meter.max_depth = min(depth_before, meter.depth + self.max_depth)
+        try:
+            return kind.decode_all(raw)
+        finally:
+            if before is not None:
+                before -= items - (meter.items or 0)
+            meter.items, meter.max_depth = before, depth_before
