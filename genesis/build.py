@@ -142,6 +142,7 @@ def _inspect(spec: ChainSpec, state: Mapping[bytes, bytes]) -> _Found:
         keys = set(_session_keys(runtime))
         validators = tuple(runtime.session.validators.value)
         is_manual = runtime.babe.engine.value is Engine.Manual
+        proves_keys = runtime.session.proof_required.value
     except (DecodeError, ValueError) as error:
         raise SpecError(f"spec.genesis: the state cannot be read: {error}") from None
     if spec.is_live:
@@ -153,6 +154,11 @@ def _inspect(spec: ChainSpec, state: Mapping[bytes, bytes]) -> _Found:
                 raise SpecError(
                     f"spec.genesis: everybody has the key of {name}; a Live chain refuses it"
                 )
+        if validators and not proves_keys:
+            raise SpecError(
+                "spec.genesis: Session.ProofRequired is not set; a Live chain takes session keys "
+                "with a proof of possession only: set session.proofRequired to true"
+            )
     return _Found(unheld(accounts), validators, is_manual)
 
 

@@ -106,7 +106,8 @@ def make(
         }
         if not chain.is_manual:
             config["authorities"] = authorities_json(chosen)
-            config["session"] = session_json(chosen)
+            # Where strangers compete for seats, session keys need a proof of possession.
+            config["session"] = session_json(chosen) | {"proofRequired": chain.is_live}
             if not chain.is_live:
                 config["receipts"] = verifiers_json(chosen, placement.balances())
         config["vesting"] = vesting_json(placement, chain.slot_ms)

@@ -422,7 +422,8 @@ def _rows_of(parts: dict[str, Section], pallet: str, name: str) -> list[Section]
     """The rows of one list in a pallet's configuration; the pallet checks what else is there."""
     if pallet not in parts:
         return []
-    field = parts[pallet].fields(optional=(name, "minimumBond", "validatorCount")).get(name)
+    others = ("minimumBond", "validatorCount", "proofRequired")
+    field = parts[pallet].fields(optional=(name, *others)).get(name)
     return [] if field is None else field.rows()
 
 

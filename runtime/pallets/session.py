@@ -5,8 +5,24 @@ ahead ("queued") with the keys that its members have then, so that a change of k
 sessions later, and everybody can prepare. Babe turns the session with the first block of each
 epoch. Who is in the set, and with what weight, the manager says.
 
+Public keys are public, so any account could register the keys of another one first. A proof of
+possession, signed by each key for one account, decides between them:
+
+    registered by       | a call without a proof | a call with a valid proof
+    no account          | unproven               | proven
+    another, unproven   | DuplicatedKey          | the other account is evicted; proven
+    another, proven     | DuplicatedKey          | DuplicatedKey
+    the same account    | unproven, or as before if no key changes | proven
+
+Where `ProofRequired` is set (Live chains), a call without a proof is InvalidProof. Keys of block
+zero count as proven. An evicted account loses all keys of its set, as if it had called
+`purge_keys`: the sessions that are active and queued go on with the keys they were fixed with, and
+it is in no later one before it registers keys again. If too few validators have keys then, the
+queued session is repeated.
+
 The keys of the sessions that offences can still be reported of are remembered.
-Source of the rules: Substrate's `pallet_session`.
+Source of the rules: Substrate's `pallet_session`; of the proof, RFC-0048 of the Polkadot Fellowship
+with the prefix of `sp_core::proof_of_possession`. The eviction is our own.
 """
 
 from __future__ import annotations
@@ -43,12 +59,14 @@ from runtime.params import MAX_VALIDATORS
 ROTATION_WEIGHT: Final = 1_000 * PICOS_PER_MICRO
 SEAT_WEIGHT: Final = 100 * PICOS_PER_MICRO
 """What each validator adds to turning the session."""
-KEYS_WEIGHT: Final = 150 * PICOS_PER_MICRO
-"""Two signatures, two owners, the account."""
+KEYS_WEIGHT: Final = 200 * PICOS_PER_MICRO
+"""Two signatures, two owners, the account, and two accounts that may be evicted."""
 
 OWNERSHIP: Final = b"POP_"
 """What stands before the account in what a key signs to show that it is the account's."""
 SIGNATURE_LENGTH: Final = 64
+PROOF_LENGTH: Final = 2 * SIGNATURE_LENGTH
+"""Bytes of a proof of possession: one signature of each key."""
 FIRST: Final = 0
 
 Who = Annotated[AccountId, TypeName("T::ValidatorId")]
@@ -192,6 +210,10 @@ class Session(Pallet):
     key_owner = Map(tuple[KeyTypeId, bytes], AccountId, hasher=Hasher.Twox64Concat)
     seats = Map(u32, Seats, hasher=Hasher.Twox64Concat)
     """The validators of a session, as long as its offences can be reported."""
+    proven = Map(AccountId, bool, default=False, hasher=Hasher.Twox64Concat)
+    """Whether the session keys of an account come with a proof of possession."""
+    proof_required = Value(bool, default=False)
+    """Whether session keys without a proof of possession are refused."""
 
     class NewSession(Event, index=0):
         """A session began. Its number is not the block's number."""
@@ -211,14 +233,20 @@ class Session(Pallet):
 
         validator: Who
 
+    class KeysEvicted(Event, index=4):
+        """An account lost its session keys to another that proved to possess one of them."""
+
+        validator: Who
+        by: Who
+
     class InvalidProof(Error, index=0):
-        """The signatures do not show that the keys are yours; you may leave them out."""
+        """The proof of possession is missing or wrong: author_rotateKeysWithOwner makes one."""
 
     class NoAssociatedValidatorId(Error, index=1):
         """Your account cannot be a validator."""
 
     class DuplicatedKey(Error, index=2):
-        """Another account has registered one of these keys."""
+        """Another account has registered one of these keys; a proof may evict it."""
 
     class NoKeys(Error, index=3):
         """Your account has no session keys."""
@@ -233,9 +261,11 @@ class Session(Pallet):
 
         `keys` is [[account, validator, {"babe": key, "grandpa": key}], ...]; account and
         validator are the same address, keys are addresses or 0x and hex digits. Without `keys`
-        there are no sessions.
+        there are no sessions. `proofRequired` (false by default) is for Live chains.
         """
-        fields = Section(config, "session").fields(optional=("keys",))
+        fields = Section(config, "session").fields(optional=("keys", "proofRequired"))
+        if "proofRequired" in fields and fields["proofRequired"].flag():
+            self.proof_required.value = True
         rows = fields["keys"].rows() if "keys" in fields else []
         if not rows:
             return
@@ -257,39 +287,36 @@ class Session(Pallet):
         self,
         origin: Origin,
         keys: Annotated[SessionKeys, TypeName("T::Keys")],
-        proof: Annotated[bytes, TypeName("Vec<u8>")],
+        proof: Annotated[Bounded[bytes, PROOF_LENGTH], TypeName("Vec<u8>")],
     ) -> None:
         """Register the session keys of your node; they count two sessions later.
 
-        `proof` may be empty. If not, it is the signature of each key, in their order, over
-        "POP_" and your account.
+        `proof` is the signature of each key, in their order, over "POP_" and your account. It may
+        be empty on development chains; keys with a proof evict an account that has one of them
+        without.
         """
         who = origin.signed()
         if proof and not proves(keys, who, proof):
             raise self.InvalidProof
-        account = self.system.account[who]
+        if not proof and self.proof_required.value:
+            raise self.InvalidProof
         old = self.next_keys.get(who)
+        is_proven = bool(proof) or (old == keys and self.proven[who])
+        self._evict_unproven(who, keys, is_proven=is_proven)
+        account = self.system.account[who]
         if old is None:
             try:
                 self.system.add_consumer(account)
             except DispatchError:
                 raise self.NoAccount from None
-        self._register(who, keys, old)
+        self._register(who, keys, old, is_proven=is_proven)
         if old is None:
             self.system.account[who] = account
 
     @call(1, weight=KEYS_WEIGHT)
     def purge_keys(self, origin: Origin) -> None:
         """Forget your session keys. Sessions that are queued go on with them."""
-        who = origin.signed()
-        old = self.next_keys.take(who)
-        if old is None:
-            raise self.NoKeys
-        for typed in old.typed():
-            del self.key_owner[typed]
-        account = self.system.account[who]
-        account.consumers -= 1
-        self.system.account[who] = account
+        self._purge(origin.signed())
 
     # ---- doors
 
@@ -397,7 +424,7 @@ class Session(Pallet):
         info = self.system.account[who]
         try:
             self.system.add_consumer(info)
-            self._register(who, made, None)
+            self._register(who, made, None, is_proven=True)
         except self.DuplicatedKey:
             raise GenesisError(f"{keys.path}: another account has one of these keys") from None
         except DispatchError:
@@ -416,8 +443,10 @@ class Session(Pallet):
             raise GenesisError(f"session.keys: of {len(planned)} validators {len(found)} have keys")
         return found
 
-    def _register(self, who: AccountId, keys: SessionKeys, old: SessionKeys | None) -> None:
-        """Store keys and whose they are. Raises DuplicatedKey."""
+    def _register(
+        self, who: AccountId, keys: SessionKeys, old: SessionKeys | None, *, is_proven: bool
+    ) -> None:
+        """Store keys, whose they are and whether that is proven. Raises DuplicatedKey."""
         for typed in keys.typed():
             if self.key_owner.get(typed) not in {None, who}:
                 raise self.DuplicatedKey
@@ -426,6 +455,35 @@ class Session(Pallet):
         for typed in keys.typed():
             self.key_owner[typed] = who
         self.next_keys[who] = keys
+        if is_proven:
+            self.proven[who] = True
+        else:
+            del self.proven[who]
+
+    def _evict_unproven(self, who: AccountId, keys: SessionKeys, *, is_proven: bool) -> None:
+        """Purge the accounts that hold one of `keys` unproven, if `who` proved to possess them.
+
+        Raises DuplicatedKey if an owner stays.
+        """
+        owners = [self.key_owner.get(typed) for typed in keys.typed()]
+        others = [owner for owner in dict.fromkeys(owners) if owner is not None and owner != who]
+        if any(not is_proven or self.proven[owner] for owner in others):
+            raise self.DuplicatedKey
+        for owner in others:
+            self._purge(owner)
+            self.deposit(self.KeysEvicted(owner, who))
+
+    def _purge(self, who: AccountId) -> None:
+        """Delete the registration of an account. Raises NoKeys if it has none."""
+        old = self.next_keys.take(who)
+        if old is None:
+            raise self.NoKeys
+        for typed in old.typed():
+            del self.key_owner[typed]
+        del self.proven[who]
+        account = self.system.account[who]
+        account.consumers -= 1
+        self.system.account[who] = account
 
     def _with_keys(
         self, planned: Sequence[AccountId], now: list[tuple[AccountId, SessionKeys]]
@@ -476,8 +534,8 @@ def key(section: Section) -> bytes:
 
 
 def proves(keys: SessionKeys, who: AccountId, proof: bytes) -> bool:
-    """Tell whether both keys have signed that they are this account's."""
-    if len(proof) != 2 * SIGNATURE_LENGTH:
+    """Return True if both keys have signed that they are this account's."""
+    if len(proof) != PROOF_LENGTH:
         return False
     said = OWNERSHIP + bytes(who)
     first, second = proof[:SIGNATURE_LENGTH], proof[SIGNATURE_LENGTH:]

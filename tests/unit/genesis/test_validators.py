@@ -316,6 +316,16 @@ def test_plain_and_raw_with_validators_are_the_same_chain(preset: str, tmp_path:
     assert build(raw).no_validating is None
 
 
+def test_live_chains_require_a_proof_of_possession_and_others_do_not(tmp_path: Path) -> None:
+    spec = live(tmp_path, "seed-000")
+    assert law(build(spec)).session.proof_required.value
+    assert not law(build(make("local"))).session.proof_required.value
+    document = json.loads(spec.dumps())
+    del document["genesis"]["runtimeGenesis"]["config"]["session"]["proofRequired"]
+    with pytest.raises(SpecError, match=r"set session\.proofRequired to true"):
+        build(read_spec(json.dumps(document)))
+
+
 def test_a_live_chain_without_validators_says_so() -> None:
     assert UNMADE_WARNING in (make("seed-000").warning or "")
     why = build(make("seed-000")).no_validating or ""

@@ -13,6 +13,8 @@ from btt_chain.primitives.babe_digests import AuthorityId as BabeId
 from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
 from btt_chain.primitives.grandpa import OnDisabled, consensus
 from btt_chain.scale import codec, u32, u64
+from btt_chain.scale.compact import compact_encode
+from btt_chain.scale.errors import DecodeError
 from runtime.frame import ConsumerRemaining, GenesisError, signed
 from runtime.pallets.session import Everybody, Session, SessionKeys
 from support.babe_chain import EPOCH, START, BabeChain, Validator, validators
@@ -225,6 +227,151 @@ def test_a_proof_that_is_given_must_hold(parish: Parish) -> None:
             parish.session.set_keys(signed(DAVE.account), keys, wrong)
     parish.session.set_keys(signed(DAVE.account), keys, proof)
     assert parish.session.has_keys(DAVE.account)
+
+
+def proof_of(keys_owner: Validator, account: AccountId) -> bytes:
+    message = b"POP_" + bytes(account)
+    return keys_owner.author.sign(message) + keys_owner.voter.sign(message)
+
+
+def proven(person: Validator) -> tuple[SessionKeys, bytes]:
+    return keys_of(person.name), proof_of(person, person.account)
+
+
+def unproven_squatter(parish: Parish) -> Validator:
+    """Let Dave register Eve's keys without a proof."""
+    eve = Validator("Eve")
+    parish.live(eve)
+    parish.session.set_keys(signed(DAVE.account), keys_of("Eve"), b"")
+    return eve
+
+
+def test_the_owner_of_keys_evicts_an_account_that_registered_them_unproven(parish: Parish) -> None:
+    eve, session = unproven_squatter(parish), parish.session
+    keys, proof = proven(eve)
+    with refused(parish, Session.DuplicatedKey):
+        session.set_keys(signed(eve.account), keys, b"")
+    session.set_keys(signed(eve.account), keys, proof)
+    assert session.next_keys[eve.account] == keys
+    assert all(session.key_owner[typed] == eve.account for typed in keys.typed())
+    assert not session.has_keys(DAVE.account)
+    assert (parish.consumers(DAVE), parish.consumers(eve)) == (0, 1)
+    assert parish.announced()[-1] == Session.KeysEvicted(DAVE.account, eve.account)
+    session.set_keys(signed(DAVE.account), keys_of("Dave"), b"")  # nothing is left in the way
+
+
+def test_one_of_its_keys_is_enough_to_evict_an_account(parish: Parish) -> None:
+    eve, frank, session = Validator("Eve"), Validator("Frank"), parish.session
+    parish.live(eve, frank)
+    session.set_keys(signed(DAVE.account), keys_of("Eve", "Dave"), b"")
+    session.set_keys(signed(frank.account), keys_of("Frank", "Eve"), b"")
+    session.set_keys(signed(eve.account), *proven(eve))
+    assert not session.has_keys(DAVE.account)
+    assert not session.has_keys(frank.account)
+    assert keys_of("Dave").typed()[1] not in session.key_owner
+    assert parish.announced()[-2:] == [
+        Session.KeysEvicted(DAVE.account, eve.account),
+        Session.KeysEvicted(frank.account, eve.account),
+    ]
+
+
+def test_no_account_evicts_a_proven_one(parish: Parish) -> None:
+    eve, session = Validator("Eve"), parish.session
+    parish.live(eve)
+    session.set_keys(signed(eve.account), *proven(eve))
+    keys = keys_of("Eve")
+    for proof in (b"", proof_of(eve, DAVE.account)):  # even the secret does not help a thief
+        with refused(parish, Session.DuplicatedKey):
+            session.set_keys(signed(DAVE.account), keys, proof)
+    with refused(parish, Session.InvalidProof):  # a proof is bound to its account
+        session.set_keys(signed(DAVE.account), keys, proof_of(eve, eve.account))
+    for mixed in (keys_of("Dave", "Eve"), keys_of("Eve", "Dave")):
+        with refused(parish, Session.DuplicatedKey):
+            session.set_keys(signed(DAVE.account), mixed, b"")
+    assert session.next_keys[eve.account] == keys
+
+
+def test_a_proven_and_an_unproven_owner_of_one_set_both_stay(parish: Parish) -> None:
+    eve, session = Validator("Eve"), parish.session
+    parish.live(eve)
+    session.set_keys(signed(DAVE.account), keys_of("Eve"), b"")  # unproven
+    mixed = SessionKeys(BabeId(eve.author.public), GrandpaId(ALICE.voter.public))
+    message = b"POP_" + bytes(eve.account)
+    with refused(parish, Session.DuplicatedKey):  # Alice's is proven: it is of block zero
+        session.set_keys(
+            signed(eve.account), mixed, eve.author.sign(message) + ALICE.voter.sign(message)
+        )
+    assert session.has_keys(DAVE.account)
+
+
+def test_keys_of_block_zero_are_proven(parish: Parish) -> None:
+    with refused(parish, Session.DuplicatedKey):
+        parish.session.set_keys(
+            signed(DAVE.account), keys_of("Alice"), proof_of(ALICE, DAVE.account)
+        )
+
+
+def test_the_same_keys_stay_proven_and_other_keys_do_not(parish: Parish) -> None:
+    session = parish.session
+    session.set_keys(signed(ALICE.account), keys_of("Alice"), b"")
+    assert session.proven[ALICE.account]
+    session.set_keys(signed(ALICE.account), keys_of("Alice//2", "Alice"), b"")
+    assert not session.proven[ALICE.account]
+    session.set_keys(signed(DAVE.account), keys_of("Alice"), proof_of(ALICE, DAVE.account))
+    assert not session.has_keys(ALICE.account)
+    session.purge_keys(signed(DAVE.account))
+    assert not session.proven[DAVE.account]
+
+
+def test_a_chain_that_requires_proofs_takes_no_keys_without_one() -> None:
+    parish = Parish()
+    parish.live(ALICE, DAVE)
+    parish.session.genesis({"keys": [ALICE.genesis_keys()], "proofRequired": True})
+    with refused(parish, Session.InvalidProof):
+        parish.session.set_keys(signed(DAVE.account), keys_of("Dave"), b"")
+    with refused(parish, Session.InvalidProof):
+        parish.session.set_keys(signed(ALICE.account), keys_of("Alice"), b"")
+    parish.session.set_keys(signed(DAVE.account), *proven(DAVE))
+    assert parish.session.proven[DAVE.account]
+
+
+def test_a_proof_is_bounded_when_it_is_decoded(parish: Parish) -> None:
+    call = parish.call("Session", "set_keys", keys=keys_of("Dave"), proof=bytes(128))
+    assert parish.call_codec.decode_all(call.raw).args[1] == bytes(128)
+    longer = call.raw[:-130] + compact_encode(129) + bytes(129)
+    with pytest.raises(DecodeError):
+        parish.call_codec.decode_all(longer)
+
+
+def test_evicted_validators_stay_for_the_sessions_that_are_fixed(parish: Parish) -> None:
+    session = parish.session
+    eve = unproven_squatter(parish)
+    parish.manager.choice = {2: accounts(ALICE, DAVE), 3: accounts(ALICE, DAVE, eve)}
+    session.rotate()  # queues Dave, with Eve's keys
+    session.set_keys(signed(eve.account), *proven(eve))
+    session.rotate()
+    assert session.validators_now() == accounts(ALICE, DAVE)
+    assert (eve.author.public, 1) in parish.told.now
+    assert session.owner_of(2, b"babe", eve.author.public) == (DAVE.account, 2)
+    session.rotate()
+    assert session.validators_now() == accounts(ALICE, eve)
+    assert [key for key, _ in parish.told.now] == [ALICE.author.public, eve.author.public]
+    assert session.owner_of(3, b"babe", eve.author.public) == (eve.account, 2)
+
+
+def test_an_eviction_leaves_no_session_with_too_few_validators(parish: Parish) -> None:
+    session = parish.session
+    eve = unproven_squatter(parish)
+    parish.manager.choice = {index: accounts(ALICE, DAVE) for index in range(2, 9)}
+    session.rotate()
+    session.set_keys(signed(eve.account), *proven(eve))
+    for _ in range(4):  # Alice alone is fewer than two
+        session.rotate()
+        assert session.validators_now() == accounts(ALICE, DAVE)
+    session.set_keys(signed(DAVE.account), keys_of("Dave"), b"")
+    session.rotate()
+    session.rotate()
+    assert [key for key, _ in parish.told.now] == [ALICE.author.public, DAVE.author.public]
 
 
 def test_session_keys_are_64_bytes_in_the_order_of_rulings() -> None:
