@@ -1,9 +1,10 @@
 """Export and import of signing records: how a key moves to another machine, after EIP-3076.
 
-A file says for each key up to where it has signed on one chain. An import only ever raises: the
-result is the maximum of what was there and what came, so an old backup does no harm. Both need the
-locks of the records: the node must be stopped. Numbers are written as text, because some programs
-round those of 64 bits.
+A file says for each key up to where it has signed on one chain, and which votes of the newest round
+it has cast, so that the new machine can send them again: a round that waits for this validator
+could not end without them. An import only ever raises: the result is the maximum of what was there
+and what came, so an old backup does no harm. Both need the locks of the records: the node must be
+stopped. Numbers are written as text, because some programs round those of 64 bits.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from pathlib import Path
 from typing import Final
 
 from btt_chain.keystore.errors import RecordDamaged, RecordForeign, RecordMissing
-from btt_chain.keystore.ledger import ORDER, UNKNOWN, Ledger, Round, Sealed
-from btt_chain.keystore.record import SigningRecord, recorded_keys
+from btt_chain.keystore.ledger import ORDER, UNKNOWN, Cast, Ledger, Round, Sealed, maximum
+from btt_chain.keystore.record import SIGNATURE_LENGTH, SigningRecord, recorded_keys
 from btt_chain.primitives.grandpa import Stage
 
 FORMAT: Final = "btt-signing-record"
 VERSION: Final = "1"
 KEY_LENGTH: Final = 32
 _U64: Final = 1 << 64
+_U32: Final = 1 << 32
 
 
 def export(root: Path, genesis_hash: bytes, keys: Iterable[bytes] | None = None) -> str:
@@ -66,7 +68,7 @@ def import_(root: Path, genesis_hash: bytes, text: str | bytes) -> list[bytes]:
 
 def _row(public_key: bytes, ledger: Ledger) -> dict[str, object]:
     block, round = ledger.block, ledger.round
-    return {
+    row: dict[str, object] = {
         "public_key": "0x" + public_key.hex(),
         "max_slot": None if block is None else str(block.slot),
         "max_vote": None
@@ -75,9 +77,27 @@ def _row(public_key: bytes, ledger: Ledger) -> dict[str, object]:
             "set_id": str(round.set_id),
             "round": str(round.round),
             "stage": ORDER[round.place.step].name.lower(),
+            "votes": {
+                stage.name.lower(): None
+                if vote.target_hash is None or vote.signature is None
+                else {
+                    "hash": "0x" + vote.target_hash.hex(),
+                    "number": str(vote.target_number),
+                    "signature": "0x" + vote.signature.hex(),
+                }
+                for stage, vote in round.votes.items()
+            },
         },
         "unsure": ledger.unsure,
     }
+    # What most records have not is left out.
+    if ledger.reason:
+        row["reason"] = ledger.reason
+    if ledger.closed_set is not None:
+        row["closed_set"] = str(ledger.closed_set)
+    if ledger.launch:
+        row["launch"] = True
+    return row
 
 
 def _read(genesis_hash: bytes, text: str | bytes) -> dict[bytes, Ledger]:
@@ -105,16 +125,40 @@ def _read(genesis_hash: bytes, text: str | bytes) -> dict[bytes, Ledger]:
 
 def _ledger(row: dict[str, object]) -> tuple[bytes, Ledger]:
     slot, vote, unsure = row["max_slot"], row["max_vote"], row["unsure"]
-    if not isinstance(unsure, bool):
-        raise TypeError
-    round = None
-    if isinstance(vote, dict):
-        stage = Stage[str(vote["stage"]).upper()]
-        round = Round(_number(vote["set_id"]), _number(vote["round"]), {stage: UNKNOWN})
-    elif vote is not None:
+    reason, closed, launch = row.get("reason", ""), row.get("closed_set"), row.get("launch", False)
+    if not (isinstance(unsure, bool) and isinstance(launch, bool) and isinstance(reason, str)):
         raise TypeError
     block = None if slot is None else Sealed(_number(slot), None, None)
-    return _hex(row["public_key"]), Ledger(block, round, unsure)
+    found = Ledger(
+        block,
+        None if vote is None else _round(vote),
+        unsure,
+        reason=reason if unsure else "",
+        closed_set=None if closed is None else _number(closed),
+        launch=launch,
+    )
+    # A record that says two things at once is read as the more careful one.
+    return _hex(row["public_key"]), maximum(found, found)
+
+
+def _round(vote: object) -> Round:
+    if not isinstance(vote, dict):
+        raise TypeError
+    newest = Stage[str(vote["stage"]).upper()]
+    votes = {newest: UNKNOWN}
+    for name, cast in vote.get("votes", {}).items():
+        stage = Stage[str(name).upper()]
+        if ORDER.index(stage) > ORDER.index(newest):
+            raise ValueError
+        votes[stage] = UNKNOWN if cast is None else _cast(cast)
+    return Round(_number(vote["set_id"]), _number(vote["round"]), votes)
+
+
+def _cast(cast: dict[str, object]) -> Cast:
+    number = _number(cast["number"])
+    if number >= _U32:
+        raise ValueError
+    return Cast(_hex(cast["hash"]), number, _hex(cast["signature"], SIGNATURE_LENGTH))
 
 
 def _number(value: object) -> int:
@@ -126,10 +170,10 @@ def _number(value: object) -> int:
     return number
 
 
-def _hex(value: object) -> bytes:
+def _hex(value: object, length: int = KEY_LENGTH) -> bytes:
     if not isinstance(value, str):
         raise TypeError
     raw = bytes.fromhex(value.removeprefix("0x"))
-    if len(raw) != KEY_LENGTH:
+    if len(raw) != length:
         raise ValueError
     return raw

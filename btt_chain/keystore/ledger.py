@@ -21,8 +21,6 @@ from btt_chain.primitives.grandpa import Stage
 ORDER: Final = (Stage.PROPOSE, Stage.PREVOTE, Stage.PRECOMMIT)
 """The steps of a round as they follow each other; their wire numbers are in another order."""
 
-LAST_ROUND: Final = (1 << 64) - 1
-
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -102,6 +100,13 @@ class Ledger:
     unsure: bool = False
     """Something else may have been said that is not written here: nothing is signed until the
     doppelgaenger watch has ended (`settled`)."""
+    reason: str = ""
+    """Why it is unsure, for the operator; empty while it is not."""
+    closed_set: int | None = None
+    """No vote in this set of voters and those before it, because votes may be missing here."""
+    launch: bool = False
+    """Made before the chain started and not used yet: nothing is signed until the node has found
+    the chain at its beginning, without a trace of this key (`launched`)."""
 
     # ---- blocks
 
@@ -110,8 +115,8 @@ class Ledger:
         last = self.block
         if last is not None and last.slot == slot and last.pre_seal_hash == pre_seal_hash:
             return last.seal
-        if self.unsure:
-            return _unsure()
+        if refusal := self._rests():
+            return refusal
         if last is None or slot > last.slot:
             return None
         what = _short(last.pre_seal_hash)
@@ -132,7 +137,7 @@ class Ledger:
 
     def with_block(self, slot: int, pre_seal_hash: bytes, seal: bytes) -> Ledger:
         """The ledger after a block that `answer_block` allowed."""
-        return replace(self, block=Sealed(slot, pre_seal_hash, seal))
+        return replace(self, block=Sealed(slot, pre_seal_hash, seal), launch=False)
 
     def is_strange_block(self, slot: int, pre_seal_hash: bytes) -> bool:
         """Whether a block with our seal, seen on the network, cannot have been made by this record.
@@ -152,8 +157,13 @@ class Ledger:
         said = self._said(place)
         if said is not None and said.target == target:
             return said.signature
-        if self.unsure:
-            return _unsure()
+        if refusal := self._rests():
+            return refusal
+        if self.is_closed(place.set_id):
+            return Refusal(
+                f"votes of this key in set {place.set_id} may be missing in its record: it votes "
+                "from the next set on, or once finality has stood at one round for a session"
+            )
         if last is None or place > last.place:
             return None
         if said is not None:
@@ -170,18 +180,30 @@ class Ledger:
         same = last is not None and (last.set_id, last.round) == (place.set_id, place.round)
         votes = {**(last.votes if last is not None and same else {})}
         votes[ORDER[place.step]] = Cast(*target, signature)
-        return replace(self, round=Round(place.set_id, place.round, votes))
+        return replace(self, round=Round(place.set_id, place.round, votes), launch=False)
 
     def is_strange_vote(self, place: Place, target: tuple[bytes, int]) -> bool:
         """Whether a vote of ours, seen on the network, cannot have been made by this record."""
         last = self.round
+        if self.is_closed(place.set_id):
+            return False
         if last is None or place > last.place:
             return True
+        if (last.set_id, last.round) != (place.set_id, place.round):
+            return False
         said = self._said(place)
         if said is not None:
             return said.target not in {None, target}
-        # A step that this record passed over in the newest round.
-        return (last.set_id, last.round) == (place.set_id, place.round)
+        # A step that this record passed over in the newest round. Where a later step came from an
+        # import, which names the newest one only, this one may have been taken there as well.
+        return not any(
+            vote.target is None and ORDER.index(stage) > place.step
+            for stage, vote in last.votes.items()
+        )
+
+    def is_closed(self, set_id: int) -> bool:
+        """Return True if no vote in this set of voters is signed (`closed_set`)."""
+        return self.closed_set is not None and set_id <= self.closed_set
 
     def _said(self, place: Place) -> Cast | None:
         last = self.round
@@ -191,12 +213,36 @@ class Ledger:
 
     # ---- as a whole
 
-    def settled(self, slot: int, set_id: int) -> Ledger:
-        """Sure again: nothing is signed up to `slot`, nor in `set_id` and the sets before it."""
-        floor = Ledger(
-            Sealed(slot, None, None), Round(set_id, LAST_ROUND, {Stage.PRECOMMIT: UNKNOWN})
-        )
-        return replace(maximum(self, floor), unsure=False)
+    def doubted(self, reason: str, seen: Ledger | None = None) -> Ledger:
+        """Return the ledger raised to what was `seen`, and unsure for this `reason`."""
+        raised = maximum(self, replace(seen or Ledger(), unsure=True))
+        return replace(raised, reason=reason)
+
+    def settled(self, slot: int, set_id: int, standing: int | None = None) -> Ledger:
+        """Sure again: nothing is signed up to `slot`, nor in `set_id` and the sets before it.
+
+        Where finality stood at the round `standing` of that set for the whole watch, that round is
+        open above what is on record. A set ends by finality only, so if all voters waited for the
+        next one, it would never come.
+        """
+        block = _later_block(self.block, Sealed(slot, None, None))
+        sure = replace(self, block=block, unsure=False, reason="")
+        if standing is None:
+            return replace(sure, closed_set=max(set_id, self.closed_set or 0))
+        return _open_from(sure, set_id, standing)
+
+    def reopened(self, set_id: int, standing: int) -> Ledger:
+        """Return the ledger with the round `standing` of a closed set open above the record."""
+        return _open_from(self, set_id, standing)
+
+    def launched(self, set_id: int, round: int) -> Ledger:
+        """Return a launch ledger that may be used, for votes of this round and later."""
+        return _open_from(replace(self, launch=False), set_id, round)
+
+    def _rests(self) -> Refusal | None:
+        if self.unsure:
+            return _unsure()
+        return _launching() if self.launch else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,10 +267,17 @@ class Clock:
 
 def maximum(one: Ledger, other: Ledger) -> Ledger:
     """A ledger that refuses whatever one of the two refuses as said before; unsure if one is."""
+    block, round = _later_block(one.block, other.block), _later_round(one.round, other.round)
+    closed = [each.closed_set for each in (one, other) if each.closed_set is not None]
+    unsure = one.unsure or other.unsure
+    is_used = unsure or bool(block or round or closed)
     return Ledger(
-        _later_block(one.block, other.block),
-        _later_round(one.round, other.round),
-        one.unsure or other.unsure,
+        block,
+        round,
+        unsure,
+        reason=one.reason or other.reason,
+        closed_set=max(closed, default=None),
+        launch=(one.launch or other.launch) and not is_used,
     )
 
 
@@ -251,10 +304,27 @@ def _later_round(one: Round | None, other: Round | None) -> Round | None:
     return Round(one.set_id, one.round, votes)
 
 
+def _open_from(ledger: Ledger, set_id: int, round: int) -> Ledger:
+    """Return a ledger whose sets before `set_id` are closed, and its rounds before `round`."""
+    floor = Round(set_id, round - 1, {Stage.PRECOMMIT: UNKNOWN}) if round > 1 else None
+    return replace(
+        ledger,
+        round=_later_round(ledger.round, floor),
+        closed_set=set_id - 1 if set_id > 0 else None,
+    )
+
+
 def _unsure() -> Refusal:
     return Refusal(
         "the record of this key may be older than what the key has signed: nothing is signed "
         "before the watch for another node with this key has ended"
+    )
+
+
+def _launching() -> Refusal:
+    return Refusal(
+        "the record of this key was made before the chain started: nothing is signed before the "
+        "node has found the chain at its beginning"
     )
 
 

@@ -47,6 +47,7 @@ LARGEST: Final = 1 << 16
 """Bytes of a record file; real ones have about a thousand."""
 
 FLAG: Final = "--i-know-this-key-never-signed"
+FORCED: Final = f"its record was begun by {FLAG}"
 
 _U64: Final = 1 << 64
 _U32: Final = 1 << 32
@@ -115,12 +116,26 @@ class Record(ABC):
         if raised != self._ledger:
             self._keep(raised)
 
-    def settle(self, slot: int, set_id: int) -> None:
+    def settle(self, slot: int, set_id: int, standing: int | None = None) -> None:
         """End the doubt: the watch was clear. Nothing up to `slot` and in `set_id` is signed.
 
-        After force, that is the slot one epoch ahead and the set of now (consensus.md 4.4).
+        The slot is one epoch ahead, the set that of now; `standing` as for `Ledger.settled`.
         """
-        self._keep(self._ledger.settled(slot, set_id))
+        self._keep(self._ledger.settled(slot, set_id, standing))
+
+    def doubt(self, reason: str, seen: Ledger | None = None) -> None:
+        """Raise the record to what was `seen`, and sign nothing before a watch has ended."""
+        doubted = self._ledger.doubted(reason, seen)
+        if doubted != self._ledger:
+            self._keep(doubted)
+
+    def reopen(self, set_id: int, standing: int) -> None:
+        """Open the round `standing` of a closed set, above what is on record."""
+        self._keep(self._ledger.reopened(set_id, standing))
+
+    def launch(self, set_id: int, round: int) -> None:
+        """Begin to use a launch record: the chain was found at its beginning."""
+        self._keep(self._ledger.launched(set_id, round))
 
     @abstractmethod
     def _keep(self, ledger: Ledger) -> None:
@@ -211,8 +226,9 @@ class SigningRecord(Record):
         if not path.exists():
             raise RecordMissing(
                 f"there is no signing record {path}: if the key 0x{public_key.hex()} has signed "
-                "anywhere, bring its record with `btt-chain signing import`; if it never has, "
-                f"say so with {FLAG}"
+                "anywhere, bring its record with `btt-chain signing import`; if the chain has not "
+                "started yet, `btt-chain network accept` makes it; if the chain runs and the key "
+                f"never signed, say so with {FLAG}"
             )
         lock = _locked(path, public_key)
         try:
@@ -242,7 +258,8 @@ class SigningRecord(Record):
         except RecordMissing:
             if is_live and not forced:
                 raise
-            return cls.create(root, genesis_hash, public_key, Ledger(unsure=is_live))
+            ledger = Ledger().doubted(FORCED) if is_live else Ledger()
+            return cls.create(root, genesis_hash, public_key, ledger)
         except RecordDamaged:
             if not forced:
                 raise
@@ -252,7 +269,7 @@ class SigningRecord(Record):
                 path.replace(path.with_name(f"{path.name}.damaged"))
             except OSError as error:
                 raise _not_written(path, error) from error
-        return cls.create(root, genesis_hash, public_key, Ledger(unsure=True))
+        return cls.create(root, genesis_hash, public_key, Ledger().doubted(FORCED))
 
     def close(self) -> None:
         """Let go of the lock; nothing can be signed afterwards."""
@@ -373,6 +390,13 @@ def encode(genesis_hash: bytes, public_key: bytes, ledger: Ledger) -> bytes:
             **{stage.name.lower(): _vote_json(round.votes.get(stage)) for stage in Stage},
         },
     }
+    # What most records have not is left out.
+    if ledger.reason:
+        fields["reason"] = ledger.reason
+    if ledger.closed_set is not None:
+        fields["closed_set"] = ledger.closed_set
+    if ledger.launch:
+        fields["launch"] = True
     return _text(fields | {"checksum": _hex(blake2_256(_text(fields)))})
 
 
@@ -386,8 +410,7 @@ def decode(raw: bytes) -> tuple[bytes, bytes, Ledger]:
         if fields.get("version") != VERSION and _sum_is_right(fields, raw):
             raise _NotOurs(f"version {fields.get('version')!r} is unknown to this program")
         genesis, public = _known(fields["genesis_hash"]), _known(fields["public_key"])
-        unsure = fields["unsure"] is True
-        ledger = Ledger(_block(fields["babe"]), _round(fields["grandpa"]), unsure)
+        ledger = _ledger(fields)
         again = encode(genesis, public, ledger)
     except (KeyError, TypeError, AttributeError, RecursionError, ValueError):
         raise ValueError("it is not what this program writes") from None
@@ -395,6 +418,20 @@ def decode(raw: bytes) -> tuple[bytes, bytes, Ledger]:
     if again != raw:
         raise ValueError("the checksum is wrong")
     return genesis, public, ledger
+
+
+def _ledger(fields: dict[str, object]) -> Ledger:
+    reason, closed = fields.get("reason", ""), fields.get("closed_set")
+    if not isinstance(reason, str):
+        raise TypeError
+    return Ledger(
+        _block(fields["babe"]),
+        _round(fields["grandpa"]),
+        fields["unsure"] is True,
+        reason=reason,
+        closed_set=None if closed is None else _number(closed),
+        launch=fields.get("launch") is True,
+    )
 
 
 def _sum_is_right(fields: dict[str, object], raw: bytes) -> bool:

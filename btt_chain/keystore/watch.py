@@ -83,3 +83,24 @@ class Watch:
 
     def _observe(self, public_key: bytes, ledger: Ledger) -> None:
         self.observed[public_key] = maximum(self.observed.get(public_key, Ledger()), ledger)
+
+
+@dataclass(slots=True)
+class Standing:
+    """Counts for how many slots finality has stood at one round.
+
+    Only slots in which votes could be heard count: all votes of a round that has stood for long
+    enough were told again and again, so that what is not known of it was never sent.
+    """
+
+    place: tuple[int, int, int] | None = None
+    """Set, round, and the number of the last final block."""
+    slots: int = 0
+
+    def look(self, set_id: int, round: int, final: int, *, listening: bool) -> None:
+        """Take in where finality is in a new slot."""
+        place = (set_id, round, final)
+        if place != self.place:
+            self.place, self.slots = place, 0
+        elif listening:
+            self.slots += 1

@@ -37,6 +37,7 @@ from btt_chain.consensus.finality.voter import ArmTimer, Finalise
 from btt_chain.consensus.importer import Importer
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.node.announces import Announces
+from btt_chain.node.looking_back import chain_age
 from btt_chain.node.pool import PoolService
 from btt_chain.node.signing import Signer
 from btt_chain.primitives import babe_equivocation
@@ -455,7 +456,15 @@ class Engine:
         if signer is None or worker is None:
             return
         now_voting = (gadget.set_id, gadget.round)
-        may = signer.tick(slot, gadget.set_id, now_voting, listening=self._is_in_touch())
+        client = self.parts.client
+        may = signer.tick(
+            slot,
+            gadget.set_id,
+            now_voting,
+            listening=self._is_in_touch(),
+            final=client.finalized().number,
+            age=lambda: chain_age(client, slot),
+        )
         keys = list(signer.keys())
         if keys != self._keys:
             self._keys = keys

@@ -52,8 +52,8 @@ def _look_at_blocks(client: Client, vault: Vault) -> None:
             if slot <= last:
                 break
             if verify(Scheme.SR25519, public, pre_seal_hash, seal):
-                _is_old(public, f"the block that it sealed for slot {slot}")
-                vault.record(public).raise_to(Ledger(Sealed(slot, None, None), unsure=True))
+                what = f"the block that it sealed for slot {slot}"
+                _is_old(vault, public, what, Ledger(Sealed(slot, None, None)))
                 break
 
 
@@ -83,9 +83,8 @@ def _look_at_votes(client: Client, vault: Vault) -> None:
                 continue
             if not is_signed(signed, number, vote_set):
                 continue  # of the set before: its proof is older than the record, if that is good
-            _is_old(public, f"its {place}")
             round = Round(vote_set, number, {stage_of(signed.message): UNKNOWN})
-            vault.record(public).raise_to(Ledger(round=round, unsure=True))
+            _is_old(vault, public, f"its {place}", Ledger(round=round))
 
 
 def _votes(client: Client) -> Iterator[tuple[int, int, SignedMessage]]:
@@ -110,10 +109,25 @@ def _ledgers(vault: Vault, key_type: bytes) -> Iterator[tuple[bytes, Ledger]]:
             continue  # the signer tells of it, and leaves the key alone
 
 
-def _is_old(public: bytes, what: str) -> None:
+def _is_old(vault: Vault, public: bytes, what: str, seen: Ledger) -> None:
     log.warning(
         "the signing record of 0x%s is older than %s: the key waits until a session has shown that "
         "nobody else signs with it",
         public.hex(),
         what,
     )
+    vault.record(public).doubt(f"it is older than {what}", seen)
+
+
+def chain_age(client: Client, slot: int) -> int | None:
+    """Return how many slots ago the first block of the best chain was made, None without one.
+
+    A chain whose first block is not here (it was begun with a later state) is as old as can be.
+    """
+    if client.best().number == 0:
+        return None
+    first = client.block_hash(1)
+    header = None if first is None else client.header(first)
+    if header is None:
+        return slot
+    return slot - int(pre_digest(header.digest.logs).claim.slot)

@@ -3,8 +3,10 @@
 Every signature goes through the record of its key (`btt_chain.keystore`), which is on the disk
 before the signature leaves. Here is decided which keys may be used at all: one whose record cannot
 be opened is named once and left alone; one that another node was seen to use is not used any more
-in this process. A record that is older than what the chain shows is raised to it, and its key waits
-until a session has shown that nobody else signs with it (consensus.md 4.4, ruling A12).
+in this process, and waits for a watch in the next one. A record that is older than what the chain
+shows is raised to it, and its key waits until a session has shown that nobody else signs with it.
+A record that was made before the chain started is used once the node has found the chain at its
+beginning (`keystore.launch`).
 """
 
 from __future__ import annotations
@@ -27,7 +29,10 @@ from btt_chain.keystore import (
     Seen,
     Watch,
 )
+from btt_chain.keystore.launch import LaunchWatch, Verdict
 from btt_chain.keystore.ledger import UNKNOWN, Round, Sealed
+from btt_chain.keystore.watch import Standing
+from btt_chain.node.key_states import KeyState, State, state_of
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
     AnyMessage,
@@ -43,6 +48,8 @@ from btt_chain.primitives.grandpa import (
 from btt_chain.scale import u32
 
 log = logging.getLogger(__name__)
+
+LATE: Final = "the chain had run for more than a session when this node first came to it"
 
 
 class Keys(Protocol):
@@ -89,6 +96,8 @@ class Signer:
         self._set_id = 0
         self._slot = started
         self._watch: Watch | None = None
+        self._launch: LaunchWatch | None = None
+        self._standing: Final = Standing()
         self._barred: dict[bytes, str] = {}
         """Keys that are not used any more, and why."""
         self._problems: dict[bytes, str] = {}
@@ -97,13 +106,21 @@ class Signer:
     # ---- time
 
     def tick(
-        self, slot: int, set_id: int, newest_round: tuple[int, int], *, listening: bool = True
+        self,
+        slot: int,
+        set_id: int,
+        newest_round: tuple[int, int],
+        *,
+        listening: bool = True,
+        final: int = 0,
+        age: Callable[[], int | None] = lambda: None,
     ) -> bool:
         """Note the slot and the set of now; return whether blocks may be made at this time.
 
         False while the clock lies more than a slot behind where it has been. `listening` says
         whether the blocks and votes of now can be heard; without peers, or far behind, a watch
-        would find nobody because it hears nobody.
+        would find nobody because it hears nobody. `final` is the number of the last final block,
+        `age` returns for how many slots the chain has had blocks, None while it has none.
         """
         missed = max(0, slot - self._slot - listening)
         self._slot, self._set_id = slot, set_id
@@ -113,8 +130,29 @@ class Signer:
                 self._say_once(b"clock", refusal.why)
             return False
         self._problems.pop(b"clock", None)
+        self._standing.look(*newest_round, final, listening=listening)
+        if listening:
+            self._look_at_launch(newest_round[1], age)
         self._look_around(newest_round, missed, listening=listening)
+        self._reopen(newest_round[1])
         return True
+
+    def _look_at_launch(self, round: int, age: Callable[[], int | None]) -> None:
+        launching = [record for record in self._records() if record.ledger.launch]
+        if not launching:
+            self._launch = None
+            return
+        if self._launch is None:
+            self._launch = LaunchWatch(self._session)
+        verdict = self._launch.look(age())
+        if verdict is Verdict.LATE:
+            for record in launching:
+                record.doubt(LATE)
+            log.warning("%s: its keys are watched for a session before they sign", LATE)
+        elif verdict is Verdict.BEGIN:
+            for record in launching:
+                record.launch(self._set_id, round)
+            log.info("the chain is at its beginning and has no trace of our keys: they sign now")
 
     def _look_around(self, newest_round: tuple[int, int], missed: int, *, listening: bool) -> None:
         unsure = [record for record in self._records() if record.ledger.unsure]
@@ -135,19 +173,45 @@ class Signer:
             case Seen(public_key, what):
                 self._bar(public_key, f"another node signs with it: {what}")
             case Clear():
-                for record in unsure:
-                    observed = self._watch.observed.get(record.public_key)
-                    if observed is not None:
-                        record.raise_to(observed)
-                    record.settle(self._slot + self._session, self._set_id)
-                log.warning(
-                    "no other node was seen to sign with our keys: blocks are made from slot %d "
-                    "on, votes cast from the next set of voters on",
-                    self._slot + self._session + 1,
-                )
+                self._settle(self._watch, unsure, newest_round[1])
                 self._watch = None
             case _:
                 pass
+
+    def _settle(self, watch: Watch, unsure: Sequence[Record], round: int) -> None:
+        """End a watch that saw nobody."""
+        standing = round if self._has_stood else None
+        for record in unsure:
+            observed = watch.observed.get(record.public_key)
+            if observed is not None:
+                record.raise_to(observed)
+            record.settle(self._slot + self._session, self._set_id, standing)
+        log.warning(
+            "no other node was seen to sign with our keys: blocks are made from slot %d on, votes "
+            "cast from the next set of voters on, or at once while finality stands",
+            self._slot + self._session + 1,
+        )
+
+    @property
+    def _has_stood(self) -> bool:
+        """Whether finality has stood at its round for a session in which we heard the others."""
+        return self._standing.slots >= self._session
+
+    def _reopen(self, round: int) -> None:
+        """Let keys vote that wait for the next set, where that would never come without them."""
+        if not self._has_stood:
+            return
+        for public in self._vault.keystore.public_keys(GRANDPA):
+            record = self._own(GRANDPA, public)
+            if record is None or record.ledger.unsure or public in self._barred:
+                continue
+            if record.ledger.is_closed(self._set_id):
+                record.reopen(self._set_id, round)
+                log.warning(
+                    "finality has stood at round %d of set %d for a session: the key 0x%s votes "
+                    "in it, above what is known of its votes",
+                    round, self._set_id, public.hex(),
+                )  # fmt: skip
 
     # ---- blocks
 
@@ -184,7 +248,10 @@ class Signer:
         record = self._own(BABE, public)
         if record is None or not record.ledger.is_strange_block(slot, pre_seal_hash):
             return
-        if record.ledger.unsure and self._watch is not None:
+        if record.ledger.launch:
+            self._doubt_launch(record, Ledger(block=Sealed(slot, None, None)),
+                               f"the block of slot {slot}")  # fmt: skip
+        elif record.ledger.unsure and self._watch is not None:
             self._watch.block(public, slot, pre_seal_hash)
         elif record.ledger.unsure:  # the watch is yet to begin
             record.raise_to(Ledger(block=Sealed(slot, None, None), unsure=True))
@@ -194,7 +261,8 @@ class Signer:
             # The record is older than the chain: a backup, perhaps. What else is missing in it?
             log.warning("the signing record of 0x%s is older than block of slot %d",
                         public.hex(), slot)  # fmt: skip
-            record.raise_to(Ledger(block=Sealed(slot, None, None), unsure=True))
+            record.doubt(f"it is older than the block that the key sealed for slot {slot}",
+                         Ledger(block=Sealed(slot, None, None)))  # fmt: skip
 
     # ---- votes
 
@@ -250,10 +318,15 @@ class Signer:
         strange = record.ledger.is_strange_vote(
             Place.at(set_id, round_number, stage), (bytes(target.hash), target.number)
         )
-        if record.ledger.unsure and self._watch is not None:
+        seen = Ledger(round=Round(set_id, round_number, {stage: UNKNOWN}))
+        if record.ledger.launch:
+            self._doubt_launch(record, seen, f"a vote in round {round_number} of set {set_id}")
+        elif record.ledger.unsure and self._watch is not None:
             self._watch.vote(who, set_id, round_number, stage, bytes(target.hash))
         elif record.ledger.unsure:  # the watch is yet to begin
-            record.raise_to(Ledger(round=Round(set_id, round_number, {stage: UNKNOWN})))
+            record.raise_to(seen)
+        elif record.ledger.is_closed(set_id):
+            record.raise_to(seen)  # so that it is not cast again if the set is reopened
         elif strange:
             self._bar(who, f"another node voted with it in round {round_number} of set {set_id}")
 
@@ -263,9 +336,30 @@ class Signer:
         usable = []
         for public in self._vault.keystore.public_keys(key_type):
             record = self._own(key_type, public)
-            if record is not None and public not in self._barred and not record.ledger.unsure:
+            if record is None or public in self._barred:
+                continue
+            ledger = record.ledger
+            is_closed = key_type == GRANDPA and ledger.is_closed(self._set_id)
+            if not (ledger.unsure or ledger.launch or is_closed):
                 usable.append(public)
         return usable
+
+    def states(self) -> list[KeyState]:
+        """Return what each key of ours may do now, and why not."""
+        watched = None if self._watch is None else self._watch.started + self._watch.slots
+        found = []
+        for key_type in (BABE, GRANDPA):
+            for public in self._vault.keystore.public_keys(key_type):
+                record = self._own(key_type, public)
+                if record is None:
+                    why = self._problems.get(public, "")
+                    found.append(KeyState(public, key_type, State.NO_RECORD, why))
+                    continue
+                bar = self._barred.get(public)
+                found.append(
+                    state_of(key_type, record, self._slot, self._set_id, bar=bar, watched=watched)
+                )
+        return found
 
     def _own(self, key_type: bytes, public: bytes) -> Record | None:
         """Return the record of a key of ours; None if it is no key of ours, or has no record."""
@@ -292,6 +386,18 @@ class Signer:
         if public not in self._barred:
             self._barred[public] = why
             log.error("the key 0x%s is not used any more: %s", public.hex(), why)
+            # A restart must not forget it: the key waits for a watch then.
+            self._vault.record(public).doubt(why)
+
+    def _doubt_launch(self, traced: Record, seen: Ledger, what: str) -> None:
+        """A key with a launch record has signed before: the records of all keys were lost."""
+        why = f"its record was made for the start of the chain, which has {what} by this node's key"
+        log.warning("%s; nothing is signed before a watch has ended", why)
+        for record in self._records():
+            if record is traced:
+                record.doubt(why, seen)
+            elif record.ledger.launch:
+                record.doubt(why)
 
     def _say_once(self, about: bytes, what: str) -> None:
         if self._problems.get(about) != what:

@@ -55,7 +55,10 @@ def ledgers(draw: st.DrawFn) -> Ledger:
         where = draw(places)
         round = Round(where.set_id, where.round, {ORDER[where.step]: UNKNOWN})
         ledger = maximum(ledger, Ledger(block, draw(st.sampled_from([None, round]))))
-    return ledger
+    closed = draw(st.none() | st.integers(0, 2))
+    reason = draw(st.sampled_from(["", "an “old” record"])) if ledger.unsure else ""
+    return maximum(ledger, Ledger(unsure=bool(reason), reason=reason, closed_set=closed,
+                                  launch=draw(st.booleans())))  # fmt: skip
 
 
 def allows_block(ledger: Ledger, slot: int, hash: bytes) -> bool:
@@ -131,6 +134,66 @@ def test_what_this_record_cannot_have_made_is_strange() -> None:
     assert not ledger.is_strange_vote(Place.at(1, 3, Stage.PREVOTE), (HASHES[2], 9))
 
 
+def imported(stage: Stage) -> Ledger:
+    """A ledger as an export without votes makes it: the newest step only."""
+    return maximum(Ledger(), Ledger(round=Round(1, 4, {stage: UNKNOWN})))
+
+
+@pytest.mark.parametrize("newest", list(ORDER))
+def test_earlier_steps_of_an_imported_round_are_not_strange(newest: Stage) -> None:
+    ledger = imported(newest)
+    for stage in ORDER:
+        is_later = ORDER.index(stage) > ORDER.index(newest)
+        assert ledger.is_strange_vote(Place.at(1, 4, stage), (HASHES[1], 9)) is is_later
+    assert ledger.is_strange_vote(Place.at(1, 5, Stage.PROPOSE), (HASHES[1], 9))
+    assert not ledger.is_strange_vote(Place.at(1, 3, Stage.PRECOMMIT), (HASHES[1], 9))
+
+
+def test_a_step_above_an_imported_one_is_ours_and_below_it_is_not_strange() -> None:
+    place = Place.at(1, 4, Stage.PRECOMMIT)
+    ledger = imported(Stage.PREVOTE).with_vote(place, (HASHES[1], 9), b"1")
+    assert not ledger.is_strange_vote(Place.at(1, 4, Stage.PROPOSE), (HASHES[2], 9))
+    assert not ledger.is_strange_vote(Place.at(1, 4, Stage.PREVOTE), (HASHES[2], 9))
+    assert ledger.is_strange_vote(place, (HASHES[2], 9))
+
+
+def test_a_launch_ledger_signs_nothing_before_the_launch_and_has_no_mark_after_it() -> None:
+    ledger = Ledger(launch=True)
+    assert isinstance(ledger.answer_block(7, HASHES[0]), Refusal)
+    assert isinstance(ledger.answer_vote(Place(0, 1, 0), (HASHES[0], 0)), Refusal)
+    launched = ledger.launched(set_id=0, round=1)
+    assert launched == Ledger()
+    later = ledger.launched(set_id=0, round=5)
+    assert isinstance(later.answer_vote(Place(0, 4, 2), (HASHES[0], 0)), Refusal)
+    assert later.answer_vote(Place(0, 5, 0), (HASHES[0], 0)) is None
+
+
+def test_a_launch_ledger_that_is_raised_to_anything_is_none_any_more() -> None:
+    launch = Ledger(launch=True)
+    assert maximum(launch, Ledger()).launch
+    assert not maximum(launch, Ledger(Sealed(5, None, None))).launch
+    assert not launch.doubted("seen").launch
+
+
+def test_a_round_that_stood_for_the_whole_watch_is_open_above_what_was_seen() -> None:
+    seen = Ledger(round=Round(3, 8, {Stage.PREVOTE: UNKNOWN}))
+    settled = Ledger().doubted("forced", seen).settled(slot=20, set_id=3, standing=8)
+    assert isinstance(settled.answer_vote(Place.at(3, 7, Stage.PRECOMMIT), (HASHES[0], 0)), Refusal)
+    assert isinstance(settled.answer_vote(Place.at(3, 8, Stage.PREVOTE), (HASHES[0], 0)), Refusal)
+    assert settled.answer_vote(Place.at(3, 8, Stage.PRECOMMIT), (HASHES[0], 0)) is None
+    assert isinstance(settled.answer_block(20, HASHES[1]), Refusal)
+
+
+def test_a_set_that_is_reopened_forgets_no_vote() -> None:
+    cast = Ledger().with_vote(Place.at(3, 8, Stage.PREVOTE), (HASHES[1], 9), b"1")
+    closed = cast.doubted("old").settled(slot=20, set_id=3)
+    assert isinstance(closed.answer_vote(Place.at(3, 9, Stage.PREVOTE), (HASHES[1], 9)), Refusal)
+    opened = closed.reopened(3, 8)
+    assert opened.answer_vote(Place.at(3, 8, Stage.PREVOTE), (HASHES[1], 9)) == b"1"
+    assert isinstance(opened.answer_vote(Place.at(3, 8, Stage.PREVOTE), (HASHES[2], 9)), Refusal)
+    assert opened.answer_vote(Place.at(3, 8, Stage.PRECOMMIT), (HASHES[2], 9)) is None
+
+
 def test_a_clock_that_goes_back_makes_no_blocks_until_it_has_caught_up() -> None:
     clock = Clock()
     for slot, is_refused in ((5, False), (6, False), (5, False), (4, True), (3, True), (5, False)):
@@ -160,7 +223,15 @@ def test_the_maximum_is_the_same_either_way_and_is_reached_at_once(
     def places_of(ledger: Ledger) -> object:
         block = ledger.block and (ledger.block.slot, ledger.block.pre_seal_hash)
         votes = ledger.round and {s: v.target for s, v in ledger.round.votes.items()}
-        return block, ledger.round and ledger.round.place, votes, ledger.unsure
+        closed = ledger.closed_set
+        return (
+            block,
+            ledger.round and ledger.round.place,
+            votes,
+            ledger.unsure,
+            closed,
+            ledger.launch,
+        )
 
     both = maximum(one, two)
     # Signatures may differ: those of sr25519 are random.

@@ -401,9 +401,39 @@ def test_an_import_makes_what_is_missing(root: Path, tmp_path: Path) -> None:
     assert import_(here, GENESIS, export(root, GENESIS)) == [KEY]
     moved = SigningRecord.open(here, GENESIS, KEY)
     for stage in Stage:
+        assert isinstance(vote(moved, B, 5, stage), Refusal)
+    for stage in (Stage.PROPOSE, Stage.PREVOTE):
         assert isinstance(vote(moved, A, 5, stage), Refusal)
     assert isinstance(vote(moved, A, 6), bytes)
     moved.close()
+
+
+def test_a_moved_key_sends_the_votes_of_its_round_again(root: Path, tmp_path: Path) -> None:
+    # A round that waits for this validator cannot end without them.
+    record = SigningRecord.create(root, GENESIS, KEY)
+    cast = [vote(record, A, 5, stage) for stage in (Stage.PREVOTE, Stage.PRECOMMIT)]
+    record.close()
+    here = tmp_path / "here"
+    import_(here, GENESIS, export(root, GENESIS))
+    moved = SigningRecord.open(here, GENESIS, KEY)
+    assert [vote(moved, A, 5, stage) for stage in (Stage.PREVOTE, Stage.PRECOMMIT)] == cast
+    moved.close()
+
+
+def test_what_stops_a_key_moves_with_it(root: Path, tmp_path: Path) -> None:
+    for number, ledger in enumerate(
+        (
+            Ledger(launch=True),
+            Ledger(closed_set=4),
+            Ledger().doubted("another node voted with it", Ledger(Sealed(5, None, None))),
+        )
+    ):
+        there, here = tmp_path / f"there{number}", tmp_path / f"here{number}"
+        SigningRecord.create(there, GENESIS, KEY, ledger).close()
+        import_(here, GENESIS, export(there, GENESIS))
+        moved = SigningRecord.open(here, GENESIS, KEY)
+        assert moved.ledger == ledger
+        moved.close()
 
 
 def test_a_running_key_is_neither_exported_nor_imported(root: Path) -> None:

@@ -1,0 +1,69 @@
+"""What each session key of a running node may do, and why not: for RPC, metrics and the doctor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from btt_chain.keystore import GRANDPA, Record
+
+
+class State(StrEnum):
+    """What a key does; the words stand in metrics and in `signing_status`."""
+
+    SIGNS = "signs"
+    """Whatever the chain asks of it."""
+    BARRED = "barred"
+    """Nothing: another node was seen to sign with it."""
+    WATCHES = "watches"
+    """Nothing before the watch for another node with the key has ended."""
+    LAUNCHES = "launches"
+    """Nothing before the node has found the chain at its beginning."""
+    WAITS = "waits"
+    """Nothing before a later slot, or the next set of voters."""
+    NO_RECORD = "no_record"
+    """Nothing: its signing record cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """A key of a running node."""
+
+    public: bytes
+    key_type: bytes
+    state: State
+    why: str = ""
+    """In words; empty for a key that signs."""
+    until: int | None = None
+    """The first slot in which it may sign, where that is known."""
+
+
+def state_of(
+    key_type: bytes,
+    record: Record,
+    slot: int,
+    set_id: int,
+    *,
+    bar: str | None,
+    watched: int | None,
+) -> KeyState:
+    """Return the state of a key in a slot and a set of voters.
+
+    `bar` is why the key is barred, None if it is not; `watched` the last slot of the watch.
+    """
+    ledger, public = record.ledger, record.public_key
+    if bar is not None:
+        return KeyState(public, key_type, State.BARRED, bar)
+    if ledger.unsure:
+        until = None if watched is None else watched + 1
+        return KeyState(public, key_type, State.WATCHES, ledger.reason, until)
+    if ledger.launch:
+        why = "the node has not found the chain at its beginning yet"
+        return KeyState(public, key_type, State.LAUNCHES, why)
+    if key_type == GRANDPA and ledger.is_closed(set_id):
+        why = f"it votes from the set after {set_id} on, or once finality has stood for a session"
+        return KeyState(public, key_type, State.WAITS, why)
+    if key_type != GRANDPA and ledger.block is not None and ledger.waits(slot):
+        why = "blocks of earlier slots may be missing in its record"
+        return KeyState(public, key_type, State.WAITS, why, ledger.block.slot + 1)
+    return KeyState(public, key_type, State.SIGNS)
