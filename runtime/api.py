@@ -21,6 +21,7 @@ from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
 from btt_chain.primitives.grandpa import AuthorityList
 from btt_chain.primitives.grandpa import EquivocationProof as GrandpaProof
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.limits import RPC_ARGUMENT
 from btt_chain.primitives.validity import (
     Invalid,
     TransactionSource,
@@ -30,14 +31,13 @@ from btt_chain.primitives.validity import (
     as_error,
 )
 from btt_chain.scale import (
-    Codec,
     DecodeError,
     Err,
+    MaxLen,
     Ok,
     Result,
     TypeName,
     codec,
-    compact_decode,
     path,
     u32,
     u64,
@@ -149,19 +149,6 @@ MAX_EXTRINSICS: Final = 50_000
 """Extrinsics of a block that are decoded here: more than fit into one of any usual slot."""
 
 
-def few_extrinsics() -> Codec[list[UncheckedExtrinsic]]:
-    """Return the codec of a block's extrinsics; it looks at their number before anything else."""
-    whole = codec(list[UncheckedExtrinsic])
-
-    def decode(raw: bytes, at: int) -> tuple[list[UncheckedExtrinsic], int]:
-        count, _ = compact_decode(raw, at)
-        if count > MAX_EXTRINSICS:
-            raise DecodeError("Block", at, f"{count} extrinsics, {MAX_EXTRINSICS} are the most")
-        return whole.decode(raw, at)
-
-    return Codec(whole.name, whole.encode, decode, whole.shape, whole.min_size)
-
-
 @path(
     "sp_runtime::generic::block::Block", params={"Header": Header, "Extrinsic": UncheckedExtrinsic}
 )
@@ -170,7 +157,9 @@ class Block:
     """A header and its extrinsics."""
 
     header: Annotated[Header, TypeName("Header")]
-    extrinsics: Annotated[list[UncheckedExtrinsic], few_extrinsics(), TypeName("Vec<Extrinsic>")]
+    extrinsics: Annotated[
+        list[UncheckedExtrinsic], MaxLen(MAX_EXTRINSICS), TypeName("Vec<Extrinsic>")
+    ]
 
 
 ApplyResult = Result[Result[tuple[()], WireError], TransactionValidityError]
@@ -493,12 +482,10 @@ def call_api(context: Context, name: str, data: bytes) -> bytes:
         raise ApiError(
             f"{name}: {len(data)} bytes of arguments, {method.max_arguments} are the most"
         )
-    arguments, at = [], 0
     bound = api(context)  # calls in the arguments are those of this runtime from here on
     try:
-        for _, part in method.inputs:
-            value, at = part.decode(data, at)
-            arguments.append(value)
+        parts = [part for _, part in method.inputs]
+        arguments, at = RPC_ARGUMENT.decode_parts(name, parts, data)
         if at != len(data):
             raise ApiError(f"{name}: {len(data) - at} bytes after the arguments")
         return method.output.encode(method.run(bound, *arguments))

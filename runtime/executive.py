@@ -23,7 +23,7 @@ from btt_chain.primitives.account import (
     MultiSignature,
     Sr25519Signature,
 )
-from btt_chain.primitives.digest import H256, Digest, DigestItem, PreRuntime
+from btt_chain.primitives.digest import H256, Digest, PreRuntime
 from btt_chain.primitives.era import FOR_EVER, Era
 from btt_chain.primitives.extrinsic import (
     Extrinsic,
@@ -32,6 +32,7 @@ from btt_chain.primitives.extrinsic import (
     signing_payload,
 )
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.limits import EXTRINSIC, MAX_CLAIM_BYTES, RESERVED_LOGS
 from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown, ValidTransaction
 from btt_chain.scale import DecodeError, u32, u64, u128
 from runtime.extensions import IMPLICIT, SIGNED_EXTRA, Implicit, MetadataHashMode, SignedExtra
@@ -135,10 +136,10 @@ class Executive:
         self._begin(state)
         self.runtime.enter(state)
         # What the runtime itself writes into the digest comes out anew, and is compared at the end.
-        given: list[DigestItem] = [
-            item for item in header.digest.logs if isinstance(item, PreRuntime)
-        ]
-        self.system.begin_block(header.number, header.parent_hash, Digest(given))
+        given = [item for item in header.digest.logs if isinstance(item, PreRuntime)]
+        if len(given) > RESERVED_LOGS or sum(len(item.payload) for item in given) > MAX_CLAIM_BYTES:
+            raise InvalidBlock(f"block {int(header.number)} has a digest that no author makes")
+        self.system.begin_block(header.number, header.parent_hash, Digest([*given]))
         weight = self.runtime.migrated + self.runtime.on_initialize(int(header.number))
         base = int(self.system.block_weights.base_block.ref_time)
         self.runtime.host.weights[DispatchClass.Mandatory] += weight + base
@@ -292,7 +293,7 @@ class Executive:
 
     def _opened(self, envelope: Extrinsic, size: int) -> Transaction:
         try:
-            call = self.runtime.call_codec.decode_all(envelope.call_raw)
+            call = EXTRINSIC.decode(self.runtime.call_codec, envelope.call_raw)
         except DecodeError as error:
             raise Malformed(str(error)) from error
         return Transaction(None, call, self.runtime.info(call), size + prefix_size(size))

@@ -19,6 +19,8 @@ MAX_LOGS: Final = 64
 """Items in the digest of a header. Those of Substrate's chains have two to six."""
 RESERVED_LOGS: Final = 8
 """Of those, items that are kept for what a header cannot do without: claim, epoch, voters, seal."""
+MAX_CLAIM_BYTES: Final = 4 * KIB
+"""Bytes of the items that an author puts into the digest before the block is executed."""
 MAX_LOG_BYTES: Final = 48 * KIB
 """Bytes of one digest item: the list of 1,000 authorities has 40,036."""
 MAX_DIGEST_BYTES: Final = 96 * KIB
@@ -48,12 +50,5 @@ VOTE_GOSSIP: Final = DecodeBudget(MIB, 2 * MAX_PRECOMMITS)
 """A message of GRANDPA: a commit has two lists of as many items, a catch-up two of its own."""
 BLOCK: Final = DecodeBudget(16 * MIB, 131_072)
 """A header and its extrinsics as byte strings."""
-BLOCKS: Final = DecodeBudget(16 * MIB, 262_144)
-"""An answer with blocks: at most 128 of them, extrinsics as byte strings."""
-STATE_RANGE: Final = DecodeBudget(4 * MIB, 16_384)
-WARP_PROOF: Final = DecodeBudget(8 * MIB, 131_072)
-ANNOUNCE: Final = DecodeBudget(MAX_HEADER_BYTES + 1, MAX_LOGS)
-TRANSACTIONS: Final = DecodeBudget(MIB, 1_024)
-"""A gossiped batch: a signed extrinsic has more than 100 bytes, a batch of several 64 KiB."""
 RPC_ARGUMENT: Final = DecodeBudget(5 * MIB, 131_072)
 """An argument of a runtime call: a whole block at most."""

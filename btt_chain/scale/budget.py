@@ -14,8 +14,9 @@ The count is kept per thread, because codecs are shared. Without a budget nothin
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from btt_chain.scale.errors import DecodeError
 
@@ -65,16 +66,45 @@ class DecodeBudget:
         Raises DecodeError where it is malformed or exceeds the budget; the length is checked
         before anything else. Inside of another budget the smaller rest applies.
         """
-        size = len(raw)
-        if size > self.max_bytes:
-            raise DecodeError(kind.name, 0, f"{size} bytes, at most {self.max_bytes} are allowed")
-        meter, before = METER, METER.items
-        items = self.max_items if before is None else min(before, self.max_items)
-        depth_before, meter.items = meter.max_depth, items
-        meter.max_depth = min(depth_before, meter.depth + self.max_depth)
+        before = self._begin(kind.name, raw)
         try:
             return kind.decode_all(raw)
         finally:
-            if before is not None:
-                before -= items - (meter.items or 0)
-            meter.items, meter.max_depth = before, depth_before
+            _end(before)
+
+    def decode_parts(
+        self, what: str, parts: Iterable[Codec[Any]], raw: bytes
+    ) -> tuple[list[Any], int]:
+        """Return the values of `parts`, which follow each other, and the offset behind the last.
+
+        All of them share the budget. Raises DecodeError.
+        """
+        before = self._begin(what, raw)
+        values, at = [], 0
+        try:
+            for part in parts:
+                value, at = part.decode(raw, at)
+                values.append(value)
+        finally:
+            _end(before)
+        return values, at
+
+    def _begin(self, what: str, raw: bytes) -> _Before:
+        if len(raw) > self.max_bytes:
+            told = f"{len(raw)} bytes, at most {self.max_bytes} are allowed"
+            raise DecodeError(what, 0, told)
+        meter = METER
+        outer, max_depth = meter.items, meter.max_depth
+        items = self.max_items if outer is None else min(outer, self.max_items)
+        meter.items = items
+        meter.max_depth = min(max_depth, meter.depth + self.max_depth)
+        return outer, items, max_depth
+
+
+_Before = tuple[int | None, int, int]
+"""Of the budget around: items and depth; between them the items that the new one began with."""
+
+
+def _end(before: _Before) -> None:
+    outer, items, METER.max_depth = before
+    METER.items = None if outer is None else outer - (items - (METER.items or 0))

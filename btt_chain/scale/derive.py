@@ -99,7 +99,7 @@ def _compile(kind: object) -> AnyCodec:
     if origin is dict:
         if not _ordered(args[0]):
             raise TypeError(f"the keys of {kind!r} have no order")
-        return build.mapping(*map(_compiled, args))
+        return build.mapping(_compiled(args[0]), _compiled(args[1]))
     base = origin if origin is not None else kind
     if isinstance(base, type):
         found = _class(base, _bindings(base, args))
@@ -216,7 +216,7 @@ def _limited(base: object, limit: int) -> AnyCodec:
     if origin is list:
         return build.vec(_compiled(args[0]), limit)
     if origin is dict and _ordered(args[0]):
-        return build.mapping(*map(_compiled, args), limit)
+        return build.mapping(_compiled(args[0]), _compiled(args[1]), limit)
     raise TypeError(f"only list, bytes and dict can have at most so many items, not {base!r}")
 
 

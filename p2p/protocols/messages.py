@@ -13,15 +13,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, NamedTuple, TypeVar
+from typing import Annotated, Final, NamedTuple, TypeVar
 
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import Justification
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.limits import MAX_LOGS
 from btt_chain.scale import (
     Bounded,
     Codec,
+    DecodeBudget,
     DecodeError,
+    MaxLen,
     Variant,
     codec,
     compact_encode,
@@ -33,6 +36,8 @@ MIB: Final = 1 << 20
 
 MAX_BLOCKS: Final = 128
 """Blocks in one answer."""
+MAX_EXTRINSICS: Final = 262_144
+"""Blocks and extrinsics of one answer: BLOCKS_BYTES hold some 80,000 of the smallest ones."""
 BLOCKS_BYTES: Final = 8 * MIB
 """Blocks are added to an answer until it is this large; the first one always goes."""
 ANSWER_BYTES: Final = 16 * MIB
@@ -42,16 +47,22 @@ STATE_BYTES: Final = MIB // 4
 """A range of a state ends where its proof passes this size: 15 ms of work for either side."""
 STATE_ANSWER_BYTES: Final = 4 * MIB
 WARP_BYTES: Final = 8 * MIB
+MAX_PROOF_ITEMS: Final = 131_072
+"""Fragments, votes, headers and digest items of a warp proof: each vote has 132 bytes."""
 MAX_FRAGMENTS: Final = 16_384
 MAX_KEY: Final = 32_768
 """Bytes of a storage key: the trie's own limit (its nibbles are counted in 16 bits)."""
-MAX_NODES: Final = 65_536
+MAX_NODES: Final = 16_384
+"""Trie nodes of a range, which ends at STATE_BYTES: each but the root has 32 bytes or more."""
 ANNOUNCE_BYTES: Final = 64 << 10
 TX_BYTES: Final = 64 << 10
 """Bytes of a batch of transactions; one that is larger travels alone."""
 LARGE_TX_BYTES: Final = MIB - (1 << 10)
 """Bytes of a batch with one transaction alone: with its envelope it fits into a gossip RPC."""
-MAX_TX: Final = 4_096
+MAX_TX: Final = 1_024
+"""Transactions of a batch: TX_BYTES hold some 600 of the smallest that are signed."""
+MAX_BODY: Final = 65_536
+"""Extrinsics of one block."""
 
 T = TypeVar("T")
 
@@ -138,7 +149,7 @@ class BlockData:
     hash: H256
     header: bytes | None
     """SCALE; it hashes to `hash` if the sender is honest."""
-    body: list[bytes] | None
+    body: Annotated[list[bytes], MaxLen(MAX_BODY)] | None
     justification: bytes | None
     """GRANDPA's, in SCALE."""
 
@@ -155,7 +166,7 @@ class BlockAnswer(NamedTuple):
     @classmethod
     def decode(cls, raw: bytes) -> BlockAnswer:
         """The answer that `raw` is; DecodeError if it is none."""
-        return cls(_decode(_BLOCK_ANSWER, raw, ANSWER_BYTES))
+        return cls(_decode(_BLOCK_ANSWER, raw, ANSWER_BYTES, MAX_EXTRINSICS))
 
 
 # --- justifications ---------------------------------------------------------
@@ -237,7 +248,7 @@ class StateAnswer:
     @classmethod
     def decode(cls, raw: bytes) -> StateAnswer:
         """The answer that `raw` is; DecodeError if it is none."""
-        return _decode(_STATE_ANSWER, raw, STATE_ANSWER_BYTES)
+        return _decode(_STATE_ANSWER, raw, STATE_ANSWER_BYTES, MAX_NODES)
 
 
 # --- warp -------------------------------------------------------------------
@@ -281,7 +292,7 @@ class WarpProof:
     @classmethod
     def decode(cls, raw: bytes) -> WarpProof:
         """The proof that `raw` is; DecodeError if it is none."""
-        return _decode(_WARP_PROOF, raw, WARP_BYTES)
+        return _decode(_WARP_PROOF, raw, WARP_BYTES, MAX_PROOF_ITEMS)
 
 
 # --- gossip -----------------------------------------------------------------
@@ -302,7 +313,7 @@ class Announce:
     @classmethod
     def decode(cls, raw: bytes) -> Announce:
         """The announce that `raw` is; DecodeError if it is none."""
-        return _decode(_ANNOUNCE, raw, ANNOUNCE_BYTES)
+        return _decode(_ANNOUNCE, raw, ANNOUNCE_BYTES, MAX_LOGS)
 
 
 class TxBatch(NamedTuple):
@@ -320,7 +331,7 @@ class TxBatch(NamedTuple):
     @classmethod
     def decode(cls, raw: bytes) -> TxBatch:
         """The batch that `raw` is; DecodeError if it is none."""
-        found = cls(_decode(_TX, raw, LARGE_TX_BYTES))
+        found = cls(_decode(_TX, raw, LARGE_TX_BYTES, MAX_TX))
         if len(raw) > TX_BYTES and len(found.transactions) > 1:
             raise DecodeError("TxBatch", 0, f"{len(raw)} bytes, {TX_BYTES} allowed for several")
         return found
@@ -360,10 +371,8 @@ def _in_batch(wire: bytes) -> int:
     return len(compact_encode(len(wire))) + len(wire)
 
 
-def _decode(kind: Codec[T], raw: bytes, limit: int) -> T:
-    if len(raw) > limit:
-        raise DecodeError(kind.name, 0, f"{len(raw)} bytes, {limit} allowed")
-    return kind.decode_all(raw)
+def _decode(kind: Codec[T], raw: bytes, limit: int, items: int = 0) -> T:
+    return DecodeBudget(limit, items).decode(kind, raw)
 
 
 _HASH: Final = codec(H256)

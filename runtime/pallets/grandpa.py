@@ -260,7 +260,7 @@ class Grandpa(Pallet):
 
     def disable(self, index: int) -> None:
         """Tell whom it may concern that a voter is out for the rest of the session."""
-        self.system.deposit_log(consensus(OnDisabled(u64(index))))
+        self.system.deposit_note(consensus(OnDisabled(u64(index))))
 
     # ---- steps
 

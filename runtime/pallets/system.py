@@ -12,6 +12,7 @@ from typing import Annotated, Final
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.primitives.digest import H256, Digest, DigestItem, RuntimeEnvironmentUpdated
+from btt_chain.primitives.limits import MAX_LOGS, RESERVED_LOGS
 from btt_chain.scale import TypeName, u16, u32, u64
 from runtime.frame import (
     BlockLength,
@@ -181,10 +182,17 @@ class System(Pallet, crate="frame_system"):
         digest.logs.append(item)
         self.digest.value = digest
 
+    def deposit_note(self, item: DigestItem) -> None:
+        """Append `item`, which is for information, if there is room and it is not there yet."""
+        logs = self.digest.value.logs
+        if len(logs) < MAX_LOGS - RESERVED_LOGS and item not in logs:
+            self.deposit_log(item)
+
     def set_code(self, code: bytes) -> None:
         """Let the next block run under the version that `code` holds, and announce it."""
         self.host.state.put(CODE_KEY, code)
-        self.deposit_log(RuntimeEnvironmentUpdated())
+        if RuntimeEnvironmentUpdated() not in self.digest.value.logs:
+            self.deposit_log(RuntimeEnvironmentUpdated())
         self.deposit(self.CodeUpdated())
 
     def begin_extrinsic(self) -> None:

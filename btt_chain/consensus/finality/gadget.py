@@ -83,6 +83,7 @@ from btt_chain.primitives.grandpa import (
     target_of,
 )
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.limits import VOTE_GOSSIP
 from btt_chain.scale import DecodeError, u32, u64
 from p2p.network import GOSSIP_BYTES, GRANDPA, NOTE_BYTES, Penalise, Publish, Tell
 
@@ -1138,7 +1139,7 @@ class Gadget:
 
     def _decode(self, peer: str, raw: bytes) -> GossipMessage | None:
         try:
-            return GOSSIP.decode_all(raw)
+            return VOTE_GOSSIP.decode(GOSSIP, raw)
         except DecodeError as error:
             price = cost.UNDECODABLE_BYTE * max(1, len(raw))
             self._penalise(peer, price, f"it sends what is no message of GRANDPA: {error}")

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Protocol
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import Target
 from btt_chain.primitives.header import Header
-from btt_chain.scale import TypeName, codec
+from btt_chain.scale import MaxLen, TypeName, codec
 
 MAX_HEADERS: Final = 16_384
 """Headers of one proof at most, about 3 MiB."""
@@ -49,7 +49,7 @@ class FinalityProof:
 
     block: Annotated[H256, TypeName("Header::Hash")]
     justification: Annotated[bytes, TypeName("Vec<u8>")]
-    unknown_headers: Annotated[list[Header], TypeName("Vec<Header>")]
+    unknown_headers: Annotated[list[Header], MaxLen(MAX_HEADERS), TypeName("Vec<Header>")]
 
     def encode(self) -> bytes:
         """Return its bytes."""

@@ -19,7 +19,13 @@ from btt_chain.primitives.digest import (
     Seal,
 )
 from btt_chain.primitives.header import Header
-from btt_chain.scale import DecodeError, u32
+from btt_chain.primitives.limits import (
+    MAX_DIGEST_BYTES,
+    MAX_HEADER_BYTES,
+    MAX_LOG_BYTES,
+    MAX_LOGS,
+)
+from btt_chain.scale import DecodeError, codec, compact_encode, u32
 
 LOGS: list[DigestItem] = [
     PreRuntime(BABE, b"slot"),
@@ -98,3 +104,42 @@ def test_justifications_are_lists_of_bytes_or_null() -> None:
     assert SignedBlock(block).to_json()["justifications"] is None
     proven = SignedBlock(block, [(GRANDPA, b"\1\2")])
     assert proven.to_json()["justifications"] == [[[70, 82, 78, 75], [1, 2]]]
+
+
+# --- limits -----------------------------------------------------------------
+
+
+def with_logs(raw: bytes) -> bytes:
+    """Return a header's bytes with `raw` as its digest."""
+    return HEADER.encode()[: 32 + 1 + 64] + raw
+
+
+def test_a_digest_has_at_most_so_many_items() -> None:
+    assert len(Header.decode(with_logs(compact_encode(MAX_LOGS) + b"\x08" * MAX_LOGS)).digest.logs)
+    with pytest.raises(DecodeError, match="65 items claimed"):
+        Header.decode(with_logs(compact_encode(MAX_LOGS + 1) + b"\x08" * (MAX_LOGS + 1)))
+    # The number alone refuses it: none of these is an item.
+    with pytest.raises(DecodeError, match="65000 items claimed"):
+        Header.decode(with_logs(compact_encode(65_000) + b"\xff" * 65_000))
+
+
+def test_a_digest_has_at_most_so_many_bytes() -> None:
+    largest = replace(HEADER, digest=Digest([Other(bytes(MAX_LOG_BYTES))]))
+    assert Header.decode(largest.encode()) == largest
+    one = b"\0" + compact_encode(MAX_LOG_BYTES + 1) + bytes(MAX_LOG_BYTES + 1)
+    with pytest.raises(DecodeError, match=f"{MAX_LOG_BYTES} are the most"):
+        Header.decode(with_logs(compact_encode(1) + one))
+    item = b"\0" + compact_encode(MAX_LOG_BYTES) + bytes(MAX_LOG_BYTES)
+    with pytest.raises(DecodeError, match=f"{MAX_DIGEST_BYTES} are"):
+        codec(Digest).decode_all(compact_encode(3) + item * 3)
+    with pytest.raises(DecodeError, match=f"at most {MAX_HEADER_BYTES}"):
+        Header.decode(with_logs(compact_encode(3) + item * 3))
+
+
+def test_a_header_in_json_has_no_more_items_than_one_in_bytes() -> None:
+    json = HEADER.to_json()
+    json["digest"]["logs"] = ["0x08"] * MAX_LOGS
+    assert len(Header.from_json(json).digest.logs) == MAX_LOGS
+    json["digest"]["logs"] = ["0x08"] * (MAX_LOGS + 1)
+    with pytest.raises(ValueError, match="not the JSON form"):
+        Header.from_json(json)

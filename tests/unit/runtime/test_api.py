@@ -416,7 +416,7 @@ def test_a_body_of_millions_of_nothings_is_refused_by_its_number(chain: DevChain
     header = chain.client.header_of(chain.seal()).encode()
     nothings = compact_encode(1_000_000) + bytes(1_000_000)
     for name, rest in (("Core_execute_block", b""), ("BlockBuilder_check_inherents", b"\0")):
-        with pytest.raises(ApiError, match="1000000 extrinsics"):
+        with pytest.raises(ApiError, match="1000000 items claimed"):
             chain.client.call(chain.client.best().hash, name, header + nothings + rest)
 
 
