@@ -24,6 +24,7 @@ import click
 from cli import show
 from cli.client import Client, Json, RpcError
 from cli.errors import CannotConnect, ExitCode, Refused
+from cli.key_state import KeyReport, key_reports
 from cli.options import chain_names, connection_options, examples, json_option
 
 if TYPE_CHECKING:
@@ -326,6 +327,18 @@ def judge_keys(
     ]  # fmt: skip
 
 
+def judge_signing(reports: Sequence[KeyReport] | None) -> list[Check]:
+    """Whether the node signs with its keys; nothing of a node that does not tell."""
+    resting = [report for report in reports or () if not report.signs]
+    if not resting:
+        return [ok("signing", f"{len(reports)} keys sign")] if reports else []
+    seen = "; ".join(f"{each.kind} 0x{each.public[2:10]}… {each.text}" for each in resting)
+    stops = [each for each in resting if each.state in {"barred", "no_record"}]
+    if stops:
+        return [fail("signing", seen, stops[0].todo)]
+    return [warn("signing", seen, resting[0].todo)]
+
+
 def judge_law(told: Mapping[str, Any]) -> Check:
     """Whether a node has the law in force and the one that is scheduled, by `upgrade_status`."""
     seen, planned = f"btt {told['specVersion']}", told["scheduled"]
@@ -402,7 +415,7 @@ async def _asked(client: Client, url: str) -> list[Check]:
     if keys.active or keys.queued:
         is_validator = isinstance(roles, list) and "Authority" in roles
         checks += judge_keys(keys.ours, keys.active, is_validator=is_validator, asked=keys.asked)
-    return checks
+    return [*checks, *judge_signing(await key_reports(client))]
 
 
 async def _law(client: Client) -> list[Check]:
@@ -727,8 +740,10 @@ def look_at_keys(keystore: Path, signing: Path, spec: ChainSpec) -> list[Check]:
             lacking.append(f"0x{public.hex()[:8]}…")
             continue
         try:
-            if read(path, genesis, public).unsure:
-                waiting.append(f"0x{public.hex()[:8]}…")
+            ledger = read(path, genesis, public)
+            if ledger.unsure:
+                why = f" ({ledger.reason})" if ledger.reason else ""
+                waiting.append(f"0x{public.hex()[:8]}…{why}")
         except RecordError as error:
             damaged.append(str(error))
     if damaged:

@@ -246,8 +246,13 @@ def last_signed(place: Place, public: bytes) -> str:
         said.append(f"slot {ledger.block.slot}")
     if ledger.round is not None:
         said.append(f"the {ledger.round.place}")
+    if ledger.launch:
+        said.append("nothing, made for the start of the chain")
+    if ledger.closed_set is not None:
+        said.append(f"no vote up to the end of set {ledger.closed_set}")
     if ledger.unsure:
-        said.append("waits for the watch")
+        why = f": {ledger.reason}" if ledger.reason else ""
+        said.append(f"waits for the watch{why}")
     return ", ".join(said) or "nothing"
 
 
@@ -261,6 +266,8 @@ class Finding:
     what: str
     is_good: bool
     text: str
+    mark: str = "MISSING"
+    """How it is marked where it is not good."""
 
 
 @examples(
@@ -310,7 +317,7 @@ def status(
         async with Chain.open(url, timeout) as there:
             if there.genesis != place.genesis:
                 return [Finding("chain", False, f"{url} is a node of another chain")]
-            return await on_chain(there, keys)
+            return await on_chain(there, keys) + await signing(there, keys)
 
     if url is not None:
         findings += run(ask(url))
@@ -327,17 +334,18 @@ def status(
     else:
         show.table(
             ["", "what", "state"],
-            [("ok" if one.is_good else "MISSING", one.what, one.text) for one in findings],
+            [("ok" if one.is_good else one.mark, one.what, one.text) for one in findings],
         )
     if not is_good:
         count = sum(not finding.is_good for finding in findings)
-        raise Refused(f"{count} of {len(findings)} things are missing for validating")
+        raise Refused(f"{count} of {len(findings)} things stand in the way of validating")
 
 
 def at_home(place: Place, word: Password | None) -> tuple[list[Finding], dict[str, list[bytes]]]:
     """What the keystore and the signing records lack, and the keys that can be used."""
     from btt_chain.keystore import Keystore, SigningRecord
     from btt_chain.keystore.errors import RecordError, RecordInUse
+    from btt_chain.keystore.record import read, record_path
 
     store = Keystore(place.paths.keystore, word)
     findings = [Finding("keystore", False, str(problem)) for problem in store.refresh()]
@@ -349,15 +357,37 @@ def at_home(place: Place, word: Password | None) -> tuple[list[Finding], dict[st
         for public in found:
             findings.append(Finding(f"{kind} key", True, "0x" + public.hex()))
             what = f"{kind} record"
+            in_use = ""
             try:
-                SigningRecord.open(place.paths.signing, place.genesis, public).close()
-            except RecordInUse:
-                findings.append(Finding(what, True, "in use by a running node"))
+                with suppress(RecordInUse):
+                    in_use = ", in use by a running node"
+                    SigningRecord.open(place.paths.signing, place.genesis, public).close()
+                    in_use = ""
+                path = record_path(place.paths.signing, place.genesis, public)
+                waits = read(path, place.genesis, public).unsure
             except RecordError as problem:
                 findings.append(Finding(what, False, str(problem)))
             else:
-                findings.append(Finding(what, True, last_signed(place, public)))
+                text = last_signed(place, public) + in_use
+                findings.append(Finding(what, not waits, text, "WAITS"))
     return findings, keys
+
+
+async def signing(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
+    """What the node says of our keys, where it holds them."""
+    from cli.key_state import key_reports
+
+    ours = {"0x" + public.hex() for found in keys.values() for public in found}
+    return [
+        Finding(
+            f"{report.kind} signing",
+            report.signs,
+            report.text if report.signs else f"{report.text}. {report.todo}",
+            report.state.upper(),
+        )
+        for report in await key_reports(chain.client) or ()
+        if report.public in ours
+    ]
 
 
 async def on_chain(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:

@@ -21,6 +21,7 @@ from btt_chain.node.driver import unix_ms
 from btt_chain.node.engine import Engine
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import ManualSealer, SealRefused
+from btt_chain.node.signing import Signer
 from btt_chain.node.upgrades import upgrade_state
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.header import Header
@@ -416,3 +417,4 @@ class NodeBackend:
     sealer: SealerView | None
     finality: FinalityView | None = None
     keys: Custody | None = None
+    signing: Signer | None = None

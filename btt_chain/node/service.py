@@ -102,6 +102,7 @@ class Service:
             else None,
             finality=None if engine is None else FinalityView(engine),
             keys=config.custody,
+            signing=None if engine is None else engine.parts.signer,
         )
         self.rpc = RpcService(backend, config.rpc)
         self.metrics = config.metrics
@@ -217,6 +218,9 @@ class Service:
                     metrics.on_peers(engine.peers)
                     metrics.on_sync(progress.target, is_major=progress.syncing)
                     self._look_at_voters(engine.parts.gadget, metrics)
+                    if engine.parts.signer is not None:
+                        keys = engine.parts.signer.states()
+                        metrics.keys.on_keys((key.key_type.decode(), key.state) for key in keys)
                 stands = upgrade is not None and upgrade.stands
                 if progress.syncing and not stands and looks % TELL_EVERY == 0:
                     left = progress.seconds_left

@@ -31,8 +31,8 @@ from btt_chain.keystore import (
 )
 from btt_chain.keystore.launch import LaunchWatch, Verdict
 from btt_chain.keystore.ledger import UNKNOWN, Round, Sealed
+from btt_chain.keystore.states import KeyState, State, state_of
 from btt_chain.keystore.watch import Standing
-from btt_chain.node.key_states import KeyState, State, state_of
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
     AnyMessage,

@@ -19,6 +19,7 @@ from btt_chain.rpc.payment import PaymentApi
 from btt_chain.rpc.registry import Registry, method
 from btt_chain.rpc.server import RpcConfig, RpcServer
 from btt_chain.rpc.shapes import Shapes
+from btt_chain.rpc.signing import Signing, SigningApi
 from btt_chain.rpc.state import StateApi
 from btt_chain.rpc.system import SystemApi
 from btt_chain.rpc.tokenomics import TokenomicsApi
@@ -36,6 +37,10 @@ class WholeBackend(Backend, Protocol):
     @property
     def keys(self) -> Keys | None:
         """The node's session keys; None where it can hold none."""
+
+    @property
+    def signing(self) -> Signing | None:
+        """What the session keys may do; None on a node that does not validate."""
 
 
 class RpcApi:
@@ -71,6 +76,8 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
         registry.add(GrandpaApi(backend.finality))
     if backend.keys is not None:
         registry.add(KeysApi(backend.keys))
+    if backend.signing is not None:
+        registry.add(SigningApi(backend.signing))
     if backend.sealer is not None:
         registry.add(EngineApi(backend.sealer))
     return registry

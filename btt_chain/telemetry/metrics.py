@@ -23,6 +23,8 @@ from prometheus_client import (
     generate_latest,
 )
 
+from btt_chain.telemetry.key_metrics import KeyMetrics
+
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 """Of `Metrics.text`, for HTTP."""
 
@@ -55,6 +57,7 @@ class Metrics:
         self._finality()
         self._rpc()
         self._work()
+        self.keys = KeyMetrics(self.registry)
         self._best = 0
         self._final = 0
 

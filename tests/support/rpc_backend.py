@@ -41,6 +41,7 @@ from btt_chain.rpc.backend import (
 )
 from btt_chain.rpc.finality import Finality
 from btt_chain.rpc.keys import Keys
+from btt_chain.rpc.signing import Signing
 from btt_chain.scale import codec, u8, u32, u64, u128
 from btt_chain.txpool import BlockRef as PoolRef
 from btt_chain.txpool import (
@@ -501,3 +502,4 @@ class ModelBackend:
         self.sealer = ModelSealer(self.chain, self.pool) if manual else None
         self.finality: Finality | None = None
         self.keys: Keys | None = None
+        self.signing: Signing | None = None

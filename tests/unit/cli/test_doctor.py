@@ -14,6 +14,7 @@ from btt_chain.keystore.record import SigningRecord
 from btt_chain.testing import DevNode, dev_node
 from cli import doctor
 from cli.doctor import GIB, Verdict
+from cli.key_state import report_of
 from cli.program import program
 from genesis.build import build
 from genesis.catalogue import load
@@ -116,6 +117,26 @@ def test_a_key_outside_of_the_active_set_is_named() -> None:
     assert verdicts(checks) == {"session keys": Verdict.OK, "active set": Verdict.WARN}
     assert "Eve" in checks[1].seen
     assert "Alice" not in checks[1].seen
+
+
+def test_a_key_that_does_not_sign_is_named_with_its_reason() -> None:
+    barred = {
+        "type": "gran", "publicKey": "0x4396" + "00" * 30, "state": "barred",
+        "why": "another node voted with it in round 306 of set 1", "until": None,
+    }  # fmt: skip
+    signs = {"type": "babe", "publicKey": "0x" + "11" * 32, "state": "signs", "why": "",
+             "until": None}  # fmt: skip
+    waits = signs | {"state": "watches", "why": "it is older than its block", "until": 77}
+    (check,) = doctor.judge_signing([report_of(signs), report_of(barred)])
+    assert check.verdict is Verdict.FAIL
+    assert "gran 0x43960000… barred: another node voted with it in round 306" in check.seen
+    assert "stop the other node" in check.todo
+    (check,) = doctor.judge_signing([report_of(signs), report_of(waits)])
+    assert check.verdict is Verdict.WARN
+    assert "until slot 77" in check.seen
+    (check,) = doctor.judge_signing([report_of(signs)])
+    assert check.verdict is Verdict.OK
+    assert doctor.judge_signing(None) == []
 
 
 def test_disk_and_files_are_judged_by_what_a_node_needs() -> None:

@@ -122,11 +122,13 @@ def test_on_a_live_chain_a_key_from_elsewhere_needs_its_record(
     assert "no signing record" in run("key", "list", *live).stdout
     status = run("key", "status", *live)
     assert status.exit_code == 1
-    assert "2 of 4 things are missing" in status.stderr
+    assert "2 of 4 things stand in the way" in status.stderr
     flag = "--i-know-this-key-never-signed"
     assert run("key", "insert", *live, "--suri", "//Alice", flag).exit_code == 0
     assert "waits for the watch" in run("signing", "show", *live).stdout
-    assert run("key", "status", *live).exit_code == 0
+    status = run("key", "status", *live)
+    assert status.exit_code == 1
+    assert "WAITS" in status.stdout
     refused = run("signing", "forget", *live, "-y")
     assert refused.exit_code == 1
     assert "never deleted" in refused.stderr
@@ -150,6 +152,18 @@ def test_a_running_key_is_shown_and_is_not_moved(local: list[str], record: Signi
         done = run("signing", *command, *local)
         assert done.exit_code == 1
         assert "signs with the key" in done.stderr
+
+
+def test_a_key_that_another_node_used_is_shown_with_its_reason(
+    local: list[str], record: SigningRecord
+) -> None:
+    record.doubt("another node voted with it in round 306 of set 1")
+    status = run("key", "status", *local, "--json")
+    assert status.exit_code == 1
+    found = {one["what"]: one for one in json.loads(status.stdout)["findings"]}
+    assert not found["babe record"]["good"]
+    assert "another node voted with it in round 306 of set 1" in found["babe record"]["text"]
+    assert "in use by a running node" in found["babe record"]["text"]
 
 
 def test_a_record_moves_to_another_machine(

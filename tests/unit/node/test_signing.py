@@ -7,7 +7,7 @@ import pytest
 from btt_chain.keystore import BABE, GRANDPA, Keystore, Ledger, MemoryRecord, Record, RecordError
 from btt_chain.keystore.launch import SLOTS
 from btt_chain.keystore.ledger import UNKNOWN, Round
-from btt_chain.node.key_states import State
+from btt_chain.keystore.states import State
 from btt_chain.node.signing import LATE, Signer
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (

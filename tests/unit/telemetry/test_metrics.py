@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from btt_chain.keystore.states import State
+from btt_chain.telemetry.key_metrics import STATES
 from btt_chain.telemetry.metrics import Metrics
 
 
@@ -97,3 +99,19 @@ def test_every_event_of_a_node_has_its_metric() -> None:
         == 1
     )
     assert value("substrate_rpc_calls_time_sum", {"method": "system_health"}) == 1_000
+
+
+def test_session_keys_are_counted_by_what_they_may_do() -> None:
+    metrics = Metrics("box-1", "0.1.0", is_authority=True)
+    metrics.keys.on_keys([("babe", "signs"), ("gran", "barred"), ("gran", "signs")])
+    lines = metrics.text().decode().splitlines()
+    assert 'btt_session_keys{state="barred",type="gran"} 1.0' in lines
+    assert 'btt_session_keys{state="signs",type="gran"} 1.0' in lines
+    metrics.keys.on_keys([("gran", "signs")])
+    lines = metrics.text().decode().splitlines()
+    assert 'btt_session_keys{state="barred",type="gran"} 0.0' in lines
+    assert 'btt_session_keys{state="signs",type="babe"} 0.0' in lines
+
+
+def test_the_states_of_keys_are_those_of_the_signer() -> None:
+    assert set(STATES) == set(State)

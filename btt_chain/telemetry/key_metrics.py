@@ -1,0 +1,34 @@
+"""How many session keys a node has, by what they may do: `btt_session_keys`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Gauge
+
+TYPES: Final = ("babe", "gran")
+STATES: Final = ("signs", "barred", "watches", "launches", "waits", "no_record")
+"""The words of `btt_chain.keystore.states.State`."""
+
+
+class KeyMetrics:
+    """The states of session keys."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register the gauge, with every label at zero."""
+        self._keys: Final = Gauge(
+            "btt_session_keys",
+            "Session keys here, by type and by what they may do",
+            ("type", "state"),
+            registry=registry,
+        )
+        self.on_keys(())
+
+    def on_keys(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Take in the type and the state of each key."""
+        counts = Counter(keys)
+        for kind in TYPES:
+            for state in STATES:
+                self._keys.labels(type=kind, state=state).set(counts[kind, state])

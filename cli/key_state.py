@@ -1,0 +1,61 @@
+"""What the session keys of a running node may do, asked of the node, in words for operators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cli.client import Client, RpcError
+
+TODO: Final = {
+    "barred": "stop the other node first, for good; then restart this one, which watches for a "
+    "session before it signs (docs/runbooks.md: a key is barred)",
+    "watches": "wait; the log says if another node is seen to sign with it",
+    "launches": "it needs peers: see `peers`",
+    "waits": "wait; nothing is to be done",
+    "no_record": "bring its record with `btt-chain signing import` (docs/keys.md)",
+}
+"""What to do about a state."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReport:
+    """A session key, as the node that holds it reports it."""
+
+    kind: str
+    """`babe` or `gran`."""
+    public: str
+    state: str
+    text: str
+    """State, reason and end of the wait."""
+
+    @property
+    def signs(self) -> bool:
+        """Whether it signs whatever the chain asks of it."""
+        return self.state == "signs"
+
+    @property
+    def todo(self) -> str:
+        """Return what to do about it; empty if it signs."""
+        return "" if self.signs else TODO.get(self.state, "see the log of the node")
+
+
+async def key_reports(client: Client) -> Sequence[KeyReport] | None:
+    """Ask a node for its keys; None if it does not validate, or does not say."""
+    try:
+        told = await client.call("signing_status")
+    except RpcError:
+        return None
+    return [report_of(each) for each in told] if isinstance(told, list) else None
+
+
+def report_of(told: Any) -> KeyReport:
+    """Read an entry of `signing_status`."""
+    state, until = str(told["state"]), told["until"]
+    text = state.replace("_", " ")
+    if told["why"]:
+        text += f": {told['why']}"
+    if until is not None:
+        text += f"; until slot {until}"
+    return KeyReport(str(told["type"]), str(told["publicKey"]), state, text)
