@@ -263,6 +263,8 @@ class Catalogue:
                     self._prepare(item, each, f"{where}[{at}]", money)
                     for at, each in enumerate(value)
                 ]
+            case CompositeDef() | TupleDef() if self._is_record(type_id) and isinstance(value, str):
+                return self._from_bytes(type_id, value, where)
             case TupleDef(items) if isinstance(value, list) and len(value) == len(items):
                 return [
                     self._prepare(part, each, f"{where}[{at}]", money)
@@ -282,6 +284,34 @@ class Catalogue:
             case VariantDef(variants) if isinstance(value, str) and kind.path != MULTI_ADDRESS:
                 self._variant(type_id, variants, value, where)
         return value
+
+    def _is_record(self, type_id: int) -> bool:
+        """Return True if values of the type are written as several fields or items."""
+        match self.types.type(type_id).definition:
+            case CompositeDef(fields):
+                return len(fields) > 1 or any(field.name for field in fields)
+            case TupleDef(items):
+                return bool(items)
+        return False
+
+    def _from_bytes(self, type_id: int, text: str, where: str) -> Plain:
+        """Return the record whose SCALE form `text` is, in hex. Raises Mistyped."""
+        try:
+            if not text.startswith("0x"):
+                raise Mistyped(f"{where}: {self._forms(type_id)}")
+            return self.types.decode(type_id, bytes.fromhex(text[2:]))
+        except ValueError as error:  # DecodeError, and what is no hex
+            why = str(error) if isinstance(error, DecodeError) else "this is no hex"
+            raise Mistyped(f"{where}: {self._forms(type_id)}; {why}") from None
+
+    def _forms(self, type_id: int) -> str:
+        """Return the two ways in which a record can be written."""
+        definition, kind = self.types.type(type_id).definition, self.types.name(type_id)
+        form = "a JSON list of its items"
+        if isinstance(definition, CompositeDef) and definition.fields[0].name is not None:
+            example = ", ".join(f'"{field.name}": ...' for field in definition.fields)
+            form = f"JSON {{{example}}}"
+        return f"{kind} is written as {form}, or as 0x and its SCALE bytes in hex"
 
     def _variant(
         self, type_id: int, variants: Sequence[PortableVariant], name: str, where: str
