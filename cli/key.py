@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cli import keystore, show
+from cli import keystore, session_keys, show
 from cli.errors import Refused
 from cli.options import (
     Group,
@@ -59,7 +59,13 @@ def key() -> None:
     """
 
 
-for _command in (keystore.insert, keystore.list_, keystore.status):
+for _command in (
+    keystore.insert,
+    keystore.list_,
+    keystore.status,
+    session_keys.prove,
+    session_keys.rotate,
+):
     key.add_command(_command)
 
 

@@ -88,13 +88,7 @@ class Custody:
 
         KeyError if one is not here. Source: `OpaqueKeys::ownership_proof_is_valid`.
         """
-        proof = b""
-        for key_type, public in split(keys):
-            pair = self.keystore.pair(key_type, public)
-            if pair is None:
-                raise KeyError(public)
-            proof += pair.sign(OWNER_PREFIX + owner)
-        return proof
+        return possession_proof(self.keystore, keys, owner)
 
     def close(self) -> None:
         """Let go of every record."""
@@ -104,8 +98,24 @@ class Custody:
 
     def _generate(self, key_type: bytes) -> bytes:
         pair = new_pair(key_type)
-        self._records[pair.public] = self._create(pair.public)
+        # Closed again: an open record holds a descriptor and a lock, and keys that are made are
+        # often never used. The first signature opens it.
+        self._create(pair.public).close()
         return self.keystore.take(key_type, pair)
+
+
+def possession_proof(keystore: Keystore, keys: bytes, owner: bytes) -> bytes:
+    """Return the signatures of session `keys` over their `owner`, in the order of the keys.
+
+    Raises KeyError with the public key that is not in the keystore; ValueError if `keys` is no set.
+    """
+    proof = b""
+    for key_type, public in split(keys):
+        pair = keystore.pair(key_type, public)
+        if pair is None:
+            raise KeyError(public)
+        proof += pair.sign(OWNER_PREFIX + owner)
+    return proof
 
 
 def split(keys: bytes) -> list[tuple[bytes, bytes]]:

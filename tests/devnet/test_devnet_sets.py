@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from btt_chain.crypto.keypair import KeyPair
 from btt_chain.testing import DevNode
 from devnet.watched import GRANDPA, HANG, Watched, command, quick, until, voters_at
 
@@ -61,10 +61,10 @@ def test_f16_f18_voters_join_and_leave_while_a_node_is_away(
     field.act(eve.index)
     net.restart(eve.index)
     eve = net[eve.index]
-    keys = eve.rpc.call("author_rotateKeys")
-    assert isinstance(keys, str)
-    session_keys = json.dumps({"babe": "0x" + keys[2:66], "grandpa": "0x" + keys[66:]})
-    send(net[0], "Session.set_keys", session_keys, "0x", by="//Eve")
+    owner = "0x" + KeyPair.from_uri("//Eve").public.hex()
+    made = eve.rpc.call("author_rotateKeysWithOwner", owner)
+    assert isinstance(made, dict)
+    send(net[0], "Session.set_keys", str(made["keys"]), str(made["proof"]), by="//Eve")
     send(net[0], "Authorities.bond", "10000BTT", by="//Eve")
     send(net[0], "Authorities.validate", by="//Eve")
     net.kill(1)  # it will miss the change

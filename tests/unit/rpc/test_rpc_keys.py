@@ -10,7 +10,8 @@ from aiohttp import ClientSession
 
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.crypto.signature import verify
-from btt_chain.keystore import BABE, GRANDPA, Custody, Keystore
+from btt_chain.keystore import BABE, GRANDPA, Custody, Keystore, SigningRecord
+from btt_chain.keystore.errors import RecordInUse
 from btt_chain.keystore.record import recorded_keys
 from btt_chain.rpc.access import MethodPolicy
 from btt_chain.rpc.keys import KeysApi
@@ -24,6 +25,10 @@ ALICE = KeyPair.from_uri("//Alice")
 
 def hx(raw: bytes) -> str:
     return "0x" + raw.hex()
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.fixture
@@ -71,6 +76,24 @@ async def test_rotated_keys_are_here_with_their_records(
     seal = custody.record(raw[:32]).sign_block(7, b"h" * 32, lambda: b"s" * 64)
     assert seal == b"s" * 64
     assert await keys.call("author_rotateKeys") != made
+
+
+async def test_rotating_keys_leaves_no_descriptor_open(
+    keys: HttpClient, custody: Custody, tmp_path: Path
+) -> None:
+    await keys.call("author_rotateKeys")
+    before = open_descriptors()
+    made = [await keys.call("author_rotateKeys") for _ in range(20)]
+    made += [
+        (await keys.call("author_rotateKeysWithOwner", hx(ALICE.public)))["keys"] for _ in range(5)
+    ]
+    assert open_descriptors() == before
+    # Each key signs as soon as it is wanted, and is locked from then on.
+    for each in made:
+        raw = bytes.fromhex(each[2:])
+        assert custody.record(raw[:32]).ledger.block is None
+        with pytest.raises(RecordInUse):
+            SigningRecord.open(tmp_path / "signing", GENESIS, raw[:32])
 
 
 async def test_an_owner_gets_a_proof_of_each_key(keys: HttpClient) -> None:

@@ -1,0 +1,156 @@
+"""`btt-chain key rotate|prove`: session keys with a proof of possession, for `Session.set_keys`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli import show
+from cli.data import data_options
+from cli.errors import Mistyped, NotFound, Refused
+from cli.keystore import (
+    KEY_TYPES,
+    keystore_password,
+    keystore_password_options,
+    place_of,
+    plain_key_errors,
+)
+from cli.options import connection_options, examples, json_option
+
+if TYPE_CHECKING:
+    from btt_chain.keystore import Keystore
+
+owner_option = click.option(
+    "--owner",
+    required=True,
+    metavar="ADDRESS",
+    help="The account that will register the keys: the stash. The proof holds for it alone.",
+)
+
+
+@examples(
+    "btt-chain key rotate --owner 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty",
+    "btt-chain key rotate --owner //Bob --url ws://127.0.0.1:9945 --json",
+)
+@click.command()
+@owner_option
+@connection_options
+@json_option
+def rotate(owner: str, url: str, timeout: float, as_json: bool) -> None:
+    """Make new session keys in a running node, and prove that they are the owner's.
+
+    The node keeps the secrets; its older keys stay. Prints the arguments of Session.set_keys.
+    """
+    from cli.chain import Chain, run
+
+    async def ask() -> tuple[bytes, str, str]:
+        async with Chain.open(url, timeout) as chain:
+            account = _account(owner, chain.catalogue.prefix)
+            made = await chain.client.call("author_rotateKeysWithOwner", "0x" + account.hex())
+        if not isinstance(made, dict):
+            raise Refused(f"{url} did not answer with keys and a proof")
+        return account, str(made.get("keys")), str(made.get("proof"))
+
+    account, keys, proof = run(ask())
+    _print(account, keys, proof, as_json)
+
+
+@examples(
+    "btt-chain key prove --chain testnet --owner 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty",
+)
+@click.command()
+@data_options
+@owner_option
+@click.option(
+    "--keys",
+    "given",
+    metavar="HEX",
+    help="The public session keys, babe before gran. [default: those of the keystore]",
+)
+@keystore_password_options
+@json_option
+def prove(
+    dev: bool,
+    chain: str | None,
+    base_path: Path | None,
+    owner: str,
+    given: str | None,
+    password: str | None,
+    password_filename: Path | None,
+    password_interactive: bool,
+    as_json: bool,
+) -> None:
+    """Prove that session keys of the keystore are the owner's; no node is needed.
+
+    For keys that are there already, such as those of `key insert`. Prints the arguments of
+    Session.set_keys.
+    """
+    from btt_chain.keystore import Keystore
+    from btt_chain.keystore.custody import possession_proof
+
+    account = _account(owner)
+    place = place_of(dev, chain, base_path)
+    word = keystore_password(password, password_filename, password_interactive)
+    with plain_key_errors():
+        store = Keystore.open(place.paths.keystore, word)
+        keys = _only_keys(store, place.paths.keystore) if given is None else _hex(given)
+        try:
+            proof = possession_proof(store, keys, account)
+        except KeyError as missing:
+            (public,) = missing.args
+            raise NotFound(f"0x{public.hex()} is not in {place.paths.keystore}") from None
+        except ValueError as error:
+            raise Mistyped(f"--keys: {error}") from None
+    _print(account, "0x" + keys.hex(), "0x" + proof.hex(), as_json)
+
+
+def _account(text: str, prefix: int | None = None) -> bytes:
+    from btt_chain.primitives import ss58
+    from cli.accounts import AccountError, read_account
+
+    try:
+        return read_account(text, ss58.DEFAULT_PREFIX if prefix is None else prefix)
+    except AccountError as error:
+        raise Mistyped(f"--owner: {error}") from None
+
+
+def _only_keys(store: Keystore, folder: Path) -> bytes:
+    """Return the keystore's one set of session keys."""
+    keys = b""
+    for kind in KEY_TYPES:
+        found = store.public_keys(kind.encode())
+        if not found:
+            raise NotFound(
+                f"there is no {kind} key in {folder}: make keys with `btt-chain key rotate`, or "
+                "put one in with `btt-chain key insert`"
+            )
+        if len(found) > 1:
+            raise Refused(
+                f"there are {len(found)} {kind} keys in {folder}: name a set with --keys "
+                "(`btt-chain key list` shows them)"
+            )
+        keys += found[0]
+    return keys
+
+
+def _hex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        raise Mistyped("--keys is not hex") from None
+
+
+def _print(account: bytes, keys: str, proof: str, as_json: bool) -> None:
+    from btt_chain.primitives import ss58
+
+    owner = ss58.encode(account)
+    if as_json:
+        show.document({"owner": owner, "keys": keys, "proof": proof})
+        return
+    show.record({"owner": owner, "keys": keys, "proof": proof})
+    show.note(
+        f"register them, signed by the owner: btt-chain tx call Session.set_keys {keys} {proof} "
+        "--from KEY"
+    )
