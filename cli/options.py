@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from cli.errors import Mistyped, NotFound, hint
+from cli.errors import Mistyped, hint
+from cli.secret_uri import check_secret
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -173,15 +174,18 @@ def read_secret(given: str | None) -> str:
 
     The URI itself, `-` for standard input, the path of a file that holds it; and where nothing is
     given, a hidden prompt (or standard input, if that is not a terminal). An empty one is refused:
-    it would mean the development phrase, whose keys everybody has.
+    it would mean the development phrase, whose keys everybody has. So is the path of no file
+    (`check_secret`).
     """
-    secret = _secret(given)
+    secret = read_text(given)
     if not secret:
         raise click.UsageError("the secret is empty")
+    check_secret(secret)
     return secret
 
 
-def _secret(given: str | None) -> str:
+def read_text(given: str | None) -> str:
+    """The text that an argument means: itself, standard input, or what a file holds."""
     if given is None:
         if sys.stdin.isatty():
             return str(click.prompt("Secret URI", hide_input=True, err=True))
@@ -191,10 +195,6 @@ def _secret(given: str | None) -> str:
     # No path that exists is a phrase, a seed or an address; `//Alice` and the like are never read.
     if not given.startswith("//") and len(given) < 256 and Path(given).is_file():
         return _text(Path(given).read_bytes(), given).strip()
-    # As a URI it would be a soft path below the development phrase: a key that everybody has.
-    is_path = given.startswith("/") and not given.startswith("//") and given.count("/") > 1
-    if is_path and Path(given).parent.is_dir():
-        raise NotFound(f"{given}: there is no such file")
     return given
 
 

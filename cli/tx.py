@@ -26,6 +26,7 @@ from cli.options import (
     password,
     password_options,
     read_secret,
+    read_text,
     scheme_option,
 )
 
@@ -429,7 +430,7 @@ def _address(chain: Chain, pair: KeyPair) -> str:
 def _wire(given: str) -> bytes:
     from cli.chain import from_hex
 
-    text = read_secret(given)
+    text = read_text(given)
     try:
         return from_hex(text, "the transaction")
     except Mistyped:

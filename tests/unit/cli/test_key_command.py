@@ -12,6 +12,9 @@ ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
 ALICE_PUBLIC = "0xd43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d"
 
 
+PHRASE = "bottom drive obey lake curtain smoke basket hold race lonely fit walk"
+
+
 def run(*args: str, input: str | bytes | None = None) -> Result:
     return CliRunner().invoke(program, ["key", *args], input=input, prog_name="btt-chain")
 
@@ -176,6 +179,56 @@ def test_a_path_that_leads_to_no_file_is_not_a_key_that_everybody_has(tmp_path: 
     result = run("inspect", str(tmp_path / "key"))
     assert result.exit_code == 4
     assert "there is no such file" in result.stderr
+
+
+PATHS = [
+    "/home/me/key", "/nofile/key.txt", "/etc/btt/key", "./key", "../key", "~/key", "~me/key",
+    "keys/alice", "keys/alice.txt", "key2.txt", "//home/me/key.txt", "///home/me/key", "/a//b",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("source", ["argument", "standard input", "file"])
+def test_what_looks_like_a_path_is_no_key(path: str, source: str, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(path + "\n")
+    given = {"argument": path, "standard input": "-", "file": str(file)}[source]
+    for command in (["inspect", given], ["sign", "--message", "x", "--suri", given]):
+        result = run(*command, input=path)
+        assert result.exit_code in {2, 4}, result.stdout
+        assert "no such file" in result.stderr or "looks like the path" in result.stderr
+
+
+def test_a_soft_path_alone_is_refused_with_what_to_write() -> None:
+    result = run("inspect", "/Alice")
+    assert result.exit_code == 2
+    assert "write the phrase in front of it, or //Alice" in result.stderr
+
+
+def test_a_doubled_slash_does_not_make_a_path_a_key(tmp_path: Path) -> None:
+    result = run("inspect", f"/{tmp_path}/key")
+    assert result.exit_code == 2
+    assert "slashes too many" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["//Alice", "//Alice/soft", "//Alice//stash/1", "///password", f"{PHRASE}", f"{PHRASE}/soft",
+     f"{PHRASE}//hard/soft///pass/word", "0x" + "11" * 32, "0x" + "11" * 32 + "/soft//hard"],
+)  # fmt: skip
+def test_every_form_of_a_secret_is_taken(secret: str) -> None:
+    result = run("inspect", secret)
+    assert result.exit_code == 0, result.stderr
+
+
+def test_a_phrase_of_a_wrong_length_is_not_repeated() -> None:
+    result = run("inspect", "bottom drive obey//hard")
+    assert result.exit_code == 2
+    assert "12, 15, 18, 21 or 24 words, not 3" in result.stderr
+    assert "bottom" not in result.stderr
+    result = run("inspect", "ab" * 32 + "//hard")
+    assert "a seed begins with 0x" in result.stderr
+    assert "abab" not in result.stderr
 
 
 def test_a_mistyped_address_is_not_taken_for_a_secret() -> None:

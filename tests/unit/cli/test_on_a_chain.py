@@ -95,6 +95,12 @@ def test_a_transfer_arrives_and_its_fee_is_what_was_estimated(url: str) -> None:
     assert view["arguments"] == {"dest": {"Id": BOB}, "value": "1500000000000000000"}
 
 
+def test_a_path_is_refused_as_the_key_of_a_transaction(url: str) -> None:
+    result = run("tx", "transfer", "--from", "/home/me/key", "//Bob", "1BTT", "--url", url)
+    assert result.exit_code == 4
+    assert "/home/me/key: there is no such file" in result.stderr
+
+
 @pytest.mark.parametrize("scheme", ["ed25519", "ecdsa"])
 def test_every_kind_of_key_can_pay(url: str, scheme: str) -> None:
     who = json.loads(run("key", "inspect", "//Payer", "--scheme", scheme, "--json").stdout)
