@@ -9,6 +9,7 @@ from p2p.network import (
     REQUESTS,
     Action,
     Ask,
+    Charge,
     Penalise,
     Publish,
     Tell,
@@ -32,6 +33,8 @@ def check(action: Action) -> None:
                 raise ValueError(f"a timeout of {timeout_ms} ms")
         case Penalise(_, cost, _) if cost <= 0:
             raise ValueError(f"a cost of {cost}")
+        case Charge(_, _, spent, useless) if not 0 <= useless <= spent:
+            raise ValueError(f"a charge of {spent} us, {useless} of them useless")
         case _:
             pass
 

@@ -62,7 +62,7 @@ class Exchange(NamedTuple):
 
 
 GOSSIP_BYTES: Final[Mapping[str, int]] = MappingProxyType(
-    {ANNOUNCE: 64 * KIB, TX: MIB - KIB, GRANDPA: 64 * KIB}
+    {ANNOUNCE: 16 * KIB, TX: MIB - KIB, GRANDPA: 64 * KIB}
 )
 """Bytes of payload at most, by topic: of `TX`, for one transaction that travels alone."""
 
@@ -286,13 +286,26 @@ class Penalise:
 
 
 @dataclass(frozen=True, slots=True)
+class Charge:
+    """Work that `peer` caused here; a peer that causes too much is cut off (`p2p.accounts`)."""
+
+    peer: str
+    kind: str
+    """Topic or protocol of its messages."""
+    spent_us: int
+    """Processor time in microseconds."""
+    useless_us: int
+    """The part of it that was spent on what is malformed, stale, forged or refused."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetStatus:
     """What we tell others of ourselves from now on."""
 
     status: Status
 
 
-Action = Publish | Tell | Ask | Answer | Penalise | SetStatus
+Action = Publish | Tell | Ask | Answer | Penalise | Charge | SetStatus
 
 
 TRAFFIC: Final = ("bytes in", "bytes out", "penalties", "bans", "lookups")

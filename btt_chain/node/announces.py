@@ -7,6 +7,9 @@ more than shows the equivocation.
 
 A header whose slot has not come is held until its block can be taken in: to fetch it before would
 be for nothing.
+
+An announce is decoded once. Before that its height and the size of its digest are read from a few
+bytes: at or below the last final block it is of no use to any node.
 """
 
 from __future__ import annotations
@@ -18,9 +21,9 @@ from btt_chain.chain.client import Client, UnknownBlock
 from btt_chain.consensus.babe.verify import Reason, Refused, slot_of
 from btt_chain.consensus.importer import Importer
 from btt_chain.primitives.header import Header
-from btt_chain.scale import DecodeError
 from p2p.network import GossipHeard
 from p2p.protocols.messages import Announce
+from p2p.protocols.peek import peek_announce
 from storage.state import StateUnavailable
 
 REMEMBERED: Final = 1_024
@@ -48,9 +51,18 @@ class Verdict(NamedTuple):
     """What is wrong with it that its sender must have known."""
 
 
+class Received(NamedTuple):
+    """An announce of a peer, decoded."""
+
+    peer: str
+    data: bytes
+    announce: Announce
+    hash: bytes
+
+
 class _Held(NamedTuple):
     due_ms: int
-    event: GossipHeard
+    received: Received
 
 
 class Announces:
@@ -65,37 +77,43 @@ class Announces:
         self._waiting: OrderedDict[bytes, bytes] = OrderedDict()
         self._turns: OrderedDict[tuple[bytes, int], int] = OrderedDict()
 
-    def hold(self, event: GossipHeard, now_ms: int) -> bool:
+    def read(self, event: GossipHeard) -> Received | None:
+        """Decode an announce; None if it is at or below the last final block.
+
+        Raises DecodeError.
+        """
+        if peek_announce(event.data).number <= self._client.finalized().number:
+            return None
+        announce = Announce.decode(event.data)
+        return Received(event.peer, event.data, announce, bytes(announce.header.hash()))
+
+    def hold(self, received: Received, now_ms: int) -> bool:
         """Keep an announce away whose slot has not come; false if it is to be looked at now.
 
         What is held too long, or is too much, is forgotten: others will speak of the block.
         """
         try:
-            slot = slot_of(Announce.decode(event.data).header)
-        except (DecodeError, Refused):
+            slot = slot_of(received.announce.header)
+        except Refused:
             return False
         due = (slot - 1) * self._slot_ms  # ruling E: blocks up to slot_now + 1
         if due <= now_ms:
             return False
-        same = sum(held.event.peer == event.peer for held in self._held)
+        same = sum(held.received.peer == received.peer for held in self._held)
         if due - now_ms <= HELD_MS and len(self._held) < HELD and same < HELD_OF_ONE:
-            self._held.append(_Held(due, event))
+            self._held.append(_Held(due, received))
         return True
 
-    def ripe(self, now_ms: int) -> list[GossipHeard]:
+    def ripe(self, now_ms: int) -> list[Received]:
         """Return what was held and may be looked at now, in the order of its coming."""
-        found = [held.event for held in self._held if held.due_ms <= now_ms]
+        found = [held.received for held in self._held if held.due_ms <= now_ms]
         if found:
             self._held = [held for held in self._held if held.due_ms > now_ms]
         return found
 
-    def heard(self, data: bytes, now_ms: int) -> Verdict:
-        """Judge an announce that a peer handed over. A malformed one is for sync to blame."""
-        try:
-            header = Announce.decode(data).header
-        except DecodeError:
-            return Verdict(pass_on=False)
-        hash = bytes(header.hash())
+    def heard(self, received: Received, now_ms: int) -> Verdict:
+        """Judge an announce that a peer handed over."""
+        header, hash, data = received.announce.header, received.hash, received.data
         if hash in self._told or self._client.header(hash) is not None:
             return Verdict(pass_on=False)
         if int(header.number) <= self._client.finalized().number:

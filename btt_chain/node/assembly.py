@@ -17,6 +17,7 @@ from btt_chain.consensus.finality.signatures import Signatures, Verify
 from btt_chain.consensus.importer import Importer
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
 from btt_chain.node.engine import Engine, Parts, Settings, Watcher
+from btt_chain.node.expenses import Meter, processor_time_us
 from btt_chain.node.looking_back import look_back
 from btt_chain.node.pool import PoolService
 from btt_chain.node.signing import Signer, Vault
@@ -96,9 +97,12 @@ def assemble(
     *,
     now: int,
     pace: Callable[[float], Callable[[], Pace]],
+    meter: Meter = processor_time_us,
     watcher: Watcher,
 ) -> Engine:
     """Return the engine of a node over an open chain; `start` begins it.
+
+    `meter` measures what the messages of others cost.
 
     Raises BadRecord when what GRANDPA has stored cannot be read; NoLaw.
     """
@@ -153,7 +157,7 @@ def assemble(
         signer=signer,
     )
     settings = Settings(slot_ms, plan.vault is not None, plan.force_authoring)
-    return Engine(parts, settings, pace=pace, watcher=watcher)
+    return Engine(parts, settings, pace=pace, meter=meter, watcher=watcher)
 
 
 def attentive(verify: Verify, signer: Signer) -> Verify:

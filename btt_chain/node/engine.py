@@ -9,7 +9,8 @@ signing records, at once.
     engine.start(now)              once, before anything else
     engine.hear(event, now)        an event of the network
     engine.tick(now)               at `engine.due`, or before
-    engine.work(now)               while `engine.busy`: one block of those that wait for import
+    engine.work(now)               while `engine.busy`: one block of those that wait for import, or
+                                   some of the transactions that a peer sent
     engine.flush(now)              after transactions came in by the pool
 
 All times are unix milliseconds. A StorageError, a RecordNotWritten, a NoLaw or a MigrationFailed
@@ -20,10 +21,10 @@ that is not here it stands: it takes in and makes no more blocks, and goes on wi
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from btt_chain.chain.client import Client, Crowded, LeftBehind, UnknownBlock
 from btt_chain.chain.law import NotCarried
@@ -35,22 +36,22 @@ from btt_chain.consensus.finality import gadget as finality
 from btt_chain.consensus.finality.gadget import BadHeader, Broken, Gadget, Offence, Save, Want
 from btt_chain.consensus.finality.voter import ArmTimer, Finalise
 from btt_chain.consensus.importer import Importer
-from btt_chain.crypto.hashing import blake2_256
-from btt_chain.node.announces import Announces
+from btt_chain.node.announces import Announces, Received
+from btt_chain.node.expenses import Expenses, Meter
 from btt_chain.node.looking_back import chain_age
 from btt_chain.node.pool import PoolService
 from btt_chain.node.signing import Signer
+from btt_chain.node.tx_gossip import TxGossip
+from btt_chain.node.tx_intake import TxIntake
 from btt_chain.primitives import babe_equivocation
 from btt_chain.primitives.digest import GRANDPA as GRANDPA_ENGINE
 from btt_chain.primitives.digest import Consensus, RuntimeEnvironmentUpdated
-from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.grandpa import Justification, Stage, Target
 from btt_chain.primitives.header import Header
-from btt_chain.primitives.validity import BadProof, Future, Payment, Stale, TransactionSource
+from btt_chain.primitives.validity import TransactionSource
 from btt_chain.scale import DecodeError
-from btt_chain.txpool import PoolError, TooLowPriority, TransactionInvalid
+from btt_chain.txpool import PoolError
 from p2p import network
-from p2p.limits import Bucket, Rate
 from p2p.network import (
     AUTHORITY,
     FULL,
@@ -66,7 +67,7 @@ from p2p.network import (
     SetStatus,
     Status,
 )
-from p2p.protocols.messages import Announce, TxBatch
+from p2p.protocols.messages import Announce
 from p2p.protocols.serve import ChainSource, answer
 from p2p.sync.machine import Sync
 from p2p.sync.types import Action as SyncAction
@@ -103,38 +104,14 @@ STAND_MS: Final = 10_000
 LAW_SLOTS: Final = 8
 """Slots around a change of the law in which nobody is to blame for a transaction that was signed
 for the law of the other side: not all nodes are at the same block."""
-GATHER_MS: Final = 100
-"""How long transactions are gathered for one message (ruling A14)."""
-LARGE_EVERY_MS: Final = 1_000
-"""Pause between two transactions that travel alone; others allow no more (`p2p.limits`)."""
-TELL_AGAIN_SLOTS: Final = 8
-"""Slots after which a transaction of ours that is in no block yet is gossiped again, the first
-time; each time after takes twice as long."""
-TELL_AGAIN_MOST: Final = 1_024
-TELL_AGAIN_SLACK: Final = 2
-"""Slots by which others may be ahead of us in telling again."""
-TX_COST: Final = 10
-"""What a batch with a transaction that can never be valid costs; it may have been valid before."""
-MAX_FORGED: Final = 16
-"""Transactions of a batch that may be forged or unpaid; then the rest is not looked at. Each costs
-a signature, and whoever passes on what it has not taken itself could keep us at nothing else.
-"""
-USELESS: Final = Rate(4, 256)
-"""Transactions of one peer, a second and at once, that are early, used up or taken by one that pays
-as much. Each costs us a signature and its sender nothing, as it is in no block; what blocks brought
-lately is not looked at at all, so an honest neighbour tells hardly any.
-"""
 BAD_BATCH: Final = 100
 BAD_QUESTION: Final = 50
 BAD_ANNOUNCE: Final = 500
 """What a header costs that its sender should not have passed on."""
-REMEMBERED: Final = 20_000
-"""Transactions remembered as heard, as told, and as included."""
+STALE_US: Final = 5_000
+"""Minimum charge for an announce that is malformed, or at or below the last final block."""
 LOOKED_BACK: Final = 8
 """Blocks whose transactions a node that starts knows to be included."""
-
-
-V = TypeVar("V")
 
 
 class Maker(Protocol):
@@ -251,40 +228,6 @@ class _Batch:
         return self.done + 1 < len(self.blocks)
 
 
-@dataclass(slots=True)
-class _Spoken:
-    """A transaction that we told, and tell again while it waits."""
-
-    at: int
-    wait: int
-
-
-@dataclass(slots=True)
-class _Gossip:
-    """Transactions on their way to others."""
-
-    fresh: list[bytes] = field(default_factory=list)
-    due: int | None = None
-    large_from: int = 0
-    """When the next one that travels alone may be told."""
-    heard: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
-    """What others told us, but for what the pool would not have: it is not looked at twice."""
-    told: OrderedDict[bytes, _Spoken] = field(default_factory=OrderedDict)
-    """What we told, ours or what the pool took of others."""
-    ours: dict[bytes, _Spoken] = field(default_factory=dict)
-    """What came to us first: we begin with telling it again."""
-    included: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
-    """What the last blocks held: others may tell it for a while yet."""
-    useless: dict[str, Bucket] = field(default_factory=dict)
-    """How much of USELESS each peer has left."""
-
-
-def _remember(memory: OrderedDict[bytes, V], hash: bytes, value: V) -> None:
-    memory[hash] = value
-    if len(memory) > REMEMBERED:
-        memory.popitem(last=False)
-
-
 class Engine:
     """A node's decisions."""
 
@@ -294,9 +237,12 @@ class Engine:
         settings: Settings,
         *,
         pace: Callable[[float], Callable[[], Pace]],
+        meter: Meter,
         watcher: Watcher,
     ) -> None:
-        """Over parts that are open. `pace(seconds)` measures a block that may take so long."""
+        """Over parts that are open. `pace(seconds)` measures a block that may take so long,
+        `meter` returns the processor time that was used so far.
+        """
         self.parts: Final = parts
         self.settings: Final = settings
         self._pace = pace
@@ -306,7 +252,12 @@ class Engine:
         self._gadget_at: int | None = None
         self._sync_at = 0
         self._slot: int | None = None
-        self._gossip = _Gossip()
+        self._meter = meter
+        self._expenses = Expenses()
+        self._gossip = TxGossip(parts.pool)
+        self._intake = TxIntake(
+            parts.client, parts.pool, self._gossip, self._expenses, meter, self._law_changes
+        )
         self._announces = Announces(parts.client, parts.importer, settings.slot_ms)
         self._said: Status | None = None
         self._peers: dict[str, None] = {}
@@ -321,7 +272,7 @@ class Engine:
         self._dirty = True
         """The heads, or the lowest block, may have moved since they were last told."""
         parts.client.listen(self._hear_chain)
-        parts.pool.on_arrival(self._arrived)
+        parts.pool.on_arrival(lambda hashes: self._gossip.arrived(hashes, self._steady))
 
     # ---- events
 
@@ -334,13 +285,27 @@ class Engine:
         client = self.parts.client
         best = client.best().number
         for number in range(max(1, best - LOOKED_BACK + 1), best + 1):
-            self._note_included(client.body(client.block_hash(number) or b"") or [])
+            self._gossip.note_included(client.body(client.block_hash(number) or b"") or [])
         self._obey(self.parts.gadget.start(now))
         return self._done()
 
     def hear(self, event: Event, now: int) -> list[network.Action]:
-        """Take an event of the network."""
+        """Take an event of the network, and note what it cost whom."""
         self._hear_clock(now)
+        begun, before = self._meter(), len(self._out)
+        self._take_event(event, now)
+        match event:
+            case GossipHeard(network.TX | network.ANNOUNCE):
+                pass  # charged where more is known about them
+            case GossipHeard(kind, peer) | Asked(peer, kind):
+                self._note_cost(peer, kind, begun, before)
+            case NoteHeard(peer):
+                self._note_cost(peer, network.GRANDPA_PEER, begun, before)
+            case _:
+                pass
+        return self._done()
+
+    def _take_event(self, event: Event, now: int) -> None:
         gadget, sync, steady = self.parts.gadget, self.parts.sync, self._steady
         match event:
             case NoteHeard(peer, data):
@@ -348,31 +313,40 @@ class Engine:
             case GossipHeard(network.GRANDPA, peer, data):
                 self._obey(gadget.gossip_heard(peer, data, now))
             case GossipHeard(network.TX, peer, data):
-                self._transactions(peer, data)
+                if not sync.major:  # they cannot be judged on an old state
+                    self._out += self._intake.receive(peer, data)
+                    self._out += self._intake.work(steady)
             case GossipHeard(network.ANNOUNCE):
-                if not self._announces.hold(event, now):
-                    self._hear_announce(event)
+                self._receive_announce(event)
             case Asked(peer, protocol, data, id):
                 self._answer(peer, protocol, data, id)
             case Connected(peer, _):
                 self._peers[peer] = None
+                self._intake.connected(peer)
                 self._follow(sync.handle(event, steady))
                 self._obey(gadget.connected(peer, now))
             case Disconnected(peer):
                 self._peers.pop(peer, None)
-                self._gossip.useless.pop(peer, None)
+                self._intake.disconnected(peer)
                 self._follow(sync.handle(event, steady))
                 self._obey(gadget.disconnected(peer, now))
             case _:
                 self._follow(sync.handle(event, steady))
-        return self._done()
+
+    def _note_cost(self, peer: str, kind: str, begun: int, before: int) -> None:
+        """Charge a message; it was useless if its sender was blamed for it."""
+        spent = max(0, self._meter() - begun)
+        blamed = any(
+            isinstance(action, Penalise) and action.peer == peer for action in self._out[before:]
+        )
+        self._expenses.note(peer, kind, spent, spent if blamed else 0, self._steady)
 
     def tick(self, now: int) -> list[network.Action]:
         """Do what is due by time."""
         self._hear_clock(now)
         self._turn_slot()
-        for event in self._announces.ripe(now):
-            self._hear_announce(event)
+        for received in self._announces.ripe(now):
+            self._hear_announce(received)
         if self._gadget_at is not None and now >= self._gadget_at:
             self._gadget_at = None
             self._obey(self.parts.gadget.tick(now))
@@ -380,13 +354,17 @@ class Engine:
             self._sync_at = self._steady + SYNC_IDLE
             self._follow(self.parts.sync.tick(self._steady))
         if self._gossip.due is not None and self._steady >= self._gossip.due:
-            self._spread()
+            going = self._gossip.spread(self._steady, list(self._peers), stands=self._stands())
+            self._out += going
         return self._done()
 
     def work(self, now: int) -> list[network.Action]:
-        """Take in one of the blocks that wait."""
+        """Take in one of the blocks that wait; without one, some transactions of a peer."""
         self._hear_clock(now)
-        self._import_next()
+        if self._batches:
+            self._import_next()
+        else:
+            self._out += self._intake.work(self._steady)
         # In a long row of blocks a word at every tick is enough.
         return self._done(tell=not self._batches)
 
@@ -419,8 +397,13 @@ class Engine:
 
     @property
     def busy(self) -> bool:
-        """Blocks wait for import."""
-        return bool(self._batches)
+        """Blocks wait for import, or transactions of a peer for the pool."""
+        return bool(self._batches) or self._intake.busy
+
+    @property
+    def takes_transactions(self) -> bool:
+        """The last batch of transactions is done with, so that another one may come."""
+        return not self._intake.busy
 
     @property
     def due(self) -> int:
@@ -451,7 +434,7 @@ class Engine:
         if slot == self._slot:
             return
         first, self._slot = self._slot is None, slot
-        self._tell_again(slot)
+        self._gossip.tell_again(slot, self._steady)
         signer, worker, gadget = self.parts.signer, self.parts.worker, self.parts.gadget
         if signer is None or worker is None:
             return
@@ -519,15 +502,31 @@ class Engine:
 
     # ---- blocks in
 
-    def _hear_announce(self, event: GossipHeard) -> None:
-        self._follow(self.parts.sync.handle(event, self._steady))
-        self._announced(event.peer, event.data)
+    def _receive_announce(self, event: GossipHeard) -> None:
+        """Read an announce, once, and judge it unless its slot has not come."""
+        begun, before, is_useless = self._meter(), len(self._out), False
+        try:
+            received = self._announces.read(event)
+        except DecodeError as error:
+            is_useless = True
+            self._follow(self.parts.sync.malformed(event.peer, str(error), self._steady))
+        else:
+            is_useless = received is None
+            if received is not None and not self._announces.hold(received, self._now):
+                self._hear_announce(received)
+        if not is_useless:
+            self._note_cost(event.peer, network.ANNOUNCE, begun, before)
+            return
+        spent = max(STALE_US, self._meter() - begun)
+        self._expenses.note(event.peer, network.ANNOUNCE, spent, spent, self._steady)
 
-    def _announced(self, peer: str, data: bytes) -> None:
-        """Tell an announce on that stands; the network has told nobody but us."""
+    def _hear_announce(self, received: Received) -> None:
+        """Let sync know of an announce, and pass it on if it stands: the network does not."""
+        peer, data, announce, hash = received
+        self._follow(self.parts.sync.announced(peer, announce, hash, self._steady))
         if self.parts.sync.major:
             return  # what it continues is not known yet
-        verdict = self._announces.heard(data, self._now)
+        verdict = self._announces.heard(received, self._now)
         if verdict.fault is not None:
             self._out.append(Penalise(peer, BAD_ANNOUNCE, f"a bad announce: {verdict.fault}"))
         if verdict.pass_on:
@@ -598,7 +597,7 @@ class Engine:
         return None, ""
 
     def _after_import(self, header: Header, ref: BlockRef, body: Sequence[bytes]) -> None:
-        self._note_included(body)
+        self._gossip.note_included(body)
         if RuntimeEnvironmentUpdated() in header.digest.logs:
             self._law_changed = self._now // self.settings.slot_ms
         best = self.parts.client.best().hash == ref.hash
@@ -721,127 +720,7 @@ class Engine:
         except PoolError as error:
             log.info("the report of an offence is not needed: %s", error)
 
-    # ---- transactions
-
-    def _arrived(self, hashes: Sequence[bytes]) -> None:
-        gossip, pool = self._gossip, self.parts.pool.pool
-        for hash in hashes:
-            known = pool.get(hash)
-            if known is None or not known.propagate or hash in gossip.told:
-                continue
-            if not TxBatch.fits(known.raw):
-                log.warning(
-                    "transaction 0x%s is not gossiped: it has %d bytes. Only a block of this node "
-                    "can take it; others must be given it themselves",
-                    hash.hex(), len(known.raw),
-                )  # fmt: skip
-                continue
-            # Those of others too: the network tells neighbours only, and nobody tells on what his
-            # pool has refused.
-            spoken = _Spoken((self._slot or 0) + TELL_AGAIN_SLOTS, TELL_AGAIN_SLOTS)
-            _remember(gossip.told, hash, spoken)
-            gossip.fresh.append(hash)
-            if hash in gossip.heard:
-                continue
-            if len(gossip.ours) < REMEMBERED and self._slot is not None:
-                gossip.ours[hash] = spoken
-        if gossip.fresh and gossip.due is None:
-            gossip.due = self._steady + GATHER_MS
-
-    def _note_included(self, body: Iterable[bytes]) -> None:
-        for inner in body:
-            _remember(self._gossip.included, blake2_256(opaque(inner)), None)
-
-    def _spread(self) -> None:
-        gossip, pool = self._gossip, self.parts.pool.pool
-        fresh, gossip.fresh, gossip.due = gossip.fresh, [], None
-        if self._stands():
-            return  # they are signed for a law that others have left
-        going: dict[bytes, bytes] = {}
-        for hash in fresh:
-            known = pool.get(hash)
-            if known is None:
-                continue
-            if TxBatch.is_large(known.raw):
-                if self._steady < gossip.large_from:
-                    gossip.fresh.append(hash)
-                    continue
-                gossip.large_from = self._steady + LARGE_EVERY_MS
-            going[hash] = known.raw
-        if gossip.fresh:
-            gossip.due = self._steady + GATHER_MS
-        batches = TxBatch.split(list(going.values()))
-        self._out += [Publish(network.TX, batch.encode()) for batch in batches]
-        if self._peers:
-            self.parts.pool.went_out(going, list(self._peers))
-
-    def _tell_again(self, slot: int) -> None:
-        """Gossip what is ours and in no block yet: those who came later have not heard it."""
-        gossip, pool = self._gossip, self.parts.pool.pool
-        for hash, spoken in list(gossip.ours.items()):
-            if slot < spoken.at:
-                continue
-            if hash not in pool:
-                # Included, or thrown out; if a fork gives it back, it arrives anew.
-                del gossip.ours[hash]
-                gossip.told.pop(hash, None)
-                continue
-            self._speak_again(hash, spoken, slot)
-
-    def _speak_again(self, hash: bytes, spoken: _Spoken, slot: int) -> None:
-        gossip = self._gossip
-        spoken.wait = min(spoken.wait * 2, TELL_AGAIN_MOST)
-        spoken.at = slot + spoken.wait
-        gossip.fresh.append(hash)
-        if gossip.due is None:
-            gossip.due = self._steady + GATHER_MS
-
-    def _heard_again(self, hash: bytes) -> None:
-        """Pass on that somebody tells a transaction again which waits here too: neighbours only
-        hear it from us. Not more often than it would be told by us if it were ours.
-        """
-        spoken, slot = self._gossip.told.get(hash), self._slot
-        if spoken is not None and slot is not None and slot + TELL_AGAIN_SLACK >= spoken.at:
-            self._speak_again(hash, spoken, slot)
-
-    def _transactions(self, peer: str, data: bytes) -> None:
-        try:
-            batch = TxBatch.decode(data)
-        except DecodeError as error:
-            self._out.append(Penalise(peer, BAD_BATCH, f"malformed transactions: {error}"))
-            return
-        if self.parts.sync.major:
-            return  # they cannot be judged on an old state
-        bad, forged = None, 0
-        for wire in batch.transactions:
-            if forged >= MAX_FORGED:
-                bad = f"{forged} that are forged or that nobody pays for"
-                break
-            hash = blake2_256(wire)
-            if hash in self.parts.pool.pool:
-                self._heard_again(hash)
-                continue
-            if hash in self._gossip.heard or hash in self._gossip.included:
-                continue
-            _remember(self._gossip.heard, hash, None)
-            try:
-                self.parts.pool.submit(wire, TransactionSource.External)
-            except DecodeError as error:
-                bad = str(error)
-            except PoolError as error:
-                reason = error.reason if isinstance(error, TransactionInvalid) else None
-                forged += isinstance(reason, BadProof | Payment)
-                if isinstance(reason, BadProof):
-                    bad = str(error)
-                # It may be good on the next block; how often that is tried is for the pool's bans.
-                self._gossip.heard.pop(hash, None)
-                log.debug("a transaction of %s is not taken: %s", peer, error)
-                is_useless = isinstance(reason, Stale | Future) or isinstance(error, TooLowPriority)
-                if is_useless and not self._may_bring_useless(peer):
-                    bad = "too many that come too late or too early"
-                    break
-        if bad is not None and not self._law_changes():
-            self._out.append(Penalise(peer, TX_COST, f"bad transactions: {bad}"))
+    # ---- the runtime of others
 
     def _stands(self) -> bool:
         """Whether the chain has moved on to a law that is not here."""
@@ -864,14 +743,6 @@ class Engine:
         except StateUnavailable:  # it is being fetched
             return False
         return due is not None and due.in_headers <= self._now // self.settings.slot_ms + ahead
-
-    def _may_bring_useless(self, peer: str) -> bool:
-        left = self._gossip.useless.get(peer)
-        if left is None:
-            left = Bucket(USELESS, self._steady)
-            if peer in self._peers:  # what comes after its end leaves nothing behind
-                self._gossip.useless[peer] = left
-        return left.take(self._steady)
 
     # ---- questions of others
 
@@ -911,5 +782,6 @@ class Engine:
                         BlockId(wanted.number, bytes(wanted.hash)), self._steady
                     )
                 )
+        self._out += self._expenses.take(self._steady)
         out, self._out = self._out, []
         return out

@@ -128,6 +128,18 @@ class Sync:
                 return []
         return self.tick(now)
 
+    def announced(self, peer: str, announce: Announce, hash: bytes, now: int) -> list[Action]:
+        """Take an announce that the owner has decoded; `hash` is its header's."""
+        if self._may_take(peer, now):
+            self._take(peer, announce, hash, now)
+        return self.tick(now)
+
+    def malformed(self, peer: str, why: str, now: int) -> list[Action]:
+        """Take note of an announce that its owner could not read."""
+        if self._may_take(peer, now):
+            self._desk.blame(peer, FLOOD, f"a malformed announce: {why}", now)
+        return self.tick(now)
+
     def tick(self, now: int) -> list[Action]:
         """Do what time alone brings about: requests that are overdue, retries that are due."""
         self._desk.expire(now)
@@ -197,20 +209,27 @@ class Sync:
         peer.lowest = status.lowest
 
     def _announced(self, name: str, data: bytes, now: int) -> None:
-        desk = self._desk
-        peer = desk.peers.get(name)
-        if not self._may_announce(name, now):
-            if peer is not None:
-                desk.blame(name, FLOOD, "too many announces", now)
+        if not self._may_take(name, now):
             return
         try:
             announce = Announce.decode(data)
         except DecodeError as error:
-            desk.blame(name, FLOOD, f"a malformed announce: {error}", now)
+            self._desk.blame(name, FLOOD, f"a malformed announce: {error}", now)
             return
-        header = announce.header
-        block, parent = BlockId(int(header.number), bytes(header.hash())), bytes(header.parent_hash)
-        chain = desk.chain
+        self._take(name, announce, bytes(announce.header.hash()), now)
+
+    def _may_take(self, name: str, now: int) -> bool:
+        """Count an announce; a peer that hands over too many is blamed."""
+        if self._may_announce(name, now):
+            return True
+        if name in self._desk.peers:
+            self._desk.blame(name, FLOOD, "too many announces", now)
+        return False
+
+    def _take(self, name: str, announce: Announce, hash: bytes, now: int) -> None:
+        desk, chain = self._desk, self._desk.chain
+        peer, header = desk.peers.get(name), announce.header
+        block, parent = BlockId(int(header.number), hash), bytes(header.parent_hash)
         if self._warp is not None:
             return  # the peers' status tells enough
         if peer is not None and announce.is_best and block.number > peer.best.number:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from enum import IntEnum
+from types import MappingProxyType
 from typing import (
     Annotated,
     Any,
@@ -60,6 +61,12 @@ class Pallet:
     """The first part of type paths: `pallet_balances`."""
     instances: ClassVar[bool] = False
     """Whether the pallet's types carry Substrate's second parameter, `I`."""
+    GOSSIPED: ClassVar[Mapping[int, int]] = MappingProxyType({})
+    """Calls that other nodes may send unsigned: maximum bytes of the arguments, by call index.
+
+    `validate_unsigned` must accept them from `TransactionSource.External`. All other unsigned
+    extrinsics of other nodes are refused before they are decoded.
+    """
 
     host: ClassVar[Host]
     index: ClassVar[int]

@@ -6,7 +6,7 @@ A concrete runtime (`runtime/__init__.py`) adds its pallets in order and then ca
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from functools import cache
 from typing import Final, TypeVar
@@ -112,6 +112,16 @@ class Runtime:
         EVENT.tie(self._event)
         HOLD_REASON.tie(self._hold)
         FREEZE_REASON.tie(self._freeze)
+
+    def gossiped(self) -> Mapping[bytes, int]:
+        """Return the calls that other nodes may send unsigned: maximum bytes of the encoded call,
+        by its first two bytes (pallet and call index).
+        """
+        return {
+            bytes((index, call)): size + 2
+            for index, pallet in self.pallets.items()
+            for call, size in pallet.GOSSIPED.items()
+        }
 
     def enter(self, state: State) -> None:
         """Work on `state` from now on, with no events.

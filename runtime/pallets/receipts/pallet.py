@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Annotated, ClassVar, Final, cast
 
 from btt_chain.crypto import sr25519
@@ -34,7 +35,7 @@ from btt_chain.scale import Compact, TypeName, codec, u8, u16, u32, u64, u128
 from btt_chain.work import fraud, ids
 from btt_chain.work.errors import NotFraud, ProofRefused
 from btt_chain.work.fraud import EdgeProof, FraudProof
-from btt_chain.work.graph import Graph
+from btt_chain.work.graph import PROOF_BYTES, Graph
 from btt_chain.work.layout import tensor_layout
 from btt_chain.work.merkle import Opening, check_opening
 from runtime.frame import (
@@ -155,6 +156,12 @@ ATTEST_REVEAL: Final = 2
 PROVE_FRAUD: Final = 3
 PROVE_EDGE: Final = 4
 """The indices of calls that need no signature."""
+COMMIT_BYTES: Final = 160
+"""Arguments of `attest_commit`: receipt, verifier, commitment, signature."""
+REVEAL_BYTES: Final = 225
+"""Arguments of `attest_reveal`: receipt, verifier, verdict, digest, salt, VRF output and proof."""
+EVIDENCE_BYTES: Final = 32 + PROOF_BYTES + 1
+"""Arguments of a proof that a result is wrong, at most: receipt, proof, side of the edge."""
 
 VERDICT: Final = codec(Verdict)
 
@@ -169,6 +176,15 @@ SomeVerdict = Annotated[Verdict, TypeName("Verdict")]
 
 class Receipts(Pallet):
     """What providers say that they computed. Amounts in planck, times in slots since genesis."""
+
+    GOSSIPED = MappingProxyType(
+        {
+            ATTEST_COMMIT: COMMIT_BYTES,
+            ATTEST_REVEAL: REVEAL_BYTES,
+            PROVE_FRAUD: EVIDENCE_BYTES,
+            PROVE_EDGE: EVIDENCE_BYTES,
+        }
+    )
 
     committee: Const[u32]
     """How many verifiers look at a receipt."""

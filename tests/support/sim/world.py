@@ -45,6 +45,7 @@ from runtime import BttRuntime
 from runtime.params import RuntimeParams
 from storage.database import ChainStore
 from storage.memory import MemoryKV
+from support.sim.costs import CHECK_US, SIGNATURE_US, SUBMIT_US, Costs
 from support.sim.disk import Crash, SimDisk
 from support.sim.sharing import Shared, SharedLaws
 from support.sim.steady import SteadyVrf
@@ -109,6 +110,7 @@ class SimNode:
     disk: SimDisk
     engine: Engine | None = None
     watcher: SimWatcher = field(default_factory=lambda: SimWatcher(-1))
+    costs: Costs = field(default_factory=Costs)
     cheat: Cheat | None = None
     """What makes it byzantine; None: it is honest."""
     epoch: int = 0
@@ -252,6 +254,8 @@ class World:
         if self.shared is not None:
             self.shared.join(client)
         pool = PoolService(client, clock=lambda: self.now / 1000)
+        costs = node.costs = Costs()
+        setattr(pool, "submit", costs.of(SUBMIT_US, pool.submit))  # noqa: B010
         node.watcher = SimWatcher(index)
         if node.vault is not None:
             node.vault.survive(lambda name: self.point(node, name))
@@ -266,12 +270,15 @@ class World:
                 vault=node.vault,
                 warp=self.warp is not None and node.vault is None,
                 vrf=self.vrf,
-                verify=self.verify,
+                verify=costs.of(SIGNATURE_US, self.verify),
             ),
             now=self.time_of(node),
+            meter=costs,
             pace=lambda _: early if self.room is None else until(self.room),
             watcher=node.watcher,
         )
+        importer = node.engine.parts.importer
+        setattr(importer, "check", costs.of(CHECK_US, importer.check))  # noqa: B010
         warp = node.engine.parts.sync._warp
         if warp is not None and self.warp is not None:
             warp._plan = replace(warp._plan, gain=self.warp)

@@ -19,18 +19,21 @@ from btt_chain.node.announces import (
     REMEMBERED,
     WAITING,
     Announces,
+    Received,
 )
 from btt_chain.primitives.babe import SecondaryPlain, SecondaryPlainClaim, Slot, pre_runtime
-from btt_chain.primitives.digest import H256, Digest
+from btt_chain.primitives.digest import H256, Digest, DigestItem, Other
 from btt_chain.primitives.header import Header
-from btt_chain.scale import u32
+from btt_chain.scale import DecodeError, u32
 from p2p.network import ANNOUNCE, GossipHeard
 from p2p.protocols.messages import Announce
+from p2p.protocols.peek import MAX_LOGS
 from storage.state import StateUnavailable
 
 ROOT = H256(bytes(32))
 SLOT_MS = 6_000
 PARENT = Header(ROOT, u32(7), ROOT, ROOT)
+MANY: list[DigestItem] = [Other(b"")] * (MAX_LOGS + 1)
 VERIFIED = Verified(0, b"author", 5, primary=True, draw=None, next_epoch=None, next_config=None)
 
 
@@ -74,37 +77,51 @@ def claiming(slot: int, mark: int = 0) -> Header:
     return replace(child(mark=mark), digest=Digest([pre_runtime(claim)]))
 
 
-def from_peer(header: Header, peer: str = "a") -> GossipHeard:
-    return GossipHeard(ANNOUNCE, peer, told(header))
+def from_peer(header: Header, peer: str = "a", *, is_best: bool = True) -> Received:
+    announce = Announce(header, is_best)
+    return Received(peer, announce.encode(), announce, bytes(header.hash()))
 
 
 def test_a_header_that_stands_is_passed_on_once() -> None:
     chain = Chain()
     announces = over(chain)
 
-    assert announces.heard(told(child()), 0) == (True, None)
-    assert announces.heard(told(child()), 0) == (False, None)
-    assert announces.heard(told(child(), is_best=False), 0) == (False, None)
+    assert announces.heard(from_peer(child()), 0) == (True, None)
+    assert announces.heard(from_peer(child()), 0) == (False, None)
+    assert announces.heard(from_peer(child(), is_best=False), 0) == (False, None)
     assert announces.imported(bytes(child().hash())) is None
     assert chain.checks == 1
 
 
-def test_what_is_malformed_or_known_is_not_passed_on() -> None:
+def test_what_is_known_is_not_passed_on() -> None:
     chain = Chain(known=[PARENT, child()])
     announces = over(chain)
 
-    assert announces.heard(b"\xff", 0) == (False, None)
-    assert announces.heard(told(child()), 0) == (False, None)
+    assert announces.heard(from_peer(child()), 0) == (False, None)
     assert chain.checks == 0
 
 
-def test_a_header_below_the_last_final_block_is_neither_looked_at_nor_passed_on() -> None:
-    chain = Chain(final=8)
-    announces = over(chain)
+def test_an_announce_at_or_below_the_last_final_block_is_not_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    announces = over(Chain(final=8))
+    event = GossipHeard(ANNOUNCE, "a", told(child(number=8)))
+    above = GossipHeard(ANNOUNCE, "a", told(child(number=9)))
+    found = announces.read(above)
+    assert found is not None
+    assert found == from_peer(child(number=9))
+    monkeypatch.setattr(Announce, "decode", lambda _: pytest.fail("it was decoded"))
+    assert announces.read(event) is None
 
-    assert announces.heard(told(child(number=8)), 0) == (False, None)
-    assert announces.imported(bytes(child(number=8).hash())) is None
-    assert chain.checks == 0
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\xff", told(child())[:-1], told(replace(child(), digest=Digest(MANY)))],
+    ids=["empty", "short", "cut", "too many digest items"],
+)
+def test_an_announce_that_cannot_be_read_is_malformed(data: bytes) -> None:
+    with pytest.raises(DecodeError):
+        over(Chain()).read(GossipHeard(ANNOUNCE, "a", data))
 
 
 @pytest.mark.parametrize(
@@ -124,14 +141,14 @@ def test_what_cannot_be_judged_yet_goes_on_when_its_block_was_taken_in(
 ) -> None:
     announces = over(Chain(opinion=opinion))
 
-    assert announces.heard(told(header), 0) == (False, None)
+    assert announces.heard(from_peer(header), 0) == (False, None)
     assert announces.imported(bytes(header.hash())) == told(header)
     assert announces.imported(bytes(header.hash())) is None
 
 
 def test_a_header_that_can_never_stand_is_its_senders_fault() -> None:
     announces = over(Chain(opinion=Refused(Reason.BAD_SEAL, "no")))
-    verdict = announces.heard(told(child()), 0)
+    verdict = announces.heard(from_peer(child()), 0)
 
     assert not verdict.pass_on
     assert verdict.fault == "bad seal: no"
@@ -140,7 +157,7 @@ def test_a_header_that_can_never_stand_is_its_senders_fault() -> None:
 
 def test_of_one_turn_no_more_is_passed_on_than_shows_the_equivocation() -> None:
     announces = over(Chain())
-    verdicts = [announces.heard(told(child(mark=mark)), 0).pass_on for mark in range(5)]
+    verdicts = [announces.heard(from_peer(child(mark=mark)), 0).pass_on for mark in range(5)]
 
     assert verdicts == [True] * PER_TURN + [False] * (5 - PER_TURN)
 
@@ -149,7 +166,7 @@ def test_what_is_remembered_is_bounded() -> None:
     chain = Chain(opinion=None)
     announces = over(chain)
     for mark in range(2 * WAITING):
-        announces.heard(told(child(mark=mark)), 0)
+        announces.heard(from_peer(child(mark=mark)), 0)
     assert announces.imported(bytes(child(mark=0).hash())) is None
     assert announces.imported(bytes(child(mark=2 * WAITING - 1).hash())) is not None
 
@@ -173,7 +190,6 @@ def test_what_is_due_or_claims_no_slot_is_looked_at_now() -> None:
     for slot in (0, 9, 10, 11):
         assert not announces.hold(from_peer(claiming(slot)), 10 * SLOT_MS)
     assert not announces.hold(from_peer(child()), 0)
-    assert not announces.hold(GossipHeard(ANNOUNCE, "a", b"\xff"), 0)
 
 
 def test_what_is_held_is_bounded_in_number_in_time_and_by_peer() -> None:

@@ -9,7 +9,8 @@ from typing import Final
 import pytest
 
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.node.engine import LARGE_EVERY_MS, MAX_FORGED, TX_COST, USELESS
+from btt_chain.node.tx_gossip import LARGE_EVERY_MS
+from btt_chain.node.tx_intake import MAX_FORGED, TX_COST, USELESS
 from btt_chain.primitives.validity import TransactionSource
 from btt_chain.txpool import Status, StatusEvent
 from p2p.network import TX, GossipHeard, Penalise
@@ -61,6 +62,8 @@ def hear(world: World, wires: Sequence[bytes]) -> tuple[list[Penalise], int]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "submit", submit)
         actions = engine.hear(GossipHeard(TX, "n1", TxBatch(list(wires)).encode()), world.now)
+        while engine.busy:
+            actions += engine.work(world.now)
     return [action for action in actions if isinstance(action, Penalise)], len(looked)
 
 
@@ -107,7 +110,7 @@ def test_what_a_block_brought_is_not_looked_at_when_others_tell_it(world: World)
         other.running.parts.pool.submit(wire)
     world.run(6)
     assert nonce_of(node, 0) == len(wires)
-    node.running._gossip.heard.clear()
+    node.running._gossip.received.clear()
     blames, looked = hear(world, wires)
     assert (blames, looked) == ([], 0)
 

@@ -1,0 +1,157 @@
+"""Transactions on their way to other nodes: gathered into batches, and told again while they wait.
+
+Transactions of other nodes are told again too: the network forwards nothing by itself, and a node
+passes on only what its pool has accepted. What comes in is handled by `tx_intake.py`.
+
+Times are milliseconds of a clock that does not go back.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.node.pool import PoolService
+from btt_chain.primitives.extrinsic import opaque
+from p2p import network
+from p2p.network import Publish
+from p2p.protocols.messages import TxBatch
+
+log = logging.getLogger(__name__)
+
+GATHER_MS: Final = 100
+"""How long transactions are gathered for one message."""
+LARGE_EVERY_MS: Final = 1_000
+"""Pause between two transactions that travel alone; others allow no more (`p2p.limits`)."""
+TELL_AGAIN_SLOTS: Final = 8
+"""Slots after which a transaction of ours that is in no block yet is gossiped again, the first
+time; each time after takes twice as long."""
+TELL_AGAIN_MOST: Final = 1_024
+TELL_AGAIN_SLACK: Final = 2
+"""Slots by which others may be ahead of us in telling again."""
+REMEMBERED: Final = 20_000
+"""Transactions remembered as received, as sent, and as included."""
+
+V = TypeVar("V")
+
+
+@dataclass(slots=True)
+class _Sent:
+    """A transaction that was gossiped, and is gossiped again while it waits."""
+
+    at: int
+    wait: int
+
+
+class TxGossip:
+    """Outgoing transactions, and hashes of those that need no second look."""
+
+    def __init__(self, pool: PoolService) -> None:
+        self._pool = pool
+        self.slot: int | None = None
+        """The current slot; None before the first one."""
+        self.due: int | None = None
+        """When `spread` is to be called next."""
+        self.received: OrderedDict[bytes, None] = OrderedDict()
+        """Hashes of transactions of other nodes, except those that the pool refused."""
+        self.included: OrderedDict[bytes, None] = OrderedDict()
+        """Hashes of transactions in the last blocks: others may gossip them for a while yet."""
+        self._fresh: list[bytes] = []
+        self._large_from = 0
+        self._sent: OrderedDict[bytes, _Sent] = OrderedDict()
+        self._own: dict[bytes, _Sent] = {}
+        """Transactions that came to this node first."""
+
+    def arrived(self, hashes: Sequence[bytes], now: int) -> None:
+        """Queue transactions that have become ready in the pool."""
+        pool = self._pool.pool
+        for hash in hashes:
+            known = pool.get(hash)
+            if known is None or not known.propagate or hash in self._sent:
+                continue
+            if not TxBatch.fits(known.raw):
+                log.warning(
+                    "transaction 0x%s is not gossiped: it has %d bytes. Only a block of this node "
+                    "can take it; others must be given it themselves",
+                    hash.hex(), len(known.raw),
+                )  # fmt: skip
+                continue
+            sent = _Sent((self.slot or 0) + TELL_AGAIN_SLOTS, TELL_AGAIN_SLOTS)
+            remember(self._sent, hash, sent)
+            self._fresh.append(hash)
+            if hash in self.received:
+                continue
+            if len(self._own) < REMEMBERED and self.slot is not None:
+                self._own[hash] = sent
+        if self._fresh:
+            self._gather(now)
+
+    def note_included(self, body: Iterable[bytes]) -> None:
+        """Remember the transactions of a block."""
+        for inner in body:
+            remember(self.included, blake2_256(opaque(inner)), None)
+
+    def spread(self, now: int, peers: Sequence[str], *, stands: bool) -> list[Publish]:
+        """Return the batches to gossip now; none while the chain `stands` at an unknown runtime."""
+        fresh, self._fresh, self.due = self._fresh, [], None
+        if stands:
+            return []  # they are signed for a runtime that others have left
+        going: dict[bytes, bytes] = {}
+        for hash in fresh:
+            known = self._pool.pool.get(hash)
+            if known is None:
+                continue
+            if TxBatch.is_large(known.raw):
+                if now < self._large_from:
+                    self._fresh.append(hash)
+                    continue
+                self._large_from = now + LARGE_EVERY_MS
+            going[hash] = known.raw
+        if self._fresh:
+            self._gather(now)
+        batches = TxBatch.split(list(going.values()))
+        if peers:
+            self._pool.went_out(going, peers)
+        return [Publish(network.TX, batch.encode()) for batch in batches]
+
+    def tell_again(self, slot: int, now: int) -> None:
+        """Queue transactions of this node that are in no block yet: new peers do not have them."""
+        self.slot = slot
+        for hash, sent in list(self._own.items()):
+            if slot < sent.at:
+                continue
+            if hash not in self._pool.pool:
+                # Included, or thrown out; if a fork gives it back, it arrives anew.
+                del self._own[hash]
+                self._sent.pop(hash, None)
+                continue
+            self._send_again(hash, sent, slot, now)
+
+    def received_again(self, hash: bytes, now: int) -> None:
+        """Queue a waiting transaction that a peer gossips again: neighbours only receive it from
+        this node. Not more often than if it were a transaction of this node.
+        """
+        sent, slot = self._sent.get(hash), self.slot
+        if sent is not None and slot is not None and slot + TELL_AGAIN_SLACK >= sent.at:
+            self._send_again(hash, sent, slot, now)
+
+    def _send_again(self, hash: bytes, sent: _Sent, slot: int, now: int) -> None:
+        sent.wait = min(sent.wait * 2, TELL_AGAIN_MOST)
+        sent.at = slot + sent.wait
+        self._fresh.append(hash)
+        self._gather(now)
+
+    def _gather(self, now: int) -> None:
+        if self.due is None:
+            self.due = now + GATHER_MS
+
+
+def remember(memory: OrderedDict[bytes, V], hash: bytes, value: V) -> None:
+    """Add an entry; the oldest one goes when there are too many."""
+    memory[hash] = value
+    if len(memory) > REMEMBERED:
+        memory.popitem(last=False)

@@ -1,0 +1,284 @@
+"""Transactions of other nodes: checked by their first bytes, judged by the pool, charged.
+
+A node gossips only what its pool has accepted. So a transaction that can be valid on no state
+(malformed, unknown call, unsigned where no unsigned call is gossiped) was made by its sender, and
+is charged far above its cost; after a few of them the rest of the batch is dropped. A transaction
+that is forged, unpaid, early or late may have been valid at the sender: it is charged at its cost,
+and after many of them the rest of the batch is dropped too.
+
+One batch is worked on at a time, in slices, so that votes and slots never wait for a whole one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from btt_chain.chain.client import Client
+from btt_chain.chain.law import NoLaw
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.node.expenses import Expenses, Meter
+from btt_chain.node.pool import PoolService
+from btt_chain.node.tx_gossip import TxGossip, remember
+from btt_chain.primitives.extrinsic import BARE_V4, BARE_V5, SIGNED_V4
+from btt_chain.primitives.validity import (
+    AncientBirthBlock,
+    BadProof,
+    Call,
+    Future,
+    MandatoryValidation,
+    Stale,
+    TransactionSource,
+    UnknownOrigin,
+)
+from btt_chain.scale import DecodeError
+from btt_chain.scale.compact import compact_decode
+from btt_chain.txpool import PoolError, TooLowPriority, TransactionInvalid, ValidityUnknown
+from p2p.limits import Bucket, Rate
+from p2p.network import TX, Penalise
+from p2p.protocols.messages import TxBatch
+from storage.state import StateUnavailable
+
+log = logging.getLogger(__name__)
+
+TX_COST: Final = 10
+"""Penalty for a batch with a transaction that is forged; it may have been valid before."""
+IMPOSSIBLE_COST: Final = 500
+"""Penalty for a batch with a transaction that was never valid on any state."""
+BAD_BATCH: Final = 100
+MAX_IMPOSSIBLE: Final = 4
+"""Transactions of a batch that can be valid on no state; then the rest is dropped."""
+IMPOSSIBLE_US: Final = 2_000
+"""Minimum charge for each of them."""
+MAX_FORGED: Final = 16
+"""Transactions of a batch that may be forged or unpaid; then the rest is dropped. Each costs a
+signature, and a peer that passes on what it has not accepted itself could send nothing else.
+"""
+USELESS: Final = Rate(4, 256)
+"""Transactions of one peer, a second and at once, that are early, used up or replaced by one that
+pays as much. Each costs a signature and its sender nothing, as it is in no block.
+"""
+MIN_SIGNED: Final = 102
+"""Bytes of a signed extrinsic at least: version, address, signature, extensions, call."""
+SLICE: Final = 32
+"""Transactions of one turn."""
+SLICE_US: Final = 10_000
+"""Processor time of one turn; it ends after the transaction that uses it up."""
+
+
+class Fault(Enum):
+    """Why the pool did not accept a transaction, as far as its sender is concerned."""
+
+    NONE = 0
+    """Nothing that its sender could have known."""
+    LATE = 1
+    """Early, used up, or replaced."""
+    UNPAID = 2
+    """Refused for another reason that its sender need not have known."""
+    FORGED = 3
+    """A bad signature or proof."""
+    IMPOSSIBLE = 4
+    """Valid on no state."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """A batch that is being worked on."""
+
+    peer: str
+    waiting: deque[bytes]
+    excused: bool | None = None
+    """Whether its peer is not to blame for any of it; None until the first fault."""
+    impossible: int = 0
+    forged: int = 0
+    why: str | None = None
+    """The penalty's reason."""
+    penalty: int = 0
+    useless_us: int = 0
+
+
+class TxIntake:
+    """Batches of transactions on their way into the pool."""
+
+    def __init__(
+        self,
+        client: Client,
+        pool: PoolService,
+        gossip: TxGossip,
+        expenses: Expenses,
+        meter: Meter,
+        is_excused: Callable[[], bool],
+    ) -> None:
+        """`is_excused` returns True while other nodes may have another runtime."""
+        self._client = client
+        self._pool = pool
+        self._gossip = gossip
+        self._expenses = expenses
+        self._meter = meter
+        self._is_excused = is_excused
+        self._batches: deque[_Batch] = deque()
+        self._late: dict[str, Bucket] = {}
+        """Left of USELESS, by peer."""
+        self._peers: dict[str, None] = {}
+        self._bare: tuple[bytes, Mapping[bytes, int]] = (b"", {})
+        """Unsigned calls that are gossiped, and the block whose runtime says so."""
+
+    @property
+    def busy(self) -> bool:
+        """A batch is waiting for `work`."""
+        return bool(self._batches)
+
+    def connected(self, peer: str) -> None:
+        """Keep accounts for a peer."""
+        self._peers[peer] = None
+
+    def disconnected(self, peer: str) -> None:
+        """Drop what a peer has sent."""
+        self._peers.pop(peer, None)
+        self._late.pop(peer, None)
+        self._batches = deque(batch for batch in self._batches if batch.peer != peer)
+
+    def receive(self, peer: str, data: bytes) -> list[Penalise]:
+        """Queue a batch of `peer`; `work` does the rest."""
+        try:
+            batch = TxBatch.decode(data)
+        except DecodeError as error:
+            return [Penalise(peer, BAD_BATCH, f"malformed transactions: {error}")]
+        self._batches.append(_Batch(peer, deque(batch.transactions)))
+        return []
+
+    def work(self, now: int) -> list[Penalise]:
+        """Work on the first batch for one turn; return the penalty once it is done."""
+        if not self._batches:
+            return []
+        batch, begun = self._batches[0], self._meter()
+        last = begun
+        for _ in range(SLICE):
+            if not batch.waiting or last - begun >= SLICE_US:
+                break
+            fault, why = self._judge(batch.waiting.popleft(), batch.peer, now)
+            spent, last = self._meter() - last, self._meter()
+            if fault is not Fault.NONE:
+                self._account(batch, fault, why, spent, now)
+        self._expenses.note(batch.peer, TX, last - begun, batch.useless_us, now)
+        batch.useless_us = 0
+        if batch.waiting:
+            return []
+        self._batches.popleft()
+        if batch.why is None or batch.excused:
+            return []
+        return [Penalise(batch.peer, batch.penalty, f"bad transactions: {batch.why}")]
+
+    def _account(self, batch: _Batch, fault: Fault, why: str, spent: int, now: int) -> None:
+        """Charge a transaction that was not accepted, and drop the rest if there were too many."""
+        is_impossible = fault is Fault.IMPOSSIBLE
+        if batch.excused is None:
+            batch.excused = self._is_excused()
+        if not batch.excused:
+            batch.useless_us += max(spent, IMPOSSIBLE_US) if is_impossible else spent
+        match fault:
+            case Fault.IMPOSSIBLE:
+                batch.impossible += 1
+                self._blame(batch, IMPOSSIBLE_COST, why)
+                if batch.impossible >= MAX_IMPOSSIBLE:
+                    batch.waiting.clear()
+            case Fault.FORGED | Fault.UNPAID:
+                batch.forged += 1
+                if fault is Fault.FORGED:
+                    self._blame(batch, TX_COST, why)
+                if batch.forged >= MAX_FORGED:
+                    self._blame(
+                        batch, TX_COST, f"{batch.forged} that are forged or that nobody pays for"
+                    )
+                    batch.waiting.clear()
+            case _ if not self._may_be_late(batch.peer, now):
+                self._blame(batch, TX_COST, "too many that come too late or too early")
+                batch.waiting.clear()
+
+    @staticmethod
+    def _blame(batch: _Batch, penalty: int, why: str) -> None:
+        if penalty >= batch.penalty:
+            batch.why, batch.penalty = why, penalty
+
+    def _judge(self, wire: bytes, peer: str, now: int) -> tuple[Fault, str]:
+        """Hand a transaction to the pool; return what is wrong with it."""
+        hash = blake2_256(wire)
+        if hash in self._pool.pool:
+            self._gossip.received_again(hash, now)
+            return Fault.NONE, ""
+        if hash in self._gossip.received or hash in self._gossip.included:
+            return Fault.NONE, ""
+        why = self._impossible(wire)
+        if why is not None:
+            return Fault.IMPOSSIBLE, why
+        remember(self._gossip.received, hash, None)
+        try:
+            self._pool.submit(wire, TransactionSource.External)
+        except DecodeError as error:
+            return Fault.IMPOSSIBLE, str(error)
+        except PoolError as error:
+            # It may be valid on the next block; how often that is tried is for the pool's bans.
+            self._gossip.received.pop(hash, None)
+            log.debug("a transaction of %s is not taken: %s", peer, error)
+            return fault_of(error), str(error)
+        return Fault.NONE, ""
+
+    def _impossible(self, wire: bytes) -> str | None:
+        """Return why a transaction can be valid on no state, by its first bytes; None if it may."""
+        try:
+            length, at = compact_decode(wire, 0)
+        except DecodeError as error:
+            return str(error)
+        if length != len(wire) - at or not length:
+            return f"an extrinsic of {len(wire) - at} bytes with the length {length}"
+        head = wire[at]
+        if head == SIGNED_V4:
+            return None if length >= MIN_SIGNED else f"a signed extrinsic of {length} bytes"
+        if head not in (BARE_V4, BARE_V5):
+            return f"an extrinsic of version {head:#04x}"
+        limit = self._gossiped().get(wire[at + 1 : at + 3])
+        if limit is None:
+            return "an unsigned extrinsic that is not gossiped"
+        return None if length - 1 <= limit else f"an unsigned extrinsic of {length} bytes"
+
+    def _gossiped(self) -> Mapping[bytes, int]:
+        """Return the unsigned calls that are gossiped under the best block's runtime."""
+        best = self._client.best().hash
+        if self._bare[0] != best:
+            try:
+                calls = self._client.law(best).pool.runtime.gossiped()
+            except (NoLaw, StateUnavailable):
+                return self._bare[1]
+            self._bare = best, calls
+        return self._bare[1]
+
+    def _may_be_late(self, peer: str, now: int) -> bool:
+        left = self._late.get(peer)
+        if left is None:
+            left = Bucket(USELESS, now)
+            if peer in self._peers:  # a batch that outlives its peer leaves nothing behind
+                self._late[peer] = left
+        return left.take(now)
+
+
+def fault_of(error: PoolError) -> Fault:
+    """Return whose fault it is that the pool refused a transaction."""
+    if isinstance(error, TooLowPriority):
+        return Fault.LATE
+    if isinstance(error, ValidityUnknown):
+        return Fault.UNPAID
+    if not isinstance(error, TransactionInvalid):
+        return Fault.NONE
+    match error.reason:
+        case Call() | MandatoryValidation() | UnknownOrigin():
+            return Fault.IMPOSSIBLE
+        case Stale() | Future() | AncientBirthBlock():
+            return Fault.LATE
+        case BadProof():
+            return Fault.FORGED
+        case _:
+            return Fault.UNPAID
