@@ -14,6 +14,10 @@ JOBS ?= 3
 NETS_JOBS ?= 2
 # kill -9 rounds of `make crash`.
 CRASHES ?= 100
+# What `make bench-compare` compares with, which workloads (all but `network`), how often.
+BASE ?= 671e9fc
+PARTS ?=
+ROUNDS ?= 5
 # Hundreds of nodes are started: each would compile the whole program anew.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -100,6 +104,10 @@ chaos: setup ## Every fault scenario (F1 to F34) many times, and a report: CHAOS
 .PHONY: bench
 bench: setup ## Measure, and print each figure with its target and its ratio to the peers
 	$(BIN)/python tests/bench/run.py
+
+.PHONY: bench-compare
+bench-compare: setup ## Compare the speed with commit BASE by processor time: PARTS, ROUNDS
+	$(BIN)/python bench/compare/run.py $(BASE) --parts "$(PARTS)" --rounds $(ROUNDS)
 
 .PHONY: bench-setup
 bench-setup: setup ## Install the peers of the benchmarks under .bench (anvil, hardhat, ganache, py-evm)

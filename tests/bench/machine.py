@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +30,8 @@ PACKAGES: Final = (
     "py-ed25519-zebra-bindings",
     "py-sr25519-bindings",
     "coincurve",
+    "pynacl",
+    "rbcl",
     "xxhash",
 )
 
@@ -96,10 +100,23 @@ def describe() -> list[str]:
             break
     return [
         f"{os.cpu_count()} x {processor}",
-        f"{platform.system()} {platform.release()}, CPython {platform.python_version()}",
+        f"{platform.system()} {platform.release()}",
+        interpreter(),
         "  ".join(f"{package} {version_of(package)}" for package in PACKAGES),
         f"commit {commit()}",
     ]
+
+
+def interpreter() -> str:
+    """Return the interpreter's version and how it was built: both move figures by a third."""
+    flags = " ".join(
+        str(sysconfig.get_config_var(name) or "") for name in ("CONFIG_ARGS", "PY_CFLAGS")
+    )
+    profiled = "PGO" if "--enable-optimizations" in flags else "no PGO"
+    linked = "LTO" if "--with-lto" in flags or "-flto" in flags else "no LTO"
+    levels = re.findall(r"-O\w", flags)
+    built = f"{profiled}, {linked}, {levels[-1] if levels else 'no -O'}"
+    return f"{platform.python_implementation()} {sys.version.replace(chr(10), ' ')}; {built}"
 
 
 def version_of(package: str) -> str:

@@ -1,0 +1,391 @@
+"""The workloads of `make bench-compare`: each runs on an old tree as on a new one.
+
+A workload is prepared once in a process and measured many times; a measurement returns the
+processor time it took, and how many units of work that was. What a tree's own benchmarks and test
+helpers have (`bench.chains`, `bench.submit`, `support.chain`) is taken from that tree, so a changed
+interface changes with them. Imports stand in the functions: one that fails makes one workload
+`absent`, not all of them. Units are never shared between measurements: nothing is cached from one
+to the next, unless a node would have it cached as well.
+"""
+
+from __future__ import annotations
+
+import itertools
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+if TYPE_CHECKING:
+    from bench.chains import Sender, Wallet
+    from bench.nodes import Node
+    from storage.database import ChainStore
+
+Measure = Callable[[], tuple[float, int]]
+"""Do the work once; return seconds of processor time and units of work."""
+Preparation = Callable[[Path, bool], AbstractContextManager[Measure]]
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Something that two trees do in turn."""
+
+    unit: str
+    open: Preparation
+    optional: bool = False
+    """Runs only when it is asked for by name."""
+
+
+def cpu_of(work: Callable[[], object], units: int) -> tuple[float, int]:
+    """Measure the calling thread: LevelDB sorts in a thread of its own when it likes."""
+    begun = time.thread_time()
+    work()
+    return time.thread_time() - begun, units
+
+
+# --- codec, trie, VRF ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class InMemory:
+    """A chain in memory, and senders with money."""
+
+    wallet: Wallet
+    senders: list[Sender]
+    state: dict[bytes, bytes]
+    store: ChainStore
+    genesis: bytes
+
+
+def in_memory(accounts: int) -> InMemory:
+    """Return a chain of so many accounts."""
+    from bench.chains import Sender, Wallet, key_of, populated
+    from btt_chain.chain.client import Client
+    from btt_chain.chain.memory import settle_memory
+    from storage.database import ChainStore
+    from storage.memory import MemoryKV
+
+    senders = [Sender(key_of(number)) for number in range(100)]
+    base, state = populated([sender.key for sender in senders], accounts)
+    store = ChainStore(MemoryKV(), pruning=None)
+    genesis = store.insert_genesis(
+        state,
+        lambda root: base.header.encode().replace(bytes(base.header.state_root), root),
+        version=base.state_version,
+    )
+    signer = Wallet(Client(store, {}))
+    settle_memory()
+    return InMemory(signer, senders, state, store, genesis.hash)
+
+
+@contextmanager
+def decode(_: Path, quick: bool) -> Iterator[Measure]:
+    """Decode signed transfers, the call included."""
+    from bench.chains import account_of
+    from btt_chain.primitives.extrinsic import decode_extrinsic
+    from runtime.extensions import SIGNED_EXTRA
+
+    chain = in_memory(200)
+    count = 100 if quick else 10_000
+    made = [chain.wallet.transfer(chain.senders[n % 100], account_of(n)) for n in range(count)]
+    calls = chain.wallet.runtime.call_codec
+
+    def work() -> None:
+        for raw in made:
+            calls.decode_all(decode_extrinsic(raw, SIGNED_EXTRA).call_raw)
+
+    yield partial(cpu_of, work, count)
+
+
+@contextmanager
+def encode(_: Path, quick: bool) -> Iterator[Measure]:
+    """Encode signed transfers from their parts."""
+    from bench.chains import account_of
+    from btt_chain.primitives.extrinsic import decode_extrinsic, signed
+    from runtime.extensions import SIGNED_EXTRA, SignedExtra
+
+    chain = in_memory(200)
+    count = 100 if quick else 10_000
+    calls = chain.wallet.runtime.call_codec
+    parts = []
+    for number in range(count):
+        raw = chain.wallet.transfer(chain.senders[number % 100], account_of(number))
+        opened = decode_extrinsic(raw, SIGNED_EXTRA)
+        if opened.address is None or opened.signature is None or opened.extra is None:
+            raise RuntimeError("a signed transfer was read as an unsigned one")
+        extra = cast(SignedExtra, opened.extra)
+        parts.append((opened.address, opened.signature, extra, calls.decode_all(opened.call_raw)))
+
+    def work() -> None:
+        for address, signature, extra, call in parts:
+            signed(address, signature, SIGNED_EXTRA.encode(extra), calls.encode(call))
+
+    yield partial(cpu_of, work, count)
+
+
+@contextmanager
+def trie(_: Path, quick: bool) -> Iterator[Measure]:
+    """Compute the state root of changed keys, nothing resident."""
+    accounts, changed = (500, 50) if quick else (50_000, 2_000)
+    chain = in_memory(accounts)
+    keys = sorted(chain.state)[:: max(1, len(chain.state) // changed)][:changed]
+    changes = {key: chain.state[key][::-1] for key in keys}
+
+    def work() -> None:
+        chain.store.stage(chain.genesis, changes, reads=chain.state)
+
+    yield partial(cpu_of, work, len(keys))
+
+
+@contextmanager
+def vrf(_: Path, quick: bool) -> Iterator[Measure]:
+    """Verify valid proofs of an sr25519 VRF; public keys come back as in a sync."""
+    from btt_chain.crypto import vrf as module
+    from btt_chain.crypto.keypair import KeyPair
+    from btt_chain.crypto.vrf import SchnorrkelVrf, VrfInput
+
+    pairs = [KeyPair.from_uri(f"//{number}") for number in range(10)]
+    machine = SchnorrkelVrf()
+    proofs = []
+    for slot in range(20 if quick else 300):
+        message = VrfInput(b"BABE", ((b"slot number", slot.to_bytes(8, "little")),))
+        draw, proof = machine.sign(pairs[slot % 10], message)
+        proofs.append((pairs[slot % 10].public, message, draw.pre_output, proof))
+
+    def work() -> None:
+        for proof in proofs:
+            if machine.verify(*proof) is None:
+                raise RuntimeError("a valid proof was refused")
+
+    def measure() -> tuple[float, int]:
+        module._input_point.cache_clear()  # noqa: SLF001 - signing has left its points there
+        return cpu_of(work, len(proofs))
+
+    yield measure
+
+
+# --- blocks and pool ----------------------------------------------------------------
+
+
+@contextmanager
+def blocks(folder: Path, quick: bool) -> Iterator[Measure]:
+    """Import blocks that are full by Substrate's weights, signatures included, on LevelDB."""
+    from bench.chains import Bench
+    from btt_chain.chain.memory import settle_memory
+
+    accounts, senders, size = (1_000, 100, 50) if quick else (20_000, 5_200, 5_150)
+    bench = Bench(folder, accounts, senders)
+    try:
+        bench.read(bench.make(min(size, 500)))()
+        settle_memory()
+
+        def measure() -> tuple[float, int]:
+            sealed = bench.make(size)
+            return cpu_of(bench.read(sealed), size)
+
+        yield measure
+    finally:
+        bench.close()
+
+
+@contextmanager
+def pool(_: Path, quick: bool) -> Iterator[Measure]:
+    """Decode, validate and admit signed transfers to the pool of a node."""
+    from btt_chain.chain.memory import settle_memory
+    from btt_chain.crypto.keypair import KeyPair
+    from support.chain import BOB, START, DevChain, address
+
+    pairs = [KeyPair.from_uri(f"//sender/{number}") for number in range(50)]
+    chain = DevChain(extra={pair.account_id: START for pair in pairs})
+    chain.seal()
+    each = 1 if quick else 20
+    nonces = itertools.count(step=each)
+    pay = chain.call("Balances", "transfer_keep_alive", dest=address(BOB), value=10**15)
+    settle_memory()
+
+    def measure() -> tuple[float, int]:
+        first = next(nonces)
+        wires = [
+            chain.sign(pair, pay, nonce=first + offset) for offset in range(each) for pair in pairs
+        ]
+
+        def work() -> None:
+            for wire in wires:
+                chain.pool.submit(wire)
+
+        spent = cpu_of(work, len(wires))
+        chain.seal()
+        return spent
+
+    yield measure
+
+
+# --- processes ----------------------------------------------------------------------
+
+
+def threads_cpu(pid: int) -> float:
+    """Return seconds of processor time of a process's living threads, to the nanosecond."""
+    total = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        total += int((task / "schedstat").read_text(encoding="ascii").split()[0])
+    return total / 1e9
+
+
+@contextmanager
+def quiet_node(base: Path, *flags: str, chain: str = "dev-manual") -> Iterator[Node]:
+    """Start a node beside others: with a free port for peers and without figures."""
+    from bench.nodes import our_node
+
+    alone = ("--port", "0", "--no-mdns", "--no-prometheus")
+    with our_node(base, *alone, *flags, chain=chain) as node:
+        yield node
+
+
+@contextmanager
+def submit(folder: Path, quick: bool) -> Iterator[Measure]:
+    """Submit transfers by RPC until they are in blocks; the node's processor time."""
+    import uvloop
+
+    from bench import submit as module
+    from bench.submit import Load, included, ours
+
+    setattr(module, "our_node", quiet_node)  # noqa: B010 - the module does not export it
+    load = Load(200, 200, receivers=100) if quick else Load(4_000, 1_000)
+    with ours(folder, load) as chain:
+        uvloop.run(included(chain, chain.transfers(load.receivers), load.block))
+
+        def measure() -> tuple[float, int]:
+            transfers = chain.transfers(load.transfers)
+            before = threads_cpu(chain.node.pid)
+            uvloop.run(included(chain, transfers, load.block))
+            return threads_cpu(chain.node.pid) - before, load.transfers
+
+        yield measure
+
+
+REQUESTS: Final[tuple[tuple[str, list[str]], ...]] = (
+    ("system_chain", []),
+    ("chain_getFinalizedHead", []),
+    ("chain_getHeader", []),
+    ("system_health", []),
+    ("state_getRuntimeVersion", []),
+    ("system_accountNextIndex", ["5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"]),
+)
+
+
+@contextmanager
+def rpc(folder: Path, quick: bool) -> Iterator[Measure]:
+    """Ask a node small questions over WebSockets, one after the other; its processor time."""
+    import orjson
+    import uvloop
+    from aiohttp import ClientSession, WSMsgType
+
+    calls = [
+        orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        for method, params in REQUESTS
+    ]
+    repeats = 5 if quick else 600
+
+    async def ask(port: int) -> None:
+        url = f"ws://127.0.0.1:{port}/"
+        async with ClientSession() as session, session.ws_connect(url) as socket:
+            for call in calls * repeats:
+                await socket.send_frame(call, WSMsgType.TEXT)
+                reply = orjson.loads((await socket.receive()).data)
+                if "result" not in reply:
+                    raise RuntimeError(f"the node refused {call!r}: {reply}")
+
+    with quiet_node(folder / "rpc", "--sealing", "manual") as node:
+        uvloop.run(ask(node.port))
+
+        def measure() -> tuple[float, int]:
+            before = threads_cpu(node.pid)
+            uvloop.run(ask(node.port))
+            return threads_cpu(node.pid) - before, len(calls) * repeats
+
+        yield measure
+
+
+@contextmanager
+def start(folder: Path, quick: bool) -> Iterator[Measure]:
+    """Start a node on a chain it has, until it answers; its processor time."""
+    del quick
+    with quiet_node(folder / "node"):
+        pass  # the genesis is written, modules are compiled
+
+    def measure() -> tuple[float, int]:
+        with quiet_node(folder / "node") as node:
+            return threads_cpu(node.pid), 1
+
+    yield measure
+
+
+@contextmanager
+def command(_: Path, quick: bool) -> Iterator[Measure]:
+    """Print the help of the program."""
+    import cli
+
+    tree = Path(cli.__path__[0]).parent
+    count = 1 if quick else 3
+
+    def measure() -> tuple[float, int]:
+        before = children_cpu()
+        for _ in range(count):
+            subprocess.run(
+                [sys.executable, "-m", "cli.main", "--help"],
+                cwd=tree,
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
+        return children_cpu() - before, count
+
+    measure()
+    yield measure
+
+
+def children_cpu() -> float:
+    """Return the processor time of ended children."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+@contextmanager
+def network(folder: Path, quick: bool) -> Iterator[Measure]:
+    """Load four validators with transfers; the processor time of all of them for each final one."""
+    from bench.bench_network import network as validators
+    from bench.load import measure as load
+    from bench.load import payers
+
+    rate, seconds = (20, 12.0) if quick else (200, 40.0)
+    turns = itertools.count()
+
+    def measure() -> tuple[float, int]:
+        # A network lives only while it is measured: an idle one would take slots from the others.
+        with validators(folder / str(next(turns)), 2 if quick else 4, 2_000) as net:
+            found = load(net, rate, seconds, payers(net))
+        if not found.finalised:
+            raise RuntimeError("no transfer became final")
+        return found.cost / 1_000 * found.finalised, found.finalised
+
+    yield measure
+
+
+WORKLOADS: Final[dict[str, Workload]] = {
+    "submit": Workload("transfer", submit),
+    "import": Workload("transfer", blocks),
+    "pool": Workload("transfer", pool),
+    "decode": Workload("extrinsic", decode),
+    "encode": Workload("extrinsic", encode),
+    "trie": Workload("key", trie),
+    "vrf": Workload("proof", vrf),
+    "rpc": Workload("request", rpc),
+    "start": Workload("start", start),
+    "help": Workload("command", command),
+    "network": Workload("final transfer", network, optional=True),
+}
