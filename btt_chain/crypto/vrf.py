@@ -9,7 +9,9 @@ proof's nonce are multiplied, reduced and subtracted there and never become Pyth
 computes with public points only. libsodium does not know ristretto255, so a point is handed to it
 eight times over, which clears its small-order part, and scalars are divided by eight for it.
 
-The verdict on a proof decides about blocks: there is one verifier.
+The verdict on a proof decides about blocks. The points of a check are computed by libsodium's
+ristretto255 where the extra `fast-vrf` is installed, else in Python; both give the same verdict on
+every input.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from nacl.bindings import (
     crypto_scalarmult_ed25519_noclamp,
 )
 
+from btt_chain.crypto import ristretto_sodium
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.merlin import Transcript
 from btt_chain.crypto.signature import Scheme
@@ -100,10 +103,109 @@ class SchnorrkelDraw:
         return transcript.challenge(b"", length)
 
 
+class Verification(Protocol):
+    """The arithmetic of a check; its results are the same for every implementation."""
+
+    def input_point(self, public: bytes, message: VrfInput) -> bytes:
+        """Return the encoded point of an input for this key."""
+
+    def nonces(
+        self, public: bytes, message: VrfInput, pre_output: bytes, challenge: bytes, response: bytes
+    ) -> tuple[bytes, bytes] | None:
+        """Return what the prover multiplied by its nonce: the base and the input point.
+
+        The response times base and input, plus the challenge times key and output. None if key or
+        output is no point, or the identity; scalars are canonical and not zero.
+        """
+
+
+class PythonVerification:
+    """The arithmetic with Python's integers and PyNaCl."""
+
+    __slots__ = ()
+
+    def input_point(self, public: bytes, message: VrfInput) -> bytes:
+        """Return the encoded point of an input for this key."""
+        return _input_point(public, message)[0]
+
+    def nonces(
+        self, public: bytes, message: VrfInput, pre_output: bytes, challenge: bytes, response: bytes
+    ) -> tuple[bytes, bytes] | None:
+        """Return the nonce's multiples of base and input point; None if an encoding is bad."""
+        public8, output8 = _known_point8(public), _point8(pre_output)
+        if public8 is None or output8 is None:
+            return None
+        _, point8 = _input_point(public, message)
+        nonce_base, nonce_point = _encode_doubled(
+            [
+                crypto_core_ed25519_add(
+                    crypto_scalarmult_ed25519_base_noclamp(
+                        crypto_core_ed25519_scalar_mul(response, _INVERSE_2)
+                    ),
+                    _half(challenge, public8),
+                ),
+                crypto_core_ed25519_add(_half(response, point8), _half(challenge, output8)),
+            ]
+        )
+        return nonce_base, nonce_point
+
+
+class SodiumVerification:
+    """The arithmetic with libsodium's ristretto255."""
+
+    __slots__ = ("_group", "_input")
+
+    def __init__(self, group: ristretto_sodium.Ristretto) -> None:
+        self._group = group
+        # A header is verified and then its draw attached: both ask for the same point.
+        self._input = lru_cache(maxsize=256)(self._hashed)
+
+    def _hashed(self, public: bytes, message: VrfInput) -> bytes:
+        return self._group.from_hash(_input_hash(public, message))
+
+    def input_point(self, public: bytes, message: VrfInput) -> bytes:
+        """Return the encoded point of an input for this key."""
+        return self._input(public, message)
+
+    def nonces(
+        self, public: bytes, message: VrfInput, pre_output: bytes, challenge: bytes, response: bytes
+    ) -> tuple[bytes, bytes] | None:
+        """Return the nonce's multiples of base and input point; None if an encoding is bad."""
+        if len(public) != PUBLIC_LENGTH or len(pre_output) != OUTPUT_LENGTH:
+            return None
+        group = self._group
+        try:
+            key_part = group.multiply(challenge, public)
+            output_part = group.multiply(challenge, pre_output)
+        except RuntimeError:  # no point, or the identity: a challenge is not zero
+            return None
+        point = self._input(public, message)
+        return (
+            group.add(group.multiply_base(response), key_part),
+            group.add(group.multiply(response, point), output_part),
+        )
+
+
+@lru_cache(maxsize=1)
+def fastest_verification() -> Verification:
+    """Return libsodium's arithmetic where it is installed, else Python's."""
+    group = ristretto_sodium.load()
+    return PythonVerification() if group is None else SodiumVerification(group)
+
+
 class SchnorrkelVrf:
     """The VRF of BABE: what every node runs."""
 
-    __slots__ = ()
+    __slots__ = ("_verification",)
+
+    def __init__(self, verification: Verification | None = None) -> None:
+        """Check proofs with this arithmetic, or with the fastest there is."""
+        self._verification = verification
+
+    @property
+    def verification(self) -> Verification:
+        """The arithmetic of its checks."""
+        return self._verification or fastest_verification()
 
     def evaluate(self, pair: KeyPair, message: VrfInput) -> SchnorrkelDraw:
         """The draw of one's own key, without a proof."""
@@ -146,31 +248,18 @@ class SchnorrkelVrf:
         challenge, response = proof[:32], proof[32:]
         if not (_is_scalar(challenge) and _is_scalar(response)):
             return None
-        public8, output8 = _known_point8(public), _point8(pre_output)
-        if public8 is None or output8 is None:
+        nonces = self.verification.nonces(public, message, pre_output, challenge, response)
+        if nonces is None:
             return None
-        point, point8 = _input_point(public, message)
-        # What the prover multiplied by its nonce: base and input by the response, plus key and
-        # output by the challenge.
-        nonce_base, nonce_point = _encode_doubled(
-            [
-                crypto_core_ed25519_add(
-                    crypto_scalarmult_ed25519_base_noclamp(
-                        crypto_core_ed25519_scalar_mul(response, _INVERSE_2)
-                    ),
-                    _half(challenge, public8),
-                ),
-                crypto_core_ed25519_add(_half(response, point8), _half(challenge, output8)),
-            ]
-        )
+        point = self.verification.input_point(public, message)
+        nonce_base, nonce_point = nonces
         if _challenge(point, nonce_base, nonce_point, public, pre_output) != challenge:
             return None
         return SchnorrkelDraw(point, pre_output)
 
     def attach(self, public: bytes, message: VrfInput, pre_output: bytes) -> SchnorrkelDraw:
         """The draw that `pre_output` stands for, unchecked: `verify` must have passed it."""
-        point, _ = _input_point(public, message)
-        return SchnorrkelDraw(point, pre_output)
+        return SchnorrkelDraw(self.verification.input_point(public, message), pre_output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,10 +332,15 @@ def _secret(pair: KeyPair) -> tuple[bytes, bytes]:
 @lru_cache(maxsize=256)
 def _input_point(public: bytes, message: VrfInput) -> tuple[bytes, bytes]:
     """Return the input as a point of this key: encoded, and eight times it for libsodium."""
+    point = _hash_to_point(_input_hash(public, message))
+    return _encode(point), _times_8(point)
+
+
+def _input_hash(public: bytes, message: VrfInput) -> bytes:
+    """Return the 64 uniform bytes that the input's point is made from."""
     transcript = message.transcript()
     transcript.append(b"vrf-nm-pk", public)
-    point = _hash_to_point(transcript.challenge(b"VRFHash", 64))
-    return _encode(point), _times_8(point)
+    return transcript.challenge(b"VRFHash", 64)
 
 
 def _challenge(
