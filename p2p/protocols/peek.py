@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from btt_chain.primitives.limits import MAX_LOGS
 from btt_chain.scale import DecodeError
 from btt_chain.scale.compact import compact_decode
 
 HASH_BYTES: Final = 32
-MAX_LOGS: Final = 64
-"""Items in the digest of an announced header. Honest headers have fewer than ten."""
 _U32: Final = 1 << 32
 
 
