@@ -34,8 +34,9 @@ from btt_chain.primitives.extrinsic import (
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.limits import EXTRINSIC, MAX_CLAIM_BYTES, RESERVED_LOGS
 from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown, ValidTransaction
-from btt_chain.scale import DecodeError, u32, u64, u128
-from runtime.extensions import IMPLICIT, SIGNED_EXTRA, Implicit, MetadataHashMode, SignedExtra
+from btt_chain.scale import DecodeError, u64, u128
+from runtime.block_limits import BlockLimits
+from runtime.extensions import SIGNED_EXTRA, MetadataHashMode, SignedExtra
 from runtime.frame import (
     NONE,
     Call,
@@ -48,13 +49,12 @@ from runtime.frame import (
     State,
     signed,
 )
+from runtime.implicits import Implicits
+from runtime.kept import Admitted, Kept
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import TransactionPayment
 
 NOBODY: Final = AccountId(bytes(32))
-MAX_INHERENTS: Final = 16
-"""Inherents that a block may be expected to have: no limit of weight holds them back."""
-GENESIS_BLOCK: Final = u32(0)
 
 
 class RootedState(State, Protocol):
@@ -108,26 +108,11 @@ class Executive:
         self.ordered_root = ordered_root
         self.system: System = runtime.pallet(System)
         self.fees: TransactionPayment = runtime.pallet(TransactionPayment)
-        weights = self.system.block_weights
-        self._limits = [
-            (int(limit.base_extrinsic.ref_time), limit)
-            for limit in (
-                weights.per_class.normal,
-                weights.per_class.operational,
-                weights.per_class.mandatory,
-            )
-        ]
-        length = self.system.block_length.max
-        self._max_length = [int(length.normal), int(length.operational), int(length.mandatory)]
-        base = self._limits[DispatchClass.Normal][0]
-        self._most = int(weights.max_block.ref_time) // base + MAX_INHERENTS
-        """Extrinsics that fit into a block, each weighing at least the base."""
-        self._spec = runtime.version.spec_version
-        self._format = runtime.version.transaction_version
+        weights, length = self.system.block_weights, self.system.block_length
+        self._limits = BlockLimits(runtime.host, weights, length)
+        self._implicits = Implicits(self.system, runtime.version)
         self._extrinsics: list[bytes] = []
         self._inherents_over = False
-        self._implicits: dict[int, bytes] = {}
-        """Block hashes do not change within a block: what they give is made once an era."""
 
     # ---- a block
 
@@ -150,16 +135,14 @@ class Executive:
         Raises Invalid or Unknown when it may not be in this block; then nothing is left of it.
         """
         host, state = self.runtime.host, self._state
-        used, length, before = list(host.weights), host.length, len(host.events)
         state.begin()
+        before = list(host.weights), host.length, len(host.events)
         try:
             transaction = self._decode(raw)
             self.system.begin_extrinsic()
             outcome = self._apply(transaction)
         except (Invalid, Unknown):
-            state.rollback()
-            host.weights, host.length = used, length
-            del host.events[before:]
+            self._undo(before)
             raise
         state.commit()
         self.system.end_extrinsic()
@@ -196,7 +179,7 @@ class Executive:
         Raises InvalidBlock, with the reason, unless every extrinsic may be in it and the header
         tells exactly what came out.
         """
-        self._check_size(header, extrinsics)
+        self._limits.check_body(header, extrinsics)
         expected = self.ordered_root(extrinsics)
         if expected != header.extrinsics_root:
             told = header.extrinsics_root.hex()
@@ -218,15 +201,6 @@ class Executive:
                 f"digest of block {int(header.number)} is not what its execution gives"
             )
 
-    def _check_size(self, header: Header, extrinsics: Sequence[bytes]) -> None:
-        """Refuse a body that no block can have, before anything is worked out from it."""
-        if len(extrinsics) > self._most:
-            told = f"{len(extrinsics)} extrinsics, {self._most} are the most"
-            raise InvalidBlock(f"block {int(header.number)} has {told}")
-        length = sum(map(len, extrinsics))
-        if length > self._max_length[DispatchClass.Mandatory]:
-            raise InvalidBlock(f"block {int(header.number)} has a body of {length} bytes")
-
     # ---- a transaction
 
     def open_pool_view(self, state: RootedState, at: H256) -> None:
@@ -242,19 +216,41 @@ class Executive:
 
         Raises Invalid or Unknown. Nothing is left in the state.
         """
-        self.runtime.tie()  # the view may be older than another runtime's work
-        host = self.runtime.host
-        used, length, before = list(host.weights), host.length, len(host.events)
-        self._state.begin()
+        return self.admit(source, raw).valid
+
+    def admit(self, source: TransactionSource, raw: bytes) -> Admitted:
+        """Judge an extrinsic as `validate_transaction` does; return what `recheck` needs, too."""
+        before = self._open_layer()
         try:
             transaction = self._decode(raw)
             if transaction.info.dispatch_class is DispatchClass.Mandatory:
                 raise Invalid(validity.MandatoryValidation())
-            return self._validate(transaction, source)
+            valid = self._validate(transaction, source)
+            signer = transaction.signer
+            if signer is None:
+                return Admitted(valid, None)
+            implicit = self._implicits.of(signer.extra)
+            info, length = transaction.info, transaction.length
+            kept = Kept(self.runtime, signer.who, signer.extra, implicit, info, length)
+            return Admitted(valid, kept)
         finally:
-            self._state.rollback()
-            host.weights, host.length = used, length
-            del host.events[before:]
+            self._undo(before)
+
+    def recheck(self, kept: Kept) -> ValidTransaction | None:
+        """Judge a transaction again in the view opened before, by what was kept of it.
+
+        Gives what `validate_transaction` gives for its bytes, or None where only that can tell:
+        under another runtime, and where the signature would have to cover something else.
+        """
+        if kept.runtime is not self.runtime:
+            return None
+        before = self._open_layer()
+        try:
+            if self._implicits.of(kept.extra) != kept.implicit:
+                return None
+            return self._terms(self._sender(kept.who, kept.extra), kept.info, kept.length)
+        finally:
+            self._undo(before)
 
     def decode_unchecked(self, raw: bytes) -> Transaction:
         """Decode an extrinsic without looking at its signature or sender: for fee queries."""
@@ -268,11 +264,24 @@ class Executive:
 
     # ---- private steps
 
+    def _open_layer(self) -> tuple[list[int], int, int]:
+        """Begin to judge: nothing of it stays in the state, nor in what the block has used."""
+        self.runtime.tie()  # the view may be older than another runtime's work
+        self._state.begin()
+        host = self.runtime.host
+        return list(host.weights), host.length, len(host.events)
+
+    def _undo(self, before: tuple[list[int], int, int]) -> None:
+        self._state.rollback()
+        host = self.runtime.host
+        host.weights, host.length, events = before
+        del host.events[events:]
+
     def _begin(self, state: RootedState) -> None:
         self._state = state
         self._extrinsics = []
         self._inherents_over = False
-        self._implicits = {}
+        self._implicits.clear()
 
     def _decode(self, raw: bytes) -> Transaction:
         """Decode an extrinsic; what its sender may not send is refused before it is looked into."""
@@ -307,6 +316,10 @@ class Executive:
             raise Unknown(validity.CannotLookup())
         who = address.account
         self._check_signed(envelope, extra, who, envelope.signature)
+        return self._sender(who, extra)
+
+    def _sender(self, who: AccountId, extra: SignedExtra) -> Signer:
+        """Return the signer with the account as it is now, if it may send."""
         if who == NOBODY:  # under ZIP-215 anybody can sign for it
             raise Invalid(validity.BadSigner())
         account = self.system.account[who]
@@ -321,66 +334,41 @@ class Executive:
     ) -> None:
         if extra.mode is not MetadataHashMode.Disabled:
             raise Unknown(validity.CannotLookup())
-        birth = extra.era.birth(int(self.system.number.value))
-        implicit = self._implicits.get(birth)
-        if implicit is None:
-            implicit = self._implicits[birth] = self._implicit(birth)
+        implicit = self._implicits.of(extra)
         payload = signing_payload(envelope.call_raw, envelope.extra_raw, implicit)
         if not self.check_signature(signature, payload, who):
             raise Invalid(validity.BadProof())
 
-    def _implicit(self, birth: int) -> bytes:
-        """Return what signatures of an era born at block `birth` cover unsent."""
-        birth_hash = self.system.block_hash.get(u32(birth))
-        if birth_hash is None or not any(birth_hash):
-            raise Invalid(validity.AncientBirthBlock())
-        genesis_hash = self.system.block_hash[GENESIS_BLOCK]
-        return IMPLICIT.encode(Implicit(self._spec, self._format, genesis_hash, birth_hash, None))
-
     def _validate(self, transaction: Transaction, source: TransactionSource) -> ValidTransaction:
         """Judge a transaction; nothing changes but what is counted against the block's limits."""
         signer = transaction.signer
-        self._check_weight(transaction)
-        if signer is None:
-            pallet = self.runtime.pallets[transaction.call.pallet]
-            valid = pallet.validate_unsigned(transaction.call, source)
-            if valid is None:
-                raise Unknown(validity.NoUnsignedValidator())
-            return valid
+        if signer is not None:
+            return self._terms(signer, transaction.info, transaction.length)
+        self._limits.count(transaction.info, transaction.length)
+        pallet = self.runtime.pallets[transaction.call.pallet]
+        valid = pallet.validate_unsigned(transaction.call, source)
+        if valid is None:
+            raise Unknown(validity.NoUnsignedValidator())
+        return valid
+
+    def _terms(self, signer: Signer, info: DispatchInfo, size: int) -> ValidTransaction:
+        """Return the conditions of a signed transaction of `size` bytes on the wire."""
+        self._limits.count(info, size)
         who, extra, nonce = signer.who, signer.extra, signer.extra.nonce
         discount = self.fees.discount_of(who)
         try:
-            fee = self.fees.fee(transaction.info, transaction.length, extra.tip, discount=discount)
+            fee = self.fees.fee(info, size, extra.tip, discount=discount)
         except ArithmeticError:  # a tip that no account can hold
             raise Invalid(validity.Payment()) from None
         if not self.fees.can_pay(who, fee, extra.tip):
             raise Invalid(validity.Payment())
         waits = nonce > signer.account.nonce
         return ValidTransaction(
-            priority=self.fees.priority(transaction.info, transaction.length, extra.tip, fee),
+            priority=self.fees.priority(info, size, extra.tip, fee),
             requires=[who + (nonce - 1).to_bytes(4, "little")] if waits else [],
             provides=[who + nonce.to_bytes(4, "little")],
             longevity=remaining_life(extra.era, int(self.system.number.value)),
         )
-
-    def _check_weight(self, transaction: Transaction) -> None:
-        """Count the transaction against the block's limits, or refuse it."""
-        info, host = transaction.info, self.runtime.host
-        kind = info.dispatch_class
-        base, limits = self._limits[kind]
-        length = host.length + transaction.length
-        weight = host.weights[kind] + base + info.weight
-        if kind is not DispatchClass.Mandatory:
-            largest, total = limits.max_extrinsic, limits.max_total
-            if largest is not None and info.weight > largest.ref_time:
-                raise Invalid(validity.ExhaustsResources())
-            if length > self._max_length[kind] or (total is not None and weight > total.ref_time):
-                raise Invalid(validity.ExhaustsResources())
-            whole = sum(host.weights) + base + info.weight
-            if whole > self.system.block_weights.max_block.ref_time:
-                raise Invalid(validity.ExhaustsResources())
-        host.length = length
-        host.weights[kind] = weight
 
     def _apply(self, transaction: Transaction) -> DispatchError | None:
         runtime, host = self.runtime, self.runtime.host
@@ -425,7 +413,7 @@ class Executive:
         if transaction.info.dispatch_class is DispatchClass.Mandatory:
             if self._inherents_over:
                 raise Invalid(validity.BadMandatory())
-            self._check_weight(transaction)
+            self._limits.count(transaction.info, transaction.length)
             return
         self._inherents_over = True
         self._validate(transaction, TransactionSource.InBlock)
@@ -438,7 +426,7 @@ class Executive:
         who, extra, account = signer.who, signer.extra, signer.account
         if extra.nonce != account.nonce:
             raise Invalid(validity.Future())
-        self._check_weight(transaction)
+        self._limits.count(transaction.info, transaction.length)
         account.nonce += 1
         self.system.account[who] = account
         # Before the call, which may open or close the stake that the discount is for.

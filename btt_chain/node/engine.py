@@ -10,7 +10,7 @@ signing records, at once.
     engine.hear(event, now)        an event of the network
     engine.tick(now)               at `engine.due`, or before
     engine.work(now)               while `engine.busy`: one block of those that wait for import, or
-                                   some of the transactions that a peer sent
+                                   some transactions of a peer and some rechecks of the pool
     engine.flush(now)              after transactions came in by the pool
 
 All times are unix milliseconds. A StorageError, a RecordNotWritten, a NoLaw or a MigrationFailed
@@ -273,6 +273,7 @@ class Engine:
         """The heads, or the lowest block, may have moved since they were last told."""
         parts.client.listen(self._hear_chain)
         parts.pool.on_arrival(lambda hashes: self._gossip.arrived(hashes, self._steady))
+        parts.pool.in_turns = True
 
     # ---- events
 
@@ -359,12 +360,16 @@ class Engine:
         return self._done()
 
     def work(self, now: int) -> list[network.Action]:
-        """Take in one of the blocks that wait; without one, some transactions of a peer."""
+        """Take in one of the blocks that wait; without one, some transactions of a peer, and recheck
+        some of the pool.
+        """
         self._hear_clock(now)
         if self._batches:
             self._import_next()
         else:
             self._out += self._intake.work(self._steady)
+            if self.parts.pool.has_rechecks:
+                self.parts.pool.recheck_some()
         # In a long row of blocks a word at every tick is enough.
         return self._done(tell=not self._batches)
 
@@ -397,8 +402,8 @@ class Engine:
 
     @property
     def busy(self) -> bool:
-        """Blocks wait for import, or transactions of a peer for the pool."""
-        return bool(self._batches) or self._intake.busy
+        """Blocks wait for import, transactions of a peer for the pool, or others to be rechecked."""
+        return bool(self._batches) or self._intake.busy or self.parts.pool.has_rechecks
 
     @property
     def takes_transactions(self) -> bool:

@@ -26,19 +26,29 @@ from btt_chain.txpool import (
     ImportedBlock,
     Included,
     Pool,
+    RecheckBudget,
     Status,
     StatusEvent,
+    Transaction,
+    Validated,
     ValidityUnknown,
     nonce_tag,
 )
 from runtime.executive import Executive
 from runtime.extensions import SIGNED_EXTRA, SignedExtra
+from runtime.kept import Kept
 from storage.state import StateUnavailable
 
 log = logging.getLogger(__name__)
 
-REVALIDATE_AT_ONCE: Final = 256
-"""Transactions rechecked right after a block; the others follow with the next ones."""
+RECHECKS: Final = 128
+"""Transactions rechecked in one turn of the node: a few milliseconds."""
+
+RECHECK_BYTES: Final = 128 << 10
+"""Bytes of transactions that are decoded again in one turn, for want of anything that was kept."""
+
+RECHECK_SECONDS: Final = 0.01
+"""Time after which a turn rechecks no more."""
 
 ALL: Final = 1 << 32
 """More than any pool holds."""
@@ -64,7 +74,12 @@ class PoolService:
 
     def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
         self.client = client
-        self.pool = Pool(self._judge)
+        self.pool = Pool(self._judge, recheck=self._judge_again)
+        self.in_turns = False
+        """Whether `recheck_some` is called in turns; else each block is followed by one turn, and
+        what is left waits for the next block."""
+        self._no_judge_at: bytes | None = None
+        """The best block on whose state nothing can be judged."""
         self._clock = clock
         self._view: View | None = None
         self._watching: dict[bytes, dict[object, StatusListener]] = {}
@@ -125,11 +140,43 @@ class PoolService:
                 self.pool.on_block_imported(self._imported(hash), now)
             best, moved = self.client.best(), (*event.enacted, *event.retracted)
             # What is signed for another law is told to nobody any more: peers would blame us.
-            asked = ALL if self._change_law(moved) else REVALIDATE_AT_ONCE
-            self.pool.revalidate(asked, now, BlockRef(best.number, best.hash))
+            if self._change_law(moved):
+                self.pool.revalidate(ALL, now, BlockRef(best.number, best.hash))
+            elif not self.in_turns:
+                self._recheck(self._turn())
         if isinstance(event, Finalized):
             self.pool.on_finalized(event.hashes)
         self._tell()
+
+    @property
+    def has_rechecks(self) -> bool:
+        """Whether transactions have not been judged on the best block's state yet."""
+        best = self.client.best()
+        if best.hash == self._no_judge_at:
+            return False
+        return self.pool.must_recheck(BlockRef(best.number, best.hash))
+
+    def recheck_some(self, budget: RecheckBudget | None = None) -> bool:
+        """Judge some transactions again that blocks may have made invalid.
+
+        `budget` is that of one turn unless another is given. Returns whether there are more.
+        """
+        self._recheck(budget or self._turn())
+        self._tell()
+        return self.has_rechecks
+
+    def _recheck(self, budget: RecheckBudget) -> None:
+        best = self.client.best()
+        try:
+            self.pool.revalidate(budget, self._clock(), BlockRef(best.number, best.hash))
+        except (NoLaw, StateUnavailable) as missing:
+            # While a state is fetched from others, or without its law, nothing can be judged.
+            self._no_judge_at = best.hash
+            log.info("transactions wait to be judged again: %s", missing)
+
+    def _turn(self) -> RecheckBudget:
+        end = self._clock() + RECHECK_SECONDS
+        return RecheckBudget(RECHECKS, RECHECK_BYTES, lambda: self._clock() > end)
 
     def _change_law(self, blocks: Iterable[bytes]) -> bool:
         return any(
@@ -145,8 +192,27 @@ class PoolService:
     # ---- judging
 
     def _judge(self, wire: bytes, source: TransactionSource, at: BlockRef) -> ValidTransaction:
-        view = self._view_of(at.hash)
-        return view.executive.validate_transaction(source, unwrap(wire))
+        admitted = self._view_of(at.hash).executive.admit(source, unwrap(wire))
+        valid, kept = admitted.valid, admitted.kept
+        if kept is None:
+            return valid
+        return Validated(
+            valid.priority,
+            valid.requires,
+            valid.provides,
+            valid.longevity,
+            valid.propagate,
+            kept,
+            bytes(kept.who),
+        )
+
+    def _judge_again(self, known: Transaction, at: BlockRef) -> ValidTransaction:
+        """Judge a transaction of the pool by what was kept of it, or by its bytes."""
+        if isinstance(known.kept, Kept):
+            valid = self._view_of(at.hash).executive.recheck(known.kept)
+            if valid is not None:
+                return valid
+        return self._judge(known.raw, known.source, at)
 
     def _view_of(self, at: bytes) -> View:
         view = self._view

@@ -41,7 +41,8 @@ MAX_CALLS: Final = 4_096
 
 # ---- entrances
 
-HEADER: Final = DecodeBudget(MAX_HEADER_BYTES, MAX_LOGS)
+HEADER: Final = DecodeBudget(MAX_HEADER_BYTES, MIB)
+"""The type itself bounds the number of its items."""
 EXTRINSIC: Final = DecodeBudget(5 * MIB, 16_384)
 """One extrinsic, without its length. Items are those of lists; calls have a limit of their own."""
 JUSTIFICATION: Final = DecodeBudget(4 * MIB, 65_536)

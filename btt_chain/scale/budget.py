@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from btt_chain.scale.errors import DecodeError
@@ -27,6 +27,10 @@ T = TypeVar("T")
 
 MAX_DEPTH: Final = 64
 """How often recursive types may contain themselves."""
+
+
+ITEMS_PER_BYTE: Final = 8
+"""Items that one byte can stand for: a bit sequence has eight. All others have a byte or more."""
 
 
 class Meter(threading.local):
@@ -59,6 +63,12 @@ class DecodeBudget:
     max_bytes: int
     max_items: int
     max_depth: int = MAX_DEPTH
+    _uncounted: int = field(init=False, repr=False, compare=False)
+    """Bytes of messages that are too short to exceed the budget."""
+
+    def __post_init__(self) -> None:
+        short = self.max_items // ITEMS_PER_BYTE if self.max_depth >= MAX_DEPTH else 0
+        object.__setattr__(self, "_uncounted", min(short, self.max_bytes))
 
     def decode(self, kind: Codec[T], raw: bytes) -> T:
         """Return the value that the whole of `raw` encodes.
@@ -66,6 +76,8 @@ class DecodeBudget:
         Raises DecodeError where it is malformed or exceeds the budget; the length is checked
         before anything else. Inside of another budget the smaller rest applies.
         """
+        if len(raw) <= self._uncounted:
+            return kind.decode_all(raw)  # counting would double the price of a transfer's call
         before = self._begin(kind.name, raw)
         try:
             return kind.decode_all(raw)

@@ -7,6 +7,7 @@ from btt_chain.txpool.errors import (
     ImmediatelyDropped,
     NoTagsProvided,
     PoolError,
+    SenderLimit,
     TemporarilyBanned,
     TooLowPriority,
     TransactionInvalid,
@@ -15,6 +16,7 @@ from btt_chain.txpool.errors import (
 )
 from btt_chain.txpool.pool import Pool
 from btt_chain.txpool.ready import ReadyIterator
+from btt_chain.txpool.rechecks import RecheckBudget
 from btt_chain.txpool.types import (
     BlockRef,
     ImportedBlock,
@@ -26,6 +28,7 @@ from btt_chain.txpool.types import (
     StatusEvent,
     Transaction,
     Validate,
+    Validated,
     nonce_tag,
 )
 
@@ -44,6 +47,8 @@ __all__ = [
     "PoolError",
     "PoolStatus",
     "ReadyIterator",
+    "RecheckBudget",
+    "SenderLimit",
     "Status",
     "StatusEvent",
     "TemporarilyBanned",
@@ -52,6 +57,7 @@ __all__ = [
     "TransactionInvalid",
     "Unactionable",
     "Validate",
+    "Validated",
     "ValidityUnknown",
     "nonce_tag",
 ]

@@ -117,6 +117,17 @@ class ImmediatelyDropped(PoolError):
         )
 
 
+class SenderLimit(ImmediatelyDropped):
+    """The sender's transactions fill as much of the pool as one account may."""
+
+    def __init__(self, full: PoolStatus, used: int, limit: int) -> None:
+        super().__init__(full)
+        self.data = (
+            f"The transactions of this account have {used} bytes in the pool and may have {limit}: "
+            "submit it again after the next block"
+        )
+
+
 class Unactionable(PoolError):
     """It must not be passed on, and this node authors no blocks."""
 

@@ -7,10 +7,10 @@ After a change of the best block the rim says, in this order,
 
     pool.on_retracted(blocks left behind)
     for block in enacted, oldest first: pool.on_block_imported(block, now)
-    while pool.revalidate(budget, now, best): breathe
+    pool.revalidate(budget, now, best), in turns, while pool.must_recheck(best)
 
-and only then lets the author look. `revalidate` first brings back the retracted
-transactions, then rechecks the pool, the longest unchecked first.
+`revalidate` first brings back the retracted transactions, then rechecks the pool, the longest
+unchecked first. The author may look in between: a block checks each of its transactions.
 
 Always holds: a transaction is in one place at most (ready, future, coming back,
 in a block); a status that ends is the last one of its transaction; every queue,
@@ -36,6 +36,7 @@ from btt_chain.txpool.errors import (
     ImmediatelyDropped,
     NoTagsProvided,
     PoolError,
+    SenderLimit,
     TemporarilyBanned,
     TooLowPriority,
     TransactionInvalid,
@@ -45,6 +46,8 @@ from btt_chain.txpool.errors import (
 from btt_chain.txpool.future import Future
 from btt_chain.txpool.inclusion import Inclusions
 from btt_chain.txpool.ready import Ready, ReadyIterator, Widowed
+from btt_chain.txpool.rechecks import RecheckBudget
+from btt_chain.txpool.senders import Senders
 from btt_chain.txpool.types import (
     U32_MAX,
     U64_MAX,
@@ -54,10 +57,12 @@ from btt_chain.txpool.types import (
     Limits,
     PoolStatus,
     Rank,
+    Recheck,
     Status,
     StatusEvent,
     Transaction,
     Validate,
+    Validated,
     nonce_tag,
 )
 
@@ -80,7 +85,8 @@ class _Returning(NamedTuple):
 class Pool:
     """The pool of one node.
 
-    `validate` is the runtime's judgement, used where a method is not given another.
+    `validate` is the runtime's judgement, used where a method is not given another; `recheck` that
+    of a transaction that is in the pool, by what was kept of it.
     A pool of a node that authors no blocks refuses what must not be passed on.
     """
 
@@ -89,17 +95,20 @@ class Pool:
         validate: Validate,
         limits: Limits | None = None,
         *,
+        recheck: Recheck | None = None,
         authors: bool = True,
         accepts_future: bool = True,
     ) -> None:
         self.limits = limits or Limits()
         self._validate = validate
+        self._recheck_by = recheck
         self._authors = authors
         self._accepts_future = accepts_future
         self._ready = Ready()
         self._future = Future()
         # Both queues, the one whose last check is longest ago first.
         self._members: OrderedDict[bytes, Transaction] = OrderedDict()
+        self._senders = Senders()
         self._returning: OrderedDict[bytes, _Returning] = OrderedDict()
         self._returning_bytes = 0
         self._recent: OrderedDict[bytes, frozenset[bytes]] = OrderedDict()
@@ -254,28 +263,39 @@ class Pool:
 
     # --- transactions are doubted -----------------------------------------------
 
+    def must_recheck(self, best: BlockRef) -> bool:
+        """Return True if the runtime has not judged all transactions at `best`."""
+        if self._returning:
+            return True
+        oldest = next(iter(self._members.values()), None)
+        return oldest is not None and oldest.checked != best.hash
+
     def revalidate(
-        self, budget: int, now: float, best: BlockRef, validate: Validate | None = None
+        self,
+        budget: RecheckBudget | int,
+        now: float,
+        best: BlockRef,
+        validate: Validate | None = None,
     ) -> int:
-        """Ask the runtime about at most `budget` transactions at the new best block.
+        """Ask the runtime about as many transactions as `budget` allows at the new best block.
 
         Those of retracted blocks come first, then those whose last check is the
         oldest. Returns how many were asked about: 0 when all are checked at `best`.
         """
+        if isinstance(budget, int):
+            budget = RecheckBudget(budget)
         judge = validate or self._validate
-        asked = 0
-        while asked < budget and self._returning:
-            asked += 1
+        while self._returning and budget.has_rest():
+            budget.charge(len(next(iter(self._returning.values())).raw))
             self._bring_back(best, judge)
-        while asked < budget and self._members:
+        while self._members and budget.has_rest():
             tx = next(iter(self._members.values()))
             if tx.checked == best.hash:
                 break
-            asked += 1
-            self._recheck(tx, now, best, judge)
-        if asked:
+            budget.charge(self._recheck(tx, now, best, validate))
+        if budget.judged:
             self._enforce_limits(now)
-        return asked
+        return budget.judged
 
     def remove_invalid(self, reasons: Mapping[bytes, str], now: float) -> list[bytes]:
         """Remove these transactions, ban them, and remove all that depend on them.
@@ -304,12 +324,13 @@ class Pool:
         """Find a place for a new transaction. A refusal changes nothing."""
         self._refuse_unfit(tx)
         missing = self._missing(tx)
+        rivals = [] if missing else self._ready.rivals(tx)
+        self._refuse_beyond_sender(tx, rivals)
         if not missing:
-            rivals = self._ready.rivals(tx)
             self._refuse_weaker(tx, rivals)
             self._refuse_worst(tx, self._ready, self.limits.ready, rivals)
             widowed = self._enter_ready(tx, rivals)
-            self._members[tx.hash] = tx
+            self._join(tx)
             self._announce(tx, Status.READY)
             self._settle(self._widows(widowed), self._future.satisfy(tx.provides))
             return
@@ -317,8 +338,17 @@ class Pool:
             raise FutureRejected
         self._refuse_worst(tx, self._future, self.limits.future, ())
         self._future.insert(tx, missing)
-        self._members[tx.hash] = tx
+        self._join(tx)
         self._announce(tx, Status.FUTURE)
+
+    def _refuse_beyond_sender(self, tx: Transaction, rivals: Sequence[Transaction]) -> None:
+        """Before anything changes: one more than its sender may have in the pool."""
+        used, limit = self._senders.of(tx.sender), self.limits.sender_bytes
+        size = used + len(tx.raw)
+        if size > limit and tx.sender is not None:
+            size -= sum(len(rival.raw) for rival in rivals if rival.sender == tx.sender)
+            if size > limit:
+                raise SenderLimit(self.status(), used, limit)
 
     def _refuse_unfit(self, tx: Transaction) -> None:
         if not tx.provides:
@@ -473,6 +503,7 @@ class Pool:
         """Take a transaction from wherever it is; whether anybody may be listening."""
         tx = self._members.pop(tx_hash, None)
         if tx is not None:
+            self._senders.remove(tx)
             # A child that required a tag of it keeps its place: the chain provides it now.
             self._remove(tx)
             return True
@@ -545,21 +576,37 @@ class Pool:
 
     # --- rechecks ---------------------------------------------------------------
 
-    def _recheck(self, tx: Transaction, now: float, best: BlockRef, judge: Validate) -> None:
-        """Ask the runtime again: what is no longer valid leaves, its dependants wait."""
+    def _recheck(
+        self, tx: Transaction, now: float, best: BlockRef, validate: Validate | None
+    ) -> int:
+        """Ask the runtime again: what is no longer valid leaves, its dependants wait.
+
+        Returns how many bytes were decoded for it.
+        """
         try:
-            validity = judge(tx.raw, tx.source, best)
+            if self._recheck_by is not None and validate is None:
+                validity = self._recheck_by(tx, best)
+            else:
+                validity = (validate or self._validate)(tx.raw, tx.source, best)
         except Invalid as refusal:
             self._ban(tx.hash, str(refusal), now)
             self._leave(tx, Status.INVALID, str(refusal))
-            return
+            return len(tx.raw)
         except Unknown as doubt:
             self._leave(tx, Status.DROPPED, str(doubt))
-            return
+            return len(tx.raw)
         fresh = _transaction(tx.hash, tx.raw, tx.source, validity, best, tx.seq)
+        is_decoded = tx.kept is None or isinstance(validity, Validated)
+        if not is_decoded:
+            fresh.kept, fresh.sender = tx.kept, tx.sender
+        self._put_back(tx, fresh, best)
+        return len(tx.raw) if is_decoded else 0
+
+    def _put_back(self, tx: Transaction, fresh: Transaction, best: BlockRef) -> None:
+        """Let `fresh`, the same transaction as it is judged now, take the place of `tx`."""
         fresh.announced = tx.announced
         if _same(tx, fresh):
-            tx.checked = best.hash
+            tx.checked, tx.kept = best.hash, fresh.kept
             self._members.move_to_end(tx.hash)
             return
         try:
@@ -567,6 +614,8 @@ class Pool:
         except PoolError as unfit:
             self._leave(tx, Status.DROPPED, str(unfit))
             return
+        self._senders.remove(tx)
+        self._senders.add(fresh)
         widowed = self._remove(tx)
         self._members[tx.hash] = fresh
         self._members.move_to_end(tx.hash)
@@ -583,6 +632,10 @@ class Pool:
         self._settle(self._widows(widowed), ())
 
     # --- small steps ------------------------------------------------------------
+
+    def _join(self, tx: Transaction) -> None:
+        self._members[tx.hash] = tx
+        self._senders.add(tx)
 
     def _queue_of(self, tx: Transaction) -> Ready | Future:
         return self._ready if self._ready.members.get(tx.hash) is tx else self._future
@@ -604,6 +657,7 @@ class Pool:
     ) -> None:
         """A transaction that has left its queue leaves the pool for good."""
         del self._members[tx.hash]
+        self._senders.remove(tx)
         self._tell(StatusEvent(tx.hash, status, by=by, reason=reason))
 
     def _tell(self, event: StatusEvent) -> None:
@@ -618,6 +672,9 @@ def _transaction(
     best: BlockRef,
     seq: int,
 ) -> Transaction:
+    kept, sender = None, None
+    if isinstance(validity, Validated):
+        kept, sender = validity.kept, validity.sender
     return Transaction(
         tx_hash,
         raw,
@@ -629,6 +686,8 @@ def _transaction(
         validity.propagate,
         seq,
         best.hash,
+        kept,
+        sender,
     )
 
 

@@ -44,8 +44,21 @@ class ImportedBlock(NamedTuple):
     transactions: Sequence[Included]
 
 
+@dataclass(slots=True)
+class Validated(ValidTransaction):
+    """A verdict with what the pool keeps beside the transaction."""
+
+    kept: object = None
+    """What a recheck needs instead of the bytes, of a fixed size; None: it needs the bytes."""
+    sender: bytes | None = None
+    """The account that signed."""
+
+
 Validate = Callable[[bytes, TransactionSource, BlockRef], ValidTransaction]
 """The runtime's judgement at a block; raises `Invalid` or `Unknown` of primitives.validity."""
+
+Recheck = Callable[["Transaction", BlockRef], ValidTransaction]
+"""The same for a transaction of the pool. The answer is a `Validated` if it was decoded again."""
 
 
 class Status(StrEnum):
@@ -122,6 +135,9 @@ class Limits:
     `full_seconds` is the ban of what a full pool has no room for: about a slot, for
     after the next block there may be some.
 
+    `sender_bytes` bounds what one account fills, whatever it promises to pay: only what gets into
+    a block is paid for. It is half of what can be ready.
+
     `tracked` bounds the included transactions that wait for finality: beyond it
     the oldest block times out early, so that a chain whose finality stalls does
     not grow the memory.
@@ -129,6 +145,7 @@ class Limits:
 
     ready: Limit = Limit(8_192, 20 * 1024 * 1024)
     future: Limit = Limit(512, 1024 * 1024)
+    sender_bytes: int = 10 * 1024 * 1024
     ban_seconds: float = 30 * 60
     full_seconds: float = 6
     ban_entries: int = 2_048
@@ -169,6 +186,8 @@ class Transaction:
     seq: int
     checked: bytes
     """Hash of the block at which it was last found valid."""
+    kept: object = None
+    sender: bytes | None = None
     announced: Status | None = None
     rank: Rank = field(init=False)
     """Authoring order among those whose dependencies are met: the smallest goes first."""

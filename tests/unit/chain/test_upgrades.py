@@ -184,7 +184,7 @@ def test_a_version_of_another_form_than_the_chain_decided_on_is_not_carried() ->
 def test_the_pool_forgets_at_once_what_was_signed_for_the_law_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("btt_chain.node.pool.REVALIDATE_AT_ONCE", 1)
+    monkeypatch.setattr("btt_chain.node.pool.RECHECKS", 1)
     chain = planned(new=True)
     run_to(chain)
     for nonce in (5, 6, 7):  # the ones before them are missing: they wait

@@ -24,6 +24,7 @@ from btt_chain.primitives.digest import (
     H256,
     Consensus,
     Digest,
+    DigestItem,
     PreRuntime,
     RuntimeEnvironmentUpdated,
 )
@@ -169,9 +170,9 @@ def unbounded(part: Codec[object], path: str, seen: set[int]) -> Iterator[str]:
                 for field in fields:
                     yield from unbounded(field.codec, f"{path}.{field.name}", seen)
             else:  # a bounded list: its items
-                inner = fields[0].codec.shape.node
-                assert isinstance(inner, Sequence)
-                yield from unbounded(inner.item, f"{path}[]", seen)
+                items = fields[0].codec.shape.node
+                assert isinstance(items, Sequence)
+                yield from unbounded(items.item, f"{path}[]", seen)
         case VariantOf(variants=variants):
             for variant in variants:
                 for field in variant.fields:
@@ -206,9 +207,8 @@ def test_lists_in_the_calls_of_a_batch_are_counted_together(chain: DevChain) -> 
         "Multisig", "as_multi_threshold_1",
         other_signatories=who, call=chain.call("System", "remark", remark=b""),
     )  # fmt: skip
-    assert EXTRINSIC.decode(
-        chain.runtime.call_codec, chain.call("Utility", "batch", calls=[inner] * 80).raw
-    )
+    fits = chain.call("Utility", "batch", calls=[inner] * 80)
+    assert EXTRINSIC.decode(chain.runtime.call_codec, fits.raw) == fits
     wire = chain.sign(BOB, chain.call("Utility", "batch", calls=[inner] * 90))
     with pytest.raises(TransactionInvalid) as refused:
         chain.pool.submit(wire)
@@ -244,9 +244,10 @@ def test_a_note_is_made_once() -> None:
 
 @pytest.mark.parametrize("claims", [[b""] * (RESERVED_LOGS + 1), [bytes(5_000)]])
 def test_a_header_that_no_author_makes_is_refused(chain: DevChain, claims: list[bytes]) -> None:
-    logs = [*(PreRuntime(b"none", claim) for claim in claims), pre_runtime(manual_claim(1))]
+    logs: list[DigestItem] = [PreRuntime(b"none", claim) for claim in claims]
+    logs.append(pre_runtime(manual_claim(1)))
     block = Header(
-        H256(chain.client.genesis_hash), u32(1), ZERO, H256(extrinsics_root([])), Digest([*logs])
+        H256(chain.client.genesis_hash), u32(1), ZERO, H256(extrinsics_root([])), Digest(logs)
     )
     with pytest.raises(InvalidBlock, match="a digest that no author makes"):
         chain.client.execute(block, [])
@@ -255,10 +256,10 @@ def test_a_header_that_no_author_makes_is_refused(chain: DevChain, claims: list[
 def test_the_largest_digest_of_this_chain_fits() -> None:
     babes = [(AuthorityId(n.to_bytes(32, "big")), u64(1)) for n in range(1_000)]
     voters = [(grandpa.AuthorityId(n.to_bytes(32, "big")), u64(1)) for n in range(1_000)]
-    logs = [
+    logs: list[DigestItem] = [
         pre_runtime(manual_claim(1)),
         consensus(NextEpochData(NextEpochDescriptor(babes, bytes(32)))),
         grandpa.consensus(grandpa.ChangeScheduled(grandpa.ScheduledChange(voters, u32(0)))),
     ]
-    block = Header(ZERO, u32(1), ZERO, ZERO, Digest([*logs]))
+    block = Header(ZERO, u32(1), ZERO, ZERO, Digest(logs))
     assert Header.decode(block.encode()) == block

@@ -1,0 +1,62 @@
+"""What a block may hold, and what the block at hand has used of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from btt_chain.primitives import validity
+from btt_chain.primitives.header import Header
+from btt_chain.primitives.validity import Invalid
+from runtime.frame import BlockLength, BlockWeights, DispatchClass, DispatchInfo, InvalidBlock
+from runtime.frame.host import Host
+
+MAX_INHERENTS: Final = 16
+"""Inherents that a block may be expected to have: no limit of weight holds them back."""
+
+
+class BlockLimits:
+    """The limits of a block by weight and length; what is used is counted in the host."""
+
+    def __init__(self, host: Host, weights: BlockWeights, length: BlockLength) -> None:
+        self._host = host
+        self._max_block = int(weights.max_block.ref_time)
+        self._limits = [
+            (int(limit.base_extrinsic.ref_time), limit)
+            for limit in (
+                weights.per_class.normal,
+                weights.per_class.operational,
+                weights.per_class.mandatory,
+            )
+        ]
+        largest = length.max
+        self._max_length = [int(largest.normal), int(largest.operational), int(largest.mandatory)]
+        base = self._limits[DispatchClass.Normal][0]
+        self._max_extrinsics = self._max_block // base + MAX_INHERENTS
+        """Extrinsics that fit into a block, each weighing at least the base."""
+
+    def check_body(self, header: Header, extrinsics: Sequence[bytes]) -> None:
+        """Refuse a body that no block can have, before anything is worked out from it."""
+        if len(extrinsics) > self._max_extrinsics:
+            told = f"{len(extrinsics)} extrinsics, {self._max_extrinsics} are the most"
+            raise InvalidBlock(f"block {int(header.number)} has {told}")
+        length = sum(map(len, extrinsics))
+        if length > self._max_length[DispatchClass.Mandatory]:
+            raise InvalidBlock(f"block {int(header.number)} has a body of {length} bytes")
+
+    def count(self, info: DispatchInfo, size: int) -> None:
+        """Count a transaction of `size` bytes on the wire as used, or raise ExhaustsResources."""
+        host, kind = self._host, info.dispatch_class
+        base, limits = self._limits[kind]
+        length = host.length + size
+        weight = host.weights[kind] + base + info.weight
+        if kind is not DispatchClass.Mandatory:
+            largest, total = limits.max_extrinsic, limits.max_total
+            if largest is not None and info.weight > largest.ref_time:
+                raise Invalid(validity.ExhaustsResources())
+            if length > self._max_length[kind] or (total is not None and weight > total.ref_time):
+                raise Invalid(validity.ExhaustsResources())
+            if sum(host.weights) + base + info.weight > self._max_block:
+                raise Invalid(validity.ExhaustsResources())
+        host.length = length
+        host.weights[kind] = weight

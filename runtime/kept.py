@@ -1,0 +1,40 @@
+"""What is kept of a transaction that was found valid, so that it is decoded once.
+
+A transaction waits in the pool for many blocks, and each may change whether it is valid. Its bytes,
+its signature and its weight do not change under one runtime; the sender's account, the fee and the
+age of its era do. So a recheck needs a few values of fixed size, however large the call is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.validity import ValidTransaction
+from runtime.extensions import SignedExtra
+from runtime.frame import DispatchInfo, Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A signed transaction whose signature was found good."""
+
+    runtime: Runtime
+    """The runtime that decoded it: under any other it is decoded anew."""
+    who: AccountId
+    extra: SignedExtra
+    implicit: bytes
+    """What the signature covers besides the bytes. It changes with the runtime's version, when the
+    era is over, and where another block has the number that the era began at."""
+    info: DispatchInfo
+    length: int
+    """Bytes on the wire, with the length in front."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A transaction that was found valid."""
+
+    valid: ValidTransaction
+    kept: Kept | None
+    """None for one without a signature: it is judged in full each time."""
