@@ -124,7 +124,7 @@ class AccountInfo:
     """All that is kept of one account: 80 bytes."""
 
     nonce: Nonce = u32(0)
-    """How many transactions the account has sent."""
+    """The number of the account's next transaction. The first may be above 0."""
     consumers: RefCount = u32(0)
     """How many modules need the account to stay."""
     providers: RefCount = u32(0)

@@ -2,6 +2,11 @@
 
 Every other pallet leans on this one. An account exists while something provides for it
 (`providers`) and cannot go while something refers to it (`consumers`).
+
+A new account begins with the nonce `FirstNonce`, which is at least that of every account that was
+ever removed. So whatever a removed account sent before cannot be sent again once it exists again:
+the nonces of those transactions are below its own. docs/decisions/0022-nonces-of-new-accounts.md
+says why not with zero, or with the number of the block.
 """
 
 from __future__ import annotations
@@ -71,6 +76,8 @@ class System(Pallet, crate="frame_system"):
     events = Value(list[EventRecord], default=[])
     event_count = Value(u32, default=u32(0))
     last_runtime_upgrade = Value(LastRuntimeUpgradeInfo)
+    first_nonce = Value(u32, default=u32(0))
+    """The nonce that a new account begins with: the highest that a removed account had."""
 
     class ExtrinsicSuccess(Event, index=0):
         """An extrinsic completed successfully."""
@@ -121,6 +128,7 @@ class System(Pallet, crate="frame_system"):
     def add_provider(self, who: AccountId, info: AccountInfo) -> None:
         """Note in `info` that one more thing keeps the account alive; announce a new account."""
         if not (info.providers or info.sufficients):
+            info.nonce = max(info.nonce, self.first_nonce.value)
             self.deposit(self.NewAccount(who))
         info.providers += 1
 
@@ -147,7 +155,10 @@ class System(Pallet, crate="frame_system"):
         info.consumers += 1
 
     def kill(self, who: AccountId) -> None:
-        """Remove the account and announce it."""
+        """Remove the account and announce it; none begins below its nonce from now on."""
+        used, first = self.account[who].nonce, self.first_nonce.value
+        if used > first:  # most accounts go without having sent more: no write then
+            self.first_nonce.value = used
         del self.account[who]
         self.deposit(self.KilledAccount(who))
 

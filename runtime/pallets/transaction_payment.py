@@ -225,8 +225,7 @@ class TransactionPayment(Pallet):
     def settle(self, who: AccountId, taken: u128, actual: u128, tip: u128) -> None:
         """Give back what was taken too much, share out the rest, announce what was paid.
 
-        An account that the call has closed gets nothing back: it would be opened again with its
-        nonce at zero, and all that it ever signed could be sent once more.
+        An account that the call has closed gets nothing back: it would be opened again.
         """
         if not taken:
             return
