@@ -329,8 +329,14 @@ class Voter:
 
     def act_as(self, me: AuthorityId | None, recorded: Mapping[tuple[int, Stage], Target]) -> None:
         """Vote with another key from here on, or with none; `recorded` are that key's votes."""
-        self._me = me if me is not None and me in self.set.voters else None
+        before, self._me = self._me, me if me is not None and me in self.set.voters else None
         self._recorded = dict(recorded)
+        if self._me not in {None, before} and self._best.step is not _Step.WAITING:
+            # The time to vote in this round passed while there was no such key. Where the round
+            # stands, it may wait for this one: take its steps again; the record refuses what the
+            # key must not sign.
+            self._best.step = _Step.WAITING
+            self._driven = None
 
     def be_quiet(self, until: int) -> None:
         """Listen only, and cast no vote, before this time: what is known may be out of date."""

@@ -49,6 +49,7 @@ from btt_chain.primitives.grandpa import (
     VoterSet,
     consensus,
     message_for,
+    stage_of,
 )
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32, u64
@@ -197,6 +198,19 @@ def test_a_key_that_appears_votes_and_one_that_goes_does_not() -> None:
     for name in NAMES[1:]:
         desk.gossip(desk.vote(PREVOTE, 4, name))
     assert published(desk.at(4 * T)) == []
+
+
+@pytest.mark.parametrize("after", [2, 4])
+def test_a_key_that_comes_when_its_time_to_vote_has_passed_still_votes_in_the_round(
+    after: int,
+) -> None:
+    # All validators of a new network may wait: round 1 stands until the first of them votes.
+    desk = Desk(keys=[])
+    desk.at(after * T)
+    desk.node.keys.names.append("Bob")
+    votes = published(desk.do(desk.gadget.keys_changed(desk.now)))
+    cast = [vote.body.message for vote in votes if isinstance(vote, Vote)]
+    assert [(stage_of(vote.message), vote.id) for vote in cast] == [(PREVOTE, who("Bob"))]
 
 
 def test_of_two_keys_the_first_in_the_set_votes() -> None:

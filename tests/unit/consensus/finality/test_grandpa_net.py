@@ -354,6 +354,21 @@ def test_votes_go_from_hand_to_hand_where_not_all_have_met(loss: float) -> None:
     net.check()
 
 
+def test_a_round_in_which_nobody_could_vote_ends_once_the_keys_may() -> None:
+    net = net_of(NAMES)
+    for name in NAMES:
+        net.nodes[name].keys.names.clear()
+        net.at(0, name, lambda node, now: node.gadget.keys_changed(now))
+    net.grow(genesis_header(), 8, 2 * BLOCK)
+    net.run(100 * T)
+    assert set(net.finals().values()) == {0}
+    for number, name in enumerate(NAMES):
+        net.nodes[name].keys.names.append(name)
+        net.at(net.now + number * 50 * T, name, lambda node, now: node.gadget.keys_changed(now))
+    until_final(net, 6, 600 * T)
+    net.check()
+
+
 # --- cheats -------------------------------------------------------------------------
 
 
