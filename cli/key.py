@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cli import keystore, session_keys, show
+from cli import ceremony, keystore, session_keys, show
 from cli.errors import Refused
 from cli.options import (
     Group,
@@ -65,6 +65,8 @@ for _command in (
     keystore.status,
     session_keys.prove,
     session_keys.rotate,
+    ceremony.entry,
+    ceremony.sign,
 ):
     key.add_command(_command)
 

@@ -200,8 +200,9 @@ def insert(
     if without:
         show.note(
             f"{' and '.join(without)}: no signing record. If the key has signed anywhere, bring "
-            "its record with `btt-chain signing import`; if it never has, start the node with "
-            "--i-know-this-key-never-signed"
+            "its record with `btt-chain signing import`; if the network has not started yet, "
+            "`btt-chain network accept` makes it; if the key never signed on a network that runs, "
+            "start the node with --i-know-this-key-never-signed"
         )
 
 

@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "vault": ("cli.vault:vault", "Have units traded by others."),
     "gov": ("cli.gov:gov", "Propose, vote, delegate, elect; see how the chambers stand."),
     "upgrade": ("cli.upgrade:upgrade", "See, schedule and try the next version of the law."),
+    "network": ("cli.network:network", "Start a network of several organisations."),
     "build-spec": ("cli.spec:build_spec", "Print the specification of a chain."),
     "purge-chain": ("cli.data:purge_chain", "Delete a chain's database, keep its keys."),
     "export-blocks": ("cli.data:export_blocks", "Write blocks to a file."),

@@ -100,7 +100,7 @@ def make(
         placement = place(rows, chain.liquidity, held, [each.stash for each in chosen])
         check_bonds(chosen, placement.balances())
         config: dict[str, object] = {
-            PARAMS: _params(_roomy(chain, len(chosen))),
+            PARAMS: params_json(_roomy(chain, len(chosen))),
             "babe": _babe(chain, secondary_rule, randomness),
             "balances": balances_json(placement),
         }
@@ -200,7 +200,8 @@ def _roomy(chain: Chain, validators: int) -> Chain:
     return replace(chain, max_validators=max(chain.max_validators, validators))
 
 
-def _params(chain: Chain) -> dict[str, object]:
+def params_json(chain: Chain) -> dict[str, object]:
+    """Return the parameters of a chain as its specification has them."""
     return {
         "chainId": chain.id,
         "slotMs": chain.slot_ms,

@@ -100,15 +100,16 @@ def _read_validator(place: Section) -> Validator:
         raise fields["stash"].wrong("an account that somebody has a key of, not a pool")
     return Validator(
         stash=stash,
-        babe=_read_key(fields["babe"], "babe"),
-        grandpa=_read_key(fields["grandpa"], "grandpa"),
+        babe=read_key(fields["babe"], "babe"),
+        grandpa=read_key(fields["grandpa"], "grandpa"),
         bond=_read_bond(fields["bond"]) if "bond" in fields else BOND,
         name=_read_name(fields["name"]) if "name" in fields else "",
         source=place.path,
     )
 
 
-def _read_key(section: Section, name: str) -> bytes:
+def read_key(section: Section, name: str) -> bytes:
+    """Read a public session key; GenesisError unless it is one of its scheme."""
     is_public, scheme = _CHECKS[name]
     key = section.hex_bytes(KEY_LENGTH)
     if not is_public(key):

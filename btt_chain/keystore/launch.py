@@ -17,9 +17,15 @@ present round at once, so a few slots show what there is to see.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Final
+
+from btt_chain.keystore.errors import RecordExists
+from btt_chain.keystore.ledger import Ledger
+from btt_chain.keystore.record import SigningRecord, read, record_path
 
 SLOTS: Final = 3
 """How many slots in touch with others a launch record listens for."""
@@ -54,3 +60,24 @@ class LaunchWatch:
         if age is not None and age > self.session:
             return Verdict.LATE
         return Verdict.BEGIN if self.heard > SLOTS else Verdict.WAIT
+
+
+def make_records(root: Path, genesis_hash: bytes, keys: Iterable[bytes]) -> list[bytes]:
+    """Make the launch records of keys below `root`, `<base>/signing`; those that were not there.
+
+    The operator's word that the chain has not started. RecordExists, before anything is written,
+    if a record is there that says anything: that key may have signed. Raises RecordError.
+    """
+    blank, missing = Ledger(launch=True), []
+    for key in keys:
+        path = record_path(root, genesis_hash, key)
+        if not path.exists():
+            missing.append(key)
+        elif read(path, genesis_hash, key) != blank:
+            raise RecordExists(
+                f"{path} is there already: the key 0x{key.hex()} has been in use on this chain. "
+                "Nothing was changed; start the node with the record that is there"
+            )
+    for key in missing:
+        SigningRecord.create(root, genesis_hash, key, blank).close()
+    return missing

@@ -360,9 +360,7 @@ class Engine:
         return self._done()
 
     def work(self, now: int) -> list[network.Action]:
-        """Take in one of the blocks that wait; without one, some transactions of a peer, and recheck
-        some of the pool.
-        """
+        """Take in one of the blocks that wait, or else some transactions, and recheck others."""
         self._hear_clock(now)
         if self._batches:
             self._import_next()
@@ -402,7 +400,7 @@ class Engine:
 
     @property
     def busy(self) -> bool:
-        """Blocks wait for import, transactions of a peer for the pool, or others to be rechecked."""
+        """Blocks wait for import, or transactions for being judged or rechecked."""
         return bool(self._batches) or self._intake.busy or self.parts.pool.has_rechecks
 
     @property

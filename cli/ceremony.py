@@ -1,0 +1,233 @@
+"""`btt-chain key ceremony-entry` and `ceremony-sign`: a validator's part of a network's start."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from cli import show
+from cli.errors import Mistyped, NotFound, Refused
+from cli.keystore import keystore_password, keystore_password_options, plain_key_errors
+from cli.node import plain_errors
+from cli.options import examples, key_pair, read_secret, scheme_option
+
+if TYPE_CHECKING:
+    from btt_chain.crypto.keypair import KeyPair
+    from btt_chain.keystore import Keystore
+    from btt_chain.primitives.account import AccountId
+    from genesis.ceremony import Entry
+
+KINDS: Final = {"babe": b"babe", "grandpa": b"gran"}
+"""The session keys of an entry, and their types in the keystore."""
+
+FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@examples(
+    "btt-chain key ceremony-entry --chain testnet --name Bitwave --stash 5F... "
+    "--public-addr /dns/boot.bitwave.example/tcp/30333 -o bitwave.json",
+    "btt-chain key ceremony-entry --chain testnet --id btt-trial --name Bitwave --from stash.txt "
+    "-o bitwave.json",
+)
+@click.command("ceremony-entry")
+@click.option(
+    "--chain",
+    "preset",
+    metavar="NAME",
+    required=True,
+    help="The Live chain that the network is made from: testnet, mainnet, seed-001, ...",
+)
+@click.option("--id", "chain_id", help="The id of the network. [default: the chain's]")
+@click.option(
+    "-d",
+    "--base-path",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the node's data is kept. [default: ~/.local/share/btt-chain]",
+)
+@click.option("--name", required=True, help="The name of the organisation.")
+@click.option("--stash", metavar="ADDRESS", help="The account whose money is bonded.")
+@click.option(
+    "--from",
+    "suri",
+    help="Sign with the key of the stash at once: its secret URI, a file that holds it, or - .",
+)
+@scheme_option
+@click.option(
+    "--public-addr",
+    "address",
+    metavar="MULTIADDR",
+    help="Where newcomers reach this node, or the sentry node in front of it (then with its "
+    "/p2p/PEER): a bootnode of the network.",
+)
+@click.option("--babe", metavar="HEX", help="Which babe key, if the keystore has several.")
+@click.option("--gran", metavar="HEX", help="Which gran key, if the keystore has several.")
+@keystore_password_options
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    default="-",
+    help="The file; - is standard output.",
+)
+def entry(
+    preset: str,
+    chain_id: str | None,
+    base_path: Path | None,
+    name: str,
+    stash: str | None,
+    suri: str | None,
+    scheme: str,
+    address: str | None,
+    babe: str | None,
+    gran: str | None,
+    password: str | None,
+    password_filename: Path | None,
+    password_interactive: bool,
+    output: str,
+) -> None:
+    """Make a validator's signed entry for the start of a network.
+
+    It takes the session keys of the keystore, or makes them there, and signs with them. The stash
+    signs as well: here with --from, or elsewhere with `key ceremony-sign`. Typed again, it makes
+    the same entry: nothing is lost by an interruption.
+    """
+    from btt_chain.keystore import Keystore
+    from btt_chain.node.config import Paths, default_base_path
+    from btt_chain.node.identity import network_key, peer_id
+    from genesis.ceremony import Entry, read_entry
+    from runtime.frame import GenesisError, Section
+
+    chain_id = _chain_id(preset, chain_id)
+    pair = None if suri is None else key_pair(read_secret(suri), scheme, None)
+    account = _stash(stash, pair)
+    paths = Paths(base_path or default_base_path(), chain_id)
+    word = keystore_password(password, password_filename, password_interactive)
+    with plain_key_errors(), plain_errors():
+        store = Keystore.open(paths.keystore, word)
+        pairs = {
+            kind: _session_key(store, type_, chosen)
+            for (kind, type_), chosen in zip(KINDS.items(), (babe, gran), strict=True)
+        }
+        peer = peer_id(network_key(paths.network))
+        if address is not None and "/p2p/" not in address:
+            address = f"{address.rstrip('/')}/p2p/{peer}"
+        publics = {kind: key.public for kind, key in pairs.items()}
+        made = Entry(chain_id, name, account, publics, peer, address).signed_by_keys(pairs)
+        if pair is not None:
+            made = made.signed_by_stash(pair)
+        try:
+            # What others will refuse is refused here, with the same words.
+            made = read_entry(Section(made.to_json(), "entry"))
+        except GenesisError as error:
+            raise Refused(str(error)) from None
+    write_json(made.to_json(), output)
+    _tell(made, paths.keystore)
+
+
+def _tell(made: Entry, keystore: Path) -> None:
+    from genesis.accounts import address as ss58_address
+
+    show.note(f"session keys in {keystore}: back up this folder now, and with its `secret`")
+    show.note(f"peer id {made.peer_id}; bootnode: {made.address or 'none (--public-addr)'}")
+    if made.stash_proof is None:
+        show.note(
+            f"not signed by the stash {ss58_address(made.stash)} yet: where its key is, run "
+            "`btt-chain key ceremony-sign FILE --from KEYFILE`, then hand the entry in"
+        )
+
+
+@examples("btt-chain key ceremony-sign bitwave.json --from stash.txt")
+@click.command("ceremony-sign")
+@click.argument("file", type=FILE)
+@click.option(
+    "--from",
+    "suri",
+    required=True,
+    help="The key of the stash: its secret URI, a file that holds it, or - .",
+)
+@scheme_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Where the signed entry goes. [default: into FILE itself]",
+)
+def sign(file: Path, suri: str, scheme: str, output: str | None) -> None:
+    """Sign the entry FILE with the key of its stash; no network and no keystore is needed."""
+    from genesis.accounts import address
+    from genesis.ceremony import load_entry
+
+    with plain_errors():
+        found = load_entry(file.read_bytes(), file.name)
+        signed = found.signed_by_stash(key_pair(read_secret(suri), scheme, None))
+    write_json(signed.to_json(), output or str(file))
+    show.note(
+        f"signed: {found.name} validates on {found.chain_id} with the stash "
+        f"{address(found.stash)}, babe 0x{found.keys['babe'].hex()}, grandpa "
+        f"0x{found.keys['grandpa'].hex()}"
+    )
+
+
+def write_json(document: object, output: str) -> None:
+    """Write a document whole or not at all; - is standard output."""
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    if output == "-":
+        click.echo(text, nl=False)
+        return
+    path = Path(output)
+    aside = path.with_name(f".{path.name}.new")
+    aside.write_text(text)
+    os.replace(aside, path)  # noqa: PTH105 - the same as Path.replace, and named in the docs
+
+
+def _chain_id(preset: str, given: str | None) -> str:
+    from genesis.catalogue import chain_named
+    from genesis.ceremony import check_chain_id
+
+    chain = chain_named(preset)
+    if chain is None or not chain.is_live:
+        raise NotFound(f"--chain {preset}: a ceremony is for a Live chain, such as testnet")
+    with plain_errors():
+        check_chain_id(given or chain.id)
+    return given or chain.id
+
+
+def _stash(given: str | None, pair: KeyPair | None) -> AccountId:
+    from btt_chain.primitives.account import AccountId
+    from cli.accounts import AccountError, read_account
+
+    if given is None:
+        if pair is None:
+            raise Mistyped("whose bond is it? Give --stash ADDRESS, or --from with its key")
+        return AccountId(pair.account_id)
+    try:
+        account = AccountId(read_account(given))
+    except AccountError as error:
+        raise Mistyped(f"--stash: {error}") from None
+    if pair is not None and pair.account_id != account:
+        raise Mistyped("--from is the key of another account than --stash")
+    return account
+
+
+def _session_key(store: Keystore, key_type: bytes, chosen: str | None) -> KeyPair:
+    """The key of a type, made where there is none; Refused where it is not clear which."""
+    flag = f"--{key_type.decode()}"
+    found = store.public_keys(key_type)
+    if chosen is not None:
+        found = [public for public in found if public.hex() == chosen.lower().removeprefix("0x")]
+        if not found:
+            raise NotFound(f"{flag} {chosen}: there is no such key in {store.folder}")
+    if len(found) > 1:
+        names = ", ".join("0x" + public.hex() for public in found)
+        raise Refused(
+            f"the keystore has several {key_type.decode()} keys, {names}: say which with {flag}"
+        )
+    public = found[0] if found else store.generate(key_type)
+    pair = store.pair(key_type, public)
+    if pair is None:
+        raise Refused(f"the key 0x{public.hex()} has just gone from {store.folder}")
+    return pair

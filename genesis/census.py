@@ -1,0 +1,77 @@
+"""The content of block zero in a form that people can compare: parameters, validators, rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from btt_chain.primitives.account import AccountId
+from genesis.build import Genesis, readable
+from runtime.genesis import COUNTS, law_of
+from runtime.params import PARAMS_KEY, RuntimeParams
+
+SLOT_MS = "slotMs"
+_NAMES = {b"babe": "babe", b"gran": "grandpa"}
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A validator of block zero."""
+
+    stash: AccountId
+    keys: Mapping[str, bytes]
+    bond: int
+    """In planck."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the allocation, as the state has it."""
+
+    name: str
+    kind: str
+    amount: int
+    """In planck."""
+    accounts: Sequence[AccountId]
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What the state of block zero says."""
+
+    params: Mapping[str, int]
+    """By their names in a specification."""
+    supply: int
+    """In planck."""
+    validators: Sequence[Seat]
+    rows: Sequence[Row]
+
+
+def census(genesis: Genesis) -> Census:
+    """Read the state of a block zero of ours."""
+    params = RuntimeParams.decode(genesis.state[PARAMS_KEY])
+    runtime = law_of(params)
+    runtime.enter(readable(genesis.state))
+    seats = [
+        Seat(
+            stash,
+            {
+                _NAMES.get(bytes(kind), bytes(kind).decode()): bytes(key)
+                for kind, key in keys.typed()
+            },
+            0 if ledger is None else int(ledger.active),
+        )
+        for stash, keys in runtime.session.next_keys.items()
+        for ledger in [runtime.authorities.ledger.get(stash)]
+    ]
+    rows = [
+        Row(bytes(name).decode(), row.kind.name, int(row.amount), list(row.accounts))
+        for name, row in runtime.tokenomics.allocations.items()
+    ]
+    counts = {name: int(getattr(params, attribute)) for name, attribute in COUNTS.items()}
+    return Census(
+        {SLOT_MS: int(params.slot_ms), **counts},
+        int(runtime.balances.total_issuance.value),
+        sorted(seats, key=lambda seat: bytes(seat.stash)),
+        sorted(rows, key=lambda row: -row.amount),
+    )
