@@ -7,7 +7,7 @@ send over the limit are held back, because an honest neighbour has the same tabl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from types import MappingProxyType
@@ -164,6 +164,12 @@ MAX_WATCHED: Final = 4_096
 """Addresses whose attempts are remembered."""
 
 
+def _never(ip: str, now_ms: int) -> str | None:
+    """Refuse no address."""
+    del ip, now_ms
+    return None
+
+
 class Gate:
     """Counts inbound connections by address, so that one machine cannot fill all places.
 
@@ -171,8 +177,12 @@ class Gate:
     and `upgraded` at most once in between.
     """
 
-    def __init__(self, limits: GateLimits) -> None:
+    def __init__(
+        self, limits: GateLimits, closed: Callable[[str, int], str | None] = _never
+    ) -> None:
+        """`closed` returns why an address is refused whatever the limits say, or None."""
         self._limits = limits
+        self._closed = closed
         self._open: dict[str, int] = {}
         self._half: dict[str, int] = {}
         self._half_total = 0
@@ -202,6 +212,9 @@ class Gate:
             return "too many connections of this address"
         if self._half.get(source, 0) >= limits.half_open_per_ip:
             return "too many unfinished handshakes of this address"
+        refusal = self._closed(ip, now_ms)
+        if refusal is not None:
+            return refusal
         self._total += 1
         self._half_total += 1
         self._open[source] = self._open.get(source, 0) + 1

@@ -156,6 +156,11 @@ class PeerBook:
         record = self._records.get(peer)
         return record is not None and record.reserved
 
+    def is_named(self, peer: str) -> bool:
+        """Return True if `peer` is a boot node or reserved."""
+        record = self._records.get(peer)
+        return record is not None and record.anchor
+
     def reserved(self) -> Sequence[str]:
         """Those whom the operator reserved a place for, in the order of being named."""
         return [record.peer for record in self._records.values() if record.reserved]

@@ -2,9 +2,9 @@
 
 One task on the event loop. It hands events and ticks to the engine, carries out what comes back,
 and lets the loop turn between two blocks, so that RPC is answered while the node catches up.
-Questions of other nodes wait for their turn and share a budget (`p2p/protocols/budget.py`). What
-the network tells faster than it can be handled waits in a bounded queue, and behind that in the
-network's own, which drops gossip first.
+Events wait in lanes (`lanes.py`), each of which has a share of the time of a turn; what a turn does
+not get to waits for the next one, in which votes come first again. Questions of other nodes come
+last and share a budget (`p2p/protocols/budget.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Final
 
 from btt_chain.node.clock_watch import ClockWatch
 from btt_chain.node.engine import Engine
+from btt_chain.node.lanes import Lane, Lanes
 from p2p import network
 from p2p.network import (
     Answer,
@@ -33,7 +34,10 @@ from p2p.protocols.budget import Budget
 
 log = logging.getLogger(__name__)
 
-QUEUE: Final = 1_024
+VOTES_MS: Final = 50.0
+"""Time of a turn for votes and notes of GRANDPA."""
+ANNOUNCES_MS: Final = 20.0
+TRANSACTIONS_MS: Final = 20.0
 _FAILURES: Final = {
     network.NOT_CONNECTED: "not_connected",
     network.LEFT: "not_connected",
@@ -42,8 +46,6 @@ _FAILURES: Final = {
     network.LIMITED: "limited",
 }
 """Words for the ways a request ends without an answer; all others are `broken`."""
-EVENTS_AT_ONCE: Final = 32
-"""Events handled before imports and the rest of the loop get their turn again."""
 
 
 def unix_ms() -> int:
@@ -74,7 +76,9 @@ class Driver:
         self._engine: Final = engine
         self._network: Final = network
         self._clock: Final = clock
-        self._queue: asyncio.Queue[Event] = asyncio.Queue(QUEUE)
+        self._lanes = Lanes()
+        self._sender = ""
+        """Sender of the transactions that the engine works on."""
         self._wake = asyncio.Event()
         self._clocks = ClockWatch(engine.settings.slot_ms)
         self._steady: Final = steady
@@ -104,19 +108,21 @@ class Driver:
                 await asyncio.wait([reader])
 
     async def _turn(self) -> None:
-        engine, queue = self._engine, self._queue
+        engine, lanes = self._engine, self._lanes
         self._wake.clear()
-        for _ in range(EVENTS_AT_ONCE):
-            if queue.empty():
-                break
-            self._hear(queue.get_nowait())
-            self._keep_time()
+        while (event := lanes.control()) is not None:
+            self._handle(event)
+        self._gossip(Lane.VOTES, VOTES_MS)
         self._keep_time()
         if engine.busy:
             self._carry_out(engine.work(self._clock()))
             self._keep_time()
+        if (event := lanes.answer()) is not None:
+            self._handle(event)
+        self._gossip(Lane.ANNOUNCES, ANNOUNCES_MS)
+        self._gossip(Lane.TRANSACTIONS, TRANSACTIONS_MS)
         pause = self._answer_one()
-        if engine.busy or not queue.empty() or pause == 0:
+        if engine.busy or len(lanes) or pause == 0:
             await asyncio.sleep(0)
             return
         self._carry_out(engine.flush(self._clock()))
@@ -136,17 +142,41 @@ class Driver:
 
     async def _read(self, source: Network) -> None:
         async for event in source.events():
-            await self._queue.put(event)
+            self._hear(event)
             self._wake.set()
 
     def _hear(self, event: Event) -> None:
-        """Hand an event to the engine; a question of somebody waits for its turn first."""
+        """Let an event wait for its turn."""
+        if isinstance(event, Disconnected):
+            self._questions.gone(event.peer)
+        if not isinstance(event, Asked):
+            self._lanes.put(event)
+        elif not self._questions.put(event, self._steady_ms()):
+            self._carry_out([Answer(event.id, None)])
+
+    def _handle(self, event: Event) -> None:
+        """Hand an event to the engine."""
         self._note(event)
-        if isinstance(event, Asked):
-            if not self._questions.put(event, self._steady_ms()):
-                self._carry_out([Answer(event.id, None)])
-            return
         self._carry_out(self._engine.hear(event, self._clock()))
+        self._keep_time()
+
+    def _gossip(self, lane: Lane, budget_ms: float) -> None:
+        """Handle messages of a lane until its time of this turn is over."""
+        begun = now = self._steady_ms()
+        while now - begun < budget_ms:
+            if lane is Lane.TRANSACTIONS and not self._engine.takes_transactions:
+                peer = self._sender
+                self._carry_out(self._engine.work(self._clock()))
+                self._keep_time()
+            elif (found := self._lanes.gossip(lane)) is not None:
+                peer, event = found
+                self._handle(event)
+            else:
+                return
+            if lane is Lane.TRANSACTIONS:
+                self._sender = peer
+            before, now = now, self._steady_ms()
+            self._lanes.spent(lane, peer, now - before)
 
     def _answer_one(self) -> float | None:
         """Answer one question if there is time; return the milliseconds until the next one may be
@@ -175,7 +205,6 @@ class Driver:
                     log.log(logging.WARNING if news.ahead_ms else logging.INFO, "%s", news)
             case Disconnected(peer):
                 self._clocks.gone(peer)
-                self._questions.gone(peer)
             case _:
                 pass
 

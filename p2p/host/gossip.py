@@ -37,6 +37,7 @@ from libp2p.pubsub.rpc_queue import RpcQueue
 
 from p2p.errors import WireError
 from p2p.host.containment import note, reset
+from p2p.host.guard import thread_us
 from p2p.limits import GOSSIP_CONTROL, LARGE_BYTES, LARGE_TX, SUBSCRIBE
 from p2p.network import GOSSIP_BYTES, MIB, TX
 from p2p.peers import FATAL
@@ -51,6 +52,8 @@ QUEUE: Final = 512
 """RPCs that wait for one slow peer (the library's 32 lose bursts, defect 10)."""
 READERS: Final = 2
 """Streams of one peer that are read: the old one may not have ended when the new one comes."""
+MESSAGES: Final = 512
+"""Messages of one RPC. A neighbour sends one, or as many as were wanted in one RPC (WANTS)."""
 SUBSCRIPTIONS: Final = 16
 CONTROL_ENTRIES: Final = 32
 HAVES: Final = 2_048
@@ -87,6 +90,18 @@ class Ear(Protocol):
 
     def heard(self, peer: ID, topic: str, payload: bytes) -> None:
         """Take a message."""
+        ...
+
+    def listens(self, peer: ID) -> bool:
+        """Return False once `peer` has no place here any more: its stream is read no further."""
+        ...
+
+    def read(self, peer: ID, begun: int) -> None:
+        """Charge `peer` for the reading of an RPC that began at a reading of `thread_us`."""
+        ...
+
+    def repeated(self, peer: ID) -> None:
+        """Charge `peer` for a message that it had handed over before."""
         ...
 
 
@@ -292,16 +307,22 @@ class ContainedPubsub(Pubsub):
             data = await read_rpc(stream, buffer, MAX_RPC)
             if data is None:
                 return
-            rpc = rpc_pb2.RPC()
+            if not self._ear.listens(peer):
+                await reset(stream)
+                return
+            begun, rpc = thread_us(), rpc_pb2.RPC()
             try:
                 rpc.ParseFromString(data)
             except DecodeError as error:
                 raise WireError(f"not an RPC: {error}") from error
+            if len(rpc.publish) > MESSAGES:
+                raise WireError(f"{len(rpc.publish)} messages in an RPC")
+            for message in rpc.publish:
+                self._judge(peer, message)
+            self._ear.read(peer, begun)
             await self._take(peer, rpc)
 
     async def _take(self, peer: ID, rpc: RPC) -> None:
-        for message in rpc.publish:
-            self._judge(peer, message)
         if rpc.subscriptions:
             if len(rpc.subscriptions) > SUBSCRIPTIONS:
                 raise WireError(f"{len(rpc.subscriptions)} subscriptions")
@@ -326,6 +347,8 @@ class ContainedPubsub(Pubsub):
         if message.seqno != gossip_id(topic, message.data):
             raise WireError("a message whose id is not its content")
         if self.recent.has(message.seqno):
+            if peer in self.recent.tellers(message.seqno):
+                self._ear.repeated(peer)
             self.recent.add(message.seqno, peer)
             return
         payload = unpack(message.data, GOSSIP_BYTES[topic])

@@ -10,6 +10,7 @@ from libp2p.crypto.ed25519 import create_new_key_pair
 from btt_chain.primitives.ss58 import to_base58
 from p2p.address import PEER_ID_PREFIX, Address, parse, parse_peer
 from p2p.checks import check
+from p2p.event_box import EventBox
 from p2p.host.containment import contained
 from p2p.host.local import LocalNodes
 from p2p.host.node import AllowOnly, HeardOf, Node, Order, Reserve, Unreserve
@@ -27,7 +28,7 @@ class Libp2pNetwork:
         public = create_new_key_pair(settings.key_seed).public_key.to_bytes()
         self._local_peer = to_base58(PEER_ID_PREFIX + public)
         self._inbox: Mailbox[Action | Order] = Mailbox(self._wake_inside)
-        self._outbox: Mailbox[Event] = Mailbox(self._wake_outside)
+        self._outbox = EventBox(self._wake_outside)
         self._node = Node(settings, self._inbox, self._outbox)
         self._thread = TrioThread(self._node.run, f"p2p {self._local_peer[-6:]}")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -69,6 +70,7 @@ class Libp2pNetwork:
             "lost on the way in": self._outbox.lost,
             "lost on the way out": self._inbox.lost,
             "host rebuilt": self._node.rebuilt,
+            **self._node.guard.counters(),
         }
 
     def do(self, action: Action) -> None:

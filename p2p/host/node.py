@@ -25,10 +25,13 @@ from libp2p.tools.anyio_service import background_trio_service
 from multiaddr import Multiaddr
 
 from p2p import peer_file
+from p2p.accounts import CutOff
 from p2p.address import Address, parse
 from p2p.errors import NetworkError, Refused, WireError
+from p2p.event_box import EventBox
 from p2p.host import containment, gossip
 from p2p.host.containment import contained, new_swarm, note, reset
+from p2p.host.guard import GOSSIP, CostGuard
 from p2p.host.quiet import new_host, probe_port, quietly
 from p2p.host.streams import StreamEnded, read_exactly, read_frame, write_frame
 from p2p.host.visits import Stranger, knock, visit
@@ -60,6 +63,7 @@ from p2p.network import (
     Answered,
     Ask,
     Asked,
+    Charge,
     ClockHeard,
     Connected,
     Disconnected,
@@ -211,13 +215,15 @@ class Node:
         self,
         settings: NetworkSettings,
         inbox: Mailbox[Action | Order],
-        outbox: Mailbox[Event],
+        outbox: EventBox,
     ) -> None:
         self._settings = settings
         self._inbox = inbox
         self._outbox = outbox
         self._status = settings.status
-        self._gate = Gate(settings.gate)
+        self.guard = CostGuard(self._cut_off, now_ms)
+        """What peers cost; outside reads its counters."""
+        self._gate = Gate(settings.gate, self.guard.accounts.closed)
         self._peers: dict[ID, _Peer] = {}
         self._dialled: dict[ID, Address] = {}
         self._questions: dict[int, _Question] = {}
@@ -279,7 +285,7 @@ class Node:
         for text in self.addresses_to_bind():
             probe_port(text)
         most = settings.gate.total + settings.book.max_out + len(settings.book.reserved) + 16
-        self._gate = Gate(settings.gate)
+        self._gate = Gate(settings.gate, self.guard.accounts.closed)
         self._swarm = new_swarm(settings.key_seed, self._gate, most, now_ms, self.traffic)
         self._host = new_host(self._swarm)
         if self._book is None:
@@ -382,6 +388,8 @@ class Node:
                     question.answered.set()
             case Penalise(name, cost, why):
                 self.penalise(name, cost, why)
+            case Charge(name, kind, spent, useless):
+                self.guard.charge(name, kind, spent, useless)
             case SetStatus(status):
                 self._status = status
             case Reserve(address):
@@ -500,6 +508,11 @@ class Node:
         if not self._known.allows(peer.name):
             self._nursery.start_soon(self._hang_up, peer, NOT_ALLOWED)
             return
+        named = self._known.is_named(peer.name)
+        why = self.guard.accounts.opened(peer.name, peer.ip, peer.since_ms, named=named)
+        if why is not None:
+            self._nursery.start_soon(self._hang_up, peer, why)
+            return
         self._nursery.start_soon(self._attend, peer)
 
     def _replace_older(self, peer: _Peer, fresh: SwarmConn) -> None:
@@ -523,6 +536,7 @@ class Node:
             return
         peer.gone = True
         peer.scope.cancel()
+        self.guard.accounts.gone(peer.name)
         self._peers.pop(peer.id, None)
         admitted = peer.admitted.is_set()
         peer.admitted.set()  # who waits for it looks whether it is gone
@@ -816,7 +830,7 @@ class Node:
             if peer.gone:
                 return
             if self.allows(peer, GRANDPA_PEER):
-                self._outbox.put(NoteHeard(peer.name, data), lossy=True)
+                self._outbox.put(NoteHeard(peer.name, data))
 
     # --- looking for peers ------------------------------------------------------------------
 
@@ -984,18 +998,38 @@ class Node:
             log.debug("peer %s, which is banned, did more: %s", name, why)
         else:
             self.traffic["bans"] += 1
+            self.guard.accounts.banned(name, now_ms())
             log.warning("peer %s is banned: %s", name, why)
         self.banned = tuple(self._known.bans(now_ms()))
         peer = self._by_name(name)
         if peer is not None:
             self._nursery.start_soon(self._hang_up, peer, f"banned: {why}")
 
+    def _cut_off(self, name: str, order: CutOff) -> None:
+        """Disconnect a peer that costs too much; ban it if that is not the first time."""
+        if self._known.is_reserved(name):
+            log.warning("peer %s is reserved and not cut off: %s", name, order.why)
+            return
+        peer = self._by_name(name)
+        if order.is_ban:
+            self.penalise(name, FATAL, order.why)
+        else:
+            log.warning("peer %s is cut off: %s", name, order.why)
+        if peer is not None:
+            # Nothing it sent counts from this moment on; its sockets close as soon as they can.
+            self._nursery.start_soon(self._hang_up, peer, f"cut off: {order.why}")
+            peer.why = f"cut off: {order.why}"
+            self._end(peer)
+
     def allows(self, peer: _Peer, kind: str) -> bool:
         """Count a message of `peer`; false if it is one too many. A flood of those is charged."""
         now = now_ms()
+        if peer.gone:
+            return False
         if peer.hears.allows(kind, now):
-            return True
+            return self.guard.admits(peer.name, kind)
         contained[f"over the limit: {kind}"] += 1
+        self.guard.dropped(peer.name, kind)
         if peer.hears.floods(kind, now):
             self.penalise(peer.name, OVER_LIMIT, f"a flood ({kind})")
         return False
@@ -1005,14 +1039,14 @@ class Node:
         return self._peers.get(peer_id)
 
     def heard_gossip(self, peer_id: ID, topic: str, payload: bytes) -> None:
-        """Hand a gossip message out; the oldest goes when nobody takes them."""
-        self._outbox.put(GossipHeard(topic, str(peer_id), payload), lossy=True)
+        """Hand a gossip message out."""
+        self._outbox.put(GossipHeard(topic, str(peer_id), payload))
 
     def _by_name(self, name: str) -> _Peer | None:
         return next((peer for peer in self._peers.values() if peer.name == name), None)
 
     def _tell_outside(self, event: Event) -> None:
-        self._outbox.put(event, lossy=False)
+        self._outbox.put(event)
 
     def _show_peers(self) -> None:
         now = now_ms()
@@ -1050,6 +1084,15 @@ class _Ear:
 
     def heard(self, peer: ID, topic: str, payload: bytes) -> None:
         self._node.heard_gossip(peer, topic, payload)
+
+    def listens(self, peer: ID) -> bool:
+        return self._node.peer(peer) is not None
+
+    def read(self, peer: ID, begun: int) -> None:
+        self._node.guard.read(str(peer), begun)
+
+    def repeated(self, peer: ID) -> None:
+        self._node.guard.dropped(str(peer), GOSSIP)
 
 
 class _Notifee(INotifee):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from support.sim.invariants import SHARES
 from support.sim.plays import RECOVERIES
 
 
@@ -14,7 +15,11 @@ from support.sim.plays import RECOVERIES
 def _report(record_property: Callable[[str, object], None]) -> Iterator[None]:
     """Tell how long recoveries took."""
     RECOVERIES.clear()
+    SHARES.clear()
     yield
+    if SHARES:
+        record_property("share", f"{max(SHARES):.3f}")
+        print(f"largest part of a budget that an honest peer used: {max(SHARES):.1%}")
     if RECOVERIES:
         record_property("recovery", max(RECOVERIES))
 

@@ -50,6 +50,10 @@ question or its answer was lost, or two questions came at once over a way that w
 TOLERATED: Final = 1_000
 """What that may cost one of them in a run: a tenth of what gets it banned."""
 
+MAX_SHARE: Final = 0.25
+"""Part of the budget for useless work that an honest node may have used up at any time."""
+SHARES: Final[list[float]] = []
+"""Parts that were used, of all worlds since this was cleared."""
 
 PROOFS_KEPT: Final = 64
 
@@ -232,6 +236,18 @@ class Invariants:
                 raise Violation("I7", f"{node.name} refuses a block: {refused[-1]}")
             seen.refused = len(refused)
 
+    def _budgets(self) -> None:
+        """I7: no honest node uses up a quarter of what another one allows it to cost."""
+        for node in self.world.honest:
+            for other in self.world.honest:
+                used = node.accounts.used(other.name)
+                SHARES.append(used)
+                if used > MAX_SHARE:
+                    causes = dict(node.accounts.causes(other.name))
+                    raise Violation(
+                        "I7", f"{other.name} used {used:.0%} of {node.name}'s budget: {causes}"
+                    )
+
     def _complain(self) -> None:
         nodes = self.world.nodes
         for index, what in self.errors.found:
@@ -278,6 +294,7 @@ class Invariants:
                     raise Violation("I5", f"{node.name}: block {final.number}: {verdict}")
             if node.client.store.missing is None:
                 self._look_back(node)
+        self._budgets()
         self._compare_states()
 
     def _look_back(self, node: SimNode) -> None:

@@ -10,8 +10,8 @@ from the seed, so a failure is told by its seed and comes back by it.
 
 Gossip goes as in `p2p.host.gossip`: to the neighbours, and on when one of them says the same bytes
 again; a node hears a message once in a minute, and does not say again what it said. Notes between
-two nodes keep their order. Who is blamed too much is cut off by whom it offended, for the rest of
-the run.
+two nodes keep their order. Who is blamed too much, or costs too much by a fixed table of prices
+(`costs.py`), is cut off by whom it offended, for the rest of the run.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from genesis.accounts import dev_path
 from genesis.build import Genesis, build
 from genesis.catalogue import make
 from p2p import network
+from p2p.accounts import DROP_US, Accounts
 from p2p.network import Event
 from p2p.peers import BAN_AT
 from runtime import BttRuntime
@@ -63,6 +64,9 @@ MOST: Final = 16
 """Nodes of a world at most: more have no keys that its lottery knows."""
 
 NAMES: Final = tuple(f"n{index}" for index in range(4 * MOST))
+
+HOME: Final = "127.0.0.1"
+"""Where all nodes are: on one machine, and so in one network."""
 
 Key = tuple[str, bytes]
 
@@ -111,6 +115,10 @@ class SimNode:
     engine: Engine | None = None
     watcher: SimWatcher = field(default_factory=lambda: SimWatcher(-1))
     costs: Costs = field(default_factory=Costs)
+    accounts: Accounts = field(default_factory=Accounts)
+    """What its peers cost it in this life."""
+    dropped: int = 0
+    """Messages that it dropped undecoded."""
     cheat: Cheat | None = None
     """What makes it byzantine; None: it is honest."""
     epoch: int = 0
@@ -254,7 +262,8 @@ class World:
         if self.shared is not None:
             self.shared.join(client)
         pool = PoolService(client, clock=lambda: self.now / 1000)
-        costs = node.costs = Costs()
+        costs, node.accounts = Costs(), Accounts()
+        node.costs = costs
         setattr(pool, "submit", costs.of(SUBMIT_US, pool.submit))  # noqa: B010
         node.watcher = SimWatcher(index)
         if node.vault is not None:
@@ -380,6 +389,7 @@ class World:
         if other.status is None or node.engine is None or other.index in node.connected:
             return
         node.connected[other.index] = None
+        node.accounts.opened(other.name, HOME, self.now)
         self._tell(node, network.Connected(other.name, other.status))
 
     def _lose(self, node: SimNode, gone: SimNode) -> None:
@@ -524,12 +534,21 @@ class World:
                 node.status = status
             case network.Penalise(peer, cost, why):
                 self._penalise(node, number(peer), cost, why)
+            case network.Charge():
+                self._charge(node, action)
 
     def _penalise(self, node: SimNode, peer: int, cost: int, why: str) -> None:
         node.watcher.penalties.append((peer, cost, why))
         score = node.scores[peer] = node.scores.get(peer, 0) + cost
         if score >= -BAN_AT > score - cost:
             self.later(0, self.cut)
+
+    def _charge(self, node: SimNode, charge: network.Charge) -> None:
+        """Note what a peer cost a node; a peer that is cut off stays so for the rest of the run."""
+        peer, kind, spent, useless = charge.peer, charge.kind, charge.spent_us, charge.useless_us
+        order = node.accounts.charge(peer, kind, spent, useless, self.now)
+        if order is not None:
+            self._penalise(node, number(peer), -BAN_AT, f"cut off: {order.why}")
 
     # ---- wires
 
@@ -576,6 +595,10 @@ class World:
             node.inbox.append(lambda: self._heard(node, life, source, key))
             return
         node.seen[key] = self.now
+        if not node.accounts.admits(NAMES[source], key[0], self.now):
+            node.dropped += 1
+            self._charge(node, network.Charge(NAMES[source], key[0], DROP_US, DROP_US))
+            return
         self._tell(node, network.GossipHeard(key[0], NAMES[source], key[1]))
 
     def note(self, node: SimNode, index: int, data: bytes) -> None:

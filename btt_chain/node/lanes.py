@@ -1,0 +1,108 @@
+"""Events of the network by what waits for them: votes before answers, announces, transactions.
+
+    control         peers that come and go, their status, requests that failed    all at once
+    votes           GRANDPA's gossip and notes                                    bounded, fair
+    answers         answers to requests of ours: block bodies, proofs             in order
+    announces       headers of new blocks                                         bounded, fair
+    transactions                                                                  bounded, fair
+
+Requests of other nodes wait elsewhere (`p2p/protocols/budget.py`). A lane of gossip is bounded in
+bytes for each peer and for all, and served by turns; a peer that leaves takes along what it sent.
+Pure: the driver decides how much of each lane it handles in a turn.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
+
+from p2p.fair_queue import Bounds, FairQueue
+from p2p.network import (
+    ANNOUNCE,
+    GRANDPA,
+    KIB,
+    MIB,
+    TX,
+    Answered,
+    Disconnected,
+    Event,
+    GossipHeard,
+    NoteHeard,
+)
+
+
+class Lane(Enum):
+    """Lanes of what peers send unasked, the first one first."""
+
+    VOTES = 0
+    ANNOUNCES = 1
+    TRANSACTIONS = 2
+
+
+BOUNDS: Final = MappingProxyType(
+    {
+        Lane.VOTES: Bounds(peer=1 * MIB, total=8 * MIB),
+        Lane.ANNOUNCES: Bounds(peer=256 * KIB, total=2 * MIB),
+        Lane.TRANSACTIONS: Bounds(peer=2 * MIB, total=16 * MIB),
+    }
+)
+LANE_OF: Final = MappingProxyType(
+    {GRANDPA: Lane.VOTES, ANNOUNCE: Lane.ANNOUNCES, TX: Lane.TRANSACTIONS}
+)
+"""Lanes by topic."""
+
+
+class Lanes:
+    """Events that wait for the engine."""
+
+    def __init__(self) -> None:
+        self._control: deque[Event] = deque()
+        self._answers: deque[Answered] = deque()
+        self._gossip = {lane: FairQueue[Event](bounds) for lane, bounds in BOUNDS.items()}
+
+    def __len__(self) -> int:
+        queues = self._gossip.values()
+        return len(self._control) + len(self._answers) + sum(map(len, queues))
+
+    @property
+    def size(self) -> int:
+        """Bytes of gossip and notes that wait."""
+        return sum(queue.size for queue in self._gossip.values())
+
+    @property
+    def lost(self) -> int:
+        """Messages that were dropped for want of room."""
+        return sum(queue.lost for queue in self._gossip.values())
+
+    def put(self, event: Event) -> None:
+        """Add an event to its lane."""
+        match event:
+            case GossipHeard(topic, peer, data):
+                self._gossip[LANE_OF[topic]].put(peer, event, len(data))
+            case NoteHeard(peer, data):
+                self._gossip[Lane.VOTES].put(peer, event, len(data))
+            case Answered():
+                self._answers.append(event)
+            case _:
+                if isinstance(event, Disconnected):
+                    for queue in self._gossip.values():
+                        queue.gone(event.peer)
+                self._control.append(event)
+
+    def control(self) -> Event | None:
+        """Take the next event about peers and requests."""
+        return self._control.popleft() if self._control else None
+
+    def answer(self) -> Event | None:
+        """Take the next answer."""
+        return self._answers.popleft() if self._answers else None
+
+    def gossip(self, lane: Lane) -> tuple[str, Event] | None:
+        """Take the next message of a lane, with its sender. Then `spent` is due."""
+        return self._gossip[lane].take()
+
+    def spent(self, lane: Lane, peer: str, amount: float) -> None:
+        """Note the time that a message of a peer took."""
+        self._gossip[lane].spent(peer, amount)

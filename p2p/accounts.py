@@ -1,0 +1,302 @@
+"""Processor time that peers cause here, per peer and per network. Pure; time is an argument.
+
+    accounts = Accounts()
+    accounts.closed(ip, now)                  why a new connection is refused; None: let it in
+    accounts.opened(peer, ip, now)            a peer is connected
+    accounts.admits(peer, kind, now)          whether a message is decoded or dropped
+    accounts.charge(peer, kind, ..., now)     what it cost; returns the reason to cut the peer off
+    accounts.gone(peer, now)
+
+Two kinds of cost, both measured in microseconds of processor time:
+
+    work      everything. Generous; a peer above it has its messages dropped until it is below.
+    useless   the part that was spent on malformed, stale, forged or refused input. Small: at half
+              of it a peer gets SLOW messages a second, at zero it is cut off.
+
+A peer that was cut off is kept out until half of its budget is back; the second time within
+MEMORY_MS it is banned. A network (/24 of IPv4, /64 of IPv6) has a useless budget of its own that
+all its peers draw on, so that a new identity is not free:
+
+    a new peer begins with its network's rest, at least NEWCOMER_US;
+    each connection that comes in costs HANDSHAKE_US, each ban of a peer BAN_US;
+    at zero the network is closed: new connections are refused before the handshake, CLOSED_MS at
+    first and twice as long each time.
+
+A peer is cut off for its own debt only, so nobody can have a connected neighbour in its network cut
+off. Peers that the operator named (boot nodes, reserved) neither draw on their network nor begin
+with its rest. The loopback is a network like any other: whoever runs a process there has all of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address
+from typing import Final, NamedTuple
+
+from p2p.limits import Bucket, Rate
+from p2p.network import ANNOUNCE, TX
+
+SECOND_US: Final = 1_000_000
+MINUTE_MS: Final = 60_000
+
+
+class Allowance(NamedTuple):
+    """Processor time a second, and at once."""
+
+    per_second: int
+    burst: int
+
+
+WORK: Final = Allowance(500_000, 5 * SECOND_US)
+"""Work for one peer. A neighbour that hands over 400 valid transactions a second needs 0.12 s."""
+USELESS: Final = Allowance(10_000, 600_000)
+"""Useless work for one peer."""
+NETWORK: Final = Allowance(30_000, 2 * SECOND_US)
+"""Useless work for all peers of a network."""
+
+NEWCOMER_US: Final = 50_000
+"""Least useless budget of a new peer."""
+HANDSHAKE_US: Final = 4_000
+"""Charge of a network for a connection that comes in: Noise and Yamux, measured."""
+BAN_US: Final = 100_000
+"""Charge of a network for the ban of one of its peers: the next identity is not free."""
+DROP_US: Final = 500
+"""Least charge for a message that is dropped: its bytes were decrypted and read."""
+SLOW: Final = Rate(5, 10)
+"""Messages of a peer that has used up half of its useless budget, a second and at once."""
+SLOWED: Final = frozenset({TX, ANNOUNCE})
+"""Kinds of messages that are slowed and dropped. Votes never are: a peer is cut off, or heard."""
+
+CLOSED_MS: Final = 10_000
+MAX_CLOSED_MS: Final = 10 * MINUTE_MS
+MEMORY_MS: Final = 60 * MINUTE_MS
+"""How long it is remembered that a peer was cut off, or a network closed."""
+MAX_PEERS: Final = 4_096
+MAX_NETWORKS: Final = 4_096
+
+
+class CutOff(NamedTuple):
+    """A peer is to be disconnected."""
+
+    why: str
+    is_ban: bool
+    """It was cut off before: ban it."""
+    kind: str
+    """The kind of message that cost the most."""
+
+
+class Level:
+    """What is left of an allowance, in microseconds; below zero is debt, bounded."""
+
+    __slots__ = ("_allowance", "_left", "_when", "lowest")
+
+    def __init__(self, allowance: Allowance, now_ms: int, left: int | None = None) -> None:
+        self._allowance = allowance
+        self._left = float(allowance.burst if left is None else left)
+        self._when = now_ms
+        self.lowest = self._left
+        """Least that was left at any time."""
+
+    def left(self, now_ms: int) -> float:
+        """Return what is left now. A clock that goes back refills nothing."""
+        passed = max(0, now_ms - self._when)
+        self._when = now_ms
+        most = self._allowance.burst
+        self._left = min(most, self._left + passed * self._allowance.per_second / 1_000)
+        return self._left
+
+    def take(self, amount: int, now_ms: int) -> float:
+        """Use up an amount; return what is left. Debt is at most one burst."""
+        self._left = max(self.left(now_ms) - amount, -self._allowance.burst)
+        self.lowest = min(self.lowest, self._left)
+        return self._left
+
+
+@dataclass(slots=True)
+class _Peer:
+    """Account of one peer, connected or remembered."""
+
+    work: Level
+    useless: Level
+    network: str | None
+    """None: it draws on no network."""
+    connected: bool = True
+    causes: Counter[str] = field(default_factory=Counter)
+    """Useless microseconds by kind."""
+    slow: Bucket | None = None
+    cuts: int = 0
+    cut_ms: int = 0
+
+
+@dataclass(slots=True)
+class _Network:
+    """Account of one network."""
+
+    useless: Level
+    closed_until_ms: int = 0
+    closings: int = 0
+
+
+class Accounts:
+    """All accounts of a node."""
+
+    def __init__(self) -> None:
+        self._peers: OrderedDict[str, _Peer] = OrderedDict()
+        self._networks: OrderedDict[str, _Network] = OrderedDict()
+        self.spent: Counter[str] = Counter()
+        """Microseconds, by kind."""
+        self.useless: Counter[str] = Counter()
+        """Useless microseconds, by kind."""
+        self.cut_off: Counter[str] = Counter()
+        """Peers that were cut off, by the kind that cost the most."""
+        self.refused = 0
+        """Connections refused because of their network."""
+
+    # --- connections ----------------------------------------------------------------
+
+    def closed(self, ip: str, now_ms: int) -> str | None:
+        """Return why a connection from an address is refused; None lets it in, and charges it."""
+        name = network_of(ip)
+        network = self._network(name, now_ms)
+        if network.closed_until_ms > now_ms:
+            self.refused += 1
+            return f"network {name} is closed"
+        _charge_network(network, HANDSHAKE_US, now_ms)
+        return None
+
+    def opened(self, peer: str, ip: str, now_ms: int, *, named: bool = False) -> str | None:
+        """Open the account of a connected peer; return why it is kept out, None if it is not.
+
+        `named`: the operator named it (boot node, reserved).
+        """
+        known = self._peers.pop(peer, None)
+        name = None if named else network_of(ip)
+        if known is None:
+            left = USELESS.burst
+            if name is not None:
+                rest = int(self._network(name, now_ms).useless.left(now_ms))
+                left = min(left, max(rest, NEWCOMER_US))
+            known = _Peer(Level(WORK, now_ms), Level(USELESS, now_ms, left), name)
+        self._peers[peer] = known
+        known.network, known.connected = name, True
+        self._forget()
+        if known.cuts and not named and known.useless.left(now_ms) < USELESS.burst // 2:
+            return "it was cut off a moment ago"
+        return None
+
+    def banned(self, peer: str, now_ms: int) -> None:
+        """Charge a peer's network for its ban."""
+        known = self._peers.get(peer)
+        if known is not None and known.network is not None:
+            _charge_network(self._network(known.network, now_ms), BAN_US, now_ms)
+
+    def gone(self, peer: str) -> None:
+        """A peer has left. Its account is kept: a new start must not be free."""
+        known = self._peers.get(peer)
+        if known is not None:
+            known.connected = False
+
+    # --- messages -------------------------------------------------------------------
+
+    def admits(self, peer: str, kind: str, now_ms: int) -> bool:
+        """Return False if a message is to be dropped before it is decoded."""
+        known = self._peers.get(peer)
+        if known is None or kind not in SLOWED:
+            return True
+        if known.work.left(now_ms) <= 0:
+            return False
+        if known.useless.left(now_ms) > USELESS.burst // 2:
+            return True
+        if known.slow is None:
+            known.slow = Bucket(SLOW, now_ms)
+        return known.slow.take(now_ms)
+
+    def charge(self, peer: str, kind: str, spent: int, useless: int, now_ms: int) -> CutOff | None:
+        """Note microseconds that a peer's messages cost; return the order to cut it off, once."""
+        self.spent[kind] += spent
+        self.useless[kind] += useless
+        known = self._peers.get(peer)
+        if known is None:
+            return None
+        known.work.take(spent, now_ms)
+        if not useless:
+            return None
+        known.causes[kind] += useless
+        left = known.useless.take(useless, now_ms)
+        if known.network is not None:
+            _charge_network(self._network(known.network, now_ms), useless, now_ms)
+        if left > 0 or not known.connected:
+            return None
+        return self._cut(known, now_ms)
+
+    # --- for metrics and tests ------------------------------------------------------
+
+    def used(self, peer: str) -> float:
+        """Return the largest part of its useless budget that a peer had used at any time."""
+        known = self._peers.get(peer)
+        return 0.0 if known is None else 1 - known.useless.lowest / USELESS.burst
+
+    def used_work(self, peer: str) -> float:
+        """Return the largest part of its work budget that a peer had used at any time."""
+        known = self._peers.get(peer)
+        return 0.0 if known is None else 1 - known.work.lowest / WORK.burst
+
+    def causes(self, peer: str) -> Mapping[str, int]:
+        """Return the useless microseconds of a peer by kind."""
+        known = self._peers.get(peer)
+        return {} if known is None else dict(known.causes)
+
+    # --- internals ------------------------------------------------------------------
+
+    def _cut(self, known: _Peer, now_ms: int) -> CutOff:
+        again = known.cuts > 0 and now_ms < known.cut_ms + MEMORY_MS
+        known.cuts = known.cuts + 1 if again else 1
+        known.cut_ms, known.connected = now_ms, False
+        causes = known.causes.most_common(3)
+        kind = causes[0][0]
+        self.cut_off[kind] += 1
+        told = ", ".join(f"{name} {spent / SECOND_US:.2f} s" for name, spent in causes)
+        known.causes.clear()
+        return CutOff(f"useless work: {told} of processor time", again, kind)
+
+    def _network(self, name: str, now_ms: int) -> _Network:
+        network = self._networks.pop(name, None) or _Network(Level(NETWORK, now_ms))
+        self._networks[name] = network  # the most recent last
+        if len(self._networks) > MAX_NETWORKS:
+            del self._networks[next(iter(self._networks))]
+        return network
+
+    def _forget(self) -> None:
+        """Make room: of the peers that left, the one that did so longest ago."""
+        if len(self._peers) <= MAX_PEERS:
+            return
+        for name, known in self._peers.items():
+            if not known.connected:
+                del self._peers[name]
+                return
+
+
+def _charge_network(network: _Network, amount: int, now_ms: int) -> None:
+    """Charge a network; close it when nothing is left."""
+    if network.useless.take(amount, now_ms) > 0 or network.closed_until_ms > now_ms:
+        return
+    if now_ms > network.closed_until_ms + MEMORY_MS:
+        network.closings = 0
+    lasting = min(CLOSED_MS << min(network.closings, 16), MAX_CLOSED_MS)
+    network.closings += 1
+    network.closed_until_ms = now_ms + lasting
+
+
+def network_of(ip: str) -> str:
+    """Return the network that an address belongs to: /24 of IPv4, /64 of IPv6."""
+    try:
+        address = ip_address(ip.partition("%")[0])
+    except ValueError:
+        return ip
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is None:
+            return f"{address.exploded[:19]}::/64"
+        address = address.ipv4_mapped
+    return f"{str(address).rpartition('.')[0]}.0/24"

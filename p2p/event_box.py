@@ -1,0 +1,63 @@
+"""Events on their way from the network's thread to the engine's.
+
+Gossip and notes may be lost; they wait in a queue that is bounded in bytes for each peer and for
+all (`fair_queue.py`), and leave with their peer. Everything else is kept: whoever puts it there
+bounds it (a peer has a few requests open, not any number). What comes out is in the order in which
+it was put in.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from p2p.fair_queue import Bounds, FairQueue
+from p2p.network import MIB, Disconnected, Event, GossipHeard, NoteHeard
+
+BOUNDS: Final = Bounds(peer=2 * MIB, total=16 * MIB)
+
+
+class EventBox:
+    """Two lanes under one lock. `wake` is called, outside the lock, when it was empty before."""
+
+    def __init__(self, wake: Callable[[], None], bounds: Bounds = BOUNDS) -> None:
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._count = 0
+        self._sure: list[tuple[int, Event]] = []
+        self._lossy: FairQueue[Event] = FairQueue(bounds)
+
+    @property
+    def lost(self) -> int:
+        """Events that were dropped for want of room."""
+        return self._lossy.lost
+
+    def __len__(self) -> int:
+        return len(self._sure) + len(self._lossy)
+
+    def put(self, event: Event) -> None:
+        """Add an event; gossip and notes may be lost."""
+        with self._lock:
+            empty = not self._sure and not self._lossy
+            self._count += 1
+            if isinstance(event, GossipHeard | NoteHeard):
+                self._lossy.put(event.peer, event, len(event.data), self._count)
+            else:
+                if isinstance(event, Disconnected):
+                    self._lossy.gone(event.peer)
+                self._sure.append((self._count, event))
+        if empty:
+            self._wake()
+
+    def take(self) -> list[Event]:
+        """Take everything out, in the order in which it came."""
+        with self._lock:
+            entries = self._sure + self._lossy.drain()
+            self._sure.clear()
+        entries.sort(key=_number)
+        return [event for _, event in entries]
+
+
+def _number(entry: tuple[int, Event]) -> int:
+    return entry[0]

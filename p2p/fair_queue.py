@@ -1,0 +1,128 @@
+"""A queue of what several peers sent, bounded in bytes for each and for all. Pure.
+
+Taken out by turns: the peer that has had the least of the receiver's time comes first. When the
+queue is full, the newest entry of the peer with the most bytes in it goes, so that a peer which
+sends too much loses its own messages and nobody else's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final, Generic, NamedTuple, TypeVar
+
+V = TypeVar("V")
+
+OVERHEAD: Final = 256
+"""Bytes counted for an entry besides its content."""
+
+
+class Bounds(NamedTuple):
+    """Bytes of one peer, and of all."""
+
+    peer: int
+    total: int
+
+
+class _Entry(NamedTuple, Generic[V]):
+    number: int
+    size: int
+    value: V
+
+
+@dataclass(slots=True)
+class _Sender(Generic[V]):
+    had: float
+    """Its account: time that was spent on it, or on others while it sent nothing."""
+    entries: deque[_Entry[V]] = field(default_factory=deque)
+    size: int = 0
+
+
+class FairQueue(Generic[V]):
+    """Entries by sender."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._senders: dict[str, _Sender[V]] = {}
+        self._size = 0
+        self._count = 0
+        self._level = 0.0
+        self._number = 0
+        self.lost = 0
+        """Entries that were dropped for want of room."""
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def size(self) -> int:
+        """Bytes of all entries."""
+        return self._size
+
+    def put(self, peer: str, value: V, size: int, number: int | None = None) -> bool:
+        """Add an entry of a peer; False if there was no room for it.
+
+        `number` is its place among the entries of other queues (`drain`), in ascending order.
+        """
+        size += OVERHEAD
+        sender = self._senders.get(peer)
+        if sender is not None and sender.size + size > self._bounds.peer:
+            self.lost += 1
+            return False
+        if sender is None:
+            sender = self._senders[peer] = _Sender(self._level)
+        if not sender.entries:
+            # Time in which a peer sent nothing is not saved up against those that did.
+            sender.had = max(sender.had, self._level)
+        self._number = self._number + 1 if number is None else number
+        entry = _Entry(self._number, size, value)
+        sender.entries.append(entry)
+        self._add(sender, 1, size)
+        while self._size > self._bounds.total:
+            greediest = max(self._senders.values(), key=lambda one: one.size)
+            last = greediest.entries.pop()
+            self._add(greediest, -1, -last.size)
+            self.lost += 1
+            if last is entry:
+                return False
+        return True
+
+    def take(self) -> tuple[str, V] | None:
+        """Take the next entry out, with its sender; None if there is none. Then `spent` is due."""
+        found = min(
+            ((sender.had, name) for name, sender in self._senders.items() if sender.entries),
+            default=None,
+        )
+        if found is None:
+            return None
+        self._level, name = found
+        sender = self._senders[name]
+        entry = sender.entries.popleft()
+        self._add(sender, -1, -entry.size)
+        return name, entry.value
+
+    def spent(self, peer: str, amount: float) -> None:
+        """Note what an entry of a peer took."""
+        sender = self._senders.get(peer)
+        if sender is not None:
+            sender.had += amount
+
+    def gone(self, peer: str) -> None:
+        """Drop the entries of a peer that has left."""
+        sender = self._senders.pop(peer, None)
+        if sender is not None:
+            self._count -= len(sender.entries)
+            self._size -= sender.size
+
+    def drain(self) -> list[tuple[int, V]]:
+        """Take everything out, with its number, in the order in which it was put in."""
+        entries = [entry for sender in self._senders.values() for entry in sender.entries]
+        self._senders.clear()
+        self._size = self._count = 0
+        entries.sort(key=lambda entry: entry.number)
+        return [(entry.number, entry.value) for entry in entries]
+
+    def _add(self, sender: _Sender[V], count: int, size: int) -> None:
+        sender.size += size
+        self._size += size
+        self._count += count

@@ -1,0 +1,66 @@
+"""The accounts of cost as the network's thread keeps them, with its clock, meter and words.
+
+Everything runs in the trio thread, where a peer is cut off at once; `counters` may be read from
+any thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from p2p.accounts import DROP_US, Accounts, CutOff
+
+log = logging.getLogger(__name__)
+
+GOSSIP: Final = "gossip"
+"""Kind of the work of the network's thread on gossip: reading, hashing, counting."""
+
+
+def thread_us() -> int:
+    """Return the processor time of this thread, in microseconds."""
+    return time.thread_time_ns() // 1_000
+
+
+class CostGuard:
+    """Charges peers, and orders those to be cut off that cost too much."""
+
+    def __init__(self, cut_off: Callable[[str, CutOff], None], clock: Callable[[], int]) -> None:
+        """`cut_off` ends the connections of a peer."""
+        self._cut_off = cut_off
+        self._clock = clock
+        self.accounts = Accounts()
+
+    def admits(self, peer: str, kind: str) -> bool:
+        """Return False if a message of `peer` is to be dropped; that has its price."""
+        if self.accounts.admits(peer, kind, self._clock()):
+            return True
+        self.dropped(peer, kind)
+        return False
+
+    def dropped(self, peer: str, kind: str) -> None:
+        """Charge a message that was dropped undecoded."""
+        self.charge(peer, kind, DROP_US, DROP_US)
+
+    def charge(self, peer: str, kind: str, spent: int, useless: int) -> None:
+        """Charge what a peer's messages cost."""
+        order = self.accounts.charge(peer, kind, spent, useless, self._clock())
+        if order is not None:
+            self._cut_off(peer, order)
+
+    def read(self, peer: str, begun: int) -> None:
+        """Charge the time since `begun` (`thread_us`) for reading gossip."""
+        spent = max(0, thread_us() - begun)
+        self.charge(peer, GOSSIP, spent, 0)
+
+    def counters(self) -> Mapping[str, int]:
+        """Return microseconds by kind, and counts of peers that were cut off and turned away."""
+        accounts = self.accounts
+        return {
+            **{f"cost: {kind}": spent for kind, spent in list(accounts.spent.items())},
+            **{f"useless: {kind}": spent for kind, spent in list(accounts.useless.items())},
+            **{f"cut off: {kind}": count for kind, count in list(accounts.cut_off.items())},
+            "network closed": accounts.refused,
+        }

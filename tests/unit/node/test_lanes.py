@@ -1,0 +1,141 @@
+"""Votes come before answers, answers before announces, and transactions last."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+from btt_chain.node.driver import TRANSACTIONS_MS, Driver
+from btt_chain.node.engine import Engine
+from btt_chain.node.lanes import BOUNDS, Lane, Lanes
+from p2p.fair_queue import OVERHEAD
+from p2p.network import (
+    ANNOUNCE,
+    GRANDPA,
+    TX,
+    Answered,
+    Connected,
+    Disconnected,
+    Event,
+    GossipHeard,
+    Network,
+    NoteHeard,
+    Status,
+)
+
+STATUS = Status(1, 0, bytes(32), 0, bytes(32))
+
+
+def tx(peer: str, mark: int = 0, size: int = 100) -> GossipHeard:
+    return GossipHeard(TX, peer, bytes([mark]) * size)
+
+
+class Busy:
+    """An engine for which each transaction message takes a time, and which notes the order."""
+
+    def __init__(self, cost_ms: float = 1.0, slices: int = 0) -> None:
+        self.handled: list[Event] = []
+        self.worked = 0
+        self.now = 0.0
+        self.due = 1 << 60
+        self.busy = False
+        self.settings = SimpleNamespace(slot_ms=6_000)
+        self.parts = SimpleNamespace(pool=SimpleNamespace(on_arrival=lambda _: None))
+        self._cost = cost_ms / 1_000
+        self._slices = slices
+        self._left = 0
+
+    @property
+    def takes_transactions(self) -> bool:
+        return not self._left
+
+    def hear(self, event: Event, now: int) -> list[object]:
+        self.handled.append(event)
+        if isinstance(event, GossipHeard) and event.topic == TX:
+            self.now += self._cost
+            self._left = self._slices
+        return []
+
+    def work(self, now: int) -> list[object]:
+        self.worked += 1
+        self.now += self._cost
+        self._left -= 1
+        return []
+
+    def tick(self, now: int) -> list[object]:
+        return []
+
+
+def driver_of(engine: Busy) -> Driver:
+    net = SimpleNamespace(do=lambda _: None)
+    return Driver(
+        cast("Engine", engine), cast("Network", net), lambda: 0, steady=lambda: engine.now
+    )
+
+
+async def test_a_turn_begins_with_votes_and_ends_with_transactions() -> None:
+    engine = Busy()
+    driver = driver_of(engine)
+    vote, note = GossipHeard(GRANDPA, "a", b"vote"), NoteHeard("a", b"note")
+    announce, answer = GossipHeard(ANNOUNCE, "a", b"header"), Answered(1, b"block")
+    events: list[Event] = [tx("a"), announce, answer, vote, note, Connected("a", STATUS)]
+    for event in events:
+        driver._hear(event)
+    driver._lanes.put(tx("b"))
+    engine._cost = TRANSACTIONS_MS / 1_000
+    await driver._turn()
+    assert engine.handled == [events[-1], vote, note, answer, announce, events[0]]
+    assert len(driver._lanes) == 1
+
+
+async def test_transactions_have_a_share_of_each_turn_and_votes_come_first_in_the_next() -> None:
+    engine = Busy(cost_ms=TRANSACTIONS_MS / 4)
+    driver = driver_of(engine)
+    for mark in range(20):
+        driver._hear(tx("a", mark))
+    await driver._turn()
+    assert len(engine.handled) == 4
+    vote = GossipHeard(GRANDPA, "b", b"vote")
+    driver._hear(vote)
+    await driver._turn()
+    assert engine.handled[4] == vote
+    assert len(engine.handled) == 9
+
+
+async def test_one_batch_is_finished_before_the_next_and_its_time_is_its_senders() -> None:
+    engine = Busy(cost_ms=1, slices=3)
+    driver = driver_of(engine)
+    for mark in range(3):
+        driver._hear(tx("large", mark))
+        driver._hear(tx("small", mark))
+    while len(driver._lanes):
+        driver._gossip(Lane.TRANSACTIONS, TRANSACTIONS_MS)
+    assert engine.worked >= 15
+    peers = [event.peer for event in engine.handled if isinstance(event, GossipHeard)]
+    assert peers == ["large", "small"] * 3
+
+
+def test_what_a_peer_sent_is_not_worked_off_after_it_left() -> None:
+    lanes = Lanes()
+    for event in (Connected("a", STATUS), tx("a"), GossipHeard(GRANDPA, "a", b"vote"), tx("b")):
+        lanes.put(event)
+    lanes.put(Disconnected("a"))
+    lanes.put(Connected("a", STATUS))
+    lanes.put(GossipHeard(GRANDPA, "a", b"fresh"))
+    assert [type(lanes.control()) for _ in range(3)] == [Connected, Disconnected, Connected]
+    assert lanes.gossip(Lane.VOTES) == ("a", GossipHeard(GRANDPA, "a", b"fresh"))
+    assert lanes.gossip(Lane.TRANSACTIONS) == ("b", tx("b"))
+    assert len(lanes) == 0
+
+
+def test_no_peer_holds_more_than_its_bytes_in_a_lane() -> None:
+    lanes = Lanes()
+    for mark in range(200):
+        lanes.put(tx("greedy", mark, size=60_000))
+    lanes.put(tx("honest"))
+    assert lanes.size <= BOUNDS[Lane.TRANSACTIONS].peer + 100 + OVERHEAD
+    assert lanes.lost > 100
+    first = lanes.gossip(Lane.TRANSACTIONS)
+    assert first == ("greedy", tx("greedy", size=60_000))
+    lanes.spent(Lane.TRANSACTIONS, "greedy", 1.0)
+    assert lanes.gossip(Lane.TRANSACTIONS) == ("honest", tx("honest"))

@@ -1,0 +1,191 @@
+"""Processor time that peers cause: who is slowed, cut off, kept out, and who is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from p2p.accounts import (
+    BAN_US,
+    CLOSED_MS,
+    HANDSHAKE_US,
+    MAX_CLOSED_MS,
+    MAX_NETWORKS,
+    MAX_PEERS,
+    MEMORY_MS,
+    NETWORK,
+    NEWCOMER_US,
+    SLOW,
+    USELESS,
+    WORK,
+    Accounts,
+    CutOff,
+    network_of,
+)
+from p2p.network import GRANDPA, TX
+
+HOME = "127.0.0.1"
+NOW = 1_000_000
+
+
+def with_peers(*peers: str, ip: str = HOME) -> Accounts:
+    accounts = Accounts()
+    for peer in peers:
+        assert accounts.closed(ip, NOW) is None
+        assert accounts.opened(peer, ip, NOW) is None
+    return accounts
+
+
+def burn(accounts: Accounts, peer: str, amount: int, now: int = NOW) -> CutOff | None:
+    return accounts.charge(peer, TX, amount, amount, now)
+
+
+def test_work_that_is_of_use_never_cuts_a_peer_off_but_slows_it() -> None:
+    accounts = with_peers("a")
+    for _ in range(20):
+        assert accounts.charge("a", TX, SECOND, 0, NOW) is None
+    assert not accounts.admits("a", TX, NOW)
+    assert accounts.admits("a", GRANDPA, NOW)
+    later = NOW + 2_000 * WORK.burst // WORK.per_second + 1
+    assert accounts.admits("a", TX, later)
+
+
+SECOND = 1_000_000
+
+
+def test_a_peer_is_slowed_at_half_of_its_budget_and_cut_off_at_its_end_with_the_reason() -> None:
+    accounts = with_peers("a")
+    assert burn(accounts, "a", USELESS.burst // 2 - 1) is None
+    assert all(accounts.admits("a", TX, NOW) for _ in range(100))
+    assert burn(accounts, "a", 1) is None
+    assert [accounts.admits("a", TX, NOW) for _ in range(SLOW.burst + 1)].count(True) == SLOW.burst
+    cut = burn(accounts, "a", USELESS.burst // 2)
+    assert cut is not None
+    assert not cut.is_ban
+    assert cut.why == "useless work: tx 0.60 s of processor time"
+    assert burn(accounts, "a", SECOND) is None  # once
+    assert accounts.cut_off == {TX: 1}
+
+
+def test_a_peer_that_was_cut_off_is_kept_out_for_a_while_and_banned_the_second_time() -> None:
+    accounts = with_peers("a")
+    assert burn(accounts, "a", USELESS.burst) is not None
+    assert accounts.opened("a", HOME, NOW + 1_000) == "it was cut off a moment ago"
+    half = NOW + 1_000 * (USELESS.burst // 2) // USELESS.per_second
+    assert accounts.opened("a", HOME, half) is None
+    again = burn(accounts, "a", USELESS.burst, half)
+    assert again is not None
+    assert again.is_ban
+
+
+def test_a_cut_that_is_long_ago_counts_no_more() -> None:
+    accounts = with_peers("a")
+    burn(accounts, "a", USELESS.burst)
+    later = NOW + MEMORY_MS
+    assert accounts.opened("a", HOME, later) is None
+    again = burn(accounts, "a", USELESS.burst, later)
+    assert again is not None
+    assert not again.is_ban
+
+
+def test_twenty_eight_identities_have_no_more_than_their_network() -> None:
+    accounts, burnt = Accounts(), 0
+    for number in range(28):
+        now = NOW + number * 700  # 28 in 20 s
+        if accounts.closed(HOME, now) is not None:
+            continue
+        peer = f"p{number}"
+        assert accounts.opened(peer, HOME, now) is None
+        for _ in range(2_000):
+            burnt += 1_000
+            if burn(accounts, peer, 1_000, now) is not None:
+                break
+    refill = NETWORK.per_second * 20
+    assert burnt <= NETWORK.burst + refill + 28 * NEWCOMER_US
+    assert accounts.refused > 10
+    assert accounts.closed("127.0.1.1", NOW) is None  # another network
+
+
+def test_a_connected_neighbour_is_not_cut_off_for_the_debt_of_others() -> None:
+    accounts = with_peers("honest", "attacker")
+    for number in range(10):
+        burn(accounts, "attacker", USELESS.burst)
+        accounts.opened(f"new{number}", HOME, NOW)
+        burn(accounts, f"new{number}", USELESS.burst)
+    assert accounts.closed(HOME, NOW) is not None
+    assert accounts.admits("honest", TX, NOW)
+    assert burn(accounts, "honest", USELESS.burst // 4) is None
+    assert accounts.used("honest") == pytest.approx(0.25)
+
+
+def test_a_new_peer_begins_with_what_its_network_has_left_but_not_with_nothing() -> None:
+    accounts = with_peers("attacker")
+    burn(accounts, "attacker", NETWORK.burst)
+    accounts.opened("next", HOME, NOW)
+    assert burn(accounts, "next", NEWCOMER_US - 1) is None
+    assert burn(accounts, "next", 1) is not None
+    accounts.opened("elsewhere", "10.0.0.1", NOW)
+    assert burn(accounts, "elsewhere", USELESS.burst - 1) is None
+
+
+def test_peers_that_the_operator_named_have_no_part_in_their_network() -> None:
+    accounts = with_peers("attacker")
+    burn(accounts, "attacker", NETWORK.burst)
+    assert accounts.opened("boot", HOME, NOW, named=True) is None
+    assert burn(accounts, "boot", USELESS.burst - 1) is None
+
+
+def test_a_closed_network_opens_again_and_is_closed_for_longer_each_time() -> None:
+    accounts = with_peers("a")
+    now, lengths = NOW, []
+    for _ in range(9):
+        burn(accounts, "a", 2 * NETWORK.burst, now)
+        begun = now
+        while accounts.closed("127.0.0.77", now) is not None:
+            now += 1_000
+        lengths.append(now - begun)
+    assert lengths[:3] == [CLOSED_MS, 2 * CLOSED_MS, 4 * CLOSED_MS]
+    assert max(lengths) == MAX_CLOSED_MS
+
+
+@pytest.mark.parametrize("cost", ["handshakes", "bans"])
+def test_connections_and_bans_without_end_close_a_network(cost: str) -> None:
+    accounts, count = Accounts(), 0
+    while accounts.closed(HOME, NOW) is None:
+        accounts.opened(f"p{count}", HOME, NOW)
+        if cost == "bans":
+            accounts.banned(f"p{count}", NOW)
+        count += 1
+    price = HANDSHAKE_US + (BAN_US if cost == "bans" else 0)
+    assert count <= NETWORK.burst // price + 1
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    accounts = Accounts()
+    for number in range(MAX_PEERS + 50):
+        ip = f"10.{number >> 8}.{number & 255}.1"
+        accounts.closed(ip, NOW)
+        accounts.opened(f"p{number}", ip, NOW)
+        accounts.gone(f"p{number}")
+    assert len(accounts._peers) <= MAX_PEERS
+    assert len(accounts._networks) <= MAX_NETWORKS
+
+
+def test_a_clock_that_goes_back_refills_nothing() -> None:
+    accounts = with_peers("a")
+    burn(accounts, "a", USELESS.burst - 1)
+    assert burn(accounts, "a", 1, NOW - 3_600_000) is not None
+
+
+@pytest.mark.parametrize(
+    ("ip", "network"),
+    [
+        ("1.2.3.4", "1.2.3.0/24"),
+        ("127.0.0.1", "127.0.0.0/24"),
+        ("::ffff:1.2.3.4", "1.2.3.0/24"),
+        ("2001:db8:1:2:3:4:5:6", "2001:0db8:0001:0002::/64"),
+        ("fe80::1%eth0", "fe80:0000:0000:0000::/64"),
+        ("", ""),
+    ],
+)
+def test_a_network_is_a_24_of_ipv4_and_a_64_of_ipv6(ip: str, network: str) -> None:
+    assert network_of(ip) == network

@@ -1,0 +1,105 @@
+"""Real hosts on the loopback: costly peers are cut off, and a new identity is not free."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import trio
+from libp2p.pubsub.pb import rpc_pb2
+
+from p2p.accounts import NETWORK, USELESS
+from p2p.network import TX, Charge, Event, GossipHeard, protocol_name
+from p2p.wire import gossip_id, pack
+from support.p2p_attack import GENESIS, Attacker, Witness, attack, running, settings
+
+COST_US = 20_000
+"""Price of each message of the test."""
+ENOUGH = USELESS.burst // COST_US
+IDENTITIES = 28
+
+
+def rpc(payload: bytes) -> bytes:
+    data = pack(payload)
+    message = rpc_pb2.Message(
+        data=data, topicIDs=[protocol_name(GENESIS, TX)], seqno=gossip_id(TX, data)
+    )
+    return rpc_pb2.RPC(publish=[message]).SerializeToString()
+
+
+def charge(victim: Witness) -> None:
+    """Let a witness charge all transactions, as an engine does that finds them useless."""
+    put = victim.network._outbox.put
+
+    def charging(event: Event) -> None:
+        put(event)
+        if isinstance(event, GossipHeard) and event.topic == TX:
+            victim.network.do(Charge(event.peer, TX, COST_US, COST_US))
+
+    setattr(victim.network._outbox, "put", charging)  # noqa: B010
+
+
+async def flood(attacker: Attacker) -> None:
+    """Send useless transactions until the victim closes the connection."""
+    await attacker.greet()
+    stream = await attacker.mesh()
+    for _ in range(400):
+        if attacker.connection.is_closed:
+            return
+        with trio.move_on_after(1):
+            try:
+                payload = rpc(os.urandom(100))
+                await stream.write(bytes((len(payload) & 127 | 128, len(payload) >> 7)) + payload)
+            except Exception:  # noqa: BLE001  (the library ends a stream in a dozen ways)
+                break
+        await trio.sleep(0.002)
+    await attacker.is_cut_off()
+
+
+async def test_a_peer_that_sends_useless_messages_is_cut_off_within_a_few_of_them() -> None:
+    async with running(settings()) as victim, running(settings(victim.address)) as honest:
+        charge(victim)
+        await victim.connected()
+        peer = await attack(victim, flood)
+        received = [
+            event
+            for event in victim.events
+            if isinstance(event, GossipHeard) and event.peer == peer
+        ]
+        assert ENOUGH // 2 <= len(received) <= 3 * ENOUGH
+        assert victim.network.counters()["cut off: tx"] == 1
+        assert victim.network.counters()["useless: tx"] >= USELESS.burst
+        assert [view.peer for view in victim.network.peers()] == [honest.network.local_peer]
+
+
+async def test_new_identities_of_a_network_are_refused_before_their_handshake() -> None:
+    async with running(settings()) as victim, running(settings(victim.address)) as honest:
+        charge(victim)
+        await victim.connected()
+        refused = 0
+        for _ in range(IDENTITIES):
+            try:
+                await attack(victim, flood)
+            except Exception:  # noqa: BLE001  (a dial fails in a dozen ways)
+                refused += 1
+        counters = victim.network.counters()
+        assert refused >= IDENTITIES - NETWORK.burst // USELESS.burst - 5
+        assert counters["network closed"] >= IDENTITIES // 2
+        assert counters["useless: tx"] <= 2 * NETWORK.burst
+        # Who was here before is not cut off for the debt of its neighbours.
+        assert [view.peer for view in victim.network.peers()] == [honest.network.local_peer]
+
+
+@pytest.mark.parametrize("count", [512, 513])
+async def test_an_rpc_holds_a_bounded_number_of_messages(count: int) -> None:
+    async with running(settings()) as victim:
+        many = rpc_pb2.RPC(publish=[rpc_pb2.Message()] * count).SerializeToString()
+
+        async def script(attacker: Attacker) -> None:
+            await attacker.greet()
+            await attacker.mesh(many)
+            await attacker.is_cut_off()
+
+        peer = await attack(victim, script)
+        [ban] = [ban for ban in victim.network.bans() if ban.peer == peer]
+        assert (f"{count} messages in an RPC" in ban.why) == (count > 512)
