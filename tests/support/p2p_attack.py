@@ -161,20 +161,39 @@ class Attacker:
     host: BasicHost
     victim: ID
     connection: INetConn
+    genesis: bytes = GENESIS
+    """Genesis hash in the names of protocols."""
 
     @property
     def name(self) -> str:
         return str(self.host.get_id())
 
+    @property
+    def status(self) -> Status:
+        """What it claims to have: the first block."""
+        return Status(1, 0, self.genesis, 0, self.genesis)
+
     async def stream(self, name: str) -> INetStream:
-        protocol = name if name.startswith("/") else protocol_name(GENESIS, name)
+        protocol = name if name.startswith("/") else protocol_name(self.genesis, name)
         return await self.host.new_stream(self.victim, [TProtocol(protocol)])
 
-    async def greet(self, genesis: bytes = GENESIS) -> bytes | None:
+    async def greet(self, genesis: bytes | None = None) -> bytes | None:
         """The handshake, as an honest node does it."""
+        chosen = self.genesis if genesis is None else genesis
         stream = await self.stream(STATUS)
-        await write_frame(stream, encode_hello(Hello(genesis, START, (), now_ms())))
+        await write_frame(stream, encode_hello(Hello(chosen, self.status, (), now_ms())))
         return await read_frame(stream, EXCHANGES[STATUS].answer)
+
+    def answer_status(self) -> None:
+        """Answer the polls of the victim, which otherwise disconnects after three of them."""
+
+        async def answer(stream: INetStream) -> None:
+            await read_frame(stream, EXCHANGES[STATUS].request)
+            await write_frame(stream, encode_hello(Hello(self.genesis, self.status, (), now_ms())))
+            await stream.close()
+
+        name = TProtocol(protocol_name(self.genesis, STATUS))
+        self.host.set_stream_handler(name, answer)
 
     async def mesh(self, *rpcs: bytes) -> INetStream:
         """Write RPCs to a gossip stream."""
@@ -197,19 +216,29 @@ async def attack(victim: Witness, script: Callable[[Attacker], Awaitable[None]])
 
 
 async def _attack(target: Address, script: Callable[[Attacker], Awaitable[None]]) -> str:
-    swarm = new_swarm(os.urandom(32), Gate(LOCAL_GATE), 64, now_ms, Counter())
+    with trio.fail_after(HANG):
+        async with dialled(target, os.urandom(32)) as attacker:
+            await script(attacker)
+            return attacker.name
+
+
+@asynccontextmanager
+async def dialled(
+    target: Address, seed: bytes, *, genesis: bytes = GENESIS, source: str | None = None
+) -> AsyncIterator[Attacker]:
+    """An attacker with this identity, connected from the address `source` (trio)."""
+    swarm = new_swarm(seed, Gate(LOCAL_GATE), 64, now_ms, Counter())
     host = new_host(swarm)
     victim = ID.from_string(target.peer)
-    with trio.fail_after(HANG):
-        async with host.run(listen_addrs=[]):
-            try:
-                connection = await swarm.dial_addr(Multiaddr(target.socket), victim)
-                await script(Attacker(host, victim, connection))
-            finally:
-                with trio.move_on_after(2) as scope:
-                    scope.shield = True
-                    await host.close()
-    return str(host.get_id())
+    async with host.run(listen_addrs=[]):
+        try:
+            bound = None if source is None else (source, 0)
+            connection = await swarm.dial_addr(Multiaddr(target.socket), victim, bound)
+            yield Attacker(host, victim, connection, genesis)
+        finally:
+            with trio.move_on_after(2) as scope:
+                scope.shield = True
+                await host.close()
 
 
 def bans_of(victim: Witness, peer: str) -> Sequence[str]:
@@ -226,6 +255,7 @@ __all__ = [
     "Witness",
     "attack",
     "bans_of",
+    "dialled",
     "running",
     "serves_an_honest_peer",
     "settings",

@@ -1,0 +1,204 @@
+"""What a network does while it is attacked, second by second, seen from outside its processes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import aiohttp
+import orjson
+
+from bench.load import read_header
+from bench.machine import cpu_of, memory_of
+from btt_chain.consensus.babe.verify import slot_of
+from btt_chain.testing import Devnet, DevNode
+
+LOOK: Final = 0.25
+"""Seconds between two looks at finality."""
+PATIENCE: Final = 60.0
+SETTLED: Final = 5.0
+"""Seconds of an attack after which an attacked node has got rid of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All nodes at one moment."""
+
+    at: float
+    gaps: tuple[float, ...]
+    """Slots between now and the last final block's, by node."""
+    best: tuple[int, ...]
+    final: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What the processes have used by now."""
+
+    at: float
+    cpu: tuple[float, ...]
+    """Seconds; of a process that has ended, the last known."""
+    memory: tuple[float, ...]
+    """MiB."""
+
+
+@dataclass(slots=True)
+class Head:
+    """The chain as one node tells of it."""
+
+    best: int = 0
+    final: int = 0
+    final_slot: int = 0
+    slots: dict[int, int] = field(default_factory=dict)
+    """Slot of each best block, by height."""
+    final_at: dict[int, float] = field(default_factory=dict)
+    """When the node told that a height is final; several may become so by one word."""
+    hashes: dict[int, str] = field(default_factory=dict)
+    """Hashes of final blocks."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """Observes a running network; `run` until cancelled."""
+
+    net: Devnet
+    health_of: Sequence[int]
+    """Nodes whose `system_health` is timed."""
+    heads: list[Head] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
+    health: list[tuple[float, float]] = field(default_factory=list)
+    """When it was asked, and the seconds it took."""
+    _asked: dict[int, float] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Observe until cancelled."""
+        self.heads = [Head() for _ in self.net.nodes]
+        timeout = aiohttp.ClientTimeout(total=None)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            await asyncio.gather(
+                self._look(),
+                self._use(),
+                *(self._follow(session, node) for node in self.net.nodes),
+                *(self._time_health(session, self.net[index]) for index in self.health_of),
+            )
+
+    # ---- the chain
+
+    async def _follow(self, session: aiohttp.ClientSession, node: DevNode) -> None:
+        while True:
+            # A node that ends, or ends our connection, is asked again when it is back.
+            with suppress(aiohttp.ClientError, OSError, ValueError, KeyError):
+                await self._subscribed(session, node)
+            await asyncio.sleep(0.5)
+
+    async def _subscribed(self, session: aiohttp.ClientSession, node: DevNode) -> None:
+        head = self.heads[node.index]
+        async with session.ws_connect(node.ws, max_msg_size=0, heartbeat=PATIENCE) as socket:
+            for place, kind in enumerate(
+                ("chain_subscribeNewHeads", "chain_subscribeFinalizedHeads")
+            ):
+                call = {"jsonrpc": "2.0", "id": place, "method": kind, "params": []}
+                await socket.send_bytes(orjson.dumps(call))
+            finals = None
+            async for message in socket:
+                said = orjson.loads(message.data)
+                if "result" in said:
+                    finals = said["result"] if said["id"] == 1 else finals
+                    continue
+                self._told(head, said["params"], finals)
+
+    def _told(self, head: Head, params: dict[str, Any], finals: str | None) -> None:
+        header = read_header(params["result"])
+        number, slot = int(header.number), slot_of(header)
+        if params["subscription"] == finals:
+            head.final, head.final_slot = number, slot
+            head.final_at.setdefault(number, time.time())
+            head.hashes[number] = "0x" + header.hash().hex()
+        else:
+            head.best = number
+        head.slots[number] = slot
+
+    async def _look(self) -> None:
+        while True:
+            now = time.time()
+            slot = now * 1_000 / self.net.slot_ms
+            self.looks.append(
+                Look(
+                    now,
+                    tuple(slot - head.final_slot if head.final_slot else 0.0
+                          for head in self.heads),
+                    tuple(head.best for head in self.heads),
+                    tuple(head.final for head in self.heads),
+                )
+            )  # fmt: skip
+            await asyncio.sleep(LOOK)
+
+    # ---- the processes
+
+    async def _use(self) -> None:
+        before = [(0.0, 0.0)] * len(self.net.nodes)
+        while True:
+            for node in self.net.nodes:
+                with suppress(OSError, AttributeError):
+                    pid = node.process.pid  # type: ignore[union-attr]
+                    before[node.index] = (cpu_of(pid), memory_of(pid))
+            cpu, memory = zip(*before, strict=True)
+            self.uses.append(Use(time.time(), tuple(cpu), tuple(memory)))
+            await asyncio.sleep(1.0)
+
+    async def _time_health(self, session: aiohttp.ClientSession, node: DevNode) -> None:
+        call = {"jsonrpc": "2.0", "id": 1, "method": "system_health", "params": []}
+        body = orjson.dumps(call)
+        while True:
+            begun = time.time()
+            self._asked[node.index] = begun
+            ok = False
+            with suppress(aiohttp.ClientError, OSError, TimeoutError, ValueError):
+                async with asyncio.timeout(PATIENCE), session.post(node.http, data=body) as answer:
+                    ok = "result" in orjson.loads(await answer.read())
+            took = time.time() - begun
+            # No answer is as bad as one after the longest time.
+            self.health.append((begun, took if ok else PATIENCE))
+            self._asked.pop(node.index, None)
+            await asyncio.sleep(max(0.1, 1.0 - took))
+
+    # ---- figures
+
+    def worst_gap(self, nodes: Sequence[int], begun: float, ended: float) -> float:
+        """The largest gap of these nodes in a span of time, in slots."""
+        return max(
+            (look.gaps[node] for look in self.looks if begun <= look.at <= ended for node in nodes),
+            default=0.0,
+        )
+
+    def cpu(self, node: int, begun: float, ended: float) -> float:
+        """Cores that a node used on average in a span of time."""
+        inside = [use for use in self.uses if begun <= use.at <= ended]
+        if len(inside) < 2:
+            return 0.0
+        first, last = inside[0], inside[-1]
+        return (last.cpu[node] - first.cpu[node]) / (last.at - first.at)
+
+    def growth(self, node: int, begun: float, ended: float) -> float:
+        """MiB that a node grew by at most, compared with the last look before the span."""
+        before = [use.memory[node] for use in self.uses if use.at <= begun]
+        inside = [use.memory[node] for use in self.uses if begun <= use.at <= ended]
+        return max(inside, default=0.0) - (before[-1] if before else 0.0)
+
+    def slowest_health(self, begun: float, ended: float) -> float:
+        """Seconds of the slowest answer; one that has not come counts as long as it is late."""
+        waiting = [time.time() - asked for asked in self._asked.values()]
+        done = [took for asked, took in self.health if begun <= asked <= ended]
+        return max([*waiting, *done], default=0.0)
+
+    def slots(self, observer: int, begun: float, ended: float) -> tuple[int, int]:
+        """Slots in a span of time, and how many of them have no block for the observer."""
+        length = self.net.slot_ms / 1_000
+        first, last = int(begun / length) + 1, int(ended / length)
+        made = {slot for slot in self.heads[observer].slots.values() if first <= slot < last}
+        return last - first, last - first - len(made)

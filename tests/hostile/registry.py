@@ -1,0 +1,121 @@
+"""The attacks by name: which defect, what is sent, against how many nodes, and what must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from hostile import peer_attacks, rpc_attacks, tx_attacks
+from hostile.order import Attack
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What must hold while a network is attacked."""
+
+    gap: float = 4.0
+    """Slots between now and the last final block's."""
+    missed: float = 0.1
+    """Share of the slots without a block."""
+    cpu: float = 0.5
+    """Cores of an attacked node from the sixth second on."""
+    memory: float = 100.0
+    """MiB that an attacked node grows by."""
+    health: float = 1.0
+    """Seconds until an attacked node answers `system_health`."""
+    cut: float | None = 10.0
+    """Seconds until the attacker is cut off or refused. None: what it sends is allowed."""
+    final: float = 0.9
+    """Share of the honest transfers that are final within 30 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One row of the table."""
+
+    name: str
+    defect: str
+    what: str
+    attack: type[Attack] | None
+    """None: nobody attacks, to see what the machine does by itself."""
+    targets: int = 1
+    identities: int = 1
+    load: int = 0
+    """Honest transfers a second, of all nodes together."""
+    bounds: Bounds = Bounds()
+
+
+_QUIET: Final = Bounds(cut=None)
+_PAID: Final = Bounds(cut=None)
+
+_BASE: Final = (
+    Scenario("none", "-", "no attack", None, bounds=_QUIET),
+    Scenario("D1-nodes", "D1", "16 signed reports, 1 MiB of empty trie nodes each, by RPC",
+             tx_attacks.CrowdedProofs),
+    Scenario("D1-logs", "D1", "16 signed reports, 1 MiB of digest items each, by RPC",
+             tx_attacks.CrowdedHeaders),
+    Scenario("D1-batch", "D1", "300 batches of 4 x 999 remarks, by RPC",
+             tx_attacks.NestedBatches, bounds=_PAID),
+    Scenario("D1-gossip", "D1", "16 signed reports of 1,000 KiB by gossip, again and again",
+             tx_attacks.GossipedProofs),
+    Scenario("D2-malformed", "D2", "malformed transactions, 600 kB/s",
+             peer_attacks.MalformedTransactions),
+    Scenario("D2-bare", "D2", "unsigned remarks, 600 kB/s", peer_attacks.BareTransactions),
+    Scenario("D2-inherent", "D2", "unsigned Timestamp.set, 600 kB/s", peer_attacks.Inherents),
+    Scenario("D2-mixed", "D2", "malformed, unsigned and inherent in turn, 600 kB/s",
+             peer_attacks.MixedTransactions),
+    Scenario("D3-old", "D3", "announcements of height 1 with 65,000 digest items, 590 kB/s",
+             peer_attacks.OldAnnouncements),
+    Scenario("D3-far", "D3", "the same of height 1,000,000", peer_attacks.FarAnnouncements),
+    Scenario("D4-ids", "D4", "batches of 100 calls with fractional ids, 2 MiB",
+             rpc_attacks.FractionalIds),
+    Scenario("D5-digest", "D5", "state_call Core_initialize_block, 5 M digest items",
+             rpc_attacks.HugeDigest),
+    Scenario("D5-argument", "D5", "state_call with 5 MB: 5 M trie nodes, Core_execute_block",
+             rpc_attacks.HugeArgument),
+    Scenario("D6-idle", "D6", "1,070 idle connections, ulimit -n 1024",
+             rpc_attacks.IdleConnections),
+    Scenario("D7-gzip", "D7", "8 gzip bodies of 1 MB that inflate to 960 MiB",
+             rpc_attacks.GzipBombs),
+    Scenario("D10-leave", "D10", "a new identity each second leaves its queue behind",
+             peer_attacks.LeavingTransactions),
+    Scenario("votes", "-", "random bytes as votes, 600 kB/s", peer_attacks.RandomVotes),
+    Scenario("notes", "-", "random notes of 255 KiB, 5 a second", peer_attacks.RandomNotes),
+    Scenario("requests", "-", "50 requests a second, no answer read", peer_attacks.Requests,
+             bounds=_QUIET),
+)  # fmt: skip
+
+
+def _variants() -> list[Scenario]:
+    named = {scenario.name: scenario for scenario in _BASE}
+    two, three, four = named["D2-mixed"], named["D3-old"], named["D4-ids"]
+    return [
+        replace(two, name="D2-28", what=f"{two.what}, 28 identities", identities=28),
+        replace(three, name="D3-28", what=f"{three.what}, 28 identities", identities=28),
+        replace(two, name="D2-two", what=f"{two.what}, two of four nodes", targets=2),
+        replace(three, name="D3-two", what=f"{three.what}, two of four nodes", targets=2),
+        replace(named["none"], name="load", what="no attack, 200 transfers/s", load=200),
+        replace(two, name="D2-load", what=f"{two.what}, amid 200 transfers/s", load=200),
+        replace(three, name="D3-load", what=f"{three.what}, amid 200 transfers/s", load=200),
+        replace(four, name="D4-load", what=f"{four.what}, amid 200 transfers/s", load=200),
+    ]
+
+
+SCENARIOS: Final = {scenario.name: scenario for scenario in (*_BASE, *_variants())}
+
+
+def chosen(words: Sequence[str]) -> list[Scenario]:
+    """Return scenarios by name, or all of a defect; all of them for no words. KeyError: no such."""
+    if not words:
+        return list(SCENARIOS.values())
+    found: list[Scenario] = []
+    for word in words:
+        if word in SCENARIOS:
+            found.append(SCENARIOS[word])
+            continue
+        of_defect = [one for one in SCENARIOS.values() if one.defect == word]
+        if not of_defect:
+            raise KeyError(f"{word}: the attacks are {', '.join(SCENARIOS)}")
+        found += of_defect
+    return found

@@ -1,0 +1,211 @@
+"""What hostile callers of JSON-RPC send: D4, D5, D6 and D7, on raw sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+from abc import abstractmethod
+from typing import Final
+
+from btt_chain.scale import u64
+from hostile.order import CONNECTED, CUT, DONE, REFUSED, Attack, Order, Recorder, Target
+from hostile.payloads import (
+    bomb,
+    call_index,
+    crowded_header,
+    fractional_batch,
+    report_with_nodes,
+    state_call,
+)
+from p2p.network import MIB
+from runtime import BttRuntime
+from runtime.params import RuntimeParams
+
+PATIENCE: Final = 60.0
+"""Seconds that an answer is waited for."""
+AGAIN: Final = 0.2
+LOGS: Final = 5_000_000
+
+
+class Connection:
+    """HTTP/1.1 by hand, from an address of our choice."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, port: int, source: str) -> Connection:
+        return cls(
+            *await asyncio.open_connection(
+                "127.0.0.1", port, local_addr=(source, 0), limit=32 * MIB
+            )
+        )
+
+    async def post(self, body: bytes, *headers: str) -> tuple[int, bytes]:
+        """Send a request and return the status and body of the answer."""
+        lines = [
+            "POST / HTTP/1.1",
+            "Host: localhost",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            *headers,
+        ]
+        self._writer.write("\r\n".join([*lines, "", ""]).encode() + body)
+        await self._writer.drain()
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        length = 0
+        for line in head.lower().splitlines():
+            if line.startswith("content-length:"):
+                length = int(line.partition(":")[2])
+        return int(head.split()[1]), await self._reader.readexactly(length)
+
+    async def ended(self) -> None:
+        """Wait until the node closes the connection."""
+        while await self._reader.read(65_536):
+            pass
+
+    def close(self) -> None:
+        self._writer.transport.abort()
+
+
+class RpcAttack(Attack):
+    """An attack by callers."""
+
+    def run(self, record: Recorder) -> None:
+        asyncio.run(self._run(record))
+
+    async def _run(self, record: Recorder) -> None:
+        tasks = [asyncio.create_task(self.against(target, record)) for target in self.order.targets]
+        await asyncio.wait(tasks, timeout=self.left + 1)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @abstractmethod
+    async def against(self, target: Target, record: Recorder) -> None:
+        """Attack one node."""
+
+
+class Repeated(RpcAttack):
+    """Posts one body again and again over `connections`, each after the answer to the last."""
+
+    connections = 2
+    headers: tuple[str, ...] = ()
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(order)
+        self.bodies = self.make()
+
+    @abstractmethod
+    def make(self) -> list[bytes]:
+        """Return the bodies, taken in turn."""
+
+    async def against(self, target: Target, record: Recorder) -> None:
+        callers = [self._caller(target, place, record) for place in range(self.connections)]
+        await asyncio.gather(*callers)
+
+    async def _caller(self, target: Target, place: int, record: Recorder) -> None:
+        who, turn = f"caller {place}>{target.index}", place
+        while not self.over:
+            try:
+                connection = await Connection.open(target.rpc_port, self.order.source)
+            except OSError as error:
+                record.add(CUT, who, repr(error))
+                await asyncio.sleep(AGAIN)
+                continue
+            try:
+                while not self.over:
+                    body, turn = self.bodies[turn % len(self.bodies)], turn + 1
+                    async with asyncio.timeout(PATIENCE):
+                        status, answer = await connection.post(body, *self.headers)
+                    record.sent(who, len(body))
+                    record.add(*_judged(status, answer, who))
+                    if status != 200:
+                        await asyncio.sleep(AGAIN)
+            except (OSError, EOFError, TimeoutError, asyncio.IncompleteReadError) as error:
+                record.add(CUT, who, repr(error))
+                await asyncio.sleep(AGAIN)
+            finally:
+                connection.close()
+
+
+def _judged(status: int, answer: bytes, who: str) -> tuple[str, str, str]:
+    """Return whether a request was done, and if not, why."""
+    if status != 200:
+        return REFUSED, who, f"HTTP {status}: {answer[:100]!r}"
+    try:
+        said = json.loads(answer)
+    except ValueError:
+        return REFUSED, who, "no JSON"
+    calls = said if isinstance(said, list) else [said]
+    errors = [each["error"] for each in calls if "error" in each]
+    if len(errors) == len(calls):
+        return REFUSED, who, json.dumps(errors[0])
+    return DONE, who, f"{len(calls)} calls, {len(errors)} refused"
+
+
+class FractionalIds(Repeated):
+    """D4."""
+
+    def make(self) -> list[bytes]:
+        return [fractional_batch()]
+
+
+class HugeDigest(Repeated):
+    """D5: a block whose header has five million digest items."""
+
+    def make(self) -> list[bytes]:
+        return [state_call("Core_initialize_block", crowded_header(10, LOGS))]
+
+
+class HugeArgument(Repeated):
+    """D5: five megabytes for functions that any caller may use."""
+
+    def make(self) -> list[bytes]:
+        runtime = BttRuntime(RuntimeParams(u64(self.order.slot_ms)))
+        call = report_with_nodes(call_index(runtime, "Babe", "report_equivocation"), LOGS)
+        length = len(call).to_bytes(4, "little")
+        return [
+            state_call("TransactionPaymentCallApi_query_call_info", call + length),
+            state_call("Core_execute_block", crowded_header(10, LOGS - 100) + b"\x00"),
+        ]
+
+
+class GzipBombs(Repeated):
+    """D7: eight bodies of a megabyte that inflate to a hundred times the limit."""
+
+    connections = 8
+    headers = ("Content-Encoding: gzip",)
+
+    def make(self) -> list[bytes]:
+        return [bomb(960 * MIB)]
+
+
+class IdleConnections(RpcAttack):
+    """D6: more connections than a process has descriptors."""
+
+    count = 1_070
+
+    async def against(self, target: Target, record: Recorder) -> None:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        holders = [self._hold(target, place, record) for place in range(self.count)]
+        await asyncio.gather(*holders)
+
+    async def _hold(self, target: Target, place: int, record: Recorder) -> None:
+        # All within about three seconds: the queue of the listener has an end.
+        await asyncio.sleep(place * 3 / self.count)
+        while not self.over:
+            try:
+                connection = await Connection.open(target.rpc_port, self.order.source)
+                try:
+                    record.add(CONNECTED, "idle")
+                    await connection.ended()
+                finally:
+                    connection.close()
+                record.add(CUT, "idle", "closed by the node")
+            except OSError as error:
+                record.add(CUT, "idle", repr(error))
+            await asyncio.sleep(1.0)
