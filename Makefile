@@ -18,6 +18,10 @@ CRASHES ?= 100
 BASE ?= 671e9fc
 PARTS ?=
 ROUNDS ?= 5
+# What `make hostile` does: names of attacks or defects (D2,D3-old), all of them by default; for how
+# many seconds each.
+ATTACKS ?=
+SECONDS ?= 45
 # Hundreds of nodes are started: each would compile the whole program anew.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -25,7 +29,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := btt_chain runtime p2p storage cli genesis
 # Where tests marked `devnet` lie; tests/conftest.py refuses them elsewhere.
-NETS := tests/devnet tests/ops
+NETS := tests/devnet tests/ops tests/hostile
 COMPAT := tests/compat
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(CURDIR)/$(BIN)/pip-compile --quiet --no-config \
@@ -96,6 +100,10 @@ fuzz: setup ## Hostile input for long: every test marked `fuzz`, with many examp
 .PHONY: crash
 crash: setup ## kill -9 at random moments, CRASHES times (100), and damaged databases
 	BTT_CRASHES=$(CRASHES) $(BIN)/pytest -m crash -o timeout=0
+
+.PHONY: hostile
+hostile: setup ## Attack four validators in every known way, and print what held: ATTACKS, SECONDS
+	$(BIN)/python tests/hostile/run.py --attacks "$(ATTACKS)" --seconds $(SECONDS)
 
 .PHONY: chaos
 chaos: setup ## Every fault scenario (F1 to F34) many times, and a report: CHAOS_RUNS, CHAOS_SEEDS, CHAOS_HOURS

@@ -34,7 +34,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 gc.set_threshold(50_000, 10, 10)
 
 
-NETS = ("tests/devnet/", "tests/ops/")
+NETS = ("tests/devnet/", "tests/ops/", "tests/hostile/")
 """Where tests of whole networks lie: the Makefile names the same."""
 
 

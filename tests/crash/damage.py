@@ -23,6 +23,12 @@ def cut(file: Path, luck: Random) -> None:
     file.write_bytes(raw[: luck.randrange(len(raw))])
 
 
+def halve(file: Path, luck: Random) -> None:
+    """The second half is gone."""
+    raw = file.read_bytes()
+    file.write_bytes(raw[: len(raw) // 2])
+
+
 def zero_tail(file: Path, luck: Random) -> None:
     """The end was allotted and never written."""
     raw = file.read_bytes()

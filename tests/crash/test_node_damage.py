@@ -23,6 +23,7 @@ from crash.damage import (
     empty,
     flip,
     flip_index,
+    halve,
     harm,
     lose,
     spoil,
@@ -172,7 +173,16 @@ async def test_a_healed_node_says_so_and_keeps_what_it_had(pruned: Victim, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("kind", "way"), [("table", spoil), ("table", lose), ("manifest", empty), ("current", lose)]
+    ("kind", "way"),
+    [
+        ("table", spoil),
+        ("table", lose),
+        ("table", halve),
+        ("manifest", empty),
+        ("manifest", halve),
+        ("current", lose),
+        ("current", halve),
+    ],
 )
 def test_a_node_refuses_what_cannot_be_healed(
     archive: Victim, kind: str, way: Harm, tmp_path: Path

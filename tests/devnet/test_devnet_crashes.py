@@ -63,7 +63,7 @@ def test_f3_a_frozen_validator_catches_up_and_its_old_votes_are_no_fault(
     field: Watched, luck: Random, rounds: int
 ) -> None:
     net = field.net
-    for seconds in [10, *([25] if rounds > 1 else [])]:
+    for seconds in [10, *([25, 60] if rounds > 1 else [])]:
         victim = luck.randrange(4)
         others = [index for index in range(4) if index != victim]
         net.pause(victim)

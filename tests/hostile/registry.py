@@ -78,6 +78,8 @@ _BASE: Final = (
              rpc_attacks.IdleConnections),
     Scenario("D7-gzip", "D7", "8 gzip bodies of 1 MB that inflate to 960 MiB",
              rpc_attacks.GzipBombs),
+    Scenario("rpc-mixed", "D4-D7", "D4, D5 and D7 in turn over three connections",
+             rpc_attacks.MixedCalls),
     Scenario("D10-leave", "D10", "a new identity each second leaves its queue behind",
              peer_attacks.LeavingTransactions),
     Scenario("votes", "-", "random bytes as votes, 600 kB/s", peer_attacks.RandomVotes),

@@ -6,6 +6,7 @@ import asyncio
 import json
 import resource
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.scale import u64
@@ -26,6 +27,14 @@ PATIENCE: Final = 60.0
 """Seconds that an answer is waited for."""
 AGAIN: Final = 0.2
 LOGS: Final = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A body, and the headers that say what it is."""
+
+    body: bytes
+    headers: tuple[str, ...] = ()
 
 
 class Connection:
@@ -92,15 +101,14 @@ class Repeated(RpcAttack):
     """Posts one body again and again over `connections`, each after the answer to the last."""
 
     connections = 2
-    headers: tuple[str, ...] = ()
 
     def __init__(self, order: Order) -> None:
         super().__init__(order)
         self.bodies = self.make()
 
     @abstractmethod
-    def make(self) -> list[bytes]:
-        """Return the bodies, taken in turn."""
+    def make(self) -> list[Posted]:
+        """Return what is posted, taken in turn."""
 
     async def against(self, target: Target, record: Recorder) -> None:
         callers = [self._caller(target, place, record) for place in range(self.connections)]
@@ -117,10 +125,10 @@ class Repeated(RpcAttack):
                 continue
             try:
                 while not self.over:
-                    body, turn = self.bodies[turn % len(self.bodies)], turn + 1
+                    posted, turn = self.bodies[turn % len(self.bodies)], turn + 1
                     async with asyncio.timeout(PATIENCE):
-                        status, answer = await connection.post(body, *self.headers)
-                    record.sent(who, len(body))
+                        status, answer = await connection.post(posted.body, *posted.headers)
+                    record.sent(who, len(posted.body))
                     record.add(*_judged(status, answer, who))
                     if status != 200:
                         await asyncio.sleep(AGAIN)
@@ -149,27 +157,27 @@ def _judged(status: int, answer: bytes, who: str) -> tuple[str, str, str]:
 class FractionalIds(Repeated):
     """D4."""
 
-    def make(self) -> list[bytes]:
-        return [fractional_batch()]
+    def make(self) -> list[Posted]:
+        return [Posted(fractional_batch())]
 
 
 class HugeDigest(Repeated):
     """D5: a block whose header has five million digest items."""
 
-    def make(self) -> list[bytes]:
-        return [state_call("Core_initialize_block", crowded_header(10, LOGS))]
+    def make(self) -> list[Posted]:
+        return [Posted(state_call("Core_initialize_block", crowded_header(10, LOGS)))]
 
 
 class HugeArgument(Repeated):
     """D5: five megabytes for functions that any caller may use."""
 
-    def make(self) -> list[bytes]:
+    def make(self) -> list[Posted]:
         runtime = BttRuntime(RuntimeParams(u64(self.order.slot_ms)))
         call = report_with_nodes(call_index(runtime, "Babe", "report_equivocation"), LOGS)
         length = len(call).to_bytes(4, "little")
         return [
-            state_call("TransactionPaymentCallApi_query_call_info", call + length),
-            state_call("Core_execute_block", crowded_header(10, LOGS - 100) + b"\x00"),
+            Posted(state_call("TransactionPaymentCallApi_query_call_info", call + length)),
+            Posted(state_call("Core_execute_block", crowded_header(10, LOGS - 100) + b"\x00")),
         ]
 
 
@@ -177,10 +185,19 @@ class GzipBombs(Repeated):
     """D7: eight bodies of a megabyte that inflate to a hundred times the limit."""
 
     connections = 8
-    headers = ("Content-Encoding: gzip",)
 
-    def make(self) -> list[bytes]:
-        return [bomb(960 * MIB)]
+    def make(self) -> list[Posted]:
+        return [Posted(bomb(960 * MIB), ("Content-Encoding: gzip",))]
+
+
+class MixedCalls(Repeated):
+    """D4, D5 and D7 in turn."""
+
+    connections = 3
+
+    def make(self) -> list[Posted]:
+        kinds = (FractionalIds, HugeDigest, GzipBombs)
+        return [posted for kind in kinds for posted in kind(self.order).bodies]
 
 
 class IdleConnections(RpcAttack):

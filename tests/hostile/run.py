@@ -14,6 +14,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from bench.machine import describe, load
 from hostile.field import Field, Outcome, details
 from hostile.functional import CHECKS, Check

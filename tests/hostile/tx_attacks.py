@@ -18,7 +18,11 @@ from p2p.network import KIB, MIB, TX
 
 ACCOUNTS: Final = ("//Ferdie", "//Eve")
 """Payers of the transactions, one for each target."""
+AGAIN: Final = 0.1
+"""Seconds until another one is tried after one that was refused."""
 PATIENCE: Final = 60.0
+LARGEST: Final = MIB - KIB
+"""Bytes of what crowds a report: with what is around it, the pool takes it just so."""
 
 
 def signer(order: Order, place: int) -> Signer:
@@ -82,6 +86,7 @@ class Transactor(RpcAttack):
                 if "error" in said:
                     record.add(REFUSED, who, json.dumps(said["error"]))
                     left.append(body)
+                    await asyncio.sleep(AGAIN)
                 else:
                     record.add(DONE, who)
                 await asyncio.sleep(self.pause)
@@ -95,7 +100,7 @@ class CrowdedProofs(Transactor):
     amount = 16
 
     def call(self, account: Signer, number: int) -> bytes:
-        return report_with_nodes(account.index("Babe", "report_equivocation"), MIB)
+        return report_with_nodes(account.index("Babe", "report_equivocation"), LARGEST)
 
 
 class CrowdedHeaders(Transactor):
@@ -104,7 +109,7 @@ class CrowdedHeaders(Transactor):
     amount = 16
 
     def call(self, account: Signer, number: int) -> bytes:
-        return report_with_logs(account.index("Babe", "report_equivocation"), MIB)
+        return report_with_logs(account.index("Babe", "report_equivocation"), LARGEST)
 
 
 class NestedBatches(Transactor):
@@ -120,7 +125,7 @@ class GossipedProofs(PeerAttack):
     """D1 by a peer: reports just small enough to be gossiped, from an account that pays."""
 
     amount = 16
-    size = 1_000 * KIB
+    size = 1_000 * KIB  # a gossip message is at most a mebibyte less a kibibyte
 
     def __init__(self, order: Order) -> None:
         super().__init__(order)
