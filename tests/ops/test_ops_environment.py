@@ -1,0 +1,110 @@
+"""One validator in a bad environment: frozen, with a clock that jumps, with few open files.
+
+Each ends in a clean recovery, or in a line that says what is wrong. Damaged files, full disks and
+disks that may not be written are in `tests/crash`; wrong clocks among others in `tests/devnet`.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from btt_chain.testing import Devnet, DevNode
+from btt_chain.testing.node import PROGRAM
+from devnet import launcher
+from devnet.watched import HANG, Words, until
+from hostile.field import few_descriptors
+
+pytestmark = [pytest.mark.devnet, pytest.mark.timeout(300)]
+
+HOUR_MS = 3_600_000
+FEW = 256
+"""The usual limit of open files on some systems."""
+
+
+class Alone:
+    """A network of one validator, with a clock that can be set."""
+
+    def __init__(self, base: Path) -> None:
+        self.net = Devnet.create(base, validators=1, slot_ms=1_000)
+        self.set_clock(0)
+        self.node.program = launcher.program(f"clock={base / 'clock'}")
+
+    @property
+    def node(self) -> DevNode:
+        return self.net[0]
+
+    def set_clock(self, milliseconds: int) -> None:
+        fresh = self.net.base / "clock.new"
+        fresh.write_text(str(milliseconds))
+        fresh.replace(self.net.base / "clock")
+
+    def goes_on(self, blocks: int = 2) -> None:
+        """Wait until so many more blocks are final."""
+        self.net.wait_for_finality(self.node.rpc.finalized() + blocks, seconds=HANG)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alone]:
+    """For all tests of the file; each leaves it making blocks."""
+    made = Alone(tmp_path_factory.mktemp("environment") / "net")
+    with made.net:
+        made.net.up()
+        made.goes_on()
+        yield made
+
+
+@pytest.mark.parametrize("seconds", [10, pytest.param(60, marks=pytest.mark.full)])
+def test_a_node_that_was_frozen_goes_on_at_once(alone: Alone, seconds: int) -> None:
+    before = alone.node.rpc.finalized()
+    alone.net.pause(0)
+    time.sleep(seconds)
+    alone.net.resume(0)
+    alone.goes_on()
+    assert alone.node.rpc.finalized() >= before + 2
+    assert "Traceback" not in alone.node.log.read_text()
+
+
+def test_a_validator_whose_clock_jumps_an_hour_makes_no_slot_twice_and_says_so(
+    alone: Alone,
+) -> None:
+    alone.set_clock(HOUR_MS)
+    alone.goes_on()
+    words = Words(alone.node)
+    alone.set_clock(0)
+    until("it says that its clock went back", words.have("the clock went back"))
+    ahead = alone.node.rpc.best()
+    time.sleep(3)
+    # Its slots of the next hour are used up: it waits for them, and answers meanwhile.
+    assert alone.node.rpc.best() <= ahead + 1
+    assert alone.node.is_alive
+    alone.set_clock(HOUR_MS)
+    alone.goes_on()
+    assert "Traceback" not in alone.node.log.read_text()
+
+
+def test_a_node_with_few_open_files_outlives_more_connections_than_it_has_files(
+    alone: Alone,
+) -> None:
+    alone.node.program = list(PROGRAM)  # the clock that can be set opens a file at each look
+    with few_descriptors(FEW):
+        alone.net.restart(0)
+    with ExitStack() as held:
+        for _ in range(FEW + 64):
+            idle = held.enter_context(socket.socket())
+            idle.settimeout(5.0)
+            idle.bind(("127.0.0.9", 0))
+            try:
+                idle.connect(("127.0.0.1", alone.node.rpc_port))
+            except OSError:
+                break  # it takes no more
+        time.sleep(3)
+        assert alone.node.is_alive, alone.node.tail()
+    until("it answers again", alone.node.answers)
+    alone.goes_on()
+    assert "Traceback" not in alone.node.log.read_text()
