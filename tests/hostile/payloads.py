@@ -12,14 +12,16 @@ from btt_chain.primitives.account import AccountId, Id, Sr25519Signature
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.era import Immortal
 from btt_chain.primitives.extrinsic import bare, opaque, signed, signing_payload
+from btt_chain.primitives.limits import MAX_DIGEST_BYTES, MAX_LOGS
 from btt_chain.scale import compact_encode, u32, u64, u128
-from p2p.network import MIB
+from p2p.network import ANNOUNCE, GOSSIP_BYTES, MIB
+from p2p.protocols.messages import MAX_TX
 from runtime import BttRuntime
 from runtime.extensions import IMPLICIT, SIGNED_EXTRA, Implicit, MetadataHashMode, SignedExtra
 from runtime.params import RuntimeParams
 
-BATCH_ITEMS: Final = 4_096
-"""Transactions in one gossip message, the most that are read."""
+BATCH_ITEMS: Final = MAX_TX
+"""Transactions in one gossip message, the most that are read; 4,096 when D2 was found."""
 ITEM_BYTES: Final = 14
 """Bytes of each, its own length in front, so that a message stays below 64 KiB."""
 EMPTY_LOG: Final = b"\x08"
@@ -38,14 +40,14 @@ def tx_batch(transactions: list[bytes]) -> bytes:
 
 
 def malformed_batch() -> bytes:
-    """Return 4,096 transactions whose envelope cannot be read, never the same twice."""
+    """Return a batch of transactions whose envelope cannot be read, never the same twice."""
     room = ITEM_BYTES - 2
     raw = os.urandom(BATCH_ITEMS * room)
     return tx_batch([opaque(b"\x84" + raw[at : at + room]) for at in range(0, len(raw), room)])
 
 
 def bare_batch(call: bytes) -> bytes:
-    """Return 4,096 transactions without a signature: `call` with bytes behind it."""
+    """Return a batch of transactions without a signature: `call` with bytes behind it."""
     room = ITEM_BYTES - 2 - len(call) - 1
     raw = os.urandom(BATCH_ITEMS * room)
     head = call + compact_encode(room)
@@ -53,7 +55,7 @@ def bare_batch(call: bytes) -> bytes:
 
 
 def inherent_batch(call: bytes) -> bytes:
-    """Return 4,096 transactions that only a block's author may make, as Timestamp.set."""
+    """Return a batch of transactions that only a block's author may make, as Timestamp.set."""
     return tx_batch([opaque(bare(call + _moment())) for _ in range(BATCH_ITEMS)])
 
 
@@ -71,6 +73,14 @@ def crowded_header(number: int, items: int, parent: bytes | None = None) -> byte
         + compact_encode(items)
         + EMPTY_LOG * items
     )
+
+
+def full_announce(number: int) -> bytes:
+    """Return an `announce` message within all limits whose digest is as large as they allow."""
+    head = os.urandom(32) + compact_encode(number) + os.urandom(64) + compact_encode(MAX_LOGS)
+    room = min(MAX_DIGEST_BYTES, GOSSIP_BYTES[ANNOUNCE] - len(head) - 1) // MAX_LOGS
+    log = b"\x00" + compact_encode(room - 3) + bytes(room - 3)
+    return head + log * MAX_LOGS + b"\x00"
 
 
 def announce(number: int, items: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 from collections.abc import Callable
 from typing import Final
 
@@ -12,11 +13,14 @@ import trio
 from btt_chain.scale import u64
 from hostile.order import Order
 from hostile.payloads import (
+    Signer,
     announce,
     bare_batch,
     call_index,
+    full_announce,
     inherent_batch,
     malformed_batch,
+    tx_batch,
 )
 from hostile.peers import GossipFlood, Leaver, PeerAttack, Session
 from p2p.network import ANNOUNCE, BLOCKS, GRANDPA, GRANDPA_PEER, KIB, STATE, TX, WARP
@@ -25,6 +29,9 @@ from runtime import BttRuntime
 from runtime.params import RuntimeParams
 
 LOGS: Final = 65_000
+FORGED: Final = 400
+"""Signed transactions in a message, which has 64 KiB."""
+UNPAID_ACCOUNTS: Final = 5
 KB: Final = 1_000
 
 
@@ -56,15 +63,47 @@ class Inherents(GossipFlood):
         return lambda: inherent_batch(moment)
 
 
+class ForgedTransactions(GossipFlood):
+    """Transfers of an account that has money, with signatures of nobody."""
+
+    topic = TX
+    rate = 600 * KB
+
+    def maker(self) -> Callable[[], bytes]:
+        account = Signer("//Eve", self.order.genesis_hash, self.order.slot_ms, 0)
+        good = account.sign(account.index("System", "remark") + b"\x00")
+        # length, version, kind of address, account, kind of signature: then 64 bytes
+        at = good.index(bytes(account.account)) + 33
+        head, tail = good[:at], good[at + 64 :]
+        return lambda: tx_batch([head + os.urandom(64) + tail for _ in range(FORGED)])
+
+
+class UnpaidTransactions(GossipFlood):
+    """Well signed transactions of accounts without money, the same ones in ever new batches."""
+
+    topic = TX
+    rate = 600 * KB
+
+    def maker(self) -> Callable[[], bytes]:
+        order, made = self.order, []
+        for number in range(UNPAID_ACCOUNTS):
+            account = Signer(f"//Poor-{number}", order.genesis_hash, order.slot_ms, 0)
+            index = account.index("System", "remark")
+            made += [account.sign(index + b"\x04" + bytes([turn]), 0) for turn in range(200)]
+        luck = random.Random(order.seed)
+        return lambda: tx_batch(luck.sample(made, FORGED))
+
+
 class MixedTransactions(GossipFlood):
-    """The three kinds of D2 in turn: a limit on one of them is not enough."""
+    """Four kinds in turn: a limit on one of them is not enough."""
 
     topic = TX
     rate = 600 * KB
 
     def maker(self) -> Callable[[], bytes]:
         kinds = itertools.cycle(
-            kind(self.order).make for kind in (MalformedTransactions, BareTransactions, Inherents)
+            kind(self.order).make
+            for kind in (MalformedTransactions, BareTransactions, Inherents, ForgedTransactions)
         )
 
         def mixed() -> bytes:
@@ -98,6 +137,16 @@ class FarAnnouncements(GossipFlood):
     def maker(self) -> Callable[[], bytes]:
         heights = itertools.count(1_000_000)
         return lambda: announce(next(heights), LOGS)
+
+
+class FullAnnouncements(GossipFlood):
+    """Announcements of height 1 within all limits, as large as these allow."""
+
+    topic = ANNOUNCE
+    rate = 590 * KB
+
+    def maker(self) -> Callable[[], bytes]:
+        return lambda: full_announce(1)
 
 
 class RandomVotes(GossipFlood):
