@@ -116,6 +116,16 @@ bench: setup ## Measure, and print each figure with its target and its ratio to 
 .PHONY: bench-compare
 bench-compare: setup ## Compare the speed with commit BASE by processor time: PARTS, ROUNDS
 	$(BIN)/python bench/compare/run.py $(BASE) --parts "$(PARTS)" --rounds $(ROUNDS)
+# Pallets (Balances,Utility) or single calls (Balances.burn) of the two targets below; all if empty.
+PALLETS ?=
+
+.PHONY: weights
+weights: setup ## Measure what calls cost, and write it to runtime/weights (PALLETS=Balances,block: these only)
+	PYTHONPATH=.:tests $(BIN)/python -m bench.weights --only "$(PALLETS)"
+
+.PHONY: weights-check
+weights-check: setup ## Measure, and compare with the weights declared: real / declared within 0.3 and 1.5
+	PYTHONPATH=.:tests $(BIN)/python -m bench.weights --check --only "$(PALLETS)"
 
 .PHONY: bench-setup
 bench-setup: setup ## Install the peers of the benchmarks under .bench (anvil, hardhat, ganache, py-evm)

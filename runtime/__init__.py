@@ -23,7 +23,7 @@ from runtime.accounts import (
 from runtime.constants import BTT, MILLI_BTT
 from runtime.frame import DbWeight, Reason, Runtime, RuntimeVersion, Weight, ensure_root
 from runtime.frame.version import CowText, api_versions
-from runtime.frame.weight import PICOS_PER_MICRO, PICOS_PER_MILLI
+from runtime.frame.weight import PICOS_PER_MILLI
 from runtime.limits import block_length, block_weights
 from runtime.pallets.asset_registry import AssetRegistry
 from runtime.pallets.assets import Assets
@@ -62,6 +62,7 @@ from runtime.pallets.vaults import Vaults
 from runtime.pallets.vesting import Vesting
 from runtime.pallets.whitelist import Whitelist
 from runtime.params import RuntimeParams
+from runtime.weights import block
 
 API_VERSIONS: Final = (
     ("Core", 5),
@@ -97,7 +98,7 @@ VERSION: Final = RuntimeVersion(
     system_version=u8(1),
 )
 
-DB_WEIGHT: Final = DbWeight(read=u64(10 * PICOS_PER_MICRO), write=u64(15 * PICOS_PER_MICRO))
+DB_WEIGHT: Final = DbWeight(read=u64(block.READ), write=u64(block.WRITE))
 WEIGHT_FEE: Final = u128(10**6)
 """Planck per picosecond of weight."""
 LENGTH_FEE: Final = u128(10**10)

@@ -10,6 +10,7 @@ from btt_chain.primitives.header import Header
 from btt_chain.primitives.validity import Invalid
 from runtime.frame import BlockLength, BlockWeights, DispatchClass, DispatchInfo, InvalidBlock
 from runtime.frame.host import Host
+from runtime.weights.block import EXTRINSIC_BYTE
 
 MAX_INHERENTS: Final = 16
 """Inherents that a block may be expected to have: no limit of weight holds them back."""
@@ -49,14 +50,15 @@ class BlockLimits:
         host, kind = self._host, info.dispatch_class
         base, limits = self._limits[kind]
         length = host.length + size
-        weight = host.weights[kind] + base + info.weight
+        own = info.weight + size * EXTRINSIC_BYTE
+        weight = host.weights[kind] + base + own
         if kind is not DispatchClass.Mandatory:
             largest, total = limits.max_extrinsic, limits.max_total
-            if largest is not None and info.weight > largest.ref_time:
+            if largest is not None and own > largest.ref_time:
                 raise Invalid(validity.ExhaustsResources())
             if length > self._max_length[kind] or (total is not None and weight > total.ref_time):
                 raise Invalid(validity.ExhaustsResources())
-            if sum(host.weights) + base + info.weight > self._max_block:
+            if sum(host.weights) + base + own > self._max_block:
                 raise Invalid(validity.ExhaustsResources())
         host.length = length
         host.weights[kind] = weight

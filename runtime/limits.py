@@ -7,16 +7,13 @@ from typing import Final
 from btt_chain.scale import u32, u64
 from runtime.frame import BlockLength, BlockWeights, Weight
 from runtime.frame.weight import (
-    PICOS_PER_MICRO,
     PICOS_PER_MILLI,
     PerClassLength,
     PerClassLimits,
     WeightsPerClass,
 )
+from runtime.weights.block import BASE_BLOCK, BASE_EXTRINSIC
 
-BASE_EXTRINSIC: Final = 60 * PICOS_PER_MICRO
-"""What any transaction costs before its call: decoding, a signature, the nonce, the fee."""
-BASE_BLOCK: Final = 5 * PICOS_PER_MILLI
 NORMAL_PERCENT: Final = 75
 """The part of a block that ordinary transactions may fill."""
 OPENING_PERCENT: Final = 10

@@ -28,7 +28,6 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances.steps import (
     Standing,
     amount_of,
@@ -60,6 +59,7 @@ from runtime.pallets.balances.types import (
     lookup,
 )
 from runtime.pallets.system import System
+from runtime.weights import balances as weights
 
 Who = Annotated[AccountId, TypeName("T::AccountId")]
 Amount = Annotated[u128, TypeName("T::Balance")]
@@ -355,12 +355,12 @@ class Balances(Pallet, instances=True):
 
     # ---- calls
 
-    @call(0, weight=40 * PICOS_PER_MICRO)
+    @call(0, weight=weights.TRANSFER_ALLOW_DEATH)
     def transfer_allow_death(self, origin: Origin, dest: Lookup, value: CompactAmount) -> None:
         """Send `value` to `dest`; your account may be closed by it."""
         self.transfer(origin.signed(), lookup(dest), value, keep_alive=False)
 
-    @call(2, weight=45 * PICOS_PER_MICRO)
+    @call(2, weight=weights.FORCE_TRANSFER)
     def force_transfer(
         self, origin: Origin, source: Lookup, dest: Lookup, value: CompactAmount
     ) -> None:
@@ -370,19 +370,19 @@ class Balances(Pallet, instances=True):
         self.ensure_not_pool(owner)
         self.transfer(owner, lookup(dest), value, keep_alive=False)
 
-    @call(3, weight=40 * PICOS_PER_MICRO)
+    @call(3, weight=weights.TRANSFER_KEEP_ALIVE)
     def transfer_keep_alive(self, origin: Origin, dest: Lookup, value: CompactAmount) -> None:
         """Send `value` to `dest`, but never so much that your account would be closed."""
         self.transfer(origin.signed(), lookup(dest), value, keep_alive=True)
 
-    @call(4, weight=45 * PICOS_PER_MICRO)
+    @call(4, weight=weights.TRANSFER_ALL)
     def transfer_all(self, origin: Origin, dest: Lookup, keep_alive: bool) -> None:
         """Send all that can be sent; with `keep_alive`, all but the existential deposit."""
         source = origin.signed()
         value = self.reducible_balance(source, keep_alive=keep_alive)
         self.transfer(source, lookup(dest), value, keep_alive=keep_alive)
 
-    @call(5, weight=40 * PICOS_PER_MICRO)
+    @call(5, weight=weights.FORCE_UNRESERVE)
     def force_unreserve(self, origin: Origin, who: Lookup, amount: Amount) -> None:
         """Free up to `amount` of the reserved balance of `who`. For the chain itself.
 
@@ -391,7 +391,7 @@ class Balances(Pallet, instances=True):
         origin.root()
         self.unreserve(lookup(who), amount)
 
-    @call(8, weight=50 * PICOS_PER_MICRO)
+    @call(8, weight=weights.FORCE_SET_BALANCE)
     def force_set_balance(self, origin: Origin, who: Lookup, new_free: CompactAmount) -> None:
         """Set the free balance of `who`. For the chain itself; pools are out of reach.
 
@@ -412,7 +412,7 @@ class Balances(Pallet, instances=True):
             self.credit(self.treasury, old_free - new_free)
         self.deposit(self.BalanceSet(account, new_free))
 
-    @call(10, weight=35 * PICOS_PER_MICRO)
+    @call(10, weight=weights.BURN)
     def burn(self, origin: Origin, value: CompactAmount, keep_alive: bool) -> None:
         """Destroy `value` of your money for good; without `keep_alive` your account may close."""
         self.burn_from(origin.signed(), value, keep_alive=keep_alive)

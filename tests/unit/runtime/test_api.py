@@ -40,13 +40,13 @@ from runtime.api_base import ApiError, Context, NoSuchMethod
 from runtime.frame import Call, DispatchClass, RuntimeVersion, Weight
 from runtime.frame.version import CODE_KEY
 from runtime.inherents import MAX_DRIFT_MS, CheckInherentsResult, InherentData
-from runtime.limits import BASE_EXTRINSIC
 from runtime.pallets.evidence import KeyTypeId, MembershipProof
 from runtime.pallets.transaction_payment import (
     FeeDetails,
     RuntimeDispatchInfo,
     TransactionPayment,
 )
+from runtime.weights.block import BASE_EXTRINSIC
 from support.babe_chain import EPOCH, BabeChain, validators
 from support.babe_chain import START as FIRST
 from support.chain import BOB, CHARLIE, START, DevChain, account, address

@@ -20,7 +20,6 @@ from btt_chain.scale import codec, u8, u16, u32, u64, u128
 from btt_chain.txpool import TransactionInvalid
 from runtime.constants import BTT
 from runtime.frame import Call, DispatchClass, DispatchInfo, PostInfo, TokenError, Weight
-from runtime.limits import BASE_EXTRINSIC
 from runtime.pallets.balances import Balances
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import (
@@ -32,6 +31,7 @@ from runtime.pallets.transaction_payment import (
 )
 from runtime.pallets.utility import Utility
 from runtime.pallets.vesting import VestingInfo
+from runtime.weights.block import BASE_EXTRINSIC
 from support.chain import ALICE, BOB, CHARLIE, START, DevChain, account, address
 
 A = TypeVar("A")

@@ -1,0 +1,44 @@
+"""`make weights` and `make weights-check`: measure, write, compare.
+
+python -m bench.weights [--check] [--only Balances,Utility] [--stubs]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.weights import stubs
+
+
+def main() -> int:
+    """Run the program; return its exit code."""
+    parser = argparse.ArgumentParser(prog="make weights", description=__doc__)
+    parser.add_argument("--only", default="", help="pallets, or single calls, with commas")
+    parser.add_argument("--check", action="store_true", help="print real / declared, write nothing")
+    parser.add_argument("--stubs", action="store_true", help="only add names that are missing")
+    options = parser.parse_args()
+    added = stubs.add()
+    if added:
+        print(f"{len(added)} weights that were never measured: {', '.join(added)}")
+    if options.stubs:
+        return 0
+    # Only now can the runtime be imported, which needs every name.
+    from bench.weights import run
+    from bench.weights.state import Bench
+
+    only = [name for name in options.only.split(",") if name]
+    begun = time.process_time()
+    with tempfile.TemporaryDirectory(prefix="weights-") as folder:
+        bench = Bench(Path(folder) / "db")
+        code = (run.check if options.check else run.write)(bench, only)
+        bench.close()
+    print(f"{time.process_time() - begun:.0f} s of processor time")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,234 @@
+"""What the block itself costs, around its calls: base, bytes, and keys of the database."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bench.weights.state import MONEY, Bench, key_of
+from btt_chain.chain.law import extrinsics_root
+from btt_chain.crypto.hashing import blake2_128_concat, blake2_256
+from btt_chain.crypto.keypair import Scheme
+from btt_chain.primitives.account import (
+    AccountData,
+    AccountId,
+    AccountInfo,
+    EcdsaSignature,
+    Ed25519Signature,
+    Id,
+    MultiSignature,
+    Sr25519Signature,
+)
+from btt_chain.primitives.era import Immortal
+from btt_chain.primitives.extrinsic import bare, signed, signing_payload
+from btt_chain.scale import codec, u32, u64, u128
+from runtime.executive import Executive, check_signature
+from runtime.extensions import (
+    IMPLICIT,
+    SIGNED_EXTRA,
+    Implicit,
+    MetadataHashMode,
+    SignedExtra,
+)
+from runtime.frame import Call
+from storage.blocks import encode_body
+from storage.columns import STATE
+
+SIGNERS: Final = 150
+LONG: Final = 1 << 20
+ROUNDS: Final = 4
+FEW_KEYS, MANY_KEYS = 500, 2_500
+SIGNATURES: Final[Mapping[Scheme, Callable[[bytes], MultiSignature]]] = {
+    Scheme.ED25519: Ed25519Signature,
+    Scheme.SR25519: Sr25519Signature,
+    Scheme.ECDSA: EcdsaSignature,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Picoseconds of what surrounds a call."""
+
+    read: int
+    write: int
+    written_byte: int
+    extrinsic: int
+    extrinsic_byte: int
+    block: int
+
+
+def measure(bench: Bench) -> Costs:
+    """Measure all of it on the reference state, which needs a database."""
+    write, written_byte = _writes(bench)
+    for scheme in SIGNATURES:
+        _add_senders(bench, scheme)
+    remark = bench.call("System", "remark", remark=b"")
+    extrinsic = max(
+        _extrinsics(bench, scheme, remark, write, written_byte) for scheme in SIGNATURES
+    )
+    own = bench.measure(bench.signed(bench.account(0), "System", "remark", remark=b"")).picos
+    return Costs(
+        read=_read(bench),
+        write=write,
+        written_byte=written_byte,
+        extrinsic=max(0, extrinsic - own),
+        extrinsic_byte=_bytes(bench),
+        block=_block(bench, write, written_byte),
+    )
+
+
+def least(work: Callable[[], object], rounds: int = ROUNDS) -> int:
+    """Return the picoseconds that `work` takes at least."""
+    spent = []
+    for _ in range(rounds):
+        gc.collect(0)
+        gc.disable()
+        begun = time.thread_time_ns()
+        work()
+        spent.append(time.thread_time_ns() - begun)
+        gc.enable()
+    return min(spent) * 1_000
+
+
+def _filler(number: int) -> bytes:
+    return blake2_128_concat(blake2_256(b"account %d" % number))
+
+
+def _read(bench: Bench) -> int:
+    """Return what reading a key costs that the block has not read yet."""
+    prefix = bench.runtime.system.account.prefix
+    keys = [prefix + _filler(number) for number in range(1_000)]
+
+    def read() -> None:
+        overlay = bench.enter()
+        for key in keys:
+            overlay.get(key)
+
+    return least(read) // len(keys)
+
+
+def _writes(bench: Bench) -> tuple[int, int]:
+    """Return what a changed key costs at the end of a block, and each byte of its value."""
+    store = bench.store
+    assert store is not None
+    parent = store.blocks.best.hash
+    prefix = bench.runtime.system.account.prefix
+
+    def stage(count: int, size: int) -> int:
+        keys = [prefix + _filler(number) for number in range(0, 5 * count, 5)]
+        reads = {key: bench.kv.get(STATE + key) for key in keys}
+        changes: dict[bytes, bytes | None] = {key: blake2_256(key) * (size // 32) for key in keys}
+
+        def work() -> None:
+            pending = store.stage(parent, changes, reads=reads)
+            # What `commit_block` writes for them: records of the trie, flat keys, the journal.
+            batch = dict(pending.sealed.inserted)
+            batch.update({b"\x7e" + key: value for key, value in pending.changes.items() if value})
+            bench.kv.write(batch)
+            bench.kv.write(dict.fromkeys(batch))
+
+        return least(work, 3)
+
+    few, many = stage(FEW_KEYS, 96), stage(MANY_KEYS, 96)
+    key = (many - few) // (MANY_KEYS - FEW_KEYS)
+    long = stage(FEW_KEYS, 8_192)
+    return key, max(0, long - few) // (FEW_KEYS * (8_192 - 96))
+
+
+def _add_senders(bench: Bench, scheme: Scheme) -> None:
+    """Give money to those who sign; they are in the database, not in memory."""
+    account = bench.runtime.system.account
+    raw = codec(AccountInfo).encode(
+        AccountInfo(providers=u32(1), data=AccountData(free=u128(MONEY)))
+    )
+    keys = {
+        account.prefix + blake2_128_concat(key_of(number, scheme).account_id): raw
+        for number in range(SIGNERS)
+    }
+    bench.keep(keys)
+
+
+def sign(bench: Bench, number: int, scheme: Scheme, call: Call) -> bytes:
+    """Return an immortal extrinsic of one of the benchmarks' keys, with nonce zero."""
+    pair, system = key_of(number, scheme), bench.runtime.system
+    genesis = system.block_hash[u32(0)]
+    extra = SIGNED_EXTRA.encode(SignedExtra(Immortal(), u32(0), u128(0), MetadataHashMode.Disabled))
+    version = bench.runtime.version
+    implicit = IMPLICIT.encode(
+        Implicit(version.spec_version, version.transaction_version, genesis, genesis, None)
+    )
+    signature = SIGNATURES[scheme](pair.sign(signing_payload(call.raw, extra, implicit)))
+    return signed(Id(AccountId(pair.account_id)), signature, extra, call.raw)
+
+
+def executive(bench: Bench) -> Executive:
+    """Return an executive that remembers no signature."""
+    return Executive(bench.runtime, check_signature=check_signature, ordered_root=extrinsics_root)
+
+
+def _extrinsics(bench: Bench, scheme: Scheme, call: Call, write: int, written_byte: int) -> int:
+    """Return what one signed extrinsic costs, of many senders in one block."""
+    raws = [sign(bench, number, scheme, call) for number in range(SIGNERS)]
+    runner = executive(bench)
+    changed = 0, 0
+
+    def work() -> None:
+        nonlocal changed
+        overlay = bench.enter()
+        runner.resume_block(overlay)
+        for raw in raws:
+            assert runner.apply_extrinsic(raw) is None
+        bench.runtime.host.encoded_events()
+        extrinsics_root(raws)
+        encode_body(raws)
+        values = overlay.changes()
+        changed = len(values), sum(len(value) for value in values.values() if value)
+
+    spent = least(work)
+    keys, size = changed
+    return (spent + keys * write + size * written_byte) // SIGNERS
+
+
+def _bytes(bench: Bench) -> int:
+    """Return what each byte of an extrinsic costs, whatever it means."""
+    runner = executive(bench)
+
+    def apply(size: int) -> int:
+        call = bench.call("System", "remark", remark=bytes(size))
+        raw = sign(bench, 1, Scheme.SR25519, call)
+
+        def work() -> None:
+            overlay = bench.enter()
+            runner.resume_block(overlay)
+            assert runner.apply_extrinsic(raw) is None
+            extrinsics_root([raw])
+            bench.kv.write({b"\x7ebody": encode_body([raw])})
+            bench.kv.write({b"\x7ebody": None})
+
+        return least(work)
+
+    return max(1, (apply(LONG) - apply(32)) // LONG)
+
+
+def _block(bench: Bench, write: int, written_byte: int) -> int:
+    """Return what opening and closing a block costs that holds nothing but its inherent."""
+    runner, runtime = executive(bench), bench.runtime
+    changed = 0, 0
+
+    def work() -> None:
+        nonlocal changed
+        overlay = bench.enter()
+        bench.open_block(runner, overlay)
+        moment = u64(int(runtime.babe.current_slot.value) * int(bench.params.slot_ms))
+        raw = bare(bench.call("Timestamp", "set", now=moment).raw)
+        assert runner.apply_extrinsic(raw) is None
+        runner.finalize_block()
+        values = overlay.changes()
+        changed = len(values), sum(len(value) for value in values.values() if value)
+
+    spent = least(work, 8)
+    keys, size = changed
+    return spent + keys * write + size * written_byte

@@ -1,0 +1,99 @@
+"""Measure benchmarks and write what comes out, or compare it with what the runtime declares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from bench.weights import database
+from bench.weights.declare import Benchmark, load
+from bench.weights.state import Bench
+from bench.weights.write import (
+    MARGIN_PERCENT,
+    Weighed,
+    block_module,
+    module_of,
+    total,
+    weigh,
+)
+from bench.weights.write import write as write_module
+from runtime.weights import block
+
+LOWEST: Final = 0.3
+HIGHEST: Final = 1.5
+"""What a call may really cost, of what it declares."""
+
+
+def chosen(only: Sequence[str]) -> dict[str, list[Benchmark]]:
+    """Return the benchmarks by pallet: all, or those named by pallet or by call."""
+    found: dict[str, list[Benchmark]] = {}
+    for each in load().found.values():
+        if not only or each.pallet in only or each.key in only:
+            found.setdefault(each.pallet, []).append(each)
+    return found
+
+
+def write(bench: Bench, only: Sequence[str]) -> int:
+    """Measure and write the modules of the pallets; return an exit code."""
+    if not only or "block" in only:
+        costs = database.measure(bench)
+        print(f"block: {costs}")
+        write_module("block", block_module(costs))
+    else:
+        costs = declared_costs()
+    for pallet, benchmarks in chosen([name.partition(".")[0] for name in only]).items():
+        found: list[Weighed] = []
+        for each in benchmarks:
+            weighed = weigh(bench, each, costs)
+            found.append(weighed)
+            print(f"{each.key:44} {' + '.join(f'{part / 1e6:.2f}' for part in weighed.formula)} us")
+        write_module(pallet, module_of(pallet, found))
+    return 0
+
+
+def declared_costs() -> database.Costs:
+    """Return the costs around calls as they were measured last, without the margin."""
+    return database.Costs(
+        *(
+            part * 100 // MARGIN_PERCENT
+            for part in (
+                block.READ,
+                block.WRITE,
+                block.WRITTEN_BYTE,
+                block.BASE_EXTRINSIC,
+                block.EXTRINSIC_BYTE,
+                block.BASE_BLOCK,
+            )
+        )
+    )
+
+
+def check(bench: Bench, only: Sequence[str]) -> int:
+    """Print real / declared of each call at both ends; return 1 if one is out of bounds."""
+    wrong = 0
+    costs = database.measure(bench)
+    print(f"block: {costs}")
+    for benchmarks in chosen(only).values():
+        for each in benchmarks:
+            for point in [each.smallest, each.largest][: 1 + bool(each.components)]:
+                bench.enter()
+                case = each.case(bench, point)
+                if case.call is None:
+                    continue
+                sample = bench.measure(case)
+                length = len(case.call.raw)
+                real = total(sample, costs) + costs.extrinsic + length * costs.extrinsic_byte
+                declared = sample.declared + block.BASE_EXTRINSIC + length * block.EXTRINSIC_BYTE
+                for origin, call, times in case.without:
+                    del origin
+                    declared -= times * bench.runtime.info(call).weight
+                ratio = real / declared
+                bad = not LOWEST <= ratio <= HIGHEST
+                wrong += bad
+                told = ", ".join(f"{name} {value:,}" for name, value in point.items())
+                print(
+                    f"{each.key:44} {told:32} {real / 1e6:10.1f} us of {declared / 1e6:10.1f} us"
+                    f"  {ratio:5.2f}{'  OUT OF BOUNDS' if bad else ''}"
+                )
+    print(f"{wrong} out of {LOWEST} to {HIGHEST}")
+    return 1 if wrong else 0

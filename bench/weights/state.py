@@ -1,0 +1,340 @@
+"""The state that benchmarks run on: a node's database with the accounts of a real chain.
+
+The backend is LevelDB, read as the node reads the head of its chain: one get in the flat column
+for each key that the block has not read yet, kept in an overlay from then on. The pages are
+warm. Writes are counted, not made: each changed key costs what `database.py` measured for a key of
+a full block (its part of the trie's root and of the batch that is written).
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import islice, takewhile
+from pathlib import Path
+from typing import Final
+
+from bench.weights.declare import Case
+from btt_chain.chain.law import extrinsics_root
+from btt_chain.crypto.hashing import blake2_128_concat, blake2_256
+from btt_chain.crypto.keypair import KeyPair, Scheme
+from btt_chain.primitives.account import AccountData, AccountId, AccountInfo, Id
+from btt_chain.primitives.babe import SecondaryPlain, SecondaryPlainClaim, Slot, pre_runtime
+from btt_chain.primitives.digest import H256, Digest
+from btt_chain.primitives.header import Header
+from btt_chain.scale import codec, u32, u64, u128
+from genesis.build import build
+from genesis.catalogue import make
+from genesis.spec import ChainSpec, Plain
+from runtime import BttRuntime
+from runtime.executive import Executive
+from runtime.frame import ROOT, Call, DispatchError, Origin, signed
+from runtime.pallets.balances.types import BalanceLock, Reasons
+from runtime.params import PARAMS_KEY, RuntimeParams
+from storage.columns import STATE
+from storage.database import ChainStore
+from storage.leveldb import open_database
+from storage.overlay import Keys, Overlay
+from storage.state import StateReader
+
+ACCOUNTS: Final = 50_000
+"""Accounts of the reference state: the trie is as deep as it is in a small public chain."""
+MONEY: Final = 10**24
+"""What each of the benchmarks' accounts has, in planck."""
+VALIDATORS: Final = 16
+BLOCK: Final = 20_000
+"""Height of the block at hand, and slots since the first one."""
+REPEATS: Final = 12
+ENOUGH: Final = 0.25
+"""Seconds after which a point is not repeated any more."""
+FEW: Final = 3
+"""Repeats at least, however long one takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one point took: picoseconds of execution, keys written and their bytes."""
+
+    picos: int
+    writes: int
+    written: int
+    declared: int = 0
+    """What the runtime charges for this call at present."""
+
+
+def key_of(number: int, scheme: Scheme = Scheme.SR25519) -> KeyPair:
+    """Return the key of one of the benchmarks' accounts."""
+    return KeyPair.from_seed(blake2_256(b"benchmark account %d" % number), scheme)
+
+
+def specification() -> ChainSpec:
+    """Return the chain: development keys, and the main network's parameters."""
+    spec = make("local", validators=VALIDATORS)
+    live = make("mainnet")
+    assert isinstance(spec.genesis, Plain)
+    assert isinstance(live.genesis, Plain)
+    config = deepcopy(dict(spec.genesis.config))
+    params = dict(live.genesis.config["params"])  # type: ignore[call-overload]
+    params["minValidators"] = 1
+    config["params"] = params
+    return ChainSpec(spec.name, spec.id, spec.chain_type, Plain(config))
+
+
+class Rootless(Overlay):
+    """Changes over a state whose root is not worked out: what that costs, each key brings."""
+
+    __slots__ = ()
+
+    def root(self) -> bytes:
+        """Return what stands for the root."""
+        return bytes(32)
+
+
+class Bench:
+    """A runtime over the reference state, and the means to prepare and to measure."""
+
+    def __init__(self, path: Path | None, accounts: int = ACCOUNTS) -> None:
+        """Over a new database in `path`; None keeps the state in memory, for tests."""
+        state = self._genesis(accounts)
+        self.store: ChainStore | None = None
+        self.memory: dict[bytes, bytes] = state
+        self.reader: StateReader | None = None
+        if path is not None:
+            self.kv = open_database(path, lambda _kv, _thorough: None, min_free=0)
+            self.store = ChainStore(self.kv)
+            self.store.insert_genesis(state, _header)
+            self.reader = self.store.state.reader(self.store.blocks.best.hash)
+            self.memory = {}
+        self._prepared: dict[bytes, bytes | None] = {}
+        self.enter()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.reader = None
+        if self.store is not None:
+            self.store.close()
+
+    # ---- the state
+
+    def _genesis(self, accounts: int) -> dict[bytes, bytes]:
+        state = dict(build(specification()).state)
+        self.params = RuntimeParams.decode(state[PARAMS_KEY])
+        self.runtime = BttRuntime(self.params)
+        overlay = Overlay(state.get, _walk(state))
+        self.runtime.enter(overlay)
+        self._begin()
+        state |= {key: value for key, value in overlay.changes().items() if value is not None}
+        prefix = self.runtime.system.account.prefix
+        raw = codec(AccountInfo).encode(
+            AccountInfo(providers=u32(1), data=AccountData(free=u128(MONEY)))
+        )
+        for number in range(accounts):
+            state[prefix + blake2_128_concat(blake2_256(b"account %d" % number))] = raw
+        return state
+
+    def _begin(self) -> None:
+        runtime = self.runtime
+        runtime.babe.genesis_slot.value = Slot(1)
+        runtime.babe.epoch_index.value = u64(BLOCK // int(self.params.epoch_slots))
+        runtime.system.number.value = u32(BLOCK)
+        self.at(BLOCK)
+
+    def at(self, slot: int) -> None:
+        """Move the clock to so many slots after the first block."""
+        babe = self.runtime.babe
+        now = int(babe.genesis_slot.value) + slot
+        babe.current_slot.value = Slot(now)
+        self.runtime.timestamp.now.value = u64(now * int(self.params.slot_ms))
+
+    def enter(self) -> Rootless:
+        """Go on over the state as it was prepared, with nothing read or written yet."""
+        overlay = self._overlay()
+        runtime = self.runtime
+        runtime.host.enter(overlay)
+        # The block at hand has read these long before.
+        for item in (runtime.system.number, runtime.babe.current_slot, runtime.babe.genesis_slot):
+            overlay.get(item.prefix)
+        overlay.begin()
+        runtime.system.begin_extrinsic()
+        return overlay
+
+    def _overlay(self) -> Rootless:
+        if self.reader is not None:
+            return Rootless(self.reader.get, self.reader.keys)
+        merged = {**self.memory, **self._prepared}
+        kept = {key: value for key, value in merged.items() if value is not None}
+        return Rootless(kept.get, _walk(kept))
+
+    def keep(self, values: Mapping[bytes, bytes]) -> None:
+        """Write into the database for good."""
+        if self.reader is None:
+            self.memory |= values
+        else:
+            self.kv.write({STATE + key: value for key, value in values.items()})
+
+    def open_block(self, runner: Executive, overlay: Rootless) -> None:
+        """Open the block after the one at hand, in the next slot, made by the first validator."""
+        zero = H256(bytes(32))
+        slot = Slot(int(self.runtime.babe.current_slot.value) + 1)
+        claim = pre_runtime(SecondaryPlain(SecondaryPlainClaim(u32(0), slot)))
+        runner.initialize_block(overlay, Header(zero, u32(BLOCK + 1), zero, zero, Digest([claim])))
+
+    @contextmanager
+    def prepared(self) -> Iterator[None]:
+        """Write what was prepared into the database; take it out again at the end."""
+        state = self.runtime.host.state
+        assert isinstance(state, Overlay)
+        changes = state.changes()
+        if self.reader is None:
+            self._prepared = changes
+            yield
+            self._prepared = {}
+            return
+        old = {STATE + key: self.reader.get(key) for key in changes}
+        self.kv.write({STATE + key: value for key, value in changes.items()})
+        try:
+            yield
+        finally:
+            self.kv.write(old)
+
+    # ---- measuring
+
+    def measure(self, case: Case, repeats: int = REPEATS) -> Sample:
+        """Return what a case takes at least, over a state that it was prepared on."""
+        with self.prepared():
+            best = self._repeat(case.origin, case.call, case, repeats)
+            for origin, call, times in case.without:
+                own = self._repeat(origin, call, Case(call, origin), repeats)
+                best = Sample(
+                    max(0, best.picos - own.picos * times), best.writes, best.written, best.declared
+                )
+        self.enter()
+        return best
+
+    def _repeat(self, origin: Origin, call: Call | None, case: Case, repeats: int) -> Sample:
+        begun, best = time.thread_time(), None
+        for count in range(repeats):
+            if count >= FEW and time.thread_time() - begun > ENOUGH:
+                break
+            sample = self.once(origin, call, case)
+            if best is None or sample.picos < best.picos:
+                best = sample
+        assert best is not None
+        return best
+
+    def once(self, origin: Origin, call: Call | None, case: Case) -> Sample:
+        """Measure once, over a cold overlay."""
+        overlay, runtime = self.enter(), self.runtime
+        declared, post = 0, None
+        gc.collect(0)
+        gc.disable()
+        try:
+            if call is None:
+                assert case.run is not None
+                begun = time.thread_time_ns()
+                case.run()
+                runtime.host.encoded_events()
+                spent = time.thread_time_ns() - begun
+            else:
+                raw = call.raw
+                begun = time.thread_time_ns()
+                decoded = runtime.call_codec.decode_all(raw)
+                info = runtime.info(decoded)
+                try:
+                    post = runtime.dispatch(origin, decoded)
+                except DispatchError as failure:
+                    if not case.fails:
+                        raise
+                    post = failure.post
+                runtime.host.encoded_events()
+                spent = time.thread_time_ns() - begun
+                declared = info.weight
+                if post is not None and post.weight is not None:
+                    declared = min(declared, post.weight)
+        finally:
+            gc.enable()
+        changes = overlay.changes()
+        written = sum(len(value) for value in changes.values() if value is not None)
+        return Sample(spent * 1_000, len(changes), written, declared)
+
+    # ---- preparing
+
+    def account(self, number: int = 0, free: int = MONEY) -> AccountId:
+        """Return an account with money whose lists of locks, holds and reserves are long."""
+        who = AccountId(key_of(number).account_id)
+        return self.endow(who, free)
+
+    def endow(self, who: AccountId, free: int = MONEY) -> AccountId:
+        """Give an account money, locks against it, holds, freezes and reserves."""
+        runtime = self.runtime
+        balances = runtime.balances
+        if balances.locks[who]:
+            return who
+        info = runtime.system.account[who]
+        info.providers, info.consumers = u32(1), u32(1)
+        info.data.free, info.data.frozen = u128(free), u128(1)
+        runtime.system.account[who] = info
+        locks = (b"benchmk1", b"benchmk2")
+        balances.locks[who] = [BalanceLock(name, u128(1), Reasons.Misc) for name in locks]
+        return who
+
+    def plain(self, number: int = 0, free: int = MONEY) -> AccountId:
+        """Return an account with free money and nothing else, which can be closed."""
+        who = AccountId(key_of(number).account_id)
+        info = AccountInfo(providers=u32(1), data=AccountData(free=u128(free)))
+        self.runtime.system.account[who] = info
+        return who
+
+    def poor(self, number: int) -> AccountId:
+        """Return an account that does not exist."""
+        return AccountId(blake2_256(b"nobody %d" % number))
+
+    def call(self, pallet: str, name: str, **args: object) -> Call:
+        """Build a call by name."""
+        return self.runtime.call(pallet, name, **args)
+
+    def signed(self, who: AccountId, pallet: str, name: str, **args: object) -> Case:
+        """Return the case of a call signed by `who`."""
+        return Case(self.call(pallet, name, **args), signed(who))
+
+    def root(self, pallet: str, name: str, **args: object) -> Case:
+        """Return the case of a call of the chain itself."""
+        return Case(self.call(pallet, name, **args), ROOT)
+
+    def remark(self) -> Call:
+        """Return the smallest call there is."""
+        return self.call("System", "remark", remark=b"")
+
+    def does(self, who: AccountId, pallet: str, name: str, **args: object) -> None:
+        """Make a call as part of the preparation; it must succeed."""
+        self.runtime.dispatch(signed(who), self.call(pallet, name, **args))
+
+    def decides(self, pallet: str, name: str, **args: object) -> None:
+        """Make a call of the chain itself as part of the preparation."""
+        self.runtime.dispatch(ROOT, self.call(pallet, name, **args))
+
+
+def address(who: AccountId) -> Id:
+    """Return the address of an account."""
+    return Id(who)
+
+
+def _walk(state: Mapping[bytes, bytes]) -> Keys:
+    """Return how to walk over a state in memory."""
+    ordered = sorted(state)
+
+    def keys(prefix: bytes, after: bytes | None) -> Iterator[bytes]:
+        start = bisect_left(ordered, prefix) if after is None else bisect_right(ordered, after)
+        return takewhile(lambda key: key.startswith(prefix), islice(ordered, start, None))
+
+    return keys
+
+
+def _header(root: bytes) -> bytes:
+    zero = H256(bytes(32))
+    return Header(zero, u32(0), H256(root), H256(extrinsics_root([])), Digest([])).encode()

@@ -1,0 +1,73 @@
+"""Names of weights that pallets use before anything was measured.
+
+The runtime needs a number for each call before it can be loaded, and to measure one it must be
+loaded. A name that no generated module has yet is added with a weight that is far too high.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PACKAGE: Final = "runtime.weights"
+UNMEASURED: Final = 10_000_000_000
+"""Ten milliseconds."""
+HEAD: Final = '"""Weights that are not measured yet: run `make weights`."""\n\n'
+
+
+def add() -> list[str]:
+    """Add what is missing; return the names, as `module.NAME`."""
+    added = []
+    for module, names in sorted(used().items()):
+        path = ROOT / "runtime" / "weights" / f"{module}.py"
+        text = path.read_text() if path.exists() else HEAD
+        defined = set(defined_in(text))
+        missing = sorted(names - defined)
+        for name in missing:
+            if name.isupper():
+                text += f"\n{name} = {UNMEASURED}\n"
+            else:
+                text += f"\n\ndef {name}(*_: int) -> int:\n    return {UNMEASURED}\n"
+            added.append(f"{module}.{name}")
+        if missing:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+    return added
+
+
+def used() -> dict[str, set[str]]:
+    """Return the names that the runtime takes from each module of weights."""
+    found: dict[str, set[str]] = {}
+    for path in sorted((ROOT / "runtime").rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        modules = dict(imported(tree))
+        for node in ast.walk(tree):
+            match node:
+                case ast.Attribute(value=ast.Name(id=name), attr=attr) if name in modules:
+                    found.setdefault(modules[name], set()).add(attr)
+                case _:
+                    pass
+    return found
+
+
+def imported(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield how a module calls each module of weights, and that one's own name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
+            for alias in node.names:
+                yield alias.asname or alias.name, alias.name
+
+
+def defined_in(text: str) -> Iterator[str]:
+    """Yield the names that a module of weights defines."""
+    for node in ast.parse(text).body:
+        match node:
+            case ast.AnnAssign(target=ast.Name(id=name)) | ast.FunctionDef(name=name):
+                yield name
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                yield name
+            case _:
+                pass

@@ -1,0 +1,175 @@
+"""From benchmarks to `runtime/weights/`: modules of integers that the pallets use."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from bench.weights.database import Costs
+from bench.weights.declare import Benchmark
+from bench.weights.fit import fit
+from bench.weights.state import Bench, Sample
+from runtime.frame.pallet import snake
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+WEIGHTS: Final = ROOT / "runtime" / "weights"
+MARGIN_PERCENT: Final = 130
+"""What is declared, of what was measured: other machines, fuller caches, deeper tries."""
+ROUND: Final = 100_000
+"""Weights are multiples of it, in picoseconds: a tenth of a microsecond."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """The formula of one benchmark, and the point with the greatest values."""
+
+    benchmark: Benchmark
+    formula: Sequence[int]
+    """The constant, and the slope of each component."""
+    most: Sample
+
+
+def total(sample: Sample, costs: Costs) -> int:
+    """Return what a sample costs with the keys it writes, in picoseconds."""
+    return sample.picos + sample.writes * costs.write + sample.written * costs.written_byte
+
+
+def weigh(bench: Bench, each: Benchmark, costs: Costs) -> Weighed:
+    """Measure a benchmark at its points; return its formula, with the margin."""
+    rows, values, most = [], [], None
+    for point in each.points():
+        bench.enter()
+        sample = bench.measure(each.case(bench, point))
+        rows.append(list(point.values()))
+        values.append(total(sample, costs))
+        if most is None or point == each.largest:
+            most = sample
+    assert most is not None
+    formula = [part * MARGIN_PERCENT // 100 for part in fit(rows, values)]
+    return Weighed(each, formula, most)
+
+
+def header(title: str) -> list[str]:
+    """Return the first lines of a generated module."""
+    return [
+        f'"""{title} Written by `make weights`: do not edit.',
+        "",
+        f"Measured on {machine()}, {interpreter()},",
+        f"on {datetime.now(UTC).date().isoformat()}, at commit {commit()}.",
+        f"Picoseconds, with a margin of {MARGIN_PERCENT - 100} percent, and keys that are written.",
+        '"""',
+        "",
+        "from __future__ import annotations",
+        "",
+        "from typing import Final",
+        "",
+    ]
+
+
+def machine() -> str:
+    """Return the processor's name."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return f"{os.cpu_count()} x {next(names, platform.machine())}"
+
+
+def interpreter() -> str:
+    """Return the interpreter's name and version."""
+    return f"{platform.python_implementation()} {platform.python_version()}"
+
+
+def commit() -> str:
+    """Return the short name of the commit that was measured."""
+    told = subprocess.run(
+        ["git", "rev-parse", "--short=8", "HEAD"],  # noqa: S607
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return told.stdout.strip() or "unknown"
+
+
+def rounded(picos: int) -> int:
+    """Return a weight as it is written: rounded up to three digits, or to `ROUND`."""
+    step = 1
+    while picos // step >= 1_000:
+        step *= 10
+    return -(-picos // step) * step
+
+
+def module_of(pallet: str, found: Iterable[Weighed]) -> str:
+    """Return the text of a pallet's generated module."""
+    lines = header(f"Weights of {pallet}.")
+    for each in found:
+        lines += function_of(each) if each.benchmark.components else constant_of(each)
+    return "\n".join(lines) + "\n"
+
+
+def constant_of(each: Weighed) -> list[str]:
+    """Return the lines of a weight without components."""
+    return [
+        f"{each.benchmark.name.upper()}: Final = {rounded(each.formula[0]):_}",
+        f'"""{touched(each.most)}"""',
+    ]
+
+
+def function_of(each: Weighed) -> list[str]:
+    """Return the lines of a weight with components."""
+    benchmark = each.benchmark
+    terms = [f"{rounded(each.formula[0]):_}"]
+    for name, slope in zip(benchmark.components, each.formula[1:], strict=True):
+        terms.append(f"{rounded(slope):_} * {name}")
+    ranges = ", ".join(
+        f"`{name}` {least:_} to {most:_}" for name, (least, most) in benchmark.components.items()
+    )
+    arguments = ", ".join(f"{name}: int" for name in benchmark.components)
+    return [
+        "",
+        "",
+        f"def {benchmark.name}({arguments}) -> int:",
+        f'    """{touched(each.most)}',
+        "",
+        f"    {ranges}.",
+        '    """',
+        f"    return {' + '.join(terms)}",
+        "",
+        "",
+    ]
+
+
+def touched(sample: Sample) -> str:
+    """Tell how many keys a call writes."""
+    return f"{sample.writes} keys written." if sample.writes != 1 else "1 key written."
+
+
+def block_module(costs: Costs) -> str:
+    """Return the text of the module of what surrounds calls."""
+    lines = header("Weights of a block, around its calls.")
+    names: Mapping[str, tuple[int, str]] = {
+        "BASE_BLOCK": (costs.block, "Opening and closing a block, with its inherent."),
+        "BASE_EXTRINSIC": (
+            costs.extrinsic, "A signed extrinsic before its call: decoding, signature, nonce, fee."
+        ),
+        "EXTRINSIC_BYTE": (costs.extrinsic_byte, "A byte of an extrinsic, whatever it means."),
+        "READ": (costs.read, "Reading a key that the block has not read yet."),
+        "WRITE": (costs.write, "A changed key: its part of the trie and of the batch."),
+        "WRITTEN_BYTE": (costs.written_byte, "A byte of a value that is written."),
+    }  # fmt: skip
+    for name, (picos, text) in names.items():
+        lines += [f"{name}: Final = {rounded(picos * MARGIN_PERCENT // 100):_}", f'"""{text}"""']
+    return "\n".join(lines) + "\n"
+
+
+def write(name: str, text: str) -> Path:
+    """Write a generated module; return where it lies."""
+    path = WEIGHTS / f"{snake(name)}.py"
+    path.write_text(text)
+    formatter = Path(sys.executable).with_name("ruff")
+    subprocess.run([formatter, "format", "--quiet", path], cwd=ROOT, check=True)
+    return path
