@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from bench.weights.state import MONEY, Bench, key_of
+from bench.weights.state import LONG_VALUE, LONG_VALUES, MONEY, Bench, key_of, long_key
 from btt_chain.chain.law import extrinsics_root
 from btt_chain.crypto.hashing import blake2_128_concat, blake2_256
 from btt_chain.crypto.keypair import Scheme
@@ -22,8 +22,10 @@ from btt_chain.primitives.account import (
     MultiSignature,
     Sr25519Signature,
 )
+from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.era import Immortal
 from btt_chain.primitives.extrinsic import bare, signed, signing_payload
+from btt_chain.primitives.header import Header
 from btt_chain.scale import codec, u32, u64, u128
 from runtime.executive import Executive, check_signature
 from runtime.extensions import (
@@ -55,6 +57,7 @@ class Costs:
     read: int
     write: int
     written_byte: int
+    removed_byte: int
     extrinsic: int
     extrinsic_byte: int
     block: int
@@ -62,7 +65,7 @@ class Costs:
 
 def measure(bench: Bench) -> Costs:
     """Measure all of it on the reference state, which needs a database."""
-    write, written_byte = _writes(bench)
+    write, written_byte, removed_byte = _writes(bench)
     for scheme in SIGNATURES:
         _add_senders(bench, scheme)
     remark = bench.call("System", "remark", remark=b"")
@@ -74,6 +77,7 @@ def measure(bench: Bench) -> Costs:
         read=_read(bench),
         write=write,
         written_byte=written_byte,
+        removed_byte=removed_byte,
         extrinsic=max(0, extrinsic - own),
         extrinsic_byte=_bytes(bench),
         block=_block(bench, write, written_byte),
@@ -110,32 +114,43 @@ def _read(bench: Bench) -> int:
     return least(read) // len(keys)
 
 
-def _writes(bench: Bench) -> tuple[int, int]:
-    """Return what a changed key costs at the end of a block, and each byte of its value."""
-    store = bench.store
-    assert store is not None
-    parent = store.blocks.best.hash
+def _writes(bench: Bench) -> tuple[int, int, int]:
+    """Return what a changed key costs at the end of a block, and bytes of new and old values."""
     prefix = bench.runtime.system.account.prefix
 
-    def stage(count: int, size: int) -> int:
+    def accounts(count: int, size: int) -> int:
         keys = [prefix + _filler(number) for number in range(0, 5 * count, 5)]
-        reads = {key: bench.kv.get(STATE + key) for key in keys}
-        changes: dict[bytes, bytes | None] = {key: blake2_256(key) * (size // 32) for key in keys}
+        return _commit(bench, {key: blake2_256(key) * (size // 32) for key in keys})
 
-        def work() -> None:
-            pending = store.stage(parent, changes, reads=reads)
-            # What `commit_block` writes for them: records of the trie, flat keys, the journal.
-            batch = dict(pending.sealed.inserted)
-            batch.update({b"\x7e" + key: value for key, value in pending.changes.items() if value})
-            bench.kv.write(batch)
-            bench.kv.write(dict.fromkeys(batch))
-
-        return least(work, 3)
-
-    few, many = stage(FEW_KEYS, 96), stage(MANY_KEYS, 96)
+    few, many = accounts(FEW_KEYS, 96), accounts(MANY_KEYS, 96)
     key = (many - few) // (MANY_KEYS - FEW_KEYS)
-    long = stage(FEW_KEYS, 8_192)
-    return key, max(0, long - few) // (FEW_KEYS * (8_192 - 96))
+    long = accounts(LONG_VALUES, LONG_VALUE)
+    written = max(0, long - LONG_VALUES * key) // (LONG_VALUES * LONG_VALUE)
+    gone = _commit(bench, dict.fromkeys(map(long_key, range(LONG_VALUES))))
+    removed = max(0, gone - LONG_VALUES * key) // (LONG_VALUES * LONG_VALUE)
+    return key, written, removed
+
+
+def _commit(bench: Bench, changes: Mapping[bytes, bytes | None]) -> int:
+    """Return what the end of a block with these changes takes: its root, and writing them."""
+    store = bench.store
+    assert store is not None
+    best = store.blocks.best
+    reads = {key: bench.kv.get(STATE + key) for key in changes}
+    spent = []
+    for _ in range(ROUNDS):
+        gc.collect()
+        gc.disable()
+        begun = time.thread_time_ns()
+        pending = store.stage(best.hash, changes, reads=reads)
+        header = Header(
+            H256(best.hash), u32(best.number + 1), H256(pending.root), H256(bytes(32)), Digest([])
+        )
+        store.commit_block(pending, header.encode(), [])
+        spent.append(time.thread_time_ns() - begun)
+        gc.enable()
+        store.revert(1)
+    return min(spent) * 1_000
 
 
 def _add_senders(bench: Bench, scheme: Scheme) -> None:

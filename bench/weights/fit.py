@@ -11,29 +11,39 @@ import numpy as np
 def fit(rows: Sequence[Sequence[int]], values: Sequence[int]) -> list[int]:
     """Return a constant and a slope for each component, none negative.
 
-    `rows` are the components' values at each point, `values` what was measured there. Errors
-    count relative to the value, so that the smallest point is met as well as the greatest. The
-    least that explains the points is chosen among all subsets of the components; then all is
+    `rows` are the components' values at each point, `values` what was measured there. The formula
+    meets the point with the least components; the slopes explain by how much the others exceed it,
+    chosen among all subsets of the components, errors relative to the value. Then the slopes are
     raised until no point lies above.
     """
-    matrix = np.array([[1, *row] for row in rows], dtype=float)
-    target = np.array([max(1, value) for value in values], dtype=float)
-    scaled = matrix / target[:, None]
-    ones = np.ones(len(target))
-    best: tuple[float, np.ndarray] | None = None
-    count = matrix.shape[1]
+    places = sorted(range(len(rows)), key=lambda place: sum(rows[place]))
+    points = np.array([rows[place] for place in places], dtype=float)
+    target = np.array([values[place] for place in places], dtype=float)
+    if not rows[0]:
+        return [max(values)]
+    steps, excess = points - points[0], np.maximum(target - target[0], 0.0)
+    scale = np.maximum(target, 1.0)
+    slopes = _slopes(steps / scale[:, None], excess / scale)
+    fitted = steps @ slopes
+    reached = fitted > 0
+    if reached.any():
+        slopes *= max(1.0, float((excess[reached] / fitted[reached]).max()))
+    # What no slope explains, the constant bears.
+    constant = float((target - points @ slopes).max())
+    return [max(0, round(constant)), *(round(slope) for slope in slopes)]
+
+
+def _slopes(steps: np.ndarray, excess: np.ndarray) -> np.ndarray:
+    """Return the non-negative slopes with the least error."""
+    count = steps.shape[1]
+    best, least = np.zeros(count), float((excess**2).sum())
     for size in range(1, count + 1):
         for chosen in combinations(range(count), size):
-            found = np.linalg.lstsq(scaled[:, chosen], ones, rcond=None)[0]
+            found = np.linalg.lstsq(steps[:, chosen], excess, rcond=None)[0]
             if (found < 0).any():
                 continue
-            full = np.zeros(count)
-            full[list(chosen)] = found
-            error = float(((scaled @ full - ones) ** 2).sum())
-            if best is None or error < best[0] - 1e-9:
-                best = error, full
-    if best is None:  # not even a constant: nothing was measured
-        raise ValueError("no formula without negative parts meets the samples")
-    formula = best[1]
-    raised = max(1.0, float((target / np.maximum(matrix @ formula, 1)).max()))
-    return [int(part * raised) for part in formula]
+            error = float(((steps[:, chosen] @ found - excess) ** 2).sum())
+            if error < least - 1e-12:
+                best, least = np.zeros(count), error
+                best[list(chosen)] = found
+    return best

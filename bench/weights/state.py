@@ -12,9 +12,9 @@ import gc
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import Final
@@ -33,7 +33,7 @@ from genesis.catalogue import make
 from genesis.spec import ChainSpec, Plain
 from runtime import BttRuntime
 from runtime.executive import Executive
-from runtime.frame import ROOT, Call, DispatchError, Origin, signed
+from runtime.frame import ROOT, Call, DispatchError, Origin, Weight, signed
 from runtime.pallets.balances.types import BalanceLock, Reasons
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.columns import STATE
@@ -46,6 +46,9 @@ ACCOUNTS: Final = 50_000
 """Accounts of the reference state: the trie is as deep as it is in a small public chain."""
 MONEY: Final = 10**24
 """What each of the benchmarks' accounts has, in planck."""
+LONG_VALUES: Final = 4
+LONG_VALUE: Final = 1 << 20
+"""Values that only `database.py` touches: how many, and how many bytes each has."""
 VALIDATORS: Final = 16
 BLOCK: Final = 20_000
 """Height of the block at hand, and slots since the first one."""
@@ -63,6 +66,8 @@ class Sample:
     picos: int
     writes: int
     written: int
+    removed: int = 0
+    """Bytes of the values that were there before."""
     declared: int = 0
     """What the runtime charges for this call at present."""
 
@@ -70,6 +75,11 @@ class Sample:
 def key_of(number: int, scheme: Scheme = Scheme.SR25519) -> KeyPair:
     """Return the key of one of the benchmarks' accounts."""
     return KeyPair.from_seed(blake2_256(b"benchmark account %d" % number), scheme)
+
+
+def long_key(number: int) -> bytes:
+    """Return the key of one of the long values."""
+    return b":benchmark:" + blake2_256(b"long %d" % number)
 
 
 def specification() -> ChainSpec:
@@ -83,6 +93,11 @@ def specification() -> ChainSpec:
     params["minValidators"] = 1
     config["params"] = params
     return ChainSpec(spec.name, spec.id, spec.chain_type, Plain(config))
+
+
+def lesser(one: Sample | None, other: Sample) -> Sample:
+    """Return the sample that took less."""
+    return other if one is None or other.picos < one.picos else one
 
 
 class Rootless(Overlay):
@@ -135,6 +150,8 @@ class Bench:
         )
         for number in range(accounts):
             state[prefix + blake2_128_concat(blake2_256(b"account %d" % number))] = raw
+        for number in range(LONG_VALUES):
+            state[long_key(number)] = blake2_256(b"%d" % number) * (LONG_VALUE // 32)
         return state
 
     def _begin(self) -> None:
@@ -145,11 +162,11 @@ class Bench:
         self.at(BLOCK)
 
     def at(self, slot: int) -> None:
-        """Move the clock to so many slots after the first block."""
+        """Move the clock to so many slots after the first block; the last one set the time."""
         babe = self.runtime.babe
         now = int(babe.genesis_slot.value) + slot
         babe.current_slot.value = Slot(now)
-        self.runtime.timestamp.now.value = u64(now * int(self.params.slot_ms))
+        self.runtime.timestamp.now.value = u64((now - 1) * int(self.params.slot_ms))
 
     def enter(self) -> Rootless:
         """Go on over the state as it was prepared, with nothing read or written yet."""
@@ -205,32 +222,40 @@ class Bench:
     # ---- measuring
 
     def measure(self, case: Case, repeats: int = REPEATS) -> Sample:
-        """Return what a case takes at least, over a state that it was prepared on."""
+        """Return what a case takes at least, over a state that it was prepared on.
+
+        What is to be left out is measured in turn with it, so that both meet the same machine.
+        """
+        cases = [case, *(self._many(*others) for others in case.without)]
+        least: list[Sample | None] = [None] * len(cases)
         with self.prepared():
-            best = self._repeat(case.origin, case.call, case, repeats)
-            for origin, call, times in case.without:
-                own = self._repeat(origin, call, Case(call, origin), repeats)
-                best = Sample(
-                    max(0, best.picos - own.picos * times), best.writes, best.written, best.declared
-                )
+            begun = time.thread_time()
+            for count in range(repeats):
+                if count >= FEW and time.thread_time() - begun > ENOUGH * len(cases):
+                    break
+                for place, each in enumerate(cases):
+                    least[place] = lesser(least[place], self.once(each))
         self.enter()
-        return best
+        first, *others = [each for each in least if each is not None]
+        return replace(first, picos=max(0, first.picos - sum(each.picos for each in others)))
 
-    def _repeat(self, origin: Origin, call: Call | None, case: Case, repeats: int) -> Sample:
-        begun, best = time.thread_time(), None
-        for count in range(repeats):
-            if count >= FEW and time.thread_time() - begun > ENOUGH:
-                break
-            sample = self.once(origin, call, case)
-            if best is None or sample.picos < best.picos:
-                best = sample
-        assert best is not None
-        return best
+    def _many(self, origin: Origin, call: Call, times: int) -> Case:
+        """Return the case of a call that is decoded, weighed and made so many times."""
+        runtime, raw = self.runtime, call.raw
 
-    def once(self, origin: Origin, call: Call | None, case: Case) -> Sample:
+        def run() -> None:
+            for _ in range(times):
+                decoded = runtime.call_codec.decode_all(raw)
+                runtime.info(decoded)
+                with suppress(DispatchError):
+                    runtime.dispatch(origin, decoded)
+
+        return Case(run=run)
+
+    def once(self, case: Case) -> Sample:
         """Measure once, over a cold overlay."""
         overlay, runtime = self.enter(), self.runtime
-        declared, post = 0, None
+        declared, post, call = 0, None, case.call
         gc.collect(0)
         gc.disable()
         try:
@@ -246,7 +271,7 @@ class Bench:
                 decoded = runtime.call_codec.decode_all(raw)
                 info = runtime.info(decoded)
                 try:
-                    post = runtime.dispatch(origin, decoded)
+                    post = runtime.dispatch(case.origin, decoded)
                 except DispatchError as failure:
                     if not case.fails:
                         raise
@@ -260,7 +285,9 @@ class Bench:
             gc.enable()
         changes = overlay.changes()
         written = sum(len(value) for value in changes.values() if value is not None)
-        return Sample(spent * 1_000, len(changes), written, declared)
+        base = self._overlay()
+        removed = sum(len(base.get(key) or b"") for key in changes)
+        return Sample(spent * 1_000, len(changes), written, removed, declared)
 
     # ---- preparing
 
@@ -294,27 +321,31 @@ class Bench:
         """Return an account that does not exist."""
         return AccountId(blake2_256(b"nobody %d" % number))
 
-    def call(self, pallet: str, name: str, **args: object) -> Call:
+    def call(self, pallet: str, name: str, /, **args: object) -> Call:
         """Build a call by name."""
         return self.runtime.call(pallet, name, **args)
 
-    def signed(self, who: AccountId, pallet: str, name: str, **args: object) -> Case:
+    def signed(self, who: AccountId, pallet: str, name: str, /, **args: object) -> Case:
         """Return the case of a call signed by `who`."""
         return Case(self.call(pallet, name, **args), signed(who))
 
-    def root(self, pallet: str, name: str, **args: object) -> Case:
+    def root(self, pallet: str, name: str, /, **args: object) -> Case:
         """Return the case of a call of the chain itself."""
         return Case(self.call(pallet, name, **args), ROOT)
+
+    def weight(self, picos: int) -> Weight:
+        """Return a weight of so many picoseconds."""
+        return Weight(u64(picos))
 
     def remark(self) -> Call:
         """Return the smallest call there is."""
         return self.call("System", "remark", remark=b"")
 
-    def does(self, who: AccountId, pallet: str, name: str, **args: object) -> None:
+    def does(self, who: AccountId, pallet: str, name: str, /, **args: object) -> None:
         """Make a call as part of the preparation; it must succeed."""
         self.runtime.dispatch(signed(who), self.call(pallet, name, **args))
 
-    def decides(self, pallet: str, name: str, **args: object) -> None:
+    def decides(self, pallet: str, name: str, /, **args: object) -> None:
         """Make a call of the chain itself as part of the preparation."""
         self.runtime.dispatch(ROOT, self.call(pallet, name, **args))
 

@@ -38,7 +38,8 @@ class Weighed:
 
 def total(sample: Sample, costs: Costs) -> int:
     """Return what a sample costs with the keys it writes, in picoseconds."""
-    return sample.picos + sample.writes * costs.write + sample.written * costs.written_byte
+    bytes_ = sample.written * costs.written_byte + sample.removed * costs.removed_byte
+    return sample.picos + sample.writes * costs.write + bytes_
 
 
 def weigh(bench: Bench, each: Benchmark, costs: Costs) -> Weighed:
@@ -160,6 +161,7 @@ def block_module(costs: Costs) -> str:
         "READ": (costs.read, "Reading a key that the block has not read yet."),
         "WRITE": (costs.write, "A changed key: its part of the trie and of the batch."),
         "WRITTEN_BYTE": (costs.written_byte, "A byte of a value that is written."),
+        "REMOVED_BYTE": (costs.removed_byte, "A byte of a value that was there before."),
     }  # fmt: skip
     for name, (picos, text) in names.items():
         lines += [f"{name}: Final = {rounded(picos * MARGIN_PERCENT // 100):_}", f'"""{text}"""']

@@ -7,7 +7,7 @@ Approvals are kept under the hash of the call, so that nobody can exchange the c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Final, Protocol
@@ -45,16 +45,13 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.origin import OriginKind
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.system import System
 from runtime.pallets.utility import carrying_weight
+from runtime.weights import multisig as weights
 
 MAX_SIGNATORIES: Final = 100
 PREFIX: Final = b"modlpy/utilisuba"
 """What all accounts of this pallet are derived from, so that they can be no key's account."""
-
-BASE_WEIGHT: Final = 50 * PICOS_PER_MICRO
-SIGNATORY_WEIGHT: Final = PICOS_PER_MICRO * 3 // 2
 
 RESERVE_ID: Final = b"py/multi"
 """The name that deposits are reserved under: what others reserve is not touched."""
@@ -110,7 +107,8 @@ def threshold_1_info(
 ) -> DispatchInfo:
     """Weigh `as_multi_threshold_1`: the call, and the hashing of its account."""
     info = pallet.host.dispatcher.info(inner)
-    return DispatchInfo(own_weight(other_signatories) + info.weight, info.dispatch_class)
+    own = weights.as_multi_threshold_1(len(other_signatories))
+    return DispatchInfo(own + info.weight, info.dispatch_class)
 
 
 def approval_info(
@@ -127,23 +125,29 @@ def approval_info(
     return DispatchInfo(own + int(max_weight.ref_time))
 
 
-def keeping_info(
-    pallet: Multisig, threshold: u16, other_signatories: Sequence[AccountId], *_: object
-) -> DispatchInfo:
-    """Weigh a call that never runs another."""
-    del pallet, threshold
-    return DispatchInfo(own_weight(other_signatories))
+def keeping_info(own: Callable[[int], int]) -> Callable[..., DispatchInfo]:
+    """Return how to weigh a call that never runs another, by the other owners."""
+
+    def weigh(
+        _: Multisig, threshold: u16, other_signatories: Sequence[AccountId], *rest: object
+    ) -> DispatchInfo:
+        del threshold, rest
+        return DispatchInfo(own(len(other_signatories)))
+
+    return weigh
 
 
 def own_weight(
     other_signatories: Sequence[AccountId], call_or_hash: Call | bytes | None = None
 ) -> int:
-    """Return what this pallet's part of a call costs, in picoseconds.
+    """Return what this pallet's part of an approval costs, in picoseconds.
 
     `call_or_hash` is what the caller told a weight for: if it is a call, it is to be carried too.
     """
-    carried = carrying_weight(call_or_hash) if isinstance(call_or_hash, Call) else 0
-    return BASE_WEIGHT + SIGNATORY_WEIGHT * len(other_signatories) + carried
+    others = len(other_signatories)
+    if isinstance(call_or_hash, Call):
+        return weights.as_multi(others) + carrying_weight(call_or_hash)
+    return weights.approve_as_multi(others)
 
 
 class Multisig(Pallet):
@@ -304,7 +308,7 @@ class Multisig(Pallet):
         self._approve(who, account, threshold, call_hash, operation)
         return PostInfo(weight=own_weight(other_signatories))
 
-    @call(3, weight=keeping_info)
+    @call(3, weight=keeping_info(weights.cancel_as_multi))
     def cancel_as_multi(
         self,
         origin: Origin,
@@ -328,7 +332,7 @@ class Multisig(Pallet):
         self.currency.unreserve_named(RESERVE_ID, who, operation.deposit)
         self.deposit(self.MultisigCancelled(who, timepoint, account, call_hash))
 
-    @call(4, weight=keeping_info)
+    @call(4, weight=keeping_info(weights.poke_deposit))
     def poke_deposit(
         self,
         origin: Origin,
@@ -454,7 +458,7 @@ class Multisig(Pallet):
         """Return what a call cost altogether, where the inner call says what it cost."""
         if inner.weight is None:
             return PostInfo()
-        return PostInfo(weight=own_weight(other_signatories) + inner.weight)
+        return PostInfo(weight=weights.as_multi_threshold_1(len(other_signatories)) + inner.weight)
 
     def _timepoint(self) -> Timepoint:
         return Timepoint(self.system.number.value, u32(self.host.extrinsic_index))

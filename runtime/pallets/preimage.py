@@ -45,7 +45,7 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.origin import OriginKind
-from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.weights import preimage as weights
 
 MAX_SIZE: Final = 4 << 20
 """Bytes of one preimage."""
@@ -53,11 +53,6 @@ MAX_INLINE: Final = 128
 """Bytes of a call that is written where it is needed, without a preimage."""
 MAX_HASHES: Final = 1_024
 """Hashes in one call."""
-
-CALL_WEIGHT: Final = 60 * PICOS_PER_MICRO
-HASH_WEIGHT: Final = 10 * PICOS_PER_MICRO
-BYTE_WEIGHT: Final = 5_000
-"""What hashing, storing and reading back each byte costs, in picoseconds."""
 
 
 def unit(name: str) -> Codec[None]:
@@ -165,12 +160,12 @@ class Money(Protocol):
 
 def note_info(_: object, data: bytes) -> DispatchInfo:
     """Weigh a preimage by its length."""
-    return DispatchInfo(CALL_WEIGHT + BYTE_WEIGHT * len(data))
+    return DispatchInfo(weights.note_preimage(len(data)))
 
 
 def hashes_info(_: object, hashes: Sequence[H256]) -> DispatchInfo:
     """Weigh a list of hashes by its length."""
-    return DispatchInfo(CALL_WEIGHT + HASH_WEIGHT * len(hashes))
+    return DispatchInfo(weights.ensure_updated(len(hashes)))
 
 
 class Preimage(Pallet):
@@ -247,7 +242,7 @@ class Preimage(Pallet):
         self._note(bytes_, owner)
         return PostInfo(pays=not needed)
 
-    @call(1, weight=CALL_WEIGHT)
+    @call(1, weight=weights.UNNOTE_PREIMAGE)
     def unnote_preimage(self, origin: Origin, hash: Hash) -> None:
         """Take your preimage back, and the deposit with it. What is needed stays until it is not.
 
@@ -270,13 +265,13 @@ class Preimage(Pallet):
             case _:
                 raise self.NotNoted
 
-    @call(2, weight=CALL_WEIGHT)
+    @call(2, weight=weights.REQUEST_PREIMAGE)
     def request_preimage(self, origin: Origin, hash: Hash) -> None:
         """Say that the preimage is needed: it stays while it is, and noting it costs nothing."""
         self.manager(origin)
         self._request(hash)
 
-    @call(3, weight=CALL_WEIGHT)
+    @call(3, weight=weights.UNREQUEST_PREIMAGE)
     def unrequest_preimage(self, origin: Origin, hash: Hash) -> None:
         """Say that the preimage is needed no more. Without an owner it goes."""
         self.manager(origin)

@@ -47,9 +47,9 @@ from runtime.frame import (
 )
 from runtime.frame.call import Dispatchable
 from runtime.frame.origin import OriginKind
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import lookup
 from runtime.pallets.system import System
+from runtime.weights import proxy as weights
 
 MAX_PROXIES: Final = 32
 MAX_PENDING: Final = 32
@@ -58,12 +58,6 @@ PREFIX: Final = b"modlpy/proxy____"
 
 RESERVE_ID: Final = b"py/proxy"
 """The name that deposits are reserved under: what others reserve is not touched."""
-
-PROXY_WEIGHT: Final = 30 * PICOS_PER_MICRO
-ANNOUNCED_WEIGHT: Final = 60 * PICOS_PER_MICRO
-ENTRY_WEIGHT: Final = 4 * PICOS_PER_MICRO
-"""What reading one proxy or announcement of a list costs."""
-POKE_WEIGHT: Final = ANNOUNCED_WEIGHT + ENTRY_WEIGHT * (MAX_PROXIES + MAX_PENDING)
 
 
 @path("btt_runtime::ProxyType")
@@ -165,7 +159,7 @@ def proxy_info(
     """Weigh `proxy`: itself, as many proxies as an account may have, and the call."""
     del real, force_proxy_type
     info = pallet.host.dispatcher.info(inner)
-    return DispatchInfo(proxy_weight(pallet.max_proxies) + info.weight, info.dispatch_class)
+    return DispatchInfo(weights.proxy(int(pallet.max_proxies)) + info.weight, info.dispatch_class)
 
 
 def announced_info(
@@ -178,18 +172,8 @@ def announced_info(
     """Weigh `proxy_announced`: itself, both lists at their longest, and the call."""
     del delegate, real, force_proxy_type
     info = pallet.host.dispatcher.info(inner)
-    own = announced_weight(pallet.max_proxies, pallet.max_pending)
+    own = weights.proxy_announced(int(pallet.max_proxies), int(pallet.max_pending))
     return DispatchInfo(own + info.weight, info.dispatch_class)
-
-
-def proxy_weight(proxies: int) -> int:
-    """Return what acting for an account with so many proxies costs, in picoseconds."""
-    return PROXY_WEIGHT + ENTRY_WEIGHT * int(proxies)
-
-
-def announced_weight(proxies: int, pending: int) -> int:
-    """Return what making one of so many announced calls costs, in picoseconds."""
-    return ANNOUNCED_WEIGHT + ENTRY_WEIGHT * (int(proxies) + int(pending))
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,9 +301,9 @@ class Proxy(Pallet):
         if definition.delay:
             raise self.Unannounced
         used = self._run(origin, account, definition.proxy_type, call)
-        return PostInfo(weight=proxy_weight(len(definitions)) + used)
+        return PostInfo(weight=weights.proxy(len(definitions)) + used)
 
-    @call(1, weight=60 * PICOS_PER_MICRO)
+    @call(1, weight=weights.ADD_PROXY)
     def add_proxy(self, origin: Origin, delegate: Address, proxy_type: Kind, delay: Delay) -> None:
         """Let `delegate` act for you, in calls of `proxy_type`, announced `delay` blocks before."""
         who = origin.signed()
@@ -336,7 +320,7 @@ class Proxy(Pallet):
         self.proxies[who] = (definitions, self._redeposit(who, deposit, len(definitions)))
         self.deposit(self.ProxyAdded(who, added.delegate, proxy_type, delay))
 
-    @call(2, weight=60 * PICOS_PER_MICRO)
+    @call(2, weight=weights.REMOVE_PROXY)
     def remove_proxy(
         self, origin: Origin, delegate: Address, proxy_type: Kind, delay: Delay
     ) -> None:
@@ -355,7 +339,7 @@ class Proxy(Pallet):
             del self.proxies[who]
         self._announce_removal(who, removed)
 
-    @call(3, weight=60 * PICOS_PER_MICRO)
+    @call(3, weight=weights.REMOVE_PROXIES)
     def remove_proxies(self, origin: Origin) -> None:
         """Let nobody act for you any more. For a pure account this is the end of all access."""
         who = origin.signed()
@@ -365,7 +349,7 @@ class Proxy(Pallet):
         for removed in definitions:
             self._announce_removal(who, removed)
 
-    @call(4, weight=60 * PICOS_PER_MICRO)
+    @call(4, weight=weights.CREATE_PURE)
     def create_pure(
         self,
         origin: Origin,
@@ -388,7 +372,7 @@ class Proxy(Pallet):
         self.proxies[pure] = ([ProxyDefinition(who, proxy_type, delay)], deposit)
         self.deposit(self.PureCreated(pure, who, proxy_type, index))
 
-    @call(5, weight=60 * PICOS_PER_MICRO)
+    @call(5, weight=weights.KILL_PURE)
     def kill_pure(
         self,
         origin: Origin,
@@ -415,7 +399,7 @@ class Proxy(Pallet):
         self.currency.unreserve_named(RESERVE_ID, who, deposit - makers)
         self.deposit(self.PureKilled(who, maker, proxy_type, index))
 
-    @call(6, weight=60 * PICOS_PER_MICRO)
+    @call(6, weight=weights.ANNOUNCE)
     def announce(self, origin: Origin, real: Address, call_hash: CallHash) -> None:
         """Tell of a call that you will make as `real`, so that it can be refused until then."""
         who = origin.signed()
@@ -429,7 +413,7 @@ class Proxy(Pallet):
         self._keep(who, pending, deposit)
         self.deposit(self.Announced(account, who, call_hash))
 
-    @call(7, weight=60 * PICOS_PER_MICRO)
+    @call(7, weight=weights.REMOVE_ANNOUNCEMENT)
     def remove_announcement(self, origin: Origin, real: Address, call_hash: CallHash) -> None:
         """Take back an announcement of yours, and its deposit."""
         who = origin.signed()
@@ -437,7 +421,7 @@ class Proxy(Pallet):
         if not self._forget(who, lambda a: a.real == account and a.call_hash == call_hash):
             raise self.NotFound
 
-    @call(8, weight=60 * PICOS_PER_MICRO)
+    @call(8, weight=weights.REJECT_ANNOUNCEMENT)
     def reject_announcement(self, origin: Origin, delegate: Address, call_hash: CallHash) -> None:
         """Refuse a call that your proxy `delegate` has announced; it gets its deposit back."""
         account = origin.signed()
@@ -471,9 +455,9 @@ class Proxy(Pallet):
         if not told:
             raise self.Unannounced
         used = self._run(origin, account, definition.proxy_type, call)
-        return PostInfo(weight=announced_weight(len(definitions), told) + used)
+        return PostInfo(weight=weights.proxy_announced(len(definitions), told) + used)
 
-    @call(10, weight=POKE_WEIGHT)
+    @call(10, weight=weights.POKE_DEPOSIT)
     def poke_deposit(self, origin: Origin) -> PostInfo | None:
         """Bring your deposits to what they would be today; free of charge if that changes them."""
         who = origin.signed()

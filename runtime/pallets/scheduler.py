@@ -51,7 +51,6 @@ from runtime.frame import (
     ensure_root,
 )
 from runtime.frame.origin import OriginKind
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.origins import (
     DecisionOrigin,
     OriginCaller,
@@ -59,19 +58,14 @@ from runtime.pallets.origins import (
     caller,
     written,
 )
-from runtime.pallets.preimage import BYTE_WEIGHT, BoundedCall, Inline, Legacy, Lookup, Preimage
+from runtime.pallets.preimage import BoundedCall, Inline, Legacy, Lookup, Preimage
 from runtime.pallets.utility import carrying_weight
+from runtime.weights import scheduler as weights
 
 MAX_SCHEDULED: Final = 100
 """Tasks of one slot."""
 LONGEST_STEP: Final = 64
 """Slots between two that are looked at for room, at most."""
-LOOK_WEIGHT: Final = 60 * PICOS_PER_MICRO
-"""Looking for the next slot that has tasks, and taking them, in picoseconds."""
-TASK_WEIGHT: Final = 150 * PICOS_PER_MICRO
-"""Making one task: reading it, running a call, what is announced."""
-AGENDA_WEIGHT: Final = 1_000 * PICOS_PER_MICRO
-"""Changing one slot's agenda."""
 
 Name = Annotated[bytes, Fixed(32)]
 Address = tuple[u32, u32]
@@ -158,7 +152,7 @@ class Clock(Protocol):
 def schedule_info(_: object, *args: Any) -> DispatchInfo:
     """Weigh a new task by the call that it carries, which is its last argument."""
     inner: Call = args[-1]
-    return DispatchInfo(AGENDA_WEIGHT + carrying_weight(inner) + 2 * BYTE_WEIGHT * len(inner.raw))
+    return DispatchInfo(weights.schedule_named(len(inner.raw)) + carrying_weight(inner))
 
 
 class Scheduler(Pallet):
@@ -267,9 +261,9 @@ class Scheduler(Pallet):
         """Make what is due, as far as the block has room; return the picoseconds used."""
         del number
         now, limit = self.clock.now(), int(self.maximum_weight.ref_time)
-        used, waiting = LOOK_WEIGHT, False
+        used, waiting = weights.LOOK, False
         while not waiting and (when := self._next()) is not None and when <= now:
-            used += LOOK_WEIGHT
+            used += weights.LOOK
             # Out of the state while it is worked through: nobody changes it meanwhile.
             tasks = self.agenda.take(when) or []
             used += self._serve(when, tasks, limit - used)
@@ -296,7 +290,7 @@ class Scheduler(Pallet):
         """Make a call at slot `when`, and again every so many slots so many times if told."""
         self._schedule(origin, At(when), maybe_periodic, priority, call, None)
 
-    @call(1, weight=AGENDA_WEIGHT)
+    @call(1, weight=weights.CANCEL)
     def cancel(self, origin: Origin, when: When, index: Place) -> None:
         """Cancel a task by its slot and place. Yours only, unless you are root."""
         self._cancel((when, index), self._ensure_may_change(origin, (when, index)))
@@ -314,7 +308,7 @@ class Scheduler(Pallet):
         """Make a call at slot `when`, under a name by which it can be cancelled."""
         self._schedule(origin, At(when), maybe_periodic, priority, call, id)
 
-    @call(3, weight=AGENDA_WEIGHT)
+    @call(3, weight=weights.CANCEL_NAMED)
     def cancel_named(self, origin: Origin, id: TaskName) -> None:
         """Cancel a task by its name. Yours only, unless you are root."""
         address = self._named(origin, id)
@@ -345,22 +339,22 @@ class Scheduler(Pallet):
         """Make a call `after` so many slots, under a name by which it can be cancelled."""
         self._schedule(origin, After(after), maybe_periodic, priority, call, id)
 
-    @call(6, weight=AGENDA_WEIGHT)
+    @call(6, weight=weights.SET_RETRY)
     def set_retry(self, origin: Origin, task: TaskAddress, retries: Tries, period: When) -> None:
         """Try a task again if it fails, so many times, each so many slots later."""
         self._set_retry(origin, task, retries, period)
 
-    @call(7, weight=AGENDA_WEIGHT)
+    @call(7, weight=weights.SET_RETRY_NAMED)
     def set_retry_named(self, origin: Origin, id: TaskName, retries: Tries, period: When) -> None:
         """Try a named task again if it fails, so many times, each so many slots later."""
         self._set_retry(origin, self._named(origin, id), retries, period)
 
-    @call(8, weight=AGENDA_WEIGHT)
+    @call(8, weight=weights.CANCEL_RETRY)
     def cancel_retry(self, origin: Origin, task: TaskAddress) -> None:
         """Do not try a task again if it fails."""
         self._cancel_retry(origin, task)
 
-    @call(9, weight=AGENDA_WEIGHT)
+    @call(9, weight=weights.CANCEL_RETRY_NAMED)
     def cancel_retry_named(self, origin: Origin, id: TaskName) -> None:
         """Do not try a named task again if it fails."""
         self._cancel_retry(origin, self._named(origin, id))
@@ -538,16 +532,16 @@ class Scheduler(Pallet):
 
     def _make(self, address: Address, task: Task, room: int) -> int | None:
         """Make a task; return the picoseconds used, or None if it does not fit into `room`."""
-        if room < TASK_WEIGHT:
+        if room < weights.task(0):
             return None
         inner = self.preimages.peek(task.call)
         if inner is None:
             self._forget(address, task)
             self.deposit(self.CallUnavailable(address, task.maybe_id))
-            return TASK_WEIGHT
-        own = TASK_WEIGHT + BYTE_WEIGHT * len(inner.raw)
+            return weights.task(0)
+        own = weights.task(len(inner.raw))
         declared = self.host.dispatcher.info(inner).weight
-        if own + declared > int(self.maximum_weight.ref_time) - 2 * LOOK_WEIGHT:
+        if own + declared > int(self.maximum_weight.ref_time) - 2 * weights.LOOK:
             self._forget(address, task)
             self.deposit(self.PermanentlyOverweight(address, task.maybe_id))
             return min(own, room)

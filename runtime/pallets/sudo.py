@@ -30,9 +30,9 @@ from runtime.frame import (
     signed,
 )
 from runtime.frame.origin import OriginKind
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import is_pool, lookup
 from runtime.pallets.utility import carrying_weight
+from runtime.weights import sudo as weights
 
 DispatchResult = Annotated[Result[tuple[()], WireError], TypeName("DispatchResult")]
 Lookup = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
@@ -40,13 +40,12 @@ BoxedCall = Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")]
 Who = Annotated[AccountId, TypeName("T::AccountId")]
 
 FREE_OF_CHARGE = PostInfo(pays=False)
-OWN_WEIGHT = 20 * PICOS_PER_MICRO
 
 
 def with_call(sudo: Sudo, inner: RuntimeCall) -> DispatchInfo:
     """Tell the weight of a call made as root: its own and ours."""
     info = sudo.host.dispatcher.info(inner)
-    return DispatchInfo(OWN_WEIGHT + info.weight, info.dispatch_class)
+    return DispatchInfo(weights.SUDO + info.weight, info.dispatch_class)
 
 
 def with_weight(sudo: Sudo, inner: RuntimeCall, weight: Weight) -> DispatchInfo:
@@ -54,14 +53,15 @@ def with_weight(sudo: Sudo, inner: RuntimeCall, weight: Weight) -> DispatchInfo:
 
     Anybody may send this call and be refused, so what carrying it costs is not left out.
     """
-    told = OWN_WEIGHT + carrying_weight(inner) + int(weight.ref_time)
+    told = weights.SUDO_UNCHECKED_WEIGHT + carrying_weight(inner) + int(weight.ref_time)
     return DispatchInfo(told, sudo.host.dispatcher.info(inner).dispatch_class)
 
 
 def as_account(sudo: Sudo, who: MultiAddress, inner: RuntimeCall) -> DispatchInfo:
     """Tell the weight of a call made in another's name."""
     del who
-    return with_call(sudo, inner)
+    info = sudo.host.dispatcher.info(inner)
+    return DispatchInfo(weights.SUDO_AS + info.weight, info.dispatch_class)
 
 
 class Sudo(Pallet):
@@ -115,7 +115,7 @@ class Sudo(Pallet):
         self.deposit(self.Sudid(self._result(ROOT, call)))
         return FREE_OF_CHARGE
 
-    @call(2, weight=OWN_WEIGHT)
+    @call(2, weight=weights.SET_KEY)
     def set_key(self, origin: Origin, new: Lookup) -> PostInfo:
         """Pass the key on to `new`."""
         self._ensure_sudo(origin)
@@ -135,7 +135,7 @@ class Sudo(Pallet):
         self.deposit(self.SudoAsDone(self._result(signed(account), call)))
         return FREE_OF_CHARGE
 
-    @call(4, weight=OWN_WEIGHT)
+    @call(4, weight=weights.REMOVE_KEY)
     def remove_key(self, origin: Origin) -> PostInfo:
         """Give the key up for good."""
         self._ensure_sudo(origin)

@@ -46,9 +46,15 @@ from runtime.frame import (
 )
 from runtime.frame.host import ApplyExtrinsic, Finalization, Initialization
 from runtime.frame.version import CODE_KEY, LastRuntimeUpgradeInfo
-from runtime.frame.weight import PICOS_PER_MICRO, Pays
+from runtime.frame.weight import Pays
+from runtime.weights import system as weights
 
 MAX_CONSUMERS: Final = 16
+
+
+def by_length(_: object, remark: bytes) -> DispatchInfo:
+    """Weigh a remark that is hashed by its length."""
+    return DispatchInfo(weights.remark_with_event(len(remark)))
 
 
 class System(Pallet, crate="frame_system"):
@@ -112,12 +118,12 @@ class System(Pallet, crate="frame_system"):
     class CallFiltered(Error, index=5):
         """The caller is not allowed to make this call."""
 
-    @call(0, weight=10 * PICOS_PER_MICRO)
+    @call(0, weight=weights.REMARK)
     def remark(self, origin: Origin, remark: bytes) -> None:
         """Put some bytes on chain; nothing else happens. Any signed account may do this."""
         origin.signed()
 
-    @call(7, weight=15 * PICOS_PER_MICRO)
+    @call(7, weight=by_length)
     def remark_with_event(self, origin: Origin, remark: bytes) -> None:
         """Put some bytes on chain and announce their hash."""
         sender = origin.signed()

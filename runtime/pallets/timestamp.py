@@ -9,7 +9,7 @@ from typing import Annotated, Protocol
 
 from btt_chain.scale import Compact, TypeName, u64
 from runtime.frame import Const, DispatchClass, InvalidBlock, Origin, Pallet, Value, call
-from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.weights import timestamp as weights
 
 
 class SlotClock(Protocol):
@@ -35,7 +35,7 @@ class Timestamp(Pallet):
         if not self.did_update.take():
             raise InvalidBlock(f"block {number} does not set the time")
 
-    @call(0, weight=20 * PICOS_PER_MICRO, dispatch_class=DispatchClass.Mandatory)
+    @call(0, weight=weights.SET, dispatch_class=DispatchClass.Mandatory)
     def set(self, origin: Origin, now: Annotated[Compact[u64], TypeName("T::Moment")]) -> None:
         """Set the time of this block, in milliseconds. Only the block's author does this."""
         origin.none()

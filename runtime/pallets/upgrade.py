@@ -17,6 +17,7 @@ from btt_chain.primitives.babe import Slot
 from btt_chain.scale import DecodeError, TypeName, codec, path, u32, u64
 from runtime.frame import (
     Const,
+    DispatchInfo,
     Error,
     Event,
     Origin,
@@ -26,8 +27,8 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.system import System
+from runtime.weights import upgrade as weights
 
 SCHEDULED_KEY: Final = twox_128(b"Upgrade") + twox_128(b"Scheduled")
 """Where every version of the law keeps what is scheduled: programs read it without the law."""
@@ -53,6 +54,12 @@ class Clock(Protocol):
 
     def now(self) -> int:
         """Return the slots since genesis."""
+
+
+def by_length(_: object, code: bytes, slot: u64) -> DispatchInfo:
+    """Weigh an upgrade by the length of its code."""
+    del slot
+    return DispatchInfo(weights.schedule(len(code)))
 
 
 class Upgrade(Pallet):
@@ -114,7 +121,7 @@ class Upgrade(Pallet):
 
     # ---- calls
 
-    @call(0, weight=50 * PICOS_PER_MICRO)
+    @call(0, weight=by_length)
     def schedule(
         self,
         origin: Origin,
@@ -131,7 +138,7 @@ class Upgrade(Pallet):
         self.scheduled.value = ScheduledUpgrade(code, version.spec_version, slot)
         self.deposit(self.UpgradeScheduled(version.spec_version, slot))
 
-    @call(1, weight=30 * PICOS_PER_MICRO)
+    @call(1, weight=weights.CANCEL)
     def cancel(self, origin: Origin) -> None:
         """Let the version that is scheduled not come."""
         self.origin(origin)

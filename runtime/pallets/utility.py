@@ -5,7 +5,7 @@ A batch weighs what its calls weigh and a little more; what they did not use is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 
 from btt_chain.crypto.hashing import blake2_256
@@ -31,14 +31,10 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.origin import OriginKind
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.origins import OriginCaller, caller
+from runtime.weights import utility as weights
 
 BATCH_ALL: Final = 2
-OWN_WEIGHT: Final = 20 * PICOS_PER_MICRO
-ITEM_WEIGHT: Final = 4 * PICOS_PER_MICRO
-"""What each call in a call costs before it runs: decoding, weighing, filters."""
-
 
 Calls = Annotated[list[RuntimeCall], MaxLen(MAX_CALLS), TypeName("Vec<<T as Config>::RuntimeCall>")]
 BoxedCall = Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")]
@@ -46,33 +42,37 @@ BoxedOrigin = Annotated[OriginCaller, TypeName("Box<T::PalletsOrigin>")]
 Failure = Annotated[WireError, TypeName("DispatchError")]
 
 
-def combined(utility: Utility, calls: Sequence[Call]) -> DispatchInfo:
-    """Tell what several calls in one weigh; Operational only if there are any and all of them are.
+def combined(own: Callable[[int], int]) -> Callable[[Utility, Sequence[Call]], DispatchInfo]:
+    """Return how to weigh several calls in one, whose own weight goes by how many they are."""
+    return lambda utility, calls: together(utility, calls, own(len(calls)))
 
-    Of no calls at all one can say that all are; the fast lane is not for them.
+
+def together(utility: Utility, calls: Sequence[Call], own: int) -> DispatchInfo:
+    """Weigh several calls and `own`; Operational only if there are any and all of them are.
+
+    An empty batch is Normal: the fast lane is not for it.
     """
     infos = [utility.host.dispatcher.info(inner) for inner in calls]
     urgent = bool(infos) and all(info.dispatch_class is DispatchClass.Operational for info in infos)
     return DispatchInfo(
-        batch_weight(len(calls)) + sum(info.weight for info in infos),
+        own + sum(info.weight for info in infos),
         DispatchClass.Operational if urgent else DispatchClass.Normal,
     )
 
 
-def batch_weight(calls: int) -> int:
-    """Return the weight in picoseconds of handling so many calls, without their own."""
-    return OWN_WEIGHT + calls * ITEM_WEIGHT
+def wrapped(own: int) -> Callable[[Utility, object, Call], DispatchInfo]:
+    """Return how to weigh a call in another's name: its own weight and `own`."""
 
+    def weigh(utility: Utility, _: object, inner: Call) -> DispatchInfo:
+        info = utility.host.dispatcher.info(inner)
+        return DispatchInfo(own + info.weight, info.dispatch_class)
 
-def wrapped(utility: Utility, _: object, inner: Call) -> DispatchInfo:
-    """Tell what a call in another's name weighs: its own weight and ours."""
-    info = utility.host.dispatcher.info(inner)
-    return DispatchInfo(OWN_WEIGHT + info.weight, info.dispatch_class)
+    return weigh
 
 
 def as_told(utility: Utility, inner: Call, weight: Weight) -> DispatchInfo:
     """Tell the weight that the chain itself wants the call to have, and what carrying it costs."""
-    told = OWN_WEIGHT + carrying_weight(inner) + int(weight.ref_time)
+    told = weights.WITH_WEIGHT + carrying_weight(inner) + int(weight.ref_time)
     return DispatchInfo(told, utility.host.dispatcher.info(inner).dispatch_class)
 
 
@@ -82,12 +82,12 @@ def carrying_weight(inner: Call) -> int:
     Whoever is told the weight of a call, instead of asking for it, adds this: the sender can
     say too little, and the decoding is done before anybody has a say.
     """
-    return ITEM_WEIGHT * inner.size
+    return weights.carrying(inner.size, len(inner.raw))
 
 
 def either(utility: Utility, main: Call, fallback: Call) -> DispatchInfo:
     """Tell what a call and its replacement weigh together."""
-    return combined(utility, (main, fallback))
+    return together(utility, (main, fallback), weights.IF_ELSE)
 
 
 class Utility(Pallet):
@@ -134,7 +134,7 @@ class Utility(Pallet):
 
     # ---- calls
 
-    @call(0, weight=combined)
+    @call(0, weight=combined(weights.batch))
     def batch(self, origin: Origin, calls: Calls) -> PostInfo:
         """Make several calls, one after the other, up to the first that fails."""
         self._ensure_may_batch(origin, calls)
@@ -145,12 +145,12 @@ class Utility(Pallet):
             if error is not None:
                 told = self.host.dispatcher.wire_error(error)
                 self.deposit(self.BatchInterrupted(u32(place), told))
-                return PostInfo(weight=used + batch_weight(place + 1))
+                return PostInfo(weight=used + weights.batch(place + 1))
             self.deposit(self.ItemCompleted())
         self.deposit(self.BatchCompleted())
-        return PostInfo(weight=used + batch_weight(len(calls)))
+        return PostInfo(weight=used + weights.batch(len(calls)))
 
-    @call(1, weight=wrapped)
+    @call(1, weight=wrapped(weights.AS_DERIVATIVE))
     def as_derivative(
         self, origin: Origin, index: Annotated[u16, TypeName("u16")], call: BoxedCall
     ) -> PostInfo:
@@ -158,11 +158,11 @@ class Utility(Pallet):
         pseudonym = derivative(origin.signed(), index)
         error, weight = self._attempt(Origin(OriginKind.SIGNED, pseudonym, origin.filters), call)
         if error is not None:
-            error.post = PostInfo(weight=OWN_WEIGHT + weight)
+            error.post = PostInfo(weight=weights.AS_DERIVATIVE + weight)
             raise error
-        return PostInfo(weight=OWN_WEIGHT + weight)
+        return PostInfo(weight=weights.AS_DERIVATIVE + weight)
 
-    @call(2, weight=combined)
+    @call(2, weight=combined(weights.batch_all))
     def batch_all(self, origin: Origin, calls: Calls) -> PostInfo:
         """Make several calls, all of them or none. Cannot be nested in itself."""
         self._ensure_may_batch(origin, calls)
@@ -172,13 +172,13 @@ class Utility(Pallet):
             error, weight = self._attempt(narrowed, inner)
             used += weight
             if error is not None:
-                error.post = PostInfo(weight=used + batch_weight(place + 1))
+                error.post = PostInfo(weight=used + weights.batch_all(place + 1))
                 raise error
             self.deposit(self.ItemCompleted())
         self.deposit(self.BatchCompleted())
-        return PostInfo(weight=used + batch_weight(len(calls)))
+        return PostInfo(weight=used + weights.batch_all(len(calls)))
 
-    @call(3, weight=wrapped)
+    @call(3, weight=wrapped(weights.DISPATCH_AS))
     def dispatch_as(self, origin: Origin, as_origin: BoxedOrigin, call: BoxedCall) -> None:
         """Make a call in the name of any account. For the chain itself; pools are out of reach."""
         origin.root()
@@ -186,7 +186,7 @@ class Utility(Pallet):
         told = Ok(()) if error is None else Err(self.host.dispatcher.wire_error(error))
         self.deposit(self.DispatchedAs(told))
 
-    @call(4, weight=combined)
+    @call(4, weight=combined(weights.force_batch))
     def force_batch(self, origin: Origin, calls: Calls) -> PostInfo:
         """Make several calls, one after the other, whether they fail or not."""
         self._ensure_may_batch(origin, calls)
@@ -200,7 +200,7 @@ class Utility(Pallet):
                 failed = True
                 self.deposit(self.ItemFailed(self.host.dispatcher.wire_error(error)))
         self.deposit(self.BatchCompletedWithErrors() if failed else self.BatchCompleted())
-        return PostInfo(weight=used + batch_weight(len(calls)))
+        return PostInfo(weight=used + weights.force_batch(len(calls)))
 
     @call(5, weight=as_told)
     def with_weight(self, origin: Origin, call: BoxedCall, weight: Weight) -> None:
@@ -215,16 +215,16 @@ class Utility(Pallet):
         first_error, used = self._attempt(origin, main)
         if first_error is None:
             self.deposit(self.IfElseMainSuccess())
-            return PostInfo(weight=used + batch_weight(1))
+            return PostInfo(weight=used + weights.IF_ELSE)
         error, weight = self._attempt(origin, fallback)
-        used += weight + batch_weight(2)
+        used += weight + weights.IF_ELSE
         if error is not None:
             error.post = PostInfo(weight=used)
             raise error
         self.deposit(self.IfElseFallbackCalled(self.host.dispatcher.wire_error(first_error)))
         return PostInfo(weight=used)
 
-    @call(7, weight=wrapped)
+    @call(7, weight=wrapped(weights.DISPATCH_AS_FALLIBLE))
     def dispatch_as_fallible(self, origin: Origin, as_origin: BoxedOrigin, call: BoxedCall) -> None:
         """Make a call in the name of any account, and fail if it fails. For the chain itself."""
         origin.root()

@@ -10,7 +10,7 @@ Each account's schedules are stored twice and change together. `SchedulesExt` is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Final, Protocol
@@ -30,22 +30,12 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import Reasons, lookup
 from runtime.splits import ceil_div
+from runtime.weights import vesting as weights
 
 LOCK_ID: Final = b"vesting "
 MAX_SCHEDULES: Final = 28
-
-TRANSFER_WEIGHT: Final = 60 * PICOS_PER_MICRO
-SETTLING_WEIGHT: Final = 40 * PICOS_PER_MICRO
-SCHEDULE_WEIGHT: Final = 10 * PICOS_PER_MICRO
-"""What each schedule of an account adds to the cost of settling it."""
-
-
-def settling_weight(schedules: int = MAX_SCHEDULES) -> int:
-    """Return what bringing the lock over so many schedules up to date costs, in picoseconds."""
-    return SETTLING_WEIGHT + SCHEDULE_WEIGHT * schedules
 
 
 @path("pallet_vesting::Releases")
@@ -221,20 +211,20 @@ class Vesting(Pallet):
 
     # ---- calls
 
-    @call(0, weight=settling_weight())
+    @call(0, weight=weights.vest(MAX_SCHEDULES))
     def vest(self, origin: Origin) -> PostInfo:
         """Unlock what has come free of your own money."""
-        return self._release(origin.signed())
+        return self._release(origin.signed(), weights.vest)
 
-    @call(1, weight=settling_weight())
+    @call(1, weight=weights.vest_other(MAX_SCHEDULES))
     def vest_other(
         self, origin: Origin, target: Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
     ) -> PostInfo:
         """Unlock what has come free of the money of `target`."""
         origin.signed()
-        return self._release(lookup(target))
+        return self._release(lookup(target), weights.vest_other)
 
-    @call(2, weight=TRANSFER_WEIGHT + settling_weight())
+    @call(2, weight=weights.vested_transfer(MAX_SCHEDULES))
     def vested_transfer(
         self,
         origin: Origin,
@@ -243,9 +233,9 @@ class Vesting(Pallet):
     ) -> PostInfo:
         """Send money that `target` owns at once and can spend as it comes free."""
         held = self.transfer_vested(origin.signed(), lookup(target), schedule)
-        return PostInfo(weight=TRANSFER_WEIGHT + settling_weight(held))
+        return PostInfo(weight=weights.vested_transfer(held - 1))
 
-    @call(3, weight=TRANSFER_WEIGHT + settling_weight())
+    @call(3, weight=weights.force_vested_transfer(MAX_SCHEDULES))
     def force_vested_transfer(
         self,
         origin: Origin,
@@ -261,9 +251,9 @@ class Vesting(Pallet):
         owner = lookup(source)
         self.currency.ensure_not_pool(owner)
         held = self.transfer_vested(owner, lookup(target), schedule)
-        return PostInfo(weight=TRANSFER_WEIGHT + settling_weight(held))
+        return PostInfo(weight=weights.force_vested_transfer(held - 1))
 
-    @call(4, weight=settling_weight())
+    @call(4, weight=weights.merge_schedules(MAX_SCHEDULES))
     def merge_schedules(
         self,
         origin: Origin,
@@ -276,8 +266,8 @@ class Vesting(Pallet):
         """
         who = origin.signed()
         if schedule1_index == schedule2_index:
-            return PostInfo(weight=settling_weight(0))
-        schedules = self._schedules(who)
+            return PostInfo(weight=weights.merge_schedules(0))
+        schedules = self._schedules(who, weights.merge_schedules)
         if max(schedule1_index, schedule2_index) >= len(schedules):
             raise self.ScheduleIndexOutOfBounds
         chosen = (schedule1_index, schedule2_index)
@@ -285,9 +275,9 @@ class Vesting(Pallet):
         rest = [schedule for place, schedule in enumerate(schedules) if place not in chosen]
         merged = merge(first, second, self.clock.now())
         self._settle(who, rest if merged is None else [*rest, merged])
-        return PostInfo(weight=settling_weight(len(schedules)))
+        return PostInfo(weight=weights.merge_schedules(len(schedules)))
 
-    @call(5, weight=TRANSFER_WEIGHT + 2 * settling_weight())
+    @call(5, weight=weights.FORCE_REMOVE_VESTING_SCHEDULE)
     def force_remove_vesting_schedule(
         self,
         origin: Origin,
@@ -351,19 +341,19 @@ class Vesting(Pallet):
 
     # ---- steps
 
-    def _schedules(self, who: AccountId) -> list[Schedule]:
+    def _schedules(self, who: AccountId, weight: Callable[[int], int]) -> list[Schedule]:
         schedules = self.schedules_ext.get(who)
         if schedules is None:
             error = self.NotVesting()
-            error.post = PostInfo(weight=settling_weight(0))
+            error.post = PostInfo(weight=weight(0))
             raise error
         return schedules
 
-    def _release(self, who: AccountId) -> PostInfo:
+    def _release(self, who: AccountId, weight: Callable[[int], int]) -> PostInfo:
         """Bring the lock of `who` up to date."""
-        schedules = self._schedules(who)
+        schedules = self._schedules(who, weight)
         self._settle(who, schedules)
-        return PostInfo(weight=settling_weight(len(schedules)))
+        return PostInfo(weight=weight(len(schedules)))
 
     def _settle(self, who: AccountId, schedules: Sequence[Schedule]) -> None:
         """Store what of `schedules` still locks something, in both forms, and set the lock."""

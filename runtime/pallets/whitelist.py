@@ -7,7 +7,7 @@ calls, whose periods are shorter than root's, may make exactly this call as root
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digest import H256
@@ -31,11 +31,10 @@ from runtime.frame import (
     WireError,
     call,
 )
-from runtime.frame.weight import PICOS_PER_MICRO, Pays
-from runtime.pallets.preimage import BYTE_WEIGHT, Lookup, Preimage, decoded
+from runtime.frame.weight import Pays
+from runtime.pallets.preimage import Lookup, Preimage, decoded
 from runtime.pallets.utility import carrying_weight
-
-CALL_WEIGHT: Final = 60 * PICOS_PER_MICRO
+from runtime.weights import whitelist as weights
 
 
 @path("frame_support::dispatch::PostDispatchInfo")
@@ -64,15 +63,20 @@ def by_hash(
 ) -> DispatchInfo:
     """Weigh a call that is elsewhere by what the caller says of it."""
     del call_hash
-    own = CALL_WEIGHT + BYTE_WEIGHT * int(call_encoded_len)
+    own = weights.dispatch_whitelisted_call(int(call_encoded_len))
     return DispatchInfo(own + int(call_weight_witness.ref_time), DispatchClass.Normal)
 
 
 def with_call(pallet: Whitelist, inner: Call) -> DispatchInfo:
     """Weigh a call that is here."""
     info = pallet.host.dispatcher.info(inner)
-    own = CALL_WEIGHT + carrying_weight(inner)
+    own = own_weight(inner)
     return DispatchInfo(own + info.weight, info.dispatch_class)
+
+
+def own_weight(inner: Call) -> int:
+    """Return what bringing a call costs beside its own weight, in picoseconds."""
+    return weights.dispatch_whitelisted_call_with_preimage(len(inner.raw)) + carrying_weight(inner)
 
 
 class Whitelist(Pallet):
@@ -123,7 +127,7 @@ class Whitelist(Pallet):
 
     # ---- calls
 
-    @call(0, weight=CALL_WEIGHT)
+    @call(0, weight=weights.WHITELIST_CALL)
     def whitelist_call(self, origin: Origin, call_hash: CallHash) -> None:
         """Vouch for a call; its preimage stays while you do."""
         self.whitelist_origin(origin)
@@ -133,7 +137,7 @@ class Whitelist(Pallet):
         self.preimages.request(whole(call_hash))
         self.deposit(self.CallWhitelisted(call_hash))
 
-    @call(1, weight=CALL_WEIGHT)
+    @call(1, weight=weights.REMOVE_WHITELISTED_CALL)
     def remove_whitelisted_call(self, origin: Origin, call_hash: CallHash) -> None:
         """Vouch for a call no more."""
         self.whitelist_origin(origin)
@@ -159,7 +163,7 @@ class Whitelist(Pallet):
             raise self.UndecodableCall
         if self.host.dispatcher.info(inner).weight > call_weight_witness.ref_time:
             raise self.InvalidCallWeightWitness
-        own = CALL_WEIGHT + BYTE_WEIGHT * int(call_encoded_len)
+        own = weights.dispatch_whitelisted_call(int(call_encoded_len))
         return PostInfo(weight=own + self._make(call_hash, inner))
 
     @call(3, weight=with_call)
@@ -172,7 +176,7 @@ class Whitelist(Pallet):
         self.dispatch_whitelisted_origin(origin)
         call_hash = H256(blake2_256(call.raw))
         self._ensure_whitelisted(call_hash)
-        return PostInfo(weight=CALL_WEIGHT + carrying_weight(call) + self._make(call_hash, call))
+        return PostInfo(weight=own_weight(call) + self._make(call_hash, call))
 
     # ---- private steps
 

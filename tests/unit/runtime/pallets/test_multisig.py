@@ -22,10 +22,10 @@ from runtime.pallets.multisig import (
     Operation,
     Timepoint,
     multi_account_id,
-    own_weight,
 )
 from runtime.pallets.system import System
-from runtime.pallets.utility import ITEM_WEIGHT, Utility
+from runtime.pallets.utility import Utility, carrying_weight
+from runtime.weights import multisig as weights
 from support.runtime import SmallRuntime, refused
 
 ALICE, BOB, CAROL, DAVE = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3, 4))
@@ -336,8 +336,9 @@ def test_an_approval_is_weighed_as_if_it_were_the_last(vault: Vault) -> None:
         )
         return vault.info(call).weight
 
-    assert weight(1) > 55 * PICOS_PER_MICRO
-    assert weight(99) - weight(1) == 98 * 3 * PICOS_PER_MICRO // 2
+    for others in (1, 99):
+        assert weight(others) == weights.approve_as_multi(others) + 5 * PICOS_PER_MICRO
+    assert weight(99) > weight(1)
 
 
 def test_a_maximal_weight_does_not_hide_what_is_inside(vault: Vault) -> None:
@@ -355,7 +356,7 @@ def test_a_maximal_weight_does_not_hide_what_is_inside(vault: Vault) -> None:
         )
 
     first = approval(batch, 0)
-    assert vault.info(first).weight == own_weight([BOB, CAROL]) + 51 * ITEM_WEIGHT
+    assert vault.info(first).weight == weights.as_multi(2) + carrying_weight(batch)
     assert vault.dispatch(signed(ALICE), first).weight == vault.info(first).weight
     most = vault.info(batch).weight
     last = approval(batch, most, FIRST)

@@ -25,12 +25,12 @@ from runtime.pallets.proxy import (
     ProxyDefinition,
     ProxyType,
     Scopes,
-    announced_weight,
     covers,
-    proxy_weight,
     pure_account,
 )
-from runtime.pallets.utility import Utility, batch_weight
+from runtime.pallets.utility import Utility
+from runtime.weights import proxy as weights
+from runtime.weights import utility as utility_weights
 from support.runtime import SmallRuntime, refused
 
 ALICE, BOB, CAROL, DAVE = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3, 4))
@@ -577,14 +577,14 @@ def test_each_proxy_of_an_account_makes_acting_for_it_dearer(office: Office) -> 
     inner = office.pay_dave()
     proxied = office.call("Proxy", "proxy", real=Id(ALICE), force_proxy_type=None, call=inner)
     own = office.info(inner).weight
-    assert office.info(proxied).weight == proxy_weight(32) + own
+    assert office.info(proxied).weight == weights.proxy(32) + own
     heavy = Weight(u64(u64.MAX), u64(0))
     told = office.call("Utility", "with_weight", call=inner, weight=heavy)
     proxied_told = office.call("Proxy", "proxy", real=Id(ALICE), force_proxy_type=None, call=told)
     assert office.info(proxied_told).weight > u64.MAX
-    assert office.dispatch(signed(BOB), proxied).weight == proxy_weight(1) + own
+    assert office.dispatch(signed(BOB), proxied).weight == weights.proxy(1) + own
     office.appoint(ALICE, CAROL, ProxyType.Any)
-    assert office.dispatch(signed(BOB), proxied).weight == proxy_weight(2) + own
+    assert office.dispatch(signed(BOB), proxied).weight == weights.proxy(2) + own
 
 
 def test_what_a_proxied_batch_did_not_use_is_given_back(office: Office) -> None:
@@ -593,7 +593,9 @@ def test_what_a_proxied_batch_did_not_use_is_given_back(office: Office) -> None:
     proxied = office.call("Proxy", "proxy", real=Id(ALICE), force_proxy_type=None, call=batch)
     used = office.dispatch(signed(BOB), proxied).weight
     assert used is not None
-    assert used == proxy_weight(1) + batch_weight(1) + office.info(office.pay_dave()).weight
+    assert (
+        used == weights.proxy(1) + utility_weights.batch(1) + office.info(office.pay_dave()).weight
+    )
 
 
 def test_an_announced_call_weighs_both_lists(office: Office) -> None:
@@ -611,8 +613,8 @@ def test_an_announced_call_weighs_both_lists(office: Office) -> None:
         call=call,
     )
     own = office.info(call).weight
-    assert office.info(made).weight == announced_weight(32, 32) + own
-    assert office.dispatch(signed(CAROL), made).weight == announced_weight(1, 2) + own
+    assert office.info(made).weight == weights.proxy_announced(32, 32) + own
+    assert office.dispatch(signed(CAROL), made).weight == weights.proxy_announced(1, 2) + own
 
 
 def test_a_proxied_call_weighs_more_than_the_call(office: Office) -> None:

@@ -15,12 +15,11 @@ from runtime.frame.weight import PICOS_PER_MICRO, PICOS_PER_MILLI
 from runtime.pallets.origins import Decision, RawRoot, SystemOrigin, ensure_decided
 from runtime.pallets.preimage import MAX_INLINE, Inline, Lookup
 from runtime.pallets.scheduler import (
-    LOOK_WEIGHT,
     MAX_SCHEDULED,
-    TASK_WEIGHT,
     RetryConfig,
     Scheduler,
 )
+from runtime.weights import scheduler as weights
 from support.governance import ALICE, Diary, Town
 from support.runtime import refused
 
@@ -61,7 +60,7 @@ def test_a_call_is_made_at_its_slot_and_once(town: Town) -> None:
     used = town.tick()
     events = town.announced()
     assert events == [Diary.Written(b"now"), Scheduler.Dispatched(address, None, Ok(()))]
-    own = 2 * LOOK_WEIGHT + TASK_WEIGHT
+    own = 2 * weights.LOOK + weights.task(0)
     assert own < used < own + 100 * PICOS_PER_MICRO
     town.told()
     town.tick(5)
@@ -393,9 +392,9 @@ def test_a_pause_of_any_length_costs_nothing(town: Town) -> None:
     schedule(town, 10**6, b"long ago")
     schedule(town, 10**9, b"to come")
     town.told()
-    assert town.tick(10**8) < 2 * LOOK_WEIGHT + TASK_WEIGHT + 100 * PICOS_PER_MICRO
+    assert town.tick(10**8) < 2 * weights.LOOK + weights.task(0) + 100 * PICOS_PER_MICRO
     assert town.written() == [b"long ago"]
-    assert town.tick() == LOOK_WEIGHT
+    assert town.tick() == weights.LOOK
 
 
 STEP = st.one_of(

@@ -21,8 +21,9 @@ from runtime.frame import (
 )
 from runtime.frame.error import WireBadOrigin
 from runtime.pallets.balances import Balances
-from runtime.pallets.sudo import OWN_WEIGHT, Sudo
-from runtime.pallets.utility import ITEM_WEIGHT, Utility
+from runtime.pallets.sudo import Sudo
+from runtime.pallets.utility import Utility, carrying_weight
+from runtime.weights import sudo as weights
 from support.runtime import SmallRuntime, refused
 
 ALICE, BOB = AccountId(b"\1" * 32), AccountId(b"\2" * 32)
@@ -77,7 +78,7 @@ def test_the_holder_of_the_key_may_choose_the_weight(runtime: Kingdom) -> None:
     inner = move_bobs_money(runtime)
     call = runtime.call("Sudo", "sudo_unchecked_weight", call=inner, weight=WEIGHT)
 
-    assert runtime.info(call).weight == OWN_WEIGHT + ITEM_WEIGHT + 123
+    assert runtime.info(call).weight == weights.SUDO_UNCHECKED_WEIGHT + carrying_weight(inner) + 123
     assert runtime.dispatch(BY_ALICE, call) == PostInfo(pays=False)
     assert runtime.balances.free(ALICE) == 10_500
 
@@ -87,7 +88,7 @@ def test_a_chosen_weight_does_not_hide_what_is_inside(runtime: Kingdom) -> None:
     nothing = Weight(u64(0), u64(0))
     call = runtime.call("Sudo", "sudo_unchecked_weight", call=inner, weight=nothing)
 
-    assert runtime.info(call).weight == OWN_WEIGHT + 51 * ITEM_WEIGHT
+    assert runtime.info(call).weight == weights.SUDO_UNCHECKED_WEIGHT + carrying_weight(inner)
 
 
 def test_the_holder_of_the_key_acts_for_others(runtime: Kingdom) -> None:

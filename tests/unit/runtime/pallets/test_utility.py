@@ -32,7 +32,8 @@ from runtime.frame.error import WireBadOrigin, WireModule, WireToken
 from runtime.pallets.balances import Balances
 from runtime.pallets.origins import RawNone, RawRoot, RawSigned, SystemOrigin
 from runtime.pallets.system import System
-from runtime.pallets.utility import ITEM_WEIGHT, OWN_WEIGHT, Utility, batch_weight, derivative
+from runtime.pallets.utility import Utility, carrying_weight, derivative
+from runtime.weights import utility as weights
 from support.runtime import SmallRuntime, refused
 
 ALICE, BOB = AccountId(b"\1" * 32), AccountId(b"\2" * 32)
@@ -115,7 +116,7 @@ def test_a_batch_makes_its_calls_in_order(runtime: Office) -> None:
     post = runtime.utility.batch(BY_ALICE, [pay(runtime, 500), pay(runtime, 700)])
 
     assert runtime.balances.free(BOB) == 1_200
-    assert post.weight == batch_weight(2) + 2 * TRANSFER_WEIGHT
+    assert post.weight == weights.batch(2) + 2 * TRANSFER_WEIGHT
     item, done = Utility.ItemCompleted(), Utility.BatchCompleted()
     assert told(runtime) == [item, item, done]
 
@@ -125,7 +126,7 @@ def test_a_batch_stops_at_the_first_failure_and_keeps_what_was_done(runtime: Off
     post = runtime.utility.batch(BY_ALICE, calls)
 
     assert runtime.balances.free(BOB) == 500
-    assert post.weight == batch_weight(2) + 2 * TRANSFER_WEIGHT
+    assert post.weight == weights.batch(2) + 2 * TRANSFER_WEIGHT
     assert told(runtime) == [
         Utility.ItemCompleted(),
         Utility.BatchInterrupted(u32(1), POOR),
@@ -138,14 +139,14 @@ def test_a_batch_of_all_is_undone_by_one_failure(runtime: Office) -> None:
         runtime.dispatch(BY_ALICE, whole)
     with pytest.raises(DispatchError) as failure:
         runtime.dispatch(BY_ALICE, whole)
-    assert failure.value.post == PostInfo(weight=batch_weight(2) + 2 * TRANSFER_WEIGHT)
+    assert failure.value.post == PostInfo(weight=weights.batch_all(2) + 2 * TRANSFER_WEIGHT)
 
 
 def test_a_batch_of_all_that_succeeds_makes_them_all(runtime: Office) -> None:
     post = runtime.utility.batch_all(BY_ALICE, [pay(runtime, 500), probe(runtime, "cheap")])
 
     assert runtime.balances.free(BOB) == 500
-    assert post.weight == batch_weight(2) + TRANSFER_WEIGHT + 100
+    assert post.weight == weights.batch_all(2) + TRANSFER_WEIGHT + 100
     assert told(runtime)[-1] == Utility.BatchCompleted()
 
 
@@ -167,7 +168,7 @@ def test_a_forced_batch_makes_every_call(runtime: Office) -> None:
     post = runtime.utility.force_batch(BY_ALICE, calls)
 
     assert runtime.balances.free(BOB) == 1_200
-    assert post.weight == batch_weight(3) + 3 * TRANSFER_WEIGHT
+    assert post.weight == weights.force_batch(3) + 3 * TRANSFER_WEIGHT
     assert told(runtime) == [
         Utility.ItemCompleted(),
         Utility.ItemFailed(POOR),
@@ -178,6 +179,10 @@ def test_a_forced_batch_makes_every_call(runtime: Office) -> None:
 
 @pytest.mark.parametrize("name", ["batch", "batch_all", "force_batch"])
 def test_a_batch_is_limited_and_needs_somebody(runtime: Office, name: str) -> None:
+    own = {
+        "batch": weights.batch, "batch_all": weights.batch_all, "force_batch": weights.force_batch
+    }[name]  # fmt: skip
+
     def batch(origin: Origin, count: int) -> PostInfo:
         calls = [probe(runtime, "cheap")] * count
         return runtime.dispatch(origin, runtime.call("Utility", name, calls=calls))
@@ -186,13 +191,13 @@ def test_a_batch_is_limited_and_needs_somebody(runtime: Office, name: str) -> No
         batch(BY_ALICE, 6)
     with refused(runtime, BadOrigin):
         batch(NONE, 1)
-    assert batch(BY_ALICE, 5).weight == batch_weight(5) + 500
-    assert batch(ROOT, 0).weight == batch_weight(0)
+    assert batch(BY_ALICE, 5).weight == own(5) + 500
+    assert batch(ROOT, 0).weight == own(0)
 
 
 def test_what_failed_cheaply_is_charged_cheaply(runtime: Office) -> None:
     post = runtime.utility.force_batch(BY_ALICE, [probe(runtime, "fail_cheaply")])
-    assert post.weight == batch_weight(1) + 100
+    assert post.weight == weights.force_batch(1) + 100
 
 
 def test_the_filters_of_the_caller_hold_within_a_batch(runtime: Office) -> None:
@@ -213,10 +218,10 @@ def test_a_batch_is_operational_only_if_all_of_it_is(runtime: Office) -> None:
         found = runtime.info(runtime.call("Utility", "batch", calls=list(calls)))
         return found.dispatch_class, found.weight
 
-    assert info([urgent, urgent]) == (DispatchClass.Operational, batch_weight(2) + 2_000)
-    assert info([urgent, normal]) == (DispatchClass.Normal, batch_weight(2) + 2_000)
-    assert info([]) == (DispatchClass.Normal, batch_weight(0))
-    assert info([probe(runtime, "inherent")]) == (DispatchClass.Normal, batch_weight(1) + 1_000)
+    assert info([urgent, urgent]) == (DispatchClass.Operational, weights.batch(2) + 2_000)
+    assert info([urgent, normal]) == (DispatchClass.Normal, weights.batch(2) + 2_000)
+    assert info([]) == (DispatchClass.Normal, weights.batch(0))
+    assert info([probe(runtime, "inherent")]) == (DispatchClass.Normal, weights.batch(1) + 1_000)
 
 
 def test_a_batch_travels(runtime: Office) -> None:
@@ -305,14 +310,15 @@ def test_only_root_acts_for_others_or_chooses_weights(runtime: Office) -> None:
 
     runtime.utility.with_weight(ROOT, inner, weight)
     whole = runtime.call("Utility", "with_weight", call=inner, weight=weight)
-    assert runtime.info(whole).weight == OWN_WEIGHT + ITEM_WEIGHT + 77
+    assert runtime.info(whole).weight == weights.WITH_WEIGHT + carrying_weight(inner) + 77
 
 
 def test_a_chosen_weight_does_not_hide_what_is_inside(runtime: Office) -> None:
     inner = runtime.call("Utility", "batch", calls=[probe(runtime, "cheap")] * 50)
     nothing = Weight(u64(0), u64(0))
     whole = runtime.call("Utility", "with_weight", call=inner, weight=nothing)
-    assert runtime.info(whole).weight == OWN_WEIGHT + 51 * ITEM_WEIGHT
+    assert runtime.info(whole).weight == weights.WITH_WEIGHT + carrying_weight(inner)
+    assert carrying_weight(inner) == weights.carrying(51, len(inner.raw))
 
 
 # ---- if, else
@@ -337,7 +343,7 @@ def test_if_both_calls_fail_the_whole_fails(runtime: Office) -> None:
         runtime.dispatch(BY_ALICE, whole)
     with pytest.raises(BadOrigin) as failure:
         runtime.dispatch(BY_ALICE, whole)
-    assert failure.value.post == PostInfo(weight=batch_weight(2) + TRANSFER_WEIGHT + 100)
+    assert failure.value.post == PostInfo(weight=weights.IF_ELSE + TRANSFER_WEIGHT + 100)
     assert failure.value.wire() == WireBadOrigin()
     with refused(runtime, BadOrigin):
         runtime.utility.if_else(NONE, main, fallback)

@@ -21,20 +21,18 @@ from runtime.frame import (
     TokenErrorKind,
     signed,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import Balances, Reasons
 from runtime.pallets.vesting import (
     LOCK_ID,
-    TRANSFER_WEIGHT,
     Releases,
     Schedule,
     Vesting,
     VestingInfo,
     merge,
     schedule_of,
-    settling_weight,
     vested,
 )
+from runtime.weights import vesting as weights
 from support.runtime import SmallRuntime, refused
 
 SLOT_MS = 6_000
@@ -365,21 +363,21 @@ def test_not_even_the_chain_moves_money_of_pools(bank: Bank, pool: AccountId) ->
 def test_each_schedule_makes_settling_dearer(bank: Bank) -> None:
     vest = bank.call("Vesting", "vest")
     declared = bank.info(vest).weight
-    assert declared == settling_weight(28) == 320 * PICOS_PER_MICRO
+    assert declared == weights.vest(28)
     with pytest.raises(Vesting.NotVesting) as failure:
         bank.dispatch(signed(BOB), vest)
-    assert failure.value.post == PostInfo(weight=settling_weight(0))
+    assert failure.value.post == PostInfo(weight=weights.vest(0))
     for count in (1, 2):
         given = bank.call("Vesting", "vested_transfer", target=Id(BOB), schedule=over(10, btt=100))
         paid = bank.dispatch(signed(ALICE), given)
-        assert paid.weight == TRANSFER_WEIGHT + settling_weight(count)
-        assert bank.dispatch(signed(BOB), vest).weight == settling_weight(count)
+        assert paid.weight == weights.vested_transfer(count - 1)
+        assert bank.dispatch(signed(BOB), vest).weight == weights.vest(count)
         other = bank.call("Vesting", "vest_other", target=Id(BOB))
-        assert bank.dispatch(signed(CAROL), other).weight == settling_weight(count)
+        assert bank.dispatch(signed(CAROL), other).weight == weights.vest_other(count)
     merge_them = bank.call(
         "Vesting", "merge_schedules", schedule1_index=u32(0), schedule2_index=u32(1)
     )
-    assert bank.dispatch(signed(BOB), merge_them).weight == settling_weight(2)
+    assert bank.dispatch(signed(BOB), merge_them).weight == weights.merge_schedules(2)
 
 
 def test_a_few_planck_that_are_merged_come_free_at_the_end() -> None:

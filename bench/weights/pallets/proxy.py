@@ -1,0 +1,175 @@
+"""Benchmarks of Proxy: lists of proxies and announcements are full."""
+
+from __future__ import annotations
+
+from bench.weights.declare import Case, benchmark
+from bench.weights.state import BLOCK, Bench, address
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u16, u32, u128
+from runtime.frame import Call, signed
+from runtime.pallets.proxy import (
+    MAX_PENDING,
+    MAX_PROXIES,
+    Announcement,
+    ProxyDefinition,
+    ProxyType,
+    pure_account,
+)
+
+REAL, DELEGATE = 0, 1
+
+
+def appoint(b: Bench, proxies: int, *, delay: int = 0) -> tuple[AccountId, AccountId]:
+    """Return an account with that many proxies, and the last one of them in the list."""
+    real, delegate = b.account(REAL), b.account(DELEGATE)
+    pallet = b.runtime.proxy
+    others = [
+        ProxyDefinition(AccountId(blake2_256(b"proxy %d" % place)), ProxyType.Any, u32(0))
+        for place in range(proxies - 1)
+    ]
+    own = [ProxyDefinition(delegate, ProxyType.NonTransfer, u32(delay))] if proxies else []
+    deposit = pallet.deposit_for(proxies)
+    if deposit:
+        pallet.currency.reserve_named(b"py/proxy", real, deposit)
+    # Not in order: what is looked for stands at the end.
+    pallet.proxies[real] = ([*others, *own], deposit)
+    return real, delegate
+
+
+def announce(b: Bench, real: AccountId, delegate: AccountId, pending: int, last: H256) -> None:
+    """Let a delegate have announced that many calls, the last of them `last`."""
+    pallet = b.runtime.proxy
+    told = [
+        Announcement(real, H256(blake2_256(b"call %d" % place)), u32(1))
+        for place in range(pending - 1)
+    ]
+    told.append(Announcement(real, last, u32(1)))
+    deposit = pallet.announcement_deposit_for(pending)
+    pallet.currency.reserve_named(b"py/proxy", delegate, deposit)
+    pallet.announcements[delegate] = (told, deposit)
+
+
+def hash_of(call: Call) -> H256:
+    """Return a call's hash."""
+    return H256(blake2_256(call.raw))
+
+
+@benchmark("Proxy.proxy", proxies=(1, MAX_PROXIES))
+def proxy(b: Bench, proxies: int) -> Case:
+    """Make the smallest call; the proxy stands last."""
+    real, delegate = appoint(b, proxies)
+    call = b.call("Proxy", "proxy", real=address(real), force_proxy_type=None, call=b.remark())
+    return Case(call, signed(delegate), without=((signed(real), b.remark(), 1),))
+
+
+@benchmark("Proxy.add_proxy")
+def add_proxy(b: Bench) -> Case:
+    """Add the last one that there is room for."""
+    real, _ = appoint(b, MAX_PROXIES - 1)
+    return b.signed(
+        real, "Proxy", "add_proxy",
+        delegate=address(b.poor(1)), proxy_type=ProxyType.Any, delay=u32(0),
+    )  # fmt: skip
+
+
+@benchmark("Proxy.remove_proxy")
+def remove_proxy(b: Bench) -> Case:
+    """Remove the last of a full list."""
+    real, delegate = appoint(b, MAX_PROXIES)
+    return b.signed(
+        real, "Proxy", "remove_proxy",
+        delegate=address(delegate), proxy_type=ProxyType.NonTransfer, delay=u32(0),
+    )  # fmt: skip
+
+
+@benchmark("Proxy.remove_proxies")
+def remove_proxies(b: Bench) -> Case:
+    """Remove a full list, each with an event."""
+    real, _ = appoint(b, MAX_PROXIES)
+    return b.signed(real, "Proxy", "remove_proxies")
+
+
+@benchmark("Proxy.create_pure")
+def create_pure(b: Bench) -> Case:
+    """Make an account."""
+    return b.signed(
+        b.account(REAL), "Proxy", "create_pure",
+        proxy_type=ProxyType.Any, delay=u32(0), index=u16(0),
+    )  # fmt: skip
+
+
+@benchmark("Proxy.kill_pure")
+def kill_pure(b: Bench) -> Case:
+    """End an account without a key that has as many proxies as it can."""
+    maker = b.account(REAL)
+    b.does(maker, "Proxy", "create_pure", proxy_type=ProxyType.Any, delay=u32(0), index=u16(0))
+    pure = b.endow(pure_account(maker, ProxyType.Any, 0, BLOCK, 0))
+    pallet = b.runtime.proxy
+    for place in range(MAX_PROXIES - 1):
+        b.does(
+            pure, "Proxy", "add_proxy",
+            delegate=address(b.poor(place)), proxy_type=ProxyType.Any, delay=u32(0),
+        )  # fmt: skip
+    assert len(pallet.proxies[pure][0]) == MAX_PROXIES
+    return b.signed(
+        pure, "Proxy", "kill_pure", spawner=address(maker), proxy_type=ProxyType.Any,
+        index=u16(0), height=u32(BLOCK), ext_index=u32(0),
+    )  # fmt: skip
+
+
+@benchmark("Proxy.announce")
+def announce_call(b: Bench) -> Case:
+    """Announce the last call that there is room for."""
+    real, delegate = appoint(b, MAX_PROXIES)
+    announce(b, real, delegate, MAX_PENDING - 1, H256(bytes(32)))
+    return b.signed(delegate, "Proxy", "announce", real=address(real), call_hash=H256(b"x" * 32))
+
+
+@benchmark("Proxy.remove_announcement")
+def remove_announcement(b: Bench) -> Case:
+    """Take the last of a full list back."""
+    real, delegate = appoint(b, MAX_PROXIES)
+    announce(b, real, delegate, MAX_PENDING, H256(bytes(32)))
+    return b.signed(
+        delegate, "Proxy", "remove_announcement", real=address(real), call_hash=H256(bytes(32))
+    )
+
+
+@benchmark("Proxy.reject_announcement")
+def reject_announcement(b: Bench) -> Case:
+    """Refuse the last of a full list."""
+    real, delegate = appoint(b, MAX_PROXIES)
+    announce(b, real, delegate, MAX_PENDING, H256(bytes(32)))
+    return b.signed(
+        real, "Proxy", "reject_announcement",
+        delegate=address(delegate), call_hash=H256(bytes(32)),
+    )  # fmt: skip
+
+
+@benchmark("Proxy.proxy_announced", proxies=(1, MAX_PROXIES), pending=(1, MAX_PENDING))
+def proxy_announced(b: Bench, proxies: int, pending: int) -> Case:
+    """Make the call that was announced last, as somebody else."""
+    real, delegate = appoint(b, proxies)
+    inner = b.remark()
+    announce(b, real, delegate, pending, hash_of(inner))
+    call = b.call(
+        "Proxy", "proxy_announced", delegate=address(delegate), real=address(real),
+        force_proxy_type=None, call=inner,
+    )  # fmt: skip
+    return Case(call, signed(b.account(2)), without=((signed(real), inner, 1),))
+
+
+@benchmark("Proxy.poke_deposit")
+def poke_deposit(b: Bench) -> Case:
+    """Bring both deposits of two full lists to what they would be."""
+    real, delegate = appoint(b, MAX_PROXIES)
+    announce(b, real, delegate, MAX_PENDING, H256(bytes(32)))
+    pallet = b.runtime.proxy
+    definitions, _ = pallet.proxies[real]
+    pallet.currency.reserve_named(b"py/proxy", delegate, u128(1))
+    pallet.proxies[delegate] = (definitions, u128(1))
+    told, deposit = pallet.announcements[delegate]
+    pallet.announcements[delegate] = (told, deposit - u128(1))
+    return b.signed(delegate, "Proxy", "poke_deposit")

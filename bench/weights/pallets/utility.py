@@ -1,0 +1,117 @@
+"""Benchmarks of Utility: what carrying calls costs, without the calls' own weight."""
+
+from __future__ import annotations
+
+from bench.weights.declare import Case, benchmark
+from bench.weights.state import Bench
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u16
+from runtime.frame import ROOT, Call, Origin, signed
+from runtime.pallets.origins import RawSigned, SystemOrigin
+from runtime.pallets.proxy import ProxyType, Within
+
+HASH = 32
+LONG = 1 << 20
+
+
+def limited(b: Bench) -> Origin:
+    """Return an account that acts through a limited proxy: each inner call is looked at."""
+    return signed(b.account(0)).filtered(Within(b.runtime.proxy, ProxyType.NonTransfer))
+
+
+def many(b: Bench, name: str, calls: int) -> Case:
+    """Return a batch of the smallest calls."""
+    origin = limited(b)
+    return Case(
+        b.call("Utility", name, calls=[b.remark()] * calls),
+        origin,
+        without=((origin, b.remark(), calls),),
+    )
+
+
+def one(b: Bench, origin: Origin, name: str, **args: object) -> Case:
+    """Return a call around the smallest call."""
+    return Case(
+        b.call("Utility", name, call=b.remark(), **args),
+        origin,
+        without=((signed(b.account(0)), b.remark(), 1),),
+    )
+
+
+@benchmark("Utility.batch", calls=(0, 1_000))
+def batch(b: Bench, calls: int) -> Case:
+    """Make them one after the other."""
+    return many(b, "batch", calls)
+
+
+@benchmark("Utility.batch_all", calls=(0, 1_000))
+def batch_all(b: Bench, calls: int) -> Case:
+    """Make all or none."""
+    return many(b, "batch_all", calls)
+
+
+@benchmark("Utility.force_batch", calls=(0, 1_000))
+def force_batch(b: Bench, calls: int) -> Case:
+    """Make them whether they fail or not; remarks of root fail, and the events say why."""
+    return Case(
+        b.call("Utility", "force_batch", calls=[b.remark()] * calls),
+        ROOT,
+        without=((ROOT, b.remark(), calls),),
+    )
+
+
+@benchmark("Utility.as_derivative")
+def as_derivative(b: Bench) -> Case:
+    """Make a call as one of many accounts."""
+    return one(b, limited(b), "as_derivative", index=u16(7))
+
+
+@benchmark("Utility.dispatch_as")
+def dispatch_as(b: Bench) -> Case:
+    """Make a call as any account."""
+    return one(b, ROOT, "dispatch_as", as_origin=SystemOrigin(RawSigned(b.account(0))))
+
+
+@benchmark("Utility.dispatch_as_fallible")
+def dispatch_as_fallible(b: Bench) -> Case:
+    """As `dispatch_as`."""
+    return one(b, ROOT, "dispatch_as_fallible", as_origin=SystemOrigin(RawSigned(b.account(0))))
+
+
+@benchmark("Utility.with_weight")
+def with_weight(b: Bench) -> Case:
+    """Make a call as root; batches take any caller."""
+    empty = b.call("Utility", "batch", calls=[])
+    call = b.call("Utility", "with_weight", call=empty, weight=b.weight(0))
+    return Case(call, ROOT, without=((ROOT, empty, 1),))
+
+
+@benchmark("Utility.if_else")
+def if_else(b: Bench) -> Case:
+    """Make a call that fails, and then another."""
+    main, fallback = b.call("Vesting", "vest"), b.remark()
+    return Case(
+        b.call("Utility", "if_else", main=main, fallback=fallback),
+        limited(b),
+        without=((signed(b.account(0)), b.remark(), 2),),
+    )
+
+
+def carried(b: Bench, calls: int, length: int) -> Call:
+    """Return a call with that many calls in it and that many bytes, slow to decode for its size."""
+    inner = [b.remark()] * calls
+    if length >= HASH:
+        hashes = [H256(bytes(HASH))] * (length // HASH)
+        inner.append(b.call("Preimage", "ensure_updated", hashes=hashes))
+    return b.call("Utility", "batch", calls=inner)
+
+
+@benchmark("Utility.carrying", calls=(1, 1_000), length=(0, LONG))
+def carrying(b: Bench, calls: int, length: int) -> Case:
+    """Decode and weigh calls that are never made."""
+    raw = carried(b, calls, length).raw
+
+    def run() -> None:
+        b.runtime.info(b.runtime.call_codec.decode_all(raw))
+
+    return Case(run=run)

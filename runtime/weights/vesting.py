@@ -1,0 +1,54 @@
+"""Weights of Vesting. Written by `make weights`: do not edit.
+
+Measured on 2 x AMD EPYC, CPython 3.11.7,
+on 2026-11-22, at commit 50de7bc0.
+Picoseconds, with a margin of 30 percent, and keys that are written.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+def vest(schedules: int) -> int:
+    """4 keys written.
+
+    `schedules` 1 to 28.
+    """
+    return 309_000_000 + 11_100_000 * schedules
+
+
+def vest_other(schedules: int) -> int:
+    """4 keys written.
+
+    `schedules` 1 to 28.
+    """
+    return 291_000_000 + 5_480_000 * schedules
+
+
+def vested_transfer(schedules: int) -> int:
+    """5 keys written.
+
+    `schedules` 0 to 27.
+    """
+    return 374_000_000 + 10_400_000 * schedules
+
+
+def force_vested_transfer(schedules: int) -> int:
+    """5 keys written.
+
+    `schedules` 0 to 27.
+    """
+    return 459_000_000 + 14_800_000 * schedules
+
+
+def merge_schedules(schedules: int) -> int:
+    """3 keys written.
+
+    `schedules` 2 to 28.
+    """
+    return 283_000_000 + 9_350_000 * schedules
+
+
+FORCE_REMOVE_VESTING_SCHEDULE: Final = 710_000_000
+"""5 keys written."""
