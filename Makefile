@@ -116,6 +116,7 @@ bench: setup ## Measure, and print each figure with its target and its ratio to 
 .PHONY: bench-compare
 bench-compare: setup ## Compare the speed with commit BASE by processor time: PARTS, ROUNDS
 	$(BIN)/python bench/compare/run.py $(BASE) --parts "$(PARTS)" --rounds $(ROUNDS)
+
 # Pallets (Balances,Utility) or single calls (Balances.burn) of the two targets below; all if empty.
 PALLETS ?=
 
