@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btt_chain.chain import client as client_module
+from btt_chain.node import pool as pool_module
 from btt_chain.txpool import Status, StatusEvent
 from p2p.sync.types import Block, BlocksImported, ImportBlocks, Refusal
 from support.sim.accounts import transfer
@@ -47,6 +48,30 @@ def test_who_watches_a_transaction_hears_to_whom_it_went() -> None:
     world.nodes[0].running.parts.pool.watch(hash, told.append)
     world.run_until(world.now + 1_500)
     assert [event.peers for event in told if event.status is Status.BROADCAST] == [("n1",)]
+
+
+def test_the_pool_is_rechecked_in_the_turns_after_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "RECHECKS", 2)
+    world = World(seed=2, validators=1)
+    world.run(2)
+    engine = world.nodes[0].running
+    pool = engine.parts.pool
+    for nonce in range(1, 6):
+        world.submit(0, transfer(0, nonce, 1, 10**15, world.genesis.hash))
+    assert pool.pool.status().future == 5
+    turns: list[bool] = []
+    whole = pool.recheck_some
+
+    def counted() -> bool:
+        turns.append(whole())
+        return turns[-1]
+
+    monkeypatch.setattr(pool, "recheck_some", counted)
+    before = engine.parts.client.best().number
+    world.run(1)
+    assert engine.parts.client.best().number == before + 1
+    assert turns == [True, True, False]
+    assert not engine.busy
 
 
 def test_a_block_too_many_for_its_height_is_nobody_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
