@@ -88,7 +88,7 @@ class Chain:
 
     @property
     def is_manual(self) -> bool:
-        """Whether its blocks are sealed by hand, so that nobody validates."""
+        """Whether its blocks are sealed by hand: its validators neither win slots nor vote."""
         return self.engine is Engine.MANUAL
 
 
@@ -185,7 +185,7 @@ CHAINS: Final = {
     chain.preset: chain
     for chain in (
         _development("dev", "BTT Development", Engine.BABE, validators=1),
-        _development("dev-manual", "BTT Development (sealed by hand)", Engine.MANUAL, validators=0),
+        _development("dev-manual", "BTT Development (sealed by hand)", Engine.MANUAL, validators=1),
         Chain(
             preset="local",
             id="btt-local",

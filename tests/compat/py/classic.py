@@ -90,7 +90,8 @@ class Classic:
 
     @check
     def reads_a_block_with_its_digest_and_extrinsics(self) -> None:
-        block = self.node.get_block(block_number=2)
+        block = self.node.get_block(block_number=2, include_author=True)
+        assert block["author"] == self.alice.ss58_address, block["author"]
         assert block["header"]["number"] == 2
         assert block["header"]["hash"] == self.node.get_block_hash(2)
         call = block["extrinsics"][0].value["call"]

@@ -95,6 +95,19 @@ def test_a_transfer_arrives_and_its_fee_is_what_was_estimated(url: str) -> None:
     assert view["arguments"] == {"dest": {"Id": BOB}, "value": "1500000000000000000"}
 
 
+def test_the_author_whom_a_digest_names_is_a_validator_whose_session_never_ends(url: str) -> None:
+    for _ in range(2):
+        run("tx", "transfer", "--from", "//Alice", "//Bob", "1BTT", "--url", url)
+    stored = {
+        item: document("query", "storage", item, "--url", url)["value"]
+        for item in ("Session.Validators", "Session.CurrentIndex", "Grandpa.CurrentSetId")
+    }
+    assert stored["Session.Validators"] == [ALICE]
+    assert (int(stored["Session.CurrentIndex"]), int(stored["Grandpa.CurrentSetId"])) == (0, 0)
+    (author,) = document("query", "storage", "Babe.Authorities", "--url", url)["value"]
+    assert author[0] == document("key", "inspect", "//Alice")["publicKey"]
+
+
 def test_a_path_is_refused_as_the_key_of_a_transaction(url: str) -> None:
     result = run("tx", "transfer", "--from", "/home/me/key", "//Bob", "1BTT", "--url", url)
     assert result.exit_code == 4
@@ -229,7 +242,8 @@ def test_history_is_asked_by_number_and_by_hash(url: str) -> None:
     genesis = json.loads(run("query", "rpc", "chain_getBlockHash", "0", "--url", url).stdout)
     for at in ("0", genesis):
         then = document("query", "account", "//Alice", "--at", at, "--url", url)
-        assert then["free"] == str(200_000 * 10**18)
+        assert then["free"] == str(190_000 * 10**18)
+        assert then["reserved"] == str(10_000 * 10**18)  # her bond
 
 
 def test_constants_and_metadata_can_be_browsed(url: str) -> None:
@@ -241,7 +255,7 @@ def test_constants_and_metadata_can_be_browsed(url: str) -> None:
     assert calls[0]["call"] == "Balances.transfer_allow_death"
     assert document("query", "events", "Balances", "--url", url)
     shown = run("query", "storage", "System.Account", "//Alice", "--url", url).stdout
-    assert " BTT, reserved: 0 BTT" in shown
+    assert " BTT, reserved: 10_000 BTT" in shown
     assert document("query", "errors", "--url", url)
     items = document("query", "items", "System", "--url", url)
     assert any(item["name"] == "System.Account" for item in items)

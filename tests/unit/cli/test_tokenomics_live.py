@@ -78,7 +78,7 @@ def test_the_supply_adds_up(burned: str) -> None:
     reasons = {reason: int(planck) for reason, planck in found["supply"]["burnedBy"].items()}
     assert sum(reasons.values()) == supply["burned"]
     assert (reasons["Voluntary"], reasons["Milestone"]) == (2 * BTT, 30_000 * BTT)
-    assert supply["staked"] == 10_000 * BTT
+    assert supply["staked"] == 20_000 * BTT
     pools = {pool["id"]: pool for pool in found["pools"]}
     assert int(pools["btt/ecos"]["burned"]) == 30_000 * BTT
 

@@ -151,9 +151,21 @@ def test_alice_alone_validates_on_dev() -> None:
     assert (int(money.free), int(money.reserved)) == (185_000 * BTT, BOND + VERIFIER_BOND)
 
 
-def test_nobody_validates_on_a_chain_sealed_by_hand() -> None:
-    runtime = law(build(make("dev-manual")))
-    assert runtime.session.validators_now() == []
+def test_alice_is_authority_0_of_a_chain_sealed_by_hand_and_nobody_else_validates() -> None:
+    def authorities(runtime: BttRuntime) -> list[object]:
+        babe, session = runtime.babe, runtime.session
+        return [
+            babe.authorities.value,
+            runtime.grandpa.authorities.value,
+            session.queued_keys.value,
+        ]
+
+    expected = authorities(law(build(make("dev"))))
+    zero = build(make("dev-manual"))
+    runtime = law(zero)
+    assert runtime.session.validators_now() == [dev_account("//Alice")]
+    assert authorities(runtime) == expected
+    assert "sealed by hand" in (zero.no_validating or "")
     assert runtime.babe.engine.value.name == "Manual"
     assert runtime.babe.sealer.get() == dev_account("//Alice")
     with pytest.raises(SpecError, match="dev-manual: its blocks are sealed by hand"):

@@ -28,7 +28,7 @@ async def test_the_supply_is_told_with_its_burns(http: HttpClient, runtime: BttR
         "issuance": str(21_000_000 * int(BTT) - 7),
         "circulating": str(400_000 * int(BTT) - 7),
         "locked": str(6_510_000 * int(BTT)),
-        "staked": "0",
+        "staked": str(10_000 * int(BTT)),
         "burnedBy": dict.fromkeys(supply["burnedBy"], "0") | {"Voluntary": "7"},
     }
     assert list(supply["burnedBy"])[:2] == ["Compute", "Asset"]
