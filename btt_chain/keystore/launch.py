@@ -8,7 +8,7 @@ word counts only while the chain itself bears it out:
 |---|---|
 | no contact yet | nothing is signed |
 | a block or a vote of the key is there | the key signed before: the ordinary watch |
-| it began more than a session ago | too old to be sure: the ordinary watch |
+| it began more than a session (and `YOUNG` slots) ago | too old to be sure: the ordinary watch |
 | younger, and `SLOTS` slots brought no trace of the key | it signs |
 
 All blocks of a chain that young are executed here, and peers tell a newcomer all votes of the
@@ -29,6 +29,10 @@ from btt_chain.keystore.record import SigningRecord, read, record_path
 
 SLOTS: Final = 3
 """How many slots in touch with others a launch record listens for."""
+
+YOUNG: Final = 300
+"""Slots for which a chain is at its beginning, even where its sessions are shorter: half an hour
+at six seconds, in which several organisations can start their machines."""
 
 
 class Verdict(Enum):
@@ -57,7 +61,7 @@ class LaunchWatch:
         `age` is how many slots ago the chain's first block was made, None while there is none.
         """
         self.heard += 1
-        if age is not None and age > self.session:
+        if age is not None and age > max(self.session, YOUNG):
             return Verdict.LATE
         return Verdict.BEGIN if self.heard > SLOTS else Verdict.WAIT
 

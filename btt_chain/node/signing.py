@@ -49,7 +49,7 @@ from btt_chain.scale import u32
 
 log = logging.getLogger(__name__)
 
-LATE: Final = "the chain had run for more than a session when this node first came to it"
+LATE: Final = "the chain was past its beginning when this node first came to it"
 
 
 class Keys(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btt_chain.keystore import BABE, GRANDPA, Keystore, Ledger, MemoryRecord, Record, RecordError
-from btt_chain.keystore.launch import SLOTS
+from btt_chain.keystore.launch import SLOTS, YOUNG
 from btt_chain.keystore.ledger import UNKNOWN, Round
 from btt_chain.keystore.states import State
 from btt_chain.node.signing import LATE, Signer
@@ -364,7 +364,7 @@ def test_a_launch_record_on_a_chain_that_has_run_falls_back_to_the_watch() -> No
     # is empty, and the key may have signed anything.
     vault = Vault(launch=True)
     signer = signer_of(vault)
-    stand(signer, STARTED, STARTED + SLOTS + 1, age=SESSION + 1)
+    stand(signer, STARTED, STARTED + SLOTS + 1, age=YOUNG + 1)
     assert signer.keys() == []
     assert signer.authors() == {}
     assert {each.state for each in signer.states()} == {State.WATCHES}
