@@ -14,6 +14,7 @@ from cli.program import program
 
 HOME = Path(main.__file__).resolve().parent.parent
 PAGE = HOME / "docs" / "cli.md"
+LAUNCH = HOME / "docs" / "launch.md"
 
 
 def typed(page: Path) -> list[str]:
@@ -23,7 +24,7 @@ def typed(page: Path) -> list[str]:
     return [line for line in lines if line.startswith("btt-chain ")]
 
 
-@pytest.mark.parametrize("line", typed(PAGE))
+@pytest.mark.parametrize("line", [*typed(PAGE), *typed(LAUNCH)])
 def test_every_line_of_the_page_can_be_typed(line: str) -> None:
     words = shlex.split(line, comments=True)
     for end in ("|", ">"):
