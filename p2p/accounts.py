@@ -153,6 +153,8 @@ class Accounts:
         """Peers that were cut off, by the kind that cost the most."""
         self.refused = 0
         """Connections refused because of their network."""
+        self.most_used = 0.0
+        """Largest part of its budget for useless work that any peer has used."""
 
     # --- connections ----------------------------------------------------------------
 
@@ -225,6 +227,7 @@ class Accounts:
             return None
         known.causes[kind] += useless
         left = known.useless.take(useless, now_ms)
+        self.most_used = max(self.most_used, min(1.0, 1 - left / USELESS.burst))
         if known.network is not None:
             _charge_network(self._network(known.network, now_ms), useless, now_ms)
         if left > 0 or not known.connected:

@@ -311,6 +311,16 @@ Action = Publish | Tell | Ask | Answer | Penalise | Charge | SetStatus
 TRAFFIC: Final = ("bytes in", "bytes out", "penalties", "bans", "lookups")
 """Counters that every network has."""
 
+CUT_OFF: Final = "cut off "
+REFUSED_BY_NETWORK: Final = "refused"
+USED: Final = "budget used"
+COSTS: Final = ("work ", "useless ", CUT_OFF, REFUSED_BY_NETWORK)
+"""Beginnings of counters of a network with accounts of cost (`p2p.accounts`): microseconds of work,
+those that were useless, and peers that were cut off, each with a kind of message; connections that
+were refused because of their network. `USED` is the largest part of its budget that any peer has
+used, in thousandths.
+"""
+
 
 class Network(Protocol):
     """Other nodes, as the engine needs them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -37,7 +37,7 @@ from btt_chain.rpc.backend import UpgradeState
 from btt_chain.rpc.server import RpcConfig
 from btt_chain.telemetry.attendance import Attendance, RoundSeen
 from btt_chain.telemetry.metrics import Metrics
-from p2p.network import TRAFFIC, Network
+from p2p.network import COSTS, CUT_OFF, REFUSED_BY_NETWORK, TRAFFIC, USED, Network
 from storage.kv import StorageError
 from storage.state import StateUnavailable
 
@@ -266,6 +266,8 @@ class Service:
         self._counted = now
         metrics.on_traffic(*(now[name] - before.get(name, 0) for name in TRAFFIC))
         metrics.on_nodes_known(self._config.network.nodes_known())
+        metrics.on_peer_costs(more_costs(before, now))
+        metrics.on_budget_used(now.get(USED, 0) / 1_000)
 
     def _hear(self, event: ChainEvent) -> None:
         best, final = self.client.best(), self.client.finalized()
@@ -288,6 +290,16 @@ class Service:
                 final.number,
                 self.pool.pool.status().ready,
             )
+
+
+def more_costs(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, float]:
+    """Return by how much the costs of peers grew, in seconds and in numbers of peers."""
+    return {
+        name: (count - before.get(name, 0))
+        / (1 if name.startswith((CUT_OFF, REFUSED_BY_NETWORK)) else 1e6)
+        for name, count in now.items()
+        if name.startswith(COSTS)
+    }
 
 
 def silent_in(report: RoundReport) -> RoundSeen[AuthorityId]:

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import Final
 
 from btt_chain.chain.client import Client
@@ -52,8 +53,6 @@ IMPOSSIBLE_COST: Final = 500
 BAD_BATCH: Final = 100
 MAX_IMPOSSIBLE: Final = 4
 """Transactions of a batch that can be valid on no state; then the rest is dropped."""
-IMPOSSIBLE_US: Final = 2_000
-"""Minimum charge for each of them."""
 MAX_FORGED: Final = 16
 """Transactions of a batch that may be forged or unpaid; then the rest is dropped. Each costs a
 signature, and a peer that passes on what it has not accepted itself could send nothing else.
@@ -83,6 +82,14 @@ class Fault(Enum):
     """A bad signature or proof."""
     IMPOSSIBLE = 4
     """Valid on no state."""
+
+
+MIN_US: Final = MappingProxyType(
+    {Fault.LATE: 0, Fault.UNPAID: 300, Fault.FORGED: 500, Fault.IMPOSSIBLE: 2_000}
+)
+"""Minimum charge for a transaction with a fault, in microseconds."""
+TOO_LATE_US: Final = 2_000
+"""Minimum charge for a late transaction above USELESS."""
 
 
 @dataclass(slots=True)
@@ -175,11 +182,9 @@ class TxIntake:
 
     def _account(self, batch: _Batch, fault: Fault, why: str, spent: int, now: int) -> None:
         """Charge a transaction that was not accepted, and drop the rest if there were too many."""
-        is_impossible = fault is Fault.IMPOSSIBLE
+        minimum = MIN_US[fault]
         if batch.excused is None:
             batch.excused = self._is_excused()
-        if not batch.excused:
-            batch.useless_us += max(spent, IMPOSSIBLE_US) if is_impossible else spent
         match fault:
             case Fault.IMPOSSIBLE:
                 batch.impossible += 1
@@ -196,8 +201,11 @@ class TxIntake:
                     )
                     batch.waiting.clear()
             case _ if not self._may_be_late(batch.peer, now):
+                minimum = TOO_LATE_US
                 self._blame(batch, TX_COST, "too many that come too late or too early")
                 batch.waiting.clear()
+        if not batch.excused:
+            batch.useless_us += max(spent, minimum)
 
     @staticmethod
     def _blame(batch: _Batch, penalty: int, why: str) -> None:

@@ -10,7 +10,7 @@ Names: Substrate's `sc-service`, `sc-network`, `sc-consensus-grandpa`, `sc-basic
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from prometheus_client import (
@@ -152,6 +152,26 @@ class Metrics:
         self.bans.inc(bans)
         self.lookups.inc(lookups)
 
+    def on_peer_costs(self, costs: Mapping[str, float]) -> None:
+        """Peers caused so much more work; keys are `work KIND` and `useless KIND` (seconds),
+        `cut off KIND` (peers), and `refused` (connections).
+        """
+        for name, amount in costs.items():
+            what, _, kind = name.rpartition(" ")
+            match what:
+                case "work":
+                    self.peer_cost.labels(kind=kind).inc(amount)
+                case "useless":
+                    self.peer_useless.labels(kind=kind).inc(amount)
+                case "cut off":
+                    self.peer_cut_off.labels(kind=kind).inc(amount)
+                case _:
+                    self.connections_refused.inc(amount)
+
+    def on_budget_used(self, share: float) -> None:
+        """No connected peer has used up more than this part of its budget for useless work."""
+        self.budget_used.set(share)
+
     def on_request(self, protocol: str, seconds: float | None, reason: str = "failed") -> None:
         """A request of ours was answered after `seconds`, or (None) failed for `reason`."""
         if seconds is None:
@@ -285,6 +305,22 @@ class Metrics:
         )
         self.penalties = self._counter("btt_peer_penalties_total", "Penalties of peers")
         self.bans = self._counter("btt_peer_bans_total", "Peers banned")
+        self.peer_cost = self._counter(
+            "btt_peer_cost_seconds_total", "Processor time for the messages of peers", ("kind",)
+        )
+        self.peer_useless = self._counter(
+            "btt_peer_useless_seconds_total", "The part of it that was useless", ("kind",)
+        )
+        self.peer_cut_off = self._counter(
+            "btt_peer_cut_off_total", "Peers cut off because of what they cost", ("kind",)
+        )
+        self.connections_refused = self._counter(
+            "btt_connections_refused_total", "Connections refused because of their network"
+        )
+        self.budget_used = self._gauge(
+            "btt_peer_budget_used_ratio",
+            "Largest part of its budget for useless work that any peer has used",
+        )
         self.nodes_known = self._gauge(
             "substrate_sub_libp2p_kbuckets_num_nodes", "Nodes in the Kademlia routing table"
         )

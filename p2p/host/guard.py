@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from p2p.accounts import DROP_US, Accounts, CutOff
+from p2p.network import COSTS, CUT_OFF, REFUSED_BY_NETWORK, USED
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +57,14 @@ class CostGuard:
         self.charge(peer, GOSSIP, spent, 0)
 
     def counters(self) -> Mapping[str, int]:
-        """Return microseconds by kind, and counts of peers that were cut off and turned away."""
+        """Return microseconds by kind, counts of peers that were cut off and of connections that
+        were refused, and the largest part of a budget that was used, in thousandths.
+        """
         accounts = self.accounts
         return {
-            **{f"cost: {kind}": spent for kind, spent in list(accounts.spent.items())},
-            **{f"useless: {kind}": spent for kind, spent in list(accounts.useless.items())},
-            **{f"cut off: {kind}": count for kind, count in list(accounts.cut_off.items())},
-            "network closed": accounts.refused,
+            **{f"{COSTS[0]}{kind}": spent for kind, spent in list(accounts.spent.items())},
+            **{f"{COSTS[1]}{kind}": spent for kind, spent in list(accounts.useless.items())},
+            **{f"{CUT_OFF}{kind}": count for kind, count in list(accounts.cut_off.items())},
+            REFUSED_BY_NETWORK: accounts.refused,
+            USED: round(1_000 * accounts.most_used),
         }

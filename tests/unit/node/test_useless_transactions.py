@@ -7,13 +7,23 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from btt_chain.node.tx_intake import IMPOSSIBLE_COST, IMPOSSIBLE_US, MAX_IMPOSSIBLE, SLICE, USELESS
+from btt_chain.node.tx_intake import (
+    IMPOSSIBLE_COST,
+    MAX_IMPOSSIBLE,
+    MIN_US,
+    SLICE,
+    TOO_LATE_US,
+    USELESS,
+    Fault,
+)
 from btt_chain.primitives.extrinsic import bare, opaque
 from btt_chain.primitives.validity import TransactionSource
 from p2p.network import TX, Action, Charge, Disconnected, GossipHeard, Penalise
 from p2p.protocols.messages import MAX_TX, TxBatch
 from support.sim.accounts import runtime, transfer
 from support.sim.world import World
+
+IMPOSSIBLE_US = MIN_US[Fault.IMPOSSIBLE]
 
 
 @pytest.fixture
@@ -158,4 +168,9 @@ def test_late_transactions_are_charged_at_their_cost(world: World) -> None:
     assert len(rivals) < USELESS.burst
     outcome = receive(world, rivals)
     assert outcome.penalties == []
-    assert outcome.useless >= 100 * 250
+    assert 100 * 250 <= outcome.useless < 100 * 350
+    more = [transfer(0, 0, 1, 10**16 + n, world.genesis.hash) for n in range(200)]
+    receive(world, more)
+    again = receive(world, [transfer(0, 0, 1, 10**17 + n, world.genesis.hash) for n in range(50)])
+    assert len(again.penalties) == 1
+    assert again.useless >= TOO_LATE_US

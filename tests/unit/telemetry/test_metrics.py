@@ -73,6 +73,10 @@ def test_every_event_of_a_node_has_its_metric() -> None:
     metrics.on_leaves(2)
     metrics.on_traffic(100, 50, penalties=2, bans=1, lookups=3)
     metrics.on_nodes_known(21)
+    metrics.on_peer_costs(
+        {"work grandpa-peer": 0.5, "useless tx": 0.25, "cut off tx": 2, "refused": 7}
+    )
+    metrics.on_budget_used(0.125)
     metrics.on_request("blocks", 0.5)
     metrics.on_request("blocks", None, "timeout")
     metrics.on_slot("claimed")
@@ -90,6 +94,11 @@ def test_every_event_of_a_node_has_its_metric() -> None:
     assert value("substrate_sub_libp2p_network_bytes_total", {"direction": "out"}) == 50
     assert (value("btt_peer_penalties_total"), value("btt_peer_bans_total")) == (2, 1)
     assert value("substrate_sub_libp2p_kbuckets_num_nodes") == 21
+    assert value("btt_peer_cost_seconds_total", {"kind": "grandpa-peer"}) == 0.5
+    assert value("btt_peer_useless_seconds_total", {"kind": "tx"}) == 0.25
+    assert value("btt_peer_cut_off_total", {"kind": "tx"}) == 2
+    assert value("btt_connections_refused_total") == 7
+    assert value("btt_peer_budget_used_ratio") == 0.125
     assert value("substrate_sub_libp2p_kademlia_random_queries_total") == 3
     assert (
         value(
