@@ -15,6 +15,7 @@ from cli.errors import Mistyped, NotFound, Refused
 from cli.logs import parse_filters, start
 from cli.node_options import (
     asked_for,
+    forwarding_option,
     metrics_port,
     network_of,
     network_options,
@@ -200,6 +201,7 @@ def log_option(command: Command) -> Command:
 @validator_options
 @network_options
 @rpc_options
+@forwarding_option
 @log_option
 def node(
     dev: bool,
@@ -281,6 +283,7 @@ def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> Nod
     from btt_chain.node.config import NodeConfig
     from btt_chain.rpc.access import DEFAULT_ORIGINS, MethodPolicy, OriginCheck
     from btt_chain.rpc.limits import Limits
+    from btt_chain.rpc.origin import TrustedProxies
     from btt_chain.rpc.server import RpcConfig
 
     methods = rpc["rpc_methods"].lower()
@@ -297,6 +300,11 @@ def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> Nod
         OriginCheck(origins)
     except ValueError as error:
         raise Mistyped(f"--rpc-cors: {error}") from None
+    proxies = tuple(rpc["trusted_proxies"])
+    try:
+        TrustedProxies(proxies)
+    except ValueError as error:
+        raise Mistyped(f"--rpc-trusted-proxy: {error}") from None
     external = rpc["rpc_external"] or rpc["unsafe_rpc_external"]
     if external:
         show.note(
@@ -316,6 +324,8 @@ def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> Nod
         external=external,
         origins=origins,
         methods=MethodPolicy(methods),
+        hosts=tuple(rpc["rpc_hosts"]),
+        trusted_proxies=proxies,
         limits=Limits(connections=rpc["rpc_max_connections"]),
     )
     return NodeConfig(chain, base, rpc=answers, **more)
@@ -338,6 +348,7 @@ def plain_errors() -> Iterator[None]:
     from btt_chain.chain.law import NoLaw
     from btt_chain.consensus.finality.records import BadRecord
     from btt_chain.keystore.errors import KeystoreError, RecordError
+    from btt_chain.node.descriptors import TooFewDescriptors
     from btt_chain.node.lifecycle import WrongChain
     from btt_chain.node.sealing import SealingFailed
     from btt_chain.node.service import PortTaken
@@ -352,7 +363,7 @@ def plain_errors() -> Iterator[None]:
         raise NotFound(str(error)) from error
     except (
         BadRecord, KeystoreError, MigrationFailed, NetworkError, NoLaw, PortTaken, RecordError,
-        SealingFailed, SpecError, StorageError, WrongChain,
+        SealingFailed, SpecError, StorageError, TooFewDescriptors, WrongChain,
     ) as error:  # fmt: skip
         raise Refused(str(error)) from error
     except ValueError as error:

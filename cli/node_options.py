@@ -147,6 +147,24 @@ def validator_options(command: Command) -> Command:
     )  # fmt: skip
 
 
+def forwarding_option(command: Command) -> Command:
+    """Who stands between callers and the node."""
+    return apply(
+        command,
+        [
+            click.option(
+                "--rpc-trusted-proxy", "trusted_proxies", multiple=True, metavar="IP|CIDR",
+                help="A proxy whose X-Forwarded-For (or Forwarded) is believed: callers have the "
+                "limits and rights of their own address. Repeatable.",
+            ),
+            click.option(
+                "--rpc-host", "rpc_hosts", multiple=True, metavar="NAME",
+                help="A name under which a proxy reaches this node, besides localhost. Repeatable.",
+            ),
+        ],
+    )  # fmt: skip
+
+
 NETWORK_NAMES: Final = (
     "port",
     "listen",

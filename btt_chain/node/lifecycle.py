@@ -21,6 +21,7 @@ from btt_chain.keystore import BABE, GRANDPA, Custody, Keystore, Password
 from btt_chain.node.assembly import Plan, assemble
 from btt_chain.node.backend import Identity
 from btt_chain.node.config import NodeConfig, Paths
+from btt_chain.node.descriptors import callers_within, raise_limit
 from btt_chain.node.driver import unix_ms
 from btt_chain.node.engine import Engine
 from btt_chain.node.identity import network_key, peer_id, pick_name
@@ -368,14 +369,25 @@ def verifying_of(
     )
 
 
+def limit_callers(config: NodeConfig) -> None:
+    """Take no more JSON-RPC connections than there are file descriptors for.
+
+    Raises TooFewDescriptors.
+    """
+    network, limits = config.network, config.rpc.limits
+    peers = 0 if network is None else network.in_peers + network.out_peers
+    limits.connections_in_all = callers_within(raise_limit(), peers, limits.connections_in_all)
+
+
 async def run_node(config: NodeConfig) -> None:
     """Run a node until SIGINT or SIGTERM.
 
     Where the law of the chain is not here it serves what is stored, and does nothing else. Raises
     what `open_chain` and `custody_of` do; StorageError, NoLaw, MigrationFailed, RecordNotWritten or
     NetworkError when the node cannot go on; PortTaken for a port that is another program's;
-    ValueError for flags that do not fit the chain.
+    TooFewDescriptors; ValueError for flags that do not fit the chain.
     """
+    limit_callers(config)
     chain = open_chain(config)
     custody = None
     try:

@@ -113,6 +113,8 @@ class Service:
         if config.metrics is not None:
             config.metrics.on_start(client.best().number, client.finalized().number)
             self.rpc.server.dispatcher.on_call = config.metrics.on_call
+        if engine is not None:
+            self.rpc.server.dispatcher.lane.is_busy = lambda: is_pressed(engine)
         self.prometheus: PrometheusServer | None = None
         if config.metrics is not None and config.metrics_port is not None:
             self.prometheus = PrometheusServer(
@@ -300,6 +302,11 @@ def more_costs(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, f
         for name, count in now.items()
         if name.startswith(COSTS)
     }
+
+
+def is_pressed(engine: Engine) -> bool:
+    """Return True while blocks wait for import, or what the clock demands is due."""
+    return engine.busy or engine.due <= unix_ms()
 
 
 def silent_in(report: RoundReport) -> RoundSeen[AuthorityId]:

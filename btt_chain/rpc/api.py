@@ -62,7 +62,7 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     registry.add(RpcApi(registry))
     registry.add(SystemApi(backend))
     registry.add(ChainApi(backend, shapes, hub))
-    registry.add(StateApi(backend, shapes, hub))
+    registry.add(StateApi(backend, shapes, hub, registry.lane))
     registry.add(AuthorApi(backend))
     registry.add(PaymentApi(backend))
     registry.add(TokenomicsApi(backend))
@@ -71,7 +71,7 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     registry.add(ChainSpecApi(backend))
     registry.add(ChainHeadApi(backend, hub))
     registry.add(TransactionApi(backend, hub))
-    registry.add(ArchiveApi(backend))
+    registry.add(ArchiveApi(backend, registry.lane))
     if backend.finality is not None:
         registry.add(GrandpaApi(backend.finality))
     if backend.keys is not None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from typing import Annotated, Final
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.rpc.backend import Backend, BackendError, UnknownBlock
 from btt_chain.rpc.connection import Subscription
+from btt_chain.rpc.lane import Lane
 from btt_chain.rpc.params import U32, Hash, Hex, MaxItems, Parsed, Text, Unfit, hex_bytes
 from btt_chain.rpc.protocol import TOO_MANY_SUBSCRIPTIONS, RpcError, invalid_params
 from btt_chain.rpc.registry import HEAVY, method, subscription
@@ -29,6 +31,10 @@ MAX_ITEMS: Final = 1_024
 """Items of one stream: `items` is read in one go, before the stream begins."""
 LOOK_UPS: Final = 64
 """Single keys looked up before others have a turn; a page of keys is a turn of its own."""
+
+
+class Ended(Exception):
+    """The subscription that a stream feeds is over."""
 
 
 @dataclass(slots=True)
@@ -59,8 +65,9 @@ EVERYTHING: Final = DiffQuery(b"", hashes=False, in_child=False)
 class ArchiveApi:
     """Blocks and state, past and present."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, lane: Lane) -> None:
         self.chain = backend.chain
+        self.lane = lane
 
     @method("archive_v1_genesisHash")
     def genesis_hash(self) -> str:
@@ -155,20 +162,22 @@ class ArchiveApi:
         self, subscription: Subscription, hash: bytes, queries: list[Query]
     ) -> None:
         try:
+            since = self.lane.now()
             for place, query in enumerate(queries, 1):
                 more = query.kind.is_walk
                 if not more:
                     item = look_up(self.chain.state(hash), query)
                     if item is not None:
                         subscription.notify({"event": "storage", **item})
-                    if place % LOOK_UPS == 0 and not await _breathe(subscription):
-                        return
+                    if place % LOOK_UPS == 0:
+                        since = await self._breathe(subscription, since)
                 while more:
                     page, more = walk(self.chain.state(hash), query)
                     for item in page:
                         subscription.notify({"event": "storage", **item})
-                    if not await _breathe(subscription):
-                        return
+                    since = await self._breathe(subscription, since)
+        except Ended:
+            return
         except BackendError as problem:
             subscription.notify({"event": "storageError", "error": str(problem)})
         else:
@@ -179,6 +188,7 @@ class ArchiveApi:
         self, subscription: Subscription, hash: bytes, previous: bytes, queries: list[DiffQuery]
     ) -> None:
         try:
+            since = self.lane.now()
             for query in queries:
                 last, more = None, not query.in_child
                 while more:
@@ -186,13 +196,32 @@ class ArchiveApi:
                     for event in events:
                         subscription.notify(event)
                     more = last is not None
-                    if not await _breathe(subscription):
-                        return
+                    since = await self._breathe(subscription, since)
+        except Ended:
+            return
         except BackendError as problem:
             subscription.notify({"event": "storageDiffError", "error": str(problem)})
         else:
             subscription.notify({"event": "storageDiffDone"})
         subscription.end()
+
+    async def _breathe(self, subscription: Subscription, since: float) -> float:
+        """Charge for the work since a time, and pause; return when it goes on.
+
+        Returns when the peer has taken what was sent, its budget allows more, and others have had
+        a turn. Raises Ended if the subscription is over by then.
+        """
+        connection = subscription.connection
+        bill = connection.bill
+        bill.charge(self.lane.now() - since, monotonic())
+        paused = self.lane.now()
+        await connection.flush()
+        await asyncio.sleep(bill.wait(monotonic()))
+        # Only the time of the work counts in the lane, not that of the pause.
+        since = await self.lane.rest(since + self.lane.now() - paused, bill.spent(monotonic()))
+        if connection.closed or not subscription.alive:
+            raise Ended
+        return since
 
     def _difference_page(
         self, hash: bytes, previous: bytes, query: DiffQuery, last: bytes | None
@@ -242,13 +271,3 @@ def _check_streams(subscription: Subscription, event: str) -> None:
     if sum(other.event == event for other in others) > MAX_STREAMS:
         text = "Too many storage streams on the connection"
         raise RpcError(TOO_MANY_SUBSCRIPTIONS, text, f"Exceeded max limit of {MAX_STREAMS}")
-
-
-async def _breathe(subscription: Subscription) -> bool:
-    """Wait until the peer has taken what was sent, and let others have a turn.
-
-    False when nobody waits for more: a connection that was cut takes everything, at no pace.
-    """
-    await subscription.connection.flush()
-    await asyncio.sleep(0)
-    return subscription.alive and not subscription.connection.closed

@@ -20,10 +20,13 @@ from typing import Protocol
 
 import orjson
 
+from btt_chain.rpc.budget import Bill
 from btt_chain.rpc.limits import Limits, TokenBucket
 from btt_chain.rpc.protocol import TOO_MANY_SUBSCRIPTIONS, RpcError
+from btt_chain.rpc.quiet import LIMIT
 
 log = logging.getLogger(__name__)
+log.addFilter(LIMIT)
 
 Work = Callable[[], Awaitable[None]]
 
@@ -38,16 +41,33 @@ class Wire(Protocol):
         """Drop the connection at once, without a farewell."""
 
 
+class Tally:
+    """How many subscriptions there are on all connections together."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 class Connection:
     """One client on one socket; all its methods run on the event loop's thread."""
 
     def __init__(
-        self, wire: Wire, limits: Limits, peer: str, bucket: TokenBucket | None = None
+        self,
+        wire: Wire,
+        limits: Limits,
+        peer: str,
+        bucket: TokenBucket | None = None,
+        bill: Bill | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self.wire = wire
         self.limits = limits
         self.peer = peer
         self.bucket = bucket
+        self.bill = Bill.unlimited() if bill is None else bill
+        self.tally = tally or Tally()
         self.subscriptions: dict[str, Subscription] = {}
         self.closed = False
         self._unsent: deque[bytes] = deque()
@@ -183,6 +203,10 @@ class Subscription:
         if len(connection.subscriptions) >= limit:
             message = "Too many subscriptions on the connection"
             raise RpcError(TOO_MANY_SUBSCRIPTIONS, message, f"Exceeded max limit of {limit}")
+        limit = connection.limits.subscriptions_in_all
+        if connection.tally.count >= limit:
+            message = "Too many subscriptions on the node"
+            raise RpcError(TOO_MANY_SUBSCRIPTIONS, message, f"Exceeded max limit of {limit}")
         self.id = secrets.token_urlsafe(12)
         self.event = event
         self.connection = connection
@@ -195,6 +219,7 @@ class Subscription:
         self._held: list[bytes] | None = []
         self._on_end: list[Callable[[], object]] = []
         connection.subscriptions[self.id] = self
+        connection.tally.count += 1
 
     def notify(self, result: object) -> None:
         """Send one notification; `result` is anything orjson writes. Silent when ended."""
@@ -232,6 +257,7 @@ class Subscription:
         self.alive = False
         # What is held was promised before the end: it still follows the answer.
         self.connection.subscriptions.pop(self.id, None)
+        self.connection.tally.count -= 1
         if self.task is not None and self.task is not asyncio.current_task():
             self.task.cancel()
         for action in self._on_end:

@@ -2,6 +2,9 @@
 
 The outermost loop of the API: whatever a handler raises becomes an error object; what was not
 foreseen is logged and answered with -32603, and the server goes on.
+
+Each call has a turn in the lane (`lane.py`), and its caller is charged for the time that it took
+and for the bytes that came and went (`budget.py`).
 """
 
 from __future__ import annotations
@@ -9,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
-from typing import cast
+from typing import TypeAlias, cast
 
 from btt_chain.rpc.access import unsafe_call, unsafe_function
-from btt_chain.rpc.backend import BackendError
+from btt_chain.rpc.backend import BackendError, TimeLimitReached
+from btt_chain.rpc.budget import BYTES_PER_SECOND, Bill
 from btt_chain.rpc.connection import Call, Connection, Subscription
 from btt_chain.rpc.limits import Limits, TokenBucket
 from btt_chain.rpc.protocol import (
@@ -33,30 +37,46 @@ from btt_chain.rpc.protocol import (
     parse,
     refusal,
 )
+from btt_chain.rpc.quiet import LIMIT
 from btt_chain.rpc.registry import Kind, Method, Registry
+from btt_chain.rpc.throttle import try_later
 
 log = logging.getLogger(__name__)
+log.addFilter(LIMIT)
 
-SLICE = 0.02
-"""Seconds of calls from one client before everybody else in the process has a turn."""
+Message: TypeAlias = "Request | Malformed | list[Request | Malformed]"
+
+READ_WHEN_REFUSED = 4_096
+"""Bytes of a refused message that is still parsed, so that the refusal has its id."""
 
 
 @dataclass(slots=True)
 class Caller:
-    """Who asks: rights, rate budget (None: unlimited), connection (None over HTTP)."""
+    """Who asks: rights, rate budget (None: unlimited), connection (None over HTTP), who pays."""
 
     unsafe_allowed: bool
     bucket: TokenBucket | None = None
     connection: Connection | None = None
+    bill: Bill = field(default_factory=Bill.unlimited)
+
+    def charge(self, seconds: float, size: int, *, is_waste: bool = False) -> None:
+        """Charge for work, and for bytes that came or went."""
+        self.bill.charge(seconds + size / BYTES_PER_SECOND, monotonic(), is_waste=is_waste)
+
+    def rank(self) -> float:
+        """Return the place among others who wait for a turn: who spent least is first."""
+        return self.bill.spent(monotonic())
 
 
 class Reply:
     """An answer (None to a notification), and what may happen once it is queued."""
 
-    __slots__ = ("actions", "frame", "subscriptions")
+    __slots__ = ("actions", "frame", "is_waste", "subscriptions")
 
-    def __init__(self, frame: bytes | None) -> None:
+    def __init__(self, frame: bytes | None, *, is_waste: bool = False) -> None:
         self.frame = frame
+        self.is_waste = is_waste
+        """Whether the caller cannot have meant what it sent."""
         # Made when needed: most answers need neither.
         self.subscriptions: list[Subscription] | None = None
         self.actions: list[Callable[[], None]] | None = None
@@ -71,12 +91,10 @@ class Reply:
         self.subscriptions = [*(self.subscriptions or ()), *(other.subscriptions or ())]
         self.actions = [*(self.actions or ()), *(other.actions or ())]
 
-    def finish(self) -> None:
-        """The answer is queued: what had to wait for it may follow."""
+    def open(self) -> None:
+        """The answer is queued: subscriptions may begin. Actions are the dispatcher's."""
         for subscription in self.subscriptions or ():
             subscription.open()
-        for action in self.actions or ():
-            action()
 
     def abandon(self, error: RpcError) -> Reply:
         """Refuse instead; subscriptions that the caller will never hear of are ended."""
@@ -92,6 +110,7 @@ class Dispatcher:
         self.methods = registry.methods
         self.is_unsafe_function = registry.is_unsafe_function
         self.limits = limits
+        self.lane = registry.lane
         self.on_call: Callable[[str, float], None] | None = None
         """Told of each call that was answered: the method's registered name, and seconds."""
 
@@ -99,48 +118,53 @@ class Dispatcher:
 
     async def respond(self, caller: Caller, raw: bytes) -> bytes | None:
         """The answer to a message; None if it held nothing but notifications."""
-        message = parse(raw, self.limits.batch)
-        if isinstance(message, list):
-            return (await self._batch(caller, message)).frame
-        return (await self._one(caller, message)).frame
+        message, reply = await self._read(caller, raw)
+        if reply is None:
+            reply = await self._slowly(caller, message)
+        return reply.frame
+
+    def refuse(self, raw: bytes | str, wait: float) -> bytes:
+        """Return the refusal of a message that is not worked on for lack of budget."""
+        message = parse(raw, self.limits.batch) if len(raw) <= READ_WHEN_REFUSED else None
+        id = message.id if isinstance(message, Request) else None
+        return refusal(id or NULL, try_later(wait))
 
     # ---- WebSocket: answers leave through the connection's queue
 
     async def handle(self, caller: Caller, connection: Connection, raw: bytes | str) -> None:
         """Answer one message of a connection; slow calls go on in the background."""
-        message = parse(raw, self.limits.batch)
-        if isinstance(message, list):
-            if any(self._is_slow(item) for item in message):
+        message, reply = await self._read(caller, raw)
+        if reply is None:
+            items = message if isinstance(message, list) else [message]
+            if any(self._is_slow(item) for item in items):
                 await connection.run_slow(partial(self._later, caller, connection, message))
                 return
-            reply = await self._batch(caller, message)
-        elif self._is_slow(message):
-            await connection.run_slow(partial(self._later, caller, connection, message))
+            reply = await self._slowly(caller, message)
+        elif reply.is_plain and connection.is_idle:
+            # Nearly every call: nothing waits before or behind the answer.
+            await connection.wire.write(reply.frame or b"")
             return
-        else:
-            reply = self._quick(caller, message)
-            if reply.is_plain and connection.is_idle:
-                # Nearly every call: nothing waits before or behind the answer.
-                await connection.wire.write(reply.frame or b"")
-                return
         if reply.frame is not None:
             connection.cork()
             connection.send(reply.frame)
-            reply.finish()
+            reply.open()
             await connection.flush()
+            await self._act(caller, reply)
 
-    async def _later(
-        self,
-        caller: Caller,
-        connection: Connection,
-        message: Request | Malformed | Sequence[Request | Malformed],
-    ) -> None:
-        if isinstance(message, Request | Malformed):
-            reply = await self._one(caller, message)
-        else:
-            reply = await self._batch(caller, message)
+    async def _later(self, caller: Caller, connection: Connection, message: Message) -> None:
+        reply = await self._slowly(caller, message)
         if reply.frame is not None:
-            await connection.deliver(reply.frame, reply.finish)
+            await connection.deliver(reply.frame, reply.open)
+            await self._act(caller, reply)
+
+    async def _act(self, caller: Caller, reply: Reply) -> None:
+        """Do what had to wait for an answer, each action in a turn of its own."""
+        for action in reply.actions or ():
+            await self.lane.turn(caller.rank())
+            try:
+                action()
+            finally:
+                caller.charge(self.lane.spent(), 0)
 
     def _is_slow(self, message: Request | Malformed) -> bool:
         method = self.methods.get(message.method) if isinstance(message, Request) else None
@@ -148,12 +172,31 @@ class Dispatcher:
 
     # ---- one message
 
+    async def _read(self, caller: Caller, raw: bytes | str) -> tuple[Message, Reply | None]:
+        """Parse a message, and answer it in the same turn if it is one quick call."""
+        reply = None
+        await self.lane.turn(caller.rank())
+        try:
+            message = parse(raw, self.limits.batch)
+            if not isinstance(message, list) and not self._is_slow(message):
+                reply = self._quick(caller, message)
+        finally:
+            seconds = self.lane.spent()
+        size = len(raw) + (0 if reply is None else len(reply.frame or b""))
+        caller.charge(seconds, size, is_waste=reply is not None and reply.is_waste)
+        return message, reply
+
+    async def _slowly(self, caller: Caller, message: Message) -> Reply:
+        """Answer a batch, or a call that pauses."""
+        if isinstance(message, list):
+            return await self._batch(caller, message)
+        return await self._one(caller, message)
+
     async def _batch(self, caller: Caller, items: Sequence[Request | Malformed]) -> Reply:
         """Answers in the order of the calls, in one frame, as clients expect."""
         whole = Reply(None)
         frames: list[bytes] = []
         size = 0
-        turn = monotonic()
         for item in items:
             reply = await self._one(caller, item)
             if not reply.is_plain:
@@ -165,36 +208,44 @@ class Dispatcher:
                 limit = f"Exceeded max limit of {self.limits.response_size}"
                 error = RpcError(BATCH_RESPONSE_TOO_BIG, "The batch response was too large", limit)
                 return whole.abandon(error)
-            if monotonic() - turn > SLICE:
-                await asyncio.sleep(0)
-                turn = monotonic()
         whole.frame = b"[" + b",".join(frames) + b"]" if frames else None
         return whole
 
     async def _one(self, caller: Caller, item: Request | Malformed) -> Reply:
         """Answer one call, quick or slow."""
         if isinstance(item, Malformed) or item.id is None or not self._is_slow(item):
-            return self._quick(caller, item)
+            await self.lane.turn(caller.rank())
+            try:
+                reply = self._quick(caller, item)
+            finally:
+                seconds = self.lane.spent()
+        else:
+            # What it does between two pauses goes through the lane by itself (`Lane.rest`).
+            seconds, reply = 0.0, await self._pausing(caller, item)
+        caller.charge(seconds, len(reply.frame or b""), is_waste=reply.is_waste)
+        return reply
+
+    async def _pausing(self, caller: Caller, item: Request) -> Reply:
         try:
             method = self._admit(caller, item)
             arguments = self._bind(caller, method, item)
             begun = monotonic()
             async with asyncio.timeout(self.limits.call_timeout):
                 result = await cast("Awaitable[object]", method.handler(*arguments))
-            frame = self._answer(item.id, result)
+            frame = self._answer(item.id or NULL, result)
             if self.on_call is not None:
                 self.on_call(method.name, monotonic() - begun)
             return Reply(frame)
         except TimeoutError:
             text = f"The call took longer than {self.limits.call_timeout:g} s"
-            return Reply(refusal(item.id, RpcError(INTERNAL_ERROR, text)))
+            return Reply(refusal(item.id or NULL, RpcError(INTERNAL_ERROR, text)))
         except Exception as problem:  # noqa: BLE001  the outermost loop: logged there
-            return Reply(refusal(item.id, self._error(item, problem)))
+            return self._refused(item, problem)
 
     def _quick(self, caller: Caller, item: Request | Malformed) -> Reply:
         """Answer a call that needs no waiting; notifications are not acted on."""
         if isinstance(item, Malformed):
-            return Reply(refusal(item.id, item.error))
+            return Reply(refusal(item.id, item.error), is_waste=True)
         reply = Reply(None)
         if item.id is None:
             return reply
@@ -207,7 +258,15 @@ class Dispatcher:
                 self.on_call(method.name, monotonic() - begun)
             return reply
         except Exception as problem:  # noqa: BLE001  the outermost loop: logged there
-            return Reply(refusal(item.id, self._error(item, problem)))
+            return self._refused(item, problem)
+
+    def _refused(self, item: Request, problem: Exception) -> Reply:
+        """Return the answer to a call that failed."""
+        error = self._error(item, problem)
+        # The codes below zero are those of JSON-RPC itself, except for failures of ours.
+        meant = error.code >= 0 or error.code in {INTERNAL_ERROR, RESPONSE_TOO_BIG}
+        is_waste = not meant or isinstance(problem, TimeLimitReached)
+        return Reply(refusal(item.id or NULL, error), is_waste=is_waste)
 
     def _admit(self, caller: Caller, request: Request) -> Method:
         """The method, if it exists and this caller may call it now."""
@@ -265,7 +324,7 @@ class Dispatcher:
             return problem
         if isinstance(problem, BackendError):
             return RpcError(CLIENT_ERROR, f"Client error: {problem}")
-        log.error("%s failed", request.method, exc_info=problem)
+        log.error("%s failed", request.method[:80], exc_info=problem)
         return RpcError(INTERNAL_ERROR, "Internal error")
 
 

@@ -9,10 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+import orjson
+
 from btt_chain.rpc.backend import Chain, ChainEvent
 from btt_chain.rpc.connection import Subscription
+from btt_chain.rpc.quiet import LIMIT
 
 log = logging.getLogger(__name__)
+log.addFilter(LIMIT)
 
 Listener = Callable[[ChainEvent], None]
 
@@ -54,6 +58,9 @@ class Audience:
         subscription.on_end(lambda: self.members.pop(subscription, None))
 
     def tell(self, result: object) -> None:
-        """Notify all."""
+        """Notify all; the result is encoded once, however many there are."""
+        if not self.members:
+            return
+        result = orjson.Fragment(orjson.dumps(result))
         for subscription in list(self.members):
             subscription.notify(result)

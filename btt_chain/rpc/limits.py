@@ -1,7 +1,7 @@
 """Limits: how much one caller may ask of the node.
 
-Sizes and counts hold for everybody. Connection counts and rates hold for callers from other
-machines only: whoever sits on this one can stop the node anyway, and benches sit there.
+Sizes and counts hold for everybody. Connection counts and rates of calls hold for callers from
+other machines only. What a caller's requests may cost in processor time is in `budget.py`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ MEBIBYTE: Final = 1 << 20
 
 @dataclass(slots=True)
 class Limits:
-    """The figures of consensus.md 5.2; sizes in bytes, times in seconds."""
+    """Sizes in bytes, times in seconds."""
 
-    request_size: int = 15 * MEBIBYTE
+    request_size: int = 5 * MEBIBYTE
     response_size: int = 15 * MEBIBYTE
     batch: int = 100
     subscriptions: int = 1_024
     """Per connection."""
+    subscriptions_in_all: int = 16_384
     unsent: int = 4 * MEBIBYTE
     """Notifications waiting for a slow reader; beyond it the connection is cut."""
     pending_calls: int = 8
@@ -31,6 +32,8 @@ class Limits:
     ping: float = 30.0
     idle: float = 60.0
     """How long a connection may stay silent before its first request, or between two over HTTP."""
+    connections_in_all: int = 1_024
+    """Callers on this machine and trusted proxies included."""
     connections: int = 100
     connections_per_address: int = 10
     calls_per_second: int = 100

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TypeVar
 
+from btt_chain.rpc.lane import Lane
 from btt_chain.rpc.params import Signature, SubscriptionId
 
 Handler = TypeVar("Handler", bound=Callable[..., object])
@@ -115,6 +116,8 @@ class Registry:
     """Method by name."""
 
     methods: dict[str, Method] = field(default_factory=dict)
+    lane: Lane = field(default_factory=Lane)
+    """Where all calls take their turns."""
     is_unsafe_function: Callable[[str], bool] = lambda _: False
     """Whether a function of the runtime, by its name, is for trusted callers only."""
 

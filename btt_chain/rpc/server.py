@@ -1,8 +1,8 @@
 """The server: JSON-RPC over HTTP POST and over WebSocket, on one port.
 
-It listens on this machine only, unless told otherwise. Each request passes the same three doors:
-room for the connection, a Host that is ours, an Origin that is allowed. The rest is the
-dispatcher's.
+It listens on this machine only, unless told otherwise. Each request passes the same checks: room
+for the connection, a Host that is ours, an Origin that is allowed, a body as it is (no content
+encoding), and a caller whose budget is not used up. The rest is the dispatcher's.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from functools import partial
+from math import ceil
 from time import monotonic
+from typing import Any
 
 import orjson
 from aiohttp import WSCloseCode, WSMsgType, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from btt_chain.rpc.access import (
     DEFAULT_ORIGINS,
@@ -27,14 +29,23 @@ from btt_chain.rpc.access import (
     HostCheck,
     MethodPolicy,
     OriginCheck,
-    is_loopback,
 )
-from btt_chain.rpc.connection import Connection
-from btt_chain.rpc.dispatch import SLICE, Caller, Dispatcher
+from btt_chain.rpc.budget import Bill
+from btt_chain.rpc.connection import Connection, Tally
+from btt_chain.rpc.dispatch import Caller, Dispatcher
 from btt_chain.rpc.limits import Doorman, Limits, TokenBucket
+from btt_chain.rpc.listener import Listener
+from btt_chain.rpc.origin import TrustedProxies
+from btt_chain.rpc.protocol import NULL, refusal
+from btt_chain.rpc.quiet import LIMIT
 from btt_chain.rpc.registry import Registry
+from btt_chain.rpc.throttle import Throttle, try_later
+from btt_chain.rpc.visitors import Phase, Visitor, Visitors
 
 log = logging.getLogger(__name__)
+log.addFilter(LIMIT)
+http_log = logging.getLogger(f"{__name__}.http")
+http_log.addFilter(LIMIT)
 
 JSON = {hdrs.CONTENT_TYPE: "application/json"}
 HELLO = """This is the JSON-RPC server of a BTT Chain node.
@@ -51,6 +62,15 @@ PREFLIGHT = {
 }
 FAREWELL = 3.0
 """Seconds that clients have to say goodbye when the node stops."""
+LINGERING = 2.0
+"""Seconds in which the rest of a refused body is read, so that the refusal is."""
+SWEEP_EVERY = 5.0
+"""Seconds between two searches for connections that take too long."""
+PING_PRICE = 0.0002
+"""Seconds of processor time charged for a ping, a pong or an empty frame."""
+REQUEST_PRICE = 0.0002
+"""Seconds of processor time charged for an HTTP request, whatever it asks for."""
+PLAIN_ENCODINGS = {"", "identity"}
 
 
 @dataclass(slots=True)
@@ -66,6 +86,8 @@ class RpcConfig:
     hosts: tuple[str, ...] = ()
     """Further host names under which a local node is reached, such as that of a tunnel."""
     methods: MethodPolicy = MethodPolicy.AUTO
+    trusted_proxies: tuple[str, ...] = ()
+    """`--rpc-trusted-proxy`: addresses and networks whose word about a caller's address counts."""
     limits: Limits = field(default_factory=Limits)
 
 
@@ -76,7 +98,7 @@ class RpcServer:
         """Prepare; nothing is opened before `start`.
 
         Raises:
-            ValueError: if an origin in the configuration is none.
+            ValueError: if an origin or a proxy in the configuration is none.
 
         """
         self.config = config
@@ -87,9 +109,13 @@ class RpcServer:
         self.hosts = HostCheck(None if config.external else LOCAL_HOSTS | names)
         self.origins = OriginCheck(config.origins)
         self.sockets: dict[web.WebSocketResponse, Connection] = {}
-        self.visitors: dict[RequestHandler, Visitor] = {}
+        self.proxies = TrustedProxies(config.trusted_proxies)
+        self.visitors = Visitors(config.limits, self.doorman, self.proxies)
+        self.callers: dict[RequestHandler, Visitor] = {}
+        self._subscriptions = Tally()
         self._acceptor: _Acceptor | None = None
-        self._listeners: list[asyncio.Server] = []
+        self._listeners: list[Listener] = []
+        self._sweeper: asyncio.Task[None] | None = None
 
     # ---- life
 
@@ -101,21 +127,25 @@ class RpcServer:
 
         """
         acceptor = self._acceptor = _Acceptor(self)
-        loop = asyncio.get_running_loop()
+        make_room = self.visitors.make_room
         v4, v6 = ("0.0.0.0", "::") if self.config.external else ("127.0.0.1", "::1")  # noqa: S104
-        listener = await loop.create_server(acceptor, v4, self.port, backlog=128)
-        self._listeners.append(listener)
-        self.port = listener.sockets[0].getsockname()[1]
+        self._listeners.append(Listener(v4, self.port, acceptor, make_room))
+        self.port = self._listeners[0].port
         try:
-            self._listeners.append(await loop.create_server(acceptor, v6, self.port, backlog=128))
+            self._listeners.append(Listener(v6, self.port, acceptor, make_room))
         except OSError as problem:
             log.debug("no JSON-RPC over IPv6: %s", problem)
+        for listener in self._listeners:
+            listener.start()
+        self._sweeper = asyncio.ensure_future(self._sweep())
         log.info("JSON-RPC on %s:%d (HTTP and WebSocket)", v4, self.port)
 
     async def stop(self) -> None:
         """Accept nothing more, tell WebSocket clients, and close."""
         for listener in self._listeners:
             listener.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         farewell = [
             socket.close(code=WSCloseCode.GOING_AWAY, message=b"the node stops")
             for socket in list(self.sockets)
@@ -131,8 +161,27 @@ class RpcServer:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer an HTTP request, or turn it into a WebSocket."""
-        visitor = self.visitors[request.protocol]
-        visitor.has_spoken()
+        visitor = self.callers.get(request.protocol)
+        if visitor is None:
+            raise ConnectionResetError("the connection was cut")
+        self.visitors.enter(visitor, Phase.BUSY)
+        bill = self.visitors.bill(visitor, self._address(request, visitor), is_websocket=False)
+        wait, response = await Throttle(bill).admit(), None
+        try:
+            response = _too_early(wait) if wait else await self._answer(request, visitor, bill)
+            return response
+        except (ConnectionError, RequestPayloadError) as broken:
+            log.debug("%s sent a broken request: %s", visitor.address, broken)
+            response = web.Response(status=400, headers=CLOSE)
+            return response
+        finally:
+            is_waste = response is None or response.status >= 400
+            bill.charge(REQUEST_PRICE, monotonic(), is_waste=is_waste)
+            self.visitors.enter(visitor, Phase.IDLE)
+
+    async def _answer(
+        self, request: web.BaseRequest, visitor: Visitor, bill: Bill
+    ) -> web.StreamResponse:
         if visitor.turned_away:
             return web.Response(status=429, text="Too many connections", headers=CLOSE)
         host = request.headers.get(hdrs.HOST)
@@ -150,7 +199,11 @@ class RpcServer:
             return web.Response(status=204, headers=cors | PREFLIGHT)
         if request.method != hdrs.METH_POST:
             return web.Response(status=405, headers={hdrs.ALLOW: "GET, POST, OPTIONS"})
-        return await self._post(request, visitor, cors)
+        encoding = request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
+        if encoding not in PLAIN_ENCODINGS:
+            text = "Content-Encoding is not supported: send the body as it is\n"
+            return web.Response(status=415, text=text, headers=cors | CLOSE)
+        return await self._post(request, visitor, bill, cors)
 
     def unsafe_allowed(self, visitor: Visitor) -> bool:
         """Whether a visitor may call unsafe methods."""
@@ -170,37 +223,66 @@ class RpcServer:
         return web.Response(status=status, body=body, headers=JSON)
 
     async def _post(
-        self, request: web.BaseRequest, visitor: Visitor, cors: dict[str, str]
+        self, request: web.BaseRequest, visitor: Visitor, bill: Bill, cors: dict[str, str]
     ) -> web.Response:
         try:
             async with asyncio.timeout(self.config.limits.call_timeout):
                 raw = await request.read()
         except TimeoutError:
             return web.Response(status=408, headers=cors | CLOSE)
-        bucket = self.doorman.bucket(visitor.address) if visitor.external else None
-        caller = Caller(self.unsafe_allowed(visitor), bucket)
+        self.visitors.read(visitor)
+        # Others of the same address may have used up its budget while the body came.
+        wait = await Throttle(bill).admit()
+        if wait:
+            return _too_early(wait)
+        address = self._address(request, visitor)
+        bucket = self.doorman.bucket(address) if visitor.external else None
+        caller = Caller(self.unsafe_allowed(visitor), bucket, bill=bill)
         answer = await self.dispatcher.respond(caller, raw)
         return web.Response(body=answer or b"", headers=cors | JSON)
 
-    async def _websocket(self, request: web.BaseRequest, visitor: Visitor) -> web.WebSocketResponse:
+    def _address(self, request: web.BaseRequest, visitor: Visitor) -> str:
+        """Return the address of a caller: that of the connection, or the one a proxy names."""
+        if not visitor.is_proxy:
+            return visitor.address
+        return self.proxies.caller(request.headers) or visitor.address
+
+    async def _websocket(self, request: web.BaseRequest, visitor: Visitor) -> web.StreamResponse:
+        address = self._address(request, visitor)
+        if not visitor.is_proxy:
+            return await self._open(request, visitor, address)
+        if not self.doorman.admit(address):
+            return web.Response(status=429, text="Too many connections", headers=CLOSE)
+        try:
+            return await self._open(request, visitor, address)
+        finally:
+            self.doorman.leave(address)
+
+    async def _open(
+        self, request: web.BaseRequest, visitor: Visitor, address: str
+    ) -> web.WebSocketResponse:
         limits = self.config.limits
         socket = web.WebSocketResponse(
             heartbeat=limits.ping,
             max_msg_size=limits.request_size,
-            compress=False,  # costs more than a local network or a proxy would save
+            compress=False,  # costs more than it saves, and is inflated before it can be priced
+            autoping=False,  # pings have a price, too
         )
         await socket.prepare(request)
+        self.visitors.enter(visitor, Phase.OPEN)
         bucket = TokenBucket(limits.calls_per_second, monotonic()) if visitor.external else None
-        connection = Connection(_Socket(socket, request), limits, visitor.address, bucket)
-        caller = Caller(self.unsafe_allowed(visitor), bucket, connection)
+        bill = self.visitors.bill(visitor, address, is_websocket=True)
+        wire = _Socket(socket, request)
+        connection = Connection(wire, limits, address, bucket, bill, self._subscriptions)
+        caller = Caller(self.unsafe_allowed(visitor), bucket, connection, bill)
         self.sockets[socket] = connection
         try:
-            await self._converse(socket, caller, connection)
+            await self._converse(socket, caller, visitor, connection)
         except ConnectionError as gone:
-            log.debug("%s is gone: %s", visitor.address, gone)
+            log.debug("%s is gone: %s", address, gone)
         except Exception:
             # A client that waits for an answer must not wait for ever.
-            log.exception("the conversation with %s broke off", visitor.address)
+            log.exception("the conversation with %s broke off", address)
             connection.wire.cut()
         finally:
             del self.sockets[socket]
@@ -208,76 +290,73 @@ class RpcServer:
         return socket
 
     async def _converse(
-        self, socket: web.WebSocketResponse, caller: Caller, connection: Connection
+        self,
+        socket: web.WebSocketResponse,
+        caller: Caller,
+        visitor: Visitor,
+        connection: Connection,
     ) -> None:
-        """Answer message after message, giving others a turn now and then."""
+        """Answer message after message, as far as the caller's budget goes."""
+        bill = connection.bill
+        throttle = Throttle(bill)
         handle = partial(self.dispatcher.handle, caller, connection)
-        turn = monotonic()
         while not connection.closed:
             message = await socket.receive()
-            if message.type is not WSMsgType.TEXT and message.type is not WSMsgType.BINARY:
+            kind = message.type
+            visitor.since = monotonic()
+            visitor.keeps = bool(connection.subscriptions)
+            self.visitors.read(visitor)
+            wait = await throttle.admit()
+            if throttle.is_exhausted:
+                await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"budget used up")
                 return
-            await handle(message.data)
-            # Reading does not wait while messages are there already: a client that never
-            # pauses would have the whole process to itself.
-            if monotonic() - turn > SLICE:
+            if kind is WSMsgType.TEXT or kind is WSMsgType.BINARY:
+                if wait:
+                    await connection.wire.write(self.dispatcher.refuse(message.data, wait))
+                else:
+                    await handle(message.data)
+            elif kind is WSMsgType.PING or kind is WSMsgType.PONG:
+                if kind is WSMsgType.PING and not wait:
+                    await socket.pong(message.data)
+                bill.charge(PING_PRICE, monotonic(), is_waste=True)
+                # Reading does not wait while messages are there already.
                 await asyncio.sleep(0)
-                turn = monotonic()
+            else:
+                return
 
-
-class Visitor:
-    """A TCP connection before and between its requests."""
-
-    __slots__ = ("_silence", "address", "counted", "external", "turned_away")
-
-    def __init__(self, transport: asyncio.Transport, doorman: Doorman) -> None:
-        """Count it in, or mark it to be turned away; silence is cut after a while."""
-        peer = transport.get_extra_info("peername")
-        self.address = str(peer[0]) if peer else "?"
-        self.external = not is_loopback(self.address)
-        self.counted = self.external and doorman.admit(self.address)
-        self.turned_away = self.external and not self.counted
-        loop = asyncio.get_running_loop()
-        self._silence = loop.call_later(doorman.limits.idle, transport.abort)
-
-    def has_spoken(self) -> None:
-        """A whole request head has come: silence is aiohttp's business from now on."""
-        self._silence.cancel()
-
-    def leave(self, doorman: Doorman) -> None:
-        """The connection is gone."""
-        self._silence.cancel()
-        if self.counted:
-            doorman.leave(self.address)
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_EVERY)
+            self.visitors.sweep()
 
 
 class _Acceptor(web.Server):
-    """aiohttp's server, with our eye on every connection from its first moment."""
+    """aiohttp's server, which tells us of every connection from its first moment."""
 
     def __init__(self, server: RpcServer) -> None:
-        limits = server.config.limits
         super().__init__(
             server.handle,
             request_factory=self._request,
-            keepalive_timeout=limits.idle,
+            keepalive_timeout=server.config.limits.idle,
+            lingering_time=LINGERING,
+            auto_decompress=False,
             access_log=None,
+            logger=http_log,
         )
-        self.visitors = server.visitors
-        self.doorman = server.doorman
+        self.server = server
+
+    def __call__(self) -> _Handler:
+        return _Handler(self, loop=self._loop, **self._kwargs)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
-        self.visitors[handler] = Visitor(transport, self.doorman)
-        turned_away = sum(visitor.turned_away for visitor in self.visitors.values())
-        if turned_away > self.doorman.limits.connections:
-            # So many wait to hear that there is no room that telling them takes room.
-            transport.abort()
+        self.server.callers[handler] = self.server.visitors.arrive(transport)
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         super().connection_lost(handler, exc)
-        visitor = self.visitors.pop(handler, None)
+        visitor = self.server.callers.pop(handler, None)
         if visitor is not None:
-            visitor.leave(self.doorman)
+            self.server.visitors.leave(visitor)
 
     def _request(
         self,
@@ -287,9 +366,25 @@ class _Acceptor(web.Server):
         writer: AbstractStreamWriter,
         task: asyncio.Task[None],
     ) -> web.BaseRequest:
-        size = self.doorman.limits.request_size
+        size = self.server.config.limits.request_size
         loop = asyncio.get_running_loop()
         return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=size)
+
+
+class _Handler(RequestHandler):
+    """aiohttp's connection, whose bytes are counted as they come."""
+
+    __slots__ = ("_server",)
+
+    def __init__(self, manager: _Acceptor, **options: Any) -> None:
+        super().__init__(manager, **options)
+        self._server = manager.server
+
+    def data_received(self, data: bytes) -> None:
+        visitor = self._server.callers.get(self)
+        if visitor is not None and data:
+            self._server.visitors.receive(visitor, len(data))
+        super().data_received(data)
 
 
 class _Socket:
@@ -307,6 +402,11 @@ class _Socket:
     def cut(self) -> None:
         if self.transport is not None:
             self.transport.abort()
+
+
+def _too_early(wait: float) -> web.Response:
+    headers = CLOSE | JSON | {hdrs.RETRY_AFTER: str(ceil(wait))}
+    return web.Response(status=429, body=refusal(NULL, try_later(wait)), headers=headers)
 
 
 def _cors(origin: str) -> dict[str, str]:

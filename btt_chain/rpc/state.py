@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.rpc.backend import (
     Backend,
+    BackendError,
     ChainEvent,
     NewBest,
     StatePruned,
@@ -17,10 +19,13 @@ from btt_chain.rpc.backend import (
 )
 from btt_chain.rpc.connection import Connection, Subscription
 from btt_chain.rpc.hub import Audience, Hub
+from btt_chain.rpc.lane import Lane
 from btt_chain.rpc.params import U32, Hash, Hex, Text
 from btt_chain.rpc.protocol import CLIENT_ERROR, TOO_MANY_SUBSCRIPTIONS, RpcError, invalid_params
 from btt_chain.rpc.registry import HEAVY, method, subscription
 from btt_chain.rpc.shapes import Shapes, maybe_hex, to_hex
+
+log = logging.getLogger(__name__)
 
 MAX_PAGE = 1_000
 """Keys that one call of state_getKeysPaged returns at most."""
@@ -36,6 +41,8 @@ MAX_PROOF_KEYS = 1_024
 """Keys of one proof: each is a walk through the trie."""
 MAX_RANGE = 1_024
 """Blocks that state_queryStorage walks at most."""
+AT_ONCE = 1_024
+"""Watched keys, of all subscriptions, that are compared at once with a new best block."""
 PAGE = 256
 """Keys read in one go before the loop turns."""
 
@@ -43,10 +50,13 @@ PAGE = 256
 class StateApi:
     """What lies in the state, and what its runtime answers."""
 
-    def __init__(self, backend: Backend, shapes: Shapes, hub: Hub) -> None:
+    def __init__(self, backend: Backend, shapes: Shapes, hub: Hub, lane: Lane) -> None:
         self.chain = backend.chain
         self.shapes = shapes
+        self.lane = lane
         self.storage = StorageAudience()
+        self._late: asyncio.Task[None] | None = None
+        """Compares what is watched with the best state, where that is too much for one go."""
         self.versions = Audience()
         self.last_version: object = None
         hub.listen(self._hear)
@@ -141,6 +151,7 @@ class StateApi:
         _check_count(keys)
         sets: list[dict[str, object]] = []
         last: dict[bytes, bytes | None] = {}
+        since = self.lane.now()
         for hash in self._range(from_block, self._at(to_block)):
             state = self.chain.state(hash)
             values = {key: state.get(key) for key in keys}
@@ -150,7 +161,7 @@ class StateApi:
             if changed:
                 sets.append(_change_set(hash, changed))
             last = values
-            await asyncio.sleep(0)
+            since = await self.lane.rest(since)
         return sets
 
     @method("state_getReadProof", cost=HEAVY)
@@ -196,13 +207,37 @@ class StateApi:
     def _hear(self, event: ChainEvent) -> None:
         if not isinstance(event, NewBest):
             return
-        if self.storage.members:
-            self.storage.compare(event.hash, self.chain.state(event.hash))
+        if not self.storage.members:
+            pass
+        elif len(self.storage.watchers) <= AT_ONCE:
+            self.storage.compare(event.hash, self.chain.state(event.hash), self.storage.keys())
+        elif self._late is None or self._late.done():
+            self._late = asyncio.ensure_future(self._compare_slowly())
         if self.versions.members:
             version = self.shapes.version(event.hash)
             if version is not self.last_version:
                 self.last_version = version
                 self.versions.tell(version)
+
+    async def _compare_slowly(self) -> None:
+        """Compare all watched keys with the best state, in slices, until that is the best one.
+
+        A block that comes meanwhile is compared from the beginning afterwards: under such a load
+        subscribers learn the newest values, and not each block's.
+        """
+        done = b""
+        while (best := self.chain.best().hash) != done:
+            since = self.lane.now()
+            keys = self.storage.keys()
+            for place in range(0, len(keys), PAGE):
+                try:
+                    state = self.chain.state(best)
+                except BackendError as problem:
+                    log.debug("watched keys are not compared: %s", problem)
+                    break
+                self.storage.compare(best, state, keys[place : place + PAGE])
+                since = await self.lane.rest(since)
+            done = best
 
     # ---- steps
 
@@ -224,6 +259,7 @@ class StateApi:
     async def _pages(self, at: bytes, prefix: bytes) -> AsyncIterator[list[bytes]]:
         """The keys with a prefix, a page at a time; others have a turn between pages."""
         last: bytes | None = None
+        since = self.lane.now()
         while True:
             page = self.chain.state(at).keys(prefix, last, PAGE)
             if page:
@@ -231,7 +267,7 @@ class StateApi:
             if len(page) < PAGE:
                 return
             last = page[-1]
-            await asyncio.sleep(0)
+            since = await self.lane.rest(since)
 
     def _range(self, first: bytes, last: bytes) -> list[bytes]:
         """The blocks from `first` to its descendant `last`, oldest first."""
@@ -287,10 +323,17 @@ class StorageAudience:
             self.watchers.setdefault(key, {})[subscription] = _print(value)
         subscription.on_end(lambda: self._leave(subscription))
 
-    def compare(self, block: bytes, state: StateReader) -> None:
-        """Tell each subscription which of its keys differ from what it knows."""
+    def keys(self) -> list[bytes]:
+        """Return all keys that are watched."""
+        return list(self.watchers)
+
+    def compare(self, block: bytes, state: StateReader, keys: Sequence[bytes]) -> None:
+        """Notify each subscription of those among `keys` that differ from what it knows."""
         told: dict[Subscription, list[list[str | None]]] = {}
-        for key, watchers in self.watchers.items():
+        for key in keys:
+            watchers = self.watchers.get(key)
+            if watchers is None:
+                continue  # no longer watched
             value = state.get(key)
             print_ = _print(value)
             late = [member for member, known in watchers.items() if known != print_]

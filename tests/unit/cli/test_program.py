@@ -269,6 +269,7 @@ def test_a_validator_that_answers_strangers_is_warned(
     rpc = {
         "rpc_methods": methods, "rpc_external": True, "unsafe_rpc_external": True,
         "rpc_cors": None, "rpc_port": 0, "rpc_max_connections": 1,
+        "trusted_proxies": (), "rpc_hosts": (),
     }  # fmt: skip
     node_config("local", Path("nowhere"), rpc, validator=validator)
     text = capsys.readouterr().err

@@ -9,7 +9,7 @@ from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.header import Header
 from btt_chain.rpc import archive
 from btt_chain.rpc.backend import StateReader
-from btt_chain.rpc.connection import Subscription
+from btt_chain.rpc.connection import Connection
 from btt_chain.rpc.storage_query import Item, Query, look_up
 from support.rpc_backend import ModelBackend, transfer
 from support.rpc_client import CallFailed, HttpClient, Json, WsClient
@@ -151,14 +151,15 @@ async def test_look_ups_leave_others_their_turn_and_end_with_the_subscription(
         return look_up(state, query)
 
     monkeypatch.setattr(archive, "look_up", counted)
-    breathe = archive._breathe
+    flush = Connection.flush
 
-    async def gone(subscription: Subscription) -> bool:
-        subscription.connection.wire.cut()
-        subscription.connection.closed = True
-        return await breathe(subscription)
+    async def gone(connection: Connection) -> None:
+        if looked:
+            connection.wire.cut()
+            connection.closed = True
+        await flush(connection)
 
-    monkeypatch.setattr(archive, "_breathe", gone)
+    monkeypatch.setattr(Connection, "flush", gone)
     items = [{"key": "0x", "type": "value"}] * 1_000
     await ws.call("archive_v1_storage", hx(backend.chain.genesis_hash), items)
     await ws.closed()

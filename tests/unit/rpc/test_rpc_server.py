@@ -11,7 +11,7 @@ from aiohttp import ClientSession, WSServerHandshakeError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from btt_chain.rpc import server as server_module
+from btt_chain.rpc import visitors as visitors_module
 from btt_chain.rpc.access import HostCheck, MethodPolicy, OriginCheck, is_loopback
 from btt_chain.rpc.api import RpcService, build_registry
 from btt_chain.rpc.connection import Connection, Subscription
@@ -28,7 +28,7 @@ from unit.rpc.conftest import Dial
 @pytest.fixture
 def strangers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Callers count as coming from other machines."""
-    monkeypatch.setattr(server_module, "is_loopback", lambda address: False)
+    monkeypatch.setattr(visitors_module, "is_loopback", lambda address: False)
 
 
 def call(id: object, name: str, *params: object) -> dict[str, object]:
@@ -609,7 +609,7 @@ async def test_stopping_says_goodbye_and_frees_the_port(
 async def test_a_taken_port_is_an_error_at_start(
     service: RpcService, backend: ModelBackend
 ) -> None:
-    with pytest.raises(OSError, match="address already in use"):
+    with pytest.raises(OSError, match=r"(?i)address already in use"):
         await RpcService(backend, RpcConfig(port=service.port)).start()
 
 

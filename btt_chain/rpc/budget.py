@@ -1,0 +1,194 @@
+"""Budgets of processor time: what a caller's requests may cost, over time.
+
+An account has two buckets. `work` pays for everything; `waste` pays again for requests that cannot
+have been meant (no JSON, no such method, arguments that do not fit, calls refused or over their
+time), of which an honest client sends few. A bucket may go below zero, because the price of a
+request is known only afterwards; what is missing must come in before the next request is read.
+
+Both the connection and the address have an account. Pure: times come in as arguments.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+BYTES_PER_SECOND: Final = 50e6
+"""Price of transport: receiving, copying and sending bytes, in bytes per second of processor."""
+
+SHARED_DELAY: Final = 0.1
+"""Seconds by which the debts of others on this machine delay a caller at most."""
+
+ACCOUNTS: Final = 4_096
+"""Maximum number of addresses with an account; the one unused longest is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Seconds of processor time per second, and how many seconds may be saved up."""
+
+    share: float
+    saved: float
+
+
+class Bucket:
+    """Seconds of processor time that are left; below zero they are owed."""
+
+    __slots__ = ("_level", "_rate", "_updated")
+
+    def __init__(self, rate: Rate, now: float) -> None:
+        self._rate = rate
+        self._level = rate.saved
+        self._updated = now
+
+    def spend(self, seconds: float, now: float) -> None:
+        """Take what a request has cost."""
+        rate = self._rate
+        self._level = min(rate.saved, self._level + (now - self._updated) * rate.share) - seconds
+        self._updated = now
+
+    def spent(self, now: float) -> float:
+        """Return the seconds by which it is below its brim: what was spent lately."""
+        rate = self._rate
+        return max(rate.saved - self._level - (now - self._updated) * rate.share, 0.0)
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until nothing is owed, 0 if nothing is."""
+        owed = -self._level - (now - self._updated) * self._rate.share
+        return owed / self._rate.share if owed > NOTHING else 0.0
+
+
+class CostAccount:
+    """The budget of one connection, or of one address."""
+
+    __slots__ = ("_waste", "_work")
+
+    def __init__(self, work: Rate, waste: Rate, now: float) -> None:
+        self._work = Bucket(work, now)
+        self._waste = Bucket(waste, now)
+
+    def charge(self, seconds: float, now: float, *, is_waste: bool = False) -> None:
+        """Charge what a request has cost."""
+        self._work.spend(seconds, now)
+        if is_waste:
+            self._waste.spend(seconds, now)
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until the next request may be worked on."""
+        return max(self._work.wait(now), self._waste.wait(now))
+
+    def spent(self, now: float) -> float:
+        """Return the seconds of work spent lately."""
+        return self._work.spent(now)
+
+    def is_wasteful(self, now: float) -> bool:
+        """Return True while more was wasted than is tolerated."""
+        return self._waste.wait(now) > 0
+
+
+NOTHING: Final = 1e-6
+"""Seconds that are owed to the rounding of floats, not by a caller."""
+
+UNLIMITED: Final = Rate(1.0, 1e9)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Budgets of one kind of caller."""
+
+    connection: Rate
+    address: Rate
+    waste: Rate
+    """For requests that cannot have been meant; of the connection and of the address alike."""
+
+    def account(self, now: float) -> CostAccount:
+        """Return the account of a new connection."""
+        return CostAccount(self.connection, self.waste, now)
+
+
+EXTERNAL: Final = Rates(Rate(0.1, 2.0), Rate(0.2, 3.0), Rate(0.02, 0.3))
+"""Budgets of callers from other machines."""
+LOCAL: Final = Rates(Rate(0.8, 10.0), Rate(0.8, 10.0), Rate(0.1, 0.5))
+"""Budgets of callers on this machine, which share one address."""
+
+
+class Accounts:
+    """The accounts of addresses, which outlive connections."""
+
+    def __init__(self, rates: Rates, limit: int = ACCOUNTS) -> None:
+        self.rates = rates
+        self._limit = limit
+        self._accounts: OrderedDict[str, CostAccount] = OrderedDict()
+
+    def of(self, address: str, now: float) -> CostAccount:
+        """Return the account of an address, or of the network that it stands for."""
+        name = network_of(address)
+        account = self._accounts.get(name)
+        if account is None:
+            account = self._accounts[name] = CostAccount(self.rates.address, self.rates.waste, now)
+            if len(self._accounts) > self._limit:
+                self._accounts.popitem(last=False)
+        self._accounts.move_to_end(name)
+        return account
+
+
+class Bill:
+    """The accounts that pay for the requests of a caller: its own, and that of its address.
+
+    Callers on this machine share an address with its operator, whom none of them may lock out:
+    the debts of the address delay each of them by `SHARED_DELAY` and no more.
+    """
+
+    __slots__ = ("_address", "_is_shared", "_own")
+
+    def __init__(self, own: CostAccount | None, address: CostAccount, *, is_shared: bool) -> None:
+        """`own` is None for requests that a proxy sends for many over one connection."""
+        self._own = own
+        self._address = address
+        self._is_shared = is_shared
+
+    @classmethod
+    def unlimited(cls) -> Bill:
+        """Return a bill that is never too high."""
+        return cls(None, CostAccount(UNLIMITED, UNLIMITED, 0.0), is_shared=False)
+
+    def charge(self, seconds: float, now: float, *, is_waste: bool = False) -> None:
+        """Charge the accounts for a request."""
+        self._address.charge(seconds, now, is_waste=is_waste)
+        if self._own is not None:
+            self._own.charge(seconds, now, is_waste=is_waste)
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until the accounts allow the next request."""
+        own = 0.0 if self._own is None else self._own.wait(now)
+        return own if self._is_shared else max(own, self._address.wait(now))
+
+    def delay(self, now: float) -> float:
+        """Return the seconds by which the debts of others delay a request, whatever happens."""
+        return min(self._address.wait(now), SHARED_DELAY) if self._is_shared else 0.0
+
+    def spent(self, now: float) -> float:
+        """Return the seconds of work that the caller spent lately: who spent least goes first."""
+        return (self._own or self._address).spent(now)
+
+    def is_wasteful(self, now: float) -> bool:
+        """Return True while the caller wasted more than is tolerated."""
+        return (self._own or self._address).is_wasteful(now)
+
+
+def network_of(address: str) -> str:
+    """Return the name under which an address is charged: an IPv6 address by its /64.
+
+    One customer of a provider has at least that many addresses.
+    """
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((int(ip), 64), strict=False))

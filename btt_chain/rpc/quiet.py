@@ -1,0 +1,42 @@
+"""Log lines that callers can cause are limited, so that no caller can fill the disk."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from time import monotonic
+from typing import Final
+
+MAX_LINES: Final = 10
+"""Lines of one kind in `WINDOW` seconds; the others are left out."""
+WINDOW: Final = 60.0
+KINDS: Final = 256
+
+
+class LimitRepeats(logging.Filter):
+    """Lets through so many records of one text (without its arguments) in a window."""
+
+    def __init__(self, lines: int = MAX_LINES, window: float = WINDOW) -> None:
+        super().__init__()
+        self._lines = lines
+        self._window = window
+        self._seen: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return True for a record that is written."""
+        kind = f"{record.name} {str(record.msg)[:80]}"
+        now = monotonic()
+        begun, count = self._seen.get(kind, (now, 0))
+        if now - begun > self._window:
+            begun, count = now, 0
+        self._seen[kind] = begun, count + 1
+        self._seen.move_to_end(kind)
+        if len(self._seen) > KINDS:
+            self._seen.popitem(last=False)
+        if count == self._lines:
+            record.msg = f"{record.msg} (more lines like this are left out for a while)"
+        return count <= self._lines
+
+
+LIMIT: Final = LimitRepeats()
+"""One for all loggers of the RPC."""

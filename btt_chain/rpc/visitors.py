@@ -1,0 +1,188 @@
+"""TCP connections of callers: how many there are, which are idle, and what they have sent so far.
+
+Life of a connection: *idle* until the head of its first request is complete and between two
+requests; *busy* while one is answered; a WebSocket is *open* once it is one. Where there is no room
+for another, the one idle longest makes room, and then the WebSocket that was silent longest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from enum import Enum, auto
+from time import monotonic
+from typing import Final
+
+from btt_chain.rpc.access import is_loopback
+from btt_chain.rpc.budget import EXTERNAL, LOCAL, Accounts, Bill, CostAccount
+from btt_chain.rpc.limits import Doorman, Limits
+from btt_chain.rpc.origin import TrustedProxies
+from btt_chain.rpc.quiet import LIMIT
+
+log = logging.getLogger(__name__)
+log.addFilter(LIMIT)
+
+MAX_UNREAD: Final = 48 << 20
+"""Bytes of requests that are not complete yet, of all connections together."""
+MAX_ANSWER: Final = 120.0
+"""Seconds within which an HTTP request must have come, been answered and its answer been taken."""
+MIN_SILENCE: Final = 10.0
+"""Seconds after which a WebSocket without subscriptions may have to make room for another."""
+SCAN_EVERY: Final = 0.1
+"""Seconds between two searches for such a WebSocket."""
+
+
+class Phase(Enum):
+    """What a connection is doing."""
+
+    IDLE = auto()
+    BUSY = auto()
+    OPEN = auto()
+
+
+class Visitor:
+    """A TCP connection."""
+
+    __slots__ = (
+        "account", "address", "counted", "external", "is_proxy", "keeps", "phase", "since",
+        "transport", "turned_away", "unread",
+    )  # fmt: skip
+
+    def __init__(self, transport: asyncio.Transport, proxies: TrustedProxies, now: float) -> None:
+        peer = transport.get_extra_info("peername")
+        self.transport = transport
+        self.address = str(peer[0]) if peer else "?"
+        self.is_proxy = self.address in proxies
+        self.external = self.is_proxy or not is_loopback(self.address)
+        self.account: CostAccount = (EXTERNAL if self.external else LOCAL).account(now)
+        self.counted = self.turned_away = False
+        self.phase = Phase.IDLE
+        self.since = now
+        """When it entered its phase; of a WebSocket: when it last sent something."""
+        self.unread = 0
+        """Bytes that came since the last complete request."""
+        self.keeps = False
+        """Whether a WebSocket has subscriptions, for which a client may wait in silence."""
+
+    def is_late(self, now: float) -> bool:
+        """Return True if a request, once begun, takes longer than it may."""
+        is_under_way = self.phase is Phase.BUSY or (self.phase is Phase.OPEN and self.unread > 0)
+        return is_under_way and now - self.since > MAX_ANSWER
+
+
+class Visitors:
+    """All connections of a server."""
+
+    def __init__(self, limits: Limits, doorman: Doorman, proxies: TrustedProxies) -> None:
+        self.limits = limits
+        self.doorman = doorman
+        self.proxies = proxies
+        self.all: dict[Visitor, None] = {}
+        self.unread = 0
+        self._idle: OrderedDict[Visitor, None] = OrderedDict()
+        self._turned_away = 0
+        self._scanned = 0.0
+        self._external = Accounts(EXTERNAL)
+        self._local = Accounts(LOCAL)
+
+    def make_room(self) -> bool:
+        """Return True if one more connection may be accepted; drop an idle one where needed."""
+        if len(self.all) < self.limits.connections_in_all:
+            return True
+        victim = next(iter(self._idle), None) or self._silent()
+        if victim is None:
+            return False
+        log.debug("%s makes room for another connection", victim.address)
+        self.drop(victim)
+        return True
+
+    def arrive(self, transport: asyncio.Transport) -> Visitor:
+        """Take in a connection; one too many of its kind is marked to be turned away."""
+        visitor = Visitor(transport, self.proxies, monotonic())
+        if visitor.external and not visitor.is_proxy:
+            visitor.counted = self.doorman.admit(visitor.address)
+            visitor.turned_away = not visitor.counted
+        self.all[visitor] = None
+        self._idle[visitor] = None
+        self._turned_away += visitor.turned_away
+        if self._turned_away > self.limits.connections:
+            # So many wait to hear that there is no room that telling them takes room.
+            self.drop(visitor)
+        return visitor
+
+    def enter(self, visitor: Visitor, phase: Phase) -> None:
+        """Note that a connection is in a phase from now on."""
+        visitor.phase, visitor.since = phase, monotonic()
+        if phase is Phase.IDLE:
+            self.read(visitor)
+        if phase is Phase.IDLE and visitor in self.all:
+            self._idle[visitor] = None
+        else:
+            self._idle.pop(visitor, None)
+
+    def receive(self, visitor: Visitor, size: int) -> None:
+        """Count bytes of a request that is not complete; too many in all end the connection."""
+        visitor.unread += size
+        self.unread += size
+        if self.unread > MAX_UNREAD and visitor in self.all:
+            log.info("%s is cut: too many bytes of incomplete requests", visitor.address)
+            self.drop(visitor)
+
+    def read(self, visitor: Visitor) -> None:
+        """Note that a request is complete."""
+        self.unread -= visitor.unread
+        visitor.unread = 0
+
+    def drop(self, visitor: Visitor) -> None:
+        """Cut a connection and forget it."""
+        self.leave(visitor)
+        visitor.transport.abort()
+
+    def leave(self, visitor: Visitor) -> None:
+        """Forget a connection that is gone. Idempotent."""
+        if visitor not in self.all:
+            return
+        del self.all[visitor]
+        self._idle.pop(visitor, None)
+        self.read(visitor)
+        self._turned_away -= visitor.turned_away
+        if visitor.counted:
+            self.doorman.leave(visitor.address)
+
+    def sweep(self) -> None:
+        """Cut connections that take too long."""
+        now = monotonic()
+        late = []
+        for visitor in self._idle:  # in the order in which they fell idle
+            if now - visitor.since < self.limits.idle:
+                break
+            late.append(visitor)
+        late += [visitor for visitor in self.all if visitor.is_late(now)]
+        for visitor in late:
+            self.drop(visitor)
+
+    def bill(self, visitor: Visitor, address: str, *, is_websocket: bool) -> Bill:
+        """Return the accounts that pay for the requests of a caller."""
+        now = monotonic()
+        accounts = self._external if visitor.external else self._local
+        name = address if visitor.external else "this machine"
+        own: CostAccount | None = visitor.account
+        if visitor.is_proxy and not is_websocket:
+            own = None  # the proxy's connection carries requests of many
+        return Bill(own, accounts.of(name, now), is_shared=not visitor.external)
+
+    def _silent(self) -> Visitor | None:
+        """Return the WebSocket that has been silent longest and waits for nothing."""
+        now = monotonic()
+        if now - self._scanned < SCAN_EVERY:
+            return None
+        self._scanned = now
+        silent = [
+            visitor
+            for visitor in self.all
+            if visitor.phase is Phase.OPEN
+            and not visitor.keeps
+            and now - visitor.since > MIN_SILENCE
+        ]
+        return min(silent, key=lambda visitor: visitor.since, default=None)

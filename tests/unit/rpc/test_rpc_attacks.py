@@ -1,0 +1,349 @@
+"""What strangers try on the RPC port, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import orjson
+import pytest
+from aiohttp import ClientSession, WSMsgType, WSServerHandshakeError
+
+from btt_chain.rpc import visitors as visitors_module
+from btt_chain.rpc.access import MethodPolicy
+from btt_chain.rpc.api import RpcService
+from btt_chain.rpc.limits import Limits
+from btt_chain.rpc.server import RpcConfig
+from support.rpc_backend import ModelBackend
+from support.rpc_client import CallFailed, HttpClient, WsClient
+
+PATIENCE = 20.0
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
+
+@pytest.fixture
+async def serve(backend: ModelBackend) -> AsyncIterator[Callable[..., object]]:
+    """Start services with any configuration; they are stopped at the end."""
+    services: list[RpcService] = []
+
+    async def start(**config: object) -> RpcService:
+        service = RpcService(backend, RpcConfig(port=0, **config))  # type: ignore[arg-type]
+        await service.start()
+        services.append(service)
+        return service
+
+    yield start
+    for service in services:
+        await service.stop()
+
+
+async def start(serve: Callable[..., object], **config: object) -> RpcService:
+    service = await serve(**config)  # type: ignore[misc]
+    assert isinstance(service, RpcService)
+    return service
+
+
+Connect = Callable[[int], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """Open plain connections; they are gone at the end."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def opened(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writers.append(writer)
+        return reader, writer
+
+    yield opened
+    for writer in writers:
+        writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def sent(connect: Connect, port: int, *parts: bytes) -> bytes:
+    """Send raw bytes; return all that comes back until the server closes."""
+    reader, writer = await connect(port)
+    for part in parts:
+        writer.write(part)
+    return await asyncio.wait_for(reader.read(), PATIENCE)
+
+
+# ---- bodies
+
+
+async def test_a_body_with_a_content_encoding_is_refused_and_not_inflated(
+    serve: Callable[..., object], session: ClientSession
+) -> None:
+    service = await start(serve)
+    call = orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": "system_name", "params": []})
+    url = f"http://127.0.0.1:{service.port}/"
+    for encoding in ("gzip", "deflate", "br", "gzip, identity"):
+        headers = {"Content-Encoding": encoding}
+        async with session.post(url, data=gzip.compress(call), headers=headers) as reply:
+            assert reply.status == 415
+            assert "Content-Encoding" in await reply.text()
+    async with session.post(url, data=call, headers={"Content-Encoding": "identity"}) as reply:
+        assert (await reply.json())["result"] == "model node"
+
+
+async def test_a_websocket_is_not_compressed_though_the_client_offers_it(
+    serve: Callable[..., object], connect: Connect, session: ClientSession
+) -> None:
+    service = await start(serve)
+    socket = await session.ws_connect(f"http://127.0.0.1:{service.port}/", compress=15)
+    assert socket.compress == 0
+    await socket.close()
+
+
+async def test_incomplete_requests_take_so_much_memory_in_all_and_no_more(
+    serve: Callable[..., object],
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    session: ClientSession,
+) -> None:
+    monkeypatch.setattr(visitors_module, "MAX_UNREAD", 200_000)
+    service = await start(serve)
+    for _ in range(10):
+        _, writer = await connect(service.port)
+        writer.write(HANDSHAKE)
+        writer.write(b"\x81\xff" + (1 << 20).to_bytes(8, "big") + bytes(4) + b"x" * 50_000)
+    http = HttpClient(session, service.port)
+    for _ in range(200):
+        assert await http.call("system_name") == "model node"
+        assert service.server.visitors.unread <= 200_000 + 300_000
+        if len(service.server.sockets) <= 4:
+            break
+        await asyncio.sleep(0.02)
+    assert 1 <= len(service.server.sockets) <= 4
+
+
+# ---- connections
+
+
+async def test_idle_connections_make_room_for_those_that_ask(
+    serve: Callable[..., object],
+    connect: Connect,
+) -> None:
+    service = await start(serve, limits=Limits(connections_in_all=10))
+    for _ in range(40):
+        await connect(service.port)
+    async with ClientSession() as session:
+        assert await HttpClient(session, service.port).call("system_name") == "model node"
+    assert len(service.server.visitors.all) <= 10
+
+
+async def test_where_all_connections_are_used_another_is_refused_with_503(
+    serve: Callable[..., object], connect: Connect, session: ClientSession
+) -> None:
+    service = await start(serve, limits=Limits(connections_in_all=3))
+    url = f"http://127.0.0.1:{service.port}/"
+    clients = [WsClient(await session.ws_connect(url)) for _ in range(3)]
+    for client in clients:
+        await client.call("chain_subscribeNewHeads")
+    assert (await sent(connect, service.port)).startswith(b"HTTP/1.1 503 ")
+    await clients[0].socket.close()
+    for _ in range(200):
+        if len(service.server.visitors.all) < 3:
+            break
+        await asyncio.sleep(0.01)
+    assert await HttpClient(session, service.port).call("system_name") == "model node"
+    for client in clients:
+        await client.socket.close()
+
+
+async def test_a_silent_websocket_makes_room_unless_it_waits_for_notifications(
+    serve: Callable[..., object],
+    connect: Connect,
+    session: ClientSession,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(visitors_module, "MIN_SILENCE", 0.0)
+    monkeypatch.setattr(visitors_module, "SCAN_EVERY", 0.0)
+    service = await start(serve, limits=Limits(connections_in_all=2))
+    url = f"http://127.0.0.1:{service.port}/"
+    subscriber = WsClient(await session.ws_connect(url))
+    await subscriber.call("chain_subscribeNewHeads")
+    await subscriber.call("system_name")
+    silent = WsClient(await session.ws_connect(url))
+    await silent.call("system_name")
+    async with ClientSession() as other:
+        assert await HttpClient(other, service.port).call("system_name") == "model node"
+    assert await silent.closed() is not None
+    assert await subscriber.call("system_name") == "model node"
+    await subscriber.socket.close()
+
+
+async def test_a_lack_of_descriptors_delays_the_next_connection_and_ends_nothing(
+    serve: Callable[..., object], session: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = await start(serve)
+    loop, failures = asyncio.get_running_loop(), [OSError(24, "Too many open files")] * 2
+    accept = loop.sock_accept
+
+    async def exhausted(sock: object) -> object:
+        if failures:
+            raise failures.pop()
+        return await accept(sock)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "sock_accept", exhausted)
+    # The accept under way is the loop's own; the next ones fail.
+    for _ in range(3):
+        async with ClientSession() as other:
+            assert await HttpClient(other, service.port).call("system_name") == "model node"
+    assert not failures
+
+
+async def test_a_head_that_never_ends_is_cut_off(
+    serve: Callable[..., object], connect: Connect
+) -> None:
+    service = await start(serve, limits=Limits(idle=0.2))
+    _, writer = await connect(service.port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\n")
+    await asyncio.sleep(0.3)
+    writer.write(b"X-Slow: 1\r\n")
+    service.server.visitors.sweep()
+    assert not service.server.visitors.all
+
+
+async def test_a_body_that_trickles_is_cut_off(
+    serve: Callable[..., object], connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visitors_module, "MAX_ANSWER", 0.1)
+    service = await start(serve)
+    _, writer = await connect(service.port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
+    _, fragments = await connect(service.port)
+    fragments.write(HANDSHAKE + b"\x01\x81" + bytes(4) + b"{")
+    await asyncio.sleep(0.3)
+    service.server.visitors.sweep()
+    assert not service.server.visitors.all
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST / HTTP/1.1\r\n" + b"".join(b"X-%d: 1\r\n" % i for i in range(500)) + b"\r\n",
+        b"POST / HTTP/1.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
+        b"POST /" + b"x" * 100_000 + b" HTTP/1.1\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500),
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+async def test_heads_that_are_none_are_a_bad_request(
+    serve: Callable[..., object], connect: Connect, head: bytes
+) -> None:
+    service = await start(serve)
+    assert (await sent(connect, service.port, head)).startswith(b"HTTP/1.")
+    async with ClientSession() as session:
+        assert await HttpClient(session, service.port).call("system_name") == "model node"
+
+
+# ---- floods
+
+
+async def test_a_flood_of_pings_is_charged_and_cut_off(
+    serve: Callable[..., object], connect: Connect, session: ClientSession
+) -> None:
+    service = await start(serve)
+    reader, writer = await connect(service.port)
+    writer.write(HANDSHAKE)
+    http = HttpClient(session, service.port)
+    closed = asyncio.ensure_future(reader.read())  # takes the pongs
+    cut = False
+    for _ in range(400):
+        try:
+            writer.write(b"\x89\x80\0\0\0\0" * 20_000)
+            await asyncio.wait_for(writer.drain(), 0.05)
+        except TimeoutError:
+            pass
+        except ConnectionError:
+            cut = True
+        cut = cut or closed.done() or not service.server.sockets
+        assert await http.call("system_name") == "model node"
+        if cut:
+            break
+    assert cut
+    closed.cancel()
+
+
+async def test_waste_is_slowed_down_and_cut_off_while_others_are_answered(
+    serve: Callable[..., object], connect: Connect, session: ClientSession, backend: ModelBackend
+) -> None:
+    service = await start(serve)
+    url = f"http://127.0.0.1:{service.port}/"
+    attacker = await session.ws_connect(url)
+    operator = WsClient(await session.ws_connect(url))
+    waste = b'{"jsonrpc":"2.0","id":1,"method":"nothing","params":["' + b"0" * 3_000_000 + b'"]}'
+
+    async def flood() -> None:
+        while not attacker.closed:
+            await attacker.send_bytes(waste)
+            message = await attacker.receive()
+            if message.type is not WSMsgType.TEXT:
+                return
+
+    task = asyncio.create_task(flood())
+    while not task.done():
+        assert await asyncio.wait_for(operator.call("system_name"), 5) == "model node"
+        await asyncio.sleep(0.05)
+    assert attacker.close_code in {1008, 1006}
+    await operator.socket.close()
+
+
+# ---- proxies
+
+
+async def test_behind_a_trusted_proxy_callers_are_external_by_their_own_address(
+    serve: Callable[..., object], connect: Connect, session: ClientSession
+) -> None:
+    limits = Limits(connections_per_address=2, calls_per_second=20)
+    service = await start(serve, limits=limits, trusted_proxies=("127.0.0.1",))
+    url = f"http://127.0.0.1:{service.port}/"
+    first = {"X-Forwarded-For": "203.0.113.1"}
+    second = {"X-Forwarded-For": "127.0.0.1, 203.0.113.2"}
+    sockets = [await session.ws_connect(url, headers=first) for _ in range(2)]
+    with pytest.raises(WSServerHandshakeError, match="429"):
+        await session.ws_connect(url, headers=first)
+    sockets.append(await session.ws_connect(url, headers=second))
+    client = WsClient(sockets[0])
+    with pytest.raises(CallFailed, match="unsafe to be called externally"):
+        await client.call("system_peers")
+    assert service.server.doorman.total == 3
+    # Rates are counted by that address, too.
+    call = {"jsonrpc": "2.0", "id": 1, "method": "system_name", "params": []}
+    for headers in (first, second):
+        async with session.post(url, json=[call] * 30, headers=headers) as reply:
+            answers = await reply.json()
+        assert 18 <= sum("result" in answer for answer in answers) <= 24
+    for socket in sockets:
+        await socket.close()
+
+
+async def test_a_trusted_proxy_that_names_nobody_is_external_itself(
+    serve: Callable[..., object], session: ClientSession
+) -> None:
+    service = await start(serve, trusted_proxies=("127.0.0.1",))
+    http = HttpClient(session, service.port)
+    assert await http.call("system_name") == "model node"
+    with pytest.raises(CallFailed, match="unsafe to be called externally"):
+        await http.call("system_peers")
+
+
+async def test_the_word_of_an_unknown_proxy_counts_for_nothing(
+    serve: Callable[..., object], session: ClientSession
+) -> None:
+    service = await start(serve, methods=MethodPolicy.AUTO)
+    url = f"http://127.0.0.1:{service.port}/"
+    call = {"jsonrpc": "2.0", "id": 1, "method": "system_peers", "params": []}
+    async with session.post(url, json=call, headers={"X-Forwarded-For": "203.0.113.1"}) as reply:
+        assert "result" in await reply.json()
+    assert service.server.doorman.total == 0
