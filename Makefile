@@ -14,6 +14,9 @@ JOBS ?= 3
 NETS_JOBS ?= 2
 # kill -9 rounds of `make crash`.
 CRASHES ?= 100
+# Minutes for each target of `make fuzz` and `make fuzz-cost`, and which of them (all).
+MINUTES ?= 1
+TARGETS ?=
 # What `make bench-compare` compares with, which workloads (all but `network`), how often.
 BASE ?= 671e9fc
 PARTS ?=
@@ -80,9 +83,15 @@ devnet: setup ## Run four validators and two providers on this machine and watch
 
 .PHONY: test
 test: setup compat-setup lint ## Everything CI runs: lint, types, layers, tests, real clients
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not devnet"
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not devnet and not full"
 	# Nets of real nodes need the machine for themselves.
-	$(BIN)/pytest -n $(NETS_JOBS) --dist loadfile --no-loadscope-reorder -m devnet $(NETS)
+	$(BIN)/pytest -n $(NETS_JOBS) --dist loadfile --no-loadscope-reorder -m "devnet and not full" $(NETS)
+
+.PHONY: test-full
+test-full: test ## Everything: also what is marked `full`, fuzzing with a fresh seed, speed against BASE
+	$(BIN)/pytest -m full -o timeout=0
+	$(BIN)/python tests/fuzz/run.py --minutes $(MINUTES) --targets "$(TARGETS)"
+	$(MAKE) --no-print-directory bench-compare
 
 .PHONY: lint
 lint: setup ## Style, types, layers and the law's own rules, without tests
@@ -94,8 +103,13 @@ lint: setup ## Style, types, layers and the law's own rules, without tests
 	$(BIN)/codespell
 
 .PHONY: fuzz
-fuzz: setup ## Hostile input for long: every test marked `fuzz`, with many examples
+fuzz: setup ## Hostile input guided by coverage, MINUTES for each of TARGETS, then every test marked `fuzz`
+	$(BIN)/python tests/fuzz/run.py --minutes $(MINUTES) --targets "$(TARGETS)"
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -m fuzz -n $(JOBS) -o timeout=0
+
+.PHONY: fuzz-cost
+fuzz-cost: setup ## Search the inputs that cost the most time for their size, MINUTES for each of TARGETS
+	$(BIN)/python tests/fuzz/cost.py --minutes $(MINUTES) --targets "$(TARGETS)"
 
 .PHONY: crash
 crash: setup ## kill -9 at random moments, CRASHES times (100), and damaged databases

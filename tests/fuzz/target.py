@@ -1,0 +1,96 @@
+"""A fuzz target: an entrance for bytes from outside, and the property it must have.
+
+`run` takes any bytes. It returns when they were accepted or refused as declared, and raises what
+else happens: an undeclared exception, or an AssertionError where decode(encode(x)) is not x. A
+target is one small module in `fuzz.targets` with a constant TARGET; nothing in it needs the fuzzing
+library, so that the corpus can be replayed without.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+FOLDER: Final = Path(__file__).parent
+CORPUS: Final = FOLDER / "corpus"
+"""Inputs that found something once, by target; kept in the repository and replayed in CI."""
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An entrance."""
+
+    run: Callable[[bytes], object]
+    seeds: Callable[[], Sequence[bytes]]
+    """Return well-formed inputs to start from."""
+    instrument: tuple[str, ...]
+    """Packages whose branches count as coverage."""
+    max_length: int = 4_096
+    """Bytes of the longest input."""
+
+
+def names() -> list[str]:
+    """Return the names of all targets."""
+    return sorted(path.stem for path in (FOLDER / "targets").glob("*.py"))
+
+
+def load(name: str) -> Target:
+    """Import a target."""
+    found = importlib.import_module(f"fuzz.targets.{name}").TARGET
+    if not isinstance(found, Target):
+        raise TypeError(f"{name}.TARGET is no Target")
+    return found
+
+
+def instrumented(name: str) -> list[str]:
+    """Return the packages whose branches count, without importing any of them."""
+    tree = ast.parse((FOLDER / "targets" / f"{name}.py").read_text(encoding="utf-8"))
+    for keyword in (node for node in ast.walk(tree) if isinstance(node, ast.keyword)):
+        if keyword.arg == "instrument":
+            return list(ast.literal_eval(keyword.value))
+    raise ValueError(f"{name} does not say what counts as coverage")
+
+
+def found_inputs(name: str) -> list[Path]:
+    """Return the files of the corpus in the repository."""
+    return sorted(path for path in (CORPUS / name).glob("*") if path.is_file())
+
+
+def file_name(raw: bytes) -> str:
+    """Return what an input is called in a corpus: by its content."""
+    return hashlib.sha256(raw).hexdigest()[:16]
+
+
+def round_trip(
+    raw: bytes,
+    decode: Callable[[bytes], V],
+    encode: Callable[[V], bytes],
+    *errors: type[Exception],
+) -> V | None:
+    """Return what bytes decode to, None if they are refused: by DecodeError or `errors`.
+
+    AssertionError if its encoding decodes to anything else.
+    """
+    # Not at the top: what is imported before a target is not instrumented.
+    from btt_chain.scale import DecodeError
+
+    declared: tuple[type[Exception], ...] = (DecodeError, *errors)
+    try:
+        value = decode(raw)
+    except declared:
+        return None
+    assert decode(encode(value)) == value, f"{value!r} is not what its encoding decodes to"
+    return value
+
+
+def choose(raw: bytes, *runs: Callable[[bytes], object]) -> None:
+    """Give the rest of the bytes to the decoder that the first one names."""
+    if raw:
+        runs[raw[0] % len(runs)](raw[1:])

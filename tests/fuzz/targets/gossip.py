@@ -1,0 +1,127 @@
+"""Gossip: the protobuf RPC with its length, its control message, envelopes, and what is in them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, cast
+
+from google.protobuf.message import DecodeError as ProtobufError
+from libp2p.abc import INetStream
+from libp2p.pubsub.pb import rpc_pb2
+
+from fuzz.headers import sealed
+from fuzz.target import Target, choose, round_trip
+from fuzz.wires import WIRES
+from p2p.errors import WireError
+from p2p.host.gossip import read_rpc, tame
+from p2p.network import GOSSIP_BYTES
+from p2p.protocols.messages import Announce, TxBatch
+from p2p.wire import gossip_id, pack, unpack
+
+if TYPE_CHECKING:
+    from libp2p.pubsub.pb.rpc_pb2 import RPC
+
+MAX_RPC: Final = 1 << 20
+NAMES: Final = {f"/btt/{topic}": topic for topic in GOSSIP_BYTES}
+
+
+class Stream:
+    """A stream whose peer sends these bytes in pieces, and ends."""
+
+    def __init__(self, data: bytes) -> None:
+        self._pieces = [data[at : at + 1_000] for at in range(0, len(data), 1_000)]
+
+    async def read(self, _: int) -> bytes:
+        """Return the next piece."""
+        return self._pieces.pop(0) if self._pieces else b""
+
+
+async def framed(raw: bytes) -> list[bytes]:
+    """Return the RPCs of a stream."""
+    stream, buffer, found = cast(INetStream, Stream(raw)), bytearray(), []
+    while (data := await read_rpc(stream, buffer, MAX_RPC)) is not None:
+        found.append(data)
+    return found
+
+
+def stream(raw: bytes) -> None:
+    """Read a stream of RPCs."""
+    with suppress(WireError):
+        for data in asyncio.run(framed(raw)):
+            rpc(data)
+
+
+def rpc(raw: bytes) -> None:
+    """Read an RPC and all that is in it."""
+    read = rpc_pb2.RPC()
+    try:
+        read.ParseFromString(raw)
+    except ProtobufError:
+        return
+    with suppress(WireError):
+        if read.HasField("control"):
+            tamed = tame(read.control, NAMES)
+            assert tamed.ByteSize() <= len(raw) + 16 * len(tamed.prune)
+    for message in read.publish:
+        topic = NAMES.get(message.topicIDs[0]) if len(message.topicIDs) == 1 else None
+        if topic is not None:
+            with suppress(WireError):
+                payload(topic, unpack(message.data, GOSSIP_BYTES[topic]))
+
+
+def payload(topic: str, raw: bytes) -> None:
+    """Read what a topic carries."""
+    del topic
+    announce(raw)
+    batch(raw)
+
+
+def announce(raw: bytes) -> None:
+    """Read an announcement."""
+    round_trip(raw, Announce.decode, lambda value: value.encode())
+
+
+def batch(raw: bytes) -> None:
+    """Read a batch of transactions."""
+    round_trip(raw, TxBatch.decode, lambda value: value.encode())
+
+
+def envelope(raw: bytes) -> None:
+    """Open an envelope; there is one encoding of each."""
+    with suppress(WireError):
+        assert pack(unpack(raw, 1 << 16)) == raw
+
+
+def seeds() -> list[bytes]:
+    """Return messages of each topic, alone and in RPCs."""
+    transactions = TxBatch(WIRES).encode()
+    header = b"\x00".join([sealed()[0].encode()])
+    bodies: Mapping[str, bytes] = {"tx": transactions, "announce": header + b"\1"}
+    messages = [
+        rpc_pb2.Message(
+            data=pack(body), topicIDs=[f"/btt/{topic}"], seqno=gossip_id(topic, pack(body))
+        )
+        for topic, body in bodies.items()
+    ]
+    control = rpc_pb2.ControlMessage(
+        ihave=[rpc_pb2.ControlIHave(topicID="/btt/tx", messageIDs=[b"a" * 20])],
+        graft=[rpc_pb2.ControlGraft(topicID="/btt/tx")],
+        prune=[rpc_pb2.ControlPrune(topicID="/btt/tx", backoff=60)],
+    )
+    whole: RPC = rpc_pb2.RPC(publish=messages, control=control)
+    data = whole.SerializeToString()
+    length = bytes([0x80 | len(data) & 0x7F, len(data) >> 7])
+    return [
+        b"\0" + length + data, b"\1" + data, b"\2" + bodies["announce"], b"\3" + transactions,
+        b"\4" + pack(transactions),
+    ]  # fmt: skip
+
+
+TARGET = Target(
+    run=lambda raw: choose(raw, stream, rpc, announce, batch, envelope),
+    seeds=seeds,
+    instrument=("btt_chain.scale", "btt_chain.primitives", "p2p.wire", "p2p.host.gossip",
+                "p2p.protocols"),
+)  # fmt: skip
