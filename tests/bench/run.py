@@ -5,7 +5,9 @@
 Rows 1-11 are those of docs/performance.md. Every ratio comes from rounds that ran in
 turn in this one run, so that other load on the machine meets both sides; figures by CPU second
 survive it best. `--quick` does a little of everything without peers: it shows that the benches
-run, its figures mean nothing. Nothing here fails because a figure is bad or a peer is absent.
+run, its figures mean nothing. Nothing here fails because a figure is bad or a peer is absent. A
+part that breaks is a row that says why; the others are measured all the same, and the program ends
+with 1.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from pathlib import Path
+from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -27,6 +31,9 @@ from bench.economy import economy_rows
 from bench.parts import part_rows
 from bench.report import Row
 from bench.standing import standing_rows
+
+BROKEN: Final = "!"
+"""The number of a row that is no figure: its part broke off."""
 
 Part = Callable[[Path, bool], Iterator[Row]]
 
@@ -64,9 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
     before = machine.load()
     rows: list[Row] = []
     for name in chosen:
-        # Each part in a process of its own: the memory that one leaves behind slows the next.
-        with ProcessPoolExecutor(1, SPAWN) as process:
-            rows += process.submit(measure, name, options.quick).result()
+        rows += measured(name, options.quick)
     rows.sort(key=lambda row: (row.number == "-", row.number.rstrip("abc").zfill(2), row.number))
     report.show(rows, "docs/performance.md, targets", judged=not options.quick)
     print("\n".join(machine.describe()))
@@ -74,15 +79,34 @@ def main(arguments: Sequence[str] | None = None) -> list[Row]:
     return rows
 
 
+def measured(name: str, quick: bool) -> list[Row]:
+    """Run one part in a process of its own: the memory that one leaves behind slows the next."""
+    try:
+        with ProcessPoolExecutor(1, SPAWN) as process:
+            return process.submit(measure, name, quick).result()
+    except BrokenExecutor as error:  # the process was killed: by a lack of memory, or by a crash
+        return [broken(name, error)]
+
+
 def measure(name: str, quick: bool) -> list[Row]:
-    """Run one part, telling each line as it comes."""
-    rows = []
-    with tempfile.TemporaryDirectory(prefix="btt-bench-") as folder:
-        for row in PARTS[name](Path(folder), quick):
-            print(f"[{name}] {row.number} {row.what}: {row.ours}", flush=True)
-            rows.append(row)
+    """Run one part, and print each line as it comes; its last row may say why it broke off."""
+    rows: list[Row] = []
+    try:
+        with tempfile.TemporaryDirectory(prefix="btt-bench-") as folder:
+            for row in PARTS[name](Path(folder), quick):
+                print(f"[{name}] {row.number} {row.what}: {row.ours}", flush=True)
+                rows.append(row)
+    except Exception as error:  # noqa: BLE001 - one part never costs the report of the others
+        traceback.print_exc()
+        rows.append(broken(name, error))
     return rows
 
 
+def broken(name: str, error: BaseException) -> Row:
+    """Return the row of a part that broke off."""
+    text = str(error).partition("\n")[0]
+    return Row(BROKEN, f"part {name}", "BROKE OFF", note=f"{type(error).__name__}: {text}")
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(any(row.number == BROKEN for row in main()))
