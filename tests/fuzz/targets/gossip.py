@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError as ProtobufError
 from libp2p.abc import INetStream
 from libp2p.pubsub.pb import rpc_pb2
 
+from btt_chain.scale import compact_encode
 from fuzz.headers import sealed
 from fuzz.target import Target, choose, round_trip
 from fuzz.wires import WIRES
@@ -119,9 +120,31 @@ def seeds() -> list[bytes]:
     ]  # fmt: skip
 
 
+def heavy() -> list[bytes]:
+    """Return batches of tiny transactions, headers of tiny items, and RPCs of tiny parts."""
+    header = bytes(32) + compact_encode(7) + bytes(64)
+    logs = compact_encode(60_000) + b"\x08" * 60_000
+    tiny = rpc_pb2.Message(data=b"", topicIDs=["/btt/tx"])
+    have = rpc_pb2.ControlIHave(topicID="/btt/tx", messageIDs=[bytes(20)] * 2_500)
+    want = rpc_pb2.ControlIWant(messageIDs=[bytes(20)] * 2_500)
+    many: list[RPC] = [
+        rpc_pb2.RPC(publish=[tiny] * 5_000),
+        rpc_pb2.RPC(control=rpc_pb2.ControlMessage(ihave=[have])),
+        rpc_pb2.RPC(control=rpc_pb2.ControlMessage(iwant=[want])),
+        rpc_pb2.RPC(control=rpc_pb2.ControlMessage(prune=[rpc_pb2.ControlPrune()] * 20_000)),
+        rpc_pb2.RPC(subscriptions=[rpc_pb2.RPC.SubOpts()] * 20_000),
+    ]
+    return [
+        *(b"\1" + one.SerializeToString() for one in many), b"\0" + b"\1a" * 30_000,
+        b"\2" + header + logs + b"\1", b"\3" + compact_encode(4_096) + bytes(4_096),
+        b"\3" + compact_encode(4_096) + b"\x04a" * 4_096, b"\4" + pack(bytes(60_000)),
+    ]  # fmt: skip
+
+
 TARGET = Target(
     run=lambda raw: choose(raw, stream, rpc, announce, batch, envelope),
     seeds=seeds,
+    heavy=heavy,
     instrument=("btt_chain.scale", "btt_chain.primitives", "p2p.wire", "p2p.host.gossip",
                 "p2p.protocols"),
 )  # fmt: skip

@@ -50,4 +50,30 @@ def seeds() -> list[bytes]:
     ]  # fmt: skip
 
 
-TARGET = Target(run=run, seeds=seeds, instrument=("btt_chain.rpc",))
+def heavy() -> list[bytes]:
+    """Return batches with odd ids, deep values, long arrays and long texts."""
+    call = b'{"jsonrpc":"2.0","id":1.5,"method":"system_name"}'
+    quick = b'{"jsonrpc":"2.0","id":1,"method":"system_name"}'
+    large = b'{"jsonrpc":"2.0","id":1,"method":"x","params":["' + b"a" * 1_900_000 + b'"]}'
+    filler = b'{"jsonrpc":"2.0","id":1,"method":"x","params":["' + b"a" * 30_000 + b'"]}'
+
+    def asked(method: str, params: bytes) -> bytes:
+        return b'{"jsonrpc":"2.0","id":1,"method":"%s","params":%s}' % (method.encode(), params)
+
+    keys = b"[[" + b",".join([b'"0x01"'] * 7_000) + b"]]"
+    return [
+        b"[" + b",".join([call] * 100) + b"]",
+        b"[" + b",".join([call] * 99 + [filler]) + b"]",
+        b"[" + b",".join([call] * 99 + [large]) + b"]",
+        b"[" + b",".join([quick] * 100) + b"]",
+        b"[" + b",".join([call] * 900) + b"]",
+        asked("state_getReadProof", keys), asked("state_queryStorageAt", keys),
+        asked("state_getStorage", b'["0x' + b"00" * 30_000 + b'"]'),
+        asked("state_call", b'["Core_version","0x' + b"00" * 30_000 + b'"]'),
+        asked("author_submitExtrinsic", b'["0x' + b"00" * 30_000 + b'"]'),
+        asked("system_name", b"[" * 1_000 + b"]" * 1_000), b"[" * 60_000, b"1" * 60_000,
+        asked("author_removeExtrinsic", b"[[" + b",".join([b'{"hash":"0x00"}'] * 4_000) + b"]]"),
+    ]  # fmt: skip
+
+
+TARGET = Target(run=run, seeds=seeds, heavy=heavy, instrument=("btt_chain.rpc",))

@@ -15,7 +15,7 @@ from btt_chain.primitives.grandpa import (
     SignedPrecommit,
     signing_payload,
 )
-from btt_chain.scale import u32, u64
+from btt_chain.scale import compact_encode, u32, u64
 from fuzz.headers import sealed
 from fuzz.target import Target, choose, round_trip
 from fuzz.votes import PAIRS, VOTERS, signature_of, voter_id
@@ -69,8 +69,23 @@ def seeds() -> list[bytes]:
     ]  # fmt: skip
 
 
+def heavy() -> list[bytes]:
+    """Return justifications with many votes of one voter, and with many headers."""
+    good = valid()
+    vote = good.commit.precommits[0]
+    many = Commit(good.commit.target_hash, good.commit.target_number, [vote] * 450)
+    headers = Justification(good.round, good.commit, sealed() * 80)
+    logs = compact_encode(50_000) + b"\x08" * 50_000
+    header = bytes(32) + compact_encode(7) + bytes(64) + logs
+    return [
+        b"\0" + Justification(good.round, many, []).encode(), b"\0" + headers.encode(),
+        b"\0" + good.encode()[:-1] + b"\x04" + header,
+    ]  # fmt: skip
+
+
 TARGET = Target(
     run=lambda raw: choose(raw, justification, finality_proof, warp_proof),
     seeds=seeds,
+    heavy=heavy,
     instrument=("btt_chain.scale", "btt_chain.primitives", "btt_chain.consensus.finality", "p2p"),
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
 
+from btt_chain.scale import compact_encode
 from fuzz.headers import sealed
 from fuzz.target import Target, choose, round_trip
 from fuzz.targets.justifications import valid
@@ -112,8 +113,25 @@ def seeds() -> list[bytes]:
     ]  # fmt: skip
 
 
+def heavy() -> list[bytes]:
+    """Return lists of as many of the smallest items as a message may have."""
+    header = bytes(32) + compact_encode(7) + bytes(64)
+    logs = compact_encode(50_000) + b"\x08" * 50_000
+    return [
+        b"\1" + compact_encode(128) + (bytes(32) + bytes(4)) * 128,
+        b"\1\x04" + bytes(32) + b"\1" + header + logs + b"\1" + compact_encode(10_000)
+        + bytes(10_000) + b"\0",
+        b"\5" + compact_encode(60_000) + bytes(60_000) + b"\0",
+        b"\7" + compact_encode(16_000) + bytes(60_000),
+        b"\7\x04" + header + logs + bytes(300),
+        *(bytes([kind]) + b"\x91" * 1_000 for kind in (8, 9, 10)),
+        bytes([9]) + b"\x92\xc4\x20" + bytes(32) + b"\xdc\x03\xe8" + b"\xa1a" * 1_000,
+    ]  # fmt: skip
+
+
 TARGET = Target(
     run=lambda raw: choose(raw, *RUNS),
     seeds=seeds,
+    heavy=heavy,
     instrument=("btt_chain.scale", "btt_chain.primitives", "p2p"),
 )
