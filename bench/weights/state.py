@@ -27,13 +27,14 @@ from btt_chain.primitives.account import AccountData, AccountId, AccountInfo, Id
 from btt_chain.primitives.babe import SecondaryPlain, SecondaryPlainClaim, Slot, pre_runtime
 from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.validity import TransactionSource
 from btt_chain.scale import codec, u32, u64, u128
 from genesis.build import build
 from genesis.catalogue import make
 from genesis.spec import ChainSpec, Plain
 from runtime import BttRuntime
 from runtime.executive import Executive
-from runtime.frame import ROOT, Call, DispatchError, Origin, Weight, signed
+from runtime.frame import NONE, ROOT, Call, DispatchClass, DispatchError, Origin, Weight, signed
 from runtime.pallets.balances.types import BalanceLock, Reasons
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.columns import STATE
@@ -270,6 +271,9 @@ class Bench:
                 begun = time.thread_time_ns()
                 decoded = runtime.call_codec.decode_all(raw)
                 info = runtime.info(decoded)
+                if case.origin is NONE and info.dispatch_class is not DispatchClass.Mandatory:
+                    pallet = runtime.pallets[decoded.pallet]
+                    assert pallet.validate_unsigned(decoded, TransactionSource.InBlock)
                 try:
                     post = runtime.dispatch(case.origin, decoded)
                 except DispatchError as failure:

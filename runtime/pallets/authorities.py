@@ -42,8 +42,8 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.origin import OriginKind
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import lookup
+from runtime.weights import authorities as weights
 
 MAX_CHUNKS: Final = 32
 MAX_CANDIDATES: Final = 256
@@ -71,13 +71,6 @@ OPERATOR_CAP: Final = BABE_UNIT * 20 // 100
 SHARED_CAP: Final = BABE_UNIT * 150 // 100
 """One operator weighs at most the first, or the second divided by their number, if that is more."""
 
-BOND_WEIGHT: Final = 60 * PICOS_PER_MICRO
-CANDIDATE_WEIGHT: Final = 8 * PICOS_PER_MICRO
-"""What reading one candidate costs."""
-SCORE_WEIGHT: Final = 100 * PICOS_PER_MICRO
-"""What looking up the work of one validator costs, with all that may be lent to it."""
-ELECTION_READ: Final = 6 * PICOS_PER_MICRO
-"""What reading one account's part in one election costs."""
 
 Amount = Annotated[u128, TypeName("BalanceOf<T>")]
 CompactAmount = Annotated[Compact[u128], TypeName("BalanceOf<T>")]
@@ -198,17 +191,12 @@ class OwnOperators:
 
 def withdrawing(pallet: Authorities, *_: object) -> DispatchInfo:
     """Weigh a call that may withdraw: it asks every election that is remembered."""
-    return DispatchInfo(withdraw_weight(int(pallet.report_epochs) + 3))
-
-
-def withdraw_weight(elections: int) -> int:
-    """Return what withdrawing costs with so many elections remembered, in picoseconds."""
-    return BOND_WEIGHT + ELECTION_READ * elections
+    return DispatchInfo(weights.unbond(int(pallet.report_epochs) + 3))
 
 
 def joining(pallet: Authorities) -> DispatchInfo:
     """Weigh `validate` as if the list were full and the least of it had to be found."""
-    return DispatchInfo(BOND_WEIGHT + CANDIDATE_WEIGHT * int(pallet.max_candidates))
+    return DispatchInfo(weights.validate(int(pallet.max_candidates)))
 
 
 class Authorities(Pallet):
@@ -418,7 +406,7 @@ class Authorities(Pallet):
 
     # ---- calls
 
-    @call(0, weight=BOND_WEIGHT)
+    @call(0, weight=weights.BOND)
     def bond(self, origin: Origin, amount: CompactAmount) -> None:
         """Bond `amount`. Money that is still vesting can be bonded, too."""
         stash = origin.signed()
@@ -426,7 +414,7 @@ class Authorities(Pallet):
             raise self.AlreadyBonded
         self._add_to_bond(stash, Ledger(u128(0)), amount)
 
-    @call(1, weight=BOND_WEIGHT)
+    @call(1, weight=weights.BOND_EXTRA)
     def bond_extra(self, origin: Origin, amount: CompactAmount) -> None:
         """Add `amount` to your bond. It counts from the next election on."""
         stash = origin.signed()
@@ -460,7 +448,7 @@ class Authorities(Pallet):
             ledger.unlocking.append(UnlockChunk(amount, ripe))
         self._store(stash, ledger)
         self.deposit(self.Unbonded(stash, amount, ripe))
-        return PostInfo(weight=withdraw_weight(elections))
+        return PostInfo(weight=weights.unbond(elections))
 
     @call(3, weight=withdrawing)
     def withdraw_unbonded(self, origin: Origin) -> PostInfo:
@@ -472,7 +460,7 @@ class Authorities(Pallet):
         if len(ledger.unlocking) == before:
             raise self.NothingToWithdraw
         self._store(stash, ledger)
-        return PostInfo(weight=withdraw_weight(elections))
+        return PostInfo(weight=weights.unbond(elections))
 
     @call(4, weight=joining)
     def validate(self, origin: Origin) -> PostInfo:
@@ -495,9 +483,9 @@ class Authorities(Pallet):
         del self.barred[stash]
         self._add_candidate(stash, bond)
         self.deposit(self.CandidateAdded(stash))
-        return PostInfo(weight=BOND_WEIGHT + CANDIDATE_WEIGHT * looked_at)
+        return PostInfo(weight=weights.validate(looked_at))
 
-    @call(5, weight=BOND_WEIGHT)
+    @call(5, weight=weights.CHILL)
     def chill(self, origin: Origin) -> None:
         """Stand for election no more. You stay a validator until the next set takes over."""
         stash = origin.signed()
@@ -505,7 +493,7 @@ class Authorities(Pallet):
             raise self.NotCandidate
         self._chill(stash)
 
-    @call(6, weight=BOND_WEIGHT)
+    @call(6, weight=weights.CHILL_OTHER)
     def chill_other(
         self, origin: Origin, stash: Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
     ) -> None:
@@ -524,7 +512,7 @@ class Authorities(Pallet):
             raise self.CannotChillOther
         self._chill(who)
 
-    @call(7, weight=BOND_WEIGHT)
+    @call(7, weight=weights.SET_MINIMUM_BOND)
     def set_minimum_bond(self, origin: Origin, amount: CompactAmount) -> None:
         """Set what a candidate must have bonded. Root only.
 
@@ -536,7 +524,7 @@ class Authorities(Pallet):
         self.minimum_bond.value = amount
         self.deposit(self.MinimumBondSet(amount))
 
-    @call(8, weight=BOND_WEIGHT)
+    @call(8, weight=weights.SET_VALIDATOR_COUNT)
     def set_validator_count(
         self, origin: Origin, count: Annotated[Compact[u32], TypeName("u32")]
     ) -> None:
@@ -580,7 +568,7 @@ class Authorities(Pallet):
     def planning_weight(self) -> int:
         """Return what planning costs now, in picoseconds: all candidates and scores are read."""
         seats = int(self.validator_count.get() or self.max_validators)
-        return CANDIDATE_WEIGHT * int(self.counter_for_candidates.value) + SCORE_WEIGHT * seats
+        return weights.plan(int(self.counter_for_candidates.value), seats)
 
     def start_session(self, index: int) -> None:
         """Note that session `index` runs, and forget an election that cannot matter any more."""

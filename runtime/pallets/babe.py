@@ -17,7 +17,7 @@ secondary rule, and manual seal (ruling A2).
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Final, Protocol, TypeAlias, TypeVar, cast
@@ -84,11 +84,10 @@ from runtime.pallets.evidence import (
 )
 from runtime.pallets.system import System
 from runtime.params import MAX_VALIDATORS
+from runtime.weights import babe as weights
 
 E = TypeVar("E", bound=IntEnum)
 
-BLOCK_WEIGHT: Final = 300 * PICOS_PER_MICRO
-"""Reading the claim, the author's seat, and what the draw is worth."""
 LOG_WEIGHT: Final = 10 * PICOS_PER_MICRO
 """Decoding one digest item of a reported header, and encoding it again."""
 LOG_BYTE_WEIGHT: Final = PICOS_PER_MICRO // 100
@@ -155,13 +154,20 @@ class Sessions(Protocol):
 Proof: TypeAlias = Annotated[EquivocationProof, TypeName("Box<EquivocationProof<HeaderFor<T>>>")]
 
 
-def by_headers(babe: object, proof: EquivocationProof, membership: MembershipProof) -> DispatchInfo:
-    """Return the weight of a report: its headers are encoded and hashed, and all validators of the
-    session may have done the same in the same slot.
+def by_headers(
+    own: Callable[[int], int],
+) -> Callable[[object, EquivocationProof, MembershipProof], DispatchInfo]:
+    """Return the weight function of a report: its headers are encoded and hashed, and all
+    validators of the session may have done the same in the same slot.
     """
-    info = by_validators(babe, proof, membership)
-    size = sum(map(digest_weight, (proof.first_header, proof.second_header)))
-    return DispatchInfo(info.weight + size, info.dispatch_class)
+    of_session = by_validators(own)
+
+    def weigh(babe: object, proof: EquivocationProof, membership: MembershipProof) -> DispatchInfo:
+        info = of_session(babe, proof, membership)
+        size = sum(map(digest_weight, (proof.first_header, proof.second_header)))
+        return DispatchInfo(info.weight + size, info.dispatch_class)
+
+    return weigh
 
 
 def digest_weight(header: Header) -> int:
@@ -269,7 +275,7 @@ class Babe(Pallet):
             raise InvalidBlock(f"slot {slot} of block {number} is not after its parent's, {parent}")
         self.current_slot.value = slot
         self.initialized.value = claim
-        weight = BLOCK_WEIGHT
+        weight = 0
         if number == 1:
             self.genesis_slot.value = slot
         else:
@@ -314,7 +320,7 @@ class Babe(Pallet):
 
     # ---- calls
 
-    @call(0, weight=by_headers)
+    @call(0, weight=by_headers(weights.report_equivocation))
     def report_equivocation(
         self, origin: Origin, equivocation_proof: Proof, key_owner_proof: KeyOwnerProof
     ) -> PostInfo:
@@ -322,17 +328,19 @@ class Babe(Pallet):
 
         Costs nothing if it costs an offender something.
         """
-        return self._report(equivocation_proof, key_owner_proof, origin.signed())
+        who, own = origin.signed(), weights.report_equivocation
+        return self._report(equivocation_proof, key_owner_proof, who, own)
 
-    @call(1, weight=by_headers)
+    @call(1, weight=by_headers(weights.report_equivocation_unsigned))
     def report_equivocation_unsigned(
         self, origin: Origin, equivocation_proof: Proof, key_owner_proof: KeyOwnerProof
     ) -> PostInfo:
         """Report an author who made two blocks in one slot. Nodes of authors send this."""
         origin.none()
-        return self._report(equivocation_proof, key_owner_proof, None)
+        own = weights.report_equivocation_unsigned
+        return self._report(equivocation_proof, key_owner_proof, None, own)
 
-    @call(2, weight=30 * PICOS_PER_MICRO)
+    @call(2, weight=weights.PLAN_CONFIG_CHANGE)
     def plan_config_change(
         self,
         origin: Origin,
@@ -618,11 +626,15 @@ class Babe(Pallet):
     # ---- steps of a report
 
     def _report(
-        self, proof: EquivocationProof, membership: MembershipProof, reporter: AccountId | None
+        self,
+        proof: EquivocationProof,
+        membership: MembershipProof,
+        reporter: AccountId | None,
+        own: Callable[[int], int],
     ) -> PostInfo:
         offences, offence = self._judged(proof, membership)
         try:
-            return submit(offences, offence, reporter)
+            return submit(offences, offence, reporter, own)
         except offences.DuplicateReport:
             raise self.DuplicateOffenceReport from None
 

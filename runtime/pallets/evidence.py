@@ -17,11 +17,8 @@ from btt_chain.primitives.limits import MAX_TRIE_NODE_BYTES, MAX_TRIE_NODES
 from btt_chain.primitives.validity import Invalid, TransactionSource, ValidTransaction
 from btt_chain.scale import FixedBytes, MaxLen, TypeName, codec, path, u32, u64, u128
 from runtime.frame import DispatchError, DispatchInfo, Error, PostInfo, Unavailable
-from runtime.frame.weight import PICOS_PER_MICRO
-from runtime.pallets.offences import report_weight
 from runtime.params import MAX_VALIDATORS
 
-PROOF_WEIGHT: Final = 400 * PICOS_PER_MICRO
 """Two signatures and two headers, and the offender's seat."""
 
 
@@ -99,16 +96,24 @@ class Offences(Protocol):
     def check(self, kind: bytes, session_index: int, offender: AccountId, time_slot: int) -> u128:
         """Raise what `report` would raise."""
 
+    def concurrent(self, kind: bytes, time_slot: int) -> int:
+        """Return how many offences of this kind were reported for the same time."""
+
 
 _PROOF: Final = codec(MembershipProof)
 _TAG: Final = codec(tuple[bytes, AccountId, u32, bytes])
 
 
-def by_validators(_: object, proof: object, membership: MembershipProof) -> DispatchInfo:
-    """Weigh a report: all validators of the session may have done the same in the same slot."""
-    del proof
-    validators = min(int(membership.validator_count), MAX_VALIDATORS)
-    return DispatchInfo(PROOF_WEIGHT + report_weight(validators))
+def by_validators(
+    own: Callable[[int], int],
+) -> Callable[[object, object, MembershipProof], DispatchInfo]:
+    """Return how to weigh a report: all validators may have done the same in the same slot."""
+
+    def weigh(_: object, proof: object, membership: MembershipProof) -> DispatchInfo:
+        del proof
+        return DispatchInfo(own(min(int(membership.validator_count), MAX_VALIDATORS)))
+
+    return weigh
 
 
 def ownership(seats: Seats, session_index: int, key_type: bytes, key: bytes) -> bytes | None:
@@ -176,11 +181,17 @@ def refuse_known(offences: Offences, offence: Offence) -> None:
         raise Invalid(validity.BadProof()) from None
 
 
-def submit(offences: Offences, offence: Offence, reporter: AccountId | None) -> PostInfo:
+def submit(
+    offences: Offences,
+    offence: Offence,
+    reporter: AccountId | None,
+    own: Callable[[int], int],
+) -> PostInfo:
     """Hand an offence over to be judged. Raises Offences.DuplicateReport.
 
     A report is free if it cost somebody something. One who has nothing left to lose can sign
-    contradictions without end, and would fill blocks for nothing.
+    contradictions without end, and would fill blocks for nothing. It weighs `own` of the offences
+    at that time, whose penalties it raises.
     """
     taken = offences.report(
         offence.kind,
@@ -190,4 +201,5 @@ def submit(offences: Offences, offence: Offence, reporter: AccountId | None) -> 
         offence.time_slot,
         reporter,
     )
-    return PostInfo(pays=False if taken else None)
+    used = own(offences.concurrent(offence.kind, offence.time_slot))
+    return PostInfo(weight=used, pays=False if taken else None)

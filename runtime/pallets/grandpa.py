@@ -9,7 +9,7 @@ Source of the rules: Substrate's `pallet_grandpa`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeAlias, cast
 
@@ -41,7 +41,6 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.evidence import (
     GRANDPA_KEY,
     KeyOwnerProof,
@@ -57,6 +56,7 @@ from runtime.pallets.evidence import (
 )
 from runtime.pallets.system import System
 from runtime.params import MAX_VALIDATORS
+from runtime.weights import grandpa as weights
 
 OFFENCE: Final = b"grandpa:equivoca"
 """The kind of offence that voting twice in one round is. Source: `sp_consensus_grandpa`."""
@@ -195,7 +195,7 @@ class Grandpa(Pallet):
 
     # ---- calls
 
-    @call(0, weight=by_validators)
+    @call(0, weight=by_validators(weights.report_equivocation))
     def report_equivocation(
         self, origin: Origin, equivocation_proof: Proof, key_owner_proof: KeyOwnerProof
     ) -> PostInfo:
@@ -203,17 +203,19 @@ class Grandpa(Pallet):
 
         Costs nothing if it costs an offender something.
         """
-        return self._report(equivocation_proof, key_owner_proof, origin.signed())
+        who, own = origin.signed(), weights.report_equivocation
+        return self._report(equivocation_proof, key_owner_proof, who, own)
 
-    @call(1, weight=by_validators)
+    @call(1, weight=by_validators(weights.report_equivocation_unsigned))
     def report_equivocation_unsigned(
         self, origin: Origin, equivocation_proof: Proof, key_owner_proof: KeyOwnerProof
     ) -> PostInfo:
         """Report a voter who voted twice in one round. Nodes of voters send this."""
         origin.none()
-        return self._report(equivocation_proof, key_owner_proof, None)
+        own = weights.report_equivocation_unsigned
+        return self._report(equivocation_proof, key_owner_proof, None, own)
 
-    @call(2, weight=20 * PICOS_PER_MICRO)
+    @call(2, weight=weights.NOTE_STALLED)
     def note_stalled(
         self,
         origin: Origin,
@@ -265,11 +267,15 @@ class Grandpa(Pallet):
     # ---- steps
 
     def _report(
-        self, proof: EquivocationProof, membership: MembershipProof, reporter: AccountId | None
+        self,
+        proof: EquivocationProof,
+        membership: MembershipProof,
+        reporter: AccountId | None,
+        own: Callable[[int], int],
     ) -> PostInfo:
         offences, offence = self._judged(proof, membership)
         try:
-            return submit(offences, offence, reporter)
+            return submit(offences, offence, reporter, own)
         except offences.DuplicateReport:
             raise self.DuplicateOffenceReport from None
 

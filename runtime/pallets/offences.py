@@ -21,7 +21,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Compact, Fixed, TypeName, encode, path, u32, u64, u128
 from runtime.frame import Const, DoubleMap, Error, Event, Hasher, Map, Pallet, Value
-from runtime.frame.weight import PICOS_PER_MICRO
+from runtime.weights import offences as weights
 
 BABE_EQUIVOCATION: Final = b"babe:equivocatio"
 GRANDPA_EQUIVOCATION: Final = b"grandpa:equivoca"
@@ -31,11 +31,6 @@ LEAST_PART: Final = 100
 """An offence costs at least this part of what is at stake: a hundredth."""
 PRUNED_PER_BLOCK: Final = 16
 
-REPORT_WEIGHT: Final = 300 * PICOS_PER_MICRO
-RAISE_WEIGHT: Final = 200 * PICOS_PER_MICRO
-"""What it costs to raise what one concurrent offender pays."""
-LOOK_WEIGHT: Final = 5 * PICOS_PER_MICRO
-PRUNE_WEIGHT: Final = 40 * PICOS_PER_MICRO
 
 Kind = Annotated[bytes, Fixed(16), TypeName("Kind")]
 TimeSlot = Annotated[bytes, TypeName("OpaqueTimeSlot")]
@@ -183,12 +178,12 @@ class Offences(Pallet):
         """Disable who was chosen for the session before it offended; return the weight used."""
         now = self.sessions.session_index()
         if now == self.looked_through.value:
-            return LOOK_WEIGHT
+            return 0
         self.looked_through.value = u32(now)
         validators = self.sessions.validators_now()
         for offender in [who for who in validators if self.stakes.is_barred(who)]:
             self._disable(offender)
-        return LOOK_WEIGHT * (1 + len(validators))
+        return weights.disable_again(len(validators))
 
     def _prune(self) -> int:
         """Forget a few of the reports that can not be made again; return the weight used."""
@@ -203,7 +198,7 @@ class Offences(Pallet):
             place += 1
         if place > head:
             self.queue_head.value = u32(place)
-        return LOOK_WEIGHT + PRUNE_WEIGHT * (place - head)
+        return weights.prune(place - head) if place > head else 0
 
     # ---- doors
 
@@ -251,6 +246,10 @@ class Offences(Pallet):
         if stake is None:
             raise self.NotAtStake
         return stake
+
+    def concurrent(self, kind: bytes, time_slot: int) -> int:
+        """Return how many offences of this kind were reported for the same time."""
+        return len(self.concurrent_reports_index.get((kind, opaque(time_slot))) or [])
 
     # ---- steps
 
@@ -303,11 +302,6 @@ class Offences(Pallet):
             self.concurrent_reports_index[place] = left
         else:
             del self.concurrent_reports_index[place]
-
-
-def report_weight(validators: int) -> int:
-    """Return what a report costs at most among so many validators, in picoseconds."""
-    return REPORT_WEIGHT + (RAISE_WEIGHT + LOOK_WEIGHT) * validators
 
 
 def slash_of(stake: int, offenders: int, validators: int) -> int:

@@ -51,16 +51,10 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.evidence import BABE_KEY, GRANDPA_KEY, KeyTypeId
 from runtime.pallets.system import System
 from runtime.params import MAX_VALIDATORS
-
-ROTATION_WEIGHT: Final = 1_000 * PICOS_PER_MICRO
-SEAT_WEIGHT: Final = 100 * PICOS_PER_MICRO
-"""What each validator adds to turning the session."""
-KEYS_WEIGHT: Final = 200 * PICOS_PER_MICRO
-"""Two signatures, two owners, the account, and two accounts that may be evicted."""
+from runtime.weights import session as weights
 
 OWNERSHIP: Final = b"POP_"
 """What stands before the account in what a key signs to show that it is the account's."""
@@ -282,7 +276,7 @@ class Session(Pallet):
 
     # ---- calls
 
-    @call(0, weight=KEYS_WEIGHT)
+    @call(0, weight=weights.SET_KEYS)
     def set_keys(
         self,
         origin: Origin,
@@ -313,7 +307,7 @@ class Session(Pallet):
         if old is None:
             self.system.account[who] = account
 
-    @call(1, weight=KEYS_WEIGHT)
+    @call(1, weight=weights.PURGE_KEYS)
     def purge_keys(self, origin: Origin) -> None:
         """Forget your session keys. Sessions that are queued go on with them."""
         self._purge(origin.signed())
@@ -394,7 +388,7 @@ class Session(Pallet):
 
         # Weights are those of the session planned last: ask for this one's before the next plan.
         voters = self._voters(now)
-        weight = ROTATION_WEIGHT + manager.planning_weight()
+        weight = manager.planning_weight()
         planned = manager.plan_session(index + 1)
         queued = self._with_keys([who for who, _ in now] if planned is None else planned, now)
         self.queued_keys.value = queued
@@ -406,7 +400,7 @@ class Session(Pallet):
         self.epochs.new_epoch(self._authors(queued))
         self.voters.new_voters(voters, index)
         self._remember(index, now, voters)
-        return weight + SEAT_WEIGHT * (len(now) + len(queued))
+        return weight + weights.rotate(max(len(now), len(queued)))
 
     # ---- steps
 

@@ -32,11 +32,11 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    PostInfo,
     Value,
     call,
     ensure_root,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import lookup
 from runtime.pallets.identity.types import (
     MAX_REGISTRARS,
@@ -52,14 +52,11 @@ from runtime.pallets.identity.types import (
     RegistrarInfo,
     Registration,
 )
+from runtime.weights import identity as weights
 
 RESERVE_ID: Final = b"btt/iden"
 """The name that deposits and fees are reserved under."""
 
-CALL_WEIGHT: Final = 80 * PICOS_PER_MICRO
-SUB_WEIGHT: Final = 30 * PICOS_PER_MICRO
-"""What each part of an account adds where all of them change."""
-ALL_SUBS_WEIGHT: Final = CALL_WEIGHT + MAX_SUBS * SUB_WEIGHT
 
 Who = Annotated[AccountId, TypeName("T::AccountId")]
 Address = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
@@ -88,7 +85,7 @@ class Money(Protocol):
 
 def set_subs_info(_: object, subs: list[object]) -> DispatchInfo:
     """Weigh new parts, and the most old ones that there may be."""
-    return DispatchInfo(ALL_SUBS_WEIGHT + SUB_WEIGHT * len(subs))
+    return DispatchInfo(weights.set_subs(MAX_SUBS, len(subs)))
 
 
 class Identity(Pallet):
@@ -254,7 +251,7 @@ class Identity(Pallet):
 
     # ---- calls: identities
 
-    @call(0, weight=CALL_WEIGHT)
+    @call(0, weight=weights.ADD_REGISTRAR)
     def add_registrar(self, origin: Origin, account: Address) -> None:
         """Appoint a registrar."""
         self.registrar_origin(origin)
@@ -265,7 +262,7 @@ class Identity(Pallet):
         self.registrars.value = registrars
         self.deposit(self.RegistrarAdded(u32(len(registrars) - 1)))
 
-    @call(1, weight=CALL_WEIGHT)
+    @call(1, weight=weights.SET_IDENTITY)
     def set_identity(
         self,
         origin: Origin,
@@ -290,7 +287,7 @@ class Identity(Pallet):
             MaxLen(2 * MAX_SUBS),
             TypeName("Vec<(T::AccountId, Data)>"),
         ],
-    ) -> None:
+    ) -> PostInfo:
         """Name all accounts that are parts of yours, instead of those you named before."""
         who = origin.signed()
         if who not in self.identity_of:
@@ -310,27 +307,30 @@ class Identity(Pallet):
             self.super_of[sub] = (who, name)
         self._keep_subs(who, deposit, list(named))
         self.deposit(self.SubIdentitiesSet(who, u32(len(subs)), deposit))
+        return PostInfo(weight=weights.set_subs(len(old), len(subs)))
 
-    @call(3, weight=ALL_SUBS_WEIGHT)
-    def clear_identity(self, origin: Origin) -> None:
+    @call(3, weight=weights.clear_identity(MAX_SUBS))
+    def clear_identity(self, origin: Origin) -> PostInfo:
         """Take your identity back, with its parts and all deposits."""
         who = origin.signed()
-        deposit = self._remove(who)
+        deposit, subs = self._remove(who)
         self.currency.unreserve_named(RESERVE_ID, who, deposit)
         self.deposit(self.IdentityCleared(who, deposit))
+        return PostInfo(weight=weights.clear_identity(subs))
 
-    @call(10, weight=ALL_SUBS_WEIGHT)
-    def kill_identity(self, origin: Origin, target: Address) -> None:
+    @call(10, weight=weights.kill_identity(MAX_SUBS))
+    def kill_identity(self, origin: Origin, target: Address) -> PostInfo:
         """Remove an identity; all its deposits go to the treasury."""
         self.force_origin(origin)
         who = lookup(target)
-        deposit = self._remove(who)
+        deposit, subs = self._remove(who)
         self.currency.slash_reserved_named(RESERVE_ID, who, deposit)
         self.deposit(self.IdentityKilled(who, deposit))
+        return PostInfo(weight=weights.kill_identity(subs))
 
     # ---- calls: judgements
 
-    @call(4, weight=CALL_WEIGHT)
+    @call(4, weight=weights.REQUEST_JUDGEMENT)
     def request_judgement(
         self, origin: Origin, reg_index: CompactRegistrar, max_fee: CompactAmount
     ) -> None:
@@ -346,7 +346,7 @@ class Identity(Pallet):
         self._judge(who, identity, reg_index, FeePaid(fee))
         self.deposit(self.JudgementRequested(who, reg_index))
 
-    @call(5, weight=CALL_WEIGHT)
+    @call(5, weight=weights.CANCEL_REQUEST)
     def cancel_request(self, origin: Origin, reg_index: Registrar) -> None:
         """Ask a registrar no more, and have the fee back."""
         who = origin.signed()
@@ -362,21 +362,21 @@ class Identity(Pallet):
         self.identity_of[who] = identity
         self.deposit(self.JudgementUnrequested(who, reg_index))
 
-    @call(6, weight=CALL_WEIGHT)
+    @call(6, weight=weights.SET_FEE)
     def set_fee(self, origin: Origin, index: CompactRegistrar, fee: CompactAmount) -> None:
         """As a registrar, ask for this fee from now on."""
         registrar = self._own(origin, index)
         registrar.fee = fee
         self._keep_registrar(index, registrar)
 
-    @call(7, weight=CALL_WEIGHT)
+    @call(7, weight=weights.SET_ACCOUNT_ID)
     def set_account_id(self, origin: Origin, index: CompactRegistrar, new: Address) -> None:
         """As a registrar, use another account from now on."""
         registrar = self._own(origin, index)
         registrar.account = lookup(new)
         self._keep_registrar(index, registrar)
 
-    @call(8, weight=CALL_WEIGHT)
+    @call(8, weight=weights.SET_FIELDS)
     def set_fields(
         self,
         origin: Origin,
@@ -388,7 +388,7 @@ class Identity(Pallet):
         registrar.fields = fields
         self._keep_registrar(index, registrar)
 
-    @call(9, weight=CALL_WEIGHT)
+    @call(9, weight=weights.PROVIDE_JUDGEMENT)
     def provide_judgement(
         self,
         origin: Origin,
@@ -414,7 +414,7 @@ class Identity(Pallet):
 
     # ---- calls: parts
 
-    @call(11, weight=CALL_WEIGHT)
+    @call(11, weight=weights.ADD_SUB)
     def add_sub(
         self, origin: Origin, sub: Address, data: Annotated[Datum, TypeName("Data")]
     ) -> None:
@@ -432,7 +432,7 @@ class Identity(Pallet):
         self._keep_subs(who, deposit + self.sub_account_deposit, [*subs, part])
         self.deposit(self.SubIdentityAdded(part, who, self.sub_account_deposit))
 
-    @call(12, weight=CALL_WEIGHT)
+    @call(12, weight=weights.RENAME_SUB)
     def rename_sub(
         self, origin: Origin, sub: Address, data: Annotated[Datum, TypeName("Data")]
     ) -> None:
@@ -442,14 +442,14 @@ class Identity(Pallet):
         self.super_of[part] = (who, data)
         self.deposit(self.SubIdentityRenamed(part, who))
 
-    @call(13, weight=CALL_WEIGHT)
+    @call(13, weight=weights.REMOVE_SUB)
     def remove_sub(self, origin: Origin, sub: Address) -> None:
         """Let an account be a part of yours no more."""
         who, part = origin.signed(), lookup(sub)
         self._ensure_part(part, who)
         self.deposit(self.SubIdentityRemoved(part, who, self._part(part, who)))
 
-    @call(14, weight=CALL_WEIGHT)
+    @call(14, weight=weights.QUIT_SUB)
     def quit_sub(self, origin: Origin) -> None:
         """Be a part of another account no more."""
         who = origin.signed()
@@ -458,7 +458,7 @@ class Identity(Pallet):
             raise self.NotSub
         self.deposit(self.SubIdentityRevoked(who, main, self._part(who, main)))
 
-    @call(100, weight=CALL_WEIGHT)
+    @call(100, weight=weights.AGREE_SUB)
     def agree_sub(self, origin: Origin, main: Address) -> None:
         """Agree to be a part of `main`, which named you one: it stands behind you from now on.
 
@@ -578,8 +578,8 @@ class Identity(Pallet):
         self._keep_subs(main, deposit - freed, subs)
         return freed
 
-    def _remove(self, who: AccountId) -> u128:
-        """Forget an identity; return all that is reserved for it."""
+    def _remove(self, who: AccountId) -> tuple[u128, int]:
+        """Forget an identity; return all that is reserved for it, and how many parts it had."""
         known = self.identity_of.take(who)
         if known is None:
             raise self.NotNamed
@@ -590,7 +590,7 @@ class Identity(Pallet):
         fees = [
             judgement.fee for _, judgement in known.judgements if isinstance(judgement, FeePaid)
         ]
-        return u128(int(known.deposit) + int(deposit) + sum(map(int, fees)))
+        return u128(int(known.deposit) + int(deposit) + sum(map(int, fees))), len(subs)
 
 
 def is_sticky(judgement: object) -> bool:
