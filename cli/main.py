@@ -9,10 +9,9 @@ from __future__ import annotations
 import sys
 from importlib import import_module, util
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
-PACKAGES: Final = ("btt_chain", "runtime", "p2p", "storage", "cli", "genesis")
-"""What the program is made of. The names are everyday ones, so they can be taken."""
+from btt_chain.launcher import PACKAGES
 
 
 def shadowed(home: Path) -> str | None:
@@ -35,7 +34,7 @@ def shadowed(home: Path) -> str | None:
 
 
 def main() -> NoReturn:
-    """The console script."""
+    """Run the command that was typed; `btt_chain.launcher` calls this, with our packages found."""
     home = Path(__file__).resolve().parent.parent
     trouble = shadowed(home)
     if trouble is not None:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from btt_chain.crypto.development import DEV_NAMES as DEV_NAMES  # noqa: PLC0414 - re-exported
+from btt_chain.crypto.development import dev_key as dev_key  # noqa: PLC0414 - re-exported
+from btt_chain.crypto.development import dev_path as dev_path  # noqa: PLC0414 - re-exported
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.crypto.keypair import KeyPair, Scheme
-from btt_chain.crypto.uri import DEV_PHRASE, SecretUri
+from btt_chain.crypto.keypair import Scheme
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from runtime.accounts import POOLS as ALL_POOLS
@@ -43,29 +45,12 @@ class Multisig:
 
 # --- development keys -----------------------------------------------------------
 
-DEV_NAMES: Final = ("Alice", "Bob", "Charlie", "Dave", "Eve", "Ferdie", "One", "Two")
 _WATCHED_VALIDATORS: Final = 100
-
-
-@cache
-def dev_key(path: str, scheme: Scheme = Scheme.SR25519) -> KeyPair:
-    """The key of the development phrase at `path`, such as `//Alice`."""
-    if not path:
-        return KeyPair.from_uri(DEV_PHRASE, scheme)
-    return dev_key("", scheme).derive(*SecretUri.parse(path).junctions)
 
 
 def dev_account(path: str) -> AccountId:
     """The account of the development key at `path`."""
     return AccountId(dev_key(path).account_id)
-
-
-def dev_path(place: int) -> str:
-    """The path of the development chains' account number `place`: `//Alice`, ..., `//Two`,
-    `//Validator//0`, `//Validator//1`, ...
-    """
-    named = len(DEV_NAMES)
-    return f"//{DEV_NAMES[place]}" if place < named else f"//Validator//{place - named}"
 
 
 def holder_path(name: str) -> str:

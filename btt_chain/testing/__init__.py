@@ -13,21 +13,28 @@
         net.check_agreement()
 
 With pytest: the fixtures `node` and `devnet` (`plugin.py`). docs/testing.md is the guide.
+
+The names below are imported when they are first used: pytest loads the plugin, and so this
+package, in every project of an environment, also where no test starts a node.
 """
 
-from btt_chain.testing.devnet import Devnet, Funds
-from btt_chain.testing.errors import (
-    DevnetError,
-    Disagreement,
-    NodeDied,
-    NoDevnet,
-    NoSuchNode,
-    NotInTime,
-    RpcFailed,
-)
-from btt_chain.testing.node import DevNode, NodeState, NodeStatus
-from btt_chain.testing.rpc import AsyncRpc, Rpc
-from btt_chain.testing.single import dev_node
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from btt_chain.testing.devnet import Devnet, Funds
+    from btt_chain.testing.errors import (
+        DevnetError,
+        Disagreement,
+        NodeDied,
+        NoDevnet,
+        NoSuchNode,
+        NotInTime,
+        RpcFailed,
+    )
+    from btt_chain.testing.node import DevNode, NodeState, NodeStatus
+    from btt_chain.testing.rpc import AsyncRpc, Rpc
+    from btt_chain.testing.single import dev_node
 
 __all__ = [
     "AsyncRpc",
@@ -46,3 +53,27 @@ __all__ = [
     "RpcFailed",
     "dev_node",
 ]
+
+_MODULES = {
+    "Devnet": "devnet",
+    "Funds": "devnet",
+    "DevNode": "node",
+    "NodeState": "node",
+    "NodeStatus": "node",
+    "AsyncRpc": "rpc",
+    "Rpc": "rpc",
+    "dev_node": "single",
+}
+"""Where a name is defined; the others are errors."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

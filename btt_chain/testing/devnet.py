@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from btt_chain.crypto.development import dev_key, dev_path
+from btt_chain.primitives import ss58
 from btt_chain.testing import state
 from btt_chain.testing.errors import (
     DevnetError,
@@ -37,10 +39,7 @@ from btt_chain.testing.node import (
     NodeStatus,
 )
 from btt_chain.testing.process import STOP_SECONDS, free_ports, is_taken, listener
-from genesis.accounts import address, dev_account, dev_path
-from genesis.catalogue import make
-from genesis.presets import CHAINS, MOST_LOCAL_VALIDATORS
-from genesis.spec import SpecError
+from btt_chain.testing.specification import MAX_VALIDATORS, local_specification
 
 SPEC_FILE: Final = "spec.json"
 LOCK_FILE: Final = ".lock"
@@ -97,14 +96,14 @@ class Devnet:
         (these need numpy). Nothing is started. DevnetError if a network runs there, or one with
         other validators or slots was made there.
         """
-        if not 1 <= validators <= MOST_LOCAL_VALIDATORS:
-            raise DevnetError(f"a devnet has 1 to {MOST_LOCAL_VALIDATORS} validators")
+        if not 1 <= validators <= MAX_VALIDATORS:
+            raise DevnetError(f"a devnet has 1 to {MAX_VALIDATORS} validators")
         base = base.resolve()
         base.mkdir(parents=True, exist_ok=True)
         before = state.read(base) if state.exists(base) else None
         if before is None:
             if spec is None:
-                spec = _local(validators, slot_ms)
+                spec = local_specification(validators, slot_ms)
             (base / SPEC_FILE).write_text(spec)
         else:
             _check_alike(base, before, validators, slot_ms)
@@ -191,7 +190,8 @@ class Devnet:
         """The accounts that have money from genesis: Alice, Bob, ..."""
         places = range(max(FUNDED, self._plan.validators + 2))
         return [
-            Funds(_name(path), path, address(dev_account(path))) for path in map(dev_path, places)
+            Funds(_name(path), path, ss58.encode(dev_key(path).account_id))
+            for path in map(dev_path, places)
         ]
 
     # ---- life
@@ -481,14 +481,6 @@ def _allow(node: DevNode, peers: Sequence[str] | None) -> None:
         # One that ends meanwhile is cut off well enough, and told when it comes back.
         if node.is_alive:
             raise
-
-
-def _local(validators: int, slot_ms: int) -> str:
-    """The text of the specification `local` for so many validators and such slots."""
-    try:
-        return make(CHAINS["local"], validators=validators, slot_ms=slot_ms).dumps()
-    except SpecError as error:
-        raise DevnetError(str(error)) from None
 
 
 def _check_alike(base: Path, plan: state.Plan, validators: int, slot_ms: int) -> None:

@@ -2,6 +2,8 @@
 
 pytest finds them by itself where btt-chain is installed. Both start real processes, so each use
 costs a second or more; what a test does to its nodes, no other test sees.
+
+Nothing else of btt-chain is imported before a fixture is used.
 """
 
 from __future__ import annotations
@@ -9,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from btt_chain.testing.devnet import Devnet
-from btt_chain.testing.node import PROGRAM, DevNode
-from btt_chain.testing.single import dev_node
+if TYPE_CHECKING:
+    from btt_chain.testing.devnet import Devnet
+    from btt_chain.testing.node import DevNode
 
 
 class DevnetFactory(Protocol):
@@ -28,7 +30,7 @@ class DevnetFactory(Protocol):
         validators: int = 4,
         slot_ms: int = 1_000,
         log: str = "info",
-        program: Sequence[str] = PROGRAM,
+        program: Sequence[str] | None = None,
         spec: str | None = None,
     ) -> Devnet:
         """Make a network as `Devnet.create` does, below `tmp_path`; start it if `up`."""
@@ -37,6 +39,8 @@ class DevnetFactory(Protocol):
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[DevNode]:
     """A development node of one: a block for each transaction, final at once."""
+    from btt_chain.testing.single import dev_node  # noqa: PLC0415 - see above
+
     with dev_node(tmp_path / "node") as started:
         yield started
 
@@ -47,6 +51,9 @@ def devnet(tmp_path: Path) -> Iterator[DevnetFactory]:
 
     Each call makes another network; `up=False` leaves the start to you.
     """
+    from btt_chain.testing.devnet import Devnet  # noqa: PLC0415 - see above
+    from btt_chain.testing.node import PROGRAM  # noqa: PLC0415 - see above
+
     with ExitStack() as stack:
         count = 0
 
@@ -56,7 +63,7 @@ def devnet(tmp_path: Path) -> Iterator[DevnetFactory]:
             validators: int = 4,
             slot_ms: int = 1_000,
             log: str = "info",
-            program: Sequence[str] = PROGRAM,
+            program: Sequence[str] | None = None,
             spec: str | None = None,
         ) -> Devnet:
             nonlocal count
@@ -66,7 +73,7 @@ def devnet(tmp_path: Path) -> Iterator[DevnetFactory]:
                 validators=validators,
                 slot_ms=slot_ms,
                 log=log,
-                program=program,
+                program=PROGRAM if program is None else program,
                 spec=spec,
             )
             stack.enter_context(net)

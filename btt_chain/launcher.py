@@ -1,0 +1,44 @@
+"""The console script `btt-chain`: runs the command line with our packages, whatever else is there.
+
+Our top-level packages have everyday names (`cli`, `storage`, ...). A folder of the user's on
+PYTHONPATH, the current folder under `python -m`, or another project's editable install may have
+packages of the same names in front of ours. So those names are looked up in one place only: the
+folder that this file is installed in.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+PACKAGES: Final = ("btt_chain", "runtime", "p2p", "storage", "cli", "genesis")
+HOME: Final = Path(__file__).resolve().parents[1]
+
+
+class PackageFinder:
+    """Finds our top-level packages in `home`, before `sys.path` is searched."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return where one of our packages lies; None leaves any other module to the others."""
+        if path is not None or name not in PACKAGES:
+            return None
+        return PathFinder.find_spec(name, [str(self.home)], target)
+
+
+def main() -> None:
+    """Run the command that was typed."""
+    # Typed as Any: importlib's protocol differs between the versions of Python's stubs.
+    finder: Any = PackageFinder(HOME)
+    sys.meta_path.insert(0, finder)
+    from cli.main import main as run  # noqa: PLC0415 - after the finder, so that it is ours
+
+    run()

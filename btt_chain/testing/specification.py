@@ -1,0 +1,41 @@
+"""The chain specification of a devnet, made by `btt-chain build-spec`.
+
+By a process of its own: the packages that make it (`genesis`, `runtime`) have everyday names, and
+the program that starts the devnet may have packages of the same names.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from functools import lru_cache
+from typing import Final
+
+from btt_chain.testing.errors import DevnetError
+from btt_chain.testing.node import HOME, PROGRAM
+
+MAX_VALIDATORS: Final = 32
+"""Validators that the chain `local` has at most."""
+SECONDS: Final = 120.0
+"""A hang, not a measure."""
+
+
+@lru_cache(maxsize=8)
+def local_specification(validators: int, slot_ms: int) -> str:
+    """Return the text of the specification `local` for so many validators and such slots.
+
+    Raises DevnetError with what `build-spec` says.
+    """
+    options = ("--chain", "local", "--validators", str(validators), "--slot-ms", str(slot_ms))
+    done = subprocess.run(  # noqa: S603 - our own program
+        [*PROGRAM, "build-spec", *options],
+        env=os.environ | {"PYTHONPATH": HOME, "NO_COLOR": "1", "COLUMNS": "200"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    if done.returncode:
+        raise DevnetError(done.stderr.strip().removeprefix("error: ") or "build-spec failed")
+    return done.stdout
