@@ -112,6 +112,7 @@ class Service:
         """What the network had counted at the last look."""
         if config.metrics is not None:
             config.metrics.on_start(client.best().number, client.finalized().number)
+            config.metrics.know_methods(self.rpc.server.dispatcher.methods)
             self.rpc.server.dispatcher.on_call = config.metrics.on_call
         if engine is not None:
             self.rpc.server.dispatcher.lane.is_busy = lambda: is_pressed(engine)

@@ -10,7 +10,7 @@ Names: Substrate's `sc-service`, `sc-network`, `sc-consensus-grandpa`, `sc-basic
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 from prometheus_client import (
@@ -39,6 +39,9 @@ SLOTS: Final = (0, 1, 2, 3, 4, 6, 8, 16, 32, 64)
 
 _ENDINGS: Final = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
 """What the text format puts behind the name of a metric, by its kind."""
+
+OTHER_METHODS: Final = "other"
+"""The label of JSON-RPC methods that were not announced."""
 
 Stage = Literal["prevote", "precommit"]
 
@@ -217,9 +220,12 @@ class Metrics:
 
     def on_call(self, method: str, seconds: float) -> None:
         """A JSON-RPC method of ours (by its registered name) was answered after `seconds`."""
-        self.calls.labels(method=method).inc()
+        series = self._call_series.get(method)
+        if series is None:
+            series = self._series_of(method)
+        series[0].inc()
         # In microseconds, as Substrate's.
-        self.call_time.labels(method=method).observe(seconds * 1e6)
+        series[1].observe(seconds * 1e6)
 
     def on_sessions(self, count: int) -> None:
         """`count` WebSocket connections are open."""
@@ -369,7 +375,24 @@ class Metrics:
             buckets=tuple(seconds * 1e6 for seconds in SECONDS),
             registry=self.registry,
         )
+        self._methods: frozenset[str] = frozenset()
+        self._call_series: dict[str, tuple[Counter, Histogram]] = {}
         self.sessions = self._gauge("btt_rpc_sessions", "Open WebSocket connections")
+
+    def know_methods(self, names: Iterable[str]) -> None:
+        """Count calls of these methods each by its name, and of all others together."""
+        self._methods = frozenset(names)
+
+    def _series_of(self, method: str) -> tuple[Counter, Histogram]:
+        """Return what counts the calls of a method; made at its first call, because the labels
+        cost more than most calls, and most methods are never called.
+        """
+        name = method if method in self._methods else OTHER_METHODS
+        series = self._call_series.get(name)
+        if series is None:
+            series = self.calls.labels(method=name), self.call_time.labels(method=name)
+            self._call_series[name] = series
+        return series
 
     def _work(self) -> None:
         self.receipts_checked = self._counter(

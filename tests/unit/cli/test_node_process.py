@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import http.client
 import json
 import os
 import pty
@@ -200,3 +201,47 @@ def test_temporary_data_lies_where_the_system_wants_it() -> None:
     with data_directory(None, tmp=True) as made:
         assert made.parent == Path(tempfile.gettempdir())
     assert not made.exists()
+
+
+@pytest.mark.parametrize("files", [256, pytest.param(1_024, marks=pytest.mark.full)])
+def test_idle_connections_beyond_the_limit_of_open_files_leave_a_validator_healthy(
+    files: int, tmp_path: Path
+) -> None:
+    limit = ["bash", "-c", f'ulimit -n {files} && exec "$@"', "bash"]
+    node_command = [sys.executable, "-m", "cli.main", "node", "--dev", "--tmp"]
+    with (
+        subprocess.Popen(
+            [*limit, *node_command, "--rpc-port", "0", "--no-prometheus"],
+            cwd=HOME,
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as node,
+        killed_if_it_hangs(node),
+    ):
+        assert node.stderr is not None
+        lines = (re.search(r"JSON-RPC on .*:(\d+)", line) for line in node.stderr)
+        found = next(line for line in lines if line)
+        address = ("127.0.0.1", int(found[1]))
+        idle = [socket.create_connection(address, timeout=PATIENCE) for _ in range(1_070)]
+        heights = [height_of(address)]
+        while heights[-1] < heights[0] + 2:
+            heights.append(height_of(address))
+            time.sleep(0.2)
+        for connection in idle:
+            connection.close()
+        node.send_signal(signal.SIGTERM)
+        rest = node.stderr.read()
+    assert node.returncode == 0
+    assert rest.endswith("stopped\n")
+    assert "Too many open files" not in rest
+
+
+def height_of(address: tuple[str, int]) -> int:
+    """Ask a node for the height of its best block."""
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "chain_getHeader", "params": []})
+    call = http.client.HTTPConnection(*address, timeout=PATIENCE)
+    call.request("POST", "/", body, {"Content-Type": "application/json"})
+    number = json.loads(call.getresponse().read())["result"]["number"]
+    call.close()
+    return int(number, 16)

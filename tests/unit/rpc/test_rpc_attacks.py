@@ -11,9 +11,11 @@ import orjson
 import pytest
 from aiohttp import ClientSession, WSMsgType, WSServerHandshakeError
 
+from btt_chain.rpc import throttle as throttle_module
 from btt_chain.rpc import visitors as visitors_module
 from btt_chain.rpc.access import MethodPolicy
 from btt_chain.rpc.api import RpcService
+from btt_chain.rpc.budget import Rate, Rates
 from btt_chain.rpc.limits import Limits
 from btt_chain.rpc.server import RpcConfig
 from support.rpc_backend import ModelBackend
@@ -276,13 +278,16 @@ async def test_a_flood_of_pings_is_charged_and_cut_off(
 
 
 async def test_waste_is_slowed_down_and_cut_off_while_others_are_answered(
-    serve: Callable[..., object], connect: Connect, session: ClientSession, backend: ModelBackend
+    serve: Callable[..., object], session: ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    rates = Rates(Rate(0.8, 10.0), Rate(0.8, 10.0), Rate(0.1, 0.02))
+    monkeypatch.setattr(visitors_module, "LOCAL", rates)
+    monkeypatch.setattr(throttle_module, "MAX_WASTE", 3)
     service = await start(serve)
     url = f"http://127.0.0.1:{service.port}/"
     attacker = await session.ws_connect(url)
     operator = WsClient(await session.ws_connect(url))
-    waste = b'{"jsonrpc":"2.0","id":1,"method":"nothing","params":["' + b"0" * 3_000_000 + b'"]}'
+    waste = b'{"jsonrpc":"2.0","id":1,"method":"nothing","params":["' + b"0" * 500_000 + b'"]}'
 
     async def flood() -> None:
         while not attacker.closed:

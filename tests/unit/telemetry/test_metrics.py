@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from btt_chain.keystore.states import State
 from btt_chain.telemetry.key_metrics import STATES
 from btt_chain.telemetry.metrics import Metrics
@@ -83,6 +85,7 @@ def test_every_event_of_a_node_has_its_metric() -> None:
     metrics.on_waiting_votes(1)
     metrics.on_equivocation("babe")
     metrics.on_missing_voters(1)
+    metrics.know_methods(["system_health"])
     metrics.on_call("system_health", 0.001)
     metrics.on_sessions(1)
     text = metrics.text().decode()
@@ -124,3 +127,27 @@ def test_session_keys_are_counted_by_what_they_may_do() -> None:
 
 def test_the_states_of_keys_are_those_of_the_signer() -> None:
     assert set(STATES) == set(State)
+
+
+def test_names_of_methods_that_do_not_exist_make_no_series() -> None:
+    metrics = Metrics("n", "1", is_authority=False)
+    metrics.know_methods(["system_health"])
+    for number in range(100):
+        metrics.on_call(f"nonsense_{number}", 0.001)
+    metrics.on_call("system_health", 0.001)
+    text = metrics.text().decode()
+    assert "nonsense" not in text
+    assert 'substrate_rpc_calls_finished_total{method="other"} 100.0' in text
+    assert 'substrate_rpc_calls_finished_total{method="system_health"} 1.0' in text
+
+
+def test_the_series_of_a_method_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = Metrics("n", "1", is_authority=False)
+    metrics.know_methods(["system_health"])
+    metrics.on_call("system_health", 0.001)
+    # The labels of two series a call cost as much as the call.
+    monkeypatch.setattr(metrics.calls, "labels", None)
+    monkeypatch.setattr(metrics.call_time, "labels", None)
+    for _ in range(10):
+        metrics.on_call("system_health", 0.001)
+    assert 'finished_total{method="system_health"} 11.0' in metrics.text().decode()
