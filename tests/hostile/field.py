@@ -1,4 +1,4 @@
-"""A network that is attacked: starts it, lets an attacking process loose, judges the outcome."""
+"""A network under attack: starts it and the attacking process, and checks the outcome."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from hostile.order import CUT, DONE, REFUSED, SENT, Order, Target, first, read_r
 from hostile.registry import Scenario
 
 DESCRIPTORS: Final = 1_024
-"""What most systems give a process: the attack of D6 counts on it."""
+"""Usual limit of open files; D6 opens more connections than that."""
 OBSERVER: Final = 3
-"""A node that is never attacked."""
+"""Index of a node that is never attacked."""
 ATTACKED: Final = (0, 1)
 CALM: Final = 2.0
 """Seconds of quiet that are watched before an attack."""
@@ -40,7 +40,7 @@ PREPARE: Final = 120.0
 
 @contextmanager
 def few_descriptors(limit: int = DESCRIPTORS) -> Iterator[None]:
-    """Processes that start inside may open so many files."""
+    """Limit the open files of processes that start inside."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, before[1]))
     try:
@@ -50,7 +50,7 @@ def few_descriptors(limit: int = DESCRIPTORS) -> Iterator[None]:
 
 
 class Part:
-    """A process of ours beside the network: it prepares, and begins when told."""
+    """A process of the test beside the network: it prepares, and begins at `go`."""
 
     def __init__(self, module: str, arguments: Sequence[str], log: Path) -> None:
         path = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
@@ -65,7 +65,7 @@ class Part:
         )
 
     async def prepared(self) -> None:
-        """Wait until it is ready. RuntimeError, with its log, if it ends instead."""
+        """Wait until it is ready. Raises RuntimeError with its log if it ends instead."""
         assert self.process.stdout is not None
         reading = asyncio.to_thread(self.process.stdout.readline)
         line = await asyncio.wait_for(reading, PREPARE)
@@ -74,7 +74,7 @@ class Part:
             raise RuntimeError(f"it does not start:\n{self.log.read_text()[-2_000:]}")
 
     def go(self) -> None:
-        """Let it begin."""
+        """Start its work."""
         assert self.process.stdin is not None
         self.process.stdin.write(b"go\n")
         self.process.stdin.flush()
@@ -92,7 +92,7 @@ class Part:
 
 @dataclass(slots=True)
 class Outcome:
-    """What an attack did."""
+    """Effects of an attack."""
 
     scenario: Scenario
     seconds: float
@@ -101,6 +101,7 @@ class Outcome:
     gap: float = 0.0
     """Worst of the nodes that were not attacked, in slots."""
     attacked_gap: float = 0.0
+    """Worst of the attacked nodes, in slots."""
     cpu: float = 0.0
     """Cores of the busiest attacked node after SETTLED seconds."""
     other_cpu: float = 0.0
@@ -116,14 +117,14 @@ class Outcome:
     final: float | None = None
     """Share of the honest transfers that became final in time."""
     ended: list[str] = field(default_factory=list)
-    """Nodes that did not survive."""
+    """Names of nodes whose process ended."""
     recovered: float | None = None
     """Seconds after the attack until finality was as before; None: it was not."""
     bans: list[str] = field(default_factory=list)
     """Reasons in the log of attacked nodes."""
 
     def failures(self) -> list[str]:
-        """What did not hold."""
+        """Return the bounds that were broken."""
         bounds, found = self.scenario.bounds, [f"{name} ended" for name in self.ended]
         if self.missed > max(1.0, bounds.missed * self.slots):
             found.append(f"{self.missed} of {self.slots} slots missed")
@@ -147,7 +148,7 @@ class Outcome:
 
 
 class Field:
-    """Four validators with slots of two seconds, and what is done to them."""
+    """Four validators, and the attacks on them."""
 
     def __init__(self, folder: Path, *, validators: int = 4, slot_ms: int = 2_000) -> None:
         self.folder = folder
@@ -174,17 +175,17 @@ class Field:
         return self._net
 
     def down(self) -> None:
-        """End the network."""
+        """Stop the network."""
         if self._net is not None:
             self._net.down()
             self._net = None
 
     def attack(self, scenario: Scenario, seconds: float) -> Outcome:
-        """Attack the network, and return what became of it."""
+        """Attack the network and return the effects."""
         return asyncio.run(self._attack(self.net, scenario, seconds))
 
     def order(self, net: Devnet, scenario: Scenario, seconds: float) -> Order:
-        """The order for the attacking process; each attack comes from a network of its own."""
+        """Return the order for the attacking process, with a source address of its own."""
         self._attacks += 1
         place = self._attacks
         genesis = str(net[0].rpc.call("chain_getBlockHash", 0))
@@ -271,7 +272,7 @@ class Field:
         return outcome
 
     async def _recovery(self, net: Devnet, watch: Watch, ended: float) -> float | None:
-        """Wait until all nodes finalize what was made after the attack; the seconds it took."""
+        """Return the seconds until all nodes finalized a block that is newer than the attack."""
         goal = max(head.best for head in watch.heads) + 1
         with suppress(DevnetError, RpcFailed):
             waiting = asyncio.to_thread(net.wait_for_finality, goal, seconds=WITHIN * 2)
@@ -281,7 +282,7 @@ class Field:
 
 
 def _is_well(net: Devnet) -> bool:
-    """Whether all nodes live and finalize."""
+    """Return True if all nodes run and finalize."""
     if not all(node.is_alive for node in net.nodes):
         return False
     try:
@@ -293,7 +294,7 @@ def _is_well(net: Devnet) -> bool:
 
 
 async def _unless_ended(task: asyncio.Task[None], seconds: float) -> None:
-    """Sleep, but raise what ends the task."""
+    """Sleep; raise the error of the task if it ends meanwhile."""
     done, _ = await asyncio.wait([task], timeout=seconds)
     for one in done:
         one.result()
@@ -336,7 +337,7 @@ def share_final(sent: dict[str, float], final: dict[str, float], now: float) -> 
 
 
 def _bans(net: Devnet, index: int, at: int) -> list[str]:
-    """The reasons that a node's log names for bans and disconnections since it had `at` bytes."""
+    """Return the reasons for bans in a node's log behind its first `at` bytes."""
     with net[index].log.open("rb") as file:
         file.seek(at)
         text = file.read().decode(errors="replace")

@@ -1,4 +1,4 @@
-"""Attacks that take nothing but one call: they are right or wrong, and no time is measured."""
+"""Attacks of one call, which succeed or do not: no time is measured."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NEXT_KEYS: Final = twox_128(b"Session") + twox_128(b"NextKeys")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One functional attack; `run` returns why it succeeded, None if the network stood."""
+    """One functional attack; `run` returns how it succeeded, None if it did not."""
 
     name: str
     what: str

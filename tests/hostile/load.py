@@ -72,10 +72,10 @@ async def _post(session: aiohttp.ClientSession, url: str, batch: Sequence[bytes]
         for place, wire in enumerate(batch)
     ]  # fmt: skip
     async with session.post(url, data=orjson.dumps(calls)) as answer:
-        said = orjson.loads(await answer.read())
-    if not isinstance(said, list):
+        received = orjson.loads(await answer.read())
+    if not isinstance(received, list):
         return 0
-    answers = {each["id"]: each for each in said}
+    answers = {each["id"]: each for each in received}
     for place in range(len(batch)):
         if answers[place].get("error", {"code": TAKEN})["code"] != TAKEN:
             return place

@@ -1,4 +1,4 @@
-"""What a network does while it is attacked, second by second, seen from outside its processes."""
+"""Measures a network from outside its processes: finality, blocks, CPU, memory, RPC latency."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from bench.machine import cpu_of, memory_of
 from btt_chain.consensus.babe.verify import slot_of
 from btt_chain.testing import Devnet, DevNode
 
-LOOK: Final = 0.25
-"""Seconds between two looks at finality."""
+SAMPLE: Final = 0.25
+"""Seconds between two samples of finality."""
 PATIENCE: Final = 60.0
 SETTLED: Final = 5.0
-"""Seconds of an attack after which an attacked node has got rid of it."""
+"""Seconds of an attack from which on the CPU of the attacked node is measured."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Sample:
     """All nodes at one moment."""
 
     at: float
@@ -37,7 +37,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What the processes have used by now."""
+    """Resources that the processes have used until now."""
 
     at: float
     cpu: tuple[float, ...]
@@ -48,7 +48,7 @@ class Use:
 
 @dataclass(slots=True)
 class Head:
-    """The chain as one node tells of it."""
+    """The chain as one node reports it."""
 
     best: int = 0
     final: int = 0
@@ -56,7 +56,7 @@ class Head:
     slots: dict[int, int] = field(default_factory=dict)
     """Slot of each best block, by height."""
     final_at: dict[int, float] = field(default_factory=dict)
-    """When the node told that a height is final; several may become so by one word."""
+    """When the node reported that a height is final; one report may cover several."""
     hashes: dict[int, str] = field(default_factory=dict)
     """Hashes of final blocks."""
 
@@ -69,7 +69,7 @@ class Watch:
     health_of: Sequence[int]
     """Nodes whose `system_health` is timed."""
     heads: list[Head] = field(default_factory=list)
-    looks: list[Look] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
     health: list[tuple[float, float]] = field(default_factory=list)
     """When it was asked, and the seconds it took."""
@@ -81,7 +81,7 @@ class Watch:
         timeout = aiohttp.ClientTimeout(total=None)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             await asyncio.gather(
-                self._look(),
+                self._sample(),
                 self._use(),
                 *(self._follow(session, node) for node in self.net.nodes),
                 *(self._time_health(session, self.net[index]) for index in self.health_of),
@@ -91,7 +91,7 @@ class Watch:
 
     async def _follow(self, session: aiohttp.ClientSession, node: DevNode) -> None:
         while True:
-            # A node that ends, or ends our connection, is asked again when it is back.
+            # A node that ended, or closed the connection, is subscribed to again when it is back.
             with suppress(aiohttp.ClientError, OSError, ValueError, KeyError):
                 await self._subscribed(session, node)
             await asyncio.sleep(0.5)
@@ -106,13 +106,13 @@ class Watch:
                 await socket.send_bytes(orjson.dumps(call))
             finals = None
             async for message in socket:
-                said = orjson.loads(message.data)
-                if "result" in said:
-                    finals = said["result"] if said["id"] == 1 else finals
+                answer = orjson.loads(message.data)
+                if "result" in answer:
+                    finals = answer["result"] if answer["id"] == 1 else finals
                     continue
-                self._told(head, said["params"], finals)
+                self._on_header(head, answer["params"], finals)
 
-    def _told(self, head: Head, params: dict[str, Any], finals: str | None) -> None:
+    def _on_header(self, head: Head, params: dict[str, Any], finals: str | None) -> None:
         header = read_header(params["result"])
         number, slot = int(header.number), slot_of(header)
         if params["subscription"] == finals:
@@ -123,12 +123,12 @@ class Watch:
             head.best = number
         head.slots[number] = slot
 
-    async def _look(self) -> None:
+    async def _sample(self) -> None:
         while True:
             now = time.time()
             slot = now * 1_000 / self.net.slot_ms
-            self.looks.append(
-                Look(
+            self.samples.append(
+                Sample(
                     now,
                     tuple(slot - head.final_slot if head.final_slot else 0.0
                           for head in self.heads),
@@ -136,7 +136,7 @@ class Watch:
                     tuple(head.final for head in self.heads),
                 )
             )  # fmt: skip
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(SAMPLE)
 
     # ---- the processes
 
@@ -162,7 +162,7 @@ class Watch:
                 async with asyncio.timeout(PATIENCE), session.post(node.http, data=body) as answer:
                     ok = "result" in orjson.loads(await answer.read())
             took = time.time() - begun
-            # No answer is as bad as one after the longest time.
+            # No answer counts like the slowest one.
             self.health.append((begun, took if ok else PATIENCE))
             self._asked.pop(node.index, None)
             await asyncio.sleep(max(0.1, 1.0 - took))
@@ -170,14 +170,19 @@ class Watch:
     # ---- figures
 
     def worst_gap(self, nodes: Sequence[int], begun: float, ended: float) -> float:
-        """The largest gap of these nodes in a span of time, in slots."""
+        """Return the largest gap of these nodes in a span of time, in slots."""
         return max(
-            (look.gaps[node] for look in self.looks if begun <= look.at <= ended for node in nodes),
+            (
+                sample.gaps[node]
+                for sample in self.samples
+                if begun <= sample.at <= ended
+                for node in nodes
+            ),
             default=0.0,
         )
 
     def cpu(self, node: int, begun: float, ended: float) -> float:
-        """Cores that a node used on average in a span of time."""
+        """Return the cores that a node used on average in a span of time."""
         inside = [use for use in self.uses if begun <= use.at <= ended]
         if len(inside) < 2:
             return 0.0
@@ -185,19 +190,19 @@ class Watch:
         return (last.cpu[node] - first.cpu[node]) / (last.at - first.at)
 
     def growth(self, node: int, begun: float, ended: float) -> float:
-        """MiB that a node grew by at most, compared with the last look before the span."""
+        """Return the largest growth of a node in MiB since the last sample before the span."""
         before = [use.memory[node] for use in self.uses if use.at <= begun]
         inside = [use.memory[node] for use in self.uses if begun <= use.at <= ended]
         return max(inside, default=0.0) - (before[-1] if before else 0.0)
 
     def slowest_health(self, begun: float, ended: float) -> float:
-        """Seconds of the slowest answer; one that has not come counts as long as it is late."""
+        """Return the seconds of the slowest answer; a missing one counts as long as it is late."""
         waiting = [time.time() - asked for asked in self._asked.values()]
         done = [took for asked, took in self.health if begun <= asked <= ended]
         return max([*waiting, *done], default=0.0)
 
     def slots(self, observer: int, begun: float, ended: float) -> tuple[int, int]:
-        """Slots in a span of time, and how many of them have no block for the observer."""
+        """Return the slots in a span of time, and how many of them have no block."""
         length = self.net.slot_ms / 1_000
         first, last = int(begun / length) + 1, int(ended / length)
         made = {slot for slot in self.heads[observer].slots.values() if first <= slot < last}

@@ -1,4 +1,4 @@
-"""What an attacking process is given, and what it reports.
+"""The order that an attacking process gets, and the report that it writes.
 
 The process reads one `Order` (JSON) from its first argument, prepares, writes `ready`, waits for a
 line on its standard input, attacks until the time is over, and appends one JSON object for each

@@ -1,4 +1,4 @@
-"""The bytes of attacks. Written by hand where our own codecs would refuse to write them."""
+"""The bytes of attacks, written by hand where our own codecs do not encode them."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def announce(number: int, items: int) -> bytes:
 
 
 class Signer:
-    """Signs whatever bytes are given as a call; the node judges them."""
+    """Signs any bytes as a call."""
 
     def __init__(self, uri: str, genesis: bytes, slot_ms: int, nonce: int) -> None:
         self.pair = KeyPair.from_uri(uri)

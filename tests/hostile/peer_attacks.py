@@ -1,4 +1,4 @@
-"""What hostile peers send: the defects D2, D3 and D10, and the kinds of messages beside them."""
+"""Attacks by peers: the defects D2, D3 and D10, and further kinds of messages."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Inherents(GossipFlood):
 
 
 class ForgedTransactions(GossipFlood):
-    """Transfers of an account that has money, with signatures of nobody."""
+    """Transfers of an account that has money, with random signatures."""
 
     topic = TX
     rate = 600 * KB
@@ -90,8 +90,8 @@ class UnpaidTransactions(GossipFlood):
             account = Signer(f"//Poor-{number}", order.genesis_hash, order.slot_ms, 0)
             index = account.index("System", "remark")
             made += [account.sign(index + b"\x04" + bytes([turn]), 0) for turn in range(200)]
-        luck = random.Random(order.seed)
-        return lambda: tx_batch(luck.sample(made, FORGED))
+        rng = random.Random(order.seed)
+        return lambda: tx_batch(rng.sample(made, FORGED))
 
 
 class MixedTransactions(GossipFlood):
@@ -113,7 +113,7 @@ class MixedTransactions(GossipFlood):
 
 
 class LeavingTransactions(Leaver, MixedTransactions):
-    """D10: each second another identity, which leaves its queue behind."""
+    """D10: each second another identity, whose queued messages stay behind."""
 
     rate = 6_000 * KB
 
@@ -129,7 +129,7 @@ class OldAnnouncements(GossipFlood):
 
 
 class FarAnnouncements(GossipFlood):
-    """Announcements of blocks that nobody has made, far above the best one."""
+    """Announcements of blocks that do not exist, far above the best one."""
 
     topic = ANNOUNCE
     rate = 590 * KB

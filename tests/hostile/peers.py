@@ -1,8 +1,8 @@
-"""A hostile peer: real libp2p, a proper handshake, and whatever bytes an attack wants behind it.
+"""A hostile peer: real libp2p, a correct handshake, and then any bytes.
 
 One attack has any number of identities, each a host of its own with a connection to each target.
-An identity that is cut off dials again every second, with the same key, or with a fresh one if the
-attack says so.
+An identity that is cut off dials again every second, with the same key, or with a fresh one
+(`fresh_identities`).
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from support.p2p_attack import Attacker, dialled
 AGAIN: Final = 1.0
 """Seconds between two attempts of one identity."""
 GREETING: Final = 5.0
-"""Seconds in which a node lets a peer in, or does not."""
+"""Time limit of the handshake in seconds."""
 WRITING: Final = 10.0
-"""Seconds after which a write counts as refused: the node reads no more."""
+"""Seconds after which a write fails: the node reads no more."""
 
 
 class Session:
-    """One connection of the attacker to a node, with what it may do there."""
+    """One connection of the attacker to a node."""
 
     def __init__(self, attacker: Attacker, who: str, record: Recorder, attack: PeerAttack) -> None:
         self.attacker = attacker
@@ -84,7 +84,7 @@ class PeerAttack(Attack):
     """An attack by peers."""
 
     fresh_identities = False
-    """Whether an identity that was cut off is replaced by a new one."""
+    """True if an identity that was cut off is replaced by a new one."""
 
     def run(self, record: Recorder) -> None:
         trio.run(self._run, record)
@@ -154,7 +154,7 @@ class GossipFlood(PeerAttack):
 
     @abstractmethod
     def maker(self) -> Callable[[], bytes]:
-        """Return what makes the next payload."""
+        """Return the function that makes the next payload."""
 
     async def script(self, session: Session) -> None:
         due = trio.current_time()
@@ -168,7 +168,7 @@ class GossipFlood(PeerAttack):
 
 
 class Leaver(GossipFlood):
-    """Writes all it can in a second, leaves at once, and comes back with another identity."""
+    """Writes for a second, disconnects, and connects again with another identity."""
 
     fresh_identities = True
 

@@ -1,4 +1,4 @@
-"""The attacks by name: which defect, what is sent, against how many nodes, and what must hold."""
+"""The attacks by name: defect, description, number of targets and identities, bounds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hostile.order import Attack
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What must hold while a network is attacked."""
+    """Bounds that must hold during an attack."""
 
     gap: float = 4.0
     """Slots between now and the last final block's."""
@@ -38,7 +38,7 @@ class Scenario:
     defect: str
     what: str
     attack: type[Attack] | None
-    """None: nobody attacks, to see what the machine does by itself."""
+    """None: no attack, for comparison."""
     targets: int = 1
     identities: int = 1
     load: int = 0
@@ -63,7 +63,7 @@ _BASE: Final = (
              peer_attacks.MalformedTransactions),
     Scenario("D2-bare", "D2", "unsigned remarks, 600 kB/s", peer_attacks.BareTransactions),
     Scenario("D2-inherent", "D2", "unsigned Timestamp.set, 600 kB/s", peer_attacks.Inherents),
-    Scenario("D2-forged", "D2", "signatures of nobody, 600 kB/s",
+    Scenario("D2-forged", "D2", "random signatures, 600 kB/s",
              peer_attacks.ForgedTransactions),
     Scenario("D2-unpaid", "D2", "well signed, of accounts without money, 600 kB/s",
              peer_attacks.UnpaidTransactions),

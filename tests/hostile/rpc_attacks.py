@@ -1,4 +1,4 @@
-"""What hostile callers of JSON-RPC send: D4, D5, D6 and D7, on raw sockets."""
+"""Attacks by callers of JSON-RPC on raw sockets: D4, D5, D6 and D7."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ LOGS: Final = 5_000_000
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A body, and the headers that say what it is."""
+    """A body and its headers."""
 
     body: bytes
     headers: tuple[str, ...] = ()
 
 
 class Connection:
-    """HTTP/1.1 by hand, from an address of our choice."""
+    """A connection for HTTP/1.1 by hand, from a chosen address."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -140,14 +140,14 @@ class Repeated(RpcAttack):
 
 
 def _judged(status: int, answer: bytes, who: str) -> tuple[str, str, str]:
-    """Return whether a request was done, and if not, why."""
+    """Return the event for an answer: done, or refused with the reason."""
     if status != 200:
         return REFUSED, who, f"HTTP {status}: {answer[:100]!r}"
     try:
-        said = json.loads(answer)
+        parsed = json.loads(answer)
     except ValueError:
         return REFUSED, who, "no JSON"
-    calls = said if isinstance(said, list) else [said]
+    calls = parsed if isinstance(parsed, list) else [parsed]
     errors = [each["error"] for each in calls if "error" in each]
     if len(errors) == len(calls):
         return REFUSED, who, json.dumps(errors[0])

@@ -1,4 +1,4 @@
-"""`make hostile`: attacks a network of four validators, prints a table, exits 1 if a bound broke.
+"""`make hostile`: attack four validators and print a table; exit code 1 if a bound was broken.
 
 ATTACKS=D2,D3-old   names of attacks, or of defects; all of them by default
 SECONDS=45          how long each lasts
@@ -69,36 +69,36 @@ def report(
     """Attack, print row by row, and return how many failed."""
     lines: list[str] = []
 
-    def say(line: str) -> None:
+    def emit(line: str) -> None:
         lines.append(line)
         print(line, flush=True)
         if file is not None:
             file.write_text("\n".join(lines) + "\n")
 
     for line in (*describe(), f"load {load()}", f"{seconds:g} s each"):
-        say(f"* {line}")
+        emit(f"* {line}")
     failed, notes = 0, []
     field = Field(folder)
     try:
         if scenarios:
-            say("\n| " + " | ".join(COLUMNS) + " |")
-            say("|" + "---|" * len(COLUMNS))
+            emit("\n| " + " | ".join(COLUMNS) + " |")
+            emit("|" + "---|" * len(COLUMNS))
         for scenario in scenarios:
             outcome = field.attack(scenario, seconds)
             failed += bool(outcome.failures())
-            say(row(outcome))
+            emit(row(outcome))
             notes.append(details(outcome))
         if checks:
-            say("\n| check | what | verdict |\n|---|---|---|")
+            emit("\n| check | what | verdict |\n|---|---|---|")
         for check in checks:
             why = check.run(field.net)
             failed += why is not None
-            say(f"| {check.name} | {check.what} | {'PASS' if why is None else f'FAIL: {why}'} |")
+            emit(f"| {check.name} | {check.what} | {'PASS' if why is None else f'FAIL: {why}'} |")
     finally:
         field.down()
-    say("")
+    emit("")
     for note in notes:
-        say(f"    {note}")
+        emit(f"    {note}")
     return failed
 
 

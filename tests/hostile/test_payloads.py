@@ -1,4 +1,4 @@
-"""The attacks are what they say: as large as the limits allow, and judged by what was measured."""
+"""Attacks are as large as the limits allow, and every bound can be broken."""
 
 from __future__ import annotations
 

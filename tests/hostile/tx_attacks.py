@@ -1,4 +1,4 @@
-"""What a hostile transactor signs: D1. It has an account, and pays where the node lets it."""
+"""Attacks by signed transactions: D1. The sender has an account with money."""
 
 from __future__ import annotations
 
@@ -82,9 +82,9 @@ class Transactor(RpcAttack):
                     left.append(body)
                     continue
                 record.sent(who, len(body))
-                said = json.loads(answer) if status == 200 else {"error": f"HTTP {status}"}
-                if "error" in said:
-                    record.add(REFUSED, who, json.dumps(said["error"]))
+                parsed = json.loads(answer) if status == 200 else {"error": f"HTTP {status}"}
+                if "error" in parsed:
+                    record.add(REFUSED, who, json.dumps(parsed["error"]))
                     left.append(body)
                     await asyncio.sleep(AGAIN)
                 else:

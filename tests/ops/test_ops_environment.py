@@ -1,6 +1,6 @@
 """One validator in a bad environment: frozen, with a clock that jumps, with few open files.
 
-Each ends in a clean recovery, or in a line that says what is wrong. Damaged files, full disks and
+Each ends in a clean recovery, or in a line that names the cause. Damaged files, full disks and
 disks that may not be written are in `tests/crash`; wrong clocks among others in `tests/devnet`.
 """
 
@@ -70,14 +70,14 @@ def test_a_node_that_was_frozen_goes_on_at_once(alone: Alone, seconds: int) -> N
     assert "Traceback" not in alone.node.log.read_text()
 
 
-def test_a_validator_whose_clock_jumps_an_hour_makes_no_slot_twice_and_says_so(
+def test_a_validator_whose_clock_jumps_an_hour_makes_no_slot_twice_and_logs_it(
     alone: Alone,
 ) -> None:
     alone.set_clock(HOUR_MS)
     alone.goes_on()
     words = Words(alone.node)
     alone.set_clock(0)
-    until("it says that its clock went back", words.have("the clock went back"))
+    until("the log line about the clock", words.have("the clock went back"))
     ahead = alone.node.rpc.best()
     time.sleep(3)
     # Its slots of the next hour are used up: it waits for them, and answers meanwhile.
@@ -91,7 +91,7 @@ def test_a_validator_whose_clock_jumps_an_hour_makes_no_slot_twice_and_says_so(
 def test_a_node_with_few_open_files_outlives_more_connections_than_it_has_files(
     alone: Alone,
 ) -> None:
-    alone.node.program = list(PROGRAM)  # the clock that can be set opens a file at each look
+    alone.node.program = list(PROGRAM)  # the clock that can be set opens a file at each reading
     with few_descriptors(FEW):
         alone.net.restart(0)
     with ExitStack() as held:
