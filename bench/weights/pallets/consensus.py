@@ -68,7 +68,7 @@ def bonded(b: Bench, number: int, *, keys: bool = True) -> AccountId:
     authorities.exposures[u32(ELECTION), who] = Exposure(BOND, u128(0))
     authorities._add_candidate(who, u128(BOND - number))  # noqa: SLF001
     if keys:
-        session._register(who, keys_of(number), None)  # noqa: SLF001
+        session._register(who, keys_of(number), None, is_proven=True)  # noqa: SLF001
     return who
 
 

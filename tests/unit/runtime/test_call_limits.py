@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
@@ -48,6 +47,7 @@ from runtime.frame import Call, InvalidBlock
 from runtime.pallets.babe import by_headers
 from runtime.pallets.evidence import MembershipProof
 from runtime.params import RuntimeParams
+from runtime.weights import babe as weights
 from support.babe_chain import EPOCH, START, BabeChain, validators
 from support.chain import BOB, DevChain
 
@@ -131,7 +131,7 @@ def test_a_report_weighs_what_its_headers_hold() -> None:
     chain = BabeChain([cheat, other])
     proof = chain.doubled(cheat, START + EPOCH + 1)
     owner = MembershipProof(u32(0), [], u32(4))
-    weigh = partial(by_headers, chain.runtime.babe, membership=owner)
+    weigh = by_headers(weights.report_equivocation)
     logs = proof.first_header.digest.logs
     long = replace(proof, first_header=replace(
         proof.first_header, digest=Digest([*logs, Consensus(BABE, bytes(40_000))])
@@ -139,9 +139,10 @@ def test_a_report_weighs_what_its_headers_hold() -> None:
     many = replace(proof, first_header=replace(
         proof.first_header, digest=Digest([*logs, *[RuntimeEnvironmentUpdated()] * 50])
     ))  # fmt: skip
-    base = weigh(proof).weight
-    assert weigh(long).weight >= base + 40_000 * 5_000
-    assert weigh(many).weight >= base + 50 * 1_000_000
+    babe = chain.runtime.babe
+    base = weigh(babe, proof, owner).weight
+    assert weigh(babe, long, owner).weight >= base + 40_000 * 5_000
+    assert weigh(babe, many, owner).weight >= base + 50 * 1_000_000
 
 
 # ---- all calls
