@@ -100,6 +100,7 @@ lint: setup ## Style, types, layers and the law's own rules, without tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/lint_law.py runtime
+	$(BIN)/python scripts/lint_weights.py
 	$(BIN)/codespell
 
 .PHONY: fuzz
@@ -137,10 +138,15 @@ PALLETS ?=
 .PHONY: weights
 weights: setup ## Measure what calls cost, and write it to runtime/weights (PALLETS=Balances,block: these only)
 	PYTHONPATH=.:tests $(BIN)/python -m bench.weights --only "$(PALLETS)"
+	BTT_GOLDEN=write $(BIN)/pytest -q tests/unit/runtime/test_metadata.py tests/docs/test_wire_examples.py
 
 .PHONY: weights-check
 weights-check: setup ## Measure, and compare with the weights declared: real / declared within 0.3 and 1.5
 	PYTHONPATH=.:tests $(BIN)/python -m bench.weights --check --only "$(PALLETS)"
+
+.PHONY: weights-fill
+weights-fill: setup ## Fill blocks by weight with one call each, and print the time of their import
+	PYTHONPATH=.:tests $(BIN)/python -m bench.weights --fill
 
 .PHONY: bench-setup
 bench-setup: setup ## Install the peers of the benchmarks under .bench (anvil, hardhat, ganache, py-evm)

@@ -316,7 +316,10 @@ class Bench:
 
     def plain(self, number: int = 0, free: int = MONEY) -> AccountId:
         """Return an account with free money and nothing else, which can be closed."""
-        who = AccountId(key_of(number).account_id)
+        return self.plain_account(AccountId(key_of(number).account_id), free)
+
+    def plain_account(self, who: AccountId, free: int = MONEY) -> AccountId:
+        """Give an account free money and nothing else."""
         info = AccountInfo(providers=u32(1), data=AccountData(free=u128(free)))
         self.runtime.system.account[who] = info
         return who

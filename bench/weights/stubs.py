@@ -18,23 +18,34 @@ UNMEASURED: Final = 10_000_000_000
 HEAD: Final = '"""Weights that are not measured yet: run `make weights`."""\n\n'
 
 
+def missing() -> dict[str, list[str]]:
+    """Return the names that the runtime uses and no module of weights defines, by module."""
+    found = {}
+    for module, names in sorted(used().items()):
+        path = _path(module)
+        defined = set(defined_in(path.read_text())) if path.exists() else set()
+        if names - defined:
+            found[module] = sorted(names - defined)
+    return found
+
+
+def _path(module: str) -> Path:
+    return ROOT / "runtime" / "weights" / f"{module}.py"
+
+
 def add() -> list[str]:
     """Add what is missing; return the names, as `module.NAME`."""
     added = []
-    for module, names in sorted(used().items()):
-        path = ROOT / "runtime" / "weights" / f"{module}.py"
+    for module, names in missing().items():
+        path = _path(module)
         text = path.read_text() if path.exists() else HEAD
-        defined = set(defined_in(text))
-        missing = sorted(names - defined)
-        for name in missing:
+        for name in names:
             if name.isupper():
                 text += f"\n{name} = {UNMEASURED}\n"
             else:
                 text += f"\n\ndef {name}(*_: int) -> int:\n    return {UNMEASURED}\n"
             added.append(f"{module}.{name}")
-        if missing:
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text)
+        path.write_text(text)
     return added
 
 

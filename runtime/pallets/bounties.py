@@ -45,21 +45,14 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import lookup, sub_account
 from runtime.pallets.treasury import MAX_APPROVALS, Clock, SpendOrigin, attempted
+from runtime.weights import bounties as weights
 
 MAX_REASON: Final = 16_384
 """Bytes of a description."""
 RESERVE_ID: Final = b"btt/bnty"
 """The name that deposits are reserved under: what others reserve is not touched."""
-
-CALL_WEIGHT: Final = 50 * PICOS_PER_MICRO
-PAYMENT_WEIGHT: Final = 120 * PICOS_PER_MICRO
-FUNDING_WEIGHT: Final = 300 * PICOS_PER_MICRO
-"""Filling the account of one bounty from the pool, the ceiling of the year worked out."""
-BYTE_WEIGHT: Final = 20_000
-"""What each byte of a description adds, in picoseconds."""
 
 
 class Proposed(Variant, index=0):
@@ -170,7 +163,7 @@ class Grants(Protocol):
 def by_length(_: Bounties, value: u128, description: bytes) -> DispatchInfo:
     """Weigh `propose_bounty`: reserving, and a little for every byte that is stored."""
     del value
-    return DispatchInfo(CALL_WEIGHT + BYTE_WEIGHT * min(len(description), MAX_REASON))
+    return DispatchInfo(weights.propose_bounty(len(description)))
 
 
 class Bounties(Pallet, instances=True):
@@ -346,13 +339,13 @@ class Bounties(Pallet, instances=True):
         self.bounty_descriptions[index] = description
         self.deposit(self.BountyProposed(index))
 
-    @call(1, weight=CALL_WEIGHT)
+    @call(1, weight=weights.APPROVE_BOUNTY)
     def approve_bounty(self, origin: Origin, bounty_id: BountyId) -> None:
         """Approve a proposed bounty; it gets its money at the end of the spend period."""
         bounty = self._approvable(origin, bounty_id)
         self._approve(bounty_id, bounty, Approved())
 
-    @call(2, weight=CALL_WEIGHT)
+    @call(2, weight=weights.PROPOSE_CURATOR)
     def propose_curator(
         self, origin: Origin, bounty_id: BountyId, curator: Address, fee: CompactAmount
     ) -> None:
@@ -367,7 +360,7 @@ class Bounties(Pallet, instances=True):
         self.bounties[bounty_id] = bounty
         self.deposit(self.CuratorProposed(bounty_id, chosen))
 
-    @call(3, weight=CALL_WEIGHT)
+    @call(3, weight=weights.UNASSIGN_CURATOR)
     def unassign_curator(self, origin: Origin, bounty_id: BountyId) -> None:
         """Part with the curator.
 
@@ -404,7 +397,7 @@ class Bounties(Pallet, instances=True):
         self.bounties[bounty_id] = bounty
         self.deposit(self.CuratorUnassigned(bounty_id))
 
-    @call(4, weight=CALL_WEIGHT)
+    @call(4, weight=weights.ACCEPT_CURATOR)
     def accept_curator(self, origin: Origin, bounty_id: BountyId) -> None:
         """Accept to judge the work. A deposit is reserved until the bounty is claimed."""
         who, bounty = origin.signed(), self._bounty(bounty_id)
@@ -420,7 +413,7 @@ class Bounties(Pallet, instances=True):
         self.bounties[bounty_id] = bounty
         self.deposit(self.CuratorAccepted(bounty_id, who))
 
-    @call(5, weight=CALL_WEIGHT)
+    @call(5, weight=weights.AWARD_BOUNTY)
     def award_bounty(self, origin: Origin, bounty_id: BountyId, beneficiary: Address) -> None:
         """Award the bounty that you are the curator of; it can be claimed after a delay.
 
@@ -435,7 +428,7 @@ class Bounties(Pallet, instances=True):
         self.bounties[bounty_id] = bounty
         self.deposit(self.BountyAwarded(bounty_id, payee))
 
-    @call(6, weight=PAYMENT_WEIGHT)
+    @call(6, weight=weights.CLAIM_BOUNTY)
     def claim_bounty(self, origin: Origin, bounty_id: BountyId) -> None:
         """Have an awarded bounty paid. Anybody may ask for it; the money goes to who it is for."""
         origin.signed()
@@ -456,7 +449,7 @@ class Bounties(Pallet, instances=True):
         self._forget(bounty_id)
         self.deposit(self.BountyClaimed(bounty_id, held - fee, payee))
 
-    @call(7, weight=PAYMENT_WEIGHT)
+    @call(7, weight=weights.CLOSE_BOUNTY)
     def close_bounty(self, origin: Origin, bounty_id: BountyId) -> None:
         """Give a bounty up. Its money goes back into the pool, the curator has the deposit back.
 
@@ -486,7 +479,7 @@ class Bounties(Pallet, instances=True):
         self._forget(bounty_id)
         self.deposit(self.BountyCanceled(bounty_id))
 
-    @call(8, weight=CALL_WEIGHT)
+    @call(8, weight=weights.EXTEND_BOUNTY_EXPIRY)
     def extend_bounty_expiry(self, origin: Origin, bounty_id: BountyId, remark: Text) -> None:
         """Report on the bounty that you are the curator of, and have time until the next report.
 
@@ -498,7 +491,7 @@ class Bounties(Pallet, instances=True):
         self.bounties[bounty_id] = bounty
         self.deposit(self.BountyExtended(bounty_id))
 
-    @call(9, weight=CALL_WEIGHT)
+    @call(9, weight=weights.APPROVE_BOUNTY_WITH_CURATOR)
     def approve_bounty_with_curator(
         self, origin: Origin, bounty_id: BountyId, curator: Address, fee: CompactAmount
     ) -> None:
@@ -511,7 +504,7 @@ class Bounties(Pallet, instances=True):
         self._approve(bounty_id, bounty, ApprovedWithCurator(chosen))
         self.deposit(self.CuratorProposed(bounty_id, chosen))
 
-    @call(10, weight=CALL_WEIGHT)
+    @call(10, weight=weights.POKE_DEPOSIT)
     def poke_deposit(self, origin: Origin, bounty_id: BountyId) -> PostInfo:
         """Bring the deposit of a bounty that you proposed to what it would be today.
 
@@ -550,7 +543,7 @@ class Bounties(Pallet, instances=True):
         waiting = [index for index in queue if not attempted(self.host, partial(self._fund, index))]
         if waiting != queue:
             self.bounty_approvals.value = waiting
-        return FUNDING_WEIGHT * len(queue)
+        return weights.fund(len(queue))
 
     # ---- steps
 

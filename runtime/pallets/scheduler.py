@@ -64,6 +64,8 @@ from runtime.weights import scheduler as weights
 
 MAX_SCHEDULED: Final = 100
 """Tasks of one slot."""
+LOOKS: Final = weights.look(0) + weights.look(MAX_SCHEDULED)
+"""What a block spends on finding the first task that it makes, at most, in picoseconds."""
 LONGEST_STEP: Final = 64
 """Slots between two that are looked at for room, at most."""
 
@@ -261,11 +263,11 @@ class Scheduler(Pallet):
         """Make what is due, as far as the block has room; return the picoseconds used."""
         del number
         now, limit = self.clock.now(), int(self.maximum_weight.ref_time)
-        used, waiting = weights.LOOK, False
+        used, waiting = weights.look(0), False
         while not waiting and (when := self._next()) is not None and when <= now:
-            used += weights.LOOK
             # Out of the state while it is worked through: nobody changes it meanwhile.
             tasks = self.agenda.take(when) or []
+            used += weights.look(len(tasks))
             used += self._serve(when, tasks, limit - used)
             self._store(when, tasks)
             waiting = any(tasks)
@@ -541,7 +543,7 @@ class Scheduler(Pallet):
             return weights.task(0)
         own = weights.task(len(inner.raw))
         declared = self.host.dispatcher.info(inner).weight
-        if own + declared > int(self.maximum_weight.ref_time) - 2 * weights.LOOK:
+        if own + declared > int(self.maximum_weight.ref_time) - LOOKS:
             self._forget(address, task)
             self.deposit(self.PermanentlyOverweight(address, task.maybe_id))
             return min(own, room)

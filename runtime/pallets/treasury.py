@@ -47,15 +47,12 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.host import Host
-from runtime.frame.weight import PICOS_PER_MICRO, DispatchClass
+from runtime.frame.weight import DispatchClass
 from runtime.pallets.balances import lookup
+from runtime.weights import treasury as weights
 
 MAX_APPROVALS: Final = 100
 """Payments that may wait for the end of a spend period, here and for bounties."""
-
-LOOK_WEIGHT: Final = 10 * PICOS_PER_MICRO
-AWARD_WEIGHT: Final = 80 * PICOS_PER_MICRO
-"""Paying one that waited."""
 
 
 class PalletId(FixedBytes, size=8, path="frame_support::PalletId"):
@@ -348,15 +345,15 @@ class Treasury(Pallet, instances=True):
         last, now = int(self.last_spend_period.get() or 0), self.clock.now()
         period = max(1, int(self.spend_period))
         if last + period > now:
-            return LOOK_WEIGHT
+            return 0
         # Periods end at multiples of their length, whichever slots were empty.
         self.last_spend_period.value = u32(now - now % period)
         used = self._spend_approved()
-        return LOOK_WEIGHT + used + sum(other.spend_funds() for other in self.others)
+        return used + sum(other.spend_funds() for other in self.others)
 
     # ---- calls
 
-    @call(3, weight=60 * PICOS_PER_MICRO)
+    @call(3, weight=weights.SPEND_LOCAL)
     def spend_local(
         self,
         origin: Origin,
@@ -377,7 +374,7 @@ class Treasury(Pallet, instances=True):
         self.approvals.value = [*queue, index]
         self.deposit(self.SpendApproved(index, amount, payee))
 
-    @call(4, weight=40 * PICOS_PER_MICRO, dispatch_class=DispatchClass.Operational)
+    @call(4, weight=weights.REMOVE_APPROVAL, dispatch_class=DispatchClass.Operational)
     def remove_approval(
         self, origin: Origin, proposal_id: Annotated[Compact[u32], TypeName("ProposalIndex")]
     ) -> None:
@@ -390,7 +387,7 @@ class Treasury(Pallet, instances=True):
         self.approvals.value = queue
         del self.proposals[proposal_id]
 
-    @call(5, weight=50 * PICOS_PER_MICRO)
+    @call(5, weight=weights.SPEND)
     def spend(
         self,
         origin: Origin,
@@ -416,7 +413,7 @@ class Treasury(Pallet, instances=True):
         self.spends[index] = SpendStatus(asset_kind, amount, payee, begin, end, Pending())
         self.deposit(self.AssetSpendApproved(index, asset_kind, amount, payee, begin, end))
 
-    @call(6, weight=80 * PICOS_PER_MICRO)
+    @call(6, weight=weights.PAYOUT)
     def payout(self, origin: Origin, index: Index) -> None:
         """Have a promised payment made. Anybody may ask for it; the money goes to who it is for."""
         origin.signed()
@@ -437,7 +434,7 @@ class Treasury(Pallet, instances=True):
         self.spends[index] = promised
         self.deposit(self.Paid(index, payment))
 
-    @call(7, weight=30 * PICOS_PER_MICRO)
+    @call(7, weight=weights.CHECK_STATUS)
     def check_status(self, origin: Origin, index: Index) -> PostInfo:
         """Clear away a promised payment that was made or has expired. Then it costs no fee."""
         origin.signed()
@@ -449,7 +446,7 @@ class Treasury(Pallet, instances=True):
         self.deposit(self.SpendProcessed(index))
         return PostInfo(pays=False)
 
-    @call(8, weight=30 * PICOS_PER_MICRO)
+    @call(8, weight=weights.VOID_SPEND)
     def void_spend(self, origin: Origin, index: Index) -> None:
         """Take back the promise of a payment that has not been made."""
         self.reject_origin(origin)
@@ -507,7 +504,7 @@ class Treasury(Pallet, instances=True):
         if waiting != queue:
             self.approvals.value = waiting
         self.deposit(self.Rollover(self.pot()))
-        return AWARD_WEIGHT * len(queue)
+        return weights.pay_approved(len(queue))
 
     def _award(self, index: u32) -> bool:
         """Make a payment that waited; tell whether it is off the queue."""

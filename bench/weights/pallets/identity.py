@@ -15,6 +15,7 @@ from runtime.pallets.identity.types import (
     Data,
     FeePaid,
     IdentityInfo,
+    Judgement,
     KnownGood,
     Reasonable,
     RegistrarInfo,
@@ -44,7 +45,7 @@ def named(b: Bench, parts: int, *, paid: bool = True) -> AccountId:
     """Let an account have a full identity with all judgements, and that many agreed parts."""
     registrars(b)
     who, identity = b.account(0), b.runtime.identity
-    judgement = FeePaid(FEE) if paid else Reasonable()
+    judgement: Judgement = FeePaid(FEE) if paid else Reasonable()
     judgements = [(u32(index), judgement) for index in range(MAX_REGISTRARS)]
     deposit = u128(10 * BTT)
     subs = [part(number) for number in range(parts)]

@@ -233,17 +233,17 @@ def cancel_retry_named(b: Bench) -> Case:
     return b.root("Scheduler", "cancel_retry_named", id=NAME)
 
 
-@benchmark("Scheduler.look")
-def look(b: Bench) -> Case:
-    """Find and take a full agenda of which nothing fits, and put it back."""
-    agenda(b, MAX_SCHEDULED, BLOCK)
+@benchmark("Scheduler.look", tasks=(1, MAX_SCHEDULED))
+def look(b: Bench, tasks: int) -> Case:
+    """Find and take an agenda of which nothing fits, and put it back."""
+    agenda(b, tasks, BLOCK)
     scheduler = b.runtime.scheduler
 
     def run() -> None:
         when = scheduler._next()  # noqa: SLF001
         assert when is not None
-        tasks = scheduler.agenda.take(when) or []
-        scheduler._store(when, tasks)  # noqa: SLF001
+        taken = scheduler.agenda.take(when) or []
+        scheduler._store(when, taken)  # noqa: SLF001
         scheduler.incomplete_since.value = when
 
     return Case(run=run)

@@ -41,7 +41,6 @@ from runtime.frame import (
     call,
     ensure_root,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import lookup
 from runtime.pallets.tier_staking.law import (
     DISCOUNT,
@@ -76,6 +75,7 @@ from runtime.pallets.tier_staking.types import (
 )
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import BPS, mul_div
+from runtime.weights import tier_staking as weights
 
 MAX_VOTES: Final = 20
 """Votes of an account that count in a quarter."""
@@ -84,13 +84,6 @@ POINTS: Final = {Contribution.Vote: 1, Contribution.Referral: 5, Contribution.Cr
 QUARTERS: Final = 32
 """The contribution rewards last for eight years if nobody changes the budget."""
 
-ERA_WEIGHT: Final = 12 * PICOS_PER_MICRO
-FEED_WEIGHT: Final = 80 * PICOS_PER_MICRO
-LIGHT: Final = 50 * PICOS_PER_MICRO
-OPENING: Final = 200 * PICOS_PER_MICRO
-PAYING: Final = 150 * PICOS_PER_MICRO
-MOVING: Final = 350 * PICOS_PER_MICRO
-"""What calls cost while an account has as many stakes as it may."""
 
 Amount = Annotated[u128, TypeName("BalanceOf<T>")]
 CompactAmount = Annotated[Compact[u128], TypeName("BalanceOf<T>")]
@@ -405,14 +398,14 @@ class TierStaking(Pallet):
         del number
         era, last = self.clock.now() // int(self.era_slots), self.era.value
         if era <= last:
-            return ERA_WEIGHT
+            return 0
         self.era.value = u32(era)
         self._feed(last)
-        return ERA_WEIGHT + FEED_WEIGHT
+        return weights.FEED
 
     # ---- calls
 
-    @call(0, weight=OPENING)
+    @call(0, weight=weights.STAKE)
     def stake(
         self,
         origin: Origin,
@@ -444,7 +437,7 @@ class TierStaking(Pallet):
         self._open(who, number, amount, tier, terms, bps, commit, holdings)
         self.deposit(self.Staked(who, number, amount, tier, commit))
 
-    @call(1, weight=PAYING)
+    @call(1, weight=weights.CLAIM)
     def claim(self, origin: Origin, id: StakeId) -> None:
         """Have the reward paid that your stake has earned so far."""
         who = origin.signed()
@@ -453,7 +446,7 @@ class TierStaking(Pallet):
             raise self.NothingToClaim
         self.stakes[who, id] = stake
 
-    @call(2, weight=MOVING)
+    @call(2, weight=weights.UNSTAKE)
     def unstake(self, origin: Origin, id: StakeId) -> None:
         """Close your stake after its term: all that is left to pay, and the principal is free."""
         who = origin.signed()
@@ -463,7 +456,7 @@ class TierStaking(Pallet):
         self._close(who, id, stake)
         self.deposit(self.Unstaked(who, id, u128(stake.amount)))
 
-    @call(3, weight=MOVING)
+    @call(3, weight=weights.FORCE_UNSTAKE)
     def force_unstake(self, origin: Origin, who: Address, id: StakeId) -> None:
         """Close a stake of `who` before its time: what it has earned is paid, no more.
 
@@ -475,7 +468,7 @@ class TierStaking(Pallet):
         forfeited = self._close(owner, id, stake)
         self.deposit(self.ForceUnstaked(owner, id, u128(stake.amount), forfeited))
 
-    @call(4, weight=MOVING)
+    @call(4, weight=weights.EXTEND)
     def extend(self, origin: Origin, id: StakeId, tier: TierIndex) -> None:
         """Begin the term of `tier` with your stake now, if that ends after its present one.
 
@@ -506,7 +499,7 @@ class TierStaking(Pallet):
         self._open(who, id, amount, tier, terms, bps, commit, holdings, before=old)
         self.deposit(self.Extended(who, id, tier, commit))
 
-    @call(5, weight=PAYING)
+    @call(5, weight=weights.CLAIM_DIVIDEND)
     def claim_dividend(self, origin: Origin, id: StakeId) -> None:
         """Have your stake's share of the compute fees paid, as far as eras have ended."""
         who = origin.signed()
@@ -516,7 +509,7 @@ class TierStaking(Pallet):
         self._pay_dividend(who, id, stake)
         self.stakes[who, id] = stake
 
-    @call(6, weight=PAYING)
+    @call(6, weight=weights.CLAIM_CONTRIBUTION)
     def claim_contribution(self, origin: Origin, quarter: QuarterIndex) -> None:
         """Have your contributions in a quarter that is over paid."""
         who = origin.signed()
@@ -530,7 +523,7 @@ class TierStaking(Pallet):
         self.rewards.pay(REFERRAL, who, amount, discretionary=False)
         self.deposit(self.ContributionPaid(who, quarter, amount))
 
-    @call(7, weight=LIGHT)
+    @call(7, weight=weights.REQUEST_PREMIUM)
     def request_premium(self, origin: Origin, service: Service) -> None:
         """Ask for a premium service, which your stakes must open to you."""
         who = origin.signed()
@@ -541,14 +534,14 @@ class TierStaking(Pallet):
             raise self.NotEntitled
         self.deposit(self.PremiumRequested(who, service))
 
-    @call(8, weight=LIGHT)
+    @call(8, weight=weights.TOP_UP)
     def top_up(self, origin: Origin, amount: CompactAmount) -> None:
         """Give `amount` to the reward pool, for good. Your account is kept."""
         who = origin.signed()
         self.currency.transfer(who, STAKING, amount, True)
         self.deposit(self.PoolToppedUp(who, amount))
 
-    @call(9, weight=LIGHT)
+    @call(9, weight=weights.SET_TIER)
     def set_tier(
         self,
         origin: Origin,
@@ -569,7 +562,7 @@ class TierStaking(Pallet):
         self.current_tiers.value = tiers
         self.deposit(self.TierSet(tier, terms))
 
-    @call(10, weight=LIGHT)
+    @call(10, weight=weights.SET_DIVIDEND_BPS)
     def set_dividend_bps(self, origin: Origin, bps: Rate) -> None:
         """Change the stakers' part of the compute inflow. For the origin of parameters."""
         self.params(origin)
@@ -578,7 +571,7 @@ class TierStaking(Pallet):
         self.dividend_bps.value = bps
         self.deposit(self.DividendShareSet(bps))
 
-    @call(11, weight=LIGHT)
+    @call(11, weight=weights.SET_PREMIUM)
     def set_premium(
         self,
         origin: Origin,
@@ -595,7 +588,7 @@ class TierStaking(Pallet):
             raise self.UnknownTier
         self.deposit(self.PremiumSet(service, min_tier))
 
-    @call(12, weight=LIGHT)
+    @call(12, weight=weights.SET_CONTRIBUTION_BUDGET)
     def set_contribution_budget(self, origin: Origin, amount: Amount) -> None:
         """Change what quarters share from now on. For the origin of parameters.
 

@@ -57,7 +57,6 @@ from runtime.frame import (
     call,
     ensure_root,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import Balances, is_pool, lookup
 from runtime.pallets.tokenomics.config import Config, read_config
 from runtime.pallets.tokenomics.law import (
@@ -95,6 +94,7 @@ from runtime.pallets.tokenomics.types import (
     YearTable,
 )
 from runtime.splits import ComputeSplit, PlatformSplit
+from runtime.weights import tokenomics as weights
 
 ALL_POOLS: Final = (*POOLS, TREASURY)
 FED_BY_ANYBODY: Final = (
@@ -102,15 +102,6 @@ FED_BY_ANYBODY: Final = (
 )  # fmt: skip
 """Pools that take gifts: of these nobody keeps books that a gift would upset."""
 
-LOOK_WEIGHT: Final = 10 * PICOS_PER_MICRO
-NOTE_WEIGHT: Final = 50 * PICOS_PER_MICRO
-"""A call that writes down what somebody decided."""
-PAY_WEIGHT: Final = 180 * PICOS_PER_MICRO
-"""A call that pays out of a pool: the books, the ceiling, a transfer."""
-PROGRAMME_WEIGHT: Final = 90 * PICOS_PER_MICRO
-"""Reading and writing a programme with all its items."""
-BURN_WEIGHT: Final = 300 * PICOS_PER_MICRO
-"""A milestone burn from all of its sources."""
 
 Who = Annotated[AccountId, TypeName("T::AccountId")]
 Lookup = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
@@ -403,16 +394,16 @@ class Tokenomics(Pallet):
         del number
         launch = self.milestone_burns.get(BurnId.MainnetLaunch)
         if launch is None or launch.executed_at is not None:
-            return LOOK_WEIGHT
+            return 0
         sources = self._burn_sources(int(launch.amount))
         if sources is None:  # then anybody may execute it once there is enough
-            return LOOK_WEIGHT
+            return 0
         self._burn_milestone(BurnId.MainnetLaunch, launch, sources)
-        return BURN_WEIGHT
+        return weights.EXECUTE_MILESTONE_BURN
 
     # ---- calls
 
-    @call(0, weight=PAY_WEIGHT)
+    @call(0, weight=weights.RELEASE_DISCRETIONARY)
     def release_discretionary(
         self,
         origin: Origin,
@@ -428,7 +419,7 @@ class Tokenomics(Pallet):
         gate(origin)
         self.pay(account, self._payee(account, beneficiary), amount, discretionary=True)
 
-    @call(1, weight=PROGRAMME_WEIGHT)
+    @call(1, weight=weights.ATTEST_MILESTONE)
     def attest_milestone(
         self, origin: Origin, programme: Index, index: Index, evidence_hash: Hash
     ) -> None:
@@ -447,7 +438,7 @@ class Tokenomics(Pallet):
         until = u64(now + int(self.objection_window))
         self.deposit(self.MilestoneAttested(programme, index, evidence_hash, until))
 
-    @call(2, weight=PROGRAMME_WEIGHT)
+    @call(2, weight=weights.OBJECT_MILESTONE)
     def object_milestone(self, origin: Origin, programme: Index, index: Index) -> None:
         """Object to a milestone that the Foundation attested, while there is time for that."""
         self.objecting(origin)
@@ -461,7 +452,7 @@ class Tokenomics(Pallet):
         self.programmes[programme] = record
         self.deposit(self.MilestoneObjected(programme, index))
 
-    @call(3, weight=PROGRAMME_WEIGHT + PAY_WEIGHT)
+    @call(3, weight=weights.CLAIM_PROGRAMME)
     def claim_programme(self, origin: Origin, programme: Index) -> None:
         """Have the Foundation paid what has come free of a programme. Anybody may.
 
@@ -491,7 +482,7 @@ class Tokenomics(Pallet):
             self.deposit(self.MilestoneConfirmed(programme, u32(place)))
         self.deposit(self.ProgrammeReleased(programme, amount, foundation))
 
-    @call(4, weight=NOTE_WEIGHT)
+    @call(4, weight=weights.UNLOCK_RESERVE)
     def unlock_reserve(self, origin: Origin, cap: CompactAmount, expiry: Slot) -> None:
         """Let the reserve's signatories spend up to `cap` before slot `expiry`.
 
@@ -506,7 +497,7 @@ class Tokenomics(Pallet):
         self.reserve_unlock.value = ReserveUnlock(cap, expiry)
         self.deposit(self.ReserveUnlocked(cap, expiry))
 
-    @call(5, weight=PAY_WEIGHT)
+    @call(5, weight=weights.SPEND_RESERVE)
     def spend_reserve(
         self, origin: Origin, amount: CompactAmount, beneficiary: Lookup, reason_hash: Hash
     ) -> None:
@@ -527,7 +518,7 @@ class Tokenomics(Pallet):
         self.reserve_unlock.value = unlock
         self.deposit(self.ReserveSpent(amount, to, reason_hash))
 
-    @call(6, weight=BURN_WEIGHT)
+    @call(6, weight=weights.EXECUTE_MILESTONE_BURN)
     def execute_milestone_burn(
         self, origin: Origin, id: Annotated[BurnId, TypeName("BurnId")]
     ) -> None:
@@ -549,7 +540,7 @@ class Tokenomics(Pallet):
             raise self.PoolExhausted
         self._burn_milestone(id, burn, sources)
 
-    @call(7, weight=NOTE_WEIGHT)
+    @call(7, weight=weights.ATTEST_CROSS_CHAIN)
     def attest_cross_chain(self, origin: Origin) -> None:
         """Say that the chain is linked to others: the trigger of the burn for that."""
         self.technical(origin)
@@ -558,7 +549,7 @@ class Tokenomics(Pallet):
         self.cross_chain.value = True
         self.deposit(self.CrossChainAttested())
 
-    @call(8, weight=NOTE_WEIGHT)
+    @call(8, weight=weights.PAUSE_DISCRETIONARY)
     def pause_discretionary(self, origin: Origin, until: Slot) -> None:
         """Make no discretionary release before slot `until`; one that has passed ends the pause.
 
@@ -568,7 +559,7 @@ class Tokenomics(Pallet):
         self.discretionary_paused_until.value = until
         self.deposit(self.DiscretionaryPaused(until))
 
-    @call(9, weight=NOTE_WEIGHT)
+    @call(9, weight=weights.SET_CEILING_MODE)
     def set_ceiling_mode(
         self, origin: Origin, mode: Annotated[CeilingMode, TypeName("CeilingMode")]
     ) -> None:
@@ -577,7 +568,7 @@ class Tokenomics(Pallet):
         self.ceiling_mode.value = mode
         self.deposit(self.CeilingModeSet(mode))
 
-    @call(10, weight=NOTE_WEIGHT)
+    @call(10, weight=weights.TOP_UP_POOL)
     def top_up_pool(
         self,
         origin: Origin,
@@ -591,7 +582,7 @@ class Tokenomics(Pallet):
         self.currency.transfer(who, account, amount)
         self.deposit(self.PoolToppedUp(pool, who, amount))
 
-    @call(11, weight=PROGRAMME_WEIGHT)
+    @call(11, weight=weights.CONFIRM_MILESTONE)
     def confirm_milestone(self, origin: Origin, programme: Index, index: Index) -> None:
         """Let a milestone count that the Foundation attested, whoever objected to it."""
         self.technical(origin)

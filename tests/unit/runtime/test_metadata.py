@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -79,8 +80,12 @@ def variants(type_id: int) -> Sequence[PortableVariant]:
     return definition.variants
 
 
+MEASURED = re.compile(r"(  const (?:BlockWeights|DbWeight): \w+) = 0x\w+")
+"""Constants that come from `make weights`: another machine gives others."""
+
+
 def test_the_description_stays() -> None:
-    found = text_of(read(15))
+    found = MEASURED.sub(r"\1 = (measured)", text_of(read(15)))
     if os.environ.get("BTT_GOLDEN") == "write":
         GOLDEN.write_text(found, encoding="utf-8")
     assert found.splitlines() == GOLDEN.read_text(encoding="utf-8").splitlines()

@@ -22,9 +22,9 @@ from runtime.pallets.offences import (
     Offences,
     opaque,
     report_id,
-    report_weight,
     slash_of,
 )
+from runtime.weights import babe as babe_weights
 from support.runtime import refused
 from support.stakes import MINIMUM, StakeChain, stash
 
@@ -252,7 +252,7 @@ def test_a_round_of_finality_is_written_as_set_and_round() -> None:
 
 
 def test_a_report_weighs_more_among_more_validators() -> None:
-    assert report_weight(100) > report_weight(1) > 0
+    assert babe_weights.report_equivocation(100) > babe_weights.report_equivocation(1) > 0
 
 
 @settings(max_examples=200, deadline=None)

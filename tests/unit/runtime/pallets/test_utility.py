@@ -33,13 +33,14 @@ from runtime.pallets.balances import Balances
 from runtime.pallets.origins import RawNone, RawRoot, RawSigned, SystemOrigin
 from runtime.pallets.system import System
 from runtime.pallets.utility import Utility, carrying_weight, derivative
+from runtime.weights import balances as balances_weights
 from runtime.weights import utility as weights
 from support.runtime import SmallRuntime, refused
 
 ALICE, BOB = AccountId(b"\1" * 32), AccountId(b"\2" * 32)
 TREASURY = AccountId(b"modlpy/trsry".ljust(32, b"\0"))
 BY_ALICE = signed(ALICE)
-TRANSFER_WEIGHT = 40_000_000
+TRANSFER_WEIGHT = balances_weights.TRANSFER_KEEP_ALIVE
 POOR = WireToken(TokenErrorKind.FundsUnavailable)
 
 

@@ -1,0 +1,145 @@
+"""Benchmarks of TierStaking: accounts with as many stakes as they can have."""
+
+from __future__ import annotations
+
+from bench.weights.declare import Case, benchmark
+from bench.weights.state import BLOCK, MONEY, Bench, address
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u8, u32, u64, u128
+from runtime.accounts import DEVELOPMENT_FUND, REFERRAL
+from runtime.constants import BTT, DAY_MS
+from runtime.pallets.tier_staking.types import MAX_STAKES, ContributionPoints, Quarter
+
+AMOUNT = u128(100_000 * BTT)
+SERVICE = u32(1)
+
+
+def staker(b: Bench, stakes: int = MAX_STAKES) -> AccountId:
+    """Return an account with that many stakes of the shortest tier."""
+    b.runtime.tokenomics.compute_inflow.value = u128(1_000 * BTT)
+    b.endow(DEVELOPMENT_FUND)
+    who = b.account(0, 100 * MONEY)
+    for _ in range(stakes):
+        b.does(who, "TierStaking", "stake", amount=AMOUNT, tier=u8(0), min_reward=None)
+    return who
+
+
+def later(b: Bench, days: int) -> None:
+    """Let days pass, and the stakers have their part of what came in."""
+    slots = days * DAY_MS // int(b.params.slot_ms)
+    b.at(BLOCK + slots)
+    b.runtime.tier_staking.on_initialize(BLOCK)
+
+
+def last(b: Bench) -> u64:
+    """Return the number of the stake that was opened last."""
+    return u64(int(b.runtime.tier_staking.next_id.value) - 1)
+
+
+@benchmark("TierStaking.stake")
+def stake(b: Bench) -> Case:
+    """Open the last stake that there is room for."""
+    who = staker(b, MAX_STAKES - 1)
+    return b.signed(who, "TierStaking", "stake", amount=AMOUNT, tier=u8(0), min_reward=None)
+
+
+@benchmark("TierStaking.claim")
+def claim(b: Bench) -> Case:
+    """Have a reward paid."""
+    who = staker(b)
+    later(b, 20)
+    return b.signed(who, "TierStaking", "claim", id=last(b))
+
+
+@benchmark("TierStaking.unstake")
+def unstake(b: Bench) -> Case:
+    """Close the last of all stakes, with all that is due."""
+    who = staker(b)
+    later(b, 2_000)
+    return b.signed(who, "TierStaking", "unstake", id=last(b))
+
+
+@benchmark("TierStaking.force_unstake")
+def force_unstake(b: Bench) -> Case:
+    """Close it before its time."""
+    who = staker(b)
+    later(b, 20)
+    return b.root("TierStaking", "force_unstake", who=address(who), id=last(b))
+
+
+@benchmark("TierStaking.extend")
+def extend(b: Bench) -> Case:
+    """Begin a longer term with the last of all stakes."""
+    who = staker(b)
+    later(b, 20)
+    return b.signed(who, "TierStaking", "extend", id=last(b), tier=u8(2))
+
+
+@benchmark("TierStaking.claim_dividend")
+def claim_dividend(b: Bench) -> Case:
+    """Have a share of the fees paid."""
+    who = staker(b)
+    later(b, 20)
+    return b.signed(who, "TierStaking", "claim_dividend", id=last(b))
+
+
+@benchmark("TierStaking.claim_contribution")
+def claim_contribution(b: Bench) -> Case:
+    """Have the contributions of a quarter paid."""
+    who, pallet = staker(b), b.runtime.tier_staking
+    pallet.contrib_points[u32(0), who] = ContributionPoints(u32(20), u32(20))
+    pallet.quarters[u32(0)] = Quarter(u64(40), u128(10 * BTT))
+    b.endow(REFERRAL)
+    later(b, 120)
+    return b.signed(who, "TierStaking", "claim_contribution", quarter=u32(0))
+
+
+@benchmark("TierStaking.request_premium")
+def request_premium(b: Bench) -> Case:
+    """Ask for a service that only the last of all stakes opens."""
+    who = staker(b)
+    b.runtime.tier_staking.premium_services[SERVICE] = u8(0)
+    later(b, 5)
+    return b.signed(who, "TierStaking", "request_premium", service=SERVICE)
+
+
+@benchmark("TierStaking.top_up")
+def top_up(b: Bench) -> Case:
+    """Give to the pool."""
+    return b.signed(b.account(0), "TierStaking", "top_up", amount=AMOUNT)
+
+
+@benchmark("TierStaking.set_tier")
+def set_tier(b: Bench) -> Case:
+    """Change terms to what they are."""
+    terms = b.runtime.tier_staking.current_tiers.value[0]
+    return b.root("TierStaking", "set_tier", tier=u8(0), terms=terms)
+
+
+@benchmark("TierStaking.set_dividend_bps")
+def set_dividend_bps(b: Bench) -> Case:
+    """Set a number."""
+    return b.root("TierStaking", "set_dividend_bps", bps=u32(100))
+
+
+@benchmark("TierStaking.set_premium")
+def set_premium(b: Bench) -> Case:
+    """Open a service."""
+    return b.root("TierStaking", "set_premium", service=SERVICE, min_tier=u8(0))
+
+
+@benchmark("TierStaking.set_contribution_budget")
+def set_contribution_budget(b: Bench) -> Case:
+    """Set a number."""
+    return b.root("TierStaking", "set_contribution_budget", amount=AMOUNT)
+
+
+@benchmark("TierStaking.feed")
+def feed(b: Bench) -> Case:
+    """Share out what came in, at the end of an era."""
+    staker(b, 1)
+    later(b, 5)
+    pallet = b.runtime.tier_staking
+    b.runtime.tokenomics.compute_inflow.value = u128(1_000 * BTT)
+    pallet.era.value = u32(int(pallet.era.value) - 1)
+    return Case(run=lambda: pallet.on_initialize(BLOCK))

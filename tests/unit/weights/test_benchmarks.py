@@ -1,0 +1,101 @@
+"""Each call has a benchmark whose preparation works, and a weight that was measured."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import runtime.weights
+from bench.weights import stubs
+from bench.weights.declare import Benchmark, load
+from bench.weights.fit import fit
+from bench.weights.state import Bench
+from scripts.lint_weights import UNMEASURED, benchmarks, lint
+
+BENCHMARKS = load()
+
+
+@pytest.fixture(scope="module")
+def bench() -> Bench:
+    return Bench(None, accounts=0)
+
+
+@pytest.mark.parametrize("each", BENCHMARKS.found.values(), ids=lambda each: each.key)
+def test_what_a_benchmark_prepares_lets_its_call_succeed(bench: Bench, each: Benchmark) -> None:
+    bench.enter()
+    case = each.case(bench, each.smallest)
+    assert bench.measure(case, repeats=1).picos >= 0
+
+
+def test_every_call_has_a_benchmark(bench: Bench) -> None:
+    missing = [
+        f"{pallet.name}.{call.name}"
+        for pallet in bench.runtime.pallets.values()
+        for call in pallet.CALLS.values()
+        if pallet.name not in UNMEASURED and f"{pallet.name}.{call.name}" not in BENCHMARKS.found
+    ]
+    assert missing == []
+
+
+def test_every_weight_that_the_runtime_uses_was_measured() -> None:
+    assert stubs.missing() == {}
+    folder = Path(runtime.weights.__path__[0])
+    for found in pkgutil.iter_modules([str(folder)]):
+        module = importlib.import_module(f"runtime.weights.{found.name}")
+        assert "Written by `make weights`" in (module.__doc__ or ""), found.name
+
+
+def test_a_formula_lies_above_every_sample() -> None:
+    rows, values = [(0,), (50,), (100,)], [10_000, 70_000, 108_000]
+    constant, slope = fit(rows, values)
+    for (count,), value in zip(rows, values, strict=True):
+        assert constant + slope * count >= value
+    assert fit(rows, [10, 60, 110]) == [10, 1]
+    assert fit([()], [7]) == [7]
+
+
+def test_a_formula_of_two_components_has_no_negative_part() -> None:
+    rows = [(0, 0), (0, 10), (10, 0), (10, 10)]
+    assert fit(rows, [5, 5, 25, 25]) == [5, 2, 0]
+    assert fit(rows, [5, 35, 25, 55]) == [5, 2, 3]
+
+
+HAND_WRITTEN = """
+from runtime.frame.weight import PICOS_PER_MICRO
+class Bank(Pallet):
+    @call(0, weight=40 * PICOS_PER_MICRO)
+    def pay(self, origin: Origin) -> None:
+        pass
+"""
+GENERATED = """
+def by_length(_: object, text: bytes) -> DispatchInfo:
+    return DispatchInfo(weights.note(len(text)))
+class Bank(Pallet):
+    @call(0, weight=weights.PAY)
+    def pay(self, origin: Origin) -> None:
+        pass
+    @call(1, weight=by_length)
+    def note(self, origin: Origin, text: bytes) -> None:
+        pass
+"""
+
+
+def test_a_weight_written_by_hand_is_refused() -> None:
+    assert lint(HAND_WRITTEN, frozenset({"Bank.pay"})) == [
+        (4, "PICOS_PER_MICRO: weights come from runtime.weights"),
+        (5, "Bank.pay: its weight is written by hand"),
+    ]
+
+
+def test_a_call_without_a_benchmark_is_refused() -> None:
+    assert lint(GENERATED, frozenset({"Bank.pay", "Bank.note"})) == []
+    found = lint(GENERATED, frozenset({"Bank.pay"}))
+    assert [finding.message for finding in found] == ["Bank.note: no benchmark measures it"]
+
+
+def test_the_lint_finds_the_benchmarks_that_are_declared() -> None:
+    folder = Path(stubs.__file__).parent / "pallets"
+    assert benchmarks(folder) == frozenset(BENCHMARKS.found)
