@@ -292,6 +292,8 @@ class Executive:
         return transaction
 
     def _envelope(self, raw: bytes) -> Extrinsic:
+        if len(raw) > EXTRINSIC.max_bytes:  # no block has room for it: its signature is not checked
+            raise Invalid(validity.ExhaustsResources())
         try:
             envelope = decode_extrinsic(raw, SIGNED_EXTRA)
         except DecodeError as error:

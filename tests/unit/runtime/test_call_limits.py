@@ -30,6 +30,7 @@ from btt_chain.primitives.digest import (
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.limits import EXTRINSIC, MAX_CALLS, MAX_LOGS, MIB, RESERVED_LOGS
+from btt_chain.primitives.validity import ExhaustsResources
 from btt_chain.scale import Codec, EncodeError, compact_encode, u32, u64
 from btt_chain.scale.codecs import MAX_LENGTH
 from btt_chain.scale.shape import (
@@ -143,6 +144,17 @@ def test_a_report_weighs_what_its_headers_hold() -> None:
     base = weigh(babe, proof, owner).weight
     assert weigh(babe, long, owner).weight >= base + 40_000 * 5_000
     assert weigh(babe, many, owner).weight >= base + 50 * 1_000_000
+
+
+def test_what_no_block_can_hold_is_refused_by_its_length(
+    chain: DevChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remark = chain.call("System", "remark", remark=bytes(EXTRINSIC.max_bytes))
+    wire = chain.sign(BOB, remark)
+    monkeypatch.setattr(chain.client.law(chain.client.genesis_hash).pool, "check_signature", None)
+    with pytest.raises(TransactionInvalid) as refused:
+        chain.pool.submit(wire)
+    assert isinstance(refused.value.reason, ExhaustsResources)
 
 
 # ---- all calls
