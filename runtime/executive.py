@@ -50,7 +50,7 @@ from runtime.frame import (
     signed,
 )
 from runtime.implicits import Implicits
-from runtime.kept import Admitted, Kept
+from runtime.kept import Kept
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import TransactionPayment
 
@@ -78,6 +78,8 @@ class Signer:
     who: AccountId
     extra: SignedExtra
     account: AccountInfo
+    implicit: bytes = b""
+    """What the signature covers besides the bytes; empty where none was checked."""
     discount: int = 0
     """How much less of the fee the sender pays, in hundredths of a percent; see `_prepare`."""
 
@@ -216,10 +218,13 @@ class Executive:
 
         Raises Invalid or Unknown. Nothing is left in the state.
         """
-        return self.admit(source, raw).valid
+        return self.admit(source, raw)[0]
 
-    def admit(self, source: TransactionSource, raw: bytes) -> Admitted:
-        """Judge an extrinsic as `validate_transaction` does; return what `recheck` needs, too."""
+    def admit(self, source: TransactionSource, raw: bytes) -> tuple[ValidTransaction, Kept | None]:
+        """Judge an extrinsic as `validate_transaction` does; return what `recheck` needs, too.
+
+        There is nothing for one without a signature: it is judged in full each time.
+        """
         before = self._open_layer()
         try:
             transaction = self._decode(raw)
@@ -228,11 +233,10 @@ class Executive:
             valid = self._validate(transaction, source)
             signer = transaction.signer
             if signer is None:
-                return Admitted(valid, None)
-            implicit = self._implicits.of(signer.extra)
+                return valid, None
+            who, extra, implicit = signer.who, signer.extra, signer.implicit
             info, length = transaction.info, transaction.length
-            kept = Kept(self.runtime, signer.who, signer.extra, implicit, info, length)
-            return Admitted(valid, kept)
+            return valid, Kept(self.runtime, who, extra, implicit, info, length)
         finally:
             self._undo(before)
 
@@ -317,8 +321,10 @@ class Executive:
         if not isinstance(address, Id):
             raise Unknown(validity.CannotLookup())
         who = address.account
-        self._check_signed(envelope, extra, who, envelope.signature)
-        return self._sender(who, extra)
+        implicit = self._check_signed(envelope, extra, who, envelope.signature)
+        signer = self._sender(who, extra)
+        signer.implicit = implicit
+        return signer
 
     def _sender(self, who: AccountId, extra: SignedExtra) -> Signer:
         """Return the signer with the account as it is now, if it may send."""
@@ -333,13 +339,15 @@ class Executive:
 
     def _check_signed(
         self, envelope: Extrinsic, extra: SignedExtra, who: AccountId, signature: MultiSignature
-    ) -> None:
+    ) -> bytes:
+        """Return what a good signature covers besides the bytes; raise Invalid for a bad one."""
         if extra.mode is not MetadataHashMode.Disabled:
             raise Unknown(validity.CannotLookup())
         implicit = self._implicits.of(extra)
         payload = signing_payload(envelope.call_raw, envelope.extra_raw, implicit)
         if not self.check_signature(signature, payload, who):
             raise Invalid(validity.BadProof())
+        return implicit
 
     def _validate(self, transaction: Transaction, source: TransactionSource) -> ValidTransaction:
         """Judge a transaction; nothing changes but what is counted against the block's limits."""

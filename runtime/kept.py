@@ -10,14 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from btt_chain.primitives.account import AccountId
-from btt_chain.primitives.validity import ValidTransaction
 from runtime.extensions import SignedExtra
 from runtime.frame import DispatchInfo, Runtime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Kept:
-    """A signed transaction whose signature was found good."""
+    """A signed transaction whose signature was found good; it is never changed."""
 
     runtime: Runtime
     """The runtime that decoded it: under any other it is decoded anew."""
@@ -29,12 +28,3 @@ class Kept:
     info: DispatchInfo
     length: int
     """Bytes on the wire, with the length in front."""
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """A transaction that was found valid."""
-
-    valid: ValidTransaction
-    kept: Kept | None
-    """None for one without a signature: it is judged in full each time."""

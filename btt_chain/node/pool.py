@@ -191,22 +191,11 @@ class PoolService:
 
     # ---- judging
 
-    def _judge(self, wire: bytes, source: TransactionSource, at: BlockRef) -> ValidTransaction:
-        admitted = self._view_of(at.hash).executive.admit(source, unwrap(wire))
-        valid, kept = admitted.valid, admitted.kept
-        if kept is None:
-            return valid
-        return Validated(
-            valid.priority,
-            valid.requires,
-            valid.provides,
-            valid.longevity,
-            valid.propagate,
-            kept,
-            bytes(kept.who),
-        )
+    def _judge(self, wire: bytes, source: TransactionSource, at: BlockRef) -> Validated:
+        valid, kept = self._view_of(at.hash).executive.admit(source, unwrap(wire))
+        return Validated(valid, kept, None if kept is None else kept.who)
 
-    def _judge_again(self, known: Transaction, at: BlockRef) -> ValidTransaction:
+    def _judge_again(self, known: Transaction, at: BlockRef) -> ValidTransaction | Validated:
         """Judge a transaction of the pool by what was kept of it, or by its bytes."""
         if isinstance(known.kept, Kept):
             valid = self._view_of(at.hash).executive.recheck(known.kept)

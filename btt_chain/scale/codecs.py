@@ -346,7 +346,8 @@ def vec(item: Codec[V], limit: int = MAX_LENGTH) -> Codec[list[V]]:
             raise DecodeError(name, at, f"{count} items claimed, {len(raw) - start} bytes there")
         if count > limit:
             raise DecodeError(name, at, f"{count} items claimed, {limit} are the most")
-        charge(name, at, count)
+        if METER.items is not None:
+            charge(name, at, count)
         return decode_items(raw, start, count)
 
     return Codec(name, encode, decode, Shape(lambda: SequenceOf(item)), 1, limit=limit)
@@ -365,7 +366,8 @@ def array_of(item: Codec[V], size: int) -> Codec[list[V]]:
     def decode(raw: bytes, at: int) -> tuple[list[V], int]:
         if floor > len(raw) - at:
             raise DecodeError(name, at, "the input ends too early")
-        charge(name, at, size)
+        if METER.items is not None:
+            charge(name, at, size)
         return decode_items(raw, at, size)
 
     return Codec(name, encode, decode, Shape(lambda: ArrayOf(size, item)), floor)
@@ -700,7 +702,8 @@ def _bit_sequence() -> Codec[BitSequence]:
         end = start + (count + 7) // 8
         if end > len(raw):
             raise DecodeError(name, at, f"{count} bits claimed, {len(raw) - start} bytes there")
-        charge(name, at, count)
+        if METER.items is not None:
+            charge(name, at, count)
         word = int.from_bytes(raw[start:end], "little")
         if word >> count:
             raise DecodeError(name, at, "a bit behind the last one is set")

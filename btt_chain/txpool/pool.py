@@ -668,13 +668,14 @@ def _transaction(
     tx_hash: bytes,
     raw: bytes,
     source: TransactionSource,
-    validity: ValidTransaction,
+    validity: ValidTransaction | Validated,
     best: BlockRef,
     seq: int,
 ) -> Transaction:
-    kept, sender = None, None
+    kept: object = None
+    sender: bytes | None = None
     if isinstance(validity, Validated):
-        kept, sender = validity.kept, validity.sender
+        validity, kept, sender = validity
     return Transaction(
         tx_hash,
         raw,

@@ -44,20 +44,20 @@ class ImportedBlock(NamedTuple):
     transactions: Sequence[Included]
 
 
-@dataclass(slots=True)
-class Validated(ValidTransaction):
+class Validated(NamedTuple):
     """A verdict with what the pool keeps beside the transaction."""
 
-    kept: object = None
+    valid: ValidTransaction
+    kept: object
     """What a recheck needs instead of the bytes, of a fixed size; None: it needs the bytes."""
-    sender: bytes | None = None
+    sender: bytes | None
     """The account that signed."""
 
 
-Validate = Callable[[bytes, TransactionSource, BlockRef], ValidTransaction]
+Validate = Callable[[bytes, TransactionSource, BlockRef], ValidTransaction | Validated]
 """The runtime's judgement at a block; raises `Invalid` or `Unknown` of primitives.validity."""
 
-Recheck = Callable[["Transaction", BlockRef], ValidTransaction]
+Recheck = Callable[["Transaction", BlockRef], ValidTransaction | Validated]
 """The same for a transaction of the pool. The answer is a `Validated` if it was decoded again."""
 
 

@@ -38,7 +38,7 @@ from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.executive import Executive
 from runtime.frame import Call
-from runtime.kept import Admitted, Kept
+from runtime.kept import Kept
 from runtime.params import RuntimeParams
 from support.chain import ALICE, BOB, CHARLIE, DAVE, START, DevChain, account, address
 
@@ -200,7 +200,7 @@ def test_a_recheck_gives_what_a_full_validation_gives(
         raw = town.sign(draft)
         judged = verdict(lambda raw=raw: town.at(BEST).validate_transaction(EXTERNAL, raw))  # type: ignore[misc]
         if isinstance(judged, ValidTransaction):
-            admitted.append((raw, town.at(BEST).admit(EXTERNAL, raw).kept))
+            admitted.append((raw, town.at(BEST).admit(EXTERNAL, raw)[1]))
     executive = town.at(height, fork=fork, multiplier=multiplier, changes=tuple(changes))
     for raw, kept in admitted:
         assert kept is not None
@@ -223,7 +223,7 @@ def test_on_the_next_block_a_recheck_needs_no_bytes() -> None:
     town = Town()
     for period in (0, 64):
         raw = town.sign(Draft(1, 0, 0, period, 0, 2))
-        kept = town.at(BEST).admit(EXTERNAL, raw).kept
+        kept = town.at(BEST).admit(EXTERNAL, raw)[1]
         assert kept is not None
         for height in (BEST + 1, BEST + 30):
             quick = town.at(height).recheck(kept)
@@ -234,7 +234,7 @@ def test_on_the_next_block_a_recheck_needs_no_bytes() -> None:
 def test_under_another_runtime_the_bytes_are_judged() -> None:
     town = Town()
     raw = town.sign(Draft(1, 0, 0, 0, 0, 1))
-    kept = town.at(BEST).admit(EXTERNAL, raw).kept
+    kept = town.at(BEST).admit(EXTERNAL, raw)[1]
     assert kept is not None
     version = replace(town.chain.runtime.version, spec_version=u32(101))
     for runtime in (
@@ -255,7 +255,7 @@ def test_what_is_kept_is_small_however_large_the_call_is() -> None:
         remark = town.chain.call("System", "remark", remark=b"")
         batch = town.chain.call("Utility", "force_batch", calls=[remark] * count)
         raw = unwrap(town.chain.sign(BOB, batch))
-        kept = town.at(BEST).admit(EXTERNAL, raw).kept
+        kept = town.at(BEST).admit(EXTERNAL, raw)[1]
         assert isinstance(kept, Kept)
         parts = (kept, kept.who, kept.extra, kept.implicit, kept.info, kept.length)
         assert not any(isinstance(part, Call) for part in parts)
@@ -281,7 +281,7 @@ def test_rechecks_do_not_decode_transactions_again(monkeypatch: pytest.MonkeyPat
     executive = chain.client.law(chain.client.best().hash).pool
     admit = executive.admit
 
-    def counted(source: TransactionSource, raw: bytes) -> Admitted:
+    def counted(source: TransactionSource, raw: bytes) -> tuple[ValidTransaction, Kept | None]:
         decoded.append(raw)
         return admit(source, raw)
 
@@ -366,18 +366,15 @@ def test_a_retracted_transaction_comes_back_in_a_turn() -> None:
 def verdict_of(raw: bytes, *, kept: object = "kept") -> Validated:
     nonce = raw[1]
     who = bytes([raw[0]]) * 32
-    return Validated(u64(1), [], [nonce_tag(who, nonce)], u64(64), True, kept, who)
+    return Validated(ValidTransaction(u64(1), [], [nonce_tag(who, nonce)], u64(64)), kept, who)
 
 
-def full(raw: bytes, source: TransactionSource, at: BlockRef) -> ValidTransaction:
+def full(raw: bytes, source: TransactionSource, at: BlockRef) -> Validated:
     return verdict_of(raw)
 
 
 def plain(tx: Transaction, at: BlockRef) -> ValidTransaction:
-    valid = verdict_of(tx.raw)
-    return ValidTransaction(
-        valid.priority, valid.requires, valid.provides, valid.longevity, valid.propagate
-    )
+    return verdict_of(tx.raw).valid
 
 
 FIRST, NEXT = BlockRef(1, b"1"), BlockRef(2, b"2")
