@@ -448,6 +448,7 @@ class Engine:
             gadget.set_id,
             now_voting,
             listening=self._is_in_touch(),
+            in_touch=self._hears_others(),
             final=client.finalized().number,
             age=lambda: chain_age(client, slot),
         )
@@ -461,8 +462,9 @@ class Engine:
 
     def _is_in_touch(self) -> bool:
         """Whether we know the chain as it is now; who is the only validator always does."""
-        if self.settings.force_authoring:
-            return True
+        return self.settings.force_authoring or self._hears_others()
+
+    def _hears_others(self) -> bool:
         is_alone = len(self.parts.gadget.authorities.current.authorities) == 1
         return (is_alone or bool(self._peers)) and not self.parts.sync.major
 

@@ -112,6 +112,7 @@ class Signer:
         newest_round: tuple[int, int],
         *,
         listening: bool = True,
+        in_touch: bool | None = None,
         final: int = 0,
         age: Callable[[], int | None] = lambda: None,
     ) -> bool:
@@ -119,8 +120,10 @@ class Signer:
 
         False while the clock lies more than a slot behind where it has been. `listening` says
         whether the blocks and votes of now can be heard; without peers, or far behind, a watch
-        would find nobody because it hears nobody. `final` is the number of the last final block,
-        `age` returns for how many slots the chain has had blocks, None while it has none.
+        would find nobody because it hears nobody. `in_touch` says whether they are heard in fact,
+        and not only by the operator's word (--force-authoring); None: as `listening`. `final` is
+        the number of the last final block, `age` returns for how many slots the chain has had
+        blocks, None while it has none.
         """
         missed = max(0, slot - self._slot - listening)
         self._slot, self._set_id = slot, set_id
@@ -130,8 +133,9 @@ class Signer:
                 self._say_once(b"clock", refusal.why)
             return False
         self._problems.pop(b"clock", None)
-        self._standing.look(*newest_round, final, listening=listening)
-        if listening:
+        in_touch = listening if in_touch is None else in_touch
+        self._standing.look(*newest_round, final, listening=in_touch)
+        if in_touch:
             self._look_at_launch(newest_round[1], age)
         self._look_around(newest_round, missed, listening=listening)
         self._reopen(newest_round[1])

@@ -431,6 +431,17 @@ def test_slots_in_which_nobody_is_heard_do_not_open_a_closed_set() -> None:
     assert signer.keys() == []
 
 
+def test_the_operators_word_alone_neither_opens_a_set_nor_launches() -> None:
+    # --force-authoring without peers: nobody could have told what the key has voted.
+    for ledger in (Ledger(closed_set=0), Ledger(launch=True)):
+        vault = Vault()
+        vault.records[vault.gran] = MemoryRecord(GENESIS, vault.gran, ledger)
+        signer = signer_of(vault)
+        for slot in range(STARTED, STARTED + 3 * SESSION):
+            signer.tick(slot, 0, (0, 7), listening=True, in_touch=False)
+        assert signer.keys() == []
+
+
 def test_a_final_block_ends_the_standing_though_the_round_here_does_not_move() -> None:
     vault = Vault()
     vault.records[vault.gran] = MemoryRecord(GENESIS, vault.gran, Ledger(closed_set=0))
