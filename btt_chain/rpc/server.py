@@ -62,6 +62,8 @@ PREFLIGHT = {
 }
 FAREWELL = 3.0
 """Seconds that clients have to say goodbye when the node stops."""
+CLOSING = 1.0
+"""Seconds that a client has to agree to the end of its WebSocket."""
 LINGERING = 2.0
 """Seconds in which the rest of a refused body is read, so that the refusal is."""
 SWEEP_EVERY = 5.0
@@ -267,6 +269,7 @@ class RpcServer:
             max_msg_size=limits.request_size,
             compress=False,  # costs more than it saves, and is inflated before it can be priced
             autoping=False,  # pings have a price, too
+            timeout=CLOSING,
         )
         await socket.prepare(request)
         self.visitors.enter(visitor, Phase.OPEN)
