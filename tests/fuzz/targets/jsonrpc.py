@@ -54,7 +54,7 @@ def heavy() -> list[bytes]:
     """Return batches with odd ids, deep values, long arrays and long texts."""
     call = b'{"jsonrpc":"2.0","id":1.5,"method":"system_name"}'
     quick = b'{"jsonrpc":"2.0","id":1,"method":"system_name"}'
-    large = b'{"jsonrpc":"2.0","id":1,"method":"x","params":["' + b"a" * 1_900_000 + b'"]}'
+    numbers = b'{"jsonrpc":"2.0","id":1,"method":"x","params":[' + b"1.5," * 15_000 + b"1]}"
     filler = b'{"jsonrpc":"2.0","id":1,"method":"x","params":["' + b"a" * 30_000 + b'"]}'
 
     def asked(method: str, params: bytes) -> bytes:
@@ -64,7 +64,7 @@ def heavy() -> list[bytes]:
     return [
         b"[" + b",".join([call] * 100) + b"]",
         b"[" + b",".join([call] * 99 + [filler]) + b"]",
-        b"[" + b",".join([call] * 99 + [large]) + b"]",
+        b"[" + b",".join([call] * 99 + [numbers]) + b"]",
         b"[" + b",".join([quick] * 100) + b"]",
         b"[" + b",".join([call] * 900) + b"]",
         asked("state_getReadProof", keys), asked("state_queryStorageAt", keys),
