@@ -29,7 +29,7 @@ DESCRIPTORS: Final = 1_024
 OBSERVER: Final = 3
 """Index of a node that is never attacked."""
 ATTACKED: Final = (0, 1)
-CALM: Final = 2.0
+CALM: Final = 1.0
 """Seconds of quiet that are watched before an attack."""
 BEFORE: Final = 10.0
 """Seconds of honest load before an attack."""
@@ -157,11 +157,13 @@ class Field:
         self._networks = 0
         self._attacks = 0
         self._net: Devnet | None = None
+        self._recovered = False
+        """The network was seen to finalize after the last attack."""
 
     @property
     def net(self) -> Devnet:
         """The network, started anew if it is not well."""
-        if self._net is None or not _is_well(self._net):
+        if self._net is None or not (self._recovered or _is_well(self._net)):
             self.down()
             self._networks += 1
             self._net = Devnet.create(
@@ -182,7 +184,10 @@ class Field:
 
     def attack(self, scenario: Scenario, seconds: float) -> Outcome:
         """Attack the network and return the effects."""
-        return asyncio.run(self._attack(self.net, scenario, seconds))
+        net, self._recovered = self.net, False
+        outcome = asyncio.run(self._attack(net, scenario, seconds))
+        self._recovered = outcome.recovered is not None and not outcome.ended
+        return outcome
 
     def order(self, net: Devnet, scenario: Scenario, seconds: float) -> Order:
         """Return the order for the attacking process, with a source address of its own."""

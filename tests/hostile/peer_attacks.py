@@ -10,7 +10,9 @@ from typing import Final
 
 import trio
 
+from btt_chain.primitives import ss58
 from btt_chain.scale import u64
+from btt_chain.testing.rpc import Rpc
 from hostile.order import Order
 from hostile.payloads import (
     Signer,
@@ -32,7 +34,18 @@ LOGS: Final = 65_000
 FORGED: Final = 400
 """Signed transactions in a message, which has 64 KiB."""
 UNPAID_ACCOUNTS: Final = 5
+FUTURE: Final = 4_000
 KB: Final = 1_000
+
+
+def funded(order: Order) -> Signer:
+    """Return a signer with money, with its next nonce at the first target."""
+    account = Signer("//Eve", order.genesis_hash, order.slot_ms, 0)
+    for target in order.targets[:1]:
+        rpc = Rpc(f"http://127.0.0.1:{target.rpc_port}")
+        known = rpc.call("system_accountNextIndex", ss58.encode(account.account))
+        account.nonce = int(str(known))
+    return account
 
 
 class MalformedTransactions(GossipFlood):
@@ -70,12 +83,30 @@ class ForgedTransactions(GossipFlood):
     rate = 600 * KB
 
     def maker(self) -> Callable[[], bytes]:
-        account = Signer("//Eve", self.order.genesis_hash, self.order.slot_ms, 0)
+        account = funded(self.order)
         good = account.sign(account.index("System", "remark") + b"\x00")
         # length, version, kind of address, account, kind of signature: then 64 bytes
         at = good.index(bytes(account.account)) + 33
         head, tail = good[:at], good[at + 64 :]
         return lambda: tx_batch([head + os.urandom(64) + tail for _ in range(FORGED)])
+
+
+class FutureTransactions(GossipFlood):
+    """Well signed transactions of an account with money whose nonces are far ahead, in turns.
+
+    The pool keeps a few of them; the sender pays for none.
+    """
+
+    topic = TX
+    rate = 600 * KB
+
+    def maker(self) -> Callable[[], bytes]:
+        account = funded(self.order)
+        call = account.index("System", "remark") + b"\x00"
+        nonces = range(account.nonce + 100, account.nonce + 100 + FUTURE)
+        made = [account.sign(call, nonce) for nonce in nonces]
+        rng = random.Random(self.order.seed)
+        return lambda: tx_batch(rng.sample(made, FORGED))
 
 
 class UnpaidTransactions(GossipFlood):

@@ -67,6 +67,8 @@ _BASE: Final = (
              peer_attacks.ForgedTransactions),
     Scenario("D2-unpaid", "D2", "well signed, of accounts without money, 600 kB/s",
              peer_attacks.UnpaidTransactions),
+    Scenario("D2-future", "D2", "well signed, nonces far ahead, 600 kB/s",
+             peer_attacks.FutureTransactions),
     Scenario("D2-mixed", "D2", "malformed, unsigned, inherent and forged in turn, 600 kB/s",
              peer_attacks.MixedTransactions),
     Scenario("D3-old", "D3", "announcements of height 1 with 65,000 digest items, 590 kB/s",

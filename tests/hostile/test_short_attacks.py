@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from hostile.field import Field
+from hostile.field import Field, details
 from hostile.registry import SCENARIOS, Bounds
 
 pytestmark = [pytest.mark.devnet, pytest.mark.timeout(300)]
@@ -35,4 +35,4 @@ def test_a_network_survives_an_attack_and_cuts_the_attacker_off(attacked: Field,
     scenario = replace(SCENARIOS[name], bounds=SURVIVAL)
     outcome = attacked.attack(scenario, SECONDS)
     assert outcome.slots > 0
-    assert not outcome.failures(), outcome
+    assert outcome.failures() == [], details(outcome)
