@@ -62,7 +62,8 @@ def fuzz(name: str, seconds: int, corpus: Path, seed: int) -> Result:
     command = [
         sys.executable, str(Path(__file__)), "--inside", name, "--", str(kept),
         f"-max_total_time={seconds}", f"-seed={seed}", f"-max_len={target.max_length}",
-        f"-timeout={SECONDS_OF_ONE}", f"-rss_limit_mb={MEMORY_MB}", "-print_final_stats=1",
+        f"-timeout={SECONDS_OF_ONE}", f"-report_slow_units={SECONDS_OF_ONE}",
+        f"-rss_limit_mb={MEMORY_MB}", "-print_final_stats=1",
         f"-artifact_prefix={found}/", "-reload=0", "-len_control=20",
     ]  # fmt: skip
     begun = time.monotonic()

@@ -11,8 +11,10 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -76,6 +78,13 @@ def file_name(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()[:16]
 
 
+@lru_cache(maxsize=1)
+def memory_folder() -> Path:
+    """Return a temporary folder, in memory where the machine has such a file system."""
+    memory = Path("/dev/shm")
+    return Path(tempfile.mkdtemp(prefix="btt-fuzz-", dir=memory if memory.is_dir() else None))
+
+
 def round_trip(
     raw: bytes,
     decode: Callable[[bytes], V],
@@ -84,7 +93,7 @@ def round_trip(
 ) -> V | None:
     """Return what bytes decode to, None if they are refused: by DecodeError or `errors`.
 
-    AssertionError if its encoding decodes to anything else.
+    AssertionError if its encoding decodes to anything else, or if two encodings mean the same.
     """
     # Not at the top: what is imported before a target is not instrumented.
     from btt_chain.scale import DecodeError
@@ -94,9 +103,10 @@ def round_trip(
         value = decode(raw)
     except declared:
         return None
-    assert not Checks.on or decode(encode(value)) == value, (
-        f"{value!r} is not what its encoding decodes to"
-    )
+    if Checks.on:
+        again = encode(value)
+        assert decode(again) == value, f"{value!r} is not what its encoding decodes to"
+        assert again == raw, f"{raw.hex()} and {again.hex()} mean the same"
     return value
 
 

@@ -50,10 +50,10 @@ def test_a_decoder_that_loses_something_is_found() -> None:
 
 def test_the_search_for_costs_finds_the_byte_that_is_dear() -> None:
     def run(raw: bytes) -> None:
-        sum(range(2_000 * raw.count(b"\xff")))
+        sum(range(100 * raw.count(b"\xff")))
 
     rng = random.Random(1)
-    raws = [cost.mutated(rng, bytes(100), [bytes(100)]) for _ in range(300)]
+    raws = [cost.mutated(rng, bytes(100), [bytes(100)]) for _ in range(200)]
     dearest = max((cost.measured(run, raw, 0) for raw in raws), key=lambda one: one.worth)
     assert dearest.raw.count(b"\xff") > 10
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import csv
 import struct
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -27,6 +29,11 @@ from btt_chain.work.package import Preparation, Values
 
 ITEMS: Final = "items"
 """The array of an .npz that is taken where it holds several."""
+_BAD_HEADER: Final = (
+    ValueError, TypeError, LookupError, EOFError, SyntaxError, RecursionError, MemoryError,
+    struct.error, tokenize.TokenError,
+)  # fmt: skip
+"""What a damaged header makes numpy raise: it is read as a literal of Python."""
 MOST_LINE: Final = 1 << 20
 """Characters of a line of a table."""
 
@@ -73,8 +80,10 @@ def _array(
     try:
         version = npy.read_magic(source)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, by_columns, dtype = read_header(source)
-    except (ValueError, EOFError, SyntaxError, struct.error) as broken:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a header of Python 2 is as good as any
+            shape, by_columns, dtype = read_header(source)
+    except _BAD_HEADER as broken:
         raise UnreadableInput.at(file, f"is no .npy array: {broken}") from None
     if dtype.hasobject:
         raise UnreadableInput.at(

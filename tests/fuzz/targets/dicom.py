@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +13,9 @@ from btt_chain.work.graph import Kind, Tensor
 from btt_chain.work.inputs.common import Notes
 from btt_chain.work.inputs.dicom import read_scan
 from btt_chain.work.package import Preparation, Scan
-from fuzz.target import Target
+from fuzz.target import Target, memory_folder
 
-FILE: Final = Path(tempfile.mkdtemp(prefix="btt-fuzz-")) / "scan.dcm"
+FILE: Final = memory_folder() / "scan.dcm"
 TENSOR: Final = Tensor(Kind.I8, [u32(8), u32(8), u32(1)], i16(-128), u16(0))
 PREPARATION: Final = Preparation(Scan(None, []))
 SMALL: Final = ("MR_small.dcm", "CT_small.dcm", "JPEG2000.dcm", "MR_small_RLE.dcm", "OBXXXX1A.dcm")

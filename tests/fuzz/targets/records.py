@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from btt_chain.keystore import interchange, record, sealed
 from btt_chain.keystore.errors import RecordError
 from btt_chain.keystore.ledger import Ledger, Sealed
-from fuzz.target import Target, choose
+from fuzz.target import Target, choose, memory_folder
 from p2p import peer_file
 
 GENESIS: Final = bytes(range(32))
@@ -18,7 +16,7 @@ PUBLIC: Final = bytes(range(32, 64))
 PEER: Final = (
     b"1700000000000 /ip4/1.2.3.4/tcp/5/p2p/12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp\n"
 )
-FOLDER: Final = Path(tempfile.mkdtemp(prefix="btt-fuzz-"))
+FOLDER: Final = memory_folder()
 
 
 def signing_record(raw: bytes) -> None:

@@ -192,6 +192,35 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, value: npt.ArrayLike
         taken(saved(tmp_path, "x.npy", value))
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3L), }\n(",
+        b"{'descr': ['<f4'], 'fortran_order': False, 'shape': (2, 3), }",
+        b"{'descr': {}, 'fortran_order': False, 'shape': (2, 3), }",
+        b"{'descr': '<f4', 'fortran_order': [], 'shape': 'x', }",
+        b"[" * 3_000,
+        b"-" * 5_000 + b"1",
+        b"{}", b"", b"\0", b"\xff" * 40, b"7" * 5_000,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("archived", [False, True])
+def test_damaged_headers_of_arrays_are_refused(
+    tmp_path: Path, header: bytes, archived: bool
+) -> None:
+    raw = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(24)
+    file = tmp_path / ("x.npz" if archived else "x.npy")
+    if archived:
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("items.npy", raw)
+    else:
+        file.write_bytes(raw)
+
+    with pytest.raises(UnreadableInput, match=r"x.npz: |x.npy: "):
+        taken(file)
+
+
 def test_channels_first_are_told_apart(tmp_path: Path) -> None:
     file = saved(tmp_path, "x.npy", np.zeros((2, 1, 16, 16)))
 

@@ -1,0 +1,64 @@
+"""Texts that people and configuration files give: addresses, secrets, accounts, amounts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from btt_chain.compute.payload import BadPayload, read_payload
+from btt_chain.crypto.errors import SecretError
+from btt_chain.crypto.uri import SecretUri
+from btt_chain.primitives import ss58
+from fuzz.target import Target
+from genesis.bootnodes import check_address
+from p2p.address import parse, parse_listen, parse_peer
+
+
+def account(text: str) -> None:
+    """Read an account's address; what was read is written the same."""
+    raw, prefix = ss58.decode(text)
+    assert ss58.encode(raw, prefix) == text
+
+
+def payload(text: str) -> None:
+    """Read the payload of a job."""
+    for confidential in (False, True):
+        try:
+            read_payload(text.encode("utf-8", "replace"), 2, 5, confidential=confidential)
+        except BadPayload:
+            continue
+
+
+READERS: Final[tuple[Callable[[str], object], ...]] = (
+    account, SecretUri.parse, parse, parse_listen, parse_peer, check_address, payload,
+)  # fmt: skip
+
+
+def run(raw: bytes) -> None:
+    """Give the text to the reader that the first byte names."""
+    if not raw:
+        return
+    try:
+        READERS[raw[0] % len(READERS)](raw[1:].decode("utf-8", "replace"))
+    except (SecretError, ValueError):  # the readers of addresses declare ValueError
+        return
+
+
+def seeds() -> list[bytes]:
+    """Return a text of each kind."""
+    peer = "12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp"
+    texts = [
+        (0, "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"), (1, "//Alice/soft//7///pass"),
+        (1, "0x" + "ab" * 32), (2, f"/ip4/1.2.3.4/tcp/5/p2p/{peer}"),
+        (2, f"/dns4/example.org/tcp/5/p2p/{peer}"), (3, "/ip6/::1/tcp/0"), (4, peer),
+        (5, f"/dns/example.org/tcp/30333/ws/p2p/{peer}"), (6, "\0abcdefghij"),
+    ]  # fmt: skip
+    return [bytes([kind]) + text.encode() for kind, text in texts]
+
+
+TARGET = Target(
+    run=run,
+    seeds=seeds,
+    instrument=("btt_chain.crypto", "btt_chain.primitives", "genesis.bootnodes", "p2p.address",
+                "btt_chain.compute.payload", "base58"),
+)  # fmt: skip
