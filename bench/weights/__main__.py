@@ -19,6 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make weights", description=__doc__)
     parser.add_argument("--only", default="", help="pallets, or single calls, with commas")
     parser.add_argument("--check", action="store_true", help="print real / declared, write nothing")
+    parser.add_argument("--fill", action="store_true", help="import blocks that are full by weight")
     parser.add_argument("--stubs", action="store_true", help="only add names that are missing")
     options = parser.parse_args()
     added = stubs.add()
@@ -27,14 +28,17 @@ def main() -> int:
     if options.stubs:
         return 0
     # Only now can the runtime be imported, which needs every name.
-    from bench.weights import run
+    from bench.weights import fill, run
     from bench.weights.state import Bench
 
     only = [name for name in options.only.split(",") if name]
     begun = time.process_time()
     with tempfile.TemporaryDirectory(prefix="weights-") as folder:
         bench = Bench(Path(folder) / "db")
-        code = (run.check if options.check else run.write)(bench, only)
+        if options.fill:
+            code = fill.fill(bench)
+        else:
+            code = (run.check if options.check else run.write)(bench, only)
         bench.close()
     print(f"{time.process_time() - begun:.0f} s of processor time")
     return code

@@ -41,7 +41,6 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.mining import factors
 from runtime.pallets.mining.shares import Step, added, earned, part, score_of
 from runtime.pallets.mining.types import (
@@ -70,26 +69,20 @@ from runtime.pallets.mining.types import (
     Steps,
 )
 from runtime.splits import BPS, PPM
+from runtime.weights import block
+from runtime.weights import mining as weights
 
 CLAIM_DAYS: Final = 84
 """A constant of `Mining`."""
 MAX_CLAIM_ERAS: Final = 64
 """Eras that one claim looks through at most."""
+LOOK: Final = 3 * block.READ
+"""What finding no share in an era costs, in picoseconds."""
 EXPIRY_STEPS: Final = 8
 """Eras that one block looks at for rewards that nobody claimed."""
 SWEPT: Final = 16
 """Forgotten shares that each of these steps removes at most."""
 
-BLOCK_WEIGHT: Final = 60 * PICOS_PER_MICRO
-CLOSING_WEIGHT: Final = 250 * PICOS_PER_MICRO
-EXPIRY_WEIGHT: Final = 50 * PICOS_PER_MICRO
-REMOVAL_WEIGHT: Final = 15 * PICOS_PER_MICRO
-CLAIM_WEIGHT: Final = 120 * PICOS_PER_MICRO
-ERA_WEIGHT: Final = 25 * PICOS_PER_MICRO
-"""What looking for one's share of one era costs."""
-SETTLING_WEIGHT: Final = 75 * PICOS_PER_MICRO
-"""What settling one costs besides."""
-ATTEST_WEIGHT: Final = 80 * PICOS_PER_MICRO
 
 Who = Annotated[AccountId, TypeName("T::AccountId")]
 EraIndex = Annotated[u32, TypeName("EraIndex")]
@@ -107,7 +100,7 @@ class Settled(NamedTuple):
 def by_eras(_: Mining, era_from: int, era_to: int) -> DispatchInfo:
     """Weigh a claim by the eras it names."""
     eras = min(max(int(era_to) - int(era_from) + 1, 0), MAX_CLAIM_ERAS)
-    return DispatchInfo(CLAIM_WEIGHT + (ERA_WEIGHT + SETTLING_WEIGHT) * eras)
+    return DispatchInfo(weights.claim_rewards(eras))
 
 
 class Mining(Pallet):
@@ -314,11 +307,11 @@ class Mining(Pallet):
 
     def on_initialize(self, number: int) -> int:
         """Close the era if its epoch is over, and take back what expired."""
-        weight = BLOCK_WEIGHT
+        weight = 0
         epoch = self._epoch()
         if epoch > self.began.value:
             self._close(epoch)
-            weight += CLOSING_WEIGHT
+            weight += weights.CLOSE
         return weight + self._expire()
 
     # ---- calls
@@ -349,10 +342,10 @@ class Mining(Pallet):
             del self.shares[u32(row.number), who]
             if row.reward:
                 self.deposit(self.RewardPaid(who, u32(row.number), u128(row.reward)))
-        weight = CLAIM_WEIGHT + ERA_WEIGHT * (last - first + 1) + SETTLING_WEIGHT * len(settled)
-        return PostInfo(weight=weight)
+        without = last - first + 1 - len(settled)
+        return PostInfo(weight=weights.claim_rewards(len(settled)) + without * LOOK)
 
-    @call(1, weight=ATTEST_WEIGHT)
+    @call(1, weight=weights.ATTEST_REGION)
     def attest_region(
         self, origin: Origin, operator: Who, region: Annotated[u16, TypeName("u16")]
     ) -> None:
@@ -367,7 +360,7 @@ class Mining(Pallet):
         self.standing[operator] = standing
         self.deposit(self.RegionAttested(operator, region))
 
-    @call(2, weight=ATTEST_WEIGHT)
+    @call(2, weight=weights.ATTEST_ENERGY)
     def attest_energy(
         self, origin: Origin, operator: Who, units_per_kwh: Annotated[u64, TypeName("u64")]
     ) -> None:
@@ -383,7 +376,7 @@ class Mining(Pallet):
         self.standing[operator] = standing
         self.deposit(self.EnergyAttested(operator, units_per_kwh))
 
-    @call(3, weight=ATTEST_WEIGHT)
+    @call(3, weight=weights.SET_PARAMS)
     def set_params(
         self, origin: Origin, params: Annotated[Params, TypeName("Params<BalanceOf<T>>")]
     ) -> None:
@@ -640,9 +633,9 @@ class Mining(Pallet):
             era = self.eras.get(index)
             if era is not None and now < era.expires:
                 break
-            weight += EXPIRY_WEIGHT
+            weight += weights.EXPIRE
             if era is not None and not self._swept(index, era):
-                return weight + SWEPT * REMOVAL_WEIGHT
+                return weight
             self.oldest.value = u32(index + 1)
         return weight
 

@@ -1,0 +1,155 @@
+"""Blocks that are full by weight: does their import fit into a third of the slot?
+
+A call is made by as many signers as the weight of a normal block lets in, each with the same
+preparation, in one block that is executed with its root, stored, and taken back. Every signature
+is checked, and every account is read from the database.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bench.weights.database import executive, sign
+from bench.weights.state import MONEY, Bench, key_of
+from btt_chain.chain.law import extrinsics_root
+from btt_chain.crypto.keypair import Scheme
+from btt_chain.primitives.account import AccountData, AccountId, AccountInfo, Id
+from btt_chain.primitives.digest import H256, Digest
+from btt_chain.primitives.header import Header
+from btt_chain.primitives.validity import Invalid
+from btt_chain.scale import u8, u32, u128
+from runtime.constants import BTT
+from runtime.frame import Call
+from runtime.pallets.proxy import ProxyType
+
+MOST: Final = 6_000
+"""Signers that are prepared; a call that is too light for that many is not a worst one."""
+NORMAL_PERCENT: Final = 75
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """A call that fills a block: who signs the n-th one, and what it says."""
+
+    name: str
+    call: Callable[[Bench, int], Call]
+
+
+def to_new(b: Bench, number: int) -> Call:
+    """Return a transfer that opens an account."""
+    return b.call("Balances", "transfer_keep_alive", dest=Id(b.poor(number)), value=u128(BTT))
+
+
+def close(b: Bench, number: int) -> Call:
+    """Return a transfer that closes an account to open another."""
+    return b.call("Balances", "transfer_all", dest=Id(b.poor(number)), keep_alive=False)
+
+
+FILLINGS: Final = (
+    Filling("System.remark", lambda b, _: b.remark()),
+    Filling(
+        "System.remark of 3 KiB", lambda b, _: b.call("System", "remark", remark=bytes(3_072))
+    ),
+    Filling("Balances.transfer_keep_alive to new accounts", to_new),
+    Filling("Balances.transfer_all", close),
+    Filling(
+        "Balances.burn",
+        lambda b, _: b.call("Balances", "burn", value=u128(BTT), keep_alive=True),
+    ),
+    Filling(
+        "Proxy.add_proxy",
+        lambda b, number: b.call(
+            "Proxy", "add_proxy",
+            delegate=Id(b.poor(number)), proxy_type=ProxyType.Any, delay=u32(0),
+        ),
+    ),
+    Filling(
+        "Preimage.note_preimage of 1 KiB",
+        lambda b, number: b.call(
+            "Preimage", "note_preimage", bytes=number.to_bytes(4, "big") * 256
+        ),
+    ),
+    Filling(
+        "Utility.batch of 100 remarks",
+        lambda b, _: b.call("Utility", "batch", calls=[b.remark()] * 100),
+    ),
+    Filling(
+        "TierStaking.stake",
+        lambda b, _: b.call(
+            "TierStaking", "stake", amount=u128(1_000 * BTT), tier=u8(0), min_reward=u128(0)
+        ),
+    ),
+)  # fmt: skip
+
+
+def fill(bench: Bench) -> int:
+    """Print for each call how many fill a block, and what its import takes of a third of a slot."""
+    slow = 0
+    for filling in FILLINGS:
+        count, length, spent, weight = import_full(bench, filling)
+        third = int(bench.params.slot_ms) / 3_000 * NORMAL_PERCENT / 100
+        part = spent / third
+        slow += part > 1
+        print(
+            f"{filling.name:46} {count:6,} extrinsics {length / 2**20:6.2f} MiB"
+            f"  weight {weight / 1e12:5.2f} s  import {spent:5.2f} s  of {third:.2f} s: {part:5.2f}"
+            f"{'' if part <= 1 else '  TOO SLOW'}",
+            flush=True,
+        )
+    return 1 if slow else 0
+
+
+def import_full(bench: Bench, filling: Filling) -> tuple[int, int, float, int]:
+    """Fill a block; return its extrinsics, their bytes, the seconds of its import, its weight."""
+    overlay = bench.enter()
+    runtime, account = bench.runtime, bench.runtime.system.account
+    for number in range(MOST):
+        who = AccountId(key_of(number, Scheme.SR25519).account_id)
+        account[who] = AccountInfo(providers=u32(1), data=AccountData(free=u128(MONEY)))
+    endowed = {key: value for key, value in overlay.changes().items() if value is not None}
+    with bench.prepared():
+        bench.enter()
+        raws: list[bytes] = []
+        runner = executive(bench)
+        overlay = bench.enter()
+        runner.resume_block(overlay)
+        for number in range(MOST):
+            raw = sign(bench, number, Scheme.SR25519, filling.call(bench, number))
+            try:
+                runner.apply_extrinsic(raw)
+            except Invalid:
+                break
+            raws.append(raw)
+        weight = sum(runtime.host.weights)
+        spent = min(_import(bench, endowed, raws) for _ in range(2))
+    bench.enter()
+    return len(raws), sum(map(len, raws)), spent, weight
+
+
+def _import(bench: Bench, endowed: Mapping[bytes, bytes], raws: list[bytes]) -> float:
+    """Execute extrinsics in a new block, with its root, and store what comes of it."""
+    store = bench.store
+    assert store is not None
+    bench.keep(endowed)  # what was taken back took the accounts with it
+    best, runner, overlay = store.blocks.best, executive(bench), bench.enter()
+    gc.collect()
+    gc.disable()
+    begun = time.thread_time()
+    runner.resume_block(overlay)
+    extrinsics_root(raws)
+    for raw in raws:
+        runner.apply_extrinsic(raw)
+    bench.runtime.host.encoded_events()
+    pending = store.stage(best.hash, overlay.changes(), reads=overlay.base_reads)
+    header = Header(
+        H256(best.hash), u32(best.number + 1), H256(pending.root), H256(bytes(32)), Digest([])
+    )
+    store.commit_block(pending, header.encode(), raws)
+    spent = time.thread_time() - begun
+    gc.enable()
+    store.revert(1)
+    return spent
