@@ -218,7 +218,9 @@ class ArchiveApi:
         await connection.flush()
         await asyncio.sleep(bill.wait(monotonic()))
         # Only the time of the work counts in the lane, not that of the pause.
-        since = await self.lane.rest(since + self.lane.now() - paused, bill.spent(monotonic()))
+        since = await self.lane.rest(
+            since + self.lane.now() - paused, lambda: bill.spent(monotonic())
+        )
         if connection.closed or not subscription.alive:
             raise Ended
         return since

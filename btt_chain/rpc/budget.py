@@ -63,9 +63,11 @@ class Bucket:
 class CostAccount:
     """The budget of one connection, or of one address."""
 
-    __slots__ = ("_waste", "_work")
+    __slots__ = ("_waste", "_work", "may_owe")
 
     def __init__(self, work: Rate, waste: Rate, now: float) -> None:
+        self.may_owe = False
+        """False if nothing was owed after the last charge, so that nothing is owed now."""
         self._work = Bucket(work, now)
         self._waste = Bucket(waste, now)
 
@@ -74,6 +76,7 @@ class CostAccount:
         self._work.spend(seconds, now)
         if is_waste:
             self._waste.spend(seconds, now)
+        self.may_owe = self.wait(now) > 0
 
     def wait(self, now: float) -> float:
         """Return the seconds until the next request may be worked on."""
@@ -159,6 +162,11 @@ class Bill:
         self._address.charge(seconds, now, is_waste=is_waste)
         if self._own is not None:
             self._own.charge(seconds, now, is_waste=is_waste)
+
+    @property
+    def is_free(self) -> bool:
+        """Return True if the next request need not wait, in the usual case."""
+        return not (self._address.may_owe or (self._own is not None and self._own.may_owe))
 
     def wait(self, now: float) -> float:
         """Return the seconds until the accounts allow the next request."""

@@ -46,6 +46,8 @@ log.addFilter(LIMIT)
 
 Message: TypeAlias = "Request | Malformed | list[Request | Malformed]"
 
+MIN_CHARGE = 0.001
+"""Seconds of work below which a charge waits for the next one."""
 READ_WHEN_REFUSED = 4_096
 """Bytes of a refused message that is still parsed, so that the refusal has its id."""
 
@@ -58,10 +60,19 @@ class Caller:
     bucket: TokenBucket | None = None
     connection: Connection | None = None
     bill: Bill = field(default_factory=Bill.unlimited)
+    uncharged: float = 0.0
+    """Seconds that are too few to be charged one by one."""
 
     def charge(self, seconds: float, size: int, *, is_waste: bool = False) -> None:
         """Charge for work, and for bytes that came or went."""
-        self.bill.charge(seconds + size / BYTES_PER_SECOND, monotonic(), is_waste=is_waste)
+        seconds += size / BYTES_PER_SECOND
+        if is_waste:
+            self.bill.charge(seconds, monotonic(), is_waste=True)
+            return
+        self.uncharged += seconds
+        if self.uncharged > MIN_CHARGE:
+            self.bill.charge(self.uncharged, monotonic())
+            self.uncharged = 0.0
 
     def rank(self) -> float:
         """Return the place among others who wait for a turn: who spent least is first."""
@@ -160,7 +171,7 @@ class Dispatcher:
     async def _act(self, caller: Caller, reply: Reply) -> None:
         """Do what had to wait for an answer, each action in a turn of its own."""
         for action in reply.actions or ():
-            await self.lane.turn(caller.rank())
+            await self.lane.turn(caller.rank)
             try:
                 action()
             finally:
@@ -175,7 +186,7 @@ class Dispatcher:
     async def _read(self, caller: Caller, raw: bytes | str) -> tuple[Message, Reply | None]:
         """Parse a message, and answer it in the same turn if it is one quick call."""
         reply = None
-        await self.lane.turn(caller.rank())
+        await self.lane.turn(caller.rank)
         try:
             message = parse(raw, self.limits.batch)
             if not isinstance(message, list) and not self._is_slow(message):
@@ -214,7 +225,7 @@ class Dispatcher:
     async def _one(self, caller: Caller, item: Request | Malformed) -> Reply:
         """Answer one call, quick or slow."""
         if isinstance(item, Malformed) or item.id is None or not self._is_slow(item):
-            await self.lane.turn(caller.rank())
+            await self.lane.turn(caller.rank)
             try:
                 reply = self._quick(caller, item)
             finally:

@@ -34,10 +34,10 @@ class Lane:
         self._is_taken = False
         self._is_paused = False
 
-    async def turn(self, rank: float = 0.0) -> None:
+    async def turn(self, rank: Callable[[], float] = float) -> None:
         """Return when the caller may work; of several that wait the lowest rank is first."""
         if self._is_taken or self._is_paused:
-            await self._wait(rank)
+            await self._wait(rank())
         self._is_taken = True
         self._begun = self._clock()
 
@@ -48,7 +48,7 @@ class Lane:
         self._use(seconds)
         return seconds
 
-    async def rest(self, since: float, rank: float = 0.0) -> float:
+    async def rest(self, since: float, rank: Callable[[], float] = float) -> float:
         """Pause within longer work that went on from `since`; return the time when it goes on."""
         self._use(self._clock() - since)
         await asyncio.sleep(0)

@@ -168,7 +168,8 @@ class RpcServer:
             raise ConnectionResetError("the connection was cut")
         self.visitors.enter(visitor, Phase.BUSY)
         bill = self.visitors.bill(visitor, self._address(request, visitor), is_websocket=False)
-        wait, response = await Throttle(bill).admit(), None
+        wait = 0.0 if bill.is_free else await Throttle(bill).admit()
+        response: web.StreamResponse | None = None
         try:
             response = _too_early(wait) if wait else await self._answer(request, visitor, bill)
             return response
@@ -234,13 +235,14 @@ class RpcServer:
             return web.Response(status=408, headers=cors | CLOSE)
         self.visitors.read(visitor)
         # Others of the same address may have used up its budget while the body came.
-        wait = await Throttle(bill).admit()
+        wait = 0.0 if bill.is_free else await Throttle(bill).admit()
         if wait:
             return _too_early(wait)
         address = self._address(request, visitor)
         bucket = self.doorman.bucket(address) if visitor.external else None
         caller = Caller(self.unsafe_allowed(visitor), bucket, bill=bill)
         answer = await self.dispatcher.respond(caller, raw)
+        bill.charge(caller.uncharged, monotonic())
         return web.Response(body=answer or b"", headers=cors | JSON)
 
     def _address(self, request: web.BaseRequest, visitor: Visitor) -> str:
@@ -309,7 +311,11 @@ class RpcServer:
             visitor.since = monotonic()
             visitor.keeps = bool(connection.subscriptions)
             self.visitors.read(visitor)
-            wait = await throttle.admit()
+            wait = 0.0
+            if bill.is_free:
+                throttle.forgive()
+            else:
+                wait = await throttle.admit()
             if throttle.is_exhausted:
                 await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"budget used up")
                 return

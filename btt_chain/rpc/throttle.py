@@ -33,6 +33,10 @@ class Throttle:
         self._refusals = 0
         self._waste = 0
 
+    def forgive(self) -> None:
+        """Note that a request came while nothing was owed."""
+        self._refusals = self._waste = 0
+
     async def admit(self) -> float:
         """Return 0 when a request may be worked on, else the seconds after which to retry."""
         delay = self.bill.delay(monotonic())
@@ -40,7 +44,7 @@ class Throttle:
             await asyncio.sleep(delay)
         wait = self.bill.wait(monotonic())
         if wait <= 0:
-            self._refusals = self._waste = 0
+            self.forgive()
             return 0.0
         if self.bill.is_wasteful(monotonic()):
             self._waste += 1

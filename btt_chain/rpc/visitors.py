@@ -45,7 +45,7 @@ class Visitor:
     """A TCP connection."""
 
     __slots__ = (
-        "account", "address", "counted", "external", "is_proxy", "keeps", "phase", "since",
+        "account", "address", "bill", "counted", "external", "is_proxy", "keeps", "phase", "since",
         "transport", "turned_away", "unread",
     )  # fmt: skip
 
@@ -56,6 +56,8 @@ class Visitor:
         self.is_proxy = self.address in proxies
         self.external = self.is_proxy or not is_loopback(self.address)
         self.account: CostAccount = (EXTERNAL if self.external else LOCAL).account(now)
+        self.bill: Bill | None = None
+        """Who pays, where that is the same for all its requests."""
         self.counted = self.turned_away = False
         self.phase = Phase.IDLE
         self.since = now
@@ -164,13 +166,18 @@ class Visitors:
 
     def bill(self, visitor: Visitor, address: str, *, is_websocket: bool) -> Bill:
         """Return the accounts that pay for the requests of a caller."""
+        if visitor.bill is not None:
+            return visitor.bill
         now = monotonic()
         accounts = self._external if visitor.external else self._local
         name = address if visitor.external else "this machine"
         own: CostAccount | None = visitor.account
         if visitor.is_proxy and not is_websocket:
             own = None  # the proxy's connection carries requests of many
-        return Bill(own, accounts.of(name, now), is_shared=not visitor.external)
+        bill = Bill(own, accounts.of(name, now), is_shared=not visitor.external)
+        if not visitor.is_proxy:
+            visitor.bill = bill
+        return bill
 
     def _silent(self) -> Visitor | None:
         """Return the WebSocket that has been silent longest and waits for nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -184,7 +185,7 @@ async def test_who_spent_least_is_first_and_one_works_at_a_time() -> None:
     lane, order = Lane(Clock()), []
 
     async def work(rank: float) -> None:
-        await lane.turn(rank)
+        await lane.turn(lambda: rank)
         order.append(rank)
         lane.spent()
 
@@ -239,7 +240,7 @@ async def test_while_consensus_is_busy_rpc_gets_its_share_only(
 async def test_callers_that_leave_while_they_wait_block_nobody() -> None:
     lane = Lane(Clock())
     await lane.turn()
-    tasks = [asyncio.create_task(lane.turn(rank)) for rank in (1.0, 2.0, 3.0)]
+    tasks = [asyncio.create_task(lane.turn(partial(float, rank))) for rank in (1.0, 2.0, 3.0)]
     await asyncio.sleep(0)
     tasks[0].cancel()
     await asyncio.sleep(0)
