@@ -31,6 +31,8 @@ GOSSIP_CONTROL: Final = "gossip-control"
 """GossipSub's own chatter: who has, who wants, who joins and leaves the mesh."""
 SUBSCRIBE: Final = "gossip-subscribe"
 """Subscribing: each time, we send what was said lately."""
+STREAMS: Final = "streams"
+"""Streams of any protocol: each costs a negotiation, known protocol or not."""
 LARGE_TX: Final = "large-tx"
 """Gossiped transactions of more than LARGE_BYTES."""
 LARGE_BYTES: Final = 64 * KIB
@@ -64,6 +66,7 @@ RATES: Final[Mapping[str, Rate]] = MappingProxyType(
         GRANDPA: Rate(500, 5_000),
         GOSSIP_CONTROL: Rate(20, 200),
         SUBSCRIBE: Rate(0.2, 8),
+        STREAMS: Rate(100, 200),
         GRANDPA_PEER: Rate(20, 200),
         STATUS: Rate(2, 20),
         KAD: Rate(1, 10),
@@ -74,6 +77,11 @@ RATES: Final[Mapping[str, Rate]] = MappingProxyType(
     }
 )
 """What one peer may send us. Idea: Chia's rate limits by message type (consensus.md 5.2)."""
+
+READS: Final = Rate(1_500, 15_000)
+"""Reads of one connection. A packet takes two or three; more than these keep a core busy."""
+READ_PAUSE: Final = 0.02
+"""Seconds until a connection above READS is read again."""
 
 OUTBOUND_SHARE: Final = 0.75
 """Our own sending stays under the table by this much: clocks and batches differ."""

@@ -85,7 +85,7 @@ class Fault(Enum):
 
 
 MIN_US: Final = MappingProxyType(
-    {Fault.LATE: 0, Fault.UNPAID: 300, Fault.FORGED: 500, Fault.IMPOSSIBLE: 2_000}
+    {Fault.LATE: 0, Fault.UNPAID: 300, Fault.FORGED: 300, Fault.IMPOSSIBLE: 2_000}
 )
 """Minimum charge for a transaction with a fault, in microseconds."""
 TOO_LATE_US: Final = 2_000

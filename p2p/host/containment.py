@@ -71,7 +71,7 @@ from libp2p.transport.upgrader import TransportUpgrader
 from libp2p.utils.varint import read_varint_prefixed_bytes_limited
 from multiaddr import Multiaddr
 
-from p2p.limits import MAX_STREAMS, Gate
+from p2p.limits import MAX_STREAMS, READ_PAUSE, READS, Bucket, Gate
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +91,10 @@ half_open: Final = ContextVar("half_open", default=False)
 """Whether the connection this task handles counts as half open; each has a task of its own."""
 STRIKES: Final = 256
 """Streams over the limit in the life of a connection until it is cut."""
+
+
+def _now_ms() -> int:
+    return int(trio.current_time() * 1_000)
 
 
 def note(place: str, error: BaseException) -> None:
@@ -134,6 +138,12 @@ def _guarded_stream(
 
     async def guarded(self: SwarmConn, stream: IMuxedStream) -> None:
         try:
+            swarm = self.swarm
+            if isinstance(swarm, ContainedSwarm) and not swarm.allows_stream(
+                self.muxed_conn.peer_id
+            ):
+                await stream.reset()
+                return
             if len(self.streams) >= 2 * MAX_STREAMS:
                 await stream.reset()
                 self.strikes = getattr(self, "strikes", 0) + 1  # type: ignore[attr-defined]
@@ -216,6 +226,7 @@ class MeteredConnection(RawConnection):
     """A socket whose bytes are counted, as they go over the wire."""
 
     traffic: Counter[str]
+    reads: Bucket
 
     @classmethod
     def over(cls, inner: IRawConnection, traffic: Counter[str]) -> IRawConnection:
@@ -224,6 +235,7 @@ class MeteredConnection(RawConnection):
             return inner
         metered = cls(inner.stream, inner.is_initiator)
         metered.traffic = traffic
+        metered.reads = Bucket(READS, _now_ms())
         return metered
 
     async def write(self, data: bytes) -> None:
@@ -232,7 +244,10 @@ class MeteredConnection(RawConnection):
         self.traffic["bytes out"] += len(data)
 
     async def read(self, n: int | None = None) -> bytes:
-        """Read, and count. Raises RawConnError."""
+        """Read, and count; later, if this was too often of late. Raises RawConnError."""
+        while not self.reads.take(_now_ms()):
+            contained["reads put off"] += 1
+            await trio.sleep(READ_PAUSE)
         data = await super().read(n)
         self.traffic["bytes in"] += len(data)
         return data
@@ -244,6 +259,12 @@ class ContainedSwarm(Swarm):
     gate: Gate
     now_ms: Callable[[], int]
     traffic: Counter[str]
+    on_stream: Callable[[ID], bool] | None = None
+    """Counts a stream of a peer; false if it is one too many."""
+
+    def allows_stream(self, peer: ID) -> bool:
+        """Return False if a stream of `peer` is to be reset before its protocol is negotiated."""
+        return self.on_stream is None or self.on_stream(peer)
 
     async def _handle_inbound_connection(
         self, read_write_closer: ReadWriteCloser, maddr: Multiaddr

@@ -40,6 +40,7 @@ from p2p.kademlia.table import KEY_BYTES
 from p2p.limits import (
     MAX_REQUESTS,
     OUTBOUND_SHARE,
+    STREAMS,
     Gate,
     Meter,
     may_serve,
@@ -287,6 +288,7 @@ class Node:
         most = settings.gate.total + settings.book.max_out + len(settings.book.reserved) + 16
         self._gate = Gate(settings.gate, self.guard.accounts.closed)
         self._swarm = new_swarm(settings.key_seed, self._gate, most, now_ms, self.traffic)
+        self._swarm.on_stream = self._allows_stream
         self._host = new_host(self._swarm)
         if self._book is None:
             name = str(self._swarm.get_peer_id())
@@ -1033,6 +1035,11 @@ class Node:
         if peer.hears.floods(kind, now):
             self.penalise(peer.name, OVER_LIMIT, f"a flood ({kind})")
         return False
+
+    def _allows_stream(self, peer_id: ID) -> bool:
+        """Count a stream that a peer opens."""
+        peer = self._peers.get(peer_id)
+        return peer is None or self.allows(peer, STREAMS)
 
     def peer(self, peer_id: ID) -> _Peer | None:
         """The peer, if it has a connection."""

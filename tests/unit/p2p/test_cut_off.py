@@ -8,7 +8,9 @@ import pytest
 import trio
 from libp2p.pubsub.pb import rpc_pb2
 
-from p2p.accounts import NETWORK, USELESS
+from p2p import limits
+from p2p.accounts import DROP_US, NETWORK, USELESS
+from p2p.host.containment import contained
 from p2p.network import TX, Charge, Event, GossipHeard, protocol_name
 from p2p.wire import gossip_id, pack
 from support.p2p_attack import GENESIS, Attacker, Witness, attack, running, settings
@@ -88,6 +90,27 @@ async def test_new_identities_of_a_network_are_refused_before_their_handshake() 
         assert counters["useless tx"] <= 2 * NETWORK.burst
         # Who was here before is not cut off for the debt of its neighbours.
         assert [view.peer for view in victim.network.peers()] == [honest.network.local_peer]
+
+
+async def test_streams_without_end_are_charged_before_they_are_negotiated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    few = {**limits.RATES, limits.STREAMS: limits.Rate(0.1, 40)}
+    monkeypatch.setattr(limits, "RATES", few)
+    async with running(settings(poll_ms=60_000)) as victim:
+
+        async def script(attacker: Attacker) -> None:
+            await attacker.greet()
+            for _ in range(120):
+                with trio.move_on_after(1):
+                    stream = await attacker.connection.muxed_conn.open_stream()
+                    await stream.reset()
+            while "over the limit: streams" not in contained:
+                await trio.sleep(0.02)
+
+        await attack(victim, script)
+        counters = victim.network.counters()
+        assert counters["useless streams"] >= counters["over the limit: streams"] * DROP_US
 
 
 @pytest.mark.parametrize("count", [512, 513])
