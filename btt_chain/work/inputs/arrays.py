@@ -8,6 +8,7 @@ are. A pickle is never opened: it could run a program.
 from __future__ import annotations
 
 import csv
+import lzma
 import struct
 import tokenize
 import warnings
@@ -34,6 +35,11 @@ _BAD_HEADER: Final = (
     struct.error, tokenize.TokenError,
 )  # fmt: skip
 """What a damaged header makes numpy raise: it is read as a literal of Python."""
+_BAD_ARCHIVE: Final = (
+    OSError, EOFError, ValueError, LookupError, ArithmeticError, RuntimeError, MemoryError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
+)  # fmt: skip
+"""What a damaged archive makes zipfile raise: names, lengths and places are its own."""
 MOST_LINE: Final = 1 << 20
 """Characters of a line of a table."""
 
@@ -67,9 +73,7 @@ def _from_archive(file: Path, tensor: Tensor, most: int, elements: bool) -> NDAr
             chosen = f"{ITEMS}.npy" if f"{ITEMS}.npy" in names else names[0]
             with archive.open(chosen) as source:
                 return _array(file, source, tensor, most, elements)
-    except (
-        zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError,
-    ) as broken:  # fmt: skip
+    except _BAD_ARCHIVE as broken:
         raise UnreadableInput.at(file, f"is no .npz that can be read: {broken}") from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import random
 import shutil
 import zipfile
 from io import BytesIO
@@ -219,6 +220,30 @@ def test_damaged_headers_of_arrays_are_refused(
 
     with pytest.raises(UnreadableInput, match=r"x.npz: |x.npy: "):
         taken(file)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damaged_archives_are_refused(tmp_path: Path, method: int) -> None:
+    file = tmp_path / "x.npz"
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("\u00e9.npy", saved(tmp_path, "x.npy", np.zeros((2, 3))).read_bytes())
+    good = file.read_bytes()
+    assert len(taken(file).elements) == 2
+    rng = random.Random(method)
+    damaged = [good.replace("\u00e9".encode(), b"\xff\xff")]
+    for _ in range(300):
+        raw = bytearray(good)
+        raw[rng.randrange(len(raw))] = rng.randrange(256)
+        raw[rng.randrange(len(raw))] ^= 1 << rng.randrange(8)
+        damaged.append(bytes(raw))
+    refused = 0
+    for raw in damaged:
+        file.write_bytes(raw)
+        try:
+            taken(file)
+        except UnreadableInput:
+            refused += 1
+    assert refused > 200
 
 
 def test_channels_first_are_told_apart(tmp_path: Path) -> None:
