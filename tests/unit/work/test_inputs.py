@@ -232,10 +232,10 @@ def test_damaged_archives_are_refused(tmp_path: Path, method: int) -> None:
     rng = random.Random(method)
     damaged = [good.replace("\u00e9".encode(), b"\xff\xff")]
     for _ in range(300):
-        raw = bytearray(good)
-        raw[rng.randrange(len(raw))] = rng.randrange(256)
-        raw[rng.randrange(len(raw))] ^= 1 << rng.randrange(8)
-        damaged.append(bytes(raw))
+        changed = bytearray(good)
+        changed[rng.randrange(len(good))] = rng.randrange(256)
+        changed[rng.randrange(len(good))] ^= 1 << rng.randrange(8)
+        damaged.append(bytes(changed))
     refused = 0
     for raw in damaged:
         file.write_bytes(raw)
