@@ -21,7 +21,7 @@ UNITS: Final = frozenset({"PICOS_PER_MICRO", "PICOS_PER_MILLI"})
 UNMEASURED: Final = frozenset(
     {
         "AssetRegistry", "Assets", "Chambers", "ConvictionVoting", "Exchange", "Jobs",
-        "Models", "Providers", "Receipts", "Referenda",
+        "Models", "Providers", "Receipts",
         "Vaults",
     }
 )  # fmt: skip

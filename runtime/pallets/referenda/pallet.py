@@ -39,7 +39,6 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.origin import OriginKind
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.origins import (
     DecisionOrigin,
     OriginCaller,
@@ -68,6 +67,7 @@ from runtime.pallets.referenda.types import (
     WasTimedOut,
 )
 from runtime.pallets.scheduler import After, At, Clock, DispatchTime, Scheduler
+from runtime.weights import referenda as weights
 
 RESERVE_ID: Final = b"btt/refd"
 """The name that deposits are reserved under."""
@@ -80,9 +80,6 @@ FULL_QUEUE_TRIES: Final = 14
 """How often, within the time it may wait at most, one that found the queue full tries again."""
 ROOT_CALLER: Final = SystemOrigin(RawRoot())
 
-CALL_WEIGHT: Final = 100 * PICOS_PER_MICRO
-LOOK_WEIGHT: Final = 2_500 * PICOS_PER_MICRO
-"""Looking at a referendum, with a new alarm and a new place in the queue."""
 
 Index = Annotated[u32, TypeName("ReferendumIndex")]
 TrackId = Annotated[u16, TypeName("TrackIdOf<T, I>")]
@@ -284,7 +281,7 @@ class Referenda(Pallet, instances=True):
 
     # ---- calls
 
-    @call(0, weight=LOOK_WEIGHT)
+    @call(0, weight=weights.SUBMIT)
     def submit(
         self,
         origin: Origin,
@@ -319,7 +316,7 @@ class Referenda(Pallet, instances=True):
         self.referendum_info_for[index] = Ongoing(status)
         self.deposit(self.Submitted(index, track, proposal))
 
-    @call(1, weight=LOOK_WEIGHT)
+    @call(1, weight=weights.PLACE_DECISION_DEPOSIT)
     def place_decision_deposit(self, origin: Origin, index: Index) -> None:
         """Place the deposit without which a referendum is not decided; anybody may."""
         who, status = origin.signed(), self._ongoing(index)
@@ -330,7 +327,7 @@ class Referenda(Pallet, instances=True):
         self.deposit(self.DecisionDepositPlaced(index, who, amount))
         self._look(index, status)
 
-    @call(2, weight=CALL_WEIGHT)
+    @call(2, weight=weights.REFUND_DECISION_DEPOSIT)
     def refund_decision_deposit(self, origin: Origin, index: Index) -> None:
         """Give the deposit for the decision back to who placed it; the referendum is over."""
         self._ensure_somebody(origin)
@@ -344,7 +341,7 @@ class Referenda(Pallet, instances=True):
         self.referendum_info_for[index] = type(info)(info.at, info.submission, None)
         self.deposit(self.DecisionDepositRefunded(index, deposit.who, deposit.amount))
 
-    @call(3, weight=LOOK_WEIGHT)
+    @call(3, weight=weights.CANCEL)
     def cancel(self, origin: Origin, index: Index) -> None:
         """End a referendum before its time; the deposits go back."""
         self.cancel_origin(origin)
@@ -353,7 +350,7 @@ class Referenda(Pallet, instances=True):
         self._end(index, status, WasCancelled)
         self.deposit(self.Cancelled(index, status.tally))
 
-    @call(4, weight=LOOK_WEIGHT)
+    @call(4, weight=weights.KILL)
     def kill(self, origin: Origin, index: Index) -> None:
         """End a referendum before its time; the deposits go to the treasury."""
         self.kill_origin(origin)
@@ -369,13 +366,13 @@ class Referenda(Pallet, instances=True):
         self._clear_metadata(index)
         self.referendum_info_for[index] = WasKilled(self._now())
 
-    @call(NUDGE, weight=LOOK_WEIGHT)
+    @call(NUDGE, weight=weights.NUDGE_REFERENDUM)
     def nudge_referendum(self, origin: Origin, index: Index) -> None:
         """Look at a referendum. For the chain itself: its alarms do this."""
         origin.root()
         self._look(index, self._ongoing(index))
 
-    @call(ONE_FEWER, weight=LOOK_WEIGHT)
+    @call(ONE_FEWER, weight=weights.ONE_FEWER_DECIDING)
     def one_fewer_deciding(self, origin: Origin, track: TrackId) -> None:
         """Give a place that became free to the next in the queue. For the chain itself."""
         origin.root()
@@ -391,7 +388,7 @@ class Referenda(Pallet, instances=True):
         self._begin(index, status, details)
         self.referendum_info_for[index] = Ongoing(status)
 
-    @call(7, weight=CALL_WEIGHT)
+    @call(7, weight=weights.REFUND_SUBMISSION_DEPOSIT)
     def refund_submission_deposit(self, origin: Origin, index: Index) -> None:
         """Give the deposit of the submission back to who submitted; the referendum is over.
 
@@ -408,7 +405,7 @@ class Referenda(Pallet, instances=True):
         self.referendum_info_for[index] = type(info)(info.at, None, info.decision)
         self.deposit(self.SubmissionDepositRefunded(index, deposit.who, deposit.amount))
 
-    @call(8, weight=CALL_WEIGHT)
+    @call(8, weight=weights.SET_METADATA)
     def set_metadata(
         self,
         origin: Origin,

@@ -1,0 +1,160 @@
+"""Benchmarks of Referenda: full queues, and agendas with as many alarms as they take."""
+
+from __future__ import annotations
+
+from bench.weights.declare import Case, benchmark
+from bench.weights.pallets.preimage import agenda, noted
+from bench.weights.state import BLOCK, Bench
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u16, u32, u128
+from runtime.pallets.origins import RawRoot, SystemOrigin
+from runtime.pallets.preimage import Inline
+from runtime.pallets.referenda import Ongoing, Tally
+from runtime.pallets.referenda.types import MAX_QUEUED, WasApproved
+from runtime.pallets.scheduler import MAX_SCHEDULED, After
+
+ROOT_CALLER = SystemOrigin(RawRoot())
+ROOT_TRACK = u16(0)
+
+
+def crowded(b: Bench) -> None:
+    """Let the slots ahead have agendas of which an alarm finds no room in the first ones."""
+    for slot in range(BLOCK + 1, BLOCK + 4):
+        agenda(b, MAX_SCHEDULED // 2 - 1, slot)
+
+
+def submitted(b: Bench, number: int = 0) -> u32:
+    """Let an account have submitted a referendum of root's track; return its index."""
+    who = b.account(number)
+    index = b.runtime.referenda.referendum_count.value
+    raw = b.call("System", "remark", remark=bytes(100)).raw
+    b.does(
+        who, "Referenda", "submit", proposal_origin=ROOT_CALLER, proposal=Inline(raw),
+        enactment_moment=After(u32(1)),
+    )  # fmt: skip
+    return index
+
+
+def deposited(b: Bench) -> u32:
+    """Let it have its deposit for the decision as well."""
+    index = submitted(b)
+    b.does(b.account(1), "Referenda", "place_decision_deposit", index=index)
+    return index
+
+
+def queued(b: Bench) -> u32:
+    """Let the track's queue be full behind one that is ready and has more ayes than the last."""
+    index = deposited(b)
+    referenda = b.runtime.referenda
+    rival = deposited(b)
+    other = referenda.referendum_info_for.get(rival)
+    assert isinstance(other, Ongoing)
+    other.status.in_queue = True
+    referenda.referendum_info_for[rival] = other
+    waiting = [(u32(1_000 + place), u128(1 + place)) for place in range(MAX_QUEUED - 1)]
+    referenda.track_queue[ROOT_TRACK] = [(rival, u128(0)), *waiting]
+    details = referenda._track(ROOT_TRACK)  # noqa: SLF001
+    referenda.deciding_count[ROOT_TRACK] = details.max_deciding
+    info = referenda.referendum_info_for.get(index)
+    assert isinstance(info, Ongoing)
+    info.status.tally = Tally(u128(MAX_QUEUED), u128(0), u128(0))
+    referenda.referendum_info_for[index] = info
+    b.at(BLOCK + int(details.prepare_period) + 1)
+    return index
+
+
+def over(b: Bench) -> u32:
+    """Let a referendum be approved whose deposits were not given back."""
+    index = deposited(b)
+    referenda = b.runtime.referenda
+    info = referenda.referendum_info_for.get(index)
+    assert isinstance(info, Ongoing)
+    status = info.status
+    referenda.referendum_info_for[index] = WasApproved(
+        u32(BLOCK), status.submission_deposit, status.decision_deposit
+    )
+    return index
+
+
+@benchmark("Referenda.submit")
+def submit(b: Bench) -> Case:
+    """Submit, with an alarm in an agenda that is half full."""
+    crowded(b)
+    raw = b.call("System", "remark", remark=bytes(100)).raw
+    return b.signed(
+        b.account(0), "Referenda", "submit", proposal_origin=ROOT_CALLER, proposal=Inline(raw),
+        enactment_moment=After(u32(1)),
+    )  # fmt: skip
+
+
+@benchmark("Referenda.place_decision_deposit")
+def place_decision_deposit(b: Bench) -> Case:
+    """Place the deposit; the alarm moves."""
+    index = submitted(b)
+    b.at(BLOCK + int(b.runtime.referenda._track(ROOT_TRACK).prepare_period) + 1)  # noqa: SLF001
+    return b.signed(b.account(1), "Referenda", "place_decision_deposit", index=index)
+
+
+@benchmark("Referenda.refund_decision_deposit")
+def refund_decision_deposit(b: Bench) -> Case:
+    """Give a deposit back."""
+    return b.signed(b.account(2), "Referenda", "refund_decision_deposit", index=over(b))
+
+
+@benchmark("Referenda.refund_submission_deposit")
+def refund_submission_deposit(b: Bench) -> Case:
+    """Give a deposit back."""
+    return b.signed(b.account(2), "Referenda", "refund_submission_deposit", index=over(b))
+
+
+def deciding(b: Bench) -> u32:
+    """Let a referendum be decided, with a text that explains it."""
+    index = ready(b)
+    b.decides("Referenda", "nudge_referendum", index=index)
+    b.runtime.referenda.metadata_of[index] = H256(bytes(32))
+    return index
+
+
+def ready(b: Bench) -> u32:
+    """Let a referendum have all that its decision needs, the alarm included."""
+    crowded(b)
+    index = deposited(b)
+    b.at(BLOCK + int(b.runtime.referenda._track(ROOT_TRACK).prepare_period) + 1)  # noqa: SLF001
+    return index
+
+
+@benchmark("Referenda.cancel")
+def cancel(b: Bench) -> Case:
+    """End one that is being decided."""
+    index = deciding(b)
+    return b.root("Referenda", "cancel", index=index)
+
+
+@benchmark("Referenda.kill")
+def kill(b: Bench) -> Case:
+    """As `cancel`; both deposits are lost, and its text is taken away."""
+    index = deciding(b)
+    return b.root("Referenda", "kill", index=index)
+
+
+@benchmark("Referenda.nudge_referendum")
+def nudge_referendum(b: Bench) -> Case:
+    """Begin a decision: weights are frozen, ayes are counted, the alarm moves."""
+    return b.root("Referenda", "nudge_referendum", index=ready(b))
+
+
+@benchmark("Referenda.one_fewer_deciding")
+def one_fewer_deciding(b: Bench) -> Case:
+    """Begin the decision of the first in a full queue."""
+    index = queued(b)
+    b.decides("Referenda", "nudge_referendum", index=index)
+    return b.root("Referenda", "one_fewer_deciding", track=ROOT_TRACK)
+
+
+@benchmark("Referenda.set_metadata")
+def set_metadata(b: Bench) -> Case:
+    """Explain a referendum by a text that is noted."""
+    index = submitted(b)
+    return b.signed(
+        b.account(0), "Referenda", "set_metadata", index=index, maybe_hash=noted(b, 1_000)
+    )
