@@ -414,7 +414,7 @@ async def _on_chain(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]
             continue
         text = f"registered by {owners[kind]}" if kind in owners else "not registered: "
         if kind not in owners:
-            text += "send Session.set_keys with the stash (both public keys in one, babe first)"
+            text += "make its proof with `btt-chain key prove`, and send both with Session.set_keys"
         findings.append(Finding(f"{kind} session key", kind in owners, text))
     stashes = sorted(set(owners.values()))
     if len(stashes) > 1:

@@ -216,8 +216,9 @@ def test_a_fifth_validator_joins(launch: Launch) -> None:
     node.start()
     launch.nodes.append(node)
     node.wait_until_answers()
-    keys = json.loads(typed("query", "rpc", "author_rotateKeys", "--url", node.ws))
-    typed("tx", "call", "Session.set_keys", *session_keys(keys), "--from", stash, *url)
+    owner = ("--owner", address_of(stash_uri(FIFTH)), "--url", node.ws, "--json")
+    made = json.loads(typed("key", "rotate", *owner))
+    typed("tx", "call", "Session.set_keys", made["keys"], made["proof"], "--from", stash, *url)
     typed("tx", "call", "Authorities.bond", "10000tBTT", "--from", stash, *url)
     typed("tx", "call", "Authorities.validate", "--from", stash, *url)
 
@@ -228,9 +229,3 @@ def test_a_fifth_validator_joins(launch: Launch) -> None:
     until("it is in the set", seated)
     launch.wait_for_finality(2)
     assert "validator" in launch.status(node)
-
-
-def session_keys(rotated: str) -> tuple[str, str]:
-    """What `Session.set_keys` takes of the answer of `author_rotateKeys`: keys and proof."""
-    raw = rotated.removeprefix("0x")
-    return json.dumps({"babe": "0x" + raw[:64], "grandpa": "0x" + raw[64:]}), "0x"
