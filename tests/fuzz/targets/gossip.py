@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from google.protobuf.message import DecodeError as ProtobufError
 from libp2p.abc import INetStream
@@ -24,6 +23,7 @@ from p2p.wire import gossip_id, pack, unpack
 if TYPE_CHECKING:
     from libp2p.pubsub.pb.rpc_pb2 import RPC
 
+V = TypeVar("V")
 MAX_RPC: Final = 1 << 20
 NAMES: Final = {f"/btt/{topic}": topic for topic in GOSSIP_BYTES}
 
@@ -39,6 +39,16 @@ class Stream:
         return self._pieces.pop(0) if self._pieces else b""
 
 
+def finish(work: Coroutine[object, None, V]) -> V:
+    """Return what a coroutine returns that never waits."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        value: V = done.value
+        return value
+    raise AssertionError("it waits")
+
+
 async def framed(raw: bytes) -> list[bytes]:
     """Return the RPCs of a stream."""
     stream, buffer, found = cast(INetStream, Stream(raw)), bytearray(), []
@@ -50,7 +60,7 @@ async def framed(raw: bytes) -> list[bytes]:
 def stream(raw: bytes) -> None:
     """Read a stream of RPCs."""
     with suppress(WireError):
-        for data in asyncio.run(framed(raw)):
+        for data in finish(framed(raw)):
             rpc(data)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 from typing import Final
 
 import orjson
@@ -17,6 +18,8 @@ from support.rpc_backend import ModelBackend
 BACKEND: Final = ModelBackend()
 REGISTRY: Final = build_registry(BACKEND, Hub(BACKEND.chain))
 DISPATCHER: Final = Dispatcher(REGISTRY, Limits())
+RUNNER: Final = asyncio.Runner()
+atexit.register(RUNNER.close)
 INTERNAL: Final = -32603
 PARAMS: Final[list[object]] = [
     [], ["0x"], ["0x" + "ab" * 32], [0], [None], [True, True], ["0x" + "00" * 32, 5, None],
@@ -26,7 +29,7 @@ PARAMS: Final[list[object]] = [
 
 def run(raw: bytes) -> None:
     """Answer a message over HTTP."""
-    frame = asyncio.run(DISPATCHER.respond(Caller(unsafe_allowed=False), raw))
+    frame = RUNNER.run(DISPATCHER.respond(Caller(unsafe_allowed=False), raw))
     if frame is None:
         return
     answers = orjson.loads(frame)
