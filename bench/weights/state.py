@@ -53,8 +53,8 @@ LONG_VALUE: Final = 1 << 20
 VALIDATORS: Final = 16
 BLOCK: Final = 20_000
 """Height of the block at hand, and slots since the first one."""
-REPEATS: Final = 12
-ENOUGH: Final = 0.25
+REPEATS: Final = 40
+ENOUGH: Final = 0.5
 """Seconds after which a point is not repeated any more."""
 FEW: Final = 3
 """Repeats at least, however long one takes."""

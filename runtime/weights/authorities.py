@@ -1,7 +1,7 @@
 """Weights of Authorities. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit 8f828b1b.
+on 2026-11-22, at commit ad301d81.
 Picoseconds, with a margin of 30 percent, and keys that are written.
 """
 
@@ -15,12 +15,12 @@ def plan(candidates: int, seats: int) -> int:
 
     `candidates` 0 to 256, `seats` 1 to 100.
     """
-    return 221_000_000 + 36_900_000 * candidates + 127_000 * seats
+    return 348_000_000 + 57_700_000 * candidates + 256_000 * seats
 
 
-BOND: Final = 249_000_000
+BOND: Final = 374_000_000
 """3 keys written."""
-BOND_EXTRA: Final = 446_000_000
+BOND_EXTRA: Final = 599_000_000
 """4 keys written."""
 
 
@@ -29,7 +29,7 @@ def unbond(elections: int) -> int:
 
     `elections` 1 to 147.
     """
-    return 383_000_000 + 4_450_000 * elections
+    return 586_000_000 + 8_550_000 * elections
 
 
 def withdraw_unbonded(elections: int) -> int:
@@ -37,7 +37,7 @@ def withdraw_unbonded(elections: int) -> int:
 
     `elections` 1 to 147.
     """
-    return 423_000_000 + 7_380_000 * elections
+    return 575_000_000 + 6_960_000 * elections
 
 
 def validate(candidates: int) -> int:
@@ -45,14 +45,14 @@ def validate(candidates: int) -> int:
 
     `candidates` 0 to 256.
     """
-    return 226_000_000 + 6_150_000 * candidates
+    return 335_000_000 + 6_340_000 * candidates
 
 
-CHILL: Final = 132_000_000
+CHILL: Final = 223_000_000
 """2 keys written."""
-CHILL_OTHER: Final = 138_000_000
+CHILL_OTHER: Final = 223_000_000
 """2 keys written."""
-SET_MINIMUM_BOND: Final = 68_100_000
+SET_MINIMUM_BOND: Final = 111_000_000
 """1 key written."""
-SET_VALIDATOR_COUNT: Final = 68_800_000
+SET_VALIDATOR_COUNT: Final = 111_000_000
 """1 key written."""

@@ -1,7 +1,7 @@
 """Weights of a block, around its calls. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit 50de7bc0.
+on 2026-11-22, at commit ad301d81.
 Picoseconds, with a margin of 30 percent, and keys that are written.
 """
 
@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from typing import Final
 
-BASE_BLOCK: Final = 3_760_000_000
+BASE_BLOCK: Final = 6_780_000_000
 """Opening and closing a block, with its inherent."""
-BASE_EXTRINSIC: Final = 259_000_000
+BASE_EXTRINSIC: Final = 405_000_000
 """A signed extrinsic before its call: decoding, signature, nonce, fee."""
-EXTRINSIC_BYTE: Final = 5_070
+EXTRINSIC_BYTE: Final = 7_640
 """A byte of an extrinsic, whatever it means."""
-READ: Final = 4_860_000
+READ: Final = 6_810_000
 """Reading a key that the block has not read yet."""
-WRITE: Final = 59_500_000
+WRITE: Final = 103_000_000
 """A changed key: its part of the trie and of the batch."""
-WRITTEN_BYTE: Final = 6_080
+WRITTEN_BYTE: Final = 8_090
 """A byte of a value that is written."""
-REMOVED_BYTE: Final = 161
+REMOVED_BYTE: Final = 123
 """A byte of a value that was there before."""

@@ -1,7 +1,7 @@
 """Weights of Grandpa. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit 8f828b1b.
+on 2026-11-22, at commit ad301d81.
 Picoseconds, with a margin of 30 percent, and keys that are written.
 """
 
@@ -15,7 +15,7 @@ def report_equivocation(validators: int) -> int:
 
     `validators` 1 to 100.
     """
-    return 646_000_000 + 513_000_000 * validators
+    return 1_370_000_000 + 769_000_000 * validators
 
 
 def report_equivocation_unsigned(validators: int) -> int:
@@ -23,8 +23,8 @@ def report_equivocation_unsigned(validators: int) -> int:
 
     `validators` 1 to 100.
     """
-    return 822_000_000 + 517_000_000 * validators
+    return 1_100_000_000 + 833_000_000 * validators
 
 
-NOTE_STALLED: Final = 10_800_000
+NOTE_STALLED: Final = 11_000_000
 """0 keys written."""

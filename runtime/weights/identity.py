@@ -1,7 +1,7 @@
 """Weights of Identity. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit 8f828b1b.
+on 2026-11-22, at commit ad301d81.
 Picoseconds, with a margin of 30 percent, and keys that are written.
 """
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-ADD_REGISTRAR: Final = 134_000_000
+ADD_REGISTRAR: Final = 175_000_000
 """1 key written."""
-SET_IDENTITY: Final = 291_000_000
+SET_IDENTITY: Final = 492_000_000
 """3 keys written."""
 
 
@@ -20,7 +20,7 @@ def set_subs(old: int, subs: int) -> int:
 
     `old` 0 to 100, `subs` 0 to 100.
     """
-    return 165_000_000 + 126_000_000 * old + 66_100_000 * subs
+    return 259_000_000 + 209_000_000 * old + 115_000_000 * subs
 
 
 def clear_identity(subs: int) -> int:
@@ -28,7 +28,7 @@ def clear_identity(subs: int) -> int:
 
     `subs` 0 to 100.
     """
-    return 362_000_000 + 122_000_000 * subs
+    return 535_000_000 + 208_000_000 * subs
 
 
 def kill_identity(subs: int) -> int:
@@ -36,28 +36,28 @@ def kill_identity(subs: int) -> int:
 
     `subs` 0 to 100.
     """
-    return 467_000_000 + 122_000_000 * subs
+    return 639_000_000 + 206_000_000 * subs
 
 
-REQUEST_JUDGEMENT: Final = 285_000_000
+REQUEST_JUDGEMENT: Final = 415_000_000
 """3 keys written."""
-CANCEL_REQUEST: Final = 351_000_000
+CANCEL_REQUEST: Final = 394_000_000
 """3 keys written."""
-SET_FEE: Final = 178_000_000
+SET_FEE: Final = 169_000_000
 """1 key written."""
-SET_ACCOUNT_ID: Final = 165_000_000
+SET_ACCOUNT_ID: Final = 169_000_000
 """1 key written."""
-SET_FIELDS: Final = 165_000_000
+SET_FIELDS: Final = 173_000_000
 """1 key written."""
-PROVIDE_JUDGEMENT: Final = 408_000_000
+PROVIDE_JUDGEMENT: Final = 557_000_000
 """4 keys written."""
-ADD_SUB: Final = 411_000_000
+ADD_SUB: Final = 579_000_000
 """4 keys written."""
-RENAME_SUB: Final = 85_000_000
+RENAME_SUB: Final = 126_000_000
 """1 key written."""
-REMOVE_SUB: Final = 463_000_000
+REMOVE_SUB: Final = 667_000_000
 """5 keys written."""
-QUIT_SUB: Final = 462_000_000
+QUIT_SUB: Final = 665_000_000
 """5 keys written."""
-AGREE_SUB: Final = 79_000_000
+AGREE_SUB: Final = 120_000_000
 """1 key written."""

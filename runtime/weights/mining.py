@@ -1,7 +1,7 @@
 """Weights of Mining. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit c1a60cf1.
+on 2026-11-22, at commit ad301d81.
 Picoseconds, with a margin of 30 percent, and keys that are written.
 """
 
@@ -15,16 +15,16 @@ def claim_rewards(eras: int) -> int:
 
     `eras` 1 to 64.
     """
-    return 634_000_000 + 259_000_000 * eras
+    return 734_000_000 + 464_000_000 * eras
 
 
-ATTEST_REGION: Final = 75_100_000
+ATTEST_REGION: Final = 146_000_000
 """1 key written."""
-ATTEST_ENERGY: Final = 73_700_000
+ATTEST_ENERGY: Final = 139_000_000
 """1 key written."""
-SET_PARAMS: Final = 75_900_000
+SET_PARAMS: Final = 140_000_000
 """1 key written."""
-CLOSE: Final = 719_000_000
+CLOSE: Final = 1_390_000_000
 """11 keys written."""
-EXPIRE: Final = 1_240_000_000
+EXPIRE: Final = 2_400_000_000
 """19 keys written."""

@@ -1,11 +1,13 @@
 """Weights of Multisig. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit 50de7bc0.
+on 2026-11-22, at commit ad301d81.
 Picoseconds, with a margin of 30 percent, and keys that are written.
 """
 
 from __future__ import annotations
+
+from typing import Final
 
 
 def as_multi_threshold_1(others: int) -> int:
@@ -13,7 +15,7 @@ def as_multi_threshold_1(others: int) -> int:
 
     `others` 1 to 99.
     """
-    return 17_600_000 + 686_000 * others
+    return 18_300_000 + 729_000 * others
 
 
 def as_multi(others: int) -> int:
@@ -21,7 +23,7 @@ def as_multi(others: int) -> int:
 
     `others` 1 to 99.
     """
-    return 263_000_000 + 1_790_000 * others
+    return 462_000_000 + 1_310_000 * others
 
 
 def approve_as_multi(others: int) -> int:
@@ -29,7 +31,7 @@ def approve_as_multi(others: int) -> int:
 
     `others` 1 to 99.
     """
-    return 115_000_000 + 1_640_000 * others
+    return 151_000_000 + 1_200_000 * others
 
 
 def cancel_as_multi(others: int) -> int:
@@ -37,7 +39,7 @@ def cancel_as_multi(others: int) -> int:
 
     `others` 1 to 99.
     """
-    return 259_000_000 + 1_320_000 * others
+    return 400_000_000 + 810_000 * others
 
 
 def poke_deposit(others: int) -> int:
@@ -45,4 +47,4 @@ def poke_deposit(others: int) -> int:
 
     `others` 1 to 99.
     """
-    return 262_000_000 + 1_830_000 * others
+    return 452_000_000 + 1_820_000 * others

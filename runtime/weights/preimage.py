@@ -1,7 +1,7 @@
 """Weights of Preimage. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit 50de7bc0.
+on 2026-11-22, at commit ad301d81.
 Picoseconds, with a margin of 30 percent, and keys that are written.
 """
 
@@ -15,14 +15,14 @@ def note_preimage(length: int) -> int:
 
     `length` 0 to 4_194_304.
     """
-    return 312_000_000 + 10_200 * length
+    return 550_000_000 + 14_400 * length
 
 
-UNNOTE_PREIMAGE: Final = 1_090_000_000
+UNNOTE_PREIMAGE: Final = 1_320_000_000
 """4 keys written."""
-REQUEST_PREIMAGE: Final = 80_700_000
+REQUEST_PREIMAGE: Final = 147_000_000
 """1 key written."""
-UNREQUEST_PREIMAGE: Final = 857_000_000
+UNREQUEST_PREIMAGE: Final = 882_000_000
 """2 keys written."""
 
 
@@ -31,4 +31,4 @@ def ensure_updated(hashes: int) -> int:
 
     `hashes` 1 to 1_024.
     """
-    return 10_600_000 + 307_000 * hashes
+    return 9_000_000 + 391_000 * hashes

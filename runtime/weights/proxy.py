@@ -1,7 +1,7 @@
 """Weights of Proxy. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit 50de7bc0.
+on 2026-11-22, at commit ad301d81.
 Picoseconds, with a margin of 30 percent, and keys that are written.
 """
 
@@ -15,24 +15,24 @@ def proxy(proxies: int) -> int:
 
     `proxies` 1 to 32.
     """
-    return 32_900_000 + 1_600_000 * proxies
+    return 38_300_000 + 1_420_000 * proxies
 
 
-ADD_PROXY: Final = 375_000_000
+ADD_PROXY: Final = 579_000_000
 """3 keys written."""
-REMOVE_PROXY: Final = 367_000_000
+REMOVE_PROXY: Final = 515_000_000
 """3 keys written."""
-REMOVE_PROXIES: Final = 368_000_000
+REMOVE_PROXIES: Final = 543_000_000
 """3 keys written."""
-CREATE_PURE: Final = 255_000_000
+CREATE_PURE: Final = 423_000_000
 """3 keys written."""
-KILL_PURE: Final = 459_000_000
+KILL_PURE: Final = 676_000_000
 """5 keys written."""
-ANNOUNCE: Final = 370_000_000
+ANNOUNCE: Final = 503_000_000
 """3 keys written."""
-REMOVE_ANNOUNCEMENT: Final = 303_000_000
+REMOVE_ANNOUNCEMENT: Final = 507_000_000
 """3 keys written."""
-REJECT_ANNOUNCEMENT: Final = 301_000_000
+REJECT_ANNOUNCEMENT: Final = 495_000_000
 """3 keys written."""
 
 
@@ -41,8 +41,8 @@ def proxy_announced(proxies: int, pending: int) -> int:
 
     `proxies` 1 to 32, `pending` 1 to 32.
     """
-    return 263_000_000 + 1_640_000 * proxies + 3_580_000 * pending
+    return 409_000_000 + 3_220_000 * proxies + 5_390_000 * pending
 
 
-POKE_DEPOSIT: Final = 474_000_000
+POKE_DEPOSIT: Final = 748_000_000
 """4 keys written."""

@@ -1,7 +1,7 @@
 """Weights of Treasury. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit a5bb4641.
+on 2026-11-22, at commit ad301d81.
 Picoseconds, with a margin of 30 percent, and keys that are written.
 """
 
@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from typing import Final
 
-SPEND_LOCAL: Final = 246_000_000
+SPEND_LOCAL: Final = 414_000_000
 """3 keys written."""
-REMOVE_APPROVAL: Final = 159_000_000
+REMOVE_APPROVAL: Final = 284_000_000
 """2 keys written."""
-SPEND: Final = 164_000_000
+SPEND: Final = 267_000_000
 """2 keys written."""
-PAYOUT: Final = 249_000_000
+PAYOUT: Final = 427_000_000
 """3 keys written."""
-CHECK_STATUS: Final = 79_600_000
+CHECK_STATUS: Final = 138_000_000
 """1 key written."""
-VOID_SPEND: Final = 76_800_000
+VOID_SPEND: Final = 135_000_000
 """1 key written."""
 
 
@@ -28,4 +28,4 @@ def pay_approved(payments: int) -> int:
 
     `payments` 0 to 100.
     """
-    return 27_500_000 + 183_000_000 * payments
+    return 30_700_000 + 306_000_000 * payments

@@ -89,11 +89,11 @@ def with_weight(b: Bench) -> Case:
 @benchmark("Utility.if_else")
 def if_else(b: Bench) -> Case:
     """Make a call that fails, and then another."""
-    main, fallback = b.call("Vesting", "vest"), b.remark()
+    main, fallback = b.remark(), b.call("Utility", "batch", calls=[])  # root signs no remark
     return Case(
         b.call("Utility", "if_else", main=main, fallback=fallback),
-        limited(b),
-        without=((signed(b.account(0)), b.remark(), 2),),
+        ROOT,
+        without=((ROOT, main, 1), (ROOT, fallback, 1)),
     )
 
 
