@@ -173,5 +173,6 @@ def write(name: str, text: str) -> Path:
     path = WEIGHTS / f"{snake(name)}.py"
     path.write_text(text)
     formatter = Path(sys.executable).with_name("ruff")
+    subprocess.run([formatter, "check", "--fix", "--quiet", path], cwd=ROOT, check=True)
     subprocess.run([formatter, "format", "--quiet", path], cwd=ROOT, check=True)
     return path

@@ -7,8 +7,6 @@ Picoseconds, with a margin of 30 percent, and keys that are written.
 
 from __future__ import annotations
 
-from typing import Final
-
 
 def as_multi_threshold_1(others: int) -> int:
     """0 keys written.

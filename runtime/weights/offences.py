@@ -7,8 +7,6 @@ Picoseconds, with a margin of 30 percent, and keys that are written.
 
 from __future__ import annotations
 
-from typing import Final
-
 
 def disable_again(validators: int) -> int:
     """3 keys written.
