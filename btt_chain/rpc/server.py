@@ -228,11 +228,19 @@ class RpcServer:
     async def _post(
         self, request: web.BaseRequest, visitor: Visitor, bill: Bill, cors: dict[str, str]
     ) -> web.Response:
+        limit = self.config.limits.request_size
+        too_large = f"The body is larger than {limit} bytes\n"
+        if (request.content_length or 0) > limit:
+            return web.Response(status=413, text=too_large, headers=cors | CLOSE)
         try:
             async with asyncio.timeout(self.config.limits.call_timeout):
                 raw = await request.read()
         except TimeoutError:
             return web.Response(status=408, headers=cors | CLOSE)
+        except web.HTTPRequestEntityTooLarge:
+            # Not passed on: it is a response, too, and with its traceback keeps the body until
+            # the collector runs, which is rarely.
+            return web.Response(status=413, text=too_large, headers=cors | CLOSE)
         self.visitors.read(visitor)
         # Others of the same address may have used up its budget while the body came.
         wait = 0.0 if bill.is_free else await Throttle(bill).admit()

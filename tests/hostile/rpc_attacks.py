@@ -9,6 +9,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Final
 
+from btt_chain.rpc.limits import Limits
 from btt_chain.scale import u64
 from hostile.order import CONNECTED, CUT, DONE, REFUSED, Attack, Order, Recorder, Target
 from hostile.payloads import (
@@ -26,7 +27,8 @@ from runtime.params import RuntimeParams
 PATIENCE: Final = 60.0
 """Seconds that an answer is waited for."""
 AGAIN: Final = 0.2
-LOGS: Final = 5_000_000
+LOGS: Final = min(5_000_000, (Limits().request_size - 1_000) // 2)
+"""Digest items or trie nodes of an argument, whose hex digits fill a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +164,14 @@ class FractionalIds(Repeated):
 
 
 class HugeDigest(Repeated):
-    """D5: a block whose header has five million digest items."""
+    """D5: a block whose header has millions of digest items."""
 
     def make(self) -> list[Posted]:
         return [Posted(state_call("Core_initialize_block", crowded_header(10, LOGS)))]
 
 
 class HugeArgument(Repeated):
-    """D5: five megabytes for functions that any caller may use."""
+    """D5: a full request for functions that any caller may use."""
 
     def make(self) -> list[Posted]:
         runtime = BttRuntime(RuntimeParams(u64(self.order.slot_ms)))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import io
 import json
+import tracemalloc
+from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import orjson
 import pytest
-from aiohttp import ClientSession, WSServerHandshakeError
+from aiohttp import ClientError, ClientSession, WSServerHandshakeError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -40,6 +45,41 @@ def call(id: object, name: str, *params: object) -> dict[str, object]:
 
 async def test_http_and_websocket_answer_on_one_port(http: HttpClient, ws: WsClient) -> None:
     assert await http.call("system_name") == await ws.call("system_name") == "model node"
+
+
+@pytest.mark.parametrize("has_length", [True, False])
+async def test_bodies_that_are_too_large_are_not_kept(has_length: bool) -> None:
+    size, times = 1 << 20, 12
+    backend = ModelBackend()
+    service = RpcService(backend, RpcConfig(port=0, limits=Limits(request_size=size)))
+    await service.start()
+    url = f"http://127.0.0.1:{service.port}"
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b" " * (size // 10)
+
+    async def post(session: ClientSession) -> None:
+        body = io.BytesIO(b" " * (2 * size)) if has_length else pieces()
+        with suppress(ClientError):  # it may be cut off while it still sends
+            async with session.post(url, data=body) as answer:
+                assert answer.status == 413
+
+    gc.collect()
+    gc.disable()  # as good as: a node collects rarely
+    tracemalloc.start()
+    try:
+        async with ClientSession() as session:
+            await post(session)
+            before = tracemalloc.get_traced_memory()[0]
+            for _ in range(times):
+                await post(session)
+            grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+        await service.stop()
+    assert grown < times * size / 4
 
 
 async def test_ids_of_every_kind_are_echoed(http: HttpClient) -> None:
