@@ -146,7 +146,8 @@ def heavy() -> list[bytes]:
     ]
     return [
         *(b"\1" + one.SerializeToString() for one in many), b"\0" + b"\1a" * 30_000,
-        b"\2" + header + logs + b"\1", b"\3" + compact_encode(4_096) + bytes(4_096),
+        b"\0" + bytes(60_000), b"\2" + header + logs + b"\1",
+        b"\3" + compact_encode(4_096) + bytes(4_096),
         b"\3" + compact_encode(4_096) + b"\x04a" * 4_096, b"\4" + pack(bytes(60_000)),
     ]  # fmt: skip
 
