@@ -20,7 +20,7 @@ SLOW = {"dicom", "onnx_models", "runtime_api", "transactions", "chain_spec"}
 
 @pytest.mark.parametrize("name", names())
 def test_a_target_has_its_property_for_known_and_for_broken_inputs(name: str) -> None:
-    if name in {"dicom", "onnx_models", "packages"}:
+    if name in {"dicom", "inputs", "onnx_models", "packages"}:
         pytest.importorskip("onnx", reason="the extra `work` is not installed")
         pytest.importorskip("pydicom", reason="the extra `work` is not installed")
     target = load(name)
