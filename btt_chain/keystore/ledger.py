@@ -305,7 +305,13 @@ def _later_round(one: Round | None, other: Round | None) -> Round | None:
 
 
 def _open_from(ledger: Ledger, set_id: int, round: int) -> Ledger:
-    """Return a ledger whose sets before `set_id` are closed, and its rounds before `round`."""
+    """Return a ledger whose sets before `set_id` are closed, and its rounds before `round`.
+
+    Unchanged where a later set is closed: the node is behind its record, after its database was
+    deleted for example, and cannot tell what was voted since.
+    """
+    if ledger.closed_set is not None and ledger.closed_set > set_id:
+        return ledger
     floor = Round(set_id, round - 1, {Stage.PRECOMMIT: UNKNOWN}) if round > 1 else None
     return replace(
         ledger,

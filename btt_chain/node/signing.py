@@ -98,6 +98,9 @@ class Signer:
         self._watch: Watch | None = None
         self._launch: LaunchWatch | None = None
         self._standing: Final = Standing()
+        self._silent_since: tuple[int, tuple[int, int]] | None = None
+        """Slot and newest round when the last watch ended: keys that it covered rest for a while,
+        so what they sign after it comes from another node."""
         self._barred: dict[bytes, str] = {}
         """Keys that are not used any more, and why."""
         self._problems: dict[bytes, str] = {}
@@ -178,7 +181,7 @@ class Signer:
                 self._bar(public_key, f"another node signs with it: {what}")
             case Clear():
                 self._settle(self._watch, unsure, newest_round[1])
-                self._watch = None
+                self._watch, self._silent_since = None, (self._slot, newest_round)
             case _:
                 pass
 
@@ -209,7 +212,7 @@ class Signer:
             record = self._own(GRANDPA, public)
             if record is None or record.ledger.unsure or public in self._barred:
                 continue
-            if record.ledger.is_closed(self._set_id):
+            if record.ledger.closed_set == self._set_id:  # no later one: the node is not behind
                 record.reopen(self._set_id, round)
                 log.warning(
                     "finality has stood at round %d of set %d for a session: the key 0x%s votes "
@@ -250,7 +253,13 @@ class Signer:
     def saw_block(self, public: bytes, slot: int, pre_seal_hash: bytes) -> None:
         """A block with the seal of this key came from others."""
         record = self._own(BABE, public)
-        if record is None or not record.ledger.is_strange_block(slot, pre_seal_hash):
+        if record is None:
+            return
+        since = self._silent_since
+        if since is not None and slot > since[0] and record.ledger.waits(slot):
+            self._bar(public, f"another node sealed a block of slot {slot} with it")
+            return
+        if not record.ledger.is_strange_block(slot, pre_seal_hash):
             return
         if record.ledger.launch:
             self._doubt_launch(record, Ledger(block=Sealed(slot, None, None)),
@@ -323,6 +332,7 @@ class Signer:
             Place.at(set_id, round_number, stage), (bytes(target.hash), target.number)
         )
         seen = Ledger(round=Round(set_id, round_number, {stage: UNKNOWN}))
+        other = f"another node voted with it in round {round_number} of set {set_id}"
         if record.ledger.launch:
             self._doubt_launch(record, seen, f"a vote in round {round_number} of set {set_id}")
         elif record.ledger.unsure and self._watch is not None:
@@ -331,8 +341,11 @@ class Signer:
             record.raise_to(seen)
         elif record.ledger.is_closed(set_id):
             record.raise_to(seen)  # so that it is not cast again if the set is reopened
+            since = self._silent_since
+            if since is not None and (set_id, round_number) > since[1]:
+                self._bar(who, other)
         elif strange:
-            self._bar(who, f"another node voted with it in round {round_number} of set {set_id}")
+            self._bar(who, other)
 
     # ---- which keys
 

@@ -194,6 +194,13 @@ def test_a_set_that_is_reopened_forgets_no_vote() -> None:
     assert opened.answer_vote(Place.at(3, 8, Stage.PRECOMMIT), (HASHES[2], 9)) is None
 
 
+def test_a_node_that_is_behind_its_record_opens_no_set() -> None:
+    # As after `purge-chain`: the node is in set 2 again, and votes of set 5 may be missing.
+    closed = Ledger(closed_set=5)
+    assert closed.reopened(2, 8) == closed
+    assert closed.doubted("old").settled(slot=20, set_id=2, standing=8).closed_set == 5
+
+
 def test_a_clock_that_goes_back_makes_no_blocks_until_it_has_caught_up() -> None:
     clock = Clock()
     for slot, is_refused in ((5, False), (6, False), (5, False), (4, True), (3, True), (5, False)):

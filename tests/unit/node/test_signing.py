@@ -422,6 +422,44 @@ def test_a_closed_set_is_opened_when_finality_stands_for_a_session() -> None:
     assert signer.sign(0, 7, prevote(6), who) is None
 
 
+def test_a_later_closed_set_stays_closed_where_finality_stands_in_an_earlier_one() -> None:
+    vault = Vault()
+    vault.records[vault.gran] = MemoryRecord(GENESIS, vault.gran, Ledger(closed_set=5))
+    signer = signer_of(vault)
+    stand(signer, STARTED, STARTED + 2 * SESSION)
+    assert signer.keys() == []
+    assert vault.record(vault.gran).ledger.closed_set == 5
+
+
+def test_a_vote_cast_elsewhere_after_the_watch_bars_the_key() -> None:
+    vault = Vault(unsure=True)
+    signer = signer_of(vault)
+    end = STARTED + SESSION + 1
+    pass_slots(signer, STARTED, end)
+    signer.saw_vote(vault.gran, 3, 7 + end - STARTED, prevote())  # may be from before the watch
+    assert state_of_votes(signer) is State.WAITS
+    signer.saw_vote(vault.gran, 3, 8 + end - STARTED, prevote())
+    assert state_of_votes(signer) is State.BARRED
+    pass_slots(signer, end + 1, end + 1, set_id=4)
+    assert signer.keys() == []
+
+
+def test_a_block_made_elsewhere_after_the_watch_bars_the_key() -> None:
+    vault = Vault(unsure=True)
+    signer = signer_of(vault)
+    end = STARTED + SESSION + 1
+    pass_slots(signer, STARTED, end)
+    signer.saw_block(vault.babe, end, HASH)  # may be from before the end of the watch
+    signer.saw_block(vault.babe, end + 1, HASH)
+    pass_slots(signer, end + 1, end + SESSION + 1)
+    assert signer.authors() == {}
+    assert signer.seal(vault.babe, end + SESSION + 1, OTHER) is None
+
+
+def state_of_votes(signer: Signer) -> State:
+    return next(key.state for key in signer.states() if key.key_type == GRANDPA)
+
+
 def test_slots_in_which_nobody_is_heard_do_not_open_a_closed_set() -> None:
     vault = Vault()
     vault.records[vault.gran] = MemoryRecord(GENESIS, vault.gran, Ledger(closed_set=0))
