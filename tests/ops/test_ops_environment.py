@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from btt_chain.testing import Devnet, DevNode
-from btt_chain.testing.node import PROGRAM
 from devnet import launcher
 from devnet.watched import HANG, Words, until
 from hostile.field import few_descriptors
@@ -28,12 +27,11 @@ FEW = 256
 
 
 class Alone:
-    """A network of one validator, with a clock that can be set."""
+    """A network of one validator, with a file for its clock."""
 
     def __init__(self, base: Path) -> None:
         self.net = Devnet.create(base, validators=1, slot_ms=1_000)
         self.set_clock(0)
-        self.node.program = launcher.program(f"clock={base / 'clock'}")
 
     @property
     def node(self) -> DevNode:
@@ -54,7 +52,8 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alone]:
     """For all tests of the file; each leaves it making blocks."""
     made = Alone(tmp_path_factory.mktemp("environment") / "net")
     with made.net:
-        made.net.up()
+        with few_descriptors(FEW):
+            made.net.up()
         made.goes_on()
         yield made
 
@@ -70,30 +69,9 @@ def test_a_node_that_was_frozen_goes_on_at_once(alone: Alone, seconds: int) -> N
     assert "Traceback" not in alone.node.log.read_text()
 
 
-def test_a_validator_whose_clock_jumps_an_hour_makes_no_slot_twice_and_logs_it(
-    alone: Alone,
-) -> None:
-    alone.set_clock(HOUR_MS)
-    alone.goes_on()
-    words = Words(alone.node)
-    alone.set_clock(0)
-    until("the log line about the clock", words.have("the clock went back"))
-    ahead = alone.node.rpc.best()
-    time.sleep(3)
-    # Its slots of the next hour are used up: it waits for them, and answers meanwhile.
-    assert alone.node.rpc.best() <= ahead + 1
-    assert alone.node.is_alive
-    alone.set_clock(HOUR_MS)
-    alone.goes_on()
-    assert "Traceback" not in alone.node.log.read_text()
-
-
 def test_a_node_with_few_open_files_outlives_more_connections_than_it_has_files(
     alone: Alone,
 ) -> None:
-    alone.node.program = list(PROGRAM)  # the clock that can be set opens a file at each reading
-    with few_descriptors(FEW):
-        alone.net.restart(0)
     with ExitStack() as held:
         for _ in range(FEW + 64):
             idle = held.enter_context(socket.socket())
@@ -106,5 +84,27 @@ def test_a_node_with_few_open_files_outlives_more_connections_than_it_has_files(
         time.sleep(3)
         assert alone.node.is_alive, alone.node.tail()
     until("it answers again", alone.node.answers)
+    alone.goes_on()
+    assert "Traceback" not in alone.node.log.read_text()
+
+
+def test_a_validator_whose_clock_jumps_an_hour_makes_no_slot_twice_and_logs_it(
+    alone: Alone,
+) -> None:
+    # The last test of this file: the chain is an hour ahead after it.
+    alone.node.program = launcher.program(f"clock={alone.net.base / 'clock'}")
+    alone.net.restart(0)
+    alone.goes_on()
+    alone.set_clock(HOUR_MS)
+    alone.goes_on()
+    words = Words(alone.node)
+    alone.set_clock(0)
+    until("the log line about the clock", words.have("the clock went back"))
+    ahead = alone.node.rpc.best()
+    time.sleep(3)
+    # Its slots of the next hour are used up: it waits for them, and answers meanwhile.
+    assert alone.node.rpc.best() <= ahead + 1
+    assert alone.node.is_alive
+    alone.set_clock(HOUR_MS)
     alone.goes_on()
     assert "Traceback" not in alone.node.log.read_text()
