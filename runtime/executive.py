@@ -82,6 +82,8 @@ class Signer:
     """What the signature covers besides the bytes; empty where none was checked."""
     discount: int = 0
     """How much less of the fee the sender pays, in hundredths of a percent; see `_prepare`."""
+    fee: int = 0
+    """Fee with its tip, in planck, once it is known."""
 
 
 @dataclass(slots=True)
@@ -236,7 +238,7 @@ class Executive:
                 return valid, None
             who, extra, implicit = signer.who, signer.extra, signer.implicit
             info, length = transaction.info, transaction.length
-            return valid, Kept(self.runtime, who, extra, implicit, info, length)
+            return valid, Kept(self.runtime, who, extra, implicit, info, length, signer.fee)
         finally:
             self._undo(before)
 
@@ -253,6 +255,14 @@ class Executive:
             if self._implicits.of(kept.extra) != kept.implicit:
                 return None
             return self._terms(self._sender(kept.who, kept.extra), kept.info, kept.length)
+        finally:
+            self._undo(before)
+
+    def can_pay(self, who: AccountId, fees: int) -> bool:
+        """Return True if an account can pay so much in fees, in the view opened before."""
+        before = self._open_layer()
+        try:
+            return self.fees.can_pay(who, u128(min(fees, u128.MAX)), u128(0))
         finally:
             self._undo(before)
 
@@ -372,6 +382,7 @@ class Executive:
             raise Invalid(validity.Payment()) from None
         if not self.fees.can_pay(who, fee, extra.tip):
             raise Invalid(validity.Payment())
+        signer.fee = int(fee)
         waits = nonce > signer.account.nonce
         return ValidTransaction(
             priority=self.fees.priority(info, size, extra.tip, fee),

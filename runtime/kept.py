@@ -28,3 +28,5 @@ class Kept:
     info: DispatchInfo
     length: int
     """Bytes on the wire, with the length in front."""
+    fee: int = 0
+    """Fee with its tip, in planck, when it was found valid."""

@@ -16,7 +16,7 @@ from btt_chain.chain.client import Client, RootedOverlay
 from btt_chain.chain.law import NoLaw
 from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.primitives.account import Id
+from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256, RuntimeEnvironmentUpdated
 from btt_chain.primitives.extrinsic import decode_extrinsic, opaque, unwrap
 from btt_chain.primitives.validity import CannotLookup, TransactionSource, ValidTransaction
@@ -74,7 +74,7 @@ class PoolService:
 
     def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
         self.client = client
-        self.pool = Pool(self._judge, recheck=self._judge_again)
+        self.pool = Pool(self._judge, recheck=self._judge_again, can_pay=self._can_pay)
         self.in_turns = False
         """Whether `recheck_some` is called in turns; else each block is followed by one turn, and
         what is left waits for the next block."""
@@ -193,7 +193,10 @@ class PoolService:
 
     def _judge(self, wire: bytes, source: TransactionSource, at: BlockRef) -> Validated:
         valid, kept = self._view_of(at.hash).executive.admit(source, unwrap(wire))
-        return Validated(valid, kept, None if kept is None else kept.who)
+        return Validated(valid, kept, kept.who, kept.fee) if kept else Validated(valid, None, None)
+
+    def _can_pay(self, who: bytes, fees: int, at: bytes) -> bool:
+        return self._view_of(at).executive.can_pay(AccountId(who), fees)
 
     def _judge_again(self, known: Transaction, at: BlockRef) -> ValidTransaction | Validated:
         """Judge a transaction of the pool by what was kept of it, or by its bytes."""

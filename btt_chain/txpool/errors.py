@@ -128,6 +128,17 @@ class SenderLimit(ImmediatelyDropped):
         )
 
 
+class SenderFunds(ImmediatelyDropped):
+    """The sender cannot pay the fees of all its transactions in the pool and of this one."""
+
+    def __init__(self, full: PoolStatus, fees: int) -> None:
+        super().__init__(full)
+        self.data = (
+            f"The fees of this account's transactions in the pool and of this one are {fees} "
+            "planck together, more than it has: submit it again after the next block"
+        )
+
+
 class Unactionable(PoolError):
     """It must not be passed on, and this node authors no blocks."""
 

@@ -36,6 +36,7 @@ from btt_chain.txpool.errors import (
     ImmediatelyDropped,
     NoTagsProvided,
     PoolError,
+    SenderFunds,
     SenderLimit,
     TemporarilyBanned,
     TooLowPriority,
@@ -52,6 +53,7 @@ from btt_chain.txpool.types import (
     U32_MAX,
     U64_MAX,
     BlockRef,
+    CanPay,
     ImportedBlock,
     Limit,
     Limits,
@@ -86,7 +88,8 @@ class Pool:
     """The pool of one node.
 
     `validate` is the runtime's judgement, used where a method is not given another; `recheck` that
-    of a transaction that is in the pool, by what was kept of it.
+    of a transaction that is in the pool, by what was kept of it; `can_pay` says whether an account
+    can pay the fees of all its transactions.
     A pool of a node that authors no blocks refuses what must not be passed on.
     """
 
@@ -96,12 +99,14 @@ class Pool:
         limits: Limits | None = None,
         *,
         recheck: Recheck | None = None,
+        can_pay: CanPay | None = None,
         authors: bool = True,
         accepts_future: bool = True,
     ) -> None:
         self.limits = limits or Limits()
         self._validate = validate
         self._recheck_by = recheck
+        self._can_pay = can_pay
         self._authors = authors
         self._accepts_future = accepts_future
         self._ready = Ready()
@@ -349,6 +354,13 @@ class Pool:
             size -= sum(len(rival.raw) for rival in rivals if rival.sender == tx.sender)
             if size > limit:
                 raise SenderLimit(self.status(), used, limit)
+        # What returns from a retracted block was paid for there.
+        if self._can_pay is None or tx.source is TransactionSource.InBlock:
+            return
+        replaced = sum(rival.fee for rival in rivals if rival.sender == tx.sender)
+        fees = self._senders.unpayable(tx, replaced, self._can_pay)
+        if fees is not None:
+            raise SenderFunds(self.status(), fees)
 
     def _refuse_unfit(self, tx: Transaction) -> None:
         if not tx.provides:
@@ -598,7 +610,7 @@ class Pool:
         fresh = _transaction(tx.hash, tx.raw, tx.source, validity, best, tx.seq)
         is_decoded = tx.kept is None or isinstance(validity, Validated)
         if not is_decoded:
-            fresh.kept, fresh.sender = tx.kept, tx.sender
+            fresh.kept, fresh.sender, fresh.fee = tx.kept, tx.sender, tx.fee
         self._put_back(tx, fresh, best)
         return len(tx.raw) if is_decoded else 0
 
@@ -674,8 +686,9 @@ def _transaction(
 ) -> Transaction:
     kept: object = None
     sender: bytes | None = None
+    fee = 0
     if isinstance(validity, Validated):
-        validity, kept, sender = validity
+        validity, kept, sender, fee = validity
     return Transaction(
         tx_hash,
         raw,
@@ -689,6 +702,7 @@ def _transaction(
         best.hash,
         kept,
         sender,
+        fee,
     )
 
 

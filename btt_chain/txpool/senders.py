@@ -1,36 +1,75 @@
-"""How much of the pool each account fills."""
+"""What each account has in the pool: bytes, and the fees that it promises."""
 
 from __future__ import annotations
 
-from btt_chain.txpool.types import Transaction
+from dataclasses import dataclass
+
+from btt_chain.txpool.types import CanPay, Transaction
+
+
+@dataclass(slots=True)
+class _Used:
+    """What one account has in the pool."""
+
+    size: int = 0
+    fees: int = 0
+    payable: int = 0
+    """Fees that it was found able to pay at the block `at`."""
+    at: bytes = b""
 
 
 class Senders:
-    """Bytes of the transactions of each sender; transactions without one are not counted."""
+    """Bytes and fees of the transactions of each sender; transactions without one do not count."""
 
-    __slots__ = ("_bytes",)
+    __slots__ = ("_used",)
 
     def __init__(self) -> None:
-        self._bytes: dict[bytes, int] = {}
+        self._used: dict[bytes, _Used] = {}
 
     def __len__(self) -> int:
-        return len(self._bytes)
+        return len(self._used)
 
     def of(self, sender: bytes | None) -> int:
         """Return the bytes of a sender's transactions."""
-        return 0 if sender is None else self._bytes.get(sender, 0)
+        used = None if sender is None else self._used.get(sender)
+        return 0 if used is None else used.size
 
     def add(self, tx: Transaction) -> None:
         """Count a transaction that enters the pool."""
-        if tx.sender is not None:
-            self._bytes[tx.sender] = self._bytes.get(tx.sender, 0) + len(tx.raw)
+        if tx.sender is None:
+            return
+        used = self._used.get(tx.sender)
+        if used is None:
+            used = self._used[tx.sender] = _Used()
+        used.size += len(tx.raw)
+        used.fees += tx.fee
 
     def remove(self, tx: Transaction) -> None:
         """Count a transaction no more that leaves the pool."""
         if tx.sender is None:
             return
-        rest = self._bytes[tx.sender] - len(tx.raw)
-        if rest:
-            self._bytes[tx.sender] = rest
-        else:
-            del self._bytes[tx.sender]
+        used = self._used[tx.sender]
+        used.size -= len(tx.raw)
+        used.fees -= tx.fee
+        if not used.size:
+            del self._used[tx.sender]
+
+    def unpayable(self, tx: Transaction, replaced: int, can_pay: CanPay) -> int | None:
+        """Return the fees of a sender with `tx` if it cannot pay them all; None if it can.
+
+        The runtime judges each transaction alone. Without this sum, an account with one fee could
+        fill the pool: all its transactions but the first are thrown out once that one is included.
+        `replaced` are the fees of transactions that `tx` would replace. The double is asked for
+        first, so that a long row of transactions needs few questions.
+        """
+        used = None if tx.sender is None else self._used.get(tx.sender)
+        if used is None or tx.sender is None:
+            return None
+        fees = used.fees + tx.fee - replaced
+        if used.at == tx.checked and fees <= used.payable:
+            return None
+        for amount in (2 * fees, fees):
+            if can_pay(tx.sender, amount, tx.checked):
+                used.payable, used.at = amount, tx.checked
+                return None
+        return fees

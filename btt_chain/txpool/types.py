@@ -52,6 +52,8 @@ class Validated(NamedTuple):
     """What a recheck needs instead of the bytes, of a fixed size; None: it needs the bytes."""
     sender: bytes | None
     """The account that signed."""
+    fee: int = 0
+    """What it pays for a place in a block, tip included."""
 
 
 Validate = Callable[[bytes, TransactionSource, BlockRef], ValidTransaction | Validated]
@@ -59,6 +61,10 @@ Validate = Callable[[bytes, TransactionSource, BlockRef], ValidTransaction | Val
 
 Recheck = Callable[["Transaction", BlockRef], ValidTransaction | Validated]
 """The same for a transaction of the pool. The answer is a `Validated` if it was decoded again."""
+
+
+CanPay = Callable[[bytes, int, bytes], bool]
+"""Whether an account can pay so much in fees, in the state of the block with this hash."""
 
 
 class Status(StrEnum):
@@ -188,6 +194,7 @@ class Transaction:
     """Hash of the block at which it was last found valid."""
     kept: object = None
     sender: bytes | None = None
+    fee: int = 0
     announced: Status | None = None
     rank: Rank = field(init=False)
     """Authoring order among those whose dependencies are met: the smallest goes first."""
