@@ -251,7 +251,7 @@ def check(
     if as_json:
         show.document(_facts(found, counted, own))
     else:
-        _print(found, counted, own, compared=holders is not None)
+        _print(found, counted, own, entered=entry is not None, compared=holders is not None)
 
 
 @examples("btt-chain network accept btt-testnet.json --genesis-hash 0x4f3c... --base-path data")
@@ -416,7 +416,9 @@ def _facts(found: Ceremony, counted: Census, own: Entry | None) -> Mapping[str, 
     }
 
 
-def _print(found: Ceremony, counted: Census, own: Entry | None, *, compared: bool) -> None:
+def _print(
+    found: Ceremony, counted: Census, own: Entry | None, *, entered: bool, compared: bool
+) -> None:
     from cli.amount import Currency
     from genesis.accounts import address
 
@@ -461,8 +463,11 @@ def _print(found: Ceremony, counted: Census, own: Entry | None, *, compared: boo
         show.note("the holders were not compared: --holders FILE makes the specification again")
     if own is None:
         show.note("no session keys are on this machine: nothing was compared with your own entry")
-    else:
+    elif entered:
         show.good(f"your entry is in it unchanged: {own.name}")
+    else:
+        show.good(f"an entry with the session keys of this machine is in it: {own.name}")
+        show.note("it was not compared with your file: --entry FILE")
     show.note("compare the genesis hash with the others, then: btt-chain network accept")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from btt_chain.primitives.account import AccountId
 from genesis.build import Genesis, readable
+from runtime import BttRuntime
 from runtime.genesis import COUNTS, law_of
 from runtime.params import PARAMS_KEY, RuntimeParams
 
@@ -45,6 +46,8 @@ class Census:
     """In planck."""
     validators: Sequence[Seat]
     rows: Sequence[Row]
+    first_keys: Mapping[str, tuple[str, frozenset[bytes]]]
+    """Kind and public keys of those who make blocks and vote first, by storage item."""
 
 
 def census(genesis: Genesis) -> Census:
@@ -74,4 +77,19 @@ def census(genesis: Genesis) -> Census:
         int(runtime.balances.total_issuance.value),
         sorted(seats, key=lambda seat: bytes(seat.stash)),
         sorted(rows, key=lambda row: -row.amount),
+        _first_keys(runtime),
     )
+
+
+def _first_keys(runtime: BttRuntime) -> Mapping[str, tuple[str, frozenset[bytes]]]:
+    babe, grandpa = runtime.babe, runtime.grandpa
+    found = {
+        "Babe.Authorities": ("babe", [bytes(key) for key, _ in babe.authorities.value]),
+        "Babe.NextAuthorities": ("babe", [bytes(key) for key, _ in babe.next_authorities.value]),
+        "Grandpa.Authorities": ("grandpa", [bytes(key) for key, _ in grandpa.authorities.value]),
+    }
+    queued = runtime.session.queued_keys.value
+    for kind, name in _NAMES.items():
+        keys = [bytes(key) for _, each in queued for typed, key in each.typed() if typed == kind]
+        found[f"Session.QueuedKeys ({name})"] = name, keys
+    return {item: (kind, frozenset(keys)) for item, (kind, keys) in found.items()}

@@ -417,6 +417,11 @@ def _check_state(plan: Plan, entries: Sequence[Entry], genesis: Genesis) -> None
     if named:
         names = ", ".join(entry.name for entry in named.values())
         raise SpecError(f"the state has no validator for the entry of {names}")
+    for item, (kind, keys) in found.first_keys.items():
+        if keys != {entry.keys[kind] for entry in entries}:
+            raise SpecError(
+                f"the state has other keys in {item} than the entries: do not start this network"
+            )
     wanted = catalogue.params_json(chain)
     for name, value in found.params.items():
         if wanted[name] != value:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from btt_chain.crypto.hashing import twox_128
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.node.identity import peer_id
 from btt_chain.primitives import ss58
@@ -269,6 +270,31 @@ def test_an_entry_with_other_keys_than_the_state_is_found() -> None:
     entries = [other.to_json() if one["name"] == "bitwave" else one for one in about["entries"]]
     with pytest.raises(SpecError, match="other session keys or another bond for bitwave"):
         inspect(replace(trial(), more={FIELD: {**about, "entries": entries}}))
+
+
+@pytest.mark.parametrize(
+    ("pallet", "item", "kind"),
+    [
+        ("Grandpa", "Authorities", "grandpa"),
+        ("Babe", "Authorities", "babe"),
+        ("Babe", "NextAuthorities", "babe"),
+        ("Session", "QueuedKeys", "grandpa"),
+    ],
+)
+def test_other_first_authorities_than_the_entries_are_found(
+    pallet: str, item: str, kind: str
+) -> None:
+    # `Session.NextKeys` is as in the entries: the coordinator gave itself a seat of another.
+    key = twox_128(pallet.encode()) + twox_128(item.encode())
+    ours = pairs("bitwave")[kind].public
+    own = secret("coordinator", SESSION_KEYS[kind]).public
+
+    def usurped(state: dict[bytes, bytes]) -> None:
+        assert state[key].count(ours) == 1
+        state[key] = state[key].replace(ours, own)
+
+    with pytest.raises(SpecError, match=rf"other keys in {pallet}\.{item}"):
+        inspect(with_state(trial(), usurped))
 
 
 def test_what_no_hash_covers_is_looked_at_as_well() -> None:
