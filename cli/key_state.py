@@ -1,4 +1,4 @@
-"""What the session keys of a running node may do, asked of the node, in words for operators."""
+"""States of the session keys of a running node, as text for operators."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TODO: Final = {
     "waits": "wait; nothing is to be done",
     "no_record": "bring its record with `btt-chain signing import` (docs/keys.md)",
 }
-"""What to do about a state."""
+"""Advice for each state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,12 @@ class KeyReport:
 
     @property
     def signs(self) -> bool:
-        """Whether it signs whatever the chain asks of it."""
+        """Return True if nothing keeps it from signing."""
         return self.state == "signs"
 
     @property
     def todo(self) -> str:
-        """Return what to do about it; empty if it signs."""
+        """Return the advice for its state; empty if it signs."""
         return "" if self.signs else TODO.get(self.state, "see the log of the node")
 
 

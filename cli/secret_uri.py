@@ -1,7 +1,7 @@
-"""What is refused as a secret URI although its grammar would take it.
+"""Refusal of file names as secret URIs.
 
-`subkey` reads `/home/me/key` as a soft derivation path below the public development phrase: a key
-that everybody has. So a mistyped file name would silently become a public key.
+`subkey` reads `/home/me/key` as a soft derivation path below the public development phrase, whose
+keys are public. So a mistyped file name would silently become a public key.
 """
 
 from __future__ import annotations

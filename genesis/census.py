@@ -38,7 +38,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """What the state of block zero says."""
+    """Content of the state of block zero."""
 
     params: Mapping[str, int]
     """By their names in a specification."""

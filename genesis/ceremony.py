@@ -2,7 +2,7 @@
 
 1. Each validator makes an `Entry`: its stash account, the public session keys that its machine
    holds, a name, the peer id of its node and an address for newcomers. The session keys sign it,
-   which proves that somebody has their secrets, and the stash signs it, which proves that its owner
+   which proves possession of their secrets, and the stash signs it, which proves that its owner
    wants these keys. The id of the chain is in what is signed: an entry is good for one chain.
 2. `assemble` makes the specification from all entries, the holders and the parameters. It depends
    on nothing else: whoever has the same files gets the same genesis hash. The entries travel in
@@ -57,7 +57,7 @@ PARAMETERS: Final = (
     "slotMs", "epochSlots", "reelectionEpochs", "unbondingEpochs", "reportEpochs",
     "minValidators", "maxValidators",
 )  # fmt: skip
-"""What a test network may choose, by the names in a specification."""
+"""Parameters that a test network may set, by their names in a specification."""
 MAX_PARAMETER: Final = 1 << 31
 
 
@@ -71,7 +71,7 @@ class StashProof:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one organisation brings to the ceremony."""
+    """An organisation's part of the ceremony."""
 
     chain_id: str
     name: str
@@ -80,12 +80,12 @@ class Entry:
     """Public session keys, by the names in `SESSION_KEYS`."""
     peer_id: str
     address: str | None = None
-    """Where newcomers reach its network first; None if it offers no bootnode."""
+    """Address of its bootnode; None if it offers none."""
     proofs: Mapping[str, bytes] = field(default_factory=dict)
     """The signature of each session key."""
     stash_proof: StashProof | None = None
     source: str = field(default="entry", compare=False)
-    """Where it was read, for messages."""
+    """File that it was read from, for messages."""
 
     def message(self) -> bytes:
         """Return what the stash and the session keys sign: everything but the signatures."""
@@ -219,7 +219,7 @@ def _read_stash_proof(section: Section | None) -> StashProof | None:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a network is made of besides its entries and its holders."""
+    """Everything that defines a network besides its entries and its holders."""
 
     preset: str
     chain_id: str
@@ -227,7 +227,7 @@ class Plan:
     parameters: Mapping[str, int] = field(default_factory=dict)
     """By the names in `PARAMETERS`; what is not given is the preset's."""
     bond: int = BOND
-    """What each validator bonds, in planck."""
+    """Bond of each validator, in planck."""
     randomness: bytes | None = None
 
     def to_json(self) -> dict[str, object]:
@@ -432,7 +432,7 @@ def _check_state(plan: Plan, entries: Sequence[Entry], genesis: Genesis) -> None
 
 
 def _check_outside(spec: ChainSpec, plan: Plan, entries: Sequence[Entry]) -> None:
-    """What stands beside the state: no hash covers it."""
+    """Check the members beside the state, which the genesis hash does not cover."""
     if (spec.id, spec.name) != (plan.chain_id, plan.chain_name):
         raise SpecError(f"the specification is called {spec.name} ({spec.id}), the plan otherwise")
     if not spec.is_live:

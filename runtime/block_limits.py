@@ -1,4 +1,4 @@
-"""What a block may hold, and what the block at hand has used of it."""
+"""Limits of a block by weight and length, and the use of the current block."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_INHERENTS: Final = 16
 
 
 class BlockLimits:
-    """The limits of a block by weight and length; what is used is counted in the host."""
+    """The limits of a block; the host holds the counts of the current block."""
 
     def __init__(self, host: Host, weights: BlockWeights, length: BlockLength) -> None:
         self._host = host

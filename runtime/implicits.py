@@ -1,4 +1,4 @@
-"""What signatures cover without sending it: versions, the genesis hash, the hash of a block."""
+"""Implicit data of signatures: versions, the genesis hash, the hash of a block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of a transaction that was found valid, so that it is decoded once.
+"""Values kept of a transaction that was found valid, so that it is decoded once.
 
 A transaction waits in the pool for many blocks, and each may change whether it is valid. Its bytes,
 its signature and its weight do not change under one runtime; the sender's account, the fee and the
@@ -23,7 +23,7 @@ class Kept:
     who: AccountId
     extra: SignedExtra
     implicit: bytes
-    """What the signature covers besides the bytes. It changes with the runtime's version, when the
+    """Implicit data that the signature covers. It changes with the runtime's version, when the
     era is over, and where another block has the number that the era began at."""
     info: DispatchInfo
     length: int

@@ -1,18 +1,18 @@
-"""The beginning of a chain: may a key whose record was made before it sign at once?
+"""Launch records: signing at the start of a chain with keys whose records were made before it.
 
-A launch record says that its chain had not started when it was made. That is the operator's word,
-and a validator that lost its record after the chain had run has an empty database, too. So the
-word counts only while the chain itself bears it out:
+A launch record states that its chain had not started when it was made. Only the operator vouches
+for that, and a validator that lost its record after the chain had run has an empty database, too.
+So the record is used only while the chain agrees with it:
 
 | the chain, as this node and its peers have it | then |
 |---|---|
 | no contact yet | nothing is signed |
 | a block or a vote of the key is there | the key signed before: the ordinary watch |
-| it began more than a session (and `YOUNG` slots) ago | too old to be sure: the ordinary watch |
+| it began more than a session (and `YOUNG` slots) ago | too old to tell: the ordinary watch |
 | younger, and `SLOTS` slots brought no trace of the key | it signs |
 
-All blocks of a chain that young are executed here, and peers tell a newcomer all votes of the
-present round at once, so a few slots show what there is to see.
+A node executes all blocks of a chain that young, and peers send all votes of the present round to a
+new neighbour at once, so a few slots show every trace that there is.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from btt_chain.keystore.ledger import Ledger
 from btt_chain.keystore.record import SigningRecord, read, record_path
 
 SLOTS: Final = 3
-"""How many slots in touch with others a launch record listens for."""
+"""Slots in touch with others before a launch record is used."""
 
 YOUNG: Final = 300
 """Slots for which a chain is at its beginning, even where its sessions are shorter: half an hour
@@ -36,7 +36,7 @@ at six seconds, in which several organisations can start their machines."""
 
 
 class Verdict(Enum):
-    """What a launch record may be used for."""
+    """The keys of a launch record: what they may do."""
 
     WAIT = 1
     """Nothing yet."""
@@ -48,29 +48,29 @@ class Verdict(Enum):
 
 @dataclass(slots=True)
 class LaunchWatch:
-    """Judges a launch record. Traces of the key are the signer's to see; they end the launch."""
+    """Decides about launch records by the age of the chain; the signer handles traces of keys."""
 
     session: int
     """Slots of a session."""
-    heard: int = 0
+    slots: int = 0
     """Slots in touch so far."""
 
     def look(self, age: int | None) -> Verdict:
-        """Judge in a new slot in touch with others.
+        """Decide in a new slot in touch with others.
 
         `age` is how many slots ago the chain's first block was made, None while there is none.
         """
-        self.heard += 1
+        self.slots += 1
         if age is not None and age > max(self.session, YOUNG):
             return Verdict.LATE
-        return Verdict.BEGIN if self.heard > SLOTS else Verdict.WAIT
+        return Verdict.BEGIN if self.slots > SLOTS else Verdict.WAIT
 
 
 def make_records(root: Path, genesis_hash: bytes, keys: Iterable[bytes]) -> list[bytes]:
-    """Make the launch records of keys below `root`, `<base>/signing`; those that were not there.
+    """Make launch records below `root`, `<base>/signing`; return the keys that had none.
 
-    The operator's word that the chain has not started. RecordExists, before anything is written,
-    if a record is there that says anything: that key may have signed. Raises RecordError.
+    The caller vouches that the chain has not started. Raises RecordExists, before anything is
+    written, if a record with content exists: that key may have signed. Raises RecordError.
     """
     blank, missing = Ledger(launch=True), []
     for key in keys:

@@ -1,4 +1,4 @@
-"""What each session key of a running node may do, and why not: for RPC, metrics and the doctor."""
+"""States of the session keys of a running node: for RPC, metrics and the doctor."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from btt_chain.keystore import GRANDPA, Record
 
 
 class State(StrEnum):
-    """What a key does; the words stand in metrics and in `signing_status`."""
+    """State of a key; the values appear in metrics and in `signing_status`."""
 
     SIGNS = "signs"
-    """Whatever the chain asks of it."""
+    """The key signs."""
     BARRED = "barred"
-    """Nothing: another node was seen to sign with it."""
+    """No signature: another node was seen to sign with it."""
     WATCHES = "watches"
-    """Nothing before the watch for another node with the key has ended."""
+    """No signature before the watch for another node with the key has ended."""
     LAUNCHES = "launches"
-    """Nothing before the node has found the chain at its beginning."""
+    """No signature before the node has found the chain at its beginning."""
     WAITS = "waits"
-    """Nothing before a later slot, or the next set of voters."""
+    """No signature before a later slot, or the next set of voters."""
     NO_RECORD = "no_record"
-    """Nothing: its signing record cannot be used."""
+    """No signature: its signing record cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class KeyState:
     key_type: bytes
     state: State
     why: str = ""
-    """In words; empty for a key that signs."""
+    """Reason for the state, for the operator; empty for a key that signs."""
     until: int | None = None
     """The first slot in which it may sign, where that is known."""
 
@@ -49,7 +49,7 @@ def state_of(
 ) -> KeyState:
     """Return the state of a key in a slot and a set of voters.
 
-    `bar` is why the key is barred, None if it is not; `watched` the last slot of the watch.
+    `bar` is the reason of a bar, None without one; `watched` is the last slot of the watch.
     """
     ledger, public = record.ledger, record.public_key
     if bar is not None:

@@ -89,8 +89,9 @@ class Watch:
 class Standing:
     """Counts for how many slots finality has stood at one round.
 
-    Only slots in which votes could be heard count: all votes of a round that has stood for long
-    enough were told again and again, so that what is not known of it was never sent.
+    Only slots in touch with others count. Neighbours send the votes of a round that does not
+    complete again and again, so a vote that is unknown after a session was sent to no node that is
+    still here.
     """
 
     place: tuple[int, int, int] | None = None
@@ -98,7 +99,7 @@ class Standing:
     slots: int = 0
 
     def look(self, set_id: int, round: int, final: int, *, listening: bool) -> None:
-        """Take in where finality is in a new slot."""
+        """Note the place of finality in a new slot."""
         place = (set_id, round, final)
         if place != self.place:
             self.place, self.slots = place, 0

@@ -121,12 +121,11 @@ class Signer:
     ) -> bool:
         """Note the slot and the set of now; return whether blocks may be made at this time.
 
-        False while the clock lies more than a slot behind where it has been. `listening` says
-        whether the blocks and votes of now can be heard; without peers, or far behind, a watch
-        would find nobody because it hears nobody. `in_touch` says whether they are heard in fact,
-        and not only by the operator's word (--force-authoring); None: as `listening`. `final` is
-        the number of the last final block, `age` returns for how many slots the chain has had
-        blocks, None while it has none.
+        False while the clock lies more than a slot behind where it has been. `listening` is False
+        while blocks and votes of other nodes do not arrive (no peers, or far behind): a watch does
+        not count such slots. `in_touch` is the same without --force-authoring, which only claims
+        to be in touch; None: as `listening`. `final` is the number of the last final block, `age`
+        returns the slots since the first block of the chain, None while there is none.
         """
         missed = max(0, slot - self._slot - listening)
         self._slot, self._set_id = slot, set_id
@@ -186,7 +185,7 @@ class Signer:
                 pass
 
     def _settle(self, watch: Watch, unsure: Sequence[Record], round: int) -> None:
-        """End a watch that saw nobody."""
+        """End a watch that found no other node."""
         standing = round if self._has_stood else None
         for record in unsure:
             observed = watch.observed.get(record.public_key)
@@ -201,11 +200,11 @@ class Signer:
 
     @property
     def _has_stood(self) -> bool:
-        """Whether finality has stood at its round for a session in which we heard the others."""
+        """Return True if finality has stood at one round for a session of slots in touch."""
         return self._standing.slots >= self._session
 
     def _reopen(self, round: int) -> None:
-        """Let keys vote that wait for the next set, where that would never come without them."""
+        """Open the closed set for keys that wait for the next one, if finality stands."""
         if not self._has_stood:
             return
         for public in self._vault.keystore.public_keys(GRANDPA):
@@ -362,7 +361,7 @@ class Signer:
         return usable
 
     def states(self) -> list[KeyState]:
-        """Return what each key of ours may do now, and why not."""
+        """Return the state of each session key."""
         watched = None if self._watch is None else self._watch.started + self._watch.slots
         found = []
         for key_type in (BABE, GRANDPA):
@@ -407,7 +406,7 @@ class Signer:
             self._vault.record(public).doubt(why)
 
     def _doubt_launch(self, traced: Record, seen: Ledger, what: str) -> None:
-        """A key with a launch record has signed before: the records of all keys were lost."""
+        """Start the watch for all keys: one with a launch record has signed before."""
         why = f"its record was made for the start of the chain, which has {what} by this node's key"
         log.warning("%s; nothing is signed before a watch has ended", why)
         for record in self._records():

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_DEPTH: Final = 64
-"""How often recursive types may contain themselves."""
+"""Levels of recursive types that may contain themselves."""
 
 
 ITEMS_PER_BYTE: Final = 8

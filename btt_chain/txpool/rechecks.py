@@ -12,7 +12,7 @@ def _never() -> bool:
 
 @dataclass(slots=True)
 class RecheckBudget:
-    """What one turn may spend: transactions, bytes that are decoded again, and time.
+    """The budget of one turn: transactions, bytes that are decoded again, and time.
 
     The first two are the same on every machine; `is_late` is asked after each transaction. At least
     one transaction is judged in a turn, so that the rechecks end.

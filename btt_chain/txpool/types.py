@@ -49,11 +49,11 @@ class Validated(NamedTuple):
 
     valid: ValidTransaction
     kept: object
-    """What a recheck needs instead of the bytes, of a fixed size; None: it needs the bytes."""
+    """Decoded values for a recheck, of a fixed size; None: a recheck needs the bytes."""
     sender: bytes | None
     """The account that signed."""
     fee: int = 0
-    """What it pays for a place in a block, tip included."""
+    """Its fee with the tip, in planck."""
 
 
 Validate = Callable[[bytes, TransactionSource, BlockRef], ValidTransaction | Validated]
