@@ -38,7 +38,13 @@ from btt_chain.primitives.validity import (
 )
 from btt_chain.scale import DecodeError
 from btt_chain.scale.compact import compact_decode
-from btt_chain.txpool import PoolError, TooLowPriority, TransactionInvalid, ValidityUnknown
+from btt_chain.txpool import (
+    PoolError,
+    SenderFunds,
+    TooLowPriority,
+    TransactionInvalid,
+    ValidityUnknown,
+)
 from p2p.limits import Bucket, Rate
 from p2p.network import TX, Penalise
 from p2p.protocols.messages import TxBatch
@@ -58,8 +64,9 @@ MAX_FORGED: Final = 16
 signature, and a peer that passes on what it has not accepted itself could send nothing else.
 """
 USELESS: Final = Rate(4, 256)
-"""Transactions of one peer, a second and at once, that are early, used up or replaced by one that
-pays as much. Each costs a signature and its sender nothing, as it is in no block.
+"""Transactions of one peer, a second and at once, that are early, used up, replaced by one that
+pays as much, or more than their account can pay for. Each costs a signature and its sender nothing,
+as it is in no block.
 """
 MIN_SIGNED: Final = 102
 """Bytes of a signed extrinsic at least: version, address, signature, extensions, call."""
@@ -75,7 +82,7 @@ class Fault(Enum):
     NONE = 0
     """Nothing that its sender could have known."""
     LATE = 1
-    """Early, used up, or replaced."""
+    """Early, used up, replaced, or more than the account can pay for."""
     UNPAID = 2
     """Refused for another reason that its sender need not have known."""
     FORGED = 3
@@ -275,7 +282,7 @@ class TxIntake:
 
 def fault_of(error: PoolError) -> Fault:
     """Return whose fault it is that the pool refused a transaction."""
-    if isinstance(error, TooLowPriority):
+    if isinstance(error, (TooLowPriority, SenderFunds)):
         return Fault.LATE
     if isinstance(error, ValidityUnknown):
         return Fault.UNPAID

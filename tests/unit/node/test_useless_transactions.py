@@ -174,3 +174,14 @@ def test_late_transactions_are_charged_at_their_cost(world: World) -> None:
     again = receive(world, [transfer(0, 0, 1, 10**17 + n, world.genesis.hash) for n in range(50)])
     assert len(again.penalties) == 1
     assert again.useless >= TOO_LATE_US
+
+
+def test_transactions_beyond_what_an_account_can_pay_are_charged_at_their_cost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.nodes[0].running.parts.pool.pool, "_can_pay", lambda *_: False)
+    wires = [transfer(0, nonce, 1, 10**15, world.genesis.hash) for nonce in range(41)]
+    outcome = receive(world, wires)
+    assert world.nodes[0].running.parts.pool.pool.status().ready == 1
+    assert outcome.penalties == []
+    assert 40 * 250 <= outcome.useless < 40 * 350
