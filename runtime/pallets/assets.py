@@ -33,16 +33,14 @@ from runtime.frame import (
     TokenErrorKind,
     call,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import is_pool, lookup
 from runtime.pallets.system import MAX_CONSUMERS, System
+from runtime.weights import assets as weights
 
 STRING_LIMIT: Final = 50
 """Bytes of a name or a symbol."""
 RESERVE_ID: Final = b"py/asset"
 """What deposits are reserved under."""
-WEIGHT: Final = 120 * PICOS_PER_MICRO
-"""What a call costs: an identity is looked at, and revenue settled on both sides."""
 NOTHING: Final = u128(0)
 
 AssetId = Annotated[u32, TypeName("T::AssetId")]
@@ -307,14 +305,14 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
 
     # ---- calls
 
-    @call(8, weight=WEIGHT)
+    @call(8, weight=weights.TRANSFER)
     def transfer(
         self, origin: Origin, id: AssetParameter, target: Lookup, amount: CompactAmount
     ) -> None:
         """Send units to another account."""
         self.move(u32(id), origin.signed(), lookup(target), u128(amount))
 
-    @call(9, weight=WEIGHT)
+    @call(9, weight=weights.TRANSFER_KEEP_ALIVE)
     def transfer_keep_alive(
         self, origin: Origin, id: AssetParameter, target: Lookup, amount: CompactAmount
     ) -> None:
@@ -324,7 +322,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
             raise self.WouldDie
         self.move(u32(id), who, lookup(target), u128(amount))
 
-    @call(26, weight=WEIGHT)
+    @call(26, weight=weights.TOUCH)
     def touch(self, origin: Origin, id: AssetParameter) -> None:
         """Make room for an asset in your account, with a deposit."""
         who, asset = origin.signed(), u32(id)
@@ -337,7 +335,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         self.asset[asset] = replace(details, accounts=u32(details.accounts + 1))
         self.deposit(self.Touched(asset, who, who))
 
-    @call(27, weight=WEIGHT)
+    @call(27, weight=weights.REFUND)
     def refund(
         self, origin: Origin, id: AssetParameter, allow_burn: Annotated[bool, TypeName("bool")]
     ) -> None:
@@ -351,7 +349,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         self._forget(asset, details, who, held)
         self._store(asset, details)
 
-    @call(32, weight=WEIGHT)
+    @call(32, weight=weights.TRANSFER_ALL)
     def transfer_all(
         self,
         origin: Origin,

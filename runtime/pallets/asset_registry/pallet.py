@@ -38,7 +38,6 @@ from runtime.frame import (
     call,
     ensure_root,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.asset_registry.types import (
     CLASSES,
     MAX_VALUATIONS,
@@ -74,12 +73,10 @@ from runtime.pallets.assets import Assets
 from runtime.pallets.balances import lookup
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import ASSET, charge, discounted, split_platform
+from runtime.weights import asset_registry as weights
 
-WEIGHT: Final = 100 * PICOS_PER_MICRO
-"""What most calls cost."""
 MAX_FORGOTTEN: Final = 64
 """Votes that one call removes."""
-VOTE_WEIGHT: Final = 25 * PICOS_PER_MICRO
 NOTHING: Final = u128(0)
 
 Id = Annotated[u32, TypeName("AssetId")]
@@ -397,7 +394,7 @@ class AssetRegistry(Pallet):
 
     # ---- calls: an asset's way to its units
 
-    @call(0, weight=WEIGHT)
+    @call(0, weight=weights.REGISTER)
     def register(
         self,
         origin: Origin,
@@ -431,7 +428,7 @@ class AssetRegistry(Pallet):
         self.valuations[id] = [Valuation(self._now(), u128(value))]
         self.deposit(self.AssetRegistered(id, issuer, kind, u128(value), u128(units)))
 
-    @call(1, weight=WEIGHT)
+    @call(1, weight=weights.VERIFY)
     def verify(
         self,
         origin: Origin,
@@ -463,7 +460,7 @@ class AssetRegistry(Pallet):
             self.deposit(self.VotingStarted(id, ends))
         self.registered[id] = info
 
-    @call(2, weight=WEIGHT)
+    @call(2, weight=weights.VOTE)
     def vote(self, origin: Origin, id: Id, aye: Flag) -> None:
         """Say with your stake whether an asset should get its units."""
         who = origin.signed()
@@ -486,7 +483,7 @@ class AssetRegistry(Pallet):
         self.polls[id] = poll
         self.deposit(self.AssetVoted(id, who, aye, weight))
 
-    @call(3, weight=2 * WEIGHT)
+    @call(3, weight=weights.ISSUE)
     def issue(self, origin: Origin, id: Id) -> None:
         """Pay the fee and get all units of your asset; anybody may carry out a rejection."""
         who, info = origin.signed(), self._in_state(id, State.Voting)
@@ -511,7 +508,7 @@ class AssetRegistry(Pallet):
         self.assets.issue(id, who, info.units)
         self.deposit(self.AssetIssued(id, info.units, fee, burned, voters))
 
-    @call(4, weight=WEIGHT)
+    @call(4, weight=weights.CLAIM_VOTE_REWARD)
     def claim_vote_reward(self, origin: Origin, id: Id) -> None:
         """Get your part of the fee of an asset that you voted on, either way."""
         who, info = origin.signed(), self._asset(id)
@@ -526,7 +523,7 @@ class AssetRegistry(Pallet):
         self.polls[id] = poll
         self.deposit(self.VoteRewarded(id, who, amount))
 
-    @call(5, weight=WEIGHT)
+    @call(5, weight=weights.EXPIRE_VOTE_REWARD)
     def expire_vote_reward(self, origin: Origin, id: Id) -> None:
         """Send what voters did not claim in time to the treasury. Anybody may do this."""
         origin.signed()
@@ -539,7 +536,7 @@ class AssetRegistry(Pallet):
         self.polls[id] = poll
         self.deposit(self.VoteRewardExpired(id, amount))
 
-    @call(22, weight=WEIGHT + MAX_FORGOTTEN * VOTE_WEIGHT)
+    @call(22, weight=weights.forget_votes(MAX_FORGOTTEN))
     def forget_votes(self, origin: Origin, id: Id) -> PostInfo:
         """Remove votes that count for nothing any more. Costs nothing if there are many."""
         origin.signed()
@@ -550,11 +547,11 @@ class AssetRegistry(Pallet):
             raise self.NothingToForget
         for voter in gone:
             del self.votes[id, voter]
-        return PostInfo(pays=len(gone) < MAX_FORGOTTEN)
+        return PostInfo(weights.forget_votes(len(gone)), pays=len(gone) < MAX_FORGOTTEN)
 
     # ---- calls: its value
 
-    @call(6, weight=WEIGHT)
+    @call(6, weight=weights.REQUEST_REVALUATION)
     def request_revaluation(self, origin: Origin, id: Id, mode: Mode) -> None:
         """Pay for a valuation of your asset."""
         who, info = origin.signed(), self._in_state(id, State.Issued)
@@ -567,7 +564,7 @@ class AssetRegistry(Pallet):
         self.requests[id] = Request(mode)
         self.deposit(self.RevaluationRequested(id, mode, fee, burned))
 
-    @call(7, weight=WEIGHT)
+    @call(7, weight=weights.SUBMIT_REVALUATION)
     def submit_revaluation(
         self, origin: Origin, id: Id, role: Role, value: CompactAmount, report: Hash
     ) -> None:
@@ -599,14 +596,14 @@ class AssetRegistry(Pallet):
         self.valuations[id] = [*history, Valuation(self._now(), info.value)]
         self.deposit(self.Revalued(id, old, info.value, report))
 
-    @call(8, weight=WEIGHT)
+    @call(8, weight=weights.FREEZE_ASSET)
     def freeze_asset(self, origin: Origin, id: Id) -> None:
         """Let no unit of an asset move. For the origin of policy."""
         self.policy(origin)
         self._in_state(id, State.Issued)
         self.assets.freeze(id)
 
-    @call(9, weight=WEIGHT)
+    @call(9, weight=weights.THAW_ASSET)
     def thaw_asset(self, origin: Origin, id: Id) -> None:
         """Let the units of an asset move again. For the origin of policy."""
         self.policy(origin)
@@ -615,7 +612,7 @@ class AssetRegistry(Pallet):
 
     # ---- calls: revenue, and the end of it
 
-    @call(10, weight=WEIGHT)
+    @call(10, weight=weights.DISTRIBUTE_REVENUE)
     def distribute_revenue(self, origin: Origin, id: Id, amount: CompactAmount) -> None:
         """Set revenue of your asset aside for those who hold its units now, pro rata."""
         who, info = origin.signed(), self._in_state(id, State.Issued)
@@ -627,13 +624,13 @@ class AssetRegistry(Pallet):
         self.revenue[id] = revenue
         self.deposit(self.RevenueDistributed(id, u128(amount)))
 
-    @call(11, weight=WEIGHT)
+    @call(11, weight=weights.CLAIM_REVENUE)
     def claim_revenue(self, origin: Origin, id: Id) -> None:
         """Get what your units of an asset brought you."""
         if not self.pay_revenue(id, origin.signed()):
             raise self.NothingToClaim
 
-    @call(12, weight=WEIGHT)
+    @call(12, weight=weights.OFFER_BUY_BACK)
     def offer_buy_back(self, origin: Origin, id: Id, price: CompactAmount, units: Units) -> None:
         """Offer to buy units of your asset back, with the money on hold; zero units ends it."""
         who, info = origin.signed(), self._in_state(id, State.Issued)
@@ -646,7 +643,7 @@ class AssetRegistry(Pallet):
             self.buy_backs[id] = BuyBack(u128(price), u128(units))
         self.deposit(self.BuyBackOffered(id, u128(price), u128(units)))
 
-    @call(13, weight=2 * WEIGHT)
+    @call(13, weight=weights.SELL_BACK)
     def sell_back(self, origin: Origin, id: Id, units: Units, least_price: CompactAmount) -> None:
         """Sell units to their issuer, for at least this price each."""
         who, info = origin.signed(), self._in_state(id, State.Issued)
@@ -664,7 +661,7 @@ class AssetRegistry(Pallet):
             del self.buy_backs[id]
         self.deposit(self.BoughtBack(id, who, u128(units), paid))
 
-    @call(14, weight=2 * WEIGHT)
+    @call(14, weight=weights.RETIRE)
     def retire(self, origin: Origin, id: Id) -> None:
         """Destroy all units of your asset, if you have them all, and get the deposit back.
 
@@ -690,7 +687,7 @@ class AssetRegistry(Pallet):
 
     # ---- calls: verifiers
 
-    @call(15, weight=WEIGHT)
+    @call(15, weight=weights.BOND_VERIFIER)
     def bond_verifier(self, origin: Origin, bond: CompactAmount) -> None:
         """Bond money to become a verifier. A referendum appoints you to your roles."""
         who = origin.signed()
@@ -702,7 +699,7 @@ class AssetRegistry(Pallet):
         self.verifiers[who] = Verifier(u128(bond))
         self.deposit(self.VerifierBonded(who, u128(bond)))
 
-    @call(16, weight=WEIGHT)
+    @call(16, weight=weights.APPOINT_VERIFIER)
     def appoint_verifier(
         self, origin: Origin, who: Address, regulatory: Flag, technical: Flag
     ) -> None:
@@ -716,7 +713,7 @@ class AssetRegistry(Pallet):
         self.verifiers[account] = verifier
         self.deposit(self.VerifierAppointed(account, regulatory, technical))
 
-    @call(17, weight=WEIGHT)
+    @call(17, weight=weights.LEAVE)
     def leave(self, origin: Origin) -> None:
         """Stop verifying; the bond comes free when nobody can complain any more."""
         who = origin.signed()
@@ -727,7 +724,7 @@ class AssetRegistry(Pallet):
         self.verifiers[who] = verifier
         self.deposit(self.VerifierLeft(who, verifier.leaving))
 
-    @call(18, weight=WEIGHT)
+    @call(18, weight=weights.WITHDRAW_BOND)
     def withdraw_bond(self, origin: Origin) -> None:
         """Take your bond out after you left."""
         who = origin.signed()
@@ -738,7 +735,7 @@ class AssetRegistry(Pallet):
         del self.verifiers[who]
         self.deposit(self.VerifierWithdrew(who, verifier.bond))
 
-    @call(19, weight=WEIGHT)
+    @call(19, weight=weights.SLASH_VERIFIER)
     def slash_verifier(self, origin: Origin, who: Address, amount: CompactAmount) -> None:
         """Destroy a part of a bond, or all, because its verifier was wrong; it stops verifying."""
         self.policy(origin)
@@ -751,7 +748,7 @@ class AssetRegistry(Pallet):
         self.verifiers[account] = replace(verifier, bond=left, regulatory=False, technical=False)
         self.deposit(self.VerifierSlashed(account, lost))
 
-    @call(20, weight=WEIGHT)
+    @call(20, weight=weights.SET_PARAMS)
     def set_params(self, origin: Origin, params: Annotated[Params, TypeName("Params")]) -> None:
         """Change the parameters. For the origin of parameters."""
         self.params_origin(origin)
@@ -762,7 +759,7 @@ class AssetRegistry(Pallet):
 
     # ---- calls: giving up
 
-    @call(21, weight=WEIGHT)
+    @call(21, weight=weights.WITHDRAW)
     def withdraw(self, origin: Origin, id: Id) -> None:
         """Give up registering your asset before it has units, and get the deposit back."""
         who, info = origin.signed(), self._asset(id)
