@@ -20,9 +20,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 UNITS: Final = frozenset({"PICOS_PER_MICRO", "PICOS_PER_MILLI"})
 UNMEASURED: Final = frozenset(
     {
-        "AssetRegistry", "Assets", "Chambers", "ConvictionVoting", "Exchange", "Jobs",
+        "Chambers", "ConvictionVoting", "Jobs",
         "Models", "Providers", "Receipts",
-        "Vaults",
     }
 )  # fmt: skip
 """Pallets whose weights are still numbers of the first estimate."""

@@ -28,17 +28,19 @@ from runtime.frame import (
     Map,
     Origin,
     Pallet,
+    PostInfo,
     Reason,
     Value,
     call,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.asset_registry import AssetInfo
 from runtime.pallets.assets import Assets
 from runtime.pallets.balances import sub_account
-from runtime.pallets.exchange import ORDER_WEIGHT, Exchange, Side
+from runtime.pallets.exchange import MAX_LEVELS, Exchange, Side
+from runtime.pallets.exchange.types import MAX_OWN_ORDERS
 from runtime.pallets.system import System
 from runtime.splits import BPS, ceil_div, mul_div
+from runtime.weights import vaults as weights
 
 LEAST_FEE_BPS, MOST_FEE_BPS = 100, 200
 """Between these the documents put a manager's fee of a year, in hundredths of a percent."""
@@ -48,8 +50,6 @@ GIVEN_BPS: Final = 100
 """What of a vault its orders of one day may give away, priced at the registered value."""
 LEAST_MONEY: Final = BTT
 """What a vault begins with at least."""
-WEIGHT: Final = 300 * PICOS_PER_MICRO
-CANCEL_WEIGHT: Final = 100 * PICOS_PER_MICRO
 NOTHING: Final = u128(0)
 
 VaultId = Annotated[u32, TypeName("VaultId")]
@@ -204,7 +204,7 @@ class Vaults(Pallet):
 
     # ---- calls
 
-    @call(0, weight=WEIGHT)
+    @call(0, weight=weights.CREATE_VAULT)
     def create_vault(
         self,
         origin: Origin,
@@ -229,7 +229,7 @@ class Vaults(Pallet):
         self.deposit(self.VaultCreated(id, asset, who, fee_bps))
         self._put_in(id, vault, who, u128(money), u128(units), u128(money))
 
-    @call(1, weight=WEIGHT)
+    @call(1, weight=weights.DEPOSIT_VAULT)
     def deposit_vault(
         self,
         origin: Origin,
@@ -250,8 +250,8 @@ class Vaults(Pallet):
             raise self.TooMuch
         self._put_in(id, vault, who, money, units, u128(shares))
 
-    @call(2, weight=WEIGHT + 32 * CANCEL_WEIGHT)
-    def withdraw_vault(self, origin: Origin, id: VaultId, shares: CompactShares) -> None:
+    @call(2, weight=weights.withdraw_vault(MAX_OWN_ORDERS))
+    def withdraw_vault(self, origin: Origin, id: VaultId, shares: CompactShares) -> PostInfo:
         """Give shares back for your part of the vault. Its open orders are cancelled if need be.
 
         So they are if what they give way by is too much for what is left. The largest number there
@@ -268,7 +268,7 @@ class Vaults(Pallet):
         money = mul_div(whole, shares, vault.shares)
         units = mul_div(stock, shares, vault.shares)
         account = self.account_of(id)
-        is_last = shares == vault.shares
+        is_last, cancelled = shares == vault.shares, 0
         info = self.registry.info(vault.asset)
         if (
             is_last
@@ -278,6 +278,7 @@ class Vaults(Pallet):
         ):
             for order in self.exchange.own[vault.asset, account]:
                 self.exchange.give_up(order)
+                cancelled += 1
         self.assets.move(vault.asset, account, who, units)
         self.currency.transfer(account, who, money)
         vault.shares -= shares
@@ -292,11 +293,12 @@ class Vaults(Pallet):
             self.deposit(self.VaultClosed(id))
         else:
             self.vaults[id] = vault
+        return PostInfo(weights.withdraw_vault(cancelled))
 
-    @call(3, weight=WEIGHT + ORDER_WEIGHT)
+    @call(3, weight=weights.place_vault_order(MAX_OWN_ORDERS, 2 * MAX_LEVELS))
     def place_vault_order(
         self, origin: Origin, id: VaultId, side: Side, units: CompactUnits, price: CompactAmount
-    ) -> None:
+    ) -> PostInfo:
         """Trade with a vault that you manage; the exchange has the rules of orders."""
         vault = self._managed(origin, id)
         info = self.registry.info(vault.asset)
@@ -308,9 +310,12 @@ class Vaults(Pallet):
             raise self.OutsideBand
         worse = asked - value if side is Side.Buy else value - asked
         self._give_way(id, vault, info, ceil_div(max(0, worse) * int(units), info.units))
-        self.exchange.place(self.account_of(id), vault.asset, side, u128(units), u128(price))
+        placed = self.exchange.place(
+            self.account_of(id), vault.asset, side, u128(units), u128(price)
+        )
+        return PostInfo(weights.place_vault_order(placed.own, placed.levels))
 
-    @call(4, weight=WEIGHT)
+    @call(4, weight=weights.CANCEL_VAULT_ORDER)
     def cancel_vault_order(self, origin: Origin, id: VaultId, order: OrderId) -> None:
         """Cancel an order of a vault that you manage."""
         vault = self._managed(origin, id)
@@ -318,7 +323,7 @@ class Vaults(Pallet):
             raise self.NoSuchOrder
         self.exchange.give_up(order)
 
-    @call(5, weight=WEIGHT)
+    @call(5, weight=weights.ACCRUE_FEE)
     def accrue_fee(self, origin: Origin, id: VaultId) -> None:
         """Give the manager its fee up to now, and the vault what its units earned.
 

@@ -5,7 +5,6 @@ from runtime.pallets.exchange.pallet import (
     MAX_AUCTIONS,
     MAX_LEVELS,
     MAX_MATCHES,
-    ORDER_WEIGHT,
     Exchange,
 )
 from runtime.pallets.exchange.types import Listing, Order, Params, Side, TimeInForce, Trade
@@ -14,7 +13,6 @@ __all__ = [
     "MAX_AUCTIONS",
     "MAX_LEVELS",
     "MAX_MATCHES",
-    "ORDER_WEIGHT",
     "Exchange",
     "Level",
     "Listing",

@@ -20,13 +20,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import IntEnum
 from itertools import islice, takewhile
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 from btt_chain.crypto.hashing import blake2_128
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Compact, TypeName, u32, u64, u128
 from runtime.frame import (
     Const,
+    DispatchInfo,
     DoubleMap,
     Error,
     Event,
@@ -35,12 +36,12 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    PostInfo,
     Reason,
     Value,
     call,
     ensure_root,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.assets import Assets
 from runtime.pallets.exchange.auction import Level, Offer, Outcome, auction, clearing_price
 from runtime.pallets.exchange.types import (
@@ -73,19 +74,16 @@ from runtime.pallets.exchange.types import (
 )
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import ASSET, BPS, PlatformSplit, ceil_div, charge, discounted, split_platform
+from runtime.weights import exchange as weights
 
-ORDER_WEIGHT: Final = 500 * PICOS_PER_MICRO
-"""What placing or cancelling an order costs, at most: own orders and levels are looked through."""
-MATCH_WEIGHT: Final = 400 * PICOS_PER_MICRO
-"""What one order that trades costs, at most."""
-WAITING_WEIGHT: Final = 50 * PICOS_PER_MICRO
-"""What an asset costs that waits for its auction."""
 MAX_MATCHES: Final = 128
 """Orders of each side that one auction looks at; what else crosses waits for the next block."""
 MAX_LEVELS: Final = 128
 """Price levels of each side that may cross at once."""
 MAX_AUCTIONS: Final = 4
 """Auctions of one block."""
+MAX_LOOKED_AT: Final = 4 * MAX_MATCHES
+"""Orders that all auctions of one block look at: two full auctions."""
 FEE_UNIT: Final = BPS * BPS
 """Fees are counted in parts of this: of a rate, and of a discount."""
 NOTHING: Final = u128(0)
@@ -98,6 +96,43 @@ CompactAmount = Annotated[Compact[u128], TypeName("BalanceOf<T>")]
 Units = Annotated[u128, TypeName("Units")]
 CompactUnits = Annotated[Compact[u128], TypeName("Units")]
 SlotNumber = Annotated[u64, TypeName("Slot")]
+
+
+class Placed(NamedTuple):
+    """An order that was placed, and the work that it took."""
+
+    id: u64
+    own: int
+    """Open orders of the same owner that were compared with it."""
+    levels: int
+    """Price levels that were walked over."""
+    immediate: int
+    """Immediate orders before it in its block."""
+
+    @property
+    def weight(self) -> int:
+        """Return the weight of placing it, in picoseconds."""
+        return weights.place_order(self.own, self.levels, self.immediate)
+
+
+def deepest(*, immediate: bool) -> int:
+    """Return the weight of placing an order at most, in picoseconds."""
+    waiting = MAX_IMMEDIATE if immediate else 0
+    return weights.place_order(MAX_OWN_ORDERS, 2 * MAX_LEVELS, waiting)
+
+
+def by_depth(
+    _: object,
+    asset: u32,
+    side: Side,
+    units: u128,
+    price: u128,
+    time_in_force: TimeInForce,
+    until: u64 | None,
+) -> DispatchInfo:
+    """Weigh an order by the deepest book that it may meet."""
+    del asset, side, units, price, until
+    return DispatchInfo(deepest(immediate=time_in_force is TimeInForce.Immediate))
 
 
 class Exchange(Pallet):
@@ -267,25 +302,24 @@ class Exchange(Pallet):
         Assets that waited longest come first; frozen ones go on waiting.
         """
         waiting = sorted(self.crossing.items(), key=lambda entry: (entry[1].turn, entry[0]))
-        for asset, _ in waiting:
-            if not self.registry.is_issued(asset):  # retired while it waited
-                del self.crossing[asset]
+        retired = [asset for asset, _ in waiting if not self.registry.is_issued(asset)]
+        for asset in retired:
+            del self.crossing[asset]
         live = (entry for entry in waiting if self.assets.is_live(entry[0]))
-        touched = 0
+        looked_at, used = 0, weights.open_block(len(waiting) - len(retired), len(retired))
         for asset, crossing in islice(live, MAX_AUCTIONS):
-            touched += self._hold_auction(asset, crossing.since)
+            if looked_at + 2 * MAX_MATCHES > MAX_LOOKED_AT:
+                break
+            touched = self._hold_auction(asset, crossing.since)
+            looked_at += touched
+            used += weights.hold_auction(touched)
         if self.immediate.exists():
-            for id in self.immediate.value:
-                order = self.orders.get(id)
-                if order is not None:
-                    self._cancel(id, order)
-                touched += 1
-            self.immediate.kill()
-        return (touched + 1) * MATCH_WEIGHT + len(waiting) * WAITING_WEIGHT
+            used += weights.end_immediate(self._end_immediate())
+        return used
 
     # ---- calls
 
-    @call(0, weight=ORDER_WEIGHT)
+    @call(0, weight=weights.LIST_ASSET)
     def list_asset(self, origin: Origin, asset: Id) -> None:
         """Let the units of your asset be traded."""
         self._ensure_issuer(origin.signed(), asset)
@@ -297,7 +331,7 @@ class Exchange(Pallet):
         self._note_crossing(asset)
         self.deposit(self.Listed(asset))
 
-    @call(1, weight=ORDER_WEIGHT)
+    @call(1, weight=weights.LIST_PREMIUM)
     def list_premium(self, origin: Origin, asset: Id) -> None:
         """Have your asset shown before others for a while, for a fee of its value."""
         who = origin.signed()
@@ -313,7 +347,7 @@ class Exchange(Pallet):
         self.listings[asset] = listing
         self.deposit(self.PremiumListed(asset, listing.premium_until, fee, split.burn))
 
-    @call(2, weight=ORDER_WEIGHT)
+    @call(2, weight=weights.DELIST)
     def delist(self, origin: Origin, asset: Id) -> None:
         """End the trade of an asset. For the origin of policy."""
         self.policy(origin)
@@ -323,7 +357,7 @@ class Exchange(Pallet):
         self.barred[asset] = True
         self.deposit(self.Delisted(asset))
 
-    @call(3, weight=ORDER_WEIGHT)
+    @call(3, weight=by_depth)
     def place_order(
         self,
         origin: Origin,
@@ -333,17 +367,18 @@ class Exchange(Pallet):
         price: CompactAmount,
         time_in_force: TimeInForce,
         until: SlotNumber | None,
-    ) -> None:
+    ) -> PostInfo:
         """Offer to buy or sell units at a price for each, or a better one.
 
         It trades in the next block at the earliest, at the one price of that auction.
         """
-        self.place(
+        placed = self.place(
             origin.signed(), asset, side, u128(units), u128(price),
             immediate=time_in_force is TimeInForce.Immediate, until=until,
         )  # fmt: skip
+        return PostInfo(placed.weight)
 
-    @call(4, weight=ORDER_WEIGHT)
+    @call(4, weight=weights.CANCEL_ORDER)
     def cancel_order(self, origin: Origin, id: OrderId) -> None:
         """Cancel your order; anybody may cancel one that has expired, or is not traded any more."""
         who, order = origin.signed(), self.orders.get(id)
@@ -354,7 +389,7 @@ class Exchange(Pallet):
             raise self.NotOwner
         self._cancel(id, order)
 
-    @call(5, weight=ORDER_WEIGHT)
+    @call(5, weight=weights.SET_PARAMS)
     def set_params(self, origin: Origin, params: Annotated[Params, TypeName("Params")]) -> None:
         """Change the parameters; open orders keep their fees. For the origin of parameters."""
         self.params_origin(origin)
@@ -363,7 +398,7 @@ class Exchange(Pallet):
         self.params.value = params
         self.deposit(self.ParamsSet(params))
 
-    @call(6, weight=ORDER_WEIGHT)
+    @call(6, weight=weights.READMIT)
     def readmit(self, origin: Origin, asset: Id) -> None:
         """Let an asset that was taken off be listed again. For the origin of policy."""
         self.policy(origin)
@@ -389,8 +424,8 @@ class Exchange(Pallet):
         *,
         immediate: bool = False,
         until: u64 | None = None,
-    ) -> u64:
-        """Place an order; return its number. Raises the errors of `place_order`."""
+    ) -> Placed:
+        """Place an order; return its number and work. Raises the errors of `place_order`."""
         if not self.is_traded(asset):
             raise self.NotListed
         params, notional = self.params.peek(), int(price) * int(units)
@@ -409,7 +444,7 @@ class Exchange(Pallet):
         waiting = self.immediate.value if immediate else []
         if len(waiting) >= MAX_IMMEDIATE:
             raise self.TooManyImmediate
-        crosses = self._would_cross(asset, side, price)
+        crosses, levels = self._would_cross(asset, side, price)
         escrow = NOTHING
         if side is Side.Buy:
             escrow = u128(notional + most_fee(notional, int(params.taker_bps)))
@@ -430,7 +465,7 @@ class Exchange(Pallet):
         if crosses and asset not in self.crossing:
             self.crossing[asset] = Crossing(self._now(), self._now())
         self.deposit(self.OrderPlaced(id, asset, who, side, price, units))
-        return id
+        return Placed(id, len(mine), levels, len(waiting))
 
     def give_up(self, id: u64) -> None:
         """Cancel an open order for its owner. Raises NoSuchOrder."""
@@ -490,18 +525,22 @@ class Exchange(Pallet):
         if self._crosses(asset):
             self.crossing[asset] = Crossing(self._now(), self._now())
 
-    def _would_cross(self, asset: u32, side: Side, price: u128) -> bool:
-        """Tell whether an order would cross. Raises TooDeep if it makes too many levels cross."""
+    def _would_cross(self, asset: u32, side: Side, price: u128) -> tuple[bool, int]:
+        """Return whether an order would cross, and the number of levels that were walked over.
+
+        Raises TooDeep if the order makes too many levels cross.
+        """
         other = Side(1 - side)
         best = self._best(asset, other)
         if best is None or not meets(side, price, best):
-            return False
+            return False, 0
         against = takewhile(lambda level: meets(side, price, level), self._prices(asset, other))
         beside = takewhile(lambda level: meets(side, level, best), self._prices(asset, side))
         others = (level for level in beside if level != price)
-        if more_than(MAX_LEVELS, against) or more_than(MAX_LEVELS - 1, others):
+        met, equal = counted(MAX_LEVELS + 1, against), counted(MAX_LEVELS, others)
+        if met > MAX_LEVELS or equal > MAX_LEVELS - 1:
             raise self.TooDeep
-        return True
+        return True, met + equal
 
     def _count(self, asset: u32, side: Side, price: u128, units: int, orders: int) -> None:
         """Change what a price level holds by so much."""
@@ -544,6 +583,16 @@ class Exchange(Pallet):
 
     # ---- steps: the auction
 
+    def _end_immediate(self) -> int:
+        """Cancel what is left of immediate orders; return how many there were."""
+        ended = self.immediate.value
+        for id in ended:
+            order = self.orders.get(id)
+            if order is not None:
+                self._cancel(id, order)
+        self.immediate.kill()
+        return len(ended)
+
     def _hold_auction(self, asset: u32, since: u64) -> int:
         """Let the best orders of an asset trade; return how many were looked at.
 
@@ -554,8 +603,7 @@ class Exchange(Pallet):
         orders: dict[u64, Order] = {}
         for side in Side:
             best = self._best(asset, Side(1 - side))
-            standing = list(islice(self._standing(asset, side), MAX_MATCHES))
-            ids = [id for price, id in standing if best is not None and meets(side, price, best)]
+            ids = list(islice(self._meeting(asset, side, best), MAX_MATCHES))
             seen = {id: self.orders[id] for id in ids}
             good = {id: order for id, order in seen.items() if self._can_trade(order)}
             for id, order in seen.items():
@@ -576,6 +624,13 @@ class Exchange(Pallet):
         else:
             del self.crossing[asset]
         return touched
+
+    def _meeting(self, asset: u32, side: Side, best: int | None) -> Iterator[u64]:
+        """Yield the orders of one side that meet the best price of the other, best first."""
+        for price, id in self._standing(asset, side):
+            if best is None or not meets(side, price, best):
+                return
+            yield id
 
     def _clearing_price(self, asset: u32) -> int | None:
         """Return the price of all that crosses; None if nothing does."""
@@ -686,6 +741,6 @@ def meets(side: Side, price: int, other: int) -> bool:
     return price >= other if side is Side.Buy else price <= other
 
 
-def more_than(most: int, levels: Iterator[int]) -> bool:
-    """Tell whether there are more than so many; no more than that are looked at."""
-    return next(islice(levels, most, None), None) is not None
+def counted(most: int, levels: Iterator[int]) -> int:
+    """Return the number of levels; no more than `most` are read."""
+    return sum(1 for _ in islice(levels, most))

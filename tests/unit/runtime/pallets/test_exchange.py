@@ -17,6 +17,7 @@ from runtime.limits import block_weights
 from runtime.pallets.assets import Assets
 from runtime.pallets.exchange import (
     MAX_AUCTIONS,
+    MAX_LEVELS,
     MAX_MATCHES,
     Exchange,
     Order,
@@ -24,9 +25,10 @@ from runtime.pallets.exchange import (
     Side,
     TimeInForce,
 )
-from runtime.pallets.exchange.pallet import MATCH_WEIGHT
-from runtime.pallets.exchange.types import MAX_IMMEDIATE, Total, level_key
+from runtime.pallets.exchange.pallet import MAX_LOOKED_AT, deepest
+from runtime.pallets.exchange.types import MAX_IMMEDIATE, MAX_OWN_ORDERS, Total, level_key
 from runtime.pallets.tokenomics import BurnReason
+from runtime.weights import exchange as weights
 from support.asset_office import (
     ALICE,
     BOB,
@@ -319,8 +321,48 @@ def test_what_a_trade_leaves_of_an_order_may_be_worth_little_and_still_trades(
 
 
 def test_full_auctions_and_all_immediate_orders_leave_half_of_a_block() -> None:
-    looked_at = MAX_AUCTIONS * 2 * MAX_MATCHES + MAX_IMMEDIATE + 1
-    assert looked_at * MATCH_WEIGHT <= block_weights(6_000).max_block.ref_time // 2
+    auctions = weights.hold_auction(MAX_LOOKED_AT) + (MAX_AUCTIONS - 1) * weights.hold_auction(0)
+    most = weights.open_block(100, 0) + auctions + weights.end_immediate(MAX_IMMEDIATE)
+    assert most <= block_weights(6_000).max_block.ref_time // 2
+
+
+def test_a_block_holds_no_auction_that_might_look_at_too_many_orders(market: Market) -> None:
+    assets = [SCANNER]
+    for number in range(2):
+        assets.append(market.issue(documents=type(OTHERS)(bytes((number,)) * 32)))
+        market.exchange.list_asset(signed(ALICE), assets[-1])
+    market.next_block()
+    crowd = [AccountId(number.to_bytes(32, "big")) for number in range(1, 5)]
+    for who in crowd:
+        market.balances.transfer(ALICE, who, 10_000 * BTT)
+    for asset in assets:
+        for who in crowd:
+            for _ in range(32):
+                market.order(who, Side.Buy, 1, 20, asset=asset)
+        market.order(ALICE, Side.Sell, MAX_MATCHES, 10, asset=asset)
+    market.next_block()
+    waiting = [asset for asset in assets if market.exchange.crossing.get(asset) is not None]
+    assert waiting == assets[2:]
+    market.next_block()
+    assert list(market.exchange.crossing.items()) == []
+
+
+def test_an_order_is_weighed_by_what_it_is_compared_with(market: Market) -> None:
+    def placed(price: int, force: TimeInForce = TimeInForce.UntilCancelled) -> int:
+        post = market.exchange.place_order(
+            signed(DAVE), SCANNER, Side.Buy, u128(1), price * BTT, force, None
+        )
+        assert post.weight is not None
+        return post.weight
+
+    for price in (20, 21, 22):
+        market.sell(BOB, 1, price)
+    assert placed(10) == weights.place_order(0, 0, 0)
+    assert placed(21) == weights.place_order(1, 2, 0)
+    assert placed(20, TimeInForce.Immediate) == weights.place_order(2, 2, 0)
+    assert placed(10, TimeInForce.Immediate) == weights.place_order(3, 0, 1)
+    most = weights.place_order(MAX_OWN_ORDERS, 2 * MAX_LEVELS, 0)
+    assert deepest(immediate=False) == most < deepest(immediate=True)
 
 
 def test_an_auction_looks_at_so_many_orders_and_goes_on_in_the_next_block(market: Market) -> None:
