@@ -23,7 +23,7 @@ from btt_chain.scale import TypeName, codec, u16, u32, u128
 from btt_chain.work import ids
 from btt_chain.work.arithmetic import usable_scale
 from btt_chain.work.errors import ModelRefused
-from btt_chain.work.graph import Graph, Manifest
+from btt_chain.work.graph import Graph, Manifest, Softmax
 from btt_chain.work.shapes import check_graph, macs_of
 from runtime.frame import (
     Const,
@@ -40,7 +40,6 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.models.types import (
     MAX_KNOWN,
     MAX_MANIFEST,
@@ -56,11 +55,7 @@ from runtime.pallets.models.types import (
 )
 from runtime.pallets.providers.types import Endpoints, are_endpoints
 from runtime.pallets.tokenomics.types import BurnReason
-
-CALL_WEIGHT: Final = 60 * PICOS_PER_MICRO
-REGISTER_WEIGHT: Final = 300 * PICOS_PER_MICRO
-NODE_WEIGHT: Final = 150 * PICOS_PER_MICRO
-"""What decoding, checking, hashing and storing one node costs."""
+from runtime.weights import models as weights
 
 BASE_PRICE: Final = u128(7 * 10**13)
 LEAST_PRICE: Final = u128(10**10)
@@ -81,8 +76,10 @@ SomeClass = Annotated[ModelClass, TypeName("ModelClass<BalanceOf<T>>")]
 
 
 def by_nodes(_: Models, manifest: Manifest, *__: object) -> DispatchInfo:
-    """Weigh a registration by the nodes of its graph."""
-    return DispatchInfo(REGISTER_WEIGHT + NODE_WEIGHT * len(manifest.graph.nodes))
+    """Weigh a registration by the nodes of its graph, and by those of them with a table."""
+    nodes = manifest.graph.nodes
+    tables = sum(isinstance(node.op, Softmax) for node in nodes)
+    return DispatchInfo(weights.register(len(nodes), tables))
 
 
 class Models(Pallet):
@@ -275,7 +272,7 @@ class Models(Pallet):
         )
         self.deposit(self.Registered(model, owner, klass))
 
-    @call(1, weight=CALL_WEIGHT)
+    @call(1, weight=weights.RETIRE)
     def retire(self, origin: Origin, model: Model) -> None:
         """Let your model take no more jobs. The bond comes back when its last job is over."""
         record = self._own(origin, model)
@@ -285,7 +282,7 @@ class Models(Pallet):
             raise self.AlreadySuspended
         self._retire(model, record)
 
-    @call(2, weight=CALL_WEIGHT)
+    @call(2, weight=weights.SUSPEND)
     def suspend(self, origin: Origin, model: Model) -> None:
         """Let nobody use a model until it is judged. Jobs that are open go on."""
         self.params_origin(origin)
@@ -296,7 +293,7 @@ class Models(Pallet):
         self.models[model] = record
         self.deposit(self.Suspended(model))
 
-    @call(3, weight=CALL_WEIGHT)
+    @call(3, weight=weights.RESUME)
     def resume(self, origin: Origin, model: Model) -> None:
         """Let everybody use a model again that was suspended."""
         self.params_origin(origin)
@@ -308,7 +305,7 @@ class Models(Pallet):
         self.deposit(self.Resumed(model))
         self._remove_if_over(model, record)
 
-    @call(4, weight=2 * CALL_WEIGHT)
+    @call(4, weight=weights.REVOKE)
     def revoke(self, origin: Origin, model: Model) -> None:
         """Judge a model to be wrong, such as one with other weights than its manifest commits to.
 
@@ -322,7 +319,7 @@ class Models(Pallet):
         self.deposit(self.Revoked(model, burned))
         self._retire(model, record)
 
-    @call(5, weight=CALL_WEIGHT)
+    @call(5, weight=weights.SET_CLASS)
     def set_class(self, origin: Origin, index: ClassIndex, klass: SomeClass) -> None:
         """Add a class of machines, or change one. Prices that move already stay in the range."""
         self.params_origin(origin)
@@ -331,14 +328,14 @@ class Models(Pallet):
         self.classes[index] = klass
         self.deposit(self.ClassSet(index, klass))
 
-    @call(6, weight=CALL_WEIGHT)
+    @call(6, weight=weights.SET_PARAMS)
     def set_params(self, origin: Origin, params: ModelParams) -> None:
         """Change the parameters. Models that are there keep the bonds that they have."""
         self.params_origin(origin)
         self.params.value = params
         self.deposit(self.ParamsSet(params))
 
-    @call(7, weight=CALL_WEIGHT)
+    @call(7, weight=weights.SET_ENDPOINTS)
     def set_endpoints(self, origin: Origin, model: Model, endpoints: Endpoints) -> None:
         """Say where your model is to be fetched from now on."""
         record = self._own(origin, model)
