@@ -20,8 +20,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 UNITS: Final = frozenset({"PICOS_PER_MICRO", "PICOS_PER_MILLI"})
 UNMEASURED: Final = frozenset(
     {
-        "Chambers", "ConvictionVoting", "Jobs",
-        "Models", "Providers", "Receipts",
+        "Chambers", "ConvictionVoting", "Jobs", "Receipts",
     }
 )  # fmt: skip
 """Pallets whose weights are still numbers of the first estimate."""

@@ -45,7 +45,6 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.providers.conduct import (
     ERAS_WATCHED,
     Conduct,
@@ -90,20 +89,16 @@ from runtime.pallets.providers.types import (
 )
 from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import BPS, FINDER_BPS, PPM
+from runtime.weights import providers as weights
 
 HOUR_MS: Final = 3_600_000
 FRESH_ERAS: Final = 2
 """A constant of `Providers`."""
 
-CALL_WEIGHT: Final = 80 * PICOS_PER_MICRO
-MEMBER_WEIGHT: Final = 8 * PICOS_PER_MICRO
-"""What looking at one member of a class costs."""
-LUCK_WEIGHT: Final = 12 * PICOS_PER_MICRO
-"""What its time in the race of a draw costs."""
-CLASS_WEIGHT: Final = 60 * PICOS_PER_MICRO
-"""What reading and writing the list of a class costs."""
-DRAW_WEIGHT: Final = CLASS_WEIGHT + (MEMBER_WEIGHT + LUCK_WEIGHT) * MAX_MEMBERS
+DRAW_WEIGHT: Final = weights.draw(MAX_MEMBERS)
 """What one draw costs at most."""
+OFFERED_WEIGHT: Final = weights.offered(MAX_MEMBERS)
+"""What counting the offers of a class costs at most."""
 
 Amount = Annotated[u128, TypeName("BalanceOf<T>")]
 CompactAmount = Annotated[Compact[u128], TypeName("BalanceOf<T>")]
@@ -115,12 +110,7 @@ Job = Annotated[H256, TypeName("T::Hash")]
 def joining(pallet: Providers, *_: object) -> DispatchInfo:
     """Weigh a call that may leave as many classes as there can be, and join as many full ones."""
     looked_at = MAX_CLASSES * int(pallet.max_members)
-    return DispatchInfo(joining_weight(2 * MAX_CLASSES, looked_at))
-
-
-def joining_weight(classes: int, members: int) -> int:
-    """Return what joining costs if so many classes change, and so many members are looked at."""
-    return CALL_WEIGHT + CLASS_WEIGHT * classes + MEMBER_WEIGHT * members
+    return DispatchInfo(weights.joining(2 * MAX_CLASSES, looked_at))
 
 
 class Now(NamedTuple):
@@ -415,7 +405,7 @@ class Providers(Pallet):
         self.deposit(self.Registered(who))
         if bond:
             self.deposit(self.Bonded(who, bond))
-        return PostInfo(weight=joining_weight(len(info.classes), looked_at))
+        return PostInfo(weight=weights.joining(len(info.classes), looked_at))
 
     @call(1, weight=joining)
     def update(self, origin: Origin, info: Told) -> PostInfo:
@@ -441,9 +431,9 @@ class Providers(Pallet):
         self.ledgers[who] = ledger
         self.deposit(self.Updated(who))
         classes = len(before.classes) + len(info.classes)
-        return PostInfo(weight=joining_weight(classes, looked_at))
+        return PostInfo(weight=weights.joining(classes, looked_at))
 
-    @call(2, weight=CALL_WEIGHT)
+    @call(2, weight=weights.BOND_EXTRA)
     def bond_extra(self, origin: Origin, amount: CompactAmount) -> None:
         """Add `amount` to your bond. Money that is still vesting can be bonded, too.
 
@@ -457,7 +447,7 @@ class Providers(Pallet):
         self.ledgers[who] = ledger
         self.deposit(self.Bonded(who, amount))
 
-    @call(3, weight=CALL_WEIGHT)
+    @call(3, weight=weights.UNBOND)
     def unbond(self, origin: Origin, amount: CompactAmount) -> None:
         """Start taking `amount` out of your bond; more than is free counts as all that is.
 
@@ -479,7 +469,7 @@ class Providers(Pallet):
         self.ledgers[who] = ledger
         self.deposit(self.Unbonded(who, amount, ripe))
 
-    @call(4, weight=CALL_WEIGHT)
+    @call(4, weight=weights.WITHDRAW)
     def withdraw(self, origin: Origin) -> None:
         """Make free what was unbonded long enough ago."""
         who = origin.signed()
@@ -502,7 +492,7 @@ class Providers(Pallet):
             raise self.AlreadyChilled
         self._chill(who, ledger)
         self.ledgers[who] = ledger
-        return PostInfo(weight=joining_weight(len(self.providers[who].classes), 0))
+        return PostInfo(weight=weights.joining(len(self.providers[who].classes), 0))
 
     @call(6, weight=joining)
     def resume(self, origin: Origin) -> PostInfo:
@@ -521,9 +511,9 @@ class Providers(Pallet):
         looked_at = self._join(who, ledger, missing)
         self.ledgers[who] = ledger
         self.deposit(self.Resumed(who))
-        return PostInfo(weight=joining_weight(len(missing), looked_at))
+        return PostInfo(weight=weights.joining(len(missing), looked_at))
 
-    @call(7, weight=CALL_WEIGHT)
+    @call(7, weight=weights.SET_AVAILABILITY)
     def set_availability(
         self, origin: Origin, hours: Annotated[Hours | None, TypeName("Option<[u8; 21]>")]
     ) -> None:
@@ -538,7 +528,7 @@ class Providers(Pallet):
         self.ledgers[who] = ledger
         self.deposit(self.AvailabilitySet(who))
 
-    @call(8, weight=CALL_WEIGHT)
+    @call(8, weight=weights.HEARTBEAT)
     def heartbeat(self, origin: Origin) -> PostInfo:
         """Say that you are there, once an era; it costs no fee.
 
@@ -555,7 +545,7 @@ class Providers(Pallet):
         self.deposit(self.Heard(who, era))
         return PostInfo(pays=False)
 
-    @call(9, weight=CALL_WEIGHT)
+    @call(9, weight=weights.LEND_SCORE)
     def lend_score(
         self,
         origin: Origin,
@@ -586,7 +576,7 @@ class Providers(Pallet):
         self.loans[who] = Loan(now, to, since)
         self.deposit(self.ScoreLent(who, to, since))
 
-    @call(10, weight=CALL_WEIGHT)
+    @call(10, weight=weights.DISMISS_LENDER)
     def dismiss_lender(self, origin: Origin, provider: Who) -> None:
         """Give a provider its score back, two eras from now, to have room for another lender."""
         who, era = origin.signed(), self.measures.era_now()
@@ -617,9 +607,9 @@ class Providers(Pallet):
         del self.windows[who]
         del self.loans[who]
         self.deposit(self.Deregistered(who))
-        return PostInfo(weight=joining_weight(len(classes), 0))
+        return PostInfo(weight=weights.joining(len(classes), 0))
 
-    @call(12, weight=CALL_WEIGHT)
+    @call(12, weight=weights.SET_PARAMS)
     def set_params(
         self, origin: Origin, params: Annotated[Params, TypeName("Params<BalanceOf<T>>")]
     ) -> None:
@@ -712,7 +702,7 @@ class Providers(Pallet):
         now = self._now()
         own = None if requester is None else self.operators.operator_of(requester)
         found: list[AccountId] = []
-        weights: list[int] = []
+        chances: list[int] = []
         operators: dict[AccountId, None] = {}
         for who in self.members[u16(klass)]:
             weight = now.drawn_by(self.ledgers[who], need, protocol=protocol)
@@ -721,9 +711,9 @@ class Providers(Pallet):
             operator = self.operators.operator_of(who)
             if operator != own:
                 found.append(who)
-                weights.append(weight)
+                chances.append(weight)
                 operators[operator] = None
-        order = ids.raced(seed, found, weights)
+        order = ids.raced(seed, found, chances)
         return (found[order[0]] if order else None), len(operators)
 
     def reserve(self, provider: AccountId, job: H256, amount: u128) -> u128:
