@@ -20,7 +20,7 @@ from runtime.frame.pallet import snake
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 WEIGHTS: Final = ROOT / "runtime" / "weights"
-MARGIN_PERCENT: Final = 130
+MARGIN_PERCENT: Final = 115
 """What is declared, of what was measured: other machines, fuller caches, deeper tries."""
 ROUND: Final = 100_000
 """Weights are multiples of it, in picoseconds: a tenth of a microsecond."""

@@ -1,8 +1,8 @@
 """Weights of Grandpa. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit ad301d81.
-Picoseconds, with a margin of 30 percent, and keys that are written.
+on 2026-11-22, at commit 281f74ca.
+Picoseconds, with a margin of 15 percent, and keys that are written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def report_equivocation(validators: int) -> int:
 
     `validators` 1 to 100.
     """
-    return 1_370_000_000 + 769_000_000 * validators
+    return 1_030_000_000 + 729_000_000 * validators
 
 
 def report_equivocation_unsigned(validators: int) -> int:
@@ -23,8 +23,8 @@ def report_equivocation_unsigned(validators: int) -> int:
 
     `validators` 1 to 100.
     """
-    return 1_100_000_000 + 833_000_000 * validators
+    return 1_190_000_000 + 729_000_000 * validators
 
 
-NOTE_STALLED: Final = 11_000_000
+NOTE_STALLED: Final = 8_820_000
 """0 keys written."""

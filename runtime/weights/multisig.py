@@ -1,8 +1,8 @@
 """Weights of Multisig. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit ad301d81.
-Picoseconds, with a margin of 30 percent, and keys that are written.
+on 2026-11-22, at commit 281f74ca.
+Picoseconds, with a margin of 15 percent, and keys that are written.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ def as_multi_threshold_1(others: int) -> int:
 
     `others` 1 to 99.
     """
-    return 18_300_000 + 729_000 * others
+    return 13_400_000 + 662_000 * others
 
 
 def as_multi(others: int) -> int:
@@ -21,7 +21,7 @@ def as_multi(others: int) -> int:
 
     `others` 1 to 99.
     """
-    return 462_000_000 + 1_310_000 * others
+    return 352_000_000 + 1_100_000 * others
 
 
 def approve_as_multi(others: int) -> int:
@@ -29,7 +29,7 @@ def approve_as_multi(others: int) -> int:
 
     `others` 1 to 99.
     """
-    return 151_000_000 + 1_200_000 * others
+    return 132_000_000 + 1_400_000 * others
 
 
 def cancel_as_multi(others: int) -> int:
@@ -37,7 +37,7 @@ def cancel_as_multi(others: int) -> int:
 
     `others` 1 to 99.
     """
-    return 400_000_000 + 810_000 * others
+    return 344_000_000 + 1_130_000 * others
 
 
 def poke_deposit(others: int) -> int:
@@ -45,4 +45,4 @@ def poke_deposit(others: int) -> int:
 
     `others` 1 to 99.
     """
-    return 452_000_000 + 1_820_000 * others
+    return 350_000_000 + 1_360_000 * others
