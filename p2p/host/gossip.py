@@ -101,7 +101,7 @@ class Ear(Protocol):
         ...
 
     def repeated(self, peer: ID) -> None:
-        """Charge `peer` for a message that it had handed over before."""
+        """Charge `peer` for a message that it had handed over before, or that says nothing."""
         ...
 
 
@@ -320,6 +320,8 @@ class ContainedPubsub(Pubsub):
             for message in rpc.publish:
                 self._judge(peer, message)
             self._ear.read(peer, begun)
+            if not (rpc.publish or rpc.subscriptions or rpc.HasField("control")):
+                self._ear.repeated(peer)
             await self._take(peer, rpc)
 
     async def _take(self, peer: ID, rpc: RPC) -> None:
@@ -401,6 +403,8 @@ async def read_rpc(stream: INetStream, buffer: bytearray, bound: int) -> bytes |
                 continue
             if length > bound:
                 raise WireError(f"an RPC of {length} bytes")
+            if not length:
+                raise WireError("an empty RPC")
             start = index + 1
             if len(buffer) >= start + length:
                 data = bytes(buffer[start : start + length])
