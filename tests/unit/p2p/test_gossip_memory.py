@@ -1,10 +1,15 @@
-"""What a node remembers of the gossip it heard."""
+"""What a node remembers of the gossip it heard, and how a stream of it is cut into RPCs."""
 
 from __future__ import annotations
 
+from typing import cast
+
+import pytest
+from libp2p.abc import INetStream
 from libp2p.peer.id import ID
 
-from p2p.host.gossip import Recent
+from p2p.errors import WireError
+from p2p.host.gossip import MAX_RPC, Recent, read_rpc
 
 ALICE, BOB = ID(b"alice"), ID(b"bob")
 
@@ -43,3 +48,31 @@ def test_who_handed_a_message_over_is_known_as_long_as_it() -> None:
     clock.now = 60
     recent.add(b"4")
     assert recent.tellers(b"1") == []
+
+
+class Stream:
+    """A stream whose peer sends these bytes and ends."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    async def read(self, _: int) -> bytes:
+        data, self._data = self._data, b""
+        return data
+
+
+async def rpcs(raw: bytes) -> list[bytes]:
+    stream, buffer, found = cast(INetStream, Stream(raw)), bytearray(), []
+    while (data := await read_rpc(stream, buffer, MAX_RPC)) is not None:
+        found.append(data)
+    return found
+
+
+async def test_a_stream_is_cut_into_rpcs_by_the_lengths_in_front() -> None:
+    assert await rpcs(b"\x02ab\x01c") == [b"ab", b"c"]
+
+
+@pytest.mark.parametrize("raw", [b"\x00", b"\x01a\x00", b"\x80\x80\x80\x80\x00", b"\xff" * 5])
+async def test_an_rpc_that_is_empty_or_too_long_ends_the_stream(raw: bytes) -> None:
+    with pytest.raises(WireError):
+        await rpcs(raw)
