@@ -43,7 +43,7 @@ from runtime.pallets.multisig import Multisig
 from runtime.pallets.offences import Offences
 from runtime.pallets.origins import Decision, ensure_decided, spending_up_to
 from runtime.pallets.preimage import Preimage
-from runtime.pallets.providers import DRAW_WEIGHT, Providers
+from runtime.pallets.providers import Providers
 from runtime.pallets.proxy import Proxy, ProxyType
 from runtime.pallets.receipts import Receipts
 from runtime.pallets.referenda import Referenda, tracks
@@ -268,7 +268,7 @@ class BttRuntime(Runtime):
             accept_slots=work.accept_slots, payload_slots=work.transcript_slots,
             beacon_delay=work.beacon_delay, beacon_authors=work.beacon_authors,
             committee=work.committee, min_operators=work.min_operators,
-            epoch_slots=params.epoch_slots, slot_ms=params.slot_ms, draw_weight=DRAW_WEIGHT,
+            epoch_slots=params.epoch_slots, slot_ms=params.slot_ms,
             currency=self.balances, payer=self.tokenomics, clock=self.babe, system=self.system,
             providers=self.providers, models=self.models, carry=self.mining,
             perks=self.tier_staking, identities=self.identity, params_origin=parameters))

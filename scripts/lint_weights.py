@@ -20,7 +20,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 UNITS: Final = frozenset({"PICOS_PER_MICRO", "PICOS_PER_MILLI"})
 UNMEASURED: Final = frozenset(
     {
-        "Chambers", "ConvictionVoting", "Jobs", "Receipts",
+        "Chambers", "ConvictionVoting", "Receipts",
     }
 )  # fmt: skip
 """Pallets whose weights are still numbers of the first estimate."""

@@ -35,7 +35,7 @@ from runtime.pallets.jobs.pallet import GAP_SLOTS
 from runtime.pallets.mining import Mining
 from runtime.pallets.models import Models
 from runtime.pallets.models.types import CheckMode
-from runtime.pallets.providers import DRAW_WEIGHT, ProviderInfo, ProviderKind, Providers
+from runtime.pallets.providers import ProviderInfo, ProviderKind, Providers
 from runtime.pallets.receipts import LeafProof, Phase, Receipt, Receipts, Seat, Valid
 from runtime.pallets.receipts.pallet import PHASES, VERDICT
 from runtime.pallets.receipts.tally import missed_before
@@ -307,7 +307,6 @@ class Market(SmallRuntime):
                 min_operators=rules.min_operators,
                 epoch_slots=u32(EPOCH),
                 slot_ms=u64(SLOT_MS),
-                draw_weight=DRAW_WEIGHT,
                 currency=self.balances,
                 payer=self.tokenomics,
                 clock=self.sky,

@@ -227,21 +227,3 @@ def deregister(b: Bench) -> Case:
 def set_params(b: Bench) -> Case:
     """Set all parameters to what they are."""
     return b.root("Providers", "set_params", params=b.runtime.providers.params.value)
-
-
-@benchmark("Providers.draw", members=(0, MAX_MEMBERS))
-def draw(b: Bench, members: int) -> Case:
-    """Draw for a job of the chain from a class in which everybody can be drawn."""
-    era(b)
-    fill(b, 0, 1, members, silent=False)
-    seed, need = bytes(range(32)), int(BTT)
-    book = b.runtime.providers
-    return Case(run=lambda: book.draw(seed, 0, need, b.poor(0), [b.poor(1), b.poor(2)], True))
-
-
-@benchmark("Providers.offered", members=(0, MAX_MEMBERS))
-def offered(b: Bench, members: int) -> Case:
-    """Count what a class offers."""
-    era(b)
-    fill(b, 0, 1, members, silent=False)
-    return Case(run=lambda: b.runtime.providers.offered(0))

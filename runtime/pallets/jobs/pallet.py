@@ -36,7 +36,6 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.weight import PICOS_PER_MICRO, PICOS_PER_MILLI
 from runtime.pallets.jobs import agenda, pricing
 from runtime.pallets.jobs.types import (
     BOND_FACTOR,
@@ -72,6 +71,7 @@ from runtime.pallets.jobs.types import (
     Tier,
     Urgency,
 )
+from runtime.pallets.providers.types import MAX_MEMBERS
 from runtime.pallets.system import System
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import (
@@ -82,6 +82,7 @@ from runtime.splits import (
     ceil_div,
     split_compute,
 )
+from runtime.weights import jobs as weights
 
 POSTING_SLOTS: Final = 600
 RETRY_SLOTS: Final = 10
@@ -108,15 +109,10 @@ MOST_FORGOTTEN: Final = 256
 BUDGET: Final = 30
 """Draws take one part in so many of a slot's time, which is a tenth of a block's, at most."""
 
-LOOK_WEIGHT: Final = 120 * PICOS_PER_MICRO
-"""Looking into all lanes."""
-STEP_WEIGHT: Final = 300 * PICOS_PER_MICRO
-"""A deadline that passed: refund and all."""
-FORGET_WEIGHT: Final = 40 * PICOS_PER_MICRO
-ERA_WEIGHT: Final = 60 * PICOS_PER_MICRO
-"""Moving the price of a class, besides looking at its providers."""
-POST_WEIGHT: Final = 250 * PICOS_PER_MICRO
-MOVE_WEIGHT: Final = 200 * PICOS_PER_MICRO
+PICOS: Final = 10**9
+"""Of a millisecond."""
+WORST_DRAW: Final = weights.draw(MAX_MEMBERS)
+"""What drawing for one job weighs at most, in picoseconds."""
 
 Hash = Annotated[H256, TypeName("T::Hash")]
 JobId = Annotated[H256, TypeName("JobId")]
@@ -143,8 +139,6 @@ class Jobs(Pallet):
     """Work scores only if so many operators could have been drawn for it."""
     epoch_slots: u32
     slot_ms: u64
-    draw_weight: int
-    """What drawing a provider weighs at most, in picoseconds."""
     currency: Currency
     payer: Payer
     clock: Clock
@@ -389,20 +383,21 @@ class Jobs(Pallet):
         del number
         now = self.clock.now()
         self._note_pace(now)
-        weight = LOOK_WEIGHT + self._turn_era(now)
+        weight = weights.LOOK + self._turn_era(now)
         for id in self._take(DEADLINES, MOST_DEADLINES):
-            weight += STEP_WEIGHT
+            weight += weights.EXPIRE
             self._expire(id)
-        drawn = self._draws(now)
-        weight += drawn * (STEP_WEIGHT + self.draw_weight)
-        for id in self._take(FORGETTING, MOST_FORGOTTEN):
-            weight += FORGET_WEIGHT
+        weight += self._draws(now)
+        forgotten = self._take(FORGETTING, MOST_FORGOTTEN)
+        for id in forgotten:
             self._forget(id)
+        if forgotten:
+            weight += weights.forget(len(forgotten))
         return weight
 
     # ---- calls
 
-    @call(0, weight=POST_WEIGHT)
+    @call(0, weight=weights.POST)
     def post(
         self,
         origin: Origin,
@@ -441,7 +436,7 @@ class Jobs(Pallet):
         self.nonces[who] = u64(nonce + 1)
         self._open(job, who, nonce)
 
-    @call(1, weight=MOVE_WEIGHT)
+    @call(1, weight=weights.CANCEL)
     def cancel(self, origin: Origin, job: JobId) -> None:
         """Call a job off that nobody has accepted. Once it is assigned, the deposit is burned."""
         who = origin.signed()
@@ -455,7 +450,7 @@ class Jobs(Pallet):
         else:
             raise self.WrongState
 
-    @call(2, weight=MOVE_WEIGHT)
+    @call(2, weight=weights.ACCEPT)
     def accept(self, origin: Origin, job: JobId) -> None:
         """Take a job that you were drawn for.
 
@@ -471,7 +466,7 @@ class Jobs(Pallet):
         self.markets[found.klass] = market
         self.deposit(self.Accepted(job, self._provider(found), found.due))
 
-    @call(3, weight=MOVE_WEIGHT)
+    @call(3, weight=weights.DECLINE)
     def decline(self, origin: Origin, job: JobId) -> None:
         """Leave a job that you were drawn for to somebody else.
 
@@ -480,7 +475,7 @@ class Jobs(Pallet):
         found = self._assigned(origin, job, JobState.Assigned)
         self._pass_on(job, found, Outcome.NoProvider)
 
-    @call(4, weight=MOVE_WEIGHT)
+    @call(4, weight=weights.REFUSE_PAYLOAD)
     def refuse_payload(self, origin: Origin, job: JobId) -> None:
         """Give a job back whose payload did not come, or does not open.
 
@@ -497,7 +492,7 @@ class Jobs(Pallet):
         self._end(job, found, Outcome.BadPayload, burned=int(found.deposit))
         self.providers.charge(provider, found.deposit)
 
-    @call(5, weight=MOVE_WEIGHT)
+    @call(5, weight=weights.ADD_PROTOCOL_SET)
     def add_protocol_set(
         self,
         origin: Origin,
@@ -525,7 +520,7 @@ class Jobs(Pallet):
         )
         self.deposit(self.ProtocolSetAdded(index))
 
-    @call(6, weight=MOVE_WEIGHT)
+    @call(6, weight=weights.REMOVE_PROTOCOL_SET)
     def remove_protocol_set(self, origin: Origin, index: SetIndex) -> None:
         """Have this computed no more. Jobs that are posted go on."""
         self.params_origin(origin)
@@ -533,7 +528,7 @@ class Jobs(Pallet):
             raise self.UnknownSet
         self.deposit(self.ProtocolSetRemoved(index))
 
-    @call(7, weight=MOVE_WEIGHT)
+    @call(7, weight=weights.SET_PARAMS)
     def set_params(
         self, origin: Origin, params: Annotated[Params, TypeName("Params<BalanceOf<T>>")]
     ) -> None:
@@ -698,11 +693,11 @@ class Jobs(Pallet):
             self.era.value = u32(era)
             self.set_cursor.value = u32(0)
             for klass in self.models.known_classes():
-                weight += ERA_WEIGHT + self.draw_weight
+                weight += weights.move_price(self.providers.members_of(klass))
                 self._move_price(klass)
         cursor, end = int(self.set_cursor.value), int(self.next_set.value)
         for index in range(cursor, min(end, cursor + MOST_SETS_AT_ONCE)):
-            weight += POST_WEIGHT
+            weight += weights.POST_PROTOCOL
             self.set_cursor.value = u32(index + 1)
             self._post_protocol(u32(index))
         return weight
@@ -757,36 +752,42 @@ class Jobs(Pallet):
         self._pass_on(id, job, Outcome.Late)
 
     def _draws(self, now: int) -> int:
-        """Draw for the jobs that wait; return for how many.
+        """Draw for the jobs that wait; return the weight.
 
-        One of each lane, so that no flood of urgent jobs stops all others; then by urgency.
+        One of each lane, so that no flood of urgent jobs stops all others; then by urgency, while
+        the next draw fits into the budget even if its class is full.
         """
-        room = int(self.slot_ms) * PICOS_PER_MILLI // BUDGET // (STEP_WEIGHT + self.draw_weight)
-        drawn, limit = 0, max(LEAST_DRAWS, min(MOST_DRAWS, room))
-        lanes: list[int] = list(DRAWS)
-        for most in (1, limit):
-            busy: list[int] = []
-            for lane in lanes:
-                ripe = self._take(lane, min(most, limit - drawn))
-                drawn += len(ripe)
-                busy += [lane] if ripe else []
+        drawn = weight = 0
+        for lane in DRAWS:
+            for id in self._take(lane, 1):
+                drawn, weight = drawn + 1, weight + self._draw(id, now)
+        for lane in DRAWS:
+            while room := self._room(drawn, weight):
+                ripe = self._take(lane, room)
                 for id in ripe:
-                    self._draw(id, now)
-            lanes = busy
-        return drawn
+                    drawn, weight = drawn + 1, weight + self._draw(id, now)
+                if len(ripe) < room:
+                    break
+        return weight
 
-    def _draw(self, id: H256, now: int) -> None:
-        """Draw a provider, or wait; give up when that took too long."""
+    def _room(self, drawn: int, weight: int) -> int:
+        """Return how many draws surely fit into a block after so many, which weighed so much."""
+        left = int(self.slot_ms) * PICOS // BUDGET - weight
+        return max(0, LEAST_DRAWS - drawn, min(MOST_DRAWS - drawn, left // WORST_DRAW))
+
+    def _draw(self, id: H256, now: int) -> int:
+        """Draw a provider, or wait; give up when that took too long. Return the weight."""
         job = self._job(id)
         since = int(job.since)
         if now - int(job.asked) >= POSTING_SLOTS:
             self._end(id, job, Outcome.NoProvider)
-            return
+            return weights.draw(0)
         luck = self.clock.luck_after(since, int(self.beacon_delay), int(self.beacon_authors))
         if luck is None:
             again = now if now - since >= STALE_SLOTS else since
             self._wait(id, job, again, now + 1)
-            return
+            return weights.draw(0)
+        weight = weights.draw(self.providers.members_of(int(job.klass)))
         seed = ids.assign_seed(luck.beacon, id, int(job.attempt))
         protocol = job.requester is None
         bond = int(job.price) * BOND_FACTOR
@@ -804,7 +805,7 @@ class Jobs(Pallet):
             waited = max(RETRY_SLOTS, now - int(job.asked))
             until = now + min(waited, MOST_RETRY >> job.urgency)
             self._wait(id, job, now, min(until, int(job.asked) + POSTING_SLOTS))
-            return
+            return weight
         self.providers.reserve(provider, id, u128(bond))
         job.provider, job.seed, job.asked = provider, seed, u32(0)
         enough = operators >= self.min_operators
@@ -816,6 +817,7 @@ class Jobs(Pallet):
         self.involved[provider, id] = job.posted
         self._go(id, job, JobState.Assigned, until)
         self.deposit(self.Assigned(id, provider, job.attempt, u32(until)))
+        return weight
 
     def _forget(self, id: H256) -> None:
         job = self.jobs.take(id)

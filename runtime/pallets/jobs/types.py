@@ -373,6 +373,9 @@ class Providers(Protocol):
     def offered(self, klass: int) -> int:
         """Return how many jobs of a class could be done at a time."""
 
+    def members_of(self, klass: int) -> int:
+        """Return how many members a class has."""
+
 
 class ModelRecord(Protocol):
     """What Jobs needs to know of a model."""

@@ -1,6 +1,6 @@
 """Providers: who does the work, and what answers for it."""
 
-from runtime.pallets.providers.pallet import DRAW_WEIGHT, OFFERED_WEIGHT, Providers
+from runtime.pallets.providers.pallet import Providers
 from runtime.pallets.providers.scores import SCORE_UNIT, WINDOW
 from runtime.pallets.providers.types import (
     Ledger,
@@ -12,8 +12,6 @@ from runtime.pallets.providers.types import (
 )
 
 __all__ = [
-    "DRAW_WEIGHT",
-    "OFFERED_WEIGHT",
     "SCORE_UNIT",
     "WINDOW",
     "Ledger",

@@ -95,11 +95,6 @@ HOUR_MS: Final = 3_600_000
 FRESH_ERAS: Final = 2
 """A constant of `Providers`."""
 
-DRAW_WEIGHT: Final = weights.draw(MAX_MEMBERS)
-"""What one draw costs at most."""
-OFFERED_WEIGHT: Final = weights.offered(MAX_MEMBERS)
-"""What counting the offers of a class costs at most."""
-
 Amount = Annotated[u128, TypeName("BalanceOf<T>")]
 CompactAmount = Annotated[Compact[u128], TypeName("BalanceOf<T>")]
 Who = Annotated[AccountId, TypeName("T::AccountId")]
@@ -662,6 +657,10 @@ class Providers(Pallet):
         if ledger is None or provider not in self.members[u16(klass)]:
             return False
         return self._now().drawn_by(ledger, need, protocol=False) > 0
+
+    def members_of(self, klass: int) -> int:
+        """Return how many members a class has."""
+        return len(self.members[u16(klass)])
 
     def offered(self, klass: int) -> int:
         """Return how many jobs at a time the members of a class offer.

@@ -30,6 +30,7 @@ from runtime.pallets.jobs import (
 from runtime.pallets.jobs import (
     Market as Prices,
 )
+from runtime.pallets.jobs.pallet import BUDGET, LEAST_DRAWS, MOST_DRAWS, PICOS, WORST_DRAW
 from runtime.pallets.jobs.types import NoPerk
 from runtime.pallets.providers import ProviderInfo, ProviderKind
 from runtime.pallets.providers.conduct import step_of
@@ -42,6 +43,7 @@ from support.market import (
     ENDPOINT,
     RICH,
     RULES,
+    SLOT_MS,
     Claim,
     Market,
     inputs_root,
@@ -891,3 +893,13 @@ def test_a_committee_of_one_is_enough_where_the_rules_say_so() -> None:
     assert market.job(job).outcome is Outcome.Done
     assert market.job(job).scores
     market.audit()
+
+
+def test_a_block_draws_for_as_many_jobs_as_surely_fit() -> None:
+    jobs = Market().jobs
+    budget = SLOT_MS * PICOS // BUDGET
+    assert jobs._room(0, 0) == max(LEAST_DRAWS, budget // WORST_DRAW)
+    assert jobs._room(LEAST_DRAWS, budget - WORST_DRAW) == 1
+    assert jobs._room(LEAST_DRAWS, budget - WORST_DRAW + 1) == 0
+    assert jobs._room(LEAST_DRAWS - 1, budget) == 1
+    assert jobs._room(MOST_DRAWS, 0) == 0
