@@ -13,6 +13,7 @@ from typing import Final
 from btt_chain.keystore.errors import RecordError
 from btt_chain.keystore.record import Record, SigningRecord
 from btt_chain.keystore.store import SCHEMES, Keystore, new_pair
+from btt_chain.keystore.unused import UnusedRecord
 
 SESSION_KEYS_LENGTH: Final = 64
 OWNER_PREFIX: Final = b"POP_"
@@ -20,7 +21,10 @@ OWNER_PREFIX: Final = b"POP_"
 
 
 class Custody:
-    """Keys and records of one chain; records are opened when first asked for, and kept locked."""
+    """Keys and records of one chain; records are opened when first asked for, and kept locked.
+
+    The record of a key that was made here is opened when it first changes.
+    """
 
     def __init__(
         self, keystore: Keystore, root: Path, genesis_hash: bytes, *, is_live: bool, forced: bool
@@ -34,7 +38,10 @@ class Custody:
         self._create: Callable[[bytes], SigningRecord] = lambda public: SigningRecord.create(
             root, genesis_hash, public
         )
-        self._records: dict[bytes, SigningRecord] = {}
+        self._reopen: Callable[[bytes], Callable[[], SigningRecord]] = lambda public: (
+            lambda: SigningRecord.open(root, genesis_hash, public)
+        )
+        self._records: dict[bytes, SigningRecord | UnusedRecord] = {}
 
     def record(self, public: bytes) -> Record:
         """The record of a key, locked from now on. Raises RecordError."""
@@ -98,9 +105,11 @@ class Custody:
 
     def _generate(self, key_type: bytes) -> bytes:
         pair = new_pair(key_type)
-        # Closed again: an open record holds a descriptor and a lock, and keys that are made are
-        # often never used. The first signature opens it.
-        self._create(pair.public).close()
+        created = self._create(pair.public)
+        created.close()
+        self._records[pair.public] = UnusedRecord(
+            created.genesis_hash, pair.public, self._reopen(pair.public)
+        )
         return self.keystore.take(key_type, pair)
 
 

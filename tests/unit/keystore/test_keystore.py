@@ -21,6 +21,7 @@ from btt_chain.keystore.errors import (
     PasswordNeeded,
     RecordError,
     RecordMissing,
+    RecordNotWritten,
     UnknownKeyType,
     WrongPassword,
 )
@@ -304,3 +305,28 @@ def test_on_a_local_chain_every_key_gets_its_record(tmp_path: Path) -> None:
     (problem,) = custody(tmp_path, is_live=False).check()
     assert "already" in str(problem)
     first.close()
+
+
+def test_keys_that_were_made_hold_no_descriptor_until_they_sign(tmp_path: Path) -> None:
+    live = custody(tmp_path, is_live=True)
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    made = [live.rotate() for _ in range(5)]
+    records = [live.record(keys[:32]) for keys in made]  # as the signer asks in every slot
+    assert not any(record.ledger.unsure for record in records)
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
+    assert records[0].sign_block(7, bytes(32), lambda: b"\1" * 64) == b"\1" * 64
+    live.close()
+    again = custody(tmp_path, is_live=True).record(made[0][:32])
+    assert again.ledger.block is not None
+    assert again.ledger.block.slot == 7
+
+
+def test_a_key_that_another_program_used_meanwhile_signs_nothing(tmp_path: Path) -> None:
+    live, other = custody(tmp_path, is_live=True), custody(tmp_path, is_live=True)
+    public = live.rotate()[:32]
+    other.record(public).sign_block(7, bytes(32), lambda: b"\1" * 64)
+    with pytest.raises(RecordNotWritten):  # it is locked
+        live.record(public).sign_block(8, bytes(32), lambda: b"\2" * 64)
+    other.close()
+    with pytest.raises(RecordNotWritten, match="another program"):
+        live.record(public).sign_block(8, bytes(32), lambda: b"\2" * 64)
