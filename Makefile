@@ -165,7 +165,17 @@ lock: setup ## Pin every dependency again; add ARGS=--upgrade for newer versions
 	$(PIP_COMPILE) $(ARGS) --allow-unsafe --output-file requirements-dev.txt requirements-dev.in
 	cd $(COMPAT) && $(PIP_COMPILE) $(ARGS) --allow-unsafe --output-file py1.txt py1.in
 	cd $(COMPAT) && $(PIP_COMPILE) $(ARGS) --allow-unsafe --output-file py2.txt py2.in
+	$(PIP_COMPILE) $(ARGS) --allow-unsafe --output-file requirements-audit.txt requirements-audit.in
 	cd $(COMPAT) && npm install --package-lock-only --loglevel=error
+
+.PHONY: audit
+audit: setup ## Compare the locks with the registries' databases of vulnerabilities; fails where there are none
+	$(BIN)/python -m venv --clear $(VENV)/audit
+	$(VENV)/audit/bin/python $(PIP_INSTALL) --require-hashes -r requirements-audit.txt
+	for lock in requirements.txt requirements-dev.txt $(COMPAT)/py1.txt $(COMPAT)/py2.txt; do \
+		$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r $$lock || exit 1; \
+	done
+	cd $(COMPAT) && npm audit
 
 .PHONY: clean
 clean: ## Remove caches and build output
