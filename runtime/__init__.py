@@ -24,7 +24,7 @@ from runtime.constants import BTT, MILLI_BTT
 from runtime.frame import DbWeight, Reason, Runtime, RuntimeVersion, Weight, ensure_root
 from runtime.frame.version import CowText, api_versions
 from runtime.frame.weight import PICOS_PER_MILLI
-from runtime.limits import block_length, block_weights
+from runtime.limits import block_length, block_weights, heaviest_call
 from runtime.pallets.asset_registry import AssetRegistry
 from runtime.pallets.assets import Assets
 from runtime.pallets.authorities import Authorities
@@ -319,7 +319,7 @@ class BttRuntime(Runtime):
             cancel_origin=ensure_decided(Decision.Canceller),
             kill_origin=ensure_decided(Decision.Canceller)))
         self.conviction_voting = add(18, ConvictionVoting(
-            max_votes=votes_within(slot_ms), vote_locking_period=u32(7 * day),
+            max_votes=votes_within(heaviest_call(slot_ms)), vote_locking_period=u32(7 * day),
             currency=self.balances, clock=self.babe, polls=self.referenda,
             electorate=self.chambers))
         self.assets = add(50, Assets(

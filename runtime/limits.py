@@ -23,6 +23,14 @@ MAX_LENGTH: Final = 5 << 20
 """Bytes of extrinsics in a block; ordinary ones may fill the same part of it."""
 
 
+def heaviest_call(slot_ms: int) -> int:
+    """Return the weight of the heaviest ordinary call that fits into a block, in picoseconds."""
+    most = block_weights(slot_ms).per_class.normal.max_extrinsic
+    if most is None:
+        raise ValueError("ordinary extrinsics have no greatest weight")
+    return int(most.ref_time)
+
+
 def block_weights(slot_ms: int) -> BlockWeights:
     """Return the limits of a block whose execution may take a third of its slot."""
     budget = slot_ms * PICOS_PER_MILLI // 3

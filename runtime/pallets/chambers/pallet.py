@@ -26,6 +26,7 @@ from btt_chain.primitives.arithmetic import Perbill
 from btt_chain.scale import Bounded, Compact, TypeName, u16, u32, u64, u128
 from runtime.frame import (
     Const,
+    DispatchInfo,
     DoubleMap,
     Error,
     Event,
@@ -35,12 +36,12 @@ from runtime.frame import (
     Origin,
     OriginCheck,
     Pallet,
+    PostInfo,
     Section,
     Value,
     call,
     ensure_root,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import Reasons, is_pool, lookup
 from runtime.pallets.chambers import law
 from runtime.pallets.chambers.law import Chamber, Mode
@@ -72,6 +73,7 @@ from runtime.pallets.chambers.types import (
 from runtime.pallets.referenda import Ballot, Tally
 from runtime.pallets.tier_staking import StakedMoney
 from runtime.pallets.tokenomics.law import label_year
+from runtime.weights import chambers as weights
 
 RESERVE_ID: Final = b"btt/seat"
 """The name that candidates' deposits are reserved under."""
@@ -82,13 +84,6 @@ SEAT_POWER: Final = 10**9
 NOTHING_STAKED: Final = StakedMoney(u128(0), u128(0))
 CLEARED: Final = 50
 """Ballots of referenda that are over which a block forgets, at most."""
-
-HOOK_WEIGHT: Final = 30 * PICOS_PER_MICRO
-CLEAR_WEIGHT: Final = CLEARED * 30 * PICOS_PER_MICRO
-ELECTION_WEIGHT: Final = (MAX_CANDIDATES + 2 * SEATS) * 100 * PICOS_PER_MICRO
-LIGHT: Final = 60 * PICOS_PER_MICRO
-CANDIDACY: Final = 200 * PICOS_PER_MICRO
-BACKING: Final = 2 * SEATS * 50 * PICOS_PER_MICRO
 
 Who = Annotated[AccountId, TypeName("T::AccountId")]
 Address = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
@@ -106,6 +101,12 @@ class Kept(NamedTuple):
     """What of it has more votes."""
     locked: int = 0
     """What of it the lock of the vote keeps now."""
+
+
+def by_names(_: object, candidates: Sequence[AccountId], value: u128) -> DispatchInfo:
+    """Weigh a vote by the candidates that it names, instead of as many as there can be."""
+    del value
+    return DispatchInfo(weights.vote_representative(SEATS, len(candidates)))
 
 
 class Chambers(Pallet):
@@ -312,19 +313,17 @@ class Chambers(Pallet):
     def on_initialize(self, number: int) -> int:
         """Forget some ballots of what is over, and end the election if it is time."""
         del number
-        used = HOOK_WEIGHT
+        used = weights.OPEN_BLOCK
         over = self.over.get()
         if over is not None:
-            self._clear(over)
-            used += CLEAR_WEIGHT
+            used += weights.clear(self._clear(over))
         if self.clock.now() >= self.election_due():
-            self._conclude()
-            used += ELECTION_WEIGHT
+            used += weights.conclude(*self._conclude())
         return used
 
     # ---- calls
 
-    @call(0, weight=BACKING)
+    @call(0, weight=weights.ADD_INSTITUTION)
     def add_institution(self, origin: Origin, who: Address, allocation: Amount) -> None:
         """Seat an institution, which votes with at most `allocation` planck. For the chain itself.
 
@@ -345,7 +344,7 @@ class Chambers(Pallet):
         self.institutions.value = [*seated, Institution(account, allocation)]
         self.deposit(self.InstitutionAdded(account, allocation))
 
-    @call(1, weight=LIGHT)
+    @call(1, weight=weights.REMOVE_INSTITUTION)
     def remove_institution(self, origin: Origin, who: Address) -> None:
         """Take an institution's seat away; it is a holder from now on. For the chain itself."""
         self.seating_origin(origin)
@@ -355,7 +354,7 @@ class Chambers(Pallet):
         self.institutions.value = [one for one in self.institutions.value if one.who != account]
         self.deposit(self.InstitutionRemoved(account))
 
-    @call(2, weight=CANDIDACY)
+    @call(2, weight=weights.SUBMIT_CANDIDACY)
     def submit_candidacy(self, origin: Origin) -> None:
         """Stand for a seat of the community, for a deposit. Needs a judged identity."""
         who = origin.signed()
@@ -376,7 +375,7 @@ class Chambers(Pallet):
             self.running.value = [*running, who]
         self.deposit(self.CandidacySubmitted(who))
 
-    @call(3, weight=CANDIDACY)
+    @call(3, weight=weights.WITHDRAW_CANDIDACY)
     def withdraw_candidacy(self, origin: Origin) -> None:
         """Stand no more; or, if you do not stand, leave your seat. The deposit comes back."""
         who = origin.signed()
@@ -392,13 +391,13 @@ class Chambers(Pallet):
         self.currency.unreserve_named(RESERVE_ID, who, deposit)
         self.deposit(self.CandidacyWithdrawn(who))
 
-    @call(4, weight=BACKING)
+    @call(4, weight=by_names)
     def vote_representative(
         self,
         origin: Origin,
         candidates: Annotated[Names, TypeName("BoundedVec<T::AccountId, Seats>")],
         value: Annotated[Compact[u128], TypeName("BalanceOf<T>")],
-    ) -> None:
+    ) -> PostInfo:
         """Back up to ten candidates, each with all of `value`, instead of those you backed.
 
         The money stays locked until you remove the vote, at any time. What is vesting cannot back.
@@ -417,24 +416,26 @@ class Chambers(Pallet):
         known = [self.candidates.get(name) for name in candidates]
         if not all(one is not None and one.standing for one in known):
             raise self.NotACandidate
-        self._unback(who)
+        old = self._unback(who)
         for name in candidates:
             self._back(name, int(value))
         self.approvals[who] = Approvals(self.elections.value, value, candidates)
         self.currency.set_lock(LOCK_ID, who, u128(locked), Reasons.All)
         self.deposit(self.RepresentativeVoted(who, value, candidates))
+        return PostInfo(weights.vote_representative(old, len(candidates)))
 
-    @call(5, weight=BACKING)
-    def remove_rep_vote(self, origin: Origin) -> None:
+    @call(5, weight=weights.remove_rep_vote(SEATS))
+    def remove_rep_vote(self, origin: Origin) -> PostInfo:
         """Back nobody any more; your money is free at once."""
         who = origin.signed()
         if who not in self.approvals:
             raise self.NotBacking
-        self._unback(who)
+        names = self._unback(who)
         self.currency.set_lock(LOCK_ID, who, u128(0), Reasons.All)
         self.deposit(self.RepVoteRemoved(who))
+        return PostInfo(weights.remove_rep_vote(names))
 
-    @call(6, weight=LIGHT)
+    @call(6, weight=weights.SET_MODE)
     def set_mode(self, origin: Origin, mode: Annotated[Mode, TypeName("Mode")]) -> None:
         """Let weights follow the years, or stay. For the chain itself.
 
@@ -444,7 +445,7 @@ class Chambers(Pallet):
         self.mode.value = mode
         self.deposit(self.ModeSet(mode))
 
-    @call(7, weight=CANDIDACY)
+    @call(7, weight=weights.REMOVE_REPRESENTATIVE)
     def remove_representative(self, origin: Origin, who: Address) -> None:
         """Take a representative's seat away; the deposit goes to the treasury.
 
@@ -471,6 +472,10 @@ class Chambers(Pallet):
         electorates = [u128(one.electorate) for one in books.chambers]
         self.deposit(self.WeightsFrozen(poll, books.year, weights, electorates))
         return law.tally(books.chambers)
+
+    def is_open(self, poll: u32) -> bool:
+        """Return True if a referendum has its weights and electorates."""
+        return poll in self.polls
 
     def closed(self, poll: u32) -> None:
         """Forget a referendum; its ballots go little by little."""
@@ -695,28 +700,36 @@ class Chambers(Pallet):
         long = min(later, int(staked.long) - int(lasting.long))
         return Kept(now + later + stays, int(lasting.long) + long, now)
 
-    def _clear(self, poll: u32) -> None:
-        """Forget ballots of a referendum that is over; then the one before it is next."""
+    def _clear(self, poll: u32) -> int:
+        """Forget ballots of a referendum that is over; then the one before it is next.
+
+        Return the number of ballots.
+        """
         gone = self.ballots.some_under(poll, CLEARED)
         for who in gone:
             del self.ballots[poll, who]
         if len(gone) == CLEARED:
-            return
+            return CLEARED
         before = self.over_before.take(poll)
         if before is None:
             self.over.kill()
         else:
             self.over.value = before
+        return len(gone)
 
     # ---- private steps: elections
 
-    def _unback(self, who: AccountId) -> None:
-        """Take back what `who` backs; of elections that are over there is nothing left."""
+    def _unback(self, who: AccountId) -> int:
+        """Take back what `who` backs; return the number of candidates that lost it.
+
+        Of elections that are over there is nothing left.
+        """
         known = self.approvals.take(who)
         if known is None or known.election != self.elections.value:
-            return
+            return 0
         for name in known.names:
             self._back(name, -int(known.value))
+        return len(known.names)
 
     def _back(self, name: AccountId, by: int) -> None:
         candidate = self.candidates[name]
@@ -736,14 +749,16 @@ class Chambers(Pallet):
         self.representatives.value = seats
         return seat
 
-    def _conclude(self) -> None:
+    def _conclude(self) -> tuple[int, int]:
         """Seat the candidates with the most backing; all others have their deposits back.
 
         Of equals the one who came first is seated; who has lost the judgement meanwhile is not.
+        Return the numbers of candidates, and of those who sat.
         """
         standing: list[Seat] = []
         number, sitting = self.elections.value, self.representatives.value
-        for who in self.running.value:
+        running = self.running.value
+        for who in running:
             known = self.candidates.take(who)
             if known is not None and known.standing:
                 standing.append(Seat(who, known.backing, known.deposit))
@@ -760,6 +775,7 @@ class Chambers(Pallet):
         self.elections.value = u32(number + 1)
         self.election_ends.value = until
         self.deposit(self.ElectionConcluded(number, chosen, until))
+        return len(running), len(sitting)
 
 
 def planck_of(staked: StakedMoney) -> int:

@@ -13,8 +13,8 @@ delegated to it is the sum of what others delegate.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final, NamedTuple, Protocol
 
 from btt_chain.primitives.account import AccountId, MultiAddress
 from btt_chain.scale import Bounded, Compact, TypeName, u16, u32, u128
@@ -31,7 +31,6 @@ from runtime.frame import (
     PostInfo,
     call,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.balances import Reasons, lookup
 from runtime.pallets.conviction_voting.types import (
     MAX_CLASSES,
@@ -51,17 +50,16 @@ from runtime.pallets.conviction_voting.types import (
     stake_of,
 )
 from runtime.pallets.referenda import Ballot, Electorate, Tally
+from runtime.pallets.referenda.tracks import TABLE
+from runtime.pallets.referenda.types import MAX_QUEUED
 from runtime.pallets.scheduler import Clock
+from runtime.weights import conviction_voting as weights
 
 LOCK_ID: Final = b"pyconvot"
 """The name of the lock on what votes."""
 
-CALL_WEIGHT: Final = 500 * PICOS_PER_MICRO
-"""A vote: the record, the tally, the referendum with a new alarm, the lock."""
-RECORD_WEIGHT: Final = 8 * PICOS_PER_MICRO
-"""What each vote in the account's record adds: it is read and written whole."""
-POLL_WEIGHT: Final = 200 * PICOS_PER_MICRO
-"""What each vote of the one who is delegated to adds: its referendum is counted anew."""
+MAX_MOVED: Final = MAX_QUEUED + max(row.at_once for row in TABLE)
+"""Referenda of one class whose alarm or place in the queue can move when they are counted."""
 
 Who = Annotated[AccountId, TypeName("T::AccountId")]
 Address = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
@@ -82,19 +80,58 @@ class Money(Protocol):
         """Lock `amount` under a name instead of what was locked under it; nothing if it is zero."""
 
 
-def voting_info(pallet: ConvictionVoting, *_: object) -> DispatchInfo:
-    """Weigh a change of an account's record, which may be as long as any."""
-    return DispatchInfo(CALL_WEIGHT + int(pallet.max_votes) * RECORD_WEIGHT)
+def casting(pallet: ConvictionVoting, *_: object) -> DispatchInfo:
+    """Weigh `vote` as the first one of its referendum, in a record that is as long as any."""
+    return DispatchInfo(weights.vote(int(pallet.max_votes), 1, 1))
 
 
-def lending_info(pallet: ConvictionVoting, *_: object) -> DispatchInfo:
-    """Weigh a change of two records, and of all referenda that the other one votes in."""
-    return DispatchInfo(CALL_WEIGHT + int(pallet.max_votes) * (RECORD_WEIGHT + POLL_WEIGHT))
+def removing(call: Callable[[int, int], int]) -> Callable[..., DispatchInfo]:
+    """Return how to weigh the end of one vote, in a record that is as long as any."""
+
+    def weigh(pallet: ConvictionVoting, *_: object) -> DispatchInfo:
+        return DispatchInfo(call(int(pallet.max_votes), 1))
+
+    return weigh
 
 
-def votes_within(slot_ms: int) -> u32:
-    """Return how many votes an account may have, so that to lend to it fits into a block."""
-    return u32(min(MAX_VOTES, slot_ms))
+def unlocking(pallet: ConvictionVoting, *_: object) -> DispatchInfo:
+    """Weigh `unlock` of a record that is as long as any."""
+    return DispatchInfo(weights.unlock(int(pallet.max_votes)))
+
+
+def lending(call: Callable[[int, int, int], int]) -> Callable[..., DispatchInfo]:
+    """Return how to weigh a change of two records, and of all referenda of the other one."""
+
+    def weigh(pallet: ConvictionVoting, *_: object) -> DispatchInfo:
+        return DispatchInfo(lending_weight(call, int(pallet.max_votes)))
+
+    return weigh
+
+
+def lending_weight(call: Callable[[int, int, int], int], votes: int) -> int:
+    """Return the weight of lending to an account with so many votes, at most, in picoseconds."""
+    moved = min(votes, MAX_MOVED)
+    return call(0, votes - moved, moved)
+
+
+def votes_within(most: int) -> u32:
+    """Return how many votes an account may have, so that to lend to it weighs at most `most`."""
+    calls = (weights.delegate, weights.undelegate)
+    votes = MAX_VOTES
+    while votes > 1 and max(lending_weight(call, votes) for call in calls) > most:
+        votes -= 1
+    return u32(votes)
+
+
+class Lent(NamedTuple):
+    """The votes of an account that is delegated to, by the work that a delegation makes."""
+
+    over: int = 0
+    """Those in referenda that are over, and those that are divided."""
+    counted: int = 0
+    """Those in referenda that were counted anew."""
+    moved: int = 0
+    """Those in referenda whose alarm or place in the queue moved, too."""
 
 
 class Polls(Protocol):
@@ -112,8 +149,8 @@ class Polls(Protocol):
     def tally(self, index: u32) -> Tally:
         """Return what has been counted in a poll that is not over."""
 
-    def count(self, index: u32, tally: Tally) -> None:
-        """Set what has been counted."""
+    def count(self, index: u32, tally: Tally) -> bool:
+        """Set what has been counted; return True if anything else of the poll moved by it."""
 
 
 class ConvictionVoting(Pallet, instances=True):
@@ -210,7 +247,7 @@ class ConvictionVoting(Pallet, instances=True):
 
     # ---- calls
 
-    @call(0, weight=voting_info)
+    @call(0, weight=casting)
     def vote(
         self,
         origin: Origin,
@@ -225,7 +262,7 @@ class ConvictionVoting(Pallet, instances=True):
         track = self.polls.ongoing(poll_index)
         if track is None:
             raise self.NotOngoing
-        casting = self._casting(who, track)
+        casting, opens = self._casting(who, track), not self.electorate.is_open(poll_index)
         votes = dict(casting.votes)
         before = votes.get(poll_index)
         if before is None and len(votes) >= self.max_votes:
@@ -234,12 +271,13 @@ class ConvictionVoting(Pallet, instances=True):
         casting.votes = sorted(votes.items(), key=lambda entry: entry[0])
         self.voting_for[(who, track)] = VoteCasting(casting)
         others = casting.delegations
-        self._recount(poll_index, track, who, ballot_of(before, others), ballot_of(vote, others))
+        old, new = ballot_of(before, others), ballot_of(vote, others)
+        moved = self._recount(poll_index, track, who, old, new)
         self._extend_lock(who, track, stake_of(vote))
         self.deposit(self.Voted(who, vote))
-        return weighed(casting)
+        return PostInfo(weights.vote(len(votes), int(opens), int(moved)))
 
-    @call(1, weight=lending_info)
+    @call(1, weight=lending(weights.delegate))
     def delegate(
         self,
         origin: Origin,
@@ -263,12 +301,12 @@ class ConvictionVoting(Pallet, instances=True):
         self.voting_for[(who, class_)] = VoteDelegating(
             Delegating(balance, target, conviction, casting.delegations, casting.prior)
         )
-        counted = self._lend(target, class_, int(balance))
+        lent = self._lend(target, class_, int(balance))
         self._extend_lock(who, class_, balance)
         self.deposit(self.Delegated(who, target))
-        return self._lent_post(counted)
+        return PostInfo(weights.delegate(*lent))
 
-    @call(2, weight=lending_info)
+    @call(2, weight=lending(weights.undelegate))
     def undelegate(self, origin: Origin, class_: Class) -> PostInfo:
         """Vote yourself again; what was delegated stays locked for the locking period."""
         who = origin.signed()
@@ -279,11 +317,11 @@ class ConvictionVoting(Pallet, instances=True):
         until = self.clock.now() + int(self.vote_locking_period)
         prior = known.prior.joined(until, known.balance)
         self.voting_for[(who, class_)] = VoteCasting(Casting([], known.delegations, prior))
-        counted = self._lend(known.target, class_, -int(known.balance))
+        lent = self._lend(known.target, class_, -int(known.balance))
         self.deposit(self.Undelegated(who))
-        return self._lent_post(counted)
+        return PostInfo(weights.undelegate(*lent))
 
-    @call(3, weight=voting_info)
+    @call(3, weight=unlocking)
     def unlock(self, origin: Origin, class_: Class, target: Address) -> PostInfo:
         """Free what an account's votes of a class need locked no more; anybody may."""
         origin.signed()
@@ -304,9 +342,10 @@ class ConvictionVoting(Pallet, instances=True):
             del self.voting_for[(who, class_)]
         self._set_class_lock(who, class_, needed)
         self.deposit(self.VoteUnlocked(who, class_))
-        return weighed(known)
+        votes = len(known.votes) if isinstance(known, Casting) else 0
+        return PostInfo(weights.unlock(votes))
 
-    @call(4, weight=voting_info)
+    @call(4, weight=removing(weights.remove_vote))
     def remove_vote(
         self,
         origin: Origin,
@@ -318,15 +357,16 @@ class ConvictionVoting(Pallet, instances=True):
         track = self.polls.ongoing(index) if class_ is None else class_
         if track is None:
             raise self.ClassNeeded
-        return self._remove(who, track, index, own=True)
+        return PostInfo(weights.remove_vote(*self._remove(who, track, index, own=True)))
 
-    @call(5, weight=voting_info)
+    @call(5, weight=removing(weights.remove_other_vote))
     def remove_other_vote(
         self, origin: Origin, target: Address, class_: Class, index: Poll
     ) -> PostInfo:
         """Remove the vote of another that locks nothing any more."""
         who, voter = origin.signed(), lookup(target)
-        return self._remove(voter, class_, index, own=who == voter)
+        removed = self._remove(voter, class_, index, own=who == voter)
+        return PostInfo(weights.remove_other_vote(*removed))
 
     # ---- private steps: what is allowed
 
@@ -353,28 +393,30 @@ class ConvictionVoting(Pallet, instances=True):
             raise self.AlreadyDelegating
         return voting.casting
 
-    def _recount(self, poll: u32, track: u16, who: AccountId, old: Ballot, new: Ballot) -> None:
+    def _recount(self, poll: u32, track: u16, who: AccountId, old: Ballot, new: Ballot) -> bool:
         tally = self.polls.tally(poll)
-        self.polls.count(poll, self.electorate.recount(poll, track, who, old, new, tally))
+        return self.polls.count(poll, self.electorate.recount(poll, track, who, old, new, tally))
 
-    def _remove(self, who: AccountId, track: u16, poll: u32, *, own: bool) -> PostInfo:
+    def _remove(self, who: AccountId, track: u16, poll: u32, *, own: bool) -> tuple[int, int]:
+        """Remove a vote; return the votes of the record, and the referenda that moved."""
         voting = self._voting(who, track)
         votes = dict(voting.casting.votes) if isinstance(voting, VoteCasting) else {}
         vote: AnyVote | None = votes.pop(poll, None)
         if vote is None or isinstance(voting, VoteDelegating):
             raise self.NotVoter
         casting = voting.casting
+        length, moved = len(casting.votes), False
         casting.votes = list(votes.items())
         if self.polls.ongoing(poll) is not None:
             if not own:
                 raise self.NoPermission
             old = ballot_of(vote, casting.delegations)
-            self._recount(poll, track, who, old, ballot_of(None, Delegations()))
+            moved = self._recount(poll, track, who, old, ballot_of(None, Delegations()))
             self.deposit(self.VoteRemoved(who, vote))
         else:
             casting.prior = self._locked_by(casting.prior, poll, vote, own=own)
         self.voting_for[(who, track)] = VoteCasting(casting)
-        return weighed(casting)
+        return length, int(moved)
 
     def _locked_by(self, prior: PriorLock, poll: u32, vote: AnyVote, *, own: bool) -> PriorLock:
         """Return the lock that stays behind a vote that is removed after the end."""
@@ -388,33 +430,29 @@ class ConvictionVoting(Pallet, instances=True):
             raise self.NoPermissionYet
         return prior.joined(until, stake_of(vote))
 
-    def _lend(self, target: AccountId, track: u16, by: int) -> int:
-        """Change what is delegated to `target`; return how many referenda were counted anew.
+    def _lend(self, target: AccountId, track: u16, by: int) -> Lent:
+        """Change what is delegated to `target`; return its votes by the work that they made.
 
         Nothing is counted for nothing: what `target` votes with itself is not others' to look up.
         """
         if not by:
-            return 0
+            return Lent()
         voting = self._voting(target, track)
         if isinstance(voting, VoteDelegating):
             known = voting.delegating
             known.delegations = known.delegations.changed(by)
             self.voting_for[(target, track)] = voting
-            return 0
+            return Lent()
         casting = voting.casting
-        old, counted = casting.delegations, 0
+        old, counted, moved = casting.delegations, 0, 0
         casting.delegations = old.changed(by)
         self.voting_for[(target, track)] = voting
         for poll, vote in casting.votes:
             if isinstance(vote, Standard) and self.polls.ongoing(poll) is not None:
                 before, after = ballot_of(vote, old), ballot_of(vote, casting.delegations)
-                self._recount(poll, track, target, before, after)
+                moved += self._recount(poll, track, target, before, after)
                 counted += 1
-        return counted
-
-    def _lent_post(self, counted: int) -> PostInfo:
-        """Return what a delegation used that had so many referenda counted anew."""
-        return PostInfo(weight=voting_info(self).weight + counted * POLL_WEIGHT)
+        return Lent(len(casting.votes) - counted, counted - moved, moved)
 
     # ---- private steps: locks
 
@@ -432,9 +470,3 @@ class ConvictionVoting(Pallet, instances=True):
             del self.class_locks_for[who]
         greatest = max((locked for _, locked in kept), default=u128(0))
         self.currency.set_lock(LOCK_ID, who, greatest, Reasons.All)
-
-
-def weighed(record: Casting | Delegating) -> PostInfo:
-    """Return what a call used that read and wrote an account's record."""
-    votes = len(record.votes) if isinstance(record, Casting) else 0
-    return PostInfo(weight=CALL_WEIGHT + votes * RECORD_WEIGHT)

@@ -450,15 +450,20 @@ class Referenda(Pallet, instances=True):
         """Return what has been counted. Raises NotOngoing."""
         return self._ongoing(index).tally
 
-    def count(self, index: u32, tally: Tally) -> None:
-        """Set what has been counted; the next slot draws the consequences. Raises NotOngoing."""
+    def count(self, index: u32, tally: Tally) -> bool:
+        """Set what has been counted; the next slot draws the consequences. Raises NotOngoing.
+
+        Return True if the alarm or the place in the queue was written.
+        """
         status = self._ongoing(index)
+        alarm = status.alarm
         status.tally = tally
         if status.in_queue:
             self._requeue(index, status)
         elif status.deciding is not None:
             self._wake(index, status, int(self._now()) + 1)
         self.referendum_info_for[index] = Ongoing(status)
+        return status.in_queue or status.alarm != alarm
 
     # ---- private steps: what is known
 

@@ -55,6 +55,9 @@ class Electorate(Protocol):
     def started(self, poll: u32, track: u16, tally: Tally) -> Tally:
         """Freeze what decisions hang on (weights, electorates); return the tally under it."""
 
+    def is_open(self, poll: u32) -> bool:
+        """Return True if a ballot was counted, or the decision has started."""
+
     def closed(self, poll: u32) -> None:
         """Forget a referendum; it is over, whichever way. `recount` is not called any more."""
 

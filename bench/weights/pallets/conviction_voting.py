@@ -1,0 +1,238 @@
+"""Benchmarks of ConvictionVoting: voters of all chambers, and alarms that find full agendas."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bench.weights.declare import Case, benchmark
+from bench.weights.pallets.preimage import agenda
+from bench.weights.pallets.referenda import deposited, submitted
+from bench.weights.pallets.tier_staking import staker
+from bench.weights.pallets.vesting import info
+from bench.weights.state import BLOCK, MONEY, Bench, address
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u16, u32, u128
+from runtime.constants import BTT
+from runtime.pallets.chambers import law
+from runtime.pallets.chambers.types import (
+    MAX_INSTITUTIONS,
+    SEATS,
+    Institution,
+    Seat,
+    WorkDay,
+)
+from runtime.pallets.conviction_voting.types import (
+    MAX_VOTES,
+    AnyVote,
+    Casting,
+    Conviction,
+    Delegations,
+    PriorLock,
+    Split,
+    Standard,
+    VoteCasting,
+    vote_of,
+)
+from runtime.pallets.referenda import Ongoing
+from runtime.pallets.referenda.types import WasApproved
+from runtime.pallets.scheduler import MAX_SCHEDULED
+from runtime.pallets.vesting import MAX_SCHEDULES
+
+TRACK = u16(0)
+IN_TRACK = {"class": TRACK}
+STAKE = u128(BTT)
+AYE = Standard(vote_of(aye=True), STAKE)
+KINDS = (0, 150)
+FAR = 1_000_000
+"""Where the slots of other referenda's alarms begin."""
+
+
+def chambers(b: Bench) -> None:
+    """Seat all institutions and representatives; note work on as many days as are kept."""
+    pallet = b.runtime.chambers
+    pallet.institutions.value = [
+        Institution(b.poor(1_000 + place), STAKE) for place in range(MAX_INSTITUTIONS)
+    ]
+    pallet.representatives.value = [
+        Seat(b.poor(2_000 + place), STAKE, STAKE) for place in range(SEATS)
+    ]
+    day = pallet.clock.now() // int(pallet.day_slots)
+    days = [WorkDay(u32(max(0, day - place)), u128(10**9)) for place in range(law.KEPT, 0, -1)]
+    pallet.total_work.value = days
+
+
+def voter(b: Bench) -> AccountId:
+    """Return an account with all stakes and all schedules, which has worked every day."""
+    who, pallet = staker(b), b.runtime.chambers
+    chambers(b)
+    giver = b.account(8, 10 * MONEY)
+    for place in range(MAX_SCHEDULES):
+        b.runtime.vesting.transfer_vested(giver, who, info(b, BLOCK - 10 - place))
+    pallet.work[who] = pallet.total_work.value
+    voting = b.runtime.conviction_voting
+    voting.class_locks_for[who] = [(track, STAKE) for track in voting.polls.classes()[1:]]
+    return who
+
+
+def decided(b: Bench) -> u32:
+    """Let a referendum be decided, whose alarm is in a full agenda."""
+    index = deposited(b)
+    referenda = b.runtime.referenda
+    b.at(BLOCK + int(referenda._track(TRACK).prepare_period) + 1)  # noqa: SLF001
+    b.decides("Referenda", "nudge_referendum", index=index)
+    status = referenda._ongoing(index)  # noqa: SLF001
+    assert status.alarm is not None
+    full(b, int(status.alarm[0]))
+    return index
+
+
+def full(b: Bench, slot: int, left: int = 0) -> None:
+    """Fill the agenda of a slot with long calls, behind what is in it."""
+    scheduler = b.runtime.scheduler
+    known = scheduler.agenda[u32(slot)]
+    agenda(b, MAX_SCHEDULED - left - len(known), slot)
+    scheduler._store(u32(slot), [*known, *scheduler.agenda[u32(slot)]])  # noqa: SLF001
+
+
+def crowd(b: Bench) -> None:
+    """Let the two slots ahead be full, and the third but for one place."""
+    now = b.runtime.babe.now()
+    full(b, now + 1)
+    full(b, now + 2)
+    full(b, now + 4, left=1)
+
+
+def record(b: Bench, who: AccountId, count: int, *own: u32) -> None:
+    """Let an account have that many votes in referenda that are over, and votes in `own`."""
+    listed = [(u32(FAR + place), Split(STAKE, STAKE)) for place in range(count)]
+    cast = [(index, AYE) for index in own]
+    record = Casting([*cast, *listed], Delegations(STAKE, STAKE), PriorLock(u32(5), STAKE))
+    b.runtime.conviction_voting.voting_for[(who, TRACK)] = VoteCasting(record)
+
+
+@benchmark("ConvictionVoting.vote", votes=(1, MAX_VOTES), opens=(0, 1), moved=(0, 1))
+def vote(b: Bench, votes: int, opens: int, moved: int) -> Case:
+    """Cast the last of that many votes, the first one of the referendum or not."""
+    who = voter(b)
+    index = decided(b) if moved else submitted(b)
+    record(b, who, votes - 1)
+    if not opens and not moved:
+        b.does(b.account(4), "ConvictionVoting", "vote", poll_index=index, vote=AYE)
+    if moved:
+        crowd(b)
+    return b.signed(
+        who, "ConvictionVoting", "vote", poll_index=index,
+        vote=Standard(vote_of(aye=True), u128(2 * BTT)),
+    )  # fmt: skip
+
+
+def target(b: Bench, over: int, counted: int, moved: int) -> AccountId:
+    """Return an account with so many votes of each kind."""
+    referenda, voting = b.runtime.referenda, b.runtime.conviction_voting
+    who = b.account(3)
+    quiet, busy = submitted(b), decided(b)
+    still, loud = referenda._ongoing(quiet), referenda._ongoing(busy)  # noqa: SLF001
+    cast: list[tuple[u32, AnyVote]] = []
+    books = b.runtime.chambers
+    chambers(b)
+    b.does(who, "ConvictionVoting", "vote", poll_index=quiet, vote=AYE)
+    opened, ballot = books.polls.get(quiet), books.ballots.get((quiet, who))
+    assert opened is not None
+    assert ballot is not None
+    assert loud.alarm is not None
+    for place in range(over + counted + moved):
+        index = u32(FAR + place)
+        cast.append((index, AYE))
+        if place < over:
+            deposit = still.submission_deposit
+            referenda.referendum_info_for[index] = WasApproved(u32(BLOCK), deposit, deposit)
+            continue
+        books.polls[index] = opened
+        books.ballots[index, who] = ballot
+        if place < over + counted:
+            referenda.referendum_info_for[index] = Ongoing(still)
+            continue
+        slot = u32(FAR + place)
+        full(b, int(slot))
+        alarm = (slot, (slot, u32(0)))
+        referenda.referendum_info_for[index] = Ongoing(replace(loud, alarm=alarm))
+    voting.voting_for[(who, TRACK)] = VoteCasting(Casting(cast))
+    return who
+
+
+@benchmark("ConvictionVoting.delegate", over=KINDS, counted=KINDS, moved=(0, 50))
+def delegate(b: Bench, over: int, counted: int, moved: int) -> Case:
+    """Lend to an account with votes of these kinds."""
+    who = lender(b)
+    to = target(b, over, counted, moved)
+    return b.signed(
+        who, "ConvictionVoting", "delegate", to=address(to), **IN_TRACK,
+        conviction=Conviction.Locked1x, balance=STAKE,
+    )  # fmt: skip
+
+
+def lender(b: Bench) -> AccountId:
+    """Return an account with all stakes, which votes as a holder alone."""
+    who, voting = staker(b), b.runtime.conviction_voting
+    chambers(b)
+    voting.class_locks_for[who] = [(track, STAKE) for track in voting.polls.classes()[1:]]
+    return who
+
+
+@benchmark("ConvictionVoting.undelegate", over=KINDS, counted=KINDS, moved=(0, 50))
+def undelegate(b: Bench, over: int, counted: int, moved: int) -> Case:
+    """Take back what was lent to an account with votes of these kinds."""
+    who, voting = lender(b), b.runtime.conviction_voting
+    to = target(b, over, counted, moved)
+    known = voting.voting_for[(to, TRACK)]
+    voting.voting_for[(to, TRACK)] = VoteCasting(Casting())
+    b.does(
+        who, "ConvictionVoting", "delegate", to=address(to), **IN_TRACK,
+        conviction=Conviction.Locked1x, balance=STAKE,
+    )  # fmt: skip
+    assert isinstance(known, VoteCasting)
+    known.casting.delegations = Delegations(STAKE, STAKE)
+    voting.voting_for[(to, TRACK)] = known
+    return b.signed(who, "ConvictionVoting", "undelegate", **IN_TRACK)
+
+
+@benchmark("ConvictionVoting.unlock", votes=(0, MAX_VOTES))
+def unlock(b: Bench, votes: int) -> Case:
+    """Free what a former vote locked; the record keeps that many."""
+    who = voter(b)
+    record(b, who, votes)
+    return b.signed(b.account(1), "ConvictionVoting", "unlock", target=address(who), **IN_TRACK)
+
+
+def removing(b: Bench, votes: int, moved: int) -> tuple[AccountId, u32]:
+    """Let an account have that many votes, one of them in a referendum that is not over."""
+    who = voter(b)
+    index = decided(b) if moved else submitted(b)
+    b.does(who, "ConvictionVoting", "vote", poll_index=index, vote=AYE)
+    record(b, who, votes - 1, index)
+    if moved:
+        referenda = b.runtime.referenda
+        status = referenda._ongoing(index)  # noqa: SLF001
+        slot = u32(FAR)
+        full(b, FAR)
+        status.alarm = (slot, (slot, u32(0)))
+        referenda.referendum_info_for[index] = Ongoing(status)
+        crowd(b)
+    return who, index
+
+
+@benchmark("ConvictionVoting.remove_vote", votes=(1, MAX_VOTES), moved=(0, 1))
+def remove_vote(b: Bench, votes: int, moved: int) -> Case:
+    """Take the first of that many votes back."""
+    who, index = removing(b, votes, moved)
+    return b.signed(who, "ConvictionVoting", "remove_vote", index=index, **IN_TRACK)
+
+
+@benchmark("ConvictionVoting.remove_other_vote", votes=(1, MAX_VOTES), moved=(0, 1))
+def remove_other_vote(b: Bench, votes: int, moved: int) -> Case:
+    """As `remove_vote`, of the account itself: others remove only what locks nothing."""
+    who, index = removing(b, votes, moved)
+    return b.signed(
+        who, "ConvictionVoting", "remove_other_vote",
+        target=address(who), index=index, **IN_TRACK,
+    )  # fmt: skip
