@@ -56,6 +56,8 @@ MOST_NAME: Final = 64
 """Characters of a node's name."""
 MOST_GROUP: Final = 8
 """Nodes that one fraud proof computes."""
+MOST_LINES: Final = 1 << 10
+"""Lines of windows that one fraud proof reads, each by itself."""
 MOST_OPENED: Final = 3
 """Tensors that one fraud proof opens."""
 MOST_ITEMS: Final = 1 << 20
@@ -200,10 +202,18 @@ def _beyond_a_proof(graph: Graph, number: int) -> str:
         return f"needs {len(group) - 1} nodes without leaves, allowed are {MOST_GROUP - 1}"
     if sum(weights_of(graph.nodes[at].op) is not None for at in group) > 1:
         return "needs the weights of two nodes: give the tensor between them leaves"
+    lines = sum(_lines(graph.nodes[at].op) for at in group)
+    if lines > MOST_LINES:
+        return f"reads {lines} lines of windows, allowed are {MOST_LINES}"
     opened = len(opened_of(graph, number))
     if opened > MOST_OPENED:
         return f"needs {opened} tensors, allowed are {MOST_OPENED}: give those between them leaves"
     return ""
+
+
+def _lines(op: Op) -> int:
+    """Return how many lines the window of an operation has; 0 if it has none."""
+    return int(op.window.height) if isinstance(op, Conv | MaxPool | AveragePool) else 0
 
 
 def _check_group(graph: Graph, number: int) -> None:

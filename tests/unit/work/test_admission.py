@@ -35,7 +35,7 @@ from btt_chain.work.graph import (
     Weights,
 )
 from btt_chain.work.model import Model, quantised, real_outputs, scale_bits
-from btt_chain.work.shapes import check_graph, check_manifest
+from btt_chain.work.shapes import MOST_LINES, check_graph, check_manifest
 from unit.work.work_world import KINDS, attention, image_net, nodes_of, single, weights
 
 X = Tensor(Kind.I8, [u32(6), u32(6), u32(4)], i16(0), u16(4096))
@@ -317,3 +317,15 @@ def test_of_a_long_row_of_tables_every_eighth_has_leaves() -> None:
     for at in range(17):
         made.table(f"t{at}", at, range(-128, 128), Numbers(Kind.I8))
     assert nodes_of(made.model().graph) == [0, 8, 16]
+
+
+def test_a_proof_reads_no_more_lines_of_windows_than_are_allowed() -> None:
+    """Each line is read by itself: of lines of one element, a proof would hold 20,000."""
+
+    def tall(lines: int) -> Graph:
+        pool = MaxPool(ZERO, window((lines, 1)))
+        return Graph(shaped(lines, 1, 1), [Node("pool", pool, shaped(1, 1, 1))])
+
+    check_graph(tall(MOST_LINES))
+    with pytest.raises(ModelRefused, match=f"reads {MOST_LINES + 1} lines of windows, allowed are"):
+        check_graph(tall(MOST_LINES + 1))
