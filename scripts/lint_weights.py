@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 UNITS: Final = frozenset({"PICOS_PER_MICRO", "PICOS_PER_MILLI"})
-UNMEASURED: Final[frozenset[str]] = frozenset({"Receipts"})
+UNMEASURED: Final[frozenset[str]] = frozenset()
 """Pallets whose weights are still numbers of the first estimate."""
 
 

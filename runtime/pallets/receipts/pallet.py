@@ -42,6 +42,7 @@ from runtime.frame import (
     Call,
     Const,
     DispatchError,
+    DispatchInfo,
     DoubleMap,
     Error,
     Event,
@@ -58,7 +59,6 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.origin import OriginKind
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.jobs import agenda
 from runtime.pallets.jobs.types import (
     BOND_FACTOR,
@@ -115,6 +115,7 @@ from runtime.pallets.receipts.types import (
 from runtime.pallets.system import System
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import BPS, FINDER_BPS, ceil_div, shared
+from runtime.weights import receipts as weights
 
 VOTER_FACTOR: Final = 2
 WITHHELD_PPM: Final = 50_000
@@ -136,19 +137,18 @@ PHASES: Final = 0
 ASKED: Final = 1
 FORGETTING: Final = 2
 
-LOOK_WEIGHT: Final = 40 * PICOS_PER_MICRO
-STEP_WEIGHT: Final = 10_000 * PICOS_PER_MICRO
-"""A committee drawn of all verifiers, or paid, or leaves looked up in the largest graph."""
-FORGET_WEIGHT: Final = 40 * PICOS_PER_MICRO
-SUBMIT_WEIGHT: Final = 300 * PICOS_PER_MICRO
-COMMIT_WEIGHT: Final = 350 * PICOS_PER_MICRO
-VRF_WEIGHT: Final = 3_300 * PICOS_PER_MICRO
-"""Checking a proof of a draw, in Python."""
-PROOF_WEIGHT: Final = 14_000 * PICOS_PER_MICRO
-"""Judging one element and punishing everybody; half of it is decoding the largest graph."""
-EXPOSE_WEIGHT: Final = 4_000 * PICOS_PER_MICRO
-"""Checking two openings of as many items as they can have, and what everybody looked at."""
-BOND_WEIGHT: Final = 250 * PICOS_PER_MICRO
+STEPS: Final[Mapping[Phase, int]] = MappingProxyType(
+    {
+        Phase.Waiting: weights.DRAW,
+        Phase.Checking: weights.CLOSE_ROUND,
+        Phase.Trapping: max(weights.CONVICT, weights.CLOSE_ROUND),
+        Phase.Disputed: weights.DISPUTE,
+        Phase.Withheld: weights.WITHHOLD,
+        Phase.Pending: weights.FINALISE,
+        Phase.Ended: weights.LOOK,
+    }
+)
+"""What the end of a phase weighs at most, in picoseconds."""
 TAG: Final = b"BttWork"
 
 ATTEST_COMMIT: Final = 1
@@ -172,6 +172,11 @@ Who = Annotated[AccountId, TypeName("T::AccountId")]
 Amount = Annotated[u128, TypeName("BalanceOf<T>")]
 CompactAmount = Annotated[Compact[u128], TypeName("BalanceOf<T>")]
 SomeVerdict = Annotated[Verdict, TypeName("Verdict")]
+
+
+def by_items(_: Receipts, __: bytes, was: Opening, right: Opening) -> DispatchInfo:
+    """Weigh `expose_voters` by the items that are shown."""
+    return DispatchInfo(weights.expose_voters(max(len(was.leaves), len(right.leaves))))
 
 
 class Receipts(Pallet):
@@ -491,16 +496,17 @@ class Receipts(Pallet):
     def on_initialize(self, number: int) -> int:
         """Do what is due: draw, tally, finalise, and end what somebody was too late for."""
         del number
-        now, weight = self.clock.now(), LOOK_WEIGHT
+        now, weight = self.clock.now(), weights.LOOK
         for id in self._take(ASKED):
-            weight += STEP_WEIGHT
+            weight += weights.EXPIRE
             self._check_asked(id, now)
         for id in self._take(PHASES):
-            weight += STEP_WEIGHT
-            self._step(id, now)
-        for id in self._take(FORGETTING):
-            weight += FORGET_WEIGHT
+            weight += self._step(id, now)
+        forgotten = self._take(FORGETTING)
+        for id in forgotten:
             del self.receipts[id]
+        if forgotten:
+            weight += weights.forget(len(forgotten))
         return weight
 
     def validate_unsigned(self, call: Call, source: TransactionSource) -> ValidTransaction | None:
@@ -533,7 +539,7 @@ class Receipts(Pallet):
 
     # ---- calls: the life of a receipt
 
-    @call(0, weight=SUBMIT_WEIGHT)
+    @call(0, weight=weights.SUBMIT)
     def submit(
         self,
         origin: Origin,
@@ -567,7 +573,7 @@ class Receipts(Pallet):
         else:
             self._wait(id, receipt, now, int(self.beacon_delay) + 1)
 
-    @call(ATTEST_COMMIT, weight=COMMIT_WEIGHT)
+    @call(ATTEST_COMMIT, weight=weights.ATTEST_COMMIT)
     def attest_commit(
         self,
         origin: Origin,
@@ -587,7 +593,7 @@ class Receipts(Pallet):
         self.receipts[receipt] = found
         self.deposit(self.Committed(receipt, verifier))
 
-    @call(ATTEST_REVEAL, weight=COMMIT_WEIGHT + VRF_WEIGHT)
+    @call(ATTEST_REVEAL, weight=weights.ATTEST_REVEAL)
     def attest_reveal(
         self,
         origin: Origin,
@@ -612,7 +618,7 @@ class Receipts(Pallet):
         self.receipts[receipt] = found
         self.deposit(self.Revealed(receipt, verifier, verdict))
 
-    @call(PROVE_FRAUD, weight=PROOF_WEIGHT)
+    @call(PROVE_FRAUD, weight=weights.PROVE_FRAUD)
     def prove_fraud(self, origin: Origin, receipt: ReceiptId, proof: FraudProof) -> None:
         """Prove that one element is not what it is computed to. Signed, or as a verifier bare.
 
@@ -623,7 +629,7 @@ class Receipts(Pallet):
         place = Wrong(proof.item, proof.node, proof.element)
         self._prove(origin, receipt, place, lambda found, job: self._judge(found, job, proof))
 
-    @call(PROVE_EDGE, weight=PROOF_WEIGHT)
+    @call(PROVE_EDGE, weight=weights.PROVE_EDGE)
     def prove_edge(
         self,
         origin: Origin,
@@ -640,7 +646,7 @@ class Receipts(Pallet):
             origin, receipt, place, lambda found, job: self._judge_edge(found, job, proof, output)
         )
 
-    @call(5, weight=VRF_WEIGHT + SUBMIT_WEIGHT)
+    @call(5, weight=weights.REVEAL_TRAP)
     def reveal_trap(
         self,
         origin: Origin,
@@ -681,7 +687,7 @@ class Receipts(Pallet):
         self._wait(receipt, found, self.clock.now(), int(self.beacon_delay) + 1)
         self.deposit(self.TrapRevealed(receipt))
 
-    @call(6, weight=STEP_WEIGHT)
+    @call(6, weight=weights.ACCEPT_RESULT)
     def accept_result(self, origin: Origin, receipt: ReceiptId) -> None:
         """Pay for a confidential job now. For its requester, who alone could dispute it."""
         found, job = self._with_job(receipt)
@@ -691,7 +697,7 @@ class Receipts(Pallet):
             raise self.WrongPhase
         self._finalise(receipt, found, self.clock.now())
 
-    @call(7, weight=SUBMIT_WEIGHT + PROOF_WEIGHT)
+    @call(7, weight=weights.CHALLENGE_DATA)
     def challenge_data(
         self,
         origin: Origin,
@@ -725,7 +731,7 @@ class Receipts(Pallet):
         self._enter(ASKED, until, receipt)
         self.receipts[receipt] = found
 
-    @call(8, weight=PROOF_WEIGHT)
+    @call(8, weight=weights.ANSWER_DATA)
     def answer_data(self, origin: Origin, receipt: ReceiptId, proof: LeafProof) -> PostInfo:
         """Show a leaf that was asked for. For whoever has it. Costs no fee if it was."""
         origin.signed()
@@ -755,7 +761,7 @@ class Receipts(Pallet):
         self.deposit(self.LeafShown(receipt, proof.item, u32(proof.tensor), leaf.index))
         return PostInfo(pays=False)  # who asks pays 1 % of the price, which may be less than that
 
-    @call(9, weight=PROOF_WEIGHT)
+    @call(9, weight=weights.DISPUTE_DIGEST)
     def dispute_digest(
         self,
         origin: Origin,
@@ -797,7 +803,7 @@ class Receipts(Pallet):
 
     # ---- calls: verifiers
 
-    @call(10, weight=BOND_WEIGHT)
+    @call(10, weight=weights.JOIN)
     def join(self, origin: Origin, bond: CompactAmount) -> None:
         """Bond money and be drawn to look at receipts, with your node's session keys."""
         who = origin.signed()
@@ -811,7 +817,7 @@ class Receipts(Pallet):
             raise self.VerifiersFull
         self._join(who, bond)
 
-    @call(11, weight=BOND_WEIGHT)
+    @call(11, weight=weights.BOND_EXTRA)
     def bond_extra(self, origin: Origin, amount: CompactAmount) -> None:
         """Add to your bond: you are drawn the more often the more it is.
 
@@ -824,7 +830,7 @@ class Receipts(Pallet):
         self._store_verifier(who, found)
         self.deposit(self.VerifierJoined(who, found.bond))
 
-    @call(12, weight=BOND_WEIGHT)
+    @call(12, weight=weights.LEAVE)
     def leave(self, origin: Origin) -> None:
         """Be drawn no more. Your bond answers for what you said until it is free."""
         who = origin.signed()
@@ -833,7 +839,7 @@ class Receipts(Pallet):
             raise self.NotVerifier
         self._retire(who, found)
 
-    @call(13, weight=BOND_WEIGHT)
+    @call(13, weight=weights.WITHDRAW)
     def withdraw(self, origin: Origin) -> None:
         """Take your bond back, some time after you left."""
         who = origin.signed()
@@ -846,7 +852,7 @@ class Receipts(Pallet):
         self.currency.release(self.reason, who, found.bond)
         self.deposit(self.VerifierWithdrew(who, found.bond))
 
-    @call(14, weight=EXPOSE_WEIGHT)
+    @call(14, weight=by_items)
     def expose_voters(
         self, origin: Origin, receipt: ReceiptId, was: Opening, right: Opening
     ) -> None:
@@ -980,9 +986,10 @@ class Receipts(Pallet):
     def _enter(self, lane: int, slot: int, id: H256) -> DueKey:
         return agenda.enter(self.due, self.ahead, lane, slot - self.jobs.stood_still(), id)
 
-    def _step(self, id: H256, now: int) -> None:
-        """End a phase whose time has come."""
+    def _step(self, id: H256, now: int) -> int:
+        """End a phase whose time has come; return the weight."""
         found, job = self._with_job(id)
+        weight = STEPS[found.phase]
         match found.phase:
             case Phase.Waiting:
                 self._draw(id, found, job, now)
@@ -997,6 +1004,7 @@ class Receipts(Pallet):
                 self._end_withheld(id, found, job, now)
             case _:
                 self._finalise(id, found, now)
+        return weight
 
     def _begin(self, id: H256, receipt: Receipt, phase: Phase, until: int) -> None:
         """Go on to a phase that ends by itself in slot `until`."""
@@ -1154,13 +1162,16 @@ class Receipts(Pallet):
 
     def _note_missed(self, id: H256, receipt: Receipt, job: Job) -> None:
         """Note what was missed; who says so of what it did not look at loses its seat."""
-        absurd = []
-        for seat in found_missing(receipt.seats):
+        absurd: list[Seat] = []
+        missing = found_missing(receipt.seats)
+        # A graph of the largest kind takes as long to decode as everything else here.
+        graph = self._graph(job) if missing else None
+        for seat in missing:
             place = cast("Missing", seat.verdict)
             items, looked_at = int(job.items), self.jobs.looked_at(job)
             item, tensor, leaf = int(place.item), int(place.tensor), int(place.leaf)
             seen = seen_by(receipt, seat, items, looked_at)
-            if item not in seen or not is_leaf(self._graph(job), items, item, tensor, leaf):
+            if graph is None or item not in seen or not is_leaf(graph, items, item, tensor, leaf):
                 absurd.append(seat)
             elif (seat.round, place.item) not in receipt.missed:
                 receipt.missed = [*receipt.missed, (seat.round, place.item)]
@@ -1224,7 +1235,7 @@ class Receipts(Pallet):
     ) -> tuple[Receipt, Job]:
         """Return a receipt that `by` may prove wrong at this place now, and its job.
 
-        A bare proof is for what a verifier has said: else anybody's costs 14 ms, for nothing.
+        A bare proof is for what a verifier has said: else anybody's costs much time for nothing.
         """
         found, job = self._with_job(id)
         if found.phase is Phase.Ended:

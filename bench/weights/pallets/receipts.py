@@ -1,0 +1,595 @@
+"""Benchmarks of Receipts: the largest graphs, proofs and committees, and all verifiers at work.
+
+Proofs of draws are checked in Python: a node need not have the faster arithmetic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from bench.weights.declare import Case, benchmark
+from bench.weights.pallets.jobs import ROOT, computing
+from bench.weights.pallets.models import MAX_NODES, MAX_TABLES, conv, softmax
+from bench.weights.state import BLOCK, Bench
+from btt_chain.crypto import vrf
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.crypto.keypair import KeyPair, Scheme
+from btt_chain.crypto.vrf import PythonVerification, SchnorrkelVrf, VrfInput
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.babe_digests import AuthorityId
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.grandpa import AuthorityId as VoterId
+from btt_chain.scale import i16, u8, u16, u32, u64, u128
+from btt_chain.work import fraud, ids
+from btt_chain.work.commit import commit_item, roots_tree
+from btt_chain.work.graph import (
+    LEAF_BYTES,
+    AveragePool,
+    Graph,
+    Kind,
+    Manifest,
+    Node,
+    Table,
+    Tensor,
+    Window,
+)
+from btt_chain.work.layout import tensor_layout
+from btt_chain.work.merkle import Leaf, Opening, Tree
+from btt_chain.work.model import scale_bits
+from btt_chain.work.shapes import MOST_LINES, macs_of
+from runtime.constants import BTT
+from runtime.frame import NONE
+from runtime.pallets.jobs import Check, Job, JobState, Tier
+from runtime.pallets.jobs.pallet import DEADLINES
+from runtime.pallets.jobs.types import MAX_ITEMS, NO_TASK
+from runtime.pallets.receipts import LeafProof, Phase, Receipt, Seat, Valid
+from runtime.pallets.receipts.pallet import (
+    ASKED,
+    FORGETTING,
+    MOST_ASKED,
+    MOST_STEPS,
+    PHASES,
+    VERDICT,
+)
+from runtime.pallets.receipts.types import (
+    MAX_CHALLENGES,
+    MAX_MISSES,
+    MAX_REDRAWS,
+    MAX_ROUNDS,
+    MAX_VERIFIERS,
+    Challenge,
+    Missing,
+    Proven,
+    Trap,
+    Verdict,
+    Verifier,
+    Wrong,
+    WrongEdge,
+)
+from runtime.pallets.session import SessionKeys
+from runtime.params import MAX_COMMITTEE
+
+HEIGHT: Final = MOST_LINES
+WIDTH: Final = 16
+JUDGED: Final = 7
+"""The node whose element is proven wrong."""
+OPENED: Final = 256
+"""Leaves of one opening."""
+BOND: Final = u128(10_000 * BTT)
+ID: Final = H256(bytes(range(1, 33)))
+SALT: Final = H256(bytes(32))
+RHO: Final = H256(blake2_256(b"luck"))
+LATER: Final = BLOCK + 40
+
+
+class ColdVerification(PythonVerification):
+    """The arithmetic in Python, which has seen neither key nor input before."""
+
+    __slots__ = ()
+
+    def nonces(
+        self, public: bytes, message: VrfInput, pre_output: bytes, challenge: bytes, response: bytes
+    ) -> tuple[bytes, bytes] | None:
+        """Return the nonce's multiples of base and input point; None if an encoding is bad."""
+        vrf._input_point.cache_clear()  # noqa: SLF001
+        vrf._known_point8.cache_clear()  # noqa: SLF001
+        return super().nonces(public, message, pre_output, challenge, response)
+
+
+# ---- the model, and what is said of it
+
+
+@cache
+def judged() -> Manifest:
+    """Return the largest manifest; an element of one node follows from seven others."""
+    point = Tensor(Kind.I8, [u32(1), u32(1), u32(1)], i16(-128), u16(0))
+    full = Tensor(Kind.I8, point.shape, i16(-128), u16(LEAF_BYTES))
+    none, one = u16(0), u16(1)
+    window = Window(u16(HEIGHT), u16(WIDTH), one, one, one, one, none, none, none, none)
+    pool = AveragePool(none, window, u32(scale_bits(1 / (HEIGHT * WIDTH))))
+    nodes = [Node("pool", pool, point)]
+    nodes += [Node(f"{at}", Table(u16(at), b"\7" * 256), point) for at in range(1, JUDGED)]
+    nodes.append(Node("judged", Table(u16(JUDGED), b"\7" * 256), full))
+    for at in range(len(nodes), MAX_NODES):
+        op = softmax(at) if at > MAX_NODES - MAX_TABLES + 6 else conv(at)
+        nodes.append(Node(f"{at}", op, full))
+    image = Tensor(Kind.I8, [u32(HEIGHT), u32(WIDTH), u32(1)], i16(0), u16(LEAF_BYTES))
+    graph = Graph(image, nodes)
+    scale = u32(scale_bits(1.0))
+    return Manifest(graph, scale, scale, u64(macs_of(graph)))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a provider says of all items: the same, and wrong, of each."""
+
+    evidence: fraud.Evidence
+    said: Tree
+
+    @property
+    def root(self) -> H256:
+        """Return the root over the items."""
+        return self.evidence.job.root
+
+
+ITEM: Final = ids.sample(RHO, MAX_ITEMS, ids.sample_size(MAX_ITEMS, full=False))[0]
+"""An item that everybody with this luck looks at."""
+
+
+@cache
+def claim() -> Claim:
+    """Return the claim."""
+    graph = judged().graph
+    tensors = [bytes(tensor.nbytes) for tensor in graph.committed]
+    commitment = commit_item(graph, ITEM, tensors)
+    items = roots_tree([commitment.root] * MAX_ITEMS)
+    return Claim(fraud.Evidence(ITEM, tensors, commitment, items), roots_tree([ROOT] * MAX_ITEMS))
+
+
+def shown() -> LeafProof:
+    """Show the first leaf of the input."""
+    evidence = claim().evidence
+    one = evidence.commitment
+
+    def opened(tree: Tree, index: int, data: bytes | memoryview) -> Opening:
+        return Opening([Leaf(u32(index), None, bytes(data))], tree.siblings([index]))
+
+    start, end = tensor_layout(judged().graph.input).span(0)
+    return LeafProof(
+        u32(ITEM),
+        u16(0),
+        opened(evidence.job, ITEM, one.root),
+        opened(one.tree, 0, one.tensors[0].root),
+        opened(one.tensors[0], 0, evidence.tensors[0][start:end]),
+    )
+
+
+# ---- verifiers and receipts
+
+
+def key(number: int) -> KeyPair:
+    """Return the BABE key of a verifier."""
+    return KeyPair.from_seed(blake2_256(b"verifier key %d" % number), Scheme.SR25519)
+
+
+def who(number: int) -> AccountId:
+    """Return the account of a verifier."""
+    return AccountId(blake2_256(b"verifier %d" % number))
+
+
+def genesis(b: Bench) -> bytes:
+    """Return the hash of the first block."""
+    return bytes(b.runtime.system.block_hash[u32(0)])
+
+
+def rules(b: Bench) -> None:
+    """Let committees be as large as they can be on any chain."""
+    receipts = b.runtime.receipts
+    receipts.vrf = SchnorrkelVrf(ColdVerification())
+    receipts.committee = b.runtime.jobs.committee = u32(MAX_COMMITTEE)
+    receipts.quorum = u32(MAX_COMMITTEE // 2 + 1)
+    receipts.trap_ppm = b.params.work.trap_ppm
+
+
+def verifiers(b: Bench, count: int = MAX_VERIFIERS) -> None:
+    """Let so many verifiers be at work; those that can sit on a receipt have their bonds on hold.
+
+    Each was silent so often that once more is too often.
+    """
+    rules(b)
+    receipts = b.runtime.receipts
+    for number in range(count):
+        if number < MAX_COMMITTEE:
+            b.endow(who(number))
+            b.runtime.balances.hold(receipts.reason, who(number), BOND)
+            receipts.verifiers[who(number)] = Verifier(BOND, u8(MAX_MISSES - 1), since=u32(7))
+        keys = SessionKeys(
+            AuthorityId(blake2_256(b"babe %d" % number)), VoterId(blake2_256(b"%d" % number))
+        )
+        b.runtime.session.next_keys[who(number)] = keys
+    receipts.roster.value = sorted((who(number), BOND, u32(7)) for number in range(count))
+
+
+def checked(b: Bench, phase: Phase, *verdicts: Verdict | None, due: int = LATER) -> Receipt:
+    """Let there be a receipt in this phase, with a full committee that found this.
+
+    The last of the verdicts is that of all others. As many leaves as can be are asked for, and
+    the receipt was a trap once.
+    """
+    verifiers(b)
+    job_id, job, provider = computing(b, manifest=judged())
+    jobs, receipts = b.runtime.jobs, b.runtime.receipts
+    del jobs.due[u8(DEADLINES), job.task]
+    job.task, job.state, job.due = NO_TASK, JobState.Checking, u32(0)
+    job.check, job.receipt = Check.Sampled, ID
+    jobs.jobs[job_id] = job
+    said = claim()
+    found = Receipt(
+        job_id, provider, job.attempt, said.root, said.said.root, ROOT,
+        u32(BLOCK - 90), u32(BLOCK - 80), u32(BLOCK - 70), phase, u32(BLOCK - 60),
+    )  # fmt: skip
+    found.commit_until, found.reveal_until = u32(BLOCK + 10), u32(BLOCK + 20)
+    found.due = u32(due)
+    found.task = receipts._enter(PHASES, due, ID)  # noqa: SLF001
+    found.beacons = [ROOT] * MAX_ROUNDS
+    found.used = [b.poor(place) for place in range(MAX_ROUNDS * MAX_COMMITTEE)]
+    last = verdicts[-1]
+    for number in range(MAX_COMMITTEE):
+        seat = Seat(who(number), key(number).public, u8(MAX_ROUNDS - 1))
+        seat.verdict = verdicts[number] if number < len(verdicts) else last
+        seat.rho = RHO
+        found.seats.append(seat)
+        receipts.duties[who(number), ID] = u8(MAX_ROUNDS - 1)
+    asked(b, found)
+    receipts.receipts[ID] = found
+    return found
+
+
+def asked(b: Bench, found: Receipt) -> None:
+    """Have as many leaves asked for as can be, half of them by people, the first leaf of all."""
+    receipts = b.runtime.receipts
+    reason = receipts._reason(receipts.HoldReason.Challenge)  # noqa: SLF001
+    for number in range(MAX_CHALLENGES):
+        by = b.endow(b.poor(1_000 + number)) if number < MOST_ASKED else None
+        if by is not None:
+            b.runtime.balances.hold(reason, by, u128(BTT))
+        deposit = u128(BTT if by is not None else 0)
+        found.challenges.append(Challenge(u32(ITEM), u16(0), u32(0), u32(LATER), by, deposit))
+
+
+def trapped(b: Bench, found: Receipt) -> Receipt:
+    """Let a receipt have been a trap: half of its committee did not find it."""
+    half = MAX_COMMITTEE // 2
+    found.trap = Trap(
+        found.item_root,
+        [(who(number), RHO) for number in range(half)],
+        [who(number) for number in range(half, MAX_COMMITTEE)],
+        [who(number) for number in range(half)],
+    )
+    b.runtime.receipts.receipts[ID] = found
+    return found
+
+
+def job_of(b: Bench, found: Receipt) -> Job:
+    """Return the job of a receipt."""
+    return b.runtime.jobs.jobs[found.job]
+
+
+WRONG: Final = Wrong(u32(ITEM), u16(JUDGED), u32(0))
+EDGE: Final = WrongEdge(u32(ITEM), output=True)
+
+
+# ---- calls
+
+
+@benchmark("Receipts.submit")
+def submit(b: Bench) -> Case:
+    """Submit a receipt."""
+    job_id, job, provider = computing(b, BLOCK + 90)
+    return b.signed(
+        provider, "Receipts", "submit", job=job_id, attempt=job.attempt, item_root=ROOT,
+        output_root=ROOT, trap_commit=ROOT, started=job.accepted, finished=u32(BLOCK),
+    )  # fmt: skip
+
+
+@benchmark("Receipts.attest_commit")
+def attest_commit(b: Bench) -> Case:
+    """Commit to a verdict, the last one of the committee."""
+    found = checked(b, Phase.Checking, None, Valid())
+    message = ids.commit_message(genesis(b), ID, who(0), found.beacons[-1], ROOT)
+    return Case(
+        b.call(
+            "Receipts", "attest_commit", receipt=ID, verifier=who(0), commitment=ROOT,
+            signature=key(0).sign(message),
+        ),
+        NONE,
+    )  # fmt: skip
+
+
+@benchmark("Receipts.attest_reveal")
+def attest_reveal(b: Bench) -> Case:
+    """Reveal a verdict, the last one of the committee."""
+    found = checked(b, Phase.Checking, None, Valid())
+    receipts, verdict = b.runtime.receipts, Missing(u32(ITEM), u16(0), u32(0))
+    found.commit_until = u32(BLOCK - 1)
+    found.seats[0].commitment = ids.attestation(
+        genesis(b),
+        ID,
+        who(0),
+        VERDICT.encode(verdict),
+        ROOT,
+        SALT,
+    )
+    receipts.receipts[ID] = found
+    what = ids.check_input(found.beacons[-1], ID)
+    draw, proof = receipts.vrf.sign(key(0), what)
+    return Case(
+        b.call(
+            "Receipts", "attest_reveal", receipt=ID, verifier=who(0), verdict=verdict, digest=ROOT,
+            salt=SALT, pre_output=draw.pre_output, proof=proof,
+        ),
+        NONE,
+    )  # fmt: skip
+
+
+@benchmark("Receipts.prove_fraud")
+def prove_fraud(b: Bench) -> Case:
+    """Prove an element wrong that takes all that a proof can hold; all others overlooked it."""
+    trapped(b, checked(b, Phase.Pending, WRONG, Valid()))
+    proof = fraud.prove(judged().graph, claim().evidence, JUDGED, 0)
+    return Case(b.call("Receipts", "prove_fraud", receipt=ID, proof=proof), NONE)
+
+
+@benchmark("Receipts.prove_edge")
+def prove_edge(b: Bench) -> Case:
+    """Prove an output wrong; all others overlooked it."""
+    trapped(b, checked(b, Phase.Pending, EDGE, Valid()))
+    said = claim()
+    proof = fraud.prove_edge(judged().graph, said.evidence, said.said, ROOT, output=True)
+    return Case(b.call("Receipts", "prove_edge", receipt=ID, proof=proof, output=True), NONE)
+
+
+@benchmark("Receipts.reveal_trap")
+def reveal_trap(b: Bench) -> Case:
+    """Reveal a trap; half of the committee found it, and some say that they missed something."""
+    found = checked(b, Phase.Trapping, *[Missing(u32(ITEM), u16(0), u32(0))] * 7, Valid())
+    receipts, pair = b.runtime.receipts, key(0)
+    receipts.trap_ppm = u32(1_000_000)
+    found.trap_commit = ids.trap_commit(ROOT, ROOT, SALT)
+    receipts.receipts[ID] = found
+    info = b.runtime.providers.providers[found.provider]
+    info.vrf = pair.public
+    b.runtime.providers.providers[found.provider] = info
+    draw, proof = receipts.vrf.sign(pair, ids.trap_input(job_of(b, found).seed))
+    return b.signed(
+        found.provider, "Receipts", "reveal_trap", receipt=ID, pre_output=draw.pre_output,
+        proof=proof, item_root=ROOT, output_root=ROOT, salt=SALT,
+    )  # fmt: skip
+
+
+@benchmark("Receipts.accept_result")
+def accept_result(b: Bench) -> Case:
+    """Accept a confidential result, all of whose leaves were shown."""
+    found = checked(b, Phase.Pending, Valid())
+    for seat in found.seats:
+        del b.runtime.receipts.duties[seat.verifier, ID]
+    found.seats = []
+    answered(b, found)
+    job = job_of(b, found)
+    job.tier = Tier.Confidential
+    b.runtime.jobs.jobs[found.job] = job
+    assert job.requester is not None
+    return b.signed(job.requester, "Receipts", "accept_result", receipt=ID)
+
+
+def answered(b: Bench, found: Receipt) -> None:
+    """Let all leaves have been shown that were asked for."""
+    for one in found.challenges:
+        one.answered = True
+    b.runtime.receipts.receipts[ID] = found
+
+
+@benchmark("Receipts.challenge_data")
+def challenge_data(b: Bench) -> Case:
+    """Ask for the last leaf that can be asked for."""
+    found = checked(b, Phase.Checking, Valid())
+    found.challenges = found.challenges[: MOST_ASKED - 1] + found.challenges[MOST_ASKED:]
+    b.runtime.receipts.receipts[ID] = found
+    return b.signed(
+        who(0), "Receipts", "challenge_data", receipt=ID, item=u32(ITEM), tensor=u32(0),
+        leaf=u32(0),
+    )  # fmt: skip
+
+
+@benchmark("Receipts.answer_data")
+def answer_data(b: Bench) -> Case:
+    """Show a leaf that everybody asked for."""
+    checked(b, Phase.Pending, Valid())
+    return b.signed(b.account(), "Receipts", "answer_data", receipt=ID, proof=shown())
+
+
+@benchmark("Receipts.dispute_digest")
+def dispute_digest(b: Bench) -> Case:
+    """Prove a digest wrong without which the receipt does not stand, and nobody can look again."""
+    found = checked(b, Phase.Pending, Valid())
+    receipts = b.runtime.receipts
+    receipts.quorum = u32(MAX_COMMITTEE)
+    found.redraws = u8(MAX_REDRAWS)
+    graph = judged().graph
+    seen = ids.sample(RHO, MAX_ITEMS, b.runtime.jobs.looked_at(job_of(b, found)))
+    count = len(seen) * sum(ids.leaf_counts(graph))
+    tree = ids.digest_tree([bytes(32)] * count)
+    place = ids.digest_place(graph, seen, ITEM, 0, 0)
+    found.seats[0].digest = tree.root
+    trapped(b, found)
+    said = Opening([Leaf(u32(place), None, bytes(32))], tree.siblings([place]))
+    return b.signed(
+        b.account(), "Receipts", "dispute_digest", receipt=ID, verifier=who(0), proof=shown(),
+        said=said,
+    )  # fmt: skip
+
+
+@benchmark("Receipts.join")
+def join(b: Bench) -> Case:
+    """Become the last verifier that there can be."""
+    verifiers(b, MAX_VERIFIERS - 1)
+    new = b.account()
+    b.runtime.session.next_keys[new] = b.runtime.session.next_keys[who(0)]
+    return b.signed(new, "Receipts", "join", bond=BOND)
+
+
+@benchmark("Receipts.bond_extra")
+def bond_extra(b: Bench) -> Case:
+    """Add to a bond."""
+    verifiers(b)
+    return b.signed(who(0), "Receipts", "bond_extra", amount=BOND)
+
+
+@benchmark("Receipts.leave")
+def leave(b: Bench) -> Case:
+    """Be drawn no more."""
+    verifiers(b)
+    return b.signed(who(0), "Receipts", "leave")
+
+
+@benchmark("Receipts.withdraw")
+def withdraw(b: Bench) -> Case:
+    """Take a bond back."""
+    verifiers(b)
+    b.runtime.receipts.verifiers[who(0)] = Verifier(BOND, free_at=u32(BLOCK - 1))
+    return b.signed(who(0), "Receipts", "withdraw")
+
+
+@benchmark("Receipts.expose_voters", items=(1, OPENED))
+def expose_voters(b: Bench, items: int) -> Case:
+    """Show so many items that a trap had wrong, which everybody found valid."""
+    found = checked(b, Phase.Pending, Valid())
+    right = roots_tree([SALT] * MAX_ITEMS)
+    trap = Trap(found.item_root, [(who(number), RHO) for number in range(MAX_COMMITTEE)], [])
+    found.trap, found.item_root = trap, right.root
+    b.runtime.receipts.receipts[ID] = found
+    places = [ITEM + 2 * place for place in range(items)] if ITEM < 3_000 else []
+    if not places:
+        raise ValueError("the item that everybody looks at stands too far back")
+    said = claim().evidence
+
+    def opened(tree: Tree, root: bytes) -> Opening:
+        leaves = [Leaf(u32(place), None, bytes(root)) for place in places]
+        return Opening(leaves, tree.siblings(places)[:1024])
+
+    return b.signed(
+        b.account(), "Receipts", "expose_voters", receipt=ID,
+        was=opened(said.job, said.commitment.root), right=opened(right, SALT),
+    )  # fmt: skip
+
+
+# ---- steps of the hook
+
+
+def stepped(b: Bench, found: Receipt) -> Case:
+    """Return the case of a phase that ends now."""
+    receipts = b.runtime.receipts
+    del receipts.due[u8(PHASES), found.task]
+    found.task = receipts._enter(PHASES, BLOCK, ID)  # noqa: SLF001
+    found.due = u32(BLOCK)
+    receipts.receipts[ID] = found
+
+    def run() -> None:
+        for id in receipts._take(PHASES):  # noqa: SLF001
+            receipts._step(id, BLOCK)  # noqa: SLF001
+
+    return Case(run=run)
+
+
+@benchmark("Receipts.look")
+def look(b: Bench) -> Case:
+    """Look into all lanes when nothing is due."""
+    checked(b, Phase.Pending, Valid())
+    return Case(run=lambda: b.runtime.receipts.on_initialize(BLOCK))
+
+
+@benchmark("Receipts.draw")
+def draw(b: Bench) -> Case:
+    """Draw a whole committee out of all verifiers."""
+    found = checked(b, Phase.Waiting, Valid())
+    for seat in found.seats:
+        del b.runtime.receipts.duties[seat.verifier, ID]
+    found.seats, found.beacons = [], found.beacons[1:]
+    found.used = found.used[MAX_COMMITTEE:]
+    return stepped(b, found)
+
+
+@benchmark("Receipts.close_round")
+def close_round(b: Bench) -> Case:
+    """Count votes: half of the committee is silent once too often, others missed something."""
+    missing = Missing(u32(ITEM), u16(0), u32(0))
+    found = checked(b, Phase.Checking, *[None] * 8, missing)
+    found.redraws, found.exposed = u8(MAX_REDRAWS), True
+    found.challenges = found.challenges[:MOST_ASKED]
+    return stepped(b, trapped(b, found))
+
+
+@benchmark("Receipts.convict")
+def convict(b: Bench) -> Case:
+    """End a receipt that was proven wrong, which all but one of the committee found valid."""
+    found = trapped(b, checked(b, Phase.Trapping, WRONG, Valid()))
+    found.proven = Proven(who(0), WRONG)
+    return stepped(b, found)
+
+
+@benchmark("Receipts.dispute")
+def dispute(b: Bench) -> Case:
+    """Punish a whole committee that did not prove what it said, the last one of a receipt."""
+    found = trapped(b, checked(b, Phase.Disputed, WRONG))
+    found.redraws = u8(MAX_REDRAWS)
+    return stepped(b, found)
+
+
+@benchmark("Receipts.withhold")
+def withhold(b: Bench) -> Case:
+    """Refuse a receipt of which nothing was shown, all of whose committee is paid."""
+    missing = Missing(u32(ITEM), u16(0), u32(0))
+    return stepped(b, trapped(b, checked(b, Phase.Withheld, missing)))
+
+
+@benchmark("Receipts.finalise")
+def finalise(b: Bench) -> Case:
+    """Pay for the work, all of the committee, and those who found a trap."""
+    found = trapped(b, checked(b, Phase.Pending, Valid()))
+    answered(b, found)
+    return stepped(b, found)
+
+
+@benchmark("Receipts.expire")
+def expire(b: Bench) -> Case:
+    """Refuse a receipt of which a leaf was not shown that somebody asked for."""
+    found = checked(b, Phase.Checking, Missing(u32(ITEM), u16(0), u32(0)))
+    receipts = b.runtime.receipts
+    for one in found.challenges:
+        one.until = u32(BLOCK)
+    trapped(b, found)
+    receipts._enter(ASKED, BLOCK, ID)  # noqa: SLF001
+
+    def run() -> None:
+        for id in receipts._take(ASKED):  # noqa: SLF001
+            receipts._check_asked(id, BLOCK)  # noqa: SLF001
+
+    return Case(run=run)
+
+
+@benchmark("Receipts.forget", receipts=(1, MOST_STEPS))
+def forget(b: Bench, receipts: int) -> Case:
+    """Forget so many receipts that ended long ago."""
+    pallet, found = b.runtime.receipts, checked(b, Phase.Ended, Valid())
+    for number in range(receipts):
+        id = H256(blake2_256(b"receipt %d" % number))
+        pallet.receipts[id] = found
+        pallet._enter(FORGETTING, BLOCK - 5, id)  # noqa: SLF001
+
+    def run() -> None:
+        for id in pallet._take(FORGETTING):  # noqa: SLF001
+            del pallet.receipts[id]
+
+    return Case(run=run)
