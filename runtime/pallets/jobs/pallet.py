@@ -693,8 +693,7 @@ class Jobs(Pallet):
             self.era.value = u32(era)
             self.set_cursor.value = u32(0)
             for klass in self.models.known_classes():
-                weight += weights.move_price(self.providers.members_of(klass))
-                self._move_price(klass)
+                weight += self._move_price(klass)
         cursor, end = int(self.set_cursor.value), int(self.next_set.value)
         for index in range(cursor, min(end, cursor + MOST_SETS_AT_ONCE)):
             weight += weights.POST_PROTOCOL
@@ -702,18 +701,21 @@ class Jobs(Pallet):
             self._post_protocol(u32(index))
         return weight
 
-    def _move_price(self, klass: int) -> None:
+    def _move_price(self, klass: int) -> int:
+        """Move the price of a class by what was sold of what is offered; return the weight."""
         found = self.models.class_of(klass)
         if found is None:
-            return
+            return weights.move_price(0)
+        offers = self.providers.offers(klass)
         market = self.market(klass)
         seconds = int(self.epoch_slots) * int(self.slot_ms) // 1_000
-        offered = self.providers.offered(klass) * int(found.speed) * max(1, seconds)
+        offered = sum(offers) * int(found.speed) * max(1, seconds)
         least, most = int(found.least), int(found.most)
         base = pricing.moved(int(market.base), int(market.sold), offered, least, most)
         if base != market.base:
             self.deposit(self.PriceMoved(u16(klass), u128(base)))
         self.markets[u16(klass)] = Market(u128(base))
+        return weights.move_price(len(offers))
 
     def _post_protocol(self, index: u32) -> None:
         """Post a job of the chain, if there is money for it and its model can be used."""
@@ -758,10 +760,12 @@ class Jobs(Pallet):
         the next draw fits into the budget even if its class is full.
         """
         drawn = weight = 0
+        busy: list[int] = []
         for lane in DRAWS:
             for id in self._take(lane, 1):
                 drawn, weight = drawn + 1, weight + self._draw(id, now)
-        for lane in DRAWS:
+                busy.append(lane)
+        for lane in busy:
             while room := self._room(drawn, weight):
                 ripe = self._take(lane, room)
                 for id in ripe:

@@ -370,8 +370,8 @@ class Providers(Protocol):
     def credit_score(self, provider: AccountId, units: int) -> None:
         """Count work towards the making of blocks."""
 
-    def offered(self, klass: int) -> int:
-        """Return how many jobs of a class could be done at a time."""
+    def offers(self, klass: int) -> Sequence[int]:
+        """Return how many jobs at a time each member of a class could do."""
 
     def members_of(self, klass: int) -> int:
         """Return how many members a class has."""

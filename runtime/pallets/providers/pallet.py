@@ -663,16 +663,20 @@ class Providers(Pallet):
         return len(self.members[u16(klass)])
 
     def offered(self, klass: int) -> int:
-        """Return how many jobs at a time the members of a class offer.
+        """Return how many jobs at a time the members of a class offer."""
+        return sum(self.offers(klass))
 
-        Of those that are heard; each as far as it has the minimum bond once for every job.
+    def offers(self, klass: int) -> list[int]:
+        """Return how many jobs at a time each member of a class offers, 0 if it is not heard.
+
+        As far as it has the minimum bond once for every job.
         """
-        now, offered = self._now(), 0
+        now, offers = self._now(), []
         for who in self.members[u16(klass)]:
             ledger = self.ledgers[who]
-            if now.hears(ledger):
-                offered += min(int(ledger.capacity), ledger.bond // now.minimum_bond)
-        return offered
+            most = min(int(ledger.capacity), ledger.bond // now.minimum_bond)
+            offers.append(most if now.hears(ledger) else 0)
+        return offers
 
     def staked_total(self) -> int:
         """Return all that is on hold for bonds, in planck. Reads every ledger: for looking only."""
