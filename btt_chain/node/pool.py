@@ -36,6 +36,7 @@ from btt_chain.txpool import (
 )
 from runtime.executive import Executive
 from runtime.extensions import SIGNED_EXTRA, SignedExtra
+from runtime.frame import RuntimeVersion
 from runtime.kept import Kept
 from storage.state import StateUnavailable
 
@@ -49,9 +50,6 @@ RECHECK_BYTES: Final = 128 << 10
 
 RECHECK_SECONDS: Final = 0.01
 """Time after which a turn rechecks no more."""
-
-ALL: Final = 1 << 32
-"""More than any pool holds."""
 
 VIEW_READS: Final = 50_000
 """Values a view of the state may gather before it is opened afresh."""
@@ -78,6 +76,9 @@ class PoolService:
         self.in_turns = False
         """Whether `recheck_some` is called in turns; else each block is followed by one turn, and
         what is left waits for the next block."""
+        self.holds_gossip = False
+        """Whether the pool may hold transactions that were valid under another runtime only. Peers
+        would blame this node for them, so nothing is gossiped until all are judged again."""
         self._no_judge_at: bytes | None = None
         """The best block on whose state nothing can be judged."""
         self._clock = clock
@@ -138,11 +139,10 @@ class PoolService:
             self.pool.on_retracted([self._imported(hash) for hash in event.retracted])
             for hash in event.enacted:
                 self.pool.on_block_imported(self._imported(hash), now)
-            best, moved = self.client.best(), (*event.enacted, *event.retracted)
-            # What is signed for another law is told to nobody any more: peers would blame us.
-            if self._change_law(moved):
-                self.pool.revalidate(ALL, now, BlockRef(best.number, best.hash))
-            elif not self.in_turns:
+            if self._change_law((*event.enacted, *event.retracted)):
+                self.holds_gossip = True
+                self._drop_outdated()
+            if not self.in_turns:
                 self._recheck(self._turn())
         if isinstance(event, Finalized):
             self.pool.on_finalized(event.hashes)
@@ -173,6 +173,32 @@ class PoolService:
             # While a state is fetched from others, or without its law, nothing can be judged.
             self._no_judge_at = best.hash
             log.info("transactions wait to be judged again: %s", missing)
+        else:
+            if self.holds_gossip:
+                self.holds_gossip = self.has_rechecks
+
+    def _drop_outdated(self) -> None:
+        """Drop transactions that are signed for a runtime other than the best block's.
+
+        Their signatures cover its version. To check them would cost every validator seconds in
+        the same turn. Unsigned transactions are judged in turns, as after any block.
+        """
+        try:
+            version = self.client.law(self.client.best().hash).version
+        except (NoLaw, StateUnavailable) as missing:
+            log.info("transactions wait to be judged again: %s", missing)
+            return
+        signed_for = _signed_for(version)
+
+        def is_outdated(known: Transaction) -> bool:
+            kept = known.kept
+            return isinstance(kept, Kept) and _signed_for(kept.runtime.version) != signed_for
+
+        count = self.pool.drop_outdated(
+            is_outdated,
+            f"signed for another runtime than {version.spec_version}: sign and submit it again",
+        )
+        log.info("dropped %d transactions that are signed for another runtime", count)
 
     def _turn(self) -> RecheckBudget:
         end = self._clock() + RECHECK_SECONDS
@@ -234,6 +260,11 @@ class PoolService:
         if ready:
             for arrival in self._arrivals:
                 arrival(ready)
+
+
+def _signed_for(version: RuntimeVersion) -> tuple[int, int]:
+    """Return the parts of a runtime's version that signatures cover."""
+    return int(version.spec_version), int(version.transaction_version)
 
 
 def included(body: Sequence[bytes], pool: Pool) -> Iterable[Included]:

@@ -97,6 +97,10 @@ class TxGossip:
 
     def spread(self, now: int, peers: Sequence[str], *, stands: bool) -> list[Publish]:
         """Return the batches to gossip now; none while the chain `stands` at an unknown runtime."""
+        if self._pool.holds_gossip and self._fresh and not stands:
+            self.due = None
+            self._gather(now)
+            return []
         fresh, self._fresh, self.due = self._fresh, [], None
         if stands:
             return []  # they are signed for a runtime that others have left

@@ -14,7 +14,7 @@ from btt_chain.primitives.validity import (
     UnknownTransaction,
     describe,
 )
-from btt_chain.txpool.types import PoolStatus
+from btt_chain.txpool.types import Limit, PoolStatus
 
 
 class PoolError(Exception):
@@ -125,6 +125,17 @@ class SenderLimit(ImmediatelyDropped):
         self.data = (
             f"The transactions of this account have {used} bytes in the pool and may have {limit}: "
             "submit it again after the next block"
+        )
+
+
+class SenderFutureLimit(SenderLimit):
+    """The sender has as many transactions that wait for a nonce as one account may."""
+
+    def __init__(self, full: PoolStatus, used: Limit, limit: Limit) -> None:
+        super().__init__(full, used.bytes, limit.bytes)
+        self.data = (
+            f"{used.count} transactions of this account ({used.bytes} bytes) wait for an earlier "
+            f"nonce, and {limit.count} ({limit.bytes} bytes) may: submit the earlier nonces first"
         )
 
 

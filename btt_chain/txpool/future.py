@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from btt_chain.txpool.heap import LazyHeap, cheapest_oldest_first, oldest_first
-from btt_chain.txpool.types import Transaction
+from btt_chain.txpool.shares import Shares
+from btt_chain.txpool.types import Limit, Transaction
 
 
 class Future:
     """The queue of transactions some of whose required tags nobody provides."""
 
-    __slots__ = ("_expiry", "_worst", "bytes", "members", "offered", "wanted")
+    __slots__ = ("_expiry", "_worst", "bytes", "members", "offered", "shares", "wanted")
 
     def __init__(self) -> None:
         self.members: dict[bytes, Transaction] = {}
         self.wanted: dict[bytes, dict[Transaction, None]] = {}
         self.offered: dict[bytes, dict[Transaction, None]] = {}
+        self.shares = Shares()
         self.bytes = 0
         self._worst = LazyHeap(self.members, cheapest_oldest_first)
         self._expiry = LazyHeap(self.members, oldest_first)
@@ -33,6 +35,34 @@ class Future:
         """Whether `tx`, if it came in, would be the first that must go."""
         return self._worst.would_be_first(tx)
 
+    def is_full(self, limit: Limit) -> bool:
+        """Return True if the queue is beyond `limit`."""
+        return len(self.members) > limit.count or self.bytes > limit.bytes
+
+    def must_yield(self, tx: Transaction, limit: Limit) -> bool:
+        """Return True if `tx`, no member yet, would be dropped first from a full queue."""
+        heaviest = self.shares.heaviest(limit, tx)
+        return self.would_be_worst(tx) if heaviest is None else heaviest == tx.sender
+
+    def next_victims(self, limit: Limit, share: Limit) -> list[Transaction]:
+        """Take out of a full queue, and return, what must go first.
+
+        That are the newest of the account with the most, down to its `share` at once; where no
+        account has several, it is the worst.
+        """
+        heaviest = self.shares.heaviest(limit)
+        removed: list[Transaction] = []
+        while heaviest is not None and self.is_full(limit):
+            newest = self.shares.newest(heaviest)
+            if newest is None or (removed and self.shares.fits(heaviest, share)):
+                break
+            self.remove(newest)
+            removed.append(newest)
+        if heaviest is None and (worst := self.worst()) is not None:
+            self.remove(worst)
+            removed.append(worst)
+        return removed
+
     def first_to_expire(self) -> Transaction | None:
         """The one that grows stale first."""
         return self._expiry.first()
@@ -41,6 +71,7 @@ class Future:
         """Take `tx` in, to wait for these tags."""
         self.members[tx.hash] = tx
         self.bytes += len(tx.raw)
+        self.shares.add(tx)
         tx.missing = dict.fromkeys(missing)
         for tag in tx.missing:
             self.wanted.setdefault(tag, {})[tx] = None
@@ -53,6 +84,7 @@ class Future:
         """Take `tx` out."""
         del self.members[tx.hash]
         self.bytes -= len(tx.raw)
+        self.shares.remove(tx)
         for tag in tx.missing:
             _forget(self.wanted, tag, tx)
         for tag in dict.fromkeys(tx.provides):

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from btt_chain.crypto.hashing import blake2_256
@@ -37,6 +37,7 @@ from btt_chain.txpool.errors import (
     NoTagsProvided,
     PoolError,
     SenderFunds,
+    SenderFutureLimit,
     SenderLimit,
     TemporarilyBanned,
     TooLowPriority,
@@ -319,6 +320,19 @@ class Pool:
                 removed.append(gone.hash)
         return removed
 
+    def drop_outdated(self, is_outdated: Callable[[Transaction], bool], reason: str) -> int:
+        """Remove transactions that no block can take any more, without asking the runtime.
+
+        Return how many. They are not banned; other transactions that required them wait.
+        """
+        outdated = [tx for tx in self._members.values() if is_outdated(tx)]
+        widowed: Widowed = []
+        for tx in outdated:
+            widowed += self._remove(tx)
+            self._end(tx, Status.INVALID, reason=reason)
+        self._settle(self._widows(widowed), ())
+        return len(outdated)
+
     def report_invalid(self, tx_hash: bytes, reason: str, now: float) -> list[bytes]:
         """The author found it invalid while building a block; as `remove_invalid`."""
         return self.remove_invalid({tx_hash: reason}, now)
@@ -341,7 +355,7 @@ class Pool:
             return
         if not self._accepts_future:
             raise FutureRejected
-        self._refuse_worst(tx, self._future, self.limits.future, ())
+        self._refuse_future(tx)
         self._future.insert(tx, missing)
         self._join(tx)
         self._announce(tx, Status.FUTURE)
@@ -379,8 +393,21 @@ class Pool:
         if self._ready.would_cycle(tx, rivals):
             raise CycleDetected
 
+    def _refuse_future(self, tx: Transaction) -> None:
+        """Before anything changes: one beyond its sender's share, or the first to be dropped."""
+        limit, share, queue = self.limits.future, self.limits.future_sender, self._future
+        used = queue.shares.of(tx.sender)
+        is_over = used.count >= share.count or used.bytes + len(tx.raw) > share.bytes
+        # What returns from a retracted block was paid for there.
+        if is_over and tx.sender is not None and tx.source is not TransactionSource.InBlock:
+            raise SenderFutureLimit(self.status(), used, share)
+        if len(queue.members) < limit.count and queue.bytes + len(tx.raw) <= limit.bytes:
+            return
+        if len(tx.raw) > limit.bytes or queue.must_yield(tx, limit):
+            raise ImmediatelyDropped(self.status())
+
     def _refuse_worst(
-        self, tx: Transaction, queue: Ready | Future, limit: Limit, rivals: Sequence[Transaction]
+        self, tx: Transaction, queue: Ready, limit: Limit, rivals: Sequence[Transaction]
     ) -> None:
         """Before anything changes: one that would be the first to be dropped again."""
         count = len(queue.members) + 1 - len(rivals)
@@ -465,26 +492,29 @@ class Pool:
     def _enforce_limits(self, now: float, newcomer: Transaction | None = None) -> None:
         """Drop the worst, with what depends on them, until both queues are within their limits.
 
+        Of those that wait, the newest of the account with the most go: nothing is paid there.
         The lowest priority goes first, so that cheap spam cannot push out those who pay; of
         equals, in the ready queue, the newest. Substrate drops the oldest: the next one in a
         block, and with it all later nonces of its account, which may be a quarter of the pool.
         What was taken in is not given up for a newcomer that depends on it (decision 0007).
         """
-        queues = ((self._ready, self.limits.ready), (self._future, self.limits.future))
-        for queue, limit in queues:
-            while len(queue.members) > limit.count or queue.bytes > limit.bytes:
-                worst = queue.worst()
-                if worst is None:
-                    break
-                is_ready = queue is self._ready
-                if is_ready and newcomer is not None and self._ready.depends(newcomer, worst):
-                    self._ban_for_room(newcomer.hash, now)
-                    self._leave(newcomer, Status.DROPPED, _FULL)
-                    newcomer = None
-                    continue
-                for tx in queue.remove_subtree([worst]):
-                    self._ban_for_room(tx.hash, now)
-                    self._end(tx, Status.DROPPED, reason=_FULL)
+        queue, limit = self._ready, self.limits.ready
+        while len(queue.members) > limit.count or queue.bytes > limit.bytes:
+            worst = queue.worst()
+            if worst is None:
+                break
+            if newcomer is not None and queue.depends(newcomer, worst):
+                self._ban_for_room(newcomer.hash, now)
+                self._leave(newcomer, Status.DROPPED, _FULL)
+                newcomer = None
+                continue
+            for tx in queue.remove_subtree([worst]):
+                self._ban_for_room(tx.hash, now)
+                self._end(tx, Status.DROPPED, reason=_FULL)
+        while self._future.is_full(self.limits.future):
+            for tx in self._future.next_victims(self.limits.future, self.limits.future_sender):
+                self._ban_for_room(tx.hash, now)
+                self._end(tx, Status.DROPPED, reason=_FULL)
 
     def _ban(self, tx_hash: bytes, reason: str, now: float) -> None:
         self._bans.add(tx_hash, reason, now + self.limits.ban_seconds)

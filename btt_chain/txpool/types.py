@@ -144,6 +144,9 @@ class Limits:
     `sender_bytes` bounds what one account fills, whatever it promises to pay: only what gets into
     a block is paid for. It is half of what can be ready.
 
+    `future_sender` bounds the transactions of one account that wait for others, so that a few
+    accounts cannot occupy that queue.
+
     `tracked` bounds the included transactions that wait for finality: beyond it
     the oldest block times out early, so that a chain whose finality stalls does
     not grow the memory.
@@ -151,6 +154,7 @@ class Limits:
 
     ready: Limit = Limit(8_192, 20 * 1024 * 1024)
     future: Limit = Limit(512, 1024 * 1024)
+    future_sender: Limit = Limit(64, 128 * 1024)
     sender_bytes: int = 10 * 1024 * 1024
     ban_seconds: float = 30 * 60
     full_seconds: float = 6

@@ -275,8 +275,9 @@ def batch_of(chain: DevChain, outer: int, inner: int) -> Call:
 
 def test_rechecks_do_not_decode_transactions_again(monkeypatch: pytest.MonkeyPatch) -> None:
     chain = DevChain()
-    for nonce in range(20):
-        chain.pool.submit(chain.sign(CHARLIE, batch_of(chain, 4, 999), nonce=nonce + 1))
+    for sender in (BOB, CHARLIE):
+        for nonce in range(10):
+            chain.pool.submit(chain.sign(sender, batch_of(chain, 4, 999), nonce=nonce + 1))
     decoded: list[bytes] = []
     executive = chain.client.law(chain.client.best().hash).pool
     admit = executive.admit

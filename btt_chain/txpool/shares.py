@@ -1,0 +1,81 @@
+"""Shares of the accounts in the queue of transactions that wait for others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from btt_chain.txpool.types import Limit, Transaction
+
+
+@dataclass(slots=True)
+class _Share:
+    """Transactions of one account in the queue, in order of arrival there."""
+
+    members: dict[Transaction, None] = field(default_factory=dict)
+    size: int = 0
+
+
+class Shares:
+    """The transactions of each sender; transactions without one do not count."""
+
+    __slots__ = ("_shares",)
+
+    def __init__(self) -> None:
+        self._shares: dict[bytes, _Share] = {}
+
+    def __len__(self) -> int:
+        return len(self._shares)
+
+    def of(self, sender: bytes | None) -> Limit:
+        """Return number and bytes of a sender's transactions."""
+        share = None if sender is None else self._shares.get(sender)
+        return Limit(0, 0) if share is None else Limit(len(share.members), share.size)
+
+    def fits(self, sender: bytes, limit: Limit) -> bool:
+        """Return True if a sender's transactions are within `limit`."""
+        used = self.of(sender)
+        return used.count <= limit.count and used.bytes <= limit.bytes
+
+    def newest(self, sender: bytes) -> Transaction | None:
+        """Return the transaction of a sender that entered the queue last."""
+        share = self._shares.get(sender)
+        return None if share is None else next(reversed(share.members))
+
+    def heaviest(self, limit: Limit, newcomer: Transaction | None = None) -> bytes | None:
+        """Return the account with the largest part of `limit`, in number or bytes.
+
+        None if no account has several transactions. `newcomer` counts as if it was in the queue;
+        of equals its sender is the heaviest.
+        """
+        weights = {
+            sender: max(len(share.members) * limit.bytes, share.size * limit.count)
+            for sender, share in self._shares.items()
+            if len(share.members) > 1
+        }
+        if newcomer is not None and newcomer.sender in self._shares:
+            share = self._shares[newcomer.sender]
+            count, size = len(share.members) + 1, share.size + len(newcomer.raw)
+            weight = max(count * limit.bytes, size * limit.count)
+            if weight >= max(weights.values(), default=0):
+                return newcomer.sender
+        return max(weights, key=weights.__getitem__, default=None)
+
+    def add(self, tx: Transaction) -> None:
+        """Count a transaction that enters the queue."""
+        if tx.sender is None:
+            return
+        share = self._shares.get(tx.sender)
+        if share is None:
+            share = self._shares[tx.sender] = _Share()
+        share.members[tx] = None
+        share.size += len(tx.raw)
+
+    def remove(self, tx: Transaction) -> None:
+        """Count a transaction no more that leaves the queue."""
+        if tx.sender is None:
+            return
+        share = self._shares[tx.sender]
+        del share.members[tx]
+        share.size -= len(tx.raw)
+        if not share.members:
+            del self._shares[tx.sender]
