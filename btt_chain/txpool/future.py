@@ -44,23 +44,21 @@ class Future:
         heaviest = self.shares.heaviest(limit, tx)
         return self.would_be_worst(tx) if heaviest is None else heaviest == tx.sender
 
-    def next_victims(self, limit: Limit, share: Limit) -> list[Transaction]:
-        """Take out of a full queue, and return, what must go first.
+    def trim(self, limit: Limit) -> list[Transaction]:
+        """Take out, and return, transactions until the queue is within `limit`.
 
-        That are the newest of the account with the most, down to its `share` at once; where no
-        account has several, it is the worst.
+        The newest of the account with the most goes first; where no account has several, the worst.
         """
-        heaviest = self.shares.heaviest(limit)
         removed: list[Transaction] = []
-        while heaviest is not None and self.is_full(limit):
-            newest = self.shares.newest(heaviest)
-            if newest is None or (removed and self.shares.fits(heaviest, share)):
+        if not self.is_full(limit):
+            return removed
+        newest_first = self.shares.heaviest_first(limit)
+        while self.is_full(limit):
+            tx = next(newest_first, None) or self.worst()
+            if tx is None:
                 break
-            self.remove(newest)
-            removed.append(newest)
-        if heaviest is None and (worst := self.worst()) is not None:
-            self.remove(worst)
-            removed.append(worst)
+            self.remove(tx)
+            removed.append(tx)
         return removed
 
     def first_to_expire(self) -> Transaction | None:

@@ -511,10 +511,9 @@ class Pool:
             for tx in queue.remove_subtree([worst]):
                 self._ban_for_room(tx.hash, now)
                 self._end(tx, Status.DROPPED, reason=_FULL)
-        while self._future.is_full(self.limits.future):
-            for tx in self._future.next_victims(self.limits.future, self.limits.future_sender):
-                self._ban_for_room(tx.hash, now)
-                self._end(tx, Status.DROPPED, reason=_FULL)
+        for tx in self._future.trim(self.limits.future):
+            self._ban_for_room(tx.hash, now)
+            self._end(tx, Status.DROPPED, reason=_FULL)
 
     def _ban(self, tx_hash: bytes, reason: str, now: float) -> None:
         self._bans.add(tx_hash, reason, now + self.limits.ban_seconds)

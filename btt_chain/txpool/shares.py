@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from btt_chain.txpool.types import Limit, Transaction
@@ -13,6 +15,13 @@ class _Share:
 
     members: dict[Transaction, None] = field(default_factory=dict)
     size: int = 0
+
+    def weight(self, limit: Limit, newcomer: Transaction | None = None) -> int:
+        """Return the part of `limit` that it has, in number or bytes, as a multiple of both."""
+        count, size = len(self.members), self.size
+        if newcomer is not None:
+            count, size = count + 1, size + len(newcomer.raw)
+        return max(count * limit.bytes, size * limit.count)
 
 
 class Shares:
@@ -31,15 +40,25 @@ class Shares:
         share = None if sender is None else self._shares.get(sender)
         return Limit(0, 0) if share is None else Limit(len(share.members), share.size)
 
-    def fits(self, sender: bytes, limit: Limit) -> bool:
-        """Return True if a sender's transactions are within `limit`."""
-        used = self.of(sender)
-        return used.count <= limit.count and used.bytes <= limit.bytes
+    def heaviest_first(self, limit: Limit) -> Iterator[Transaction]:
+        """Yield the newest of the account with the largest part of `limit`, while it has several.
 
-    def newest(self, sender: bytes) -> Transaction | None:
-        """Return the transaction of a sender that entered the queue last."""
-        share = self._shares.get(sender)
-        return None if share is None else next(reversed(share.members))
+        The caller must remove each before it asks for the next.
+        """
+        heap = [
+            (-share.weight(limit), sender)
+            for sender, share in self._shares.items()
+            if len(share.members) > 1
+        ]
+        heapq.heapify(heap)
+        while heap:
+            sender = heap[0][1]
+            share = self._shares[sender]
+            yield next(reversed(share.members))
+            if len(share.members) > 1:
+                heapq.heapreplace(heap, (-share.weight(limit), sender))
+            else:
+                heapq.heappop(heap)
 
     def heaviest(self, limit: Limit, newcomer: Transaction | None = None) -> bytes | None:
         """Return the account with the largest part of `limit`, in number or bytes.
@@ -48,14 +67,13 @@ class Shares:
         of equals its sender is the heaviest.
         """
         weights = {
-            sender: max(len(share.members) * limit.bytes, share.size * limit.count)
+            sender: share.weight(limit)
             for sender, share in self._shares.items()
             if len(share.members) > 1
         }
         if newcomer is not None and newcomer.sender in self._shares:
             share = self._shares[newcomer.sender]
-            count, size = len(share.members) + 1, share.size + len(newcomer.raw)
-            weight = max(count * limit.bytes, size * limit.count)
+            weight = share.weight(limit, newcomer)
             if weight >= max(weights.values(), default=0):
                 return newcomer.sender
         return max(weights, key=weights.__getitem__, default=None)

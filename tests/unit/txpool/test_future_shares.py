@@ -113,3 +113,17 @@ def test_ready_transactions_that_lose_their_first_push_nobody_out() -> None:
     assert pool.status().future <= 20
     assert {(2, 2), (2, 3), (2, 4), (3, 2)} <= set(waiting(pool))
     assert len(pool._future.shares) == 3
+
+
+def test_many_accounts_are_trimmed_alike() -> None:
+    pool = Pool(judge, Limits(future=Limit(20, 10_000)))
+    for sender in range(1, 11):
+        for nonce in range(7):
+            submit(pool, sender, nonce)
+    assert pool.drop_outdated(lambda tx: tx.raw[1] == 0, "gone") == 10
+    submit(pool, 11, 2)
+    left = waiting(pool)
+    assert len(left) == 20
+    counts = [sum(who == sender for who, _ in left) for sender in range(1, 12)]
+    assert counts[-1] == 1
+    assert sorted(counts) == [1, 1, *[2] * 9]
