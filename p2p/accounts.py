@@ -9,7 +9,8 @@
 
 Two kinds of cost, both measured in microseconds of processor time:
 
-    work      everything. Generous; a peer above it has its messages dropped until it is below.
+    work      everything. Generous; a peer above it has its messages dropped until it is below,
+              and is cut off if it goes on like that for OVERUSE_MS.
     useless   the part that was spent on malformed, stale, forged or refused input. Small: at half
               of it a peer gets SLOW messages a second, at zero it is cut off.
 
@@ -22,9 +23,12 @@ all its peers draw on, so that a new identity is not free:
     at zero the network is closed: new connections are refused before the handshake, CLOSED_MS at
     first and twice as long each time.
 
-A peer is cut off for its own debt only, so nobody can have a connected neighbour in its network cut
-off. Peers that the operator named (boot nodes, reserved) neither draw on their network nor begin
-with its rest. The loopback is a network like any other: whoever runs a process there has all of it.
+While a network is closed, each of its connected peers is cut off at CLOSED_SHARE of its own useless
+budget. No honest peer uses that much, so nobody can have a connected neighbour in its network cut
+off, and many identities that each cost a little are cut off together.
+
+Peers that the operator named (boot nodes, reserved) neither draw on their network nor begin with
+its rest. The loopback is a network like any other: whoever runs a process there has all of it.
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Final, NamedTuple
 
 from p2p.limits import Bucket, Rate
-from p2p.network import ANNOUNCE, TX
+from p2p.network import ANNOUNCE, GRANDPA, GRANDPA_PEER, KIB, TX
 
 SECOND_US: Final = 1_000_000
 MINUTE_MS: Final = 60_000
@@ -64,10 +68,26 @@ BAN_US: Final = 100_000
 """Charge of a network for the ban of one of its peers: the next identity is not free."""
 DROP_US: Final = 500
 """Least charge for a message that is dropped: its bytes were decrypted and read."""
+DROP_US_PER_KIB: Final = 100
+"""Charge for its size on top of that. Ten times the cost of reading: 590 kB/s of dropped messages
+use up a budget within ten seconds, 56 kB/s (400 transfers) do not.
+"""
+OVERUSE_MS: Final = 10_000
+"""How long a peer may use all the work that it is allowed; then it is cut off."""
+OVERUSE_SHARE: Final = 0.9
+"""Part of the allowed work that counts as all of it."""
+CLOSED_SHARE: Final = 0.25
+"""Part of its useless budget above which a peer is cut off while its network is closed."""
 SLOW: Final = Rate(5, 10)
 """Messages of a peer that has used up half of its useless budget, a second and at once."""
 SLOWED: Final = frozenset({TX, ANNOUNCE})
 """Kinds of messages that are slowed and dropped. Votes never are: a peer is cut off, or heard."""
+GOSSIP: Final = "gossip"
+"""Kind of the work of the network's thread on gossip: reading, hashing, counting."""
+PUSHED: Final = frozenset({TX, ANNOUNCE, GRANDPA, GRANDPA_PEER, GOSSIP})
+"""Kinds of work that a peer is cut off for. Answers are not: they have a budget that all share, and
+a node that synchronizes may use all of it.
+"""
 
 CLOSED_MS: Final = 10_000
 MAX_CLOSED_MS: Final = 10 * MINUTE_MS
@@ -128,6 +148,17 @@ class _Peer:
     slow: Bucket | None = None
     cuts: int = 0
     cut_ms: int = 0
+    first: float = 0.0
+    """Useless budget that it began with when it connected."""
+    overuse: _Overuse | None = None
+
+
+@dataclass(slots=True)
+class _Overuse:
+    """A time in which a peer is above its work budget; it ends when half of that is back."""
+
+    since_ms: int
+    spent: int = 0
 
 
 @dataclass(slots=True)
@@ -183,6 +214,7 @@ class Accounts:
             known = _Peer(Level(WORK, now_ms), Level(USELESS, now_ms, left), name)
         self._peers[peer] = known
         known.network, known.connected = name, True
+        known.first, known.overuse = known.useless.left(now_ms), None
         self._forget()
         if known.cuts and not named and known.useless.left(now_ms) < USELESS.burst // 2:
             return "it was cut off a moment ago"
@@ -222,15 +254,21 @@ class Accounts:
         known = self._peers.get(peer)
         if known is None:
             return None
-        known.work.take(spent, now_ms)
+        if _overuses(known, spent, now_ms, is_pushed=kind in PUSHED) and known.connected:
+            return self._cut(known, now_ms, kind)
         if not useless:
             return None
         known.causes[kind] += useless
         left = known.useless.take(useless, now_ms)
         self.most_used = max(self.most_used, min(1.0, 1 - left / USELESS.burst))
+        least = 0.0
         if known.network is not None:
-            _charge_network(self._network(known.network, now_ms), useless, now_ms)
-        if left > 0 or not known.connected:
+            network = self._network(known.network, now_ms)
+            _charge_network(network, useless, now_ms)
+            if network.closed_until_ms > now_ms:
+                least = max(0.0, known.first - CLOSED_SHARE * USELESS.burst)
+        # At the share of a closed network a peer is not yet at fault, above it is.
+        if left > least or (least and left == least) or not known.connected:
             return None
         return self._cut(known, now_ms)
 
@@ -253,10 +291,16 @@ class Accounts:
 
     # --- internals ------------------------------------------------------------------
 
-    def _cut(self, known: _Peer, now_ms: int) -> CutOff:
+    def _cut(self, known: _Peer, now_ms: int, overused: str | None = None) -> CutOff:
+        """Return the order to cut a peer off; `overused` is the kind of too much work."""
         again = known.cuts > 0 and now_ms < known.cut_ms + MEMORY_MS
         known.cuts = known.cuts + 1 if again else 1
         known.cut_ms, known.connected = now_ms, False
+        if overused is not None:
+            self.cut_off[overused] += 1
+            known.causes.clear()
+            why = f"more than {WORK.per_second / SECOND_US:.1f} s of work a second"
+            return CutOff(f"{why} for {OVERUSE_MS // 1_000} s", again, overused)
         causes = known.causes.most_common(3)
         kind = causes[0][0]
         self.cut_off[kind] += 1
@@ -290,6 +334,27 @@ def _charge_network(network: _Network, amount: int, now_ms: int) -> None:
     lasting = min(CLOSED_MS << min(network.closings, 16), MAX_CLOSED_MS)
     network.closings += 1
     network.closed_until_ms = now_ms + lasting
+
+
+def _overuses(known: _Peer, spent: int, now_ms: int, *, is_pushed: bool) -> bool:
+    """Take work from a peer's budget; return True if it has overused it for OVERUSE_MS."""
+    left = known.work.take(spent, now_ms)
+    if left >= WORK.burst / 2:
+        known.overuse = None
+    elif known.overuse is not None:
+        known.overuse.spent += spent if is_pushed else 0
+    elif left <= 0:
+        known.overuse = _Overuse(now_ms)
+    if known.overuse is None:
+        return False
+    lasted = now_ms - known.overuse.since_ms
+    allowed = lasted * WORK.per_second / 1_000
+    return lasted >= OVERUSE_MS and known.overuse.spent >= OVERUSE_SHARE * allowed
+
+
+def drop_us(size: int) -> int:
+    """Return the charge for a message of `size` bytes that is dropped undecoded."""
+    return DROP_US + size * DROP_US_PER_KIB // KIB
 
 
 def network_of(ip: str) -> str:

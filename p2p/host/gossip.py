@@ -80,7 +80,7 @@ class Ear(Protocol):
         """Wait until the handshake of `peer` is over; false if it never will be."""
         ...
 
-    def allows(self, peer: ID, kind: str) -> bool:
+    def allows(self, peer: ID, kind: str, size: int = 0) -> bool:
         """Count a message of `peer`; false if it is one too many, which may have a price."""
         ...
 
@@ -100,7 +100,7 @@ class Ear(Protocol):
         """Charge `peer` for the reading of an RPC that began at a reading of `thread_us`."""
         ...
 
-    def repeated(self, peer: ID) -> None:
+    def repeated(self, peer: ID, size: int = 0) -> None:
         """Charge `peer` for a message that it had handed over before, or that says nothing."""
         ...
 
@@ -342,7 +342,7 @@ class ContainedPubsub(Pubsub):
             self._ear.penalise(peer, FOREIGN, "gossip on a topic we did not join")
             return
         is_large = topic == TX and len(message.data) > LARGE_BYTES + ENVELOPE
-        if not self._ear.allows(peer, LARGE_TX if is_large else topic):
+        if not self._ear.allows(peer, LARGE_TX if is_large else topic, len(message.data)):
             return
         if message.from_id or message.key or message.signature:
             raise WireError("a signed message")
@@ -350,7 +350,7 @@ class ContainedPubsub(Pubsub):
             raise WireError("a message whose id is not its content")
         if self.recent.has(message.seqno):
             if peer in self.recent.tellers(message.seqno):
-                self._ear.repeated(peer)
+                self._ear.repeated(peer, len(message.data))
             self.recent.add(message.seqno, peer)
             return
         payload = unpack(message.data, GOSSIP_BYTES[topic])

@@ -9,15 +9,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
 
-from p2p.accounts import DROP_US, Accounts, CutOff
+from p2p.accounts import GOSSIP, Accounts, CutOff, drop_us
 from p2p.network import COSTS, CUT_OFF, REFUSED_BY_NETWORK, USED
 
 log = logging.getLogger(__name__)
-
-GOSSIP: Final = "gossip"
-"""Kind of the work of the network's thread on gossip: reading, hashing, counting."""
 
 
 def thread_us() -> int:
@@ -34,16 +30,17 @@ class CostGuard:
         self._clock = clock
         self.accounts = Accounts()
 
-    def admits(self, peer: str, kind: str) -> bool:
+    def admits(self, peer: str, kind: str, size: int = 0) -> bool:
         """Return False if a message of `peer` is to be dropped; that has its price."""
         if self.accounts.admits(peer, kind, self._clock()):
             return True
-        self.dropped(peer, kind)
+        self.dropped(peer, kind, size)
         return False
 
-    def dropped(self, peer: str, kind: str) -> None:
-        """Charge a message that was dropped undecoded."""
-        self.charge(peer, kind, DROP_US, DROP_US)
+    def dropped(self, peer: str, kind: str, size: int = 0) -> None:
+        """Charge a message of `size` bytes that was dropped undecoded."""
+        price = drop_us(size)
+        self.charge(peer, kind, price, price)
 
     def charge(self, peer: str, kind: str, spent: int, useless: int) -> None:
         """Charge what a peer's messages cost."""

@@ -25,13 +25,13 @@ from libp2p.tools.anyio_service import background_trio_service
 from multiaddr import Multiaddr
 
 from p2p import peer_file
-from p2p.accounts import CutOff
+from p2p.accounts import GOSSIP, CutOff
 from p2p.address import Address, parse
 from p2p.errors import NetworkError, Refused, WireError
 from p2p.event_box import EventBox
 from p2p.host import containment, gossip
 from p2p.host.containment import contained, new_swarm, note, reset
-from p2p.host.guard import GOSSIP, CostGuard
+from p2p.host.guard import CostGuard
 from p2p.host.quiet import new_host, probe_port, quietly
 from p2p.host.streams import StreamEnded, read_exactly, read_frame, write_frame
 from p2p.host.visits import Stranger, knock, visit
@@ -1023,15 +1023,15 @@ class Node:
             peer.why = f"cut off: {order.why}"
             self._end(peer)
 
-    def allows(self, peer: _Peer, kind: str) -> bool:
+    def allows(self, peer: _Peer, kind: str, size: int = 0) -> bool:
         """Count a message of `peer`; false if it is one too many. A flood of those is charged."""
         now = now_ms()
         if peer.gone:
             return False
         if peer.hears.allows(kind, now):
-            return self.guard.admits(peer.name, kind)
+            return self.guard.admits(peer.name, kind, size)
         contained[f"over the limit: {kind}"] += 1
-        self.guard.dropped(peer.name, kind)
+        self.guard.dropped(peer.name, kind, size)
         if peer.hears.floods(kind, now):
             self.penalise(peer.name, OVER_LIMIT, f"a flood ({kind})")
         return False
@@ -1082,9 +1082,9 @@ class _Ear:
         known = self._node.peer(peer)
         return known is not None and await self._node.admitted(known)
 
-    def allows(self, peer: ID, kind: str) -> bool:
+    def allows(self, peer: ID, kind: str, size: int = 0) -> bool:
         known = self._node.peer(peer)
-        return known is not None and self._node.allows(known, kind)
+        return known is not None and self._node.allows(known, kind, size)
 
     def penalise(self, peer: ID, cost: int, why: str) -> None:
         self._node.penalise(str(peer), cost, why)
@@ -1098,8 +1098,8 @@ class _Ear:
     def read(self, peer: ID, begun: int) -> None:
         self._node.guard.read(str(peer), begun)
 
-    def repeated(self, peer: ID) -> None:
-        self._node.guard.dropped(str(peer), GOSSIP)
+    def repeated(self, peer: ID, size: int = 0) -> None:
+        self._node.guard.dropped(str(peer), GOSSIP, size)
 
 
 class _Notifee(INotifee):

@@ -39,7 +39,7 @@ from genesis.accounts import dev_path
 from genesis.build import Genesis, build
 from genesis.catalogue import make
 from p2p import network
-from p2p.accounts import DROP_US, Accounts
+from p2p.accounts import Accounts, drop_us
 from p2p.network import Event
 from p2p.peers import BAN_AT
 from runtime import BttRuntime
@@ -597,7 +597,8 @@ class World:
         node.seen[key] = self.now
         if not node.accounts.admits(NAMES[source], key[0], self.now):
             node.dropped += 1
-            self._charge(node, network.Charge(NAMES[source], key[0], DROP_US, DROP_US))
+            price = drop_us(len(key[1]))
+            self._charge(node, network.Charge(NAMES[source], key[0], price, price))
             return
         self._tell(node, network.GossipHeard(key[0], NAMES[source], key[1]))
 

@@ -7,6 +7,8 @@ import pytest
 from p2p.accounts import (
     BAN_US,
     CLOSED_MS,
+    CLOSED_SHARE,
+    DROP_US,
     HANDSHAKE_US,
     MAX_CLOSED_MS,
     MAX_NETWORKS,
@@ -14,14 +16,16 @@ from p2p.accounts import (
     MEMORY_MS,
     NETWORK,
     NEWCOMER_US,
+    OVERUSE_MS,
     SLOW,
     USELESS,
     WORK,
     Accounts,
     CutOff,
+    drop_us,
     network_of,
 )
-from p2p.network import GRANDPA, TX
+from p2p.network import BLOCKS, GRANDPA, KIB, TX
 
 HOME = "127.0.0.1"
 NOW = 1_000_000
@@ -39,7 +43,7 @@ def burn(accounts: Accounts, peer: str, amount: int, now: int = NOW) -> CutOff |
     return accounts.charge(peer, TX, amount, amount, now)
 
 
-def test_work_that_is_of_use_never_cuts_a_peer_off_but_slows_it() -> None:
+def test_work_that_is_of_use_slows_a_peer_before_it_is_cut_off() -> None:
     accounts = with_peers("a")
     for _ in range(20):
         assert accounts.charge("a", TX, SECOND, 0, NOW) is None
@@ -50,6 +54,75 @@ def test_work_that_is_of_use_never_cuts_a_peer_off_but_slows_it() -> None:
 
 
 SECOND = 1_000_000
+
+
+def work(accounts: Accounts, kind: str, per_second: int, seconds: int) -> int | None:
+    """Charge useful work four times a second; return the milliseconds until the cut."""
+    for step in range(4 * seconds):
+        if accounts.charge("a", kind, per_second // 4, 0, NOW + 250 * step) is not None:
+            return 250 * step
+    return None
+
+
+@pytest.mark.parametrize("kind", [TX, GRANDPA])
+def test_a_peer_that_stays_above_its_work_budget_is_cut_off(kind: str) -> None:
+    accounts = with_peers("a")
+    cut = work(accounts, kind, 2 * SECOND, 60)
+    assert cut is not None
+    saved_up = 1_000 * WORK.burst // (2 * SECOND - WORK.per_second)
+    assert OVERUSE_MS <= cut <= OVERUSE_MS + saved_up + 500
+    assert accounts.cut_off == {kind: 1}
+
+
+def test_a_peer_that_sends_only_as_much_as_is_let_in_is_cut_off_too() -> None:
+    accounts, cut = with_peers("a"), None
+    for step in range(4 * 60):
+        now = NOW + 250 * step
+        if accounts.admits("a", TX, now):
+            cut = cut or accounts.charge("a", TX, SECOND // 2, 0, now)
+    assert cut is not None
+    assert cut.why == "more than 0.5 s of work a second for 10 s"
+
+
+def test_one_large_debt_or_a_busy_honest_peer_is_not_cut_off_for_its_work() -> None:
+    accounts = with_peers("a")
+    assert accounts.charge("a", TX, 10 * SECOND, 0, NOW) is None
+    assert work(accounts, TX, SECOND // 5, 60) is None
+    assert work(with_peers("a"), TX, WORK.per_second * 4 // 5, 60) is None
+
+
+def test_answers_to_a_node_that_synchronizes_cut_nobody_off() -> None:
+    assert work(with_peers("a"), BLOCKS, 2 * SECOND, 60) is None
+
+
+def test_while_a_network_is_closed_its_peers_are_cut_off_at_a_share_of_their_budget() -> None:
+    share = int(CLOSED_SHARE * USELESS.burst)
+    names = [f"p{number}" for number in range(28)]
+    accounts = with_peers("honest", *names)
+    for name in names:
+        assert burn(accounts, name, share) is None  # it may have been the network's last
+    assert accounts.closed(HOME, NOW) is not None
+    assert all(burn(accounts, name, 1) is not None for name in names)
+    assert burn(accounts, "honest", share) is None
+    assert burn(accounts, "honest", 1) is not None
+
+
+def test_a_newcomer_is_not_cut_off_because_it_began_with_the_rest_of_a_network() -> None:
+    accounts = with_peers("attacker")
+    burn(accounts, "attacker", NETWORK.burst - 200_000)
+    accounts.opened("late", HOME, NOW)
+    burn(accounts, "attacker", NETWORK.burst)
+    assert accounts.closed(HOME, NOW) is not None
+    assert burn(accounts, "late", 149_000) is None
+    assert burn(accounts, "late", 2_000) is not None
+
+
+def test_a_message_that_is_dropped_is_charged_by_its_size() -> None:
+    assert drop_us(0) == DROP_US
+    assert drop_us(1_000 * KIB) == DROP_US + 100_000
+    # All that 400 transfers a second bring may be dropped for ever, 590 kB/s may not.
+    assert drop_us(56_000) - DROP_US < USELESS.per_second
+    assert drop_us(590_000) - USELESS.per_second > USELESS.burst // 15
 
 
 def test_a_peer_is_slowed_at_half_of_its_budget_and_cut_off_at_its_end_with_the_reason() -> None:

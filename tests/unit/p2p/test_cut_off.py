@@ -7,11 +7,12 @@ import os
 import pytest
 import trio
 from libp2p.pubsub.pb import rpc_pb2
+from libp2p.utils.varint import encode_varint_prefixed
 
 from p2p import limits
-from p2p.accounts import DROP_US, NETWORK, USELESS
+from p2p.accounts import DROP_US, GOSSIP, NETWORK, USELESS, drop_us
 from p2p.host.containment import contained
-from p2p.network import TX, Charge, Event, GossipHeard, protocol_name
+from p2p.network import KIB, TX, Charge, Event, GossipHeard, protocol_name
 from p2p.wire import gossip_id, pack
 from support.p2p_attack import GENESIS, Attacker, Witness, attack, running, settings
 
@@ -111,6 +112,22 @@ async def test_streams_without_end_are_charged_before_they_are_negotiated(
         await attack(victim, script)
         counters = victim.network.counters()
         assert counters["useless streams"] >= counters["over the limit: streams"] * DROP_US
+
+
+async def test_a_message_that_is_handed_over_again_is_charged_by_its_size() -> None:
+    async with running(settings()) as victim:
+        payload = rpc(os.urandom(60 * KIB))
+
+        async def script(attacker: Attacker) -> None:
+            await attacker.greet()
+            stream = await attacker.mesh()
+            for _ in range(3):
+                await stream.write(encode_varint_prefixed(payload))
+            with trio.fail_after(10):
+                while victim.network.counters().get(f"useless {GOSSIP}", 0) < 2 * drop_us(60 * KIB):
+                    await trio.sleep(0.02)
+
+        await attack(victim, script)
 
 
 @pytest.mark.parametrize("count", [512, 513])
