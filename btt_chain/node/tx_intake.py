@@ -41,12 +41,13 @@ from btt_chain.scale.compact import compact_decode
 from btt_chain.txpool import (
     PoolError,
     SenderFunds,
+    TemporarilyBanned,
     TooLowPriority,
     TransactionInvalid,
     ValidityUnknown,
 )
 from p2p.limits import Bucket, Rate
-from p2p.network import TX, Penalise
+from p2p.network import KIB, TX, Penalise
 from p2p.protocols.messages import TxBatch
 from storage.state import StateUnavailable
 
@@ -67,6 +68,10 @@ USELESS: Final = Rate(4, 256)
 """Transactions of one peer, a second and at once, that are early, used up, replaced by one that
 pays as much, or more than their account can pay for. Each costs a signature and its sender nothing,
 as it is in no block.
+"""
+UNPROVEN: Final = Rate(0.25, 16)
+"""Transactions of one peer, a second and at once, that are forged or unpaid at a low charge: a node
+may be a block ahead of its peer. Above it each costs DEAR_US.
 """
 MIN_SIGNED: Final = 102
 """Bytes of a signed extrinsic at least: version, address, signature, extensions, call."""
@@ -89,12 +94,28 @@ class Fault(Enum):
     """A bad signature or proof."""
     IMPOSSIBLE = 4
     """Valid on no state."""
+    BANNED = 5
+    """Refused a while ago, and not judged again."""
 
 
 MIN_US: Final = MappingProxyType(
-    {Fault.LATE: 0, Fault.UNPAID: 300, Fault.FORGED: 300, Fault.IMPOSSIBLE: 2_000}
+    {
+        Fault.LATE: 0,
+        Fault.BANNED: 0,
+        Fault.UNPAID: 300,
+        Fault.FORGED: 300,
+        Fault.IMPOSSIBLE: 20_000,
+    }
 )
-"""Minimum charge for a transaction with a fault, in microseconds."""
+"""Minimum charge for a transaction with a fault, in microseconds. No honest node makes or passes on
+an impossible one.
+"""
+DEAR_US: Final = MappingProxyType({Fault.BANNED: 1_000, Fault.UNPAID: 1_000, Fault.FORGED: 2_000})
+"""The same above UNPROVEN; of a transaction that is banned, above USELESS."""
+IMPOSSIBLE_US_PER_KIB: Final = 100
+"""Charge for the size of an impossible transaction on top of its minimum."""
+UNREAD_US: Final = 100
+"""Charge for each transaction that is dropped behind MAX_FORGED forged ones."""
 TOO_LATE_US: Final = 2_000
 """Minimum charge for a late transaction above USELESS."""
 
@@ -137,6 +158,8 @@ class TxIntake:
         self._batches: deque[_Batch] = deque()
         self._late: dict[str, Bucket] = {}
         """Left of USELESS, by peer."""
+        self._unproven: dict[str, Bucket] = {}
+        """Left of UNPROVEN, by peer."""
         self._peers: dict[str, None] = {}
         self._bare: tuple[bytes, Mapping[bytes, int]] = (b"", {})
         """Unsigned calls that are gossiped, and the block whose runtime says so."""
@@ -154,6 +177,7 @@ class TxIntake:
         """Drop what a peer has sent."""
         self._peers.pop(peer, None)
         self._late.pop(peer, None)
+        self._unproven.pop(peer, None)
         self._batches = deque(batch for batch in self._batches if batch.peer != peer)
 
     def receive(self, peer: str, data: bytes) -> list[Penalise]:
@@ -174,10 +198,11 @@ class TxIntake:
         for _ in range(SLICE):
             if not batch.waiting or last - begun >= SLICE_US:
                 break
-            fault, why = self._judge(batch.waiting.popleft(), batch.peer, now)
+            wire = batch.waiting.popleft()
+            fault, why = self._judge(wire, batch.peer, now)
             spent, last = self._meter() - last, self._meter()
             if fault is not Fault.NONE:
-                self._account(batch, fault, why, spent, now)
+                self._account(batch, fault, why, spent, len(wire), now)
         self._expenses.note(batch.peer, TX, last - begun, batch.useless_us, now)
         batch.useless_us = 0
         if batch.waiting:
@@ -187,7 +212,9 @@ class TxIntake:
             return []
         return [Penalise(batch.peer, batch.penalty, f"bad transactions: {batch.why}")]
 
-    def _account(self, batch: _Batch, fault: Fault, why: str, spent: int, now: int) -> None:
+    def _account(
+        self, batch: _Batch, fault: Fault, why: str, spent: int, size: int, now: int
+    ) -> None:
         """Charge a transaction that was not accepted, and drop the rest if there were too many."""
         minimum = MIN_US[fault]
         if batch.excused is None:
@@ -195,17 +222,24 @@ class TxIntake:
         match fault:
             case Fault.IMPOSSIBLE:
                 batch.impossible += 1
+                minimum += size * IMPOSSIBLE_US_PER_KIB // KIB
                 self._blame(batch, IMPOSSIBLE_COST, why)
                 if batch.impossible >= MAX_IMPOSSIBLE:
                     batch.waiting.clear()
-            case Fault.FORGED | Fault.UNPAID:
+            case Fault.BANNED if self._may_be_late(batch.peer, now):
+                pass
+            case Fault.FORGED | Fault.UNPAID | Fault.BANNED:
                 batch.forged += 1
+                if fault is Fault.BANNED or not self._may_be_unproven(batch.peer, now):
+                    minimum = DEAR_US[fault]
                 if fault is Fault.FORGED:
                     self._blame(batch, TX_COST, why)
                 if batch.forged >= MAX_FORGED:
                     self._blame(
                         batch, TX_COST, f"{batch.forged} that are forged or that nobody pays for"
                     )
+                    if fault is Fault.FORGED:
+                        minimum += UNREAD_US * len(batch.waiting)
                     batch.waiting.clear()
             case _ if not self._may_be_late(batch.peer, now):
                 minimum = TOO_LATE_US
@@ -272,16 +306,24 @@ class TxIntake:
         return self._bare[1]
 
     def _may_be_late(self, peer: str, now: int) -> bool:
-        left = self._late.get(peer)
+        return self._take(self._late, USELESS, peer, now)
+
+    def _may_be_unproven(self, peer: str, now: int) -> bool:
+        return self._take(self._unproven, UNPROVEN, peer, now)
+
+    def _take(self, buckets: dict[str, Bucket], rate: Rate, peer: str, now: int) -> bool:
+        left = buckets.get(peer)
         if left is None:
-            left = Bucket(USELESS, now)
+            left = Bucket(rate, now)
             if peer in self._peers:  # a batch that outlives its peer leaves nothing behind
-                self._late[peer] = left
+                buckets[peer] = left
         return left.take(now)
 
 
 def fault_of(error: PoolError) -> Fault:
     """Return whose fault it is that the pool refused a transaction."""
+    if isinstance(error, TemporarilyBanned) and not error.is_for_room:
+        return Fault.BANNED
     if isinstance(error, (TooLowPriority, SenderFunds)):
         return Fault.LATE
     if isinstance(error, ValidityUnknown):

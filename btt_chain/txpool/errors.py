@@ -58,9 +58,11 @@ class TemporarilyBanned(PoolError):
     code = 1012
     message = "Transaction is temporarily banned"
 
-    def __init__(self, reason: str, remaining: float) -> None:
+    def __init__(self, reason: str, remaining: float, *, is_for_room: bool = False) -> None:
+        """`is_for_room`: nothing is wrong with it, the pool was full."""
         super().__init__()
         self.reason = reason
+        self.is_for_room = is_for_room
         self.remaining = max(1, math.ceil(remaining))
         self.data = f"{reason}; the ban ends in {self.remaining} seconds"
 

@@ -186,7 +186,8 @@ class Pool:
         tx_hash = blake2_256(raw)
         ban = self._bans.get(tx_hash, now)
         if ban is not None:
-            raise TemporarilyBanned(ban.reason, ban.until - now)
+            remaining, is_for_room = ban.until - now, ban.reason == _FULL
+            raise TemporarilyBanned(ban.reason, remaining, is_for_room=is_for_room)
         if tx_hash in self._members or tx_hash in self._returning:
             raise AlreadyImported(tx_hash)
         if len(raw) > self.limits.ready.bytes:

@@ -8,16 +8,23 @@ from dataclasses import dataclass, field
 import pytest
 
 from btt_chain.node.tx_intake import (
+    DEAR_US,
     IMPOSSIBLE_COST,
+    IMPOSSIBLE_US_PER_KIB,
+    MAX_FORGED,
     MAX_IMPOSSIBLE,
     MIN_US,
     SLICE,
     TOO_LATE_US,
+    UNPROVEN,
+    UNREAD_US,
     USELESS,
     Fault,
+    fault_of,
 )
 from btt_chain.primitives.extrinsic import bare, opaque
-from btt_chain.primitives.validity import TransactionSource
+from btt_chain.primitives.validity import Invalid, Payment, TransactionSource
+from btt_chain.txpool import TemporarilyBanned
 from p2p.network import TX, Action, Charge, Disconnected, GossipHeard, Penalise
 from p2p.protocols.messages import MAX_TX, TxBatch
 from support.sim.accounts import runtime, transfer
@@ -185,3 +192,60 @@ def test_transactions_beyond_what_an_account_can_pay_are_charged_at_their_cost(
     assert world.nodes[0].running.parts.pool.pool.status().ready == 1
     assert outcome.penalties == []
     assert 40 * 250 <= outcome.useless < 40 * 350
+
+
+def forged(world: World, count: int, first: int = 0) -> list[bytes]:
+    [good_one] = good(world, 1)
+    wires = []
+    for number in range(first, first + count):
+        wire = bytearray(good_one)
+        wire[40:48] = number.to_bytes(8, "little")
+        wires.append(bytes(wire))
+    return wires
+
+
+def test_an_impossible_transaction_is_charged_by_its_size_too(world: World) -> None:
+    outcome = receive(world, [opaque(bare(bytes(300 * 1_024)))])
+    assert outcome.useless >= IMPOSSIBLE_US + 300 * IMPOSSIBLE_US_PER_KIB
+
+
+def test_forged_transactions_become_dear_after_a_few_and_those_behind_them_are_charged(
+    world: World,
+) -> None:
+    few = receive(world, forged(world, UNPROVEN.burst - 1))
+    assert few.useless < UNPROVEN.burst * DEAR_US[Fault.FORGED] // 2
+    outcome = receive(world, forged(world, 400, 1_000))
+    assert len(outcome.submitted) == MAX_FORGED
+    dear, unread = (MAX_FORGED - 2) * DEAR_US[Fault.FORGED], (400 - MAX_FORGED) * UNREAD_US
+    assert outcome.useless >= dear + unread
+
+
+def test_unpaid_transactions_become_dear_after_a_few(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = world.nodes[0].running.parts.pool.pool
+
+    def unpaid(*_: object) -> object:
+        raise Invalid(Payment())
+
+    monkeypatch.setattr(pool, "_validate", unpaid)
+    first = receive(world, good(world, MAX_FORGED))
+    assert first.useless < MAX_FORGED * DEAR_US[Fault.UNPAID] // 2
+    second = receive(world, good(world, 2 * MAX_FORGED)[MAX_FORGED:])
+    assert second.useless >= (MAX_FORGED - 1) * DEAR_US[Fault.UNPAID]
+
+
+def test_what_was_refused_a_while_ago_is_charged_when_it_comes_again_and_again(
+    world: World,
+) -> None:
+    wires = forged(world, MAX_FORGED)
+    receive(world, wires)
+    for _ in range(USELESS.burst // MAX_FORGED):  # an honest echo costs what it costs
+        assert receive(world, wires).useless < MAX_FORGED * DEAR_US[Fault.BANNED] // 2
+    useless = [receive(world, wires).useless for _ in range(8)]
+    assert max(useless) >= MAX_FORGED * DEAR_US[Fault.BANNED] // 2
+
+
+def test_what_a_full_pool_had_no_room_for_is_nobodys_fault() -> None:
+    assert fault_of(TemporarilyBanned("full", 1, is_for_room=True)) is Fault.NONE
+    assert fault_of(TemporarilyBanned("unpaid", 1)) is Fault.BANNED
