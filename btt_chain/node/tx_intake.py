@@ -118,6 +118,10 @@ UNREAD_US: Final = 100
 """Charge for each transaction that is dropped behind MAX_FORGED forged ones."""
 TOO_LATE_US: Final = 2_000
 """Minimum charge for a late transaction above USELESS."""
+UNREAD_LATE_US: Final = 25
+"""Charge for each transaction that is dropped behind that one. Less than behind forged ones: an
+honest peer may have several of them.
+"""
 
 
 @dataclass(slots=True)
@@ -242,7 +246,7 @@ class TxIntake:
                         minimum += UNREAD_US * len(batch.waiting)
                     batch.waiting.clear()
             case _ if not self._may_be_late(batch.peer, now):
-                minimum = TOO_LATE_US
+                minimum = TOO_LATE_US + UNREAD_LATE_US * len(batch.waiting)
                 self._blame(batch, TX_COST, "too many that come too late or too early")
                 batch.waiting.clear()
         if not batch.excused:

@@ -17,6 +17,7 @@ from btt_chain.node.tx_intake import (
     SLICE,
     TOO_LATE_US,
     UNPROVEN,
+    UNREAD_LATE_US,
     UNREAD_US,
     USELESS,
     Fault,
@@ -180,7 +181,7 @@ def test_late_transactions_are_charged_at_their_cost(world: World) -> None:
     receive(world, more)
     again = receive(world, [transfer(0, 0, 1, 10**17 + n, world.genesis.hash) for n in range(50)])
     assert len(again.penalties) == 1
-    assert again.useless >= TOO_LATE_US
+    assert again.useless >= TOO_LATE_US + 40 * UNREAD_LATE_US
 
 
 def test_transactions_beyond_what_an_account_can_pay_are_charged_at_their_cost(
