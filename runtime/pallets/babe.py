@@ -47,9 +47,7 @@ from btt_chain.primitives.babe_digests import (
     consensus,
 )
 from btt_chain.primitives.babe_equivocation import EquivocationProof
-from btt_chain.primitives.digest import Consensus, Other, PreRuntime, Seal
 from btt_chain.primitives.epoch import Epoch, epoch_index, next_randomness
-from btt_chain.primitives.header import Header
 from btt_chain.primitives.lottery import SecondaryRule, beacon_of, randomness_of, slot_input
 from btt_chain.primitives.validity import TransactionSource, ValidTransaction
 from btt_chain.scale import Bounded, Fixed, TypeName, path, u32, u64
@@ -69,14 +67,12 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.weight import PICOS_PER_MICRO
 from runtime.pallets.evidence import (
     BABE_KEY,
     KeyOwnerProof,
     MembershipProof,
     Offence,
     Offences,
-    by_validators,
     judge_unsigned,
     owner,
     ownership,
@@ -88,10 +84,6 @@ from runtime.weights import babe as weights
 
 E = TypeVar("E", bound=IntEnum)
 
-LOG_WEIGHT: Final = 10 * PICOS_PER_MICRO
-"""Decoding one digest item of a reported header, and encoding it again."""
-LOG_BYTE_WEIGHT: Final = PICOS_PER_MICRO // 100
-"""Copying one byte of a reported header's digest, and hashing it with the seal and without."""
 OFFENCE: Final = b"babe:equivocatio"
 """The kind of offence that making two blocks in one slot is. Source: `sp_consensus_babe`."""
 TAG: Final = b"BabeEquivocation"
@@ -155,27 +147,22 @@ Proof: TypeAlias = Annotated[EquivocationProof, TypeName("Box<EquivocationProof<
 
 
 def by_headers(
-    own: Callable[[int], int],
+    own: Callable[[int, int], int],
 ) -> Callable[[object, EquivocationProof, MembershipProof], DispatchInfo]:
-    """Return the weight function of a report: its headers are encoded and hashed, and all
-    validators of the session may have done the same in the same slot.
+    """Return the weight function of a report: all validators of the session may have made two
+    blocks in the same slot, and the reported headers are encoded and hashed.
     """
-    of_session = by_validators(own)
 
-    def weigh(babe: object, proof: EquivocationProof, membership: MembershipProof) -> DispatchInfo:
-        info = of_session(babe, proof, membership)
-        size = sum(map(digest_weight, (proof.first_header, proof.second_header)))
-        return DispatchInfo(info.weight + size, info.dispatch_class)
+    def weigh(_: object, proof: EquivocationProof, membership: MembershipProof) -> DispatchInfo:
+        validators = min(int(membership.validator_count), MAX_VALIDATORS)
+        return DispatchInfo(own(validators, count_logs(proof)))
 
     return weigh
 
 
-def digest_weight(header: Header) -> int:
-    """Return what the digest of a reported header costs, in picoseconds."""
-    logs = header.digest.logs
-    size = sum(len(log.payload) for log in logs if isinstance(log, Consensus | PreRuntime | Seal))
-    size += sum(len(log.data) for log in logs if isinstance(log, Other))
-    return len(logs) * LOG_WEIGHT + size * LOG_BYTE_WEIGHT
+def count_logs(proof: EquivocationProof) -> int:
+    """Return the number of digest items of both headers of a report."""
+    return len(proof.first_header.digest.logs) + len(proof.second_header.digest.logs)
 
 
 class Babe(Pallet):
@@ -630,11 +617,12 @@ class Babe(Pallet):
         proof: EquivocationProof,
         membership: MembershipProof,
         reporter: AccountId | None,
-        own: Callable[[int], int],
+        own: Callable[[int, int], int],
     ) -> PostInfo:
         offences, offence = self._judged(proof, membership)
+        logs = count_logs(proof)
         try:
-            return submit(offences, offence, reporter, own)
+            return submit(offences, offence, reporter, lambda offenders: own(offenders, logs))
         except offences.DuplicateReport:
             raise self.DuplicateOffenceReport from None
 

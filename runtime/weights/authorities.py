@@ -1,7 +1,7 @@
 """Weights of Authorities. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit 281f74ca.
+on 2026-11-22, at commit df50f912.
 Picoseconds, with a margin of 15 percent, and keys that are written.
 """
 
@@ -15,12 +15,12 @@ def plan(candidates: int, seats: int) -> int:
 
     `candidates` 0 to 256, `seats` 1 to 100.
     """
-    return 274_000_000 + 46_300_000 * candidates + 1_010_000 * seats
+    return 243_000_000 + 45_800_000 * candidates + 193_000 * seats
 
 
-BOND: Final = 324_000_000
+BOND: Final = 239_000_000
 """3 keys written."""
-BOND_EXTRA: Final = 489_000_000
+BOND_EXTRA: Final = 418_000_000
 """4 keys written."""
 
 
@@ -29,7 +29,7 @@ def unbond(elections: int) -> int:
 
     `elections` 1 to 147.
     """
-    return 481_000_000 + 3_820_000 * elections
+    return 419_000_000 + 6_340_000 * elections
 
 
 def withdraw_unbonded(elections: int) -> int:
@@ -37,7 +37,7 @@ def withdraw_unbonded(elections: int) -> int:
 
     `elections` 1 to 147.
     """
-    return 471_000_000 + 3_810_000 * elections
+    return 396_000_000 + 6_770_000 * elections
 
 
 def validate(candidates: int) -> int:
@@ -45,14 +45,14 @@ def validate(candidates: int) -> int:
 
     `candidates` 0 to 256.
     """
-    return 310_000_000 + 6_130_000 * candidates
+    return 228_000_000 + 7_960_000 * candidates
 
 
-CHILL: Final = 205_000_000
+CHILL: Final = 142_000_000
 """2 keys written."""
-CHILL_OTHER: Final = 214_000_000
+CHILL_OTHER: Final = 148_000_000
 """2 keys written."""
-SET_MINIMUM_BOND: Final = 105_000_000
+SET_MINIMUM_BOND: Final = 72_700_000
 """1 key written."""
-SET_VALIDATOR_COUNT: Final = 104_000_000
+SET_VALIDATOR_COUNT: Final = 72_000_000
 """1 key written."""

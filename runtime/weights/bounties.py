@@ -1,7 +1,7 @@
 """Weights of Bounties. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit 281f74ca.
+on 2026-11-22, at commit df50f912.
 Picoseconds, with a margin of 15 percent, and keys that are written.
 """
 
@@ -15,28 +15,28 @@ def propose_bounty(length: int) -> int:
 
     `length` 0 to 16_384.
     """
-    return 531_000_000 + 7_380 * length
+    return 371_000_000 + 5_590 * length
 
 
-APPROVE_BOUNTY: Final = 252_000_000
+APPROVE_BOUNTY: Final = 184_000_000
 """2 keys written."""
-APPROVE_BOUNTY_WITH_CURATOR: Final = 255_000_000
+APPROVE_BOUNTY_WITH_CURATOR: Final = 192_000_000
 """2 keys written."""
-PROPOSE_CURATOR: Final = 115_000_000
+PROPOSE_CURATOR: Final = 83_100_000
 """1 key written."""
-UNASSIGN_CURATOR: Final = 438_000_000
+UNASSIGN_CURATOR: Final = 313_000_000
 """4 keys written."""
-ACCEPT_CURATOR: Final = 345_000_000
+ACCEPT_CURATOR: Final = 245_000_000
 """3 keys written."""
-AWARD_BOUNTY: Final = 122_000_000
+AWARD_BOUNTY: Final = 87_700_000
 """1 key written."""
-CLAIM_BOUNTY: Final = 700_000_000
+CLAIM_BOUNTY: Final = 507_000_000
 """6 keys written."""
-CLOSE_BOUNTY: Final = 669_000_000
+CLOSE_BOUNTY: Final = 485_000_000
 """6 keys written."""
-EXTEND_BOUNTY_EXPIRY: Final = 124_000_000
+EXTEND_BOUNTY_EXPIRY: Final = 87_500_000
 """1 key written."""
-POKE_DEPOSIT: Final = 342_000_000
+POKE_DEPOSIT: Final = 247_000_000
 """3 keys written."""
 
 
@@ -45,4 +45,4 @@ def fund(bounties: int) -> int:
 
     `bounties` 0 to 100.
     """
-    return 6_720_000 + 369_000_000 * bounties
+    return 5_900_000 + 299_000_000 * bounties

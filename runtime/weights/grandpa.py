@@ -1,7 +1,7 @@
 """Weights of Grandpa. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit 281f74ca.
+on 2026-11-22, at commit df50f912.
 Picoseconds, with a margin of 15 percent, and keys that are written.
 """
 
@@ -15,7 +15,7 @@ def report_equivocation(validators: int) -> int:
 
     `validators` 1 to 100.
     """
-    return 1_030_000_000 + 729_000_000 * validators
+    return 762_000_000 + 545_000_000 * validators
 
 
 def report_equivocation_unsigned(validators: int) -> int:
@@ -23,8 +23,8 @@ def report_equivocation_unsigned(validators: int) -> int:
 
     `validators` 1 to 100.
     """
-    return 1_190_000_000 + 729_000_000 * validators
+    return 1_060_000_000 + 544_000_000 * validators
 
 
-NOTE_STALLED: Final = 8_820_000
+NOTE_STALLED: Final = 8_310_000
 """0 keys written."""

@@ -1,7 +1,7 @@
 """Weights of Identity. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit 281f74ca.
+on 2026-11-22, at commit df50f912.
 Picoseconds, with a margin of 15 percent, and keys that are written.
 """
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-ADD_REGISTRAR: Final = 159_000_000
+ADD_REGISTRAR: Final = 119_000_000
 """1 key written."""
-SET_IDENTITY: Final = 419_000_000
+SET_IDENTITY: Final = 326_000_000
 """3 keys written."""
 
 
@@ -20,7 +20,7 @@ def set_subs(old: int, subs: int) -> int:
 
     `old` 0 to 100, `subs` 0 to 100.
     """
-    return 228_000_000 + 194_000_000 * old + 105_000_000 * subs
+    return 161_000_000 + 129_000_000 * old + 69_000_000 * subs
 
 
 def clear_identity(subs: int) -> int:
@@ -28,7 +28,7 @@ def clear_identity(subs: int) -> int:
 
     `subs` 0 to 100.
     """
-    return 483_000_000 + 193_000_000 * subs
+    return 363_000_000 + 128_000_000 * subs
 
 
 def kill_identity(subs: int) -> int:
@@ -36,28 +36,28 @@ def kill_identity(subs: int) -> int:
 
     `subs` 0 to 100.
     """
-    return 589_000_000 + 193_000_000 * subs
+    return 437_000_000 + 128_000_000 * subs
 
 
-REQUEST_JUDGEMENT: Final = 421_000_000
+REQUEST_JUDGEMENT: Final = 278_000_000
 """3 keys written."""
-CANCEL_REQUEST: Final = 408_000_000
+CANCEL_REQUEST: Final = 269_000_000
 """3 keys written."""
-SET_FEE: Final = 179_000_000
+SET_FEE: Final = 120_000_000
 """1 key written."""
-SET_ACCOUNT_ID: Final = 192_000_000
+SET_ACCOUNT_ID: Final = 118_000_000
 """1 key written."""
-SET_FIELDS: Final = 176_000_000
+SET_FIELDS: Final = 152_000_000
 """1 key written."""
-PROVIDE_JUDGEMENT: Final = 578_000_000
+PROVIDE_JUDGEMENT: Final = 374_000_000
 """4 keys written."""
-ADD_SUB: Final = 519_000_000
+ADD_SUB: Final = 376_000_000
 """4 keys written."""
-RENAME_SUB: Final = 118_000_000
+RENAME_SUB: Final = 82_700_000
 """1 key written."""
-REMOVE_SUB: Final = 607_000_000
+REMOVE_SUB: Final = 406_000_000
 """5 keys written."""
-QUIT_SUB: Final = 602_000_000
+QUIT_SUB: Final = 455_000_000
 """5 keys written."""
-AGREE_SUB: Final = 111_000_000
+AGREE_SUB: Final = 78_400_000
 """1 key written."""

@@ -1,7 +1,7 @@
 """Weights of Multisig. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit 281f74ca.
+on 2026-11-22, at commit df50f912.
 Picoseconds, with a margin of 15 percent, and keys that are written.
 """
 
@@ -13,7 +13,7 @@ def as_multi_threshold_1(others: int) -> int:
 
     `others` 1 to 99.
     """
-    return 13_400_000 + 662_000 * others
+    return 11_700_000 + 574_000 * others
 
 
 def as_multi(others: int) -> int:
@@ -21,7 +21,7 @@ def as_multi(others: int) -> int:
 
     `others` 1 to 99.
     """
-    return 352_000_000 + 1_100_000 * others
+    return 253_000_000 + 941_000 * others
 
 
 def approve_as_multi(others: int) -> int:
@@ -29,7 +29,7 @@ def approve_as_multi(others: int) -> int:
 
     `others` 1 to 99.
     """
-    return 132_000_000 + 1_400_000 * others
+    return 96_100_000 + 1_240_000 * others
 
 
 def cancel_as_multi(others: int) -> int:
@@ -37,7 +37,7 @@ def cancel_as_multi(others: int) -> int:
 
     `others` 1 to 99.
     """
-    return 344_000_000 + 1_130_000 * others
+    return 242_000_000 + 984_000 * others
 
 
 def poke_deposit(others: int) -> int:
@@ -45,4 +45,4 @@ def poke_deposit(others: int) -> int:
 
     `others` 1 to 99.
     """
-    return 350_000_000 + 1_360_000 * others
+    return 251_000_000 + 1_230_000 * others

@@ -1,7 +1,7 @@
 """Weights of Preimage. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit 281f74ca.
+on 2026-11-22, at commit df50f912.
 Picoseconds, with a margin of 15 percent, and keys that are written.
 """
 
@@ -15,14 +15,14 @@ def note_preimage(length: int) -> int:
 
     `length` 0 to 4_194_304.
     """
-    return 438_000_000 + 10_900 * length
+    return 291_000_000 + 8_640 * length
 
 
-UNNOTE_PREIMAGE: Final = 1_080_000_000
+UNNOTE_PREIMAGE: Final = 876_000_000
 """4 keys written."""
-REQUEST_PREIMAGE: Final = 114_000_000
+REQUEST_PREIMAGE: Final = 82_800_000
 """1 key written."""
-UNREQUEST_PREIMAGE: Final = 835_000_000
+UNREQUEST_PREIMAGE: Final = 684_000_000
 """2 keys written."""
 
 
@@ -31,4 +31,4 @@ def ensure_updated(hashes: int) -> int:
 
     `hashes` 1 to 1_024.
     """
-    return 7_680_000 + 287_000 * hashes
+    return 7_630_000 + 285_000 * hashes

@@ -1,7 +1,7 @@
 """Weights of Proxy. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit 281f74ca.
+on 2026-11-22, at commit df50f912.
 Picoseconds, with a margin of 15 percent, and keys that are written.
 """
 
@@ -15,24 +15,24 @@ def proxy(proxies: int) -> int:
 
     `proxies` 1 to 32.
     """
-    return 21_200_000 + 1_450_000 * proxies
+    return 13_500_000 + 765_000 * proxies
 
 
-ADD_PROXY: Final = 447_000_000
+ADD_PROXY: Final = 289_000_000
 """3 keys written."""
-REMOVE_PROXY: Final = 413_000_000
+REMOVE_PROXY: Final = 272_000_000
 """3 keys written."""
-REMOVE_PROXIES: Final = 422_000_000
+REMOVE_PROXIES: Final = 277_000_000
 """3 keys written."""
-CREATE_PURE: Final = 341_000_000
+CREATE_PURE: Final = 226_000_000
 """3 keys written."""
-KILL_PURE: Final = 605_000_000
+KILL_PURE: Final = 391_000_000
 """5 keys written."""
-ANNOUNCE: Final = 456_000_000
+ANNOUNCE: Final = 289_000_000
 """3 keys written."""
-REMOVE_ANNOUNCEMENT: Final = 396_000_000
+REMOVE_ANNOUNCEMENT: Final = 258_000_000
 """3 keys written."""
-REJECT_ANNOUNCEMENT: Final = 398_000_000
+REJECT_ANNOUNCEMENT: Final = 258_000_000
 """3 keys written."""
 
 
@@ -41,8 +41,8 @@ def proxy_announced(proxies: int, pending: int) -> int:
 
     `proxies` 1 to 32, `pending` 1 to 32.
     """
-    return 355_000_000 + 1_420_000 * proxies + 3_230_000 * pending
+    return 282_000_000 + 1_950_000 * proxies + 2_890_000 * pending
 
 
-POKE_DEPOSIT: Final = 593_000_000
+POKE_DEPOSIT: Final = 456_000_000
 """4 keys written."""

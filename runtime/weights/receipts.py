@@ -1,41 +1,41 @@
 """Weights of Receipts. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit fd053775.
-Picoseconds, with a margin of 30 percent, and keys that are written.
+on 2026-11-22, at commit df50f912.
+Picoseconds, with a margin of 15 percent, and keys that are written.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-SUBMIT: Final = 636_000_000
+SUBMIT: Final = 390_000_000
 """5 keys written."""
-ATTEST_COMMIT: Final = 893_000_000
+ATTEST_COMMIT: Final = 520_000_000
 """1 key written."""
-ATTEST_REVEAL: Final = 3_790_000_000
+ATTEST_REVEAL: Final = 2_070_000_000
 """1 key written."""
-PROVE_FRAUD: Final = 70_500_000_000
+PROVE_FRAUD: Final = 39_700_000_000
 """117 keys written."""
-PROVE_EDGE: Final = 55_700_000_000
+PROVE_EDGE: Final = 32_400_000_000
 """117 keys written."""
-REVEAL_TRAP: Final = 21_300_000_000
+REVEAL_TRAP: Final = 12_300_000_000
 """11 keys written."""
-ACCEPT_RESULT: Final = 4_820_000_000
+ACCEPT_RESULT: Final = 2_690_000_000
 """27 keys written."""
-CHALLENGE_DATA: Final = 13_800_000_000
+CHALLENGE_DATA: Final = 7_660_000_000
 """5 keys written."""
-ANSWER_DATA: Final = 18_400_000_000
+ANSWER_DATA: Final = 10_200_000_000
 """36 keys written."""
-DISPUTE_DIGEST: Final = 32_800_000_000
+DISPUTE_DIGEST: Final = 20_300_000_000
 """86 keys written."""
-JOIN: Final = 946_000_000
+JOIN: Final = 562_000_000
 """4 keys written."""
-BOND_EXTRA: Final = 932_000_000
+BOND_EXTRA: Final = 563_000_000
 """4 keys written."""
-LEAVE: Final = 681_000_000
+LEAVE: Final = 399_000_000
 """2 keys written."""
-WITHDRAW: Final = 391_000_000
+WITHDRAW: Final = 242_000_000
 """3 keys written."""
 
 
@@ -44,24 +44,24 @@ def expose_voters(items: int) -> int:
 
     `items` 1 to 256.
     """
-    return 7_560_000_000 + 16_000_000 * items
+    return 3_970_000_000 + 35_100_000 * items
 
 
-LOOK: Final = 13_100_000
+LOOK: Final = 15_800_000
 """0 keys written."""
-DRAW: Final = 6_300_000_000
+DRAW: Final = 5_410_000_000
 """19 keys written."""
-CLOSE_ROUND: Final = 15_500_000_000
+CLOSE_ROUND: Final = 13_800_000_000
 """28 keys written."""
-CONVICT: Final = 24_300_000_000
+CONVICT: Final = 18_500_000_000
 """117 keys written."""
-DISPUTE: Final = 18_500_000_000
+DISPUTE: Final = 14_200_000_000
 """113 keys written."""
-WITHHOLD: Final = 12_600_000_000
+WITHHOLD: Final = 7_850_000_000
 """86 keys written."""
-FINALISE: Final = 14_700_000_000
+FINALISE: Final = 9_770_000_000
 """73 keys written."""
-EXPIRE: Final = 11_700_000_000
+EXPIRE: Final = 8_670_000_000
 """87 keys written."""
 
 
@@ -70,4 +70,4 @@ def forget(receipts: int) -> int:
 
     `receipts` 1 to 8.
     """
-    return 127_000_000 + 215_000_000 * receipts
+    return 85_200_000 + 134_000_000 * receipts

@@ -1,7 +1,7 @@
 """Weights of Vesting. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22, at commit 281f74ca.
+on 2026-11-22, at commit df50f912.
 Picoseconds, with a margin of 15 percent, and keys that are written.
 """
 
@@ -15,7 +15,7 @@ def vest(schedules: int) -> int:
 
     `schedules` 1 to 28.
     """
-    return 443_000_000 + 8_660_000 * schedules
+    return 314_000_000 + 9_690_000 * schedules
 
 
 def vest_other(schedules: int) -> int:
@@ -23,7 +23,7 @@ def vest_other(schedules: int) -> int:
 
     `schedules` 1 to 28.
     """
-    return 450_000_000 + 9_310_000 * schedules
+    return 312_000_000 + 7_930_000 * schedules
 
 
 def vested_transfer(schedules: int) -> int:
@@ -31,7 +31,7 @@ def vested_transfer(schedules: int) -> int:
 
     `schedules` 0 to 27.
     """
-    return 566_000_000 + 13_000_000 * schedules
+    return 402_000_000 + 10_200_000 * schedules
 
 
 def force_vested_transfer(schedules: int) -> int:
@@ -39,7 +39,7 @@ def force_vested_transfer(schedules: int) -> int:
 
     `schedules` 0 to 27.
     """
-    return 575_000_000 + 11_600_000 * schedules
+    return 406_000_000 + 11_000_000 * schedules
 
 
 def merge_schedules(schedules: int) -> int:
@@ -47,8 +47,8 @@ def merge_schedules(schedules: int) -> int:
 
     `schedules` 2 to 28.
     """
-    return 360_000_000 + 8_900_000 * schedules
+    return 269_000_000 + 6_480_000 * schedules
 
 
-FORCE_REMOVE_VESTING_SCHEDULE: Final = 836_000_000
+FORCE_REMOVE_VESTING_SCHEDULE: Final = 599_000_000
 """5 keys written."""

@@ -16,9 +16,10 @@ from btt_chain.primitives.babe_digests import (
     AuthorityId,
 )
 from btt_chain.primitives.babe_equivocation import EquivocationProof
-from btt_chain.primitives.digest import H256, Digest
+from btt_chain.primitives.digest import H256, Digest, RuntimeEnvironmentUpdated
 from btt_chain.primitives.grandpa import AuthorityId as VoterId
 from btt_chain.primitives.header import Header
+from btt_chain.primitives.limits import MAX_LOGS
 from btt_chain.scale import u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import NONE, ROOT, Call, signed
@@ -31,6 +32,7 @@ from runtime.pallets.session import Seat, SessionKeys
 
 BOND = 100_000 * BTT
 SEATS = (1, 100)
+LOGS = (4, 2 * MAX_LOGS)
 """As many as the main network's; a chain with more weighs in proportion."""
 ELECTIONS = (1, 147)
 CANDIDATES = (0, 256)
@@ -262,8 +264,11 @@ def reported(
 # ---- Babe
 
 
-def doubled(b: Bench, validators: int) -> EquivocationProof:
-    """Return the proof of two blocks of the first validator; all others did it in that slot."""
+def doubled(b: Bench, validators: int, logs: int) -> EquivocationProof:
+    """Return the proof of two blocks of the first validator; all others did it in that slot.
+
+    The headers have `logs` digest items in all, claims and seals among them.
+    """
     found = seated(b, validators)
     slot = b.runtime.babe.current_slot.value
     b.runtime.babe.skipped_epochs.value = []
@@ -271,9 +276,12 @@ def doubled(b: Bench, validators: int) -> EquivocationProof:
         reported(b, who, validators, int(slot), AT)
     claim = SecondaryPlain(SecondaryPlainClaim(u32(0), Slot(int(slot))))
     zero = H256(bytes(32))
+    more = [RuntimeEnvironmentUpdated()] * (logs // 2 - 2)
     first, second = (
         seal(
-            Header(zero, u32(7), H256(bytes([mark]) * 32), zero, Digest([pre_runtime(claim)])),
+            Header(
+                zero, u32(7), H256(bytes([mark]) * 32), zero, Digest([pre_runtime(claim), *more])
+            ),
             author(0),
         )
         for mark in (1, 2)
@@ -281,10 +289,10 @@ def doubled(b: Bench, validators: int) -> EquivocationProof:
     return EquivocationProof(AuthorityId(author(0).public), Slot(int(slot)), first, second)
 
 
-@benchmark("Babe.report_equivocation", validators=SEATS)
-def babe_report(b: Bench, validators: int) -> Case:
+@benchmark("Babe.report_equivocation", validators=SEATS, logs=LOGS)
+def babe_report(b: Bench, validators: int, logs: int) -> Case:
     """Report the last of all validators; what the others pay is raised."""
-    proof = doubled(b, validators)
+    proof = doubled(b, validators, logs)
     membership = MembershipProof(u32(AT), [], u32(validators))
     return b.signed(
         b.account(0), "Babe", "report_equivocation",
@@ -292,10 +300,10 @@ def babe_report(b: Bench, validators: int) -> Case:
     )  # fmt: skip
 
 
-@benchmark("Babe.report_equivocation_unsigned", validators=SEATS)
-def babe_report_unsigned(b: Bench, validators: int) -> Case:
+@benchmark("Babe.report_equivocation_unsigned", validators=SEATS, logs=LOGS)
+def babe_report_unsigned(b: Bench, validators: int, logs: int) -> Case:
     """As the signed one, and judged once more before."""
-    proof = doubled(b, validators)
+    proof = doubled(b, validators, logs)
     membership = MembershipProof(u32(AT), [], u32(validators))
     call = b.call(
         "Babe", "report_equivocation_unsigned",

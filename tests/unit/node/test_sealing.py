@@ -195,8 +195,8 @@ def test_a_block_without_transactions_is_made_only_where_it_may_be_empty(chain: 
 def test_what_turns_out_invalid_leaves_the_pool_and_the_block_is_made(chain: DevChain) -> None:
     """The pool judges each transaction alone; together they may cost more than there is."""
     chain.send(ALICE, chain.call("System", "remark", remark=b"a"), nonce=0)
-    for nonce in range(2):
-        chain.send(BOB, chain.call("System", "remark", remark=b""), nonce=nonce, tip=600 * int(BTT))
+    chain.send(BOB, pay(chain, 600 * int(BTT)), nonce=0)
+    chain.send(BOB, chain.call("System", "remark", remark=b""), nonce=1, tip=600 * int(BTT))
     assert chain.pool.pool.status().ready == 3
     body = chain.client.body(chain.seal()) or []
     assert len(body) == 3

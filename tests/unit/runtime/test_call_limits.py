@@ -142,8 +142,8 @@ def test_a_report_weighs_what_its_headers_hold() -> None:
     ))  # fmt: skip
     babe = chain.runtime.babe
     base = weigh(babe, proof, owner).weight
-    assert weigh(babe, long, owner).weight >= base + 40_000 * 5_000
-    assert weigh(babe, many, owner).weight >= base + 50 * 1_000_000
+    assert weigh(babe, long, owner).weight > base  # its bytes weigh by the extrinsic's length
+    assert weigh(babe, many, owner).weight >= base + 50 * 100_000
 
 
 def test_what_no_block_can_hold_is_refused_by_its_length(
