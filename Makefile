@@ -83,9 +83,13 @@ devnet: setup ## Run four validators and two providers on this machine and watch
 
 .PHONY: test
 test: setup compat-setup lint ## Everything CI runs: lint, types, layers, tests, real clients
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not devnet and not full"
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=50 -m "not devnet and not full"
 	# Nets of real nodes need the machine for themselves.
-	$(BIN)/pytest -n $(NETS_JOBS) --dist loadfile --no-loadscope-reorder -m "devnet and not full" $(NETS)
+	$(BIN)/pytest -n $(NETS_JOBS) --dist loadfile --no-loadscope-reorder --durations=50 -m "devnet and not full" $(NETS)
+
+.PHONY: check
+check: setup lint ## What a change needs first: lint, types, layers, unit tests
+	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not full and not devnet and not compat and not crash" tests/unit tests/lint
 
 .PHONY: test-full
 test-full: test ## Everything: also what is marked `full`, fuzzing with a fresh seed, speed against BASE

@@ -63,6 +63,7 @@ def test_the_report_names_the_interpreter_and_how_it_was_built() -> None:
     assert line in machine.describe()
 
 
+@pytest.mark.full
 def test_a_quick_run_has_a_line_for_every_target() -> None:
     rows = run.main(["--quick"])
     assert {row.number for row in rows} >= set(TARGETS)

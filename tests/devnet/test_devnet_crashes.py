@@ -38,6 +38,7 @@ def test_f1_a_validator_is_killed_at_any_moment_and_comes_back(
         field.check()
 
 
+@pytest.mark.full
 def test_f2_all_validators_are_killed_at_once_and_go_on(
     field: Watched, luck: Random, rounds: int
 ) -> None:
@@ -59,6 +60,7 @@ def test_f2_all_validators_are_killed_at_once_and_go_on(
         field.check()
 
 
+@pytest.mark.full
 def test_f3_a_frozen_validator_catches_up_and_its_old_votes_are_no_fault(
     field: Watched, luck: Random, rounds: int
 ) -> None:
@@ -76,6 +78,7 @@ def test_f3_a_frozen_validator_catches_up_and_its_old_votes_are_no_fault(
         net.wait_for_peers(3, seconds=HANG)
 
 
+@pytest.mark.full
 def test_f6_finality_goes_on_without_a_third(field: Watched) -> None:
     net = field.net
     usual = field.lags(3, nodes=[0, 1, 2])
@@ -89,6 +92,7 @@ def test_f6_finality_goes_on_without_a_third(field: Watched) -> None:
     )
 
 
+@pytest.mark.full
 def test_f7_without_more_than_a_third_blocks_go_on_and_finality_waits(field: Watched) -> None:
     net = field.net
     net.kill(2)
@@ -117,6 +121,7 @@ def test_f34_a_validator_told_to_end_does_so_in_order(
         assert_starts_clean(field, victim)
 
 
+@pytest.mark.full
 def test_f34_a_node_told_to_end_while_it_takes_in_blocks_does_so_in_order(field: Watched) -> None:
     net = field.net
     before = net[3].rpc.best()

@@ -17,6 +17,7 @@ STATIC = [point for point in POINTS if "set change" not in point]
 AT_ONCE = 4
 
 
+@pytest.mark.full
 def test_f5_validators_that_die_at_fail_points_start_clean(
     field: Watched, luck: Random, rounds: int
 ) -> None:

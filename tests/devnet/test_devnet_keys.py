@@ -92,6 +92,7 @@ def test_f14_a_flipped_bit_in_a_signing_record_is_refused(field: Watched, luck: 
         net.restart(2)
 
 
+@pytest.mark.full
 def test_f14_an_older_record_does_not_make_a_validator_sign_again(field: Watched) -> None:
     net = field.net
     net.stop(1)
@@ -115,6 +116,7 @@ def test_f14_an_older_record_does_not_make_a_validator_sign_again(field: Watched
     until("it makes blocks again", lambda: len(field.signed(1)) > before, 3 * HANG)
 
 
+@pytest.mark.full
 def test_f13_the_same_key_on_two_machines_is_noticed(field: Watched) -> None:
     # The last with this net: who is accused is slashed and no validator any more, and three of
     # three voters are needed from then on.

@@ -83,6 +83,7 @@ def test_f8_no_half_finalises_and_both_become_one_chain(field: Watched, rounds: 
     print(f"  F8 the transfer of one half is final everywhere after {took:.1f} s more")
 
 
+@pytest.mark.full
 def test_f8_three_of_four_go_on_and_the_fourth_follows_them(field: Watched) -> None:
     net = field.net
     net.partition([[0, 1, 2], [3]])

@@ -95,6 +95,7 @@ def test_f16_f18_voters_join_and_leave_while_a_node_is_away(
     print(f"  F16 sets changed at {changed} on all nodes, proven\n{field.report()}")
 
 
+@pytest.mark.full
 def test_seven_validators_finalise_and_go_on_without_two(fresh: Callable[..., Watched]) -> None:
     field = fresh(7, epoch_slots=20)
     net = field.net

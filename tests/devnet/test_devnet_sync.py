@@ -133,6 +133,7 @@ def test_f19_a_lying_source_is_left_for_an_honest_one(long: Watched, kind: str) 
     long.check()
 
 
+@pytest.mark.full
 def test_f19_a_source_that_dies_on_the_way_is_replaced(long: Watched) -> None:
     source = join(long, "mortal", [long.net[0]], "die=before answer:2")
     arrive(long, source, "the source itself")

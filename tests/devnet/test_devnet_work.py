@@ -180,6 +180,7 @@ async def _kill_verifier(net: Devnet, history: Work) -> None:
             await asyncio.sleep(0.3)
 
 
+@pytest.mark.full
 def test_the_honest_are_paid_and_the_cheat_is_slashed(net: Devnet) -> None:
     history, killer = Work(), Killer(net, Random("killer"))
     asyncio.run(_story(net, history, killer))

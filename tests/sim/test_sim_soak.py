@@ -9,6 +9,8 @@ import os
 import random
 from functools import partial
 
+import pytest
+
 from runtime.pallets.babe import Babe
 from support.sim.plays import Payers, best, final, make, settle, watched
 from support.sim.scenario import CLOCKS, Scenario, Stage
@@ -51,6 +53,7 @@ def disk_of(node: SimNode) -> int:
     return sum(len(key) + len(value or b"") for key, value in node.disk._durable.items())
 
 
+@pytest.mark.full
 def test_f29_days_in_which_everything_fails_now_and_then_leave_no_trace() -> None:
     quarters, luck = max(1, round(4 * HOURS)), random.Random(29)
     scenario = Scenario(29, slot_ms=SLOT_MS, gossip_ms=1_000, behind=BEHIND, pruning=256)
