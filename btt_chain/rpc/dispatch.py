@@ -39,7 +39,7 @@ from btt_chain.rpc.protocol import (
 )
 from btt_chain.rpc.quiet import LIMIT
 from btt_chain.rpc.registry import Kind, Method, Registry
-from btt_chain.rpc.throttle import try_later
+from btt_chain.rpc.throttle import MAX_DELAY, try_later
 
 log = logging.getLogger(__name__)
 log.addFilter(LIMIT)
@@ -73,6 +73,21 @@ class Caller:
         if self.uncharged > MIN_CHARGE:
             self.bill.charge(self.uncharged, monotonic())
             self.uncharged = 0.0
+
+    async def afford(self) -> float:
+        """Return 0 when the next call of a batch may be worked on, else the seconds to wait.
+
+        The message was admitted when nothing was owed, but each of its calls may cost as much as a
+        message: what they owe is waited for, and if that takes too long, they are refused.
+        """
+        if self.bill.is_free:
+            return 0.0
+        wait = self.bill.wait(monotonic())
+        if wait > MAX_DELAY:
+            return wait
+        if wait > 0:
+            await asyncio.sleep(wait)
+        return 0.0
 
     def rank(self) -> float:
         """Return the place among others who wait for a turn: who spent least is first."""
@@ -209,7 +224,11 @@ class Dispatcher:
         frames: list[bytes] = []
         size = 0
         for item in items:
-            reply = await self._one(caller, item)
+            wait = await caller.afford()
+            if wait and isinstance(item, Request) and item.id is not None:
+                reply = Reply(refusal(item.id, try_later(wait)))
+            else:
+                reply = await self._one(caller, item)
             if not reply.is_plain:
                 whole.absorb(reply)
             if reply.frame is not None:

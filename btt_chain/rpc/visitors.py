@@ -124,12 +124,17 @@ class Visitors:
             self._idle.pop(visitor, None)
 
     def receive(self, visitor: Visitor, size: int) -> None:
-        """Count bytes of a request that is not complete; too many in all end the connection."""
+        """Count bytes of a request that is not complete; too many in all end the connection that
+        has the most of them, so that no caller can have another one cut off.
+        """
+        if visitor not in self.all:
+            return
         visitor.unread += size
         self.unread += size
-        if self.unread > MAX_UNREAD and visitor in self.all:
-            log.info("%s is cut: too many bytes of incomplete requests", visitor.address)
-            self.drop(visitor)
+        while self.unread > MAX_UNREAD:
+            greediest = max(self.all, key=lambda one: one.unread)
+            log.info("%s is cut: too many bytes of incomplete requests", greediest.address)
+            self.drop(greediest)
 
     def read(self, visitor: Visitor) -> None:
         """Note that a request is complete."""

@@ -1,0 +1,125 @@
+"""Limits that callers share: who exceeds them pays, and another caller does not."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import cast
+
+import orjson
+import pytest
+
+from btt_chain.rpc import visitors as visitors_module
+from btt_chain.rpc.budget import Accounts, Bill, Rate, Rates
+from btt_chain.rpc.dispatch import Caller, Dispatcher
+from btt_chain.rpc.limits import Doorman, Limits
+from btt_chain.rpc.origin import TrustedProxies
+from btt_chain.rpc.protocol import RATE_LIMITED
+from btt_chain.rpc.registry import Registry, method
+from btt_chain.rpc.visitors import Visitor, Visitors
+
+# ---- batches
+
+
+class Dear:
+    """A method each call of which costs its caller ten seconds."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.caller: Caller | None = None
+
+    @method("dear")
+    def dear(self) -> int:
+        assert self.caller is not None
+        self.calls += 1
+        self.caller.charge(10.0, 0)
+        return self.calls
+
+
+def caller_with(rate: Rate) -> Caller:
+    rates, now = Rates(rate, rate, rate), monotonic()
+    bill = Bill(rates.account(now), Accounts(rates).of("203.0.113.7", now), is_shared=False)
+    return Caller(unsafe_allowed=False, bill=bill)
+
+
+def batch_of(count: int) -> bytes:
+    return orjson.dumps([{"jsonrpc": "2.0", "id": i, "method": "dear"} for i in range(count)])
+
+
+async def dear_answers(caller: Caller, count: int) -> tuple[int, list[dict[str, object]]]:
+    """Return how many calls of a batch were worked on, and all answers."""
+    group, registry = Dear(), Registry()
+    group.caller = caller
+    registry.add(group)
+    raw = await Dispatcher(registry, Limits()).respond(caller, batch_of(count))
+    return group.calls, orjson.loads(raw or b"[]")
+
+
+async def test_a_batch_ends_where_its_caller_has_used_up_its_budget() -> None:
+    calls, answers = await dear_answers(caller_with(Rate(0.1, 25.0)), 100)
+    assert calls == 3
+    assert [answer["id"] for answer in answers] == list(range(100))
+    assert all("result" in answer for answer in answers[:3])
+    for answer in answers[3:]:
+        error = answer["error"]
+        assert isinstance(error, dict)
+        assert error["code"] == RATE_LIMITED
+        assert error["data"]["retryAfter"] > 1
+
+
+async def test_a_batch_waits_for_a_small_debt_and_is_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    naps: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        naps.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    caller = caller_with(Rate(100.0, 5.0))  # ten seconds are back after a tenth of one
+    calls, answers = await dear_answers(caller, 5)
+    assert calls == 5
+    assert all("result" in answer for answer in answers)
+    assert naps
+    assert all(0 < nap <= 1 for nap in naps)
+
+
+# ---- incomplete requests
+
+
+class Transport:
+    """A TCP connection that notes that it was cut."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.is_cut = False
+
+    def get_extra_info(self, name: str) -> tuple[str, int] | None:
+        return (self.address, 40_000) if name == "peername" else None
+
+    def abort(self) -> None:
+        self.is_cut = True
+
+
+def arrive(visitors: Visitors, address: str) -> tuple[Transport, Visitor]:
+    transport = Transport(address)
+    return transport, visitors.arrive(cast("asyncio.Transport", cast("object", transport)))
+
+
+def test_who_holds_the_most_incomplete_bytes_is_cut_and_not_the_next_that_sends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(visitors_module, "MAX_UNREAD", 1_000)
+    limits = Limits()
+    visitors = Visitors(limits, Doorman(limits), TrustedProxies())
+    hoarders = [arrive(visitors, "203.0.113.7") for _ in range(5)]
+    for size, (_, hoarder) in zip((190, 195, 205, 200, 200), hoarders, strict=True):
+        visitors.receive(hoarder, size)
+    honest_transport, honest = arrive(visitors, "198.51.100.1")
+    visitors.receive(honest, 100)
+    assert not honest_transport.is_cut
+    assert honest in visitors.all
+    assert [transport.is_cut for transport, _ in hoarders] == [False, False, True, False, False]
+    assert visitors.unread == 190 + 195 + 200 + 200 + 100
+    visitors.receive(hoarders[2][1], 500)  # after its end this counts for nothing
+    assert visitors.unread == 885
