@@ -165,6 +165,8 @@ class Driver:
         begun = now = self._steady_ms()
         while now - begun < budget_ms:
             if lane is Lane.TRANSACTIONS and not self._engine.takes_transactions:
+                if self._engine.has_blocks:
+                    return  # they come first, one a turn, and their time is not the sender's
                 peer = self._sender
                 self._carry_out(self._engine.work(self._clock()))
                 self._keep_time()

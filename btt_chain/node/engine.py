@@ -401,7 +401,12 @@ class Engine:
     @property
     def busy(self) -> bool:
         """Blocks wait for import, or transactions for being judged or rechecked."""
-        return bool(self._batches) or self._intake.busy or self.parts.pool.has_rechecks
+        return self.has_blocks or self._intake.busy or self.parts.pool.has_rechecks
+
+    @property
+    def has_blocks(self) -> bool:
+        """Blocks wait for import; until there are none, `work` does nothing else."""
+        return bool(self._batches)
 
     @property
     def takes_transactions(self) -> bool:

@@ -39,6 +39,7 @@ class Busy:
         self.now = 0.0
         self.due = 1 << 60
         self.busy = False
+        self.has_blocks = False
         self.settings = SimpleNamespace(slot_ms=6_000)
         self.parts = SimpleNamespace(pool=SimpleNamespace(on_arrival=lambda _: None))
         self._cost = cost_ms / 1_000
@@ -113,6 +114,18 @@ async def test_one_batch_is_finished_before_the_next_and_its_time_is_its_senders
     assert engine.worked >= 15
     peers = [event.peer for event in engine.handled if isinstance(event, GossipHeard)]
     assert peers == ["large", "small"] * 3
+
+
+async def test_while_blocks_wait_a_turn_imports_one_and_leaves_a_batch_for_later() -> None:
+    engine = Busy(cost_ms=1, slices=3)
+    driver = driver_of(engine)
+    driver._hear(tx("a"))
+    driver._gossip(Lane.TRANSACTIONS, 0.5)
+    assert not engine.takes_transactions
+    engine.busy = engine.has_blocks = True
+    before = engine.worked
+    await driver._turn()
+    assert engine.worked == before + 1
 
 
 def test_what_a_peer_sent_is_not_worked_off_after_it_left() -> None:
