@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
+from btt_chain.rpc.budget import network_of
+
 MEBIBYTE: Final = 1 << 20
 
 
@@ -60,7 +62,10 @@ class TokenBucket:
 
 
 class Doorman:
-    """Counts the connections of external callers, and keeps one rate budget per HTTP address."""
+    """Counts the connections of external callers, and keeps one rate budget per HTTP address.
+
+    An IPv6 address stands for its /64 network: one caller has as many addresses of it as it likes.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -70,6 +75,7 @@ class Doorman:
 
     def admit(self, address: str) -> bool:
         """Count a connection in; False, and it is not counted, when there is no room."""
+        address = network_of(address)
         if self.total >= self.limits.connections:
             return False
         if self.by_address[address] >= self.limits.connections_per_address:
@@ -80,6 +86,7 @@ class Doorman:
 
     def leave(self, address: str) -> None:
         """Count a connection out."""
+        address = network_of(address)
         self.total -= 1
         self.by_address[address] -= 1
         if not self.by_address[address]:
@@ -87,7 +94,7 @@ class Doorman:
 
     def bucket(self, address: str) -> TokenBucket:
         """The rate budget of an address over HTTP, where connections come and go."""
-        now = monotonic()
+        address, now = network_of(address), monotonic()
         bucket = self.buckets.get(address)
         if bucket is None:
             if len(self.buckets) >= 4_096:

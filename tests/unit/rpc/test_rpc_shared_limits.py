@@ -123,3 +123,20 @@ def test_who_holds_the_most_incomplete_bytes_is_cut_and_not_the_next_that_sends(
     assert visitors.unread == 190 + 195 + 200 + 200 + 100
     visitors.receive(hoarders[2][1], 500)  # after its end this counts for nothing
     assert visitors.unread == 885
+
+
+# ---- addresses
+
+
+def test_a_network_of_ipv6_has_no_more_connections_and_calls_than_one_address() -> None:
+    doorman = Doorman(Limits(connections_per_address=3))
+    admitted = [doorman.admit(f"2001:db8:1:2::{number:x}") for number in range(5)]
+    assert admitted == [True, True, True, False, False]
+    assert doorman.admit("2001:db8:1:3::1")
+    assert doorman.bucket("2001:db8:1:2::1") is doorman.bucket("2001:db8:1:2::2")
+    doorman.leave("2001:db8:1:2::2")
+    assert doorman.admit("2001:db8:1:2::9")
+    for address in ("2001:db8:1:2::0", "2001:db8:1:2::1", "2001:db8:1:2::9", "2001:db8:1:3::1"):
+        doorman.leave(address)
+    assert doorman.total == 0
+    assert not doorman.by_address
