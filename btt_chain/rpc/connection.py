@@ -14,13 +14,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import orjson
 
-from btt_chain.rpc.budget import Bill
+from btt_chain.rpc.budget import Bill, network_of
 from btt_chain.rpc.limits import Limits, TokenBucket
 from btt_chain.rpc.protocol import TOO_MANY_SUBSCRIPTIONS, RpcError
 from btt_chain.rpc.quiet import LIMIT
@@ -44,10 +44,37 @@ class Wire(Protocol):
 class Tally:
     """How many subscriptions there are on all connections together."""
 
-    __slots__ = ("count",)
+    __slots__ = ("by_address", "count", "external")
 
     def __init__(self) -> None:
         self.count = 0
+        self.external = 0
+        """Those of callers from other machines."""
+        self.by_address: Counter[str] = Counter()
+        """The same, by address."""
+
+    def full(self, connection: Connection) -> int | None:
+        """Return the limit that leaves no room for another one of a connection; None if none does.
+
+        Callers from other machines leave room for each other and for those on this machine.
+        """
+        limits = connection.limits
+        found = [(self.count, limits.subscriptions_in_all)]
+        if connection.bucket is not None:
+            own = self.by_address[connection.network]
+            found.append((self.external, limits.subscriptions_external))
+            found.append((own, limits.subscriptions_per_address))
+        return next((limit for count, limit in found if count >= limit), None)
+
+    def add(self, connection: Connection, change: int) -> None:
+        """Count a subscription of a connection in (1) or out (-1)."""
+        self.count += change
+        if connection.bucket is None:
+            return
+        self.external += change
+        self.by_address[connection.network] += change
+        if not self.by_address[connection.network]:
+            del self.by_address[connection.network]
 
 
 class Connection:
@@ -65,6 +92,8 @@ class Connection:
         self.wire = wire
         self.limits = limits
         self.peer = peer
+        self.network = network_of(peer)
+        """Its address, or the /64 of IPv6 that counts as one."""
         self.bucket = bucket
         self.bill = Bill.unlimited() if bill is None else bill
         self.tally = tally or Tally()
@@ -203,10 +232,10 @@ class Subscription:
         if len(connection.subscriptions) >= limit:
             message = "Too many subscriptions on the connection"
             raise RpcError(TOO_MANY_SUBSCRIPTIONS, message, f"Exceeded max limit of {limit}")
-        limit = connection.limits.subscriptions_in_all
-        if connection.tally.count >= limit:
+        full = connection.tally.full(connection)
+        if full is not None:
             message = "Too many subscriptions on the node"
-            raise RpcError(TOO_MANY_SUBSCRIPTIONS, message, f"Exceeded max limit of {limit}")
+            raise RpcError(TOO_MANY_SUBSCRIPTIONS, message, f"Exceeded max limit of {full}")
         self.id = secrets.token_urlsafe(12)
         self.event = event
         self.connection = connection
@@ -219,7 +248,7 @@ class Subscription:
         self._held: list[bytes] | None = []
         self._on_end: list[Callable[[], object]] = []
         connection.subscriptions[self.id] = self
-        connection.tally.count += 1
+        connection.tally.add(connection, 1)
 
     def notify(self, result: object) -> None:
         """Send one notification; `result` is anything orjson writes. Silent when ended."""
@@ -257,7 +286,7 @@ class Subscription:
         self.alive = False
         # What is held was promised before the end: it still follows the answer.
         self.connection.subscriptions.pop(self.id, None)
-        self.connection.tally.count -= 1
+        self.connection.tally.add(self.connection, -1)
         if self.task is not None and self.task is not asyncio.current_task():
             self.task.cancel()
         for action in self._on_end:

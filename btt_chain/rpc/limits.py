@@ -26,6 +26,10 @@ class Limits:
     subscriptions: int = 1_024
     """Per connection."""
     subscriptions_in_all: int = 16_384
+    subscriptions_external: int = 12_288
+    """Of these, callers from other machines; the rest is for those on this one."""
+    subscriptions_per_address: int = 2_048
+    """Of one address from which callers on other machines come."""
     unsent: int = 4 * MEBIBYTE
     """Notifications waiting for a slow reader; beyond it the connection is cut."""
     pending_calls: int = 8

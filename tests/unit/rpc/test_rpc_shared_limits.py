@@ -11,10 +11,11 @@ import pytest
 
 from btt_chain.rpc import visitors as visitors_module
 from btt_chain.rpc.budget import Accounts, Bill, Rate, Rates
+from btt_chain.rpc.connection import Connection, Subscription, Tally, Wire
 from btt_chain.rpc.dispatch import Caller, Dispatcher
-from btt_chain.rpc.limits import Doorman, Limits
+from btt_chain.rpc.limits import Doorman, Limits, TokenBucket
 from btt_chain.rpc.origin import TrustedProxies
-from btt_chain.rpc.protocol import RATE_LIMITED
+from btt_chain.rpc.protocol import RATE_LIMITED, RpcError
 from btt_chain.rpc.registry import Registry, method
 from btt_chain.rpc.visitors import Visitor, Visitors
 
@@ -140,3 +141,35 @@ def test_a_network_of_ipv6_has_no_more_connections_and_calls_than_one_address() 
         doorman.leave(address)
     assert doorman.total == 0
     assert not doorman.by_address
+
+
+# ---- subscriptions
+
+
+async def test_subscriptions_of_one_address_or_of_other_machines_leave_room_for_others() -> None:
+    limits = Limits(subscriptions_in_all=8, subscriptions_external=6, subscriptions_per_address=4)
+    tally = Tally()
+
+    def connect(address: str, *, external: bool = True) -> Connection:
+        bucket = TokenBucket(100, monotonic()) if external else None
+        return Connection(cast("Wire", None), limits, address, bucket, tally=tally)
+
+    def subscribe(connection: Connection, times: int) -> int:
+        """Return how many of so many subscriptions there was room for."""
+        for done in range(times):
+            try:
+                Subscription(connection, "event")
+            except RpcError:
+                return done
+        return times
+
+    hoarders = [connect("2001:db8::1"), connect("2001:db8::2")]
+    operator = connect("127.0.0.1", external=False)
+    assert [subscribe(hoarder, 3) for hoarder in hoarders] == [3, 1]
+    assert subscribe(connect("198.51.100.1"), 9) == 2
+    assert subscribe(operator, 9) == 2
+    for hoarder in hoarders:
+        hoarder.close()
+    assert (tally.count, tally.external) == (4, 2)
+    assert list(tally.by_address) == ["198.51.100.1"]
+    assert subscribe(connect("203.0.113.7"), 9) == 4
