@@ -35,6 +35,8 @@ MAX_WATCHED = 16_384
 """Keys that the storage subscriptions of one connection watch together."""
 MAX_WATCHED_BY_ALL = 65_536
 """Keys watched over all connections: every best block reads each of them."""
+MAX_WATCHED_EXTERNAL = 49_152
+"""Of these, keys that callers from other machines watch; one of their addresses: MAX_WATCHED."""
 LONG_KEY = 256
 """Bytes of a key that count as one; a longer key counts as several."""
 MAX_PROOF_KEYS = 1_024
@@ -314,6 +316,14 @@ class StorageAudience:
             raise _too_many("on the connection", MAX_WATCHED)
         if self.loads.total() + load > MAX_WATCHED_BY_ALL:
             raise _too_many("on the node", MAX_WATCHED_BY_ALL)
+        if connection.bucket is None:
+            return
+        others = [one for one in self.loads if one.bucket is not None]
+        if sum(self.loads[one] for one in others) + load > MAX_WATCHED_EXTERNAL:
+            raise _too_many("by other machines", MAX_WATCHED_EXTERNAL)
+        same = [one for one in others if one.network == connection.network]
+        if sum(self.loads[one] for one in same) + load > MAX_WATCHED:
+            raise _too_many("by the address", MAX_WATCHED)
 
     def join(self, subscription: Subscription, values: Mapping[bytes, bytes | None]) -> None:
         """Take a subscription in, with the values it is told first, until it ends."""

@@ -17,6 +17,7 @@ from btt_chain.rpc.limits import Doorman, Limits, TokenBucket
 from btt_chain.rpc.origin import TrustedProxies
 from btt_chain.rpc.protocol import RATE_LIMITED, RpcError
 from btt_chain.rpc.registry import Registry, method
+from btt_chain.rpc.state import MAX_WATCHED, MAX_WATCHED_EXTERNAL, StorageAudience
 from btt_chain.rpc.visitors import Visitor, Visitors
 
 # ---- batches
@@ -144,6 +145,30 @@ def test_a_network_of_ipv6_has_no_more_connections_and_calls_than_one_address() 
 
 
 # ---- subscriptions
+
+
+async def test_keys_watched_by_one_address_or_by_other_machines_leave_room_for_others() -> None:
+    audience, limits = StorageAudience(), Limits()
+
+    def watch(address: str, *, external: bool = True) -> str:
+        """Watch a quarter of what one address may; return the refusal, empty if there is none."""
+        bucket = TokenBucket(100, monotonic()) if external else None
+        connection = Connection(cast("Wire", None), limits, address, bucket)
+        keys = {str(number).encode(): None for number in range(MAX_WATCHED // 4)}
+        try:
+            audience.check(connection, keys)
+        except RpcError as error:
+            return error.message
+        audience.join(Subscription(connection, "event"), keys)
+        return ""
+
+    assert [watch(f"2001:db8::{number}") for number in range(4)] == [""] * 4
+    assert watch("2001:db8::5") == "Too many storage keys are watched by the address"
+    addresses = MAX_WATCHED_EXTERNAL // MAX_WATCHED
+    for number in range(1, addresses):
+        assert [watch(f"203.0.113.{number}") for _ in range(4)] == [""] * 4
+    assert watch("198.51.100.1") == "Too many storage keys are watched by other machines"
+    assert watch("127.0.0.1", external=False) == ""
 
 
 async def test_subscriptions_of_one_address_or_of_other_machines_leave_room_for_others() -> None:
