@@ -140,6 +140,12 @@ class Recent:
         known = self._ends.get(message_id)
         return [] if known is None else known[1]
 
+    def forget(self, teller: ID) -> None:
+        """Forget what a peer handed over: when it comes back it may say it again."""
+        for _, tellers in self._ends.values():
+            if teller in tellers:
+                tellers.remove(teller)
+
     def stop(self) -> None:
         """Nothing: there is no thread. The library calls this."""
 
@@ -300,6 +306,7 @@ class ContainedPubsub(Pubsub):
             self._readers[peer] -= 1
             if not self._readers[peer]:
                 del self._readers[peer]
+                self.recent.forget(peer)
 
     async def _read(self, peer: ID, stream: INetStream) -> None:
         buffer = bytearray()

@@ -50,6 +50,15 @@ def test_who_handed_a_message_over_is_known_as_long_as_it() -> None:
     assert recent.tellers(b"1") == []
 
 
+def test_what_a_peer_that_left_handed_over_is_forgotten_and_the_message_is_not() -> None:
+    recent = Recent(60, Clock())
+    recent.add(b"1", ALICE)
+    recent.add(b"1", BOB)
+    recent.forget(ALICE)
+    assert recent.tellers(b"1") == [BOB]
+    assert recent.has(b"1")
+
+
 class Stream:
     """A stream whose peer sends these bytes and ends."""
 
