@@ -20,6 +20,10 @@ MAX_VALIDATORS: Final = 1_000
 """Validators that any chain may have at most: votes of each go to all others."""
 
 
+MIN_SLOT_MS: Final = 100
+"""Minimum length of a slot: a third of a shorter one holds too few extrinsics for any chain."""
+
+
 MAX_COMMITTEE: Final = 15
 """Verifiers that look at one receipt at most."""
 PPM: Final = 1_000_000
@@ -103,6 +107,8 @@ class RuntimeParams:
         slot = int(self.slot_ms)
         if not slot or MONTH_MS % slot or DAY_MS % slot:
             raise ValueError(f"a slot of {slot} ms does not divide a day and a month")
+        if slot < MIN_SLOT_MS:
+            raise ValueError(f"a slot of {slot} ms is shorter than {MIN_SLOT_MS} ms")
         if not self.epoch_slots or not self.reelection_epochs:
             raise ValueError("an epoch has at least one slot, and a list of voters one epoch")
         if not 1 <= self.min_validators <= self.max_validators <= MAX_VALIDATORS:

@@ -155,6 +155,7 @@ ROWS = ("allocation", "allocations")
         (_drop(*RUNTIME, "params"), f"{CONFIG}.params: missing"),
         (_set(*RUNTIME, "params", "slotMs", to=7), f"{CONFIG}.params.slotMs: a slot of 7 ms"),
         (_set(*RUNTIME, "params", "slotMs", to=0), f"{CONFIG}.params.slotMs: a slot of 0 ms"),
+        (_set(*RUNTIME, "params", "slotMs", to=1), f"{CONFIG}.params.slotMs: a slot of 1 ms is"),
         (_set(*RUNTIME, "params", "slotMs", to=2_000), "vesting.vesting[0][1]: expected 7889400"),
         (_set(*RUNTIME, "params", "chainId", to="x"), f"{CONFIG}.params.chainId: expected btt-dev"),
         (_set(*RUNTIME, "surprise", to={}), f"{CONFIG}.surprise: unknown field"),
