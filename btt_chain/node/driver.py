@@ -1,7 +1,8 @@
 """The driver: an engine on a real clock and a real network.
 
 One task on the event loop. It hands events and ticks to the engine, carries out what comes back,
-and lets the loop turn between two blocks, so that RPC is answered while the node catches up.
+and lets the loop turn between two blocks, so that RPC is answered while the node catches up; after
+a long piece of work it turns several times (`yielding.py`).
 Events wait in lanes (`lanes.py`), each of which has a share of the time of a turn; what a turn does
 not get to waits for the next one, in which votes come first again. Questions of other nodes come
 last and share a budget (`p2p/protocols/budget.py`).
@@ -18,6 +19,7 @@ from typing import Final
 from btt_chain.node.clock_watch import ClockWatch
 from btt_chain.node.engine import Engine
 from btt_chain.node.lanes import Lane, Lanes
+from btt_chain.node.yielding import LoopYield
 from p2p import network
 from p2p.network import (
     Answer,
@@ -83,6 +85,7 @@ class Driver:
         self._clocks = ClockWatch(engine.settings.slot_ms)
         self._steady: Final = steady
         self._questions = Budget(steady() * 1_000)
+        self._loop = LoopYield(self._steady_ms)
         engine.parts.pool.on_arrival(lambda _: self._wake.set())
 
     async def run(self) -> None:
@@ -110,18 +113,22 @@ class Driver:
     async def _turn(self) -> None:
         engine, lanes = self._engine, self._lanes
         self._wake.clear()
+        self._loop.begin()
         while (event := lanes.control()) is not None:
             self._handle(event)
         self._gossip(Lane.VOTES, VOTES_MS)
         self._keep_time()
+        await self._loop.after_long_work()
         if engine.busy:
             self._carry_out(engine.work(self._clock()))
+            await self._loop.after_long_work()
             self._keep_time()
         if (event := lanes.answer()) is not None:
             self._handle(event)
         self._gossip(Lane.ANNOUNCES, ANNOUNCES_MS)
         self._gossip(Lane.TRANSACTIONS, TRANSACTIONS_MS)
         pause = self._answer_one()
+        await self._loop.after_long_work()
         if engine.busy or len(lanes) or pause == 0:
             await asyncio.sleep(0)
             return
