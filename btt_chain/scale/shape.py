@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -150,30 +150,64 @@ def attribute_docs(kind: type) -> dict[str, Docs]:
     Reads the module's source, once: for building metadata only. A class whose source is not
     at hand (made by a program) has none.
     """
-    return _module_docs(kind.__module__).get(kind.__qualname__, {})
+    is_local = "<locals>" in kind.__qualname__
+    return _module_docs(kind.__module__, with_functions=is_local).get(kind.__qualname__, {})
 
 
 @cache
-def _module_docs(name: str) -> dict[str, dict[str, Docs]]:
+def _module_docs(name: str, *, with_functions: bool) -> dict[str, dict[str, Docs]]:
     """The attribute docstrings of every class of a module, by the class's qualified name."""
     try:
         source = inspect.getsource(sys.modules[name])
     except (KeyError, OSError, TypeError):
         return {}
     found: dict[str, dict[str, Docs]] = {}
-    _collect(ast.parse(source), "", found)
+    tree = ast.parse(source) if with_functions else _outline(source)
+    _collect(tree.body, "", found)
     return found
 
 
-def _collect(node: ast.AST, prefix: str, found: dict[str, dict[str, Docs]]) -> None:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.ClassDef):
-            found[prefix + child.name] = _class_body_docs(child)
-            _collect(child, f"{prefix}{child.name}.", found)
-        elif isinstance(child, ast.FunctionDef):
-            _collect(child, f"{prefix}{child.name}.<locals>.", found)
+def _outline(source: str) -> ast.Module:
+    """Parse a module's source without the bodies of its functions, if that can be done."""
+    try:
+        return ast.parse(without_functions(source))
+    except SyntaxError:
+        # A string in a function has lines that begin further left than the function.
+        return ast.parse(source)
+
+
+def without_functions(source: str) -> str:
+    """Return a module's source with its functions emptied: most of the work of parsing it.
+
+    Cuts by indentation, without a tokenizer. What is defined within a function is lost, too.
+    """
+    kept: list[str] = []
+    depth: int | None = None
+    for line in source.splitlines():
+        text = line.lstrip()
+        indent = len(line) - len(text)
+        if depth is not None:
+            if not text or indent > depth or text[0] == ")":
+                continue
+            depth = None
+        if text.startswith(("def ", "async def ")):
+            depth = indent
+            kept.append(f"{' ' * indent}def _(): pass")
         else:
-            _collect(child, prefix, found)
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def _collect(body: Iterable[ast.AST], prefix: str, found: dict[str, dict[str, Docs]]) -> None:
+    """Look through statements, not their expressions: no class is defined in one."""
+    for statement in body:
+        if isinstance(statement, ast.ClassDef):
+            found[prefix + statement.name] = _class_body_docs(statement)
+            _collect(statement.body, f"{prefix}{statement.name}.", found)
+        elif isinstance(statement, ast.FunctionDef):
+            _collect(statement.body, f"{prefix}{statement.name}.<locals>.", found)
+        elif isinstance(statement, ast.If | ast.Try | ast.With):
+            _collect(ast.iter_child_nodes(statement), prefix, found)
 
 
 def _class_body_docs(body: ast.ClassDef) -> dict[str, Docs]:
