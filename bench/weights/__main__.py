@@ -27,21 +27,27 @@ def main() -> int:
         print(f"{len(added)} weights that were never measured: {', '.join(added)}")
     if options.stubs:
         return 0
+    begun = time.process_time()
+    with tempfile.TemporaryDirectory(prefix="weights-") as folder:
+        code = measure(Path(folder) / "db", options)
+    print(f"{time.process_time() - begun:.0f} s of processor time")
+    return code
+
+
+def measure(path: Path, options: argparse.Namespace) -> int:
+    """Measure over a new database in `path`; return an exit code."""
     # Only now can the runtime be imported, which needs every name.
     from bench.weights import fill, run
     from bench.weights.state import Bench
 
     only = [name for name in options.only.split(",") if name]
-    begun = time.process_time()
-    with tempfile.TemporaryDirectory(prefix="weights-") as folder:
-        bench = Bench(Path(folder) / "db")
+    bench = Bench(path)
+    try:
         if options.fill:
-            code = fill.fill(bench)
-        else:
-            code = (run.check if options.check else run.write)(bench, only)
+            return fill.fill(bench)
+        return (run.check if options.check else run.write)(bench, only)
+    finally:
         bench.close()
-    print(f"{time.process_time() - begun:.0f} s of processor time")
-    return code
 
 
 if __name__ == "__main__":

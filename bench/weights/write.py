@@ -63,7 +63,8 @@ def header(title: str) -> list[str]:
         f'"""{title} Written by `make weights`: do not edit.',
         "",
         f"Measured on {machine()}, {interpreter()},",
-        f"on {datetime.now(UTC).date().isoformat()}, at commit {commit()}.",
+        # No commit: this one is not made yet, and the one before it is lost by a rebase.
+        f"on {datetime.now(UTC).date().isoformat()}; `git log` of this file names the commit.",
         f"Picoseconds, with a margin of {MARGIN_PERCENT - 100} percent, and keys that are written.",
         '"""',
         "",
@@ -85,15 +86,6 @@ def machine() -> str:
 def interpreter() -> str:
     """Return the interpreter's name and version."""
     return f"{platform.python_implementation()} {platform.python_version()}"
-
-
-def commit() -> str:
-    """Return the short name of the commit that was measured."""
-    told = subprocess.run(
-        ["git", "rev-parse", "--short=8", "HEAD"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return told.stdout.strip() or "unknown"
 
 
 def rounded(picos: int) -> int:
