@@ -98,13 +98,14 @@ test-full: test ## Everything: also what is marked `full`, fuzzing with a fresh 
 	$(MAKE) --no-print-directory bench-compare
 
 .PHONY: lint
-lint: setup ## Style, types, layers and the law's own rules, without tests
+lint: setup ## Style, types, layers, sizes, words and the law's own rules, without tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/lint_law.py runtime
 	$(BIN)/python scripts/lint_weights.py
+	$(BIN)/python scripts/lint_shape.py
 	$(BIN)/codespell
 
 .PHONY: fuzz
