@@ -16,6 +16,7 @@ from btt_chain.chain.client import Client, RootedOverlay
 from btt_chain.chain.law import NoLaw
 from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.node.rivals import claimed_tag, unchecked_priority
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256, RuntimeEnvironmentUpdated
 from btt_chain.primitives.extrinsic import decode_extrinsic, opaque, unwrap
@@ -102,6 +103,21 @@ class PoolService:
             raise ValidityUnknown(CannotLookup()) from missing
         finally:
             self._tell()
+
+    def is_outbid(self, wire: bytes) -> bool:
+        """Return True if the transaction of its account and nonce in the pool is not to be replaced
+        by it. Its signature is not checked: a signature costs most of what admission does.
+        """
+        tag = claimed_tag(wire)
+        holder = None if tag is None else self.pool.provider(tag)
+        if holder is None:
+            return False
+        try:
+            executive = self._view_of(self.client.best().hash).executive
+        except (NoLaw, StateUnavailable):
+            return False
+        offered = unchecked_priority(executive, wire)
+        return offered is not None and offered <= holder.priority
 
     def watch(self, hash: bytes, listener: StatusListener) -> Callable[[], None]:
         """Tell `listener` what happens to a transaction, until the returned function is called."""

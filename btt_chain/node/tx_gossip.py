@@ -3,6 +3,10 @@
 Transactions of other nodes are told again too: the network forwards nothing by itself, and a node
 passes on only what its pool has accepted. What comes in is handled by `tx_intake.py`.
 
+A transaction goes out once it is ready, and not before those that it depends on: other nodes have
+no use for it without them, and charge a peer for many of them. So one that is too large for gossip
+holds back the later nonces of its account until a block has taken it.
+
 Times are milliseconds of a clock that does not go back.
 """
 
@@ -61,6 +65,12 @@ class TxGossip:
         self.included: OrderedDict[bytes, None] = OrderedDict()
         """Hashes of transactions in the last blocks: others may gossip them for a while yet."""
         self._fresh: list[bytes] = []
+        self._later: list[bytes] = []
+        """Transactions that are held back; looked at again at `_later_from`."""
+        self._later_from = 0
+        self._held: dict[bytes, None] = {}
+        """Ready transactions that cannot go yet: too large for gossip, one of those that travel
+        alone, or dependent on one of these."""
         self._large_from = 0
         self._sent: OrderedDict[bytes, _Sent] = OrderedDict()
         self._own: dict[bytes, _Sent] = {}
@@ -79,6 +89,7 @@ class TxGossip:
                     "can take it; others must be given it themselves",
                     hash.hex(), len(known.raw),
                 )  # fmt: skip
+                self._held[hash] = None
                 continue
             sent = _Sent((self.slot or 0) + TELL_AGAIN_SLOTS, TELL_AGAIN_SLOTS)
             remember(self._sent, hash, sent)
@@ -97,34 +108,56 @@ class TxGossip:
 
     def spread(self, now: int, peers: Sequence[str], *, stands: bool) -> list[Publish]:
         """Return the batches to gossip now; none while the chain `stands` at an unknown runtime."""
-        if self._pool.holds_gossip and self._fresh and not stands:
+        if self._pool.holds_gossip and (self._fresh or self._later) and not stands:
             self.due = None
             self._gather(now)
             return []
         fresh, self._fresh, self.due = self._fresh, [], None
+        if now >= self._later_from:
+            fresh, self._later = self._later + fresh, []
         if stands:
+            self._later.clear()
+            self._held.clear()
             return []  # they are signed for a runtime that others have left
         going: dict[bytes, bytes] = {}
         for hash in fresh:
-            known = self._pool.pool.get(hash)
-            if known is None:
-                continue
-            if TxBatch.is_large(known.raw):
-                if now < self._large_from:
-                    self._fresh.append(hash)
-                    continue
-                self._large_from = now + LARGE_EVERY_MS
-            going[hash] = known.raw
-        if self._fresh:
-            self._gather(now)
+            raw = self._sendable(hash, now)
+            if raw is not None:
+                going[hash] = raw
+        if self._later:
+            if self._later_from <= now:
+                waits = self._large_from > now
+                self._later_from = self._large_from if waits else now + LARGE_EVERY_MS
+            self.due = self._later_from
         batches = TxBatch.split(list(going.values()))
         if peers:
             self._pool.went_out(going, peers)
         return [Publish(network.TX, batch.encode()) for batch in batches]
 
+    def _sendable(self, hash: bytes, now: int) -> bytes | None:
+        """Return the bytes of a transaction that may go now; hold it back if it may go later."""
+        pool = self._pool.pool
+        known = pool.get(hash)
+        if known is None or not pool.is_ready(hash):
+            self._held.pop(hash, None)
+            if known is not None:
+                self._sent.pop(hash, None)  # it arrives anew when it becomes ready
+            return None
+        is_large = TxBatch.is_large(known.raw)
+        is_early = any(parent.hash in self._held for parent in known.parents)
+        if is_early or (is_large and now < self._large_from):
+            self._held[hash] = None
+            self._later.append(hash)
+            return None
+        self._held.pop(hash, None)
+        if is_large:
+            self._large_from = now + LARGE_EVERY_MS
+        return known.raw
+
     def tell_again(self, slot: int, now: int) -> None:
         """Queue transactions of this node that are in no block yet: new peers do not have them."""
         self.slot = slot
+        self._held = {hash: None for hash in self._held if hash in self._pool.pool}
         for hash, sent in list(self._own.items()):
             if slot < sent.at:
                 continue
@@ -150,8 +183,8 @@ class TxGossip:
         self._gather(now)
 
     def _gather(self, now: int) -> None:
-        if self.due is None:
-            self.due = now + GATHER_MS
+        soon = now + GATHER_MS
+        self.due = soon if self.due is None else min(self.due, soon)
 
 
 def remember(memory: OrderedDict[bytes, V], hash: bytes, value: V) -> None:

@@ -6,6 +6,24 @@ is charged far above its cost; after a few of them the rest of the batch is drop
 that is forged, unpaid, early or late may have been valid at the sender: it is charged at its cost,
 and after many of them the rest of the batch is dropped too.
 
+An attacker who pays for it can make honest neighbours send what is of no use here:
+
+    rival   Two transactions of one account and nonce, given to two nodes at once: each node holds
+            one, gossips it, and receives the other. Both are valid, so a rival is work like any
+            transaction. Most are refused before their signature is checked (`rivals.py`).
+    late    The nonce was used up by a block that the neighbour has not imported yet: a rival that
+            it gossips in the fraction of a second between two imports. Or the account can pay for
+            it there but not here, where another one with a large tip waits.
+    early   An earlier nonce is missing here. Nodes gossip only what is ready in their pool, and
+            nothing before what it depends on (`tx_gossip.py`), so a message was lost, or this node
+            has just started: then each transaction may be early until a block brings the others.
+    banned  It was refused here a while ago: before its account was paid, or for being early.
+
+The attacker pays one fee for each, or the transactions are those of honest accounts. So no more of
+them come from an honest neighbour than the network has transactions. Up to TOLERATED, which is more
+than that, they are work of their peer like valid ones; above it their charge is raised, and a peer
+that sends only these is cut off within seconds.
+
 One batch is worked on at a time, in slices, so that votes and slots never wait for a whole one.
 """
 
@@ -39,8 +57,10 @@ from btt_chain.primitives.validity import (
 from btt_chain.scale import DecodeError
 from btt_chain.scale.compact import compact_decode
 from btt_chain.txpool import (
+    NoFutureRoom,
     PoolError,
     SenderFunds,
+    SenderFutureLimit,
     TemporarilyBanned,
     TooLowPriority,
     TransactionInvalid,
@@ -64,10 +84,9 @@ MAX_FORGED: Final = 16
 """Transactions of a batch that may be forged or unpaid; then the rest is dropped. Each costs a
 signature, and a peer that passes on what it has not accepted itself could send nothing else.
 """
-USELESS: Final = Rate(4, 256)
-"""Transactions of one peer, a second and at once, that are early, used up, replaced by one that
-pays as much, or more than their account can pay for. Each costs a signature and its sender nothing,
-as it is in no block.
+TOLERATED: Final = Rate(500, 4_000)
+"""Transactions of one peer, a second and at once, that are late, early or banned. Each costs at
+most a signature and its sender nothing, as it is in no block.
 """
 UNPROVEN: Final = Rate(0.25, 16)
 """Transactions of one peer, a second and at once, that are forged or unpaid at a low charge: a node
@@ -87,7 +106,7 @@ class Fault(Enum):
     NONE = 0
     """Nothing that its sender could have known."""
     LATE = 1
-    """Early, used up, replaced, or more than the account can pay for."""
+    """Used up, early, or more than its account can pay for together with what waits."""
     UNPAID = 2
     """Refused for another reason that its sender need not have known."""
     FORGED = 3
@@ -96,6 +115,8 @@ class Fault(Enum):
     """Valid on no state."""
     BANNED = 5
     """Refused a while ago, and not judged again."""
+    RIVAL = 6
+    """Another one of its account and nonce is in the pool, and has as much priority or more."""
 
 
 MIN_US: Final = MappingProxyType(
@@ -111,13 +132,13 @@ MIN_US: Final = MappingProxyType(
 an impossible one.
 """
 DEAR_US: Final = MappingProxyType({Fault.BANNED: 1_000, Fault.UNPAID: 1_000, Fault.FORGED: 2_000})
-"""The same above UNPROVEN; of a transaction that is banned, above USELESS."""
+"""The same above UNPROVEN; of a transaction that is banned, above TOLERATED."""
 IMPOSSIBLE_US_PER_KIB: Final = 100
 """Charge for the size of an impossible transaction on top of its minimum."""
 UNREAD_US: Final = 100
 """Charge for each transaction that is dropped behind MAX_FORGED forged ones."""
 TOO_LATE_US: Final = 2_000
-"""Minimum charge for a late transaction above USELESS."""
+"""Minimum charge for a late transaction above TOLERATED."""
 UNREAD_LATE_US: Final = 25
 """Charge for each transaction that is dropped behind that one. Less than behind forged ones: an
 honest peer may have several of them.
@@ -160,8 +181,8 @@ class TxIntake:
         self._meter = meter
         self._is_excused = is_excused
         self._batches: deque[_Batch] = deque()
-        self._late: dict[str, Bucket] = {}
-        """Left of USELESS, by peer."""
+        self._tolerated: dict[str, Bucket] = {}
+        """Left of TOLERATED, by peer."""
         self._unproven: dict[str, Bucket] = {}
         """Left of UNPROVEN, by peer."""
         self._peers: dict[str, None] = {}
@@ -180,7 +201,7 @@ class TxIntake:
     def disconnected(self, peer: str) -> None:
         """Drop what a peer has sent."""
         self._peers.pop(peer, None)
-        self._late.pop(peer, None)
+        self._tolerated.pop(peer, None)
         self._unproven.pop(peer, None)
         self._batches = deque(batch for batch in self._batches if batch.peer != peer)
 
@@ -219,7 +240,14 @@ class TxIntake:
     def _account(
         self, batch: _Batch, fault: Fault, why: str, spent: int, size: int, now: int
     ) -> None:
-        """Charge a transaction that was not accepted, and drop the rest if there were too many."""
+        """Charge a transaction for its fault, and drop the rest if there were too many.
+
+        A rival is work as any other, and so is what its peer may send of late and banned ones.
+        """
+        if fault is Fault.RIVAL:
+            return
+        if fault in (Fault.LATE, Fault.BANNED) and self._is_tolerated(batch.peer, now):
+            return
         minimum = MIN_US[fault]
         if batch.excused is None:
             batch.excused = self._is_excused()
@@ -230,8 +258,6 @@ class TxIntake:
                 self._blame(batch, IMPOSSIBLE_COST, why)
                 if batch.impossible >= MAX_IMPOSSIBLE:
                     batch.waiting.clear()
-            case Fault.BANNED if self._may_be_late(batch.peer, now):
-                pass
             case Fault.FORGED | Fault.UNPAID | Fault.BANNED:
                 batch.forged += 1
                 if fault is Fault.BANNED or not self._may_be_unproven(batch.peer, now):
@@ -245,7 +271,7 @@ class TxIntake:
                     if fault is Fault.FORGED:
                         minimum += UNREAD_US * len(batch.waiting)
                     batch.waiting.clear()
-            case _ if not self._may_be_late(batch.peer, now):
+            case _:
                 minimum = TOO_LATE_US + UNREAD_LATE_US * len(batch.waiting)
                 self._blame(batch, TX_COST, "too many that come too late or too early")
                 batch.waiting.clear()
@@ -268,6 +294,8 @@ class TxIntake:
         why = self._impossible(wire)
         if why is not None:
             return Fault.IMPOSSIBLE, why
+        if self._pool.is_outbid(wire):
+            return Fault.RIVAL, "its nonce is taken"
         remember(self._gossip.received, hash, None)
         try:
             self._pool.submit(wire, TransactionSource.External)
@@ -278,6 +306,8 @@ class TxIntake:
             self._gossip.received.pop(hash, None)
             log.debug("a transaction of %s is not taken: %s", peer, error)
             return fault_of(error), str(error)
+        if not self._pool.pool.is_ready(hash):
+            return Fault.LATE, "an earlier nonce is missing"
         return Fault.NONE, ""
 
     def _impossible(self, wire: bytes) -> str | None:
@@ -309,8 +339,8 @@ class TxIntake:
             self._bare = best, calls
         return self._bare[1]
 
-    def _may_be_late(self, peer: str, now: int) -> bool:
-        return self._take(self._late, USELESS, peer, now)
+    def _is_tolerated(self, peer: str, now: int) -> bool:
+        return self._take(self._tolerated, TOLERATED, peer, now)
 
     def _may_be_unproven(self, peer: str, now: int) -> bool:
         return self._take(self._unproven, UNPROVEN, peer, now)
@@ -328,7 +358,9 @@ def fault_of(error: PoolError) -> Fault:
     """Return whose fault it is that the pool refused a transaction."""
     if isinstance(error, TemporarilyBanned) and not error.is_for_room:
         return Fault.BANNED
-    if isinstance(error, (TooLowPriority, SenderFunds)):
+    if isinstance(error, TooLowPriority):
+        return Fault.RIVAL
+    if isinstance(error, (SenderFunds, SenderFutureLimit, NoFutureRoom)):
         return Fault.LATE
     if isinstance(error, ValidityUnknown):
         return Fault.UNPAID

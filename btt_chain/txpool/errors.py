@@ -59,7 +59,7 @@ class TemporarilyBanned(PoolError):
     message = "Transaction is temporarily banned"
 
     def __init__(self, reason: str, remaining: float, *, is_for_room: bool = False) -> None:
-        """`is_for_room`: nothing is wrong with it, the pool was full."""
+        """`is_for_room`: nothing is wrong with it, the pool was full of ready transactions."""
         super().__init__()
         self.reason = reason
         self.is_for_room = is_for_room
@@ -117,6 +117,10 @@ class ImmediatelyDropped(PoolError):
             f"{full.future} wait for a nonce ({full.future_bytes} bytes); "
             "submit it again after the next block, or with a higher tip"
         )
+
+
+class NoFutureRoom(ImmediatelyDropped):
+    """It waits for an earlier nonce, and there is no room among the transactions that do."""
 
 
 class SenderLimit(ImmediatelyDropped):

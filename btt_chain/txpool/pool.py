@@ -34,6 +34,7 @@ from btt_chain.txpool.errors import (
     CycleDetected,
     FutureRejected,
     ImmediatelyDropped,
+    NoFutureRoom,
     NoTagsProvided,
     PoolError,
     SenderFunds,
@@ -73,6 +74,7 @@ RECENT_BLOCKS: Final = 2
 """Tags of so many blocks still count as provided: a verdict may be that much older."""
 
 _FULL: Final = "there is no room in the pool"
+_CROWDED: Final = "there is no room among those that wait for an earlier nonce"
 _ORPHAN: Final = "it depends on a transaction that was removed as invalid"
 
 
@@ -150,6 +152,10 @@ class Pool:
         """Whether the transaction could go into a block now."""
         return tx_hash in self._ready.members
 
+    def provider(self, tag: bytes) -> Transaction | None:
+        """Return the ready transaction that provides a tag."""
+        return self._ready.provider.get(tag)
+
     def status(self) -> PoolStatus:
         """How full the queues are."""
         ready, future = self._ready, self._future
@@ -208,8 +214,9 @@ class Pool:
         tx = _transaction(tx_hash, raw, source, validity, best, self._arrivals)
         try:
             self._admit(tx)
-        except ImmediatelyDropped:
-            self._ban_for_room(tx_hash, now)
+        except ImmediatelyDropped as full:
+            is_early = isinstance(full, (NoFutureRoom, SenderFutureLimit))
+            self._ban_for_room(tx_hash, now, _CROWDED if is_early else _FULL)
             raise
         self._enforce_limits(now, tx)
         if tx_hash not in self._members:
@@ -405,7 +412,7 @@ class Pool:
         if len(queue.members) < limit.count and queue.bytes + len(tx.raw) <= limit.bytes:
             return
         if len(tx.raw) > limit.bytes or queue.must_yield(tx, limit):
-            raise ImmediatelyDropped(self.status())
+            raise NoFutureRoom(self.status())
 
     def _refuse_worst(
         self, tx: Transaction, queue: Ready, limit: Limit, rivals: Sequence[Transaction]
@@ -513,15 +520,15 @@ class Pool:
                 self._ban_for_room(tx.hash, now)
                 self._end(tx, Status.DROPPED, reason=_FULL)
         for tx in self._future.trim(self.limits.future):
-            self._ban_for_room(tx.hash, now)
-            self._end(tx, Status.DROPPED, reason=_FULL)
+            self._ban_for_room(tx.hash, now, _CROWDED)
+            self._end(tx, Status.DROPPED, reason=_CROWDED)
 
     def _ban(self, tx_hash: bytes, reason: str, now: float) -> None:
         self._bans.add(tx_hash, reason, now + self.limits.ban_seconds)
 
-    def _ban_for_room(self, tx_hash: bytes, now: float) -> None:
+    def _ban_for_room(self, tx_hash: bytes, now: float, why: str = _FULL) -> None:
         """Not for longer: nothing is wrong with it, and its owner has nothing else to send."""
-        self._bans.add(tx_hash, _FULL, now + self.limits.full_seconds)
+        self._bans.add(tx_hash, why, now + self.limits.full_seconds)
 
     # --- blocks -----------------------------------------------------------------
 

@@ -12,17 +12,20 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import bare, opaque
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32
+from btt_chain.txpool import Limits
 from p2p.accounts import NETWORK
 from p2p.network import ANNOUNCE, GRANDPA, TX
 from p2p.protocols.messages import Announce, TxBatch
 from support.sim import accounts
 from support.sim.byzantine import Byzantine, corrupt
 from support.sim.plays import Payers, final, lag, make, settle, watched
-from support.sim.world import SLOT_MS, World
+from support.sim.world import SLOT_MS, Links, World
 
 EVERY_MS: Final = 10
 """A flooder sends a hundred messages a second."""
 ATTACKERS: Final = (4, 5)
+PAYERS: Final = 5
+"""Accounts of an attacker that pays."""
 
 Message = Callable[[World, int], tuple[str, bytes]]
 
@@ -133,3 +136,61 @@ def test_honest_nodes_that_come_back_under_load_are_not_cut_off() -> None:
             if slot in (8, 18):
                 world.start(3)
         settle(world, 20)
+
+
+def conflict(seed: int, pairs: int, seconds: int) -> World:
+    """Hand pairs of conflicting transactions, of equal priority, to two nodes at the same time."""
+    world = make(seed)
+    with watched(world):
+        nonces = [0] * PAYERS
+        world.run(4)
+        for number in range(pairs * seconds):
+            world.run_until(world.now + 1_000 // pairs)
+            who = number % PAYERS
+            one, two = (
+                accounts.transfer(who, nonces[who], PAYERS, 10**15 + n, world.genesis.hash)
+                for n in range(2)
+            )
+            assert world.submit(number % 4, one) is not None
+            assert world.submit((number + 1) % 4, two) is not None
+            nonces[who] += 1
+        settle(world, 10)
+    return world
+
+
+@pytest.mark.parametrize(
+    ("pairs", "seconds"), [(20, 60), pytest.param(20, 300, marks=pytest.mark.full)]
+)
+def test_conflicting_transactions_do_not_make_honest_neighbours_cut_each_other_off(
+    pairs: int, seconds: int
+) -> None:
+    world = conflict(430, pairs, seconds)
+    for node in world.nodes:
+        assert sum(node.accounts.cut_off.values()) == 0
+        assert max(node.accounts.used(other.name) for other in world.nodes) < 0.1
+        assert node.watcher.penalties == []
+
+
+def test_neighbours_at_400_transfers_a_second_may_send_nonces_before_earlier_ones() -> None:
+    # Batches overtake each other, and a node that starts amid a backlog lacks what was sent before.
+    world = make(440, links=Links(least=5, most=600), room=60, gossip_ms=100)
+    with watched(world):
+        world.run(4)
+        early = 0
+        for tick in range(60):
+            for who in range(4):
+                for nonce in range(5 * tick, 5 * tick + 5):
+                    wire = accounts.transfer(who, nonce, 5, 10**15, world.genesis.hash)
+                    assert world.submit(who % 3, wire) is not None
+            world.run_until(world.now + 50)
+            if tick == 20:
+                world.kill(3)
+            if tick == 30:
+                world.start(3)
+            pools = [node.running.parts.pool.pool for node in world.nodes if node.engine]
+            early = max(early, *(pool.status().future for pool in pools))
+        settle(world, 20)
+    assert early >= Limits().future_sender.count  # it did happen
+    for node in world.nodes:
+        assert max(node.accounts.used(other.name) for other in world.nodes) < 0.1
+        assert node.watcher.penalties == []

@@ -51,10 +51,12 @@ def nonce_of(node: SimNode, index: int) -> int:
     return int(system.account[account(index)].nonce)
 
 
-def sign(index: int, nonce: int, call: Call, genesis: bytes, spec: int = 100) -> bytes:
+def sign(
+    index: int, nonce: int, call: Call, genesis: bytes, spec: int = 100, tip: int = 0
+) -> bytes:
     """Return an extrinsic with its length in front, signed for a version of the law."""
     extra = SIGNED_EXTRA.encode(
-        SignedExtra(era=Immortal(), nonce=u32(nonce), tip=u128(0), mode=MetadataHashMode.Disabled)
+        SignedExtra(era=Immortal(), nonce=u32(nonce), tip=u128(tip), mode=MetadataHashMode.Disabled)
     )
     implicit = IMPLICIT.encode(
         Implicit(
@@ -71,10 +73,10 @@ def sign(index: int, nonce: int, call: Call, genesis: bytes, spec: int = 100) ->
 
 
 def transfer(
-    index: int, nonce: int, to: int, amount: int, genesis: bytes, spec: int = 100
+    index: int, nonce: int, to: int, amount: int, genesis: bytes, spec: int = 100, tip: int = 0
 ) -> bytes:
     """Return a transfer in planck between two development accounts."""
     call = runtime().call(
         "Balances", "transfer_keep_alive", dest=Id(account(to)), value=u128(amount)
     )
-    return sign(index, nonce, call, genesis, spec)
+    return sign(index, nonce, call, genesis, spec, tip)

@@ -9,10 +9,12 @@ from typing import Final
 import pytest
 
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.node import tx_intake
 from btt_chain.node.tx_gossip import LARGE_EVERY_MS
-from btt_chain.node.tx_intake import MAX_FORGED, TX_COST, USELESS
+from btt_chain.node.tx_intake import MAX_FORGED, TX_COST
 from btt_chain.primitives.validity import TransactionSource
-from btt_chain.txpool import Status, StatusEvent
+from btt_chain.txpool import Status, StatusEvent, TransactionInvalid
+from p2p.limits import Rate
 from p2p.network import TX, GossipHeard, Penalise
 from p2p.protocols.messages import TX_BYTES, TxBatch
 from support.sim.accounts import nonce_of, runtime, sign, transfer
@@ -35,7 +37,7 @@ def good(world: World, count: int) -> list[bytes]:
 
 
 def forged(world: World, count: int) -> list[bytes]:
-    [honest] = good(world, 1)
+    honest = transfer(1, 0, 2, 10**15, world.genesis.hash)
     found = []
     for number in range(count):
         wire = bytearray(honest)
@@ -125,21 +127,46 @@ def test_a_node_that_starts_knows_what_its_last_blocks_held(world: World) -> Non
     assert (blames, looked) == ([], 0)
 
 
-@pytest.mark.parametrize("used_up", [True, False], ids=["used up", "taken"])
-def test_endless_transactions_without_a_use_cost_their_sender(world: World, used_up: bool) -> None:
-    wires = good(world, 1)
-    hear(world, wires)
-    if used_up:
-        world.run(3)
-    rivals = [transfer(0, 0, 1, 10**15 + n, world.genesis.hash) for n in range(1, 401)]
-    first, looked = hear(world, rivals[:200])
+def test_endless_transactions_whose_nonce_is_used_up_cost_their_sender(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = Rate(20, 300)
+    monkeypatch.setattr(tx_intake, "TOLERATED", few)
+    hear(world, good(world, 1))
+    world.run(3)
+    late = [transfer(0, 0, 1, 10**15 + n, world.genesis.hash) for n in range(1, 401)]
+    first, looked = hear(world, late[:200])
     assert (first, looked) == ([], 200)
-    blames, looked = hear(world, rivals[200:])
+    blames, looked = hear(world, late[200:])
     assert [(blame.peer, blame.cost) for blame in blames] == [("n1", TX_COST)]
-    assert looked == USELESS.burst - 200 + 1
+    assert looked == few.burst - 200 + 1
     world.now += 60_000
-    blames, _ = hear(world, rivals[300:])
+    blames, _ = hear(world, late[350:])
     assert blames == []
+
+
+def test_rivals_are_nobodys_fault_and_most_are_refused_before_their_signature(world: World) -> None:
+    hear(world, good(world, 1))
+    rivals = [transfer(0, 0, 1, 10**15 + n, world.genesis.hash) for n in range(1, 801)]
+    for first in range(0, 800, 200):
+        assert hear(world, rivals[first : first + 200]) == ([], 0)
+    # Those that pay more are judged, and take the place of the one before.
+    better = transfer(0, 0, 1, 10**15, world.genesis.hash, tip=10**15)
+    assert hear(world, [better]) == ([], 1)
+    assert blake2_256(better) in world.nodes[0].running.parts.pool.pool
+
+
+def test_a_rival_that_is_refused_unchecked_leaves_no_trace(world: World) -> None:
+    [holder] = good(world, 1)
+    hear(world, [holder])
+    parts = world.nodes[0].running.parts
+    rival = bytearray(transfer(0, 0, 1, 10**15 + 1, world.genesis.hash))
+    rival[SIGNATURE] = bytes(8)
+    assert hear(world, [bytes(rival)]) == ([], 0)
+    assert blake2_256(bytes(rival)) not in world.nodes[0].running._gossip.received
+    assert parts.pool.pool.get(blake2_256(holder)) is not None
+    with pytest.raises(TransactionInvalid):  # by RPC it is judged in full
+        parts.pool.submit(bytes(rival))
 
 
 def test_a_transaction_that_is_too_large_for_gossip_is_said_to_stay_here(

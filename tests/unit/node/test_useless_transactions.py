@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.node import tx_intake
 from btt_chain.node.tx_intake import (
     DEAR_US,
     IMPOSSIBLE_COST,
@@ -19,17 +22,28 @@ from btt_chain.node.tx_intake import (
     UNPROVEN,
     UNREAD_LATE_US,
     UNREAD_US,
-    USELESS,
     Fault,
     fault_of,
 )
 from btt_chain.primitives.extrinsic import bare, opaque
 from btt_chain.primitives.validity import Invalid, Payment, TransactionSource
-from btt_chain.txpool import TemporarilyBanned
-from p2p.network import TX, Action, Charge, Disconnected, GossipHeard, Penalise
+from btt_chain.txpool import (
+    Limit,
+    Limits,
+    NoFutureRoom,
+    PoolError,
+    PoolStatus,
+    SenderFutureLimit,
+    TemporarilyBanned,
+    TooLowPriority,
+)
+from p2p.accounts import Accounts, drop_us
+from p2p.limits import Rate
+from p2p.network import KIB, MIB, TX, Action, Charge, Disconnected, GossipHeard, Penalise
 from p2p.protocols.messages import MAX_TX, TxBatch
-from support.sim.accounts import runtime, transfer
-from support.sim.world import World
+from support.sim.accounts import nonce_of, runtime, sign, transfer
+from support.sim.costs import READ_US
+from support.sim.world import SimNode, World
 
 IMPOSSIBLE_US = MIN_US[Fault.IMPOSSIBLE]
 
@@ -55,7 +69,7 @@ class Outcome:
         return [action.cost for action in self.actions if isinstance(action, Penalise)]
 
 
-def receive(world: World, wires: Sequence[bytes]) -> Outcome:
+def receive(world: World, wires: Sequence[bytes], wait: int = 1_000) -> Outcome:
     """Hand a batch of node 1 to node 0, and wait until its cost is reported."""
     outcome, engine = Outcome(), world.nodes[0].running
     pool, submit = engine.parts.pool, engine.parts.pool.submit
@@ -71,7 +85,7 @@ def receive(world: World, wires: Sequence[bytes]) -> Outcome:
         )
         while engine.busy:
             outcome.actions += engine.work(world.now)
-    world.now += 1_000
+    world.now += wait
     outcome.actions += engine.flush(world.now)
     return outcome
 
@@ -169,30 +183,121 @@ def test_a_batch_is_worked_on_in_slices_and_dropped_when_its_peer_leaves(world: 
     assert pool.status().ready <= SLICE
 
 
-def test_late_transactions_are_charged_at_their_cost(world: World) -> None:
-    wires = good(world, 1)
-    receive(world, wires)
-    rivals = [transfer(0, 0, 1, 10**15 + n, world.genesis.hash) for n in range(1, 101)]
-    assert len(rivals) < USELESS.burst
-    outcome = receive(world, rivals)
-    assert outcome.penalties == []
-    assert 100 * 250 <= outcome.useless < 100 * 350
-    more = [transfer(0, 0, 1, 10**16 + n, world.genesis.hash) for n in range(200)]
-    receive(world, more)
-    again = receive(world, [transfer(0, 0, 1, 10**17 + n, world.genesis.hash) for n in range(50)])
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> Rate:
+    """Let each peer send so many late transactions, in place of thousands."""
+    rate = Rate(10, 100)
+    monkeypatch.setattr(tx_intake, "TOLERATED", rate)
+    return rate
+
+
+def test_late_transactions_are_work_until_they_are_too_many(world: World, few: Rate) -> None:
+    receive(world, good(world, 1))
+    world.run(3)  # its nonce is used up
+    late = [transfer(0, 0, 1, 10**15 + n, world.genesis.hash) for n in range(1, 201)]
+    outcome = receive(world, late[: few.burst], 0)
+    assert (outcome.penalties, outcome.useless) == ([], 0)
+    assert len(outcome.submitted) == few.burst
+    again = receive(world, late[few.burst :])
     assert len(again.penalties) == 1
-    assert again.useless >= TOO_LATE_US + 40 * UNREAD_LATE_US
+    assert again.useless >= TOO_LATE_US + 99 * UNREAD_LATE_US
 
 
-def test_transactions_beyond_what_an_account_can_pay_are_charged_at_their_cost(
-    world: World, monkeypatch: pytest.MonkeyPatch
+def test_rivals_are_charged_as_work_and_not_as_useless(world: World) -> None:
+    receive(world, good(world, 1))
+    rivals = [transfer(0, 0, 1, 10**15 + n, world.genesis.hash) for n in range(1, 1_001)]
+    spent = 0
+    for first in range(0, 1_000, 200):
+        outcome = receive(world, rivals[first : first + 200])
+        assert (outcome.useless, outcome.penalties, outcome.submitted) == (0, [], [])
+        spent += sum(action.spent_us for action in outcome.actions if isinstance(action, Charge))
+    assert spent >= 1_000 * READ_US
+
+
+def test_what_a_rival_is_refused_for_is_work_too_where_only_the_pool_can_tell() -> None:
+    assert fault_of(TooLowPriority(1, 1, b"")) is Fault.RIVAL
+
+
+def ahead(world: World, count: int, first: int = 100) -> list[bytes]:
+    nonces = range(first, first + count)
+    return [transfer(0, nonce, 1, 10**15, world.genesis.hash) for nonce in nonces]
+
+
+def test_transactions_whose_earlier_nonce_is_missing_count_as_late(world: World, few: Rate) -> None:
+    outcome = receive(world, ahead(world, few.burst), 0)
+    assert (outcome.penalties, outcome.useless) == ([], 0)
+    status = world.nodes[0].running.parts.pool.pool.status()
+    assert (status.ready, status.future) == (0, Limits().future_sender.count)
+    again = receive(world, ahead(world, 100, 5_000))
+    assert len(again.penalties) == 1
+    assert again.useless >= TOO_LATE_US + 99 * UNREAD_LATE_US
+
+
+@pytest.mark.parametrize("error", [NoFutureRoom, SenderFutureLimit])
+def test_transactions_that_find_no_room_to_wait_count_as_late(error: type[PoolError]) -> None:
+    status = PoolStatus(0, 0, 0, 0)
+    limits = (Limit(0, 0), Limit(0, 0)) if error is SenderFutureLimit else ()
+    assert fault_of(error(status, *limits)) is Fault.LATE
+
+
+def test_a_flood_of_transactions_far_ahead_gets_its_peer_cut_off(world: World) -> None:
+    accounts, cut = Accounts(), None
+    accounts.opened("n1", "10.0.0.1", world.now)
+    wires, begun = ahead(world, 4_000), world.now
+    rng = random.Random(1)
+    while cut is None and world.now < begun + 20_000:
+        if accounts.admits("n1", TX, world.now):
+            for action in receive(world, rng.sample(wires, 400), 100).actions:
+                if isinstance(action, Charge):
+                    charged = action.spent_us, action.useless_us
+                    cut = cut or accounts.charge("n1", TX, *charged, world.now)
+        else:
+            price = drop_us(64 * KIB)
+            cut = accounts.charge("n1", TX, price, price, world.now)
+            world.now += 100
+    assert cut is not None
+    assert world.now - begun < 10_000
+
+
+def test_only_ready_transactions_are_gossiped_and_none_before_what_it_depends_on(
+    world: World,
+) -> None:
+    sent: list[bytes] = []
+    publish = world.publish
+
+    def spy(node: SimNode, topic: str, data: bytes, only: Sequence[int] | None = None) -> None:
+        if topic == TX and node.index == 0:
+            sent.extend(TxBatch.decode(data).transactions)
+        publish(node, topic, data, only)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world, "publish", spy)
+        remark = runtime().call("System", "remark", remark=bytes(MIB))
+        large = sign(0, 0, remark, world.genesis.hash)
+        others = [transfer(1, nonce, 2, 10**15, world.genesis.hash) for nonce in (0, 2)]
+        behind = [transfer(0, nonce, 1, 10**15, world.genesis.hash) for nonce in range(1, 40)]
+        for wire in (large, *behind, *others):
+            assert world.submit(0, wire) is not None
+        begun = world.now
+        while nonce_of(world.nodes[0], 0) == 0 and world.now < begun + 60_000:
+            assert set(sent) <= {others[0]}
+            world.run_until(world.now + 50)
+        world.run(2)
+    pool = world.nodes[1].running.parts.pool.pool
+    assert nonce_of(world.nodes[1], 0) == 40 or all(blake2_256(w) in pool for w in behind)
+    assert pool.status().future == 0
+
+
+def test_transactions_beyond_what_an_account_can_pay_count_as_late(
+    world: World, few: Rate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world.nodes[0].running.parts.pool.pool, "_can_pay", lambda *_: False)
-    wires = [transfer(0, nonce, 1, 10**15, world.genesis.hash) for nonce in range(41)]
-    outcome = receive(world, wires)
+    wires = [transfer(0, nonce, 1, 10**15, world.genesis.hash) for nonce in range(141)]
+    outcome = receive(world, wires[: few.burst + 1], 0)
     assert world.nodes[0].running.parts.pool.pool.status().ready == 1
-    assert outcome.penalties == []
-    assert 40 * 250 <= outcome.useless < 40 * 350
+    assert (outcome.penalties, outcome.useless) == ([], 0)
+    again = receive(world, wires[few.burst + 1 :])
+    assert again.useless >= TOO_LATE_US + 39 * UNREAD_LATE_US
 
 
 def forged(world: World, count: int, first: int = 0) -> list[bytes]:
@@ -237,13 +342,13 @@ def test_unpaid_transactions_become_dear_after_a_few(
 
 
 def test_what_was_refused_a_while_ago_is_charged_when_it_comes_again_and_again(
-    world: World,
+    world: World, few: Rate
 ) -> None:
     wires = forged(world, MAX_FORGED)
     receive(world, wires)
-    for _ in range(USELESS.burst // MAX_FORGED):  # an honest echo costs what it costs
-        assert receive(world, wires).useless < MAX_FORGED * DEAR_US[Fault.BANNED] // 2
-    useless = [receive(world, wires).useless for _ in range(8)]
+    for _ in range(few.burst // MAX_FORGED):  # an honest echo is work
+        assert receive(world, wires, 0).useless == 0
+    useless = [receive(world, wires, 250).useless for _ in range(8)]
     assert max(useless) >= MAX_FORGED * DEAR_US[Fault.BANNED] // 2
 
 
