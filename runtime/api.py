@@ -43,7 +43,7 @@ from btt_chain.scale import (
     u64,
     u128,
 )
-from runtime.api_base import ApiError, Context, NoSuchMethod, RuntimeApi
+from runtime.api_base import MAX_ARGUMENTS, ApiError, Context, NoSuchMethod, RuntimeApi
 from runtime.asset_api import ASSET_APIS
 from runtime.economy_api import ECONOMY_APIS
 from runtime.executive import Executive, RootedState
@@ -499,6 +499,12 @@ def is_unsafe(name: str) -> bool:
     """Return True for an API method that only a trusted caller may use; False for an unknown."""
     entry = _ENTRIES.get(name)
     return entry is not None and entry[1].is_unsafe
+
+
+def max_arguments(name: str) -> int:
+    """Return the maximum number of bytes of an API method's arguments, also of an unknown one."""
+    entry = _ENTRIES.get(name)
+    return MAX_ARGUMENTS if entry is None else entry[1].max_arguments
 
 
 def apply(executive: Executive, raw: bytes) -> ApplyResult:

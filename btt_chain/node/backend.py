@@ -31,7 +31,7 @@ from btt_chain.rpc.finality import Rounds
 from btt_chain.scale import DecodeError
 from btt_chain.txpool import PoolError, StatusEvent
 from p2p.network import AUTHORITY, Network
-from runtime.api import is_unsafe
+from runtime.api import is_unsafe, max_arguments
 from runtime.api_base import ApiError
 from runtime.executive import Malformed
 from runtime.frame import InvalidBlock, RuntimeVersion
@@ -173,6 +173,10 @@ class ChainView:
     def is_unsafe_call(self, function: str) -> bool:
         """Return True for a runtime API method that only a trusted caller may use."""
         return is_unsafe(function)
+
+    def max_call_data(self, function: str) -> int:
+        """Return the maximum number of bytes of a runtime API method's arguments."""
+        return max_arguments(function)
 
     def dry_run(self, hash: bytes, extrinsic: bytes) -> bytes:
         """Apply an extrinsic on a block's state and forget it; the encoded ApplyExtrinsicResult."""

@@ -57,7 +57,10 @@ class RpcApi:
 
 def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     """Every method the backend can serve."""
-    registry = Registry(is_unsafe_function=backend.chain.is_unsafe_call)
+    registry = Registry(
+        is_unsafe_function=backend.chain.is_unsafe_call,
+        max_call_data=backend.chain.max_call_data,
+    )
     shapes = Shapes(backend.chain)
     registry.add(RpcApi(registry))
     registry.add(SystemApi(backend))

@@ -99,7 +99,7 @@ class ArchiveApi:
         body = self.chain.body(hash)
         return None if body is None else [to_hex(opaque(extrinsic)) for extrinsic in body]
 
-    @method("archive_v1_call", cost=HEAVY, function="function")
+    @method("archive_v1_call", cost=HEAVY, function="function", data="callParameters")
     def call(self, hash: Hash, function: Text, call_parameters: Hex) -> dict[str, object] | None:
         """What a runtime function returns on a block's state; null for an unknown block."""
         try:

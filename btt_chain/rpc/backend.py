@@ -224,6 +224,9 @@ class Chain(Protocol):
     def is_unsafe_call(self, function: str) -> bool:
         """Return True for a runtime API method that only a trusted caller may use."""
 
+    def max_call_data(self, function: str) -> int:
+        """Return the maximum number of bytes of a runtime API method's arguments."""
+
     def dry_run(self, hash: bytes, extrinsic: bytes) -> bytes:
         """SCALE(ApplyExtrinsicResult) of an extrinsic (with its length prefix) on a block's state.
 

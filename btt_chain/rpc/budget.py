@@ -21,6 +21,11 @@ BYTES_PER_SECOND: Final = 50e6
 SHARED_DELAY: Final = 0.1
 """Seconds by which the debts of others on this machine delay a caller at most."""
 
+MIN_WORK: Final = 0.5
+"""Seconds that a new connection from this machine may spend, whatever the others there owe."""
+MIN_WASTE: Final = 0.05
+"""The same for waste."""
+
 ACCOUNTS: Final = 4_096
 """Maximum number of addresses with an account; the one unused longest is forgotten."""
 
@@ -42,6 +47,11 @@ class Bucket:
         self._rate = rate
         self._level = rate.saved
         self._updated = now
+
+    def part_of(self, other: Bucket, minimum: float, now: float) -> None:
+        """Begin with no more than another bucket has left, but with `minimum` in any case."""
+        left = other._level + (now - other._updated) * other._rate.share
+        self._level = min(self._level, max(left, minimum))
 
     def spend(self, seconds: float, now: float) -> None:
         """Take what a request has cost."""
@@ -70,6 +80,11 @@ class CostAccount:
         """False if nothing was owed after the last charge, so that nothing is owed now."""
         self._work = Bucket(work, now)
         self._waste = Bucket(waste, now)
+
+    def part_of(self, address: CostAccount, now: float) -> None:
+        """Begin with what the address has left: a new connection is no new budget."""
+        self._work.part_of(address._work, MIN_WORK, now)
+        self._waste.part_of(address._waste, MIN_WASTE, now)
 
     def charge(self, seconds: float, now: float, *, is_waste: bool = False) -> None:
         """Charge what a request has cost."""

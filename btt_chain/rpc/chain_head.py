@@ -370,7 +370,13 @@ class ChainHeadApi:
         call.after(lambda: follow.body(id, hash))
         return {"result": "started", "operationId": id}
 
-    @method("chainHead_v1_call", connected=True, cost=HEAVY, function="function")
+    @method(
+        "chainHead_v1_call",
+        connected=True,
+        cost=HEAVY,
+        function="function",
+        data="callParameters",
+    )
     def call(
         self,
         call: Call,

@@ -34,6 +34,7 @@ from btt_chain.rpc.protocol import (
     Request,
     RpcError,
     answer,
+    invalid_params,
     parse,
     refusal,
 )
@@ -135,6 +136,7 @@ class Dispatcher:
     def __init__(self, registry: Registry, limits: Limits) -> None:
         self.methods = registry.methods
         self.is_unsafe_function = registry.is_unsafe_function
+        self.max_call_data = registry.max_call_data
         self.limits = limits
         self.lane = registry.lane
         self.on_call: Callable[[str, float], None] | None = None
@@ -312,12 +314,28 @@ class Dispatcher:
 
     def _bind(self, caller: Caller, method: Method, request: Request) -> list[object]:
         """Return the arguments; refuse a runtime function that this caller may not use."""
+        if method.data is not None:
+            self._check_size(method, request)
         arguments = method.signature.bind(request.params)
         if method.function is not None and not caller.unsafe_allowed:
             name = str(arguments[method.function])
             if self.is_unsafe_function(name):
                 raise unsafe_function(name)
         return arguments
+
+    def _check_size(self, method: Method, request: Request) -> None:
+        """Refuse arguments of a runtime function that are too long for it, before they are read."""
+        signature, function, data = method.signature, method.function or 0, method.data or 0
+        name, text = signature.raw(request.params, function), signature.raw(request.params, data)
+        if not isinstance(name, str) or not isinstance(text, str):
+            return  # refused by their types
+        limit = self.max_call_data(name)
+        size = len(text) // 2 - 1
+        if size > limit:
+            argument = signature.parameters[data].name
+            raise invalid_params(
+                f"`{argument}`: {size} bytes, {limit} are the most for {name[:80]}"
+            )
 
     def _invoke(
         self, caller: Caller, method: Method, arguments: list[object], reply: Reply

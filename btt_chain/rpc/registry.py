@@ -20,6 +20,9 @@ Handler = TypeVar("Handler", bound=Callable[..., object])
 HEAVY = 10
 """What a call that walks many keys or runs the runtime takes from the caller's rate budget."""
 
+MAX_CALL_DATA = 64 << 10
+"""Bytes of a runtime function's arguments where nothing else is known of the function."""
+
 MARK = "__rpc__"
 
 
@@ -48,6 +51,7 @@ class Mark:
     unsubscribe: tuple[str, ...] = ()
     unsubscribe_result: bool = True
     function: str = ""
+    data: str = ""
 
 
 @dataclass(slots=True)
@@ -67,6 +71,8 @@ class Method:
     """Of an unsubscribe: answers true or false, as the legacy API does, or always null."""
     function: int | None = None
     """Place of the argument that names a function of the runtime, which may be unsafe itself."""
+    data: int | None = None
+    """Place of that function's encoded arguments, whose size is limited by the function."""
 
 
 def method(
@@ -75,13 +81,15 @@ def method(
     cost: int = 1,
     connected: bool = False,
     function: str = "",
+    data: str = "",
 ) -> Callable[[Handler], Handler]:
     """Mark a handler; the first name is its own, the others are aliases.
 
-    `function` is the parameter that names a function of the runtime, if there is one.
+    `function` is the parameter that names a function of the runtime, if there is one, and `data`
+    that with the function's encoded arguments.
     """
     kind = Kind.CONNECTED if connected else Kind.PLAIN
-    return _marker(Mark(names, kind, unsafe, cost, function=function))
+    return _marker(Mark(names, kind, unsafe, cost, function=function, data=data))
 
 
 def subscription(
@@ -120,6 +128,8 @@ class Registry:
     """Where all calls take their turns."""
     is_unsafe_function: Callable[[str], bool] = lambda _: False
     """Whether a function of the runtime, by its name, is for trusted callers only."""
+    max_call_data: Callable[[str], int] = lambda _: MAX_CALL_DATA
+    """Maximum number of bytes of a runtime function's encoded arguments, by its name."""
 
     def add(self, group: object) -> None:
         """Take in the marked handlers of a group.
@@ -151,6 +161,7 @@ class Registry:
                     is_async,
                     mark.event,
                     function=signature.place(mark.function) if mark.function else None,
+                    data=signature.place(mark.data) if mark.data else None,
                 )
             )
         for name in mark.unsubscribe:

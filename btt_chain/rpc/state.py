@@ -75,7 +75,7 @@ class StateApi:
         """The runtime version."""
         return self._of_runtime(self.shapes.version, hash)
 
-    @method("state_call", "state_callAt", cost=HEAVY, function="method")
+    @method("state_call", "state_callAt", cost=HEAVY, function="method", data="data")
     def call(self, method: Text, data: Hex, hash: Hash | None = None) -> str:
         """What a function of the runtime returns."""
         return to_hex(self.chain.call(self._at(hash), method, data))

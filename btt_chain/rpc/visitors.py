@@ -33,6 +33,10 @@ SCAN_EVERY: Final = 0.1
 """Seconds between two searches for such a WebSocket."""
 
 
+THIS_MACHINE: Final = "this machine"
+"""Address under which all local callers are charged."""
+
+
 class Phase(Enum):
     """What a connection is doing."""
 
@@ -56,6 +60,7 @@ class Visitor:
         self.is_proxy = self.address in proxies
         self.external = self.is_proxy or not is_loopback(self.address)
         self.account: CostAccount = (EXTERNAL if self.external else LOCAL).account(now)
+        """What it may spend itself; on this machine no more than the address has left."""
         self.bill: Bill | None = None
         """Who pays, where that is the same for all its requests."""
         self.counted = self.turned_away = False
@@ -101,7 +106,10 @@ class Visitors:
 
     def arrive(self, transport: asyncio.Transport) -> Visitor:
         """Take in a connection; one too many of its kind is marked to be turned away."""
-        visitor = Visitor(transport, self.proxies, monotonic())
+        now = monotonic()
+        visitor = Visitor(transport, self.proxies, now)
+        if not visitor.external:
+            visitor.account.part_of(self._local.of(THIS_MACHINE, now), now)
         if visitor.external and not visitor.is_proxy:
             visitor.counted = self.doorman.admit(visitor.address)
             visitor.turned_away = not visitor.counted
@@ -175,7 +183,7 @@ class Visitors:
             return visitor.bill
         now = monotonic()
         accounts = self._external if visitor.external else self._local
-        name = address if visitor.external else "this machine"
+        name = address if visitor.external else THIS_MACHINE
         own: CostAccount | None = visitor.account
         if visitor.is_proxy and not is_websocket:
             own = None  # the proxy's connection carries requests of many

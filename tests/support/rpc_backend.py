@@ -299,6 +299,9 @@ class ModelChain:
     def is_unsafe_call(self, function: str) -> bool:
         return function == "Core_execute_block"
 
+    def max_call_data(self, function: str) -> int:
+        return 1 << 16
+
     def dry_run(self, hash: bytes, extrinsic: bytes) -> bytes:
         self.state(hash)
         return b"\x00\x00" if unwrap(extrinsic)[37] != 255 else b"\x01\x00\x04"

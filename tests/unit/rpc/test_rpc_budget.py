@@ -12,6 +12,8 @@ from btt_chain.rpc import throttle as throttle_module
 from btt_chain.rpc.budget import (
     EXTERNAL,
     LOCAL,
+    MIN_WASTE,
+    MIN_WORK,
     SHARED_DELAY,
     Accounts,
     Bill,
@@ -75,6 +77,24 @@ def test_a_caller_on_this_machine_does_not_pay_for_the_debts_of_another() -> Non
     assert operator.delay(0.0) == SHARED_DELAY
     assert not operator.is_wasteful(0.0)
     assert operator.spent(0.0) < attacker.spent(0.0)
+
+
+def test_a_new_connection_from_this_machine_begins_with_what_the_others_left() -> None:
+    address = CostAccount(LOCAL.address, LOCAL.waste, 0.0)
+    fresh = LOCAL.account(0.0)
+    fresh.part_of(address, 0.0)
+    assert fresh.spent(0.0) == 0
+    address.charge(LOCAL.address.saved - 2.0, 0.0)
+    later = LOCAL.account(0.0)
+    later.part_of(address, 0.0)
+    assert later.spent(0.0) == pytest.approx(LOCAL.connection.saved - 2.0)
+    address.charge(100.0, 0.0, is_waste=True)
+    last = LOCAL.account(0.0)
+    last.part_of(address, 0.0)
+    assert last.spent(0.0) == pytest.approx(LOCAL.connection.saved - MIN_WORK)
+    assert last.wait(0.0) == 0
+    last.charge(2 * MIN_WASTE, 0.0, is_waste=True)
+    assert last.is_wasteful(0.0)
 
 
 def test_only_so_many_addresses_have_an_account() -> None:
