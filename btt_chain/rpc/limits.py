@@ -80,13 +80,20 @@ class Doorman:
     def admit(self, address: str) -> bool:
         """Count a connection in; False, and it is not counted, when there is no room."""
         address = network_of(address)
-        if self.total >= self.limits.connections:
-            return False
-        if self.by_address[address] >= self.limits.connections_per_address:
+        if self.is_full or not self.allows(address):
             return False
         self.total += 1
         self.by_address[address] += 1
         return True
+
+    @property
+    def is_full(self) -> bool:
+        """Return True if all places are taken."""
+        return self.total >= self.limits.connections
+
+    def allows(self, address: str) -> bool:
+        """Return True if an address has fewer connections than it may have."""
+        return self.by_address.get(network_of(address), 0) < self.limits.connections_per_address
 
     def leave(self, address: str) -> None:
         """Count a connection out."""

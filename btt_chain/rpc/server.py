@@ -263,12 +263,12 @@ class RpcServer:
         address = self._address(request, visitor)
         if not visitor.is_proxy:
             return await self._open(request, visitor, address)
-        if not self.doorman.admit(address):
+        if not self.visitors.admit(visitor, address):
             return web.Response(status=429, text="Too many connections", headers=CLOSE)
         try:
             return await self._open(request, visitor, address)
         finally:
-            self.doorman.leave(address)
+            self.visitors.release(visitor)
 
     async def _open(
         self, request: web.BaseRequest, visitor: Visitor, address: str
@@ -289,6 +289,7 @@ class RpcServer:
         connection = Connection(wire, limits, address, bucket, bill, self._subscriptions)
         caller = Caller(self.unsafe_allowed(visitor), bucket, connection, bill)
         self.sockets[socket] = connection
+        visitor.subscriptions = connection.subscriptions
         try:
             await self._converse(socket, caller, visitor, connection)
         except ConnectionError as gone:
@@ -317,7 +318,6 @@ class RpcServer:
             message = await socket.receive()
             kind = message.type
             visitor.since = monotonic()
-            visitor.keeps = bool(connection.subscriptions)
             self.visitors.read(visitor)
             wait = 0.0
             if bill.is_free:

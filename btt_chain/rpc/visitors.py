@@ -2,7 +2,8 @@
 
 Life of a connection: *idle* until the head of its first request is complete and between two
 requests; *busy* while one is answered; a WebSocket is *open* once it is one. Where there is no room
-for another, the one idle longest makes room, and then the WebSocket that was silent longest.
+for another, the one idle longest makes room, and then the WebSocket that was silent longest. The
+places of callers from other machines are shared out by `places.py`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Collection, Iterator
 from enum import Enum, auto
 from time import monotonic
 from typing import Final
 
 from btt_chain.rpc.access import is_loopback
-from btt_chain.rpc.budget import EXTERNAL, LOCAL, Accounts, Bill, CostAccount
+from btt_chain.rpc.budget import EXTERNAL, LOCAL, Accounts, Bill, CostAccount, network_of
 from btt_chain.rpc.limits import Doorman, Limits
 from btt_chain.rpc.origin import TrustedProxies
+from btt_chain.rpc.places import MIN_SILENCE, Place, select_victim
 from btt_chain.rpc.quiet import LIMIT
 
 log = logging.getLogger(__name__)
@@ -27,8 +30,6 @@ MAX_UNREAD: Final = 48 << 20
 """Bytes of requests that are not complete yet, of all connections together."""
 MAX_ANSWER: Final = 120.0
 """Seconds within which an HTTP request must have come, been answered and its answer been taken."""
-MIN_SILENCE: Final = 10.0
-"""Seconds after which a WebSocket without subscriptions may have to make room for another."""
 SCAN_EVERY: Final = 0.1
 """Seconds between two searches for such a WebSocket."""
 
@@ -49,8 +50,8 @@ class Visitor:
     """A TCP connection."""
 
     __slots__ = (
-        "account", "address", "bill", "counted", "external", "is_proxy", "keeps", "phase", "since",
-        "transport", "turned_away", "unread",
+        "account", "address", "bill", "external", "is_proxy", "network", "phase", "since",
+        "subscriptions", "transport", "turned_away", "unread",
     )  # fmt: skip
 
     def __init__(self, transport: asyncio.Transport, proxies: TrustedProxies, now: float) -> None:
@@ -63,14 +64,16 @@ class Visitor:
         """What it may spend itself; on this machine no more than the address has left."""
         self.bill: Bill | None = None
         """Who pays, where that is the same for all its requests."""
-        self.counted = self.turned_away = False
+        self.network: str | None = None
+        """Network whose place it has; None for one that needs none."""
+        self.turned_away = False
         self.phase = Phase.IDLE
         self.since = now
         """When it entered its phase; of a WebSocket: when it last sent something."""
         self.unread = 0
         """Bytes that came since the last complete request."""
-        self.keeps = False
-        """Whether a WebSocket has subscriptions, for which a client may wait in silence."""
+        self.subscriptions: Collection[object] = ()
+        """Those of a WebSocket, for which a client may wait in silence."""
 
     def is_late(self, now: float) -> bool:
         """Return True if a request, once begun, takes longer than it may."""
@@ -88,6 +91,8 @@ class Visitors:
         self.all: dict[Visitor, None] = {}
         self.unread = 0
         self._idle: OrderedDict[Visitor, None] = OrderedDict()
+        self._placed: dict[Visitor, None] = {}
+        """Those that have a place for callers from other machines."""
         self._turned_away = 0
         self._scanned = 0.0
         self._external = Accounts(EXTERNAL)
@@ -111,8 +116,7 @@ class Visitors:
         if not visitor.external:
             visitor.account.part_of(self._local.of(THIS_MACHINE, now), now)
         if visitor.external and not visitor.is_proxy:
-            visitor.counted = self.doorman.admit(visitor.address)
-            visitor.turned_away = not visitor.counted
+            visitor.turned_away = not self.admit(visitor, visitor.address)
         self.all[visitor] = None
         self._idle[visitor] = None
         self._turned_away += visitor.turned_away
@@ -120,6 +124,30 @@ class Visitors:
             # So many wait to hear that there is no room that telling them takes room.
             self.drop(visitor)
         return visitor
+
+    def admit(self, visitor: Visitor, address: str) -> bool:
+        """Give a connection one of the places for callers from other machines, at the expense of
+        another one where needed; return False if there is none for it.
+        """
+        doorman, network = self.doorman, network_of(address)
+        if doorman.is_full and doorman.allows(address):
+            most = self.limits.connections_per_address
+            victim = select_victim(self._places(), doorman.by_address, network, most, monotonic())
+            if victim is not None:
+                log.debug("%s makes room for %s", victim.address, address)
+                self.drop(victim)
+        if not doorman.admit(address):
+            return False
+        visitor.network = network
+        self._placed[visitor] = None
+        return True
+
+    def release(self, visitor: Visitor) -> None:
+        """Take a connection's place back. Idempotent."""
+        if visitor.network is not None:
+            self.doorman.leave(visitor.network)
+            visitor.network = None
+            del self._placed[visitor]
 
     def enter(self, visitor: Visitor, phase: Phase) -> None:
         """Note that a connection is in a phase from now on."""
@@ -162,8 +190,7 @@ class Visitors:
         self._idle.pop(visitor, None)
         self.read(visitor)
         self._turned_away -= visitor.turned_away
-        if visitor.counted:
-            self.doorman.leave(visitor.address)
+        self.release(visitor)
 
     def sweep(self) -> None:
         """Cut connections that take too long."""
@@ -192,6 +219,13 @@ class Visitors:
             visitor.bill = bill
         return bill
 
+    def _places(self) -> Iterator[Place[Visitor]]:
+        """Yield those that could make room; not the ones whose request is worked on."""
+        for visitor in self._placed:
+            if visitor.network is not None and visitor.phase is not Phase.BUSY:
+                is_waiting = bool(visitor.subscriptions)
+                yield Place(visitor, visitor.network, visitor.since, is_waiting)
+
     def _silent(self) -> Visitor | None:
         """Return the WebSocket that has been silent longest and waits for nothing."""
         now = monotonic()
@@ -202,7 +236,7 @@ class Visitors:
             visitor
             for visitor in self.all
             if visitor.phase is Phase.OPEN
-            and not visitor.keeps
+            and not visitor.subscriptions
             and now - visitor.since > MIN_SILENCE
         ]
         return min(silent, key=lambda visitor: visitor.since, default=None)

@@ -173,7 +173,6 @@ async def test_a_silent_websocket_makes_room_unless_it_waits_for_notifications(
     url = f"http://127.0.0.1:{service.port}/"
     subscriber = WsClient(await session.ws_connect(url))
     await subscriber.call("chain_subscribeNewHeads")
-    await subscriber.call("system_name")
     silent = WsClient(await session.ws_connect(url))
     await silent.call("system_name")
     async with ClientSession() as other:

@@ -1,0 +1,52 @@
+"""Places of callers from other machines: which connection ends so that a new caller gets in.
+
+There are `Limits.connections` places. When all are taken, a network (an IPv4 address, a /64 of
+IPv6) with fewer connections takes one from the network with the most. First those go that wait for
+nothing: no subscription, and silent for `MIN_SILENCE`. Connections that are used, or wait for
+notifications, go only while their network has more than half of what an address may have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+MIN_SILENCE: Final = 10.0
+"""Seconds after which a connection without subscriptions may have to make room for another."""
+
+Who = TypeVar("Who")
+
+
+@dataclass(frozen=True, slots=True)
+class Place(Generic[Who]):
+    """A connection that has a place."""
+
+    who: Who
+    network: str
+    since: float
+    """When it last sent something."""
+    is_waiting: bool
+    """Has subscriptions, so that its client may be silent."""
+
+
+def select_victim(
+    places: Iterable[Place[Who]], counts: Mapping[str, int], network: str, most: int, now: float
+) -> Who | None:
+    """Return the connection to end for a caller of `network`; None if it is the caller's turn
+    to be refused.
+
+    `counts` are the connections of each network, `most` how many one may have.
+    """
+    own = counts.get(network, 0)
+    best: Place[Who] | None = None
+    best_rank: tuple[bool, int, float] | None = None
+    for place in places:
+        count = counts.get(place.network, 0)
+        is_idle = not place.is_waiting and now - place.since > MIN_SILENCE
+        if count <= own or not (is_idle or count > most // 2):
+            continue
+        rank = (is_idle, count, now - place.since)
+        if best_rank is None or rank > best_rank:
+            best, best_rank = place, rank
+    return None if best is None else best.who
