@@ -39,7 +39,7 @@ class Reason:
     index: int
 
 
-CALL: Final[Knot[Call]] = Knot("RuntimeCall")
+CALL: Final[Knot[Call]] = Knot("RuntimeCall", bounds_itself=True)
 HOLD_REASON: Final[Knot[Reason]] = Knot("RuntimeHoldReason")
 FREEZE_REASON: Final[Knot[Reason]] = Knot("RuntimeFreezeReason")
 

@@ -60,7 +60,7 @@ class Origin:
 
     def may_call(self, call: Call) -> bool:
         """Tell whether every filter lets `call` through. Root passes all filters."""
-        if self.kind is OriginKind.ROOT:
+        if not self.filters or self.kind is OriginKind.ROOT:
             return True
         return all(allowed(call) for allowed in self.filters)
 

@@ -7,9 +7,10 @@ A concrete runtime (`runtime/__init__.py`) adds its pallets in order and then ca
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from enum import IntEnum
 from functools import cache
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from btt_chain.primitives.limits import MAX_CALLS
 from btt_chain.scale import Codec, DecodeError, EncodeError, u8, variants
@@ -35,12 +36,19 @@ from runtime.frame.weight import DispatchInfo, PostInfo
 
 P = TypeVar("P", bound=Pallet)
 
+Entry = tuple[
+    Pallet, int, Callable[..., PostInfo | None], tuple[Callable[[bytes, int], tuple[Any, int]], ...]
+]
+
 CRATE = "btt_runtime"
 """First part of the runtime's own type paths; clients look for a name that ends in `_runtime`."""
 
 
 MAX_NESTING: Final = 8
 """Levels of calls in calls: `sudo(batch(proxy(multisig(call))))` are five."""
+
+AS_DECLARED: Final = PostInfo()
+"""The result of a call that corrects nothing; it is never changed."""
 
 
 class Runtime:
@@ -53,6 +61,8 @@ class Runtime:
         self.host.dispatcher = self
         self.pallets: dict[int, Pallet] = {}
         self._dispatchables: dict[bytes, Dispatchable] = {}
+        self._entries: dict[bytes, Entry] = {}
+        """Pallet, call index, method and decoders of the arguments, by the first two bytes."""
         self._on_initialize: list[Callable[[int], int]] = []
         self._on_finalize: list[Callable[[int], None]] = []
         self._errors: dict[type[Error], tuple[int, int]] = {}
@@ -72,7 +82,10 @@ class Runtime:
         pallet.bind(self.host, index)
         self.pallets[index] = pallet
         for entry in pallet.CALLS.values():
-            self._dispatchables[bytes((index, entry.index))] = entry
+            first = bytes((index, entry.index))
+            self._dispatchables[first] = entry
+            decoders = tuple(part.decode for _, part in entry.args)
+            self._entries[first] = pallet, entry.index, entry.run, decoders
         for error in pallet.ERRORS.values():
             self._errors[error] = (index, error.INDEX)
         return pallet
@@ -221,10 +234,9 @@ class Runtime:
         host = self.host
         state, before = host.state, len(host.events)
         state.begin()
+        pallet, _, run, _ = self._entries[call.raw[:2]]
         try:
-            post = self._dispatchables[call.raw[:2]].run(
-                self.pallets[call.pallet], origin, *call.args
-            )
+            post = run(pallet, origin, *call.args)
         except (DispatchError, ArithmeticError) as error:
             state.rollback()
             del host.events[before:]
@@ -232,7 +244,7 @@ class Runtime:
                 raise
             raise Arithmetic.of(error) from error
         state.commit()
-        return post or PostInfo()
+        return post or AS_DECLARED
 
     def wire_error(self, error: DispatchError) -> WireError:
         """Return the form of `error` that travels."""
@@ -244,28 +256,27 @@ class Runtime:
     # ---- the codec's knots
 
     def _decode_call(self, raw: bytes, at: int) -> tuple[Call, int]:
-        entry = self._dispatchables.get(raw[at : at + 2])
+        entry = self._entries.get(raw[at : at + 2])
         if entry is None:
             raise DecodeError("RuntimeCall", at, f"no call has the index {raw[at : at + 2].hex()}")
         depth = self._depth
-        if depth == 0:
-            self._decoded = 0
-        self._decoded += 1
-        if self._decoded > MAX_CALLS:
-            raise DecodeError("RuntimeCall", at, f"more than {MAX_CALLS} calls in one")
         if depth >= MAX_NESTING:
             raise DecodeError("RuntimeCall", at, f"calls nested deeper than {MAX_NESTING}")
-        begin, before, args = at, self._decoded, []
+        before = self._decoded if depth else 0
+        if before >= MAX_CALLS:
+            raise DecodeError("RuntimeCall", at, f"more than {MAX_CALLS} calls in one")
+        self._decoded = before + 1
+        begin, args = at, []
         at += 2
         self._depth = depth + 1
         try:
-            for _, part in entry.args:
-                value, at = part.decode(raw, at)
+            for decode in entry[3]:
+                value, at = decode(raw, at)
                 args.append(value)
         finally:
             self._depth = depth
-        size = self._decoded - before + 1
-        return Call(raw[begin], entry.index, tuple(args), raw[begin:at], size), at
+        size = self._decoded - before
+        return Call(raw[begin], entry[1], tuple(args), raw[begin:at], size), at
 
     def _calls_node(self) -> VariantOf:
         return VariantOf(
@@ -283,7 +294,17 @@ class Runtime:
 
         def encoder(index: int) -> Callable[[Event], bytes]:
             begin, inner = bytes((index,)), codecs[index].encode
-            return lambda event: begin + inner(event)
+            # An event without fields has one form: a batch emits one for each of its calls.
+            fixed = {
+                kind: begin + inner(kind())
+                for kind in self.pallets[index].EVENTS.values()
+                if not fields(kind)
+            }
+
+            def encode(event: Event) -> bytes:
+                return fixed.get(event.__class__) or begin + inner(event)
+
+            return encode
 
         encoders = {index: encoder(index) for index in codecs}
         self.host.event_encoders = encoders

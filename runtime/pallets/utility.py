@@ -138,7 +138,7 @@ class Utility(Pallet):
     def batch(self, origin: Origin, calls: Calls) -> PostInfo:
         """Make several calls, one after the other, up to the first that fails."""
         self._ensure_may_batch(origin, calls)
-        used = 0
+        used, completed = 0, self.ItemCompleted()
         for place, inner in enumerate(calls):
             error, weight = self._attempt(origin, inner)
             used += weight
@@ -146,7 +146,7 @@ class Utility(Pallet):
                 told = self.host.dispatcher.wire_error(error)
                 self.deposit(self.BatchInterrupted(u32(place), told))
                 return PostInfo(weight=used + weights.batch(place + 1))
-            self.deposit(self.ItemCompleted())
+            self.deposit(completed)
         self.deposit(self.BatchCompleted())
         return PostInfo(weight=used + weights.batch(len(calls)))
 
@@ -167,14 +167,14 @@ class Utility(Pallet):
         """Make several calls, all of them or none. Cannot be nested in itself."""
         self._ensure_may_batch(origin, calls)
         narrowed = origin.filtered(self._is_not_batch_all)
-        used = 0
+        used, completed = 0, self.ItemCompleted()
         for place, inner in enumerate(calls):
             error, weight = self._attempt(narrowed, inner)
             used += weight
             if error is not None:
                 error.post = PostInfo(weight=used + weights.batch_all(place + 1))
                 raise error
-            self.deposit(self.ItemCompleted())
+            self.deposit(completed)
         self.deposit(self.BatchCompleted())
         return PostInfo(weight=used + weights.batch_all(len(calls)))
 
@@ -190,12 +190,12 @@ class Utility(Pallet):
     def force_batch(self, origin: Origin, calls: Calls) -> PostInfo:
         """Make several calls, one after the other, whether they fail or not."""
         self._ensure_may_batch(origin, calls)
-        used, failed = 0, False
+        used, failed, completed = 0, False, self.ItemCompleted()
         for inner in calls:
             error, weight = self._attempt(origin, inner)
             used += weight
             if error is None:
-                self.deposit(self.ItemCompleted())
+                self.deposit(completed)
             else:
                 failed = True
                 self.deposit(self.ItemFailed(self.host.dispatcher.wire_error(error)))
@@ -250,7 +250,7 @@ class Utility(Pallet):
     ) -> tuple[DispatchError | None, int]:
         """Make a call; return why it failed, if it did, and the picoseconds it used."""
         dispatcher = self.host.dispatcher
-        declared = dispatcher.info(inner).weight
+        declared = (inner.info or dispatcher.info(inner)).weight
         try:
             post: PostInfo | None = dispatcher.dispatch(origin, inner, bypass_filter=bypass_filter)
             failure = None
