@@ -3,10 +3,11 @@
 Every signature goes through the record of its key (`btt_chain.keystore`), which is on the disk
 before the signature leaves. Here is decided which keys may be used at all: one whose record cannot
 be opened is named once and left alone; one that another node was seen to use is not used any more
-in this process, and waits for a watch in the next one. A record that is older than what the chain
-shows is raised to it, and its key waits until a session has shown that nobody else signs with it.
-A record that was made before the chain started is used once the node has found the chain at its
-beginning (`keystore.launch`).
+in this process, nor are the others that a copy of the keystore has (`keystore.bars`): they wait for
+a watch in the next one. A record that is older than what the chain shows is raised to it, and all
+keys wait until a session has shown that nobody else signs with them: records are restored as a
+folder. A record that was made before the chain started is used once the node has found the chain at
+its beginning (`keystore.launch`).
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from btt_chain.keystore import (
     Seen,
     Watch,
 )
+from btt_chain.keystore.bars import Bars
+from btt_chain.keystore.doubts import doubt_launch, doubt_old
 from btt_chain.keystore.launch import LaunchWatch, Verdict
 from btt_chain.keystore.ledger import UNKNOWN, Round, Sealed
 from btt_chain.keystore.states import KeyState, State, state_of
@@ -101,8 +104,10 @@ class Signer:
         self._silent_since: tuple[int, tuple[int, int]] | None = None
         """Slot and newest round when the last watch ended: keys that it covered rest for a while,
         so what they sign after it comes from another node."""
-        self._barred: dict[bytes, str] = {}
-        """Keys that are not used any more, and why."""
+        self._first_round: tuple[int, int] | None = None
+        """Newest round when this process was first in touch with others; None before that. A vote
+        of a later round cannot be one of ours from before the start."""
+        self._bars: Final = Bars()
         self._problems: dict[bytes, str] = {}
         """What was said of a key, or of the clock, and still holds."""
 
@@ -138,6 +143,7 @@ class Signer:
         in_touch = listening if in_touch is None else in_touch
         self._standing.look(*newest_round, final, listening=in_touch)
         if in_touch:
+            self._first_round = self._first_round or newest_round
             self._look_at_launch(newest_round[1], age)
         self._look_around(newest_round, missed, listening=listening)
         self._reopen(newest_round[1])
@@ -177,7 +183,7 @@ class Signer:
             )
         match self._watch.at(self._slot):
             case Seen(public_key, what):
-                self._bar(public_key, f"another node signs with it: {what}")
+                self._bar(public_key, f"signed {what}")
             case Clear():
                 self._settle(self._watch, unsure, newest_round[1])
                 self._watch, self._silent_since = None, (self._slot, newest_round)
@@ -209,7 +215,7 @@ class Signer:
             return
         for public in self._vault.keystore.public_keys(GRANDPA):
             record = self._own(GRANDPA, public)
-            if record is None or record.ledger.unsure or public in self._barred:
+            if record is None or record.ledger.unsure or public in self._bars:
                 continue
             if record.ledger.closed_set == self._set_id:  # no later one: the node is not behind
                 record.reopen(self._set_id, round)
@@ -239,7 +245,7 @@ class Signer:
         Raises RecordNotWritten when the record cannot be written: the node must stop then.
         """
         pair = self._vault.keystore.pair(BABE, public)
-        if pair is None or public in self._barred:
+        if pair is None or public in self._bars:
             return None
         sealed = self._vault.record(public).sign_block(
             slot, pre_seal_hash, lambda: pair.sign(pre_seal_hash)
@@ -256,25 +262,22 @@ class Signer:
             return
         since = self._silent_since
         if since is not None and slot > since[0] and record.ledger.waits(slot):
-            self._bar(public, f"another node sealed a block of slot {slot} with it")
+            self._bar(public, f"sealed a block of slot {slot}")
             return
         if not record.ledger.is_strange_block(slot, pre_seal_hash):
             return
+        seen = Ledger(block=Sealed(slot, None, None))
         if record.ledger.launch:
-            self._doubt_launch(record, Ledger(block=Sealed(slot, None, None)),
-                               f"the block of slot {slot}")  # fmt: skip
+            doubt_launch(record, seen, f"the block of slot {slot}", self._records())
         elif record.ledger.unsure and self._watch is not None:
             self._watch.block(public, slot, pre_seal_hash)
         elif record.ledger.unsure:  # the watch is yet to begin
-            record.raise_to(Ledger(block=Sealed(slot, None, None), unsure=True))
+            record.raise_to(seen)
         elif slot >= self._started:
-            self._bar(public, f"another node sealed a block of slot {slot} with it")
+            self._bar(public, f"sealed a block of slot {slot}")
         else:
-            # The record is older than the chain: a backup, perhaps. What else is missing in it?
-            log.warning("the signing record of 0x%s is older than block of slot %d",
-                        public.hex(), slot)  # fmt: skip
-            record.doubt(f"it is older than the block that the key sealed for slot {slot}",
-                         Ledger(block=Sealed(slot, None, None)))  # fmt: skip
+            what = f"the block that the key sealed for slot {slot}"
+            doubt_old(record, seen, what, self._records())
 
     # ---- votes
 
@@ -290,7 +293,7 @@ class Signer:
         Raises RecordNotWritten when the record cannot be written: the node must stop then.
         """
         pair = self._vault.keystore.pair(GRANDPA, who)
-        if pair is None or who in self._barred:
+        if pair is None or who in self._bars:
             return None
         target = target_of(message.vote)
         signature = self._vault.record(who).sign_vote(
@@ -331,9 +334,10 @@ class Signer:
             Place.at(set_id, round_number, stage), (bytes(target.hash), target.number)
         )
         seen = Ledger(round=Round(set_id, round_number, {stage: UNKNOWN}))
-        other = f"another node voted with it in round {round_number} of set {set_id}"
+        act = f"voted in round {round_number} of set {set_id}"
         if record.ledger.launch:
-            self._doubt_launch(record, seen, f"a vote in round {round_number} of set {set_id}")
+            what = f"a vote in round {round_number} of set {set_id}"
+            doubt_launch(record, seen, what, self._records())
         elif record.ledger.unsure and self._watch is not None:
             self._watch.vote(who, set_id, round_number, stage, bytes(target.hash))
         elif record.ledger.unsure:  # the watch is yet to begin
@@ -342,9 +346,16 @@ class Signer:
             record.raise_to(seen)  # so that it is not cast again if the set is reopened
             since = self._silent_since
             if since is not None and (set_id, round_number) > since[1]:
-                self._bar(who, other)
+                self._bar(who, act)
+        elif strange and not self._is_after_start(set_id, round_number):
+            what = f"the vote of the key in round {round_number} of set {set_id}"
+            doubt_old(record, seen, what, self._records())
         elif strange:
-            self._bar(who, other)
+            self._bar(who, act)
+
+    def _is_after_start(self, set_id: int, round_number: int) -> bool:
+        """Return True for a round that began after this process was first in touch with others."""
+        return self._first_round is not None and (set_id, round_number) > self._first_round
 
     # ---- which keys
 
@@ -352,7 +363,7 @@ class Signer:
         usable = []
         for public in self._vault.keystore.public_keys(key_type):
             record = self._own(key_type, public)
-            if record is None or public in self._barred:
+            if record is None or public in self._bars:
                 continue
             ledger = record.ledger
             is_closed = key_type == GRANDPA and ledger.is_closed(self._set_id)
@@ -371,7 +382,7 @@ class Signer:
                     why = self._problems.get(public, "")
                     found.append(KeyState(public, key_type, State.NO_RECORD, why))
                     continue
-                bar = self._barred.get(public)
+                bar = self._bars.reason(public)
                 found.append(
                     state_of(key_type, record, self._slot, self._set_id, bar=bar, watched=watched)
                 )
@@ -398,22 +409,10 @@ class Signer:
                     found.append(record)
         return found
 
-    def _bar(self, public: bytes, why: str) -> None:
-        if public not in self._barred:
-            self._barred[public] = why
-            log.error("the key 0x%s is not used any more: %s", public.hex(), why)
-            # A restart must not forget it: the key waits for a watch then.
-            self._vault.record(public).doubt(why)
-
-    def _doubt_launch(self, traced: Record, seen: Ledger, what: str) -> None:
-        """Start the watch for all keys: one with a launch record has signed before."""
-        why = f"its record was made for the start of the chain, which has {what} by this node's key"
-        log.warning("%s; nothing is signed before a watch has ended", why)
-        for record in self._records():
-            if record is traced:
-                record.doubt(why, seen)
-            elif record.ledger.launch:
-                record.doubt(why)
+    def _bar(self, public: bytes, act: str) -> None:
+        """Bar a key with which another node did `act`."""
+        if public not in self._bars:
+            self._bars.add(self._vault.record(public), act, self._records())
 
     def _say_once(self, about: bytes, what: str) -> None:
         if self._problems.get(about) != what:

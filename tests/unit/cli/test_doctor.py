@@ -122,14 +122,14 @@ def test_a_key_outside_of_the_active_set_is_named() -> None:
 def test_a_key_that_does_not_sign_is_named_with_its_reason() -> None:
     barred = {
         "type": "gran", "publicKey": "0x4396" + "00" * 30, "state": "barred",
-        "why": "another node voted with it in round 306 of set 1", "until": None,
+        "why": "another node voted in round 306 of set 1 with it", "until": None,
     }  # fmt: skip
     signs = {"type": "babe", "publicKey": "0x" + "11" * 32, "state": "signs", "why": "",
              "until": None}  # fmt: skip
     waits = signs | {"state": "watches", "why": "it is older than its block", "until": 77}
     (check,) = doctor.judge_signing([report_of(signs), report_of(barred)])
     assert check.verdict is Verdict.FAIL
-    assert "gran 0x43960000… barred: another node voted with it in round 306" in check.seen
+    assert "gran 0x43960000… barred: another node voted in round 306 of set 1 with it" in check.seen
     assert "stop the other node" in check.todo
     (check,) = doctor.judge_signing([report_of(signs), report_of(waits)])
     assert check.verdict is Verdict.WARN

@@ -157,12 +157,12 @@ def test_a_running_key_is_shown_and_is_not_moved(local: list[str], record: Signi
 def test_a_key_that_another_node_used_is_shown_with_its_reason(
     local: list[str], record: SigningRecord
 ) -> None:
-    record.doubt("another node voted with it in round 306 of set 1")
+    record.doubt("another node voted in round 306 of set 1 with it")
     status = run("key", "status", *local, "--json")
     assert status.exit_code == 1
     found = {one["what"]: one for one in json.loads(status.stdout)["findings"]}
     assert not found["babe record"]["good"]
-    assert "another node voted with it in round 306 of set 1" in found["babe record"]["text"]
+    assert "another node voted in round 306 of set 1 with it" in found["babe record"]["text"]
     assert "in use by a running node" in found["babe record"]["text"]
 
 

@@ -113,7 +113,6 @@ def test_a_key_that_another_node_uses_is_not_used_any_more() -> None:
     signer = signer_of(vault)
     signer.saw_block(vault.babe, STARTED + 1, HASH)
     assert signer.authors() == {}
-    assert signer.keys() == [vault.gran]
 
 
 def test_our_own_block_that_comes_back_is_nothing_strange() -> None:
@@ -300,10 +299,13 @@ def test_the_signer_says_what_each_key_may_do_and_why_not() -> None:
         (BABE, State.SIGNS, ""),
         (GRANDPA, State.SIGNS, ""),
     ]
+    pass_slots(signer, STARTED, STARTED)
     signer.saw_vote(vault.gran, 3, 9, prevote())
+    act = "another node voted in round 9 of set 3 with"
+    copied = f"{act} the key 0x{vault.gran.hex()}, so it has a copy of this keystore"
     assert [(each.state, each.why) for each in signer.states()] == [
-        (State.SIGNS, ""),
-        (State.BARRED, "another node voted with it in round 9 of set 3"),
+        (State.BARRED, copied),
+        (State.BARRED, f"{act} it"),
     ]
     del vault.records[vault.babe]
     assert next((each.state, each.why) for each in signer.states()) == (
@@ -323,6 +325,107 @@ def test_a_key_that_is_watched_says_until_when() -> None:
     assert (babe.state, babe.until) == (State.WAITS, STARTED + 2 * SESSION + 2)
     assert gran.state is State.WAITS
     assert "from the set after 3 on" in gran.why
+
+
+# ---- the other keys of a keystore that was copied
+
+
+def test_a_block_made_elsewhere_bars_the_votes_too_and_names_the_key_that_was_seen(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # On the code before, the other key went on: a copy of the keystore has both.
+    vault = Vault()
+    signer, babe = signer_of(vault), f"0x{vault.babe.hex()}"
+    signer.saw_block(vault.babe, STARTED + 1, HASH)
+    assert signer.keys() == []
+    assert signer.sign(3, 9, prevote(), AuthorityId(vault.gran)) is None
+    assert babe in vault.record(vault.gran).ledger.reason
+    (line,) = caplog.messages
+    assert f"the key {babe} is not used any more: another node sealed a block of slot" in line
+    assert f"Not used either, as a copy of this keystore has them: 0x{vault.gran.hex()}" in line
+    assert "Stop the other node for good, then restart this one" in line
+    signer.saw_block(vault.babe, STARTED + 2, HASH)
+    assert len(caplog.messages) == 1
+
+
+def test_keys_barred_together_sign_again_after_one_silent_watch() -> None:
+    vault = Vault()
+    signer_of(vault).saw_block(vault.babe, STARTED + 1, HASH)
+    again = signer_of(vault)
+    pass_slots(again, STARTED + 2, STARTED + 4 + 2 * SESSION)
+    pass_slots(again, STARTED + 5 + 2 * SESSION, STARTED + 5 + 2 * SESSION, set_id=4)
+    assert list(again.authors()) == [vault.babe]
+    assert again.keys() == [vault.gran]
+
+
+def test_a_key_made_after_a_bar_signs_while_the_old_ones_are_barred_again() -> None:
+    # The thief of the old keys must not be able to stop the new ones.
+    vault = Vault()
+    signer_of(vault).saw_block(vault.babe, STARTED + 1, HASH)
+    fresh = vault.keystore.remember(GRANDPA, "//Bob")
+    vault.records[fresh] = MemoryRecord(GENESIS, fresh, Ledger())
+    again = signer_of(vault)
+    pass_slots(again, STARTED + 2, STARTED + 2)
+    again.saw_block(vault.babe, STARTED + 3, HASH)
+    pass_slots(again, STARTED + 3, STARTED + 3)
+    states = {each.public: each.state for each in again.states()}
+    assert states == {vault.babe: State.BARRED, vault.gran: State.BARRED, fresh: State.SIGNS}
+
+
+def test_what_this_node_signed_itself_bars_nothing_when_it_is_replayed() -> None:
+    vault = Vault()
+    signer, who = signer_of(vault), AuthorityId(vault.gran)
+    blocks = [(STARTED + slot, bytes([slot]) * 32) for slot in (1, 2, 3)]
+    votes = [
+        (9 + at // 2, message_for(stage, Target(H256(HASH), 5)))
+        for at, stage in enumerate([Stage.PREVOTE, Stage.PRECOMMIT] * 3)
+    ]
+    for slot, hash in blocks:
+        assert signer.seal(vault.babe, slot, hash) is not None
+    for number, message in votes:
+        assert signer.sign(3, number, message, who) is not None
+    for process in (signer, signer_of(vault)):  # the second one has the record only
+        pass_slots(process, STARTED + 3, STARTED + 3)
+        for slot, hash in blocks:
+            process.saw_block(vault.babe, slot, hash)
+        for number, message in votes:
+            process.saw_vote(vault.gran, 3, number, message)
+        assert {each.state for each in process.states()} == {State.SIGNS}
+
+
+# ---- records that are older than the chain
+
+
+def test_a_vote_of_before_the_start_that_is_not_on_record_starts_the_watch() -> None:
+    # On the code before it barred the key until a restart: a restored record is no second node.
+    vault = Vault()
+    signer = signer_of(vault)
+    signer.saw_vote(vault.gran, 3, 6, prevote())  # not in touch yet
+    for each in signer.states():
+        assert each.state is State.WATCHES
+        assert "older than the vote of the key in round 6 of set 3" in each.why
+    pass_slots(signer, STARTED, STARTED + SESSION + 1)
+    pass_slots(signer, STARTED + SESSION + 2, STARTED + 2 * SESSION + 2, set_id=4)
+    assert {each.state for each in signer.states()} == {State.SIGNS}
+
+
+def test_a_vote_of_the_round_at_the_start_is_doubted_and_one_of_a_later_round_bars() -> None:
+    for number, state in ((7, State.WATCHES), (8, State.BARRED)):
+        vault = Vault()
+        signer = signer_of(vault)
+        pass_slots(signer, STARTED, STARTED)
+        signer.saw_vote(vault.gran, 3, number, prevote())
+        assert {each.state for each in signer.states()} == {state}
+
+
+def test_a_block_of_before_the_start_that_is_not_on_record_stops_the_votes_too() -> None:
+    # Records are restored as a folder: the votes of this one may be as old as its blocks.
+    vault = Vault()
+    signer = signer_of(vault)
+    pass_slots(signer, STARTED, STARTED)
+    signer.saw_block(vault.babe, STARTED - 10, HASH)
+    assert signer.keys() == []
+    assert "is older than the block" in vault.record(vault.gran).ledger.reason
 
 
 # ---- the start of a chain

@@ -15,7 +15,7 @@ from btt_chain.rpc.server import RpcConfig, RpcServer
 from btt_chain.rpc.signing import SigningApi
 from support.rpc_client import CallFailed, HttpClient
 
-WHY = "another node voted with it in round 9 of set 3"
+WHY = "another node voted in round 9 of set 3 with it"
 
 
 class TwoKeys:
