@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from btt_chain.primitives import ss58
+from cli.secret_uri import is_path_like, path_like
 
 ACCOUNT_LENGTH: Final = 32
 
@@ -42,6 +43,8 @@ def _development_account(uri: str) -> bytes:
     from btt_chain.crypto.errors import SecretError
     from btt_chain.crypto.keypair import KeyPair
 
+    if is_path_like(uri):
+        raise AccountError(path_like(uri))
     try:
         return KeyPair.from_uri(uri).account_id
     except SecretError as error:

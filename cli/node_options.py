@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from cli.errors import Mistyped
 from cli.options import password
+from cli.secret_uri import check_secret
 
 if TYPE_CHECKING:
     from btt_chain.node.config import NetworkConfig, ValidatorConfig
@@ -213,6 +214,8 @@ def validator_of(given: dict[str, Any]) -> ValidatorConfig | None:
     """What the options of validators mean; None where the node only follows. Raises Mistyped."""
     from btt_chain.node.config import ValidatorConfig
 
+    for uri in given["dev_keys"]:
+        check_secret(uri)
     uris = (*(f"//{name.capitalize()}" for name in given["dev_names"]), *given["dev_keys"])
     if not given["validator"] and not uris:
         for name, flag in (

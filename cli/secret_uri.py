@@ -1,7 +1,9 @@
 """Refusal of file names as secret URIs.
 
 `subkey` reads `/home/me/key` as a soft derivation path below the public development phrase, whose
-keys are public. So a mistyped file name would silently become a public key.
+keys are public. So a mistyped file name would silently become a public key. `//home/me/key` is such
+a name, too: a key below the public phrase is taken if it begins with a development name
+(`//Alice/soft`), or if all its parts are hard (`//net//payer`), which no file is written like.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from cli.errors import NotFound
 
 PHRASE_LENGTHS: Final = (12, 15, 18, 21, 24)
 FORMS: Final = "a file, a phrase of words, 0x and a seed, or a development key such as //Alice"
+
+OTHERS: Final = ("Validator", "Provider", "holder")
+"""First parts of the paths of keys on development chains, besides the names of accounts."""
 
 _HEX: Final = re.compile("[0-9a-fA-F]{32,}")
 """May be a seed: not repeated in a message."""
@@ -53,15 +58,32 @@ def check_secret(text: str) -> None:
 
 
 def _check_development(text: str) -> None:
-    """Refuse a path with a doubled slash: `//home/me/key`."""
+    if is_path_like(text):
+        raise click.UsageError(path_like(text))
+
+
+def is_path_like(text: str) -> bool:
+    """Return True if a text that begins with // is a path rather than a development key."""
+    from btt_chain.crypto.development import DEV_NAMES
+
     path = Path(text)
-    is_path = path.is_file() or (path.parent.is_dir() and len(path.parts) > 2)
-    is_path = is_path or _FILE.fullmatch(path.name) is not None
-    if is_path or (text.startswith("///") and "/" in text[3:]):
-        raise click.UsageError(
-            f"{text} looks like the path of a file with slashes too many; a development key is "
-            "written like //Alice, a path like /home/me/key"
-        )
+    if path.is_file() or (path.parent.is_dir() and len(path.parts) > 2):
+        return True
+    if _FILE.fullmatch(path.name) or (text.startswith("///") and "/" in text[3:]):
+        return True
+    first, *others = text.partition("///")[0].removeprefix("//").split("//")
+    name, slash, _ = first.partition("/")
+    has_soft = bool(slash) or any("/" in other for other in others)
+    return has_soft and name not in (*DEV_NAMES, *OTHERS)
+
+
+def path_like(text: str) -> str:
+    """Return the error of such a text."""
+    return (
+        f"{text} looks like the path of a file with slashes too many: write a path like "
+        "/home/me/key, a development key like //Alice, and before any other path of a key its "
+        "phrase or seed"
+    )
 
 
 def _no_file(text: str) -> NotFound:

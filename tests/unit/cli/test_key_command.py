@@ -184,6 +184,7 @@ def test_a_path_that_leads_to_no_file_is_not_a_key_that_everybody_has(tmp_path: 
 PATHS = [
     "/home/me/key", "/nofile/key.txt", "/etc/btt/key", "./key", "../key", "~/key", "~me/key",
     "keys/alice", "keys/alice.txt", "key2.txt", "//home/me/key.txt", "///home/me/key", "/a//b",
+    "//home/me/key", "//home//me/key", "//nofile/key", "//home/me/key///password",
 ]  # fmt: skip
 
 
@@ -213,7 +214,8 @@ def test_a_doubled_slash_does_not_make_a_path_a_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "secret",
-    ["//Alice", "//Alice/soft", "//Alice//stash/1", "///password", f"{PHRASE}", f"{PHRASE}/soft",
+    ["//Alice", "//Alice/soft", "//Alice//stash/1", "///password", "//Payer", "//net//payer",
+     "//Validator//4", "//holder//bitwave", "//Alice///pass/word", f"{PHRASE}", f"{PHRASE}/soft",
      f"{PHRASE}//hard/soft///pass/word", "0x" + "11" * 32, "0x" + "11" * 32 + "/soft//hard"],
 )  # fmt: skip
 def test_every_form_of_a_secret_is_taken(secret: str) -> None:

@@ -102,7 +102,10 @@ def test_sealing_is_for_chains_that_are_sealed_by_hand(tmp_path: Path) -> None:
 
 
 def test_a_development_key_that_is_none_is_refused_and_not_repeated(tmp_path: Path) -> None:
-    text = refused(start(tmp_path, "--chain", "local", *ALONE, "--dev-key", "my secret words"))
+    flags = ("--chain", "local", *ALONE)
+    path = refused(start(tmp_path, *flags, "--dev-key", "/home/me/key"), ExitCode.NOT_FOUND)
+    assert "there is no such file" in path
+    text = refused(start(tmp_path, *flags, "--dev-key", "my secret words"))
     assert "the secret is not usable" in text
     assert "words, not" not in text or "my secret" not in text
 

@@ -114,6 +114,13 @@ def test_a_path_is_refused_as_the_key_of_a_transaction(url: str) -> None:
     assert "/home/me/key: there is no such file" in result.stderr
 
 
+def test_a_path_with_a_slash_too_many_is_refused_as_a_recipient(url: str) -> None:
+    # It was the account of a key below the public development phrase.
+    result = run("tx", "transfer", "--from", "//Alice", "//home/me/key", "1BTT", "--url", url)
+    assert result.exit_code == 2
+    assert "//home/me/key looks like the path of a file" in result.stderr
+
+
 @pytest.mark.parametrize("scheme", ["ed25519", "ecdsa"])
 def test_every_kind_of_key_can_pay(url: str, scheme: str) -> None:
     who = json.loads(run("key", "inspect", "//Payer", "--scheme", scheme, "--json").stdout)
