@@ -43,7 +43,7 @@ def cheated(tmp_path: Path) -> Iterator[Make]:
         field.down()
 
 
-@pytest.mark.parametrize("act", ["two-blocks", "two-votes"])
+@pytest.mark.parametrize("act", ["two-blocks", pytest.param("two-votes", marks=pytest.mark.full)])
 def test_f10_f11_who_says_two_things_is_seen_reported_and_voted_out(
     cheated: Make, act: str
 ) -> None:

@@ -118,7 +118,14 @@ def test_f19_a_late_node_learns_the_whole_chain(long: Watched) -> None:
     long.check()
 
 
-@pytest.mark.parametrize("kind", ["bodies", "headers", "silence"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "bodies",
+        pytest.param("headers", marks=pytest.mark.full),
+        pytest.param("silence", marks=pytest.mark.full),
+    ],
+)
 def test_f19_a_lying_source_is_left_for_an_honest_one(long: Watched, kind: str) -> None:
     liar = join(long, f"liar-{kind}", [long.net[0]], f"lie={kind}")
     arrive(long, liar, f"the liar ({kind}) itself")

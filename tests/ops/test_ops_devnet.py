@@ -18,7 +18,7 @@ from btt_chain.testing import Devnet
 from cli.program import program
 from support.vectors import REPOSITORY
 
-pytestmark = pytest.mark.devnet
+pytestmark = [pytest.mark.devnet, pytest.mark.timeout(600)]
 
 MONITORING = (REPOSITORY / "docs" / "monitoring.md").read_text()
 
@@ -100,6 +100,7 @@ def test_the_doctor_finds_nothing_then_names_who_is_missing_then_the_stall(net: 
     net.wait_for_finality(net[0].rpc.finalized() + 2)
 
 
+@pytest.mark.full
 def test_a_key_moves_with_its_record_and_votes_on_the_new_machine(
     net: Devnet, tmp_path: Path
 ) -> None:

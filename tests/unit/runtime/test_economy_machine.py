@@ -26,7 +26,8 @@ PACES = (
     (0, DAY, MONTH, 3 * MONTH, YEAR, 3 * YEAR),
 )
 """Milliseconds that pass between blocks, in hasty times and in slow ones."""
-LONG = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
+EXAMPLES, STEPS = {"fuzz": (400, 60), "full": (25, 25)}.get(PROFILE, (8, 15))
 
 
 class World(RuleBasedStateMachine):
@@ -60,8 +61,8 @@ class World(RuleBasedStateMachine):
 
 
 World.TestCase.settings = settings(
-    max_examples=400 if LONG else 25,
-    stateful_step_count=60 if LONG else 25,
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
 )
 TestEconomy = pytest.mark.fuzz(World.TestCase)
 
