@@ -7,11 +7,17 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-# Processes that run tests side by side; 0 runs them in one, for a debugger. One more than two
-# cores: while one waits for blocks of a node, another works.
-JOBS ?= 3
-# Networks that run side by side: each has several nodes to keep busy.
+# Processes that run the tests that compute; 0 runs them in one, for a debugger.
+JOBS ?= 2
+# Processes that run the tests that start nodes, and mostly wait for them.
 NETS_JOBS ?= 2
+# Priority of lint and of the tests that compute while `make test` runs nodes beside them: a network
+# gets a core as soon as it needs one, and the rest fills the time in which it waits.
+NICE ?= nice -n 15
+# Seed of everything that `make test-full` chooses at random; the same one repeats a run.
+ifeq ($(origin SEED), undefined)
+SEED := $(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')
+endif
 # kill -9 rounds of `make crash`.
 CRASHES ?= 100
 # Minutes for each target of `make fuzz` and `make fuzz-cost`, and which of them (all).
@@ -34,7 +40,10 @@ PACKAGES := btt_chain runtime p2p storage cli genesis
 # Where tests marked `devnet` lie; tests/conftest.py refuses them elsewhere.
 NETS := tests/devnet tests/ops tests/hostile
 COMPAT := tests/compat
-PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+# Where tests start programs: they run in one lane of `make test`, all others in another.
+STARTED := $(NETS) $(COMPAT) tests/crash tests/unit/testing tests/unit/cli/test_node_process.py
+# What is imported is compiled then: of most packages that is little.
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
 PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(CURDIR)/$(BIN)/pip-compile --quiet --no-config \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras
 
@@ -56,13 +65,12 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.locked
 	$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Empty where node is not installed.
+NODE_MODULES := $(if $(and $(shell command -v node),$(shell command -v npm)),$(COMPAT)/node_modules/.locked)
+
 .PHONY: compat-setup
-compat-setup: $(COMPAT)/.env/py1/.locked $(COMPAT)/.env/py2/.locked ## Install the clients of tests/compat, each in its own environment
-	@if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
-		echo "!!! node or npm is missing: the polkadot.js and polkadot-api suites will be SKIPPED"; \
-	else \
-		$(MAKE) --no-print-directory $(COMPAT)/node_modules/.locked; \
-	fi
+compat-setup: $(COMPAT)/.env/py1/.locked $(COMPAT)/.env/py2/.locked $(NODE_MODULES) ## Install the clients of tests/compat, each in its own environment
+	@test -n "$(NODE_MODULES)" || echo "!!! node or npm is missing: the polkadot.js and polkadot-api suites will be SKIPPED"
 
 $(COMPAT)/.env/%/.locked: $(COMPAT)/%.txt | $(BIN)/python
 	$(BIN)/python -m venv --clear $(@D)
@@ -81,20 +89,38 @@ devnet: setup ## Run four validators and two providers on this machine and watch
 
 # --- checks -----------------------------------------------------------------
 
+# The output of each part is printed when the part ends.
+SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs=4 --output-sync=target
+
 .PHONY: test
-test: setup compat-setup lint ## Everything CI runs: lint, types, layers, tests, real clients
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=50 -m "not devnet and not full"
-	# Nets of real nodes need the machine for themselves.
-	$(BIN)/pytest -n $(NETS_JOBS) --dist loadfile --no-loadscope-reorder --durations=50 -m "devnet and not full" $(NETS)
+test: ## Everything CI runs: lint, types, layers, tests, real clients
+	$(SIDE_BY_SIDE) setup compat-setup
+	$(SIDE_BY_SIDE) --keep-going lint-beside test-computing test-started
+
+.PHONY: lint-beside test-computing test-started
+lint-beside: setup
+	$(NICE) $(MAKE) --no-print-directory lint
+
+test-computing: setup
+	$(NICE) $(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=50 \
+		-m "not full" $(addprefix --ignore=,$(STARTED))
+
+test-started: setup compat-setup
+	$(BIN)/pytest -n $(NETS_JOBS) --dist loadfile --no-loadscope-reorder --durations=50 \
+		-m "not full" $(STARTED)
 
 .PHONY: check
 check: setup lint ## What a change needs first: lint, types, layers, unit tests
 	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not full and not devnet and not compat and not crash" tests/unit tests/lint
 
 .PHONY: test-full
-test-full: test ## Everything: also what is marked `full`, fuzzing with a fresh seed, speed against BASE
-	$(BIN)/pytest -m full -o timeout=0
-	$(BIN)/python tests/fuzz/run.py --minutes $(MINUTES) --targets "$(TARGETS)"
+test-full: test ## Everything: also what is marked `full`, fresh seeds, fuzzing, speed against BASE
+	@echo "seed $(SEED): 'make test-full SEED=$(SEED)' repeats this run"
+	BTT_SEED=$(SEED) $(BIN)/pytest -m "full or crash" -o timeout=0 --ignore-glob='*/test_seeds_*.py'
+	BTT_FIRST=$(SEED) BTT_SEEDS=500 $(BIN)/pytest -n $(JOBS) --dist loadfile -o timeout=0 $(wildcard tests/sim/test_seeds_*.py)
+	HYPOTHESIS_PROFILE=full $(BIN)/pytest -m "hypothesis and not full" --hypothesis-seed=$(SEED) \
+		-n $(JOBS) --dist loadfile -o timeout=0 tests/unit
+	$(BIN)/python tests/fuzz/run.py --minutes $(MINUTES) --targets "$(TARGETS)" --seed $(SEED)
 	$(MAKE) --no-print-directory bench-compare
 
 .PHONY: lint

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,6 +20,15 @@ settings.register_profile(
     deadline=None,
     derandomize=True,
     max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+)
+# Fresh examples by `--hypothesis-seed`, which repeats them; nothing is kept from earlier runs.
+settings.register_profile(
+    "full",
+    deadline=None,
+    database=None,
+    max_examples=300,
     suppress_health_check=[HealthCheck.too_slow],
     print_blob=True,
 )
@@ -36,12 +48,48 @@ gc.set_threshold(50_000, 10, 10)
 
 NETS = ("tests/devnet/", "tests/ops/", "tests/hostile/")
 """Where tests of whole networks lie: the Makefile names the same."""
+DURATIONS: Final = Path(__file__).with_name("durations.json")
+"""Seconds of each file that takes LONG; `BTT_DURATIONS=write make test` renews it."""
+LONG: Final = 4.0
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Refuse a test of networks that `make test` would not find."""
     if item.get_closest_marker("devnet") and not item.nodeid.startswith(NETS):
         raise pytest.UsageError(f"{item.nodeid} is marked devnet: move it to tests/devnet")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let processes that share the tests begin with the files that take longest."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        seconds = json.loads(DURATIONS.read_text())
+        items.sort(key=lambda item: -seconds.get(file_of(item.nodeid), 0))
+
+
+_MEASURED: defaultdict[str, float] = defaultdict(float)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Add up the seconds of each file."""
+    _MEASURED[file_of(report.nodeid)] += report.duration
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the durations of long files down, if BTT_DURATIONS=write."""
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ
+    if is_worker or os.environ.get("BTT_DURATIONS") != "write":
+        return
+    before = json.loads(DURATIONS.read_text())
+    known = {name: at for name, at in before.items() if name not in _MEASURED}
+    known |= {name: round(at) for name, at in _MEASURED.items() if at >= LONG}
+    ordered = sorted(known.items(), key=lambda one: (-one[1], one[0]))
+    DURATIONS.write_text(json.dumps(dict(ordered), indent=1) + "\n")
+
+
+def file_of(nodeid: str) -> str:
+    """Return the path of a test's file."""
+    return nodeid.partition("::")[0]
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
