@@ -100,6 +100,10 @@ def loads(raw: bytes) -> Imported:
         onnx.checker.check_model(proto)
     except (DecodeError, UnicodeDecodeError, onnx.checker.ValidationError) as broken:
         raise ModelRefused(f"no valid ONNX model: {broken}") from broken
+    for node in proto.graph.node:
+        # protobuf returns text that is no UTF-8 as bytes
+        if not all(isinstance(text, str) for text in (node.name, *node.input, *node.output)):
+            raise ModelRefused(f"no valid ONNX model: a name of {node.op_type!r} is no UTF-8")
     return _Reader(proto.graph).imported()
 
 
