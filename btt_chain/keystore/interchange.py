@@ -5,6 +5,9 @@ it has cast, so that the new machine can send them again: a round that waits for
 could not end without them. An import only ever raises: the result is the maximum of what was there
 and what came, so an old backup does no harm. Both need the locks of the records: the node must be
 stopped. Numbers are written as text, because some programs round those of 64 bits.
+
+Signatures of votes are verified, as the new machine sends them. Slots and rounds cannot be: a file
+that states too high ones stops a key, and never makes it sign twice.
 """
 
 from __future__ import annotations
@@ -17,7 +20,17 @@ from typing import Final
 from btt_chain.keystore.errors import RecordDamaged, RecordForeign, RecordMissing
 from btt_chain.keystore.ledger import ORDER, UNKNOWN, Cast, Ledger, Round, Sealed, maximum
 from btt_chain.keystore.record import SIGNATURE_LENGTH, SigningRecord, recorded_keys
-from btt_chain.primitives.grandpa import Stage
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.grandpa import (
+    AuthorityId,
+    AuthoritySignature,
+    SignedMessage,
+    Stage,
+    Target,
+    is_signed,
+    message_for,
+)
+from btt_chain.scale import u32
 
 FORMAT: Final = "btt-signing-record"
 VERSION: Final = "1"
@@ -117,6 +130,8 @@ def _read(genesis_hash: bytes, text: str | bytes) -> dict[bytes, Ledger]:
             f"the file is of another chain: its genesis is 0x{genesis.hex()}, not "
             f"0x{genesis_hash.hex()}"
         )
+    for public_key, ledger in rows:
+        _check_votes(public_key, ledger.round)
     found = dict(rows)
     if len(found) != len(rows):
         raise RecordDamaged("the file names one key twice")
@@ -159,6 +174,23 @@ def _cast(cast: dict[str, object]) -> Cast:
     if number >= _U32:
         raise ValueError
     return Cast(_hex(cast["hash"]), number, _hex(cast["signature"], SIGNATURE_LENGTH))
+
+
+def _check_votes(public_key: bytes, round: Round | None) -> None:
+    """Raise RecordDamaged if a vote is not signed by its key, for its round and set."""
+    if round is None:
+        return
+    for stage, cast in round.votes.items():
+        if cast.target_hash is None or cast.target_number is None or cast.signature is None:
+            continue
+        vote = message_for(stage, Target(H256(cast.target_hash), u32(cast.target_number)))
+        signed = SignedMessage(vote, AuthoritySignature(cast.signature), AuthorityId(public_key))
+        if not is_signed(signed, round.round, round.set_id):
+            raise RecordDamaged(
+                f"the file was changed: the {stage.name.lower()} of round {round.round} of set "
+                f"{round.set_id} is not signed by the key 0x{public_key.hex()}. Nothing was "
+                "imported; export the records again on the old machine"
+            )
 
 
 def _number(value: object) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import stat
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.keystore import files
 from btt_chain.keystore.errors import (
     RecordDamaged,
@@ -27,10 +29,13 @@ from btt_chain.keystore.interchange import export, import_
 from btt_chain.keystore.ledger import Ledger, Refusal, Sealed
 from btt_chain.keystore.record import SigningRecord, decode, read, record_path, recorded_keys
 from btt_chain.keystore.watch import Clear, Seen, Watch, Watching
-from btt_chain.primitives.grandpa import Stage
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.grandpa import Stage, Target, message_for, signing_payload
+from btt_chain.scale import u32
 
 GENESIS, OTHER, KEY, KEY2 = (bytes([n]) * 32 for n in range(1, 5))
 A, B = b"\xaa" * 32, b"\xbb" * 32
+VOTER = KeyPair.from_uri("//Alice", Scheme.ED25519)
 
 
 def luck() -> bytes:
@@ -42,6 +47,14 @@ def vote(
     record: SigningRecord, hash: bytes, round: int = 1, stage: Stage = Stage.PREVOTE
 ) -> object:
     return record.sign_vote(3, round, stage, hash, 9, luck)
+
+
+def cast(
+    record: SigningRecord, hash: bytes, round: int = 1, stage: Stage = Stage.PREVOTE
+) -> object:
+    """Vote with a signature that others find valid, as an export needs it."""
+    payload = signing_payload(message_for(stage, Target(H256(hash), u32(9))), round, 3)
+    return record.sign_vote(3, round, stage, hash, 9, lambda: VOTER.sign(payload))
 
 
 ROW = '{"public_key":"0xKEY","max_slot":"9","max_vote":null,"unsure":false}'
@@ -378,46 +391,67 @@ def test_an_older_backup_changes_nothing(root: Path) -> None:
 def test_a_newer_export_raises_the_record(root: Path, tmp_path: Path) -> None:
     there = tmp_path / "there"
     for home, slot, round in ((root, 7, 5), (there, 20, 2)):
-        record = SigningRecord.create(home, GENESIS, KEY)
+        record = SigningRecord.create(home, GENESIS, VOTER.public)
         record.sign_block(slot, A, luck)
-        vote(record, A, round)
+        cast(record, A, round)
         record.close()
     import_(root, GENESIS, export(there, GENESIS))
-    record = SigningRecord.open(root, GENESIS, KEY)
+    record = SigningRecord.open(root, GENESIS, VOTER.public)
     # The greater of each: slots from there, rounds from here.
     for hash in (A, B):
         assert isinstance(record.sign_block(20, hash, luck), Refusal)
-        assert isinstance(vote(record, hash, 4), Refusal)
+        assert isinstance(cast(record, hash, 4), Refusal)
     assert isinstance(record.sign_block(21, A, luck), bytes)
-    assert isinstance(vote(record, A, 5, Stage.PRECOMMIT), bytes)
+    assert isinstance(cast(record, A, 5, Stage.PRECOMMIT), bytes)
     record.close()
 
 
 def test_an_import_makes_what_is_missing(root: Path, tmp_path: Path) -> None:
-    record = SigningRecord.create(root, GENESIS, KEY)
-    vote(record, A, 5, Stage.PRECOMMIT)
+    record = SigningRecord.create(root, GENESIS, VOTER.public)
+    cast(record, A, 5, Stage.PRECOMMIT)
     record.close()
     here = tmp_path / "here"
-    assert import_(here, GENESIS, export(root, GENESIS)) == [KEY]
-    moved = SigningRecord.open(here, GENESIS, KEY)
+    assert import_(here, GENESIS, export(root, GENESIS)) == [VOTER.public]
+    moved = SigningRecord.open(here, GENESIS, VOTER.public)
     for stage in Stage:
-        assert isinstance(vote(moved, B, 5, stage), Refusal)
+        assert isinstance(cast(moved, B, 5, stage), Refusal)
     for stage in (Stage.PROPOSE, Stage.PREVOTE):
-        assert isinstance(vote(moved, A, 5, stage), Refusal)
-    assert isinstance(vote(moved, A, 6), bytes)
+        assert isinstance(cast(moved, A, 5, stage), Refusal)
+    assert isinstance(cast(moved, A, 6), bytes)
     moved.close()
 
 
 def test_a_moved_key_sends_the_votes_of_its_round_again(root: Path, tmp_path: Path) -> None:
     # A round that waits for this validator cannot end without them.
-    record = SigningRecord.create(root, GENESIS, KEY)
-    cast = [vote(record, A, 5, stage) for stage in (Stage.PREVOTE, Stage.PRECOMMIT)]
+    record = SigningRecord.create(root, GENESIS, VOTER.public)
+    votes = [cast(record, A, 5, stage) for stage in (Stage.PREVOTE, Stage.PRECOMMIT)]
     record.close()
     here = tmp_path / "here"
     import_(here, GENESIS, export(root, GENESIS))
-    moved = SigningRecord.open(here, GENESIS, KEY)
-    assert [vote(moved, A, 5, stage) for stage in (Stage.PREVOTE, Stage.PRECOMMIT)] == cast
+    moved = SigningRecord.open(here, GENESIS, VOTER.public)
+    assert [cast(moved, A, 5, stage) for stage in (Stage.PREVOTE, Stage.PRECOMMIT)] == votes
     moved.close()
+
+
+@pytest.mark.parametrize(
+    ("field", "forged"),
+    [
+        ("signature", "0x" + "11" * 64), ("hash", "0x" + B.hex()), ("number", "10"), ("round", "6"),
+        ("set_id", "4"), ("public_key", "0x" + KEY.hex()),
+    ],
+)  # fmt: skip
+def test_a_vote_that_its_key_did_not_sign_is_not_imported(
+    root: Path, tmp_path: Path, field: str, forged: str
+) -> None:
+    # On the code before it was taken, and sent as this validator's vote by the new machine.
+    record = SigningRecord.create(root, GENESIS, VOTER.public)
+    cast(record, A, 5)
+    record.close()
+    changed = re.sub(rf'"{field}": "[^"]*"', f'"{field}": "{forged}"', export(root, GENESIS))
+    here = tmp_path / "here"
+    with pytest.raises(RecordDamaged, match=r"the prevote of round \d of set \d is not signed by"):
+        import_(here, GENESIS, changed)
+    assert recorded_keys(here, GENESIS) == []
 
 
 def test_what_stops_a_key_moves_with_it(root: Path, tmp_path: Path) -> None:
