@@ -7,13 +7,14 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-# Processes that run the tests that compute; 0 runs them in one, for a debugger.
+# Processes that run tests side by side; 0 runs them in one, for a debugger.
 JOBS ?= 2
-# Processes that run the tests that start nodes, and mostly wait for them.
+# Processes that run networks: each has several nodes to keep busy.
 NETS_JOBS ?= 2
-# Priority of lint and of the tests that compute while `make test` runs nodes beside them: a network
-# gets a core as soon as it needs one, and the rest fills the time in which it waits.
-NICE ?= nice -n 15
+# Priorities in `make test`: a network gets a core when it needs one, programs and sockets are next,
+# and what only computes fills the time that is left.
+SOON ?= nice -n 7
+LATER ?= nice -n 15
 # Seed of everything that `make test-full` chooses at random; the same one repeats a run.
 ifeq ($(origin SEED), undefined)
 SEED := $(shell od -An -N3 -tu4 /dev/urandom | tr -d ' ')
@@ -40,8 +41,9 @@ PACKAGES := btt_chain runtime p2p storage cli genesis
 # Where tests marked `devnet` lie; tests/conftest.py refuses them elsewhere.
 NETS := tests/devnet tests/ops tests/hostile
 COMPAT := tests/compat
-# Where tests start programs: they run in one lane of `make test`, all others in another.
-STARTED := $(NETS) $(COMPAT) tests/crash tests/unit/testing tests/unit/cli/test_node_process.py
+# Where tests start programs, open sockets or wait; what else lies in `tests` only computes.
+TALKING := $(COMPAT) tests/crash tests/docs tests/bench tests/fuzz \
+	$(addprefix tests/unit/,cli compute node p2p rpc storage testing work/test_cluster.py)
 # What is imported is compiled then: of most packages that is little.
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
 PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(CURDIR)/$(BIN)/pip-compile --quiet --no-config \
@@ -91,27 +93,25 @@ devnet: setup ## Run four validators and two providers on this machine and watch
 
 # The output of each part is printed when the part ends.
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs=4 --output-sync=target
+PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --durations=50 -m "not full"
 
 .PHONY: test
 test: ## Everything CI runs: lint, types, layers, tests, real clients
 	$(SIDE_BY_SIDE) setup compat-setup
-	$(SIDE_BY_SIDE) --keep-going lint-beside test-computing test-started
+	$(SIDE_BY_SIDE) --keep-going test-nets test-talking test-computing test-lint
 
-.PHONY: lint-beside test-computing test-started
-lint-beside: setup
-	$(NICE) $(MAKE) --no-print-directory lint
+.PHONY: test-nets test-talking test-computing test-lint
+test-nets: setup
+	$(PYTEST) -n $(NETS_JOBS) $(NETS)
+
+test-talking: setup compat-setup
+	$(SOON) $(PYTEST) -n $(JOBS) $(TALKING)
 
 test-computing: setup
-	$(NICE) $(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=50 \
-		-m "not full" $(addprefix --ignore=,$(STARTED))
+	$(LATER) $(PYTEST) -n $(JOBS) $(addprefix --ignore=,$(NETS) $(TALKING))
 
-test-started: setup compat-setup
-	$(BIN)/pytest -n $(NETS_JOBS) --dist loadfile --no-loadscope-reorder --durations=50 \
-		-m "not full" $(STARTED)
-
-.PHONY: check
-check: setup lint ## What a change needs first: lint, types, layers, unit tests
-	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not full and not devnet and not compat and not crash" tests/unit tests/lint
+test-lint: setup
+	$(LATER) $(MAKE) --no-print-directory lint
 
 .PHONY: test-full
 test-full: test ## Everything: also what is marked `full`, fresh seeds, fuzzing, speed against BASE
