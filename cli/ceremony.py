@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cli import show
-from cli.errors import Mistyped, NotFound, Refused
+from cli.commands.node import plain_errors
+from cli.common import show
+from cli.common.errors import Mistyped, NotFound, Refused
 from cli.keystore import keystore_password, keystore_password_options, plain_key_errors
-from cli.node import plain_errors
 from cli.options import examples, key_pair, read_secret, scheme_option
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def _chain_id(preset: str, given: str | None) -> str:
 
 def _stash(given: str | None, pair: KeyPair | None) -> AccountId:
     from btt_chain.primitives.account import AccountId
-    from cli.accounts import AccountError, read_account
+    from cli.common.accounts import AccountError, read_account
 
     if given is None:
         if pair is None:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cli import ceremony, keystore, session_keys, show
-from cli.errors import Refused
+from cli import ceremony, keystore, session_keys
+from cli.common import show
+from cli.common.errors import Refused
 from cli.options import (
     Group,
     json_option,

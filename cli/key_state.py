@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cli.client import Client, RpcError
+from cli.common.client import Client, RpcError
 
 TODO: Final = {
     "barred": "stop the other node first, for good; then restart this one, which watches for a "

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from cli import show
-from cli.data import chain_name, data_options
-from cli.errors import Mistyped, Refused
+from cli.commands.data import chain_name, data_options
+from cli.common import show
+from cli.common.errors import Mistyped, Refused
 from cli.options import DEFAULT_URL, SCHEMES, examples, json_option, password, read_secret
 
 if TYPE_CHECKING:
     from btt_chain.keystore import Password
     from btt_chain.node.config import Paths
     from btt_chain.scale.portable import Plain
-    from cli.chain import Chain
+    from cli.common.chain import Chain
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -308,7 +308,7 @@ def status(
     Looks at the keystore and the signing records; with --url also at the chain: whether the keys
     are registered, the stash is bonded, and it is among the validators.
     """
-    from cli.chain import Chain, run
+    from cli.common.chain import Chain, run
 
     place = place_of(dev, chain, base_path)
     word = keystore_password(password, password_filename, password_interactive)
@@ -393,7 +393,7 @@ async def signing(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
 
 async def on_chain(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
     """What the chain says of the keys: registered, bonded, elected."""
-    from cli.errors import NotFound
+    from cli.common.errors import NotFound
 
     try:
         return await _on_chain(chain, keys)

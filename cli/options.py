@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from cli.errors import Mistyped, hint
+from cli.common.errors import Mistyped, hint
 from cli.secret_uri import check_secret
 
 if TYPE_CHECKING:

@@ -10,37 +10,37 @@ from typing import Any, NoReturn
 import click
 
 from btt_chain import __version__
-from cli import show
-from cli.errors import ExitCode
+from cli.common import show
+from cli.common.errors import ExitCode
 from cli.options import Group
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    # name: (where it lives, what it does)
-    "node": ("cli.node:node", "Run a node."),
-    "devnet": ("cli.devnet:devnet", "Run validators on this machine and watch them live."),
-    "doctor": ("cli.doctor:doctor", "Name what stops a node."),
+    # name: (module below cli.commands and its attribute, short help)
+    "node": ("node:node", "Run a node."),
+    "devnet": ("devnet:devnet", "Run validators on this machine and watch them live."),
+    "doctor": ("doctor:doctor", "Name what stops a node."),
     "key": ("cli.key:key", "Make keys, look at them, sign and verify."),
     "signing": ("cli.record:signing", "Show and move the record of what validators signed."),
-    "tx": ("cli.tx:tx", "Sign and send transactions."),
-    "query": ("cli.query:query", "Ask a node about its chain."),
-    "model": ("cli.model:model", "Import models and register them."),
-    "job": ("cli.job:job", "Have something computed, and get the result."),
-    "provider": ("cli.provider:provider", "Compute for others, and be paid for it."),
-    "work": ("cli.work:work", "Check what others computed; measure this machine."),
-    "asset": ("cli.asset:asset", "Register, issue and hold real things in units."),
-    "exchange": ("cli.exchange:exchange", "Trade units of assets."),
-    "vault": ("cli.vault:vault", "Have units traded by others."),
-    "gov": ("cli.gov:gov", "Propose, vote, delegate, elect; see how the chambers stand."),
-    "upgrade": ("cli.upgrade:upgrade", "See, schedule and try the next version of the law."),
-    "network": ("cli.network:network", "Start a network of several organisations."),
-    "build-spec": ("cli.spec:build_spec", "Print the specification of a chain."),
-    "purge-chain": ("cli.data:purge_chain", "Delete a chain's database, keep its keys."),
-    "export-blocks": ("cli.data:export_blocks", "Write blocks to a file."),
-    "import-blocks": ("cli.data:import_blocks", "Read blocks from a file."),
-    "check-block": ("cli.data:check_block", "Execute a stored block again and compare."),
-    "revert": ("cli.data:revert", "Take back the newest blocks that are not final."),
-    "tokenomics": ("cli.tokenomics:tokenomics", "Look at the token: promises, supply, audit."),
-    "completion": ("cli.completion:completion", "Print the completion script of a shell."),
+    "tx": ("tx:tx", "Sign and send transactions."),
+    "query": ("query:query", "Ask a node about its chain."),
+    "model": ("model:model", "Import models and register them."),
+    "job": ("job:job", "Have something computed, and get the result."),
+    "provider": ("provider:provider", "Compute for others, and be paid for it."),
+    "work": ("work:work", "Check what others computed; measure this machine."),
+    "asset": ("asset:asset", "Register, issue and hold real things in units."),
+    "exchange": ("exchange:exchange", "Trade units of assets."),
+    "vault": ("vault:vault", "Have units traded by others."),
+    "gov": ("gov:gov", "Propose, vote, delegate, elect; see how the chambers stand."),
+    "upgrade": ("upgrade:upgrade", "See, schedule and try the next version of the law."),
+    "network": ("network:network", "Start a network of several organisations."),
+    "build-spec": ("spec:build_spec", "Print the specification of a chain."),
+    "purge-chain": ("data:purge_chain", "Delete a chain's database, keep its keys."),
+    "export-blocks": ("data:export_blocks", "Write blocks to a file."),
+    "import-blocks": ("data:import_blocks", "Read blocks from a file."),
+    "check-block": ("data:check_block", "Execute a stored block again and compare."),
+    "revert": ("data:revert", "Take back the newest blocks that are not final."),
+    "tokenomics": ("tokenomics:tokenomics", "Look at the token: promises, supply, audit."),
+    "completion": ("completion:completion", "Print the completion script of a shell."),
 }
 
 
@@ -56,7 +56,9 @@ class Program(Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command = getattr(import_module(module), name)
+        command = getattr(
+            import_module(module if "." in module else f"cli.commands.{module}"), name
+        )
         if not isinstance(command, click.Command):
             raise TypeError(f"{module}.{name} is no command")
         return command

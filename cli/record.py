@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from cli import show
-from cli.data import data_options
-from cli.errors import NotFound, Refused
+from cli.commands.data import data_options
+from cli.common import show
+from cli.common.errors import NotFound, Refused
 from cli.keystore import Place, last_signed, place_of, plain_key_errors
 from cli.options import Group, examples, json_option
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import click
 
-from cli.errors import NotFound
+from cli.common.errors import NotFound
 
 PHRASE_LENGTHS: Final = (12, 15, 18, 21, 24)
 FORMS: Final = "a file, a phrase of words, 0x and a seed, or a development key such as //Alice"

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli import show
-from cli.data import data_options
-from cli.errors import Mistyped, NotFound, Refused
+from cli.commands.data import data_options
+from cli.common import show
+from cli.common.errors import Mistyped, NotFound, Refused
 from cli.keystore import (
     KEY_TYPES,
     keystore_password,
@@ -43,7 +43,7 @@ def rotate(owner: str, url: str, timeout: float, as_json: bool) -> None:
 
     The node keeps the secrets; its older keys stay. Prints the arguments of Session.set_keys.
     """
-    from cli.chain import Chain, run
+    from cli.common.chain import Chain, run
 
     async def ask() -> tuple[bytes, str, str]:
         async with Chain.open(url, timeout) as chain:
@@ -108,7 +108,7 @@ def prove(
 
 def _account(text: str, prefix: int | None = None) -> bytes:
     from btt_chain.primitives import ss58
-    from cli.accounts import AccountError, read_account
+    from cli.common.accounts import AccountError, read_account
 
     try:
         return read_account(text, ss58.DEFAULT_PREFIX if prefix is None else prefix)

@@ -19,7 +19,7 @@ import matplotlib as mpl  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch  # noqa: E402
 
-from cli.tokenomics_plot import (  # noqa: E402
+from cli.commands.tokenomics_plot import (  # noqa: E402
     BLUE,
     GREEN,
     GREY,

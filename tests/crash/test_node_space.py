@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.client import RpcError
+from cli.common.client import RpcError
 from crash.chains import Yard, audit, database, grow, settled, store_of
 from crash.process import running
 from crash.wallet import Claims, Desk, desk

@@ -20,8 +20,8 @@ from btt_chain.primitives.era import Immortal
 from btt_chain.primitives.extrinsic import opaque, signed, signing_payload
 from btt_chain.primitives.header import Header
 from btt_chain.scale import codec, u32, u64, u128
-from cli.client import Client, RpcError
-from cli.errors import CannotConnect
+from cli.common.client import Client, RpcError
+from cli.common.errors import CannotConnect
 from crash.process import HANG
 from runtime import VERSION, BttRuntime
 from runtime.constants import MILLI_BTT

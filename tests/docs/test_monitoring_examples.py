@@ -75,7 +75,7 @@ def test_the_runbooks_name_every_alert_or_chapter_they_lead_from() -> None:
 
 
 def test_the_flags_of_the_examples_are_flags_of_a_node() -> None:
-    node = import_module("cli.node").node
+    node = import_module("cli.commands.node").node
     flags = {flag for option in node.params for flag in (*option.opts, *option.secondary_opts)}
     for name in ("btt-chain.service", "Containerfile"):
         text = (DOCS / "examples" / name).read_text()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.amount import BTT, LARGEST, AmountError, Currency
+from cli.common.amount import BTT, LARGEST, AmountError, Currency
 
 
 @pytest.mark.parametrize(

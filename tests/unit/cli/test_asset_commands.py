@@ -17,11 +17,11 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import encode, u8, u32, u64, u128
-from cli.asset import label
-from cli.client import Client
-from cli.errors import Mistyped
+from cli.commands.asset import label
+from cli.commands.vault import some_of
+from cli.common.client import Client
+from cli.common.errors import Mistyped
 from cli.program import program
-from cli.vault import some_of
 from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.frame import Call

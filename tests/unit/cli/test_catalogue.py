@@ -12,11 +12,11 @@ from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.primitives.era import Immortal, Mortal
 from btt_chain.scale import compact_encode
 from btt_chain.scale.portable import Plain
-from cli.amount import Currency
-from cli.catalogue import Catalogue, brief
-from cli.errors import Mistyped, NotFound, Refused
-from cli.reasons import REASONS
-from cli.signing import Draft, Ties, hash_of, sign
+from cli.common.amount import Currency
+from cli.common.catalogue import Catalogue, brief
+from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.reasons import REASONS
+from cli.common.signing import Draft, Ties, hash_of, sign
 from runtime.frame.error import (
     ArithmeticErrorKind,
     TokenErrorKind,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from cli.client import Client, RpcError, TimedOut, web_socket
-from cli.errors import CannotConnect, Mistyped, Refused
+from cli.common.client import Client, RpcError, TimedOut, web_socket
+from cli.common.errors import CannotConnect, Mistyped, Refused
 
 Answer = Callable[[web.WebSocketResponse, dict[str, Any]], Awaitable[None]]
 

@@ -16,9 +16,9 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from btt_chain.testing import Devnet, NodeState, NodeStatus
-from cli.devnet import devnet, read_groups
-from cli.devnet_view import Block, View, Watcher, by_name, spelt
-from cli.errors import ExitCode, Mistyped
+from cli.commands.devnet import devnet, read_groups
+from cli.commands.devnet_view import Block, View, Watcher, by_name, spelt
+from cli.common.errors import ExitCode, Mistyped
 from support.vectors import REPOSITORY
 
 FAKE = (sys.executable, str(REPOSITORY / "tests" / "support" / "fake_node.py"))
@@ -122,8 +122,8 @@ def test_where_no_devnet_lies_the_way_to_one_is_named(tmp_path: Path) -> None:
 def test_a_node_that_does_not_start_is_told_in_one_line(tmp_path: Path) -> None:
     failing = Devnet.create(tmp_path / "net", validators=1, log="fail")
     # As `up` does with a log filter that is none of ours.
-    from cli.devnet import plain_errors
-    from cli.errors import Refused
+    from cli.commands.devnet import plain_errors
+    from cli.common.errors import Refused
 
     with pytest.raises(Refused) as refused, plain_errors(), failing:
         failing.up()

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from btt_chain.keystore import Ledger
 from btt_chain.keystore.record import SigningRecord
 from btt_chain.testing import DevNode, dev_node
-from cli import doctor
-from cli.doctor import GIB, Verdict
+from cli.commands import doctor
+from cli.commands.doctor import GIB, Verdict
 from cli.key_state import report_of
 from cli.program import program
 from genesis.build import build

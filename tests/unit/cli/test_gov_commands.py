@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from btt_chain.scale import u32, u128
-from cli.amount import BTT
-from cli.client import Client
-from cli.gov import AWAY, WIDTH, bar, percent, picture, power, when
+from cli.commands.gov import AWAY, WIDTH, bar, percent, picture, power, when
+from cli.common.amount import BTT
+from cli.common.client import Client
 from cli.program import program
 from runtime.governance_api import PollView
 from runtime.pallets.chambers import ChamberView

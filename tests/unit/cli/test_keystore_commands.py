@@ -16,11 +16,11 @@ from btt_chain.keystore import BABE, GRANDPA, Keystore, SigningRecord
 from btt_chain.keystore.errors import KeystoreError
 from btt_chain.keystore.record import recorded_keys
 from btt_chain.node.config import Paths
-from cli.amount import BTT
-from cli.catalogue import Catalogue
-from cli.chain import Chain
-from cli.client import Client
-from cli.errors import NotFound
+from cli.common.amount import BTT
+from cli.common.catalogue import Catalogue
+from cli.common.chain import Chain
+from cli.common.client import Client
+from cli.common.errors import NotFound
 from cli.keystore import on_chain, place_of
 from cli.program import program
 from genesis.build import build
@@ -224,7 +224,7 @@ class FakeCatalogue:
 
 @dataclass
 class FakeChain:
-    """Storage by name, as `cli.chain.Chain` reads it."""
+    """Storage by name, as `cli.common.chain.Chain` reads it."""
 
     items: dict[str, Any]
     catalogue: FakeCatalogue = field(default_factory=FakeCatalogue)

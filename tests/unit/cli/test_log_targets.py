@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli import logs
-from cli.errors import Mistyped
+from cli.common import logs
+from cli.common.errors import Mistyped
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from btt_chain.node.identity import KEY_FILE
 from btt_chain.node.lifecycle import open_chain
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import ManualSealer
-from cli.errors import ExitCode
+from cli.common.errors import ExitCode
 from cli.program import program
 from genesis.catalogue import make
 from storage.columns import META_VERSION, VERSION

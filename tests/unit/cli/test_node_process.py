@@ -196,7 +196,7 @@ def until(terminal: int, pattern: str) -> str:
 
 
 def test_temporary_data_lies_where_the_system_wants_it() -> None:
-    from cli.node import data_directory
+    from cli.commands.node import data_directory
 
     with data_directory(None, tmp=True) as made:
         assert made.parent == Path(tempfile.gettempdir())

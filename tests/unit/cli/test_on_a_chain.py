@@ -20,8 +20,8 @@ from btt_chain.node.config import NodeConfig, Paths
 from btt_chain.node.lifecycle import open_chain
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import ManualSealer
-from cli.data import BlockReader
-from cli.errors import Refused
+from cli.commands.data import BlockReader
+from cli.common.errors import Refused
 from cli.program import program
 from storage.kv import DiskFull, StorageError
 from storage.state import StateStore

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from btt_chain.node.config import ValidatorConfig
 from cli import main
-from cli.node import node_config
+from cli.commands.node import node_config
 from cli.program import COMMANDS, Program, program
 
 HOME = Path(main.__file__).resolve().parent.parent

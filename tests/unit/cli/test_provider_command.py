@@ -107,8 +107,8 @@ def test_what_cannot_be_is_refused_in_a_line(
 
 def test_two_providers_do_not_work_in_one_folder(url: str, tmp_path: Path) -> None:
     from btt_chain.compute.provider_folder import Folder
-    from cli.accounts import read_account
-    from cli.client import Client
+    from cli.common.accounts import read_account
+    from cli.common.client import Client
 
     async def genesis() -> bytes:
         async with await Client.connect(url) as client:

@@ -8,8 +8,8 @@ import pytest
 
 from btt_chain.scale import u64
 from btt_chain.scale.metadata import PlainEntry
-from cli.catalogue import Catalogue
-from cli.errors import Mistyped
+from cli.common.catalogue import Catalogue
+from cli.common.errors import Mistyped
 from runtime import BttRuntime
 from runtime.metadata import metadata
 from runtime.params import RuntimeParams

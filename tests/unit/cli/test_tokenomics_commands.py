@@ -14,8 +14,8 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from cli.commands.tokenomics import Share, coins, percent
 from cli.program import program
-from cli.tokenomics import Share, coins, percent
 from genesis.presets import DOCUMENTS
 
 BTT = 10**18
@@ -185,7 +185,7 @@ def test_what_is_no_share_is_refused(text: str) -> None:
 @pytest.fixture
 def a_short_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Months of a simulation that nobody has to wait for."""
-    from cli import tokenomics_plot
+    from cli.commands import tokenomics_plot
     from genesis.simulate import Month
 
     def simulated(chain: object, plan: object) -> Iterator[Month]:

@@ -18,9 +18,9 @@ from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import Instant
 from btt_chain.node.service import Service, ServiceConfig
 from btt_chain.rpc.server import RpcConfig
-from cli import tokenomics_live
-from cli.client import Client, Json, RpcError
-from cli.errors import Refused
+from cli.commands import tokenomics_live
+from cli.common.client import Client, Json, RpcError
+from cli.common.errors import Refused
 from cli.program import program
 from runtime import audit as auditing
 from runtime.audit import Finding

@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 from btt_chain.chain import law
 from btt_chain.chain.law import Carried
 from btt_chain.scale import codec, u32, u64
-from cli.client import Client, RpcError
-from cli.doctor import Verdict, judge_law
+from cli.commands.doctor import Verdict, judge_law
+from cli.common.client import Client, RpcError
 from cli.program import program
 from runtime import BttRuntime
 from runtime.frame import Migration

@@ -30,7 +30,7 @@ from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import Instant
 from btt_chain.node.service import Service, ServiceConfig
 from btt_chain.rpc.server import RpcConfig
-from cli.model import mode_of
+from cli.commands.model import mode_of
 from cli.program import program
 from runtime.pallets.models import CheckMode
 

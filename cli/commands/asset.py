@@ -1,0 +1,438 @@
+"""`btt-chain asset`: real things that are registered, and the units that they are owned in.
+
+What verifiers and governance do about them goes by `btt-chain tx call AssetRegistry...`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from cli.commands.tx import Sending
+from cli.common import show
+from cli.common.accounts import AccountError, read_account
+from cli.common.amount import AmountError
+from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.working import properties, signer_of, signer_options, work_chain
+from cli.options import Group, connection_options, examples, json_option
+
+if TYPE_CHECKING:
+    from btt_chain.compute.chain import Included
+    from btt_chain.crypto.keypair import KeyPair
+    from btt_chain.primitives.digest import H256
+    from cli.common.amount import Currency
+    from runtime.asset_api import AssetView, Holding
+
+PAGE: Final = 100
+KINDS: Final = (
+    "equipment",
+    "real-estate",
+    "intellectual-property",
+    "medical-data",
+    "service-right",
+)
+RIGHTS: Final = ("ownership", "usage", "revenue")
+
+asset_argument = click.argument("number", metavar="ASSET", type=click.IntRange(0, 2**32 - 1))
+
+
+@click.group(cls=Group)
+def asset() -> None:
+    """Register real things, issue their units, hold them and share their revenue."""
+
+
+@examples("btt-chain asset list")
+@asset.command("list")
+@connection_options
+@json_option
+def list_(url: str, timeout: float, as_json: bool) -> None:
+    """List what is registered."""
+    from btt_chain.scale import u32
+    from cli.common.chain import run
+
+    async def ask() -> tuple[list[AssetView], Currency]:
+        currency, _ = await properties(url, timeout)
+        found: list[AssetView] = []
+        async with work_chain(url, timeout) as chain:
+            while True:
+                begin = u32(int(found[-1].id) + 1 if found else 0)
+                page: list[AssetView] = await chain.api("AssetsApi_assets", begin, u32(PAGE))
+                found += page
+                if len(page) < PAGE:
+                    return found, currency
+
+    found, currency = run(ask())
+    if as_json:
+        show.document([facts(view) for view in found])
+        return
+    if not found:
+        show.note("nothing is registered")
+        return
+    show.table(
+        [">asset", "name", "kind", "state", ">value", ">units", ">holders", "traded"],
+        [
+            [
+                str(int(view.id)),
+                text(view.info.name),
+                view.info.kind.name,
+                state(view),
+                currency.format(int(view.info.value)),
+                f"{int(view.info.units):_}",
+                str(int(view.holders)),
+                "-" if view.listing is None else "yes",
+            ]
+            for view in found
+        ],
+    )
+
+
+@examples("btt-chain asset show 0")
+@asset.command("show")
+@asset_argument
+@connection_options
+@json_option
+def show_(number: int, url: str, timeout: float, as_json: bool) -> None:
+    """Show one asset."""
+    from btt_chain.primitives.ss58 import encode
+    from btt_chain.scale import u32
+    from cli.common.chain import run
+
+    async def ask() -> tuple[AssetView | None, Currency, int]:
+        currency, prefix = await properties(url, timeout)
+        async with work_chain(url, timeout) as chain:
+            return await chain.api("AssetsApi_asset", u32(number)), currency, prefix
+
+    view, currency, prefix = run(ask())
+    if view is None:
+        raise NotFound(f"there is no asset {number}; `btt-chain asset list` shows them")
+    if as_json:
+        show.document(facts(view))
+        return
+    info, poll = view.info, view.poll
+    fields = {
+        "asset": f"{number}, {text(info.name)} ({text(info.symbol)})",
+        "kind": f"{info.kind.name}, {info.right.name}",
+        "state": state(view),
+        "issuer": encode(info.issuer, prefix),
+        "documents": "0x" + info.documents.hex(),
+        "value": currency.format(int(info.value)),
+        "units": f"{int(info.units):_}, held by {int(view.holders)}",
+        "may be held by": "accounts with a judged identity" if info.restricted else "anybody",
+        "revenue so far": currency.format(int(view.distributed)),
+        "traded": "no" if view.listing is None else f"since slot {int(view.listing.since)}",
+    }
+    if poll is not None:
+        votes = f"{currency.format(int(poll.ayes))} for, {currency.format(int(poll.nays))} against"
+        fields["stakers"] = f"{votes}, until slot {int(poll.ends)}"
+    show.record(fields)
+
+
+@examples(
+    "btt-chain asset register scan.pdf --name 'CT scanner' --symbol CT1 --kind equipment \\",
+    "  --value 20_000BTT --units 1000 --from //Alice",
+)
+@asset.command()
+@click.argument("documents", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--name", required=True, help="What people call it: at most 50 bytes.")
+@click.option(
+    "--symbol", required=True, help="What wallets show behind a number of units: at most 50 bytes."
+)
+@click.option("--kind", type=click.Choice(KINDS), required=True, help="What kind of thing it is.")
+@click.option(
+    "--right", type=click.Choice(RIGHTS), default="ownership", show_default=True,
+    help="What its units give a right to.",
+)  # fmt: skip
+@click.option("--value", required=True, metavar="AMOUNT", help="What it is worth.")
+@click.option(
+    "--units", type=click.IntRange(1, 2**64 - 1), required=True, help="How many there will ever be."
+)
+@click.option(
+    "--restricted", is_flag=True, help="Only accounts with a judged identity may hold it."
+)
+@click.option(
+    "--description", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What describes it to people; the documents themselves without.",
+)  # fmt: skip
+@signer_options
+@connection_options
+@json_option
+def register(
+    documents: Path, name: str, symbol: str, kind: str, right: str, value: str, units: int,
+    restricted: bool, description: Path | None, url: str, timeout: float, as_json: bool,
+    **options: Any,
+) -> None:  # fmt: skip
+    """Register something by the hash of its documents. They stay where they are.
+
+    Two verifiers attest it, stakers may object, then `asset issue` makes its units.
+    """
+    from btt_chain.scale import u128
+    from cli.common.chain import run
+    from runtime.pallets.asset_registry import AssetKind, AssetRegistry, RightKind
+
+    pair = signer_of(options)
+
+    async def work() -> None:
+        currency, _ = await properties(url, timeout)
+        done = await sent(
+            url, timeout, pair, "register", kind=AssetKind(KINDS.index(kind)),
+            right=RightKind(RIGHTS.index(right)), documents=hash_of(documents),
+            description=hash_of(description or documents), name=label(name, "name"),
+            symbol=label(symbol, "symbol"), value=u128(planck(currency, value)), units=u128(units),
+            restricted=restricted,
+        )  # fmt: skip
+        (told,) = (one for one in done.events if isinstance(one, AssetRegistry.AssetRegistered))
+        if as_json:
+            show.document({"asset": int(told.id), "block": "0x" + done.block.hex()})
+            return
+        show.record({"asset": str(int(told.id)), "block": "0x" + done.block.hex()})
+        show.good("It is registered, and waits for two verifiers.")
+
+    run(work())
+
+
+@examples("btt-chain asset issue 0 --from //Alice")
+@asset.command()
+@asset_argument
+@signer_options
+@connection_options
+@json_option
+def issue(number: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
+    """Pay the fee of issuing and get the units of your asset, when stakers have voted."""
+    from btt_chain.scale import u32
+    from cli.common.chain import run
+    from runtime.pallets.asset_registry import AssetRegistry
+
+    pair = signer_of(options)
+
+    async def work() -> None:
+        currency, _ = await properties(url, timeout)
+        done = await sent(url, timeout, pair, "issue", id=u32(number))
+        issued = [one for one in done.events if isinstance(one, AssetRegistry.AssetIssued)]
+        if not issued:
+            raise Refused("more stake said no than yes: it is rejected, its deposit is free again")
+        units, fee, burned = (
+            int(part) for part in (issued[0].units, issued[0].fee, issued[0].burned)
+        )
+        paid = f"The fee was {currency.format(fee)}, {currency.format(burned)} of it burned."
+        tell(
+            done, as_json, f"{units:_} units exist. {paid}", asset=number, units=str(units),
+            fee=str(fee), burned=str(burned),
+        )  # fmt: skip
+
+    run(work())
+
+
+@examples("btt-chain asset transfer 0 5FHn... 100 --from //Alice")
+@asset.command()
+@asset_argument
+@click.argument("dest")
+@click.argument("units", type=click.IntRange(1, 2**64 - 1))
+@signer_options
+@connection_options
+@json_option
+def transfer(
+    number: int, dest: str, units: int, url: str, timeout: float, as_json: bool, **options: Any
+) -> None:
+    """Send units to another account."""
+    from btt_chain.primitives.account import AccountId, Id
+    from btt_chain.scale import u32, u128
+    from cli.common.chain import run
+
+    pair = signer_of(options)
+
+    async def work() -> None:
+        _, prefix = await properties(url, timeout)
+        target = Id(AccountId(account(dest, prefix)))
+        async with work_chain(url, timeout) as chain:
+            done = await chain.submit(
+                "Assets", "transfer", signer=pair, id=u32(number), target=target,
+                amount=u128(units),
+            )  # fmt: skip
+        tell(done, as_json, f"{units:_} units are sent.", asset=number, units=str(units))
+
+    run(work())
+
+
+@examples("btt-chain asset holdings 5Grw...", "btt-chain asset holdings //Alice --json")
+@asset.command()
+@click.argument("who")
+@connection_options
+@json_option
+def holdings(who: str, url: str, timeout: float, as_json: bool) -> None:
+    """Show the units that an account has, and the revenue that waits for it."""
+    from btt_chain.scale import u32
+    from cli.common.chain import run
+
+    async def ask() -> tuple[list[Holding], Currency]:
+        currency, prefix = await properties(url, timeout)
+        owner, found, begin = account(who, prefix), [], 0
+        async with work_chain(url, timeout) as chain:
+            while True:
+                page: list[AssetView] = await chain.api("AssetsApi_assets", u32(begin), u32(PAGE))
+                found += await chain.api("AssetsApi_holdings", owner, u32(begin), u32(PAGE))
+                if len(page) < PAGE:
+                    return found, currency
+                begin = int(page[-1].id) + 1
+
+    found, currency = run(ask())
+    if as_json:
+        show.document(
+            [
+                {"asset": int(one.id), "units": str(int(one.units)),
+                 "onHold": str(int(one.on_hold)), "revenue": str(int(one.revenue))}
+                for one in found
+            ]
+        )  # fmt: skip
+        return
+    if not found:
+        show.note("the account has no units")
+        return
+    show.table(
+        [">asset", ">units", ">of them for sale", ">revenue to claim"],
+        [
+            [
+                str(int(one.id)),
+                f"{int(one.units):_}",
+                f"{int(one.on_hold):_}",
+                currency.format(int(one.revenue)),
+            ]
+            for one in found
+        ],
+    )
+
+
+@examples("btt-chain asset distribute 0 100BTT --from //Alice")
+@asset.command(cls=Sending)
+@asset_argument
+@click.argument("amount")
+@signer_options
+@connection_options
+@json_option
+def distribute(
+    number: int, amount: str, url: str, timeout: float, as_json: bool, **options: Any
+) -> None:
+    """Set revenue of your asset aside for those who hold its units now."""
+    from btt_chain.scale import u32, u128
+    from cli.common.chain import run
+
+    pair = signer_of(options)
+
+    async def work() -> None:
+        currency, _ = await properties(url, timeout)
+        given = u128(planck(currency, amount))
+        done = await sent(url, timeout, pair, "distribute_revenue", id=u32(number), amount=given)
+        said = f"{currency.format(int(given))} wait for the holders."
+        tell(done, as_json, said, asset=number, revenue=str(int(given)))
+
+    run(work())
+
+
+@examples("btt-chain asset claim 0 --from //Bob")
+@asset.command()
+@asset_argument
+@signer_options
+@connection_options
+@json_option
+def claim(number: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
+    """Get the revenue that your units have brought."""
+    from btt_chain.scale import u32
+    from cli.common.chain import run
+    from runtime.pallets.asset_registry import AssetRegistry
+
+    pair = signer_of(options)
+
+    async def work() -> None:
+        currency, _ = await properties(url, timeout)
+        done = await sent(url, timeout, pair, "claim_revenue", id=u32(number))
+        (told,) = (one for one in done.events if isinstance(one, AssetRegistry.RevenuePaid))
+        amount = int(told.amount)
+        said = f"You got {currency.format(amount)}."
+        tell(done, as_json, said, asset=number, revenue=str(amount))
+
+    run(work())
+
+
+async def sent(url: str, timeout: float, pair: KeyPair, call: str, **arguments: object) -> Included:
+    """Send a call of the registry and wait until it is in a block."""
+    async with work_chain(url, timeout) as chain:
+        return await chain.submit("AssetRegistry", call, signer=pair, **arguments)
+
+
+def tell(done: Included, as_json: bool, text: str, **facts: object) -> None:
+    """Say what came of a call: a sentence for people, or facts for programs."""
+    if as_json:
+        show.document({**facts, "block": "0x" + done.block.hex()})
+    else:
+        show.good(text)
+
+
+def account(given: str, prefix: int) -> bytes:
+    """The account that a text names. Mistyped if it names none."""
+    try:
+        return read_account(given, prefix)
+    except AccountError as error:
+        raise Mistyped(str(error)) from None
+
+
+def planck(currency: Currency, given: str) -> int:
+    """The amount that a text means. Mistyped if it means none."""
+    try:
+        return currency.parse(given)
+    except AmountError as error:
+        raise Mistyped(str(error)) from None
+
+
+def label(given: str, what: str) -> bytes:
+    """A name as it goes to the chain. Mistyped if it is empty or too long."""
+    from runtime.pallets.assets import STRING_LIMIT
+
+    raw = given.strip().encode()
+    if not 1 <= len(raw) <= STRING_LIMIT:
+        raise Mistyped(f"the {what} {given!r} has {len(raw)} bytes, expected 1 to {STRING_LIMIT}")
+    return raw
+
+
+def hash_of(file: Path) -> H256:
+    """The SHA-256 of a file, however large."""
+    from btt_chain.primitives.digest import H256
+
+    with file.open("rb") as opened:
+        return H256(hashlib.file_digest(opened, "sha256").digest())
+
+
+def text(raw: bytes) -> str:
+    """A name that somebody put on the chain, as one line of text."""
+    shown = raw.decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else "�" for letter in shown)
+
+
+def state(view: AssetView) -> str:
+    """How far an asset has come, in a word or two."""
+    return view.info.state.name + (", frozen" if view.frozen else "")
+
+
+def facts(view: AssetView) -> dict[str, object]:
+    """An asset for programs."""
+    from btt_chain.primitives.ss58 import encode
+
+    info = view.info
+    return {
+        "asset": int(view.id),
+        "name": text(info.name),
+        "symbol": text(info.symbol),
+        "kind": info.kind.name,
+        "right": info.right.name,
+        "state": info.state.name,
+        "frozen": view.frozen,
+        "issuer": encode(info.issuer),
+        "documents": "0x" + info.documents.hex(),
+        "value": str(int(info.value)),
+        "units": str(int(info.units)),
+        "holders": int(view.holders),
+        "restricted": info.restricted,
+        "revenue": str(int(view.distributed)),
+        "listed": view.listing is not None,
+    }

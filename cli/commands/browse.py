@@ -1,0 +1,158 @@
+"""`btt-chain query pallets|calls|events|errors|items`: what a chain can do, from its metadata."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.common import show
+from cli.common.errors import NotFound
+from cli.options import connection_options, json_option
+
+if TYPE_CHECKING:
+    from btt_chain.scale.metadata import PalletMetadata, PortableVariant
+    from cli.common.catalogue import Catalogue
+
+
+@click.command()
+@connection_options
+@json_option
+def pallets(url: str, timeout: float, as_json: bool) -> None:
+    """List the pallets of the chain."""
+    from cli.common.chain import Chain, run
+
+    async def ask() -> None:
+        async with Chain.open(url, timeout) as chain:
+            book = chain.catalogue
+            rows = [
+                {
+                    "index": int(pallet.index),
+                    "name": pallet.name,
+                    "calls": len(book.calls(pallet)),
+                    "storage": len(pallet.storage.entries) if pallet.storage else 0,
+                    "constants": len(pallet.constants),
+                    "events": len(book.events(pallet)),
+                    "errors": len(book.errors(pallet)),
+                }
+                for pallet in book.metadata.pallets
+            ]
+            _print_rows(rows, as_json)
+
+    run(ask())
+
+
+@click.command()
+@click.argument("pallet", required=False)
+@connection_options
+@json_option
+def calls(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
+    """List the calls of PALLET, or of all, with their arguments."""
+    _browse(pallet, url, timeout, as_json, "call")
+
+
+@click.command()
+@click.argument("pallet", required=False)
+@connection_options
+@json_option
+def events(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
+    """List the events of PALLET, or of all, with their fields."""
+    _browse(pallet, url, timeout, as_json, "event")
+
+
+@click.command()
+@click.argument("pallet", required=False)
+@connection_options
+@json_option
+def errors(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
+    """List the errors of PALLET, or of all."""
+    _browse(pallet, url, timeout, as_json, "error")
+
+
+@click.command()
+@click.argument("pallet", required=False)
+@connection_options
+@json_option
+def items(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
+    """List the storage items and constants of PALLET, or of all."""
+    from cli.common.catalogue import docs_of
+    from cli.common.chain import Chain, run
+
+    async def ask() -> None:
+        async with Chain.open(url, timeout) as chain:
+            book = chain.catalogue
+            rows = []
+            for one in _chosen(book, pallet):
+                for entry in one.storage.entries if one.storage else []:
+                    keys = ", ".join(book.types.name(kind) for kind, _ in book.key_types(entry))
+                    rows.append(
+                        {
+                            "name": f"{one.name}.{entry.name}",
+                            "kind": "storage",
+                            "keys": keys,
+                            "type": book.types.name(entry.type.value),
+                            "docs": docs_of(entry),
+                        }
+                    )
+                rows += [
+                    {
+                        "name": f"{one.name}.{known.name}",
+                        "kind": "constant",
+                        "keys": "",
+                        "type": book.types.name(known.type),
+                        "docs": docs_of(known),
+                    }
+                    for known in one.constants
+                ]
+            _print_rows(rows, as_json)
+
+    run(ask())
+
+
+def _browse(pallet: str | None, url: str, timeout: float, as_json: bool, what: str) -> None:
+    from cli.common.catalogue import docs_of
+    from cli.common.chain import Chain, run
+
+    async def ask() -> None:
+        async with Chain.open(url, timeout) as chain:
+            book = chain.catalogue
+            rows = [
+                {
+                    "index": f"{one.index}.{variant.index}",
+                    what: f"{one.name}.{variant.name}",
+                    "fields": ", ".join(
+                        f"{field.name or at}: {book.field_type(field)}"
+                        for at, field in enumerate(variant.fields)
+                    ),
+                    "docs": docs_of(variant),
+                }
+                for one in _chosen(book, pallet)
+                for variant in _variants(book, one, what)
+            ]
+            _print_rows(rows, as_json)
+
+    run(ask())
+
+
+def _variants(book: Catalogue, pallet: PalletMetadata, what: str) -> list[PortableVariant]:
+    match what:
+        case "call":
+            return book.calls(pallet)
+        case "event":
+            return book.events(pallet)
+        case _:
+            return book.errors(pallet)
+
+
+def _chosen(book: Catalogue, name: str | None) -> list[PalletMetadata]:
+    return book.metadata.pallets if name is None else [book.pallet(name)]
+
+
+def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        show.document(rows)
+        return
+    if not rows:
+        raise NotFound("there are none")
+    columns = [(">" if isinstance(value, int) else "") + name for name, value in rows[0].items()]
+    show.table(columns, [[str(value) for value in row.values()] for row in rows])

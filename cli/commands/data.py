@@ -1,0 +1,487 @@
+"""Commands on the data of a node that is not running: purge, export, import, check, revert.
+
+The binary form of exported blocks is Substrate's: their number (u64), then each SCALE(SignedBlock)
+in a row. The JSON form has one block per line, as `chain_getBlock` answers. Both hold
+justifications, so that finality survives the journey.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from cli.commands.node import known_chain, plain_errors
+from cli.common import show
+from cli.common.errors import Mistyped, NotFound, Refused
+from cli.options import chain_names, examples, json_option
+
+if TYPE_CHECKING:
+    from btt_chain.chain.client import Client
+    from btt_chain.node.config import NodeConfig
+    from btt_chain.node.lifecycle import OpenChain
+    from btt_chain.primitives.block import SignedBlock
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+CHUNK: Final = 16 << 20
+"""Bytes read ahead: more than any block has."""
+
+FINAL_EVERY: Final = 256
+"""Imported blocks are made final in lots: each time the disk must answer."""
+
+
+def data_options(command: Command) -> Command:
+    """Which chain's data, and where."""
+    options = [
+        click.option("--dev", is_flag=True, help="The same as --chain dev."),
+        click.option(
+            "--chain",
+            metavar="NAME|FILE",
+            shell_complete=chain_names,
+            help="The chain, as for `node`.",
+        ),
+        click.option(
+            "-d",
+            "--base-path",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Where data is kept. [default: ~/.local/share/btt-chain]",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def chain_name(dev: bool, chain: str | None) -> str:
+    """The chain that the options mean."""
+    if dev and chain not in {None, "dev"}:
+        raise Mistyped("--dev is the chain dev: leave out either --dev or --chain")
+    if not dev and not chain:
+        raise Mistyped("which chain? Give --dev, or --chain with a name or a file")
+    return known_chain(chain or "dev")
+
+
+@contextmanager
+def opened(chain: str, base_path: Path | None) -> Iterator[OpenChain]:
+    """The chain's data, closed at the end; every error in a plain line."""
+    from btt_chain.node.config import NodeConfig, default_base_path
+    from btt_chain.node.lifecycle import open_chain
+
+    config = NodeConfig(chain, base_path or default_base_path())
+    with plain_errors():
+        data = open_chain(config, create=False)
+        try:
+            yield data
+        finally:
+            data.close()
+
+
+# ---- purge
+
+
+@click.command("purge-chain")
+@data_options
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def purge_chain(dev: bool, chain: str | None, base_path: Path | None, yes: bool) -> None:
+    """Delete the database of a chain.
+
+    Keys and the node's identity are kept, and the record of what validators signed; on a
+    development chain, which no other node has, that record goes as well.
+    """
+    from btt_chain.node.config import Paths, default_base_path
+    from genesis.catalogue import chain_named, load
+
+    name = chain_name(dev, chain)
+    known = chain_named(name)
+    with plain_errors():
+        chain_id = known.id if known else load(name).id
+    paths = Paths(base_path or default_base_path(), chain_id)
+    database = paths.database
+    if not database.exists():
+        raise NotFound(f"{database} does not exist: there is nothing to delete")
+    if not yes:
+        click.confirm(f"Delete {database}?", abort=True, err=True)
+    with plain_errors(), _alone(database):
+        shutil.rmtree(database)
+    show.note(f"deleted {database}")
+    _after_purge(dev, chain, base_path)
+
+
+def _after_purge(dev: bool, chain: str | None, base_path: Path | None) -> None:
+    """Delete the signing records of a chain that is one machine's alone; name those that stay."""
+    from cli.keystore import place_of
+    from cli.record import delete_records
+
+    place = place_of(dev, chain, base_path)
+    if not (place.paths.signing / place.genesis.hex()).exists():
+        return
+    if place.is_alone:
+        # The chain begins again with block one, and old records would refuse all its votes.
+        delete_records(place)
+    else:
+        show.note(
+            "the signing records stay; if every node of a local chain begins anew, its votes need "
+            "`btt-chain signing forget`"
+        )
+
+
+@contextmanager
+def _alone(database: Path) -> Iterator[None]:
+    """Make sure that no node has the database open."""
+    import fcntl
+
+    lock = database / "LOCK"
+    if not lock.exists():
+        yield
+        return
+    with lock.open("r+b") as file:
+        try:
+            # The lock that LevelDB itself takes.
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Refused(f"a node is running on {database}: stop it first") from None
+        yield
+
+
+# ---- export
+
+
+@examples(
+    "btt-chain export-blocks --dev --output blocks.bin",
+    "btt-chain export-blocks --dev --from 1 --to 1000 --json | gzip > blocks.json.gz",
+)
+@click.command("export-blocks")
+@data_options
+@click.option("--from", "first", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--to", "last", type=click.IntRange(min=0), help="[default: the best block]")
+@click.option(
+    "-o",
+    "--output",
+    default="-",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="The file; - is standard output.",
+)
+@click.option("--binary/--json", default=True, show_default=True, help="SCALE, or JSON lines.")
+def export_blocks(
+    dev: bool,
+    chain: str | None,
+    base_path: Path | None,
+    first: int,
+    last: int | None,
+    output: str,
+    binary: bool,
+) -> None:
+    """Write blocks of the best chain to a file, with what proves them final."""
+    with opened(chain_name(dev, chain), base_path) as data:
+        best = data.client.best().number
+        last = best if last is None else last
+        if max(first, last) > best:
+            raise NotFound(f"there is no block {max(first, last)}: the best one is {best}")
+        if first > last:
+            raise Mistyped(f"from {first} to {last} there is no block")
+        with click.open_file(output, "wb") as file:
+            _export(data, first, last, file, binary=binary)
+    show.note(f"{last - first + 1} blocks written, {first} to {last}")
+
+
+def _export(data: OpenChain, first: int, last: int, file: IO[bytes], *, binary: bool) -> None:
+    from btt_chain.primitives.block import SignedBlock
+    from btt_chain.scale import codec
+
+    encode = codec(SignedBlock).encode
+    count = last - first + 1
+    if binary:
+        file.write(count.to_bytes(8, "little"))
+    with show.progress() as progress:
+        task = progress.add_task("exporting", total=count)
+        for number in range(first, last + 1):
+            block = _stored(data, number)
+            if binary:
+                file.write(encode(block))
+            else:
+                file.write(json.dumps(block.to_json(), separators=(",", ":")).encode() + b"\n")
+            progress.advance(task)
+
+
+def _stored(data: OpenChain, number: int) -> SignedBlock:
+    from btt_chain.primitives.block import Block, SignedBlock
+    from btt_chain.primitives.digest import ConsensusEngineId
+
+    hash = data.client.block_hash(number)
+    body = None if hash is None else data.client.body(hash)
+    if hash is None or body is None:
+        raise NotFound(f"block {number} is not in the database")
+    proofs = data.store.blocks.justifications(hash)
+    return SignedBlock(
+        Block(data.client.header_of(hash), body),
+        [(ConsensusEngineId(engine), proof) for engine, proof in proofs] or None,
+    )
+
+
+# ---- import
+
+
+@click.command("import-blocks")
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True), default="-")
+@data_options
+def import_blocks(file: str, dev: bool, chain: str | None, base_path: Path | None) -> None:
+    """Read blocks from FILE (- is standard input) and import them; the form is recognised.
+
+    Each block is executed and checked like one that comes from a peer. A new database is made
+    if there is none; blocks that are known are passed over, so that it can be run again.
+    """
+    from btt_chain.node.config import NodeConfig, default_base_path
+    from btt_chain.node.lifecycle import is_by_hand, open_chain
+
+    # Pipes are as good as files: `import-blocks <(gunzip -c blocks.gz)`.
+    if file != "-" and not Path(file).exists():
+        raise NotFound(f"{file}: there is no such file")
+    config = NodeConfig(chain_name(dev, chain), base_path or default_base_path())
+    with plain_errors(), click.open_file(file, "rb") as source:
+        data = open_chain(config)
+        try:
+            started = time.monotonic()
+            if is_by_hand(data.client):
+                new, known = _import_by_hand(data, source)
+            else:
+                new, known = _import(data, config, source)
+        finally:
+            data.close()
+    seconds = max(time.monotonic() - started, 0.001)
+    show.note(f"{new} blocks imported, {known} were known; {new / seconds:.0f} blocks per second")
+
+
+def _import(data: OpenChain, config: NodeConfig, source: IO[bytes]) -> tuple[int, int]:
+    """How many blocks were new, and how many known; those that the file proves final are final."""
+    from btt_chain.node.driver import unix_ms
+    from btt_chain.node.lifecycle import reading_engine
+    from btt_chain.primitives.digest import GRANDPA
+    from p2p.sync.types import Block
+
+    client, engine = data.client, reading_engine(data, config)
+    reader = BlockReader(source)
+    new = known = 0
+    with show.progress() as progress:
+        task = progress.add_task("importing", total=reader.count)
+        for signed in reader:
+            header, proofs = signed.block.header, dict(signed.justifications or ())
+            is_known = client.header(header.hash()) is not None
+            block = Block(
+                bytes(header.hash()), header, list(signed.block.extrinsics), proofs.get(GRANDPA), ()
+            )
+            why = engine.take(block, unix_ms())
+            if why is not None:
+                raise Refused(f"block {header.number} is refused: {why}")
+            known, new = known + is_known, new + (not is_known)
+            progress.advance(task)
+    return new, known
+
+
+def _import_by_hand(data: OpenChain, source: IO[bytes]) -> tuple[int, int]:
+    """How many blocks were new, and how many known; the new ones are final at the end."""
+    from btt_chain.chain.client import UnknownBlock
+    from runtime.frame.error import InvalidBlock
+
+    client = data.client
+    reader = BlockReader(source)
+    new = known = 0
+    with show.progress() as progress, _final_at_the_end(client):
+        task = progress.add_task("importing", total=reader.count)
+        for block in reader:
+            header = block.block.header
+            progress.advance(task)
+            if client.header(header.hash()) is not None:
+                known += 1
+                continue
+            if block.justifications:
+                raise Refused(
+                    f"block {header.number} has a justification, which no block of a chain "
+                    "sealed by hand has: the file is of another chain"
+                )
+            try:
+                client.import_block(header, block.block.extrinsics)
+            except InvalidBlock as error:
+                raise Refused(f"block {header.number} is invalid: {error}") from error
+            except UnknownBlock as error:
+                raise Refused(
+                    f"block {header.number} does not connect, {error}: the file is of another "
+                    "chain, or begins too late"
+                ) from error
+            new += 1
+            if new % FINAL_EVERY == 0:
+                client.finalize(client.best().hash)
+    return new, known
+
+
+@contextmanager
+def _final_at_the_end(client: Client) -> Iterator[None]:
+    """Make the best block final at the end, also of an import that a bad block or Ctrl-C ends."""
+    from storage.kv import StorageError
+
+    try:
+        yield
+    except StorageError:
+        # The store takes nothing more, and its first complaint is the one that helps.
+        raise
+    except BaseException:
+        client.finalize(client.best().hash)
+        raise
+    client.finalize(client.best().hash)
+
+
+class BlockReader:
+    """The blocks of an exported file, one after the other; Refused where it is damaged."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        """Reads the beginning, which tells the form."""
+        self._source = source
+        self._buffer = source.read(CHUNK)
+        # A count that begins like a JSON object would be of 10^17 blocks and more.
+        self._is_json = self._buffer.lstrip()[:1] == b"{"
+        if not self._is_json and len(self._buffer) < 8:
+            raise Refused("the file holds no blocks: it is empty or cut")
+        self.count = None if self._is_json else int.from_bytes(self._buffer[:8], "little")
+        """How many blocks there are, if the file says so."""
+
+    def __iter__(self) -> Iterator[SignedBlock]:
+        return self._json() if self._is_json else self._binary()
+
+    def _json(self) -> Iterator[SignedBlock]:
+        from btt_chain.primitives.block import Block, SignedBlock
+        from btt_chain.primitives.digest import ConsensusEngineId
+
+        for number, line in enumerate(self._lines(), 1):
+            try:
+                document = json.loads(line)
+                proofs = document["justifications"]
+                yield SignedBlock(
+                    Block.from_json(document["block"]),
+                    None
+                    if proofs is None
+                    else [(ConsensusEngineId(bytes(e)), bytes(proof)) for e, proof in proofs],
+                )
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
+                raise Refused(f"line {number} of the file holds no block: {error}") from None
+
+    def _lines(self) -> Iterator[bytes]:
+        rest = self._buffer
+        while True:
+            *lines, rest = rest.split(b"\n")
+            yield from filter(None, lines)
+            chunk = self._source.read(CHUNK)
+            if not chunk:
+                break
+            rest += chunk
+        if rest.strip():
+            yield rest
+
+    def _binary(self) -> Iterator[SignedBlock]:
+        from btt_chain.primitives.block import SignedBlock
+        from btt_chain.scale import codec
+        from btt_chain.scale.errors import DecodeError
+
+        decode = codec(SignedBlock).decode
+        buffer, at = self._buffer, 8
+        for done in range(self.count or 0):
+            if len(buffer) - at < CHUNK // 2:
+                buffer, at = buffer[at:] + self._source.read(CHUNK), 0
+            try:
+                block, at = decode(buffer, at)
+            except DecodeError as error:
+                raise Refused(
+                    f"the file is cut or damaged after {done} of {self.count} blocks: {error}"
+                ) from None
+            yield block
+
+
+# ---- check, revert
+
+
+@click.command("check-block")
+@click.argument("which", metavar="HASH|NUMBER")
+@data_options
+@json_option
+def check_block(
+    which: str, dev: bool, chain: str | None, base_path: Path | None, as_json: bool
+) -> None:
+    """Execute a stored block again on its parent's state, and compare every root."""
+    from btt_chain.scale.errors import DecodeError
+    from runtime.frame.error import InvalidBlock
+    from storage.state import StateUnavailable
+
+    with opened(chain_name(dev, chain), base_path) as data:
+        hash = _hash_of(data, which)
+        header, body = data.client.header_of(hash), data.client.body(hash)
+        if body is None:
+            raise NotFound(f"the extrinsics of block {header.number} are not in the database")
+        if header.number == 0:
+            raise Mistyped("block 0 has no parent to execute it on; build-spec makes it again")
+        started = time.perf_counter()
+        try:
+            data.client.execute(header, body)
+        except (InvalidBlock, DecodeError) as error:
+            raise Refused(f"block {header.number} (0x{hash.hex()}) is wrong: {error}") from error
+        except StateUnavailable as error:
+            raise NotFound(f"the state of block {header.number}'s parent is pruned") from error
+        milliseconds = (time.perf_counter() - started) * 1000
+    facts = {
+        "number": int(header.number),
+        "hash": "0x" + hash.hex(),
+        "extrinsics": len(body),
+        "stateRoot": "0x" + header.state_root.hex(),
+        "milliseconds": round(milliseconds, 1),
+    }
+    if as_json:
+        show.document(facts)
+        return
+    show.record({name: str(value) for name, value in facts.items()})
+    show.good("The block is right.")
+
+
+def _hash_of(data: OpenChain, which: str) -> bytes:
+    if which.startswith("0x"):
+        try:
+            hash = bytes.fromhex(which[2:])
+        except ValueError:
+            raise Mistyped(f"{which!r} is not hex") from None
+        if data.client.header(hash) is None:
+            raise NotFound(f"block {which} is not in the database")
+        return hash
+    if not (which.isascii() and which.isdecimal()):
+        raise Mistyped(f"{which!r} is no block: give a number or a hash")
+    found = data.client.block_hash(int(which))
+    if found is None:
+        raise NotFound(f"there is no block {which}: the best one is {data.client.best().number}")
+    return found
+
+
+@click.command()
+@click.argument("count", metavar="[N]", type=click.IntRange(min=1), default=256)
+@data_options
+@json_option
+def revert(count: int, dev: bool, chain: str | None, base_path: Path | None, as_json: bool) -> None:
+    """Take back the newest N blocks (256 unless given), as far as they are not final."""
+    with opened(chain_name(dev, chain), base_path) as data:
+        gone = data.store.revert(count)
+        best, final = data.client.best(), data.client.finalized()
+    if as_json:
+        show.document(
+            {
+                "reverted": [{"number": ref.number, "hash": "0x" + ref.hash.hex()} for ref in gone],
+                "best": {"number": best.number, "hash": "0x" + best.hash.hex()},
+            }
+        )
+    elif gone:
+        show.record({"reverted": f"{len(gone)} blocks", "best now": f"{best.number:_}"})
+    if len(gone) < count and best.number == final.number:
+        show.note(
+            f"block {final.number} is final and stays: final blocks cannot be taken back "
+            "(purge-chain deletes the whole database)"
+        )

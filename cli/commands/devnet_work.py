@@ -1,0 +1,140 @@
+"""What `devnet up --providers N` shows of the work that is done: jobs, providers, pay, weight."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from cli.common.client import Client, Json
+
+if TYPE_CHECKING:
+    from btt_chain.testing import Devnet
+    from cli.common.amount import Currency
+
+PAGE: Final = 100
+STATES: Final = (
+    "posted", "assigned", "computing", "committed", "checking", "pending", "finalised",
+    "refunded", "slashed",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A provider, as the table shows it; amounts in planck."""
+
+    name: str
+    state: str
+    """Of its process: running, down."""
+    busy: str
+    done: int
+    slashed: int
+    paid: int
+    weight: str
+    """What its score adds to a validator's."""
+
+
+@dataclass(slots=True)
+class Work:
+    """All that is known of jobs: those that ended are forgotten by the chain some epochs later."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    receipts: int = 0
+    paid: int = 0
+    workers: list[Worker] = field(default_factory=list)
+
+    def line(self) -> str:
+        """The same on one line."""
+        jobs = ", ".join(f"{self.states[state]} {state}" for state in STATES if self.states[state])
+        return f"jobs: {jobs or 'none'}; {self.receipts} receipts"
+
+    def document(self) -> dict[str, object]:
+        """The same for programs."""
+        return {
+            "jobs": dict(self.states),
+            "receipts": self.receipts,
+            "paid": str(self.paid),
+            "providers": [
+                {"name": one.name, "state": one.state, "done": one.done, "slashed": one.slashed,
+                 "paid": str(one.paid), "weight": one.weight}
+                for one in self.workers
+            ],
+        }  # fmt: skip
+
+    def rows(self, currency: Currency) -> list[tuple[str, ...]]:
+        """A row for each provider."""
+        return [
+            (one.name, one.state, one.busy, str(one.done), str(one.slashed),
+             currency.format(one.paid), one.weight)
+            for one in self.workers
+        ]  # fmt: skip
+
+
+async def look(client: Client, net: Devnet) -> Work:
+    """Ask a node for all jobs, and for what they made of the providers."""
+    from btt_chain.testing.devnet import MARKET
+    from genesis.accounts import address, dev_account
+
+    work = Work()
+    jobs = await _all(client, "work_jobs", [None, False])
+    work.states = Counter(str(job.get("state")) for job in jobs)
+    work.receipts = sum(job.get("receipt") is not None for job in jobs)
+    work.paid = sum(_number(job.get("paid")) for job in jobs)
+    known = {str(row.get("provider")): row for row in await _all(client, "work_providers", [])}
+    validators = [node.key for node in net.nodes if node.key is not None]
+    weights = await _weights(client, validators)
+    for helper in net.helpers:
+        if helper.name == MARKET:
+            continue
+        account = address(dev_account(helper.key))
+        mine = [job for job in jobs if job.get("provider") == account]
+        row = known.get(account, {})
+        work.workers.append(
+            Worker(
+                helper.name,
+                "running" if helper.is_alive else "down",
+                f"{row.get('busy', 0)} of {row.get('capacity', 0)}",
+                sum(job.get("state") == "finalised" for job in mine),
+                sum(job.get("state") == "slashed" for job in mine),
+                sum(_number(job.get("paid")) for job in mine),
+                weights.get(account, "-"),
+            )
+        )
+    return work
+
+
+async def _weights(client: Client, validators: list[str]) -> dict[str, str]:
+    """For whom each provider's score counts, and which part of all scores it is."""
+    from genesis.accounts import address, dev_account
+
+    lent: dict[str, tuple[str, int]] = {}
+    whole = 0
+    for key in validators:
+        view = await client.call("work_weight", address(dev_account(key)))
+        if not isinstance(view, dict):
+            continue
+        whole += _number(view.get("total"))
+        rows = view.get("lent")
+        for row in rows if isinstance(rows, list) else []:
+            if isinstance(row, dict):
+                lent[str(row.get("provider"))] = (key, _number(row.get("score")))
+    return {
+        provider: f"{100 * score // whole if whole else 0} % for {key.removeprefix('//')}"
+        for provider, (key, score) in lent.items()
+    }
+
+
+async def _all(client: Client, method: str, params: list[Json]) -> list[dict[str, Json]]:
+    rows: list[dict[str, Json]] = []
+    after: Json = None
+    while True:
+        answer = await client.call(method, *params, after, PAGE)
+        page = [row for row in answer if isinstance(row, dict)] if isinstance(answer, list) else []
+        rows += page
+        if len(page) < PAGE:
+            return rows
+        after = page[-1].get("id") or page[-1].get("provider")
+
+
+def _number(value: Json) -> int:
+    return int(value) if isinstance(value, str) and value.isdecimal() else 0

@@ -1,0 +1,778 @@
+"""`btt-chain doctor`: looks at a node from all sides and names what stops it.
+
+Each check is a line: OK, WARN or FAIL, what was seen, what to do. What is asked of the node goes
+through JSON-RPC; what lies on the disk is looked at only if `--base-path` or `--chain` says where,
+and never changed while a node uses it. Judging is apart from asking, so that it can be tested.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import resource
+import shutil
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import click
+
+from cli.common import show
+from cli.common.client import Client, Json, RpcError
+from cli.common.errors import CannotConnect, ExitCode, Refused
+from cli.key_state import KeyReport, key_reports
+from cli.options import chain_names, connection_options, examples, json_option
+
+if TYPE_CHECKING:
+    from btt_chain.telemetry.attendance import Attendance
+    from genesis.spec import ChainSpec
+
+GIB: Final = 1 << 30
+LITTLE_SPACE: Final = 5 * GIB
+NO_SPACE: Final = GIB
+"""A node stops with less (storage/leveldb.py)."""
+FEW_FILES: Final = 1_024
+TOO_FEW_FILES: Final = 256
+LAG_WARN: Final = 8
+LAG_FAIL: Final = 64
+"""Blocks between the best and the last final one; idle validators are one or two apart."""
+CLOCK_WARN: Final = 1.0
+CLOCK_FAIL: Final = 5.0
+"""Seconds. A validator whose clock is off by a slot makes no blocks that others take."""
+PATIENCE_SLOTS: Final = 4
+LONGEST_WAIT: Final = 30.0
+OTHERS_PATIENCE: Final = 3
+"""How many times as long a block of somebody else may take, to compare clocks with."""
+ROUNDS_PAUSE: Final = 0.5
+ROUNDS_WANTED: Final = 3
+"""Rounds that are over, so that who is a little late is not called missing."""
+ROUNDS_PATIENCE: Final = 15.0
+"""Seconds to watch the rounds of finality; one that takes ten waits for somebody."""
+SHOWN: Final = 6
+"""Voters named in a line."""
+
+_KEY_FILE: Final = re.compile(r"[a-z]{4}-([0-9a-f]{64})\.json")
+
+
+class Verdict(StrEnum):
+    """How a check came out."""
+
+    OK = "OK"
+    WARN = "WARN"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    verdict: Verdict
+    seen: str
+    todo: str = ""
+    """What to do about it; empty where nothing is wrong."""
+
+
+def ok(name: str, seen: str) -> Check:
+    """A check that found nothing wrong."""
+    return Check(name, Verdict.OK, seen)
+
+
+def warn(name: str, seen: str, todo: str) -> Check:
+    """A check that found something to look at."""
+    return Check(name, Verdict.WARN, seen, todo)
+
+
+def fail(name: str, seen: str, todo: str) -> Check:
+    """A check that found what stops the node."""
+    return Check(name, Verdict.FAIL, seen, todo)
+
+
+@examples(
+    "btt-chain doctor",
+    "btt-chain doctor --url ws://127.0.0.1:9945",
+    "btt-chain doctor --base-path /var/lib/btt --chain mainnet --json",
+)
+@click.command()
+@connection_options
+@click.option(
+    "-d",
+    "--base-path",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Look at the data there as well. [default: ~/.local/share/btt-chain, with --chain]",
+)
+@click.option(
+    "--chain",
+    metavar="NAME|FILE",
+    shell_complete=chain_names,
+    help="Whose data; needed for the database, the keys and the signing record.",
+)
+@json_option
+def doctor(
+    url: str, timeout: float, base_path: Path | None, chain: str | None, *, as_json: bool
+) -> int:
+    """Name what stops a node; exit code 0 if nothing does, else 1."""
+    checks = asyncio.run(look_at_node(url, timeout))
+    is_up = checks[0].verdict is Verdict.OK
+    checks += look_at_machine(url, is_up=is_up)
+    if base_path is not None or chain is not None:
+        from btt_chain.node.config import default_base_path
+
+        checks += look_at_data(base_path or default_base_path(), chain, is_up=is_up)
+    if as_json:
+        show.document(
+            {
+                "ok": not _failed(checks),
+                "checks": [
+                    {"name": c.name, "verdict": c.verdict, "seen": c.seen, "todo": c.todo}
+                    for c in checks
+                ],
+            }
+        )
+    else:
+        _print(checks)
+    return ExitCode.REFUSED if _failed(checks) else ExitCode.DONE
+
+
+def _failed(checks: Iterable[Check]) -> bool:
+    return any(check.verdict is Verdict.FAIL for check in checks)
+
+
+def _print(checks: Sequence[Check]) -> None:
+    say = {Verdict.OK: show.good, Verdict.WARN: show.heading, Verdict.FAIL: show.bad}
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        say[check.verdict](f"{check.verdict:<5} {check.name:<{width}}  {check.seen}")
+        if check.todo:
+            click.echo(f"{'':<6}{'':<{width}}  -> {check.todo}")
+    failed = sum(check.verdict is Verdict.FAIL for check in checks)
+    warned = sum(check.verdict is Verdict.WARN for check in checks)
+    if not failed and not warned:
+        show.note("nothing is wrong")
+        return
+    show.note(f"{failed} stop the node, {warned} to look at")
+
+
+# ---- judging
+
+
+def judge_peers(peers: int, *, should_have: bool, is_syncing: bool) -> list[Check]:
+    """Whether the node hears of others, and is level with them."""
+    found = []
+    if peers == 0 and should_have:
+        found.append(
+            fail("peers", "none", "is the network port reachable? Give --bootnodes or "
+                 "--reserved-nodes; the log (-l peers=debug) says who refuses whom")
+        )  # fmt: skip
+    else:
+        found.append(ok("peers", f"{peers}" if should_have else f"{peers} (it runs alone)"))
+    if is_syncing:
+        found.append(
+            warn("sync", "the node is far behind and catching up",
+                 "wait; the log (-l sync=info) says how long yet")
+        )  # fmt: skip
+    else:
+        found.append(ok("sync", "level with what peers say"))
+    return found
+
+
+def judge_moving(
+    best: int, next_best: int | None, waited: float, age: float | None, *, alone: bool
+) -> Check:
+    """Whether blocks come: `next_best` came after `waited` seconds, None if none did."""
+    if next_best is not None:
+        return ok("best block", f"{next_best}, after {waited:.1f} s of waiting")
+    if alone:
+        return warn(
+            "best block", f"{best} for {waited:.0f} s",
+            "on a chain sealed by hand a block may need a transaction (--sealing)",
+        )  # fmt: skip
+    since = "" if age is None else f", the last one is {age:.0f} s old"
+    return fail(
+        "best block",
+        f"{best} for {waited:.0f} s{since}",
+        "if peers are at the same height, too few validators make blocks; if they are higher, this "
+        "node is stuck: see `sync` and `disk`",
+    )
+
+
+def judge_clock(offset: float | None, slot: float = 6.0, *, is_syncing: bool = False) -> Check:
+    """Whether the local clock agrees with that of others.
+
+    `offset` is how old a block of somebody else was when it came, None if none came; `slot` is the
+    time between blocks, all in seconds.
+    """
+    if offset is not None and is_syncing:
+        if offset > slot:
+            return ok("clock", "not to be judged by old blocks, while catching up")
+        # Blocks of its own future are not taken in: it can never be level.
+        return fail(
+            "clock",
+            "it is behind the others, though its blocks are of this moment",
+            "this clock is slow: set the clock by NTP (timedatectl set-ntp true)",
+        )
+    if offset is None:
+        return warn("clock", "no block of another validator came to compare with",
+                    "see `best block` and `peers`; then look again")  # fmt: skip
+    seen = f"a new block was {offset:.1f} s old" if offset >= 0 else (
+        f"a new block came {-offset:.1f} s before its time"
+    )  # fmt: skip
+    todo = "set the clock by NTP (timedatectl set-ntp true)"
+    # A block may be a slot old by making and sending it; one from the future tells of a clock.
+    late = offset - slot
+    if offset < -CLOCK_FAIL:
+        return fail("clock", seen, f"this clock is slow: {todo}")
+    if offset < -CLOCK_WARN:
+        return warn("clock", seen, f"this clock may be slow: {todo}")
+    if late > CLOCK_FAIL:
+        return fail("clock", seen, f"this clock is fast, or blocks take long to arrive: {todo}")
+    if late > CLOCK_WARN:
+        return warn("clock", seen, f"this clock may be fast, or blocks take long: {todo}")
+    return ok("clock", seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """What the rounds of finality showed."""
+
+    missing: Sequence[str] = ()
+    """Voters that were not heard of."""
+    stuck: bool = False
+    """Whether a round does not come to its end."""
+    share: int = 0
+    """The part of all weight that the stuck round has no vote of, in percent."""
+    ours: Sequence[str] = ()
+    """The accounts whose keys this node holds."""
+
+
+def judge_finality(
+    best: int, final: int, votes: Votes | None, *, is_syncing: bool = False
+) -> list[Check]:
+    """Whether blocks become final, and who is missing; `votes` is None if nobody can say."""
+    lag = best - final
+    seen = f"block {final}, {lag} behind the best"
+    if is_syncing:
+        # It hears no votes that it could count.
+        return [ok("finality", f"{seen}, while catching up")]
+    if votes is None:
+        if lag < LAG_WARN:
+            return [ok("finality", seen)]
+        todo = "this node cannot name the missing voters (no grandpa_roundState)"
+        return [(fail if lag >= LAG_FAIL else warn)("finality", seen, todo)]
+    who = ", ".join(votes.missing[:SHOWN])
+    if len(votes.missing) > SHOWN:
+        who += f" and {len(votes.missing) - SHOWN} more"
+    if votes.stuck and votes.missing:
+        return [
+            fail("finality", f"it stands at {seen}",
+                 "it goes on when more than two thirds of the weight vote"),
+            fail("voters", f"not heard of, {votes.share} % of the weight: {who}",
+                 _own_votes(votes) or "look whether they run, and whom they are connected with"),
+        ]  # fmt: skip
+    if lag < LAG_WARN:
+        checks = [ok("finality", seen)]
+    else:
+        todo = "look again in a minute; if it grows, docs/runbooks.md: finality stalls"
+        checks = [(fail if lag >= LAG_FAIL else warn)("finality", seen, todo)]
+    if not votes.missing:
+        return [*checks, ok("voters", "all were heard of")]
+    own = _own_votes(votes)
+    if own:
+        return [*checks, fail("voters", f"not heard of: {who}", own)]
+    return [
+        *checks,
+        warn("voters", f"not heard of: {who}",
+             "finality stops when a third of the weight is missing: look whether they run"),
+    ]  # fmt: skip
+
+
+def _own_votes(votes: Votes) -> str:
+    if not set(votes.ours) & set(votes.missing):
+        return ""
+    return (
+        "this node does not vote itself: its log says why (`no vote: ...`, or the signing record)"
+    )
+
+
+def judge_keys(
+    ours: Sequence[str], active: Sequence[str], *, is_validator: bool, asked: bool
+) -> list[Check]:
+    """Whether a validator can sign: `ours` are the accounts whose session keys it holds."""
+    if not asked:
+        return [
+            warn("session keys", "the node does not say (author_hasSessionKeys is unsafe)",
+                 "unsafe methods are off with --rpc-external and --rpc-methods safe; "
+                 "`btt-chain key status` looks at the data")
+        ]  # fmt: skip
+    if not ours:
+        if not is_validator:
+            return [ok("session keys", "none, and this node only follows")]
+        return [
+            fail("session keys", "the node validates and holds keys of nobody in the set",
+                 "insert them (btt-chain key insert) or make new ones (btt-chain key rotate) and "
+                 "register them with session.setKeys; `btt-chain key status` says what is missing")
+        ]  # fmt: skip
+    found = [ok("session keys", f"of {', '.join(ours)}")]
+    resting = [name for name in ours if name not in active]
+    if not resting:
+        return [*found, ok("active set", f"{len(ours)} of {len(active)} validators are here")]
+    return [
+        *found,
+        warn("active set", f"not in the set of this session: {', '.join(resting)}",
+             "keys count from the session after next; then look at the bond (authorities.bond)"),
+    ]  # fmt: skip
+
+
+def judge_signing(reports: Sequence[KeyReport] | None) -> list[Check]:
+    """Whether the node signs with its keys; nothing of a node that does not tell."""
+    resting = [report for report in reports or () if not report.signs]
+    if not resting:
+        return [ok("signing", f"{len(reports)} keys sign")] if reports else []
+    seen = "; ".join(f"{each.kind} 0x{each.public[2:10]}… {each.text}" for each in resting)
+    stops = [each for each in resting if each.state in {"barred", "no_record"}]
+    if stops:
+        return [fail("signing", seen, stops[0].todo)]
+    return [warn("signing", seen, resting[0].todo)]
+
+
+def judge_law(told: Mapping[str, Any]) -> Check:
+    """Whether a node has the law in force and the one that is scheduled, by `upgrade_status`."""
+    seen, planned = f"btt {told['specVersion']}", told["scheduled"]
+    if planned is not None:
+        seen += f", {planned['specVersion']} in {planned['slotsLeft']} slots"
+    if told["stands"]:
+        return fail("law", f"{seen}: the node stands", str(told["lacking"]))
+    if told["lacking"]:
+        return warn("law", seen, str(told["lacking"]))
+    return ok("law", seen)
+
+
+def judge_disk(free: int, where: Path) -> Check:
+    """Whether there is room to go on."""
+    seen = f"{free / GIB:.1f} GiB free at {where}"
+    if free < NO_SPACE:
+        return fail("disk", seen, "the node stops below 1 GiB: make room")
+    if free < LITTLE_SPACE:
+        return warn("disk", seen, "make room before it is needed")
+    return ok("disk", seen)
+
+
+def judge_files(limit: int) -> Check:
+    """Whether a process may open enough files."""
+    seen = f"{limit} may be open at once"
+    if limit < TOO_FEW_FILES:
+        return fail("open files", seen, "LimitNOFILE=65536 in the unit, or ulimit -n 65536")
+    if limit < FEW_FILES:
+        return warn("open files", seen, "LimitNOFILE=65536 in the unit, or ulimit -n 65536")
+    return ok("open files", seen)
+
+
+# ---- asking the node
+
+
+async def look_at_node(url: str, timeout: float) -> list[Check]:
+    """What the node says; the first check is whether it answers at all."""
+    try:
+        client = await Client.connect(url, min(timeout, 10.0))
+    except CannotConnect as error:
+        return [
+            fail("node", error.message.partition(";")[0], "start it; its log says why it ended")
+        ]
+    try:
+        async with client:
+            return await _asked(client, url)
+    except (CannotConnect, Refused) as error:
+        return [fail("node", error.message, "look at its log; is it busy or stopping?")]
+
+
+async def _asked(client: Client, url: str) -> list[Check]:
+    name, version, chain, health, roles = await asyncio.gather(
+        client.call("system_name"),
+        client.call("system_version"),
+        client.call("system_chain"),
+        client.call("system_health"),
+        client.call("system_nodeRoles"),
+    )
+    checks = [ok("node", f"{name} {version} on {chain} at {url}"), *await _law(client)]
+    said = health if isinstance(health, dict) else {}
+    peers = said.get("peers")
+    alone, is_syncing = said.get("shouldHavePeers") is not True, said.get("isSyncing") is True
+    checks += judge_peers(
+        peers if isinstance(peers, int) else 0,
+        should_have=not alone,
+        is_syncing=is_syncing,
+    )
+    keys = await _keys(client)
+    blocks, votes = await asyncio.gather(
+        _blocks(client, keys, alone=alone, is_syncing=is_syncing), _votes(client, keys)
+    )
+    checks += blocks
+    checks += judge_finality(*await _heads(client), votes, is_syncing=is_syncing)
+    if (keys.active or keys.queued) and not await _is_by_hand(client):
+        is_validator = isinstance(roles, list) and "Authority" in roles
+        checks += judge_keys(keys.ours, keys.active, is_validator=is_validator, asked=keys.asked)
+    return [*checks, *judge_signing(await key_reports(client))]
+
+
+async def _law(client: Client) -> list[Check]:
+    """Whether the node can go on under the law to come; nothing of a node that does not tell."""
+    try:
+        told = await client.call("upgrade_status")
+    except RpcError:
+        return []
+    return [judge_law(told)] if isinstance(told, dict) else []
+
+
+async def _blocks(client: Client, keys: _Keys, *, alone: bool, is_syncing: bool) -> list[Check]:
+    """Wait for a block; see whether it comes, and how old one of somebody else is then."""
+    from cli.common.chain import header_number
+
+    best, _ = await _heads(client)
+    pace = await _pace(client, best)
+    patience = min(max(PATIENCE_SLOTS * pace, 2.0), LONGEST_WAIT)
+    began = time.monotonic()
+    number: int | None = None
+    waited = patience
+    offset: float | None = None
+    async with client.subscribe("chain_subscribeNewHeads", "chain_unsubscribeNewHeads") as heads:
+        try:
+            async with asyncio.timeout(patience) as limit:
+                async for head in heads:
+                    arrived = time.time()
+                    if header_number(head) <= best:
+                        continue
+                    if number is None:
+                        number, waited = header_number(head), time.monotonic() - began
+                        more = patience * (OTHERS_PATIENCE - 1)
+                        limit.reschedule(asyncio.get_running_loop().time() + more)
+                    if alone:
+                        break
+                    if _author(head, keys) in keys.ours:
+                        continue  # by this clock, so nothing to compare with
+                    hash = await client.call("chain_getBlockHash", header_number(head))
+                    made = await _timestamp(client, hash)
+                    offset = None if made is None else arrived - made
+                    break
+        except TimeoutError:
+            pass  # what came until then is judged
+    age = None
+    if number is None:
+        waited = time.monotonic() - began
+        made = await _timestamp(client, await client.call("chain_getBlockHash"))
+        age = None if made is None else time.time() - made
+    moving = judge_moving(best, number, waited, age, alone=alone)
+    if alone:
+        # Its blocks are timed by this very clock, and by hand they may run ahead of it.
+        return [moving, ok("clock", "no other node to compare with")]
+    return [moving, judge_clock(offset, pace, is_syncing=is_syncing)]
+
+
+def _author(head: Json, keys: _Keys) -> str | None:
+    """The account that made a block, by the claim in its header; None where nobody can say."""
+    from btt_chain.primitives.babe import NoPreDigest, pre_digest
+    from btt_chain.primitives.header import Header
+
+    if not isinstance(head, dict):
+        return None
+    try:
+        index = int(pre_digest(Header.from_json(head).digest.logs).claim.authority_index)
+    except NoPreDigest:
+        return None
+    return keys.active[index] if index < len(keys.active) else None
+
+
+async def _heads(client: Client) -> tuple[int, int]:
+    from cli.common.chain import header_number
+
+    best = header_number(await client.call("chain_getHeader"))
+    final = await client.call("chain_getFinalizedHead")
+    return best, header_number(await client.call("chain_getHeader", final))
+
+
+async def _pace(client: Client, best: int) -> float:
+    """Seconds between blocks lately; six where nobody can say."""
+    back = min(best - 1, 10)
+    if back < 1:
+        return 6.0
+    last, first = [
+        await _timestamp(client, await client.call("chain_getBlockHash", height))
+        for height in (best, best - back)
+    ]
+    return 6.0 if last is None or first is None else max((last - first) / back, 0.1)
+
+
+async def _timestamp(client: Client, hash: Json) -> float | None:
+    """Unix seconds of a block, None if its state does not say."""
+    raw = await client.call("state_getStorage", _key("Timestamp", "Now"), hash)
+    if not isinstance(raw, str):
+        return None
+    return int.from_bytes(bytes.fromhex(raw[2:]), "little") / 1_000
+
+
+async def _votes(client: Client, keys: _Keys) -> Votes | None:
+    """Watch the rounds of finality until it is clear who is missing; None if nobody can say."""
+    from btt_chain.telemetry.attendance import Attendance
+
+    attendance: Attendance[str] = Attendance()
+    until = time.monotonic() + ROUNDS_PATIENCE
+    share = 0
+    while time.monotonic() < until:
+        try:
+            share = _look_at_rounds(attendance, await client.call("grandpa_roundState"))
+        except (RpcError, LookupError, TypeError, ValueError):
+            return None
+        if attendance.missing() is not None and (
+            attendance.is_stuck or attendance.rounds_seen >= ROUNDS_WANTED
+        ):
+            break
+        await asyncio.sleep(ROUNDS_PAUSE)
+    missing = attendance.missing()
+    if missing is None:
+        return None
+    named = [await _voter(client, each) for each in missing]
+    return Votes(named, attendance.is_stuck, share, keys.ours)
+
+
+def _look_at_rounds(attendance: Attendance[str], state: Any) -> int:
+    """Take in a round state; the weight of which the present round has no vote, in percent.
+
+    LookupError, TypeError or ValueError for an answer that is none.
+    """
+    from btt_chain.telemetry.attendance import RoundSeen
+
+    def seen(said: Any) -> RoundSeen[str]:
+        late = set(said["precommits"]["missing"])
+        silent = tuple(each for each in said["prevotes"]["missing"] if each in late)
+        return RoundSeen(int(said["round"]), silent)
+
+    best = state["best"]
+    present, stage = seen(best), best["prevotes"]
+    if int(stage["currentWeight"]) >= int(best["thresholdWeight"]):
+        # It waits for precommits now: who only prevoted, and then fell silent, holds it up too.
+        stage = best["precommits"]
+        present = RoundSeen(present.number, tuple(stage["missing"]))
+    attendance.look(
+        int(state["setId"]),
+        present,
+        [seen(each) for each in state["background"]],
+        int(time.monotonic() * 1_000),
+    )
+    total, heard = int(best["totalWeight"]), int(stage["currentWeight"])
+    return 100 * (total - heard) // max(total, 1)
+
+
+async def _voter(client: Client, key: str) -> str:
+    """The validator behind a GRANDPA key; the key itself where the chain does not say."""
+    from btt_chain.crypto.hashing import twox_64_concat
+    from btt_chain.primitives import ss58
+
+    try:
+        raw, _ = ss58.decode(key)
+    except ss58.Ss58Error:
+        raw = bytes.fromhex(key.removeprefix("0x"))
+    # (KeyTypeId, Vec<u8>): four letters, then the key behind its compact length.
+    owner = twox_64_concat(b"gran" + bytes((len(raw) << 2,)) + raw)
+    found = await client.call("state_getStorage", _key("Session", "KeyOwner") + owner.hex())
+    return _named(bytes.fromhex(found[2:])) if isinstance(found, str) else key
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """Whose session keys the node holds, and whose count now; accounts by their names."""
+
+    queued: bool = False
+    """Whether the chain has session keys at all."""
+    active: Sequence[str] = ()
+    ours: Sequence[str] = ()
+    asked: bool = True
+    """Whether the node said what it holds."""
+
+
+async def _keys(client: Client) -> _Keys:
+    queued = await _list(client, "QueuedKeys", 32 + 64)
+    active = [_named(each) for each in await _list(client, "Validators", 32)]
+    ours = []
+    for entry in queued:
+        try:
+            has = await client.call("author_hasSessionKeys", "0x" + entry[32:].hex())
+        except RpcError:
+            return _Keys(bool(queued), active, asked=False)
+        if has is True:
+            ours.append(_named(entry[:32]))
+    return _Keys(bool(queued), active, ours)
+
+
+async def _is_by_hand(client: Client) -> bool:
+    """Return True on a chain that is sealed by hand: its validator signs nothing."""
+    manual = "0x00"  # Engine.Manual
+    return await client.call("state_getStorage", _key("Babe", "Engine")) == manual
+
+
+async def _list(client: Client, item: str, size: int) -> list[bytes]:
+    """A list of entries of `size` bytes in the session pallet; empty where there is none."""
+    from btt_chain.scale.compact import compact_decode
+
+    found = await client.call("state_getStorage", _key("Session", item))
+    if not isinstance(found, str):
+        return []
+    raw = bytes.fromhex(found[2:])
+    count, at = compact_decode(raw, 0)
+    return [raw[at + size * i : at + size * (i + 1)] for i in range(count)]
+
+
+def _key(pallet: str, item: str) -> str:
+    from btt_chain.crypto.hashing import twox_128
+
+    return "0x" + (twox_128(pallet.encode()) + twox_128(item.encode())).hex()
+
+
+def _named(account: bytes) -> str:
+    """The address, with the name of a well-known development account behind it."""
+    from btt_chain.node.lines import called
+    from btt_chain.primitives import ss58
+
+    address, name = ss58.encode(account), called(account)
+    return address if "…" in name else f"{address} ({name})"
+
+
+# ---- looking at machine and data
+
+
+def look_at_machine(url: str, *, is_up: bool) -> list[Check]:
+    """The limits of the node's process, and who has its port if it is down."""
+    from btt_chain.testing.process import listener
+
+    parts = urlsplit(url)
+    if parts.hostname not in {"127.0.0.1", "localhost", "::1"} or parts.port is None:
+        return []
+    who = listener(parts.port)
+    found = []
+    if not is_up and who is not None:
+        found.append(
+            fail("port", f"{parts.port} is held by {who}, which does not answer as a node",
+                 "if that is the node, it starts or hangs: see its log; else stop it, or give the "
+                 "node another --rpc-port")
+        )  # fmt: skip
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    pid = re.search(r"pid (\d+)", who or "")
+    if pid is not None and is_up:
+        limit = _limit_of(int(pid[1])) or limit
+    return [*found, judge_files(limit)]
+
+
+def _limit_of(pid: int) -> int | None:
+    """How many files a process may have open; None if it is closed to us."""
+    try:
+        text = Path(f"/proc/{pid}/limits").read_text()
+    except OSError:
+        return None
+    found = re.search(r"Max open files\s+(\d+)", text)
+    return None if found is None else int(found[1])
+
+
+def look_at_data(base: Path, chain: str | None, *, is_up: bool) -> list[Check]:
+    """Disk, database, keys and signing record below a base path."""
+    place = next(folder for folder in (base, *base.absolute().parents) if folder.exists())
+    checks = [judge_disk(shutil.disk_usage(place).free, place)]
+    if chain is None:
+        return checks
+    from btt_chain.node.config import Paths
+    from genesis.catalogue import load
+    from genesis.spec import SpecError
+
+    try:
+        spec = load(chain)
+    except (SpecError, OSError) as error:
+        return [*checks, fail("chain", str(error), "name the chain that the node runs")]
+    paths = Paths(base, spec.id)
+    return [
+        *checks,
+        look_at_database(base, chain, paths.database, is_up=is_up),
+        *look_at_keys(paths.keystore, paths.signing, spec),
+    ]
+
+
+def look_at_database(base: Path, chain: str, database: Path, *, is_up: bool) -> Check:
+    """Whether a node could open the database; left alone while one has it open."""
+    from btt_chain.node.config import NodeConfig
+    from btt_chain.node.lifecycle import WrongChain, open_chain
+    from storage.kv import Locked, StorageError
+
+    if not database.exists():
+        return ok("database", f"none yet at {database}: the node makes it")
+    if is_up:
+        return ok("database", f"in use at {database}")
+    try:
+        opened = open_chain(NodeConfig(chain, base), create=False)
+    except Locked:
+        return warn("database", f"in use at {database}, by a node that does not answer here",
+                    "it starts, hangs, or answers elsewhere (--url): see its log")  # fmt: skip
+    except (StorageError, WrongChain, ValueError) as error:
+        return fail("database", str(error), "docs/runbooks.md: restore from a backup")
+    try:
+        best = opened.client.best().number
+    finally:
+        opened.close()
+    return ok("database", f"whole, best block {best}")
+
+
+def look_at_keys(keystore: Path, signing: Path, spec: ChainSpec) -> list[Check]:
+    """Whether keys are closed to others, and each has its signing record."""
+    from btt_chain.keystore.errors import RecordError
+    from btt_chain.keystore.record import read, record_path
+    from genesis.build import build
+
+    files = sorted(keystore.glob("*.json")) if keystore.is_dir() else []
+    publics = [(file, _KEY_FILE.fullmatch(file.name)) for file in files]
+    keys = [(file, bytes.fromhex(found[1])) for file, found in publics if found is not None]
+    if not keys:
+        return [ok("keystore", f"no keys in {keystore}")]
+    exposed = [file.name for file, _ in keys if file.stat().st_mode & 0o077]
+    checks = [ok("keystore", f"{len(keys)} keys in {keystore}")]
+    if exposed:
+        checks = [
+            fail("keystore", f"others may read {', '.join(exposed)}",
+                 f"chmod 600 {keystore}/*; if others have read them, make new keys")
+        ]  # fmt: skip
+    genesis = build(spec).hash
+    lacking, damaged, waiting = [], [], []
+    for _, public in keys:
+        path = record_path(signing, genesis, public)
+        if not path.exists():
+            lacking.append(f"0x{public.hex()[:8]}…")
+            continue
+        try:
+            ledger = read(path, genesis, public)
+            if ledger.unsure:
+                why = f" ({ledger.reason})" if ledger.reason else ""
+                waiting.append(f"0x{public.hex()[:8]}…{why}")
+        except RecordError as error:
+            damaged.append(str(error))
+    if damaged:
+        return [
+            *checks,
+            fail("signing record", "; ".join(damaged),
+                 "bring a newer copy (btt-chain signing import); never delete it"),
+        ]  # fmt: skip
+    if lacking:
+        seen = f"none for {', '.join(lacking)}"
+        if not spec.is_live:
+            return [*checks, ok("signing record", f"{seen}: the node makes it")]
+        return [
+            *checks,
+            fail("signing record", seen,
+                 "bring it from where the key signed before (btt-chain signing import); only for a "
+                 "key that never signed: --i-know-this-key-never-signed"),
+        ]  # fmt: skip
+    if waiting:
+        return [
+            *checks,
+            warn("signing record", f"signs nothing yet: {', '.join(waiting)}",
+                 "the node watches a session whether somebody else signs with them; the log says "
+                 "until when (docs/keys.md: the doppelgaenger watch)"),
+        ]  # fmt: skip
+    return [*checks, ok("signing record", f"there for all {len(keys)} keys")]

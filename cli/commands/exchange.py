@@ -1,0 +1,286 @@
+"""`btt-chain exchange`: what assets trade at, and orders of one's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from cli.commands.tx import Sending
+from cli.common import show
+from cli.common.amount import AmountError
+from cli.common.errors import Mistyped, NotFound
+from cli.common.working import properties, signer_of, signer_options, work_chain
+from cli.options import Group, connection_options, examples, json_option
+
+if TYPE_CHECKING:
+    from btt_chain.compute.chain import RpcChain
+    from cli.common.amount import Currency
+    from runtime.asset_api import AssetView, Book, PriceLevel
+    from runtime.pallets.exchange import Order
+
+LEVELS: Final = 10
+BAR: Final = 24
+"""The width of the longest bar in a table of depth."""
+
+asset_argument = click.argument("asset", type=click.IntRange(0, 2**32 - 1))
+
+
+@click.group(cls=Group)
+def exchange() -> None:
+    """Trade units of assets: all orders of a block meet at one price."""
+
+
+@examples("btt-chain exchange book 0", "btt-chain exchange book 0 --levels 5")
+@exchange.command()
+@asset_argument
+@click.option("--levels", type=click.IntRange(1, 50), default=LEVELS, show_default=True)
+@connection_options
+@json_option
+def book(asset: int, levels: int, url: str, timeout: float, as_json: bool) -> None:
+    """Show what is wanted and offered at which price."""
+    from btt_chain.scale import u32
+    from cli.common.chain import run
+
+    async def ask() -> tuple[Book, Currency]:
+        currency, _ = await properties(url, timeout)
+        async with work_chain(url, timeout) as chain:
+            await listed(chain, asset)
+            return await chain.api("ExchangeApi_book", u32(asset), u32(levels)), currency
+
+    found, currency = run(ask())
+    if as_json:
+        last = found.last
+        show.document(
+            {
+                "asset": asset,
+                "bids": [level_json(level) for level in found.bids],
+                "asks": [level_json(level) for level in found.asks],
+                "last": None if last is None else
+                {"slot": int(last.slot), "price": str(int(last.price)),
+                 "units": str(int(last.units))},
+            }
+        )  # fmt: skip
+        return
+    if not found.bids and not found.asks:
+        show.note("there is no open order")
+    else:
+        most = max(int(level.units) for level in (*found.bids, *found.asks))
+        rows = [row("ask", level, most, currency) for level in reversed(found.asks)]
+        rows += [row("bid", level, most, currency) for level in found.bids]
+        show.table(["side", ">price", ">units", ">orders", "depth"], rows)
+    if found.bids and found.asks:
+        gap = int(found.asks[0].price) - int(found.bids[0].price)
+        show.note(
+            f"between the best of both lie {currency.format(gap)}" if gap > 0
+            else "the best of both meet: they trade in the next block"
+        )  # fmt: skip
+    if found.last is not None:
+        price, units = currency.format(int(found.last.price)), int(found.last.units)
+        show.note(f"last auction: {units:_} units at {price}, in slot {int(found.last.slot)}")
+
+
+@examples("btt-chain exchange trades 0")
+@exchange.command()
+@asset_argument
+@connection_options
+@json_option
+def trades(asset: int, url: str, timeout: float, as_json: bool) -> None:
+    """Show what the last auctions did, the newest last."""
+    from btt_chain.scale import u32
+    from cli.common.chain import run
+    from runtime.pallets.exchange import Trade
+
+    async def ask() -> tuple[list[Trade], Currency]:
+        currency, _ = await properties(url, timeout)
+        async with work_chain(url, timeout) as chain:
+            await listed(chain, asset)
+            return await chain.api("ExchangeApi_trades", u32(asset)), currency
+
+    found, currency = run(ask())
+    if as_json:
+        show.document(
+            [
+                {"slot": int(one.slot), "price": str(int(one.price)), "units": str(int(one.units))}
+                for one in found
+            ]
+        )
+        return
+    if not found:
+        show.note("nothing was traded yet")
+        return
+    show.table(
+        [">slot", ">price", ">units"],
+        [
+            [str(int(one.slot)), currency.format(int(one.price)), f"{int(one.units):_}"]
+            for one in found
+        ],
+    )
+
+
+@examples(
+    "btt-chain exchange order buy 0 100 2.5BTT --from //Alice",
+    "btt-chain exchange order sell 0 100 2.5BTT --from //Bob --immediate",
+)
+@exchange.command(cls=Sending)
+@click.argument("side", type=click.Choice(["buy", "sell"]))
+@asset_argument
+@click.argument("units", type=click.IntRange(1, 2**64 - 1))
+@click.argument("price")
+@click.option("--immediate", is_flag=True, help="What the next auction leaves of it is cancelled.")
+@click.option(
+    "--until", type=click.IntRange(1, 2**64 - 1), metavar="SLOT",
+    help="When it expires, in slots since the first block. [default: never]",
+)  # fmt: skip
+@signer_options
+@connection_options
+@json_option
+def order(
+    side: str, asset: int, units: int, price: str, immediate: bool, until: int | None, url: str,
+    timeout: float, as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Offer to buy or sell units at a price for each, or a better one.
+
+    It trades in the next block at the earliest. What a purchase may cost, its fee included, is on
+    hold until then; so are units for sale.
+    """
+    from btt_chain.scale import u32, u64, u128
+    from cli.common.chain import run
+    from runtime.pallets.exchange import Exchange, Side, TimeInForce
+
+    pair = signer_of(options)
+
+    async def work() -> None:
+        currency, _ = await properties(url, timeout)
+        try:
+            planck = currency.parse(price)
+        except AmountError as error:
+            raise Mistyped(f"price: {error}") from None
+        async with work_chain(url, timeout) as chain:
+            done = await chain.submit(
+                "Exchange", "place_order", signer=pair, asset=u32(asset),
+                side=Side.Buy if side == "buy" else Side.Sell, units=u128(units),
+                price=u128(planck),
+                time_in_force=TimeInForce.Immediate if immediate else TimeInForce.UntilCancelled,
+                until=None if until is None else u64(until),
+            )  # fmt: skip
+        (placed,) = (one for one in done.events if isinstance(one, Exchange.OrderPlaced))
+        if as_json:
+            show.document({"order": int(placed.id), "block": "0x" + done.block.hex()})
+            return
+        show.record({"order": str(int(placed.id)), "block": "0x" + done.block.hex()})
+        show.good("The order is in the book.")
+
+    run(work())
+
+
+@examples("btt-chain exchange orders 0 5Grw...")
+@exchange.command()
+@asset_argument
+@click.argument("account")
+@connection_options
+@json_option
+def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) -> None:
+    """Show an account's open orders for an asset."""
+    from btt_chain.scale import u32
+    from cli.common.accounts import AccountError, read_account
+    from cli.common.chain import run
+    from runtime.pallets.exchange import Side
+
+    async def ask() -> tuple[list[tuple[int, Order]], Currency]:
+        currency, prefix = await properties(url, timeout)
+        try:
+            who = read_account(account, prefix)
+        except AccountError as error:
+            raise Mistyped(str(error)) from None
+        async with work_chain(url, timeout) as chain:
+            await registered(chain, asset)
+            return await chain.api("ExchangeApi_orders", who, u32(asset)), currency
+
+    found, currency = run(ask())
+    if as_json:
+        show.document(
+            [
+                {"order": int(id), "side": one.side.name.lower(), "price": str(int(one.price)),
+                 "units": str(int(one.units)), "escrow": str(int(one.escrow)),
+                 "until": None if one.until is None else int(one.until)}
+                for id, one in found
+            ]
+        )  # fmt: skip
+        return
+    if not found:
+        show.note("there is no open order")
+        return
+    show.table(
+        [">order", "side", ">price", ">units left", ">on hold", ">until slot"],
+        [
+            [
+                str(int(id)),
+                one.side.name.lower(),
+                currency.format(int(one.price)),
+                f"{int(one.units):_}",
+                currency.format(int(one.escrow)) if one.side is Side.Buy else "the units",
+                "-" if one.until is None else str(int(one.until)),
+            ]
+            for id, one in found
+        ],
+    )
+
+
+@examples("btt-chain exchange cancel 17 --from //Alice")
+@exchange.command()
+@click.argument("number", metavar="ORDER", type=click.IntRange(0, 2**64 - 1))
+@signer_options
+@connection_options
+@json_option
+def cancel(number: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
+    """Cancel an order; what is left of it is free again."""
+    from btt_chain.scale import u64
+    from cli.common.chain import run
+
+    pair = signer_of(options)
+
+    async def work() -> None:
+        async with work_chain(url, timeout) as chain:
+            done = await chain.submit("Exchange", "cancel_order", signer=pair, id=u64(number))
+        if as_json:
+            show.document({"order": number, "block": "0x" + done.block.hex()})
+            return
+        show.good(f"Order {number} is cancelled.")
+
+    run(work())
+
+
+async def registered(chain: RpcChain, asset: int) -> AssetView:
+    """An asset. NotFound if there is none."""
+    from btt_chain.scale import u32
+
+    view: AssetView | None = await chain.api("AssetsApi_asset", u32(asset))
+    if view is None:
+        raise NotFound(f"there is no asset {asset}; `btt-chain asset list` shows them")
+    return view
+
+
+async def listed(chain: RpcChain, asset: int) -> None:
+    """NotFound unless an asset is traded."""
+    if (await registered(chain, asset)).listing is None:
+        raise NotFound(
+            f"asset {asset} is not traded; its issuer can list it, unless governance took it off: "
+            f"btt-chain tx call Exchange.list_asset {asset}"
+        )
+
+
+def level_json(level: PriceLevel) -> dict[str, str | int]:
+    """A level for programs."""
+    return {
+        "price": str(int(level.price)),
+        "units": str(int(level.units)),
+        "orders": int(level.orders),
+    }
+
+
+def row(side: str, level: PriceLevel, most: int, currency: Currency) -> list[str]:
+    """A level for people, with a bar as long as its part of the deepest one."""
+    bar = "█" * max(1, BAR * int(level.units) // most)
+    price, units = currency.format(int(level.price)), f"{int(level.units):_}"
+    return [side, price, units, str(int(level.orders)), bar]

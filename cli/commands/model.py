@@ -1,0 +1,320 @@
+"""`btt-chain model`: from an ONNX file to a model that jobs can use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.common import show
+from cli.common.errors import Mistyped, Refused
+from cli.common.working import (
+    EXTRA,
+    asked,
+    folder_of,
+    folder_option,
+    found,
+    read_id,
+    short,
+    signer_of,
+    signer_options,
+    texts,
+    work_chain,
+)
+from cli.options import Group, connection_options, examples, json_option
+
+if TYPE_CHECKING:
+    from btt_chain.work.package import Header, Preparation
+    from runtime.pallets.models import CheckMode
+
+PAGE = 100
+
+
+@click.group(cls=Group)
+def model() -> None:
+    """Import models, register them, look at them."""
+
+
+@examples(
+    "btt-chain model import net.onnx -o net.btt",
+    "btt-chain model import net.onnx --prepare net.json -o net.btt",
+)
+@model.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "-o", "--output", "out", required=True, type=click.Path(dir_okay=False, path_type=Path),
+    metavar="PKG", help="Where the package goes.",
+)  # fmt: skip
+@click.option(
+    "--prepare",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="JSON",
+    help="How inputs are prepared: source, columns, window, offset, divisor, labels.",
+)
+@json_option
+def import_(file: Path, out: Path, prepare: Path | None, as_json: bool) -> None:
+    """Make a package of an ONNX file with 8-bit integers.
+
+    Whatever would be computed with floats is refused with the node's name: quantise the model
+    first (QDQ or QLinear form). The package holds manifest, weights, and how inputs are prepared.
+    """
+    try:
+        from btt_chain.work.errors import WorkError
+        from btt_chain.work.onnx_import import load
+        from btt_chain.work.package import Header, Package, Preparation, save
+    except ImportError as missing:
+        raise Refused(f"{missing}; {EXTRA}") from None
+
+    try:
+        model = load(file).model
+    except WorkError as reason:
+        raise Refused(f"{file.name}: {reason}") from None
+    try:
+        preparation = Preparation() if prepare is None else _preparation(prepare)
+        package = Package(model, preparation)
+        save(package, out)
+    except WorkError as reason:
+        raise Refused(f"{(prepare or file).name}: {reason}") from None
+    except OSError as error:
+        raise Refused(f"{out} cannot be written: {error.strerror}") from None
+    _print_header(Header(package.manifest, preparation), as_json, {"package": str(out)})
+
+
+@examples("btt-chain model show net.btt", "btt-chain model show 0x4fd3...")
+@model.command("show")
+@click.argument("which", metavar="PKG|ID")
+@connection_options
+@json_option
+def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
+    """Show a package, or a registered model by its id."""
+    from cli.common.chain import run
+    from cli.common.client import Client
+
+    if Path(which).is_file():
+        _print_header(_header(Path(which)), as_json, {})
+        return
+    id = read_id(which, "package that is there, and no model")
+
+    async def ask() -> None:
+        async with await Client.connect(url, timeout) as client:
+            answer = await found(client, "work_model", id, "model")
+        if as_json:
+            show.document(answer)
+            return
+        show.record(
+            {
+                "model": "0x" + id.hex(),
+                "name": str(answer.get("name")),
+                "owner": str(answer.get("owner")),
+                "class": str(answer.get("klass")),
+                "MACs": f"{int(str(answer.get('macs'))):_} an item",
+                "checked by": str(answer.get("check")),
+                "fetched from": texts(answer.get("endpoints")),
+                "open jobs": str(answer.get("openJobs")),
+                "usable": "no" if answer.get("suspended") or answer.get("retired") else "yes",
+            }
+        )
+
+    run(ask())
+
+
+@examples(
+    "btt-chain model register net.btt --name 'breast cancer' --from //Alice",
+    "btt-chain model register net.btt --name net --from key.txt \\",
+    "  --endpoint /dns4/models.example/tcp/30335/p2p/12D3KooW...",
+)
+@model.command()
+@click.argument("package", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--name", required=True, help="What people call it: at most 64 bytes.")
+@click.option(
+    "--class", "klass", type=click.IntRange(0, 65_535), default=0, show_default=True,
+    help="The class of machines that it needs; see `Models.Classes`.",
+)  # fmt: skip
+@click.option(
+    "--check",
+    type=click.Choice(["auto", "reexecute", "vectors"]),
+    default="auto",
+    show_default=True,
+    help="How verifiers check an item: compute it again, or by random vectors where that may be "
+    "cheaper. auto: by vectors from 500 million MACs an item on.",
+)
+@click.option(
+    "--endpoint",
+    "endpoints",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Where it is fetched; without one, from the gateway of --base-path.",
+)
+@signer_options
+@folder_option
+@connection_options
+@json_option
+def register(
+    package: Path, name: str, klass: int, check: str, endpoints: tuple[str, ...],
+    base_path: Path | None, url: str, timeout: float, as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Register the model of a package, so that jobs can use it.
+
+    A bond is held for its quality until it is retired. Whoever does or checks a job fetches the
+    package: keep it where the endpoints say. The gateway (`btt-chain job gateway`) does that.
+    """
+    from btt_chain.compute.gateway import joined
+    from btt_chain.scale import u16
+    from btt_chain.work.ids import model_id
+    from cli.common.chain import run
+
+    pair = signer_of(options)
+    header, raw = _header(package), package.read_bytes()
+    id = model_id(header.manifest)
+    mode = mode_of(check, int(header.manifest.macs))
+
+    async def work() -> None:
+        async with work_chain(url, timeout) as chain:
+            where = joined(endpoints)
+            if not where:
+                folder = folder_of(base_path, chain.genesis)
+                folder.add_model(id, raw)
+                where = folder.endpoints()
+            if not where:
+                raise Mistyped(
+                    "nobody would know where to fetch the model: start `btt-chain job gateway` "
+                    "first, which serves it, or give --endpoint"
+                )
+            done = await chain.submit(
+                "Models", "register", signer=pair, manifest=header.manifest, klass=u16(klass),
+                name=name.encode(), check=mode, endpoints=where,
+            )  # fmt: skip
+            if as_json:
+                show.document({"model": "0x" + id.hex(), "block": "0x" + done.block.hex()})
+                return
+            show.record({"model": "0x" + id.hex(), "block": "0x" + done.block.hex()})
+            show.good("The model is registered.")
+
+    run(work())
+
+
+@model.command("list")
+@connection_options
+@json_option
+def list_(url: str, timeout: float, as_json: bool) -> None:
+    """List the models that are registered."""
+    from cli.common.chain import run
+    from cli.common.client import Client, Json
+
+    async def ask() -> list[dict[str, Json]]:
+        models: list[dict[str, Json]] = []
+        async with await Client.connect(url, timeout) as client:
+            after: Json = None
+            while True:
+                page = await asked(client, "work_models", after, PAGE)
+                rows = [row for row in page if isinstance(row, dict)] if page else []  # type: ignore[union-attr]
+                models += rows
+                if len(rows) < PAGE:
+                    return models
+                after = rows[-1].get("id")
+
+    models = run(ask())
+    if as_json:
+        show.document(models)
+        return
+    if not models:
+        show.note("no model is registered")
+        return
+    show.table(
+        ["model", "name", ">class", ">MACs an item", "checked by", ">open jobs", "usable"],
+        [
+            [
+                short(row.get("id")),
+                str(row.get("name")),
+                str(row.get("klass")),
+                f"{int(str(row.get('macs'))):_}",
+                str(row.get("check")),
+                str(row.get("openJobs")),
+                "no" if row.get("suspended") or row.get("retired") else "yes",
+            ]
+            for row in models
+        ],
+    )
+    show.note("--json has the whole ids")
+
+
+def mode_of(check: str, macs: int) -> CheckMode:
+    """Return how items of so many multiplications are checked, by what `--check` says."""
+    from btt_chain.compute.checking import VECTORS_FROM
+    from runtime.pallets.models import CheckMode
+
+    if check == "vectors" or (check == "auto" and macs >= VECTORS_FROM):
+        return CheckMode.Vectors
+    return CheckMode.Reexecute
+
+
+def _preparation(file: Path) -> Preparation:
+    from btt_chain.work.package import PackageRefused, read_preparation
+
+    try:
+        return read_preparation(file.read_text())
+    except UnicodeDecodeError:
+        raise PackageRefused("holds no text") from None
+
+
+def _header(package: Path) -> Header:
+    try:
+        from btt_chain.work.errors import WorkError
+        from btt_chain.work.package import Header as Head
+        from btt_chain.work.package import load
+    except ImportError as missing:
+        raise Refused(f"{missing}; {EXTRA}") from None
+
+    try:
+        whole = load(package)
+    except WorkError as reason:
+        raise Refused(f"{package.name}: {reason}") from None
+    return Head(whole.manifest, whole.preparation)
+
+
+def _print_header(header: Header, as_json: bool, more: dict[str, str]) -> None:
+    from btt_chain.scale import codec
+    from btt_chain.work.graph import Manifest, weights_of
+    from btt_chain.work.ids import model_id
+    from btt_chain.work.layout import weights_layout
+    from btt_chain.work.shapes import largest_proof
+
+    manifest = header.manifest
+    graph = manifest.graph
+    weights = sum(weights_layout(graph, node).nbytes for node in graph.nodes if weights_of(node.op))
+    id = "0x" + model_id(manifest).hex()
+    facts = {
+        "input": {"kind": graph.input.kind.name, "shape": list(graph.input.dims)},
+        "output": {"kind": graph.output.kind.name, "shape": list(graph.output.dims)},
+        "nodes": len(graph.nodes),
+        "macs": int(manifest.macs),
+        "weightBytes": weights,
+        "manifestBytes": len(codec(Manifest).encode(manifest)),
+        "largestProofBytes": max(
+            largest_proof(graph, at) for at, node in enumerate(graph.nodes) if node.out.committed
+        ),
+    }
+    if as_json:
+        document: dict[str, object] = {"model": id, **more, **facts}
+        show.document(document | {"preparation": header.preparation.as_json()})
+        return
+    names = header.preparation.as_json()
+    source = f"{names['source']}, " if "source" in names else ""
+    show.record(
+        {
+            "model": id,
+            **more,
+            "input": f"{_shape(graph.input.dims)} of {graph.input.kind.name}",
+            "output": f"{_shape(graph.output.dims)} of {graph.output.kind.name}",
+            "work": f"{int(manifest.macs):_} MACs an item in {len(graph.nodes)} nodes",
+            "weights": f"{weights:_} bytes",
+            "on the chain": f"{facts['manifestBytes']:_} bytes; a fraud proof at most "
+            f"{facts['largestProofBytes']:_}",
+            "inputs": f"{source}labels: {', '.join(header.preparation.labels) or 'none'}",
+        }
+    )
+
+
+def _shape(dims: tuple[int, ...]) -> str:
+    return " x ".join(map(str, dims))

@@ -1,0 +1,373 @@
+"""`btt-chain node`: run a node, with Substrate's flags where they make sense here."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from cli.common import show
+from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.logs import parse_filters, start
+from cli.common.node_options import (
+    asked_for,
+    forwarding_option,
+    metrics_port,
+    network_of,
+    network_options,
+    validator_of,
+    validator_options,
+)
+from cli.options import chain_names, examples
+
+if TYPE_CHECKING:
+    from btt_chain.node.config import NodeConfig
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+MANUAL_DEV: Final = "dev-manual"
+"""The development chain whose blocks are sealed by hand."""
+
+NOT_HERE: Final = {
+    # What people who know Substrate try, and what to do instead.
+    **dict.fromkeys(
+        ("--node-key-type", "--unsafe-force-node-key-generation"),
+        "the identity is an ed25519 key, made when it is first needed: leave it out",
+    ),
+    "--keystore-path": "keys lie in the base path: key insert --base-path DIR puts them there",
+    "--discover-local": "nodes on the local network are found unless --no-mdns is given",
+    **dict.fromkeys(
+        ("--ws-port", "--ws-external", "--ws-max-connections", "--rpc-ws-port"),
+        "HTTP and WebSocket share one port: use --rpc-port, --rpc-external, "
+        "--rpc-max-connections",
+    ),
+    **dict.fromkeys(
+        ("--telemetry-url", "--no-telemetry"), "this node sends no telemetry to anybody"
+    ),
+    **dict.fromkeys(
+        ("--execution", "--wasm-execution", "--wasm-runtime-overrides",
+         "--wasmtime-instantiation-strategy", "--max-runtime-instances", "--runtime-cache-size"),
+        "the runtime is no Wasm: there is nothing to choose",
+    ),
+    "--state-pruning": "use --pruning N or --pruning archive",
+    "--blocks-pruning": "blocks are kept for ever; --pruning is about states",
+    **dict.fromkeys(
+        ("--database", "--db-cache", "--trie-cache-size"),
+        "there is one database, LevelDB, and nothing to choose",
+    ),
+    **dict.fromkeys(
+        ("--rpc-rate-limit", "--rpc-max-request-size", "--rpc-max-response-size",
+         "--rpc-max-subscriptions-per-connection", "--rpc-max-batch-request-len", "--pool-limit",
+         "--pool-kbytes"),
+        "the limits are fixed, docs/operating.md names them",
+    ),
+    **dict.fromkeys(
+        ("--offchain-worker", "--no-hardware-benchmarks", "--detailed-log-output",
+         "--enable-log-reloading", "--disable-log-color", "--tracing-targets"),
+        "leave it out: there is nothing of that kind here",
+    ),
+}  # fmt: skip
+
+
+class NodeCommand(click.Command):
+    """Explains flags of Substrate that are not here."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Look for them before the parser calls them unknown."""
+        for arg in args:
+            flag = arg.partition("=")[0]
+            if flag in NOT_HERE:
+                raise click.UsageError(f"{flag} is not supported: {NOT_HERE[flag]}", ctx)
+        return super().parse_args(ctx, args)
+
+
+class PruningType(click.ParamType[str]):
+    """`archive`, or a number of blocks."""
+
+    name = "N|archive"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text, if it is one of the two."""
+        text = str(value).lower()
+        if text != "archive" and not (text.isascii() and text.isdecimal()):
+            self.fail(f"{value!r} is neither a number of blocks nor archive", param, ctx)
+        return text
+
+
+class SealingType(click.ParamType[str]):
+    """`instant`, `manual`, `interval:MS`."""
+
+    name = "instant|interval:MS|manual"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text, if it is one of the three."""
+        text = str(value)
+        kind, _, ms = text.partition(":")
+        timed = kind == "interval" and ms.isascii() and ms.isdecimal() and int(ms) > 0
+        if text not in {"instant", "manual"} and not timed:
+            self.fail(f"{value!r} is neither instant, manual nor interval:MS", param, ctx)
+        return text
+
+
+def rpc_options(command: Command) -> Command:
+    """Where the node answers, and whom."""
+    options = [
+        click.option(
+            "--rpc-port",
+            type=click.IntRange(0, 65_535),
+            default=9944,
+            show_default=True,
+            help="The port of JSON-RPC, HTTP and WebSocket; 0 takes a free one.",
+        ),
+        click.option("--rpc-external", is_flag=True, help="Answer other machines too."),
+        click.option(
+            "--unsafe-rpc-external",
+            is_flag=True,
+            help="The same, also with --rpc-methods unsafe.",
+        ),
+        click.option(
+            "--rpc-methods",
+            type=click.Choice(["auto", "safe", "unsafe"], case_sensitive=False),
+            default="auto",
+            show_default=True,
+            help="Who may call unsafe methods: local callers, nobody, everybody.",
+        ),
+        click.option(
+            "--rpc-cors",
+            metavar="ORIGINS",
+            help="Web pages that may call, comma-separated; all, or none. "
+            "[default: local pages and https://polkadot.js.org]",
+        ),
+        click.option(
+            "--rpc-max-connections",
+            type=click.IntRange(min=1),
+            default=100,
+            show_default=True,
+            help="The most connections from other machines.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def log_option(command: Command) -> Command:
+    """`--log`: what is written to standard error."""
+    return click.option(
+        "-l",
+        "--log",
+        "filters",
+        default="info",
+        show_default=True,
+        help="LEVEL or TARGET=LEVEL, comma-separated; a level is error, warn, info, debug or off, "
+        "a target is babe, grandpa, sync, peers, pool, rpc, … or a module.",
+    )(command)
+
+
+@examples(
+    "btt-chain node --dev --tmp",
+    "btt-chain node --chain mainnet --base-path /var/lib/btt --pruning 1000",
+)
+@click.command(cls=NodeCommand)
+@click.option("--dev", is_flag=True, help="The development chain: the same as --chain dev.")
+@click.option(
+    "--chain",
+    metavar="NAME|FILE",
+    shell_complete=chain_names,
+    help="A chain that comes along, or its file.",
+)
+@click.option(
+    "-d",
+    "--base-path",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where data is kept. [default: ~/.local/share/btt-chain]",
+)
+@click.option("--tmp", is_flag=True, help="Keep data in a new directory, deleted at the end.")
+@click.option("--name", help="What the node calls itself in its log. [default: a name by luck]")
+@click.option(
+    "--pruning",
+    type=PruningType(),
+    help="Of how many final blocks the state is kept, 256 at least. [default: the chain's]",
+)
+@click.option(
+    "--sealing",
+    type=SealingType(),
+    help="When blocks are made, on chains sealed by hand. [default: the chain's slot]",
+)
+@validator_options
+@network_options
+@rpc_options
+@forwarding_option
+@log_option
+def node(
+    dev: bool,
+    chain: str | None,
+    base_path: Path | None,
+    tmp: bool,
+    name: str | None,
+    pruning: str | None,
+    sealing: str | None,
+    filters: str,
+    **given: Any,
+) -> None:
+    """Run a node until it is told to stop.
+
+    It follows the chain; with --validator it makes blocks and votes as well. --dev is a chain of
+    its own with one validator, Alice; with --sealing, its blocks come as that says instead.
+    """
+    from btt_chain.chain.memory import look_rarely
+
+    look_rarely()
+    if dev and chain not in {None, "dev"}:
+        raise Mistyped("--dev is the chain dev: leave out either --dev or --chain")
+    if not dev and not chain:
+        raise Mistyped("which chain? Give --dev, or --chain with a name or a file")
+    if tmp and base_path is not None:
+        raise Mistyped("--tmp makes its own directory: leave out either --tmp or --base-path")
+    chain = known_chain(chain or "dev")
+    if dev and sealing is not None:
+        chain = MANUAL_DEV
+    elif dev:
+        given["dev_names"] = given["dev_names"] or ("alice",)
+        given["force_authoring"] = True
+    alone = chain in {"dev", MANUAL_DEV}
+    start(parse_filters(filters))
+    with data_directory(base_path, tmp=tmp) as base:
+        run(
+            node_config(
+                chain,
+                base,
+                given,
+                name=name,
+                pruning=pruning,
+                sealing=sealing,
+                sync=given["sync"],
+                network=network_of(given, alone=alone),
+                validator=validator_of(given),
+                metrics_port=metrics_port(given, alone=alone),
+                metrics_external=given["prometheus_external"],
+                metrics_wanted=asked_for("prometheus_port"),
+            )
+        )
+
+
+def known_chain(name: str) -> str:
+    """The name of a chain or of a file; NotFound if it is neither."""
+    from genesis.catalogue import chain_named
+    from genesis.presets import ALIASES, CHAINS
+
+    if chain_named(name) is None and not Path(name).is_file():
+        known = ", ".join((*CHAINS, *ALIASES))
+        raise NotFound(f"{name} is neither a file nor one of the chains {known}")
+    return name
+
+
+@contextmanager
+def data_directory(given: Path | None, *, tmp: bool) -> Iterator[Path]:
+    """The base path; a temporary one is gone at the end."""
+    if tmp:
+        with tempfile.TemporaryDirectory(prefix="btt-chain-") as made:
+            yield Path(made)
+        return
+    from btt_chain.node.config import default_base_path
+
+    yield given or default_base_path()
+
+
+def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> NodeConfig:
+    """The configuration that the options mean; Mistyped where they contradict each other."""
+    from btt_chain.node.config import NodeConfig
+    from btt_chain.rpc.access import DEFAULT_ORIGINS, MethodPolicy, OriginCheck
+    from btt_chain.rpc.limits import Limits
+    from btt_chain.rpc.origin import TrustedProxies
+    from btt_chain.rpc.server import RpcConfig
+
+    methods = rpc["rpc_methods"].lower()
+    if methods == "unsafe" and rpc["rpc_external"] and not rpc["unsafe_rpc_external"]:
+        raise Mistyped(
+            "--rpc-methods unsafe with --rpc-external lets strangers command this node; "
+            "if that is wanted, say --unsafe-rpc-external"
+        )
+    cors = rpc["rpc_cors"]
+    origins: tuple[str, ...] = DEFAULT_ORIGINS
+    if cors is not None:
+        origins = () if cors == "none" else tuple(filter(None, map(str.strip, cors.split(","))))
+    try:
+        OriginCheck(origins)
+    except ValueError as error:
+        raise Mistyped(f"--rpc-cors: {error}") from None
+    proxies = tuple(rpc["trusted_proxies"])
+    try:
+        TrustedProxies(proxies)
+    except ValueError as error:
+        raise Mistyped(f"--rpc-trusted-proxy: {error}") from None
+    external = rpc["rpc_external"] or rpc["unsafe_rpc_external"]
+    if external:
+        show.note(
+            "warning: JSON-RPC answers other machines; put a proxy with TLS and limits in front"
+        )
+        validator = more.get("validator")
+        if validator is not None and not validator.dev_keys:
+            show.note(
+                "warning: strangers may call unsafe methods of this validator, such as those that "
+                "change its keys"
+                if methods == "unsafe"
+                else "warning: this is a validator; a node without keys is better for answering "
+                "others"
+            )
+    answers = RpcConfig(
+        port=rpc["rpc_port"],
+        external=external,
+        origins=origins,
+        methods=MethodPolicy(methods),
+        hosts=tuple(rpc["rpc_hosts"]),
+        trusted_proxies=proxies,
+        limits=Limits(connections=rpc["rpc_max_connections"]),
+    )
+    return NodeConfig(chain, base, rpc=answers, **more)
+
+
+def run(config: NodeConfig) -> None:
+    """Run a node here; Refused with its reason where it cannot go on."""
+    import uvloop
+
+    from btt_chain.node.lifecycle import run_node
+
+    with plain_errors():
+        uvloop.run(run_node(config))
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn what a node says for its operator into the errors of commands."""
+    from btt_chain.chain.client import UnknownBlock
+    from btt_chain.chain.law import NoLaw
+    from btt_chain.consensus.finality.records import BadRecord
+    from btt_chain.keystore.errors import KeystoreError, RecordError
+    from btt_chain.node.descriptors import TooFewDescriptors
+    from btt_chain.node.lifecycle import WrongChain
+    from btt_chain.node.sealing import SealingFailed
+    from btt_chain.node.service import PortTaken
+    from genesis.spec import SpecError
+    from p2p.errors import NetworkError
+    from runtime.frame import MigrationFailed
+    from storage.kv import StorageError
+
+    try:
+        yield
+    except UnknownBlock as error:
+        raise NotFound(str(error)) from error
+    except (
+        BadRecord, KeystoreError, MigrationFailed, NetworkError, NoLaw, PortTaken, RecordError,
+        SealingFailed, SpecError, StorageError, TooFewDescriptors, WrongChain,
+    ) as error:  # fmt: skip
+        raise Refused(str(error)) from error
+    except ValueError as error:
+        # The node's word for a flag that does not fit the chain names the flag first.
+        if str(error).startswith("--"):
+            raise Mistyped(str(error)) from error
+        raise

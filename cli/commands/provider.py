@@ -1,0 +1,686 @@
+"""`btt-chain provider`: do other people's work, and be paid for it.
+
+The folder of `--base-path` keeps the provider's keys, what it committed to, and the blobs behind
+that: whoever loses it cannot answer for its work. What decides is `btt_chain.compute.provider`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from cli.common import show
+from cli.common.errors import CannotConnect, Mistyped, NotFound, Refused
+from cli.common.working import EXTRA, signer_of, signer_options, work_chain
+from cli.options import Group, connection_options, examples, json_option
+
+if TYPE_CHECKING:
+    from btt_chain.compute.chain import RpcChain
+    from btt_chain.compute.provider_daemon import Providing
+    from btt_chain.compute.provider_folder import Folder
+    from btt_chain.compute.provider_work import Engine
+    from btt_chain.compute.store import BlobStore
+    from btt_chain.compute.transport import BlobHost
+    from btt_chain.crypto.keypair import KeyPair
+    from btt_chain.primitives.account import AccountId
+    from btt_chain.primitives.digest import H256
+    from cli.common.amount import Currency
+    from runtime.pallets.providers.types import ProviderInfo
+    from runtime.work_views import JobView, ProviderView
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+PAUSE: Final = 3.0
+"""Seconds before a node that went away is called again."""
+PAGE: Final = 100
+KINDS: Final = ("home", "mid", "institution", "clinic", "data-centre")
+ERAS_SHOWN: Final = 32
+MOST_PIECE: Final = 256 << 20
+"""Bytes of tensors that a worker of a cluster makes at a time."""
+SERVED_BYTES: Final = 256 << 30
+"""What is kept for others at most; the disk's own limit is looked at before a job is taken."""
+
+
+@click.group(cls=Group)
+def provider() -> None:
+    """Do other people's work, and be paid for it.
+
+    A provider bonds money, is drawn for jobs, computes them, and answers for every number with its
+    bond. Keep its --base-path: what it committed to lies there.
+    """
+
+
+def place_options(command: Command) -> Command:
+    """Where the provider's folder is, and where it is reached."""
+    base = click.option(
+        "--base-path",
+        envvar="BTT_PROVIDER",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Where keys, records and results are kept. [default: ~/.local/share/btt-chain]",
+    )
+    listen = click.option(
+        "--listen",
+        metavar="ADDRESS",
+        help="Where to serve, as /ip4/0.0.0.0/tcp/30336. [default: this machine only on local "
+        "chains, all addresses on others; the port stays the same from then on]",
+    )
+    public = click.option(
+        "--public", multiple=True, metavar="ADDRESS",
+        help="What to tell others instead, as /dns4/HOST/tcp/PORT.",
+    )  # fmt: skip
+    return base(listen(public(command)))
+
+
+class_option = click.option(
+    "--class", "classes", type=click.IntRange(0, 65_535), multiple=True, default=(0,),
+    show_default=True, help="A class of models to serve; may be repeated.",
+)  # fmt: skip
+
+
+# ---- register
+
+
+@examples(
+    "btt-chain provider register --from //Bob --bond 1000BTT",
+    "btt-chain provider register --from key.txt --bond 5000BTT --class 0 --class 1 --capacity 4 \\",
+    "  --kind clinic --public /dns4/gpu.example/tcp/30336",
+)
+@provider.command()
+@click.option(
+    "--bond", metavar="AMOUNT", default="1000BTT", show_default=True,
+    help="What answers for the work: ten prices of each job at a time. 0: the chain's own jobs.",
+)  # fmt: skip
+@class_option
+@click.option(
+    "--capacity", type=click.IntRange(1, 65_535), default=2, show_default=True,
+    help="Jobs at a time.",
+)  # fmt: skip
+@click.option("--kind", type=click.Choice(KINDS), default="home", show_default=True)
+@click.option("--region", type=click.IntRange(0, 65_535), help="Where it stands, as you say.")
+@place_options
+@signer_options
+@connection_options
+@json_option
+def register(
+    bond: str, classes: tuple[int, ...], capacity: int, kind: str, region: int | None,
+    url: str, timeout: float, as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Register a provider with new keys, or change what a registered one tells of itself.
+
+    A bond that is smaller than --bond, by a fine perhaps, is filled up.
+    """
+    from btt_chain.scale import u128
+    from cli.common.chain import run
+    from runtime.pallets.providers.types import ProviderKind
+
+    pair = signer_of(options)
+    place = Place.of(options)
+    chosen = ProviderKind(KINDS.index(kind))
+
+    async def work() -> tuple[str, ProviderInfo]:
+        async with AsyncExitStack() as stack:
+            chain = await stack.enter_async_context(work_chain(url, timeout))
+            currency, is_local = await facts(url, timeout)
+            planck = planck_of(currency, bond)
+            open_ = await stack.enter_async_context(opened(chain, pair, place, is_local))
+            info = open_.info(chosen, region, sorted({*classes}), capacity)
+            before: ProviderView | None = await chain.api("WorkApi_provider", open_.account)
+            if before is None:
+                done = await chain.submit(
+                    "Providers", "register", signer=pair, info=info, bond=u128(planck)
+                )
+                return "0x" + done.block.hex(), info
+            more = planck - int(before.active) - int(before.reserved)
+            if before.info == info and more <= 0:
+                raise Refused("it is registered, and nothing changes")
+            if before.info != info:
+                done = await chain.submit("Providers", "update", signer=pair, info=info)
+            if more > 0:
+                done = await chain.submit("Providers", "bond_extra", signer=pair, amount=u128(more))
+            return "0x" + done.block.hex(), info
+
+    block, info = run(work())
+    endpoints = info.endpoints.decode("ascii").split("\n")
+    if as_json:
+        show.document({"block": block, "endpoints": endpoints})
+        return
+    show.record({"block": block, "reached at": endpoints})
+    show.good("The provider is registered. Start it: btt-chain provider run")
+
+
+# ---- run
+
+
+def _cluster(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Refuse an address before Dask sees it, whose client would wait a minute and then say so."""
+    if value is None or re.fullmatch(r"((tcp|tls|ws|wss)://)?[^/\s]+:\d{1,5}", value):
+        return value
+    raise click.BadParameter(f"'{value}' is no address; write it like tcp://HOST:8786")
+
+
+@examples(
+    "btt-chain provider run --from //Bob",
+    "btt-chain provider run --from key.txt --cluster tcp://scheduler:8786 --jobs 4",
+)
+@provider.command("run")
+@click.option(
+    "--jobs", type=click.IntRange(1, 256), default=1, show_default=True,
+    help="How many are computed together; --capacity says how many are taken.",
+)  # fmt: skip
+@click.option(
+    "--memory", type=click.IntRange(16), default=1024, show_default=True, metavar="MiB",
+    help="The most that the tensors of one item may take; jobs with more are left to others.",
+)  # fmt: skip
+@click.option(
+    "--cluster", metavar="ADDRESS", callback=_cluster,
+    help="A Dask scheduler of yours that computes.",
+)  # fmt: skip
+@click.option(
+    "--bond", metavar="AMOUNT",
+    help="Register first, with this bond, if the account is no provider.",
+)  # fmt: skip
+@class_option
+@click.option(
+    "--fast", is_flag=True,
+    help="Multiply with onnxruntime, if this machine passes its test. Needs the extra `fast`.",
+)  # fmt: skip
+@click.option(
+    "--keep-slots", type=click.IntRange(1),
+    help="How long transcripts are served once a job is over. [default: seven days]",
+)  # fmt: skip
+@place_options
+@signer_options
+@connection_options
+@json_option
+def run_(
+    jobs: int, memory: int, cluster: str | None, bond: str | None, classes: tuple[int, ...],
+    fast: bool, keep_slots: int | None, url: str, timeout: float, as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Take jobs, compute them, answer for them, until Ctrl-C.
+
+    Whatever stops it, the next run goes on: what was committed to is served, what was only begun
+    is done again. A node that goes away is called again.
+    """
+    from cli.common.chain import run
+
+    if fast and cluster is not None:
+        raise Mistyped("give --fast or --cluster, not both: workers multiply as they do")
+    pair = signer_of(options)
+    place = Place.of(options)
+    try:
+        from btt_chain.compute.provider_work import Processor
+        from btt_chain.work.errors import WorkError
+
+        engine: Engine = Processor()
+        if cluster is not None:
+            from btt_chain.compute.provider_cluster import OnCluster
+
+            engine = OnCluster(cluster, min(memory << 20, MOST_PIECE))
+        elif fast:
+            from btt_chain.work.fast import Fast
+
+            engine = Fast()
+    except ImportError as missing:
+        raise Refused(f"{missing}; {EXTRA}") from None
+    except WorkError as reason:
+        raise Refused(str(reason)) from None
+    work = provide(
+        engine, pair, place, url, timeout, jobs=jobs, memory=memory << 20, bond=bond,
+        classes=classes, keep_slots=keep_slots, as_json=as_json,
+    )  # fmt: skip
+    run(work)
+
+
+async def provide(
+    engine: Engine, pair: KeyPair, place: Place, url: str, timeout: float = 60.0, *, jobs: int = 1,
+    memory: int = 1 << 30, bond: str | None = None, classes: Sequence[int] = (0,),
+    keep_slots: int | None = None, as_json: bool = False,
+) -> None:  # fmt: skip
+    """Work for a chain until cancelled. Refused if the account is no provider.
+
+    `memory`: bytes that the tensors of one item may take.
+    """
+    from btt_chain.compute.chain import ChainGone
+    from btt_chain.compute.provider_daemon import NotRegistered, Providing, Settings
+    from btt_chain.compute.store import BlobStore
+
+    def tell(text: str) -> None:
+        show.line({"event": text}) if as_json else show.note(text)
+
+    async with AsyncExitStack() as stack:
+        bars = stack.enter_context(show.progress())
+        shown: dict[H256, Any] = {}
+
+        def progress(job: H256, done: int, of: int) -> None:
+            if job not in shown:
+                shown[job] = bars.add_task(f"0x{job.hex()[:12]}", total=of)
+            bars.update(shown[job], completed=done)
+            if done == of:
+                bars.remove_task(shown.pop(job))
+
+        working: Providing | None = None
+        while True:
+            try:
+                async with work_chain(url, timeout) as chain:
+                    if working is None:
+                        currency, is_local = await facts(url, timeout)
+                        open_ = await stack.enter_async_context(
+                            opened(chain, pair, place, is_local)
+                        )
+                        if bond is not None:
+                            planck = planck_of(currency, bond)
+                            await open_.register(chain, planck, jobs, classes)
+                        await open_.agree(chain)
+                        settings = Settings(
+                            open_.account, open_.folder, pair, engine, jobs, keep_slots, memory,
+                            tell, progress,
+                        )  # fmt: skip
+                        rules = await chain.api("WorkApi_rules")
+                        inbox = BlobStore(open_.folder.inbox, most_bytes=SERVED_BYTES)
+                        working = damaged(
+                            lambda s=settings, i=inbox, o=open_, r=rules: Providing(  # type: ignore[misc]
+                                s, o.host, i, o.store, r
+                            )
+                        )
+                        stack.push_async_callback(working.close)
+                        tell("serving at " + ", ".join(open_.host.endpoints()))
+                    try:
+                        await working.run(chain)
+                    except NotRegistered as error:
+                        raise Refused(str(error)) from None
+                    except ChainGone as error:
+                        raise CannotConnect(str(error)) from None
+            except CannotConnect as error:
+                if working is None:
+                    raise
+                tell(f"{error.format_message()}; trying again")
+                await asyncio.sleep(PAUSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a provider's folder is, and where it is reached."""
+
+    base: Path | None = None
+    listen: str | None = None
+    public: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, options: dict[str, Any]) -> Place:
+        """What `place_options` say."""
+        return cls(options["base_path"], options["listen"], tuple(options["public"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A provider's folder, locked, and its host, listening."""
+
+    account: AccountId
+    pair: KeyPair
+    folder: Folder
+    store: BlobStore
+    host: BlobHost
+
+    def info(
+        self, kind: Any, region: int | None, classes: Sequence[int], capacity: int
+    ) -> ProviderInfo:
+        """What it tells of itself."""
+        from btt_chain.compute.gateway import joined
+        from btt_chain.scale import u16, u32
+        from runtime.pallets.providers.types import ProviderInfo
+
+        return ProviderInfo(
+            kind, None if region is None else u16(region), [u16(one) for one in classes],
+            u32(capacity), self.folder.vrf.public, self.folder.seal_public,
+            joined(self.host.endpoints()),
+        )  # fmt: skip
+
+    async def register(self, chain: RpcChain, bond: int, jobs: int, classes: Sequence[int]) -> None:
+        """Become a provider of these classes, unless it is one."""
+        from btt_chain.scale import u128
+        from runtime.pallets.providers.types import ProviderKind
+
+        if await chain.api("WorkApi_provider", self.account) is not None:
+            return
+        info = self.info(ProviderKind.Home, None, sorted({*classes}), 2 * jobs)
+        await chain.submit("Providers", "register", signer=self.pair, info=info, bond=u128(bond))
+        show.note("the account is a provider now")
+
+    async def agree(self, chain: RpcChain) -> None:
+        """Tell the chain if we are reached somewhere else now, or have other keys."""
+        from btt_chain.compute.chain import DispatchRefused
+
+        view: ProviderView | None = await chain.api("WorkApi_provider", self.account)
+        if view is None:
+            raise NotFound(
+                "the account is no provider: register it with `btt-chain provider register`"
+            )
+        told = view.info
+        info = self.info(told.kind, told.region, list(map(int, told.classes)), int(told.capacity))
+        if info == told:
+            return
+        try:
+            await chain.submit("Providers", "update", signer=self.pair, info=info)
+        except DispatchRefused as error:
+            raise Refused(
+                f"this folder has other keys than the chain knows, and they cannot be changed "
+                f"now: {error}"
+            ) from None
+        show.note("the chain knows the new address or keys now")
+
+
+def planck_of(currency: Currency, bond: str) -> int:
+    """What `--bond` says. Mistyped if that is no amount."""
+    from cli.common.amount import AmountError
+
+    try:
+        return currency.parse(bond)
+    except AmountError as error:
+        raise Mistyped(f"--bond: {error}") from None
+
+
+def damaged(make: Callable[[], Providing]) -> Providing:
+    """Make it; Refused if its folder is damaged."""
+    from btt_chain.compute.provider_folder import Damaged
+
+    try:
+        return make()
+    except (Damaged, OSError) as error:
+        raise Refused(str(error)) from None
+
+
+@asynccontextmanager
+async def opened(
+    chain: RpcChain, pair: KeyPair, place: Place, is_local: bool
+) -> AsyncIterator[Opened]:
+    """A provider's folder and host. Refused if either is in use."""
+    from btt_chain.compute.provider_folder import Damaged, Folder
+    from btt_chain.compute.store import BlobStore
+    from btt_chain.compute.transport import (
+        LOCAL_GATE,
+        BlobHost,
+        BlobSettings,
+        GateLimits,
+        NetworkError,
+    )
+    from btt_chain.keystore.files import Held
+    from btt_chain.node.config import default_base_path
+    from btt_chain.primitives.account import AccountId
+
+    account = AccountId(pair.account_id)
+    try:
+        folder = Folder(place.base or default_base_path(), chain.genesis, account)
+        lock = folder.lock()
+        seed = folder.network_seed
+        # Both are drawn now, so that whatever is told of them is on the disk.
+        _ = folder.vrf, folder.seal_secret
+    except Held as error:
+        raise Refused(f"a provider works in this folder already: {error}") from None
+    except (Damaged, OSError) as error:
+        raise Refused(str(error)) from None
+    with lock:
+        anywhere = "127.0.0.1" if is_local else "0.0.0.0"  # noqa: S104 - it is there to be reached
+        where = place.listen or folder.listen() or f"/ip4/{anywhere}/tcp/0"
+        store = BlobStore(folder.served, most_bytes=SERVED_BYTES, most_blobs=10_000_000)
+        settings = BlobSettings(
+            seed, chain.genesis, (where,), place.public,
+            LOCAL_GATE if is_local else GateLimits(), allow_private=is_local,
+        )  # fmt: skip
+        host = BlobHost(settings, store)
+        try:
+            await host.start()
+        except NetworkError as error:
+            raise Refused(f"cannot serve at {where}: {error}; give another --listen") from None
+        try:
+            folder.tell_listen(where, host.endpoints())
+            yield Opened(account, pair, folder, store, host)
+        finally:
+            await host.stop()
+
+
+async def facts(url: str, timeout: float) -> tuple[Currency, bool]:
+    """How the chain's money is written, and whether it is one of a single machine."""
+    from cli.common.chain import read_properties
+    from cli.common.client import Client
+
+    async with await Client.connect(url, timeout) as client:
+        kind = await client.call("system_chainType")
+        currency, _ = read_properties(await client.call("system_properties"))
+    return currency, kind in ("Development", "Local")
+
+
+# ---- looking
+
+
+@examples("btt-chain provider status //Bob", "btt-chain provider status 5FHneW46... --json")
+@provider.command()
+@click.argument("account", metavar="ADDRESS")
+@connection_options
+@json_option
+def status(account: str, url: str, timeout: float, as_json: bool) -> None:
+    """Show a provider: its bond, its jobs, whether it can be drawn."""
+    from cli.common.chain import run
+
+    who = read_who(account)
+
+    async def ask() -> tuple[Currency, ProviderView, list[JobView], int]:
+        async with work_chain(url, timeout) as chain:
+            currency, _ = await facts(url, timeout)
+            view = await known(chain, who)
+            jobs = await chain.api("WorkApi_assignments", who)
+            era = int((await chain.api("MiningApi_emission")).era)
+            return currency, view, jobs, era
+
+    currency, view, jobs, era = run(ask())
+    if as_json:
+        show.document(_document(view, jobs, era))
+        return
+    amount = currency.format
+    heard = era - int(view.heard)
+    show.record(
+        {
+            "provider": _address(view.provider),
+            "bond": f"{amount(int(view.active))} free, {amount(int(view.reserved))} for jobs, "
+            f"{amount(int(view.leaving))} leaving",
+            "jobs": f"{int(view.busy)} of {int(view.capacity)}",
+            "heard": "in this era" if not heard else f"{heard} eras ago",
+            "takes jobs": "no: it was chilled, or slashed" if view.chilled else "yes",
+            "classes": ", ".join(str(int(one)) for one in view.info.classes),
+            "reached at": view.info.endpoints.decode("ascii", "replace").split("\n"),
+        }
+    )
+    if jobs:
+        show.table(
+            ["job", "state", ">items", ">price"],
+            [
+                [f"0x{job.id.hex()[:12]}", job.state.name.lower(), str(int(job.items)),
+                 amount(int(job.price))]
+                for job in jobs
+            ],
+        )  # fmt: skip
+
+
+def _document(view: ProviderView, jobs: list[JobView], era: int) -> dict[str, object]:
+    return {
+        "provider": _address(view.provider),
+        "operator": None if view.operator is None else _address(view.operator),
+        "active": str(int(view.active)),
+        "reserved": str(int(view.reserved)),
+        "leaving": str(int(view.leaving)),
+        "capacity": int(view.capacity),
+        "busy": int(view.busy),
+        "heard": int(view.heard),
+        "era": era,
+        "chilled": view.chilled,
+        "endpoints": view.info.endpoints.decode("ascii", "replace").split("\n"),
+        "jobs": [
+            {"id": "0x" + job.id.hex(), "state": job.state.name.lower(), "items": int(job.items),
+             "price": str(int(job.price))}
+            for job in jobs
+        ],
+    }  # fmt: skip
+
+
+@examples("btt-chain provider earnings //Bob")
+@provider.command()
+@click.argument("account", metavar="ADDRESS")
+@connection_options
+@json_option
+def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
+    """Show what a provider was paid for jobs lately, and what mining owes it.
+
+    Jobs are forgotten by the chain some epochs after they ended. `provider run` claims rewards.
+    """
+    from btt_chain.scale import u32
+    from cli.common.chain import run
+
+    who = read_who(account)
+
+    async def ask() -> tuple[Currency, list[JobView], dict[int, int], int]:
+        async with work_chain(url, timeout) as chain:
+            currency, _ = await facts(url, timeout)
+            await known(chain, who)
+            jobs = await ended_jobs(chain, who)
+            era = int((await chain.api("MiningApi_emission")).era)
+            owed: dict[int, int] = {}
+            for one in range(max(0, era - ERAS_SHOWN), era + 1):
+                found = await chain.api("MiningApi_estimate", who, u32(one))
+                if found is not None:
+                    owed[one] = int(found.reward)
+            return currency, jobs, owed, era
+
+    currency, jobs, owed, era = run(ask())
+    paid = sum(int(job.paid) for job in jobs)
+    slashed = sum(job.state.name == "Slashed" for job in jobs)
+    if as_json:
+        show.document(
+            {
+                "paid": str(paid),
+                "jobs": [
+                    {"id": "0x" + job.id.hex(), "state": job.state.name.lower(),
+                     "paid": str(int(job.paid))}
+                    for job in jobs
+                ],
+                "rewards": [{"era": one, "planck": str(sum_)} for one, sum_ in owed.items()],
+                "era": era,
+            }
+        )  # fmt: skip
+        return
+    amount = currency.format
+    show.record(
+        {
+            "paid for jobs": f"{amount(paid)} for {sum(bool(job.paid) for job in jobs)} jobs",
+            "slashed": f"{slashed} jobs",
+            "rewards": [
+                f"era {one}: {amount(sum_)}" + (" so far" if one == era else "")
+                for one, sum_ in owed.items()
+            ]
+            or ["nothing that is not claimed"],
+        }
+    )
+
+
+async def ended_jobs(chain: RpcChain, who: AccountId) -> list[JobView]:
+    """The jobs of a provider that are over, as far as the chain still knows them."""
+    from btt_chain.scale import u32
+    from runtime.pallets.jobs.types import ENDED
+
+    found: list[JobView] = []
+    after: H256 | None = None
+    while True:
+        page: list[JobView] = await chain.api("WorkApi_jobs", who, False, after, u32(PAGE))
+        found += [job for job in page if job.provider == who and job.state in ENDED]
+        if len(page) < PAGE:
+            return found
+        after = page[-1].id
+
+
+# ---- leave
+
+
+@examples("btt-chain provider leave --from //Bob")
+@provider.command()
+@signer_options
+@connection_options
+@json_option
+def leave(url: str, timeout: float, as_json: bool, **options: Any) -> None:
+    """Take no more jobs, and get the bond back: repeat it until it says that it is done.
+
+    Jobs that run go on, so keep `provider run` running until then.
+    """
+    from btt_chain.compute.chain import DispatchRefused
+    from btt_chain.primitives.account import AccountId
+    from btt_chain.scale import u128
+    from cli.common.chain import run
+
+    pair = signer_of(options)
+    who = AccountId(pair.account_id)
+
+    async def work() -> tuple[list[str], str]:
+        done: list[str] = []
+        async with work_chain(url, timeout) as chain:
+
+            async def call(name: str, **args: object) -> None:
+                await chain.submit("Providers", name, signer=pair, **args)
+                done.append(name)
+
+            view = await known(chain, who)
+            if not view.chilled:
+                await call("chill")
+            if view.active:
+                await call("unbond", amount=u128(view.active))
+            if view.leaving:
+                try:
+                    await call("withdraw")
+                except DispatchRefused as error:
+                    if error.name != "Providers.NothingToWithdraw":
+                        raise
+            view = await known(chain, who)
+            if view.busy:
+                return done, f"{int(view.busy)} jobs can still be disputed: keep it running"
+            if view.leaving or view.active or view.reserved:
+                return done, "the bond is on its way out: come back when the eras are over"
+            await call("deregister")
+            return done, ""
+
+    done, left = run(work())
+    if as_json:
+        show.document({"done": done, "left": left or None})
+        return
+    show.record({"sent": done or ["nothing"]})
+    if left:
+        show.note(left)
+    else:
+        show.good("The account is no provider any more.")
+
+
+async def known(chain: RpcChain, who: AccountId) -> ProviderView:
+    """A provider. NotFound if it is none."""
+    view: ProviderView | None = await chain.api("WorkApi_provider", who)
+    if view is None:
+        raise NotFound(f"{_address(who)} is no provider")
+    return view
+
+
+def read_who(text: str) -> AccountId:
+    """The account that a text names. Mistyped if it is none."""
+    from btt_chain.primitives.account import AccountId
+    from cli.common.accounts import AccountError, read_account
+
+    try:
+        return AccountId(read_account(text))
+    except AccountError as error:
+        raise Mistyped(str(error)) from None
+
+
+def _address(account: bytes) -> str:
+    from btt_chain.primitives import ss58
+
+    return ss58.encode(account)

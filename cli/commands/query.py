@@ -1,0 +1,451 @@
+"""`btt-chain query`: ask a node about its chain.
+
+Works with any Substrate chain: names and types come from the metadata of the block asked about.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from cli.commands import browse
+from cli.common import show
+from cli.common.errors import Mistyped, NotFound
+from cli.options import Group, connection_options, examples, json_option
+
+if TYPE_CHECKING:
+    from btt_chain.scale.metadata import StorageEntry
+    from cli.common.chain import BlockView, Chain
+    from cli.common.client import Json
+
+PAGE: Final = 1000
+"""Keys per request: the most a node gives."""
+
+_AT = click.option(
+    "--at", metavar="BLOCK", help="The block: a number, a hash, best (default) or finalized."
+)
+
+NAME: Final = re.compile(r"[a-z][a-z0-9_/-]{3,63}")
+"""Bytes that people read as a name: of a row, a pool."""
+
+
+@click.group(cls=Group)
+def query() -> None:
+    """Ask a node about its chain."""
+
+
+for _command in (browse.pallets, browse.calls, browse.events, browse.errors, browse.items):
+    query.add_command(_command)
+
+
+@examples(
+    "btt-chain query storage Balances.TotalIssuance",
+    "btt-chain query storage System.Account //Alice --at finalized",
+)
+@query.command()
+@click.argument("item", metavar="PALLET.ITEM")
+@click.argument("keys", nargs=-1)
+@_AT
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="The most entries to list where keys are left out.",
+)
+@connection_options
+@json_option
+def storage(
+    item: str,
+    keys: tuple[str, ...],
+    at: str | None,
+    limit: int,
+    url: str,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Show a storage item.
+
+    A map takes its KEYS; without them, or with fewer, its entries are listed.
+    """
+    from cli.common.chain import Chain, run
+
+    async def ask() -> None:
+        async with Chain.open(url, timeout, at) as chain:
+            catalogue = chain.catalogue
+            pallet, entry = catalogue.storage(item)
+            key, is_complete = catalogue.storage_key(pallet, entry, keys)
+            if not is_complete:
+                await _print_entries(chain, entry, key, limit, as_json)
+                return
+            raw = await chain.raw_storage(key)
+            kind, value = catalogue.stored(entry, raw)
+            if as_json:
+                show.document(
+                    {
+                        "key": "0x" + key.hex(),
+                        "value": catalogue.for_json(kind, value),
+                        "isDefault": raw is None,
+                    }
+                )
+                return
+            _print_value(catalogue.readable(kind, value, money=_is_money(entry.name)))
+            if raw is None:
+                show.note("nothing is stored there; this is the default")
+
+    run(ask())
+
+
+async def _print_entries(
+    chain: Chain, entry: StorageEntry, prefix: bytes, limit: int, as_json: bool
+) -> None:
+    catalogue = chain.catalogue
+    keys = await _keys(chain, prefix, limit + 1)
+    more, keys = len(keys) > limit, keys[:limit]
+    values = await _values(chain, keys)
+    if as_json:
+        show.document(
+            {
+                "entries": [
+                    {
+                        "key": "0x" + key.hex(),
+                        "keys": catalogue.keys_of(entry, key),
+                        "value": catalogue.for_json(*catalogue.stored(entry, raw)),
+                    }
+                    for key, raw in zip(keys, values, strict=True)
+                ],
+                "more": more,
+            }
+        )
+        return
+    if not keys:
+        show.note("nothing is stored there")
+        return
+    names = [catalogue.types.name(kind) for kind, _ in catalogue.key_types(entry)]
+    show.table(
+        [*names, "value"],
+        [
+            [
+                *map(_named, catalogue.keys_of(entry, key)),
+                catalogue.for_people(*catalogue.stored(entry, raw)),
+            ]
+            for key, raw in zip(keys, values, strict=True)
+        ],
+    )
+    if more:
+        show.note(f"only the first {limit} are shown; see more with --limit")
+
+
+def _named(key: str) -> str:
+    """Return a key as it may be typed: bytes that are a name as that name."""
+    if not key.startswith("0x"):
+        return key
+    try:
+        text = bytes.fromhex(key.removeprefix("0x")).decode("ascii")
+    except ValueError:
+        return key
+    return text if NAME.fullmatch(text) else key
+
+
+async def _keys(chain: Chain, prefix: bytes, limit: int) -> list[bytes]:
+    from cli.common.chain import to_bytes
+
+    at = "0x" + chain.at.hex() if chain.at else None
+    keys: list[bytes] = []
+    while len(keys) < limit:
+        start = "0x" + keys[-1].hex() if keys else None
+        count = min(PAGE, limit - len(keys))
+        page = await chain.client.call("state_getKeysPaged", "0x" + prefix.hex(), count, start, at)
+        found = [to_bytes(key) for key in page] if isinstance(page, list) else []
+        keys += found
+        if len(found) < count:
+            break
+    return keys
+
+
+async def _values(chain: Chain, keys: list[bytes]) -> list[bytes | None]:
+    from cli.common.chain import to_bytes
+
+    if not keys:
+        return []
+    at = "0x" + chain.at.hex() if chain.at else None
+    asked: Json = ["0x" + key.hex() for key in keys]
+    sets = await chain.client.call("state_queryStorageAt", asked, at)
+    values: dict[str, Json] = {}
+    for change in sets if isinstance(sets, list) else []:
+        if isinstance(change, dict) and isinstance(change.get("changes"), list):
+            values.update(dict(change["changes"]))  # type: ignore[arg-type]
+    found = [values.get("0x" + key.hex()) for key in keys]
+    return [None if value is None else to_bytes(value) for value in found]
+
+
+@examples(
+    "btt-chain query constant Balances.ExistentialDeposit",
+)
+@query.command()
+@click.argument("name", metavar="PALLET.NAME")
+@_AT
+@connection_options
+@json_option
+def constant(name: str, at: str | None, url: str, timeout: float, as_json: bool) -> None:
+    """Show a constant of the runtime."""
+    from cli.common.catalogue import docs_of
+    from cli.common.chain import Chain, run
+
+    async def ask() -> None:
+        async with Chain.open(url, timeout, at) as chain:
+            catalogue = chain.catalogue
+            _, found = catalogue.constant(name)
+            value = catalogue.types.decode(found.type, found.value)
+            if as_json:
+                show.document({"value": catalogue.for_json(found.type, value), "docs": found.docs})
+                return
+            _print_value(catalogue.readable(found.type, value, money=_is_money(found.name)))
+            if found.docs:
+                show.note(docs_of(found))
+
+    run(ask())
+
+
+@query.command()
+@click.argument("address")
+@_AT
+@connection_options
+@json_option
+def account(address: str, at: str | None, url: str, timeout: float, as_json: bool) -> None:
+    """Show the balances and the nonce of an account.
+
+    ADDRESS is an SS58 address, a public key in hex, or a development key such as //Alice.
+    """
+    from btt_chain.primitives import ss58
+    from cli.common.accounts import AccountError, read_account
+    from cli.common.chain import Chain, member, run
+
+    async def ask() -> None:
+        async with Chain.open(url, timeout, at) as chain:
+            try:
+                who = read_account(address, chain.catalogue.prefix)
+            except AccountError as error:
+                raise Mistyped(str(error)) from None
+            _, info = await chain.storage("System.Account", "0x" + who.hex())
+            data = member(info, "data")
+            free, reserved, frozen = (
+                int(str(member(data, name))) for name in ("free", "reserved", "frozen")
+            )
+            facts = {
+                "free": free,
+                "reserved": reserved,
+                "frozen": frozen,
+                # What wallets show as transferable.
+                "usable": free - min(free, max(0, frozen - reserved)),
+            }
+            name = ss58.encode(who, chain.catalogue.prefix)
+            nonce = member(info, "nonce")
+            if as_json:
+                amounts = {name: str(planck) for name, planck in facts.items()}
+                show.document({"address": name, "nonce": nonce, **amounts})
+                return
+            shown = {name: chain.catalogue.currency.format(n) for name, n in facts.items()}
+            show.record({"address": name, "nonce": str(nonce), **shown})
+
+    run(ask())
+
+
+@query.command()
+@click.argument("which", metavar="[HASH|NUMBER]", default="best")
+@connection_options
+@json_option
+def block(which: str, url: str, timeout: float, as_json: bool) -> None:
+    """Show a block: its header, extrinsics and events. Without an argument the best one."""
+    from cli.common.chain import run
+
+    found = run(_find_block(which, url, timeout))
+    if as_json:
+        show.document(_block_json(found))
+    else:
+        _print_block(found)
+
+
+async def _find_block(which: str, url: str, timeout: float) -> BlockView:
+    """A block, explained by the metadata of the law that it was executed under: its parent's.
+
+    Where that state is pruned the newest metadata stands in; the two differ only if the runtime
+    was upgraded in between.
+    """
+    from cli.common.chain import Chain, block_hash, member
+    from cli.common.client import Client, RpcError
+
+    async with await Client.connect(url, timeout) as client:
+        hash = await block_hash(client, which)
+        header = await client.call("chain_getHeader", "0x" + hash.hex())
+    if header is None:
+        raise NotFound(f"the node knows no block 0x{hash.hex()}")
+    parent = str(member(header, "parentHash"))
+    # The parent of genesis is nobody.
+    at = parent if parent.strip("0x") else "0"
+    try:
+        async with Chain.open(url, timeout, at) as chain:
+            return await chain.block(hash)
+    except RpcError:
+        async with Chain.open(url, timeout) as chain:
+            return await chain.block(hash)
+
+
+def _block_json(found: BlockView) -> dict[str, Any]:
+    events = found.events
+    return {
+        "hash": "0x" + found.hash.hex(),
+        "number": found.number,
+        "header": found.header,
+        "extrinsics": [
+            {
+                "hash": view.hash,
+                "signer": view.signer,
+                "signature": view.signature,
+                "extensions": view.extra,
+                "call": view.call.name,
+                "arguments": view.call.arguments,
+            }
+            for view in found.extrinsics
+        ],
+        "events": None
+        if events is None
+        else [
+            {"extrinsic": event.extrinsic, "event": event.name, "fields": event.fields}
+            for event in events
+        ],
+    }
+
+
+def _print_block(found: BlockView) -> None:
+    from cli.common.chain import member
+
+    header = found.header
+    digest = member(member(header, "digest"), "logs")
+    show.record(
+        {
+            "block": f"{found.number:_}",
+            "hash": "0x" + found.hash.hex(),
+            "parent": str(member(header, "parentHash")),
+            "state root": str(member(header, "stateRoot")),
+            "extrinsics root": str(member(header, "extrinsicsRoot")),
+            "digest": [str(log) for log in digest] if isinstance(digest, list) else [],
+        }
+    )
+    show.table(
+        [">#", "call", "arguments", "signer"],
+        [
+            [str(at), view.call.name, _arguments(view.call.shown), view.signer or "-"]
+            for at, view in enumerate(found.extrinsics)
+        ],
+        title="Extrinsics",
+    )
+    if found.events is None:
+        show.note("the state of this block is pruned, and its events with it")
+        return
+    show.table(
+        [">extrinsic", "event", "fields"],
+        [["-" if e.extrinsic is None else str(e.extrinsic), e.name, e.shown] for e in found.events],
+        title="Events",
+    )
+
+
+def _arguments(shown: dict[str, str]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in shown.items())
+
+
+# ---- everything else
+
+
+@query.command()
+@click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write to this file.")
+@connection_options
+def facts(output: str | None, url: str, timeout: float) -> None:
+    """Write down what `tx sign --offline` needs.
+
+    That is metadata, versions, genesis and a recent block.
+    """
+    from cli.common.chain import Chain, run
+
+    async def ask() -> None:
+        async with Chain.open(url, timeout) as chain:
+            number, hash = await chain.head("chain_getFinalizedHead")
+            metadata = await chain.client.call("state_getMetadata")
+            document = {
+                "genesisHash": "0x" + chain.genesis.hex(),
+                "specVersion": chain.spec_version,
+                "transactionVersion": chain.transaction_version,
+                "block": {"number": number, "hash": "0x" + hash.hex()},
+                "properties": await chain.client.call("system_properties"),
+                "metadata": metadata,
+            }
+            if output is None:
+                show.document(document)
+                return
+            with click.open_file(output, "w") as file:
+                json.dump(document, file, indent=2)
+
+    run(ask())
+
+
+@examples(
+    "btt-chain query rpc chain_getBlockHash 1",
+    "btt-chain query rpc rpc_methods",
+)
+@query.command()
+@click.argument("method")
+@click.argument("params", nargs=-1)
+@connection_options
+@json_option
+def rpc(method: str, params: tuple[str, ...], url: str, timeout: float, as_json: bool) -> None:
+    """Call a method of the node and print the answer as JSON.
+
+    PARAMS are JSON; what is none is taken as text.
+    """
+    from cli.common.chain import run
+    from cli.common.client import Client
+
+    async def ask() -> None:
+        async with await Client.connect(url, timeout) as client:
+            answer = await client.call(method, *map(_param, params))
+            # One document for programs, the same indented for people.
+            if as_json:
+                show.line(answer)
+            else:
+                show.document(answer)
+
+    run(ask())
+
+
+def _param(text: str) -> Json:
+    try:
+        value: Json = json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    except RecursionError:
+        raise Mistyped("the JSON is nested too deeply") from None
+    return value
+
+
+def _is_money(name: str) -> bool:
+    """Whether a storage item or constant is an amount: metadata gives their types no names."""
+    words = (
+        "Issuance", "Deposit", "Balance", "Burned", "Amount", "Supply", "Allocated", "Unemitted",
+        "Owed", "Paid", "Carry", "Staked", "Committed", "Released", "Earmarked", "Budget",
+    )  # fmt: skip
+    return any(word in name for word in words)
+
+
+def _print_value(value: Any) -> None:
+    from cli.common.catalogue import brief
+
+    if isinstance(value, dict):
+        show.record({name: brief(each) for name, each in value.items()})
+    elif isinstance(value, list) and value:
+        for each in value:
+            click.echo(brief(each))
+    else:
+        click.echo("none" if value in (None, []) else brief(value))

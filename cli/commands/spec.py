@@ -1,0 +1,155 @@
+"""`btt-chain build-spec`: the specification of a chain, plain or raw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from cli.commands.node import known_chain, plain_errors
+from cli.common import show
+from cli.common.errors import Mistyped
+from cli.options import chain_names, examples
+
+if TYPE_CHECKING:
+    from genesis.presets import Chain
+    from genesis.spec import ChainSpec
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class ValidatorsType(click.ParamType["int | Path"]):
+    """A number of development keys, or a file."""
+
+    name = "N|FILE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | Path:
+        """The number, or the path of a file that is there."""
+        text = str(value)
+        if text.isascii() and text.isdecimal() and len(text) < 10:
+            return int(text)
+        return Path(_FILE.convert(text, param, ctx))
+
+
+class RandomnessType(click.ParamType[bytes]):
+    """32 bytes in hex."""
+
+    name = "HEX"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> bytes:
+        """The bytes."""
+        text = str(value).removeprefix("0x")
+        try:
+            raw = bytes.fromhex(text)
+        except ValueError:
+            raw = b""
+        if len(raw) != 32 or len(text) != 64:
+            self.fail(f"{value!r} is not 32 bytes as 64 hex digits", param, ctx)
+        return raw
+
+
+@examples(
+    "btt-chain build-spec --chain local --validators 7 --slot-ms 1000 -o local.json",
+    "btt-chain build-spec --chain mainnet --holders-template > holders.json",
+    "btt-chain build-spec --chain mainnet --holders holders.json --validators validators.json "
+    "--raw -o mainnet.json",
+)
+@click.command("build-spec")
+@click.option(
+    "--chain",
+    "name",
+    metavar="NAME|FILE",
+    shell_complete=chain_names,
+    default="dev",
+    show_default=True,
+    help="A chain that comes along, or its file.",
+)
+@click.option("--raw", is_flag=True, help="Spell the state of block zero out, key by key.")
+@click.option("--holders", type=_FILE, help="Who holds the rows of the allocation.")
+@click.option(
+    "--validators",
+    type=ValidatorsType(),
+    help="The first validators: how many development keys (dev, local), or a file of keys.",
+)
+@click.option(
+    "--slot-ms",
+    type=click.IntRange(min=1),
+    help="The length of a slot; dev and local only. It must divide a day and a month.",
+)
+@click.option(
+    "--secondary-rule",
+    type=click.Choice(["weighted", "uniform"], case_sensitive=False),
+    help="Whose slots are that nobody wins: by weight, or each validator's alike. "
+    "[default: weighted]",
+)
+@click.option(
+    "--randomness",
+    type=RandomnessType(),
+    help="The luck of the first two epochs: 32 public bytes that were unknown when the "
+    "validators chose their keys. [default: from the chain's id]",
+)
+@click.option(
+    "--bootnode",
+    "boot_nodes",
+    multiple=True,
+    metavar="ADDRESS",
+    help="A node to call first: /ip4/10.0.0.1/tcp/30333/p2p/12D3KooW...; may be repeated.",
+)
+@click.option("--holders-template", is_flag=True, help="Print a file for --holders to fill in.")
+@click.option("-o", "--output", type=click.File("w", lazy=True), default="-", help="The file.")
+def build_spec(
+    name: str, raw: bool, holders_template: bool, output: IO[str], **chosen: Any
+) -> None:
+    """Print the specification of a chain."""
+    from genesis import catalogue
+    from genesis.build import to_raw
+
+    chain = catalogue.chain_named(known_chain(name))
+    given = sorted(_flag(name) for name, value in chosen.items() if value not in {None, ()})
+    given += ["--holders-template"] if holders_template else []
+    if chain is None and given:
+        raise Mistyped(
+            f"{name} is a file: {', '.join(given)} is for chains that come with the program"
+        )
+    with plain_errors():
+        if chain is None:
+            spec = catalogue.load(name)
+        elif holders_template:
+            click.echo(catalogue.holders_template(chain), file=output)
+            return
+        else:
+            spec = _made(chain, **chosen)
+        if spec.warning:
+            show.note(f"warning: {spec.warning}")
+        click.echo((to_raw(spec) if raw else spec).dumps(), file=output)
+
+
+def _made(
+    chain: Chain,
+    *,
+    holders: Path | None,
+    validators: int | Path | None,
+    secondary_rule: str | None,
+    **more: Any,
+) -> ChainSpec:
+    """The specification of a chain with what the options say."""
+    from btt_chain.primitives.lottery import SecondaryRule
+    from genesis import catalogue
+
+    if isinstance(validators, Path):
+        more["validators"] = catalogue.read_validators(chain, validators)
+    else:
+        more["validators"] = validators
+    if secondary_rule is not None:
+        more["secondary_rule"] = SecondaryRule[secondary_rule.capitalize()]
+    held = catalogue.read_holders(chain, holders) if holders else None
+    return catalogue.make(chain, held, **more)
+
+
+def _flag(option: str) -> str:
+    return "--bootnode" if option == "boot_nodes" else "--" + option.replace("_", "-")

@@ -1,0 +1,231 @@
+"""The economy of a running chain: its supply as the node tells it, and an audit that trusts none.
+
+The audit takes from the node nothing but bytes. They must hash to the state root in the block's
+header, and the header to the block's hash; then the runtime's own checks run on them here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from cli.common import show
+from cli.common.amount import Currency
+from cli.common.chain import (
+    block_hash,
+    header_hash,
+    header_number,
+    member,
+    read_properties,
+    to_bytes,
+)
+from cli.common.client import Client, Json, RpcError
+from cli.common.errors import ExitCode, NotFound, Refused
+
+if TYPE_CHECKING:
+    from runtime.audit import Finding
+
+PAGE: Final = 1_000
+"""Keys per request: the most that a node lists."""
+NO_METHOD: Final = -32601
+RATE_LIMITED: Final = -32999
+PAUSE: Final = 1.0
+"""Seconds in which a node's budget for callers from elsewhere is full again."""
+TRIES: Final = 30
+"""How often one page is asked for: others may use up the same budget."""
+
+
+# ---- supply
+
+
+async def print_supply(url: str, timeout: float, at: str, as_json: bool) -> None:
+    """Show the supply of a chain, its burns and its pools as of a block."""
+    async with await Client.connect(url, timeout) as client:
+        hash = await block_hash(client, at)
+        where = "0x" + hash.hex()
+        header = await client.call("chain_getHeader", where)
+        supply = await _asked(client, "tokenomics_supply", where)
+        pools = await _asked(client, "tokenomics_pools", where)
+        currency, _ = read_properties(await client.call("system_properties"))
+    block = {"number": header_number(header), "hash": where}
+    if as_json:
+        show.document({"block": block, "supply": supply, "pools": pools})
+        return
+    _print_supply(supply, currency, f"Supply at block {block['number']:_}")
+    _print_burns(member(supply, "burnedBy"), currency)
+    _print_pools(pools, currency)
+
+
+async def _asked(client: Client, method: str, at: str) -> Json:
+    try:
+        return await client.call(method, at)
+    except RpcError as error:
+        if error.code == NO_METHOD:
+            raise NotFound(
+                f"the node at {client.url} has no {method}: it is no BTT chain, or an older one"
+            ) from None
+        raise
+
+
+SUPPLY: Final = {
+    "genesis": "at genesis",
+    "burned": "burned since",
+    "issuance": "there now",
+    "circulating": "circulating",
+    "locked": "locked by vesting",
+    "staked": "staked and bonded",
+}
+
+
+def _print_supply(supply: Json, currency: Currency, title: str) -> None:
+    show.heading(title)
+    fields = {}
+    for name, label in SUPPLY.items():
+        fields[label] = currency.format(amount(member(supply, name)))
+    show.record(fields)
+
+
+def _print_burns(burns: Json, currency: Currency) -> None:
+    if not isinstance(burns, dict):
+        raise Refused("the node's answer has no list of burns")
+    amounts = {reason: amount(planck) for reason, planck in burns.items()}
+    rows = [[reason, currency.format(planck)] for reason, planck in amounts.items() if planck]
+    if rows:
+        show.table(["burned for", ">amount"], rows)
+
+
+def _print_pools(pools: Json, currency: Currency) -> None:
+    if not isinstance(pools, list):
+        raise Refused("the node's answer is no list of pools")
+    show.table(
+        ["pool", ">at genesis", ">released", ">burned", ">balance"],
+        [
+            [
+                str(member(pool, "id")),
+                *(
+                    currency.format(amount(member(pool, name)))
+                    for name in ("allocated", "released", "burned", "balance")
+                ),
+            ]
+            for pool in pools
+        ],
+    )
+    show.note("--json has the pools' accounts")
+
+
+def amount(answer: Json) -> int:
+    """An amount that a node sent as decimal text."""
+    if isinstance(answer, str) and answer.isascii() and answer.isdecimal():
+        return int(answer)
+    raise Refused(f"the node answered {answer!r} where an amount was expected")
+
+
+# ---- audit
+
+
+async def print_audit(url: str, timeout: float, at: str, as_json: bool) -> ExitCode:
+    """Audit the state of a block, and say what does not hold; returns the command's exit code."""
+    async with await Client.connect(url, timeout) as client:
+        hash = await block_hash(client, at)
+        header = await client.call("chain_getHeader", "0x" + hash.hex())
+        if header_hash(header) != hash:
+            raise Refused(f"the node's header of block 0x{hash.hex()} has another hash")
+        state = await fetch_state(client, hash)
+    number = header_number(header)
+    root = to_bytes(member(header, "stateRoot"))
+    findings = audited(state, root)
+    if as_json:
+        show.document(
+            {
+                "block": {"number": number, "hash": "0x" + hash.hex()},
+                "keys": len(state),
+                "stateRoot": "0x" + root.hex(),
+                "findings": [
+                    {"invariant": finding.invariant, "text": finding.text} for finding in findings
+                ],
+            }
+        )
+    else:
+        _print_findings(findings, number, len(state))
+    return ExitCode.REFUSED if findings else ExitCode.DONE
+
+
+def _print_findings(findings: Sequence[Finding], number: int, keys: int) -> None:
+    if not findings:
+        show.good(
+            f"The books of block {number:_} are right: {keys:_} keys hash to the header's state "
+            "root, and every invariant holds."
+        )
+        return
+    show.bad(f"The books of block {number:_} are wrong in {len(findings)} places:")
+    show.table(["invariant", "what was found"], [[each.invariant, each.text] for each in findings])
+
+
+async def fetch_state(client: Client, hash: bytes) -> dict[bytes, bytes]:
+    """Every key and value of a block's state, in pages."""
+    where = "0x" + hash.hex()
+    state: dict[bytes, bytes] = {}
+    start: str | None = None
+    with show.progress() as bar:
+        task = bar.add_task("fetching keys", total=None)
+        while True:
+            page = await _patient(client, "state_getKeysPaged", "0x", PAGE, start, where)
+            if not isinstance(page, list):
+                raise Refused("the node's answer is no list of keys")
+            if not page:
+                return state
+            values = await _patient(client, "state_queryStorageAt", page, where)
+            state.update(_changes(values))
+            bar.advance(task, len(page))
+            start = str(page[-1])
+
+
+async def _patient(client: Client, method: str, *params: Json) -> Json:
+    """Call a node that gives callers from other machines so much a second and no more."""
+    for _ in range(TRIES - 1):
+        try:
+            return await client.call(method, *params)
+        except RpcError as error:
+            if error.code != RATE_LIMITED:
+                raise
+            await asyncio.sleep(PAUSE)
+    return await client.call(method, *params)
+
+
+def _changes(answer: Json) -> Iterable[tuple[bytes, bytes]]:
+    if not isinstance(answer, list) or len(answer) != 1:
+        raise Refused("the node's answer is not the values of one block")
+    changes = member(answer[0], "changes")
+    if not isinstance(changes, list):
+        raise Refused("the node's answer has no list of values")
+    for change in changes:
+        if not isinstance(change, list) or len(change) != 2:
+            raise Refused("the node's answer has a value without a key")
+        yield to_bytes(change[0]), to_bytes(change[1])
+
+
+def audited(state: dict[bytes, bytes], root: bytes) -> Sequence[Finding]:
+    """What is wrong with a state. Refused unless it is the one of that root, and a BTT chain's."""
+    from btt_chain.chain.law import Laws, NoLaw
+    from genesis.build import readable
+    from genesis.code import state_version
+    from runtime import BttRuntime
+    from runtime.audit import audit
+    from runtime.frame.version import CODE_KEY
+    from storage.trie import state_root
+
+    found = state_root(state, state_version(state.get(CODE_KEY)))
+    if found != root:
+        raise Refused(
+            f"the state that the node sent hashes to 0x{found.hex()}, its header says "
+            f"0x{root.hex()}: ask another node"
+        )
+    try:
+        runtime = Laws().of(state.get).queries.runtime
+    except NoLaw as error:
+        raise Refused(f"this chain cannot be audited here: {error}") from None
+    if not isinstance(runtime, BttRuntime):
+        raise Refused("this chain cannot be audited here: its law is not the present one")
+    runtime.enter(readable(state))
+    return audit(runtime)

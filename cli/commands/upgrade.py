@@ -1,0 +1,394 @@
+"""`btt-chain upgrade`: what the chain's next law is, who is ready for it, and what it would do."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from cli.commands.data import chain_name, data_options, opened
+from cli.common import show
+from cli.common.client import Client, Json
+from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
+from cli.common.working import asked, work_chain
+from cli.options import Group, connection_options, examples, json_option, key_pair, read_secret
+
+if TYPE_CHECKING:
+    from btt_chain.chain.law import Carried
+    from btt_chain.chain.rehearsal import Rehearsal
+    from runtime.params import RuntimeParams
+
+_SPAN: Final = re.compile(r"([0-9]{1,9})([smhd])")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+LAST: Final = 253_402_300_799
+"""The end of the year 9999, unix seconds: no calendar names a later time."""
+PICOS: Final = 10**9
+"""Picoseconds of a millisecond."""
+MOST_DIGITS: Final = 19
+"""Of a slot: what is longer may not fit a u64."""
+MOST_SHOWN: Final = 20
+"""Findings of the audit that are shown."""
+
+
+@click.group(cls=Group)
+def upgrade() -> None:
+    """See, schedule and try the next version of the chain's law.
+
+    The chain changes its law with the first block of a slot that governance has fixed. A node
+    whose program lacks the version stands there until it gets a release that has it.
+    """
+
+
+def laws() -> Mapping[int, Carried]:
+    """The versions that this program carries. Refused if a package is wrong."""
+    from btt_chain.chain.law import BadPackage, carried
+
+    try:
+        return carried()
+    except BadPackage as error:
+        raise Refused(str(error)) from None
+
+
+# ---- status
+
+
+@examples("btt-chain upgrade status", "btt-chain upgrade status --url ws://127.0.0.1:9945 --json")
+@upgrade.command()
+@connection_options
+@json_option
+def status(url: str, timeout: float, as_json: bool) -> int:
+    """Show the law in force and the one to come; exit code 1 if the node lacks it."""
+    from cli.common.chain import run
+
+    own = laws()
+
+    async def ask() -> Json:
+        async with await Client.connect(url, timeout) as client:
+            return await asked(client, "upgrade_status")
+
+    told = run(ask())
+    if not isinstance(told, dict):
+        raise Refused(f"the node answered {told!r} where its law was expected")
+    if as_json:
+        show.document(told | {"here": {str(number): law.origin for number, law in own.items()}})
+    else:
+        _print_status(told, own)
+    return ExitCode.REFUSED if told["lacking"] else ExitCode.DONE
+
+
+def _print_status(told: dict[str, Any], own: Mapping[int, Carried]) -> None:
+    planned = told["scheduled"]
+    coming = "nothing"
+    if planned is not None:
+        moment = datetime.fromtimestamp(planned["time"] / 1_000, UTC)
+        left = planned["slotsLeft"]
+        coming = f"btt {planned['specVersion']} at slot {planned['slot']}, " + (
+            f"about {moment:%Y-%m-%d %H:%M:%S} UTC, in {left:_} slots" if left else "which is here"
+        )
+    show.record(
+        {
+            "in force": f"btt {told['specVersion']}",
+            "scheduled": coming,
+            "the node carries": ", ".join(map(str, told["carried"])),
+            "this program carries": [f"{number}, from {law.origin}" for number, law in own.items()],
+        }
+    )
+    if told["stands"]:
+        show.bad(f"The node stands: {told['lacking']}, and start it again.")
+    elif told["lacking"]:
+        show.bad(f"The node will stand: {told['lacking']}, before that slot.")
+    elif planned is not None:
+        show.good("The node is ready: it goes on by itself.")
+    else:
+        show.good("There is nothing to do.")
+
+
+# ---- schedule
+
+
+@examples(
+    "btt-chain upgrade schedule 101 --in 3d",
+    "btt-chain upgrade schedule 101 --slot 50_000 --sudo --from //Alice",
+)
+@upgrade.command()
+@click.argument("number", metavar="VERSION", type=click.IntRange(1, 2**32 - 1))
+@click.option("--slot", help="The slot since genesis.")
+@click.option("--in", "span", metavar="SPAN", help="From now: 90s, 30m, 12h, 3d.")
+@click.option("--sudo", is_flag=True, help="Send it with the sudo key, where there is one.")
+@click.option("--from", "uri", metavar="URI", help="The sudo key.")
+@connection_options
+@json_option
+def schedule(
+    number: int, slot: str | None, span: str | None, sudo: bool, uri: str | None, url: str,
+    timeout: float, as_json: bool,
+) -> None:  # fmt: skip
+    """Make the call by which VERSION comes into force, for a referendum; or send it as sudo.
+
+    The program that you type this into must carry the version: the call holds its description.
+    A referendum takes its time: choose a slot that is `LeastNotice` slots behind its end at least.
+    """
+    from btt_chain.scale import u64
+    from cli.common.chain import run
+
+    if bool(slot) == bool(span):
+        raise Mistyped("when? Give --slot with a number, or --in with a span like 3d")
+    if sudo != (uri is not None):
+        raise Mistyped("--sudo goes with --from, whose key signs; leave out both for a referendum")
+    own = laws()
+    if number not in own:
+        known = ", ".join(map(str, own))
+        raise NotFound(f"this program carries {known}: install the release that has {number}")
+
+    async def facts() -> tuple[RuntimeParams, int, int]:
+        async with await Client.connect(url, timeout) as client:
+            return await _facts(client)
+
+    params, version, now = run(facts())
+    if number <= version:
+        raise Refused(f"the chain runs btt {version}: schedule a later version than that")
+    at = _slot(slot) if slot else now + -(-_seconds(str(span)) * 1_000 // int(params.slot_ms))
+    if uri is None and at < now + params.day_slots:
+        raise Refused(
+            f"slot {at} is {at - now} from now, and {params.day_slots} are the least notice when "
+            "the call runs: choose a slot behind the referendum's whole time and that"
+        )
+    runtime = own[number].build(params)
+    call = runtime.call("Upgrade", "schedule", code=runtime.version.encoded(), slot=u64(at))
+    if uri is not None:
+        pair = key_pair(read_secret(uri), "sr25519", None)
+
+        async def send() -> str:
+            async with work_chain(url, timeout) as chain:
+                sent = await chain.submit("Sudo", "sudo", signer=pair, call=call)
+                _ensure_done(sent.events)
+                return "0x" + sent.block.hex()
+
+        block = run(send())
+        if as_json:
+            show.document({"specVersion": number, "slot": at, "block": block})
+        else:
+            show.good(f"btt {number} is scheduled for slot {at}, in block {block}")
+        return
+    code = "0x" + runtime.version.encoded().hex()
+    if as_json:
+        show.document(
+            {"specVersion": number, "slot": at, "call": "0x" + call.raw.hex(), "code": code}
+        )
+        return
+    moment = time.time() + (at - now) * int(params.slot_ms) / 1_000
+    about = f"about {datetime.fromtimestamp(min(moment, LAST), UTC):%Y-%m-%d %H:%M} UTC"
+    show.record({"call": "0x" + call.raw.hex(), "slot": f"{at}, {at - now} from now, {about}"})
+    show.note("propose it, for example on root's track:")
+    click.echo(f"btt-chain gov propose Upgrade.schedule {code} {at} --track root --from URI")
+
+
+async def _facts(client: Client) -> tuple[RuntimeParams, int, int]:
+    """The chain's parameters, the version in force, and the slot since genesis."""
+    from btt_chain.crypto.hashing import twox_128
+    from btt_chain.scale import codec
+    from cli.common.chain import to_bytes
+    from runtime.frame.version import CODE_KEY, RuntimeVersion
+    from runtime.params import PARAMS_KEY, RuntimeParams
+
+    async def read(key: bytes) -> bytes:
+        found = await client.call("state_getStorage", "0x" + key.hex())
+        return b"" if found is None else to_bytes(found)
+
+    try:
+        params = RuntimeParams.decode(await read(PARAMS_KEY))
+        version = codec(RuntimeVersion).decode_all(await read(CODE_KEY))
+    except ValueError:
+        raise Refused(f"the chain at {client.url} is no BTT chain") from None
+    babe = twox_128(b"Babe")
+    first = int.from_bytes(await read(babe + twox_128(b"GenesisSlot")), "little")
+    current = int.from_bytes(await read(babe + twox_128(b"CurrentSlot")), "little")
+    # By hand, blocks come late or ahead of the clock; the next one is at the later of the two.
+    by_clock = time.time_ns() // 1_000_000 // int(params.slot_ms)
+    return params, int(version.spec_version), max(current, by_clock) - (first or by_clock)
+
+
+def _ensure_done(events: Iterable[object]) -> None:
+    """Refused, with the pallet's word, unless the sudo pallet says that the call went through."""
+    from btt_chain.scale import Err
+    from runtime.frame.error import WireModule
+    from runtime.pallets.sudo import Sudo
+    from runtime.pallets.upgrade import Upgrade
+
+    for event in events:
+        if isinstance(event, Sudo.Sudid) and isinstance(event.sudo_result, Err):
+            error = event.sudo_result.error
+            if isinstance(error, WireModule):
+                kind = Upgrade.ERRORS[error.error.error[0]]
+                raise Refused(f"Upgrade.{kind.__name__}: {inspect.getdoc(kind)}")
+            raise Refused(f"the call failed: {error}")
+
+
+def _slot(text: str) -> int:
+    digits = text.replace("_", "").replace(",", "")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= MOST_DIGITS):
+        raise Mistyped(f"--slot {text}: expected a number of slots since genesis")
+    return int(digits)
+
+
+def _seconds(text: str) -> int:
+    """The seconds of a span as people write it."""
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        raise Mistyped(f"--in {text}: expected a number and s, m, h or d, like 3d")
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+# ---- try
+
+
+@examples(
+    "btt-chain upgrade try --chain mainnet --base-path /var/lib/btt",
+    "btt-chain upgrade try --state spec.json --to 101 --json",
+    "btt-chain upgrade try --url ws://127.0.0.1:9944",
+)
+@upgrade.command("try")
+@data_options
+@click.option(
+    "--state",
+    type=click.Path(exists=True, dir_okay=False),
+    help="A state in a file: a raw specification, whose `top` it is.",
+)
+@click.option("--url", help="The state of a running node's last final block.")
+@click.option("--to", type=click.IntRange(1, 2**32 - 1), help="The version. [default: scheduled]")
+@json_option
+def try_(
+    dev: bool, chain: str | None, base_path: Path | None, state: str | None, url: str | None,
+    to: int | None, as_json: bool,
+) -> int:  # fmt: skip
+    """Run the migrations on a copy of a state; exit code 1 if one fails or a book is wrong.
+
+    Nothing is written. Of a node's database it must be free: stop the node, or give --url.
+    """
+    if sum((dev or chain is not None, state is not None, url is not None)) != 1:
+        raise Mistyped("whose state? Give --chain (or --dev), --state or --url, one of them")
+    builders = {number: law.build for number, law in laws().items()}
+    from btt_chain.chain.rehearsal import CannotRehearse, rehearse
+
+    try:
+        if state is not None or url is not None:
+            entries = _read(state) if state is not None else _fetched(str(url))
+            with _over(entries) as (overlay, root):
+                made = rehearse(builders, overlay, root, to)
+        else:
+            with opened(chain_name(dev, chain), base_path) as data:
+                overlay = data.client.overlay(data.client.best().hash)
+                made = rehearse(builders, overlay, overlay.root, to)
+    except CannotRehearse as error:
+        raise Refused(str(error)) from None
+    if as_json:
+        show.document(_facts_of(made))
+    else:
+        _print_rehearsal(made)
+    return ExitCode.DONE if made.is_good else ExitCode.REFUSED
+
+
+def _read(file: str) -> dict[bytes, bytes]:
+    """The state in a file. SpecError's word for what is none."""
+    from genesis.build import build
+    from genesis.catalogue import load
+    from genesis.spec import Raw, SpecError
+
+    try:
+        spec = load(file)
+        return dict(spec.genesis.top) if isinstance(spec.genesis, Raw) else dict(build(spec).state)
+    except SpecError as error:
+        raise Refused(str(error)) from None
+
+
+def _fetched(url: str) -> dict[bytes, bytes]:
+    from cli.commands.tokenomics_live import fetch_state
+    from cli.common.chain import block_hash, run
+
+    async def fetch() -> dict[bytes, bytes]:
+        async with await Client.connect(url) as client:
+            return await fetch_state(client, await block_hash(client, "finalized"))
+
+    return run(fetch())
+
+
+@contextmanager
+def _over(state: dict[bytes, bytes]) -> Iterator[Any]:
+    """Room for changes over a state, and how to tell its root."""
+    from genesis.build import readable
+    from genesis.code import state_version
+    from runtime.frame.version import CODE_KEY
+    from storage.trie import state_root
+
+    overlay = readable(state)
+    version = state_version(state.get(CODE_KEY))
+
+    def root() -> bytes:
+        whole: dict[bytes, bytes | None] = {**state, **overlay.changes()}
+        return state_root({k: v for k, v in whole.items() if v is not None}, version)
+
+    yield overlay, root
+
+
+def _facts_of(made: Rehearsal) -> dict[str, object]:
+    return {
+        "from": made.before,
+        "to": made.after,
+        "good": made.is_good,
+        "migrations": [
+            {
+                "name": step.name,
+                "specVersion": step.spec_version,
+                "written": step.written,
+                "removed": step.removed,
+                "weight": str(step.weight),
+                "milliseconds": round(step.milliseconds, 1),
+            }
+            for step in made.steps
+        ],
+        "weight": str(made.weight),
+        "blockWeight": str(made.limit),
+        "failure": made.failure,
+        "roots": ["0x" + root.hex() for root in made.roots],
+        "findings": made.found,
+    }
+
+
+def _print_rehearsal(made: Rehearsal) -> None:
+    show.heading(f"from btt {made.before} to btt {made.after}")
+    if made.steps:
+        show.table(
+            ["migration", ">of", ">written", ">removed", ">weight", ">here"],
+            [
+                [
+                    step.name, str(step.spec_version), f"{step.written:_}", f"{step.removed:_}",
+                    f"{step.weight / PICOS:.1f} ms", f"{step.milliseconds:.1f} ms",
+                ]
+                for step in made.steps
+            ],
+        )  # fmt: skip
+    elif not made.failure:
+        show.note("the version moves nothing in this state")
+    share = made.weight * 100 / made.limit
+    fields = {"weight": f"{made.weight / PICOS:.1f} ms, {share:.1f} % of a block"}
+    for name, root in zip(("root before", "root after"), made.roots, strict=False):
+        fields[name] = "0x" + root.hex()
+    for name, found in zip(("audit before", "audit after"), made.found, strict=False):
+        fields[name] = f"{len(found)} findings" if found else "nothing is wrong"
+    show.record(fields)
+    for finding in made.found[-1][:MOST_SHOWN] if made.found else []:
+        show.line(finding)
+    if made.failure:
+        show.bad(made.failure)
+    elif made.weight > made.limit:
+        show.bad("The migrations are heavier than a block: they must become cheaper.")
+    elif made.is_good:
+        show.good("All migrations go through, and the books are right.")
+    else:
+        show.bad("The books are wrong afterwards; above stands how.")

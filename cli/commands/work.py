@@ -1,0 +1,287 @@
+"""`btt-chain work`: check what others computed, and measure what checking costs here."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+from secrets import SystemRandom, token_bytes
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from cli.common import show
+from cli.common.errors import ExitCode, NotFound, Refused
+from cli.common.working import EXTRA, read_id, work_chain
+from cli.options import Group, connection_options, examples, json_option, key_pair, read_secret
+
+if TYPE_CHECKING:
+    from btt_chain.compute.chain import RpcChain
+    from btt_chain.compute.checking import Finding
+    from btt_chain.crypto.keypair import KeyPair
+    from btt_chain.work.bench import Row
+    from runtime.work_views import JobView, ReceiptView
+
+MOST_STORE: Final = 4 << 30
+"""Bytes of models that a check may fetch."""
+
+
+@click.group(cls=Group)
+def work() -> None:
+    """Check what others computed, and measure this machine."""
+
+
+@examples(
+    "btt-chain work verify 0x4fd3...",
+    "btt-chain work verify 0x4fd3... --items 8 --json",
+    "btt-chain work verify 0x4fd3... --from //Alice      # and send the proof of what is wrong",
+)
+@work.command()
+@click.argument("receipt_id", metavar="RECEIPT")
+@click.option(
+    "--items", type=click.IntRange(min=1), metavar="N", help="Check so many, drawn now; else all."
+)
+@click.option("--from", "uri", metavar="URI", help="Who sends a proof, if something is wrong.")
+@connection_options
+@json_option
+def verify(
+    receipt_id: str, items: int | None, uri: str | None, url: str, timeout: float, as_json: bool
+) -> int:
+    """Check a receipt again, from what its provider serves.
+
+    Fetches model, inputs and roots, computes the items again, and compares every tensor with what
+    the receipt commits to. Trusts the node with what stands on the chain, the provider with
+    nothing. Providers serve for seven days after the last day of dispute. Exit code 1 if
+    something is wrong.
+    """
+    from cli.common.chain import run
+
+    id = read_id(receipt_id, "receipt")
+    pair = None if uri is None else key_pair(read_secret(uri), "sr25519", None)
+    try:
+        import numpy  # noqa: F401, ICN001 - asked for before anything is fetched
+    except ImportError as missing:
+        raise Refused(f"{missing}; {EXTRA}") from None
+    return run(_verify(id, items, pair, url, timeout, as_json))
+
+
+async def _verify(
+    id: bytes, count: int | None, pair: KeyPair | None, url: str, timeout: float, as_json: bool
+) -> int:
+    from btt_chain.primitives.digest import H256
+    from runtime.pallets.jobs.types import Tier
+
+    async with work_chain(url, timeout) as chain:
+        view: JobView | None = await chain.api("WorkApi_receipt", H256(id))
+        if view is None or view.receipt is None or view.receipt.id != id:
+            raise NotFound(f"the chain knows no receipt 0x{id.hex()} (any more)")
+        if view.tier is Tier.Confidential:
+            raise Refused("the receipt is of a confidential job: only its requester can check it")
+        local = await _is_local(url, timeout)
+        chosen = _chosen(int(view.items), count)
+        findings = await _look(chain, view, view.receipt, chosen, local)
+        wrong = {item: finding for item, finding in findings.items() if _kind(finding) != "valid"}
+        sent = await _prove(chain, pair, id, wrong) if pair is not None else None
+    _print(view, view.receipt, findings, as_json, sent)
+    return ExitCode.REFUSED if wrong else ExitCode.DONE
+
+
+def _chosen(items: int, count: int | None) -> list[int]:
+    if count is None or count >= items:
+        return list(range(items))
+    return sorted(SystemRandom().sample(range(items), count))
+
+
+async def _is_local(url: str, timeout: float) -> bool:
+    from cli.common.client import Client
+
+    async with await Client.connect(url, timeout) as client:
+        return await client.call("system_chainType") in ("Development", "Local")
+
+
+async def _look(
+    chain: RpcChain, view: JobView, receipt: ReceiptView, chosen: list[int], local: bool
+) -> dict[int, Finding]:
+    """What checking each item brings. Refused if model or provider are out of reach."""
+    from btt_chain.compute.checking import Look, look_at
+    from btt_chain.compute.fetching import (
+        ModelShelf,
+        NoModel,
+        ProviderSource,
+        lines_of,
+    )
+    from btt_chain.compute.store import BlobStore
+    from btt_chain.compute.transport import LOCAL_GATE, BlobHost, BlobSettings, GateLimits
+    from btt_chain.compute.worker import ThreadWorker
+    from btt_chain.primitives.digest import H256
+
+    provider = [] if view.provider_info is None else lines_of(view.provider_info.endpoints)
+    model = await chain.api("WorkApi_model", view.model)
+    owners = [] if model is None else lines_of(model.endpoints)
+    settings = BlobSettings(
+        token_bytes(32), chain.genesis, gate=LOCAL_GATE if local else GateLimits(),
+        allow_private=local,
+    )  # fmt: skip
+    host, worker, over = BlobHost(settings), ThreadWorker(), asyncio.Event()
+    over.set()
+    findings: dict[int, Finding] = {}
+    with tempfile.TemporaryDirectory(prefix="btt-verify-") as folder:
+        await host.start()
+        try:
+            shelf = ModelShelf(BlobStore(Path(folder), most_bytes=MOST_STORE), host, worker)
+            executor = await shelf.executor(view.model, [*owners, *provider])
+            source = _Once(ProviderSource(host, provider, over))
+            with show.progress() as bar:
+                task = bar.add_task("computing items again", total=len(chosen))
+                for item in chosen:
+                    look = Look(
+                        receipt.id, int(view.items), view.input_root, receipt.item_root,
+                        receipt.output_root, H256(token_bytes(32)), [item],
+                    )  # fmt: skip
+                    findings[item] = await look_at(look, executor, source, worker)
+                    bar.advance(task)
+        except NoModel as error:
+            raise Refused(str(error)) from None
+        finally:
+            worker.close()
+            await host.stop()
+    return findings
+
+
+class _Once:
+    """The blobs of a provider; what is asked for twice is fetched once."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._roots: dict[str, bytes] = {}
+
+    async def blob(self, name: str, most: int) -> bytes:
+        """A whole blob. Raises NotHad."""
+        if not name.startswith("roots/"):
+            return bytes(await self._source.blob(name, most))
+        if name not in self._roots:
+            self._roots[name] = await self._source.blob(name, most)
+        return self._roots[name]
+
+    async def beginning(self, name: str, length: int) -> bytes:
+        """The first bytes of a blob. Raises NotHad."""
+        return bytes(await self._source.beginning(name, length))
+
+    async def besides(self, name: str, most: int) -> bytes:
+        """A blob that need not be there. Raises NotHad."""
+        return bytes(await self._source.besides(name, most))
+
+
+def _kind(finding: Finding) -> str:
+    name = type(finding.verdict).__name__
+    return name[:1].lower() + name[1:]
+
+
+async def _prove(
+    chain: RpcChain, pair: KeyPair, id: bytes, wrong: dict[int, Finding]
+) -> str | None:
+    """Send the first proof there is; the block that took it."""
+    from btt_chain.compute.confirm import prove
+
+    for finding in wrong.values():
+        sent = await prove(chain, pair, id, finding)
+        if sent is not None:
+            return "0x" + sent.block.hex()
+    return None
+
+
+def _print(
+    view: JobView, receipt: ReceiptView, findings: dict[int, Finding], as_json: bool,
+    sent: str | None,
+) -> None:  # fmt: skip
+    from btt_chain.primitives import ss58
+
+    wrong = {item: _say(finding) for item, finding in findings.items() if _kind(finding) != "valid"}
+    gone = all(_kind(finding) == "missing" for finding in findings.values())
+    if as_json:
+        show.document(
+            {
+                "receipt": "0x" + receipt.id.hex(),
+                "job": "0x" + view.id.hex(),
+                "state": view.state.name.lower(),
+                "provider": ss58.encode(receipt.provider),
+                "items": int(view.items),
+                "checked": sorted(findings),
+                "wrong": [{"item": item, "why": why} for item, why in wrong.items()],
+                "proof": sent,
+            }
+        )
+        return
+    votes = [
+        f"{ss58.encode(seat.verifier)}  "
+        + ("not revealed" if seat.verdict is None else type(seat.verdict).__name__.lower())
+        for seat in receipt.seats
+    ]
+    show.record(
+        {
+            "receipt": "0x" + receipt.id.hex(),
+            "job": f"0x{view.id.hex()}, {view.state.name.lower()}",
+            "model": "0x" + view.model.hex(),
+            "provider": ss58.encode(receipt.provider),
+            "committee": votes or ["nobody was drawn yet"],
+            "checked here": f"{len(findings)} of {int(view.items)} items, every tensor of each",
+        }
+    )
+    if gone and findings:
+        show.bad("Nothing could be checked: the provider serves it no more, or is not reached.")
+        show.note(next(iter(wrong.values())))
+        return
+    for item, why in wrong.items():
+        show.bad(f"item {item}: {why}")
+    if sent is not None:
+        show.good(f"The proof is in block {sent}.")
+    if not wrong:
+        show.good("All of it is what the receipt says.")
+
+
+def _say(finding: Finding) -> str:
+    verdict: Any = finding.verdict
+    kind = _kind(finding)
+    if kind == "wrong":
+        return f"node {int(verdict.node)}, element {int(verdict.element)} is not what follows"
+    if kind == "wrongEdge":
+        return f"its {'output' if verdict.output else 'input'} is another than was agreed on"
+    return finding.why
+
+
+# ---- bench
+
+
+@examples("btt-chain work bench --quick", "btt-chain work bench --rounds 5 --json")
+@work.command()
+@click.option("--quick", is_flag=True, help="Small nets only: whether it works, not how fast.")
+@click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True)
+@json_option
+def bench(quick: bool, rounds: int, as_json: bool) -> None:
+    """Measure computing, committing, checking and judging, as ratios in one run.
+
+    One thread. Processor times, medians of some rounds taken in turns: other programs add to all.
+    """
+    import os
+
+    # Before numpy is loaded: BLAS reads it once.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    try:
+        from btt_chain.work.bench import heading, rows
+    except ImportError as missing:
+        raise Refused(f"{missing}; {EXTRA}") from None
+
+    done: list[Row] = []
+    if not as_json:
+        click.echo(heading())
+    for row in rows(quick=quick, rounds=rounds):
+        done.append(row)
+        if not as_json:
+            click.echo(str(row))
+    if as_json:
+        show.document([row.as_json() for row in done])
+        return
+    show.note(
+        "targets: x f32 <= 1.3 (the same graph in float32 by numpy); commit <= 10 %; the cheaper\n"
+        "check <= 5 %; proof <= 24576 B; judge <= 1 ms"
+    )

@@ -1,0 +1,288 @@
+"""The options of `btt-chain node`, in the groups that its help shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from cli.common.errors import Mistyped
+from cli.options import password
+from cli.secret_uri import check_secret
+
+if TYPE_CHECKING:
+    from btt_chain.node.config import NetworkConfig, ValidatorConfig
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DEV_NAMES: Final = ("alice", "bob", "charlie", "dave", "eve", "ferdie", "one", "two")
+"""The well-known development keys, each a flag as in Substrate."""
+
+PORT: Final = click.IntRange(0, 65_535)
+
+
+def apply(command: Command, options: list[Callable[[Command], Command]]) -> Command:
+    """Decorate a command so that its help shows the options in this order."""
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def network_options(command: Command) -> Command:
+    """Whom the node meets, and where it is met."""
+    return apply(
+        command,
+        [
+            click.option(
+                "--port", type=PORT, default=30_333, show_default=True,
+                help="The port other nodes reach this one on; 0 takes a free one.",
+            ),
+            click.option(
+                "--listen-addr", "listen", multiple=True, metavar="MULTIADDR",
+                help="Where to listen, instead of every IPv4 address on --port. Repeatable.",
+            ),
+            click.option(
+                "--public-addr", "public", multiple=True, metavar="MULTIADDR",
+                help="An address to tell others, where it is not the one they see. Repeatable.",
+            ),
+            click.option(
+                "--bootnodes", multiple=True, metavar="MULTIADDR[,…]",
+                help="Nodes to begin with, besides those of the chain's specification.",
+            ),
+            click.option(
+                "--reserved-nodes", "reserved", multiple=True, metavar="MULTIADDR[,…]",
+                help="Nodes to stay connected with, past all limits.",
+            ),
+            click.option(
+                "--reserved-only", is_flag=True, help="Know no other nodes than the reserved ones.",
+            ),
+            click.option(
+                "--in-peers", type=click.IntRange(0, 500), default=40, show_default=True,
+                help="Nodes that may connect to this one, at most.",
+            ),
+            click.option(
+                "--out-peers", type=click.IntRange(0, 100), default=10, show_default=True,
+                help="Nodes that this one connects to, at most.",
+            ),
+            click.option(
+                "--node-key", metavar="HEX",
+                help="The secret of the identity on the network, 32 bytes; for tests: others on "
+                "this machine can read it.",
+            ),
+            click.option(
+                "--node-key-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                help="A file with that secret, hex or 32 raw bytes. [default: made and kept]",
+            ),
+            click.option(
+                "--no-mdns", is_flag=True, help="Do not look for nodes on the local network.",
+            ),
+            click.option(
+                "--allow-private-ip/--no-private-ip", "allow_private", default=None,
+                help="Connect to private addresses. [default: not on Live chains]",
+            ),
+            click.option(
+                "--sync", type=click.Choice(["full", "warp"]), default="full", show_default=True,
+                help="Execute all blocks, or begin at the last final state and fetch the blocks "
+                "before it later.",
+            ),
+            click.option(
+                "--prometheus-port", type=PORT, default=9615, show_default=True,
+                help="The port of the figures for Prometheus.",
+            ),
+            click.option(
+                "--prometheus-external", is_flag=True, help="Show figures to other machines too.",
+            ),
+            click.option("--no-prometheus", is_flag=True, help="Show no figures."),
+        ],
+    )  # fmt: skip
+
+
+def validator_options(command: Command) -> Command:
+    """Whether the node makes blocks and votes, and with which keys."""
+    return apply(
+        command,
+        [
+            click.option(
+                "--validator", is_flag=True,
+                help="Make blocks and vote, with the session keys in the keystore.",
+            ),
+            *(
+                click.option(
+                    f"--{name}", "dev_names", flag_value=name, multiple=True,
+                    help=f"The same with the development keys //{name.capitalize()}."
+                    if name == "alice" else None, hidden=name != "alice",
+                )
+                for name in DEV_NAMES
+            ),
+            click.option(
+                "--dev-key", "dev_keys", multiple=True, metavar="URI",
+                help="The same with session keys of a secret URI, held in memory.",
+            ),
+            click.option(
+                "--force-authoring", is_flag=True,
+                help="Make blocks without peers and while syncing, too.",
+            ),
+            click.option(
+                "--no-verify-work", is_flag=True,
+                help="Do not check others' work, though a key here is a verifier's: it is drawn "
+                "all the same, and struck off after three silences.",
+            ),
+            click.option("--password", help="The keystore's password; others here can read it."),
+            click.option(
+                "--password-filename", "password_file", metavar="FILE",
+                type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                help="A file that holds the keystore's password.",
+            ),
+            click.option(
+                "--password-interactive", is_flag=True, help="Ask for the keystore's password.",
+            ),
+            click.option(
+                "--i-know-this-key-never-signed", "never_signed", is_flag=True,
+                help="Begin a signing record for keys that have none, and watch a session first. "
+                "If the key did sign elsewhere, its bond is lost.",
+            ),
+        ],
+    )  # fmt: skip
+
+
+def forwarding_option(command: Command) -> Command:
+    """Who stands between callers and the node."""
+    return apply(
+        command,
+        [
+            click.option(
+                "--rpc-trusted-proxy", "trusted_proxies", multiple=True, metavar="IP|CIDR",
+                help="A proxy whose X-Forwarded-For (or Forwarded) is believed: callers have the "
+                "limits and rights of their own address. Repeatable.",
+            ),
+            click.option(
+                "--rpc-host", "rpc_hosts", multiple=True, metavar="NAME",
+                help="A name under which a proxy reaches this node, besides localhost. Repeatable.",
+            ),
+        ],
+    )  # fmt: skip
+
+
+NETWORK_NAMES: Final = (
+    "port",
+    "listen",
+    "public",
+    "bootnodes",
+    "reserved",
+    "reserved_only",
+    "in_peers",
+    "out_peers",
+    "node_key",
+    "node_key_file",
+)
+
+
+def asked_for(*names: str) -> bool:
+    """Whether any of these options of the present command was given, and not left to itself."""
+    context = click.get_current_context()
+    return any(context.get_parameter_source(name) is not ParameterSource.DEFAULT for name in names)
+
+
+def network_of(given: dict[str, Any], *, alone: bool) -> NetworkConfig | None:
+    """What the options of the network mean. Raises Mistyped.
+
+    None for a chain that is run `alone`, unless one of the options asks for others.
+    """
+    from btt_chain.node.config import NetworkConfig
+
+    if alone and not asked_for(*NETWORK_NAMES):
+        return None
+    return NetworkConfig(
+        port=given["port"],
+        listen=tuple(given["listen"]),
+        public=tuple(given["public"]),
+        bootnodes=split(given["bootnodes"], "--bootnodes"),
+        reserved=split(given["reserved"], "--reserved-nodes"),
+        reserved_only=given["reserved_only"],
+        in_peers=given["in_peers"],
+        out_peers=given["out_peers"],
+        node_key=node_key(given["node_key"], given["node_key_file"]),
+        mdns=not given["no_mdns"],
+        allow_private=given["allow_private"],
+    )
+
+
+def validator_of(given: dict[str, Any]) -> ValidatorConfig | None:
+    """What the options of validators mean; None where the node only follows. Raises Mistyped."""
+    from btt_chain.node.config import ValidatorConfig
+
+    for uri in given["dev_keys"]:
+        check_secret(uri)
+    uris = (*(f"//{name.capitalize()}" for name in given["dev_names"]), *given["dev_keys"])
+    if not given["validator"] and not uris:
+        for name, flag in (
+            ("force_authoring", "--force-authoring"),
+            ("never_signed", "--i-know-this-key-never-signed"),
+            ("no_verify_work", "--no-verify-work"),
+            ("password", "--password"),
+            ("password_file", "--password-filename"),
+            ("password_interactive", "--password-interactive"),
+        ):
+            if given[name]:
+                raise Mistyped(f"{flag} is about validators: add --validator")
+        return None
+    password = password_of(given)
+    return ValidatorConfig(
+        uris,
+        password,
+        given["force_authoring"],
+        given["never_signed"],
+        verify_work=not given["no_verify_work"],
+    )
+
+
+def metrics_port(given: dict[str, Any], *, alone: bool) -> int | None:
+    """Where figures are shown; None: nowhere."""
+    if given["no_prometheus"] or (alone and not asked_for("prometheus_port")):
+        return None
+    port: int = given["prometheus_port"]
+    return port
+
+
+def password_of(given: dict[str, Any]) -> str | None:
+    """The keystore's password, from wherever it is to come. Raises Mistyped."""
+    word = password(given["password"], given["password_interactive"], given["password_file"])
+    if word == "":
+        raise Mistyped("the keystore's password is empty")
+    return word
+
+
+def split(texts: tuple[str, ...], flag: str) -> tuple[str, ...]:
+    """Addresses that were given one by one or with commas between. Raises Mistyped."""
+    found = tuple(filter(None, (part.strip() for text in texts for part in text.split(","))))
+    for address in found:
+        if not address.startswith("/") or "/p2p/" not in address:
+            raise Mistyped(
+                f"{flag} {address}: expected a multiaddress that ends in the peer id, such as "
+                "/ip4/10.0.0.1/tcp/30333/p2p/12D3KooW…"
+            )
+    return found
+
+
+def node_key(text: str | None, file: Path | None) -> bytes | None:
+    """The seed of the node's identity, None if it is not given. Raises Mistyped."""
+    if text is not None and file is not None:
+        raise Mistyped("give one of --node-key and --node-key-file")
+    if file is not None:
+        raw = file.read_bytes()
+        if len(raw) == 32:
+            return raw
+        text = raw.decode("ascii", "replace").strip()
+    if text is None:
+        return None
+    try:
+        seed = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        seed = b""
+    if len(seed) != 32:
+        where = "--node-key" if file is None else f"--node-key-file {file}"
+        raise Mistyped(f"{where}: expected 32 bytes, 64 hex digits")
+    return seed

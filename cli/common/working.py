@@ -1,0 +1,140 @@
+"""What `model`, `job` and `work` share: a chain to work with, a folder, and the node's answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from cli.common.amount import Currency
+from cli.common.client import Client, Json, RpcError
+from cli.common.errors import CannotConnect, Mistyped, NotFound, Refused
+from cli.options import key_pair, password, password_options, read_secret, scheme_option
+
+if TYPE_CHECKING:
+    from btt_chain.compute.chain import RpcChain
+    from btt_chain.compute.gateway import Folder
+    from btt_chain.crypto.keypair import KeyPair
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+NO_METHOD: Final = -32601
+ID_BYTES: Final = 32
+EXTRA: Final = "this needs the extra `work`: pip install 'btt-chain[work]'"
+
+
+def signer_options(command: Command) -> Command:
+    """`--from` and what makes its key; `signer_of` reads them."""
+    given = click.option("--from", "uri", required=True, metavar="URI", help="Who signs and pays.")
+    return given(scheme_option(password_options(command)))
+
+
+def signer_of(options: dict[str, Any]) -> KeyPair:
+    """The key that `signer_options` lead to, which are taken out of `options`."""
+    word = password(
+        options.pop("password"),
+        options.pop("password_interactive"),
+        options.pop("password_filename"),
+    )
+    return key_pair(read_secret(options.pop("uri")), options.pop("scheme"), word)
+
+
+def folder_option(command: Command) -> Command:
+    """`--base-path`: where the gateway keeps jobs, keys and results."""
+    return click.option(
+        "--base-path",
+        envvar="BTT_GATEWAY",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Where jobs, their keys and results are kept. [default: ~/.local/share/btt-chain]",
+    )(command)
+
+
+def folder_of(base: Path | None, genesis: bytes) -> Folder:
+    """The gateway's folder for a chain. OSError if it cannot be made."""
+    from btt_chain.compute.gateway import Folder
+    from btt_chain.node.config import default_base_path
+
+    return Folder(base or default_base_path(), genesis)
+
+
+@asynccontextmanager
+async def work_chain(url: str, timeout: float) -> AsyncIterator[RpcChain]:
+    """A chain to work with; its errors become those of commands."""
+    from btt_chain.compute.chain import ChainError, ChainGone, DispatchRefused, NoLaw, open_chain
+    from btt_chain.compute.gateway import Damaged
+    from btt_chain.scale import EncodeError
+    from cli.common.client import web_socket
+    from cli.common.reasons import REASONS
+
+    try:
+        async with open_chain(web_socket(url), timeout) as chain:
+            yield chain
+    except ChainGone as error:
+        raise CannotConnect(str(error)) from None
+    except EncodeError as error:
+        raise Mistyped(f"what was given does not fit the call: {error}") from None
+    except DispatchRefused as error:
+        # Pallets explain their own errors; those of all calls have no words on the chain.
+        reason = REASONS.get(error.name)
+        raise Refused(f"{error}: {reason}" if reason else str(error)) from None
+    except (ChainError, Damaged, NoLaw) as error:
+        raise Refused(str(error)) from None
+
+
+async def properties(url: str, timeout: float) -> tuple[Currency, int]:
+    """The money of a chain, and the number of its network in addresses."""
+    from cli.common.chain import read_properties
+
+    async with await Client.connect(url, timeout) as client:
+        return read_properties(await client.call("system_properties"))
+
+
+async def asked(client: Client, method: str, *params: Json) -> Json:
+    """The answer of a `work_*` method. NotFound if the node has none."""
+    try:
+        return await client.call(method, *params)
+    except RpcError as error:
+        if error.code == NO_METHOD:
+            raise NotFound(
+                f"the node at {client.url} has no {method}: it is no BTT chain, or an older one"
+            ) from None
+        raise
+
+
+async def found(client: Client, method: str, id: bytes, what: str) -> dict[str, Json]:
+    """A record by its id. NotFound if there is none."""
+    answer = await asked(client, method, "0x" + id.hex())
+    if not isinstance(answer, dict):
+        raise NotFound(f"the chain knows no {what} 0x{id.hex()} (any more)")
+    return answer
+
+
+def read_id(text: str, what: str) -> bytes:
+    """The 32 bytes of an id. Mistyped if it is none."""
+    try:
+        raw = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        raw = b""
+    if len(raw) != ID_BYTES:
+        raise Mistyped(f"{text!r} is no {what}: an id is 0x and 64 hex digits")
+    return raw
+
+
+def texts(answer: Json) -> list[str]:
+    """A list of texts in an answer; what is no text is left out."""
+    return [item for item in answer if isinstance(item, str)] if isinstance(answer, list) else []
+
+
+def money(currency: Currency, answer: Json) -> str:
+    """An amount that a node sent, for people."""
+    if not isinstance(answer, str) or not answer.isdecimal():
+        raise Refused(f"the node answered {answer!r} where an amount was expected")
+    return currency.format(int(answer))
+
+
+def short(id: Json) -> str:
+    """The beginning of an id, which is enough for a table."""
+    return str(id)[:14] if isinstance(id, str) else "-"
