@@ -12,15 +12,15 @@ import click
 from btt_chain import __version__
 from cli.common import show
 from cli.common.errors import ExitCode
-from cli.options import Group
+from cli.common.options import Group
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     # name: (module below cli.commands and its attribute, short help)
     "node": ("node:node", "Run a node."),
     "devnet": ("devnet:devnet", "Run validators on this machine and watch them live."),
     "doctor": ("doctor:doctor", "Name what stops a node."),
-    "key": ("cli.key:key", "Make keys, look at them, sign and verify."),
-    "signing": ("cli.record:signing", "Show and move the record of what validators signed."),
+    "key": ("key:key", "Make keys, look at them, sign and verify."),
+    "signing": ("record:signing", "Show and move the record of what validators signed."),
     "tx": ("tx:tx", "Sign and send transactions."),
     "query": ("query:query", "Ask a node about its chain."),
     "model": ("model:model", "Import models and register them."),
@@ -56,9 +56,7 @@ class Program(Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command = getattr(
-            import_module(module if "." in module else f"cli.commands.{module}"), name
-        )
+        command = getattr(import_module(f"cli.commands.{module}"), name)
         if not isinstance(command, click.Command):
             raise TypeError(f"{module}.{name} is no command")
         return command

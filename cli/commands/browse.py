@@ -8,7 +8,7 @@ import click
 
 from cli.common import show
 from cli.common.errors import NotFound
-from cli.options import connection_options, json_option
+from cli.common.options import connection_options, json_option
 
 if TYPE_CHECKING:
     from btt_chain.scale.metadata import PalletMetadata, PortableVariant

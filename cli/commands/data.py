@@ -20,7 +20,7 @@ import click
 from cli.commands.node import known_chain, plain_errors
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.options import chain_names, examples, json_option
+from cli.common.options import chain_names, examples, json_option
 
 if TYPE_CHECKING:
     from btt_chain.chain.client import Client
@@ -116,8 +116,8 @@ def purge_chain(dev: bool, chain: str | None, base_path: Path | None, yes: bool)
 
 def _after_purge(dev: bool, chain: str | None, base_path: Path | None) -> None:
     """Delete the signing records of a chain that is one machine's alone; name those that stay."""
-    from cli.keystore import place_of
-    from cli.record import delete_records
+    from cli.commands.keystore import place_of
+    from cli.commands.record import delete_records
 
     place = place_of(dev, chain, base_path)
     if not (place.paths.signing / place.genesis.hex()).exists():

@@ -25,7 +25,7 @@ from cli.commands.node import log_option
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.logs import parse_filters
-from cli.options import Group, examples, json_option
+from cli.common.options import Group, examples, json_option
 
 if TYPE_CHECKING:
     from btt_chain.testing import Devnet, DevNode

@@ -24,8 +24,8 @@ import click
 from cli.common import show
 from cli.common.client import Client, Json, RpcError
 from cli.common.errors import CannotConnect, ExitCode, Refused
-from cli.key_state import KeyReport, key_reports
-from cli.options import chain_names, connection_options, examples, json_option
+from cli.common.key_state import KeyReport, key_reports
+from cli.common.options import chain_names, connection_options, examples, json_option
 
 if TYPE_CHECKING:
     from btt_chain.telemetry.attendance import Attendance

@@ -11,8 +11,8 @@ from cli.common import show
 from cli.common.accounts import AccountError, read_account
 from cli.common.amount import AmountError, Currency
 from cli.common.errors import Mistyped, NotFound, Refused, hint
+from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.working import properties, short, signer_of, signer_options, work_chain
-from cli.options import Group, connection_options, examples, json_option
 
 if TYPE_CHECKING:
     from btt_chain.compute.chain import Included, RpcChain

@@ -18,6 +18,7 @@ import click
 
 from cli.common import show
 from cli.common.errors import CannotConnect, ExitCode, Mistyped, NotFound, Refused
+from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.working import (
     EXTRA,
     asked,
@@ -31,7 +32,6 @@ from cli.common.working import (
     signer_options,
     work_chain,
 )
-from cli.options import Group, connection_options, examples, json_option
 
 if TYPE_CHECKING:
     from btt_chain.compute.chain import RpcChain
@@ -519,7 +519,7 @@ def gateway(
     """
     from btt_chain.compute.gateway import Signer
     from cli.common.chain import run
-    from cli.options import key_pair, read_secret
+    from cli.common.options import key_pair, read_secret
 
     signer = None
     if uri is not None:

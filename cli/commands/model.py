@@ -9,6 +9,7 @@ import click
 
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
+from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.working import (
     EXTRA,
     asked,
@@ -22,7 +23,6 @@ from cli.common.working import (
     texts,
     work_chain,
 )
-from cli.options import Group, connection_options, examples, json_option
 
 if TYPE_CHECKING:
     from btt_chain.work.package import Header, Preparation

@@ -22,7 +22,7 @@ from cli.common.node_options import (
     validator_of,
     validator_options,
 )
-from cli.options import chain_names, examples
+from cli.common.options import chain_names, examples
 
 if TYPE_CHECKING:
     from btt_chain.node.config import NodeConfig

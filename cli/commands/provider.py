@@ -18,8 +18,8 @@ import click
 
 from cli.common import show
 from cli.common.errors import CannotConnect, Mistyped, NotFound, Refused
+from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.working import EXTRA, signer_of, signer_options, work_chain
-from cli.options import Group, connection_options, examples, json_option
 
 if TYPE_CHECKING:
     from btt_chain.compute.chain import RpcChain

@@ -10,7 +10,7 @@ import click
 from cli.commands.node import known_chain, plain_errors
 from cli.common import show
 from cli.common.errors import Mistyped
-from cli.options import chain_names, examples
+from cli.common.options import chain_names, examples
 
 if TYPE_CHECKING:
     from genesis.presets import Chain

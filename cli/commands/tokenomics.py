@@ -14,7 +14,7 @@ import click
 
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound
-from cli.options import Group, connection_options, examples, json_option
+from cli.common.options import Group, connection_options, examples, json_option
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

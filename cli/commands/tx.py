@@ -17,7 +17,7 @@ import click
 from cli.common import show
 from cli.common.amount import AmountError
 from cli.common.errors import CannotConnect, Mistyped, Refused
-from cli.options import (
+from cli.common.options import (
     Group,
     connection_options,
     examples,

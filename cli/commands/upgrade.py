@@ -17,8 +17,15 @@ from cli.commands.data import chain_name, data_options, opened
 from cli.common import show
 from cli.common.client import Client, Json
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
+from cli.common.options import (
+    Group,
+    connection_options,
+    examples,
+    json_option,
+    key_pair,
+    read_secret,
+)
 from cli.common.working import asked, work_chain
-from cli.options import Group, connection_options, examples, json_option, key_pair, read_secret
 
 if TYPE_CHECKING:
     from btt_chain.chain.law import Carried

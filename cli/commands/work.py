@@ -12,8 +12,15 @@ import click
 
 from cli.common import show
 from cli.common.errors import ExitCode, NotFound, Refused
+from cli.common.options import (
+    Group,
+    connection_options,
+    examples,
+    json_option,
+    key_pair,
+    read_secret,
+)
 from cli.common.working import EXTRA, read_id, work_chain
-from cli.options import Group, connection_options, examples, json_option, key_pair, read_secret
 
 if TYPE_CHECKING:
     from btt_chain.compute.chain import RpcChain

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from btt_chain.primitives import ss58
-from cli.secret_uri import is_path_like, path_like
+from cli.common.secret_uri import is_path_like, path_like
 
 ACCOUNT_LENGTH: Final = 32
 

@@ -10,8 +10,8 @@ import click
 from click.core import ParameterSource
 
 from cli.common.errors import Mistyped
-from cli.options import password
-from cli.secret_uri import check_secret
+from cli.common.options import password
+from cli.common.secret_uri import check_secret
 
 if TYPE_CHECKING:
     from btt_chain.node.config import NetworkConfig, ValidatorConfig

@@ -12,7 +12,7 @@ import click
 from cli.common.amount import Currency
 from cli.common.client import Client, Json, RpcError
 from cli.common.errors import CannotConnect, Mistyped, NotFound, Refused
-from cli.options import key_pair, password, password_options, read_secret, scheme_option
+from cli.common.options import key_pair, password, password_options, read_secret, scheme_option
 
 if TYPE_CHECKING:
     from btt_chain.compute.chain import RpcChain

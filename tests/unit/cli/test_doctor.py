@@ -14,7 +14,7 @@ from btt_chain.keystore.record import SigningRecord
 from btt_chain.testing import DevNode, dev_node
 from cli.commands import doctor
 from cli.commands.doctor import GIB, Verdict
-from cli.key_state import report_of
+from cli.common.key_state import report_of
 from cli.program import program
 from genesis.build import build
 from genesis.catalogue import load

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from cli.commands.data import data_options
+from cli.commands.keystore import Place, last_signed, place_of, plain_key_errors
 from cli.common import show
 from cli.common.errors import NotFound, Refused
-from cli.keystore import Place, last_signed, place_of, plain_key_errors
-from cli.options import Group, examples, json_option
+from cli.common.options import Group, examples, json_option
 
 
 @click.group(cls=Group)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cli.commands.keystore import keystore_password, keystore_password_options, plain_key_errors
 from cli.commands.node import plain_errors
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.keystore import keystore_password, keystore_password_options, plain_key_errors
-from cli.options import examples, key_pair, read_secret, scheme_option
+from cli.common.options import examples, key_pair, read_secret, scheme_option
 
 if TYPE_CHECKING:
     from btt_chain.crypto.keypair import KeyPair

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cli import ceremony, keystore, session_keys
+from cli.commands import ceremony, keystore, session_keys
 from cli.common import show
 from cli.common.errors import Refused
-from cli.options import (
+from cli.common.options import (
     Group,
     json_option,
     key_pair,

@@ -14,7 +14,7 @@ import click
 from cli.commands.data import chain_name, data_options
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
-from cli.options import DEFAULT_URL, SCHEMES, examples, json_option, password, read_secret
+from cli.common.options import DEFAULT_URL, SCHEMES, examples, json_option, password, read_secret
 
 if TYPE_CHECKING:
     from btt_chain.keystore import Password
@@ -376,7 +376,7 @@ def at_home(place: Place, word: Password | None) -> tuple[list[Finding], dict[st
 
 async def signing(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
     """What the node says of our keys, where it holds them."""
-    from cli.key_state import key_reports
+    from cli.common.key_state import key_reports
 
     ours = {"0x" + public.hex() for found in keys.values() for public in found}
     return [

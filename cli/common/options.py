@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from cli.common.errors import Mistyped, hint
-from cli.secret_uri import check_secret
+from cli.common.secret_uri import check_secret
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
