@@ -48,7 +48,7 @@ from p2p.protocols.work import (
     encode_piece,
     encode_question,
 )
-from p2p.settings import unix_ms
+from p2p.steady import now_ms
 
 if TYPE_CHECKING:
     from _hashlib import HASH
@@ -267,7 +267,7 @@ class _Inside:
         for text in listen:
             probe_port(text)
         most = settings.gate.total + 64
-        self._swarm = new_swarm(settings.key_seed, Gate(settings.gate), most, unix_ms, self.traffic)
+        self._swarm = new_swarm(settings.key_seed, Gate(settings.gate), most, now_ms, self.traffic)
         self._host = new_host(self._swarm)
         self._dialling.clear()
         if self._shelf is not None:
@@ -455,22 +455,22 @@ class _Inside:
 
     async def _wait_for_its_turn(self, peer: ID) -> None:
         """Hold a peer to its rate: it asks one piece after the other, so waiting is enough."""
-        bucket = self._rates.pop(peer, None) or Bucket(QUESTIONS, unix_ms())
+        bucket = self._rates.pop(peer, None) or Bucket(QUESTIONS, now_ms())
         self._rates[peer] = bucket  # the most recent last
         _forget_oldest(self._rates)
         while True:
-            if bucket.take(unix_ms()):
+            if bucket.take(now_ms()):
                 return
             await trio.sleep(0.05)
 
     def _is_banned(self, peer: ID) -> bool:
-        return self._banned.get(peer, 0) > unix_ms()
+        return self._banned.get(peer, 0) > now_ms()
 
     def _ban(self, peer: ID, why: str) -> None:
         log.info("peer %s is sent away for ten minutes: %s", peer, why)
         self.traffic["bans"] += 1
         self._banned.pop(peer, None)
-        self._banned[peer] = unix_ms() + BAN_MS
+        self._banned[peer] = now_ms() + BAN_MS
         _forget_oldest(self._banned)
         for connection in self._swarm.get_connections(peer):
             self._hang_up(connection)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import random
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -83,6 +82,7 @@ from p2p.network import (
 )
 from p2p.peers import FATAL, Ban, Dial, KnownPeer, PeerBook
 from p2p.settings import NetworkSettings
+from p2p.steady import now_ms
 from p2p.wire import (
     HEADER,
     OWN_ADDRESSES,
@@ -120,11 +120,6 @@ OVER_LIMIT: Final = 50
 """Cost of a message of a flood: a steady one is banned within seconds."""
 TOO_SLOW: Final = 500
 NOT_ALLOWED: Final = "it is none of the peers allowed now"
-
-
-def now_ms() -> int:
-    """Unix time in milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(slots=True)

@@ -21,7 +21,6 @@ from multiaddr import Multiaddr
 from p2p.address import Address, parse
 from p2p.host.containment import new_swarm
 from p2p.host.libp2p_network import Libp2pNetwork
-from p2p.host.node import now_ms
 from p2p.host.quiet import new_host
 from p2p.host.streams import read_frame, write_frame
 from p2p.limits import LOCAL_GATE, Gate, GateLimits
@@ -44,6 +43,7 @@ from p2p.network import (
 )
 from p2p.peers import BookConfig
 from p2p.settings import NetworkSettings
+from p2p.steady import now_ms
 from p2p.wire import Hello, encode_hello
 
 GENESIS = b"\x07" * 32

@@ -22,7 +22,6 @@ from multiaddr import Multiaddr
 from btt_chain.primitives.ss58 import to_base58
 from p2p.address import PEER_ID_PREFIX, Address, parse
 from p2p.host.containment import ContainedSwarm, new_swarm
-from p2p.host.node import now_ms
 from p2p.host.quiet import new_host
 from p2p.host.streams import read_frame, write_frame
 from p2p.host.visits import knock
@@ -30,6 +29,7 @@ from p2p.limits import LOCAL_GATE, Gate
 from p2p.network import EXCHANGES, KAD, protocol_name
 from p2p.peers import STRANGER_MS, BookConfig
 from p2p.settings import NetworkSettings
+from p2p.steady import now_ms
 from p2p.wire import Search, decode_addresses, encode_addresses, encode_search
 from support.p2p_attack import (
     GENESIS,

@@ -18,7 +18,7 @@ from p2p import peer_file
 from p2p.address import parse
 from p2p.errors import PortInUse
 from p2p.host.libp2p_network import Libp2pNetwork
-from p2p.host.node import Node, now_ms
+from p2p.host.node import Node
 from p2p.network import (
     ANNOUNCE,
     GOSSIP_BYTES,
@@ -45,6 +45,7 @@ from p2p.network import (
 )
 from p2p.peers import FATAL, BookConfig
 from p2p.settings import NetworkSettings
+from p2p.steady import now_ms
 from support.p2p_attack import GENESIS, START, Witness, attack, running, settings
 from support.p2p_attack import Attacker as Stranger
 
