@@ -28,7 +28,8 @@ budget. No honest peer uses that much, so nobody can have a connected neighbour 
 off, and many identities that each cost a little are cut off together.
 
 Peers that the operator named (boot nodes, reserved) neither draw on their network nor begin with
-its rest. The loopback is a network like any other: whoever runs a process there has all of it.
+its rest. A reserved peer is never cut off, and begins anew with each connection. The loopback is a
+network like any other: whoever runs a process there has all of it.
 """
 
 from __future__ import annotations
@@ -93,6 +94,8 @@ CLOSED_MS: Final = 10_000
 MAX_CLOSED_MS: Final = 10 * MINUTE_MS
 MEMORY_MS: Final = 60 * MINUTE_MS
 """How long it is remembered that a peer was cut off, or a network closed."""
+REPORT_MS: Final = MINUTE_MS
+"""Pause between two reports of a reserved peer that costs too much."""
 MAX_PEERS: Final = 4_096
 MAX_NETWORKS: Final = 4_096
 
@@ -151,6 +154,8 @@ class _Peer:
     first: float = 0.0
     """Useless budget that it began with when it connected."""
     overuse: _Overuse | None = None
+    reserved: bool = False
+    """It is never cut off, only reported, and slowed like any other."""
 
 
 @dataclass(slots=True)
@@ -199,13 +204,22 @@ class Accounts:
         _charge_network(network, HANDSHAKE_US, now_ms)
         return None
 
-    def opened(self, peer: str, ip: str, now_ms: int, *, named: bool = False) -> str | None:
+    def is_closed(self, ip: str, now_ms: int) -> bool:
+        """Return True if new connections from an address are refused, without charging any."""
+        network = self._networks.get(network_of(ip))
+        return network is not None and network.closed_until_ms > now_ms
+
+    def opened(
+        self, peer: str, ip: str, now_ms: int, *, named: bool = False, reserved: bool = False
+    ) -> str | None:
         """Open the account of a connected peer; return why it is kept out, None if it is not.
 
         `named`: the operator named it (boot node, reserved).
         """
         known = self._peers.pop(peer, None)
-        name = None if named else network_of(ip)
+        name = None if named or reserved else network_of(ip)
+        if known is not None and reserved:
+            known.useless, known.cuts = Level(USELESS, now_ms), 0
         if known is None:
             left = USELESS.burst
             if name is not None:
@@ -213,7 +227,7 @@ class Accounts:
                 left = min(left, max(rest, NEWCOMER_US))
             known = _Peer(Level(WORK, now_ms), Level(USELESS, now_ms, left), name)
         self._peers[peer] = known
-        known.network, known.connected = name, True
+        known.network, known.connected, known.reserved = name, True, reserved
         known.first, known.overuse = known.useless.left(now_ms), None
         self._forget()
         if known.cuts and not named and known.useless.left(now_ms) < USELESS.burst // 2:
@@ -225,6 +239,17 @@ class Accounts:
         known = self._peers.get(peer)
         if known is not None and known.network is not None:
             _charge_network(self._network(known.network, now_ms), BAN_US, now_ms)
+
+    def set_reserved(self, peer: str, now_ms: int, *, reserved: bool) -> None:
+        """Note whether the operator reserves a place for a peer; doing so forgives it."""
+        known = self._peers.get(peer)
+        if known is None:
+            return
+        known.reserved = reserved
+        if reserved:
+            known.network, known.cuts = None, 0
+            known.useless, known.work = Level(USELESS, now_ms), Level(WORK, now_ms)
+            known.first, known.overuse = float(USELESS.burst), None
 
     def gone(self, peer: str) -> None:
         """A peer has left. Its account is kept: a new start must not be free."""
@@ -291,22 +316,35 @@ class Accounts:
 
     # --- internals ------------------------------------------------------------------
 
-    def _cut(self, known: _Peer, now_ms: int, overused: str | None = None) -> CutOff:
-        """Return the order to cut a peer off; `overused` is the kind of too much work."""
-        again = known.cuts > 0 and now_ms < known.cut_ms + MEMORY_MS
+    def _cut(self, known: _Peer, now_ms: int, overused: str | None = None) -> CutOff | None:
+        """Return the order to cut a peer off; `overused` is the kind of too much work.
+
+        For a reserved peer it is a report, once in a while.
+        """
+        if known.reserved:
+            if known.cuts and now_ms < known.cut_ms + REPORT_MS:
+                return None
+            again = False
+        else:
+            again = known.cuts > 0 and now_ms < known.cut_ms + MEMORY_MS
+            known.connected = False
         known.cuts = known.cuts + 1 if again else 1
-        known.cut_ms, known.connected = now_ms, False
+        known.cut_ms = now_ms
         if overused is not None:
-            self.cut_off[overused] += 1
+            self._count_cut(known, overused)
             known.causes.clear()
             why = f"more than {WORK.per_second / SECOND_US:.1f} s of work a second"
             return CutOff(f"{why} for {OVERUSE_MS // 1_000} s", again, overused)
         causes = known.causes.most_common(3)
         kind = causes[0][0]
-        self.cut_off[kind] += 1
+        self._count_cut(known, kind)
         told = ", ".join(f"{name} {spent / SECOND_US:.2f} s" for name, spent in causes)
         known.causes.clear()
         return CutOff(f"useless work: {told} of processor time", again, kind)
+
+    def _count_cut(self, known: _Peer, kind: str) -> None:
+        if not known.reserved:
+            self.cut_off[kind] += 1
 
     def _network(self, name: str, now_ms: int) -> _Network:
         network = self._networks.pop(name, None) or _Network(Level(NETWORK, now_ms))

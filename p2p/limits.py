@@ -178,6 +178,12 @@ def _never(ip: str, now_ms: int) -> str | None:
     return None
 
 
+def _nobody(ip: str, now_ms: int) -> bool:
+    """Expect no reserved peer from any address."""
+    del ip, now_ms
+    return False
+
+
 class Gate:
     """Counts inbound connections by address, so that one machine cannot fill all places.
 
@@ -186,11 +192,19 @@ class Gate:
     """
 
     def __init__(
-        self, limits: GateLimits, closed: Callable[[str, int], str | None] = _never
+        self,
+        limits: GateLimits,
+        closed: Callable[[str, int], str | None] = _never,
+        reserved: Callable[[str, int], bool] = _nobody,
     ) -> None:
-        """`closed` returns why an address is refused whatever the limits say, or None."""
+        """`closed` returns why an address is refused whatever the limits say, or None.
+
+        `reserved` returns True if a reserved peer may come from an address: it is let in where
+        others are refused for what is not its own doing.
+        """
         self._limits = limits
         self._closed = closed
+        self._reserved = reserved
         self._open: dict[str, int] = {}
         self._half: dict[str, int] = {}
         self._half_total = 0
@@ -212,22 +226,26 @@ class Gate:
         limits, source = self._limits, source_of(ip)
         if not self._attempt(source, now_ms):
             return "too many attempts"
-        if self._total >= limits.total:
-            return "full"
-        if self._half_total >= limits.half_open:
-            return "too many unfinished handshakes"
         if self._open.get(source, 0) >= limits.per_ip:
             return "too many connections of this address"
         if self._half.get(source, 0) >= limits.half_open_per_ip:
             return "too many unfinished handshakes of this address"
-        refusal = self._closed(ip, now_ms)
-        if refusal is not None:
+        refusal = self._refusal(ip, now_ms)
+        if refusal is not None and not self._reserved(ip, now_ms):
             return refusal
         self._total += 1
         self._half_total += 1
         self._open[source] = self._open.get(source, 0) + 1
         self._half[source] = self._half.get(source, 0) + 1
         return None
+
+    def _refusal(self, ip: str, now_ms: int) -> str | None:
+        """Return why an address is refused for what others have done; None if it is not."""
+        if self._total >= self._limits.total:
+            return "full"
+        if self._half_total >= self._limits.half_open:
+            return "too many unfinished handshakes"
+        return self._closed(ip, now_ms)
 
     def upgraded(self, ip: str) -> None:
         """The Noise handshake of a connection that entered is over, well or badly."""

@@ -81,6 +81,7 @@ from p2p.network import (
     protocol_name,
 )
 from p2p.peers import FATAL, Ban, Dial, KnownPeer, PeerBook
+from p2p.reserved import ReservedAddresses
 from p2p.settings import NetworkSettings
 from p2p.steady import now_ms
 from p2p.wire import (
@@ -219,7 +220,8 @@ class Node:
         self._status = settings.status
         self.guard = CostGuard(self._cut_off, now_ms)
         """What peers cost; outside reads its counters."""
-        self._gate = Gate(settings.gate, self.guard.accounts.closed)
+        self._reserved = ReservedAddresses(settings.book.reserved)
+        self._gate = self._new_gate()
         self._peers: dict[ID, _Peer] = {}
         self._dialled: dict[ID, Address] = {}
         self._questions: dict[int, _Question] = {}
@@ -281,7 +283,7 @@ class Node:
         for text in self.addresses_to_bind():
             probe_port(text)
         most = settings.gate.total + settings.book.max_out + len(settings.book.reserved) + 16
-        self._gate = Gate(settings.gate, self.guard.accounts.closed)
+        self._gate = self._new_gate()
         self._swarm = new_swarm(settings.key_seed, self._gate, most, now_ms, self.traffic)
         self._swarm.on_stream = self._allows_stream
         self._host = new_host(self._swarm)
@@ -308,6 +310,9 @@ class Node:
                     await self._work_until(stop, ready)
             finally:
                 await self._close()
+
+    def _new_gate(self) -> Gate:
+        return Gate(self._settings.gate, self.guard.accounts.closed, self._reserved.admits)
 
     def addresses_to_bind(self) -> Sequence[str]:
         """The same ports after a fall as before it."""
@@ -391,6 +396,8 @@ class Node:
                 self._status = status
             case Reserve(address):
                 self._known.reserve(address)
+                self._reserved.reserve(address)
+                self.guard.accounts.set_reserved(address.peer, now_ms(), reserved=True)
                 self._show_peers()
             case Unreserve(name):
                 self._unreserve(name)
@@ -401,6 +408,8 @@ class Node:
 
     def _unreserve(self, name: str) -> None:
         self._known.unreserve(name)
+        self._reserved.unreserve(name)
+        self.guard.accounts.set_reserved(name, now_ms(), reserved=False)
         self._show_peers()
         peer = self._by_name(name)
         if peer is not None and self._settings.book.reserved_only:
@@ -505,12 +514,21 @@ class Node:
         if not self._known.allows(peer.name):
             self._nursery.start_soon(self._hang_up, peer, NOT_ALLOWED)
             return
-        named = self._known.is_named(peer.name)
-        why = self.guard.accounts.opened(peer.name, peer.ip, peer.since_ms, named=named)
+        why = self._open_account(peer)
         if why is not None:
             self._nursery.start_soon(self._hang_up, peer, why)
             return
         self._nursery.start_soon(self._attend, peer)
+
+    def _open_account(self, peer: _Peer) -> str | None:
+        """Return why a peer that has proven its key is kept out; None if it is not."""
+        accounts, now = self.guard.accounts, peer.since_ms
+        named, reserved = self._known.is_named(peer.name), self._known.is_reserved(peer.name)
+        if reserved:
+            self._reserved.seen(peer.name, peer.ip)
+        elif not named and not peer.outbound and accounts.is_closed(peer.ip, now):
+            return "its network is closed"  # it came from the address of a reserved peer
+        return accounts.opened(peer.name, peer.ip, now, named=named, reserved=reserved)
 
     def _replace_older(self, peer: _Peer, fresh: SwarmConn) -> None:
         """Close an older connection of the same direction: its other end has lost it.
@@ -1005,7 +1023,7 @@ class Node:
     def _cut_off(self, name: str, order: CutOff) -> None:
         """Disconnect a peer that costs too much; ban it if that is not the first time."""
         if self._known.is_reserved(name):
-            log.warning("peer %s is reserved and not cut off: %s", name, order.why)
+            log.warning("peer %s is reserved, so it is slowed and not cut off: %s", name, order.why)
             return
         peer = self._by_name(name)
         if order.is_ban:

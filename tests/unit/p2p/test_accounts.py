@@ -17,6 +17,7 @@ from p2p.accounts import (
     NETWORK,
     NEWCOMER_US,
     OVERUSE_MS,
+    REPORT_MS,
     SLOW,
     USELESS,
     WORK,
@@ -205,6 +206,44 @@ def test_peers_that_the_operator_named_have_no_part_in_their_network() -> None:
     burn(accounts, "attacker", NETWORK.burst)
     assert accounts.opened("boot", HOME, NOW, named=True) is None
     assert burn(accounts, "boot", USELESS.burst - 1) is None
+
+
+def test_a_reserved_peer_is_reported_and_slowed_and_not_cut_off() -> None:
+    accounts = Accounts()
+    reports: list[CutOff | None] = []
+    accounts.opened("r", HOME, NOW, named=True, reserved=True)
+    for second in range(120):
+        now = NOW + 1_000 * second
+        reports += [burn(accounts, "r", USELESS.burst // 4, now) for _ in range(4)]
+    assert [report is not None for report in reports].count(True) == 120_000 // REPORT_MS
+    assert accounts.cut_off == {}
+    assert [accounts.admits("r", TX, now) for _ in range(20)].count(True) <= SLOW.burst
+    assert not any(report.is_ban for report in reports if report is not None)
+
+
+@pytest.mark.parametrize("how", ["comes back", "is reserved"])
+def test_a_reserved_peer_has_a_whole_budget_when_it(how: str) -> None:
+    accounts = with_peers("r")
+    assert burn(accounts, "r", 2 * USELESS.burst) is not None
+    accounts.gone("r")
+    assert accounts.opened("r", HOME, NOW + 1) is not None
+    if how == "comes back":
+        assert accounts.opened("r", HOME, NOW + 2, named=True, reserved=True) is None
+    else:
+        accounts.set_reserved("r", NOW + 2, reserved=True)
+        assert accounts.opened("r", HOME, NOW + 2, named=True, reserved=True) is None
+    assert burn(accounts, "r", USELESS.burst - 1, NOW + 2) is None
+    assert all(accounts.admits("r", GRANDPA, NOW + 2) for _ in range(100))
+
+
+def test_asking_whether_a_network_is_closed_costs_it_nothing() -> None:
+    accounts = Accounts()
+    assert not any(accounts.is_closed(HOME, NOW) for _ in range(10_000))
+    assert accounts.closed(HOME, NOW) is None
+    accounts.opened("a", HOME, NOW)
+    burn(accounts, "a", NETWORK.burst)
+    assert accounts.is_closed("127.0.0.9", NOW)
+    assert not accounts.is_closed("127.0.0.9", NOW + CLOSED_MS)
 
 
 def test_a_closed_network_opens_again_and_is_closed_for_longer_each_time() -> None:
