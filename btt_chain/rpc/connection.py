@@ -16,11 +16,12 @@ import logging
 import secrets
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from time import monotonic
+from typing import Final, Protocol
 
 import orjson
 
-from btt_chain.rpc.budget import Bill, network_of
+from btt_chain.rpc.budget import BYTES_PER_SECOND, Bill, network_of
 from btt_chain.rpc.limits import Limits, TokenBucket
 from btt_chain.rpc.protocol import TOO_MANY_SUBSCRIPTIONS, RpcError
 from btt_chain.rpc.quiet import LIMIT
@@ -29,6 +30,11 @@ log = logging.getLogger(__name__)
 log.addFilter(LIMIT)
 
 Work = Callable[[], Awaitable[None]]
+
+DELIVERY_PRICE: Final = 20e-6
+"""Seconds of processor time charged for a notification of a subscription, besides its bytes."""
+MIN_CHARGE: Final = 0.001
+"""Seconds below which a charge waits for the next one."""
 
 
 class Wire(Protocol):
@@ -101,6 +107,7 @@ class Connection:
         self.closed = False
         self._unsent: deque[bytes] = deque()
         self._unsent_size = 0
+        self._uncharged = 0.0
         self._corked = False
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -123,6 +130,13 @@ class Connection:
         self._unsent_size += len(frame)
         if not self._corked:
             self._wake.set()
+
+    def charge_delivery(self, size: int) -> None:
+        """Charge the caller for a notification of one of its subscriptions."""
+        self._uncharged += DELIVERY_PRICE + size / BYTES_PER_SECOND
+        if self._uncharged > MIN_CHARGE:
+            self.bill.charge(self._uncharged, monotonic())
+            self._uncharged = 0.0
 
     @property
     def is_idle(self) -> bool:
@@ -255,6 +269,7 @@ class Subscription:
         if not self.alive:
             return
         frame = self._opening + orjson.dumps(result) + b"}}"
+        self.connection.charge_delivery(len(frame))
         if self._held is None:
             self.connection.send(frame)
         else:

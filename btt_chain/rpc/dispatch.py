@@ -20,7 +20,7 @@ from typing import TypeAlias, cast
 from btt_chain.rpc.access import unsafe_call, unsafe_function
 from btt_chain.rpc.backend import BackendError, TimeLimitReached
 from btt_chain.rpc.budget import BYTES_PER_SECOND, Bill
-from btt_chain.rpc.connection import Call, Connection, Subscription
+from btt_chain.rpc.connection import MIN_CHARGE, Call, Connection, Subscription
 from btt_chain.rpc.limits import Limits, TokenBucket
 from btt_chain.rpc.protocol import (
     BATCH_RESPONSE_TOO_BIG,
@@ -47,8 +47,8 @@ log.addFilter(LIMIT)
 
 Message: TypeAlias = "Request | Malformed | list[Request | Malformed]"
 
-MIN_CHARGE = 0.001
-"""Seconds of work below which a charge waits for the next one."""
+NOTIFICATION_PRICE = 0.0002
+"""Seconds charged for a call without an id, which is not acted on: no client means to send one."""
 READ_WHEN_REFUSED = 4_096
 """Bytes of a refused message that is still parsed, so that the refusal has its id."""
 
@@ -63,6 +63,14 @@ class Caller:
     bill: Bill = field(default_factory=Bill.unlimited)
     uncharged: float = 0.0
     """Seconds that are too few to be charged one by one."""
+
+    def charge_for(self, reply: Reply, seconds: float, size: int) -> None:
+        """Charge for the work on a call, whose message had so many bytes, and for its answer."""
+        if reply.frame is None:
+            seconds += NOTIFICATION_PRICE
+        else:
+            size += len(reply.frame)
+        self.charge(seconds, size, is_waste=reply.is_waste)
 
     def charge(self, seconds: float, size: int, *, is_waste: bool = False) -> None:
         """Charge for work, and for bytes that came or went."""
@@ -210,8 +218,10 @@ class Dispatcher:
                 reply = self._quick(caller, message)
         finally:
             seconds = self.lane.spent()
-        size = len(raw) + (0 if reply is None else len(reply.frame or b""))
-        caller.charge(seconds, size, is_waste=reply is not None and reply.is_waste)
+        if reply is None:
+            caller.charge(seconds, len(raw))
+        else:
+            caller.charge_for(reply, seconds, len(raw))
         return message, reply
 
     async def _slowly(self, caller: Caller, message: Message) -> Reply:
@@ -254,7 +264,7 @@ class Dispatcher:
         else:
             # What it does between two pauses goes through the lane by itself (`Lane.rest`).
             seconds, reply = 0.0, await self._pausing(caller, item)
-        caller.charge(seconds, len(reply.frame or b""), is_waste=reply.is_waste)
+        caller.charge_for(reply, seconds, 0)
         return reply
 
     async def _pausing(self, caller: Caller, item: Request) -> Reply:
@@ -278,9 +288,11 @@ class Dispatcher:
         """Answer a call that needs no waiting; notifications are not acted on."""
         if isinstance(item, Malformed):
             return Reply(refusal(item.id, item.error), is_waste=True)
-        reply = Reply(None)
         if item.id is None:
-            return reply
+            if caller.bucket is not None:
+                caller.bucket.take(1, monotonic())
+            return Reply(None, is_waste=True)
+        reply = Reply(None)
         try:
             begun = monotonic()
             method = self._admit(caller, item)

@@ -43,21 +43,25 @@ class Limits:
     connections: int = 100
     connections_per_address: int = 10
     calls_per_second: int = 100
+    calls_at_once: int = 300
+    """How many of these a caller may save up: a browser's wallet opens dozens of subscriptions."""
 
 
 class TokenBucket:
-    """Calls a caller has left: fills at `rate` per second up to one second's worth."""
+    """Calls a caller has left: fills at `rate` per second up to `saved`."""
 
-    __slots__ = ("level", "rate", "updated")
+    __slots__ = ("level", "rate", "saved", "updated")
 
-    def __init__(self, rate: int, now: float) -> None:
+    def __init__(self, rate: int, now: float, saved: int | None = None) -> None:
+        """`saved` is one second's worth unless given."""
         self.rate = rate
-        self.level = float(rate)
+        self.saved = float(rate if saved is None else saved)
+        self.level = self.saved
         self.updated = now
 
     def take(self, cost: int, now: float) -> bool:
         """Pay for a call; False, and nothing is taken, if too little is left."""
-        self.level = min(float(self.rate), self.level + (now - self.updated) * self.rate)
+        self.level = min(self.saved, self.level + (now - self.updated) * self.rate)
         self.updated = now
         if self.level < cost:
             return False
@@ -109,7 +113,12 @@ class Doorman:
         bucket = self.buckets.get(address)
         if bucket is None:
             if len(self.buckets) >= 4_096:
-                # A bucket untouched for a second is full again: forgetting it changes nothing.
-                self.buckets = {a: b for a, b in self.buckets.items() if now - b.updated < 1}
-            bucket = self.buckets[address] = TokenBucket(self.limits.calls_per_second, now)
+                # A bucket untouched for so long is full again: forgetting it changes nothing.
+                full = self.limits.calls_at_once / self.limits.calls_per_second
+                self.buckets = {a: b for a, b in self.buckets.items() if now - b.updated < full}
+            bucket = self.buckets[address] = self.new_bucket(now)
         return bucket
+
+    def new_bucket(self, now: float) -> TokenBucket:
+        """Return a rate budget that nothing was taken from."""
+        return TokenBucket(self.limits.calls_per_second, now, self.limits.calls_at_once)

@@ -18,7 +18,10 @@ from btt_chain.rpc.params import Signature, SubscriptionId
 Handler = TypeVar("Handler", bound=Callable[..., object])
 
 HEAVY = 10
-"""What a call that walks many keys or runs the runtime takes from the caller's rate budget."""
+"""What a call that walks many keys or runs the runtime takes from the caller's rate budget.
+
+The budget of processor time (`budget.py`) limits what calls cost; this one limits their number.
+"""
 
 MAX_CALL_DATA = 64 << 10
 """Bytes of a runtime function's arguments where nothing else is known of the function."""

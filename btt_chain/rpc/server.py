@@ -33,7 +33,7 @@ from btt_chain.rpc.access import (
 from btt_chain.rpc.budget import Bill
 from btt_chain.rpc.connection import Connection, Tally
 from btt_chain.rpc.dispatch import Caller, Dispatcher
-from btt_chain.rpc.limits import Doorman, Limits, TokenBucket
+from btt_chain.rpc.limits import Doorman, Limits
 from btt_chain.rpc.listener import Listener
 from btt_chain.rpc.origin import TrustedProxies
 from btt_chain.rpc.protocol import NULL, refusal
@@ -283,7 +283,7 @@ class RpcServer:
         )
         await socket.prepare(request)
         self.visitors.enter(visitor, Phase.OPEN)
-        bucket = TokenBucket(limits.calls_per_second, monotonic()) if visitor.external else None
+        bucket = self.doorman.new_bucket(monotonic()) if visitor.external else None
         bill = self.visitors.bill(visitor, address, is_websocket=True)
         wire = _Socket(socket, request)
         connection = Connection(wire, limits, address, bucket, bill, self._subscriptions)

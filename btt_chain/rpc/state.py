@@ -180,7 +180,6 @@ class StateApi:
         "state_subscribeStorage",
         event="state_storage",
         unsubscribe=("state_unsubscribeStorage",),
-        cost=HEAVY,
     )
     def subscribe_storage(self, subscription: Subscription, keys: list[Hex]) -> None:
         """The values of keys at once, then those that change, block by block."""

@@ -309,7 +309,7 @@ async def test_waste_is_slowed_down_and_cut_off_while_others_are_answered(
 async def test_behind_a_trusted_proxy_callers_are_external_by_their_own_address(
     serve: Callable[..., object], connect: Connect, session: ClientSession
 ) -> None:
-    limits = Limits(connections_per_address=2, calls_per_second=20)
+    limits = Limits(connections_per_address=2, calls_per_second=20, calls_at_once=20)
     service = await start(serve, limits=limits, trusted_proxies=("127.0.0.1",))
     url = f"http://127.0.0.1:{service.port}/"
     first = {"X-Forwarded-For": "203.0.113.1"}

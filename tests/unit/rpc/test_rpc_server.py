@@ -512,7 +512,7 @@ async def test_local_callers_are_not_counted(dial: Dial, service: RpcService) ->
 async def test_a_flood_of_calls_from_a_stranger_is_refused_and_heavy_ones_count_tenfold(
     strangers: None, backend: ModelBackend, session: ClientSession
 ) -> None:
-    limits = Limits(calls_per_second=20)
+    limits = Limits(calls_per_second=20, calls_at_once=20)
     service = RpcService(backend, RpcConfig(port=0, limits=limits))
     await service.start()
     ws = WsClient(await session.ws_connect(f"ws://127.0.0.1:{service.port}"))
@@ -551,6 +551,10 @@ def test_a_bucket_fills_with_time_and_never_overflows() -> None:
     assert bucket.take(1, 0.2)
     assert not bucket.take(11, 100.0)
     assert bucket.take(10, 100.0)
+    saver = TokenBucket(10, now=0.0, saved=30)
+    assert saver.take(30, 0.0)
+    assert not saver.take(11, 1.0)
+    assert saver.take(30, 100.0)
 
 
 class StuckWire:
