@@ -18,6 +18,7 @@ from time import monotonic
 from typing import TypeAlias, cast
 
 from btt_chain.rpc.access import unsafe_call, unsafe_function
+from btt_chain.rpc.answers import FREE_ANSWER, AnswerSpace, Claim, no_room
 from btt_chain.rpc.backend import BackendError, TimeLimitReached
 from btt_chain.rpc.budget import BYTES_PER_SECOND, Bill
 from btt_chain.rpc.connection import MIN_CHARGE, Call, Connection, Subscription
@@ -63,6 +64,8 @@ class Caller:
     bill: Bill = field(default_factory=Bill.unlimited)
     uncharged: float = 0.0
     """Seconds that are too few to be charged one by one."""
+    claim: Claim | None = None
+    """Room of an answer over HTTP, to be given back once it was sent."""
 
     def charge_for(self, reply: Reply, seconds: float, size: int) -> None:
         """Charge for the work on a call, whose message had so many bytes, and for its answer."""
@@ -106,13 +109,14 @@ class Caller:
 class Reply:
     """An answer (None to a notification), and what may happen once it is queued."""
 
-    __slots__ = ("actions", "frame", "is_waste", "subscriptions")
+    __slots__ = ("actions", "claim", "frame", "is_waste", "subscriptions")
 
     def __init__(self, frame: bytes | None, *, is_waste: bool = False) -> None:
         self.frame = frame
         self.is_waste = is_waste
         """Whether the caller cannot have meant what it sent."""
-        # Made when needed: most answers need neither.
+        # Made when needed: most answers need none of these.
+        self.claim: Claim | None = None
         self.subscriptions: list[Subscription] | None = None
         self.actions: list[Callable[[], None]] | None = None
 
@@ -131,11 +135,17 @@ class Reply:
         for subscription in self.subscriptions or ():
             subscription.open()
 
-    def abandon(self, error: RpcError) -> Reply:
+    def release(self) -> None:
+        """Give back the room of the answer, which was sent or will never be."""
+        if self.claim is not None:
+            self.claim.release()
+
+    def abandon(self, error: RpcError, id: bytes = NULL) -> Reply:
         """Refuse instead; subscriptions that the caller will never hear of are ended."""
+        self.release()
         for subscription in self.subscriptions or ():
             subscription.end()
-        return Reply(refusal(NULL, error))
+        return Reply(refusal(id, error))
 
 
 class Dispatcher:
@@ -147,6 +157,7 @@ class Dispatcher:
         self.max_call_data = registry.max_call_data
         self.limits = limits
         self.lane = registry.lane
+        self.answers = AnswerSpace()
         self.on_call: Callable[[str, float], None] | None = None
         """Told of each call that was answered: the method's registered name, and seconds."""
 
@@ -157,6 +168,8 @@ class Dispatcher:
         message, reply = await self._read(caller, raw)
         if reply is None:
             reply = await self._slowly(caller, message)
+        reply = self._with_room(reply, message)
+        caller.claim = reply.claim
         return reply.frame
 
     def refuse(self, raw: bytes | str, wait: float) -> bytes:
@@ -176,22 +189,42 @@ class Dispatcher:
                 await connection.run_slow(partial(self._later, caller, connection, message))
                 return
             reply = await self._slowly(caller, message)
-        elif reply.is_plain and connection.is_idle:
+        elif reply.is_plain and connection.is_idle and len(reply.frame or b"") <= FREE_ANSWER:
             # Nearly every call: nothing waits before or behind the answer.
             await connection.wire.write(reply.frame or b"")
             return
-        if reply.frame is not None:
+        reply = self._with_room(reply, message)
+        if reply.frame is None:
+            return
+        try:
             connection.cork()
             connection.send(reply.frame)
             reply.open()
             await connection.flush()
-            await self._act(caller, reply)
+        finally:
+            reply.release()
+        await self._act(caller, reply)
 
     async def _later(self, caller: Caller, connection: Connection, message: Message) -> None:
-        reply = await self._slowly(caller, message)
-        if reply.frame is not None:
+        reply = self._with_room(await self._slowly(caller, message), message)
+        if reply.frame is None:
+            return
+        try:
             await connection.deliver(reply.frame, reply.open)
-            await self._act(caller, reply)
+        finally:
+            reply.release()
+        await self._act(caller, reply)
+
+    def _with_room(self, reply: Reply, message: Message) -> Reply:
+        """Return the answer if there is room for it, else a refusal."""
+        frame = reply.frame
+        if frame is None or len(frame) <= FREE_ANSWER or reply.claim is not None:
+            return reply
+        reply.claim = Claim(self.answers)
+        if reply.claim.take(len(frame)):
+            return reply
+        id = message.id if isinstance(message, Request) else None
+        return reply.abandon(no_room(), id or NULL)
 
     async def _act(self, caller: Caller, reply: Reply) -> None:
         """Do what had to wait for an answer, each action in a turn of its own."""
@@ -233,25 +266,49 @@ class Dispatcher:
     async def _batch(self, caller: Caller, items: Sequence[Request | Malformed]) -> Reply:
         """Answers in the order of the calls, in one frame, as clients expect."""
         whole = Reply(None)
+        whole.claim = Claim(self.answers)
+        try:
+            return await self._fill(caller, items, whole)
+        except BaseException:
+            whole.release()
+            raise
+
+    async def _fill(
+        self, caller: Caller, items: Sequence[Request | Malformed], whole: Reply
+    ) -> Reply:
+        """Answer the calls of a batch."""
         frames: list[bytes] = []
         size = 0
         for item in items:
-            wait = await caller.afford()
-            if wait and isinstance(item, Request) and item.id is not None:
-                reply = Reply(refusal(item.id, try_later(wait)))
-            else:
-                reply = await self._one(caller, item)
+            reply = await self._part(caller, item, whole)
             if not reply.is_plain:
                 whole.absorb(reply)
             if reply.frame is not None:
-                frames.append(reply.frame)
+                frames += (b",", reply.frame)
                 size += len(reply.frame) + 1
             if size > self.limits.response_size:
                 limit = f"Exceeded max limit of {self.limits.response_size}"
                 error = RpcError(BATCH_RESPONSE_TOO_BIG, "The batch response was too large", limit)
                 return whole.abandon(error)
-        whole.frame = b"[" + b",".join(frames) + b"]" if frames else None
+        if frames:
+            frames[0] = b"["
+            frames.append(b"]")
+            whole.frame = b"".join(frames)
         return whole
+
+    async def _part(self, caller: Caller, item: Request | Malformed, whole: Reply) -> Reply:
+        """Answer a call of a batch if its caller's budget and the room for answers allow it."""
+        claim = whole.claim or Claim(self.answers)
+        wait = await caller.afford()
+        id = item.id if isinstance(item, Request) else None
+        if id is not None and wait:
+            return Reply(refusal(id, try_later(wait)))
+        if id is not None and claim.is_refused:
+            return Reply(refusal(id, no_room()))
+        reply = await self._one(caller, item)
+        if reply.frame is None or claim.take(len(reply.frame)):
+            return reply
+        return reply.abandon(no_room(), id or NULL)
 
     async def _one(self, caller: Caller, item: Request | Malformed) -> Reply:
         """Answer one call, quick or slow."""

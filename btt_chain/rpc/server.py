@@ -70,6 +70,8 @@ SWEEP_EVERY = 5.0
 """Seconds between two searches for connections that take too long."""
 PING_PRICE = 0.0002
 """Seconds of processor time charged for a ping, a pong or an empty frame."""
+SMALL_ANSWER = 65_536
+"""Bytes of an answer that are not waited for: what the connection takes without waiting."""
 REQUEST_PRICE = 0.0002
 """Seconds of processor time charged for an HTTP request, whatever it asks for."""
 PLAIN_ENCODINGS = {"", "identity"}
@@ -234,12 +236,10 @@ class RpcServer:
             return web.Response(status=413, text=too_large, headers=cors | CLOSE)
         try:
             async with asyncio.timeout(self.config.limits.call_timeout):
-                raw = await request.read()
+                raw = await _read_body(request, limit)
         except TimeoutError:
             return web.Response(status=408, headers=cors | CLOSE)
-        except web.HTTPRequestEntityTooLarge:
-            # Not passed on: it is a response, too, and with its traceback keeps the body until
-            # the collector runs, which is rarely.
+        if raw is None:
             return web.Response(status=413, text=too_large, headers=cors | CLOSE)
         self.visitors.read(visitor)
         # Others of the same address may have used up its budget while the body came.
@@ -251,7 +251,15 @@ class RpcServer:
         caller = Caller(self.unsafe_allowed(visitor), bucket, bill=bill)
         answer = await self.dispatcher.respond(caller, raw)
         bill.charge(caller.uncharged, monotonic())
-        return web.Response(body=answer or b"", headers=cors | JSON)
+        response = web.Response(body=answer or b"", headers=cors | JSON)
+        if caller.claim is not None:
+            try:
+                if caller.claim.size > SMALL_ANSWER:
+                    await response.prepare(request)
+                    await response.write_eof()
+            finally:
+                caller.claim.release()
+        return response
 
     def _address(self, request: web.BaseRequest, visitor: Visitor) -> str:
         """Return the address of a caller: that of the connection, or the one a proxy names."""
@@ -419,6 +427,23 @@ class _Socket:
     def cut(self) -> None:
         if self.transport is not None:
             self.transport.abort()
+
+
+async def _read_body(request: web.BaseRequest, limit: int) -> bytes | None:
+    """Return the body of a request; None if it is larger than `limit`."""
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        while piece := await request.content.readany():
+            size += len(piece)
+            if size > limit:
+                return None
+            pieces.append(piece)
+        return b"".join(pieces)
+    finally:
+        # The exception of a connection that ends early refers to this frame, and is part of a
+        # cycle: what came would be kept until the collector runs, which is rarely.
+        pieces.clear()
 
 
 def _too_early(wait: float) -> web.Response:

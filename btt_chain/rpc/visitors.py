@@ -17,7 +17,15 @@ from time import monotonic
 from typing import Final
 
 from btt_chain.rpc.access import is_loopback
-from btt_chain.rpc.budget import EXTERNAL, LOCAL, Accounts, Bill, CostAccount, network_of
+from btt_chain.rpc.budget import (
+    BYTES_PER_SECOND,
+    EXTERNAL,
+    LOCAL,
+    Accounts,
+    Bill,
+    CostAccount,
+    network_of,
+)
 from btt_chain.rpc.limits import Doorman, Limits
 from btt_chain.rpc.origin import TrustedProxies
 from btt_chain.rpc.places import MIN_SILENCE, Place, select_victim
@@ -28,6 +36,8 @@ log.addFilter(LIMIT)
 
 MAX_UNREAD: Final = 48 << 20
 """Bytes of requests that are not complete yet, of all connections together."""
+FREE_UNREAD: Final = 65_536
+"""Bytes of an incomplete request that cost nothing when its connection ends."""
 MAX_ANSWER: Final = 120.0
 """Seconds within which an HTTP request must have come, been answered and its answer been taken."""
 SCAN_EVERY: Final = 0.1
@@ -188,6 +198,7 @@ class Visitors:
             return
         del self.all[visitor]
         self._idle.pop(visitor, None)
+        self._charge_unread(visitor)
         self.read(visitor)
         self._turned_away -= visitor.turned_away
         self.release(visitor)
@@ -218,6 +229,18 @@ class Visitors:
         if not visitor.is_proxy:
             visitor.bill = bill
         return bill
+
+    def _charge_unread(self, visitor: Visitor) -> None:
+        """Charge for bytes that no request will pay for, because the connection is gone."""
+        if visitor.unread <= FREE_UNREAD:
+            return
+        now = monotonic()
+        bill = visitor.bill
+        if bill is None:
+            accounts = self._external if visitor.external else self._local
+            name = visitor.address if visitor.external else THIS_MACHINE
+            bill = Bill(None, accounts.of(name, now), is_shared=not visitor.external)
+        bill.charge(visitor.unread / BYTES_PER_SECOND, now, is_waste=True)
 
     def _places(self) -> Iterator[Place[Visitor]]:
         """Yield those that could make room; not the ones whose request is worked on."""

@@ -13,7 +13,7 @@ from btt_chain.crypto.hashing import twox_128
 from btt_chain.rpc import visitors as visitors_module
 from btt_chain.rpc.access import ANY_ORIGIN
 from btt_chain.rpc.api import RpcService
-from btt_chain.rpc.budget import EXTERNAL, Bill, CostAccount
+from btt_chain.rpc.budget import EXTERNAL, Bill, CostAccount, Rate
 from btt_chain.rpc.connection import DELIVERY_PRICE, Connection, Subscription, Wire
 from btt_chain.rpc.dispatch import NOTIFICATION_PRICE, Caller, Dispatcher
 from btt_chain.rpc.limits import Limits, TokenBucket
@@ -86,12 +86,14 @@ async def test_an_unmodified_page_of_polkadot_js_starts_twice_without_a_refusal(
 
 
 def account() -> CostAccount:
-    return CostAccount(EXTERNAL.connection, EXTERNAL.waste, monotonic())
+    """Return an account with the usual savings, that does not fill while the test runs."""
+    work, waste = Rate(1e-9, EXTERNAL.connection.saved), Rate(1e-9, EXTERNAL.waste.saved)
+    return CostAccount(work, waste, monotonic())
 
 
 @pytest.mark.parametrize("as_batch", [False, True])
 async def test_calls_without_an_id_count_as_calls_and_as_waste(*, as_batch: bool) -> None:
-    own, bucket = account(), TokenBucket(100, monotonic(), 300)
+    own, bucket = account(), TokenBucket(1, monotonic(), 300)
     bill = Bill(own, account(), is_shared=False)
     caller = Caller(unsafe_allowed=False, bucket=bucket, bill=bill)
     dispatcher = Dispatcher(Registry(), Limits())

@@ -127,6 +127,33 @@ def test_who_holds_the_most_incomplete_bytes_is_cut_and_not_the_next_that_sends(
     assert visitors.unread == 885
 
 
+@pytest.mark.parametrize("address", ["203.0.113.7", "127.0.0.1"])
+def test_bytes_of_a_request_that_never_ends_are_charged_to_the_address(address: str) -> None:
+    limits = Limits()
+    visitors = Visitors(limits, Doorman(limits), TrustedProxies())
+    for _ in range(10):
+        transport, visitor = arrive(visitors, address)
+        visitors.receive(visitor, 4 << 20)
+        visitors.drop(visitor)
+        assert transport.is_cut
+    _, next_one = arrive(visitors, address)
+    bill = visitors.bill(next_one, address, is_websocket=False)
+    assert bill.wait(monotonic()) + bill.delay(monotonic()) > 0
+    _, honest = arrive(visitors, "198.51.100.1")
+    assert visitors.bill(honest, "198.51.100.1", is_websocket=False).wait(monotonic()) == 0
+
+
+def test_a_connection_that_ends_within_a_small_request_costs_nothing() -> None:
+    limits = Limits()
+    visitors = Visitors(limits, Doorman(limits), TrustedProxies())
+    for _ in range(1_000):
+        _, visitor = arrive(visitors, "203.0.113.7")
+        visitors.receive(visitor, 10_000)
+        visitors.drop(visitor)
+    _, next_one = arrive(visitors, "203.0.113.7")
+    assert visitors.bill(next_one, "203.0.113.7", is_websocket=False).wait(monotonic()) == 0
+
+
 # ---- addresses
 
 
