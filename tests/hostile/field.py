@@ -29,6 +29,8 @@ DESCRIPTORS: Final = 1_024
 OBSERVER: Final = 3
 """Index of a node that is never attacked."""
 ATTACKED: Final = (0, 1)
+PROXIES: Final = 200
+"""Second number of this machine's addresses from which callers count as external."""
 CALM: Final = 1.0
 """Seconds of quiet that are watched before an attack."""
 BEFORE: Final = 10.0
@@ -171,6 +173,8 @@ class Field:
                 validators=self._validators,
                 slot_ms=self._slot_ms,
             )
+            for node in self._net.nodes:
+                node.flags += ["--rpc-trusted-proxy", f"127.{PROXIES}.0.0/16"]
             with few_descriptors():
                 self._net.up()
             self._net.wait_for_finality(2)
@@ -205,7 +209,7 @@ class Field:
             net.slot_ms,
             tuple(targets),
             seconds,
-            f"127.{10 + place // 250}.{1 + place % 250}.66",
+            f"127.{PROXIES if scenario.external else 10 + place // 250}.{1 + place % 250}.66",
             scenario.identities,
             f"{scenario.name} {os.urandom(8).hex()}",
             str(self.folder / f"attack-{place}-{scenario.name}.jsonl"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +21,8 @@ from btt_chain.testing import Devnet, DevNode
 SAMPLE: Final = 0.25
 """Seconds between two samples of finality."""
 PATIENCE: Final = 60.0
+NUMBER: Final = "0x26aa394eea5630e07c48ae0c9558cef702a5c1b19ab7a04f536c519aca4983ac"
+"""Key of System.Number."""
 SETTLED: Final = 5.0
 """Seconds of an attack from which on the CPU of the attacked node is measured."""
 
@@ -67,7 +70,7 @@ class Watch:
 
     net: Devnet
     health_of: Sequence[int]
-    """Nodes whose `system_health` is timed."""
+    """Nodes whose answers to `system_health` and `state_getStorage` are timed."""
     heads: list[Head] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
@@ -152,9 +155,15 @@ class Watch:
             await asyncio.sleep(1.0)
 
     async def _time_health(self, session: aiohttp.ClientSession, node: DevNode) -> None:
-        call = {"jsonrpc": "2.0", "id": 1, "method": "system_health", "params": []}
-        body = orjson.dumps(call)
-        while True:
+        calls: tuple[tuple[str, list[str]], ...] = (
+            ("system_health", []),
+            ("state_getStorage", [NUMBER]),
+        )
+        bodies = itertools.cycle(
+            orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+            for method, params in calls
+        )
+        for body in bodies:
             begun = time.time()
             self._asked[node.index] = begun
             ok = False
@@ -165,7 +174,7 @@ class Watch:
             # No answer counts like the slowest one.
             self.health.append((begun, took if ok else PATIENCE))
             self._asked.pop(node.index, None)
-            await asyncio.sleep(max(0.1, 1.0 - took))
+            await asyncio.sleep(max(0.1, 0.5 - took))
 
     # ---- figures
 

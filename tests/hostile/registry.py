@@ -41,6 +41,8 @@ class Scenario:
     """None: no attack, for comparison."""
     targets: int = 1
     identities: int = 1
+    external: bool = False
+    """Callers count as those of another machine."""
     load: int = 0
     """Honest transfers a second, of all nodes together."""
     bounds: Bounds = Bounds()
@@ -48,6 +50,8 @@ class Scenario:
 
 _QUIET: Final = Bounds(cut=None)
 _PAID: Final = Bounds(cut=None)
+_LOCAL: Final = Bounds(cpu=0.9)
+"""A program on the node's machine may use 0.8 of a core (`btt_chain/rpc/budget.py`)."""
 
 _BASE: Final = (
     Scenario("none", "-", "no attack", None, bounds=_QUIET),
@@ -88,6 +92,12 @@ _BASE: Final = (
              rpc_attacks.GzipBombs),
     Scenario("rpc-mixed", "D4-D7", "D4, D5 and D7 in turn over three connections",
              rpc_attacks.MixedCalls),
+    Scenario("rpc-dear", "RPC", "batches of 100 dear calls by another machine's caller",
+             rpc_attacks.DearCalls, external=True),
+    Scenario("rpc-dear-local", "RPC", "the same by a caller on the node's machine",
+             rpc_attacks.DearCalls, bounds=_LOCAL),
+    Scenario("rpc-held", "RPC", "16 requests of 4 MiB that are never complete",
+             rpc_attacks.HeldRequests),
     Scenario("D10-leave", "D10", "a new identity each second leaves its queue behind",
              peer_attacks.LeavingTransactions),
     Scenario("votes", "-", "random bytes as votes, 600 kB/s", peer_attacks.RandomVotes),

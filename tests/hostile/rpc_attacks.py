@@ -1,4 +1,4 @@
-"""Attacks by callers of JSON-RPC on raw sockets: D4, D5, D6 and D7."""
+"""Attacks by callers of JSON-RPC on raw sockets: D4, D5, D6, D7, dear calls, held requests."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.rpc.limits import Limits
+from btt_chain.rpc.protocol import RATE_LIMITED
 from btt_chain.scale import u64
 from hostile.order import CONNECTED, CUT, DONE, REFUSED, Attack, Order, Recorder, Target
 from hostile.payloads import (
@@ -71,6 +72,13 @@ class Connection:
             if line.startswith("content-length:"):
                 length = int(line.partition(":")[2])
         return int(head.split()[1]), await self._reader.readexactly(length)
+
+    async def begin(self, size: int) -> int:
+        """Send a request without the last of its `size` bytes; return how many were sent."""
+        head = f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n"
+        self._writer.write(head.encode() + b" " * (size - 1))
+        await self._writer.drain()
+        return size - 1
 
     async def ended(self) -> None:
         """Wait until the node closes the connection."""
@@ -151,8 +159,8 @@ def _judged(status: int, answer: bytes, who: str) -> tuple[str, str, str]:
         return REFUSED, who, "no JSON"
     calls = parsed if isinstance(parsed, list) else [parsed]
     errors = [each["error"] for each in calls if "error" in each]
-    if len(errors) == len(calls):
-        return REFUSED, who, json.dumps(errors[0])
+    if len(errors) == len(calls) or any(each["code"] == RATE_LIMITED for each in errors):
+        return REFUSED, who, f"{len(errors)} of {len(calls)}: {json.dumps(errors[0])}"
     return DONE, who, f"{len(calls)} calls, {len(errors)} refused"
 
 
@@ -200,6 +208,59 @@ class MixedCalls(Repeated):
     def make(self) -> list[Posted]:
         kinds = (FractionalIds, HugeDigest, GzipBombs)
         return [posted for kind in kinds for posted in kind(self.order).bodies]
+
+
+def dear_batch(calls: int = 100) -> bytes:
+    """Return a batch of calls each of which is as dear as a call can be."""
+    keys = ["0x" + bytes((number >> 8, number & 255, *bytes(30))).hex() for number in range(256)]
+    kinds: list[tuple[str, list[object]]] = [
+        ("state_getKeysPaged", ["0x", 1_000]),
+        ("state_queryStorageAt", [keys]),
+        ("state_getReadProof", [keys]),
+        ("state_getMetadata", []),
+    ]
+    return json.dumps(
+        [
+            {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+            for number, (method, params) in enumerate(
+                kinds[number % len(kinds)] for number in range(calls)
+            )
+        ]
+    ).encode()
+
+
+class DearCalls(Repeated):
+    """Batches of dear calls, over as many connections as an address may have."""
+
+    connections = 10
+
+    def make(self) -> list[Posted]:
+        return [Posted(dear_batch())]
+
+
+class HeldRequests(RpcAttack):
+    """Requests that are never complete, of more bytes than the node holds of all callers."""
+
+    count = 16
+    size = 4 * MIB
+
+    async def against(self, target: Target, record: Recorder) -> None:
+        await asyncio.gather(*(self._hold(target, record) for _ in range(self.count)))
+
+    async def _hold(self, target: Target, record: Recorder) -> None:
+        while not self.over:
+            try:
+                connection = await Connection.open(target.rpc_port, self.order.source)
+                try:
+                    record.sent("held", await connection.begin(self.size))
+                    record.add(CONNECTED, "held")
+                    await connection.ended()
+                finally:
+                    connection.close()
+                record.add(CUT, "held", "closed by the node")
+            except OSError as error:
+                record.add(CUT, "held", repr(error))
+            await asyncio.sleep(1.0)
 
 
 class IdleConnections(RpcAttack):
