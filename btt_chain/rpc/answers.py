@@ -11,10 +11,10 @@ from typing import Final
 
 from btt_chain.rpc.protocol import RATE_LIMITED, RpcError
 
-MAX_ANSWERS: Final = 24 << 20
+MAX_ANSWERS: Final = 16 << 20
 """Bytes of all answers that are put together or sent at one time."""
-FREE_ANSWER: Final = 1 << 20
-"""Bytes of an answer for which there is room in any case."""
+FREE_ANSWER: Final = 1 << 19
+"""Bytes of an answer for which there is room in any case: the metadata has fewer."""
 RETRY_AFTER: Final = 5
 """Seconds after which to ask again."""
 

@@ -50,7 +50,7 @@ class Scenario:
 
 _QUIET: Final = Bounds(cut=None)
 _PAID: Final = Bounds(cut=None)
-_LOCAL: Final = Bounds(cpu=0.9)
+_LOCAL: Final = Bounds(cpu=0.9, cut=None)
 """A program on the node's machine may use 0.8 of a core (`btt_chain/rpc/budget.py`)."""
 
 _BASE: Final = (
