@@ -50,7 +50,7 @@ from runtime.frame import (
     signed,
 )
 from runtime.implicits import Implicits
-from runtime.kept import Kept
+from runtime.kept import FindKept, Kept, nothing_kept
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import TransactionPayment
 
@@ -106,8 +106,13 @@ class Executive:
         *,
         check_signature: SignatureCheck,
         ordered_root: OrderedRoot,
+        family: object = None,
     ) -> None:
+        """`family` is common to the executives of one version with the same parameters: what one
+        of them decoded is good for the others.
+        """
         self.runtime = runtime
+        self._family = runtime if family is None else family
         self.check_signature = check_signature
         self.ordered_root = ordered_root
         self.system: System = runtime.pallet(System)
@@ -133,19 +138,27 @@ class Executive:
         base = int(self.system.block_weights.base_block.ref_time)
         self.runtime.host.weights[DispatchClass.Mandatory] += weight + base
 
-    def apply_extrinsic(self, raw: bytes) -> DispatchError | None:
+    def apply_extrinsic(self, raw: bytes, kept: Kept | None = None) -> DispatchError | None:
         """Apply one extrinsic (without its length prefix); return why its call failed, or None.
 
+        `kept` is what an executive kept of these very bytes when it admitted them: they are not
+        decoded again, nor is their signature checked, unless it would cover something else now.
         Raises Invalid or Unknown when it may not be in this block; then nothing is left of it.
         """
         host, state = self.runtime.host, self._state
         state.begin()
         before = list(host.weights), host.length, len(host.events)
+        call = None if kept is None else kept.call
         try:
-            transaction = self._decode(raw)
+            transaction = self._decoded(kept) or self._decode(raw)
             self.system.begin_extrinsic()
+            # Nothing decoded is dispatched twice: what a call does to its arguments stays its own.
+            if kept is not None:
+                kept.call = None
             outcome = self._apply(transaction)
         except (Invalid, Unknown):
+            if kept is not None:  # refused before it was dispatched
+                kept.call = call
             self._undo(before)
             raise
         state.commit()
@@ -176,10 +189,15 @@ class Executive:
         )
 
     def execute_block(
-        self, state: RootedState, header: Header, extrinsics: Sequence[bytes]
+        self,
+        state: RootedState,
+        header: Header,
+        extrinsics: Sequence[bytes],
+        find: FindKept = nothing_kept,
     ) -> None:
         """Carry out somebody's block (its seal removed from the header).
 
+        `find` returns what was kept of an extrinsic when it was admitted.
         Raises InvalidBlock, with the reason, unless every extrinsic may be in it and the header
         tells exactly what came out.
         """
@@ -191,7 +209,7 @@ class Executive:
         self.initialize_block(state, header)
         for place, raw in enumerate(extrinsics):
             try:
-                self.apply_extrinsic(raw)
+                self.apply_extrinsic(raw, find(raw))
             except (Invalid, Unknown) as error:
                 raise InvalidBlock(
                     f"extrinsic {place} of block {int(header.number)}: {error}"
@@ -237,8 +255,10 @@ class Executive:
             if signer is None:
                 return valid, None
             who, extra, implicit = signer.who, signer.extra, signer.implicit
-            info, length = transaction.info, transaction.length
-            return valid, Kept(self.runtime, who, extra, implicit, info, length, signer.fee)
+            info, length, call = transaction.info, transaction.length, transaction.call
+            return valid, Kept(
+                self.runtime, who, extra, implicit, info, length, signer.fee, self._family, call
+            )
         finally:
             self._undo(before)
 
@@ -296,6 +316,15 @@ class Executive:
         self._extrinsics = []
         self._inherents_over = False
         self._implicits.clear()
+
+    def _decoded(self, kept: Kept | None) -> Transaction | None:
+        """Return a transaction as it was decoded before; None if it must be decoded."""
+        if kept is None or kept.call is None or kept.family is not self._family:
+            return None
+        if self._implicits.of(kept.extra) != kept.implicit:
+            return None
+        signer = self._sender(kept.who, kept.extra)
+        return Transaction(signer, kept.call, kept.info, kept.length)
 
     def _decode(self, raw: bytes) -> Transaction:
         """Decode an extrinsic; what its sender may not send is refused before it is looked into."""

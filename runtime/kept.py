@@ -3,20 +3,36 @@
 A transaction waits in the pool for many blocks, and each may change whether it is valid. Its bytes,
 its signature and its weight do not change under one runtime; the sender's account, the fee and the
 age of its era do. So a recheck needs a few values of fixed size, however large the call is.
+
+A block that takes the transaction needs the decoded call, too. It is kept for as many transactions
+as `KeptCalls` has room for, and dispatched once; the others are decoded again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.extrinsic import extrinsic_hash
+from btt_chain.primitives.limits import EXTRINSIC, MIB
 from runtime.extensions import SignedExtra
-from runtime.frame import DispatchInfo, Runtime
+from runtime.frame import Call, DispatchInfo, Runtime
+
+MAX_BYTES: Final = 48 * MIB
+"""Memory of the calls that are kept, by `memory_of`: about 12,000 transfers, or 45 of the batches
+that are slowest to decode."""
+
+CALL_BYTES: Final = 160
+"""Memory of a decoded call without its arguments."""
+ITEM_BYTES: Final = 100
+"""Memory of an item of a list, whose encoding may be one byte."""
 
 
 @dataclass(slots=True)
 class Kept:
-    """A signed transaction whose signature was found good; it is never changed."""
+    """A signed transaction whose signature was found good; only its call may be dropped."""
 
     runtime: Runtime
     """The runtime that decoded it: under any other it is decoded anew."""
@@ -30,3 +46,66 @@ class Kept:
     """Bytes on the wire, with the length in front."""
     fee: int = 0
     """Fee with its tip, in planck, when it was found valid."""
+    family: object = None
+    """Identity of the version and parameters of `runtime`, which several instances may have."""
+    call: Call | None = None
+    """The decoded call, for the block that takes the transaction; None: decode it again."""
+
+
+FindKept = Callable[[bytes], Kept | None]
+"""What was kept of an extrinsic, given without its length in front."""
+
+
+def memory_of(call: Call) -> int:
+    """Return about how many bytes of memory a decoded call takes, at most."""
+    length = len(call.raw)
+    # Each call has two bytes for its index; any other byte may be an item of a list.
+    items = min(max(length - 2 * call.size, 0), EXTRINSIC.max_items)
+    return CALL_BYTES * call.size + ITEM_BYTES * items + 2 * length
+
+
+class KeptCalls:
+    """Transactions whose decoded calls are kept, by hash, in a bounded amount of memory.
+
+    The first that come are kept: they are the first that blocks take, and others find room again
+    when these have left.
+    """
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._kept: dict[bytes, tuple[Kept, int]] = {}
+        self.bytes = 0
+        """Memory of the calls, by `memory_of`."""
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def add(self, hash: bytes, kept: Kept) -> None:
+        """Keep the call of a transaction that entered the pool, or drop it for want of room."""
+        if kept.call is None or hash in self._kept:
+            return
+        size = memory_of(kept.call)
+        if self.bytes + size > self._max_bytes:
+            kept.call = None
+            return
+        self._kept[hash] = kept, size
+        self.bytes += size
+
+    def remove(self, hash: bytes) -> None:
+        """Drop the call of a transaction that left the pool."""
+        kept, size = self._kept.pop(hash, (None, 0))
+        self.bytes -= size
+        if kept is not None:
+            kept.call = None
+
+    def get(self, hash: bytes) -> Kept | None:
+        """Return what was kept of the transaction with this hash, its call included."""
+        return self._kept.get(hash, (None, 0))[0]
+
+    def find(self, inner: bytes) -> Kept | None:
+        """Return what was kept of an extrinsic, given without its length in front."""
+        return self.get(extrinsic_hash(inner)) if self._kept else None
+
+
+def nothing_kept(_: bytes) -> None:
+    """Find nothing: each extrinsic is decoded."""

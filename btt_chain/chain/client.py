@@ -25,6 +25,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.header import Header
 from runtime.api import dry_run
 from runtime.frame import InvalidBlock
+from runtime.kept import KeptCalls
 from storage.blocks import BlockRef as StoredRef
 from storage.blocks import Route
 from storage.database import ChainStore, Proof
@@ -97,6 +98,8 @@ class Client:
         self.store = store
         self.laws = Laws()
         self.notifier = Notifier()
+        self.kept = KeptCalls()
+        """Decoded calls of transactions that were admitted, for the blocks that hold them."""
         self._presets = presets
         # As the store names them, and as this does: each event of a node asks several times.
         nowhere = StoredRef(b"", -1)
@@ -221,7 +224,7 @@ class Client:
             raise InvalidBlock(str(missing)) from missing
         law = self.laws.of_block(overlay.get, int(claim.claim.slot))
         with NoCollection():
-            law.blocks.execute_block(overlay, unsealed, body)
+            law.blocks.execute_block(overlay, unsealed, body, self.kept.find)
         if overlay.pending is None:
             raise InvalidBlock("the execution ended without a state root")
         return Made(header, list(body), overlay.pending)

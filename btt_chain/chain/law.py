@@ -123,7 +123,10 @@ class Law:
 
     def _executive(self) -> Executive:
         return Executive(
-            self._build(), check_signature=self._verdicts, ordered_root=extrinsics_root
+            self._build(),
+            check_signature=self._verdicts,
+            ordered_root=extrinsics_root,
+            family=self,
         )
 
     def metadata(self, version: int) -> bytes:

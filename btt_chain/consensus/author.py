@@ -29,6 +29,7 @@ from btt_chain.primitives.validity import Invalid, Unknown
 from btt_chain.scale import u32
 from runtime.executive import Executive
 from runtime.inherents import InherentData, create_inherents
+from runtime.kept import FindKept, nothing_kept
 
 MAX_MISFITS: Final = 8
 """Transactions that may be left out for lack of room before a block in a hurry counts as full.
@@ -119,7 +120,7 @@ def make_block(
         body = create_inherents(executive.runtime, InherentData.at(timestamp_ms))
         for inherent in body:
             executive.apply_extrinsic(inherent)
-        included, refused = fill(executive, ready, skip, pace)
+        included, refused = fill(executive, ready, skip, pace, client.kept.get)
         finished = executive.finalize_block()
     if overlay.pending is None:
         raise RuntimeError("the block was closed without a state root")
@@ -132,8 +133,12 @@ def fill(
     ready: Iterable[Ready],
     skip: Callable[[bytes], None],
     pace: Callable[[], Pace],
+    kept: FindKept = nothing_kept,
 ) -> tuple[list[bytes], dict[bytes, str]]:
-    """Apply ready transactions to the open block; return those it took, and why others never."""
+    """Apply ready transactions to the open block; return those it took, and why others never.
+
+    `kept` returns what was kept of a transaction, by its hash, when it was admitted.
+    """
     taken: list[bytes] = []
     refused: dict[bytes, str] = {}
     misfits = 0
@@ -143,7 +148,7 @@ def fill(
             break
         raw = unwrap(transaction.raw)
         try:
-            executive.apply_extrinsic(raw)
+            executive.apply_extrinsic(raw, kept(transaction.hash))
         except Invalid as refusal:
             skip(transaction.hash)
             if isinstance(refusal.reason, validity.ExhaustsResources):

@@ -86,6 +86,9 @@ class PoolService:
         self._view: View | None = None
         self._watching: dict[bytes, dict[object, StatusListener]] = {}
         self._arrivals: list[ArrivalListener] = []
+        self._admitted: Kept | None = None
+        """What was kept of the transaction that is being submitted, with its call."""
+        self._is_submitting = False
         client.listen(self._hear)
 
     # ---- transactions in
@@ -95,13 +98,20 @@ class PoolService:
 
         Raises PoolError, with the runtime's refusal as its cause.
         """
-        hash, number = self.client.best().hash, self.client.best().number
+        best = self.client.best()
         try:
-            return self.pool.submit(wire, source, self._clock(), BlockRef(number, hash))
+            at = BlockRef(best.number, best.hash)
+            self._is_submitting, self._admitted = True, None
+            hash = self.pool.submit(wire, source, self._clock(), at)
         except (NoLaw, StateUnavailable) as missing:
             # While a state is fetched from others, or without its law, nothing can be judged.
             raise ValidityUnknown(CannotLookup()) from missing
+        else:
+            if self._admitted is not None:
+                self.client.kept.add(hash, self._admitted)
+            return hash
         finally:
+            self._is_submitting, self._admitted = False, None
             self._tell()
 
     def is_outbid(self, wire: bytes) -> bool:
@@ -235,6 +245,9 @@ class PoolService:
 
     def _judge(self, wire: bytes, source: TransactionSource, at: BlockRef) -> Validated:
         valid, kept = self._view_of(at.hash).executive.admit(source, unwrap(wire))
+        if kept is not None and not self._is_submitting:
+            kept.call = None  # it was here before: there is no second room for its call
+        self._admitted = kept
         return Validated(valid, kept, kept.who, kept.fee) if kept else Validated(valid, None, None)
 
     def _can_pay(self, who: bytes, fees: int, at: bytes) -> bool:
@@ -265,6 +278,8 @@ class PoolService:
         for event in events:
             if event.status is Status.READY:
                 ready.append(event.hash)
+            if event.status.ends or event.status is Status.IN_BLOCK:
+                self.client.kept.remove(event.hash)
             for listener in list(self._watching.get(event.hash, {}).values()):
                 try:
                     listener(event)

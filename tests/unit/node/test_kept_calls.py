@@ -1,0 +1,212 @@
+"""A call is decoded when its transaction is admitted, and not again by the block that takes it."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.node.pool import PoolService
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.extrinsic import unwrap
+from btt_chain.primitives.limits import EXTRINSIC
+from btt_chain.primitives.validity import Invalid
+from btt_chain.scale import u64, u128
+from btt_chain.txpool import PoolError
+from runtime import BttRuntime
+from runtime.constants import BTT
+from runtime.executive import Executive
+from runtime.frame import Call
+from runtime.kept import Kept, KeptCalls, memory_of
+from runtime.params import RuntimeParams
+from support.chain import ALICE, BOB, CHARLIE, DevChain, address
+
+
+@pytest.fixture
+def chain() -> DevChain:
+    return DevChain(pruning=256)
+
+
+def pay(chain: DevChain, planck: int = int(BTT)) -> Call:
+    return chain.call("Balances", "transfer_keep_alive", dest=address(CHARLIE), value=u128(planck))
+
+
+def batch(chain: DevChain, count: int) -> Call:
+    remark = chain.call("System", "remark", remark=b"")
+    return chain.call("Utility", "batch", calls=[remark] * count)
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Return the signed extrinsics that executives decode from now on."""
+    found: list[bytes] = []
+    decode = Executive._decode
+
+    def noted(self: Executive, raw: bytes) -> object:
+        if raw[0] == 0x84:
+            found.append(raw)
+        return decode(self, raw)
+
+    monkeypatch.setattr(Executive, "_decode", noted)
+    return found
+
+
+def test_sealing_and_import_do_not_decode_what_the_pool_admitted(
+    chain: DevChain, decoded: list[bytes]
+) -> None:
+    wires = [chain.sign(BOB, pay(chain)), chain.sign(ALICE, batch(chain, 50))]
+    other = chain.another()
+    theirs = PoolService(other)
+    for wire in wires:
+        chain.pool.submit(wire)
+        theirs.submit(wire)
+    assert sorted(decoded) == sorted(2 * [unwrap(wire) for wire in wires])
+    decoded.clear()
+    header, body = chain.block(chain.seal())
+    other.import_block(header, body)
+    assert decoded == []
+    assert len(body) == 3
+    assert other.best().hash == header.hash()
+
+
+def test_a_node_that_never_saw_a_transaction_decodes_it_and_comes_to_the_same_block(
+    chain: DevChain, decoded: list[bytes]
+) -> None:
+    chain.send(BOB, batch(chain, 50))
+    header, body = chain.block(chain.seal())
+    decoded.clear()
+    other = chain.another()
+    other.import_block(header, body)
+    assert decoded == body[1:]
+    assert other.best().hash == header.hash()
+
+
+def test_what_leaves_the_pool_is_kept_no_longer(chain: DevChain) -> None:
+    kept = chain.client.kept
+    paid, dropped = chain.sign(BOB, pay(chain)), chain.sign(ALICE, pay(chain))
+    for wire in (paid, dropped):
+        chain.pool.submit(wire)
+    assert len(kept) == 2
+    assert kept.bytes == 2 * memory_of(pay(chain))
+    chain.pool.remove({blake2_256(dropped): "a test wants so"})
+    assert len(kept) == 1
+    chain.seal()
+    assert (len(kept), kept.bytes) == (0, 0)
+
+
+def test_what_the_pool_refuses_is_not_kept(chain: DevChain) -> None:
+    chain.send(BOB, pay(chain))
+    with pytest.raises(PoolError):
+        chain.send(BOB, pay(chain, 2 * int(BTT)))  # the same nonce for the same price
+    assert len(chain.client.kept) == 1
+
+
+def test_calls_are_kept_as_far_as_there_is_room(chain: DevChain, decoded: list[bytes]) -> None:
+    call = pay(chain)
+    chain.client.kept = KeptCalls(2 * memory_of(call))
+    wires = [chain.sign(BOB, call, nonce=nonce) for nonce in range(3)]
+    for wire in wires:
+        chain.pool.submit(wire)
+    assert len(chain.client.kept) == 2
+    decoded.clear()
+    assert len(chain.block(chain.seal())[1]) == 4
+    assert decoded == [unwrap(wires[2])]
+    chain.send(BOB, call)
+    assert len(chain.client.kept) == 1
+
+
+def test_a_recheck_by_the_bytes_keeps_no_second_call(chain: DevChain) -> None:
+    hash = chain.send(BOB, pay(chain), nonce=5)  # it waits for others
+    known = chain.pool.pool.get(hash)
+    assert known is not None
+    known.kept = None  # as if nothing could be judged by what was kept
+    chain.seal()
+    assert isinstance(known.kept, Kept)
+    assert known.kept.call is None
+    assert len(chain.client.kept) == 1
+
+
+def test_a_kept_call_is_dispatched_once(chain: DevChain, decoded: list[bytes]) -> None:
+    """Whatever a call does to its arguments, no later block can come to another result."""
+    wire = chain.sign(BOB, pay(chain))
+    chain.pool.submit(wire)
+    decoded.clear()
+    client = chain.client
+    executive = client.law(client.best().hash).blocks
+    for times in range(2):
+        executive.open_pool_view(client.overlay(client.best().hash), H256(client.best().hash))
+        executive.apply_extrinsic(unwrap(wire), client.kept.get(blake2_256(wire)))
+        assert len(decoded) == times
+
+
+def test_a_transaction_that_does_not_fit_keeps_its_call(chain: DevChain) -> None:
+    chain.pool.submit(chain.sign(BOB, pay(chain)))
+    wire = chain.sign(BOB, pay(chain), nonce=1)
+    chain.pool.submit(wire)
+    client = chain.client
+    executive = client.law(client.best().hash).blocks
+    executive.open_pool_view(client.overlay(client.best().hash), H256(client.best().hash))
+    kept = client.kept.get(blake2_256(wire))
+    assert kept is not None
+    with pytest.raises(Invalid):  # its nonce is not the next
+        executive.apply_extrinsic(unwrap(wire), kept)
+    assert kept.call is not None
+
+
+def test_another_runtime_decodes_for_itself(chain: DevChain, decoded: list[bytes]) -> None:
+    wire = chain.sign(BOB, pay(chain))
+    chain.pool.submit(wire)
+    decoded.clear()
+    client = chain.client
+    twin = Executive(
+        BttRuntime(RuntimeParams(u64(chain.slot_ms))),
+        check_signature=client.laws.verdicts,
+        ordered_root=lambda _: bytes(32),
+    )
+    twin.open_pool_view(client.overlay(client.best().hash), H256(client.best().hash))
+    twin.apply_extrinsic(unwrap(wire), client.kept.get(blake2_256(wire)))
+    assert decoded == [unwrap(wire)]
+
+
+def test_what_a_signature_covers_is_looked_at_again(chain: DevChain, decoded: list[bytes]) -> None:
+    wire = chain.sign(BOB, pay(chain))
+    chain.pool.submit(wire)
+    decoded.clear()
+    client = chain.client
+    kept = client.kept.get(blake2_256(wire))
+    assert kept is not None
+    kept.implicit = bytes(len(kept.implicit))  # as if the block of its era were another
+    executive = client.law(client.best().hash).blocks
+    executive.open_pool_view(client.overlay(client.best().hash), H256(client.best().hash))
+    executive.apply_extrinsic(unwrap(wire), kept)
+    assert decoded == [unwrap(wire)]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pay,
+        lambda chain: batch(chain, 999),
+        lambda chain: chain.call(
+            "Preimage", "ensure_updated", hashes=[H256(bytes(32)) for _ in range(1_000)]
+        ),
+        lambda chain: chain.call("System", "remark", remark=bytes(100_000)),
+    ],
+    ids=["transfer", "batch", "hashes", "bytes"],
+)
+def test_the_memory_of_a_call_is_not_more_than_what_is_counted(
+    chain: DevChain, make: Callable[[DevChain], Call]
+) -> None:
+    raw = make(chain).raw
+    codec = chain.runtime.call_codec
+    codec.decode_all(raw)
+    tracemalloc.start()
+    try:
+        call = EXTRINSIC.decode(codec, bytes(bytearray(raw)))
+        chain.runtime.info(call)
+        used = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert used <= memory_of(call) + 1_000
