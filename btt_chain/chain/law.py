@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib.metadata import entry_points
 from typing import Final, TypeAlias
 
@@ -36,6 +36,9 @@ BUILDERS: Final[Mapping[int, Builder]] = {100: BttRuntime}
 ENTRY_POINTS: Final = "btt_chain.laws"
 """The group of entry points by which an installed package brings more; their names are the
 `spec_version`s, and what they point at is a builder."""
+
+LAST_BODIES: Final = 2
+"""Bodies whose root is remembered: sync compares it with the header, and so does the import."""
 
 
 class NoLaw(Exception):
@@ -248,4 +251,9 @@ def wire_of(version: RuntimeVersion) -> tuple[str, int, int, int]:
 
 def extrinsics_root(extrinsics: Sequence[bytes]) -> bytes:
     """Return the root of a block's extrinsics: a version 0 trie of their wire form."""
+    return _extrinsics_root(tuple(extrinsics))
+
+
+@lru_cache(maxsize=LAST_BODIES)
+def _extrinsics_root(extrinsics: tuple[bytes, ...]) -> bytes:
     return ordered_root(opaque(inner) for inner in extrinsics)

@@ -28,7 +28,7 @@ class Call:
     size: int = 1
     """How many calls there are in it, itself included."""
     info: DispatchInfo | None = field(default=None, repr=False, compare=False)
-    """What is known before it runs, once somebody asked."""
+    """What is known before it runs: set when decoded or, if the arguments count, when asked."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -36,9 +36,9 @@ from runtime.frame.weight import DispatchInfo, PostInfo
 
 P = TypeVar("P", bound=Pallet)
 
-Entry = tuple[
-    Pallet, int, Callable[..., PostInfo | None], tuple[Callable[[bytes, int], tuple[Any, int]], ...]
-]
+Decoders = tuple[Callable[[bytes, int], tuple[Any, int]], ...]
+
+Entry = tuple[Pallet, int, Callable[..., PostInfo | None], Decoders, DispatchInfo | None]
 
 CRATE = "btt_runtime"
 """First part of the runtime's own type paths; clients look for a name that ends in `_runtime`."""
@@ -62,7 +62,8 @@ class Runtime:
         self.pallets: dict[int, Pallet] = {}
         self._dispatchables: dict[bytes, Dispatchable] = {}
         self._entries: dict[bytes, Entry] = {}
-        """Pallet, call index, method and decoders of the arguments, by the first two bytes."""
+        """Pallet, call index, method, decoders of the arguments, and the info if it does not depend
+        on them, by the first two bytes."""
         self._on_initialize: list[Callable[[int], int]] = []
         self._on_finalize: list[Callable[[int], None]] = []
         self._errors: dict[type[Error], tuple[int, int]] = {}
@@ -85,7 +86,8 @@ class Runtime:
             first = bytes((index, entry.index))
             self._dispatchables[first] = entry
             decoders = tuple(part.decode for _, part in entry.args)
-            self._entries[first] = pallet, entry.index, entry.run, decoders
+            info = entry.info if isinstance(entry.info, DispatchInfo) else None
+            self._entries[first] = pallet, entry.index, entry.run, decoders, info
         for error in pallet.ERRORS.values():
             self._errors[error] = (index, error.INDEX)
         return pallet
@@ -234,7 +236,7 @@ class Runtime:
         host = self.host
         state, before = host.state, len(host.events)
         state.begin()
-        pallet, _, run, _ = self._entries[call.raw[:2]]
+        pallet, _, run, _, _ = self._entries[call.raw[:2]]
         try:
             post = run(pallet, origin, *call.args)
         except (DispatchError, ArithmeticError) as error:
@@ -266,17 +268,18 @@ class Runtime:
         if before >= MAX_CALLS:
             raise DecodeError("RuntimeCall", at, f"more than {MAX_CALLS} calls in one")
         self._decoded = before + 1
+        _, index, _, decoders, info = entry
         begin, args = at, []
         at += 2
         self._depth = depth + 1
         try:
-            for decode in entry[3]:
+            for decode in decoders:
                 value, at = decode(raw, at)
                 args.append(value)
         finally:
             self._depth = depth
         size = self._decoded - before
-        return Call(raw[begin], entry[1], tuple(args), raw[begin:at], size), at
+        return Call(raw[begin], index, tuple(args), raw[begin:at], size, info), at
 
     def _calls_node(self) -> VariantOf:
         return VariantOf(

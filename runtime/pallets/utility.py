@@ -52,7 +52,7 @@ def together(utility: Utility, calls: Sequence[Call], own: int) -> DispatchInfo:
 
     An empty batch is Normal: the fast lane is not for it.
     """
-    infos = [utility.host.dispatcher.info(inner) for inner in calls]
+    infos = [inner.info or utility.host.dispatcher.info(inner) for inner in calls]
     urgent = bool(infos) and all(info.dispatch_class is DispatchClass.Operational for info in infos)
     return DispatchInfo(
         own + sum(info.weight for info in infos),

@@ -12,10 +12,9 @@ from bench.chains import SLOT_MS, Sender, Wallet, account_of, key_of, populated
 from bench.machine import timed
 from bench.report import Row
 from btt_chain.chain.client import Client
-from btt_chain.chain.law import extrinsics_root
 from btt_chain.chain.memory import settle_memory
 from btt_chain.crypto.keypair import KeyPair, Scheme
-from btt_chain.primitives.extrinsic import decode_extrinsic, signed
+from btt_chain.primitives.extrinsic import decode_extrinsic, opaque, signed
 from btt_chain.scale import u64
 from runtime import BttRuntime
 from runtime.extensions import SIGNED_EXTRA
@@ -23,6 +22,7 @@ from runtime.metadata import metadata
 from runtime.params import RuntimeParams
 from storage.database import ChainStore
 from storage.memory import MemoryKV
+from storage.trie.root import ordered_root
 
 CHANGED: Final = 2_000
 """Keys in the update of the trie."""
@@ -46,7 +46,7 @@ def part_rows(folder: Path, accounts: int, rounds: int) -> Iterator[Row]:
     ]
     settle_memory()
     yield from codec_rows(wallet, transfers, rounds)
-    yield micro("extrinsics root", 1_000, lambda: extrinsics_root(transfers), rounds)
+    yield micro("extrinsics root", 1_000, lambda: ordered_root(map(opaque, transfers)), rounds)
     for scheme in Scheme:
         key = key_of(0, scheme)
         proof = key.sign(bytes(120))

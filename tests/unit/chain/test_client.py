@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 
 from btt_chain.chain import client as client_module
+from btt_chain.chain import law
 from btt_chain.chain.client import WEIGHT_KEY, Client, Crowded, UnknownBlock
 from btt_chain.chain.law import NoLaw
 from btt_chain.chain.notify import BlockRef, ChainEvent, Finalized, NewBest, NewBlock, Notifier
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.extrinsic import opaque
 from btt_chain.scale import codec, u32, u128
 from runtime.constants import BTT
 from runtime.frame import Call, InvalidBlock, RuntimeVersion
@@ -19,6 +22,7 @@ from runtime.params import PARAMS_KEY
 from storage.database import ChainStore
 from storage.memory import MemoryKV
 from storage.state import StateUnavailable
+from storage.trie.root import ordered_root
 from support.chain import BOB, CHARLIE, DevChain, account, address, genesis_header
 
 
@@ -395,3 +399,20 @@ def test_a_listener_may_stop_listening_while_it_hears() -> None:
     for _ in range(2):
         notifier.tell(NewBlock(b"h", b"p", 1, True))
     assert len(heard) == 3
+
+
+def test_the_root_of_a_body_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sync compares it with the header when the body arrives, and so does the import."""
+    worked: list[list[bytes]] = []
+
+    def noted(values: Iterable[bytes]) -> bytes:
+        worked.append(list(values))
+        return ordered_root(worked[-1])
+
+    monkeypatch.setattr(law, "ordered_root", noted)
+    body = [b"\x04first of a test", b"\x04second of a test"]
+    root = law.extrinsics_root(body)
+    assert law.extrinsics_root(list(body)) == root == ordered_root(map(opaque, body))
+    assert len(worked) == 1
+    assert law.extrinsics_root(body[::-1]) != root
+    assert len(worked) == 2
