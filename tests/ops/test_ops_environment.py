@@ -1,15 +1,17 @@
-"""One validator in a bad environment: frozen, with a clock that jumps, with few open files.
+"""One validator in a bad environment: frozen, a clock that jumps, few files, a read-only disk.
 
-Each ends in a clean recovery, or in a line that names the cause. Damaged files, full disks and
-disks that may not be written are in `tests/crash`; wrong clocks among others in `tests/devnet`.
+Each ends in a clean recovery, or in a line that names the cause. Damaged and truncated files, full
+disks, and disks that are read-only at the start are in `tests/crash`; wrong clocks among others,
+and the clock of the whole machine, in `tests/devnet/test_devnet_clocks.py`.
 """
 
 from __future__ import annotations
 
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,37 @@ def test_a_node_with_few_open_files_outlives_more_connections_than_it_has_files(
     until("it answers again", alone.node.answers)
     alone.goes_on()
     assert "Traceback" not in alone.node.log.read_text()
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Let a folder be on a file system that cannot be written; skip where that needs more rights.
+
+    A mount over the folder: what is opened by its path from now on is refused (EROFS).
+    """
+    covered = subprocess.run(
+        ["mount", "--bind", "-o", "ro", str(folder), str(folder)], capture_output=True, check=False
+    )
+    if covered.returncode:
+        pytest.skip(f"a read-only mount needs root: {covered.stderr.decode().strip()}")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_validator_whose_disk_turns_read_only_stops_and_signs_once_it_is_writable_again(
+    alone: Alone,
+) -> None:
+    words = Words(alone.node)
+    with read_only(alone.node.folder / "signing"):
+        until("the node stops", lambda: not alone.node.is_alive)
+        log = words.new()
+        assert "cannot be written: Read-only file system. Nothing was signed" in log
+        assert "Traceback" not in log
+    alone.net.restart(0)
+    alone.goes_on()
 
 
 def test_a_validator_whose_clock_jumps_an_hour_makes_no_slot_twice_and_logs_it(
