@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeVar, cast
 
-CHECK_SECONDS = 30
+CHECK_SECONDS = 60
 """A client that waits for ever fails its check; the next one goes on."""
 
 Check = Callable[[Any], Awaitable[None] | None]
