@@ -412,7 +412,15 @@ async def test_stop_leaves_no_thread_behind_and_may_come_twice_or_first() -> Non
         Ask(1, "somebody", "blocks", bytes(1 << 17), 1),
         Penalise("somebody", 0, "nothing"),
     ],
-    ids=repr,
+    # By what is wrong: the values have megabytes, and every name goes from process to process.
+    ids=[
+        "no topic",
+        "a long announcement",
+        "a long note",
+        "no protocol",
+        "a long question",
+        "no penalty",
+    ],
 )
 def test_mistakes_of_the_engine_are_its_own(action: Publish | Tell | Ask | Penalise) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  (each has its own words)
