@@ -32,7 +32,7 @@ from devnet.watched import (
 
 pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
 
-BLOCKS = int(os.environ.get("BTT_SYNC_BLOCKS", "400"))
+BLOCKS = int(os.environ.get("BTT_SYNC_BLOCKS", "250"))
 SPEED = 25
 SETS = 3
 """How often the voters change: as many links has the proof that a warping node follows."""
