@@ -11,13 +11,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cli.commands.tx import Sending
 from cli.common import show
-from cli.common.accounts import AccountError, read_account
-from cli.common.amount import AmountError
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.working import properties, signer_of, signer_options, work_chain
+from cli.common.sending import Sending
+from cli.common.working import (
+    account,
+    planck,
+    properties,
+    report_call,
+    signer_of,
+    signer_options,
+    text,
+    work_chain,
+)
 
 if TYPE_CHECKING:
     from btt_chain.compute.chain import Included
@@ -217,7 +224,7 @@ def issue(number: int, url: str, timeout: float, as_json: bool, **options: Any) 
             int(part) for part in (issued[0].units, issued[0].fee, issued[0].burned)
         )
         paid = f"The fee was {currency.format(fee)}, {currency.format(burned)} of it burned."
-        tell(
+        report_call(
             done, as_json, f"{units:_} units exist. {paid}", asset=number, units=str(units),
             fee=str(fee), burned=str(burned),
         )  # fmt: skip
@@ -251,7 +258,7 @@ def transfer(
                 "Assets", "transfer", signer=pair, id=u32(number), target=target,
                 amount=u128(units),
             )  # fmt: skip
-        tell(done, as_json, f"{units:_} units are sent.", asset=number, units=str(units))
+        report_call(done, as_json, f"{units:_} units are sent.", asset=number, units=str(units))
 
     run(work())
 
@@ -325,7 +332,7 @@ def distribute(
         given = u128(planck(currency, amount))
         done = await sent(url, timeout, pair, "distribute_revenue", id=u32(number), amount=given)
         said = f"{currency.format(int(given))} wait for the holders."
-        tell(done, as_json, said, asset=number, revenue=str(int(given)))
+        report_call(done, as_json, said, asset=number, revenue=str(int(given)))
 
     run(work())
 
@@ -350,7 +357,7 @@ def claim(number: int, url: str, timeout: float, as_json: bool, **options: Any) 
         (told,) = (one for one in done.events if isinstance(one, AssetRegistry.RevenuePaid))
         amount = int(told.amount)
         said = f"You got {currency.format(amount)}."
-        tell(done, as_json, said, asset=number, revenue=str(amount))
+        report_call(done, as_json, said, asset=number, revenue=str(amount))
 
     run(work())
 
@@ -359,30 +366,6 @@ async def sent(url: str, timeout: float, pair: KeyPair, call: str, **arguments: 
     """Send a call of the registry and wait until it is in a block."""
     async with work_chain(url, timeout) as chain:
         return await chain.submit("AssetRegistry", call, signer=pair, **arguments)
-
-
-def tell(done: Included, as_json: bool, text: str, **facts: object) -> None:
-    """Say what came of a call: a sentence for people, or facts for programs."""
-    if as_json:
-        show.document({**facts, "block": "0x" + done.block.hex()})
-    else:
-        show.good(text)
-
-
-def account(given: str, prefix: int) -> bytes:
-    """The account that a text names. Mistyped if it names none."""
-    try:
-        return read_account(given, prefix)
-    except AccountError as error:
-        raise Mistyped(str(error)) from None
-
-
-def planck(currency: Currency, given: str) -> int:
-    """The amount that a text means. Mistyped if it means none."""
-    try:
-        return currency.parse(given)
-    except AmountError as error:
-        raise Mistyped(str(error)) from None
 
 
 def label(given: str, what: str) -> bytes:
@@ -401,12 +384,6 @@ def hash_of(file: Path) -> H256:
 
     with file.open("rb") as opened:
         return H256(hashlib.file_digest(opened, "sha256").digest())
-
-
-def text(raw: bytes) -> str:
-    """A name that somebody put on the chain, as one line of text."""
-    shown = raw.decode("utf-8", "replace")
-    return "".join(letter if letter.isprintable() else "�" for letter in shown)
 
 
 def state(view: AssetView) -> str:

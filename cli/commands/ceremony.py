@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
-from cli.commands.keystore import keystore_password, keystore_password_options, plain_key_errors
-from cli.commands.node import plain_errors
 from cli.common import show
+from cli.common.chain_data import plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.files import FILE, write_json
 from cli.common.options import examples, key_pair, read_secret, scheme_option
+from cli.common.validator_keys import (
+    KINDS,
+    keystore_password,
+    keystore_password_options,
+    plain_key_errors,
+)
 
 if TYPE_CHECKING:
     from btt_chain.crypto.keypair import KeyPair
     from btt_chain.keystore import Keystore
     from btt_chain.primitives.account import AccountId
     from genesis.ceremony import Entry
-
-KINDS: Final = {"babe": b"babe", "grandpa": b"gran"}
-"""The session keys of an entry, and their types in the keystore."""
-
-FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @examples(
@@ -170,18 +169,6 @@ def sign(file: Path, suri: str, scheme: str, output: str | None) -> None:
         f"{address(found.stash)}, babe 0x{found.keys['babe'].hex()}, grandpa "
         f"0x{found.keys['grandpa'].hex()}"
     )
-
-
-def write_json(document: object, output: str) -> None:
-    """Write a document whole or not at all; - is standard output."""
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    if output == "-":
-        click.echo(text, nl=False)
-        return
-    path = Path(output)
-    aside = path.with_name(f".{path.name}.new")
-    aside.write_text(text)
-    os.replace(aside, path)  # noqa: PTH105 - the same as Path.replace, and named in the docs
 
 
 def _chain_id(preset: str, given: str | None) -> str:

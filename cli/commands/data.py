@@ -17,10 +17,10 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from cli.commands.node import known_chain, plain_errors
 from cli.common import show
+from cli.common.chain_data import chain_name, data_options, opened, plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import chain_names, examples, json_option
+from cli.common.options import examples, json_option
 
 if TYPE_CHECKING:
     from btt_chain.chain.client import Client
@@ -35,52 +35,6 @@ CHUNK: Final = 16 << 20
 
 FINAL_EVERY: Final = 256
 """Imported blocks are made final in lots: each time the disk must answer."""
-
-
-def data_options(command: Command) -> Command:
-    """Which chain's data, and where."""
-    options = [
-        click.option("--dev", is_flag=True, help="The same as --chain dev."),
-        click.option(
-            "--chain",
-            metavar="NAME|FILE",
-            shell_complete=chain_names,
-            help="The chain, as for `node`.",
-        ),
-        click.option(
-            "-d",
-            "--base-path",
-            type=click.Path(file_okay=False, path_type=Path),
-            help="Where data is kept. [default: ~/.local/share/btt-chain]",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def chain_name(dev: bool, chain: str | None) -> str:
-    """The chain that the options mean."""
-    if dev and chain not in {None, "dev"}:
-        raise Mistyped("--dev is the chain dev: leave out either --dev or --chain")
-    if not dev and not chain:
-        raise Mistyped("which chain? Give --dev, or --chain with a name or a file")
-    return known_chain(chain or "dev")
-
-
-@contextmanager
-def opened(chain: str, base_path: Path | None) -> Iterator[OpenChain]:
-    """The chain's data, closed at the end; every error in a plain line."""
-    from btt_chain.node.config import NodeConfig, default_base_path
-    from btt_chain.node.lifecycle import open_chain
-
-    config = NodeConfig(chain, base_path or default_base_path())
-    with plain_errors():
-        data = open_chain(config, create=False)
-        try:
-            yield data
-        finally:
-            data.close()
 
 
 # ---- purge
@@ -116,8 +70,7 @@ def purge_chain(dev: bool, chain: str | None, base_path: Path | None, yes: bool)
 
 def _after_purge(dev: bool, chain: str | None, base_path: Path | None) -> None:
     """Delete the signing records of a chain that is one machine's alone; name those that stay."""
-    from cli.commands.keystore import place_of
-    from cli.commands.record import delete_records
+    from cli.common.validator_keys import delete_records, place_of
 
     place = place_of(dev, chain, base_path)
     if not (place.paths.signing / place.genesis.hex()).exists():

@@ -21,10 +21,9 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import click
 
-from cli.commands.node import log_option
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.logs import parse_filters
+from cli.common.logs import log_option, parse_filters
 from cli.common.options import Group, examples, json_option
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cli.commands.tx import Sending
 from cli.common import show
 from cli.common.amount import AmountError
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.sending import Sending
 from cli.common.working import properties, signer_of, signer_options, work_chain
 
 if TYPE_CHECKING:

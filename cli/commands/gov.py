@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cli.commands.tx import Sending
 from cli.common import show
 from cli.common.accounts import AccountError, read_account
 from cli.common.amount import AmountError, Currency
 from cli.common.errors import Mistyped, NotFound, Refused, hint
 from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.sending import Sending
 from cli.common.working import properties, short, signer_of, signer_options, work_chain
 
 if TYPE_CHECKING:

@@ -3,113 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from cli.commands.data import chain_name, data_options
 from cli.common import show
+from cli.common.chain_data import data_options
 from cli.common.errors import Mistyped, Refused
-from cli.common.options import DEFAULT_URL, SCHEMES, examples, json_option, password, read_secret
+from cli.common.options import DEFAULT_URL, SCHEMES, examples, json_option, read_secret
+from cli.common.validator_keys import (
+    KEY_TYPES,
+    Place,
+    keystore_password,
+    keystore_password_options,
+    last_signed,
+    place_of,
+    plain_key_errors,
+)
 
 if TYPE_CHECKING:
     from btt_chain.keystore import Password
-    from btt_chain.node.config import Paths
     from btt_chain.scale.portable import Plain
     from cli.common.chain import Chain
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-KEY_TYPES: Final = ("babe", "gran")
-PASSWORD_VARIABLE: Final = "BTT_KEYSTORE_PASSWORD"  # noqa: S105 - the name of a variable
-
-
-def keystore_password_options(command: Command) -> Command:
-    """`--password` and its safer sisters, for the files of the keystore."""
-    options = [
-        click.option(
-            "--password",
-            envvar=PASSWORD_VARIABLE,
-            show_envvar=True,
-            help="The keystore's password; as an argument, others on this machine can read it.",
-        ),
-        click.option(
-            "--password-filename",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="A file that holds the keystore's password.",
-        ),
-        click.option(
-            "--password-interactive", is_flag=True, help="Ask for the keystore's password."
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def keystore_password(
-    given: str | None, filename: Path | None, interactive: bool
-) -> Password | None:
-    """The password of the keystore; None: the secret beside its files is used."""
-    from btt_chain.keystore import Password
-
-    if filename is not None or interactive:
-        ctx = click.get_current_context()
-        if ctx.get_parameter_source("password") is click.core.ParameterSource.ENVIRONMENT:
-            given = None  # what is typed goes before what is set
-    word = password(given, interactive, filename)
-    if word == "":
-        raise Mistyped("the keystore's password is empty")
-    return None if word is None else Password(word)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A chain, as far as keys are concerned."""
-
-    paths: Paths
-    genesis: bytes
-    is_live: bool
-    is_alone: bool
-    """A development chain: no other node has it."""
-
-
-def place_of(dev: bool, chain: str | None, base_path: Path | None) -> Place:
-    """Where the keys and records of the chain lie."""
-    from btt_chain.node.config import Paths, default_base_path
-    from genesis.build import build
-    from genesis.catalogue import load
-    from genesis.presets import ChainType
-    from genesis.spec import SpecError
-
-    name = chain_name(dev, chain)
-    try:
-        spec = load(name)
-        genesis = build(spec).hash
-    except SpecError as error:
-        raise Refused(str(error)) from error
-    return Place(
-        Paths(base_path or default_base_path(), spec.id),
-        genesis,
-        spec.is_live,
-        spec.chain_type == ChainType.DEVELOPMENT,
-    )
-
-
-@contextmanager
-def plain_key_errors() -> Iterator[None]:
-    """Turn what is wrong with a key or a record into a plain line."""
-    from btt_chain.keystore import KeystoreError, RecordError
-
-    try:
-        yield
-    except (KeystoreError, RecordError) as error:
-        raise Refused(str(error)) from error
-
 
 # ---- insert
 
@@ -228,33 +147,6 @@ def list_(dev: bool, chain: str | None, base_path: Path | None, as_json: bool) -
         show.table(["type", "public key", "signed last"], rows)
     else:
         show.note(f"there are no keys in {place.paths.keystore}")
-
-
-def last_signed(place: Place, public: bytes) -> str:
-    """What a key has said last, or what is wrong with its record, in words."""
-    from btt_chain.keystore.errors import RecordError, RecordMissing
-    from btt_chain.keystore.record import read, record_path
-
-    try:
-        path = record_path(place.paths.signing, place.genesis, public)
-        ledger = read(path, place.genesis, public)
-    except RecordMissing:
-        return "no signing record"
-    except RecordError as error:
-        return str(error)
-    said = []
-    if ledger.block is not None:
-        said.append(f"slot {ledger.block.slot}")
-    if ledger.round is not None:
-        said.append(f"the {ledger.round.place}")
-    if ledger.launch:
-        said.append("nothing, made for the start of the chain")
-    if ledger.closed_set is not None:
-        said.append(f"no vote up to the end of set {ledger.closed_set}")
-    if ledger.unsure:
-        why = f": {ledger.reason}" if ledger.reason else ""
-        said.append(f"waits for the watch{why}")
-    return ", ".join(said) or "nothing"
 
 
 # ---- status

@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cli.commands.ceremony import FILE, KINDS, write_json
-from cli.commands.keystore import keystore_password, keystore_password_options, plain_key_errors
-from cli.commands.node import plain_errors
-from cli.commands.spec import RandomnessType
 from cli.common import show
+from cli.common.chain_data import plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.files import FILE, write_json
 from cli.common.options import Group, examples, json_option
+from cli.common.types import RandomnessType
+from cli.common.validator_keys import (
+    KINDS,
+    keystore_password,
+    keystore_password_options,
+    plain_key_errors,
+)
 
 if TYPE_CHECKING:
     from btt_chain.node.config import Paths

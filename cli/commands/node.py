@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from cli.common import show
-from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.logs import parse_filters, start
+from cli.common.chain_data import known_chain, plain_errors
+from cli.common.errors import Mistyped
+from cli.common.logs import log_option, parse_filters, start
 from cli.common.node_options import (
     asked_for,
     forwarding_option,
@@ -155,19 +156,6 @@ def rpc_options(command: Command) -> Command:
     return command
 
 
-def log_option(command: Command) -> Command:
-    """`--log`: what is written to standard error."""
-    return click.option(
-        "-l",
-        "--log",
-        "filters",
-        default="info",
-        show_default=True,
-        help="LEVEL or TARGET=LEVEL, comma-separated; a level is error, warn, info, debug or off, "
-        "a target is babe, grandpa, sync, peers, pool, rpc, … or a module.",
-    )(command)
-
-
 @examples(
     "btt-chain node --dev --tmp",
     "btt-chain node --chain mainnet --base-path /var/lib/btt --pruning 1000",
@@ -255,17 +243,6 @@ def node(
         )
 
 
-def known_chain(name: str) -> str:
-    """The name of a chain or of a file; NotFound if it is neither."""
-    from genesis.catalogue import chain_named
-    from genesis.presets import ALIASES, CHAINS
-
-    if chain_named(name) is None and not Path(name).is_file():
-        known = ", ".join((*CHAINS, *ALIASES))
-        raise NotFound(f"{name} is neither a file nor one of the chains {known}")
-    return name
-
-
 @contextmanager
 def data_directory(given: Path | None, *, tmp: bool) -> Iterator[Path]:
     """The base path; a temporary one is gone at the end."""
@@ -339,35 +316,3 @@ def run(config: NodeConfig) -> None:
 
     with plain_errors():
         uvloop.run(run_node(config))
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Turn what a node says for its operator into the errors of commands."""
-    from btt_chain.chain.client import UnknownBlock
-    from btt_chain.chain.law import NoLaw
-    from btt_chain.consensus.finality.records import BadRecord
-    from btt_chain.keystore.errors import KeystoreError, RecordError
-    from btt_chain.node.descriptors import TooFewDescriptors
-    from btt_chain.node.lifecycle import WrongChain
-    from btt_chain.node.sealing import SealingFailed
-    from btt_chain.node.service import PortTaken
-    from genesis.spec import SpecError
-    from p2p.errors import NetworkError
-    from runtime.frame import MigrationFailed
-    from storage.kv import StorageError
-
-    try:
-        yield
-    except UnknownBlock as error:
-        raise NotFound(str(error)) from error
-    except (
-        BadRecord, KeystoreError, MigrationFailed, NetworkError, NoLaw, PortTaken, RecordError,
-        SealingFailed, SpecError, StorageError, TooFewDescriptors, WrongChain,
-    ) as error:  # fmt: skip
-        raise Refused(str(error)) from error
-    except ValueError as error:
-        # The node's word for a flag that does not fit the chain names the flag first.
-        if str(error).startswith("--"):
-            raise Mistyped(str(error)) from error
-        raise

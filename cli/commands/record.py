@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import click
 
-from cli.commands.data import data_options
-from cli.commands.keystore import Place, last_signed, place_of, plain_key_errors
 from cli.common import show
+from cli.common.chain_data import data_options
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group, examples, json_option
+from cli.common.validator_keys import delete_records, last_signed, place_of, plain_key_errors
 
 
 @click.group(cls=Group)
@@ -112,20 +111,3 @@ def forget(dev: bool, chain: str | None, base_path: Path | None, yes: bool) -> N
     if not yes:
         click.confirm(f"Delete {folder}?", abort=True, err=True)
     delete_records(place)
-
-
-def delete_records(place: Place) -> None:
-    """Delete every signing record of a chain; Refused while a node signs with one."""
-    from btt_chain.keystore.errors import RecordError, RecordInUse
-    from btt_chain.keystore.record import SigningRecord, recorded_keys
-
-    folder = place.paths.signing / place.genesis.hex()
-    for public in recorded_keys(place.paths.signing, place.genesis):
-        try:
-            SigningRecord.open(place.paths.signing, place.genesis, public).close()
-        except RecordInUse as error:
-            raise Refused(str(error)) from error
-        except RecordError:
-            continue  # damaged ones go as well
-    shutil.rmtree(folder)
-    show.note(f"deleted {folder}")

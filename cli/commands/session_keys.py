@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.commands.data import data_options
-from cli.commands.keystore import (
+from cli.common import show
+from cli.common.chain_data import data_options
+from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.options import connection_options, examples, json_option
+from cli.common.validator_keys import (
     KEY_TYPES,
     keystore_password,
     keystore_password_options,
     place_of,
     plain_key_errors,
 )
-from cli.common import show
-from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import connection_options, examples, json_option
 
 if TYPE_CHECKING:
     from btt_chain.keystore import Keystore

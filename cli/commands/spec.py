@@ -7,10 +7,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from cli.commands.node import known_chain, plain_errors
 from cli.common import show
+from cli.common.chain_data import known_chain, plain_errors
 from cli.common.errors import Mistyped
 from cli.common.options import chain_names, examples
+from cli.common.types import RandomnessType
 
 if TYPE_CHECKING:
     from genesis.presets import Chain
@@ -32,25 +33,6 @@ class ValidatorsType(click.ParamType["int | Path"]):
         if text.isascii() and text.isdecimal() and len(text) < 10:
             return int(text)
         return Path(_FILE.convert(text, param, ctx))
-
-
-class RandomnessType(click.ParamType[bytes]):
-    """32 bytes in hex."""
-
-    name = "HEX"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> bytes:
-        """The bytes."""
-        text = str(value).removeprefix("0x")
-        try:
-            raw = bytes.fromhex(text)
-        except ValueError:
-            raw = b""
-        if len(raw) != 32 or len(text) != 64:
-            self.fail(f"{value!r} is not 32 bytes as 64 hex digits", param, ctx)
-        return raw
 
 
 @examples(

@@ -29,6 +29,7 @@ from cli.common.options import (
     read_text,
     scheme_option,
 )
+from cli.common.sending import Sending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,24 +61,6 @@ class Signing:
     tip: int
     period: int | None
     nonce: int | None
-
-
-class Sending(click.Command):
-    """A command with amounts: what looks like an option may be a negative one."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Explain the option that a negative amount was taken for."""
-        try:
-            return super().parse_args(ctx, list(args))
-        except click.NoSuchOption as error:
-            if not error.option_name[1:2].isdecimal():
-                raise
-            typed = next(arg for arg in args if arg.startswith(error.option_name))
-            raise Mistyped(
-                f"{typed!r} is negative, and no amount is; where an argument may begin with a "
-                "minus, put -- before it",
-                ctx,
-            ) from None
 
 
 @click.group(cls=Group)

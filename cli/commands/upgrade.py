@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cli.commands.data import chain_name, data_options, opened
 from cli.common import show
+from cli.common.chain_data import chain_name, data_options, opened
 from cli.common.client import Client, Json
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.options import (

@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cli.commands.asset import account, planck, tell, text
-from cli.commands.tx import Sending
 from cli.common import show
 from cli.common.amount import AmountError, Currency
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.working import properties, signer_of, signer_options, work_chain
+from cli.common.sending import Sending
+from cli.common.working import (
+    account,
+    planck,
+    properties,
+    report_call,
+    signer_of,
+    signer_options,
+    text,
+    work_chain,
+)
 
 if TYPE_CHECKING:
     from btt_chain.compute.chain import Included, RpcChain
@@ -166,7 +174,7 @@ def create(
             )  # fmt: skip
         (told,) = (one for one in done.events if isinstance(one, Vaults.VaultCreated))
         number = int(told.id)
-        tell(
+        report_call(
             done, as_json, f"vault {number}; `btt-chain vault show {number}` shows it",
             vault=number,
         )  # fmt: skip
@@ -262,7 +270,7 @@ def _tell(verb: str, told: Moved, done: Included, currency: Currency, as_json: b
     money, units, shares = (int(part) for part in (told.money, told.units, told.shares))
     said = f"{verb} {currency.format(money)} and {units:_} units for {SHARES.format(shares)}."
     parts = {"money": str(money), "units": str(units), "shares": str(shares)}
-    tell(done, as_json, said, vault=int(told.id), **parts)
+    report_call(done, as_json, said, vault=int(told.id), **parts)
 
 
 async def vault_of(chain: RpcChain, number: int) -> VaultView:

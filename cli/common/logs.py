@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from cli.common.errors import Mistyped
+from cli.common.options import Command
 
 LEVELS: Final = {
     "error": logging.ERROR,
@@ -94,3 +95,16 @@ class _Lines(logging.Formatter):
         level = f"{record.levelname:<7}"
         record.level = click.style(level, fg=_COLOURS[record.levelno]) if self._colours else level
         return super().format(record)
+
+
+def log_option(command: Command) -> Command:
+    """`--log`: what is written to standard error."""
+    return click.option(
+        "-l",
+        "--log",
+        "filters",
+        default="info",
+        show_default=True,
+        help="LEVEL or TARGET=LEVEL, comma-separated; a level is error, warn, info, debug or off, "
+        "a target is babe, grandpa, sync, peers, pool, rpc, … or a module.",
+    )(command)

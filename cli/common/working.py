@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from cli.common.amount import Currency
+from cli.common import show
+from cli.common.accounts import AccountError, read_account
+from cli.common.amount import AmountError, Currency
 from cli.common.client import Client, Json, RpcError
 from cli.common.errors import CannotConnect, Mistyped, NotFound, Refused
 from cli.common.options import key_pair, password, password_options, read_secret, scheme_option
 
 if TYPE_CHECKING:
-    from btt_chain.compute.chain import RpcChain
+    from btt_chain.compute.chain import Included, RpcChain
     from btt_chain.compute.gateway import Folder
     from btt_chain.crypto.keypair import KeyPair
 
@@ -138,3 +140,33 @@ def money(currency: Currency, answer: Json) -> str:
 def short(id: Json) -> str:
     """The beginning of an id, which is enough for a table."""
     return str(id)[:14] if isinstance(id, str) else "-"
+
+
+def account(given: str, prefix: int) -> bytes:
+    """The account that a text names. Mistyped if it names none."""
+    try:
+        return read_account(given, prefix)
+    except AccountError as error:
+        raise Mistyped(str(error)) from None
+
+
+def planck(currency: Currency, given: str) -> int:
+    """The amount that a text means. Mistyped if it means none."""
+    try:
+        return currency.parse(given)
+    except AmountError as error:
+        raise Mistyped(str(error)) from None
+
+
+def report_call(done: Included, as_json: bool, text: str, **facts: object) -> None:
+    """Print the result of a call: a sentence for people, or facts for programs."""
+    if as_json:
+        show.document({**facts, "block": "0x" + done.block.hex()})
+    else:
+        show.good(text)
+
+
+def text(raw: bytes) -> str:
+    """Return a name of the chain's storage as one line of text."""
+    shown = raw.decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else "�" for letter in shown)

@@ -297,6 +297,18 @@ def test_a_file_that_moves_or_is_split_passes_on_what_it_was_allowed(
     assert check(home) == code
 
 
+def test_a_file_that_keeps_a_part_passes_on_the_rest_to_a_new_file_only(home: Path) -> None:
+    for name in ("a", "b"):
+        (home / "cli" / f"{name}.py").write_text("# frob frob\n")
+    check(home, "--accept")
+    (home / "cli" / "a.py").write_text("# frob\n")
+    (home / "cli" / "c.py").write_text("# frob\n")
+    assert check(home, "--write") == 0
+    (home / "cli" / "a.py").write_text("")
+    (home / "cli" / "b.py").write_text("# frob frob frob\n")
+    assert check(home, "--write") == 1
+
+
 def test_a_large_class_passes_on_its_size_to_one_of_the_same_name_only(home: Path) -> None:
     (home / "cli" / "a.py").write_text("class A:\n" + lines(360))
     check(home, "--accept")

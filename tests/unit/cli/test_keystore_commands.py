@@ -16,12 +16,13 @@ from btt_chain.keystore import BABE, GRANDPA, Keystore, SigningRecord
 from btt_chain.keystore.errors import KeystoreError
 from btt_chain.keystore.record import recorded_keys
 from btt_chain.node.config import Paths
-from cli.commands.keystore import on_chain, place_of
+from cli.commands.keystore import on_chain
 from cli.common.amount import BTT
 from cli.common.catalogue import Catalogue
 from cli.common.chain import Chain
 from cli.common.client import Client
 from cli.common.errors import NotFound
+from cli.common.validator_keys import place_of
 from cli.program import program
 from genesis.build import build
 from genesis.catalogue import load

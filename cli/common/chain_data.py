@@ -1,0 +1,105 @@
+"""Shared by commands that open a chain's data: which chain, where it lies, and plain errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.options import Command, chain_names
+
+if TYPE_CHECKING:
+    from btt_chain.node.lifecycle import OpenChain
+
+
+def data_options(command: Command) -> Command:
+    """Which chain's data, and where."""
+    options = [
+        click.option("--dev", is_flag=True, help="The same as --chain dev."),
+        click.option(
+            "--chain",
+            metavar="NAME|FILE",
+            shell_complete=chain_names,
+            help="The chain, as for `node`.",
+        ),
+        click.option(
+            "-d",
+            "--base-path",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Where data is kept. [default: ~/.local/share/btt-chain]",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def chain_name(dev: bool, chain: str | None) -> str:
+    """The chain that the options mean."""
+    if dev and chain not in {None, "dev"}:
+        raise Mistyped("--dev is the chain dev: leave out either --dev or --chain")
+    if not dev and not chain:
+        raise Mistyped("which chain? Give --dev, or --chain with a name or a file")
+    return known_chain(chain or "dev")
+
+
+@contextmanager
+def opened(chain: str, base_path: Path | None) -> Iterator[OpenChain]:
+    """The chain's data, closed at the end; every error in a plain line."""
+    from btt_chain.node.config import NodeConfig, default_base_path
+    from btt_chain.node.lifecycle import open_chain
+
+    config = NodeConfig(chain, base_path or default_base_path())
+    with plain_errors():
+        data = open_chain(config, create=False)
+        try:
+            yield data
+        finally:
+            data.close()
+
+
+def known_chain(name: str) -> str:
+    """The name of a chain or of a file; NotFound if it is neither."""
+    from genesis.catalogue import chain_named
+    from genesis.presets import ALIASES, CHAINS
+
+    if chain_named(name) is None and not Path(name).is_file():
+        known = ", ".join((*CHAINS, *ALIASES))
+        raise NotFound(f"{name} is neither a file nor one of the chains {known}")
+    return name
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn what a node says for its operator into the errors of commands."""
+    from btt_chain.chain.client import UnknownBlock
+    from btt_chain.chain.law import NoLaw
+    from btt_chain.consensus.finality.records import BadRecord
+    from btt_chain.keystore.errors import KeystoreError, RecordError
+    from btt_chain.node.descriptors import TooFewDescriptors
+    from btt_chain.node.lifecycle import WrongChain
+    from btt_chain.node.sealing import SealingFailed
+    from btt_chain.node.service import PortTaken
+    from genesis.spec import SpecError
+    from p2p.errors import NetworkError
+    from runtime.frame import MigrationFailed
+    from storage.kv import StorageError
+
+    try:
+        yield
+    except UnknownBlock as error:
+        raise NotFound(str(error)) from error
+    except (
+        BadRecord, KeystoreError, MigrationFailed, NetworkError, NoLaw, PortTaken, RecordError,
+        SealingFailed, SpecError, StorageError, TooFewDescriptors, WrongChain,
+    ) as error:  # fmt: skip
+        raise Refused(str(error)) from error
+    except ValueError as error:
+        # The node's word for a flag that does not fit the chain names the flag first.
+        if str(error).startswith("--"):
+            raise Mistyped(str(error)) from error
+        raise

@@ -1,0 +1,158 @@
+"""Shared by commands on session keys: their keystore, its password, and signing records."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from cli.common import show
+from cli.common.chain_data import chain_name
+from cli.common.errors import Mistyped, Refused
+from cli.common.options import Command, password
+
+if TYPE_CHECKING:
+    from btt_chain.keystore import Password
+    from btt_chain.node.config import Paths
+
+
+KEY_TYPES: Final = ("babe", "gran")
+
+
+PASSWORD_VARIABLE: Final = "BTT_KEYSTORE_PASSWORD"  # noqa: S105 - the name of a variable
+
+
+KINDS: Final = {"babe": b"babe", "grandpa": b"gran"}
+"""The session keys of an entry, and their types in the keystore."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A chain, as far as keys are concerned."""
+
+    paths: Paths
+    genesis: bytes
+    is_live: bool
+    is_alone: bool
+    """A development chain: no other node has it."""
+
+
+def place_of(dev: bool, chain: str | None, base_path: Path | None) -> Place:
+    """Where the keys and records of the chain lie."""
+    from btt_chain.node.config import Paths, default_base_path
+    from genesis.build import build
+    from genesis.catalogue import load
+    from genesis.presets import ChainType
+    from genesis.spec import SpecError
+
+    name = chain_name(dev, chain)
+    try:
+        spec = load(name)
+        genesis = build(spec).hash
+    except SpecError as error:
+        raise Refused(str(error)) from error
+    return Place(
+        Paths(base_path or default_base_path(), spec.id),
+        genesis,
+        spec.is_live,
+        spec.chain_type == ChainType.DEVELOPMENT,
+    )
+
+
+def keystore_password_options(command: Command) -> Command:
+    """`--password` and its safer sisters, for the files of the keystore."""
+    options = [
+        click.option(
+            "--password",
+            envvar=PASSWORD_VARIABLE,
+            show_envvar=True,
+            help="The keystore's password; as an argument, others on this machine can read it.",
+        ),
+        click.option(
+            "--password-filename",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="A file that holds the keystore's password.",
+        ),
+        click.option(
+            "--password-interactive", is_flag=True, help="Ask for the keystore's password."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def keystore_password(
+    given: str | None, filename: Path | None, interactive: bool
+) -> Password | None:
+    """The password of the keystore; None: the secret beside its files is used."""
+    from btt_chain.keystore import Password
+
+    if filename is not None or interactive:
+        ctx = click.get_current_context()
+        if ctx.get_parameter_source("password") is click.core.ParameterSource.ENVIRONMENT:
+            given = None  # what is typed goes before what is set
+    word = password(given, interactive, filename)
+    if word == "":
+        raise Mistyped("the keystore's password is empty")
+    return None if word is None else Password(word)
+
+
+def last_signed(place: Place, public: bytes) -> str:
+    """What a key has said last, or what is wrong with its record, in words."""
+    from btt_chain.keystore.errors import RecordError, RecordMissing
+    from btt_chain.keystore.record import read, record_path
+
+    try:
+        path = record_path(place.paths.signing, place.genesis, public)
+        ledger = read(path, place.genesis, public)
+    except RecordMissing:
+        return "no signing record"
+    except RecordError as error:
+        return str(error)
+    said = []
+    if ledger.block is not None:
+        said.append(f"slot {ledger.block.slot}")
+    if ledger.round is not None:
+        said.append(f"the {ledger.round.place}")
+    if ledger.launch:
+        said.append("nothing, made for the start of the chain")
+    if ledger.closed_set is not None:
+        said.append(f"no vote up to the end of set {ledger.closed_set}")
+    if ledger.unsure:
+        why = f": {ledger.reason}" if ledger.reason else ""
+        said.append(f"waits for the watch{why}")
+    return ", ".join(said) or "nothing"
+
+
+@contextmanager
+def plain_key_errors() -> Iterator[None]:
+    """Turn what is wrong with a key or a record into a plain line."""
+    from btt_chain.keystore import KeystoreError, RecordError
+
+    try:
+        yield
+    except (KeystoreError, RecordError) as error:
+        raise Refused(str(error)) from error
+
+
+def delete_records(place: Place) -> None:
+    """Delete every signing record of a chain; Refused while a node signs with one."""
+    from btt_chain.keystore.errors import RecordError, RecordInUse
+    from btt_chain.keystore.record import SigningRecord, recorded_keys
+
+    folder = place.paths.signing / place.genesis.hex()
+    for public in recorded_keys(place.paths.signing, place.genesis):
+        try:
+            SigningRecord.open(place.paths.signing, place.genesis, public).close()
+        except RecordInUse as error:
+            raise Refused(str(error)) from error
+        except RecordError:
+            continue  # damaged ones go as well
+    shutil.rmtree(folder)
+    show.note(f"deleted {folder}")
