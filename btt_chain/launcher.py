@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any
 
-PACKAGES: Final = ("btt_chain", "runtime", "p2p", "storage", "cli", "genesis")
-HOME: Final = Path(__file__).resolve().parents[1]
+from btt_chain.packages import HOME, PACKAGES
 
 
 class PackageFinder:

@@ -11,7 +11,7 @@ from importlib import import_module, util
 from pathlib import Path
 from typing import Any, NoReturn
 
-from btt_chain.launcher import PACKAGES
+from btt_chain.packages import PACKAGES
 
 
 def shadowed(home: Path) -> str | None:

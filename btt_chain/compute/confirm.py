@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from btt_chain.compute.chain import Chain
-from btt_chain.compute.gateway import Folder, Record, Signer, luck_of, split
+from btt_chain.compute.job_folder import Folder, Record, Signer, luck_of, split
 from btt_chain.compute.payload import transcript_context
 from btt_chain.compute.sealing import SealError, open_sealed, sealed_size
 from btt_chain.compute.transport import BlobHost

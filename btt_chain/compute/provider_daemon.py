@@ -23,7 +23,7 @@ from btt_chain.compute.chain import (
     Head,
 )
 from btt_chain.compute.fetching import ModelShelf, NoModel
-from btt_chain.compute.gateway import split
+from btt_chain.compute.job_folder import split
 from btt_chain.compute.payload import BadPayload
 from btt_chain.compute.provider import (
     Abandon,

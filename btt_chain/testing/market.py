@@ -22,7 +22,8 @@ from btt_chain.compute.chain import (
     RpcChain,
     open_chain,
 )
-from btt_chain.compute.gateway import ENDED, Folder, Gateway, Record, new_record
+from btt_chain.compute.gateway import ENDED, Gateway
+from btt_chain.compute.job_folder import Folder, Record, new_record
 from btt_chain.compute.payload import edge_root
 from btt_chain.compute.store import BlobStore
 from btt_chain.compute.transport import LOCAL_GATE, BlobHost, BlobSettings

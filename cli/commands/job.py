@@ -35,7 +35,8 @@ from cli.common.working import (
 
 if TYPE_CHECKING:
     from btt_chain.compute.chain import RpcChain
-    from btt_chain.compute.gateway import Folder, Gateway, Record, Signer
+    from btt_chain.compute.gateway import Gateway
+    from btt_chain.compute.job_folder import Folder, Record, Signer
     from btt_chain.work.inputs.files import Inputs
     from btt_chain.work.package import Package
     from cli.common.amount import Currency
@@ -162,7 +163,7 @@ def submit(
     has computed, or with --wait until it is paid and the result is here. Whatever interrupts it,
     `btt-chain job gateway` goes on.
     """
-    from btt_chain.compute.gateway import Signer
+    from btt_chain.compute.job_folder import Signer
     from cli.common.chain import run
 
     if wait and detach:
@@ -255,7 +256,7 @@ class _Session:
     async def post(self, inputs: Inputs, options: dict[str, Any]) -> Record:
         """Keep the job, then post it. Refused if it costs too much or nobody could fetch it."""
         from btt_chain.compute.chain import DispatchRefused, TransactionRefused
-        from btt_chain.compute.gateway import new_record
+        from btt_chain.compute.job_folder import new_record
         from btt_chain.compute.payload import edge_root
         from btt_chain.primitives.digest import H256
         from btt_chain.scale import u32, u64, u128
@@ -517,7 +518,7 @@ def gateway(
     Goes on with every job that was posted from this --base-path, and with those that are handed
     over while it runs. A node that goes away is called again.
     """
-    from btt_chain.compute.gateway import Signer
+    from btt_chain.compute.job_folder import Signer
     from cli.common.chain import run
     from cli.common.options import key_pair, read_secret
 

@@ -159,7 +159,7 @@ def register(
     A bond is held for its quality until it is retired. Whoever does or checks a job fetches the
     package: keep it where the endpoints say. The gateway (`btt-chain job gateway`) does that.
     """
-    from btt_chain.compute.gateway import joined
+    from btt_chain.compute.job_folder import joined
     from btt_chain.scale import u16
     from btt_chain.work.ids import model_id
     from cli.common.chain import run

@@ -332,7 +332,7 @@ class Opened:
         self, kind: Any, region: int | None, classes: Sequence[int], capacity: int
     ) -> ProviderInfo:
         """What it tells of itself."""
-        from btt_chain.compute.gateway import joined
+        from btt_chain.compute.job_folder import joined
         from btt_chain.scale import u16, u32
         from runtime.pallets.providers.types import ProviderInfo
 

@@ -18,7 +18,7 @@ from cli.common.options import key_pair, password, password_options, read_secret
 
 if TYPE_CHECKING:
     from btt_chain.compute.chain import Included, RpcChain
-    from btt_chain.compute.gateway import Folder
+    from btt_chain.compute.job_folder import Folder
     from btt_chain.crypto.keypair import KeyPair
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -56,7 +56,7 @@ def folder_option(command: Command) -> Command:
 
 def folder_of(base: Path | None, genesis: bytes) -> Folder:
     """The gateway's folder for a chain. OSError if it cannot be made."""
-    from btt_chain.compute.gateway import Folder
+    from btt_chain.compute.job_folder import Folder
     from btt_chain.node.config import default_base_path
 
     return Folder(base or default_base_path(), genesis)
@@ -66,7 +66,7 @@ def folder_of(base: Path | None, genesis: bytes) -> Folder:
 async def work_chain(url: str, timeout: float) -> AsyncIterator[RpcChain]:
     """A chain to work with; its errors become those of commands."""
     from btt_chain.compute.chain import ChainError, ChainGone, DispatchRefused, NoLaw, open_chain
-    from btt_chain.compute.gateway import Damaged
+    from btt_chain.compute.job_folder import Damaged
     from btt_chain.scale import EncodeError
     from cli.common.client import web_socket
     from cli.common.reasons import REASONS

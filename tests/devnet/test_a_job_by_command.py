@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from btt_chain.compute.chain import RpcChain, open_chain
-from btt_chain.compute.gateway import Folder, Record, new_record
+from btt_chain.compute.job_folder import Folder, Record, new_record
 from btt_chain.compute.payload import edge_root, payload_pieces
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId

@@ -22,7 +22,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from btt_chain.compute.checking import VECTORS_FROM
-from btt_chain.compute.gateway import Folder
+from btt_chain.compute.job_folder import Folder
 from btt_chain.node.backend import Identity
 from btt_chain.node.config import NodeConfig
 from btt_chain.node.lifecycle import open_chain

@@ -20,19 +20,8 @@ import trio
 from libp2p.abc import INetStream
 
 from btt_chain.compute.chain import ChainGone, Head, Included, NotIncluded
-from btt_chain.compute.gateway import (
-    Damaged,
-    Folder,
-    Gateway,
-    Record,
-    Signer,
-    Step,
-    decide,
-    joined,
-    may_ask,
-    new_record,
-    split,
-)
+from btt_chain.compute.gateway import Gateway, Step, decide, may_ask
+from btt_chain.compute.job_folder import Damaged, Folder, Record, Signer, joined, new_record, split
 from btt_chain.compute.payload import (
     BadPayload,
     edge_root,

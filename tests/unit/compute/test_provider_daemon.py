@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from btt_chain.compute.chain import ChainGone, DispatchRefused, Head, Included, NotIncluded
-from btt_chain.compute.gateway import joined
+from btt_chain.compute.job_folder import joined
 from btt_chain.compute.payload import (
     edge_root,
     payload_context,

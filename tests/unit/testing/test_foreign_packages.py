@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from btt_chain.launcher import HOME, PACKAGES
+from btt_chain.packages import HOME, PACKAGES
 from btt_chain.testing.specification import MAX_VALIDATORS
 from genesis.presets import MOST_LOCAL_VALIDATORS
 

@@ -1,0 +1,275 @@
+"""The folder of a requester: jobs with their secrets, inputs, results and packages of models.
+
+Files are private, and replaced whole: a job that was written survives a crash.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+from btt_chain.compute.sealing import (
+    JobKeys,
+    job_keys,
+)
+from btt_chain.compute.transport import (
+    model_name,
+    payload_name,
+)
+from btt_chain.keystore.files import Lock, commit, make_private_folder, write_aside
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import DecodeError, Fixed, codec, path, u16, u32
+from btt_chain.work.graph import Binary32, Manifest, Tensor
+from runtime.pallets.jobs.types import Tier
+
+if TYPE_CHECKING:
+    from btt_chain.crypto.keypair import KeyPair
+    from btt_chain.work.package import Package
+
+
+MOST_ENDPOINTS: Final = 256
+"""Bytes of addresses that a job holds."""
+
+
+@path("btt_gateway::Record")
+@dataclass(slots=True)
+class Record:
+    """What a requester keeps of a job."""
+
+    secret: Annotated[bytes, Fixed(32)]
+    """All keys of the job follow from it (`sealing.job_keys`)."""
+    requester: AccountId
+    model: H256
+    tier: Tier
+    items: u32
+    input: Tensor
+    output: Tensor
+    output_scale: Binary32
+    last: u16
+    """The place of the output among the tensors that are committed to."""
+    names: list[str]
+    """What each item came from."""
+    labels: list[str]
+    """What the outputs are called."""
+    job: H256 | None = None
+    """None: it is not known yet whether it was posted."""
+    sealed_for: AccountId | None = None
+    over: bool = False
+    """Nothing is to be done about it any more."""
+
+    @property
+    def keys(self) -> JobKeys:
+        """The keys of the job."""
+        return job_keys(self.secret)
+
+    @property
+    def leaf_key(self) -> bytes | None:
+        """The key of its leaves, if it is confidential."""
+        return self.keys.leaves if self.tier is Tier.Confidential else None
+
+    @property
+    def name(self) -> str:
+        """What its files are called."""
+        return self.keys.reply_public.hex()
+
+
+_RECORD: Final = codec(Record)
+
+
+def new_record(
+    manifest: Manifest, model: bytes, requester: bytes, names: list[str], labels: list[str],
+    tier: Tier,
+) -> Record:  # fmt: skip
+    """A record with a new secret."""
+    graph = manifest.graph
+    return Record(
+        secrets.token_bytes(32), AccountId(requester), H256(model), tier, u32(len(names)),
+        graph.input, graph.output, manifest.output_scale, u16(len(graph.committed) - 1), names,
+        labels,
+    )  # fmt: skip
+
+
+class Damaged(Exception):
+    """A file of the gateway is not what it wrote: move it away, and restore it from a copy."""
+
+
+class Folder:
+    """All that a gateway keeps for one chain. Any number of programs may add to it.
+
+    Only the one that holds `lock` serves, and touches `blobs`.
+    """
+
+    def __init__(self, base: Path, genesis: bytes) -> None:
+        """Open or make it. Raises OSError."""
+        self.path: Final = base / "gateway" / genesis.hex()[:16]
+        for part in ("jobs", "items", "results", "models", "inputs"):
+            make_private_folder(self.path / part)
+
+    def lock(self) -> Lock:
+        """Become the one that serves. Raises keystore.files.Held while another does."""
+        return Lock(self.path / "lock")
+
+    @property
+    def blobs(self) -> Path:
+        """Where the store of the serving gateway lies."""
+        return self.path / "blobs"
+
+    def seed(self) -> bytes:
+        """What our identity on the network follows from; drawn the first time. Raises OSError."""
+        file = self.path / "network-key"
+        with suppress(FileNotFoundError):
+            return file.read_bytes()
+        seed = secrets.token_bytes(32)
+        _write(file, seed)
+        return seed
+
+    def tell_endpoints(self, listen: str, endpoints: Sequence[str]) -> None:
+        """Note where the serving gateway is reached, for those who post. Raises OSError.
+
+        Jobs that are posted name the port, so a port that was any is this one from now on.
+        """
+        host, _, port = listen.rpartition("/")
+        if port == "0":
+            port = endpoints[0].split("/")[4]
+        _write(self.path / "listen", f"{host}/{port}".encode())
+        _write(self.path / "endpoints", joined(endpoints))
+
+    def listen(self) -> str | None:
+        """Where the last gateway listened."""
+        with suppress(FileNotFoundError):
+            return (self.path / "listen").read_text()
+        return None
+
+    def endpoints(self) -> bytes:
+        """Where the gateway is reached, as a job holds it; nothing if none ever ran."""
+        with suppress(FileNotFoundError):
+            return (self.path / "endpoints").read_bytes()
+        return b""
+
+    def add(self, record: Record, items: bytes) -> None:
+        """Keep a job and its inputs, before it is posted. Raises OSError."""
+        _write(self.path / "items" / record.name, items)
+        self.save(record)
+
+    def save(self, record: Record) -> None:
+        """Keep what changed of a job. Raises OSError."""
+        _write(self._job(record.name), _RECORD.encode(record))
+
+    def forget(self, record: Record) -> None:
+        """Forget a job that was never posted."""
+        self._job(record.name).unlink(missing_ok=True)
+        self.drop_items(record)
+
+    def age(self, record: Record) -> float:
+        """Seconds since anything of a job changed here."""
+        return time.time() - self._job(record.name).stat().st_mtime
+
+    def records(self) -> list[Record]:
+        """All jobs, the oldest first. Raises Damaged, OSError."""
+        files = sorted((self.path / "jobs").glob("*.job"), key=lambda file: file.stat().st_mtime_ns)
+        return [self._read(file) for file in files]
+
+    def record_of(self, job: bytes) -> Record | None:
+        """The record of a job; None if it was not posted from here. Raises Damaged, OSError."""
+        return next((record for record in self.records() if record.job == job), None)
+
+    def items(self, record: Record) -> bytes | None:
+        """The inputs of a job, as long as they are needed."""
+        with suppress(FileNotFoundError):
+            return (self.path / "items" / record.name).read_bytes()
+        return None
+
+    def drop_items(self, record: Record) -> None:
+        """Forget the inputs of a job."""
+        (self.path / "items" / record.name).unlink(missing_ok=True)
+
+    def keep_result(self, record: Record, outputs: bytes) -> None:
+        """Keep the outputs of a job, opened. Raises OSError."""
+        _write(self.path / "results" / record.name, outputs)
+
+    def result(self, record: Record) -> bytes | None:
+        """The outputs of a job; None until they came."""
+        with suppress(FileNotFoundError):
+            return (self.path / "results" / record.name).read_bytes()
+        return None
+
+    def add_model(self, model: bytes, package: bytes) -> None:
+        """Keep a model to serve. Raises OSError."""
+        _write(self.path / "models" / model.hex(), package)
+
+    def package(self, model: bytes) -> Package | None:
+        """A model that is kept here; None if it is not, or damaged. Needs numpy."""
+        from btt_chain.work.errors import WorkError  # noqa: PLC0415 - an extra
+        from btt_chain.work.package import load  # noqa: PLC0415 - an extra
+
+        try:
+            return load(self.path / "models" / model.hex())
+        except (FileNotFoundError, WorkError):
+            return None
+
+    def add_inputs(self, root: bytes, payload: bytes) -> None:
+        """Keep the inputs of a job of the chain itself to serve; they are public. Raises OSError.
+
+        `root` is over the roots of all items' inputs, `payload` what a provider fetches.
+        """
+        _write(self.path / "inputs" / root.hex(), payload)
+
+    def shared(self) -> Iterator[tuple[str, Path]]:
+        """What everybody may fetch: the names and files of models and public inputs."""
+        for part, name_of in (("models", model_name), ("inputs", payload_name)):
+            for file in sorted((self.path / part).iterdir()):
+                if not file.name.startswith("."):
+                    yield name_of(bytes.fromhex(file.name)), file
+
+    def _job(self, name: str) -> Path:
+        return self.path / "jobs" / f"{name}.job"
+
+    def _read(self, file: Path) -> Record:
+        try:
+            return _RECORD.decode_all(file.read_bytes())
+        except DecodeError as error:
+            raise Damaged(f"{file} is damaged: {error}") from None
+
+
+def joined(endpoints: Iterable[str]) -> bytes:
+    """Addresses as a job holds them: as many as fit, a line each."""
+    lines: list[str] = []
+    for endpoint in endpoints:
+        if len("\n".join([*lines, endpoint])) > MOST_ENDPOINTS:
+            break
+        lines.append(endpoint)
+    return "\n".join(lines).encode("ascii")
+
+
+def split(endpoints: bytes) -> list[str]:
+    """Addresses out of what the chain holds; what is none is left out."""
+    return [line for line in endpoints.decode("ascii", "ignore").split("\n") if line]
+
+
+def _write(file: Path, data: bytes) -> None:
+    commit(write_aside(file, data, secrets.token_hex(4)), file)
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who signs for a requester, and what for.
+
+    Confidential results are accepted if they are right, and proven wrong if not; what a provider
+    does not serve is asked for on the chain.
+    """
+
+    pair: KeyPair
+    shows: bool = True
+    """Whether proofs and answers may show everybody a piece of a confidential item."""
+
+
+def luck_of(record: Record, receipt: bytes) -> H256:
+    """What a requester draws by what it looks at of a receipt: nobody else can tell, ever."""
+    return H256(sha256(b"btt requester" + record.secret + receipt).digest())
