@@ -1,0 +1,358 @@
+"""Posting jobs, serving their payloads, and waiting until they are over."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from cli.commands.job_result import print_result
+from cli.common import show
+from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
+from cli.common.working import found
+
+if TYPE_CHECKING:
+    from btt_chain.compute.chain import RpcChain
+    from btt_chain.compute.gateway import Gateway
+    from btt_chain.compute.job_folder import Folder, Record, Signer
+    from btt_chain.work.inputs.files import Inputs
+    from btt_chain.work.package import Package
+    from cli.common.amount import Currency
+    from cli.common.client import Json
+    from runtime.pallets.jobs.types import Outcome
+    from runtime.work_views import JobView, WorkQuote
+
+
+ENDED: Final = ("finalised", "refunded", "slashed")
+
+
+HANDED_OVER: Final = ("committed", "checking", "pending", *ENDED)
+"""States in which nobody needs the payload any more."""
+
+
+PAUSE: Final = 3.0
+"""Seconds before a node that went away is called again."""
+
+
+MIN_DEADLINE: Final = 30
+
+
+MAX_DEADLINE: Final = 100_800
+"""Slots. Besides, a provider gets twice the least that the chain allows for its work."""
+
+
+class Session:
+    """What `submit` needs from one step to the next."""
+
+    def __init__(
+        self, chain: RpcChain, folder: Folder, url: str, timeout: float, signer: Signer,
+        package: Package, as_json: bool,
+    ) -> None:  # fmt: skip
+        self.chain = chain
+        self.folder = folder
+        self.url = url
+        self.timeout = timeout
+        self.signer = signer
+        self.package = package
+        self.as_json = as_json
+        self.currency: Currency
+        self.is_local = False
+        self._states: dict[str, JobView] = {}
+
+    async def look(self) -> None:
+        """Ask what kind of chain it is, and how its money is written."""
+        self.currency, self.is_local = await read_chain_facts(self.url, self.timeout)
+
+    @asynccontextmanager
+    async def gateway(
+        self, listen: str | None, public: tuple[str, ...]
+    ) -> AsyncIterator[Gateway | None]:
+        """Serve the folder; None if another program does already."""
+        if runs(self.folder):
+            show.note("a gateway runs: it serves the payload")
+            yield None
+            return
+        async with serving(
+            self.chain, self.folder, self.is_local, listen, public, self._tell, self.signer
+        ) as made:
+            yield made
+
+    async def post(self, inputs: Inputs, options: dict[str, Any]) -> Record:
+        """Keep the job, then post it. Refused if it costs too much or nobody could fetch it."""
+        from btt_chain.compute.chain import DispatchRefused, TransactionRefused
+        from btt_chain.compute.job_folder import new_record
+        from btt_chain.compute.payload import edge_root
+        from btt_chain.primitives.digest import H256
+        from btt_chain.scale import u32, u64, u128
+        from btt_chain.work.ids import model_id
+        from runtime.pallets.jobs import Jobs
+        from runtime.pallets.jobs.types import Check, Tier, Urgency
+
+        tier, check = Tier[options["tier"].title()], Check[options["check"].title()]
+        urgency = Urgency[options["urgency"].title()]
+        manifest = self.package.manifest
+        model = model_id(manifest)
+        raw = inputs.elements.tobytes()
+        quote: WorkQuote | None = await self.chain.api(
+            "WorkApi_quote", model, u32(len(inputs.names)), urgency, check, tier, u64(len(raw))
+        )
+        quote, endpoints = offered(quote, model), served_at(self.folder)
+        deadline = options["deadline"] or ample_deadline(quote)
+        self._print_quote(quote, len(inputs.names))
+        record = new_record(
+            manifest, model, self.signer.pair.account_id, list(inputs.names),
+            list(self.package.preparation.labels), tier,
+        )  # fmt: skip
+        self.folder.add(record, raw)
+        if tier is Tier.Confidential:
+            # Nobody but us will check it, and for that the model is needed.
+            self.folder.add_model(model, b"".join(self.package.chunks()))
+        try:
+            done = await self.chain.submit(
+                "Jobs", "post", signer=self.signer.pair, model=H256(model), items=record.items,
+                input_root=edge_root(record.input, 0, raw, record.leaf_key), tier=tier, check=check,
+                urgency=urgency, max_price=u128(self._limit(options["max_price"], quote)),
+                data_bytes=u64(len(raw)), deadline=u32(deadline),
+                reply_key=record.keys.reply_public, endpoints=endpoints,
+            )  # fmt: skip
+        except (DispatchRefused, TransactionRefused):
+            # Whatever else goes wrong, it may have been posted: the gateway will find out.
+            self.folder.forget(record)
+            raise
+        posted = [event for event in done.events if isinstance(event, Jobs.Posted)]
+        record.job = posted[0].job
+        self.folder.save(record)
+        return record
+
+    def _limit(self, given: str | None, quote: WorkQuote) -> int:
+        from cli.common.amount import AmountError
+
+        if given is None:
+            return int(quote.price) * 105 // 100
+        try:
+            return self.currency.parse(given)
+        except AmountError as error:
+            raise Mistyped(f"--max-price: {error}") from None
+
+    def _print_quote(self, quote: WorkQuote, items: int) -> None:
+        price, checking, deposit = (
+            self.currency.format(int(part))
+            for part in (quote.price, quote.verification, quote.deposit)
+        )
+        show.note(
+            f"{items} items: {price} for the work, {checking} for checking it at most, "
+            f"{deposit} deposit"
+        )
+
+    def _tell(self, record: Record, view: JobView) -> None:
+        """Say what changed."""
+        before = self._states.get(record.name)
+        self._states[record.name] = view
+        if before is None or (before.state, before.provider) != (view.state, view.provider):
+            provider = None if view.provider is None else self._address(view.provider)
+            show.note(story(view.state.name.lower(), provider, outcome_name(view.outcome)))
+
+    def _address(self, account: bytes) -> str:
+        from btt_chain.primitives import ss58
+
+        return ss58.encode(account)
+
+    async def follow(
+        self, record: Record, gateway: Gateway | None, until: tuple[str, ...]
+    ) -> JobView:
+        """Wait for one of some states; and for the result, if it is to come."""
+
+        def over() -> bool:
+            view = self._states.get(record.name)
+            if view is None or view.state.name.lower() not in until:
+                return False
+            waits = until == ENDED and view.state.name == "Finalised"
+            return not waits or self.folder.result(record) is not None
+
+        if gateway is not None:
+            await gateway.run(over)
+            await gateway.settle()
+        else:
+            async for _ in self.chain.heads():
+                view = await self.chain.api("WorkApi_job", record.job)
+                if view is not None:
+                    self._tell(record, view)
+                if over():
+                    break
+        return self._states[record.name]
+
+    def print_posted(self, record: Record) -> None:
+        """Say that the job is posted."""
+        id = "0x" + (record.job or b"").hex()
+        if self.as_json:
+            show.document({"job": id, "state": "posted"})
+        else:
+            show.record({"job": id})
+            show.good("The job is posted; the gateway serves its payload.")
+
+    async def print_end(self, record: Record, view: JobView, *, wait: bool) -> int:
+        """Say how it ended, and what came of it."""
+        state = view.state.name.lower()
+        id = "0x" + (record.job or b"").hex()
+        if state in ("refunded", "slashed"):
+            if self.as_json:
+                show.document({"job": id, "state": state})
+            raise Refused(f"job {id}: " + story(state, None, outcome_name(view.outcome)))
+        if wait:
+            answer = await read_job(self.url, self.timeout, bytes.fromhex(id[2:]))
+            print_result(self.folder, record, answer, self.as_json, None)
+            return ExitCode.DONE
+        if self.as_json:
+            show.document({"job": id, "state": state})
+        else:
+            show.record({"job": id, "state": state})
+            show.note(f"the result: btt-chain job result {id}")
+        return ExitCode.DONE
+
+
+def offered(quote: WorkQuote | None, model: bytes) -> WorkQuote:
+    """What a job would cost. NotFound if the model cannot be used."""
+    if quote is None:
+        raise NotFound(
+            f"the model 0x{model.hex()} is not registered, or nobody may use it now: "
+            "register it with `btt-chain model register`"
+        )
+    return quote
+
+
+def served_at(folder: Folder) -> bytes:
+    """Where the gateway of a folder is reached. Refused if none ever ran."""
+    endpoints = folder.endpoints()
+    if not endpoints:
+        raise Refused("no gateway ever ran here, so nobody could fetch the payload")
+    return endpoints
+
+
+def ample_deadline(quote: WorkQuote) -> int:
+    """A deadline that most providers can keep."""
+    return min(MAX_DEADLINE, MIN_DEADLINE + 2 * int(quote.least_deadline))
+
+
+def story(state: str, provider: str | None, outcome: str | None) -> str:
+    """What a state means, for whoever waits."""
+    told = {
+        "posted": "posted: waiting for a beacon that draws a provider",
+        "assigned": f"assigned to {provider}",
+        "computing": f"computing: {provider} took it",
+        "committed": "committed: the provider is done and has committed to what it computed",
+        "checking": "checking: verifiers look at it",
+        "pending": "pending: it stands unless somebody proves it wrong in time",
+        "finalised": "finalised: the provider is paid",
+        "refunded": "refunded: your money is back",
+        "slashed": "slashed: the provider was proven wrong; your money is back",
+    }[state]
+    return f"{told} ({outcome})" if outcome not in (None, "Done") else told
+
+
+def outcome_name(outcome: Outcome | None) -> str | None:
+    """Return the name of an outcome, None if there is none yet."""
+    return None if outcome is None else outcome.name
+
+
+async def read_chain_facts(url: str, timeout: float) -> tuple[Currency, bool]:
+    """How the chain's money is written, and whether it is one of a single machine."""
+    from cli.common.chain import read_properties
+    from cli.common.client import Client
+
+    async with await Client.connect(url, timeout) as client:
+        kind = await client.call("system_chainType")
+        currency, _ = read_properties(await client.call("system_properties"))
+    return currency, kind in ("Development", "Local")
+
+
+def runs(folder: Folder) -> bool:
+    """Whether a gateway serves a folder."""
+    from btt_chain.keystore.files import Held
+
+    try:
+        folder.lock().close()
+    except Held:
+        return True
+    return False
+
+
+@asynccontextmanager
+async def serving(
+    chain: RpcChain, folder: Folder, is_local: bool, listen: str | None, public: tuple[str, ...],
+    tell: Callable[[Record, JobView], None], signer: Signer | None,
+) -> AsyncIterator[Gateway]:  # fmt: skip
+    """A gateway that serves a folder. Refused if its port is taken."""
+    from btt_chain.compute.gateway import Gateway
+    from btt_chain.compute.store import BlobStore
+    from btt_chain.compute.transport import (
+        LOCAL_GATE,
+        BlobHost,
+        BlobSettings,
+        GateLimits,
+        NetworkError,
+    )
+    from btt_chain.keystore.files import Held
+
+    try:
+        lock = folder.lock()
+    except Held as error:
+        raise Refused(f"another gateway serves this folder: {error}") from None
+    with lock:
+        where = listen or folder.listen() or f"/ip4/{'127.0.0.1' if is_local else '0.0.0.0'}/tcp/0"  # noqa: S104 - payloads are sealed
+        settings = BlobSettings(
+            folder.seed(), chain.genesis, (where,), public,
+            LOCAL_GATE if is_local else GateLimits(), allow_private=is_local,
+        )  # fmt: skip
+        store = BlobStore(folder.blobs)
+        host = BlobHost(settings, store)
+        try:
+            await host.start()
+        except NetworkError as error:
+            raise Refused(f"cannot serve payloads: {error}; give another --listen") from None
+        try:
+            folder.tell_endpoints(where, host.endpoints())
+            yield Gateway(folder, chain, host, store, tell, signer)
+        finally:
+            await host.stop()
+
+
+async def read_job(url: str, timeout: float, id: bytes) -> dict[str, Json]:
+    """Return a job of the chain. NotFound if there is none."""
+    from cli.common.client import Client
+
+    async with await Client.connect(url, timeout) as client:
+        return await found(client, "work_job", id, "job")
+
+
+async def fetch_result(
+    chain: RpcChain, folder: Folder, record: Record, is_local: bool, listen: str | None,
+    public: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Wait until the result is here. Refused if there will be none."""
+    from btt_chain.compute.gateway import LOST
+
+    last: list[JobView] = []
+
+    def tell(of: Record, view: JobView) -> None:
+        if of.job == record.job:
+            last[:] = [view]
+
+    def over() -> bool:
+        return folder.result(record) is not None or bool(last and last[0].state in LOST)
+
+    view = await chain.api("WorkApi_job", record.job)
+    if view is None:
+        raise NotFound("the job ended long ago, and its result was not fetched in time")
+    show.note("the result is not here yet: " + story(view.state.name.lower(), "its provider", None))
+    last.append(view)
+    if not over() and runs(folder):
+        async for _ in chain.heads():  # that gateway fetches it
+            last[:] = [await chain.api("WorkApi_job", record.job)]
+            if over():
+                break
+    elif not over():
+        async with serving(chain, folder, is_local, listen, public, tell, None) as made:
+            await made.run(over)
+    if folder.result(record) is None:
+        state, outcome = last[0].state.name.lower(), last[0].outcome
+        raise Refused("there is no result: " + story(state, None, outcome_name(outcome)))
