@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
 WRONG = 3
 RIGHT = (0, 1, 2)
 HOUR_MS = 3_600_000
+INSTALL = "needs a library that is compiled when it is installed: pip install libfaketime"
 SAID = {
     1: "s ahead of those of the others",
     0: "this clock agrees with those of the others again",
@@ -74,7 +75,7 @@ class SystemClocked(Clocked):
 
     def inject(self) -> None:
         """Start the node with libfaketime below it; monotonic time goes on as it is."""
-        library = Path(pytest.importorskip("libfaketime").__file__).parent.joinpath(
+        library = Path(pytest.importorskip("libfaketime", reason=INSTALL).__file__).parent.joinpath(
             "vendor", "libfaketime", "src", "libfaketime.so.1"
         )
         if not library.exists():
