@@ -9,8 +9,8 @@
 
 Two kinds of cost, both measured in microseconds of processor time:
 
-    work      everything. Generous; a peer above it has its messages dropped until it is below,
-              and is cut off if it goes on like that for OVERUSE_MS.
+    work      everything. Generous; a peer above it has its messages dropped, as work, until it is
+              below, and is cut off if it goes on like that for OVERUSE_MS.
     useless   the part that was spent on malformed, stale, forged or refused input. Small: at half
               of it a peer gets SLOW messages a second, at zero it is cut off.
 
@@ -271,6 +271,20 @@ class Accounts:
         if known.slow is None:
             known.slow = Bucket(SLOW, now_ms)
         return known.slow.take(now_ms)
+
+    def is_overworked(self, peer: str, now_ms: int) -> bool:
+        """Return True if a peer has used up its budget for work."""
+        known = self._peers.get(peer)
+        return known is not None and known.work.left(now_ms) <= 0
+
+    def refused_us(self, peer: str, size: int, now_ms: int) -> tuple[int, int]:
+        """Return what to charge for a message that `admits` refused: all, and the useless part.
+
+        A peer that is above its budget for work for a moment may be honest: then the message is
+        work, too. Else its useless budget would be gone before it is let in again.
+        """
+        price = drop_us(size)
+        return price, 0 if self.is_overworked(peer, now_ms) else price
 
     def charge(self, peer: str, kind: str, spent: int, useless: int, now_ms: int) -> CutOff | None:
         """Note microseconds that a peer's messages cost; return the order to cut it off, once."""

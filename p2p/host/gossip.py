@@ -34,6 +34,7 @@ from libp2p.pubsub.gossipsub import PROTOCOL_ID_V11, GossipSub
 from libp2p.pubsub.pb import rpc_pb2
 from libp2p.pubsub.pubsub import Pubsub
 from libp2p.pubsub.rpc_queue import RpcQueue
+from libp2p.pubsub.utils import safe_bytes_from_hex
 
 from p2p.errors import WireError
 from p2p.host.containment import note, reset
@@ -62,6 +63,10 @@ WANTS: Final = 256
 """Wanted messages of one RPC that are answered."""
 WANTS_WAITING: Final = 16
 """RPCs on the way to a peer until its wants are ignored."""
+ENTRY_US: Final = 40
+"""Charge for a subscription or an entry of a control message: the library looks at it later."""
+ID_US: Final = 3
+"""Charge for an id in it."""
 ID_BYTES: Final = 20
 MAX_BACKOFF: Final = 3_600
 SEEN_SECONDS: Final = 60
@@ -96,8 +101,14 @@ class Ear(Protocol):
         """Return False once `peer` has no place here any more: its stream is read no further."""
         ...
 
-    def read(self, peer: ID, begun: int) -> None:
-        """Charge `peer` for the reading of an RPC that began at a reading of `thread_us`."""
+    def read(self, peer: ID, begun: int, more: int = 0) -> None:
+        """Charge `peer` for the reading of an RPC that began at a reading of `thread_us`, and for
+        `more` microseconds that it will take.
+        """
+        ...
+
+    def serves(self, peer: ID, size: int) -> bool:
+        """Charge `peer` for so many bytes that it wants; false if it has had too much already."""
         ...
 
     def repeated(self, peer: ID, size: int = 0) -> None:
@@ -208,7 +219,12 @@ class ContainedGossipSub(GossipSub):
         if self.pubsub is None:
             return
         queue = self.pubsub.peer_queues.get(sender_peer_id)
-        if queue is not None and len(queue) <= WANTS_WAITING:
+        if queue is None or len(queue) > WANTS_WAITING:
+            return
+        ids = map(safe_bytes_from_hex, iwant_msg.messageIDs)
+        found = (self.mcache.get(one) for one in ids if one is not None)
+        size = sum(len(message.data) for message in found if message is not None)
+        if isinstance(self.pubsub, ContainedPubsub) and self.pubsub.serves(sender_peer_id, size):
             await super().handle_iwant(iwant_msg, sender_peer_id)
 
     def _check_equivocation(self, msg: Message) -> bool:
@@ -326,12 +342,25 @@ class ContainedPubsub(Pubsub):
                 raise WireError(f"{len(rpc.publish)} messages in an RPC")
             for message in rpc.publish:
                 self._judge(peer, message)
-            self._ear.read(peer, begun)
+            control = self._tamed(peer, rpc)
+            self._ear.read(peer, begun, _price(rpc, control))
             if not (rpc.publish or rpc.subscriptions or rpc.HasField("control")):
                 self._ear.repeated(peer)
-            await self._take(peer, rpc)
+            await self._take(peer, rpc, control)
 
-    async def _take(self, peer: ID, rpc: RPC) -> None:
+    def _tamed(self, peer: ID, rpc: RPC) -> ControlMessage | None:
+        """Return what is heeded of an RPC's control message, if there is any."""
+        if not rpc.HasField("control"):
+            return None
+        if not self._ear.allows(peer, GOSSIP_CONTROL, rpc.control.ByteSize()):
+            return None
+        return tame(rpc.control, self._topics)
+
+    def serves(self, peer: ID, size: int) -> bool:
+        """Charge a peer for messages that it wants; return False if it has had too much."""
+        return self._ear.serves(peer, size)
+
+    async def _take(self, peer: ID, rpc: RPC, control: ControlMessage | None) -> None:
         if rpc.subscriptions:
             if len(rpc.subscriptions) > SUBSCRIPTIONS:
                 raise WireError(f"{len(rpc.subscriptions)} subscriptions")
@@ -339,8 +368,7 @@ class ContainedPubsub(Pubsub):
                 return
             for subscription in rpc.subscriptions:
                 self.handle_subscription(peer, subscription)
-        if rpc.HasField("control") and self._ear.allows(peer, GOSSIP_CONTROL):
-            control = tame(rpc.control, self._topics)
+        if control is not None:
             await self.router.handle_rpc(rpc_pb2.RPC(control=control), peer)
 
     def _judge(self, peer: ID, message: Message) -> None:
@@ -363,6 +391,17 @@ class ContainedPubsub(Pubsub):
         payload = unpack(message.data, GOSSIP_BYTES[topic])
         self.recent.add(message.seqno, peer)
         self._ear.heard(peer, topic, payload)
+
+
+def _price(rpc: RPC, control: ControlMessage | None) -> int:
+    """Return the microseconds that the library will take for an RPC's control and subscriptions."""
+    price = ENTRY_US * len(rpc.subscriptions)
+    if control is None:
+        return price
+    entries = len(control.ihave) + len(control.iwant) + len(control.graft) + len(control.prune)
+    ids = sum(len(have.messageIDs) for have in control.ihave)
+    ids += sum(len(want.messageIDs) for want in control.iwant)
+    return price + ENTRY_US * entries + ID_US * ids
 
 
 def tame(control: ControlMessage, topics: Mapping[str, str]) -> ControlMessage:

@@ -9,11 +9,16 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from p2p.accounts import GOSSIP, Accounts, CutOff, drop_us
-from p2p.network import COSTS, CUT_OFF, REFUSED_BY_NETWORK, USED
+from p2p.network import COSTS, CUT_OFF, KIB, REFUSED_BY_NETWORK, USED
 
 log = logging.getLogger(__name__)
+
+
+SEND_US_PER_KIB: Final = 10
+"""Charge for what a peer wants: to frame, encrypt and write it."""
 
 
 def thread_us() -> int:
@@ -32,9 +37,10 @@ class CostGuard:
 
     def admits(self, peer: str, kind: str, size: int = 0) -> bool:
         """Return False if a message of `peer` is to be dropped; that has its price."""
-        if self.accounts.admits(peer, kind, self._clock()):
+        now = self._clock()
+        if self.accounts.admits(peer, kind, now):
             return True
-        self.dropped(peer, kind, size)
+        self.charge(peer, kind, *self.accounts.refused_us(peer, size, now))
         return False
 
     def dropped(self, peer: str, kind: str, size: int = 0) -> None:
@@ -48,10 +54,19 @@ class CostGuard:
         if order is not None:
             self._cut_off(peer, order)
 
-    def read(self, peer: str, begun: int) -> None:
-        """Charge the time since `begun` (`thread_us`) for reading gossip."""
+    def read(self, peer: str, begun: int, more: int = 0) -> None:
+        """Charge the time since `begun` (`thread_us`) for reading gossip, and `more`."""
         spent = max(0, thread_us() - begun)
-        self.charge(peer, GOSSIP, spent, 0)
+        self.charge(peer, GOSSIP, spent + more, 0)
+
+    def serves(self, peer: str, size: int) -> bool:
+        """Charge gossip of `size` bytes that a peer wants; return False if it is over its budget
+        for work.
+        """
+        if self.accounts.is_overworked(peer, self._clock()):
+            return False
+        self.charge(peer, GOSSIP, size * SEND_US_PER_KIB // KIB, 0)
+        return True
 
     def counters(self) -> Mapping[str, int]:
         """Return microseconds by kind, counts of peers that were cut off and of connections that

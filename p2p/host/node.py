@@ -1108,8 +1108,11 @@ class _Ear:
     def listens(self, peer: ID) -> bool:
         return self._node.peer(peer) is not None
 
-    def read(self, peer: ID, begun: int) -> None:
-        self._node.guard.read(str(peer), begun)
+    def read(self, peer: ID, begun: int, more: int = 0) -> None:
+        self._node.guard.read(str(peer), begun, more)
+
+    def serves(self, peer: ID, size: int) -> bool:
+        return self._node.guard.serves(str(peer), size)
 
     def repeated(self, peer: ID, size: int = 0) -> None:
         self._node.guard.dropped(str(peer), GOSSIP, size)

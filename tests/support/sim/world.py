@@ -39,7 +39,7 @@ from genesis.accounts import dev_path
 from genesis.build import Genesis, build
 from genesis.catalogue import make
 from p2p import network
-from p2p.accounts import Accounts, drop_us
+from p2p.accounts import Accounts
 from p2p.network import Event
 from p2p.peers import BAN_AT
 from runtime import BttRuntime
@@ -597,8 +597,8 @@ class World:
         node.seen[key] = self.now
         if not node.accounts.admits(NAMES[source], key[0], self.now):
             node.dropped += 1
-            price = drop_us(len(key[1]))
-            self._charge(node, network.Charge(NAMES[source], key[0], price, price))
+            price = node.accounts.refused_us(NAMES[source], len(key[1]), self.now)
+            self._charge(node, network.Charge(NAMES[source], key[0], *price))
             return
         self._tell(node, network.GossipHeard(key[0], NAMES[source], key[1]))
 

@@ -92,6 +92,30 @@ def test_one_large_debt_or_a_busy_honest_peer_is_not_cut_off_for_its_work() -> N
     assert work(with_peers("a"), TX, WORK.per_second * 4 // 5, 60) is None
 
 
+def test_messages_that_are_dropped_for_too_much_work_are_work_and_not_useless() -> None:
+    accounts = with_peers("a")
+    assert accounts.charge("a", TX, 2 * WORK.burst, 0, NOW) is None
+    dropped, kept = 0, 0
+    for step in range(200):  # 56 kB/s: 400 transfers a second
+        now = NOW + 100 * step
+        if accounts.admits("a", TX, now):
+            kept += 1
+            continue
+        dropped += 1
+        assert accounts.charge("a", TX, *accounts.refused_us("a", 5_600, now), now) is None
+    assert dropped >= 100
+    assert kept >= 80
+    assert accounts.used("a") == 0
+
+
+def test_messages_that_are_dropped_because_a_peer_is_slowed_are_useless() -> None:
+    accounts = with_peers("a")
+    burn(accounts, "a", USELESS.burst // 2 + 1)
+    while accounts.admits("a", TX, NOW):
+        pass
+    assert accounts.refused_us("a", KIB, NOW) == (drop_us(KIB), drop_us(KIB))
+
+
 def test_answers_to_a_node_that_synchronizes_cut_nobody_off() -> None:
     assert work(with_peers("a"), BLOCKS, 2 * SECOND, 60) is None
 

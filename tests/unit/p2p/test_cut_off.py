@@ -6,13 +6,19 @@ import os
 
 import pytest
 import trio
+from libp2p.host.basic_host import BasicHost
+from libp2p.peer.id import ID
 from libp2p.pubsub.pb import rpc_pb2
+from libp2p.pubsub.rpc_queue import RpcQueue
 from libp2p.utils.varint import encode_varint_prefixed
 
 from p2p import limits
-from p2p.accounts import DROP_US, GOSSIP, NETWORK, USELESS, drop_us
+from p2p.accounts import DROP_US, GOSSIP, NETWORK, USELESS, WORK, drop_us
+from p2p.host import gossip
 from p2p.host.containment import contained
-from p2p.network import KIB, TX, Charge, Event, GossipHeard, protocol_name
+from p2p.host.gossip import ENTRY_US, ID_US, ContainedPubsub, new_router
+from p2p.host.guard import SEND_US_PER_KIB, CostGuard
+from p2p.network import KIB, MIB, TX, Charge, Event, GossipHeard, protocol_name
 from p2p.wire import gossip_id, pack
 from support.p2p_attack import GENESIS, Attacker, Witness, attack, running, settings
 
@@ -128,6 +134,72 @@ async def test_a_message_that_is_handed_over_again_is_charged_by_its_size() -> N
                     await trio.sleep(0.02)
 
         await attack(victim, script)
+
+
+HAVES = 1_000
+ENTRIES = 8
+
+
+async def test_lists_of_what_a_peer_has_are_charged_by_their_length() -> None:
+    async with running(settings()) as victim:
+        have = rpc_pb2.ControlIHave(
+            topicID=protocol_name(GENESIS, TX),
+            messageIDs=[number.to_bytes(20, "big") for number in range(HAVES)],
+        )
+        lists = rpc_pb2.ControlMessage(ihave=[have] * ENTRIES)
+        raw = rpc_pb2.RPC(control=lists).SerializeToString()
+
+        async def script(attacker: Attacker) -> None:
+            await attacker.greet()
+            await attacker.mesh(raw, raw, raw, rpc(b"over"))
+            with trio.fail_after(30):
+                while not victim.of(GossipHeard):
+                    await trio.sleep(0.02)
+
+        await attack(victim, script)
+        counters = victim.network.counters()
+        assert counters[f"work {GOSSIP}"] >= 3 * ENTRIES * (ENTRY_US + HAVES * ID_US)
+        assert counters.get(f"useless {GOSSIP}", 0) == 0
+
+
+class Wanted(ContainedPubsub):
+    """Gossip with one neighbour whose queue is empty."""
+
+    def __init__(self, peer: ID, allowed: bool) -> None:
+        self.host = BasicHost.__new__(BasicHost)  # never asked
+        self.peer_queues = {peer: RpcQueue()}
+        self.allowed = allowed
+        self.sizes: list[int] = []
+
+    def serves(self, peer: ID, size: int) -> bool:
+        self.sizes.append(size)
+        return self.allowed
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_what_a_peer_wants_is_charged_by_its_size(
+    monkeypatch: pytest.MonkeyPatch, allowed: bool
+) -> None:
+    gossip.install()
+    router, peer, sent = new_router(), ID(b"peer"), []
+    router.pubsub = wanted = Wanted(peer, allowed)
+    monkeypatch.setattr(router, "send_rpc", lambda to, rpc: sent.append(rpc))
+    ids = [number.to_bytes(20, "big") for number in range(256, 260)]
+    for one in ids[:2]:
+        router.mcache.put(rpc_pb2.Message(data=bytes(60 * KIB), topicIDs=["t"], seqno=one))
+    trio.run(router.handle_iwant, rpc_pb2.ControlIWant(messageIDs=ids), peer)
+    assert wanted.sizes == [2 * 60 * KIB]
+    assert [len(rpc.publish) for rpc in sent] == ([2] if allowed else [])
+
+
+def test_a_peer_above_its_budget_for_work_gets_nothing_that_it_wants() -> None:
+    guard = CostGuard(lambda *_: None, lambda: 1_000)
+    guard.accounts.opened("a", "10.0.0.1", 1_000)
+    served = 0
+    while guard.serves("a", 16 * MIB):
+        served += 1
+    assert served == -(-WORK.burst // (16 * KIB * SEND_US_PER_KIB))
+    assert guard.accounts.used("a") == 0
 
 
 @pytest.mark.parametrize("count", [512, 513])
