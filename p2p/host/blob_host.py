@@ -393,7 +393,9 @@ class _Inside:
             async with self._dialling.setdefault(peer, trio.Lock()):
                 if not self._swarm.get_connections(peer):
                     with trio.fail_after(DIAL_SECONDS):
-                        await self._swarm.dial_addr(Multiaddr(address.socket), peer)
+                        containment.trust(
+                            await self._swarm.dial_addr(Multiaddr(address.socket), peer)
+                        )
             with trio.fail_after(DIAL_SECONDS):
                 stream = await self._host.new_stream(peer, [self._protocol])
             try:

@@ -87,6 +87,10 @@ UNREAD_BYTES: Final = 32 << 20
 """What a peer may have sent on a connection without our having read it: one answer of the largest
 kind and as much again.
 """
+FIRST_UNREAD_BYTES: Final = 2 << 20
+"""The same until its handshake is over, when it has nothing to say but who it is and, if it has
+learnt of its admission first, what was gossiped lately. All sockets together may hold so much.
+"""
 half_open: Final = ContextVar("half_open", default=False)
 """Whether the connection this task handles counts as half open; each has a task of its own."""
 STRIKES: Final = 256
@@ -203,13 +207,23 @@ async def reset(stream: IMuxedStream | Any) -> None:
 class ContainedYamux(Yamux):
     """Yamux that cuts a peer which sends past every window (defect 18)."""
 
+    most_unread = FIRST_UNREAD_BYTES
+    """Bytes that may wait unread."""
+
     async def _read_data_body(self, length: int) -> bytes:
         unread = sum(len(buffer) for buffer in self.stream_buffers.values())
-        if unread + length > UNREAD_BYTES or len(self.streams) > 4 * MAX_STREAMS:
+        if unread + length > self.most_unread or len(self.streams) > 4 * MAX_STREAMS:
             contained["yamux: flood"] += 1
             # Of all that may be raised here, this is what makes the caller close the connection.
             raise trio.TooSlowError
         return await super()._read_data_body(length)
+
+
+def trust(connection: Any) -> None:
+    """Let a connection hold as much unread as an admitted peer may send."""
+    muxed = getattr(connection, "muxed_conn", None)
+    if isinstance(muxed, ContainedYamux):
+        muxed.most_unread = UNREAD_BYTES
 
 
 class IdleConnector(AutoConnector):

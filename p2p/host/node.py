@@ -492,6 +492,8 @@ class Node:
         peer = self._peers.get(peer_id)
         if peer is not None:
             self._replace_older(peer, connection)
+            if peer.status is not None:
+                containment.trust(connection)
             if outbound and not peer.dialled:
                 # Both dialled in the same moment, and each may have seen the other's connection
                 # first, and wait to be greeted.
@@ -673,6 +675,8 @@ class Node:
         if refusal is not None:
             peer.status = None
             raise Refused(refusal)
+        for connection in self._swarm.get_connections(peer.id):
+            containment.trust(connection)
         claims = claimed(hello.addresses, peer.name, peer.ip)
         self._known.heard(claims)
         if not peer.outbound:

@@ -26,7 +26,7 @@ from libp2p.pubsub.pb.rpc_pb2 import ControlMessage
 from libp2p.stream_muxer.yamux.yamux import Yamux
 
 from p2p.address import parse
-from p2p.host.containment import contained
+from p2p.host.containment import FIRST_UNREAD_BYTES, contained
 from p2p.host.node import MISSES
 from p2p.host.streams import read_frame, write_frame
 from p2p.limits import GateLimits, Rate
@@ -411,6 +411,24 @@ async def test_a_flood_of_streams_cuts_only_the_flooder() -> None:
         await attack(victim, script)
 
         await serves_an_honest_peer(victim)
+
+
+async def test_a_peer_whose_handshake_is_not_over_may_leave_little_unread() -> None:
+    async with running(settings(handshake_ms=60_000)) as victim:
+
+        async def script(attacker: Attacker) -> None:
+            stream = await attacker.stream(PROTOCOL_ID_V11)  # it is read after the handshake
+            number = stream.muxed_stream.stream_id  # type: ignore[attr-defined]
+            piece = 1 << 15
+            header = struct.pack(">BBHII", 0, 0, 0, number, piece)
+            with contextlib.suppress(Exception):  # cut off while it was still writing
+                for _ in range(2 * FIRST_UNREAD_BYTES // piece):
+                    await muxer(attacker)._write_frame(header + bytes(piece))
+            await attacker.is_cut_off()
+
+        before = contained["yamux: flood"]
+        await attack(victim, script)
+        assert contained["yamux: flood"] > before
 
 
 async def test_data_past_every_window_cuts_only_the_sender() -> None:
