@@ -15,8 +15,8 @@ Two kinds of cost, both measured in microseconds of processor time:
               of it a peer gets SLOW messages a second, at zero it is cut off.
 
 A peer that was cut off is kept out until half of its budget is back; the second time within
-MEMORY_MS it is banned. A network (/24 of IPv4, /64 of IPv6) has a useless budget of its own that
-all its peers draw on, so that a new identity is not free:
+MEMORY_MS it is banned. A network (/24 of IPv4, /64 of IPv6 and the /48 around it) has a useless
+budget of its own (`networks.py`) that all its peers draw on, so that a new identity is not free:
 
     a new peer begins with its network's rest, at least NEWCOMER_US;
     each connection that comes in costs HANDSHAKE_US, each ban of a peer BAN_US;
@@ -37,30 +37,17 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address, ip_address
 from typing import Final, NamedTuple
 
+from p2p.level import MINUTE_MS, SECOND_US, Allowance, Level
 from p2p.limits import Bucket, Rate
 from p2p.network import ANNOUNCE, GRANDPA, GRANDPA_PEER, KIB, TX
-
-SECOND_US: Final = 1_000_000
-MINUTE_MS: Final = 60_000
-
-
-class Allowance(NamedTuple):
-    """Processor time a second, and at once."""
-
-    per_second: int
-    burst: int
-
+from p2p.networks import MEMORY_MS, Networks
 
 WORK: Final = Allowance(500_000, 5 * SECOND_US)
 """Work for one peer. A neighbour that hands over 400 valid transactions a second needs 0.12 s."""
 USELESS: Final = Allowance(10_000, 600_000)
 """Useless work for one peer."""
-NETWORK: Final = Allowance(30_000, 2 * SECOND_US)
-"""Useless work for all peers of a network."""
-
 NEWCOMER_US: Final = 50_000
 """Least useless budget of a new peer."""
 HANDSHAKE_US: Final = 4_000
@@ -90,14 +77,9 @@ PUSHED: Final = frozenset({TX, ANNOUNCE, GRANDPA, GRANDPA_PEER, GOSSIP})
 a node that synchronizes may use all of it.
 """
 
-CLOSED_MS: Final = 10_000
-MAX_CLOSED_MS: Final = 10 * MINUTE_MS
-MEMORY_MS: Final = 60 * MINUTE_MS
-"""How long it is remembered that a peer was cut off, or a network closed."""
 REPORT_MS: Final = MINUTE_MS
 """Pause between two reports of a reserved peer that costs too much."""
 MAX_PEERS: Final = 4_096
-MAX_NETWORKS: Final = 4_096
 
 
 class CutOff(NamedTuple):
@@ -110,41 +92,14 @@ class CutOff(NamedTuple):
     """The kind of message that cost the most."""
 
 
-class Level:
-    """What is left of an allowance, in microseconds; below zero is debt, bounded."""
-
-    __slots__ = ("_allowance", "_left", "_when", "lowest")
-
-    def __init__(self, allowance: Allowance, now_ms: int, left: int | None = None) -> None:
-        self._allowance = allowance
-        self._left = float(allowance.burst if left is None else left)
-        self._when = now_ms
-        self.lowest = self._left
-        """Least that was left at any time."""
-
-    def left(self, now_ms: int) -> float:
-        """Return what is left now. A clock that goes back refills nothing."""
-        passed = max(0, now_ms - self._when)
-        self._when = now_ms
-        most = self._allowance.burst
-        self._left = min(most, self._left + passed * self._allowance.per_second / 1_000)
-        return self._left
-
-    def take(self, amount: int, now_ms: int) -> float:
-        """Use up an amount; return what is left. Debt is at most one burst."""
-        self._left = max(self.left(now_ms) - amount, -self._allowance.burst)
-        self.lowest = min(self.lowest, self._left)
-        return self._left
-
-
 @dataclass(slots=True)
 class _Peer:
     """Account of one peer, connected or remembered."""
 
     work: Level
     useless: Level
-    network: str | None
-    """None: it draws on no network."""
+    ip: str | None
+    """Where it is connected from; None: it draws on no network."""
     connected: bool = True
     causes: Counter[str] = field(default_factory=Counter)
     """Useless microseconds by kind."""
@@ -166,21 +121,12 @@ class _Overuse:
     spent: int = 0
 
 
-@dataclass(slots=True)
-class _Network:
-    """Account of one network."""
-
-    useless: Level
-    closed_until_ms: int = 0
-    closings: int = 0
-
-
 class Accounts:
     """All accounts of a node."""
 
     def __init__(self) -> None:
         self._peers: OrderedDict[str, _Peer] = OrderedDict()
-        self._networks: OrderedDict[str, _Network] = OrderedDict()
+        self._networks = Networks()
         self.spent: Counter[str] = Counter()
         """Microseconds, by kind."""
         self.useless: Counter[str] = Counter()
@@ -196,18 +142,16 @@ class Accounts:
 
     def closed(self, ip: str, now_ms: int) -> str | None:
         """Return why a connection from an address is refused; None lets it in, and charges it."""
-        name = network_of(ip)
-        network = self._network(name, now_ms)
-        if network.closed_until_ms > now_ms:
+        name = self._networks.closed(ip, now_ms)
+        if name is not None:
             self.refused += 1
             return f"network {name} is closed"
-        _charge_network(network, HANDSHAKE_US, now_ms)
+        self._networks.charge(ip, HANDSHAKE_US, now_ms)
         return None
 
     def is_closed(self, ip: str, now_ms: int) -> bool:
         """Return True if new connections from an address are refused, without charging any."""
-        network = self._networks.get(network_of(ip))
-        return network is not None and network.closed_until_ms > now_ms
+        return self._networks.closed(ip, now_ms) is not None
 
     def opened(
         self, peer: str, ip: str, now_ms: int, *, named: bool = False, reserved: bool = False
@@ -217,17 +161,16 @@ class Accounts:
         `named`: the operator named it (boot node, reserved).
         """
         known = self._peers.pop(peer, None)
-        name = None if named or reserved else network_of(ip)
+        own = None if named or reserved else ip
         if known is not None and reserved:
             known.useless, known.cuts = Level(USELESS, now_ms), 0
         if known is None:
             left = USELESS.burst
-            if name is not None:
-                rest = int(self._network(name, now_ms).useless.left(now_ms))
-                left = min(left, max(rest, NEWCOMER_US))
-            known = _Peer(Level(WORK, now_ms), Level(USELESS, now_ms, left), name)
+            if own is not None:
+                left = min(left, max(self._networks.rest(own, now_ms), NEWCOMER_US))
+            known = _Peer(Level(WORK, now_ms), Level(USELESS, now_ms, left), own)
         self._peers[peer] = known
-        known.network, known.connected, known.reserved = name, True, reserved
+        known.ip, known.connected, known.reserved = own, True, reserved
         known.first, known.overuse = known.useless.left(now_ms), None
         self._forget()
         if known.cuts and not named and known.useless.left(now_ms) < USELESS.burst // 2:
@@ -237,8 +180,8 @@ class Accounts:
     def banned(self, peer: str, now_ms: int) -> None:
         """Charge a peer's network for its ban."""
         known = self._peers.get(peer)
-        if known is not None and known.network is not None:
-            _charge_network(self._network(known.network, now_ms), BAN_US, now_ms)
+        if known is not None and known.ip is not None:
+            self._networks.charge(known.ip, BAN_US, now_ms)
 
     def set_reserved(self, peer: str, now_ms: int, *, reserved: bool) -> None:
         """Note whether the operator reserves a place for a peer; doing so forgives it."""
@@ -247,7 +190,7 @@ class Accounts:
             return
         known.reserved = reserved
         if reserved:
-            known.network, known.cuts = None, 0
+            known.ip, known.cuts = None, 0
             known.useless, known.work = Level(USELESS, now_ms), Level(WORK, now_ms)
             known.first, known.overuse = float(USELESS.burst), None
 
@@ -301,10 +244,9 @@ class Accounts:
         left = known.useless.take(useless, now_ms)
         self.most_used = max(self.most_used, min(1.0, 1 - left / USELESS.burst))
         least = 0.0
-        if known.network is not None:
-            network = self._network(known.network, now_ms)
-            _charge_network(network, useless, now_ms)
-            if network.closed_until_ms > now_ms:
+        if known.ip is not None:
+            self._networks.charge(known.ip, useless, now_ms)
+            if self._networks.closed(known.ip, now_ms) is not None:
                 least = max(0.0, known.first - CLOSED_SHARE * USELESS.burst)
         # At the share of a closed network a peer is not yet at fault, above it is.
         if left > least or (least and left == least) or not known.connected:
@@ -360,13 +302,6 @@ class Accounts:
         if not known.reserved:
             self.cut_off[kind] += 1
 
-    def _network(self, name: str, now_ms: int) -> _Network:
-        network = self._networks.pop(name, None) or _Network(Level(NETWORK, now_ms))
-        self._networks[name] = network  # the most recent last
-        if len(self._networks) > MAX_NETWORKS:
-            del self._networks[next(iter(self._networks))]
-        return network
-
     def _forget(self) -> None:
         """Make room: of the peers that left, the one that did so longest ago."""
         if len(self._peers) <= MAX_PEERS:
@@ -375,17 +310,6 @@ class Accounts:
             if not known.connected:
                 del self._peers[name]
                 return
-
-
-def _charge_network(network: _Network, amount: int, now_ms: int) -> None:
-    """Charge a network; close it when nothing is left."""
-    if network.useless.take(amount, now_ms) > 0 or network.closed_until_ms > now_ms:
-        return
-    if now_ms > network.closed_until_ms + MEMORY_MS:
-        network.closings = 0
-    lasting = min(CLOSED_MS << min(network.closings, 16), MAX_CLOSED_MS)
-    network.closings += 1
-    network.closed_until_ms = now_ms + lasting
 
 
 def _overuses(known: _Peer, spent: int, now_ms: int, *, is_pushed: bool) -> bool:
@@ -407,16 +331,3 @@ def _overuses(known: _Peer, spent: int, now_ms: int, *, is_pushed: bool) -> bool
 def drop_us(size: int) -> int:
     """Return the charge for a message of `size` bytes that is dropped undecoded."""
     return DROP_US + size * DROP_US_PER_KIB // KIB
-
-
-def network_of(ip: str) -> str:
-    """Return the network that an address belongs to: /24 of IPv4, /64 of IPv6."""
-    try:
-        address = ip_address(ip.partition("%")[0])
-    except ValueError:
-        return ip
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is None:
-            return f"{address.exploded[:19]}::/64"
-        address = address.ipv4_mapped
-    return f"{str(address).rpartition('.')[0]}.0/24"

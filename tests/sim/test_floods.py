@@ -13,8 +13,8 @@ from btt_chain.primitives.extrinsic import bare, opaque
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32
 from btt_chain.txpool import Limits
-from p2p.accounts import NETWORK
 from p2p.network import ANNOUNCE, GRANDPA, TX
+from p2p.networks import NETWORK
 from p2p.protocols.messages import Announce, TxBatch
 from support.sim import accounts
 from support.sim.byzantine import Byzantine, corrupt

@@ -6,15 +6,10 @@ import pytest
 
 from p2p.accounts import (
     BAN_US,
-    CLOSED_MS,
     CLOSED_SHARE,
     DROP_US,
     HANDSHAKE_US,
-    MAX_CLOSED_MS,
-    MAX_NETWORKS,
     MAX_PEERS,
-    MEMORY_MS,
-    NETWORK,
     NEWCOMER_US,
     OVERUSE_MS,
     REPORT_MS,
@@ -24,9 +19,17 @@ from p2p.accounts import (
     Accounts,
     CutOff,
     drop_us,
-    network_of,
 )
 from p2p.network import BLOCKS, GRANDPA, KIB, TX
+from p2p.networks import (
+    CLOSED_MS,
+    MAX_CLOSED_MS,
+    MAX_NETWORKS,
+    MEMORY_MS,
+    NETWORK,
+    WIDE_NETWORK,
+    network_of,
+)
 
 HOME = "127.0.0.1"
 NOW = 1_000_000
@@ -303,13 +306,29 @@ def test_what_is_remembered_is_bounded() -> None:
         accounts.opened(f"p{number}", ip, NOW)
         accounts.gone(f"p{number}")
     assert len(accounts._peers) <= MAX_PEERS
-    assert len(accounts._networks) <= MAX_NETWORKS
+    assert len(accounts._networks) <= 2 * MAX_NETWORKS
 
 
 def test_a_clock_that_goes_back_refills_nothing() -> None:
     accounts = with_peers("a")
     burn(accounts, "a", USELESS.burst - 1)
     assert burn(accounts, "a", 1, NOW - 3_600_000) is not None
+
+
+def test_a_48_of_ipv6_has_a_budget_too_however_many_networks_are_in_it() -> None:
+    accounts, burnt = Accounts(), 0
+    for number in range(200):
+        ip, peer = f"2001:db8:7:{number:x}::1", f"p{number}"
+        if accounts.closed(ip, NOW) is not None:
+            continue
+        accounts.opened(peer, ip, NOW)
+        for _ in range(USELESS.burst // 1_000):
+            burnt += 1_000
+            if burn(accounts, peer, 1_000) is not None:
+                break
+    assert burnt <= WIDE_NETWORK.burst + USELESS.burst
+    assert accounts.closed("2001:db8:7:ffff::1", NOW) == "network 2001:0db8:0007::/48 is closed"
+    assert accounts.closed("2001:db8:8::1", NOW) is None
 
 
 @pytest.mark.parametrize(

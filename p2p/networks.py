@@ -1,0 +1,114 @@
+"""Useless work of the networks that peers come from. Pure; time is an argument.
+
+An address belongs to a /24 of IPv4, or to a /64 of IPv6 and to the /48 around it: whoever rents a
+/48 has 65,536 networks of the smaller kind. Each has a budget; a connection from a network without
+any is refused before the handshake, CLOSED_MS at first and twice as long each time.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+
+from p2p.level import MINUTE_MS, SECOND_US, Allowance, Level
+
+NETWORK: Final = Allowance(30_000, 2 * SECOND_US)
+"""Useless work for all peers of a network."""
+WIDE_NETWORK: Final = Allowance(120_000, 8 * SECOND_US)
+"""The same for a /48 of IPv6."""
+CLOSED_MS: Final = 10_000
+MAX_CLOSED_MS: Final = 10 * MINUTE_MS
+MEMORY_MS: Final = 60 * MINUTE_MS
+"""How long it is remembered that a network was closed."""
+MAX_NETWORKS: Final = 4_096
+"""Networks that are remembered, and as many wide ones."""
+
+
+@dataclass(slots=True)
+class _Network:
+    """Account of one network."""
+
+    useless: Level
+    closed_until_ms: int = 0
+    closings: int = 0
+
+
+class Networks:
+    """Accounts of all networks."""
+
+    def __init__(self) -> None:
+        self._narrow: OrderedDict[str, _Network] = OrderedDict()
+        self._wide: OrderedDict[str, _Network] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._narrow) + len(self._wide)
+
+    def closed(self, ip: str, now_ms: int) -> str | None:
+        """Return the network of an address that is closed now; None if there is none."""
+        for accounts, name in ((self._narrow, network_of(ip)), (self._wide, wide_network_of(ip))):
+            known = None if name is None else accounts.get(name)
+            if known is not None and known.closed_until_ms > now_ms:
+                return name
+        return None
+
+    def rest(self, ip: str, now_ms: int) -> int:
+        """Return the microseconds that are left to the networks of an address."""
+        return int(min(one.useless.left(now_ms) for one in self._of(ip, now_ms)))
+
+    def charge(self, ip: str, amount: int, now_ms: int) -> None:
+        """Charge the networks of an address; close those that have nothing left."""
+        for network in self._of(ip, now_ms):
+            if network.useless.take(amount, now_ms) > 0 or network.closed_until_ms > now_ms:
+                continue
+            if now_ms > network.closed_until_ms + MEMORY_MS:
+                network.closings = 0
+            lasting = min(CLOSED_MS << min(network.closings, 16), MAX_CLOSED_MS)
+            network.closings += 1
+            network.closed_until_ms = now_ms + lasting
+
+    def _of(self, ip: str, now_ms: int) -> list[_Network]:
+        found = [_account(self._narrow, network_of(ip), NETWORK, now_ms)]
+        wide = wide_network_of(ip)
+        if wide is not None:
+            found.append(_account(self._wide, wide, WIDE_NETWORK, now_ms))
+        return found
+
+
+def _account(
+    accounts: OrderedDict[str, _Network], name: str, allowance: Allowance, now_ms: int
+) -> _Network:
+    network = accounts.pop(name, None) or _Network(Level(allowance, now_ms))
+    accounts[name] = network  # the most recent last
+    if len(accounts) > MAX_NETWORKS:
+        del accounts[next(iter(accounts))]
+    return network
+
+
+@lru_cache(maxsize=MAX_NETWORKS)
+def network_of(ip: str) -> str:
+    """Return the network that an address belongs to: /24 of IPv4, /64 of IPv6."""
+    address = _parsed(ip)
+    if isinstance(address, IPv6Address):
+        return f"{address.exploded[:19]}::/64"
+    return ip if address is None else f"{address.rpartition('.')[0]}.0/24"
+
+
+@lru_cache(maxsize=MAX_NETWORKS)
+def wide_network_of(ip: str) -> str | None:
+    """Return the /48 of an IPv6 address, None for others."""
+    address = _parsed(ip)
+    return f"{address.exploded[:14]}::/48" if isinstance(address, IPv6Address) else None
+
+
+def _parsed(ip: str) -> IPv6Address | str | None:
+    """Return an address of IPv6, or the text of one of IPv4; None if it is neither."""
+    try:
+        address = ip_address(ip.partition("%")[0])
+    except ValueError:
+        return None
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    return address if address.ipv4_mapped is None else str(address.ipv4_mapped)
