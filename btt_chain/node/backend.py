@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -29,6 +30,7 @@ from btt_chain.rpc import backend as asked
 from btt_chain.rpc.backend import Health, PeerInfo, SyncState, UpgradeState
 from btt_chain.rpc.finality import Rounds
 from btt_chain.scale import DecodeError
+from btt_chain.scale.shape import load_attribute_docs
 from btt_chain.txpool import PoolError, StatusEvent
 from p2p.network import AUTHORITY, Network
 from runtime.api import is_unsafe, max_arguments
@@ -55,6 +57,8 @@ class Identity:
     version: str = __version__
 
 
+DOCUMENTED: Final = ("runtime.", "btt_chain.primitives.")
+"""Packages whose types metadata documents."""
 LONGEST_NAME: Final = 128
 """Characters of a runtime function's name that are looked up, and repeated in an error."""
 
@@ -204,6 +208,13 @@ class ChainView:
     def metadata(self, hash: bytes) -> bytes:
         """Return V14 metadata. Raises as `call` does."""
         return self._law(hash).metadata(14)
+
+    def prepare_metadata(self) -> Iterator[None]:
+        """Read the docstrings that metadata shows, a module at each step."""
+        names = [name for name in sys.modules if name.startswith(DOCUMENTED)]
+        for name in names:
+            load_attribute_docs(name)
+            yield
 
     def listen(self, listener: Callable[[ChainEvent], None]) -> Callable[[], None]:
         """Tell `listener` every event from now on."""

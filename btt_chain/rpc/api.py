@@ -59,6 +59,7 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     """Every method the backend can serve."""
     registry = Registry(
         is_unsafe_function=backend.chain.is_unsafe_call,
+        prepare_metadata=backend.chain.prepare_metadata,
         max_call_data=backend.chain.max_call_data,
     )
     shapes = Shapes(backend.chain)

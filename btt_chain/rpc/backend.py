@@ -7,7 +7,7 @@ that the loop can turn in between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from btt_chain.chain.notify import BlockRef, ChainEvent, Finalized, NewBest, NewBlock
@@ -244,6 +244,9 @@ class Chain(Protocol):
 
     def metadata(self, hash: bytes) -> bytes:
         """V14 metadata, bare; the same object for the same runtime. Raises as `call` does."""
+
+    def prepare_metadata(self) -> Iterator[None]:
+        """Do in short steps what makes the first `metadata` of a process slow."""
 
     def listen(self, listener: Callable[[ChainEvent], None]) -> Callable[[], None]:
         """Call `listener` on every event from now on, until the returned function is called."""

@@ -23,6 +23,7 @@ from btt_chain.rpc.backend import BackendError, TimeLimitReached
 from btt_chain.rpc.budget import BYTES_PER_SECOND, Bill
 from btt_chain.rpc.connection import MIN_CHARGE, Call, Connection, Subscription
 from btt_chain.rpc.limits import Limits, TokenBucket
+from btt_chain.rpc.preparing import Preparation
 from btt_chain.rpc.protocol import (
     BATCH_RESPONSE_TOO_BIG,
     CLIENT_ERROR,
@@ -158,6 +159,7 @@ class Dispatcher:
         self.limits = limits
         self.lane = registry.lane
         self.answers = AnswerSpace()
+        self.preparation = Preparation(registry.methods, registry.lane, registry.prepare_metadata)
         self.on_call: Callable[[str, float], None] | None = None
         """Told of each call that was answered: the method's registered name, and seconds."""
 
@@ -236,8 +238,10 @@ class Dispatcher:
                 caller.charge(self.lane.spent(), 0)
 
     def _is_slow(self, message: Request | Malformed) -> bool:
-        method = self.methods.get(message.method) if isinstance(message, Request) else None
-        return method is not None and method.is_async
+        if not isinstance(message, Request):
+            return False
+        method = self.methods.get(message.method)
+        return method is not None and (method.is_async or self.preparation.concerns(message))
 
     # ---- one message
 
@@ -312,6 +316,8 @@ class Dispatcher:
 
     async def _one(self, caller: Caller, item: Request | Malformed) -> Reply:
         """Answer one call, quick or slow."""
+        if isinstance(item, Request) and self.preparation.concerns(item):
+            caller.charge(await self.preparation.run(caller.rank), 0)
         if isinstance(item, Malformed) or item.id is None or not self._is_slow(item):
             await self.lane.turn(caller.rank)
             try:

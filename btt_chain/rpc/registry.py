@@ -7,7 +7,7 @@ and `Registry.add` binds them once. Handlers stay ordinary, typed functions.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TypeVar
@@ -131,6 +131,8 @@ class Registry:
     """Where all calls take their turns."""
     is_unsafe_function: Callable[[str], bool] = lambda _: False
     """Whether a function of the runtime, by its name, is for trusted callers only."""
+    prepare_metadata: Callable[[], Iterator[None]] = lambda: iter(())
+    """Steps that are done before the first call that needs metadata."""
     max_call_data: Callable[[str], int] = lambda _: MAX_CALL_DATA
     """Maximum number of bytes of a runtime function's encoded arguments, by its name."""
 

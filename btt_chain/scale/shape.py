@@ -154,6 +154,11 @@ def attribute_docs(kind: type) -> dict[str, Docs]:
     return _module_docs(kind.__module__, with_functions=is_local).get(kind.__qualname__, {})
 
 
+def load_attribute_docs(module: str) -> None:
+    """Read the docstrings of a module's attributes, so that metadata is made faster."""
+    _module_docs(module, with_functions=False)
+
+
 @cache
 def _module_docs(name: str, *, with_functions: bool) -> dict[str, dict[str, Docs]]:
     """The attribute docstrings of every class of a module, by the class's qualified name."""

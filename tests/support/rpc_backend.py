@@ -8,7 +8,7 @@ plain dict per block.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from btt_chain.crypto.hashing import blake2_256
@@ -141,6 +141,8 @@ class ModelChain:
         self.listeners: list[Callable[[ChainEvent], None]] = []
         self.pins: dict[bytes, int] = {}
         self.calls = 0
+        self.steps_to_metadata = 0
+        """Steps of preparation that the first call for metadata waits for."""
         genesis_state = {CODE_KEY: codec(RuntimeVersion).encode(version())} | (state or {})
         genesis = self._make(bytes(32), 0, [], genesis_state)
         self.genesis_hash = genesis.hash()
@@ -308,6 +310,11 @@ class ModelChain:
 
     def runtime_version(self, hash: bytes) -> RuntimeVersion:
         return codec(RuntimeVersion).decode_all(self.state(hash).get(CODE_KEY) or b"")
+
+    def prepare_metadata(self) -> Iterator[None]:
+        for _ in range(self.steps_to_metadata):
+            self.steps_to_metadata -= 1
+            yield
 
     def metadata(self, hash: bytes) -> bytes:
         self.state(hash)

@@ -1,0 +1,67 @@
+"""Work before the first call that needs metadata: in slices, while that caller waits.
+
+Metadata shows docstrings of the program's source. Reading them takes some tenths of a second once
+in a process, for which neither consensus nor other callers wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from btt_chain.rpc.lane import Lane
+from btt_chain.rpc.protocol import Request
+from btt_chain.rpc.registry import Method
+
+METHODS: Final = frozenset({"state_getMetadata"})
+FUNCTIONS: Final = "Metadata_"
+"""Beginning of the names of the runtime's functions that return metadata."""
+
+
+class Preparation:
+    """Runs the steps of a preparation once, each in a turn of its own."""
+
+    def __init__(
+        self, methods: Mapping[str, Method], lane: Lane, steps: Callable[[], Iterator[None]]
+    ) -> None:
+        self._methods = {
+            name: method
+            for name, method in methods.items()
+            if name in METHODS or method.function is not None
+        }
+        """Methods whose calls may have to wait; none once it is done."""
+        self._lane = lane
+        self._steps = steps
+        self._lock = asyncio.Lock()
+
+    @property
+    def is_done(self) -> bool:
+        """Return True if no call has to wait any more."""
+        return not self._methods
+
+    def concerns(self, request: Request) -> bool:
+        """Return True if a call has to wait for the preparation."""
+        method = self._methods.get(request.method)
+        if method is None or request.id is None:
+            return False
+        if method.function is None:
+            return True
+        name = method.signature.raw(request.params, method.function)
+        return isinstance(name, str) and name.startswith(FUNCTIONS)
+
+    async def run(self, rank: Callable[[], float]) -> float:
+        """Prepare, if nobody has; return the seconds of work that it took.
+
+        A caller that leaves in between leaves the rest to the next one.
+        """
+        seconds = 0.0
+        async with self._lock:
+            if self.is_done:
+                return seconds
+            since = self._lane.now()
+            for _ in self._steps():
+                seconds += self._lane.now() - since
+                since = await self._lane.rest(since, rank)
+            self._methods = {}
+        return seconds
