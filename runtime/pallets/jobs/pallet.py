@@ -82,6 +82,7 @@ from runtime.splits import (
     ceil_div,
     split_compute,
 )
+from runtime.weights import block
 from runtime.weights import jobs as weights
 
 POSTING_SLOTS: Final = 600
@@ -237,6 +238,8 @@ class Jobs(Pallet):
     """What work of each class costs, once an era has passed."""
     era = Value(u32, default=u32(0))
     """The era that runs, by the slot."""
+    unmoved = Value(list[u16], default=[])
+    """Classes whose prices are still to be moved in this era, one in a block, in this order."""
     protocol_sets = Map(u32, ProtocolSet, hasher=Hasher.Twox64Concat)
     """What the chain has computed itself."""
     next_set = Value(u32, default=u32(0))
@@ -687,13 +690,19 @@ class Jobs(Pallet):
         return agenda.enter(self.due, self.ahead, lane, slot - self.stood_still(), id)
 
     def _turn_era(self, now: int) -> int:
-        """Move the prices when an era begins, and post protocol jobs; return the weight."""
+        """Begin an era, move the price of a class, and post protocol jobs; return the weight."""
         era, weight = now // int(self.epoch_slots), 0
+        unmoved = self.unmoved.value
         if era > self.era.value:
             self.era.value = u32(era)
             self.set_cursor.value = u32(0)
-            for klass in self.models.known_classes():
-                weight += self._move_price(klass)
+            # An era with fewer blocks than there are classes leaves some: these come first.
+            known = self.models.known_classes()
+            unmoved += [u16(klass) for klass in known if klass not in unmoved]
+            weight += block.READ * len(known)
+        if unmoved:
+            weight += self._move_price(int(unmoved[0])) + block.WRITE
+            self.unmoved.value = unmoved[1:]
         cursor, end = int(self.set_cursor.value), int(self.next_set.value)
         for index in range(cursor, min(end, cursor + MOST_SETS_AT_ONCE)):
             weight += weights.POST_PROTOCOL

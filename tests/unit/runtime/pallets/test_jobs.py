@@ -620,24 +620,30 @@ def test_a_few_slots_without_a_block_prolong_nothing(market: Market) -> None:
 
 def test_prices_follow_what_is_sold_within_their_bounds(market: Market) -> None:
     first = int(market.jobs.market(0).base)
-    market.step(100)
+    next_era(market)
     cheaper = int(market.jobs.market(0).base)
     assert cheaper == first - first * 700_000 // 8_000_000
     klass = market.models.class_of(0)
     assert klass is not None
     assert cheaper == market.jobs.market(0).base
     market.jobs.markets[u16(0)] = Prices(klass.least + 1)
-    market.step(100)
+    next_era(market)
     beat(market)
-    market.step(100)
+    next_era(market)
     assert market.jobs.market(0).base == klass.least
     everything = 3 * 4 * int(klass.speed) * 600
     for sold in (everything * 7 // 10, everything, 10 * everything):
         beat(market)
         market.jobs.markets[u16(0)] = Prices(u128(first), u64(sold))
-        market.step(100)
+        next_era(market)
         rise = 0 if sold < everything else first * 300_000 // 8_000_000
         assert market.jobs.market(0).base == first + rise
+
+
+def next_era(market: Market) -> None:
+    """Begin the next era, and make as many blocks as it takes to move all prices."""
+    market.step(100)
+    market.run(len(market.models.known_classes()))
 
 
 def beat(market: Market) -> None:
