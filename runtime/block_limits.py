@@ -47,6 +47,13 @@ class BlockLimits:
 
     def count(self, info: DispatchInfo, size: int) -> None:
         """Count a transaction of `size` bytes on the wire as used, or raise ExhaustsResources."""
+        self._host.length, self._host.weights[info.dispatch_class] = self.with_one_more(info, size)
+
+    def with_one_more(self, info: DispatchInfo, size: int) -> tuple[int, int]:
+        """Return the block's length, and the weight of the class, with such a transaction.
+
+        Raises ExhaustsResources if it does not fit.
+        """
         host, kind = self._host, info.dispatch_class
         base, limits = self._limits[kind]
         length = host.length + size
@@ -60,5 +67,4 @@ class BlockLimits:
                 raise Invalid(validity.ExhaustsResources())
             if sum(host.weights) + base + own > self._max_block:
                 raise Invalid(validity.ExhaustsResources())
-        host.length = length
-        host.weights[kind] = weight
+        return length, weight

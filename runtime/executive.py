@@ -318,8 +318,15 @@ class Executive:
         self._implicits.clear()
 
     def _decoded(self, kept: Kept | None) -> Transaction | None:
-        """Return a transaction as it was decoded before; None if it must be decoded."""
-        if kept is None or kept.call is None or kept.family is not self._family:
+        """Return a transaction as it was decoded before; None if it must be decoded.
+
+        Raises Invalid if the block has no room for it, whether it was decoded or not: there may be
+        thousands in the pool when a block is full.
+        """
+        if kept is None or kept.family is not self._family:
+            return None
+        if kept.call is None:
+            self._limits.with_one_more(kept.info, kept.length)
             return None
         if self._implicits.of(kept.extra) != kept.implicit:
             return None

@@ -65,10 +65,11 @@ def memory_of(call: Call) -> int:
 
 
 class KeptCalls:
-    """Transactions whose decoded calls are kept, by hash, in a bounded amount of memory.
+    """What was kept of the transactions in the pool, by hash, with a bounded memory of their calls.
 
-    The first that come are kept: they are the first that blocks take, and others find room again
-    when these have left.
+    The calls of the first that come are kept: they are the first that blocks take, and those of
+    others find room again when these have left. Without its call, a transaction still has its
+    weight and length: a full block need not decode it to leave it out.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
@@ -81,25 +82,23 @@ class KeptCalls:
         return len(self._kept)
 
     def add(self, hash: bytes, kept: Kept) -> None:
-        """Keep the call of a transaction that entered the pool, or drop it for want of room."""
-        if kept.call is None or hash in self._kept:
-            return
-        size = memory_of(kept.call)
+        """Keep a transaction that entered the pool, and its call if there is room."""
+        size = 0 if kept.call is None else memory_of(kept.call)
         if self.bytes + size > self._max_bytes:
-            kept.call = None
-            return
+            kept.call, size = None, 0
+        self.remove(hash)
         self._kept[hash] = kept, size
         self.bytes += size
 
     def remove(self, hash: bytes) -> None:
-        """Drop the call of a transaction that left the pool."""
+        """Drop what was kept of a transaction that left the pool."""
         kept, size = self._kept.pop(hash, (None, 0))
         self.bytes -= size
         if kept is not None:
             kept.call = None
 
     def get(self, hash: bytes) -> Kept | None:
-        """Return what was kept of the transaction with this hash, its call included."""
+        """Return what was kept of the transaction with this hash."""
         return self._kept.get(hash, (None, 0))[0]
 
     def find(self, inner: bytes) -> Kept | None:

@@ -12,7 +12,7 @@ from btt_chain.node.pool import PoolService
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.limits import EXTRINSIC
-from btt_chain.primitives.validity import Invalid
+from btt_chain.primitives.validity import ExhaustsResources, Invalid
 from btt_chain.scale import u64, u128
 from btt_chain.txpool import PoolError
 from runtime import BttRuntime
@@ -109,12 +109,14 @@ def test_calls_are_kept_as_far_as_there_is_room(chain: DevChain, decoded: list[b
     wires = [chain.sign(BOB, call, nonce=nonce) for nonce in range(3)]
     for wire in wires:
         chain.pool.submit(wire)
-    assert len(chain.client.kept) == 2
+    found = [chain.client.kept.get(blake2_256(wire)) for wire in wires]
+    assert [kept is not None and kept.call is not None for kept in found] == [True, True, False]
+    assert chain.client.kept.bytes == 2 * memory_of(call)
     decoded.clear()
     assert len(chain.block(chain.seal())[1]) == 4
     assert decoded == [unwrap(wires[2])]
     chain.send(BOB, call)
-    assert len(chain.client.kept) == 1
+    assert chain.client.kept.bytes == memory_of(call)
 
 
 def test_a_recheck_by_the_bytes_keeps_no_second_call(chain: DevChain) -> None:
@@ -153,6 +155,26 @@ def test_a_transaction_that_does_not_fit_keeps_its_call(chain: DevChain) -> None
     with pytest.raises(Invalid):  # its nonce is not the next
         executive.apply_extrinsic(unwrap(wire), kept)
     assert kept.call is not None
+
+
+@pytest.mark.parametrize("room", [10**6, 0], ids=["call kept", "call dropped"])
+def test_a_full_block_leaves_a_transaction_out_without_decoding_it(
+    chain: DevChain, decoded: list[bytes], room: int
+) -> None:
+    chain.client.kept = KeptCalls(room)
+    wire = chain.sign(BOB, pay(chain))
+    chain.pool.submit(wire)
+    decoded.clear()
+    client = chain.client
+    executive = client.law(client.best().hash).blocks
+    executive.open_pool_view(client.overlay(client.best().hash), H256(client.best().hash))
+    executive.runtime.host.weights[0] = int(executive.system.block_weights.max_block.ref_time)
+    before = list(executive.runtime.host.weights)
+    with pytest.raises(Invalid) as refusal:
+        executive.apply_extrinsic(unwrap(wire), client.kept.get(blake2_256(wire)))
+    assert isinstance(refusal.value.reason, ExhaustsResources)
+    assert executive.runtime.host.weights == before
+    assert decoded == []
 
 
 def test_another_runtime_decodes_for_itself(chain: DevChain, decoded: list[bytes]) -> None:
