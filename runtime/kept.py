@@ -20,8 +20,8 @@ from btt_chain.primitives.limits import EXTRINSIC, MIB
 from runtime.extensions import SignedExtra
 from runtime.frame import Call, DispatchInfo, Runtime
 
-MAX_BYTES: Final = 48 * MIB
-"""Memory of the calls that are kept, by `memory_of`: about 12,000 transfers, or 45 of the batches
+MAX_BYTES: Final = 32 * MIB
+"""Memory of the calls that are kept, by `memory_of`: about 7,700 transfers, or 31 of the batches
 that are slowest to decode."""
 
 CALL_BYTES: Final = 160
