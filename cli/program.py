@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from btt_chain import __version__
 from cli.common import show
+from cli.common.config import META, Settings
 from cli.common.errors import ExitCode
 from cli.common.options import Group
 
@@ -40,6 +42,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "check-block": ("data:check_block", "Execute a stored block again and compare."),
     "revert": ("data:revert", "Take back the newest blocks that are not final."),
     "tokenomics": ("tokenomics:tokenomics", "Look at the token: promises, supply, audit."),
+    "config": ("config:config", "Show the values of options, and where they come from."),
     "completion": ("completion:completion", "Print the completion script of a shell."),
 }
 
@@ -107,10 +110,27 @@ def _system_error(error: OSError) -> str:
     return f"{error.filename}: {what}" if error.filename else what
 
 
+def _load_settings(ctx: click.Context, _param: click.Parameter, file: Path | None) -> None:
+    """Read the configuration file before the command's own options are read."""
+    if not ctx.resilient_parsing:
+        settings = Settings.load(file)
+        settings.check(list(COMMANDS))
+        ctx.meta[META] = settings
+
+
 @click.group(
     cls=Program, name="btt-chain", context_settings={"help_option_names": ["-h", "--help"]}
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
+@click.option(
+    "--config",
+    envvar="BTT_CONFIG",
+    show_envvar=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    expose_value=False,
+    callback=_load_settings,
+    help="A TOML file with values of options; see `btt-chain config --help`.",
+)
 def program() -> None:
     """BTT Chain: a Substrate-compatible node, its keys, transactions and tools.
 

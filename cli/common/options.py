@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from cli.common.config import path_of, settings_of
 from cli.common.errors import Mistyped, hint
 from cli.common.secret_uri import check_secret
 
@@ -39,7 +40,11 @@ class Group(click.Group):
         is_name = not name.startswith("-") and not ctx.resilient_parsing
         if is_name and self.get_command(ctx, name) is None:
             raise Mistyped(f"no command {name!r}; {hint(name, self.list_commands(ctx))}", ctx)
-        return super().resolve_command(ctx, args)
+        found, command, rest = super().resolve_command(ctx, args)
+        if command is not None and found is not None and not ctx.resilient_parsing:
+            settings = settings_of(ctx)
+            ctx.default_map = {found: settings.defaults([*path_of(ctx), found], command)}
+        return found, command, rest
 
 
 def examples(*lines: str) -> Callable[[AnyCommand], AnyCommand]:
@@ -85,6 +90,8 @@ def connection_options(command: Command) -> Command:
     )
     timeout = click.option(
         "--timeout",
+        envvar="BTT_TIMEOUT",
+        show_envvar=True,
         type=click.FloatRange(min=0, min_open=True),
         default=60.0,
         show_default=True,

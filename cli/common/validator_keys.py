@@ -95,7 +95,7 @@ def keystore_password(
 
     if filename is not None or interactive:
         ctx = click.get_current_context()
-        if ctx.get_parameter_source("password") is click.core.ParameterSource.ENVIRONMENT:
+        if ctx.get_parameter_source("password") is not click.core.ParameterSource.COMMANDLINE:
             given = None  # what is typed goes before what is set
     word = password(given, interactive, filename)
     if word == "":

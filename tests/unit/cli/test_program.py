@@ -175,6 +175,15 @@ def test_help_and_keys_need_neither_network_nor_database() -> None:
         assert python("-c", code, *args).stderr == "[]\n"
 
 
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    code = (
+        "import sys; from cli.program import program\n"
+        "try: program.main(['--help'], prog_name='btt-chain')\n"
+        "finally: print([m for m in sys.modules if m.startswith('cli.commands.')], file=sys.stderr)"
+    )
+    assert python("-c", code).stderr == "[]\n"
+
+
 def test_colours_are_for_terminals_only() -> None:
     assert "\x1b" not in python("-m", "cli.main", "key", "inspect", "//Alice").stdout
     assert "\x1b" not in python("-m", "cli.main", "nonsense").stderr
