@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.commands.gov_calls import (
+    address_of,
+    bounded_call,
+    locked_by,
+    origin_of,
+    slot_now,
+    submit_call,
+    track_class,
+    track_number,
+)
+from cli.commands.gov_status import print_referenda, print_referendum
+from cli.commands.gov_view import (
+    BILLION,
+    CHAMBERS,
+    WHOLE,
+    percent,
+    power,
+    seats_facts,
+    when,
+)
 from cli.common import show
-from cli.common.accounts import AccountError, read_account
-from cli.common.amount import AmountError, Currency
-from cli.common.errors import Mistyped, NotFound, Refused, hint
+from cli.common.amount import Currency
+from cli.common.errors import NotFound, Refused
 from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.sending import Sending
-from cli.common.working import properties, short, signer_of, signer_options, work_chain
+from cli.common.working import (
+    account,
+    planck,
+    properties,
+    signer_of,
+    signer_options,
+    work_chain,
+)
 
 if TYPE_CHECKING:
-    from btt_chain.compute.chain import Included, RpcChain
+    from btt_chain.compute.chain import RpcChain
     from btt_chain.crypto.keypair import KeyPair
-    from btt_chain.scale import u16
-    from btt_chain.scale.portable import Plain
-    from cli.common.chain import Chain as StateAt
-    from runtime.governance_api import PollView, ReferendumView, TrackView
-    from runtime.pallets.chambers import ChamberView, ElectionView, StateView
+    from runtime.governance_api import ReferendumView, TrackView
+    from runtime.pallets.chambers import ElectionView, StateView
     from runtime.pallets.referenda import Referenda
 
     Refunded = Referenda.SubmissionDepositRefunded | Referenda.DecisionDepositRefunded
-
-PAGE: Final = 100
-"""Referenda that are listed: the most a node tells at once."""
-WIDTH: Final = 40
-"""Signs of a bar."""
-AYE, NAY, HERE, AWAY = "█", "▒", "░", "·"
-CHAMBERS: Final = ("institutions", "compute", "holders", "community")
-WHOLE: Final = 7_000
-BILLION: Final = 10**9
-SEAT: Final = 10**9
-WORK: Final = Currency("units of work", 6)
 
 index_argument = click.argument("index", metavar="NUMBER", type=click.IntRange(0, 2**32 - 1))
 
@@ -61,79 +73,11 @@ def status(index: int | None, url: str, timeout: float, as_json: bool) -> None:
     """List referenda, or show one with the four chambers' tally."""
     from cli.common.chain import run
 
-    run(_list(url, timeout, as_json) if index is None else _show(index, url, timeout, as_json))
-
-
-async def _list(url: str, timeout: float, as_json: bool) -> None:
-    from btt_chain.scale import u32
-    from cli.common.chain import Chain
-
-    async with work_chain(url, timeout) as chain:
-        views: list[ReferendumView] = await chain.api("GovernanceApi_referenda", None, u32(PAGE))
-        names, slot_ms = await _track_names(chain), chain.slot_ms
-    if as_json:
-        show.document([_facts(view, names) for view in views])
-        return
-    if not views:
-        show.note("nothing was ever proposed; `btt-chain gov propose --help` tells how")
-        return
-    async with Chain.open(url, timeout) as decoder:
-        now = await _now(decoder)
-        show.table(
-            [">number", "track", "stage", "call", ">next or last change"],
-            [
-                [
-                    str(int(view.index)),
-                    _track_of(view, names),
-                    _stage_of(view),
-                    _call_of(view, decoder),
-                    when(int(view.at), now, slot_ms),
-                ]
-                for view in views
-            ],
-        )
-    if len(views) == PAGE:
-        show.note(f"only the last {PAGE} are shown; `btt-chain gov status NUMBER` shows any")
-
-
-async def _show(index: int, url: str, timeout: float, as_json: bool) -> None:
-    from btt_chain.primitives.ss58 import encode
-    from btt_chain.scale import u32
-    from cli.common.chain import Chain
-
-    async with work_chain(url, timeout) as chain:
-        view: ReferendumView | None = await chain.api("GovernanceApi_referendum", u32(index))
-        if view is None:
-            raise NotFound(f"there is no referendum {index}; `btt-chain gov status` lists them")
-        poll: PollView | None = await chain.api("ChambersApi_tally", u32(index))
-        names, slot_ms = await _track_names(chain), chain.slot_ms
-    if as_json:
-        show.document(_facts(view, names) | {"tally": None if poll is None else tally_facts(poll)})
-        return
-    fields = {"referendum": str(index), "track": _track_of(view, names), "stage": view.stage.name}
-    async with Chain.open(url, timeout) as decoder:
-        if view.proposer is not None:
-            fields["proposed by"] = encode(view.proposer, decoder.catalogue.prefix)
-        if view.call is not None:
-            shown = decoder.catalogue.decode_call(view.call)
-            fields["call"] = (
-                f"{shown.name}({', '.join(f'{n}: {v}' for n, v in shown.shown.items())})"
-            )
-        elif view.proposal is not None:
-            fields["call"] = f"0x{view.proposal.hex()}, whose text is not here, or is no call"
-        told = when(int(view.at), await _now(decoder), slot_ms)
-    if view.track is None:
-        fields["ended"] = f"{told}, in slot {int(view.at)}"
-        fields["deposits"] = f"`btt-chain gov refund {index}` gives back what is left of them"
-    else:
-        if not view.has_deposit:
-            fields["deposit"] = f"missing: `btt-chain gov deposit {index}` places it"
-        fields["next step"] = f"{told}, in slot {int(view.at)}"
-    show.record(fields)
-    if poll is not None:
-        click.echo()
-        for line in picture(poll):
-            click.echo(line)
+    run(
+        print_referenda(url, timeout, as_json)
+        if index is None
+        else print_referendum(index, url, timeout, as_json)
+    )
 
 
 @examples("btt-chain gov tracks")
@@ -222,8 +166,8 @@ def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
                 "year": year or int(state.year),
                 "weights": {name: int(weight) for name, weight in named.items()},
                 "electorates": dict(zip(named, map(str, totals), strict=True)),
-                "institutions": _seats_facts(state.institutions, prefix),
-                "representatives": _seats_facts(state.representatives, prefix),
+                "institutions": seats_facts(state.institutions, prefix),
+                "representatives": seats_facts(state.representatives, prefix),
             }
         )
         return
@@ -258,10 +202,10 @@ def power_(who: str, amount: str | None, url: str, timeout: float, as_json: bool
 
     async def ask() -> tuple[list[int], Currency]:
         currency, prefix = await properties(url, timeout)
-        account = AccountId(_account(who, prefix))
-        locked = None if amount is None else u128(_planck(currency, amount))
+        voter = AccountId(account(who, prefix))
+        locked = None if amount is None else u128(planck(currency, amount))
         async with work_chain(url, timeout) as chain:
-            return await chain.api("ChambersApi_power", account, locked), currency
+            return await chain.api("ChambersApi_power", voter, locked), currency
 
     powers, currency = run(ask())
     named = dict(zip(CHAMBERS, map(int, powers), strict=True))
@@ -282,7 +226,7 @@ def elections(url: str, timeout: float, as_json: bool) -> None:
 
     async def ask() -> tuple[ElectionView, Currency, int, str]:
         async with Chain.open(url, timeout) as state:
-            now, named = await _now(state), state.catalogue
+            now, named = await slot_now(state), state.catalogue
         async with work_chain(url, timeout) as chain:
             found: ElectionView = await chain.api("ChambersApi_election")
             ends = when(int(found.ends), now, chain.slot_ms)
@@ -295,8 +239,8 @@ def elections(url: str, timeout: float, as_json: bool) -> None:
                 "election": int(view.number),
                 "ends": int(view.ends),
                 "seats": int(view.seats),
-                "candidates": _seats_facts(view.candidates, prefix),
-                "representatives": _seats_facts(view.representatives, prefix),
+                "candidates": seats_facts(view.candidates, prefix),
+                "representatives": seats_facts(view.representatives, prefix),
             }
         )
         return
@@ -356,10 +300,10 @@ def propose(
         async with Chain.open(url, timeout) as encoder:
             raw = encoder.catalogue.encode_call(name, arguments)
         async with work_chain(url, timeout) as chain:
-            id = await _track(chain, track)
+            id = await track_number(chain, track)
             sent = await chain.submit(
-                "Referenda", "submit", signer=pair, proposal_origin=_origin(id),
-                proposal=await _bounded(chain, pair, raw), enactment_moment=After(u32(after)),
+                "Referenda", "submit", signer=pair, proposal_origin=origin_of(id),
+                proposal=await bounded_call(chain, pair, raw), enactment_moment=After(u32(after)),
             )  # fmt: skip
             events = (event for event in sent.events if isinstance(event, Referenda.Submitted))
             index = next(events).index
@@ -391,7 +335,7 @@ def deposit(index: int, url: str, timeout: float, as_json: bool, **options: Any)
     """Place the deposit without which nothing is decided. It comes back."""
     from btt_chain.scale import u32
 
-    _submit(
+    submit_call(
         "Referenda", "place_decision_deposit", {"index": u32(index)}, "placed",
         url, timeout, as_json, options,
     )  # fmt: skip
@@ -476,13 +420,13 @@ def vote(
     from cli.common.chain import run
     from runtime.pallets.conviction_voting import SplitAbstain, Standard, vote_of
 
-    planck = u128(_planck(run(properties(url, timeout))[0], amount))
+    stake = u128(planck(run(properties(url, timeout))[0], amount))
     choice = (
-        SplitAbstain(u128(0), u128(0), planck)
+        SplitAbstain(u128(0), u128(0), stake)
         if side == "abstain"
-        else Standard(vote_of(aye=side == "aye"), planck)
+        else Standard(vote_of(aye=side == "aye"), stake)
     )
-    _submit(
+    submit_call(
         "ConvictionVoting", "vote", {"poll_index": u32(index), "vote": choice}, "voted",
         url, timeout, as_json, options,
     )  # fmt: skip
@@ -508,8 +452,8 @@ def unvote(
     """
     from btt_chain.scale import u32
 
-    class_ = None if track is None else _class(track, url, timeout)
-    _submit(
+    class_ = None if track is None else track_class(track, url, timeout)
+    submit_call(
         "ConvictionVoting", "remove_vote", {"class": class_, "index": u32(index)}, "taken back",
         url, timeout, as_json, options,
     )  # fmt: skip
@@ -533,12 +477,12 @@ def delegate(
 
     currency, prefix = run(properties(url, timeout))
     args = {
-        "class": _class(track, url, timeout),
-        "to": _address(to, prefix),
+        "class": track_class(track, url, timeout),
+        "to": address_of(to, prefix),
         "conviction": Conviction.Locked1x,
-        "balance": u128(_planck(currency, amount)),
+        "balance": u128(planck(currency, amount)),
     }
-    _submit("ConvictionVoting", "delegate", args, "delegated", url, timeout, as_json, options)
+    submit_call("ConvictionVoting", "delegate", args, "delegated", url, timeout, as_json, options)
 
 
 @examples("btt-chain gov undelegate grants --from //Alice")
@@ -549,8 +493,8 @@ def delegate(
 @json_option
 def undelegate(track: str, url: str, timeout: float, as_json: bool, **options: Any) -> None:
     """Vote yourself again in a track; what was lent stays locked for a week of decisions."""
-    _submit(
-        "ConvictionVoting", "undelegate", {"class": _class(track, url, timeout)},
+    submit_call(
+        "ConvictionVoting", "undelegate", {"class": track_class(track, url, timeout)},
         "you vote yourself again", url, timeout, as_json, options,
     )  # fmt: skip
 
@@ -571,7 +515,7 @@ def unlock(track: str, url: str, timeout: float, as_json: bool, **options: Any) 
 
     async def work() -> None:
         async with work_chain(url, timeout) as chain:
-            id = await _track(chain, track)
+            id = await track_number(chain, track)
             sent = await chain.submit(
                 "ConvictionVoting", "unlock", signer=pair, target=Id(AccountId(pair.account_id)),
                 **{"class": u16(id)},
@@ -581,7 +525,7 @@ def unlock(track: str, url: str, timeout: float, as_json: bool, **options: Any) 
                 "ConvictionVoting.ClassLocksFor", "0x" + pair.account_id.hex()
             )
             currency = state.catalogue.currency
-        left = _locked_by(id, locks)
+        left = locked_by(id, locks)
         if as_json:
             show.document({"track": id, "locked": str(left), "block": "0x" + sent.block.hex()})
             return
@@ -600,7 +544,7 @@ def unlock(track: str, url: str, timeout: float, as_json: bool, **options: Any) 
 @json_option
 def stand(url: str, timeout: float, as_json: bool, **options: Any) -> None:
     """Stand for a seat of the community, for a deposit. Needs a judged identity."""
-    _submit("Chambers", "submit_candidacy", {}, "you stand", url, timeout, as_json, options)
+    submit_call("Chambers", "submit_candidacy", {}, "you stand", url, timeout, as_json, options)
 
 
 @examples("btt-chain gov leave --from //Bob")
@@ -610,7 +554,7 @@ def stand(url: str, timeout: float, as_json: bool, **options: Any) -> None:
 @json_option
 def leave(url: str, timeout: float, as_json: bool, **options: Any) -> None:
     """Stand no more; or, if you do not stand, leave your seat."""
-    _submit("Chambers", "withdraw_candidacy", {}, "you left", url, timeout, as_json, options)
+    submit_call("Chambers", "withdraw_candidacy", {}, "you left", url, timeout, as_json, options)
 
 
 @examples("btt-chain gov elect 100BTT //Bob //Charlie --from //Alice")
@@ -630,10 +574,10 @@ def elect(
 
     currency, prefix = run(properties(url, timeout))
     args = {
-        "candidates": [AccountId(_account(name, prefix)) for name in names],
-        "value": u128(_planck(currency, amount)),
+        "candidates": [AccountId(account(name, prefix)) for name in names],
+        "value": u128(planck(currency, amount)),
     }
-    _submit("Chambers", "vote_representative", args, "backed", url, timeout, as_json, options)
+    submit_call("Chambers", "vote_representative", args, "backed", url, timeout, as_json, options)
 
 
 @examples("btt-chain gov unelect --from //Alice")
@@ -643,243 +587,10 @@ def elect(
 @json_option
 def unelect(url: str, timeout: float, as_json: bool, **options: Any) -> None:
     """Back nobody any more; your money is free at once."""
-    _submit("Chambers", "remove_rep_vote", {}, "taken back", url, timeout, as_json, options)
+    submit_call("Chambers", "remove_rep_vote", {}, "taken back", url, timeout, as_json, options)
 
 
 # ---- what people see
 
 
-def picture(poll: PollView) -> list[str]:
-    """The four chambers' tally as bars: what is in favour, against, abstains, and stayed away."""
-    rows = [_chamber_row(chamber) for chamber in poll.chambers]
-    ayes = sum(int(one.weighed_ayes) for one in poll.chambers)
-    nays = sum(int(one.weighed_nays) for one in poll.chambers)
-    there = sum(int(one.weight) for one in poll.chambers if one.takes_part) * BILLION
-    whole = WHOLE * BILLION
-    frozen = "frozen" if poll.frozen else "as of the first vote"
-    needed = (
-        percent(int(poll.approval_needed), BILLION),
-        percent(int(poll.participation_needed), BILLION),
-    )
-    return [
-        f"weights of {int(poll.year)}, {frozen}; {AYE} aye {NAY} nay {HERE} abstains {AWAY} away",
-        *rows,
-        f"{'together':<13} {'':>6}  {bar(ayes, nays, there - ayes - nays, whole)}",
-        f"ayes   {percent(int(poll.approval), BILLION):>7}, needed: more than {needed[0]}",
-        f"weight {percent(int(poll.participation), BILLION):>7}, needed: {needed[1]}",
-        "would be approved as it stands" if poll.passing else "would be rejected as it stands",
-    ]
-
-
-def _chamber_row(one: ChamberView) -> str:
-    votes = int(one.ayes), int(one.nays), int(one.abstains)
-    here, electorate = sum(votes), int(one.electorate)
-    drawn = bar(*votes, max(here, electorate))
-    turnout = f"{percent(here, max(1, here, electorate))} here"
-    note = turnout if one.takes_part else f"{turnout}, too few to count"
-    return f"{one.name:<13} {percent(int(one.weight), WHOLE):>6}  {drawn}  {note}"
-
-
-def bar(ayes: int, nays: int, abstains: int, whole: int) -> str:
-    """A bar of `WIDTH` signs; whatever is there has at least what it is due, rounded down."""
-    if not whole:
-        return AWAY * WIDTH
-    ends = [part * WIDTH // whole for part in (ayes, ayes + nays, ayes + nays + abstains)]
-    drawn = AYE * ends[0] + NAY * (ends[1] - ends[0]) + HERE * (ends[2] - ends[1])
-    return drawn.ljust(WIDTH, AWAY)
-
-
-def when(slot: int, now: int, slot_ms: int) -> str:
-    """How far a slot is from now, in the largest unit of which there are two."""
-    seconds = abs(slot - now) * slot_ms // 1_000
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            text = f"{seconds // length} {unit}"
-            break
-    else:
-        text = f"{seconds} s"
-    return f"in {text}" if slot > now else f"{text} ago"
-
-
-def percent(part: int, whole: int) -> str:
-    """A part of a whole, rounded down to a tenth of a percent."""
-    tenths = part * 1_000 // whole
-    return f"{tenths // 10}.{tenths % 10}%"
-
-
-def power(name: str, amount: int, currency: Currency) -> str:
-    """The power of a chamber in a unit that people know."""
-    match name:
-        case "compute":
-            return WORK.format(amount)
-        case "community":
-            return f"{amount // SEAT} seats"
-        case "holders":
-            return f"{currency.format(amount // 2)} (long stakes half as much again)"
-        case _:
-            return currency.format(amount)
-
-
-def tally_facts(poll: PollView) -> dict[str, object]:
-    """A tally for programs."""
-    return {
-        "year": int(poll.year),
-        "frozen": poll.frozen,
-        "approval": int(poll.approval),
-        "approvalNeeded": int(poll.approval_needed),
-        "participation": int(poll.participation),
-        "participationNeeded": int(poll.participation_needed),
-        "passing": poll.passing,
-        "chambers": {
-            one.name: {
-                "weight": int(one.weight),
-                "electorate": str(int(one.electorate)),
-                "ayes": str(int(one.ayes)),
-                "nays": str(int(one.nays)),
-                "abstains": str(int(one.abstains)),
-                "takesPart": one.takes_part,
-            }
-            for one in poll.chambers
-        },
-    }
-
-
-def _facts(view: ReferendumView, names: dict[int, str]) -> dict[str, object]:
-    return {
-        "referendum": int(view.index),
-        "stage": view.stage.name,
-        "track": None if view.track is None else _track_of(view, names),
-        "slot": int(view.at),
-        "deposit": view.has_deposit,
-        "proposal": None if view.proposal is None else "0x" + view.proposal.hex(),
-    }
-
-
-def _seats_facts(seats: list[Any], prefix: int) -> list[dict[str, str]]:
-    from btt_chain.primitives.ss58 import encode
-
-    return [{"account": encode(one.who, prefix), "planck": str(int(one.amount))} for one in seats]
-
-
 # ---- steps
-
-
-async def _track_names(chain: RpcChain) -> dict[int, str]:
-    tracks: list[TrackView] = await chain.api("GovernanceApi_tracks")
-    return {int(view.id): view.name for view in tracks}
-
-
-def _stage_of(view: ReferendumView) -> str:
-    waits = view.track is not None and not view.has_deposit
-    return view.stage.name + (", no deposit" if waits else "")
-
-
-def _call_of(view: ReferendumView, chain: StateAt) -> str:
-    """What a referendum is about, in a word; where the call is not at hand, its hash."""
-    if view.call is not None:
-        return chain.catalogue.decode_call(view.call).name
-    return "-" if view.proposal is None else short("0x" + view.proposal.hex())
-
-
-async def _now(chain: StateAt) -> int:
-    """The time of a chain, in slots since its first block."""
-    slots = [await chain.storage(f"Babe.{name}") for name in ("CurrentSlot", "GenesisSlot")]
-    current, genesis = (int(str(value)) for _, value in slots)
-    return current - genesis
-
-
-def _track_of(view: ReferendumView, names: dict[int, str]) -> str:
-    return "-" if view.track is None else names.get(int(view.track), str(int(view.track)))
-
-
-async def _track(chain: RpcChain, text: str) -> int:
-    """The number of a track, given or named. NotFound if there is none."""
-    names = await _track_names(chain)
-    for number, name in names.items():
-        if text in (name, str(number)):
-            return number
-    raise NotFound(f"there is no track {text!r}; {hint(text, list(names.values()))}")
-
-
-def _locked_by(track: int, locks: Plain) -> int:
-    """The planck that a track locks, of what `ConvictionVoting.ClassLocksFor` holds."""
-    for row in locks if isinstance(locks, list) else []:
-        if isinstance(row, list) and row[0] == track:
-            return int(str(row[1]))
-    return 0
-
-
-def _class(track: str, url: str, timeout: float) -> u16:
-    from btt_chain.scale import u16
-    from cli.common.chain import run
-
-    async def ask() -> int:
-        async with work_chain(url, timeout) as chain:
-            return await _track(chain, track)
-
-    return u16(run(ask()))
-
-
-def _origin(track: int) -> object:
-    from runtime.pallets.origins import Decision, DecisionOrigin, RawRoot, SystemOrigin
-    from runtime.pallets.referenda import ROOT_TRACK
-
-    return SystemOrigin(RawRoot()) if track == ROOT_TRACK else DecisionOrigin(Decision(track))
-
-
-async def _bounded(chain: RpcChain, pair: KeyPair, raw: bytes) -> object:
-    """The call as it is proposed; a long one is noted as a preimage."""
-    from btt_chain.compute.chain import DispatchRefused
-    from btt_chain.crypto.hashing import blake2_256
-    from btt_chain.primitives.digest import H256
-    from btt_chain.scale import u32
-    from runtime.pallets.preimage import MAX_INLINE, Inline, Lookup
-
-    if len(raw) <= MAX_INLINE:
-        return Inline(raw)
-    try:
-        await chain.submit("Preimage", "note_preimage", signer=pair, bytes=raw)
-    except DispatchRefused as error:
-        if error.name != "Preimage.AlreadyNoted":  # whoever noted it: it is there
-            raise
-    return Lookup(H256(blake2_256(raw)), u32(len(raw)))
-
-
-def _submit(
-    pallet: str, call: str, args: dict[str, object], done: str, url: str, timeout: float,
-    as_json: bool, options: dict[str, Any],
-) -> None:  # fmt: skip
-    """Sign and send a call, and say what came of it."""
-    from cli.common.chain import run
-
-    pair = signer_of(options)
-
-    async def work() -> Included:
-        async with work_chain(url, timeout) as chain:
-            return await chain.submit(pallet, call, signer=pair, **args)
-
-    sent = run(work())
-    if as_json:
-        show.document({"done": done, "block": "0x" + sent.block.hex()})
-    else:
-        show.good(f"{done}, in block 0x{sent.block.hex()}")
-
-
-def _planck(currency: Currency, amount: str) -> int:
-    try:
-        return currency.parse(amount)
-    except AmountError as error:
-        raise Mistyped(str(error)) from None
-
-
-def _account(text: str, prefix: int) -> bytes:
-    try:
-        return read_account(text, prefix)
-    except AccountError as error:
-        raise Mistyped(str(error)) from None
-
-
-def _address(text: str, prefix: int) -> object:
-    from btt_chain.primitives.account import AccountId, Id
-
-    return Id(AccountId(_account(text, prefix)))

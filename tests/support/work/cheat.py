@@ -18,7 +18,7 @@ from btt_chain.compute.store import BlobStore
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.work.execute import Batch, Executor
 from btt_chain.work.model import Elements
-from cli.commands.provider import Place, provide
+from cli.commands.provider_session import Place, provide
 
 
 class Cheating:

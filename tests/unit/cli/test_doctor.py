@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from btt_chain.keystore import Ledger
 from btt_chain.keystore.record import SigningRecord
 from btt_chain.testing import DevNode, dev_node
-from cli.commands import doctor
-from cli.commands.doctor import GIB, Verdict
+from cli.commands import doctor, doctor_rules
+from cli.commands.doctor_rules import GIB, Verdict
 from cli.common.key_state import report_of
 from cli.program import program
 from genesis.build import build
@@ -21,29 +21,29 @@ from genesis.catalogue import load
 from genesis.presets import CHAINS
 
 
-def verdicts(checks: list[doctor.Check]) -> dict[str, Verdict]:
+def verdicts(checks: list[doctor_rules.Check]) -> dict[str, Verdict]:
     return {check.name: check.verdict for check in checks}
 
 
 def test_a_node_without_peers_cannot_go_on_unless_it_is_meant_to_be_alone() -> None:
-    lonely = doctor.judge_peers(0, should_have=True, is_syncing=False)
+    lonely = doctor_rules.judge_peers(0, should_have=True, is_syncing=False)
     assert verdicts(lonely)["peers"] is Verdict.FAIL
     assert "--bootnodes" in lonely[0].todo
-    meant = doctor.judge_peers(0, should_have=False, is_syncing=False)
+    meant = doctor_rules.judge_peers(0, should_have=False, is_syncing=False)
     assert verdicts(meant) == {"peers": Verdict.OK, "sync": Verdict.OK}
 
 
 def test_a_node_that_catches_up_needs_patience_only() -> None:
-    checks = doctor.judge_peers(3, should_have=True, is_syncing=True)
+    checks = doctor_rules.judge_peers(3, should_have=True, is_syncing=True)
     assert verdicts(checks) == {"peers": Verdict.OK, "sync": Verdict.WARN}
 
 
 def test_a_best_block_that_stands_still_stops_a_validator_not_a_chain_sealed_by_hand() -> None:
-    stuck = doctor.judge_moving(7, None, 8.0, 93.0, alone=False)
+    stuck = doctor_rules.judge_moving(7, None, 8.0, 93.0, alone=False)
     assert stuck.verdict is Verdict.FAIL
     assert "7 for 8 s, the last one is 93 s old" in stuck.seen
-    assert doctor.judge_moving(7, None, 8.0, None, alone=True).verdict is Verdict.WARN
-    assert doctor.judge_moving(7, 8, 2.0, None, alone=False).verdict is Verdict.OK
+    assert doctor_rules.judge_moving(7, None, 8.0, None, alone=True).verdict is Verdict.WARN
+    assert doctor_rules.judge_moving(7, 8, 2.0, None, alone=False).verdict is Verdict.OK
 
 
 @pytest.mark.parametrize(
@@ -62,58 +62,60 @@ def test_a_best_block_that_stands_still_stops_a_validator_not_a_chain_sealed_by_
 def test_a_clock_is_judged_by_the_age_of_a_block_of_somebody_else(
     offset: float | None, verdict: Verdict
 ) -> None:
-    assert doctor.judge_clock(offset, 6.0).verdict is verdict
+    assert doctor_rules.judge_clock(offset, 6.0).verdict is verdict
 
 
 def test_who_catches_up_sees_old_blocks_and_who_sees_new_ones_has_a_slow_clock() -> None:
-    assert doctor.judge_clock(900.0, 6.0, is_syncing=True).verdict is Verdict.OK
-    slow = doctor.judge_clock(-1.0, 6.0, is_syncing=True)
+    assert doctor_rules.judge_clock(900.0, 6.0, is_syncing=True).verdict is Verdict.OK
+    slow = doctor_rules.judge_clock(-1.0, 6.0, is_syncing=True)
     assert slow.verdict is Verdict.FAIL
     assert "this clock is slow" in slow.todo
 
 
 def test_voters_that_are_missing_are_named_before_finality_stops() -> None:
-    checks = doctor.judge_finality(100, 99, doctor.Votes(["5G…a (Bob)"]))
+    checks = doctor_rules.judge_finality(100, 99, doctor_rules.Votes(["5G…a (Bob)"]))
     assert verdicts(checks) == {"finality": Verdict.OK, "voters": Verdict.WARN}
     assert "Bob" in checks[1].seen
-    checks = doctor.judge_finality(100, 99, doctor.Votes())
+    checks = doctor_rules.judge_finality(100, 99, doctor_rules.Votes())
     assert verdicts(checks) == {"finality": Verdict.OK, "voters": Verdict.OK}
 
 
 def test_a_stall_of_finality_is_said_at_once_and_names_who_is_missing() -> None:
     missing = [f"V{i}" for i in range(8)]
-    checks = doctor.judge_finality(102, 100, doctor.Votes(missing, stuck=True, share=57))
+    checks = doctor_rules.judge_finality(
+        102, 100, doctor_rules.Votes(missing, stuck=True, share=57)
+    )
     assert verdicts(checks) == {"finality": Verdict.FAIL, "voters": Verdict.FAIL}
     assert "57 % of the weight: V0, V1, V2, V3, V4, V5 and 2 more" in checks[1].seen
 
 
 def test_a_node_whose_own_votes_are_missing_is_told_so() -> None:
-    votes = doctor.Votes(["Alice"], ours=["Alice"])
-    checks = doctor.judge_finality(100, 99, votes)
+    votes = doctor_rules.Votes(["Alice"], ours=["Alice"])
+    checks = doctor_rules.judge_finality(100, 99, votes)
     assert verdicts(checks)["voters"] is Verdict.FAIL
     assert "does not vote itself" in checks[1].todo
 
 
 def test_finality_far_behind_is_told_even_where_nobody_names_voters() -> None:
-    assert verdicts(doctor.judge_finality(110, 100, None)) == {"finality": Verdict.WARN}
-    (check,) = doctor.judge_finality(200, 100, None)
+    assert verdicts(doctor_rules.judge_finality(110, 100, None)) == {"finality": Verdict.WARN}
+    (check,) = doctor_rules.judge_finality(200, 100, None)
     assert check.verdict is Verdict.FAIL
     assert "no grandpa_roundState" in check.todo
-    assert doctor.judge_finality(200, 100, None, is_syncing=True)[0].verdict is Verdict.OK
+    assert doctor_rules.judge_finality(200, 100, None, is_syncing=True)[0].verdict is Verdict.OK
 
 
 def test_a_validator_without_keys_is_told_how_to_get_them() -> None:
-    (check,) = doctor.judge_keys([], ["Alice"], is_validator=True, asked=True)
+    (check,) = doctor_rules.judge_keys([], ["Alice"], is_validator=True, asked=True)
     assert check.verdict is Verdict.FAIL
     assert "session.setKeys" in check.todo
-    (check,) = doctor.judge_keys([], ["Alice"], is_validator=False, asked=True)
+    (check,) = doctor_rules.judge_keys([], ["Alice"], is_validator=False, asked=True)
     assert check.verdict is Verdict.OK
-    (check,) = doctor.judge_keys([], [], is_validator=True, asked=False)
+    (check,) = doctor_rules.judge_keys([], [], is_validator=True, asked=False)
     assert check.verdict is Verdict.WARN
 
 
 def test_a_key_outside_of_the_active_set_is_named() -> None:
-    checks = doctor.judge_keys(["Alice", "Eve"], ["Alice"], is_validator=True, asked=True)
+    checks = doctor_rules.judge_keys(["Alice", "Eve"], ["Alice"], is_validator=True, asked=True)
     assert verdicts(checks) == {"session keys": Verdict.OK, "active set": Verdict.WARN}
     assert "Eve" in checks[1].seen
     assert "Alice" not in checks[1].seen
@@ -127,26 +129,26 @@ def test_a_key_that_does_not_sign_is_named_with_its_reason() -> None:
     signs = {"type": "babe", "publicKey": "0x" + "11" * 32, "state": "signs", "why": "",
              "until": None}  # fmt: skip
     waits = signs | {"state": "watches", "why": "it is older than its block", "until": 77}
-    (check,) = doctor.judge_signing([report_of(signs), report_of(barred)])
+    (check,) = doctor_rules.judge_signing([report_of(signs), report_of(barred)])
     assert check.verdict is Verdict.FAIL
     assert "gran 0x43960000… barred: another node voted in round 306 of set 1 with it" in check.seen
     assert "stop the other node" in check.todo
-    (check,) = doctor.judge_signing([report_of(signs), report_of(waits)])
+    (check,) = doctor_rules.judge_signing([report_of(signs), report_of(waits)])
     assert check.verdict is Verdict.WARN
     assert "until slot 77" in check.seen
-    (check,) = doctor.judge_signing([report_of(signs)])
+    (check,) = doctor_rules.judge_signing([report_of(signs)])
     assert check.verdict is Verdict.OK
-    assert doctor.judge_signing(None) == []
+    assert doctor_rules.judge_signing(None) == []
 
 
 def test_disk_and_files_are_judged_by_what_a_node_needs() -> None:
     here = Path("/")
-    assert doctor.judge_disk(GIB // 2, here).verdict is Verdict.FAIL
-    assert doctor.judge_disk(2 * GIB, here).verdict is Verdict.WARN
-    assert doctor.judge_disk(50 * GIB, here).verdict is Verdict.OK
-    assert doctor.judge_files(100).verdict is Verdict.FAIL
-    assert doctor.judge_files(512).verdict is Verdict.WARN
-    assert doctor.judge_files(65_536).verdict is Verdict.OK
+    assert doctor_rules.judge_disk(GIB // 2, here).verdict is Verdict.FAIL
+    assert doctor_rules.judge_disk(2 * GIB, here).verdict is Verdict.WARN
+    assert doctor_rules.judge_disk(50 * GIB, here).verdict is Verdict.OK
+    assert doctor_rules.judge_files(100).verdict is Verdict.FAIL
+    assert doctor_rules.judge_files(512).verdict is Verdict.WARN
+    assert doctor_rules.judge_files(65_536).verdict is Verdict.OK
 
 
 def test_a_key_that_others_may_read_and_one_without_a_record_stop_a_live_chain(

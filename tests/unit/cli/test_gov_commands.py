@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from btt_chain.scale import u32, u128
-from cli.commands.gov import AWAY, WIDTH, bar, percent, picture, power, when
+from cli.commands.gov_view import AWAY, WIDTH, bar, percent, picture, power, when
 from cli.common.amount import BTT
 from cli.common.client import Client
 from cli.program import program

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from btt_chain.chain import law
 from btt_chain.chain.law import Carried
 from btt_chain.scale import codec, u32, u64
-from cli.commands.doctor import Verdict, judge_law
+from cli.commands.doctor_rules import Verdict, judge_law
 from cli.common.client import Client, RpcError
 from cli.program import program
 from runtime import BttRuntime

@@ -1,0 +1,293 @@
+"""Judging what `btt-chain doctor` has found: pure functions from facts to checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from cli.common.key_state import KeyReport
+
+if TYPE_CHECKING:
+    pass
+
+
+GIB: Final = 1 << 30
+
+
+LITTLE_SPACE: Final = 5 * GIB
+
+
+NO_SPACE: Final = GIB
+"""A node stops with less (storage/leveldb.py)."""
+
+
+FEW_FILES: Final = 1_024
+
+
+TOO_FEW_FILES: Final = 256
+
+
+LAG_WARN: Final = 8
+
+
+LAG_FAIL: Final = 64
+"""Blocks between the best and the last final one; idle validators are one or two apart."""
+
+
+CLOCK_WARN: Final = 1.0
+
+
+CLOCK_FAIL: Final = 5.0
+"""Seconds. A validator whose clock is off by a slot makes no blocks that others take."""
+
+
+SHOWN: Final = 6
+"""Voters named in a line."""
+
+
+class Verdict(StrEnum):
+    """How a check came out."""
+
+    OK = "OK"
+    WARN = "WARN"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    verdict: Verdict
+    seen: str
+    todo: str = ""
+    """What to do about it; empty where nothing is wrong."""
+
+
+def ok(name: str, seen: str) -> Check:
+    """A check that found nothing wrong."""
+    return Check(name, Verdict.OK, seen)
+
+
+def warn(name: str, seen: str, todo: str) -> Check:
+    """A check that found something to look at."""
+    return Check(name, Verdict.WARN, seen, todo)
+
+
+def fail(name: str, seen: str, todo: str) -> Check:
+    """A check that found what stops the node."""
+    return Check(name, Verdict.FAIL, seen, todo)
+
+
+def judge_peers(peers: int, *, should_have: bool, is_syncing: bool) -> list[Check]:
+    """Whether the node hears of others, and is level with them."""
+    found = []
+    if peers == 0 and should_have:
+        found.append(
+            fail("peers", "none", "is the network port reachable? Give --bootnodes or "
+                 "--reserved-nodes; the log (-l peers=debug) says who refuses whom")
+        )  # fmt: skip
+    else:
+        found.append(ok("peers", f"{peers}" if should_have else f"{peers} (it runs alone)"))
+    if is_syncing:
+        found.append(
+            warn("sync", "the node is far behind and catching up",
+                 "wait; the log (-l sync=info) says how long yet")
+        )  # fmt: skip
+    else:
+        found.append(ok("sync", "level with what peers say"))
+    return found
+
+
+def judge_moving(
+    best: int, next_best: int | None, waited: float, age: float | None, *, alone: bool
+) -> Check:
+    """Whether blocks come: `next_best` came after `waited` seconds, None if none did."""
+    if next_best is not None:
+        return ok("best block", f"{next_best}, after {waited:.1f} s of waiting")
+    if alone:
+        return warn(
+            "best block", f"{best} for {waited:.0f} s",
+            "on a chain sealed by hand a block may need a transaction (--sealing)",
+        )  # fmt: skip
+    since = "" if age is None else f", the last one is {age:.0f} s old"
+    return fail(
+        "best block",
+        f"{best} for {waited:.0f} s{since}",
+        "if peers are at the same height, too few validators make blocks; if they are higher, this "
+        "node is stuck: see `sync` and `disk`",
+    )
+
+
+def judge_clock(offset: float | None, slot: float = 6.0, *, is_syncing: bool = False) -> Check:
+    """Whether the local clock agrees with that of others.
+
+    `offset` is how old a block of somebody else was when it came, None if none came; `slot` is the
+    time between blocks, all in seconds.
+    """
+    if offset is not None and is_syncing:
+        if offset > slot:
+            return ok("clock", "not to be judged by old blocks, while catching up")
+        # Blocks of its own future are not taken in: it can never be level.
+        return fail(
+            "clock",
+            "it is behind the others, though its blocks are of this moment",
+            "this clock is slow: set the clock by NTP (timedatectl set-ntp true)",
+        )
+    if offset is None:
+        return warn("clock", "no block of another validator came to compare with",
+                    "see `best block` and `peers`; then look again")  # fmt: skip
+    seen = f"a new block was {offset:.1f} s old" if offset >= 0 else (
+        f"a new block came {-offset:.1f} s before its time"
+    )  # fmt: skip
+    todo = "set the clock by NTP (timedatectl set-ntp true)"
+    # A block may be a slot old by making and sending it; one from the future tells of a clock.
+    late = offset - slot
+    if offset < -CLOCK_FAIL:
+        return fail("clock", seen, f"this clock is slow: {todo}")
+    if offset < -CLOCK_WARN:
+        return warn("clock", seen, f"this clock may be slow: {todo}")
+    if late > CLOCK_FAIL:
+        return fail("clock", seen, f"this clock is fast, or blocks take long to arrive: {todo}")
+    if late > CLOCK_WARN:
+        return warn("clock", seen, f"this clock may be fast, or blocks take long: {todo}")
+    return ok("clock", seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """What the rounds of finality showed."""
+
+    missing: Sequence[str] = ()
+    """Voters that were not heard of."""
+    stuck: bool = False
+    """Whether a round does not come to its end."""
+    share: int = 0
+    """The part of all weight that the stuck round has no vote of, in percent."""
+    ours: Sequence[str] = ()
+    """The accounts whose keys this node holds."""
+
+
+def judge_finality(
+    best: int, final: int, votes: Votes | None, *, is_syncing: bool = False
+) -> list[Check]:
+    """Whether blocks become final, and who is missing; `votes` is None if nobody can say."""
+    lag = best - final
+    seen = f"block {final}, {lag} behind the best"
+    if is_syncing:
+        # It hears no votes that it could count.
+        return [ok("finality", f"{seen}, while catching up")]
+    if votes is None:
+        if lag < LAG_WARN:
+            return [ok("finality", seen)]
+        todo = "this node cannot name the missing voters (no grandpa_roundState)"
+        return [(fail if lag >= LAG_FAIL else warn)("finality", seen, todo)]
+    who = ", ".join(votes.missing[:SHOWN])
+    if len(votes.missing) > SHOWN:
+        who += f" and {len(votes.missing) - SHOWN} more"
+    if votes.stuck and votes.missing:
+        return [
+            fail("finality", f"it stands at {seen}",
+                 "it goes on when more than two thirds of the weight vote"),
+            fail("voters", f"not heard of, {votes.share} % of the weight: {who}",
+                 _own_votes(votes) or "look whether they run, and whom they are connected with"),
+        ]  # fmt: skip
+    if lag < LAG_WARN:
+        checks = [ok("finality", seen)]
+    else:
+        todo = "look again in a minute; if it grows, docs/runbooks.md: finality stalls"
+        checks = [(fail if lag >= LAG_FAIL else warn)("finality", seen, todo)]
+    if not votes.missing:
+        return [*checks, ok("voters", "all were heard of")]
+    own = _own_votes(votes)
+    if own:
+        return [*checks, fail("voters", f"not heard of: {who}", own)]
+    return [
+        *checks,
+        warn("voters", f"not heard of: {who}",
+             "finality stops when a third of the weight is missing: look whether they run"),
+    ]  # fmt: skip
+
+
+def _own_votes(votes: Votes) -> str:
+    if not set(votes.ours) & set(votes.missing):
+        return ""
+    return (
+        "this node does not vote itself: its log says why (`no vote: ...`, or the signing record)"
+    )
+
+
+def judge_keys(
+    ours: Sequence[str], active: Sequence[str], *, is_validator: bool, asked: bool
+) -> list[Check]:
+    """Whether a validator can sign: `ours` are the accounts whose session keys it holds."""
+    if not asked:
+        return [
+            warn("session keys", "the node does not say (author_hasSessionKeys is unsafe)",
+                 "unsafe methods are off with --rpc-external and --rpc-methods safe; "
+                 "`btt-chain key status` looks at the data")
+        ]  # fmt: skip
+    if not ours:
+        if not is_validator:
+            return [ok("session keys", "none, and this node only follows")]
+        return [
+            fail("session keys", "the node validates and holds keys of nobody in the set",
+                 "insert them (btt-chain key insert) or make new ones (btt-chain key rotate) and "
+                 "register them with session.setKeys; `btt-chain key status` says what is missing")
+        ]  # fmt: skip
+    found = [ok("session keys", f"of {', '.join(ours)}")]
+    resting = [name for name in ours if name not in active]
+    if not resting:
+        return [*found, ok("active set", f"{len(ours)} of {len(active)} validators are here")]
+    return [
+        *found,
+        warn("active set", f"not in the set of this session: {', '.join(resting)}",
+             "keys count from the session after next; then look at the bond (authorities.bond)"),
+    ]  # fmt: skip
+
+
+def judge_signing(reports: Sequence[KeyReport] | None) -> list[Check]:
+    """Whether the node signs with its keys; nothing of a node that does not tell."""
+    resting = [report for report in reports or () if not report.signs]
+    if not resting:
+        return [ok("signing", f"{len(reports)} keys sign")] if reports else []
+    seen = "; ".join(f"{each.kind} 0x{each.public[2:10]}… {each.text}" for each in resting)
+    stops = [each for each in resting if each.state in {"barred", "no_record"}]
+    if stops:
+        return [fail("signing", seen, stops[0].todo)]
+    return [warn("signing", seen, resting[0].todo)]
+
+
+def judge_law(told: Mapping[str, Any]) -> Check:
+    """Whether a node has the law in force and the one that is scheduled, by `upgrade_status`."""
+    seen, planned = f"btt {told['specVersion']}", told["scheduled"]
+    if planned is not None:
+        seen += f", {planned['specVersion']} in {planned['slotsLeft']} slots"
+    if told["stands"]:
+        return fail("law", f"{seen}: the node stands", str(told["lacking"]))
+    if told["lacking"]:
+        return warn("law", seen, str(told["lacking"]))
+    return ok("law", seen)
+
+
+def judge_disk(free: int, where: Path) -> Check:
+    """Whether there is room to go on."""
+    seen = f"{free / GIB:.1f} GiB free at {where}"
+    if free < NO_SPACE:
+        return fail("disk", seen, "the node stops below 1 GiB: make room")
+    if free < LITTLE_SPACE:
+        return warn("disk", seen, "make room before it is needed")
+    return ok("disk", seen)
+
+
+def judge_files(limit: int) -> Check:
+    """Whether a process may open enough files."""
+    seen = f"{limit} may be open at once"
+    if limit < TOO_FEW_FILES:
+        return fail("open files", seen, "LimitNOFILE=65536 in the unit, or ulimit -n 65536")
+    if limit < FEW_FILES:
+        return warn("open files", seen, "LimitNOFILE=65536 in the unit, or ulimit -n 65536")
+    return ok("open files", seen)

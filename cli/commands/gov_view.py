@@ -1,0 +1,166 @@
+"""Text of `btt-chain gov`: bars, percentages, chambers and referenda."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from cli.commands.gov_calls import track_of
+from cli.common.amount import Currency
+
+if TYPE_CHECKING:
+    from runtime.governance_api import PollView, ReferendumView
+    from runtime.pallets.chambers import ChamberView
+    from runtime.pallets.referenda import Referenda
+
+    Refunded = Referenda.SubmissionDepositRefunded | Referenda.DecisionDepositRefunded
+
+
+WIDTH: Final = 40
+"""Signs of a bar."""
+
+
+AYE: Final = "█"
+
+
+NAY: Final = "▒"
+
+
+HERE: Final = "░"
+
+
+AWAY: Final = "·"
+
+
+CHAMBERS: Final = ("institutions", "compute", "holders", "community")
+
+
+WHOLE: Final = 7_000
+
+
+BILLION: Final = 10**9
+
+
+SEAT: Final = 10**9
+
+
+WORK: Final = Currency("units of work", 6)
+
+
+def picture(poll: PollView) -> list[str]:
+    """The four chambers' tally as bars: what is in favour, against, abstains, and stayed away."""
+    rows = [_chamber_row(chamber) for chamber in poll.chambers]
+    ayes = sum(int(one.weighed_ayes) for one in poll.chambers)
+    nays = sum(int(one.weighed_nays) for one in poll.chambers)
+    there = sum(int(one.weight) for one in poll.chambers if one.takes_part) * BILLION
+    whole = WHOLE * BILLION
+    frozen = "frozen" if poll.frozen else "as of the first vote"
+    needed = (
+        percent(int(poll.approval_needed), BILLION),
+        percent(int(poll.participation_needed), BILLION),
+    )
+    return [
+        f"weights of {int(poll.year)}, {frozen}; {AYE} aye {NAY} nay {HERE} abstains {AWAY} away",
+        *rows,
+        f"{'together':<13} {'':>6}  {bar(ayes, nays, there - ayes - nays, whole)}",
+        f"ayes   {percent(int(poll.approval), BILLION):>7}, needed: more than {needed[0]}",
+        f"weight {percent(int(poll.participation), BILLION):>7}, needed: {needed[1]}",
+        "would be approved as it stands" if poll.passing else "would be rejected as it stands",
+    ]
+
+
+def _chamber_row(one: ChamberView) -> str:
+    votes = int(one.ayes), int(one.nays), int(one.abstains)
+    here, electorate = sum(votes), int(one.electorate)
+    drawn = bar(*votes, max(here, electorate))
+    turnout = f"{percent(here, max(1, here, electorate))} here"
+    note = turnout if one.takes_part else f"{turnout}, too few to count"
+    return f"{one.name:<13} {percent(int(one.weight), WHOLE):>6}  {drawn}  {note}"
+
+
+def bar(ayes: int, nays: int, abstains: int, whole: int) -> str:
+    """A bar of `WIDTH` signs; whatever is there has at least what it is due, rounded down."""
+    if not whole:
+        return AWAY * WIDTH
+    ends = [part * WIDTH // whole for part in (ayes, ayes + nays, ayes + nays + abstains)]
+    drawn = AYE * ends[0] + NAY * (ends[1] - ends[0]) + HERE * (ends[2] - ends[1])
+    return drawn.ljust(WIDTH, AWAY)
+
+
+def when(slot: int, now: int, slot_ms: int) -> str:
+    """How far a slot is from now, in the largest unit of which there are two."""
+    seconds = abs(slot - now) * slot_ms // 1_000
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            text = f"{seconds // length} {unit}"
+            break
+    else:
+        text = f"{seconds} s"
+    return f"in {text}" if slot > now else f"{text} ago"
+
+
+def percent(part: int, whole: int) -> str:
+    """A part of a whole, rounded down to a tenth of a percent."""
+    tenths = part * 1_000 // whole
+    return f"{tenths // 10}.{tenths % 10}%"
+
+
+def power(name: str, amount: int, currency: Currency) -> str:
+    """The power of a chamber in a unit that people know."""
+    match name:
+        case "compute":
+            return WORK.format(amount)
+        case "community":
+            return f"{amount // SEAT} seats"
+        case "holders":
+            return f"{currency.format(amount // 2)} (long stakes half as much again)"
+        case _:
+            return currency.format(amount)
+
+
+def tally_facts(poll: PollView) -> dict[str, object]:
+    """A tally for programs."""
+    return {
+        "year": int(poll.year),
+        "frozen": poll.frozen,
+        "approval": int(poll.approval),
+        "approvalNeeded": int(poll.approval_needed),
+        "participation": int(poll.participation),
+        "participationNeeded": int(poll.participation_needed),
+        "passing": poll.passing,
+        "chambers": {
+            one.name: {
+                "weight": int(one.weight),
+                "electorate": str(int(one.electorate)),
+                "ayes": str(int(one.ayes)),
+                "nays": str(int(one.nays)),
+                "abstains": str(int(one.abstains)),
+                "takesPart": one.takes_part,
+            }
+            for one in poll.chambers
+        },
+    }
+
+
+def referendum_facts(view: ReferendumView, names: dict[int, str]) -> dict[str, object]:
+    """Return a referendum for programs."""
+    return {
+        "referendum": int(view.index),
+        "stage": view.stage.name,
+        "track": None if view.track is None else track_of(view, names),
+        "slot": int(view.at),
+        "deposit": view.has_deposit,
+        "proposal": None if view.proposal is None else "0x" + view.proposal.hex(),
+    }
+
+
+def seats_facts(seats: list[Any], prefix: int) -> list[dict[str, str]]:
+    """Return the seats of a chamber for programs."""
+    from btt_chain.primitives.ss58 import encode
+
+    return [{"account": encode(one.who, prefix), "planck": str(int(one.amount))} for one in seats]
+
+
+def stage_of(view: ReferendumView) -> str:
+    """Return the stage of a referendum in words."""
+    waits = view.track is not None and not view.has_deposit
+    return view.stage.name + (", no deposit" if waits else "")

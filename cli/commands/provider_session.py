@@ -1,0 +1,261 @@
+"""A provider's folder and host, and its work for a chain until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from cli.common import show
+from cli.common.errors import CannotConnect, Mistyped, NotFound, Refused
+from cli.common.working import work_chain
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from btt_chain.compute.chain import RpcChain
+    from btt_chain.compute.provider_daemon import Providing
+    from btt_chain.compute.provider_folder import Folder
+    from btt_chain.compute.provider_work import Engine
+    from btt_chain.compute.store import BlobStore
+    from btt_chain.compute.transport import BlobHost
+    from btt_chain.crypto.keypair import KeyPair
+    from btt_chain.primitives.account import AccountId
+    from btt_chain.primitives.digest import H256
+    from cli.common.amount import Currency
+    from runtime.pallets.providers.types import ProviderInfo
+    from runtime.work_views import ProviderView
+
+
+PAUSE: Final = 3.0
+"""Seconds before a node that went away is called again."""
+
+
+SERVED_BYTES: Final = 256 << 30
+"""What is kept for others at most; the disk's own limit is looked at before a job is taken."""
+
+
+async def provide(
+    engine: Engine, pair: KeyPair, place: Place, url: str, timeout: float = 60.0, *, jobs: int = 1,
+    memory: int = 1 << 30, bond: str | None = None, classes: Sequence[int] = (0,),
+    keep_slots: int | None = None, as_json: bool = False,
+) -> None:  # fmt: skip
+    """Work for a chain until cancelled. Refused if the account is no provider.
+
+    `memory`: bytes that the tensors of one item may take.
+    """
+    from btt_chain.compute.chain import ChainGone
+    from btt_chain.compute.provider_daemon import NotRegistered, Providing, Settings
+    from btt_chain.compute.store import BlobStore
+
+    def report(text: str) -> None:
+        show.line({"event": text}) if as_json else show.note(text)
+
+    async with AsyncExitStack() as stack:
+        progress = _progress(stack.enter_context(show.progress()))
+        working: Providing | None = None
+        while True:
+            try:
+                async with work_chain(url, timeout) as chain:
+                    if working is None:
+                        currency, is_local = await facts(url, timeout)
+                        open_ = await stack.enter_async_context(
+                            opened(chain, pair, place, is_local)
+                        )
+                        if bond is not None:
+                            planck = planck_of(currency, bond)
+                            await open_.register(chain, planck, jobs, classes)
+                        await open_.agree(chain)
+                        settings = Settings(
+                            open_.account, open_.folder, pair, engine, jobs, keep_slots, memory,
+                            report, progress,
+                        )  # fmt: skip
+                        rules = await chain.api("WorkApi_rules")
+                        inbox = BlobStore(open_.folder.inbox, most_bytes=SERVED_BYTES)
+                        working = damaged(
+                            lambda s=settings, i=inbox, o=open_, r=rules: Providing(  # type: ignore[misc]
+                                s, o.host, i, o.store, r
+                            )
+                        )
+                        stack.push_async_callback(working.close)
+                        report("serving at " + ", ".join(open_.host.endpoints()))
+                    try:
+                        await working.run(chain)
+                    except NotRegistered as error:
+                        raise Refused(str(error)) from None
+                    except ChainGone as error:
+                        raise CannotConnect(str(error)) from None
+            except CannotConnect as error:
+                if working is None:
+                    raise
+                report(f"{error.format_message()}; trying again")
+                await asyncio.sleep(PAUSE)
+
+
+def _progress(bars: Progress) -> Callable[[H256, int, int], None]:
+    """Return a function that shows a bar for each job while it is computed."""
+    shown: dict[H256, TaskID] = {}
+
+    def progress(job: H256, done: int, of: int) -> None:
+        if job not in shown:
+            shown[job] = bars.add_task(f"0x{job.hex()[:12]}", total=of)
+        bars.update(shown[job], completed=done)
+        if done == of:
+            bars.remove_task(shown.pop(job))
+
+    return progress
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a provider's folder is, and where it is reached."""
+
+    base: Path | None = None
+    listen: str | None = None
+    public: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, options: dict[str, Any]) -> Place:
+        """What `place_options` say."""
+        return cls(options["base_path"], options["listen"], tuple(options["public"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A provider's folder, locked, and its host, listening."""
+
+    account: AccountId
+    pair: KeyPair
+    folder: Folder
+    store: BlobStore
+    host: BlobHost
+
+    def info(
+        self, kind: Any, region: int | None, classes: Sequence[int], capacity: int
+    ) -> ProviderInfo:
+        """What it tells of itself."""
+        from btt_chain.compute.job_folder import joined
+        from btt_chain.scale import u16, u32
+        from runtime.pallets.providers.types import ProviderInfo
+
+        return ProviderInfo(
+            kind, None if region is None else u16(region), [u16(one) for one in classes],
+            u32(capacity), self.folder.vrf.public, self.folder.seal_public,
+            joined(self.host.endpoints()),
+        )  # fmt: skip
+
+    async def register(self, chain: RpcChain, bond: int, jobs: int, classes: Sequence[int]) -> None:
+        """Become a provider of these classes, unless it is one."""
+        from btt_chain.scale import u128
+        from runtime.pallets.providers.types import ProviderKind
+
+        if await chain.api("WorkApi_provider", self.account) is not None:
+            return
+        info = self.info(ProviderKind.Home, None, sorted({*classes}), 2 * jobs)
+        await chain.submit("Providers", "register", signer=self.pair, info=info, bond=u128(bond))
+        show.note("the account is a provider now")
+
+    async def agree(self, chain: RpcChain) -> None:
+        """Tell the chain if we are reached somewhere else now, or have other keys."""
+        from btt_chain.compute.chain import DispatchRefused
+
+        view: ProviderView | None = await chain.api("WorkApi_provider", self.account)
+        if view is None:
+            raise NotFound(
+                "the account is no provider: register it with `btt-chain provider register`"
+            )
+        told = view.info
+        info = self.info(told.kind, told.region, list(map(int, told.classes)), int(told.capacity))
+        if info == told:
+            return
+        try:
+            await chain.submit("Providers", "update", signer=self.pair, info=info)
+        except DispatchRefused as error:
+            raise Refused(
+                f"this folder has other keys than the chain knows, and they cannot be changed "
+                f"now: {error}"
+            ) from None
+        show.note("the chain knows the new address or keys now")
+
+
+def planck_of(currency: Currency, bond: str) -> int:
+    """What `--bond` says. Mistyped if that is no amount."""
+    from cli.common.amount import AmountError
+
+    try:
+        return currency.parse(bond)
+    except AmountError as error:
+        raise Mistyped(f"--bond: {error}") from None
+
+
+def damaged(make: Callable[[], Providing]) -> Providing:
+    """Make it; Refused if its folder is damaged."""
+    from btt_chain.compute.provider_folder import Damaged
+
+    try:
+        return make()
+    except (Damaged, OSError) as error:
+        raise Refused(str(error)) from None
+
+
+@asynccontextmanager
+async def opened(
+    chain: RpcChain, pair: KeyPair, place: Place, is_local: bool
+) -> AsyncIterator[Opened]:
+    """A provider's folder and host. Refused if either is in use."""
+    from btt_chain.compute.provider_folder import Damaged, Folder
+    from btt_chain.compute.store import BlobStore
+    from btt_chain.compute.transport import (
+        LOCAL_GATE,
+        BlobHost,
+        BlobSettings,
+        GateLimits,
+        NetworkError,
+    )
+    from btt_chain.keystore.files import Held
+    from btt_chain.node.config import default_base_path
+    from btt_chain.primitives.account import AccountId
+
+    account = AccountId(pair.account_id)
+    try:
+        folder = Folder(place.base or default_base_path(), chain.genesis, account)
+        lock = folder.lock()
+        seed = folder.network_seed
+        # Both are drawn now, so that whatever is told of them is on the disk.
+        _ = folder.vrf, folder.seal_secret
+    except Held as error:
+        raise Refused(f"a provider works in this folder already: {error}") from None
+    except (Damaged, OSError) as error:
+        raise Refused(str(error)) from None
+    with lock:
+        anywhere = "127.0.0.1" if is_local else "0.0.0.0"  # noqa: S104 - it is there to be reached
+        where = place.listen or folder.listen() or f"/ip4/{anywhere}/tcp/0"
+        store = BlobStore(folder.served, most_bytes=SERVED_BYTES, most_blobs=10_000_000)
+        settings = BlobSettings(
+            seed, chain.genesis, (where,), place.public,
+            LOCAL_GATE if is_local else GateLimits(), allow_private=is_local,
+        )  # fmt: skip
+        host = BlobHost(settings, store)
+        try:
+            await host.start()
+        except NetworkError as error:
+            raise Refused(f"cannot serve at {where}: {error}; give another --listen") from None
+        try:
+            folder.tell_listen(where, host.endpoints())
+            yield Opened(account, pair, folder, store, host)
+        finally:
+            await host.stop()
+
+
+async def facts(url: str, timeout: float) -> tuple[Currency, bool]:
+    """How the chain's money is written, and whether it is one of a single machine."""
+    from cli.common.chain import read_properties
+    from cli.common.client import Client
+
+    async with await Client.connect(url, timeout) as client:
+        kind = await client.call("system_chainType")
+        currency, _ = read_properties(await client.call("system_properties"))
+    return currency, kind in ("Development", "Local")
