@@ -167,7 +167,9 @@ class Dispatcher:
 
     async def respond(self, caller: Caller, raw: bytes) -> bytes | None:
         """The answer to a message; None if it held nothing but notifications."""
-        message, reply = await self._read(caller, raw)
+        if not self.lane.begin():
+            await self.lane.turn(caller.rank)
+        message, reply = self._read(caller, raw)
         if reply is None:
             reply = await self._slowly(caller, message)
         reply = self._with_room(reply, message)
@@ -184,7 +186,9 @@ class Dispatcher:
 
     async def handle(self, caller: Caller, connection: Connection, raw: bytes | str) -> None:
         """Answer one message of a connection; slow calls go on in the background."""
-        message, reply = await self._read(caller, raw)
+        if not self.lane.begin():
+            await self.lane.turn(caller.rank)
+        message, reply = self._read(caller, raw)
         if reply is None:
             items = message if isinstance(message, list) else [message]
             if any(self._is_slow(item) for item in items):
@@ -241,14 +245,15 @@ class Dispatcher:
         if not isinstance(message, Request):
             return False
         method = self.methods.get(message.method)
-        return method is not None and (method.is_async or self.preparation.concerns(message))
+        if method is None or method.is_async:
+            return method is not None
+        return method.needs_metadata and self.preparation.concerns(message)
 
     # ---- one message
 
-    async def _read(self, caller: Caller, raw: bytes | str) -> tuple[Message, Reply | None]:
-        """Parse a message, and answer it in the same turn if it is one quick call."""
+    def _read(self, caller: Caller, raw: bytes | str) -> tuple[Message, Reply | None]:
+        """Parse a message in the turn that has begun, and answer it if it is one quick call."""
         reply = None
-        await self.lane.turn(caller.rank)
         try:
             message = parse(raw, self.limits.batch)
             if not isinstance(message, list) and not self._is_slow(message):
@@ -257,8 +262,12 @@ class Dispatcher:
             seconds = self.lane.spent()
         if reply is None:
             caller.charge(seconds, len(raw))
-        else:
+        elif reply.is_waste or reply.frame is None:
             caller.charge_for(reply, seconds, len(raw))
+        else:
+            caller.uncharged += seconds + (len(raw) + len(reply.frame)) / BYTES_PER_SECOND
+            if caller.uncharged > MIN_CHARGE:
+                caller.charge(0.0, 0)
         return message, reply
 
     async def _slowly(self, caller: Caller, message: Message) -> Reply:
@@ -359,7 +368,11 @@ class Dispatcher:
         try:
             begun = monotonic()
             method = self._admit(caller, item)
-            result = self._invoke(caller, method, self._bind(caller, method, item), reply)
+            if method.function is None:
+                arguments = method.signature.bind(item.params)
+            else:
+                arguments = self._bind(caller, method, item)
+            result = self._invoke(caller, method, arguments, reply)
             reply.frame = self._answer(item.id, result)
             if self.on_call is not None:
                 self.on_call(method.name, monotonic() - begun)

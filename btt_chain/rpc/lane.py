@@ -34,6 +34,14 @@ class Lane:
         self._is_taken = False
         self._is_paused = False
 
+    def begin(self) -> bool:
+        """Begin a turn that need not be waited for; return False if `turn` must be awaited."""
+        if self._is_taken or self._is_paused:
+            return False
+        self._is_taken = True
+        self._begun = self._clock()
+        return True
+
     async def turn(self, rank: Callable[[], float] = float) -> None:
         """Return when the caller may work; of several that wait the lowest rank is first."""
         if self._is_taken or self._is_paused:
@@ -45,7 +53,11 @@ class Lane:
         """End the turn; return its seconds."""
         seconds = self._clock() - self._begun
         self._is_taken = False
-        self._use(seconds)
+        used = self._used + seconds
+        if used < SLICE and not self._waiting and not self._is_paused:
+            self._used = used  # nearly every time
+        else:
+            self._use(seconds)
         return seconds
 
     async def rest(self, since: float, rank: Callable[[], float] = float) -> float:

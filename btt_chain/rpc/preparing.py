@@ -14,7 +14,6 @@ from btt_chain.rpc.lane import Lane
 from btt_chain.rpc.protocol import Request
 from btt_chain.rpc.registry import Method
 
-METHODS: Final = frozenset({"state_getMetadata"})
 FUNCTIONS: Final = "Metadata_"
 """Beginning of the names of the runtime's functions that return metadata."""
 
@@ -25,11 +24,7 @@ class Preparation:
     def __init__(
         self, methods: Mapping[str, Method], lane: Lane, steps: Callable[[], Iterator[None]]
     ) -> None:
-        self._methods = {
-            name: method
-            for name, method in methods.items()
-            if name in METHODS or method.function is not None
-        }
+        self._methods = {name: method for name, method in methods.items() if method.needs_metadata}
         """Methods whose calls may have to wait; none once it is done."""
         self._lane = lane
         self._steps = steps

@@ -55,6 +55,7 @@ class Mark:
     unsubscribe_result: bool = True
     function: str = ""
     data: str = ""
+    needs_metadata: bool = False
 
 
 @dataclass(slots=True)
@@ -74,6 +75,8 @@ class Method:
     """Of an unsubscribe: answers true or false, as the legacy API does, or always null."""
     function: int | None = None
     """Place of the argument that names a function of the runtime, which may be unsafe itself."""
+    needs_metadata: bool = False
+    """Whether the first of its calls may have to wait until metadata is prepared."""
     data: int | None = None
     """Place of that function's encoded arguments, whose size is limited by the function."""
 
@@ -85,6 +88,7 @@ def method(
     connected: bool = False,
     function: str = "",
     data: str = "",
+    needs_metadata: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Mark a handler; the first name is its own, the others are aliases.
 
@@ -92,7 +96,9 @@ def method(
     that with the function's encoded arguments.
     """
     kind = Kind.CONNECTED if connected else Kind.PLAIN
-    return _marker(Mark(names, kind, unsafe, cost, function=function, data=data))
+    mark = Mark(names, kind, unsafe, cost, function=function, data=data)
+    mark.needs_metadata = needs_metadata
+    return _marker(mark)
 
 
 def subscription(
@@ -167,6 +173,7 @@ class Registry:
                     mark.event,
                     function=signature.place(mark.function) if mark.function else None,
                     data=signature.place(mark.data) if mark.data else None,
+                    needs_metadata=mark.needs_metadata or bool(mark.function),
                 )
             )
         for name in mark.unsubscribe:

@@ -321,6 +321,7 @@ class RpcServer:
         """Answer message after message, as far as the caller's budget goes."""
         bill = connection.bill
         throttle = Throttle(bill)
+        was_delayed = False
         handle = partial(self.dispatcher.handle, caller, connection)
         while not connection.closed:
             message = await socket.receive()
@@ -329,12 +330,15 @@ class RpcServer:
             self.visitors.read(visitor)
             wait = 0.0
             if bill.is_free:
-                throttle.forgive()
+                if was_delayed:
+                    throttle.forgive()
+                    was_delayed = False
             else:
+                was_delayed = True
                 wait = await throttle.admit()
-            if throttle.is_exhausted:
-                await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"budget used up")
-                return
+                if throttle.is_exhausted:
+                    await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"budget used up")
+                    return
             if kind is WSMsgType.TEXT or kind is WSMsgType.BINARY:
                 if wait:
                     await connection.wire.write(self.dispatcher.refuse(message.data, wait))
@@ -375,11 +379,16 @@ class _Acceptor(web.Server):
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
-        self.server.callers[handler] = self.server.visitors.arrive(transport)
+        visitor = self.server.visitors.arrive(transport)
+        self.server.callers[handler] = visitor
+        if isinstance(handler, _Handler):
+            handler.visitor = visitor
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         super().connection_lost(handler, exc)
         visitor = self.server.callers.pop(handler, None)
+        if isinstance(handler, _Handler):
+            handler.visitor = None
         if visitor is not None:
             self.server.visitors.leave(visitor)
 
@@ -399,16 +408,16 @@ class _Acceptor(web.Server):
 class _Handler(RequestHandler):
     """aiohttp's connection, whose bytes are counted as they come."""
 
-    __slots__ = ("_server",)
+    __slots__ = ("_visitors", "visitor")
 
     def __init__(self, manager: _Acceptor, **options: Any) -> None:
         super().__init__(manager, **options)
-        self._server = manager.server
+        self._visitors = manager.server.visitors
+        self.visitor: Visitor | None = None
 
     def data_received(self, data: bytes) -> None:
-        visitor = self._server.callers.get(self)
-        if visitor is not None and data:
-            self._server.visitors.receive(visitor, len(data))
+        if self.visitor is not None:
+            self._visitors.receive(self.visitor, len(data))
         super().data_received(data)
 
 

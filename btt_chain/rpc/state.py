@@ -65,7 +65,7 @@ class StateApi:
 
     # ---- runtime
 
-    @method("state_getMetadata", cost=HEAVY)
+    @method("state_getMetadata", cost=HEAVY, needs_metadata=True)
     def metadata(self, hash: Hash | None = None) -> object:
         """The bare V14 metadata."""
         return self._of_runtime(self.shapes.metadata, hash)
