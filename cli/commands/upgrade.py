@@ -30,6 +30,7 @@ from cli.common.working import asked, work_chain
 if TYPE_CHECKING:
     from btt_chain.chain.law import Carried
     from btt_chain.chain.rehearsal import Rehearsal
+    from runtime.frame.call import Call
     from runtime.params import RuntimeParams
 
 _SPAN: Final = re.compile(r"([0-9]{1,9})([smhd])")
@@ -169,15 +170,7 @@ def schedule(
     runtime = own[number].build(params)
     call = runtime.call("Upgrade", "schedule", code=runtime.version.encoded(), slot=u64(at))
     if uri is not None:
-        pair = key_pair(read_secret(uri), "sr25519", None)
-
-        async def send() -> str:
-            async with work_chain(url, timeout) as chain:
-                sent = await chain.submit("Sudo", "sudo", signer=pair, call=call)
-                _ensure_done(sent.events)
-                return "0x" + sent.block.hex()
-
-        block = run(send())
+        block = run(_by_sudo(uri, call, url, timeout))
         if as_json:
             show.document({"specVersion": number, "slot": at, "block": block})
         else:
@@ -194,6 +187,15 @@ def schedule(
     show.record({"call": "0x" + call.raw.hex(), "slot": f"{at}, {at - now} from now, {about}"})
     show.note("propose it, for example on root's track:")
     click.echo(f"btt-chain gov propose Upgrade.schedule {code} {at} --track root --from URI")
+
+
+async def _by_sudo(uri: str, call: Call, url: str, timeout: float) -> str:
+    """Send a call with the sudo key, and return the hash of its block in hex."""
+    pair = key_pair(read_secret(uri), "sr25519", None)
+    async with work_chain(url, timeout) as chain:
+        sent = await chain.submit("Sudo", "sudo", signer=pair, call=call)
+        _ensure_done(sent.events)
+        return "0x" + sent.block.hex()
 
 
 async def _facts(client: Client) -> tuple[RuntimeParams, int, int]:
