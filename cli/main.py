@@ -15,7 +15,7 @@ from btt_chain.packages import PACKAGES
 
 
 def shadowed(home: Path) -> str | None:
-    """What to tell the user if another package hides one of ours, which lie in `home`.
+    """Return an error message if another package hides one of ours, which lie in `home`.
 
     Looks without importing: a stranger's package must not run.
     """

@@ -387,7 +387,7 @@ def hash_of(file: Path) -> H256:
 
 
 def state(view: AssetView) -> str:
-    """How far an asset has come, in a word or two."""
+    """Return the state of an asset in a word or two."""
     return view.info.state.name + (", frozen" if view.frozen else "")
 
 

@@ -212,7 +212,7 @@ def import_blocks(file: str, dev: bool, chain: str | None, base_path: Path | Non
 
 
 def _import(data: OpenChain, config: NodeConfig, source: IO[bytes]) -> tuple[int, int]:
-    """How many blocks were new, and how many known; those that the file proves final are final."""
+    """Return the numbers of new and of known blocks; those that the file proves final are final."""
     from btt_chain.node.driver import unix_ms
     from btt_chain.node.lifecycle import reading_engine
     from btt_chain.primitives.digest import GRANDPA
@@ -238,7 +238,7 @@ def _import(data: OpenChain, config: NodeConfig, source: IO[bytes]) -> tuple[int
 
 
 def _import_by_hand(data: OpenChain, source: IO[bytes]) -> tuple[int, int]:
-    """How many blocks were new, and how many known; the new ones are final at the end."""
+    """Return the numbers of new and of known blocks; the new ones are final at the end."""
     from btt_chain.chain.client import UnknownBlock
     from runtime.frame.error import InvalidBlock
 
@@ -301,7 +301,7 @@ class BlockReader:
         if not self._is_json and len(self._buffer) < 8:
             raise Refused("the file holds no blocks: it is empty or cut")
         self.count = None if self._is_json else int.from_bytes(self._buffer[:8], "little")
-        """How many blocks there are, if the file says so."""
+        """Number of blocks, if the file states it."""
 
     def __iter__(self) -> Iterator[SignedBlock]:
         return self._json() if self._is_json else self._binary()

@@ -51,7 +51,7 @@ def base_option(command: Command) -> Command:
 
 
 def up_options(command: Command) -> Command:
-    """What a devnet is made of."""
+    """Add the options of a new devnet."""
     port = click.IntRange(1, 65_000)
     options = [
         click.option(
@@ -181,7 +181,7 @@ def down(base_path: Path, *, as_json: bool) -> None:
 @base_option
 @json_option
 def status(base_path: Path, *, as_json: bool) -> None:
-    """How each node is, where it answers, what it holds."""
+    """Print the state, address and heights of each node."""
     with plain_errors():
         from btt_chain.testing import Devnet
 

@@ -1,4 +1,4 @@
-"""What `devnet up` shows: nodes, slots with their authors, accounts, events.
+"""The screen of `devnet up`: nodes, slots with their authors, accounts, events.
 
 On a terminal tables that are kept true; elsewhere a line for each block and each change of a node.
 The network is seen as any wallet would see it, through the JSON-RPC of a node that answers.
@@ -34,7 +34,7 @@ PATIENCE: Final = 10.0
 """Seconds for an answer of a node."""
 
 _DULL_EVENTS: Final = {"System.ExtrinsicSuccess", "TransactionPayment.TransactionFeePaid"}
-"""What every block has, and nobody looks for."""
+"""Events that every block has: they are not shown."""
 
 _COLOURS: Final = {"running": "green", "silent": "yellow", "paused": "yellow", "down": "red"}
 
@@ -52,7 +52,7 @@ class Block:
 
 @dataclass(slots=True)
 class View:
-    """What is on the screen."""
+    """The state of the screen."""
 
     base: str
     ports: dict[int, int] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class View:
     events: deque[tuple[int, str, str]] = field(default_factory=lambda: deque(maxlen=EVENTS_SHOWN))
     accounts: list[tuple[str, str, str]] = field(default_factory=list)
     work: Work | None = None
-    """What is computed, where there are providers."""
+    """Jobs and receipts, if there are providers."""
 
     def render(self) -> RenderableType:
         """The tables, one below the other."""
@@ -208,7 +208,7 @@ class Watcher:
         self.news: list[Block] = []
         """Blocks that the last look found, oldest first."""
         self.changes: list[str] = []
-        """What happened to nodes since the look before, in words."""
+        """Changes of nodes since the last update, in words."""
         self._with_accounts = with_accounts
         self._funded: list[Funds] = net.funded()[:ACCOUNTS_SHOWN]
         self._states: dict[int, str] = {}
@@ -217,7 +217,7 @@ class Watcher:
         self._authors = _Authors(net)
         self._chain: Chain | None = None
         self._source = -1
-        """Which node the connection leads to."""
+        """Index of the node that is connected."""
         self._connection = AsyncExitStack()
 
     async def look(self) -> None:
@@ -326,7 +326,7 @@ class Watcher:
 
 
 class _Authors:
-    """Who made a block: the claim in its header, by the authorities of its epoch."""
+    """Authors of blocks: the claim in a header, by the authorities of its epoch."""
 
     def __init__(self, net: Devnet) -> None:
         from genesis.accounts import dev_key
@@ -376,7 +376,7 @@ class _Authors:
 
 
 def by_name(shown: str, accounts: Sequence[tuple[str, str, str]]) -> str:
-    """What an event says, with the names of the accounts that are on the screen anyway."""
+    """Return an event's text with the names of the accounts that are on the screen."""
     for name, _, address in accounts:
         shown = shown.replace(address, name)
     return shown

@@ -1,4 +1,4 @@
-"""What `devnet up --providers N` shows of the work that is done: jobs, providers, pay, weight."""
+"""Useful work on the screen of `devnet up --providers N`: jobs, providers, pay, weight."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Worker:
     slashed: int
     paid: int
     weight: str
-    """What its score adds to a validator's."""
+    """Weight that its score adds to a validator's."""
 
 
 @dataclass(slots=True)

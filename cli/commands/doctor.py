@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 PATIENCE_SLOTS: Final = 4
 LONGEST_WAIT: Final = 30.0
 OTHERS_PATIENCE: Final = 3
-"""How many times as long a block of somebody else may take, to compare clocks with."""
+"""Number of usual block times to wait for a block of another validator, to compare clocks."""
 ROUNDS_PAUSE: Final = 0.5
 ROUNDS_WANTED: Final = 3
 """Rounds that are over, so that who is a little late is not called missing."""
@@ -133,7 +133,7 @@ def _print(checks: Sequence[Check]) -> None:
 
 
 async def look_at_node(url: str, timeout: float) -> list[Check]:
-    """What the node says; the first check is whether it answers at all."""
+    """Check a node by its RPC; the first check is that it answers."""
     try:
         client = await Client.connect(url, min(timeout, 10.0))
     except CannotConnect as error:
@@ -177,7 +177,7 @@ async def _asked(client: Client, url: str) -> list[Check]:
 
 
 async def _law(client: Client) -> list[Check]:
-    """Whether the node can go on under the law to come; nothing of a node that does not tell."""
+    """Check that the node has the scheduled runtime; no check if the node does not report it."""
     try:
         told = await client.call("upgrade_status")
     except RpcError:
@@ -340,14 +340,14 @@ async def _voter(client: Client, key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """Whose session keys the node holds, and whose count now; accounts by their names."""
+    """Session keys that the node holds, and those in force; accounts by their names."""
 
     queued: bool = False
-    """Whether the chain has session keys at all."""
+    """True if the chain has session keys."""
     active: Sequence[str] = ()
     ours: Sequence[str] = ()
     asked: bool = True
-    """Whether the node said what it holds."""
+    """True if the node reported its keys."""
 
 
 async def _keys(client: Client) -> _Keys:
@@ -423,7 +423,7 @@ def look_at_machine(url: str, *, is_up: bool) -> list[Check]:
 
 
 def _limit_of(pid: int) -> int | None:
-    """How many files a process may have open; None if it is closed to us."""
+    """Return the maximum number of open files of a process; None if it may not be read."""
     try:
         text = Path(f"/proc/{pid}/limits").read_text()
     except OSError:
@@ -455,7 +455,7 @@ def look_at_data(base: Path, chain: str | None, *, is_up: bool) -> list[Check]:
 
 
 def look_at_database(base: Path, chain: str, database: Path, *, is_up: bool) -> Check:
-    """Whether a node could open the database; left alone while one has it open."""
+    """Check that a node could open the database; one in use is left alone."""
     from btt_chain.node.config import NodeConfig
     from btt_chain.node.lifecycle import WrongChain, open_chain
     from storage.kv import Locked, StorageError
@@ -479,7 +479,7 @@ def look_at_database(base: Path, chain: str, database: Path, *, is_up: bool) -> 
 
 
 def look_at_keys(keystore: Path, signing: Path, spec: ChainSpec) -> list[Check]:
-    """Whether keys are closed to others, and each has its signing record."""
+    """Check that keys are closed to others, and that each has its signing record."""
     from btt_chain.keystore.errors import RecordError
     from btt_chain.keystore.record import read, record_path
     from genesis.build import build

@@ -49,7 +49,7 @@ SHOWN: Final = 6
 
 
 class Verdict(StrEnum):
-    """How a check came out."""
+    """The result of a check."""
 
     OK = "OK"
     WARN = "WARN"
@@ -64,7 +64,7 @@ class Check:
     verdict: Verdict
     seen: str
     todo: str = ""
-    """What to do about it; empty where nothing is wrong."""
+    """The remedy; empty if nothing is wrong."""
 
 
 def ok(name: str, seen: str) -> Check:
@@ -83,7 +83,7 @@ def fail(name: str, seen: str, todo: str) -> Check:
 
 
 def judge_peers(peers: int, *, should_have: bool, is_syncing: bool) -> list[Check]:
-    """Whether the node hears of others, and is level with them."""
+    """Check that the node has peers and is at their height."""
     found = []
     if peers == 0 and should_have:
         found.append(
@@ -105,7 +105,7 @@ def judge_peers(peers: int, *, should_have: bool, is_syncing: bool) -> list[Chec
 def judge_moving(
     best: int, next_best: int | None, waited: float, age: float | None, *, alone: bool
 ) -> Check:
-    """Whether blocks come: `next_best` came after `waited` seconds, None if none did."""
+    """Check that blocks come: `next_best` came after `waited` seconds, None if none did."""
     if next_best is not None:
         return ok("best block", f"{next_best}, after {waited:.1f} s of waiting")
     if alone:
@@ -123,7 +123,7 @@ def judge_moving(
 
 
 def judge_clock(offset: float | None, slot: float = 6.0, *, is_syncing: bool = False) -> Check:
-    """Whether the local clock agrees with that of others.
+    """Check that the local clock agrees with that of other nodes.
 
     `offset` is how old a block of somebody else was when it came, None if none came; `slot` is the
     time between blocks, all in seconds.
@@ -159,12 +159,12 @@ def judge_clock(offset: float | None, slot: float = 6.0, *, is_syncing: bool = F
 
 @dataclass(frozen=True, slots=True)
 class Votes:
-    """What the rounds of finality showed."""
+    """Votes seen in rounds of finality."""
 
     missing: Sequence[str] = ()
     """Voters that were not heard of."""
     stuck: bool = False
-    """Whether a round does not come to its end."""
+    """True if a round does not end."""
     share: int = 0
     """The part of all weight that the stuck round has no vote of, in percent."""
     ours: Sequence[str] = ()
@@ -174,7 +174,7 @@ class Votes:
 def judge_finality(
     best: int, final: int, votes: Votes | None, *, is_syncing: bool = False
 ) -> list[Check]:
-    """Whether blocks become final, and who is missing; `votes` is None if nobody can say."""
+    """Check that blocks become final, and name missing voters; `votes` is None if unknown."""
     lag = best - final
     seen = f"block {final}, {lag} behind the best"
     if is_syncing:
@@ -223,7 +223,7 @@ def _own_votes(votes: Votes) -> str:
 def judge_keys(
     ours: Sequence[str], active: Sequence[str], *, is_validator: bool, asked: bool
 ) -> list[Check]:
-    """Whether a validator can sign: `ours` are the accounts whose session keys it holds."""
+    """Check that a validator can sign: `ours` are the accounts whose session keys it holds."""
     if not asked:
         return [
             warn("session keys", "the node does not say (author_hasSessionKeys is unsafe)",
@@ -250,7 +250,7 @@ def judge_keys(
 
 
 def judge_signing(reports: Sequence[KeyReport] | None) -> list[Check]:
-    """Whether the node signs with its keys; nothing of a node that does not tell."""
+    """Check that the node signs with its keys; no check if the node does not report it."""
     resting = [report for report in reports or () if not report.signs]
     if not resting:
         return [ok("signing", f"{len(reports)} keys sign")] if reports else []
@@ -262,7 +262,7 @@ def judge_signing(reports: Sequence[KeyReport] | None) -> list[Check]:
 
 
 def judge_law(told: Mapping[str, Any]) -> Check:
-    """Whether a node has the law in force and the one that is scheduled, by `upgrade_status`."""
+    """Check that a node has the runtime in force and the scheduled one, by `upgrade_status`."""
     seen, planned = f"btt {told['specVersion']}", told["scheduled"]
     if planned is not None:
         seen += f", {planned['specVersion']} in {planned['slotsLeft']} slots"
@@ -274,7 +274,7 @@ def judge_law(told: Mapping[str, Any]) -> Check:
 
 
 def judge_disk(free: int, where: Path) -> Check:
-    """Whether there is room to go on."""
+    """Check the free space of a disk."""
     seen = f"{free / GIB:.1f} GiB free at {where}"
     if free < NO_SPACE:
         return fail("disk", seen, "the node stops below 1 GiB: make room")
@@ -284,7 +284,7 @@ def judge_disk(free: int, where: Path) -> Check:
 
 
 def judge_files(limit: int) -> Check:
-    """Whether a process may open enough files."""
+    """Check the limit of open files of a process."""
     seen = f"{limit} may be open at once"
     if limit < TOO_FEW_FILES:
         return fail("open files", seen, "LimitNOFILE=65536 in the unit, or ulimit -n 65536")

@@ -372,7 +372,7 @@ def refund(index: int, url: str, timeout: float, as_json: bool, **options: Any) 
 
 
 async def _refund(chain: RpcChain, index: int, pair: KeyPair) -> list[Refunded]:
-    """What went back. NotFound, Refused and DispatchRefused if there is nothing."""
+    """Return the refunds. NotFound, Refused and DispatchRefused if there are none."""
     from btt_chain.compute.chain import DispatchRefused
     from btt_chain.scale import u32
     from runtime.pallets.referenda import Referenda

@@ -27,7 +27,7 @@ async def track_names(chain: RpcChain) -> dict[int, str]:
 
 
 def call_of(view: ReferendumView, chain: StateAt) -> str:
-    """What a referendum is about, in a word; where the call is not at hand, its hash."""
+    """Return the name of a referendum's call; its hash if the call is not available."""
     if view.call is not None:
         return chain.catalogue.decode_call(view.call).name
     return "-" if view.proposal is None else short("0x" + view.proposal.hex())

@@ -87,7 +87,7 @@ def bar(ayes: int, nays: int, abstains: int, whole: int) -> str:
 
 
 def when(slot: int, now: int, slot_ms: int) -> str:
-    """How far a slot is from now, in the largest unit of which there are two."""
+    """Return the time from now to a slot, in the largest unit of which there are two."""
     seconds = abs(slot - now) * slot_ms // 1_000
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * length:

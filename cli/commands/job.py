@@ -74,7 +74,7 @@ def job() -> None:
 
 
 def gateway_options(command: Command) -> Command:
-    """Where the payload is served from."""
+    """Add the options for the address of payloads."""
     listen = click.option(
         "--listen",
         metavar="ADDRESS",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def checked_by(answer: dict[str, Json]) -> list[str]:
-    """What the committee looked at and said, a line for each verifier."""
+    """Return the verdicts of the committee, a line for each verifier."""
     from btt_chain.work.ids import sample
 
     receipt = answer.get("receipt")

@@ -42,7 +42,7 @@ MAX_DEADLINE: Final = 100_800
 
 
 class Session:
-    """What `submit` needs from one step to the next."""
+    """State of `submit` between its steps."""
 
     def __init__(
         self, chain: RpcChain, folder: Folder, url: str, timeout: float, signer: Signer,
@@ -211,7 +211,7 @@ class Session:
 
 
 def offered(quote: WorkQuote | None, model: bytes) -> WorkQuote:
-    """What a job would cost. NotFound if the model cannot be used."""
+    """Return the quote of a job. NotFound if the model cannot be used."""
     if quote is None:
         raise NotFound(
             f"the model 0x{model.hex()} is not registered, or nobody may use it now: "
@@ -221,7 +221,7 @@ def offered(quote: WorkQuote | None, model: bytes) -> WorkQuote:
 
 
 def served_at(folder: Folder) -> bytes:
-    """Where the gateway of a folder is reached. Refused if none ever ran."""
+    """Return the addresses of a folder's gateway. Refused if none ever ran."""
     endpoints = folder.endpoints()
     if not endpoints:
         raise Refused("no gateway ever ran here, so nobody could fetch the payload")
@@ -234,7 +234,7 @@ def ample_deadline(quote: WorkQuote) -> int:
 
 
 def story(state: str, provider: str | None, outcome: str | None) -> str:
-    """What a state means, for whoever waits."""
+    """Return an explanation of a job's state."""
     told = {
         "posted": "posted: waiting for a beacon that draws a provider",
         "assigned": f"assigned to {provider}",
@@ -255,7 +255,7 @@ def outcome_name(outcome: Outcome | None) -> str | None:
 
 
 async def read_chain_facts(url: str, timeout: float) -> tuple[Currency, bool]:
-    """How the chain's money is written, and whether it is one of a single machine."""
+    """Return the chain's currency, and True if the chain is one of a single machine."""
     from cli.common.chain import read_properties
     from cli.common.client import Client
 
@@ -266,7 +266,7 @@ async def read_chain_facts(url: str, timeout: float) -> tuple[Currency, bool]:
 
 
 def runs(folder: Folder) -> bool:
-    """Whether a gateway serves a folder."""
+    """Return True if a gateway serves a folder."""
     from btt_chain.keystore.files import Held
 
     try:

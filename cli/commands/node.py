@@ -115,7 +115,7 @@ class SealingType(click.ParamType[str]):
 
 
 def rpc_options(command: Command) -> Command:
-    """Where the node answers, and whom."""
+    """Add the options of the RPC server."""
     options = [
         click.option(
             "--rpc-port",

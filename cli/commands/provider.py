@@ -54,7 +54,7 @@ def provider() -> None:
 
 
 def place_options(command: Command) -> Command:
-    """Where the provider's folder is, and where it is reached."""
+    """Add the options for the provider's folder and its addresses."""
     base = click.option(
         "--base-path",
         envvar="BTT_PROVIDER",

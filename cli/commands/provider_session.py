@@ -35,7 +35,7 @@ PAUSE: Final = 3.0
 
 
 SERVED_BYTES: Final = 256 << 30
-"""What is kept for others at most; the disk's own limit is looked at before a job is taken."""
+"""Maximum number of bytes kept for others; the disk's limit is checked before a job is taken."""
 
 
 async def provide(
@@ -111,7 +111,7 @@ def _progress(bars: Progress) -> Callable[[H256, int, int], None]:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a provider's folder is, and where it is reached."""
+    """The provider's folder and its addresses."""
 
     base: Path | None = None
     listen: str | None = None
@@ -119,7 +119,7 @@ class Place:
 
     @classmethod
     def of(cls, options: dict[str, Any]) -> Place:
-        """What `place_options` say."""
+        """Return the place that `place_options` name."""
         return cls(options["base_path"], options["listen"], tuple(options["public"]))
 
 
@@ -136,7 +136,7 @@ class Opened:
     def info(
         self, kind: Any, region: int | None, classes: Sequence[int], capacity: int
     ) -> ProviderInfo:
-        """What it tells of itself."""
+        """Return the provider's own description."""
         from btt_chain.compute.job_folder import joined
         from btt_chain.scale import u16, u32
         from runtime.pallets.providers.types import ProviderInfo
@@ -182,7 +182,7 @@ class Opened:
 
 
 def planck_of(currency: Currency, bond: str) -> int:
-    """What `--bond` says. Mistyped if that is no amount."""
+    """Return the amount of `--bond` in planck. Mistyped if it is none."""
     from cli.common.amount import AmountError
 
     try:
@@ -251,7 +251,7 @@ async def opened(
 
 
 async def facts(url: str, timeout: float) -> tuple[Currency, bool]:
-    """How the chain's money is written, and whether it is one of a single machine."""
+    """Return the chain's currency, and True if the chain is one of a single machine."""
     from cli.common.chain import read_properties
     from cli.common.client import Client
 

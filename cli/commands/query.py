@@ -431,7 +431,7 @@ def _param(text: str) -> Json:
 
 
 def _is_money(name: str) -> bool:
-    """Whether a storage item or constant is an amount: metadata gives their types no names."""
+    """Return True if a storage item or constant is an amount: metadata does not name its type."""
     words = (
         "Issuance", "Deposit", "Balance", "Burned", "Amount", "Supply", "Allocated", "Unemitted",
         "Owed", "Paid", "Carry", "Staked", "Committed", "Released", "Earmarked", "Budget",

@@ -26,7 +26,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 PPM: Final = 1_000_000
 SHOWN_MONTHS: Final = (6, 12, 24, 48, 96)
-"""What fits on a screen."""
+"""Months that fit on a screen."""
 MOST_MONTHS: Final = 1_200
 """Beyond this nobody counts months."""
 

@@ -33,7 +33,7 @@ RATE_LIMITED: Final = -32999
 PAUSE: Final = 1.0
 """Seconds in which a node's budget for callers from elsewhere is full again."""
 TRIES: Final = 30
-"""How often one page is asked for: others may use up the same budget."""
+"""Maximum number of requests for one page: other callers may use up the same budget."""
 
 
 # ---- supply
@@ -206,7 +206,7 @@ def _changes(answer: Json) -> Iterable[tuple[bytes, bytes]]:
 
 
 def audited(state: dict[bytes, bytes], root: bytes) -> Sequence[Finding]:
-    """What is wrong with a state. Refused unless it is the one of that root, and a BTT chain's."""
+    """Return the errors of a state. Refused unless it is of that root and of a BTT chain."""
     from btt_chain.chain.law import Laws, NoLaw
     from genesis.build import readable
     from genesis.code import state_version

@@ -116,7 +116,7 @@ def layers(rows: Table) -> list[Layer]:
 
 
 def draw_supply(figure: Figure, chain: Chain) -> None:
-    """Who has come to own what they may spend, month by month, out of a supply that never grows."""
+    """Plot the owners of spendable money, month by month, out of a supply that never grows."""
     rows = table(chain.document)
     at = points(rows, chain.slot_ms)
     axes = figure.subplots()
@@ -220,7 +220,7 @@ def draw_release(figure: Figure, chain: Chain) -> None:
 
 
 def draw_emission(figure: Figure, chain: Chain) -> None:
-    """What mining gives out at most: so far, and in each month, by band."""
+    """Plot the maximum emission of mining: in total, and in each month, by band."""
     rows = list(emission(chain.preset))
     pool = rows[-1].cumulative_planck
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
@@ -269,7 +269,7 @@ def draw_emission(figure: Figure, chain: Chain) -> None:
 
 
 def draw_staking(figure: Figure, chain: Chain) -> None:
-    """How long the staking pool lasts; every number by the pallets, month by month."""
+    """Plot the staking pool until it is empty; every number by the pallets, month by month."""
     runs = {
         share: list(simulated(chain, Plan(months=MONTHS, staked_ppm=share, daily=False)))
         for share in STAKED_SHARES

@@ -55,7 +55,7 @@ _UNIT_STATES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """What the options say about a signature. `tip` in planck; `period` None is immortal."""
+    """Values of the signing options. `tip` in planck; `period` None is immortal."""
 
     pair: KeyPair
     tip: int
@@ -346,7 +346,7 @@ def _draft(call: bytes, signing: Signing, nonce: int, number: int) -> Draft:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What `query facts` wrote down about a chain."""
+    """Facts about a chain from a file of `query facts`."""
 
     catalogue: Catalogue
     genesis: bytes

@@ -284,7 +284,7 @@ async def vault_of(chain: RpcChain, number: int) -> VaultView:
 
 
 async def shares_of(url: str, timeout: float, number: int, who: bytes) -> int:
-    """How many shares of a vault an account has."""
+    """Return the number of shares that an account has of a vault."""
     from cli.common.chain import Chain
 
     async with Chain.open(url, timeout) as state:

@@ -109,7 +109,7 @@ async def _is_local(url: str, timeout: float) -> bool:
 async def _look(
     chain: RpcChain, view: JobView, receipt: ReceiptView, chosen: list[int], local: bool
 ) -> dict[int, Finding]:
-    """What checking each item brings. Refused if model or provider are out of reach."""
+    """Return the findings of checking each item. Refused if model or provider are unreachable."""
     from btt_chain.compute.checking import Look, look_at
     from btt_chain.compute.fetching import (
         ModelShelf,

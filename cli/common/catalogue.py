@@ -1,4 +1,4 @@
-"""What a chain's metadata says, looked up by the names people type, and shown as they read it.
+"""A chain's metadata: items looked up by the names people type, values shown as they read them.
 
 Works with any chain: nothing here knows the pallets of ours. Numbers of 64 bits and more leave as
 text in JSON, because many programs would round them.
@@ -107,7 +107,7 @@ class ExtrinsicView:
     signature: Plain
     extra: dict[str, Plain]
     extra_shown: dict[str, str]
-    """What travels along, as people read it; the author's extra under its name, `tip`."""
+    """The transaction extensions as people read them; the author's extra under its name, `tip`."""
     call: CallView
     hash: str
 
@@ -238,7 +238,7 @@ class Catalogue:
                 raise Mistyped(f"{call}: no argument {name}; known are {', '.join(names)}")
 
     def read_argument(self, type_id: int, text: str, where: str, *, money: bool = False) -> Plain:
-        """What was typed for a value of a type: plain text, or JSON where it is nested."""
+        """Read a typed value of a type: plain text, or JSON if it is nested."""
         value: Plain = text
         if text[:1] in {"[", "{", '"'}:
             value = _json(text, where)
@@ -384,7 +384,7 @@ class Catalogue:
             return value
 
     def _is_money(self, field: PortableField, otherwise: bool) -> bool:
-        """Whether numbers in a field are amounts: by the name of its type, if that says anything.
+        """Return True if numbers in a field are amounts: by the name of its type, if it has one.
 
         In calls and events a u128 is money unless its type is called something else; an amount
         that is taken for a number would be read in planck.
@@ -549,7 +549,7 @@ class Catalogue:
         return [(entry.type.key, hashers[0])]
 
     def keys_of(self, entry: StorageEntry, key: bytes) -> list[str]:
-        """What the entry's keys were, as people read them; hashes where only those are kept."""
+        """Return the keys of an entry as people read them; hashes if only those are stored."""
         at, shown = 32, []
         for kind, hasher in self.key_types(entry):
             length = _HASH_LENGTHS.get(hasher)
@@ -651,7 +651,7 @@ class Catalogue:
 
 
 def docs_of(thing: PortableVariant | StorageEntry | Constant) -> str:
-    """What its author says about it, on one line."""
+    """Return the documentation of a thing on one line."""
     return " ".join(" ".join(thing.docs).split())
 
 

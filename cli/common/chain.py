@@ -85,7 +85,7 @@ class Chain:
         return None if found is None else to_bytes(found)
 
     def ties(self, birth: bytes) -> Ties:
-        """What a signature made now is tied to."""
+        """Return the chain and versions that a signature made now holds for."""
         return Ties(self.genesis, birth, self.spec_version, self.transaction_version)
 
     async def head(self, method: str) -> tuple[int, bytes]:

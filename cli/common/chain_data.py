@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def data_options(command: Command) -> Command:
-    """Which chain's data, and where."""
+    """Add the options of the chain and its data."""
     options = [
         click.option("--dev", is_flag=True, help="The same as --chain dev."),
         click.option(

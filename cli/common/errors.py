@@ -1,4 +1,4 @@
-"""How a command fails: one plain line that says what, where and what to do, and an exit code.
+"""Failures of commands: one line with the error, its place and a remedy, and an exit code.
 
 0    done
 1    refused or failed: the node said no, a call failed in its block, a file is damaged
@@ -18,7 +18,7 @@ import click
 
 
 class ExitCode(IntEnum):
-    """What the shell sees."""
+    """Exit codes of the program."""
 
     DONE = 0
     REFUSED = 1
@@ -29,7 +29,7 @@ class ExitCode(IntEnum):
 
 
 class Refused(click.ClickException):
-    """What was asked for was understood, and did not happen."""
+    """The request was understood, and did not happen."""
 
     exit_code = ExitCode.REFUSED
 
@@ -41,7 +41,7 @@ class CannotConnect(click.ClickException):
 
 
 class NotFound(click.ClickException):
-    """What was asked for does not exist."""
+    """The requested thing does not exist."""
 
     exit_code = ExitCode.NOT_FOUND
 
@@ -51,6 +51,6 @@ class Mistyped(click.UsageError):
 
 
 def hint(name: str, known: Sequence[str]) -> str:
-    """What to say to somebody who typed a `name` that is not among those known."""
+    """Return a hint for an unknown `name`: similar names, or all that are known."""
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     return f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"

@@ -101,7 +101,7 @@ def network_options(command: Command) -> Command:
 
 
 def validator_options(command: Command) -> Command:
-    """Whether the node makes blocks and votes, and with which keys."""
+    """Add the options of validators and their keys."""
     return apply(
         command,
         [
@@ -149,7 +149,7 @@ def validator_options(command: Command) -> Command:
 
 
 def forwarding_option(command: Command) -> Command:
-    """Who stands between callers and the node."""
+    """Add the options of proxies between callers and the node."""
     return apply(
         command,
         [
@@ -181,13 +181,13 @@ NETWORK_NAMES: Final = (
 
 
 def asked_for(*names: str) -> bool:
-    """Whether any of these options of the present command was given, and not left to itself."""
+    """Return True if any of these options of the present command was given."""
     context = click.get_current_context()
     return any(context.get_parameter_source(name) is not ParameterSource.DEFAULT for name in names)
 
 
 def network_of(given: dict[str, Any], *, alone: bool) -> NetworkConfig | None:
-    """What the options of the network mean. Raises Mistyped.
+    """Return the network configuration of the options. Raises Mistyped.
 
     None for a chain that is run `alone`, unless one of the options asks for others.
     """
@@ -211,7 +211,7 @@ def network_of(given: dict[str, Any], *, alone: bool) -> NetworkConfig | None:
 
 
 def validator_of(given: dict[str, Any]) -> ValidatorConfig | None:
-    """What the options of validators mean; None where the node only follows. Raises Mistyped."""
+    """Return the validator's configuration; None for a node that only follows. Raises Mistyped."""
     from btt_chain.node.config import ValidatorConfig
 
     for uri in given["dev_keys"]:
@@ -240,7 +240,7 @@ def validator_of(given: dict[str, Any]) -> ValidatorConfig | None:
 
 
 def metrics_port(given: dict[str, Any], *, alone: bool) -> int | None:
-    """Where figures are shown; None: nowhere."""
+    """Return the port of the metrics; None: they are not served."""
     if given["no_prometheus"] or (alone and not asked_for("prometheus_port")):
         return None
     port: int = given["prometheus_port"]

@@ -68,7 +68,7 @@ def json_option(command: Command) -> Command:
 def chain_names(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """What a shell completes behind `--chain`: the chains that come along, or a file."""
+    """Return completions of `--chain`: the chains that come along, or a file."""
     from click.shell_completion import CompletionItem
 
     from genesis.presets import ALIASES, CHAINS

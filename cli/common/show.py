@@ -1,4 +1,4 @@
-"""What people and programs see: tables and colours on a terminal, JSON where it is asked for.
+"""Output of commands: tables and colours on a terminal, JSON where it is asked for.
 
 Into a pipe or a file goes the same text without colours, and unfolded: nothing is cut. Results go
 to standard output; everything that is said along the way goes to standard error.

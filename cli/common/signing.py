@@ -23,7 +23,7 @@ _SCHEME_INDEX = {scheme: bytes((scheme.value,)) for scheme in Scheme}
 
 @dataclass(frozen=True, slots=True)
 class Ties:
-    """What ties a signature to one chain, one version of its law, and one fork.
+    """The chain, runtime version and fork that a signature holds for.
 
     `birth` is the hash of the block where the era begins: genesis for immortal ones.
     """

@@ -1,4 +1,4 @@
-"""What `model`, `job` and `work` share: a chain to work with, a folder, and the node's answers."""
+"""Shared by `model`, `job` and `work`: a chain to work with, a folder, and the node's answers."""
 
 from __future__ import annotations
 
