@@ -186,3 +186,16 @@ def test_the_file_reaches_commands_as_if_typed(configured: Configured) -> None:
     result = run(*configured('[node]\ndev = true\nchain = "local"'), "node")
     assert result.exit_code == 2
     assert "leave out either --dev or --chain" in result.stderr
+
+
+def test_a_typed_password_file_goes_before_a_password_of_the_file(
+    configured: Configured, tmp_path: Path
+) -> None:
+    (tmp_path / "word").write_text("typed")
+    config = configured('[key.insert]\npassword = "set"\n[key.status]\npassword = "set"')
+    there = ["--dev", "--base-path", str(tmp_path)]
+    word = ["--password-filename", str(tmp_path / "word")]
+    inserted = run(*config, "key", "insert", *there, "--suri", "//Alice", *word)
+    assert inserted.exit_code == 0, inserted.stderr
+    assert "MISSING" not in run("key", "status", *there, "--password", "typed").stdout
+    assert "MISSING" in run(*config, "key", "status", *there).stdout
