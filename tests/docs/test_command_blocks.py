@@ -1,17 +1,19 @@
 """The commands of the documentation are run, and print what the page says.
 
-Of each page below, every fenced block of the kinds named for it runs from top to bottom against a
-development node of the page's own, which makes a block for each transaction. `SKIPPED` lists the
-commands that do not run here, each with the reason; a new one runs or is added there.
+Every fenced block of a shell (`SHELLS`) on README and the pages of `docs/` runs from top to bottom
+against a development node of the page's own, which makes a block for each transaction. `NOT_RUN`
+lists blocks that do not run here and `SKIPPED` single commands, each with the reason; a new block
+runs or is added there.
 
 A line of the page must be found in the output, in order; `...` stands for anything, and block
 numbers, hashes, keys, new phrases and white space may differ. Of a command without lines only the
 success counts. `0x...` in a command is filled with the long hex values that the command before it
-printed.
+printed, and what `VALUES` has is replaced; `> FILE` writes what is printed.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -29,18 +31,19 @@ from support.instant_node import instant_node
 ROOT = Path(__file__).resolve().parents[2]
 PROMPT = "$ "
 
-PAGES = {
-    "README.md": ("sh", "console"),
-    "docs/cli.md": ("console",),  # its sh blocks list forms: test_cli_page.py parses each
-    "docs/keys.md": ("console",),
-    "docs/governance.md": ("sh", "console"),
-    "docs/useful-work.md": ("console",),
-}
+SHELLS = ("sh", "console", "bash", "shell")
+PAGES = sorted(
+    str(page.relative_to(ROOT))
+    for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))
+    if re.search(rf"^```({'|'.join(SHELLS)})$", page.read_text(encoding="utf-8"), re.MULTILINE)
+)
 
 OWN_NODE = "the node of this test stands for it"
 NETWORK = "starts a network of processes: tests/devnet does"
 WORK = "needs providers: tests/devnet/test_a_job_by_command.py runs it"
 ASSETS = "needs an asset that was issued: tests/unit/cli/test_asset_commands.py"
+DOCTOR = "looks at a network: tests/unit/cli/test_doctor.py"
+RELEASE = "needs the next release: tests/unit/cli/test_upgrade_commands.py"
 SKIPPED = {
     "make devnet": NETWORK,
     "make test": "this test is a part of it",
@@ -50,17 +53,107 @@ SKIPPED = {
     "btt-chain node --dev --sealing instant --tmp": OWN_NODE,
     "btt-chain node --dev --sealing interval:100 --tmp &": OWN_NODE,
     "btt-chain devnet": NETWORK,
-    "btt-chain doctor": "looks at a network: tests/unit/cli/test_doctor.py",
+    "btt-chain doctor": DOCTOR,
     "btt-chain gov refund 0 --from //Alice": "ten minutes of the chain later",
     "btt-chain job submit --model net.btt --from //Alice --wait table.csv": WORK,
     "btt-chain check-block 30 --dev": "needs a stopped node: tests/unit/cli/test_on_a_chain.py",
     "btt-chain asset list": ASSETS,
     "btt-chain exchange book 0": ASSETS,
     "btt-chain vault show 0 --of //Bob": ASSETS,
+    "btt-chain job submit --model out/breast-cancer.btt --from //Alice --wait "
+    "out/breast-cancer-test.csv": WORK,
+    "btt-chain doctor --base-path /var/lib/btt --chain mainnet": DOCTOR,
+    "btt-chain key status --chain testnet --base-path /var/lib/btt "
+    "--url ws://127.0.0.1:9944": "needs a validator: tests/devnet/test_devnet_launch.py",
+    "btt-chain query rpc signing_status": "needs a validator: tests/unit/rpc/test_rpc_signing.py",
+    "btt-chain upgrade try --url ws://127.0.0.1:9944": RELEASE,
+    "btt-chain upgrade schedule 101 --in 3d": RELEASE,
+    "btt-chain tokenomics audit --at 1000 --json": "needs a thousand blocks",
     "btt-chain tokenomics schedule --preset seed-000 --csv | head -n 3": "a pipe of the shell",
 }
-FILES = {"stash.txt": "//Bob\n"}
+CLI_FORMS = (
+    "btt-chain node --dev --tmp",
+    "btt-chain devnet",
+    "btt-chain key generate",
+    "btt-chain key insert --chain testnet --suri",
+    "btt-chain key ceremony-entry --chain",
+    "btt-chain signing show --chain testnet",
+    "btt-chain tx call System.remark_with_event",
+    "btt-chain query facts -o facts.json",
+    "btt-chain query storage",
+    "btt-chain model import net.onnx --prepare",
+    "btt-chain provider register --from key.txt",
+    "btt-chain work verify 0x4fd3...",
+    "btt-chain gov status",
+    "btt-chain upgrade status",
+    "btt-chain network init entries/ --chain",
+    "btt-chain build-spec --chain dev",
+    "btt-chain export-blocks --dev --output",
+    "btt-chain tokenomics release --preset",
+    'eval "$(btt-chain completion bash)"',
+)
+"""Blocks of `sh` on docs/cli.md."""
+LAUNCH_STEPS = (
+    "btt-chain build-spec --chain testnet",
+    "btt-chain key ceremony-entry --chain",
+    "btt-chain key ceremony-sign bitwave.json",
+    "btt-chain network init entries/ --chain",
+    "btt-chain network check btt-testnet.json",
+    "btt-chain network accept btt-testnet.json",
+    "btt-chain node --chain btt-testnet.json",
+    "btt-chain doctor --base-path /var/lib/btt",
+    "btt-chain node --chain btt-testnet.json",
+    "btt-chain key rotate --owner STASH_ADDRESS",
+    "btt-chain tx call Session.set_keys 0xKEYS",
+    "btt-chain key ceremony-entry --chain",
+)
+FORMS = "lists forms: tests/unit/cli/test_cli_page.py parses each line"
+LAUNCH = "tests/devnet/test_devnet_launch.py types it on four machines; test_cli_page.py parses it"
+BENCH = "measures for minutes; the parts have tests in tests/unit/bench"
+ATTACKS = "attacks for minutes: tests/hostile/test_short_attacks.py is the short form"
+FUZZES = "fuzzes for minutes: tests/fuzz runs the corpus"
+UPGRADE = "needs a database or a specification of its own: tests/unit/cli/test_upgrade_commands.py"
+LISTED = "needs an asset that is traded, and a judged issuer: tests/unit/cli/test_asset_commands.py"
+OFFLINE = "needs the database of a stopped node: tests/unit/cli/test_on_a_chain.py"
+PROXIED = "a public node: tests/unit/cli/test_node_process.py"
+NOT_RUN = {
+    "docs/assets.md": {
+        "btt-chain asset register": LISTED,
+        "btt-chain exchange order": LISTED,
+        "btt-chain vault create": LISTED,
+    },
+    "docs/cli.md": dict.fromkeys(CLI_FORMS, FORMS),
+    "docs/fuzzing.md": {"make fuzz": FUZZES},
+    "docs/launch.md": dict.fromkeys(LAUNCH_STEPS, LAUNCH),
+    "docs/operating.md": {
+        "btt-chain node --dev": OWN_NODE,
+        "btt-chain node --chain spec.json": LAUNCH,
+        "btt-chain export-blocks": OFFLINE,
+        "btt-chain node --chain testnet": PROXIED,
+    },
+    "docs/performance.md": {
+        "make bench-setup": BENCH,
+        "make bench-compare": BENCH,
+        'B=".venv/bin/python': BENCH,
+    },
+    "docs/testing.md": {
+        "btt-chain devnet up": NETWORK,
+        "make hostile": ATTACKS,
+    },
+    "docs/upgrades.md": {"btt-chain upgrade try --chain": UPGRADE},
+    "docs/useful-work.md": {
+        "btt-chain job gateway --base-path": WORK,
+        "btt-chain work verify": WORK,
+    },
+}
+"""Blocks that do not run here: page, beginning of the first command, reason."""
+STARTED: list[subprocess.Popen[str]] = []
+"""Programs that go on in the background (`&`)."""
+FILES = {"stash.txt": "//Bob\n", "key.txt": "//Dave\n", "scan.pdf": "a contract"}
 """What a reader has at hand, by name."""
+ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
+VALUES = {"ADDRESS": ALICE, "STASH_ADDRESS": ALICE, "/var/lib/btt": "data"}
+"""What a reader writes in place of a word, or of its beginning."""
 
 
 @dataclass
@@ -72,21 +165,36 @@ class Command:
     shown: list[str] = field(default_factory=list)
 
 
-def commands(page: Path, kinds: tuple[str, ...]) -> Iterator[Command]:
-    """The commands of a page's blocks, in order."""
-    kind, current = "", None
+def blocks(page: Path) -> Iterator[list[Command]]:
+    """The commands of each block of a page, in order."""
+    block: list[Command] = []
+    kind, continued = "", False
     for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
         if line.startswith("```"):
-            if current is not None:
-                yield current
-            kind, current = ("" if kind else line[3:].strip()), None
-        elif kind in kinds and (kind == "sh" or line.startswith(PROMPT)):
-            if current is not None:
-                yield current
-            typed = re.sub(r"\s+# .*$", "", line.removeprefix(PROMPT))
-            current = Command(number, typed) if typed.strip() else None
-        elif kind in kinds and current is not None:
-            current.shown.append(line)
+            if kind in SHELLS:
+                yield block
+            kind, block, continued = ("" if kind else line[3:].strip() or "text"), [], False
+        elif kind not in SHELLS:
+            continue
+        elif continued:
+            continued = line.endswith("\\")
+            block[-1].typed += " " + line.strip().removesuffix("\\").strip()
+        elif kind != "console" or line.startswith(PROMPT):
+            typed = re.sub(r"\s+# .*$", "", line.removeprefix(PROMPT)).strip()
+            continued = typed.endswith("\\")
+            if typed:
+                block.append(Command(number, typed.removesuffix("\\").strip()))
+        elif block:
+            block[-1].shown.append(line)
+
+
+def reasons(name: str, block: list[Command]) -> dict[str, str]:
+    """The entries of `NOT_RUN` for a block, with the reason: one, or none if it runs."""
+    return {
+        beginning: reason
+        for beginning, reason in NOT_RUN.get(name, {}).items()
+        if f"{block[0].typed} ".startswith(beginning + " ")
+    }
 
 
 def pattern(line: str) -> re.Pattern[str]:
@@ -127,43 +235,101 @@ def run(typed: str, url: str, before: str) -> tuple[int, str]:
     """Run a command in this process; its exit code, and all that it printed."""
     values = iter(re.findall(r"0x[0-9a-f]{64,}", before))
     words = shlex.split(re.sub(r"0x\.\.\.", lambda _: next(values), typed))
+    words = [_filled(word, url) for word in words]
     if words[0] == "python":
         script = [sys.executable, str(ROOT / words[1]), *words[2:]]
         done = subprocess.run(script, capture_output=True, text=True, check=False, timeout=120)
         return done.returncode, done.stdout + done.stderr
     assert words[0] == "btt-chain", f"{typed}: run it here, or list it with a reason"
+    if words[-1] == "&":
+        return _started(words[1:-1], url)
+    file = None
+    if ">" in words:
+        *words, _, file = words
     result = CliRunner().invoke(
-        program, words[1:], prog_name="btt-chain", env={"BTT_URL": url, "COLUMNS": "200"}
+        program,
+        words[1:],
+        input=FILES["key.txt"] if words[-1] == "-" else None,
+        prog_name="btt-chain",
+        env={"BTT_URL": url, "COLUMNS": "200"},
     )
+    if file is not None:
+        Path(file).write_text(result.stdout)
     return result.exit_code, result.output
 
 
+def _started(words: list[str], url: str) -> tuple[int, str]:
+    """Start a program that goes on; its first line. `STARTED` is ended with the test."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", *words],
+        env=os.environ | {"BTT_URL": url, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    STARTED.append(process)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    return process.poll() or 0, line
+
+
+def _filled(word: str, url: str) -> str:
+    """A word as a reader types it here."""
+    for name, value in {**VALUES, "ws://127.0.0.1:9944": url}.items():
+        if word == name or word.startswith(name + "/"):
+            return value + word.removeprefix(name)
+    return word
+
+
+@pytest.fixture
+def started() -> Iterator[None]:
+    """End what the commands of a page have started."""
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        process.terminate()
+        process.communicate(timeout=60)
+
+
 @pytest.mark.parametrize("name", PAGES)
+@pytest.mark.usefixtures("started")
 def test_the_commands_of_a_page_print_what_it_says(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    typed = [
+        command
+        for block in blocks(ROOT / name)
+        if not reasons(name, block)
+        for command in block
+        if command.typed not in SKIPPED
+    ]
+    if not typed:
+        return  # each has its reason
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     for file, text in FILES.items():
         Path(file).write_text(text)
-    wrong, output, ran = [], "", 0
+    wrong, output = [], ""
     with instant_node(tmp_path / "node") as url:
-        for command in commands(ROOT / name, PAGES[name]):
-            if command.typed in SKIPPED:
-                continue
+        for command in typed:
             code, output = run(command.typed, url, output)
-            ran += 1
             fails = any(line.startswith("error: ") for line in command.shown)
             lacking = missing(command.shown, output)
             if bool(code) != fails or lacking is not None:
                 where = f"{name}:{command.line}: {command.typed}"
                 wrong.append(f"{where}\nexit code {code}, not printed: {lacking}\n{output}")
     assert not wrong, "\n\n".join(wrong)
-    assert ran
 
 
-def test_what_is_skipped_is_on_a_page() -> None:
-    typed = {each.typed for name in PAGES for each in commands(ROOT / name, PAGES[name])}
-    assert SKIPPED.keys() <= typed
+def test_what_is_not_run_is_on_a_page() -> None:
+    run_here, named = set(), set()
+    for name in PAGES:
+        for block in blocks(ROOT / name):
+            found = reasons(name, block)
+            assert len(found) <= 1, f"{name}:{block[0].line} is named twice"
+            named |= {(name, beginning) for beginning in found}
+            if not found:
+                run_here |= {command.typed for command in block}
+    assert {(name, each) for name, listed in NOT_RUN.items() for each in listed} == named
+    assert SKIPPED.keys() <= run_here
 
 
 def test_a_line_stands_for_what_differs_from_run_to_run_and_for_nothing_else() -> None:
