@@ -154,9 +154,11 @@ class Launch:
 def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
     made = Launch(tmp_path_factory.mktemp("launch"))
     made.prepare()
-    for node in made.nodes:
-        node.start()
     try:
+        for node in made.nodes:
+            node.start()
+        for node in made.nodes:
+            node.wait_until_answers()
         yield made
     finally:
         for node in made.nodes:
@@ -167,8 +169,6 @@ def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
 
 def test_a_live_network_becomes_final(launch: Launch) -> None:
     # On the code before: 123 blocks over 12 sessions, and none final.
-    for node in launch.nodes:
-        node.wait_until_answers()
     until("three final blocks everywhere", lambda: launch.finalized() >= 3)
     states: Any = launch.nodes[0].rpc.call("signing_status")
     assert [(one["type"], one["state"]) for one in states] == [
