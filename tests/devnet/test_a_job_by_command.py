@@ -58,7 +58,7 @@ HANG: Final = 200.0
 ITEMS: Final = 4
 RULES: Final = WorkRules(
     beacon_delay=u32(1), trap_ppm=u32(1_000_000), committee=u32(2), quorum=u32(1),
-    accept_slots=u32(10), transcript_slots=u32(5), commit_slots=u32(9), reveal_slots=u32(7),
+    accept_slots=u32(10), transcript_slots=u32(5), commit_slots=u32(12), reveal_slots=u32(9),
     challenge_slots=u32(6),
 )  # fmt: skip
 CHEAT: Final = REPOSITORY / "tests" / "support" / "work" / "cheat.py"
