@@ -9,8 +9,9 @@
 
 Two kinds of cost, both measured in microseconds of processor time:
 
-    work      everything. Generous; a peer above it has its messages dropped, as work, until it is
-              below, and is cut off if it goes on like that for OVERUSE_MS.
+    work      everything. Generous; a peer above it has its transactions and announces dropped, as
+              work, until it is below, and is cut off if it goes on like that for OVERUSE_MS. All
+              peers of a network share as much of what is not useless: dropped above it, too.
     useless   the part that was spent on malformed, stale, forged or refused input. Small: at half
               of it a peer gets SLOW messages a second, at zero it is cut off.
 
@@ -42,10 +43,8 @@ from typing import Final, NamedTuple
 from p2p.level import MINUTE_MS, SECOND_US, Allowance, Level
 from p2p.limits import Bucket, Rate
 from p2p.network import ANNOUNCE, GRANDPA, GRANDPA_PEER, KIB, TX
-from p2p.networks import MEMORY_MS, Networks
+from p2p.networks import MEMORY_MS, WORK, Networks
 
-WORK: Final = Allowance(500_000, 5 * SECOND_US)
-"""Work for one peer. A neighbour that hands over 400 valid transactions a second needs 0.12 s."""
 USELESS: Final = Allowance(10_000, 600_000)
 """Useless work for one peer."""
 NEWCOMER_US: Final = 50_000
@@ -207,7 +206,7 @@ class Accounts:
         known = self._peers.get(peer)
         if known is None or kind not in SLOWED:
             return True
-        if known.work.left(now_ms) <= 0:
+        if self.is_overworked(peer, now_ms):
             return False
         if known.useless.left(now_ms) > USELESS.burst // 2:
             return True
@@ -216,9 +215,13 @@ class Accounts:
         return known.slow.take(now_ms)
 
     def is_overworked(self, peer: str, now_ms: int) -> bool:
-        """Return True if a peer has used up its budget for work."""
+        """Return True if a peer or its network has used up its budget for work."""
         known = self._peers.get(peer)
-        return known is not None and known.work.left(now_ms) <= 0
+        if known is None:
+            return False
+        if known.work.left(now_ms) <= 0:
+            return True
+        return known.ip is not None and self._networks.is_overworked(known.ip, now_ms)
 
     def refused_us(self, peer: str, size: int, now_ms: int) -> tuple[int, int]:
         """Return what to charge for a message that `admits` refused: all, and the useless part.
@@ -236,6 +239,8 @@ class Accounts:
         known = self._peers.get(peer)
         if known is None:
             return None
+        if known.ip is not None and kind in PUSHED:
+            self._networks.work(known.ip, spent - useless, now_ms)
         if _overuses(known, spent, now_ms, is_pushed=kind in PUSHED) and known.connected:
             return self._cut(known, now_ms, kind)
         if not useless:

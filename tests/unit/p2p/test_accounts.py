@@ -235,6 +235,28 @@ def test_peers_that_the_operator_named_have_no_part_in_their_network() -> None:
     assert burn(accounts, "boot", USELESS.burst - 1) is None
 
 
+def test_several_identities_of_a_network_have_the_work_of_one_peer() -> None:
+    crowd = [f"peer {number}" for number in range(5)]
+    accounts = with_peers(*crowd)
+    assert accounts.opened("far", "10.0.0.1", NOW) is None
+    assert accounts.opened("boot", HOME, NOW, named=True) is None
+    for peer in crowd:
+        assert accounts.charge(peer, TX, WORK.burst // 5, 0, NOW) is None
+    assert not any(accounts.admits(peer, TX, NOW) for peer in crowd)
+    assert accounts.refused_us(crowd[0], KIB, NOW) == (drop_us(KIB), 0)  # work, and no fault
+    assert all(accounts.admits(peer, GRANDPA, NOW) for peer in crowd)
+    assert accounts.admits("far", TX, NOW)
+    assert accounts.admits("boot", TX, NOW)
+    assert accounts.admits(crowd[0], TX, NOW + 10)
+
+
+def test_answers_take_nothing_from_the_work_of_a_network() -> None:
+    accounts = with_peers("a", "b")
+    accounts.charge("a", BLOCKS, 2 * WORK.burst, 0, NOW)
+    assert not accounts.admits("a", TX, NOW)
+    assert accounts.admits("b", TX, NOW)
+
+
 def test_a_reserved_peer_is_reported_and_slowed_and_not_cut_off() -> None:
     accounts = Accounts()
     reports: list[CutOff | None] = []
