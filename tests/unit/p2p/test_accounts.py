@@ -15,7 +15,6 @@ from p2p.accounts import (
     REPORT_MS,
     SLOW,
     USELESS,
-    WORK,
     Accounts,
     CutOff,
     drop_us,
@@ -28,6 +27,7 @@ from p2p.networks import (
     MEMORY_MS,
     NETWORK,
     WIDE_NETWORK,
+    WORK,
     network_of,
 )
 

@@ -13,13 +13,13 @@ from libp2p.pubsub.rpc_queue import RpcQueue
 from libp2p.utils.varint import encode_varint_prefixed
 
 from p2p import limits
-from p2p.accounts import DROP_US, GOSSIP, USELESS, WORK, drop_us
+from p2p.accounts import DROP_US, GOSSIP, USELESS, drop_us
 from p2p.host import gossip
 from p2p.host.containment import contained
 from p2p.host.gossip import ENTRY_US, ID_US, ContainedPubsub, new_router
 from p2p.host.guard import SEND_US_PER_KIB, CostGuard
 from p2p.network import KIB, MIB, TX, Charge, Event, GossipHeard, protocol_name
-from p2p.networks import NETWORK
+from p2p.networks import NETWORK, WORK
 from p2p.wire import gossip_id, pack
 from support.p2p_attack import GENESIS, Attacker, Witness, attack, running, settings
 
