@@ -102,7 +102,7 @@ def test_the_name_of_a_variable_is_the_command_and_the_option() -> None:
     ("text", "why"),
     [
         ("[nod]\n", "btt.toml: no command 'nod'; did you mean node"),
-        ("[query]\n[query.accountt]\n", "[query]: no command 'accountt'; did you mean account"),
+        ("[query]\n[query.accountx]\n", "[query]: no command 'accountx'; did you mean account"),
         ("[query.account]\nurll = 'x'", "[query.account]: no option 'urll'; did you mean url?"),
         ("[query.account]\njson = 'yes'", "json: expected true or false, not 'yes'"),
         ("[query.account]\ntimeout = 'soon'", "[query.account]: timeout: 'soon' is not"),
@@ -162,7 +162,7 @@ def test_all_options_of_a_command_are_shown_with_their_defaults() -> None:
     rows = shown("config", "show", "query", "account", BTT_QUERY_ACCOUNT_TIMEOUT="7")
     assert rows["timeout"] == ("query account", "7", "BTT_QUERY_ACCOUNT_TIMEOUT")
     assert rows["url"] == ("query account", "ws://127.0.0.1:9944", "default")
-    result = run("config", "show", "query", "accountt")
+    result = run("config", "show", "query", "accountx")
     assert result.exit_code == 2
     assert "did you mean query account" in result.stderr
 
