@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.request import urlopen
 
 import orjson
 
@@ -38,6 +40,7 @@ BEFORE: Final = 10.0
 WITHIN: Final = 30.0
 """Seconds in which an honest transfer is final."""
 PREPARE: Final = 120.0
+USED: Final = re.compile(r"^btt_peer_budget_used_ratio(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 
 
 @contextmanager
@@ -120,6 +123,10 @@ class Outcome:
     """Share of the honest transfers that became final in time."""
     ended: list[str] = field(default_factory=list)
     """Names of nodes whose process ended."""
+    used: float = 0.0
+    """Largest part of its budget for useless work that any peer of any node has used; only of
+    scenarios without an attack, whose peers are all honest.
+    """
     recovered: float | None = None
     """Seconds after the attack until finality was as before; None: it was not."""
     bans: list[str] = field(default_factory=list)
@@ -144,6 +151,8 @@ class Outcome:
             found.append("not cut off" if self.cut is None else f"cut off after {self.cut:.1f} s")
         if self.final is not None and self.final < bounds.final:
             found.append(f"{self.final:.0%} of transfers final")
+        if self.used > bounds.used:
+            found.append(f"an honest peer used {self.used:.0%} of its budget")
         if self.recovered is None:
             found.append("no recovery")
         return found
@@ -188,6 +197,8 @@ class Field:
 
     def attack(self, scenario: Scenario, seconds: float) -> Outcome:
         """Attack the network and return the effects."""
+        if scenario.attack is None:
+            self.down()  # in a new network no budget was used by an attacker before
         net, self._recovered = self.net, False
         outcome = asyncio.run(self._attack(net, scenario, seconds))
         self._recovered = outcome.recovered is not None and not outcome.ended
@@ -250,6 +261,8 @@ class Field:
             ended = time.time()
             outcome = self._judge(net, watch, scenario, begun, ended)
             outcome.recovered = await self._recovery(net, watch, ended)
+            if scenario.attack is None:
+                outcome.used = await asyncio.to_thread(most_used, net)
         finally:
             for part in parts:
                 part.end()
@@ -288,6 +301,15 @@ class Field:
             await waiting
             return time.time() - ended
         return None
+
+
+def most_used(net: Devnet) -> float:
+    """Return the largest part of its budget for useless work that any peer has used so far."""
+    found = []
+    for node in net.nodes:
+        with urlopen(node.metrics_url, timeout=WITHIN) as answer:
+            found += USED.findall(answer.read().decode())
+    return max(float(value) for value in found)
 
 
 def _is_well(net: Devnet) -> bool:
@@ -365,6 +387,7 @@ def details(outcome: Outcome) -> str:
             "done": outcome.done,
             "recovered": outcome.recovered,
             "bans": outcome.bans[:3],
+            "used": round(outcome.used, 3),
         }
     ).decode()
 

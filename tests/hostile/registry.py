@@ -28,6 +28,8 @@ class Bounds:
     """Seconds until the attacker is cut off or refused. None: what it sends is allowed."""
     final: float = 0.9
     """Share of the honest transfers that are final within 30 s."""
+    used: float = 1.0
+    """Largest part of its budget for useless work that any peer has used, at any node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,14 @@ class Scenario:
 
 
 _QUIET: Final = Bounds(cut=None)
+_HONEST: Final = Bounds(cut=None, used=0.5)
+"""At half of its budget a peer is slowed: honest ones stay below."""
 _PAID: Final = Bounds(cut=None)
 _LOCAL: Final = Bounds(cpu=0.9, cut=None)
 """A program on the node's machine may use 0.8 of a core (`btt_chain/rpc/budget.py`)."""
 
 _BASE: Final = (
-    Scenario("none", "-", "no attack", None, bounds=_QUIET),
+    Scenario("none", "-", "no attack", None, bounds=_HONEST),
     Scenario("D1-nodes", "D1", "16 signed reports, 1 MiB of empty trie nodes each, by RPC",
              tx_attacks.CrowdedProofs),
     Scenario("D1-logs", "D1", "16 signed reports, 1 MiB of digest items each, by RPC",
@@ -116,6 +120,7 @@ def _variants() -> list[Scenario]:
         replace(two, name="D2-two", what=f"{two.what}, two of four nodes", targets=2),
         replace(three, name="D3-two", what=f"{three.what}, two of four nodes", targets=2),
         replace(named["none"], name="load", what="no attack, 200 transfers/s", load=200),
+        replace(named["none"], name="load-400", what="no attack, 400 transfers/s", load=400),
         replace(two, name="D2-load", what=f"{two.what}, amid 200 transfers/s", load=200),
         replace(three, name="D3-load", what=f"{three.what}, amid 200 transfers/s", load=200),
         replace(four, name="D4-load", what=f"{four.what}, amid 200 transfers/s", load=200),

@@ -119,6 +119,10 @@ GOOD = Outcome(
         ({"final": 0.8}, "80% of transfers final"),
         ({"ended": ["Alice"]}, "Alice ended"),
         ({"recovered": None}, "no recovery"),
+        (
+            {"scenario": SCENARIOS["load-400"], "cut": None, "final": 1.0, "used": 0.6},
+            "an honest peer used 60% of its budget",
+        ),
     ],
 )
 def test_each_bound_can_be_broken(broken: dict[str, object], what: str) -> None:
