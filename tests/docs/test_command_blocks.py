@@ -90,6 +90,7 @@ CLI_FORMS = (
     "btt-chain build-spec --chain dev",
     "btt-chain export-blocks --dev --output",
     "btt-chain tokenomics release --preset",
+    "btt-chain --config btt.toml node",
     'eval "$(btt-chain completion bash)"',
 )
 """Blocks of `sh` on docs/cli.md."""
