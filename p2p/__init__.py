@@ -1,1 +1,1 @@
-"""Other nodes: identity, discovery, gossip and requests."""
+"""Peer-to-peer network: identity, discovery, gossip and requests."""

@@ -1,7 +1,7 @@
 """Processor time that peers cause here, per peer and per network. Pure; time is an argument.
 
     accounts = Accounts()
-    accounts.closed(ip, now)                  why a new connection is refused; None: let it in
+    accounts.closed(ip, now)                  why a new connection is refused; None: admitted
     accounts.opened(peer, ip, now)            a peer is connected
     accounts.admits(peer, kind, now)          whether a message is decoded or dropped
     accounts.charge(peer, kind, ..., now)     what it cost; returns the reason to cut the peer off
@@ -17,20 +17,20 @@ Two kinds of cost, both measured in microseconds of processor time:
 
 A peer that was cut off is kept out until half of its budget is back; the second time within
 MEMORY_MS it is banned. A network (/24 of IPv4, /64 of IPv6 and the /48 around it) has a useless
-budget of its own (`networks.py`) that all its peers draw on, so that a new identity is not free:
+budget of its own (`networks.py`), which all its peers share, so that a new identity is not free:
 
-    a new peer begins with its network's rest, at least NEWCOMER_US;
-    each connection that comes in costs HANDSHAKE_US, each ban of a peer BAN_US;
+    a new peer starts with its network's remaining budget, at least NEWCOMER_US;
+    each inbound connection costs HANDSHAKE_US, each ban of a peer BAN_US;
     at zero the network is closed: new connections are refused before the handshake, CLOSED_MS at
     first and twice as long each time.
 
 While a network is closed, each of its connected peers is cut off at CLOSED_SHARE of its own useless
-budget. No honest peer uses that much, so nobody can have a connected neighbour in its network cut
-off, and many identities that each cost a little are cut off together.
+budget. No honest peer uses that much, so an attacker cannot get a connected peer of its network
+disconnected, and many identities that each cost a little are cut off together.
 
-Peers that the operator named (boot nodes, reserved) neither draw on their network nor begin with
-its rest. A reserved peer is never cut off, and begins anew with each connection. The loopback is a
-network like any other: whoever runs a process there has all of it.
+Peers that the operator named (boot nodes, reserved) neither use their network's budget nor start
+with what remains of it. A reserved peer is never cut off, and starts anew with each connection. The
+loopback is a network like any other: the processes on this machine share its budget.
 """
 
 from __future__ import annotations
@@ -48,19 +48,18 @@ from p2p.networks import MEMORY_MS, WORK, Networks
 USELESS: Final = Allowance(10_000, 600_000)
 """Useless work for one peer."""
 NEWCOMER_US: Final = 50_000
-"""Least useless budget of a new peer."""
+"""Minimum useless budget of a new peer."""
 HANDSHAKE_US: Final = 4_000
-"""Charge of a network for a connection that comes in: Noise and Yamux, measured."""
+"""Charge of a network for an inbound connection: Noise and Yamux, measured."""
 BAN_US: Final = 100_000
 """Charge of a network for the ban of one of its peers: the next identity is not free."""
 DROP_US: Final = 500
-"""Least charge for a message that is dropped: its bytes were decrypted and read."""
+"""Minimum charge for a message that is dropped: its bytes were decrypted and read."""
 DROP_US_PER_KIB: Final = 100
-"""Charge for its size on top of that. Ten times the cost of reading: 590 kB/s of dropped messages
-use up a budget within ten seconds, 56 kB/s (400 transfers) do not.
-"""
+"""Additional charge for its size. Ten times the cost of reading: 590 kB/s of dropped messages use
+up a budget within ten seconds, 56 kB/s (400 transfers) do not."""
 OVERUSE_MS: Final = 10_000
-"""How long a peer may use all the work that it is allowed; then it is cut off."""
+"""Milliseconds for which a peer may use all of its allowed work before it is cut off."""
 OVERUSE_SHARE: Final = 0.9
 """Part of the allowed work that counts as all of it."""
 CLOSED_SHARE: Final = 0.25
@@ -68,13 +67,12 @@ CLOSED_SHARE: Final = 0.25
 SLOW: Final = Rate(5, 10)
 """Messages of a peer that has used up half of its useless budget, a second and at once."""
 SLOWED: Final = frozenset({TX, ANNOUNCE})
-"""Kinds of messages that are slowed and dropped. Votes never are: a peer is cut off, or heard."""
+"""Kinds of messages that are slowed and dropped. Votes are not: their sender is cut off instead."""
 GOSSIP: Final = "gossip"
 """Kind of the work of the network's thread on gossip: reading, hashing, counting."""
 PUSHED: Final = frozenset({TX, ANNOUNCE, GRANDPA, GRANDPA_PEER, GOSSIP})
-"""Kinds of work that a peer is cut off for. Answers are not: they have a budget that all share, and
-a node that synchronizes may use all of it.
-"""
+"""Kinds of work that a peer is cut off for. Answers are not among them: they have a budget that all
+peers share, and a node that synchronizes may use all of it."""
 
 REPORT_MS: Final = MINUTE_MS
 """Pause between two reports of a reserved peer that costs too much."""
@@ -88,7 +86,7 @@ class CutOff(NamedTuple):
     is_ban: bool
     """It was cut off before: ban it."""
     kind: str
-    """The kind of message that cost the most."""
+    """Kind of message that cost the most."""
 
 
 @dataclass(slots=True)
@@ -98,7 +96,7 @@ class _Peer:
     work: Level
     useless: Level
     ip: str | None
-    """Where it is connected from; None: it draws on no network."""
+    """IP address that it is connected from; None: no network is charged for it."""
     connected: bool = True
     causes: Counter[str] = field(default_factory=Counter)
     """Useless microseconds by kind."""
@@ -106,15 +104,15 @@ class _Peer:
     cuts: int = 0
     cut_ms: int = 0
     first: float = 0.0
-    """Useless budget that it began with when it connected."""
+    """Its useless budget when it connected."""
     overuse: _Overuse | None = None
     reserved: bool = False
-    """It is never cut off, only reported, and slowed like any other."""
+    """It is never cut off, only reported, and it is slowed like any other peer."""
 
 
 @dataclass(slots=True)
 class _Overuse:
-    """A time in which a peer is above its work budget; it ends when half of that is back."""
+    """A period above the work budget of a peer; it ends when half of the budget is back."""
 
     since_ms: int
     spent: int = 0
@@ -140,7 +138,7 @@ class Accounts:
     # --- connections ----------------------------------------------------------------
 
     def closed(self, ip: str, now_ms: int) -> str | None:
-        """Return why a connection from an address is refused; None lets it in, and charges it."""
+        """Return why a connection from an address is refused; None admits it and charges it."""
         name = self._networks.closed(ip, now_ms)
         if name is not None:
             self.refused += 1
@@ -157,7 +155,7 @@ class Accounts:
     ) -> str | None:
         """Open the account of a connected peer; return why it is kept out, None if it is not.
 
-        `named`: the operator named it (boot node, reserved).
+        `named`: the operator configured it (boot node, reserved).
         """
         known = self._peers.pop(peer, None)
         own = None if named or reserved else ip
@@ -183,7 +181,7 @@ class Accounts:
             self._networks.charge(known.ip, BAN_US, now_ms)
 
     def set_reserved(self, peer: str, now_ms: int, *, reserved: bool) -> None:
-        """Note whether the operator reserves a place for a peer; doing so forgives it."""
+        """Set whether the operator reserves a place for a peer; reserving forgives its offences."""
         known = self._peers.get(peer)
         if known is None:
             return
@@ -194,7 +192,7 @@ class Accounts:
             known.first, known.overuse = float(USELESS.burst), None
 
     def gone(self, peer: str) -> None:
-        """A peer has left. Its account is kept: a new start must not be free."""
+        """Note that a peer has left. Its account is kept: reconnecting must not reset it."""
         known = self._peers.get(peer)
         if known is not None:
             known.connected = False
@@ -202,7 +200,7 @@ class Accounts:
     # --- messages -------------------------------------------------------------------
 
     def admits(self, peer: str, kind: str, now_ms: int) -> bool:
-        """Return False if a message is to be dropped before it is decoded."""
+        """Return True if a message is to be decoded, False if it is to be dropped before that."""
         known = self._peers.get(peer)
         if known is None or kind not in SLOWED:
             return True
@@ -224,16 +222,16 @@ class Accounts:
         return known.ip is not None and self._networks.is_overworked(known.ip, now_ms)
 
     def refused_us(self, peer: str, size: int, now_ms: int) -> tuple[int, int]:
-        """Return what to charge for a message that `admits` refused: all, and the useless part.
+        """Return the charge for a message that `admits` refused: the total, and the useless part.
 
-        A peer that is above its budget for work for a moment may be honest: then the message is
-        work, too. Else its useless budget would be gone before it is let in again.
+        A peer that is above its budget for work for a short time may be honest: then the message is
+        work, too. Otherwise its useless budget would be used up before it is admitted again.
         """
         price = drop_us(size)
         return price, 0 if self.is_overworked(peer, now_ms) else price
 
     def charge(self, peer: str, kind: str, spent: int, useless: int, now_ms: int) -> CutOff | None:
-        """Note microseconds that a peer's messages cost; return the order to cut it off, once."""
+        """Charge microseconds that a peer's messages cost; return the order to cut it off, once."""
         self.spent[kind] += spent
         self.useless[kind] += useless
         known = self._peers.get(peer)
@@ -253,7 +251,7 @@ class Accounts:
             self._networks.charge(known.ip, useless, now_ms)
             if self._networks.closed(known.ip, now_ms) is not None:
                 least = max(0.0, known.first - CLOSED_SHARE * USELESS.burst)
-        # At the share of a closed network a peer is not yet at fault, above it is.
+        # In a closed network a peer exactly at its limit is not cut off yet.
         if left > least or (least and left == least) or not known.connected:
             return None
         return self._cut(known, now_ms)
@@ -280,7 +278,7 @@ class Accounts:
     def _cut(self, known: _Peer, now_ms: int, overused: str | None = None) -> CutOff | None:
         """Return the order to cut a peer off; `overused` is the kind of too much work.
 
-        For a reserved peer it is a report, once in a while.
+        For a reserved peer it is a report, at most one per REPORT_MS.
         """
         if known.reserved:
             if known.cuts and now_ms < known.cut_ms + REPORT_MS:
@@ -308,7 +306,7 @@ class Accounts:
             self.cut_off[kind] += 1
 
     def _forget(self) -> None:
-        """Make room: of the peers that left, the one that did so longest ago."""
+        """Make room by dropping the least recently opened account that is not connected."""
         if len(self._peers) <= MAX_PEERS:
             return
         for name, known in self._peers.items():

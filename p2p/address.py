@@ -1,7 +1,7 @@
 """Addresses of nodes: `/ip4/1.2.3.4/tcp/30333/p2p/12D3Koo…`, read without the network library.
 
-Only what this node can dial is an address here: an IP address or a name, TCP, and who answers
-there. Peer ids are those of ed25519 keys, as all our nodes have.
+Only addresses that this node can dial are read: an IP address or a DNS name, a TCP port, and the
+peer id. Peer ids are those of ed25519 keys, as all our nodes have.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,98}[A-Za-z0-9])?")
 
 
 class Address(NamedTuple):
-    """Where a peer can be dialled."""
+    """Address at which a peer can be dialled."""
 
     kind: str
     """One of `HOSTS`."""
@@ -40,14 +40,14 @@ class Address(NamedTuple):
 
     @property
     def public(self) -> bool:
-        """Whether it means the same machine everywhere. Names count as public."""
+        """True if the address means the same machine everywhere. DNS names count as public."""
         if not self.kind.startswith("ip"):
             return True
         return ip_address(self.host).is_global
 
     @property
     def group(self) -> str:
-        """What one operator can easily have many of: a /16 network of IPv4, a /32 of IPv6."""
+        """The DNS name or network (/16 of IPv4, /32 of IPv6): one operator may own all of it."""
         if not self.kind.startswith("ip"):
             return self.host.lower()
         address = ip_address(self.host)
@@ -57,7 +57,7 @@ class Address(NamedTuple):
 
 
 def parse(text: str) -> Address:
-    """Read `/ip4/HOST/tcp/PORT/p2p/PEER`. Raises ValueError saying what is wrong."""
+    """Parse `/ip4/HOST/tcp/PORT/p2p/PEER`. Raises ValueError saying what is wrong."""
     match text.split("/"):
         case ["", kind, host, "tcp", port, "p2p", peer]:
             return Address(kind, *_socket(text, kind, host, port), parse_peer(peer))
@@ -66,7 +66,7 @@ def parse(text: str) -> Address:
 
 
 def parse_listen(text: str) -> tuple[str, str, int]:
-    """Read `/ip4/HOST/tcp/PORT`, port 0 for any. Raises ValueError saying what is wrong."""
+    """Parse `/ip4/HOST/tcp/PORT`; port 0 is any port. Raises ValueError saying what is wrong."""
     match text.split("/"):
         case ["", "ip4" | "ip6" as kind, host, "tcp", port]:
             return kind, *_socket(text, kind, host, port, least=0)
@@ -75,7 +75,7 @@ def parse_listen(text: str) -> tuple[str, str, int]:
 
 
 def parse_peer(text: str) -> str:
-    """Return the peer id if it is one. Raises ValueError."""
+    """Return `text` if it is a peer id. Raises ValueError."""
     try:
         raw = from_base58(text, PEER_ID_CHARS)
     except Ss58Error as error:

@@ -1,4 +1,4 @@
-"""What an engine may not ask of a network: its own mistakes, found before they leave."""
+"""Checks of the engine's actions: its own mistakes are found before they reach the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong on the way to other nodes."""
+"""Errors of the network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class NetworkError(Exception):
 
 
 class PortInUse(NetworkError):
-    """Somebody else listens on the port."""
+    """The port is in use."""
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(
@@ -19,7 +19,7 @@ class PortInUse(NetworkError):
 
 
 class WireError(ValueError):
-    """Bytes from a peer that do not mean what they must."""
+    """Bytes from a peer that are malformed or out of bounds."""
 
 
 class Refused(NetworkError):

@@ -1,9 +1,9 @@
-"""Events on their way from the network's thread to the engine's.
+"""The queue of events from the network's thread to the engine's.
 
-Gossip and notes may be lost; they wait in a queue that is bounded in bytes for each peer and for
-all (`fair_queue.py`), and leave with their peer. Everything else is kept: whoever puts it there
-bounds it (a peer has a few requests open, not any number). What comes out is in the order in which
-it was put in.
+Gossip and notes may be lost; they wait in a queue that is bounded in bytes per peer and in total
+(`fair_queue.py`), and are dropped when their peer disconnects. Everything else is kept and must be
+bounded by the caller (a peer has only a few requests open). Events are taken out in the order in
+which they were put in.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BOUNDS: Final = Bounds(peer=2 * MIB, total=16 * MIB)
 
 
 class EventBox:
-    """Two lanes under one lock. `wake` is called, outside the lock, when it was empty before."""
+    """Two queues under one lock. `wake` is called, outside the lock, when both were empty."""
 
     def __init__(self, wake: Callable[[], None], bounds: Bounds = BOUNDS) -> None:
         self._wake = wake
@@ -30,7 +30,7 @@ class EventBox:
 
     @property
     def lost(self) -> int:
-        """Events that were dropped for want of room."""
+        """Number of events that were dropped because their queue was full."""
         return self._lossy.lost
 
     def __len__(self) -> int:
@@ -51,7 +51,7 @@ class EventBox:
             self._wake()
 
     def take(self) -> list[Event]:
-        """Take everything out, in the order in which it came."""
+        """Remove and return all events, in the order in which they were put in."""
         with self._lock:
             entries = self._sure + self._lossy.drain()
             self._sure.clear()

@@ -1,8 +1,8 @@
-"""A queue of what several peers sent, bounded in bytes for each and for all. Pure.
+"""A queue of messages of several peers, bounded in bytes per peer and in total. Pure.
 
-Taken out by turns: the peer that has had the least of the receiver's time comes first. When the
-queue is full, the newest entry of the peer with the most bytes in it goes, so that a peer which
-sends too much loses its own messages and nobody else's.
+`take` serves the peer that has had the least of the receiver's time. When the queue is full, the
+newest entry of the peer with the most bytes in it is dropped, so that a peer which sends too much
+loses only its own messages.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Final, Generic, NamedTuple, TypeVar
 V = TypeVar("V")
 
 OVERHEAD: Final = 256
-"""Bytes counted for an entry besides its content."""
+"""Bytes counted for an entry in addition to its content."""
 
 
 class Bounds(NamedTuple):
-    """Bytes of one peer, and of all."""
+    """Maximum number of bytes of one peer, and of all."""
 
     peer: int
     total: int
@@ -49,18 +49,18 @@ class FairQueue(Generic[V]):
         self._level = 0.0
         self._number = 0
         self.lost = 0
-        """Entries that were dropped for want of room."""
+        """Number of entries that were dropped because the queue was full."""
 
     def __len__(self) -> int:
         return self._count
 
     @property
     def size(self) -> int:
-        """Bytes of all entries."""
+        """Number of bytes of all entries."""
         return self._size
 
     def put(self, peer: str, value: V, size: int, number: int | None = None) -> bool:
-        """Add an entry of a peer; False if there was no room for it.
+        """Add an entry of a peer. Return True if it is in the queue, False if it was dropped.
 
         `number` is its place among the entries of other queues (`drain`), in ascending order.
         """
@@ -72,7 +72,7 @@ class FairQueue(Generic[V]):
         if sender is None:
             sender = self._senders[peer] = _Sender(self._level)
         if not sender.entries:
-            # Time in which a peer sent nothing is not saved up against those that did.
+            # A peer that sent nothing for a time saves up no advantage over those that did.
             sender.had = max(sender.had, self._level)
         self._number = self._number + 1 if number is None else number
         entry = _Entry(self._number, size, value)
@@ -88,7 +88,7 @@ class FairQueue(Generic[V]):
         return True
 
     def take(self) -> tuple[str, V] | None:
-        """Take the next entry out, with its sender; None if there is none. Then `spent` is due."""
+        """Remove and return the next entry and its sender, or None. Then `spent` is due."""
         found = min(
             ((sender.had, name) for name, sender in self._senders.items() if sender.entries),
             default=None,
@@ -102,7 +102,7 @@ class FairQueue(Generic[V]):
         return name, entry.value
 
     def spent(self, peer: str, amount: float) -> None:
-        """Note what an entry of a peer took."""
+        """Add the cost of an entry to its peer's account."""
         sender = self._senders.get(peer)
         if sender is not None:
             sender.had += amount
@@ -115,7 +115,7 @@ class FairQueue(Generic[V]):
             self._size -= sender.size
 
     def drain(self) -> list[tuple[int, V]]:
-        """Take everything out, with its number, in the order in which it was put in."""
+        """Remove and return all entries, with their numbers, in the order of their numbers."""
         entries = [entry for sender in self._senders.values() for entry in sender.entries]
         self._senders.clear()
         self._size = self._count = 0

@@ -1,4 +1,4 @@
-"""An allowance of processor time, and what is left of it. Pure; time is an argument."""
+"""An allowance of processor time and its remaining part. Pure; time is an argument."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ MINUTE_MS: Final = 60_000
 
 
 class Allowance(NamedTuple):
-    """Processor time a second, and at once."""
+    """Processor time per second, and burst, in microseconds."""
 
     per_second: int
     burst: int
 
 
 class Level:
-    """What is left of an allowance, in microseconds; below zero is debt, bounded."""
+    """Remaining part of an allowance, in microseconds; below zero is debt, at most one burst."""
 
     __slots__ = ("_allowance", "_left", "_when", "lowest")
 
@@ -25,10 +25,10 @@ class Level:
         self._left = float(allowance.burst if left is None else left)
         self._when = now_ms
         self.lowest = self._left
-        """Least that was left at any time."""
+        """Lowest remaining amount so far."""
 
     def left(self, now_ms: int) -> float:
-        """Return what is left now. A clock that goes back refills nothing."""
+        """Return the remaining amount. A clock that goes back refills nothing."""
         passed = max(0, now_ms - self._when)
         self._when = now_ms
         most = self._allowance.burst
@@ -36,7 +36,7 @@ class Level:
         return self._left
 
     def take(self, amount: int, now_ms: int) -> float:
-        """Use up an amount; return what is left. Debt is at most one burst."""
+        """Use up an amount; return the remaining one. Debt is at most one burst."""
         self._left = max(self.left(now_ms) - amount, -self._allowance.burst)
         self.lowest = min(self.lowest, self._left)
         return self._left

@@ -1,8 +1,8 @@
-"""How much one peer may do: messages by kind, streams, connections. Pure; time is an argument.
+"""Limits of one peer: messages by kind, streams, connections. Pure; time is an argument.
 
-Both directions are counted. What comes in over the limit is dropped; as much again on top of it,
-and it costs the sender: a busy network is no offence, a flood is. Requests and notes that we would
-send over the limit are held back, because an honest neighbour has the same table.
+Both directions are counted. Messages above the limit are dropped; as many again above that, and the
+sender is charged: a busy network is no offence, a flood is. Requests and notes that this node would
+send above the limit are held back, because an honest peer has the same table.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ from p2p.network import (
 )
 
 GOSSIP_CONTROL: Final = "gossip-control"
-"""GossipSub's own chatter: who has, who wants, who joins and leaves the mesh."""
+"""GossipSub's control messages: IHAVE, IWANT, GRAFT, PRUNE."""
 SUBSCRIBE: Final = "gossip-subscribe"
-"""Subscribing: each time, we send what was said lately."""
+"""Subscriptions: after each, this node sends its recent messages."""
 STREAMS: Final = "streams"
-"""Streams of any protocol: each costs a negotiation, known protocol or not."""
+"""Streams of any protocol: each costs a negotiation, supported protocol or not."""
 LARGE_TX: Final = "large-tx"
 """Gossiped transactions of more than LARGE_BYTES."""
 LARGE_BYTES: Final = 64 * KIB
 
 MAX_STREAMS: Final = 64
-"""Streams one peer may hold open towards us on a connection, of any protocol."""
+"""Streams that one peer may hold open to this node on a connection, of any protocol."""
 MAX_REQUESTS: Final = 16
-"""Requests of one peer that we work on at a time, and that we have open at it."""
+"""Requests of one peer that are served at a time, and that are open at it."""
 MAX_REQUESTS_TOTAL: Final = 128
-"""Requests of all peers at work at a time, from which on nobody has more than FEW_REQUESTS."""
+"""Requests of all peers served at a time; at this number a peer may have FEW_REQUESTS."""
 FEW_REQUESTS: Final = 2
-"""What each peer may have at work however much the others ask."""
+"""Requests that each peer may have served, regardless of the load from others."""
 
 SECOND_MS: Final = 1_000
 
 
 class Rate(NamedTuple):
-    """So many messages a second on average, and so many at once."""
+    """Messages per second on average, and at once."""
 
     per_second: float
     burst: int
@@ -60,9 +60,9 @@ RATES: Final[Mapping[str, Rate]] = MappingProxyType(
     {
         ANNOUNCE: Rate(20, 200),
         TX: Rate(100, 1_000),
-        # A node tells one a second. In bytes this is less than what TX allows.
+        # A node sends one per second. In bytes this is less than what TX allows.
         LARGE_TX: Rate(2, 8),
-        # Each of 100 voters twice a round, and a round lasts about a second at its quickest.
+        # Two messages per round of each of 100 voters; a round lasts about a second at least.
         GRANDPA: Rate(500, 5_000),
         GOSSIP_CONTROL: Rate(20, 200),
         SUBSCRIBE: Rate(0.2, 8),
@@ -76,15 +76,15 @@ RATES: Final[Mapping[str, Rate]] = MappingProxyType(
         WARP: Rate(2, 10),
     }
 )
-"""What one peer may send us. Idea: Chia's rate limits by message type (consensus.md 5.2)."""
+"""Maximum rates of the messages of one peer. Idea: Chia's rate limits by message type."""
 
 READS: Final = Rate(1_500, 15_000)
-"""Reads of one connection. A packet takes two or three; more than these keep a core busy."""
+"""Reads of one connection. A packet takes two or three; a higher rate keeps a core busy."""
 READ_PAUSE: Final = 0.02
-"""Seconds until a connection above READS is read again."""
+"""Pause of a connection above READS, in seconds."""
 
 OUTBOUND_SHARE: Final = 0.75
-"""Our own sending stays under the table by this much: clocks and batches differ."""
+"""Share of the table that this node's own sending keeps to: clocks and batches differ."""
 
 
 class Bucket:
@@ -99,7 +99,7 @@ class Bucket:
         self._when = now_ms
 
     def take(self, now_ms: int) -> bool:
-        """Take one token if there is one. A clock that goes back refills nothing."""
+        """Take a token. Return True if there was one. A clock that goes back refills nothing."""
         passed = max(0, now_ms - self._when)
         self._when = now_ms
         self._tokens = min(self._burst, self._tokens + passed * self._per_ms)
@@ -120,11 +120,11 @@ class Meter:
         self._floods: dict[str, Bucket] = {}
 
     def allows(self, kind: str, now_ms: int) -> bool:
-        """Count one message of `kind`; false if it is one too many. Raises KeyError: no kind."""
+        """Count a message of `kind`. Return True if it is within the limit. Raises KeyError."""
         return self._bucket(self._buckets, kind, now_ms).take(now_ms)
 
     def floods(self, kind: str, now_ms: int) -> bool:
-        """Count one message that was not allowed; true if these are many too."""
+        """Count one message above the limit. Return True if there are too many of these as well."""
         return not self._bucket(self._floods, kind, now_ms).take(now_ms)
 
     def _bucket(self, buckets: dict[str, Bucket], kind: str, now_ms: int) -> Bucket:
@@ -137,39 +137,39 @@ class Meter:
 
 
 def may_serve(own: int, everybody: int) -> bool:
-    """Whether a peer with `own` requests at work may have one more, of `everybody` that are."""
+    """Return True if a peer with `own` requests at work, of `everybody`, may have one more."""
     if own >= MAX_REQUESTS:
         return False
     return own < FEW_REQUESTS or everybody < MAX_REQUESTS_TOTAL
 
 
-# --- connections, before anybody has said who it is --------------------------------
+# --- connections, before the handshake -----------------------------------------------
 
 
 ATTEMPTS: Final = Rate(4, 40)
-"""Connections one address may try."""
+"""Connection attempts of one address."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateLimits:
-    """How many connections come in, by address and in total."""
+    """Maximum numbers of inbound connections, by address and in total."""
 
     per_ip: int = 8
     """Open connections of one address."""
     half_open_per_ip: int = 4
-    """Of these, the ones that have not finished the Noise handshake."""
+    """Open connections of one address that have not finished the Noise handshake."""
     half_open: int = 48
-    """Unfinished handshakes of everybody."""
+    """Unfinished handshakes of all addresses."""
     total: int = 96
-    """Inbound connections of everybody; the peer limits apply after the handshake."""
+    """Inbound connections of all addresses; the peer limits apply after the handshake."""
     attempts: Rate = ATTEMPTS
 
 
 LOCAL_GATE: Final = GateLimits(per_ip=64, half_open_per_ip=16, attempts=Rate(50, 400))
-"""For networks on one machine, where everybody has the same address."""
+"""For networks on one machine, where all nodes have the same address."""
 
 MAX_WATCHED: Final = 4_096
-"""Addresses whose attempts are remembered."""
+"""Maximum number of addresses whose attempts are remembered."""
 
 
 def _never(ip: str, now_ms: int) -> str | None:
@@ -179,15 +179,15 @@ def _never(ip: str, now_ms: int) -> str | None:
 
 
 def _nobody(ip: str, now_ms: int) -> bool:
-    """Expect no reserved peer from any address."""
+    """Return True if a reserved peer may come from an address: never here."""
     del ip, now_ms
     return False
 
 
 class Gate:
-    """Counts inbound connections by address, so that one machine cannot fill all places.
+    """Counter of inbound connections by address: one machine cannot take all places.
 
-    `enter` when a socket is accepted; if it returns None, then exactly one `leave` at its end,
+    Call `enter` when a socket is accepted; if it returns None, then exactly one `leave` at its end,
     and `upgraded` at most once in between.
     """
 
@@ -197,10 +197,10 @@ class Gate:
         closed: Callable[[str, int], str | None] = _never,
         reserved: Callable[[str, int], bool] = _nobody,
     ) -> None:
-        """`closed` returns why an address is refused whatever the limits say, or None.
+        """`closed` returns why an address is refused regardless of the limits, or None.
 
-        `reserved` returns True if a reserved peer may come from an address: it is let in where
-        others are refused for what is not its own doing.
+        `reserved` returns True if a reserved peer may come from an address: it is admitted where
+        others are refused because of other addresses' connections or a closed network.
         """
         self._limits = limits
         self._closed = closed
@@ -213,16 +213,16 @@ class Gate:
 
     @property
     def open_connections(self) -> int:
-        """Connections that have entered and not left."""
+        """Number of connections that have entered and not left."""
         return self._total
 
     @property
     def half_open(self) -> int:
-        """Connections whose handshake is not finished."""
+        """Number of connections whose handshake is not finished."""
         return self._half_total
 
     def enter(self, ip: str, now_ms: int) -> str | None:
-        """Let a connection in; or the reason why not."""
+        """Admit a connection and return None, or return the reason why it is refused."""
         limits, source = self._limits, source_of(ip)
         if not self._attempt(source, now_ms):
             return "too many attempts"
@@ -240,7 +240,7 @@ class Gate:
         return None
 
     def _refusal(self, ip: str, now_ms: int) -> str | None:
-        """Return why an address is refused for what others have done; None if it is not."""
+        """Return why an address is refused for another cause than its own connections, or None."""
         if self._total >= self._limits.total:
             return "full"
         if self._half_total >= self._limits.half_open:
@@ -248,12 +248,12 @@ class Gate:
         return self._closed(ip, now_ms)
 
     def upgraded(self, ip: str) -> None:
-        """The Noise handshake of a connection that entered is over, well or badly."""
+        """Note the end of the Noise handshake of a connection that entered, well or badly."""
         self._half_total -= 1
         _decrease(self._half, source_of(ip))
 
     def leave(self, ip: str) -> None:
-        """A connection that entered is closed."""
+        """Note that a connection that entered is closed."""
         self._total -= 1
         _decrease(self._open, source_of(ip))
 
@@ -266,7 +266,7 @@ class Gate:
 
 
 def source_of(ip: str) -> str:
-    """Return what is counted as one machine: an IPv4 address, or a /64 network of IPv6."""
+    """Return the source counted as one machine: an IPv4 address, or a /64 of IPv6."""
     try:
         address = ip_address(ip.partition("%")[0])
     except ValueError:

@@ -1,8 +1,9 @@
-"""A queue between two threads that cannot grow without end, and knows what may be lost.
+"""A bounded queue between two threads that may drop the entries which can be lost.
 
-Gossip and notes may be lost: somebody will say it again, or we will ask. When their lane is full
-the oldest goes, counted. Everything else is kept; those who put it there bound it (a peer has a
-few requests open, not any number). What comes out is in the order in which it was put in.
+Gossip and notes may be lost: another peer sends them again, or this node asks for them. When their
+queue is full the oldest entry is dropped and counted. Everything else is kept and must be bounded
+by the caller (a peer has only a few requests open). Entries are taken out in the order in which
+they were put in.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from typing import Final, Generic, TypeVar
 V = TypeVar("V")
 
 LOSSY: Final = 4_096
-"""Entries of a lane that may lose its oldest."""
+"""Maximum number of entries of the lossy queue."""
 
 
 class Mailbox(Generic[V]):
-    """Two lanes under one lock. `wake` is called, outside the lock, when it was empty before."""
+    """Two queues under one lock. `wake` is called, outside the lock, when both were empty."""
 
     def __init__(self, wake: Callable[[], None], capacity: int = LOSSY) -> None:
         self._wake = wake
@@ -29,13 +30,13 @@ class Mailbox(Generic[V]):
         self._sure: deque[tuple[int, V]] = deque()
         self._lossy: deque[tuple[int, V]] = deque()
         self.lost = 0
-        """Entries that were pushed out, ever."""
+        """Number of entries that were dropped, ever."""
 
     def __len__(self) -> int:
         return len(self._sure) + len(self._lossy)
 
     def put(self, value: V, *, lossy: bool) -> None:
-        """Add `value`; in the lossy lane the oldest may have to go."""
+        """Add `value`; if the lossy queue is full, drop its oldest entry."""
         with self._lock:
             empty = not self._sure and not self._lossy
             self._count += 1
@@ -48,7 +49,7 @@ class Mailbox(Generic[V]):
             self._wake()
 
     def take(self) -> list[V]:
-        """Take everything out, in the order in which it came."""
+        """Remove and return all values, in the order in which they were put in."""
         with self._lock:
             entries = sorted((*self._sure, *self._lossy), key=_number)
             self._sure.clear()

@@ -1,4 +1,5 @@
-"""A network in memory, for tests: the same words, checks and bounds as on libp2p, and no clock.
+"""A network in memory, for tests: the same actions, events, checks and bounds as on libp2p, without
+a clock.
 
     hub = MemoryHub()
     alice, bob = hub.join("alice", status), hub.join("bob", status)
@@ -6,10 +7,10 @@
     alice.do(Publish(ANNOUNCE, b"..."))
     assert bob.drain() == [...]
 
-An action takes effect before `do` returns; events wait until they are read. Gossip goes to the
-neighbours, each message once to each node, in the order of joining; it goes on when one of them
-publishes it again. An `Ask` fails when its peer
-leaves, refuses, or the test says that it is late (`MemoryHub.time_out`).
+An action takes effect before `do` returns; events wait until they are read. Gossip is delivered to
+the connected nodes, each message once to each node, in the order of connecting; a node forwards it
+by publishing it again. An `Ask` fails when its peer leaves, refuses, or the test times it out
+(`MemoryHub.time_out`).
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ from p2p.wire import gossip_id
 
 
 class MemoryHub:
-    """Where nodes in memory meet. `now_ms` is what bans are counted in; the test moves it."""
+    """The hub that connects nodes in memory. Bans are counted in `now_ms`, which the test sets."""
 
     def __init__(self) -> None:
         self.now_ms = 0
@@ -64,7 +65,7 @@ class MemoryHub:
         self._asked = 0
 
     def join(self, name: str, status: Status) -> MemoryNetwork:
-        """Return a new node; its peer id follows from `name`, which must be new."""
+        """Return a new node; its peer id is derived from `name`, which must be new."""
         network = MemoryNetwork(self, name, status)
         if network.local_peer in self._nodes:
             raise ValueError(f"{name!r} is here already")
@@ -72,7 +73,7 @@ class MemoryHub:
         return network
 
     def connect(self, dialler: MemoryNetwork, other: MemoryNetwork) -> None:
-        """Connect two nodes; nothing happens if they are, or if one has banned the other."""
+        """Connect two nodes; do nothing if they are connected, or one refuses the other."""
         here, there = dialler.local_peer, other.local_peer
         if self.connected(here, there) or here == there:
             return
@@ -87,7 +88,7 @@ class MemoryHub:
         dialler.tell(Connected(there, other.status))
 
     def disconnect(self, one: MemoryNetwork, other: MemoryNetwork) -> None:
-        """Cut two nodes apart; what they asked each other fails first."""
+        """Disconnect two nodes; their unanswered requests to each other fail first."""
         pair = (one.local_peer, other.local_peer)
         if not self.connected(*pair):
             return
@@ -102,34 +103,34 @@ class MemoryHub:
             node.tell(Disconnected(gone.local_peer))
 
     def part(self, one: MemoryNetwork, other: MemoryNetwork) -> None:
-        """Cut two nodes apart until both may know each other again."""
+        """Disconnect two nodes until both allow each other again."""
         if not self.outbound(one.local_peer, other.local_peer):
             one, other = other, one
         self._parted[one.local_peer, other.local_peer] = None
         self.disconnect(one, other)
 
     def rejoin(self) -> None:
-        """Connect those again that were parted and may know each other now."""
+        """Reconnect the parted nodes that allow each other now."""
         for dialler, dialled in list(self._parted):
             self.connect(self._nodes[dialler], self._nodes[dialled])
             if self.connected(dialler, dialled):
                 del self._parted[dialler, dialled]
 
     def connected(self, one: str, other: str) -> bool:
-        """Whether two nodes, by peer id, are neighbours."""
+        """Return True if two nodes, by peer id, are connected."""
         return (one, other) in self._links or (other, one) in self._links
 
     def neighbours(self, peer: str) -> Sequence[MemoryNetwork]:
-        """Those that `peer` is connected with, in the order in which they were."""
+        """Return the nodes that `peer` is connected with, in the order of connecting."""
         others = [b if a == peer else a for a, b in self._links if peer in (a, b)]
         return [self._nodes[other] for other in others]
 
     def outbound(self, peer: str, other: str) -> bool:
-        """Whether `peer` dialled `other`."""
+        """Return True if `peer` dialled `other`."""
         return (peer, other) in self._links
 
     def time_out(self, asker: MemoryNetwork, ask_id: int) -> None:
-        """Let an `Ask` that nobody has answered be too late."""
+        """Fail an unanswered `Ask` as late."""
         for number, (who, ask, _) in list(self._questions.items()):
             if who is asker and ask.id == ask_id:
                 del self._questions[number]
@@ -138,11 +139,11 @@ class MemoryHub:
     # --- for the nodes ----------------------------------------------------------------
 
     def node(self, peer: str) -> MemoryNetwork | None:
-        """The node with this peer id."""
+        """Return the node with this peer id, None if there is none."""
         return self._nodes.get(peer)
 
     def spread(self, origin: MemoryNetwork, topic: str, data: bytes) -> None:
-        """Hand a message to the neighbours that have neither heard nor said it."""
+        """Deliver a message to the neighbours that have neither received nor published it."""
         message_id = gossip_id(topic, data)
         if not origin.says_first(message_id):
             return
@@ -151,7 +152,7 @@ class MemoryHub:
                 there.tell(GossipHeard(topic, origin.local_peer, data))
 
     def ask(self, asker: MemoryNetwork, ask: Ask) -> None:
-        """Bring a question to whom it is for."""
+        """Deliver a request to its peer."""
         other = self._nodes.get(ask.peer)
         if other is None or not self.connected(asker.local_peer, ask.peer):
             asker.tell(Failed(ask.id, NOT_CONNECTED))
@@ -161,7 +162,7 @@ class MemoryHub:
         other.tell(Asked(asker.local_peer, ask.protocol, ask.data, self._asked))
 
     def answer(self, answer: Answer) -> None:
-        """Bring an answer back; nothing if nobody waits for it any more."""
+        """Deliver an answer; do nothing if its request has ended."""
         question = self._questions.pop(answer.id, None)
         if question is None:
             return
@@ -188,23 +189,23 @@ class MemoryNetwork:
 
     @property
     def local_peer(self) -> str:
-        """Our own peer id."""
+        """Peer id of this node."""
         return self._peer
 
     def listen_addresses(self) -> Sequence[str]:
-        """One address, which nobody can dial."""
+        """Return one address, which cannot be dialled."""
         return (f"/ip4/127.0.0.1/tcp/30333/p2p/{self._peer}",)
 
     def nodes_known(self) -> int:
-        """Those that are connected: nobody is looked for here."""
+        """Return the number of connected nodes: there is no discovery here."""
         return len(self._hub.neighbours(self._peer))
 
     def counters(self) -> Mapping[str, int]:
-        """Nothing is counted here."""
+        """Return zeros: nothing is counted here."""
         return dict.fromkeys(TRAFFIC, 0)
 
     def peers(self) -> Sequence[PeerView]:
-        """Those that are connected, in the order of their coming."""
+        """Return the connected peers, in the order of connecting."""
         return [
             PeerView(
                 other.local_peer,
@@ -219,7 +220,7 @@ class MemoryNetwork:
         ]
 
     def do(self, action: Action) -> None:
-        """Carry out `action` at once. Raises ValueError for what no network carries out."""
+        """Carry out `action` at once. Raises ValueError for an invalid action (`p2p.checks`)."""
         check(action)
         match action:
             case Publish(topic, data):
@@ -242,11 +243,11 @@ class MemoryNetwork:
                     other.tell(StatusHeard(self._peer, status))
 
     def reserved(self) -> Sequence[str]:
-        """The peers that the operator wants us to stay connected with."""
+        """Return the peers that the operator reserved."""
         return self.book.reserved()
 
     def reserve(self, address: str) -> None:
-        """Reserve a place for a peer, and connect if it is on the hub. Raises ValueError."""
+        """Reserve a place for a peer, and connect to it if it is on the hub. Raises ValueError."""
         found = parse(address)
         if found.peer == self._peer:
             raise ValueError(f"{address!r} is this node")
@@ -256,11 +257,11 @@ class MemoryNetwork:
             self._hub.connect(self, other)
 
     def unreserve(self, peer: str) -> None:
-        """Treat a reserved peer like any other from now on. Raises ValueError for no peer id."""
+        """Treat a reserved peer like any other from now on. Raises ValueError: no peer id."""
         self.book.unreserve(parse_peer(peer))
 
     def allow_only(self, peers: Sequence[str] | None) -> None:
-        """Know these peers only; None: everybody again. Raises ValueError for no peer id."""
+        """Allow only these peers; None allows all. Raises ValueError for an invalid peer id."""
         chosen = None if peers is None else [parse_peer(peer) for peer in peers]
         self.book.allow_only(chosen, self._hub.now_ms)
         for other in self._hub.neighbours(self._peer):
@@ -269,7 +270,7 @@ class MemoryNetwork:
         self._hub.rejoin()
 
     async def events(self) -> AsyncIterator[Event]:
-        """What happens, in order, until `stop`."""
+        """Yield the events, in order, until `stop`."""
         while True:
             await self._news.wait()
             self._news.clear()
@@ -279,34 +280,34 @@ class MemoryNetwork:
                 return
 
     def drain(self) -> list[Event]:
-        """What has happened since the last time, for tests without an event loop."""
+        """Remove and return the events since the last call, for tests without an event loop."""
         events = list(self._events)
         self._events.clear()
         return events
 
     async def start(self) -> None:
-        """Nothing: a node in memory is there as soon as it has joined."""
+        """Do nothing: a node in memory is ready as soon as it has joined."""
 
     async def stop(self) -> None:
-        """Leave all neighbours."""
+        """Disconnect from all peers."""
         for other in self._hub.neighbours(self._peer):
             self._hub.disconnect(self, other)
         self._stopped = True
         self._news.set()
 
     def tell(self, event: Event) -> None:
-        """Let `event` happen to this node."""
+        """Queue `event` for this node."""
         self._events.append(event)
         self._news.set()
 
     def says_first(self, message_id: bytes) -> bool:
-        """Whether this node has not said a gossip message yet."""
+        """Note that this node publishes a message. Return True if it is the first time."""
         new = message_id not in self._said
         self._said[message_id] = self._known[message_id] = None
         return new
 
     def hears_first(self, message_id: bytes) -> bool:
-        """Whether this node has neither heard nor said it."""
+        """Return True if this node has neither received nor published it before, and note it."""
         new = message_id not in self._known
         self._known[message_id] = None
         return new

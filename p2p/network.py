@@ -1,7 +1,7 @@
-"""What the engine and the network say to each other: data only, and one Protocol.
+"""The interface between the engine and the network: data only, and one Protocol.
 
-The network tells events, the engine gives actions. Both are plain values, so the same engine
-runs on libp2p, on the hub in memory (`p2p.memory`) and under the simulator.
+The network emits events, the engine submits actions. Both are plain values, so the same engine runs
+on libp2p, on the hub in memory (`p2p.memory`) and under the simulator.
 
 Peer ids are strings (base58 of the libp2p id), hashes 32 bytes, times unix milliseconds. `data` is
 always the payload alone: the envelope around it (`p2p.wire`) never reaches the engine. Neither does
@@ -17,12 +17,12 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
 PROTOCOL_VERSION: Final = 1
-"""What both sides of a handshake must agree on, next to the genesis hash."""
+"""Version that both sides of a handshake must have in common, like the genesis hash."""
 
 FULL: Final = 1
 AUTHORITY: Final = 4
 ROLES: Final = (FULL, AUTHORITY)
-"""The roles of `Status`. Source: Substrate's role bits (2, light, is not spoken here)."""
+"""Roles of `Status`. Source: Substrate's role bits (2, light, is not supported here)."""
 
 # --- names ------------------------------------------------------------------------
 
@@ -30,10 +30,10 @@ ANNOUNCE: Final = "announce"
 TX: Final = "tx"
 GRANDPA: Final = "grandpa"
 TOPICS: Final = (ANNOUNCE, TX, GRANDPA)
-"""What is gossiped."""
+"""Gossip topics."""
 
 GRANDPA_PEER: Final = "grandpa-peer"
-"""Notes from one neighbour to another, in order, never gossiped."""
+"""Notes from one peer to another, in order, never gossiped."""
 
 STATUS: Final = "status"
 KAD: Final = "kad"
@@ -42,7 +42,7 @@ JUSTIFICATIONS: Final = "justifications"
 STATE: Final = "state"
 WARP: Final = "warp"
 REQUESTS: Final = (BLOCKS, JUSTIFICATIONS, STATE, WARP)
-"""What the engine may ask; the network asks `STATUS` and `KAD` itself and answers them too."""
+"""Request protocols of the engine; the network asks and answers `STATUS` and `KAD` itself."""
 
 # --- bounds -----------------------------------------------------------------------
 
@@ -51,23 +51,23 @@ MIB: Final = 1 << 20
 
 
 class Exchange(NamedTuple):
-    """The bounds of one request protocol."""
+    """Bounds of one request protocol."""
 
     request: int
-    """Bytes of the question at most."""
+    """Maximum size of the request, in bytes."""
     answer: int
-    """Bytes of the answer at most."""
+    """Maximum size of the answer, in bytes."""
     timeout_ms: int
-    """How long the asked side may take to read, think and write."""
+    """Time for the responder to read, process and write, in milliseconds."""
 
 
 GOSSIP_BYTES: Final[Mapping[str, int]] = MappingProxyType(
     {ANNOUNCE: 16 * KIB, TX: MIB - KIB, GRANDPA: 64 * KIB}
 )
-"""Bytes of payload at most, by topic: of `TX`, for one transaction that travels alone."""
+"""Maximum size of the payload in bytes, by topic: of `TX`, for a transaction that is alone."""
 
 NOTE_BYTES: Final = 256 * KIB
-"""Bytes of one note at most: a catch-up with two votes of each of 500 voters."""
+"""Maximum size of one note, in bytes: a catch-up with two votes of each of 500 voters."""
 
 EXCHANGES: Final[Mapping[str, Exchange]] = MappingProxyType(
     {
@@ -85,8 +85,7 @@ EXCHANGES: Final[Mapping[str, Exchange]] = MappingProxyType(
 VERSIONS: Final[Mapping[str, int]] = MappingProxyType({STATUS: 2})
 """Protocols whose messages have changed. All others are still at 1.
 
-Nodes that do not speak one version of `status` are strangers to each other, and nobody is blamed.
-"""
+Nodes without a common version of `status` treat each other as foreign peers, without penalty."""
 
 
 def protocol_name(genesis: bytes, name: str) -> str:
@@ -94,26 +93,26 @@ def protocol_name(genesis: bytes, name: str) -> str:
     return f"/{genesis.hex()}/btt/{name}/{VERSIONS.get(name, 1)}"
 
 
-# --- why a request brought nothing --------------------------------------------------
+# --- reasons why a request failed ----------------------------------------------------
 
 NOT_CONNECTED: Final = "not connected"
 LEFT: Final = "it left"
 CLOSED: Final = "the network was closed"
 LIMITED: Final = "we ask it too much"
-"""Our own limiter held the request back."""
+"""Our own rate limiter held the request back."""
 REFUSED: Final = "refused"
-"""The peer said no: it is busy, or does not have that."""
+"""The peer refused: it is busy, or does not have the data."""
 LATE: Final = "no answer in time"
 
 OWN_FAILURES: Final = (NOT_CONNECTED, LEFT, CLOSED, LIMITED)
-"""Ends of a request that say nothing about whom it was for."""
+"""Failures of a request that are not the fault of the peer."""
 
 # --- what is known of a peer ------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a node says of itself."""
+    """State of a node as reported by itself."""
 
     roles: int
     best_number: int
@@ -121,23 +120,24 @@ class Status:
     final_number: int
     final_hash: bytes
     lowest: int = 0
-    """From here up to the best block it has them all. Above 0 while the blocks below a fetched
-    state are on their way: the final one's child at most, for that one's body comes then, too."""
+    """Lowest block from which it has all up to the best one. Above 0 while those below a fetched
+    state are missing: the final one's child at most, whose body is fetched then, too.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class PeerView:
-    """A connected peer as the network sees it, for RPC and logs."""
+    """A connected peer, for RPC and logs."""
 
     peer: str
     status: Status
     outbound: bool
     """We dialled it."""
     address: str
-    """Where it is, as a multiaddress; empty when unknown."""
+    """Multiaddress of the peer; empty if unknown."""
     since_ms: int
     reputation: int
-    """0 is the best; below the ban threshold it would not be connected."""
+    """0 is the best; at the ban threshold it is disconnected."""
     reserved: bool
 
 
@@ -146,7 +146,7 @@ class PeerView:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The handshake with `peer` is over; from now on it may ask and be asked."""
+    """The handshake with `peer` has finished; from now on both sides may send requests."""
 
     peer: str
     status: Status
@@ -154,14 +154,14 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """`peer` is gone. What was asked of it and is unanswered fails beforehand."""
+    """`peer` is disconnected. Its unanswered requests of ours fail before this event."""
 
     peer: str
 
 
 @dataclass(frozen=True, slots=True)
 class StatusHeard:
-    """`peer` said where it stands now: polled every few seconds."""
+    """`peer` reported its current status: polled every few seconds."""
 
     peer: str
     status: Status
@@ -169,18 +169,18 @@ class StatusHeard:
 
 @dataclass(frozen=True, slots=True)
 class ClockHeard:
-    """What `peer` says the time is, compared with our clock: with each answer about its status."""
+    """The clock of `peer` compared with ours: with each answer about its status."""
 
     peer: str
     ahead_ms: int
-    """How far its clock is ahead of ours; negative when it is behind."""
+    """Milliseconds that its clock is ahead of ours; negative when it is behind."""
     within_ms: int
-    """How far off that may be: half of the time its answer took."""
+    """Maximum error of that: half of the round-trip time of its answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class GossipHeard:
-    """A gossip message, handed over by `peer`, who need not be its author."""
+    """A gossip message, forwarded by `peer`, which need not be its author."""
 
     topic: str
     peer: str
@@ -189,7 +189,7 @@ class GossipHeard:
 
 @dataclass(frozen=True, slots=True)
 class NoteHeard:
-    """A note that `peer` wrote to us alone."""
+    """A note that `peer` sent to this node alone."""
 
     peer: str
     data: bytes
@@ -197,7 +197,7 @@ class NoteHeard:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`peer` asks; the action `Answer` with this `id` answers it."""
+    """`peer` sent a request; the action `Answer` with this `id` answers it."""
 
     peer: str
     protocol: str
@@ -215,7 +215,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Our `Ask` of this `id` brought nothing, and why: one of the words above, or what broke."""
+    """Our `Ask` of this `id` failed: `why` is one of the reasons above, or the error."""
 
     id: int
     why: str
@@ -238,11 +238,11 @@ Event = (
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Gossip `data` on `topic`: to our neighbours, and no further.
+    """Gossip `data` on `topic` to the connected peers, one hop.
 
-    Who hears it publishes the same bytes again, once it has found them good: who hands something
-    over answers for it. Our own messages do not come back to us, and within a minute nobody is told
-    the same again.
+    A receiver publishes the same bytes again once it has found them valid: a peer is responsible
+    for what it forwards. Our own messages do not come back to us, and within a minute no message is
+    sent to the same peer twice.
     """
 
     topic: str
@@ -251,7 +251,7 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Write a note to `peer`; lost without a word if it is not connected."""
+    """Send a note to `peer`; dropped silently if it is not connected."""
 
     peer: str
     data: bytes
@@ -259,7 +259,7 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Ask `peer`; ends in one `Answered` or `Failed` with this `id`, which the engine chose."""
+    """Send a request to `peer`; it ends in one `Answered` or `Failed` with the engine's `id`."""
 
     id: int
     peer: str
@@ -270,7 +270,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Answer the `Asked` of this `id`; None refuses. Too late is too late: nothing is said."""
+    """Answer the `Asked` of this `id`; None refuses. Ignored if it is too late."""
 
     id: int
     data: bytes | None
@@ -278,7 +278,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Penalise:
-    """`peer` misbehaved, and here is what it costs (> 0); at a threshold it is banned."""
+    """Charge `peer` for misbehaviour, `cost` > 0; at a threshold it is banned."""
 
     peer: str
     cost: int
@@ -300,7 +300,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class SetStatus:
-    """What we tell others of ourselves from now on."""
+    """Set the status that this node reports to others from now on."""
 
     status: Status
 
@@ -315,70 +315,69 @@ CUT_OFF: Final = "cut off "
 REFUSED_BY_NETWORK: Final = "refused"
 USED: Final = "budget used"
 COSTS: Final = ("work ", "useless ", CUT_OFF, REFUSED_BY_NETWORK)
-"""Beginnings of counters of a network with accounts of cost (`p2p.accounts`): microseconds of work,
-those that were useless, and peers that were cut off, each with a kind of message; connections that
-were refused because of their network. `USED` is the largest part of its budget that any peer has
-used, in thousandths.
-"""
+"""Prefixes of the counters of a network with accounts of cost (`p2p.accounts`): microseconds of
+work, those that were useless, and peers that were cut off, each with a kind of message; connections
+that were refused because of their network. `USED` is the largest part of its budget that any peer
+has used, in thousandths."""
 
 
 class Network(Protocol):
-    """Other nodes, as the engine needs them."""
+    """The network of other nodes, as used by the engine."""
 
     @property
     def local_peer(self) -> str:
-        """Our own peer id."""
+        """Peer id of this node."""
         ...
 
     def listen_addresses(self) -> Sequence[str]:
-        """Where we listen, as multiaddresses that end in our peer id; empty before `start`."""
+        """Return the listen multiaddresses, which end in our peer id; empty before `start`."""
         ...
 
     def peers(self) -> Sequence[PeerView]:
-        """Those that are connected, handshake done, in the order of their coming."""
+        """Return the connected peers, handshake finished, in the order of connecting."""
         ...
 
     def nodes_known(self) -> int:
-        """How many nodes, connected or not, we reached and would tell others of."""
+        """Return the number of nodes, connected or not, that we reached and would report."""
         ...
 
     def counters(self) -> Mapping[str, int]:
-        """Numbers for metrics, which only grow; those of TRAFFIC are always there."""
+        """Return counters for metrics, which only grow; those of TRAFFIC are always there."""
         ...
 
     def do(self, action: Action) -> None:
         """Carry out `action` soon. Never blocks.
 
-        Raises ValueError for an unknown topic or protocol, a payload over its bound, or a cost
-        that is not positive: these are mistakes of the caller.
+        Raises ValueError for an unknown topic or protocol, a payload over its bound, or a cost that
+        is not positive: these are errors of the caller.
         """
         ...
 
     def reserved(self) -> Sequence[str]:
-        """The peers that the operator wants us to stay connected with."""
+        """Return the peers that the operator reserved: the node stays connected with them."""
         ...
 
     def reserve(self, address: str) -> None:
         """Stay connected with the peer at a multiaddress, past all limits and without bans.
 
-        Raises ValueError for what is no address of a peer, or ours.
+        Raises ValueError if `address` is not the address of a peer, or is our own.
         """
         ...
 
     def unreserve(self, peer: str) -> None:
-        """Treat a reserved peer like any other from now on. Raises ValueError for no peer id."""
+        """Treat a reserved peer like any other from now on. Raises ValueError: no peer id."""
         ...
 
     def allow_only(self, peers: Sequence[str] | None) -> None:
-        """Know these peers only: leave all others at once, and neither dial them nor let them in.
+        """Allow only these peers: disconnect all others at once, neither dial nor admit them.
 
-        It costs them nothing. None: everybody again, and who was known is dialled at once. Raises
-        ValueError for what is no peer id.
+        They are not penalized. None allows all peers again, and known ones are dialled at once.
+        Raises ValueError for an invalid peer id.
         """
         ...
 
     def events(self) -> AsyncIterator[Event]:
-        """What happens, in order, until `stop`. One reader only."""
+        """Yield the events, in order, until `stop`. One reader only."""
         ...
 
     async def start(self) -> None:

@@ -1,9 +1,10 @@
-"""Work of the networks that peers come from. Pure; time is an argument.
+"""Budgets of the networks that peers come from. Pure; time is an argument.
 
-An address belongs to a /24 of IPv4, or to a /64 of IPv6 and to the /48 around it: whoever rents a
-/48 has 65,536 networks of the smaller kind. Each has a budget; a connection from a network without
-any is refused before the handshake, CLOSED_MS at first and twice as long each time. Work that is
-not useless has a budget, too, as large as that of one peer: several identities may do no more.
+An address belongs to a /24 of IPv4, or to a /64 of IPv6 and to the /48 around it: a /48 that is
+rented as a whole has 65,536 networks of the smaller kind. Each network has a budget for useless
+work; connections from a network that has used it up are refused before the handshake, for CLOSED_MS
+at first and twice as long each time. Work that is not useless has a budget, too, as large as that
+of one peer: several identities of a network may cause no more than one.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ NETWORK: Final = Allowance(30_000, 2 * SECOND_US)
 WIDE_NETWORK: Final = Allowance(120_000, 8 * SECOND_US)
 """The same for a /48 of IPv6."""
 WORK: Final = Allowance(500_000, 5 * SECOND_US)
-"""Work for one peer, and for all peers of a network that the operator did not name. A neighbour
-that hands over 400 new transactions a second needs 0.12 s; what others sent before costs little.
-"""
+"""Work for one peer, and for all peers of a network that the operator did not name. A peer that
+sends 400 new transactions a second needs 0.12 s; transactions received before from others cost
+little."""
 CLOSED_MS: Final = 10_000
 MAX_CLOSED_MS: Final = 10 * MINUTE_MS
 MEMORY_MS: Final = 60 * MINUTE_MS
-"""How long it is remembered that a network was closed."""
+"""Time in which another closing lasts twice as long, after a network opened again."""
 MAX_NETWORKS: Final = 4_096
-"""Networks that are remembered, and as many wide ones."""
+"""Maximum number of remembered networks, and of wide ones."""
 
 
 @dataclass(slots=True)
@@ -53,7 +54,7 @@ class Networks:
         return len(self._narrow) + len(self._wide)
 
     def closed(self, ip: str, now_ms: int) -> str | None:
-        """Return the network of an address that is closed now; None if there is none."""
+        """Return the network of an address that is closed now, None if none is."""
         for accounts, name in ((self._narrow, network_of(ip)), (self._wide, wide_network_of(ip))):
             known = None if name is None else accounts.get(name)
             if known is not None and known.closed_until_ms > now_ms:
@@ -61,11 +62,11 @@ class Networks:
         return None
 
     def rest(self, ip: str, now_ms: int) -> int:
-        """Return the microseconds that are left to the networks of an address."""
+        """Return the remaining microseconds of the networks of an address: the lower of the two."""
         return int(min(one.useless.left(now_ms) for one in self._of(ip, now_ms)))
 
     def charge(self, ip: str, amount: int, now_ms: int) -> None:
-        """Charge the networks of an address; close those that have nothing left."""
+        """Charge the networks of an address; close those whose budget is used up."""
         for network in self._of(ip, now_ms):
             if network.useless.take(amount, now_ms) > 0 or network.closed_until_ms > now_ms:
                 continue
@@ -104,7 +105,7 @@ def _account(
 
 @lru_cache(maxsize=MAX_NETWORKS)
 def network_of(ip: str) -> str:
-    """Return the network that an address belongs to: /24 of IPv4, /64 of IPv6."""
+    """Return the network of an address: /24 of IPv4, /64 of IPv6."""
     address = _parsed(ip)
     if isinstance(address, IPv6Address):
         return f"{address.exploded[:19]}::/64"
@@ -119,7 +120,7 @@ def wide_network_of(ip: str) -> str | None:
 
 
 def _parsed(ip: str) -> IPv6Address | str | None:
-    """Return an address of IPv6, or the text of one of IPv4; None if it is neither."""
+    """Return an IPv6 address, or the text of an IPv4 one; None if it is neither."""
     try:
         address = ip_address(ip.partition("%")[0])
     except ValueError:

@@ -1,7 +1,8 @@
-"""Peers over a restart: one address a line with the time it was last seen.
+"""The file of known peers: one address per line with the time it was last seen.
 
-Written whole and renamed into place, so that a crash leaves the old list or the new one. A line
-that cannot be read is skipped: the list is a convenience, and boot nodes are elsewhere.
+Written as a whole and renamed into place, so that after a crash it holds the old list or the new
+one. A line that cannot be read is skipped: the list only speeds up a restart, and boot nodes are
+configured elsewhere.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def load(folder: Path) -> Sequence[KnownPeer]:
 
 
 def save(folder: Path, known: Iterable[KnownPeer]) -> None:
-    """Store `known` in place of what was there. Raises OSError."""
+    """Replace the stored peers by `known`. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / PEER_FILE
     fresh = file.with_suffix(".new")

@@ -1,17 +1,16 @@
-"""Whom we know, whom to dial, whom to let in, and whom to keep out. Pure; time is an argument.
+"""The peer book: known peers, dialling, admission and bans. Pure; time is an argument.
 
-A peer is judged by what it did to us, never by what it or others say. Its reputation starts at 0,
-falls by the cost of each offence and comes back slowly; at `BAN_AT` it is banned, longer each
-time. Peers that the operator named (reserved) are not banned: the operator knows better. The
-reason of each ban is kept.
+A peer is judged by its own behaviour towards this node, never by reports. Its reputation starts at
+0, falls by the cost of each offence and recovers slowly; at `BAN_AT` it is banned, longer each
+time. Peers that the operator reserved are not banned. The reason of each ban is kept.
 
-Places: so many peers may come in, so many we dial. One dialled place is kept for those named in
-the configuration (boot nodes, reserved), so that whoever fills our address book with its own
-machines cannot have all of them (consensus.md 6.4, F25). Ordinary peers are drawn by lot from a
-seed, preferably from networks we have nobody of yet. Reserved peers need no place.
+Places: the numbers of inbound and of dialled peers are limited. One dialled place is kept for those
+named in the configuration (boot nodes, reserved), so that an attacker that fills the address book
+with its own machines cannot take all of them. Ordinary peers are selected at random from a seed,
+preferably from networks with the fewest dialled peers. Reserved peers need no place.
 
-What others tell us is hearsay: bounded in number, dialled before it is believed, not passed on
-and not stored until then.
+Addresses that other peers report are unverified: bounded in number, and neither passed on nor
+stored until they were dialled with success.
 """
 
 from __future__ import annotations
@@ -28,35 +27,35 @@ MINUTE_MS: Final = 60 * SECOND_MS
 HOUR_MS: Final = 60 * MINUTE_MS
 
 BAN_AT: Final = -10_000
-"""Two invalid commits of consensus.md 2.3's costs, or a hundred bad signatures."""
+"""Two invalid commits, or a hundred bad signatures."""
 FATAL: Final = -BAN_AT
-"""The cost of what no honest node ever does: banned at once."""
+"""Cost of an offence that no honest node commits: banned at once."""
 RECOVERY_PER_SECOND: Final = 10
 BAN_MS: Final = 10 * MINUTE_MS
 MAX_BAN_MS: Final = 24 * HOUR_MS
 STRANGER_MS: Final = 30 * MINUTE_MS
-"""How long a peer of another chain or version is left alone."""
+"""Time in which a peer of another chain or version is not dialled."""
 KEPT_BANS: Final = 256
 
 FIRST_DELAY_MS: Final = 1 * SECOND_MS
 MAX_DELAY_MS: Final = 10 * MINUTE_MS
 MAX_ANCHOR_DELAY_MS: Final = 30 * SECOND_MS
 GIVE_UP_AFTER: Final = 12
-"""Dials in a row that failed until an ordinary peer is forgotten."""
+"""Failed dials in a row after which an ordinary peer is forgotten."""
 
 ADDRESSES_PER_PEER: Final = 4
 MAX_HEARSAY: Final = 512
-"""Peers we only heard of."""
+"""Maximum number of peers that others reported and we never reached."""
 MAX_PROVEN: Final = 1_024
-"""Peers we once dialled with success."""
+"""Maximum number of peers that we once dialled with success."""
 DIALS_AT_ONCE: Final = 8
 GUIDES: Final = 20
-"""Peers that a search for nodes may begin with when it knows nobody near."""
+"""Maximum number of peers that a search may start with if no near node is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class BookConfig:
-    """What the operator says about peers."""
+    """Settings of the operator for peers."""
 
     max_in: int = 40
     max_out: int = 10
@@ -64,18 +63,18 @@ class BookConfig:
     reserved: tuple[Address, ...] = ()
     reserved_only: bool = False
     allow_private: bool = False
-    """Whether private addresses that we heard of may be dialled."""
+    """True if private addresses that others reported may be dialled."""
 
 
 class Dial(NamedTuple):
-    """Dial this peer there, now; tell the book how it went."""
+    """An order to dial a peer at an address now; the result is reported to the book."""
 
     peer: str
     address: Address
 
 
 class Ban(NamedTuple):
-    """Who is kept out, until when and why."""
+    """A banned peer, the end of the ban and its reason."""
 
     peer: str
     until_ms: int
@@ -83,7 +82,7 @@ class Ban(NamedTuple):
 
 
 class KnownPeer(NamedTuple):
-    """A peer worth remembering over a restart."""
+    """A peer to remember over a restart."""
 
     address: Address
     last_seen_ms: int
@@ -96,13 +95,13 @@ class _Record:
     bootnode: bool = False
     reserved: bool = False
     proven: Address | None = None
-    """The address at which we reached it last."""
+    """Address at which we reached it last."""
     last_seen_ms: int = 0
     failures: int = 0
     not_before_ms: int = 0
     dialling: bool = False
     there: bool = False
-    """Whether it answered when it was last dialled, place or no place."""
+    """True if it answered when it was last dialled, with or without a free place."""
     connected: bool = False
     outbound: bool = False
     reputation: int = 0
@@ -116,7 +115,7 @@ class _Record:
 
 
 class PeerBook:
-    """All that is known of other nodes. Not for two threads at once."""
+    """All known peers. Not thread-safe."""
 
     def __init__(
         self, local_peer: str, config: BookConfig, seed: int, known: Iterable[KnownPeer] = ()
@@ -136,23 +135,23 @@ class PeerBook:
         for peer in known:
             self._remember(peer)
 
-    # --- questions ------------------------------------------------------------------
+    # --- queries --------------------------------------------------------------------
 
     @property
     def inbound(self) -> int:
-        """Connected peers that came to us, reserved ones not counted."""
+        """Number of connected peers that dialled us, without reserved ones."""
         return self._in
 
     @property
     def outbound(self) -> int:
-        """Connected peers that we dialled, reserved ones not counted."""
+        """Number of connected peers that we dialled, without reserved ones."""
         return self._out
 
     def __len__(self) -> int:
         return len(self._records)
 
     def is_reserved(self, peer: str) -> bool:
-        """Whether the operator reserved a place for `peer`."""
+        """Return True if the operator reserved a place for `peer`."""
         record = self._records.get(peer)
         return record is not None and record.reserved
 
@@ -162,29 +161,29 @@ class PeerBook:
         return record is not None and record.anchor
 
     def reserved(self) -> Sequence[str]:
-        """Those whom the operator reserved a place for, in the order of being named."""
+        """Return the reserved peers, in the order of being known."""
         return [record.peer for record in self._records.values() if record.reserved]
 
     def allows(self, peer: str) -> bool:
-        """Whether `peer` is one that `allow_only` leaves."""
+        """Return True if `allow_only` admits `peer`."""
         return self._allowed is None or peer in self._allowed
 
     def is_banned(self, peer: str, now_ms: int) -> bool:
-        """Whether `peer` is kept out now."""
+        """Return True if `peer` is banned now. Reserved peers are not."""
         record = self._records.get(peer)
         return record is not None and not record.reserved and record.banned_until_ms > now_ms
 
     def reputation(self, peer: str, now_ms: int) -> int:
-        """0, or how far below `peer` stands now."""
+        """Return the reputation of `peer` now: 0, or negative."""
         record = self._records.get(peer)
         return 0 if record is None else _recovered(record, now_ms)
 
     def bans(self, now_ms: int) -> Sequence[Ban]:
-        """Who is banned now, the oldest first."""
+        """Return the current bans, the oldest first."""
         return [ban for ban in self._bans.values() if ban.until_ms > now_ms]
 
     def refusal(self, peer: str, now_ms: int, *, outbound: bool) -> str | None:
-        """Why `peer` cannot be a neighbour now; None if it can."""
+        """Return why `peer` cannot be connected now; None if it can."""
         why = self.bar(peer, now_ms)
         record = self._records.get(peer)
         if why is not None or (record is not None and record.reserved):
@@ -198,7 +197,7 @@ class PeerBook:
         return None
 
     def bar(self, peer: str, now_ms: int) -> str | None:
-        """Why `peer` is not even answered in passing; None if it is."""
+        """Return why not even a one-shot request of `peer` is served; None if it is."""
         if peer == self._local:
             return "it is this node"
         if not self.allows(peer):
@@ -212,16 +211,16 @@ class PeerBook:
         return None
 
     def accepts(self, address: Address) -> bool:
-        """Whether an address that we only heard of may be dialled, and told on."""
+        """Return True if an address that another peer reported may be dialled, and passed on."""
         return address.public or self._config.allow_private
 
     def guides(self) -> Sequence[str]:
-        """With whom a search for nodes may begin: the named, then those seen last."""
+        """Return the peers that a search may start with: the named, then those seen last."""
         named = [record.peer for record in self._records.values() if record.anchor]
         return [*named, *(peer.address.peer for peer in self.known())][:GUIDES]
 
     def known(self) -> Sequence[KnownPeer]:
-        """What to store: peers that we reached ourselves, the most recent first."""
+        """Return the peers to store: those that we reached ourselves, the most recent first."""
         proven = [
             KnownPeer(record.proven, record.last_seen_ms)
             for record in self._records.values()
@@ -229,10 +228,10 @@ class PeerBook:
         ]
         return sorted(proven, key=_recent_first)[:MAX_PROVEN]
 
-    # --- what to do -----------------------------------------------------------------
+    # --- dialling -------------------------------------------------------------------
 
     def tick(self, now_ms: int) -> Sequence[Dial]:
-        """Whom to dial now. Each of them is busy until `connected` or `dial_failed`."""
+        """Return the peers to dial now. Each of them is busy until `connected` or `dial_failed`."""
         busy = sum(record.dialling for record in self._records.values())
         due = self._due(now_ms)
         groups = self._groups()
@@ -249,24 +248,24 @@ class PeerBook:
         return dials
 
     def visit(self, peer: str, now_ms: int) -> Dial | None:
-        """Where to call on `peer` for one question; None if it is not to be dialled now.
+        """Return where to dial `peer` for a one-shot request; None if it is not to be dialled now.
 
-        It needs no place here or there, and is busy until `visited` or `dial_failed`.
+        It needs no place here or there, and the peer is busy until `visited` or `dial_failed`.
         """
         record = self._records.get(peer)
         if record is None:
             return None
-        # The pause between dials spares those who are not there, or have no place.
+        # The pause between dials is for peers that do not answer, or have no place.
         when_ms = max(now_ms, record.not_before_ms) if record.there else now_ms
         if not self._may_dial(record, when_ms):
             return None
         record.dialling, record.there = True, False
         return Dial(peer, self._address_of(record))
 
-    # --- what happened --------------------------------------------------------------
+    # --- events ---------------------------------------------------------------------
 
     def heard(self, addresses: Iterable[Address]) -> None:
-        """Somebody says that these exist."""
+        """Add addresses that another peer reported."""
         for address in addresses:
             if address.peer == self._local or self._config.reserved_only:
                 continue
@@ -276,24 +275,24 @@ class PeerBook:
             if record is None:
                 record = self._records[address.peer] = _Record(address.peer)
                 self._forget_hearsay()
-            # Names in the configuration stay as they are: hearsay must not lead us elsewhere.
+            # Configured addresses stay as they are: unverified ones must not redirect us.
             if not record.anchor and address not in record.addresses:
                 record.addresses.append(address)
                 del record.addresses[:-ADDRESSES_PER_PEER]
 
     def turned_away(self, peer: str) -> None:
-        """The peer that we dialled has no place for us; it may be visited all the same."""
+        """Note that the peer we dialled has no place for us; one-shot requests remain possible."""
         record = self._records.get(peer)
         if record is not None:
             record.there = True
 
     def visited(self, at: Address, now_ms: int) -> None:
-        """A visit found a node of our chain there, and is over."""
+        """Note that a one-shot request reached a node of our chain there, and is over."""
         self._records.setdefault(at.peer, _Record(at.peer)).dialling = False
         self.reached(at, now_ms)
 
     def reached(self, at: Address, now_ms: int) -> None:
-        """We found a node of our chain there, and hung up again."""
+        """Note that we reached a node of our chain there, and closed the connection again."""
         record = self._records.setdefault(at.peer, _Record(at.peer))
         record.failures = 0
         record.there = True
@@ -304,7 +303,7 @@ class PeerBook:
         self._forget_proven(now_ms, spare=at.peer)
 
     def connected(self, peer: str, now_ms: int, *, outbound: bool, at: Address | None) -> None:
-        """The handshake with `peer` succeeded; `at` is where we reached it, if we dialled."""
+        """Note that `peer` finished the handshake; `at` is where we reached it, if we dialled."""
         record = self._records.setdefault(peer, _Record(peer))
         record.dialling = False
         record.failures = 0
@@ -317,7 +316,7 @@ class PeerBook:
         self._count(record, 1)
 
     def disconnected(self, peer: str, now_ms: int) -> None:
-        """`peer` is gone."""
+        """Note that `peer` is disconnected."""
         record = self._records.get(peer)
         if record is None or not record.connected:
             return
@@ -325,12 +324,12 @@ class PeerBook:
         record.last_seen_ms = now_ms
         self._count(record, -1)
         record.not_before_ms = max(record.not_before_ms, now_ms + self._delay(record))
-        # Somebody who came once and cannot be dialled need not be remembered.
+        # A peer that connected once and cannot be dialled need not be remembered.
         if not record.addresses and record.proven is None and not record.anchor:
             self._forget(record, now_ms)
 
     def dial_failed(self, peer: str, now_ms: int) -> None:
-        """We could not reach `peer`, or it would not have us; nothing if it was not dialled."""
+        """Note that a dial of `peer` failed or was refused; do nothing if it was not dialled."""
         record = self._records.get(peer)
         if record is None or not record.dialling:
             return
@@ -345,14 +344,14 @@ class PeerBook:
             record.proven = None
 
     def stranger(self, peer: str, now_ms: int) -> None:
-        """`peer` lives on another chain or speaks another version: leave it alone for a while."""
+        """Note that `peer` is of another chain or version: do not dial it for a while."""
         record = self._records.get(peer)
         if record is not None:
             record.not_before_ms = now_ms + STRANGER_MS
             record.there = False
 
     def penalise(self, peer: str, cost: int, why: str, now_ms: int) -> bool:
-        """Charge `peer`; true if it is banned by that. Raises ValueError unless `cost` > 0."""
+        """Charge `peer`. Return True if that bans it. Raises ValueError unless `cost` > 0."""
         if cost <= 0:
             raise ValueError(f"a cost of {cost}")
         record = self._records.setdefault(peer, _Record(peer))
@@ -376,10 +375,10 @@ class PeerBook:
             del self._bans[next(iter(self._bans))]
         return True
 
-    # --- what the operator says -----------------------------------------------------
+    # --- operator -------------------------------------------------------------------
 
     def reserve(self, address: Address) -> None:
-        """Keep a place for the peer at `address`, and forgive it what it did."""
+        """Reserve a place for the peer at `address`, and forgive its offences."""
         record = self._records.setdefault(address.peer, _Record(address.peer))
         if record.connected and not record.reserved:
             self._count(record, -1)
@@ -387,7 +386,7 @@ class PeerBook:
         record.addresses = [address, *(one for one in record.addresses if one != address)]
         del record.addresses[ADDRESSES_PER_PEER:]
         if not record.connected:
-            record.proven = None  # the operator knows better where it is
+            record.proven = None  # the operator's address replaces ours
         record.reputation = record.banned_until_ms = record.not_before_ms = record.failures = 0
         self._bans.pop(address.peer, None)
 
@@ -401,13 +400,13 @@ class PeerBook:
             self._count(record, 1)
 
     def allow_only(self, peers: Iterable[str] | None, now_ms: int) -> None:
-        """Let in and dial these only, reserved ones too; None: everybody, and dial them now."""
+        """Admit and dial these only, reserved ones too; None admits all, and dials them now."""
         self._allowed = None if peers is None else frozenset(peers)
         for record in self._records.values():
             if self.allows(record.peer) and record.banned_until_ms <= now_ms:
                 record.failures = record.not_before_ms = 0
 
-    # --- steps ----------------------------------------------------------------------
+    # --- internals ------------------------------------------------------------------
 
     def _named(self, address: Address) -> _Record:
         record = self._records.setdefault(address.peer, _Record(address.peer))
@@ -424,7 +423,7 @@ class PeerBook:
             record.addresses.append(peer.address)
 
     def _due(self, now_ms: int) -> list[_Record]:
-        """Who may be dialled now, in an order drawn by lot."""
+        """Return the peers that may be dialled now, shuffled."""
         due = [record for record in self._records.values() if self._may_dial(record, now_ms)]
         self._luck.shuffle(due)
         return due
@@ -440,7 +439,7 @@ class PeerBook:
         )
 
     def _groups(self) -> dict[str, int]:
-        """How many we have dialled in each network."""
+        """Return the number of dialled peers by network."""
         groups: dict[str, int] = {}
         for record in self._records.values():
             if record.addresses and (record.dialling or (record.connected and record.outbound)):
@@ -449,17 +448,17 @@ class PeerBook:
         return groups
 
     def _rank(self, record: _Record, groups: dict[str, int]) -> tuple[bool, bool, int]:
-        """Reserved peers first, then boot nodes, then networks of which we have the fewest."""
+        """Return the sort key: reserved first, then boot nodes, then networks with fewest peers."""
         group = self._address_of(record).group
         return not record.reserved, not record.bootnode, groups.get(group, 0)
 
     def _room_out(self, *, anchor: bool) -> int:
-        """Places for peers we dial; the last one is kept for an anchor that could take it."""
+        """Return the places left for dialled peers; one is kept for an anchor if none has it."""
         room = self._config.max_out - self._out
         if anchor:
             return room
         records = self._records.values()
-        # A reserved peer needs no place, but having one is what the kept place is for.
+        # A reserved peer needs no place, but a connected one fulfils the purpose of the kept place.
         if any(record.anchor and record.connected and record.outbound for record in records):
             return room
         return room - any(record.anchor for record in records)
@@ -472,7 +471,7 @@ class PeerBook:
         return record.proven if record.proven is not None else record.addresses[0]
 
     def _delay(self, record: _Record) -> int:
-        """How long to wait with the next dial: doubling, bounded, and half of it by lot."""
+        """Return the pause before the next dial: doubling, bounded, and half of it random."""
         most = MAX_ANCHOR_DELAY_MS if record.anchor else MAX_DELAY_MS
         delay = min(FIRST_DELAY_MS << min(record.failures, 20), most)
         return delay // 2 + self._luck.randrange(delay // 2 + 1)
@@ -486,14 +485,14 @@ class PeerBook:
             self._in += step
 
     def _forget(self, record: _Record, now_ms: int) -> None:
-        """Drop what nobody will miss. Debts and bans are kept: a new start must not be cheap."""
+        """Drop the addresses of a peer. Debts and bans are kept: a new start must not be cheap."""
         record.addresses.clear()
         record.proven = None
         if record.banned_until_ms <= now_ms and _recovered(record, now_ms) == 0:
             del self._records[record.peer]
 
     def _forget_proven(self, now_ms: int, spare: str) -> None:
-        """Make room: of the peers we reached and have no connection with, the longest unseen."""
+        """Make room: drop the longest unseen of the reached peers without a connection."""
         proven = [
             record
             for record in self._records.values()
@@ -505,7 +504,7 @@ class PeerBook:
             self._forget(min(proven, key=lambda record: record.last_seen_ms), now_ms)
 
     def _forget_hearsay(self, spare: str = "") -> None:
-        """Make room: of the peers we only heard of, or that are no more than a debt, the oldest."""
+        """Make room: drop the oldest of the peers that were only reported, or have only a debt."""
         hearsay = [
             record.peer
             for record in self._records.values()

@@ -1,9 +1,9 @@
-"""Addresses of reserved peers: connections from them come in where others are refused.
+"""Addresses of reserved peers: connections from them are admitted where others are refused.
 
 Before the handshake only the address of a connection is known. It may be that of a reserved peer if
-the operator named it, or if that peer was connected from it before. Others at the same address
-come in as well, so such handshakes are few, and who is not reserved is disconnected after them.
-Pure; time is an argument.
+the operator named it, or if that peer was connected from it before. Others at the same address are
+admitted as well, so such handshakes are rate limited, and peers that are not reserved are
+disconnected after them. Pure; time is an argument.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from p2p.address import Address
 from p2p.limits import Bucket, Rate, source_of
 
 MAX_ADDRESSES: Final = 5
-"""Addresses of a reserved peer: those that the operator may name, and one more that was seen."""
+"""Maximum number of addresses of a reserved peer: four that are named, and one more seen."""
 PER_ADDRESS: Final = Rate(0.5, 4)
 """Handshakes of one address."""
 TOTAL: Final = Rate(2, 16)
@@ -23,7 +23,7 @@ TOTAL: Final = Rate(2, 16)
 
 
 class ReservedAddresses:
-    """Addresses from which reserved peers may come."""
+    """Addresses from which reserved peers may connect."""
 
     def __init__(self, reserved: Iterable[Address] = ()) -> None:
         self._sources: dict[str, dict[str, None]] = {}
@@ -34,18 +34,18 @@ class ReservedAddresses:
             self.reserve(address)
 
     def reserve(self, address: Address) -> None:
-        """Add the address of a peer that the operator named; a name has none yet."""
+        """Add the address of a peer that the operator named; a DNS name adds none yet."""
         self._sources.setdefault(address.peer, {})
         if address.kind.startswith("ip"):
             self.seen(address.peer, address.host)
 
     def unreserve(self, peer: str) -> None:
-        """Forget a peer."""
+        """Remove a peer."""
         self._sources.pop(peer, None)
         self._clean()
 
     def seen(self, peer: str, ip: str) -> None:
-        """Remember where a peer is connected from, if it is reserved and has proven its key."""
+        """Remember the address of a connected peer that has proven its key, if it is reserved."""
         sources = self._sources.get(peer)
         if sources is None or not ip:
             return
@@ -57,7 +57,7 @@ class ReservedAddresses:
             self._clean()
 
     def admits(self, ip: str, now_ms: int) -> bool:
-        """Return True, and count it, if a connection may be one of a reserved peer."""
+        """Count a connection. Return True if it may be a reserved peer's and is within limits."""
         source = source_of(ip)
         if not any(source in sources for sources in self._sources.values()):
             return False

@@ -1,4 +1,4 @@
-"""What a network needs to know before it starts."""
+"""Settings of a network."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ def unix_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """What a network needs to know before it starts. Times in milliseconds."""
+    """Settings of a network. Times in milliseconds."""
 
     key_seed: bytes
     """32 bytes: the seed of the node's ed25519 network key, from which its peer id follows."""
     genesis: bytes
     status: Status
-    """What others are told until the first `SetStatus`."""
+    """Status reported to others until the first `SetStatus`."""
     listen: tuple[str, ...] = ("/ip4/0.0.0.0/tcp/30333",)
-    """`/ip4/HOST/tcp/PORT`; port 0 lets the system choose."""
+    """`/ip4/HOST/tcp/PORT`; with port 0 the system chooses one."""
     public: tuple[str, ...] = ()
-    """Addresses to tell others instead, in the same form: behind a router, for example."""
+    """Addresses to report to others instead, in the same form: behind a router, for example."""
     book: BookConfig = field(default_factory=BookConfig)
     gate: GateLimits = field(default_factory=GateLimits)
     folder: Path | None = None
-    """Where known peers are kept; None keeps nothing."""
+    """Folder of the file of known peers; None stores none."""
     seed: int = 0
-    """For the order in which peers are tried, and the jitter of waiting."""
+    """Seed for the order in which peers are tried, and the jitter of pauses."""
     mdns: bool = False
-    """Whether nodes are looked for on the local network, and told of us."""
+    """True if nodes are discovered and announced on the local network."""
     poll_ms: int = 5_000
-    """How often a peer is asked for its status. Three silences in a row close the connection."""
+    """Interval of status requests to a peer. Three unanswered in a row close the connection."""
     handshake_ms: int = 10_000
-    """What a new connection has for the handshake."""
+    """Time limit of the handshake of a new connection."""
     dial_every_ms: int = 1_000
-    """How often the peer book is asked whom to dial."""
+    """Interval at which the peer book is asked for peers to dial."""
     clock: Callable[[], int] = unix_ms
-    """The time of day that others are told, and compared with, in unix milliseconds."""
+    """Time of day that is reported to others, and compared with theirs, in unix milliseconds."""
     find_every_ms: int = 15_000
-    """The shortest pause between two walks through the network in search of nodes."""
+    """Minimum pause between two discovery lookups in the network."""
     save_every_ms: int = 60_000

@@ -1,9 +1,9 @@
-"""The network's clock: milliseconds since 1970, of a clock that no one sets.
+"""The network's clock: milliseconds since 1970, unaffected by changes of the system's clock.
 
 Budgets, limits, bans and pauses are counted by it. The system's clock is read once, when the
 process starts; from then on only a monotonic clock is, so that a jump of the system's clock neither
 refills nor freezes an account, and neither ends nor prolongs a ban. It may drift from the time of
-day by as much as that was corrected since, and is not shown to anyone as the time.
+day by as much as that was corrected since, and is not reported as the time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ NS_PER_MS = 1_000_000
 
 
 class SteadyClock:
-    """A clock that begins at the time of day, and then follows a monotonic one."""
+    """A clock that starts at the time of day and then follows a monotonic clock."""
 
     def __init__(
         self,

@@ -1,13 +1,13 @@
-"""Bytes between nodes: the envelope, the frame, and what the network says on its own account.
+"""Encodings between nodes: the envelope, the frame, and the network's own messages.
 
     envelope = msgpack [version, payload]          payload: bytes, at most the bound of its protocol
     frame    = length u32 big-endian ‖ envelope    on streams; length 0 is "I refuse"
 
-There is one encoding of each value and only that is read: what is longer than it must be, or has
-anything behind it, is refused. So the same content always has the same gossip id, and nobody can
-make a message new by writing it differently. Bounds are checked before anything is allocated.
+Each value has one encoding and only that is accepted: longer encodings and trailing bytes are
+refused. So the same content always has the same gossip id, and a message cannot be made new by
+encoding it differently. Bounds are checked before anything is allocated.
 
-A stray peer's bytes end in `WireError`, whatever they are.
+Invalid bytes of a peer raise `WireError`, and nothing else.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from p2p.errors import WireError
 from p2p.network import PROTOCOL_VERSION, ROLES, Status
 
 HEADER: Final = 4
-"""Bytes of a frame's length."""
+"""Size of a frame's length field, in bytes."""
 ENVELOPE: Final = 7
-"""Bytes an envelope adds to its payload at most: array, version, and a length of four bytes."""
+"""Maximum overhead of an envelope: array, version, and a length of four bytes."""
 
 REFUSAL: Final = bytes(HEADER)
-"""The frame that says no."""
+"""Frame that refuses a request."""
 
 HASH: Final = 32
 ADDRESS_CHARS: Final = 160
 ADDRESSES: Final = 20
-"""Addresses at most in one answer."""
+"""Maximum number of addresses in one answer."""
 OWN_ADDRESSES: Final = 4
-"""Addresses of its own that a node may name."""
+"""Maximum number of its own addresses that a node may report."""
 
 _U64: Final = 1 << 64
 
@@ -69,7 +69,7 @@ def unpack(data: bytes, bound: int) -> bytes:
 
 
 def gossip_id(topic: str, data: bytes) -> bytes:
-    """Return what a gossip message is known by: a hash of its topic and all its bytes."""
+    """Return the id of a gossip message: a hash of its topic and all its bytes."""
     return hashlib.blake2b(
         data, digest_size=20, key=hashlib.blake2b(topic.encode(), digest_size=32).digest()
     ).digest()
@@ -79,13 +79,13 @@ def gossip_id(topic: str, data: bytes) -> bytes:
 
 
 def frame(payload: bytes) -> bytes:
-    """Return `payload` enveloped and with its length in front."""
+    """Return `payload` in its envelope, prefixed with its length."""
     body = pack(payload)
     return len(body).to_bytes(HEADER, "big") + body
 
 
 def frame_length(header: bytes, bound: int) -> int:
-    """Return how many bytes follow; 0 is a refusal. Raises WireError."""
+    """Return the number of bytes that follow; 0 is a refusal. Raises WireError."""
     if len(header) != HEADER:
         raise WireError("a frame without its length")
     length = int.from_bytes(header, "big")
@@ -99,18 +99,18 @@ def frame_length(header: bytes, bound: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """What two nodes tell each other first, and again every few seconds."""
+    """The first message of two nodes to each other, repeated every few seconds."""
 
     genesis: bytes
     status: Status
     addresses: tuple[str, ...]
-    """Where it says it listens; to be proven by dialling."""
+    """Its claimed listen addresses; to be verified by dialling."""
     clock_ms: int
     """Its time of day, unix milliseconds, when it wrote this."""
 
 
 def encode_hello(hello: Hello) -> bytes:
-    """Return the payload of the `status` protocol, both ways."""
+    """Return the payload of the `status` protocol, for request and answer."""
     status = hello.status
     fields = [
         hello.genesis,
@@ -161,21 +161,21 @@ def decode_hello(payload: bytes) -> Hello:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The question of the `kad` protocol: which nodes are nearest to a key?"""
+    """A request of the `kad` protocol for the nodes nearest to a key."""
 
     target: bytes
     """32 bytes."""
     addresses: tuple[str, ...]
-    """Where the asker says it listens; to be proven by dialling."""
+    """Claimed listen addresses of the sender; to be verified by dialling."""
 
 
 def encode_search(search: Search) -> bytes:
-    """Return the question of the `kad` protocol."""
+    """Return the payload of a request of the `kad` protocol."""
     return bytes(msgpack.packb([search.target, list(search.addresses[:OWN_ADDRESSES])]))
 
 
 def decode_search(payload: bytes) -> Search:
-    """Read the question of the `kad` protocol. Raises WireError."""
+    """Read the request of the `kad` protocol. Raises WireError."""
     match _decode(payload, HASH):
         case [bytes(target), list(addresses)] if len(target) == HASH:
             pass
@@ -216,14 +216,14 @@ def _canonical(value: V, encode: Callable[[V], bytes], payload: bytes) -> V:
 
 
 def _bytes_header(length: int) -> int:
-    """Length of msgpack's shortest header of so many bytes."""
+    """Return the length of msgpack's shortest header of a byte string of `length`."""
     if length < 1 << 8:
         return 2
     return 3 if length < 1 << 16 else 5
 
 
 def _decode(data: bytes, bound: int) -> object:
-    """Decode msgpack of the few shapes that occur here; a map or an extension occurs nowhere."""
+    """Decode msgpack of the few shapes that occur here; maps and extensions are refused."""
     try:
         value: object = msgpack.unpackb(
             data,
@@ -233,7 +233,7 @@ def _decode(data: bytes, bound: int) -> object:
             max_map_len=0,
             max_ext_len=0,
         )
-    # What msgpack raises has no common base: ValueError, its own kinds, RecursionError in depth.
+    # msgpack's errors have no common base: ValueError, its own kinds, RecursionError at depth.
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
         raise WireError(f"not msgpack: {error}") from error
     return value

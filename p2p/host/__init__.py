@@ -1,1 +1,1 @@
-"""libp2p, contained. Import this package only when networking starts: it takes a second."""
+"""The libp2p host. Import this package only when networking starts: the import takes a second."""

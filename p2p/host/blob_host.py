@@ -1,10 +1,11 @@
-"""Blobs over libp2p: a host of its own that serves a shelf, fetches from others, or both.
+"""Blobs over libp2p: a separate host that serves a shelf, fetches from others, or both.
 
-It shares with the network of the chain what contains libp2p (`containment.py`) and nothing else:
-another thread, another port, another key. So whatever providers and requesters do to it, blocks and
-votes go on. A server answers with pieces of named blobs, within limits by peer and in all. A client
-believes nothing: its caller bounds the size, every answer is exactly what was asked for or the peer
-is left, and the whole must have the hash that the first answer named.
+It shares with the network of the chain the containment of libp2p (`containment.py`) and nothing
+else: it has its own thread, port and key. So whatever providers and requesters do to it, blocks and
+votes are not affected. A server answers with pieces of named blobs, within limits per peer and in
+total. A client trusts nothing: its caller bounds the size, each answer must be exactly what was
+asked for or the endpoint is given up, and the whole must have the hash that the first answer
+stated.
 """
 
 from __future__ import annotations
@@ -60,22 +61,22 @@ V = TypeVar("V")
 DIAL_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 1.5
 PIECE_SECONDS: Final = 20.0
-"""What one piece may take, to write or to wait for: 13 KB/s at the least."""
+"""Time limit of one piece, to write or to wait for: at least 13 KB/s."""
 IDLE_SECONDS: Final = 10.0
-"""Between two questions on a stream, and until a connection that nobody uses is closed."""
+"""Time limit between two requests on a stream, and of an unused connection."""
 STREAM_SECONDS: Final = 600.0
-"""The life of a stream; a client opens another and goes on where it was."""
+"""Maximum life of a stream; a client opens another and continues."""
 READS: Final = 4
-"""Reads of the disk at a time."""
+"""Maximum number of concurrent reads of the disk."""
 QUESTIONS: Final = Rate(200, 400)
-"""What is answered to one peer at once; what it asks faster waits. 50 MB/s."""
+"""Requests of one peer that are answered at once; faster ones wait. 50 MB/s."""
 BAN_MS: Final = 600_000
 MAX_REMEMBERED: Final = 1_024
-"""Peers whose rates or bans are remembered."""
+"""Maximum number of peers whose rates or bans are remembered."""
 MAX_ENDPOINTS: Final = 8
-"""Endpoints that are tried for one blob."""
+"""Maximum number of endpoints that are tried for one blob."""
 MAX_BREAKS: Final = 16
-"""How often a connection may break, if something came each time, until an endpoint is left."""
+"""Maximum number of streams to one endpoint for one blob, as long as each brings something."""
 REBUILD_SECONDS: Final = 1.0
 
 
@@ -84,56 +85,56 @@ class FetchFailed(NetworkError):
 
 
 class NotThere(FetchFailed):
-    """Every endpoint says that it has no such blob: it is not ready yet, or gone."""
+    """Each endpoint says that it has no such blob: it is not ready yet, or gone."""
 
 
 class NotKept(NetworkError):
-    """What came could not be kept here; the cause says why: the disk, or a limit of the store."""
+    """The data could not be stored here; the cause says why: the disk, or a limit of the store."""
 
 
 class Sink(Protocol):
-    """Where a blob goes. Called from threads of the network, one call after the other."""
+    """Destination of a blob. Called from threads of the network, one call after the other."""
 
     def write(self, data: bytes) -> None:
-        """Take the next bytes. Whatever it raises ends the fetch."""
+        """Write the next bytes. Any exception ends the fetch."""
 
     def rewind(self) -> None:
-        """Forget everything: another endpoint begins anew."""
+        """Discard all bytes: another endpoint starts from the beginning."""
 
 
 class Memory:
-    """A sink in memory; what bounds it is what is asked for."""
+    """A sink in memory; bounded only by the size that is asked for."""
 
     def __init__(self) -> None:
         self.data = bytearray()
 
     def write(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Append the next bytes."""
         self.data += data
 
     def rewind(self) -> None:
-        """Forget everything."""
+        """Discard all bytes."""
         self.data.clear()
 
 
 @dataclass(frozen=True, slots=True)
 class BlobSettings:
-    """What a host for blobs needs to know."""
+    """Settings of a host for blobs."""
 
     key_seed: bytes
-    """32 bytes, from which the peer id follows; a client may draw it anew each time."""
+    """32 bytes, from which the peer id follows; a client may generate it anew each time."""
     genesis: bytes
     listen: tuple[str, ...] = ()
-    """`/ip4/HOST/tcp/PORT`, port 0 for any; empty for one that only fetches."""
+    """`/ip4/HOST/tcp/PORT`, port 0 for any; empty for a host that only fetches."""
     public: tuple[str, ...] = ()
-    """Addresses to tell others instead, in the same form."""
+    """Addresses to report to others instead, in the same form."""
     gate: GateLimits = field(default_factory=GateLimits)
     allow_private: bool = False
-    """Whether private addresses are dialled: endpoints are what strangers wrote on the chain."""
+    """True if private addresses are dialled: endpoints are unverified data from the chain."""
 
 
 class _Liar(Exception):
-    """What this endpoint sends is no use; nothing of it is kept."""
+    """The endpoint sends invalid data or fails; its data is discarded."""
 
 
 class _Missing(Exception):
@@ -142,14 +143,14 @@ class _Missing(Exception):
 
 @dataclass(slots=True)
 class _Wanted:
-    """A blob on its way."""
+    """A blob that is being fetched."""
 
     name: str
     most: int
     sink: Sink
     progress: Callable[[int, int], None]
     beginning: bool
-    """Whether the first `most` bytes are wanted, whatever follows; no hash is checked then."""
+    """True if only the first `most` bytes are wanted, of any blob; no hash is checked then."""
     got: int = 0
     total: int | None = None
     digest: bytes = b""
@@ -162,14 +163,14 @@ class _Wanted:
         return self.got >= (min(self.most, self.total) if self.beginning else self.total)
 
     def question(self) -> Question:
-        """Return what to ask for next."""
+        """Return the next request."""
         rest = (self.most if self.total is None else self.total) - self.got
         if self.beginning:
             rest = min(rest, self.most - self.got)
         return Question(self.name, self.got, min(PIECE, rest))
 
     def take(self, piece: Piece) -> None:
-        """Take an answer. Raises _Liar, NotKept."""
+        """Store an answer. Raises _Liar, NotKept."""
         if self.total is None:
             if piece.total > self.most and not self.beginning:
                 raise _Liar(f"it has {piece.total} bytes where {self.most} are the most")
@@ -187,7 +188,7 @@ class _Wanted:
             raise _Liar("it has not the hash that was named")
 
     def rewind(self) -> None:
-        """Forget what came. Raises NotKept."""
+        """Discard what was received. Raises NotKept."""
         try:
             self.sink.rewind()
         except Exception as error:
@@ -195,12 +196,12 @@ class _Wanted:
         self.got, self.total, self.digest, self.hasher = 0, None, b"", sha256()
 
 
-# --- inside -----------------------------------------------------------------------
+# --- trio thread ------------------------------------------------------------------
 
 
 @dataclass(slots=True)
 class _Job:
-    """Something that outside waits for."""
+    """A job that the asyncio side waits for."""
 
     work: Callable[[], Awaitable[None]]
     finish: Callable[[BaseException | None], None]
@@ -208,7 +209,7 @@ class _Job:
 
 
 class _Inside:
-    """What runs in the trio thread."""
+    """The part that runs in the trio thread."""
 
     def __init__(self, settings: BlobSettings, shelf: Shelf | None) -> None:
         self._settings = settings
@@ -217,18 +218,18 @@ class _Inside:
         self._nursery: trio.Nursery | None = None
         self._dialling: dict[ID, trio.Lock] = {}
         self._using: Counter[ID] = Counter()
-        """Fetches by the peer they are at."""
+        """Number of fetches by peer."""
         self._serving: Counter[ID] = Counter()
-        """Streams that are served, by peer."""
+        """Number of streams that are served, by peer."""
         self._rates: dict[ID, Bucket] = {}
         self._banned: dict[ID, int] = {}
         self._reads = trio.CapacityLimiter(READS)
-        # For outside:
+        # Read from other threads:
         self.addresses: tuple[str, ...] = ()
         self.traffic: Counter[str] = Counter()
 
     async def run(self, ready: Callable[[], None], stop: trio.Event) -> None:
-        """Run until `stop`; build the host anew when it falls. Raises NetworkError at first."""
+        """Run until `stop`; rebuild the host when it fails. Raises NetworkError at the start."""
         containment.install()
         while not stop.is_set():
             try:
@@ -236,7 +237,7 @@ class _Inside:
             except* NetworkError:
                 if not self.addresses and self._settings.listen:
                     raise
-            except* Exception as group:  # noqa: BLE001  (whatever ends libp2p must not end us)
+            except* Exception as group:  # noqa: BLE001  (an error of libp2p must not end this loop)
                 log.warning("the host for blobs fell and is built anew: %r", group)
             self._nursery = None
             if not stop.is_set():
@@ -244,7 +245,7 @@ class _Inside:
                     await stop.wait()
 
     def start(self, job: _Job) -> None:
-        """Carry out what outside waits for."""
+        """Start a job of the asyncio side."""
         if self._nursery is None:
             job.finish(FetchFailed("the host for blobs is not running"))
         else:
@@ -256,7 +257,7 @@ class _Inside:
             with job.scope:
                 await job.work()
                 outcome = None
-        except Exception as error:  # noqa: BLE001  (it is for whoever asked)
+        except Exception as error:  # noqa: BLE001  (it is passed to the caller)
             outcome = error
         finally:
             job.finish(outcome)
@@ -302,7 +303,7 @@ class _Inside:
         self.addresses = tuple(f"{address}/p2p/{name}" for address in bound)
 
     async def _close_what_is_idle(self) -> None:
-        """Close connections that nobody has used for a while: silent ones hold no place."""
+        """Close connections unused for IDLE_SECONDS: they must not take up places."""
         last_used: dict[INetConn, float] = {}
         while True:
             now, before = trio.current_time(), last_used
@@ -336,7 +337,7 @@ class _Inside:
             except _Liar as lie:
                 whys[text] = str(lie)
             except ValueError as error:  # no address
-                # What strangers wrote on the chain goes into logs in a form that does no harm.
+                # Endpoints are unverified data from the chain: they are logged escaped and cut.
                 whys[repr(text[:160])] = str(error)[:300]
             else:
                 return
@@ -372,7 +373,7 @@ class _Inside:
         raise _Liar("the connection breaks again and again")
 
     async def _pull(self, stream: INetStream, wanted: _Wanted) -> None:
-        """Ask for pieces until it is all here, or the stream has lived long enough."""
+        """Request pieces until the blob is complete, or half of the stream's time has passed."""
         begun = trio.current_time()
         while not wanted.done and trio.current_time() - begun < STREAM_SECONDS / 2:
             question = wanted.question()
@@ -386,7 +387,7 @@ class _Inside:
 
     @asynccontextmanager
     async def _stream(self, address: Address) -> AsyncIterator[INetStream]:
-        """Open a stream to an address, on the connection that there is, or on a new one."""
+        """Open a stream to an address, on the existing connection or a new one."""
         peer = ID.from_string(address.peer)
         self._using[peer] += 1
         try:
@@ -414,7 +415,7 @@ class _Inside:
     # --- serving ----------------------------------------------------------------------
 
     async def _serve(self, shelf: Shelf, stream: INetStream) -> None:
-        """Answer the questions on one stream."""
+        """Answer the requests on one stream."""
         peer = stream.muxed_conn.peer_id
         if self._is_banned(peer) or not may_serve(self._serving[peer], self._serving.total()):
             self.traffic["streams refused"] += 1
@@ -442,7 +443,7 @@ class _Inside:
                 del self._serving[peer]
 
     async def _answer(self, shelf: Shelf, peer: ID, stream: INetStream) -> bool:
-        """Answer one question; whether another may follow. Raises WireError, StreamEnded."""
+        """Answer one request. Return True if another may follow. Raises WireError, StreamEnded."""
         with trio.fail_after(IDLE_SECONDS):
             payload = await read_frame(stream, QUESTION_BYTES)
         if payload is None:
@@ -456,7 +457,7 @@ class _Inside:
         return not self._is_banned(peer)
 
     async def _wait_for_its_turn(self, peer: ID) -> None:
-        """Hold a peer to its rate: it asks one piece after the other, so waiting is enough."""
+        """Limit a peer to its rate: it requests one piece after the other, so waiting is enough."""
         bucket = self._rates.pop(peer, None) or Bucket(QUESTIONS, now_ms())
         self._rates[peer] = bucket  # the most recent last
         _forget_oldest(self._rates)
@@ -484,7 +485,7 @@ def _forget_oldest(table: dict[ID, V]) -> None:
 
 
 def _look_up(shelf: Shelf, question: Question) -> Piece | None:
-    """Answer a question; None if there is no such blob, or it cannot be read."""
+    """Return the answer to a request; None if there is no such blob, or it cannot be read."""
     try:
         found = shelf.find(question.name)
         if found is None:
@@ -494,18 +495,18 @@ def _look_up(shelf: Shelf, question: Question) -> Piece | None:
         if question.offset < total and question.length:
             data = shelf.read(question.name, question.offset, question.length)
         if len(data) != min(question.length, max(0, total - question.offset)):
-            return None  # replaced by a shorter one in this moment
-    except Exception as error:  # noqa: BLE001  (a broken disk is no reason to fall)
+            return None  # replaced by a shorter one during the read
+    except Exception as error:  # noqa: BLE001  (a disk error must not end the host)
         log.warning("%s cannot be served: %s", question.name, error)
         return None
     return Piece(total, sha, data)
 
 
-# --- outside ----------------------------------------------------------------------
+# --- asyncio side -----------------------------------------------------------------
 
 
 class BlobHost:
-    """Serves a shelf and fetches blobs, for a program on asyncio."""
+    """A host that serves a shelf and fetches blobs, for a program on asyncio."""
 
     def __init__(self, settings: BlobSettings, shelf: Shelf | None = None) -> None:
         """Prepare; without a `shelf` nothing is served."""
@@ -517,7 +518,7 @@ class BlobHost:
         self._waiting: set[asyncio.Future[None]] = set()
 
     async def start(self) -> None:
-        """Listen. Raises PortInUse, or NetworkError for whatever else prevents it."""
+        """Listen. Raises PortInUse, or NetworkError for any other reason."""
         try:
             for text in self._settings.listen:
                 parse_listen(text)
@@ -528,20 +529,20 @@ class BlobHost:
         await self._thread.start()
 
     async def stop(self) -> None:
-        """Close all connections; what is fetched fails. Safe to call twice, and before `start`."""
+        """Close all connections; running fetches fail. Safe to call twice, and before `start`."""
         await self._thread.stop()
         for future in list(self._waiting):
             if not future.done():
                 future.set_exception(FetchFailed("the host for blobs has stopped"))
 
     def endpoints(self) -> list[str]:
-        """Return where others fetch from, as multiaddresses that end in our peer id."""
+        """Return the addresses that others fetch from, as multiaddresses with our peer id."""
         if self._settings.public:
             return [f"{text}/p2p/{self.peer}" for text in self._settings.public]
         return list(self._inside.addresses)
 
     def counters(self) -> dict[str, int]:
-        """Return numbers for metrics."""
+        """Return counters for metrics."""
         return dict(self._inside.traffic)
 
     async def fetch(
@@ -555,16 +556,16 @@ class BlobHost:
     ) -> None:
         """Fetch a blob of at most `most` bytes into a sink, from the first endpoint that has it.
 
-        A connection that breaks is made anew, and the blob continued. `progress` is told bytes so
-        far and in all, in another thread. Raises NotThere or FetchFailed when no endpoint gives
-        it, NotKept when the sink does not take it. There is no deadline: set one around it.
+        A broken connection is opened again, and the blob continued. `progress` is called with the
+        bytes so far and in total, in another thread. Raises NotThere or FetchFailed when no
+        endpoint delivers it, NotKept when the sink fails. There is no deadline: set one.
         """
         await self._do(endpoints, _Wanted(name, most, sink, progress, beginning=False))
 
     async def beginning(self, endpoints: Sequence[str], name: str, length: int) -> bytes:
         """Fetch the first bytes of a blob, fewer if it is shorter. Raises FetchFailed.
 
-        Nothing says that they are right: compare them with something.
+        They are not verified: the caller has to compare them with something.
         """
         memory = Memory()
         await self._do(endpoints, _Wanted(name, length, memory, lambda *_: None, beginning=True))

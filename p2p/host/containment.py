@@ -1,23 +1,23 @@
-"""py-libp2p 0.8.1 with its defects contained, each by name.
+"""py-libp2p 0.8.1 with its defects contained, one by one.
 
-The numbers are those of the list of defects measured for this release, 1 to 21. As it comes, one
-bad frame from any connected peer ends the whole host. What can be mended by a subclass is; a few
-places need a patch of the class itself, and `install` makes them, once per process.
+The numbers are those of the list of defects measured for this release, 1 to 21. Unmodified, one bad
+frame from any connected peer ends the whole host. Defects are fixed by subclasses where possible; a
+few places need a patch of the class itself, which `install` applies once per process.
 
-Where each defect is met:
+Places where each defect is handled:
 
  1  a raising stream handler ends the host      `install`: `SwarmConn._handle_muxed_stream`
  2  garbage on /meshsub ends the host           `gossip.ContainedPubsub`: our own read loop
  3  a bad key field ends the host               `gossip`: messages with a key are refused unread
- 4  a raising sync validator ends the host      `gossip`: no validators, one judgement of ours
+ 4  a raising sync validator ends the host      `gossip`: no validators, one check of ours
  5  inbound places leak                         `ContainedSwarm.upgrade_inbound_raw_conn`
  6  sequence numbers repeat after a restart     `gossip`: the id is the hash of the content
  7  negative dial cache                         `node`: dials an address, not through the cache
  8  sockets stay open when `run` is left        `node`: closes the host before leaving
  9  async validators deliver twice              `gossip`: none are used
 10  silent losses in small buffers              `gossip`: larger, and counted where they drop
-11  a busy port is no error                     `quiet`: probes the port; `node`: looks at listeners
-12  AutoConnector dials everything it heard of  `IdleConnector`
+11  a busy port is no error                     `quiet`: probes the port; `node`: checks listeners
+12  AutoConnector dials every address it has    `IdleConnector`
 13  no dead-peer detection                      `node`: the status poll closes silent peers
 14  half-open sockets fill the places           `ContainedSwarm._handle_inbound_connection`
 15  a reader that stops breaks the writer       `streams`: reads on at once, into memory, bounded
@@ -25,12 +25,12 @@ Where each defect is met:
 17  Pubsub's thread is never stopped            `gossip.Recent`: there is none
 18  yamux ignores its own receive window        `ContainedYamux`: cuts the connection
 19  a quadratic search on each `run_task`       `gossip`: no task per message
-20  bad signatures cost nothing                 `gossip`: there are none; what is refused costs
+20  bad signatures cost nothing                 `gossip`: there are none; refusals are charged
 21  plaintext is accepted by default            `new_swarm`: Noise is the only choice
 
-Found while containing these: a line of a negotiation of any length is read, before anybody has
-said who it is (`read_line`); a registered muxer class is ignored for the library's own (`install`);
-recent messages and the queue write to one stream side by side (`gossip`); with its watermarks at
+Found while containing these: a negotiation line of any length is read, before the peer is
+authenticated (`read_line`); a registered muxer class is ignored for the library's own (`install`);
+recent messages and the queue write to one stream concurrently (`gossip`); with its watermarks at
 zero the AutoConnector still dials (`IdleConnector`); and two nodes of one user can listen on the
 same port, because of SO_REUSEPORT (`quiet.probe_port`).
 """
@@ -79,22 +79,20 @@ contained: Final[Counter[str]] = Counter()
 """Exceptions that would have ended the host, by place and kind, in this process."""
 
 UPGRADE_SECONDS: Final = 5.0
-"""What a stranger has for Noise and Yamux."""
+"""Time limit of Noise and Yamux with an unknown peer."""
 NEGOTIATION_SECONDS: Final = 5.0
 LINE_BYTES: Final = 1_024
-"""A line of multistream-select: the name of a protocol, or a list of ours."""
+"""Maximum size of a line of multistream-select: the name of a protocol, or a list of ours."""
 UNREAD_BYTES: Final = 32 << 20
-"""What a peer may have sent on a connection without our having read it: one answer of the largest
-kind and as much again.
-"""
+"""Maximum number of unread bytes of a connection: one answer of the largest kind and as much
+again."""
 FIRST_UNREAD_BYTES: Final = 2 << 20
-"""The same until its handshake is over, when it has nothing to say but who it is and, if it has
-learnt of its admission first, what was gossiped lately. All sockets together may hold so much.
-"""
+"""The same until the handshake is over, when a peer has nothing to send but its handshake and, if
+it was admitted on its own side first, recent gossip. Each connection may hold this much."""
 half_open: Final = ContextVar("half_open", default=False)
-"""Whether the connection this task handles counts as half open; each has a task of its own."""
+"""True if the connection this task handles counts as half open; each has a task of its own."""
 STRIKES: Final = 256
-"""Streams over the limit in the life of a connection until it is cut."""
+"""Number of streams over the limit in the life of a connection after which it is closed."""
 
 
 def _now_ms() -> int:
@@ -102,7 +100,7 @@ def _now_ms() -> int:
 
 
 def note(place: str, error: BaseException) -> None:
-    """Count an exception that was stopped here."""
+    """Count an exception that was caught."""
     contained[f"{place}: {type(error).__name__}"] += 1
     log.debug("contained in %s: %r", place, error)
 
@@ -112,22 +110,22 @@ def note(place: str, error: BaseException) -> None:
 
 @cache
 def install() -> None:
-    """Patch what no subclass reaches. Once; later calls do nothing."""
-    # libp2p logs what peers write at ERROR, with tracebacks: a core's work for whoever floods us.
+    """Apply the patches that a subclass cannot make. Once; later calls do nothing."""
+    # libp2p logs data of peers at ERROR, with tracebacks: a flood would keep a core busy logging.
     for name in ("libp2p", *logging.root.manager.loggerDict):
         if name.partition(".")[0] == "libp2p":
             logging.getLogger(name).setLevel(logging.CRITICAL)
     setattr(SwarmConn, "_handle_muxed_stream", _guarded_stream(SwarmConn._handle_muxed_stream))  # noqa: B010, SLF001
     setattr(multiselect_communicator, "read_delim", read_line)  # noqa: B010
-    # The class that is registered for the protocol is not asked: this name is.
+    # The class that is registered for the protocol is ignored: this name is used.
     setattr(muxer_multistream, "Yamux", ContainedYamux)  # noqa: B010
     setattr(TrioManager, "run_task", _guarded_task(TrioManager.run_task))  # noqa: B010
 
 
 async def read_line(reader: Reader) -> bytes:
-    """Read a line of a negotiation. The original believes any length, also before Noise.
+    """Read a line of a negotiation. The original accepts any length, also before Noise.
 
-    Raises ParseError for what is no line.
+    Raises ParseError if it is not a line.
     """
     line = await read_varint_prefixed_bytes_limited(reader, LINE_BYTES)
     if line[-1:] != b"\n" or not line.isascii():
@@ -138,7 +136,7 @@ async def read_line(reader: Reader) -> bytes:
 def _guarded_stream(
     handle: Callable[[SwarmConn, IMuxedStream], Awaitable[None]],
 ) -> Callable[[SwarmConn, IMuxedStream], Awaitable[None]]:
-    """Defect 1, and the bound on streams (16, 18)."""
+    """Fix defect 1, and bound the number of streams (16, 18)."""
 
     async def guarded(self: SwarmConn, stream: IMuxedStream) -> None:
         try:
@@ -155,7 +153,7 @@ def _guarded_stream(
                     await self.close()
                 return
             await handle(self, stream)
-        except Exception as error:  # noqa: BLE001  (anything less ends the host)
+        except Exception as error:  # noqa: BLE001  (an uncaught exception ends the host)
             note("stream", error)
             await reset(stream)
 
@@ -163,9 +161,9 @@ def _guarded_stream(
 
 
 def _guarded_task(run_task: Callable[..., None]) -> Callable[..., None]:
-    """Defect 3 and its like: one failing task must not end its service.
+    """Fix defect 3 and its like: one failing task must not end its service.
 
-    Daemons and the service's own `run` may: then the supervisor builds the host anew.
+    A failing daemon, or the service's own `run`, does end it: then the host is rebuilt.
     """
 
     def guarded(
@@ -183,7 +181,7 @@ def _guarded_task(run_task: Callable[..., None]) -> Callable[..., None]:
         async def task() -> None:
             try:
                 await async_fn(*args)
-            except Exception as error:  # noqa: BLE001  (anything less ends the service)
+            except Exception as error:  # noqa: BLE001  (an uncaught exception ends the service)
                 note(getattr(async_fn, "__qualname__", "task"), error)
 
         run_task(self, task, daemon=False, name=name or getattr(async_fn, "__name__", None))
@@ -192,12 +190,12 @@ def _guarded_task(run_task: Callable[..., None]) -> Callable[..., None]:
 
 
 async def reset(stream: IMuxedStream | Any) -> None:
-    """Reset a stream of a peer that may be gone, and never hang on it."""
+    """Reset a stream of a peer that may be gone, with a time limit."""
     with trio.move_on_after(1) as scope:
         scope.shield = True
         try:
             await stream.reset()
-        except Exception as error:  # noqa: BLE001  (it is gone: that is what was wanted)
+        except Exception as error:  # noqa: BLE001  (the stream is closed: that is what was wanted)
             note("reset", error)
 
 
@@ -205,46 +203,46 @@ async def reset(stream: IMuxedStream | Any) -> None:
 
 
 class ContainedYamux(Yamux):
-    """Yamux that cuts a peer which sends past every window (defect 18)."""
+    """Yamux that disconnects a peer which ignores the receive windows (defect 18)."""
 
     most_unread = FIRST_UNREAD_BYTES
-    """Bytes that may wait unread."""
+    """Maximum number of unread bytes."""
 
     async def _read_data_body(self, length: int) -> bytes:
         unread = sum(len(buffer) for buffer in self.stream_buffers.values())
         if unread + length > self.most_unread or len(self.streams) > 4 * MAX_STREAMS:
             contained["yamux: flood"] += 1
-            # Of all that may be raised here, this is what makes the caller close the connection.
+            # Of the exceptions possible here, this one makes the caller close the connection.
             raise trio.TooSlowError
         return await super()._read_data_body(length)
 
 
 def trust(connection: Any) -> None:
-    """Let a connection hold as much unread as an admitted peer may send."""
+    """Raise the limit of unread bytes of a connection to that of an admitted peer."""
     muxed = getattr(connection, "muxed_conn", None)
     if isinstance(muxed, ContainedYamux):
         muxed.most_unread = UNREAD_BYTES
 
 
 class IdleConnector(AutoConnector):
-    """Dials nobody (defect 12): with its watermarks at zero it would still dial half the limit."""
+    """A connector that never dials (defect 12); the original would, even at watermarks of zero."""
 
     async def run_background_task(self, nursery: trio.Nursery) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     async def maybe_connect(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class MeteredConnection(RawConnection):
-    """A socket whose bytes are counted, as they go over the wire."""
+    """A socket whose bytes on the wire are counted."""
 
     traffic: Counter[str]
     reads: Bucket
 
     @classmethod
     def over(cls, inner: IRawConnection, traffic: Counter[str]) -> IRawConnection:
-        """Return the same connection, counted; as it is where it is none of TCP."""
+        """Return the same connection, counted; unchanged if it is not TCP."""
         if not isinstance(inner, RawConnection):
             return inner
         metered = cls(inner.stream, inner.is_initiator)
@@ -258,7 +256,7 @@ class MeteredConnection(RawConnection):
         self.traffic["bytes out"] += len(data)
 
     async def read(self, n: int | None = None) -> bytes:
-        """Read, and count; later, if this was too often of late. Raises RawConnError."""
+        """Read, and count; wait first if reads were too frequent. Raises RawConnError."""
         while not self.reads.take(_now_ms()):
             contained["reads put off"] += 1
             await trio.sleep(READ_PAUSE)
@@ -268,16 +266,16 @@ class MeteredConnection(RawConnection):
 
 
 class ContainedSwarm(Swarm):
-    """A swarm that counts who comes in, by address (14), and gives places back (5)."""
+    """A swarm that limits inbound connections by address (14), and frees their places (5)."""
 
     gate: Gate
     now_ms: Callable[[], int]
     traffic: Counter[str]
     on_stream: Callable[[ID], bool] | None = None
-    """Counts a stream of a peer; false if it is one too many."""
+    """Counts a stream of a peer; returns False if the stream is above the limit."""
 
     def allows_stream(self, peer: ID) -> bool:
-        """Return False if a stream of `peer` is to be reset before its protocol is negotiated."""
+        """Return True if a stream of `peer` is to be negotiated, False if it is to be reset."""
         return self.on_stream is None or self.on_stream(peer)
 
     async def _handle_inbound_connection(
@@ -297,7 +295,7 @@ class ContainedSwarm(Swarm):
             self.gate.leave(ip)
 
     def _no_longer_half_open(self, ip: str) -> None:
-        """Once for each connection: the library may drop one before it tries the upgrade."""
+        """End the half-open state, once: the library may drop a connection before the upgrade."""
         if half_open.get():
             half_open.set(False)
             self.gate.upgraded(ip)
@@ -305,15 +303,15 @@ class ContainedSwarm(Swarm):
     async def upgrade_inbound_raw_conn(
         self, raw_conn: IRawConnection, maddr: Multiaddr
     ) -> IMuxedConn:
-        """Upgrade a stranger's socket, and stay until the connection ends."""
+        """Upgrade an inbound socket, and return only when the connection ends."""
         ip = remote_ip(raw_conn)
         try:
             metered = MeteredConnection.over(raw_conn, self.traffic)
             muxed = await super().upgrade_inbound_raw_conn(metered, maddr)
         finally:
             self._no_longer_half_open(ip)
-        # The caller would now park until the swarm ends, and hold its place as long. Parking here
-        # until the connection ends, then raising what the caller catches, gives the place back.
+        # The caller would now wait until the swarm ends, and keep the place. Waiting here until the
+        # connection ends, then raising what the caller catches, frees the place.
         await cast(Yamux, muxed).event_closed.wait()
         raise SwarmException("an inbound connection has ended")
 
@@ -335,7 +333,7 @@ class ContainedSwarm(Swarm):
 def new_swarm(
     seed: bytes, gate: Gate, most: int, now_ms: Callable[[], int], traffic: Counter[str]
 ) -> ContainedSwarm:
-    """Return a swarm of TCP, Noise and Yamux, nothing else (21)."""
+    """Return a swarm with TCP, Noise and Yamux only (21)."""
     keys = create_new_key_pair(seed)
     peer = ID.from_pubkey(keys.public_key)
     noise = NoiseTransport(keys, noise_privkey=create_new_x25519_key_pair().private_key)
@@ -362,13 +360,13 @@ def new_swarm(
 
 
 def connection_config(most: int) -> ConnectionConfig:
-    """Limits of the swarm; ours are narrower and reached first."""
+    """Return the limits of the swarm; our own are narrower and reached first."""
     return ConnectionConfig(
         max_connections=most,
         min_connections=0,
         low_watermark=0,
         high_watermark=most,
-        # Two, because two nodes may dial each other in the same moment.
+        # Two, because two nodes may dial each other at the same time.
         max_connections_per_peer=2,
         inbound_upgrade_timeout=UPGRADE_SECONDS,
         outbound_upgrade_timeout=UPGRADE_SECONDS,
@@ -378,10 +376,10 @@ def connection_config(most: int) -> ConnectionConfig:
 
 
 def remote_ip(connection: Any) -> str:
-    """Return the address at the other end; empty if it is gone already."""
+    """Return the remote IP address; empty if the connection is gone already."""
     try:
         remote = connection.get_remote_address()
-    except Exception as error:  # noqa: BLE001  (an accepted socket may be gone already)
+    except Exception as error:  # noqa: BLE001  (an accepted socket may be closed already)
         note("remote address", error)
         return ""
     return "" if remote is None else str(remote[0])

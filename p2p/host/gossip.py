@@ -1,18 +1,18 @@
-"""GossipSub 1.1, with the reading and the judging done here.
+"""GossipSub 1.1, with messages read and checked here.
 
-The library keeps the mesh, the message cache and the have/want chatter. What comes from a peer is
-read, bounded and judged by this file first; nothing a peer writes reaches a library path that
-raises, waits, or remembers without bound.
+The library keeps the mesh, the message cache and the IHAVE/IWANT exchange. What a peer sends is
+first read, bounded and checked by this file; no data of a peer reaches a library path that raises,
+waits, or stores without bound.
 
-Messages are anonymous and unsigned. Their id is the hash of their content, carried where others
-have a sequence number and checked on arrival. So nothing repeats after a restart (defect 6), no
-key is parsed (3) and nobody pays for signatures that prove only who spoke first: announcements,
-transactions and votes carry their own.
+Messages are anonymous and unsigned. Their id is the hash of their content, sent in the field of the
+sequence number and checked on arrival. So no id repeats after a restart (defect 6), no key is
+parsed (3) and no time is spent on signatures that prove only the first sender: announcements,
+transactions and votes have their own.
 
-Who handed a message over answers for it, so nothing is forwarded here: a message is delivered, and
-goes on when the engine has judged it and publishes the same bytes again. Else one node that says
-what is malformed or invalid could have honest nodes ban each other. Nothing is read from a peer
-before its handshake is over.
+The peer that delivers a message is responsible for it, so nothing is forwarded here: a message is
+delivered to the engine, and forwarded when the engine has checked it and publishes the same bytes
+again. Otherwise one node that sends malformed or invalid messages could make honest nodes ban each
+other. Nothing is read from a peer before its handshake is over.
 """
 
 from __future__ import annotations
@@ -48,45 +48,45 @@ if TYPE_CHECKING:
     from libp2p.pubsub.pb.rpc_pb2 import RPC, ControlIWant, ControlMessage, Message
 
 MAX_RPC: Final = 1 * MIB
-"""Bytes of one RPC, the library's own bound for what it sends."""
+"""Maximum size of one RPC in bytes, the library's own bound for what it sends."""
 QUEUE: Final = 512
 """RPCs that wait for one slow peer (the library's 32 lose bursts, defect 10)."""
 READERS: Final = 2
-"""Streams of one peer that are read: the old one may not have ended when the new one comes."""
+"""Streams of one peer that are read: the old one may not have ended when the new one opens."""
 MESSAGES: Final = 512
-"""Messages of one RPC. A neighbour sends one, or as many as were wanted in one RPC (WANTS)."""
+"""Maximum number of messages of one RPC. A peer sends one, or the wanted ones (WANTS)."""
 SUBSCRIPTIONS: Final = 16
 CONTROL_ENTRIES: Final = 32
 HAVES: Final = 2_048
-"""Announced ids of one entry that are looked at."""
+"""Maximum number of announced ids of one entry that are read."""
 WANTS: Final = 256
-"""Wanted messages of one RPC that are answered."""
+"""Maximum number of wanted messages of one RPC that are answered."""
 WANTS_WAITING: Final = 16
-"""RPCs on the way to a peer until its wants are ignored."""
+"""Number of RPCs queued for a peer above which its IWANT messages are ignored."""
 ENTRY_US: Final = 40
-"""Charge for a subscription or an entry of a control message: the library looks at it later."""
+"""Charge for a subscription or an entry of a control message, which the library handles later."""
 ID_US: Final = 3
-"""Charge for an id in it."""
+"""Charge for a message id in an entry."""
 ID_BYTES: Final = 20
 MAX_BACKOFF: Final = 3_600
 SEEN_SECONDS: Final = 60
-"""How long a message is known; saying it again within that time says nothing."""
+"""Time for which a message is remembered; publishing it again within that time has no effect."""
 TELLERS: Final = 16
-"""Peers remembered as having handed over a message."""
+"""Maximum number of peers remembered as having delivered a message."""
 
 FOREIGN: Final = 200
-"""Cost of a message on a topic that we never joined."""
+"""Cost of a message on a topic that we did not join."""
 
 
 class Ear(Protocol):
-    """What gossip needs to know of peers, and whom it tells."""
+    """The environment of gossip: queries about peers, and the receiver of messages."""
 
     async def admitted(self, peer: ID) -> bool:
-        """Wait until the handshake of `peer` is over; false if it never will be."""
+        """Wait until the handshake of `peer` is over. Return True if it succeeded."""
         ...
 
     def allows(self, peer: ID, kind: str, size: int = 0) -> bool:
-        """Count a message of `peer`; false if it is one too many, which may have a price."""
+        """Count a message of `peer`. Return True if it is within the limit; if not, it may cost."""
         ...
 
     def penalise(self, peer: ID, cost: int, why: str) -> None:
@@ -94,33 +94,33 @@ class Ear(Protocol):
         ...
 
     def heard(self, peer: ID, topic: str, payload: bytes) -> None:
-        """Take a message."""
+        """Receive a message."""
         ...
 
     def listens(self, peer: ID) -> bool:
-        """Return False once `peer` has no place here any more: its stream is read no further."""
+        """Return True if `peer` is still connected; otherwise its stream is read no further."""
         ...
 
     def read(self, peer: ID, begun: int, more: int = 0) -> None:
-        """Charge `peer` for the reading of an RPC that began at a reading of `thread_us`, and for
-        `more` microseconds that it will take.
+        """Charge `peer` for reading an RPC since `begun`, a value of `thread_us`, and for `more`
+        microseconds that it will take.
         """
         ...
 
     def serves(self, peer: ID, size: int) -> bool:
-        """Charge `peer` for so many bytes that it wants; false if it has had too much already."""
+        """Charge `peer` for `size` bytes that it wants. Return True if it is within its budget."""
         ...
 
     def repeated(self, peer: ID, size: int = 0) -> None:
-        """Charge `peer` for a message that it had handed over before, or that says nothing."""
+        """Charge `peer` for a message that it had delivered before, or that is empty."""
         ...
 
 
 class Recent:
-    """Ids of the messages of the last while, with those who handed them over.
+    """Ids of recent messages, with the peers that delivered them.
 
-    In place of the library's cache, which needs a thread (defect 17) and starts the time anew with
-    each look: what is said again and again would never be heard again.
+    Replaces the library's cache, which needs a thread (defect 17) and extends an id's time at each
+    lookup: a message that is repeated often enough would never be accepted again.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -129,7 +129,7 @@ class Recent:
         self._ends: OrderedDict[bytes, tuple[float, list[ID]]] = OrderedDict()
 
     def add(self, message_id: bytes, teller: ID | None = None) -> bool:
-        """Remember a message; whether it is new."""
+        """Remember a message. Return True if it is new."""
         now = self._clock()
         while self._ends and next(iter(self._ends.values()))[0] <= now:
             self._ends.popitem(last=False)
@@ -142,31 +142,31 @@ class Recent:
         return False
 
     def has(self, message_id: bytes) -> bool:
-        """Whether a message is remembered."""
+        """Return True if a message is remembered."""
         known = self._ends.get(message_id)
         return known is not None and known[0] > self._clock()
 
     def tellers(self, message_id: bytes) -> list[ID]:
-        """Who handed a message over."""
+        """Return the peers that delivered a message."""
         known = self._ends.get(message_id)
         return [] if known is None else known[1]
 
     def forget(self, teller: ID) -> None:
-        """Forget what a peer handed over: when it comes back it may say it again."""
+        """Forget what a peer delivered: after a reconnect it may deliver it again."""
         for _, tellers in self._ends.values():
             if teller in tellers:
                 tellers.remove(teller)
 
     def stop(self) -> None:
-        """Nothing: there is no thread. The library calls this."""
+        """Do nothing: there is no thread. The library calls this."""
 
 
 @functools.cache
 def install() -> None:
     """Set what the library has no parameter for. Once per process."""
-    # Looked up by this name at each new peer (defect 10).
+    # Looked up by this name for each new peer (defect 10).
     setattr(libp2p.pubsub.pubsub, "RpcQueue", functools.partial(RpcQueue, max_size=QUEUE))  # noqa: B010
-    # Each message would carry a signed list of our addresses; a handshake has told them.
+    # Each message would carry a signed list of our addresses; the handshake reports them already.
     setattr(libp2p.pubsub.gossipsub, "env_to_send_in_RPC", _no_record)  # noqa: B010
 
 
@@ -175,7 +175,7 @@ def _no_record(_host: IHost) -> tuple[bytes, bool]:
 
 
 class ContainedGossipSub(GossipSub):
-    """The mesh. What it sends goes through the peer's queue, always."""
+    """The mesh. Everything it sends goes through the peer's queue."""
 
     def send_rpc(self, peer_id: ID, rpc: RPC, priority: bool = False) -> None:
         """Queue `rpc` for a peer."""
@@ -189,7 +189,7 @@ class ContainedGossipSub(GossipSub):
         origin: ID,
         msg_id: bytes | None = None,
     ) -> Iterable[ID]:
-        """Those of the mesh that have not handed it to us themselves."""
+        """Return the peers of the mesh that have not delivered the message to us."""
         peers = super()._get_peers_to_send(topic_ids, msg_forwarder, origin, msg_id)
         if msg_id is None or not isinstance(self.pubsub, ContainedPubsub):
             return peers
@@ -197,10 +197,10 @@ class ContainedGossipSub(GossipSub):
         return [peer for peer in peers if peer not in tellers]
 
     async def send_recent_messages(self, peer_id: ID, topic: str) -> None:
-        """Give a new neighbour what was said lately.
+        """Send recent messages to a new peer.
 
-        The original writes to the stream beside the queue's task; two writers of one stream cut
-        each other's frames when the window is full.
+        The original writes to the stream concurrently with the queue's task; two writers of one
+        stream interleave their frames when the window is full.
         """
         for message_id in self.mcache.window(topic):
             message = self.mcache.get(message_id)
@@ -208,13 +208,13 @@ class ContainedGossipSub(GossipSub):
                 self.send_rpc(peer_id, rpc_pb2.RPC(publish=[message]))
 
     async def flush_pending_messages(self, peer_id: ID) -> None:
-        """Nothing: `send_recent_messages` has what a peer may have missed, and one writer."""
+        """Drop them: `send_recent_messages` sends what a peer may have missed, by its queue."""
         self._pending_messages.pop(peer_id, None)
 
     async def handle_iwant(self, iwant_msg: ControlIWant, sender_peer_id: ID) -> None:
-        """Give a peer what it missed, unless much is on its way to it already.
+        """Send a peer the messages it missed, unless its queue is long.
 
-        A want of forty bytes may bring a megabyte: who asks quicker than it reads gets no more.
+        A want of forty bytes may cost a megabyte: a peer asking faster than it reads gets none.
         """
         if self.pubsub is None:
             return
@@ -228,11 +228,11 @@ class ContainedGossipSub(GossipSub):
             await super().handle_iwant(iwant_msg, sender_peer_id)
 
     def _check_equivocation(self, msg: Message) -> bool:
-        return True  # the id is the content: there is no second message with it
+        return True  # the id is the hash of the content: no two messages share it
 
 
 def new_router() -> ContainedGossipSub:
-    """Return a mesh with the figures measured to lose nothing."""
+    """Return a mesh with the parameters for which no loss was measured."""
     return ContainedGossipSub(
         protocols=[PROTOCOL_ID_V11],
         degree=6,
@@ -241,7 +241,7 @@ def new_router() -> ContainedGossipSub:
         heartbeat_interval=1,
         # Short: a peer that restarts is to be back in the mesh within seconds.
         prune_back_off=10,
-        # Ours are by peer and kind, and count in both directions (`p2p.limits`).
+        # Our limits are by peer and kind, and count in both directions (`p2p.limits`).
         spam_protection_enabled=False,
         adaptive_gossip_enabled=False,
         eclipse_protection_enabled=False,
@@ -249,7 +249,7 @@ def new_router() -> ContainedGossipSub:
 
 
 class ContainedPubsub(Pubsub):
-    """Reading, judging and publishing (defects 2, 3, 4, 6, 9, 17, 19, 20)."""
+    """Reading, checking and publishing (defects 2, 3, 4, 6, 9, 17, 19, 20)."""
 
     def __init__(
         self, host: IHost, router: ContainedGossipSub, ear: Ear, topics: Mapping[str, str]
@@ -266,8 +266,8 @@ class ContainedPubsub(Pubsub):
         )
         self.seen_messages.stop()
         self.recent = Recent(SEEN_SECONDS)
-        """What was heard or said."""
-        setattr(self, "seen_messages", self.recent)  # noqa: B010  (the router asks it)
+        """Messages received or published."""
+        setattr(self, "seen_messages", self.recent)  # noqa: B010  (the router uses it)
         self._said = Recent(SEEN_SECONDS)
         self._ear = ear
         self._topics = dict(topics)
@@ -275,7 +275,7 @@ class ContainedPubsub(Pubsub):
         self._readers: dict[ID, int] = {}
 
     async def join(self) -> None:
-        """Take part in all topics. Nothing is queued for subscribers: `Ear.heard` is called."""
+        """Subscribe to all topics. Nothing is queued for subscribers: `Ear.heard` is called."""
         for name in self._topics:
             await self.subscribe(name)
 
@@ -287,10 +287,10 @@ class ContainedPubsub(Pubsub):
             ]
         )
 
-    # --- what we say ----------------------------------------------------------------
+    # --- publishing -----------------------------------------------------------------
 
     async def say(self, topic: str, payload: bytes) -> None:
-        """Publish `payload`, unless we said it a moment ago; what we only heard goes on by this."""
+        """Publish `payload`, unless published recently; this also forwards received messages."""
         data = pack(payload)
         message_id = gossip_id(topic, data)
         if not self._said.add(message_id):
@@ -299,10 +299,10 @@ class ContainedPubsub(Pubsub):
         message = rpc_pb2.Message(data=data, topicIDs=[self._wire_names[topic]], seqno=message_id)
         await self.router.publish(self.my_id, message)
 
-    # --- what we hear ---------------------------------------------------------------
+    # --- receiving ------------------------------------------------------------------
 
     async def stream_handler(self, stream: INetStream) -> None:
-        """Read what a peer gossips until it or we have had enough."""
+        """Read gossip of a peer until the stream ends, it is disconnected, or it misbehaves."""
         peer = stream.muxed_conn.peer_id
         if self._readers.get(peer, 0) >= READERS or not await self._ear.admitted(peer):
             await reset(stream)
@@ -349,7 +349,7 @@ class ContainedPubsub(Pubsub):
             await self._take(peer, rpc, control)
 
     def _tamed(self, peer: ID, rpc: RPC) -> ControlMessage | None:
-        """Return what is heeded of an RPC's control message, if there is any."""
+        """Return the accepted part of an RPC's control message, None if there is none."""
         if not rpc.HasField("control"):
             return None
         if not self._ear.allows(peer, GOSSIP_CONTROL, rpc.control.ByteSize()):
@@ -357,7 +357,7 @@ class ContainedPubsub(Pubsub):
         return tame(rpc.control, self._topics)
 
     def serves(self, peer: ID, size: int) -> bool:
-        """Charge a peer for messages that it wants; return False if it has had too much."""
+        """Charge a peer for messages that it wants. Return True if it is within its budget."""
         return self._ear.serves(peer, size)
 
     async def _take(self, peer: ID, rpc: RPC, control: ControlMessage | None) -> None:
@@ -405,10 +405,10 @@ def _price(rpc: RPC, control: ControlMessage | None) -> int:
 
 
 def tame(control: ControlMessage, topics: Mapping[str, str]) -> ControlMessage:
-    """Return of a peer's control message what 1.1 knows, about topics of ours, bounded.
+    """Return the part of a peer's control message that 1.1 defines, for our topics, bounded.
 
-    The library remembers any topic it is told, and answers any number of ids. Raises WireError
-    for what no honest node writes.
+    The library stores any topic it receives, and answers any number of ids. Raises WireError for
+    messages that no honest node sends.
     """
     entries = len(control.ihave) + len(control.iwant) + len(control.graft) + len(control.prune)
     if entries > CONTROL_ENTRIES:
@@ -419,14 +419,14 @@ def tame(control: ControlMessage, topics: Mapping[str, str]) -> ControlMessage:
     if any(len(message_id) != ID_BYTES for message_id in ids):
         raise WireError("a message id that is none")
     return rpc_pb2.ControlMessage(
-        # A busy hour makes long lists honestly: they are cut, not punished.
+        # Long lists may be honest after a busy time: they are cut, not penalized.
         ihave=[
             rpc_pb2.ControlIHave(topicID=have.topicID, messageIDs=have.messageIDs[:HAVES])
             for have in haves
         ],
         iwant=[rpc_pb2.ControlIWant(messageIDs=list(dict.fromkeys(wanted))[:WANTS])],
         graft=[graft for graft in control.graft if graft.topicID in topics],
-        # Without the peers it names: discovery is elsewhere, and asks before it dials.
+        # Without the peers it names: discovery is separate, and verifies addresses before use.
         prune=[
             rpc_pb2.ControlPrune(topicID=prune.topicID, backoff=min(prune.backoff, MAX_BACKOFF))
             for prune in control.prune
@@ -436,9 +436,9 @@ def tame(control: ControlMessage, topics: Mapping[str, str]) -> ControlMessage:
 
 
 async def read_rpc(stream: INetStream, buffer: bytearray, bound: int) -> bytes | None:
-    """Read one RPC with its length in front; None at the end of the stream. Raises WireError.
+    """Read one length-prefixed RPC; None at the end of the stream. Raises WireError.
 
-    In large pieces: the library's reads of one byte cost a packet each.
+    Reads in large pieces: the library's reads of one byte cost a packet each.
     """
     while True:
         length = shift = 0

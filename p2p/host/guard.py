@@ -1,7 +1,7 @@
-"""The accounts of cost as the network's thread keeps them, with its clock, meter and words.
+"""The cost accounts of the network's thread, with its clock, meter and charges.
 
-Everything runs in the trio thread, where a peer is cut off at once; `counters` may be read from
-any thread.
+Everything runs in the trio thread, where a peer is cut off at once; `counters` may be read from any
+thread.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 SEND_US_PER_KIB: Final = 10
-"""Charge for what a peer wants: to frame, encrypt and write it."""
+"""Charge for data that a peer wants: framing, encrypting and writing it."""
 
 
 def thread_us() -> int:
@@ -27,7 +27,7 @@ def thread_us() -> int:
 
 
 class CostGuard:
-    """Charges peers, and orders those to be cut off that cost too much."""
+    """Charges peers, and cuts off those that cost too much."""
 
     def __init__(self, cut_off: Callable[[str, CutOff], None], clock: Callable[[], int]) -> None:
         """`cut_off` ends the connections of a peer."""
@@ -36,7 +36,7 @@ class CostGuard:
         self.accounts = Accounts()
 
     def admits(self, peer: str, kind: str, size: int = 0) -> bool:
-        """Return False if a message of `peer` is to be dropped; that has its price."""
+        """Return True if a message of `peer` is admitted; if not, it is dropped and charged."""
         now = self._clock()
         if self.accounts.admits(peer, kind, now):
             return True
@@ -49,7 +49,7 @@ class CostGuard:
         self.charge(peer, kind, price, price)
 
     def charge(self, peer: str, kind: str, spent: int, useless: int) -> None:
-        """Charge what a peer's messages cost."""
+        """Charge the cost of a peer's messages."""
         order = self.accounts.charge(peer, kind, spent, useless, self._clock())
         if order is not None:
             self._cut_off(peer, order)
@@ -60,8 +60,8 @@ class CostGuard:
         self.charge(peer, GOSSIP, spent + more, 0)
 
     def serves(self, peer: str, size: int) -> bool:
-        """Charge gossip of `size` bytes that a peer wants; return False if it is over its budget
-        for work.
+        """Charge gossip of `size` bytes that a peer wants. Return True if the peer is within its
+        budget for work; otherwise nothing is charged.
         """
         if self.accounts.is_overworked(peer, self._clock()):
             return False

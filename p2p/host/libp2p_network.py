@@ -1,4 +1,4 @@
-"""The network as the engine sees it, on libp2p."""
+"""The network interface of the engine, on libp2p."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from p2p.settings import NetworkSettings
 
 
 class Libp2pNetwork:
-    """`p2p.network.Network` on libp2p: a thread of its own, and a mailbox each way."""
+    """`p2p.network.Network` on libp2p: a thread of its own, and a queue in each direction."""
 
     def __init__(self, settings: NetworkSettings) -> None:
         public = create_new_key_pair(settings.key_seed).public_key.to_bytes()
@@ -42,27 +42,27 @@ class Libp2pNetwork:
 
     @property
     def local_peer(self) -> str:
-        """Our own peer id."""
+        """Peer id of this node."""
         return self._local_peer
 
     def listen_addresses(self) -> Sequence[str]:
-        """Where we listen, as multiaddresses that end in our peer id; empty before `start`."""
+        """Return the listen multiaddresses, which end in our peer id; empty before `start`."""
         return self._node.addresses
 
     def peers(self) -> Sequence[PeerView]:
-        """Those that are connected, handshake done, in the order of their coming."""
+        """Return the connected peers, handshake finished, in the order of connecting."""
         return self._node.views
 
     def bans(self) -> Sequence[Ban]:
-        """Who was banned when somebody last was, with times and reasons."""
+        """Return the bans as of the time of the last one, with times and reasons."""
         return self._node.banned
 
     def nodes_known(self) -> int:
-        """How many nodes, connected or not, we reached and would tell others of."""
+        """Return the number of nodes, connected or not, that we reached and would report."""
         return self._node.nodes_known
 
     def counters(self) -> Mapping[str, int]:
-        """Numbers for metrics: TRAFFIC, what was contained, lost in mailboxes, built anew."""
+        """Return counters for metrics: TRAFFIC, contained exceptions, losses, rebuilds, costs."""
         traffic = self._node.traffic
         return {
             **contained,
@@ -83,13 +83,13 @@ class Libp2pNetwork:
         self._inbox.put(action, lossy=isinstance(action, Publish | Tell))
 
     def reserved(self) -> Sequence[str]:
-        """The peers that the operator wants us to stay connected with."""
+        """Return the peers that the operator reserved: the node stays connected with them."""
         return self._reserved
 
     def reserve(self, address: str) -> None:
         """Stay connected with the peer at a multiaddress. From any thread.
 
-        Raises ValueError for what is no address of a peer, or ours.
+        Raises ValueError if `address` is not the address of a peer, or is our own.
         """
         found = other_than(self._local_peer, address)
         if found.peer not in self._reserved:
@@ -103,15 +103,15 @@ class Libp2pNetwork:
         self._inbox.put(Unreserve(peer), lossy=False)
 
     def allow_only(self, peers: Sequence[str] | None) -> None:
-        """Know these peers only; None: everybody. From any thread. Raises ValueError: no peer id.
+        """Allow only these peers; None allows all. From any thread. Raises ValueError: no peer id.
 
-        The others are left as soon as the network's thread has its turn.
+        The others are disconnected when the network's thread processes the order.
         """
         chosen = None if peers is None else tuple(parse_peer(peer) for peer in peers)
         self._inbox.put(AllowOnly(chosen), lossy=False)
 
     async def events(self) -> AsyncIterator[Event]:
-        """What happens, in order, until `stop`. One reader only."""
+        """Yield the events, in order, until `stop`. One reader only."""
         while True:
             await self._news.wait()
             self._news.clear()
@@ -121,7 +121,7 @@ class Libp2pNetwork:
                 return
 
     async def start(self) -> None:
-        """Listen and dial. Raises PortInUse, or NetworkError for whatever else prevents it."""
+        """Listen and dial. Raises PortInUse, or NetworkError for any other reason."""
         self._loop = asyncio.get_running_loop()
         await self._thread.start()
         self._wake_inside()
@@ -153,11 +153,11 @@ class Libp2pNetwork:
         try:
             self._loop.call_soon_threadsafe(self._news.set)
         except RuntimeError:
-            return  # the event loop has ended: nobody reads any more
+            return  # the event loop has ended: there is no reader any more
 
 
 def other_than(local_peer: str, text: str) -> Address:
-    """Read the address of another node. Raises ValueError."""
+    """Parse the address of another node. Raises ValueError."""
     address = parse(text)
     if address.peer == local_peer:
         raise ValueError(f"{text!r} is this node")

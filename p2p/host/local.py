@@ -1,11 +1,11 @@
 """Nodes of the same chain on the local network, by multicast DNS (RFC 6762, 6763).
 
-For chains among friends: on a Live chain it would tell the neighbourhood who runs a node. The name
-of the service has the genesis hash in it, so other chains do not even hear of us; what is found is
-hearsay like any other, dialled before it is believed.
+For private networks: on a Live chain it would show the local network which machines run a node.
+The name of the service contains the genesis hash, so nodes of other chains do not find this one;
+addresses that are found are unverified like any others, and dialled before they are used.
 
-All of it runs in a thread of its own. Whatever goes wrong there, without a network interface for
-example, is noted, and the node goes on without.
+All of it runs in a thread of its own. Errors there, a missing network interface for example, are
+logged, and the node continues without it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 MULTICAST: Final = ("224.0.0.251", 5353)
 LOOKED_AT: Final = 256
-"""Names that are asked for their address; who invents more is not heard."""
+"""Maximum number of names that are resolved; further ones are ignored."""
 ASK_MS: Final = 2_000
 JOIN_SECONDS: Final = 2.0
 ADDRESSES: Final = 4
@@ -34,7 +34,7 @@ Heard = Callable[[Sequence[Address]], None]
 
 
 class LocalNodes:
-    """Tells the local network where we are, and `heard` who else is there, from its thread."""
+    """Announces this node on the local network, and reports others to `heard`, from its thread."""
 
     def __init__(
         self,
@@ -44,9 +44,9 @@ class LocalNodes:
         heard: Heard,
         interfaces: Sequence[str] | None = None,
     ) -> None:
-        """`listen` is where we are; "everywhere" becomes the address others reach us at.
+        """`listen` are our addresses; 0.0.0.0 becomes the address at which others reach us.
 
-        `interfaces` are addresses of ours, None: those that the system prefers.
+        `interfaces` are local addresses; None uses the system's default.
         """
         self._genesis = genesis
         self._peer = peer
@@ -58,12 +58,12 @@ class LocalNodes:
         self._thread = threading.Thread(target=self._run, name=f"mdns {peer[-6:]}", daemon=True)
 
     def start(self) -> None:
-        """Begin, in the background."""
+        """Start the thread."""
         logging.getLogger("zeroconf").setLevel(logging.CRITICAL)
         self._thread.start()
 
     def stop(self) -> None:
-        """Say goodbye. Waits for it a moment."""
+        """Withdraw the announcement. Waits up to JOIN_SECONDS for it."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(JOIN_SECONDS)
@@ -85,24 +85,24 @@ class LocalNodes:
                 zeroconf.register_service(info)
             ServiceBrowser(zeroconf, kind, handlers=[self._changed])
             self._stop.wait()
-        except Exception as error:  # noqa: BLE001  (its end is not the node's)
+        except Exception as error:  # noqa: BLE001  (its failure must not end the node)
             note("mdns", error)
             log.info("nodes on the local network are not looked for: %s", error)
         finally:
             try:
                 zeroconf.close()
-            except Exception as error:  # noqa: BLE001  (it is over anyway)
+            except Exception as error:  # noqa: BLE001  (it is being closed anyway)
                 note("mdns", error)
 
     def _infos(self, kind: str) -> Sequence[ServiceInfo]:
-        """One announcement for each port we listen on."""
+        """Return one announcement for each port we listen on."""
         return [
             ServiceInfo(
                 kind,
                 f"{self._peer}-{number}.{kind}",
                 port=address.port,
                 properties={"peer": self._peer, "genesis": self._genesis.hex()},
-                # Of its own: the machine's name may be somebody else's.
+                # A name of its own: the machine's name may belong to another service.
                 server=f"{self._peer}-{number}.local.",
                 parsed_addresses=[reachable(address.host)],
             )
@@ -112,7 +112,7 @@ class LocalNodes:
     def _changed(
         self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange
     ) -> None:
-        """Zeroconf tells of a service; in a thread of its own. Nothing may come out of here."""
+        """Handle a service change of zeroconf, in a thread of its own. Must not raise."""
         if state_change is ServiceStateChange.Removed:
             self._looked_at.pop(name, None)
             return
@@ -125,7 +125,7 @@ class LocalNodes:
                 found = addresses(info, self._genesis)
                 if found and not self._stop.is_set():
                     self._heard(found)
-        except Exception as error:  # noqa: BLE001  (what strangers write must not end the thread)
+        except Exception as error:  # noqa: BLE001  (data of unknown peers must not end the thread)
             note("mdns", error)
 
 
@@ -135,7 +135,7 @@ def service(genesis: bytes) -> str:
 
 
 def addresses(info: ServiceInfo, genesis: bytes) -> Sequence[Address]:
-    """Return where a service says it is, if it is a node of our chain. Raises ValueError."""
+    """Return the addresses of a service, if it is a node of our chain. Raises ValueError."""
     told = info.properties
     if told.get(b"genesis") != genesis.hex().encode():
         return []
@@ -150,9 +150,9 @@ def addresses(info: ServiceInfo, genesis: bytes) -> Sequence[Address]:
 
 
 def reachable(host: str) -> str:
-    """Return where others on the local network reach a socket that is bound to `host`."""
+    """Return the address at which others on the local network reach a socket bound to `host`."""
     if host != "0.0.0.0":  # noqa: S104  (read, not bound)
         return host
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(MULTICAST)  # sends nothing: it only chooses a way
+        probe.connect(MULTICAST)  # sends nothing: it only selects a route
         return str(probe.getsockname()[0])

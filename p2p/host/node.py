@@ -1,8 +1,8 @@
-"""The inside of the network: what runs in the trio thread.
+"""The part of the network that runs in the trio thread.
 
-One `Node` lives as long as the network does; the libp2p host below it may be built anew. A peer
-exists here from its first connection to the end of its last one, and nothing it sends is heeded
-until the handshake on the `status` stream is over. What outside sees are events, in order.
+One `Node` lives as long as the network does; the libp2p host below it may be rebuilt. A peer exists
+here from its first connection to the end of its last one, and nothing it sends is processed until
+the handshake on the `status` stream is over. Other threads receive events, in order.
 """
 
 from __future__ import annotations
@@ -106,19 +106,19 @@ log = logging.getLogger(__name__)
 
 DIAL_SECONDS: Final = 10.0
 READ_SECONDS: Final = 5.0
-"""What a peer has to write its question, or the rest of a note it began."""
+"""Time limit for a peer to write its request, or the rest of a note it began."""
 CLOSE_SECONDS: Final = 1.5
 MISSES: Final = 3
-"""Polls without an answer until a peer counts as gone (defect 13)."""
+"""Number of polls without an answer after which a peer is disconnected (defect 13)."""
 NOTES: Final = 256
-"""Notes that wait for one peer."""
+"""Maximum number of notes that wait for one peer."""
 NOTE_READERS: Final = 2
 
 REBUILD_SECONDS: Final = 0.5
 MAX_REBUILD_SECONDS: Final = 30.0
 
 OVER_LIMIT: Final = 50
-"""Cost of a message of a flood: a steady one is banned within seconds."""
+"""Cost of a message of a flood: a steady flood is banned within seconds."""
 TOO_SLOW: Final = 500
 NOT_ALLOWED: Final = "it is none of the peers allowed now"
 
@@ -130,16 +130,16 @@ class _Peer:
     id: ID
     name: str
     outbound: bool
-    """Whether its first connection was one that we dialled."""
+    """True if we dialled its first connection."""
     since_ms: int
     at: Address | None
-    """Where we dialled it; for one that came, where it says it listens."""
+    """Address at which we dialled it; for an inbound one, its claimed address at its own IP."""
     ip: str
     admitted: trio.Event = field(default_factory=trio.Event)
     status: Status | None = None
     gone: bool = False
     dialled: bool = False
-    """Whether any of its connections is one that we dialled."""
+    """True if we dialled any of its connections."""
     hears: Meter = field(default_factory=Meter)
     says: Meter = field(default_factory=lambda: Meter(OUTBOUND_SHARE))
     asking: trio.Semaphore = field(default_factory=lambda: trio.Semaphore(MAX_REQUESTS))
@@ -148,7 +148,7 @@ class _Peer:
     open_asks: dict[int, None] = field(default_factory=dict)
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     why: str = LEFT
-    """What its end is logged with."""
+    """Reason logged when it is disconnected."""
 
     def __post_init__(self) -> None:
         self.dialled = self.outbound
@@ -165,47 +165,47 @@ def _channel() -> tuple[trio.MemorySendChannel[bytes], trio.MemoryReceiveChannel
 
 @dataclass(frozen=True, slots=True)
 class Reserve:
-    """The operator wants us to stay connected with a peer."""
+    """Stay connected with a peer that the operator reserved."""
 
     address: Address
 
 
 @dataclass(frozen=True, slots=True)
 class Unreserve:
-    """The operator wants that no more."""
+    """Treat a reserved peer like any other again."""
 
     peer: str
 
 
 @dataclass(frozen=True, slots=True)
 class AllowOnly:
-    """Know these peers only; None: everybody."""
+    """Allow only these peers; None allows all."""
 
     peers: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
 class HeardOf:
-    """The local network tells of nodes."""
+    """Nodes were found on the local network."""
 
     addresses: tuple[Address, ...]
 
 
 Order = Reserve | Unreserve | AllowOnly | HeardOf
-"""What the operator and the local network say, on the same way as what the engine does."""
+"""Orders of the operator and the local network, in the same queue as the engine's actions."""
 
 
 @dataclass(slots=True)
 class _Question:
-    """A request that waits for the engine."""
+    """A request that waits for the engine's answer."""
 
     answered: trio.Event = field(default_factory=trio.Event)
     data: bytes | None = None
 
 
 class Node:
-    """Peers, handshakes, gossip, notes and requests. Everything here runs in the trio thread,
-    except the few attributes that outside reads: they are replaced whole, never changed.
+    """Peers, handshakes, gossip, notes and requests. Everything here runs in the trio thread; the
+    few attributes that other threads read are replaced as a whole, or are counters.
     """
 
     def __init__(
@@ -219,7 +219,7 @@ class Node:
         self._outbox = outbox
         self._status = settings.status
         self.guard = CostGuard(self._cut_off, now_ms)
-        """What peers cost; outside reads its counters."""
+        """Cost accounts of the peers; other threads read its counters."""
         self._reserved = ReservedAddresses(settings.book.reserved)
         self._gate = self._new_gate()
         self._peers: dict[ID, _Peer] = {}
@@ -234,22 +234,22 @@ class Node:
         self._book: PeerBook | None = None
         self._finder: Finder | None = None
         self._work = trio.Event()
-        # For outside:
+        # Read from other threads:
         self.views: tuple[PeerView, ...] = ()
         self.addresses: tuple[str, ...] = ()
         self.banned: tuple[Ban, ...] = ()
         self.nodes_known = 0
         self.rebuilt = 0
-        """How often the host fell and was built anew."""
+        """Number of times the host failed and was rebuilt."""
         self.traffic: Counter[str] = Counter()
-        """By the names of TRAFFIC."""
+        """Counters by the names of TRAFFIC."""
 
     def wake(self) -> None:
-        """There are actions to carry out."""
+        """Signal that there are actions to carry out."""
         self._work.set()
 
     async def run(self, ready: Callable[[], None], stop: trio.Event) -> None:
-        """Run until `stop`; build the host anew when it falls. Raises NetworkError at first."""
+        """Run until `stop`; rebuild the host when it fails. Raises NetworkError at the start."""
         containment.install()
         gossip.install()
         known = [] if self._settings.folder is None else peer_file.load(self._settings.folder)
@@ -261,7 +261,7 @@ class Node:
             except* NetworkError:
                 if not self.addresses:
                     raise
-            except* Exception as group:  # noqa: BLE001  (whatever ends libp2p must not end us)
+            except* Exception as group:  # noqa: BLE001  (an error of libp2p must not end this loop)
                 log.warning("the network host fell and is built anew: %r", group)
             self._forget_everybody()
             if stop.is_set():
@@ -290,7 +290,7 @@ class Node:
         if self._book is None:
             name = str(self._swarm.get_peer_id())
             self._book = PeerBook(name, settings.book, settings.seed, known)
-            luck = random.Random(settings.seed)  # noqa: S311  (where we look first is no secret)
+            luck = random.Random(settings.seed)  # noqa: S311  (the order of lookups is no secret)
             self._finder = Finder(name, luck, settings.find_every_ms, self._book.guides)
         for protocol in EXCHANGES:
             self._host.set_stream_handler(self._names[protocol], partial(self._serve, protocol))
@@ -315,13 +315,13 @@ class Node:
         return Gate(self._settings.gate, self.guard.accounts.closed, self._reserved.admits)
 
     def addresses_to_bind(self) -> Sequence[str]:
-        """The same ports after a fall as before it."""
+        """Return the addresses to listen on: after a failure the same ports as before."""
         if not self.addresses:
             return self._settings.listen
         return [text.partition("/p2p/")[0] for text in self.addresses]
 
     def _look_at_listeners(self, wanted: int) -> None:
-        """Fail if libp2p could not listen: it says nothing itself (defect 11)."""
+        """Raise NetworkError if libp2p could not listen: it does not report it (defect 11)."""
         name = str(self._swarm.get_peer_id())
         bound = [
             address
@@ -336,7 +336,7 @@ class Node:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             self._swarm.register_notifee(_Notifee(self))
-            for connection in self._swarm.get_connections():  # those that were quicker than we
+            for connection in self._swarm.get_connections():  # connections that were opened before
                 self.connection_opened(cast("SwarmConn", connection))
             nursery.start_soon(self._obey)
             nursery.start_soon(self._dial_when_due)
@@ -348,7 +348,7 @@ class Node:
             nursery.cancel_scope.cancel()
 
     async def _close(self) -> None:
-        """Close what is open, all at once: the library takes 0.2 s for each, one by one.
+        """Close all connections concurrently: the library takes 0.2 s for each, one by one.
 
         Without this the sockets stay open when the host is left (defect 8).
         """
@@ -363,7 +363,7 @@ class Node:
         if self._settings.folder is not None:
             self._save(peer_file.save)
 
-    # --- what outside wants -------------------------------------------------------------
+    # --- actions ------------------------------------------------------------------------
 
     async def _obey(self) -> None:
         while True:
@@ -377,7 +377,7 @@ class Node:
             case Publish(topic, data):
                 try:
                     await self._gossip.say(topic, data)
-                except Exception as error:  # noqa: BLE001  (a neighbour's end is not ours)
+                except Exception as error:  # noqa: BLE001  (a peer's error is not ours)
                     note("publish", error)
             case Tell(name, data):
                 self._tell(name, data)
@@ -419,7 +419,7 @@ class Node:
         self._known.allow_only(names, now_ms())
         for peer in list(self._peers.values()):
             if not self._known.allows(peer.name):
-                # It is gone from this moment on; its sockets are as soon as they can be.
+                # It counts as gone from now on; its sockets are closed as soon as possible.
                 self._nursery.start_soon(self._hang_up, peer, NOT_ALLOWED)
                 peer.why = NOT_ALLOWED
                 self._end(peer)
@@ -466,13 +466,13 @@ class Node:
             self._settle(peer, Failed(ask.id, why))
 
     def _settle(self, peer: _Peer, outcome: Answered | Failed) -> None:
-        """Tell how a request ended, once: the end of its peer may have been quicker."""
+        """Report the result of a request, once: it may have failed already when its peer left."""
         if outcome.id in peer.open_asks:
             del peer.open_asks[outcome.id]
             self._tell_outside(outcome)
 
     async def _exchange(self, peer: _Peer, protocol: str, data: bytes) -> bytes | None:
-        """Ask on a stream of its own. The caller sets the deadline (defect 16)."""
+        """Send a request on a stream of its own. The caller sets the deadline (defect 16)."""
         stream = await self._host.new_stream(peer.id, [self._names[protocol]])
         try:
             await write_frame(stream, data)
@@ -486,7 +486,7 @@ class Node:
     # --- connections ----------------------------------------------------------------------
 
     def connection_opened(self, connection: SwarmConn) -> None:
-        """libp2p has a new connection, of a known peer or of a new one."""
+        """Handle a new connection of libp2p, of a known peer or of a new one."""
         peer_id = connection.muxed_conn.peer_id
         outbound = connection.direction == Direction.OUTBOUND
         peer = self._peers.get(peer_id)
@@ -495,8 +495,8 @@ class Node:
             if peer.status is not None:
                 containment.trust(connection)
             if outbound and not peer.dialled:
-                # Both dialled in the same moment, and each may have seen the other's connection
-                # first, and wait to be greeted.
+                # Both dialled at the same time, and each may have seen the other's connection
+                # first, and waits for the greeting.
                 peer.dialled = True
                 self._nursery.start_soon(self._greet_too, peer)
             return
@@ -509,7 +509,7 @@ class Node:
             containment.remote_ip(connection.muxed_conn),
         )
         self._peers[peer_id] = peer
-        # Not even a handshake: coming back must cost it more than us.
+        # Not even a handshake: reconnecting must cost the peer more than us.
         if self._known.is_banned(peer.name, peer.since_ms):
             self._nursery.start_soon(self._hang_up, peer, "it is banned")
             return
@@ -523,27 +523,27 @@ class Node:
         self._nursery.start_soon(self._attend, peer)
 
     def _open_account(self, peer: _Peer) -> str | None:
-        """Return why a peer that has proven its key is kept out; None if it is not."""
+        """Return why a peer that has proven its key is refused; None if it is not."""
         accounts, now = self.guard.accounts, peer.since_ms
         named, reserved = self._known.is_named(peer.name), self._known.is_reserved(peer.name)
         if reserved:
             self._reserved.seen(peer.name, peer.ip)
         elif not named and not peer.outbound and accounts.is_closed(peer.ip, now):
-            return "its network is closed"  # it came from the address of a reserved peer
+            return "its network is closed"  # it connected from the address of a reserved peer
         return accounts.opened(peer.name, peer.ip, now, named=named, reserved=reserved)
 
     def _replace_older(self, peer: _Peer, fresh: SwarmConn) -> None:
-        """Close an older connection of the same direction: its other end has lost it.
+        """Close an older connection of the same direction: its remote end has lost it.
 
-        A restarted peer comes back before we notice that it had gone, and the dead connection
-        would hide the new one (defect 8).
+        A restarted peer reconnects before we notice that it had gone, and the dead connection would
+        hide the new one (defect 8).
         """
         for other in self._swarm.get_connections(peer.id):
             if other is not fresh and getattr(other, "direction", None) == fresh.direction:
                 self._nursery.start_soon(quietly, other.close)
 
     def connection_closed(self, peer_id: ID) -> None:
-        """libp2p has one connection less."""
+        """Handle the end of a connection of libp2p."""
         peer = self._peers.get(peer_id)
         if peer is not None and not self._swarm.get_connections(peer_id):
             self._end(peer)
@@ -556,12 +556,12 @@ class Node:
         self.guard.accounts.gone(peer.name)
         self._peers.pop(peer.id, None)
         admitted = peer.admitted.is_set()
-        peer.admitted.set()  # who waits for it looks whether it is gone
+        peer.admitted.set()  # waiting tasks then check `gone`
         for number in list(peer.open_asks):
             self._settle(peer, Failed(number, LEFT))
         if not admitted:
             if peer.dialled:
-                # Whoever hangs up first, the book must learn how its dial went.
+                # The book must be given the result of its dial, whichever side closes first.
                 self._known.dial_failed(peer.name, now_ms())
         else:
             log.info("peer %s left: %s", peer.name, peer.why)
@@ -585,7 +585,7 @@ class Node:
         self._serving = 0
 
     async def _attend(self, peer: _Peer) -> None:
-        """From the first connection to the last: the handshake, then notes and polls."""
+        """Attend a peer from the first connection to the last: handshake, notes and polls."""
         with peer.scope:
             why = await self._handshake(peer)
             if why is not None:
@@ -597,7 +597,7 @@ class Node:
                 nursery.start_soon(self._poll, peer)
 
     async def _handshake(self, peer: _Peer) -> str | None:
-        """Greet a peer that we dialled, or wait for its greeting; or the reason why not."""
+        """Greet a dialled peer, or await its greeting. Return why it is refused, or None."""
         with trio.move_on_after(self._settings.handshake_ms / 1_000):
             if not peer.outbound:
                 await peer.admitted.wait()
@@ -606,7 +606,7 @@ class Node:
         return "no handshake in time"
 
     async def _greet_too(self, peer: _Peer) -> None:
-        """Greet a peer that came to us while we dialled it, unless it has greeted us already."""
+        """Greet a peer that dialled us while we dialled it, unless it has greeted us already."""
         with trio.move_on_after(self._settings.handshake_ms / 1_000):
             if peer.admitted.is_set():
                 return
@@ -616,7 +616,7 @@ class Node:
                 self._nursery.start_soon(self._hang_up, peer, why)
 
     async def _first_greeting(self, peer: _Peer) -> str | None:
-        """Greet a peer; or the reason why it is none of ours."""
+        """Greet a peer. Return the reason why it is refused, None if it is admitted."""
         try:
             await self._greet(peer)
         except Refused as error:
@@ -625,8 +625,7 @@ class Node:
             self.penalise(peer.name, FATAL, f"handshake: {error}")
             return str(error)
         except Exception as error:  # noqa: BLE001  (libp2p ends a request in a dozen ways)
-            # Names of protocols have the genesis hash in them, so this is what a stranger
-            # looks like: it knows no protocol of ours.
+            # Protocol names contain the genesis hash: a foreign peer supports none of ours.
             if "not supported" in str(error.__cause__):
                 self._stranger(peer.name)
                 return "it is of another chain, or speaks another version"
@@ -653,13 +652,13 @@ class Node:
         )
 
     def _told_addresses(self) -> tuple[str, ...]:
-        """Where we say we listen."""
+        """Return the listen addresses that we report."""
         name = str(self._swarm.get_peer_id())
         public = [f"{text}/p2p/{name}" for text in self._settings.public]
         return tuple((public or list(self.addresses))[:OWN_ADDRESSES])
 
     def _heard_hello(self, peer: _Peer, hello: Hello) -> None:
-        """Admit a peer, or take note of its status. Raises Refused."""
+        """Admit a peer, or update its status. Raises Refused."""
         if peer.gone:
             raise Refused(peer.why)
         if hello.genesis != self._settings.genesis:
@@ -693,7 +692,7 @@ class Node:
         self._tell_outside(Connected(peer.name, hello.status))
 
     async def _poll(self, peer: _Peer) -> None:
-        """Ask for the status again and again; who does not answer is gone (defect 13)."""
+        """Request the status repeatedly; disconnect a peer that does not answer (defect 13)."""
         missed = 0
         pause = self._settings.poll_ms / 1_000
         while missed < MISSES:
@@ -709,10 +708,10 @@ class Node:
                 missed += 1
         self._nursery.start_soon(self._hang_up, peer, "it does not answer")
 
-    # --- what peers want ------------------------------------------------------------------
+    # --- requests of peers ----------------------------------------------------------------
 
     async def _serve(self, protocol: str, stream: INetStream) -> None:
-        """Answer one request, or drop the stream without a word."""
+        """Answer one request, or reset the stream without an answer."""
         peer = self._peers.get(stream.muxed_conn.peer_id)
         if peer is None or not await self._may_ask(peer, protocol):
             await reset(stream)
@@ -747,7 +746,7 @@ class Node:
             return False
         if not may_serve(peer.serving, self._serving):
             return False
-        # A node that has no place for somebody still tells it where others are.
+        # A node without a place for a peer still answers its searches for others.
         return protocol in (STATUS, KAD) or await self.admitted(peer)
 
     async def _serve_one(self, peer: _Peer, protocol: str, stream: INetStream) -> None:
@@ -788,7 +787,7 @@ class Node:
         return question.data
 
     async def admitted(self, peer: _Peer) -> bool:
-        """Wait for the end of the handshake: the other side may know of it before we do."""
+        """Wait for the end of the handshake. Return True if it succeeded and the peer is here."""
         with trio.move_on_after(self._settings.handshake_ms / 1_000):
             await peer.admitted.wait()
         return peer.admitted.is_set() and not peer.gone
@@ -851,7 +850,7 @@ class Node:
             if self.allows(peer, GRANDPA_PEER):
                 self._outbox.put(NoteHeard(peer.name, data))
 
-    # --- looking for peers ------------------------------------------------------------------
+    # --- discovery --------------------------------------------------------------------------
 
     async def _dial_when_due(self) -> None:
         while True:
@@ -863,7 +862,7 @@ class Node:
         """Dial one address, past the library's negative cache and its own choice (defect 7)."""
         peer_id = ID.from_string(dial.peer)
         if peer_id in self._peers:
-            # It came to us in the meantime: its handshake tells the book.
+            # It connected to us in the meantime: its handshake informs the book.
             self._known.dial_failed(dial.peer, now_ms())
             return
         self._dialled[peer_id] = dial.address
@@ -874,8 +873,8 @@ class Node:
             log.debug("cannot reach %s: %r", dial.address, error)
         finally:
             self._dialled.pop(peer_id, None)
-            # Also if it hung up before we looked, or the host fell: a dial of which the book never
-            # learns the end is the last one.
+            # Also if it disconnected before, or the host failed: a dial without a reported end
+            # would block all further ones of this peer.
             if peer_id not in self._peers:
                 self._known.dial_failed(dial.peer, now_ms())
 
@@ -895,7 +894,7 @@ class Node:
         self.traffic["lookups"] = self._nodes.lookups
 
     async def _find(self, find: Find) -> None:
-        """Ask a node for others: a neighbour, or one that the book lets us call on."""
+        """Ask a node for others: a connected one, or one that the book permits to dial."""
         peer = self._by_name(find.peer)
         whom: _Peer | Dial | None = None
         if peer is None or peer.status is None:
@@ -917,9 +916,9 @@ class Node:
         except Exception as error:  # noqa: BLE001  (libp2p ends a request in a dozen ways)
             note(KAD, error)
         finally:
-            # Also if the host fell: a question of which the book never learns the end is the last.
+            # Also if the host failed: without a reported end the peer would not be asked again.
             if isinstance(whom, Dial):
-                self._known.dial_failed(find.peer, now_ms())  # nothing if it was reached
+                self._known.dial_failed(find.peer, now_ms())  # no effect if it was reached
             if named is None:
                 self._nodes.failed(find)
             else:
@@ -928,7 +927,7 @@ class Node:
         self._look()
 
     async def _search(self, whom: _Peer | Dial, target: int) -> bytes | None:
-        """The answer of a node to the question who is nearest; None if it refuses."""
+        """Return the answer of a node to a search; None if it refuses."""
         search = Search(target.to_bytes(KEY_BYTES, "big"), self._told_addresses())
         question = encode_search(search)
         if isinstance(whom, _Peer):
@@ -943,7 +942,7 @@ class Node:
         return answer
 
     async def _knock(self, action: Knock) -> None:
-        """See whether a node that came to us can be reached where it says."""
+        """Probe whether a node that connected to us can be reached at its reported address."""
         address, ip = action.address, None
         try:
             if self._known.bar(address.peer, now_ms()) is None:
@@ -960,7 +959,7 @@ class Node:
         self._look()
 
     def _nearest(self, peer: _Peer, search: Search) -> bytes:
-        """The answer to a node that looks for others, whether it has a place here or not."""
+        """Return the answer to a node's search, whether it has a place here or not."""
         why = self._known.bar(peer.name, now_ms())
         if why is not None:
             raise Refused(why)
@@ -972,7 +971,7 @@ class Node:
         return encode_addresses([str(node) for node in nodes if self._known.accepts(node)])
 
     def _came(self, peer: _Peer, claims: Sequence[Address]) -> None:
-        """A node came to us: see whether one of the addresses it names is where it listens."""
+        """Queue a probe of one of the addresses that a node which connected to us reports."""
         open_ = [address for address in claims if self._known.accepts(address)]
         for address in sorted(open_, key=lambda one: one.host != peer.ip)[:1]:
             self._nodes.came(address, peer.ip)
@@ -992,7 +991,7 @@ class Node:
         except OSError as error:
             log.warning("known peers cannot be stored: %s", error)
 
-    # --- small things -----------------------------------------------------------------------
+    # --- small functions --------------------------------------------------------------------
 
     @property
     def _known(self) -> PeerBook:
@@ -1007,7 +1006,7 @@ class Node:
         return self._finder
 
     def penalise(self, name: str, cost: int, why: str) -> None:
-        """Charge a peer; hang up if that bans it."""
+        """Charge a peer; disconnect it if that bans it."""
         self.traffic["penalties"] += 1
         was_banned = self._known.is_banned(name, now_ms())
         if not self._known.penalise(name, cost, why, now_ms()):
@@ -1025,7 +1024,7 @@ class Node:
             self._nursery.start_soon(self._hang_up, peer, f"banned: {why}")
 
     def _cut_off(self, name: str, order: CutOff) -> None:
-        """Disconnect a peer that costs too much; ban it if that is not the first time."""
+        """Disconnect a peer that costs too much; ban it if it was cut off recently."""
         if self._known.is_reserved(name):
             log.warning("peer %s is reserved, so it is slowed and not cut off: %s", name, order.why)
             return
@@ -1035,13 +1034,13 @@ class Node:
         else:
             log.warning("peer %s is cut off: %s", name, order.why)
         if peer is not None:
-            # Nothing it sent counts from this moment on; its sockets close as soon as they can.
+            # Nothing it sends counts from now on; its sockets are closed as soon as possible.
             self._nursery.start_soon(self._hang_up, peer, f"cut off: {order.why}")
             peer.why = f"cut off: {order.why}"
             self._end(peer)
 
     def allows(self, peer: _Peer, kind: str, size: int = 0) -> bool:
-        """Count a message of `peer`; false if it is one too many. A flood of those is charged."""
+        """Count a message of `peer`. Return True if it is admitted. A flood is charged."""
         now = now_ms()
         if peer.gone:
             return False
@@ -1054,16 +1053,16 @@ class Node:
         return False
 
     def _allows_stream(self, peer_id: ID) -> bool:
-        """Count a stream that a peer opens."""
+        """Count a stream that a peer opens. Return True if it is admitted."""
         peer = self._peers.get(peer_id)
         return peer is None or self.allows(peer, STREAMS)
 
     def peer(self, peer_id: ID) -> _Peer | None:
-        """The peer, if it has a connection."""
+        """Return the peer, if it has a connection."""
         return self._peers.get(peer_id)
 
     def heard_gossip(self, peer_id: ID, topic: str, payload: bytes) -> None:
-        """Hand a gossip message out."""
+        """Emit a gossip message."""
         self._outbox.put(GossipHeard(topic, str(peer_id), payload))
 
     def _by_name(self, name: str) -> _Peer | None:
@@ -1090,7 +1089,7 @@ class Node:
 
 
 class _Ear:
-    """What gossip may know of the node."""
+    """The environment of gossip, provided by the node."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -1123,7 +1122,7 @@ class _Ear:
 
 
 class _Notifee(INotifee):
-    """Told by the swarm of connections that come and go."""
+    """Receiver of the swarm's connection events."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -1148,7 +1147,7 @@ class _Notifee(INotifee):
 
 
 def claimed(texts: Sequence[str], peer: str, ip: str) -> Sequence[Address]:
-    """Return where a peer says it listens; "everywhere" means where it comes from."""
+    """Return the listen addresses that a peer claims; 0.0.0.0 or :: becomes its IP address."""
     addresses = []
     for address in readable(texts):
         if address.peer != peer:
@@ -1161,7 +1160,7 @@ def claimed(texts: Sequence[str], peer: str, ip: str) -> Sequence[Address]:
 
 
 def readable(texts: Sequence[str]) -> Sequence[Address]:
-    """Return those that can be dialled; others may know kinds of addresses that we do not."""
+    """Return the addresses that can be dialled; other nodes may support further kinds."""
     addresses = []
     for text in texts:
         try:

@@ -1,4 +1,4 @@
-"""Small things that every host of libp2p here needs, whatever it speaks."""
+"""Functions shared by the libp2p hosts, independent of their protocols."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from p2p.host.containment import ContainedSwarm, note
 
 
 class _QuietHost(BasicHost):
-    """A host that answers identify and ping, and asks nobody."""
+    """A host that answers identify and ping, and sends no identify requests."""
 
     def _should_identify_peer(self, peer_id: ID) -> bool:
         return False
@@ -36,7 +36,7 @@ def new_host(swarm: ContainedSwarm) -> BasicHost:
 
 
 def probe_port(text: str) -> None:
-    """Raise PortInUse if somebody listens there: libp2p would say nothing (defect 11), and as it
+    """Raise PortInUse if the port is in use: libp2p would report nothing (defect 11), and as it
     sets SO_REUSEPORT, two nodes of one user would even share the port.
     """
     kind, host, port = parse_listen(text)
@@ -50,8 +50,8 @@ def probe_port(text: str) -> None:
 
 
 async def quietly(close: Callable[[], Awaitable[object]]) -> None:
-    """Close something of a peer that may be gone."""
+    """Close a resource of a peer that may be gone, ignoring errors."""
     try:
         await close()
-    except Exception as error:  # noqa: BLE001  (it is gone: that is what was wanted)
+    except Exception as error:  # noqa: BLE001  (it is closed: that is what was wanted)
         note("close", error)

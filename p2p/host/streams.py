@@ -1,7 +1,7 @@
 """Frames on libp2p streams: read into memory at once, bounded, never byte by byte.
 
-A writer whose reader pauses for five seconds is cut by the library (defect 15), so a frame is read
-whole as it comes; its length is checked before anything is kept.
+The library disconnects a writer whose reader pauses for five seconds (defect 15), so a frame is
+read as a whole as it arrives; its length is checked before anything is stored.
 """
 
 from __future__ import annotations

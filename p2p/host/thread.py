@@ -1,7 +1,7 @@
 """A thread in which trio runs, for a program that runs on asyncio.
 
-One thread per network, so that several nodes fit into one process. Nothing of libp2p is touched
-from outside of it; words go in and out through mailboxes.
+One thread per network, so that several nodes fit into one process. libp2p is used in this thread
+only; data goes in and out through queues.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from p2p.errors import NetworkError
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 2.5
-"""What the inside has for closing its connections until it is cancelled."""
+"""Time for `main` to close its connections before it is cancelled."""
 JOIN_SECONDS = 10.0
-"""And the thread until it is given up: it is a daemon and ends with the process."""
+"""Time for the thread to end before it is given up: it is a daemon and ends with the process."""
 
 
 class TrioThread:
-    """Runs `main(ready, stop)` under trio; `ready()` lets `start` return, `stop` asks to end."""
+    """Runs `main(ready, stop)` under trio; `ready()` makes `start` return, `stop` ends it."""
 
     def __init__(
         self, main: Callable[[Callable[[], None], trio.Event], Awaitable[None]], name: str
@@ -51,7 +51,7 @@ class TrioThread:
             raise
 
     async def stop(self) -> None:
-        """Ask `main` to end, cancel it if it does not, and join the thread."""
+        """Request `main` to end, cancel it if it does not, and join the thread."""
         if self._ended is None:
             return
         self._inside(self._ask)
@@ -72,16 +72,16 @@ class TrioThread:
         return True
 
     def call(self, function: Callable[[], None]) -> bool:
-        """Have `function` run inside soon, from any thread; false if the inside has ended."""
+        """Schedule `function` in the trio thread, from any thread. Return True if trio runs."""
         return self._inside(function)
 
-    # --- inside -----------------------------------------------------------------------
+    # --- trio thread ------------------------------------------------------------------
 
     def _run(self) -> None:
         error: BaseException | None = None
         try:
             trio.run(self._root)
-        except BaseException as caught:  # noqa: BLE001  (nobody is above a thread)
+        except BaseException as caught:  # noqa: BLE001  (an exception has no caller in a thread)
             error = caught
             log.debug("the network thread ended: %r", caught)
         self._outside(lambda: self._finish(error))
@@ -103,7 +103,7 @@ class TrioThread:
         if self._scope is not None:
             self._scope.cancel()
 
-    # --- between ----------------------------------------------------------------------
+    # --- between the threads ----------------------------------------------------------
 
     def _inside(self, function: Callable[[], None]) -> bool:
         if self._token is None:
@@ -134,7 +134,7 @@ class TrioThread:
 
 
 def _as_error(error: BaseException | None) -> Exception:
-    """What `start` raises: what ended the inside, out of the groups that trio wraps it in."""
+    """Return the exception for `start`: the one that ended trio, unwrapped from its groups."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     if isinstance(error, NetworkError):

@@ -1,8 +1,8 @@
-"""Calls on nodes that we are not connected with: a question in passing, or a knock at the door.
+"""One-shot requests to nodes that we are not connected with, and probes of their addresses.
 
-Each has a connection of its own, of which the swarm knows nothing: nobody is greeted, no place is
-taken on either side, nothing is gossiped, and at the end it is closed. Noise proves who answers.
-The caller sets the deadline, and asks the peer book first.
+Each has a connection of its own, outside the swarm: there is no handshake of the chain, no place is
+taken on either side, nothing is gossiped, and at the end it is closed. Noise authenticates the
+node. The caller sets the deadline, and asks the peer book first.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ CLOSE_SECONDS: Final = 1.0
 
 
 class Stranger(NetworkError):
-    """Whoever answered is of another chain, or speaks another version: leave it alone."""
+    """The node is of another chain or version: do not dial it for a while."""
 
 
 async def knock(swarm: ContainedSwarm, address: Address) -> str:
-    """Return the IP address at which the node of `address` opened. Raises what libp2p raises."""
+    """Return the IP address at which the node of `address` answered. Raises what libp2p raises."""
     async with _secured(swarm, address) as (connection, _):
         return remote_ip(connection)
 
@@ -43,9 +43,10 @@ async def knock(swarm: ContainedSwarm, address: Address) -> str:
 async def visit(
     swarm: ContainedSwarm, address: Address, protocol: TProtocol, question: bytes, bound: int
 ) -> tuple[str, bytes | None]:
-    """Ask the node at `address`; return the IP address that led to, and the answer or a refusal.
+    """Send a request to the node at `address`; return the IP address it was reached at, and the
+    answer, None if it refused.
 
-    Raises Stranger, WireError for bytes that are no answer, and whatever libp2p raises.
+    Raises Stranger, WireError for a malformed answer, and any error of libp2p.
     """
     failure: Exception | None = None
     answer: bytes | None = None
@@ -56,7 +57,7 @@ async def visit(
             nursery.start_soon(cast(Yamux, muxed).start)
             try:
                 answer = await _ask(await muxed.open_stream(), protocol, question, bound)
-            except Exception as error:  # noqa: BLE001  (the nursery would hide it in a group)
+            except Exception as error:  # noqa: BLE001  (the nursery would wrap it in a group)
                 failure = error
             nursery.cancel_scope.cancel()
     if failure is not None:
@@ -81,7 +82,7 @@ async def _ask(
 async def _secured(
     swarm: ContainedSwarm, address: Address
 ) -> AsyncIterator[tuple[IRawConnection, ISecureConn]]:
-    """Dial, and have Noise prove who is there; close at the end, however it comes."""
+    """Dial, and authenticate the node by Noise; close the connection at the end in any case."""
     raw = await TCP().dial(Multiaddr(address.socket))
     connection = MeteredConnection.over(raw, swarm.traffic)
     try:

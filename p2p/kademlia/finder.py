@@ -1,12 +1,13 @@
-"""When to look for nodes, and whom to ask: the table kept full and true. Pure; time is an argument.
+"""Scheduler of discovery: when to look up which key, and which nodes to ask. Pure; time is an
+argument.
 
-The first walk, as soon as somebody is connected, goes to our own key: those near it learn of us by
-being asked. The next ones go to a key drawn by lot in each bucket, from the far ones to the near,
-and so on in turn: at the shortest pause while they bring nodes that are new or fewer than three
-are connected, less and less often else.
+The first lookup, as soon as a peer is connected, is for our own key: the nodes near it learn our
+address by being asked. The next ones are for a random key in each bucket, from the farthest to the
+nearest, and so on in turn: at the minimum pause while they bring new nodes or fewer than three
+peers are connected, at growing pauses otherwise.
 
-Besides, one node at a time is asked whether it is still there, and the addresses at which those
-who came to us say they listen are knocked at: until somebody opened there, nobody is told of them.
+Besides, one node at a time is checked, and the listen addresses that inbound peers claim are
+probed: until a probe succeeds, they are not reported to others.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from p2p.kademlia.table import K, RoutingTable, network_of
 log = logging.getLogger(__name__)
 
 FEW: Final = 3
-"""Connected peers below which nodes are looked for at the shortest pause."""
+"""Number of connected peers below which lookups run at the minimum pause."""
 SLOWEST: Final = 40
-"""How many times as long the longest pause is."""
+"""Maximum pause, as a multiple of the minimum one."""
 KNOCKS: Final = 2
-"""Doors knocked at at a time."""
+"""Maximum number of concurrent probes."""
 VISITORS: Final = 32
-"""Nodes that asked something in passing whose addresses are kept until they are knocked at."""
+"""Maximum number of unconnected nodes whose claimed addresses wait to be probed."""
 
 
 class Find(NamedTuple):
@@ -39,18 +40,18 @@ class Find(NamedTuple):
     peer: str
     target: int
     check: bool
-    """Whether all we want to know is if it is there."""
+    """True if the only purpose is to check that it is reachable."""
 
 
 class Knock(NamedTuple):
-    """See whether somebody opens at `address`; ends in one `reached` or `shut`."""
+    """Probe `address`; ends in one `reached` or `shut`."""
 
     address: Address
 
 
 @dataclass(slots=True)
 class _Claim:
-    """Where a node that came to us says it listens."""
+    """Listen address that an inbound node claims."""
 
     address: Address
     network: str
@@ -60,17 +61,17 @@ class _Claim:
 
 
 class Finder:
-    """Looks for nodes on behalf of one node. Not for two threads at once."""
+    """Discovery for one node. Not thread-safe."""
 
     def __init__(
         self, local: str, luck: random.Random, every_ms: int, guides: Callable[[], Iterable[str]]
     ) -> None:
-        """`every_ms` is the shortest pause; `guides` names whom to ask besides those in the table,
-        on walks to our own key and when hardly anybody is known.
+        """`every_ms` is the minimum pause; `guides` returns the peers to ask besides those in the
+        table, in lookups of our own key and when fewer than ALPHA others are available.
         """
         self.table = RoutingTable(local)
         self.lookups = 0
-        """Walks begun."""
+        """Number of lookups started."""
         self._local = local
         self._luck = luck
         self._every_ms = self._pause_ms = every_ms
@@ -84,16 +85,16 @@ class Finder:
         self._check_ms = 0
         self._checking = False
 
-    # --- what happened ------------------------------------------------------------------
+    # --- events -------------------------------------------------------------------------
 
     def connected(self, peer: str, now_ms: int) -> None:
-        """The handshake with `peer` succeeded; the first one begins a walk."""
+        """Note that the handshake with `peer` succeeded; the first peer starts a lookup."""
         if not self._here:
             self._next_ms = now_ms
         self._here[peer] = None
 
     def left(self, peer: str, now_ms: int) -> None:
-        """`peer` is connected no more."""
+        """Note that `peer` is no longer connected."""
         self._here.pop(peer, None)
         self._claims.pop(peer, None)
         self.table.seen(peer, now_ms)
@@ -102,12 +103,12 @@ class Finder:
             self._next_ms = min(self._next_ms, now_ms + self._every_ms)
 
     def reached(self, address: Address, ip: str, now_ms: int) -> None:
-        """We dialled a node of our chain there; `ip` is where that led."""
+        """Note that we dialled a node of our chain there; `ip` is where the address led."""
         self._claims.pop(address.peer, None)
         self._entered += self.table.add(address, ip, now_ms)
 
     def came(self, address: Address, ip: str) -> None:
-        """A node of our chain came from `ip` and says it listens there: to be knocked at."""
+        """Note that a node of our chain came from `ip` and claims this address: to be probed."""
         peer = address.peer
         if self.table.address(peer) == address or peer in self._claims:
             return
@@ -119,12 +120,12 @@ class Finder:
         self._claims[peer] = _Claim(address, network)
 
     def forget(self, peer: str) -> None:
-        """`peer` is banned, or is not of our chain."""
+        """Remove `peer`: it is banned, or of another chain."""
         self.table.remove(peer)
         self._claims.pop(peer, None)
 
     def shut(self, knock: Knock, now_ms: int) -> None:
-        """Nobody opened; who is connected is tried again, ever later."""
+        """Note that a probe failed; a connected peer's is repeated, at growing pauses."""
         claim = self._claims.get(knock.address.peer)
         if claim is None:
             return
@@ -136,7 +137,7 @@ class Finder:
         claim.not_before_ms = now_ms + self._every_ms * min(1 << claim.tries, SLOWEST)
 
     def answered(self, find: Find, named: Sequence[Address], now_ms: int) -> None:
-        """A node answered; what it named is hearsay."""
+        """Note the answer of a node; the addresses in it are unverified."""
         self.table.seen(find.peer, now_ms)
         if find.check:
             self._checking = False
@@ -144,7 +145,7 @@ class Finder:
             self._lookup.answered(find.peer, named)
 
     def failed(self, find: Find) -> None:
-        """A node was not there, or did not answer."""
+        """Note that a node is not reachable, or did not answer."""
         self.table.failed(find.peer)
         if find.check:
             self._checking = False
@@ -152,16 +153,16 @@ class Finder:
             self._lookup.failed(find.peer)
 
     def skipped(self, find: Find) -> None:
-        """A node was not asked, because it must not be dialled now."""
+        """Note that a node was not asked, because it must not be dialled now."""
         if find.check:
             self._checking = False
         elif self._lookup is not None:
             self._lookup.skipped(find.peer)
 
-    # --- what to do ---------------------------------------------------------------------
+    # --- actions ------------------------------------------------------------------------
 
     def todo(self, now_ms: int) -> Sequence[Find | Knock]:
-        """What to do now. To be asked again after each answer, and every second or so."""
+        """Return the actions that are due. Call it after each answer, and about every second."""
         return [*self._walk(now_ms), *self._check(now_ms), *self._knock(now_ms)]
 
     def _walk(self, now_ms: int) -> Sequence[Find]:
@@ -181,7 +182,7 @@ class Finder:
         starts = dict.fromkeys(address.peer for address in self.table.closest(target))
         if len(starts) < K:
             starts |= self._here
-        # At home also who was named by the operator: whoever is among liars gets out by them.
+        # For our own key also the peers that the operator named, in case all others lie.
         if len(starts) < ALPHA or target == self.table.local:
             starts |= dict.fromkeys(self._guides())
         self.lookups += 1
@@ -189,7 +190,7 @@ class Finder:
         return Lookup(target, starts, self._local)
 
     def _aim(self) -> int:
-        """Our own key, then one in each bucket that has nodes, the farthest first."""
+        """Return our own key, then one in each bucket down to the lowest, the farthest first."""
         local, bucket = self.table.local, self._bucket
         if bucket < self.table.lowest:
             self._bucket = 255
@@ -221,7 +222,7 @@ class Finder:
         return [Find(peer, self._luck.getrandbits(256), check=True)]
 
     def _knock(self, now_ms: int) -> Sequence[Knock]:
-        """Those who are connected first, then whom we have knocked at the least."""
+        """Return the probes that are due: connected peers first, then the least probed."""
         free = KNOCKS - sum(claim.knocking for claim in self._claims.values())
         due = [
             (peer not in self._here, claim.tries, number, claim)

@@ -1,12 +1,13 @@
-"""One walk towards a key: whom to ask next, and when it is over. Pure.
+"""One lookup of a key: the nodes to ask next, and its end. Pure.
 
-Three paths walk side by side, one question of each open at a time. A path asks the nearest of
-those whom its own answers named, and takes up what the others left only when it has none. So a
-liar whose answers look best leads one path astray, not the walk.
+Three disjoint paths advance concurrently, with one open request each. A path asks the nearest of
+the nodes that its own answers named, and uses those of the others only when it has none left. So a
+lying peer with the best looking answers misleads one path, not the lookup.
 
-Nobody who was merely named counts. The walk ends when the nearest left is farther than K nodes
-that answered, and at the latest after 48 questions. Who names nodes that are not there is believed
-no more after three of them, and no network has more than ten of those who are asked.
+Nodes that were only named do not count. The lookup ends when the nearest remaining node is farther
+than K nodes that answered, and at the latest after 48 requests. A peer is distrusted once three
+more of the nodes it named are unreachable than reachable, and no network has more than ten of the
+nodes that are asked.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from p2p.address import Address
 from p2p.kademlia.table import PER_TABLE, K, key_of, network_of
 
 ALPHA: Final = 3
-"""Paths, and so questions at a time."""
+"""Number of paths, and so of concurrent requests."""
 QUESTIONS: Final = 16
-"""Of each path."""
+"""Maximum number of requests of each path."""
 PATIENCE: Final = 3
-"""Nodes that are not there which one may name, and one more for each that is."""
+"""Unreachable less reachable nodes among those that a peer named at which it is distrusted."""
 
 
 class _State(Enum):
@@ -46,7 +47,7 @@ class _Candidate:
 
 
 class Lookup:
-    """A walk to the nodes nearest to `target`, from `starts`."""
+    """A lookup of the nodes nearest to `target`, from `starts`."""
 
     def __init__(self, target: int, starts: Iterable[str], local: str) -> None:
         self.target = target
@@ -62,15 +63,15 @@ class Lookup:
 
     @property
     def over(self) -> bool:
-        """Whether nobody is asked now; if `next` names nobody either, the walk has ended."""
+        """True if no request is open; if `next` returns none either, the lookup has ended."""
         return not self._open
 
     def closest(self) -> Sequence[str]:
-        """Those who answered, the nearest first, K at most."""
+        """Return the nodes that answered, the nearest first, at most K."""
         return [peer for _, peer in self._reached[:K]]
 
     def next(self) -> Sequence[str]:
-        """Whom to ask now. Each is waited for until `answered`, `failed` or `skipped`."""
+        """Return the nodes to ask now. Each is open until `answered`, `failed` or `skipped`."""
         chosen = []
         busy = {candidate.path for candidate in self._open.values()}
         for path in range(ALPHA):
@@ -84,7 +85,7 @@ class Lookup:
         return chosen
 
     def answered(self, peer: str, named: Iterable[Address]) -> None:
-        """`peer` answered, and named these, of which K are looked at."""
+        """Note that `peer` answered with addresses, of which the first K are used."""
         candidate = self._close(peer)
         insort(self._reached, (candidate.distance, peer))
         for teller in candidate.tellers:
@@ -93,19 +94,19 @@ class Lookup:
             self._hear(address, peer, candidate.path)
 
     def failed(self, peer: str) -> None:
-        """`peer` is not there, or said nothing that counts."""
+        """Note that `peer` is not reachable, or gave no valid answer."""
         candidate = self._close(peer)
         self._networks[candidate.network] -= 1
         for teller in candidate.tellers:
             self._trust[teller] -= 1
 
     def skipped(self, peer: str) -> None:
-        """`peer` was not asked: nobody's fault, and no question lost."""
+        """Note that `peer` was not asked: it is not penalized, and the request is not counted."""
         candidate = self._close(peer)
         self._networks[candidate.network] -= 1
         self._left[candidate.path] += 1
 
-    # --- steps ------------------------------------------------------------------------
+    # --- internals --------------------------------------------------------------------
 
     def _close(self, peer: str) -> _Candidate:
         candidate = self._open.pop(peer)
@@ -128,7 +129,7 @@ class Lookup:
         )
 
     def _best(self, path: int) -> _Candidate | None:
-        """The nearest who may be asked: of this path's own, or else of all."""
+        """Return the nearest node that may be asked: of this path's own, or otherwise of all."""
         horizon = self._reached[K - 1][0] if len(self._reached) >= K else 1 << 256
         named = [
             one

@@ -1,13 +1,14 @@
-"""The nodes that we reached, ordered by how far their keys are from ours. Pure.
+"""The routing table: nodes that we reached, by the distance of their keys to ours. Pure.
 
 A key is the SHA-256 of a peer id's bytes, the distance of two keys is their exclusive or, and the
-bucket of a node is the number of the highest bit in which its key differs from ours. So half of
-all nodes belong into bucket 255, a quarter into 254, and near ones are known all.
+bucket of a node is the number of the highest bit in which its key differs from ours. So half of all
+nodes belong to bucket 255, a quarter to 254, and all near ones are in the table.
 
-In comes only whom we dialled ourselves and who speaks our chain's protocol there: what a peer says
-of itself or of others moves nothing. Who was known longest keeps its place as long as it answers,
-because what has been there for long will be, and because else a flood of fresh nodes would wash
-out the old ones. And no network has many places, or one rented /24 could have them all.
+Only nodes that we dialled ourselves and that support our chain's protocol are added: what a peer
+reports about itself or others has no effect. The longest known node keeps its place as long as it
+answers, because nodes that were online for long tend to stay online, and because otherwise a flood
+of new nodes would displace the old ones. The places of one network are limited, or one rented /24
+could have them all.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ from p2p.address import PEER_ID_CHARS, Address
 
 KEY_BYTES: Final = 32
 K: Final = 20
-"""Nodes in a bucket, and in an answer."""
+"""Maximum number of nodes in a bucket, and in an answer."""
 PER_BUCKET: Final = 2
-"""Nodes of one network in a bucket."""
+"""Maximum number of nodes of one network in a bucket."""
 PER_TABLE: Final = 10
-"""Nodes of one network in all buckets."""
+"""Maximum number of nodes of one network in all buckets."""
 FAILURES: Final = 3
-"""Silences in a row until a node is dropped that nobody waits to replace."""
+"""Failures in a row after which a node is dropped that has no replacement waiting."""
 STALE_MS: Final = 10 * 60_000
-"""How long a node is believed to be there without having been asked."""
+"""Time after which a node is checked again."""
 
 
 @lru_cache(maxsize=8_192)
@@ -43,9 +44,9 @@ def key_of(peer: str) -> int:
 
 
 def network_of(host: str) -> str:
-    """Return what counts as one machine room: a /24 of IPv4, a /48 of IPv6; a name is its own.
+    """Return the network of an address: a /24 of IPv4, a /48 of IPv6; a DNS name is its own.
 
-    Empty for addresses that are not public: on a local network all nodes are in one room.
+    Empty for addresses that are not public: the nodes of a local network are not limited.
     """
     try:
         address = ip_address(host)
@@ -65,16 +66,16 @@ class Entry:
     """A node that we reached."""
 
     address: Address
-    """Where we did."""
+    """Address at which we reached it."""
     key: int
     network: str
     seen_ms: int
     failures: int = 0
-    """Silences since then."""
+    """Number of failures since it answered last."""
 
 
 class RoutingTable:
-    """256 buckets of K nodes, each with the one that was heard of longest ago in front."""
+    """256 buckets of K nodes, each with the least recently seen node first."""
 
     def __init__(self, local: str) -> None:
         self.local = key_of(local)
@@ -91,24 +92,24 @@ class RoutingTable:
 
     @property
     def lowest(self) -> int:
-        """The nearest bucket that has a node; 255 if none has."""
+        """Number of the nearest bucket that has a node; 255 if none has."""
         return min((index for index, bucket in self._buckets.items() if bucket), default=255)
 
     def address(self, peer: str) -> Address | None:
-        """Where `peer` was reached, if it is in the table."""
+        """Return the address at which `peer` was reached, None if it is not in the table."""
         entry = self._entries.get(peer)
         return None if entry is None else entry.address
 
     def closest(self, target: int, count: int = K, *, spare: str = "") -> Sequence[Address]:
-        """The nodes nearest to a key, of those that answered last time."""
+        """Return the nodes nearest to a key, of those that answered last time."""
         entries = sorted(self._entries.values(), key=lambda entry: entry.key ^ target)
         sound = [e.address for e in entries if not e.failures and e.address.peer != spare]
         return sound[:count]
 
     def add(self, address: Address, ip: str, now_ms: int) -> bool:
-        """We reached a node, at this IP address if it is known; whether it is one more.
+        """Add a node that we reached; `ip` may be empty. Return True if it is a new entry.
 
-        In a full bucket it takes the place of one that was silent, or waits until one is.
+        In a full bucket it replaces a node that did not answer, or waits for one.
         """
         known = self._entries.get(address.peer)
         if known is not None:
@@ -122,7 +123,7 @@ class RoutingTable:
         index = self._index(entry.key)
         bucket = self._buckets.setdefault(index, [])
         if not self._may_enter(entry, bucket):
-            self._let_in(index)  # into the place of one that moved to where it must not be
+            self._let_in(index)  # the place of an entry that moved to a network that is full
             return False
         if len(bucket) >= K:
             silent = next((one for one in bucket if one.failures), None)
@@ -134,7 +135,7 @@ class RoutingTable:
         return known is None
 
     def seen(self, peer: str, now_ms: int) -> None:
-        """`peer` answered. If it was the oldest of its bucket, whoever waits for a place goes."""
+        """Note that `peer` answered. If it was its bucket's oldest, the waiting node is dropped."""
         entry = self._entries.get(peer)
         if entry is None:
             return
@@ -146,7 +147,7 @@ class RoutingTable:
         bucket.append(entry)
 
     def failed(self, peer: str) -> None:
-        """`peer` did not answer, or is not there."""
+        """Note that `peer` did not answer, or is not reachable."""
         entry = self._entries.get(peer)
         if entry is None:
             return
@@ -155,7 +156,7 @@ class RoutingTable:
             self.remove(peer)
 
     def remove(self, peer: str) -> None:
-        """Forget `peer`; whoever waits for a place in its bucket has it."""
+        """Remove `peer`; the node that waits for a place in its bucket gets it."""
         index = self._index(key_of(peer))
         waiting = self._waiting.get(index)
         if waiting is not None and waiting.address.peer == peer:
@@ -166,9 +167,9 @@ class RoutingTable:
             self._let_in(index)
 
     def doubtful(self, now_ms: int, here: Iterable[str]) -> str | None:
-        """Whom to ask whether it is still there: those who are `here`, connected, are.
+        """Return the node to check next, None if none is due. Those in `here` count as seen.
 
-        First whose place somebody waits for, then who has not been heard of for long.
+        First the oldest of a bucket with a waiting node, then one not seen for STALE_MS.
         """
         for peer in here:
             self.seen(peer, now_ms)
@@ -179,7 +180,7 @@ class RoutingTable:
             return None
         return oldest.address.peer
 
-    # --- steps ------------------------------------------------------------------------
+    # --- internals --------------------------------------------------------------------
 
     def _index(self, key: int) -> int:
         return (key ^ self.local).bit_length() - 1

@@ -1,1 +1,1 @@
-"""What nodes ask each other and tell each other, as bytes, and how such questions are answered."""
+"""Messages between nodes, their encoding, and how requests are answered."""

@@ -1,11 +1,12 @@
-"""Whose question is answered next, and how much of our time all of them may take. Pure.
+"""A shared time budget for answering requests, and the order of the requests. Pure.
 
-Each peer may ask at a limited rate (`p2p/limits.py`); but fifty of them at their limits are more
-than a node can bear that has blocks to make. So all share one budget of time, and within it whoever
-has had the least of it comes first: who asks little does not wait behind who asks much. What a
-question costs is known when it is answered; a costly one is paid back by a pause.
+Each peer may send requests at a limited rate (`p2p/limits.py`); but fifty of them at their limits
+are too much for a node that has blocks to make. So all share one budget of time, and within it the
+peer that has used the least is served first: a peer that asks little does not wait behind one that
+asks much. The cost of a request is known after it is answered; a costly one is compensated by a
+pause.
 
-Times are milliseconds of a clock that does not jump.
+Times are milliseconds of a monotonic clock.
 """
 
 from __future__ import annotations
@@ -18,53 +19,53 @@ from p2p.limits import MAX_REQUESTS
 from p2p.network import EXCHANGES, Asked
 
 SHARE: Final = 0.5
-"""The part of one core that answering may take in the long run."""
+"""Share of one core that answering may use in the long run."""
 SAVED_MS: Final = 1_000.0
-"""What may be saved up of it."""
+"""Maximum amount of time that may be saved up."""
 SPARE_MS: Final = 1_000
-"""What is left of a question's time for sending the answer; with less it is not worth it."""
+"""Time reserved for sending the answer; a request with less time left is dropped."""
 
 
 @dataclass(slots=True)
 class _Asker:
-    """A peer that has asked."""
+    """A peer that has sent requests."""
 
     had: float
-    """Its account: milliseconds that were spent on it, or on others while it asked nothing."""
+    """Its account: milliseconds that were spent on it, or on others while it had no request."""
     waiting: deque[tuple[float, Asked]] = field(default_factory=deque)
-    """What it asks, and when that came."""
+    """Its requests, and when they arrived."""
 
 
 class Budget:
-    """Questions that wait, and the time there is for them."""
+    """Waiting requests, and the time there is for them."""
 
     def __init__(self, now: float) -> None:
-        """Begin with all that can be saved."""
+        """Start with the maximum savings."""
         self._left = SAVED_MS
         self._when = now
         self._askers: dict[str, _Asker] = {}
         self._level = 0.0
-        """What whoever was served last had had by then."""
+        """Account of the peer served last, when it was served."""
 
     @property
     def waiting(self) -> int:
-        """Questions that wait."""
+        """Number of waiting requests."""
         return sum(len(asker.waiting) for asker in self._askers.values())
 
     def put(self, asked: Asked, now: float) -> bool:
-        """Let a question wait; False if its peer has too many here: then it is refused."""
+        """Queue a request. Return True if it was queued, False if its peer has too many here."""
         asker = self._askers.setdefault(asked.peer, _Asker(self._level))
         if len(asker.waiting) >= MAX_REQUESTS:
             return False
         if not asker.waiting:
-            # Time in which nobody asked is not saved up against those who did.
+            # Time without requests is not saved up against those who sent some.
             asker.had = max(asker.had, self._level)
         asker.waiting.append((now, asked))
         return True
 
     def take(self, now: float) -> Asked | None:
-        """Return the question to answer now; then `spent` is due. None if there is none, or no
-        time. Those whose own time is over are dropped.
+        """Return the request to answer now; the caller then reports its cost by `spent`. None if
+        there is none, or no time. Requests that have timed out are dropped.
         """
         if self.due(now) != now:
             return None
@@ -76,14 +77,14 @@ class Budget:
         return None
 
     def spent(self, peer: str, ms: float) -> None:
-        """Note what the answer to a peer's question took."""
+        """Add the cost of the answer to a peer's request."""
         self._left -= ms
         asker = self._askers.get(peer)
         if asker is not None:
             asker.had += ms
 
     def gone(self, peer: str) -> None:
-        """A peer left: nobody waits for its answers."""
+        """Drop a peer that left, with its requests."""
         self._askers.pop(peer, None)
 
     def due(self, now: float) -> float | None:

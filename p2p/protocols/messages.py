@@ -1,11 +1,11 @@
-"""Questions, answers and announces of nodes, in SCALE, with a bound on everything.
+"""Requests, answers and announces of nodes, in SCALE, with a bound on everything.
 
 Each kind has `encode()` and `decode(raw)`; `decode` raises DecodeError for anything that is not
-exactly one message within its bounds. Bounds are checked before what they bound is read, so that
-a few bytes cannot claim much memory.
+exactly one message within its bounds. Bounds are checked before what they bound is read, so that a
+few bytes cannot claim much memory.
 
-Headers travel as the bytes that are hashed, bodies as lists of extrinsics without the length in
-front of each. `WarpProof` is byte for byte Substrate's `WarpSyncProof`.
+Headers are sent as the bytes that are hashed, bodies as lists of extrinsics without a length prefix
+of their own. `WarpProof` is byte for byte Substrate's `WarpSyncProof`.
 """
 
 from __future__ import annotations
@@ -35,36 +35,36 @@ from btt_chain.scale import (
 MIB: Final = 1 << 20
 
 MAX_BLOCKS: Final = 128
-"""Blocks in one answer."""
+"""Maximum number of blocks in one answer."""
 MAX_EXTRINSICS: Final = 262_144
-"""Blocks and extrinsics of one answer: BLOCKS_BYTES hold some 80,000 of the smallest ones."""
+"""Maximum number of blocks and extrinsics of an answer: BLOCKS_BYTES hold 80,000 small ones."""
 BLOCKS_BYTES: Final = 8 * MIB
-"""Blocks are added to an answer until it is this large; the first one always goes."""
+"""Size of an answer at which no more blocks are added; the first one is always sent."""
 ANSWER_BYTES: Final = 16 * MIB
-"""An answer about blocks that is larger than this is not looked at."""
+"""Maximum size of an answer about blocks; a larger one is not decoded."""
 JUSTIFICATION_BYTES: Final = 4 * MIB
 STATE_BYTES: Final = MIB // 4
-"""A range of a state ends where its proof passes this size: 15 ms of work for either side."""
+"""Size at which a range of a state ends: 15 ms of work for either side."""
 STATE_ANSWER_BYTES: Final = 4 * MIB
 WARP_BYTES: Final = 8 * MIB
 MAX_PROOF_ITEMS: Final = 131_072
-"""Fragments, votes, headers and digest items of a warp proof: each vote has 132 bytes."""
+"""Maximum number of fragments, votes (132 bytes each), headers and digest items of a proof."""
 MAX_FRAGMENTS: Final = 16_384
 MAX_KEY: Final = 32_768
-"""Bytes of a storage key: the trie's own limit (its nibbles are counted in 16 bits)."""
+"""Maximum size of a storage key: the trie's own limit (its nibbles are counted in 16 bits)."""
 MAX_NODES: Final = 16_384
-"""Trie nodes of a range, which ends at STATE_BYTES: each but the root has 32 bytes or more."""
+"""Maximum trie nodes of a range of STATE_BYTES: each but the root has 32 bytes or more."""
 ANNOUNCE_BYTES: Final = 16 << 10
-"""Bytes of an announce. The header of a block that changes 150 authorities and voters has 13 KiB.
-"""
+"""Maximum size of an announce. The header of a block that changes 150 authorities and voters has 13
+KiB."""
 TX_BYTES: Final = 64 << 10
-"""Bytes of a batch of transactions; one that is larger travels alone."""
+"""Maximum size of a batch of transactions; a larger transaction is sent alone."""
 LARGE_TX_BYTES: Final = MIB - (1 << 10)
-"""Bytes of a batch with one transaction alone: with its envelope it fits into a gossip RPC."""
+"""Maximum size of a batch with one transaction: with its envelope it fits into a gossip RPC."""
 MAX_TX: Final = 1_024
-"""Transactions of a batch; of the shortest, 600 fit into TX_BYTES."""
+"""Maximum number of transactions of a batch; of the shortest, 600 fit into TX_BYTES."""
 MAX_BODY: Final = 65_536
-"""Extrinsics of one block."""
+"""Maximum number of extrinsics of one block."""
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ T = TypeVar("T")
 
 
 class Direction(IntEnum):
-    """Which way from the first block."""
+    """Direction from the first block."""
 
     ASCENDING = 0
     DESCENDING = 1
@@ -82,18 +82,18 @@ class Direction(IntEnum):
 HEADER: Final = 1
 BODY: Final = 2
 JUSTIFICATION: Final = 4
-"""What is wanted of each block: bits of `BlockRequest.fields`."""
+"""Requested parts of each block: bits of `BlockRequest.fields`."""
 ALL: Final = HEADER | BODY | JUSTIFICATION
 
 
 class FromHash(Variant, index=0, unnamed=True):
-    """Begin with the block of this hash."""
+    """Start with the block of this hash."""
 
     hash: H256
 
 
 class FromNumber(Variant, index=1, unnamed=True):
-    """Begin with the block at this height of the best chain."""
+    """Start with the block at this height of the best chain."""
 
     number: u32
 
@@ -102,7 +102,7 @@ Start = FromHash | FromNumber
 
 
 class BlockRequest(NamedTuple):
-    """Up to `limit` blocks, from `start` on; upwards they are those of the best chain."""
+    """Request for up to `limit` blocks from `start` on; ascending: of the best chain."""
 
     start: bytes | int
     """Hash or height."""
@@ -112,7 +112,7 @@ class BlockRequest(NamedTuple):
     fields: int
 
     def encode(self) -> bytes:
-        """The request's bytes; EncodeError or ValueError if it is out of bounds."""
+        """Return the request's bytes. Raises EncodeError or ValueError if it is out of bounds."""
         first = self.start
         start: Start = FromNumber(u32(first)) if isinstance(first, int) else FromHash(H256(first))
         return _BLOCK_REQUEST.encode(
@@ -121,7 +121,7 @@ class BlockRequest(NamedTuple):
 
     @classmethod
     def decode(cls, raw: bytes) -> BlockRequest:
-        """The request that `raw` is; DecodeError if it is none."""
+        """Decode a request. Raises DecodeError."""
         found = _decode(_BLOCK_REQUEST, raw, 64)
         if not 1 <= found.count <= MAX_BLOCKS:
             raise DecodeError("BlockRequest", 0, f"{found.count} blocks are asked for")
@@ -146,14 +146,14 @@ class _BlockRequest:
 
 @dataclass(slots=True)
 class BlockData:
-    """What is told of one block; None: not asked for, or not there."""
+    """One block of an answer; None: not asked for, or not available."""
 
     hash: H256
     header: bytes | None
-    """SCALE; it hashes to `hash` if the sender is honest."""
+    """SCALE bytes; they hash to `hash` if the sender is honest."""
     body: Annotated[list[bytes], MaxLen(MAX_BODY)] | None
     justification: bytes | None
-    """GRANDPA's, in SCALE."""
+    """GRANDPA's justification, in SCALE."""
 
 
 class BlockAnswer(NamedTuple):
@@ -162,12 +162,12 @@ class BlockAnswer(NamedTuple):
     blocks: list[BlockData]
 
     def encode(self) -> bytes:
-        """The answer's bytes; EncodeError if there are too many blocks."""
+        """Return the answer's bytes. Raises EncodeError if there are too many blocks."""
         return _BLOCK_ANSWER.encode(self.blocks)
 
     @classmethod
     def decode(cls, raw: bytes) -> BlockAnswer:
-        """The answer that `raw` is; DecodeError if it is none."""
+        """Decode an answer. Raises DecodeError."""
         return cls(_decode(_BLOCK_ANSWER, raw, ANSWER_BYTES, MAX_EXTRINSICS))
 
 
@@ -175,32 +175,32 @@ class BlockAnswer(NamedTuple):
 
 
 class JustificationRequest(NamedTuple):
-    """The proof that a block is final."""
+    """Request for the proof that a block is final."""
 
     hash: bytes
 
     def encode(self) -> bytes:
-        """The request's bytes."""
+        """Return the request's bytes."""
         return bytes(H256(self.hash))
 
     @classmethod
     def decode(cls, raw: bytes) -> JustificationRequest:
-        """The request that `raw` is; DecodeError if it is none."""
+        """Decode a request. Raises DecodeError."""
         return cls(bytes(_decode(_HASH, raw, 32)))
 
 
 class JustificationAnswer(NamedTuple):
-    """The proof, None if there is none here."""
+    """The proof, None if the node has none."""
 
     justification: bytes | None
 
     def encode(self) -> bytes:
-        """The answer's bytes."""
+        """Return the answer's bytes."""
         return _JUSTIFICATION_ANSWER.encode(self.justification)
 
     @classmethod
     def decode(cls, raw: bytes) -> JustificationAnswer:
-        """The answer that `raw` is; DecodeError if it is none."""
+        """Decode an answer. Raises DecodeError."""
         return cls(_decode(_JUSTIFICATION_ANSWER, raw, JUSTIFICATION_BYTES))
 
 
@@ -208,18 +208,18 @@ class JustificationAnswer(NamedTuple):
 
 
 class StateRequest(NamedTuple):
-    """A range of the state after `block`: the keys greater than `after`, None for the first."""
+    """Request for a range of the state after `block`: keys above `after`, None for the first."""
 
     block: bytes
     after: bytes | None
 
     def encode(self) -> bytes:
-        """The request's bytes; EncodeError if the key is too long."""
+        """Return the request's bytes. Raises EncodeError if the key is too long."""
         return _STATE_REQUEST.encode(_StateRequest(H256(self.block), self.after))
 
     @classmethod
     def decode(cls, raw: bytes) -> StateRequest:
-        """The request that `raw` is; DecodeError if it is none."""
+        """Decode a request. Raises DecodeError."""
         found = _decode(_STATE_REQUEST, raw, 64 + MAX_KEY)
         return cls(bytes(found.block), found.after)
 
@@ -232,24 +232,24 @@ class _StateRequest:
 
 @dataclass(slots=True)
 class StateAnswer:
-    """A range of a state, as the trie nodes that show it; keys and values are read from them.
+    """A range of a state, as the trie nodes that prove it; keys and values are read from them.
 
-    Nothing is said twice, so nothing can be said in two ways: a range cannot have a gap, a wrong
-    value or an entry too many without a node missing.
+    Nothing is redundant, so a range has one form: a gap, a wrong value or an additional entry shows
+    as a missing node.
     """
 
     nodes: Bounded[list[bytes], MAX_NODES]
-    """None at all: the state is not kept here."""
+    """Empty if the state is not kept."""
     last: Bounded[bytes, MAX_KEY] | None
-    """The last key of the range; None: it goes to the end of the state."""
+    """Last key of the range; None: it goes to the end of the state."""
 
     def encode(self) -> bytes:
-        """The answer's bytes; EncodeError if it is out of bounds."""
+        """Return the answer's bytes. Raises EncodeError if it is out of bounds."""
         return _STATE_ANSWER.encode(self)
 
     @classmethod
     def decode(cls, raw: bytes) -> StateAnswer:
-        """The answer that `raw` is; DecodeError if it is none."""
+        """Decode an answer. Raises DecodeError."""
         return _decode(_STATE_ANSWER, raw, STATE_ANSWER_BYTES, MAX_NODES)
 
 
@@ -257,17 +257,17 @@ class StateAnswer:
 
 
 class WarpRequest(NamedTuple):
-    """Proofs of the changes of voters above a final block."""
+    """Request for the proofs of the changes of voters above a final block."""
 
     begin: bytes
 
     def encode(self) -> bytes:
-        """The request's bytes."""
+        """Return the request's bytes."""
         return bytes(H256(self.begin))
 
     @classmethod
     def decode(cls, raw: bytes) -> WarpRequest:
-        """The request that `raw` is; DecodeError if it is none."""
+        """Decode a request. Raises DecodeError."""
         return cls(bytes(_decode(_HASH, raw, 32)))
 
 
@@ -281,19 +281,19 @@ class WarpFragment:
 
 @dataclass(slots=True)
 class WarpProof:
-    """Each block that changed the voters, proven by those of before, and the last proven one."""
+    """Each block that changed the voters, proven by those before, and the last proven one."""
 
     fragments: Bounded[list[WarpFragment], MAX_FRAGMENTS]
     is_finished: bool
-    """There is no more to prove; else ask again from the last fragment's block."""
+    """True if there is no more to prove; otherwise ask again from the last fragment's block."""
 
     def encode(self) -> bytes:
-        """The proof's bytes."""
+        """Return the proof's bytes."""
         return _WARP_PROOF.encode(self)
 
     @classmethod
     def decode(cls, raw: bytes) -> WarpProof:
-        """The proof that `raw` is; DecodeError if it is none."""
+        """Decode a proof. Raises DecodeError."""
         return _decode(_WARP_PROOF, raw, WARP_BYTES, MAX_PROOF_ITEMS)
 
 
@@ -306,33 +306,33 @@ class Announce:
 
     header: Header
     is_best: bool
-    """Its sender builds on it."""
+    """True if its sender builds on it."""
 
     def encode(self) -> bytes:
-        """The announce's bytes."""
+        """Return the announce's bytes."""
         return _ANNOUNCE.encode(self)
 
     @classmethod
     def decode(cls, raw: bytes) -> Announce:
-        """The announce that `raw` is; DecodeError if it is none."""
+        """Decode an announce. Raises DecodeError."""
         return _decode(_ANNOUNCE, raw, ANNOUNCE_BYTES, MAX_LOGS)
 
 
 class TxBatch(NamedTuple):
-    """Transactions, each with its length in front, as a wallet hands them in.
+    """Transactions, each with its length prefix, as a wallet submits them.
 
-    At most TX_BYTES, or one transaction alone of at most LARGE_TX_BYTES.
+    At most TX_BYTES, or a single transaction of at most LARGE_TX_BYTES.
     """
 
     transactions: list[bytes]
 
     def encode(self) -> bytes:
-        """The batch's bytes; EncodeError if there are too many."""
+        """Return the batch's bytes. Raises EncodeError if there are too many."""
         return _TX.encode(self.transactions)
 
     @classmethod
     def decode(cls, raw: bytes) -> TxBatch:
-        """The batch that `raw` is; DecodeError if it is none."""
+        """Decode a batch. Raises DecodeError."""
         found = cls(_decode(_TX, raw, LARGE_TX_BYTES, MAX_TX))
         if len(raw) > TX_BYTES and len(found.transactions) > 1:
             raise DecodeError("TxBatch", 0, f"{len(raw)} bytes, {TX_BYTES} allowed for several")
@@ -340,17 +340,17 @@ class TxBatch(NamedTuple):
 
     @classmethod
     def fits(cls, wire: bytes) -> bool:
-        """Whether a transaction fits into a batch, if only alone."""
+        """Return True if a transaction fits into a batch, if only as its single one."""
         return _in_batch(wire) <= LARGE_TX_BYTES - _TX_COUNT
 
     @classmethod
     def is_large(cls, wire: bytes) -> bool:
-        """Whether a transaction can only travel alone."""
+        """Return True if a transaction is too large for a batch with others."""
         return _in_batch(wire) > _TX_ROOM
 
     @classmethod
     def split(cls, transactions: Sequence[bytes]) -> list[TxBatch]:
-        """As few batches as these need, in their order; what fits no batch is left out."""
+        """Return these transactions in batches, in their order, without those that fit none."""
         batches: list[list[bytes]] = []
         room = 0
         for wire in transactions:
@@ -365,7 +365,7 @@ class TxBatch(NamedTuple):
         return [cls(batch) for batch in batches]
 
 
-_TX_COUNT: Final = 4  # their number comes first
+_TX_COUNT: Final = 4  # the length prefix of the list
 _TX_ROOM: Final = TX_BYTES - _TX_COUNT
 
 

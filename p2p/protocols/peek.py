@@ -1,6 +1,6 @@
-"""Facts about a gossiped message that are read from a few bytes, before anything is decoded.
+"""Facts about a gossip message that are read from a few bytes, before anything is decoded.
 
-The price is the same for the largest message and for the smallest.
+The cost is the same for the largest message and for the smallest.
 """
 
 from __future__ import annotations

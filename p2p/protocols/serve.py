@@ -1,6 +1,6 @@
-"""Answers to what other nodes ask, with a bound on the work that one question may cause.
+"""Answers to requests of other nodes, with a bound on the work of each.
 
-`answer` is a function of the question and a `ChainSource`. Whoever calls it decides who may ask,
+`answer` is a function of the request and a `ChainSource`. Its caller decides which peers may ask,
 and how often.
 """
 
@@ -38,19 +38,19 @@ SMALL: Final = 64
 
 
 PAGE_BYTES: Final = MIB
-"""A page of a warp proof: half a second of signatures for whoever checks them."""
+"""Size limit of a page of a warp proof: its signatures take half a second to verify."""
 
 
 class StateRange(NamedTuple):
-    """Consecutive keys of a state, as the trie nodes that show them."""
+    """Consecutive keys of a state, as the trie nodes that prove them."""
 
     nodes: list[bytes]
     last: bytes | None
-    """The last key; None: the range goes to the end."""
+    """Last key; None: the range goes to the end."""
 
 
 class ChainSource(Protocol):
-    """What a node gives to others of its chain."""
+    """The data of the chain that a node serves to others."""
 
     def header(self, hash: bytes) -> bytes | None:
         """Return the SCALE header of a known block."""
@@ -65,19 +65,19 @@ class ChainSource(Protocol):
         ...
 
     def body(self, hash: bytes) -> list[bytes] | None:
-        """Return the extrinsics of a block, None if they are not here."""
+        """Return the extrinsics of a block, None if they are not stored."""
         ...
 
     def justification(self, hash: bytes) -> bytes | None:
-        """Return GRANDPA's stored proof for just this block."""
+        """Return GRANDPA's stored proof for exactly this block."""
         ...
 
     def hash_at(self, number: int) -> bytes | None:
-        """Return the block of the best chain at a height."""
+        """Return the hash of the best chain's block at a height."""
         ...
 
     def state_range(self, block: bytes, after: bytes | None, size: int) -> StateRange | None:
-        """Return keys after `after` until their proof has `size` bytes, at least one key.
+        """Return the keys after `after` until their proof has `size` bytes, at least one key.
 
         None if the state is not kept.
         """
@@ -86,15 +86,15 @@ class ChainSource(Protocol):
     def warp_targets(self, above: int) -> Iterator[bytes]:
         """Yield the final blocks above a height that changed the voters, by height.
 
-        After them, if it stands higher and its proof is stored, the last final block.
+        After them, if it is higher and its proof is stored, the last final block.
         """
         ...
 
 
 def answer(source: ChainSource, protocol: str, question: bytes) -> bytes | None:
-    """Return the answer to a question of another node; None refuses it.
+    """Return the answer to a request of another node; None refuses it.
 
-    DecodeError if it is no question of this protocol, ValueError for an unknown protocol.
+    Raises DecodeError if the request is malformed, ValueError for an unknown protocol.
     """
     match protocol:
         case network.BLOCKS:
@@ -137,7 +137,7 @@ def _walk(source: ChainSource, asked: BlockRequest) -> Iterator[bytes]:
         return
     yield hash
     if source.hash_at(number) != hash:
-        return  # a fork: which of its children are meant, nobody can tell
+        return  # a fork: it is ambiguous which of its children are meant
     for above in range(number + 1, number + asked.limit):
         hash = source.hash_at(above)
         if hash is None:
@@ -186,9 +186,9 @@ def _bytes(nodes: list[bytes]) -> int:
 
 
 def warp(source: ChainSource, asked: WarpRequest) -> bytes | None:
-    """Return a page of the proofs above a final block; None if that is not on our final chain.
+    """Return a page of the proofs above a block; None if that is not on our best chain.
 
-    The bytes of a `WarpProof`, put together from the stored parts without reading them.
+    The bytes of a `WarpProof`, concatenated from the stored parts without decoding them.
     """
     number = source.number(asked.begin)
     if number is None or source.hash_at(number) != asked.begin:
@@ -198,7 +198,7 @@ def warp(source: ChainSource, asked: WarpRequest) -> bytes | None:
     for hash in source.warp_targets(number):
         header, proof = source.header(hash), source.justification(hash)
         if header is None or proof is None:
-            break  # what is above it cannot be proven without it
+            break  # without it the blocks above cannot be proven
         size += len(header) + len(proof)
         if (parts and size > PAGE_BYTES) or len(parts) == MAX_FRAGMENTS:
             finished = False

@@ -1,13 +1,13 @@
-"""Blobs of useful work between two machines: a piece of a named blob for each question.
+"""Blobs of useful work between two machines: one piece of a named blob per request.
 
     question = msgpack [name, offset, length]      name of `NAMES`, length 0 to PIECE
-    answer   = msgpack [total, sha256, data]       of the whole blob; data is what was asked for
+    answer   = msgpack [total, sha256, data]       total and hash of the whole blob; data: the piece
 
-Both travel in the frames of `p2p/wire.py` on streams of the protocol `work`; a refusal is "I have
-no such blob". Many questions may follow each other on one stream, each after the answer to the one
-before. Every answer says the size and the hash of the whole, so a piece of another blob under the
-same name is never taken for a continuation. `data` is exactly what was asked for, as far as the
-blob reaches: a server cannot make a reader ask for ever.
+Both are sent in the frames of `p2p/wire.py` on streams of the protocol `work`; a refusal means that
+there is no such blob. Many requests may follow each other on one stream, each after the answer to
+the one before. Each answer states the size and the hash of the whole blob, so a piece of another
+blob under the same name is not taken for a continuation. `data` is exactly what was asked for, as
+far as the blob reaches: a server cannot make a reader ask forever.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from p2p.errors import WireError
 from p2p.wire import HASH
 
 WORK: Final = "work"
-"""The name of the protocol; see `p2p.network.protocol_name`."""
+"""Name of the protocol; see `p2p.network.protocol_name`."""
 PIECE: Final = 256 << 10
-"""Bytes of a blob in one answer at most."""
+"""Maximum number of bytes of a blob in one answer."""
 NAME_CHARS: Final = 128
 QUESTION_BYTES: Final = 256
 ANSWER_BYTES: Final = PIECE + 64
@@ -32,12 +32,12 @@ _HEX: Final = "[0-9a-f]{64}"
 NAMES: Final = re.compile(
     rf"(?:model|payload|result|roots)/{_HEX}|(?:transcript|sums)/{_HEX}/(?:0|[1-9][0-9]{{0,3}})"
 )
-"""What a blob that others may fetch is called; nothing else is ever served."""
+"""Names of blobs that others may fetch; no others are served."""
 _U64: Final = 1 << 64
 
 
 class Question(NamedTuple):
-    """A piece of a blob."""
+    """A request for a piece of a blob."""
 
     name: str
     offset: int
@@ -45,44 +45,44 @@ class Question(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """The answer."""
+    """The answer to a request."""
 
     total: int
-    """Bytes of the whole blob."""
+    """Size of the whole blob in bytes."""
     sha256: bytes
-    """Of the whole blob."""
+    """SHA-256 of the whole blob."""
     data: bytes
 
 
 class Shelf(Protocol):
-    """Where blobs are served from. Called from threads of the network."""
+    """Source of the blobs that are served. Called from threads of the network."""
 
     def find(self, name: str) -> tuple[int, bytes] | None:
-        """Return size and SHA-256 of a blob, None if it is not here."""
+        """Return size and SHA-256 of a blob, None if it is not stored."""
 
     def read(self, name: str, offset: int, length: int) -> bytes:
         """Return bytes of a blob, fewer at its end. Raises OSError if it is gone."""
 
 
 class Basket(Protocol):
-    """Where a blob that is fetched goes. Called from threads of the network, in order."""
+    """Destination of a fetched blob. Called from threads of the network, in order."""
 
     def write(self, data: bytes) -> None:
-        """Take the next bytes. Raises OSError."""
+        """Write the next bytes. Raises OSError."""
 
 
 def is_servable(name: str) -> bool:
-    """Whether a name is one that others may ask for."""
+    """Return True if blobs of this name may be served to others."""
     return NAMES.fullmatch(name) is not None
 
 
 def encode_question(question: Question) -> bytes:
-    """Return the payload of a question."""
+    """Return the payload of a request."""
     return bytes(msgpack.packb(list(question)))
 
 
 def decode_question(payload: bytes) -> Question:
-    """Read a question. Raises WireError; a name that nobody may ask for is one, too."""
+    """Read a request. Raises WireError, also for a name that is not servable."""
     match _decode(payload, 0):
         case [str(name), int(offset), int(length)]:
             question = Question(name, int(offset), int(length))
@@ -103,7 +103,7 @@ def encode_piece(piece: Piece) -> bytes:
 
 
 def decode_piece(payload: bytes, question: Question) -> Piece:
-    """Read the answer to a question. Raises WireError for anything but exactly that."""
+    """Read the answer to a request. Raises WireError for anything but exactly that piece."""
     match _decode(payload, PIECE):
         case [int(total), bytes(sha256), bytes(data)]:
             piece = Piece(int(total), sha256, data)
@@ -127,7 +127,7 @@ def _decode(data: bytes, bound: int) -> object:
             max_map_len=0,
             max_ext_len=0,
         )
-    # What msgpack raises has no common base: ValueError, its own kinds, RecursionError in depth.
+    # msgpack's errors have no common base: ValueError, its own kinds, RecursionError at depth.
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
         raise WireError(f"not msgpack: {error}") from error
     return value

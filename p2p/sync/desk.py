@@ -1,7 +1,7 @@
-"""Peers as sync sees them, and the requests that are out.
+"""The request tracker: peers and in-flight requests.
 
-A peer is judged by what it delivers. What it claims of itself only tells whom to ask first, and
-for how long: a claim that is not kept is forgotten, and so, in the end, is the peer.
+A peer is judged by what it delivers. Its claims decide only which peer is asked first, and for how
+long: a claim that is not kept is dropped, and so, in the end, is the peer.
 """
 
 from __future__ import annotations
@@ -16,32 +16,31 @@ from btt_chain.scale import DecodeError
 from p2p.network import EXCHANGES, LATE, OWN_FAILURES, Ask, Penalise
 from p2p.sync.types import Action, BlockId, ChainView
 
-# The peer book (p2p/peers.py) bans at 10,000 and forgives 600 a minute.
+# The peer book (p2p/peers.py) bans at 10,000 and recovers 600 a minute.
 LIE: Final = 4_000
 """Cost of an answer that is provably wrong."""
 INVALID: Final = 8_000
 """Cost of a block, proof or state that breaks a rule."""
 BROKEN_CLAIM: Final = 800
-"""Cost of not having what one claims to have, a second time: honest nodes leave a fork, too."""
+"""Cost of not having a claimed block, from the second time on: honest nodes leave a fork, too."""
 FORGIVE_MS: Final = 600_000
 SILENT: Final = 300
-"""Cost of no answer in time, from the second time in a row on: with the rests between, less than
-what comes back meanwhile. A line that is long or full is no offence; who is on it is asked later.
-"""
+"""Cost of no answer in time, from the second failure in a row on: less than what recovers during
+the rests in between. A slow or busy connection is no offence; its peer is asked later."""
 FLOOD: Final = 100
 
 MAX_OUT: Final = 2
-"""Requests to one peer at a time."""
+"""Maximum number of in-flight requests to one peer."""
 GRACE_MS: Final = 2_000
-"""What we wait beyond a request's own time before it counts as lost."""
+"""Time after a request's own timeout at which it counts as lost."""
 QUICK_MS: Final = 6_000
-"""How long a small answer may take."""
+"""Time limit of a small answer."""
 REST_MS: Final = 1_000
 LONGEST_REST_MS: Final = 60_000
 STOOD_STILL_MS: Final = 1_500
-"""Between two looks at the clock; after a longer pause it was we who heard nothing."""
+"""Maximum pause between two clock checks; after a longer one this node itself stalled."""
 TIMES_SLOWER: Final = 4
-"""How much slower than others may be whom somebody else stands in for."""
+"""Factor by which a peer may be slower than others before another peer takes over."""
 
 
 @dataclass(slots=True)
@@ -50,32 +49,32 @@ class Peer:
 
     name: str
     best: BlockId
-    """Its head, as it claims."""
+    """Head that it claims."""
     final: BlockId
     lowest: int = 0
-    """From where on it has all blocks, as it says; no question goes further down."""
+    """Lowest block that it claims to have; it is not asked for lower ones."""
     out: int = 0
-    """Requests that it has not answered."""
+    """Number of requests that it has not answered."""
     faults: int = 0
-    """Failures since its last good answer."""
+    """Number of failures since its last good answer."""
     broken: int = 0
-    """Claims that it did not keep, and lies; one is forgiven after FORGIVE_MS without another."""
+    """Number of claims not kept, and lies; one is forgiven after FORGIVE_MS without another."""
     broke_at: int = 0
-    """When it did so last, or was forgiven one."""
+    """Time of the last of them, or of the last forgiveness."""
     rests_until: int = 0
     pace: float = 0.0
-    """Milliseconds for a block, of late; 0: unknown."""
+    """Recent milliseconds per block; 0: unknown."""
 
     def has(self, number: int) -> bool:
-        """Whether it says that it has blocks at a height."""
+        """Return True if it claims to have blocks at a height."""
         return self.lowest <= number <= self.best.number
 
 
 class Task(Protocol):
-    """Who made a request, and wants the answer."""
+    """The sender of a request, which receives the answer."""
 
     def answered(self, ticket: Ticket, data: bytes, now: int) -> None:
-        """Take an answer. DecodeError if it is malformed: then `failed` is not called."""
+        """Process an answer. Raises DecodeError if it is malformed: `failed` is called then."""
         ...
 
     def failed(self, ticket: Ticket, now: int) -> None:
@@ -85,7 +84,7 @@ class Task(Protocol):
 
 @dataclass(slots=True)
 class Ticket:
-    """A request that is out."""
+    """An in-flight request."""
 
     id: int
     peer: str
@@ -93,12 +92,12 @@ class Ticket:
     sent: int
     deadline: int
     excused: bool = False
-    """It failed, and whom it was for had no part in that."""
+    """True if it failed through no fault of its peer."""
 
 
 @dataclass
 class Desk:
-    """What the parts of sync share."""
+    """The state that the parts of sync share."""
 
     chain: ChainView
     new_id: Callable[[], int]
@@ -109,12 +108,12 @@ class Desk:
     out: list[Action] = field(default_factory=list)
     _looked: int = 0
     _stood_still: int = -1
-    """When we last noticed that we had heard nothing for a while."""
+    """Last time at which a stall of this node was noticed."""
 
     def ask(
         self, task: Task, peer: Peer, protocol: str, data: bytes, now: int, patience: int = 0
     ) -> Ticket:
-        """Send a request; `patience` in milliseconds, 0: what the protocol allows."""
+        """Send a request; `patience` in milliseconds, 0: the protocol's timeout."""
         patience = patience or EXCHANGES[protocol].timeout_ms
         ticket = Ticket(self.new_id(), peer.name, task, now, now + patience + GRACE_MS)
         self.tickets[ticket.id] = ticket
@@ -123,14 +122,14 @@ class Desk:
         return ticket
 
     def close(self, id: int) -> Ticket | None:
-        """Take a request off the desk; None if it is not on it."""
+        """Remove a request; None if it is not in flight."""
         ticket = self.tickets.pop(id, None)
         if ticket is not None and (peer := self.peers.get(ticket.peer)) is not None:
             peer.out -= 1
         return ticket
 
     def answered(self, id: int, data: bytes, now: int) -> None:
-        """Hand an answer to whoever asked; late ones and strangers' are dropped."""
+        """Pass an answer to its task; late and unexpected ones are dropped."""
         ticket = self.close(id)
         if ticket is None:
             return
@@ -141,7 +140,7 @@ class Desk:
             ticket.task.failed(ticket, now)
 
     def failed(self, id: int, why: str, now: int) -> None:
-        """Note that a request brought nothing; only silence is held against whom it was for."""
+        """Note that a request failed; the peer's faults grow unless it was our own."""
         ticket = self.close(id)
         if ticket is None:
             return
@@ -153,7 +152,7 @@ class Desk:
     def _weigh(self, peer: Peer, ticket: Ticket, why: str, now: int) -> None:
         if why in OWN_FAILURES or ticket.sent <= self._stood_still:
             ticket.excused = True
-            self.rest(peer, now)  # it has done nothing, but at once it would be the same again
+            self.rest(peer, now)  # the peer is not at fault, but a request at once would fail again
         elif why == LATE and peer.faults:
             self.blame(peer.name, SILENT, "no answer", now)
         else:
@@ -161,9 +160,9 @@ class Desk:
             self.rest(peer, now)
 
     def expire(self, now: int) -> None:
-        """Give up requests whose time is over."""
+        """Fail requests whose time is over."""
         if self.tickets and now - self._looked > STOOD_STILL_MS:
-            # Answers may lie here unread: what we could not hear is no silence of others.
+            # Answers may wait unread: a stall of this node is no silence of its peers.
             self._stood_still = now
             for ticket in self.tickets.values():
                 ticket.deadline += now - self._looked
@@ -176,7 +175,7 @@ class Desk:
             self.failed(id, LATE, now)
 
     def leave(self, name: str, now: int) -> None:
-        """Forget a peer; what it was asked is failed."""
+        """Remove a peer; its requests fail."""
         gone = [ticket for ticket in self.tickets.values() if ticket.peer == name]
         self.peers.pop(name, None)
         for ticket in gone:
@@ -184,7 +183,7 @@ class Desk:
             ticket.task.failed(ticket, now)
 
     def blame(self, name: str, cost: int, why: str, now: int) -> None:
-        """Penalise a peer and leave it alone for a while, longer each time."""
+        """Penalize a peer and let it rest for a while, longer each time."""
         peer = self.peers.get(name)
         if peer is None:
             return
@@ -195,7 +194,7 @@ class Desk:
         self.rest(peer, now)
 
     def praise(self, ticket: Ticket, blocks: int, now: int) -> None:
-        """A peer delivered blocks that are what was asked for."""
+        """Note that a peer delivered blocks that were asked for."""
         peer = self.peers.get(ticket.peer)
         if peer is None or blocks <= 0:
             return
@@ -204,33 +203,33 @@ class Desk:
         peer.pace = pace if peer.pace == 0 else (3 * peer.pace + pace) / 4
 
     def usual(self, without: str) -> float:
-        """Return the pace that others have of late, in milliseconds for a block; 0: unknown."""
+        """Return the recent pace of other peers, in milliseconds per block; 0: unknown."""
         paces = [p.pace for p in self.peers.values() if p.pace and p.name != without]
         return median(paces) if paces else 0.0
 
     def pass_over(self, name: str, now: int) -> None:
-        """Somebody else is quicker: no offence, but others come first for a while."""
+        """Let a slow peer rest: no offence, but others come first for a while."""
         peer = self.peers.get(name)
         if peer is not None:
             peer.faults += 1
             self.rest(peer, now)
 
     def rest(self, peer: Peer, now: int) -> None:
-        """Ask a peer nothing for a while, longer for one that has deceived us before."""
+        """Ask a peer nothing for a while, longer with each fault and broken claim."""
         wait = self.backoff(REST_MS, peer.faults + peer.broken)
         peer.rests_until = max(peer.rests_until, now + wait)
 
     def backoff(self, first: int, attempt: int) -> int:
-        """Return a wait that doubles with each attempt, give or take a quarter."""
+        """Return a wait that doubles with each attempt, varied by up to a quarter."""
         wait = min(first << min(attempt, 10), LONGEST_REST_MS)
         return wait * self.luck.randrange(75, 126) // 100
 
     def break_claim(self, name: str, why: str, now: int) -> None:
-        """A peer has not got what it claims to have."""
+        """Note that a peer does not have what it claims to have."""
         peer = self.peers.get(name)
         if peer is None:
             return
-        # The more often, the dearer: a head that is for ever out of reach is no honest one.
+        # More expensive each time: an honest head does not stay out of reach.
         cost = min(BROKEN_CLAIM * peer.broken, LIE - 1)
         peer.broken, peer.broke_at = peer.broken + 1, now
         peer.best = peer.final
@@ -240,11 +239,11 @@ class Desk:
             self.pass_over(name, now)
 
     def is_free(self, peer: Peer, now: int) -> bool:
-        """The peer may be asked something now."""
+        """Return True if the peer may be sent a request now."""
         return peer.out < MAX_OUT and peer.rests_until <= now
 
     def joins(self, peer: Peer) -> bool:
-        """Whether a peer has what follows on our last final block, by what it says."""
+        """Return True if a peer claims to have the block that follows our last final one."""
         return peer.lowest <= self.chain.finalised().number + 1
 
     def free(
@@ -256,10 +255,10 @@ class Desk:
         *,
         down_to: int | None = None,
     ) -> Peer | None:
-        """Return who is best asked for something at a height; None if nobody is free.
+        """Return the best free peer for a request at a height; None if none is free.
 
-        `first` may be asked whatever head they claim, and go before all who have failed us as
-        rarely. With `down_to`, only those who say that they have blocks as low as that.
+        Peers in `first` qualify whatever head they claim, and come before others with as few
+        faults. With `down_to`, only peers that claim to have blocks as low as that.
         """
         banned, liked = set(without), set(first)
         found = [

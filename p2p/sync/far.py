@@ -1,12 +1,12 @@
-"""Many blocks: the headers of one peer's chain, and their bodies from all who have them.
+"""Range sync: the headers of one peer's chain, and their bodies from all peers that have them.
 
-First the highest block in common with the leading peer is looked for, by halves, above what is
-final. From there its headers come by height, each batch linked to the one before by hash, up to
-HEADERS_AHEAD of the import. Bodies are asked for in ranges from several peers at once, up to
-BODIES_AHEAD; they are checked against the headers, so whoever sends a wrong one is known. Blocks
-go to the import in order. A block that is refused is blamed on who gave its header and its body.
+First the highest block in common with the leading peer is found by bisection, above the last final
+one. From there its headers are fetched by height, each batch linked to the one before by hash, up
+to HEADERS_AHEAD of the import. Bodies are requested in ranges from several peers at once, up to
+BODIES_AHEAD; they are checked against the headers, so the sender of a wrong one is known. Blocks go
+to the import in order. The senders of the header and the body of an invalid block are penalized.
 
-How high the leader says it is matters to nothing here: headers come or they do not.
+The height that the leader claims limits nothing here: it delivers headers or it does not.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ from p2p.sync.types import Block, BlockId, Refusal
 HEADERS_AHEAD: Final = 1_024
 BODIES_AHEAD: Final = 512
 RANGE: Final = 64
-"""Bodies in one request."""
+"""Maximum number of bodies in one request."""
 HELD_BYTES: Final = 32 << 20
-"""Bytes of bodies held; above it only the range that is next for the import is asked for."""
+"""Bytes of held bodies above which only the next range for the import is requested."""
 PATIENCE_MS: Final = 3_000
-"""What the range that all others wait for may always take."""
+"""Minimum time before the range that blocks the import is requested from another peer."""
 LONGEST_EARLY_MS: Final = 10_000
-"""Pause before blocks that are early are offered again, at most: clocks are set right."""
+"""Maximum pause before early blocks are offered again: a clock may be corrected."""
 STALL_MS: Final = 60_000
-"""Without any progress for so long, we begin again with another peer."""
+"""Time without progress after which sync starts again with another peer."""
 
 
 @dataclass(slots=True)
 class Slot:
-    """A block to come: its header is here."""
+    """A block of the window, whose header is known."""
 
     hash: bytes
     header: Header
@@ -58,11 +58,11 @@ class Slot:
     sender: str = ""
     ticket: int | None = None
     lacking: dict[str, None] = field(default_factory=dict)
-    """Peers that have it not."""
+    """Peers that do not have it."""
 
 
 class Far:
-    """One chain on its way in; idle while there is none."""
+    """Range sync of one chain; idle while there is none."""
 
     def __init__(self, desk: Desk, importer: Importer) -> None:
         self._desk = desk
@@ -74,15 +74,15 @@ class Far:
     def _idle(self) -> None:
         self.leader = None
         self._base: BlockId | None = None
-        """The known block below the window; None while it is looked for."""
+        """The known block below the window; None while it is searched for."""
         self._low = self._high = self._probe = 0
         self._common = b""
-        """The known block at `_low`, on whatever fork."""
+        """The known block at `_low`, on any fork."""
         self._window.clear()
         self._exhausted = False
         self._ticket: int | None = None
         self._ranges: dict[int, tuple[int, int]] = {}
-        """Requests for bodies: first height and how many."""
+        """Requests for bodies: first height and count."""
         self._importing = 0
         self._imported = False
         self._bytes = 0
@@ -92,37 +92,37 @@ class Far:
 
     @property
     def active(self) -> bool:
-        """A chain is on its way."""
+        """True if a chain is being fetched."""
         return self.leader is not None
 
     @property
     def is_real(self) -> bool:
-        """Blocks of the chain that is on its way were good: it is more than a claim."""
+        """True if blocks of the fetched chain were imported: it is more than a claim."""
         return self.active and self._imported
 
     @property
     def held(self) -> int:
-        """Headers held, with or without a body."""
+        """Number of headers held, with or without a body."""
         return len(self._window)
 
     @property
     def held_bytes(self) -> int:
-        """Bytes of the bodies held."""
+        """Number of bytes of the bodies held."""
         return self._bytes
 
     @property
     def tail(self) -> BlockId | None:
-        """The highest block whose header is here."""
+        """The highest block whose header is held."""
         if self._base is None:
             return None
         if not self._window:
             return self._base
         return BlockId(self._base.number + len(self._window), self._window[-1].hash)
 
-    # --- begin and end
+    # --- start and end
 
     def choose(self, deep: dict[str, None], now: int) -> None:
-        """Begin with a peer that claims to be far ahead, or has a deep fork, if there is one."""
+        """Start with a peer that claims to be far ahead, or has a deep fork, if there is one."""
         best = self._desk.chain.best().number
         found = [
             peer
@@ -149,7 +149,7 @@ class Far:
         self._common = chain.finalised().hash
 
     def _drop(self) -> None:
-        """Let go of everything; blame was dealt before."""
+        """Drop everything; peers were penalized before."""
         for id in (*self._ranges, *(() if self._ticket is None else (self._ticket,))):
             self._desk.close(id)
         self._idle()
@@ -163,14 +163,14 @@ class Far:
             else:
                 self._desk.blame(leader, cost, why, now)
 
-    # --- what to do next
+    # --- next actions
 
     def step(self, now: int) -> None:
-        """Ask for what is missing, hand over what is whole."""
+        """Request what is missing, deliver complete blocks."""
         if self.leader is None:
             return
         if now - self._moved > STALL_MS and not self._importing:
-            # It gave no answer, or not enough of them: that was weighed when it did not.
+            # It gave no answer, or too few: that was penalized when it happened.
             stalled = self.leader
             self._drop()
             self._desk.pass_over(stalled, now)
@@ -186,7 +186,7 @@ class Far:
         if leader is not None:
             self._more_headers(leader, now)
         elif self._ticket is None:
-            self._exhausted = True  # what is here can still be had from others
+            self._exhausted = True  # the blocks of these headers can still be fetched from others
         self._slow(now)
         self._more_bodies(now)
         self._deliver(now)
@@ -212,7 +212,7 @@ class Far:
         self._ticket = self._desk.ask(self, leader, BLOCKS, request.encode(), now, QUICK_MS).id
 
     def _more_bodies(self, now: int) -> None:
-        """Ask free peers for runs of blocks that nobody is asked for yet."""
+        """Ask free peers for runs of blocks that have not been requested yet."""
         base = self._base
         if base is None:
             return
@@ -254,7 +254,7 @@ class Far:
         return not any(p.has(number) and p.name not in slot.lacking for p in peers)
 
     def _slow(self, now: int) -> None:
-        """Take the range that all wait for from a peer much slower than others."""
+        """Take the range that blocks the import from a peer much slower than others."""
         if not self._window or self._window[0].ticket is None:
             return
         ticket = self._desk.tickets.get(self._window[0].ticket)
@@ -290,7 +290,7 @@ class Far:
     # --- answers
 
     def answered(self, ticket: Ticket, data: bytes, now: int) -> None:
-        """Take an answer: a probe, headers, or bodies."""
+        """Process an answer: a probe, headers, or bodies."""
         if ticket.id in self._ranges:
             self._bodies(ticket, BlockAnswer.decode(data), now)
         elif ticket.id == self._ticket:
@@ -302,7 +302,7 @@ class Far:
                 self._headers(ticket, answer, now)
 
     def failed(self, ticket: Ticket, now: int) -> None:
-        """A request brought nothing: others are asked."""
+        """Note that a request failed: others are asked."""
         self._release(ticket.id)
         if ticket.id != self._ticket:
             return
@@ -310,12 +310,12 @@ class Far:
         if not self._other(now):
             return  # it is asked again, after a rest
         if self._window:
-            self._exhausted = True  # first what is here; then a new choice of whom to follow
+            self._exhausted = True  # first import the fetched blocks, then choose another leader
         else:
             self._drop()
 
     def _other(self, now: int) -> bool:
-        """Somebody else may be followed instead."""
+        """Return True if another peer may be followed instead."""
         best = self._desk.chain.best().number
         return any(
             peer.name != self.leader and peer.best.number > best + NEAR and self._desk.joins(peer)
@@ -408,7 +408,7 @@ class Far:
                 if taken == 0:
                     self._desk.blame(ticket.peer, LIE, "a block that was not asked for", now)
                     return
-                break  # its best chain parts here from the leader's
+                break  # its best chain forks here from the leader's
             if data.body is None or self._desk.body_root(data.body) != slot.header.extrinsics_root:
                 self._desk.blame(ticket.peer, LIE, "a body that is not the header's", now)
                 return
@@ -423,7 +423,7 @@ class Far:
         if taken == 0:
             for slot in slots:
                 slot.lacking[ticket.peer] = None
-            # Maybe on a fork, and no lie: but not the first to be asked again.
+            # It may be on a fork, which is no lie: but others come first.
             self._desk.pass_over(ticket.peer, now)
             if ticket.peer == self.leader:
                 self._fail(BROKEN_CLAIM, "it has not got the bodies of its headers", now)
@@ -433,7 +433,7 @@ class Far:
     def imported(
         self, key: bytes, done: Sequence[Block], refused: Refusal | None, wait: int, now: int
     ) -> None:
-        """Blocks of the window went in, or did not."""
+        """Note the result of importing blocks of the window."""
         if key != self._key or not self._importing or self._base is None:
             return
         self._importing = 0
@@ -446,8 +446,8 @@ class Far:
         if refused is None:
             return
         if refused is Refusal.EARLY:
-            # By our clock: nobody is to blame that it goes on no quicker. But what is not due for
-            # long, or needs a law that is not here, must not keep us from somebody else's chain.
+            # Early by our clock: the wait is no fault of the peer. But a block that is not due for
+            # long, or needs a runtime we do not have, must not keep us from another peer's chain.
             self._not_before = now + min(max(wait, EARLY_MS), LONGEST_EARLY_MS)
             if wait < LONGEST_EARLY_MS:
                 self._moved = self._not_before

@@ -1,9 +1,9 @@
-"""The blocks below a state that was fetched, from there down to genesis.
+"""Gap sync: the blocks below a fetched state, from there down to genesis.
 
-Each batch begins with the parent of the lowest block that is here, and goes down from parent to
-parent: a hash says what every block must be, so any peer will do, and none can deceive. One
-request at a time, so that whoever is at the head is not held up. Proofs of finality are not asked
-for: hashes do not vouch for them.
+Each batch starts with the parent of the lowest stored block, and descends from parent to parent:
+each block is determined by its hash, so any peer may serve it, and none can deceive. One request at
+a time, so that sync at the head is not delayed. Proofs of finality are not requested: hashes do not
+authenticate them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RETRY_MS: Final = 1_000
 
 
 class History:
-    """What is missing below, on its way in."""
+    """Gap sync: fetches the missing blocks below a fetched state."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -34,7 +34,7 @@ class History:
         self._not_before = 0
 
     def step(self, now: int) -> None:
-        """Ask for the next batch down."""
+        """Request the next batch down."""
         if self._ticket is not None or self._storing or self._not_before > now:
             return
         gap = self._desk.chain.gap()
@@ -55,7 +55,7 @@ class History:
         self._ticket = self._desk.ask(self, peer, BLOCKS, request.encode(), now).id
 
     def answered(self, ticket: Ticket, data: bytes, now: int) -> None:
-        """Take a batch."""
+        """Process a batch."""
         if ticket.id != self._ticket:
             return
         answer = BlockAnswer.decode(data)
@@ -82,12 +82,12 @@ class History:
         self._desk.out.append(ImportHistory(tuple(blocks)))
 
     def failed(self, ticket: Ticket, now: int) -> None:
-        """Another peer, next time."""
+        """Note a failure: another peer is asked next time."""
         if ticket.id == self._ticket:
             self._ticket = None
             if not ticket.excused:
                 self._tried[ticket.peer] = None
 
     def stored(self, now: int) -> None:
-        """The batch is written."""
+        """Note that the batch is stored."""
         self._storing = False

@@ -1,4 +1,4 @@
-"""Blocks on their way to the import: one batch at a time, in order."""
+"""The queue of blocks for the import: one batch at a time, in order."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from p2p.sync.desk import INVALID, Desk
 from p2p.sync.types import Block, BlocksImported, ImportBlocks, Refusal
 
 BATCH: Final = 64
-"""Blocks in one batch: the owner may want to do something else in between."""
+"""Maximum number of blocks in one batch: the owner may do other work in between."""
 MAX_BAD: Final = 1_024
-"""Hashes of refused blocks that are remembered."""
+"""Maximum number of remembered hashes of invalid blocks."""
 
 
 class Supplier(Protocol):
-    """Who brought blocks, and wants to know what became of them."""
+    """The supplier of blocks, which receives the result of their import."""
 
     def imported(
         self, key: bytes, done: Sequence[Block], refused: Refusal | None, wait: int, now: int
     ) -> None:
-        """The first blocks of a batch were taken in; the next was refused, if any.
+        """Note that the first blocks of a batch were imported, the next one refused, if any.
 
-        One that is early may be offered again after `wait` milliseconds.
+        An early block may be offered again after `wait` milliseconds.
         """
         ...
 
 
 class Importer:
-    """The queue before the import. Suppliers bound what they put in."""
+    """The queue in front of the import. Suppliers bound their blocks in it."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -40,26 +40,26 @@ class Importer:
 
     @property
     def waiting(self) -> int:
-        """Blocks in the queue and at the import."""
+        """Number of blocks in the queue and in the import."""
         current = () if self._current is None else self._current[2]
         return len(current) + sum(len(blocks) for _, _, blocks in self._queue)
 
     def put(self, supplier: Supplier, key: bytes, blocks: Sequence[Block]) -> None:
-        """Bring blocks, parents first; `key` is for the supplier."""
+        """Queue blocks, parents first; `key` is for the supplier."""
         self._queue.append((supplier, key, tuple(blocks)))
 
     def is_bad(self, hash: bytes) -> bool:
-        """The block was refused for breaking a rule."""
+        """Return True if the block was noted as bad (`note_bad`)."""
         return hash in self._bad
 
     def note_bad(self, hash: bytes) -> None:
-        """Remember a block that nobody needs to bring again."""
+        """Remember a block that is not to be fetched or imported again."""
         self._bad[hash] = None
         while len(self._bad) > MAX_BAD:
             self._bad.popitem(last=False)
 
     def step(self) -> None:
-        """Hand over the next batch if the last one is done."""
+        """Hand over the next batch if the previous one is done."""
         if self._current is not None or not self._queue:
             return
         self._current = self._queue.popleft()
@@ -67,7 +67,7 @@ class Importer:
         self._desk.out.append(ImportBlocks(self._id, self._current[2]))
 
     def report(self, report: BlocksImported, now: int) -> None:
-        """The owner is done with a batch."""
+        """Note the owner's report of a batch."""
         if self._current is None or report.id != self._id:
             return
         supplier, key, blocks = self._current
@@ -77,7 +77,7 @@ class Importer:
             self.note_bad(bad.hash)
             for sender in dict.fromkeys(bad.senders):
                 self._desk.blame(sender, INVALID, f"a bad block: {report.why}", now)
-            # Whoever builds on it is refused without being fetched.
+            # Blocks that build on it are refused without being fetched.
             for block in blocks[report.done + 1 :]:
                 self.note_bad(block.hash)
         supplier.imported(key, blocks[: report.done], report.refused, report.wait_ms, now)

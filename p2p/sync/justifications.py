@@ -1,6 +1,6 @@
-"""Proofs of finality that must be had: those of blocks that change the voters.
+"""Required proofs of finality: those of blocks that change the voters.
 
-Each is asked of one peer after another until one is accepted or no longer needed.
+Each is requested from one peer after another until one is accepted or no longer needed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RETRY_MS: Final = 1_000
 
 @dataclass
 class Want:
-    """One proof to be had."""
+    """One required proof."""
 
     target: BlockId
     tried: dict[str, None] = field(default_factory=dict)
@@ -31,14 +31,14 @@ class Want:
 
 
 class Justifications:
-    """The proofs wanted, lowest block first."""
+    """The required proofs, lowest block first."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.wants: dict[bytes, Want] = {}
 
     def need(self, target: BlockId) -> None:
-        """Fetch the proof of a block; beyond MAX_WANTED the highest is forgotten."""
+        """Fetch the proof of a block; above MAX_WANTED the highest is dropped."""
         if target.hash in self.wants:
             return
         self.wants[target.hash] = Want(target)
@@ -47,7 +47,7 @@ class Justifications:
             self._forget(highest)
 
     def needless(self, hash: bytes) -> None:
-        """The proof is no longer needed."""
+        """Note that the proof is no longer needed."""
         want = self.wants.get(hash)
         if want is not None:
             self._forget(want)
@@ -58,12 +58,12 @@ class Justifications:
             self._desk.close(want.ticket)
 
     def step(self, now: int) -> None:
-        """Ask for what is not on its way."""
+        """Request the proofs that are not in flight."""
         if not self.wants:
             return
         final = self._desk.chain.finalised().number
         for want in list(self.wants.values()):
-            # Final without its proof would be of no use to those who come after us.
+            # The proof of the last final block itself is still fetched, to be served to others.
             if want.target.number < final and not want.judging:
                 self._forget(want)
         out = sum(want.ticket is not None for want in self.wants.values())
@@ -92,7 +92,7 @@ class Justifications:
         return True
 
     def answered(self, ticket: Ticket, data: bytes, now: int) -> None:
-        """Hand a proof over to be judged."""
+        """Submit a proof for verification."""
         want = self._of(ticket)
         if want is None:
             return
@@ -105,7 +105,7 @@ class Justifications:
         self._desk.out.append(ImportJustification(want.target, answer.justification, ticket.peer))
 
     def failed(self, ticket: Ticket, now: int) -> None:
-        """Another peer, next time."""
+        """Note a failure: another peer is asked next time."""
         want = self._of(ticket)
         if want is not None:
             want.ticket = None
@@ -113,7 +113,7 @@ class Justifications:
                 want.tried.pop(ticket.peer, None)
 
     def judged(self, report: JustificationJudged, now: int) -> None:
-        """A proof was accepted, or is none: then its sender lied."""
+        """Note that a proof was accepted or refused; the sender of a refused one is penalized."""
         if not report.accepted:
             self._desk.blame(report.peer, INVALID, "a justification that proves nothing", now)
         want = self.wants.get(report.target.hash)

@@ -1,4 +1,4 @@
-"""Sync as its owner sees it: one machine, events and time in, actions out.
+"""The public interface of sync: one state machine, events and time in, actions out.
 
     sync = Sync(chain, body_root=..., new_id=..., seed=..., now=...)
     actions = sync.handle(event, now)       # network events and the owner's reports
@@ -6,8 +6,9 @@
     actions = sync.need_justification(target, now)
     sync.progress(now)
 
-Several actions may come at once, in the order in which they are to be carried out. After each
-`ImportBlocks` the owner reports `BlocksImported`, and so on (types.py); it may take its time.
+Several actions may be returned at once, in the order in which they are to be carried out. After
+each `ImportBlocks` the owner reports `BlocksImported`, and so on (types.py), without a time
+limit.
 """
 
 from __future__ import annotations
@@ -53,10 +54,10 @@ from p2p.sync.types import (
 from p2p.sync.warp import Warp, WarpPlan
 
 ANNOUNCES: Final = 256
-"""Announces that one peer may hand over within ANNOUNCES_MS."""
+"""Maximum number of announces of one peer within ANNOUNCES_MS."""
 ANNOUNCES_MS: Final = 10_000
 BEHIND: Final = 5
-"""Blocks behind others from which on a node counts as syncing (Substrate's figure)."""
+"""Number of blocks behind others above which a node counts as syncing (Substrate's figure)."""
 
 
 @dataclass(slots=True)
@@ -66,7 +67,7 @@ class _Rate:
 
 
 class Sync:
-    """Catching up with others, and staying there."""
+    """Synchronization with the chain of other nodes."""
 
     def __init__(
         self,
@@ -78,10 +79,10 @@ class Sync:
         now: int,
         warp: WarpPlan | None = None,
     ) -> None:
-        """`body_root` gives the extrinsics root of a body, `new_id` ids for requests and batches.
+        """`body_root` returns the extrinsics root of a body, `new_id` an id for a request or batch.
 
-        With `warp` the state of a late block is fetched first; without it, or once that is done,
-        block follows block.
+        With `warp` the state of a recent final block is fetched first; without it, or after that,
+        blocks are imported one by one.
         """
         self._desk = Desk(chain, new_id, random.Random(seed), body_root)  # noqa: S311 - no secret
         self._importer = Importer(self._desk)
@@ -94,12 +95,12 @@ class Sync:
         self._speed = Speed()
         self._starting = chain.best().number
         self.idle = False
-        """Nothing is wanted, out or on its way in: time alone brings nothing for a while."""
+        """True if nothing is wanted, in flight or queued: time alone changes nothing now."""
 
-    # --- in
+    # --- input
 
     def handle(self, event: Event | Report, now: int) -> list[Action]:
-        """Take an event of the network or a report of the owner; others' are passed over."""
+        """Process an event of the network or a report of the owner; other events are ignored."""
         match event:
             case Connected(peer, status):
                 self._desk.leave(peer, now)
@@ -129,19 +130,19 @@ class Sync:
         return self.tick(now)
 
     def announced(self, peer: str, announce: Announce, hash: bytes, now: int) -> list[Action]:
-        """Take an announce that the owner has decoded; `hash` is its header's."""
+        """Process an announce that the owner has decoded; `hash` is its header's."""
         if self._may_take(peer, now):
             self._take(peer, announce, hash, now)
         return self.tick(now)
 
     def malformed(self, peer: str, why: str, now: int) -> list[Action]:
-        """Take note of an announce that its owner could not read."""
+        """Penalize the sender of an announce that the owner could not decode."""
         if self._may_take(peer, now):
             self._desk.blame(peer, FLOOD, f"a malformed announce: {why}", now)
         return self.tick(now)
 
     def tick(self, now: int) -> list[Action]:
-        """Do what time alone brings about: requests that are overdue, retries that are due."""
+        """Process the passing of time: overdue requests, due retries."""
         self._desk.expire(now)
         if self._warp is not None:
             self._warp.step(now)
@@ -173,19 +174,19 @@ class Sync:
         )
 
     def need_justification(self, target: BlockId, now: int) -> list[Action]:
-        """Fetch the proof that a block is final, from whoever has it, until one is accepted."""
+        """Fetch the proof that a block is final, from any peer, until one is accepted."""
         self._justifications.need(target)
         return self.tick(now)
 
     def needless_justification(self, hash: bytes) -> None:
-        """A proof came another way."""
+        """Note that a proof is no longer needed."""
         self._justifications.needless(hash)
 
     def want_block(self, block: BlockId, peer: str | None, now: int) -> list[Action]:
-        """Fetch a block that somebody speaks of, such as a voter; `peer` may have it.
+        """Fetch a block that others refer to, a voter for example; `peer` may have it.
 
-        It only handed on what others said, so nothing is held against it. What lies far ahead
-        comes with the rest of the chain.
+        The peer only forwarded the reference, so it is not penalized. A block far ahead comes with
+        the rest of the chain.
         """
         far = self._far.is_real or block.number > self._desk.chain.best().number + NEAR
         if self._warp is None and not far:
@@ -219,7 +220,7 @@ class Sync:
         self._take(name, announce, bytes(announce.header.hash()), now)
 
     def _may_take(self, name: str, now: int) -> bool:
-        """Count an announce; a peer that hands over too many is blamed."""
+        """Count an announce. Return True if it may be processed; too many are penalized."""
         if self._may_announce(name, now):
             return True
         if name in self._desk.peers:
@@ -231,24 +232,24 @@ class Sync:
         peer, header = desk.peers.get(name), announce.header
         block, parent = BlockId(int(header.number), hash), bytes(header.parent_hash)
         if self._warp is not None:
-            return  # the peers' status tells enough
+            return  # the peers' statuses are sufficient
         if peer is not None and announce.is_best and block.number > peer.best.number:
             peer.best = block
         if block.number > chain.best().number + NEAR:
-            return  # a claim, as far as we know
+            return  # an unverified claim
         below = chain.number(parent)
         if below is not None and below + 1 != block.number:
             desk.blame(name, LIE, "an announce whose height does not follow its parent's", now)
             return
         if self._far.is_real and below is None:
-            return  # it is on the way, or will be asked for afterwards
+            return  # it is being fetched, or will be requested afterwards
         self._near.want(block, None if peer is None else name, now, parent)
 
     def _may_announce(self, name: str, now: int) -> bool:
         rate = self._rates.get(name)
         if rate is None or now - rate.since >= ANNOUNCES_MS:
             if name not in self._desk.peers:
-                name = ""  # all that we do not know share one account
+                name = ""  # all unknown peers share one account
                 rate = self._rates.get(name)
             if rate is None or now - rate.since >= ANNOUNCES_MS:
                 rate = self._rates[name] = _Rate(now)
@@ -256,7 +257,7 @@ class Sync:
         return rate.count <= ANNOUNCES
 
     def _claims(self, now: int) -> None:
-        """Look into the heads that peers speak of and we do not know."""
+        """Fetch the unknown heads that peers claim."""
         chain = self._desk.chain
         best, final = chain.best().number, chain.finalised().number
         if not self._far.active:
@@ -272,25 +273,25 @@ class Sync:
             if chain.number(head.hash) is None:
                 self._near.want(head, peer.name, now)
 
-    # --- what others read
+    # --- queries
 
     @property
     def major(self) -> bool:
-        """Far from the others' head, or without a state: no time to make blocks.
+        """True if the node is far behind, or without a state: it should not author blocks.
 
-        A minority that claims a chain of which nothing good has come does not count: it could stop
-        every validator.
+        A minority's claim of a chain without an imported block does not count: it could stop all
+        validators.
         """
         return self._warp is not None or self._far.is_real or self._behind()
 
     def _behind(self) -> bool:
-        # What cannot be asked for yet is not looked into: such a claim costs nothing, and must not
-        # keep anybody from making blocks.
+        # A claim of blocks that do not join ours is not verified: it costs the peer nothing, and
+        # must not stop block production.
         spoken_of = self._spoken_of(lambda p: p.best.number if self._desk.joins(p) else 0)
         return spoken_of > self._desk.chain.best().number + BEHIND
 
     def _spoken_of(self, claim: Callable[[Peer], int] = lambda peer: peer.best.number) -> int:
-        """The height that more than half of the peers claim; 0 without peers."""
+        """Return the height that more than half of the peers claim; 0 without peers."""
         claims = sorted(claim(peer) for peer in self._desk.peers.values() if not peer.broken)
         return claims[(len(claims) - 1) // 2] if claims else 0
 
@@ -301,7 +302,7 @@ class Sync:
         )
 
     def progress(self, now: int) -> Progress:
-        """Tell where sync stands."""
+        """Return the progress of sync."""
         chain = self._desk.chain
         current, target = chain.best().number, self._target()
         rate = self._speed.rate(current, now)
@@ -322,5 +323,5 @@ class Sync:
 
     @property
     def held(self) -> tuple[int, int]:
-        """Blocks held and requests out, for whoever watches memory."""
+        """Number of blocks held, and of in-flight requests, for monitoring of memory."""
         return self._near.held + self._far.held + self._importer.waiting, len(self._desk.tickets)

@@ -1,8 +1,8 @@
-"""A few blocks by hash: what was announced, and the way from there to what we have.
+"""Fork sync: a few blocks by hash, from an announced one down to a known one.
 
-Each fetch has one block at its top and goes down, from parent to parent, until it meets a block
-that is known; then it waits for its turn at the import. Who handed us an announce need not have
-the block yet, so nobody is blamed for not having it; only answers that are wrong are blamed.
+Each fetch has one block at its top and descends, from parent to parent, until it reaches a known
+block; then it waits for its turn at the import. The sender of an announce need not have the block
+yet, so a missing block is not penalized; only wrong answers are.
 """
 
 from __future__ import annotations
@@ -22,51 +22,50 @@ from p2p.sync.importer import Importer
 from p2p.sync.types import Block, BlockId, Refusal
 
 NEAR: Final = 64
-"""Blocks ahead of ours up to which a head is fetched by hash; beyond, `far` does it."""
+"""Maximum distance of a head that is fetched by hash; beyond, range sync (`far`) fetches it."""
 MAX_FETCHES: Final = 64
 MAX_OF_ONE: Final = 16
-"""Fetches at a time that one peer's words have started."""
+"""Maximum number of concurrent fetches that one peer has started."""
 MAX_DEPTH: Final = 128
-"""Blocks that one fetch holds; a head that is deeper is for `far`."""
+"""Maximum number of blocks of one fetch; a deeper head is for range sync (`far`)."""
 MAX_HELD: Final = 512
 MAX_HELD_BYTES: Final = 32 << 20
-"""Blocks and bytes that all fetches hold; at the bound only those that hold nothing yet wait."""
+"""Blocks and bytes held in total, from which on fetches without blocks wait."""
 MAX_ATTEMPTS: Final = 8
 HURRY_MS: Final = 1_500
-"""What an answer may take while somebody else could be asked; twice as long each time after.
+"""Time limit of an answer while another peer could be asked; doubled each time.
 
-Whoever is the quickest to speak of blocks and never gives one must not hold up each of them.
-"""
+A peer that announces first and never delivers must not delay each block."""
 MAX_HURRIES: Final = 4
 RETRY_MS: Final = 250
 EARLY_MS: Final = 500
 HOLD_EARLY_MS: Final = 2_000
-"""How long blocks that are early are kept here; those that must wait longer are fetched anew."""
+"""Time for which early blocks are kept here; those that must wait longer are fetched again."""
 MAX_PUT_OFF: Final = 64
-"""Blocks that were found to be early and are not fetched until they can be taken in."""
+"""Maximum number of early blocks that are not fetched until they can be imported."""
 LONGEST_PUT_OFF_MS: Final = 60_000
 
 
 @dataclass
 class Fetch:
-    """One block at the top, and what was found below it."""
+    """One block at the top, and the blocks found below it."""
 
     top: BlockId
     next: BlockId
-    """The block to ask for."""
+    """The next block to request."""
     says: dict[str, None]
-    """Who spoke of it, in order."""
+    """Peers that referred to it, in order."""
     since: int
     count: int = 1
-    """How many to ask for."""
+    """Number of blocks to request."""
     rooted: bool = False
-    """The block below was known when it was spoken of."""
+    """True if its parent was known when it was announced."""
     blocks: list[Block] = field(default_factory=list)
     """Highest first."""
     bytes: int = 0
     tried: dict[str, None] = field(default_factory=dict)
     denied: dict[str, None] = field(default_factory=dict)
-    """Who has said that it has not got the block."""
+    """Peers that answered that they do not have the block."""
     ticket: int | None = None
     attempts: int = 0
     hurries: int = 0
@@ -75,26 +74,26 @@ class Fetch:
 
     @property
     def starter(self) -> str | None:
-        """Who spoke of it first."""
+        """Peer that referred to it first."""
         return next(iter(self.says), None)
 
 
 class Near:
-    """The fetches at hand, by the hash of their top."""
+    """The current fetches, by the hash of their top."""
 
     def __init__(self, desk: Desk, importer: Importer) -> None:
         self._desk = desk
         self._importer = importer
         self.fetches: dict[bytes, Fetch] = {}
         self.deep: dict[str, None] = {}
-        """Peers with a fork that goes too deep for here."""
+        """Peers with a fork that is too deep for fork sync."""
         self._later: dict[bytes, tuple[int, Fetch]] = {}
-        """What was early, and until when, by the hash of its top."""
+        """Early blocks, with the time of the next fetch, by the hash of their top."""
         self._held = self._held_bytes = 0
 
     @property
     def held(self) -> int:
-        """Blocks held by all fetches."""
+        """Number of blocks held by all fetches."""
         return self._held
 
     def want(
@@ -106,9 +105,9 @@ class Near:
         *,
         is_claim: bool = True,
     ) -> bool:
-        """Fetch a block that somebody spoke of; False if it is not wanted or there is no room.
+        """Fetch a block. Return True if it is being fetched, False if unwanted or without room.
 
-        `is_claim`: the peer says that it has the block, and is blamed for too many of them.
+        `is_claim`: the peer claims to have the block; too many that it lacks are penalized.
         """
         desk = self._desk
         chain = desk.chain
@@ -129,7 +128,7 @@ class Near:
         if peer is not None:
             begun = [fetch for fetch in self.fetches.values() if fetch.starter == peer]
             if len(begun) >= MAX_OF_ONE:
-                # Not if it is we who have not come to ask, or have not taken in what it gave.
+                # Not if they are merely not requested or not imported yet.
                 hollow = sum(peer in fetch.denied for fetch in begun)
                 if is_claim and 2 * hollow >= MAX_OF_ONE:
                     desk.blame(peer, FLOOD, "too many unknown blocks at a time", now)
@@ -145,7 +144,7 @@ class Near:
         return True
 
     def _make_room(self, peer: str | None) -> bool:
-        """Give up a fetch that has brought nothing, of who has begun the most; not for that one."""
+        """End a fetch without blocks of the peer with the most. Return True if there is room."""
         counts = Counter(fetch.starter for fetch in self.fetches.values())
         most = max(counts.values())
         if counts[peer] >= most:
@@ -157,13 +156,13 @@ class Near:
         return False
 
     def step(self, now: int) -> None:
-        """Ask for what is missing, hand over what is whole."""
+        """Request what is missing, deliver complete fetches."""
         if not self.fetches and not self._later:
             return
         for fetch in [fetch for due, fetch in self._later.values() if due <= now]:
             del self._later[fetch.top.hash]
             self.want(fetch.top, fetch.starter, now, is_claim=False)
-        # First what continues our chain: the rest may be made up.
+        # First blocks that continue our chain: others may be invented.
         for fetch in sorted(self.fetches.values(), key=lambda f: (not f.rooted, f.attempts)):
             if fetch.ticket is not None:
                 self._hurry(fetch, fetch.ticket, now)
@@ -184,7 +183,7 @@ class Near:
             return
         if self._free(fetch, now) is None:
             return
-        # The question stays out: no answer at all costs what it always costs, a late one nothing.
+        # The request stays in flight: no answer costs what it always costs, a late one nothing.
         fetch.ticket = None
         fetch.hurries += 1
         desk.pass_over(ticket.peer, now)
@@ -207,16 +206,16 @@ class Near:
                 self._condemn(fetch)
                 return
             if fetch.next.hash in self.fetches:
-                return  # somebody else is at it
+                return  # another fetch has it
             if int(bottom.header.number) <= final + 1:
-                # A fork off below what is final: no use to us, and maybe to nobody.
+                # A fork from below the last final block is useless here.
                 self._importer.note_bad(fetch.top.hash)
                 self._end(fetch)
                 return
             if len(fetch.blocks) >= MAX_DEPTH:
                 if not self._is_head(fetch):
-                    # On nobody's chain, but votes stand on it: first what is lowest, as far as
-                    # there is room, and then from the top again.
+                    # On no peer's chain, but votes refer to it: first import its lowest blocks, as
+                    # far as there is room, then start from the top again.
                     self._drop(fetch)
                     return
                 self.deep.update(fetch.says)
@@ -234,7 +233,7 @@ class Near:
         fetch.tried[peer.name] = None
 
     def _is_head(self, fetch: Fetch) -> bool:
-        """Tell whether it is the head of one who spoke of it: then `far` gets all of it."""
+        """Return True if the top is the head of a peer that referred to it, for range sync."""
         peers = (self._desk.peers.get(name) for name in fetch.says)
         return any(peer is not None and peer.best.hash == fetch.top.hash for peer in peers)
 
@@ -244,14 +243,14 @@ class Near:
         )
 
     def _join(self, fetch: Fetch) -> None:
-        """Let go of what has become known in the meantime."""
+        """Drop the lowest blocks that have become known in the meantime."""
         while len(fetch.blocks) > 1 and self._desk.chain.number(fetch.blocks[-1].hash) is not None:
             gone = fetch.blocks.pop()
             fetch.next = BlockId(int(gone.header.number), gone.hash)
             self._count(fetch, gone, -1)
 
     def _nobody(self, fetch: Fetch, now: int) -> None:
-        """Nobody is free who has not been tried."""
+        """Handle the case that no untried peer is free: wait, try all again, or give up."""
         peers = self._desk.peers
         helpers = [
             peer
@@ -262,8 +261,8 @@ class Near:
         if any(peer.name not in fetch.tried and peer.rests_until <= now for peer in helpers):
             return  # busy: they will be free
         if not fetch.tried and (helpers or not peers):
-            return  # those who could help rest
-        # Who rests, for what it did, must not keep us from asking the others again.
+            return  # the peers that could help are resting
+        # A resting peer must not prevent asking the others again.
         fetch.tried.clear()
         fetch.attempts += 1
         if fetch.attempts >= MAX_ATTEMPTS:
@@ -274,7 +273,7 @@ class Near:
                 if name in fetch.denied:
                     self._desk.break_claim(name, "it has not got its own head", now)
                 else:
-                    peer.best = peer.final  # it gave no answer: until it says so again
+                    peer.best = peer.final  # it did not answer: until it claims it again
             self._end(fetch)
             return
         fetch.not_before = now + self._desk.backoff(RETRY_MS, fetch.attempts)
@@ -282,7 +281,7 @@ class Near:
     # --- answers
 
     def answered(self, ticket: Ticket, data: bytes, now: int) -> None:
-        """Take the blocks of an answer."""
+        """Process the blocks of an answer."""
         fetch = self._of(ticket)
         if fetch is None:
             return
@@ -301,7 +300,7 @@ class Near:
                 if fetch.blocks:
                     self._desk.blame(ticket.peer, LIE, "heights do not follow", now)
                     self._importer.note_bad(fetch.top.hash)
-                self._end(fetch)  # the height it was spoken of with is not its own
+                self._end(fetch)  # the claimed height is not the block's
                 return
             fetch.blocks.append(block)
             self._count(fetch, block, 1)
@@ -318,7 +317,7 @@ class Near:
             fetch.count = min(2 * max(fetch.count, 1), NEAR)
 
     def failed(self, ticket: Ticket, now: int) -> None:
-        """Another peer, next time."""
+        """Note a failure: another peer is asked next time."""
         fetch = self._of(ticket)
         if fetch is not None:
             fetch.ticket = None
@@ -333,7 +332,7 @@ class Near:
     def imported(
         self, key: bytes, done: Sequence[Block], refused: Refusal | None, wait: int, now: int
     ) -> None:
-        """Blocks of a fetch went in, or did not."""
+        """Note the result of importing blocks of a fetch."""
         fetch = self.fetches.get(key)
         if fetch is None:
             return
@@ -343,7 +342,7 @@ class Near:
             fetch.next = BlockId(int(block.header.number), block.hash)
             self._count(fetch, block, -1)
         if not fetch.blocks and refused is None and fetch.next.hash != fetch.top.hash:
-            fetch.next = fetch.top  # what lay above these was let go
+            fetch.next = fetch.top  # the blocks above these were dropped
         elif not fetch.blocks or refused in (Refusal.BAD, Refusal.CROWDED):
             self._end(fetch)
         elif refused is Refusal.EARLY and wait > HOLD_EARLY_MS:
@@ -357,14 +356,14 @@ class Near:
                 self._end(fetch)
 
     def _put_off(self, fetch: Fetch, wait: int, now: int) -> None:
-        """Come back to a block when it can be taken in, and leave the room to others until then."""
+        """End a fetch until its block can be imported, and leave its place to others."""
         self._end(fetch)
         self._later[fetch.top.hash] = (now + min(wait, LONGEST_PUT_OFF_MS), fetch)
         if len(self._later) > MAX_PUT_OFF:
             del self._later[next(iter(self._later))]
 
     def _condemn(self, fetch: Fetch) -> None:
-        """It stands on a bad block. Its sender was told so when it brought that one, or now."""
+        """Note all blocks of a fetch as bad and end it: they descend from a bad block."""
         for block in fetch.blocks:
             self._importer.note_bad(block.hash)
         self._end(fetch)
@@ -388,7 +387,7 @@ class Near:
 
 
 def read_header(data: BlockData, want: bytes | None) -> Header | str:
-    """Return the header of an answer if it is that of its hash and of `want`, or what is wrong."""
+    """Return the header of an answer if it has its hash and `want`, otherwise the error."""
     if data.header is None:
         return "a block without its header"
     if H256.of(data.header) != data.hash or (want is not None and data.hash != want):
@@ -400,7 +399,7 @@ def read_header(data: BlockData, want: bytes | None) -> Header | str:
 
 
 def check_block(desk: Desk, data: BlockData, peer: str, want: bytes) -> Block | str:
-    """Return the whole block of an answer, or what is wrong with it."""
+    """Return the complete block of an answer, otherwise the error."""
     header = read_header(data, want)
     if isinstance(header, str):
         return header

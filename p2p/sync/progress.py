@@ -1,4 +1,4 @@
-"""How fast the chain grows here, how long it will take, and both in words."""
+"""Growth rate of the chain, estimate of the remaining time, and both as text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Speed:
         self._marks: deque[tuple[int, int]] = deque()
 
     def note(self, height: int, now: int) -> None:
-        """The height at a time."""
+        """Note the height at a time."""
         marks = self._marks
         if marks and now - marks[-1][0] < STEP_MS:
             return
@@ -27,7 +27,7 @@ class Speed:
             marks.popleft()
 
     def rate(self, height: int, now: int) -> float:
-        """Blocks a second; 0 while unknown or going back."""
+        """Return the blocks per second; 0 if unknown or decreasing."""
         if not self._marks:
             return 0.0
         then, was = self._marks[0]
@@ -35,7 +35,7 @@ class Speed:
 
 
 def describe(found: Progress) -> str:
-    """Return where sync stands, for the log."""
+    """Return the progress of sync as text for the log."""
     if found.phase is Phase.WARP:
         return f"warp: looking for the voters of now, {found.peers} peers"
     if found.phase is Phase.STATE:
@@ -49,7 +49,7 @@ def describe(found: Progress) -> str:
 
 
 def duration(seconds: int) -> str:
-    """Return a time in its two largest units."""
+    """Return a duration in its two largest units."""
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

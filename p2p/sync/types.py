@@ -1,4 +1,4 @@
-"""What sync tells its owner, what the owner answers, and what sync reads of the chain."""
+"""Types of sync: its actions, its owner's reports, and its view of the chain."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class BlockId(NamedTuple):
 
 
 NOWHERE = BlockId(0, b"")
-"""No block: a peer that claims nothing."""
+"""No block: the head of a peer that claims none."""
 
 
 class ChainView(Protocol):
-    """What sync reads of the chain. Always as it is now."""
+    """The chain as read by sync. Always current."""
 
     def best(self) -> BlockId:
         """Return the head of the best chain."""
@@ -43,23 +43,23 @@ class ChainView(Protocol):
         ...
 
     def gap(self) -> tuple[BlockId, int] | None:
-        """Return the highest missing ancestor of a fetched state's block, and how many are missing.
+        """Return the highest missing ancestor of a fetched state's block, and the number missing.
 
-        Its hash is known from the header above it. None when all are here, down to genesis.
+        Its hash is known from the header above it. None when all are stored, down to genesis.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A whole block as others gave it; the body has the root that the header names."""
+    """A complete block as received; its body has the root that the header states."""
 
     hash: bytes
     header: Header
     body: list[bytes]
     justification: bytes | None
     senders: tuple[str, ...]
-    """Who gave header and body: who answers for it."""
+    """Peers that sent its header and body: they are responsible for it."""
 
 
 # --- actions for the owner --------------------------------------------------
@@ -67,7 +67,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class ImportBlocks:
-    """Take these in, in order; answered by one `BlocksImported` with this id."""
+    """Import these blocks in order; answered by one `BlocksImported` with this id."""
 
     id: int
     blocks: tuple[Block, ...]
@@ -75,7 +75,7 @@ class ImportBlocks:
 
 @dataclass(frozen=True, slots=True)
 class ImportJustification:
-    """Judge a proof that `target` is final; answered by one `JustificationJudged`."""
+    """Verify a proof that `target` is final; answered by one `JustificationJudged`."""
 
     target: BlockId
     raw: bytes
@@ -84,14 +84,14 @@ class ImportJustification:
 
 @dataclass(frozen=True, slots=True)
 class BeginState:
-    """Prepare for the state of this final block; what was there of another one is void.
+    """Prepare for the state of this final block; a partial state of another one is void.
 
     No answer. The chunks that follow belong to it.
     """
 
     proven: Proven
     links: tuple[Link, ...] = ()
-    """What it was proven by, as far as this run went: for others who come the same way."""
+    """Changes of voters with their proofs, as far as this run fetched them, to serve to others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class StoreState:
 
 @dataclass(frozen=True, slots=True)
 class FinishState:
-    """All ranges are written: make the block the final head. Answered by `StateFinished`."""
+    """Make the block the final head: all ranges are written. Answered by `StateFinished`."""
 
     proven: Proven
 
@@ -123,38 +123,37 @@ Order = ImportBlocks | ImportJustification | BeginState | StoreState | FinishSta
 Action = Ask | Penalise | Order
 
 
-# --- what the owner answers -------------------------------------------------
+# --- reports of the owner ---------------------------------------------------
 
 
 class Refusal(Enum):
-    """Why a block was not taken in."""
+    """Reason why a block was not imported."""
 
     BAD = "bad"
-    """It breaks a rule: whoever made or sent it is to blame."""
+    """It breaks a rule: its author or sender is at fault."""
     EARLY = "early"
-    """Its time has not come here: its slot, or a program that can go on from it; it may be offered
-    again."""
+    """Its slot is in the future, or its runtime is not available here; it may be offered again."""
     ORPHAN = "orphan"
     """Its parent is not known (any more)."""
     CROWDED = "crowded"
-    """Its height has too many blocks for one that nobody builds on; it may be offered again."""
+    """Its height has too many blocks for another one without children; it may be offered again."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlocksImported:
-    """The first `done` blocks were taken in (or were known); the next one was refused, if any."""
+    """The first `done` blocks were imported (or were known); the next one was refused, if any."""
 
     id: int
     done: int
     refused: Refusal | None = None
     why: str = ""
     wait_ms: int = 0
-    """How long until a block that is early may be offered again."""
+    """Milliseconds until an early block may be offered again."""
 
 
 @dataclass(frozen=True, slots=True)
 class JustificationJudged:
-    """A proof was accepted, or is none."""
+    """A proof was accepted or refused."""
 
     target: BlockId
     peer: str
@@ -168,12 +167,12 @@ class StateStored:
 
 @dataclass(frozen=True, slots=True)
 class StateFinished:
-    """The block of the state is the final head now."""
+    """The block of the state is now the final head."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryStored:
-    """The blocks are written; `ChainView.gap` tells what is left."""
+    """The blocks are written; `ChainView.gap` returns what is left."""
 
 
 Report = BlocksImported | JustificationJudged | StateStored | StateFinished | HistoryStored
@@ -184,11 +183,11 @@ Report = BlocksImported | JustificationJudged | StateStored | StateFinished | Hi
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """A final block, and who votes on what comes after it."""
+    """A final block, and the voters on the blocks after it."""
 
     block: BlockId
     header: Header | None
-    """None for the block to begin with."""
+    """None for the starting block."""
     justification: Justification | None
     set_id: int
     authorities: tuple[tuple[AuthorityId, int], ...]
@@ -196,7 +195,7 @@ class Proven:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A block that changed the voters, and the proof by those of before."""
+    """A block that changed the voters, and its proof by the previous voters."""
 
     set_id: int
     """The set that it ended."""
@@ -214,16 +213,16 @@ class StateRange(Protocol):
 
     @property
     def complete(self) -> bool:
-        """The range goes to the end of the state."""
+        """True if the range goes to the end of the state."""
         ...
 
 
 class BadRange(ValueError):
-    """The nodes do not show the range they are for."""
+    """The nodes do not prove their range."""
 
 
 class RangeVerifier(Protocol):
-    """Reads a range of a state out of trie nodes."""
+    """Reads a range of a state from trie nodes."""
 
     def __call__(
         self, root: bytes, after: bytes | None, nodes: Sequence[bytes], last: bytes | None
@@ -232,11 +231,11 @@ class RangeVerifier(Protocol):
         ...
 
 
-# --- what others read -------------------------------------------------------
+# --- progress ----------------------------------------------------------------
 
 
 class Phase(Enum):
-    """What sync is at."""
+    """Phase of sync."""
 
     WARP = "warp"
     STATE = "state"
@@ -245,16 +244,16 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where sync stands, for logs and RPC."""
+    """Progress of sync, for logs and RPC."""
 
     phase: Phase
     starting: int
-    """Height at which this run began."""
+    """Height at which this run started."""
     current: int
     target: int
-    """The height that most peers speak of, or what is proven, if higher."""
+    """Height that most peers claim, or that of our best block or header, if higher."""
     rate: float
-    """Blocks a second, of late."""
+    """Recent blocks per second."""
     seconds_left: int | None
     """None: unknown, or done."""
     state_entries: int
@@ -263,4 +262,4 @@ class Progress:
     """Blocks below the state that are still missing."""
     peers: int
     syncing: bool
-    """Behind by more than a few blocks, or without a state."""
+    """True if it is behind by more than a few blocks, or without a state."""

@@ -1,9 +1,9 @@
-"""A late block's state, without the blocks before it.
+"""Warp sync: the state of a recent final block, without the blocks before it.
 
-First the voters are followed from set to set: each block that changed them is proven final by
-those of before (`follow`), so from genesis on nothing is believed. Then the state of the last
-proven block comes in ranges; each is verified against the state root by itself, so the next one
-may come from another peer, after a crash too. Memory holds two ranges at most.
+First the voters are followed from set to set: each block that changed them is proven final by the
+previous voters (`follow`), so from genesis on nothing is trusted. Then the state of the last proven
+block is fetched in ranges; each is verified against the state root on its own, so the next one may
+come from another peer, also after a crash. Memory holds at most two ranges.
 """
 
 from __future__ import annotations
@@ -49,30 +49,30 @@ from p2p.sync.types import (
 log = logging.getLogger(__name__)
 
 PEERS: Final = 3
-"""Peers to wait for before the first question, and to hear before the end is believed."""
+"""Number of peers to wait for at the start, and that must agree that there is no more."""
 WAIT_MS: Final = 10_000
-"""How long they are waited for."""
+"""Time to wait for them."""
 PATIENCE_MS: Final = 30_000
-"""How long, before warping is given up because nobody proves enough."""
+"""Time after which warp sync is given up if no peer proves a block that is high enough."""
 SETTLE_MS: Final = 2_000
-"""How long somebody with a long chain is waited for, once somebody with a short one is here."""
+"""Time to wait for a peer with a long chain, once a peer with a short one is connected."""
 GAIN: Final = 512
-"""Blocks below which following block by block is as quick."""
+"""Number of blocks below which importing block by block is as quick."""
 RETRY_MS: Final = 2_000
-"""Wait before a later block is looked for, when nobody keeps the state; it doubles each time."""
+"""Wait before a later block is requested, if no peer has the state; doubled each time."""
 STORING: Final = 2
-"""Ranges at the owner at a time."""
+"""Maximum number of ranges that the owner is writing."""
 CODE: Final = b":code"
-"""Where a state says which law its next block has."""
+"""Storage key of the code, which determines the runtime of the state's next block."""
 BEFORE_CODE: Final = b":cod"
 
 
 class BadProof(ValueError):
-    """A warp proof that does not prove; the message says where it fails."""
+    """A warp proof that is invalid; the message says where it fails."""
 
 
 def links(set_id: int, proof: WarpProof) -> list[Link]:
-    """Return the changes of voters in a proof that holds, the first of which ends a set."""
+    """Return the changes of voters in a valid proof, the first of which ends set `set_id`."""
     found: list[Link] = []
     for fragment in proof.fragments:
         header = fragment.header
@@ -83,9 +83,9 @@ def links(set_id: int, proof: WarpProof) -> list[Link]:
 
 
 def follow(start: Proven, proof: WarpProof) -> Proven:
-    """Return what a warp proof proves, beginning with what is proven already. Raises BadProof.
+    """Return the last block that a warp proof proves, starting from a proven one. Raises BadProof.
 
-    Each fragment but the last must change the voters; changes take effect at once (ruling A10).
+    Each fragment but the last must change the voters; changes take effect at once.
     """
     at = start
     for place, fragment in enumerate(proof.fragments):
@@ -129,7 +129,7 @@ _STORED: Final = codec(_Stored)
 
 
 def encode_proven(proven: Proven) -> bytes:
-    """Return what `decode_proven` reads, for the owner to keep. ValueError for the beginning."""
+    """Return a proven block as bytes, to be stored. Raises ValueError for the start."""
     if proven.header is None or proven.justification is None:
         raise ValueError("nothing is proven yet")
     authorities: list[tuple[AuthorityId, u64]] = [(who, u64(w)) for who, w in proven.authorities]
@@ -139,7 +139,7 @@ def encode_proven(proven: Proven) -> bytes:
 
 
 def decode_proven(raw: bytes) -> Proven:
-    """Return what was kept. DecodeError."""
+    """Decode a proven block. Raises DecodeError."""
     found = _STORED.decode_all(raw)
     header = found.header
     return Proven(
@@ -157,29 +157,29 @@ class Resume:
 
     proven: Proven
     after: bytes | None
-    """The last key written."""
+    """Last key written."""
     entries: int
     complete: bool = False
-    """There is no more to fetch."""
+    """True if there is no more to fetch."""
 
 
 @dataclass(frozen=True, slots=True)
 class WarpPlan:
-    """How to begin."""
+    """Parameters of warp sync."""
 
     start: Proven
-    """Genesis and its voters, or the last block that this node knows to be final."""
+    """Genesis and its voters, or the last block that this node has finalized."""
     verify_range: RangeVerifier
     resume: Resume | None = None
     peers: int = PEERS
     gain: int = GAIN
     admit: Callable[[bytes | None], None] = lambda _: None
-    """Told what the state has under CODE before it is fetched; raises what ends the node if blocks
-    under that law cannot be executed here."""
+    """Called with the state's value of CODE before the state is fetched; raises an error that ends
+    the node if blocks under that runtime cannot be executed here."""
 
 
 class Warp:
-    """One run of it."""
+    """One run of warp sync."""
 
     def __init__(self, desk: Desk, plan: WarpPlan, now: int) -> None:
         self._desk = desk
@@ -190,20 +190,20 @@ class Warp:
         self.entries = 0
         self._proven = plan.start
         self._links: list[Link] = []
-        """The changes of voters between the start and what is proven."""
+        """Changes of voters between the start and the last proven block."""
         self._target: Proven | None = None
         self._ticket: int | None = None
         self._heard: dict[str, None] = {}
-        """Peers that had nothing beyond what is proven."""
+        """Peers that had nothing beyond the last proven block."""
         self._lacking: dict[str, None] = {}
-        """Peers that do not keep the state."""
+        """Peers that do not have the state."""
         self._after: bytes | None = None
         self._admitted = self._complete = False
         self._storing = 0
         self._finishing = False
         self._rounds = self._not_before = 0
         self._met: int | None = None
-        """When the first peer was here."""
+        """Time at which the first peer was connected."""
         if plan.resume is not None:
             self.phase = Phase.STATE
             self._proven = self._target = plan.resume.proven
@@ -212,7 +212,7 @@ class Warp:
             self.entries = plan.resume.entries
 
     def step(self, now: int) -> None:
-        """Ask for the next page or range."""
+        """Request the next page or range."""
         if self.done:
             return
         if self._target is None:
@@ -230,7 +230,7 @@ class Warp:
             self._met = now
         highest = max(peer.final.number for peer in peers.values())
         if self._proven is self._plan.start and highest < self._worth:
-            # Nobody even claims enough, and what they claim is what a liar would make too high.
+            # No peer even claims enough, and a liar would claim more rather than less.
             if len(peers) >= self._plan.peers or now - self._met >= SETTLE_MS:
                 self._leave_out(highest)
             return
@@ -254,7 +254,7 @@ class Warp:
                 return
         if number < self._worth:
             if len(self._heard) < self._plan.peers and now - self._begun < PATIENCE_MS:
-                return  # the first to come may not be the one to listen to
+                return  # the first peers to connect may not be representative
             self._leave_out(number)
             return
         self._target = self._proven
@@ -264,7 +264,7 @@ class Warp:
         self._after, self._complete, self.entries = None, False, 0
 
     def _admit(self, target: Proven, found: StateRange) -> None:
-        """Begin with the state if its law is here; what was there of another one goes."""
+        """Begin the state if its runtime is supported; a partial one of another block is void."""
         first = found.entries[0] if found.entries else (b"", b"")
         self._plan.admit(first[1] if first[0] == CODE else None)
         self._admitted = True
@@ -279,11 +279,11 @@ class Warp:
 
     @property
     def _worth(self) -> int:
-        """The height from which on a state is worth fetching."""
+        """Height from which on a state is worth fetching."""
         return self._desk.chain.best().number + self._plan.gain
 
     def _leave_out(self, final: int) -> None:
-        """The ordinary way works from where we are, and is as quick."""
+        """End without warp sync: importing block by block is as quick."""
         self.done = True
         log.info(
             "no warp sync: the last final block is %d, and below %d the chain itself is as quick",
@@ -336,10 +336,10 @@ class Warp:
         free = [peer for peer in able if self._desk.is_free(peer, now)]
         if free:
             luck = self._desk.luck.random
-            # One peer as long as it delivers: what it has just read it has at hand.
+            # One peer as long as it delivers: it has what it has just read in memory.
             return min(free, key=lambda p: (p.faults, p.pace == 0, p.pace, luck()))
         if not able and self._lacking and not self._storing:
-            # Nobody keeps this state any more: prove a later block and begin again.
+            # No peer has this state any more: prove a later block and start again.
             self._target = None
             self.phase = Phase.WARP
             self._heard.clear()
@@ -377,7 +377,7 @@ class Warp:
     # --- answers
 
     def answered(self, ticket: Ticket, data: bytes, now: int) -> None:
-        """Take a page or a range."""
+        """Process a page or a range."""
         if ticket.id != self._ticket:
             return
         if self._target is None:
@@ -386,12 +386,12 @@ class Warp:
             self._ranged(ticket, data, now)
 
     def failed(self, ticket: Ticket, now: int) -> None:
-        """Another peer, next time; the one that failed rests."""
+        """Note a failure: another peer is asked next time; the one that failed rests."""
         if ticket.id == self._ticket:
             self._ticket = None
 
     def report(self, report: StateStored | StateFinished, now: int) -> None:
-        """The owner has written something."""
+        """Process a report of the owner."""
         if isinstance(report, StateFinished):
             self.done = self._finishing
             log.info(
