@@ -1,1 +1,1 @@
-"""Bytes that stay: key-value stores, the trie, the state, the blocks."""
+"""Persistent storage: key-value stores, the trie, the state, the blocks."""

@@ -1,8 +1,8 @@
 """Headers, bodies, justifications, heights; and the tree of blocks that are not final yet.
 
-The store reads three fields of a header and nothing else of a block. What is final lies on one
-chain, found by height; what is not is a small tree, kept in memory as well, whose root is the
-last finalised block.
+The store reads three fields of a header and nothing else of a block. Final blocks form one chain,
+found by height; the others form a small tree, also kept in memory, whose root is the last finalized
+block.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class BlockRef(NamedTuple):
 
 
 class HeaderFields(NamedTuple):
-    """What storage reads of a header."""
+    """The fields of a header that storage reads."""
 
     parent: bytes
     number: int
@@ -44,7 +44,7 @@ class HeaderFields(NamedTuple):
 
 
 class Route(NamedTuple):
-    """The way from one block to another: blocks left, newest first, and entered, oldest first."""
+    """The path from one block to another: blocks left, newest first, and entered, oldest first."""
 
     retracted: list[BlockRef]
     enacted: list[BlockRef]
@@ -61,13 +61,13 @@ class OpenBlock:
 
 
 def read_header(raw: bytes) -> HeaderFields:
-    """Parent, height and state root of a SCALE header. Raises ValueError."""
+    """Return parent, height and state root of a SCALE header. Raises ValueError."""
     number, at = _read_number(raw)
     return HeaderFields(raw[:32], number, raw[at : at + 32])
 
 
 def read_number(raw: bytes) -> int:
-    """Height of a SCALE header. Raises ValueError."""
+    """Return the height of a SCALE header. Raises ValueError."""
     return _read_number(raw)[0]
 
 
@@ -75,7 +75,7 @@ def _read_number(raw: bytes) -> tuple[int, int]:
     if len(raw) < 98:
         raise ValueError("this is no header: it is cut short")
     if raw[32] & 3 == 3:
-        # Heights of 2^30 and more: the byte tells how many follow, less four.
+        # Heights of 2^30 and more: the byte holds the number of bytes that follow, less four.
         at = 33 + (raw[32] >> 2) + 4
         number = int.from_bytes(raw[33:at], "little")
     else:
@@ -89,7 +89,7 @@ def _read_number(raw: bytes) -> tuple[int, int]:
 
 
 def encode_body(body: Sequence[bytes]) -> bytes:
-    """SCALE Vec<Vec<u8>>."""
+    """Return a body as SCALE Vec<Vec<u8>>."""
     parts = [compact(len(body))]
     for extrinsic in body:
         parts += (compact(len(extrinsic)), extrinsic)
@@ -97,7 +97,7 @@ def encode_body(body: Sequence[bytes]) -> bytes:
 
 
 def decode_body(raw: bytes) -> list[bytes]:
-    """The extrinsics of a stored body."""
+    """Return the extrinsics of a stored body."""
     count, at = read_compact(raw, 0)
     body: list[bytes] = []
     for _ in range(count):
@@ -117,11 +117,11 @@ class BlockStore:
         self.genesis: bytes | None = None
         self.best = self.finalised = BlockRef(b"", -1)
         self.stateless = False
-        """A state is being fetched; none can be read."""
+        """True while a state is being fetched; none can be read."""
 
     @property
     def flat(self) -> bytes:
-        """The block whose state lies flat; none while a state is being fetched."""
+        """Hash of the block whose state is flat; empty while a state is being fetched."""
         return b"" if self.stateless else self.best.hash
 
     def load(self) -> None:
@@ -147,11 +147,11 @@ class BlockStore:
     # --- reading
 
     def header(self, hash: bytes) -> bytes | None:
-        """The SCALE header of a block."""
+        """Return the SCALE header of a block, None if it is not known."""
         return self._get(HEADER + hash)
 
     def fields(self, hash: bytes) -> HeaderFields:
-        """Parent, height and state root of a known block; raises KeyError for another."""
+        """Return parent, height and state root of a block. Raises KeyError for an unknown one."""
         found = self.open.get(hash)
         if found is not None:
             return HeaderFields(found.parent, found.ref.number, found.state_root)
@@ -161,7 +161,7 @@ class BlockStore:
         return read_header(raw)
 
     def number(self, hash: bytes) -> int | None:
-        """The height of a block; None when it is not known."""
+        """Return the height of a block; None if it is not known."""
         found = self.open.get(hash)
         if found is not None:
             return found.ref.number
@@ -169,37 +169,37 @@ class BlockStore:
         return None if raw is None else read_number(raw)
 
     def body(self, hash: bytes) -> list[bytes] | None:
-        """The extrinsics of a block, as they were given."""
+        """Return the extrinsics of a block as they were stored, None if they are missing."""
         raw = self._get(BODY + hash)
         return None if raw is None else decode_body(raw)
 
     def justifications(self, hash: bytes) -> list[tuple[bytes, bytes]]:
-        """Engine id and proof of finality, as stored for this block."""
+        """Return engine id and proof of finality of each justification stored for this block."""
         prefix = JUSTIFICATION + hash
         return [(key[len(prefix) :], value) for key, value in self._kv.iterate(prefix)]
 
     def justification(self, hash: bytes, engine: bytes) -> bytes | None:
-        """The proof of one engine (4 bytes) that is stored for this block."""
+        """Return the proof of one engine (4 bytes) that is stored for this block."""
         return self._get(JUSTIFICATION + hash + engine)
 
     def hash_at(self, number: int) -> bytes | None:
-        """The canonical block at a height."""
+        """Return the hash of the canonical block at a height, None if there is none."""
         return self._get(number_key(NUMBER, number)) if 0 <= number < 1 << 64 else None
 
     def is_canonical(self, hash: bytes) -> bool:
-        """The block lies on the way from genesis to the best block."""
+        """Return True if the block is on the chain from genesis to the best block."""
         number = self.number(hash)
         return number is not None and self.hash_at(number) == hash
 
     def canonical(self, start: int, stop: int | None = None) -> Iterator[BlockRef]:
-        """Canonical blocks from height `start` up to below `stop` (default: the best block)."""
+        """Yield canonical blocks from height `start` to below `stop` (default: to the best)."""
         low = number_key(NUMBER, start)
         high = None if stop is None else number_key(NUMBER, stop)
         for key, hash in self._kv.iterate(NUMBER, start=low, stop=high):
             yield BlockRef(hash, int.from_bytes(key[1:], "big"))
 
     def children(self, hash: bytes) -> list[bytes]:
-        """Children of a block: all of them if it is open or the last finalised one."""
+        """Return the children of a block; of a final one below the last, the canonical one."""
         found = self.open.get(hash)
         if found is not None:
             return list(found.children)
@@ -210,7 +210,7 @@ class BlockStore:
         return [] if child is None else [child]
 
     def leaves(self) -> list[BlockRef]:
-        """The tips that can grow, highest first."""
+        """Return the leaves above the last finalized block, highest first, or else that block."""
         tips = [
             block.ref
             for block in self.open.values()
@@ -219,13 +219,13 @@ class BlockStore:
         return sorted(tips, key=lambda tip: (-tip.number, tip.hash)) or [self.finalised]
 
     def extends_finalised(self, hash: bytes) -> bool:
-        """The block is the last finalised one or descends from it."""
+        """Return True if the block is the last finalized one or descends from it."""
         while (block := self.open.get(hash)) is not None:
             hash = block.parent
         return hash == self.finalised.hash
 
     def is_ancestor(self, ancestor: bytes, hash: bytes) -> bool:
-        """`ancestor` lies on the way from genesis to `hash`, or is `hash`."""
+        """Return True if `ancestor` is on the chain from genesis to `hash`, or is `hash`."""
         low, number = self.number(ancestor), self.number(hash)
         if low is None or number is None:
             return False
@@ -236,7 +236,7 @@ class BlockStore:
         return hash == ancestor
 
     def route(self, start: bytes, end: bytes) -> Route:
-        """The way from one known block to another. Raises KeyError for unknown blocks."""
+        """Return the path from one known block to another. Raises KeyError for unknown blocks."""
         left: list[BlockRef] = []
         right: list[BlockRef] = []
         a, b = BlockRef(start, self.fields(start).number), BlockRef(end, self.fields(end).number)
@@ -265,7 +265,7 @@ class BlockStore:
         draft.put(JUSTIFICATION + hash + engine, proof)
 
     def set_best(self, draft: Draft, route: Route, best: BlockRef) -> None:
-        """Move the head and rewrite the heights between."""
+        """Move the head and rewrite the heights in between."""
         for ref in route.retracted:
             draft.put(number_key(NUMBER, ref.number), None)
         for ref in route.enacted:
@@ -274,7 +274,7 @@ class BlockStore:
         self.best = best
 
     def close_block(self, draft: Draft, ref: BlockRef) -> None:
-        """The block is final, or forgotten: take it out of the tree."""
+        """Remove a block from the tree, because it is final or discarded."""
         draft.put(number_key(OPEN_BLOCK, ref.number, ref.hash), None)
         block = self.open.pop(ref.hash)
         parent = self.open.get(block.parent)
@@ -282,12 +282,12 @@ class BlockStore:
             parent.children.remove(ref.hash)
 
     def set_finalised(self, draft: Draft, ref: BlockRef) -> None:
-        """Move the finalised head."""
+        """Move the finalized head."""
         draft.put(META_FINALISED, ref.hash)
         self.finalised = ref
 
     def delete(self, draft: Draft, ref: BlockRef) -> None:
-        """Remove a block that has left the tree."""
+        """Delete a block that was removed from the tree."""
         draft.put(HEADER + ref.hash, None)
         draft.put(BODY + ref.hash, None)
         for engine, _ in self.justifications(ref.hash):
@@ -301,5 +301,5 @@ class BlockStore:
 
 
 def header_hash(raw: bytes) -> bytes:
-    """blake2-256 of the SCALE header: the block's hash."""
+    """Return blake2-256 of a SCALE header: the block's hash."""
     return hash_256(raw)

@@ -1,12 +1,13 @@
-"""Does the chain in this store hold together? Asked at every start, before anything is served.
+"""Consistency check of the stored chain, made at every start, before anything is served.
 
-Always: the layout version; the head pointers; the way from the best block to the last finalised
-one and DEPTH blocks further, header hash, height, parent link, canonical index and body of each
-one; every open block with its journal and its way down; the row of deaths of each block since
-the base; the root node of every kept state among them. Where blocks below a fetched state are
-still missing, the walk ends above them; while a state is being fetched, none is looked for.
+Always: the layout version; the head pointers; the chain from the best block to the last finalized
+one and DEPTH blocks further, with header hash, height, parent link, canonical index and body of
+each; every open block with its journal and the header of its parent; the row of deaths of each
+block since the base; the root node of every kept state among them. Where blocks below a fetched
+state are still missing, the check ends above them; while a state is being fetched, states are not
+checked.
 
-Thoroughly (after a heal): the flat state against the whole trie of the best block, key by key
+Thorough check (after a repair): the flat state against the whole trie of the best block, key by key
 and value by value.
 """
 
@@ -41,7 +42,7 @@ from storage.trie.node import hash_256
 from storage.trie.trie import EMPTY_ROOT, Trie
 
 DEPTH: Final = 256
-"""Heights below the finalised one that are walked at every start."""
+"""Number of heights below the finalized one that are checked at every start."""
 
 REMEDY: Final = (
     "Restore the database from a snapshot, or run `btt-chain purge-chain` and sync again; keys "
@@ -50,10 +51,10 @@ REMEDY: Final = (
 
 
 def check_chain(kv: KeyValue, thorough: bool) -> None:
-    """Raise Corrupt with the first thing found wrong; StorageError for another layout."""
+    """Raise Corrupt for the first inconsistency, StorageError for another layout."""
     version = kv.get(META_VERSION)
     if version is None:
-        return  # nothing yet, or a genesis that was interrupted and will be begun again
+        return  # empty, or an interrupted genesis, which will be started again
     if int.from_bytes(version, "big") != VERSION:
         raise StorageError(
             f"this database has layout {int.from_bytes(version, 'big')}, this program reads "
@@ -69,19 +70,19 @@ def check_chain(kv: KeyValue, thorough: bool) -> None:
 
 
 class _Check:
-    """One pass; each step relies on those before."""
+    """One check; each step relies on the previous ones."""
 
     def __init__(self, kv: KeyValue) -> None:
         self._kv = kv
         self._get = kv.get
         self._window = kv.get(META_PRUNING) == b"window"
         self.stateless = kv.get(META_IMPORT) is not None
-        """A state is being fetched; there is none yet."""
+        """True while a state is being fetched; there is none yet."""
         raw = kv.get(META_HISTORY)
         self._missing = None if raw is None else Missing.decode(raw)
 
     def heads(self) -> None:
-        """Best, finalised, genesis and base are there."""
+        """Check that best, finalized, genesis and base block are stored."""
         self.genesis = self._need(META_GENESIS, "the genesis hash")
         self.best = self._need(META_BEST, "the best block's hash")
         self.finalised = self._need(META_FINALISED, "the finalised block's hash")
@@ -92,7 +93,7 @@ class _Check:
             raise _broken("block 0 is not the genesis block")
 
     def chain(self) -> None:
-        """From the best block down, each block and its state's root node."""
+        """Check each block from the best one down, and its state's root node."""
         hash = self.best
         fields = self._header(hash, "best block")
         self.best_root = fields.state_root
@@ -106,7 +107,7 @@ class _Check:
                 raise _broken(f"the index does not lead to block {number} of the best chain")
             if number == self.final_number and hash != self.finalised:
                 raise _broken(f"the finalised block {number} is not on the best chain")
-            # Of the block whose state was fetched the header comes first, the body later.
+            # Of the block whose state was fetched the header is stored first, the body later.
             if missing < number:
                 self._block(hash, fields)
             if number > self.final_number:
@@ -124,7 +125,7 @@ class _Check:
             raise _broken("the finalised block is above the best one")
 
     def open_blocks(self) -> None:
-        """Blocks that are not final have all that is needed to undo or redo them."""
+        """Check that open blocks have all that is needed to undo or redo them."""
         for key in self._kv.keys(OPEN_BLOCK):
             number, hash = int.from_bytes(key[1:9], "big"), key[9:]
             fields = self._header(hash, f"open block {number}")
@@ -138,7 +139,7 @@ class _Check:
             self._header(fields.parent, f"parent of {number}")
 
     def pruning(self) -> None:
-        """Each canonical block above the base has its row of deaths."""
+        """Check that each canonical block above the base has its row of deaths."""
         if self._get(number_key(NUMBER, self.base_number)) != self.base:
             raise _broken("the oldest kept state is not on the best chain")
         if not self._window:
@@ -149,7 +150,7 @@ class _Check:
             self._need(number_key(DEATHS, number, hash), f"the deaths of block {number}")
 
     def flat_state(self) -> None:
-        """The flat state has the root that the best header names."""
+        """Check that the flat state has the state root of the best header."""
         trie = Trie(self._get, self.best_root)
         nodes = iter(trie.entries())
         for row, value in self._kv.iterate(STATE):
@@ -163,7 +164,7 @@ class _Check:
         if next(nodes, None) is not None:
             raise _broken("the trie has a key that the state has not")
 
-    # --- small steps
+    # --- internals
 
     def _need(self, key: bytes, what: str) -> bytes:
         value = self._get(key)

@@ -1,4 +1,4 @@
-"""The chain's store: blocks and states that agree, one batch per block.
+"""The chain's store: consistent blocks and states, one batch per block.
 
     store = ChainStore.open(path, pruning=256)          # None: archive; ChainStore(MemoryKV())
     if not store.has_genesis:
@@ -11,9 +11,9 @@
     store.commit_block(pending, header, body, make_best=True)
         -> Imported(block, retracted, enacted, discarded)
     store.commit_block(..., finalise=True)              # instant seal: final in the same batch
-    store.set_best(hash) -> Route                       # fork choice changed its mind
-    store.finalise(hash, (engine_id, proof)) -> list of blocks that it cuts off
-    store.revert(n) -> blocks taken back, newest first (never past the finalised one)
+    store.set_best(hash) -> Route                       # fork choice selects another head
+    store.finalise(hash, (engine_id, proof)) -> list of discarded blocks
+    store.revert(n) -> removed blocks, newest first (never past the finalized one)
 
     store.blocks: header(hash) body(hash) justifications(hash) hash_at(number) number(hash)
                   children(hash) leaves() route(a, b) is_ancestor(a, b) canonical(start, stop)
@@ -21,15 +21,15 @@
     store.state:  reader(hash) has_state(hash) pin(hash) unpin(hash)
     store.begin_state_import, write_state, finish_state_import, insert_history: state_import.py
     store.aux_get(key)  store.aux_put({key: value | None}, sync=False)
-    store.note     # what was healed when opening, for the log
+    store.note     # repairs made when opening, for the log
     store.close()
 
-Headers are SCALE bytes, hashes their blake2-256, bodies lists of extrinsics as given.
+Headers are SCALE bytes, hashes their blake2-256, bodies lists of opaque extrinsics.
 
-Every change is one batch, so a process that dies at any point leaves the chain before it or
-after it. `finalise` returns once the batch is on the disk; an import need not, it can be synced
-again. When a write fails the memory is read again from what is stored, and the error goes up:
-DiskFull, StorageFailed and Corrupt all mean: stop the node.
+Every change of the heads is one batch, so a process that dies at any point leaves the chain before
+or after it. `finalise` returns once the batch is on the disk; an import need not, because it can be
+synced again. If a write fails, the memory is loaded again from the store, and the error is raised:
+after DiskFull, StorageFailed and Corrupt the node must be stopped.
 """
 
 from __future__ import annotations
@@ -73,29 +73,29 @@ from storage.trie.cache import TrieCache
 from storage.trie.trie import EMPTY_ROOT
 
 GENESIS_CHUNK: Final = 50_000
-"""Keys of a genesis state written in one batch; the block itself comes with the last one."""
+"""Number of keys of a genesis state written in one batch; the block itself is in a last one."""
 
 WINDOW: Final = 256
-"""Finalised blocks whose state is kept unless somebody says otherwise."""
+"""Default number of finalized blocks whose state is kept."""
 
 Proof = tuple[bytes, bytes]
 """Engine id (4 bytes) and justification."""
 
 
 class Imported(NamedTuple):
-    """What the commit of a block did to the heads."""
+    """Effect of the commit of a block on the heads."""
 
     block: BlockRef
     retracted: list[BlockRef]
     """Blocks that are no longer on the best chain, newest first."""
     enacted: list[BlockRef]
-    """Blocks that are on the best chain now, oldest first; empty when the head did not move."""
+    """Blocks that are now on the best chain, oldest first; empty if the head did not move."""
     discarded: list[BlockRef]
-    """Blocks that its finality cut off, highest first, as `ChainStore.finalise` returns them."""
+    """Blocks discarded by its finality, highest first, as `ChainStore.finalise` returns them."""
 
 
 class ChainStore:
-    """Blocks and their states over one key-value store."""
+    """Blocks and their states in one key-value store."""
 
     def __init__(
         self,
@@ -106,9 +106,9 @@ class ChainStore:
         resident_nodes: int = 16_384,
         background: bool = False,
     ) -> None:
-        """Over an open store. `pruning` is the window in finalised blocks, None for an archive.
+        """Use an open store. `pruning` is the window in finalized blocks, None for an archive.
 
-        `as_made`: a store that was made otherwise stays what it is (a window of WINDOW).
+        `as_made`: an existing store keeps its mode (a window is then of WINDOW blocks).
 
         `resident_nodes` bounds the trie nodes kept in memory (about 1 KiB each); `background`
         compacts in a thread after pruning, otherwise the caller does (`state.compact`).
@@ -150,7 +150,7 @@ class ChainStore:
             raise
 
     def close(self) -> None:
-        """Let go of the files; waits for a running compaction."""
+        """Close the files; waits for a running compaction."""
         if self._compaction is not None:
             self._compaction.join()
         self._kv.close()
@@ -159,7 +159,7 @@ class ChainStore:
 
     @property
     def has_genesis(self) -> bool:
-        """There is a chain in this database."""
+        """True if there is a chain in this database."""
         return self.blocks.genesis is not None
 
     def insert_genesis(
@@ -170,10 +170,10 @@ class ChainStore:
         version: int = 1,
         aux: Mapping[bytes, bytes | None] | None = None,
     ) -> BlockRef:
-        """Write block zero. `make_header` gets the state root; raises ValueError if there is one.
+        """Write block zero. `make_header` gets the state root. Raises ValueError if there is one.
 
-        A large state goes in chunks; the heads follow with the last one, so that an interrupted
-        genesis is none, and is begun again.
+        The state is written in chunks and the heads at the end, so that an interrupted genesis does
+        not count, and is started again.
         """
         if self.has_genesis:
             raise ValueError("the database holds a chain already")
@@ -200,7 +200,7 @@ class ChainStore:
         return ref
 
     def _write_state(self, state: Mapping[bytes, bytes], version: int) -> bytes:
-        """Write a state chunk by chunk, so that a million accounts need no room in memory."""
+        """Write a state chunk by chunk, so that a large one needs little memory."""
         cache = TrieCache(self._kv.get)
         root = EMPTY_ROOT
         keys = iter(sorted(state))
@@ -219,11 +219,11 @@ class ChainStore:
         return root
 
     def _wipe(self) -> None:
-        """Remove what an interrupted genesis left."""
+        """Remove the remains of an interrupted genesis."""
         while keys := list(islice(self._kv.keys(start=b"\x01"), GENESIS_CHUNK)):
             self._kv.write(dict.fromkeys(keys))
 
-    # --- growing
+    # --- import and finality
 
     def stage(
         self,
@@ -232,10 +232,10 @@ class ChainStore:
         version: int = 1,
         reads: Mapping[bytes, bytes | None] | None = None,
     ) -> Pending:
-        """The state that `changes` make of the parent's, with its root; nothing is written.
+        """Return the state after `changes` to the parent's, with its root; write nothing.
 
-        The parent may be any block whose state is kept. `version` is the state version, `reads`
-        what was read of the parent's state (`overlay.base_reads`): it saves a third of the time.
+        The parent may be any block whose state is kept. `version` is the state version, `reads` the
+        values read of the parent's state (`overlay.base_reads`): a third of the time is saved.
         """
         return self.state.stage(parent, changes, version, reads)
 
@@ -253,9 +253,9 @@ class ChainStore:
     ) -> Imported:
         """Store a block with its staged state, in one batch.
 
-        `finalise` makes it best and final at once; `sync` waits for the disk. Raises ValueError
-        when the header does not belong to the staged state, when the block is stored already,
-        or when it would fork off below the last finalised block.
+        `finalise` makes it best and final at once; `sync` waits for the disk. Raises ValueError if
+        the header does not match the staged state or the parent's height, if the block is stored
+        already, or if it would fork off below the last finalized block.
         """
         fields = read_header(header)
         ref = BlockRef(header_hash(header), fields.number)
@@ -296,7 +296,7 @@ class ChainStore:
         return Imported(ref, route.retracted, route.enacted, discarded)
 
     def set_best(self, hash: bytes) -> Route:
-        """Make another open block, or the last finalised one, the head. Raises ValueError."""
+        """Make another open block, or the last finalized one, the head. Raises ValueError."""
         if not self.blocks.extends_finalised(hash):
             raise ValueError("the head must be the last finalised block or descend from it")
         draft = Draft(self._kv)
@@ -310,13 +310,13 @@ class ChainStore:
         proof: Proof | None = None,
         aux: Mapping[bytes, bytes | None] | None = None,
     ) -> list[BlockRef]:
-        """Make a block and its ancestors final, and discard the forks that this cuts off.
+        """Make a block and its ancestors final, and discard the forks that conflict with it.
 
-        If the head is on such a fork, the block becomes the head. Returns once it is on the
-        disk, with the discarded blocks, highest first. Pinned ones are among them, though they
-        are deleted only by the first finality after their last unpin; then they are not returned
-        again. A proof for the last finalised block is stored too. Raises ValueError when the
-        block does not descend from the last one.
+        If the head is on such a fork, the block becomes the head. Returns once it is on the disk,
+        with the discarded blocks, highest first. Pinned ones are among them, though they are
+        deleted only by the first finality after their last unpin; then they are not returned again.
+        A proof for the last finalized block is stored, too. Raises ValueError if the block does not
+        descend from that one.
         """
         blocks = self.blocks
         if not blocks.extends_finalised(hash):
@@ -335,7 +335,7 @@ class ChainStore:
         return discarded
 
     def revert(self, count: int) -> list[BlockRef]:
-        """Take back the best `count` blocks and all that stand on them; not past finality."""
+        """Remove the best `count` blocks and all their descendants, but no finalized ones."""
         blocks = self.blocks
         best = blocks.best
         target = max(best.number - count, blocks.finalised.number)
@@ -355,30 +355,30 @@ class ChainStore:
         self._write(draft, sync=True)
         return gone
 
-    # --- a state that others give: state_import.py
+    # --- fetched states: state_import.py
 
     @property
     def state_import(self) -> StateImport | None:
-        """A state that is being fetched, and how far it has come."""
+        """The state that is being fetched, with its progress; None if there is none."""
         raw = self._kv.get(META_IMPORT)
         return None if raw is None else StateImport.decode(raw)
 
     @property
     def missing(self) -> Missing | None:
-        """The blocks below a fetched state that are not here; None when all are."""
+        """The blocks below a fetched state that are missing; None if all are stored."""
         raw = self._kv.get(META_HISTORY)
         return None if raw is None else Missing.decode(raw)
 
     @property
     def lowest(self) -> int:
-        """The height from which on every block of the best chain is here."""
+        """Height from which on each block of the best chain is stored."""
         missing = self.missing
         return 0 if missing is None else missing.highest.number + 1
 
     def begin_state_import(self, header: bytes, note: bytes = b"") -> None:
-        """Make room for the state after the block of `header`; one that was begun is given up.
+        """Start to write the state after the block of `header`; an unfinished import is dropped.
 
-        All states that are here go, and all blocks that are not final. Raises ValueError for a
+        All stored states are removed, and all blocks that are not final. Raises ValueError for a
         block that is not above the last final one, or while blocks below another are missing.
         """
         fields = read_header(header)
@@ -401,17 +401,17 @@ class ChainStore:
         self._load()
 
     def _wipe_state(self, begun: StateImport) -> None:
-        """Remove every state, in pieces; done again from the start if it is interrupted."""
+        """Remove all states, in pieces; started again if it is interrupted."""
         for column in (STATE, NODE, VALUE, EXTRA, DEATHS, JOURNAL):
             while keys := list(islice(self._kv.keys(column), GENESIS_CHUNK)):
                 self._kv.write(dict.fromkeys(keys))
         self._kv.write({META_IMPORT: replace(begun, wiped=True).encode()})
 
     def write_state(self, found: Range) -> StateImport:
-        """Write the next range of the state, verified by the caller; returns how far it is now.
+        """Write the next range of the state, verified by the caller; return the progress.
 
-        Raises ValueError when no state is being fetched or it is complete, or when the range does
-        not follow the one before.
+        Raises ValueError if no state is being fetched or it is complete, or if the range does not
+        follow the previous one.
         """
         at = self.state_import
         if at is None or at.complete:
@@ -460,10 +460,10 @@ class ChainStore:
         return ref
 
     def insert_history(self, ancient: Sequence[AncientBlock]) -> Missing | None:
-        """Store missing blocks, highest first, in one batch; returns what is missing still.
+        """Store missing blocks, highest first, in one batch; return what is still missing.
 
         The first must be `missing.highest`, each other the parent of the one before. Raises
-        ValueError, also when the lowest does not stand on the block that was there before.
+        ValueError, also if the lowest is not a child of our block at `missing.floor`.
         """
         missing = self.missing
         if missing is None:
@@ -497,19 +497,19 @@ class ChainStore:
         self.blocks.justify(draft, hash, *proof)
         self._write(draft, sync=True)
 
-    # --- odds and ends of other modules
+    # --- data of other modules
 
     def aux_get(self, key: bytes) -> bytes | None:
-        """What another module stored."""
+        """Return the value that another module stored."""
         return self._kv.get(AUX + key)
 
     def aux_put(self, changes: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
-        """Store something that belongs to no block; None removes."""
+        """Store values outside a block; None removes."""
         draft = Draft(self._kv)
         self._put_aux(draft, changes)
         self._write(draft, sync=sync)
 
-    # --- inner steps
+    # --- internals
 
     @staticmethod
     def _put_aux(draft: Draft, aux: Mapping[bytes, bytes | None] | None) -> None:
@@ -544,9 +544,9 @@ class ChainStore:
         return cut_off
 
     def _cut_off(self, path: Sequence[BlockRef]) -> list[BlockRef]:
-        """Blocks that die when those on `path` become final, highest first.
+        """Return the blocks discarded when those on `path` become final, highest first.
 
-        They descend from the last finalised block: pinned forks that died before are not named.
+        All descend from the last finalized block: pinned forks of before are not included.
         """
         final = {ref.hash for ref in path}
         before, after = {self.blocks.finalised.hash}, {path[-1].hash}
@@ -570,7 +570,7 @@ class ChainStore:
         try:
             self._kv.write(draft.changes, sync=sync)
         except StorageError:
-            # Memory is ahead of the store now; what is stored is the truth.
+            # Memory is ahead of the store now; the stored data are valid.
             self._load()
             raise
 
@@ -583,7 +583,7 @@ class ChainStore:
             self.state.load()
 
     def _made(self, pruning: int | None) -> int | None:
-        """What this store was made with; `pruning` where it is new or of that kind anyway."""
+        """Return the mode that this store was made with; `pruning` if new or of that kind."""
         made = self._kv.get(META_PRUNING)
         if made == b"archive":
             return None
@@ -613,4 +613,4 @@ class ChainStore:
         try:
             self.state.compact()
         except StorageError:
-            return  # the store has noted it: the next write refuses, and says why
+            return  # the store has noted it: the next write is refused, with the reason

@@ -1,4 +1,4 @@
-"""The one batch that a block writes, while it is being put together."""
+"""The single batch of a block, while it is being assembled."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from storage.kv import KeyValue
 
 
 class Draft:
-    """Changes to come, read through to the store below."""
+    """Pending changes; reads fall through to the store below."""
 
     __slots__ = ("changes", "_get")
 
@@ -15,7 +15,7 @@ class Draft:
         self._get = kv.get
 
     def get(self, key: bytes) -> bytes | None:
-        """The value as it will be once the draft is written."""
+        """Return the value of a key as it will be once the draft is written."""
         if key in self.changes:
             return self.changes[key]
         return self._get(key)

@@ -1,8 +1,8 @@
-"""What the chain asks of a key-value store, and what can go wrong with one.
+"""The interface of a key-value store, and its errors.
 
-A store keeps bytes under bytes, in order. A batch is a mapping from keys to values, None for a
-key to remove; it is written whole or not at all. Every error is a `StorageError` whose text
-says what happened, where, and what a person can do about it.
+A store maps bytes to bytes, ordered by key. A batch is a mapping from keys to values, None for a
+key to remove; it is written as a whole or not at all. Each error is a `StorageError` whose text
+says what happened, where, and what the operator can do about it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 class StorageError(Exception):
-    """Something is wrong with the database; the text is meant for the operator."""
+    """An error of the database; the text is for the operator."""
 
 
 class Locked(StorageError):
@@ -32,14 +32,14 @@ class StorageFailed(StorageError):
 
 
 class Corrupt(StorageError):
-    """The database is damaged, or not one of ours. It is never served."""
+    """The database is damaged, or was not made by this program. It is never served."""
 
 
 class KeyValue(Protocol):
     """An ordered store of bytes."""
 
     def get(self, key: bytes) -> bytes | None:
-        """The value of a key."""
+        """Return the value of a key, None if it is not there."""
 
     def iterate(
         self,
@@ -49,9 +49,9 @@ class KeyValue(Protocol):
         stop: bytes | None = None,
         reverse: bool = False,
     ) -> Iterator[tuple[bytes, bytes]]:
-        """Whole keys and values with this prefix and start <= key < stop, as they are now.
+        """Yield full keys and values with this prefix and start <= key < stop, as they are now.
 
-        Writes made while the walk goes on are not seen by it.
+        Later writes do not affect the iteration.
         """
 
     def keys(
@@ -62,16 +62,16 @@ class KeyValue(Protocol):
         stop: bytes | None = None,
         reverse: bool = False,
     ) -> Iterator[bytes]:
-        """As `iterate`, without the values."""
+        """Yield the keys of `iterate`, without the values."""
 
     def write(self, batch: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
-        """Write all of it or nothing; with `sync`, return only once it is on the disk."""
+        """Write the whole batch or nothing; with `sync`, return only once it is on the disk."""
 
     def compact_range(self, start: bytes, stop: bytes | None) -> None:
-        """Give the space of removed keys back to the file system; may take seconds."""
+        """Return the space of removed keys to the file system; may take seconds."""
 
     def approximate_size(self, start: bytes, stop: bytes) -> int:
-        """About how many bytes this range takes on disk."""
+        """Return the approximate size of this range on disk, in bytes."""
 
     def close(self) -> None:
-        """Let go of the files. Closing twice is fine."""
+        """Close the files. Safe to call twice."""

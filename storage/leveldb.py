@@ -1,30 +1,31 @@
-"""LevelDB, opened with care.
+"""LevelDB, with checks at opening and on each read.
 
-    kv = open_database(path, self_check)      # the one way in
-    kv.note                                   # None, or what was healed: for the log
+    kv = open_database(path, self_check)      # the only way to open
+    kv.note                                   # None, or the repairs made: for the log
 
-What is guaranteed
+Guarantees
 
 * A batch is whole or absent. LevelDB writes it as one record of its log, under a checksum.
 * A lost batch below a kept one is found at every start. Each batch is numbered by a record of
-  its own (column `00 b`), which names the lowest number that must still be there. Records are
+  its own (column `00 b`), which holds the lowest number that must still be there. Records are
   dropped only once LevelDB must have moved their batch into a table file (4 write buffers
-  later, or after a restart). So damage to the log, at whatever place, by whatever means, leaves
+  later, or after a restart). So damage to the log, at any place and of any cause, leaves
   either a shorter history, which is consistent, or a gap in the numbers, which is refused.
-* A damaged table file is never read from: every read checks block checksums, compaction too.
+* Data of a damaged table file are never used: every read checks block checksums, compaction too.
   Missing table files are refused by LevelDB at the start.
 * Hence flat state, trie, journals and head pointers, which share their batches, agree. The
   caller's self-check confirms it for the newest blocks at every start, and thoroughly (flat
-  state against the state root) after a heal.
+  state against the state root) after a repair.
 
-What is not: a log cut at its end is a shorter history, which nobody can tell from an earlier
-moment. Such a node comes back at an older consistent state, and what was lost is synced again.
+Not guaranteed: a log cut at its end is a shorter history, which cannot be distinguished from an
+earlier moment. Such a node continues from an older consistent state, and syncs the lost blocks
+again.
 
-Opening: paranoid first. When LevelDB refuses, the log files are copied aside and the tables are
-read through beside them; then it is opened with default options, which drop what is unreadable
-of the log, closed, opened paranoid again, and all checks must pass. (The tables come first since
-an open with default options may compact at once, and would give a damaged block a new checksum.)
-`repair_db` is never used: it makes holes that nothing finds (consensus.md 4.2).
+Opening is paranoid first. If LevelDB refuses, the log files are copied aside and the tables are
+read separately; then it is opened with default options, which drop the unreadable part of the log,
+closed, opened paranoid again, and all checks must pass. (The tables come first since an open with
+default options may compact at once, and would give a damaged block a new checksum.) `repair_db` is
+never used: it makes gaps that no check finds.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ GIB: Final = 1 << 30
 MIB: Final = 1 << 20
 
 MARK: Final = "BTT-CHAIN"
-"""A file that appears with the first batch: a database that is empty beside it lost its data."""
+"""A file that is created with the first batch: an empty database beside it has lost its data."""
 
 REMEDY: Final = (
     "Restore the directory from a snapshot, or run `btt-chain purge-chain` and sync again; "
@@ -56,10 +57,9 @@ REMEDY: Final = (
 )
 
 SelfCheck = Callable[[KeyValue, bool], None]
-"""Raises Corrupt when the chain in the store does not hold together. The flag asks for the
-thorough form."""
+"""Raises Corrupt if the stored chain is inconsistent. The flag requests the thorough check."""
 
-# LevelDB's table format: footer length, its last bytes, what follows each block.
+# LevelDB's table format: footer length, its last bytes, length of each block's trailer.
 FOOTER: Final = 48
 MAGIC: Final = bytes.fromhex("57fb808b247547db")
 TRAILER: Final = 5
@@ -68,7 +68,7 @@ _RECORD = struct.Struct(">QQ")  # lowest number kept, bytes written so far
 
 
 def free_space(path: Path) -> int:
-    """Bytes an ordinary process may still write to this file system."""
+    """Return the number of bytes an ordinary process may still write to this file system."""
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize
 
@@ -84,11 +84,11 @@ def open_database(
     scan_limit: int = 256 * MIB,
     space: Callable[[Path], int] = free_space,
 ) -> LevelKV:
-    """Open, heal if need be, check, and only then hand out.
+    """Open the database, repair it if necessary, check it, and return it.
 
-    After an unclean stop every table file is read through, if together they are no larger than
-    `scan_limit` bytes; after a heal always. Raises Locked, NotWritable, DiskFull, Corrupt, or
-    StorageError when there is no database and `create` is false.
+    After an unclean stop all table files are read completely, if together they are no larger than
+    `scan_limit` bytes; after a repair always. Raises Locked, NotWritable, DiskFull, Corrupt,
+    StorageFailed, or StorageError if there is no database and `create` is false.
     """
     _prepare(path, create)
     kv, note = _open(path, min_free, write_buffer, cache, space)
@@ -133,7 +133,7 @@ class LevelKV:
     # --- reading
 
     def get(self, key: bytes) -> bytes | None:
-        """The value of a key, its checksum verified. Raises Corrupt or StorageFailed."""
+        """Return the value of a key, its checksum verified. Raises Corrupt or StorageFailed."""
         try:
             return self._get(key, verify_checksums=True)  # type: ignore[no-any-return]
         except plyvel.Error as error:
@@ -147,7 +147,7 @@ class LevelKV:
         stop: bytes | None = None,
         reverse: bool = False,
     ) -> Iterator[tuple[bytes, bytes]]:
-        """Keys and values of a range, as they are now."""
+        """Yield keys and values of a range, as they are now."""
         return self._walk(self._db_iterator(), prefix, start, stop, reverse, _item)
 
     def keys(
@@ -158,11 +158,11 @@ class LevelKV:
         stop: bytes | None = None,
         reverse: bool = False,
     ) -> Iterator[bytes]:
-        """Keys of a range, as they are now."""
+        """Yield keys of a range, as they are now."""
         return self._walk(self._db_iterator(), prefix, start, stop, reverse, _key)
 
     def approximate_size(self, start: bytes, stop: bytes) -> int:
-        """Bytes of table files in this range; what is still in the log does not count."""
+        """Return the bytes of table files in this range; what is still in the log is left out."""
         return int(self._db.approximate_size(start, stop))
 
     # --- writing
@@ -170,8 +170,8 @@ class LevelKV:
     def write(self, batch: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
         """Write a batch.
 
-        Raises DiskFull before anything is touched, StorageFailed when LevelDB could not write:
-        then it is unknown whether the batch is there, and this handle takes no more.
+        Raises DiskFull before anything is written, StorageFailed if LevelDB could not write: then
+        it is unknown whether the batch is stored, and this handle refuses further writes.
         """
         if self._closed:
             raise StorageFailed(f"the database at {self.path} is closed")
@@ -210,14 +210,14 @@ class LevelKV:
         self._growth = size
 
     def compact_range(self, start: bytes, stop: bytes | None) -> None:
-        """Rewrite the tables of a range without what was removed. Runs beside reads and writes."""
+        """Rewrite the tables of a range without removed keys, beside reads and writes."""
         try:
             self._db.compact_range(start=start, stop=stop)
         except plyvel.Error as error:
             raise self._read_failed(error) from error
 
     def close(self) -> None:
-        """Mark the stop as clean, empty the log into a table, and let go of the files."""
+        """Mark the stop as clean, write the log to a table, and close the files."""
         if self._closed:
             return
         try:
@@ -227,19 +227,19 @@ class LevelKV:
                 # The next start has no log to replay.
                 self.compact_range(b"\xff\xff", b"\xff\xff\xff")
         except DiskFull:
-            self._failed = "the disk is full"  # the mark is a convenience, the data are complete
+            self._failed = "the disk is full"  # the mark is optional, the data are complete
         finally:
             self.abandon()
 
     def abandon(self) -> None:
-        """Let go of the files and leave the stop unclean."""
+        """Close the files and leave the stop unclean."""
         self._closed = True
         self._db.close()
 
     # --- opening
 
     def check_batches(self) -> None:
-        """Refuse a history with a hole; see the top of this file."""
+        """Raise Corrupt for a history with a gap; see the top of this file."""
         newest = next(self.iterate(BATCH, reverse=True), None)
         if newest is None:
             if (self.path / MARK).exists() or next(self.keys(), None) is not None:
@@ -264,12 +264,12 @@ class LevelKV:
         self._floor_written = self._written_at(self._floor)
 
     def scan(self) -> None:
-        """Read every byte of every table file, checksums verified."""
+        """Read all table files completely, checksums verified."""
         for _ in self.iterate():
             pass
 
     def start(self, note: str | None) -> None:
-        """Begin a session: earlier batches are in table files now, so their records may go."""
+        """Start a session: earlier batches are in table files, so their records may go."""
         self.note = note
         dropped = range(self._floor, self._number) if self._number else ()
         batch: dict[bytes, bytes | None] = {_batch_key(number): None for number in dropped}
@@ -279,10 +279,10 @@ class LevelKV:
         self.write(batch)
         (self.path / MARK).touch()
 
-    # --- inner steps
+    # --- internals
 
     def _db_iterator(self) -> plyvel.RawIterator:
-        # The raw one: plyvel's ordinary iterator ends in silence at an unreadable last block.
+        # The raw one: plyvel's ordinary iterator ends silently at an unreadable last block.
         return self._db.raw_iterator(verify_checksums=True)
 
     def _walk(
@@ -324,9 +324,9 @@ class LevelKV:
         _require_space(self.path, max(self._min_free, 2 * max(size, self._growth)), self._space)
 
     def _next_floor(self) -> tuple[int, list[int]]:
-        """The lowest record to keep from now on, and those to drop for it."""
+        """Return the lowest record to keep from now on, and the records to drop."""
         keep = 4 * self._write_buffer
-        # Twice as much before anything is done: so records go in bulk, and rarely.
+        # Records are dropped only at twice the amount: so in bulk, and rarely.
         if self._written - self._floor_written < 2 * keep:
             return self._floor or 1, []
         dropped: list[int] = []
@@ -343,7 +343,7 @@ class LevelKV:
 
 
 def _prepare(path: Path, create: bool) -> None:
-    """Tell a new directory from a database that lost its head, before LevelDB makes a new one."""
+    """Refuse a database without its CURRENT file, of which LevelDB would make a new one."""
     if path.exists() and not path.is_dir():
         raise NotWritable(f"{path} is a file; the database needs a directory")
     files = {entry.name for entry in path.iterdir()} if path.exists() else set()
@@ -418,9 +418,9 @@ def _open(
 def _check_footer(table: Path) -> None:
     """Refuse a table whose footer points outside the file.
 
-    The footer is the only part without a checksum. LevelDB believes the lengths in it, asks for
-    that much memory, and takes the process down when there is none. A file without the closing
-    mark is left to LevelDB: it refuses one that is in use, and a crash leaves unfinished ones.
+    The footer is the only part without a checksum. LevelDB trusts the lengths in it, allocates that
+    much memory, and ends the process if there is too little. A file without the magic number is
+    left to LevelDB: it refuses one that is in use, and a crash leaves unfinished ones.
     """
     size = table.stat().st_size
     with table.open("rb") as file:
@@ -449,7 +449,7 @@ def _varint(raw: bytes, at: int) -> tuple[int, int]:
 
 
 def _read_tables(path: Path, scratch: Path) -> None:
-    """Read every table file, through links in a directory where LevelDB finds no log."""
+    """Read all table files, through links in a directory where LevelDB finds no log."""
     scratch.mkdir()
     for file in path.iterdir():
         if file.suffix in {".ldb", ".sst"} or file.name.startswith(("MANIFEST", "CURRENT")):
@@ -521,15 +521,15 @@ def _batch_number(key: bytes) -> int:
 
 
 def _is_damage(error: plyvel.Error) -> bool:
-    """The files are wrong, rather than the disk or the system beneath them."""
+    """Return True if the files are damaged, rather than the disk or the system at fault."""
     if isinstance(error, plyvel.CorruptionError):
         return True
-    # A file that is gone, or shorter than LevelDB knows it to be.
+    # A file that is missing, or shorter than LevelDB expects.
     return any(sign in str(error) for sign in ("No such file", "Invalid argument", "too short"))
 
 
 def _plain(error: Exception) -> str:
-    """An error in words an operator can act on."""
+    """Return the text of an error for the operator."""
     detail = error.args[0] if error.args else error
     text = detail.decode(errors="replace") if isinstance(detail, bytes) else str(error)
     if "No space left" in text:

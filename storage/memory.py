@@ -1,4 +1,4 @@
-"""A real store without files: for tests, the simulator and `--tmp` chains."""
+"""A complete store in memory: for tests, the simulator and `--tmp` chains."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from storage.columns import after
 from storage.kv import StorageFailed
 
 FEW: Final = 16
-"""Up to one key in so many is put in its place by itself; of more all are gone through."""
+"""Changed keys are inserted one by one up to this fraction (1/FEW), above it all are sorted."""
 
 
 class MemoryKV:
@@ -19,11 +19,11 @@ class MemoryKV:
     def __init__(self) -> None:
         self._values: dict[bytes, bytes] = {}
         self._order: list[bytes] = []
-        self._moved: dict[bytes, None] = {}  # came or went since: put right when somebody walks
+        self._moved: dict[bytes, None] = {}  # added or removed since the last iteration
         self._closed = False
 
     def get(self, key: bytes) -> bytes | None:
-        """The value of a key."""
+        """Return the value of a key, None if it is not there."""
         return self._values.get(key)
 
     def iterate(
@@ -34,7 +34,7 @@ class MemoryKV:
         stop: bytes | None = None,
         reverse: bool = False,
     ) -> Iterator[tuple[bytes, bytes]]:
-        """Keys and values in order, as they are now."""
+        """Yield keys and values in order, as they are now."""
         values = self._values
         rows = [(key, values[key]) for key in self._range(prefix, start, stop)]
         return reversed(rows) if reverse else iter(rows)
@@ -47,12 +47,12 @@ class MemoryKV:
         stop: bytes | None = None,
         reverse: bool = False,
     ) -> Iterator[bytes]:
-        """Keys in order, as they are now."""
+        """Yield keys in order, as they are now."""
         found = self._range(prefix, start, stop)
         return reversed(found) if reverse else iter(found)
 
     def write(self, batch: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
-        """Write a batch; memory is as durable as it gets."""
+        """Write a batch; `sync` has no effect."""
         if self._closed:
             raise StorageFailed("the in-memory store is closed")
         values, moved = self._values, self._moved
@@ -66,10 +66,10 @@ class MemoryKV:
                 values[key] = value
 
     def compact_range(self, start: bytes, stop: bytes | None) -> None:
-        """Nothing to give back."""
+        """Do nothing: there is no space to return."""
 
     def approximate_size(self, start: bytes, stop: bytes) -> int:
-        """Bytes of keys and values in the range."""
+        """Return the number of bytes of keys and values in the range."""
         return sum(len(key) + len(self._values[key]) for key in self._range(b"", start, stop))
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class MemoryKV:
     def _put_in_order(self) -> None:
         moved, self._moved, values = self._moved, {}, self._values
         if FEW * len(moved) > len(values):
-            # What stays is in order already: sorting is but a merge then.
+            # The remaining keys are in order already: sorting is then only a merge.
             order = [key for key in self._order if key in values and key not in moved]
             order += sorted(key for key in moved if key in values)
             order.sort()

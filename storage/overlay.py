@@ -6,12 +6,12 @@
         base_get:  (key) -> value | None
         base_keys: (prefix, after | None) -> keys of the base, ascending, each > after
     get(key) put(key, value | None) begin() commit() rollback() next_key(key) keys(prefix)
-    clear_prefix(prefix, limit=None) -> how many keys went
-    changes() -> {key: value | None}    # what stage() wants
+    clear_prefix(prefix, limit=None) -> number of removed keys
+    changes() -> {key: value | None}    # the argument of stage()
     base_reads                          # {key: value | None} as read from the base
 
-A read that hits costs the same at any depth of layers; a layer that is kept costs nothing, one
-that is rolled back pays for its own writes only. Base reads are kept, so a key is fetched once.
+A read of a written key costs the same at any depth of layers; committing a layer costs nothing,
+rolling it back costs its own writes only. Base reads are kept, so a key is fetched once.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from storage.columns import after as end_of
 
 _ABSENT: Final = object()
 SORT_AGAIN: Final = 16
-"""Sorting all keys pays when one in so many is new."""
+"""Fraction of new keys, one in so many, above which sorting all keys is faster."""
 
 Get = Callable[[bytes], bytes | None]
 Keys = Callable[[bytes, bytes | None], Iterator[bytes]]
 
 
 class Overlay:
-    """A state that remembers what was changed, and can take it back."""
+    """A state whose changes are recorded and can be rolled back."""
 
     __slots__ = ("_get", "_keys", "_changes", "base_reads", "_undo", "_marks", "_sorted", "_fresh")
 
@@ -42,12 +42,12 @@ class Overlay:
         self.base_reads: dict[bytes, bytes | None] = {}
         self._undo: list[tuple[bytes, bytes | object | None]] = []
         self._marks: list[int] = []
-        # Every key ever written, for walks in order: sorted ones, and those since the last walk.
+        # All keys ever written, for ordered iteration: the sorted ones, and the later ones.
         self._sorted: list[bytes] = []
         self._fresh: list[bytes] = []
 
     def get(self, key: bytes) -> bytes | None:
-        """The value of a key, uncommitted changes included."""
+        """Return the value of a key, uncommitted changes included."""
         value = self._changes.get(key, _ABSENT)
         if value is _ABSENT:
             value = self.base_reads.get(key, _ABSENT)
@@ -76,7 +76,7 @@ class Overlay:
             self._undo.clear()
 
     def rollback(self) -> None:
-        """Take back the changes of the innermost layer."""
+        """Undo the changes of the innermost layer."""
         mark = self._marks.pop()
         undo, changes = self._undo, self._changes
         while len(undo) > mark:
@@ -87,15 +87,15 @@ class Overlay:
                 changes[key] = old  # type: ignore[assignment]
 
     def next_key(self, key: bytes) -> bytes | None:
-        """The smallest key greater than this one."""
+        """Return the smallest key greater than this one."""
         return next(self._walk(b"", key), None)
 
     def keys(self, prefix: bytes) -> Iterator[bytes]:
-        """The keys with this prefix, ascending, as they were when the walk began."""
+        """Yield the keys with this prefix, ascending; keys added meanwhile may be missed."""
         return self._walk(prefix, None)
 
     def clear_prefix(self, prefix: bytes, limit: int | None = None) -> int:
-        """Remove the keys with this prefix, at most `limit` of them; returns how many went."""
+        """Remove at most `limit` keys with this prefix; return the number of removed keys."""
         count = 0
         for key in self._walk(prefix, None):
             if count == limit:
@@ -105,11 +105,11 @@ class Overlay:
         return count
 
     def changes(self) -> dict[bytes, bytes | None]:
-        """What was changed so far, all layers together; None for a removed key."""
+        """Return the changes so far, all layers together; None for a removed key."""
         return dict(self._changes)
 
     def _walk(self, prefix: bytes, after: bytes | None) -> Iterator[bytes]:
-        """Base keys and changed keys merged; looks up liveness as it goes."""
+        """Yield base keys and changed keys merged; checks for removal during the iteration."""
         changes = self._changes
         own = iter(self._written(prefix, after))
         base = self._keys(prefix, after)
@@ -129,7 +129,7 @@ class Overlay:
                 yield key  # type: ignore[misc]
 
     def _written(self, prefix: bytes, after: bytes | None) -> list[bytes]:
-        """Keys written so far in this range, in order; some may have been rolled back."""
+        """Return the keys written so far in this range, in order, also rolled back ones."""
         if self._fresh:
             self._sort()
         keys = self._sorted
@@ -140,10 +140,10 @@ class Overlay:
         return keys[start : len(keys) if stop is None else bisect_left(keys, stop)]
 
     def _sort(self) -> None:
-        """Put the keys that were written since the last walk where they belong.
+        """Sort in the keys that were written since the last iteration.
 
-        A key rolled back and written again comes twice. One call writes few keys, and a block has
-        thousands of calls that may walk: sorting all again each time would cost the square of it.
+        A key rolled back and written again occurs twice. One call writes few keys, and a block has
+        thousands of calls that may iterate: sorting all again each time would be quadratic.
         """
         fresh, keys = self._fresh, self._sorted
         if len(fresh) * SORT_AGAIN > len(keys):

@@ -1,13 +1,14 @@
-"""Which trie records may be stored already: a filter, so that most need not be looked up.
+"""A filter of trie records that may be stored already, so that most need not be looked up.
 
-A block's new records are looked up, because one that was deleted within the window, or that a
-fork brought, is there already and must be counted (state.py). Nearly all are not there, and a
-look costs microseconds. So every record that dies or joins is noted here, one bit each; what has
-no bit is certainly not stored beyond what the parent's state says. A bit too many only costs
-the look.
+A block's new records are looked up, because one that was deleted within the window, or that a fork
+inserted, is stored already and must be counted (state.py). Nearly all are not stored, and a lookup
+costs microseconds. So every record that is retired or inserted is noted here, one bit each; a
+record without its bit is certainly not stored, unless the parent's state has it. A false positive
+only costs the lookup.
 
-Bits cannot be taken back. There are two generations: notes go to the younger one, and once all
-blocks noted in the older one lie below the base, it is dropped and the younger grows old.
+Bits cannot be cleared individually. There are two generations: new bits are set in the younger one,
+and once all blocks noted in the older one are below the base, it is dropped and replaced by the
+younger one.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ from collections.abc import Iterable
 from typing import Final
 
 BITS: Final = 25
-"""One in 2^25: four MiB each generation, touched as it fills. A window of 256 blocks that each
-change 2,000 accounts sets eight bits in a hundred."""
+"""Number of address bits: 2^25 bits are four MiB per generation, used as it fills. A window of 256
+blocks that each change 2,000 accounts sets eight bits in a hundred."""
 
 _MASK: Final = (1 << BITS) - 1
 _BYTES: Final = 1 << BITS - 3
 _NOTHING: Final = bytearray()
-"""A generation without notes, as an archive's stays: no memory for it."""
+"""A generation without bits, as in an archive: it uses no memory."""
 
 
 class PresenceFilter:
-    """A set of record keys that may say yes for no. Keys end in a hash: its bits are the place."""
+    """A set of record keys with false positives, by bits of the hash at a key's end."""
 
     def __init__(self) -> None:
         self._young = self._old = _NOTHING
@@ -36,7 +37,7 @@ class PresenceFilter:
         """Highest block noted in the older one."""
 
     def note(self, number: int, records: Iterable[bytes]) -> None:
-        """These records die with, or come with, a block of this height."""
+        """Note the records that a block of this height retires or inserts."""
         self._highest = max(self._highest, number)
         if self._young is _NOTHING:
             self._young = bytearray(_BYTES)
@@ -46,7 +47,7 @@ class PresenceFilter:
             bits[place >> 3] |= 1 << (place & 7)
 
     def may_hold(self, record: bytes) -> bool:
-        """False: the record is not stored, unless the parent's state holds it."""
+        """Return True if the record may be stored apart from the parent's state."""
         place = int.from_bytes(record[-4:], "little") & _MASK
         at = place >> 3
         young = self._young[at] if self._young else 0
@@ -54,7 +55,7 @@ class PresenceFilter:
         return bool((young | old) >> (place & 7) & 1)
 
     def advance(self, base: int) -> None:
-        """Blocks up to this height no longer count."""
+        """Drop the older generation once all its blocks are at or below height `base`."""
         if self._settled <= base:
             self._old, self._settled = self._young, self._highest
             self._young, self._highest = _NOTHING, -1

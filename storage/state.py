@@ -1,24 +1,25 @@
-"""State at a block: flat at the head, by the trie elsewhere; what is kept, and for how long.
+"""State at a block: flat at the head, in the trie elsewhere; retention of states.
 
     store.state.reader(hash) -> StateReader        raises StateUnavailable
     reader.get(key)  reader.keys(prefix, after)  reader.entries(prefix, after)
     reader.proof(keys)  reader.root  reader.overlay() -> Overlay
 
-The state of the best block lies flat in its own column: one get. A move of the head undoes and
-redoes the journals of the blocks between, in the batch that moves it.
+The state of the best block is flat in its own column: one read per key. A move of the head undoes
+and redoes the journals of the blocks in between, in the batch that moves it.
 
-Which trie records are stored. A record is named by path and hash, so its content never changes
-and blocks share it. Let the base be the oldest block whose state is kept. A record is needed
+Stored trie records: a record is identified by path and hash, so its content never changes and
+blocks share it. Let the base be the oldest block whose state is kept. The reference count of a
+record is the sum of
 
-    1 time if the state of the base holds it, and
-    1 time for every later kept block that brings it (its own state holds it, its parent's not).
+    1 if the state of the base has it, and
+    1 for each later kept block that inserts it (its own state has it, its parent's does not).
 
-It is stored while that sum is not zero. A block that joins adds one for the records it brings;
-one that is discarded takes them back; when the base moves on by a block, the records which that
-block put out of use (its row of deaths) lose one. The rule is exact for any tree of forks, and
-a record deleted and brought back within the window is counted twice, not lost. Sums above one
-are rare and have a row of their own (column x: the sum less one); all else is mere presence.
-An archive removes no trie record, so it counts nothing.
+It is stored while that sum is not zero. A committed block adds one for the records it inserts; a
+discarded one subtracts them; when the base moves by a block, the records which that block retires
+(its row of deaths) lose one. The rule is exact for any tree of forks, and a record deleted and
+inserted again within the window is counted twice, not lost. Sums above one are rare and have a row
+of their own (column x: the sum less one); a record without one counts 1. An archive removes no trie
+record, so it counts nothing.
 """
 
 from __future__ import annotations
@@ -53,13 +54,13 @@ from storage.trie.range_proof import prove_range
 from storage.trie.trie import MissingNode, Sealed, Stored, Trie
 
 READER_LOADS: Final = 4096
-"""Nodes a reader of an older state may gather before it starts afresh."""
+"""Number of loaded nodes above which a reader of an older state drops them."""
 
 ADVANCE: Final = 64
-"""Blocks by which the base moves at most in one batch; the rest follows with the next ones."""
+"""Maximum number of blocks by which the base moves in one batch; the rest follows later."""
 
 RECORD_BYTES: Final = 200
-"""Rough size of a trie record, to tell when compaction is worth its time."""
+"""Approximate size of a trie record, to estimate when compaction is worth its time."""
 
 COMPACT_FROM: Final = 16 << 20
 """Removed bytes below which compaction is not worth its time."""
@@ -76,7 +77,7 @@ class Pending:
     parent: bytes
     root: bytes
     changes: dict[bytes, bytes | None]
-    """What differs from the parent's state."""
+    """Differences from the parent's state."""
     old: dict[bytes, Stored | None]
     sealed: Sealed
     trie: Trie
@@ -95,7 +96,7 @@ class StateReader:
         self.root = root
 
     def get(self, key: bytes) -> bytes | None:
-        """The value of a key; one get at the best block. Raises StateUnavailable once pruned."""
+        """Return the value of a key; one read at the head. Raises StateUnavailable once pruned."""
         if self._blocks.flat == self.hash:
             return self._kv.get(STATE + key)
         try:
@@ -104,7 +105,7 @@ class StateReader:
             raise self._gone() from missing
 
     def keys(self, prefix: bytes = b"", after: bytes | None = None) -> Iterator[bytes]:
-        """Keys with this prefix that are greater than `after`, ascending."""
+        """Yield the keys with this prefix that are greater than `after`, ascending."""
         if self._blocks.flat == self.hash:
             return (key[1:] for key in self._kv.keys(STATE + prefix, start=_from(after)))
         return (key for key, _ in self._entries(prefix, after))
@@ -112,7 +113,7 @@ class StateReader:
     def entries(
         self, prefix: bytes = b"", after: bytes | None = None
     ) -> Iterator[tuple[bytes, bytes]]:
-        """As `keys`, with their values."""
+        """Yield the keys of `keys`, with their values."""
         if self._blocks.flat == self.hash:
             rows = self._kv.iterate(STATE + prefix, start=_from(after))
             return ((key[1:], value) for key, value in rows)
@@ -120,14 +121,14 @@ class StateReader:
         return ((key, trie.resolve(key, held)) for key, held in self._entries(prefix, after))
 
     def proof(self, keys: Iterable[bytes]) -> list[bytes]:
-        """Trie nodes that show what these keys hold, or that they are absent."""
+        """Return the trie nodes that prove the values of these keys, or their absence."""
         try:
             return read_proof(self._kv.get, self.root, keys)
         except MissingNode as missing:
             raise self._gone() from missing
 
     def prove_range(self, after: bytes | None, size: int) -> tuple[list[bytes], bytes | None]:
-        """Trie nodes that show the keys above `after`, and the last of these; None: to the end.
+        """Return the nodes that prove the keys above `after`, and the last key; None: to the end.
 
         The range ends once its proof has `size` bytes (trie/range_proof.py).
         """
@@ -137,14 +138,14 @@ class StateReader:
             raise self._gone() from missing
 
     def merkle_value(self, prefix: bytes) -> bytes | None:
-        """The Merkle value of the closest node that holds all keys with this prefix, if any."""
+        """Return the Merkle value of the closest node with all keys of this prefix, if any."""
         try:
             return self._walk().merkle_value(prefix)
         except MissingNode as missing:
             raise self._gone() from missing
 
     def overlay(self) -> Overlay:
-        """Room for changes on top of this state."""
+        """Return an overlay for changes on top of this state."""
         return Overlay(self.get, self.keys)
 
     def _walk(self) -> Trie:
@@ -175,7 +176,7 @@ class StateStore:
         self._kv = kv
         self._blocks = blocks
         self.window = window
-        """Finalised blocks before the last whose state is kept; None for an archive."""
+        """Number of finalized blocks before the last whose state is kept; None for an archive."""
         self.base = BlockRef(b"", -1)
         """The oldest canonical block whose state is kept."""
         self._extras: dict[bytes, int] = {}
@@ -205,7 +206,7 @@ class StateStore:
     # --- reading
 
     def has_state(self, hash: bytes) -> bool:
-        """The state after this block is kept."""
+        """Return True if the state after this block is kept."""
         blocks = self._blocks
         if blocks.stateless:
             return False
@@ -217,7 +218,7 @@ class StateStore:
         return self.window is None or blocks.is_canonical(hash)
 
     def reader(self, hash: bytes) -> StateReader:
-        """The state after a block. Raises KeyError for an unknown one, StateUnavailable."""
+        """Return the state after a block. Raises KeyError if unknown, StateUnavailable if gone."""
         fields = self._blocks.fields(hash)
         if self._blocks.stateless:
             raise StateUnavailable(
@@ -243,17 +244,17 @@ class StateStore:
         version: int = 1,
         reads: Mapping[bytes, bytes | None] | None = None,
     ) -> Pending:
-        """The state that these changes make of the parent's; nothing is written.
+        """Return the state that results from these changes to the parent's; write nothing.
 
-        `reads` (an overlay's `base_reads`) spares looking up leaves; it need not be complete.
+        `reads` (an overlay's `base_reads`) saves lookups of leaves; it need not be complete.
 
-        Raises KeyError for an unknown parent, StateUnavailable for one whose state is gone.
+        Raises KeyError for an unknown parent, StateUnavailable for one whose state is not kept.
         """
         root = self.reader(parent).root
         trie = self.cache.trie(root)
         real: dict[bytes, bytes | None] = {}
         old: dict[bytes, Stored | None] = {}
-        # In order, so that neighbours meet the same nodes.
+        # In order, so that neighbouring keys share loaded nodes.
         known = {} if reads is None else reads
         for key in sorted(changes):
             value = changes[key]
@@ -270,7 +271,7 @@ class StateStore:
     # --- writing
 
     def join(self, draft: Draft, ref: BlockRef, pending: Pending, *, final: bool) -> None:
-        """Store what a block brings; `final` when it will never be undone."""
+        """Store the records of a block; `final` if it will never be undone."""
         inserted = pending.sealed.inserted
         if self.window is not None:
             retired = pending.sealed.retired
@@ -302,14 +303,14 @@ class StateStore:
                 draft.put(STATE + key, value)
 
     def discard(self, draft: Draft, ref: BlockRef) -> None:
-        """Take back what a block brought. Its children must be gone."""
+        """Remove the records that a block inserted. Its children must have been discarded."""
         for record in self._journal(draft, ref)[1]:
             self._remove(draft, record)
         draft.put(number_key(JOURNAL, ref.number, ref.hash), None)
         draft.put(number_key(DEATHS, ref.number, ref.hash), None)
 
     def settle(self, draft: Draft, ref: BlockRef) -> None:
-        """The block is final: nothing will undo it."""
+        """Remove the journal of a final block: it will not be undone."""
         draft.put(number_key(JOURNAL, ref.number, ref.hash), None)
 
     def advance(self, draft: Draft) -> None:
@@ -319,7 +320,7 @@ class StateStore:
         limit = min(self._blocks.finalised.number - self.window, self.base.number + ADVANCE)
         for hash in self._pins:
             limit = min(limit, self._blocks.number(hash) or 0)
-        # Pinned forks that were cut off by finality still stand on states below.
+        # Pinned forks that finality discarded still depend on states below.
         for block in self._blocks.open.values():
             limit = min(limit, block.ref.number - 1)
         if limit <= self.base.number:
@@ -344,11 +345,11 @@ class StateStore:
         self.base = BlockRef(hash, number)
 
     def pin(self, hash: bytes) -> None:
-        """Keep the state of this block (and the block) until as many unpins."""
+        """Keep this block and its state until as many calls of `unpin`."""
         self._pins[hash] = self._pins.get(hash, 0) + 1
 
     def unpin(self, hash: bytes) -> None:
-        """Take back one pin."""
+        """Remove one pin."""
         left = self._pins[hash] - 1
         if left:
             self._pins[hash] = left
@@ -356,21 +357,21 @@ class StateStore:
             del self._pins[hash]
 
     def is_pinned(self, hash: bytes) -> bool:
-        """Somebody reads this block's state."""
+        """Return True if this block is pinned."""
         return hash in self._pins
 
     # --- disk space
 
     @property
     def compaction_due(self) -> bool:
-        """Enough was removed that compaction gives something back."""
+        """True if enough was removed that compaction frees a worthwhile amount."""
         if self._removed < COMPACT_FROM:
             return False
         size = self._kv.approximate_size(NODE, VALUE + b"\xff" * 8)
         return 4 * self._removed >= size
 
     def compact(self) -> None:
-        """Give the space of removed trie records and journals back; may take seconds."""
+        """Return the space of removed records and journals to the system; may take seconds."""
         self._removed = 0
         for column in (NODE, VALUE, DEATHS, JOURNAL):
             self._kv.compact_range(column, end_of(column))

@@ -1,17 +1,17 @@
-"""A state that others give: written range by range, and the blocks below it filled in later.
+"""Import of a state from other nodes: written range by range, the blocks below it later.
 
-    store.begin_state_import(header, note)      # the old state goes; none can be read from now on
-    store.write_state(range)                    # as often as there are ranges, in their order
-    store.finish_state_import(proof)            # the block is best, final and base, with its state
-    store.insert_history(blocks)                # downwards, until what was there before is reached
+    store.begin_state_import(header, note)      # removes the old state; none can be read
+    store.write_state(range)                    # once per range, in their order
+    store.finish_state_import(proof)            # makes the block best, final and base
+    store.insert_history(blocks)                # downwards, to the previous chain
 
-Each step is one batch, so a process that dies goes on where it stopped: `store.state_import` tells
-where. A range has the flat entries and the trie records that its proof went through; all ranges
-together are the state, and nothing else was left: the old one is removed first, in pieces, under a
-mark that says so. `note` is the owner's (who votes next, ...) and comes back with `state_import`.
+Each range is one batch, so a process that dies continues where it stopped: `store.state_import`
+holds the progress. A range has the flat entries and the trie records of its proof; all ranges
+together are exactly the state: the old one is removed first, in pieces, under a mark that records
+it. `note` is data of the owner (the next voters, ...), returned by `state_import`.
 
-Afterwards bodies and headers of the blocks between are missing, that of the block itself too.
-`store.missing` is the highest of them: whose hash the header above it names.
+Afterwards bodies and headers of the blocks in between are missing, and the body of the block
+itself. `store.missing` has the highest of them, whose hash is known from the header above it.
 """
 
 from __future__ import annotations
@@ -41,26 +41,26 @@ class Range(Protocol):
 
     @property
     def last(self) -> bytes | None:
-        """The last key; None: the state ends here."""
+        """Last key; None: the state ends here."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class StateImport:
-    """How far a state has come."""
+    """Progress of a state import."""
 
     header: bytes
-    """Of the block after which it is."""
+    """SCALE header of the block after which the state is."""
     note: bytes
     wiped: bool
-    """The old state is gone."""
+    """True if the old state is removed."""
     after: bytes | None
-    """The last key written, None for none."""
+    """Last key written, None for none."""
     complete: bool
     entries: int
 
     def encode(self) -> bytes:
-        """What is stored under META_IMPORT."""
+        """Return the value stored under META_IMPORT."""
         packed: bytes = msgpack.packb(
             [self.header, self.note, self.wiped, self.after, self.complete, self.entries]
         )
@@ -68,7 +68,7 @@ class StateImport:
 
     @classmethod
     def decode(cls, raw: bytes) -> StateImport:
-        """Read what `encode` wrote. Raises Corrupt."""
+        """Decode what `encode` returned. Raises Corrupt."""
         try:
             return cls(*msgpack.unpackb(raw))
         except (ValueError, TypeError) as error:
@@ -76,24 +76,24 @@ class StateImport:
 
 
 class Missing(NamedTuple):
-    """Blocks that are not here: `highest`, and on down to above `floor`."""
+    """The missing blocks: `highest`, and those below it down to above `floor`."""
 
     highest: BlockRef
     floor: int
 
     @property
     def left(self) -> int:
-        """How many they are."""
+        """Number of missing blocks."""
         return self.highest.number - self.floor
 
     def encode(self) -> bytes:
-        """What is stored under META_HISTORY."""
+        """Return the value stored under META_HISTORY."""
         packed: bytes = msgpack.packb([*self.highest, self.floor])
         return packed
 
     @classmethod
     def decode(cls, raw: bytes) -> Missing:
-        """Read what `encode` wrote. Raises Corrupt."""
+        """Decode what `encode` returned. Raises Corrupt."""
         try:
             hash, number, floor = msgpack.unpackb(raw)
         except (ValueError, TypeError) as error:

@@ -1,8 +1,8 @@
 """The upper levels of recent tries, kept in memory within a bound.
 
-Every block walks through the same few thousand branches at the top; the leaves it touches are
-mostly others than last time. So after a block the nodes it loaded stay, and once there are too
-many, all but the topmost are let go, level by level. Changed leaves go at once.
+All blocks use the same few thousand branches at the top, but mostly different leaves. So the nodes
+that a block loaded are kept, and once there are too many, all but the topmost are dropped, level by
+level. Changed leaves are dropped at once.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from storage.trie.node import Node
 from storage.trie.trie import Record, Sealed, Trie
 
 ROOTS: Final = 4
-"""Roots that stay known: the best block, and its neighbours in a reorganisation."""
+"""Number of cached roots: the best block, and its neighbours in a reorganization."""
 
 
 class TrieCache:
-    """Hands out tries that share their upper nodes. `limit` counts nodes, about 1 KiB each.
+    """A factory of tries that share their upper nodes. `limit` counts nodes, about 1 KiB each.
 
-    Up to twice as many are held, so that a block in several pays for letting go, not each.
+    Up to twice as many are held, so that not each block has the cost of dropping nodes.
     """
 
     def __init__(self, record: Record, limit: int = 16_384) -> None:
         self._record = record
         self._limit = limit
-        self._tops: dict[bytes, tuple[Node, int]] = {}  # with the nodes copied on the way to it
+        self._tops: dict[bytes, tuple[Node, int]] = {}  # with the number of nodes copied for it
         self._held = 0
 
     def trie(self, root: bytes) -> Trie:
-        """The trie under this root; raises MissingNode when it is not stored."""
+        """Return the trie with this root. Raises MissingNode if it is not stored."""
         known = self._tops.get(root)
         return Trie(self._record, root, None if known is None else known[0])
 
     def keep(self, trie: Trie, sealed: Sealed) -> None:
-        """Remember a sealed trie whose records have been written."""
-        # The next change of a leaf hardly ever loads the old one (`expected` of Trie.put), while
-        # a branch that was let go costs a read: the room is for branches.
+        """Cache a sealed trie whose records have been written."""
+        # The next change of a leaf rarely loads the old one (`expected` of Trie.put), while a
+        # dropped branch costs a read: the memory is for branches.
         for kids, slot in sealed.leaves:
             kids.pop(slot, None)
         tops, most = self._tops, 2 * self._limit
@@ -44,8 +44,8 @@ class TrieCache:
             tops.pop(sealed.root, None)
             tops[sealed.root] = sealed.top, trie.copies
             self._held += trie.loads + trie.copies
-        # What a root has alone are the nodes that the next one copied: a block's worth of them
-        # goes with each, and costs no walk.
+        # The nodes that only one root has are those that the next one copied: dropping a root frees
+        # a block's worth of them, without a search.
         while len(tops) > 1 and (len(tops) > ROOTS or self._held > most):
             del tops[next(iter(tops))]
             self._held -= next(iter(tops.values()))[1]
@@ -53,12 +53,12 @@ class TrieCache:
             self._trim()
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop everything."""
         self._tops.clear()
         self._held = 0
 
     def _trim(self) -> None:
-        """Keep the `limit` nodes nearest to the only root left."""
+        """Keep the `limit` nodes nearest to the only remaining root."""
         ((root, (top, _)),) = self._tops.items()
         self._tops = {root: (top, 0)}
         held = 1

@@ -1,29 +1,29 @@
 """Paths through the trie, as hexadecimal text.
 
-A nibble is one character of `0123456789abcdef`, so that `key.hex()` is the path of a key, a
-step is one character, and the order of texts is the order of keys. Nothing else in Python
-cuts and compares nibbles as fast.
+A nibble is one character of `0123456789abcdef`, so that `key.hex()` is the path of a key, a step is
+one character, and the order of texts is the order of keys. It is the fastest way to cut and compare
+nibbles in Python.
 """
 
 from typing import Final
 
 DIGITS: Final = "0123456789abcdef"
 SLOT: Final = {digit: slot for slot, digit in enumerate(DIGITS)}
-"""The child a digit leads to."""
+"""Child index of a digit."""
 
 MAX_NIBBLES: Final = 0xFFFF
-"""Longest partial key of a node (Substrate keeps its length in a u16)."""
+"""Maximum length of a node's partial key (Substrate stores it in a u16)."""
 
 
 def pack(path: str) -> bytes:
-    """Two nibbles to a byte; an odd count is padded with a leading zero (Polkadot spec 2.4.1)."""
+    """Pack two nibbles to a byte; an odd count gets a leading zero (Polkadot spec 2.4.1)."""
     return bytes.fromhex("0" + path if len(path) & 1 else path)
 
 
 def pack_exact(path: str) -> bytes:
-    """A path as database bytes, different for every path.
+    """Return a path as database bytes, different for each path.
 
-    The last nibble says whether one (odd, `1`) or two (even, `00`) nibbles were appended;
-    without it `ab0` and `ab` would share a key.
+    The last nibble shows whether one (odd, `1`) or two (even, `00`) nibbles were appended; without
+    it `ab0` and `ab` would share a key.
     """
     return bytes.fromhex(path + "1" if len(path) & 1 else path + "00")

@@ -4,12 +4,12 @@
     11xxxxxx branch with a value     001xxxxx leaf, value hashed (V1)
     0001xxxx branch, value hashed    00000000 the empty trie
 
-The x bits count the nibbles of the partial key; when they are all ones, bytes follow and are
-added until one is not 255. Then: packed partial key, child bitmap (u16, little endian), value
-(compact length and bytes, or 32-byte hash), and each child as compact length and bytes: its
-encoding when shorter than 32 bytes, else its hash. Source: Polkadot spec 2.4.
+The x bits count the nibbles of the partial key; if they are all ones, bytes follow and are added
+until one is not 255. Then: packed partial key, child bitmap (u16, little endian), value (compact
+length and bytes, or 32-byte hash), and each child as compact length and bytes: its encoding if
+shorter than 32 bytes, otherwise its hash. Source: Polkadot spec 2.4.
 
-A child in memory is a `Node`, or the bytes of its reference when it has not been loaded.
+A child in memory is a `Node`, or the bytes of its reference if it is not loaded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Final
 from storage.trie.nibble import MAX_NIBBLES, pack
 
 HASHED_FROM: Final = 33
-"""State version 1 keeps values from this length on outside their node."""
+"""Length from which on state version 1 stores values outside their node."""
 
 HASH_REF: Final = 33
 """Length of a reference that is a hash: one length byte, 32 bytes."""
@@ -33,7 +33,7 @@ class NodeError(ValueError):
 
 
 PENDING: Final = b"?"
-"""Stands for the reference of a dirty child until the trie is sealed."""
+"""Placeholder for the reference of a dirty child until the trie is sealed."""
 
 Refs = list[bytes | None]
 
@@ -41,11 +41,11 @@ Refs = list[bytes | None]
 class Node:
     """One node: the nibbles of its partial key, children, value.
 
-    A branch holds the reference of each child in `refs` (16 places, `bitmap` tells which are
-    taken), and in `kids` those children that are loaded. `ref` is the reference of the node
-    itself (length byte, then hash or inline encoding), None while it is dirty; `dirty` lists
-    the slots of dirty children, and may name one twice, or one that is gone. A node with a
-    `ref` is shared between tries: never changed, except that loaded children come and go.
+    A branch has the reference of each child in `refs` (16 places, the used ones in `bitmap`), and
+    in `kids` those children that are loaded. `ref` is the reference of the node itself (length
+    byte, then hash or inline encoding), None while it is dirty; `dirty` lists the slots of dirty
+    children, and may contain one twice, or a removed one. A node with a `ref` is shared between
+    tries: never changed, except that its children are loaded and dropped.
     """
 
     __slots__ = ("partial", "refs", "kids", "dirty", "bitmap", "value", "hashed", "ref")
@@ -70,12 +70,12 @@ class Node:
 
 
 def hash_256(data: bytes) -> bytes:
-    """blake2b with 32 bytes of output, the hash of chain and trie."""
+    """Return blake2b with 32 bytes of output, the hash of chain and trie."""
     return blake2b(data, digest_size=32).digest()
 
 
 def compact(number: int) -> bytes:
-    """SCALE compact form of a length (below 2^30 here: larger values do not exist)."""
+    """Return the SCALE compact form of a length. Raises NodeError from 2^30 on."""
     if number < 1 << 6:
         return bytes((number << 2,))
     if number < 1 << 14:
@@ -86,7 +86,7 @@ def compact(number: int) -> bytes:
 
 
 def read_compact(raw: bytes, at: int) -> tuple[int, int]:
-    """A compact length and the place after it; only the shortest form is taken."""
+    """Return a compact length and the position after it; it must be in its shortest form."""
     try:
         mode = raw[at] & 3
         if mode == 0:
@@ -113,7 +113,7 @@ def _header(prefix: int, bits: int, nibbles: int) -> bytes:
     return bytes((prefix | mask,)) + b"\xff" * full + bytes((rest,))
 
 
-# Almost every header is short; these tables save the arithmetic for each node of a block.
+# Almost every header is short; these tables avoid computing it for each node of a block.
 _LEAF = [_header(0x40, 6, n) for n in range(128)]
 _LEAF_HASHED = [_header(0x20, 5, n) for n in range(128)]
 _BRANCH = [_header(0x80, 6, n) for n in range(128)]
@@ -122,7 +122,7 @@ _BRANCH_HASHED = [_header(0x10, 4, n) for n in range(128)]
 
 
 def encode(node: Node) -> bytes:
-    """The bytes of a node whose children all have their reference."""
+    """Return the bytes of a node whose children all have their reference."""
     partial = node.partial
     count = len(partial)
     if count > 127:
@@ -144,7 +144,7 @@ def encode(node: Node) -> bytes:
 
 
 def encode_leaf(partial: str, value: bytes, hashed: bool) -> bytes:
-    """The bytes of a leaf."""
+    """Return the bytes of a leaf."""
     count = len(partial)
     if count > 127:
         return _encode_long(Node(partial, None, 0, value, hashed, None))
@@ -155,7 +155,7 @@ def encode_leaf(partial: str, value: bytes, hashed: bool) -> bytes:
 
 
 def _encode_long(node: Node) -> bytes:
-    """As `encode`, for partial keys of any length."""
+    """Return the bytes of a node like `encode`, for partial keys of any length."""
     count = len(node.partial)
     value = node.value
     inline = b"" if value is None else value if node.hashed else compact(len(value)) + value
@@ -174,7 +174,7 @@ def _encode_long(node: Node) -> bytes:
 
 
 def decode(raw: bytes, ref: bytes | None) -> Node:
-    """The node these bytes spell, with `ref` as its reference.
+    """Decode a node, with `ref` as its reference.
 
     Strict: raises NodeError on truncated, trailing, unknown or non-canonical bytes.
     """
@@ -250,7 +250,7 @@ def _references(raw: bytes, at: int, bitmap: int) -> tuple[Refs, int]:
     return refs, at
 
 
-_SLOTS: dict[int, list[int]] = {}  # bitmap -> places taken; at most 2^16 short lists
+_SLOTS: dict[int, list[int]] = {}  # bitmap -> places used; at most 2^16 short lists
 
 
 def _long_count(raw: bytes, count: int) -> tuple[int, int]:

@@ -1,7 +1,7 @@
-"""Read proofs: the nodes that show what a root says about some keys.
+"""Read proofs: the nodes that prove the values of some keys under a root.
 
-A proof is the list of distinct node encodings (and of values kept outside their node) that a
-reader of the keys comes across, sorted; it shows absence as well as presence.
+A proof is the list of distinct node encodings (and of values stored outside their node) that a
+lookup of the keys loads, sorted; it proves absence as well as presence.
 """
 
 from collections.abc import Iterable
@@ -12,11 +12,11 @@ from storage.trie.trie import EMPTY_ROOT, MissingNode, Record, Trie
 
 
 class ProofError(ValueError):
-    """The proof does not show what was asked: a node is missing, repeated or malformed."""
+    """A proof is invalid: a node is missing, repeated or malformed, for example."""
 
 
 def read_proof(record: Record, root: bytes, keys: Iterable[bytes]) -> list[bytes]:
-    """The proof of `keys` under `root`; raises MissingNode when the state is not stored."""
+    """Return the proof of `keys` under `root`. Raises MissingNode if the state is not stored."""
     if root == EMPTY_ROOT:
         return [EMPTY_NODE]
     seen: set[bytes] = set()
@@ -36,7 +36,7 @@ def read_proof(record: Record, root: bytes, keys: Iterable[bytes]) -> list[bytes
 def verify_proof(
     root: bytes, nodes: Iterable[bytes], keys: Iterable[bytes]
 ) -> dict[bytes, bytes | None]:
-    """What `root` says about `keys`: their values, None for a key that is not there.
+    """Return the values of `keys` under `root`, None for a key that is absent.
 
     Nodes that no key needs are ignored. Raises ProofError.
     """

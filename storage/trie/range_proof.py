@@ -1,12 +1,12 @@
-"""Proofs of ranges: the nodes that show every key of a state between two keys.
+"""Proofs of ranges: the nodes that prove all keys of a state between two keys.
 
-A range is what a root holds above one key (or from the beginning) up to another (or to the end).
-Its proof is the list of distinct nodes, and of values kept outside their node, that a walk over
-the range comes across, sorted. The entries are read from the proof itself, so a gap, a wrong value
-or an entry too many cannot be said: a node would be missing, or one too many.
+A range is the entries of a root above one key (or from the start) up to another (or to the end).
+Its proof is the list of distinct nodes, and of values stored outside their node, that an iteration
+over the range loads, sorted. The entries are read from the proof itself, so a gap, a wrong value or
+an additional entry cannot be expressed: a node would be missing or unused.
 
-The nodes on the way are database records too, and together the ranges of a state have all of
-them; so whoever fetches a state by ranges never builds its trie.
+The loaded nodes are database records, too, and together the ranges of a state have all of them; so
+a node that fetches a state by ranges does not build its trie.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class VerifiedRange:
     entries: list[tuple[bytes, bytes]]
     """Keys and values, ascending."""
     records: dict[bytes, bytes]
-    """Trie nodes and values on the way to them, by database key."""
+    """Trie nodes and values loaded for the range, by database key."""
     last: bytes | None
-    """The last key; None: the range goes to the end of the state."""
+    """Last key; None: the range goes to the end of the state."""
 
     @property
     def complete(self) -> bool:
-        """No key lies beyond the range."""
+        """True if there is no key above the range."""
         return self.last is None
 
 
@@ -42,8 +42,8 @@ def prove_range(
 ) -> tuple[list[bytes], bytes | None]:
     """Return the proof of the keys above `after`, and the last of them, None for the end.
 
-    It ends with the key at which the proof has reached `size` bytes; there is at least one, if
-    there is any. Raises MissingNode when the state is not stored.
+    It ends with the key at which the proof has reached `size` bytes; it has at least one key, if
+    there is any. Raises MissingNode if the state is not stored.
     """
     if root == EMPTY_ROOT:
         return [EMPTY_NODE], None
@@ -69,10 +69,10 @@ def prove_range(
 def verify_range(
     root: bytes, after: bytes | None, nodes: Sequence[bytes], last: bytes | None
 ) -> VerifiedRange:
-    """Return what `root` holds above `after` up to `last` (None: to the end).
+    """Return the entries of `root` above `after` up to `last` (None: to the end).
 
-    Raises ProofError when a node is missing, malformed, repeated or needless, or when `last` is
-    no key of the state above `after`.
+    Raises ProofError if a node is missing, malformed, repeated or unused, or if `last` is not a key
+    of the state above `after`.
     """
     if root == EMPTY_ROOT:
         if list(nodes) != [EMPTY_NODE] or last is not None:
@@ -117,7 +117,7 @@ def verify_range(
 
 
 def _walk(record: Record, root: bytes, after: bytes | None) -> Iterator[tuple[bytes, bytes]]:
-    """Keys above `after` and their values; each node is looked up when the walk reaches it."""
+    """Yield the keys above `after` and their values; each node is looked up when it is reached."""
     trie = Trie(record, root)
     for key, held in trie.entries(after=after):
         yield key, trie.resolve(key, held)

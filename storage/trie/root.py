@@ -1,4 +1,4 @@
-"""Roots of sets that nobody wants to keep: a genesis state, the extrinsics of a block."""
+"""Roots of maps and lists that are not stored: a genesis state, the extrinsics of a block."""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,14 +7,14 @@ from storage.trie.trie import EMPTY_ROOT, Trie
 
 
 def state_root(pairs: Mapping[bytes, bytes], version: int = 1) -> bytes:
-    """Root of these keys and values in state version 0 or 1."""
+    """Return the root of these keys and values in state version 0 or 1."""
     return _root(pairs.items(), version)
 
 
 def ordered_root(values: Iterable[bytes], version: int = 0) -> bytes:
-    """Root of a list: each value under the compact form of its index.
+    """Return the root of a list: each value under the compact form of its index.
 
-    A block's extrinsics root is this, version 0, over its opaque extrinsics.
+    A block's extrinsics root is this, in version 0, of its opaque extrinsics.
     """
     return _root(((compact(index), value) for index, value in enumerate(values)), version)
 

@@ -1,12 +1,12 @@
-"""The trie itself: read, change, seal.
+"""The trie: reading, changing, sealing.
 
-A trie starts at a root and loads nodes as it walks. Changes copy the nodes on their way, so
-the old root stays whole and can be shared; `seal` hashes the copies once and tells which
-records the new root needs in the database and which ones only the old root needed.
+A trie starts at a root and loads nodes when they are needed. Changes copy the nodes on their path,
+so the old root stays intact and can be shared; `seal` hashes the copies once and returns the
+records that the new root adds to the database and those that only the old root needed.
 
-Records: a node is stored under NODE ‖ path ‖ hash, a value that state version 1 keeps outside
-its node under VALUE ‖ key ‖ hash. In one trie no two nodes share a path, so the records of a
-root are a set, and the difference of two roots is exact.
+Records: a node is stored under NODE ‖ path ‖ hash, a value that state version 1 stores outside its
+node under VALUE ‖ key ‖ hash. In one trie no two nodes share a path, so the records of a root are a
+set, and the difference of two roots is exact.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ EMPTY_ROOT: Final = hash_256(EMPTY_NODE)
 """Root of the trie without keys."""
 
 Stored = tuple[bytes, bool]
-"""A value as its node holds it: the bytes and False, or their hash and True."""
+"""A value as stored in its node: the bytes and False, or their hash and True."""
 
 _QUEUED: Final = b"!"
-"""Stands for a reference that is being computed."""
+"""Placeholder for a reference that is being computed."""
 
 Record = Callable[[bytes], bytes | None]
-"""Looks up a database record by its key."""
+"""Returns a database record by its key, None if it is not stored."""
 
 
 class MissingNode(LookupError):
@@ -49,24 +49,24 @@ class MissingNode(LookupError):
 
 @dataclass(slots=True)
 class Sealed:
-    """What a changed trie asks of the database."""
+    """Changes of the database for a changed trie."""
 
     root: bytes
     top: Node | None
     inserted: dict[bytes, bytes]
     """Records of the new root that the old one did not have."""
     gone_nodes: dict[str, bytes] = field(default_factory=dict)
-    """Where nodes started that the new root does not have, and the references they had."""
+    """Start paths of nodes that the new root does not have, with their references."""
     gone_values: set[bytes] = field(default_factory=set)
     """Records of values that the new root does not have."""
     leaves: list[tuple[dict[int, Node], int]] = field(default_factory=list)
-    """Where changed leaves hang in memory."""
+    """Places of changed leaves in memory: the `kids` of their parent, and the slot."""
 
     @property
     def retired(self) -> set[bytes]:
         """Records of the old root that the new one does not have.
 
-        Put together when asked for: an archive never asks.
+        Computed on each access: an archive does not use it.
         """
         nodes = {node_key(start, ref[1:]) for start, ref in self.gone_nodes.items()}
         return nodes | self.gone_values
@@ -75,9 +75,9 @@ class Sealed:
 class Trie:
     """Keys and values under one root.
 
-    `record` reads the database, `top` is the root node if it is already in memory. Keys are
-    bytes (an even number of nibbles); `version` is the state version a value is written in,
-    old values keep theirs until they are written again.
+    `record` reads the database, `top` is the root node if it is already in memory. Keys are bytes
+    (an even number of nibbles); `version` is the state version a value is written in, old values
+    keep theirs until they are written again.
     """
 
     __slots__ = (
@@ -94,31 +94,31 @@ class Trie:
     def __init__(self, record: Record, root: bytes, top: Node | None = None) -> None:
         self._record = record
         self._root = root
-        self._retired: dict[str, bytes] = {}  # where a node started -> the reference it had
+        self._retired: dict[str, bytes] = {}  # start path of a node -> the reference it had
         self._values: dict[bytes, bytes] = {}
         self._gone_values: set[bytes] = set()
         self.loads = 0
-        """Nodes fetched from the database."""
+        """Number of nodes fetched from the database."""
         self.copies = 0
-        """Branches of the old root that were copied to be changed."""
+        """Number of branches of the old root that were copied to be changed."""
         if top is None and root != EMPTY_ROOT:
             top = self._load("", b"\x80" + root)
         self._top = top
 
     @property
     def top(self) -> Node | None:
-        """The root node, for whoever keeps upper levels in memory."""
+        """The root node, for caches of upper levels."""
         return self._top
 
     # --- reading
 
     def get(self, key: bytes) -> bytes | None:
-        """The value of a key; raises MissingNode when a needed record is gone."""
+        """Return the value of a key. Raises MissingNode if a needed record is not stored."""
         found = self.find(key)
         return None if found is None else self.resolve(key, found)
 
     def find(self, key: bytes) -> Stored | None:
-        """The value of a key as its node holds it, without looking up a hashed one."""
+        """Return the value of a key as stored in its node, without looking up a hashed one."""
         node = self._top
         path = key.hex()
         at = 0
@@ -135,10 +135,10 @@ class Trie:
         return None
 
     def merkle_value(self, prefix: bytes) -> bytes | None:
-        """What the parent holds of the node that all keys with this prefix lie under.
+        """Return the Merkle value of the closest node that has all keys with this prefix below it.
 
-        The node's hash, or the node itself where it is shorter than that; None when there is no
-        such key. Only for a trie without changes. It differs when anything below differs.
+        The node's hash, or its encoding if that is shorter; None if there is no such key. Only for
+        a trie without changes. It differs if anything below differs.
         """
         node, ref = self._top, b"\x80" + self._root
         path, at = prefix.hex(), 0
@@ -156,20 +156,20 @@ class Trie:
         return None
 
     def _child(self, node: Node, slot: int, start: str) -> Node | None:
-        """A child to look at; it stays loaded."""
+        """Return a child for reading; it stays loaded."""
         kids = node.kids
         if kids is None:
             kids = node.kids = {}
         child = kids.get(slot)
         if child is None:
-            ref = node.refs[slot]  # type: ignore[index]  # callers looked
+            ref = node.refs[slot]  # type: ignore[index]  # callers checked
             if ref is None:
                 return None
             child = kids[slot] = self._load(start, ref)
         return child
 
     def resolve(self, key: bytes, stored: Stored) -> bytes:
-        """The bytes of a value that its node holds as `stored`."""
+        """Return the bytes of a value that its node has as `stored`."""
         value, hashed = stored
         if not hashed:
             return value
@@ -180,14 +180,14 @@ class Trie:
         return found
 
     def keys(self, prefix: bytes = b"", after: bytes | None = None) -> Iterator[bytes]:
-        """Keys that start with `prefix` and are greater than `after`, ascending."""
+        """Yield the keys that start with `prefix` and are greater than `after`, ascending."""
         for key, _ in self.entries(prefix, after):
             yield key
 
     def entries(
         self, prefix: bytes = b"", after: bytes | None = None
     ) -> Iterator[tuple[bytes, Stored]]:
-        """As `keys`, with the values as their nodes hold them."""
+        """Yield the keys of `keys`, with the values as stored in their nodes."""
         want = prefix.hex()
         floor = None if after is None else after.hex()
         if self._top is None:
@@ -216,10 +216,10 @@ class Trie:
     def put(
         self, key: bytes, value: bytes, version: int = 1, expected: bytes | None = None
     ) -> Stored | None:
-        """Set a key; returns what it held before.
+        """Set a key; return its previous value.
 
-        `expected` is what the caller believes it holds. A leaf that hashes to just that need
-        not be loaded; a wrong belief costs a hash.
+        `expected` is the caller's guess of that value. A leaf with a matching hash need not be
+        loaded; a wrong guess costs a hash.
         """
         hashed = version != 0 and len(value) >= HASHED_FROM
         stored = value
@@ -276,7 +276,7 @@ class Trie:
             node = child
 
     def _is_leaf(self, key: bytes, path: str, at: int, ref: bytes, held: Stored) -> bool:
-        """An unloaded child is the leaf of this key, holding this; its records are retired."""
+        """Retire an unloaded leaf of this key and value. Return True if the child was that."""
         value, hashed = held
         raw = encode_leaf(path[at:], value, hashed)
         if ref[1:] != blake2b(raw, digest_size=32).digest():
@@ -287,12 +287,12 @@ class Trie:
         return True
 
     def delete(self, key: bytes) -> Stored | None:
-        """Remove a key if it is there; returns what it held."""
+        """Remove a key; return its previous value, None if it is absent."""
         if self.find(key) is None:
-            return None  # so that a miss neither copies nor retires anything
+            return None  # so that an absent key neither copies nor retires anything
         path = key.hex()
         node = self._top
-        assert node is not None  # noqa: S101  # find() came through it
+        assert node is not None  # noqa: S101  # find() passed it
         if node.ref is not None:
             node = self._top = self._own(node, "")
         way: list[tuple[Node, int]] = []  # parent and slot
@@ -317,13 +317,13 @@ class Trie:
         return old
 
     def _enter(self, node: Node, slot: int, start: str) -> Node:
-        """The child of a dirty branch in this slot, as a dirty node of ours."""
+        """Return the child of a dirty branch in this slot, as a dirty node of this trie."""
         kids, refs = node.kids, node.refs
         assert kids is not None and refs is not None  # noqa: PT018, S101  # a dirty branch
         child = kids.get(slot)
         if child is None:
             ref = refs[slot]
-            assert ref is not None  # noqa: S101  # callers looked
+            assert ref is not None  # noqa: S101  # callers checked
             child = self._load(start, ref)
             child.ref = None
             if child.refs is not None:
@@ -338,7 +338,7 @@ class Trie:
         return child
 
     def _own(self, node: Node, start: str) -> Node:
-        """A dirty copy of a clean node; the clean one's record is retired."""
+        """Return a dirty copy of a clean node, and retire the record of the clean one."""
         ref = node.ref
         if ref is not None and len(ref) == HASH_REF:
             self._retired[start] = ref
@@ -351,7 +351,7 @@ class Trie:
         return copy
 
     def _replace(self, node: Node, key: bytes, stored: bytes | None, hashed: bool) -> Stored | None:
-        """Give a dirty node another value, and retire the record of the old one."""
+        """Set the value of a dirty node, and retire the record of the old one."""
         old, was_hashed = node.value, node.hashed
         node.value, node.hashed = stored, hashed
         if old is None:
@@ -365,7 +365,7 @@ class Trie:
     def _shrink(self, node: Node, end: str) -> None:
         """Restore the shape of a dirty branch that lost its value or a child.
 
-        `end` is the path at which its children start, less their digit.
+        `end` is the start path of its children without their digit.
         """
         bitmap = node.bitmap
         if not bitmap:
@@ -379,7 +379,7 @@ class Trie:
             node.value, node.hashed = child.value, child.hashed
 
     def seal(self) -> Sealed:
-        """Hash what changed; afterwards every node of this trie is clean and may be shared."""
+        """Hash the changes; afterwards all nodes of this trie are clean and may be shared."""
         inserted: dict[bytes, bytes] = {}
         leaves: list[tuple[dict[int, Node], int]] = []
         gone_nodes, gone_values = self._retired, self._gone_values
@@ -388,7 +388,7 @@ class Trie:
             self._root = EMPTY_ROOT
         elif top.ref is None:
             self._root = _seal(top, gone_nodes, inserted, leaves)
-        # What was taken out and put back never left.
+        # Values that were removed and set again are unchanged.
         for record in gone_values.intersection(self._values):
             del self._values[record]
             gone_values.discard(record)
@@ -407,7 +407,7 @@ class Trie:
 
 
 def _attach(node: Node, slot: int, child: Node) -> None:
-    """Give a dirty branch a dirty child."""
+    """Attach a dirty child to a dirty branch."""
     if node.dirty is None:
         node.dirty = [slot]
     else:
@@ -418,14 +418,14 @@ def _attach(node: Node, slot: int, child: Node) -> None:
 
 
 def _outside(path: str, want: str, floor: str | None) -> bool:
-    """No key at or below this path starts with `want` and is greater than `floor`."""
+    """Return True if no key at or below this path has prefix `want` and is above `floor`."""
     if not (path.startswith(want) or want.startswith(path)):
         return True
     return floor is not None and path < floor and not floor.startswith(path)
 
 
 def _split(node: Node, rest: str, stored: bytes, hashed: bool) -> Node:
-    """A branch where the rest of a new key leaves the partial key of a dirty node."""
+    """Return a branch where a new key leaves the partial key of a dirty node."""
     partial = node.partial
     same = 0
     limit = min(len(partial), len(rest))
@@ -449,13 +449,13 @@ def _seal(
     inserted: dict[bytes, bytes],
     leaves: list[tuple[dict[int, Node], int]],
 ) -> bytes:
-    """Give every dirty node its reference, children first; no recursion, keys may be long.
+    """Set the reference of every dirty node, children first; without recursion, keys may be long.
 
-    `gone` has the references that stood where dirty nodes are now; what comes out the same is
-    taken out of it.
+    `gone` has the previous references at the places of dirty nodes; unchanged ones are removed
+    from it.
     """
     dirty: list[tuple[Node, str, Node, int]] = [(top, "", top, 0)]
-    for node, start, _, _ in dirty:  # grows while it is walked
+    for node, start, _, _ in dirty:  # grows during the iteration
         if node.dirty:
             refs, kids = node.refs, node.kids
             assert refs is not None and kids is not None  # noqa: PT018, S101  # a branch
@@ -484,7 +484,7 @@ def _refer(
     inserted: dict[bytes, bytes],
     inline: bool = True,
 ) -> bytes:
-    """Give a node, whose children have theirs, its reference, and note its record."""
+    """Set the reference of a node whose children have theirs, and note its record."""
     raw = encode(node)
     if inline and len(raw) < 32:
         node.ref = ref = bytes((len(raw) << 2,)) + raw
@@ -492,7 +492,7 @@ def _refer(
     digest = blake2b(raw, digest_size=32).digest()
     node.ref = ref = b"\x80" + digest
     if gone.get(start) == ref:
-        del gone[start]  # copied and come out the same: it never left
+        del gone[start]  # copied, but unchanged
     else:
         inserted[node_key(start, digest)] = raw
     return ref
