@@ -187,7 +187,7 @@ class WorkApi(RuntimeApi, version=1):
         """Return what a validator's work weighs in the making of blocks, and why."""
         return self._providers.weight_of(validator)
 
-    # ---- steps
+    # ---- internals
 
     @property
     def _jobs(self) -> Jobs:

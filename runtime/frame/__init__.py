@@ -1,4 +1,4 @@
-"""The grammar that pallets are written in."""
+"""The base classes and declarations that pallets are written with."""
 
 from runtime.frame.call import (
     Call,

@@ -1,8 +1,8 @@
-"""Calls: what an origin asks a pallet to do.
+"""Calls: requests of an origin to a pallet.
 
 `@call` marks a method as dispatchable; its annotations are the wire format of its arguments.
-`RuntimeCall` is the annotation for a call inside a call (batch, proxy, multisig, sudo): the one
-knot of the codec, tied by the runtime when its table is complete.
+`RuntimeCall` is the annotation for a call inside a call (batch, proxy, multisig, sudo): a recursive
+codec, bound by the runtime when its table is complete.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ F = TypeVar("F", bound=Callable[..., PostInfo | None])
 
 @dataclass(slots=True)
 class Call:
-    """One decoded call: where it goes, its arguments, and the very bytes it came in."""
+    """A decoded call: its pallet, index and arguments, and the bytes it was decoded from."""
 
     pallet: int
     index: int
     args: tuple[object, ...]
     raw: bytes
     size: int = 1
-    """How many calls there are in it, itself included."""
+    """Number of calls in it, itself included."""
     info: DispatchInfo | None = field(default=None, repr=False, compare=False)
-    """What is known before it runs: set when decoded or, if the arguments count, when asked."""
+    """Declared dispatch info; set when decoded or, if it depends on the arguments, on first use."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Reason:
-    """Why money is held or frozen: a pallet's index and one of its reasons."""
+    """The reason of a hold or freeze: a pallet's index and the index of one of its reasons."""
 
     pallet: int
     index: int
@@ -50,21 +50,21 @@ RuntimeFreezeReason = Annotated[Reason, FREEZE_REASON]
 
 @dataclass(frozen=True, slots=True)
 class Dispatchable:
-    """One `@call` method, as declared."""
+    """A declared `@call` method."""
 
     index: int
     name: str
     run: Callable[..., PostInfo | None]
     args: tuple[tuple[str, Codec[Any]], ...]
     type_names: tuple[str, ...]
-    """What the metadata calls the arguments' types; some clients cannot read without it."""
+    """Names of the argument types in the metadata; some clients depend on them."""
     info: DispatchInfo | Callable[..., DispatchInfo]
     docs: str
 
 
 @dataclass(frozen=True, slots=True)
 class CallMark:
-    """What `@call` leaves on a method until its pallet's class is complete."""
+    """Marker that `@call` sets on a method, for the pallet's class to collect."""
 
     index: int
     info: DispatchInfo | Callable[..., DispatchInfo]
@@ -79,8 +79,8 @@ def call(
 ) -> Callable[[F], F]:
     """Mark a method as the call `index` of its pallet.
 
-    `weight` is picoseconds of execution, or a function `(pallet, *args) -> DispatchInfo` where
-    the cost hangs on the arguments.
+    `weight` is picoseconds of execution, or a function `(pallet, *args) -> DispatchInfo` where the
+    cost depends on the arguments.
     """
     info = DispatchInfo(weight, dispatch_class, pays) if isinstance(weight, int) else weight
 

@@ -1,8 +1,8 @@
-"""Errors: why a call failed, as an exception inside and as `sp_runtime::DispatchError` outside.
+"""Errors of calls: exceptions inside the runtime, `sp_runtime::DispatchError` on the wire.
 
-A `DispatchError` is an expected failure: the call's effects are undone and the fee is kept.
-A pallet's own errors are nested classes (`class TooLow(Error, index=1)`); their place on the
-wire is (index of the pallet in the runtime's table, index of the class).
+A `DispatchError` is an expected failure: the call's effects are undone and the fee is kept. A
+pallet's own errors are nested classes (`class TooLow(Error, index=1)`), encoded as the index of the
+pallet in the runtime's table and the index of the class.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from btt_chain.scale import (
 )
 from runtime.frame.weight import PostInfo
 
-# ---- on the wire
+# ---- wire format
 
 
 @path("sp_runtime::ModuleError")
 @dataclass(slots=True)
 class ModuleError:
-    """An error of a pallet: its index in the table, and the error's own index in four bytes."""
+    """An error of a pallet: the pallet's index, and the error's own index in four bytes."""
 
     index: u8
     error: Annotated[bytes, Fixed(4), TypeName("[u8; MAX_MODULE_ERROR_ENCODED_SIZE]")]
@@ -38,7 +38,7 @@ class ModuleError:
 
 @path("sp_runtime::TokenError")
 class TokenErrorKind(IntEnum):
-    """Why money could not move."""
+    """Reason for the failure of a token operation."""
 
     FundsUnavailable = 0
     OnlyProvider = 1
@@ -54,7 +54,7 @@ class TokenErrorKind(IntEnum):
 
 @path("sp_arithmetic::ArithmeticError")
 class ArithmeticErrorKind(IntEnum):
-    """How a calculation left its range."""
+    """Kind of an arithmetic failure."""
 
     Underflow = 0
     Overflow = 1
@@ -63,7 +63,7 @@ class ArithmeticErrorKind(IntEnum):
 
 @path("sp_runtime::TransactionalError")
 class TransactionalErrorKind(IntEnum):
-    """Why a storage layer could not be opened or closed."""
+    """Failure of a storage layer."""
 
     LimitReached = 0
     NoLayer = 1
@@ -71,7 +71,7 @@ class TransactionalErrorKind(IntEnum):
 
 @path("sp_runtime::proving_trie::TrieError")
 class TrieErrorKind(IntEnum):
-    """Why a proof in a trie was refused."""
+    """Reason for the rejection of a trie proof."""
 
     InvalidStateRoot = 0
     IncompleteDatabase = 1
@@ -90,15 +90,15 @@ class TrieErrorKind(IntEnum):
 
 
 class WireOther(Variant, index=0, name="Other"):
-    """Some error."""
+    """An unspecified error."""
 
 
 class WireCannotLookup(Variant, index=1, name="CannotLookup"):
-    """Failed to look up some data."""
+    """The lookup failed."""
 
 
 class WireBadOrigin(Variant, index=2, name="BadOrigin"):
-    """A bad origin."""
+    """The origin is not allowed."""
 
 
 class WireModule(Variant, index=3, name="Module", unnamed=True):
@@ -108,19 +108,19 @@ class WireModule(Variant, index=3, name="Module", unnamed=True):
 
 
 class WireConsumerRemaining(Variant, index=4, name="ConsumerRemaining"):
-    """Something still refers to the account, so it cannot go."""
+    """The account still has consumer references and cannot be removed."""
 
 
 class WireNoProviders(Variant, index=5, name="NoProviders"):
-    """Nothing keeps the account alive, so nothing can refer to it."""
+    """The account has no provider reference, so it cannot have consumer references."""
 
 
 class WireTooManyConsumers(Variant, index=6, name="TooManyConsumers"):
-    """Too many things refer to the account."""
+    """The account has too many consumer references."""
 
 
 class WireToken(Variant, index=7, name="Token", unnamed=True):
-    """An error to do with money."""
+    """A token error."""
 
     error: Annotated[TokenErrorKind, TypeName("TokenError")]
 
@@ -132,29 +132,29 @@ class WireArithmetic(Variant, index=8, name="Arithmetic", unnamed=True):
 
 
 class WireTransactional(Variant, index=9, name="Transactional", unnamed=True):
-    """Too many storage layers, or none where one was expected."""
+    """Too many storage layers, or no storage layer."""
 
     error: Annotated[TransactionalErrorKind, TypeName("TransactionalError")]
 
 
 class WireExhausted(Variant, index=10, name="Exhausted"):
-    """A resource is used up; try again later."""
+    """A resource is exhausted; a later attempt may succeed."""
 
 
 class WireCorruption(Variant, index=11, name="Corruption"):
-    """The state is corrupt; this does not heal by itself."""
+    """The state is corrupt, permanently."""
 
 
 class WireUnavailable(Variant, index=12, name="Unavailable"):
-    """Something needed is not there now; try again later."""
+    """A resource is unavailable; a later attempt may succeed."""
 
 
 class WireRootNotAllowed(Variant, index=13, name="RootNotAllowed"):
-    """Root may not do this."""
+    """Root may not dispatch this call."""
 
 
 class WireTrie(Variant, index=14, name="Trie", unnamed=True):
-    """An error with tries."""
+    """A trie error."""
 
     error: Annotated[TrieErrorKind, TypeName("TrieError")]
 
@@ -178,11 +178,11 @@ WireError = Annotated[
     Path("sp_runtime::DispatchError"),
 ]
 
-# ---- as exceptions
+# ---- exceptions
 
 
 class DispatchError(Exception):
-    """The call failed; its effects are undone and the fee is kept.
+    """A failure of a call; its effects are undone and the fee is kept.
 
     `post` corrects the declared weight or fee of a call that failed half-way.
     """
@@ -190,67 +190,67 @@ class DispatchError(Exception):
     post: PostInfo | None = None
 
     def wire(self) -> WireError:
-        """Return the form that travels. A pallet's own `Error` is translated by the runtime."""
+        """Return the wire format. The runtime translates a pallet's own `Error`."""
         return WireOther()
 
 
 class CannotLookup(DispatchError):
-    """The address does not lead to an account."""
+    """The address does not refer to an account."""
 
     def wire(self) -> WireError:
-        """Return the form that travels."""
+        """Return the wire format."""
         return WireCannotLookup()
 
 
 class BadOrigin(DispatchError):
-    """The caller may not do this."""
+    """The origin may not dispatch this call."""
 
     def wire(self) -> WireError:
-        """Return the form that travels."""
+        """Return the wire format."""
         return WireBadOrigin()
 
 
 class ConsumerRemaining(DispatchError):
-    """Something still refers to the account, so it cannot go."""
+    """The account still has consumer references and cannot be removed."""
 
     def wire(self) -> WireError:
-        """Return the form that travels."""
+        """Return the wire format."""
         return WireConsumerRemaining()
 
 
 class NoProviders(DispatchError):
-    """Nothing keeps the account alive."""
+    """The account has no provider reference."""
 
     def wire(self) -> WireError:
-        """Return the form that travels."""
+        """Return the wire format."""
         return WireNoProviders()
 
 
 class TooManyConsumers(DispatchError):
-    """Too many things refer to the account."""
+    """The account has too many consumer references."""
 
     def wire(self) -> WireError:
-        """Return the form that travels."""
+        """Return the wire format."""
         return WireTooManyConsumers()
 
 
 class Unavailable(DispatchError):
-    """Something needed is not there now."""
+    """A required resource is unavailable now."""
 
     def wire(self) -> WireError:
-        """Return the form that travels."""
+        """Return the wire format."""
         return WireUnavailable()
 
 
 class TokenError(DispatchError):
-    """Money could not move; `kind` says why."""
+    """A token operation failed; `kind` is the reason."""
 
     def __init__(self, kind: TokenErrorKind) -> None:
         super().__init__(kind.name)
         self.kind = kind
 
     def wire(self) -> WireError:
-        """Return the form that travels."""
+        """Return the wire format."""
         return WireToken(self.kind)
 
 
@@ -263,7 +263,7 @@ class Arithmetic(DispatchError):
 
     @classmethod
     def of(cls, error: ArithmeticError) -> Arithmetic:
-        """Translate what a checked integer raised."""
+        """Translate the exception of a checked integer."""
         match error:
             case Overflow() | OverflowError():
                 return cls(ArithmeticErrorKind.Overflow)
@@ -275,20 +275,20 @@ class Arithmetic(DispatchError):
                 raise error
 
     def wire(self) -> WireError:
-        """Return the form that travels."""
+        """Return the wire format."""
         return WireArithmetic(self.kind)
 
 
 class Error(DispatchError):
-    """Base of every pallet's own errors; the docstring is what the wallet shows."""
+    """Base class of pallets' own errors; wallets show the docstring."""
 
     INDEX: ClassVar[int]
 
     def __init_subclass__(cls, index: int) -> None:
-        """Give the error its place within its pallet."""
+        """Set the error's index within its pallet."""
         super().__init_subclass__()
         cls.INDEX = index
 
 
 class InvalidBlock(Exception):
-    """The block must be rejected; the message says why. Not a failure of one call."""
+    """The block must be rejected; the message is the reason. Not the failure of a single call."""

@@ -1,4 +1,4 @@
-"""Events: what a call announces once nothing can fail any more."""
+"""Events: records of what a call or hook did."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from btt_chain.scale import Variant
 
 @dataclass_transform()
 class Event(Variant):
-    """Base of every pallet's events: `class Transfer(Event, index=2)` with annotated fields.
+    """Base class of pallets' events: `class Transfer(Event, index=2)` with annotated fields.
 
-    The docstring is what explorers show.
+    Explorers show the docstring.
     """

@@ -1,7 +1,7 @@
-"""Genesis configuration: typed reading of what a person wrote, with errors that name the place.
+"""Genesis configuration: typed reading, with errors that name the place of a mistake.
 
-A chain specification is edited by hand; whoever got a row wrong must be told which row and
-which field, and what was expected there.
+A chain specification is edited by hand, so an error names the row and the field, and what was
+expected there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
 
 DIGITS: Final = re.compile(r"[0-9]{1,40}")
-"""A number written as text; 2^128 has 39 digits."""
+"""A decimal number; 2^128 has 39 digits."""
 
 
 HEX: Final = re.compile(r"[0-9A-Fa-f]*")
@@ -24,24 +24,24 @@ T = TypeVar("T")
 
 
 class GenesisError(ValueError):
-    """A part of the genesis configuration is missing or wrong; the message names it."""
+    """A part of the genesis configuration is missing or invalid; the message names it."""
 
 
 class Section:
-    """One node of the configuration, and the path that leads to it."""
+    """One node of the configuration, and its path."""
 
     def __init__(self, value: object, path: str) -> None:
         self._value = value
         self.path = path
 
     def wrong(self, expected: str) -> GenesisError:
-        """Return the error that says what was expected here."""
+        """Return an error that states the expected value of this node."""
         return GenesisError(f"{self.path}: expected {expected}, found {shown(self._value)}")
 
     def fields(
         self, *, required: Sequence[str] = (), optional: Sequence[str] = ()
     ) -> dict[str, Section]:
-        """Return the members of an object; refuse missing and unknown ones."""
+        """Return the members of an object. Raises GenesisError for missing and unknown ones."""
         if not isinstance(self._value, Mapping):
             raise self.wrong("an object")
         known = {*required, *optional}
@@ -56,7 +56,7 @@ class Section:
         return {name: Section(value, f"{self.path}.{name}") for name, value in self._value.items()}
 
     def rows(self, length: int | None = None) -> list[Section]:
-        """Return the elements of a list, of `length` elements where that is given."""
+        """Return the elements of a list; its length must be `length` if that is given."""
         if not isinstance(self._value, Sequence) or isinstance(self._value, (str, bytes)):
             raise self.wrong("a list")
         if length is not None and len(self._value) != length:
@@ -67,19 +67,19 @@ class Section:
         return iter(self.rows())
 
     def text(self) -> str:
-        """Return a string."""
+        """Return the string."""
         if not isinstance(self._value, str):
             raise self.wrong("a string")
         return self._value
 
     def flag(self) -> bool:
-        """Return true or false."""
+        """Return True if the value is true. Raises GenesisError unless it is true or false."""
         if not isinstance(self._value, bool):
             raise self.wrong("true or false")
         return self._value
 
     def integer(self, limit: int) -> int:
-        """Return a whole number from 0 to `limit`, written as a number or as decimal text."""
+        """Return an integer from 0 to `limit`, written as a number or as decimal text."""
         value = self._value
         if isinstance(value, str) and DIGITS.fullmatch(value):
             value = int(value)
@@ -88,11 +88,11 @@ class Section:
         return value
 
     def u32(self) -> u32:
-        """Return a 32-bit number."""
+        """Return a 32-bit integer."""
         return u32(self.integer(u32.MAX))
 
     def u64(self) -> u64:
-        """Return a 64-bit number."""
+        """Return a 64-bit integer."""
         return u64(self.integer(u64.MAX))
 
     def planck(self) -> u128:
@@ -119,18 +119,18 @@ class Section:
         return bytes.fromhex(digits)
 
     def one_of(self, options: Mapping[str, T]) -> T:
-        """Return what one of these names stands for."""
+        """Return the option that the text names."""
         text = self.text()
         if text not in options:
             raise self.wrong(" or ".join(f'"{name}"' for name in options))
         return options[text]
 
     def present(self) -> bool:
-        """Tell whether the value is anything but null."""
+        """Return True if the value is not null."""
         return self._value is not None
 
 
 def shown(value: object) -> str:
-    """Return `value` short enough for one line of an error."""
+    """Return `value` shortened for one line of an error."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -1,4 +1,4 @@
-"""The host: what all pallets of one runtime share while a block or a query runs."""
+"""The host: the environment that all pallets of a runtime share during a block or a query."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 class ApplyExtrinsic(Variant, index=0, unnamed=True):
-    """While the extrinsic of this index is applied."""
+    """The event was emitted while the extrinsic of this index was applied."""
 
     extrinsic: Annotated[u32, TypeName("u32")]
 
 
 class Finalization(Variant, index=1):
-    """At the end of the block."""
+    """The event was emitted at the end of the block."""
 
 
 class Initialization(Variant, index=2):
-    """At the start of the block."""
+    """The event was emitted at the start of the block."""
 
 
 Phase = Annotated[ApplyExtrinsic | Finalization | Initialization, Path("frame_system::Phase")]
@@ -37,7 +37,7 @@ Phase = Annotated[ApplyExtrinsic | Finalization | Initialization, Path("frame_sy
 
 @dataclass(slots=True)
 class Happened:
-    """An event and the index of the pallet it comes from."""
+    """An event and the index of its pallet."""
 
     pallet: int
     event: Event
@@ -51,7 +51,7 @@ RuntimeEvent = Annotated[Happened, EVENT]
 @path("frame_system::EventRecord", params={"E": RuntimeEvent, "T": H256})
 @dataclass(slots=True)
 class EventRecord:
-    """An event, when in the block it happened, and the topics it can be found by."""
+    """An event, its phase in the block, and its topics for indexing."""
 
     phase: Annotated[Phase, TypeName("Phase")]
     event: Annotated[RuntimeEvent, TypeName("E")]
@@ -59,24 +59,24 @@ class EventRecord:
 
 
 class Dispatcher(Protocol):
-    """The door through which one pallet runs calls of another."""
+    """Interface through which one pallet dispatches calls of another."""
 
     def dispatch(self, origin: Origin, call: Call, *, bypass_filter: bool = False) -> PostInfo:
-        """Run a call in a layer of its own; raise DispatchError with the layer undone."""
+        """Dispatch a call in its own storage layer; raise DispatchError with the layer undone."""
 
     def info(self, call: Call) -> DispatchInfo:
-        """Tell what is known of a call before it runs."""
+        """Return the declared dispatch info of a call."""
 
     def wire_error(self, error: DispatchError) -> WireError:
-        """Return the form of an error that travels."""
+        """Return the wire format of an error."""
 
 
 class Host:
-    """The state, the events so far and the runtime's own door, under one roof.
+    """The state, the events so far and the dispatcher, shared by all pallets.
 
-    `weights` (picoseconds by dispatch class), `length` (bytes) and `extrinsic_index` count what
-    the block at hand has used; they live here and not in the state, because only the block's
-    end writes them.
+    `weights` (picoseconds by dispatch class), `length` (bytes) and `extrinsic_index` count what the
+    current block has used; they are kept here and not in the state, because only the end of the
+    block writes them.
     """
 
     __slots__ = (
@@ -93,7 +93,7 @@ class Host:
     state: State
     dispatcher: Dispatcher
     event_encoders: Mapping[int, Callable[[Event], bytes]]
-    """How to encode the events of each pallet, its index in front; set by the runtime."""
+    """Encoders of the events of each pallet, with its index in front; set by the runtime."""
 
     def __init__(self) -> None:
         self.events: list[EventRecord] = []
@@ -103,7 +103,7 @@ class Host:
         self.extrinsic_index = 0
 
     def enter(self, state: State) -> None:
-        """Begin to work on `state`: no events, nothing used of the block's limits."""
+        """Start work on `state`: clear the events and the counters of the block's limits."""
         self.state = state
         self.events = []
         self.phase = Initialization()
@@ -114,8 +114,8 @@ class Host:
     def encoded_events(self) -> bytes:
         """Return the events so far as `Vec<EventRecord>`.
 
-        The very bytes that the codec of `list[EventRecord]` gives, without making it ask for
-        every part: five events a transfer make this one of the dearest steps of a block.
+        The result is equal to that of the codec of `list[EventRecord]`, but faster: with five
+        events per transfer this is one of the most expensive steps of a block.
         """
         encoders, parts = self.event_encoders, [compact_encode(len(self.events))]
         phase, begin = None, b""

@@ -1,15 +1,15 @@
-"""Assets: units of what is registered, in the form that wallets know.
+"""Assets: units of registered assets, in the layout of Substrate's `pallet_assets`.
 
-Storage, events, errors and the calls that holders make are those of Substrate's `pallet_assets`,
-so a wallet shows units like any token. Who makes and destroys units is another pallet, through
-the doors here: nobody can make an asset of his own, and no team can move the units of others.
-The four accounts of an asset's team are therefore all its keeper, an account without a key.
+Storage, events, errors and the calls for holders are those of `pallet_assets`, so wallets show
+units like any token. Another pallet issues and destroys units, through the public interface: no
+account can create an asset, and no team can move the units of others. All four accounts of an
+asset's team are therefore its keeper, an account without a key.
 
-What always holds: the accounts of an asset add up to its `supply`.
+Invariant: the balances of an asset's accounts add up to its `supply`.
 
-An account that holds units is referred to by them, and cannot be closed before they are gone. An
-account has room for few such references; whoever holds more assets makes room for one with a
-deposit (`touch`). Pools need neither.
+An account that holds units has a consumer reference for them, so it cannot be closed before they
+are gone. The number of such references is bounded; a holder of more assets makes room for one with
+a deposit (`touch`). Pools need neither.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from runtime.pallets.system import MAX_CONSUMERS, System
 from runtime.weights import assets as weights
 
 STRING_LIMIT: Final = 50
-"""Bytes of a name or a symbol."""
+"""Maximum length of a name or a symbol, in bytes."""
 RESERVE_ID: Final = b"py/asset"
-"""What deposits are reserved under."""
+"""Identifier of the named reserve for deposits."""
 NOTHING: Final = u128(0)
 
 AssetId = Annotated[u32, TypeName("T::AssetId")]
@@ -54,12 +54,12 @@ Text = Bounded[bytes, STRING_LIMIT]
 
 @path("pallet_assets::types::AssetStatus")
 class AssetStatus(IntEnum):
-    """Whether units of an asset move."""
+    """Transfer status of an asset's units."""
 
     Live = 0
     Frozen = 1
     Destroying = 2
-    """Never set here: an asset goes at once, when its last unit has gone."""
+    """Never set here: an asset is removed at once with its last unit."""
 
 
 @path(
@@ -79,7 +79,7 @@ class AssetDetails:
     min_balance: Annotated[u128, TypeName("Balance")]
     is_sufficient: bool
     accounts: u32
-    """How many hold units, or a place for them."""
+    """Number of accounts that hold units or keep a place for them with a deposit."""
     sufficients: u32
     approvals: u32
     status: AssetStatus
@@ -87,7 +87,7 @@ class AssetDetails:
 
 @path("pallet_assets::types::AccountStatus")
 class AccountStatus(IntEnum):
-    """Whether one account's units move."""
+    """Transfer status of one account's units."""
 
     Liquid = 0
     Frozen = 1
@@ -95,25 +95,25 @@ class AccountStatus(IntEnum):
 
 
 class Consumer(Variant, index=0, unnamed=True):
-    """The units refer to the account."""
+    """The account has a consumer reference for the units."""
 
 
 class Sufficient(Variant, index=1, unnamed=True):
-    """They do not; a pool stays whatever it holds."""
+    """No reference: pool accounts persist regardless of their holdings."""
 
 
 class DepositHeld(Variant, index=2, unnamed=True):
-    """A deposit of the account itself makes room for them."""
+    """A deposit of the account itself takes the place of a reference."""
 
     deposit: Annotated[u128, TypeName("Balance")]
 
 
 class DepositRefunded(Variant, index=3, unnamed=True):
-    """Never made here."""
+    """Never used here."""
 
 
 class DepositFrom(Variant, index=4, unnamed=True):
-    """Never made here."""
+    """Never used here."""
 
     depositor: Annotated[AccountId, TypeName("AccountId")]
     deposit: Annotated[u128, TypeName("Balance")]
@@ -134,7 +134,7 @@ ExistenceReason = Annotated[
 )
 @dataclass(slots=True)
 class AssetAccount:
-    """What one account has of an asset."""
+    """One account's balance of an asset."""
 
     balance: Annotated[u128, TypeName("Balance")]
     status: AccountStatus
@@ -148,7 +148,7 @@ class AssetAccount:
 )
 @dataclass(slots=True)
 class AssetMetadata:
-    """What wallets call an asset."""
+    """Name, symbol and decimals of an asset, for wallets."""
 
     deposit: Annotated[u128, TypeName("DepositBalance")] = NOTHING
     name: Annotated[Text, TypeName("BoundedString")] = b""
@@ -158,77 +158,77 @@ class AssetMetadata:
 
 
 class Deposits(Protocol):
-    """The money that deposits are made of; Balances satisfies it. Amounts in planck."""
+    """The reserve operations for deposits; Balances implements them. Amounts in planck."""
 
     def reserve_named(self, name: bytes, who: AccountId, amount: u128) -> None:
-        """Reserve free money; raise DispatchError if there is too little."""
+        """Reserve free balance; raise DispatchError if there is too little."""
 
     def unreserve_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
-        """Make what is reserved free again."""
+        """Move reserved balance back to free."""
 
 
 class Watcher(Protocol):
-    """Who decides about holders and must know what they hold."""
+    """Eligibility rule for holders, with a hook that runs before their balances change."""
 
     def may_hold(self, asset: u32, who: AccountId) -> bool:
-        """Tell whether an account may receive units."""
+        """Return True if the account may receive units."""
 
     def about_to_change(self, asset: u32, who: AccountId, balance: u128) -> None:
-        """Hear that an account's units, `balance` of them so far, are about to change."""
+        """Called before an account's balance changes; `balance` is its value before the change."""
 
 
 class NoWatcher:
-    """Watcher of assets that anybody may hold."""
+    """The Watcher that lets any account hold units."""
 
     def may_hold(self, asset: u32, who: AccountId) -> bool:
-        """Tell that everybody may."""
+        """Return True."""
         return True
 
     def about_to_change(self, asset: u32, who: AccountId, balance: u128) -> None:
-        """Hear it."""
+        """Do nothing."""
 
 
 class Assets(Pallet, crate="pallet_assets", instances=True):
-    """Units of what is registered."""
+    """Units of registered assets."""
 
     asset_account_deposit: Const[u128]
-    """What `touch` reserves, in planck."""
+    """Deposit reserved by `touch`, in planck."""
     string_limit: Const[u32] = u32(STRING_LIMIT)
-    """Bytes of a name or symbol."""
+    """Maximum length of a name or symbol, in bytes."""
     currency: Deposits
     system: System
     watcher: Watcher = NoWatcher()
 
     asset = Map(u32, AssetDetails)
-    """All assets."""
+    """All assets, by number."""
     account = DoubleMap(
         u32,
         AccountId,
         AssetAccount,
         hashers=(Hasher.Blake2_128Concat, Hasher.Blake2_128Concat),
     )
-    """What each account has of each."""
+    """Balances, by asset and account."""
     metadata = Map(u32, AssetMetadata, default=AssetMetadata())
-    """What they are called."""
+    """Names, symbols and decimals, by asset."""
     held = DoubleMap(u32, AccountId, u128, default=NOTHING)
-    """How many of an account's units are on hold: still its own, and not to be moved."""
+    """Units on hold, by asset and account: they still belong to the account but cannot be moved."""
 
     class Created(Event, index=0):
-        """An asset was made; it has no units yet."""
+        """An asset was created, without units."""
 
         asset_id: AssetId
         creator: Who
         owner: Who
 
     class Issued(Event, index=1):
-        """Units were made."""
+        """Units were issued to `owner`."""
 
         asset_id: AssetId
         owner: Who
         amount: Amount
 
     class Transferred(Event, index=2):
-        """Units moved."""
+        """Units were transferred."""
 
         asset_id: AssetId
         from_: Who
@@ -236,29 +236,29 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         amount: Amount
 
     class Burned(Event, index=3):
-        """Units were destroyed."""
+        """Units of `owner` were destroyed."""
 
         asset_id: AssetId
         owner: Who
         balance: Amount
 
     class AssetFrozen(Event, index=8):
-        """No unit moves until the asset is thawed."""
+        """An asset was frozen: its units cannot be transferred until it is thawed."""
 
         asset_id: AssetId
 
     class AssetThawed(Event, index=9):
-        """Units move again."""
+        """An asset was thawed: its units can be transferred again."""
 
         asset_id: AssetId
 
     class Destroyed(Event, index=13):
-        """An asset is gone, and all its units."""
+        """An asset was removed: it has no units and no accounts."""
 
         asset_id: AssetId
 
     class MetadataSet(Event, index=15):
-        """An asset got its name."""
+        """The name, symbol and decimals of an asset were set."""
 
         asset_id: AssetId
         name: Annotated[bytes, TypeName("Vec<u8>")]
@@ -267,41 +267,41 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         is_frozen: Annotated[bool, TypeName("bool")]
 
     class Touched(Event, index=22):
-        """A deposit made room for an asset in an account."""
+        """An account reserved a deposit to make room for an asset."""
 
         asset_id: AssetId
         who: Who
         depositor: Who
 
     class BalanceLow(Error, index=0):
-        """You have fewer units than that, or some are on hold: cancel the order that holds them."""
+        """The account has too few free units; cancelling an order releases its units."""
 
     class NoAccount(Error, index=1):
-        """The account holds nothing of this asset."""
+        """The account has no balance of this asset."""
 
     class NoPermission(Error, index=2):
-        """The receiver may not hold this asset; it needs a judgement of its identity first."""
+        """The receiver may not hold this asset: it first needs a judgement of its identity."""
 
     class Unknown(Error, index=3):
-        """There is no asset of this number; look it up in `Assets.Asset`."""
+        """There is no asset of this number; the assets are listed in `Assets.Asset`."""
 
     class InUse(Error, index=5):
-        """The account holds units of it; give them away first."""
+        """The account still holds units of the asset, or the asset exists already."""
 
     class UnavailableConsumer(Error, index=8):
-        """The receiver's account does not exist, or holds too many assets: let it `touch` this."""
+        """The receiver does not exist or holds too many assets; `touch` makes room for one."""
 
     class WouldDie(Error, index=11):
-        """Nothing would be left; use `transfer` or `transfer_all` to give all of it away."""
+        """No unit would remain; `transfer` and `transfer_all` can send the whole balance."""
 
     class AlreadyExists(Error, index=12):
-        """The account has a place for this asset already."""
+        """The account already has an entry for this asset."""
 
     class NoDeposit(Error, index=13):
-        """There is no deposit of yours to give back."""
+        """The account has no deposit for this asset."""
 
     class AssetNotLive(Error, index=16):
-        """The asset is frozen; its units move again when those who froze it thaw it."""
+        """The asset is frozen; its units cannot be transferred until it is thawed."""
 
     # ---- calls
 
@@ -309,14 +309,14 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
     def transfer(
         self, origin: Origin, id: AssetParameter, target: Lookup, amount: CompactAmount
     ) -> None:
-        """Send units to another account."""
+        """Transfer units from the caller to another account."""
         self.move(u32(id), origin.signed(), lookup(target), u128(amount))
 
     @call(9, weight=weights.TRANSFER_KEEP_ALIVE)
     def transfer_keep_alive(
         self, origin: Origin, id: AssetParameter, target: Lookup, amount: CompactAmount
     ) -> None:
-        """Send units to another account, and keep some."""
+        """Transfer units to another account, but not the caller's whole balance."""
         who = origin.signed()
         if amount == self.balance(u32(id), who):
             raise self.WouldDie
@@ -324,7 +324,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
 
     @call(26, weight=weights.TOUCH)
     def touch(self, origin: Origin, id: AssetParameter) -> None:
-        """Make room for an asset in your account, with a deposit."""
+        """Reserve a deposit to make room for an asset in the caller's account."""
         who, asset = origin.signed(), u32(id)
         details = self._details(asset)
         if (asset, who) in self.account:
@@ -339,7 +339,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
     def refund(
         self, origin: Origin, id: AssetParameter, allow_burn: Annotated[bool, TypeName("bool")]
     ) -> None:
-        """Take your deposit back, when you hold no unit any more. Units are never burned for it."""
+        """Release the caller's deposit; it must hold no units. Units are never burned for it."""
         who, asset = origin.signed(), u32(id)
         details, held = self._details(asset), self._account(asset, who)
         if not isinstance(held.reason, DepositHeld):
@@ -357,29 +357,29 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         dest: Lookup,
         keep_alive: Annotated[bool, TypeName("bool")],
     ) -> None:
-        """Send all units, or all but the last with `keep_alive`."""
+        """Transfer all free units; with `keep_alive`, all but one if none are on hold."""
         who, asset = origin.signed(), u32(id)
         free, whole = int(self.free(asset, who)), int(self.balance(asset, who))
         kept = 1 if keep_alive and free and free == whole else 0
         self.move(asset, who, lookup(dest), u128(free - kept))
 
-    # ---- doors
+    # ---- public interface
 
     def lean_on(self, watcher: Watcher) -> None:
-        """Ask `watcher` who may hold units, and tell it when they move."""
+        """Set `watcher`, the eligibility rule for holders, which is called before changes."""
         self.watcher = watcher
 
     def balance(self, asset: u32, who: AccountId) -> u128:
-        """Return how many units an account has."""
+        """Return the account's number of units, those on hold included."""
         held = self.account.get((asset, who))
         return NOTHING if held is None else held.balance
 
     def free(self, asset: u32, who: AccountId) -> u128:
-        """Return how many units an account can move."""
+        """Return the number of units that an account can transfer."""
         return self.balance(asset, who) - self.held[asset, who]
 
     def may_receive(self, asset: u32, who: AccountId) -> bool:
-        """Tell whether units could go to an account now."""
+        """Return True if the account may receive units now."""
         if is_pool(who):
             return True
         if not self.watcher.may_hold(asset, who):
@@ -387,7 +387,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         return (asset, who) in self.account or has_room(self.system.account[who])
 
     def is_live(self, asset: u32) -> bool:
-        """Tell whether the units of an asset move."""
+        """Return True if the asset exists and is not frozen."""
         details = self.asset.get(asset)
         return details is not None and details.status is AssetStatus.Live
 
@@ -399,7 +399,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
             self.held[asset, who] += amount
 
     def release(self, asset: u32, who: AccountId, amount: u128) -> None:
-        """Let units on hold move again; ValueError if so many are not on hold."""
+        """Release units on hold. Raises ValueError if fewer are on hold."""
         on_hold = self.held[asset, who]
         if amount > on_hold:
             raise ValueError(f"{int(amount)} units to release of {int(on_hold)} on hold")
@@ -409,14 +409,14 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
             self.held[asset, who] = on_hold - amount
 
     def supply(self, asset: u32) -> u128:
-        """Return how many units there are; none if there is no such asset."""
+        """Return the number of units in existence; zero if there is no such asset."""
         details = self.asset.get(asset)
         return NOTHING if details is None else details.supply
 
     def create(
         self, asset: u32, keeper: AccountId, name: bytes, symbol: bytes, decimals: u8
     ) -> None:
-        """Make an asset without units, which `keeper`, an account without a key, owns."""
+        """Create an asset without units, owned by the keyless account `keeper`. Raises InUse."""
         if asset in self.asset:
             raise self.InUse
         none = u32(0)
@@ -428,7 +428,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         self.deposit(self.MetadataSet(asset, name, symbol, decimals, False))
 
     def issue(self, asset: u32, who: AccountId, amount: u128) -> None:
-        """Make units. Raises what receiving raises, and Overflow."""
+        """Issue units to `who`. Raises the errors of a receiver, and Overflow."""
         details = self._details(asset)
         self._credit(asset, details, who, amount)
         details.supply += amount
@@ -438,7 +438,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
     def retire(self, asset: u32, who: AccountId, amount: u128) -> None:
         """Destroy units of an account, even while the asset is frozen. Raises BalanceLow.
 
-        The asset goes with the last of them, or with the last place that somebody keeps for it.
+        The asset is removed with its last unit, or with the last account that keeps a place for it.
         """
         details = self._details(asset)
         self._debit(asset, details, who, amount)
@@ -447,7 +447,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         self._store(asset, details)
 
     def move(self, asset: u32, source: AccountId, dest: AccountId, amount: u128) -> None:
-        """Move units; none at all, whatever the asset. Raises the errors of `transfer`."""
+        """Transfer units; zero units always succeeds. Raises the errors of `transfer`."""
         if not amount:
             return
         details = self._details(asset)
@@ -462,16 +462,16 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         self.deposit(self.Transferred(asset, source, dest, amount))
 
     def freeze(self, asset: u32) -> None:
-        """Let no unit move."""
+        """Freeze the asset: no transfers."""
         self.asset[asset] = replace(self._details(asset), status=AssetStatus.Frozen)
         self.deposit(self.AssetFrozen(asset))
 
     def thaw(self, asset: u32) -> None:
-        """Let units move again."""
+        """Thaw the asset: transfers are possible again."""
         self.asset[asset] = replace(self._details(asset), status=AssetStatus.Live)
         self.deposit(self.AssetThawed(asset))
 
-    # ---- steps
+    # ---- internals
 
     def _details(self, asset: u32) -> AssetDetails:
         details = self.asset.get(asset)
@@ -480,7 +480,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         return details
 
     def _store(self, asset: u32, details: AssetDetails) -> None:
-        """Store an asset, or forget it if nobody has units or a place for them."""
+        """Store an asset, or remove it if no account has units or a place for them."""
         if details.supply or details.accounts:
             self.asset[asset] = details
             return
@@ -495,7 +495,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         return held
 
     def _credit(self, asset: u32, details: AssetDetails, who: AccountId, amount: u128) -> None:
-        """Give units; `details` changes with them and is not written."""
+        """Credit units. Changes `details` but does not write it."""
         held = self.account.get((asset, who))
         if not is_pool(who) and not self.watcher.may_hold(asset, who):
             raise self.NoPermission
@@ -507,7 +507,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         self.account[asset, who] = held
 
     def _debit(self, asset: u32, details: AssetDetails, who: AccountId, amount: u128) -> None:
-        """Take units; an account that keeps none is forgotten unless a deposit keeps its place."""
+        """Debit units. An empty account is removed unless a deposit keeps its place."""
         held = self._account(asset, who)
         if self.free(asset, who) < amount:
             raise self.BalanceLow
@@ -519,7 +519,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
             self._forget(asset, details, who, held)
 
     def _refer(self, who: AccountId) -> Consumer | Sufficient:
-        """Note that units refer to an account."""
+        """Add a consumer reference to an account that begins to hold units; pools need none."""
         if is_pool(who):
             return Sufficient()
         info = self.system.account[who]
@@ -534,7 +534,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
     def _forget(
         self, asset: u32, details: AssetDetails, who: AccountId, held: AssetAccount
     ) -> None:
-        """Forget an account without units; `details` changes with it and is not written."""
+        """Remove an account without units. Changes `details` but does not write it."""
         del self.account[asset, who]
         details.accounts -= 1
         if isinstance(held.reason, DepositHeld):
@@ -546,8 +546,8 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
 
 
 def has_room(info: AccountInfo) -> bool:
-    """Tell whether units can refer to an account.
+    """Return True if the account can take a consumer reference for units.
 
-    One reference is left for what the account reserves: without it nobody could `touch`.
+    One reference is left for the account's reserves: without it the account could not call `touch`.
     """
     return bool(info.providers) and info.consumers + 1 < MAX_CONSUMERS

@@ -1,16 +1,16 @@
-"""Authorities: who may make and finalise blocks, by what they have at stake.
+"""Authorities: selection of the validators, which make and finalize blocks, by bonded stake.
 
-Money is bonded by a hold, which may lie under a vesting lock. Who has bonded enough and has
-session keys may stand as a candidate; every few sessions those with the greatest bonds are
-elected. An election freezes the bonds of the elected: what is frozen is at stake for every
-session that the election is for, as long as an offence of those sessions can be reported, and no
-withdrawal takes an account below it.
+A bond is a hold on money, which may overlap a vesting lock. Accounts with a sufficient bond and
+session keys may become candidates; every few sessions the candidates with the greatest bonds are
+elected. An election freezes the bonds of the elected: the frozen amount is at stake for every
+session of that election, as long as an offence in those sessions can be reported, and no withdrawal
+takes an account below it.
 
-Two weights follow from it. GRANDPA's is the frozen bond alone: finality rests on what can be
-taken away. BABE's is work and bond (ruling A7), and may change every session.
+Two weights follow. The weight in GRANDPA is the frozen bond alone: finality rests on what can be
+slashed. The weight in BABE combines work and bond, and may change every session.
 
-A session is an epoch. Where epochs are skipped sessions last longer, so that counting sessions
-never shortens what is at stake.
+A session is an epoch. Where epochs are skipped sessions last longer, so counting sessions never
+shortens the time at stake.
 """
 
 from __future__ import annotations
@@ -48,28 +48,28 @@ from runtime.weights import authorities as weights
 MAX_CHUNKS: Final = 32
 MAX_CANDIDATES: Final = 256
 MAX_ELECTIONS: Final = 1_024
-"""Elections remembered at most; a chain that reaches it waits with the next one."""
+"""Maximum number of remembered elections; at this limit the next election waits."""
 
 LEAST_BOND: Final = BTT
-"""What a bond is at least, so that what is stored for it has its price."""
+"""Minimum active bond, in planck: it pays for the storage of the ledger."""
 MAX_BOND: Final = u128(10**10 * BTT)
-"""What a bond is at most: the weights of 1,000 such bonds add up to less than 2^64."""
+"""Maximum active bond, in planck: the weights of 1,000 such bonds add up to less than 2^64."""
 LOWEST_MINIMUM: Final = u128(1_000 * BTT)
 HIGHEST_MINIMUM: Final = u128(1_000_000 * BTT)
-"""Between these lies what a candidate must have bonded."""
+"""Bounds of the minimum bond of a candidate, in planck."""
 
 PLANCK_PER_VOTE: Final = 10**12
-"""Planck that give one unit of weight in GRANDPA (ruling A10)."""
+"""Planck of bond per unit of weight in GRANDPA."""
 
 BABE_UNIT: Final = 10**9
 WORK_PART: Final = 8 * 10**8
 BOND_PART: Final = 2 * 10**8
-"""The weight that is shared out in BABE, and the parts of it for work and for bond."""
+"""Total weight shared out in BABE, and its parts by work and by bond."""
 OMEGA: Final = 4
-"""A validator's work counts up to so many times its share of all bonds."""
+"""Cap of the work that counts for a validator, as a multiple of its share of all bonds."""
 OPERATOR_CAP: Final = BABE_UNIT * 20 // 100
 SHARED_CAP: Final = BABE_UNIT * 150 // 100
-"""One operator weighs at most the first, or the second divided by their number, if that is more."""
+"""An operator's cap: the first, or the second divided by the number of operators, if greater."""
 
 
 Amount = Annotated[u128, TypeName("BalanceOf<T>")]
@@ -81,7 +81,7 @@ Session = Annotated[u32, TypeName("SessionIndex")]
 @path("pallet_authorities::UnlockChunk", params={"Balance": u128})
 @dataclass(slots=True)
 class UnlockChunk:
-    """Money on its way out of a bond: from session `session` on it can be withdrawn."""
+    """A part of a bond that was unbonded; it can be withdrawn from session `session` on."""
 
     value: Annotated[Compact[u128], TypeName("Balance")]
     session: Annotated[Compact[u32], TypeName("SessionIndex")]
@@ -90,7 +90,7 @@ class UnlockChunk:
 @path("pallet_authorities::Ledger", params={"Balance": u128})
 @dataclass(slots=True)
 class Ledger:
-    """What a stash has bonded, and what of it is on its way out. All of it is on hold."""
+    """A stash's active bond and the parts being unbonded. All of it is on hold."""
 
     active: Annotated[Compact[u128], TypeName("Balance")]
     unlocking: Annotated[
@@ -99,32 +99,32 @@ class Ledger:
 
     @property
     def total(self) -> int:
-        """All that is on hold, in planck."""
+        """Amount on hold, in planck."""
         return int(self.active) + sum(int(chunk.value) for chunk in self.unlocking)
 
 
 @path("pallet_authorities::Exposure", params={"Balance": u128})
 @dataclass(slots=True)
 class Exposure:
-    """What an election put at stake for one of the elected, and what was lost of it since."""
+    """Amount that an election put at stake for one validator, and the part slashed since."""
 
     bond: Annotated[Compact[u128], TypeName("Balance")]
     slashed: Annotated[Compact[u128], TypeName("Balance")]
 
     @property
     def left(self) -> int:
-        """What can still be taken, in planck."""
+        """Amount that can still be slashed, in planck."""
         return int(self.bond) - int(self.slashed)
 
 
 class Bonds(Protocol):
-    """The money that bonds are made of; Balances satisfies it. Amounts in planck."""
+    """The hold operations for bonds; Balances implements them. Amounts in planck."""
 
     def hold(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Put free money on hold; raise DispatchError if there is not enough."""
+        """Put free balance on hold; raise DispatchError if there is not enough."""
 
     def release(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Make what is on hold free again."""
+        """Release balance on hold."""
 
     def transfer_on_hold(
         self,
@@ -136,30 +136,29 @@ class Bonds(Protocol):
         on_hold: bool,
         force: bool,
     ) -> None:
-        """Move what is on hold; with `force` even what a lock needs."""
+        """Transfer balance on hold; with `force` even the part that a lock needs."""
 
 
 class SessionKeys(Protocol):
-    """Who has keys to make blocks with; Session satisfies it."""
+    """Lookup of session keys; Session implements it."""
 
     def has_keys(self, account: AccountId) -> bool:
-        """Tell whether `account` has set its session keys."""
+        """Return True if `account` has set its session keys."""
 
 
 class NoKeys:
-    """SessionKeys of a chain without sessions: nobody has any, so nobody is elected."""
+    """SessionKeys of a chain without sessions: no account has keys, so none is elected."""
 
     def has_keys(self, account: AccountId) -> bool:
-        """Tell that there are none."""
+        """Return False."""
         return False
 
 
 class WorkScores(Protocol):
-    """How much verified work validators did.
+    """Scores of verified work, by validator.
 
-    The scores are those of a snapshot two epochs old: no work of the epoch in which the
-    randomness of the next is made may move a weight. Which snapshot that is, is kept behind
-    this door.
+    The scores are those of a snapshot two epochs old: work in the epoch that makes the next
+    randomness must not change a weight. The implementation chooses the snapshot.
     """
 
     def scores(self, validators: Sequence[AccountId]) -> Sequence[int]:
@@ -167,15 +166,15 @@ class WorkScores(Protocol):
 
 
 class NoWork:
-    """WorkScores of a chain on which nobody works: weights are by bond alone."""
+    """WorkScores of a chain without work: weights are by bond alone."""
 
     def scores(self, validators: Sequence[AccountId]) -> Sequence[int]:
-        """Return a zero for each."""
+        """Return a zero for each of `validators`."""
         return [0] * len(validators)
 
 
 class Operators(Protocol):
-    """Who stands behind a validator: a cap on weight is a cap on these."""
+    """Lookup of a validator's operator, to whom the cap on weight applies."""
 
     def operator_of(self, account: AccountId) -> AccountId:
         """Return the operator's account."""
@@ -190,22 +189,22 @@ class OwnOperators:
 
 
 def withdrawing(pallet: Authorities, *_: object) -> DispatchInfo:
-    """Weigh a call that may withdraw: it asks every election that is remembered."""
+    """Return the weight of a call that may withdraw: it reads every remembered election."""
     return DispatchInfo(weights.unbond(int(pallet.report_epochs) + 3))
 
 
 def joining(pallet: Authorities) -> DispatchInfo:
-    """Weigh `validate` as if the list were full and the least of it had to be found."""
+    """Return the weight of `validate` for a full list, searched for the least candidate."""
     return DispatchInfo(weights.validate(int(pallet.max_candidates)))
 
 
 class Authorities(Pallet):
-    """Who may make and finalise blocks, by what they have at stake."""
+    """Selection of the validators, which make and finalize blocks, by bonded stake."""
 
     min_validators: Const[u32]
-    """The set is never smaller: if fewer can be elected, the old set stays."""
+    """Minimum size of the validator set: if fewer can be elected, the old set stays."""
     max_validators: Const[u32]
-    """The set is never greater."""
+    """Maximum size of the validator set."""
     unbonding_epochs: Const[u32]
     """Sessions between unbonding and withdrawing."""
     report_epochs: Const[u32]
@@ -213,159 +212,159 @@ class Authorities(Pallet):
     reelection_epochs: Const[u32]
     """Sessions between two elections."""
     max_candidates: Const[u32] = u32(MAX_CANDIDATES)
-    """How many candidates there may be; then only a greater bond than the least one's helps."""
+    """Maximum number of candidates; at this limit a new one must exceed the least bond."""
     max_chunks: Const[u32] = u32(MAX_CHUNKS)
-    """How many parts of one bond may be on their way out."""
+    """Maximum number of parts of one bond that are being unbonded."""
     currency: Bonds
     keys: SessionKeys = NoKeys()
     work: WorkScores = NoWork()
     operators: Operators
     treasury: AccountId
-    """Takes what is slashed."""
+    """Account that receives slashed amounts."""
 
     ledger = Map(AccountId, Ledger)
-    """The bonds, by stash."""
+    """Bonds, by stash."""
     candidates = Map(AccountId, u128, hasher=Hasher.Twox64Concat)
-    """Who stands for election, and with what active bond."""
+    """Candidates for election and their active bonds, in planck."""
     counter_for_candidates = Value(u32, default=u32(0))
-    """How many candidates there are."""
+    """Number of candidates."""
     barred = Map(AccountId, u32, default=u32(0))
-    """Offenders, and from which session on they may stand again."""
+    """Barred offenders, and the first session in which each may be a candidate again."""
     minimum_bond = Value(u128, default=u128(10_000 * BTT))
-    """What a candidate must have bonded."""
+    """Minimum bond of a candidate, in planck."""
     validator_count = Value(u32)
-    """How many are elected; `max_validators` if it was never set."""
+    """Number of validators to elect; `max_validators` if it was never set."""
     current_session = Value(u32, default=u32(0))
-    """The session that runs."""
+    """Index of the current session."""
     last_election = Value(u32)
-    """The first session of the last election, whether it changed anything or not."""
+    """First session of the last election, including an election without changes."""
     election_due = Value(bool, default=False)
-    """Whether the next session that is planned is elected before its time, after an offence."""
+    """True if an offence made an early election due for the next planned session."""
     elections = Value(Bounded[list[u32], MAX_ELECTIONS], default=[])
-    """The first sessions of the elections whose offences can still be reported, in order."""
+    """First sessions of the elections whose offences can still be reported, in order."""
     exposures = DoubleMap(
         u32, AccountId, Exposure, hashers=(Hasher.Twox64Concat, Hasher.Twox64Concat)
     )
-    """What is at stake, by the election's first session and the validator."""
+    """Amounts at stake, by first session of the election and validator."""
 
     class HoldReason(IntEnum):
-        """Why money is on hold."""
+        """Reasons for holds."""
 
         ValidatorBond = 0
-        """It answers for what a validator does."""
+        """The bond of a validator, which is slashed for its offences."""
 
     class Bonded(Event, index=0):
-        """Money was added to a bond."""
+        """`amount` planck were added to a bond."""
 
         stash: Stash
         amount: Amount
 
     class Unbonded(Event, index=1):
-        """A part of a bond is on its way out; it can be withdrawn from `session` on."""
+        """A part of a bond was unbonded; it can be withdrawn from `session` on."""
 
         stash: Stash
         amount: Amount
         session: Session
 
     class Withdrawn(Event, index=2):
-        """Money that was unbonded is free again."""
+        """Unbonded money was released to the stash's free balance."""
 
         stash: Stash
         amount: Amount
 
     class CandidateAdded(Event, index=3):
-        """A stash stands for election."""
+        """A stash became a candidate for election."""
 
         stash: Stash
 
     class Chilled(Event, index=4):
-        """A stash does not stand for election any more."""
+        """A stash is no longer a candidate for election."""
 
         stash: Stash
 
     class Displaced(Event, index=5):
-        """The list was full, and a greater bond took the place of the least."""
+        """The list was full, and a new candidate displaced the one with the least bond."""
 
         stash: Stash
         by: Stash
 
     class Elected(Event, index=6):
-        """The validators from `session` on were elected."""
+        """`validators` validators were elected, for `session` and later ones."""
 
         session: Session
         validators: Annotated[u32, TypeName("u32")]
 
     class TooFewCandidates(Event, index=7):
-        """An election failed, because so few could be elected; the old set stays."""
+        """An election failed because only `found` could be elected; the old set stays."""
 
         session: Session
         found: Annotated[u32, TypeName("u32")]
 
     class Slashed(Event, index=8):
-        """Money of a bond went to the treasury for an offence."""
+        """`amount` planck of a bond went to the treasury for an offence."""
 
         validator: Stash
         amount: Amount
 
     class MinimumBondSet(Event, index=9):
-        """What a candidate must have bonded was changed."""
+        """The minimum bond of a candidate was changed."""
 
         amount: Amount
 
     class ValidatorCountSet(Event, index=10):
-        """How many validators are elected was changed."""
+        """The number of validators to elect was changed."""
 
         count: Annotated[u32, TypeName("u32")]
 
     class NotBonded(Error, index=0):
-        """The account has bonded nothing; call bond first."""
+        """The account has no bond; `bond` creates one."""
 
     class AlreadyBonded(Error, index=1):
-        """The account has a bond already; add to it with bond_extra."""
+        """The account has a bond already; `bond_extra` adds to it."""
 
     class InsufficientBond(Error, index=2):
-        """The bond is, or would be, too small; a candidate keeps the minimum until it chills."""
+        """The bond is, or would become, too small; a candidate must keep the minimum bond."""
 
     class BondTooLarge(Error, index=3):
-        """The bond would be greater than weights can count."""
+        """The bond would exceed the maximum that weights can represent."""
 
     class NoMoreChunks(Error, index=4):
-        """Too many parts of the bond are on their way out; wait until one can be withdrawn."""
+        """Too many parts of the bond are being unbonded; one must become withdrawable first."""
 
     class NothingToUnbond(Error, index=5):
-        """The amount is zero, or nothing of the bond is active any more."""
+        """The amount is zero, or no part of the bond is active."""
 
     class NothingToWithdraw(Error, index=6):
-        """Nothing is ripe yet, or it is still at stake for sessions that you were elected for."""
+        """No unbonded part is due, or it is still at stake for an earlier election's sessions."""
 
     class NoSessionKeys(Error, index=7):
-        """Set session keys first; a validator without keys cannot make a block."""
+        """The account has no session keys; a validator without keys cannot make a block."""
 
     class AlreadyCandidate(Error, index=8):
         """The account is a candidate already."""
 
     class NotCandidate(Error, index=9):
-        """The account is no candidate."""
+        """The account is not a candidate."""
 
     class CandidatesFull(Error, index=10):
-        """There are as many candidates as there can be; bond more than the least of them."""
+        """The list of candidates is full; only a bond greater than the least one displaces it."""
 
     class Barred(Error, index=11):
-        """The account offended a short while ago and may not stand yet."""
+        """The account offended recently and may not be a candidate yet."""
 
     class CannotChillOther(Error, index=12):
-        """The candidate has keys and a sufficient bond; only itself may chill it."""
+        """The candidate has keys and a sufficient bond; only the candidate itself may chill it."""
 
     class OutOfBounds(Error, index=13):
-        """The value lies outside of what the chain allows."""
+        """The value is outside the allowed bounds."""
 
     # ---- hooks
 
     def genesis(self, config: Mapping[str, object]) -> None:
-        """Bond the rows of `bonds` ([[address, planck], ...]); each is a candidate.
+        """Bond the rows of `bonds` ([[address, planck], ...]); each becomes a candidate.
 
-        `minimumBond` (planck) and `validatorCount` may be set. Session keys are Session's part:
-        who has none is not elected. Raises GenesisError.
+        `minimumBond` (planck) and `validatorCount` are optional. Session keys are set by Session:
+        accounts without keys are not elected. Raises GenesisError.
         """
         section = Section(config, "authorities")
         fields = section.fields(optional=("bonds", "minimumBond", "validatorCount"))
@@ -395,7 +394,7 @@ class Authorities(Pallet):
         if not self.minimum_bond.value <= amount <= MAX_BOND:
             raise planck.wrong(f"{self.minimum_bond.value} to {MAX_BOND} planck")
         try:
-            # What is locked counts too: the hold may lie under a vesting lock.
+            # Locked money counts too: the hold may overlap a vesting lock.
             self.currency.hold(self.reason, stash, amount)
         except DispatchError:
             raise planck.wrong(
@@ -408,7 +407,7 @@ class Authorities(Pallet):
 
     @call(0, weight=weights.BOND)
     def bond(self, origin: Origin, amount: CompactAmount) -> None:
-        """Bond `amount`. Money that is still vesting can be bonded, too."""
+        """Bond `amount` planck of the caller. Money that is still vesting can be bonded, too."""
         stash = origin.signed()
         if stash in self.ledger:
             raise self.AlreadyBonded
@@ -416,15 +415,15 @@ class Authorities(Pallet):
 
     @call(1, weight=weights.BOND_EXTRA)
     def bond_extra(self, origin: Origin, amount: CompactAmount) -> None:
-        """Add `amount` to your bond. It counts from the next election on."""
+        """Add `amount` planck to the caller's bond. It counts from the next election on."""
         stash = origin.signed()
         self._add_to_bond(stash, self._ledger(stash), amount)
 
     @call(2, weight=withdrawing)
     def unbond(self, origin: Origin, amount: CompactAmount) -> PostInfo:
-        """Start taking `amount` out of your bond; it can be slashed until you withdraw it.
+        """Start unbonding `amount` planck of the caller's bond; it can be slashed until withdrawn.
 
-        More than is active counts as all of it, and so does what would leave hardly anything.
+        More than the active bond means all of it, as does a rest of less than 1 BTT.
         """
         stash = origin.signed()
         ledger, elections = self._ledger(stash), 0
@@ -452,7 +451,7 @@ class Authorities(Pallet):
 
     @call(3, weight=withdrawing)
     def withdraw_unbonded(self, origin: Origin) -> PostInfo:
-        """Make free what was unbonded long enough ago and is at stake no more."""
+        """Release the caller's unbonded parts that are due and no longer at stake."""
         stash = origin.signed()
         ledger = self._ledger(stash)
         before = len(ledger.unlocking)
@@ -464,10 +463,10 @@ class Authorities(Pallet):
 
     @call(4, weight=joining)
     def validate(self, origin: Origin) -> PostInfo:
-        """Stand for election, now and whenever there is one, until you chill.
+        """Make the caller a candidate for this and all later elections, until it chills.
 
-        It needs the minimum bond and session keys. If the list of candidates is full, the one
-        with the least bond (of equal ones the last by account) gives way to a greater bond.
+        Requires the minimum bond and session keys. If the list of candidates is full, the candidate
+        with the least bond (of equal ones the last by account) is displaced by a greater bond.
         """
         stash = origin.signed()
         bond = u128(self._ledger(stash).active)
@@ -487,7 +486,7 @@ class Authorities(Pallet):
 
     @call(5, weight=weights.CHILL)
     def chill(self, origin: Origin) -> None:
-        """Stand for election no more. You stay a validator until the next set takes over."""
+        """Withdraw the caller's candidacy. A validator stays until the next set takes over."""
         stash = origin.signed()
         if stash not in self.candidates:
             raise self.NotCandidate
@@ -497,9 +496,9 @@ class Authorities(Pallet):
     def chill_other(
         self, origin: Origin, stash: Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
     ) -> None:
-        """Take a candidate off the list that could not be elected: too small a bond, or no keys.
+        """Remove a candidate that could not be elected: its bond is too small, or it has no keys.
 
-        The chain itself may take any candidate off.
+        Any signed origin; Root may remove any candidate.
         """
         who, by_root = lookup(stash), origin.kind is OriginKind.ROOT
         if not by_root:
@@ -514,9 +513,9 @@ class Authorities(Pallet):
 
     @call(7, weight=weights.SET_MINIMUM_BOND)
     def set_minimum_bond(self, origin: Origin, amount: CompactAmount) -> None:
-        """Set what a candidate must have bonded. Root only.
+        """Set the minimum bond of a candidate, in planck. Root only.
 
-        Candidates with less stay on the list and are not elected.
+        Candidates with less stay on the list but are not elected.
         """
         origin.root()
         if not LOWEST_MINIMUM <= amount <= HIGHEST_MINIMUM:
@@ -528,21 +527,21 @@ class Authorities(Pallet):
     def set_validator_count(
         self, origin: Origin, count: Annotated[Compact[u32], TypeName("u32")]
     ) -> None:
-        """Set how many validators are elected, within what the chain allows. Root only."""
+        """Set the number of validators to elect, within the chain's bounds. Root only."""
         origin.root()
         if not self.min_validators <= count <= self.max_validators:
             raise self.OutOfBounds
         self.validator_count.value = count
         self.deposit(self.ValidatorCountSet(count))
 
-    # ---- doors: sessions (Session calls these and nobody else)
+    # ---- public interface: sessions (called by Session only)
 
     def plan_session(self, index: int) -> list[AccountId] | None:
-        """Return the validators of session `index`, the greatest bond first; None: as before.
+        """Return the validators of session `index`, the greatest bond first; None if unchanged.
 
         An election is due every `reelection_epochs` sessions, and at once after an offence. If it
-        finds fewer than `min_validators`, the old set stays with what it has at stake, and the
-        next session tries again.
+        finds fewer than `min_validators`, the old set stays with its exposures, and the next
+        session tries again.
         """
         last = self.last_election.get()
         due = last is None or self.election_due.value
@@ -557,7 +556,7 @@ class Authorities(Pallet):
         self.last_election.value = u32(index)
         self.election_due.kill()
         if known and self._is_at_stake(known[-1], elected):
-            # Nothing new is at stake. But one who was without keys for a while may be back.
+            # Exposures are unchanged. But a validator that had no keys for a while may be back.
             return list(elected)
         for stash, bond in elected.items():
             self.exposures[u32(index), stash] = Exposure(bond, u128(0))
@@ -566,12 +565,12 @@ class Authorities(Pallet):
         return list(elected)
 
     def planning_weight(self) -> int:
-        """Return what planning costs now, in picoseconds: all candidates and scores are read."""
+        """Return the weight of planning now, in picoseconds: it reads all candidates and scores."""
         seats = int(self.validator_count.get() or self.max_validators)
         return weights.plan(int(self.counter_for_candidates.value), seats)
 
     def start_session(self, index: int) -> None:
-        """Note that session `index` runs, and forget an election that cannot matter any more."""
+        """Store `index` as the current session, and remove an election that is past its reports."""
         self.current_session.value = u32(index)
         known = self.elections.value
         if len(known) > 1 and int(known[1]) - 1 + int(self.report_epochs) < index:
@@ -580,12 +579,12 @@ class Authorities(Pallet):
             self.elections.value = known[1:]
 
     def end_session(self, index: int) -> None:
-        """Nothing hangs on a session's end; what matters happens when the next one starts."""
+        """Do nothing: all changes happen at the start of the next session."""
 
     def babe_weights(self, validators: Sequence[AccountId]) -> list[u64]:
-        """Return the weights in BABE for the newest planned session, each at least 1 (ruling A7).
+        """Return the weights in BABE for the newest planned session, each at least 1.
 
-        By work and by what is at stake; of the latter, what was slashed does not count.
+        They combine work and the amounts at stake, without the slashed part.
         """
         at_stake = [exposure.left for exposure in map(self._newest_exposure, validators)]
         operators = [self.operators.operator_of(stash) for stash in validators]
@@ -595,30 +594,30 @@ class Authorities(Pallet):
     def grandpa_weights(self, validators: Sequence[AccountId]) -> list[u64]:
         """Return the weights in GRANDPA for the newest planned session, each at least 1.
 
-        Frozen at the election. Raises Overflow if they add up to more than 64 bits hold, which
-        bonds within their bounds cannot.
+        They are frozen at the election. Raises Overflow if their sum exceeds 64 bits, which bonds
+        within their bounds cannot.
         """
         bonds = [int(self._newest_exposure(stash).bond) for stash in validators]
         weights = [u64(max(1, bond // PLANCK_PER_VOTE)) for bond in bonds]
         u64(sum(map(int, weights)))
         return weights
 
-    # ---- doors: offences
+    # ---- public interface: offences
 
     def at_stake(self, validator: AccountId, session: int) -> u128 | None:
-        """Return what the election of `session` put at stake for `validator`, in planck.
+        """Return the amount that the election of `session` put at stake for `validator`, in planck.
 
-        None if it was not elected then, or if that is forgotten.
+        None if it was not elected then, or if that election was removed.
         """
         exposure = self.exposures.get((self._election_of(session), validator))
         return None if exposure is None else u128(exposure.bond)
 
     def slash(self, validator: AccountId, session: int, amount: u128) -> u128:
-        """Take up to `amount` planck of the bond for an offence in `session`; return what it took.
+        """Slash up to `amount` planck of the bond for an offence in `session`; return the amount.
 
-        It goes to the treasury. Never more than was at stake in that session, all offences in the
-        sessions of one election together; and never more than is still bonded or on its way out.
-        The active bond goes first, then what was unbonded last.
+        It goes to the treasury. The limit is what was at stake in that session, for all offences in
+        the sessions of one election together, and what is still bonded or being unbonded. The
+        active bond is slashed first, then the part unbonded last.
         """
         election = self._election_of(session)
         exposure, ledger = self.exposures.get((election, validator)), self.ledger.get(validator)
@@ -641,9 +640,9 @@ class Authorities(Pallet):
         return taken
 
     def expel(self, validator: AccountId) -> None:
-        """Take an offender off the list, bar it for a term, and have the next session elected.
+        """Remove an offender from the candidates, bar it for a term, and make an election due.
 
-        The bar covers the next session, too, which it may be chosen for already.
+        The bar also covers the next session, for which it may already be elected.
         """
         if validator in self.candidates:
             self._chill(validator)
@@ -652,32 +651,32 @@ class Authorities(Pallet):
         self.election_due.value = True
 
     def is_barred(self, validator: AccountId) -> bool:
-        """Tell whether the account offended so short a while ago that it may not stand."""
+        """Return True if the account is barred from candidacy for a recent offence."""
         return self.barred[validator] > self.current_session.value
 
-    # ---- doors: the rest
+    # ---- public interface: the rest
 
     def lean_on(self, keys: SessionKeys, work: WorkScores | None = None) -> None:
-        """Tie to the pallets of session keys and of work, which stand below in the table."""
+        """Bind the pallets of session keys and of work, which come later in the runtime's table."""
         self.keys = keys
         if work is not None:
             self.work = work
 
     @property
     def reason(self) -> Reason:
-        """Why Balances holds the bonds."""
+        """Reason of the holds for bonds."""
         return Reason(self.index, self.HoldReason.ValidatorBond)
 
     def bonded(self, stash: AccountId) -> u128:
-        """Return what `stash` has on hold here: its active bond and what is on its way out."""
+        """Return the amount that `stash` has on hold here: the active bond and unbonding parts."""
         ledger = self.ledger.get(stash)
         return u128(0 if ledger is None else ledger.total)
 
     def staked_total(self) -> int:
-        """Return all that is on hold here, in planck. Reads every ledger: for looking only."""
+        """Return the sum of all bonds on hold, in planck. Reads every ledger: for queries only."""
         return sum(ledger.total for _, ledger in self.ledger.items())
 
-    # ---- steps: bonds
+    # ---- internals: bonds
 
     def _ledger(self, stash: AccountId) -> Ledger:
         ledger = self.ledger.get(stash)
@@ -686,7 +685,7 @@ class Authorities(Pallet):
         return ledger
 
     def _store(self, stash: AccountId, ledger: Ledger) -> None:
-        """Store what a bond has become; nothing is stored of an empty one."""
+        """Store a changed bond; an empty one is removed."""
         if ledger.total:
             self.ledger[stash] = ledger
         else:
@@ -706,10 +705,10 @@ class Authorities(Pallet):
         self.deposit(self.Bonded(stash, amount))
 
     def _withdraw(self, stash: AccountId, ledger: Ledger) -> int:
-        """Release what is ripe, the oldest first; return how many elections were asked.
+        """Release the parts that are due, the oldest first; return the number of elections read.
 
-        What stays behind covers the greatest of what remembered elections put at stake: the same
-        money answers for all of them.
+        The rest covers the greatest amount that a remembered election put at stake: the same money
+        is at stake for all of them.
         """
         now, elections = self.current_session.value, self.elections.value
         parts = (self.exposures.get((first, stash)) for first in elections)
@@ -728,10 +727,10 @@ class Authorities(Pallet):
             self.deposit(self.Withdrawn(stash, u128(released)))
         return len(elections)
 
-    # ---- steps: candidates
+    # ---- internals: candidates
 
     def _make_room(self, stash: AccountId, bond: u128) -> int:
-        """Displace the least candidate if the list is full; return how many were looked at."""
+        """Displace the least candidate of a full list; return the number of candidates read."""
         if self.counter_for_candidates.value < self.max_candidates:
             return 0
         ranked = self._ranked()
@@ -758,10 +757,10 @@ class Authorities(Pallet):
         self._remove_candidate(stash)
         self.deposit(self.Chilled(stash))
 
-    # ---- steps: elections
+    # ---- internals: elections
 
     def _elect(self) -> dict[AccountId, u128]:
-        """Return who would be elected now, and with what bond, in the order of their rank."""
+        """Return the accounts that would be elected now and their bonds, the greatest first."""
         minimum = self.minimum_bond.value
         seats = int(self.validator_count.get() or self.max_validators)
         elected: dict[AccountId, u128] = {}
@@ -773,17 +772,17 @@ class Authorities(Pallet):
         return elected
 
     def _is_at_stake(self, election: u32, elected: Mapping[AccountId, u128]) -> bool:
-        """Tell whether the elected of `election` were the same, with the same bonds, all whole."""
+        """Return True if `election` elected the same accounts with the same bonds, none slashed."""
         parts = dict(self.exposures.under(election))
         whole = all(not part.slashed for part in parts.values())
         return whole and {who: part.bond for who, part in parts.items()} == elected
 
     def _election_of(self, session: int) -> u32:
-        """Return the first session of the election that `session` is of."""
+        """Return the first session of the election that covers `session`."""
         return max((first for first in self.elections.value if first <= session), default=u32(0))
 
     def _newest_exposure(self, stash: AccountId) -> Exposure:
-        """Return what `stash` has at stake by the newest election that elected it."""
+        """Return the exposure of `stash` in the newest election that elected it."""
         for first in reversed(self.elections.value):
             exposure = self.exposures.get((first, stash))
             if exposure is not None:
@@ -792,7 +791,7 @@ class Authorities(Pallet):
 
 
 def take_from(ledger: Ledger, amount: int) -> None:
-    """Take `amount` out of a bond: of what is active first, then of what was unbonded last."""
+    """Take `amount` out of a bond: from the active part first, then from the newest unbonded."""
     part = min(amount, int(ledger.active))
     ledger.active -= part
     amount -= part
@@ -804,10 +803,10 @@ def take_from(ledger: Ledger, amount: int) -> None:
 
 
 def shared_weights(bonds: Sequence[int], scores: Sequence[int]) -> list[int]:
-    """Return the weights in BABE before the cap (ruling A7); each is at least 1.
+    """Return the weights in BABE before the cap; each is at least 1.
 
     Four fifths go by work, of which a validator's counts up to `OMEGA` times its share of the
-    bonds, and one fifth by bond; all of it by bond where there is no work. `bonds` are in planck.
+    bonds, and one fifth by bond; without work, all of it goes by bond. `bonds` are in planck.
     """
     all_bonds, all_scores = sum(bonds), sum(scores)
     if not all_bonds:
@@ -824,10 +823,10 @@ def shared_weights(bonds: Sequence[int], scores: Sequence[int]) -> list[int]:
 
 
 def capped_weights(weights: Sequence[int], operators: Sequence[AccountId]) -> list[int]:
-    """Return `weights` with each operator's sum clipped once; what is cut off goes to nobody.
+    """Return `weights` with each operator's sum clipped once; the excess is not redistributed.
 
-    The cap is a fifth of `BABE_UNIT`, or one and a half of it divided by the operators, if that is
-    more. An operator's validators are cut in proportion; each keeps at least 1.
+    The cap is a fifth of `BABE_UNIT`, or one and a half of it divided by the number of operators,
+    if that is more. An operator's validators are cut in proportion; each keeps at least 1.
     """
     sums: dict[AccountId, int] = {}
     for operator, weight in zip(operators, weights, strict=True):

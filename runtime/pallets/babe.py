@@ -1,17 +1,17 @@
-"""Babe: the chain's clock, who makes its blocks, and its luck.
+"""Babe: the chain's clock, block authors, epochs and randomness.
 
-Every header names the slot it was made in. The slots since the first block are the time that
-vesting, emission, eras and votes run by, so that an empty slot delays nothing. A slot is never
-used twice on one chain: each block's slot lies behind its parent's.
+Every header names the slot it was made in. Vesting, emission, eras and votes measure time in slots
+since the first block, so an empty slot delays nothing. A slot is used at most once on one chain:
+each block's slot is after its parent's.
 
-Slots lie in epochs; each has its authors, their weights and its luck, all of them announced one
-epoch ahead by the first block of the one before. The first block of an epoch also turns the
-session (ruling A4). Whoever imports a block has checked the draw, the seal and the author's right
-to the slot before: the node does it against `epoch_at`. The runtime takes the draw as proven,
-and refuses only authors that there are not or that are disabled.
+Slots are grouped into epochs; each has its authorities, their weights and its randomness, all
+announced one epoch ahead by the first block of the previous epoch. The first block of an epoch also
+rotates the session. A node verifies a block's VRF output, seal and the author's right to the slot
+against `epoch_at` before it executes the block. The runtime relies on this, and rejects only
+unknown and disabled authorities.
 
-Source of the rules: Substrate's `pallet_babe`; ours are the beacon (ruling A6), the weighted
-secondary rule, and manual seal (ruling A2).
+Source of the rules: Substrate's `pallet_babe`; the beacon, the weighted secondary rule and manual
+seal are specific to this chain.
 """
 
 from __future__ import annotations
@@ -85,28 +85,28 @@ from runtime.weights import babe as weights
 E = TypeVar("E", bound=IntEnum)
 
 OFFENCE: Final = b"babe:equivocatio"
-"""The kind of offence that making two blocks in one slot is. Source: `sp_consensus_babe`."""
+"""Kind of the offence of making two blocks in one slot. Source: `sp_consensus_babe`."""
 TAG: Final = b"BabeEquivocation"
 
 SEGMENT: Final = 32
-"""Draws that are stored together: each primary block writes its segment anew."""
+"""Number of VRF outputs stored together: each primary block rewrites its segment."""
 MAX_SKIPPED: Final = 100
-"""Skips that are remembered. Source: `pallet_babe`."""
+"""Maximum number of remembered skips. Source: `pallet_babe`."""
 BEACONS: Final = 1_024
-"""Blocks whose beacon is remembered."""
+"""Number of blocks whose beacon is remembered."""
 DEFAULT_CONFIG: Final = EpochConfig((u64(1), u64(4)), AllowedSlots.PrimaryAndSecondaryVRFSlots)
 
 Bytes32 = Annotated[bytes, Fixed(32), TypeName("[u8; 32]")]
 Authorities = Bounded[list[tuple[AuthorityId, u64]], MAX_VALIDATORS]
 Segment = Bounded[list[Bytes32], SEGMENT]
 SkippedEpochs = Bounded[list[tuple[u64, u32]], MAX_SKIPPED]
-"""Epochs that others were skipped before, and their sessions."""
+"""Epochs that follow skipped ones, with their session indices."""
 MaybeClaim = PreDigest | None
 
 
 @path("pallet_babe::Engine")
 class Engine(IntEnum):
-    """Who may make blocks."""
+    """Mode of block production."""
 
     Manual = 0
     Babe = 1
@@ -115,7 +115,7 @@ class Engine(IntEnum):
 @path("pallet_babe::Drawn")
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """The beacon after a block: luck that nobody knew before the block was made."""
+    """The beacon after a block: randomness that was unpredictable before the block."""
 
     slot: Slot
     beacon: Bytes32
@@ -123,19 +123,19 @@ class Drawn:
 
 
 class Sessions(Protocol):
-    """Whose seat is whose, and the turn of it; Session satisfies it."""
+    """Validators, session rotation and key owners; Session implements it."""
 
     def rotate(self) -> int:
-        """Begin the next session, which calls `Babe.new_epoch`; return the weight used."""
+        """Start the next session, which calls `Babe.new_epoch`; return the weight used."""
 
     def session_index(self) -> int:
-        """Return the number of the session at hand."""
+        """Return the index of the current session."""
 
     def validators_now(self) -> Sequence[AccountId]:
         """Return the validators, in the order of the authorities."""
 
     def is_disabled(self, index: int) -> bool:
-        """Tell whether the validator at this place is out for the rest of the session."""
+        """Return True if the validator at `index` is disabled for the rest of the session."""
 
     def owner_of(
         self, session_index: int, key_type: bytes, key: bytes
@@ -149,8 +149,8 @@ Proof: TypeAlias = Annotated[EquivocationProof, TypeName("Box<EquivocationProof<
 def by_headers(
     own: Callable[[int, int], int],
 ) -> Callable[[object, EquivocationProof, MembershipProof], DispatchInfo]:
-    """Return the weight function of a report: all validators of the session may have made two
-    blocks in the same slot, and the reported headers are encoded and hashed.
+    """Return the weight function of a report. It assumes that every validator of the session
+    equivocated in the slot, and counts the encoding and hashing of the reported headers.
     """
 
     def weigh(_: object, proof: EquivocationProof, membership: MembershipProof) -> DispatchInfo:
@@ -166,25 +166,25 @@ def count_logs(proof: EquivocationProof) -> int:
 
 
 class Babe(Pallet):
-    """The chain's clock: which slot each block was made in, and by whom."""
+    """The chain's clock, block authors, epochs and randomness."""
 
     system: System
     vrf: Vrf
     sessions: Sessions | None = None
-    """None: there are none, and only manual seal works. See `lean_on`."""
+    """None: the runtime has no sessions, and only manual seal works. See `lean_on`."""
     offences: Offences | None = None
-    """None: nobody judges, and no report is taken."""
+    """None: offences are not handled, and no report is accepted."""
 
     epoch_duration: Const[u64]
-    """The length of an epoch, in slots."""
+    """Length of an epoch, in slots."""
     expected_block_time: Const[u64]
-    """The length of a slot, in milliseconds."""
+    """Length of a slot, in milliseconds."""
     max_authorities: Const[u32]
-    """The most authorities that an epoch may have."""
+    """Maximum number of authorities of an epoch."""
     max_nominators: Const[u32]
-    """Nobody is nominated on this chain."""
+    """Unused: this chain has no nominators."""
     report_longevity: u64
-    """For how many blocks a report without a signature is worth keeping."""
+    """Number of blocks for which an unsigned report stays valid in the pool."""
 
     epoch_index = Value(u64, default=u64(0))
     authorities = Value(Authorities, default=[])
@@ -211,26 +211,26 @@ class Babe(Pallet):
     beacons = Map(u32, Drawn, hasher=Hasher.Twox64Concat)
 
     class InvalidEquivocationProof(Error, index=0):
-        """The two headers do not prove that somebody made two blocks in one slot."""
+        """The two headers do not prove that an author made two blocks in one slot."""
 
     class InvalidKeyOwnershipProof(Error, index=1):
-        """The key belonged to no validator of that session, or the session is forgotten."""
+        """The key belonged to no validator of that session, or the session is no longer stored."""
 
     class DuplicateOffenceReport(Error, index=2):
         """The offence has been reported before."""
 
     class InvalidConfiguration(Error, index=3):
-        """With these parameters nobody could make a block."""
+        """No block could be made with these parameters."""
 
     # ---- hooks
 
     def genesis(self, config: Mapping[str, object]) -> None:
-        """Note who may make blocks, and by what rules. Raises GenesisError.
+        """Set the block production mode and its parameters. Raises GenesisError.
 
         `engine` is "babe" (the default) or "manual"; `sealer` is the account that earns from
-        blocks sealed by hand. For "babe": `epochConfig` is {"c": [1, 4], "allowed_slots":
-        "PrimaryAndSecondaryVRFSlots"}, `secondaryRule` is "weighted" or "uniform", `randomness`
-        32 bytes in hex, the luck of the first two epochs. The authorities come from Session.
+        manually sealed blocks. For "babe": `epochConfig` is {"c": [1, 4], "allowed_slots":
+        "PrimaryAndSecondaryVRFSlots"}, `secondaryRule` is "weighted" or "uniform", `randomness` 32
+        bytes in hex, the randomness of the first two epochs. The authorities come from Session.
         """
         fields = Section(config, "babe").fields(
             optional=("engine", "sealer", "epochConfig", "secondaryRule", "randomness")
@@ -251,10 +251,10 @@ class Babe(Pallet):
             self.randomness.value = self.next_randomness.value = self.beacon.value = luck
 
     def on_initialize(self, number: int) -> int:
-        """Move the clock to the slot that the header names; turn epoch and session if due.
+        """Set the clock to the slot in the header; rotate epoch and session if due.
 
-        Raises InvalidBlock if it names none, or one that is not behind the parent's, if the
-        claim is not one that the engine allows, or of an authority that there is not or is out.
+        Raises InvalidBlock if the header names no slot or one not after the parent's, if the engine
+        does not allow the claim, or if its authority is unknown or disabled.
         """
         claim = self._claim()
         slot, parent = claim.claim.slot, self.current_slot.value
@@ -276,14 +276,14 @@ class Babe(Pallet):
         return weight
 
     def on_finalize(self, number: int) -> None:
-        """Take what the block's draw gives: to the luck of a later epoch, and to the beacon."""
+        """Add the block's VRF output to the randomness of a later epoch and to the beacon."""
         claim = self.initialized.take()
         self.lateness.kill()
         if claim is None:
             raise InvalidBlock(f"block {number} was never opened")
         draw = self._draw(claim)
         if draw is None:
-            # Nobody drew. The parent's hash will do where one author seals all blocks anyway.
+            # No VRF output. The parent's hash suffices where one author seals all blocks anyway.
             self.author_vrf_randomness.kill()
             luck: bytes = self.system.parent_hash.value
         else:
@@ -297,7 +297,7 @@ class Babe(Pallet):
         self.beacons[u32(number % BEACONS)] = drawn
 
     def validate_unsigned(self, call: Call, source: TransactionSource) -> ValidTransaction | None:
-        """Pass reports of equivocations that are right and new, from here or from a block."""
+        """Accept reports of equivocations that are valid and new, local or in a block."""
         if call.index != REPORT_UNSIGNED:
             return None
         proof, membership = cast("tuple[EquivocationProof, MembershipProof]", call.args)
@@ -311,9 +311,9 @@ class Babe(Pallet):
     def report_equivocation(
         self, origin: Origin, equivocation_proof: Proof, key_owner_proof: KeyOwnerProof
     ) -> PostInfo:
-        """Report an author who made two blocks in one slot.
+        """Report an author that made two blocks in one slot.
 
-        Costs nothing if it costs an offender something.
+        The call is free if the offender is slashed.
         """
         who, own = origin.signed(), weights.report_equivocation
         return self._report(equivocation_proof, key_owner_proof, who, own)
@@ -322,7 +322,7 @@ class Babe(Pallet):
     def report_equivocation_unsigned(
         self, origin: Origin, equivocation_proof: Proof, key_owner_proof: KeyOwnerProof
     ) -> PostInfo:
-        """Report an author who made two blocks in one slot. Nodes of authors send this."""
+        """Report an author that made two blocks in one slot. Sent by authority nodes; unsigned."""
         origin.none()
         own = weights.report_equivocation_unsigned
         return self._report(equivocation_proof, key_owner_proof, None, own)
@@ -333,7 +333,7 @@ class Babe(Pallet):
         origin: Origin,
         config: Annotated[NextConfigDescriptor, TypeName("NextConfigDescriptor")],
     ) -> None:
-        """Plan other parameters: announced with the next epoch, in force in the one after it."""
+        """Plan epoch parameters, announced with the next epoch, in force one later. Root only."""
         origin.root()
         won, of = config.c
         nobody = won == 0 and config.allowed_slots is AllowedSlots.PrimarySlots
@@ -341,30 +341,30 @@ class Babe(Pallet):
             raise self.InvalidConfiguration
         self.pending_epoch_config_change.value = config
 
-    # ---- doors
+    # ---- public interface
 
     def lean_on(self, sessions: Sessions, offences: Offences | None) -> None:
-        """Tie to pallets below in the table, which lean on this one as well."""
+        """Bind pallets that come later in the runtime's table and depend on this one."""
         self.sessions, self.offences = sessions, offences
 
     def now(self) -> int:
-        """Return the slots since the first block's; 0 at genesis and in block 1."""
+        """Return the slots since the first block's slot; 0 at genesis and in block 1."""
         return int(self.current_slot.value) - int(self.genesis_slot.value)
 
     def author(self) -> AccountId | None:
-        """Return the account that earns from the block at hand (or the last), if there is one.
+        """Return the account that earns from the current block (or the last), or None.
 
-        Under manual seal the sealer's, else that of the validator at the claim's index.
+        Under manual seal the sealer, else the validator at the claim's index.
         """
         if self.engine.value is Engine.Manual:
             return self.sealer.get()
         return self.block_author.get()
 
     def epoch_at(self, slot: int) -> Epoch:
-        """Return the epoch in which a block of `slot` on this state lies, its number and all.
+        """Return the epoch that a block of `slot` on this state belongs to.
 
-        The present one, or the announced one, moved on if whole epochs stayed empty. ValueError
-        for a slot before the present epoch, and where there are no authorities.
+        The current or the announced epoch, advanced if whole epochs were empty. ValueError for a
+        slot before the current epoch, and where there are no authorities.
         """
         index, length = int(self.epoch_index.value), int(self.epoch_duration)
         if not self.current_slot.value:  # block 1 starts the first epoch
@@ -375,7 +375,7 @@ class Babe(Pallet):
         return self.next_epoch().at(slot)
 
     def current_epoch(self) -> Epoch:
-        """Return the present epoch; it starts at slot 0 before block 1. ValueError if none."""
+        """Return the current epoch; it starts at slot 0 before block 1. ValueError if none."""
         return self._epoch(int(self.epoch_index.value), self.current_epoch_start())
 
     def next_epoch(self) -> Epoch:
@@ -391,7 +391,7 @@ class Babe(Pallet):
         )
 
     def config_now(self) -> EpochConfig:
-        """Return the parameters of the present epoch."""
+        """Return the parameters of the current epoch."""
         return self.epoch_config.get() or DEFAULT_CONFIG
 
     def config_next(self) -> EpochConfig:
@@ -399,16 +399,16 @@ class Babe(Pallet):
         return self.next_epoch_config.get() or self.config_now()
 
     def current_epoch_start(self) -> int:
-        """Return the first slot of the present epoch."""
+        """Return the first slot of the current epoch."""
         return int(self.genesis_slot.value) + int(self.epoch_index.value) * int(self.epoch_duration)
 
     def should_epoch_change(self) -> bool:
-        """Tell whether the block at hand is the first of its epoch."""
+        """Return True if the current block is the first of its epoch."""
         start = self.current_epoch_start()
         return int(self.current_slot.value) >= start + int(self.epoch_duration)
 
     def session_of(self, slot: int) -> int:
-        """Return the session that was on in a slot; of no meaning for skipped epochs.
+        """Return the session index of a slot; meaningless for slots of skipped epochs.
 
         ValueError for slots before the first block's.
         """
@@ -421,7 +421,7 @@ class Babe(Pallet):
         return index - (int(epoch) - int(session))
 
     def key_ownership(self, slot: int, key: bytes) -> bytes | None:
-        """Return the encoded proof of whose key it was in a slot; None if it was nobody's."""
+        """Return the encoded proof of the owner of `key` in a slot; None if it had no owner."""
         if self.sessions is None or slot < self.genesis_slot.value:
             return None
         return ownership(self.sessions, self.session_of(slot), BABE_KEY, key)
@@ -429,11 +429,11 @@ class Babe(Pallet):
     def beacon_after(
         self, slot: int, *, since: int | None = None, authors: int = 1
     ) -> Drawn | None:
-        """Return the beacon after the first block of at least `slot` that `authors` made possible.
+        """Return the beacon after the first block with a slot of at least `slot`.
 
-        With `since`: only once so many different authors made blocks with slots above `since`, up
-        to that block. None if there is no such block yet, or if what decides about it is older
-        than `BEACONS` blocks and forgotten.
+        With `since`: the first such block by which `authors` different authors made blocks with
+        slots after `since`. None if there is no such block yet, or if a block needed to decide is
+        older than the last `BEACONS` and not stored.
         """
         begin = slot if since is None else since + 1
         last = int(self.system.number.value)
@@ -441,7 +441,7 @@ class Babe(Pallet):
         seen: set[AccountId | None] = set()
         for number in range(first, last + 1):
             drawn = self.beacons.get(u32(number % BEACONS))
-            if drawn is None or drawn.slot < begin:  # the block at hand, not drawn yet
+            if drawn is None or drawn.slot < begin:  # the current block, without a beacon yet
                 return None
             seen.add(drawn.author)
             if drawn.slot >= slot and len(seen) >= authors:
@@ -451,16 +451,16 @@ class Babe(Pallet):
     def luck_after(self, time: int, delay: int, authors: int) -> Drawn | None:
         """Return the first beacon at least `delay` slots after `time`, a number like `now`.
 
-        As `beacon_after`: only once so many different authors made blocks after `time`.
+        As for `beacon_after`, `authors` different authors must have made blocks after `time`.
         """
         since = int(self.genesis_slot.value) + time
         return self.beacon_after(since + delay, since=since, authors=authors)
 
     def check_timestamp(self, moment: int) -> None:
-        """Pass a block time, in unix milliseconds, that agrees with the slot.
+        """Check that a block time, in unix milliseconds, agrees with the slot.
 
-        It lies within the slot; under manual seal it may lie behind it, because slots then run
-        ahead of the clock. Raises InvalidBlock.
+        It lies within the slot; under manual seal it may be later, because slots then run ahead of
+        the clock. Raises InvalidBlock.
         """
         slot, length = int(self.current_slot.value), int(self.expected_block_time)
         if self.engine.value is Engine.Manual:
@@ -469,19 +469,19 @@ class Babe(Pallet):
         elif moment // length != slot:
             raise InvalidBlock(f"timestamp {moment} lies outside of slot {slot} of {length} ms")
 
-    # ---- doors for Session
+    # ---- public interface: for Session
 
     def genesis_epoch(
         self,
         authorities: Sequence[tuple[bytes, int]],
         following: Sequence[tuple[bytes, int]],
     ) -> None:
-        """Take the authorities, with weights, of the first two epochs."""
+        """Set the authorities, with weights, of the first two epochs."""
         self.authorities.value = [(AuthorityId(key), u64(weight)) for key, weight in authorities]
         self.next_authorities.value = [(AuthorityId(key), u64(weight)) for key, weight in following]
 
     def new_epoch(self, following: Sequence[tuple[bytes, int]]) -> None:
-        """Begin the announced epoch and announce the one after it, with these authorities."""
+        """Start the announced epoch, and announce the one after it with these authorities."""
         slot, length = int(self.current_slot.value), int(self.epoch_duration)
         index = epoch_index(slot, int(self.genesis_slot.value), length)
         if index != self.epoch_index.value + 1:
@@ -503,17 +503,17 @@ class Babe(Pallet):
             self.system.deposit_log(consensus(NextConfigData(pending)))
 
     def weights_now(self) -> list[u64]:
-        """Return the weights of the present epoch's authorities."""
+        """Return the weights of the current epoch's authorities."""
         return [weight for _, weight in self.authorities.peek()]
 
     def disable(self, index: int) -> None:
-        """Tell the clients that an authority is out for the rest of the session."""
+        """Emit a digest that an authority is disabled for the rest of the session."""
         self.system.deposit_note(consensus(OnDisabled(u32(index))))
 
-    # ---- steps
+    # ---- internals
 
     def _claim(self) -> Claim:
-        """Return the header's claim to its slot."""
+        """Return the header's claim to its slot. Raises InvalidBlock."""
         try:
             claim = pre_digest(self.system.digest.value.logs)
         except NoPreDigest as error:
@@ -523,7 +523,7 @@ class Babe(Pallet):
         return claim
 
     def _seat(self, index: int) -> None:
-        """Note the author of the block. Raises InvalidBlock if nobody may make it."""
+        """Store the author of the block. Raises InvalidBlock if it is unknown or disabled."""
         sessions = self._sessions()
         validators = sessions.validators_now()
         if index >= len(validators):
@@ -555,7 +555,7 @@ class Babe(Pallet):
         self.system.deposit_log(consensus(NextEpochData(epoch)))
 
     def _draw(self, claim: Claim) -> Draw | None:
-        """Return the draw of a claim; the proof was checked before the block was executed."""
+        """Return the VRF output of a claim; its proof was checked before the block was executed."""
         if isinstance(claim, SecondaryPlain):
             return None
         key, _ = self.authorities.peek()[int(claim.claim.authority_index)]
@@ -564,7 +564,7 @@ class Babe(Pallet):
         return self.vrf.attach(key, what, claim.claim.vrf_signature.pre_output)
 
     def _collect(self, share: bytes) -> None:
-        """Keep a primary claim's share in the luck of the epoch after the next."""
+        """Store a primary claim's share of the randomness of the epoch after the next."""
         place = self.segment_index.value
         segment = self.under_construction[place]
         if len(segment) == SEGMENT:
@@ -574,10 +574,10 @@ class Babe(Pallet):
         self.under_construction[place] = segment
 
     def _turn_randomness(self, following: int) -> None:
-        """Let the announced luck count, and draw that of epoch `following` (ruling A5)."""
+        """Activate the announced randomness, and compute that of epoch `following`."""
         luck = self.next_randomness.value
         shares: list[bytes] = []
-        # All segments: `pallet_babe` leaves the last one out, and loses the shares in it.
+        # All segments: `pallet_babe` omits the last one and loses its shares.
         for place in range(int(self.segment_index.value) + 1):
             shares += self.under_construction.take(u32(place)) or []
         self.segment_index.value = u32(0)
@@ -585,7 +585,7 @@ class Babe(Pallet):
         self.next_randomness.value = next_randomness(luck, following, shares)
 
     def _note_skip(self, index: int) -> None:
-        """Remember from which epoch on the session's number lags further behind."""
+        """Store the epoch and its session index, which differ by more after a skip."""
         skipped = self.skipped_epochs.value
         self.skipped_epochs.value = [
             *skipped[-MAX_SKIPPED + 1 :],
@@ -595,7 +595,7 @@ class Babe(Pallet):
     def _first_at(self, slot: int, last: int) -> int:
         """Return the number of the first remembered block with at least `slot`.
 
-        Past `last` if there is none, or if the first may be among the forgotten ones.
+        `last + 1` if there is none, or if the first may be one that is no longer stored.
         """
         oldest = max(1, last - BEACONS + 1)
         low, high = oldest, last
@@ -610,7 +610,7 @@ class Babe(Pallet):
         forgotten = oldest > 1 and (drawn is None or drawn.slot > slot)
         return last + 1 if forgotten else low
 
-    # ---- steps of a report
+    # ---- internals: reports
 
     def _report(
         self,
@@ -629,7 +629,7 @@ class Babe(Pallet):
     def _judged(
         self, proof: EquivocationProof, membership: MembershipProof
     ) -> tuple[Offences, Offence]:
-        """Return what a proof proves, and who judges it. Raises the calls' errors."""
+        """Return the handler of offences and the proven offence. Raises the calls' errors."""
         if self.sessions is None or self.offences is None:
             raise Unavailable
         slot = int(proof.slot)
@@ -649,16 +649,16 @@ class Babe(Pallet):
 
 
 REPORT_UNSIGNED: Final = 1
-"""The index of the call that needs no signature."""
+"""Index of the unsigned call."""
 
 
 def sealed_by_hand(claim: Claim) -> bool:
-    """Tell whether `claim` is the only one that manual seal makes (ruling A2)."""
+    """Return True if `claim` is the only one that manual seal allows."""
     return isinstance(claim, SecondaryPlain) and claim.claim.authority_index == 0
 
 
 def epoch_config(section: Section) -> EpochConfig:
-    """Return the parameters of epochs that the genesis configuration gives."""
+    """Return the epoch parameters of the genesis configuration. Raises GenesisError."""
     fields = section.fields(required=("c", "allowed_slots"))
     won, of = (part.u64() for part in fields["c"].rows(2))
     allowed = fields["allowed_slots"].one_of({slots.name: slots for slots in AllowedSlots})
@@ -668,5 +668,5 @@ def epoch_config(section: Section) -> EpochConfig:
 
 
 def lower(kind: type[E]) -> dict[str, E]:
-    """Return the members of an enumeration by their names in small letters."""
+    """Return the members of an enumeration by their lower-case names."""
     return {member.name.lower(): member for member in kind}

@@ -1,13 +1,13 @@
-"""Bounties: grants for work, paid out of the grants pool by somebody who judges the work.
+"""Bounties: grants for work, paid from the grants pool and judged by a curator.
 
-Somebody proposes a bounty against a deposit, governance approves it, and at the end of the spend
-period the pool of grants fills the bounty's own account. A curator, who has a deposit at stake,
-awards it; after a delay in which governance may intervene anybody may have it paid out, the
-curator's fee included. A bounty that the pool cannot pay, or that the ceiling of the year does
-not allow, stays approved and is tried again at the end of each spend period.
+An account proposes a bounty with a deposit, governance approves it, and at the end of the spend
+period the pool of grants funds the bounty's own account. A curator, with a deposit at stake, awards
+it; after a delay in which governance may intervene any account may claim it, the curator's fee
+included. A bounty that the pool cannot pay, or that exceeds the ceiling of the year, stays approved
+and is tried again at the end of each spend period.
 
-What always holds: an approved bounty has no account yet, a funded one has its whole value there,
-and the deposits in `Bounties` are what is reserved under this pallet's name. Times are slots since
+Invariants: an approved bounty has no account yet, a funded one has its whole value there, and the
+deposits in `Bounties` are the amounts reserved under this pallet's name. Times are slots since
 genesis, amounts planck.
 """
 
@@ -50,38 +50,38 @@ from runtime.pallets.treasury import MAX_APPROVALS, Clock, SpendOrigin, attempte
 from runtime.weights import bounties as weights
 
 MAX_REASON: Final = 16_384
-"""Bytes of a description."""
+"""Maximum length of a description, in bytes."""
 RESERVE_ID: Final = b"btt/bnty"
-"""The name that deposits are reserved under: what others reserve is not touched."""
+"""Name of the reserve for deposits: other reserves are not touched."""
 
 
 class Proposed(Variant, index=0):
-    """It waits for approval."""
+    """The bounty waits for approval."""
 
 
 class Approved(Variant, index=1):
-    """It waits for its money."""
+    """The bounty is approved and waits for funds."""
 
 
 class Funded(Variant, index=2):
-    """Its money lies in its account; it waits for a curator."""
+    """The bounty's account holds its funds; it waits for a curator."""
 
 
 class AwaitsCurator(Variant, index=3, name="CuratorProposed"):
-    """It waits for the curator to accept."""
+    """A curator is proposed and has not accepted yet."""
 
     curator: Annotated[AccountId, TypeName("AccountId")]
 
 
 class Active(Variant, index=4):
-    """The curator is at work, and must show it before slot `update_due`."""
+    """The curator has accepted; its next report is due by slot `update_due`."""
 
     curator: Annotated[AccountId, TypeName("AccountId")]
     update_due: Annotated[u32, TypeName("BlockNumber")]
 
 
 class Awarded(Variant, index=5, name="PendingPayout"):
-    """It is awarded, and can be claimed from slot `unlock_at` on."""
+    """The bounty is awarded, and can be claimed from slot `unlock_at` on."""
 
     curator: Annotated[AccountId, TypeName("AccountId")]
     beneficiary: Annotated[AccountId, TypeName("AccountId")]
@@ -89,7 +89,7 @@ class Awarded(Variant, index=5, name="PendingPayout"):
 
 
 class ApprovedWithCurator(Variant, index=6):
-    """It waits for its money and has a curator in view."""
+    """The bounty is approved with a proposed curator and waits for funds."""
 
     curator: Annotated[AccountId, TypeName("AccountId")]
 
@@ -106,15 +106,15 @@ BountyStatus = Annotated[
 )
 @dataclass(slots=True)
 class Bounty:
-    """What somebody is to be paid for, and how far that has come. Amounts in planck."""
+    """A bounty, its deposits and its status. Amounts in planck."""
 
     proposer: Annotated[AccountId, TypeName("AccountId")]
     value: Annotated[u128, TypeName("Balance")]
-    """All that is paid, the curator's fee included."""
+    """Total payment, the curator's fee included."""
     fee: Annotated[u128, TypeName("Balance")]
     curator_deposit: Annotated[u128, TypeName("Balance")]
     bond: Annotated[u128, TypeName("Balance")]
-    """The proposer's deposit; given back once the bounty is funded."""
+    """Deposit of the proposer; released when the bounty is funded."""
     status: Annotated[BountyStatus, TypeName("BountyStatus<AccountId, BlockNumber>")]
 
 
@@ -128,82 +128,82 @@ Text = Annotated[bytes, TypeName("Vec<u8>")]
 
 
 class Money(Protocol):
-    """Deposits, and the money of bounties; Balances satisfies it. Amounts in planck."""
+    """Reserves and transfers; Balances implements it. Amounts in planck."""
 
     @property
     def existential_deposit(self) -> u128:
-        """The least that an account can be opened with."""
+        """Minimum balance of an account."""
 
     def ensure_not_pool(self, who: AccountId) -> None:
         """Raise DispatchError for an account that only its own pallet may move."""
 
     def reducible_balance(self, who: AccountId) -> u128:
-        """Return what `who` could spend at once."""
+        """Return the amount that `who` can spend."""
 
     def transfer(self, source: AccountId, dest: AccountId, amount: u128) -> None:
-        """Move spendable money; the source's account may be closed by it."""
+        """Transfer spendable balance; the source's account may be removed by it."""
 
     def reserve_named(self, name: bytes, who: AccountId, amount: u128) -> None:
-        """Set money of `who` aside; raise DispatchError if there is not enough."""
+        """Reserve balance of `who`; raise DispatchError if there is not enough."""
 
     def unreserve_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
-        """Give back what was set aside; return how much of `amount` was not there."""
+        """Release reserved balance; return the missing part of `amount`."""
 
     def slash_reserved_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
-        """Take what was set aside for the treasury; return how much of `amount` was not there."""
+        """Move reserved balance to the treasury; return the missing part of `amount`."""
 
 
 class Grants(Protocol):
-    """The pools and the rules by which they pay; Tokenomics satisfies it."""
+    """Payments out of pools; Tokenomics implements it."""
 
     def pay(self, pool: AccountId, to: AccountId, amount: u128, *, discretionary: bool) -> None:
-        """Pay `amount` planck of `pool`; raise DispatchError if it is dry or may not pay."""
+        """Pay `amount` planck from `pool`; raise DispatchError if it cannot or may not pay."""
 
 
 def by_length(_: Bounties, value: u128, description: bytes) -> DispatchInfo:
-    """Weigh `propose_bounty`: reserving, and a little for every byte that is stored."""
+    """Return the weight of `propose_bounty`: a reserve, and a part per stored byte."""
     del value
     return DispatchInfo(weights.propose_bounty(len(description)))
 
 
 class Bounties(Pallet, instances=True):
-    """Grants for work, paid by somebody who judges the work."""
+    """Grants for work, paid from a pool and judged by curators."""
 
     bounty_deposit_base: Const[u128]
-    """The deposit for proposing a bounty, in planck."""
+    """Base deposit of a proposal, in planck."""
     bounty_deposit_payout_delay: Const[u32]
-    """For how many slots an award can be prevented before it is paid."""
+    """Slots between an award and its claim, in which governance may intervene."""
     bounty_update_period: Const[u32]
-    """After how many slots without an update a curator may be dismissed by anybody."""
+    """Slots without a report after which any account may dismiss a curator."""
     curator_deposit_multiplier: Const[Permill]
-    """A curator's deposit, as a share of the fee."""
+    """Deposit of a curator, as a share of its fee."""
     curator_deposit_max: Const[u128 | None]
-    """The most that a curator has to deposit, in planck."""
+    """Maximum deposit of a curator, in planck; None: unlimited."""
     curator_deposit_min: Const[u128 | None]
-    """The least that a curator has to deposit, in planck."""
+    """Minimum deposit of a curator, in planck; None: no minimum."""
     bounty_value_minimum: Const[u128]
-    """The least value of a bounty, in planck; enough to open an account with."""
+    """Minimum value of a bounty, in planck; enough to create an account."""
     data_deposit_per_byte: Const[u128]
-    """What each byte of a description adds to the deposit, in planck."""
+    """Deposit per byte of a description, in planck."""
     maximum_reason_length: Const[u32] = u32(MAX_REASON)
-    """How many bytes a description may have."""
+    """Maximum length of a description, in bytes."""
     currency: Money
     clock: Clock
     grants: Grants
     pool: AccountId
-    """The pool that pays."""
+    """Pool account that pays the bounties."""
     spend_origin: SpendOrigin
     reject_origin: OriginCheck
-    """Who rejects bounties and dismisses curators."""
+    """Origin that rejects bounties and dismisses curators."""
 
     bounty_count = Value(u32, default=u32(0))
-    """How many bounties were ever proposed."""
+    """Number of bounties ever proposed."""
     bounties = Map(u32, Bounty, hasher=Hasher.Twox64Concat)
-    """The bounties."""
+    """Bounties, by index."""
     bounty_descriptions = Map(u32, Bounded[bytes, MAX_REASON], hasher=Hasher.Twox64Concat)
-    """What they are for."""
+    """Descriptions of the bounties."""
     bounty_approvals = Value(Bounded[list[u32], MAX_APPROVALS], default=[])
-    """Those that wait for their money, in the order of approval."""
+    """Approved bounties that wait for funds, in the order of approval."""
 
     class BountyProposed(Event, index=0):
         """A bounty was proposed."""
@@ -217,7 +217,7 @@ class Bounties(Pallet, instances=True):
         bond: Amount
 
     class BountyBecameActive(Event, index=2):
-        """A bounty has its money."""
+        """A bounty was funded."""
 
         index: Index
 
@@ -228,46 +228,46 @@ class Bounties(Pallet, instances=True):
         beneficiary: Who
 
     class BountyClaimed(Event, index=4):
-        """A bounty was paid; `payout` is without the curator's fee."""
+        """A bounty was paid; `payout` does not include the curator's fee."""
 
         index: Index
         payout: Amount
         beneficiary: Who
 
     class BountyCanceled(Event, index=5):
-        """A bounty was given up; its money went back into the pool."""
+        """A bounty was canceled; its funds went back to the pool."""
 
         index: Index
 
     class BountyExtended(Event, index=6):
-        """The curator reported, and has time until the next report."""
+        """The curator reported; the period until the next report started."""
 
         index: Index
 
     class BountyApproved(Event, index=7):
-        """A bounty was approved; it gets its money at the end of the spend period."""
+        """A bounty was approved; it is funded at the end of the spend period."""
 
         index: Index
 
     class CuratorProposed(Event, index=8):
-        """A curator was chosen, who may accept."""
+        """A curator was proposed for a bounty."""
 
         bounty_id: Index
         curator: Who
 
     class CuratorUnassigned(Event, index=9):
-        """A bounty has no curator any more."""
+        """The curator of a bounty was removed."""
 
         bounty_id: Index
 
     class CuratorAccepted(Event, index=10):
-        """The curator accepted and made a deposit."""
+        """A curator accepted a bounty; its deposit was reserved."""
 
         bounty_id: Index
         curator: Who
 
     class DepositPoked(Event, index=11):
-        """The proposer's deposit was brought to what it would be today."""
+        """The proposer's deposit was adjusted to the current rates."""
 
         bounty_id: Index
         proposer: Who
@@ -275,52 +275,52 @@ class Bounties(Pallet, instances=True):
         new_deposit: Amount
 
     class InsufficientProposersBalance(Error, index=0):
-        """Your free balance is too small for the deposit; propose less text, or get more BTT."""
+        """The caller's free balance is too small for the deposit; a shorter text needs less."""
 
     class InvalidIndex(Error, index=1):
-        """There is no bounty of this index; look it up in `Bounties`."""
+        """There is no bounty of this index; they are listed in `Bounties`."""
 
     class ReasonTooBig(Error, index=2):
-        """The description is too long; put the details elsewhere and their hash here."""
+        """The description is too long; it can contain the hash of a longer document instead."""
 
     class UnexpectedStatus(Error, index=3):
-        """The bounty is not at the stage for this; look at its status."""
+        """The status of the bounty does not allow the call."""
 
     class RequireCurator(Error, index=4):
-        """Only the curator of the bounty may do this; sign with the curator's account."""
+        """The caller is not the curator of the bounty."""
 
     class InvalidValue(Error, index=5):
-        """The value is below the least that a bounty may have; ask for more."""
+        """The value is below the minimum of a bounty."""
 
     class InvalidFee(Error, index=6):
-        """The fee must leave enough of the value for its winner to open an account; lower it."""
+        """The fee would leave less than the existential deposit for the beneficiary."""
 
     class PendingPayout(Error, index=7):
-        """The bounty is awarded; dismiss the curator first, if the award must not be paid."""
+        """The bounty is awarded; unassigning the curator revokes the award."""
 
     class Premature(Error, index=8):
-        """The time for this has not come yet; wait for the slot that the status names."""
+        """The slot from which the call is possible is not reached; the bounty's status names it."""
 
     class HasActiveChildBounty(Error, index=9):
-        """A part of the bounty is still open. Never happens here: bounties have no parts."""
+        """The bounty has an active child bounty. Never raised: there are no child bounties."""
 
     class TooManyQueued(Error, index=10):
-        """As many bounties as may wait for money are waiting; try again after the spend period."""
+        """The maximum number of bounties wait for funds; it falls after the spend period."""
 
     class NotProposer(Error, index=11):
-        """Only who proposed the bounty may do this; sign with the proposer's account."""
+        """The caller did not propose the bounty."""
 
     class InsufficientPermission(Error, index=12):
-        """The value exceeds what this origin may grant; ask a higher one."""
+        """The value exceeds the amount that this origin may grant."""
 
     # ---- calls
 
     @call(0, weight=by_length)
     def propose_bounty(self, origin: Origin, value: CompactAmount, description: Text) -> None:
-        """Propose a bounty of `value` planck, the curator's fee included, for what is described.
+        """Propose a bounty of `value` planck, the curator's fee included, for the described work.
 
-        A deposit is reserved, more for more text. It comes back when the bounty gets its money
-        and goes to the treasury if the bounty is rejected.
+        A deposit is reserved, which grows with the description. It is released when the bounty is
+        funded and goes to the treasury if the bounty is rejected.
         """
         who = origin.signed()
         if len(description) > self.maximum_reason_length:
@@ -341,7 +341,7 @@ class Bounties(Pallet, instances=True):
 
     @call(1, weight=weights.APPROVE_BOUNTY)
     def approve_bounty(self, origin: Origin, bounty_id: BountyId) -> None:
-        """Approve a proposed bounty; it gets its money at the end of the spend period."""
+        """Approve a proposed bounty, funded at the end of the spend period. Spend origin only."""
         bounty = self._approvable(origin, bounty_id)
         self._approve(bounty_id, bounty, Approved())
 
@@ -349,7 +349,7 @@ class Bounties(Pallet, instances=True):
     def propose_curator(
         self, origin: Origin, bounty_id: BountyId, curator: Address, fee: CompactAmount
     ) -> None:
-        """Choose who judges the work, for a fee that is taken from the bounty's value."""
+        """Propose a curator, with a fee that is part of the bounty's value. Spend origin only."""
         bounty = self._grantable(origin, bounty_id)
         chosen = lookup(curator)
         if not isinstance(bounty.status, Funded):
@@ -362,11 +362,11 @@ class Bounties(Pallet, instances=True):
 
     @call(3, weight=weights.UNASSIGN_CURATOR)
     def unassign_curator(self, origin: Origin, bounty_id: BountyId) -> None:
-        """Part with the curator.
+        """Remove the curator of a bounty.
 
-        A curator may resign and has the deposit back, unless there is an award already. Whoever
-        rejects bounties may dismiss the curator at any time, and anybody may dismiss one who is
-        late with the update: then the deposit goes to the treasury.
+        A curator may resign before an award and receives its deposit back. The reject origin may
+        dismiss the curator at any time, and any account may dismiss one whose report is overdue:
+        then the deposit goes to the treasury.
         """
         who = origin.account
         if who is None:
@@ -399,7 +399,7 @@ class Bounties(Pallet, instances=True):
 
     @call(4, weight=weights.ACCEPT_CURATOR)
     def accept_curator(self, origin: Origin, bounty_id: BountyId) -> None:
-        """Accept to judge the work. A deposit is reserved until the bounty is claimed."""
+        """Accept the role of curator. A deposit is reserved until the bounty is claimed."""
         who, bounty = origin.signed(), self._bounty(bounty_id)
         if not isinstance(bounty.status, AwaitsCurator):
             raise self.UnexpectedStatus
@@ -415,9 +415,9 @@ class Bounties(Pallet, instances=True):
 
     @call(5, weight=weights.AWARD_BOUNTY)
     def award_bounty(self, origin: Origin, bounty_id: BountyId, beneficiary: Address) -> None:
-        """Award the bounty that you are the curator of; it can be claimed after a delay.
+        """Award the bounty to `beneficiary`, to be claimed after a delay. Curator only.
 
-        Raises TokenError for pools, and for the account of a bounty: nobody would get it out again.
+        Raises TokenError for pools and accounts of bounties: the money would be stuck there.
         """
         bounty, work = self._curated(origin, bounty_id)
         payee = lookup(beneficiary)
@@ -430,7 +430,7 @@ class Bounties(Pallet, instances=True):
 
     @call(6, weight=weights.CLAIM_BOUNTY)
     def claim_bounty(self, origin: Origin, bounty_id: BountyId) -> None:
-        """Have an awarded bounty paid. Anybody may ask for it; the money goes to who it is for."""
+        """Pay an awarded bounty to its beneficiary and its curator. Any signed origin."""
         origin.signed()
         bounty = self._bounty(bounty_id)
         if not isinstance(bounty.status, Awarded):
@@ -439,7 +439,7 @@ class Bounties(Pallet, instances=True):
         if self.clock.now() < bounty.status.unlock_at:
             raise self.Premature
 
-        # The deposit first: it keeps the curator's account open for a fee however small.
+        # The deposit first: it keeps the curator's account alive for a fee however small.
         self._give_back(curator, bounty)
         source = self.account_of(bounty_id)
         held = self.currency.reducible_balance(source)
@@ -451,10 +451,10 @@ class Bounties(Pallet, instances=True):
 
     @call(7, weight=weights.CLOSE_BOUNTY)
     def close_bounty(self, origin: Origin, bounty_id: BountyId) -> None:
-        """Give a bounty up. Its money goes back into the pool, the curator has the deposit back.
+        """Cancel a bounty. Its funds go back to the pool, the curator's deposit is released.
 
-        Of a bounty that was only proposed the proposer's deposit goes to the treasury; of one that
-        was approved and waits for money it is given back.
+        The proposer's deposit goes to the treasury if the bounty was only proposed; it is released
+        if the bounty was approved and not funded. Reject origin only.
         """
         self.reject_origin(origin)
         bounty = self._bounty(bounty_id)
@@ -481,9 +481,9 @@ class Bounties(Pallet, instances=True):
 
     @call(8, weight=weights.EXTEND_BOUNTY_EXPIRY)
     def extend_bounty_expiry(self, origin: Origin, bounty_id: BountyId, remark: Text) -> None:
-        """Report on the bounty that you are the curator of, and have time until the next report.
+        """Report on the bounty, which postpones the next report. Curator only.
 
-        The remark is not kept; it is in the block.
+        The remark is not stored; it is in the block.
         """
         bounty, work = self._curated(origin, bounty_id)
         due = max(work.update_due, self._after(self.bounty_update_period))
@@ -495,7 +495,7 @@ class Bounties(Pallet, instances=True):
     def approve_bounty_with_curator(
         self, origin: Origin, bounty_id: BountyId, curator: Address, fee: CompactAmount
     ) -> None:
-        """Approve a proposed bounty and choose who judges the work, in one."""
+        """Approve a proposed bounty and propose its curator. Spend origin only."""
         bounty = self._approvable(origin, bounty_id)
         chosen = lookup(curator)
         self._ensure_fee(bounty, fee)
@@ -506,9 +506,9 @@ class Bounties(Pallet, instances=True):
 
     @call(10, weight=weights.POKE_DEPOSIT)
     def poke_deposit(self, origin: Origin, bounty_id: BountyId) -> PostInfo:
-        """Bring the deposit of a bounty that you proposed to what it would be today.
+        """Adjust the deposit of the caller's proposed bounty to the current rates.
 
-        Costs no fee if that changes it.
+        Free if that changes the deposit.
         """
         who, bounty = origin.signed(), self._bounty(bounty_id)
         if who != bounty.proposer:
@@ -528,16 +528,16 @@ class Bounties(Pallet, instances=True):
         self.deposit(self.DepositPoked(bounty_id, who, old, new))
         return PostInfo(pays=False)
 
-    # ---- doors
+    # ---- public interface
 
     def account_of(self, bounty_id: u32) -> AccountId:
-        """Return the account in which a bounty's money lies; nobody has a key of it."""
+        """Return the account with a bounty's funds; it has no key."""
         return sub_account(self.pool, bounty_id)
 
     def spend_funds(self) -> int:
-        """Fill the accounts of approved bounties from the pool; return the weight in picoseconds.
+        """Fund approved bounties from the pool; return the weight in picoseconds.
 
-        For the treasury, at the end of its spend period. Those that are refused wait for the next.
+        Called by the treasury at the end of its spend period. Refused bounties stay in the queue.
         """
         queue = self.bounty_approvals.value
         waiting = [index for index in queue if not attempted(self.host, partial(self._fund, index))]
@@ -545,7 +545,7 @@ class Bounties(Pallet, instances=True):
             self.bounty_approvals.value = waiting
         return weights.fund(len(queue))
 
-    # ---- steps
+    # ---- internals
 
     def _bounty(self, bounty_id: u32) -> Bounty:
         bounty = self.bounties.get(bounty_id)
@@ -554,7 +554,7 @@ class Bounties(Pallet, instances=True):
         return bounty
 
     def _grantable(self, origin: Origin, bounty_id: u32) -> Bounty:
-        """Return a bounty that `origin` may grant."""
+        """Return a bounty whose value `origin` may grant."""
         limit = self.spend_origin(origin)
         bounty = self._bounty(bounty_id)
         if limit is not None and bounty.value > limit:
@@ -571,7 +571,7 @@ class Bounties(Pallet, instances=True):
         return bounty
 
     def _curated(self, origin: Origin, bounty_id: u32) -> tuple[Bounty, Active]:
-        """Return a bounty at work whose curator `origin` is, and the state of the work."""
+        """Return an active bounty whose curator is `origin`, and its status."""
         who, bounty = origin.signed(), self._bounty(bounty_id)
         if not isinstance(bounty.status, Active):
             raise self.UnexpectedStatus
@@ -580,7 +580,7 @@ class Bounties(Pallet, instances=True):
         return bounty, bounty.status
 
     def _ensure_fee(self, bounty: Bounty, fee: u128) -> None:
-        """Raise InvalidFee if what is left besides the fee is too little to be paid to anybody."""
+        """Raise InvalidFee if the rest of the value is below the existential deposit."""
         if int(fee) + int(self.currency.existential_deposit) > bounty.value:
             raise self.InvalidFee
 
@@ -593,7 +593,7 @@ class Bounties(Pallet, instances=True):
         self.deposit(self.BountyApproved(bounty_id))
 
     def _fund(self, bounty_id: u32) -> None:
-        """Fill the account of an approved bounty; raise what the pool raises if it may not pay."""
+        """Fund the account of an approved bounty. Raises the pool's error if it may not pay."""
         bounty = self.bounties[bounty_id]
         self.grants.pay(self.pool, self.account_of(bounty_id), bounty.value, discretionary=True)
         self.currency.unreserve_named(RESERVE_ID, bounty.proposer, bounty.bond)
@@ -606,7 +606,7 @@ class Bounties(Pallet, instances=True):
         self.deposit(self.BountyBecameActive(bounty_id))
 
     def _refund(self, bounty_id: u32) -> None:
-        """Put what lies in a bounty's account back into the pool."""
+        """Return the balance of a bounty's account to the pool."""
         source = self.account_of(bounty_id)
         self.currency.transfer(source, self.pool, self.currency.reducible_balance(source))
 
@@ -619,12 +619,12 @@ class Bounties(Pallet, instances=True):
             raise BadOrigin
 
     def _give_back(self, curator: AccountId, bounty: Bounty) -> None:
-        """Give the curator the deposit back."""
+        """Release the curator's deposit."""
         self.currency.unreserve_named(RESERVE_ID, curator, bounty.curator_deposit)
         bounty.curator_deposit = u128(0)
 
     def _slash(self, curator: AccountId, bounty: Bounty) -> None:
-        """Let the treasury have the curator's deposit."""
+        """Move the curator's deposit to the treasury."""
         self.currency.slash_reserved_named(RESERVE_ID, curator, bounty.curator_deposit)
         bounty.curator_deposit = u128(0)
 
@@ -633,7 +633,7 @@ class Bounties(Pallet, instances=True):
         return self.bounty_deposit_base + self.data_deposit_per_byte * len(description)
 
     def _curator_deposit(self, fee: u128) -> u128:
-        """Return what a curator has to deposit for a fee, in planck."""
+        """Return the deposit of a curator for a fee, in planck."""
         share = u128(self.curator_deposit_multiplier.of(fee))
         if self.curator_deposit_max is not None:
             share = min(share, self.curator_deposit_max)
@@ -642,5 +642,5 @@ class Bounties(Pallet, instances=True):
         return share
 
     def _after(self, slots: u32) -> u32:
-        """Return the slot so many slots from now, or the last one there is."""
+        """Return the slot `slots` from now, at most the maximum of u32."""
         return u32(min(self.clock.now() + int(slots), u32.MAX))

@@ -1,8 +1,8 @@
-"""Evidence of double signing: what Babe and Grandpa have in common when somebody reports it.
+"""Evidence of equivocation: the common part of the reports of Babe and Grandpa.
 
-A report carries the proof and says in which session the offender's key was whose. The state
-remembers the keys of the sessions that can still be reported (ruling A11), so that the session's
-index is all the key-ownership proof there is; it travels in the shape of Substrate's.
+A report carries the proof and the session of the offender's key. The state stores the key owners of
+the sessions that can still be reported, so the session's index suffices as key-ownership proof; it
+is encoded in the form of Substrate's.
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ from btt_chain.scale import FixedBytes, MaxLen, TypeName, codec, path, u32, u64,
 from runtime.frame import DispatchError, DispatchInfo, Error, PostInfo, Unavailable
 from runtime.params import MAX_VALIDATORS
 
-"""Two signatures and two headers, and the offender's seat."""
-
 
 class KeyTypeId(FixedBytes, size=4, path="sp_core::crypto::KeyTypeId"):
-    """What a session key is for: `babe`, `gran`."""
+    """Purpose of a session key: `babe`, `gran`."""
 
     __slots__ = ()
 
@@ -35,7 +33,7 @@ GRANDPA_KEY: Final = KeyTypeId(b"gran")
 @path("sp_session::MembershipProof")
 @dataclass(slots=True)
 class MembershipProof:
-    """Whose key it was: the state knows, once it is told the session. No trie nodes are needed."""
+    """Proof of a key's owner: the state has the owner by session, so no trie nodes are needed."""
 
     session: Annotated[u32, TypeName("SessionIndex")]
     trie_nodes: Annotated[
@@ -51,36 +49,36 @@ KeyOwnerProof: TypeAlias = Annotated[MembershipProof, TypeName("T::KeyOwnerProof
 
 @dataclass(frozen=True, slots=True)
 class Offence:
-    """An offence that was proven."""
+    """A proven offence."""
 
     kind: bytes
-    """16 bytes."""
+    """Identifier of the kind of offence, 16 bytes."""
     session: int
     validator_count: int
-    """How many validators the session had."""
+    """Number of validators of the session."""
     offender: AccountId
     time_slot: int
-    """When it happened, in what the kind of offence counts time by."""
+    """Time of the offence, in the unit of its kind."""
 
 
 class Seats(Protocol):
-    """Whose keys were whose; Session satisfies it."""
+    """Owners of session keys; Session implements it."""
 
     def owner_of(
         self, session_index: int, key_type: bytes, key: bytes
     ) -> tuple[AccountId, int] | None:
         """Return the owner of a key in a session and the number of its validators.
 
-        None for keys of nobody, and for sessions that are forgotten.
+        None for unknown keys, and for sessions that are no longer stored.
         """
 
 
 class Offences(Protocol):
-    """Where offences are judged; Offences satisfies it."""
+    """Handling of offences; the pallet Offences implements it."""
 
     @property
     def DuplicateReport(self) -> type[DispatchError]:  # noqa: N802 - an exception's name
-        """What `report` raises for an offence that was reported before."""
+        """Error that `report` raises for an offence that was reported before."""
 
     def report(
         self,
@@ -91,13 +89,13 @@ class Offences(Protocol):
         time_slot: int,
         reporter: AccountId | None,
     ) -> u128:
-        """Punish the offender; return what was taken. Raises DuplicateReport."""
+        """Punish the offender; return the slashed amount, in planck. Raises DuplicateReport."""
 
     def check(self, kind: bytes, session_index: int, offender: AccountId, time_slot: int) -> u128:
-        """Raise what `report` would raise."""
+        """Raise the errors of `report` without punishing."""
 
     def concurrent(self, kind: bytes, time_slot: int) -> int:
-        """Return how many offences of this kind were reported for the same time."""
+        """Return the number of offences of this kind reported for the same time."""
 
 
 _PROOF: Final = codec(MembershipProof)
@@ -107,7 +105,7 @@ _TAG: Final = codec(tuple[bytes, AccountId, u32, bytes])
 def by_validators(
     own: Callable[[int], int],
 ) -> Callable[[object, object, MembershipProof], DispatchInfo]:
-    """Return how to weigh a report: all validators may have done the same in the same slot."""
+    """Return the weight function of a report, as if all validators had committed the offence."""
 
     def weigh(_: object, proof: object, membership: MembershipProof) -> DispatchInfo:
         del proof
@@ -117,7 +115,7 @@ def by_validators(
 
 
 def ownership(seats: Seats, session_index: int, key_type: bytes, key: bytes) -> bytes | None:
-    """Return the encoded proof of whose key it was; None if it was nobody's or is forgotten."""
+    """Return the encoded proof of a key's owner; None if it has none or is no longer stored."""
     seat = seats.owner_of(session_index, key_type, key)
     if seat is None:
         return None
@@ -125,7 +123,7 @@ def ownership(seats: Seats, session_index: int, key_type: bytes, key: bytes) -> 
 
 
 def owner(seats: Seats, proof: MembershipProof, key_type: bytes, key: bytes) -> AccountId | None:
-    """Return whose key it was; None if `proof` is not the one that `ownership` gives."""
+    """Return the owner of a key; None if `proof` differs from the result of `ownership`."""
     seat = seats.owner_of(int(proof.session), key_type, key)
     if seat is None or proof.trie_nodes or seat[1] != proof.validator_count:
         return None
@@ -138,10 +136,10 @@ def judge_unsigned(
     prefix: bytes,
     longevity: u64,
 ) -> ValidTransaction:
-    """Return the terms of a report without a signature, if it is right and new; else Invalid.
+    """Return the validity of an unsigned report. Raises Invalid unless it is correct and new.
 
-    Nobody pays for it, so it is taken from this node and from blocks, and not gossiped. `judged`
-    checks the proof, and raises the errors of calls.
+    It pays no fee, so it is accepted only from this node and from blocks, and not gossiped.
+    `judged` checks the proof, and raises the errors of calls.
     """
     if source is TransactionSource.External:
         raise Invalid(validity.Call())
@@ -154,7 +152,7 @@ def judge_unsigned(
 
 
 def valid_report(prefix: bytes, offence: Offence, longevity: u64) -> ValidTransaction:
-    """Return the terms of a report without a signature: one for an offence, before all others."""
+    """Return the validity of an unsigned report: one per offence, with the highest priority."""
     width = max(1, (offence.time_slot.bit_length() + 7) // 8)
     tag = (
         offence.kind,
@@ -172,7 +170,7 @@ def valid_report(prefix: bytes, offence: Offence, longevity: u64) -> ValidTransa
 
 
 def refuse_known(offences: Offences, offence: Offence) -> None:
-    """Raise Invalid if the offence was reported before, or can be reported no more."""
+    """Raise Invalid if the offence was reported before, or can no longer be reported."""
     try:
         offences.check(offence.kind, offence.session, offence.offender, offence.time_slot)
     except offences.DuplicateReport:
@@ -187,11 +185,11 @@ def submit(
     reporter: AccountId | None,
     own: Callable[[int], int],
 ) -> PostInfo:
-    """Hand an offence over to be judged. Raises Offences.DuplicateReport.
+    """Report an offence. Raises Offences.DuplicateReport.
 
-    A report is free if it cost somebody something. One who has nothing left to lose can sign
-    contradictions without end, and would fill blocks for nothing. It weighs `own` of the offences
-    at that time, whose penalties it raises.
+    The call is free if the offender is slashed. Otherwise it pays: an offender without stake could
+    equivocate without end, and fill blocks for nothing. Its weight is `own` of the offences at that
+    time, whose penalties it raises.
     """
     taken = offences.report(
         offence.kind,

@@ -1,4 +1,4 @@
-"""AssetRegistry: real things, verified by bonded people, owned in units."""
+"""AssetRegistry: real-world assets, verified by bonded verifiers, owned in units."""
 
 from runtime.pallets.asset_registry.pallet import AssetRegistry
 from runtime.pallets.asset_registry.types import (

@@ -1,12 +1,12 @@
-"""AssetRegistry: real things, verified by bonded people, owned in units.
+"""AssetRegistry: real-world assets, verified by bonded verifiers, owned in units.
 
-An issuer registers what it has: hashes of documents, a value, and how many units it will make. A
-regulatory and a technical verifier attest it, each with a bond; then stakers have some days to
-object. If more stake says yes than no, or nobody says anything, the issuer pays the fee of issuing
-and gets all units. How many there are is fixed by the registration.
+An issuer registers an asset: hashes of documents, a value, and a fixed number of units. A
+regulatory and a technical verifier attest it, each with a bond; then stakers may vote for some
+days. Unless more stake votes no than yes, the issuer pays the fee of issuing and receives all
+units.
 
-No document and nothing about a person is stored, only hashes. What the chain knows is who attested
-what and with how much at stake; whether a scanner exists it cannot know.
+No document and no personal data is stored, only hashes. The chain can show which verifiers attested
+what and with how much at stake; it cannot check that an asset exists.
 
 Money that waits for its owner, such as revenue for holders or the voters' part of a fee, stays in
 the issuer's account, on hold.
@@ -76,7 +76,7 @@ from runtime.splits import ASSET, charge, discounted, split_platform
 from runtime.weights import asset_registry as weights
 
 MAX_FORGOTTEN: Final = 64
-"""Votes that one call removes."""
+"""Maximum number of votes that one call removes."""
 NOTHING: Final = u128(0)
 
 Id = Annotated[u32, TypeName("AssetId")]
@@ -90,28 +90,28 @@ Class = Annotated[u8, TypeName("u8")]
 Flag = Annotated[bool, TypeName("bool")]
 Symbol = Annotated[Text, TypeName("BoundedVec<u8, StringLimit>")]
 Fee = tuple[u128, u128]
-"""What was paid, and what of it was burned."""
+"""Fee paid and the part of it burned, in planck."""
 
 
 class AssetRegistry(Pallet):
-    """Real things, verified by bonded people, owned in units."""
+    """Real-world assets, verified by bonded verifiers, owned in units."""
 
     deposit_amount: Const[u128]
-    """What registering takes, until the asset is retired or rejected."""
+    """Deposit of a registration, in planck, held until the asset is retired or rejected."""
     verifier_bond: Const[u128]
-    """What a verifier bonds at least."""
+    """Minimum bond of a verifier, in planck."""
     vote_slots: Const[u64]
-    """How long stakers may object."""
+    """Duration of the stakers' vote, in slots."""
     claim_slots: Const[u64]
-    """How long voters may claim their part of a fee."""
+    """Time for voters to claim their part of a fee, in slots."""
     quarter_slots: Const[u64]
-    """How long a value may only move so far."""
+    """Period in which a value may change by `jump_bps` at most, in slots."""
     leave_slots: Const[u64]
-    """How long a verifier's bond stays after it left."""
+    """Time between a verifier's leaving and the end of its bond, in slots."""
     keeper: AccountId
-    """Owns all assets in the wallets' eyes; nobody has its key."""
+    """Owner of all assets in `Assets`: an account without a key."""
     treasury: AccountId
-    """Gets what voters do not claim."""
+    """Account that receives the voters' unclaimed part of a fee."""
     currency: Money
     clock: Clock
     assets: Assets
@@ -119,52 +119,52 @@ class AssetRegistry(Pallet):
     stakers: Stakers
     identities: Identities
     policy: OriginCheck = ensure_root
-    """Appoints and judges verifiers, and freezes assets."""
+    """Origin that appoints and slashes verifiers, and freezes assets."""
     params_origin: OriginCheck = ensure_root
-    """Changes the fees."""
+    """Origin that sets the parameters."""
 
     count = Value(u32, default=u32(0))
-    """How many assets were registered; the next one's number."""
+    """Number of assets ever registered, which is the next asset's number."""
     registered = Map(u32, AssetInfo, hasher=Hasher.Twox64Concat)
-    """All assets."""
+    """All assets, by number."""
     by_documents = Map(H256, u32, hasher=Hasher.Identity)
-    """Whose the documents are: of assets that were not rejected or retired."""
+    """Numbers of assets, by hash of documents; not of rejected or retired assets."""
     reports = DoubleMap(u32, Role, Report, hashers=(Hasher.Twox64Concat, Hasher.Twox64Concat))
-    """What verifiers attested."""
+    """Attestations of verifiers, by asset and role."""
     verifiers = Map(AccountId, Verifier)
-    """Who may verify."""
+    """Bonded verifiers."""
     polls = Map(u32, Poll, hasher=Hasher.Twox64Concat)
-    """What stakers say."""
+    """Stakers' votes on assets, summed."""
     votes = DoubleMap(u32, AccountId, Vote)
-    """Who voted, until it claimed its part."""
+    """Votes, by asset and voter, until the voter claims its reward."""
     valuations = Map(u32, ValuationList, hasher=Hasher.Twox64Concat, default=[])
-    """What assets were worth, the newest last."""
+    """Valuations of assets, the newest last."""
     requests = Map(u32, Request, hasher=Hasher.Twox64Concat)
-    """Valuations that are paid for and not made."""
+    """Valuations that are paid for and not complete."""
     revenue = Map(u32, Revenue, hasher=Hasher.Twox64Concat, default=Revenue())
-    """What assets brought their holders."""
+    """Accounting of revenue, by asset."""
     shares = DoubleMap(u32, AccountId, Share, default=Share())
-    """What holders have coming."""
+    """Unclaimed revenue of holders, by asset and account."""
     buy_backs = Map(u32, BuyBack, hasher=Hasher.Twox64Concat)
-    """What issuers pay for units."""
+    """Issuers' open offers to buy units back."""
     params = Value(Params, default=Params())
 
     class HoldReason(IntEnum):
-        """Why money is on hold."""
+        """Reasons for holds."""
 
         Registration = 0
-        """The deposit of an asset."""
+        """The deposit of an asset's registration."""
         VerifierBond = 1
-        """It answers for what a verifier attests."""
+        """The bond of a verifier, which is slashed for wrong attestations."""
         Revenue = 2
-        """It belongs to the holders of an asset."""
+        """Revenue set aside for the holders of an asset."""
         VoteReward = 3
-        """It belongs to stakers who voted."""
+        """The part of a fee set aside for stakers who voted."""
         BuyBack = 4
-        """It pays for units that the issuer takes back."""
+        """Money for the units that the issuer offers to buy back."""
 
     class AssetRegistered(Event, index=0):
-        """An asset waits for verifiers."""
+        """An asset was registered and waits for verifiers."""
 
         id: Id
         issuer: Who
@@ -181,13 +181,13 @@ class AssetRegistry(Pallet):
         complexity: Class
 
     class VotingStarted(Event, index=2):
-        """Both verifiers attested an asset; stakers may object until `ends`."""
+        """Both verifiers attested an asset; stakers may vote until slot `ends`."""
 
         id: Id
         ends: Annotated[u64, TypeName("Slot")]
 
     class AssetVoted(Event, index=3):
-        """A staker voted."""
+        """A staker voted with `weight` planck of its stake."""
 
         id: Id
         who: Who
@@ -195,12 +195,12 @@ class AssetRegistry(Pallet):
         weight: Amount
 
     class AssetRejected(Event, index=4):
-        """A verifier, or the stakers, said no; or the issuer gave it up."""
+        """An asset was rejected by a verifier or the stakers, or withdrawn by its issuer."""
 
         id: Id
 
     class AssetIssued(Event, index=5):
-        """The units exist. `fee` was paid, `burned` of it destroyed, `voters` set aside."""
+        """Units were issued; of `fee` planck paid, `burned` were burned, `voters` set aside."""
 
         id: Id
         units: Amount
@@ -209,14 +209,14 @@ class AssetRegistry(Pallet):
         voters: Amount
 
     class VoteRewarded(Event, index=6):
-        """A staker who voted got its part."""
+        """A voter received its part of a fee."""
 
         id: Id
         who: Who
         amount: Amount
 
     class VoteRewardExpired(Event, index=7):
-        """What nobody claimed went to the treasury."""
+        """The voters' unclaimed part of a fee went to the treasury."""
 
         id: Id
         amount: Amount
@@ -230,7 +230,7 @@ class AssetRegistry(Pallet):
         burned: Amount
 
     class Revalued(Event, index=9):
-        """An asset is worth something else."""
+        """The value of an asset was changed from `old` to `new` planck."""
 
         id: Id
         old: Amount
@@ -244,21 +244,21 @@ class AssetRegistry(Pallet):
         amount: Amount
 
     class RevenuePaid(Event, index=11):
-        """A holder got its part."""
+        """A holder received its revenue."""
 
         id: Id
         who: Who
         amount: Amount
 
     class BuyBackOffered(Event, index=12):
-        """The issuer pays `price` for each of `units` units."""
+        """The issuer offered `price` planck each for `units` units; zero units ends the offer."""
 
         id: Id
         price: Amount
         units: Amount
 
     class BoughtBack(Event, index=13):
-        """A holder sold units to the issuer."""
+        """A holder sold units back to the issuer."""
 
         id: Id
         who: Who
@@ -266,133 +266,133 @@ class AssetRegistry(Pallet):
         paid: Amount
 
     class AssetRetired(Event, index=14):
-        """All units are destroyed."""
+        """An asset was retired; all its units were destroyed."""
 
         id: Id
 
     class VerifierBonded(Event, index=15):
-        """An account bonded to verify; it still has to be appointed."""
+        """An account bonded as a verifier; it has to be appointed before it may verify."""
 
         who: Who
         bond: Amount
 
     class VerifierAppointed(Event, index=16):
-        """A verifier may act in these roles from now on."""
+        """The roles in which a verifier may act were set."""
 
         who: Who
         regulatory: Flag
         technical: Flag
 
     class VerifierLeft(Event, index=17):
-        """A verifier stopped; its bond comes free at `slot`."""
+        """A verifier left; its bond can be withdrawn from `slot` on."""
 
         who: Who
         slot: Annotated[u64, TypeName("Slot")]
 
     class VerifierWithdrew(Event, index=18):
-        """A former verifier took its bond out."""
+        """A former verifier withdrew its bond."""
 
         who: Who
         amount: Amount
 
     class VerifierSlashed(Event, index=19):
-        """A verifier was wrong, and lost this much."""
+        """`amount` planck of a verifier's bond were slashed."""
 
         who: Who
         amount: Amount
 
     class ParamsSet(Event, index=20):
-        """Governance changed the parameters."""
+        """The parameters were changed."""
 
         params: Annotated[Params, TypeName("Params")]
 
     class AlreadyRegistered(Error, index=0):
-        """Another asset has the same documents; look it up in `AssetRegistry.ByDocuments`."""
+        """Another asset has the same documents; its number is in `AssetRegistry.ByDocuments`."""
 
     class Unknown(Error, index=1):
-        """There is no asset of this number; look it up in `AssetRegistry.Registered`."""
+        """There is no asset of this number; assets are listed in `AssetRegistry.Registered`."""
 
     class BadState(Error, index=2):
-        """The asset is not at this step; look at its `state`."""
+        """The asset's `state` does not allow the call."""
 
     class NotIssuer(Error, index=3):
-        """Only the issuer of the asset may do this."""
+        """The caller is not the issuer of the asset."""
 
     class NotJudged(Error, index=4):
-        """Your identity was not judged; set it and ask a registrar of `Identity` to judge it."""
+        """The caller's identity has no judgement; a registrar of `Identity` gives one."""
 
     class NotVerifier(Error, index=5):
-        """You are no verifier in this role; bond, and ask a referendum to appoint you."""
+        """The caller may not verify in this role: it must be bonded and appointed by referendum."""
 
     class VerifierConflict(Error, index=6):
-        """Who issues an asset, or verified it in the other role, or is one with either by its
-        identity, cannot verify it; ask another verifier.
+        """The verifier is the asset's issuer or its verifier in the other role, or has the same
+        identity as one of them.
         """
 
     class AlreadyVerified(Error, index=7):
-        """A verifier of this role has attested the asset."""
+        """A verifier of this role has already attested the asset."""
 
     class BadClass(Error, index=8):
-        """The class of an asset is 1, 2 or 3."""
+        """The complexity class is not 1, 2 or 3."""
 
     class BadTerms(Error, index=9):
-        """Value and units are at least 1; name both."""
+        """The value or the number of units is zero."""
 
     class NoStake(Error, index=10):
-        """Only stakes vote that are a day old and last beyond the vote; stake, or wait."""
+        """The caller has no stake that is active and lasts beyond the end of the vote."""
 
     class AlreadyVoted(Error, index=11):
-        """You have voted on this asset."""
+        """The caller has already voted on this asset."""
 
     class VotingOpen(Error, index=12):
-        """Stakers can still vote; issue the units when the vote is over."""
+        """The vote is still open; units can be issued after its end."""
 
     class VotingOver(Error, index=13):
         """The vote is over."""
 
     class NothingToClaim(Error, index=14):
-        """You have nothing coming from this asset now."""
+        """There is nothing to claim for this asset now."""
 
     class RevaluationPending(Error, index=15):
-        """A valuation is paid for already; verifiers have to make it first."""
+        """A valuation is already paid for; verifiers have to complete it first."""
 
     class NoRevaluation(Error, index=16):
-        """Nobody asked for a valuation of this asset."""
+        """No valuation of this asset was requested."""
 
     class ValuationJump(Error, index=17):
-        """The value would move too far within a quarter; `params.jump_bps` tells how far it may."""
+        """The value would change within a quarter by more than `params.jump_bps`."""
 
     class TooManyValuations(Error, index=18):
-        """The asset was valued as often in a quarter as it can be; wait."""
+        """The asset has reached the maximum number of valuations in a quarter."""
 
     class ValuesDiffer(Error, index=19):
-        """The other verifier named another value; agree on one and submit it again."""
+        """The other verifier submitted another value; both must submit the same."""
 
     class OfferOpen(Error, index=20):
-        """You offer to buy units back; withdraw the offer first, with zero units."""
+        """The issuer's offer to buy units back is open; offering zero units withdraws it."""
 
     class NoOffer(Error, index=21):
-        """The issuer does not buy so many units back."""
+        """The issuer has no offer for this number of units at this price."""
 
     class UnitsElsewhere(Error, index=22):
-        """Others hold units, or some of yours are on hold; buy them back and cancel your orders."""
+        """Other accounts hold units, or some of the caller's units are on hold for orders."""
 
     class BondTooLow(Error, index=23):
-        """The bond is less than `verifier_bond`; who was slashed leaves, and bonds again."""
+        """The bond is less than `verifier_bond`; a slashed verifier must leave and bond again."""
 
     class AlreadyBonded(Error, index=24):
-        """You have a verifier's bond already."""
+        """The caller already has a verifier's bond."""
 
     class StillBound(Error, index=25):
-        """The bond is not free yet, or you did not leave; see `leaving` of your entry."""
+        """The verifier has not left, has left already, or its bond is not due; see `leaving`."""
 
     class InvalidParams(Error, index=26):
-        """These parameters do not go together; `Params.problem` lists what must hold."""
+        """The parameters are out of bounds or inconsistent; see `Params.problem`."""
 
     class NothingToForget(Error, index=27):
-        """There are no votes, or they still count; they do until what they earned is paid."""
+        """There are no votes to remove, or they still count for the result or for rewards."""
 
-    # ---- calls: an asset's way to its units
+    # ---- calls: issue of an asset
 
     @call(0, weight=weights.REGISTER)
     def register(
@@ -408,7 +408,7 @@ class AssetRegistry(Pallet):
         units: Units,
         restricted: Flag,
     ) -> None:
-        """Register something with a deposit. Your identity must have been judged."""
+        """Register an asset; a deposit is held. The caller's identity must have been judged."""
         issuer = origin.signed()
         if not self.identities.verified(issuer):
             raise self.NotJudged
@@ -438,7 +438,7 @@ class AssetRegistry(Pallet):
         approve: Flag,
         report: Hash,
     ) -> None:
-        """Attest an asset, or reject it, as a verifier."""
+        """Attest or reject an asset, as a verifier in `role`."""
         who, info = origin.signed(), self._in_state(id, State.Registered)
         self._ensure_verifier(who, role)
         if not 1 <= complexity <= CLASSES:
@@ -462,7 +462,7 @@ class AssetRegistry(Pallet):
 
     @call(2, weight=weights.VOTE)
     def vote(self, origin: Origin, id: Id, aye: Flag) -> None:
-        """Say with your stake whether an asset should get its units."""
+        """Vote with the caller's stake on whether an asset's units may be issued."""
         who = origin.signed()
         self._in_state(id, State.Voting)
         poll = self._poll(id)
@@ -470,7 +470,7 @@ class AssetRegistry(Pallet):
             raise self.VotingOver
         if (id, who) in self.votes:
             raise self.AlreadyVoted
-        # The same coins must not vote twice: what counts is not taken out before the end.
+        # Stake that could be withdrawn before the end does not count: it could vote twice.
         lasting = self.stakers.lasting(who, int(poll.ends) - int(self._now()))
         weight = min(self.stakers.active_stake(who), lasting.long + lasting.short)
         if not weight:
@@ -485,7 +485,7 @@ class AssetRegistry(Pallet):
 
     @call(3, weight=weights.ISSUE)
     def issue(self, origin: Origin, id: Id) -> None:
-        """Pay the fee and get all units of your asset; anybody may carry out a rejection."""
+        """Pay the fee and receive all units of an asset; any account may execute a rejection."""
         who, info = origin.signed(), self._in_state(id, State.Voting)
         poll = self._poll(id)
         if self._now() < poll.ends:
@@ -510,7 +510,7 @@ class AssetRegistry(Pallet):
 
     @call(4, weight=weights.CLAIM_VOTE_REWARD)
     def claim_vote_reward(self, origin: Origin, id: Id) -> None:
-        """Get your part of the fee of an asset that you voted on, either way."""
+        """Claim the caller's part of the fee of an asset it voted on, either way."""
         who, info = origin.signed(), self._asset(id)
         poll, vote = self._poll(id), self.votes.get((id, who))
         if vote is None or not poll.left or self._now() >= poll.expires:
@@ -525,7 +525,7 @@ class AssetRegistry(Pallet):
 
     @call(5, weight=weights.EXPIRE_VOTE_REWARD)
     def expire_vote_reward(self, origin: Origin, id: Id) -> None:
-        """Send what voters did not claim in time to the treasury. Anybody may do this."""
+        """Send the voters' expired part of a fee to the treasury. Any signed origin."""
         origin.signed()
         info, poll = self._asset(id), self._poll(id)
         if not poll.left or self._now() < poll.expires:
@@ -538,7 +538,7 @@ class AssetRegistry(Pallet):
 
     @call(22, weight=weights.forget_votes(MAX_FORGOTTEN))
     def forget_votes(self, origin: Origin, id: Id) -> PostInfo:
-        """Remove votes that count for nothing any more. Costs nothing if there are many."""
+        """Remove votes that no longer count; free for a full batch. Any signed origin."""
         origin.signed()
         info, poll = self._asset(id), self._poll(id)
         counts = info.state is State.Voting or poll.left
@@ -549,11 +549,11 @@ class AssetRegistry(Pallet):
             del self.votes[id, voter]
         return PostInfo(weights.forget_votes(len(gone)), pays=len(gone) < MAX_FORGOTTEN)
 
-    # ---- calls: its value
+    # ---- calls: valuation
 
     @call(6, weight=weights.REQUEST_REVALUATION)
     def request_revaluation(self, origin: Origin, id: Id, mode: Mode) -> None:
-        """Pay for a valuation of your asset."""
+        """Pay for a new valuation of the caller's asset."""
         who, info = origin.signed(), self._in_state(id, State.Issued)
         self._ensure_issuer(who, info)
         if id in self.requests:
@@ -568,7 +568,7 @@ class AssetRegistry(Pallet):
     def submit_revaluation(
         self, origin: Origin, id: Id, role: Role, value: CompactAmount, report: Hash
     ) -> None:
-        """Name the value of an asset, as a verifier; a full valuation needs one of each role."""
+        """Submit the value of an asset, as a verifier; a full valuation needs one of each role."""
         who, info = origin.signed(), self._in_state(id, State.Issued)
         self._ensure_verifier(who, role)
         request = self.requests.get(id)
@@ -598,23 +598,23 @@ class AssetRegistry(Pallet):
 
     @call(8, weight=weights.FREEZE_ASSET)
     def freeze_asset(self, origin: Origin, id: Id) -> None:
-        """Let no unit of an asset move. For the origin of policy."""
+        """Freeze all units of an asset. Policy origin only."""
         self.policy(origin)
         self._in_state(id, State.Issued)
         self.assets.freeze(id)
 
     @call(9, weight=weights.THAW_ASSET)
     def thaw_asset(self, origin: Origin, id: Id) -> None:
-        """Let the units of an asset move again. For the origin of policy."""
+        """Allow transfers of an asset's units again. Policy origin only."""
         self.policy(origin)
         self._in_state(id, State.Issued)
         self.assets.thaw(id)
 
-    # ---- calls: revenue, and the end of it
+    # ---- calls: revenue, buy-back and retirement
 
     @call(10, weight=weights.DISTRIBUTE_REVENUE)
     def distribute_revenue(self, origin: Origin, id: Id, amount: CompactAmount) -> None:
-        """Set revenue of your asset aside for those who hold its units now, pro rata."""
+        """Set aside revenue of the caller's asset, in planck, for its current holders pro rata."""
         who, info = origin.signed(), self._in_state(id, State.Issued)
         self._ensure_issuer(who, info)
         self.currency.hold(self._reason(self.HoldReason.Revenue), who, u128(amount))
@@ -626,13 +626,13 @@ class AssetRegistry(Pallet):
 
     @call(11, weight=weights.CLAIM_REVENUE)
     def claim_revenue(self, origin: Origin, id: Id) -> None:
-        """Get what your units of an asset brought you."""
+        """Claim the revenue of the caller's units of an asset."""
         if not self.pay_revenue(id, origin.signed()):
             raise self.NothingToClaim
 
     @call(12, weight=weights.OFFER_BUY_BACK)
     def offer_buy_back(self, origin: Origin, id: Id, price: CompactAmount, units: Units) -> None:
-        """Offer to buy units of your asset back, with the money on hold; zero units ends it."""
+        """Offer `price` planck, put on hold, for each of `units` units; zero ends the offer."""
         who, info = origin.signed(), self._in_state(id, State.Issued)
         self._ensure_issuer(who, info)
         reason, old = self._reason(self.HoldReason.BuyBack), self.buy_backs.take(id)
@@ -645,7 +645,7 @@ class AssetRegistry(Pallet):
 
     @call(13, weight=weights.SELL_BACK)
     def sell_back(self, origin: Origin, id: Id, units: Units, least_price: CompactAmount) -> None:
-        """Sell units to their issuer, for at least this price each."""
+        """Sell units back to the issuer if its offer is at least `least_price` planck each."""
         who, info = origin.signed(), self._in_state(id, State.Issued)
         offer = self.buy_backs.get(id)
         if offer is None or not 0 < units <= offer.units or offer.price < least_price:
@@ -663,9 +663,9 @@ class AssetRegistry(Pallet):
 
     @call(14, weight=weights.RETIRE)
     def retire(self, origin: Origin, id: Id) -> None:
-        """Destroy all units of your asset, if you have them all, and get the deposit back.
+        """Destroy all units of the caller's asset and release the deposit.
 
-        What holders have coming of its revenue stays theirs to claim.
+        The caller must hold all units. Unclaimed revenue of former holders stays claimable.
         """
         who, info = origin.signed(), self._in_state(id, State.Issued)
         self._ensure_issuer(who, info)
@@ -675,7 +675,7 @@ class AssetRegistry(Pallet):
             raise self.UnitsElsewhere
         self.requests.take(id)
         self.assets.retire(id, who, info.units)
-        # Everybody's part is settled now; what rounding left over belongs to nobody else.
+        # All shares are settled now; the remainder from rounding is released to the issuer.
         revenue = self.revenue[id]
         left = revenue.fed - revenue.paid - revenue.owed
         self.currency.release(self._reason(self.HoldReason.Revenue), who, left)
@@ -689,7 +689,7 @@ class AssetRegistry(Pallet):
 
     @call(15, weight=weights.BOND_VERIFIER)
     def bond_verifier(self, origin: Origin, bond: CompactAmount) -> None:
-        """Bond money to become a verifier. A referendum appoints you to your roles."""
+        """Bond money to become a verifier. A referendum appoints verifiers to their roles."""
         who = origin.signed()
         if bond < self.verifier_bond:
             raise self.BondTooLow
@@ -703,7 +703,7 @@ class AssetRegistry(Pallet):
     def appoint_verifier(
         self, origin: Origin, who: Address, regulatory: Flag, technical: Flag
     ) -> None:
-        """Say in which roles a bonded account may verify; in none to stop it."""
+        """Set the roles in which a bonded account may verify; none stops it. Policy origin only."""
         self.policy(origin)
         account = lookup(who)
         verifier = self._verifier(account)
@@ -715,7 +715,7 @@ class AssetRegistry(Pallet):
 
     @call(17, weight=weights.LEAVE)
     def leave(self, origin: Origin) -> None:
-        """Stop verifying; the bond comes free when nobody can complain any more."""
+        """Stop verifying; the bond can be withdrawn after `leave_slots`."""
         who = origin.signed()
         verifier = self._verifier(who)
         if verifier.leaving is not None:
@@ -726,7 +726,7 @@ class AssetRegistry(Pallet):
 
     @call(18, weight=weights.WITHDRAW_BOND)
     def withdraw_bond(self, origin: Origin) -> None:
-        """Take your bond out after you left."""
+        """Release the bond of the caller, after it has left."""
         who = origin.signed()
         verifier = self._verifier(who)
         if verifier.leaving is None or self._now() < verifier.leaving:
@@ -737,7 +737,7 @@ class AssetRegistry(Pallet):
 
     @call(19, weight=weights.SLASH_VERIFIER)
     def slash_verifier(self, origin: Origin, who: Address, amount: CompactAmount) -> None:
-        """Destroy a part of a bond, or all, because its verifier was wrong; it stops verifying."""
+        """Destroy a part of a verifier's bond, or all, and remove its roles. Policy origin only."""
         self.policy(origin)
         account = lookup(who)
         verifier = self._verifier(account)
@@ -750,35 +750,35 @@ class AssetRegistry(Pallet):
 
     @call(20, weight=weights.SET_PARAMS)
     def set_params(self, origin: Origin, params: Annotated[Params, TypeName("Params")]) -> None:
-        """Change the parameters. For the origin of parameters."""
+        """Set the parameters. Parameters origin only."""
         self.params_origin(origin)
         if params.problem() is not None:
             raise self.InvalidParams
         self.params.value = params
         self.deposit(self.ParamsSet(params))
 
-    # ---- calls: giving up
+    # ---- calls: withdrawal
 
     @call(21, weight=weights.WITHDRAW)
     def withdraw(self, origin: Origin, id: Id) -> None:
-        """Give up registering your asset before it has units, and get the deposit back."""
+        """Withdraw the caller's asset before its units are issued, and release the deposit."""
         who, info = origin.signed(), self._asset(id)
         self._ensure_issuer(who, info)
         if info.state not in (State.Registered, State.Voting):
             raise self.BadState
         self._reject(id, info)
         if not any((id, role) in self.reports for role in Role):
-            del self.registered[id]  # nobody spoke of it: nothing stays that no deposit is for
+            del self.registered[id]  # no report exists: keep no record without a deposit
 
-    # ---- doors: for Assets
+    # ---- public interface: for Assets
 
     def may_hold(self, asset: u32, who: AccountId) -> bool:
-        """Tell whether an account may receive units of an asset."""
+        """Return True if the account may receive units of the asset."""
         info = self.registered.get(asset)
         return info is None or not info.restricted or self.identities.verified(who)
 
     def about_to_change(self, asset: u32, who: AccountId, balance: u128) -> None:
-        """Note what an account's units have brought it so far."""
+        """Settle the revenue of an account's units before their number changes."""
         revenue, share = self.revenue[asset], self.shares[asset, who]
         if share.per_unit == revenue.per_unit:
             return
@@ -789,10 +789,10 @@ class AssetRegistry(Pallet):
         revenue.owed += earned
         self.revenue[asset] = revenue
 
-    # ---- doors: paying
+    # ---- public interface: payments
 
     def pay_revenue(self, id: u32, who: AccountId) -> u128:
-        """Pay a holder what its units brought it; return how much it was, in planck."""
+        """Pay a holder its unclaimed revenue; return the amount, in planck."""
         info, amount = self._asset(id), self.revenue_due(id, who)
         if not amount:
             return NOTHING
@@ -811,33 +811,33 @@ class AssetRegistry(Pallet):
         self.deposit(self.RevenuePaid(id, who, amount))
         return amount
 
-    # ---- doors: looking
+    # ---- public interface: queries
 
     def revenue_due(self, asset: u32, who: AccountId) -> u128:
-        """Return what `claim_revenue` would pay, in planck."""
+        """Return the amount that `claim_revenue` would pay, in planck."""
         share, units = self.shares[asset, who], self.assets.balance(asset, who)
         return share.owed + earned_by(units, share, self.revenue[asset])
 
     def is_issued(self, asset: u32) -> bool:
-        """Tell whether an asset has units."""
+        """Return True if the units of the asset exist."""
         info = self.registered.get(asset)
         return info is not None and info.state is State.Issued
 
     def info(self, asset: u32) -> AssetInfo | None:
-        """Return what is registered under a number."""
+        """Return the registered asset of a number; None if there is none."""
         return self.registered.get(asset)
 
     def issuer_of(self, asset: u32) -> AccountId | None:
-        """Return who issued an asset, or registered it."""
+        """Return the issuer of a registered asset; None if there is no such asset."""
         info = self.registered.get(asset)
         return None if info is None else info.issuer
 
     def value_of(self, asset: u32) -> u128:
-        """Return what an asset is worth, in planck; nothing if it does not exist."""
+        """Return the value of an asset, in planck; zero if it does not exist."""
         info = self.registered.get(asset)
         return NOTHING if info is None else info.value
 
-    # ---- steps
+    # ---- internals
 
     def _now(self) -> u64:
         return u64(self.clock.now())
@@ -875,7 +875,7 @@ class AssetRegistry(Pallet):
             raise self.NotVerifier
 
     def _ensure_impartial(self, who: AccountId, info: AssetInfo, other: AccountId | None) -> None:
-        """Raise VerifierConflict if a verifier is the issuer, or the one of the other role."""
+        """Raise VerifierConflict if `who` has the operator of the issuer or of `other`."""
         conflicting = [info.issuer] if other is None else [info.issuer, other]
         operator = self.identities.operator_of
         if operator(who) in [operator(one) for one in conflicting]:
@@ -888,9 +888,9 @@ class AssetRegistry(Pallet):
     def _charge(
         self, who: AccountId, value: u128, bps: int, voters_bps: int
     ) -> tuple[u128, u128, u128]:
-        """Take a fee of `bps` of `value`; return all of it, what was burned, and the voters' leg.
+        """Charge a fee of `bps` of `value`; return the whole fee, its burned part and voters' part.
 
-        The voters' leg is still the payer's.
+        The voters' part stays in the payer's account.
         """
         fee = discounted(charge(int(value), bps), self.stakers.discount_bps(who))
         threshold = int(self.fees.threshold())
@@ -899,7 +899,7 @@ class AssetRegistry(Pallet):
         return fee, split.burn, split.voters
 
     def _within_limits(self, id: u32, value: int) -> Sequence[Valuation]:
-        """Return the values to be remembered before a new one, if it may follow them."""
+        """Return the valuations to keep before a new one. Raises if `value` exceeds the limits."""
         history = self.valuations[id]
         edge = int(self._now()) - int(self.quarter_slots)
         older = [place for place, old in enumerate(history) if old.slot <= edge]
@@ -918,7 +918,7 @@ class AssetRegistry(Pallet):
         self.deposit(self.AssetRejected(id))
 
     def _close(self, id: u32, info: AssetInfo) -> None:
-        """Give the deposit back; the documents may be registered again."""
+        """Release the deposit; the documents may be registered again."""
         reason = self._reason(self.HoldReason.Registration)
         self.currency.release(reason, info.issuer, info.deposit)
         info.deposit = NOTHING

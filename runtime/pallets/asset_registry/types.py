@@ -1,4 +1,4 @@
-"""What the asset registry keeps, and what it asks of its neighbours."""
+"""Types of the asset registry, and the interfaces of the pallets it uses."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import BPS, PlatformSplit
 
 MAX_VALUATIONS: Final = 16
-"""Values of one asset that are remembered."""
+"""Maximum number of remembered valuations of one asset."""
 ONE: Final = 10**18
-"""One planck for each unit, as the accumulator of revenue counts."""
+"""One planck per unit in the accumulator of revenue."""
 CLASSES: Final = 3
 LEAST_MINT_BPS, MOST_MINT_BPS = 100, 300
 LEAST_REVALUATION_BPS, MOST_REVALUATION_BPS = 25, 50
-"""Between these the documents put the fees, in hundredths of a percent of the value."""
+"""Bounds of the fees, in hundredths of a percent of the value."""
 MOST_VOTERS_BPS: Final = 2_500
 MOST_JUMP_BPS: Final = 5_000
 
@@ -33,7 +33,7 @@ Text = Bounded[bytes, STRING_LIMIT]
 
 @path("pallet_asset_registry::AssetKind")
 class AssetKind(IntEnum):
-    """What is registered."""
+    """Kind of a registered asset."""
 
     Equipment = 0
     RealEstate = 1
@@ -44,7 +44,7 @@ class AssetKind(IntEnum):
 
 @path("pallet_asset_registry::RightKind")
 class RightKind(IntEnum):
-    """What a unit gives a part in."""
+    """Right that a unit gives a share in."""
 
     Ownership = 0
     Usage = 1
@@ -53,7 +53,7 @@ class RightKind(IntEnum):
 
 @path("pallet_asset_registry::Role")
 class Role(IntEnum):
-    """What a verifier attests."""
+    """Role of a verifier."""
 
     Regulatory = 0
     Technical = 1
@@ -61,47 +61,47 @@ class Role(IntEnum):
 
 @path("pallet_asset_registry::State")
 class State(IntEnum):
-    """How far an asset has come."""
+    """State of an asset."""
 
     Registered = 0
-    """No verifier has attested it yet, or only one has."""
+    """At most one verifier has attested it."""
     Voting = 1
-    """Both have, and stakers may object."""
+    """Both verifiers have attested it, and stakers may vote."""
     Issued = 2
     """Its units exist."""
     Rejected = 3
-    """A verifier or the stakers said no, or the issuer gave it up."""
+    """Rejected by a verifier or the stakers, or withdrawn by the issuer."""
     Retired = 4
-    """The issuer had all units, and destroyed them."""
+    """The issuer held all units and destroyed them."""
 
 
 @path("pallet_asset_registry::Mode")
 class Mode(IntEnum):
-    """How an asset is valued anew."""
+    """Mode of a revaluation."""
 
     Desk = 0
-    """A technical verifier names the value."""
+    """A technical verifier submits the value."""
     Full = 1
-    """And a regulatory one must name the same."""
+    """A technical and a regulatory verifier must submit the same value."""
 
 
 @path("pallet_asset_registry::Params")
 @dataclass(frozen=True, slots=True)
 class Params:
-    """What governance may change. Rates in hundredths of a percent."""
+    """Parameters of the pallet, set by governance. Rates in hundredths of a percent."""
 
     mint_bps: tuple[u32, u32, u32] = (u32(100), u32(200), u32(300))
-    """The fee of issuing, by class, of the value."""
+    """Fees of issuing by class, of the asset's value."""
     desk_bps: u32 = u32(25)
     full_bps: u32 = u32(50)
-    """The fees of valuing anew, of the value before."""
+    """Fees of a desk and of a full revaluation, of the previous value."""
     voters_bps: u32 = u32(1_000)
-    """What stakers who voted get of the fee of issuing, after the burn."""
+    """Voters' part of the fee of issuing, after the burn."""
     jump_bps: u32 = u32(2_000)
-    """By how much the value may move within a quarter."""
+    """Maximum change of the value within a quarter."""
 
     def problem(self) -> str | None:
-        """Tell what does not go together; None if all does."""
+        """Return a description of the first violated bound; None if the parameters are valid."""
         if any(not LEAST_MINT_BPS <= bps <= MOST_MINT_BPS for bps in self.mint_bps):
             return f"a fee of issuing is {LEAST_MINT_BPS} to {MOST_MINT_BPS} bps"
         low, high = LEAST_REVALUATION_BPS, MOST_REVALUATION_BPS
@@ -115,40 +115,40 @@ class Params:
 @path("pallet_asset_registry::AssetInfo", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(slots=True)
 class AssetInfo:
-    """An asset. What it is stands in documents; here are their hashes only."""
+    """A registered asset. It is described by documents, of which only hashes are stored."""
 
     issuer: Annotated[AccountId, TypeName("AccountId")]
     kind: AssetKind
     right: RightKind
     documents: H256
-    """The hash of the documents: no two assets have the same."""
+    """Hash of the documents, unique among assets that are not rejected or retired."""
     description: H256
-    """The hash of what describes it to people."""
+    """Hash of a human-readable description."""
     name: Text
     symbol: Text
     units: Balance
-    """How many units there will be, and never more."""
+    """Number of units, fixed."""
     value: Balance
-    """What it is worth, in planck."""
+    """Current value, in planck."""
     restricted: bool
-    """Whether only accounts with a judged identity may hold units."""
+    """True if only accounts with a judged identity may receive units."""
     deposit: Balance
     registered: Slot
     state: State = State.Registered
     complexity: u8 = u8(0)
-    """How complex it is, 1 to 3; zero until verifiers said so."""
+    """Complexity class, 1 to 3: the greatest that a verifier attested; zero before."""
 
 
 @path("pallet_asset_registry::Report", params={"AccountId": AccountId})
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one verifier attested."""
+    """The attestation of one verifier."""
 
     verifier: Annotated[AccountId, TypeName("AccountId")]
     complexity: u8
     approved: bool
     report: H256
-    """The hash of the verifier's report."""
+    """Hash of the verifier's report."""
     slot: Slot
 
 
@@ -161,10 +161,10 @@ class Verifier:
     regulatory: bool = False
     technical: bool = False
     leaving: Slot | None = None
-    """From this slot on the bond can be taken out; None as long as it works."""
+    """First slot in which the bond can be withdrawn; None until the verifier leaves."""
 
     def may(self, role: Role) -> bool:
-        """Tell whether it may act in a role now."""
+        """Return True if the verifier may act in `role` now."""
         allowed = self.regulatory if role is Role.Regulatory else self.technical
         return allowed and self.leaving is None
 
@@ -172,22 +172,22 @@ class Verifier:
 @path("pallet_asset_registry::Poll", params={"Balance": u128})
 @dataclass(slots=True)
 class Poll:
-    """What stakers say of an asset, in planck of their stakes."""
+    """The stakers' votes on an asset, in planck of their stakes."""
 
     ends: Slot
-    """Nobody votes from this slot on."""
+    """First slot in which votes are no longer accepted."""
     ayes: Balance = u128(0)
     nays: Balance = u128(0)
     reward: Balance = u128(0)
-    """What those who voted share, set aside when the units were issued."""
+    """Voters' part of the fee, set aside when the units were issued."""
     left: Balance = u128(0)
-    """What of it was not claimed yet."""
+    """Part of the reward that is not claimed yet."""
     expires: Slot = u64(0)
-    """From this slot on nobody claims it; then it is the treasury's."""
+    """First slot in which the rest is no longer claimable and may go to the treasury."""
 
     @property
     def votes(self) -> int:
-        """All that was voted with."""
+        """Sum of all votes, in planck of stake."""
         return int(self.ayes) + int(self.nays)
 
 
@@ -203,7 +203,7 @@ class Vote:
 @path("pallet_asset_registry::Valuation", params={"Balance": u128})
 @dataclass(frozen=True, slots=True)
 class Valuation:
-    """What an asset was worth from a slot on."""
+    """The value of an asset from a slot on."""
 
     slot: Slot
     value: Balance
@@ -212,7 +212,7 @@ class Valuation:
 @path("pallet_asset_registry::Request", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(slots=True)
 class Request:
-    """A valuation that was paid for, and what verifiers named so far."""
+    """A valuation that was paid for, with the values submitted so far."""
 
     mode: Mode
     technical: tuple[Annotated[AccountId, TypeName("AccountId")], Balance] | None = None
@@ -222,19 +222,19 @@ class Request:
 @path("pallet_asset_registry::Revenue", params={"Balance": u128})
 @dataclass(slots=True)
 class Revenue:
-    """What an asset brought its holders; `per_unit` in 10^-18 planck."""
+    """Accounting of an asset's revenue; `per_unit` in 10^-18 planck, the rest in planck."""
 
     per_unit: u256 = u256(0)
     fed: Balance = u128(0)
     paid: Balance = u128(0)
     owed: Balance = u128(0)
-    """The sum of what the shares of holders say that they are owed."""
+    """Sum of `owed` over all holders' shares."""
 
 
 @path("pallet_asset_registry::Share", params={"Balance": u128})
 @dataclass(slots=True)
 class Share:
-    """What a holder has coming: up to `per_unit`, `owed` planck."""
+    """Unclaimed revenue of a holder: `owed` planck, settled up to `per_unit`."""
 
     per_unit: u256 = u256(0)
     owed: Balance = u128(0)
@@ -243,7 +243,7 @@ class Share:
 @path("pallet_asset_registry::BuyBack", params={"Balance": u128})
 @dataclass(slots=True)
 class BuyBack:
-    """The issuer's offer: a price for each unit, for so many units."""
+    """An issuer's offer to buy units back: a price per unit and the number of units."""
 
     price: Balance
     units: Balance
@@ -253,25 +253,25 @@ ValuationList = Bounded[list[Valuation], MAX_VALUATIONS]
 
 
 class Clock(Protocol):
-    """Protocol time; Babe satisfies it."""
+    """Protocol time; Babe implements it."""
 
     def now(self) -> int:
-        """Slots since genesis."""
+        """Return the number of slots since genesis."""
 
 
 class Money(Protocol):
-    """What deposits, bonds and payments are made of; Balances satisfies it. Amounts in planck."""
+    """Holds and transfers for deposits, bonds and payments; Balances implements it. In planck."""
 
     def hold(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Put free money on hold."""
+        """Put free balance on hold."""
 
     def release(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Make what is on hold free again."""
+        """Release balance on hold."""
 
     def transfer(
         self, source: AccountId, dest: AccountId, value: u128, *, keep_alive: bool
     ) -> None:
-        """Move free money."""
+        """Transfer free balance."""
 
     def transfer_on_hold(
         self,
@@ -283,14 +283,14 @@ class Money(Protocol):
         on_hold: bool,
         force: bool = False,
     ) -> None:
-        """Move what is on hold."""
+        """Transfer balance on hold."""
 
 
 class Fees(Protocol):
-    """Where fees go; Tokenomics satisfies it."""
+    """Collection of fees; Tokenomics implements it."""
 
     def take(self, who: AccountId, split: PlatformSplit, reason: BurnReason) -> None:
-        """Take the legs of a fee, but the voters'."""
+        """Collect the parts of a fee, except the voters'."""
 
     def destroy_held(
         self,
@@ -301,46 +301,46 @@ class Fees(Protocol):
         *,
         force: bool = False,
     ) -> None:
-        """Destroy what is on hold."""
+        """Destroy balance on hold."""
 
     def threshold(self) -> u128:
-        """The value from which a fee's burn is at its highest."""
+        """Return the asset value from which the burned part of a fee is at its maximum."""
 
 
 class Stakers(Protocol):
-    """Who has staked; TierStaking satisfies it."""
+    """Stakes of accounts; TierStaking implements it."""
 
     def active_stake(self, who: AccountId) -> u128:
-        """What of an account's stakes counts now, in planck."""
+        """Return the account's active stake, in planck."""
 
     def lasting(self, who: AccountId, slots: int) -> StakedMoney:
-        """What of its stakes stays for so many slots more, whether it counts yet or not."""
+        """Return the account's stakes that last `slots` more slots, active or not."""
 
     def discount_bps(self, who: AccountId) -> int:
-        """What part of a fee an account does not pay."""
+        """Return the account's discount on fees, in hundredths of a percent."""
 
 
 class Identities(Protocol):
-    """Whose identity was judged; Identity satisfies it."""
+    """Judgements of identities; Identity implements it."""
 
     def verified(self, who: AccountId) -> bool:
-        """Tell whether a registrar knows the account."""
+        """Return True if a registrar judged the account's identity as good."""
 
     def operator_of(self, account: AccountId) -> AccountId:
-        """Return who stands behind an account."""
+        """Return the operator of an account."""
 
 
 def share_of(part: int, total: int, pot: int) -> u128:
-    """Return the part of a pot, rounded down."""
+    """Return `pot * part / total`, rounded down."""
     return u128(int(pot) * int(part) // int(total))
 
 
 def earned_by(units: int, share: Share, revenue: Revenue) -> u128:
-    """Return what units have brought since `share` was last settled, in planck, rounded down."""
+    """Return the revenue of `units` since `share` was last settled, in planck, rounded down."""
     return u128(int(units) * (int(revenue.per_unit) - int(share.per_unit)) // ONE)
 
 
 def jump_limits(base: int, jump_bps: int) -> tuple[int, int]:
-    """Return the least and the greatest value that an asset may have, `base` being its value."""
+    """Return the minimum and the maximum next value of an asset whose value is `base`."""
     step = int(base) * int(jump_bps) // BPS
     return int(base) - step, int(base) + step

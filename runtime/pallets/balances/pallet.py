@@ -1,8 +1,8 @@
-"""Balances: accounts hold money, and money moves.
+"""Balances: accounts' money, its transfers, holds and locks.
 
-What always holds, whatever is called: the free and reserved balances of all accounts add up to
-`total_issuance`; that and `total_burned` add up to what genesis put into the world. Nothing
-here raises the issuance. What an account may spend is told in `steps`.
+Invariants: the free and reserved balances of all accounts add up to `total_issuance`, and that and
+`total_burned` add up to the genesis supply. No call or function here raises the issuance. The
+module `steps` defines what an account may spend.
 """
 
 from __future__ import annotations
@@ -70,93 +70,93 @@ NOTHING: Final = u128(0)
 
 
 class Burns(Protocol):
-    """Who counts what owners burn."""
+    """Counter of the money that owners burn."""
 
     def count_voluntary(self, amount: u128) -> None:
-        """Count `amount` planck, which an owner burned."""
+        """Count `amount` planck burned by their owner."""
 
 
 class Uncounted:
-    """Burns of a chain that does not ask why money was destroyed."""
+    """Burns of a chain that does not record the reasons of burns."""
 
     def count_voluntary(self, amount: u128) -> None:
         """Do nothing."""
 
 
 class Balances(Pallet, instances=True):
-    """Who owns how much, and how it changes hands. Amounts are in planck."""
+    """Balances of accounts, transfers, holds and locks. Amounts are in planck."""
 
     accounts: System
     existential_deposit: Const[u128]
-    """An account whose free balance falls below this ceases to exist, if nothing else keeps it."""
+    """Minimum free balance of an account that nothing else keeps alive; below it, it is removed."""
     max_locks: Const[u32] = u32(MAX_LOCKS)
-    """The most locks one account is expected to have."""
+    """Expected maximum number of locks of one account; not enforced."""
     max_reserves: Const[u32] = u32(MAX_RESERVES)
-    """The most named reserves one account can have."""
+    """Maximum number of named reserves of one account."""
     max_freezes: Const[u32] = u32(MAX_FREEZES)
-    """The most freezes one account can have."""
+    """Maximum number of freezes of one account."""
     treasury: AccountId
-    """Takes the dust of dead accounts, what is slashed, and what nobody can be paid."""
+    """Account that receives the dust of removed accounts, slashes, and credits too small to pay."""
     offsetting: tuple[Reason, ...]
-    """The reasons whose holds count towards a lock: returnable deposits and bonds."""
+    """Reasons whose holds count towards a lock: returnable deposits and bonds."""
     burns: Burns = Uncounted()
 
     total_issuance = Value(u128, default=u128(0))
-    """All money there is. Only ever falls."""
+    """Sum of all balances. It can only fall."""
     inactive_issuance = Value(u128, default=u128(0))
-    """Money that counts for no vote; in every chain's metadata, and always zero here."""
+    """Issuance without votes: present for compatibility of the metadata, and always zero."""
     account = Map(AccountId, AccountData, default=AccountData())
-    """Always empty: the money is kept in `System.Account`, where wallets look for it."""
+    """Always empty: balances are stored in `System.Account`, where wallets read them."""
     locks = Map(AccountId, Locks, default=[])
-    """What must stay in accounts, by the pallet that says so."""
+    """Locks of accounts, by identifier."""
     reserves = Map(AccountId, Reserves, default=[])
-    """Parts of reserved balances that have a name, ordered by it."""
+    """Named reserves of accounts, ordered by name."""
     holds = Map(AccountId, Holds, default=[])
-    """Parts of reserved balances that have a reason."""
+    """Holds of accounts, by reason."""
     freezes = Map(AccountId, Freezes, default=[])
-    """What must stay in accounts, by reason."""
+    """Freezes of accounts, by reason."""
     total_burned = Value(u128, default=u128(0))
-    """All money that was ever destroyed. With the issuance it adds up to the genesis supply."""
+    """Sum of all money ever burned. With the issuance it adds up to the genesis supply."""
 
     class Endowed(Event, index=0):
-        """An account was opened with some free balance."""
+        """An account was created with some free balance."""
 
         account: Who
         free_balance: Amount
 
     class DustLost(Event, index=1):
-        """An account fell below the existential deposit; what was left went to the treasury."""
+        """An account was removed below the existential deposit; the rest went to the treasury."""
 
         account: Who
         amount: Amount
 
     class Transfer(Event, index=2):
-        """Money moved from one account to another."""
+        """`amount` was transferred."""
 
         from_: Who
         to: Who
         amount: Amount
 
     class BalanceSet(Event, index=3):
-        """The free balance of an account was set by the chain itself."""
+        """The free balance of an account was set by Root."""
 
         who: Who
         free: Amount
 
     class Reserved(Event, index=4):
-        """Some free balance was reserved."""
+        """`amount` of free balance was reserved."""
 
         who: Who
         amount: Amount
 
     class Unreserved(Event, index=5):
-        """Some reserved balance became free."""
+        """`amount` of reserved balance became free."""
 
         who: Who
         amount: Amount
 
     class ReserveRepatriated(Event, index=6):
-        """Reserved balance of one account moved to another, free or reserved there."""
+        """Reserved balance of one account was moved to another, where it is free or reserved."""
 
         from_: Who
         to: Who
@@ -164,113 +164,113 @@ class Balances(Pallet, instances=True):
         destination_status: Annotated[BalanceStatus, TypeName("Status")]
 
     class Deposit(Event, index=7):
-        """Money was put into an account: a share of fees, a refund, dust."""
+        """`amount` was deposited, for example a share of fees, a refund or dust."""
 
         who: Who
         amount: Amount
 
     class Withdraw(Event, index=8):
-        """Money was taken from an account, for a fee for example."""
+        """`amount` was withdrawn from an account, for example for a fee."""
 
         who: Who
         amount: Amount
 
     class Slashed(Event, index=9):
-        """Money was taken from an account for misbehaviour."""
+        """`amount` was taken from an account for misbehavior."""
 
         who: Who
         amount: Amount
 
     class Minted(Event, index=10):
-        """New money came into an account. Never happens here: no call raises the issuance."""
+        """Never emitted: no call raises the issuance."""
 
         who: Who
         amount: Amount
 
     class Burned(Event, index=11):
-        """Money of an account was destroyed; the issuance fell by as much."""
+        """Free balance of an account was burned; the issuance fell by `amount`."""
 
         who: Who
         amount: Amount
 
     class Suspended(Event, index=12):
-        """Money was put away, to be restored later. Never happens here."""
+        """Never emitted."""
 
         who: Who
         amount: Amount
 
     class Restored(Event, index=13):
-        """Money put away was restored. Never happens here."""
+        """Never emitted."""
 
         who: Who
         amount: Amount
 
     class Upgraded(Event, index=14):
-        """An account of an old form was upgraded. Never happens here: there are none."""
+        """Never emitted: there are no accounts of an older format."""
 
         who: Who
 
     class Issued(Event, index=15):
-        """The issuance rose. Never happens here."""
+        """Never emitted: the issuance never rises."""
 
         amount: Amount
 
     class Rescinded(Event, index=16):
-        """The issuance fell without an account. Never happens here."""
+        """Never emitted."""
 
         amount: Amount
 
     class Locked(Event, index=17):
-        """More of an account's money is locked."""
+        """The lock on an account's balance rose by `amount`."""
 
         who: Who
         amount: Amount
 
     class Unlocked(Event, index=18):
-        """Less of an account's money is locked."""
+        """The lock on an account's balance fell by `amount`."""
 
         who: Who
         amount: Amount
 
     class Frozen(Event, index=19):
-        """More of an account's money is frozen."""
+        """The frozen part of an account's balance rose by `amount`."""
 
         who: Who
         amount: Amount
 
     class Thawed(Event, index=20):
-        """Less of an account's money is frozen."""
+        """The frozen part of an account's balance fell by `amount`."""
 
         who: Who
         amount: Amount
 
     class TotalIssuanceForced(Event, index=21):
-        """The issuance was set by force. Never happens here."""
+        """Never emitted."""
 
         old: Amount
         new: Amount
 
     class Unexpected(Event, index=22, unnamed=True):
-        """Something happened that never should."""
+        """An inconsistency was found."""
 
         kind: Annotated[UnexpectedKind, TypeName("UnexpectedKind")]
 
     class Held(Event, index=23):
-        """Some free balance was put on hold for a reason."""
+        """`amount` of free balance was put on hold for `reason`."""
 
         reason: Annotated[RuntimeHoldReason, TypeName("T::RuntimeHoldReason")]
         who: Who
         amount: Amount
 
     class BurnedHeld(Event, index=24):
-        """Money on hold was destroyed; the issuance fell by as much."""
+        """Balance on hold was burned; the issuance fell by `amount`."""
 
         reason: Annotated[RuntimeHoldReason, TypeName("T::RuntimeHoldReason")]
         who: Who
         amount: Amount
 
     class TransferOnHold(Event, index=25):
-        """Money on hold moved to another account."""
+        """Balance on hold was transferred to another account."""
 
         reason: Annotated[RuntimeHoldReason, TypeName("T::RuntimeHoldReason")]
         source: Who
@@ -278,55 +278,55 @@ class Balances(Pallet, instances=True):
         amount: Amount
 
     class Released(Event, index=26):
-        """Money on hold became free."""
+        """`amount` of balance on hold became free."""
 
         reason: Annotated[RuntimeHoldReason, TypeName("T::RuntimeHoldReason")]
         who: Who
         amount: Amount
 
     class VestingBalance(Error, index=0):
-        """Too much of the balance is still vesting to send this value."""
+        """Too much of the balance is still vesting for this transfer."""
 
     class LiquidityRestrictions(Error, index=1):
-        """Locks on the account do not let this money go."""
+        """Locks on the account prevent the withdrawal."""
 
     class InsufficientBalance(Error, index=2):
-        """The free balance is smaller than the value."""
+        """The free balance is less than the value."""
 
     class ExistentialDeposit(Error, index=3):
-        """The value is too small to open an account with."""
+        """The value is too small to create an account."""
 
     class Expendability(Error, index=4):
-        """The payment would close the account, which was to be kept."""
+        """The payment would remove the account, which must be kept alive."""
 
     class ExistingVestingSchedule(Error, index=5):
-        """The account has a vesting schedule already."""
+        """The account already has a vesting schedule."""
 
     class DeadAccount(Error, index=6):
-        """The beneficiary's account must exist before it can receive this."""
+        """The beneficiary account does not exist."""
 
     class TooManyReserves(Error, index=7):
-        """The account has as many named reserves as it can have."""
+        """The account has the maximum number of named reserves."""
 
     class TooManyHolds(Error, index=8):
-        """The account has as many holds as it can have."""
+        """The account has the maximum number of holds."""
 
     class TooManyFreezes(Error, index=9):
-        """The account has as many freezes as it can have."""
+        """The account has the maximum number of freezes."""
 
     class IssuanceDeactivated(Error, index=10):
-        """More of the issuance is inactive than would be left."""
+        """The inactive issuance would exceed the total issuance."""
 
     class DeltaZero(Error, index=11):
-        """There is nothing to change."""
+        """The change is zero."""
 
     # ---- hooks
 
     def genesis(self, config: Mapping[str, object]) -> None:
-        """Endow the accounts of `balances` ([[address, planck], ...]) and open the `pools`.
+        """Endow the accounts of `balances` ([[address, planck], ...]) and create the `pools`.
 
-        The treasury, every account in `pools` and every pool among the balances exist from now
-        on, however much or little they hold. Raises GenesisError.
+        The treasury, every account in `pools` and every pool among the balances exist from then on,
+        regardless of their balance. Raises GenesisError.
         """
         section = Section(config, "balances").fields(required=("balances",), optional=("pools",))
         pools = {self.treasury: None}
@@ -357,14 +357,14 @@ class Balances(Pallet, instances=True):
 
     @call(0, weight=weights.TRANSFER_ALLOW_DEATH)
     def transfer_allow_death(self, origin: Origin, dest: Lookup, value: CompactAmount) -> None:
-        """Send `value` to `dest`; your account may be closed by it."""
+        """Transfer `value` planck to `dest`; the caller's account may be removed by it."""
         self.transfer(origin.signed(), lookup(dest), value, keep_alive=False)
 
     @call(2, weight=weights.FORCE_TRANSFER)
     def force_transfer(
         self, origin: Origin, source: Lookup, dest: Lookup, value: CompactAmount
     ) -> None:
-        """Send `value` from `source` to `dest`. For the chain itself; pools are out of reach."""
+        """Transfer `value` planck from `source` to `dest`. Root only; pools are rejected."""
         origin.root()
         owner = lookup(source)
         self.ensure_not_pool(owner)
@@ -372,19 +372,19 @@ class Balances(Pallet, instances=True):
 
     @call(3, weight=weights.TRANSFER_KEEP_ALIVE)
     def transfer_keep_alive(self, origin: Origin, dest: Lookup, value: CompactAmount) -> None:
-        """Send `value` to `dest`, but never so much that your account would be closed."""
+        """Transfer `value` planck to `dest`; fails if it would remove the caller's account."""
         self.transfer(origin.signed(), lookup(dest), value, keep_alive=True)
 
     @call(4, weight=weights.TRANSFER_ALL)
     def transfer_all(self, origin: Origin, dest: Lookup, keep_alive: bool) -> None:
-        """Send all that can be sent; with `keep_alive`, all but the existential deposit."""
+        """Transfer all transferable balance; with `keep_alive`, all but the existential deposit."""
         source = origin.signed()
         value = self.reducible_balance(source, keep_alive=keep_alive)
         self.transfer(source, lookup(dest), value, keep_alive=keep_alive)
 
     @call(5, weight=weights.FORCE_UNRESERVE)
     def force_unreserve(self, origin: Origin, who: Lookup, amount: Amount) -> None:
-        """Free up to `amount` of the reserved balance of `who`. For the chain itself.
+        """Release up to `amount` planck of the reserved balance of `who`. Root only.
 
         Holds and named reserves stay: they belong to the pallets that made them.
         """
@@ -393,10 +393,10 @@ class Balances(Pallet, instances=True):
 
     @call(8, weight=weights.FORCE_SET_BALANCE)
     def force_set_balance(self, origin: Origin, who: Lookup, new_free: CompactAmount) -> None:
-        """Set the free balance of `who`. For the chain itself; pools are out of reach.
+        """Set the free balance of `who` to `new_free` planck. Root only; `who` may not be a pool.
 
-        The difference comes from the treasury or goes there: no money is made or destroyed.
-        Less than the existential deposit sets nothing at all.
+        The difference comes from the treasury or goes there: no money is created or burned. A value
+        below the existential deposit sets zero.
         """
         origin.root()
         account = lookup(who)
@@ -414,31 +414,31 @@ class Balances(Pallet, instances=True):
 
     @call(10, weight=weights.BURN)
     def burn(self, origin: Origin, value: CompactAmount, keep_alive: bool) -> None:
-        """Destroy `value` of your money for good; without `keep_alive` your account may close."""
+        """Burn `value` planck of the caller; without `keep_alive` its account may be removed."""
         self.burn_from(origin.signed(), value, keep_alive=keep_alive)
         self.burns.count_voluntary(value)
 
     def lean_on(self, burns: Burns) -> None:
-        """Tie to who counts what owners burn, which stands below and leans on this one as well."""
+        """Bind the pallet that counts burns, which is later in the table and uses this one."""
         self.burns = burns
 
-    # ---- doors: looking
+    # ---- public interface: queries
 
     def free(self, who: AccountId) -> u128:
         """Return the free balance, locked or not."""
         return self.accounts.account[who].data.free
 
     def reserved(self, who: AccountId) -> u128:
-        """Return all that is reserved or on hold."""
+        """Return the reserved balance, named reserves and holds included."""
         return self.accounts.account[who].data.reserved
 
     def total(self, who: AccountId) -> u128:
-        """Return free and reserved balance together."""
+        """Return the sum of free and reserved balance."""
         data = self.accounts.account[who].data
         return data.free + data.reserved
 
     def reducible_balance(self, who: AccountId, *, keep_alive: bool = False) -> u128:
-        """Return how much `who` could spend now."""
+        """Return the amount that `who` can spend now."""
         info = self.accounts.account[who]
         kept = untouchable(info.data)
         needed = keep_alive or not may_lose_provider(info)
@@ -447,54 +447,54 @@ class Balances(Pallet, instances=True):
         return u128(max(0, int(info.data.free) - kept))
 
     def lockable(self, who: AccountId) -> u128:
-        """Return what a lock can keep in the account of `who`: all but stakes and escrows."""
+        """Return the amount of `who` that a lock can cover: all but stakes and escrows."""
         firm = sum_of([hold for hold in self.holds[who] if hold.id not in self.offsetting])
         return u128(int(self.total(who)) - firm)
 
     def held(self, reason: Reason, who: AccountId) -> u128:
-        """Return how much of `who` is on hold for `reason`."""
+        """Return the amount of `who` on hold for `reason`."""
         return amount_of(self.holds[who], reason)
 
     def unlocked(self, reason: Reason, who: AccountId) -> u128:
-        """Return how much of what is on hold for `reason` no lock leans on."""
+        """Return the amount on hold for `reason` that no lock needs."""
         held = self.held(reason, who)
         if reason not in self.offsetting:
             return held
         return min(held, self._not_needed_by_locks(self.accounts.account[who].data))
 
     def frozen_for(self, reason: Reason, who: AccountId) -> u128:
-        """Return how much of `who` is frozen for `reason`."""
+        """Return the amount of `who` frozen for `reason`."""
         return amount_of(self.freezes[who], reason)
 
     def reserved_named(self, name: bytes, who: AccountId) -> u128:
-        """Return how much of `who` is reserved under `name`."""
+        """Return the amount of `who` reserved under `name`."""
         return amount_of(self.reserves[who], name)
 
     def can_reserve(self, who: AccountId, amount: u128) -> bool:
-        """Tell whether `who` could reserve `amount` and still keep its account."""
+        """Return True if `who` can reserve `amount` and keep its account alive."""
         data = self.accounts.account[who].data
         return not amount or data.free >= int(amount) + int(self.existential_deposit)
 
     def can_withdraw_fee(self, who: AccountId, amount: u128, tip: u128 = NOTHING) -> bool:
-        """Tell whether `who` could pay a fee of `amount`, `tip` in it, and keep its account."""
+        """Return True if `who` can pay the fee `amount`, with `tip` in it, and stay alive."""
         info = self.accounts.account[who]
         return amount <= self._fee_balance(who, info) and self._can_tip(who, info, tip)
 
     def ensure_not_pool(self, who: AccountId) -> None:
-        """Raise TokenError Unsupported for pools: they move through their own pallet only."""
+        """Raise TokenError Unsupported for pools: only their own pallet may move their money."""
         if is_pool(who) or who == self.treasury:
             raise TokenError(TokenErrorKind.Unsupported)
 
-    # ---- doors: moving
+    # ---- public interface: transfers
 
     def transfer(
         self, source: AccountId, dest: AccountId, amount: u128, keep_alive: bool = False
     ) -> None:
-        """Move free balance. With `keep_alive` the source's account is never closed by it.
+        """Transfer free balance. With `keep_alive` the source's account is never removed by it.
 
-        Raises TokenError: FundsUnavailable (more than free), Frozen (locked, or the account is
-        needed and would close), NotExpendable (`keep_alive` forbids), BelowMinimum (too little to
-        open `dest` with). Source: `fungible::Mutate::transfer` of frame_support.
+        Raises TokenError: FundsUnavailable (more than free), Frozen (locked, or the account must
+        stay and would be removed), NotExpendable (forbidden by `keep_alive`), BelowMinimum (too
+        little to create `dest`). Source: `fungible::Mutate::transfer` of frame_support.
         """
         account = self.accounts.account
         payer = account[source]
@@ -512,9 +512,9 @@ class Balances(Pallet, instances=True):
         self.deposit(self.Transfer(source, dest, amount))
 
     def withdraw(self, who: AccountId, amount: u128) -> None:
-        """Take free balance of `who` into nobody's hands; `credit` must follow in the same layer.
+        """Withdraw free balance of `who`; `credit` must follow in the same storage layer.
 
-        Raises TokenError like `transfer`. The account may be closed by it.
+        Raises TokenError like `transfer`. The account may be removed by it.
         """
         info = self.accounts.account[who]
         self._ensure_can_spend(who, info, amount, keep_alive=False)
@@ -522,11 +522,11 @@ class Balances(Pallet, instances=True):
         self.deposit(self.Withdraw(who, amount))
 
     def withdraw_fee(self, who: AccountId, amount: u128, tip: u128 = NOTHING) -> None:
-        """Take a fee, `tip` in it, into nobody's hands; `credit` must follow in the same extrinsic.
+        """Withdraw a fee, `tip` included; `credit` must follow in the same extrinsic.
 
-        Locks that are not against fees (vesting) count for the tip only: a tip is a gift to
-        whom the sender likes, and locked money is not to be given away. The account is never
-        closed. Raises TokenError: FundsUnavailable; Frozen for a tip of locked money.
+        Locks that do not apply to fees (vesting) apply to the tip only: a tip is a gift to an
+        account of the sender's choice, and locked money must not be given away. The account is
+        never removed. Raises TokenError: FundsUnavailable; Frozen for a tip of locked money.
         """
         info = self.accounts.account[who]
         if amount > self._fee_balance(who, info):
@@ -538,9 +538,9 @@ class Balances(Pallet, instances=True):
         self.deposit(self.Withdraw(who, amount))
 
     def credit(self, who: AccountId, amount: u128) -> None:
-        """Put into the hands of `who` what was withdrawn.
+        """Deposit withdrawn money to `who`.
 
-        It goes to the treasury instead if it is too little to open the account with.
+        It goes to the treasury instead if it is too little to create the account.
         """
         if not amount:
             return
@@ -551,7 +551,7 @@ class Balances(Pallet, instances=True):
         self.deposit(self.Deposit(who, amount))
 
     def burn_from(self, who: AccountId, amount: u128, keep_alive: bool = False) -> None:
-        """Destroy free balance of `who` for good. Raises TokenError FundsUnavailable."""
+        """Burn free balance of `who`. Raises TokenError FundsUnavailable."""
         if amount > self.reducible_balance(who, keep_alive=keep_alive):
             raise TokenError(TokenErrorKind.FundsUnavailable)
         if amount:
@@ -559,10 +559,10 @@ class Balances(Pallet, instances=True):
             self._count_burned(amount)
         self.deposit(self.Burned(who, amount))
 
-    # ---- doors: reserves, which always count towards locks
+    # ---- public interface: reserves, which always count towards locks
 
     def reserve(self, who: AccountId, amount: u128) -> None:
-        """Move free balance, locked or not, into the reserve.
+        """Reserve free balance, locked or not.
 
         Raises InsufficientBalance; ConsumerRemaining if too little would stay free.
         """
@@ -574,13 +574,13 @@ class Balances(Pallet, instances=True):
         self.deposit(self.Reserved(who, amount))
 
     def unreserve(self, who: AccountId, amount: u128) -> u128:
-        """Free up to `amount` of the unnamed reserve; return how much was not there."""
+        """Release up to `amount` of the unnamed reserve; return the missing part of `amount`."""
         actual = min(amount, self._unnamed_reserve(who))
         self._free_reserved(who, actual)
         return amount - actual
 
     def slash_reserved(self, who: AccountId, amount: u128) -> u128:
-        """Move up to `amount` of the unnamed reserve to the treasury; return what was not there."""
+        """Move up to `amount` of the unnamed reserve to the treasury; return the missing part."""
         actual = min(amount, self._unnamed_reserve(who))
         self._forfeit_reserved(who, actual)
         return amount - actual
@@ -588,9 +588,9 @@ class Balances(Pallet, instances=True):
     def repatriate_reserved(
         self, slashed: AccountId, beneficiary: AccountId, amount: u128, status: BalanceStatus
     ) -> u128:
-        """Move up to `amount` of one's unnamed reserve to another; return what was not moved.
+        """Move up to `amount` of the unnamed reserve to another account; return the part not moved.
 
-        What a lock of the first needs stays. Raises DeadAccount if the other does not exist.
+        What a lock of `slashed` needs stays. Raises DeadAccount if `beneficiary` does not exist.
         """
         if slashed == beneficiary:
             if status is BalanceStatus.Free:
@@ -622,7 +622,7 @@ class Balances(Pallet, instances=True):
         self._set_named(who, reserves, ReserveData(name, named + amount))
 
     def unreserve_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
-        """Free up to `amount` of what is reserved under `name`; return what was not there."""
+        """Release up to `amount` reserved under `name`; return the missing part of `amount`."""
         reserves = self.reserves[who]
         named = amount_of(reserves, name)
         actual = min(amount, named)
@@ -631,7 +631,7 @@ class Balances(Pallet, instances=True):
         return amount - actual
 
     def slash_reserved_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
-        """Move up to `amount` reserved under `name` to the treasury; return what was not there."""
+        """Move up to `amount` reserved under `name` to the treasury; return the missing part."""
         reserves = self.reserves[who]
         named = amount_of(reserves, name)
         actual = min(amount, named)
@@ -639,12 +639,12 @@ class Balances(Pallet, instances=True):
         self._forfeit_reserved(who, actual)
         return amount - actual
 
-    # ---- doors: holds
+    # ---- public interface: holds
 
     def hold(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Put free balance on hold for `reason`, on top of what is held for it already.
+        """Put `amount` of free balance on hold for `reason`, in addition to existing holds.
 
-        Holds for an offsetting reason may take locked money, others not. Raises TokenError:
+        Holds for an offsetting reason may use locked money, others not. Raises TokenError:
         FundsUnavailable, Frozen, CannotCreateHold (too many reasons).
         """
         if not amount:
@@ -656,7 +656,7 @@ class Balances(Pallet, instances=True):
         self.deposit(self.Held(reason, who, amount))
 
     def release(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Make `amount` held for `reason` free again. Raises TokenError FundsUnavailable."""
+        """Release `amount` on hold for `reason`. Raises TokenError FundsUnavailable."""
         if not amount:
             return
         if self.held(reason, who) < amount:
@@ -674,10 +674,10 @@ class Balances(Pallet, instances=True):
         on_hold: bool,
         force: bool = False,
     ) -> None:
-        """Move what is held for `reason` to `dest`, free there or on hold for the same reason.
+        """Transfer `amount` on hold to `dest`, free there or on hold for the same reason.
 
         `force` (slashing) takes even what a lock of the source needs. Raises TokenError:
-        FundsUnavailable, Frozen, CannotCreate (too little to open `dest` with), CannotCreateHold.
+        FundsUnavailable, Frozen, CannotCreate (too little to create `dest`), CannotCreateHold.
         """
         if not amount:
             return
@@ -702,7 +702,7 @@ class Balances(Pallet, instances=True):
     def burn_held(
         self, reason: Reason, who: AccountId, amount: u128, *, force: bool = False
     ) -> None:
-        """Destroy what is held for `reason`. Raises TokenError FundsUnavailable and Frozen.
+        """Burn `amount` on hold for `reason`. Raises TokenError FundsUnavailable and Frozen.
 
         `force` (slashing) takes even what a lock of the account needs.
         """
@@ -713,14 +713,14 @@ class Balances(Pallet, instances=True):
         self._count_burned(amount)
         self.deposit(self.BurnedHeld(reason, who, amount))
 
-    # ---- doors: locks and freezes
+    # ---- public interface: locks and freezes
 
     def set_lock(self, id: bytes, who: AccountId, amount: u128, reasons: Reasons) -> None:
-        """Lock `amount` under `id` instead of what was locked under it; nothing if it is zero."""
+        """Set the lock `id` to `amount`; zero removes it."""
         self._set_locks(who, with_amount(self.locks[who], BalanceLock(id, amount, reasons)))
 
     def extend_lock(self, id: bytes, who: AccountId, amount: u128, reasons: Reasons) -> None:
-        """Lock at least `amount` under `id`, for at least `reasons`."""
+        """Extend the lock `id` to at least `amount` and at least `reasons`."""
         known = next((lock for lock in self.locks[who] if lock.id == id), None)
         if known is not None:
             amount = max(amount, known.amount)
@@ -728,11 +728,11 @@ class Balances(Pallet, instances=True):
         self.set_lock(id, who, amount, reasons)
 
     def remove_lock(self, id: bytes, who: AccountId) -> None:
-        """Lock nothing under `id` any more."""
+        """Remove the lock `id`."""
         self.set_lock(id, who, u128(0), Reasons.All)
 
     def set_freeze(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Freeze `amount` for `reason` instead of what was frozen for it. Raises TooManyFreezes."""
+        """Set the freeze for `reason` to `amount`; zero removes it. Raises TooManyFreezes."""
         freezes = with_amount(self.freezes[who], Freeze(reason, amount))
         if len(freezes) > self.max_freezes:
             raise self.TooManyFreezes
@@ -747,19 +747,19 @@ class Balances(Pallet, instances=True):
             self.deposit(self.Thawed(who, u128(-change)))
 
     def extend_freeze(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Freeze at least `amount` for `reason`. Raises TooManyFreezes."""
+        """Extend the freeze for `reason` to at least `amount`. Raises TooManyFreezes."""
         self.set_freeze(reason, who, max(amount, self.frozen_for(reason, who)))
 
     def thaw(self, reason: Reason, who: AccountId) -> None:
-        """Freeze nothing for `reason` any more."""
+        """Remove the freeze for `reason`."""
         self.set_freeze(reason, who, u128(0))
 
-    # ---- steps: what an account may do
+    # ---- internals: checks
 
     def _is_exempt(self, who: AccountId, info: AccountInfo) -> bool:
-        """Tell whether the account may hold less than the existential deposit: a pool may.
+        """Return True if the account may hold less than the existential deposit: a pool may.
 
-        A pool is known by its id and by a provider that is not its balance: genesis gave it one.
+        A pool is recognized by its id and by a provider besides its balance, set at genesis.
         """
         if who == self.treasury:
             return True
@@ -784,7 +784,7 @@ class Balances(Pallet, instances=True):
             raise TokenError(TokenErrorKind.NotExpendable)
 
     def _may_receive(self, who: AccountId, info: AccountInfo, amount: u128) -> bool:
-        """Tell whether `amount`, if it is anything, is enough for the account to exist."""
+        """Return True if the account would exist with `amount` added, or `amount` is zero."""
         enough = int(info.data.free) + int(amount) >= self.existential_deposit
         return enough or not amount or self._is_exempt(who, info)
 
@@ -813,18 +813,18 @@ class Balances(Pallet, instances=True):
             raise TokenError(TokenErrorKind.Frozen)
 
     def _not_needed_by_locks(self, data: AccountData) -> u128:
-        """Return how much of the offsetting reserve no lock leans on."""
+        """Return the offsetting reserve that no lock needs."""
         if not data.frozen:
             return data.reserved
         return u128(max(0, int(data.free) + int(data.reserved) - int(data.frozen)))
 
     def _can_tip(self, who: AccountId, info: AccountInfo, tip: u128) -> bool:
-        """Tell whether so much is neither locked nor needed to keep the account."""
+        """Return True if `tip` is neither locked nor needed to keep the account alive."""
         kept = max(untouchable(info.data), int(self.existential_deposit))
         return not tip or tip <= int(info.data.free) - kept
 
     def _fee_balance(self, who: AccountId, info: AccountInfo) -> int:
-        """Return how much may go for fees: all but the existential deposit and locks on fees."""
+        """Return the balance for fees: free without the existential deposit and locks on fees."""
         data, kept = info.data, int(self.existential_deposit)
         if data.frozen:
             locks, freezes = self.locks[who], self.freezes[who]
@@ -833,13 +833,13 @@ class Balances(Pallet, instances=True):
             kept = max(kept, fee_lock_level(locks, freezes) - offsetting)
         return int(data.free) - kept
 
-    # ---- steps: free balance
+    # ---- internals: free balance
 
     def _pay_out(self, who: AccountId, info: AccountInfo, amount: u128) -> None:
-        """Take from the free balance what the account may spend."""
+        """Subtract from the free balance; the caller has checked that it may be spent."""
         data = info.data
         left = data.free - amount
-        if left >= self.existential_deposit:  # then nothing changes about its existence
+        if left >= self.existential_deposit:  # the account's references do not change
             data.free = left
             self.accounts.account[who] = info
             return
@@ -848,7 +848,7 @@ class Balances(Pallet, instances=True):
         self._settle(who, info, before)
 
     def _pay_in(self, who: AccountId, info: AccountInfo, amount: u128) -> None:
-        """Add to the free balance what the account may receive."""
+        """Add to the free balance; the caller has checked that it may be received."""
         data = info.data
         if data.free >= self.existential_deposit:
             data.free += amount
@@ -859,11 +859,11 @@ class Balances(Pallet, instances=True):
         self._settle(who, info, before)
 
     def _settle(self, who: AccountId, info: AccountInfo, before: Standing) -> None:
-        """Store an account whose money changed, with all that follows from it.
+        """Store an account whose balance changed, and update all that depends on it.
 
-        References are counted, a new account is announced, a dead one removed, and dust goes to
-        the treasury. Raises ConsumerRemaining, NoProviders or TooManyConsumers before anything
-        is written.
+        Updates reference counts, emits the event of a new account, removes a dead one, and moves
+        dust to the treasury. Raises ConsumerRemaining, NoProviders or TooManyConsumers before any
+        write.
         """
         data, system = info.data, self.accounts
         now = standing(data, self.existential_deposit)
@@ -891,15 +891,15 @@ class Balances(Pallet, instances=True):
         self.total_issuance.value -= amount
         self.total_burned.value += amount
 
-    # ---- steps: reserved balance
+    # ---- internals: reserved balance
 
     def _unnamed_reserve(self, who: AccountId) -> u128:
-        """Return the reserved balance that is neither on hold nor under a name."""
+        """Return the reserved balance that is neither on hold nor named."""
         named = sum_of(self.holds[who]) + sum_of(self.reserves[who])
         return self.accounts.account[who].data.reserved - named
 
     def _change_reserved(self, who: AccountId, *, reserved: int, free: int = 0) -> None:
-        """Change the offsetting reserve and the free balance by so much."""
+        """Add `reserved` to the offsetting reserve and `free` to the free balance."""
         info = self.accounts.account[who]
         before = standing(info.data, self.existential_deposit)
         info.data.reserved += reserved
@@ -924,10 +924,10 @@ class Balances(Pallet, instances=True):
         else:
             del self.reserves[who]
 
-    # ---- steps: holds
+    # ---- internals: holds
 
     def _change_held(self, reason: Reason, who: AccountId, *, held: int, free: int = 0) -> None:
-        """Change what is held for `reason` and the free balance by so much."""
+        """Add `held` to the hold for `reason` and `free` to the free balance."""
         info = self.accounts.account[who]
         data = info.data
         before = standing(data, self.existential_deposit)
@@ -943,7 +943,7 @@ class Balances(Pallet, instances=True):
         else:
             del self.holds[who]
 
-    # ---- steps: locks and freezes
+    # ---- internals: locks and freezes
 
     def _set_locks(self, who: AccountId, locks: list[BalanceLock]) -> None:
         change = self._refreeze(who, locks, self.freezes[who])
@@ -957,7 +957,7 @@ class Balances(Pallet, instances=True):
             self.deposit(self.Unlocked(who, u128(-change)))
 
     def _refreeze(self, who: AccountId, locks: list[BalanceLock], freezes: list[Freeze]) -> int:
-        """Store what `locks` and `freezes` make of the account; return the change of its lock."""
+        """Apply `locks` and `freezes` to the account's data; return the change of its lock."""
         info = self.accounts.account[who]
         data = info.data
         before = standing(data, self.existential_deposit)

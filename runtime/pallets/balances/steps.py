@@ -1,14 +1,14 @@
-"""The rules of one account's money, as functions of what is stored.
+"""Rules of one account's balance, as functions of the stored data.
 
-An account's money is `free + reserved`. Some of it must stay although it is free:
+An account's balance is `free + reserved`. A part may not be spent although it is free:
 
 * the *lock* is the greatest of all locks and freezes;
-* reserved money of the *offsetting* kind (returnable deposits, bonds) counts towards the lock,
-  any other (stakes that earn, escrows) does not;
+* reserved money of the *offsetting* kind (returnable deposits, bonds) counts towards the lock, any
+  other (stakes that earn, escrows) does not;
 * so the owner may spend `free - max(0, lock - offsetting)`.
 
-Wallets compute `free - max(0, frozen - reserved)`. Both agree because `frozen` is stored as
-`lock + reserved that does not offset`, or zero where there is no lock.
+Wallets compute `free - max(0, frozen - reserved)`. Both agree because `frozen` is stored as `lock +
+reserved that does not offset`, or zero where there is no lock.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ E = TypeVar("E", BalanceLock, Freeze, Hold, ReserveData)
 
 
 class Standing(NamedTuple):
-    """What an account's money meant for its existence before it changed."""
+    """References that an account's balance implies."""
 
     blank: bool
-    """There was no money at all."""
+    """The account has no balance at all."""
     provides: bool
-    """The free balance kept the account alive."""
+    """The free balance provides for the account: it reaches the existential deposit."""
     consumes: bool
-    """Reserved or locked money kept the account from going."""
+    """Reserved or locked balance keeps the account from being removed."""
 
 
 def standing(data: AccountData, existential_deposit: int) -> Standing:
-    """Return what the money of an account means for its existence."""
+    """Return the references that the balance of an account implies."""
     consumes = bool(data.reserved or data.frozen)
     return Standing(not (data.free or consumes), data.free >= existential_deposit, consumes)
 
 
 def may_lose_provider(info: AccountInfo) -> bool:
-    """Tell whether the account survives, or may die of, its balance no longer providing for it."""
+    """Return True if the account may lose its balance's provider reference."""
     return not info.consumers or info.providers > 1
 
 
 def untouchable(data: AccountData) -> int:
-    """Return how much of the free balance locks keep in place."""
+    """Return the part of the free balance that locks cover."""
     return max(0, int(data.frozen) - int(data.reserved))
 
 
 def lock_level(locks: Sequence[BalanceLock], freezes: Sequence[Freeze]) -> int:
-    """Return how much must stay in the account. Locks and freezes overlap."""
+    """Return the amount that must stay in the account. Locks and freezes overlap."""
     return max(
         max((int(lock.amount) for lock in locks), default=0),
         max((int(freeze.amount) for freeze in freezes), default=0),
@@ -65,17 +65,17 @@ def lock_level(locks: Sequence[BalanceLock], freezes: Sequence[Freeze]) -> int:
 
 
 def fee_lock_level(locks: Sequence[BalanceLock], freezes: Sequence[Freeze]) -> int:
-    """Return how much not even a transaction fee may touch."""
+    """Return the amount that may not be spent even on transaction fees."""
     return lock_level([lock for lock in locks if lock.reasons is not Reasons.Misc], freezes)
 
 
 def amount_of(entries: Sequence[E], key: object) -> u128:
-    """Return the amount under `key`, zero if there is none."""
+    """Return the amount under `key`; zero if there is none."""
     return next((entry.amount for entry in entries if entry.id == key), u128(0))
 
 
 def with_amount(entries: Sequence[E], entry: E) -> list[E]:
-    """Return the entries with `entry` in place of the one of its id; an empty one is dropped."""
+    """Return the entries with `entry` instead of the one of its id; zero amounts are removed."""
     changed = [entry if known.id == entry.id else known for known in entries]
     if all(known.id != entry.id for known in entries):
         changed.append(entry)

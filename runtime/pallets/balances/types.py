@@ -1,4 +1,4 @@
-"""What Balances stores and says besides plain amounts."""
+"""Types stored and emitted by Balances."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ MAX_HOLDS: Final = 32
 MAX_FREEZES: Final = 32
 
 SUB_MARK: Final = b"\x08bt"
-"""What stands between a pool's name and the number of a part of it."""
+"""Separator of a pool's name and the number of a sub-account."""
 
 LockId = Annotated[bytes, Fixed(8)]
-"""Who locks: eight bytes that the locking pallet chose, `b"vesting "` for example."""
+"""Lock identifier: eight bytes that the locking pallet chose, for example `b"vesting "`."""
 ReserveId = Annotated[bytes, Fixed(8)]
-"""Who reserves by name."""
+"""Identifier of a named reserve: eight bytes."""
 
 
 @path("pallet_balances::types::Reasons")
 class Reasons(IntEnum):
-    """What a lock stands in the way of."""
+    """Kinds of withdrawals that a lock prevents."""
 
     Fee = 0
     """Transaction fees."""
@@ -39,7 +39,7 @@ class Reasons(IntEnum):
 @path("pallet_balances::types::BalanceLock", params={"Balance": u128})
 @dataclass(slots=True)
 class BalanceLock:
-    """An amount of an account that must not leave it. Locks overlap: the greatest counts."""
+    """An amount that must not leave an account. Locks overlap: the greatest counts."""
 
     id: Annotated[LockId, TypeName("LockIdentifier")]
     amount: Annotated[u128, TypeName("Balance")]
@@ -51,7 +51,7 @@ class BalanceLock:
 )
 @dataclass(slots=True)
 class ReserveData:
-    """A part of the reserved balance, under a name."""
+    """A named part of the reserved balance."""
 
     id: Annotated[ReserveId, TypeName("ReserveIdentifier")]
     amount: Annotated[u128, TypeName("Balance")]
@@ -63,7 +63,7 @@ class ReserveData:
 )
 @dataclass(slots=True)
 class Hold:
-    """A part of the reserved balance, and why it is held."""
+    """A part of the reserved balance, with the reason of its hold."""
 
     id: Annotated[RuntimeHoldReason, TypeName("Id")]
     amount: Annotated[u128, TypeName("Balance")]
@@ -75,7 +75,7 @@ class Hold:
 )
 @dataclass(slots=True)
 class Freeze:
-    """An amount of an account that must not leave it, and why."""
+    """An amount that must not leave an account, with its reason."""
 
     id: Annotated[RuntimeFreezeReason, TypeName("Id")]
     amount: Annotated[u128, TypeName("Balance")]
@@ -95,7 +95,7 @@ Freezes = Bounded[list[Freeze], MAX_FREEZES]
 
 @path("frame_support::traits::tokens::misc::BalanceStatus")
 class BalanceStatus(IntEnum):
-    """Where repatriated money goes in its new account."""
+    """Status of repatriated money in its new account."""
 
     Free = 0
     Reserved = 1
@@ -103,19 +103,19 @@ class BalanceStatus(IntEnum):
 
 @path("pallet_balances::pallet::UnexpectedKind")
 class UnexpectedKind(IntEnum):
-    """What went wrong that never should."""
+    """Kind of an inconsistency that must not occur."""
 
     BalanceUpdated = 0
-    """An account was changed in a way that should not be possible."""
+    """An account was changed in an impossible way."""
     FailedToMutateAccount = 1
-    """An account could not be changed although it should be."""
+    """A required change of an account failed."""
 
 
 def is_pool(who: AccountId) -> bool:
-    """Tell whether `who` is a pool: an account without a key, which only its pallet moves.
+    """Return True if `who` is a pool: an account without a key, moved by its pallet only.
 
-    Their ids are `modl`, eight bytes of name, and zeros; or, for a part of a pool that is set
-    apart, what `sub_account` makes of them.
+    The id of a pool is `modl`, eight bytes of name, and zeros; that of a sub-account is as
+    `sub_account` derives it.
     """
     if not who.startswith(b"modl"):
         return False
@@ -123,16 +123,16 @@ def is_pool(who: AccountId) -> bool:
 
 
 def sub_account(pool: AccountId, number: int) -> AccountId:
-    """Return the account of part `number` of a pool, such as the money of one bounty.
+    """Return the sub-account `number` of a pool, such as the account of one bounty.
 
-    `modl`, the pool's name, the text `bt`, and the number in four bytes, all in SCALE: what
-    Substrate's bounties derive, so that wallets find it.
+    `modl`, the pool's name, the text `bt`, and the number in four bytes, all in SCALE: the
+    derivation of Substrate's bounties, so wallets find the account.
     """
     return AccountId((pool[:12] + SUB_MARK + number.to_bytes(4, "little")).ljust(32, b"\0"))
 
 
 def lookup(address: MultiAddress) -> AccountId:
-    """Return the account that `address` leads to. Raises CannotLookup: only ids lead anywhere."""
+    """Return the account of `address`. Raises CannotLookup for any form other than an id."""
     if isinstance(address, Id):
         return address.account
     raise CannotLookup

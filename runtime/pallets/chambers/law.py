@@ -1,4 +1,4 @@
-"""The law of the chambers, without state: weights by year, and what many votes come to.
+"""Formulas of the chambers, without state: weights by year, and the counting of votes.
 
 Source: `economy.md` 3.8. Weights are parts of 7,000; a tally's unit is a billionth of such a part.
 """
@@ -15,28 +15,28 @@ from runtime.pallets.chambers.types import ChamberBooks, Share, WorkDay
 from runtime.pallets.referenda import Ballot, Tally
 
 WHOLE: Final = 7_000
-"""What the weights of all chambers add up to."""
+"""Sum of the weights of all chambers."""
 SCALE: Final = 10**9
-"""Parts of a weight that a tally counts in."""
+"""Units of a tally per part of a weight."""
 COMMUNITY_SHARES: Final = (25, 35, 10)
-"""How the three other chambers share what is not the institutions'."""
+"""Shares, in 70ths, of the three other chambers in the weight that institutions do not have."""
 STATIC_PERCENT: Final = 30
 FIRST_PERCENT: Final = 70
 LAST_PERCENT: Final = 20
 PERCENT: Final = {2026: 50, 2027: 40}
-"""The institutions' part in the years between the first and the last."""
+"""Percentage of the institutions in the years between the first and the last."""
 FLOOR_PERCENT: Final = 4
-"""A chamber of whose electorate less takes part abstains."""
+"""Minimum turnout, in percent of the electorate; a chamber below it abstains."""
 
 WINDOW: Final = 30
-"""Days whose work counts: those before the one that is looked from."""
+"""Length of the window of work that counts, in days; it ends the day before."""
 KEPT: Final = 48
-"""Days that are remembered: the window, and the longest decision with its confirmation."""
+"""Number of days stored: the window, and the longest decision with its confirmation."""
 
 
 @path("pallet_chambers::Mode")
 class Mode(IntEnum):
-    """Whether weights follow the years, or stay."""
+    """Rule for the weights: scheduled by year, or static."""
 
     Scheduled = 0
     Static = 1
@@ -63,21 +63,21 @@ def weights(mode: Mode, year: int) -> tuple[int, ...]:
 
 
 def turnout(books: ChamberBooks) -> int:
-    """Return how much of a chamber's electorate takes part; never more than there is."""
+    """Return the voting power that takes part in a chamber, at most its electorate."""
     votes = books.votes
     return min(int(votes.ayes) + int(votes.nays) + int(votes.abstains), int(books.electorate))
 
 
 def takes_part(books: ChamberBooks) -> bool:
-    """Tell whether enough of a chamber takes part for it to count."""
+    """Return True if the turnout of a chamber reaches `FLOOR_PERCENT`."""
     here = turnout(books)
     return here > 0 and here * 100 >= int(books.electorate) * FLOOR_PERCENT
 
 
 def split(books: ChamberBooks) -> tuple[int, int]:
-    """Return what a chamber says for and against: its weight by its votes, not winner-takes-all.
+    """Return the weight of a chamber for and against, in proportion to its ayes and nays.
 
-    Nothing of a chamber that does not take part, or in which all who do abstain.
+    Zeros for a chamber whose turnout is too small, or with abstentions only.
     """
     said = int(books.votes.ayes) + int(books.votes.nays)
     if not said or not takes_part(books):
@@ -88,7 +88,7 @@ def split(books: ChamberBooks) -> tuple[int, int]:
 
 
 def tally(chambers: Sequence[ChamberBooks]) -> Tally:
-    """Return what all chambers say; `support` is the weight of those that take part."""
+    """Return the tally of all chambers; `support` is the weight of those that take part."""
     sides = [split(books) for books in chambers]
     there = sum(int(books.weight) for books in chambers if takes_part(books))
     return Tally(
@@ -99,18 +99,18 @@ def tally(chambers: Sequence[ChamberBooks]) -> Tally:
 
 
 def approval(counted: Tally) -> Perbill:
-    """Return the part of ayes, such that reaching a round percentage means exceeding it."""
+    """Return the share of ayes, rounded so that a threshold is reached only by exceeding it."""
     votes = int(counted.ayes) + int(counted.nays)
     return Perbill(max(0, int(counted.ayes) * Perbill.WHOLE - 1) // max(1, votes))
 
 
 def support(counted: Tally) -> Perbill:
-    """Return the part of all weights whose chambers take part."""
+    """Return the weight of the chambers that take part, as a share of all weights."""
     return Perbill.from_rational(counted.support, WHOLE * SCALE)
 
 
 def shared(power: int, ballot: Ballot) -> Share:
-    """Return `power` by the sides of a ballot, in its proportions; what is left over abstains."""
+    """Return `power` divided in the proportions of a ballot; the rest from rounding abstains."""
     locked = voted(ballot)
     if not locked:
         return Share()
@@ -119,7 +119,7 @@ def shared(power: int, ballot: Ballot) -> Share:
 
 
 def voted(ballot: Ballot) -> int:
-    """Return what an account itself puts into a ballot, in planck; it is locked."""
+    """Return the planck of an account's own votes in a ballot; they are locked."""
     return ballot.ayes + ballot.nays + ballot.abstains
 
 

@@ -1,19 +1,19 @@
-"""Chambers: four bodies decide together, each with its own weight.
+"""Chambers: four chambers decide together, each with its own weight.
 
-Institutions vote with what they were allotted, compute with the verified work of the last thirty
-days, holders with their money, the community through ten elected representatives. One ballot of an
-account counts in every chamber that it belongs to. A chamber's weight goes by its votes, not to the
-winner; one in which less than 4 % take part abstains. Weights follow the years, and are frozen with
-the electorates when a decision starts (economy.md 3.8).
+Institutions vote with their allocations, compute with the verified work of the last thirty days,
+holders with their money, the community through ten elected representatives. An account's ballot
+counts in every chamber that it belongs to. A chamber's weight is divided in proportion to its
+votes; one in which less than 4 % take part abstains. Weights follow a schedule by year, and are
+frozen with the electorates when a decision starts (economy.md 3.8).
 
-A snapshot is a handful of sums; nobody's account is walked over. An account counts by what it has
-when it votes, as far as that is locked until the end: by the lock of its vote, or, what is staked,
-by the stake. So no planck votes twice in one referendum, whoever has it in the meantime; nor does
-a seat, because only who sits when the decision starts votes with it.
+A snapshot is a few sums; no accounts are iterated. An account counts with its balance at the time
+of its vote, as far as that is locked until the end: by the lock of its vote or, for staked money,
+by the stake. So no planck votes twice in one referendum, even after a transfer; nor does a seat,
+because only representatives at the start of the decision vote with it.
 
-What always holds: weights add up to 7,000; what a chamber counts in a referendum is the sum of the
-ballots in `Ballots`; no account belongs to institutions and holders at once; what is reserved under
-this pallet's name is the deposits of candidates and representatives.
+Invariants: weights add up to 7,000; a chamber's votes in a referendum are the sum of the ballots in
+`Ballots`; no account belongs to institutions and holders at once; the amounts reserved under this
+pallet's name are the deposits of candidates and representatives.
 """
 
 from __future__ import annotations
@@ -76,14 +76,14 @@ from runtime.pallets.tokenomics.law import label_year
 from runtime.weights import chambers as weights
 
 RESERVE_ID: Final = b"btt/seat"
-"""The name that candidates' deposits are reserved under."""
+"""Name of the reserve for candidates' deposits."""
 LOCK_ID: Final = b"btt/elec"
-"""The name of the lock on what backs candidates."""
+"""Identifier of the lock on the backing of candidates."""
 SEAT_POWER: Final = 10**9
-"""What one seat votes with: billionths, so that it can be split."""
+"""Voting power of one seat: billionths, so that it can be split."""
 NOTHING_STAKED: Final = StakedMoney(u128(0), u128(0))
 CLEARED: Final = 50
-"""Ballots of referenda that are over which a block forgets, at most."""
+"""Maximum number of ballots of finished referenda that one block removes."""
 
 Who = Annotated[AccountId, TypeName("T::AccountId")]
 Address = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
@@ -93,48 +93,48 @@ Names = Bounded[list[AccountId], SEATS]
 
 
 class Kept(NamedTuple):
-    """What stays in an account until a decision is over, in planck."""
+    """Money that stays in an account until a decision is over, in planck."""
 
     planck: int
-    """All of it."""
+    """Total."""
     long: int
-    """What of it has more votes."""
+    """Part of it with additional votes, from long stakes."""
     locked: int = 0
-    """What of it the lock of the vote keeps now."""
+    """Part of it that the lock of the vote covers now."""
 
 
 def by_names(_: object, candidates: Sequence[AccountId], value: u128) -> DispatchInfo:
-    """Weigh a vote by the candidates that it names, instead of as many as there can be."""
+    """Return the weight of a vote for the given candidates, instead of the maximum number."""
     del value
     return DispatchInfo(weights.vote_representative(SEATS, len(candidates)))
 
 
 class Chambers(Pallet):
-    """Four bodies decide together, each with its own weight."""
+    """Four chambers decide together, each with its own weight."""
 
     slot_ms: u64
-    """The length of a slot in milliseconds."""
+    """Length of a slot, in milliseconds."""
     day_slots: Const[u32]
-    """The length of a day of decisions in slots; work is counted by such days."""
+    """Length of a day of work, in slots."""
     stake_lasts: Const[u32]
-    """A stake counts without being locked by the vote, too, if it stays so many slots more.
+    """Minimum remaining time, in slots, of a stake that counts without a lock of the vote.
 
-    Longer than a decision takes, so that what is staked cannot leave and vote once more.
+    Longer than a decision takes, so that staked money cannot be withdrawn and vote again.
     """
     term: Const[u32]
-    """How many slots representatives sit."""
+    """Term of representatives, in slots."""
     election: Const[u32]
-    """How many slots the first election takes, and any after one in which nobody was elected."""
+    """Length of the first election, and of one after an election without winners, in slots."""
     candidacy_deposit: Const[u128]
-    """What it costs to stand, in planck; it comes back unless the seat is taken away."""
+    """Deposit of a candidacy, in planck; slashed only if governance removes the representative."""
     least_backing: Const[u128]
-    """The least that candidates can be backed with, in planck."""
+    """Minimum backing of candidates by an account, in planck."""
     seats: Const[u32] = u32(SEATS)
-    """How many representatives the community has."""
+    """Number of representatives of the community."""
     max_institutions: Const[u32] = u32(MAX_INSTITUTIONS)
-    """How many institutions can be seated."""
+    """Maximum number of institutions."""
     pools: Sequence[AccountId]
-    """Accounts of the chain itself, whose money has no vote."""
+    """Pool accounts, whose money has no vote."""
     currency: Money
     clock: Clock
     stakes: Stakes
@@ -142,41 +142,41 @@ class Chambers(Pallet):
     releases: Releases
     identities: Identities
     seating_origin: OriginCheck = ensure_root
-    """Who seats institutions, takes seats away, and sets the mode."""
+    """Origin that seats institutions, removes seats, and sets the mode."""
 
     mode = Value(Mode, default=Mode.Scheduled)
-    """Whether weights follow the years."""
+    """Rule for the weights of new decisions."""
     institutions = Value(Bounded[list[Institution], MAX_INSTITUTIONS], default=[])
-    """Who is seated in the institutions' chamber."""
+    """Members of the institutions' chamber."""
     polls = Map(u32, PollBooks, hasher=Hasher.Twox64Concat)
-    """The referenda that are voted on, or decided."""
+    """Votes of the referenda that are not over."""
     ballots = DoubleMap(
         u32, AccountId, Counted, hashers=(Hasher.Twox64Concat, Hasher.Blake2_128Concat)
     )
-    """What each account's ballot counted for."""
+    """Counted power of each ballot, by referendum and account."""
     over = Value(u32)
-    """The last of the referenda that are over, and whose ballots are being forgotten."""
+    """Last referendum that is over and whose ballots are being removed."""
     over_before = Map(u32, u32, hasher=Hasher.Twox64Concat)
-    """The one that was over before it, of each of them."""
+    """For each referendum in this list, the previous one whose ballots are to be removed."""
     work = Map(AccountId, Bounded[list[WorkDay], law.KEPT], default=[])
-    """Verified work by day, the oldest first."""
+    """Verified work by account and day, the oldest first."""
     total_work = Value(Bounded[list[WorkDay], law.KEPT], default=[])
-    """The same of all together."""
+    """Verified work of all accounts by day, the oldest first."""
     representatives = Value(Bounded[list[Seat], SEATS], default=[])
-    """Who sits for the community."""
+    """Representatives of the community."""
     elections = Value(u32, default=u32(0))
-    """How many elections are over: the number of the one at hand."""
+    """Number of elections that are over, which is the number of the current one."""
     election_ends = Value(u32)
-    """The slot at which that ends; none stands here before the first has ended."""
+    """Slot at which the current election ends; not set before the end of the first."""
     running = Value(Bounded[list[AccountId], MAX_CANDIDATES], default=[])
-    """The candidates in the order of their coming."""
+    """Candidates in the order of submission, withdrawn ones included."""
     candidates = Map(AccountId, Candidate)
-    """What backs them."""
+    """Deposits and backing of candidates."""
     approvals = Map(AccountId, Approvals)
-    """Whom accounts want to be seated."""
+    """Accounts' backing of candidates."""
 
     class WeightsFrozen(Event, index=0):
-        """A decision starts; these weights and electorates hold until its end.
+        """A decision started; these weights and electorates apply until its end.
 
         In the order institutions, compute, holders, community; weights of 7,000.
         """
@@ -187,105 +187,105 @@ class Chambers(Pallet):
         electorates: Annotated[Bounded[list[u128], 4], TypeName("BoundedVec<u128, Chambers>")]
 
     class ModeSet(Event, index=1):
-        """Decisions that start from now on go by these weights."""
+        """The rule for the weights of later decisions was set."""
 
         mode: Annotated[Mode, TypeName("Mode")]
 
     class InstitutionAdded(Event, index=2):
-        """An institution was seated; it votes with at most its allocation."""
+        """An institution was seated; it votes with at most its allocation, in planck."""
 
         who: Who
         allocation: Amount
 
     class InstitutionRemoved(Event, index=3):
-        """An institution has no seat any more."""
+        """An institution lost its seat."""
 
         who: Who
 
     class CandidacySubmitted(Event, index=4):
-        """Somebody stands for a seat."""
+        """An account submitted its candidacy for a seat."""
 
         who: Who
 
     class CandidacyWithdrawn(Event, index=5):
-        """Somebody does not stand, or sit, any more; the deposit went back."""
+        """A candidate withdrew, or a representative resigned; the deposit was released."""
 
         who: Who
 
     class RepresentativeVoted(Event, index=6):
-        """An account backs candidates, each with all of `value`."""
+        """An account backed candidates, each with all of `value` planck."""
 
         who: Who
         value: Amount
         candidates: Annotated[Names, TypeName("BoundedVec<T::AccountId, Seats>")]
 
     class RepVoteRemoved(Event, index=7):
-        """An account backs nobody any more; its money is free."""
+        """An account removed its backing; its money is unlocked."""
 
         who: Who
 
     class ElectionConcluded(Event, index=8):
-        """An election is over; these sit until the next one is."""
+        """An election ended; `seated` are representatives until the next one ends, at `until`."""
 
         election: Annotated[u32, TypeName("u32")]
         seated: Annotated[Names, TypeName("BoundedVec<T::AccountId, Seats>")]
         until: Annotated[u32, TypeName("BlockNumberFor<T>")]
 
     class SeatTaken(Event, index=9):
-        """A representative lost the seat, and the deposit."""
+        """A representative was removed; its deposit was slashed."""
 
         who: Who
         slashed: Amount
 
     class NoVotingPower(Error, index=0):
-        """The account belongs to no chamber: it has nothing but vesting money, has done no work
-        in the last days, and has no seat. Vote with more than what is vesting.
+        """The account has no voting power in any chamber: no money besides what is vesting, no
+        recent work, and no seat.
         """
 
     class AlreadySeated(Error, index=1):
-        """The account has a seat already, in this chamber or another. Remove that first."""
+        """The account already has a seat, in this chamber or another."""
 
     class NotSeated(Error, index=2):
-        """The account has no seat there. Check the address."""
+        """The account has no seat in this chamber."""
 
     class TooManyInstitutions(Error, index=3):
-        """All seats of institutions are taken. Remove one first."""
+        """The maximum number of institutions is seated."""
 
     class PoolNotSeatable(Error, index=4):
-        """Accounts of the chain itself have no vote. Name another account."""
+        """Pool accounts cannot be seated."""
 
     class NotVerified(Error, index=5):
-        """Only who a registrar judged, and no part of another account, can stand for a seat.
+        """The account's identity has no good judgement, or it is a sub-account of another.
 
-        Request a judgement for the identity of this account first.
+        A registrar of `Identity` gives judgements.
         """
 
     class AlreadyStanding(Error, index=6):
-        """You stand in this election already. There is nothing left to do."""
+        """The account is already a candidate in this election."""
 
     class TooManyCandidates(Error, index=7):
-        """As many stand as can. Wait for the next election."""
+        """The maximum number of candidates is reached in this election."""
 
     class NotStanding(Error, index=8):
-        """You neither stand nor sit. There is nothing to withdraw."""
+        """The account is neither a candidate nor a representative."""
 
     class NotACandidate(Error, index=9):
-        """One of those you named does not stand in this election. Look up the candidates."""
+        """One of the named accounts is not a candidate in this election."""
 
     class NamesWrong(Error, index=10):
-        """Name one to ten candidates, each once."""
+        """The list of candidates is empty or has duplicates."""
 
     class NotAHolder(Error, index=11):
-        """Institutions have a chamber of their own; the holders elect the representatives."""
+        """Institutions cannot back candidates: the holders elect the representatives."""
 
     class BackingTooSmall(Error, index=12):
-        """Candidates are backed with the least amount or more. Look up `LeastBacking`."""
+        """The value is less than `LeastBacking`."""
 
     class InsufficientFunds(Error, index=13):
-        """You have less than that besides what is vesting. Back with what you have."""
+        """The account has less than the value besides what is vesting, staked or in escrow."""
 
     class NotBacking(Error, index=14):
-        """You back nobody. There is nothing to remove."""
+        """The account backs no candidates."""
 
     # ---- hooks
 
@@ -311,7 +311,7 @@ class Chambers(Pallet):
             self.institutions.value = seated
 
     def on_initialize(self, number: int) -> int:
-        """Forget some ballots of what is over, and end the election if it is time."""
+        """Remove some ballots of finished referenda, and end the election if it is due."""
         del number
         used = weights.OPEN_BLOCK
         over = self.over.get()
@@ -325,10 +325,10 @@ class Chambers(Pallet):
 
     @call(0, weight=weights.ADD_INSTITUTION)
     def add_institution(self, origin: Origin, who: Address, allocation: Amount) -> None:
-        """Seat an institution, which votes with at most `allocation` planck. For the chain itself.
+        """Seat an institution, which votes with at most `allocation` planck. Seating origin only.
 
-        It belongs to the holders no more, and backs no candidates; votes that it has cast in
-        referenda stay as they were.
+        It is no longer a holder, and its backing of candidates is removed; votes that it has cast
+        in referenda stay as they were.
         """
         self.seating_origin(origin)
         account, seated = lookup(who), self.institutions.value
@@ -346,7 +346,7 @@ class Chambers(Pallet):
 
     @call(1, weight=weights.REMOVE_INSTITUTION)
     def remove_institution(self, origin: Origin, who: Address) -> None:
-        """Take an institution's seat away; it is a holder from now on. For the chain itself."""
+        """Remove an institution's seat; it becomes a holder. Seating origin only."""
         self.seating_origin(origin)
         account = lookup(who)
         if not self.is_institution(account):
@@ -356,7 +356,7 @@ class Chambers(Pallet):
 
     @call(2, weight=weights.SUBMIT_CANDIDACY)
     def submit_candidacy(self, origin: Origin) -> None:
-        """Stand for a seat of the community, for a deposit. Needs a judged identity."""
+        """Become a candidate for the community's seats, with a deposit. Needs a judged identity."""
         who = origin.signed()
         if self.is_institution(who):
             raise self.AlreadySeated
@@ -377,12 +377,12 @@ class Chambers(Pallet):
 
     @call(3, weight=weights.WITHDRAW_CANDIDACY)
     def withdraw_candidacy(self, origin: Origin) -> None:
-        """Stand no more; or, if you do not stand, leave your seat. The deposit comes back."""
+        """Withdraw the caller's candidacy or, without one, resign its seat; release the deposit."""
         who = origin.signed()
         known = self.candidates.get(who)
         if known is not None and known.standing:
             deposit = known.deposit
-            # It stays among the candidates, so that what backs it can still be taken back.
+            # It stays among the candidates, so that its backing can still be removed.
             self.candidates[who] = Candidate(u128(0), known.backing, standing=False)
         elif self.is_representative(who):
             deposit = self._vacate(who).deposit
@@ -398,9 +398,9 @@ class Chambers(Pallet):
         candidates: Annotated[Names, TypeName("BoundedVec<T::AccountId, Seats>")],
         value: Annotated[Compact[u128], TypeName("BalanceOf<T>")],
     ) -> PostInfo:
-        """Back up to ten candidates, each with all of `value`, instead of those you backed.
+        """Back up to ten candidates, each with all of `value` planck, instead of earlier ones.
 
-        The money stays locked until you remove the vote, at any time. What is vesting cannot back.
+        The money is locked until the vote is removed, at any time. Vesting money cannot back.
         """
         who = origin.signed()
         if self.is_institution(who):
@@ -409,7 +409,7 @@ class Chambers(Pallet):
             raise self.NamesWrong
         if value < self.least_backing:
             raise self.BackingTooSmall
-        # Locks overlap: what is vesting would do for the lock, and the rest could go and vote.
+        # Locks overlap: without `unvested`, the vesting lock could cover what backs.
         locked = int(value) + int(self.vesting.unvested(who))
         if locked > self.currency.lockable(who):
             raise self.InsufficientFunds
@@ -426,7 +426,7 @@ class Chambers(Pallet):
 
     @call(5, weight=weights.remove_rep_vote(SEATS))
     def remove_rep_vote(self, origin: Origin) -> PostInfo:
-        """Back nobody any more; your money is free at once."""
+        """Remove the caller's backing of candidates; the money is unlocked at once."""
         who = origin.signed()
         if who not in self.approvals:
             raise self.NotBacking
@@ -437,9 +437,9 @@ class Chambers(Pallet):
 
     @call(6, weight=weights.SET_MODE)
     def set_mode(self, origin: Origin, mode: Annotated[Mode, TypeName("Mode")]) -> None:
-        """Let weights follow the years, or stay. For the chain itself.
+        """Set the rule for the chambers' weights. Seating origin only.
 
-        Decisions that have started keep theirs.
+        Decisions that have started keep their weights.
         """
         self.seating_origin(origin)
         self.mode.value = mode
@@ -447,9 +447,9 @@ class Chambers(Pallet):
 
     @call(7, weight=weights.REMOVE_REPRESENTATIVE)
     def remove_representative(self, origin: Origin, who: Address) -> None:
-        """Take a representative's seat away; the deposit goes to the treasury.
+        """Remove a representative; its deposit goes to the treasury. Seating origin only.
 
-        For the chain itself. The seat is empty until the next election.
+        The seat stays empty until the next election.
         """
         self.seating_origin(origin)
         account = lookup(who)
@@ -459,10 +459,10 @@ class Chambers(Pallet):
         self.currency.slash_reserved_named(RESERVE_ID, account, seat.deposit)
         self.deposit(self.SeatTaken(account, seat.deposit))
 
-    # ---- doors: the electorate of referenda
+    # ---- public interface: the electorate of referenda
 
     def started(self, poll: u32, track: u16, tally: Tally) -> Tally:
-        """Freeze weights and electorates; return the tally under them."""
+        """Freeze weights and electorates of a referendum; return its tally under them."""
         del track, tally
         books = self.polls.get(poll)
         votes = [NO_SHARE] * len(Chamber) if books is None else [c.votes for c in books.chambers]
@@ -474,11 +474,11 @@ class Chambers(Pallet):
         return law.tally(books.chambers)
 
     def is_open(self, poll: u32) -> bool:
-        """Return True if a referendum has its weights and electorates."""
+        """Return True if a referendum has weights and electorates."""
         return poll in self.polls
 
     def closed(self, poll: u32) -> None:
-        """Forget a referendum; its ballots go little by little."""
+        """Remove a referendum; its ballots are removed in later blocks."""
         if self.polls.take(poll) is None:
             return
         before = self.over.get()
@@ -487,19 +487,19 @@ class Chambers(Pallet):
         self.over.value = poll
 
     def approval(self, poll: u32, track: u16, tally: Tally) -> Perbill:
-        """Return the part of ayes; reaching what is needed means exceeding it."""
+        """Return the share of ayes; a threshold is reached only by exceeding it."""
         return law.approval(tally)
 
     def support(self, poll: u32, track: u16, tally: Tally) -> Perbill:
-        """Return the weight of the chambers that take part."""
+        """Return the share of all weights whose chambers take part."""
         return law.support(tally)
 
     def recount(
         self, poll: u32, track: u16, who: AccountId, old: Ballot, new: Ballot, tally: Tally
     ) -> Tally:
-        """Count one ballot anew. Raises NoVotingPower.
+        """Recount one ballot. Raises NoVotingPower.
 
-        What the account itself votes with is looked up when it votes, not when others delegate.
+        An account's own power is computed when it votes, not when others delegate to it.
         """
         books = self.polls.get(poll)
         if books is None:
@@ -522,9 +522,9 @@ class Chambers(Pallet):
         return law.tally(books.chambers)
 
     def may_delegate(self, who: AccountId) -> bool:
-        """Tell whether `who` votes as a holder alone, and may vote with all that it has.
+        """Return True if `who` may delegate: it votes as a holder alone, with all its money.
 
-        Not who has vesting money or an escrow: what is delegated must be sure to stay.
+        Accounts with vesting money or an escrow may not: delegated money must be sure to stay.
         """
         staked = planck_of(self.stakes.staked_of(who))
         return not (
@@ -535,16 +535,16 @@ class Chambers(Pallet):
             or int(self.currency.lockable(who)) + staked < self.currency.total(who)
         )
 
-    # ---- doors: work
+    # ---- public interface: work
 
     def note_work(self, provider: AccountId, parts: int) -> None:
-        """Count verified work, in millionths of a unit, to a vote, from tomorrow on."""
+        """Add verified work, in millionths of a unit, to a provider's votes from tomorrow on."""
         day = self._today()
         self.work[provider] = with_work(self.work[provider], day, parts)
         self.total_work.value = with_work(self.total_work.value, day, parts)
 
     def forget_work(self, provider: AccountId) -> None:
-        """Take away what a provider's work counted for: some of it was wrong."""
+        """Remove all work of a provider from its votes, because some of it was invalid."""
         lost = {int(one.day): int(one.parts) for one in self.work[provider]}
         if not lost:
             return
@@ -554,21 +554,21 @@ class Chambers(Pallet):
             one.parts -= lost.get(int(one.day), 0)
         self.total_work.value = [one for one in totals if one.parts]
 
-    # ---- doors: who is who
+    # ---- public interface: membership
 
     def is_institution(self, who: AccountId) -> bool:
-        """Tell whether an account is seated in the institutions' chamber."""
+        """Return True if the account has a seat in the institutions' chamber."""
         return any(one.who == who for one in self.institutions.peek())
 
     def is_representative(self, who: AccountId) -> bool:
-        """Tell whether an account sits for the community."""
+        """Return True if the account is a representative of the community."""
         return any(seat.who == who for seat in self.representatives.peek())
 
     def powers(self, who: AccountId, locked: int, books: PollBooks | None = None) -> list[int]:
-        """Return the power of an account that locks so many planck by its vote, by chamber.
+        """Return the power, by chamber, of an account that locks `locked` planck by its vote.
 
         In the referendum of `books`, or in one whose decision starts now. Before the start, which
-        can be long in coming, seats do not count, and stakes only as far as the vote locks them.
+        may be much later, seats do not count, and stakes only as far as the vote locks them.
         """
         started = books is None or books.frozen
         day = self._today() if books is None or not books.frozen else int(books.day)
@@ -583,20 +583,20 @@ class Chambers(Pallet):
     # ---- views, for the runtime API
 
     def year(self) -> int:
-        """Return the label year."""
+        """Return the label of the current year."""
         return label_year(self.clock.now() * int(self.slot_ms))
 
     def weights_of(self, year: int) -> tuple[int, ...]:
-        """Return the weights of a year by its label, as the mode is now."""
+        """Return the weights of a year by its label, in the current mode."""
         return law.weights(self.mode.value, year)
 
     def election_due(self) -> int:
-        """Return the slot at which the election at hand ends."""
+        """Return the slot at which the current election ends."""
         ends = self.election_ends.get()
         return int(self.election if ends is None else ends)
 
     def state_view(self) -> StateView:
-        """Return the chambers as they are."""
+        """Return the current state of the chambers."""
         year = self.year()
         totals = self._electorates(self._today())
         powers = [
@@ -617,7 +617,7 @@ class Chambers(Pallet):
         return [viewed(chamber, one) for chamber, one in zip(Chamber, books.chambers, strict=True)]
 
     def election_view(self) -> ElectionView:
-        """Return the election at hand."""
+        """Return the current election."""
         standing = [
             SeatView(who, candidate.backing)
             for who in self.running.value
@@ -631,13 +631,13 @@ class Chambers(Pallet):
             representatives=self._sitting(),
         )
 
-    # ---- private steps: electorates
+    # ---- internals: electorates
 
     def _today(self) -> int:
         return self.clock.now() // int(self.day_slots)
 
     def _opened(self, votes: Sequence[Share], *, frozen: bool) -> PollBooks:
-        """Return the books of a referendum under the weights and electorates of now."""
+        """Return the record of a referendum with the current weights and electorates."""
         year, day = self.year(), self._today()
         seats = [seat.who for seat in self.representatives.peek()] if frozen else []
         rows = zip(self.weights_of(year), self._electorates(day), votes, strict=True)
@@ -645,10 +645,10 @@ class Chambers(Pallet):
         return PollBooks(u32(year), u32(day), seats, frozen, chambers)
 
     def _electorates(self, day: int) -> list[int]:
-        """Return the power of all who belong to each chamber, from sums alone.
+        """Return the total power of each chamber, from sums alone.
 
-        The holders' is what they could have at most: long stakes that still warm up are in it,
-        and what holders lock of each other's by vesting beyond the documents' rows.
+        That of the holders is an upper bound: it includes long stakes that still warm up, and money
+        that holders lock for each other by vesting schedules outside of the contractual rows.
         """
         total, seated = self.currency.total, self.institutions.value
         held = [(one, int(total(one.who))) for one in seated]
@@ -663,34 +663,34 @@ class Chambers(Pallet):
         work = law.work_of(self.total_work.peek(), day)
         return [institutions, work, 2 * money + long, seats]
 
-    # ---- private steps: ballots
+    # ---- internals: ballots
 
     def _allocation(self, who: AccountId) -> int | None:
         seated = self.institutions.peek()
         return next((int(one.allocation) for one in seated if one.who == who), None)
 
     def _own(self, who: AccountId, ballot: Ballot, books: PollBooks) -> list[Share]:
-        """Return what an account's own ballot counts for, by chamber."""
+        """Return the power that an account's own ballot counts with, by chamber."""
         locked = law.voted(ballot)
         if not locked:
             return [NO_SHARE] * len(Chamber)
         return [law.shared(power, ballot) for power in self.powers(who, locked, books)]
 
     def _sits(self, who: AccountId, books: PollBooks | None) -> bool:
-        """Tell whether `who` had a seat when the decision of `books` started, or has one now."""
+        """Return True if `who` had a seat at the start of `books`; if that is None, now."""
         return self.is_representative(who) if books is None else who in books.seats
 
     def _lent(self, who: AccountId, ballot: Ballot) -> Share:
-        """Return what others delegated: among holders only."""
+        """Return the power delegated to `who`; it counts among holders only."""
         if self.is_institution(who):
             return NO_SHARE
         return Share(u128(2 * ballot.delegated_ayes), u128(2 * ballot.delegated_nays))
 
     def _kept(self, who: AccountId, locked: int, *, started: bool) -> Kept:
-        """Return what stays in an account that locks so many planck by its vote.
+        """Return the money that stays in an account that locks `locked` planck by its vote.
 
-        The lock keeps what is neither staked nor in escrow, and then what stakes that end soon
-        become; stakes that last stay by themselves, once it is known until when they must.
+        The lock covers money that is neither staked nor in escrow, then stakes that end soon;
+        lasting stakes stay by themselves, but count only once the decision has started.
         """
         staked = self.stakes.staked_of(who)
         lasting = self.stakes.lasting(who, int(self.stake_lasts)) if started else NOTHING_STAKED
@@ -701,7 +701,7 @@ class Chambers(Pallet):
         return Kept(now + later + stays, int(lasting.long) + long, now)
 
     def _clear(self, poll: u32) -> int:
-        """Forget ballots of a referendum that is over; then the one before it is next.
+        """Remove ballots of a finished referendum; then the one before it is next.
 
         Return the number of ballots.
         """
@@ -717,12 +717,12 @@ class Chambers(Pallet):
             self.over.value = before
         return len(gone)
 
-    # ---- private steps: elections
+    # ---- internals: elections
 
     def _unback(self, who: AccountId) -> int:
-        """Take back what `who` backs; return the number of candidates that lost it.
+        """Remove the backing by `who`; return the number of candidates that lost it.
 
-        Of elections that are over there is nothing left.
+        Backing in earlier elections is already removed.
         """
         known = self.approvals.take(who)
         if known is None or known.election != self.elections.value:
@@ -750,10 +750,10 @@ class Chambers(Pallet):
         return seat
 
     def _conclude(self) -> tuple[int, int]:
-        """Seat the candidates with the most backing; all others have their deposits back.
+        """Seat the candidates with the most backing; release the deposits of all others.
 
-        Of equals the one who came first is seated; who has lost the judgement meanwhile is not.
-        Return the numbers of candidates, and of those who sat.
+        Of equals the earlier candidate is seated; candidates without a valid judgement are not.
+        Return the numbers of candidates and of former representatives.
         """
         standing: list[Seat] = []
         number, sitting = self.elections.value, self.representatives.value
@@ -779,17 +779,17 @@ class Chambers(Pallet):
 
 
 def planck_of(staked: StakedMoney) -> int:
-    """Return all that is staked."""
+    """Return the sum of all stakes, in planck."""
     return int(staked.long) + int(staked.short)
 
 
 def sides(ballot: Ballot) -> tuple[int, int, int]:
-    """Return what an account itself puts into a ballot, by side."""
+    """Return an account's own votes in a ballot, by side."""
     return ballot.ayes, ballot.nays, ballot.abstains
 
 
 def with_work(days: list[WorkDay], day: int, parts: int) -> list[WorkDay]:
-    """Return the work with so much more on `day`, the latest, and without what is too old."""
+    """Return the work with `parts` added on `day`, the latest, and without outdated days."""
     kept = [one for one in days if int(one.day) + law.KEPT > day]
     if kept and kept[-1].day == day:
         kept[-1].parts += parts
@@ -798,7 +798,7 @@ def with_work(days: list[WorkDay], day: int, parts: int) -> list[WorkDay]:
 
 
 def viewed(chamber: Chamber, books: ChamberBooks) -> ChamberView:
-    """Return one chamber of a referendum for people."""
+    """Return the view of one chamber of a referendum."""
     ayes, nays = law.split(books)
     return ChamberView(
         name=chamber.name.lower(),

@@ -1,4 +1,4 @@
-"""What Chambers stores and tells, and what it leans on."""
+"""Types of Chambers, and the interfaces of the pallets it uses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHAMBERS: Final = 4
 MAX_INSTITUTIONS: Final = 32
 SEATS: Final = 10
 MAX_CANDIDATES: Final = 64
-"""Candidates of one election, those who withdrew included."""
+"""Maximum number of candidates of one election, withdrawn ones included."""
 
 Who = Annotated[AccountId, TypeName("T::AccountId")]
 Slot = Annotated[u32, TypeName("BlockNumberFor<T>")]
@@ -27,7 +27,7 @@ seat."""
 @path("pallet_chambers::Institution", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(slots=True)
 class Institution:
-    """Who is seated in the institutions' chamber, and with how many planck at most."""
+    """A member of the institutions' chamber, with the maximum planck that it votes with."""
 
     who: Annotated[AccountId, TypeName("AccountId")]
     allocation: Annotated[u128, TypeName("Balance")]
@@ -36,14 +36,14 @@ class Institution:
 @path("pallet_chambers::Share")
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Voting power by sides."""
+    """Voting power by side."""
 
     ayes: Power = u128(0)
     nays: Power = u128(0)
     abstains: Power = u128(0)
 
     def changed(self, old: Share, new: Share) -> Share:
-        """Return this sum with `new` in it instead of `old`."""
+        """Return this sum with `new` instead of `old`."""
         return Share(
             u128(int(self.ayes) + int(new.ayes) - int(old.ayes)),
             u128(int(self.nays) + int(new.nays) - int(old.nays)),
@@ -57,44 +57,44 @@ NO_SHARE: Final = Share()
 @path("pallet_chambers::Counted")
 @dataclass(slots=True)
 class Counted:
-    """What one account's ballot counted for, when it was cast."""
+    """Power that one account's ballot counted with when it was cast."""
 
     own: Annotated[Bounded[list[Share], CHAMBERS], TypeName("BoundedVec<Share, Chambers>")] = field(
         default_factory=lambda: [NO_SHARE] * CHAMBERS
     )
-    """By chamber."""
+    """Own power, by chamber."""
     lent: Share = NO_SHARE
-    """What others delegated to it; that counts among the holders."""
+    """Power delegated by others; it counts among the holders."""
 
 
 @path("pallet_chambers::ChamberBooks")
 @dataclass(slots=True)
 class ChamberBooks:
-    """One chamber in one referendum."""
+    """Weight, electorate and votes of one chamber in one referendum."""
 
     weight: Annotated[u32, TypeName("u32")]
-    """Of 7,000."""
+    """Weight of the chamber, of 7,000."""
     electorate: Power
-    """The power of all who belong to it."""
+    """Total power of the chamber's members."""
     votes: Share = NO_SHARE
 
 
 @path("pallet_chambers::PollBooks")
 @dataclass(slots=True)
 class PollBooks:
-    """A referendum that is not over."""
+    """The record of a referendum that is not over."""
 
     year: Annotated[u32, TypeName("u32")]
-    """The label year of the weights."""
+    """Label of the year of the weights."""
     day: Day
-    """The work of the window before this day counts."""
+    """First day after the window of work that counts."""
     seats: Annotated[Bounded[list[AccountId], SEATS], TypeName("BoundedVec<AccountId, Seats>")]
-    """Who sat for the community at the start: nobody else has a seat's vote here.
+    """Representatives at the start of the decision, the only accounts with a seat's vote here.
 
-    Nobody before the start.
+    Empty before the start.
     """
     frozen: bool
-    """Whether the decision has started: weights and electorates change no more."""
+    """True once the decision has started: weights and electorates no longer change."""
     chambers: Annotated[
         Bounded[list[ChamberBooks], CHAMBERS], TypeName("BoundedVec<ChamberBooks, Chambers>")
     ]
@@ -112,14 +112,14 @@ class WorkDay:
 @path("pallet_chambers::Candidate", params={"Balance": u128})
 @dataclass(slots=True)
 class Candidate:
-    """Who wants a seat."""
+    """A candidate for a seat."""
 
     deposit: Annotated[u128, TypeName("Balance")]
-    """Nothing of those who withdrew."""
+    """Deposit in planck; zero after a withdrawal."""
     backing: Annotated[u128, TypeName("Balance")]
-    """The planck that approve of the candidate."""
+    """Sum of the backing, in planck."""
     standing: bool
-    """False of those who withdrew."""
+    """False after a withdrawal."""
 
 
 @path("pallet_chambers::Seat", params={"AccountId": AccountId, "Balance": u128})
@@ -135,41 +135,41 @@ class Seat:
 @path("pallet_chambers::Approvals", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(slots=True)
 class Approvals:
-    """Whom an account wants to be seated, and what backs that."""
+    """An account's backing of candidates."""
 
     election: Annotated[u32, TypeName("u32")]
     value: Annotated[u128, TypeName("Balance")]
-    """In planck; each of the named is backed by all of it."""
+    """Backing of each named candidate, in planck."""
     names: Annotated[Bounded[list[AccountId], SEATS], TypeName("BoundedVec<AccountId, MaxSeats>")]
 
 
-# ---- what the runtime API tells
+# ---- views, for the runtime API
 
 
 @path("pallet_chambers::ChamberView")
 @dataclass(slots=True)
 class ChamberView:
-    """One chamber in one referendum, counted."""
+    """The counted votes of one chamber in one referendum."""
 
     name: str
     weight: u32
-    """Of 7,000."""
+    """Weight of the chamber, of 7,000."""
     electorate: u128
-    """In the chamber's own unit, as all powers."""
+    """In the chamber's unit, as all powers."""
     ayes: u128
     nays: u128
     abstains: u128
     takes_part: bool
-    """Whether at least 4 % of the electorate do."""
+    """True if at least 4 % of the electorate take part."""
     weighed_ayes: u128
-    """Of 7,000 billions."""
+    """In billionths of a part of 7,000."""
     weighed_nays: u128
 
 
 @path("pallet_chambers::SeatView")
 @dataclass(slots=True)
 class SeatView:
-    """Who sits where, or stands for it; amounts in planck."""
+    """A member or candidate, with an amount in planck."""
 
     who: AccountId
     amount: u128
@@ -178,7 +178,7 @@ class SeatView:
 @path("pallet_chambers::StateView")
 @dataclass(slots=True)
 class StateView:
-    """The chambers as they are now."""
+    """The current state of the chambers."""
 
     mode: str
     year: u32
@@ -187,100 +187,100 @@ class StateView:
     institutions: list[SeatView]
     """With the power of each."""
     representatives: list[SeatView]
-    """With what backed each."""
+    """With the backing of each at its election."""
 
 
 @path("pallet_chambers::ElectionView")
 @dataclass(slots=True)
 class ElectionView:
-    """The election at hand."""
+    """The current election."""
 
     number: u32
     ends: u32
-    """The slot of its end."""
+    """Slot at which the election ends."""
     seats: u32
     candidates: list[SeatView]
-    """With what backs each, the first first."""
+    """Candidates by backing, the greatest first."""
     representatives: list[SeatView]
-    """Who sits now, with what backed each."""
+    """Current representatives, with the backing of each at its election."""
 
 
-# ---- what Chambers leans on
+# ---- dependencies
 
 
 class Clock(Protocol):
-    """What time it is; Babe satisfies it."""
+    """Protocol time; Babe implements it."""
 
     def now(self) -> int:
-        """Return the slots since genesis."""
+        """Return the number of slots since genesis."""
 
 
 class Supply(Protocol):
-    """How much money there is."""
+    """The stored total issuance."""
 
     @property
     def value(self) -> u128:
-        """All money, in planck."""
+        """Total issuance, in planck."""
 
 
 class Money(Protocol):
-    """The money that votes and deposits are made of; Balances satisfies it. In planck."""
+    """Balances, locks and reserves; Balances implements it. In planck."""
 
     @property
     def total_issuance(self) -> Supply:
-        """All money there is."""
+        """Total issuance."""
 
     def total(self, who: AccountId) -> u128:
-        """Return all that `who` has."""
+        """Return the sum of free and reserved balance of `who`."""
 
     def lockable(self, who: AccountId) -> u128:
-        """Return what a lock can keep in the account of `who`: all but stakes and escrows."""
+        """Return the amount of `who` that a lock can cover: all but stakes and escrows."""
 
     def set_lock(self, id: bytes, who: AccountId, amount: u128, reasons: Reasons) -> None:
-        """Lock `amount` under a name instead of what was locked under it; nothing if it is zero."""
+        """Set the lock `id` to `amount`; zero removes it."""
 
     def reserve_named(self, name: bytes, who: AccountId, amount: u128) -> None:
-        """Set money of `who` aside; raise DispatchError if there is not enough."""
+        """Reserve balance of `who`; raise DispatchError if there is not enough."""
 
     def unreserve_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
-        """Give back what was set aside; return how much of `amount` was not there."""
+        """Release reserved balance; return the missing part of `amount`."""
 
     def slash_reserved_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
-        """Move what was set aside to the treasury; return how much was not there."""
+        """Move reserved balance to the treasury; return the missing part of `amount`."""
 
 
 class Stakes(Protocol):
-    """Who staked what, and for how long; TierStaking satisfies it. In planck."""
+    """Stakes of accounts; TierStaking implements it. In planck."""
 
     def staked(self) -> StakedMoney:
-        """Return all that is staked, by how it votes."""
+        """Return the sum of all stakes, by voting rule."""
 
     def staked_of(self, who: AccountId) -> StakedMoney:
-        """Return all that `who` has staked, by how it votes now."""
+        """Return the stakes of `who`, by current voting rule."""
 
     def lasting(self, who: AccountId, slots: int) -> StakedMoney:
-        """Return what of that stays on hold for at least so many slots more."""
+        """Return the part of them that stays on hold for at least `slots` more slots."""
 
 
 class Schedules(Protocol):
-    """What is vesting; the pallet Vesting satisfies it."""
+    """Vesting schedules; Vesting implements it."""
 
     def unvested(self, who: AccountId) -> u128:
-        """Return what of `who` has not vested yet, in planck."""
+        """Return the unvested amount of `who`, in planck."""
 
 
 class Releases(Protocol):
-    """What the documents' rows still lock; Tokenomics satisfies it."""
+    """Contractual releases; Tokenomics implements it."""
 
     def unvested(self) -> int:
-        """Return what of all contractual rows has not come free, in planck."""
+        """Return the sum of all contractual rows that is not released yet, in planck."""
 
 
 class Identities(Protocol):
-    """Who is who; the pallet Identity satisfies it."""
+    """Judgements of identities; Identity implements it."""
 
     def verified(self, who: AccountId) -> bool:
-        """Tell whether a registrar found good who this is, or who it is a part of."""
+        """Return True if a registrar judged the account's identity, or its parent's, as good."""
 
     def operator_of(self, account: AccountId) -> AccountId:
-        """Return who stands behind an account: its verified parent, else itself."""
+        """Return the operator of an account: its verified parent, else itself."""

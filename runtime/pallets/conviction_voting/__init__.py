@@ -1,4 +1,4 @@
-"""Conviction voting: money that votes, and stays for a while."""
+"""Conviction voting: votes with money that stays locked for a period."""
 
 from runtime.pallets.conviction_voting.pallet import LOCK_ID, ConvictionVoting, votes_within
 from runtime.pallets.conviction_voting.types import (

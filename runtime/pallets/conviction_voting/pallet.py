@@ -1,14 +1,14 @@
-"""Conviction voting: money that votes, and stays for a while.
+"""Conviction voting: votes with money that stays locked for a period.
 
-A vote counts with what is put into it, and that stays locked until the referendum is over and a
-locking period longer, on whichever side it was; what is taken back before the end counts no more
-and is free at once. Convictions `None` and `Locked1x` both mean this, others are refused: money
-that stays longer has no more to say here (economy.md 6.1). One may let another vote, by class; what
-is delegated follows that account's undivided votes, and goes no further.
+A vote counts with its balance, which stays locked until the referendum is over and for a locking
+period after it, on either side; a vote removed before the end no longer counts and is unlocked at
+once. Convictions `None` and `Locked1x` both mean this, others are rejected: longer locks give no
+more votes on this chain (economy.md 6.1). An account may delegate its votes, by class; delegated
+money follows the delegate's undivided votes, and is not delegated further.
 
-What always holds: an account's lock is the greatest of its `ClassLocksFor`, and each of those
-covers what its votes, its delegation and its former votes of that class need; what an account has
-delegated to it is the sum of what others delegate.
+Invariants: an account's lock is the greatest of its `ClassLocksFor`, and each of those covers the
+needs of its votes, its delegation and its former votes of that class; the delegations to an account
+are the sum of what others delegate to it.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ from runtime.pallets.scheduler import Clock
 from runtime.weights import conviction_voting as weights
 
 LOCK_ID: Final = b"pyconvot"
-"""The name of the lock on what votes."""
+"""Identifier of the lock on voting money."""
 
 MAX_MOVED: Final = MAX_QUEUED + max(row.at_once for row in TABLE)
-"""Referenda of one class whose alarm or place in the queue can move when they are counted."""
+"""Maximum number of referenda of one class whose alarm or place in the queue a recount can move."""
 
 Who = Annotated[AccountId, TypeName("T::AccountId")]
 Address = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
@@ -71,22 +71,22 @@ Locks = Bounded[list[tuple[u16, u128]], MAX_CLASSES]
 
 
 class Money(Protocol):
-    """The money that votes; Balances satisfies it. Amounts in planck."""
+    """Balances and locks of voters; Balances implements it. Amounts in planck."""
 
     def total(self, who: AccountId) -> u128:
-        """Return all that `who` has."""
+        """Return the sum of free and reserved balance of `who`."""
 
     def set_lock(self, id: bytes, who: AccountId, amount: u128, reasons: Reasons) -> None:
-        """Lock `amount` under a name instead of what was locked under it; nothing if it is zero."""
+        """Set the lock `id` to `amount`; zero removes it."""
 
 
 def casting(pallet: ConvictionVoting, *_: object) -> DispatchInfo:
-    """Weigh `vote` as the first one of its referendum, in a record that is as long as any."""
+    """Return the weight of `vote` as the first of its referendum, in a record of maximum size."""
     return DispatchInfo(weights.vote(int(pallet.max_votes), 1, 1))
 
 
 def removing(call: Callable[[int, int], int]) -> Callable[..., DispatchInfo]:
-    """Return how to weigh the end of one vote, in a record that is as long as any."""
+    """Return the weight function for the removal of a vote from a record of maximum length."""
 
     def weigh(pallet: ConvictionVoting, *_: object) -> DispatchInfo:
         return DispatchInfo(call(int(pallet.max_votes), 1))
@@ -95,12 +95,12 @@ def removing(call: Callable[[int, int], int]) -> Callable[..., DispatchInfo]:
 
 
 def unlocking(pallet: ConvictionVoting, *_: object) -> DispatchInfo:
-    """Weigh `unlock` of a record that is as long as any."""
+    """Return the weight of `unlock` for a record of maximum length."""
     return DispatchInfo(weights.unlock(int(pallet.max_votes)))
 
 
 def lending(call: Callable[[int, int, int], int]) -> Callable[..., DispatchInfo]:
-    """Return how to weigh a change of two records, and of all referenda of the other one."""
+    """Return the weight function for a change of two records and of the delegate's referenda."""
 
     def weigh(pallet: ConvictionVoting, *_: object) -> DispatchInfo:
         return DispatchInfo(lending_weight(call, int(pallet.max_votes)))
@@ -109,13 +109,13 @@ def lending(call: Callable[[int, int, int], int]) -> Callable[..., DispatchInfo]
 
 
 def lending_weight(call: Callable[[int, int, int], int], votes: int) -> int:
-    """Return the weight of lending to an account with so many votes, at most, in picoseconds."""
+    """Return the maximum weight of delegating to an account with `votes` votes, in picoseconds."""
     moved = min(votes, MAX_MOVED)
     return call(0, votes - moved, moved)
 
 
 def votes_within(most: int) -> u32:
-    """Return how many votes an account may have, so that to lend to it weighs at most `most`."""
+    """Return the maximum number of votes for which delegating weighs at most `most`."""
     calls = (weights.delegate, weights.undelegate)
     votes = MAX_VOTES
     while votes > 1 and max(lending_weight(call, votes) for call in calls) > most:
@@ -124,42 +124,42 @@ def votes_within(most: int) -> u32:
 
 
 class Lent(NamedTuple):
-    """The votes of an account that is delegated to, by the work that a delegation makes."""
+    """Numbers of a delegate's votes, by the work that a change of its delegations causes."""
 
     over: int = 0
-    """Those in referenda that are over, and those that are divided."""
+    """Votes in referenda that are over, and split votes."""
     counted: int = 0
-    """Those in referenda that were counted anew."""
+    """Votes in referenda that were only recounted."""
     moved: int = 0
-    """Those in referenda whose alarm or place in the queue moved, too."""
+    """Votes in referenda whose alarm or place in the queue moved, too."""
 
 
 class Polls(Protocol):
-    """What is voted on; Referenda satisfies it."""
+    """Referenda; the pallet Referenda implements it."""
 
     def classes(self) -> Sequence[u16]:
         """Return the classes of polls."""
 
     def ongoing(self, index: u32) -> u16 | None:
-        """Return the class of a poll that is not over; None for all others."""
+        """Return the class of an ongoing poll; None for all others."""
 
     def ended(self, index: u32) -> u32 | None:
         """Return the slot at which a poll was decided; None for all others."""
 
     def tally(self, index: u32) -> Tally:
-        """Return what has been counted in a poll that is not over."""
+        """Return the tally of an ongoing poll."""
 
     def count(self, index: u32, tally: Tally) -> bool:
-        """Set what has been counted; return True if anything else of the poll moved by it."""
+        """Set the tally; return True if the poll's alarm or place in the queue moved."""
 
 
 class ConvictionVoting(Pallet, instances=True):
-    """Money that votes, and stays for a while."""
+    """Votes with money that stays locked for a period."""
 
     max_votes: Const[u32] = u32(MAX_VOTES)
-    """How many votes one account may have in one class."""
+    """Maximum number of votes of one account in one class."""
     vote_locking_period: Const[u32]
-    """How many slots the money of a vote stays after the decision."""
+    """Time that a vote's money stays locked after the decision, in slots."""
     currency: Money
     clock: Clock
     polls: Polls
@@ -172,18 +172,18 @@ class ConvictionVoting(Pallet, instances=True):
         default=VoteCasting(Casting()),
         hashers=(Hasher.Twox64Concat, Hasher.Twox64Concat),
     )
-    """How an account votes in a class, or who does for it."""
+    """Votes or delegation of an account in a class."""
     class_locks_for = Map(AccountId, Locks, default=[], hasher=Hasher.Twox64Concat)
-    """What is locked of an account by class, at least as much as is needed."""
+    """Locks of an account by class, each at least what its votes need."""
 
     class Delegated(Event, index=0, unnamed=True):
-        """An account lets another vote."""
+        """An account delegated its votes of a class to another."""
 
         who: Who
         target: Who
 
     class Undelegated(Event, index=1, unnamed=True):
-        """An account votes itself again."""
+        """An account ended its delegation."""
 
         who: Who
 
@@ -194,56 +194,56 @@ class ConvictionVoting(Pallet, instances=True):
         vote: Choice
 
     class VoteRemoved(Event, index=3):
-        """An account took its vote back."""
+        """An account removed its vote."""
 
         who: Who
         vote: Choice
 
     class VoteUnlocked(Event, index=4):
-        """What is locked of an account for a class was brought to what is needed."""
+        """The lock of an account for a class was reduced to what its votes need."""
 
         who: Who
         class_: Class
 
     class NotOngoing(Error, index=0):
-        """The referendum is over, or was never there. Check its number."""
+        """The referendum is over or does not exist."""
 
     class NotVoter(Error, index=1):
-        """The account has no vote there. Check account, class and referendum."""
+        """The account has no vote in this class and referendum."""
 
     class NoPermission(Error, index=2):
-        """Only the voter may do this; or this account votes with more than its balance, which
-        nobody can do for it: vote yourself.
+        """Only the voter may do this; or the electorate does not let the account delegate, and it
+        must vote itself.
         """
 
     class NoPermissionYet(Error, index=3):
-        """The vote still locks money. Others may remove it when the locking period is over."""
+        """The vote still locks money; other accounts may remove it after the locking period."""
 
     class AlreadyDelegating(Error, index=4):
-        """You let another vote in this class. Undelegate first."""
+        """The account delegates its votes of this class; it must undelegate first."""
 
     class AlreadyVoting(Error, index=5):
-        """You have votes of your own in this class. Remove them first."""
+        """The account has votes of its own in this class; it must remove them first."""
 
     class InsufficientFunds(Error, index=6):
-        """You have less than you want to vote with. Vote with what you have."""
+        """The account's balance is less than the amount of the vote."""
 
     class NotDelegating(Error, index=7):
-        """You vote yourself in this class. There is nothing to end."""
+        """The account does not delegate its votes of this class."""
 
     class Nonsense(Error, index=8):
-        """Nobody delegates to himself, and only the convictions None and Locked1x exist here."""
+        """The account delegates to itself, or the conviction is neither None nor Locked1x."""
 
     class MaxVotesReached(Error, index=9):
-        """You have as many votes in this class as one may. Remove those of referenda that are
-        over.
+        """The account has the maximum number of votes in this class; those of finished referenda
+        can be removed.
         """
 
     class ClassNeeded(Error, index=10):
-        """The referendum is over, so it must be said what class it was in. Name its track."""
+        """The referendum is over, so its class is required."""
 
     class BadClass(Error, index=11):
-        """There is no such class. Look up the list of tracks."""
+        """There is no such class; classes are tracks of referenda."""
 
     # ---- calls
 
@@ -254,7 +254,7 @@ class ConvictionVoting(Pallet, instances=True):
         poll_index: Annotated[Compact[u32], TypeName("PollIndexOf<T, I>")],
         vote: Choice,
     ) -> PostInfo:
-        """Vote, or change your vote; what is put in stays locked."""
+        """Vote, or change the caller's vote; the balance of the vote is locked."""
         who = origin.signed()
         if isinstance(vote, Standard):
             self._ensure_sensible(vote.vote.conviction)
@@ -286,7 +286,7 @@ class ConvictionVoting(Pallet, instances=True):
         conviction: Annotated[Conviction, TypeName("Conviction")],
         balance: Amount,
     ) -> PostInfo:
-        """Let another vote with `balance` of yours in a class, as it likes."""
+        """Delegate the caller's votes in a class to `to`, with `balance` planck."""
         who, target = origin.signed(), lookup(to)
         self._ensure_class(class_)
         self._ensure_sensible(conviction)
@@ -308,7 +308,7 @@ class ConvictionVoting(Pallet, instances=True):
 
     @call(2, weight=lending(weights.undelegate))
     def undelegate(self, origin: Origin, class_: Class) -> PostInfo:
-        """Vote yourself again; what was delegated stays locked for the locking period."""
+        """End the caller's delegation; the money stays locked for the locking period."""
         who = origin.signed()
         voting = self._voting(who, class_)
         if not isinstance(voting, VoteDelegating):
@@ -323,10 +323,10 @@ class ConvictionVoting(Pallet, instances=True):
 
     @call(3, weight=unlocking)
     def unlock(self, origin: Origin, class_: Class, target: Address) -> PostInfo:
-        """Free what an account's votes of a class need locked no more; anybody may."""
+        """Reduce an account's lock for a class to what its votes still need. Any signed origin."""
         origin.signed()
         who = lookup(target)
-        if class_ not in dict(self.class_locks_for[who]):  # a track may be gone, and still lock
+        if class_ not in dict(self.class_locks_for[who]):  # a removed track can still lock
             self._ensure_class(class_)
         voting = self._voting(who, class_)
         known = voting.casting if isinstance(voting, VoteCasting) else voting.delegating
@@ -352,7 +352,7 @@ class ConvictionVoting(Pallet, instances=True):
         class_: Annotated[u16 | None, TypeName("Option<ClassOf<T, I>>")],
         index: Poll,
     ) -> PostInfo:
-        """Take your vote back. If the decision is made, its money stays locked all the same."""
+        """Remove the caller's vote. After a decision its money stays locked for the period."""
         who = origin.signed()
         track = self.polls.ongoing(index) if class_ is None else class_
         if track is None:
@@ -363,12 +363,12 @@ class ConvictionVoting(Pallet, instances=True):
     def remove_other_vote(
         self, origin: Origin, target: Address, class_: Class, index: Poll
     ) -> PostInfo:
-        """Remove the vote of another that locks nothing any more."""
+        """Remove another account's vote that no longer locks money. Any signed origin."""
         who, voter = origin.signed(), lookup(target)
         removed = self._remove(voter, class_, index, own=who == voter)
         return PostInfo(weights.remove_other_vote(*removed))
 
-    # ---- private steps: what is allowed
+    # ---- internals: checks
 
     def _ensure_sensible(self, conviction: int) -> None:
         if conviction > Conviction.Locked1x:
@@ -382,7 +382,7 @@ class ConvictionVoting(Pallet, instances=True):
         if track not in self.polls.classes():
             raise self.BadClass
 
-    # ---- private steps: votes
+    # ---- internals: votes
 
     def _voting(self, who: AccountId, track: u16) -> VoteCasting | VoteDelegating:
         return self.voting_for[(who, track)]
@@ -398,7 +398,7 @@ class ConvictionVoting(Pallet, instances=True):
         return self.polls.count(poll, self.electorate.recount(poll, track, who, old, new, tally))
 
     def _remove(self, who: AccountId, track: u16, poll: u32, *, own: bool) -> tuple[int, int]:
-        """Remove a vote; return the votes of the record, and the referenda that moved."""
+        """Remove a vote; return the votes of the record, and the number of referenda that moved."""
         voting = self._voting(who, track)
         votes = dict(voting.casting.votes) if isinstance(voting, VoteCasting) else {}
         vote: AnyVote | None = votes.pop(poll, None)
@@ -419,9 +419,9 @@ class ConvictionVoting(Pallet, instances=True):
         return length, int(moved)
 
     def _locked_by(self, prior: PriorLock, poll: u32, vote: AnyVote, *, own: bool) -> PriorLock:
-        """Return the lock that stays behind a vote that is removed after the end."""
+        """Return the lock after the removal of a vote of a finished referendum."""
         ended = self.polls.ended(poll)
-        if ended is None:  # nothing was decided
+        if ended is None:  # no decision was made
             return prior
         until = int(ended) + int(self.vote_locking_period)
         if self.clock.now() >= until:
@@ -431,9 +431,9 @@ class ConvictionVoting(Pallet, instances=True):
         return prior.joined(until, stake_of(vote))
 
     def _lend(self, target: AccountId, track: u16, by: int) -> Lent:
-        """Change what is delegated to `target`; return its votes by the work that they made.
+        """Change the delegations to `target` by `by`; return its votes by the work caused.
 
-        Nothing is counted for nothing: what `target` votes with itself is not others' to look up.
+        Zero recounts nothing: only `target` itself may have its own power computed anew.
         """
         if not by:
             return Lent()
@@ -454,7 +454,7 @@ class ConvictionVoting(Pallet, instances=True):
                 counted += 1
         return Lent(len(casting.votes) - counted, counted - moved, moved)
 
-    # ---- private steps: locks
+    # ---- internals: locks
 
     def _extend_lock(self, who: AccountId, track: u16, amount: u128) -> None:
         known = dict(self.class_locks_for[who]).get(track, u128(0))

@@ -1,4 +1,4 @@
-"""What ConvictionVoting stores: votes, delegations and locks."""
+"""Types of ConvictionVoting: votes, delegations and locks."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from btt_chain.scale import Bounded, Path, TypeName, Variant, path, u8, u32, u12
 from runtime.pallets.referenda import NO_BALLOT, Ballot
 
 MAX_VOTES: Final = 512
-"""Votes of one account in one class."""
+"""Maximum number of votes of one account in one class."""
 MAX_CLASSES: Final = 64
-"""Classes in which one account can have a lock."""
+"""Maximum number of classes in which one account can have a lock."""
 AYE: Final = 0x80
-"""The bit of a vote that says yes; the other seven are the conviction."""
+"""The bit of a vote that means aye; the other seven are the conviction."""
 
 
 @path("pallet_conviction_voting::conviction::Conviction")
 class Conviction(IntEnum):
-    """How long the money of a vote stays; only the first two can be chosen, and do the same."""
+    """Conviction of a vote; only the first two are accepted, with the same effect."""
 
-    vars()["None"] = 0  # a name that cannot be written, and that wallets know
+    vars()["None"] = 0  # not a valid Python name, but the one that wallets expect
     Locked1x = 1
     Locked2x = 2
     Locked3x = 3
@@ -32,42 +32,42 @@ class Conviction(IntEnum):
 
 
 class Vote(u8, path="pallet_conviction_voting::vote::Vote"):
-    """Yes or no, and the conviction, in one byte."""
+    """Direction and conviction of a vote, in one byte."""
 
     __slots__ = ()
 
     @property
     def aye(self) -> bool:
-        """Whether it says yes."""
+        """True for an aye."""
         return self >= AYE
 
     @property
     def conviction(self) -> int:
-        """The number of the conviction, known or not."""
+        """Number of the conviction, known or not."""
         return int(self) % AYE
 
 
 def vote_of(*, aye: bool, conviction: Conviction = Conviction.Locked1x) -> Vote:
-    """Return a vote."""
+    """Return the vote byte of a direction and a conviction."""
     return Vote((AYE if aye else 0) + conviction)
 
 
 class Standard(Variant, index=0):
-    """All for one side."""
+    """A vote with its whole balance for one side."""
 
     vote: Annotated[Vote, TypeName("Vote")]
     balance: Annotated[u128, TypeName("Balance")]
 
 
 class Split(Variant, index=1):
-    """Some for each side."""
+    """A vote with amounts for both sides."""
 
     aye: Annotated[u128, TypeName("Balance")]
     nay: Annotated[u128, TypeName("Balance")]
 
 
 class SplitAbstain(Variant, index=2):
-    """Some for each side, and some that only takes part."""
+    """A vote with amounts for both sides and an abstaining amount."""
 
     aye: Annotated[u128, TypeName("Balance")]
     nay: Annotated[u128, TypeName("Balance")]
@@ -84,13 +84,13 @@ AccountVote = Annotated[
 @path("pallet_conviction_voting::types::Delegations", params={"Balance": u128})
 @dataclass(frozen=True, slots=True)
 class Delegations:
-    """What others have delegated to an account, in votes and in planck: the same here."""
+    """Sum of the delegations to an account, in votes and in planck, which are equal here."""
 
     votes: Annotated[u128, TypeName("Balance")] = u128(0)
     capital: Annotated[u128, TypeName("Balance")] = u128(0)
 
     def changed(self, by: int) -> Delegations:
-        """Return these and `by` planck more."""
+        """Return these delegations with `by` planck added."""
         return Delegations(self.votes + by, self.capital + by)
 
 
@@ -101,17 +101,17 @@ class Delegations:
 )
 @dataclass(frozen=True, slots=True)
 class PriorLock:
-    """What votes that are gone still lock: until what slot, and how many planck."""
+    """Lock of removed votes: its end, a slot, and its amount in planck."""
 
     until: Annotated[u32, TypeName("BlockNumber")] = u32(0)
     amount: Annotated[u128, TypeName("Balance")] = u128(0)
 
     def joined(self, until: int, amount: u128) -> PriorLock:
-        """Return a lock that serves for this one and another."""
+        """Return one lock that covers both this one and another."""
         return PriorLock(u32(max(int(self.until), until)), max(self.amount, amount))
 
     def at(self, now: int) -> PriorLock:
-        """Return what is left of it at slot `now`."""
+        """Return the lock that remains at slot `now`."""
         return PriorLock() if now >= self.until else self
 
 
@@ -121,7 +121,7 @@ class PriorLock:
 )
 @dataclass(slots=True)
 class Casting:
-    """An account that votes itself."""
+    """The votes of an account that votes itself."""
 
     votes: Annotated[
         Bounded[list[tuple[u32, AccountVote]], MAX_VOTES],
@@ -137,24 +137,24 @@ class Casting:
 )
 @dataclass(slots=True)
 class Delegating:
-    """An account that lets another vote."""
+    """The delegation of an account."""
 
     balance: Annotated[u128, TypeName("Balance")]
     target: Annotated[AccountId, TypeName("AccountId")]
     conviction: Annotated[Conviction, TypeName("Conviction")]
     delegations: Annotated[Delegations, TypeName("Delegations<Balance>")]
-    """What others have delegated to this account; it goes no further."""
+    """Delegations of others to this account; they are not delegated further."""
     prior: Annotated[PriorLock, TypeName("PriorLock<BlockNumber, Balance>")]
 
 
 class VoteCasting(Variant, index=0, unnamed=True, name="Casting"):
-    """It votes itself."""
+    """The account votes itself."""
 
     casting: Annotated[Casting, TypeName("Casting<Balance, BlockNumber, PollIndex, MaxVotes>")]
 
 
 class VoteDelegating(Variant, index=1, unnamed=True, name="Delegating"):
-    """It lets another vote."""
+    """The account delegates its votes."""
 
     delegating: Annotated[Delegating, TypeName("Delegating<Balance, AccountId, BlockNumber>")]
 
@@ -175,7 +175,7 @@ Voting = Annotated[
 
 
 def stake_of(vote: AnyVote) -> u128:
-    """Return all that a vote puts in, in planck."""
+    """Return the total balance of a vote, in planck."""
     match vote:
         case Standard(_, balance):
             return balance
@@ -186,7 +186,7 @@ def stake_of(vote: AnyVote) -> u128:
 
 
 def ballot_of(vote: AnyVote | None, delegations: Delegations) -> Ballot:
-    """Return how an account votes, with what is delegated to it: that follows undivided votes."""
+    """Return an account's ballot with the delegations to it, which follow undivided votes only."""
     others = int(delegations.votes)
     match vote:
         case Standard(side, balance) if side.aye:

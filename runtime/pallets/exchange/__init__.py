@@ -1,4 +1,4 @@
-"""Exchange: units for money, in one auction for each block."""
+"""Exchange: trade of asset units in one auction per asset and block."""
 
 from runtime.pallets.exchange.auction import Level, Offer, Outcome, auction, clearing_price
 from runtime.pallets.exchange.pallet import (

@@ -1,14 +1,14 @@
-"""One auction for each block: all who trade in it trade at one price.
+"""A batch auction: all orders that trade in it trade at one price.
 
-The best bids meet the best asks as long as they cross. The price lies between what the last pair
-of them would have paid each other; neither it nor who is served depends on the order within a
-block, so whoever makes the block gains nothing by putting an order first. Whoever bids more, or
-came in an earlier block, is served first; those of one block at one price share what is there.
+The best bids meet the best asks as long as they cross. The price lies between the prices of the
+last crossing pair; neither it nor the allocation depends on the order within a block, so the
+block's author gains nothing by reordering. Higher bids (lower asks) are served first, then earlier
+blocks; orders of one block at one price share the units in proportion.
 
-The price is that of the whole book, level by level. Who is served is decided among the orders that
-a block has room for: if they are not all, the others wait, but none of them moves the price.
+The price is that of the whole book, level by level. The allocation is among the orders that a block
+has room for: the others wait, but do not move the price.
 
-Whole numbers only: prices in planck for one unit, amounts in units.
+Integers only: prices in planck per unit, amounts in units.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import NamedTuple, TypeVar
 
 
 class Level(NamedTuple):
-    """All orders of one side at one price."""
+    """Sum of the orders of one side at one price."""
 
     price: int
     units: int
@@ -27,22 +27,22 @@ class Level(NamedTuple):
 
 
 class Offer(NamedTuple):
-    """An order as the auction sees it."""
+    """An order in the auction."""
 
     id: int
     price: int
     slot: int
-    """When it came."""
+    """Slot in which the order was placed."""
     units: int
     lot: bytes
-    """Who is first among equals; nothing that depends on the order within a block."""
+    """Tie-break among equals; independent of the order within a block."""
 
 
 S = TypeVar("S", Level, Offer)
 
 
 class Outcome(NamedTuple):
-    """What an auction decided. `bought` and `sold` are pairs of an order's id and its units."""
+    """Result of an auction. `bought` and `sold` are pairs of an order's id and its units."""
 
     price: int
     bought: list[tuple[int, int]]
@@ -50,11 +50,11 @@ class Outcome(NamedTuple):
 
     @property
     def units(self) -> int:
-        """All that changes hands."""
+        """Total units traded."""
         return sum(units for _, units in self.sold)
 
     def pairs(self) -> Iterator[tuple[int, int, int]]:
-        """Yield who buys from whom, and how many units."""
+        """Yield the buying order, the selling order and the units of each trade."""
         sold, sell, offered = iter(self.sold), 0, 0
         for buy, wanted in self.bought:
             missing = wanted
@@ -67,28 +67,28 @@ class Outcome(NamedTuple):
 
 
 def clearing_price(bids: Sequence[S], asks: Sequence[S]) -> int | None:
-    """Return the price of an auction; None if nothing crosses.
+    """Return the price of an auction; None if no orders cross.
 
-    Both sides come best price first, as far as they cross and one level farther.
+    Both sides are sorted best price first, and contain all crossing levels and one more.
     """
     crossed = _crossed(bids, asks)
     return _price(bids, asks, crossed) if crossed else None
 
 
 def auction(bids: Sequence[Offer], asks: Sequence[Offer], price: int) -> Outcome:
-    """Decide who trades at the price of the whole book.
+    """Allocate the units of the crossing orders at the price of the whole book.
 
-    Both sides come best price first, then earliest slot; what crosses of both is the best of all
-    that does.
+    Both sides are sorted best price first, then earliest slot, and contain the best orders that
+    cross.
     """
     crossed = _crossed(bids, asks)
     return Outcome(price, _served(bids, crossed), _served(asks, crossed))
 
 
 def _crossed(bids: Sequence[S], asks: Sequence[S]) -> int:
-    """Return how many units meet at prices that both sides accept."""
+    """Return the number of units that cross."""
     bid, ask, crossed = 0, 0, 0
-    wanted = offered = 0  # what is left of the two at hand
+    wanted = offered = 0  # the rest of the current bid and ask
     while True:
         if not wanted:
             if bid == len(bids):
@@ -105,7 +105,7 @@ def _crossed(bids: Sequence[S], asks: Sequence[S]) -> int:
 
 
 def _price(bids: Sequence[S], asks: Sequence[S], crossed: int) -> int:
-    """Return the middle of the prices at which nobody who is left out would have traded."""
+    """Return the middle of the range of prices that suit all trading orders and no others."""
     last_bid, next_bid = _edge(bids, crossed)
     last_ask, next_ask = _edge(asks, crossed)
     low = last_ask if next_bid is None else max(last_ask, next_bid)
@@ -114,7 +114,7 @@ def _price(bids: Sequence[S], asks: Sequence[S], crossed: int) -> int:
 
 
 def _edge(offers: Sequence[S], units: int) -> tuple[int, int | None]:
-    """Return the price of the last of so many units, and of the next one, if there is any."""
+    """Return the price at `units` from the best, and the price of the next unit, if any."""
     for place, offer in enumerate(offers):
         if units < offer.units:
             return offer.price, offer.price
@@ -126,7 +126,7 @@ def _edge(offers: Sequence[S], units: int) -> tuple[int, int | None]:
 
 
 def _served(offers: Sequence[Offer], units: int) -> list[tuple[int, int]]:
-    """Share `units` out: best price first, then earliest slot; equals get equal parts."""
+    """Allocate `units`: best price first, then earliest slot; equals in proportion to size."""
     served: list[tuple[int, int]] = []
     for _, equals in groupby(offers, key=lambda offer: (offer.price, offer.slot)):
         if not units:
@@ -135,7 +135,7 @@ def _served(offers: Sequence[Offer], units: int) -> list[tuple[int, int]]:
         whole = sum(offer.units for offer in group)
         given = min(units, whole)
         parts = [given * offer.units // whole for offer in group]
-        # What rounding leaves over goes by single units to the largest orders, then by lot.
+        # The remainder goes by single units to the largest orders, then by lot.
         order = sorted(range(len(group)), key=lambda place: (-group[place].units, group[place].lot))
         for place in order[: given - sum(parts)]:
             parts[place] += 1

@@ -1,18 +1,18 @@
-"""Exchange: units for money, in one auction for each block.
+"""Exchange: trade of asset units in one auction per asset and block.
 
-Orders of a block go into the book, and at the beginning of the next block all that cross trade
-at one price (`auction`). Nobody trades before that, so it gains nothing to know the orders of
-others before they are in a block, or to decide about their order in it.
+Orders of a block enter the book, and at the beginning of the next block all crossing orders trade
+at one price (`auction`). There are no trades before that, so neither early knowledge of others'
+orders nor control of their order within a block is of advantage.
 
-What an order may cost is on hold from the beginning, the highest fee included; a sale has its units
-on hold. Both still belong to their owner: units for sale go on earning revenue.
+The maximum cost of an order, including the highest fee, is on hold from the beginning; a sale has
+its units on hold. Both still belong to their owner: units for sale continue to earn revenue.
 
-A fee is due from both sides: more from who came into the auction of its own block (taker) than from
-who was in the book before (maker). Orders of one owner never meet: an order that would cross
-another of the same owner is refused.
+Both sides pay a fee: orders of the auction's own block (takers) more than orders that were in the
+book before (makers). Orders of one owner never meet: an order that would cross another of the same
+owner is rejected.
 
-The price is that of all orders that cross, however many: so there is a limit to the price levels
-that do. An order that would pass it is refused; one at a level that is there never is.
+The price is that of all crossing orders, so the number of crossing price levels is limited. An
+order that would exceed it is rejected; one at an existing level never is.
 """
 
 from __future__ import annotations
@@ -77,15 +77,15 @@ from runtime.splits import ASSET, BPS, PlatformSplit, ceil_div, charge, discount
 from runtime.weights import exchange as weights
 
 MAX_MATCHES: Final = 128
-"""Orders of each side that one auction looks at; what else crosses waits for the next block."""
+"""Maximum number of orders per side that one auction reads; other crossing orders wait."""
 MAX_LEVELS: Final = 128
-"""Price levels of each side that may cross at once."""
+"""Maximum number of price levels of each side that may cross."""
 MAX_AUCTIONS: Final = 4
-"""Auctions of one block."""
+"""Maximum number of auctions per block."""
 MAX_LOOKED_AT: Final = 4 * MAX_MATCHES
-"""Orders that all auctions of one block look at: two full auctions."""
+"""Maximum number of orders that all auctions of one block read: two full auctions."""
 FEE_UNIT: Final = BPS * BPS
-"""Fees are counted in parts of this: of a rate, and of a discount."""
+"""Unit of accumulated fees: the product of the units of a rate and of a discount."""
 NOTHING: Final = u128(0)
 
 Id = Annotated[u32, TypeName("AssetId")]
@@ -99,24 +99,24 @@ SlotNumber = Annotated[u64, TypeName("Slot")]
 
 
 class Placed(NamedTuple):
-    """An order that was placed, and the work that it took."""
+    """A placed order, with the work that placing it took."""
 
     id: u64
     own: int
-    """Open orders of the same owner that were compared with it."""
+    """Number of the owner's open orders that were compared with it."""
     levels: int
-    """Price levels that were walked over."""
+    """Number of price levels that were read."""
     immediate: int
-    """Immediate orders before it in its block."""
+    """Number of immediate orders before it in its block."""
 
     @property
     def weight(self) -> int:
-        """Return the weight of placing it, in picoseconds."""
+        """The weight of placing the order, in picoseconds."""
         return weights.place_order(self.own, self.levels, self.immediate)
 
 
 def deepest(*, immediate: bool) -> int:
-    """Return the weight of placing an order at most, in picoseconds."""
+    """Return the maximum weight of placing an order, in picoseconds."""
     waiting = MAX_IMMEDIATE if immediate else 0
     return weights.place_order(MAX_OWN_ORDERS, 2 * MAX_LEVELS, waiting)
 
@@ -130,20 +130,20 @@ def by_depth(
     time_in_force: TimeInForce,
     until: u64 | None,
 ) -> DispatchInfo:
-    """Weigh an order by the deepest book that it may meet."""
+    """Return the weight of an order for the deepest possible book."""
     del asset, side, units, price, until
     return DispatchInfo(deepest(immediate=time_in_force is TimeInForce.Immediate))
 
 
 class Exchange(Pallet):
-    """Units for money, in one auction for each block."""
+    """Trade of asset units in one auction per asset and block."""
 
     premium_slots: Const[u64]
-    """How long an asset is shown before others for one fee."""
+    """Duration of one premium listing, in slots."""
     max_own_orders: Const[u32] = u32(MAX_OWN_ORDERS)
-    """Open orders that one account may have for one asset."""
+    """Maximum number of open orders of one account for one asset."""
     collector: AccountId
-    """Passes the fees of an auction on; it is empty between auctions, and nobody has its key."""
+    """Account that passes on an auction's fees; empty between auctions, and without a key."""
     currency: Money
     clock: Clock
     assets: Assets
@@ -151,50 +151,50 @@ class Exchange(Pallet):
     fees: Fees
     stakers: Stakers
     policy: OriginCheck = ensure_root
-    """Takes assets off the exchange."""
+    """Origin that delists and readmits assets."""
     params_origin: OriginCheck = ensure_root
-    """Changes the fees."""
+    """Origin that sets the parameters."""
 
     listings = Map(u32, Listing, hasher=Hasher.Twox64Concat)
-    """What is traded."""
+    """Listed assets."""
     next_order = Value(u64, default=u64(0))
-    """The number of the next order."""
+    """Number of the next order."""
     orders = Map(u64, Order, hasher=Hasher.Twox64Concat)
-    """All open orders."""
+    """All open orders, by number."""
     book = DoubleMap(u32, BookKey, u64, hashers=(Hasher.Twox64Concat, Hasher.Identity))
-    """The same by asset, side, price and age: see `book_key`."""
+    """Order numbers by asset, side, price and age: see `book_key`."""
     levels = DoubleMap(u32, LevelKey, Total, hashers=(Hasher.Twox64Concat, Hasher.Identity))
-    """What they want together, by asset, side and price: see `level_key`."""
+    """Sums of the open orders by asset, side and price: see `level_key`."""
     own = DoubleMap(u32, AccountId, OwnOrders, default=[])
-    """The same by owner."""
+    """Order numbers by asset and owner."""
     crossing = Map(u32, Crossing, hasher=Hasher.Twox64Concat)
-    """Assets with orders that meet, so that the next block holds an auction."""
+    """Assets with crossing orders, for which the next block holds an auction."""
     barred = Map(u32, bool, hasher=Hasher.Twox64Concat)
-    """What governance took off the exchange."""
+    """Assets that governance delisted."""
     immediate = Value(Immediate, default=[])
-    """Orders that end with the next auction."""
+    """Orders of this block that end with the next auction."""
     trades = Map(u32, Trades, hasher=Hasher.Twox64Concat, default=[])
-    """What the last auctions of each asset did, the newest last."""
+    """Results of the last auctions of each asset, the newest last."""
     params = Value(Params, default=Params())
 
     class HoldReason(IntEnum):
-        """Why money is on hold."""
+        """Reasons for holds."""
 
         Order = 0
-        """It pays for what an order buys."""
+        """Maximum cost of a buy order, fees included."""
 
     class Listed(Event, index=0):
-        """An asset can be traded."""
+        """An asset was listed for trade."""
 
         asset: Id
 
     class Delisted(Event, index=1):
-        """An asset cannot be traded any more; orders can only be cancelled."""
+        """An asset was delisted; its orders can only be cancelled."""
 
         asset: Id
 
     class PremiumListed(Event, index=2):
-        """An asset is shown before others until a slot."""
+        """An asset got a premium listing until slot `until`; `burned` is a part of `fee`."""
 
         asset: Id
         until: SlotNumber
@@ -202,7 +202,7 @@ class Exchange(Pallet):
         burned: Amount
 
     class OrderPlaced(Event, index=3):
-        """An order is in the book."""
+        """An order was added to the book."""
 
         id: OrderId
         asset: Id
@@ -212,7 +212,7 @@ class Exchange(Pallet):
         units: Units
 
     class OrderFilled(Event, index=4):
-        """Two orders traded; each owner paid its fee."""
+        """Two orders traded `units` units at `price` planck each; both owners paid a fee."""
 
         asset: Id
         buy: OrderId
@@ -225,13 +225,13 @@ class Exchange(Pallet):
         seller_fee: Amount
 
     class OrderCancelled(Event, index=5):
-        """An order was cancelled, with so much of it left; its escrow is free again."""
+        """An order was cancelled with `units` units unfilled; its escrow was released."""
 
         id: OrderId
         units: Units
 
     class AuctionHeld(Event, index=6):
-        """What crossed has traded at one price. `burned` is a part of `fees`."""
+        """An auction traded `units` units at `price` planck each. `burned` is a part of `fees`."""
 
         asset: Id
         price: Amount
@@ -240,66 +240,66 @@ class Exchange(Pallet):
         burned: Amount
 
     class ParamsSet(Event, index=7):
-        """Governance changed the parameters."""
+        """The parameters were changed."""
 
         params: Annotated[Params, TypeName("Params")]
 
     class Readmitted(Event, index=8):
-        """An asset that was taken off may be listed again."""
+        """A delisted asset was readmitted; its issuer may list it again."""
 
         asset: Id
 
     class NotListed(Error, index=0):
-        """The asset is not traded; its issuer can list it when its units are issued."""
+        """The asset is not listed, or has no issued units."""
 
     class AlreadyListed(Error, index=1):
-        """The asset is traded already."""
+        """The asset is already listed."""
 
     class NotIssuer(Error, index=2):
-        """Only the issuer of an asset may list it."""
+        """The caller is not the issuer of the asset."""
 
     class NotAllowed(Error, index=3):
-        """Your account may not receive units of this asset; it needs a judged identity."""
+        """The account may not receive units of this asset; it may need a judged identity."""
 
     class BelowMinNotional(Error, index=4):
-        """The order is worth less than `params.least_notional`, or nothing at all."""
+        """The order has no units, or is worth less than `params.least_notional`."""
 
     class NoSuchOrder(Error, index=5):
-        """There is no open order of this number; it was filled or cancelled."""
+        """There is no open order of this number; it may be filled or cancelled."""
 
     class NotOwner(Error, index=6):
-        """The order is somebody else's, and has not expired."""
+        """The order belongs to another account, has not expired, and its asset is still traded."""
 
     class SelfMatch(Error, index=7):
-        """The order would trade with one of your own; cancel that first."""
+        """The order would trade with another of the same owner, which must be cancelled first."""
 
     class TooManyOrders(Error, index=8):
-        """You have as many open orders for this asset as one account may have; cancel one."""
+        """The account has the maximum number of open orders for this asset."""
 
     class AlreadyExpired(Error, index=9):
-        """The order would expire before it can trade; name a slot that is later by two or more."""
+        """The order would expire before it can trade: `until` must be at least two slots ahead."""
 
     class TooManyImmediate(Error, index=10):
-        """No more orders of one block can be immediate; send it again."""
+        """The maximum number of immediate orders of one block is reached."""
 
     class InvalidParams(Error, index=11):
-        """These parameters do not go together; `Params.problem` lists what must hold."""
+        """The parameters are out of bounds or inconsistent; see `Params.problem`."""
 
     class TooDeep(Error, index=12):
-        """More price levels would cross than an auction looks at; name a price that others did."""
+        """The order would make more price levels cross than an auction reads."""
 
     class Barred(Error, index=13):
-        """Governance took the asset off; a referendum on `AssetPolicy` can readmit it."""
+        """Governance delisted the asset; a referendum on `AssetPolicy` can readmit it."""
 
     class NotBarred(Error, index=14):
-        """Nobody took this asset off; its issuer can list it."""
+        """The asset was not delisted by governance; its issuer can list it."""
 
     # ---- hooks
 
     def on_initialize(self, number: int) -> int:
-        """Hold the auctions of the block before, and cancel what was immediate.
+        """Hold the auctions of the previous block, and cancel the rest of immediate orders.
 
-        Assets that waited longest come first; frozen ones go on waiting.
+        Assets that waited longest come first; frozen ones keep waiting.
         """
         waiting = sorted(self.crossing.items(), key=lambda entry: (entry[1].turn, entry[0]))
         retired = [asset for asset, _ in waiting if not self.registry.is_issued(asset)]
@@ -321,7 +321,7 @@ class Exchange(Pallet):
 
     @call(0, weight=weights.LIST_ASSET)
     def list_asset(self, origin: Origin, asset: Id) -> None:
-        """Let the units of your asset be traded."""
+        """List the caller's asset, so that its units can be traded. Issuer only."""
         self._ensure_issuer(origin.signed(), asset)
         if asset in self.listings:
             raise self.AlreadyListed
@@ -333,7 +333,7 @@ class Exchange(Pallet):
 
     @call(1, weight=weights.LIST_PREMIUM)
     def list_premium(self, origin: Origin, asset: Id) -> None:
-        """Have your asset shown before others for a while, for a fee of its value."""
+        """Buy a premium listing of the caller's asset, for a fee of its value. Issuer only."""
         who = origin.signed()
         self._ensure_issuer(who, asset)
         listing = self._listing(asset)
@@ -349,7 +349,7 @@ class Exchange(Pallet):
 
     @call(2, weight=weights.DELIST)
     def delist(self, origin: Origin, asset: Id) -> None:
-        """End the trade of an asset. For the origin of policy."""
+        """End the trade of an asset. Policy origin only."""
         self.policy(origin)
         self._listing(asset)
         del self.listings[asset]
@@ -368,7 +368,7 @@ class Exchange(Pallet):
         time_in_force: TimeInForce,
         until: SlotNumber | None,
     ) -> PostInfo:
-        """Offer to buy or sell units at a price for each, or a better one.
+        """Place an order for `units` units at `price` planck each, or a better price.
 
         It trades in the next block at the earliest, at the one price of that auction.
         """
@@ -380,7 +380,7 @@ class Exchange(Pallet):
 
     @call(4, weight=weights.CANCEL_ORDER)
     def cancel_order(self, origin: Origin, id: OrderId) -> None:
-        """Cancel your order; anybody may cancel one that has expired, or is not traded any more."""
+        """Cancel an order. Owner only, unless it has expired or its asset is no longer traded."""
         who, order = origin.signed(), self.orders.get(id)
         if order is None:
             raise self.NoSuchOrder
@@ -391,7 +391,7 @@ class Exchange(Pallet):
 
     @call(5, weight=weights.SET_PARAMS)
     def set_params(self, origin: Origin, params: Annotated[Params, TypeName("Params")]) -> None:
-        """Change the parameters; open orders keep their fees. For the origin of parameters."""
+        """Set the parameters; open orders keep their fee rates. Parameters origin only."""
         self.params_origin(origin)
         if params.problem() is not None:
             raise self.InvalidParams
@@ -400,18 +400,18 @@ class Exchange(Pallet):
 
     @call(6, weight=weights.READMIT)
     def readmit(self, origin: Origin, asset: Id) -> None:
-        """Let an asset that was taken off be listed again. For the origin of policy."""
+        """Allow a delisted asset to be listed again. Policy origin only."""
         self.policy(origin)
         if asset not in self.barred:
             raise self.NotBarred
         del self.barred[asset]
         self.deposit(self.Readmitted(asset))
 
-    # ---- doors
+    # ---- public interface
 
     @property
     def reason(self) -> Reason:
-        """Why Balances holds the money of orders."""
+        """Reason of the holds for buy orders."""
         return Reason(self.index, self.HoldReason.Order)
 
     def place(
@@ -468,23 +468,23 @@ class Exchange(Pallet):
         return Placed(id, len(mine), levels, len(waiting))
 
     def give_up(self, id: u64) -> None:
-        """Cancel an open order for its owner. Raises NoSuchOrder."""
+        """Cancel an open order on behalf of its owner. Raises NoSuchOrder."""
         order = self.orders.get(id)
         if order is None:
             raise self.NoSuchOrder
         self._cancel(id, order)
 
-    # ---- doors: looking
+    # ---- public interface: queries
 
     def is_traded(self, asset: u32) -> bool:
-        """Tell whether orders for an asset are taken: it is listed, and was not retired."""
+        """Return True if the asset accepts orders: it is listed and its units are issued."""
         return asset in self.listings and self.registry.is_issued(asset)
 
     def depth(self, asset: u32, side: Side, levels: int) -> list[Level]:
-        """Return the best price levels of one side."""
+        """Return the best `levels` price levels of one side."""
         return list(islice(self._levels(asset, side), levels))
 
-    # ---- steps: the book
+    # ---- internals: the book
 
     def _listing(self, asset: u32) -> Listing:
         listing = self.listings.get(asset)
@@ -510,7 +510,7 @@ class Exchange(Pallet):
             yield Level(price_in(key), int(total.units), int(total.orders))
 
     def _prices(self, asset: u32, side: Side) -> Iterator[int]:
-        """Yield the prices of one side, best first; what is wanted at each is not read."""
+        """Yield the prices of one side, best first, without reading the sums."""
         return map(price_in, self.levels.walk(asset, bytes((side,))))
 
     def _best(self, asset: u32, side: Side) -> int | None:
@@ -521,14 +521,14 @@ class Exchange(Pallet):
         return bid is not None and ask is not None and bid >= ask
 
     def _note_crossing(self, asset: u32) -> None:
-        """Have an auction held, from now on, if there is anything that crosses."""
+        """Schedule an auction in the next block if any orders cross."""
         if self._crosses(asset):
             self.crossing[asset] = Crossing(self._now(), self._now())
 
     def _would_cross(self, asset: u32, side: Side, price: u128) -> tuple[bool, int]:
-        """Return whether an order would cross, and the number of levels that were walked over.
+        """Return whether an order would cross, and the number of price levels read.
 
-        Raises TooDeep if the order makes too many levels cross.
+        Raises TooDeep if the order would make too many levels cross.
         """
         other = Side(1 - side)
         best = self._best(asset, other)
@@ -543,7 +543,7 @@ class Exchange(Pallet):
         return True, met + equal
 
     def _count(self, asset: u32, side: Side, price: u128, units: int, orders: int) -> None:
-        """Change what a price level holds by so much."""
+        """Add `units` and `orders` to the sums of a price level."""
         key = level_key(side, price)
         total = self.levels.get((asset, key)) or Total()
         total.units += units
@@ -566,7 +566,7 @@ class Exchange(Pallet):
         self.deposit(self.OrderCancelled(id, order.units))
 
     def _give_back(self, order: Order) -> None:
-        """Free what is left of an order's escrow."""
+        """Release the rest of an order's escrow."""
         if order.side is Side.Buy:
             self.currency.release(self.reason, order.owner, order.escrow)
         else:
@@ -581,10 +581,10 @@ class Exchange(Pallet):
         else:
             del self.own[order.asset, order.owner]
 
-    # ---- steps: the auction
+    # ---- internals: the auction
 
     def _end_immediate(self) -> int:
-        """Cancel what is left of immediate orders; return how many there were."""
+        """Cancel the rest of immediate orders; return the number of immediate orders."""
         ended = self.immediate.value
         for id in ended:
             order = self.orders.get(id)
@@ -594,9 +594,9 @@ class Exchange(Pallet):
         return len(ended)
 
     def _hold_auction(self, asset: u32, since: u64) -> int:
-        """Let the best orders of an asset trade; return how many were looked at.
+        """Hold the auction of an asset; return the number of orders read.
 
-        `since` is the slot from which on takers came.
+        Orders placed in slot `since` or later are takers.
         """
         touched, stale = 0, False
         sides: list[list[Offer]] = []
@@ -610,8 +610,8 @@ class Exchange(Pallet):
                 if id not in good:
                     self._cancel(id, order)
             touched += len(seen)
-            # What lies beyond may be as stale, and is in the price: look again in the next block.
-            # Only then: a trickle of orders that expire must not hold up an asset for ever.
+            # Orders beyond may be as stale, and count in the price: try again in the next block.
+            # Only then: a trickle of expiring orders must not delay an asset's trade forever.
             stale = stale or 2 * len(good) < len(seen) == MAX_MATCHES
             sides.append([self._offer(id, order) for id, order in good.items()])
             orders |= good
@@ -633,7 +633,7 @@ class Exchange(Pallet):
             yield id
 
     def _clearing_price(self, asset: u32) -> int | None:
-        """Return the price of all that crosses; None if nothing does."""
+        """Return the price of all crossing orders; None if there are none."""
         sides: list[list[Level]] = []
         for side in Side:
             sides.append([])
@@ -641,7 +641,7 @@ class Exchange(Pallet):
             for level in self._levels(asset, side):
                 sides[-1].append(level)
                 if best is None or not meets(side, level.price, best):
-                    break  # one more than cross: what is left out has a say in the price
+                    break  # one level more than cross: it bounds the price
         bids, asks = sides
         return clearing_price(bids, asks)
 
@@ -655,7 +655,7 @@ class Exchange(Pallet):
         return order.side is Side.Sell or self.assets.may_receive(order.asset, order.owner)
 
     def _settle(self, asset: u32, outcome: Outcome, orders: dict[u64, Order], since: u64) -> None:
-        """Move units and money for what was decided, pair by pair."""
+        """Transfer units and money of an auction's trades, pair by pair."""
         price, legs, fees = u128(outcome.price), NO_FEES, 0
         for buy, sell, units in outcome.pairs():
             paid, split = self._trade(asset, u64(buy), u64(sell), units, price, orders, since)
@@ -685,7 +685,7 @@ class Exchange(Pallet):
         orders: dict[u64, Order],
         since: u64,
     ) -> tuple[int, PlatformSplit]:
-        """Let two orders trade; return the fees that the collector has, and how they are split."""
+        """Execute a trade of two orders; return the fees collected, and their split."""
         buyer, seller = orders[buy], orders[sell]
         value = int(price) * units
         buyer_fee, seller_fee = self._fee(buyer, value, since), self._fee(seller, value, since)
@@ -715,7 +715,7 @@ class Exchange(Pallet):
         return fees, split_platform(fees, ASSET, value, int(self.fees.threshold()))
 
     def _fee(self, order: Order, value: int, since: u64) -> int:
-        """Count the fee of a trade, and return what of it is due now, in planck."""
+        """Add the fee of a trade to the order's account; return the part due now, in planck."""
         bps = order.taker_bps if order.slot >= since else order.maker_bps
         before = ceil_div(order.charged, FEE_UNIT)
         order.charged += value * int(bps) * (BPS - self.stakers.discount_bps(order.owner))
@@ -726,7 +726,7 @@ NO_FEES: Final = PlatformSplit(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING)
 
 
 def added(one: PlatformSplit, other: PlatformSplit) -> PlatformSplit:
-    """Return the sum of two splits, leg by leg."""
+    """Return the sum of two splits, part by part."""
     return PlatformSplit(
         one.burn + other.burn,
         one.voters + other.voters,
@@ -737,10 +737,10 @@ def added(one: PlatformSplit, other: PlatformSplit) -> PlatformSplit:
 
 
 def meets(side: Side, price: int, other: int) -> bool:
-    """Tell whether an order at this price would trade with one of the other side at another."""
+    """Return True if an order at `price` would trade with one of the other side at `other`."""
     return price >= other if side is Side.Buy else price <= other
 
 
 def counted(most: int, levels: Iterator[int]) -> int:
-    """Return the number of levels; no more than `most` are read."""
+    """Return the number of levels; at most `most` are read."""
     return sum(1 for _ in islice(levels, most))

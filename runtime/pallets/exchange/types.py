@@ -1,4 +1,4 @@
-"""What the exchange keeps, and what it asks of its neighbours."""
+"""Types of the exchange, and the interfaces of the pallets it uses."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import BPS, PlatformSplit, ceil_div
 
 MAX_OWN_ORDERS: Final = 32
-"""Open orders that one account may have for one asset."""
+"""Maximum number of open orders of one account for one asset."""
 MAX_TRADES: Final = 64
-"""Trades of one asset that are remembered."""
+"""Number of remembered trades per asset."""
 MAX_IMMEDIATE: Final = 256
-"""Orders of one block that end with its auction."""
+"""Maximum number of orders of one block that end with its auction."""
 LEAST_FEE_BPS, MOST_FEE_BPS = 50, 100
-"""Between these the documents put the fee of trading, in hundredths of a percent."""
+"""Bounds of the fee of trading, in hundredths of a percent."""
 LEVEL_BYTES: Final = 17
 KEY_BYTES: Final = LEVEL_BYTES + 8
 
@@ -33,7 +33,7 @@ BookKey = Annotated[bytes, Fixed(KEY_BYTES), TypeName("BookKey")]
 
 @path("pallet_exchange::Side")
 class Side(IntEnum):
-    """What an order wants."""
+    """Side of an order."""
 
     Buy = 0
     Sell = 1
@@ -41,11 +41,11 @@ class Side(IntEnum):
 
 @path("pallet_exchange::TimeInForce")
 class TimeInForce(IntEnum):
-    """How long an order stays."""
+    """Lifetime of an order."""
 
     UntilCancelled = 0
     Immediate = 1
-    """What the auction of its block leaves of it is cancelled."""
+    """The part not filled in the auction of its block is cancelled."""
 
 
 @path("pallet_exchange::Order", params={"AccountId": AccountId, "Balance": u128})
@@ -57,25 +57,25 @@ class Order:
     asset: u32
     side: Side
     price: Balance
-    """Planck for one unit: at most, or at least."""
+    """Maximum price of a buy order, minimum price of a sell order, in planck per unit."""
     slot: Slot
     units: Units
-    """What is left of it."""
+    """Units not filled yet."""
     escrow: Balance
-    """What is on hold for it, in planck; a sale has units on hold instead."""
+    """Money on hold for a buy order, in planck; a sell order has units on hold instead."""
     maker_bps: Bps
     taker_bps: Bps
-    """The fees that it was placed under."""
+    """Fee rates at the time it was placed."""
     until: Slot | None
-    """From this slot on anybody may cancel it."""
+    """First slot in which any account may cancel it; None: never expires."""
     charged: u128 = u128(0)
-    """The fees of all it traded so far, in 10^-8 planck: they round up once, not at each trade."""
+    """Accumulated fees, in 10^-8 planck: rounded up once per order, not per trade."""
 
 
 @path("pallet_exchange::Total")
 @dataclass(slots=True)
 class Total:
-    """What all orders of one side at one price want together."""
+    """Sum of all orders of one side at one price."""
 
     units: Units = u128(0)
     orders: u32 = u32(0)
@@ -84,18 +84,18 @@ class Total:
 @path("pallet_exchange::Crossing")
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """Orders of an asset meet, and wait for an auction."""
+    """An asset with crossing orders that waits for an auction."""
 
     since: Slot
-    """Who came in this slot or later is a taker."""
+    """Orders placed in this slot or later are takers."""
     turn: Slot
-    """When it last had an auction, or began to wait: who waited longest comes first."""
+    """Slot of the last auction or of the start of waiting: the longest wait comes first."""
 
 
 @path("pallet_exchange::Trade", params={"Balance": u128})
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """What an auction did."""
+    """Result of an auction."""
 
     slot: Slot
     price: Balance
@@ -105,27 +105,27 @@ class Trade:
 @path("pallet_exchange::Listing", params={})
 @dataclass(slots=True)
 class Listing:
-    """An asset that is traded."""
+    """A listed asset."""
 
     since: Slot
     premium_until: Slot = u64(0)
-    """Until this slot it is shown before others."""
+    """End slot of the premium listing."""
 
 
 @path("pallet_exchange::Params", params={"Balance": u128})
 @dataclass(frozen=True, slots=True)
 class Params:
-    """What governance may change. Rates in hundredths of a percent."""
+    """Parameters of the pallet, set by governance. Rates in hundredths of a percent."""
 
     maker_bps: Bps = u16(50)
     taker_bps: Bps = u16(100)
     premium_bps: Bps = u16(50)
-    """What being shown first costs, of an asset's value."""
+    """Fee of a premium listing, of the asset's value."""
     least_notional: Balance = u128(10**18)
-    """What an order is worth at least, in planck."""
+    """Minimum value of an order, in planck."""
 
     def problem(self) -> str | None:
-        """Tell what does not go together; None if all does."""
+        """Return a description of the first violated bound; None if the parameters are valid."""
         if not LEAST_FEE_BPS <= self.maker_bps <= self.taker_bps <= MOST_FEE_BPS:
             return f"fees are {LEAST_FEE_BPS} to {MOST_FEE_BPS} bps, a taker's not the smaller"
         if self.premium_bps > MOST_FEE_BPS:
@@ -139,20 +139,20 @@ Immediate = Bounded[list[u64], MAX_IMMEDIATE]
 
 
 class Clock(Protocol):
-    """Protocol time; Babe satisfies it."""
+    """Protocol time; Babe implements it."""
 
     def now(self) -> int:
-        """Slots since genesis."""
+        """Return the number of slots since genesis."""
 
 
 class Money(Protocol):
-    """What orders are paid with; Balances satisfies it. Amounts in planck."""
+    """Holds and transfers for orders; Balances implements it. Amounts in planck."""
 
     def hold(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Put free money on hold."""
+        """Put free balance on hold."""
 
     def release(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Make what is on hold free again."""
+        """Release balance on hold."""
 
     def transfer_on_hold(
         self,
@@ -164,67 +164,67 @@ class Money(Protocol):
         on_hold: bool,
         force: bool = False,
     ) -> None:
-        """Move what is on hold."""
+        """Transfer balance on hold."""
 
 
 class Registry(Protocol):
-    """What is traded; AssetRegistry satisfies it."""
+    """Registered assets; AssetRegistry implements it."""
 
     def is_issued(self, asset: u32) -> bool:
-        """Tell whether an asset has units."""
+        """Return True if the units of the asset exist."""
 
     def issuer_of(self, asset: u32) -> AccountId | None:
-        """Return who issued it."""
+        """Return the issuer of the asset; None if it is unknown."""
 
     def value_of(self, asset: u32) -> u128:
-        """Return what it is worth, in planck."""
+        """Return the value of the asset, in planck."""
 
 
 class Fees(Protocol):
-    """Where fees go; Tokenomics satisfies it."""
+    """Collection of fees; Tokenomics implements it."""
 
     def take(self, who: AccountId, split: PlatformSplit, reason: BurnReason) -> None:
-        """Take the legs of a fee."""
+        """Collect the parts of a fee."""
 
     def threshold(self) -> u128:
-        """The value from which a fee's burn is at its highest."""
+        """Return the asset value from which the burned part of a fee is at its maximum."""
 
 
 class Stakers(Protocol):
-    """Who pays less; TierStaking satisfies it."""
+    """Discounts of accounts; TierStaking implements it."""
 
     def discount_bps(self, who: AccountId) -> int:
-        """What part of a fee an account does not pay."""
+        """Return the account's discount on fees, in hundredths of a percent."""
 
 
 def level_key(side: Side, price: int) -> bytes:
-    """Return where a price stands among all of its side, the best one first.
+    """Return the sort key of a price level: the best price of a side first.
 
-    One byte for the side, 16 for the price (from above for bids).
+    One byte for the side, 16 for the price (its complement for bids).
     """
     place = u128.MAX - int(price) if side is Side.Buy else int(price)
     return bytes((side,)) + place.to_bytes(16, "big")
 
 
 def book_key(side: Side, price: int, id: int) -> bytes:
-    """Return where an order stands in the book: the best price first, then the oldest.
+    """Return the sort key of an order in the book: the best price first, then the oldest.
 
-    That is its level, and eight bytes for its number.
+    The key of its level, and eight bytes for its number.
     """
     return level_key(side, price) + int(id).to_bytes(8, "big")
 
 
 def number_in(key: bytes) -> u64:
-    """Return the number of the order that stands at a place in the book."""
+    """Return the number of the order with this key."""
     return u64(int.from_bytes(key[LEVEL_BYTES:], "big"))
 
 
 def price_in(key: bytes) -> int:
-    """Return the price of a level, or of the order that stands at a place in the book."""
+    """Return the price of the level or order with this key."""
     place = int.from_bytes(key[1:LEVEL_BYTES], "big")
     return u128.MAX - place if key[0] == Side.Buy else place
 
 
 def most_fee(value: int, bps: int) -> u128:
-    """Return what the fees of an order can be at most, in planck."""
+    """Return the maximum of an order's fees, in planck."""
     return u128(ceil_div(int(value) * int(bps), BPS))
