@@ -1,7 +1,7 @@
-"""The law of the chain, as one table.
+"""The runtime of the chain: a table of its pallets.
 
-Order is the order of hooks; the index is the first byte of every call, event and error, and
-never changes once a network has started.
+Order is the order of hooks; the index is the first byte of every call, event and error, and never
+changes once a network has started.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ API_VERSIONS: Final = (
     ("ChambersApi", 1),
     ("GovernanceApi", 1),
 )
-"""The runtime APIs and their versions; `runtime/api.py` carries them out."""
+"""The runtime APIs and their versions; `runtime/api.py` implements them."""
 
 VERSION: Final = RuntimeVersion(
     spec_name=CowText("btt"),
@@ -113,8 +113,8 @@ EARNINGS: Final = (
     "TierStaking.request_premium",
     "Mining.claim_rewards",
 )
-"""What only ever brings its owner something. To stake may lock all there is for three years: that
-is for its owner, or a proxy of any type."""
+"""Calls that only bring their owner earnings. Staking can lock all money for three years: it is for
+the owner, or a proxy of any type."""
 
 VERIFYING: Final = (
     "Receipts.join",
@@ -122,10 +122,10 @@ VERIFYING: Final = (
     "Receipts.leave",
     "Receipts.withdraw",
 )
-"""What a verifier does with its bond. Jobs and receipts spend money: for their owner alone."""
+"""Calls on a verifier's bond. Jobs and receipts spend money: for their owner alone."""
 
 DECIDING: Final = ("Preimage", "Whitelist", "Referenda", "ConvictionVoting", "Chambers")
-"""What locks money and makes deposits, and pays nobody."""
+"""Pallets whose calls lock money and reserve deposits, and make no payments."""
 
 SCOPES: Final = {
     ProxyType.NonTransfer: (
@@ -156,9 +156,9 @@ SCOPES: Final = {
     ),
     ProxyType.CancelProxy: ("Proxy.reject_announcement", "Utility"),
 }
-"""What a proxy of each type may call; governance and staking grow with their pallets.
+"""Calls allowed to a proxy of each type.
 
-Never Multisig: it runs calls with an origin of its own, past the proxy's limits.
+Never Multisig: it dispatches calls with another origin, past the proxy's limits.
 """
 
 
@@ -166,10 +166,10 @@ SCHNORRKEL: Final = SchnorrkelVrf()
 
 
 class BttRuntime(Runtime):
-    """Every pallet, its index, what it is configured with and leans on.
+    """All pallets with their indices, configuration and dependencies.
 
-    `vrf` tells what draws are worth; simulations play with another than all networks do. `version`
-    is that of a later law that builds on this one.
+    `vrf` verifies and evaluates VRF outputs; simulations use another than networks do. `version` is
+    that of a later runtime that builds on this one.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class BttRuntime(Runtime):
         )
         add = self.add
         # fmt: off
-        # Hooks run in this order: the clock is set before anything asks for the time.
+        # Hooks run in this order: the clock is set before any other hook reads the time.
         self.system = add(0, System(
             version=version, ss58_prefix=u16(42), block_hash_count=u32(2_400),
             block_weights=block_weights(slot_ms), block_length=block_length(), db_weight=DB_WEIGHT))
@@ -232,7 +232,7 @@ class BttRuntime(Runtime):
             operators=self.identity, treasury=TREASURY))
         self.grandpa = add(8, Grandpa(
             max_authorities=params.max_validators, max_nominators=u32(0),
-            # One for each session of the window at most, the one at hand, and one before.
+            # At most one per session of the window, one for the current session, and one before.
             max_set_id_session_entries=u64(window + 2), report_longevity=longevity,
             system=self.system))
         self.session = add(6, Session(
@@ -341,11 +341,11 @@ class BttRuntime(Runtime):
             slot_ms=params.slot_ms, pool=EXCHANGE, currency=self.balances, clock=self.babe,
             assets=self.assets, exchange=self.exchange, registry=self.asset_registry,
             system=self.system))
-        # The last hook: nothing of a block comes behind the change of its law.
+        # The last hook: no other hook of the block runs after the change of the runtime.
         self.upgrade = add(24, Upgrade(
             least_notice=u64(day), system=self.system, clock=self.babe, origin=ensure_root))
         # fmt: on
-        # These lean on each other both ways: the clock turns the session, which turns the epoch.
+        # Mutual dependencies: for example, the clock rotates the session, which starts the epoch.
         self.authorities.lean_on(self.session, self.providers)
         self.babe.lean_on(self.session, self.offences)
         self.grandpa.lean_on(self.session, self.offences)

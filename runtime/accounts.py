@@ -1,4 +1,4 @@
-"""The chain's own accounts: derived from a name, so that nobody has their key."""
+"""The chain's own accounts: derived from names, so they have no keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def pool_account(identifier: bytes) -> AccountId:
 
 
 def pool_identifier(account: AccountId) -> bytes:
-    """Return the 8-byte identifier within the account of a pool."""
+    """Return the 8-byte identifier in the account of a pool."""
     return bytes(account[len(PREFIX) : len(PREFIX) + IDENTIFIER_SIZE])
 
 
@@ -31,16 +31,16 @@ RESERVE: Final = pool_account(b"btt/rsrv")
 DEVELOPMENT_FUND: Final = pool_account(b"btt/devf")
 OPERATIONS: Final = pool_account(b"btt/oprs")
 FOUNDATION_PROGRAMMES: Final = tuple(pool_account(b"btt/fnd%d" % number) for number in (1, 2, 3, 4))
-"""What the Foundation will get, a pool for each programme; fewer are in use in some presets."""
+"""Pools for the Foundation's programmes, one each; some presets use fewer."""
 TREASURY: Final = pool_account(b"py/trsry")
 
 POOLS: Final = (
     MINING, STAKING, HEALTH, REFERRAL, GRANTS, ECOSYSTEM, LIQUIDITY, RESERVE, DEVELOPMENT_FUND,
     OPERATIONS, *FOUNDATION_PROGRAMMES,
 )  # fmt: skip
-"""The pools besides the treasury, in the order of genesis (ruling B25)."""
+"""The pools besides the treasury, in the order of genesis."""
 
 ASSET_KEEPER: Final = pool_account(b"btt/asst")
-"""Owns all assets in the eyes of wallets; it never has anything."""
+"""Owner of all assets in `Assets`; its balance is always zero."""
 EXCHANGE: Final = pool_account(b"btt/exch")
-"""Passes the fees of auctions on; it is empty between blocks."""
+"""Account that passes on the fees of auctions; empty between blocks."""

@@ -1,7 +1,7 @@
-"""Runtime APIs: what clients and the node may ask the runtime, by name, through `state_call`.
+"""Runtime APIs: queries of clients and of the node, by name, through `state_call`.
 
-`AccountNonceApi_account_nonce` is the method `account_nonce` of the class `AccountNonceApi`.
-The annotations are the wire format and what the metadata shows; nothing a method does stays.
+`AccountNonceApi_account_nonce` is the method `account_nonce` of the class `AccountNonceApi`. The
+annotations are the wire format and part of the metadata; state changes by a method are dropped.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ from runtime.work_api import WORK_APIS
 )
 @dataclass(slots=True)
 class UncheckedExtrinsic:
-    """An extrinsic, opaque: its bytes with the length in front."""
+    """An opaque extrinsic: its bytes with the length in front."""
 
     inner: bytes
 
@@ -87,7 +87,7 @@ class UncheckedExtrinsic:
 @path("sp_core::OpaqueMetadata", unnamed=True)
 @dataclass(slots=True)
 class OpaqueMetadata:
-    """Metadata, opaque."""
+    """Opaque metadata."""
 
     data: Annotated[bytes, TypeName("Vec<u8>")]
 
@@ -100,7 +100,7 @@ BabeAuthorities = Annotated[
 @path("sp_consensus_babe::BabeConfiguration")
 @dataclass(slots=True)
 class BabeConfiguration:
-    """What a client must know to follow BABE: lengths, parameters, and the present epoch's luck."""
+    """Configuration for BABE clients: lengths, parameters and the current epoch's randomness."""
 
     slot_duration: u64
     epoch_length: u64
@@ -113,7 +113,7 @@ class BabeConfiguration:
 @path("sp_consensus_babe::Epoch")
 @dataclass(slots=True)
 class WireEpoch:
-    """An epoch: a run of slots with one list of authorities, one luck and one set of parameters."""
+    """An epoch: a range of slots with one list of authorities, randomness and set of parameters."""
 
     epoch_index: u64
     start_slot: Annotated[Slot, TypeName("Slot")]
@@ -126,7 +126,7 @@ class WireEpoch:
 @path("sp_consensus_babe::OpaqueKeyOwnershipProof", unnamed=True)
 @dataclass(slots=True)
 class OpaqueKeyOwnershipProof:
-    """Whose key it was, opaque: an encoded `sp_session::MembershipProof`."""
+    """Opaque proof of a key's owner: an encoded `sp_session::MembershipProof`."""
 
     inner: Annotated[bytes, TypeName("Vec<u8>")]
 
@@ -134,19 +134,19 @@ class OpaqueKeyOwnershipProof:
 @path("sp_runtime::OpaqueValue", unnamed=True)
 @dataclass(slots=True)
 class OpaqueValue:
-    """Something opaque: bytes with their length in front."""
+    """Opaque bytes with their length in front."""
 
     inner: Annotated[bytes, TypeName("Vec<u8>")]
 
 
 MAX_DATA: Final = MAX_LENGTH + (64 << 10)
-"""Bytes of arguments that are looked at: a full block and something around it."""
+"""Maximum length of arguments, in bytes: a full block and some more."""
 
 MAX_TRANSACTION: Final = (1 << 20) + (64 << 10)
-"""Bytes of arguments that hold one transaction: the largest that pools take, and its companions."""
+"""Maximum length of arguments with one transaction, in bytes: the pool's maximum, and more."""
 
 MAX_EXTRINSICS: Final = 50_000
-"""Extrinsics of a block that are decoded here: more than fit into one of any usual slot."""
+"""Maximum number of a block's extrinsics decoded here: more than a block of usual slots holds."""
 
 
 @path(
@@ -168,39 +168,39 @@ ApplyResult = Result[Result[tuple[()], WireError], TransactionValidityError]
 class Core(
     RuntimeApi, version=5, unsafe=("execute_block", "initialize_block"), max_arguments=MAX_DATA
 ):
-    """The runtime's version, and carrying out blocks."""
+    """The runtime's version, and the execution of blocks."""
 
     def version(self) -> RuntimeVersion:
         """Return the version of the runtime."""
         return self._executive.runtime.version
 
     def execute_block(self, block: Block) -> tuple[()]:
-        """Carry out a block (without its seal) on the state of its parent."""
+        """Execute a block (without its seal) on the state of its parent."""
         bodies = [xt.inner for xt in block.extrinsics]
         self._executive.execute_block(self._context.state, block.header, bodies)
         return ()
 
     def initialize_block(self, header: Header) -> tuple[()]:
-        """Open a block."""
+        """Initialize a block."""
         self._executive.initialize_block(self._context.state, header)
         return ()
 
 
 class Metadata(RuntimeApi, version=2):
-    """The description of this runtime."""
+    """The metadata of this runtime."""
 
     def metadata(self) -> OpaqueMetadata:
         """Return the metadata, version 14."""
         return OpaqueMetadata(self._context.metadata(14))
 
     def metadata_at_version(self, version: u32) -> OpaqueMetadata | None:
-        """Return the metadata of a version; none if this runtime has it not."""
+        """Return the metadata of a version; None if the runtime does not support it."""
         if int(version) not in METADATA_VERSIONS:
             return None
         return OpaqueMetadata(self._context.metadata(int(version)))
 
     def metadata_versions(self) -> list[u32]:
-        """Return the versions of metadata there are."""
+        """Return the supported versions of metadata."""
         return [u32(version) for version in METADATA_VERSIONS]
 
 
@@ -208,15 +208,15 @@ METADATA_VERSIONS: Final = (14, 15, 16)
 
 
 class BlockBuilder(RuntimeApi, version=6, unsafe=True, max_arguments=MAX_DATA):
-    """Making a block step by step."""
+    """The construction of a block step by step."""
 
     def apply_extrinsic(self, extrinsic: UncheckedExtrinsic) -> ApplyResult:
-        """Apply an extrinsic to the block at hand."""
+        """Apply an extrinsic to the current block."""
         self._executive.resume_block(self._context.state)
         return apply(self._executive, extrinsic.inner)
 
     def finalize_block(self) -> Header:
-        """Close the block at hand and return its header."""
+        """Finalize the current block and return its header."""
         self._executive.resume_block(self._context.state)
         return self._executive.finalize_block()
 
@@ -226,18 +226,18 @@ class BlockBuilder(RuntimeApi, version=6, unsafe=True, max_arguments=MAX_DATA):
         return [UncheckedExtrinsic(raw) for raw in made]
 
     def check_inherents(self, block: Block, data: InherentData) -> CheckInherentsResult:
-        """Compare a block's inherents with what the caller knows."""
+        """Compare a block's inherents with the caller's data."""
         bodies = [xt.inner for xt in block.extrinsics]
         return check_inherents(self._executive.runtime, bodies, data)
 
 
 class TaggedTransactionQueue(RuntimeApi, version=3, max_arguments=MAX_TRANSACTION):
-    """Judging transactions for the pool."""
+    """The validation of transactions for the pool."""
 
     def validate_transaction(
         self, source: TransactionSource, tx: UncheckedExtrinsic, block_hash: H256
     ) -> Result[ValidTransaction, TransactionValidityError]:
-        """Judge a transaction as the block after `block_hash` would."""
+        """Validate a transaction for the block after `block_hash`."""
         self._executive.open_pool_view(self._context.state, block_hash)
         try:
             return Ok(self._executive.validate_transaction(source, tx.inner))
@@ -246,20 +246,20 @@ class TaggedTransactionQueue(RuntimeApi, version=3, max_arguments=MAX_TRANSACTIO
 
 
 class AccountNonceApi(RuntimeApi, version=1):
-    """The number of an account's next transaction."""
+    """The nonce of an account's next transaction."""
 
     def account_nonce(self, account: AccountId) -> u32:
-        """Return the nonce of `account` as of this block (the pool is not looked at)."""
+        """Return the nonce of `account` as of this block, without transactions in the pool."""
         return self._executive.system.account[account].nonce
 
 
 class TransactionPaymentApi(RuntimeApi, version=4, max_arguments=MAX_TRANSACTION):
-    """What transactions cost. Fees in planck."""
+    """Fees of transactions, in planck."""
 
     def query_info(self, uxt: UncheckedExtrinsic, len_: u32) -> RuntimeDispatchInfo:
-        """Return weight, class and fee of a transaction; its signature may be anything.
+        """Return weight, class and fee of a transaction; its signature is not checked.
 
-        The fee is what its sender would pay now, who may have a discount.
+        The fee is what its sender would pay now, a discount included.
         """
         transaction = self._executive.decode_unchecked(uxt.inner)
         info, fee, fees = transaction.info, u128(0), self._executive.fees
@@ -269,7 +269,7 @@ class TransactionPaymentApi(RuntimeApi, version=4, max_arguments=MAX_TRANSACTION
         return RuntimeDispatchInfo(weight_of(info.weight), info.dispatch_class, fee)
 
     def query_fee_details(self, uxt: UncheckedExtrinsic, len_: u32) -> FeeDetails:
-        """Return the parts of a transaction's fee, its sender's discount off; none if unsigned."""
+        """Return the parts of a transaction's fee after its sender's discount; none if unsigned."""
         transaction, fees = self._executive.decode_unchecked(uxt.inner), self._executive.fees
         if transaction.signer is None:
             return FeeDetails(None, u128(0))
@@ -278,18 +278,18 @@ class TransactionPaymentApi(RuntimeApi, version=4, max_arguments=MAX_TRANSACTION
         return FeeDetails(parts, transaction.signer.extra.tip)
 
     def query_weight_to_fee(self, weight: Weight) -> u128:
-        """Return the fee for a weight, before the multiplier."""
+        """Return the fee of a weight, before the multiplier."""
         return self._executive.fees.weight_to_fee(int(weight.ref_time))
 
     def query_length_to_fee(self, length: u32) -> u128:
-        """Return the fee for a number of bytes."""
+        """Return the fee of a length in bytes."""
         return self._executive.fees.length_to_fee(int(length))
 
 
 class TransactionPaymentCallApi(RuntimeApi, version=3, max_arguments=MAX_TRANSACTION):
-    """What calls cost, without a transaction around them. Fees in planck.
+    """Fees of calls without a transaction, in planck.
 
-    Nobody has sent them, so nobody's discount is off.
+    They have no sender, so there is no discount.
     """
 
     def query_call_info(self, call: RuntimeCall, len_: u32) -> RuntimeDispatchInfo:
@@ -304,19 +304,19 @@ class TransactionPaymentCallApi(RuntimeApi, version=3, max_arguments=MAX_TRANSAC
         return FeeDetails(self._executive.fees.inclusion_fee(info, int(len_)), u128(0))
 
     def query_weight_to_fee(self, weight: Weight) -> u128:
-        """Return the fee for a weight, before the multiplier."""
+        """Return the fee of a weight, before the multiplier."""
         return self._executive.fees.weight_to_fee(int(weight.ref_time))
 
     def query_length_to_fee(self, length: u32) -> u128:
-        """Return the fee for a number of bytes."""
+        """Return the fee of a length in bytes."""
         return self._executive.fees.length_to_fee(int(length))
 
 
 class BabeApi(RuntimeApi, version=2):
-    """Who makes the blocks, and by what luck."""
+    """Authorities, epochs and randomness of block production."""
 
     def configuration(self) -> BabeConfiguration:
-        """Return what a client must know to follow BABE, as of the present epoch."""
+        """Return the configuration for BABE clients, as of the current epoch."""
         babe = self._babe
         config = babe.config_now()
         return BabeConfiguration(
@@ -329,11 +329,11 @@ class BabeApi(RuntimeApi, version=2):
         )
 
     def current_epoch_start(self) -> Slot:
-        """Return the first slot of the present epoch."""
+        """Return the first slot of the current epoch."""
         return Slot(self._babe.current_epoch_start())
 
     def current_epoch(self) -> WireEpoch:
-        """Return the present epoch."""
+        """Return the current epoch."""
         babe = self._babe
         return WireEpoch(
             epoch_index=babe.epoch_index.value,
@@ -345,7 +345,7 @@ class BabeApi(RuntimeApi, version=2):
         )
 
     def next_epoch(self) -> WireEpoch:
-        """Return the epoch that is announced, as if none were skipped."""
+        """Return the announced epoch, as if none were skipped."""
         babe = self._babe
         return WireEpoch(
             epoch_index=babe.epoch_index.value + 1,
@@ -359,14 +359,14 @@ class BabeApi(RuntimeApi, version=2):
     def generate_key_ownership_proof(
         self, slot: Slot, authority_id: BabeId
     ) -> OpaqueKeyOwnershipProof | None:
-        """Return the proof of whose key it was in a slot; none if it was nobody's."""
+        """Return the proof of a key's owner in a slot; None if it had no owner."""
         proof = self._babe.key_ownership(int(slot), authority_id)
         return None if proof is None else OpaqueKeyOwnershipProof(proof)
 
     def submit_report_equivocation_unsigned_extrinsic(
         self, equivocation_proof: BabeProof, key_owner_proof: OpaqueKeyOwnershipProof
     ) -> tuple[()] | None:
-        """Return none: a runtime here submits nothing. The node builds and submits reports."""
+        """Return None: this runtime does not submit reports. The node builds and submits them."""
         return None
 
     @property
@@ -375,7 +375,7 @@ class BabeApi(RuntimeApi, version=2):
 
 
 class GrandpaApi(RuntimeApi, version=3):
-    """Who votes on finality."""
+    """Voters of finality."""
 
     def grandpa_authorities(self) -> AuthorityList:
         """Return the voters and their weights, after this block's change if it makes one."""
@@ -384,18 +384,18 @@ class GrandpaApi(RuntimeApi, version=3):
     def submit_report_equivocation_unsigned_extrinsic(
         self, equivocation_proof: GrandpaProof, key_owner_proof: OpaqueValue
     ) -> tuple[()] | None:
-        """Return none: a runtime here submits nothing. The node builds and submits reports."""
+        """Return None: this runtime does not submit reports. The node builds and submits them."""
         return None
 
     def generate_key_ownership_proof(
         self, set_id: u64, authority_id: GrandpaId
     ) -> OpaqueValue | None:
-        """Return the proof of whose key it was in a set of voters; none if it was nobody's."""
+        """Return the proof of a key's owner in a set of voters; None if it had no owner."""
         proof = self._grandpa.key_ownership(int(set_id), authority_id)
         return None if proof is None else OpaqueValue(proof)
 
     def current_set_id(self) -> u64:
-        """Return the number of the set of voters."""
+        """Return the id of the current set of voters."""
         return self._grandpa.current_set_id.value
 
     @property
@@ -404,14 +404,14 @@ class GrandpaApi(RuntimeApi, version=3):
 
 
 class SessionKeys(RuntimeApi, version=1, unsafe=("generate_session_keys",)):
-    """The keys that a validator's node works with."""
+    """Session keys of validators."""
 
     def generate_session_keys(self, seed: bytes | None) -> bytes:
-        """Make new keys. Only a node with a keystore can: ask it for `author_rotateKeys`."""
+        """Generate new keys. Only a node with a keystore can: its `author_rotateKeys` does."""
         raise ApiError("a runtime has no keystore: author_rotateKeys makes new session keys")
 
     def decode_session_keys(self, encoded: bytes) -> list[tuple[bytes, KeyTypeId]] | None:
-        """Return the public keys and their types; none if these are no session keys."""
+        """Return the public keys and their types; None if these are not session keys."""
         try:
             keys = codec(session.SessionKeys).decode_all(encoded)
         except DecodeError:
@@ -420,10 +420,10 @@ class SessionKeys(RuntimeApi, version=1, unsafe=("generate_session_keys",)):
 
 
 class GenesisBuilder(RuntimeApi, version=1, unsafe=True, max_arguments=MAX_DATA):
-    """Making block zero."""
+    """The construction of the genesis block's state."""
 
     def build_state(self, json: bytes) -> Result[tuple[()], str]:
-        """Write block zero's state from a genesis configuration in JSON."""
+        """Write the genesis state from a configuration in JSON."""
         try:
             config = loads(json)
         except (ValueError, RecursionError) as error:
@@ -437,7 +437,7 @@ class GenesisBuilder(RuntimeApi, version=1, unsafe=True, max_arguments=MAX_DATA)
         return Ok(())
 
     def get_preset(self, id_: str | None) -> bytes | None:
-        """Return the genesis configuration of a preset in JSON; of the empty chain for none."""
+        """Return the genesis configuration of a preset in JSON; `{}` if `id` is None."""
         return b"{}" if id_ is None else self._context.presets.get(id_)
 
     def preset_names(self) -> list[str]:
@@ -470,9 +470,9 @@ _ENTRIES: Final = {
 
 
 def call_api(context: Context, name: str, data: bytes) -> bytes:
-    """Carry out the API method `name` with SCALE arguments `data`; return the SCALE result.
+    """Call the API method `name` with SCALE arguments `data`; return the SCALE result.
 
-    Raises NoSuchMethod, or ApiError with the reason when the arguments or the call are wrong.
+    Raises NoSuchMethod, or ApiError with the reason if the arguments are invalid or the call fails.
     """
     entry = _ENTRIES.get(name)
     if entry is None:
@@ -482,7 +482,7 @@ def call_api(context: Context, name: str, data: bytes) -> bytes:
         raise ApiError(
             f"{name}: {len(data)} bytes of arguments, {method.max_arguments} are the most"
         )
-    bound = api(context)  # calls in the arguments are those of this runtime from here on
+    bound = api(context)  # from here on, calls in the arguments are decoded by this runtime
     try:
         parts = [part for _, part in method.inputs]
         arguments, at = RPC_ARGUMENT.decode_parts(name, parts, data)
@@ -496,19 +496,19 @@ def call_api(context: Context, name: str, data: bytes) -> bytes:
 
 
 def is_unsafe(name: str) -> bool:
-    """Return True for an API method that only a trusted caller may use; False for an unknown."""
+    """Return True if only trusted callers may use the API method; False if it is unknown."""
     entry = _ENTRIES.get(name)
     return entry is not None and entry[1].is_unsafe
 
 
 def max_arguments(name: str) -> int:
-    """Return the maximum number of bytes of an API method's arguments, also of an unknown one."""
+    """Return the maximum length of an API method's arguments, in bytes, also for an unknown one."""
     entry = _ENTRIES.get(name)
     return MAX_ARGUMENTS if entry is None else entry[1].max_arguments
 
 
 def apply(executive: Executive, raw: bytes) -> ApplyResult:
-    """Apply an extrinsic to the state the executive works on; return what came of it."""
+    """Apply an extrinsic to the current state of the executive; return the result."""
     try:
         failure = executive.apply_extrinsic(raw)
     except (Invalid, Unknown) as refusal:
@@ -517,10 +517,10 @@ def apply(executive: Executive, raw: bytes) -> ApplyResult:
 
 
 def dry_run(executive: Executive, state: RootedState, at: H256, wire: bytes) -> bytes:
-    """Apply an extrinsic as the block after `at` would, whose state `state` is.
+    """Apply an extrinsic as in the block after `at`, whose state is `state`.
 
-    Returns the encoded result. Raises ApiError when `wire` is not opaque bytes, or when a block
-    that holds it could not be.
+    Returns the encoded result. Raises ApiError if `wire` is not opaque bytes, or if a block with it
+    would be invalid.
     """
     executive.open_pool_view(state, at)
     try:
@@ -530,5 +530,5 @@ def dry_run(executive: Executive, state: RootedState, at: H256, wire: bytes) -> 
 
 
 def weight_of(picoseconds: int) -> Weight:
-    """Return a weight of so many picoseconds, as many as fit."""
+    """Return a weight of `picoseconds`, at most the maximum of u64."""
     return Weight(u64(min(picoseconds, u64.MAX)))

@@ -1,6 +1,6 @@
-"""What a runtime API is: a class whose methods are asked for by name, with SCALE in and out.
+"""Base of the runtime APIs: classes whose methods are called by name, with SCALE in and out.
 
-`runtime/api.py` lists them all and carries them out; those of the economy are in
+`runtime/api.py` lists them all and dispatches the calls; those of the economy are in
 `runtime/economy_api.py`.
 """
 
@@ -16,11 +16,11 @@ from btt_chain.scale import Codec, codec
 from runtime.executive import Executive, RootedState
 
 MAX_ARGUMENTS: Final = 64 << 10
-"""Bytes of arguments that a method takes unless its API says otherwise."""
+"""Default maximum length of a method's arguments, in bytes."""
 
 
 class ApiError(Exception):
-    """A runtime API call could not be carried out; the message says why."""
+    """A runtime API call failed; the message is the reason."""
 
 
 class NoSuchMethod(ApiError):
@@ -31,12 +31,12 @@ class NoSuchMethod(ApiError):
 
 
 MetadataSource = Callable[[int], bytes]
-"""Gives the metadata of a version."""
+"""Returns the metadata of a version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One API method: its wire format and what it does."""
+    """One API method: its wire format and function."""
 
     name: str
     inputs: tuple[tuple[str, Codec[object]], ...]
@@ -44,14 +44,14 @@ class Method:
     run: Callable[..., object]
     docs: str
     is_unsafe: bool
-    """Whether it works for as long as its arguments say, as building blocks and states does."""
+    """True if its arguments determine its running time, as in building blocks and states."""
     max_arguments: int
-    """Maximum bytes of arguments."""
+    """Maximum length of the arguments, in bytes."""
 
 
 @dataclass(slots=True)
 class Context:
-    """What API methods work on: the state of a block, fresh, and the node's own knowledge."""
+    """Context of API calls: the fresh state of a block, and data of the node."""
 
     executive: Executive
     state: RootedState
@@ -61,7 +61,7 @@ class Context:
 
 
 class RuntimeApi:
-    """Base of the APIs; a subclass's methods are its API methods."""
+    """Base class of the APIs; a subclass's public methods are its API methods."""
 
     VERSION: ClassVar[int]
     METHODS: ClassVar[dict[str, Method]]
@@ -73,7 +73,7 @@ class RuntimeApi:
         unsafe: bool | tuple[str, ...] = False,
         max_arguments: int = MAX_ARGUMENTS,
     ) -> None:
-        """Read the methods once; `unsafe` names those that strangers must not call, or says all."""
+        """Read the methods once; `unsafe` is True, or names those for trusted callers only."""
         super().__init_subclass__()
         cls.VERSION = version
         cls.METHODS = {}

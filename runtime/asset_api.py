@@ -1,6 +1,6 @@
-"""Runtime APIs of assets and their exchange: what is registered, who holds it, what it trades at.
+"""Runtime APIs of assets and their exchange: registrations, holders and prices.
 
-Amounts are in planck, times in slots. Every answer is bounded: lists come in pages.
+Amounts are in planck, times in slots. Every result is bounded: lists are paged.
 """
 
 from __future__ import annotations
@@ -18,45 +18,45 @@ from runtime.pallets.exchange import Exchange, Listing, Order, Side, Trade
 from runtime.pallets.vaults import Vault, Vaults
 
 PAGE: Final = 100
-"""Records that are answered at once."""
+"""Maximum number of records in one result."""
 MAX_LEVELS: Final = 50
 
 
 @path("btt_runtime::assets::AssetView", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(frozen=True, slots=True)
 class AssetView:
-    """An asset, as it is now."""
+    """The current state of an asset."""
 
     id: u32
     info: AssetInfo
     poll: Poll | None
     frozen: bool
-    """Whether its units stand still."""
+    """True if its units cannot be transferred."""
     holders: u32
-    """How many accounts hold units, or a place for them."""
+    """Number of accounts that hold units or keep a place for them."""
     distributed: Annotated[u128, TypeName("Balance")]
-    """All revenue that was set aside for holders."""
+    """Sum of all revenue set aside for holders."""
     listing: Listing | None
-    """Whether and since when it is traded."""
+    """The asset's listing; None if it is not traded."""
 
 
 @path("btt_runtime::assets::Holding", params={"Balance": u128})
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What an account has of an asset."""
+    """An account's holding of an asset."""
 
     id: u32
     units: Annotated[u128, TypeName("Units")]
     on_hold: Annotated[u128, TypeName("Units")]
-    """For sale."""
+    """Units on hold for sale."""
     revenue: Annotated[u128, TypeName("Balance")]
-    """What `claimRevenue` would pay."""
+    """Amount that `claimRevenue` would pay."""
 
 
 @path("btt_runtime::assets::PriceLevel", params={"Balance": u128})
 @dataclass(frozen=True, slots=True)
 class PriceLevel:
-    """All orders of one side at one price."""
+    """Sum of the orders of one side at one price."""
 
     price: Annotated[u128, TypeName("Balance")]
     units: Annotated[u128, TypeName("Units")]
@@ -66,7 +66,7 @@ class PriceLevel:
 @path("btt_runtime::assets::Book")
 @dataclass(frozen=True, slots=True)
 class Book:
-    """What is wanted and offered, the best prices first, and the last auction."""
+    """Price levels of both sides, the best first, and the last auction."""
 
     bids: list[PriceLevel]
     asks: list[PriceLevel]
@@ -76,7 +76,7 @@ class Book:
 @path("btt_runtime::assets::VaultView", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(frozen=True, slots=True)
 class VaultView:
-    """A vault, and what lies in it."""
+    """A vault and its holdings."""
 
     vault: Vault
     account: AccountId
@@ -85,23 +85,23 @@ class VaultView:
 
 
 class AssetsApi(RuntimeApi, version=1):
-    """What is registered, and who holds it."""
+    """Registered assets and their holders."""
 
     def asset(self, id: u32) -> AssetView | None:
-        """Return an asset by its number."""
+        """Return the asset of a number; None if there is none."""
         registry = self._executive.runtime.pallet(AssetRegistry)
         info = registry.registered.get(id)
         return None if info is None else self._view(registry, id, info)
 
     def assets(self, begin: u32, limit: u32) -> list[AssetView]:
-        """Return the assets from a number on, `PAGE` at most."""
+        """Return the assets from number `begin` on, at most `PAGE`."""
         registry = self._executive.runtime.pallet(AssetRegistry)
         end = min(int(registry.count.value), int(begin) + min(int(limit), PAGE))
         found = ((u32(id), registry.registered.get(u32(id))) for id in range(int(begin), end))
         return [self._view(registry, id, info) for id, info in found if info is not None]
 
     def holdings(self, account: AccountId, begin: u32, limit: u32) -> list[Holding]:
-        """Return what an account has of the assets from a number on; it looks at `PAGE` at most."""
+        """Return an account's holdings of assets from number `begin` on; reads at most `PAGE`."""
         runtime = self._executive.runtime
         registry, assets = runtime.pallet(AssetRegistry), runtime.pallet(Assets)
         end = min(int(registry.count.value), int(begin) + min(int(limit), PAGE))
@@ -128,36 +128,36 @@ class AssetsApi(RuntimeApi, version=1):
 
 
 class ExchangeApi(RuntimeApi, version=1):
-    """What assets trade at."""
+    """Order books, trades and vaults of assets."""
 
     def book(self, asset: u32, levels: u32) -> Book:
-        """Return the best price levels of both sides, `MAX_LEVELS` at most."""
+        """Return the best price levels of both sides, at most `MAX_LEVELS`."""
         most, trades = min(int(levels), MAX_LEVELS), self._exchange.trades[asset]
         bids, asks = (self._levels(asset, side, most) for side in (Side.Buy, Side.Sell))
         return Book(bids, asks, trades[-1] if trades else None)
 
     def trades(self, asset: u32) -> list[Trade]:
-        """Return what the last auctions did, the newest last."""
+        """Return the results of the last auctions, the newest last."""
         return self._exchange.trades[asset]
 
     def orders(self, account: AccountId, asset: u32) -> list[tuple[u64, Order]]:
-        """Return an account's open orders for an asset, by their numbers."""
+        """Return an account's open orders for an asset, with their numbers."""
         exchange = self._exchange
         return [(id, exchange.orders[id]) for id in exchange.own[asset, account]]
 
     def order(self, id: u64) -> Order | None:
-        """Return an open order."""
+        """Return an open order; None if there is none of this number."""
         return self._exchange.orders.get(id)
 
     def listings(self) -> list[tuple[u32, Listing]]:
-        """Return what is traded, what paid for it first; `PAGE` at most."""
+        """Return the traded assets, premium listings first; at most `PAGE`."""
         now = self._exchange.clock.now()
         listed = self._exchange.listings.items()
         traded = (entry for entry in listed if self._exchange.is_traded(entry[0]))
         return nsmallest(PAGE, traded, key=lambda entry: (entry[1].premium_until <= now, entry[0]))
 
     def vault(self, id: u32) -> VaultView | None:
-        """Return a vault and what lies in it."""
+        """Return a vault and its holdings; None if there is none of this number."""
         vaults = self._executive.runtime.pallet(Vaults)
         vault = vaults.vaults.get(id)
         if vault is None:

@@ -1,8 +1,8 @@
-"""The audit: what must hold of every state, looked at as a whole.
+"""The audit: invariants of every state, checked on the state as a whole.
 
-Each check takes the books apart from another side and tells what does not add up. It reads the
-whole state and changes nothing: for tests, for operators and for whoever doubts the chain, at any
-finalised block; never for a hook or a call. The numbers I1 to I19 are those of docs/economy.md.
+Each check recomputes a part of the accounting from other records, and reports differences. It reads
+the whole state and changes nothing: for tests, operators and independent verification, at any
+finalized block; never for a hook or a call. The numbers I1 to I19 are those of docs/economy.md.
 """
 
 from __future__ import annotations
@@ -48,28 +48,28 @@ from runtime.splits import BPS
 K = TypeVar("K")
 V = TypeVar("V")
 PREFIX_SIZE: Final = 16
-"""Bytes of a storage prefix that are the pallet's; as many again are the item's."""
+"""Length of the pallet's part of a storage prefix, in bytes; the item's part is as long."""
 CHECKED: Final = (JobState.Committed, JobState.Checking, JobState.Pending)
-"""The states of a job that there is a receipt of."""
+"""States of a job that has a receipt."""
 CONFIRMED: Final = MilestoneStatus.Confirmed
 OWN_KEYS: Final = b":"
-"""How keys begin that are no pallet's: code, parameters, the chain's id."""
+"""First byte of keys outside of pallets: code, parameters, the chain's id."""
 
 
 @path("btt_runtime::audit::Finding")
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that does not hold: which invariant, and what was found instead."""
+    """A violated invariant, with the values found."""
 
     invariant: str
-    """The invariant's number: `I1`."""
+    """Number of the invariant: `I1`."""
     text: str
-    """What is wrong, with the amounts in planck."""
+    """Description of the violation, with amounts in planck."""
 
 
 @dataclass(slots=True)
 class Books:
-    """A state under audit: the runtime that stands on it, and its accounts, read once."""
+    """A state under audit: its runtime, and its accounts, read once."""
 
     runtime: BttRuntime
     accounts: dict[AccountId, AccountInfo]
@@ -78,7 +78,7 @@ class Books:
     staking: TierStaking
 
     def of(self, who: AccountId) -> AccountInfo:
-        """Return an account, empty if there is none."""
+        """Return an account; an empty record if there is none."""
         return self.accounts.get(who) or AccountInfo()
 
 
@@ -86,12 +86,12 @@ Check = Callable[[Books], Iterator[Finding]]
 
 
 def audit(runtime: BttRuntime) -> list[Finding]:
-    """Return all that is wrong with the state that `runtime` stands on; nothing if all is well.
+    """Return all violations in the current state of `runtime`; an empty list if there are none.
 
     The state must be that of a block's end. Reads every key of it: seconds on a large chain.
     """
     unreadable = list(stored(runtime))
-    if unreadable:  # then the other checks would stumble over it
+    if unreadable:  # the other checks would fail on it
         return unreadable
     books = Books(
         runtime,
@@ -103,11 +103,11 @@ def audit(runtime: BttRuntime) -> list[Finding]:
     return [finding for check in CHECKS for finding in check(books)]
 
 
-# ---- I17: everything stored can be read, and says one thing only
+# ---- I17: all storage is readable and canonical
 
 
 def stored(runtime: BttRuntime) -> Iterator[Finding]:
-    """Every key belongs to an item, and every value is what its own decoding encodes to."""
+    """Check I17: every key belongs to an item, and every value re-encodes to itself."""
     items = {
         item.prefix: (f"{pallet.name}.{item.name}", item)
         for pallet in runtime.pallets.values()
@@ -127,7 +127,7 @@ def stored(runtime: BttRuntime) -> Iterator[Finding]:
 
 
 def unreadable(item: StorageItem, key: bytes, raw: bytes) -> str:
-    """Return what is wrong with a key of `item` or its value; an empty text if nothing is."""
+    """Return the problem with a key of `item` or its value; an empty text if there is none."""
     shape = item.shape()
     try:
         if shape.value.encode(shape.value.decode_all(raw)) != raw:
@@ -135,7 +135,7 @@ def unreadable(item: StorageItem, key: bytes, raw: bytes) -> str:
         at = len(item.prefix)
         for hasher, part in shape.keys:
             size = HASH_PREFIX.get(hasher)
-            if size is None:  # a hash alone: there is nothing to compare it with
+            if size is None:  # a hash without the key: nothing to compare
                 return ""
             value, end = part.decode(key, at + size)
             if HASH[hasher](part.encode(value)) != key[at:end]:
@@ -146,11 +146,11 @@ def unreadable(item: StorageItem, key: bytes, raw: bytes) -> str:
     return "" if at == len(key) else "a key that is too long"
 
 
-# ---- I1, I4, I19: money by account
+# ---- I1, I4, I19: balances by account
 
 
 def issuance(books: Books) -> Iterator[Finding]:
-    """I1: what all accounts have is the total issuance."""
+    """Check I1: the balances of all accounts add up to the total issuance."""
     held = sum(int(info.data.free) + int(info.data.reserved) for info in books.accounts.values())
     told = int(books.runtime.balances.total_issuance.value)
     if held != told:
@@ -158,7 +158,7 @@ def issuance(books: Books) -> Iterator[Finding]:
 
 
 def reserves(books: Books) -> Iterator[Finding]:
-    """I4: what is reserved has an owner and a reason, and locks are stored as they count."""
+    """Check I4: reserves have an owner and a reason, and the stored locks match their entries."""
     balances = books.runtime.balances
     for who, info in books.accounts.items():
         holds, named = balances.holds[who], balances.reserves[who]
@@ -180,7 +180,7 @@ def reserves(books: Books) -> Iterator[Finding]:
 
 
 def bonds(books: Books) -> Iterator[Finding]:
-    """I4: bonds are on hold to the planck, and deposits are reserved."""
+    """Check I4: bonds are on hold to the planck, and deposits are reserved."""
     runtime = books.runtime
     balances, reason = runtime.balances, runtime.authorities.reason
     ledgers = {who: ledger.total for who, ledger in runtime.authorities.ledger.items()}
@@ -198,7 +198,7 @@ def bonds(books: Books) -> Iterator[Finding]:
 
 
 def deposits_noted(runtime: BttRuntime) -> dict[bytes, int]:
-    """Return what is reserved under each name, by the records of the pallets it is reserved for."""
+    """Return the sum reserved under each name, by the records of the pallets that reserve."""
     polls = runtime.referenda.referendum_info_for.items()
     return {
         proxy.RESERVE_ID: sum(
@@ -233,7 +233,7 @@ def deposits_noted(runtime: BttRuntime) -> dict[bytes, int]:
 
 
 def left_for(poll: referenda.ReferendumInfo) -> list[referenda.Deposit]:
-    """Return the deposits that a referendum still has."""
+    """Return the deposits that are still reserved for a referendum."""
     found: list[referenda.Deposit | None]
     match poll:
         case referenda.Ongoing(status):
@@ -246,11 +246,11 @@ def left_for(poll: referenda.ReferendumInfo) -> list[referenda.Deposit]:
 
 
 def unexplained(books: Books) -> Iterator[Finding]:
-    """I4: what is on hold is what the records of pallets say, and votes lock what they weigh."""
+    """Check I4: holds match the records of the pallets, and voting locks their class locks."""
     runtime, expected = books.runtime, dict[tuple[AccountId, Reason], int]()
     for who, reason, amount in records(runtime):
         expected[who, reason] = expected.get((who, reason), 0) + amount
-    elsewhere = (runtime.authorities.reason, books.staking.reason)  # `bonds` and `holdings` look
+    elsewhere = (runtime.authorities.reason, books.staking.reason)  # see `bonds`, `holdings`
     held = {
         (who, hold.id): int(hold.amount)
         for who, entries in runtime.balances.holds.items()
@@ -273,12 +273,12 @@ def unexplained(books: Books) -> Iterator[Finding]:
 
 
 def values_of(item: Map[K, V]) -> list[V]:
-    """Return all that an item has."""
+    """Return all values of an item."""
     return [value for _, value in item.items()]
 
 
 def records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
-    """Yield what must be on hold, by the records that it is held for: who, why, planck."""
+    """Yield the holds expected by the records of the pallets: account, reason, planck."""
     notes = Reason(runtime.preimage.index, Preimage.HoldReason.Preimage)
     for status in values_of(runtime.preimage.request_status_for):
         ticket = status.ticket if isinstance(status, Unrequested) else status.maybe_ticket
@@ -305,7 +305,7 @@ def records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
 
 
 def asset_records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
-    """Yield what the registry of assets holds."""
+    """Yield the expected holds of the asset registry."""
     registry, why = runtime.asset_registry, AssetRegistry.HoldReason
     for id, info in registry.registered.items():
         poll, offer = registry.polls.get(id), registry.buy_backs.get(id)
@@ -322,7 +322,7 @@ def asset_records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]
 
 
 def dust(books: Books) -> Iterator[Finding]:
-    """I19: no account lies about with less than it needs to exist."""
+    """Check I19: no account is stored with less than it needs to exist."""
     least = books.runtime.balances.existential_deposit
     for who, info in books.accounts.items():
         data = info.data
@@ -337,7 +337,7 @@ def dust(books: Books) -> Iterator[Finding]:
 
 
 def vesting(books: Books) -> Iterator[Finding]:
-    """I5: schedules are well formed, told in both forms, and locked for what they still lock."""
+    """Check I5: schedules are well formed, equal in both formats, and covered by locks."""
     runtime = books.runtime
     schedules = dict(runtime.vesting.schedules_ext.items())
     told = dict(runtime.vesting.vesting.items())
@@ -357,18 +357,18 @@ def vesting(books: Books) -> Iterator[Finding]:
                 return
             if row.unvested(now) > row.unvested(max(0, now - 1)) or row.unvested(row.end):
                 yield Finding("I5", f"{who.hex()}: {row} does not come free")
-        # The lock is brought up to date when somebody asks for it: until then it locks more.
+        # The lock is updated by calls of accounts: until then it locks more.
         least, most = total_unvested(rows, now), sum(int(row.locked) for row in rows)
         if not least <= locks.get(who, 0) <= most:
             locked = f"{locks.get(who, 0)} planck locked"
             yield Finding("I5", f"{who.hex()}: {locked}, schedules lock {least} to {most}")
 
 
-# ---- I2, I3, I14, I15, I18: pools, and what leaves them
+# ---- I2, I3, I14, I15, I18: pools and releases
 
 
 def burns(books: Books) -> Iterator[Finding]:
-    """I2, I3: what is gone was burned, each planck for a reason."""
+    """Check I2, I3: all missing issuance was burned, each planck for a reason."""
     balances, tokenomics = books.runtime.balances, books.tokenomics
     burned, supply = int(balances.total_burned.value), int(tokenomics.genesis_supply.value)
     issued = int(balances.total_issuance.value)
@@ -380,7 +380,7 @@ def burns(books: Books) -> Iterator[Finding]:
 
 
 def pools(books: Books) -> Iterator[Finding]:
-    """I18: pools exist, nobody signs for them, and they have what was not paid out of them."""
+    """Check I18: pools exist, never signed, and have what was not paid out of them."""
     tokenomics, total = books.tokenomics, 0
     known = dict(tokenomics.pools.items())
     for who in ALL_POOLS:
@@ -395,7 +395,7 @@ def pools(books: Books) -> Iterator[Finding]:
         if pool is None or pool.account != who:
             yield Finding("I18", f"{name!r}: there are no books")
             continue
-        # Anybody can send money to a pool, so there may be more; the treasury pays by itself.
+        # Any account can send money to a pool, so there may be more; the treasury pays by itself.
         left = int(pool.allocated) - int(pool.released) - int(pool.burned)
         if who != TREASURY and info.data.free < left:
             yield Finding("I18", f"{name!r}: {info.data.free} planck, {left} were not paid out")
@@ -410,7 +410,7 @@ def pools(books: Books) -> Iterator[Finding]:
 
 
 def development(books: Books) -> Iterator[Finding]:
-    """I18: the development fund has what is set aside in it, and what is still to be shared."""
+    """Check I18: the development fund covers its earmarked money and the inflow to be shared."""
     tokenomics = books.tokenomics
     earmarked, inflow = int(tokenomics.earmarked.value), int(tokenomics.compute_inflow.value)
     free = int(books.of(DEVELOPMENT_FUND).data.free)
@@ -419,7 +419,7 @@ def development(books: Books) -> Iterator[Finding]:
 
 
 def reserve(books: Books) -> Iterator[Finding]:
-    """I14: the reserve spends within what is unlocked, and that is within the reserve."""
+    """Check I14: the reserve spends within the unlocked cap, and that is within the reserve."""
     tokenomics = books.tokenomics
     pool, unlock = tokenomics.pools.get(id_of(RESERVE)), tokenomics.reserve_unlock.get()
     released, allocated = (0, 0) if pool is None else (int(pool.released), int(pool.allocated))
@@ -431,7 +431,7 @@ def reserve(books: Books) -> Iterator[Finding]:
 
 
 def programmes(books: Books) -> Iterator[Finding]:
-    """I15: the Foundation has no more than time and milestones allow; burns happen once."""
+    """Check I15: the Foundation has no more than time and milestones allow; burns happen once."""
     tokenomics, now = books.tokenomics, books.runtime.babe.now()
     for number, programme in tokenomics.programmes.items():
         name, released = f"programme {number}", int(programme.released_planck)
@@ -459,7 +459,7 @@ def programmes(books: Books) -> Iterator[Finding]:
 
 
 def mining(books: Books) -> Iterator[Finding]:
-    """I6: what was issued is paid, owed or in Carry, and the rest is not issued."""
+    """Check I6: issued emission is paid, owed or carried over, and the rest is not issued."""
     pallet = books.mining
     allocated, unemitted = int(pallet.allocated.value), int(pallet.unemitted.value)
     owed, paid, carry = (int(item.value) for item in (pallet.owed, pallet.paid, pallet.carry))
@@ -479,7 +479,7 @@ def mining(books: Books) -> Iterator[Finding]:
 
 
 def eras(books: Books, owed: int) -> Iterator[Finding]:
-    """I6: what is owed is owed by eras, and an era's shares never exceed what it owes."""
+    """Check I6: the owed sum is that of the eras, and an era's shares never exceed its rest."""
     pallet = books.mining
     parts: dict[int, int] = {}
     scores: dict[int, int] = {}
@@ -493,7 +493,7 @@ def eras(books: Books, owed: int) -> Iterator[Finding]:
     if left != owed:
         yield Finding("I6", f"{owed} planck owed, eras owe {left}")
     for index, era in known.items():
-        # What expired is Carry's, and its shares are forgotten step by step.
+        # Expired rewards are carried over, and their shares are removed in steps.
         if era.left and parts.get(index, 0) > era.left:
             yield Finding("I6", f"era {index}: {parts[index]} planck shared, {era.left} owed")
         if scores.get(index, 0) > era.score:
@@ -507,7 +507,7 @@ def eras(books: Books, owed: int) -> Iterator[Finding]:
 
 
 def stakes(books: Books) -> Iterator[Finding]:
-    """I7: stakes are on hold, and what they were promised lies in the pool."""
+    """Check I7: stakes are on hold, and the pool covers their promised rewards."""
     staking = books.staking
     now = books.runtime.babe.now() * int(staking.slot_ms)
     by_owner: dict[AccountId, list[tuple[int, Stake]]] = {}
@@ -528,7 +528,7 @@ def stakes(books: Books) -> Iterator[Finding]:
 
 
 def staked_sums(books: Books, everything: list[Stake]) -> Iterator[Finding]:
-    """I7, I9: the sums over all stakes are those that are kept."""
+    """Check I7, I9: the stored sums match the sums over all stakes."""
     staking, tokenomics = books.staking, books.tokenomics
     committed = int(staking.pool_committed.value)
     open_ = sum(int(stake.commit) - int(stake.gross_claimed) for stake in everything)
@@ -550,7 +550,7 @@ def staked_sums(books: Books, everything: list[Stake]) -> Iterator[Finding]:
 
 
 def holdings(books: Books, by_owner: dict[AccountId, list[tuple[int, Stake]]]) -> Iterator[Finding]:
-    """I7: what an account has staked is on hold, and told in one record as in many."""
+    """Check I7: an account's stakes are on hold, and its summary record matches them."""
     staking, balances, long_staked = books.staking, books.runtime.balances, 0
     known = dict(staking.holdings.items())
     for who in {**books.accounts, **by_owner, **known}:
@@ -579,7 +579,7 @@ def holdings(books: Books, by_owner: dict[AccountId, list[tuple[int, Stake]]]) -
 
 
 def work(books: Books) -> Iterator[Finding]:
-    """I4: bonds answer for the jobs that run, and every job that runs is counted once."""
+    """Check I4: bonds cover the running jobs, and every running job is counted once."""
     runtime = books.runtime
     jobs, providers, receipts = runtime.jobs, runtime.providers, runtime.receipts
     running = {id: job for id, job in jobs.jobs.items() if job.state not in ENDED}
@@ -617,7 +617,7 @@ def work(books: Books) -> Iterator[Finding]:
 
 
 def units(books: Books) -> Iterator[Finding]:
-    """I10: all units are somebody's, none too many; what sells is on hold, the book is whole."""
+    """Check I10: units have owners and match the supply; sales are held, the book is complete."""
     runtime = books.runtime
     pallet, registry, exchange = runtime.assets, runtime.asset_registry, runtime.exchange
     owned: dict[int, list[int]] = {}
@@ -663,4 +663,4 @@ CHECKS: Final[tuple[Check, ...]] = (
     issuance, reserves, bonds, dust, vesting, burns, pools, development, reserve, programmes,
     mining, stakes, work, units,
 )  # fmt: skip
-"""All checks but that of I17, which comes first."""
+"""All checks except that of I17, which runs first."""

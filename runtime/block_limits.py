@@ -13,7 +13,7 @@ from runtime.frame.host import Host
 from runtime.weights.block import EXTRINSIC_BYTE
 
 MAX_INHERENTS: Final = 16
-"""Inherents that a block may be expected to have: no limit of weight holds them back."""
+"""Maximum number of inherents in a block, which weight limits do not restrict."""
 
 
 class BlockLimits:
@@ -34,10 +34,10 @@ class BlockLimits:
         self._max_length = [int(largest.normal), int(largest.operational), int(largest.mandatory)]
         base = self._limits[DispatchClass.Normal][0]
         self._max_extrinsics = self._max_block // base + MAX_INHERENTS
-        """Extrinsics that fit into a block, each weighing at least the base."""
+        """Maximum number of extrinsics in a block, each weighing at least the base."""
 
     def check_body(self, header: Header, extrinsics: Sequence[bytes]) -> None:
-        """Refuse a body that no block can have, before anything is worked out from it."""
+        """Reject a body that no valid block can have, before any computation on it."""
         if len(extrinsics) > self._max_extrinsics:
             told = f"{len(extrinsics)} extrinsics, {self._max_extrinsics} are the most"
             raise InvalidBlock(f"block {int(header.number)} has {told}")
@@ -46,11 +46,11 @@ class BlockLimits:
             raise InvalidBlock(f"block {int(header.number)} has a body of {length} bytes")
 
     def count(self, info: DispatchInfo, size: int) -> None:
-        """Count a transaction of `size` bytes on the wire as used, or raise ExhaustsResources."""
+        """Count a transaction of `size` encoded bytes as used. Raises ExhaustsResources."""
         self._host.length, self._host.weights[info.dispatch_class] = self.with_one_more(info, size)
 
     def with_one_more(self, info: DispatchInfo, size: int) -> tuple[int, int]:
-        """Return the block's length, and the weight of the class, with such a transaction.
+        """Return the block's length, and the weight of the class, with this transaction added.
 
         Raises ExhaustsResources if it does not fit.
         """

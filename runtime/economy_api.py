@@ -1,6 +1,6 @@
-"""Runtime APIs of the economy: supply, releases, pools, what stakes are good for, who earns what.
+"""Runtime APIs of the economy: supply, releases, pools, benefits of stakes, and earnings.
 
-Amounts are in planck. Nothing here walks over accounts: everything is read from sums that the
+Amounts are in planck. No method iterates over accounts: all results are read from sums that the
 pallets keep.
 """
 
@@ -15,23 +15,23 @@ from runtime.pallets.tokenomics import BurnReason, PoolStatus, Supply, Tokenomic
 
 
 class TokenomicsApi(RuntimeApi, version=1):
-    """All the money there is: where it came from, where it is, what became of it."""
+    """Supply, burns and releases of money."""
 
     def supply(self) -> Supply:
-        """Return how much money there is, and how much of it moves."""
+        """Return the supply of money, and its circulating part."""
         return self._tokenomics.supply()
 
     def burned(self) -> list[tuple[BurnReason, u128]]:
-        """Return what was destroyed, by why; together it is what `supply` says is burned."""
+        """Return the burned amounts by reason; they add up to the burned amount of `supply`."""
         burned = self._tokenomics.burned_by
         return [(reason, burned[reason]) for reason in BurnReason]
 
     def release(self, year: u32) -> YearRelease:
-        """Return what is released in a year by its label, 2025 the chain's first."""
+        """Return the releases of a year by its label; the first is 2025."""
         return self._tokenomics.release(int(year))
 
     def pools(self) -> list[PoolStatus]:
-        """Return every pool: what it got, what it paid, what it has."""
+        """Return every pool's allocation, payments and balance."""
         return self._tokenomics.pools_now()
 
     @property
@@ -40,14 +40,14 @@ class TokenomicsApi(RuntimeApi, version=1):
 
 
 class StakingApi(RuntimeApi, version=1):
-    """Money locked for a term, and what it is good for."""
+    """Stakes and their benefits."""
 
     def benefits(self, account: AccountId) -> Benefits:
-        """Return what the stakes of an account are good for now."""
+        """Return the current benefits of an account's stakes."""
         return self._staking.benefits(account)
 
     def pool(self) -> PoolState:
-        """Return what of the reward pool is promised, and what is not."""
+        """Return the promised and the free part of the reward pool."""
         return self._staking.pool()
 
     @property
@@ -56,21 +56,21 @@ class StakingApi(RuntimeApi, version=1):
 
 
 class MiningApi(RuntimeApi, version=1):
-    """What is issued to those who compute."""
+    """Emission to operators of compute."""
 
     def operator(self, account: AccountId) -> OperatorView:
-        """Return what is known of an operator, and what it has done in the era that runs."""
+        """Return an operator's records, and its work in the current era."""
         return self._mining.operator_view(account)
 
     def estimate(self, account: AccountId, era: u32 | None) -> Estimate | None:
-        """Return what an account has earned in an era and not claimed; None if nothing.
+        """Return an account's unclaimed earnings of an era; None if there are none.
 
-        Without an era, or for the one that runs: what it would be if it ended now.
+        Without an era, or for the current one: as if it ended now.
         """
         return self._mining.estimate(account, None if era is None else int(era))
 
     def emission(self) -> Emission:
-        """Return where the emission stands."""
+        """Return the current state of the emission."""
         return self._mining.emission_now()
 
     @property

@@ -1,9 +1,9 @@
-"""The executive: how a block is carried out, step by step, and how a transaction is judged.
+"""The executive: execution of blocks, step by step, and validation of transactions.
 
-A block opens (`initialize_block`), takes extrinsics one by one (`apply_extrinsic`) and closes
-(`finalize_block`). An author goes through these steps with extrinsics of the pool;
-`execute_block` goes through them with somebody's block and compares what comes out with what
-the header says. Any difference rejects the block with its reason.
+A block is initialized (`initialize_block`), extrinsics are applied one by one (`apply_extrinsic`),
+and it is finalized (`finalize_block`). An author performs these steps with extrinsics of the pool;
+`execute_block` performs them with an imported block and compares the result with the header. Any
+difference rejects the block with a reason.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ NOBODY: Final = AccountId(bytes(32))
 
 
 class RootedState(State, Protocol):
-    """A state that can also tell its Merkle root."""
+    """A state with a Merkle root."""
 
     def root(self) -> bytes:
-        """Return the root of the state as it is now, 32 bytes."""
+        """Return the current root of the state, 32 bytes."""
 
 
 SignatureCheck = Callable[[MultiSignature, bytes, AccountId], bool]
-"""(signature, signed bytes, account) -> verdict. The node gives one that remembers verdicts."""
+"""(signature, signed bytes, account) -> validity. The node provides one with a cache."""
 
 OrderedRoot = Callable[[Sequence[bytes]], bytes]
 """Root of the trie of a list: the extrinsics root."""
@@ -73,32 +73,32 @@ OrderedRoot = Callable[[Sequence[bytes]], bytes]
 
 @dataclass(slots=True)
 class Signer:
-    """Who signed an extrinsic, what it carries, and the sender's account as it is now."""
+    """The signer of an extrinsic, its extra data, and the signer's current account."""
 
     who: AccountId
     extra: SignedExtra
     account: AccountInfo
     implicit: bytes = b""
-    """What the signature covers besides the bytes; empty where none was checked."""
+    """Signed bytes besides call and extra; empty if no signature was checked."""
     discount: int = 0
-    """How much less of the fee the sender pays, in hundredths of a percent; see `_prepare`."""
+    """Discount on the fee, in hundredths of a percent; see `_prepare`."""
     fee: int = 0
-    """Fee with its tip, in planck, once it is known."""
+    """Fee including the tip, in planck, once it is computed."""
 
 
 @dataclass(slots=True)
 class Transaction:
-    """A decoded extrinsic: who signed it (None: nobody), and what is known before it runs."""
+    """A decoded extrinsic: its signer (None: unsigned), and its declared dispatch info."""
 
     signer: Signer | None
     call: Call
     info: DispatchInfo
     length: int
-    """Bytes on the wire, with the length in front."""
+    """Encoded length in bytes, including the length prefix."""
 
 
 class Executive:
-    """Carries out blocks and judges transactions under one runtime."""
+    """Executes blocks and validates transactions under one runtime."""
 
     def __init__(
         self,
@@ -108,8 +108,8 @@ class Executive:
         ordered_root: OrderedRoot,
         family: object = None,
     ) -> None:
-        """`family` is common to the executives of one version with the same parameters: what one
-        of them decoded is good for the others.
+        """`family` identifies the executives of one version with the same parameters: they can use
+        each other's decoded transactions.
         """
         self.runtime = runtime
         self._family = runtime if family is None else family
@@ -126,10 +126,10 @@ class Executive:
     # ---- a block
 
     def initialize_block(self, state: RootedState, header: Header) -> None:
-        """Open the block that `header` announces; its roots are not looked at."""
+        """Initialize the block of `header`; its roots are not checked here."""
         self._begin(state)
         self.runtime.enter(state)
-        # What the runtime itself writes into the digest comes out anew, and is compared at the end.
+        # Digests written by the runtime itself are made anew, and compared at the end.
         given = [item for item in header.digest.logs if isinstance(item, PreRuntime)]
         if len(given) > RESERVED_LOGS or sum(len(item.payload) for item in given) > MAX_CLAIM_BYTES:
             raise InvalidBlock(f"block {int(header.number)} has a digest that no author makes")
@@ -139,11 +139,11 @@ class Executive:
         self.runtime.host.weights[DispatchClass.Mandatory] += weight + base
 
     def apply_extrinsic(self, raw: bytes, kept: Kept | None = None) -> DispatchError | None:
-        """Apply one extrinsic (without its length prefix); return why its call failed, or None.
+        """Apply one extrinsic (without its length prefix); return the error of its call, or None.
 
-        `kept` is what an executive kept of these very bytes when it admitted them: they are not
-        decoded again, nor is their signature checked, unless it would cover something else now.
-        Raises Invalid or Unknown when it may not be in this block; then nothing is left of it.
+        `kept` are the values kept for these bytes when an executive admitted them: they are not
+        decoded again, nor is their signature checked, unless it would cover other data now. Raises
+        Invalid or Unknown if it may not be in this block; then all its effects are undone.
         """
         host, state = self.runtime.host, self._state
         state.begin()
@@ -152,12 +152,12 @@ class Executive:
         try:
             transaction = self._decoded(kept) or self._decode(raw)
             self.system.begin_extrinsic()
-            # Nothing decoded is dispatched twice: what a call does to its arguments stays its own.
+            # A decoded call is dispatched once only: it may change its arguments.
             if kept is not None:
                 kept.call = None
             outcome = self._apply(transaction)
         except (Invalid, Unknown):
-            if kept is not None:  # refused before it was dispatched
+            if kept is not None:  # rejected before its dispatch
                 kept.call = call
             self._undo(before)
             raise
@@ -167,11 +167,11 @@ class Executive:
         return outcome
 
     def resume_block(self, state: RootedState) -> None:
-        """Go on with a block that `state` holds open: for API calls that stand alone."""
+        """Continue the unfinished block of `state`: for stand-alone API calls."""
         self._begin(state)
 
     def finalize_block(self) -> Header:
-        """Close the block; return its header (without a seal)."""
+        """Finalize the block; return its header (without a seal)."""
         return self._close(self.ordered_root(self._extrinsics))
 
     def _close(self, extrinsics_root: bytes) -> Header:
@@ -195,11 +195,10 @@ class Executive:
         extrinsics: Sequence[bytes],
         find: FindKept = nothing_kept,
     ) -> None:
-        """Carry out somebody's block (its seal removed from the header).
+        """Execute an imported block (its seal removed from the header).
 
-        `find` returns what was kept of an extrinsic when it was admitted.
-        Raises InvalidBlock, with the reason, unless every extrinsic may be in it and the header
-        tells exactly what came out.
+        `find` returns the values kept for an extrinsic when it was admitted. Raises InvalidBlock,
+        with the reason, unless every extrinsic is valid in it and the header equals the result.
         """
         self._limits.check_body(header, extrinsics)
         expected = self.ordered_root(extrinsics)
@@ -226,7 +225,7 @@ class Executive:
     # ---- a transaction
 
     def open_pool_view(self, state: RootedState, at: H256) -> None:
-        """Prepare to judge transactions as the block after `at`, whose state `state` is, would."""
+        """Prepare to validate transactions as in the block after `at`, whose state is `state`."""
         self._begin(state)
         self.runtime.enter(state)
         number = self.system.number.value
@@ -234,16 +233,16 @@ class Executive:
         self.system.number.value = number + 1
 
     def validate_transaction(self, source: TransactionSource, raw: bytes) -> ValidTransaction:
-        """Judge an extrinsic (without its length prefix) in the view opened before.
+        """Validate an extrinsic (without its length prefix) in the current pool view.
 
-        Raises Invalid or Unknown. Nothing is left in the state.
+        Raises Invalid or Unknown. The state is not changed.
         """
         return self.admit(source, raw)[0]
 
     def admit(self, source: TransactionSource, raw: bytes) -> tuple[ValidTransaction, Kept | None]:
-        """Judge an extrinsic as `validate_transaction` does; return what `recheck` needs, too.
+        """Validate an extrinsic as `validate_transaction` does; also return the data for `recheck`.
 
-        There is nothing for one without a signature: it is judged in full each time.
+        None for an unsigned one: it is validated in full each time.
         """
         before = self._open_layer()
         try:
@@ -263,10 +262,10 @@ class Executive:
             self._undo(before)
 
     def recheck(self, kept: Kept) -> ValidTransaction | None:
-        """Judge a transaction again in the view opened before, by what was kept of it.
+        """Validate a transaction again in the current pool view, from its kept values.
 
-        Gives what `validate_transaction` gives for its bytes, or None where only that can tell:
-        under another runtime, and where the signature would have to cover something else.
+        Returns the result of `validate_transaction` for its bytes, or None if that is required:
+        under another runtime, and if the signature would have to cover other data.
         """
         if kept.runtime is not self.runtime:
             return None
@@ -279,7 +278,7 @@ class Executive:
             self._undo(before)
 
     def can_pay(self, who: AccountId, fees: int) -> bool:
-        """Return True if an account can pay so much in fees, in the view opened before."""
+        """Return True if an account can pay `fees` planck of fees, in the current pool view."""
         before = self._open_layer()
         try:
             return self.fees.can_pay(who, u128(min(fees, u128.MAX)), u128(0))
@@ -287,7 +286,7 @@ class Executive:
             self._undo(before)
 
     def decode_unchecked(self, raw: bytes) -> Transaction:
-        """Decode an extrinsic without looking at its signature or sender: for fee queries."""
+        """Decode an extrinsic without checking its signature or sender: for fee queries."""
         envelope = self._envelope(raw)
         transaction = self._opened(envelope, len(raw))
         extra, address = envelope.extra, envelope.address
@@ -296,11 +295,11 @@ class Executive:
             transaction.signer = Signer(who, extra, AccountInfo())
         return transaction
 
-    # ---- private steps
+    # ---- internals
 
     def _open_layer(self) -> tuple[list[int], int, int]:
-        """Begin to judge: nothing of it stays in the state, nor in what the block has used."""
-        self.runtime.tie()  # the view may be older than another runtime's work
+        """Open a layer for a validation, after which state and block counters are restored."""
+        self.runtime.tie()  # another runtime may have been active since the view was opened
         self._state.begin()
         host = self.runtime.host
         return list(host.weights), host.length, len(host.events)
@@ -318,9 +317,9 @@ class Executive:
         self._implicits.clear()
 
     def _decoded(self, kept: Kept | None) -> Transaction | None:
-        """Return a transaction as it was decoded before; None if it must be decoded.
+        """Return a transaction from its kept values; None if it must be decoded.
 
-        Raises Invalid if the block has no room for it, whether it was decoded or not: there may be
+        Raises Invalid if the block has no room for it, even without its call: there may be
         thousands in the pool when a block is full.
         """
         if kept is None or kept.family is not self._family:
@@ -334,7 +333,7 @@ class Executive:
         return Transaction(signer, kept.call, kept.info, kept.length)
 
     def _decode(self, raw: bytes) -> Transaction:
-        """Decode an extrinsic; what its sender may not send is refused before it is looked into."""
+        """Decode an extrinsic; signature and sender are checked before the call is decoded."""
         envelope = self._envelope(raw)
         signer = self._signer(envelope)
         transaction = self._opened(envelope, len(raw))
@@ -342,7 +341,7 @@ class Executive:
         return transaction
 
     def _envelope(self, raw: bytes) -> Extrinsic:
-        if len(raw) > EXTRINSIC.max_bytes:  # no block has room for it: its signature is not checked
+        if len(raw) > EXTRINSIC.max_bytes:  # too large for any block: do not check its signature
             raise Invalid(validity.ExhaustsResources())
         try:
             envelope = decode_extrinsic(raw, SIGNED_EXTRA)
@@ -360,7 +359,7 @@ class Executive:
         return Transaction(None, call, self.runtime.info(call), size + prefix_size(size))
 
     def _signer(self, envelope: Extrinsic) -> Signer | None:
-        """Return who signed and may send; None for an unsigned extrinsic."""
+        """Return the signer, if it may send the extrinsic; None for an unsigned extrinsic."""
         extra, address = envelope.extra, envelope.address
         if envelope.signature is None or not isinstance(extra, SignedExtra):
             return None
@@ -373,8 +372,8 @@ class Executive:
         return signer
 
     def _sender(self, who: AccountId, extra: SignedExtra) -> Signer:
-        """Return the signer with the account as it is now, if it may send."""
-        if who == NOBODY:  # under ZIP-215 anybody can sign for it
+        """Return the signer with its current account. Raises Invalid if it may not send."""
+        if who == NOBODY:  # under ZIP-215 any account can sign for it
             raise Invalid(validity.BadSigner())
         account = self.system.account[who]
         if not (account.providers or account.sufficients):
@@ -386,7 +385,7 @@ class Executive:
     def _check_signed(
         self, envelope: Extrinsic, extra: SignedExtra, who: AccountId, signature: MultiSignature
     ) -> bytes:
-        """Return what a good signature covers besides the bytes; raise Invalid for a bad one."""
+        """Return the implicit data of a valid signature; raise Invalid for an invalid one."""
         if extra.mode is not MetadataHashMode.Disabled:
             raise Unknown(validity.CannotLookup())
         implicit = self._implicits.of(extra)
@@ -396,7 +395,7 @@ class Executive:
         return implicit
 
     def _validate(self, transaction: Transaction, source: TransactionSource) -> ValidTransaction:
-        """Judge a transaction; nothing changes but what is counted against the block's limits."""
+        """Validate a transaction; changes only the counters of the block's limits."""
         signer = transaction.signer
         if signer is not None:
             return self._terms(signer, transaction.info, transaction.length)
@@ -408,7 +407,7 @@ class Executive:
         return valid
 
     def _terms(self, signer: Signer, info: DispatchInfo, size: int) -> ValidTransaction:
-        """Return the conditions of a signed transaction of `size` bytes on the wire."""
+        """Return the validity of a signed transaction of `size` encoded bytes."""
         self._limits.count(info, size)
         who, extra, nonce = signer.who, signer.extra, signer.extra.nonce
         discount = self.fees.discount_of(who)
@@ -456,7 +455,7 @@ class Executive:
     def _settle(
         self, transaction: Transaction, signer: Signer, taken: u128, post: PostInfo
     ) -> None:
-        """Give back what the call did not cost after all, and share out the fee."""
+        """Refund the part of the fee that the call did not use, and distribute the rest."""
         actual, tip = taken, signer.extra.tip
         if post.weight is not None or post.pays is not None:
             fee = self.fees.fee(
@@ -466,7 +465,7 @@ class Executive:
         self.fees.settle(signer.who, taken, actual, tip)
 
     def _check_bare(self, transaction: Transaction) -> None:
-        """Let inherents through while nothing else came before them; judge other unsigned ones."""
+        """Accept inherents before all other extrinsics; validate other unsigned extrinsics."""
         if transaction.info.dispatch_class is DispatchClass.Mandatory:
             if self._inherents_over:
                 raise Invalid(validity.BadMandatory())
@@ -476,8 +475,8 @@ class Executive:
         self._validate(transaction, TransactionSource.InBlock)
 
     def _prepare(self, transaction: Transaction, signer: Signer) -> u128:
-        """Use up the nonce and take the fee; both stay, whatever the call does."""
-        # A call around an inherent is of its class, which no limit of the block holds back.
+        """Increment the nonce and charge the fee; both persist even if the call fails."""
+        # A call with a nested inherent is of its class, which block limits do not restrict.
         if transaction.info.dispatch_class is DispatchClass.Mandatory:
             raise Invalid(validity.MandatoryValidation())
         who, extra, account = signer.who, signer.extra, signer.account
@@ -486,7 +485,7 @@ class Executive:
         self._limits.count(transaction.info, transaction.length)
         account.nonce += 1
         self.system.account[who] = account
-        # Before the call, which may open or close the stake that the discount is for.
+        # Before the call, which may open or close the stake that gives the discount.
         signer.discount = self.fees.discount_of(who)
         try:
             return self.fees.charge(
@@ -497,7 +496,7 @@ class Executive:
 
 
 class Malformed(Invalid):
-    """The bytes are no extrinsic of this runtime; the message says where it broke."""
+    """The bytes are no valid extrinsic of this runtime; the message names the position."""
 
     def __init__(self, why: str) -> None:
         super().__init__(validity.Call())
@@ -508,20 +507,20 @@ class Malformed(Invalid):
 
 
 def remaining_life(era: Era, current: int) -> u64:
-    """Return for how many blocks from `current` a transaction of `era` stays valid."""
+    """Return the number of blocks from `current` for which a transaction of `era` stays valid."""
     death = era.death(current)
     return validity.FOREVER if death == FOR_EVER else u64(death - current)
 
 
 def prefix_size(size: int) -> int:
-    """Return how many bytes the compact length of `size` bytes takes."""
+    """Return the length of the compact encoding of `size`, in bytes."""
     if size < 1 << 6:
         return 1
     return 2 if size < 1 << 14 else 4
 
 
 def check_signature(signature: MultiSignature, payload: bytes, who: AccountId) -> bool:
-    """Tell whether `who` signed `payload`: the rule of Substrate's MultiSignature."""
+    """Return True if `who` signed `payload`, by the rules of Substrate's MultiSignature."""
     match signature:
         case Ed25519Signature(signature=raw):
             return verify(Scheme.ED25519, who, payload, raw)

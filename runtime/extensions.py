@@ -1,9 +1,9 @@
-"""Transaction extensions: what every signed transaction carries besides its call, and the checks
-it passes, in the order in which wallets sign.
+"""Transaction extensions: data of every signed transaction besides its call, and its checks, in the
+order in which wallets sign.
 
-Four values travel (era, nonce, tip, mode), five are only signed (versions, genesis hash, hash of
-the era's first block, metadata hash). The nine names below are what the metadata shows; their
-parts in a row are exactly `SignedExtra` and `Implicit`.
+Four values are transmitted (era, nonce, tip, mode), five are only signed (versions, genesis hash,
+hash of the era's first block, metadata hash). The nine names below are those of the metadata; their
+parts in order are exactly `SignedExtra` and `Implicit`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from btt_chain.scale import Codec, Compact, Fixed, TypeName, codec, path, u32, u
 
 @path("frame_metadata_hash_extension::Mode")
 class MetadataHashMode(IntEnum):
-    """Whether the signature covers a hash of the metadata."""
+    """Mode of the metadata hash in the signature."""
 
     Disabled = 0
     Enabled = 1
@@ -27,7 +27,7 @@ class MetadataHashMode(IntEnum):
 
 @dataclass(slots=True)
 class SignedExtra:
-    """What a transaction carries. Tip in planck."""
+    """Transmitted data of a signed transaction. Tip in planck."""
 
     era: Era
     nonce: Compact[u32]
@@ -37,7 +37,7 @@ class SignedExtra:
 
 @dataclass(slots=True)
 class Implicit:
-    """What a transaction's signature covers besides what it carries."""
+    """Data that a transaction's signature covers besides the transmitted bytes."""
 
     spec_version: u32
     transaction_version: u32
@@ -49,37 +49,37 @@ class Implicit:
 SIGNED_EXTRA: Final[Codec[SignedExtra]] = codec(SignedExtra)
 IMPLICIT: Final[Codec[Implicit]] = codec(Implicit)
 
-# ---- what the metadata shows
+# ---- types in the metadata
 
 
 @path("frame_system::extensions::check_non_zero_sender::CheckNonZeroSender", params={"T": None})
 @dataclass(slots=True)
 class CheckNonZeroSender:
-    """The sender is not the all-zero account, which nobody has the key of."""
+    """The sender is not the all-zero account, which has no key."""
 
 
 @path("frame_system::extensions::check_spec_version::CheckSpecVersion", params={"T": None})
 @dataclass(slots=True)
 class CheckSpecVersion:
-    """The transaction was made for this version of the runtime."""
+    """The transaction was signed for this version of the runtime."""
 
 
 @path("frame_system::extensions::check_tx_version::CheckTxVersion", params={"T": None})
 @dataclass(slots=True)
 class CheckTxVersion:
-    """The transaction was made for this version of the transaction format."""
+    """The transaction was signed for this version of the transaction format."""
 
 
 @path("frame_system::extensions::check_genesis::CheckGenesis", params={"T": None})
 @dataclass(slots=True)
 class CheckGenesis:
-    """The transaction was made for this chain."""
+    """The transaction was signed for this chain."""
 
 
 @path("frame_system::extensions::check_mortality::CheckMortality", params={"T": None}, unnamed=True)
 @dataclass(slots=True)
 class CheckMortality:
-    """The transaction is alive at this block."""
+    """The transaction's era contains this block."""
 
     era: Annotated[Era, TypeName("Era")]
 
@@ -87,7 +87,7 @@ class CheckMortality:
 @path("frame_system::extensions::check_nonce::CheckNonce", params={"T": None}, unnamed=True)
 @dataclass(slots=True)
 class CheckNonce:
-    """The transaction is the sender's next one."""
+    """The nonce is the sender's next one."""
 
     nonce: Annotated[Compact[u32], TypeName("T::Nonce")]
 
@@ -95,7 +95,7 @@ class CheckNonce:
 @path("frame_system::extensions::check_weight::CheckWeight", params={"T": None})
 @dataclass(slots=True)
 class CheckWeight:
-    """The transaction fits into what is left of the block."""
+    """The transaction fits into the rest of the block."""
 
 
 @path("pallet_transaction_payment::ChargeTransactionPayment", params={"T": None}, unnamed=True)
@@ -109,7 +109,7 @@ class ChargeTransactionPayment:
 @path("frame_metadata_hash_extension::CheckMetadataHash", params={"T": None})
 @dataclass(slots=True)
 class CheckMetadataHash:
-    """The metadata that the wallet showed is the chain's; only `Disabled` is accepted here."""
+    """The signature covers a hash of the metadata; only `Disabled` is accepted on this chain."""
 
     mode: Annotated[MetadataHashMode, TypeName("Mode")]
 
@@ -127,7 +127,7 @@ EXTENSIONS: Final[tuple[tuple[str, Codec[object], Codec[object]], ...]] = (
     ("ChargeTransactionPayment", codec(ChargeTransactionPayment), codec(Unit)),
     ("CheckMetadataHash", codec(CheckMetadataHash), codec(Annotated[bytes, Fixed(32)] | None)),
 )
-"""Name, what is carried, what is only signed: in the order in which they are encoded."""
+"""Name, transmitted type and signed-only type: in the order of their encoding."""
 
 Extra = tuple[
     CheckNonZeroSender,

@@ -1,7 +1,7 @@
-"""Genesis: from a configuration to the state of block zero, written by the pallets themselves.
+"""Genesis: the state of block zero, written by the pallets from a configuration.
 
-A configuration has one section for each pallet that wants one, named as the pallet begins small
-(`balances`), and `params` for what is the chain's and no pallet's.
+A configuration has one section for each configurable pallet, named as the pallet with a small first
+letter (`balances`), and `params` for the parameters of the chain.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PARAMS: Final = "params"
 CHAIN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MAX_SLOT_MS: Final = 60_000
 MAX_COUNT: Final = DAY_MS
-"""Of all the numbers below; most are far smaller."""
+"""Maximum of all the counts below; most are far smaller."""
 COUNTS: Final = {
     "epochSlots": "epoch_slots",
     "reelectionEpochs": "reelection_epochs",
@@ -32,7 +32,7 @@ COUNTS: Final = {
     "reportEpochs": "report_epochs",
     "dayMs": "day_ms",
 }
-"""The parameters but `slotMs`: their names in the configuration, and in `RuntimeParams`."""
+"""The parameters except `slotMs`: names in the configuration and in `RuntimeParams`."""
 WORK_COUNTS: Final = {
     "beaconDelay": "beacon_delay",
     "beaconAuthors": "beacon_authors",
@@ -46,11 +46,11 @@ WORK_COUNTS: Final = {
     "revealSlots": "reveal_slots",
     "challengeSlots": "challenge_slots",
 }
-"""The same of `work`, and of `WorkRules`."""
+"""The parameters of `work`: names in the configuration and in `WorkRules`."""
 
 
 def write_genesis(state: State, config: Mapping[str, object], path: str) -> None:
-    """Write block zero's state. Raises GenesisError; it names the place below `path`."""
+    """Write the state of block zero. Raises GenesisError, which names the place below `path`."""
     sections = Section(config, path).fields(required=(PARAMS,), optional=tuple(config))
     chain_id, params = read_params(sections[PARAMS])
     runtime = law_of(params)
@@ -65,9 +65,9 @@ def write_genesis(state: State, config: Mapping[str, object], path: str) -> None
 
 
 def read_params(section: Section) -> tuple[str, RuntimeParams]:
-    """Return the chain's id and its parameters. Raises GenesisError if they are wrong.
+    """Return the chain's id and its parameters. Raises GenesisError if they are invalid.
 
-    `chainId` and `slotMs` must be there; the rest is the development chain's where it is not.
+    `chainId` and `slotMs` are required; the others default to the development chain's.
     """
     fields = section.fields(required=("chainId", "slotMs"), optional=(*COUNTS, "work"))
     chain_id = fields["chainId"].text()
@@ -98,17 +98,17 @@ def _counts(fields: Mapping[str, Section], names: Mapping[str, str]) -> dict[str
 
 
 def section_name(pallet: Pallet) -> str:
-    """Return what a pallet's part of the configuration is called."""
+    """Return the name of a pallet's section in the configuration."""
     return pallet.name[:1].lower() + pallet.name[1:]
 
 
 def is_configurable(pallet: Pallet) -> bool:
-    """Tell whether there is something to configure; System writes its part by itself."""
+    """Return True if the pallet has a genesis configuration; System writes its part by itself."""
     return type(pallet).genesis is not Pallet.genesis and not isinstance(pallet, System)
 
 
 def configure(pallet: Pallet, config: object, path: str) -> None:
-    """Let one pallet write its part. Raises GenesisError with the whole path."""
+    """Write the genesis state of one pallet. Raises GenesisError with the whole path."""
     if not isinstance(config, Mapping):
         raise Section(config, path).wrong("an object")
     try:
@@ -119,5 +119,5 @@ def configure(pallet: Pallet, config: object, path: str) -> None:
 
 @lru_cache(maxsize=4)
 def law_of(params: RuntimeParams) -> BttRuntime:
-    """Return the runtime of these parameters; kept: making it takes longer than block zero."""
+    """Return the runtime of these parameters, cached: building it takes longer than genesis."""
     return BttRuntime(params)

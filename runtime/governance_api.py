@@ -1,7 +1,7 @@
-"""Runtime APIs of governance: the four chambers, what they decide on, and how the votes stand.
+"""Runtime APIs of governance: the four chambers, referenda and the state of their votes.
 
-Times are slots since genesis, parts are in billionths; powers are in each chamber's own unit.
-Nothing here walks over accounts.
+Times are slots since genesis, parts are in billionths; powers are in each chamber's own unit. No
+method iterates over accounts.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ from runtime.pallets.referenda import (
 )
 
 PAGE: Final = 100
-"""Referenda that are told at once, at most."""
+"""Maximum number of referenda in one result."""
 LISTED: Final = 1_024
-"""Bytes of a call that a list tells; of a longer one, only the hash. One preimage of megabytes
-serves any number of referenda.
+"""Maximum length of a call in a list, in bytes; of a longer one, only the hash. One preimage of
+megabytes can be the proposal of any number of referenda.
 """
 LATEST: Final = 10**9
-"""The end of a decision period: what is needed falls until then, or stays."""
+"""End of a decision period, in billionths: thresholds fall until then, or are constant."""
 
 
 @path("btt_runtime::governance::Stage")
 class Stage(IntEnum):
-    """How far a referendum is."""
+    """Stage of a referendum."""
 
     Preparing = 0
-    """It waits for its deposit, or for the end of the preparation."""
+    """The referendum waits for its decision deposit, or for the end of the preparation."""
     Queued = 1
-    """It waits for room in its track."""
+    """The referendum waits for room in its track."""
     Deciding = 2
     Confirming = 3
-    """Enough is in favour; it must stay so."""
+    """The referendum passes its thresholds, and must continue to pass them."""
     Approved = 4
     Rejected = 5
     Cancelled = 6
@@ -68,90 +68,90 @@ ENDS: Final = {
 @path("btt_runtime::governance::TrackView")
 @dataclass(slots=True)
 class TrackView:
-    """The rules of one kind of referendum: periods in slots, the deposit in planck."""
+    """Rules of one track of referenda: periods in slots, the deposit in planck."""
 
     id: u16
     name: str
     max_deciding: u32
     deciding: u32
-    """How many are being decided."""
+    """Number of referenda in decision."""
     queued: u32
-    """How many wait for room."""
+    """Number of referenda that wait for room."""
     decision_deposit: u128
     prepare: u32
     decide: u32
     confirm: u32
     enact: u32
     approval: u32
-    """To be exceeded, of the weighed votes."""
+    """Final approval threshold, to be exceeded: share of the weighed votes."""
     participation: u32
-    """To be reached, of all weights."""
+    """Final participation threshold, to be reached: share of all weights."""
 
 
 @path("btt_runtime::governance::PollView")
 @dataclass(slots=True)
 class PollView:
-    """A referendum that is voted on, counted by chambers."""
+    """The votes of an ongoing referendum, by chamber."""
 
     poll: u32
     year: u32
-    """The label year of the weights."""
+    """Label of the year of the weights."""
     frozen: bool
-    """Whether weights and electorates are those of the decision's start; else of the first vote."""
+    """True if weights and electorates are those of the decision's start; else of the first vote."""
     chambers: list[ChamberView]
     approval: u32
     approval_needed: u32
-    """To be exceeded."""
+    """Current threshold, to be exceeded."""
     participation: u32
     participation_needed: u32
-    """To be reached."""
+    """Current threshold, to be reached."""
     passing: bool
-    """Whether that is so now."""
+    """True if both thresholds are passed now."""
 
 
 @path("btt_runtime::governance::ReferendumView")
 @dataclass(slots=True)
 class ReferendumView:
-    """A referendum, over or not."""
+    """A referendum, ongoing or finished."""
 
     index: u32
     stage: Stage
     at: u32
-    """The slot in which it is looked at next; of what is over: in which it ended."""
+    """Slot of the next alarm, 0 if none; of a finished referendum, slot of its end."""
     track: u16 | None
-    """None of what is over."""
+    """None for a finished referendum."""
     proposer: AccountId | None
     has_deposit: bool
-    """Whether the deposit for the decision is placed."""
+    """True if the decision deposit is placed."""
     proposal: H256 | None
-    """The hash of the call that it is about."""
+    """Hash of the proposed call."""
     call: bytes | None
-    """The call itself, if it is here; in a list, if it is not too long either."""
+    """The call, if its preimage is stored; in a list, only if it is short enough."""
 
 
 class ChambersApi(RuntimeApi, version=1):
-    """The four chambers: institutions, compute, holders, community; in this order everywhere."""
+    """The four chambers, always in the order institutions, compute, holders, community."""
 
     def weights(self, year: u32) -> list[u32]:
-        """Return the weights of a year by its label, of 7,000; 2025 is the chain's first."""
+        """Return the weights of a year by its label, of 7,000; the first is 2025."""
         return [u32(weight) for weight in self._chambers.weights_of(int(year))]
 
     def state(self) -> StateView:
-        """Return the chambers as they are now."""
+        """Return the current state of the chambers."""
         return self._chambers.state_view()
 
     def election(self) -> ElectionView:
-        """Return the election of representatives that is at hand."""
+        """Return the current election of representatives."""
         return self._chambers.election_view()
 
     def power(self, account: AccountId, locked: u128 | None) -> list[u128]:
-        """Return what an account votes with in each chamber if it locks so many planck; or all."""
+        """Return an account's power by chamber if it locks `locked` planck; None: its total."""
         chambers = self._chambers
         planck = chambers.currency.total(account) if locked is None else locked
         return [u128(power) for power in chambers.powers(account, int(planck))]
 
     def tally(self, poll: u32) -> PollView | None:
-        """Return how the votes stand in a referendum; None if it is over or nobody has voted."""
+        """Return the votes of a referendum; None if it is over or has no votes yet."""
         runtime = self._executive.runtime
         info = runtime.pallet(Referenda).referendum_info_for.get(poll)
         books = self._chambers.polls.get(poll)
@@ -189,14 +189,14 @@ class ChambersApi(RuntimeApi, version=1):
 
 
 class GovernanceApi(RuntimeApi, version=1):
-    """What is decided on, and by what rules."""
+    """Referenda and their tracks."""
 
     def tracks(self) -> list[TrackView]:
-        """Return the kinds of referenda and their rules."""
+        """Return the tracks of referenda and their rules."""
         return [self._track_view(track, details) for track, details in self._referenda.tracks]
 
     def referendum(self, index: u32) -> ReferendumView | None:
-        """Return a referendum by its number; None if there never was one."""
+        """Return the referendum of a number; None if it never existed."""
         return self._view(index, MAX_SIZE)
 
     def _view(self, index: u32, longest: int) -> ReferendumView | None:
@@ -209,9 +209,9 @@ class GovernanceApi(RuntimeApi, version=1):
         return ReferendumView(index, stage, info.at, None, None, False, None, None)
 
     def referenda(self, before: u32 | None, limit: u32) -> list[ReferendumView]:
-        """Return referenda, the newest first, with smaller numbers than `before`; 100 at most.
+        """Return referenda with numbers below `before`, the newest first; at most 100.
 
-        Of calls longer than 1,024 bytes only the hash is told.
+        Calls longer than 1,024 bytes are omitted; their hash is given.
         """
         count = int(self._referenda.referendum_count.value)
         first = min(count, count if before is None else int(before))

@@ -15,7 +15,7 @@ GENESIS_BLOCK: Final = u32(0)
 
 
 class Implicits:
-    """The implicit data of the block at hand, by the block that an era began at.
+    """The implicit data for the current block, by the first block of the era.
 
     Block hashes do not change within a block: each is encoded once.
     """
@@ -26,11 +26,11 @@ class Implicits:
         self._encoded: dict[int, bytes] = {}
 
     def clear(self) -> None:
-        """Begin another block."""
+        """Clear the cache for another block."""
         self._encoded.clear()
 
     def of(self, extra: SignedExtra) -> bytes:
-        """Return the implicit data of a transaction; Invalid if its era's block is forgotten."""
+        """Return the implicit data of a transaction; Invalid if its era's block is not stored."""
         birth = extra.era.birth(int(self._system.number.value))
         found = self._encoded.get(birth)
         if found is None:

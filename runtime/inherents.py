@@ -1,4 +1,4 @@
-"""Inherents: what the author of a block must put into it, before anything that others sent."""
+"""Inherents: data that a block's author must include before all other extrinsics."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from btt_chain.scale import DecodeError, Fixed, TypeName, codec, path, u64
 from runtime.frame import Runtime
 
 TIMESTAMP: Final = b"timstap0"
-"""Where the inherent data holds the time, in milliseconds since 1970. Source: sp_timestamp."""
+"""Identifier of the time in inherent data, in milliseconds since 1970. Source: sp_timestamp."""
 
 MAX_DRIFT_MS: Final = 30_000
-"""How far a block's time may be ahead of ours. Source: pallet_timestamp."""
+"""Maximum time by which a block may be ahead of the local clock. Source: pallet_timestamp."""
 
 Identifier = Annotated[bytes, Fixed(8)]
 
@@ -22,7 +22,7 @@ Identifier = Annotated[bytes, Fixed(8)]
 @path("sp_inherents::InherentData")
 @dataclass(slots=True)
 class InherentData:
-    """What the author knows and the runtime cannot: SCALE values by 8-byte identifier."""
+    """Data of the author that the runtime cannot derive: SCALE values by 8-byte identifier."""
 
     data: Annotated[dict[Identifier, bytes], TypeName("BTreeMap<InherentIdentifier, Vec<u8>>")]
 
@@ -32,7 +32,7 @@ class InherentData:
         return cls({TIMESTAMP: codec(u64).encode(u64(now_ms))})
 
     def now(self) -> u64:
-        """Return the time in milliseconds since 1970; raise MissingInherent if it is not there."""
+        """Return the time in milliseconds since 1970; raise MissingInherent if it is absent."""
         raw = self.data.get(TIMESTAMP)
         if raw is None:
             raise MissingInherent("the inherent data holds no time (timstap0)")
@@ -42,7 +42,7 @@ class InherentData:
 @path("sp_inherents::CheckInherentsResult")
 @dataclass(slots=True)
 class CheckInherentsResult:
-    """Whether a block's inherents agree with what the checking node knows."""
+    """Result of a comparison of a block's inherents with the checking node's data."""
 
     okay: bool
     fatal_error: bool
@@ -50,7 +50,7 @@ class CheckInherentsResult:
 
 
 class MissingInherent(ValueError):
-    """The inherent data lacks something that a block must have; the message names it."""
+    """The inherent data lacks a required value; the message names it."""
 
 
 def create_inherents(runtime: Runtime, inherent: InherentData) -> list[bytes]:
@@ -61,7 +61,7 @@ def create_inherents(runtime: Runtime, inherent: InherentData) -> list[bytes]:
 def check_inherents(
     runtime: Runtime, extrinsics: Sequence[bytes], inherent: InherentData
 ) -> CheckInherentsResult:
-    """Compare a block's inherents with what we know: its time may not be far ahead of ours."""
+    """Check a block's inherents: its time must not be far ahead of the local time."""
     ours = inherent.now()
     latest = ours + MAX_DRIFT_MS
     prefix = runtime.call("Timestamp", "set", now=ours).raw[:2]
@@ -81,7 +81,7 @@ BARE: Final = (bytes((BARE_V4,)), bytes((BARE_V5,)))
 
 
 def refusal(why: str) -> CheckInherentsResult:
-    """Return the answer that the time does not agree."""
+    """Return the result for an invalid time."""
     return CheckInherentsResult(
         okay=False, fatal_error=False, errors=InherentData({TIMESTAMP: why.encode()})
     )

@@ -1,11 +1,11 @@
-"""Values kept of a transaction that was found valid, so that it is decoded once.
+"""Values kept for a transaction that was valid, so that it is decoded once.
 
-A transaction waits in the pool for many blocks, and each may change whether it is valid. Its bytes,
-its signature and its weight do not change under one runtime; the sender's account, the fee and the
-age of its era do. So a recheck needs a few values of fixed size, however large the call is.
+A transaction waits in the pool for many blocks, and each may change its validity. Its bytes, its
+signature and its weight do not change under one runtime; the sender's account, the fee and the age
+of its era do. So a recheck needs a few values of fixed size, for calls of any length.
 
-A block that takes the transaction needs the decoded call, too. It is kept for as many transactions
-as `KeptCalls` has room for, and dispatched once; the others are decoded again.
+A block with the transaction needs the decoded call, too. It is kept for as many transactions as
+`KeptCalls` has room for, and dispatched once; the others are decoded again.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ ITEM_BYTES: Final = 100
 
 @dataclass(slots=True)
 class Kept:
-    """A signed transaction whose signature was found good; only its call may be dropped."""
+    """A signed transaction with a valid signature; only its call may be dropped."""
 
     runtime: Runtime
-    """The runtime that decoded it: under any other it is decoded anew."""
+    """Runtime that decoded it: under any other it is decoded again."""
     who: AccountId
     extra: SignedExtra
     implicit: bytes
     """Implicit data that the signature covers. It changes with the runtime's version, when the
-    era is over, and where another block has the number that the era began at."""
+    era is over, and if another block has the number of the era's first block."""
     info: DispatchInfo
     length: int
     """Bytes on the wire, with the length in front."""
     fee: int = 0
-    """Fee with its tip, in planck, when it was found valid."""
+    """Fee including the tip, in planck, when it was validated."""
     family: object = None
     """Identity of the version and parameters of `runtime`, which several instances may have."""
     call: Call | None = None
-    """The decoded call, for the block that takes the transaction; None: decode it again."""
+    """The decoded call, for a block that includes the transaction; None: decode it again."""
 
 
 FindKept = Callable[[bytes], Kept | None]
-"""What was kept of an extrinsic, given without its length in front."""
+"""Lookup of the values kept for an extrinsic, given without its length in front."""
 
 
 def memory_of(call: Call) -> int:
-    """Return about how many bytes of memory a decoded call takes, at most."""
+    """Return an upper estimate of the memory of a decoded call, in bytes."""
     length = len(call.raw)
     # Each call has two bytes for its index; any other byte may be an item of a list.
     items = min(max(length - 2 * call.size, 0), EXTRINSIC.max_items)
@@ -65,11 +65,11 @@ def memory_of(call: Call) -> int:
 
 
 class KeptCalls:
-    """What was kept of the transactions in the pool, by hash, with a bounded memory of their calls.
+    """Values kept for the transactions in the pool, by hash, with bounded memory for their calls.
 
-    The calls of the first that come are kept: they are the first that blocks take, and those of
-    others find room again when these have left. Without its call, a transaction still has its
-    weight and length: a full block need not decode it to leave it out.
+    The calls of the earliest are kept: blocks take these first, and others find room when they have
+    left. A transaction without its call still has its weight and length: a full block need not
+    decode it to leave it out.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
@@ -82,7 +82,7 @@ class KeptCalls:
         return len(self._kept)
 
     def add(self, hash: bytes, kept: Kept) -> None:
-        """Keep a transaction that entered the pool, and its call if there is room."""
+        """Keep the values of a transaction that entered the pool, and its call if there is room."""
         size = 0 if kept.call is None else memory_of(kept.call)
         if self.bytes + size > self._max_bytes:
             kept.call, size = None, 0
@@ -91,20 +91,20 @@ class KeptCalls:
         self.bytes += size
 
     def remove(self, hash: bytes) -> None:
-        """Drop what was kept of a transaction that left the pool."""
+        """Drop the values of a transaction that left the pool."""
         kept, size = self._kept.pop(hash, (None, 0))
         self.bytes -= size
         if kept is not None:
             kept.call = None
 
     def get(self, hash: bytes) -> Kept | None:
-        """Return what was kept of the transaction with this hash."""
+        """Return the values kept for the transaction with this hash."""
         return self._kept.get(hash, (None, 0))[0]
 
     def find(self, inner: bytes) -> Kept | None:
-        """Return what was kept of an extrinsic, given without its length in front."""
+        """Return the values kept for an extrinsic, given without its length in front."""
         return self.get(extrinsic_hash(inner)) if self._kept else None
 
 
 def nothing_kept(_: bytes) -> None:
-    """Find nothing: each extrinsic is decoded."""
+    """Return None: each extrinsic is decoded."""

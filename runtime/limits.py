@@ -1,4 +1,4 @@
-"""How much a block may hold, from the length of a slot."""
+"""Limits of a block, derived from the length of a slot."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from runtime.frame.weight import (
 from runtime.weights.block import BASE_BLOCK, BASE_EXTRINSIC
 
 NORMAL_PERCENT: Final = 75
-"""The part of a block that ordinary transactions may fill."""
+"""Percentage of a block that normal transactions may use."""
 OPENING_PERCENT: Final = 10
-"""The part of a block that is left for its opening (hooks, inherents): what the pool takes as the
-heaviest transaction must fit into an empty block."""
+"""Percentage of a block left for its opening (hooks, inherents): the heaviest transaction of the
+pool must fit into an empty block."""
 MAX_LENGTH: Final = 5 << 20
-"""Bytes of extrinsics in a block; ordinary ones may fill the same part of it."""
+"""Maximum length of a block's extrinsics, in bytes; the same percentage for normal ones."""
 
 
 def heaviest_call(slot_ms: int) -> int:
-    """Return the weight of the heaviest ordinary call that fits into a block, in picoseconds."""
+    """Return the weight of the heaviest normal call that fits into a block, in picoseconds."""
     most = block_weights(slot_ms).per_class.normal.max_extrinsic
     if most is None:
         raise ValueError("ordinary extrinsics have no greatest weight")
@@ -59,11 +59,11 @@ def block_weights(slot_ms: int) -> BlockWeights:
 
 
 def block_length() -> BlockLength:
-    """Return how many bytes of extrinsics a block may hold."""
+    """Return the maximum length of a block's extrinsics, by class."""
     normal = u32(MAX_LENGTH * NORMAL_PERCENT // 100)
     return BlockLength(PerClassLength(normal, u32(MAX_LENGTH), u32(MAX_LENGTH)))
 
 
 def weight(picoseconds: int) -> Weight:
-    """Return a weight of so many picoseconds."""
+    """Return a weight of `picoseconds`."""
     return Weight(u64(picoseconds))

@@ -1,7 +1,7 @@
-"""Metadata: what wallets learn of this runtime, written down from the codecs in use.
+"""Metadata: the description of this runtime for wallets, generated from the codecs in use.
 
-A walk over the pallets in the order of their indices; there is no second description that
-could be forgotten. One walk gives versions 14, 15 and 16.
+It iterates over the pallets in the order of their indices; there is no separate description that
+could become outdated. One description gives versions 14, 15 and 16.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def metadata(runtime: Runtime, version: int) -> bytes:
 
 
 def describe(runtime: Runtime) -> RuntimeMetadata:
-    """Return the description of a runtime, all versions in one."""
+    """Return the description of a runtime, common to all versions."""
     runtime.tie()
     registry = TypeRegistry()
     pallets = sorted(runtime.pallets.values(), key=lambda pallet: pallet.index)
@@ -84,7 +84,7 @@ def describe(runtime: Runtime) -> RuntimeMetadata:
 
 
 def describe_pallet(registry: TypeRegistry, pallet: Pallet) -> PalletMetadata:
-    """Return what the metadata says of one pallet."""
+    """Return the metadata of one pallet."""
     docs = attribute_docs(type(pallet))
     storage = [
         describe_item(registry, item, docs.get(name, ())) for name, item in pallet.live_storage()
@@ -115,7 +115,7 @@ def describe_pallet(registry: TypeRegistry, pallet: Pallet) -> PalletMetadata:
 
 
 def describe_item(registry: TypeRegistry, item: StorageItem, docs: Iterable[str]) -> StorageEntry:
-    """Return what the metadata says of one storage item."""
+    """Return the metadata of one storage item."""
     shape = item.shape()
     value = registry.id_of(shape.value)
     kind: PlainEntry | MapEntry = PlainEntry(value)
@@ -135,7 +135,7 @@ def describe_item(registry: TypeRegistry, item: StorageItem, docs: Iterable[str]
 
 
 def describe_api(registry: TypeRegistry, kind: type[api_base.RuntimeApi]) -> RuntimeApi:
-    """Return what the metadata says of one runtime API."""
+    """Return the metadata of one runtime API."""
     return RuntimeApi(
         name=kind.__name__,
         methods=[
@@ -153,7 +153,7 @@ def describe_api(registry: TypeRegistry, kind: type[api_base.RuntimeApi]) -> Run
 
 
 def all_errors(pallets: Iterable[Pallet]) -> Codec[object]:
-    """Describe the errors of all pallets together."""
+    """Return the description of the errors of all pallets together."""
     arms = [
         VariantShape(pallet.name, pallet.index, (Field(None, errors_codec(pallet)),))
         for pallet in pallets

@@ -1,4 +1,4 @@
-"""What differs between chains under one law, kept in the state so that a node needs no more."""
+"""Parameters that differ between chains of one runtime, stored in the state for every node."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from btt_chain.scale import codec, path, u32, u64
 from runtime.constants import DAY_MS, MONTH_MS
 
 PARAMS_KEY: Final = b":runtime_params"
-"""Where block zero keeps the parameters; they never change."""
+"""Storage key of the parameters in block zero; they never change."""
 
 CHAIN_ID_KEY: Final = b":chain_id"
-"""Where block zero keeps the chain's id, so that chains which differ in nothing else differ in
-their genesis hash: a transaction of the one is none of the other."""
+"""Storage key of the chain's id in block zero: otherwise equal chains have other genesis hashes, so
+a transaction of one is invalid on the other."""
 
 
 MAX_VALIDATORS: Final = 1_000
-"""Validators that any chain may have at most: votes of each go to all others."""
+"""Maximum number of validators of any chain: each one's votes go to all others."""
 
 
 MIN_SLOT_MS: Final = 100
@@ -25,40 +25,40 @@ MIN_SLOT_MS: Final = 100
 
 
 MAX_COMMITTEE: Final = 15
-"""Verifiers that look at one receipt at most."""
+"""Maximum number of verifiers of one receipt."""
 PPM: Final = 1_000_000
 
 
 @path("btt_runtime::params::WorkRules")
 @dataclass(frozen=True, slots=True)
 class WorkRules:
-    """How useful work is drawn, checked and disputed (rulings E); times are in slots.
+    """Rules for the selection, verification and dispute of useful work; times are in slots.
 
-    What is not given is the development chain's. ValueError if the values do not go together.
+    Defaults are those of the development chain. ValueError if the values are inconsistent.
     """
 
     beacon_delay: u32 = u32(2)
-    """A draw uses the beacon of the first block so many slots later."""
+    """Delay of a selection: it uses the beacon of the first block this many slots later."""
     beacon_authors: u32 = u32(1)
-    """And only after so many different authors made blocks in between."""
+    """Minimum number of different authors of blocks in between."""
     trap_ppm: u32 = u32(0)
-    """How many of a million receipts are traps for lazy verifiers."""
+    """Rate of planted errors, which detect lazy verifiers, in parts per million of receipts."""
     committee: u32 = u32(1)
-    """How many verifiers look at a receipt."""
+    """Number of verifiers of a receipt."""
     quorum: u32 = u32(1)
-    """How many of them must find it valid."""
+    """Minimum number of verifiers that must find it valid."""
     min_operators: u32 = u32(1)
-    """Work scores only if so many operators could have been drawn for it."""
+    """Minimum number of operators that could have been selected, for work to score."""
     accept_slots: u32 = u32(3)
-    """How long a provider may take to accept a job."""
+    """Time for a provider to accept a job."""
     transcript_slots: u32 = u32(5)
-    """How long verifiers have to fetch what they check."""
+    """Time for verifiers to fetch the data to check."""
     commit_slots: u32 = u32(5)
-    """How long they then have to commit to their verdict."""
+    """Time after that for verifiers to commit to their verdicts."""
     reveal_slots: u32 = u32(3)
-    """How long they then have to reveal it."""
+    """Time after that for verifiers to reveal their verdicts."""
     challenge_slots: u32 = u32(10)
-    """How long a receipt that was found valid can be disputed."""
+    """Time for disputes of a receipt that was found valid."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.quorum <= self.committee <= MAX_COMMITTEE:
@@ -75,33 +75,33 @@ class WorkRules:
 @path("btt_runtime::params::RuntimeParams")
 @dataclass(frozen=True, slots=True)
 class RuntimeParams:
-    """The parameters of a chain (rulings E); what is not given is the development chain's.
+    """Parameters of a chain; defaults are those of the development chain.
 
-    An epoch is a session and an era, too. ValueError if the values do not go together.
+    An epoch is a session and an era, too. ValueError if the values are inconsistent.
     """
 
     slot_ms: u64
-    """The length of a slot in milliseconds."""
+    """Length of a slot, in milliseconds."""
     epoch_slots: u32 = u32(20)
-    """The length of an epoch in slots."""
+    """Length of an epoch, in slots."""
     reelection_epochs: u32 = u32(1)
-    """How many epochs a list of voters of GRANDPA stays."""
+    """Number of epochs between elections, with the same GRANDPA voters."""
     min_validators: u32 = u32(1)
-    """The set of validators never has fewer."""
+    """Minimum size of the validator set."""
     max_validators: u32 = u32(16)
-    """The set of validators never has more."""
+    """Maximum size of the validator set."""
     unbonding_epochs: u32 = u32(6)
-    """How many epochs unbonded money can still be slashed, and is not paid out."""
+    """Number of epochs for which unbonded money can still be slashed, and is not paid out."""
     report_epochs: u32 = u32(5)
-    """How many epochs an offence can still be reported; fewer than `unbonding_epochs`."""
+    """Number of epochs for which an offence can be reported; less than `unbonding_epochs`."""
     day_ms: u32 = u32(60_000)
-    """How long what decides takes a day to be, in milliseconds: a minute where people try things.
+    """Length of a day of decisions, in milliseconds: a minute on development chains.
 
-    Periods of the treasury, of bounties and of governance count in it; vesting, emission and
-    stakes never do.
+    Periods of the treasury, of bounties and of governance count in it; vesting, emission and stakes
+    never do.
     """
     work: WorkRules = WorkRules()
-    """How useful work is drawn, checked and disputed."""
+    """Rules for the selection, verification and dispute of useful work."""
 
     def __post_init__(self) -> None:
         slot = int(self.slot_ms)
@@ -121,14 +121,14 @@ class RuntimeParams:
 
     @property
     def day_slots(self) -> int:
-        """How many slots a day of decisions has."""
+        """Length of a day of decisions, in slots."""
         return int(self.day_ms) // int(self.slot_ms)
 
     def encoded(self) -> bytes:
-        """Return the SCALE form."""
+        """Return the SCALE encoding."""
         return codec(RuntimeParams).encode(self)
 
     @classmethod
     def decode(cls, raw: bytes) -> RuntimeParams:
-        """Read the SCALE form; DecodeError or ValueError if it is none."""
+        """Decode the SCALE encoding. DecodeError or ValueError if it is invalid."""
         return codec(RuntimeParams).decode_all(raw)

@@ -1,7 +1,7 @@
-"""Reports of double signing, as transactions that a node makes without a key.
+"""Reports of equivocations, as transactions that a node makes without a key.
 
-A runtime cannot submit anything, so the node asks here for the transaction and puts it into its
-own pool, where it stays: nodes do not gossip reports without a signature.
+A runtime cannot submit transactions, so the node builds them with this module and adds them to its
+own pool, where they stay: nodes do not gossip unsigned reports.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ AnyProof = babe_equivocation.EquivocationProof | grandpa.EquivocationProof
 def report_extrinsic(runtime: Runtime, state: State, proof: AnyProof) -> bytes | None:
     """Return the bare extrinsic (without its length in front) that reports `proof`.
 
-    `state` is that of the best block. None if the key was no validator's then, or if that is
-    forgotten: nobody can report it any more. The proof itself is not checked.
+    `state` is that of the best block. None if the key had no owner then, or if the session is no
+    longer stored and cannot be reported. The proof itself is not checked.
     """
     runtime.enter(state)
     name: str

@@ -1,10 +1,9 @@
-"""Splits: how a fee is taken apart, and nothing of it lost.
+"""Splits: the division of fees, without a remainder.
 
-Every pallet that charges for something divides what it charged here. What always holds: the legs
-of a split add up to the whole; fees round up; burns and shares round down, and what rounding
-leaves over has a receiver with a name. Amounts are planck, rates are basis points; intermediate
-products are plain integers, because they may pass 2^128 where the result does not.
-(economy.md 3.6, ruling B29)
+Every pallet that charges a fee divides it here. Invariants: the parts of a split add up to the
+whole; fees round up; burns and shares round down, and the remainder has a defined receiver. Amounts
+are planck, rates are basis points; intermediate products are plain integers, because they may
+exceed 2^128 where the result does not. (economy.md 3.6)
 """
 
 from __future__ import annotations
@@ -23,19 +22,19 @@ PPM: Final = 1_000_000
 DEVELOPMENT_BPS: Final = 1_500
 FOUNDATION_BPS: Final = 1_000
 RESERVE_BPS: Final = 500
-"""The legs of a compute fee besides the contributors', who get the rest: 70 % or a bit more."""
+"""Parts of a compute fee besides the contributors', who get the rest: 70 % or slightly more."""
 
 FINDER_BPS: Final = 5_000
-"""What of a bond that is slashed goes to who found the fraud; the rest is burned."""
+"""Finder's part of a bond slashed for fraud; the rest is burned."""
 
 
 class Ramp(NamedTuple):
-    """A burn rate in basis points that rises with the value of what is paid for."""
+    """A burn rate in basis points that rises with the value of the purchase."""
 
     low: int
-    """At nothing."""
+    """Rate at value zero."""
     high: int
-    """At the threshold of high values, and beyond it."""
+    """Rate at the threshold of high values, and above it."""
 
 
 COMPUTE: Final = Ramp(100, 300)
@@ -45,7 +44,7 @@ PAYFI: Final = Ramp(50, 100)
 
 @dataclass(frozen=True, slots=True)
 class ComputeSplit:
-    """The legs of a compute fee, in planck; they add up to what was paid."""
+    """Parts of a compute fee, in planck; they add up to the amount paid."""
 
     burn: u128
     contributors: u128
@@ -55,13 +54,13 @@ class ComputeSplit:
 
     @property
     def earned(self) -> int:
-        """What goes to those who did the work; who each of them is the caller knows."""
+        """Contributors' part, in planck; the caller determines their accounts."""
         return int(self.contributors)
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformSplit:
-    """The legs of an asset or payment fee, in planck; they add up to the fee."""
+    """Parts of an asset or payment fee, in planck; they add up to the fee."""
 
     burn: u128
     voters: u128
@@ -71,15 +70,15 @@ class PlatformSplit:
 
     @property
     def earned(self) -> int:
-        """What goes to those who voted; who each of them is the caller knows."""
+        """Voters' part, in planck; the caller determines their accounts."""
         return int(self.voters)
 
 
 def split_compute(gross: int, threshold: int) -> ComputeSplit:
-    """Take the price `gross` of a job apart: the burn off the top, then 70/15/10/5.
+    """Return the split of a job's price `gross`: first the burn, then 70/15/10/5.
 
-    `threshold` is the value from which the burn rate is at its highest. What the verifiers get
-    comes on top of `gross` and is no part of it.
+    `threshold` is the value from which the burn rate is at its maximum. The verifiers' pay is added
+    to `gross` and not part of it.
     """
     gross = int(gross)
     burn = gross * burn_bps(COMPUTE, gross, threshold) // BPS
@@ -99,9 +98,9 @@ def split_compute(gross: int, threshold: int) -> ComputeSplit:
 def split_platform(
     fee: int, ramp: Ramp, value: int, threshold: int, *, voters_bps: int = 0
 ) -> PlatformSplit:
-    """Take a platform fee apart: the burn off the top, the voters' part, the rest 3:2:1.
+    """Return the split of a platform fee: first the burn, then the voters' part, the rest 3:2:1.
 
-    `value` is what the fee was charged for: it says how high on the `ramp` the burn lies.
+    `value` is the base of the fee: it determines the burn rate on the `ramp`.
     """
     fee = int(fee)
     burn = fee * burn_bps(ramp, value, threshold) // BPS
@@ -119,26 +118,26 @@ def split_platform(
 
 
 def burn_bps(ramp: Ramp, value: int, threshold: int) -> int:
-    """Return the burn rate for `value`: it rises evenly until `threshold`, which is not zero."""
+    """Return the burn rate for `value`: it rises linearly until `threshold`, which is not zero."""
     threshold = int(threshold)
     return ramp.low + (ramp.high - ramp.low) * min(int(value), threshold) // threshold
 
 
 def charge(value: int, bps: int) -> u128:
-    """Return the fee of `bps` on `value`, rounded up: the least payment costs a planck."""
+    """Return the fee of `bps` on `value`, rounded up: the minimum fee is one planck."""
     return u128(ceil_div(int(value) * int(bps), BPS))
 
 
 def discounted(fee: int, bps: int) -> u128:
-    """Return `fee` with `bps` of it off; the discount rounds down."""
+    """Return `fee` reduced by `bps` of it; the discount rounds down."""
     fee = int(fee)
     return u128(fee - fee * int(bps) // BPS)
 
 
 def shared(total: int, weights: Sequence[int]) -> list[u128]:
-    """Divide `total` in the ratio of `weights`; what rounding leaves goes to the first with any.
+    """Divide `total` in the ratio of `weights`; the remainder goes to the first above zero.
 
-    ZeroDivisionError if no weight is above zero: then nobody has a claim to it.
+    ZeroDivisionError if no weight is above zero: there is no receiver.
     """
     total, whole = int(total), sum(map(int, weights))
     shares = [total * int(weight) // whole for weight in weights]
@@ -148,10 +147,10 @@ def shared(total: int, weights: Sequence[int]) -> list[u128]:
 
 
 def mul_div(value: int, by: int, over: int) -> u128:
-    """Return `value * by // over`; the product may pass 2^128, the result must not (Overflow)."""
+    """Return `value * by // over`; the product may exceed 2^128, the result must not (Overflow)."""
     return u128(int(value) * int(by) // int(over))
 
 
 def ceil_div(value: int, over: int) -> int:
-    """Divide and round up."""
+    """Return `value / over`, rounded up."""
     return -(-int(value) // int(over))

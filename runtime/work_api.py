@@ -1,7 +1,7 @@
-"""The runtime API of useful work: what people, providers and verifiers ask.
+"""The runtime API of useful work: queries of users, providers and verifiers.
 
 Amounts are in planck, times in slots since genesis. Lists are bounded by `limit`, at most 256; the
-last id of one is the `after` of the next. An `after` that is not known any more ends the list.
+last id of one is the `after` of the next. An unknown `after` gives an empty list.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from runtime.work_views import (
 )
 
 MOST: Final = 256
-"""How long a list gets."""
+"""Maximum length of a list."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -54,10 +54,10 @@ WORKING: Final = (
 
 
 class WorkApi(RuntimeApi, version=1):
-    """Useful work: what it costs, who does it, how far it is, and who has to do what."""
+    """Useful work: prices, jobs, providers, receipts, and duties of verifiers."""
 
     def rules(self) -> Rules:
-        """Return what does not change while a daemon runs."""
+        """Return the parameters that are constant while a daemon runs."""
         jobs, receipts, babe = self._jobs, self._receipts, self._babe
         window = receipts.challenge_slots
         return Rules(
@@ -79,7 +79,7 @@ class WorkApi(RuntimeApi, version=1):
     def quote(
         self, model: H256, items: u32, urgency: Urgency, check: Check, tier: Tier, data_bytes: u64
     ) -> WorkQuote | None:
-        """Return what a job would cost now; None if its model or number of items is refused."""
+        """Return the current cost of a job; None if its model or number of items is rejected."""
         jobs = self._jobs
         try:
             quote = jobs.quote(model, int(items), urgency, check, tier, int(data_bytes))
@@ -98,12 +98,12 @@ class WorkApi(RuntimeApi, version=1):
         )
 
     def job(self, job: H256) -> JobView | None:
-        """Return a job; None if there is none, or if it ended long ago."""
+        """Return a job; None if it does not exist, or ended too long ago."""
         found = self._jobs.job(job)
         return None if found is None else self._job_view(job, found)
 
     def receipt(self, receipt: H256) -> JobView | None:
-        """Return the job that a receipt is of; None if it is not known, or not any more."""
+        """Return the job of a receipt; None if it is unknown or no longer stored."""
         found = self._receipts.receipt(receipt)
         return None if found is None else self.job(found.job)
 
@@ -121,50 +121,50 @@ class WorkApi(RuntimeApi, version=1):
         return [self._job_view(id, found) for id, found in page(wanted, after, limit)]
 
     def assignments(self, provider: AccountId) -> list[JobView]:
-        """Return what a provider has to do, or has done and still answers for."""
+        """Return the jobs that a provider has to do, or has done and is still liable for."""
         jobs = self._jobs
         pairs = ((id, jobs.job(id)) for id, _ in jobs.involved.under(provider))
         wanted = (
             self._job_view(id, found)
-            for id, found in pairs  # also what ended lately: that must not fill the list
+            for id, found in pairs  # also recently ended ones: these must not fill the list
             if found is not None and found.provider == provider and found.state in WORKING
         )
         return list(islice(wanted, MOST))
 
     def duties(self, verifier: AccountId) -> list[Duty]:
-        """Return what a verifier has to do now, receipt by receipt."""
+        """Return the current duties of a verifier, receipt by receipt."""
         return list(islice(self._duties(verifier), MOST))
 
     def verifier(self, account: AccountId) -> VerifierView | None:
-        """Return a verifier's bond, and how it does."""
+        """Return a verifier's bond and misses; None if the account is not a verifier."""
         found = self._receipts.verifiers.get(account)
         return None if found is None else VerifierView(found.bond, found.misses, found.free_at)
 
     def provider(self, account: AccountId) -> ProviderView | None:
-        """Return a provider."""
+        """Return a provider; None if the account is not one."""
         return self._provider_view(account)
 
     def providers(self, after: AccountId | None, limit: u32) -> list[ProviderView]:
-        """Return the providers, in the order of their hashes."""
+        """Return the providers, in the order of their hashed keys."""
         rows = page(self._providers.providers.items(), after, limit)
         views = (self._provider_view(who) for who, _ in rows)
         return [view for view in views if view is not None]
 
     def model(self, model: H256) -> ModelView | None:
-        """Return a model."""
+        """Return a model; None if it does not exist."""
         found = self._models.get(model)
         return None if found is None else model_view(model, found)
 
     def manifest(self, model: H256) -> Manifest | None:
-        """Return the manifest of a model: its graph, and what its numbers mean."""
+        """Return the manifest of a model: its graph, and the meaning of its numbers."""
         return self._models.manifest(model)
 
     def models(self, after: H256 | None, limit: u32) -> list[ModelView]:
-        """Return the models, in the order of their hashes."""
+        """Return the models, in the order of their hashed keys."""
         return [model_view(id, one) for id, one in page(self._models.models.items(), after, limit)]
 
     def prices(self) -> list[ClassPrice]:
-        """Return what work of each class costs."""
+        """Return the prices of work by class."""
         jobs, models, found = self._jobs, self._models, []
         for klass in models.known_classes():
             about, market = models.class_of(klass), jobs.market(klass)
@@ -184,7 +184,7 @@ class WorkApi(RuntimeApi, version=1):
         return found
 
     def weight(self, validator: AccountId) -> ScoreView:
-        """Return what a validator's work weighs in the making of blocks, and why."""
+        """Return the weight of a validator's work in block production, with its factors."""
         return self._providers.weight_of(validator)
 
     # ---- internals
@@ -223,7 +223,7 @@ class WorkApi(RuntimeApi, version=1):
                     yield Duty(task, seat_view(receipt, seat), view)
 
     def _task(self, receipt: Receipt, seat: Seat) -> Task | None:
-        """Return what there is to do for who sits in this seat; None if nothing."""
+        """Return the open task of a seat's verifier; None if there is none."""
         now = self._jobs.clock.now()
         if receipt.phase is Phase.Checking and seat.verdict is None:
             if seat.commitment is not None:
@@ -292,7 +292,7 @@ class WorkApi(RuntimeApi, version=1):
 
 
 def page(rows: Iterable[tuple[K, V]], after: K | None, limit: int) -> Iterator[tuple[K, V]]:
-    """Return some rows, those behind `after` if that is given."""
+    """Return at most `limit` rows; only those after the key `after`, if it is given."""
     following = iter(rows)
     if after is not None:
         for key, _ in following:
@@ -302,7 +302,7 @@ def page(rows: Iterable[tuple[K, V]], after: K | None, limit: int) -> Iterator[t
 
 
 def seat_view(receipt: Receipt, seat: Seat) -> SeatView:
-    """Return a seat, with the beacon that it draws by."""
+    """Return the view of a seat, with the beacon of its selection."""
     return SeatView(
         verifier=seat.verifier,
         key=seat.key,
@@ -316,7 +316,7 @@ def seat_view(receipt: Receipt, seat: Seat) -> SeatView:
 
 
 def receipt_view(id: H256, receipt: Receipt, looked_at: int) -> ReceiptView:
-    """Return a receipt, with its committee."""
+    """Return the view of a receipt, with its committee."""
     return ReceiptView(
         id=id,
         job=receipt.job,
@@ -341,7 +341,7 @@ def receipt_view(id: H256, receipt: Receipt, looked_at: int) -> ReceiptView:
 
 
 def model_view(id: H256, record: ModelRecord) -> ModelView:
-    """Return a model."""
+    """Return the view of a model."""
     return ModelView(
         id=id,
         owner=record.owner,

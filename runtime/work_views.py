@@ -1,4 +1,4 @@
-"""What the runtime API of useful work tells: jobs, receipts, duties, providers, models, prices.
+"""Types of the runtime API of useful work: jobs, receipts, duties, providers, models, prices.
 
 Amounts are in planck. Times are slots since genesis, as `now` is: 0 is the slot of block 1.
 """
@@ -33,23 +33,23 @@ class SeatView:
 
     verifier: AccountId
     key: SessionKey
-    """The BABE session key that it draws and signs with here."""
+    """BABE session key for its sortition and signatures in this committee."""
     beacon: H256
-    """What it draws by (`ids.check_input(beacon, receipt)`)."""
+    """Beacon of its sortition: the VRF input is `ids.check_input(beacon, receipt)`."""
     committed: bool
     verdict: Verdict | None
     """None: not revealed yet."""
     digest: H256
     rho: H256
-    """Its luck, once revealed: `ids.sample(rho, items, looked_at, missed)` is what it looked at."""
+    """Randomness, once revealed: it checks `ids.sample(rho, items, looked_at, missed)`."""
     missed: list[u32]
-    """Items that others missed: it looks at them besides those that it draws."""
+    """Items that other verifiers missed: it checks them besides its own sample."""
 
 
 @path("btt_runtime::work::ReceiptView")
 @dataclass(frozen=True, slots=True)
 class ReceiptView:
-    """What a provider says that it computed, and what became of that."""
+    """A provider's claim of a computation, and the state of its verification."""
 
     id: H256
     job: H256
@@ -63,29 +63,29 @@ class ReceiptView:
     submitted: Slots
     phase: Phase
     commit_until: Slots
-    """Before this slot verifiers commit."""
+    """First slot in which commitments are no longer accepted."""
     reveal_until: Slots
-    """From `commit_until` to before this slot they reveal."""
+    """First slot in which reveals, which begin at `commit_until`, are no longer accepted."""
     due: Slots
-    """When the phase ends by itself."""
+    """Slot at which the phase ends by itself."""
     redraws: u8
     trapped: bool
-    """It was a trap; the roots are the right ones now."""
+    """True if it contained a planted error; the roots are now the correct ones."""
     looked_at: u32
-    """How many items each verifier looks at."""
+    """Number of items that each verifier checks."""
     seats: list[SeatView]
     challenges: list[Challenge]
-    """Leaves that the provider has to show on the chain, and whether it did."""
+    """Leaves that the provider has to show on the chain, and its answers."""
 
 
 @path("btt_runtime::work::JobView")
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job: what was asked for, who does it, how far it is, and what it costs."""
+    """A job: its request, provider, state and cost."""
 
     id: H256
     now: Slots
-    """The slot that all this is told in."""
+    """Slot of this view."""
     state: JobState
     outcome: Outcome | None
     requester: AccountId | None
@@ -101,21 +101,21 @@ class JobView:
     verification: u128
     deposit: u128
     paid: u128
-    """What the provider got."""
+    """Amount paid to the provider."""
     work: u64
     data_bytes: u64
     deadline: Slots
-    """How many slots a provider has, once the time for delivering the payload is over."""
+    """Slots for the provider, counted from the end of the payload's delivery time."""
     reply_key: PublicKey
     endpoints: Endpoints
-    """Where the payload is fetched from."""
+    """Endpoints of the payload."""
     posted: Slots
     since: Slots
     due: Slots
-    """When the state ends by itself; 0: what the receipt tells."""
+    """Slot at which the state ends by itself; 0 if the receipt determines it."""
     attempt: u8
     seed: H256
-    """What drew the provider; it draws by it whether to lay a trap (`ids.trap_input`)."""
+    """Randomness that selected the provider; also input of its planted error (`ids.trap_input`)."""
     scores: bool
     accepted: Slots
     provider: AccountId | None
@@ -125,56 +125,56 @@ class JobView:
 
 @path("btt_runtime::work::Task")
 class Task(IntEnum):
-    """What a verifier has to do about a receipt."""
+    """Task of a verifier for a receipt."""
 
     Commit = 0
-    """Fetch, check, and commit to the verdict."""
+    """Fetch and check the data, and commit to the verdict."""
     Reveal = 1
-    """Reveal it, from `commit_until` on."""
+    """Reveal the verdict, from `commit_until` on."""
     Prove = 2
-    """Send the proof of what it found wrong."""
+    """Submit the proof of the error found."""
 
 
 @path("btt_runtime::work::Duty")
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """A receipt that a verifier has to do something about; what it is of stands in `job`."""
+    """A receipt for which a verifier has a task; its data are in `job`."""
 
     task: Task
     seat: SeatView
     job: JobView
-    """With the receipt, the provider's endpoints and the requester's."""
+    """With the receipt, and the endpoints of provider and requester."""
 
 
 @path("btt_runtime::work::WorkQuote")
 @dataclass(frozen=True, slots=True)
 class WorkQuote:
-    """What a job would cost now."""
+    """The current cost of a job."""
 
     work: u64
-    """Thousand million multiplications."""
+    """In 10^9 multiplications."""
     base: u128
-    """What a unit of work of the class costs."""
+    """Price per unit of work of the class, in planck."""
     price: u128
     verification: u128
     deposit: u128
-    """Held besides; it comes back unless the payload is missing or bad."""
+    """Additional deposit; released unless the payload is missing or invalid."""
     total: u128
-    """All that is held."""
+    """Total amount put on hold."""
     providers: u32
-    """Jobs of the class that could be done at a time."""
+    """Number of jobs of the class that can run at the same time."""
     least_deadline: u32
-    """How many slots a provider has to be given at least."""
+    """Minimum deadline, in slots."""
 
 
 @path("btt_runtime::work::ProviderView")
 @dataclass(frozen=True, slots=True)
 class ProviderView:
-    """A provider, its bond, and what it does."""
+    """A provider, its bond and its load."""
 
     provider: AccountId
     operator: AccountId | None
-    """Who earns by its work; None while its bond is too small."""
+    """Operator that its work earns for; None while its bond is too small."""
     info: ProviderInfo
     active: u128
     reserved: u128
@@ -182,14 +182,14 @@ class ProviderView:
     capacity: u32
     busy: u32
     heard: u32
-    """The era of its last heartbeat."""
+    """Era of its last heartbeat."""
     chilled: bool
 
 
 @path("btt_runtime::work::ModelView")
 @dataclass(frozen=True, slots=True)
 class ModelView:
-    """A model that jobs can use; its graph stands in `Models.Manifests`."""
+    """A model for jobs; its graph is in `Models.Manifests`."""
 
     id: H256
     owner: AccountId
@@ -206,30 +206,30 @@ class ModelView:
 @path("btt_runtime::work::ClassPrice")
 @dataclass(frozen=True, slots=True)
 class ClassPrice:
-    """What work of a class of machines costs."""
+    """Prices of work of a class of machines."""
 
     klass: u16
     name: bytes
     base: u128
-    """Planck per thousand million multiplications, now."""
+    """Current price, in planck per 10^9 multiplications."""
     least: u128
     most: u128
     speed: u32
-    """Thousand million multiplications a second, of one job at a time."""
+    """Speed of one job at a time, in 10^9 multiplications per second."""
     sold: u64
-    """What providers took on in the era that runs, in the same unit."""
+    """Work accepted by providers in the current era, in 10^9 multiplications."""
     offered: u32
-    """Jobs that could be done at a time."""
+    """Number of jobs that can run at the same time."""
 
 
 @path("btt_runtime::work::Rules")
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What does not change while a daemon runs: the windows, in slots, and the committee."""
+    """Parameters that are constant while a daemon runs: windows, in slots, and the committee."""
 
     genesis: H256
     genesis_slot: u64
-    """The slot of block 1; slots here are counted from it."""
+    """Slot of block 1, from which slots in this API are counted."""
     slot_ms: u64
     beacon_delay: u32
     trap_ppm: u32
@@ -241,16 +241,16 @@ class Rules:
     reveal_slots: u32
     challenge_slots: u32
     confidential_slots: u32
-    """How long a confidential receipt can be disputed."""
+    """Time for disputes of a confidential receipt."""
 
 
 @path("btt_runtime::work::VerifierView")
 @dataclass(frozen=True, slots=True)
 class VerifierView:
-    """A verifier's bond, and how it does."""
+    """A verifier's bond and misses."""
 
     bond: u128
     misses: u8
-    """How often in a row it was silent; three are too many."""
+    """Number of consecutive misses; three are too many."""
     free_at: u32 | None
-    """When it may take its bond back; None: it is at work."""
+    """Slot from which the bond can be withdrawn; None while it is active."""

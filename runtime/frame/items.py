@@ -1,9 +1,9 @@
-"""Storage items: what a pallet keeps, typed.
+"""Storage items: the typed state of a pallet.
 
-A declaration on the class (`account = Map(AccountId, AccountInfo, default=AccountInfo())`)
-becomes a live item when the pallet is added to a runtime. Only `[]`, `.value` and the methods
-here touch the state; every read returns a fresh record, so a change counts only once it is
-written back by name.
+A declaration on the class (`account = Map(AccountId, AccountInfo, default=AccountInfo())`) becomes
+a live item when the pallet is added to a runtime. Only `[]`, `.value` and the methods here access
+the state; every read returns a new record, so a change takes effect only when it is written back
+explicitly.
 
 Keys are Substrate's: `twox128(pallet) ++ twox128(item) ++ hashed keys`.
 """
@@ -35,11 +35,11 @@ K2 = TypeVar("K2")
 V = TypeVar("V")
 
 KEY_CACHE_SIZE: Final = 16_384
-"""Keys remembered per map: a busy account's is hashed once, not eight times a transfer."""
+"""Maximum number of cached keys per map; a transfer uses an account's key eight times."""
 
 
 class Hasher(IntEnum):
-    """How a map key is hashed; the numbers are the metadata's own."""
+    """Hash function of a map key; the numbers are those of the metadata."""
 
     Blake2_128 = 0
     Blake2_256 = 1
@@ -51,7 +51,7 @@ class Hasher(IntEnum):
 
 
 def identity(key: bytes) -> bytes:
-    """Return `key` as it is."""
+    """Return `key` unchanged."""
     return key
 
 
@@ -69,12 +69,12 @@ HASH_PREFIX: Final[dict[Hasher, int]] = {
     Hasher.Twox64Concat: 8,
     Hasher.Identity: 0,
 }
-"""Bytes of hash in front of the key, for the hashers that keep the key readable."""
+"""Length of the hash before the key, in bytes, for the hashers that keep the key readable."""
 
 
 @dataclass(frozen=True, slots=True)
 class StorageShape:
-    """What the metadata says of an item. `default` is the encoded default, None for optional."""
+    """The metadata of an item. `default` is the encoded default; None if it is optional."""
 
     keys: tuple[tuple[Hasher, Codec[Any]], ...]
     value: Codec[Any]
@@ -82,7 +82,7 @@ class StorageShape:
 
 
 class StorageItem:
-    """A declaration on the class; `bind` makes the live item that each pallet instance uses."""
+    """A declaration on the class; `bind` makes the live item of a pallet instance."""
 
     name: str
     prefix: bytes
@@ -92,7 +92,7 @@ class StorageItem:
         self.name = camel(name)
 
     def bind(self, host: Host, pallet_prefix: bytes) -> Self:
-        """Return this item, alive: reading and writing the state of `host`."""
+        """Return a copy of this item that reads and writes the state of `host`."""
         live = object.__new__(type(self))
         live.__dict__.update(self.__dict__)
         live.prefix = pallet_prefix + twox_128(self.name.encode())
@@ -100,12 +100,12 @@ class StorageItem:
         return live
 
     def shape(self) -> StorageShape:
-        """Describe the item for the metadata."""
+        """Return the metadata of the item."""
         raise NotImplementedError
 
 
 class Value(StorageItem, Generic[V]):
-    """One stored value."""
+    """A single stored value."""
 
     def __init__(self, kind: TypeForm[V], *, default: V | None = None) -> None:
         self._codec: Codec[V] = codec(kind)
@@ -121,8 +121,8 @@ class Value(StorageItem, Generic[V]):
         return None if raw is None else self._decoded(raw)
 
     def _decoded(self, raw: bytes) -> V:
-        # A number that is asked for seven times a transfer is decoded once: a state gives the
-        # very same bytes until somebody writes others. Records are made afresh every time.
+        # Decode a number once, not for each of seven reads a transfer: a state returns the same
+        # bytes object until a write. Records are decoded for every read.
         last = self._last
         if last is not None and last[0] is raw:
             return last[1]
@@ -146,7 +146,7 @@ class Value(StorageItem, Generic[V]):
         self._host.state.put(self.prefix, self._codec.encode(new))
 
     def peek(self) -> V:
-        """Return what `value` does, decoded once for the same bytes: nobody may change it.
+        """Return the same as `value`, decoded once for the same bytes: it must not be changed.
 
         For long lists that every block reads and few blocks write.
         """
@@ -161,11 +161,11 @@ class Value(StorageItem, Generic[V]):
         return peeked[1]
 
     def exists(self) -> bool:
-        """Tell whether a value is stored (a default does not count)."""
+        """Return True if a value is stored (a default does not count)."""
         return self._host.state.get(self.prefix) is not None
 
     def take(self) -> V | None:
-        """Return what `get` would, and delete the stored value."""
+        """Return the result of `get`, and delete the stored value."""
         value = self.get()
         self.kill()
         return value
@@ -175,7 +175,7 @@ class Value(StorageItem, Generic[V]):
         self._host.state.put(self.prefix, None)
 
     def shape(self) -> StorageShape:
-        """Describe the item for the metadata."""
+        """Return the metadata of the item."""
         return StorageShape((), self._codec, self._default)
 
 
@@ -198,7 +198,7 @@ class Map(StorageItem, Generic[K, V]):
         self._keys: dict[K, bytes] = {}
 
     def bind(self, host: Host, pallet_prefix: bytes) -> Self:
-        """Return this item, alive, with a key cache of its own."""
+        """Return a bound copy of this item with its own key cache."""
         live = super().bind(host, pallet_prefix)
         live.__dict__["_keys"] = {}
         return live
@@ -239,13 +239,13 @@ class Map(StorageItem, Generic[K, V]):
         return self._host.state.get(self.key(key)) is not None
 
     def take(self, key: K) -> V | None:
-        """Return what `get` would, and delete the stored value."""
+        """Return the result of `get`, and delete the stored value."""
         value = self.get(key)
         del self[key]
         return value
 
     def items(self) -> Iterator[tuple[K, V]]:
-        """Iterate in the order of the hashed keys. In a call: only where a bound is known."""
+        """Iterate in the order of the hashed keys. In a call: only if the number is bounded."""
         skip = len(self.prefix) + HASH_PREFIX[self._hasher]
         state = self._host.state
         for full in list(state.keys(self.prefix)):
@@ -255,12 +255,12 @@ class Map(StorageItem, Generic[K, V]):
             yield self._key_codec.decode_all(full[skip:]), self._codec.decode(raw, 0)[0]
 
     def shape(self) -> StorageShape:
-        """Describe the item for the metadata."""
+        """Return the metadata of the item."""
         return StorageShape(((self._hasher, self._key_codec),), self._codec, self._default)
 
 
 class DoubleMap(StorageItem, Generic[K1, K2, V]):
-    """Values by two keys; all values of one first key lie together."""
+    """Values by two keys; values with the same first key are adjacent."""
 
     def __init__(
         self,
@@ -283,7 +283,7 @@ class DoubleMap(StorageItem, Generic[K1, K2, V]):
         return self.prefix_of(first) + self._hash_second(self._second.encode(second))
 
     def prefix_of(self, first: K1) -> bytes:
-        """Return the common beginning of all keys under `first`."""
+        """Return the common prefix of all keys under `first`."""
         return self.prefix + self._hash_first(self._first.encode(first))
 
     def get(self, keys: tuple[K1, K2]) -> V | None:
@@ -309,7 +309,7 @@ class DoubleMap(StorageItem, Generic[K1, K2, V]):
         return self._host.state.get(self.key(*keys)) is not None
 
     def under(self, first: K1) -> Iterator[tuple[K2, V]]:
-        """Iterate over the values of one first key. In a call: only where a bound is known."""
+        """Iterate over the values of one first key. In a call: only if the number is bounded."""
         prefix = self.prefix_of(first)
         skip = len(prefix) + HASH_PREFIX[self._hashers[1]]
         state = self._host.state
@@ -320,7 +320,7 @@ class DoubleMap(StorageItem, Generic[K1, K2, V]):
             yield self._second.decode_all(full[skip:]), self._codec.decode(raw, 0)[0]
 
     def items(self) -> Iterator[tuple[tuple[K1, K2], V]]:
-        """Iterate over everything, in the order of the hashed keys. For audits: it has no bound."""
+        """Iterate over all values, in the order of the hashed keys. For audits: unbounded."""
         outer, inner = (HASH_PREFIX[hasher] for hasher in self._hashers)
         state = self._host.state
         for full in list(state.keys(self.prefix)):
@@ -332,28 +332,28 @@ class DoubleMap(StorageItem, Generic[K1, K2, V]):
             yield (first, second), self._codec.decode(raw, 0)[0]
 
     def some_under(self, first: K1, limit: int) -> list[K2]:
-        """Return at most `limit` of the second keys under a first key, by their hashes."""
+        """Return at most `limit` second keys under a first key, in the order of their hashes."""
         prefix = self.prefix_of(first)
         skip = len(prefix) + HASH_PREFIX[self._hashers[1]]
         found = islice(self._host.state.keys(prefix), limit)
         return [self._second.decode_all(full[skip:]) for full in found]
 
     def walk(self, first: K1, begin: bytes) -> Iterator[K2]:
-        """Walk the second keys that begin with `begin`, in their own order.
+        """Iterate over the second keys that begin with `begin`, in their own order.
 
-        For second keys that are stored as they are (`Hasher.Identity`): others are in the order of
-        their hashes.
+        For second keys with `Hasher.Identity`: with other hashers they are in the order of their
+        hashes.
         """
         prefix = self.prefix_of(first)
         for full in self._host.state.keys(prefix + begin):
             yield self._second.decode_all(full[len(prefix) :])
 
     def shape(self) -> StorageShape:
-        """Describe the item for the metadata."""
+        """Return the metadata of the item."""
         keys = ((self._hashers[0], self._first), (self._hashers[1], self._second))
         return StorageShape(keys, self._codec, self._default)
 
 
 def camel(name: str) -> str:
-    """Turn a Python name into a storage or constant name: `next_fee_` -> `NextFee`."""
+    """Convert a Python name into a storage or constant name: `next_fee_` -> `NextFee`."""
     return "".join(part[:1].upper() + part[1:] for part in name.rstrip("_").split("_"))

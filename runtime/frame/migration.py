@@ -1,9 +1,9 @@
-"""Migrations: what a new version of the law changes in the form of the state.
+"""Migrations: changes of the state's format by a new version of the runtime.
 
-A version brings an ordered table of them. They run once, in the first block under the version,
-before anything else of it; all that lie between the version that ran last and this one, so several
-versions may be jumped over. Each is done within one block, by declaration: what is too large for
-that is not moved but read in both forms.
+A version has an ordered table of them. They run once, in the first block under the version, before
+the rest of it; all migrations between the last version that ran and this one run, so versions may
+be skipped. Each completes within one block: data too large for that is not migrated but read in
+both formats.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from runtime.frame.state import State
 from runtime.frame.version import LastRuntimeUpgradeInfo, RuntimeVersion
 
 LAST_UPGRADE_KEY: Final = twox_128(b"System") + twox_128(b"LastRuntimeUpgrade")
-"""Where the state keeps the version that ran the last block."""
+"""Storage key of the version that ran the last block."""
 
 _LAST: Final = codec(LastRuntimeUpgradeInfo)
 
 
 class MigrationFailed(Exception):
-    """A version's migration does not go through on a state; the message says which, and why.
+    """A migration failed on a state; the message names it and the cause.
 
-    No block can be made under the version until a program has it corrected.
+    No block can be made under the version until a release corrects it.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One change of the state's form."""
+    """One change of the state's format."""
 
     spec_version: int
-    """The version it belongs to: it runs on states that an earlier one left."""
+    """Version of the migration: it runs on states of earlier versions."""
     name: str
-    """For reports: what changes."""
+    """Description of the change, for reports."""
     run: Callable[[], int]
-    """Makes it on the state that the runtime stands on; returns its weight in picoseconds."""
+    """Migrates the runtime's current state; returns its weight in picoseconds."""
 
 
 def pending(
     migrations: tuple[Migration, ...], version: RuntimeVersion, state: State
 ) -> list[Migration]:
-    """Return what is to run on `state` before a block under `version`, in order.
+    """Return the migrations to run on `state` before a block under `version`, in order.
 
-    Nothing where no block was ever made: such a state is in its version's own form.
+    None before the first block: a genesis state is in its version's own format.
     """
     raw = state.get(LAST_UPGRADE_KEY)
     if raw is None:
@@ -57,6 +57,6 @@ def pending(
 
 
 def note_version(version: RuntimeVersion, state: State) -> None:
-    """Write down that `state` is in the form of `version`."""
+    """Store that `state` is in the format of `version`."""
     told = LastRuntimeUpgradeInfo(version.spec_version, version.spec_name)
     state.put(LAST_UPGRADE_KEY, _LAST.encode(told))

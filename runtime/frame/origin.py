@@ -1,4 +1,4 @@
-"""Origins: who is calling, and what may stand in the way."""
+"""Origins: callers of calls, and filters of what they may call."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ CallFilter = Callable[[Call], bool]
 
 
 class OriginKind(Enum):
-    """The ways a call can come in."""
+    """Kinds of origins."""
 
     ROOT = "root"
     SIGNED = "signed"
     NONE = "none"
     DECIDED = "decided"
-    """By the decision of a referendum; which kind, `decision` tells."""
+    """The decision of a referendum; `decision` is its kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The caller. `filters` narrow what it may call (a proxy of limited type adds one)."""
+    """The caller. `filters` restrict its calls (a proxy of limited type adds one)."""
 
     kind: OriginKind
     account: AccountId | None = None
@@ -40,36 +40,36 @@ class Origin:
         return self.account
 
     def root(self) -> None:
-        """Pass the chain itself; raise BadOrigin for any other caller."""
+        """Raise BadOrigin unless the caller is Root."""
         if self.kind is not OriginKind.ROOT:
             raise BadOrigin
 
     def none(self) -> None:
-        """Pass an inherent or unsigned call; raise BadOrigin for any other caller."""
+        """Raise BadOrigin unless the call is an inherent or unsigned."""
         if self.kind is not OriginKind.NONE:
             raise BadOrigin
 
     def filtered(self, allowed: CallFilter) -> Origin:
-        """Return the same caller, allowed only what `allowed` lets through as well.
+        """Return the same origin with `allowed` as an additional filter.
 
-        A filter that is there already is not added: each call within asks all of them.
+        A filter that is already present is not added: nested calls pass all of them.
         """
         if allowed in self.filters:
             return self
         return Origin(self.kind, self.account, (*self.filters, allowed), self.decision)
 
     def may_call(self, call: Call) -> bool:
-        """Tell whether every filter lets `call` through. Root passes all filters."""
+        """Return True if every filter allows `call`. Root passes all filters."""
         if not self.filters or self.kind is OriginKind.ROOT:
             return True
         return all(allowed(call) for allowed in self.filters)
 
 
 class OriginCheck(Protocol):
-    """A configured gate: passes the right origin, raises BadOrigin for others."""
+    """A configured check of an origin, which raises BadOrigin for the others."""
 
     def __call__(self, origin: Origin) -> None:
-        """Raise BadOrigin unless `origin` may pass."""
+        """Raise BadOrigin unless `origin` is allowed."""
 
 
 ROOT = Origin(OriginKind.ROOT)
@@ -82,10 +82,10 @@ def signed(account: AccountId) -> Origin:
 
 
 def decided(decision: int) -> Origin:
-    """Return the origin of a call that referenda of one kind decide on."""
+    """Return the origin of a call enacted by referenda of kind `decision`."""
     return Origin(OriginKind.DECIDED, decision=decision)
 
 
 def ensure_root(origin: Origin) -> None:
-    """Pass only the chain itself. Gates that decisions pass, too, are made by `ensure_decided`."""
+    """Raise BadOrigin unless the caller is Root. See `ensure_decided` for decisions."""
     origin.root()

@@ -1,9 +1,9 @@
 """Pallets: one concern of the chain each, in one class.
 
-A pallet reads in one order: docstring, configuration, storage, events, errors, hooks, calls,
-public doors, private steps. What is annotated without a value is configuration and is given
-in the runtime's table; `Const[...]` configuration shows in the metadata. `ClassVar[Const[...]]`
-shows there, too, and is the law's: no table gives it.
+A pallet has this order: docstring, configuration, storage, events, errors, hooks, calls, public
+interface, internals. An annotation without a value is configuration, which the runtime's table
+gives; `Const[...]` configuration is in the metadata. `ClassVar[Const[...]]` is in the metadata,
+too, but fixed by the pallet: no table gives it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ V = TypeVar("V")
 
 CONSTANT: Final = object()
 Const = Annotated[V, CONSTANT]
-"""Configuration that shows in the metadata: `existential_deposit: Const[u128]`."""
+"""Configuration that is in the metadata: `existential_deposit: Const[u128]`."""
 
 
 @dataclass_transform(kw_only_default=True)
@@ -52,29 +52,29 @@ class Pallet:
     CONSTANTS: ClassVar[dict[str, tuple[str, Codec[Any]]]]
     """Codec of each constant and its name in the metadata, by attribute."""
     CONFIG: ClassVar[set[str]]
-    """The attributes that the runtime's table gives."""
+    """Attributes that the runtime's table gives."""
     DEFAULTS: ClassVar[dict[str, object]]
-    """What those are that the table may leave out."""
+    """Defaults of those that the table may omit."""
     HOLD_REASONS: ClassVar[type[IntEnum] | None]
     FREEZE_REASONS: ClassVar[type[IntEnum] | None]
     crate: ClassVar[str]
-    """The first part of type paths: `pallet_balances`."""
+    """First part of type paths: `pallet_balances`."""
     instances: ClassVar[bool] = False
-    """Whether the pallet's types carry Substrate's second parameter, `I`."""
+    """True if the pallet's types have Substrate's second parameter, `I`."""
     GOSSIPED: ClassVar[Mapping[int, int]] = MappingProxyType({})
     """Calls that other nodes may send unsigned: maximum bytes of the arguments, by call index.
 
     `validate_unsigned` must accept them from `TransactionSource.External`. All other unsigned
-    extrinsics of other nodes are refused before they are decoded.
+    extrinsics of other nodes are rejected before they are decoded.
     """
 
     host: ClassVar[Host]
     index: ClassVar[int]
 
     def __init_subclass__(cls, *, crate: str | None = None, instances: bool = False) -> None:
-        """Read the declaration once; nothing is looked up by reflection afterwards.
+        """Read the declaration once; there is no reflection afterwards.
 
-        A pallet in a later version's form builds on the one before, and declares what is new.
+        A pallet of a later version is a subclass of the previous one, and declares what is new.
         """
         super().__init_subclass__()
         body: dict[str, Any] = {}
@@ -122,12 +122,12 @@ class Pallet:
             raise TypeError(
                 f"{type(self).__name__}: missing {sorted(missing)}, unknown {sorted(unknown)}"
             )
-        # Into the instance, defaults too: a gate that is a function must not become a method.
+        # Defaults too are set on the instance: a function set on the class would become a method.
         self.__dict__.update(self.DEFAULTS | config)
 
     @property
     def name(self) -> str:
-        """The pallet's name: in the metadata, and the prefix of its storage."""
+        """The pallet's name in the metadata, which is also the prefix of its storage."""
         return type(self).__name__
 
     # ---- hooks, for subclasses to override
@@ -143,16 +143,16 @@ class Pallet:
         """Run after the block's extrinsics."""
 
     def validate_unsigned(self, call: Call, source: TransactionSource) -> ValidTransaction | None:
-        """Judge an unsigned extrinsic of this pallet; None refuses it.
+        """Validate an unsigned extrinsic of this pallet; None rejects it.
 
-        `source` tells where it came from. Raises Invalid or Unknown with the reason.
+        `source` is where it came from. Raises Invalid or Unknown with the reason.
         """
         return None
 
     # ---- for the runtime
 
     def bind(self, host: Host, index: int) -> None:
-        """Come alive in a runtime, at `index` of its table."""
+        """Bind the pallet to a runtime, at `index` of its table."""
         prefix = twox_128(self.name.encode())
         live = {name: item.bind(host, prefix) for name, item in self.STORAGE.items()}
         self.__dict__.update(live, host=host, index=index)
@@ -162,13 +162,13 @@ class Pallet:
         return [(name, cast("StorageItem", self.__dict__[name])) for name in self.STORAGE]
 
     def deposit(self, event: Event) -> None:
-        """Announce `event`; it is undone with the layer it was announced in."""
+        """Emit `event`; it is undone with the storage layer in which it was emitted."""
         host = self.host
         host.events.append(EventRecord(host.phase, Happened(self.index, event), []))
 
 
 def dispatchable(name: str, function: Callable[..., None], mark: CallMark) -> Dispatchable:
-    """Read one `@call` method."""
+    """Return the declaration of a `@call` method."""
     hints = get_type_hints(function, include_extras=True)
     wanted = {arg: hint for arg, hint in hints.items() if arg not in ("origin", "return")}
     args = tuple((arg.rstrip("_"), codec(hint)) for arg, hint in wanted.items())
@@ -185,13 +185,13 @@ def dispatchable(name: str, function: Callable[..., None], mark: CallMark) -> Di
 
 
 def type_name(hint: object) -> str | None:
-    """Return what an annotation calls its type for readers."""
+    """Return the type name that an annotation declares; None if it has none."""
     notes = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
     return next((note.name for note in notes if isinstance(note, TypeName)), None)
 
 
 def constant_name(name: str, notes: tuple[object, ...]) -> str:
-    """Return the metadata name: `Annotated[Const[u16], "SS58Prefix"]` gives its own."""
+    """Return a constant's name in the metadata: `Annotated[Const[u16], "SS58Prefix"]` names it."""
     return next((note for note in notes if isinstance(note, str)), camel(name))
 
 
@@ -199,7 +199,7 @@ D = TypeVar("D", bound=type[Event] | type[Error])
 
 
 def by_index(owner: type, declared: list[D]) -> dict[int, D]:
-    """Order nested declarations by index; two of one index are a mistake."""
+    """Return nested declarations ordered by index; two of one index raise TypeError."""
     found: dict[int, D] = {}
     for item in declared:
         if item.INDEX is None:
@@ -214,5 +214,5 @@ def by_index(owner: type, declared: list[D]) -> dict[int, D]:
 
 
 def snake(name: str) -> str:
-    """`TransactionPayment` -> `transaction_payment`."""
+    """Convert a class name: `TransactionPayment` -> `transaction_payment`."""
     return "".join("_" + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(name))

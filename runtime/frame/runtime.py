@@ -1,7 +1,7 @@
-"""The runtime: pallets in a table, and the one door through which calls enter.
+"""The runtime: a table of pallets, and the dispatch of calls to them.
 
-A concrete runtime (`runtime/__init__.py`) adds its pallets in order and then calls
-`complete`. The index of a pallet is the first byte of its calls, events and errors.
+A concrete runtime (`runtime/__init__.py`) adds its pallets in order and then calls `complete`. The
+index of a pallet is the first byte of its calls, events and errors.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ Decoders = tuple[Callable[[bytes, int], tuple[Any, int]], ...]
 Entry = tuple[Pallet, int, Callable[..., PostInfo | None], Decoders, DispatchInfo | None]
 
 CRATE = "btt_runtime"
-"""First part of the runtime's own type paths; clients look for a name that ends in `_runtime`."""
+"""First part of the runtime's own type paths; clients require a name that ends in `_runtime`."""
 
 
 MAX_NESTING: Final = 8
-"""Levels of calls in calls: `sudo(batch(proxy(multisig(call))))` are five."""
+"""Maximum depth of nested calls: `sudo(batch(proxy(multisig(call))))` has five levels."""
 
 AS_DECLARED: Final = PostInfo()
 """The result of a call that corrects nothing; it is never changed."""
 
 
 class Runtime:
-    """Every pallet at its index, sharing one host."""
+    """Pallets by index, with one shared host."""
 
     def __init__(self, version: RuntimeVersion, *, filtered: type[DispatchError]) -> None:
         self.version = version
@@ -70,12 +70,12 @@ class Runtime:
         self._depth = 0
         self._decoded = 0
         self.migrations: tuple[Migration, ...] = ()
-        """What this version and those before it changed in the form of the state, in order."""
+        """Format changes of this version and the previous ones, in order."""
         self.migrated = 0
-        """Picoseconds that migrations took when the state at hand was entered."""
+        """Weight of the migrations that ran when the current state was entered, in picoseconds."""
 
     def add(self, index: int, pallet: P) -> P:
-        """Put `pallet` at `index` of the table."""
+        """Add `pallet` at `index` of the table. Raises TypeError if index or name is in use."""
         if index in self.pallets:
             raise TypeError(f"{pallet.name} and {self.pallets[index].name} share index {index}")
         if any(pallet.name == other.name for other in self.pallets.values()):
@@ -93,9 +93,9 @@ class Runtime:
         return pallet
 
     def complete(self) -> None:
-        """Close the table: tie the knots of the codec and list the hooks that do something.
+        """Complete the table: bind the recursive codecs and list the hooks that are overridden.
 
-        A version that adds to the table of the one before closes it once more.
+        A version that adds to the table of the previous one completes it again.
         """
         self._on_initialize.clear()
         self._on_finalize.clear()
@@ -119,9 +119,9 @@ class Runtime:
                 self._on_finalize.append(pallet.on_finalize)
 
     def tie(self) -> None:
-        """Let calls in calls, events and reasons be those of this table from now on.
+        """Bind the recursive codecs of calls, events and reasons to this table.
 
-        Types are shared by all runtimes of a process; what they nest is the one's that works.
+        All runtimes of a process share the types; what they nest is that of the active runtime.
         """
         CALL.tie(self.call_codec)
         EVENT.tie(self._event)
@@ -139,17 +139,17 @@ class Runtime:
         }
 
     def enter(self, state: State) -> None:
-        """Work on `state` from now on, with no events.
+        """Set `state` as the current state, without events.
 
-        A state that an earlier version left is brought into this version's form first; what reads
-        it, be it a block, the pool or a query, sees no other. Raises MigrationFailed.
+        A state of an earlier version is migrated first; blocks, the pool and queries only read the
+        migrated state. Raises MigrationFailed.
         """
         self.tie()
         self.host.enter(state)
         self.migrated = self.migrate() if self.migrations else 0
 
     def migrate(self) -> int:
-        """Run the migrations that the state at hand needs; return their weight in picoseconds."""
+        """Run the migrations that the current state needs; return their weight in picoseconds."""
         state = self.host.state
         due = pending(self.migrations, self.version, state)
         weight = sum(map(self.migrate_by, due))
@@ -177,7 +177,7 @@ class Runtime:
         raise KeyError(kind.__name__)
 
     def pallet_named(self, name: str) -> Pallet:
-        """Return the pallet called `name`; KeyError if there is none."""
+        """Return the pallet named `name`; KeyError if there is none."""
         for pallet in self.pallets.values():
             if pallet.name == name:
                 return pallet
@@ -197,7 +197,7 @@ class Runtime:
     # ---- calls
 
     def call(self, pallet: str, name: str, /, **args: object) -> Call:
-        """Build a call by name; the arguments are encoded, so wrong ones raise EncodeError."""
+        """Build a call by name; the arguments are encoded, so invalid ones raise EncodeError."""
         target = self.pallet_named(pallet)
         entry = next((entry for entry in target.CALLS.values() if entry.name == name), None)
         if entry is None:
@@ -210,13 +210,13 @@ class Runtime:
         return self.call_codec.decode_all(bytes((target.index, entry.index)) + encoded)
 
     def dispatchable(self, call: Call) -> Dispatchable:
-        """Return the declaration of the method that `call` leads to."""
+        """Return the declaration of the method of `call`."""
         return self._dispatchables[call.raw[:2]]
 
     def info(self, call: Call) -> DispatchInfo:
-        """Tell what is known of `call` before it runs.
+        """Return the declared dispatch info of `call`.
 
-        Kept on the call: whoever wraps calls asks at every level, and the answer hangs on the
+        Cached on the call: wrapping calls ask at every level, and the result depends on the
         arguments alone.
         """
         if call.info is None:
@@ -227,9 +227,9 @@ class Runtime:
         return call.info
 
     def dispatch(self, origin: Origin, call: Call, *, bypass_filter: bool = False) -> PostInfo:
-        """Run `call` in a layer of its own.
+        """Dispatch `call` in its own storage layer.
 
-        Raises DispatchError when it fails; then nothing is left of it, neither state nor events.
+        Raises DispatchError if it fails; then all its state changes and events are undone.
         """
         if not (bypass_filter or origin.may_call(call)):
             raise self.filtered()
@@ -249,13 +249,13 @@ class Runtime:
         return post or AS_DECLARED
 
     def wire_error(self, error: DispatchError) -> WireError:
-        """Return the form of `error` that travels."""
+        """Return the wire format of `error`."""
         if not isinstance(error, Error):
             return error.wire()
         pallet, index = self._errors[type(error)]
         return WireModule(ModuleError(u8(pallet), bytes((index, 0, 0, 0))))
 
-    # ---- the codec's knots
+    # ---- recursive codecs
 
     def _decode_call(self, raw: bytes, at: int) -> tuple[Call, int]:
         entry = self._entries.get(raw[at : at + 2])
@@ -297,7 +297,7 @@ class Runtime:
 
         def encoder(index: int) -> Callable[[Event], bytes]:
             begin, inner = bytes((index,)), codecs[index].encode
-            # An event without fields has one form: a batch emits one for each of its calls.
+            # An event without fields has one encoding: a batch emits one for each of its calls.
             fixed = {
                 kind: begin + inner(kind())
                 for kind in self.pallets[index].EVENTS.values()
@@ -372,12 +372,12 @@ class Runtime:
 
 
 def encode_call(call: Call) -> bytes:
-    """Return the bytes of `call` as they came."""
+    """Return the original bytes of `call`."""
     return call.raw
 
 
 def described(shape: Shape) -> Codec[object]:
-    """Return a codec that only describes: a part of a type that is coded as a whole elsewhere."""
+    """Return a codec with a description only: for a part of a type that is coded as a whole."""
 
     def encode(_: object) -> bytes:
         raise EncodeError(shape.path, "coded as part of the runtime's type only")
@@ -389,12 +389,12 @@ def described(shape: Shape) -> Codec[object]:
 
 
 def pallet_params(pallet: Pallet) -> tuple[tuple[str, None], ...]:
-    """Return the type parameters that Substrate's pallets carry."""
+    """Return the type parameters of the corresponding Substrate pallet."""
     return (("T", None), ("I", None)) if pallet.instances else (("T", None),)
 
 
 def calls_codec(pallet: Pallet) -> Codec[object]:
-    """Describe a pallet's calls."""
+    """Return the description of a pallet's calls."""
     return described(
         Shape(
             lambda: VariantOf(
@@ -435,7 +435,7 @@ def _events_codec(
 
 
 def errors_codec(pallet: Pallet) -> Codec[object]:
-    """Describe a pallet's errors."""
+    """Return the description of a pallet's errors."""
     return described(
         Shape(
             lambda: VariantOf(
@@ -451,7 +451,7 @@ def errors_codec(pallet: Pallet) -> Codec[object]:
 
 
 def reasons_codec(pallet: Pallet, kind: type[IntEnum]) -> Codec[object]:
-    """Describe a pallet's reasons for a hold or a freeze."""
+    """Return the description of a pallet's reasons for holds or freezes."""
     return described(
         Shape(
             lambda: VariantOf(tuple(VariantShape(member.name, member.value) for member in kind)),
@@ -461,5 +461,5 @@ def reasons_codec(pallet: Pallet, kind: type[IntEnum]) -> Codec[object]:
 
 
 def docs_of(text: str) -> tuple[str, ...]:
-    """Return a docstring as the lines that metadata carries."""
+    """Return a docstring as the lines of the metadata."""
     return tuple(line.strip() for line in text.strip().splitlines()) if text else ()

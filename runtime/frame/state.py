@@ -1,4 +1,4 @@
-"""What a runtime stands on: the state of the block being executed, as the runtime asks for it."""
+"""The interface of the state that a runtime executes on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class State(Protocol):
-    """Storage with layers: what is written in a layer can be undone as one."""
+    """Storage with layers: the writes of a layer can be undone together."""
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value under `key`, or None."""
@@ -19,10 +19,10 @@ class State(Protocol):
         """Open a layer."""
 
     def commit(self) -> None:
-        """Keep what the innermost layer wrote."""
+        """Keep the writes of the innermost layer."""
 
     def rollback(self) -> None:
-        """Undo what the innermost layer wrote."""
+        """Undo the writes of the innermost layer."""
 
     def next_key(self, key: bytes) -> bytes | None:
         """Return the smallest stored key greater than `key`."""

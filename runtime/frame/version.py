@@ -1,4 +1,4 @@
-"""The runtime's version, as `Core_version`, `System.Version` and `:code` carry it."""
+"""The runtime's version, as in `Core_version`, `System.Version` and `:code`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from btt_chain.scale import Compact, Fixed, TypeName, codec, path, u8, u32
 
 CODE_KEY: Final = b":code"
-"""Where the state keeps the version in use; wallets refetch metadata when its hash changes."""
+"""Storage key of the current version; wallets refetch metadata when its hash changes."""
 
 ApiId = Annotated[bytes, Fixed(8)]
 ApiVersions = list[tuple[ApiId, u32]]
@@ -19,7 +19,7 @@ ApiVersions = list[tuple[ApiId, u32]]
 @path("Cow", params={"T": str}, unnamed=True)
 @dataclass(slots=True)
 class CowText:
-    """Text, under the type path that clients know."""
+    """Text, with the type path that clients expect."""
 
     value: str
 
@@ -27,7 +27,7 @@ class CowText:
 @path("Cow", params={"T": ApiVersions}, unnamed=True)
 @dataclass(slots=True)
 class CowApis:
-    """The runtime APIs, under the type path that clients know."""
+    """The runtime APIs, with the type path that clients expect."""
 
     value: ApiVersions = field(default_factory=list)
 
@@ -35,7 +35,7 @@ class CowApis:
 @path("sp_version::RuntimeVersion")
 @dataclass(slots=True)
 class RuntimeVersion:
-    """Which law a block runs under. Source: `sp_version`, encoding of `Core_version` 5."""
+    """Version of a runtime. Source: `sp_version`, encoding of `Core_version` 5."""
 
     spec_name: Annotated[CowText, TypeName("Cow<'static, str>")]
     impl_name: Annotated[CowText, TypeName("Cow<'static, str>")]
@@ -48,11 +48,11 @@ class RuntimeVersion:
 
     @property
     def state_version(self) -> int:
-        """The version of the state trie: 0, or 1 for system versions 1 and above."""
+        """Version of the state trie: 0, or 1 for system versions 1 and above."""
         return min(self.system_version, 1)
 
     def encoded(self) -> bytes:
-        """Return the SCALE form."""
+        """Return the SCALE encoding."""
         return codec(RuntimeVersion).encode(self)
 
 

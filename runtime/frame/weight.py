@@ -1,8 +1,8 @@
-"""Weight: what a call costs the block that carries it.
+"""Weight: the cost of a call in a block.
 
-A pallet declares one number, picoseconds of execution on the reference machine. On the wire
-a weight has two fields; the second, proof size, is always zero here, because nobody has to
-carry our state in a proof.
+A pallet declares one number, picoseconds of execution on the reference machine. On the wire a
+weight has two fields; the second, proof size, is always zero here, because the state of this chain
+is not carried in proofs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PICOS_PER_MICRO = 1_000_000
 
 @path("frame_support::dispatch::DispatchClass")
 class DispatchClass(IntEnum):
-    """The share of the block a call may use."""
+    """Class of a call, which determines its share of the block."""
 
     Normal = 0
     Operational = 1
@@ -28,7 +28,7 @@ class DispatchClass(IntEnum):
 
 @path("frame_support::dispatch::Pays")
 class Pays(IntEnum):
-    """Whether a call costs its sender a fee."""
+    """Fee obligation of a call's sender."""
 
     Yes = 0
     No = 1
@@ -37,7 +37,7 @@ class Pays(IntEnum):
 @path("sp_weights::weight_v2::Weight")
 @dataclass(slots=True)
 class Weight:
-    """Time in picoseconds and proof size in bytes."""
+    """Execution time in picoseconds and proof size in bytes."""
 
     ref_time: Annotated[Compact[u64], TypeName("u64")] = u64(0)
     proof_size: Annotated[Compact[u64], TypeName("u64")] = u64(0)
@@ -45,7 +45,7 @@ class Weight:
 
 @dataclass(slots=True)
 class DispatchInfo:
-    """What is known of a call before it runs. `weight` in picoseconds."""
+    """Declared dispatch info of a call, known before it runs. `weight` in picoseconds."""
 
     weight: int
     dispatch_class: DispatchClass = DispatchClass.Normal
@@ -54,7 +54,7 @@ class DispatchInfo:
 
 @dataclass(slots=True)
 class PostInfo:
-    """What a call says after it ran; None keeps what was declared. `weight` in picoseconds."""
+    """Result of a dispatched call; None keeps what was declared. `weight` in picoseconds."""
 
     weight: int | None = None
     pays: bool | None = None
@@ -63,7 +63,7 @@ class PostInfo:
 @path("frame_system::DispatchEventInfo")
 @dataclass(slots=True)
 class DispatchEventInfo:
-    """What the success or failure event tells of a call."""
+    """Dispatch info in the event of a success or failure."""
 
     weight: Annotated[Weight, TypeName("Weight")]
     class_: Annotated[DispatchClass, TypeName("DispatchClass")]
@@ -94,7 +94,7 @@ class WeightsPerClass:
 @path("frame_support::dispatch::PerDispatchClass", params={"T": WeightsPerClass})
 @dataclass(slots=True)
 class PerClassLimits:
-    """Limits by class."""
+    """Limits by dispatch class."""
 
     normal: Annotated[WeightsPerClass, TypeName("T")]
     operational: Annotated[WeightsPerClass, TypeName("T")]
@@ -104,7 +104,7 @@ class PerClassLimits:
 @path("frame_system::limits::BlockWeights")
 @dataclass(slots=True)
 class BlockWeights:
-    """How much weight a block may hold."""
+    """Limits of the weight of a block."""
 
     base_block: Annotated[Weight, TypeName("Weight")]
     max_block: Annotated[Weight, TypeName("Weight")]
@@ -114,7 +114,7 @@ class BlockWeights:
 @path("frame_support::dispatch::PerDispatchClass", params={"T": u32})
 @dataclass(slots=True)
 class PerClassLength:
-    """Bytes by class."""
+    """Lengths in bytes, by class."""
 
     normal: Annotated[u32, TypeName("T")]
     operational: Annotated[u32, TypeName("T")]
@@ -124,7 +124,7 @@ class PerClassLength:
 @path("frame_system::limits::BlockLength")
 @dataclass(slots=True)
 class BlockLength:
-    """How many bytes of extrinsics a block may hold."""
+    """Maximum length of a block's extrinsics, in bytes, by class."""
 
     max: Annotated[PerClassLength, TypeName("PerDispatchClass<u32>")]
 

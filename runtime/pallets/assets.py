@@ -181,7 +181,7 @@ class NoWatcher:
     """The Watcher that lets any account hold units."""
 
     def may_hold(self, asset: u32, who: AccountId) -> bool:
-        """Return True."""
+        """Return True if the account may receive units: always."""
         return True
 
     def about_to_change(self, asset: u32, who: AccountId, balance: u128) -> None:

@@ -150,7 +150,7 @@ class NoKeys:
     """SessionKeys of a chain without sessions: no account has keys, so none is elected."""
 
     def has_keys(self, account: AccountId) -> bool:
-        """Return False."""
+        """Return True if `account` has session keys: never."""
         return False
 
 

@@ -94,7 +94,7 @@ class Params:
     """Fees of issuing by class, of the asset's value."""
     desk_bps: u32 = u32(25)
     full_bps: u32 = u32(50)
-    """Fees of a desk and of a full revaluation, of the previous value."""
+    """Fees of the two modes of revaluation, of the previous value."""
     voters_bps: u32 = u32(1_000)
     """Voters' part of the fee of issuing, after the burn."""
     jump_bps: u32 = u32(2_000)

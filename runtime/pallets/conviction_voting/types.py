@@ -38,7 +38,7 @@ class Vote(u8, path="pallet_conviction_voting::vote::Vote"):
 
     @property
     def aye(self) -> bool:
-        """True for an aye."""
+        """True if the vote is an aye."""
         return self >= AYE
 
     @property
