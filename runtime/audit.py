@@ -246,7 +246,7 @@ def left_for(poll: referenda.ReferendumInfo) -> list[referenda.Deposit]:
 
 
 def unexplained(books: Books) -> Iterator[Finding]:
-    """Check I4: holds match the records of the pallets, and voting locks their class locks."""
+    """Check I4: holds match the pallets' records, and voting locks the greatest class lock."""
     runtime, expected = books.runtime, dict[tuple[AccountId, Reason], int]()
     for who, reason, amount in records(runtime):
         expected[who, reason] = expected.get((who, reason), 0) + amount

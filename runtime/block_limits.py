@@ -13,7 +13,7 @@ from runtime.frame.host import Host
 from runtime.weights.block import EXTRINSIC_BYTE
 
 MAX_INHERENTS: Final = 16
-"""Maximum number of inherents in a block, which weight limits do not restrict."""
+"""Allowance for inherents in a block's extrinsics: weight limits do not restrict them."""
 
 
 class BlockLimits:

@@ -496,7 +496,7 @@ class Executive:
 
 
 class Malformed(Invalid):
-    """The bytes are no valid extrinsic of this runtime; the message names the position."""
+    """The bytes are not a valid extrinsic of this runtime; the message names the position."""
 
     def __init__(self, why: str) -> None:
         super().__init__(validity.Call())

@@ -85,7 +85,7 @@ class RuntimeParams:
     epoch_slots: u32 = u32(20)
     """Length of an epoch, in slots."""
     reelection_epochs: u32 = u32(1)
-    """Number of epochs between elections, with the same GRANDPA voters."""
+    """Number of epochs for which a list of GRANDPA voters stays."""
     min_validators: u32 = u32(1)
     """Minimum size of the validator set."""
     max_validators: u32 = u32(16)

@@ -322,7 +322,7 @@ class AssetRegistry(Pallet):
         """The caller's identity has no judgement; a registrar of `Identity` gives one."""
 
     class NotVerifier(Error, index=5):
-        """The caller may not verify in this role: it must be bonded and appointed by referendum."""
+        """The account may not verify in this role: it must bond and be appointed by referendum."""
 
     class VerifierConflict(Error, index=6):
         """The verifier is the asset's issuer or its verifier in the other role, or has the same

@@ -324,7 +324,7 @@ class Identities(Protocol):
     """Judgements of identities; Identity implements it."""
 
     def verified(self, who: AccountId) -> bool:
-        """Return True if a registrar judged the account's identity as good."""
+        """Return True if a registrar judged the account's identity, or its parent's, as good."""
 
     def operator_of(self, account: AccountId) -> AccountId:
         """Return the operator of an account."""

@@ -88,7 +88,7 @@ class Balances(Pallet, instances=True):
 
     accounts: System
     existential_deposit: Const[u128]
-    """Minimum free balance of an account that nothing else keeps alive; below it, it is removed."""
+    """Minimum free balance: with less, an account is removed if nothing else keeps it alive."""
     max_locks: Const[u32] = u32(MAX_LOCKS)
     """Expected maximum number of locks of one account; not enforced."""
     max_reserves: Const[u32] = u32(MAX_RESERVES)
@@ -96,7 +96,7 @@ class Balances(Pallet, instances=True):
     max_freezes: Const[u32] = u32(MAX_FREEZES)
     """Maximum number of freezes of one account."""
     treasury: AccountId
-    """Account that receives the dust of removed accounts, slashes, and credits too small to pay."""
+    """Account that receives dust, slashes, and credits too small to create an account."""
     offsetting: tuple[Reason, ...]
     """Reasons whose holds count towards a lock: returnable deposits and bonds."""
     burns: Burns = Uncounted()
@@ -125,7 +125,7 @@ class Balances(Pallet, instances=True):
         free_balance: Amount
 
     class DustLost(Event, index=1):
-        """An account was removed below the existential deposit; the rest went to the treasury."""
+        """The free balance fell below the existential deposit; the rest went to the treasury."""
 
         account: Who
         amount: Amount

@@ -1,4 +1,4 @@
-"""Chambers: four chambers decide together, each with its own weight."""
+"""Chambers: governance by four chambers, each with its own weight."""
 
 from runtime.pallets.chambers.law import Chamber, Mode
 from runtime.pallets.chambers.pallet import LOCK_ID, RESERVE_ID, SEAT_POWER, Chambers

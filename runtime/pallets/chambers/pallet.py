@@ -1,4 +1,4 @@
-"""Chambers: four chambers decide together, each with its own weight.
+"""Chambers: governance by four chambers, each with its own weight.
 
 Institutions vote with their allocations, compute with the verified work of the last thirty days,
 holders with their money, the community through ten elected representatives. An account's ballot
@@ -110,7 +110,7 @@ def by_names(_: object, candidates: Sequence[AccountId], value: u128) -> Dispatc
 
 
 class Chambers(Pallet):
-    """Four chambers decide together, each with its own weight."""
+    """Governance by four chambers, each with its own weight."""
 
     slot_ms: u64
     """Length of a slot, in milliseconds."""
@@ -409,7 +409,7 @@ class Chambers(Pallet):
             raise self.NamesWrong
         if value < self.least_backing:
             raise self.BackingTooSmall
-        # Locks overlap: without `unvested`, the vesting lock could cover what backs.
+        # Locks overlap: `value` alone could be covered by vesting money, the rest move and vote.
         locked = int(value) + int(self.vesting.unvested(who))
         if locked > self.currency.lockable(who):
             raise self.InsufficientFunds

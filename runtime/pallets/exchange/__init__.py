@@ -1,4 +1,4 @@
-"""Exchange: trade of asset units in one auction per asset and block."""
+"""Exchange: trade of asset units in auctions, at most one per asset and block."""
 
 from runtime.pallets.exchange.auction import Level, Offer, Outcome, auction, clearing_price
 from runtime.pallets.exchange.pallet import (

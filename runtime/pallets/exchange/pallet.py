@@ -1,4 +1,4 @@
-"""Exchange: trade of asset units in one auction per asset and block.
+"""Exchange: trade of asset units in auctions, at most one per asset and block.
 
 Orders of a block enter the book, and at the beginning of the next block all crossing orders trade
 at one price (`auction`). There are no trades before that, so neither early knowledge of others'
@@ -136,7 +136,7 @@ def by_depth(
 
 
 class Exchange(Pallet):
-    """Trade of asset units in one auction per asset and block."""
+    """Trade of asset units in auctions, at most one per asset and block."""
 
     premium_slots: Const[u64]
     """Duration of one premium listing, in slots."""
