@@ -1,9 +1,9 @@
-"""Grandpa: who votes on finality.
+"""Grandpa: the voters on finality.
 
-The voters are those of the session, weighted by what they can lose. A new list is announced in
-the block whose session brings it, only when ids or weights differ, and takes over once that block
-is final; so does the number of the set. Changes that do not wait for finality ("forced") are
-neither made nor followed here: whoever could order one could replace the voters.
+The voters are the validators of the session, weighted by what they can lose. A new list is
+announced in the block whose session brings it, only if ids or weights differ, and takes over once
+that block is final; so does the number of the set. Changes that do not wait for finality
+("forced") are neither made nor applied: an account that could order one could replace the voters.
 Source of the rules: Substrate's `pallet_grandpa`.
 """
 
@@ -59,32 +59,32 @@ from runtime.params import MAX_VALIDATORS
 from runtime.weights import grandpa as weights
 
 OFFENCE: Final = b"grandpa:equivoca"
-"""The kind of offence that voting twice in one round is. Source: `sp_consensus_grandpa`."""
+"""Offence kind of voting twice in one round. Source: `sp_consensus_grandpa`."""
 TAG: Final = b"GrandpaEquivocation"
 REPORT_UNSIGNED: Final = 1
-"""The index of the call that needs no signature."""
+"""Index of the call that needs no signature."""
 
 Authorities = Bounded[list[tuple[AuthorityId, u64]], MAX_VALIDATORS]
 NUMBER: Final = {"N": u32}
 
 
 class Live(Variant, index=0):
-    """Voting goes on."""
+    """Voting is active."""
 
 
 class PendingPause(Variant, index=1):
-    """Voting is to pause; never here."""
+    """A pause of voting is scheduled; unused on this chain."""
 
     scheduled_at: Annotated[u32, TypeName("N")]
     delay: Annotated[u32, TypeName("N")]
 
 
 class IsPaused(Variant, index=2, name="Paused"):
-    """Voting pauses; never here."""
+    """Voting is paused; unused on this chain."""
 
 
 class PendingResume(Variant, index=3):
-    """Voting is to go on; never here."""
+    """A resumption of voting is scheduled; unused on this chain."""
 
     scheduled_at: Annotated[u32, TypeName("N")]
     delay: Annotated[u32, TypeName("N")]
@@ -99,7 +99,7 @@ StoredState = Annotated[
 @path("pallet_grandpa::StoredPendingChange", params={"N": u32, "Limit": None})
 @dataclass(frozen=True, slots=True)
 class StoredPendingChange:
-    """A change of voters that the block at hand makes."""
+    """A change of voters that the current block makes."""
 
     scheduled_at: Annotated[u32, TypeName("N")]
     delay: Annotated[u32, TypeName("N")]
@@ -113,22 +113,22 @@ Proof: TypeAlias = Annotated[
 
 
 class Grandpa(Pallet):
-    """Who votes on finality, and with what weight."""
+    """The voters on finality and their weights."""
 
     system: System
     seats: Seats | None = None
-    """None: no keys are remembered, and no report is taken. See `lean_on`."""
+    """None: no key owners are stored, and reports are refused. See `lean_on`."""
     offences: Offences | None = None
-    """None: nobody judges, and no report is taken."""
+    """None: no offences are judged, and reports are refused."""
 
     max_authorities: Const[u32]
-    """The most voters there may be."""
+    """Maximum number of voters."""
     max_nominators: Const[u32]
-    """Nobody is nominated on this chain."""
+    """Maximum number of nominators: 0, because this chain has none."""
     max_set_id_session_entries: Const[u64]
-    """Of how many sets it is remembered when they voted: at least as long as reports are taken."""
+    """Number of sets whose last session is stored: covers the period for reports."""
     report_longevity: u64
-    """For how many blocks a report without a signature is worth keeping."""
+    """Longevity of an unsigned report, in blocks."""
 
     state = Value(StoredState, default=Live())
     pending_change = Value(StoredPendingChange)
@@ -136,25 +136,25 @@ class Grandpa(Pallet):
     stalled = Value(tuple[u32, u32])
     current_set_id = Value(u64, default=u64(0))
     set_id_session = Map(u64, u32, hasher=Hasher.Twox64Concat)
-    """The last session of each set."""
+    """Last session of each set."""
     authorities = Value(Authorities, default=[])
 
     class NewAuthorities(Event, index=0):
-        """Other voters take over once this block is final."""
+        """New voters take over once this block is final."""
 
         authority_set: Annotated[AuthorityList, TypeName("AuthorityList")]
 
     class Paused(Event, index=1):
-        """Voting pauses."""
+        """Voting was paused."""
 
     class Resumed(Event, index=2):
-        """Voting goes on."""
+        """Voting was resumed."""
 
     class PauseFailed(Error, index=0):
-        """Voting cannot pause: it does not go on, or a change of that is pending."""
+        """Voting cannot be paused: it is not active, or a change of its state is pending."""
 
     class ResumeFailed(Error, index=1):
-        """Voting cannot go on: it does not pause, or a change of that is pending."""
+        """Voting cannot be resumed: it is not paused, or a change of its state is pending."""
 
     class ChangePending(Error, index=2):
         """A change of the voters is pending already."""
@@ -163,18 +163,18 @@ class Grandpa(Pallet):
         """The voters of this chain do not change without finality."""
 
     class InvalidKeyOwnershipProof(Error, index=4):
-        """The key belonged to no validator of that session, or the session is forgotten."""
+        """The key belonged to no validator of that session, or the session is no longer stored."""
 
     class InvalidEquivocationProof(Error, index=5):
-        """The votes do not prove that somebody voted twice, or not in that session."""
+        """The votes do not prove an equivocation, or the set did not vote in that session."""
 
     class DuplicateOffenceReport(Error, index=6):
-        """The offence has been reported before."""
+        """The offence was reported before."""
 
     # ---- hooks
 
     def on_finalize(self, number: int) -> None:
-        """Announce the change that this block makes, if it makes one, and put it into force."""
+        """Announce the change of voters that this block makes, if any, and store the new voters."""
         change = self.pending_change.take()
         if change is None:
             return
@@ -185,7 +185,7 @@ class Grandpa(Pallet):
         self.deposit(self.NewAuthorities(following))
 
     def validate_unsigned(self, call: Call, source: TransactionSource) -> ValidTransaction | None:
-        """Pass reports of equivocations that are right and new, from here or from a block."""
+        """Return the validity of a report that is valid and new, from this node or from a block."""
         if call.index != REPORT_UNSIGNED:
             return None
         proof, membership = cast("tuple[EquivocationProof, MembershipProof]", call.args)
@@ -199,9 +199,9 @@ class Grandpa(Pallet):
     def report_equivocation(
         self, origin: Origin, equivocation_proof: Proof, key_owner_proof: KeyOwnerProof
     ) -> PostInfo:
-        """Report a voter who voted twice in one round.
+        """Report a voter that voted twice in one round.
 
-        Costs nothing if it costs an offender something.
+        No fee if the report costs an offender something.
         """
         who, own = origin.signed(), weights.report_equivocation
         return self._report(equivocation_proof, key_owner_proof, who, own)
@@ -210,7 +210,7 @@ class Grandpa(Pallet):
     def report_equivocation_unsigned(
         self, origin: Origin, equivocation_proof: Proof, key_owner_proof: KeyOwnerProof
     ) -> PostInfo:
-        """Report a voter who voted twice in one round. Nodes of voters send this."""
+        """Report a voter that voted twice in one round. Unsigned: sent by the nodes of voters."""
         origin.none()
         own = weights.report_equivocation_unsigned
         return self._report(equivocation_proof, key_owner_proof, None, own)
@@ -227,28 +227,28 @@ class Grandpa(Pallet):
         origin.root()
         raise self.TooSoon
 
-    # ---- doors
+    # ---- public interface
 
     def lean_on(self, seats: Seats, offences: Offences | None) -> None:
-        """Tie to pallets that this one gives its reports to."""
+        """Bind the pallets that reports depend on."""
         self.seats, self.offences = seats, offences
 
     def key_ownership(self, set_id: int, key: bytes) -> bytes | None:
-        """Return the encoded proof of whose key it was in a set; None if it was nobody's."""
+        """Return the encoded proof of a key's owner in a set; None if no owner is known."""
         session = self.set_id_session.get(u64(set_id)) if set_id <= u64.MAX else None
         if session is None or self.seats is None:
             return None
         return ownership(self.seats, int(session), GRANDPA_KEY, key)
 
-    # ---- doors for Session
+    # ---- public interface for Session
 
     def genesis_voters(self, voters: Sequence[tuple[bytes, int]]) -> None:
-        """Take the first voters, with weights."""
+        """Store the first voters, with weights."""
         self.authorities.value = listed(voters)
         self.set_id_session[u64(0)] = u32(0)
 
     def new_voters(self, voters: Sequence[tuple[bytes, int]], session: int) -> None:
-        """Take the voters of a session that begins; announce them if they are others."""
+        """Store the voters of a session that begins; announce them if they changed."""
         following, set_id = listed(voters), self.current_set_id.value
         if following != self.authorities.value:
             self.pending_change.value = StoredPendingChange(
@@ -261,10 +261,10 @@ class Grandpa(Pallet):
         self.set_id_session[set_id] = u32(session)
 
     def disable(self, index: int) -> None:
-        """Tell whom it may concern that a voter is out for the rest of the session."""
+        """Announce that a voter is disabled for the rest of the session."""
         self.system.deposit_note(consensus(OnDisabled(u64(index))))
 
-    # ---- steps
+    # ---- internals
 
     def _report(
         self,
@@ -282,7 +282,7 @@ class Grandpa(Pallet):
     def _judged(
         self, proof: EquivocationProof, membership: MembershipProof
     ) -> tuple[Offences, Offence]:
-        """Return what a proof proves, and who judges it. Raises the calls' errors."""
+        """Return the offence that a report proves, with its judge. Raises the calls' errors."""
         if self.seats is None or self.offences is None:
             raise Unavailable
         set_id = int(proof.set_id)
@@ -299,10 +299,10 @@ class Grandpa(Pallet):
         except grandpa.NoEquivocation:
             raise self.InvalidEquivocationProof from None
         count = int(membership.validator_count)
-        when = set_id | proof.round << 64  # the two as Substrate encodes them, set first
+        when = set_id | proof.round << 64  # as Substrate encodes the two, set id first
         return self.offences, Offence(OFFENCE, int(session), count, offender, when)
 
 
 def listed(voters: Sequence[tuple[bytes, int]]) -> AuthorityList:
-    """Return voters as they are stored and announced."""
+    """Return voters in the form that is stored and announced."""
     return [(AuthorityId(key), u64(weight)) for key, weight in voters]

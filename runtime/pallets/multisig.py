@@ -2,7 +2,7 @@
 
 The account is derived from its owners and the threshold; no key leads to it. The first
 approval of a call reserves a deposit, the last one runs the call and gives the deposit back.
-Approvals are kept under the hash of the call, so that nobody can exchange the call in between.
+Approvals are stored under the hash of the call, so the call cannot be exchanged in between.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ from runtime.weights import multisig as weights
 
 MAX_SIGNATORIES: Final = 100
 PREFIX: Final = b"modlpy/utilisuba"
-"""What all accounts of this pallet are derived from, so that they can be no key's account."""
+"""Prefix that all accounts of this pallet are derived from; excludes accounts of keys."""
 
 RESERVE_ID: Final = b"py/multi"
-"""The name that deposits are reserved under: what others reserve is not touched."""
+"""Name that deposits are reserved under: reserves of other names are not touched."""
 
 CallHash = Annotated[bytes, Fixed(32), TypeName("CallHash")]
 Signatories = Annotated[list[AccountId], MaxLen(2 * MAX_SIGNATORIES), TypeName("Vec<T::AccountId>")]
@@ -66,7 +66,7 @@ Outcome = Annotated[Result[tuple[()], WireError], TypeName("DispatchResult")]
 @path("pallet_multisig::Timepoint", params={"BlockNumber": u32})
 @dataclass(slots=True)
 class Timepoint:
-    """When the first approval was given: the block, and the extrinsic in it."""
+    """The block and the extrinsic index of the first approval."""
 
     height: Annotated[u32, TypeName("BlockNumber")]
     index: Annotated[u32, TypeName("u32")]
@@ -78,7 +78,7 @@ class Timepoint:
 )
 @dataclass(slots=True)
 class Operation:
-    """A call on its way: since when, who paid the deposit, who has approved (sorted)."""
+    """A call that waits for approvals: its timepoint, deposit, depositor and approvals (sorted)."""
 
     when: Annotated[Timepoint, TypeName("Timepoint<BlockNumber>")]
     deposit: Annotated[u128, TypeName("Balance")]
@@ -93,13 +93,13 @@ MaybeTimepoint = Annotated[Timepoint | None, TypeName("Option<Timepoint<BlockNum
 
 
 class Deposits(Protocol):
-    """The money that deposits are made of; Balances satisfies it. Amounts in planck."""
+    """The money of deposits; Balances satisfies it. Amounts in planck."""
 
     def reserve_named(self, name: bytes, who: AccountId, amount: u128) -> None:
-        """Set money of `who` aside; raise DispatchError if there is not enough."""
+        """Reserve free balance of `who`; raise DispatchError if there is not enough."""
 
     def unreserve_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
-        """Give back what was set aside; return how much of `amount` was not there."""
+        """Unreserve `amount`; return the part of it that was not reserved."""
 
 
 def threshold_1_info(
@@ -119,14 +119,14 @@ def approval_info(
     call_or_hash: Call | bytes,
     max_weight: Weight,
 ) -> DispatchInfo:
-    """Weigh an approval as if it were the last one: with the most that the call may cost."""
+    """Weigh an approval as if it were the last one: with the maximum weight given for the call."""
     del pallet, threshold, maybe_timepoint
     own = own_weight(other_signatories, call_or_hash)
     return DispatchInfo(own + int(max_weight.ref_time))
 
 
 def keeping_info(own: Callable[[int], int]) -> Callable[..., DispatchInfo]:
-    """Return how to weigh a call that never runs another, by the other owners."""
+    """Return the weight function of a call that never runs another, by the other owners."""
 
     def weigh(
         _: Multisig, threshold: u16, other_signatories: Sequence[AccountId], *rest: object
@@ -140,9 +140,9 @@ def keeping_info(own: Callable[[int], int]) -> Callable[..., DispatchInfo]:
 def own_weight(
     other_signatories: Sequence[AccountId], call_or_hash: Call | bytes | None = None
 ) -> int:
-    """Return what this pallet's part of an approval costs, in picoseconds.
+    """Return the weight of this pallet's part of an approval, in picoseconds.
 
-    `call_or_hash` is what the caller told a weight for: if it is a call, it is to be carried too.
+    If `call_or_hash` is a call, the weight of carrying it is included.
     """
     others = len(other_signatories)
     if isinstance(call_or_hash, Call):
@@ -154,18 +154,18 @@ class Multisig(Pallet):
     """One account, several owners, and a number of them that must agree."""
 
     deposit_base: Const[u128]
-    """The deposit for a call that waits for approvals, in planck."""
+    """Base deposit for a call that waits for approvals, in planck."""
     deposit_factor: Const[u128]
-    """What each approval needed adds to the deposit, in planck."""
+    """Additional deposit for each approval needed, in planck."""
     max_signatories: Const[u32] = u32(MAX_SIGNATORIES)
-    """How many owners an account of this kind may have."""
+    """Maximum number of owners of an account of this kind."""
     currency: Deposits
     system: System
 
     multisigs = DoubleMap(AccountId, Annotated[bytes, Fixed(32)], Operation)
 
     class NewMultisig(Event, index=0):
-        """A call was proposed; its proposer has approved it."""
+        """A call was proposed, and approved by its proposer."""
 
         approving: Signatory
         multisig: Signatory
@@ -189,7 +189,7 @@ class Multisig(Pallet):
         result: Outcome
 
     class MultisigCancelled(Event, index=3):
-        """A call was given up by its proposer."""
+        """A call was cancelled by its proposer."""
 
         cancelling: Signatory
         timepoint: StoredTimepoint
@@ -197,7 +197,7 @@ class Multisig(Pallet):
         call_hash: CallHash
 
     class DepositPoked(Event, index=4):
-        """A deposit was brought to what it would be today."""
+        """A deposit was changed to its current price."""
 
         who: Signatory
         call_hash: CallHash
@@ -205,25 +205,25 @@ class Multisig(Pallet):
         new_deposit: Annotated[u128, TypeName("BalanceOf<T>")]
 
     class MinimumThreshold(Error, index=0):
-        """The threshold must be at least two; for one there is `as_multi_threshold_1`."""
+        """The threshold is below two; for one there is `as_multi_threshold_1`."""
 
     class AlreadyApproved(Error, index=1):
-        """You have approved this call already."""
+        """The caller has approved this call already, or it has all its approvals."""
 
     class NoApprovalsNeeded(Error, index=2):
         """The call needs no further approval."""
 
     class TooFewSignatories(Error, index=3):
-        """Name the other owners of the account."""
+        """The list of the other owners is empty."""
 
     class TooManySignatories(Error, index=4):
         """The account would have more owners than are allowed."""
 
     class SignatoriesOutOfOrder(Error, index=5):
-        """The other owners must be given in ascending order, each of them once."""
+        """The other owners are not in ascending order, each of them once."""
 
     class SenderInSignatories(Error, index=6):
-        """The sender must not be among the other owners."""
+        """The sender is among the other owners."""
 
     class NotFound(Error, index=7):
         """No such call is waiting for approvals of this account."""
@@ -232,13 +232,13 @@ class Multisig(Pallet):
         """Only the account that paid the deposit can do this."""
 
     class NoTimepoint(Error, index=9):
-        """The call has been proposed before: say when."""
+        """The call was proposed before: its timepoint is needed."""
 
     class WrongTimepoint(Error, index=10):
-        """The call was proposed at another time than given."""
+        """The call was proposed at another timepoint than given."""
 
     class UnexpectedTimepoint(Error, index=11):
-        """The call has not been proposed yet, so there is no time to give."""
+        """A timepoint was given, but the call has not been proposed yet."""
 
     class MaxWeightTooLow(Error, index=12):
         """The call weighs more than the given maximum."""
@@ -255,9 +255,9 @@ class Multisig(Pallet):
         other_signatories: Signatories,
         call: Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")],
     ) -> PostInfo:
-        """Run a call from the account of which each owner may act alone."""
+        """Run a call as an account of which each owner may act alone."""
         account = multi_account_id(self._signatories(origin.signed(), other_signatories), 1)
-        # The caller acts alone here, so what it may not do itself it may not do as this account.
+        # The caller acts alone here, so the account is bound by the caller's own limits.
         as_account = Origin(OriginKind.SIGNED, account, origin.filters)
         try:
             post = self.host.dispatcher.dispatch(as_account, call)
@@ -317,7 +317,7 @@ class Multisig(Pallet):
         timepoint: StoredTimepoint,
         call_hash: Annotated[bytes, Fixed(32), TypeName("[u8; 32]")],
     ) -> None:
-        """Give up a call that you proposed and take the deposit back."""
+        """Cancel a call that the caller proposed; the deposit is returned."""
         who = origin.signed()
         account = self._account(who, threshold, other_signatories)
         operation = self.multisigs.get((account, call_hash))
@@ -340,7 +340,7 @@ class Multisig(Pallet):
         other_signatories: Signatories,
         call_hash: Annotated[bytes, Fixed(32), TypeName("[u8; 32]")],
     ) -> PostInfo | None:
-        """Bring the deposit of a call that you proposed to what it would be today; free if so."""
+        """Bring the deposit of the caller's proposed call to its current price; free if changed."""
         who = origin.signed()
         account = self._account(who, threshold, other_signatories)
         operation = self.multisigs.get((account, call_hash))
@@ -361,13 +361,13 @@ class Multisig(Pallet):
         self.deposit(self.DepositPoked(who, call_hash, old, new))
         return PostInfo(pays=False)
 
-    # ---- doors
+    # ---- public interface
 
     def deposit_for(self, threshold: int) -> u128:
         """Return the deposit for a call that needs `threshold` approvals, in planck."""
         return self.deposit_base + self.deposit_factor * threshold
 
-    # ---- steps
+    # ---- internals
 
     def _account(
         self, who: AccountId, threshold: int, other_signatories: list[AccountId]
@@ -392,7 +392,7 @@ class Multisig(Pallet):
     def _operation(
         self, account: AccountId, call_hash: bytes, timepoint: Timepoint | None
     ) -> Operation | None:
-        """Return the waiting call, if there is one; `timepoint` must fit either case."""
+        """Return the waiting call, if there is one; raise if `timepoint` does not match."""
         operation = self.multisigs.get((account, call_hash))
         if operation is None:
             if timepoint is not None:
@@ -412,7 +412,7 @@ class Multisig(Pallet):
         call_hash: bytes,
         operation: Operation | None,
     ) -> None:
-        """Note the approval of `who`; the first one reserves the deposit."""
+        """Store the approval of `who`; the first one reserves the deposit."""
         if operation is None:
             deposit = self.deposit_for(threshold)
             self.currency.reserve_named(RESERVE_ID, who, deposit)
@@ -436,13 +436,13 @@ class Multisig(Pallet):
     ) -> int:
         """Run a call that has its approvals; return the picoseconds it used.
 
-        Its failure is told, not raised.
+        Its failure is reported in the event, not raised.
         """
         info = self.host.dispatcher.info(call)
         if info.weight > max_weight.ref_time:
             raise self.MaxWeightTooLow
 
-        # Before the call, so that the call cannot lead back here and run a second time.
+        # Removed before the call, so that the call cannot lead back here and run a second time.
         del self.multisigs[account, call_hash]
         self.currency.unreserve_named(RESERVE_ID, operation.depositor, operation.deposit)
         result: Ok[tuple[()]] | Err[WireError] = Ok(())
@@ -455,7 +455,7 @@ class Multisig(Pallet):
         return info.weight if post.weight is None else min(post.weight, info.weight)
 
     def _after(self, other_signatories: Sequence[AccountId], inner: PostInfo) -> PostInfo:
-        """Return what a call cost altogether, where the inner call says what it cost."""
+        """Return the total weight used, if the inner call reports its weight."""
         if inner.weight is None:
             return PostInfo()
         return PostInfo(weight=weights.as_multi_threshold_1(len(other_signatories)) + inner.weight)
@@ -474,5 +474,5 @@ def multi_account_id(signatories: Sequence[AccountId], threshold: int) -> Accoun
 
 
 def approvals_with(operation: Operation, who: AccountId) -> int:
-    """Return how many have approved, `who` included."""
+    """Return the number of approvals, including that of `who`."""
     return len(operation.approvals) + (who not in operation.approvals)

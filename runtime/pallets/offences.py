@@ -1,13 +1,13 @@
-"""Offences: what validators did against the rules, and what they pay for it.
+"""Offences: breaches of the rules by validators, and their penalties.
 
 Other pallets prove an offence and report it here. Offences of one kind in one time slot are
 concurrent: k offenders of n validators lose min(1, (3k / n)^2) of what they had at stake, each at
-least a hundredth (ruling A11). So an accident costs little, and what endangers finality costs
-everything. Whoever was reported first pays the difference when others follow; nobody pays the
-same part twice.
+least a hundredth. So an accident costs little, and an offence of a third of the validators, which
+endangers finality, costs everything. An offender that was reported first pays the difference when
+others follow; no part is paid twice.
 
-The money goes to the treasury, nobody earns by reporting. What was reported is remembered for as
-long as it could be reported again.
+The money goes to the treasury; reporters earn nothing. A report is stored for as long as the
+offence could be reported again.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from runtime.weights import offences as weights
 
 BABE_EQUIVOCATION: Final = b"babe:equivocatio"
 GRANDPA_EQUIVOCATION: Final = b"grandpa:equivoca"
-"""The kinds of offence, as Substrate names them."""
+"""Kinds of offence, as Substrate names them."""
 
 LEAST_PART: Final = 100
-"""An offence costs at least this part of what is at stake: a hundredth."""
+"""Divisor of the smallest penalty: a hundredth of what is at stake."""
 PRUNED_PER_BLOCK: Final = 16
 
 
@@ -39,7 +39,7 @@ TimeSlot = Annotated[bytes, TypeName("OpaqueTimeSlot")]
 @path("sp_staking::IndividualExposure", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(slots=True)
 class IndividualExposure:
-    """What one nominator had at stake. There are none on this chain."""
+    """A nominator's amount at stake. This chain has no nominators."""
 
     who: Annotated[AccountId, TypeName("AccountId")]
     value: Annotated[Compact[u128], TypeName("Balance")]
@@ -48,7 +48,7 @@ class IndividualExposure:
 @path("sp_staking::Exposure", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(slots=True)
 class Exposure:
-    """What an offender had at stake in the session of its offence, in planck; all its own."""
+    """An offender's stake in the session of its offence, in planck; all its own."""
 
     total: Annotated[Compact[u128], TypeName("Balance")]
     own: Annotated[Compact[u128], TypeName("Balance")]
@@ -63,7 +63,7 @@ class Exposure:
 )
 @dataclass(slots=True)
 class OffenceDetails:
-    """An offender, and who reported it: nobody if the chain's own nodes did."""
+    """An offender and the reporters: none if the report was unsigned."""
 
     offender: Annotated[tuple[AccountId, Exposure], TypeName("Offender")]
     reporters: Annotated[list[AccountId], TypeName("Vec<Reporter>")]
@@ -72,9 +72,9 @@ class OffenceDetails:
 @path("pallet_offences::Charge", params={"Balance": u128})
 @dataclass(slots=True)
 class Charge:
-    """What an offender was charged so far: `charged` planck, as one of `validators` in `session`.
+    """An offender's penalty so far: `charged` planck, as one of `validators` in `session`.
 
-    More than it paid, where it had no more to pay.
+    More than was paid if the stake was too small.
     """
 
     session: Annotated[u32, TypeName("SessionIndex")]
@@ -85,7 +85,7 @@ class Charge:
 @path("pallet_offences::Queued")
 @dataclass(slots=True)
 class Queued:
-    """A report, in the order of reporting, and the session it was reported in."""
+    """A report in the order of reporting, with the session of the report."""
 
     session: Annotated[u32, TypeName("SessionIndex")]
     report: Annotated[H256, TypeName("ReportIdOf<T>")]
@@ -94,7 +94,7 @@ class Queued:
 
 
 class Sessions(Protocol):
-    """The session that runs; Session satisfies it."""
+    """The current session; Session satisfies it."""
 
     def session_index(self) -> int:
         """Return its index."""
@@ -103,79 +103,79 @@ class Sessions(Protocol):
         """Return its validators, in the order of their indices."""
 
     def is_disabled(self, index: int) -> bool:
-        """Tell whether a validator is disabled."""
+        """Return True if a validator is disabled."""
 
     def weights_now(self) -> Sequence[int]:
-        """Return their weights in making blocks."""
+        """Return their weights in block production."""
 
     def disable(self, validator_index: int) -> None:
-        """Let a validator make no more blocks in this session."""
+        """Disable a validator in block production for the rest of this session."""
 
 
 class Stakes(Protocol):
-    """What validators have at stake; Authorities satisfies it. Amounts in planck."""
+    """Stakes of validators; Authorities satisfies it. Amounts in planck."""
 
     def at_stake(self, validator: AccountId, session: int) -> u128 | None:
-        """Return what was at stake in `session`; None if the validator was not elected then."""
+        """Return the amount at stake in `session`; None if the validator was not elected then."""
 
     def slash(self, validator: AccountId, session: int, amount: u128) -> u128:
-        """Take up to `amount` of it; return what was taken."""
+        """Take up to `amount` of it; return the amount taken."""
 
     def expel(self, validator: AccountId) -> None:
-        """See to it that the validator is not elected again by itself."""
+        """Exclude the validator from automatic re-election."""
 
     def is_barred(self, validator: AccountId) -> bool:
-        """Tell whether the validator was expelled a short while ago."""
+        """Return True if the validator was expelled recently."""
 
 
 class Offences(Pallet):
-    """What validators did against the rules, and what they pay for it."""
+    """Breaches of the rules by validators, and their penalties."""
 
     report_epochs: Const[u32]
-    """How many sessions back an offence can be reported."""
+    """Number of past sessions whose offences can be reported."""
     sessions: Sessions
     stakes: Stakes
 
     reports = Map(H256, OffenceDetails, hasher=Hasher.Twox64Concat)
-    """The offences that are known."""
+    """The reported offences."""
     concurrent_reports_index = DoubleMap(
         Kind, TimeSlot, list[H256], default=[], hashers=(Hasher.Twox64Concat, Hasher.Twox64Concat)
     )
     """The offences of one kind in one time slot, one for each offender."""
     charges = Map(H256, Charge, hasher=Hasher.Twox64Concat)
-    """What each offence has cost so far."""
+    """The penalty of each offence so far."""
     queue = Map(u32, Queued, hasher=Hasher.Twox64Concat)
-    """The reports in their order, to be forgotten in their time."""
+    """The reports in their order, to be removed when they expire."""
     queue_head = Value(u32, default=u32(0))
-    """The place of the oldest report in the queue."""
+    """Queue position of the oldest report."""
     queue_tail = Value(u32, default=u32(0))
-    """The place that the next report will take."""
+    """Queue position of the next report."""
     looked_through = Value(u32, default=u32(0))
-    """The session whose validators were last looked through for offenders."""
+    """The session whose validators were last checked for offenders."""
 
     class Offence(Event, index=0):
-        """An offence of this kind was committed in this time slot, as its kind counts time."""
+        """An offence of this kind was reported for this time slot, in the kind's own unit."""
 
         kind: Kind
         timeslot: TimeSlot
 
     class DuplicateReport(Error, index=0):
-        """The offence is known already."""
+        """The offence was reported before."""
 
     class TooOld(Error, index=1):
-        """The offence lies outside of the sessions that can be reported now."""
+        """The offence is outside the sessions that can be reported now."""
 
     class NotAtStake(Error, index=2):
-        """The account was no elected validator in that session."""
+        """The account was not an elected validator in that session."""
 
     # ---- hooks
 
     def on_initialize(self, number: int) -> int:
-        """Disable offenders that a new session has let in again, and forget a few old reports."""
+        """Disable offenders that a new session includes again, and remove a few expired reports."""
         return self._look_through() + self._prune()
 
     def _look_through(self) -> int:
-        """Disable who was chosen for the session before it offended; return the weight used."""
+        """Disable expelled validators that a new session still includes; return the weight used."""
         now = self.sessions.session_index()
         if now == self.looked_through.value:
             return 0
@@ -186,7 +186,7 @@ class Offences(Pallet):
         return weights.disable_again(len(validators))
 
     def _prune(self) -> int:
-        """Forget a few of the reports that can not be made again; return the weight used."""
+        """Remove a few reports that cannot be repeated; return the weight used."""
         head, tail = int(self.queue_head.value), int(self.queue_tail.value)
         now, place = self.sessions.session_index() if head < tail else 0, head
         while place < min(tail, head + PRUNED_PER_BLOCK):
@@ -200,7 +200,7 @@ class Offences(Pallet):
             self.queue_head.value = u32(place)
         return weights.prune(place - head) if place > head else 0
 
-    # ---- doors
+    # ---- public interface
 
     def report(
         self,
@@ -214,7 +214,7 @@ class Offences(Pallet):
         """Slash and disable `offender`, whose offence the caller has proven.
 
         It was one of `validator_count` validators in session `session_index`. `time_slot` is
-        BABE's slot, or GRANDPA's `set_id | round << 64`. Returns what was taken from all
+        BABE's slot, or GRANDPA's `set_id | round << 64`. Returns the amount taken from all
         concurrent offenders, in planck. Raises DuplicateReport, TooOld, NotAtStake.
         """
         stake = self.check(kind, session_index, offender, time_slot)
@@ -233,7 +233,7 @@ class Offences(Pallet):
         return u128(taken)
 
     def check(self, kind: bytes, session_index: int, offender: AccountId, time_slot: int) -> u128:
-        """Return what `offender` had at stake, in planck, if `report` would be accepted now.
+        """Return the stake of `offender`, in planck, if `report` would be accepted now.
 
         Raises DuplicateReport, TooOld, NotAtStake.
         """
@@ -248,17 +248,17 @@ class Offences(Pallet):
         return stake
 
     def concurrent(self, kind: bytes, time_slot: int) -> int:
-        """Return how many offences of this kind were reported for the same time."""
+        """Return the number of offences of this kind that are reported for the same time."""
         return len(self.concurrent_reports_index.get((kind, opaque(time_slot))) or [])
 
-    # ---- steps
+    # ---- internals
 
     def _is_past(self, session: int, now: int) -> bool:
-        """Tell whether offences in `session` can be reported no more in session `now`."""
+        """Return True if offences in `session` can no longer be reported in session `now`."""
         return session + int(self.report_epochs) < now
 
     def _charge(self, report: H256, offenders: int) -> int:
-        """Let the offender pay what is missing for so many concurrent offenders; what it paid."""
+        """Charge the offender the rest of its penalty for `offenders`; return the amount taken."""
         offender, exposure = self.reports[report].offender
         charge = self.charges[report]
         owed = slash_of(int(exposure.total), offenders, int(charge.validators))
@@ -272,7 +272,7 @@ class Offences(Pallet):
     def _disable(self, offender: AccountId) -> None:
         """Disable the offender if it is a validator now, and if enough others are left.
 
-        Fewer than a third of them are ever disabled, with less than half of the weight: more could
+        Only fewer than a third of them are disabled, with less than half of the weight: more could
         not stop a majority of offenders, but would stop the chain.
         """
         validators = list(self.sessions.validators_now())
@@ -305,7 +305,7 @@ class Offences(Pallet):
 
 
 def slash_of(stake: int, offenders: int, validators: int) -> int:
-    """Return what an offender loses, in planck: min(1, (3k / n)^2), at least a hundredth."""
+    """Return an offender's penalty, in planck: min(1, (3k / n)^2), at least a hundredth."""
     share = stake * (3 * offenders) ** 2 // max(1, validators) ** 2
     return min(stake, max(share, stake // LEAST_PART))
 
@@ -316,5 +316,5 @@ def opaque(time_slot: int) -> bytes:
 
 
 def report_id(kind: bytes, timeslot: bytes, offender: AccountId) -> H256:
-    """Return what an offence is stored under. Source: pallet_offences, `report_id`."""
+    """Return the storage key of an offence. Source: pallet_offences, `report_id`."""
     return H256(blake2_256(kind + encode(bytes, timeslot) + offender))

@@ -1,7 +1,7 @@
-"""Origins on the wire: who a call comes from, as it is written into calls and into the state.
+"""Origins on the wire: the encoding of a caller in calls and in the state.
 
-Besides root, accounts and nobody there are the decisions of referenda: a referendum of the
-treasurer's track calls as `Treasurer`, and may do what is configured to be the treasurer's. Root
+Besides root, accounts and none there are the decisions of referenda: a referendum of the
+treasurer's track calls as `Treasurer`, and may do what is configured for the treasurer. Root
 may do all that any of them may. The number of a decision is the number of its track.
 """
 
@@ -21,28 +21,28 @@ from runtime.pallets.treasury import SpendOrigin
 
 @path("btt_runtime::governance::origins::pallet_custom_origins::Origin")
 class Decision(IntEnum):
-    """What kind of referendum decided (economy.md 6.6)."""
+    """The kind of referendum that decided."""
 
     WhitelistedCaller = 1
-    """An upgrade, or another call as root, that the technical track vouched for."""
+    """An upgrade, or another call as root, that the technical track whitelisted."""
     SmallSpender = 10
-    """Spends little from the treasury."""
+    """Small payments from the treasury."""
     Treasurer = 11
-    """Spends from the treasury."""
+    """Payments from the treasury."""
     EcosystemSpender = 12
-    """Spends from the ecosystem's funds."""
+    """Payments from the ecosystem's funds."""
     Grants = 13
-    """Gives grants."""
+    """Grants."""
     Params = 20
-    """Sets fees, tiers and the rules of the score."""
+    """Fees, tiers and the rules of the score."""
     Technical = 21
-    """Sets technical standards, confirms milestones, vouches for calls."""
+    """Technical standards, confirmation of milestones, whitelisting of calls."""
     AssetPolicy = 22
-    """Decides on tokenised assets, and on who verifies them."""
+    """Tokenised assets, and their verifiers."""
     Emergency = 30
-    """Acts at once where waiting would do harm."""
+    """Immediate measures where a delay would do harm."""
     Canceller = 40
-    """Cancels referenda."""
+    """Cancellation of referenda."""
 
 
 class RawRoot(Variant, index=0, name="Root"):
@@ -56,7 +56,7 @@ class RawSigned(Variant, index=1, unnamed=True, name="Signed"):
 
 
 class RawNone(Variant, index=2, name="None"):
-    """Nobody: how inherents and unsigned extrinsics come."""
+    """No account: the origin of inherents and unsigned extrinsics."""
 
 
 RawOrigin = Annotated[
@@ -78,14 +78,14 @@ class DecisionOrigin(Variant, index=23, unnamed=True, name="Origins"):
 
 
 OriginCaller = Annotated[SystemOrigin | DecisionOrigin, Path("btt_runtime::OriginCaller")]
-"""A caller, as it is written into a call."""
+"""A caller, as encoded in a call."""
 
 
 def caller(written: SystemOrigin | DecisionOrigin) -> Origin:
-    """Return the origin of a call made in another's name.
+    """Return the origin of a call on behalf of another.
 
-    Raises BadOrigin for nobody, because inherents are the author's to make, and for pools,
-    because they move only through their own pallet.
+    Raises BadOrigin for none, because inherents are made by the author only, and for pools,
+    because their money moves only through their own pallet.
     """
     match written:
         case DecisionOrigin(decision):
@@ -99,7 +99,7 @@ def caller(written: SystemOrigin | DecisionOrigin) -> Origin:
 
 
 def written(origin: Origin) -> SystemOrigin | DecisionOrigin:
-    """Return how `origin` is written. Raises BadOrigin if it has limits, which are not."""
+    """Return the encoded form of `origin`. Raises BadOrigin if it has filters."""
     if origin.filters:
         raise BadOrigin
     if origin.decision is not None:
@@ -110,7 +110,7 @@ def written(origin: Origin) -> SystemOrigin | DecisionOrigin:
 
 
 def ensure_decided(*allowed: Decision) -> OriginCheck:
-    """Return a gate for referenda of these kinds, and for root."""
+    """Return a check that passes root and referenda of these kinds."""
 
     def check(origin: Origin) -> None:
         if origin.decision is None or origin.decision not in allowed:
@@ -120,7 +120,7 @@ def ensure_decided(*allowed: Decision) -> OriginCheck:
 
 
 def spending_up_to(limits: Mapping[Decision, u128 | None]) -> SpendOrigin:
-    """Return a gate for referenda of these kinds, each with what it may spend in planck.
+    """Return a check that passes referenda of these kinds, with their spending limits in planck.
 
     None is no limit; root has none. See `treasury.SpendOrigin`.
     """

@@ -1,9 +1,9 @@
-"""Preimage: the bytes behind a hash, kept until they are needed.
+"""Preimage: the bytes behind a hash, stored until they are needed.
 
-A referendum or a task names its call by hash; somebody puts the call's bytes here, against a
-deposit. They stay for as long as the owner wants or somebody has requested them: who requests may
-rely on finding what was noted. What always holds: the deposits in `RequestStatusFor` are what is
-held for this pallet's reason.
+A referendum or a task names its call by hash; an account stores the call's bytes here, against a
+deposit. They stay for as long as the owner wants or a request is open: a requester may rely on
+bytes that were noted. Invariant: the deposits in `RequestStatusFor` equal the amounts on hold for
+this pallet's reason.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ from runtime.frame.origin import OriginKind
 from runtime.weights import preimage as weights
 
 MAX_SIZE: Final = 4 << 20
-"""Bytes of one preimage."""
+"""Maximum length of one preimage in bytes."""
 MAX_INLINE: Final = 128
-"""Bytes of a call that is written where it is needed, without a preimage."""
+"""Maximum length in bytes of a call that is stored inline, without a preimage."""
 MAX_HASHES: Final = 1_024
-"""Hashes in one call."""
+"""Maximum number of hashes in one call."""
 
 
 def unit(name: str) -> Codec[None]:
@@ -63,7 +63,7 @@ def unit(name: str) -> Codec[None]:
 
 
 class Legacy(Variant, index=0):
-    """A call by its hash alone, as it was once written; nothing here is written so."""
+    """A call by its hash alone: an old form, which is not written on this chain."""
 
     hash: Annotated[H256, TypeName("H::Output")]
 
@@ -91,10 +91,10 @@ BoundedCall = Annotated[
         },
     ),
 ]
-"""A call, or where to find it."""
+"""A call, inline or by its hash."""
 
 Holder = tuple[AccountId, u128]
-"""Who pays for the place, and how many planck are held for it."""
+"""The depositor, and the deposit in planck."""
 
 Ticket = Annotated[
     u128,
@@ -107,14 +107,14 @@ Ticketed = tuple[AccountId, Ticket]
 
 
 class OldUnrequested(Variant, index=0, name="Unrequested"):
-    """Of an old form; there are none."""
+    """An old form; unused."""
 
     deposit: Annotated[Holder, TypeName("(AccountId, Balance)")]
     len: Annotated[u32, TypeName("u32")]
 
 
 class OldRequested(Variant, index=1, name="Requested"):
-    """Of an old form; there are none."""
+    """An old form; unused."""
 
     deposit: Annotated[Holder | None, TypeName("Option<(AccountId, Balance)>")]
     count: Annotated[u32, TypeName("u32")]
@@ -122,14 +122,14 @@ class OldRequested(Variant, index=1, name="Requested"):
 
 
 class Unrequested(Variant, index=0):
-    """Noted by somebody, and needed by nobody yet."""
+    """Noted by an account, and not requested."""
 
     ticket: Annotated[Ticketed, TypeName("(AccountId, Ticket)")]
     len: Annotated[u32, TypeName("u32")]
 
 
 class Requested(Variant, index=1):
-    """Needed by `count` others; noted if the length is known."""
+    """Requested `count` times; noted if the length is known."""
 
     maybe_ticket: Annotated[Ticketed | None, TypeName("Option<(AccountId, Ticket)>")]
     count: Annotated[u32, TypeName("u32")]
@@ -149,13 +149,13 @@ Hash = Annotated[H256, TypeName("T::Hash")]
 
 
 class Money(Protocol):
-    """The money that deposits are made of; Balances satisfies it. Amounts in planck."""
+    """The money of deposits; Balances satisfies it. Amounts in planck."""
 
     def hold(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Set money of `who` aside; raise TokenError if there is not enough."""
+        """Put money of `who` on hold; raise TokenError if there is not enough."""
 
     def release(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Give it back."""
+        """Release it."""
 
 
 def note_info(_: object, data: bytes) -> DispatchInfo:
@@ -169,35 +169,35 @@ def hashes_info(_: object, hashes: Sequence[H256]) -> DispatchInfo:
 
 
 class Preimage(Pallet):
-    """The bytes behind a hash, kept until they are needed."""
+    """The bytes behind a hash, stored until they are needed."""
 
     currency: Money
     base_deposit: u128
-    """What one preimage costs its owner as a deposit, in planck."""
+    """Base deposit of a preimage's owner, in planck."""
     byte_deposit: u128
-    """What each byte of it adds, in planck."""
+    """Additional deposit for each byte of it, in planck."""
     manager: OriginCheck
-    """Who notes without a deposit, and requests."""
+    """Origin that notes without a deposit, and requests."""
 
     status_for = Map(H256, OldRequestStatus, hasher=Hasher.Identity)
-    """Always empty: what an old form of this pallet kept."""
+    """Always empty: the storage of an old form of this pallet."""
     request_status_for = Map(H256, RequestStatus, hasher=Hasher.Identity)
-    """Who noted a preimage, and who needs it."""
+    """The owner, deposit, length and open requests of a preimage."""
     preimage_for = Map(tuple[H256, u32], Bounded[bytes, MAX_SIZE], hasher=Hasher.Identity)
     """The bytes, by hash and length."""
 
     class Noted(Event, index=0):
-        """The bytes behind a hash are here now."""
+        """A preimage was noted."""
 
         hash: Hash
 
     class NowRequested(Event, index=1, name="Requested"):
-        """Somebody needs the bytes behind a hash."""
+        """A preimage was requested."""
 
         hash: Hash
 
     class Cleared(Event, index=2):
-        """The bytes behind a hash are gone."""
+        """A preimage was removed."""
 
         hash: Hash
 
@@ -205,10 +205,10 @@ class Preimage(Pallet):
         """The preimage is longer than 4 MiB. Note something shorter."""
 
     class AlreadyNoted(Error, index=1):
-        """The preimage is here already. There is nothing left to do: use its hash."""
+        """The preimage is stored already. There is nothing left to do: use its hash."""
 
     class NotAuthorized(Error, index=2):
-        """Somebody else noted this preimage. Only its owner can take it back."""
+        """Another account noted this preimage. Only its owner can remove it."""
 
     class NotNoted(Error, index=3):
         """There is no such preimage. Note it first, or check the hash."""
@@ -217,16 +217,16 @@ class Preimage(Pallet):
         """The preimage is needed by a task or a referendum. Wait until that is over."""
 
     class NotRequested(Error, index=5):
-        """Nobody has requested this preimage. There is nothing to take back."""
+        """The preimage is not requested. There is no request to withdraw."""
 
     class TooMany(Error, index=6):
-        """More than 1,024 hashes. Send them in several calls."""
+        """There are more than 1,024 hashes. Send them in several calls."""
 
     class TooFew(Error, index=7):
-        """There is not one hash. Name at least one."""
+        """The list of hashes is empty. Name at least one."""
 
     class HoldReason(IntEnum):
-        """Why money is on hold."""
+        """Reasons for which money is on hold."""
 
         Preimage = 0
 
@@ -236,7 +236,7 @@ class Preimage(Pallet):
     def note_preimage(
         self, origin: Origin, bytes_: Annotated[bytes, TypeName("Vec<u8>")]
     ) -> PostInfo:
-        """Keep these bytes here, against a deposit. Free of charge if they are needed already."""
+        """Store a preimage against a deposit. No fee if it is requested already."""
         owner = self._owner(origin)
         needed = isinstance(self.request_status_for.get(H256(blake2_256(bytes_))), Requested)
         self._note(bytes_, owner)
@@ -244,9 +244,9 @@ class Preimage(Pallet):
 
     @call(1, weight=weights.UNNOTE_PREIMAGE)
     def unnote_preimage(self, origin: Origin, hash: Hash) -> None:
-        """Take your preimage back, and the deposit with it. What is needed stays until it is not.
+        """Remove the caller's preimage; the deposit is returned. The bytes stay while requested.
 
-        The manager may take back any that has no owner.
+        The manager may remove any that has no owner.
         """
         owner = self._owner(origin)
         status = self.request_status_for.get(hash)
@@ -267,13 +267,13 @@ class Preimage(Pallet):
 
     @call(2, weight=weights.REQUEST_PREIMAGE)
     def request_preimage(self, origin: Origin, hash: Hash) -> None:
-        """Say that the preimage is needed: it stays while it is, and noting it costs nothing."""
+        """Request a preimage: it stays while requested, and noting it is free. For the manager."""
         self.manager(origin)
         self._request(hash)
 
     @call(3, weight=weights.UNREQUEST_PREIMAGE)
     def unrequest_preimage(self, origin: Origin, hash: Hash) -> None:
-        """Say that the preimage is needed no more. Without an owner it goes."""
+        """Withdraw a request; the last one removes a preimage without an owner. For the manager."""
         self.manager(origin)
         self._unrequest(hash)
 
@@ -283,19 +283,19 @@ class Preimage(Pallet):
         origin: Origin,
         hashes: Annotated[list[H256], MaxLen(2 * MAX_HASHES), TypeName("Vec<T::Hash>")],
     ) -> None:
-        """Bring preimages of an old form to the new one. There are none: nothing changes."""
+        """Convert preimages of an old form. There are none: nothing changes."""
         origin.signed()
         if not hashes:
             raise self.TooFew
         if len(hashes) > MAX_HASHES:
             raise self.TooMany
 
-    # ---- doors
+    # ---- public interface
 
     def bound(self, call: Call) -> Legacy | Inline | Lookup:
         """Return a form of `call` to be stored; a long one is noted and requested here.
 
-        Whoever has it owes one `drop`.
+        The caller owes one `drop`.
         """
         if len(call.raw) <= MAX_INLINE:
             return Inline(call.raw)
@@ -306,19 +306,19 @@ class Preimage(Pallet):
         return key
 
     def request(self, bounded: Legacy | Inline | Lookup) -> None:
-        """Keep what is behind `bounded` from now on; one `drop` ends it."""
+        """Keep the bytes behind `bounded` from now on; one `drop` ends it."""
         if not isinstance(bounded, Inline):
             self._request(bounded.hash)
 
     def drop(self, bounded: Legacy | Inline | Lookup) -> None:
-        """Need what is behind `bounded` no more. Does nothing if it was not requested."""
+        """Withdraw a request for the bytes behind `bounded`. Does nothing if there is none."""
         if not isinstance(bounded, Inline) and isinstance(
             self.request_status_for.get(bounded.hash), Requested
         ):
             self._unrequest(bounded.hash)
 
     def peek(self, bounded: Legacy | Inline | Lookup) -> Call | None:
-        """Return the call behind `bounded`; None if it is not here, or is none of this chain."""
+        """Return the call behind `bounded`; None if it is not stored or no call of this chain."""
         match bounded:
             case Inline(raw):
                 data: bytes | None = raw
@@ -338,7 +338,7 @@ class Preimage(Pallet):
         return found
 
     def length(self, hash: H256) -> u32 | None:
-        """Return how many bytes are behind `hash`; None if they are not here."""
+        """Return the number of bytes behind `hash`; None if they are not stored."""
         match self.request_status_for.get(hash):
             case Unrequested(_, length):
                 return length
@@ -348,17 +348,17 @@ class Preimage(Pallet):
                 return None
 
     def have(self, hash: H256) -> bool:
-        """Tell whether the bytes behind `hash` are here."""
+        """Return True if the bytes behind `hash` are stored."""
         return self.length(hash) is not None
 
     def fetch(self, hash: H256, length: u32) -> bytes | None:
-        """Return the bytes behind `hash`, if they are here and so many."""
+        """Return the bytes behind `hash`, if they are stored and `length` long."""
         return self.preimage_for.get((hash, length))
 
-    # ---- private steps
+    # ---- internals
 
     def _owner(self, origin: Origin) -> AccountId | None:
-        """Return who pays and owns; None for the manager. Raises BadOrigin for nobody."""
+        """Return the owner that pays; None for the manager. Raises BadOrigin for other origins."""
         if origin.kind is OriginKind.SIGNED:
             return origin.signed()
         self.manager(origin)
@@ -423,7 +423,7 @@ class Preimage(Pallet):
 
 
 def decoded(data: bytes) -> Call | None:
-    """Return the call that `data` is; None if it is none of this chain."""
+    """Return the call that `data` encodes; None if it is not a call of this chain."""
     try:
         return codec(RuntimeCall).decode_all(data)
     except DecodeError:

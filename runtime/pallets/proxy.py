@@ -1,8 +1,8 @@
 """Proxy: an account lets others act for it, within limits.
 
-A proxy has a type, which says what calls it may make, and a delay, during which an announced
-call can still be refused by the account it is made for. Nothing a proxy calls can do more than
-its type allows: the limits travel with the call into every call inside of it, and a proxy can
+A proxy has a type, which limits the calls it may make, and a delay, during which an announced
+call can still be rejected by the account it is made for. A call by proxy can do no more than the
+proxy's type allows: the limits travel with the call into every call inside of it, and a proxy can
 neither appoint nor remove one that may do more than itself.
 """
 
@@ -54,43 +54,42 @@ from runtime.weights import proxy as weights
 MAX_PROXIES: Final = 32
 MAX_PENDING: Final = 32
 PREFIX: Final = b"modlpy/proxy____"
-"""What all pure accounts are derived from, so that they can be no key's account."""
+"""Prefix that all pure accounts are derived from; excludes accounts of keys."""
 
 RESERVE_ID: Final = b"py/proxy"
-"""The name that deposits are reserved under: what others reserve is not touched."""
+"""Name that deposits are reserved under: reserves of other names are not touched."""
 
 
 @path("btt_runtime::ProxyType")
 class ProxyType(IntEnum):
-    """What a proxy may do."""
+    """The set of calls that a proxy may make."""
 
     Any = 0
-    """Everything."""
+    """All calls."""
     NonTransfer = 1
-    """Everything that moves no money."""
+    """All calls that move no money."""
     Governance = 2
-    """Propose, vote, elect."""
+    """Calls to propose, vote and elect."""
     Staking = 3
-    """Bond, stake, and set session keys."""
+    """Calls to bond, stake and set session keys."""
     CancelProxy = 4
-    """Refuse what other proxies have announced."""
+    """Rejection of other proxies' announcements."""
 
 
 @path("pallet_proxy::DepositKind")
 class DepositKind(IntEnum):
-    """What a deposit is for."""
+    """The purpose of a deposit."""
 
     Proxies = 0
-    """Having proxies."""
+    """Proxies of the account."""
     Announcements = 1
-    """Having announced calls."""
+    """Announced calls of the proxy."""
 
 
 Scopes = Mapping[ProxyType, Sequence[str]]
-"""
-What each type but Any may call: pallets (`Identity`) and single calls (`Vesting.vest`).
+"""Calls of each type but Any: pallets (`Identity`) and single calls (`Vesting.vest`).
 
-A type that is not in the table may call nothing.
+A type that is not in the table may make no calls.
 """
 
 
@@ -100,7 +99,7 @@ A type that is not in the table may call nothing.
 )
 @dataclass(slots=True, order=True)
 class ProxyDefinition:
-    """Who may act, what it may do, and for how many blocks it must announce it."""
+    """A proxy: its account, its type, and its delay between announcement and call, in blocks."""
 
     delegate: Annotated[AccountId, TypeName("AccountId")]
     proxy_type: Annotated[ProxyType, TypeName("ProxyType")]
@@ -113,7 +112,7 @@ class ProxyDefinition:
 )
 @dataclass(slots=True)
 class Announcement:
-    """A call to come: for whom, which, and announced in what block."""
+    """An announced call: the account it is made for, its hash, and the announcement's block."""
 
     real: Annotated[AccountId, TypeName("AccountId")]
     call_hash: Annotated[H256, TypeName("Hash")]
@@ -133,17 +132,17 @@ InnerCall = Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")]
 
 
 class Deposits(Protocol):
-    """The money that deposits are made of; Balances satisfies it. Amounts in planck."""
+    """The money of deposits; Balances satisfies it. Amounts in planck."""
 
     def reserve_named(self, name: bytes, who: AccountId, amount: u128) -> None:
-        """Set money of `who` aside; raise DispatchError if there is not enough."""
+        """Reserve free balance of `who`; raise DispatchError if there is not enough."""
 
     def unreserve_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
-        """Give back what was set aside; return how much of `amount` was not there."""
+        """Unreserve `amount`; return the part of it that was not reserved."""
 
 
 class Table(Protocol):
-    """The runtime's table, where a call finds its name; Runtime satisfies it."""
+    """The runtime's table, which resolves a call's name; Runtime satisfies it."""
 
     @property
     def pallets(self) -> Mapping[int, Pallet]:
@@ -156,7 +155,7 @@ class Table(Protocol):
 def proxy_info(
     pallet: Proxy, real: MultiAddress, force_proxy_type: ProxyType | None, inner: Call
 ) -> DispatchInfo:
-    """Weigh `proxy`: itself, as many proxies as an account may have, and the call."""
+    """Weigh `proxy`: itself, the maximum number of proxies of an account, and the call."""
     del real, force_proxy_type
     info = pallet.host.dispatcher.info(inner)
     return DispatchInfo(weights.proxy(int(pallet.max_proxies)) + info.weight, info.dispatch_class)
@@ -178,13 +177,13 @@ def announced_info(
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """What a proxy of a type may call. Equal for equal types, so that it is asked only once."""
+    """The call filter of a proxy type. Equal for equal types, so that it is applied only once."""
 
     pallet: Proxy
     kind: ProxyType
 
     def __call__(self, inner: Call) -> bool:
-        """Tell whether the proxy may make the call."""
+        """Return True if the proxy may make the call."""
         return self.pallet.may_call(self.kind, inner)
 
 
@@ -192,17 +191,17 @@ class Proxy(Pallet):
     """An account lets others act for it, within limits."""
 
     proxy_deposit_base: Const[u128]
-    """The deposit for having proxies at all, in planck."""
+    """Base deposit for having proxies, in planck."""
     proxy_deposit_factor: Const[u128]
-    """What each proxy adds to the deposit, in planck."""
+    """Additional deposit for each proxy, in planck."""
     max_proxies: Const[u32] = u32(MAX_PROXIES)
-    """How many proxies one account may have."""
+    """Maximum number of proxies of one account."""
     max_pending: Const[u32] = u32(MAX_PENDING)
-    """How many calls one proxy may have announced."""
+    """Maximum number of announced calls of one proxy."""
     announcement_deposit_base: Const[u128]
-    """The deposit for having announcements at all, in planck."""
+    """Base deposit for having announcements, in planck."""
     announcement_deposit_factor: Const[u128]
-    """What each announcement adds to the deposit, in planck."""
+    """Additional deposit for each announcement, in planck."""
     currency: Deposits
     system: System
     table: Table
@@ -217,7 +216,7 @@ class Proxy(Pallet):
         result: Annotated[Result[tuple[()], WireError], TypeName("DispatchResult")]
 
     class PureCreated(Event, index=1):
-        """An account without a key came into being; `who` is its proxy."""
+        """A pure account, which has no key, was created; `who` is its proxy."""
 
         pure: Who
         who: Who
@@ -225,7 +224,7 @@ class Proxy(Pallet):
         disambiguation_index: Annotated[u16, TypeName("u16")]
 
     class PureKilled(Event, index=2):
-        """An account without a key was given up; nobody can reach it any more."""
+        """A pure account was given up and is inaccessible from now on."""
 
         pure: Who
         spawner: Who
@@ -233,14 +232,14 @@ class Proxy(Pallet):
         disambiguation_index: Annotated[u16, TypeName("u16")]
 
     class Announced(Event, index=3):
-        """A proxy announced a call that it will make."""
+        """A proxy announced a call."""
 
         real: Who
         proxy: Who
         call_hash: CallHash
 
     class ProxyAdded(Event, index=4):
-        """An account has a new proxy."""
+        """A proxy was added to an account."""
 
         delegator: Who
         delegatee: Who
@@ -248,7 +247,7 @@ class Proxy(Pallet):
         delay: Delay
 
     class ProxyRemoved(Event, index=5):
-        """An account has a proxy less."""
+        """A proxy was removed from an account."""
 
         delegator: Who
         delegatee: Who
@@ -256,7 +255,7 @@ class Proxy(Pallet):
         delay: Delay
 
     class DepositPoked(Event, index=6):
-        """A deposit was brought to what it would be today."""
+        """A deposit was changed to its current price."""
 
         who: Who
         kind: Annotated[DepositKind, TypeName("DepositKind")]
@@ -264,7 +263,7 @@ class Proxy(Pallet):
         new_deposit: Annotated[u128, TypeName("BalanceOf<T>")]
 
     class TooMany(Error, index=0):
-        """There are as many proxies or announcements as are allowed."""
+        """The maximum number of proxies or announcements is reached."""
 
     class NotFound(Error, index=1):
         """There is no such proxy or announcement."""
@@ -273,7 +272,7 @@ class Proxy(Pallet):
         """The sender is no proxy of the account."""
 
     class Unproxyable(Error, index=3):
-        """The call is not among those that this proxy may make."""
+        """The proxy's type does not allow the call."""
 
     class Duplicate(Error, index=4):
         """The account has this proxy already."""
@@ -293,7 +292,7 @@ class Proxy(Pallet):
     def proxy(
         self, origin: Origin, real: Address, force_proxy_type: MaybeKind, call: InnerCall
     ) -> PostInfo:
-        """Make a call as the account `real`, whose proxy you are."""
+        """Make a call as the account `real`, of which the caller is a proxy."""
         who = origin.signed()
         account = lookup(real)
         definitions, _ = self.proxies[account]
@@ -305,7 +304,7 @@ class Proxy(Pallet):
 
     @call(1, weight=weights.ADD_PROXY)
     def add_proxy(self, origin: Origin, delegate: Address, proxy_type: Kind, delay: Delay) -> None:
-        """Let `delegate` act for you, in calls of `proxy_type`, announced `delay` blocks before."""
+        """Add the proxy `delegate` for calls of `proxy_type`, announced `delay` blocks before."""
         who = origin.signed()
         added = ProxyDefinition(lookup(delegate), proxy_type, delay)
         if added.delegate == who:
@@ -324,7 +323,7 @@ class Proxy(Pallet):
     def remove_proxy(
         self, origin: Origin, delegate: Address, proxy_type: Kind, delay: Delay
     ) -> None:
-        """Let `delegate` no longer act for you in this way."""
+        """Remove the caller's proxy `delegate` of this type and delay."""
         who = origin.signed()
         removed = ProxyDefinition(lookup(delegate), proxy_type, delay)
         definitions, deposit = self.proxies[who]
@@ -341,7 +340,7 @@ class Proxy(Pallet):
 
     @call(3, weight=weights.REMOVE_PROXIES)
     def remove_proxies(self, origin: Origin) -> None:
-        """Let nobody act for you any more. For a pure account this is the end of all access."""
+        """Remove all proxies of the caller. For a pure account this ends all access."""
         who = origin.signed()
         definitions, deposit = self.proxies[who]
         del self.proxies[who]
@@ -357,9 +356,9 @@ class Proxy(Pallet):
         delay: Delay,
         index: Annotated[u16, TypeName("u16")],
     ) -> None:
-        """Make an account that has no key, and be its proxy.
+        """Create an account without a key, with the caller as its proxy.
 
-        `index` tells apart several that are made in one transaction.
+        `index` distinguishes several that are created in one transaction.
         """
         who = origin.signed()
         now = (self.system.number.value, u32(self.host.extrinsic_index))
@@ -382,9 +381,9 @@ class Proxy(Pallet):
         height: Annotated[Compact[u32], TypeName("BlockNumberFor<T>")],
         ext_index: Annotated[Compact[u32], TypeName("u32")],
     ) -> None:
-        """As a pure account, end all access to yourself. What you own is lost.
+        """End all access to the caller, a pure account. What it owns is lost.
 
-        The other arguments are those under which `spawner` made the account.
+        The other arguments are those with which `spawner` created the account.
         """
         who = origin.signed()
         maker = lookup(spawner)
@@ -393,7 +392,7 @@ class Proxy(Pallet):
 
         _, deposit = self.proxies[who]
         del self.proxies[who]
-        # The maker paid for the first proxy, the account itself for all that came later.
+        # The spawner paid for the first proxy, the account itself for all later ones.
         makers = min(deposit, self.deposit_for(1))
         self.currency.unreserve_named(RESERVE_ID, maker, makers)
         self.currency.unreserve_named(RESERVE_ID, who, deposit - makers)
@@ -401,7 +400,7 @@ class Proxy(Pallet):
 
     @call(6, weight=weights.ANNOUNCE)
     def announce(self, origin: Origin, real: Address, call_hash: CallHash) -> None:
-        """Tell of a call that you will make as `real`, so that it can be refused until then."""
+        """Announce a call that the caller will make as `real`, which can reject it until then."""
         who = origin.signed()
         account = lookup(real)
         self._right(self.proxies[account][0], who, None)
@@ -415,7 +414,7 @@ class Proxy(Pallet):
 
     @call(7, weight=weights.REMOVE_ANNOUNCEMENT)
     def remove_announcement(self, origin: Origin, real: Address, call_hash: CallHash) -> None:
-        """Take back an announcement of yours, and its deposit."""
+        """Withdraw an announcement of the caller, and return its deposit."""
         who = origin.signed()
         account = lookup(real)
         if not self._forget(who, lambda a: a.real == account and a.call_hash == call_hash):
@@ -423,7 +422,7 @@ class Proxy(Pallet):
 
     @call(8, weight=weights.REJECT_ANNOUNCEMENT)
     def reject_announcement(self, origin: Origin, delegate: Address, call_hash: CallHash) -> None:
-        """Refuse a call that your proxy `delegate` has announced; it gets its deposit back."""
+        """Reject a call that the proxy `delegate` announced; it gets its deposit back."""
         account = origin.signed()
         who = lookup(delegate)
         if not self._forget(who, lambda a: a.real == account and a.call_hash == call_hash):
@@ -438,7 +437,7 @@ class Proxy(Pallet):
         force_proxy_type: MaybeKind,
         call: InnerCall,
     ) -> PostInfo:
-        """Make a call that `delegate` announced long enough ago, as the account `real`."""
+        """Make a call that `delegate` announced at least its delay ago, as the account `real`."""
         origin.signed()
         who, account = lookup(delegate), lookup(real)
         definitions, _ = self.proxies[account]
@@ -459,7 +458,7 @@ class Proxy(Pallet):
 
     @call(10, weight=weights.POKE_DEPOSIT)
     def poke_deposit(self, origin: Origin) -> PostInfo | None:
-        """Bring your deposits to what they would be today; free of charge if that changes them."""
+        """Change the caller's deposits to today's prices; free of charge if that changes them."""
         who = origin.signed()
         changed = False
         definitions, old = self.proxies[who]
@@ -478,19 +477,19 @@ class Proxy(Pallet):
             changed = True
         return PostInfo(pays=False) if changed else None
 
-    # ---- doors
+    # ---- public interface
 
     def deposit_for(self, proxies: int) -> u128:
-        """Return the deposit for that many proxies, in planck."""
+        """Return the deposit for `proxies` proxies, in planck."""
         return stepped(self.proxy_deposit_base, self.proxy_deposit_factor, proxies)
 
     def announcement_deposit_for(self, pending: int) -> u128:
-        """Return the deposit for that many announced calls, in planck."""
+        """Return the deposit for `pending` announced calls, in planck."""
         base, factor = self.announcement_deposit_base, self.announcement_deposit_factor
         return stepped(base, factor, pending)
 
     def may_call(self, kind: ProxyType, inner: Call) -> bool:
-        """Tell whether a proxy of type `kind` may make the call."""
+        """Return True if a proxy of type `kind` may make the call."""
         pallet = self.table.pallets[inner.pallet]
         name = self.table.dispatchable(inner).name
         if pallet is self and not self._may_manage(kind, name, inner):
@@ -498,21 +497,21 @@ class Proxy(Pallet):
         return kind is ProxyType.Any or covers(self._scope(kind), f"{pallet.name}.{name}")
 
     def is_superset(self, kind: ProxyType, other: ProxyType) -> bool:
-        """Tell whether a proxy of type `kind` may appoint and remove those of type `other`.
+        """Return True if a proxy of type `kind` may appoint and remove those of type `other`.
 
-        By the types alone, whatever their scopes are this year: a proxy once appointed stays
-        when scopes grow, and must not turn out to be more than who appointed it.
+        By the types alone, independent of their present scopes: a proxy once appointed stays
+        when scopes grow, and must not be able to do more than the proxy that appointed it.
         """
         if kind is other or kind is ProxyType.Any:
             return True
         return kind is ProxyType.NonTransfer and other is not ProxyType.Any
 
-    # ---- steps
+    # ---- internals
 
     def _right(
         self, definitions: Sequence[ProxyDefinition], delegate: AccountId, kind: ProxyType | None
     ) -> ProxyDefinition:
-        """Return by what right `delegate` acts (as `kind`, if given). Raises NotProxy."""
+        """Return the definition by which `delegate` acts (as `kind`, if given). Raises NotProxy."""
         for definition in definitions:
             if definition.delegate == delegate and kind in {None, definition.proxy_type}:
                 return definition
@@ -522,7 +521,7 @@ class Proxy(Pallet):
         return self.scopes.get(kind, ())
 
     def _may_manage(self, kind: ProxyType, name: str, inner: Call) -> bool:
-        """Tell whether a proxy may change the proxies of its account: no further than itself."""
+        """Return True if a proxy may make this call: it may manage proxies up to its own type."""
         match name:
             case "add_proxy" | "remove_proxy":
                 _, other, _ = inner.args
@@ -535,7 +534,7 @@ class Proxy(Pallet):
     def _run(self, origin: Origin, real: AccountId, kind: ProxyType, call: Call) -> int:
         """Make the call as `real`, within the caller's limits and those of `kind`.
 
-        Return the picoseconds it used. Its failure is told, not raised.
+        Return the picoseconds it used. Its failure is reported in the event, not raised.
         """
         limited = Origin(OriginKind.SIGNED, real, origin.filters).filtered(Within(self, kind))
         result: Ok[tuple[()]] | Err[WireError] = Ok(())
@@ -552,7 +551,7 @@ class Proxy(Pallet):
         self.deposit(self.ProxyRemoved(who, removed.delegate, removed.proxy_type, removed.delay))
 
     def _forget(self, who: AccountId, chosen: Callable[[Announcement], bool]) -> int:
-        """Drop the chosen announcements of `who`, if any; return how many there were in all.
+        """Remove the chosen announcements of `who`, if any; return the number before removal.
 
         Zero if none was chosen.
         """
@@ -564,7 +563,7 @@ class Proxy(Pallet):
         return len(pending)
 
     def _keep(self, who: AccountId, pending: list[Announcement], deposit: u128) -> None:
-        """Store the announcements of `who`, and bring the deposit to what they need."""
+        """Store the announcements of `who`, and adjust the deposit to their number."""
         due = self.announcement_deposit_for(len(pending))
         self._move_deposit(who, deposit, due)
         if pending:
@@ -573,7 +572,7 @@ class Proxy(Pallet):
             del self.announcements[who]
 
     def _redeposit(self, who: AccountId, deposit: u128, proxies: int) -> u128:
-        """Bring the deposit of `who` to what that many proxies need, and return it."""
+        """Adjust the deposit of `who` to the number of proxies, and return it."""
         due = self.deposit_for(proxies)
         self._move_deposit(who, deposit, due)
         return due
@@ -591,14 +590,14 @@ PURE_ACCOUNT: Final = codec(tuple[AccountId, u32, u32, ProxyType, u16])
 def pure_account(
     who: AccountId, proxy_type: ProxyType, index: int, height: int, ext_index: int
 ) -> AccountId:
-    """Return the account without a key that `who` makes in this extrinsic of this block."""
+    """Return the account without a key that `who` creates in this extrinsic of this block."""
     place = (u32(height), u32(ext_index))
     entropy = PURE_ACCOUNT.encode((who, *place, proxy_type, u16(index)))
     return AccountId(blake2_256(PREFIX + entropy))
 
 
 def covers(scope: Sequence[str], entry: str) -> bool:
-    """Tell whether `scope` has `entry`, a pallet or one of its calls."""
+    """Return True if `scope` has `entry`, or the pallet of `entry`."""
     return entry in scope or entry.partition(".")[0] in scope
 
 

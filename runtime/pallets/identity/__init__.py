@@ -1,4 +1,4 @@
-"""Identity: who says to be whom, and who has looked."""
+"""Identity: accounts' statements about themselves, and registrars' judgements of them."""
 
 from runtime.pallets.identity.pallet import RESERVE_ID, Identity
 from runtime.pallets.identity.types import (

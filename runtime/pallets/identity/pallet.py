@@ -1,16 +1,17 @@
-"""Identity: an account says who it is, and registrars say whether that is so.
+"""Identity: accounts' statements about themselves, and registrars' judgements of them.
 
-Who tells of itself leaves a deposit; registrars, whom governance appoints, judge for a fee. An
-account may name others as parts of itself: those that agree share its identity, and it stands
-behind them. Verified is who has, itself or through the account it agreed to be a part of, a
-judgement `Reasonable` or `KnownGood`, and none that says otherwise: operators, verified
-requesters, hospitals and the allow-list of the exchange rest on it.
+An account that sets an identity leaves a deposit; registrars, appointed by governance, judge for a
+fee. An account may name others as its sub-accounts: those that agree share its identity, and it
+is their operator. An account is verified if it has, itself or through the parent it agreed to, a
+judgement `Reasonable` or `KnownGood`, and neither `LowQuality` nor `Erroneous`: operators,
+verified requesters, hospitals and the allow-list of the exchange rely on it.
 
-To agree is ours, not Substrate's, whose parts are only shown to people. Here much hangs on who
-stands behind whom: who could say it of strangers would bar them from looking at its own work.
+The agreement is ours, not Substrate's, where sub-accounts are only shown to people. Here much
+depends on an account's operator: without agreement, an account could name foreign accounts and so
+exclude them from checking its own work.
 
-What always holds: what is reserved under this pallet's name is the account's deposit, the deposit
-of its parts, and the fees of the judgements it waits for. Usernames are not kept here.
+Invariant: the amount reserved under this pallet's name is the account's deposit, the deposit for
+its sub-accounts, and the fees of the judgements it waits for. Usernames are not stored here.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ from runtime.pallets.identity.types import (
 from runtime.weights import identity as weights
 
 RESERVE_ID: Final = b"btt/iden"
-"""The name that deposits and fees are reserved under."""
+"""Name that deposits and fees are reserved under."""
 
 
 Who = Annotated[AccountId, TypeName("T::AccountId")]
@@ -71,60 +72,60 @@ class Money(Protocol):
     """The money of deposits and fees; Balances satisfies it. Amounts in planck."""
 
     def reserve_named(self, name: bytes, who: AccountId, amount: u128) -> None:
-        """Set money of `who` aside; raise DispatchError if there is not enough."""
+        """Reserve free balance of `who`; raise DispatchError if there is not enough."""
 
     def unreserve_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
-        """Give back what was set aside; return how much of `amount` was not there."""
+        """Unreserve `amount`; return the part of it that was not reserved."""
 
     def slash_reserved_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
-        """Move what was set aside to the treasury; return how much was not there."""
+        """Move reserved money to the treasury; return the amount that was not reserved."""
 
     def transfer(self, source: AccountId, dest: AccountId, amount: u128) -> None:
-        """Move free balance; raise TokenError if it cannot go."""
+        """Transfer free balance; raise TokenError if that is impossible."""
 
 
 def set_subs_info(_: object, subs: list[object]) -> DispatchInfo:
-    """Weigh new parts, and the most old ones that there may be."""
+    """Weigh the new sub-accounts, and the maximum number of old ones."""
     return DispatchInfo(weights.set_subs(MAX_SUBS, len(subs)))
 
 
 class Identity(Pallet):
-    """An account says who it is, and registrars say whether that is so."""
+    """Accounts' statements about themselves, and registrars' judgements of them."""
 
     basic_deposit: Const[u128]
-    """The deposit for an identity, in planck."""
+    """Deposit for an identity, in planck."""
     byte_deposit: Const[u128]
-    """What each byte of it adds, in planck."""
+    """Additional deposit for each byte of it, in planck."""
     sub_account_deposit: Const[u128]
-    """The deposit for each part of an account, in planck."""
+    """Deposit for each sub-account, in planck."""
     max_sub_accounts: Const[u32] = u32(MAX_SUBS)
-    """How many parts one account may have."""
+    """Maximum number of sub-accounts of one account."""
     max_registrars: Const[u32] = u32(MAX_REGISTRARS)
-    """How many registrars there may be."""
+    """Maximum number of registrars."""
     currency: Money
     force_origin: OriginCheck = ensure_root
-    """Who removes identities."""
+    """Origin that removes identities."""
     registrar_origin: OriginCheck = ensure_root
-    """Who appoints registrars."""
+    """Origin that appoints registrars."""
 
     identity_of = Map(AccountId, Registration, hasher=Hasher.Twox64Concat)
-    """What accounts say of themselves."""
+    """The identities of accounts, with judgements and deposits."""
     super_of = Map(AccountId, tuple[AccountId, Datum])
-    """What account another is a part of, and its name there."""
+    """The parent of a sub-account, and the sub-account's name there."""
     agreed = Map(AccountId, tuple[()])
-    """The parts that agreed to be parts."""
+    """The sub-accounts that agreed to their parent."""
     subs_of = Map(AccountId, Subs, default=(u128(0), []), hasher=Hasher.Twox64Concat)
-    """The parts of an account, and the deposit for them."""
+    """The sub-accounts of an account, and the deposit for them."""
     registrars = Value(Bounded[list[RegistrarInfo | None], MAX_REGISTRARS], default=[])
-    """Who judges identities."""
+    """The registrars, by index."""
 
     class IdentitySet(Event, index=0):
-        """An account said who it is."""
+        """An account set its identity."""
 
         who: Who
 
     class IdentityCleared(Event, index=1):
-        """An account took its identity back, and the deposit with it."""
+        """An account cleared its identity, and its deposit was returned."""
 
         who: Who
         deposit: Amount
@@ -136,73 +137,73 @@ class Identity(Pallet):
         deposit: Amount
 
     class JudgementRequested(Event, index=3):
-        """A registrar was asked for a judgement."""
+        """An account requested a judgement from a registrar."""
 
         who: Who
         registrar_index: Registrar
 
     class JudgementUnrequested(Event, index=4):
-        """A registrar is not asked any more."""
+        """An account cancelled its request to a registrar."""
 
         who: Who
         registrar_index: Registrar
 
     class JudgementPassed(Event, index=5, name="JudgementGiven"):
-        """A registrar judged."""
+        """A registrar gave a judgement."""
 
         target: Who
         registrar_index: Registrar
 
     class RegistrarAdded(Event, index=6):
-        """There is a new registrar."""
+        """A registrar was added."""
 
         registrar_index: Registrar
 
     class SubIdentityAdded(Event, index=7):
-        """An account has a new part."""
+        """A sub-account was added to an account."""
 
         sub: Who
         main: Who
         deposit: Amount
 
     class SubIdentitiesSet(Event, index=8):
-        """An account named all its parts anew."""
+        """An account replaced the list of its sub-accounts."""
 
         main: Who
         number_of_subs: Annotated[u32, TypeName("u32")]
         new_deposit: Amount
 
     class SubIdentityRenamed(Event, index=9):
-        """A part of an account has a new name."""
+        """A sub-account was renamed."""
 
         sub: Who
         main: Who
 
     class SubIdentityRemoved(Event, index=10):
-        """An account has a part less."""
+        """A sub-account was removed from an account."""
 
         sub: Who
         main: Who
         deposit: Amount
 
     class SubIdentityRevoked(Event, index=11):
-        """A part left the account; the deposit went back to who had left it."""
+        """A sub-account left its parent; the deposit went back to the parent."""
 
         sub: Who
         main: Who
         deposit: Amount
 
     class SubIdentityAgreed(Event, index=100):
-        """An account agreed to be a part of another, which stands behind it from now on."""
+        """An account agreed to be a sub-account of another, which is its operator if verified."""
 
         sub: Who
         main: Who
 
     class TooManySubAccounts(Error, index=0):
-        """The account has as many parts as it can have. Remove one first."""
+        """The account has the maximum number of sub-accounts. Remove one first."""
 
     class NotFound(Error, index=1):
-        """There is no such identity or request. Set your identity, or ask the registrar, first."""
+        """There is no such identity or request. Set the identity, or ask the registrar, first."""
 
     class NotNamed(Error, index=2):
         """The account has no identity. There is nothing to remove."""
@@ -211,43 +212,43 @@ class Identity(Pallet):
         """There is no such registrar. Look up the list of registrars."""
 
     class FeeChanged(Error, index=4):
-        """The registrar asks for more than you would pay. Look up the fee, and raise the limit."""
+        """The registrar's fee is above the given maximum. Look up the fee, and raise the limit."""
 
     class NoIdentity(Error, index=5):
         """The account has no identity. Set it first."""
 
     class StickyJudgement(Error, index=6):
-        """The registrar is asked already, or judged badly. Wait for it, or ask it to judge anew."""
+        """The registrar is asked already, or judged `Erroneous`. Wait, or ask it to judge anew."""
 
     class JudgementGiven(Error, index=7):
-        """The registrar has judged already. There is no request to take back."""
+        """The registrar has judged already. There is no request to cancel."""
 
     class InvalidJudgement(Error, index=8):
-        """That a fee was paid is no judgement. Give an opinion."""
+        """`FeePaid` is not a judgement that a registrar can give. Give an opinion."""
 
     class InvalidIndex(Error, index=9):
-        """You are not this registrar. Use the index under which you were appointed."""
+        """The caller is not this registrar. Use the index of its appointment."""
 
     class InvalidTarget(Error, index=10):
         """The account has no identity to judge. It has to set one first."""
 
     class TooManyRegistrars(Error, index=11):
-        """There are as many registrars as there can be."""
+        """The maximum number of registrars is reached."""
 
     class AlreadyClaimed(Error, index=12):
-        """The account is a part of another, or named twice. It has to leave there first."""
+        """The account has a parent already, or is named twice. It has to leave the parent first."""
 
     class NotSub(Error, index=13):
-        """The account is no part: not of another, or not of that one. It has to be named first."""
+        """The account has no parent, or another one than given. It has to be named first."""
 
     class NotOwned(Error, index=14):
-        """The account is no part of yours. Add it first."""
+        """The account is not a sub-account of the caller. Add it first."""
 
     class JudgementForDifferentIdentity(Error, index=15):
-        """The identity has changed meanwhile. Look at it again, and send its new hash."""
+        """The identity has changed meanwhile. Read it again, and send its new hash."""
 
     class JudgementPaymentFailed(Error, index=16):
-        """The fee cannot be paid: the money is locked. The account has to ask anew, unlocked."""
+        """The fee cannot be paid: the money is locked. Request again with unlocked money."""
 
     # ---- calls: identities
 
@@ -268,7 +269,7 @@ class Identity(Pallet):
         origin: Origin,
         info: Annotated[IdentityInfo, TypeName("Box<T::IdentityInformation>")],
     ) -> None:
-        """Say who you are. Judgements of what you said before are gone, except bad ones."""
+        """Set the caller's identity. Judgements are removed, except `FeePaid` and `Erroneous`."""
         who = origin.signed()
         known = self.identity_of.get(who) or Registration([], u128(0), info)
         size = len(codec(IdentityInfo).encode(info))
@@ -288,7 +289,7 @@ class Identity(Pallet):
             TypeName("Vec<(T::AccountId, Data)>"),
         ],
     ) -> PostInfo:
-        """Name all accounts that are parts of yours, instead of those you named before."""
+        """Replace the list of the caller's sub-accounts."""
         who = origin.signed()
         if who not in self.identity_of:
             raise self.NotFound
@@ -311,7 +312,7 @@ class Identity(Pallet):
 
     @call(3, weight=weights.clear_identity(MAX_SUBS))
     def clear_identity(self, origin: Origin) -> PostInfo:
-        """Take your identity back, with its parts and all deposits."""
+        """Clear the caller's identity and sub-accounts; all deposits are returned."""
         who = origin.signed()
         deposit, subs = self._remove(who)
         self.currency.unreserve_named(RESERVE_ID, who, deposit)
@@ -334,7 +335,7 @@ class Identity(Pallet):
     def request_judgement(
         self, origin: Origin, reg_index: CompactRegistrar, max_fee: CompactAmount
     ) -> None:
-        """Ask a registrar for a judgement; the fee is set aside, at most `max_fee`."""
+        """Request a judgement from a registrar; its fee, at most `max_fee`, is reserved."""
         who = origin.signed()
         fee = self._registrar(reg_index).fee
         if fee > max_fee:
@@ -348,7 +349,7 @@ class Identity(Pallet):
 
     @call(5, weight=weights.CANCEL_REQUEST)
     def cancel_request(self, origin: Origin, reg_index: Registrar) -> None:
-        """Ask a registrar no more, and have the fee back."""
+        """Cancel a request to a registrar; the fee is returned."""
         who = origin.signed()
         identity = self._identity(who)
         judgements = dict(identity.judgements)
@@ -364,14 +365,14 @@ class Identity(Pallet):
 
     @call(6, weight=weights.SET_FEE)
     def set_fee(self, origin: Origin, index: CompactRegistrar, fee: CompactAmount) -> None:
-        """As a registrar, ask for this fee from now on."""
+        """Set the fee of a registrar, in planck. For the registrar."""
         registrar = self._own(origin, index)
         registrar.fee = fee
         self._keep_registrar(index, registrar)
 
     @call(7, weight=weights.SET_ACCOUNT_ID)
     def set_account_id(self, origin: Origin, index: CompactRegistrar, new: Address) -> None:
-        """As a registrar, use another account from now on."""
+        """Change the account of a registrar. For the registrar."""
         registrar = self._own(origin, index)
         registrar.account = lookup(new)
         self._keep_registrar(index, registrar)
@@ -383,7 +384,7 @@ class Identity(Pallet):
         index: CompactRegistrar,
         fields: Annotated[u64, TypeName("IdentityFields")],
     ) -> None:
-        """As a registrar, tell which fields you look at: one bit each, in order."""
+        """Set the fields that a registrar checks: one bit each, in order. For the registrar."""
         registrar = self._own(origin, index)
         registrar.fields = fields
         self._keep_registrar(index, registrar)
@@ -397,7 +398,7 @@ class Identity(Pallet):
         judgement: Annotated[Judgement, TypeName("Judgement<BalanceOf<T>>")],
         identity: Annotated[H256, TypeName("T::Hash")],
     ) -> None:
-        """As a registrar, judge the identity of this hash, and earn the fee if one is set aside."""
+        """Judge the identity of this hash; a fee reserved for it is paid out. For the registrar."""
         registrar, who = self._own(origin, reg_index), lookup(target)
         if isinstance(judgement, FeePaid):
             raise self.InvalidJudgement
@@ -412,13 +413,13 @@ class Identity(Pallet):
         self._judge(who, known, reg_index, judgement)
         self.deposit(self.JudgementPassed(who, reg_index))
 
-    # ---- calls: parts
+    # ---- calls: sub-accounts
 
     @call(11, weight=weights.ADD_SUB)
     def add_sub(
         self, origin: Origin, sub: Address, data: Annotated[Datum, TypeName("Data")]
     ) -> None:
-        """Name an account a part of yours."""
+        """Name an account as a sub-account of the caller."""
         who, part = origin.signed(), lookup(sub)
         if who not in self.identity_of:
             raise self.NoIdentity
@@ -436,7 +437,7 @@ class Identity(Pallet):
     def rename_sub(
         self, origin: Origin, sub: Address, data: Annotated[Datum, TypeName("Data")]
     ) -> None:
-        """Give a part of your account another name."""
+        """Rename a sub-account of the caller."""
         who, part = origin.signed(), lookup(sub)
         self._ensure_part(part, who)
         self.super_of[part] = (who, data)
@@ -444,14 +445,14 @@ class Identity(Pallet):
 
     @call(13, weight=weights.REMOVE_SUB)
     def remove_sub(self, origin: Origin, sub: Address) -> None:
-        """Let an account be a part of yours no more."""
+        """Remove a sub-account of the caller."""
         who, part = origin.signed(), lookup(sub)
         self._ensure_part(part, who)
         self.deposit(self.SubIdentityRemoved(part, who, self._part(part, who)))
 
     @call(14, weight=weights.QUIT_SUB)
     def quit_sub(self, origin: Origin) -> None:
-        """Be a part of another account no more."""
+        """Leave the caller's parent account."""
         who = origin.signed()
         main = self.parent_of(who)
         if main is None:
@@ -460,9 +461,9 @@ class Identity(Pallet):
 
     @call(100, weight=weights.AGREE_SUB)
     def agree_sub(self, origin: Origin, main: Address) -> None:
-        """Agree to be a part of `main`, which named you one: it stands behind you from now on.
+        """Agree to be a sub-account of `main`, which named the caller.
 
-        You share its judgement; to `quit_sub` ends it.
+        The caller shares its judgement, and `main` is its operator if verified; `quit_sub` ends it.
         """
         who, parent = origin.signed(), lookup(main)
         if self.parent_of(who) != parent:
@@ -470,28 +471,28 @@ class Identity(Pallet):
         self.agreed[who] = ()
         self.deposit(self.SubIdentityAgreed(who, parent))
 
-    # ---- doors
+    # ---- public interface
 
     def parent_of(self, who: AccountId) -> AccountId | None:
-        """Return the account that names `who` a part of it, agreed or not, if any does."""
+        """Return the account that names `who` a sub-account, agreed or not, if any does."""
         found = self.super_of.get(who)
         return None if found is None else found[0]
 
     def verified(self, who: AccountId) -> bool:
-        """Tell whether a registrar found good who this is, or who it agreed to be a part of.
+        """Return True if a registrar approved this account, or the parent it agreed to.
 
         That is a judgement `Reasonable` or `KnownGood`, and none `LowQuality` or `Erroneous`.
         """
         return self._judged_good(who) or self.operator_of(who) != who
 
     def operator_of(self, account: AccountId) -> AccountId:
-        """Return who stands behind an account: the verified parent it agreed to, or itself."""
+        """Return the operator of an account: the verified parent it agreed to, or itself."""
         if account not in self.agreed:
             return account
         parent = self.parent_of(account)
         return parent if parent is not None and self._judged_good(parent) else account
 
-    # ---- private steps
+    # ---- internals
 
     def _judged_good(self, who: AccountId) -> bool:
         known = self.identity_of.get(who)
@@ -514,7 +515,7 @@ class Identity(Pallet):
         return found
 
     def _own(self, origin: Origin, index: u32) -> RegistrarInfo:
-        """Return the registrar, if the caller is it."""
+        """Return the registrar. Raises InvalidIndex if the caller is another account."""
         who, registrars = origin.signed(), self.registrars.value
         found = registrars[index] if index < len(registrars) else None
         if found is None or found.account != who:
@@ -568,9 +569,9 @@ class Identity(Pallet):
         del self.agreed[sub]
 
     def _part(self, sub: AccountId, main: AccountId) -> u128:
-        """Part two accounts; give the deposit back to `main`, and return it."""
+        """Remove a sub-account; return the deposit, which goes back to `main`."""
         deposit, subs = self.subs_of[main]
-        # What was deposited may be another than today's price: nothing stays with the last one.
+        # The deposit may be at an earlier price: removing the last sub-account returns it all.
         freed = deposit if len(subs) == 1 else min(self.sub_account_deposit, deposit)
         subs.remove(sub)
         self.currency.unreserve_named(RESERVE_ID, main, freed)
@@ -579,7 +580,7 @@ class Identity(Pallet):
         return freed
 
     def _remove(self, who: AccountId) -> tuple[u128, int]:
-        """Forget an identity; return all that is reserved for it, and how many parts it had."""
+        """Remove an identity; return all that is reserved for it and its number of sub-accounts."""
         known = self.identity_of.take(who)
         if known is None:
             raise self.NotNamed
@@ -594,5 +595,5 @@ class Identity(Pallet):
 
 
 def is_sticky(judgement: object) -> bool:
-    """Tell whether a judgement stays whatever the account does: bad, or paid for."""
+    """Return True if a judgement survives a new identity: an open request, or `Erroneous`."""
     return isinstance(judgement, FeePaid | Erroneous)

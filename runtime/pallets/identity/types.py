@@ -1,4 +1,4 @@
-"""What Identity stores: what people say of themselves, and what registrars say of that."""
+"""Types of Identity: accounts' statements about themselves, and judgements of them."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ MAX_REGISTRARS: Final = 20
 MAX_SUBS: Final = 100
 
 RAW_SIZE: Final = 32
-"""Bytes of a text."""
+"""Maximum length of a text in bytes."""
 HASHES: Final = ("BlakeTwo256", "Sha256", "Keccak256", "ShaThree256")
-"""How what is too long or too private for the chain is hashed."""
+"""Hash functions for content that is too long or too private for the chain."""
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """A text of at most 32 bytes; or, if `hashed` says how, the hash of something. Or nothing.
+    """A text of at most 32 bytes; or a hash, made by the function `hashed`; or nothing.
 
     An empty text is another value than nothing, `Data()`: each has its own form on the wire.
     """
@@ -45,12 +45,12 @@ class Data:
 
     @classmethod
     def text(cls, text: str) -> Data:
-        """Return a text; EncodeError when it is written if it is too long."""
+        """Return a text. Encoding raises EncodeError if it is too long."""
         return cls(text.encode())
 
 
 def encode_data(value: Data) -> bytes:
-    """Return the index of the alternative and the bytes: the index tells how many."""
+    """Return the index of the alternative, which determines the length, and the bytes."""
     if value.raw is None:
         if value.hashed is not None:
             raise EncodeError("Data", "a hash has 32 bytes")
@@ -65,7 +65,7 @@ def encode_data(value: Data) -> bytes:
 
 
 def decode_data(raw: bytes, at: int) -> tuple[Data, int]:
-    """Read what `encode_data` wrote."""
+    """Decode the output of `encode_data`."""
     kind = raw[at] if at < len(raw) else RAW_SIZE + 2 + len(HASHES)
     if kind >= RAW_SIZE + 2 + len(HASHES):
         raise DecodeError("Data", at, "no such kind of data")
@@ -80,7 +80,7 @@ def decode_data(raw: bytes, at: int) -> tuple[Data, int]:
 
 
 def octets(name: str, index: int, size: int) -> VariantShape:
-    """Describe an alternative that is so many bytes."""
+    """Describe an alternative of `size` bytes."""
     return VariantShape(name, index, (Field(None, codec(Annotated[bytes, Fixed(size)])),))
 
 
@@ -107,12 +107,12 @@ Datum = Annotated[Data, DATA, TypeName("Data")]
 @path("btt_runtime::identity::IdentityInfo")
 @dataclass(slots=True)
 class IdentityInfo:
-    """What an account says of itself; every field may be empty."""
+    """An account's statements about itself; every field may be empty."""
 
     display: Datum = Data()
-    """The name to show."""
+    """Display name."""
     legal: Datum = Data()
-    """The name in law."""
+    """Legal name."""
     web: Datum = Data()
     matrix: Datum = Data()
     email: Datum = Data()
@@ -130,29 +130,29 @@ class Unknown(Variant, index=0):
 
 
 class FeePaid(Variant, index=1, unnamed=True):
-    """The registrar was asked, and the fee is set aside."""
+    """A judgement was requested, and the fee is reserved."""
 
     fee: Annotated[u128, TypeName("Balance")]
 
 
 class Reasonable(Variant, index=2):
-    """It looks right; the registrar has not looked deeply."""
+    """The information seems right; the registrar made no deep check."""
 
 
 class KnownGood(Variant, index=3):
-    """The registrar knows that it is right."""
+    """The registrar knows that the information is right."""
 
 
 class OutOfDate(Variant, index=4):
-    """It was right once."""
+    """The information was right once."""
 
 
 class LowQuality(Variant, index=5):
-    """It is not precise enough."""
+    """The information is not precise enough."""
 
 
 class Erroneous(Variant, index=6):
-    """It is wrong, and may be meant to be; only the registrar takes this back."""
+    """The information is wrong, perhaps on purpose; only the registrar takes this back."""
 
 
 Judgement = Annotated[
@@ -167,13 +167,13 @@ Judgement = Annotated[
 )
 @dataclass(slots=True)
 class Registration:
-    """What an account says of itself, what registrars say of it, and the deposit in planck."""
+    """An account's identity, registrars' judgements of it, and its deposit in planck."""
 
     judgements: Annotated[
         Bounded[list[tuple[u32, Judgement]], MAX_REGISTRARS],
         TypeName("BoundedVec<(RegistrarIndex, Judgement<Balance>), MaxJudgements>"),
     ]
-    """By the registrar's index, in order."""
+    """Judgements by the registrar's index, in order."""
     deposit: Annotated[u128, TypeName("Balance")]
     info: Annotated[IdentityInfo, TypeName("IdentityInfo")]
 
@@ -184,7 +184,7 @@ class Registration:
 )
 @dataclass(slots=True)
 class RegistrarInfo:
-    """Somebody who judges identities: the account, the fee in planck, the fields looked at."""
+    """A registrar: its account, its fee in planck, and the fields it checks."""
 
     account: Annotated[AccountId, TypeName("AccountId")]
     fee: Annotated[u128, TypeName("Balance")]

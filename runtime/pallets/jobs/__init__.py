@@ -1,4 +1,4 @@
-"""Jobs: work that somebody pays for, from being posted to being paid."""
+"""Jobs: paid computation, from posting to payment."""
 
 from runtime.pallets.jobs.pallet import Jobs
 from runtime.pallets.jobs.types import (

@@ -1,12 +1,12 @@
-"""Agendas: what is due when, found without looking at the slots in between.
+"""Timer queues: due entries, found without reading the slots in between.
 
-A pallet keeps one as a double map from lane and key. Keys sort by time, so the first few keys of
-a lane are what is due first, however many slots were empty; what a block leaves over stays due.
-Beside it stands from when on each lane can have something due: a block in which nothing is reads
-that, and no lane.
+A pallet stores them in one double map from queue and key. Keys sort by time, so the first few keys
+of a queue are due first, however many slots were empty; entries beyond a block's limit stay due.
+A separate value holds the earliest due time of each queue: a block in which nothing is due reads
+that, and no queue.
 
-Times here are working time: the slots since genesis less those in which the chain stood still. So
-whatever is open when it stops is open for as long again when it goes on.
+Times here are working time: the slots since genesis without those in which the chain stalled. So
+a stall shifts all deadlines by its length.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ Due = DoubleMap[u8, DueKey, H256]
 @path("btt_runtime::Ahead")
 @dataclass(slots=True)
 class Ahead:
-    """What is known of an agenda without looking at it."""
+    """Summary of the timer queues, read without reading the queues."""
 
     first: Annotated[Bounded[list[u32], MAX_LANES], TypeName("BoundedVec<u32, MaxLanes>")] = field(
         default_factory=lambda: [NEVER] * MAX_LANES
     )
-    """For each lane, a time before which nothing in it is due."""
+    """For each queue, a time before which nothing in it is due."""
     entered: u32 = u32(0)
-    """How many entries there were: those of one time are in this order."""
+    """Number of entries made, modulo 2^32: orders entries of the same time."""
 
 
 def agenda() -> Due:
-    """Declare an agenda's storage."""
+    """Declare the storage of timer queues."""
     return DoubleMap(u8, DueKey, H256, hashers=(Hasher.Identity, Hasher.Identity))
 
 
 def enter(due: Due, ahead: Value[Ahead], lane: int, time: int, what: H256) -> DueKey:
-    """Note that something is due at `time`; return its key, which takes it off again."""
+    """Add an entry that is due at `time`; return its key, which removes it again."""
     known = ahead.value
     key = DueKey(time.to_bytes(4, "big") + known.entered.to_bytes(4, "big"))
     due[u8(lane), key] = what
@@ -55,7 +55,7 @@ def enter(due: Due, ahead: Value[Ahead], lane: int, time: int, what: H256) -> Du
 
 
 def take(due: Due, ahead: Value[Ahead], lane: int, now: int, limit: int) -> list[H256]:
-    """Take what is due by now off the agenda, at most `limit`, the oldest first."""
+    """Remove and return the entries due by now, at most `limit`, the oldest first."""
     if ahead.peek().first[lane] > now:
         return []
     keys = due.some_under(u8(lane), limit + 1)
@@ -70,5 +70,5 @@ def take(due: Due, ahead: Value[Ahead], lane: int, now: int, limit: int) -> list
 
 
 def time_of(key: DueKey) -> u32:
-    """Return when the entry of a key is due."""
+    """Return the time at which the entry of a key is due."""
     return u32(int.from_bytes(key[:4], "big"))

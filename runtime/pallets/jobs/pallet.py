@@ -1,15 +1,15 @@
-"""Jobs: work that somebody pays for, from being posted to being paid.
+"""Jobs: paid computation, from posting to payment.
 
-A job goes one way: posted, assigned to somebody drawn by a beacon that nobody knew when it was
-posted, accepted, committed to by a receipt, checked, pending, finalised. At any step somebody may
-vanish; each state that waits for somebody ends by itself, and the money with it. What always holds:
-the sum of the escrows of open jobs is what is on hold for them, and what a job's escrow was is what
-its provider, its verifiers, the pools, the burn and its requester got out of it together.
+A job passes these states: posted, assigned to a provider selected by a beacon that was unknown
+when it was posted, accepted, committed to by a receipt, checked, pending, finalized. Each state
+that waits for a party has a deadline, after which the job goes on or ends and its money returns.
+Invariants: the sum of the escrows of open jobs equals the amount on hold for them; and a job's
+escrow equals what its provider, its verifiers, the pools, the burn and its requester received.
 
-The chain posts jobs itself, once in an era, while Carry has money; nobody's escrow pays those, and
-they score nothing. What happens to a receipt is for Receipts, which calls the doors here.
+The chain posts jobs itself, once in an era, while the unallocated emission can pay them; no escrow
+pays those, and they score nothing. Receipts decides about receipts, and calls the interface here.
 
-Source: `useful-work.md` 4, `economy.md` 1.2 and 3.6, rulings 26 to 31 and 39.
+Described in `docs/useful-work.md`.
 """
 
 from __future__ import annotations
@@ -94,26 +94,26 @@ KEEP_EPOCHS: Final = 14
 CANCELLED_SLOTS: Final = 50
 PATIENCE_EPOCHS: Final = 2
 DEADLINE_FACTOR: Final = 2
-"""Constants of `Jobs`: what each decides is told there."""
+"""Constants of `Jobs`, described there."""
 MOST_SETS_AT_ONCE: Final = 4
-"""Protocol jobs that one block posts."""
+"""Maximum number of protocol jobs that one block posts."""
 
 DEADLINES: Final = 0
 FORGETTING: Final = 7
 DRAWS: Final = (1, 2, 3, 4, 5, 6)
-"""Lanes of the agenda; draws by urgency, and jobs of stakers with priority first (M6)."""
+"""Timer queues: selections by urgency, jobs of stakers with priority first."""
 MOST_DEADLINES: Final = 16
 MOST_DRAWS: Final = 32
 LEAST_DRAWS: Final = 8
 MOST_FORGOTTEN: Final = 256
-"""What one block does of each at most; the rest stays due. Draws by what a block has room for."""
+"""Limits of one block; the rest stays due. The number of selections depends on the slot length."""
 BUDGET: Final = 30
-"""Draws take one part in so many of a slot's time, which is a tenth of a block's, at most."""
+"""Divisor of a slot's time that limits selections: they take a tenth of a block's at most."""
 
 PICOS: Final = 10**9
-"""Of a millisecond."""
+"""Picoseconds in a millisecond."""
 WORST_DRAW: Final = weights.draw(MAX_MEMBERS)
-"""What drawing for one job weighs at most, in picoseconds."""
+"""Maximum weight of the selection for one job, in picoseconds."""
 
 Hash = Annotated[H256, TypeName("T::Hash")]
 JobId = Annotated[H256, TypeName("JobId")]
@@ -124,20 +124,20 @@ SetIndex = Annotated[u32, TypeName("SetIndex")]
 
 
 class Jobs(Pallet):
-    """Work that somebody pays for. Amounts in planck, times in slots since genesis."""
+    """Paid computation. Amounts in planck, times in slots since genesis."""
 
     accept_slots: Const[u32]
-    """How long a provider may take to accept."""
+    """Time for a provider to accept, in slots."""
     payload_slots: Const[u32]
-    """How long a requester may take to deliver, before the provider may refuse."""
+    """Time for a requester to deliver, in slots; after it the provider may refuse."""
     beacon_delay: Const[u32]
-    """A draw uses the beacon of the first block so many slots later."""
+    """Minimum delay of the beacon that selects a provider, in slots."""
     beacon_authors: Const[u32]
-    """And only after so many different authors made blocks in between."""
+    """Minimum number of different authors of blocks between the request and that beacon."""
     committee: Const[u32]
-    """How many verifiers are paid for looking at a receipt."""
+    """Number of verifiers that are paid for checking a receipt."""
     min_operators: Const[u32]
-    """Work scores only if so many operators could have been drawn for it."""
+    """Minimum number of eligible operators for the work to score."""
     epoch_slots: u32
     slot_ms: u64
     currency: Currency
@@ -150,112 +150,112 @@ class Jobs(Pallet):
     perks: Perks = NoPerks()
     identities: Identities = Strangers()
     params_origin: OriginCheck
-    """Who decides about the parameters and the chain's own jobs."""
+    """Origin that sets the parameters and the chain's own jobs."""
 
     posting_slots: ClassVar[Const[u32]] = u32(POSTING_SLOTS)
-    """How many slots a job waits for a provider, before its money goes back."""
+    """Maximum wait of a job for a provider, in slots; then its money is returned."""
     retry_slots: ClassVar[Const[u32]] = u32(RETRY_SLOTS)
-    """How many slots a job waits when nobody is free, before it draws again; then twice as many
+    """Wait of a job before its next selection if no provider is free, in slots; then doubled
     each time."""
     most_retry: ClassVar[Const[u32]] = u32(MOST_RETRY)
-    """The most of those, in slots; half of it if the job is urgent, a quarter in an emergency."""
+    """Maximum of that wait, in slots; half of it if the job is urgent, a quarter in emergencies."""
     stale_slots: ClassVar[Const[u32]] = u32(STALE_SLOTS)
-    """How many slots after it asked for a beacon that did not come a job asks for another: the
-    first may have been forgotten."""
+    """Age of a request for a beacon, in slots, at which a job makes a new one: the beacon may no
+    longer be stored."""
     gap_slots: ClassVar[Const[u32]] = u32(GAP_SLOTS)
-    """Without a block for more slots the chain stood still, and nobody could have done anything:
-    whatever is open then stays open for as much longer."""
+    """Maximum distance of two blocks, in slots; a longer one is a stall of the chain, which shifts
+    the deadlines of open jobs by the empty slots."""
     keep_epochs: ClassVar[Const[u32]] = u32(KEEP_EPOCHS)
-    """How many epochs a job that ended can be looked at."""
+    """Number of epochs for which an ended job is stored."""
     cancelled_slots: ClassVar[Const[u32]] = u32(CANCELLED_SLOTS)
-    """How many slots one that was called off before it was anybody's; posting those is cheap."""
+    """Number of slots for which a job cancelled without a provider is stored: posting is cheap."""
     patience_epochs: ClassVar[Const[u32]] = u32(PATIENCE_EPOCHS)
-    """How many epochs work for the chain waits for Carry to have its pay: more than one of its
-    budgets."""
+    """Number of epochs that a job of the chain waits for its pay from the unallocated emission:
+    more than one of its budgets."""
     max_attempts: ClassVar[Const[u32]] = u32(MAX_ATTEMPTS)
-    """How often a job is given to somebody."""
+    """Maximum number of assignments of a job."""
     deadline_factor: ClassVar[Const[u32]] = u32(DEADLINE_FACTOR)
-    """How many times what its class needs for the work a provider is given at least, and a slot."""
+    """Minimum deadline, as a multiple of the time that the class needs; one slot is added."""
     max_deadline: ClassVar[Const[u32]] = u32(MAX_DEADLINE)
-    """How many slots a provider may be given: a week of six seconds each."""
+    """Maximum deadline, in slots: a week of six seconds each."""
     max_items: ClassVar[Const[u32]] = u32(MAX_ITEMS)
-    """How many items a job may have."""
+    """Maximum number of items of a job."""
     max_sets: ClassVar[Const[u32]] = u32(MAX_SETS)
-    """How many jobs the chain may have computed in each era."""
+    """Maximum number of jobs that the chain posts in each era."""
     least_draws: ClassVar[Const[u32]] = u32(LEAST_DRAWS)
-    """For how many jobs a block draws, however short slots are."""
+    """Number of selections that a block may always make, however short slots are."""
     most_draws: ClassVar[Const[u32]] = u32(MOST_DRAWS)
-    """For how many jobs a block draws, however long slots are."""
+    """Maximum number of selections of a block, however long slots are."""
     unit_macs: ClassVar[Const[u64]] = u64(pricing.UNIT_MACS)
-    """How many multiplications a unit of work has; one that is begun is paid whole."""
+    """Multiplications of a unit of work; a started unit is paid in full."""
     urgent_factor: ClassVar[Const[u32]] = u32(pricing.URGENCY_PPM[Urgency.Urgent])
-    """What an urgent job's work costs, in parts per million of routine's."""
+    """Price of urgent work, in parts per million of the routine price."""
     emergency_factor: ClassVar[Const[u32]] = u32(pricing.URGENCY_PPM[Urgency.Emergency])
-    """What the work costs in an emergency, in parts per million of routine's."""
+    """Price of emergency work, in parts per million of the routine price."""
     demand_target: ClassVar[Const[u32]] = u32(pricing.TARGET_PPM)
-    """What part of what is offered is sold when the price of a class stays, in parts per
+    """Sold part of the offered work at which the price of a class is stable, in parts per
     million."""
     demand_slowness: ClassVar[Const[u32]] = u32(pricing.SLOWNESS)
-    """The price moves, in an era, by what part was sold less `DemandTarget`, divided by this."""
+    """Divisor of (sold part - `DemandTarget`) that gives a price's relative change in an era."""
     bond_factor: ClassVar[Const[u32]] = u32(BOND_FACTOR)
-    """How many prices of a job its provider has at stake, and loses if its receipt is wrong."""
+    """Multiple of a job's price that its provider has at stake, and loses by a wrong receipt."""
     deposit_share: ClassVar[Const[u32]] = u32(pricing.DEPOSIT_BPS)
-    """What a requester loses whose payload is missing or bad, in basis points of the price."""
+    """Deposit, lost if the requester's payload is missing or bad, in basis points of the price."""
     sample_divisor: ClassVar[Const[u32]] = u32(ids.SAMPLED)
-    """Each verifier looks at one item in so many, and at one at least."""
+    """Number of items of which each verifier checks one; it checks one item at least."""
     protocol_divisor: ClassVar[Const[u32]] = u32(ids.PROTOCOL_SAMPLED)
-    """And at one in so many of a job of the chain itself."""
+    """Number of items of which a verifier checks one in a job of the chain itself."""
     fee_share: ClassVar[Const[u32]] = u32(pricing.FEE_BPS)
-    """What a verifier gets of the price of the items that it looks at, in basis points."""
+    """Fee of a verifier, in basis points of the price of the items that it checks."""
     burn_low: ClassVar[Const[u32]] = u32(COMPUTE.low)
-    """What of a price of next to nothing is burned, in basis points."""
+    """Burned part of the smallest prices, in basis points."""
     burn_high: ClassVar[Const[u32]] = u32(COMPUTE.high)
-    """What of a price of `Tokenomics.HighValueThreshold` and more is burned, in basis points."""
+    """Burned part of prices from `Tokenomics.HighValueThreshold` on, in basis points."""
     development_share: ClassVar[Const[u32]] = u32(DEVELOPMENT_BPS)
-    """What of the rest of a price goes to the development fund, in basis points."""
+    """Part of the rest of a price for the development fund, in basis points."""
     foundation_share: ClassVar[Const[u32]] = u32(FOUNDATION_BPS)
-    """What of it goes to the Foundation, in basis points."""
+    """Part of that rest for the Foundation, in basis points."""
     reserve_share: ClassVar[Const[u32]] = u32(RESERVE_BPS)
-    """What of it goes to the reserve, in basis points; what is left is the provider's."""
+    """Part of that rest for the reserve, in basis points; the provider receives the remainder."""
 
     jobs = Map(H256, Job, hasher=Hasher.Identity)
-    """All jobs that did not end long ago."""
+    """All jobs that are open or ended recently."""
     nonces = Map(AccountId, u64, default=u64(0))
-    """How many jobs each account has posted; no two jobs have one name."""
+    """Number of jobs posted by each account; makes job ids unique."""
     protocol_nonce = Value(u64, default=u64(0))
-    """How many the chain has posted itself."""
+    """Number of jobs posted by the chain."""
     involved = DoubleMap(AccountId, H256, u32)
     """The jobs of each requester and provider, and when they were posted."""
     due = agenda.agenda()
-    """What is due when, by lane."""
+    """The timer queues."""
     ahead = Value(agenda.Ahead, default=agenda.Ahead())
-    """From when on something is due."""
+    """For each timer queue, a time before which nothing in it is due."""
     escrowed = Value(u128, default=u128(0))
-    """What is on hold for open jobs, all together."""
+    """Sum of the amounts on hold for open jobs."""
     promised = Value(u128, default=u128(0))
-    """What open jobs of the chain may cost, verifiers and all: Carry has to have it."""
+    """Maximum cost of the chain's open jobs, verifiers included; `Mining.Carry` must cover it."""
     markets = Map(u16, Market, hasher=Hasher.Twox64Concat)
-    """What work of each class costs, once an era has passed."""
+    """Price and sales of work by class, once it was sold or an era passed."""
     era = Value(u32, default=u32(0))
-    """The era that runs, by the slot."""
+    """The current era, by the slot."""
     unmoved = Value(list[u16], default=[])
     """Classes whose prices are still to be moved in this era, one in a block, in this order."""
     protocol_sets = Map(u32, ProtocolSet, hasher=Hasher.Twox64Concat)
-    """What the chain has computed itself."""
+    """Jobs that the chain posts in each era."""
     next_set = Value(u32, default=u32(0))
     set_cursor = Value(u32, default=u32(0))
-    """The next set to be posted in this era; past the last one when all are."""
+    """Next set to be posted in this era; past the last one when all are."""
     params = Value(Params, default=Params())
     pace = Value(Pace, default=Pace())
-    """When there was a block last, and for how long the chain stood still."""
+    """The slot of the last block, and the total length of stalls."""
 
     class HoldReason(IntEnum):
-        """Why money is on hold."""
+        """Reasons for which money is on hold."""
 
         Escrow = 0
 
     class Posted(Event, index=0):
-        """Somebody wants something computed."""
+        """A job was posted; `requester` is None for a job of the chain."""
 
         job: JobId
         requester: Annotated[AccountId | None, TypeName("Option<T::AccountId>")]
@@ -264,7 +264,7 @@ class Jobs(Pallet):
         deposit: Amount
 
     class Assigned(Event, index=1):
-        """A provider was drawn; it can accept before slot `until`."""
+        """A provider was selected; it can accept before slot `until`."""
 
         job: JobId
         provider: Who
@@ -272,38 +272,38 @@ class Jobs(Pallet):
         until: Slots
 
     class Accepted(Event, index=2):
-        """The provider computes; its receipt has to come before slot `until`."""
+        """The provider accepted; its receipt has to come before slot `until`."""
 
         job: JobId
         provider: Who
         until: Slots
 
     class Unassigned(Event, index=3):
-        """The provider did not take the job, or did not deliver; somebody else is drawn."""
+        """The provider did not accept or did not deliver; another one is to be selected."""
 
         job: JobId
         provider: Who
 
     class Moved(Event, index=4):
-        """The receipt of a job came, is looked at, or was found valid."""
+        """The receipt of a job was committed, is being checked, or was found valid."""
 
         job: JobId
         state: Annotated[JobState, TypeName("JobState")]
 
     class Finalised(Event, index=5):
-        """The work was done and is paid. What was held is the sum of the amounts."""
+        """The work was done and paid. A requester's held money is the sum of the amounts."""
 
         job: JobId
         provider: Who
         paid: Amount
         fees: Amount
-        """The burn, and what development fund, Foundation and reserve got."""
+        """Sum of the burn and of the parts for development fund, Foundation and reserve."""
         verification: Amount
-        """What verifiers got."""
+        """Amount paid to verifiers."""
         returned: Amount
 
     class Ended(Event, index=6):
-        """The job ended without the work being paid. What was held is the sum of the amounts."""
+        """The job ended without payment for the work. The amounts add up to the amount held."""
 
         job: JobId
         outcome: Annotated[Outcome, TypeName("Outcome")]
@@ -312,60 +312,60 @@ class Jobs(Pallet):
         returned: Amount
 
     class PriceMoved(Event, index=7):
-        """What a unit of work of a class costs from now on."""
+        """The price of a unit of work of a class changed."""
 
         klass: Annotated[u16, TypeName("ClassIndex")]
         base: Amount
 
     class ProtocolSetAdded(Event, index=8):
-        """The chain has something computed in each era from now on."""
+        """A job was added that the chain posts in each era."""
 
         index: SetIndex
 
     class ProtocolSetRemoved(Event, index=9):
-        """The chain does not have this computed any more."""
+        """A job of the chain was removed, and is not posted any more."""
 
         index: SetIndex
 
     class ParamsSet(Event, index=10):
-        """Governance changed the parameters; jobs that were posted keep their prices."""
+        """Governance changed the parameters; posted jobs keep their prices."""
 
         params: Annotated[Params, TypeName("Params<BalanceOf<T>>")]
 
     class StoodStill(Event, index=11):
-        """For so many slots nobody could do anything; what was open stays open for as much longer.
+        """The chain stalled for `slots` slots; deadlines are shifted by as many.
 
-        That holds for jobs and receipts, whatever slot was told before.
+        This applies to open jobs and receipts, and overrides slots reported before.
         """
 
         slots: Slots
 
     class UnknownModel(Error, index=0):
-        """There is no such model, or no new job may use it; look for another in `Models`."""
+        """There is no such model, or no new job may use it; choose another in `Models`."""
 
     class BadItems(Error, index=1):
-        """A job has 1 to 4096 items; put more into several jobs."""
+        """The number of items is not in 1 to 4096; split a larger job into several."""
 
     class BadDeadline(Error, index=2):
-        """No provider could keep it, or it is above 100800; `WorkApi_quote` tells the least."""
+        """The deadline is too short for any provider, or above 100800; see `WorkApi_quote`."""
 
     class PriceAboveMax(Error, index=3):
-        """The job costs more than you allow; ask `WorkApi_quote` for the price and allow that."""
+        """The job costs more than `max_price`; ask `WorkApi_quote` for the price and allow that."""
 
     class UnknownJob(Error, index=4):
         """There is no such job, or it ended long ago; the id is in the event `Posted`."""
 
     class NotRequester(Error, index=5):
-        """Only who posted the job may do this; sign with that account."""
+        """Only the job's requester may do this; sign with that account."""
 
     class NotProvider(Error, index=6):
-        """The job is not assigned to you, or not any more; look at its `provider`."""
+        """The job is not assigned to the caller, or not any more; see its `provider`."""
 
     class WrongState(Error, index=7):
-        """The job has gone on; look at its `state` to see what can still be done."""
+        """The job's state does not allow this; see its `state` for what can still be done."""
 
     class PayloadEarly(Error, index=8):
-        """The requester has still time to deliver; refuse `payload_slots` after accepting."""
+        """The requester still has time to deliver; refuse `payload_slots` after accepting."""
 
     class TooManySets(Error, index=9):
         """The chain has 16 jobs of its own already; remove one first."""
@@ -374,15 +374,15 @@ class Jobs(Pallet):
         """There is no such set of protocol jobs; look it up in `ProtocolSets`."""
 
     class WrongAttempt(Error, index=11):
-        """The receipt is of another attempt than the one that runs; you are too late."""
+        """The receipt is of another attempt than the current one: it is too late."""
 
     class InvalidParams(Error, index=12):
-        """A verifier's fee and the least price must be at least 10^15 planck, to open accounts."""
+        """A verifier's fee or the minimum price is below 10^15 planck, which opens no account."""
 
     # ---- hooks
 
     def on_initialize(self, number: int) -> int:
-        """Move prices, post the chain's own jobs, end what is late, and draw; a part a block."""
+        """Move prices, post the chain's jobs, end late ones, select providers; limited a block."""
         del number
         now = self.clock.now()
         self._note_pace(now)
@@ -416,9 +416,9 @@ class Jobs(Pallet):
         reply_key: PublicKey,
         endpoints: Endpoints,
     ) -> None:
-        """Have something computed. Price, verifiers' fees and deposit are held until the end.
+        """Post a job. Price, verifiers' fees and deposit are held until the end.
 
-        `max_price` is what the first of these may be. Somebody is drawn to do it; deliver the
+        `max_price` limits the price alone, in planck. A provider is selected at random; deliver the
         payload, sealed to that provider, once it accepted.
         """
         who = origin.signed()
@@ -441,7 +441,7 @@ class Jobs(Pallet):
 
     @call(1, weight=weights.CANCEL)
     def cancel(self, origin: Origin, job: JobId) -> None:
-        """Call a job off that nobody has accepted. Once it is assigned, the deposit is burned."""
+        """Cancel a job that no provider has accepted. If one is assigned, the deposit is burned."""
         who = origin.signed()
         found = self._job(job)
         if found.requester != who:
@@ -455,9 +455,9 @@ class Jobs(Pallet):
 
     @call(2, weight=weights.ACCEPT)
     def accept(self, origin: Origin, job: JobId) -> None:
-        """Take a job that you were drawn for.
+        """Accept a job for which the caller was selected.
 
-        The requester has `payload_slots` to deliver; after those you have `deadline` slots more.
+        The requester has `payload_slots` to deliver; then the provider has `deadline` slots.
         """
         found = self._assigned(origin, job, JobState.Assigned)
         now = self.clock.now()
@@ -471,20 +471,20 @@ class Jobs(Pallet):
 
     @call(3, weight=weights.DECLINE)
     def decline(self, origin: Origin, job: JobId) -> None:
-        """Leave a job that you were drawn for to somebody else.
+        """Decline a job for which the caller was selected; another provider is to be selected.
 
-        One in twenty offers is free; each further one costs 0.5 % of your bond.
+        Declines beyond `decline_quota` (5 % at first) cost `decline_fine` (0.5 % of the bond).
         """
         found = self._assigned(origin, job, JobState.Assigned)
         self._pass_on(job, found, Outcome.NoProvider)
 
     @call(4, weight=weights.REFUSE_PAYLOAD)
     def refuse_payload(self, origin: Origin, job: JobId) -> None:
-        """Give a job back whose payload did not come, or does not open.
+        """Return a job whose payload did not come, or cannot be opened.
 
-        The requester's deposit is burned and the rest goes back to it. As much of your bond is
-        burned: who of you is to blame nobody can tell, so neither gains by it. It counts as a job
-        that was not done well, but is no declined offer: requesters could make those at will.
+        The requester's deposit is burned and the rest is returned to it. As much of the caller's
+        bond is burned: the chain cannot see which of the two is to blame, so neither gains. It
+        counts as a job not done well, but not as declined: requesters could cause those at will.
         """
         found = self._assigned(origin, job, JobState.Computing)
         if self.clock.now() < int(found.due) - int(found.deadline):
@@ -506,7 +506,7 @@ class Jobs(Pallet):
         deadline: Slots,
         endpoints: Endpoints,
     ) -> None:
-        """Have the chain pay for this in each era, out of Carry. The inputs are public."""
+        """Add a job that the chain posts in each era and pays itself. The inputs are public."""
         self.params_origin(origin)
         found = self._usable(model)
         if not 1 <= items <= MAX_ITEMS:
@@ -525,7 +525,7 @@ class Jobs(Pallet):
 
     @call(6, weight=weights.REMOVE_PROTOCOL_SET)
     def remove_protocol_set(self, origin: Origin, index: SetIndex) -> None:
-        """Have this computed no more. Jobs that are posted go on."""
+        """Remove a job that the chain posts in each era. Posted jobs go on."""
         self.params_origin(origin)
         if self.protocol_sets.take(index) is None:
             raise self.UnknownSet
@@ -535,7 +535,7 @@ class Jobs(Pallet):
     def set_params(
         self, origin: Origin, params: Annotated[Params, TypeName("Params<BalanceOf<T>>")]
     ) -> None:
-        """Change the parameters. Jobs that were posted keep their prices."""
+        """Set the parameters. Posted jobs keep their prices."""
         self.params_origin(origin)
         least = int(Params().least_fee)
         if min(params.least_fee, params.least_price) < least:
@@ -543,20 +543,20 @@ class Jobs(Pallet):
         self.params.value = params
         self.deposit(self.ParamsSet(params))
 
-    # ---- doors: looking
+    # ---- public interface: queries
 
     @property
     def reason(self) -> Reason:
-        """Why Balances holds escrows."""
+        """The reason of escrows in Balances."""
         return Reason(self.index, self.HoldReason.Escrow)
 
     def job(self, id: H256) -> Job | None:
-        """Return a job, as of now; None if there is none, or none any more."""
+        """Return a job, as of now; None if there is none, or it is no longer stored."""
         found = self.jobs.get(id)
         return None if found is None else found.put_off(self.stood_still())
 
     def market(self, klass: int) -> Market:
-        """Return what work of a class costs, and what was sold of it in this era."""
+        """Return the price of work of a class, and the amount sold in this era."""
         known = self.markets.get(u16(klass))
         if known is not None:
             return known
@@ -566,7 +566,7 @@ class Jobs(Pallet):
     def quote(
         self, model: H256, items: int, urgency: Urgency, check: Check, tier: Tier, data_bytes: int
     ) -> Quote:
-        """Return what a job would cost now. Raises UnknownModel, BadItems."""
+        """Return the current price of a job. Raises UnknownModel, BadItems."""
         found = self._usable(model)
         if not 1 <= items <= MAX_ITEMS:
             raise self.BadItems
@@ -578,26 +578,26 @@ class Jobs(Pallet):
         return pricing.quote(work, price, fee, int(self.committee), tier)
 
     def least_deadline(self, klass: int, work: int) -> int:
-        """Return how many slots a provider must be given: twice what its class needs, and one."""
+        """Return the minimum deadline in slots: twice the time that the class needs, and one."""
         found = self.models.class_of(klass)
         speed = 1 if found is None else int(found.speed)
         return 1 + ceil_div(DEADLINE_FACTOR * 1_000 * work, speed * int(self.slot_ms))
 
     def looked_at(self, job: Job) -> int:
-        """Return how many of a job's items each verifier looks at."""
+        """Return the number of a job's items that each verifier checks."""
         full = job.check is Check.Full
         return ids.sample_size(int(job.items), full=full, protocol=job.requester is None)
 
     def stood_still(self) -> int:
-        """Return for how many slots, all together, the chain stood still."""
+        """Return the number of slots, all together, in which the chain stalled."""
         return int(self.pace.peek().still)
 
-    # ---- doors: Receipts calls these and nobody else
+    # ---- public interface for Receipts only
 
     def committed(self, id: H256, provider: AccountId, attempt: int, receipt: H256) -> Job:
-        """Note that there is a receipt; return the job.
+        """Record that there is a receipt; return the job.
 
-        Raises UnknownJob, NotProvider, WrongAttempt, and WrongState unless it is computed now.
+        Raises UnknownJob, NotProvider, WrongAttempt, and WrongState unless it is being computed.
         """
         job = self._job(id)
         if job.provider != provider:
@@ -613,7 +613,7 @@ class Jobs(Pallet):
         return job
 
     def advance(self, id: H256, state: JobState) -> None:
-        """Note that the receipt of a job is looked at, or was found valid."""
+        """Record that the receipt of a job is being checked, or was found valid."""
         job = self._job(id)
         if job.state is state:
             return
@@ -622,14 +622,14 @@ class Jobs(Pallet):
         self.deposit(self.Moved(id, state))
 
     def fee_of(self, job: Job) -> int:
-        """Return what one verifier gets for a receipt of a job, in planck."""
+        """Return the fee of one verifier for a receipt of a job, in planck."""
         return int(job.verification) // int(self.committee)
 
     def finalise(self, id: H256, voters: Sequence[AccountId]) -> bool:
-        """Pay for the work; `voters` are those who found it valid.
+        """Pay for the work and return True if the job ended; `voters` found it valid.
 
-        False if Carry cannot pay for a job of the chain now: it waits then. What it could not pay
-        for two epochs ends unpaid.
+        False if the emission cannot pay for a job of the chain now: it waits then. A job that
+        cannot be paid for two epochs ends unpaid.
         """
         job = self._job(id)
         provider, price = self._provider(job), int(job.price)
@@ -661,19 +661,19 @@ class Jobs(Pallet):
         return True
 
     def refuse(self, id: H256, outcome: Outcome, voters: Sequence[AccountId]) -> None:
-        """End a job whose receipt did not stand; `voters` are paid for having looked at it.
+        """End a job whose receipt was not upheld; `voters` are paid for their checks.
 
-        What becomes of the provider's bond is decided before.
+        The provider's penalty is decided before.
         """
         job = self._job(id)
         if outcome is not Outcome.Unverified:
             self._note_done(job, ok=False)
         self._end(id, job, outcome, voters=voters)
 
-    # ---- steps: time
+    # ---- internals: time
 
     def _note_pace(self, now: int) -> None:
-        """Note when the last block was, and whether the chain stood still since the one before."""
+        """Record this block's slot, and a stall since the last block if there was one."""
         pace = self.pace.value
         if now - int(pace.last) > GAP_SLOTS:
             empty = u32(now - int(pace.last) - 1)
@@ -711,7 +711,7 @@ class Jobs(Pallet):
         return weight
 
     def _move_price(self, klass: int) -> int:
-        """Move the price of a class by what was sold of what is offered; return the weight."""
+        """Move the price of a class by the sold part of the offered work; return the weight."""
         found = self.models.class_of(klass)
         if found is None:
             return weights.move_price(0)
@@ -727,7 +727,7 @@ class Jobs(Pallet):
         return weights.move_price(len(offers))
 
     def _post_protocol(self, index: u32) -> None:
-        """Post a job of the chain, if there is money for it and its model can be used."""
+        """Post a job of the chain, if `Mining.Carry` can pay it and its model can be used."""
         wanted = self.protocol_sets.get(index)
         model = None if wanted is None else self.models.get(wanted.model)
         if wanted is None or model is None or not model.usable:
@@ -753,7 +753,7 @@ class Jobs(Pallet):
         self._open(job, bytes(32), nonce)
 
     def _expire(self, id: H256) -> None:
-        """End a state whose time is over: an offer not taken, or a job not delivered."""
+        """End a state whose time is over: an offer not accepted, or a job not delivered."""
         job = self._job(id)
         if job.state is JobState.Assigned:
             self._pass_on(id, job, Outcome.NoProvider)
@@ -763,10 +763,10 @@ class Jobs(Pallet):
         self._pass_on(id, job, Outcome.Late)
 
     def _draws(self, now: int) -> int:
-        """Draw for the jobs that wait; return the weight.
+        """Select providers for the waiting jobs; return the weight.
 
-        One of each lane, so that no flood of urgent jobs stops all others; then by urgency, while
-        the next draw fits into the budget even if its class is full.
+        First one of each queue, so that urgent jobs cannot block all others; then by urgency, while
+        the next selection fits into the budget even if its class is full.
         """
         drawn = weight = 0
         busy: list[int] = []
@@ -784,12 +784,12 @@ class Jobs(Pallet):
         return weight
 
     def _room(self, drawn: int, weight: int) -> int:
-        """Return how many draws surely fit into a block after so many, which weighed so much."""
+        """Return the number of selections that surely fit after `drawn`, which weighed `weight`."""
         left = int(self.slot_ms) * PICOS // BUDGET - weight
         return max(0, LEAST_DRAWS - drawn, min(MOST_DRAWS - drawn, left // WORST_DRAW))
 
     def _draw(self, id: H256, now: int) -> int:
-        """Draw a provider, or wait; give up when that took too long. Return the weight."""
+        """Select a provider, or wait; end the job if that took too long. Return the weight."""
         job = self._job(id)
         since = int(job.since)
         if now - int(job.asked) >= POSTING_SLOTS:
@@ -804,7 +804,7 @@ class Jobs(Pallet):
         seed = ids.assign_seed(luck.beacon, id, int(job.attempt))
         protocol = job.requester is None
         bond = int(job.price) * BOND_FACTOR
-        # Who has bonded too little is checked in full, which costs the chain more.
+        # Work of a provider below the minimum bond is checked in full, which costs the chain more.
         whole = pricing.fee_of(int(job.price), 1, 1, self.params.peek()) * int(self.committee)
         more = max(0, whole - int(job.verification))
         open_to_all = protocol and self._has_room(more)
@@ -812,9 +812,9 @@ class Jobs(Pallet):
             seed, int(job.klass), bond, job.requester, job.refused, open_to_all
         )
         if provider is None:
-            # Another beacon: who sees that it would be drawn by this one could get ready now. And
-            # each time later: what nobody can do must not take others' draws. But not so late that
-            # all who come after it are served first.
+            # Another beacon: a provider that sees that this one selects it could get ready now.
+            # Later each time: jobs without a provider must not use up the selections of others.
+            # But not so late that all later jobs are served first.
             waited = max(RETRY_SLOTS, now - int(job.asked))
             until = now + min(waited, MOST_RETRY >> job.urgency)
             self._wait(id, job, now, min(until, int(job.asked) + POSTING_SLOTS))
@@ -840,7 +840,7 @@ class Jobs(Pallet):
             if who is not None:
                 del self.involved[who, id]
 
-    # ---- steps: one job
+    # ---- internals: one job
 
     def _usable(self, model: H256) -> ModelRecord:
         found = self.models.get(model)
@@ -855,7 +855,7 @@ class Jobs(Pallet):
         return job
 
     def _assigned(self, origin: Origin, id: H256, state: JobState) -> Job:
-        """Return a job whose provider asks. Raises UnknownJob, NotProvider, WrongState."""
+        """Return a job of the calling provider. Raises UnknownJob, NotProvider, WrongState."""
         who, job = origin.signed(), self._job(id)
         if job.provider != who:
             raise self.NotProvider
@@ -879,7 +879,7 @@ class Jobs(Pallet):
         self.deposit(self.Posted(id, job.requester, job.price, job.verification, job.deposit))
 
     def _wait(self, id: H256, job: Job, since: int, until: int) -> None:
-        """Have a provider drawn in slot `until`, by luck that nobody knew in slot `since`."""
+        """Queue a selection in slot `until`, by randomness that was unknown in slot `since`."""
         staker = job.requester is not None and self.perks.benefits(job.requester).priority
         lane = DRAWS[2 * (Urgency.Emergency - job.urgency) + (not staker)]
         job.state, job.since, job.due = JobState.Posted, u32(since), u32(until)
@@ -888,17 +888,17 @@ class Jobs(Pallet):
         self.jobs[id] = job
 
     def _stop_clock(self, job: Job) -> None:
-        """Note how long a provider took that computes; not what the chain stood still meanwhile."""
+        """Store the time that the computing provider took, without stalls of the chain."""
         left = int(job.due) - self.clock.now()
         job.took = u32(int(self.payload_slots) + int(job.deadline) - left)
 
     def _note_done(self, job: Job, *, ok: bool) -> None:
-        """Tell how long a provider took, by what its class is given for so much work at least."""
+        """Report the provider's time, relative to the minimum that its class has for this work."""
         given = int(self.payload_slots) + self.least_deadline(int(job.klass), int(job.work))
         self.providers.note_done(self._provider(job), 1_000 * int(job.took) // given, ok)
 
     def _go(self, id: H256, job: Job, state: JobState, until: int | None) -> None:
-        """Go on to a state that ends by itself in slot `until`; None: the receipt decides."""
+        """Move to a state that ends by itself in slot `until`; None: the receipt decides."""
         self._drop_task(job)
         job.state, job.since = state, u32(self.clock.now())
         job.due, job.lane = u32(until or 0), u8(DEADLINES)
@@ -912,7 +912,7 @@ class Jobs(Pallet):
             del self.due[job.lane, job.task]
 
     def _pass_on(self, id: H256, job: Job, outcome: Outcome) -> None:
-        """Take a job from a provider who did not do it, and give it to the next, if any."""
+        """Take a job from a provider that did not do it, and queue the next attempt, if any."""
         provider, now = self._provider(job), self.clock.now()
         self._drop_task(job)
         job.task = NO_TASK
@@ -928,7 +928,7 @@ class Jobs(Pallet):
         self._wait(id, job, now, now + int(self.beacon_delay) + 1)
         self.deposit(self.Unassigned(id, provider))
 
-    # ---- steps: the end of a job
+    # ---- internals: the end of a job
 
     def _end(
         self,
@@ -939,7 +939,7 @@ class Jobs(Pallet):
         burned: int = 0,
         voters: Sequence[AccountId] = (),
     ) -> None:
-        """End a job without paying for the work; its money goes back but for what is named."""
+        """End a job without paying for the work; its money is returned except the named amounts."""
         verification = self._pay_voters(job, voters)
         returned = job.escrow - burned - verification
         if job.requester is not None:
@@ -968,7 +968,7 @@ class Jobs(Pallet):
         self.models.close_job(job.model)
 
     def _has_room(self, amount: int) -> bool:
-        """Tell whether Carry could pay so much besides what is promised."""
+        """Return True if `Mining.Carry` could pay `amount` besides what is promised."""
         return int(self.promised.value) + amount <= self.carry.emission_now().protocol_room
 
     def _return(self, job: Job, amount: int) -> None:
@@ -976,7 +976,7 @@ class Jobs(Pallet):
             self.currency.release(self.reason, job.requester, u128(amount))
 
     def _pay_voters(self, job: Job, voters: Sequence[AccountId]) -> int:
-        """Pay verifiers out of the escrow; return what they got together."""
+        """Pay verifiers out of the escrow; return their total."""
         fee = self.fee_of(job)
         if job.requester is None or not fee:
             return 0
@@ -985,7 +985,7 @@ class Jobs(Pallet):
         return fee * len(voters)
 
     def _is_patient(self, id: H256, job: Job) -> bool:
-        """Tell whether a job of the chain still waits for its pay; note since when."""
+        """Return True if a job of the chain still waits for its pay; store the wait's start."""
         now = self.clock.now()
         if not job.asked:
             job.asked = u32(now)
@@ -1003,11 +1003,11 @@ class Jobs(Pallet):
         return True
 
     def _score(self, id: H256, job: Job, provider: AccountId, fees: int) -> None:
-        """Have work count that was done for somebody, in the open, by somebody drawn from many."""
+        """Record work that counts: in the open tier, with enough operators to select from."""
         requester = job.requester
         if not job.scores or self.providers.operator_of(provider) is None:
             return
-        # Whoever was judged may have a hundred parts, and all of them have one budget.
+        # A judged identity may have a hundred sub-accounts; all of them share one budget.
         payer = None if requester is None else self.identities.operator_of(requester)
         verified = requester is not None and self.identities.verified(requester)
         counted = self.carry.record(

@@ -1,6 +1,6 @@
-"""What a job costs: whole numbers in, planck out. What is charged rounds up.
+"""Prices of jobs: whole numbers in, planck out. Charges round up.
 
-Source: `economy.md` 1.2 (M2, M5, M16) and 3.6, `useful-work.md` 4.3.
+Described in `docs/useful-work.md`.
 """
 
 from __future__ import annotations
@@ -23,34 +23,37 @@ FEE_BPS: Final = 7_500
 DEPOSIT_BPS: Final = 200
 TARGET_PPM: Final = 700_000
 SLOWNESS: Final = 8_000_000
-"""Constants of `Jobs`: what each decides is told there."""
+"""Constants of `Jobs`, described there."""
 
 
 def work_of(macs: int, items: int) -> int:
-    """Return the units of work of a job: thousand million multiplications, begun ones whole."""
+    """Return the units of work of a job: 10^9 multiplications each, rounded up."""
     return ceil_div(int(macs) * int(items), UNIT_MACS)
 
 
 def price_of(work: int, base: int, urgency: Urgency, data_bytes: int, params: Params) -> int:
-    """Return the price of a job, by the price of a unit of work in its class, in planck."""
+    """Return the price of a job in planck; `base` is the price of a unit of work in its class."""
     compute = ceil_div(int(work) * int(base) * URGENCY_PPM[urgency], PPM)
     data = ceil_div(data_bytes, MIB) * int(params.price_mib)
     return max(compute + data, int(params.least_price))
 
 
 def fee_of(price: int, items: int, looked_at: int, params: Params) -> int:
-    """Return what each verifier gets: one and a half times half the work that it repeats."""
+    """Return each verifier's fee, in planck: 75 % of the price of the items that it checks.
+
+    At least `least_fee`.
+    """
     share = ceil_div(int(price) * int(looked_at) * FEE_BPS, int(items) * BPS)
     return max(int(params.least_fee), share)
 
 
 def deposit_of(price: int) -> int:
-    """Return what a requester loses whose payload is missing or bad."""
+    """Return the requester's deposit, lost if its payload is missing or bad."""
     return ceil_div(int(price) * DEPOSIT_BPS, BPS)
 
 
 def quote(work: int, price: int, fee: int, committee: int, tier: Tier) -> Quote:
-    """Put together what is held for a job; nobody verifies a confidential one for pay."""
+    """Return the amounts to be held; a confidential job has no paid verifiers."""
     verification = 0 if tier is Tier.Confidential else fee * committee
     return Quote(u64(work), u128(price), u128(verification), u128(deposit_of(price)))
 
@@ -58,7 +61,7 @@ def quote(work: int, price: int, fee: int, committee: int, tier: Tier) -> Quote:
 def moved(base: int, sold: int, offered: int, least: int, most: int) -> int:
     """Return the price of a unit in the next era: up by 3.75 % at most, down by 8.75 %.
 
-    Nothing moves where nothing was offered.
+    Unchanged if nothing was offered.
     """
     if offered <= 0:
         return base

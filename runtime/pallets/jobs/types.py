@@ -1,4 +1,4 @@
-"""What Jobs stores and tells, and what it leans on. Times are slots since genesis."""
+"""Types of Jobs, and the interfaces it needs. Times are slots since genesis."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ MAX_ITEMS: Final = 4_096
 MAX_ATTEMPTS: Final = 3
 MAX_DEADLINE: Final = 100_800
 MAX_SETS: Final = 16
-"""Constants of `Jobs`: what each decides is told there."""
+"""Constants of `Jobs`, described there."""
 
 Balance = Annotated[u128, TypeName("Balance")]
 Slots = Annotated[u32, TypeName("BlockNumber")]
 Endpoints = Annotated[Bounded[bytes, 256], TypeName("BoundedVec<u8, MaxEndpoints>")]
-"""Where blobs are fetched from: ASCII multiaddresses, each on a line of its own."""
+"""Addresses where blobs are fetched: ASCII multiaddresses, one a line."""
 PublicKey = Annotated[bytes, Fixed(32), TypeName("[u8; 32]")]
-"""An X25519 key that something is sealed to."""
+"""An X25519 key that content is sealed to."""
 
 
 @path("pallet_jobs::JobState")
 class JobState(IntEnum):
-    """How far a job is."""
+    """The state of a job."""
 
     Posted = 0
-    """Nobody is assigned yet."""
+    """No provider is assigned yet."""
     Assigned = 1
-    """Somebody was drawn, and has not accepted yet."""
+    """A provider was selected, and has not accepted yet."""
     Computing = 2
     """The provider has accepted."""
     Committed = 3
-    """There is a receipt; its committee is not drawn yet."""
+    """A receipt was committed; its committee is not selected yet."""
     Checking = 4
-    """Verifiers look at it, or a dispute about it goes on."""
+    """Verifiers check the receipt, or a dispute about it is open."""
     Pending = 5
-    """It was found valid, and can still be disputed."""
+    """The receipt was found valid, and can still be disputed."""
     Finalised = 6
     """The provider is paid."""
     Refunded = 7
-    """The requester got its money back; nobody is guilty of fraud."""
+    """The requester got its money back; no fraud was proven."""
     Slashed = 8
     """The receipt was proven wrong; the requester got its money back."""
 
@@ -59,31 +59,31 @@ ENDED: Final = (JobState.Finalised, JobState.Refunded, JobState.Slashed)
 
 @path("pallet_jobs::Outcome")
 class Outcome(IntEnum):
-    """Why a job ended."""
+    """The reason why a job ended."""
 
     Done = 0
-    """The work was done and stood."""
+    """The work was done and found valid."""
     Fraud = 1
     """The receipt was proven wrong."""
     NoProvider = 2
-    """Nobody could take the job, or nobody who could did."""
+    """No provider could take the job, or none that could did."""
     Cancelled = 3
     """The requester cancelled it."""
     BadPayload = 4
-    """The requester did not deliver what the provider could open; its deposit is burned."""
+    """The requester delivered no payload that the provider could open; its deposit is burned."""
     Late = 5
-    """The last provider that took it did not deliver in time."""
+    """The last provider that accepted it did not deliver in time."""
     Unverified = 6
-    """Too few verifiers voted, more than once; nobody is to blame but them."""
+    """Too few verifiers voted, more than once; provider and requester are not to blame."""
     Withheld = 7
-    """The provider did not show what it computed, and was fined."""
+    """The provider did not disclose its results, and was fined."""
     Unpaid = 8
-    """The work stood, but Carry had no money for a job of the chain for two epochs."""
+    """A job of the chain: the work was valid, but could not be paid for two epochs."""
 
 
 @path("pallet_jobs::Tier")
 class Tier(IntEnum):
-    """Who may see what is computed."""
+    """The visibility of a job's data."""
 
     Open = 0
     """A committee checks the work and sees it."""
@@ -93,43 +93,43 @@ class Tier(IntEnum):
 
 @path("pallet_jobs::Check")
 class Check(IntEnum):
-    """How much of the work each verifier checks."""
+    """The part of the work that each verifier checks."""
 
     Sampled = 0
-    """One item in sixteen, at least one."""
+    """One item in sixteen, at least one; of a job of the chain one in eight."""
     Full = 1
     """All items."""
 
 
 @path("pallet_jobs::Urgency")
 class Urgency(IntEnum):
-    """Which jobs are assigned first, and what that costs."""
+    """The order in which jobs are assigned, and its price."""
 
     Routine = 0
-    """The price as it is."""
+    """The base price."""
     Urgent = 1
-    """A quarter more."""
+    """A quarter above the base price."""
     Emergency = 2
-    """Half more."""
+    """Half above the base price."""
 
 
 class DueKey(FixedBytes, size=8, path="btt_runtime::DueKey"):
-    """When something is due, and its place among what is due then: two numbers, highest byte first.
+    """The time of a timer queue's entry, and its place among entries of that time.
 
-    So keys sort by time.
+    Two numbers, highest byte first, so that keys sort by time.
     """
 
 
 BOND_FACTOR: Final = 10
 """A constant of `Jobs`."""
 NO_TASK: Final = DueKey(bytes(8))
-"""The key of nothing."""
+"""The key of no entry."""
 
 
 @path("pallet_jobs::Job", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(slots=True)
 class Job:
-    """A job: what was asked for, what is held for it, and how far it is."""
+    """A job: its order, its escrow and its state."""
 
     requester: Annotated[AccountId | None, TypeName("Option<AccountId>")]
     """None: the chain itself."""
@@ -137,59 +137,59 @@ class Job:
     klass: u16
     items: u32
     input_root: H256
-    """Over the roots of all items' inputs (`btt_chain.work.commit.roots_tree`)."""
+    """Root over the roots of all items' inputs (`btt_chain.work.commit.roots_tree`)."""
     tier: Tier
     check: Check
     urgency: Urgency
     price: Balance
-    """What the job costs, in planck; what verifiers get comes on top."""
+    """Price of the job, in planck, without the verifiers' fees."""
     verification: Balance
-    """What is held for all verifiers together, in planck."""
+    """Amount for all verifiers together, in planck."""
     deposit: Balance
-    """What the requester loses if its payload is missing or bad, in planck."""
+    """Amount that the requester loses if its payload is missing or bad, in planck."""
     work: u64
-    """Thousand million multiplications."""
+    """Work in 10^9 multiplications."""
     data_bytes: u64
     deadline: Slots
-    """How many slots a provider has, once the time for delivering the payload is over."""
+    """Slots that a provider has after the time for delivering the payload."""
     reply_key: PublicKey
-    """What the result is sealed to."""
+    """Key that the result is sealed to."""
     endpoints: Endpoints
-    """Where the payload is fetched from."""
+    """Addresses where the payload is fetched."""
     posted: Slots
     state: JobState = JobState.Posted
     since: Slots = u32(0)
-    """When this state began; for a job without a provider, when its next draw was asked for."""
+    """Start of this state; for a job without a provider, of the wait for its next beacon."""
     asked: Slots = u32(0)
-    """Since when it has waited: for a provider while it has none, at the end for its pay."""
+    """Start of its wait: for a provider while it has none, at the end for its pay."""
     due: Slots = u32(0)
-    """When this state ends by itself; 0: the receipt tells."""
+    """End of this state without further action; 0: the receipt decides."""
     still: Slots = u32(0)
-    """For how long the chain had stood still when `asked` and `due` were told; see `put_off`."""
+    """Stalled slots of the chain up to the storing of `asked` and `due`; see `put_off`."""
     attempt: u8 = u8(0)
-    """How often it was given to somebody who did not deliver."""
+    """Number of assignments that failed before."""
     provider: Annotated[AccountId | None, TypeName("Option<AccountId>")] = None
     refused: Annotated[
         Bounded[list[AccountId], MAX_ATTEMPTS], TypeName("BoundedVec<AccountId, MaxAttempts>")
     ] = field(default_factory=list)
-    """Who had it before."""
+    """Providers of earlier attempts."""
     seed: H256 = NO_HASH
-    """What drew the provider (`ids.assign_seed`)."""
+    """Seed of the provider's selection (`ids.assign_seed`)."""
     scores: bool = False
-    """Whether the work counts, if it is verified."""
+    """True if the work counts once it is verified."""
     accepted: Slots = u32(0)
     took: Slots = u32(0)
-    """How long the provider took from there to its receipt, or until it gave up."""
+    """Slots from there to the provider's receipt, or until it gave up, without stalls."""
     receipt: Annotated[H256 | None, TypeName("Option<H256>")] = None
     outcome: Annotated[Outcome | None, TypeName("Option<Outcome>")] = None
     paid: Balance = u128(0)
-    """What the provider got, in planck."""
+    """Payment to the provider, in planck."""
     lane: u8 = u8(0)
     task: DueKey = NO_TASK
-    """Its place on the agenda; zeros: it has none."""
+    """Its key in the timer queue; zeros: it has none."""
 
     def put_off(self, still: int) -> Job:
-        """Put its times off by what the chain stood still since; `still`: in all, until now."""
+        """Shift its times by the stalls since they were stored; `still`: all stalls until now."""
         more, self.still = still - int(self.still), u32(still)
         if self.asked:
             self.asked += more
@@ -199,32 +199,32 @@ class Job:
 
     @property
     def escrow(self) -> int:
-        """What is held of the requester for it, in planck."""
+        """Amount on hold of the requester for it, in planck."""
         if self.requester is None:
             return 0
         return int(self.price) + int(self.verification) + int(self.deposit)
 
     @property
     def promise(self) -> int:
-        """What it may cost Carry, in planck: nothing if somebody's escrow pays."""
+        """Maximum cost to the unallocated emission, in planck: 0 if a requester's escrow pays."""
         return int(self.price) + int(self.verification) if self.requester is None else 0
 
 
 @path("pallet_jobs::Pace")
 @dataclass(slots=True)
 class Pace:
-    """How the chain went on."""
+    """The last block's slot, and the stalls of the chain."""
 
     last: Slots = u32(0)
-    """The slot of the last block."""
+    """Slot of the last block."""
     still: Slots = u32(0)
-    """In how many slots, all together, the chain stood still."""
+    """Number of slots, all together, in which the chain stalled."""
 
 
 @path("pallet_jobs::ProtocolSet")
 @dataclass(slots=True)
 class ProtocolSet:
-    """A job that the chain posts itself, once in each era, while Carry has the money."""
+    """A job that the chain posts itself, once in each era, while `Mining.Carry` can pay it."""
 
     model: H256
     items: u32
@@ -237,48 +237,48 @@ class ProtocolSet:
 @path("pallet_jobs::Params", params={"Balance": u128})
 @dataclass(slots=True)
 class Params:
-    """What governance decides about jobs; amounts in planck."""
+    """Parameters of jobs, set by governance; amounts in planck."""
 
     price_mib: Balance = u128(10**13)
-    """What each begun mebibyte of data costs."""
+    """Price of each started mebibyte of data."""
     least_fee: Balance = u128(10**15)
-    """What a verifier gets for a receipt at least."""
+    """Minimum fee of a verifier for a receipt."""
     least_price: Balance = u128(10**15)
-    """What a job costs at least: a payment that opens an account with its smallest leg."""
+    """Minimum price of a job: a payment whose smallest leg can open an account."""
 
 
 @path("pallet_jobs::Market", params={"Balance": u128})
 @dataclass(slots=True)
 class Market:
-    """What work of a class costs, and how much of it was sold in the era that runs."""
+    """Price of work of a class, and the amount sold in the current era."""
 
     base: Balance
     """Planck per unit of work."""
     sold: u64 = u64(0)
-    """Units of work that providers took on in it."""
+    """Units of work that providers accepted in this era."""
 
 
 @path("pallet_jobs::Quote", params={"Balance": u128})
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a job would cost now, in planck."""
+    """Current price of a job, in planck."""
 
     work: u64
-    """Thousand million multiplications."""
+    """Work in 10^9 multiplications."""
     price: Balance
-    """What the provider's side costs."""
+    """Price of the provider's side."""
     verification: Balance
-    """What verifiers are paid at most; what they do not earn comes back."""
+    """Maximum payment to verifiers; the unearned part is returned."""
     deposit: Balance
-    """What is held besides, and comes back unless the payload is bad."""
+    """Deposit, which is returned unless the payload is bad."""
 
     @property
     def total(self) -> int:
-        """All that is held, in planck."""
+        """Total amount on hold, in planck."""
         return int(self.price) + int(self.verification) + int(self.deposit)
 
 
-# ---- what Jobs leans on
+# ---- interfaces that Jobs needs
 
 
 class Currency(Protocol):
@@ -288,11 +288,11 @@ class Currency(Protocol):
         """Put free balance on hold. Raises TokenError."""
 
     def release(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Make what is held free again. Raises TokenError."""
+        """Release a hold. Raises TokenError."""
 
 
 class Payer(Protocol):
-    """What becomes of held money; Tokenomics satisfies it."""
+    """Payments from holds; Tokenomics satisfies it."""
 
     def take_held(
         self,
@@ -302,22 +302,22 @@ class Payer(Protocol):
         why: BurnReason,
         earners: Sequence[tuple[AccountId, u128]],
     ) -> None:
-        """Take the legs of a fee out of what is held."""
+        """Take the legs of a fee out of a hold."""
 
     def pay_held(self, reason: Reason, who: AccountId, to: AccountId, amount: u128) -> None:
-        """Pay somebody out of what is held."""
+        """Pay the account `to` out of a hold."""
 
     def destroy_held(
         self, reason: Reason, who: AccountId, amount: u128, why: BurnReason, *, force: bool
     ) -> None:
-        """Destroy what is held."""
+        """Destroy an amount on hold."""
 
     def threshold(self) -> u128:
         """Return the value from which fees burn at their highest rate."""
 
 
 class Clock(Protocol):
-    """What time it is, and the chain's luck; Babe satisfies it."""
+    """The time and the chain's randomness; Babe satisfies it."""
 
     def now(self) -> int:
         """Return the slots since genesis."""
@@ -325,12 +325,12 @@ class Clock(Protocol):
     def luck_after(self, time: int, delay: int, authors: int) -> Drawn | None:
         """Return the first beacon at least `delay` slots after `time`, a number like `now`.
 
-        Only once `authors` made blocks in between. None if there is none yet, or none any more.
+        Only once `authors` made blocks in between. None if there is none yet, or it is not stored.
         """
 
 
 class Providers(Protocol):
-    """Who does the work; the registry of providers satisfies it."""
+    """The registry of providers."""
 
     def draw(
         self,
@@ -341,55 +341,55 @@ class Providers(Protocol):
         refused: Sequence[AccountId],
         protocol: bool,
     ) -> tuple[AccountId | None, int]:
-        """Return who does a job, and how many operators could have."""
+        """Return the selected provider, and the number of eligible operators."""
 
     def reserve(self, provider: AccountId, job: H256, amount: u128) -> u128:
-        """Set a part of the bond aside for a job, which takes one of the provider's places."""
+        """Reserve a part of the bond for a job, which takes one of the provider's places."""
 
     def release(self, provider: AccountId, job: H256) -> None:
-        """End that."""
+        """End that reservation."""
 
     def note_decline(self, provider: AccountId) -> u128:
-        """Count an offer that was not taken; return what that was fined."""
+        """Count an offer that was not accepted; return the fine."""
 
     def charge(self, provider: AccountId, amount: u128) -> u128:
-        """Burn so much of the bond, as far as no job needs it; return how much."""
+        """Burn `amount` of the bond, as far as no job needs it; return the burned amount."""
 
     def note_done(self, provider: AccountId, took: int, ok: bool) -> None:
         """Count a job that was done, or was not."""
 
     def hold_pay(self, provider: AccountId, amount: u128) -> u128:
-        """Keep what it was paid as its bond, as far as that is too small; return what was kept."""
+        """Hold pay as bond, as far as the bond is below the minimum; return the amount held."""
 
     def is_bonded(self, provider: AccountId) -> bool:
-        """Tell whether it has the least bond."""
+        """Return True if it has the minimum bond."""
 
     def operator_of(self, provider: AccountId) -> AccountId | None:
-        """Return who earns by its work; None for one that may not earn."""
+        """Return the operator that earns by its work; None for one that may not earn."""
 
     def credit_score(self, provider: AccountId, units: int) -> None:
-        """Count work towards the making of blocks."""
+        """Count work towards block production."""
 
     def offers(self, klass: int) -> Sequence[int]:
-        """Return how many jobs at a time each member of a class could do."""
+        """Return the number of concurrent jobs that each member of a class could do."""
 
     def members_of(self, klass: int) -> int:
-        """Return how many members a class has."""
+        """Return the number of members of a class."""
 
 
 class ModelRecord(Protocol):
-    """What Jobs needs to know of a model."""
+    """The part of a model's record that Jobs needs."""
 
     klass: u16
     macs: u64
 
     @property
     def usable(self) -> bool:
-        """Whether new jobs may use it."""
+        """True if new jobs may use it."""
 
 
 class ModelClass(Protocol):
-    """What work of a class costs at first, within what bounds, and how fast a job runs."""
+    """The initial price of work of a class, its bounds, and the speed of a job."""
 
     base: u128
     least: u128
@@ -398,16 +398,16 @@ class ModelClass(Protocol):
 
 
 class Models(Protocol):
-    """What can be computed; the registry of models satisfies it."""
+    """The registry of models."""
 
     def get(self, model: H256) -> ModelRecord | None:
-        """Return what is known of a model."""
+        """Return the record of a model."""
 
     def open_job(self, model: H256) -> None:
-        """Count a job of a model."""
+        """Count an open job of a model."""
 
     def close_job(self, model: H256) -> None:
-        """Count it no more."""
+        """Remove a job from that count."""
 
     def class_of(self, index: int) -> ModelClass | None:
         """Return a class of machines."""
@@ -417,20 +417,20 @@ class Models(Protocol):
 
 
 class Emission(Protocol):
-    """What Jobs needs to know of Mining's books, in planck."""
+    """The part of Mining's accounting state that Jobs needs, in planck."""
 
     protocol_price: u128
     protocol_room: u128
 
 
 class Carry(Protocol):
-    """What records finished work and pays the chain's own jobs; Mining satisfies it."""
+    """Records of finished work, and payment of the chain's own jobs; Mining satisfies it."""
 
     def emission_now(self) -> Emission:
-        """Return what a unit of the chain's own jobs is paid, and what may be spent now."""
+        """Return the price of a unit of the chain's own jobs, and the amount available now."""
 
     def spend_carry(self, to: AccountId, amount: u128) -> None:
-        """Pay somebody for a job of the chain itself."""
+        """Pay the account `to` for a job of the chain itself."""
 
     def record(
         self,
@@ -442,24 +442,24 @@ class Carry(Protocol):
         verified: bool,
         requester: AccountId | None = None,
     ) -> int:
-        """Record verified work; return how much its fees paid for, in millionths of a unit."""
+        """Record verified work; return the part its fees paid for, in millionths of a unit."""
 
 
 class Identities(Protocol):
-    """Whose identity was judged; Identity satisfies it."""
+    """Judged identities; Identity satisfies it."""
 
     def verified(self, who: AccountId) -> bool:
-        """Tell whether a registrar found good who this is, or who it is a part of."""
+        """Return True if a registrar approved this account, or its parent."""
 
     def operator_of(self, account: AccountId) -> AccountId:
-        """Return who stands behind an account: whom it is a part of, if that was judged."""
+        """Return the operator of an account: the judged parent that it is a part of, or itself."""
 
 
 class Strangers:
-    """Identities of a chain on which nobody is known."""
+    """Identities of a chain without any judged identity."""
 
     def verified(self, who: AccountId) -> bool:
-        """Tell that nobody was judged."""
+        """Return True if the identity was judged: never."""
         return False
 
     def operator_of(self, account: AccountId) -> AccountId:
@@ -468,30 +468,30 @@ class Strangers:
 
 
 class Perk(Protocol):
-    """What stakes are good for."""
+    """The benefits of an account's stakes."""
 
     @property
     def priority(self) -> bool:
-        """Whether jobs go before others of their urgency."""
+        """True if jobs go before others of their urgency."""
 
 
 class Perks(Protocol):
-    """Whose jobs go first; TierStaking satisfies it."""
+    """Benefits by account; TierStaking satisfies it."""
 
     def benefits(self, who: AccountId) -> Perk:
-        """Return what the stakes of an account are good for now."""
+        """Return the current benefits of an account's stakes."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoPerk:
-    """What is good for nothing."""
+    """No benefits."""
 
     priority: bool = False
 
 
 class NoPerks:
-    """Stakes of a chain without any."""
+    """Benefits of a chain without stakes."""
 
     def benefits(self, who: AccountId) -> NoPerk:
-        """Return that they are good for nothing."""
+        """Return no benefits."""
         return NoPerk()

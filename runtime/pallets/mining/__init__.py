@@ -1,4 +1,4 @@
-"""Mining: what is issued to those who compute."""
+"""Mining: the emission for verified work."""
 
 from runtime.pallets.mining.pallet import Mining
 from runtime.pallets.mining.types import (

@@ -1,8 +1,8 @@
-"""What makes the same work weigh more or less: four factors in parts per million.
+"""Factors of a score: uptime, quality, geography and energy, in parts per million.
 
-Each is a function of what was measured or attested; what is not known is neutral, except that
-nobody gets more than the least for energy without an attestation. Their product is at most 2.16.
-Source: `economy.md` 3.4.
+Each is a function of measured or attested values; unknown values are neutral, except that energy
+without an attestation gives the minimum. Their product is at most 2.16. Described in
+`docs/economy.md`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ QUALITY_RANGE: Final = (500_000, 1_200_000)
 GEOGRAPHY_RANGE: Final = (1_000_000, 1_500_000)
 ENERGY_RANGE: Final = (800_000, 1_200_000)
 PRICE_STEP: Final = 8
-"""Constants of `Mining`: what each decides is told there."""
+"""Constants of `Mining`, described there."""
 HIGHEST: Final = 2_160_000
-"""What the four together are at most."""
+"""Maximum product of the four."""
 
 
 def uptime(answered: int, expected: int) -> int:
@@ -30,19 +30,19 @@ def uptime(answered: int, expected: int) -> int:
 
 
 def quality(target: int, p95: int, good: int, all_: int) -> int:
-    """Return how fast and how well jobs were done.
+    """Return the factor for the speed and success of jobs.
 
-    `p95` is the time that 95 of 100 jobs kept to, `target` what is expected of it (both in one
-    unit), `good` of `all_` jobs were done well.
+    `p95` is the time within which 95 of 100 jobs were done, `target` the expected one (both in
+    one unit), `good` of `all_` jobs were done well.
     """
     speed = clamp(target * PPM // p95 if p95 else QUALITY_RANGE[1], QUALITY_RANGE)
     return clamp(speed * good * PPM // all_ // PPM, QUALITY_RANGE)
 
 
 def geography(target: int, done: int, of: int) -> int:
-    """Return how much a region is wanted: its wanted share (ppm) over that of its work, `done`.
+    """Return a region's factor: its wanted share (ppm) over its share of the work, `done` of `of`.
 
-    `of` is all work done. Neutral if there was none, and for what has enough already.
+    Neutral if there was no work, and for a region that has enough already.
     """
     if not of:
         return NEUTRAL
@@ -53,12 +53,12 @@ def geography(target: int, done: int, of: int) -> int:
 
 
 def energy(units_per_kwh: int, median: int) -> int:
-    """Return how much work a kilowatt-hour gives, against the median; the least if unattested."""
+    """Return the factor for work per kilowatt-hour, against the median; the minimum if 0."""
     return clamp(units_per_kwh * PPM // median, ENERGY_RANGE)
 
 
 def clamp(value: int, between: tuple[int, int]) -> int:
-    """Return the nearest number to `value` that is in the range."""
+    """Return the number in the range that is nearest to `value`."""
     low, high = between
     return min(max(value, low), high)
 

@@ -1,17 +1,17 @@
-"""Mining: what is issued to those who compute.
+"""Mining: the emission for verified work.
 
-An era is an epoch. What the schedule issues in an era is its budget, shared by the work that was
-done in it and verified; nobody earns more by a receipt than a part of the fees that it cost, so
-that paying oneself is a loss. What was not earned goes to Carry, which pays only jobs of the
-chain itself, no faster than the schedule. Epochs without a block are idle: all they issue goes
-to Carry, and one closing is enough for any number of them.
+An era is an epoch. The emission of an era is its budget, shared by the verified work that was done
+in it; a receipt earns at most a part of the fees that it cost, so that paying oneself is a loss.
+The unearned part goes to `Carry`, the unallocated emission, which pays only jobs of the chain
+itself, no faster than the schedule. Epochs without a block are idle: all their emission is
+unallocated, and one closing is enough for any number of them.
 
-What always holds, to the planck (I6): `paid + owed + carry + unemitted == allocated`, the pool at
-genesis. Rewards are owed by era until they are claimed, 84 days at most, then they go to Carry,
-like everything that a cap cuts off. Recording a receipt, closing an era and claiming one cost the
-same, however many receipts or operators there are.
+Invariant, to the planck: `paid + owed + carry + unemitted == allocated`, the pool at genesis.
+Rewards are owed by era until they are claimed, 84 days at most; then they become unallocated, like
+the amounts that a cap cuts off. Recording a receipt, closing an era and claiming one have constant
+costs, for any number of receipts or operators.
 
-Source: `economy.md` 3.3 and 3.4, rulings B27 and B28.
+Described in `docs/economy.md`.
 """
 
 from __future__ import annotations
@@ -75,13 +75,13 @@ from runtime.weights import mining as weights
 CLAIM_DAYS: Final = 84
 """A constant of `Mining`."""
 MAX_CLAIM_ERAS: Final = 64
-"""Eras that one claim looks through at most."""
+"""Maximum number of eras that one claim covers."""
 LOOK: Final = 3 * block.READ
-"""What finding no share in an era costs, in picoseconds."""
+"""Weight of an era without a share, in picoseconds."""
 EXPIRY_STEPS: Final = 8
-"""Eras that one block looks at for rewards that nobody claimed."""
+"""Maximum number of eras that one block checks for expired rewards."""
 SWEPT: Final = 16
-"""Forgotten shares that each of these steps removes at most."""
+"""Maximum number of expired shares that each of these steps removes."""
 
 
 Who = Annotated[AccountId, TypeName("T::AccountId")]
@@ -89,7 +89,7 @@ EraIndex = Annotated[u32, TypeName("EraIndex")]
 
 
 class Settled(NamedTuple):
-    """What becomes of one operator's share of one era; amounts in planck."""
+    """The settlement of one operator's share of one era; amounts in planck."""
 
     number: int
     era: EraBooks
@@ -104,97 +104,94 @@ def by_eras(_: Mining, era_from: int, era_to: int) -> DispatchInfo:
 
 
 class Mining(Pallet):
-    """What is issued to those who compute."""
+    """The emission for verified work."""
 
     era_length: Const[u32]
-    """The length of an era in slots: an epoch."""
+    """Length of an era in slots: an epoch."""
     slot_ms: u64
-    """The length of a slot in milliseconds."""
+    """Length of a slot in milliseconds."""
     max_claim_eras: Const[u32] = u32(MAX_CLAIM_ERAS)
-    """How many eras one claim may name."""
+    """Maximum number of eras that one claim may name."""
     pool: AccountId
-    """The account that everything here is paid from."""
+    """The account that all rewards and jobs of the chain are paid from."""
     currency: PoolBalance
     payer: Payer
     clock: Clock
     providers: Providers = NoProviders()
     attesting: OriginCheck
-    """Who tells where operators are and what power they use."""
+    """Origin that attests operators' regions and energy use."""
     params_origin: OriginCheck
-    """Who decides about the parameters."""
+    """Origin that sets the parameters."""
 
     claim_days: ClassVar[Const[u32]] = u32(CLAIM_DAYS)
-    """For how many days of 24 hours an era's rewards can be claimed; then they go to Carry."""
+    """Days of 24 hours in which an era's rewards can be claimed; then they become unallocated."""
     max_kappa: ClassVar[Const[u32]] = u32(MAX_KAPPA)
-    """What part of a receipt's fees governance may let it earn, in parts per million."""
+    """Maximum of `Params.kappa`, the part of fees that a receipt may earn, in parts per million."""
     max_kappa_verified: ClassVar[Const[u32]] = u32(MAX_KAPPA_VERIFIED)
-    """The same of a verified requester's: less than all, so that fees are a loss to whoever pays
-    them to itself."""
+    """The same for a verified requester's fees: less than all, so that self-payment is a loss."""
     least_price: ClassVar[Const[u128]] = LEAST_PRICE
-    """What a unit of work costs at least, by its fees and in jobs of the chain itself, in
-    planck."""
+    """Minimum price of a unit of work, in fees and in jobs of the chain itself, in planck."""
     most_price: ClassVar[Const[u128]] = MOST_PRICE
-    """What governance and genesis may set these prices to, in planck per unit of work."""
+    """Maximum of these prices that governance and genesis may set, in planck per unit of work."""
     price_step: ClassVar[Const[u32]] = u32(factors.PRICE_STEP)
-    """An era moves each of them by one part in so many at most."""
+    """Divisor: an era changes each of these prices by at most one part in this many."""
     uptime_floor: ClassVar[Const[u32]] = u32(factors.UPTIME_FLOOR)
-    """Who answers a smaller part of what it should earns nothing, in parts per million."""
+    """Minimum part of the expected heartbeats, in parts per million; below it nothing is earned."""
     quality_least: ClassVar[Const[u32]] = u32(factors.QUALITY_RANGE[0])
-    """How much slow or bad work scores at least, in parts per million."""
+    """Minimum quality factor: slow or bad work, in parts per million."""
     quality_most: ClassVar[Const[u32]] = u32(factors.QUALITY_RANGE[1])
-    """How much fast and good work scores at most, in parts per million."""
+    """Maximum quality factor: fast and good work, in parts per million."""
     geography_least: ClassVar[Const[u32]] = u32(factors.GEOGRAPHY_RANGE[0])
-    """How much work scores where there is enough of it, in parts per million."""
+    """Minimum geography factor: regions with enough work, in parts per million."""
     geography_most: ClassVar[Const[u32]] = u32(factors.GEOGRAPHY_RANGE[1])
-    """How much work scores at most in a region where more is wanted, in parts per million."""
+    """Maximum geography factor: regions in which more work is wanted, in parts per million."""
     energy_least: ClassVar[Const[u32]] = u32(factors.ENERGY_RANGE[0])
-    """How much work scores that needs much power, or nobody knows how much, in parts per
-    million."""
+    """Minimum energy factor: work of high or unknown energy use, in parts per million."""
     energy_most: ClassVar[Const[u32]] = u32(factors.ENERGY_RANGE[1])
-    """How much work scores at most that needs little power, in parts per million."""
+    """Maximum energy factor: work of low energy use, in parts per million."""
 
     allocated = Value(u128, default=u128(0))
     """The pool at genesis, in planck."""
     unemitted = Value(u128, default=u128(0))
-    """What of it the schedule has not issued up to the era that runs."""
+    """Emission of the current era and all later ones, in planck."""
     owed = Value(u128, default=u128(0))
-    """What was issued and can be claimed."""
+    """Emission that can be claimed, in planck."""
     paid = Value(u128, default=u128(0))
-    """What has left the pool."""
+    """Amount paid from the pool, in planck."""
     carry = Value(u128, default=u128(0))
-    """What was issued and not earned."""
+    """Unallocated emission: emitted and not earned, in planck."""
     era_index = Value(u32, default=u32(0))
-    """The era that runs: how many were closed."""
+    """The current era: the number of closed ones."""
     began = Value(u32, default=u32(0))
-    """The epoch, counted from genesis, in which it began."""
+    """Epoch in which the current era began, counted from genesis."""
     running = Value(Running, default=Running())
-    """The sums over its receipts."""
+    """The sums over the receipts of the current era."""
     eras = Map(u32, EraBooks, hasher=Hasher.Twox64Concat)
-    """The eras that are over and in which somebody scored, until they expire."""
+    """The closed eras in which an operator scored, until they expire."""
     oldest = Value(u32, default=u32(0))
-    """No era before this one is kept."""
+    """No era before this one is stored."""
     shares = DoubleMap(u32, AccountId, Steps)
-    """What operators did in an era, until it is claimed."""
+    """Operators' receipts in an era, summed up, until they are claimed."""
     receipts = Map(H256, u32, hasher=Hasher.Identity)
     """All receipts that were ever recorded, and their eras: none counts twice."""
     standing = Map(AccountId, Standing, default=Standing())
-    """What is known of operators."""
+    """Attested and measured values of operators."""
     region_work = Map(u16, RegionWork, default=RegionWork(), hasher=Hasher.Twox64Concat)
-    """What was done in each region lately."""
+    """Work counted in each region in its last eras."""
     last_counted = Value(u128, default=u128(0))
-    """The parts counted in the era before, in all regions and none."""
+    """Parts of a unit counted in the previous era, in all regions and none."""
     granted = Map(AccountId, Granted, default=Granted())
-    """What verified requesters' fees were granted lately."""
+    """Additional rewards granted for verified requesters' fees, by era."""
     fee_price = Value(u128, default=FEE_PRICE)
     """Fees that a unit of work must have cost to count in full, in planck (phi)."""
     protocol_price = Value(u128, default=PROTOCOL_PRICE)
-    """What the chain pays for a unit of its own jobs, in planck."""
+    """Price of a unit of the chain's own jobs, in planck."""
     carry_spent = Value(u128, default=u128(0))
-    """What its own jobs have cost in the era that runs, in planck."""
+    """Cost of the chain's own jobs in the current era, in planck."""
     params = Value(Params, default=Params())
 
     class ReceiptAccepted(Event, index=0):
-        """Verified work was recorded; `score` is what it weighs, in millionths of a unit."""
+        """Verified work was recorded; `score` is its weight, in millionths of a unit."""
 
         receipt: Annotated[H256, TypeName("T::Hash")]
         operator: Who
@@ -202,7 +199,7 @@ class Mining(Pallet):
         score: Annotated[u128, TypeName("u128")]
 
     class EraEnded(Event, index=1):
-        """An era is over. Of what it issued, `owed` can be claimed, and `carry` is in Carry now."""
+        """An era ended. Of its budget, `owed` can be claimed, and `carry` became unallocated."""
 
         era: EraIndex
         budget: Balance
@@ -210,14 +207,14 @@ class Mining(Pallet):
         carry: Balance
 
     class RewardPaid(Event, index=2):
-        """An operator got what it earned in an era."""
+        """An operator was paid its reward of an era."""
 
         who: Who
         era: EraIndex
         amount: Balance
 
     class RewardsExpired(Event, index=3):
-        """What nobody claimed of an era in time went to Carry."""
+        """The unclaimed rewards of an era expired and became unallocated."""
 
         era: EraIndex
         amount: Balance
@@ -229,13 +226,13 @@ class Mining(Pallet):
         amount: Balance
 
     class RegionAttested(Event, index=5):
-        """It is known now in which region an operator works."""
+        """An operator's region was attested."""
 
         operator: Who
         region: Annotated[u16, TypeName("u16")]
 
     class EnergyAttested(Event, index=6):
-        """It is known now how much work an operator does with a kilowatt-hour."""
+        """An operator's work per kilowatt-hour was attested; 0 withdrew the attestation."""
 
         operator: Who
         units_per_kwh: Annotated[u64, TypeName("u64")]
@@ -252,30 +249,30 @@ class Mining(Pallet):
         """The receipt was recorded before; each job gives one receipt, and it counts once."""
 
     class EraNotFinished(Error, index=2):
-        """An era that you name still runs; claim when it is over, up to the era before this."""
+        """An era of the claim has not ended; claim up to the era before the current one."""
 
     class NothingToClaim(Error, index=3):
-        """You have nothing in these eras. It was claimed, it expired, or you did not work then."""
+        """The caller has no share in these eras: claimed, expired, or no work was done."""
 
     class TooManyEras(Error, index=4):
-        """Name an era and one not before it, `max_claim_eras` together; claim the rest next."""
+        """The range is reversed or longer than `max_claim_eras`; claim the rest separately."""
 
     class UnknownRegion(Error, index=5):
         """There is no region of this number; governance sets the list with `set_params`."""
 
     class InvalidParams(Error, index=6):
-        """These parameters do not go together; `Params.problem` lists what must hold."""
+        """These parameters are inconsistent; `Params.problem` lists the conditions."""
 
     class CarryLimitReached(Error, index=7):
         """The chain's own jobs have cost as much as an era allows; try again in the next."""
 
     class CarryExhausted(Error, index=8):
-        """Carry has less than that; ask for less, or wait until eras leave something over."""
+        """The unallocated emission is smaller than that; reduce the amount, or wait some eras."""
 
     # ---- hooks
 
     def genesis(self, config: Mapping[str, object]) -> None:
-        """Take the pool as it is, and the prices to begin with. Raises GenesisError.
+        """Store the pool's balance and the initial prices. Raises GenesisError.
 
         All optional: `feePrice` and `protocolPrice` (planck per unit), `medianEnergy` (units per
         kilowatt-hour), `targetP95` (thousandths), `regions`, a list of wanted shares in ppm.
@@ -306,7 +303,7 @@ class Mining(Pallet):
         self.protocol_price.value = params.protocol_price
 
     def on_initialize(self, number: int) -> int:
-        """Close the era if its epoch is over, and take back what expired."""
+        """Close the era if its epoch is over, and expire old rewards."""
         weight = 0
         epoch = self._epoch()
         if epoch > self.began.value:
@@ -318,7 +315,7 @@ class Mining(Pallet):
 
     @call(0, weight=by_eras)
     def claim_rewards(self, origin: Origin, era_from: EraIndex, era_to: EraIndex) -> PostInfo:
-        """Have your rewards of these eras paid, both of the named included, to your account."""
+        """Pay the caller its rewards of these eras, both of the named included."""
         who = origin.signed()
         first, last = int(era_from), int(era_to)
         if not 0 <= last - first < self.max_claim_eras:
@@ -349,7 +346,7 @@ class Mining(Pallet):
     def attest_region(
         self, origin: Origin, operator: Who, region: Annotated[u16, TypeName("u16")]
     ) -> None:
-        """Tell in which region an operator works. For the oracle."""
+        """Attest the region in which an operator works. For the oracle."""
         self.attesting(origin)
         if not self.providers.exists(operator):
             raise self.NotOperator
@@ -364,9 +361,9 @@ class Mining(Pallet):
     def attest_energy(
         self, origin: Origin, operator: Who, units_per_kwh: Annotated[u64, TypeName("u64")]
     ) -> None:
-        """Tell how many units of work an operator does with a kilowatt-hour. For the oracle.
+        """Attest the units of work that an operator does per kilowatt-hour. For the oracle.
 
-        0 takes the attestation back.
+        0 withdraws the attestation.
         """
         self.attesting(origin)
         if not self.providers.exists(operator):
@@ -380,14 +377,14 @@ class Mining(Pallet):
     def set_params(
         self, origin: Origin, params: Annotated[Params, TypeName("Params<BalanceOf<T>>")]
     ) -> None:
-        """Change the parameters. What was recorded before keeps the caps it got then."""
+        """Set the parameters. Work recorded before keeps its caps."""
         self.params_origin(origin)
         if params.problem() is not None:
             raise self.InvalidParams
         self.params.value = params
         self.deposit(self.ParamsSet(params))
 
-    # ---- doors for useful work
+    # ---- public interface for useful work
 
     def record(
         self,
@@ -401,11 +398,11 @@ class Mining(Pallet):
     ) -> int:
         """Record a receipt that is final: `units` of verified work that cost `fees` planck.
 
-        Returns how much of it counted, in millionths of a unit: as much as the fees pay for at the
-        price of the era. Fees are what nobody who pays itself gets back: the burn and the 30 %
-        legs. `verified` tells whether the requester is; then, where it is named, its fees may earn
-        more, within a budget of its own. Raises NotOperator, ReceiptReplayed, or Overflow for sums
-        that no supply allows.
+        Return the counted part of it, in millionths of a unit: as much as the fees pay for at the
+        price of the era. Fees are the parts of a price that no self-payer gets back: the burn and
+        the 30 % legs. `verified` is True if the requester is; then, if `requester` is given, its
+        fees may earn more, within a budget of its own. Raises NotOperator, ReceiptReplayed, or
+        Overflow for sums that no supply allows.
         """
         operator = self.providers.operator_of(provider)
         if operator is None:
@@ -435,9 +432,10 @@ class Mining(Pallet):
         return counted
 
     def record_uptime(self, operator: AccountId, answered: int, expected: int) -> None:
-        """Note how many of the expected heartbeats an operator answered; none expected: as before.
+        """Store an operator's uptime: the answered ones of the expected heartbeats.
 
-        It counts for receipts from now on, until the next measurement.
+        It counts for receipts from now on, until the next measurement. If none was expected, the
+        value stays.
         """
         if not expected:
             return
@@ -446,10 +444,10 @@ class Mining(Pallet):
         self.standing[operator] = standing
 
     def record_quality(self, operator: AccountId, p95: int, ok: int, all_: int) -> None:
-        """Note that 95 of 100 jobs took an operator at most `p95`, and `ok` of all were good.
+        """Store an operator's quality: 95 of 100 jobs took at most `p95`, `ok` of all were good.
 
         `p95` is in thousandths of the time that the class of machines is given for such a job.
-        It counts for receipts from now on, until the next measurement. No jobs: as before.
+        It counts for receipts from now on, until the next measurement. No change without jobs.
         """
         if not all_:
             return
@@ -459,7 +457,7 @@ class Mining(Pallet):
         self.standing[operator] = standing
 
     def pay_protocol_job(self, to: AccountId, units: int) -> u128:
-        """Pay a job of the chain itself at its price; return what was paid, in planck.
+        """Pay a job of the chain itself at its price; return the payment, in planck.
 
         Raises what `spend_carry` raises.
         """
@@ -468,10 +466,10 @@ class Mining(Pallet):
         return amount
 
     def spend_carry(self, to: AccountId, amount: u128) -> None:
-        """Pay `amount` planck of Carry for a job of the chain itself.
+        """Pay `amount` planck of the unallocated emission for a job of the chain itself.
 
-        All of an era together at most what the era issues, after year 8 what the last band did.
-        Raises CarryLimitReached, CarryExhausted, or what paying raises.
+        In an era at most the era's emission in all, after year 8 that of the last band.
+        Raises CarryLimitReached, CarryExhausted, or the errors of the payment.
         """
         if amount > self._carry_limit() - int(self.carry_spent.value):
             raise self.CarryLimitReached
@@ -485,17 +483,17 @@ class Mining(Pallet):
         self.deposit(self.CarrySpent(to, amount))
 
     def lean_on(self, providers: Providers) -> None:
-        """Tie to the registry of providers, which stands below and leans on this one as well."""
+        """Bind the registry of providers, which itself depends on this pallet."""
         self.providers = providers
 
     def era_now(self) -> int:
-        """Return the number of the era at hand, even before this block's hook has begun it."""
+        """Return the number of the current era, even before this block's hook has begun it."""
         return int(self.era_index.value) + (self._epoch() > self.began.value)
 
     # ---- views, for the runtime API
 
     def emission_now(self) -> Emission:
-        """Return where the emission stands."""
+        """Return the state of the emission."""
         began, carry = int(self.began.value), int(self.carry.value)
         room = self._carry_limit() - int(self.carry_spent.value)
         return Emission(
@@ -513,11 +511,11 @@ class Mining(Pallet):
         )
 
     def emitted_now(self) -> u128:
-        """Return what the schedule has issued by this slot, in planck, of eras not closed too."""
+        """Return the schedule's emission by this slot, in planck, current era included."""
         return u128(emitted(self.allocated.value, self.clock.now() * int(self.slot_ms)))
 
     def operator_view(self, who: AccountId) -> OperatorView:
-        """Return what is known of an operator and what it has done in the era that runs."""
+        """Return an operator's values and its score in the current era."""
         standing, params = self.standing[who], self.params.peek()
         uptime, quality, geography, energy = self._factors(standing, params)
         operator, running = self.providers.operator_of(who), self.running.value
@@ -536,9 +534,9 @@ class Mining(Pallet):
         )
 
     def estimate(self, who: AccountId, era: int | None = None) -> Estimate | None:
-        """Return what `who` has earned in an era and not claimed; None if nothing.
+        """Return the unclaimed earnings of `who` in an era; None if there are none.
 
-        Without an era, or for the one that runs: what it would be if it ended now.
+        Without an era, or for the current one: as if it ended now.
         """
         index = self.era_index.value
         if era is not None and era != index:
@@ -557,7 +555,7 @@ class Mining(Pallet):
         row = settle(int(index), era_now, steps)
         return Estimate(index, u128(row.part), u128(row.reward), None)
 
-    # ---- steps of an era
+    # ---- internals: an era
 
     def _epoch(self) -> int:
         """Return the epoch of this slot, counted from genesis."""
@@ -568,7 +566,7 @@ class Mining(Pallet):
         return epoch * int(self.era_length) * int(self.slot_ms)
 
     def _close(self, epoch: int) -> None:
-        """End the era that runs, and begin one in `epoch`. What lies between was idle."""
+        """End the current era, and begin one in `epoch`. The epochs between were idle."""
         era, began, pool = self.era_index.value, int(self.began.value), int(self.allocated.value)
         budget = issued(pool, self._begin(began), self._begin(began + 1))
         idle = issued(pool, self._begin(began + 1), self._begin(epoch))
@@ -592,7 +590,7 @@ class Mining(Pallet):
         self.deposit(self.EraEnded(era, u128(budget + idle), u128(owed), u128(left_over)))
 
     def _move_prices(self, running: Running) -> None:
-        """Let prices follow: fees that were paid, and what governance wants to pay."""
+        """Move the prices: towards the fees that were paid, and towards governance's target."""
         least = int(LEAST_PRICE)
         if running.units:
             price = factors.towards(
@@ -604,19 +602,19 @@ class Mining(Pallet):
             self.protocol_price.value = u128(factors.towards(price, wanted, least))
 
     def _most(self, budget: int, operators: int) -> u128:
-        """Return what one of so many operators earns at most of a budget, in planck."""
+        """Return the maximum reward of one of `operators` from a budget, in planck."""
         params = self.params.peek()
         if operators < params.operator_cap_from:
             return u128(budget)
         return u128(mul_div(budget, params.operator_cap, BPS))
 
     def _carry_limit(self) -> int:
-        """Return what Carry may pay in the era that runs, in planck."""
+        """Return the maximum unallocated emission to be paid in the current era, in planck."""
         began = int(self.began.value)
         return pace(int(self.allocated.value), self._begin(began), self._begin(began + 1))
 
     def _settled(self, era: int, who: AccountId) -> Settled | None:
-        """Return what becomes of the share of `who` in an era that is over; None without one."""
+        """Return the settlement of the share of `who` in a closed era; None without one."""
         steps = self.shares.get((u32(era), who))
         record = None if steps is None else self.eras.get(u32(era))
         if steps is None or record is None or self.clock.now() >= record.expires:
@@ -624,7 +622,7 @@ class Mining(Pallet):
         return settle(era, record, steps)
 
     def _expire(self) -> int:
-        """Take back what nobody claimed in time, some of it in each block; return the weight."""
+        """Expire rewards that were not claimed in time, a few eras a block; return the weight."""
         now, weight = self.clock.now(), 0
         for _ in range(EXPIRY_STEPS):
             index = self.oldest.value
@@ -640,7 +638,7 @@ class Mining(Pallet):
         return weight
 
     def _swept(self, index: u32, era: EraBooks) -> bool:
-        """Put what is left of an era into Carry, and forget shares; tell whether it is all gone."""
+        """Make the rest of an era unallocated, and remove shares; return True if none is left."""
         if era.left:
             self.owed.value -= era.left
             self.carry.value += era.left
@@ -655,7 +653,7 @@ class Mining(Pallet):
         del self.eras[index]
         return True
 
-    # ---- steps of a receipt
+    # ---- internals: a receipt
 
     def _factors(self, standing: Standing, params: Params) -> tuple[int, int, int, int]:
         """Return uptime, quality, geography and energy of an operator, in ppm, in that order."""
@@ -670,8 +668,8 @@ class Mining(Pallet):
     def _count_region(self, region: u16 | None, counted: int) -> None:
         """Count parts of units to a region.
 
-        Only those that were paid for: who did more for nothing might make its own region wanted
-        by work in another.
+        Only paid ones: otherwise unpaid work in another region could make an operator's own region
+        a wanted one.
         """
         if region is None or not counted:
             return
@@ -680,7 +678,7 @@ class Mining(Pallet):
         self.region_work[region] = work
 
     def _granted(self, requester: AccountId, fees: u128, params: Params) -> int:
-        """Return what the fees of a verified requester may earn more, and note it."""
+        """Return the additional reward that a verified requester's fees allow, and store it."""
         granted, era = self.granted[requester], self.era_index.value
         used = int(granted.amount) if granted.era == era else 0
         more = mul_div(fees, params.kappa_verified - params.kappa, PPM)
@@ -691,7 +689,7 @@ class Mining(Pallet):
 
 
 def settle(number: int, era: EraBooks, steps: list[Step]) -> Settled:
-    """Return what becomes of a share with these receipts, by the sums of its era."""
+    """Return the settlement of a share with these receipts, by the sums of its era."""
     budget, total = int(era.budget), int(era.score)
     reward = min(earned(steps, budget, total), int(era.most))
     return Settled(number, era, part(budget, score_of(steps), total), reward)

@@ -1,16 +1,16 @@
-"""What an operator earns in an era, without keeping every receipt.
+"""An operator's earnings in an era, without storing every receipt.
 
 A receipt earns the lesser of two amounts: its cap, known when it comes in, and its part of the
 era's budget by score, known when the era is over. Written with the era's price `u` of one unit of
 score, that is min(cap, u * score): the cap if its own ratio, cap per score, is below `u`, else the
-part. An operator's first receipts of an era are kept one by one, and earn exactly that. When there
-are many, those of about one ratio are added up and decided about together: ratios are rounded down
+part. An operator's first receipts of an era are stored one by one, and earn exactly that. If there
+are many, those of about one ratio are added up and settled together: ratios are rounded down
 to their first five binary digits, so that receipts of one *step* differ by less than a sixteenth
 (below 16 planck per part of a unit by less than a planck).
 
 Such a step earns exactly what its receipts would one by one, unless `u` itself falls into it: there
 each receipt earns the step's lower edge, at most a sixteenth less. No receipt ever earns more than
-the lesser of its two amounts, whatever others came with it: spare cap of one cannot be used up by
+the lesser of its two amounts, regardless of the others: spare cap of one cannot be used up by
 another.
 """
 
@@ -25,9 +25,9 @@ from btt_chain.scale import TypeName, path, u128
 
 STEP_BITS: Final = 5
 MAX_SINGLE: Final = 16
-"""Receipts of one operator and era that are kept by themselves; with one more they are added up."""
+"""Receipts of one operator and era that are stored one by one; one more, and they are summed."""
 MAX_STEPS: Final = 64
-"""Steps kept of one operator and era: four doublings of what a unit of work pays."""
+"""Maximum number of steps of one operator and era: four doublings of a unit's pay."""
 
 
 @path("pallet_mining::Step", params={"Balance": u128})
@@ -36,11 +36,11 @@ class Step:
     """One receipt, or several whose cap per score is about the same: then all here are sums."""
 
     edge: Annotated[u128, TypeName("Balance")]
-    """The lower edge, in planck per part of a unit; the next step's begins above it."""
+    """Lower edge, in planck per part of a unit; the next step's begins above it."""
     score: u128
-    """In parts of a unit (`types.PARTS`)."""
+    """Score in parts of a unit (`types.PARTS`)."""
     cap: Annotated[u128, TypeName("Balance")]
-    """Always: `edge * score <= cap < width of the step's upper edge * score`."""
+    """Invariant: `edge * score <= cap < width of the step's upper edge * score`."""
     is_single: bool
 
     def folded(self, edge: int) -> Step:
@@ -75,10 +75,10 @@ def added(steps: Sequence[Step], score: int, cap: int) -> list[Step]:
 
 
 def put(steps: list[Step], more: Step) -> None:
-    """Add a step to `steps`, in order of their edges; to the one of its own edge if it is there.
+    """Add a step to `steps`, in order of their edges; merge it with a step of the same edge.
 
-    Where there are `MAX_STEPS` already, it counts with the step below its own (or the lowest with
-    it) as if it had that step's ratio, which is less than its own.
+    If there are `MAX_STEPS` already, it is merged into the step below its own (or the lowest is
+    merged into it) as if it had that step's ratio, which is less than its own.
     """
     place = bisect_left(steps, more.edge, key=edge_in)
     if place < len(steps) and steps[place].edge == more.edge:
@@ -93,12 +93,12 @@ def put(steps: list[Step], more: Step) -> None:
 
 
 def both(one: Step, other: Step) -> Step:
-    """Return the step of the receipts of two of one edge."""
+    """Return the merged step of two that have one edge."""
     return Step(one.edge, one.score + other.score, one.cap + other.cap, is_single=False)
 
 
 def edge_in(step: Step) -> u128:
-    """Return where a step begins."""
+    """Return the lower edge of a step."""
     return step.edge
 
 
@@ -108,12 +108,12 @@ def score_of(steps: Sequence[Step]) -> int:
 
 
 def part(budget: int, score: int, total: int) -> int:
-    """Return the part of `budget` that `score` of `total` is, rounded down; 0 of nothing."""
+    """Return the part of `budget` for `score` of `total`, rounded down; 0 if `total` is 0."""
     return budget * score // total if total else 0
 
 
 def earned(steps: Sequence[Step], budget: int, total: int) -> int:
-    """Return what the receipts earn of an era's `budget`, shared by a score of `total`, in planck.
+    """Return the earnings from an era's `budget`, shared by a score of `total`, in planck.
 
     At most `part(budget, score_of(steps), total)`, and at most the caps.
     """
@@ -121,7 +121,7 @@ def earned(steps: Sequence[Step], budget: int, total: int) -> int:
 
 
 def earned_by(step: Step, budget: int, total: int) -> int:
-    """Return what the receipts of one step earn."""
+    """Return the earnings of the receipts of one step."""
     edge, score = int(step.edge), int(step.score)
     if step.is_single:
         return min(int(step.cap), part(budget, score, total))

@@ -1,4 +1,4 @@
-"""Models: what can be computed here, and what answers for its quality."""
+"""Models: the registry of computable models and their bonds."""
 
 from runtime.pallets.models.pallet import CLASSES, Models
 from runtime.pallets.models.types import CheckMode, ModelClass, ModelRecord, Params

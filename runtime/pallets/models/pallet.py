@@ -1,14 +1,12 @@
-"""Models: what can be computed here, and what answers for its quality.
+"""Models: the registry of computable models and their bonds.
 
-Whoever registers a model shows its manifest: the graph, and commitments to the weights. The chain
-checks what follows from the manifest alone (`btt_chain/work/shapes.py`), so that whatever is
-registered can be executed exactly and judged element by element. Weights are checked by those who
-fetch them; a model whose weights are not what its manifest says is suspended, and its bond burned.
+A model is registered with its manifest: the graph, and commitments to the weights. The chain
+checks the properties of the manifest alone (`btt_chain/work/shapes.py`), so that each registered
+model can be executed exactly and judged element by element. Weights are checked by the accounts
+that fetch them; governance suspends a model whose weights differ, and its bond is burned.
 
-What always holds: what is on hold for models is the sum of their bonds; and a model that has open
-jobs stays, manifest and all, so that what was done with it can be judged to the end.
-
-Source: `useful-work.md` 4.1, rulings C35, C36 and C40.
+Invariants: the amount on hold for models is the sum of their bonds; and a model that has open
+jobs stays, with its manifest, so that these can be judged to the end.
 """
 
 from __future__ import annotations
@@ -65,8 +63,8 @@ CLASSES: Final = (
     ModelClass(b"cpu-large", BASE_PRICE, LEAST_PRICE, MOST_PRICE, u32(1_000)),
     ModelClass(b"gpu", BASE_PRICE, LEAST_PRICE, MOST_PRICE, u32(10_000)),
 )
-"""The classes of a chain that names none. A unit of work costs at first what the chain pays for its
-own jobs."""
+"""Default classes of a chain. The initial price of a unit of work is that of the chain's own
+jobs."""
 
 Who = Annotated[AccountId, TypeName("T::AccountId")]
 Model = Annotated[H256, TypeName("T::Hash")]
@@ -76,63 +74,63 @@ SomeClass = Annotated[ModelClass, TypeName("ModelClass<BalanceOf<T>>")]
 
 
 def by_nodes(_: Models, manifest: Manifest, *__: object) -> DispatchInfo:
-    """Weigh a registration by the nodes of its graph, and by those of them with a table."""
+    """Weigh a registration by the nodes of its graph, and by the number of those with a table."""
     nodes = manifest.graph.nodes
     tables = sum(isinstance(node.op, Softmax) for node in nodes)
     return DispatchInfo(weights.register(len(nodes), tables))
 
 
 class Models(Pallet):
-    """What can be computed here, and what answers for its quality."""
+    """The registry of computable models and their bonds."""
 
     currency: Bonds
     burns: Burns
     params_origin: OriginCheck
-    """Who decides about parameters and classes, and judges models."""
+    """Origin that sets parameters and classes, and judges models."""
 
     max_manifest: ClassVar[Const[u32]] = u32(MAX_MANIFEST)
-    """How many bytes a manifest may have in SCALE."""
+    """Maximum length of a manifest in SCALE, in bytes."""
     max_classes: ClassVar[Const[u32]] = u32(MAX_KNOWN)
-    """How many classes of machines there may be, each with its speed and its range of prices."""
+    """Maximum number of classes of machines, each with its speed and its range of prices."""
 
     models = Map(H256, ModelRecord, hasher=Hasher.Identity)
-    """The models, by their ids: the hash of the manifest."""
+    """The models by id, the hash of the manifest."""
     manifests = Map(H256, Manifest, hasher=Hasher.Identity)
-    """What they compute, and what commits to their weights."""
+    """The graphs of the models, and the commitments to their weights."""
     classes = Map(u16, ModelClass, hasher=Hasher.Twox64Concat)
     """The classes of machines that models need."""
     params = Value(Params, default=Params())
 
     class HoldReason(IntEnum):
-        """Why money is on hold."""
+        """Reasons for which money is on hold."""
 
         ModelBond = 0
-        """It answers for the quality of a model."""
+        """Bond for the quality of a model."""
 
     class Registered(Event, index=0):
-        """There is a model of this id now; jobs can be posted for it."""
+        """A model was registered; jobs can be posted for it."""
 
         model: Model
         owner: Who
         klass: ClassIndex
 
     class Retired(Event, index=1):
-        """A model takes no more jobs; when its last one is over it is removed."""
+        """A model was retired: it takes no more jobs, and is removed when the last one is over."""
 
         model: Model
 
     class Removed(Event, index=2):
-        """A model is gone, and its bond, as far as it was left, is free."""
+        """A model was removed, and the rest of its bond was released."""
 
         model: Model
 
     class Suspended(Event, index=3):
-        """Governance lets nobody use a model at present."""
+        """Governance suspended a model: it takes no new jobs."""
 
         model: Model
 
     class Resumed(Event, index=4):
-        """A model that was suspended can be used again."""
+        """The suspension of a model ended."""
 
         model: Model
 
@@ -154,15 +152,15 @@ class Models(Pallet):
         params: ModelParams
 
     class EndpointsSet(Event, index=8):
-        """A model is to be fetched elsewhere now."""
+        """The addresses of a model were changed."""
 
         model: Model
 
     class AlreadyRegistered(Error, index=0):
-        """There is this very model already; post jobs for it, whoever owns it."""
+        """The model is registered already; post jobs for it, independent of its owner."""
 
     class ManifestTooLarge(Error, index=1):
-        """The manifest has more than 64 KiB; make it smaller: fewer nodes, shorter names."""
+        """The manifest has more than 64 KiB; reduce its nodes or the length of names."""
 
     class UnusableScale(Error, index=2):
         """The scale of the input or output is not between 2^-63 and 2^64; quantise it otherwise."""
@@ -177,10 +175,10 @@ class Models(Pallet):
         """There is no class of this number; see `Models.Classes` for those there are."""
 
     class InvalidName(Error, index=6):
-        """Give it a name of 1 to 64 bytes of UTF-8, not blank, without control characters."""
+        """The name is not 1 to 64 bytes of UTF-8, not blank, without control characters."""
 
     class InvalidEndpoints(Error, index=7):
-        """Give addresses like /dns4/HOST/tcp/PORT/p2p/ID, one a line, 256 bytes together."""
+        """The addresses are not like /dns4/HOST/tcp/PORT/p2p/ID, one a line, 256 bytes together."""
 
     class UnknownModel(Error, index=8):
         """There is no model of this id; register it first."""
@@ -189,10 +187,10 @@ class Models(Pallet):
         """Only the account that registered the model may do this; sign with that one."""
 
     class AlreadyRetired(Error, index=10):
-        """The model is retired already; it goes when its last job is over."""
+        """The model is retired already; it is removed when its last job is over."""
 
     class AlreadySuspended(Error, index=11):
-        """The model is suspended, and it stays as it is until governance has decided about it."""
+        """The model is suspended already, and stays so until governance decides about it."""
 
     class NotSuspended(Error, index=12):
         """The model is not suspended; there is nothing to resume."""
@@ -203,7 +201,7 @@ class Models(Pallet):
     # ---- hooks
 
     def genesis(self, config: Mapping[str, object]) -> None:
-        """Take the classes of `classes`, or `CLASSES`. Raises GenesisError.
+        """Store the classes of `classes`, or `CLASSES`. Raises GenesisError.
 
         Each is {name, base, least, most, speed}: prices in planck per GMAC, GMAC per second; its
         number is its place.
@@ -237,9 +235,9 @@ class Models(Pallet):
         check: Annotated[CheckMode, TypeName("CheckMode")],
         endpoints: Endpoints,
     ) -> None:
-        """Register a model for others to use. A bond answers for it until it is removed.
+        """Register a model. Its bond stays on hold until the model is removed.
 
-        Keep it where `endpoints` say: whoever does or checks a job fetches it there.
+        Keep it available at `endpoints`: providers and verifiers of its jobs fetch it there.
         """
         owner = origin.signed()
         if len(codec(Manifest).encode(manifest)) > MAX_MANIFEST:
@@ -274,7 +272,7 @@ class Models(Pallet):
 
     @call(1, weight=weights.RETIRE)
     def retire(self, origin: Origin, model: Model) -> None:
-        """Let your model take no more jobs. The bond comes back when its last job is over."""
+        """Retire the caller's model: no more jobs. The bond returns when its last job is over."""
         record = self._own(origin, model)
         if record.retired:
             raise self.AlreadyRetired
@@ -284,7 +282,7 @@ class Models(Pallet):
 
     @call(2, weight=weights.SUSPEND)
     def suspend(self, origin: Origin, model: Model) -> None:
-        """Let nobody use a model until it is judged. Jobs that are open go on."""
+        """Suspend a model until it is judged: it takes no new jobs. Open jobs go on."""
         self.params_origin(origin)
         record = self._record(model)
         if record.suspended:
@@ -295,7 +293,7 @@ class Models(Pallet):
 
     @call(3, weight=weights.RESUME)
     def resume(self, origin: Origin, model: Model) -> None:
-        """Let everybody use a model again that was suspended."""
+        """End the suspension of a model."""
         self.params_origin(origin)
         record = self._record(model)
         if not record.suspended:
@@ -321,7 +319,7 @@ class Models(Pallet):
 
     @call(5, weight=weights.SET_CLASS)
     def set_class(self, origin: Origin, index: ClassIndex, klass: SomeClass) -> None:
-        """Add a class of machines, or change one. Prices that move already stay in the range."""
+        """Add or change a class of machines. Current prices enter the range when they next move."""
         self.params_origin(origin)
         if index >= MAX_KNOWN or not klass.in_order:
             raise self.InvalidClass
@@ -330,14 +328,14 @@ class Models(Pallet):
 
     @call(6, weight=weights.SET_PARAMS)
     def set_params(self, origin: Origin, params: ModelParams) -> None:
-        """Change the parameters. Models that are there keep the bonds that they have."""
+        """Set the parameters. Registered models keep their bonds."""
         self.params_origin(origin)
         self.params.value = params
         self.deposit(self.ParamsSet(params))
 
     @call(7, weight=weights.SET_ENDPOINTS)
     def set_endpoints(self, origin: Origin, model: Model, endpoints: Endpoints) -> None:
-        """Say where your model is to be fetched from now on."""
+        """Change the addresses where the caller's model is fetched."""
         record = self._own(origin, model)
         if not are_endpoints(endpoints):
             raise self.InvalidEndpoints
@@ -345,41 +343,41 @@ class Models(Pallet):
         self.models[model] = record
         self.deposit(self.EndpointsSet(model))
 
-    # ---- doors
+    # ---- public interface
 
     @property
     def reason(self) -> Reason:
-        """Why Balances holds the bonds."""
+        """The reason of bonds in Balances."""
         return Reason(self.index, self.HoldReason.ModelBond)
 
     def get(self, model: H256) -> ModelRecord | None:
-        """Return what is known of a model."""
+        """Return the record of a model."""
         return self.models.get(model)
 
     def manifest(self, model: H256) -> Manifest | None:
-        """Return what a model computes, and what its numbers mean outside of it."""
+        """Return a model's manifest: its graph, and the meaning of its numbers."""
         return self.manifests.get(model)
 
     def graph(self, model: H256) -> Graph | None:
-        """Return what a model computes."""
+        """Return a model's graph."""
         manifest = self.manifests.get(model)
         return None if manifest is None else manifest.graph
 
     def open_job(self, model: H256) -> None:
-        """Note that one more job is open, so that the model stays. KeyError if it is not there."""
+        """Count one more open job, so that the model stays. Raises KeyError if it is not there."""
         record = self.models[model]
         record.open += 1
         self.models[model] = record
 
     def close_job(self, model: H256) -> None:
-        """Note that a job is over; a retired model goes with its last one. KeyError as above."""
+        """Count one less; a retired model is removed with its last job. KeyError as above."""
         record = self.models[model]
         record.open -= 1
         self.models[model] = record
         self._remove_if_over(model, record)
 
     def has_class(self, index: int) -> bool:
-        """Tell whether there is a class of this number."""
+        """Return True if there is a class of this number."""
         return index <= u16.MAX and u16(index) in self.classes
 
     def class_of(self, index: int) -> ModelClass | None:
@@ -387,10 +385,10 @@ class Models(Pallet):
         return self.classes.get(u16(index))
 
     def known_classes(self) -> list[int]:
-        """Return the numbers of the classes there are, ascending."""
+        """Return the numbers of all classes, ascending."""
         return sorted(int(index) for index, _ in self.classes.items())
 
-    # ---- steps
+    # ---- internals
 
     def _record(self, model: H256) -> ModelRecord:
         record = self.models.get(model)
@@ -405,7 +403,7 @@ class Models(Pallet):
         return record
 
     def _ensure_exact(self, manifest: Manifest) -> None:
-        """Refuse what `shapes.check_manifest` refuses, by the part that is wrong."""
+        """Raise the error of the wrong part if `shapes.check_manifest` refused the manifest."""
         if not usable_scale(manifest.input_scale) or not usable_scale(manifest.output_scale):
             raise self.UnusableScale
         try:

@@ -1,4 +1,4 @@
-"""What Models stores and tells, and what it leans on."""
+"""Types of Models, and the interfaces it needs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from runtime.pallets.providers.types import Endpoints
 from runtime.pallets.tokenomics.types import BurnReason
 
 MAX_NAME: Final = 64
-"""Bytes of a model's name, and of a class's."""
+"""Maximum length in bytes of a model's name, and of a class's."""
 MAX_MANIFEST: Final = 64 << 10
 MAX_KNOWN: Final = 64
-"""Constants of `Models`: what each decides is told there."""
+"""Constants of `Models`, described there."""
 
 Name = Annotated[Bounded[bytes, MAX_NAME], TypeName("BoundedVec<u8, MaxName>")]
 """UTF-8."""
@@ -25,9 +25,9 @@ ClassIndex = Annotated[u16, TypeName("ClassIndex")]
 
 
 def is_name(raw: bytes) -> bool:
-    """Tell whether this is a name: UTF-8 that is not blank, without control characters.
+    """Return True if this is a name: UTF-8 that is not blank, without control characters.
 
-    Not what Python calls printable: that grows with its tables of Unicode.
+    Independent of Python's `str.isprintable`, which changes with its tables of Unicode.
     """
     try:
         text = raw.decode()
@@ -38,12 +38,12 @@ def is_name(raw: bytes) -> bool:
 
 @path("pallet_models::CheckMode")
 class CheckMode(IntEnum):
-    """How verifiers check an item of this model: whichever is cheaper."""
+    """The method by which verifiers check an item of a model: the cheaper one."""
 
     Reexecute = 0
-    """By computing it again."""
+    """Computing it again."""
     Vectors = 1
-    """By random vectors, from the transcript."""
+    """Random vectors, with the transcript."""
 
 
 @path("pallet_models::ModelClass", params={"Balance": u128})
@@ -53,16 +53,16 @@ class ModelClass:
 
     name: Name
     base: Annotated[u128, TypeName("Balance")]
-    """The price to begin with; from then on it moves with demand."""
+    """Initial price; from then on it moves with demand."""
     least: Annotated[u128, TypeName("Balance")]
     most: Annotated[u128, TypeName("Balance")]
-    """The price stays between these."""
+    """Bounds of the price."""
     speed: Annotated[u32, TypeName("u32")]
-    """GMAC per second that one job at a time is expected to get."""
+    """Expected GMAC per second of one job."""
 
     @property
     def in_order(self) -> bool:
-        """Whether it has a name, a speed, and prices in order, none of them nothing."""
+        """True if it has a name, a speed, and prices in order, above zero."""
         return is_name(self.name) and self.speed > 0 and 0 < self.least <= self.base <= self.most
 
 
@@ -78,43 +78,43 @@ class ModelRecord:
     check: CheckMode
     name: Name
     endpoints: Endpoints
-    """Where the model, weights and all, can be fetched."""
+    """Addresses where the model, weights included, can be fetched."""
     bond: Annotated[Compact[u128], TypeName("Balance")]
-    """What answers for its quality, in planck."""
+    """Bond for its quality, in planck."""
     open: Annotated[Compact[u32], TypeName("u32")]
-    """Jobs that are not over."""
+    """Number of open jobs."""
     suspended: bool
-    """Whether governance lets nobody use it at present."""
+    """True if governance suspended it: no new jobs."""
     retired: bool
-    """Whether it goes as soon as no job is open."""
+    """True if it is to be removed once no job is open."""
 
     @property
     def usable(self) -> bool:
-        """Whether a job may be posted for it."""
+        """True if a job may be posted for it."""
         return not self.suspended and not self.retired
 
 
 @path("pallet_models::Params", params={"Balance": u128})
 @dataclass(slots=True)
 class Params:
-    """What governance decides about models."""
+    """Parameters of models, set by governance."""
 
     bond: Annotated[u128, TypeName("Balance")] = u128(100 * BTT)
-    """What answers for a model from its registration on, in planck."""
+    """Bond of a model at its registration, in planck."""
 
 
 class Bonds(Protocol):
-    """The money that bonds are made of; Balances satisfies it. Amounts in planck."""
+    """The money of bonds; Balances satisfies it. Amounts in planck."""
 
     def hold(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Put free money on hold; raise DispatchError if there is not enough."""
+        """Put free balance on hold; raise DispatchError if there is not enough."""
 
     def release(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Make what is on hold free again."""
+        """Release a hold."""
 
 
 class Burns(Protocol):
-    """Who destroys money and counts it; Tokenomics satisfies it."""
+    """Destruction of money, with its accounting; Tokenomics satisfies it."""
 
     def destroy_held(
         self,
@@ -125,4 +125,4 @@ class Burns(Protocol):
         *,
         force: bool = False,
     ) -> None:
-        """Destroy what is on hold for good."""
+        """Destroy an amount on hold."""

@@ -1,4 +1,4 @@
-"""Providers: who does the work, and what answers for it."""
+"""Providers: the registry of providers and their bonds."""
 
 from runtime.pallets.providers.pallet import Providers
 from runtime.pallets.providers.scores import SCORE_UNIT, WINDOW

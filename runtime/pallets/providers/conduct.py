@@ -1,7 +1,7 @@
-"""Conduct: what is noted of a provider while an era runs, and what it comes to when it is over.
+"""Conduct: a provider's record in an era, and its result when the era is over.
 
-Nothing of it needs a hook: an era that is over is settled when the provider is next touched,
-which it always is before a receipt of its work is recorded.
+No hook is needed: an ended era is settled when the provider's record is next changed, which always
+happens before a receipt of its work is recorded.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Count = Annotated[u32, TypeName("u32")]
 @path("pallet_providers::Timed")
 @dataclass(slots=True)
 class Timed:
-    """How many jobs took about as long: their times share the three bits after the first."""
+    """Number of jobs of about one duration: their times share the three bits after the first."""
 
     step: Annotated[u8, TypeName("u8")]
     jobs: Count
@@ -32,7 +32,7 @@ class Timed:
 @path("pallet_providers::Conduct")
 @dataclass(slots=True)
 class Conduct:
-    """What a provider was asked for and did in `era`, and how it answered in the eras before."""
+    """A provider's offers and jobs in `era`, and its heartbeats in the eras before."""
 
     era: Annotated[u32, TypeName("EraIndex")] = u32(0)
     offers: Count = u32(0)
@@ -43,21 +43,22 @@ class Conduct:
         field(default_factory=list)
     )
     answered: Count = u32(0)
-    """A bit for each era that is over, the last one the lowest: whether it was heard."""
+    """One bit for each ended era, the last one the lowest: set if a heartbeat came."""
     expected: Count = u32(0)
-    """And whether it was to be."""
+    """The same: set if a heartbeat was expected."""
 
     def heard_of(self) -> tuple[int, int]:
-        """Return how many heartbeats came and how many were expected."""
+        """Return the number of heartbeats that came and the number that was expected."""
         expected = int(self.expected)
         return (int(self.answered) & expected).bit_count(), expected.bit_count()
 
 
 def next_era(conduct: Conduct, era: int, heard: int, awake: Sequence[bool]) -> Conduct:
-    """Return what is left of it at the beginning of `era`.
+    """Return the record at the beginning of `era`.
 
-    `heard` is the era of the last heartbeat; `awake` tells of each of the last eras, the oldest
-    first, whether one was expected in it: of all that are over since, or of `ERAS_WATCHED`.
+    `heard` is the era of the last heartbeat; `awake` has a bool for each of the last eras, the
+    oldest first: True if one was expected. It covers all eras since `conduct.era`, or the last
+    `ERAS_WATCHED`.
     """
     answered, expected, mask = int(conduct.answered), int(conduct.expected), (1 << ERAS_WATCHED) - 1
     for place, due in enumerate(awake):
@@ -67,11 +68,11 @@ def next_era(conduct: Conduct, era: int, heard: int, awake: Sequence[bool]) -> C
 
 
 def free_declines(offers: int, quota: int) -> int:
-    """Return how many of so many offers may be declined at no cost; `quota` is in ppm."""
+    """Return the number of `offers` that may be declined at no cost; `quota` is in ppm."""
     return -(-offers * quota // PPM)
 
 
-# ---- times: what 95 of 100 jobs took of what they were given, to an eighth, in bounded room
+# ---- times that 95 of 100 jobs took, relative to the given time, to an eighth, in bounded space
 
 
 def step_of(time: int) -> int:
@@ -95,7 +96,7 @@ def timed(times: Sequence[Timed], time: int) -> list[Timed]:
 
 
 def p95(times: Sequence[Timed]) -> int:
-    """Return a time that 95 of 100 jobs kept to, rounded up to its step."""
+    """Return a time that 95 of 100 jobs did not exceed, rounded up to its step."""
     left = -(-sum(int(row.jobs) for row in times) * 95 // 100)
     for row in times:
         left -= int(row.jobs)

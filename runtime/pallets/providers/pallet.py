@@ -1,19 +1,20 @@
-"""Providers: who does the work, and what answers for it.
+"""Providers: the registry of providers and their bonds.
 
 A provider registers its keys, addresses and the classes of models that it serves, and bonds money,
-which may still be vesting. Jobs are drawn by free bond, so that many small names get no more than
-one great one; each job reserves a part of the bond until nobody can dispute it any more. Who has
-bonded too little does the chain's own jobs only, and its pay becomes bond.
+which may still be vesting. Providers are selected for jobs by free bond, so that many small
+accounts get no more than one large one; each job reserves a part of the bond until it can no longer
+be disputed. A provider below the minimum bond gets the chain's own jobs only, and its pay becomes
+bond.
 
-What always holds: what is on hold for bonds is active, reserved or on its way out, to the planck;
-and what is reserved is the sum over jobs. There is no hook: each call and each door touches one
-provider, a draw the members of one class, of which there are at most `max_members`. Eras are
-Mining's: epochs that had a block, so that nothing runs out while the chain stands still.
+Invariants: the amount on hold for bonds is active, reserved or being unbonded, to the planck; and
+the reserved amount is the sum over jobs. There is no hook: each call and each public function
+changes one provider, a selection reads the members of one class, at most `max_members`. Eras are
+Mining's: epochs that had a block, so that no period expires while the chain is stalled.
 
-A provider's work also counts in making blocks, for itself or for a validator it lends its score
-to; `scores.py` tells how.
+A provider's work also counts in block production, for itself or for a validator that it delegates
+its score to; see `scores.py`.
 
-Source: `economy.md` 6.3, `useful-work.md` 4.1 and 4.4, rulings A7, A9, B26, B31 and C40.
+Described in `docs/useful-work.md`.
 """
 
 from __future__ import annotations
@@ -103,13 +104,13 @@ Job = Annotated[H256, TypeName("T::Hash")]
 
 
 def joining(pallet: Providers, *_: object) -> DispatchInfo:
-    """Weigh a call that may leave as many classes as there can be, and join as many full ones."""
+    """Weigh a call that may leave the maximum number of classes, and join as many full ones."""
     looked_at = MAX_CLASSES * int(pallet.max_members)
     return DispatchInfo(weights.joining(2 * MAX_CLASSES, looked_at))
 
 
 class Now(NamedTuple):
-    """What decides at present who can be drawn."""
+    """The state that decides which providers can be selected now."""
 
     era: int
     slot: int
@@ -117,17 +118,17 @@ class Now(NamedTuple):
     minimum_bond: int
 
     def hears(self, ledger: Ledger) -> bool:
-        """Tell whether a provider was heard lately."""
+        """Return True if a provider sent a heartbeat in this era or the `FRESH_ERAS` before."""
         return int(ledger.heard) + FRESH_ERAS >= self.era
 
     def rank(self, ledger: Ledger) -> tuple[bool, int]:
-        """Return what decides who keeps a place in a full class: the less goes."""
+        """Return a provider's rank in a full class: the member with the lowest is displaced."""
         return self.hears(ledger), ledger.bond
 
     def drawn_by(self, ledger: Ledger, need: int, *, protocol: bool) -> int:
-        """Return by how much a provider is drawn for a job; 0 if it cannot be.
+        """Return a provider's weight in the selection for a job; 0 if it is not eligible.
 
-        By its free bond, as far as its free capacity needs it.
+        The weight is its free bond, limited to the need of its free capacity.
         """
         room = int(ledger.capacity) - int(ledger.busy)
         if room <= 0 or self.slot < ledger.rests:
@@ -141,28 +142,29 @@ class Now(NamedTuple):
 
 
 class Providers(Pallet):
-    """Who does the work, and what answers for it."""
+    """The registry of providers and their bonds."""
 
     registration_deposit: Const[u128]
-    """What a registration costs until it ends, in planck."""
+    """Deposit for a registration until it ends, in planck."""
     unbonding_eras: Const[u32]
     """Eras between unbonding and withdrawing."""
     era_slots: Const[u32]
-    """The length of an era in slots: an epoch."""
+    """Length of an era in slots: an epoch."""
     slot_ms: u64
-    """The length of a slot in milliseconds."""
+    """Length of a slot in milliseconds."""
     settling_slots: Const[u32]
-    """Who adds bond or changes keys is not drawn for so many slots: longer than anybody can know
-    what will be drawn.
+    """Slots in which a provider is not selected after it adds bond or changes keys: longer than any
+    selection can be foreseen.
 
-    Else the author of the block before could add to whichever of its names is the luckiest.
+    Otherwise the author of the block before could add to the one of its bonds that the beacon
+    favours.
     """
     max_members: Const[u32] = u32(MAX_MEMBERS)
-    """How many providers one class draws from; then only more bond than the least one's helps."""
+    """Maximum number of providers in one class; a further one must displace a lower-ranked one."""
     max_chunks: Const[u32] = u32(MAX_CHUNKS)
-    """How many parts of one bond may be on their way out."""
+    """Maximum number of parts of one bond that are being unbonded."""
     max_lenders: Const[u32] = u32(MAX_LENDERS)
-    """How many providers may lend their scores to one validator."""
+    """Maximum number of providers that delegate their scores to one validator."""
     currency: Bonds
     burns: Burns
     clock: Clock
@@ -170,127 +172,127 @@ class Providers(Pallet):
     operators: Operators
     classes: Classes
     params_origin: OriginCheck
-    """Who decides about the parameters."""
+    """Origin that sets the parameters."""
     contributions: Contributions = Unnoted()
-    """Who lets those vote that do work; see `lean_on`."""
+    """Voting rights for work; see `lean_on`."""
 
     fresh_eras: ClassVar[Const[u32]] = u32(FRESH_ERAS)
-    """A provider is drawn if it was heard in the era that runs or in one of so many before it."""
+    """Number of eras before the current one in which a heartbeat still allows selection."""
     eras_watched: ClassVar[Const[u32]] = u32(ERAS_WATCHED)
-    """How many eras uptime is measured over."""
+    """Number of eras over which uptime is measured."""
     finder_share: ClassVar[Const[u32]] = u32(FINDER_BPS)
-    """What of a bond that is slashed goes to who found the fraud, in basis points, but for what
+    """Part of a slashed bond that is paid to the finder of the fraud, in basis points, except what
     is still vesting; the rest is burned."""
     score_window: ClassVar[Const[u32]] = u32(WINDOW)
-    """How many eras of work count in making blocks."""
+    """Number of eras whose work counts in block production."""
     score_age: ClassVar[Const[u32]] = u32(AGE)
-    """The newest of them is so many eras before the one in which weights are planned."""
+    """Distance in eras of the newest of them from the era in which weights are planned."""
     score_decay: ClassVar[Const[u32]] = u32(DECAY * PPM // 10)
-    """How much each of them counts of what the one after it does, in parts per million."""
+    """Weight of each of them relative to the next one, in parts per million."""
 
     providers = Map(AccountId, ProviderInfo)
-    """Who is registered, and what it told of itself."""
+    """The registered providers, and their information about themselves."""
     ledgers = Map(AccountId, Ledger)
-    """Its bond, and what a draw has to know of it."""
+    """A provider's bond, and the values needed to select it."""
     reservations = DoubleMap(
         AccountId, H256, u128, hashers=(Hasher.Blake2_128Concat, Hasher.Identity)
     )
-    """What of a bond answers for which job, in planck."""
+    """Amounts of a bond that are reserved for jobs, in planck."""
     members = Map(
         u16, Bounded[list[AccountId], MAX_MEMBERS], default=[], hasher=Hasher.Twox64Concat
     )
-    """Who may be drawn for models of a class."""
+    """The providers that may be selected for models of a class."""
     conduct = Map(AccountId, Conduct, default=Conduct())
-    """What is noted of a provider in the era that it was touched last in."""
+    """A provider's record in the era of its last change."""
     windows = Map(AccountId, Window, default=[])
-    """What a provider scored lately, era by era."""
+    """A provider's recent scores, era by era."""
     loans = Map(AccountId, Loan)
-    """Whose the scores are of those that lend them, or did."""
+    """The current or last delegation of a provider's score."""
     lenders = Map(AccountId, Bounded[list[AccountId], MAX_LENDERS], default=[])
-    """Who lends to a validator, or did until lately."""
+    """The providers that delegate to a validator, or did until recently."""
     params = Value(Params, default=Params())
 
     class HoldReason(IntEnum):
-        """Why money is on hold."""
+        """Reasons for which money is on hold."""
 
         ProviderBond = 0
-        """It answers for the work that a provider does."""
+        """Bond for the work of a provider."""
         Registration = 1
-        """It pays for the room of a registration as long as that lasts."""
+        """Deposit for the storage of a registration, as long as it lasts."""
 
     class Registered(Event, index=0):
-        """An account is a provider now."""
+        """A provider was registered."""
 
         provider: Who
 
     class Updated(Event, index=1):
-        """A provider tells something else of itself."""
+        """A provider's information was changed."""
 
         provider: Who
 
     class Deregistered(Event, index=2):
-        """An account is no provider any more."""
+        """A provider was deregistered."""
 
         provider: Who
 
     class Bonded(Event, index=3):
-        """Money was added to a bond."""
+        """A bond was increased."""
 
         provider: Who
         amount: Amount
 
     class Unbonded(Event, index=4):
-        """A part of a bond is on its way out; it can be withdrawn from `era` on."""
+        """A part of a bond was unbonded; it can be withdrawn from `era` on."""
 
         provider: Who
         amount: Amount
         era: EraIndex
 
     class Withdrawn(Event, index=5):
-        """Money that was unbonded is free again."""
+        """Unbonded money was released."""
 
         provider: Who
         amount: Amount
 
     class Chilled(Event, index=6):
-        """A provider takes no jobs until it resumes."""
+        """A provider was chilled: it takes no jobs until it resumes."""
 
         provider: Who
 
     class Resumed(Event, index=7):
-        """A provider takes jobs again."""
+        """A provider resumed: it takes jobs again."""
 
         provider: Who
 
     class Displaced(Event, index=8):
-        """A class was full, and a greater bond took the place of the least, or of a silent one."""
+        """In a full class, `by` displaced the member without heartbeats or with the least bond."""
 
         klass: Annotated[ClassIndex, TypeName("ClassIndex")]
         provider: Who
         by: Who
 
     class AvailabilitySet(Event, index=9):
-        """A provider takes jobs in other hours of the week now."""
+        """A provider changed the hours of the week in which it takes jobs."""
 
         provider: Who
 
     class Heard(Event, index=10):
-        """A provider said that it is there."""
+        """A provider sent a heartbeat."""
 
         provider: Who
         era: EraIndex
 
     class ScoreLent(Event, index=11):
-        """From the snapshot of `era` on a provider's score is another's, or its own: None."""
+        """A score was delegated to `to`, from the snapshot of `era` on; None: to its provider."""
 
         provider: Who
         to: Annotated[AccountId | None, TypeName("Option<T::AccountId>")]
         era: EraIndex
 
     class Slashed(Event, index=12):
-        """Work was wrong: half of `amount` went to `to`, if it could be paid, and the rest is gone.
+        """Work was wrong: `amount` was taken, up to half of it paid to `to`, and the rest burned.
 
-        What the provider scored is gone as well, and it takes no jobs until it resumes.
+        The provider's scores were removed, and it takes no jobs until it resumes.
         """
 
         provider: Who
@@ -299,13 +301,13 @@ class Providers(Pallet):
         to: Annotated[AccountId | None, TypeName("Option<T::AccountId>")]
 
     class Fined(Event, index=13):
-        """A part of a bond was burned: for a job not done, or given back, or too many declined."""
+        """A part of a bond was burned: for a job not done or returned, or too many declined."""
 
         provider: Who
         amount: Amount
 
     class PayBonded(Event, index=14):
-        """Pay became bond, because the bond is below the minimum."""
+        """Pay was added to the bond, which is below the minimum."""
 
         provider: Who
         amount: Amount
@@ -319,67 +321,67 @@ class Providers(Pallet):
         """The account is no provider; register it first."""
 
     class AlreadyProvider(Error, index=1):
-        """The account is a provider already; change what it tells of itself with `update`."""
+        """The account is a provider already; change its information with `update`."""
 
     class InvalidInfo(Error, index=2):
-        """Name one to eight classes, ascending, a capacity, and addresses that end in /p2p/ID."""
+        """The information must have 1 to 8 ascending classes, a capacity, and /p2p/ID addresses."""
 
     class UnknownClass(Error, index=3):
         """There is no class of models of this number; see `Models.Classes` for those there are."""
 
     class ClassFull(Error, index=4):
-        """A class has as many providers as it can have; bond more than the least of them."""
+        """A class has the maximum number of providers; bond more than the smallest of them."""
 
     class NothingToUnbond(Error, index=5):
-        """The amount is zero, or nothing of the bond is free; what jobs need is not."""
+        """The amount is zero, or no part of the bond is free; what jobs need is not."""
 
     class NoMoreChunks(Error, index=6):
-        """Too many parts of the bond are on their way out; withdraw what is ripe first."""
+        """Too many parts of the bond are being unbonded; withdraw the due ones first."""
 
     class NothingToWithdraw(Error, index=7):
-        """Nothing is ripe yet; the `Unbonded` event told the era to wait for."""
+        """No unbonded part is due yet; see the era in the `Unbonded` event."""
 
     class JobsOpen(Error, index=8):
-        """The provider has jobs that are not over; chill, wait until they are, and try again."""
+        """The provider has open jobs; chill, wait until they are over, and try again."""
 
     class StillBonded(Error, index=9):
         """The bond is not empty; unbond all of it, wait, and withdraw it first."""
 
     class AlreadyChilled(Error, index=10):
-        """The provider takes no jobs already; `resume` changes that."""
+        """The provider is chilled already; `resume` ends that."""
 
     class NotChilled(Error, index=11):
         """The provider has its place in all its classes already; there is nothing to resume."""
 
     class AlreadyHeard(Error, index=12):
-        """One heartbeat an era is enough; send the next in the next era."""
+        """The provider sent a heartbeat in this era already; send the next in the next era."""
 
     class BondTooSmall(Error, index=13):
-        """Lending a score needs the minimum bond; add to yours with `bond_extra`."""
+        """Delegating a score needs the minimum bond; increase the bond with `bond_extra`."""
 
     class NothingChanges(Error, index=14):
-        """The score is already whose you want it to be; there is nothing to do."""
+        """The score is delegated in this way already; there is nothing to do."""
 
     class ChangedLately(Error, index=15):
-        """Whose the score is was changed lately; wait until two eras after that took effect."""
+        """The delegation was changed recently; wait until two eras after that took effect."""
 
     class TooManyLenders(Error, index=16):
-        """The validator has as many lenders as it can have; it may dismiss one, or choose another.
+        """The validator has the maximum number of delegators; choose another, or it dismisses one.
 
         The place of a dismissed one is free four eras later.
         """
 
     class NotLender(Error, index=17):
-        """The provider does not lend its score to you; name one that does."""
+        """The provider does not delegate its score to the caller; name one that does."""
 
     class InvalidParams(Error, index=18):
-        """The minimum bond must be more than nothing, and parts at most 1,000,000 ppm."""
+        """The minimum bond is zero, or a part is above 1,000,000 ppm."""
 
     # ---- calls
 
     @call(0, weight=joining)
     def register(self, origin: Origin, info: Told, bond: CompactAmount) -> PostInfo:
-        """Become a provider, with so much money bonded.
+        """Register the caller as a provider, with `bond` planck bonded.
 
         A bond below the minimum, or none, is for the chain's own jobs only: each is checked in
         full, and its pay becomes bond up to the minimum.
@@ -404,10 +406,10 @@ class Providers(Pallet):
 
     @call(1, weight=joining)
     def update(self, origin: Origin, info: Told) -> PostInfo:
-        """Change what you tell of yourself.
+        """Change the caller's information.
 
-        Keys only while you have no jobs: what was drawn or sealed for a job hangs on them. With
-        new ones you are not drawn for the next `settling_slots`.
+        Keys only without open jobs: selections and sealed payloads depend on them. With new keys
+        the provider is not selected in the next `settling_slots`.
         """
         who = origin.signed()
         ledger, before = self._ledger(who), self.providers[who]
@@ -430,9 +432,9 @@ class Providers(Pallet):
 
     @call(2, weight=weights.BOND_EXTRA)
     def bond_extra(self, origin: Origin, amount: CompactAmount) -> None:
-        """Add `amount` to your bond. Money that is still vesting can be bonded, too.
+        """Add `amount` planck to the caller's bond. Money that is still vesting can be bonded, too.
 
-        You are not drawn for the next `settling_slots`.
+        The provider is not selected in the next `settling_slots`.
         """
         who = origin.signed()
         ledger = self._ledger(who)
@@ -444,9 +446,9 @@ class Providers(Pallet):
 
     @call(3, weight=weights.UNBOND)
     def unbond(self, origin: Origin, amount: CompactAmount) -> None:
-        """Start taking `amount` out of your bond; more than is free counts as all that is.
+        """Start to unbond `amount` planck of the caller's bond, at most all that is free.
 
-        What jobs need is not free until nobody can dispute them any more.
+        The part that jobs need is not free until they can no longer be disputed.
         """
         who = origin.signed()
         ledger = self._ledger(who)
@@ -466,7 +468,7 @@ class Providers(Pallet):
 
     @call(4, weight=weights.WITHDRAW)
     def withdraw(self, origin: Origin) -> None:
-        """Make free what was unbonded long enough ago."""
+        """Release the unbonded parts of the caller's bond that are due."""
         who = origin.signed()
         ledger, era = self._ledger(who), self.measures.era_now()
         kept = [chunk for chunk in ledger.unlocking if chunk.era > era]
@@ -480,7 +482,7 @@ class Providers(Pallet):
 
     @call(5, weight=joining)
     def chill(self, origin: Origin) -> PostInfo:
-        """Take no jobs until you resume. Those that you have go on."""
+        """Chill the caller: it takes no new jobs until it resumes. Its open jobs go on."""
         who = origin.signed()
         ledger = self._ledger(who)
         if ledger.chilled:
@@ -491,7 +493,7 @@ class Providers(Pallet):
 
     @call(6, weight=joining)
     def resume(self, origin: Origin) -> PostInfo:
-        """Take jobs again: after `chill`, after a slash, or where a greater bond displaced you.
+        """Take jobs again: after `chill`, after a slash, or after displacement by another provider.
 
         It is a heartbeat as well.
         """
@@ -512,9 +514,9 @@ class Providers(Pallet):
     def set_availability(
         self, origin: Origin, hours: Annotated[Hours | None, TypeName("Option<[u8; 21]>")]
     ) -> None:
-        """Say in which hours of the week you take jobs, by a bit for each, the first the lowest.
+        """Set the hours of the week in which the caller takes jobs: a bit each, lowest bit first.
 
-        Weeks are counted from genesis, not from a Monday. None: in all.
+        Weeks are counted from genesis, not from a Monday. None: all hours.
         """
         who = origin.signed()
         ledger = self._ledger(who)
@@ -525,10 +527,10 @@ class Providers(Pallet):
 
     @call(8, weight=weights.HEARTBEAT)
     def heartbeat(self, origin: Origin) -> PostInfo:
-        """Say that you are there, once an era; it costs no fee.
+        """Send a heartbeat, once an era; it costs no fee.
 
-        Who was not heard for two eras is not drawn; who is heard in less than half of the eras
-        in which it takes jobs earns nothing in mining.
+        A provider without one in this era and the two before is not selected; one with heartbeats
+        in less than half of the eras in which it takes jobs earns nothing in mining.
         """
         who = origin.signed()
         ledger, era = self._ledger(who), u32(self.measures.era_now())
@@ -546,10 +548,10 @@ class Providers(Pallet):
         origin: Origin,
         validator: Annotated[AccountId | None, TypeName("Option<T::AccountId>")],
     ) -> None:
-        """Let your score count for a validator in making blocks. None: for yourself again.
+        """Delegate the caller's score in block production to a validator. None: end the delegation.
 
-        It begins with the snapshot of this era. It ends, or goes over to another, two eras
-        later. Nobody can pass it on.
+        It begins with the snapshot of this era. It ends, or moves to another validator, two eras
+        later. The validator cannot delegate it further.
         """
         who, era = origin.signed(), self.measures.era_now()
         to = None if validator == who else validator
@@ -573,7 +575,7 @@ class Providers(Pallet):
 
     @call(10, weight=weights.DISMISS_LENDER)
     def dismiss_lender(self, origin: Origin, provider: Who) -> None:
-        """Give a provider its score back, two eras from now, to have room for another lender."""
+        """End a provider's delegation to the caller in two eras, to have room for another one."""
         who, era = origin.signed(), self.measures.era_now()
         loan = self.loans.get(provider)
         if loan is None or loan.to != who:
@@ -585,7 +587,7 @@ class Providers(Pallet):
 
     @call(11, weight=joining)
     def deregister(self, origin: Origin) -> PostInfo:
-        """Be no provider any more. The bond must be withdrawn first; the deposit comes back."""
+        """Deregister the caller. The bond must be withdrawn first; the deposit is returned."""
         who = origin.signed()
         ledger, classes = self._ledger(who), self.providers[who].classes
         if ledger.busy:
@@ -608,68 +610,68 @@ class Providers(Pallet):
     def set_params(
         self, origin: Origin, params: Annotated[Params, TypeName("Params<BalanceOf<T>>")]
     ) -> None:
-        """Change the parameters. Bonds below a new minimum stay, and get no more paid jobs."""
+        """Set the parameters. Bonds below a new minimum stay, and get no more paid jobs."""
         self.params_origin(origin)
         if not params.in_order:
             raise self.InvalidParams
         self.params.value = params
         self.deposit(self.ParamsSet(params))
 
-    # ---- doors: who is there
+    # ---- public interface: registrations
 
     @property
     def reason(self) -> Reason:
-        """Why Balances holds the bonds."""
+        """The reason of bonds in Balances."""
         return Reason(self.index, self.HoldReason.ProviderBond)
 
     @property
     def deposit_reason(self) -> Reason:
-        """Why Balances holds the deposits."""
+        """The reason of deposits in Balances."""
         return Reason(self.index, self.HoldReason.Registration)
 
     def exists(self, who: AccountId) -> bool:
-        """Tell whether `who` is registered."""
+        """Return True if `who` is registered."""
         return who in self.ledgers
 
     def operator_of(self, provider: AccountId) -> AccountId | None:
-        """Return who stands behind a provider and earns by its work.
+        """Return the operator that earns by a provider's work.
 
         None for one that is not registered, or whose bond is below the minimum, by a slash too.
         """
         return self.operators.operator_of(provider) if self.is_bonded(provider) else None
 
     def is_bonded(self, provider: AccountId) -> bool:
-        """Tell whether a provider has the minimum bond, which jobs that people pay for need."""
+        """Return True if a provider has the minimum bond, which jobs of requesters need."""
         ledger = self.ledgers.get(provider)
         return ledger is not None and ledger.bond >= self.params.peek().minimum_bond
 
     def info(self, provider: AccountId) -> ProviderInfo | None:
-        """Return what a provider told of itself."""
+        """Return a provider's information."""
         return self.providers.get(provider)
 
     def ledger_of(self, provider: AccountId) -> Ledger | None:
-        """Return the bond of a provider, and whether and how much it works."""
+        """Return the bond of a provider, its capacity and its number of jobs."""
         return self.ledgers.get(provider)
 
     def is_eligible(self, provider: AccountId, klass: int, need: int) -> bool:
-        """Tell whether a provider could be drawn now for a job that reserves `need` planck."""
+        """Return True if a provider could be selected now for a job that reserves `need` planck."""
         ledger = self.ledgers.get(provider)
         if ledger is None or provider not in self.members[u16(klass)]:
             return False
         return self._now().drawn_by(ledger, need, protocol=False) > 0
 
     def members_of(self, klass: int) -> int:
-        """Return how many members a class has."""
+        """Return the number of members of a class."""
         return len(self.members[u16(klass)])
 
     def offered(self, klass: int) -> int:
-        """Return how many jobs at a time the members of a class offer."""
+        """Return the number of concurrent jobs that the members of a class offer."""
         return sum(self.offers(klass))
 
     def offers(self, klass: int) -> list[int]:
-        """Return how many jobs at a time each member of a class offers, 0 if it is not heard.
+        """Return each member's number of concurrent jobs in a class, 0 without a recent heartbeat.
 
-        As far as it has the minimum bond once for every job.
+        Limited to the number of minimum bonds in its bond.
         """
         now, offers = self._now(), []
         for who in self.members[u16(klass)]:
@@ -679,10 +681,10 @@ class Providers(Pallet):
         return offers
 
     def staked_total(self) -> int:
-        """Return all that is on hold for bonds, in planck. Reads every ledger: for looking only."""
+        """Return the total on hold for bonds, in planck. Reads every ledger: for queries only."""
         return sum(ledger.bond + ledger.leaving for _, ledger in self.ledgers.items())
 
-    # ---- doors: jobs
+    # ---- public interface: jobs
 
     def draw(
         self,
@@ -693,14 +695,13 @@ class Providers(Pallet):
         refused: Sequence[AccountId],
         protocol: bool,
     ) -> tuple[AccountId | None, int]:
-        """Draw who does a job that reserves `need` planck of bond.
+        """Select a provider for a job that reserves `need` planck of bond.
 
-        Returns the provider, None if nobody is free, and how many operators could have been drawn.
-        By free bond, so that many names are drawn as often as one with all their bonds, and so that
-        nobody who knows the seed gains by changing its bonds; never the requester's operator nor
-        one of the `refused`. With `protocol`, a job of the chain itself,
-        who has bonded too little may be drawn as well, for one job at a time, as if it had bonded
-        what that needs.
+        Return the provider, None if none is eligible, and the number of eligible operators. By free
+        bond, so that many accounts are selected as often as one with all their bonds, and so that
+        knowledge of the seed gives no gain by changing bonds; never the requester's operator nor
+        one of the `refused`. With `protocol`, a job of the chain itself, providers below the
+        minimum bond are eligible as well, for one job at a time, as if they had bonded `need`.
         """
         now = self._now()
         own = None if requester is None else self.operators.operator_of(requester)
@@ -720,11 +721,11 @@ class Providers(Pallet):
         return (found[order[0]] if order else None), len(operators)
 
     def reserve(self, provider: AccountId, job: H256, amount: u128) -> u128:
-        """Let a provider's bond answer for a job that it is offered; return for how much.
+        """Reserve a part of a provider's bond for a job that it is offered; return the amount.
 
         `amount` planck, or all that is active if that is less, as it may be for the chain's own
-        jobs. One place of its capacity is taken. ValueError if it is no provider, or if the job
-        has a place already: the caller is wrong then.
+        jobs. One place of its capacity is taken. Raises ValueError if it is no provider, or if the
+        job has a place already, both of which are errors of the caller.
         """
         ledger = self.ledgers.get(provider)
         if ledger is None or (provider, job) in self.reservations:
@@ -741,7 +742,7 @@ class Providers(Pallet):
         return taken
 
     def release(self, provider: AccountId, job: H256) -> None:
-        """Let a bond answer for a job no more, and free its place; nothing if it does not."""
+        """End the reservation for a job, and free its place; nothing if there is none."""
         ledger = self.ledgers.get(provider)
         if ledger is None or (provider, job) not in self.reservations:
             return
@@ -749,12 +750,12 @@ class Providers(Pallet):
         self.ledgers[provider] = ledger
 
     def slash(self, provider: AccountId, job: H256, amount: u128, to: AccountId | None) -> u128:
-        """Take up to `amount` planck for wrong work; return what was taken, and end the job.
+        """Take up to `amount` planck for wrong work; return the amount taken, and end the job.
 
-        What answers for the job goes first, then what is active, then what was unbonded last.
-        Half goes to `to`, unless that is nobody, the provider, or an account that so little
-        cannot open, and without what a lock leans on; the rest is burned. What the provider scored
-        is gone, and it is chilled.
+        First the part reserved for the job, then the active one, then the latest unbonded ones.
+        Half goes to `to`, unless that is None, the provider, or an account that so little cannot
+        open, and without locked money; the rest is burned. The provider's scores are removed, and
+        it is chilled.
         """
         ledger = self.ledgers.get(provider)
         if ledger is None:
@@ -774,9 +775,9 @@ class Providers(Pallet):
         return taken
 
     def fine(self, provider: AccountId, ppm: int) -> u128:
-        """Burn a part of a provider's bond; return how much, in planck.
+        """Burn a part of a provider's bond; return the burned amount, in planck.
 
-        What answers for jobs counts for the part, but is not touched.
+        The part is taken of the whole bond, but what is reserved for jobs is not touched.
         """
         ledger = self.ledgers.get(provider)
         if ledger is None:
@@ -784,15 +785,14 @@ class Providers(Pallet):
         return self._fine(provider, ledger, int(mul_div(ledger.bond, ppm, PPM)))
 
     def charge(self, provider: AccountId, amount: u128) -> u128:
-        """Burn `amount` planck of a provider's bond, as far as no job needs it; return how much."""
+        """Burn `amount` planck of a provider's bond, but none that jobs need; return the amount."""
         ledger = self.ledgers.get(provider)
         return u128(0) if ledger is None else self._fine(provider, ledger, int(amount))
 
     def note_decline(self, provider: AccountId) -> u128:
-        """Note that a provider declined an offer; return what that cost it, in planck.
+        """Count a declined offer; return the fine, in planck.
 
-        Nothing as long as it declines no more than the quota of its offers in the era, a part of
-        one counting as one.
+        No fine within the quota of the provider's offers in the era, rounded up.
         """
         ledger = self.ledgers.get(provider)
         if ledger is None:
@@ -805,10 +805,10 @@ class Providers(Pallet):
         return self.fine(provider, int(params.decline_fine))
 
     def note_done(self, provider: AccountId, took: int, ok: bool) -> None:
-        """Note that a provider was through with a job, well or not.
+        """Count a job that a provider has ended, well or not.
 
         `took` is in thousandths of the time that its class is given for such a job. Call it before
-        Mining records the receipt: what eras that are over came to counts then.
+        Mining records the receipt, which then uses the results of ended eras.
         """
         ledger = self.ledgers.get(provider)
         if ledger is None:
@@ -820,9 +820,9 @@ class Providers(Pallet):
         self.conduct[provider] = conduct
 
     def hold_pay(self, provider: AccountId, amount: u128) -> u128:
-        """Make pay that a provider just got a part of its bond, up to the minimum; return how much.
+        """Hold pay that a provider just received as bond, up to the minimum; return the amount.
 
-        Raises what holding raises: the provider has not got so much.
+        Raises the errors of the hold: the provider's free balance is too small.
         """
         ledger = self.ledgers.get(provider)
         if ledger is None:
@@ -837,29 +837,29 @@ class Providers(Pallet):
         self.deposit(self.PayBonded(provider, part))
         return part
 
-    # ---- doors: scores
+    # ---- public interface: scores
 
     def lean_on(self, contributions: Contributions) -> None:
-        """Tie to who lets those vote that do work: added later."""
+        """Bind the pallet of voting rights for work, which is added later."""
         self.contributions = contributions
 
     def credit_score(self, provider: AccountId, parts: int) -> None:
-        """Count work, which Mining counted in millionths of a unit, to a provider's era."""
+        """Add work, counted by Mining in millionths of a unit, to a provider's current era."""
         if parts and provider in self.ledgers:
             era = self.measures.era_now()
             self.windows[provider] = credited(self.windows[provider], era, parts)
             self.contributions.note_work(provider, parts)
 
     def scores(self, validators: Sequence[AccountId]) -> list[int]:
-        """Return what the work of each validator weighs, its own and what is lent to it.
+        """Return the weight of each validator's work, its own and the one delegated to it.
 
-        In 10^-19 of a unit, by the snapshot that weights planned in this era go by. Reads a
-        bounded number of accounts for each: itself and its lenders.
+        In 10^-19 of a unit, by the snapshot used for weights planned in this era. Reads a
+        bounded number of accounts for each: itself and its delegators.
         """
         return [int(self.weight_of(validator).total) for validator in validators]
 
     def weight_of(self, validator: AccountId) -> ScoreView:
-        """Return what a validator's work weighs, and why."""
+        """Return the weight of a validator's work and its parts."""
         era = self.measures.era_now()
         snapshot = era - AGE
         if snapshot < 0:
@@ -873,7 +873,7 @@ class Providers(Pallet):
         total = own + sum(int(part.score) for part in lent)
         return ScoreView(u32(snapshot), u128(own), lent, u128(total))
 
-    # ---- steps: bonds
+    # ---- internals: bonds
 
     def _ledger(self, who: AccountId) -> Ledger:
         ledger = self.ledgers.get(who)
@@ -882,11 +882,11 @@ class Providers(Pallet):
         return ledger
 
     def _rest(self) -> u32:
-        """Return the slot from which one that adds bond now can be drawn."""
+        """Return the slot from which a provider that adds bond now can be selected."""
         return u32(self.clock.now() + int(self.settling_slots))
 
     def _end(self, provider: AccountId, job: H256, ledger: Ledger) -> None:
-        """Make active what answered for a job, and its place free."""
+        """Make the reservation for a job active again, and free its place."""
         amount = self.reservations[provider, job]
         del self.reservations[provider, job]
         ledger.reserved -= amount
@@ -894,10 +894,10 @@ class Providers(Pallet):
         ledger.busy -= 1
 
     def _reward(self, provider: AccountId, to: AccountId | None, half: u128) -> u128:
-        """Move half of a slash to whoever found it out; return what could be moved.
+        """Move half of a slash to the finder of the fraud; return the amount moved.
 
-        Not what a lock leans on: else money that is still vesting would be free for who proves
-        from another account that he was wrong.
+        Locked money is excluded: otherwise an owner could free money that is still vesting by
+        proving its own fraud from another account.
         """
         if to is None or to == provider:
             return u128(0)
@@ -913,7 +913,7 @@ class Providers(Pallet):
         return half
 
     def _fine(self, provider: AccountId, ledger: Ledger, due: int) -> u128:
-        """Burn of what is active, or on its way out."""
+        """Burn up to `due` of the active part and of the parts being unbonded."""
         taken = u128(min(due, int(ledger.active) + ledger.leaving))
         if not taken:
             return taken
@@ -926,7 +926,7 @@ class Providers(Pallet):
     def _burn(self, provider: AccountId, amount: u128) -> None:
         self.burns.destroy_held(self.reason, provider, amount, BurnReason.Slash, force=True)
 
-    # ---- steps: classes
+    # ---- internals: classes
 
     def _ensure_in_order(self, info: ProviderInfo) -> None:
         if not info.in_order:
@@ -935,9 +935,10 @@ class Providers(Pallet):
             raise self.UnknownClass
 
     def _join(self, who: AccountId, ledger: Ledger, classes: Sequence[u16]) -> int:
-        """Take a place in each class; return how many members were looked at.
+        """Take a place in each class; return the number of members that were read.
 
-        In a full one the place of a member that is silent, or has the least bond, if that is less.
+        In a full one, displace the member without a heartbeat or with the smallest bond, if it
+        ranks lower.
         """
         looked_at = 0
         for klass in classes:
@@ -974,17 +975,17 @@ class Providers(Pallet):
         return Now(self.measures.era_now(), self.clock.now(), self._hour(0), minimum)
 
     def _hour(self, back: int) -> int:
-        """Return the hour of the week, now or at the beginning of the era so many before this."""
+        """Return the hour of the week, now or at the beginning of the era `back` eras before."""
         slot = self.clock.now()
         if back:
             length = int(self.era_slots)
             slot = max(slot // length - back, 0) * length
         return slot * int(self.slot_ms) // HOUR_MS % HOURS
 
-    # ---- steps: conduct
+    # ---- internals: conduct
 
     def _settle(self, who: AccountId, ledger: Ledger) -> Conduct:
-        """Tell Mining what eras that are over came to; return what is noted of this one."""
+        """Report the results of ended eras to Mining; return the record of this one."""
         conduct, era = self.conduct[who], self.measures.era_now()
         over = era - int(conduct.era)
         if not over:
@@ -999,28 +1000,27 @@ class Providers(Pallet):
         self.conduct[who] = conduct
         return conduct
 
-    # ---- steps: scores
+    # ---- internals: scores
 
     def _score(self, provider: AccountId, borrower: AccountId | None, snapshot: int) -> int:
-        """Return what a provider's work weighs, if it is the borrower's by the snapshot."""
+        """Return the weight of a provider's work if `borrower` has it in the snapshot, else 0."""
         window = self.windows[provider]
         if not window:
             return 0
         loan = self.loans.get(provider)
         whose = None if loan is None else loan.at(snapshot)
-        # A weight that is out of range must not hold up the epoch's turn.
+        # A weight out of range must not block the change of the epoch.
         return min(score_at(window, snapshot), MOST_SCORE) if whose == borrower else 0
 
     def _is_lender(self, provider: AccountId, borrower: AccountId, era: int) -> bool:
-        """Tell whether a provider's score is the borrower's by a snapshot in use, or will be."""
+        """Return True if a score is delegated to `borrower` in a snapshot in use, or will be."""
         loan = self.loans.get(provider)
         return loan is not None and loan.concerns(borrower, era - AGE)
 
     def _ensure_not_lately(self, loan: Loan | None, era: int) -> None:
-        """Let nobody change a loan before snapshots in use have its last change.
+        """Refuse a change of a delegation until all snapshots in use have its last change.
 
-        One change is remembered, and it must tell whose the score is in all of them. Raises
-        ChangedLately.
+        One change is stored, and it must give the delegate in all of them. Raises ChangedLately.
         """
         if loan is not None and era - AGE < loan.since:
             raise self.ChangedLately

@@ -1,11 +1,11 @@
-"""Scores: how much verified work weighs in making blocks, and whose weight it is.
+"""Scores: the weight of verified work in block production, and its delegation.
 
-Each provider has a window: what it scored, era by era. Weights that are planned in an era count the
+Each provider has a window: its scores, era by era. Weights that are planned in an era count the
 fourteen eras before the last one, each for eight tenths of the one after it; so nothing counts
-that was done, lent or taken back while the luck of the epoch that is planned was being made.
-Eras are epochs that had a block: while a chain stands still no score grows old.
+that was done, delegated or withdrawn while the randomness of the planned epoch was being made.
+Eras are epochs that had a block: while a chain is stalled no score decays.
 
-Source: `useful-work.md` 4.4, rulings A7 and A9.
+Described in `docs/useful-work.md`.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ from btt_chain.scale import Bounded, TypeName, path, u32, u128
 WINDOW: Final = 14
 AGE: Final = 2
 DECAY: Final = 8
-"""Constants of `Providers`: what each decides is told there. The last in tenths."""
+"""Constants of `Providers`, described there. The last in tenths."""
 KEPT: Final = WINDOW + AGE
-"""Eras that are remembered: those that count, and those that will."""
+"""Number of eras stored: those that count, and those that will."""
 SCORE_UNIT: Final = 10 ** (WINDOW - 1)
-"""A millionth of a unit of work that counts in full; what each era loses is then exact."""
+"""A millionth of a unit of work that counts in full; the decay of each era is then exact."""
 MAX_LENDERS: Final = 16
-"""Providers that may lend their scores to one validator."""
+"""Maximum number of providers that delegate their scores to one validator."""
 MOST_SCORE: Final = u128.MAX // (2 * MAX_LENDERS)
-"""More than this one provider cannot weigh: a validator with all its lenders fits u128."""
+"""Maximum weight of one provider: a validator with all its delegators fits u128."""
 
 
 @path("pallet_providers::EraScore")
 @dataclass(slots=True)
 class EraScore:
-    """What a provider scored in an era, in millionths of a unit of work."""
+    """A provider's score in an era, in millionths of a unit of work."""
 
     era: Annotated[u32, TypeName("EraIndex")]
     parts: u128
 
 
 Window = Bounded[list[EraScore], KEPT]
-"""Scores of one provider, the oldest first; eras without any are not there."""
+"""Scores of one provider, the oldest first; eras without a score are omitted."""
 
 
 @path("pallet_providers::Loan")
 @dataclass(slots=True)
 class Loan:
-    """Whose a provider's score is: that of `to` from the snapshot of era `since` on.
+    """The delegation of a provider's score: to `to` from the snapshot of era `since` on.
 
-    Until then that of `before`. None: its own.
+    Until then to `before`. None: not delegated.
     """
 
     before: Annotated[AccountId | None, TypeName("Option<T::AccountId>")]
@@ -57,16 +57,16 @@ class Loan:
     since: Annotated[u32, TypeName("EraIndex")]
 
     def at(self, era: int) -> AccountId | None:
-        """Return the borrower by the snapshot of an era."""
+        """Return the delegate of the score in the snapshot of an era."""
         return self.to if era >= self.since else self.before
 
     def concerns(self, borrower: AccountId, era: int) -> bool:
-        """Tell whether any snapshot of `era` or later is the borrower's."""
+        """Return True if the score is delegated to `borrower` in any snapshot of `era` or later."""
         return self.to == borrower or (self.before == borrower and era < self.since)
 
 
 def credited(window: Sequence[EraScore], era: int, parts: int) -> list[EraScore]:
-    """Return the window with `parts` more in `era`, the one that runs, and without what is old."""
+    """Return the window with `parts` more in `era`, the current one, and without expired eras."""
     kept = [score for score in window if score.era + KEPT > era]
     if not kept or kept[-1].era != era:
         return [*kept, EraScore(u32(era), u128(parts))]
@@ -74,7 +74,7 @@ def credited(window: Sequence[EraScore], era: int, parts: int) -> list[EraScore]
 
 
 def score_at(window: Sequence[EraScore], snapshot: int) -> int:
-    """Return what a window weighs by the snapshot of an era, in parts of `SCORE_UNIT`."""
+    """Return the weight of a window in the snapshot of an era, in parts of `SCORE_UNIT`."""
     ages = ((snapshot - int(score.era), int(score.parts)) for score in window)
     return sum(
         parts * DECAY**age * 10 ** (WINDOW - 1 - age) for age, parts in ages if 0 <= age < WINDOW

@@ -1,4 +1,4 @@
-"""What Providers stores and tells, and what it leans on."""
+"""Types of Providers, and the interfaces it needs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import PPM
 
 MAX_CLASSES: Final = 8
-"""Classes of models that one provider may serve."""
+"""Maximum number of classes of models that one provider serves."""
 MAX_ENDPOINTS: Final = 256
-"""Bytes of its addresses."""
+"""Maximum length of its addresses in bytes."""
 MAX_CHUNKS: Final = 32
 MAX_MEMBERS: Final = 256
-"""Providers that one class draws from."""
+"""Maximum number of providers in one class."""
 HOURS: Final = 168
-"""Hours of a week, of which availability has one bit each."""
+"""Hours of a week, each of which has one bit in the availability."""
 
 PRINTABLE: Final = bytes(range(0x21, 0x7F))
 
@@ -35,7 +35,7 @@ Endpoints = Annotated[Bounded[bytes, MAX_ENDPOINTS], TypeName("BoundedVec<u8, Ma
 
 
 def are_endpoints(raw: bytes) -> bool:
-    """Tell whether these are addresses as they are written here, at least one."""
+    """Return True if these are addresses in the form of `Endpoints`, at least one."""
     lines = raw.split(b"\n")
     return all(
         line.startswith(b"/") and b"/p2p/" in line and not line.strip(PRINTABLE) for line in lines
@@ -44,7 +44,7 @@ def are_endpoints(raw: bytes) -> bool:
 
 @path("pallet_providers::ProviderKind")
 class ProviderKind(IntEnum):
-    """What a provider says it is."""
+    """The kind of a provider, by its own statement."""
 
     Home = 0
     Mid = 1
@@ -56,26 +56,26 @@ class ProviderKind(IntEnum):
 @path("pallet_providers::ProviderInfo")
 @dataclass(slots=True)
 class ProviderInfo:
-    """What a provider tells of itself."""
+    """A provider's information about itself."""
 
     kind: ProviderKind
     region: Annotated[u16 | None, TypeName("Option<u16>")]
-    """Where it says it is; what counts in mining is what the oracle attests."""
+    """Region by its own statement; mining uses the one that the oracle attests."""
     classes: Annotated[
         Bounded[list[ClassIndex], MAX_CLASSES], TypeName("BoundedVec<ClassIndex, MaxClasses>")
     ]
     """The classes of models that it serves, ascending."""
     capacity: u32
-    """Jobs that it does at a time."""
+    """Maximum number of concurrent jobs."""
     vrf: Key32
-    """Its sr25519 key for draws that only it can make."""
+    """Its sr25519 key for selections that only it can make."""
     seal: Key32
     """Its X25519 key, which payloads are sealed to."""
     endpoints: Endpoints
 
     @property
     def in_order(self) -> bool:
-        """Whether there are classes, each once and ascending, a capacity, and addresses."""
+        """True if it has classes, each once and ascending, a capacity, and addresses."""
         classes = [int(klass) for klass in self.classes]
         ascending = all(one < other for one, other in pairwise(classes))
         return bool(classes) and ascending and self.capacity > 0 and are_endpoints(self.endpoints)
@@ -84,7 +84,7 @@ class ProviderInfo:
 @path("pallet_providers::UnlockChunk", params={"Balance": u128})
 @dataclass(slots=True)
 class UnlockChunk:
-    """Money on its way out of a bond: from era `era` on it can be withdrawn."""
+    """An amount that is being unbonded: withdrawable from era `era` on."""
 
     value: Annotated[Compact[u128], TypeName("Balance")]
     era: Annotated[Compact[u32], TypeName("EraIndex")]
@@ -93,43 +93,43 @@ class UnlockChunk:
 @path("pallet_providers::Ledger", params={"Balance": u128})
 @dataclass(slots=True)
 class Ledger:
-    """The bond of a provider, all of it on hold, and what a draw has to know of it."""
+    """A provider's bond, all of it on hold, and the values needed to select providers."""
 
     active: Annotated[Compact[u128], TypeName("Balance")] = u128(0)
-    """What is free for further jobs."""
+    """Amount that is free for further jobs."""
     reserved: Annotated[Compact[u128], TypeName("Balance")] = u128(0)
-    """What answers for jobs that run or can still be disputed."""
+    """Amount reserved for jobs that are open or can still be disputed."""
     unlocking: Annotated[
         Bounded[list[UnlockChunk], MAX_CHUNKS], TypeName("BoundedVec<UnlockChunk, MaxChunks>")
     ] = field(default_factory=list)
     capacity: Annotated[u32, TypeName("u32")] = u32(0)
     busy: Annotated[u32, TypeName("u32")] = u32(0)
-    """Jobs it has."""
+    """Number of its jobs."""
     heard: EraIndex = u32(0)
-    """The era of its last heartbeat."""
+    """Era of its last heartbeat."""
     rests: Annotated[u32, TypeName("BlockNumber")] = u32(0)
-    """The first slot in which it can be drawn, after it added bond or changed keys."""
+    """First slot in which it can be selected, after it added bond or changed keys."""
     chilled: bool = False
-    """Whether it takes no jobs at present."""
+    """True if it takes no new jobs."""
     hours: Annotated[Hours | None, TypeName("Option<[u8; 21]>")] = None
-    """The hours of the week in which it takes jobs, counted from genesis; None: all."""
+    """Hours of the week in which it takes jobs, counted from genesis; None: all."""
 
     @property
     def bond(self) -> int:
-        """What answers for its work, in planck: active and reserved."""
+        """Bond for its work, in planck: active and reserved."""
         return int(self.active) + int(self.reserved)
 
     @property
     def leaving(self) -> int:
-        """What is on its way out, in planck."""
+        """Amount that is being unbonded, in planck."""
         return sum(int(chunk.value) for chunk in self.unlocking)
 
     def is_awake(self, hour: int) -> bool:
-        """Tell whether it takes jobs in an hour of the week."""
+        """Return True if it takes jobs in an hour of the week."""
         return self.hours is None or bool(self.hours[hour // 8] >> hour % 8 & 1)
 
     def take(self, amount: int) -> None:
-        """Take `amount` planck out: of what is active, then of what was unbonded last."""
+        """Take `amount` planck out: of the active part, then of the latest unbonded ones."""
         part = min(amount, int(self.active))
         self.active -= part
         amount -= part
@@ -143,28 +143,28 @@ class Ledger:
 @path("pallet_providers::Params", params={"Balance": u128})
 @dataclass(slots=True)
 class Params:
-    """What governance decides about providers. Parts are in ppm."""
+    """Parameters of providers, set by governance. Parts are in ppm."""
 
     minimum_bond: Annotated[u128, TypeName("Balance")] = u128(1_000 * BTT)
-    """What a provider must have bonded to do jobs that people pay for, in planck."""
+    """Minimum bond for jobs that a requester pays, in planck."""
     decline_quota: Annotated[u32, TypeName("u32")] = u32(50_000)
-    """The part of its offers that a provider may decline in an era."""
+    """Part of its offers that a provider may decline in an era at no cost."""
     decline_fine: Annotated[u32, TypeName("u32")] = u32(5_000)
-    """The part of its bond that each further one costs."""
+    """Part of its bond that each further one costs."""
 
     @property
     def in_order(self) -> bool:
-        """Whether the parts are parts, and the bond is one."""
+        """True if both parts are at most 1,000,000 ppm and the bond is above zero."""
         return self.minimum_bond > 0 and max(self.decline_quota, self.decline_fine) <= PPM
 
 
-# ---- what the runtime API tells
+# ---- types of the runtime API
 
 
 @path("pallet_providers::Lent")
 @dataclass(slots=True)
 class Lent:
-    """What one provider lends, in 10^-19 of a unit of work."""
+    """The score that one provider delegates, in 10^-19 of a unit of work."""
 
     provider: Annotated[AccountId, TypeName("T::AccountId")]
     score: u128
@@ -173,52 +173,52 @@ class Lent:
 @path("pallet_providers::ScoreView")
 @dataclass(slots=True)
 class ScoreView:
-    """What a validator's work weighs, and why; scores in 10^-19 of a unit of work."""
+    """The weight of a validator's work and its parts; scores in 10^-19 of a unit of work."""
 
     snapshot: Annotated[u32 | None, TypeName("Option<EraIndex>")]
-    """The newest era that counts; None if none does yet."""
+    """Newest era that counts; None if there is none yet."""
     own: u128
     lent: list[Lent]
     total: u128
 
 
-# ---- what Providers leans on
+# ---- interfaces that Providers needs
 
 
 class Clock(Protocol):
-    """What time it is; Babe satisfies it."""
+    """The time; Babe satisfies it."""
 
     def now(self) -> int:
         """Return the slots since genesis."""
 
 
 class Measures(Protocol):
-    """Who counts eras and weighs work by how it was done; Mining satisfies it."""
+    """The count of eras, and the measurements of work; Mining satisfies it."""
 
     def era_now(self) -> int:
-        """Return the number of epochs with a block before the one that runs."""
+        """Return the number of epochs with a block before the current one."""
 
     def record_uptime(self, operator: AccountId, answered: int, expected: int) -> None:
-        """Note how many of the expected heartbeats were answered."""
+        """Store an operator's answered and expected heartbeats."""
 
     def record_quality(self, operator: AccountId, p95: int, ok: int, all_: int) -> None:
-        """Note what 95 of 100 jobs took, as in `note_done`, and how many of all were good."""
+        """Store the time of 95 of 100 jobs, as in `note_done`, and the number of good ones."""
 
 
 class Bonds(Protocol):
-    """The money that bonds are made of; Balances satisfies it. Amounts in planck."""
+    """The money of bonds; Balances satisfies it. Amounts in planck."""
 
     def held(self, reason: Reason, who: AccountId) -> u128:
-        """Return what is on hold for a reason."""
+        """Return the amount on hold for a reason."""
 
     def unlocked(self, reason: Reason, who: AccountId) -> u128:
-        """Return how much of what is on hold for a reason no lock leans on."""
+        """Return the part of a hold that no lock needs."""
 
     def hold(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Put free money on hold; raise DispatchError if there is not enough."""
+        """Put free balance on hold; raise DispatchError if there is not enough."""
 
     def release(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Make what is on hold free again."""
+        """Release a hold."""
 
     def transfer_on_hold(
         self,
@@ -230,11 +230,11 @@ class Bonds(Protocol):
         on_hold: bool,
         force: bool,
     ) -> None:
-        """Move what is on hold; raise TokenError if `dest` cannot take so little."""
+        """Move an amount on hold; raise TokenError if it is too small for `dest`."""
 
 
 class Burns(Protocol):
-    """Who destroys money and counts it; Tokenomics satisfies it."""
+    """Destruction of money, with its accounting; Tokenomics satisfies it."""
 
     def destroy_held(
         self,
@@ -245,35 +245,35 @@ class Burns(Protocol):
         *,
         force: bool = False,
     ) -> None:
-        """Destroy what is on hold for good; with `force` even what a lock needs."""
+        """Destroy an amount on hold; with `force` even one that a lock needs."""
 
 
 class Operators(Protocol):
-    """Who stands behind an account; the registry of identities satisfies it."""
+    """Operators of accounts; Identity satisfies it."""
 
     def operator_of(self, account: AccountId) -> AccountId:
         """Return the operator's account."""
 
 
 class Classes(Protocol):
-    """Which classes of models there are; Models satisfies it."""
+    """Classes of models; Models satisfies it."""
 
     def has_class(self, index: int) -> bool:
-        """Tell whether there is a class of this number."""
+        """Return True if there is a class of this number."""
 
 
 class Contributions(Protocol):
-    """Who lets those vote that do work; Chambers satisfies it."""
+    """Voting rights for work; Chambers satisfies it."""
 
     def note_work(self, provider: AccountId, parts: int) -> None:
-        """Note verified work, in millionths of a unit."""
+        """Record verified work, in millionths of a unit."""
 
     def forget_work(self, provider: AccountId) -> None:
-        """Forget all work of a provider that did some wrong."""
+        """Remove all recorded work of a provider whose work was wrong."""
 
 
 class Unnoted:
-    """A chain on which work has no vote."""
+    """A chain without voting rights for work."""
 
     def note_work(self, provider: AccountId, parts: int) -> None:
         """Do nothing."""
