@@ -1,12 +1,12 @@
-"""Scheduler: calls that are made at a time to come.
+"""Scheduler: calls dispatched at a later time.
 
-Time is slots since genesis, as everywhere: what wallets call a block number here is a slot. A task
-is made in the first block whose slot is not before its own, so slots without a block delay and
-never lose it. Within a slot the lower priority number comes first, then the older task. When a
-block has no room for the next task, that one and all after it wait for the next block, in order.
+Time is slots since genesis: what wallets call a block number here is a slot. A task is dispatched
+in the first block whose slot is not before its own, so slots without a block delay tasks but never
+lose them. Within a slot the lower priority number comes first, then the older task. When a block
+has no room for the next task, that one and all after it wait for the next block, in order.
 
-What always holds: a task is in the agenda until it is made, cancelled, or announced as impossible
-(its call is not here, or is heavier than any block can take); the lookup of names leads to exactly
+Invariants: a task is in the agenda until it is dispatched, cancelled, or reported as impossible
+(its call is unavailable, or heavier than any block allows); the lookup of names contains exactly
 the named tasks in the agenda; each task in the agenda holds one request of its call's preimage.
 """
 
@@ -63,11 +63,11 @@ from runtime.pallets.utility import carrying_weight
 from runtime.weights import scheduler as weights
 
 MAX_SCHEDULED: Final = 100
-"""Tasks of one slot."""
+"""Maximum number of tasks of one slot."""
 LOOKS: Final = weights.look(0) + weights.look(MAX_SCHEDULED)
-"""What a block spends on finding the first task that it makes, at most, in picoseconds."""
+"""Maximum weight of finding a block's first task, in picoseconds."""
 LONGEST_STEP: Final = 64
-"""Slots between two that are looked at for room, at most."""
+"""Maximum number of slots between two slots that are checked for room."""
 
 Name = Annotated[bytes, Fixed(32)]
 Address = tuple[u32, u32]
@@ -75,7 +75,7 @@ Address = tuple[u32, u32]
 
 
 class SlotKey(FixedBytes, size=4, path="btt_runtime::SlotKey"):
-    """A slot, its highest byte first: so keys sort by time."""
+    """A slot in big-endian order, so that keys sort by time."""
 
 
 class At(Variant, index=0, unnamed=True):
@@ -85,7 +85,7 @@ class At(Variant, index=0, unnamed=True):
 
 
 class After(Variant, index=1, unnamed=True):
-    """So many slots later."""
+    """A number of slots later."""
 
     slots: Annotated[u32, TypeName("BlockNumber")]
 
@@ -108,7 +108,7 @@ DispatchTime = Annotated[
 )
 @dataclass(slots=True)
 class Task:
-    """A task: a call, whose it is, and whether it is to be made again."""
+    """A task: a call, its origin, and its repetition."""
 
     maybe_id: Annotated[Name | None, TypeName("Option<Name>")]
     priority: Annotated[u8, TypeName("schedule::Priority")]
@@ -116,14 +116,14 @@ class Task:
     maybe_periodic: Annotated[
         tuple[u32, u32] | None, TypeName("Option<schedule::Period<BlockNumber>>")
     ]
-    """Slots between two times, and how many times are left after this one."""
+    """Number of slots between two dispatches, and number of dispatches after this one."""
     origin: Annotated[OriginCaller, TypeName("PalletsOrigin")]
 
 
 @path("pallet_scheduler::RetryConfig", params={"Period": u32})
 @dataclass(slots=True)
 class RetryConfig:
-    """How often a task that fails is tried again, and after how many slots."""
+    """Number of retries of a task that fails, and the slots between them."""
 
     total_retries: Annotated[u8, TypeName("u8")]
     remaining: Annotated[u8, TypeName("u8")]
@@ -145,62 +145,62 @@ Agenda = Bounded[list[Task | None], MAX_SCHEDULED]
 
 
 class Clock(Protocol):
-    """What time it is; Babe satisfies it."""
+    """The clock; Babe satisfies it."""
 
     def now(self) -> int:
         """Return the slots since genesis."""
 
 
 def schedule_info(_: object, *args: Any) -> DispatchInfo:
-    """Weigh a new task by the call that it carries, which is its last argument."""
+    """Weigh a new task by the call that it carries, which is the last argument."""
     inner: Call = args[-1]
     return DispatchInfo(weights.schedule_named(len(inner.raw)) + carrying_weight(inner))
 
 
 class Scheduler(Pallet):
-    """Calls that are made at a time to come."""
+    """Calls dispatched at a later time."""
 
     maximum_weight: Const[Weight]
-    """The part of a block that tasks may use."""
+    """Maximum weight of tasks in a block."""
     max_scheduled_per_block: Const[u32] = u32(MAX_SCHEDULED)
-    """The most tasks of one slot."""
+    """Maximum number of tasks of one slot."""
     clock: Clock
     preimages: Preimage
     schedule_origin: OriginCheck = ensure_root
-    """Who may schedule and cancel, besides the pallets that do."""
+    """Origin that may schedule and cancel, besides other pallets."""
 
     incomplete_since = Value(u32)
     """The slot whose tasks had no room in the last block; none if all had."""
     agenda = Map(u32, Agenda, default=[], hasher=Hasher.Twox64Concat)
-    """The tasks by slot; gaps are tasks that are gone."""
+    """The tasks by slot; a gap is a task that was removed."""
     retries = Map(Address, RetryConfig)
-    """The tasks that are tried again if they fail."""
+    """Retries of tasks that fail."""
     lookup = Map(Name, Address, hasher=Hasher.Twox64Concat)
-    """Where the tasks with a name are."""
+    """Addresses of named tasks."""
     due = Map(SlotKey, tuple[()], hasher=Hasher.Identity)
-    """The slots that have tasks. In order of time, so that a gap of any length costs nothing."""
+    """Slots with tasks, in order of time, so that a gap of any length costs nothing."""
 
     class Scheduled(Event, index=0):
-        """A task was put into the agenda."""
+        """A task was added to the agenda."""
 
         when: When
         index: Place
 
     class Canceled(Event, index=1):
-        """A task was taken out of the agenda."""
+        """A task was removed from the agenda."""
 
         when: When
         index: Place
 
     class Dispatched(Event, index=2):
-        """A task was made; this came of it."""
+        """A task was dispatched, with this result."""
 
         task: TaskAddress
         id: MaybeName
         result: Annotated[Result[tuple[()], WireError], TypeName("DispatchResult")]
 
     class RetrySet(Event, index=3):
-        """A task will be tried again if it fails."""
+        """Retries were set for a task."""
 
         task: TaskAddress
         id: MaybeName
@@ -208,37 +208,37 @@ class Scheduler(Pallet):
         retries: Tries
 
     class RetryCancelled(Event, index=4):
-        """A task will not be tried again if it fails."""
+        """The retries of a task were removed."""
 
         task: TaskAddress
         id: MaybeName
 
     class CallUnavailable(Event, index=5):
-        """A task came up whose call is not here; it is given up."""
+        """The call of a due task was unavailable; the task was removed."""
 
         task: TaskAddress
         id: MaybeName
 
     class PeriodicFailed(Event, index=6):
-        """A task cannot be put back for the next time: there is no slot so late."""
+        """A periodic task could not be repeated: the slot would be out of range."""
 
         task: TaskAddress
         id: MaybeName
 
     class RetryFailed(Event, index=7):
-        """A task cannot be put back for another try: there is no slot so late."""
+        """A failed task could not be retried: the slot would be out of range."""
 
         task: TaskAddress
         id: MaybeName
 
     class PermanentlyOverweight(Event, index=8):
-        """A task came up that is heavier than any block can take; it is given up."""
+        """A due task was heavier than any block allows; it was removed."""
 
         task: TaskAddress
         id: MaybeName
 
     class AgendaIncomplete(Event, index=9):
-        """Tasks from this slot on wait for the next block."""
+        """Tasks from this slot on had no room; they wait for the next block."""
 
         when: When
 
@@ -246,13 +246,13 @@ class Scheduler(Pallet):
         """The slot has no room, or the name is taken. Choose another slot or another name."""
 
     class NotFound(Error, index=1):
-        """There is no such task: it was made, or cancelled. Look it up in the agenda."""
+        """The task does not exist: it was dispatched or cancelled. Look it up in the agenda."""
 
     class TargetBlockNumberInPast(Error, index=2):
         """The slot is not in the future. Choose a later one; times here are slots since genesis."""
 
     class RescheduleNoChange(Error, index=3):
-        """The task is there already. Choose another slot."""
+        """The task already has this slot. Choose another one."""
 
     class Named(Error, index=4):
         """The task has a name. Use the call for named tasks."""
@@ -260,12 +260,12 @@ class Scheduler(Pallet):
     # ---- hooks
 
     def on_initialize(self, number: int) -> int:
-        """Make what is due, as far as the block has room; return the picoseconds used."""
+        """Dispatch due tasks while the block has room; return the picoseconds used."""
         del number
         now, limit = self.clock.now(), int(self.maximum_weight.ref_time)
         used, waiting = weights.look(0), False
         while not waiting and (when := self._next()) is not None and when <= now:
-            # Out of the state while it is worked through: nobody changes it meanwhile.
+            # Out of the state while it is processed: calls cannot change it meanwhile.
             tasks = self.agenda.take(when) or []
             used += weights.look(len(tasks))
             used += self._serve(when, tasks, limit - used)
@@ -289,12 +289,12 @@ class Scheduler(Pallet):
         priority: Priority,
         call: BoxedCall,
     ) -> None:
-        """Make a call at slot `when`, and again every so many slots so many times if told."""
+        """Schedule a call at slot `when`, repeated by `maybe_periodic` (slots between, times)."""
         self._schedule(origin, At(when), maybe_periodic, priority, call, None)
 
     @call(1, weight=weights.CANCEL)
     def cancel(self, origin: Origin, when: When, index: Place) -> None:
-        """Cancel a task by its slot and place. Yours only, unless you are root."""
+        """Cancel a task by its slot and place. Origin: its owner, or root."""
         self._cancel((when, index), self._ensure_may_change(origin, (when, index)))
 
     @call(2, weight=schedule_info)
@@ -307,12 +307,12 @@ class Scheduler(Pallet):
         priority: Priority,
         call: BoxedCall,
     ) -> None:
-        """Make a call at slot `when`, under a name by which it can be cancelled."""
+        """Schedule a call at slot `when` with a name, by which it can be cancelled."""
         self._schedule(origin, At(when), maybe_periodic, priority, call, id)
 
     @call(3, weight=weights.CANCEL_NAMED)
     def cancel_named(self, origin: Origin, id: TaskName) -> None:
-        """Cancel a task by its name. Yours only, unless you are root."""
+        """Cancel a task by its name. Origin: its owner, or root."""
         address = self._named(origin, id)
         self._cancel(address, self._ensure_may_change(origin, address))
 
@@ -325,7 +325,7 @@ class Scheduler(Pallet):
         priority: Priority,
         call: BoxedCall,
     ) -> None:
-        """Make a call `after` so many slots."""
+        """Schedule a call `after` slots later."""
         self._schedule(origin, After(after), maybe_periodic, priority, call, None)
 
     @call(5, weight=schedule_info)
@@ -338,30 +338,30 @@ class Scheduler(Pallet):
         priority: Priority,
         call: BoxedCall,
     ) -> None:
-        """Make a call `after` so many slots, under a name by which it can be cancelled."""
+        """Schedule a call `after` slots later with a name, by which it can be cancelled."""
         self._schedule(origin, After(after), maybe_periodic, priority, call, id)
 
     @call(6, weight=weights.SET_RETRY)
     def set_retry(self, origin: Origin, task: TaskAddress, retries: Tries, period: When) -> None:
-        """Try a task again if it fails, so many times, each so many slots later."""
+        """Retry a task that fails up to `retries` times, with `period` slots in between."""
         self._set_retry(origin, task, retries, period)
 
     @call(7, weight=weights.SET_RETRY_NAMED)
     def set_retry_named(self, origin: Origin, id: TaskName, retries: Tries, period: When) -> None:
-        """Try a named task again if it fails, so many times, each so many slots later."""
+        """Retry a named task that fails up to `retries` times, with `period` slots in between."""
         self._set_retry(origin, self._named(origin, id), retries, period)
 
     @call(8, weight=weights.CANCEL_RETRY)
     def cancel_retry(self, origin: Origin, task: TaskAddress) -> None:
-        """Do not try a task again if it fails."""
+        """Remove the retries of a task."""
         self._cancel_retry(origin, task)
 
     @call(9, weight=weights.CANCEL_RETRY_NAMED)
     def cancel_retry_named(self, origin: Origin, id: TaskName) -> None:
-        """Do not try a named task again if it fails."""
+        """Remove the retries of a named task."""
         self._cancel_retry(origin, self._named(origin, id))
 
-    # ---- doors
+    # ---- public interface
 
     def put(
         self,
@@ -373,9 +373,9 @@ class Scheduler(Pallet):
         *,
         modest: bool = False,
     ) -> Address:
-        """Put a task of another pallet into slot `when`, or soon after it if that has no room.
+        """Add a task of another pallet at slot `when`, or soon after it if that has no room.
 
-        A `modest` one leaves half of a slot's places to others. Requests the call's preimage.
+        A `modest` task uses a slot only up to half of its places. Requests the call's preimage.
         Raises FailedToSchedule if the name is taken, and TargetBlockNumberInPast.
         """
         self._ensure_future(when)
@@ -385,12 +385,12 @@ class Scheduler(Pallet):
         return self._put(when, task, modest=modest)
 
     def cancel_at(self, address: Address) -> None:
-        """Take a task of another pallet out of the agenda; nothing happens if it is gone."""
+        """Remove a task of another pallet from the agenda; no effect if it is gone."""
         task = self._task(address)
         if task is not None:
             self._cancel(address, task)
 
-    # ---- private steps: the agenda
+    # ---- internals: the agenda
 
     def _schedule(
         self,
@@ -403,7 +403,7 @@ class Scheduler(Pallet):
     ) -> None:
         self.schedule_origin(origin)
         now = u32(self.clock.now())
-        # The tasks of the slot at hand have been made: the next one is the first that is free.
+        # The tasks of the current slot have been dispatched: the next slot is the first free one.
         when = time.slot if isinstance(time, At) else now + 1 + time.slots
         self._ensure_future(when)
         self._ensure_new(name)
@@ -423,9 +423,9 @@ class Scheduler(Pallet):
             raise self.FailedToSchedule
 
     def _put(self, when: u32, task: Task, *, modest: bool = False) -> Address:
-        """Insert into slot `when` or, if that has no room, into one soon after it: somebody paid.
+        """Insert into slot `when`, or one soon after it without an error: the task is paid for.
 
-        The steps double up to a bound: a crowd that wants the slots around is not walked over.
+        The steps double up to a bound, so that a long run of full slots is skipped quickly.
         """
         room = int(self.max_scheduled_per_block)
         room, step = max(1, room // 2) if modest else room, 1
@@ -435,7 +435,7 @@ class Scheduler(Pallet):
         return address
 
     def _insert(self, when: u32, task: Task, room: int) -> Address | None:
-        """Put `task` into the agenda of `when`; return where, or None if `room` are in it."""
+        """Add `task` to the agenda of `when`; return its address, or None if `room` are in it."""
         tasks = self.agenda[when]
         free = tasks.count(None)
         if len(tasks) - free >= room:
@@ -484,7 +484,7 @@ class Scheduler(Pallet):
         self.deposit(self.Canceled(when, place))
 
     def _forget(self, address: Address, task: Task) -> None:
-        """Take away what is kept of a task beside the agenda."""
+        """Remove all records of a task besides the agenda."""
         if task.maybe_id is not None:
             del self.lookup[task.maybe_id]
         del self.retries[address]
@@ -498,7 +498,7 @@ class Scheduler(Pallet):
         return address
 
     def _ensure_may_change(self, origin: Origin, address: Address) -> Task:
-        """Return the task, if it is there and is the caller's; root changes any."""
+        """Return a task that the origin owns; root may change any. Raises NotFound, BadOrigin."""
         self.schedule_origin(origin)
         task = self._task(address)
         if task is None:
@@ -518,10 +518,10 @@ class Scheduler(Pallet):
             raise self.NotFound
         self.deposit(self.RetryCancelled(address, task.maybe_id))
 
-    # ---- private steps: making tasks
+    # ---- internals: dispatch
 
     def _serve(self, when: u32, tasks: list[Task | None], room: int) -> int:
-        """Make the tasks of a slot until one does not fit, and take them out; return the weight."""
+        """Dispatch and remove tasks of a slot until one does not fit; return the weight."""
         used = 0
         waiting = [(place, task) for place, task in enumerate(tasks) if task is not None]
         for place, task in sorted(waiting, key=lambda entry: entry[1].priority):
@@ -533,7 +533,7 @@ class Scheduler(Pallet):
         return used
 
     def _make(self, address: Address, task: Task, room: int) -> int | None:
-        """Make a task; return the picoseconds used, or None if it does not fit into `room`."""
+        """Dispatch a task; return the picoseconds used, or None if it does not fit into `room`."""
         if room < weights.task(0):
             return None
         inner = self.preimages.peek(task.call)
@@ -573,7 +573,7 @@ class Scheduler(Pallet):
         return result, declared if post.weight is None else min(post.weight, declared)
 
     def _retry(self, address: Address, task: Task, retry: RetryConfig) -> None:
-        """Put a task that failed back for another try, without name and period."""
+        """Add a failed task again for another try, without name and period."""
         again = self.clock.now() + max(1, int(retry.period))
         if again > u32.MAX:
             self.deposit(self.RetryFailed(address, task.maybe_id))
@@ -585,7 +585,7 @@ class Scheduler(Pallet):
     def _repeat(
         self, address: Address, task: Task, periodic: tuple[u32, u32], retry: RetryConfig | None
     ) -> None:
-        """Put a task back for the next time it is to be made."""
+        """Add a periodic task again for its next dispatch."""
         period, left = periodic
         again = self.clock.now() + int(period)
         if again > u32.MAX:

@@ -1,9 +1,9 @@
-"""Session: whose keys make blocks and vote, and when that changes.
+"""Session: the keys of validators that author blocks and vote, by session.
 
-A validator registers its session keys beforehand. The set of a session is fixed one session
-ahead ("queued") with the keys that its members have then, so that a change of keys counts two
-sessions later, and everybody can prepare. Babe turns the session with the first block of each
-epoch. Who is in the set, and with what weight, the manager says.
+A validator registers its session keys beforehand. The set of a session is fixed one session ahead
+("queued") with the registered keys of its members, so that a change of keys takes effect two
+sessions later, and all nodes can prepare. Babe rotates the session with the first block of each
+epoch. The session manager determines the members of the set, and their weights.
 
 Public keys are public, so any account could register the keys of another one first. A proof of
 possession, signed by each key for one account, decides between them:
@@ -16,13 +16,13 @@ possession, signed by each key for one account, decides between them:
 
 Where `ProofRequired` is set (Live chains), a call without a proof is InvalidProof. Keys of block
 zero count as proven. An evicted account loses all keys of its set, as if it had called
-`purge_keys`: the sessions that are active and queued go on with the keys they were fixed with, and
-it is in no later one before it registers keys again. If too few validators have keys then, the
-queued session is repeated.
+`purge_keys`: the active and queued sessions keep the keys they were fixed with, and it is in no
+later one before it registers keys again. If too few validators have keys then, the queued session
+is repeated.
 
-The keys of the sessions that offences can still be reported of are remembered.
-Source of the rules: Substrate's `pallet_session`; of the proof, RFC-0048 of the Polkadot Fellowship
-with the prefix of `sp_core::proof_of_possession`. The eviction is our own.
+The keys of sessions within the report window of offences are kept. Source of the rules: Substrate's
+`pallet_session`; of the proof, RFC-0048 of the Polkadot Fellowship with the prefix of
+`sp_core::proof_of_possession`. The eviction is our own.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ from runtime.params import MAX_VALIDATORS
 from runtime.weights import session as weights
 
 OWNERSHIP: Final = b"POP_"
-"""What stands before the account in what a key signs to show that it is the account's."""
+"""Prefix of the account in the message that a key signs to prove possession for it."""
 SIGNATURE_LENGTH: Final = 64
 PROOF_LENGTH: Final = 2 * SIGNATURE_LENGTH
-"""Bytes of a proof of possession: one signature of each key."""
+"""Size of a proof of possession in bytes: one signature of each key."""
 FIRST: Final = 0
 
 Who = Annotated[AccountId, TypeName("T::ValidatorId")]
@@ -70,12 +70,12 @@ Index = Annotated[u32, TypeName("SessionIndex")]
 @path("btt_runtime::SessionKeys")
 @dataclass(frozen=True, slots=True)
 class SessionKeys:
-    """The public keys that a validator's node works with."""
+    """The public session keys of a validator's node."""
 
     babe: Annotated[BabeId, TypeName("<Babe as BoundToRuntimeAppPublic>::Public")]
-    """Makes blocks; sr25519."""
+    """Key that signs blocks; sr25519."""
     grandpa: Annotated[GrandpaId, TypeName("<Grandpa as BoundToRuntimeAppPublic>::Public")]
-    """Votes; ed25519."""
+    """Key that signs votes; ed25519."""
 
     def typed(self) -> tuple[tuple[KeyTypeId, bytes], ...]:
         """Return the keys with their types, in the order of the wire."""
@@ -99,87 +99,87 @@ Seats = Bounded[list[Seat], MAX_VALIDATORS]
 
 
 class SessionManager(Protocol):
-    """Who is a validator, and with what weight; Authorities satisfies it."""
+    """Selects validators and their weights; Authorities satisfies it."""
 
     def plan_session(self, index: int) -> list[AccountId] | None:
-        """Return the validators of session `index`, asked one session ahead; None: as before.
+        """Return the validators of session `index`, planned one session ahead; None: no change.
 
-        In block zero it is asked for sessions 0 and 1.
+        In block zero it is called for sessions 0 and 1.
         """
 
     def planning_weight(self) -> int:
-        """Return what planning a session costs at most now, in picoseconds."""
+        """Return the present maximum weight of planning a session, in picoseconds."""
 
     def start_session(self, index: int) -> None:
-        """Hear that session `index` has begun."""
+        """Note that session `index` has begun."""
 
     def end_session(self, index: int) -> None:
-        """Hear that session `index` is over."""
+        """Note that session `index` is over."""
 
     def babe_weights(self, validators: Sequence[AccountId]) -> list[u64]:
-        """Return the weight of each in making blocks, at least 1, in the session planned last."""
+        """Return each validator's authoring weight, at least 1, in the session planned last."""
 
     def grandpa_weights(self, validators: Sequence[AccountId]) -> list[u64]:
-        """Return the weight of each in voting, at least 1, in the session planned last."""
+        """Return each validator's voting weight, at least 1, in the session planned last."""
 
 
 class Everybody:
-    """The manager of chains without stakes: whoever was there stays, and all are alike."""
+    """The manager of chains without stakes: validators stay, with equal weights."""
 
     def plan_session(self, index: int) -> list[AccountId] | None:
-        """Keep the validators."""
+        """Return None: the validators stay."""
         return None
 
     def planning_weight(self) -> int:
-        """Nothing is looked at."""
+        """Return zero."""
         return 0
 
     def start_session(self, index: int) -> None:
-        """Nothing comes of it."""
+        """Do nothing."""
 
     def end_session(self, index: int) -> None:
-        """Nothing comes of it."""
+        """Do nothing."""
 
     def babe_weights(self, validators: Sequence[AccountId]) -> list[u64]:
-        """Weigh all alike."""
+        """Return equal weights."""
         return [u64(1)] * len(validators)
 
     def grandpa_weights(self, validators: Sequence[AccountId]) -> list[u64]:
-        """Weigh all alike."""
+        """Return equal weights."""
         return [u64(1)] * len(validators)
 
 
 class Epochs(Protocol):
-    """Makes blocks with the sessions' keys; Babe satisfies it."""
+    """Block production with the sessions' keys; Babe satisfies it."""
 
     def genesis_epoch(
         self,
         authorities: Sequence[tuple[bytes, int]],
         following: Sequence[tuple[bytes, int]],
     ) -> None:
-        """Take the authorities, with weights, of the first two epochs."""
+        """Set the authorities of the first two epochs, with weights."""
 
     def new_epoch(self, following: Sequence[tuple[bytes, int]]) -> None:
         """Begin the announced epoch and announce the one after it, with these authorities."""
 
     def weights_now(self) -> list[u64]:
-        """Return the weights of the present epoch's authorities."""
+        """Return the weights of the current epoch's authorities."""
 
     def disable(self, index: int) -> None:
-        """Hear that an authority is out for the rest of the session."""
+        """Disable an authority for the rest of the session."""
 
 
 class Voters(Protocol):
-    """Votes with the sessions' keys; Grandpa satisfies it."""
+    """Finality votes with the sessions' keys; Grandpa satisfies it."""
 
     def genesis_voters(self, voters: Sequence[tuple[bytes, int]]) -> None:
-        """Take the first voters, with weights."""
+        """Set the first voters, with weights."""
 
     def new_voters(self, voters: Sequence[tuple[bytes, int]], session: int) -> None:
-        """Hear who votes in a session that begins; often the same as before."""
+        """Set the voters of a session that begins; often they do not change."""
 
     def disable(self, index: int) -> None:
-        """Hear that a voter is out for the rest of the session."""
+        """Disable a voter for the rest of the session."""
 
 
 class Session(Pallet):
@@ -191,9 +191,9 @@ class Session(Pallet):
     manager: SessionManager = Everybody()
 
     min_validators: Const[u32]
-    """A session never begins with fewer validators than this, if the one before had as many."""
+    """Minimum number of validators of a session, unless the one before had fewer."""
     report_window: Const[u32]
-    """For how many sessions it is remembered whose keys were whose."""
+    """Number of past sessions whose validators and keys are kept."""
 
     validators = Value(Validators, default=[])
     current_index = Value(u32, default=u32(0))
@@ -203,27 +203,27 @@ class Session(Pallet):
     next_keys = Map(AccountId, SessionKeys, hasher=Hasher.Twox64Concat)
     key_owner = Map(tuple[KeyTypeId, bytes], AccountId, hasher=Hasher.Twox64Concat)
     seats = Map(u32, Seats, hasher=Hasher.Twox64Concat)
-    """The validators of a session, as long as its offences can be reported."""
+    """The validators of a session, while its offences can be reported."""
     proven = Map(AccountId, bool, default=False, hasher=Hasher.Twox64Concat)
-    """Whether the session keys of an account come with a proof of possession."""
+    """True for accounts whose session keys were registered with a proof of possession."""
     proof_required = Value(bool, default=False)
-    """Whether session keys without a proof of possession are refused."""
+    """True if session keys without a proof of possession are refused."""
 
     class NewSession(Event, index=0):
-        """A session began. Its number is not the block's number."""
+        """A session began. Its index is not the block number."""
 
         session_index: Index
 
     class NewQueued(Event, index=1):
-        """The validators of the next session were chosen."""
+        """The validators of the next session were selected."""
 
     class ValidatorDisabled(Event, index=2):
-        """A validator is out for the rest of the session."""
+        """A validator was disabled for the rest of the session."""
 
         validator: Who
 
     class ValidatorReenabled(Event, index=3):
-        """A validator that was out is in again, in the same session."""
+        """A disabled validator was enabled again, in the same session."""
 
         validator: Who
 
@@ -234,28 +234,28 @@ class Session(Pallet):
         by: Who
 
     class InvalidProof(Error, index=0):
-        """The proof of possession is missing or wrong: author_rotateKeysWithOwner makes one."""
+        """The proof of possession is missing or wrong; author_rotateKeysWithOwner makes one."""
 
     class NoAssociatedValidatorId(Error, index=1):
-        """Your account cannot be a validator."""
+        """The account cannot be a validator."""
 
     class DuplicatedKey(Error, index=2):
         """Another account has registered one of these keys; a proof may evict it."""
 
     class NoKeys(Error, index=3):
-        """Your account has no session keys."""
+        """The account has no session keys."""
 
     class NoAccount(Error, index=4):
-        """The account is not alive, or too much refers to it: it can register no keys."""
+        """The account is not alive, or has too many references: it can register no keys."""
 
     # ---- hooks
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Register keys, and begin session 0. Raises GenesisError.
 
-        `keys` is [[account, validator, {"babe": key, "grandpa": key}], ...]; account and
-        validator are the same address, keys are addresses or 0x and hex digits. Without `keys`
-        there are no sessions. `proofRequired` (false by default) is for Live chains.
+        `keys` is [[account, validator, {"babe": key, "grandpa": key}], ...]; account and validator
+        are the same address, keys are addresses or 0x and hex digits. Without `keys` there are no
+        sessions. `proofRequired` (false by default) is for Live chains.
         """
         fields = Section(config, "session").fields(optional=("keys", "proofRequired"))
         if "proofRequired" in fields and fields["proofRequired"].flag():
@@ -283,7 +283,7 @@ class Session(Pallet):
         keys: Annotated[SessionKeys, TypeName("T::Keys")],
         proof: Annotated[Bounded[bytes, PROOF_LENGTH], TypeName("Vec<u8>")],
     ) -> None:
-        """Register the session keys of your node; they count two sessions later.
+        """Register the session keys of your node; they take effect two sessions later.
 
         `proof` is the signature of each key, in their order, over "POP_" and your account. It may
         be empty on development chains; keys with a proof evict an account that has one of them
@@ -309,13 +309,13 @@ class Session(Pallet):
 
     @call(1, weight=weights.PURGE_KEYS)
     def purge_keys(self, origin: Origin) -> None:
-        """Forget your session keys. Sessions that are queued go on with them."""
+        """Remove your session keys. The active and queued sessions keep them."""
         self._purge(origin.signed())
 
-    # ---- doors
+    # ---- public interface
 
     def session_index(self) -> int:
-        """Return the number of the session at hand."""
+        """Return the index of the current session."""
         return int(self.current_index.value)
 
     def validators_now(self) -> list[AccountId]:
@@ -323,26 +323,26 @@ class Session(Pallet):
         return self.validators.peek()
 
     def has_keys(self, account: AccountId) -> bool:
-        """Tell whether an account has registered session keys."""
+        """Return True if an account has registered session keys."""
         return account in self.next_keys
 
     def babe_key(self, account: AccountId) -> bytes | None:
-        """Return the BABE session key that an account has registered, if it has."""
+        """Return the registered BABE session key of an account; None if it has none."""
         keys = self.next_keys.get(account)
         return None if keys is None else bytes(keys.babe)
 
     def is_disabled(self, index: int) -> bool:
-        """Tell whether the validator at this place is out for the rest of the session."""
+        """Return True if the validator at this place is disabled for the rest of the session."""
         disabled = self.disabled_validators.peek()
         place = bisect_left(disabled, index)
         return place < len(disabled) and disabled[place] == index
 
     def weights_now(self) -> Sequence[int]:
-        """Return the weights of this session's validators in making blocks, in their order."""
+        """Return the authoring weights of this session's validators, in their order."""
         return self.epochs.weights_now()
 
     def disable(self, validator_index: int) -> None:
-        """Put the validator at this place out for the rest of the session, if it is not.
+        """Disable the validator at this place for the rest of the session, if it is not yet.
 
         The last one stays: a chain without authors would not even end the session.
         """
@@ -362,8 +362,7 @@ class Session(Pallet):
     ) -> tuple[AccountId, int] | None:
         """Return the owner of a key in a session and the number of its validators.
 
-        None for keys that were nobody's then, for sessions to come, and for those that are
-        forgotten.
+        None for keys that had no owner then, for future sessions, and for those not kept any more.
         """
         if not 0 <= session_index <= self.current_index.value:
             return None
@@ -375,18 +374,18 @@ class Session(Pallet):
         return None
 
     def rotate(self) -> int:
-        """End the session, begin the next and choose the one after; return the weight used."""
+        """End the session, begin the next and select the one after; return the weight used."""
         manager, index = self.manager, self.session_index()
         manager.end_session(index)
         index += 1
         now = self.queued_keys.value
         self.validators.value = [who for who, _ in now]
-        # The places, and the weights, may be others now; Offences looks whom to put out again.
+        # Places and weights may differ now; Offences disables validators again if needed.
         self.disabled_validators.kill()
         self.current_index.value = u32(index)
         manager.start_session(index)
 
-        # Weights are those of the session planned last: ask for this one's before the next plan.
+        # Weights are those of the session planned last: read this one's before the next plan.
         voters = self._voters(now)
         weight = manager.planning_weight()
         planned = manager.plan_session(index + 1)
@@ -402,7 +401,7 @@ class Session(Pallet):
         self._remember(index, now, voters)
         return weight + weights.rotate(max(len(now), len(queued)))
 
-    # ---- steps
+    # ---- internals
 
     def _register_in_genesis(self, row: Section) -> tuple[AccountId, SessionKeys]:
         account, validator, keys = row.rows(3)
@@ -440,7 +439,7 @@ class Session(Pallet):
     def _register(
         self, who: AccountId, keys: SessionKeys, old: SessionKeys | None, *, is_proven: bool
     ) -> None:
-        """Store keys, whose they are and whether that is proven. Raises DuplicatedKey."""
+        """Store keys, their owner and whether they are proven. Raises DuplicatedKey."""
         for typed in keys.typed():
             if self.key_owner.get(typed) not in {None, who}:
                 raise self.DuplicatedKey
@@ -509,7 +508,7 @@ class Session(Pallet):
         validators: Sequence[tuple[AccountId, SessionKeys]],
         voters: Sequence[tuple[bytes, int]],
     ) -> None:
-        """Note the seats of a session that begins, and forget those of the one that is too old."""
+        """Store the seats of a session that begins, and delete those of the one that is too old."""
         self.seats[u32(index)] = [
             Seat(who, keys, weight, u64(voter))
             for (who, keys), weight, (_, voter) in zip(
@@ -522,13 +521,13 @@ class Session(Pallet):
 
 
 def key(section: Section) -> bytes:
-    """Return a public key that the genesis configuration gives, as an address or in hex."""
+    """Return a public key from the genesis configuration, given as an address or in hex."""
     text = section.text()
     return section.hex_bytes(32) if text.startswith("0x") else bytes(section.account())
 
 
 def proves(keys: SessionKeys, who: AccountId, proof: bytes) -> bool:
-    """Return True if both keys have signed that they are this account's."""
+    """Return True if both keys have signed the ownership message for this account."""
     if len(proof) != PROOF_LENGTH:
         return False
     said = OWNERSHIP + bytes(who)

@@ -1,4 +1,4 @@
-"""Receipts: what providers say that they computed, and how the chain finds out whether it is so."""
+"""Receipts: commitments of providers to computed results, and their verification."""
 
 from runtime.pallets.receipts.pallet import Receipts
 from runtime.pallets.receipts.types import (

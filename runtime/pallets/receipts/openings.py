@@ -1,4 +1,4 @@
-"""Leaves that are shown on the chain: whether they are those that were committed to."""
+"""Check that leaves shown on chain are those that a receipt commits to."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from runtime.pallets.receipts.types import LeafProof
 
 
 def shown(graph: Graph, root: bytes, items: int, proof: LeafProof, *, keyed: bool) -> Leaf:
-    """Return the leaf that `proof` shows, one of the receipt with this root over items.
+    """Return the leaf that `proof` shows, of the receipt with this root over items.
 
-    Raises ProofRefused if it is none, with the reason.
+    Raises ProofRefused, with the reason, if the receipt does not commit to it.
     """
     tensors = graph.committed
     if proof.tensor >= len(tensors):
@@ -31,9 +31,9 @@ def shown(graph: Graph, root: bytes, items: int, proof: LeafProof, *, keyed: boo
 
 
 def only(opening: Opening, root: bytes, count: int, index: int) -> Leaf:
-    """Return the one leaf that `opening` shows. Raises ProofRefused unless it is `index`."""
+    """Return the only leaf that `opening` shows. Raises ProofRefused unless it is `index`."""
     found = [int(leaf.index) for leaf in opening.leaves]
-    if found != [index]:  # before hashing: there may be a megabyte of them
+    if found != [index]:  # before hashing: the opening may be a megabyte
         raise ProofRefused(f"leaf {index} must be opened, and no other; these are: {found}")
     check_opening(opening, root, count)
     return opening.leaves[0]

@@ -1,20 +1,21 @@
-"""Receipts: what providers say that they computed, and how the chain finds out whether it is so.
+"""Receipts: commitments of providers to computed results, and their verification.
 
-A provider commits to every layer of every item before anybody knows who will look at what. Then a
-beacon draws a committee; each verifier's own VRF tells it which items to check; they commit to
-what they found, then reveal it. A receipt that enough found valid stands for a while, in which one
-wrong element, proven, undoes it: the chain computes that element itself. Whoever finds something
-wrong must prove it, and whoever is silent is replaced. What one verifier misses, all of another
-round look at besides what they draw, and no round stands in which something is missed: serving
-all but what is wrong is no way to be paid. If most miss something, or in the last round somebody
-does, the provider has to show it on the chain; in the last round that counts as served. What always
-holds: every receipt is due for something until it has ended.
+A provider commits to every layer of every item before it is known which verifiers will check which
+items. Then a beacon selects a committee; each verifier's own VRF selects the items that it checks;
+verifiers commit to their verdicts, then reveal them. A receipt that a quorum found valid stays
+pending for the challenge period, in which a proof of one wrong element revokes it: the chain
+computes that element itself. A verifier that reports an error must prove it, and silent verifiers
+are replaced. Items that one verifier reports as missing are checked by all verifiers of the next
+round, besides their own samples, and no round with a missed item passes: withholding exactly the
+wrong leaves does not lead to payment. If most verifiers miss something, or in the last round one
+does, the provider has to show it on chain; in the last round that counts as served. Invariant: a
+receipt has a timer until it has ended.
 
-Verifiers bond; what they lose goes by half to who proved it, and is destroyed by the other half.
-They sign with session keys, so what they send is bare and free: a commitment carries a signature,
-a reveal opens it and carries the proof of the draw.
+Verifiers bond; half of a slash goes to the account that proved the fault, the other half is
+destroyed. Verifiers sign with session keys, so their extrinsics are bare and free: a commitment
+carries a signature, a reveal opens it and carries the VRF proof of the sample.
 
-Source: `useful-work.md` 4, rulings 31, 36 to 39.
+See `docs/useful-work.md`.
 """
 
 from __future__ import annotations
@@ -129,9 +130,9 @@ RETRY_SLOTS: Final = 10
 MOST_ASKED: Final = MAX_CHALLENGES // 2
 KEEP_EPOCHS: Final = 14
 MOST_STEPS: Final = 8
-"""Constants of `Receipts`: what each decides is told there."""
+"""Constants of `Receipts`: their meaning is documented there."""
 TRAP_POT: Final = AccountId(sha256(b"btt-work trap pot").digest())
-"""What verifiers lost who found traps valid, for those who find them."""
+"""Pool account for slashes of verifiers that found planted errors valid; it pays their finders."""
 
 PHASES: Final = 0
 ASKED: Final = 1
@@ -148,20 +149,20 @@ STEPS: Final[Mapping[Phase, int]] = MappingProxyType(
         Phase.Ended: weights.LOOK,
     }
 )
-"""What the end of a phase weighs at most, in picoseconds."""
+"""Maximum weight of the end of each phase, in picoseconds."""
 TAG: Final = b"BttWork"
 
 ATTEST_COMMIT: Final = 1
 ATTEST_REVEAL: Final = 2
 PROVE_FRAUD: Final = 3
 PROVE_EDGE: Final = 4
-"""The indices of calls that need no signature."""
+"""Indices of the calls that need no signature."""
 COMMIT_BYTES: Final = 160
-"""Arguments of `attest_commit`: receipt, verifier, commitment, signature."""
+"""Size of the arguments of `attest_commit`: receipt, verifier, commitment, signature."""
 REVEAL_BYTES: Final = 225
-"""Arguments of `attest_reveal`: receipt, verifier, verdict, digest, salt, VRF output and proof."""
+"""Size of its arguments: receipt, verifier, verdict, digest, salt, VRF output and proof."""
 EVIDENCE_BYTES: Final = 32 + PROOF_BYTES + 1
-"""Arguments of a proof that a result is wrong, at most: receipt, proof, side of the edge."""
+"""Maximum size of the arguments of a fraud proof: receipt, proof, side of the edge."""
 
 VERDICT: Final = codec(Verdict)
 
@@ -175,12 +176,12 @@ SomeVerdict = Annotated[Verdict, TypeName("Verdict")]
 
 
 def by_items(_: Receipts, __: bytes, was: Opening, right: Opening) -> DispatchInfo:
-    """Weigh `expose_voters` by the items that are shown."""
+    """Weigh `expose_voters` by the number of items shown."""
     return DispatchInfo(weights.expose_voters(max(len(was.leaves), len(right.leaves))))
 
 
 class Receipts(Pallet):
-    """What providers say that they computed. Amounts in planck, times in slots since genesis."""
+    """Commitments to computed results. Amounts in planck, times in slots since genesis."""
 
     GOSSIPED = MappingProxyType(
         {
@@ -192,27 +193,27 @@ class Receipts(Pallet):
     )
 
     committee: Const[u32]
-    """How many verifiers look at a receipt."""
+    """Number of verifiers in a committee."""
     quorum: Const[u32]
-    """How many of them must find it valid."""
+    """Minimum number of valid verdicts."""
     trap_ppm: Const[u32]
-    """How many of a million receipts are traps for lazy verifiers."""
+    """Parts per million of receipts that have a planted error, as a test of verifiers."""
     beacon_delay: Const[u32]
-    """A draw uses the beacon of the first block so many slots later."""
+    """Minimum number of slots from a request to the beacon that selects the committee."""
     beacon_authors: Const[u32]
-    """And only after so many different authors made blocks in between."""
+    """Minimum number of distinct block authors between request and beacon."""
     transcript_slots: Const[u32]
-    """How long verifiers have to fetch what they check, and a provider to show a leaf."""
+    """Number of slots for verifiers to fetch their items, and for a provider to show a leaf."""
     commit_slots: Const[u32]
-    """How long they then have to commit."""
+    """Number of slots for commitments, after those for fetching."""
     reveal_slots: Const[u32]
-    """How long they then have to reveal."""
+    """Number of slots for reveals, after those for commitments."""
     challenge_slots: Const[u32]
-    """How long a receipt that was found valid can be disputed."""
+    """Number of slots in which a receipt that was found valid can be disputed."""
     unbonding_slots: Const[u32]
-    """How long a verifier that left waits for its bond."""
+    """Number of slots from leaving until a verifier's bond can be withdrawn."""
     minimum_bond: Const[u128]
-    """What a verifier has bonded at least."""
+    """Minimum bond of a verifier, in planck."""
     epoch_slots: u32
     vrf: Vrf
     currency: Currency
@@ -226,73 +227,70 @@ class Receipts(Pallet):
     jobs: JobBooks
 
     voter_factor: ClassVar[Const[u32]] = u32(VOTER_FACTOR)
-    """How many prices of the job a verifier loses that voted against what is proven; who bonded
-    less is not drawn."""
+    """Penalty of a verifier that voted against a proven fact, as a multiple of the job's price;
+    verifiers with a smaller bond are not selected."""
     finder_share: ClassVar[Const[u32]] = u32(FINDER_BPS)
-    """What of a verifier's loss goes to who proved it, in basis points; the rest is burned."""
+    """Share of a slash for an account that proved the fault, in basis points; the rest is burned."""
     withheld_share: ClassVar[Const[u32]] = u32(WITHHELD_PPM)
-    """What a provider loses of its bond that does not show what it computed, in parts per
-    million."""
+    """Part of a provider's bond lost for not showing data, in parts per million."""
     proof_share: ClassVar[Const[u32]] = u32(PROOF_BPS)
-    """What of the price a false proof costs, and is held for a leaf that is asked for, in basis
-    points."""
+    """Cost of a false proof, and deposit for a requested leaf, in basis points of the price."""
     trap_loss: ClassVar[Const[u32]] = u32(TRAP_LOSS)
-    """How many fees a verifier loses that found a trap valid."""
+    """Penalty of a verifier that found a planted error valid, as a multiple of its fee."""
     trap_gain: ClassVar[Const[u32]] = u32(TRAP_GAIN)
-    """How many fees those share that found a trap."""
+    """Reward shared by the verifiers that found a planted error, as a multiple of the fee."""
     trap_share: ClassVar[Const[u32]] = u32(TRAP_BPS)
-    """What of the price the requester gets for the delay of a trap, in basis points, while what
-    verifiers lost lasts."""
+    """Compensation of the requester for the delay by a planted error, in basis points of the price,
+    paid while the pool account of such penalties lasts."""
     confidential_factor: ClassVar[Const[u32]] = u32(CONFIDENTIAL_FACTOR)
-    """How many times `ChallengeSlots` a confidential receipt can be disputed: by its requester
-    alone."""
+    """Factor on `ChallengeSlots` for confidential receipts; only the requester can dispute them."""
     max_redraws: ClassVar[Const[u32]] = u32(MAX_REDRAWS)
-    """How often others are drawn for verifiers who did not vote, or who missed something."""
+    """Maximum number of replacement committees, after missing votes or missing leaves."""
     max_misses: ClassVar[Const[u32]] = u32(MAX_MISSES)
-    """Who is silent for so many receipts in a row is no verifier any more."""
+    """Number of consecutive missed votes after which a verifier is removed."""
     outage_slots: ClassVar[Const[u32]] = u32(OUTAGE_SLOTS)
-    """Silences within so many slots count once: a restart misses all receipts that are open."""
+    """Slots within which missed votes count once: a restart misses all open receipts."""
     max_verifiers: ClassVar[Const[u32]] = u32(MAX_VERIFIERS)
-    """How many verifiers there may be."""
+    """Maximum number of verifiers."""
     max_asked: ClassVar[Const[u32]] = u32(MOST_ASKED)
-    """How many leaves of a receipt people can ask for at a time."""
+    """Maximum number of leaves of a receipt that accounts can challenge at a time."""
     retry_slots: ClassVar[Const[u32]] = u32(RETRY_SLOTS)
-    """How many slots a receipt waits when there are too few verifiers, or Carry is empty."""
+    """Number of slots until the next attempt with too few verifiers or no unallocated emission."""
     stale_slots: ClassVar[Const[u32]] = u32(STALE_SLOTS)
-    """How many slots after it asked for a beacon that did not come a receipt asks for another."""
+    """Number of slots after which a receipt requests another beacon instead of a missing one."""
     keep_epochs: ClassVar[Const[u32]] = u32(KEEP_EPOCHS)
-    """How many epochs a receipt that ended can be looked at."""
+    """Number of epochs for which an ended receipt is kept."""
     max_steps: ClassVar[Const[u32]] = u32(MOST_STEPS)
-    """How many receipts go on in a block, and as many are forgotten; others wait for the next."""
+    """Maximum number of receipts processed per block and queue; others wait for the next block."""
 
     receipts = Map(H256, Receipt, hasher=Hasher.Identity)
-    """All receipts that did not end long ago."""
+    """All receipts, until `KeepEpochs` after their end."""
     verifiers = Map(AccountId, Verifier)
-    """Who has a bond here, at work or leaving."""
+    """All bonded verifiers, active or leaving."""
     roster = Value(Roster, default=[])
-    """Who is drawn, by what bond, and since when."""
+    """Verifiers that can be selected, with bond and slot of the last bonding."""
     duties = DoubleMap(AccountId, H256, u8)
-    """The receipts that each verifier sits on, and in which round it was drawn."""
+    """The receipts in whose committee each verifier is, with the round of its selection."""
     due = agenda.agenda()
-    """What is due when, by lane."""
+    """Timer queue: receipts by queue and due time."""
     ahead = Value(agenda.Ahead, default=agenda.Ahead())
-    """From when on something is due."""
+    """For each queue, a slot before which nothing is due."""
 
     class HoldReason(IntEnum):
-        """Why money is on hold."""
+        """The reason of a hold."""
 
         VerifierBond = 0
         Challenge = 1
 
     class Submitted(Event, index=0):
-        """A provider says what it computed."""
+        """A provider submitted a receipt."""
 
         receipt: ReceiptId
         job: JobId
         provider: Who
 
     class CommitteeDrawn(Event, index=1):
-        """These verifiers look at a receipt, with those who did so before."""
+        """Verifiers were selected to check a receipt, in addition to those with valid votes."""
 
         receipt: ReceiptId
         verifiers: Annotated[list[AccountId], TypeName("Vec<T::AccountId>")]
@@ -300,47 +298,47 @@ class Receipts(Pallet):
         reveal_until: Slots
 
     class Committed(Event, index=2):
-        """A verifier has committed to what it found."""
+        """A verifier committed to its verdict."""
 
         receipt: ReceiptId
         verifier: Who
 
     class Revealed(Event, index=3):
-        """A verifier says what it found."""
+        """A verifier revealed its verdict."""
 
         receipt: ReceiptId
         verifier: Who
         verdict: SomeVerdict
 
     class VoterExposed(Event, index=4):
-        """A verifier found a trap valid though it looked at what was wrong; it pays at the end."""
+        """A verifier was shown to have accepted a planted error; it is slashed at the end."""
 
         receipt: ReceiptId
         verifier: Who
 
     class PhaseBegan(Event, index=5):
-        """A receipt has gone on; the phase ends by itself in slot `until`."""
+        """A receipt entered a phase, which ends by itself in slot `until`."""
 
         receipt: ReceiptId
         phase: Annotated[Phase, TypeName("Phase")]
         until: Slots
 
     class FraudProven(Event, index=6):
-        """The receipt is wrong here. The provider lost `slashed` of its bond."""
+        """The receipt was proven wrong at `place`. The provider lost `slashed` of its bond."""
 
         receipt: ReceiptId
         place: SomeVerdict
         slashed: Amount
 
     class FalseProof(Event, index=7):
-        """A proof proved nothing, and cost who sent it something."""
+        """A proof was wrong, and `burned` planck of its sender were destroyed."""
 
         receipt: ReceiptId
         who: Who
         burned: Amount
 
     class TrapRevealed(Event, index=8):
-        """The receipt was a trap. The right roots stand in it now, and are looked at."""
+        """A planted error was revealed. The receipt now has the right roots, to be checked."""
 
         receipt: ReceiptId
 
@@ -352,7 +350,7 @@ class Receipts(Pallet):
         amount: Amount
 
     class LeafAsked(Event, index=10):
-        """The provider has to show a leaf before slot `until`."""
+        """The provider was asked to show a leaf before slot `until`."""
 
         receipt: ReceiptId
         item: Annotated[u32, TypeName("u32")]
@@ -361,7 +359,7 @@ class Receipts(Pallet):
         until: Slots
 
     class LeafShown(Event, index=11):
-        """A leaf that was asked for was shown; it stands in the call."""
+        """A requested leaf was shown; the call contains it."""
 
         receipt: ReceiptId
         item: Annotated[u32, TypeName("u32")]
@@ -369,108 +367,106 @@ class Receipts(Pallet):
         leaf: Annotated[u32, TypeName("u32")]
 
     class VerifierJoined(Event, index=12):
-        """Somebody can be drawn from now on."""
+        """A verifier joined, or raised its bond; `bond` is the new total."""
 
         verifier: Who
         bond: Amount
 
     class VerifierLeft(Event, index=13):
-        """A verifier is not drawn any more, and can have its bond back in slot `free_at`."""
+        """A verifier left; it is not selected again, and its bond is free from `free_at` on."""
 
         verifier: Who
         free_at: Slots
 
     class VerifierWithdrew(Event, index=14):
-        """A verifier has its bond back."""
+        """A verifier withdrew its bond."""
 
         verifier: Who
         amount: Amount
 
     class UnknownReceipt(Error, index=0):
-        """There is no such receipt, or it ended long ago; its id is in the event `Submitted`."""
+        """The receipt does not exist, or ended long ago; its id is in the event `Submitted`."""
 
     class BadTimes(Error, index=1):
-        """The work began before it was accepted, or ended before it began or after now; both are
-        slots since genesis.
+        """`started` is before the acceptance, or `finished` is before `started` or in the future;
+        both are slots since genesis.
         """
 
     class WrongPhase(Error, index=2):
-        """The receipt is in another phase; look at its `phase` and `due` for what can be done."""
+        """The receipt is in another phase; its `phase` and `due` show what can be done."""
 
     class NotSeated(Error, index=3):
-        """The account does not sit in this receipt's committee; look at its `seats`."""
+        """The account is not in this receipt's committee; see its `seats`."""
 
     class TooEarly(Error, index=4):
-        """Verifiers still commit; reveal from slot `commit_until` on."""
+        """The commit period is not over; reveal from slot `commit_until` on."""
 
     class TooLate(Error, index=5):
-        """The time for that is over; the receipt goes on without it."""
+        """The deadline has passed; the receipt continues without it."""
 
     class AlreadyCommitted(Error, index=6):
-        """The verifier has committed, or revealed, already; there is nothing more to do."""
+        """The verifier has already committed or revealed; no further step is needed."""
 
     class BadSignature(Error, index=7):
         """The signature is not by the BABE key of the seat, over `ids.commit_message`."""
 
     class WrongOpening(Error, index=8):
-        """That is not what the verifier committed to; reveal verdict, digest and salt as they
-        went into `ids.attestation`.
+        """The reveal does not match the commitment; send verdict, digest and salt as given to
+        `ids.attestation`.
         """
 
     class NotFraudulent(Error, index=9):
-        """The proof proves nothing; check it with `btt-chain work verify` before you send it."""
+        """The proof is wrong; check it with `btt-chain work verify` before you send it."""
 
     class AlreadyProven(Error, index=10):
-        """The receipt is proven wrong already; it only waits until it is clear that it is no
-        trap.
-        """
+        """The receipt is already proven wrong, and waits until a planted error is ruled out."""
 
     class NotAllowed(Error, index=11):
-        """Only the requester of the job, or its provider, may do that; sign with that account.
-        A proof without a signature must be of a place that a verifier has revealed; sign it.
+        """Only the requester of the job, or its provider, may do this; sign with that account.
+        An unsigned proof must be of a place that a verifier has revealed; sign it.
         """
 
     class LeafRefused(Error, index=12):
-        """What is shown is not the leaf that the receipt commits to; show it with its roots."""
+        """The leaf shown is not the one that the receipt commits to; show it with its roots."""
 
     class NobodyAsked(Error, index=13):
-        """Nobody asked for this leaf, or it was shown already."""
+        """The leaf was not requested, or was shown already."""
 
     class TooManyAsked(Error, index=14):
-        """So many leaves are asked for that no more can be; wait until some are shown."""
+        """Too many leaves are requested; wait until some are shown."""
 
     class NoSuchLeaf(Error, index=15):
-        """There is no such leaf, or the verifier did not look at its item; all count from zero."""
+        """The leaf does not exist, or the verifier did not check its item; indices start at 0."""
 
     class DigestRight(Error, index=16):
-        """The verifier's digest has this leaf as it is; there is nothing to dispute."""
+        """The verifier's digest contains this leaf correctly; there is nothing to dispute."""
 
     class NoTrap(Error, index=17):
-        """The proof, the roots or the salt are not those of a trap that you committed to."""
+        """The proof, roots or salt are not those of a planted error that you committed to."""
 
     class BondTooSmall(Error, index=18):
-        """A verifier bonds `minimum_bond` at least; bond more."""
+        """The bond is below `minimum_bond`; bond more."""
 
     class NoSessionKeys(Error, index=19):
-        """A verifier signs with its node's session keys; register them with `session.setKeys`."""
+        """The account has no session keys; register your node's keys with `session.setKeys`."""
 
     class AlreadyVerifier(Error, index=20):
-        """The account has a bond here; add to it with `bond_extra`, or withdraw it first."""
+        """The account is a verifier already; use `bond_extra`, or withdraw the bond first."""
 
     class NotVerifier(Error, index=21):
-        """The account has no bond here; `join` first."""
+        """The account has no bond as a verifier; `join` first."""
 
     class VerifiersFull(Error, index=22):
-        """There are 256 verifiers; wait until one leaves."""
+        """The number of verifiers is at its maximum of 256; wait until one leaves."""
 
     class StillBonded(Error, index=23):
-        """The bond is free from slot `free_at` on, after `leave`, once no receipt is left that
-        you sit on.
+        """The bond is not free: that takes slot `free_at`, after `leave`, and no open receipt with
+        your seat.
         """
 
     class BadDraw(Error, index=24):
-        """The proof of the draw does not hold; make it with the seat's BABE key, over
-        `ids.check_input` of the seat's beacon.
+        """The VRF proof is wrong; make it with the seat's BABE key, over `ids.check_input` of the
+        seat's beacon.
         """
 
     # ---- hooks
@@ -494,7 +490,7 @@ class Receipts(Pallet):
                 raise row.wrong(f"an account that can bond so much ({error})") from error
 
     def on_initialize(self, number: int) -> int:
-        """Do what is due: draw, tally, finalise, and end what somebody was too late for."""
+        """Process due receipts: select, tally, finalize, and end those with missed deadlines."""
         del number
         now, weight = self.clock.now(), weights.LOOK
         for id in self._take(ASKED):
@@ -510,7 +506,7 @@ class Receipts(Pallet):
         return weight
 
     def validate_unsigned(self, call: Call, source: TransactionSource) -> ValidTransaction | None:
-        """Pass attestations that are due from who sends them, and proofs that prove something."""
+        """Validate attestations that are due from their verifiers, and correct proofs."""
         checks: Mapping[int, Callable[..., tuple[bytes, int]]] = {
             ATTEST_COMMIT: self._check_commit,
             ATTEST_REVEAL: self._check_reveal,
@@ -524,8 +520,8 @@ class Receipts(Pallet):
         try:
             what, left = check(*call.args)
             if call.index == ATTEST_REVEAL and source is not TransactionSource.InBlock:
-                # The commitment covers no proof: the pool must not take a changed one for the
-                # right one. In a block the call itself checks it.
+                # The commitment does not cover the proof: the pool must not take a changed one for
+                # the right one. In a block the call itself checks it.
                 whose = cast("tuple[H256, AccountId]", call.args[:2])
                 self._drawn_by(*whose, *cast("tuple[bytes, bytes]", call.args[5:]))
         except self.TooEarly:
@@ -537,7 +533,7 @@ class Receipts(Pallet):
         tag = TAG + bytes((call.index,)) + receipt + what
         return ValidTransaction(u64(u64.MAX // 2), [], [tag], u64(max(1, left)))
 
-    # ---- calls: the life of a receipt
+    # ---- calls: receipts
 
     @call(0, weight=weights.SUBMIT)
     def submit(
@@ -551,10 +547,10 @@ class Receipts(Pallet):
         started: Slots,
         finished: Slots,
     ) -> None:
-        """Say what you computed for a job that you accepted.
+        """Submit a receipt for a job that you accepted.
 
         `item_root` is over the roots of all items, `output_root` over those of all outputs.
-        `trap_commit` is `ids.trap_commit` of the right roots if this is a trap, else luck.
+        `trap_commit` is `ids.trap_commit` of the right roots if an error is planted, else random.
         """
         provider, now = origin.signed(), self.clock.now()
         id = ids.receipt_id(self._genesis(), job, provider, int(attempt), item_root)
@@ -582,7 +578,7 @@ class Receipts(Pallet):
         commitment: Hash,
         signature: Signature,
     ) -> None:
-        """Commit to a verdict (`ids.attestation`). Nodes of verifiers send this, unsigned.
+        """Commit to a verdict (`ids.attestation`). Sent unsigned by the nodes of verifiers.
 
         `signature` is by the seat's BABE key, over `ids.commit_message`.
         """
@@ -605,9 +601,9 @@ class Receipts(Pallet):
         pre_output: VrfOutput,
         proof: VrfProof,
     ) -> None:
-        """Reveal a verdict and the draw that it is by. Nodes of verifiers send this, unsigned.
+        """Reveal a verdict with the VRF proof of its sample. Sent unsigned by verifiers' nodes.
 
-        It opens the commitment, so that it needs no signature.
+        It opens the commitment, so it needs no signature.
         """
         origin.none()
         self._check_reveal(receipt, verifier, verdict, digest, salt, pre_output, proof)
@@ -620,11 +616,11 @@ class Receipts(Pallet):
 
     @call(PROVE_FRAUD, weight=weights.PROVE_FRAUD)
     def prove_fraud(self, origin: Origin, receipt: ReceiptId, proof: FraudProof) -> None:
-        """Prove that one element is not what it is computed to. Signed, or as a verifier bare.
+        """Prove that one element is computed wrongly. Signed, or unsigned for a verifier's verdict.
 
-        The provider loses ten prices, half of it to who found this place; verifiers that looked
-        at the item and found it valid lose two. A signed proof that proves nothing costs 1 % of
-        the price. A bare one is taken if it is right, and of a place that a verifier has revealed.
+        The provider loses ten prices, half of it to the verifiers that reported this place, or
+        else to the sender; verifiers that found the item valid lose two. A wrong signed proof costs
+        1 % of the price. An unsigned one must be right, and of a place that a verifier revealed.
         """
         place = Wrong(proof.item, proof.node, proof.element)
         self._prove(origin, receipt, place, lambda found, job: self._judge(found, job, proof))
@@ -637,9 +633,9 @@ class Receipts(Pallet):
         proof: EdgeProof,
         output: Annotated[bool, TypeName("bool")],
     ) -> None:
-        """Prove that an item's input is not the requester's, or its output not what is told.
+        """Prove that an item's input is not the requester's, or its output not the committed one.
 
-        All else is as for `prove_fraud`.
+        Everything else is as for `prove_fraud`.
         """
         place = WrongEdge(proof.item, output)
         self._prove(
@@ -657,10 +653,10 @@ class Receipts(Pallet):
         output_root: Hash,
         salt: Hash,
     ) -> None:
-        """Reveal that a receipt was a trap, and what is right. For its provider.
+        """Reveal a planted error and the right roots. Origin: the provider of the receipt.
 
-        The proof is of its own draw (`ids.trap_input`). Others look at what is right. Once it
-        stands, those who found the trap valid pay those who found it: see `expose_voters`.
+        The proof is of its own VRF output (`ids.trap_input`). A committee checks the right roots;
+        once they are accepted, verifiers that accepted the error pay its finders: `expose_voters`.
         """
         found, job = self._with_job(receipt)
         if origin.signed() != found.provider:
@@ -680,7 +676,7 @@ class Receipts(Pallet):
             [seat.verifier for seat in found_wrong(found.seats)],
         )
         kept = {*self._trapped(found)}
-        self._note_missed(receipt, found, job)  # of the right roots, all have to look at that, too
+        self._note_missed(receipt, found, job)  # all have to check that under the right roots, too
         self._unseat(receipt, found, [one for one in found.seats if one.verifier not in kept])
         found.seats, found.exposed, found.proven, found.looked = [], True, None, False
         found.item_root, found.output_root = item_root, output_root
@@ -689,7 +685,7 @@ class Receipts(Pallet):
 
     @call(6, weight=weights.ACCEPT_RESULT)
     def accept_result(self, origin: Origin, receipt: ReceiptId) -> None:
-        """Pay for a confidential job now. For its requester, who alone could dispute it."""
+        """Pay for a confidential job now. Origin: its requester, who alone could dispute it."""
         found, job = self._with_job(receipt)
         if job.requester != origin.signed():
             raise self.NotAllowed
@@ -706,11 +702,11 @@ class Receipts(Pallet):
         tensor: Annotated[u32, TypeName("u32")],
         leaf: Annotated[u32, TypeName("u32")],
     ) -> None:
-        """Ask the provider to show a leaf on the chain. For the requester and for the committee.
+        """Ask the provider to show a leaf on chain. Origin: the requester or a committee member.
 
-        `tensor` counts those that the model has leaves of, the input being 0. 1 % of the price is
-        held, and burned if the leaf is shown. If it is not, the job is refunded and the provider
-        fined. What is shown is public, of a confidential job too.
+        `tensor` is the index among the model's tensors with leaves, the input being 0. 1 % of the
+        price is held, and burned if the leaf is shown. If it is not, the job is refunded and the
+        provider fined. A shown leaf is public, also for a confidential job.
         """
         who, now = origin.signed(), self.clock.now()
         found, job = self._with_job(receipt)
@@ -733,7 +729,7 @@ class Receipts(Pallet):
 
     @call(8, weight=weights.ANSWER_DATA)
     def answer_data(self, origin: Origin, receipt: ReceiptId, proof: LeafProof) -> PostInfo:
-        """Show a leaf that was asked for. For whoever has it. Costs no fee if it was."""
+        """Show a requested leaf. Any account may; there is no fee if the leaf was requested."""
         origin.signed()
         found, job = self._with_job(receipt)
         if found.phase is Phase.Ended:
@@ -759,7 +755,7 @@ class Receipts(Pallet):
                 self.payer.destroy_held(reason, one.by, one.deposit, BurnReason.Slash, force=True)
         self.receipts[receipt] = found
         self.deposit(self.LeafShown(receipt, proof.item, u32(proof.tensor), leaf.index))
-        return PostInfo(pays=False)  # who asks pays 1 % of the price, which may be less than that
+        return PostInfo(pays=False)  # the challenger pays 1 % of the price, which may be less
 
     @call(9, weight=weights.DISPUTE_DIGEST)
     def dispute_digest(
@@ -770,7 +766,7 @@ class Receipts(Pallet):
         proof: LeafProof,
         said: Opening,
     ) -> None:
-        """Prove that a verifier's digest is not of what it looked at: it copied it, or made it up.
+        """Prove that a verifier's digest does not match the leaves that it had to check.
 
         `said` opens the digest where the leaf of `proof` belongs. The verifier loses two prices,
         half of it to you, and its vote.
@@ -805,7 +801,7 @@ class Receipts(Pallet):
 
     @call(10, weight=weights.JOIN)
     def join(self, origin: Origin, bond: CompactAmount) -> None:
-        """Bond money and be drawn to look at receipts, with your node's session keys."""
+        """Bond free balance to become a verifier, whose node signs with your session keys."""
         who = origin.signed()
         if bond < self.minimum_bond:
             raise self.BondTooSmall
@@ -819,9 +815,9 @@ class Receipts(Pallet):
 
     @call(11, weight=weights.BOND_EXTRA)
     def bond_extra(self, origin: Origin, amount: CompactAmount) -> None:
-        """Add to your bond: you are drawn the more often the more it is.
+        """Add to your bond; a greater bond is selected more often.
 
-        You are not drawn for receipts that wait for their committee now.
+        You are not selected for receipts that are waiting for their committee now.
         """
         who = origin.signed()
         found = self._verifier(who)
@@ -832,7 +828,7 @@ class Receipts(Pallet):
 
     @call(12, weight=weights.LEAVE)
     def leave(self, origin: Origin) -> None:
-        """Be drawn no more. Your bond answers for what you said until it is free."""
+        """Leave the verifiers. Your bond can be slashed for your votes until you withdraw it."""
         who = origin.signed()
         found = self._verifier(who)
         if found.free_at is not None:
@@ -841,7 +837,7 @@ class Receipts(Pallet):
 
     @call(13, weight=weights.WITHDRAW)
     def withdraw(self, origin: Origin) -> None:
-        """Take your bond back, some time after you left."""
+        """Withdraw your bond, from the slot `free_at` after `leave` on."""
         who = origin.signed()
         found = self._verifier(who)
         if found.free_at is None or found.free_at > self.clock.now():
@@ -856,11 +852,11 @@ class Receipts(Pallet):
     def expose_voters(
         self, origin: Origin, receipt: ReceiptId, was: Opening, right: Opening
     ) -> None:
-        """Show items that a trap had wrong. Anybody may, from its reveal until the job is paid.
+        """Show items of a planted error. Any account may, from its reveal until the job is paid.
 
-        `was` opens the roots of some items as they stood in the receipt, `right` as they stand in
-        it now; all of them differ. Who looked at one of these and found it valid pays when the
-        right roots have stood. NoSuchLeaf if nobody did of whom that was not shown before.
+        `was` opens the roots of some items as first committed, `right` as they are now; all of them
+        differ. Verifiers that checked one of these and found it valid are slashed when the right
+        roots are accepted. Raises NoSuchLeaf if this exposes no further verifier.
         """
         origin.signed()
         found, job = self._with_job(receipt)
@@ -893,23 +889,23 @@ class Receipts(Pallet):
             self.deposit(self.VoterExposed(receipt, who))
         self.receipts[receipt] = found
 
-    # ---- doors
+    # ---- public interface
 
     def receipt(self, id: H256) -> Receipt | None:
-        """Return a receipt, as of now; None if there is none, or none any more."""
+        """Return a receipt with its present deadlines; None if it is unknown or removed."""
         found = self.receipts.get(id)
         return None if found is None else found.put_off(self.jobs.stood_still())
 
     @property
     def reason(self) -> Reason:
-        """Why Balances holds the bonds of verifiers."""
+        """The reason of the holds on verifiers' bonds."""
         return self._reason(self.HoldReason.VerifierBond)
 
     def staked_total(self) -> int:
-        """Return all that verifiers have bonded, in planck. Reads all: for looking only."""
+        """Return the sum of all verifiers' bonds, in planck. Reads all: for queries only."""
         return sum(int(verifier.bond) for _, verifier in self.verifiers.items())
 
-    # ---- steps: what bare calls must satisfy; each returns its tag's end and its longevity
+    # ---- internals: checks of bare calls; each returns the end of its tag and its longevity
 
     def _check_commit(
         self, id: H256, verifier: AccountId, commitment: H256, signature: bytes
@@ -958,7 +954,7 @@ class Receipts(Pallet):
         return bytes(verifier), int(found.reveal_until) - now
 
     def _drawn_by(self, id: H256, verifier: AccountId, pre_output: bytes, proof: bytes) -> H256:
-        """Return a verifier's luck. Raises BadDraw. It takes 3 ms: look at all else before."""
+        """Return a verifier's randomness. Raises BadDraw. It takes 3 ms: call it last."""
         found = self._receipt(id)
         seat = self._seat(found, verifier)
         what = ids.check_input(found.beacons[seat.round], id)
@@ -977,7 +973,7 @@ class Receipts(Pallet):
         self._judged(lambda: self._judge_edge(found, job, proof, output))
         return b"", int(found.due) - self.clock.now()
 
-    # ---- steps: time
+    # ---- internals: time
 
     def _take(self, lane: int) -> list[H256]:
         worked = self.clock.now() - self.jobs.stood_still()
@@ -987,7 +983,7 @@ class Receipts(Pallet):
         return agenda.enter(self.due, self.ahead, lane, slot - self.jobs.stood_still(), id)
 
     def _step(self, id: H256, now: int) -> int:
-        """End a phase whose time has come; return the weight."""
+        """End a phase that is due; return the weight."""
         found, job = self._with_job(id)
         weight = STEPS[found.phase]
         match found.phase:
@@ -1007,14 +1003,14 @@ class Receipts(Pallet):
         return weight
 
     def _begin(self, id: H256, receipt: Receipt, phase: Phase, until: int) -> None:
-        """Go on to a phase that ends by itself in slot `until`."""
+        """Enter a phase that ends by itself in slot `until`."""
         self._plan(id, receipt, until)
         receipt.phase, receipt.since = phase, u32(self.clock.now())
         self.receipts[id] = receipt
         self.deposit(self.PhaseBegan(id, phase, u32(until)))
 
     def _wait(self, id: H256, receipt: Receipt, since: int, slots: int) -> None:
-        """Have verifiers drawn, by luck that nobody knew in slot `since`."""
+        """Request a committee, by randomness that was unknown in slot `since`."""
         until = self.clock.now() + slots
         self._plan(id, receipt, until)
         receipt.phase, receipt.since = Phase.Waiting, u32(since)
@@ -1027,7 +1023,7 @@ class Receipts(Pallet):
         receipt.due = u32(until)
 
     def _check_asked(self, id: H256, now: int) -> None:
-        """Refuse a receipt of which a leaf that somebody asked for was not shown in time."""
+        """Refuse a receipt of which a challenged leaf was not shown in time."""
         found = self.receipt(id)
         if found is None or found.phase is Phase.Ended:
             return
@@ -1036,12 +1032,12 @@ class Receipts(Pallet):
         ):
             self._expire(id, found)
 
-    # ---- steps: the committee
+    # ---- internals: the committee
 
     def _draw(self, id: H256, receipt: Receipt, job: Job, now: int) -> None:
-        """Draw who looks at a receipt, by bond; whoever stands behind its parties does not.
+        """Select a committee, weighted by bond, without the operators of the job's parties.
 
-        Nor does who bonded more after the draw was asked for: the luck may have been known then.
+        Bonds raised after the request are excluded too: the randomness may have been known then.
         """
         since = int(receipt.since)
         luck = self.clock.luck_after(since, int(self.beacon_delay), int(self.beacon_authors))
@@ -1061,7 +1057,7 @@ class Receipts(Pallet):
         for seat in receipt.seats:
             if has_seen(receipt, seat):
                 continue
-            # It keeps its seat, but what it found does not count: it looks again, by new luck.
+            # The seat is kept, but its vote does not count: it checks again, by new randomness.
             found.append(Seat(seat.verifier, seat.key, place))
         names = [seat.verifier for seat in found]
         receipt.beacons = [*receipt.beacons, beacon]
@@ -1076,10 +1072,10 @@ class Receipts(Pallet):
         self.deposit(self.CommitteeDrawn(id, names, receipt.commit_until, receipt.reveal_until))
 
     def _drawn(self, seed: bytes, receipt: Receipt, job: Job) -> list[tuple[AccountId, bytes]]:
-        """Return who is drawn for the free seats, with their keys.
+        """Return the verifiers selected for the free seats, with their keys.
 
-        Who could not pay what a wrong vote costs is not. It is not set aside: of two receipts at
-        a time a bond may pay for one.
+        Verifiers whose bond is below the penalty of a wrong vote are excluded. The penalty is not
+        reserved: a bond may cover only one of two receipts at a time.
         """
         wanted = int(self.committee) - len(receipt.seats)
         parties = (receipt.provider, *((job.requester,) if job.requester else ()))
@@ -1101,7 +1097,7 @@ class Receipts(Pallet):
         return found
 
     def _close_round(self, id: H256, receipt: Receipt, job: Job, now: int) -> None:
-        """Count who voted; whoever was silent loses its seat."""
+        """Count the votes of a round, and remove silent verifiers from their seats."""
         newest = len(receipt.beacons) - 1
         silent = [seat for seat in receipt.seats if seat.verdict is None]
         for seat in receipt.seats:
@@ -1114,7 +1110,7 @@ class Receipts(Pallet):
             self._rule(id, receipt, job, now)
 
     def _rule(self, id: H256, receipt: Receipt, job: Job, now: int) -> None:
-        """Go on as the votes say."""
+        """Continue by the result of the votes."""
         if receipt.proven is not None:
             self._convict(id, receipt, job, receipt.proven)
             return
@@ -1138,10 +1134,10 @@ class Receipts(Pallet):
                 self._redraw(id, receipt, now, int(self.beacon_delay) + 1)
 
     def _redraw(self, id: H256, receipt: Receipt, now: int, slots: int) -> None:
-        """Replace all who did not find the receipt valid; give up when that was done enough."""
+        """Replace all seats without a valid vote; end the receipt after the last replacement."""
         valid = found_valid(receipt.seats)
         if receipt.redraws >= MAX_REDRAWS:
-            if receipt.proven is not None:  # and nobody could say that it was a trap
+            if receipt.proven is not None:  # and a planted error could not be revealed before
                 self._begin(id, receipt, Phase.Trapping, now + int(self.reveal_slots))
             else:
                 self._end(id, receipt, Outcome.Unverified, valid)
@@ -1153,7 +1149,7 @@ class Receipts(Pallet):
         self.jobs.advance(receipt.job, JobState.Checking)
 
     def _end_dispute(self, id: H256, receipt: Receipt, job: Job, now: int) -> None:
-        """Punish who found something wrong and did not prove it; the others' votes decide."""
+        """Slash verifiers that reported an error and did not prove it; the other votes decide."""
         liars = found_wrong(receipt.seats)
         for seat in liars:
             self._slash(id, seat.verifier, VOTER_FACTOR * int(job.price), None)
@@ -1161,7 +1157,7 @@ class Receipts(Pallet):
         self._rule(id, receipt, job, now)
 
     def _note_missed(self, id: H256, receipt: Receipt, job: Job) -> None:
-        """Note what was missed; who says so of what it did not look at loses its seat."""
+        """Note missed items; remove verifiers that report an item outside of their sample."""
         absurd: list[Seat] = []
         missing = found_missing(receipt.seats)
         # A graph of the largest kind takes as long to decode as everything else here.
@@ -1178,7 +1174,7 @@ class Receipts(Pallet):
         self._unseat(id, receipt, absurd)
 
     def _ask_for_all(self, id: H256, receipt: Receipt, now: int) -> None:
-        """Have the provider show what verifiers say was not to be had."""
+        """Ask the provider to show all leaves that verifiers reported as missing."""
         until = u32(now + int(self.transcript_slots))
         for seat in found_missing(receipt.seats):
             place = cast("Missing", seat.verdict)
@@ -1186,7 +1182,7 @@ class Receipts(Pallet):
         self._begin(id, receipt, Phase.Withheld, int(until))
 
     def _end_withheld(self, id: H256, receipt: Receipt, job: Job, now: int) -> None:
-        """Refuse a receipt of which something was not shown; else others look at it."""
+        """Refuse a receipt with a leaf that was not shown; else let the remaining votes decide."""
         asked = [one for one in receipt.challenges if one.by is None]
         if not all(one.answered for one in asked):
             self._expire(id, receipt)
@@ -1194,13 +1190,13 @@ class Receipts(Pallet):
         receipt.challenges = [one for one in receipt.challenges if one.by is not None]
         self._unseat(id, receipt, found_missing(receipt.seats))
         if receipt.looked and receipt.redraws >= MAX_REDRAWS:
-            # No other round can look at it. But as many as usual looked before, and would have
-            # missed what is wrong: who lies that something is missing makes it no easier to pass.
+            # No further round can check it. But a quorum checked it before, and would have reported
+            # what is wrong as missing: a false report of a missing leaf makes it no easier to pass.
             newest = len(receipt.beacons) - 1
             receipt.missed = [(round, item) for round, item in receipt.missed if round < newest]
         self._rule(id, receipt, job, now)
 
-    # ---- steps: proofs
+    # ---- internals: proofs
 
     def _prove(
         self,
@@ -1219,7 +1215,7 @@ class Receipts(Pallet):
         except self.NotFraudulent:
             if by is None:
                 raise
-            # The call succeeds: a failed one would give the money back.
+            # The call succeeds: a failed one would revert the burn.
             self.payer.destroy(by, cost, BurnReason.Slash)
             self.deposit(self.FalseProof(id, by, cost))
             return
@@ -1235,7 +1231,7 @@ class Receipts(Pallet):
     ) -> tuple[Receipt, Job]:
         """Return a receipt that `by` may prove wrong at this place now, and its job.
 
-        A bare proof is for what a verifier has said: else anybody's costs much time for nothing.
+        An unsigned proof must be of a revealed verdict, because checking it costs much time.
         """
         found, job = self._with_job(id)
         if found.phase is Phase.Ended:
@@ -1264,12 +1260,12 @@ class Receipts(Pallet):
         fraud.judge_edge(self._graph(job), known, said, proof, output=output)
 
     def _may_be_trap(self, receipt: Receipt) -> bool:
-        """Tell whether the receipt may still turn out to have been a trap."""
+        """Return True if the receipt may still be revealed to have a planted error."""
         early = receipt.phase in (Phase.Waiting, Phase.Checking, Phase.Trapping)
         return bool(self.trap_ppm) and early and not receipt.exposed
 
     def _convict(self, id: H256, receipt: Receipt, job: Job, proven: Proven) -> None:
-        """Punish all who stood for a wrong receipt, and give the requester its money back."""
+        """Slash the provider and the verifiers of a wrong receipt, and refund the requester."""
         finders = [seat.verifier for seat in receipt.seats if seat.verdict == proven.place]
         if not finders and proven.by is not None:
             finders = [proven.by]
@@ -1289,7 +1285,7 @@ class Receipts(Pallet):
         self._end(id, receipt, Outcome.Fraud, found_wrong(receipt.seats))
 
     def _settle_trap(self, id: H256, trap: Trap, job: Job) -> None:
-        """Have those who found a trap valid pay those who found it, and the requester's delay."""
+        """Slash verifiers that accepted a planted error; pay its finders and the requester."""
         fee = self.jobs.fee_of(job)
         for who in trap.lazy:
             self._slash(id, who, TRAP_LOSS * fee, TRAP_POT, whole=True)
@@ -1301,14 +1297,14 @@ class Receipts(Pallet):
                 self.currency.transfer(TRAP_POT, to, u128(amount))
 
     def _trapped(self, receipt: Receipt) -> list[AccountId]:
-        """Return who voted on a trap that was revealed: their bonds answer until the end."""
+        """Return the voters on a revealed planted error: their bonds stay liable until the end."""
         trap = receipt.trap
         return [] if trap is None else [*(who for who, _ in trap.valid), *trap.finders]
 
-    # ---- steps: the end
+    # ---- internals: the end
 
     def _finalise(self, id: H256, receipt: Receipt, now: int) -> None:
-        """Have the work paid, unless something that was asked for is still to be shown."""
+        """Pay for the work, unless a challenged leaf is still to be shown."""
         open_until = [int(one.until) for one in receipt.challenges if not one.answered]
         if open_until:
             self._begin(id, receipt, Phase.Pending, max(*open_until, now + 1))
@@ -1323,9 +1319,9 @@ class Receipts(Pallet):
         self._close(id, receipt)
 
     def _expire(self, id: H256, receipt: Receipt) -> None:
-        """Refuse a receipt whose provider does not show what it computed."""
+        """Refuse a receipt whose provider did not show a leaf."""
         self._end(id, receipt, Outcome.Withheld, found_missing(receipt.seats))
-        # Only now: what answered for the job is free again, and may be all that there is.
+        # Only now: before, the job's part of the bond is reserved, and may be all of it.
         self.providers.fine(receipt.provider, WITHHELD_PPM)
 
     def _end(self, id: H256, receipt: Receipt, outcome: Outcome, voters: Sequence[Seat]) -> None:
@@ -1333,7 +1329,7 @@ class Receipts(Pallet):
         self._close(id, receipt)
 
     def _close(self, id: H256, receipt: Receipt) -> None:
-        """End a receipt: nobody has to do anything about it any more."""
+        """End a receipt: release deposits, seats and timers."""
         for one in receipt.challenges:
             if one.by is not None and not one.answered:
                 reason = self._reason(self.HoldReason.Challenge)
@@ -1349,7 +1345,7 @@ class Receipts(Pallet):
         self._enter(FORGETTING, until, id)
         self.receipts[id] = receipt
 
-    # ---- steps: one receipt
+    # ---- internals: receipts
 
     def _receipt(self, id: H256) -> Receipt:
         found = self.receipt(id)
@@ -1392,7 +1388,7 @@ class Receipts(Pallet):
     def _reason(self, reason: HoldReason) -> Reason:
         return Reason(self.index, reason)
 
-    # ---- steps: verifiers
+    # ---- internals: verifiers
 
     def _verifier(self, who: AccountId) -> Verifier:
         found = self.verifiers.get(who)
@@ -1406,7 +1402,7 @@ class Receipts(Pallet):
         self.deposit(self.VerifierJoined(who, bond))
 
     def _store_verifier(self, who: AccountId, verifier: Verifier) -> None:
-        """Store a verifier, and whether it is drawn."""
+        """Store a verifier, and update the roster of selectable ones."""
         self.verifiers[who] = verifier
         roster = [row for row in self.roster.value if row[0] != who]
         if verifier.free_at is None:
@@ -1420,7 +1416,7 @@ class Receipts(Pallet):
         self.deposit(self.VerifierLeft(who, until))
 
     def _note_vote(self, who: AccountId, *, voted: bool) -> None:
-        """Note whether a verifier voted; whoever does not, time after time, is one no more."""
+        """Note whether a verifier voted; one that repeatedly does not is removed."""
         found = self.verifiers.get(who)
         if found is None or found.free_at is not None:
             return
@@ -1461,11 +1457,11 @@ class Receipts(Pallet):
 
 
 def is_keyed(job: Job) -> bool:
-    """Tell whether the leaves of a job's receipt are keyed, so that nobody can guess them."""
+    """Return True if the leaves of a job's receipt are keyed, so that they cannot be guessed."""
     return job.tier is Tier.Confidential
 
 
 def is_leaf(graph: Graph, items: int, item: int, tensor: int, leaf: int) -> bool:
-    """Tell whether the receipt of a job with so many items has such a leaf."""
+    """Return True if the leaf exists in a receipt of a job with `items` items."""
     tensors = graph.committed
     return item < items and tensor < len(tensors) and leaf < tensor_layout(tensors[tensor]).count

@@ -1,4 +1,4 @@
-"""What a committee's votes come to: a function of the votes alone."""
+"""Result of a committee's votes, computed from the votes alone."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from runtime.pallets.receipts.types import Missing, Receipt, Seat, Valid, Wrong,
 
 
 class Ruling(Enum):
-    """What follows from the votes of those who voted."""
+    """Result of the revealed votes."""
 
     STANDS = "stands"
-    """Enough found it valid, nobody wrong, and nobody missed anything that these did not get."""
+    """At least a quorum of valid votes cover all missed items; no vote reports an error or a miss.
+    """
     DISPUTED = "disputed"
-    """Somebody found it wrong and has to prove that."""
+    """At least one verifier reported an error and must prove it."""
     WITHHELD = "withheld"
     """More than half did not get what they asked for."""
     MISSED = "missed"
-    """Somebody did not: whatever the others say, all have to look at that."""
+    """At least one verifier reported a missing leaf: another round must check its item."""
     UNDECIDED = "undecided"
-    """Too few votes: others have to look at it."""
+    """Too few valid votes: other verifiers must check the receipt."""
 
 
 def rule(receipt: Receipt, quorum: int) -> Ruling:
-    """Rule on the votes on a receipt; empty seats count towards nothing.
+    """Return the result of the votes on a receipt; seats without a verdict count for nothing.
 
-    A valid vote counts if it is of a round after all in which something was missed. A provider
-    that serves all but what is wrong would be paid else: who asks for that misses it, and who
-    does not ask finds nothing.
+    A valid vote counts only if its round is later than every round in which an item was missed.
+    Otherwise a provider that serves everything except the wrong leaves would be paid: verifiers
+    that request these report them as missing, and the others find no error.
     """
     seats = receipt.seats
     if found_wrong(seats):
@@ -50,32 +51,32 @@ def found_valid(seats: Sequence[Seat]) -> list[Seat]:
 
 
 def found_wrong(seats: Sequence[Seat]) -> list[Seat]:
-    """Return the seats that found it wrong."""
+    """Return the seats that reported an error."""
     return [seat for seat in seats if isinstance(seat.verdict, Wrong | WrongEdge)]
 
 
 def found_missing(seats: Sequence[Seat]) -> list[Seat]:
-    """Return the seats that did not get a leaf."""
+    """Return the seats that reported a missing leaf."""
     return [seat for seat in seats if isinstance(seat.verdict, Missing)]
 
 
 def has_seen(receipt: Receipt, seat: Seat) -> bool:
-    """Tell whether a seat looks at all that anybody missed."""
+    """Return True if a seat's round is later than all rounds with missed items."""
     return all(round < seat.round for round, _ in receipt.missed)
 
 
 def missed_before(receipt: Receipt, seat: Seat) -> list[int]:
-    """Return what was missed before a seat's round: it looks at that besides what it drew."""
+    """Return the items missed before a seat's round, which it checks besides its own sample."""
     return sorted({int(item) for round, item in receipt.missed if round < seat.round})
 
 
 def seen_by(receipt: Receipt, seat: Seat, items: int, looked_at: int) -> list[int]:
-    """Return the items that a seat looked at, ascending, once its luck is revealed."""
+    """Return the items that a seat checked, ascending, once its randomness is revealed."""
     return ids.sample(seat.rho, items, looked_at, missed_before(receipt, seat))
 
 
 def overlooked(receipt: Receipt, item: int, items: int, looked_at: int) -> list[Seat]:
-    """Return the seats that looked at an item and found it valid."""
+    """Return the seats that checked an item and found it valid."""
     return [
         seat
         for seat in found_valid(receipt.seats)

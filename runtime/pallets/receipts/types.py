@@ -1,4 +1,4 @@
-"""What Receipts stores and tells, and what it leans on. Times are slots since genesis."""
+"""Stored types of Receipts, and its dependencies. Times are slots since genesis."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from runtime.params import MAX_COMMITTEE
 
 MAX_REDRAWS: Final = 2
 MAX_ROUNDS: Final = MAX_REDRAWS + 2
-"""Committees of one receipt: the first, those that replace, and the one after a trap."""
+"""Committees of one receipt: the first, its replacements, and one after a planted error."""
 MAX_CHALLENGES: Final = 32
-"""Leaves of one receipt that can be asked for at a time."""
+"""Maximum number of challenged leaves of one receipt at a time."""
 MAX_VERIFIERS: Final = 256
 MAX_MISSES: Final = 3
 OUTAGE_SLOTS: Final = 50
-"""Constants of `Receipts`, and so is `MAX_REDRAWS`: what each decides is told there."""
+"""Constants of `Receipts`, like `MAX_REDRAWS`: their meaning is documented there."""
 
 Balance = Annotated[u128, TypeName("Balance")]
 Slots = Annotated[u32, TypeName("BlockNumber")]
@@ -39,30 +39,30 @@ SessionKey = Annotated[bytes, Fixed(32), TypeName("[u8; 32]")]
 
 @path("pallet_receipts::Phase")
 class Phase(IntEnum):
-    """How far a receipt is."""
+    """The phase of a receipt."""
 
     Waiting = 0
-    """The beacon that draws verifiers is not there yet."""
+    """Waiting for the beacon that selects the verifiers."""
     Checking = 1
-    """Verifiers check, commit to what they found, and reveal it."""
+    """Verifiers check the receipt, commit to their verdicts, and reveal them."""
     Trapping = 2
-    """The provider may reveal that the receipt was a trap."""
+    """The provider may reveal that the receipt had a planted error."""
     Disputed = 3
-    """Somebody found it wrong, and has to prove it."""
+    """A verifier reported an error and must prove it."""
     Withheld = 4
-    """Verifiers did not get what they asked for, and the provider has to show it."""
+    """Verifiers reported missing leaves, and the provider must show these on chain."""
     Pending = 5
-    """It stands unless somebody proves it wrong."""
+    """The receipt was found valid (or is confidential), and is accepted unless proven wrong."""
     Ended = 6
-    """It is over; the job tells how."""
+    """The receipt is closed; the job holds the outcome."""
 
 
 class Valid(Variant, index=0):
-    """All that was looked at is right."""
+    """All checked elements are correct."""
 
 
 class Wrong(Variant, index=1):
-    """An element does not follow from those that it is computed from."""
+    """An element does not follow from the elements that it is computed from."""
 
     item: u32
     node: u16
@@ -70,56 +70,56 @@ class Wrong(Variant, index=1):
 
 
 class WrongEdge(Variant, index=2):
-    """An item's input (or output) is not the one that was agreed on (or told)."""
+    """An item's input is not the agreed one, or its output is not the committed one."""
 
     item: u32
     output: bool
 
 
 class Missing(Variant, index=3):
-    """A leaf was not to be had in time: the provider is asked to show it on the chain."""
+    """A leaf was not served in time: the provider may be challenged to show it on chain."""
 
     item: u32
     tensor: u16
-    """Counted among those that have leaves (`Graph.committed`)."""
+    """Index among the tensors that have leaves (`Graph.committed`)."""
     leaf: u32
 
 
 Verdict = Annotated[Valid | Wrong | WrongEdge | Missing, Path("pallet_receipts::Verdict")]
-"""What a verifier found."""
+"""A verifier's finding."""
 
 
 @path("pallet_receipts::Seat")
 @dataclass(slots=True)
 class Seat:
-    """A verifier in the committee of a receipt, and what it said."""
+    """A verifier's place in the committee of a receipt, with its vote."""
 
     verifier: Account
     key: SessionKey
-    """The BABE session key that it draws and signs with here."""
+    """BABE session key of the verifier for sortition and signatures of this seat."""
     round: u8
-    """Which of the receipt's beacons it draws by."""
+    """Index of the receipt's beacon that determines the seat's sample."""
     commitment: H256 | None = None
     verdict: Annotated[Verdict | None, TypeName("Option<Verdict>")] = None
     digest: H256 = NO_HASH
-    """The root over the leaves that it looked at (`ids.digest_tree`)."""
+    """Root over the leaves that the verifier checked (`ids.digest_tree`)."""
     rho: H256 = NO_HASH
-    """Its luck, once it is revealed: which items it looked at."""
+    """Randomness of the seat, once revealed: it determines the items checked."""
 
 
 @path("pallet_receipts::Challenge")
 @dataclass(slots=True)
 class Challenge:
-    """A leaf that the provider was asked for."""
+    """A leaf that the provider must show."""
 
     item: u32
     tensor: u16
-    """Counted among those that have leaves (`Graph.committed`)."""
+    """Index among the tensors that have leaves (`Graph.committed`)."""
     leaf: u32
     until: Slots
-    """Before this slot it has to be shown."""
+    """First slot that is too late to show the leaf."""
     by: Annotated[AccountId | None, TypeName("Option<AccountId>")]
-    """Whose deposit it costs if it is shown; None: a verifier's, by its vote."""
+    """Account that pays the deposit if the leaf is shown; None if verifiers' votes asked for it."""
     deposit: Balance = u128(0)
     answered: bool = False
 
@@ -127,7 +127,7 @@ class Challenge:
 @path("pallet_receipts::Proven")
 @dataclass(slots=True)
 class Proven:
-    """A proof of fraud that was right, and waits until it is clear that this was no trap."""
+    """A correct proof of fraud, pending until a planted error is ruled out."""
 
     by: Annotated[AccountId | None, TypeName("Option<AccountId>")]
     place: Annotated[Verdict, TypeName("Verdict")]
@@ -136,7 +136,7 @@ class Proven:
 @path("pallet_receipts::Trap")
 @dataclass(slots=True)
 class Trap:
-    """A trap that was revealed: what stood in the receipt, and how its committee voted."""
+    """A revealed planted error: the wrong root, and the votes of the committee."""
 
     item_root: H256
     """The wrong root over all items."""
@@ -144,15 +144,15 @@ class Trap:
         Bounded[list[tuple[AccountId, H256]], MAX_COMMITTEE],
         TypeName("BoundedVec<(AccountId, H256), MaxCommittee>"),
     ]
-    """Who found it valid, and its luck."""
+    """Verifiers that found the receipt valid, with their randomness."""
     finders: Annotated[
         Bounded[list[AccountId], MAX_COMMITTEE], TypeName("BoundedVec<AccountId, MaxCommittee>")
     ]
-    """Who found it wrong."""
+    """Verifiers that found the receipt wrong."""
     lazy: Annotated[
         Bounded[list[AccountId], MAX_COMMITTEE], TypeName("BoundedVec<AccountId, MaxCommittee>")
     ] = field(default_factory=list)
-    """Who is shown to have looked at something wrong and found it valid."""
+    """Verifiers shown to have checked a wrong item and found it valid."""
 
 
 Beacons = Annotated[Bounded[list[H256], MAX_ROUNDS], TypeName("BoundedVec<H256, MaxRounds>")]
@@ -172,54 +172,54 @@ Challenges = Annotated[
 @path("pallet_receipts::Receipt", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(slots=True)
 class Receipt:
-    """What a provider says that it computed, and what became of that."""
+    """A provider's commitment to a computed result, with its state."""
 
     job: H256
     provider: Account
     attempt: u8
     item_root: H256
-    """Over the roots of all items; each over those of the item's tensors (`work.commit`)."""
+    """Root over the roots of all items, each over those of its tensors (`work.commit`)."""
     output_root: H256
-    """Over the roots of all items' outputs."""
+    """Root over the roots of all items' outputs."""
     trap_commit: H256
     started: Slots
     finished: Slots
     submitted: Slots
     phase: Phase = Phase.Waiting
     since: Slots = u32(0)
-    """When this phase began; for Waiting, when the draw was asked for."""
+    """First slot of this phase; for Waiting, the slot in which the selection was requested."""
     commit_until: Slots = u32(0)
-    """Before this slot verifiers commit."""
+    """First slot that is too late to commit."""
     reveal_until: Slots = u32(0)
-    """From there to before this slot they reveal."""
+    """First slot that is too late to reveal; revealing begins at `commit_until`."""
     due: Slots = u32(0)
-    """When this phase ends."""
+    """Slot in which this phase ends."""
     still: Slots = u32(0)
-    """For how long the chain had stood still when these slots were told; see `put_off`."""
+    """Stalled slots of the chain, in total, when these times were set; see `put_off`."""
     redraws: u8 = u8(0)
     beacons: Beacons = field(default_factory=list)
     seats: Seats = field(default_factory=list)
     used: Used = field(default_factory=list)
-    """Who is not to be drawn any more."""
+    """Verifiers that are not selected again for this receipt."""
     missed: Missed = field(default_factory=list)
-    """Rounds, and items that a verifier missed in them: all look at these in later rounds."""
+    """Rounds, and items missed in them: all verifiers of later rounds check these items."""
     looked: bool = False
-    """Enough voted in an earlier round; it did not stand only since somebody missed something."""
+    """True if a quorum voted in an earlier round, which failed only because of a miss."""
     trap: Annotated[Trap | None, TypeName("Option<Trap>")] = None
-    """It was a trap, and the right roots stand in it now."""
+    """Set if the receipt had a planted error; its roots are now the right ones."""
     exposed: bool = False
-    """Whether it is too late to reveal it as a trap."""
+    """True if it is too late to reveal a planted error."""
     proven: Annotated[Proven | None, TypeName("Option<Proven>")] = None
     challenges: Challenges = field(default_factory=list)
     task: DueKey = NO_TASK
 
     def put_off(self, still: int) -> Receipt:
-        """Put all windows off by what the chain stood still since; `still`: in all, until now."""
+        """Shift all deadlines by the slots stalled since; `still` is the total of stalled slots."""
         more, self.still = still - int(self.still), u32(still)
         if not more:
             return self
         self.due += more
-        if self.commit_until:  # a committee was drawn
+        if self.commit_until:  # a committee was selected
             self.commit_until += more
             self.reveal_until += more
         for one in self.challenges:
@@ -230,39 +230,39 @@ class Receipt:
 @path("pallet_receipts::Verifier", params={"Balance": u128})
 @dataclass(slots=True)
 class Verifier:
-    """A verifier's bond, in planck, and how it does."""
+    """A verifier's bond, in planck, and its record of missed votes."""
 
     bond: Balance
     misses: u8 = u8(0)
-    """How often in a row it was silent."""
+    """Number of consecutive missed votes."""
     missed: Slots = u32(0)
-    """When that was counted last."""
+    """Slot of the last change of `misses`."""
     free_at: Annotated[u32 | None, TypeName("Option<BlockNumber>")] = None
-    """When it may take its bond back; None: it is at work."""
+    """Slot from which the bond can be withdrawn; None while the verifier is active."""
     since: Slots = u32(0)
-    """When it bonded last: it is drawn only by luck that nobody knew then."""
+    """Slot of the last bonding: only randomness unknown at that time selects the verifier."""
 
 
 @path("pallet_receipts::Leaf")
 @dataclass(frozen=True, slots=True)
 class LeafProof:
-    """One leaf of one tensor of one item, with its way to the receipt's root over items."""
+    """One leaf of a tensor of an item, with its openings up to the receipt's root over items."""
 
     item: u32
     tensor: u16
-    """Counted among those that have leaves (`Graph.committed`)."""
+    """Index among the tensors that have leaves (`Graph.committed`)."""
     job: Opening
-    """The root of the item."""
+    """Opening of the item's root."""
     roots: Opening
-    """The root of the tensor."""
+    """Opening of the tensor's root."""
     leaf: Opening
 
 
 Roster = Bounded[list[tuple[AccountId, u128, u32]], MAX_VERIFIERS]
-"""Verifiers at work, their bonds, and when they bonded last."""
+"""Active verifiers, their bonds, and the slots of their last bonding."""
 
 
-# ---- what Receipts leans on
+# ---- dependencies
 
 
 class Currency(Protocol):
@@ -275,72 +275,72 @@ class Currency(Protocol):
         """Make what is held free again. Raises TokenError."""
 
     def held(self, reason: Reason, who: AccountId) -> u128:
-        """Return what is held for `reason`."""
+        """Return the amount held for `reason`."""
 
     def reducible_balance(self, who: AccountId, *, keep_alive: bool = False) -> u128:
-        """Return what may be spent."""
+        """Return the spendable balance."""
 
     def transfer(self, source: AccountId, dest: AccountId, value: u128) -> None:
         """Move free balance. Raises TokenError."""
 
 
 class Payer(Protocol):
-    """What becomes of held money; Tokenomics satisfies it."""
+    """Payments from held balances, and burns; Tokenomics satisfies it."""
 
     def pay_held(self, reason: Reason, who: AccountId, to: AccountId, amount: u128) -> None:
-        """Pay somebody out of what is held."""
+        """Pay `to` out of a held balance."""
 
     def destroy_held(
         self, reason: Reason, who: AccountId, amount: u128, why: BurnReason, *, force: bool
     ) -> None:
-        """Destroy what is held."""
+        """Destroy held balance."""
 
     def destroy(self, who: AccountId, amount: u128, reason: BurnReason) -> None:
-        """Destroy free money."""
+        """Destroy free balance."""
 
 
 class Keys(Protocol):
-    """Whose session key is whose; Session satisfies it."""
+    """Session keys of accounts; Session satisfies it."""
 
     def babe_key(self, account: AccountId) -> bytes | None:
         """Return the BABE session key that an account has registered."""
 
 
 class Operators(Protocol):
-    """Who stands behind an account."""
+    """Operators of accounts."""
 
     def operator_of(self, account: AccountId) -> AccountId:
-        """Return the operator."""
+        """Return the operator of an account."""
 
 
 class ProviderInfo(Protocol):
-    """What Receipts needs to know of a provider."""
+    """The part of a provider's registration that Receipts uses."""
 
     vrf: bytes
 
 
 class Providers(Protocol):
-    """Who did the work; the registry of providers satisfies it."""
+    """The registry of providers."""
 
     def info(self, provider: AccountId) -> ProviderInfo | None:
-        """Return what a provider registered."""
+        """Return a provider's registration."""
 
     def slash(self, provider: AccountId, job: H256, amount: u128, to: AccountId | None) -> u128:
-        """Take bond for a job: half of it to `to`, the rest destroyed; return what was taken."""
+        """Take bond for a job, half of it for `to`, the rest destroyed; return the amount taken."""
 
     def fine(self, provider: AccountId, ppm: int) -> u128:
-        """Destroy a part of the bond; return how much."""
+        """Destroy a part of the bond; return the amount."""
 
 
 class Models(Protocol):
-    """What was to be computed; the registry of models satisfies it."""
+    """The registry of models."""
 
     def graph(self, model: H256) -> Graph | None:
         """Return the graph of a model."""
 
 
 class Clock(Protocol):
-    """What time it is, and the chain's luck; Babe satisfies it."""
+    """The clock and the chain's randomness; Babe satisfies it."""
 
     def now(self) -> int:
         """Return the slots since genesis."""
@@ -350,28 +350,28 @@ class Clock(Protocol):
 
 
 class JobBooks(Protocol):
-    """The jobs that receipts are of, and their escrows; Jobs satisfies it."""
+    """The jobs of receipts, and their escrows; Jobs satisfies it."""
 
     def job(self, id: H256) -> Job | None:
         """Return a job."""
 
     def stood_still(self) -> int:
-        """Return for how many slots, all together, the chain stood still."""
+        """Return the total number of stalled slots."""
 
     def looked_at(self, job: Job) -> int:
-        """Return how many of a job's items each verifier looks at."""
+        """Return the number of a job's items that each verifier checks."""
 
     def fee_of(self, job: Job) -> int:
-        """Return what one verifier gets for a receipt of a job, in planck."""
+        """Return the fee of one verifier for a receipt of a job, in planck."""
 
     def committed(self, id: H256, provider: AccountId, attempt: int, receipt: H256) -> Job:
-        """Note that there is a receipt. Raises DispatchError if it is not for this provider now."""
+        """Note a job's receipt. Raises DispatchError if it is not expected of this provider now."""
 
     def advance(self, id: H256, state: JobState) -> None:
-        """Note that the receipt of a job is looked at, or was found valid."""
+        """Set the state of a job: its receipt is being checked, or was found valid."""
 
     def finalise(self, id: H256, voters: Sequence[AccountId]) -> bool:
-        """Pay for the work; False if Carry cannot pay now: try again later."""
+        """Return True if the work was paid, False if the unallocated emission is too small now."""
 
     def refuse(self, id: H256, outcome: Outcome, voters: Sequence[AccountId]) -> None:
-        """End a job whose receipt did not stand."""
+        """End a job whose receipt was refused."""

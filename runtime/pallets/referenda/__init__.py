@@ -1,4 +1,4 @@
-"""Referenda: the chain decides, and does what was decided."""
+"""Referenda: votes on calls, which are enacted when approved."""
 
 from runtime.pallets.referenda.curves import (
     FixedI64,

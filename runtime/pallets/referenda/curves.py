@@ -1,8 +1,8 @@
-"""Curves: how much of something a referendum needs, by how long it has been deciding.
+"""Curves: thresholds of a referendum over the time of its decision.
 
-`x` is the part of the decision period that is over, `y` the part of the votes; both are parts of a
-billion. Every curve falls or stays level. Rounding is Substrate's (pallet_referenda, `Curve`), so
-that wallets draw what the chain does.
+`x` is the elapsed part of the decision period, `y` the part of the votes; both are parts of a
+billion. No curve rises. Rounding is Substrate's (pallet_referenda, `Curve`), so that wallets show
+the same thresholds as the chain.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Part = Annotated[Perbill, TypeName("Perbill")]
 
 
 class FixedI64(i64, path="sp_arithmetic::fixed_point::FixedI64"):
-    """A number with nine decimals and a sign."""
+    """A signed number with nine decimals."""
 
     __slots__ = ()
 
 
 class LinearDecreasing(Variant, index=0):
-    """From `ceil` to `floor` in a straight line over `length`, then level."""
+    """A straight line from `ceil` to `floor` over `length`, then constant."""
 
     length: Part
     floor: Part
@@ -38,7 +38,7 @@ class LinearDecreasing(Variant, index=0):
 
 
 class SteppedDecreasing(Variant, index=1):
-    """From `begin` down to `end`, by `step` after each `period`."""
+    """Steps from `begin` down to `end`, by `step` after each `period`."""
 
     begin: Part
     end: Part
@@ -52,14 +52,14 @@ class SteppedDecreasing(Variant, index=1):
 
 
 class Reciprocal(Variant, index=2):
-    """`factor / (x + x_offset) + y_offset`, between nothing and all."""
+    """`factor / (x + x_offset) + y_offset`, limited to 0 to 100 %."""
 
     factor: Annotated[FixedI64, TypeName("FixedI64")]
     x_offset: Annotated[FixedI64, TypeName("FixedI64")]
     y_offset: Annotated[FixedI64, TypeName("FixedI64")]
 
     def threshold(self, x: int) -> int:
-        """Return the part needed at `x`; all of it where the curve has no value."""
+        """Return the part needed at `x`; 100 % where the curve has no value."""
         below = x + int(self.x_offset)
         if below <= 0:
             return WHOLE
@@ -74,20 +74,20 @@ AnyCurve = LinearDecreasing | SteppedDecreasing | Reciprocal
 
 
 def flat(percent: int) -> LinearDecreasing:
-    """Return the curve that needs `percent` at all times."""
+    """Return the curve with the constant threshold `percent`."""
     level = Perbill(percent * WHOLE // 100)
     return LinearDecreasing(Perbill(WHOLE), level, level)
 
 
 def passing(curve: AnyCurve, x: int, y: int) -> bool:
-    """Tell whether `y` is enough at `x`."""
+    """Return True if `y` meets the threshold at `x`."""
     return y >= curve.threshold(x)
 
 
 def delay(curve: AnyCurve, y: int) -> int:
-    """Return the first `x` at which `y` is enough; all of the period if it never is."""
+    """Return the first `x` at which `y` meets the threshold; the whole period if there is none."""
     low, high = 0, WHOLE
-    while low < high:  # curves fall: what is enough once stays enough
+    while low < high:  # no curve rises: a threshold once met stays met
         middle = (low + high) // 2
         if passing(curve, middle, y):
             high = middle

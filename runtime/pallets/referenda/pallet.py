@@ -1,18 +1,18 @@
-"""Referenda: the chain decides, and does what was decided.
+"""Referenda: votes on calls, which are enacted when approved.
 
-Anybody submits a call, the origin that it is to be made by, and a deposit. The origin tells the
-track, and the track the rules. Once the preparation is over, the larger deposit for the decision
-is placed and the track has room, the decision starts. When enough is in favour, and stays so for
-the confirmation, the referendum is approved and the call goes to the scheduler; nobody has to do
-anything more. What does not get there in the decision period is rejected.
+Any account submits a call with its proposed origin and a deposit. The origin determines the track,
+and the track the rules. The decision starts when the preparation period is over, the larger
+decision deposit is placed and the track has a free place. When approval and support meet their
+thresholds for the whole confirmation period, the referendum is approved and the call scheduled,
+without further action. A referendum that does not reach this in the decision period is rejected.
 
-Who counts, and how, is the electorate's matter (`types.Electorate`). Time is slots. A referendum
-is looked at when an alarm of the scheduler goes off, and in the next slot after its tally changed:
-a period ends in the first block at or after its last slot.
+Counting is defined by the electorate (`types.Electorate`). Time is slots. A referendum is checked
+when its alarm in the scheduler is due, and in the next slot after its tally changed: a period ends
+in the first block at or after its last slot.
 
-What always holds: what is reserved under this pallet's name is the deposits in `ReferendumInfoFor`;
-`DecidingCount` of a track is the number of its referenda being decided, and of those whose place
-is about to be given to the next; whatever waits in `TrackQueue` is marked `in_queue`.
+Invariants: the sum reserved under this pallet's name is that of the deposits in
+`ReferendumInfoFor`; `DecidingCount` of a track is the number of its referenda being decided, plus
+places about to be given to the next one; all referenda in `TrackQueue` have `in_queue` set.
 """
 
 from __future__ import annotations
@@ -70,14 +70,14 @@ from runtime.pallets.scheduler import After, At, Clock, DispatchTime, Scheduler
 from runtime.weights import referenda as weights
 
 RESERVE_ID: Final = b"btt/refd"
-"""The name that deposits are reserved under."""
+"""Name of the reserves for deposits."""
 ALARM_PRIORITY: Final = 128
 ENACTMENT_PRIORITY: Final = 63
 NUDGE: Final = 5
 ONE_FEWER: Final = 6
-"""The calls that alarms make."""
+"""Indices of the calls made by alarms."""
 FULL_QUEUE_TRIES: Final = 14
-"""How often, within the time it may wait at most, one that found the queue full tries again."""
+"""Number of retries, within the undeciding timeout, of a referendum that found the queue full."""
 ROOT_CALLER: Final = SystemOrigin(RawRoot())
 
 
@@ -92,81 +92,81 @@ Queue = Bounded[list[tuple[u32, u128]], MAX_QUEUED]
 
 
 class Money(Protocol):
-    """The money that deposits are made of; Balances satisfies it. Amounts in planck."""
+    """The currency of deposits; Balances satisfies it. Amounts in planck."""
 
     def reserve_named(self, name: bytes, who: AccountId, amount: u128) -> None:
-        """Set money of `who` aside; raise DispatchError if there is not enough."""
+        """Reserve `amount` of `who`; raise DispatchError if there is too little."""
 
     def unreserve_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
-        """Give back what was set aside; return how much of `amount` was not there."""
+        """Return reserved money to `who`; return the part of `amount` that was not reserved."""
 
     def slash_reserved_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
-        """Move what was set aside to the treasury; return how much was not there."""
+        """Move reserved money to the treasury; return the part of `amount` not reserved."""
 
 
 class Referenda(Pallet, instances=True):
-    """The chain decides, and does what was decided."""
+    """Votes on calls, which are enacted when approved."""
 
     submission_deposit: Const[u128]
-    """What it costs to submit, in planck; it comes back unless the referendum is killed."""
+    """Deposit of a submission, in planck; it can be refunded unless the referendum is killed."""
     max_queued: Const[u32] = u32(MAX_QUEUED)
-    """How many referenda of one track can wait to be decided."""
+    """Maximum number of queued referenda of one track."""
     undeciding_timeout: Const[u32]
-    """After so many slots one that is not being decided, and does not wait for it, is over."""
+    """Number of slots after which a referendum that is neither decided nor queued times out."""
     alarm_interval: Const[u32] = u32(1)
-    """Alarms go off at multiples of so many slots."""
+    """Interval of alarms, in slots."""
     tracks: Const[Tracks]
-    """The kinds of referenda, and their rules."""
+    """The tracks and their rules."""
     currency: Money
     clock: Clock
     preimages: Preimage
     scheduler: Scheduler
     electorate: Electorate
     cancel_origin: OriginCheck
-    """Who ends referenda before their time."""
+    """Origin that may cancel referenda."""
     kill_origin: OriginCheck
-    """Who ends them and takes the deposits."""
+    """Origin that may kill referenda and slash their deposits."""
 
     referendum_count = Value(u32, default=u32(0))
-    """How many referenda there ever were: the number of the next."""
+    """Number of referenda submitted so far, which is the index of the next."""
     referendum_info_for = Map(u32, ReferendumInfo)
-    """All referenda, and how far they are."""
+    """All referenda with their states."""
     track_queue = Map(u16, Queue, default=[], hasher=Hasher.Twox64Concat)
-    """What waits to be decided, with its ayes; the last is the next."""
+    """Queued referenda with their ayes, by track; the last is the next to be decided."""
     deciding_count = Map(u16, u32, default=u32(0), hasher=Hasher.Twox64Concat)
-    """How many are being decided."""
+    """Number of referenda being decided, by track."""
     metadata_of = Map(u32, H256)
-    """The hash of what explains a referendum; the text is a preimage."""
+    """Hash of a referendum's description, whose text is a preimage."""
 
     class Submitted(Event, index=0):
-        """There is a new referendum."""
+        """A referendum was submitted."""
 
         index: Index
         track: TrackId
         proposal: Proposal
 
     class DecisionDepositPlaced(Event, index=1):
-        """The deposit for a decision was placed."""
+        """A decision deposit was placed."""
 
         index: Index
         who: Who
         amount: Amount
 
     class DecisionDepositRefunded(Event, index=2):
-        """The deposit for a decision went back."""
+        """A decision deposit was refunded."""
 
         index: Index
         who: Who
         amount: Amount
 
     class DepositSlashed(Event, index=3):
-        """A deposit went to the treasury."""
+        """A deposit was slashed: it went to the treasury."""
 
         who: Who
         amount: Amount
 
     class DecisionStarted(Event, index=4):
-        """A referendum is being decided."""
+        """The decision of a referendum started."""
 
         index: Index
         track: TrackId
@@ -174,17 +174,17 @@ class Referenda(Pallet, instances=True):
         tally: Count
 
     class ConfirmStarted(Event, index=5):
-        """Enough is in favour; it must stay so."""
+        """A referendum met the thresholds; its confirmation period started."""
 
         index: Index
 
     class ConfirmAborted(Event, index=6):
-        """It did not stay so."""
+        """A referendum no longer met the thresholds; its confirmation was aborted."""
 
         index: Index
 
     class Confirmed(Event, index=7):
-        """It stayed so; the call will be made."""
+        """A referendum met the thresholds for its confirmation period."""
 
         index: Index
         tally: Count
@@ -195,13 +195,13 @@ class Referenda(Pallet, instances=True):
         index: Index
 
     class Rejected(Event, index=9):
-        """A referendum did not get enough votes in its time."""
+        """A referendum was rejected: it was not confirmed in its decision period."""
 
         index: Index
         tally: Count
 
     class TimedOut(Event, index=10):
-        """A referendum was not begun to be decided in time."""
+        """A referendum timed out before its decision started."""
 
         index: Index
         tally: Count
@@ -213,71 +213,71 @@ class Referenda(Pallet, instances=True):
         tally: Count
 
     class Killed(Event, index=12):
-        """A referendum was cancelled, and its deposits are lost."""
+        """A referendum was killed, and its deposits slashed."""
 
         index: Index
         tally: Count
 
     class SubmissionDepositRefunded(Event, index=13):
-        """The deposit of the submission went back."""
+        """A submission deposit was refunded."""
 
         index: Index
         who: Who
         amount: Amount
 
     class MetadataSet(Event, index=14):
-        """A referendum has an explanation."""
+        """The description of a referendum was set."""
 
         index: Index
         hash: Hash
 
     class MetadataCleared(Event, index=15):
-        """A referendum has no explanation any more."""
+        """The description of a referendum was removed."""
 
         index: Index
         hash: Hash
 
     class NotOngoing(Error, index=0):
-        """The referendum is over, or was never there. Check its number."""
+        """The referendum is not ongoing: it ended, or was never submitted. Check its index."""
 
     class HasDeposit(Error, index=1):
-        """The deposit for the decision is there already. There is nothing left to do."""
+        """The decision deposit is already placed. No further step is needed."""
 
     class BadTrack(Error, index=2):
-        """There is no such track. Look up the list of tracks."""
+        """The track does not exist. Look up the list of tracks."""
 
     class Full(Error, index=3):
-        """The queue of the track is full. Wait until some are decided."""
+        """The queue of the track is full. Wait until some referenda are decided."""
 
     class QueueEmpty(Error, index=4):
-        """Nothing waits in the queue of the track."""
+        """The queue of the track is empty."""
 
     class BadReferendum(Error, index=5):
-        """There is no such referendum. Check its number."""
+        """The referendum does not exist. Check its index."""
 
     class NothingToDo(Error, index=6):
-        """There is nothing to do here now."""
+        """There is nothing to do for this call now."""
 
     class NoTrack(Error, index=7):
         """No track decides for this origin. Propose root, or an origin that has a track."""
 
     class Unfinished(Error, index=8):
-        """The referendum is not over; the deposit stays until it is."""
+        """The referendum is ongoing; the deposit stays until it has ended."""
 
     class NoPermission(Error, index=9):
-        """Only who submitted the referendum may do this."""
+        """The sender did not submit the referendum."""
 
     class NoDeposit(Error, index=10):
-        """There is no deposit to give back: it was never placed, went back already, or is lost."""
+        """There is no deposit to refund: it was not placed, was refunded, or was slashed."""
 
     class BadStatus(Error, index=11):
-        """The referendum is not over, or was killed. Its deposit cannot be given back."""
+        """The referendum is ongoing, or was killed. Its deposit cannot be refunded."""
 
     class PreimageNotExist(Error, index=12):
-        """The text behind this hash is not here. Note it as a preimage first."""
+        """There is no preimage for this hash. Note it as a preimage first."""
 
     class PreimageStoredWithDifferentLength(Error, index=13):
-        """The preimage of the proposal has another length. Say its real length."""
+        """The preimage of the proposal has another length. Give its real length."""
 
     # ---- calls
 
@@ -289,7 +289,7 @@ class Referenda(Pallet, instances=True):
         proposal: Proposal,
         enactment_moment: Annotated[DispatchTime, TypeName("DispatchTime<BlockNumberFor<T, I>>")],
     ) -> None:
-        """Propose a call, the origin it is to be made by, and when. Costs a deposit."""
+        """Submit a referendum on a call, with its origin and time. Reserves a deposit."""
         who = origin.signed()
         if isinstance(proposal, Lookup):
             length = self.preimages.length(proposal.hash)
@@ -318,7 +318,7 @@ class Referenda(Pallet, instances=True):
 
     @call(1, weight=weights.PLACE_DECISION_DEPOSIT)
     def place_decision_deposit(self, origin: Origin, index: Index) -> None:
-        """Place the deposit without which a referendum is not decided; anybody may."""
+        """Place the decision deposit, which a decision needs. Any account may."""
         who, status = origin.signed(), self._ongoing(index)
         if status.decision_deposit is not None:
             raise self.HasDeposit
@@ -329,7 +329,7 @@ class Referenda(Pallet, instances=True):
 
     @call(2, weight=weights.REFUND_DECISION_DEPOSIT)
     def refund_decision_deposit(self, origin: Origin, index: Index) -> None:
-        """Give the deposit for the decision back to who placed it; the referendum is over."""
+        """Refund the decision deposit to its depositor, after the end of the referendum."""
         self._ensure_somebody(origin)
         info = self._info(index)
         if isinstance(info, Ongoing) and info.status.decision_deposit is not None:
@@ -343,7 +343,7 @@ class Referenda(Pallet, instances=True):
 
     @call(3, weight=weights.CANCEL)
     def cancel(self, origin: Origin, index: Index) -> None:
-        """End a referendum before its time; the deposits go back."""
+        """Cancel an ongoing referendum. Its deposits can be refunded."""
         self.cancel_origin(origin)
         status = self._ongoing(index)
         self._leave(index, status)
@@ -352,7 +352,7 @@ class Referenda(Pallet, instances=True):
 
     @call(4, weight=weights.KILL)
     def kill(self, origin: Origin, index: Index) -> None:
-        """End a referendum before its time; the deposits go to the treasury."""
+        """Kill an ongoing referendum. Its deposits go to the treasury."""
         self.kill_origin(origin)
         status = self._ongoing(index)
         self._leave(index, status)
@@ -368,13 +368,13 @@ class Referenda(Pallet, instances=True):
 
     @call(NUDGE, weight=weights.NUDGE_REFERENDUM)
     def nudge_referendum(self, origin: Origin, index: Index) -> None:
-        """Look at a referendum. For the chain itself: its alarms do this."""
+        """Check a referendum and do what is due. Origin: root, as used by alarms."""
         origin.root()
         self._look(index, self._ongoing(index))
 
     @call(ONE_FEWER, weight=weights.ONE_FEWER_DECIDING)
     def one_fewer_deciding(self, origin: Origin, track: TrackId) -> None:
-        """Give a place that became free to the next in the queue. For the chain itself."""
+        """Give a freed place of a track to the next queued referendum. Origin: root."""
         origin.root()
         details = self._track(track)
         queue = self.track_queue[track]
@@ -390,9 +390,9 @@ class Referenda(Pallet, instances=True):
 
     @call(7, weight=weights.REFUND_SUBMISSION_DEPOSIT)
     def refund_submission_deposit(self, origin: Origin, index: Index) -> None:
-        """Give the deposit of the submission back to who submitted; the referendum is over.
+        """Refund the submission deposit to its depositor, after the end of the referendum.
 
-        It comes back however the referendum ended, unless it was killed.
+        It is refunded after every kind of end except a kill.
         """
         self._ensure_somebody(origin)
         info = self._info(index)
@@ -412,9 +412,9 @@ class Referenda(Pallet, instances=True):
         index: Index,
         maybe_hash: Annotated[H256 | None, TypeName("Option<T::Hash>")],
     ) -> None:
-        """Explain your referendum by a text that is a preimage; None takes the explanation away.
+        """Set the description of your referendum, a preimage's hash; None removes it.
 
-        When it is over, anybody may take it away.
+        After the end of the referendum, any account may remove it.
         """
         who, info = origin.signed(), self._info(index)
         submitter = info.status.submission_deposit.who if isinstance(info, Ongoing) else None
@@ -430,28 +430,28 @@ class Referenda(Pallet, instances=True):
         self.metadata_of[index] = maybe_hash
         self.deposit(self.MetadataSet(index, maybe_hash))
 
-    # ---- doors, for who takes votes
+    # ---- public interface for voting pallets
 
     def classes(self) -> Sequence[u16]:
         """Return the tracks: votes are delegated by track."""
         return [track for track, _ in self.tracks]
 
     def ongoing(self, index: u32) -> u16 | None:
-        """Return the track of a referendum that is not over; None for all others."""
+        """Return the track of an ongoing referendum; None for all others."""
         info = self.referendum_info_for.get(index)
         return info.status.track if isinstance(info, Ongoing) else None
 
     def ended(self, index: u32) -> u32 | None:
-        """Return the slot at which a referendum was approved or rejected; None for all others."""
+        """Return the slot in which a referendum was approved or rejected; None for all others."""
         info = self.referendum_info_for.get(index)
         return info.at if isinstance(info, WasApproved | WasRejected) else None
 
     def tally(self, index: u32) -> Tally:
-        """Return what has been counted. Raises NotOngoing."""
+        """Return the tally of an ongoing referendum. Raises NotOngoing."""
         return self._ongoing(index).tally
 
     def count(self, index: u32, tally: Tally) -> bool:
-        """Set what has been counted; the next slot draws the consequences. Raises NotOngoing.
+        """Set the tally; its effects follow in the next slot. Raises NotOngoing.
 
         Return True if the alarm or the place in the queue was written.
         """
@@ -465,7 +465,7 @@ class Referenda(Pallet, instances=True):
         self.referendum_info_for[index] = Ongoing(status)
         return status.in_queue or status.alarm != alarm
 
-    # ---- private steps: what is known
+    # ---- internals: queries
 
     def _now(self) -> u32:
         return u32(self.clock.now())
@@ -503,7 +503,7 @@ class Referenda(Pallet, instances=True):
         if origin.kind is OriginKind.NONE:
             raise BadOrigin
 
-    # ---- private steps: money
+    # ---- internals: money
 
     def _take(self, who: AccountId, amount: u128) -> Deposit:
         self.currency.reserve_named(RESERVE_ID, who, amount)
@@ -512,17 +512,17 @@ class Referenda(Pallet, instances=True):
     def _give_back(self, deposit: Deposit) -> None:
         self.currency.unreserve_named(RESERVE_ID, deposit.who, deposit.amount)
 
-    # ---- private steps: alarms
+    # ---- internals: alarms
 
     def _wake(self, index: u32, status: ReferendumStatus, at: int) -> None:
-        """Have the referendum looked at in slot `at`, instead of when it was to be."""
+        """Set the alarm of the referendum to slot `at`, in place of the former one."""
         interval = max(1, int(self.alarm_interval))
         at = -(-at // interval) * interval
         if status.alarm is not None and status.alarm[0] == at:
             return
         self._no_alarm(status)
         nudge = Inline(bytes((self.index, NUDGE)) + index.to_bytes(4, "little"))
-        # Anybody can submit thousands; what is being decided finds a place all the same.
+        # Any account can submit thousands; referenda being decided may use all places of a slot.
         address = self.scheduler.put(
             u32(at), nudge, ROOT_CALLER, ALARM_PRIORITY, modest=status.deciding is None
         )
@@ -533,13 +533,13 @@ class Referenda(Pallet, instances=True):
             self.scheduler.cancel_at(status.alarm[1])
             status.alarm = None
 
-    # ---- private steps: the way of a referendum
+    # ---- internals: life cycle
 
     def _look(self, index: u32, status: ReferendumStatus) -> None:
         """Do what is due, and store the referendum."""
         now = self._now()
         if status.alarm is not None and status.alarm[1][0] <= now:
-            status.alarm = None  # it has gone off, or is about to in vain
+            status.alarm = None  # it is due now, or was
         details = self._track(status.track)
         if status.deciding is not None:
             over = self._decide(index, status, status.deciding, details)
@@ -552,7 +552,7 @@ class Referenda(Pallet, instances=True):
             self.referendum_info_for[index] = Ongoing(status)
 
     def _prepare(self, index: u32, status: ReferendumStatus, details: Track) -> bool:
-        """Start the decision if that can be, or wait; tell whether the referendum is over."""
+        """Start the decision if possible, else wait; return True if the referendum timed out."""
         now = int(self._now())
         timeout = int(status.submitted) + int(self.undeciding_timeout)
         ready = int(status.submitted) + int(details.prepare_period)
@@ -587,7 +587,7 @@ class Referenda(Pallet, instances=True):
     def _decide(
         self, index: u32, status: ReferendumStatus, deciding: DecidingStatus, details: Track
     ) -> bool:
-        """Confirm, approve or reject what is being decided; tell whether it is over."""
+        """Confirm, approve or reject a referendum being decided; return True if it ended."""
         now = self._now()
         if self._is_passing(index, status, deciding, details):
             if deciding.confirming is None:
@@ -625,7 +625,7 @@ class Referenda(Pallet, instances=True):
     def _next_look(
         self, index: u32, status: ReferendumStatus, deciding: DecidingStatus, details: Track
     ) -> int:
-        """Return the slot at which something changes without another vote."""
+        """Return the slot at which the state changes without another vote."""
         if deciding.confirming is not None:
             due = int(deciding.confirming)
         else:
@@ -636,7 +636,7 @@ class Referenda(Pallet, instances=True):
         return max(due, int(self._now()) + 1)
 
     def _enact(self, index: u32, status: ReferendumStatus, details: Track) -> None:
-        """Give the call to the scheduler."""
+        """Schedule the approved call."""
         now = int(self._now())
         match status.enactment:
             case At(slot):
@@ -653,19 +653,19 @@ class Referenda(Pallet, instances=True):
         )
 
     def _end(self, index: u32, status: ReferendumStatus, how: type[Ended]) -> None:
-        """Keep of a referendum how it ended, and its deposits."""
+        """Store the end of a referendum, with its deposits."""
         self._no_alarm(status)
         self.electorate.closed(index)
         self.referendum_info_for[index] = how(
             self._now(), status.submission_deposit, status.decision_deposit
         )
 
-    # ---- private steps: the queue
+    # ---- internals: the queue
 
     def _enqueue(self, index: u32, status: ReferendumStatus) -> bool:
-        """Put a referendum into the queue of its track by its ayes; tell whether there was room.
+        """Put a referendum into the queue of its track by its ayes; return True if it was added.
 
-        If it is full, the one with the fewest ayes has to leave, and tries again later.
+        If the queue is full, the one with the fewest ayes is removed, and retries later.
         """
         queue = self.track_queue[status.track]
         if len(queue) >= self.max_queued:
@@ -690,13 +690,13 @@ class Referenda(Pallet, instances=True):
         self._insert(index, status, [entry for entry in queue if entry[0] != index])
 
     def _insert(self, index: u32, status: ReferendumStatus, queue: list[tuple[u32, u128]]) -> None:
-        """Insert behind all with fewer ayes and before all others: equals leave in their order."""
+        """Insert after all with fewer ayes and before all others: of equals, the oldest is next."""
         place = sum(ayes < status.tally.ayes for _, ayes in queue)
         queue.insert(place, (index, status.tally.ayes))
         self.track_queue[status.track] = queue
 
     def _leave(self, index: u32, status: ReferendumStatus) -> None:
-        """Make room where a referendum was being decided, or waited for it."""
+        """Free the place of a referendum that is being decided or queued."""
         if status.in_queue:
             queue = self.track_queue[status.track]
             self.track_queue[status.track] = [entry for entry in queue if entry[0] != index]
@@ -712,5 +712,5 @@ class Referenda(Pallet, instances=True):
 
 
 def enactment_name(index: u32) -> bytes:
-    """Return the name of the task that makes the call of a referendum; Substrate's."""
+    """Return the name of the task that enacts a referendum, as in Substrate."""
     return blake2_256(b"assembly" + encode(str, "enactment") + encode(u32, index))

@@ -1,4 +1,4 @@
-"""The tracks: what kinds of referenda there are, and their rules (economy.md 6.6)."""
+"""The tracks: kinds of referenda and their rules, as in `docs/governance.md`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runtime.pallets.referenda.curves import flat
 from runtime.pallets.referenda.types import Track, Tracks
 
 ROOT_TRACK: Final = 0
-"""The track of root; the number of every other is that of its `Decision`."""
+"""The track of root; the number of every other track is that of its `Decision`."""
 DEPOSIT: Final = 100 * BTT
 ROOT_DEPOSIT: Final = 1_000 * BTT
 
@@ -47,7 +47,7 @@ TABLE: Final = (
 def tracks(day: int) -> Tracks:
     """Return the tracks of a chain whose day of decisions has `day` slots.
 
-    Approval and support are needed at the same height from the first day to the last.
+    The thresholds of approval and support are constant over the decision period.
     """
 
     def slots(quarters: int) -> u32:

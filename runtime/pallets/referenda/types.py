@@ -1,4 +1,4 @@
-"""What Referenda stores, and what it asks of whoever counts."""
+"""Stored types of Referenda, and the interface of the counting pallet."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from runtime.pallets.referenda.curves import Curve
 from runtime.pallets.scheduler import Address, DispatchTime
 
 MAX_QUEUED: Final = 100
-"""Referenda of one track that wait to be decided."""
+"""Maximum number of queued referenda of one track."""
 
 
 @path("pallet_conviction_voting::types::Tally", params={"Votes": u128, "Total": None})
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What has been counted; in what unit, and of how much, whoever counts knows."""
+    """The counted votes; their unit and total are defined by the `Electorate`."""
 
     ayes: Annotated[u128, TypeName("Votes")] = u128(0)
     nays: Annotated[u128, TypeName("Votes")] = u128(0)
@@ -28,10 +28,10 @@ class Tally:
 
 
 class Ballot(NamedTuple):
-    """How one account votes in one referendum, in planck.
+    """The votes of one account in one referendum, in planck.
 
-    Its own balance by side, and what others have delegated to it, which follows it to the one
-    side that it took; a split vote takes none.
+    Its own balance by side, and the votes delegated to it, which count for the side of its vote;
+    with a split vote they do not count.
     """
 
     ayes: int = 0
@@ -45,27 +45,27 @@ NO_BALLOT: Final = Ballot()
 
 
 class Electorate(Protocol):
-    """Who counts. Referenda asks when something is decided, ConvictionVoting tells who votes how.
+    """Counting of votes. Referenda queries decisions, ConvictionVoting reports ballots.
 
-    A ballot of `who` is counted from `recount(old=NO_BALLOT, new)` until
-    `recount(old, new=NO_BALLOT)`; between two calls for the same account and referendum `old` is
-    always the former `new`. Votes may be cast before the decision starts.
+    A ballot of `who` is counted from `recount(old=NO_BALLOT, new)` until `recount(old,
+    new=NO_BALLOT)`; between two calls for the same account and referendum `old` is always the
+    former `new`. Votes may be cast before the decision starts.
     """
 
     def started(self, poll: u32, track: u16, tally: Tally) -> Tally:
-        """Freeze what decisions hang on (weights, electorates); return the tally under it."""
+        """Freeze the weights and electorates of the decision; return the tally under them."""
 
     def is_open(self, poll: u32) -> bool:
         """Return True if a ballot was counted, or the decision has started."""
 
     def closed(self, poll: u32) -> None:
-        """Forget a referendum; it is over, whichever way. `recount` is not called any more."""
+        """Remove an ended referendum. `recount` is not called for it afterwards."""
 
     def approval(self, poll: u32, track: u16, tally: Tally) -> Perbill:
-        """Return how much of the votes is in favour; compared by `>=` with what is needed."""
+        """Return the part of votes in favour; it must be `>=` the threshold."""
 
     def support(self, poll: u32, track: u16, tally: Tally) -> Perbill:
-        """Return how much of all that could take part does."""
+        """Return the part of possible votes that was cast."""
 
     def recount(
         self, poll: u32, track: u16, who: AccountId, old: Ballot, new: Ballot, tally: Tally
@@ -76,13 +76,13 @@ class Electorate(Protocol):
         """
 
     def may_delegate(self, who: AccountId) -> bool:
-        """Tell whether this account's votes are by balance alone, so that others can cast them."""
+        """Return True if the account votes by balance alone, so that its votes can be delegated."""
 
 
 @path("pallet_referenda::types::Deposit", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """Who left a deposit, and how many planck."""
+    """A deposit in planck, and its depositor."""
 
     who: Annotated[AccountId, TypeName("AccountId")]
     amount: Annotated[u128, TypeName("Balance")]
@@ -94,7 +94,7 @@ MaybeDeposit = Annotated[Deposit | None, TypeName("Option<Deposit<AccountId, Bal
 @path("pallet_referenda::types::DecidingStatus", params={"BlockNumber": u32})
 @dataclass(slots=True)
 class DecidingStatus:
-    """Since what slot a referendum is being decided, and at what slot it is confirmed."""
+    """Slot in which the decision started, and slot in which the confirmation ends."""
 
     since: Annotated[u32, TypeName("BlockNumber")]
     confirming: Annotated[u32 | None, TypeName("Option<BlockNumber>")]
@@ -115,14 +115,14 @@ class DecidingStatus:
 )
 @dataclass(slots=True)
 class ReferendumStatus:
-    """A referendum that is not over. Times are slots."""
+    """An ongoing referendum. Times are slots."""
 
     track: Annotated[u16, TypeName("TrackId")]
     origin: Annotated[OriginCaller, TypeName("RuntimeOrigin")]
-    """As whom the proposal will be made."""
+    """Origin of the proposed call."""
     proposal: Annotated[BoundedCall, TypeName("Call")]
     enactment: Annotated[DispatchTime, TypeName("DispatchTime<Moment>")]
-    """When it is to be made, if that is not too early."""
+    """Requested time of the call; the track's minimum enactment period still applies."""
     submitted: Annotated[u32, TypeName("Moment")]
     submission_deposit: Annotated[Deposit, TypeName("Deposit<AccountId, Balance>")]
     decision_deposit: MaybeDeposit
@@ -130,11 +130,11 @@ class ReferendumStatus:
     tally: Annotated[Tally, TypeName("Tally")]
     in_queue: Annotated[bool, TypeName("bool")]
     alarm: Annotated[tuple[u32, Address] | None, TypeName("Option<(Moment, ScheduleAddress)>")]
-    """When it is looked at again, and where that is in the agenda."""
+    """Slot of the next check, and its address in the scheduler."""
 
 
 class Ongoing(Variant, index=0, unnamed=True):
-    """It is not over."""
+    """The referendum is ongoing."""
 
     status: Annotated[
         ReferendumStatus,
@@ -146,7 +146,7 @@ class Ongoing(Variant, index=0, unnamed=True):
 
 
 class WasApproved(Variant, index=1, unnamed=True, name="Approved"):
-    """It was approved at this slot."""
+    """The referendum was approved at this slot."""
 
     at: Annotated[u32, TypeName("Moment")]
     submission: MaybeDeposit
@@ -154,7 +154,7 @@ class WasApproved(Variant, index=1, unnamed=True, name="Approved"):
 
 
 class WasRejected(Variant, index=2, unnamed=True, name="Rejected"):
-    """It was rejected at this slot."""
+    """The referendum was rejected at this slot."""
 
     at: Annotated[u32, TypeName("Moment")]
     submission: MaybeDeposit
@@ -162,7 +162,7 @@ class WasRejected(Variant, index=2, unnamed=True, name="Rejected"):
 
 
 class WasCancelled(Variant, index=3, unnamed=True, name="Cancelled"):
-    """It was cancelled at this slot."""
+    """The referendum was cancelled at this slot."""
 
     at: Annotated[u32, TypeName("Moment")]
     submission: MaybeDeposit
@@ -170,7 +170,7 @@ class WasCancelled(Variant, index=3, unnamed=True, name="Cancelled"):
 
 
 class WasTimedOut(Variant, index=4, unnamed=True, name="TimedOut"):
-    """It was not begun to be decided before this slot."""
+    """The referendum timed out at this slot: its decision had not started."""
 
     at: Annotated[u32, TypeName("Moment")]
     submission: MaybeDeposit
@@ -178,7 +178,7 @@ class WasTimedOut(Variant, index=4, unnamed=True, name="TimedOut"):
 
 
 class WasKilled(Variant, index=5, unnamed=True, name="Killed"):
-    """It was cancelled at this slot, and the deposits are lost."""
+    """The referendum was killed at this slot, and its deposits slashed."""
 
     at: Annotated[u32, TypeName("Moment")]
 
@@ -213,16 +213,16 @@ class Track:
 
     name: Annotated[str, TypeName("Name")]
     max_deciding: Annotated[u32, TypeName("u32")]
-    """How many are decided at the same time; the others wait."""
+    """Maximum number of referenda decided at the same time; others are queued."""
     decision_deposit: Annotated[u128, TypeName("Balance")]
     prepare_period: Annotated[u32, TypeName("Moment")]
-    """From the submission to the start of the decision, at least."""
+    """Minimum time from the submission to the start of the decision."""
     decision_period: Annotated[u32, TypeName("Moment")]
-    """How long there is to get enough votes."""
+    """Maximum time of the decision without a confirmation."""
     confirm_period: Annotated[u32, TypeName("Moment")]
-    """How long they must stay enough, without interruption."""
+    """Time for which the thresholds must be met without interruption."""
     min_enactment_period: Annotated[u32, TypeName("Moment")]
-    """From the approval to the call, at least."""
+    """Minimum time from the approval to the call."""
     min_approval: Annotated[Curve, TypeName("Curve")]
     min_support: Annotated[Curve, TypeName("Curve")]
 

@@ -1,4 +1,4 @@
-"""TierStaking: money locked for a term, what it earns, and what else it is good for."""
+"""TierStaking: stakes locked for a term, their rewards and benefits."""
 
 from runtime.pallets.tier_staking.law import (
     ONE,

@@ -1,8 +1,8 @@
-"""The law of stakes, without state: rewards, rates and terms in whole numbers.
+"""Stateless formulas of stakes: rewards, rates and terms in whole numbers.
 
 Times are in ms since genesis, amounts in planck, rates in hundredths of a percent for 365 days.
-Sources: the tokenomics document, "Staking Reward Structure" (tiers) and "Staking Burns"; rates
-of the burns and bounds are this chain's own choice.
+Sources: the tokenomics document, "Staking Reward Structure" (tiers) and "Staking Burns"; rates of
+the burns and bounds are this chain's own choice.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from runtime.pallets.tier_staking.types import TIER_COUNT, Perk, Position, Tier,
 from runtime.splits import BPS, mul_div
 
 YEAR365_MS: Final = 365 * DAY_MS
-"""The year that rates are told for."""
+"""The year of reward rates, in ms."""
 QUARTER_MS: Final = 3 * MONTH_MS
 WARM_UP_MS: Final = DAY_MS
-"""How long a stake is open before it is good for anything but its reward."""
+"""Duration until a stake has benefits other than its reward, in ms."""
 ONE: Final = 10**18
-"""One planck for each staked one, as the dividend accumulator counts."""
+"""One planck per staked planck, in units of the dividend accumulator."""
 LEAST_DAYS, MAX_DAYS = 2, 3_650
-"""A term is two warm-ups at least, so that a stake is warm before one that warms up ends."""
+"""Bounds of a term, in days. The minimum is two warm-ups: `window_of` relies on that."""
 LEAST_MINIMUM: Final = BTT
-"""What a stake is at least, so that what is stored for it has its price."""
+"""Lower bound of a tier's minimum stake, so that the stored record has a price."""
 
 PRIORITY, DISCOUNT, VOTE, SPECIAL = (
     int(perk) for perk in (Perk.PRIORITY, Perk.DISCOUNT, Perk.VOTE, Perk.SPECIAL)
@@ -46,34 +46,34 @@ TIERS: Final = [
     tier(365, 1_200, 50_000, 500, PRIORITY | DISCOUNT | VOTE),
     tier(1_095, 1_800, 100_000, 1_000, ALL_PERKS),
 ]
-"""The tiers of the documents: each is good for what the ones before it are, and more."""
+"""The tiers of the documents: each has the benefits of shorter ones, and more."""
 
 
 def accrued(amount: int, bps: int, elapsed: int) -> u128:
-    """Return what `amount` earns in `elapsed` ms, rounded down; not compounded."""
+    """Return the reward of `amount` for `elapsed` ms, rounded down, not compounded."""
     return mul_div(int(amount) * int(bps), elapsed, BPS * YEAR365_MS)
 
 
 def affordable_bps(amount: int, term: int, available: int) -> int:
-    """Return the greatest rate at which a stake earns no more than `available` in its `term`."""
+    """Return the greatest rate at which a stake earns at most `available` in its `term`."""
     return int(available) * BPS * YEAR365_MS // (int(amount) * int(term))
 
 
 def term_ms(terms: Tier) -> int:
-    """Return how long a stake of a tier is locked."""
+    """Return the lock duration of a tier, in ms."""
     return int(terms.days) * DAY_MS
 
 
 def is_warm(position: Position, now: int, warm_up: int) -> bool:
-    """Tell whether a stake has been open for long enough to count."""
+    """Return True if a stake has completed its warm-up."""
     return int(position.since) + warm_up <= now
 
 
 def window_of(positions: Sequence[Position], perk: int, now: int, warm_up: int) -> Window | None:
-    """Return when `positions` are good for `perk`, from `now` on; None if they never are.
+    """Return the times from `now` on at which `positions` have `perk`; None if never.
 
-    Those that warm up were all opened within the last warm-up, and each lasts two of them at
-    least: from when the first is warm until the last ends there is no gap between them.
+    Stakes in warm-up were all opened within the last warm-up, and each lasts at least two of them:
+    from the end of the first warm-up until the end of the last stake there is no gap.
     """
     good = [one for one in positions if one.perks & perk and now < one.until]
     if not good:
@@ -88,11 +88,10 @@ def window_of(positions: Sequence[Position], perk: int, now: int, warm_up: int) 
 
 
 def are_in_order(tiers: Sequence[Tier]) -> bool:
-    """Tell whether every tier is within bounds, and whoever locks for longer is better off.
+    """Return True if all tiers are within bounds, and longer tiers are no worse than shorter ones.
 
-    Longer means: a greater minimum or the same, no less reward after the burn, and every perk
-    that the shorter ones have. Otherwise nobody in their senses would take the longer one, and
-    what is promised for it would be promised to nobody.
+    That is: a minimum at least as great, at least as much reward after the burn, and every benefit
+    of the shorter tiers. Otherwise no rational staker would choose the longer tier.
     """
     within = all(
         LEAST_DAYS <= one.days <= MAX_DAYS

@@ -1,16 +1,16 @@
-"""TierStaking: money locked for a term, what it earns, and what else it is good for.
+"""TierStaking: stakes locked for a term, their rewards and benefits.
 
-Who locks money for one of five terms is promised a reward, and the pool reserves all of it when
-the stake is opened: what is promised is never missing. The reward grows evenly and can be claimed
-at any time; however often it is claimed, it is the same in all. There is no way out before the
-end, because whoever left a long term early would have got its rate for a short one.
+A stake is locked for one of five terms. Its whole reward is reserved in the pool when the stake is
+opened, so a promised reward can always be paid. The reward accrues linearly and can be claimed at
+any time; the number of claims does not change its sum. A stake cannot be closed by its owner before
+the end of the term, because that would give a long term's rate for a short one.
 
-What always holds: the balance of the pool is `free + committed`; `committed` is what all open
-stakes have not claimed yet; `total_staked` is what is on hold. Every planck of dividends that was
-put aside is paid, owed to a stake, or waiting in `acc_rem` to be shared out.
+Invariants: the balance of the pool is `free + committed`; `committed` is the unclaimed reward of
+all open stakes; `total_staked` is the sum of holds. Every planck of earmarked dividends is paid,
+owed to a stake, or part of `acc_rem`, which is distributed later.
 
-Time is slots since genesis, told in ms; an era is an epoch. Holds do not offset locks: a stake
-never stands in for locked money.
+Time is slots since genesis, converted to ms; an era is an epoch. Holds do not offset locks: a stake
+never covers locked money.
 """
 
 from __future__ import annotations
@@ -78,11 +78,11 @@ from runtime.splits import BPS, mul_div
 from runtime.weights import tier_staking as weights
 
 MAX_VOTES: Final = 20
-"""Votes of an account that count in a quarter."""
+"""Maximum number of votes of an account that count in a quarter."""
 POINTS: Final = {Contribution.Vote: 1, Contribution.Referral: 5, Contribution.Credential: 3}
-"""What each contribution is worth."""
+"""Points of each kind of contribution."""
 QUARTERS: Final = 32
-"""The contribution rewards last for eight years if nobody changes the budget."""
+"""Number of quarters over which the initial budget spends the contribution pool."""
 
 
 Amount = Annotated[u128, TypeName("BalanceOf<T>")]
@@ -100,131 +100,131 @@ NO_BENEFITS: Final = Benefits(False, u32(0), u32(BPS), False)
 
 
 class Clock(Protocol):
-    """What time it is; Babe satisfies it."""
+    """The clock; Babe satisfies it."""
 
     def now(self) -> int:
         """Return the slots since genesis."""
 
 
 class Currency(Protocol):
-    """The money that is staked; Balances satisfies it. Amounts in planck."""
+    """The staked money; Balances satisfies it. Amounts in planck."""
 
     def free(self, who: AccountId) -> u128:
         """Return the free balance."""
 
     def hold(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Put free money on hold; raise TokenError if there is not enough, or it is locked."""
+        """Put free balance on hold; raise TokenError if it is too small or locked."""
 
     def release(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Make what is on hold free again."""
+        """Release held balance."""
 
     def transfer(self, source: AccountId, dest: AccountId, amount: u128, keep_alive: bool) -> None:
-        """Move spendable money."""
+        """Transfer spendable balance."""
 
 
 class Rewards(Protocol):
-    """How pools pay; Tokenomics satisfies it. Amounts in planck."""
+    """Payments of pools; Tokenomics satisfies it. Amounts in planck."""
 
     def pay(self, pool: AccountId, to: AccountId, amount: u128, *, discretionary: bool) -> None:
-        """Pay out of a pool; raise DispatchError if it has not enough."""
+        """Pay out of a pool; raise DispatchError if it has too little."""
 
     def destroy(self, who: AccountId, amount: u128, reason: BurnReason) -> None:
-        """Destroy money of a pool, or of anybody."""
+        """Destroy money of a pool or of any account."""
 
 
 class Dividends(Protocol):
-    """What the development fund shares with stakers; Tokenomics satisfies it. In planck."""
+    """The stakers' share of the development fund; Tokenomics satisfies it. In planck."""
 
     def compute_inflow_of_era(self) -> u128:
-        """Return what compute fees brought the fund since the last `earmark`."""
+        """Return the fund's income from compute fees since the last `earmark`."""
 
     def earmark(self, amount: u128) -> None:
-        """Put that much of it aside, where it stays until `pay_earmarked`; count anew."""
+        """Reserve that much of it until `pay_earmarked`, and reset the income to zero."""
 
     def pay_earmarked(self, to: AccountId, amount: u128) -> None:
-        """Pay what was put aside."""
+        """Pay from the earmarked amount."""
 
 
 class TierStaking(Pallet):
-    """Money locked for a term, what it earns, and what else it is good for."""
+    """Stakes locked for a term, their rewards and benefits."""
 
     tiers: Const[TierTable] = TIERS
-    """The tiers as the chain began with them; `current_tiers` are those of new stakes."""
+    """The default tiers; `current_tiers` are those of new stakes."""
     max_stakes_per_account: Const[u32] = u32(MAX_STAKES)
-    """How many stakes one account may have open."""
+    """Maximum number of open stakes of one account."""
     warm_up: Const[u64] = u64(WARM_UP_MS)
-    """How long a stake is open, in ms, before it is good for anything but its reward.
+    """Duration in ms until a stake has benefits other than its reward.
 
-    A day at most: the shortest term has two.
+    A day at most, because the shortest term allowed is two days.
     """
     discount_share: Const[u32] = u32(2_000)
-    """What part of transaction fees the discount is."""
+    """Discount on transaction fees, in basis points."""
     vote_multiplier_bps: Const[u32] = u32(15_000)
-    """How much a stake with more votes counts; 10,000 is once."""
+    """Vote weight of stakes with more votes, in basis points."""
     commit_cap_bps: Const[u32] = u32(1_000)
-    """What part of the genesis pool may be promised to one account."""
+    """Maximum part of the genesis pool reserved for one account, in basis points."""
     quarter: Const[u64] = u64(QUARTER_MS)
-    """How long a quarter is in ms."""
+    """Duration of a quarter, in ms."""
     slot_ms: u64
-    """The length of a slot."""
+    """Duration of a slot, in ms."""
     era_slots: u32
-    """The length of an era, which is an epoch."""
+    """Length of an era, which is an epoch, in slots."""
     clock: Clock
     currency: Currency
     rewards: Rewards
     dividends: Dividends
     params: OriginCheck = ensure_root
-    """Who may change tiers, shares, budgets and services."""
+    """Origin that may change tiers, shares, budgets and services."""
 
     stakes = DoubleMap(
         AccountId, u32, Stake, hashers=(Hasher.Blake2_128Concat, Hasher.Twox64Concat)
     )
-    """The open stakes, by who opened them and their number."""
+    """Open stakes, by owner and number."""
     holdings = Map(AccountId, Holdings)
-    """What the open stakes of an account are good for."""
+    """Open stakes of an account in one record, with their benefits."""
     discounts = Map(AccountId, Window)
-    """When accounts have a fee discount: asked for every transaction, so it is kept short."""
+    """Times of accounts' fee discounts: read for every transaction, so the record is small."""
     next_id = Value(u32, default=u32(0))
-    """The number of the next stake."""
+    """Number of the next stake."""
     pool_committed = Value(u128, default=u128(0))
-    """What open stakes were promised and have not claimed, in planck."""
+    """Rewards reserved for open stakes and not claimed, in planck."""
     max_commit_per_account = Value(u128, default=u128(0))
-    """What may be promised to one account, in planck."""
+    """Maximum reward reserved for one account, in planck."""
     total_staked = Value(u128, default=u128(0))
-    """The principal of all open stakes, in planck."""
+    """Sum of the principals of all open stakes, in planck."""
     long_staked = Value(u128, default=u128(0))
-    """The part of it in stakes with more votes."""
+    """Sum of the principals of open stakes with more votes, in planck."""
     current_tiers = Value(TierTable, default=TIERS)
-    """The terms of new stakes."""
+    """Terms of new stakes."""
     era = Value(u32, default=u32(0))
-    """The era that runs."""
+    """The current era."""
     dividend_bps = Value(u32, default=u32(2_000))
-    """What part of the development fund's compute inflow stakers share."""
+    """Stakers' share of the development fund's compute income, in basis points."""
     acc_dividend = Value(u256, default=u256(0))
-    """What each staked planck has earned in dividends since genesis, in 10^-18 planck."""
+    """Dividends of each staked planck since genesis, in 10^-18 planck."""
     acc_rem = Value(u256, default=u256(0))
-    """What is still to be shared out, in 10^-18 planck; all of it while nothing is staked."""
+    """Earmarked dividends not distributed yet, in 10^-18 planck."""
     dividends_owed = Value(u128, default=u128(0))
-    """What of the dividends has not been paid, in planck; it is earmarked in the fund."""
+    """Unpaid dividends, in planck; they are earmarked in the fund."""
     contrib_points = DoubleMap(
         u32, AccountId, ContributionPoints, hashers=(Hasher.Twox64Concat, Hasher.Blake2_128Concat)
     )
-    """What stakers contributed, by quarter; gone once it was paid for."""
+    """Contributions of stakers, by quarter; removed when they are paid."""
     quarters = Map(u32, Quarter, hasher=Hasher.Twox64Concat)
-    """What all stakers together contributed, by quarter."""
+    """Sum of contributions of all stakers, by quarter."""
     contribution_budget = Value(u128, default=u128(0))
-    """What quarters that begin from now on have to share, in planck."""
+    """Budget of quarters without a contribution so far, in planck."""
     premium_services = Map(u32, u8, hasher=Hasher.Twox64Concat)
-    """The premium services, and from which tier on they are open."""
+    """Premium services, with the lowest tier that has access."""
 
     class HoldReason(IntEnum):
-        """Why money is on hold."""
+        """The reason of a hold."""
 
         TierStake = 0
-        """It is staked until the end of a term."""
+        """Staked until the end of a term."""
 
     class Staked(Event, index=0):
-        """A stake was opened; `commit` is what it earns in all."""
+        """A stake was opened; `commit` is its reward for the whole term, before burns."""
 
         who: Who
         id: StakeId
@@ -233,7 +233,7 @@ class TierStaking(Pallet):
         commit: Amount
 
     class RewardPaid(Event, index=1):
-        """The reward of a stake was paid: `gross` is `burned` and `paid` together."""
+        """The reward of a stake was paid: `gross` is the sum of `burned` and `paid`."""
 
         who: Who
         id: StakeId
@@ -242,14 +242,14 @@ class TierStaking(Pallet):
         paid: Amount
 
     class Unstaked(Event, index=2):
-        """A stake was closed after its term; the principal is free again."""
+        """A stake was closed after its term; the principal was released."""
 
         who: Who
         id: StakeId
         amount: Amount
 
     class ForceUnstaked(Event, index=3):
-        """The chain closed a stake early; `forfeited` is what it would have earned still."""
+        """Root closed a stake early; `forfeited` is the reward that it loses."""
 
         who: Who
         id: StakeId
@@ -257,7 +257,7 @@ class TierStaking(Pallet):
         forfeited: Amount
 
     class Extended(Event, index=4):
-        """A stake began a new, longer term; `commit` is what it earns in that."""
+        """A stake began a new term; `commit` is its reward for that term, before burns."""
 
         who: Who
         id: StakeId
@@ -265,114 +265,116 @@ class TierStaking(Pallet):
         commit: Amount
 
     class DividendDistributed(Event, index=5):
-        """What stakers share of an era's compute fees, and of eras before it without stakers."""
+        """The stakers' share of an era's compute fees was distributed, with earlier remainders."""
 
         era: Era
         amount: Amount
 
     class DividendPaid(Event, index=6):
-        """The dividends of a stake were paid."""
+        """Dividends of a stake were paid."""
 
         who: Who
         id: StakeId
         amount: Amount
 
     class ContributionPaid(Event, index=7):
-        """Somebody was paid for contributing in a quarter."""
+        """An account was paid for its contributions in a quarter."""
 
         who: Who
         quarter: QuarterIndex
         amount: Amount
 
     class PremiumRequested(Event, index=8):
-        """A staker asked for a premium service that is open to it."""
+        """A staker requested a premium service that it has access to."""
 
         who: Who
         service: Service
 
     class PoolToppedUp(Event, index=9):
-        """Somebody gave money to the reward pool."""
+        """An account gave money to the reward pool."""
 
         who: Who
         amount: Amount
 
     class TierSet(Event, index=10):
-        """New stakes of a tier have other terms; open ones keep theirs."""
+        """The terms of new stakes of a tier were changed; open stakes keep theirs."""
 
         tier: TierIndex
         terms: Annotated[Tier, TypeName("Tier<BalanceOf<T>>")]
 
     class DividendShareSet(Event, index=11):
-        """Stakers share another part of the compute fees, beginning with the era at hand."""
+        """The stakers' share of compute fees was changed, from the current era on."""
 
         bps: Rate
 
     class PremiumSet(Event, index=12):
-        """A premium service is open from this tier on; None: there is no such service any more."""
+        """A premium service is open from this tier on; None: the service was removed."""
 
         service: Service
         min_tier: Annotated[u8 | None, TypeName("Option<TierIndex>")]
 
     class ContributionBudgetSet(Event, index=13):
-        """Quarters in which nobody has contributed yet have another budget."""
+        """The budget of quarters without a contribution so far was changed."""
 
         amount: Amount
 
     class BelowMinimum(Error, index=0):
-        """The amount is smaller than the tier's minimum; stake more, or choose a shorter tier."""
+        """The amount is below the tier's minimum; stake more, or choose a shorter tier."""
 
     class UnknownTier(Error, index=1):
-        """There is no tier of this number; they are numbered from 0."""
+        """The tier does not exist; tiers are numbered from 0."""
 
     class RewardPoolExhausted(Error, index=2):
-        """The pool cannot promise the full reward; stake less, or say what least one will do."""
+        """The pool cannot reserve the full reward; stake less, or name a minimum reward."""
 
     class RewardBelowMin(Error, index=3):
-        """The stake would earn less than the least you named; name less, or wait for a top-up."""
+        """The reward would be below your minimum; name a smaller one, or wait for a top-up."""
 
     class StillLocked(Error, index=4):
-        """The term is not over: claim the rewards now, and the stake when it has ended."""
+        """The term is not over; claim rewards now, and unstake when it has ended."""
 
     class NotOwner(Error, index=5):
         """Your account has no open stake of this number; look them up under `stakes`."""
 
     class LockedFundsNotStakable(Error, index=6):
-        """Locked or vesting money cannot be staked: stake what you could send, or `vest` first."""
+        """Locked or vesting money cannot be staked; stake transferable money, or `vest` first."""
 
     class CommitCapExceeded(Error, index=7):
-        """Your stakes would earn more than one account may; stake less, or name a least reward."""
+        """The rewards of your stakes would exceed the cap of an account; stake less, or name a
+        minimum reward.
+        """
 
     class TooManyStakes(Error, index=8):
-        """The account has as many open stakes as it may; close one whose term is over first."""
+        """The account has the maximum number of open stakes; close one whose term is over first."""
 
     class NothingToClaim(Error, index=9):
-        """There is nothing to be paid now; come back later, or see whether it was paid before."""
+        """Nothing is due now; try again later, or check whether it was paid before."""
 
     class NotLonger(Error, index=10):
         """The new term would not end after the present one; choose a longer tier."""
 
     class InvalidTerms(Error, index=11):
-        """The tiers would be out of bounds or of order; longer ones must not be worse."""
+        """The tiers are out of bounds, or a longer tier would be worse than a shorter one."""
 
     class InvalidShare(Error, index=12):
-        """A share is at most 10,000 hundredths of a percent."""
+        """The share exceeds its maximum of 10,000 hundredths of a percent."""
 
     class QuarterNotOver(Error, index=13):
-        """Contributions are paid when the quarter is over; try again then."""
+        """The quarter is not over; claim its contributions afterwards."""
 
     class UnknownService(Error, index=14):
-        """There is no premium service of this number; look them up under `premium_services`."""
+        """The premium service does not exist; look services up under `premium_services`."""
 
     class NotEntitled(Error, index=15):
-        """The service is open from a higher tier on; a stake counts from a day old to its end."""
+        """No stake gives access to this service; a stake counts from a day old to its end."""
 
     # ---- hooks
 
     def genesis(self, config: Mapping[str, object]) -> None:
-        """Note the size of the pools, and other terms if the chain has its own.
+        """Record the size of the pools, and the chain's own terms if it has some.
 
         `tiers` is a list of five [days, reward bps, minimum in planck, burn bps] in order of
-        length; `dividendBps` is the stakers' part of the compute inflow. Raises GenesisError.
+        length; `dividendBps` is the stakers' share of the compute income. Raises GenesisError.
         """
         fields = Section(config, "tierStaking").fields(optional=("tiers", "dividendBps"))
         if "tiers" in fields:
@@ -394,7 +396,7 @@ class TierStaking(Pallet):
         return tiers
 
     def on_initialize(self, number: int) -> int:
-        """Share out the stakers' part of what came in, if an era ended."""
+        """Distribute the stakers' share of the compute income, if an era ended."""
         del number
         era, last = self.clock.now() // int(self.era_slots), self.era.value
         if era <= last:
@@ -413,10 +415,10 @@ class TierStaking(Pallet):
         tier: TierIndex,
         min_reward: Annotated[u128 | None, TypeName("Option<BalanceOf<T>>")],
     ) -> None:
-        """Lock `amount` until the end of the tier's term. There is no way out before.
+        """Lock `amount` planck until the end of the tier's term. It cannot be withdrawn before.
 
-        The pool reserves the whole reward now. If it has not enough, the call fails, unless you
-        name `min_reward`: then the stake earns less, but at least that much in all, before burns.
+        The pool reserves the whole reward now. If it has too little, the call fails, unless you
+        name `min_reward`: then the stake earns less, but at least that much in total, before burns.
         Money that is locked or vesting cannot be staked.
         """
         who = origin.signed()
@@ -439,7 +441,7 @@ class TierStaking(Pallet):
 
     @call(1, weight=weights.CLAIM)
     def claim(self, origin: Origin, id: StakeId) -> None:
-        """Have the reward paid that your stake has earned so far."""
+        """Pay the reward that your stake has earned so far."""
         who = origin.signed()
         stake = self._stake(who, id)
         if not self._pay_reward(who, id, stake):
@@ -448,7 +450,7 @@ class TierStaking(Pallet):
 
     @call(2, weight=weights.UNSTAKE)
     def unstake(self, origin: Origin, id: StakeId) -> None:
-        """Close your stake after its term: all that is left to pay, and the principal is free."""
+        """Close your stake after its term: pay what is due, and release the principal."""
         who = origin.signed()
         stake = self._stake(who, id)
         if self._moment() < stake.term_end:
@@ -458,10 +460,7 @@ class TierStaking(Pallet):
 
     @call(3, weight=weights.FORCE_UNSTAKE)
     def force_unstake(self, origin: Origin, who: Address, id: StakeId) -> None:
-        """Close a stake of `who` before its time: what it has earned is paid, no more.
-
-        For the chain itself.
-        """
+        """Close a stake of `who` before its end, paying only what it has earned. Origin: root."""
         origin.root()
         owner = lookup(who)
         stake = self._stake(owner, id)
@@ -470,10 +469,10 @@ class TierStaking(Pallet):
 
     @call(4, weight=weights.EXTEND)
     def extend(self, origin: Origin, id: StakeId, tier: TierIndex) -> None:
-        """Begin the term of `tier` with your stake now, if that ends after its present one.
+        """Restart your stake with the term of `tier`, if that ends after its present one.
 
-        What it has earned is paid; what it would have earned is promised anew, at the full rate
-        of the new tier. If the new tier is good for more, the stake warms up again.
+        The reward earned so far is paid; the rest is replaced by the full reward of the new term.
+        If the new tier has further benefits, the stake warms up again.
         """
         who = origin.signed()
         stake, terms = self._stake(who, id), self._terms(tier)
@@ -501,7 +500,7 @@ class TierStaking(Pallet):
 
     @call(5, weight=weights.CLAIM_DIVIDEND)
     def claim_dividend(self, origin: Origin, id: StakeId) -> None:
-        """Have your stake's share of the compute fees paid, as far as eras have ended."""
+        """Pay your stake's share of the compute fees of ended eras."""
         who = origin.signed()
         stake = self._stake(who, id)
         if self._dividend(stake) < ONE:
@@ -511,7 +510,7 @@ class TierStaking(Pallet):
 
     @call(6, weight=weights.CLAIM_CONTRIBUTION)
     def claim_contribution(self, origin: Origin, quarter: QuarterIndex) -> None:
-        """Have your contributions in a quarter that is over paid."""
+        """Pay your contributions in a quarter that is over."""
         who = origin.signed()
         if quarter >= self.quarter_now():
             raise self.QuarterNotOver
@@ -525,7 +524,7 @@ class TierStaking(Pallet):
 
     @call(7, weight=weights.REQUEST_PREMIUM)
     def request_premium(self, origin: Origin, service: Service) -> None:
-        """Ask for a premium service, which your stakes must open to you."""
+        """Request a premium service to which your stakes give access."""
         who = origin.signed()
         least = self.premium_services.get(service)
         if least is None:
@@ -536,7 +535,7 @@ class TierStaking(Pallet):
 
     @call(8, weight=weights.TOP_UP)
     def top_up(self, origin: Origin, amount: CompactAmount) -> None:
-        """Give `amount` to the reward pool, for good. Your account is kept."""
+        """Give `amount` planck to the reward pool irrevocably. Your account stays alive."""
         who = origin.signed()
         self.currency.transfer(who, STAKING, amount, True)
         self.deposit(self.PoolToppedUp(who, amount))
@@ -548,7 +547,7 @@ class TierStaking(Pallet):
         tier: TierIndex,
         terms: Annotated[Tier, TypeName("Tier<BalanceOf<T>>")],
     ) -> None:
-        """Change the terms of new stakes of a tier. For the origin of parameters.
+        """Change the terms of new stakes of a tier. Origin: parameters.
 
         Open stakes keep theirs. A longer tier must not be worse than a shorter one.
         """
@@ -564,7 +563,7 @@ class TierStaking(Pallet):
 
     @call(10, weight=weights.SET_DIVIDEND_BPS)
     def set_dividend_bps(self, origin: Origin, bps: Rate) -> None:
-        """Change the stakers' part of the compute inflow. For the origin of parameters."""
+        """Change the stakers' share of the compute income. Origin: parameters."""
         self.params(origin)
         if bps > BPS:
             raise self.InvalidShare
@@ -578,7 +577,7 @@ class TierStaking(Pallet):
         service: Service,
         min_tier: Annotated[u8 | None, TypeName("Option<TierIndex>")],
     ) -> None:
-        """Open a premium service from a tier on, or close it. For the origin of parameters."""
+        """Open a premium service from a tier on, or close it. Origin: parameters."""
         self.params(origin)
         if min_tier is None:
             del self.premium_services[service]
@@ -590,21 +589,21 @@ class TierStaking(Pallet):
 
     @call(12, weight=weights.SET_CONTRIBUTION_BUDGET)
     def set_contribution_budget(self, origin: Origin, amount: Amount) -> None:
-        """Change what quarters share from now on. For the origin of parameters.
+        """Change the budget of quarters, in planck. Origin: parameters.
 
-        A quarter in which somebody has contributed already keeps its budget.
+        A quarter that already has a contribution keeps its budget.
         """
         self.params(origin)
         self.contribution_budget.value = amount
         self.deposit(self.ContributionBudgetSet(amount))
 
-    # ---- doors: what stakes are good for
+    # ---- public interface: benefits
 
     def benefits(self, who: AccountId) -> Benefits:
-        """Return what the stakes of `who` are good for now: one read.
+        """Return the current benefits of the stakes of `who`, with one read.
 
-        A stake counts when it has been open for a day, and until its term ends, even if it is
-        left where it is: what can be taken out at any moment is no stake any more.
+        A stake has benefits from the end of its warm-up until its term ends, even if it is not
+        closed then: money that can be withdrawn at any moment has none.
         """
         perks = self._perks(who)
         if not perks:
@@ -617,20 +616,20 @@ class TierStaking(Pallet):
         )
 
     def discount_bps(self, who: AccountId) -> int:
-        """Return what part of transaction fees `who` does not pay, in hundredths of a percent."""
+        """Return the discount of `who` on transaction fees, in hundredths of a percent."""
         window = self.discounts.get(who)
         if window is None or not window.covers(self._moment()):
             return 0
         return int(self.discount_share)
 
     def active_stake(self, who: AccountId) -> u128:
-        """Return the principal of the stakes of `who` that count now, in planck."""
+        """Return the sum of principals of the active stakes of `who`, in planck."""
         return u128(sum(int(position.amount) for position in self._active(who)))
 
     def staked_of(self, who: AccountId) -> StakedMoney:
-        """Return all that `who` has staked, by how it votes now.
+        """Return all stakes of `who`, by their present vote weight.
 
-        Stakes that have not warmed up, or whose term is over, vote like short ones.
+        Stakes in warm-up, or whose term is over, vote like short ones.
         """
         holdings = self.holdings.get(who) or Holdings()
         total = sum(int(position.amount) for position in holdings.positions)
@@ -638,7 +637,7 @@ class TierStaking(Pallet):
         return StakedMoney(u128(long), u128(total - long))
 
     def lasting(self, who: AccountId, slots: int) -> StakedMoney:
-        """Return what of that stays on hold for at least so many slots more."""
+        """Return the part of `staked_of` that stays on hold for at least `slots` more slots."""
         holdings = self.holdings.get(who)
         positions = holdings.positions if holdings is not None else []
         now, warm_up = self._moment(), int(self.warm_up)
@@ -650,48 +649,47 @@ class TierStaking(Pallet):
         return StakedMoney(u128(long), u128(total - long))
 
     def staked(self) -> StakedMoney:
-        """Return all that is staked; `long` is what could vote more, warmed up or not."""
+        """Return all stakes; `long` includes stakes with more votes that are not active."""
         total, long = self.total_staked.value, self.long_staked.value
         return StakedMoney(long, total - long)
 
     def staked_total(self) -> int:
-        """Return all that is staked, in planck."""
+        """Return the sum of all stakes, in planck."""
         return int(self.total_staked.value)
 
-    # ---- doors: the rest
+    # ---- public interface: rewards and contributions
 
     @property
     def reason(self) -> Reason:
-        """Why Balances holds the stakes."""
+        """The reason of the holds on stakes."""
         return Reason(self.index, self.HoldReason.TierStake)
 
     def pool(self) -> PoolState:
-        """Return what of the pool is promised, and what is not.
+        """Return the free and the committed part of the pool.
 
-        What is free is worked out from the balance: anybody can send money to the pool, and it
-        is of use at once.
+        The free part follows from the balance: any account can send money to the pool, which is
+        usable at once.
         """
         committed = self.pool_committed.value
         return PoolState(self.currency.free(STAKING) - committed, committed)
 
     def reward_due(self, who: AccountId, id: u32) -> u128:
-        """Return what `claim` would pay, burned part included. Raises NotOwner."""
+        """Return the amount that `claim` would pay, before burns. Raises NotOwner."""
         stake = self._stake(who, id)
         return self._due(stake, self._moment())
 
     def dividend_due(self, who: AccountId, id: u32) -> u128:
-        """Return what `claim_dividend` would pay. Raises NotOwner."""
+        """Return the amount that `claim_dividend` would pay. Raises NotOwner."""
         return u128(self._dividend(self._stake(who, id)) // ONE)
 
     def quarter_now(self) -> int:
-        """Return the number of the quarter at hand, counted from genesis."""
+        """Return the number of the current quarter, counted from genesis."""
         return self._moment() // int(self.quarter)
 
     def add_points(self, who: AccountId, kind: Contribution, count: int = 1) -> None:
-        """Note that `who` contributed `count` times in this quarter.
+        """Count `count` contributions of `who` in this quarter.
 
-        Only stakers are rewarded: it counts for nothing if no stake of `who` counts now. Votes
-        beyond the most that count are left out.
+        They count only if `who` has an active stake. Votes beyond the maximum are ignored.
         """
         if not self._active(who):
             return
@@ -709,7 +707,7 @@ class TierStaking(Pallet):
         self.contrib_points[quarter, who] = mine
         self.quarters[quarter] = whole
 
-    # ---- steps: looking
+    # ---- internals: queries
 
     def _moment(self) -> int:
         """Return the time, in ms since genesis."""
@@ -731,7 +729,7 @@ class TierStaking(Pallet):
         return self.holdings[who]
 
     def _active(self, who: AccountId) -> list[Position]:
-        """Return the stakes of `who` that have warmed up and whose term is not over."""
+        """Return the stakes of `who` after their warm-up and before the end of their term."""
         holdings = self.holdings.get(who)
         if holdings is None:
             return []
@@ -752,15 +750,15 @@ class TierStaking(Pallet):
         return u128(earned - stake.gross_claimed)
 
     def _dividend(self, stake: Stake) -> int:
-        """Return what the stake is owed of the dividends, in 10^-18 planck."""
+        """Return the unpaid dividends of a stake, in 10^-18 planck."""
         return int(stake.amount) * int(self.acc_dividend.value - stake.acc_snapshot)
 
     def _offer(
         self, amount: u128, terms: Tier, free: int, promised: int, min_reward: u128 | None
     ) -> tuple[int, u128]:
-        """Return the rate that a new stake gets, and what it earns at that rate in its term.
+        """Return the rate of a new stake, and its reward for the term at that rate.
 
-        `free` is what the pool has, `promised` what of the account's cap is used up.
+        `free` is the free part of the pool, `promised` the used part of the account's cap.
         """
         term, bps = term_ms(terms), int(terms.reward_bps)
         commit = accrued(amount, bps, term)
@@ -774,7 +772,7 @@ class TierStaking(Pallet):
             raise self.RewardBelowMin
         return bps, commit
 
-    # ---- steps: changing
+    # ---- internals: changes
 
     def _hold(self, who: AccountId, amount: u128) -> None:
         try:
@@ -797,7 +795,7 @@ class TierStaking(Pallet):
         *,
         before: Position | None = None,
     ) -> None:
-        """Store a stake that begins now. One that is good for no more than before stays warm."""
+        """Store a stake that begins now. Without further benefits than `before` it stays warm."""
         now = u64(self._moment())
         end = u64(now + term_ms(terms))
         stays = before is not None and terms.perks | before.perks == before.perks
@@ -811,7 +809,7 @@ class TierStaking(Pallet):
         self._store(who, holdings)
 
     def _close(self, who: AccountId, id: u32, stake: Stake) -> u128:
-        """Pay what a stake has earned, and let the principal go; return what it will not earn."""
+        """Pay what a stake has earned, and release its principal; return the forfeited reward."""
         self._pay_reward(who, id, stake)
         self._pay_dividend(who, id, stake)
         forfeited = u128(stake.commit - stake.gross_claimed)
@@ -826,7 +824,7 @@ class TierStaking(Pallet):
         return forfeited
 
     def _store(self, who: AccountId, holdings: Holdings) -> None:
-        """Store what an account holds now; nothing is stored of nothing."""
+        """Store an account's holdings and discount; remove empty records."""
         if holdings.positions:
             self.holdings[who] = holdings
         else:
@@ -852,7 +850,7 @@ class TierStaking(Pallet):
             self.long_staked.value -= amount
 
     def _pay_reward(self, who: AccountId, id: u32, stake: Stake) -> u128:
-        """Pay what is due and note it in `stake`, which is not stored here; return it, gross."""
+        """Pay the reward due and note it in `stake`, which is not stored here; return it, gross."""
         due = self._due(stake, self._moment())
         if not due:
             return due
@@ -869,7 +867,7 @@ class TierStaking(Pallet):
     def _pay_dividend(self, who: AccountId, id: u32, stake: Stake) -> None:
         """Pay the dividends due and note it in `stake`, which is not stored here.
 
-        The part of a planck that cannot be paid goes back to what is still to be shared out.
+        The fraction of a planck that cannot be paid is distributed later.
         """
         whole, part = divmod(self._dividend(stake), ONE)
         stake.acc_snapshot = self.acc_dividend.value
@@ -883,10 +881,10 @@ class TierStaking(Pallet):
         self.deposit(self.DividendPaid(who, id, amount))
 
     def _feed(self, ended: u32) -> None:
-        """Share out the stakers' part of what came in, and what is left of times before.
+        """Distribute the stakers' share of the income, and undistributed earlier amounts.
 
-        While nothing is staked the development fund keeps all: the first to stake, with little
-        and for a month, would get what came in of all the time before.
+        While nothing is staked the development fund keeps all: otherwise the first staker, even of
+        a small amount for a month, would get the income of all the time before.
         """
         inflow = self.dividends.compute_inflow_of_era()
         share = mul_div(inflow, self.dividend_bps.value if self.total_staked.value else 0, BPS)

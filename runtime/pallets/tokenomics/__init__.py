@@ -1,4 +1,4 @@
-"""Tokenomics: the pools, what leaves them, and what is destroyed."""
+"""Tokenomics: the pools, their releases, and burns."""
 
 from runtime.pallets.tokenomics.pallet import Tokenomics
 from runtime.pallets.tokenomics.types import (

@@ -10,7 +10,7 @@
      "foundation": "5F...", "reserve": "5G..."}
 
 Amounts are planck, times slots since genesis, the release table and milestones hundredths of a
-percent. Every field may be missing: then there is no such thing, or the rule is the usual one.
+percent. Every field is optional: without it there is no such item, or the default rule applies.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ BURNS: Final = {
     "hospitals_1000": BurnId.Hospitals1000,
     "cross_chain": BurnId.CrossChain,
 }
-"""What the documents' tables call the milestones at which money is destroyed."""
+"""Names of the milestones with burns, as in the documents' tables."""
 KINDS: Final = {kind.name.lower(): kind for kind in RowKind}
-"""How rows are paid out, in the words of the documents' tables."""
+"""Names of the kinds of rows, as in the documents' tables."""
 MAX_MONTHS: Final = 1_200
 FIELDS: Final = (
     "preset", "supply", "threshold", "releaseTable", "ceilingMode", "allocations", "contractual",
@@ -63,7 +63,7 @@ FIELDS: Final = (
 
 @dataclass(slots=True)
 class Config:
-    """What the configuration says; None where the rule is the usual one."""
+    """The genesis configuration; None where the default rule applies."""
 
     preset: str = ""
     supply: u128 | None = None
@@ -73,14 +73,14 @@ class Config:
     allocations: dict[bytes, Allocation] = field(default_factory=dict)
     contractual: list[ContractualRow] = field(default_factory=list)
     programmes: list[tuple[str, Programme]] = field(default_factory=list)
-    """Each with the place where it stands, for messages."""
+    """Each with its path in the configuration, for messages."""
     milestone_burns: list[tuple[BurnId, u128]] = field(default_factory=list)
     foundation: AccountId | None = None
     reserve: AccountId | None = None
 
 
 def read_config(config: Mapping[str, object]) -> Config:
-    """Read the section `tokenomics`; GenesisError names what is wrong with it."""
+    """Read the section `tokenomics`. Raises GenesisError that names the wrong entry."""
     fields = Section(config, "tokenomics").fields(optional=FIELDS)
     found = Config()
     if "preset" in fields:

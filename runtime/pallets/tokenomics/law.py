@@ -1,4 +1,4 @@
-"""The law of releases, without state. Amounts in planck, times in milliseconds or slots."""
+"""Stateless formulas of releases. Amounts in planck, times in milliseconds or slots."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from runtime.pallets.vesting import vested
 from runtime.splits import BPS
 
 FIRST_YEAR: Final = 2025
-"""What the chain's first year is called, whenever it is (ruling B32)."""
+"""Label of the chain's first year, independent of the calendar."""
 RELEASE_TABLE: Final = (2_200, 1_800, 1_500, 1_200, 1_000, 2_300)
 """The documents' table: hundredths of a percent of the supply, for 2025 to 2030 and later."""
 
 
 def label_year(time_ms: int) -> int:
-    """Return what the year is called in which `time_ms` since genesis lies."""
+    """Return the label year that contains `time_ms` since genesis."""
     return FIRST_YEAR + time_ms // YEAR_MS
 
 
@@ -27,19 +27,19 @@ def year_begin(year: int, slot_ms: int) -> int:
 
 
 def table_part(supply: int, table: Sequence[int], year: int) -> int:
-    """Return what the table gives to one year; nothing to years outside of it."""
+    """Return the amount of the table for one year; zero for years outside of it."""
     place = year - FIRST_YEAR
     return supply * int(table[place]) // BPS if 0 <= place < len(table) else 0
 
 
 def ceiling(supply: int, table: Sequence[int], year: int) -> int:
-    """Return what the table gives to a year and all before it."""
+    """Return the amount of the table for a year and all before it."""
     years = max(0, year - FIRST_YEAR + 1)
     return supply * sum(map(int, table[:years])) // BPS
 
 
 def contractual(rows: Sequence[ContractualRow], now: int) -> int:
-    """Return what has come free by contract in slot `now`."""
+    """Return the amount released by contract until slot `now`."""
     return sum(
         vested(int(row.amount), int(row.start), int(row.length), int(row.cliff), now)
         for row in rows
@@ -47,12 +47,12 @@ def contractual(rows: Sequence[ContractualRow], now: int) -> int:
 
 
 def time_cap(amount: int, months: int, time_ms: int) -> int:
-    """Return what of a programme may be released by time: an equal part after each full month."""
+    """Return the part of a programme released by time: an equal part after each full month."""
     return int(amount) * min(time_ms // MONTH_MS, int(months)) // int(months)
 
 
 def milestone_cap(amount: int, done_bps: int) -> int:
-    """Return what of a programme may be released by the milestones that are done."""
+    """Return the part of a programme released by the milestones that are done."""
     return int(amount) * int(done_bps) // BPS
 
 
@@ -66,5 +66,5 @@ def settled(milestones: Sequence[Milestone], now: int, window: int) -> list[int]
 
 
 def is_open(item: Milestone, now: int, window: int) -> bool:
-    """Tell whether one can still object to an attested item in slot `now`."""
+    """Return True if an attested item can still be objected to in slot `now`."""
     return now < int(item.since) + window

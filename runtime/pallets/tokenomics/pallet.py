@@ -1,16 +1,15 @@
-"""Tokenomics: the pools, what leaves them, and what is destroyed.
+"""Tokenomics: the pools, their releases, and burns.
 
-What always holds: no pool is paid out beyond what lies in it; the Foundation is never paid more of
-a programme than time and milestones allow; what the reserve has spent stays within what a
-referendum unlocked, and that within the reserve; a milestone burn happens once; and what was
-burned for each reason adds up to what `Balances` counts as burned.
+Invariants: no pool pays more than it holds; the Foundation is never paid more of a programme than
+time and milestones allow; spending of the reserve stays within the amount that a referendum
+unlocked, and that within the reserve; a milestone burn happens once; and the burns of all reasons
+add up to what `Balances` counts as burned.
 
-The documents' release table is a ceiling on discretionary releases only. What has been released
-by a point in time is what came free by contract (by formula, whatever became of the schedules),
-what was emitted for work, and what the other pools have paid out of what genesis gave them
-(ruling B32). Fees that the development fund and the operational reserve took in were released
-before, so that paying them out counts for nothing here; nor does what the treasury spends, whose
-own limits stand in its pallet.
+The documents' release table is a ceiling on discretionary releases only. The amount released by a
+point in time is the sum of releases by contract (by formula, independently of the schedules),
+emission for work, and payments of the other pools from their genesis funds (see `docs/economy.md`).
+Fees received by the development fund and the operational reserve were released before, so paying
+them out does not count; nor does spending of the treasury, whose own limits are in its pallet.
 """
 
 from __future__ import annotations
@@ -100,7 +99,7 @@ ALL_POOLS: Final = (*POOLS, TREASURY)
 FED_BY_ANYBODY: Final = (
     HEALTH, REFERRAL, GRANTS, ECOSYSTEM, DEVELOPMENT_FUND, OPERATIONS, TREASURY,
 )  # fmt: skip
-"""Pools that take gifts: of these nobody keeps books that a gift would upset."""
+"""Pools that accept gifts: their accounting does not depend on their balance."""
 
 
 Who = Annotated[AccountId, TypeName("T::AccountId")]
@@ -113,7 +112,7 @@ Hash = Annotated[H256, TypeName("T::Hash")]
 
 
 class Clock(Protocol):
-    """What time it is; Babe satisfies it."""
+    """The clock; Babe satisfies it."""
 
     def now(self) -> int:
         """Return the slots since genesis."""
@@ -123,18 +122,18 @@ class Staked(Protocol):
     """A pallet that holds money at stake."""
 
     def staked_total(self) -> int:
-        """Return all of it, in planck."""
+        """Return the sum of all stakes, in planck."""
 
 
 class Hospitals(Protocol):
-    """Who counts the hospitals that are registered and judged to be some."""
+    """The number of registered and judged hospitals."""
 
     def count(self) -> int:
-        """Return how many there are."""
+        """Return the number of hospitals."""
 
 
 class NoHospitals:
-    """Hospitals of a chain on which nobody can register any."""
+    """Hospitals of a chain without a registry for them."""
 
     def count(self) -> int:
         """Return zero."""
@@ -142,85 +141,85 @@ class NoHospitals:
 
 
 class Tokenomics(Pallet):
-    """The pools, what leaves them, and what is destroyed. Amounts in planck, times in slots."""
+    """The pools, their releases, and burns. Amounts in planck, times in slots."""
 
     objection_window: Const[u64]
-    """For how many slots one can object to a milestone that the Foundation attested."""
+    """Number of slots in which an attested milestone can be objected to."""
     slot_ms: u64
     currency: Balances
     clock: Clock
     ecosystem_spender: OriginCheck = ensure_root
-    """May spend the ecosystem fund, the development fund and the operational reserve."""
+    """Origin that may spend the ecosystem fund, development fund and operational reserve."""
     grant_spender: OriginCheck = ensure_root
-    """May spend the grants."""
+    """Origin that may spend the grants."""
     objecting: OriginCheck = ensure_root
-    """May object to a milestone."""
+    """Origin that may object to a milestone."""
     technical: OriginCheck = ensure_root
-    """May confirm milestones, and attest that the chain is linked to others."""
+    """Origin that may confirm milestones, and attest that the chain is linked to others."""
     emergency: OriginCheck = ensure_root
-    """May unlock the reserve, and pause discretionary releases."""
+    """Origin that may unlock the reserve, and pause discretionary releases."""
     params: OriginCheck = ensure_root
-    """May say what the release ceiling does."""
+    """Origin that may set the mode of the release ceiling."""
     hospitals: Hospitals = NoHospitals()
     staked: Sequence[Staked] = ()
 
     genesis_supply = Value(u128, default=u128(0))
-    """All money there was in block zero; there is never more."""
+    """Issuance in block zero, which is also its maximum."""
     preset = Value(str, default="")
-    """The document whose rules these are."""
+    """Name of the document whose rules apply."""
     high_value_threshold = Value(u128, default=u128(10_000 * BTT))
-    """The value from which fees burn at their highest rate."""
+    """Value from which fees burn at their highest rate, in planck."""
     burned_by = Map(BurnReason, u128, default=u128(0), hasher=Hasher.Twox64Concat)
-    """All money that was ever destroyed, by why; adds up to `Balances.TotalBurned`."""
+    """Sum of burns by reason, in planck; they add up to `Balances.TotalBurned`."""
     pools = Map(PoolId, Pool, hasher=Hasher.Twox64Concat)
-    """The pools' books."""
+    """Accounting state of the pools."""
     foundation = Value(AccountId)
     """The Foundation's account: a multisig of its signatories."""
     reserve = Value(AccountId)
     """The account that spends the reserve: a multisig of its signatories."""
     allocations = Map(RowName, Allocation)
-    """The rows of the documents' table by their names, as they were in block zero."""
+    """The rows of the documents' table by name, as in block zero."""
     contractual_rows = Value(RowList, default=[])
-    """What comes free by contract."""
+    """Rows that are released by contract."""
     programmes = Map(u32, Programme, hasher=Hasher.Twox64Concat)
     """The Foundation's programmes, numbered from zero."""
     milestone_burns = Map(BurnId, MilestoneBurn, hasher=Hasher.Twox64Concat)
-    """What is destroyed at the project's milestones."""
+    """Burns at the project's milestones."""
     cross_chain = Value(bool, default=False)
-    """Whether the chain is linked to others."""
+    """True if the chain was attested to be linked to others."""
     release_table = Value(YearTable, default=[u32(bps) for bps in RELEASE_TABLE])
-    """What each year from 2025 on releases; the last stands for all that follow."""
+    """Release of each year from 2025 on, in hundredths of a percent; the last is for all later."""
     released_total = Value(u128, default=u128(0))
-    """What the pools but that of mining have paid out of what genesis gave them."""
+    """Payments of all pools except mining from their genesis funds, in planck."""
     released_by_year = Map(u32, u128, default=u128(0), hasher=Hasher.Twox64Concat)
-    """The same, by label year."""
+    """The same payments by label year."""
     ceiling_mode = Value(CeilingMode, default=CeilingMode.Enforce)
-    """What the release ceiling does."""
+    """Effect of the release ceiling."""
     discretionary_paused_until = Value(u64, default=u64(0))
-    """The first slot in which discretionary releases are made again."""
+    """First slot in which discretionary releases are possible again."""
     reserve_unlock = Value(ReserveUnlock)
-    """What of the reserve is unlocked."""
+    """The unlocked amount of the reserve."""
     compute_inflow = Value(u128, default=u128(0))
-    """What the development fund took in from compute fees since the last era was closed."""
+    """Income of the development fund from compute fees since the end of the last era."""
     earmarked = Value(u128, default=u128(0))
-    """What of the development fund is the stakers', and waits for them there."""
+    """Amount of the development fund that is set aside for stakers."""
 
     class PoolReleased(Event, index=0):
-        """A pool paid."""
+        """A pool made a payment."""
 
         pool: Annotated[PoolId, TypeName("PoolId")]
         amount: Amount
         to: Who
 
     class ProgrammeReleased(Event, index=1):
-        """The Foundation was paid what had come free of a programme."""
+        """The Foundation was paid the released part of a programme."""
 
         programme: Index
         amount: Amount
         to: Who
 
     class MilestoneAttested(Event, index=2):
-        """The Foundation says that a milestone is reached; objections are heard before `until`."""
+        """The Foundation attested a milestone; objections are possible before `until`."""
 
         programme: Index
         index: Index
@@ -228,87 +227,87 @@ class Tokenomics(Pallet):
         until: Slot
 
     class MilestoneObjected(Event, index=3):
-        """A milestone was objected to: it counts if it is confirmed, or attested anew."""
+        """A milestone was objected to: it counts if it is confirmed, or attested again."""
 
         programme: Index
         index: Index
 
     class ReserveUnlocked(Event, index=4):
-        """The reserve's signatories may spend up to `cap` before slot `expiry`."""
+        """The reserve's signatories were allowed to spend up to `cap` before slot `expiry`."""
 
         cap: Amount
         expiry: Slot
 
     class ReserveSpent(Event, index=5):
-        """The reserve paid; `reason_hash` is the hash of why."""
+        """The reserve made a payment; `reason_hash` is the hash of its justification."""
 
         amount: Amount
         to: Who
         reason_hash: Hash
 
     class MilestoneBurned(Event, index=6):
-        """A milestone of the project was reached, and money destroyed."""
+        """A milestone of the project was reached, and its burn executed."""
 
         id: Annotated[BurnId, TypeName("BurnId")]
         amount: Amount
 
     class TokensBurned(Event, index=7):
-        """Money was destroyed by the chain. What owners burn, `Balances.Burned` tells."""
+        """Money was destroyed by the chain. Burns by owners emit `Balances.Burned`."""
 
         who: Who
         amount: Amount
         reason: Annotated[BurnReason, TypeName("BurnReason")]
 
     class ReleaseCeilingExceeded(Event, index=8):
-        """More has been released than the table gives to the year and all before it."""
+        """The sum of releases exceeded the table's amount for the year and all before it."""
 
         year: Index
         ceiling: Amount
         released: Amount
 
     class PoolToppedUp(Event, index=9):
-        """Somebody gave money to a pool."""
+        """An account gave money to a pool."""
 
         pool: Annotated[PoolId, TypeName("PoolId")]
         who: Who
         amount: Amount
 
     class MilestoneConfirmed(Event, index=10):
-        """A milestone counts from now on."""
+        """A milestone was confirmed, and counts from now on."""
 
         programme: Index
         index: Index
 
     class DiscretionaryPaused(Event, index=11):
-        """No discretionary release is made before slot `until`."""
+        """Discretionary releases were paused until slot `until`."""
 
         until: Slot
 
     class CeilingModeSet(Event, index=12):
-        """The release ceiling does something else from now on."""
+        """The mode of the release ceiling was changed."""
 
         mode: Annotated[CeilingMode, TypeName("CeilingMode")]
 
     class CrossChainAttested(Event, index=13):
-        """The chain is linked to others; the burn for that can be executed."""
+        """The chain was attested to be linked to others; the burn for that can be executed."""
 
     class PoolExhausted(Error, index=0):
-        """There is not so much in the pool; ask for less, or wait until it is fed again."""
+        """The pool has too little money; ask for less, or wait until it has more."""
 
     class ReleaseCeilingReached(Error, index=1):
-        """The year's release ceiling does not allow so much; ask for less, or wait for the next."""
+        """The amount exceeds the year's release ceiling; ask for less, or wait for the next one."""
 
     class ReserveLocked(Error, index=2):
-        """Nothing of the reserve is unlocked now; it takes a referendum that unlocks a part."""
+        """No part of the reserve is unlocked now; that needs a referendum."""
 
     class CapExceeded(Error, index=3):
-        """That is more of the reserve than is unlocked, or than there is; ask for less."""
+        """The amount exceeds the unlocked part of the reserve, or the reserve; ask for less."""
 
     class MilestoneUnknown(Error, index=4):
-        """There is no such programme or milestone; look it up in `Programmes`."""
+        """The programme or milestone does not exist; look it up in `Programmes`."""
 
     class AlreadyAttested(Error, index=5):
-        """The milestone is attested or confirmed already; there is nothing more to do."""
+        """The milestone or link is already attested or confirmed; no further step is needed."""
 
     class TriggerNotMet(Error, index=6):
         """The milestone is not reached; the burn can be executed once it is."""
@@ -320,29 +319,29 @@ class Tokenomics(Pallet):
         """Discretionary releases are paused; try again from `DiscretionaryPausedUntil` on."""
 
     class NotDiscretionary(Error, index=9):
-        """Nobody decides about this pool; it pays by its own pallet's rules only."""
+        """The pool has no discretionary payments; it pays only by the rules of its own pallet."""
 
     class NothingToClaim(Error, index=10):
-        """All that has come free of the programme is paid; wait for a month or a milestone."""
+        """Everything released of the programme is paid; wait for a month or a milestone."""
 
     class NotAttested(Error, index=11):
-        """The Foundation has not attested the milestone, or nobody waits for it any more."""
+        """The Foundation has not attested the milestone, or its attestation is not pending."""
 
     class WindowClosed(Error, index=12):
-        """The time for objections has passed; the milestone counts."""
+        """The objection window has passed; the milestone counts."""
 
     class PoolClosed(Error, index=13):
         """The pool takes no money from there; for the staking pool use `tierStaking.topUp`."""
 
     class ExpiryPassed(Error, index=14):
-        """The reserve cannot be unlocked until a slot that has passed; choose a later one."""
+        """The expiry is not after the current slot; choose a later one."""
 
     # ---- hooks
 
     def genesis(self, config: Mapping[str, object]) -> None:
-        """Open the books over what Balances put into the pools, by the rules of `config`.
+        """Initialize the accounting state from the pools' balances and `config`.
 
-        `read_config` tells what is in it. Raises GenesisError.
+        `read_config` documents the format. Raises GenesisError.
         """
         found = read_config(config)
         issued = self.currency.total_issuance.value
@@ -390,13 +389,13 @@ class Tokenomics(Pallet):
             self.milestone_burns[burn] = MilestoneBurn(amount)
 
     def on_initialize(self, number: int) -> int:
-        """Execute the burn at the chain's launch, in the first block (ruling B34)."""
+        """Execute the burn at the chain's launch, in the first block."""
         del number
         launch = self.milestone_burns.get(BurnId.MainnetLaunch)
         if launch is None or launch.executed_at is not None:
             return 0
         sources = self._burn_sources(int(launch.amount))
-        if sources is None:  # then anybody may execute it once there is enough
+        if sources is None:  # any account may execute it once the funds suffice
             return 0
         self._burn_milestone(BurnId.MainnetLaunch, launch, sources)
         return weights.EXECUTE_MILESTONE_BURN
@@ -411,7 +410,7 @@ class Tokenomics(Pallet):
         amount: CompactAmount,
         beneficiary: Lookup,
     ) -> None:
-        """Pay out of a pool that a referendum decides about: ecosystem, grants, and the like."""
+        """Pay from a pool for ecosystem, development, operations or grants. Origin: its spender."""
         account = pool_account(pool)
         gate = self._spender_of(account)
         if gate is None:
@@ -423,9 +422,9 @@ class Tokenomics(Pallet):
     def attest_milestone(
         self, origin: Origin, programme: Index, index: Index, evidence_hash: Hash
     ) -> None:
-        """Say that a milestone is reached. For the Foundation.
+        """Attest that a milestone is reached. Origin: the Foundation.
 
-        It counts once it is confirmed, or when the time for objections has passed.
+        It counts once it is confirmed, or when the objection window has passed.
         """
         if origin.signed() != self.foundation.get():
             raise BadOrigin
@@ -440,7 +439,7 @@ class Tokenomics(Pallet):
 
     @call(2, weight=weights.OBJECT_MILESTONE)
     def object_milestone(self, origin: Origin, programme: Index, index: Index) -> None:
-        """Object to a milestone that the Foundation attested, while there is time for that."""
+        """Object to a milestone that the Foundation attested, within the objection window."""
         self.objecting(origin)
         record, item = self._milestone(programme, index)
         if item.status is not MilestoneStatus.Attested:
@@ -454,9 +453,9 @@ class Tokenomics(Pallet):
 
     @call(3, weight=weights.CLAIM_PROGRAMME)
     def claim_programme(self, origin: Origin, programme: Index) -> None:
-        """Have the Foundation paid what has come free of a programme. Anybody may.
+        """Pay the released part of a programme to the Foundation. Any account may call it.
 
-        That is what both time and milestones allow, or as much of it as the release ceiling
+        That is the part that both time and milestones allow, or as much as the release ceiling
         leaves; the rest can be claimed when there is room again.
         """
         origin.signed()
@@ -484,9 +483,9 @@ class Tokenomics(Pallet):
 
     @call(4, weight=weights.UNLOCK_RESERVE)
     def unlock_reserve(self, origin: Origin, cap: CompactAmount, expiry: Slot) -> None:
-        """Let the reserve's signatories spend up to `cap` before slot `expiry`.
+        """Allow the reserve's signatories to spend up to `cap` planck before slot `expiry`.
 
-        That replaces what was unlocked before; a `cap` of zero locks the reserve again.
+        This replaces the previous amount; a `cap` of zero locks the reserve again.
         """
         self.emergency(origin)
         if cap and expiry <= self.clock.now():
@@ -501,9 +500,9 @@ class Tokenomics(Pallet):
     def spend_reserve(
         self, origin: Origin, amount: CompactAmount, beneficiary: Lookup, reason_hash: Hash
     ) -> None:
-        """Pay out of the reserve, within what is unlocked. For its signatories together.
+        """Pay from the reserve, within the unlocked amount. Origin: its signatories' multisig.
 
-        Emergencies do not wait for the release ceiling, but what they took counts under it.
+        The release ceiling does not limit it, but the payment counts under the ceiling.
         """
         if origin.signed() != self.reserve.get():
             raise BadOrigin
@@ -522,10 +521,10 @@ class Tokenomics(Pallet):
     def execute_milestone_burn(
         self, origin: Origin, id: Annotated[BurnId, TypeName("BurnId")]
     ) -> None:
-        """Destroy what is to be destroyed at a milestone that is reached. Anybody may.
+        """Execute the burn of a milestone that is reached. Any account may call it.
 
-        It is taken from the ecosystem fund; where that is short, from what the Foundation was
-        paid of its programmes, then from the treasury.
+        It is taken from the ecosystem fund; if that is too small, from the programme payments to
+        the Foundation, then from the treasury.
         """
         origin.signed()
         burn = self.milestone_burns.get(id)
@@ -542,7 +541,7 @@ class Tokenomics(Pallet):
 
     @call(7, weight=weights.ATTEST_CROSS_CHAIN)
     def attest_cross_chain(self, origin: Origin) -> None:
-        """Say that the chain is linked to others: the trigger of the burn for that."""
+        """Attest that the chain is linked to others, which triggers the burn for that."""
         self.technical(origin)
         if self.cross_chain.value:
             raise self.AlreadyAttested
@@ -551,9 +550,9 @@ class Tokenomics(Pallet):
 
     @call(8, weight=weights.PAUSE_DISCRETIONARY)
     def pause_discretionary(self, origin: Origin, until: Slot) -> None:
-        """Make no discretionary release before slot `until`; one that has passed ends the pause.
+        """Pause discretionary releases until slot `until`; a past slot ends the pause.
 
-        Vesting, mining, staking and the reserve go on.
+        Vesting, mining, staking and the reserve continue.
         """
         self.emergency(origin)
         self.discretionary_paused_until.value = until
@@ -563,7 +562,7 @@ class Tokenomics(Pallet):
     def set_ceiling_mode(
         self, origin: Origin, mode: Annotated[CeilingMode, TypeName("CeilingMode")]
     ) -> None:
-        """Say what the release ceiling does from now on."""
+        """Set the effect of the release ceiling. Origin: parameters."""
         self.params(origin)
         self.ceiling_mode.value = mode
         self.deposit(self.CeilingModeSet(mode))
@@ -575,7 +574,7 @@ class Tokenomics(Pallet):
         pool: Annotated[PoolId, TypeName("PoolId")],
         amount: CompactAmount,
     ) -> None:
-        """Give money to a pool, for good."""
+        """Give `amount` planck to a pool irrevocably. Raises PoolClosed if it takes no gifts."""
         who, account = origin.signed(), pool_account(pool)
         if account not in FED_BY_ANYBODY:
             raise self.PoolClosed
@@ -584,7 +583,7 @@ class Tokenomics(Pallet):
 
     @call(11, weight=weights.CONFIRM_MILESTONE)
     def confirm_milestone(self, origin: Origin, programme: Index, index: Index) -> None:
-        """Let a milestone count that the Foundation attested, whoever objected to it."""
+        """Confirm a milestone that the Foundation attested, even after an objection."""
         self.technical(origin)
         record, item = self._milestone(programme, index)
         if item.status is MilestoneStatus.Confirmed:
@@ -596,14 +595,13 @@ class Tokenomics(Pallet):
         self.programmes[programme] = record
         self.deposit(self.MilestoneConfirmed(programme, index))
 
-    # ---- doors: money
+    # ---- public interface: money
 
     def pay(self, pool: AccountId, to: AccountId, amount: u128, *, discretionary: bool) -> None:
-        """Pay out of a pool. The only way out of pools, but for the treasury's.
+        """Pay out of a pool. All payments of pools except the treasury's use this function.
 
-        Raises PoolExhausted, what the transfer raises (TokenError), and for what is
-        `discretionary` Paused and ReleaseCeilingReached. Other releases go on beyond the
-        ceiling; an event tells of it.
+        Raises PoolExhausted, errors of the transfer (TokenError), and if `discretionary` Paused and
+        ReleaseCeilingReached. Other releases may exceed the ceiling and emit an event.
         """
         if not amount:
             return
@@ -621,10 +619,9 @@ class Tokenomics(Pallet):
         self.deposit(self.PoolReleased(id_of(pool), amount, to))
 
     def destroy(self, who: AccountId, amount: u128, reason: BurnReason) -> None:
-        """Destroy money of a pool or of anybody for good, and count it under `reason`.
+        """Destroy money of a pool or other account, and count it under `reason`.
 
-        The only way to burn besides `Balances.burn`. Raises PoolExhausted for pools, TokenError
-        for others.
+        Raises PoolExhausted for pools, TokenError for others.
         """
         if not amount:
             return
@@ -644,20 +641,20 @@ class Tokenomics(Pallet):
         reason: BurnReason,
         earners: Sequence[tuple[AccountId, u128]] = (),
     ) -> None:
-        """Take the legs of a fee from `who` and put each where it belongs.
+        """Take the parts of a fee from `who`, and transfer each to its recipient.
 
-        `earners` are those who get the contributors' or voters' leg, and how much each; without
-        any the caller moves that leg itself. All is taken at once, so that an account that ends
-        with this payment ends after it. A leg too small to open an account with goes to the
-        treasury. Raises TokenError if `who` cannot spend so much; ValueError if the earners'
-        parts do not add up to their leg.
+        `earners` are the recipients of the contributors' or voters' part, with amounts; without any
+        the caller moves that part itself. Everything is taken at once, so that an account that ends
+        with this payment ends after it. A part too small to create an account goes to the treasury.
+        Raises TokenError if `who` cannot spend the sum; ValueError if the earners' amounts do not
+        add up to their part.
         """
         earned = sum(int(part) for _, part in earners)
         if earners and earned != split.earned:
             raise ValueError(f"earners get {earned} planck of a leg of {split.earned}")
         kept = sum(map(int, (split.burn, split.development, split.foundation, split.reserve)))
         self.currency.withdraw(who, u128(kept + earned))
-        # What is burned goes by the development fund: from there it can be burned in any amount.
+        # The burn goes through the development fund: from there any amount can be burned.
         self.currency.credit(DEVELOPMENT_FUND, split.burn + split.development)
         self.currency.credit(self.foundation.get() or TREASURY, split.foundation)
         self.currency.credit(OPERATIONS, split.reserve)
@@ -669,7 +666,7 @@ class Tokenomics(Pallet):
         if isinstance(split, ComputeSplit) and split.development:
             self.compute_inflow.value += split.development
 
-    # ---- doors: money on hold
+    # ---- public interface: money on hold
 
     def take_held(
         self,
@@ -679,10 +676,10 @@ class Tokenomics(Pallet):
         why: BurnReason,
         earners: Sequence[tuple[AccountId, u128]],
     ) -> None:
-        """Take the legs of a fee out of what `who` has on hold, whatever locks lie on it.
+        """Take the parts of a fee out of what `who` has on hold, despite locks.
 
-        Like `take`, but who earns the contributors' or voters' leg must be told. Raises
-        TokenError if less is on hold; ValueError if the earners' parts do not add up.
+        Like `take`, but `earners` must be given. Raises TokenError if less is on hold; ValueError
+        if the earners' amounts do not add up.
         """
         earned = sum(int(part) for _, part in earners)
         if earned != split.earned:
@@ -701,9 +698,9 @@ class Tokenomics(Pallet):
     def pay_held(self, reason: Reason, who: AccountId, to: AccountId, amount: u128) -> None:
         """Pay `to` out of what `who` has on hold.
 
-        What a lock leans on is destroyed instead: nobody frees locked money by losing it to
-        himself. What is too little to open an account with goes to the treasury. Raises TokenError
-        if less is on hold.
+        The part that a lock relies on is destroyed instead: otherwise an owner could free locked
+        money by losing it to another own account. Amounts too small to create an account go to the
+        treasury. Raises TokenError if less is on hold.
         """
         locked = u128(max(0, int(amount) - int(self.currency.unlocked(reason, who))))
         if amount <= self.currency.held(reason, who):
@@ -720,9 +717,9 @@ class Tokenomics(Pallet):
     def destroy_held(
         self, reason: Reason, who: AccountId, amount: u128, why: BurnReason, *, force: bool = False
     ) -> None:
-        """Destroy what `who` has on hold for good, and count it under `why`.
+        """Destroy what `who` has on hold, and count it under `why`.
 
-        `force` takes even what a lock leans on. Raises TokenError if less is on hold.
+        `force` includes money that a lock relies on. Raises TokenError if less is on hold.
         """
         if not amount:
             return
@@ -730,21 +727,21 @@ class Tokenomics(Pallet):
         self._count_burned(who, amount, why)
 
     def count_voluntary(self, amount: u128) -> None:
-        """Count what an owner burned; Balances tells of it."""
+        """Count a burn by its owner; Balances emits the event."""
         if amount:
             self.burned_by[BurnReason.Voluntary] += amount
 
-    # ---- doors: the stakers' part of the development fund
+    # ---- public interface: the stakers' part of the development fund
 
     def compute_inflow_of_era(self) -> u128:
-        """Return what the development fund took in from compute fees since the last `earmark`."""
+        """Return the development fund's income from compute fees since the last `earmark`."""
         return self.compute_inflow.value
 
     def earmark(self, amount: u128) -> None:
-        """Close an era: set `amount` of its inflow aside for the stakers; the next era begins.
+        """Close an era: set `amount` of its income aside for stakers, and begin the next era.
 
-        The money stays in the development fund, and nobody else can spend it. Raises
-        PoolExhausted if that is more than the inflow.
+        The money stays in the development fund, where only `pay_earmarked` spends it. Raises
+        PoolExhausted if the amount exceeds the income.
         """
         if amount > self.compute_inflow.value:
             raise self.PoolExhausted
@@ -753,7 +750,7 @@ class Tokenomics(Pallet):
             self.earmarked.value += amount
 
     def pay_earmarked(self, to: AccountId, amount: u128) -> None:
-        """Pay a staker out of what is set aside. Raises PoolExhausted, and TokenError."""
+        """Pay a staker from the amount set aside. Raises PoolExhausted, and TokenError."""
         if not amount:
             return
         earmarked = self.earmarked.value
@@ -766,13 +763,13 @@ class Tokenomics(Pallet):
         self.pools[id_of(DEVELOPMENT_FUND)] = books
         self.deposit(self.PoolReleased(id_of(DEVELOPMENT_FUND), amount, to))
 
-    # ---- doors: looking
+    # ---- public interface: queries
 
     def available(self, pool: AccountId) -> u128:
-        """Return what can be paid out of a pool.
+        """Return the amount that can be paid out of a pool.
 
-        Of the development fund that is neither what is set aside for stakers nor what came in
-        during this era, of which a part will be.
+        For the development fund this excludes the amount set aside for stakers, and the income of
+        this era, a part of which will be set aside.
         """
         balance = self.currency.reducible_balance(pool)
         if pool != DEVELOPMENT_FUND:
@@ -781,7 +778,7 @@ class Tokenomics(Pallet):
         return u128(max(0, int(balance) - promised))
 
     def threshold(self) -> u128:
-        """Return the value from which fees burn at their highest rate."""
+        """Return the value from which fees burn at their highest rate, in planck."""
         return self.high_value_threshold.value
 
     def time_now(self) -> int:
@@ -789,20 +786,20 @@ class Tokenomics(Pallet):
         return self.clock.now() * int(self.slot_ms)
 
     def year_now(self) -> int:
-        """Return the label year; the table's last stands for all that follow."""
+        """Return the label year, at most the table's last, which covers all later years."""
         last = FIRST_YEAR + len(self.release_table.peek()) - 1
         return min(label_year(self.time_now()), last)
 
     def released_now(self) -> int:
-        """Return what has been released by now, all in all."""
+        """Return the sum of all releases by now."""
         return self._released_by(self.clock.now(), int(self.released_total.value)).total
 
     def headroom(self) -> int:
-        """Return what the ceiling leaves to discretionary releases now."""
+        """Return the amount that the ceiling leaves for discretionary releases now."""
         return max(0, self._ceiling(self.year_now()) - self.released_now())
 
     def programme_cap(self, programme: Programme, now: int) -> int:
-        """Return what of a programme both time and milestones allow in slot `now`."""
+        """Return the part of a programme that both time and milestones allow in slot `now`."""
         done = int(programme.done_bps) + sum(
             int(programme.milestones[place].bps)
             for place in settled(programme.milestones, now, int(self.objection_window))
@@ -811,17 +808,17 @@ class Tokenomics(Pallet):
         return min(by_time, milestone_cap(programme.amount, done))
 
     def unvested(self) -> int:
-        """Return what of the contractual rows has not come free, by their contracts."""
+        """Return the part of the contractual rows not released yet, by their contracts."""
         rows = self.contractual_rows.peek()
         return sum(int(row.amount) for row in rows) - contractual(rows, self.clock.now())
 
     def supply(self) -> Supply:
-        """Return how much money there is, and how much of it moves.
+        """Return the supply, and its circulating, locked and staked parts.
 
-        `circulating` is the issuance without what lies in the pools (the treasury among them) and
-        without what has not come free of the contractual rows; `locked` is the latter. Both go
-        by the rows' contracts: what a root call ends early, merges, or what holders lock of
-        their own will changes neither. `staked` is all tier stakes and bonds; they circulate.
+        `circulating` is the issuance without the balances of pools (including the treasury) and
+        without `locked`, the unreleased part of the contractual rows. Both follow the rows'
+        contracts: schedules ended early or merged by root calls, and locks by holders, change
+        neither. `staked` is the sum of tier stakes and bonds, which circulate.
         """
         issuance, locked = int(self.currency.total_issuance.value), self.unvested()
         pooled = sum(int(self.currency.total(account)) for account in ALL_POOLS)
@@ -835,10 +832,10 @@ class Tokenomics(Pallet):
         )
 
     def release(self, year: int) -> YearRelease:
-        """Return one label year of releases; the table's last year stands for all that follow.
+        """Return the releases of a label year; the table's last year covers all later ones.
 
-        `contractual` and `mining` are by formula, so for years to come as well. `headroom` is
-        what the ceiling leaves now in the year that is, at the end of any other year.
+        `contractual` and `mining` are by formula, so also for future years. `headroom` is what the
+        ceiling leaves now for the current year, and at its end for any other year.
         """
         last = FIRST_YEAR + len(self.release_table.peek()) - 1
         year, this = min(year, last), self.year_now()
@@ -860,7 +857,7 @@ class Tokenomics(Pallet):
         )
 
     def pools_now(self) -> list[PoolStatus]:
-        """Return all pools, the treasury last; of that, only burns at milestones are in books."""
+        """Return all pools, the treasury last; its record has milestone burns only."""
         found = []
         for account in ALL_POOLS:
             books = self._books(account)
@@ -877,17 +874,17 @@ class Tokenomics(Pallet):
         return found
 
     def lean_on(self, staked: Sequence[Staked], hospitals: Hospitals | None = None) -> None:
-        """Tie to pallets that stand below: who holds stakes, and who counts hospitals."""
+        """Set dependencies that are built later: pallets with stakes, the registry of hospitals."""
         self.staked = staked
         if hospitals is not None:
             self.hospitals = hospitals
 
-    # ---- steps: releases
+    # ---- internals: releases
 
     def _payee(self, pool: AccountId, beneficiary: MultiAddress) -> AccountId:
-        """Return whom a pool is to pay; PoolClosed where the money would lie for ever.
+        """Return the payee of a payment by a pool; PoolClosed if it is a pool that cannot spend it.
 
-        A payment to itself would move nothing, and be counted.
+        A payment to the pool itself is refused: it would move nothing, but be counted.
         """
         to = lookup(beneficiary)
         if is_pool(to) and (to == pool or to not in (*FED_BY_ANYBODY, STAKING)):
@@ -895,7 +892,7 @@ class Tokenomics(Pallet):
         return to
 
     def _spender_of(self, pool: AccountId) -> OriginCheck | None:
-        """Return whose decisions a pool pays by."""
+        """Return the origin that may spend from a pool; None if there is none."""
         if pool == GRANTS:
             return self.grant_spender
         if pool in {ECOSYSTEM, DEVELOPMENT_FUND, OPERATIONS}:
@@ -906,9 +903,9 @@ class Tokenomics(Pallet):
         return self.pools.get(id_of(pool)) or Pool(pool, u128(0))
 
     def _counted(self, pool: AccountId, books: Pool, amount: u128) -> int:
-        """Return how much of a payment is a release: the part that genesis gave to the pool.
+        """Return the part of a payment that counts as a release: from the pool's genesis funds.
 
-        Money that came in later has been in circulation; mining is counted by its schedule.
+        Later income of a pool was in circulation; mining is counted by its schedule.
         """
         if pool == MINING:
             return 0
@@ -946,7 +943,7 @@ class Tokenomics(Pallet):
         )
 
     def _released_by_end_of(self, year: int, last: int) -> Releases:
-        """Return what formulas release by the end of a year: nothing before the first one."""
+        """Return the releases by formula until the end of a year; zero before the first year."""
         if year < FIRST_YEAR:
             return Releases()
         if year >= last:
@@ -956,7 +953,7 @@ class Tokenomics(Pallet):
             )
         return self._released_by(year_begin(year + 1, int(self.slot_ms)))
 
-    # ---- steps: milestones and burns
+    # ---- internals: milestones and burns
 
     def _milestone(self, programme: u32, index: u32) -> tuple[Programme, Milestone]:
         record = self.programmes.get(programme)
@@ -965,7 +962,7 @@ class Tokenomics(Pallet):
         return record, record.milestones[index]
 
     def _settle(self, programme: Programme, now: int) -> list[int]:
-        """Confirm the items whose time for objections has passed; return their places."""
+        """Confirm the items whose objection window has passed; return their places."""
         places = settled(programme.milestones, now, int(self.objection_window))
         for place in places:
             item = programme.milestones[place]
@@ -979,7 +976,7 @@ class Tokenomics(Pallet):
         return id is BurnId.MainnetLaunch or self.cross_chain.value
 
     def _burn_sources(self, amount: int) -> list[tuple[AccountId, int]] | None:
-        """Return how much of `amount` to burn from whom; None if all have too little together."""
+        """Return the parts of `amount` to burn, by account; None if all sources are too small."""
         sources: list[tuple[AccountId, int]] = []
         for account, has in self._burnable():
             part = min(amount, has)
@@ -991,7 +988,7 @@ class Tokenomics(Pallet):
         return None
 
     def _burnable(self) -> list[tuple[AccountId, int]]:
-        """Return what milestone burns may take, in their order: never the money of users."""
+        """Return the sources of milestone burns, in order, with limits. No user is a source."""
         funds = [(ECOSYSTEM, int(self.available(ECOSYSTEM)))]
         foundation = self.foundation.get()
         if foundation is not None:
@@ -1015,5 +1012,5 @@ class Tokenomics(Pallet):
 
 
 def id_of(account: AccountId) -> PoolId:
-    """Return the name of the pool whose account this is."""
+    """Return the identifier of the pool with this account."""
     return PoolId(pool_identifier(account))

@@ -1,4 +1,4 @@
-"""What Tokenomics stores and tells. Amounts are in planck, times in slots since genesis."""
+"""Types of Tokenomics. Amounts are in planck, times in slots since genesis."""
 
 from __future__ import annotations
 
@@ -11,139 +11,139 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, FixedBytes, TypeName, path, u32, u64, u128
 
 MAX_MILESTONES: Final = 64
-"""Items that one programme may have."""
+"""Maximum number of milestones of a programme."""
 MAX_ROWS: Final = 64
-"""Rows of an allocation that are paid out by their contracts."""
+"""Maximum number of allocation rows, and of rows released by contract."""
 MAX_YEARS: Final = 32
-"""Years that the release table may have."""
+"""Maximum number of years in the release table."""
 MAX_HOLDINGS: Final = 1_024
-"""Accounts that one row may lie in at genesis."""
+"""Maximum number of accounts that hold a row at genesis."""
 MAX_NAME: Final = 64
-"""Bytes of a row's name, and of a preset's."""
+"""Maximum size of the name of a row or preset, in bytes."""
 NO_HASH: Final = H256(bytes(32))
 
 
 class PoolId(FixedBytes, size=8, path="pallet_tokenomics::PoolId"):
-    """A pool's name: what stands between `modl` and the zeros of its account."""
+    """Identifier of a pool: the bytes between `modl` and the zeros of its account."""
 
 
 @path("pallet_tokenomics::BurnReason")
 class BurnReason(IntEnum):
-    """Why money was destroyed."""
+    """The reason of a burn."""
 
     Compute = 0
-    """The burn of a compute fee."""
+    """Burn of a compute fee."""
     Asset = 1
-    """The burn of a fee on tokenized assets."""
+    """Burn of a fee on tokenized assets."""
     Payfi = 2
-    """The burn of a payment fee."""
+    """Burn of a payment fee."""
     Staking = 3
-    """The burn of a staking reward."""
+    """Burn of a staking reward."""
     Milestone = 4
-    """A milestone of the project was reached."""
+    """Burn at a milestone of the project."""
     Slash = 5
-    """A penalty that nobody was to get."""
+    """Penalty without a recipient."""
     Voluntary = 6
-    """The owner wanted it so: `Balances.burn`."""
+    """Burn by the owner: `Balances.burn`."""
 
 
 @path("pallet_tokenomics::BurnId")
 class BurnId(IntEnum):
-    """The milestones at which money is destroyed, once each."""
+    """Milestones with a burn, which happens once each."""
 
     MainnetLaunch = 0
-    """The chain began: happens by itself in block 1."""
+    """The chain was launched: executed automatically in block 1."""
     Hospitals100 = 1
-    """A hundred hospitals are registered."""
+    """100 hospitals are registered."""
     Hospitals1000 = 2
-    """A thousand hospitals are registered."""
+    """1,000 hospitals are registered."""
     CrossChain = 3
     """The chain is linked to others, as attested by the technical track."""
 
 
 HOSPITALS: Final = {BurnId.Hospitals100: 100, BurnId.Hospitals1000: 1_000}
-"""How many hospitals a burn waits for."""
+"""Number of registered hospitals that triggers each burn."""
 
 
 @path("pallet_tokenomics::CeilingMode")
 class CeilingMode(IntEnum):
-    """What the yearly release ceiling does."""
+    """Effect of the yearly release ceiling."""
 
     Off = 0
-    """Nothing."""
+    """No effect."""
     Advisory = 1
-    """An event tells when a release goes beyond it."""
+    """An event is emitted when a release exceeds it."""
     Enforce = 2
-    """Discretionary releases beyond it are refused; for all others an event tells."""
+    """Discretionary releases beyond it are refused; other releases beyond it emit an event."""
 
 
 @path("pallet_tokenomics::MilestoneStatus")
 class MilestoneStatus(IntEnum):
-    """How far an item of a programme is."""
+    """The state of a milestone of a programme."""
 
     Open = 0
-    """Nobody said that it is done."""
+    """Not attested."""
     Attested = 1
-    """The Foundation says that it is done; it counts when the objection window has passed."""
+    """Attested by the Foundation; it counts when the objection window has passed."""
     Objected = 2
-    """Somebody with the right to it objected: it counts if it is confirmed, or attested anew."""
+    """Objected to by the entitled origin: it counts if it is confirmed, or attested again."""
     Confirmed = 3
-    """It is done."""
+    """Confirmed, or without objection within the window: it counts."""
 
 
 @path("pallet_tokenomics::Pool", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(slots=True)
 class Pool:
-    """A pool's books. What lies in it now is the balance of its account."""
+    """Accounting state of a pool. Its present funds are the balance of its account."""
 
     account: Annotated[AccountId, TypeName("AccountId")]
     allocated: Annotated[u128, TypeName("Balance")]
-    """What genesis put in."""
+    """Funds at genesis."""
     released: Annotated[u128, TypeName("Balance")] = u128(0)
-    """What was paid out of it."""
+    """Sum of payments from the pool."""
     burned: Annotated[u128, TypeName("Balance")] = u128(0)
-    """What of it was destroyed."""
+    """Sum of burns from the pool."""
 
 
 @path("pallet_tokenomics::Milestone")
 @dataclass(slots=True)
 class Milestone:
-    """An item of a programme."""
+    """A milestone of a programme."""
 
     bps: Annotated[u32, TypeName("u32")]
-    """How much of the programme depends on it, in hundredths of a percent."""
+    """Part of the programme that depends on it, in hundredths of a percent."""
     description: Annotated[H256, TypeName("Hash")]
-    """The hash of the text that says what is to be done."""
+    """Hash of the text that defines the milestone."""
     status: Annotated[MilestoneStatus, TypeName("MilestoneStatus")] = MilestoneStatus.Open
     evidence: Annotated[H256, TypeName("Hash")] = NO_HASH
-    """The hash of what the Foundation gave as evidence; zeros before that."""
+    """Hash of the Foundation's evidence; zeros before the attestation."""
     since: Annotated[u64, TypeName("Slot")] = u64(0)
-    """When the status changed last."""
+    """Slot of the last change of `status`."""
 
 
 @path("pallet_tokenomics::Programme", params={"Balance": u128})
 @dataclass(slots=True)
 class Programme:
-    """A programme of the Foundation: money that comes free by time and by milestones."""
+    """A programme of the Foundation, whose funds are released by time and milestones."""
 
     pool: Annotated[PoolId, TypeName("PoolId")]
     amount: Annotated[u128, TypeName("Balance")]
     months: Annotated[u32, TypeName("u32")]
-    """Over how many months it comes free at the soonest."""
+    """Minimum number of months until everything is released."""
     milestones: Annotated[
         Bounded[list[Milestone], MAX_MILESTONES],
         TypeName("BoundedVec<Milestone, MaxMilestones>"),
     ]
     released_planck: Annotated[u128, TypeName("Balance")] = u128(0)
-    """What the Foundation was paid of it."""
+    """Sum of payments to the Foundation."""
     done_bps: Annotated[u32, TypeName("u32")] = u32(0)
-    """How much of it depended on milestones that are done, when it was last looked at."""
+    """Part that depends on confirmed milestones, in hundredths of a percent."""
 
 
 @path("pallet_tokenomics::MilestoneBurn", params={"Balance": u128})
 @dataclass(slots=True)
 class MilestoneBurn:
-    """How much is destroyed at a milestone, and in which slot it was."""
+    """Amount of a milestone's burn, and the slot in which it was executed."""
 
     amount: Annotated[u128, TypeName("Balance")]
     executed_at: Annotated[u64 | None, TypeName("Option<Slot>")] = None
@@ -151,43 +151,43 @@ class MilestoneBurn:
 
 @path("pallet_tokenomics::RowKind")
 class RowKind(IntEnum):
-    """How a row of the allocation is paid out."""
+    """Release of a row of the allocation."""
 
     Linear = 0
-    """Its holder owns it from genesis, and it comes free slot by slot."""
+    """Owned by its holder from genesis, and released slot by slot."""
     Milestone = 1
     """A programme of the Foundation."""
     Mining = 2
-    """Rewards of useful work."""
+    """Rewards for useful work."""
     Discretionary = 3
-    """A referendum spends it."""
+    """Spent by referenda."""
     Immediate = 4
-    """It is free from genesis."""
+    """Free from genesis on."""
     Reserve = 5
-    """It needs a referendum and its signatories."""
+    """Spent by the signatories after a referendum."""
     Treasury = 6
-    """The rows leave it over; the treasury's."""
+    """The remainder of the other rows, for the treasury."""
 
 
 @path("pallet_tokenomics::Allocation", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(slots=True)
 class Allocation:
-    """A row of the documents' table, as genesis put it into accounts."""
+    """A row of the documents' table, as assigned to accounts at genesis."""
 
     kind: Annotated[RowKind, TypeName("RowKind")]
     amount: Annotated[u128, TypeName("Balance")]
     accounts: Annotated[
         Bounded[list[AccountId], MAX_HOLDINGS], TypeName("BoundedVec<AccountId, MaxHoldings>")
     ]
-    """Where it lay in block zero."""
+    """Accounts that held it in block zero."""
 
 
 @path("pallet_tokenomics::ContractualRow", params={"Balance": u128})
 @dataclass(slots=True)
 class ContractualRow:
-    """A row of the allocation that comes free by its contract, whatever anybody decides.
+    """A row of the allocation that is released by contract, independently of decisions.
 
-    The fields are those of a vesting schedule; a length of zero is free from `start` on.
+    The fields are those of a vesting schedule; with a length of zero it is free from `start` on.
     """
 
     amount: Annotated[u128, TypeName("Balance")]
@@ -199,21 +199,21 @@ class ContractualRow:
 @path("pallet_tokenomics::ReserveUnlock", params={"Balance": u128})
 @dataclass(slots=True)
 class ReserveUnlock:
-    """What a referendum lets the signatories of the reserve spend."""
+    """The amount of the reserve that a referendum lets the signatories spend."""
 
     cap: Annotated[u128, TypeName("Balance")]
     expiry: Annotated[u64, TypeName("Slot")]
-    """The first slot in which nothing can be spent any more."""
+    """First slot in which nothing can be spent."""
     spent: Annotated[u128, TypeName("Balance")] = u128(0)
 
 
-# ---- what is told
+# ---- runtime API types
 
 
 @path("btt_runtime::tokenomics::Supply", params={"Balance": u128})
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """All the money there is, in planck, and how much of it moves. `Tokenomics.supply` defines."""
+    """The supply of money, in planck. See `Tokenomics.supply`."""
 
     genesis: Annotated[u128, TypeName("Balance")]
     burned: Annotated[u128, TypeName("Balance")]
@@ -226,28 +226,28 @@ class Supply:
 @path("btt_runtime::tokenomics::YearRelease", params={"Balance": u128})
 @dataclass(frozen=True, slots=True)
 class YearRelease:
-    """One year of releases, in planck. `Tokenomics.release` defines."""
+    """Releases of one year, in planck. See `Tokenomics.release`."""
 
     year: Annotated[u32, TypeName("u32")]
     """The label year: 2025 is the chain's first."""
     table: Annotated[u128, TypeName("Balance")]
-    """What the documents' table gives to the year."""
+    """Amount of the documents' table for the year."""
     contractual: Annotated[u128, TypeName("Balance")]
-    """What comes free in it by contract."""
+    """Amount released by contract in the year."""
     mining: Annotated[u128, TypeName("Balance")]
-    """What is emitted in it for work."""
+    """Amount emitted for work in the year."""
     discretionary: Annotated[u128, TypeName("Balance")]
-    """What was paid in it so far from the other pools."""
+    """Amount paid from the other pools in the year so far."""
     ceiling: Annotated[u128, TypeName("Balance")]
-    """What the table gives to it and all years before."""
+    """Amount of the table for the year and all before."""
     headroom: Annotated[u128, TypeName("Balance")]
-    """What the ceiling leaves to discretionary releases."""
+    """Amount that the ceiling leaves for discretionary releases."""
 
 
 @path("btt_runtime::tokenomics::PoolStatus", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(frozen=True, slots=True)
 class PoolStatus:
-    """A pool as it is now, in planck."""
+    """Current state of a pool, in planck."""
 
     id: Annotated[PoolId, TypeName("PoolId")]
     account: Annotated[AccountId, TypeName("AccountId")]
@@ -259,7 +259,7 @@ class PoolStatus:
 
 @dataclass(frozen=True, slots=True)
 class Releases:
-    """What has come free by a point in time, in planck, by what let it."""
+    """Amounts released by a point in time, in planck, by kind of release."""
 
     contractual: int = 0
     mining: int = 0
@@ -267,11 +267,11 @@ class Releases:
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """Sum of all releases."""
         return self.contractual + self.mining + self.discretionary
 
 
 RowName = Bounded[bytes, MAX_NAME]
 RowList = Bounded[list[ContractualRow], MAX_ROWS]
 YearTable = Bounded[list[u32], MAX_YEARS]
-"""What each year releases, in hundredths of a percent of the genesis supply."""
+"""Release of each year, in hundredths of a percent of the genesis supply."""
