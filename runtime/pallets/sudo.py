@@ -1,7 +1,7 @@
-"""Sudo: on development networks, one key that may do everything.
+"""Sudo: one key with root rights on development networks.
 
-The pallet is in every chain's metadata; only development and local chains have a key, and
-without one nobody passes.
+The pallet is in every chain's metadata; only development and local chains have a key. Without a key
+only root itself can use these calls.
 """
 
 from __future__ import annotations
@@ -43,58 +43,58 @@ FREE_OF_CHARGE = PostInfo(pays=False)
 
 
 def with_call(sudo: Sudo, inner: RuntimeCall) -> DispatchInfo:
-    """Tell the weight of a call made as root: its own and ours."""
+    """Weigh a call made as root: its weight and this pallet's own."""
     info = sudo.host.dispatcher.info(inner)
     return DispatchInfo(weights.SUDO + info.weight, info.dispatch_class)
 
 
 def with_weight(sudo: Sudo, inner: RuntimeCall, weight: Weight) -> DispatchInfo:
-    """Tell the weight that the holder of the key wants the call to have, and what we add to it.
+    """Weigh a call by the weight that the sender declares, plus this pallet's own.
 
-    Anybody may send this call and be refused, so what carrying it costs is not left out.
+    Any account may send this call and be refused, so the cost of carrying it is included.
     """
     told = weights.SUDO_UNCHECKED_WEIGHT + carrying_weight(inner) + int(weight.ref_time)
     return DispatchInfo(told, sudo.host.dispatcher.info(inner).dispatch_class)
 
 
 def as_account(sudo: Sudo, who: MultiAddress, inner: RuntimeCall) -> DispatchInfo:
-    """Tell the weight of a call made in another's name."""
+    """Weigh a call made for another account."""
     del who
     info = sudo.host.dispatcher.info(inner)
     return DispatchInfo(weights.SUDO_AS + info.weight, info.dispatch_class)
 
 
 class Sudo(Pallet):
-    """One key that may do everything, where there is one."""
+    """One key with root rights, where there is one."""
 
     key = Value(AccountId)
 
     class Sudid(Event, index=0):
-        """The holder of the key made a call as root; this came of it."""
+        """The key holder made a call as root, with this result."""
 
         sudo_result: DispatchResult
 
     class KeyChanged(Event, index=1):
-        """The key passed on."""
+        """The key was passed on."""
 
         old: Annotated[AccountId | None, TypeName("Option<T::AccountId>")]
         new: Who
 
     class KeyRemoved(Event, index=2):
-        """The key is gone for good."""
+        """The key was removed permanently."""
 
     class SudoAsDone(Event, index=3):
-        """The holder of the key made a call in another's name; this came of it."""
+        """The key holder made a call for another account, with this result."""
 
         sudo_result: DispatchResult
 
     class RequireSudo(Error, index=0):
-        """Only the holder of the sudo key may do this."""
+        """The sender does not hold the sudo key."""
 
     # ---- hooks
 
     def genesis(self, config: Mapping[str, object]) -> None:
-        """Set the `key` (an address), if there is one. Raises GenesisError."""
+        """Set the optional `key`, an address. Raises GenesisError."""
         key = Section(config, "sudo").fields(optional=("key",)).get("key")
         if key is not None and key.present():
             self.key.value = key.account()
@@ -103,21 +103,21 @@ class Sudo(Pallet):
 
     @call(0, weight=with_call)
     def sudo(self, origin: Origin, call: BoxedCall) -> PostInfo:
-        """Make a call as root."""
+        """Make a call as root. Origin: root or key holder."""
         self._ensure_sudo(origin)
         self.deposit(self.Sudid(self._result(ROOT, call)))
         return FREE_OF_CHARGE
 
     @call(1, weight=with_weight)
     def sudo_unchecked_weight(self, origin: Origin, call: BoxedCall, weight: Weight) -> PostInfo:
-        """Make a call as root, with a weight of your choice."""
+        """Make a call as root, with a declared weight. Origin: root or key holder."""
         self._ensure_sudo(origin)
         self.deposit(self.Sudid(self._result(ROOT, call)))
         return FREE_OF_CHARGE
 
     @call(2, weight=weights.SET_KEY)
     def set_key(self, origin: Origin, new: Lookup) -> PostInfo:
-        """Pass the key on to `new`."""
+        """Pass the key on to `new`. Origin: root or key holder."""
         self._ensure_sudo(origin)
         holder = lookup(new)
         old = self.key.get()
@@ -127,7 +127,7 @@ class Sudo(Pallet):
 
     @call(3, weight=as_account)
     def sudo_as(self, origin: Origin, who: Lookup, call: BoxedCall) -> PostInfo:
-        """Make a call in the name of `who`. Pools move only through their own pallet."""
+        """Make a call as `who`, which is not a pool account. Origin: root or key holder."""
         self._ensure_sudo(origin)
         account = lookup(who)
         if is_pool(account):
@@ -137,21 +137,21 @@ class Sudo(Pallet):
 
     @call(4, weight=weights.REMOVE_KEY)
     def remove_key(self, origin: Origin) -> PostInfo:
-        """Give the key up for good."""
+        """Remove the key permanently. Origin: root or key holder."""
         self._ensure_sudo(origin)
         self.key.kill()
         self.deposit(self.KeyRemoved())
         return FREE_OF_CHARGE
 
-    # ---- private steps
+    # ---- internals
 
     def _ensure_sudo(self, origin: Origin) -> None:
-        """Pass root and the holder of the key; raise RequireSudo for other accounts."""
+        """Raise RequireSudo unless the origin is root or the key holder."""
         if origin.kind is not OriginKind.ROOT and origin.signed() != self.key.get():
             raise self.RequireSudo
 
     def _result(self, origin: Origin, call: RuntimeCall) -> Result[tuple[()], WireError]:
-        """Make the call, past all filters, and return what came of it."""
+        """Make the call without call filters, and return its result."""
         dispatcher = self.host.dispatcher
         try:
             dispatcher.dispatch(origin, call, bypass_filter=True)

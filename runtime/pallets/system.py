@@ -1,12 +1,12 @@
-"""System: accounts, the block at hand, and the events it leaves.
+"""System: accounts, the current block, and its events.
 
-Every other pallet leans on this one. An account exists while something provides for it
-(`providers`) and cannot go while something refers to it (`consumers`).
+Every other pallet depends on this one. An account exists while it has a provider (`providers`) and
+cannot be removed while it has references (`consumers`).
 
-A new account begins with the nonce `FirstNonce`, which is at least that of every account that was
-ever removed. So whatever a removed account sent before cannot be sent again once it exists again:
-the nonces of those transactions are below its own. docs/decisions/0022-nonces-of-new-accounts.md
-says why not with zero, or with the number of the block.
+A new account begins with the nonce `FirstNonce`, which is at least that of every removed account.
+So transactions that an account sent before its removal cannot be replayed when it exists again:
+their nonces are below its own. docs/decisions/0022-nonces-of-new-accounts.md explains why the nonce
+does not begin with zero, or with the block number.
 """
 
 from __future__ import annotations
@@ -53,19 +53,19 @@ MAX_CONSUMERS: Final = 16
 
 
 def by_length(_: object, remark: bytes) -> DispatchInfo:
-    """Weigh a remark that is hashed by its length."""
+    """Weigh a hashed remark by its length."""
     return DispatchInfo(weights.remark_with_event(len(remark)))
 
 
 class System(Pallet, crate="frame_system"):
-    """Accounts, the block at hand, and its events."""
+    """Accounts, the current block, and its events."""
 
     block_weights: Const[BlockWeights]
-    """How much weight a block may hold."""
+    """Maximum weight of a block."""
     block_length: Const[BlockLength]
-    """How many bytes of extrinsics a block may hold."""
+    """Maximum size of a block's extrinsics, in bytes."""
     block_hash_count: Const[u32]
-    """How many block hashes are remembered: the longest life of a mortal transaction."""
+    """Number of stored block hashes: the longest life of a mortal transaction."""
     db_weight: Const[DbWeight]
     """The weight of one read and one write of the database."""
     version: Const[RuntimeVersion]
@@ -83,7 +83,7 @@ class System(Pallet, crate="frame_system"):
     event_count = Value(u32, default=u32(0))
     last_runtime_upgrade = Value(LastRuntimeUpgradeInfo)
     first_nonce = Value(u32, default=u32(0))
-    """The nonce that a new account begins with: the highest that a removed account had."""
+    """Nonce of new accounts: the highest of all removed accounts."""
 
     class ExtrinsicSuccess(Event, index=0):
         """An extrinsic completed successfully."""
@@ -97,15 +97,15 @@ class System(Pallet, crate="frame_system"):
         dispatch_info: Annotated[DispatchEventInfo, TypeName("DispatchEventInfo")]
 
     class CodeUpdated(Event, index=2):
-        """The runtime's version changed."""
+        """The runtime version was changed."""
 
     class NewAccount(Event, index=3):
-        """An account came into being."""
+        """An account was created."""
 
         account: Annotated[AccountId, TypeName("T::AccountId")]
 
     class KilledAccount(Event, index=4):
-        """An account ceased to be."""
+        """An account was removed."""
 
         account: Annotated[AccountId, TypeName("T::AccountId")]
 
@@ -116,32 +116,32 @@ class System(Pallet, crate="frame_system"):
         hash: Annotated[H256, TypeName("T::Hash")]
 
     class CallFiltered(Error, index=5):
-        """The caller is not allowed to make this call."""
+        """The origin is not allowed to make this call."""
 
     @call(0, weight=weights.REMARK)
     def remark(self, origin: Origin, remark: bytes) -> None:
-        """Put some bytes on chain; nothing else happens. Any signed account may do this."""
+        """Store some bytes in the block, without other effects. Origin: signed."""
         origin.signed()
 
     @call(7, weight=by_length)
     def remark_with_event(self, origin: Origin, remark: bytes) -> None:
-        """Put some bytes on chain and announce their hash."""
+        """Store some bytes in the block, and emit their hash. Origin: signed."""
         sender = origin.signed()
         self.deposit(self.Remarked(sender, H256(blake2_256(remark))))
 
-    # ---- doors: accounts
+    # ---- public interface: accounts
 
     def add_provider(self, who: AccountId, info: AccountInfo) -> None:
-        """Note in `info` that one more thing keeps the account alive; announce a new account."""
+        """Add a provider in `info`; emit an event for a new account."""
         if not (info.providers or info.sufficients):
             info.nonce = max(info.nonce, self.first_nonce.value)
             self.deposit(self.NewAccount(who))
         info.providers += 1
 
     def remove_provider(self, info: AccountInfo) -> bool:
-        """Note in `info` that one thing less keeps the account alive; return True if it died.
+        """Remove a provider in `info`; return True if the account has died.
 
-        Raises ConsumerRemaining if the last provider would leave while something refers to it.
+        Raises ConsumerRemaining if it is the last provider and the account has consumers.
         """
         if not info.providers:
             raise NoProviders
@@ -153,7 +153,7 @@ class System(Pallet, crate="frame_system"):
         return False
 
     def add_consumer(self, info: AccountInfo) -> None:
-        """Note in `info` that one more thing refers to the account."""
+        """Add a consumer in `info`. Raises NoProviders, TooManyConsumers."""
         if not info.providers:
             raise NoProviders
         if info.consumers >= MAX_CONSUMERS:
@@ -161,24 +161,24 @@ class System(Pallet, crate="frame_system"):
         info.consumers += 1
 
     def kill(self, who: AccountId) -> None:
-        """Remove the account and announce it; none begins below its nonce from now on."""
+        """Remove the account and emit an event; new accounts begin with at least its nonce."""
         used, first = self.account[who].nonce, self.first_nonce.value
-        if used > first:  # most accounts go without having sent more: no write then
+        if used > first:  # rarely: saves a write
             self.first_nonce.value = used
         del self.account[who]
         self.deposit(self.KilledAccount(who))
 
-    # ---- doors: the block, for the executive
+    # ---- public interface: the block, for the executive
 
     def genesis(self, config: Mapping[str, object]) -> None:
-        """Note the version and the hash of block zero's parent."""
+        """Store the version, and the hash of block zero's parent."""
         del config
         self.host.state.put(CODE_KEY, self.version.encoded())
         self.last_runtime_upgrade.value = self._running()
         self.block_hash[u32(0)] = H256(b"E" * 32)
 
     def begin_block(self, number: u32, parent_hash: H256, digest: Digest) -> None:
-        """Open block `number`: what the last block left goes, the new header's part comes."""
+        """Open block `number`: remove data of the last block, set that of the new header."""
         self.host.phase = Initialization()
         self.block_weight.kill()
         self.events.kill()
@@ -194,34 +194,34 @@ class System(Pallet, crate="frame_system"):
         return LastRuntimeUpgradeInfo(self.version.spec_version, self.version.spec_name)
 
     def deposit_log(self, item: DigestItem) -> None:
-        """Append `item` to the digest of the block at hand."""
+        """Append `item` to the digest of the current block."""
         digest = self.digest.value
         digest.logs.append(item)
         self.digest.value = digest
 
     def deposit_note(self, item: DigestItem) -> None:
-        """Append `item`, which is for information, if there is room and it is not there yet."""
+        """Append the informational `item` unless it is present, or there is no room."""
         logs = self.digest.value.logs
         if len(logs) < MAX_LOGS - RESERVED_LOGS and item not in logs:
             self.deposit_log(item)
 
     def set_code(self, code: bytes) -> None:
-        """Let the next block run under the version that `code` holds, and announce it."""
+        """Set the version in `code` for the next block, and emit an event."""
         self.host.state.put(CODE_KEY, code)
         if RuntimeEnvironmentUpdated() not in self.digest.value.logs:
             self.deposit_log(RuntimeEnvironmentUpdated())
         self.deposit(self.CodeUpdated())
 
     def begin_extrinsic(self) -> None:
-        """Note that the next extrinsic is being applied."""
+        """Set the phase to the application of the next extrinsic."""
         self.host.phase = ApplyExtrinsic(u32(self.host.extrinsic_index))
 
     def end_extrinsic(self) -> None:
-        """Count the extrinsic that was applied."""
+        """Count the applied extrinsic."""
         self.host.extrinsic_index += 1
 
     def announce_outcome(self, error: WireError | None, info: DispatchInfo, post: PostInfo) -> None:
-        """Announce how an extrinsic ended; always the last event of an extrinsic."""
+        """Emit the result of an extrinsic; always its last event."""
         limits = getattr(self.block_weights.per_class, info.dispatch_class.name.lower())
         told = event_info(info, post, int(limits.base_extrinsic.ref_time))
         if error is None:
@@ -230,11 +230,11 @@ class System(Pallet, crate="frame_system"):
             self.deposit(self.ExtrinsicFailed(error, told))
 
     def end_extrinsics(self) -> None:
-        """Note that all extrinsics have been applied."""
+        """Set the phase to finalization."""
         self.host.phase = Finalization()
 
     def end_block(self) -> Digest:
-        """Close the block: write what it did, forget what only it needed; return its digest."""
+        """Close the block: store its results, remove temporary data; return its digest."""
         self.block_weight.value = PerClassWeight(*(Weight(u64(used)) for used in self.host.weights))
         self.host.state.put(self.events.prefix, self.host.encoded_events())
         self.event_count.value = u32(len(self.host.events))
@@ -246,9 +246,9 @@ class System(Pallet, crate="frame_system"):
 
 
 def event_info(info: DispatchInfo, post: PostInfo, base: int) -> DispatchEventInfo:
-    """Return what the outcome's event tells: the weight really used and whether a fee was due.
+    """Return the weight really used and whether a fee was due, for the event of the outcome.
 
-    `base` is what any extrinsic of the class weighs, in picoseconds; it is part of what is told.
+    `base` is the weight of any extrinsic of the class, in picoseconds; it is included.
     """
     weight = base + (info.weight if post.weight is None else min(post.weight, info.weight))
     pays = info.pays if post.pays is None else post.pays and info.pays

@@ -1,6 +1,6 @@
-"""Timestamp: what time it is, as the block's author says.
+"""Timestamp: the time of the block, as set by its author.
 
-Every block sets the time exactly once, never back, and within the slot it was made in.
+Every block sets the time exactly once, never back, and within the block's slot.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ from runtime.weights import timestamp as weights
 
 
 class SlotClock(Protocol):
-    """Which slot the block was made in; Babe satisfies it."""
+    """The slot of the current block; Babe satisfies it."""
 
     def check_timestamp(self, moment: int) -> None:
         """Raise InvalidBlock if `moment`, in milliseconds, does not lie in the block's slot."""
 
 
 class Timestamp(Pallet):
-    """What time it is, in milliseconds since 1970."""
+    """The time of the block, in milliseconds since 1970."""
 
     slot_clock: SlotClock
 
     minimum_period: Const[u64]
-    """The least time between two blocks, in milliseconds: half a slot."""
+    """Minimum time between two blocks, in milliseconds: half a slot."""
 
     now = Value(u64, default=u64(0))
     did_update = Value(bool, default=False)
 
     def on_finalize(self, number: int) -> None:
-        """Forget that the time was set. Raises InvalidBlock if it was not."""
+        """Reset the mark that the time was set. Raises InvalidBlock if it was not."""
         if not self.did_update.take():
             raise InvalidBlock(f"block {number} does not set the time")
 
     @call(0, weight=weights.SET, dispatch_class=DispatchClass.Mandatory)
     def set(self, origin: Origin, now: Annotated[Compact[u64], TypeName("T::Moment")]) -> None:
-        """Set the time of this block, in milliseconds. Only the block's author does this."""
+        """Set the time of this block, in milliseconds since 1970. Only for the block's author."""
         origin.none()
         if self.did_update.value:
             raise InvalidBlock(f"the time is set twice, the second time to {now}")
@@ -48,7 +48,7 @@ class Timestamp(Pallet):
         self.now.value = now
         self.did_update.value = True
 
-    # ---- public doors
+    # ---- public interface
 
     def earliest(self) -> u64:
         """Return the earliest time in milliseconds that the next block may set."""

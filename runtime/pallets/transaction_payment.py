@@ -1,10 +1,9 @@
-"""TransactionPayment: what a transaction costs, and who gets it.
+"""TransactionPayment: transaction fees and their recipients.
 
-fee = weight of the base extrinsic + bytes + multiplier * weight of the call. The multiplier
-rises while blocks are fuller than the target and falls to one when they are not. Who has a
-discount pays that part of the fee less, and is shown, charged and given back by the same rule.
-Of each fee, half goes to the block's author and the rest to the development fund; the tip is the
-author's, and never less.
+fee = weight of the base extrinsic + bytes + multiplier * weight of the call. The multiplier rises
+while blocks are fuller than the target and falls to one when they are not. Discounts reduce the fee
+but not the tip; queries, charges and refunds apply the same rule. Half of each fee goes to the
+block's author and the rest to the development fund; the tip goes to the author.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from runtime.pallets.system import System
 from runtime.splits import discounted
 
 ONE: Final = 10**18
-"""One, as FixedU128 counts."""
+"""One, in units of FixedU128."""
 TARGET_NUMERATOR, TARGET_DENOMINATOR = 1, 4
-"""The multiplier is at rest when a quarter of the normal class is used."""
+"""Target use of the normal class, at which the multiplier is constant: a quarter."""
 VARIABILITY: Final = 75 * 10**12
-"""How fast the multiplier moves: 75e-6, as FixedU128 counts."""
+"""Rate of change of the multiplier: 75e-6, in units of FixedU128."""
 MAX_MULTIPLIER: Final = u128.MAX
 PRIORITY_UNIT: Final = 10**10
-"""Planck that make a transaction more urgent by one step: what a byte of it costs."""
+"""Planck of tip per step of priority: the price of one byte."""
 
 
 @path("pallet_transaction_payment::Releases")
@@ -46,7 +45,7 @@ class Releases(IntEnum):
 )
 @dataclass(slots=True)
 class RuntimeDispatchInfo:
-    """The answer to `query_info`: weight, class and fee in planck."""
+    """The result of `query_info`: weight, class and fee in planck."""
 
     weight: Annotated[Weight, TypeName("Weight")]
     class_: Annotated[DispatchClass, TypeName("DispatchClass")]
@@ -66,41 +65,41 @@ class InclusionFee:
 @path("pallet_transaction_payment::types::FeeDetails", params={"Balance": u128})
 @dataclass(slots=True)
 class FeeDetails:
-    """The answer to `query_fee_details`; no inclusion fee for what pays none."""
+    """The result of `query_fee_details`; without inclusion fee for free extrinsics."""
 
     inclusion_fee: Annotated[InclusionFee | None, TypeName("Option<InclusionFee<Balance>>")]
     tip: Annotated[u128, TypeName("Balance")]
 
 
 class FeeCurrency(Protocol):
-    """How fees move; Balances satisfies it. Amounts in planck."""
+    """Payments of fees; Balances satisfies it. Amounts in planck."""
 
     def can_withdraw_fee(self, who: AccountId, amount: u128, tip: u128) -> bool:
-        """Tell whether `who` can pay `amount`: vesting-locked money counts, but not for `tip`."""
+        """Return True if `who` can pay `amount`: vesting-locked money counts, but not for `tip`."""
 
     def withdraw_fee(self, who: AccountId, amount: u128, tip: u128) -> None:
-        """Take `amount`, `tip` in it, from `who` into nobody's hands; `credit` must follow."""
+        """Take `amount`, including `tip`, from `who`; `credit` must follow for the whole amount."""
 
     def credit(self, who: AccountId, amount: u128) -> None:
-        """Put into the hands of `who` what was taken by `withdraw_fee`."""
+        """Credit to `who` a part of the amount taken by `withdraw_fee`."""
 
 
 class Authorship(Protocol):
-    """Who made the block at hand."""
+    """The author of the current block."""
 
     def author(self) -> AccountId | None:
         """Return the account that earns from this block."""
 
 
 class Discounts(Protocol):
-    """Who pays less; TierStaking satisfies it."""
+    """Discounts of accounts; TierStaking satisfies it."""
 
     def discount_bps(self, who: AccountId) -> int:
-        """Return how much less of a fee `who` pays, in hundredths of a percent, 10,000 at most."""
+        """Return the discount of `who` on a fee, in hundredths of a percent, at most 10,000."""
 
 
 class NoDiscounts:
-    """Discounts of a chain on which everybody pays the same."""
+    """Discounts of a chain without any."""
 
     def discount_bps(self, who: AccountId) -> int:
         """Return zero."""
@@ -108,10 +107,10 @@ class NoDiscounts:
 
 
 class TransactionPayment(Pallet):
-    """What a transaction costs, and who gets it."""
+    """Transaction fees and their recipients."""
 
     operational_fee_multiplier: Const[u8]
-    """How much the priority of an operational transaction counts its fee."""
+    """Factor of the fee in the priority of an operational transaction."""
     weight_fee: u128
     """Planck per picosecond."""
     length_fee: u128
@@ -126,14 +125,14 @@ class TransactionPayment(Pallet):
     storage_version = Value(Releases, default=Releases.V2)
 
     class TransactionFeePaid(Event, index=0):
-        """A transaction was paid for: the whole fee, and the tip in it."""
+        """A transaction fee was paid: `actual_fee` includes `tip`."""
 
         who: Annotated[AccountId, TypeName("T::AccountId")]
         actual_fee: Annotated[u128, TypeName("BalanceOf<T>")]
         tip: Annotated[u128, TypeName("BalanceOf<T>")]
 
     def on_finalize(self, number: int) -> None:
-        """Move the multiplier by how full the block was."""
+        """Update the multiplier by the fullness of the block."""
         del number
         limits = self.system.block_weights.per_class.normal.max_total
         used = self.host.weights[DispatchClass.Normal]
@@ -143,7 +142,7 @@ class TransactionPayment(Pallet):
         if after != before:
             self.next_fee_multiplier.value = FixedU128(after)
 
-    # ---- public doors
+    # ---- public interface
 
     def weight_to_fee(self, weight: int) -> u128:
         """Return the fee in planck for `weight` picoseconds, before the multiplier."""
@@ -154,24 +153,24 @@ class TransactionPayment(Pallet):
         return u128(length * int(self.length_fee))
 
     def lean_on(self, discounts: Discounts) -> None:
-        """Tie to the pallet that knows of discounts, which stands below in the table."""
+        """Set the pallet that has the discounts, which is built later."""
         self.discounts = discounts
 
     def discount_of(self, who: AccountId) -> int:
-        """Return how much less of a fee `who` pays now, in hundredths of a percent.
+        """Return the present discount of `who` on fees, in hundredths of a percent.
 
-        Asked once a transaction: its own call may change the answer, which must not change what
-        it is given back.
+        Read once per transaction: its own call may change the discount, which must not change the
+        refund.
         """
         return self.discounts.discount_bps(who)
 
     def inclusion_fee(
         self, info: DispatchInfo, length: int, discount: int = 0
     ) -> InclusionFee | None:
-        """Return the fee without tip; None for what pays none.
+        """Return the fee without tip; None for free extrinsics.
 
-        The parts add up to what `fee` says, to the last planck: each is the difference that it
-        makes to the discounted sum.
+        The sum of the parts equals `fee` to the planck: each part is the difference that it makes
+        to the discounted sum.
         """
         if not info.pays:
             return None
@@ -192,7 +191,7 @@ class TransactionPayment(Pallet):
         *,
         discount: int = 0,
     ) -> u128:
-        """Return the whole fee in planck, tip included; only the tip for what pays none.
+        """Return the whole fee in planck, tip included; only the tip for free extrinsics.
 
         `discount` is taken off all but the tip, in hundredths of a percent.
         """
@@ -207,15 +206,15 @@ class TransactionPayment(Pallet):
         return u128(fee + int(tip))
 
     def can_pay(self, who: AccountId, fee: u128, tip: u128) -> bool:
-        """Tell whether `who` can pay `fee`, the tip in it included."""
+        """Return True if `who` can pay `fee`, which includes the tip."""
         return not fee or self.currency.can_withdraw_fee(who, fee, tip)
 
     def charge(
         self, who: AccountId, info: DispatchInfo, length: int, tip: u128, *, discount: int = 0
     ) -> u128:
-        """Take the fee before the call; return what was taken.
+        """Take the fee before the call; return the amount taken.
 
-        Raises TokenError when there is not enough, or the tip would be of locked money.
+        Raises TokenError if the balance is too small, or the tip would be of locked money.
         """
         fee = self.fee(info, length, tip, discount=discount)
         if fee:
@@ -223,9 +222,9 @@ class TransactionPayment(Pallet):
         return fee
 
     def settle(self, who: AccountId, taken: u128, actual: u128, tip: u128) -> None:
-        """Give back what was taken too much, share out the rest, announce what was paid.
+        """Refund the excess of `taken`, distribute the rest, and emit an event.
 
-        An account that the call has closed gets nothing back: it would be opened again.
+        An account that the call has closed gets no refund: that would create it again.
         """
         if not taken:
             return
@@ -244,11 +243,11 @@ class TransactionPayment(Pallet):
         self.deposit(self.TransactionFeePaid(who, actual, tip))
 
     def priority(self, info: DispatchInfo, length: int, tip: u128, fee: u128) -> u64:
-        """Return how urgent a transaction is: its tip per share of the block it takes.
+        """Return the priority of a transaction: its tip per share of the block it takes.
 
-        Operational ones add their fee, multiplied. Both count in whole `PRIORITY_UNIT`s, because
-        a priority has 64 bits: planck by planck, a small transaction would reach the end of them
-        with a tip of a thousandth BTT. Source: pallet_transaction_payment,
+        Operational ones add their fee, multiplied. Both count in whole `PRIORITY_UNIT`s, because a
+        priority has 64 bits: in planck, a small transaction would reach the maximum with a tip of a
+        thousandth BTT. Source: pallet_transaction_payment,
         `ChargeTransactionPayment::get_priority`, which counts in planck.
         """
         limits = self.system.block_weights
@@ -265,9 +264,9 @@ class TransactionPayment(Pallet):
         return u64(min(scaled, u64.MAX))
 
     def _parts(self, info: DispatchInfo, length: int, weight: int) -> tuple[int, int, int]:
-        """Return what base, bytes and weight of a transaction cost, in planck, as plain numbers.
+        """Return the costs of base, bytes and weight of a transaction, in planck, as plain numbers.
 
-        Two fees a transaction are worked out: sums of plain numbers, checked once at the end.
+        Each transaction needs two fees: sums of plain numbers, checked once at the end, are fast.
         """
         multiplier = int(self.next_fee_multiplier.value)
         return (
@@ -292,14 +291,14 @@ class TransactionPayment(Pallet):
         return normal, operational, mandatory
 
     def base_weight(self, dispatch_class: DispatchClass) -> int:
-        """Return the weight in picoseconds of any extrinsic of a class, before its call."""
+        """Return the weight in picoseconds of any extrinsic of a class, without its call."""
         return self._base_weights[dispatch_class]
 
 
 def next_multiplier(multiplier: int, used: int, capacity: int) -> int:
-    """Return the next fee multiplier, as FixedU128 counts.
+    """Return the next fee multiplier, in units of FixedU128.
 
-    m' = m * (1 + v*d + (v*d)**2 / 2), where d is how far the block was from its target, as a
+    m' = m * (1 + v*d + (v*d)**2 / 2), where d is the distance of the block from its target, as a
     part of its capacity; never below one. Source: Web3 Foundation research, "Token economics",
     slow-adjusting mechanism.
     """

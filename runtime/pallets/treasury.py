@@ -1,13 +1,13 @@
-"""Treasury: the chain's common pot, and how it is spent.
+"""Treasury: the chain's common funds, and their spending.
 
-Into the pot go dust, slashes and what genesis gave to nobody; out of it goes only what an origin
-with the right to spend has approved. `spend_local` queues a payment for the end of the spend
-period; `spend` promises one that anybody may have paid out while it is valid. Neither takes more
-than the pot holds. Nothing is ever burned for want of use.
+The treasury account receives dust, slashes and the unassigned rest of genesis; it pays only what an
+origin with the right to spend has approved. `spend_local` queues a payment for the end of the spend
+period; `spend` promises a payment that any account may trigger while it is valid. Neither reserves
+funds: payments beyond the balance are not made. Unused funds are never burned.
 
-Time is slots since genesis, never block height. At the end of a spend period, or in the first
-block after it if slots were empty, the queue is paid in the order of approval as far as the pot
-reaches; then `others` spend what they have been given to spend, from pots of their own.
+Time is slots since genesis, never block height. At the end of a spend period, or in the first block
+after it if slots were empty, the queue is paid in order of approval as far as the balance allows;
+then `others` spend their approved amounts, from pool accounts of their own.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ from runtime.pallets.balances import lookup
 from runtime.weights import treasury as weights
 
 MAX_APPROVALS: Final = 100
-"""Payments that may wait for the end of a spend period, here and for bounties."""
+"""Maximum number of queued payments, here and for bounties."""
 
 
 class PalletId(FixedBytes, size=8, path="frame_support::PalletId"):
-    """What a pallet's account is derived from."""
+    """Identifier from which a pallet's account is derived."""
 
 
 POT_ID: Final = PalletId(b"py/trsry")
@@ -65,7 +65,7 @@ NO_BURN: Final = Permill(0)
 
 @path("btt_runtime::AssetKind")
 class AssetKind(IntEnum):
-    """What a spend is paid in."""
+    """The currency of a spend."""
 
     Native = 0
     """BTT, in planck."""
@@ -74,7 +74,7 @@ class AssetKind(IntEnum):
 @path("pallet_treasury::Proposal", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(slots=True)
 class Proposal:
-    """A payment that waits for the end of a spend period. The bond is always zero here."""
+    """A queued payment for the end of a spend period. The bond is always zero here."""
 
     proposer: Annotated[AccountId, TypeName("AccountId")]
     value: Annotated[u128, TypeName("Balance")]
@@ -87,13 +87,13 @@ class Pending(Variant, index=0):
 
 
 class Attempted(Variant, index=1):
-    """Paid; payments in planck are done at once, so that this is the end of it."""
+    """Paid; payments in planck are immediate, so that this state is final."""
 
     id: Annotated[u64, TypeName("Id")]
 
 
 class Failed(Variant, index=2):
-    """A payment went wrong on its way. Never happens here: a payment is made or refused."""
+    """Failed in transfer. Never happens here: a payment is made or refused."""
 
 
 PaymentState = Annotated[
@@ -113,7 +113,7 @@ PaymentState = Annotated[
 )
 @dataclass(slots=True)
 class SpendStatus:
-    """A promised payment: to be claimed from slot `valid_from` on, and before `expire_at`."""
+    """A promised payment, payable from slot `valid_from` on, and before `expire_at`."""
 
     asset_kind: Annotated[AssetKind, TypeName("AssetKind")]
     amount: Annotated[u128, TypeName("AssetBalance")]
@@ -126,7 +126,7 @@ class SpendStatus:
 @path("btt_runtime::treasury::Approved")
 @dataclass(slots=True)
 class Approved:
-    """How much the origins of one limit have approved, in planck, and in which spend period."""
+    """Amount approved by the origins of one limit, in planck, and its spend period."""
 
     period: u32
     amount: u128
@@ -142,30 +142,30 @@ PaymentId = Annotated[u64, TypeName("<T::Paymaster as Pay>::Id")]
 
 
 class Clock(Protocol):
-    """What time it is; Babe satisfies it."""
+    """The clock; Babe satisfies it."""
 
     def now(self) -> int:
         """Return the slots since genesis."""
 
 
 class Pot(Protocol):
-    """The money of the pot; Balances satisfies it. Amounts in planck."""
+    """The funds of the treasury; Balances satisfies it. Amounts in planck."""
 
     def reducible_balance(self, who: AccountId) -> u128:
-        """Return what `who` could spend at once."""
+        """Return the spendable balance of `who`."""
 
     def transfer(self, source: AccountId, dest: AccountId, amount: u128) -> None:
-        """Move spendable money; raise DispatchError if there is not enough."""
+        """Transfer spendable balance; raise DispatchError if there is too little."""
 
 
 class SpendOrigin(Protocol):
-    """Who may spend, and how much."""
+    """Check of spending origins, and their limits."""
 
     def __call__(self, origin: Origin) -> u128 | None:
         """Return the most that `origin` may approve in one spend period, in planck.
 
-        That is together with all other origins that have this limit; None is no limit. Raises
-        BadOrigin for those who may approve nothing.
+        The limit applies to the sum of all origins that have it; None is no limit. Raises BadOrigin
+        for origins that may approve nothing.
         """
 
 
@@ -173,11 +173,11 @@ class SpendsToo(Protocol):
     """Another pallet that spends at the end of a spend period; Bounties satisfies it."""
 
     def spend_funds(self) -> int:
-        """Pay what is approved as far as possible; return the weight in picoseconds."""
+        """Make approved payments as far as possible; return the weight in picoseconds."""
 
 
 def attempted(host: Host, step: Callable[[], None]) -> bool:
-    """Tell whether `step` succeeded; if it was refused, nothing is left of it.
+    """Return True if `step` succeeded; revert all its effects if it was refused.
 
     For hooks, where a refused payment waits and must not stop the block.
     """
@@ -194,69 +194,69 @@ def attempted(host: Host, step: Callable[[], None]) -> bool:
 
 
 class Treasury(Pallet, instances=True):
-    """The chain's common pot, and how it is spent. Amounts are in planck, times in slots."""
+    """The chain's common funds, and their spending. Amounts in planck, times in slots."""
 
     spend_period: Const[u32]
-    """How many slots lie between two payments of what was approved."""
+    """Number of slots between payments of the queue."""
     burn: Const[Permill] = NO_BURN
-    """The share of the rest that is destroyed after a spend period: nothing."""
+    """Part of unused funds burned after a spend period: zero."""
     pallet_id: Const[PalletId] = POT_ID
-    """What the pot's account is derived from."""
+    """Identifier from which the treasury's account is derived."""
     max_approvals: Const[u32] = u32(MAX_APPROVALS)
-    """How many approved payments may wait."""
+    """Maximum number of queued payments."""
     payout_period: Const[u32]
-    """For how many slots a promised payment can be claimed."""
+    """Number of slots in which a promised payment can be claimed."""
     pot_account: Annotated[Const[AccountId], "pot_account"] = TREASURY
-    """The account of the pot."""
+    """The account of the treasury."""
     currency: Pot
     clock: Clock
     spend_origin: SpendOrigin
     reject_origin: OriginCheck
-    """Who takes approvals and promises back."""
+    """Origin that may revoke approvals and promises."""
     others: Sequence[SpendsToo] = ()
-    """Pallets that spend at the end of a spend period, too."""
+    """Other pallets that spend at the end of a spend period."""
 
     proposal_count = Value(u32, default=u32(0))
-    """How many payments were ever queued."""
+    """Number of payments queued so far."""
     proposals = Map(u32, Proposal, hasher=Hasher.Twox64Concat)
-    """Payments that wait for the end of the spend period."""
+    """Queued payments."""
     deactivated = Value(u128, default=u128(0))
-    """What of the pot counts for no vote; in every chain's metadata, and always zero here."""
+    """Funds without voting power; in every chain's metadata, and always zero here."""
     approvals = Value(Bounded[list[u32], MAX_APPROVALS], default=[])
-    """The queue: payments in the order of approval."""
+    """The queue: payments in order of approval."""
     spend_count = Value(u32, default=u32(0))
-    """How many payments were ever promised."""
+    """Number of payments promised so far."""
     spends = Map(u32, SpendStatus, hasher=Hasher.Twox64Concat)
     """Promised payments."""
     last_spend_period = Value(u32)
-    """When the last spend period ended; not set before the first one has."""
+    """Slot of the end of the last spend period; unset before the first end."""
     approved_by_limit = Map(u128, Approved, hasher=Hasher.Twox64Concat)
-    """What was approved under each limit, in the last spend period that anything was."""
+    """Amounts approved under each limit, in the last spend period with an approval."""
 
     class Spending(Event, index=0):
-        """A spend period ended; so much is in the pot to be spent."""
+        """A spend period ended; `budget_remaining` is available for payments."""
 
         budget_remaining: Amount
 
     class Awarded(Event, index=1):
-        """A payment that waited was made."""
+        """A queued payment was made."""
 
         proposal_index: ProposalIndex
         award: Amount
         account: Annotated[AccountId, TypeName("T::AccountId")]
 
     class Burnt(Event, index=2):
-        """Some of the rest was destroyed. Never happens here: the rest stays."""
+        """Unused funds were burned. Never happens here: they stay."""
 
         burnt_funds: Amount
 
     class Rollover(Event, index=3):
-        """Payments are made; so much stays in the pot for the next spend period."""
+        """Queued payments were made; `rollover_balance` stays for the next spend period."""
 
         rollover_balance: Amount
 
     class Deposit(Event, index=4):
-        """Money came into the pot. Never happens here: `Balances.Deposit` tells of it."""
+        """The treasury received funds. Never happens here: see `Balances.Deposit`."""
 
         value: Amount
 
@@ -268,13 +268,13 @@ class Treasury(Pallet, instances=True):
         beneficiary: Annotated[AccountId, TypeName("T::AccountId")]
 
     class UpdatedInactive(Event, index=6):
-        """What counts for no vote has changed. Never happens here."""
+        """The funds without voting power changed. Never happens here."""
 
         reactivated: Amount
         deactivated: Amount
 
     class AssetSpendApproved(Event, index=7):
-        """A payment was promised; anybody may have it paid out while it is valid."""
+        """A payment was promised; any account may trigger it while it is valid."""
 
         index: Index
         asset_kind: Annotated[AssetKind, TypeName("T::AssetKind")]
@@ -284,7 +284,7 @@ class Treasury(Pallet, instances=True):
         expire_at: Slot
 
     class AssetSpendVoided(Event, index=8):
-        """A promised payment was taken back."""
+        """A promised payment was revoked."""
 
         index: Index
 
@@ -295,58 +295,58 @@ class Treasury(Pallet, instances=True):
         payment_id: PaymentId
 
     class PaymentFailed(Event, index=10):
-        """A payment went wrong on its way. Never happens here: it is made or refused."""
+        """A payment failed in transfer. Never happens here: it is made or refused."""
 
         index: Index
         payment_id: PaymentId
 
     class SpendProcessed(Event, index=11):
-        """A promised payment is over, paid or expired, and forgotten."""
+        """A promised payment was removed, after its payment or expiry."""
 
         index: Index
 
     class InvalidIndex(Error, index=0):
-        """There is no promised payment of this index; look it up in `Spends`."""
+        """The promised payment does not exist; look it up in `Spends`."""
 
     class TooManyApprovals(Error, index=1):
-        """As many payments as may wait are waiting; try again after the spend period."""
+        """The queue has the maximum number of payments; try again after the spend period."""
 
     class InsufficientPermission(Error, index=2):
-        """The amount exceeds what this origin may spend in a spend period; ask a higher one."""
+        """The amount exceeds the origin's limit for a spend period; use one with a higher limit."""
 
     class ProposalNotApproved(Error, index=3):
-        """No payment of this index waits; look it up in `Approvals`."""
+        """The queue has no payment of this index; look it up in `Approvals`."""
 
     class FailedToConvertBalance(Error, index=4):
-        """The amount has no worth in BTT. Never happens here: everything is paid in BTT."""
+        """The amount has no value in BTT. Never happens here: everything is paid in BTT."""
 
     class SpendExpired(Error, index=5):
-        """The time in which the payment could be claimed is over; it must be approved anew."""
+        """The payment has expired; it must be approved again."""
 
     class EarlyPayout(Error, index=6):
         """The payment cannot be claimed yet; try again from its `valid_from` on."""
 
     class AlreadyAttempted(Error, index=7):
-        """The payment has been made already."""
+        """The payment was made already."""
 
     class PayoutError(Error, index=8):
-        """The pot holds too little, or the amount is too small to open an account; try later."""
+        """The funds are too small, or the amount cannot create an account; try later."""
 
     class NotAttempted(Error, index=9):
-        """The payment has not been made yet and is still valid; call `payout`."""
+        """The payment was not made yet and is still valid; call `payout`."""
 
     class Inconclusive(Error, index=10):
-        """The payment is on its way. Never happens here: it is made at once."""
+        """The payment is in transfer. Never happens here: it is immediate."""
 
     # ---- hooks
 
     def on_initialize(self, number: int) -> int:
-        """Pay what was approved if a spend period has ended since the last time."""
+        """Make queued payments if a spend period has ended since the last time."""
         last, now = int(self.last_spend_period.get() or 0), self.clock.now()
         period = max(1, int(self.spend_period))
         if last + period > now:
             return 0
-        # Periods end at multiples of their length, whichever slots were empty.
+        # Periods end at multiples of their length, also after empty slots.
         self.last_spend_period.value = u32(now - now % period)
         used = self._spend_approved()
         return used + sum(other.spend_funds() for other in self.others)
@@ -378,7 +378,7 @@ class Treasury(Pallet, instances=True):
     def remove_approval(
         self, origin: Origin, proposal_id: Annotated[Compact[u32], TypeName("ProposalIndex")]
     ) -> None:
-        """Take back the approval of a payment that still waits."""
+        """Revoke the approval of a queued payment."""
         self.reject_origin(origin)
         queue = self.approvals.value
         if proposal_id not in queue:
@@ -398,7 +398,7 @@ class Treasury(Pallet, instances=True):
     ) -> None:
         """Promise `amount` planck to `beneficiary`; `payout` pays it from slot `valid_from` on.
 
-        Without `valid_from`, from now on. The promise ends a payout period later.
+        Without `valid_from`, from now on. The promise expires a payout period later.
         """
         limit = self._limit(origin, amount)
         payee, now = lookup(beneficiary), self.clock.now()
@@ -415,7 +415,7 @@ class Treasury(Pallet, instances=True):
 
     @call(6, weight=weights.PAYOUT)
     def payout(self, origin: Origin, index: Index) -> None:
-        """Have a promised payment made. Anybody may ask for it; the money goes to who it is for."""
+        """Make a promised payment to its beneficiary. Any account may call it."""
         origin.signed()
         promised, now = self._spend(index), self.clock.now()
         if now < promised.valid_from:
@@ -436,7 +436,7 @@ class Treasury(Pallet, instances=True):
 
     @call(7, weight=weights.CHECK_STATUS)
     def check_status(self, origin: Origin, index: Index) -> PostInfo:
-        """Clear away a promised payment that was made or has expired. Then it costs no fee."""
+        """Remove a promised payment that was made or has expired. Successful calls are free."""
         origin.signed()
         promised = self._spend(index)
         paid = isinstance(promised.status, Attempted)
@@ -448,20 +448,20 @@ class Treasury(Pallet, instances=True):
 
     @call(8, weight=weights.VOID_SPEND)
     def void_spend(self, origin: Origin, index: Index) -> None:
-        """Take back the promise of a payment that has not been made."""
+        """Revoke a promised payment that was not made."""
         self.reject_origin(origin)
         if isinstance(self._spend(index).status, Attempted):
             raise self.AlreadyAttempted
         del self.spends[index]
         self.deposit(self.AssetSpendVoided(index))
 
-    # ---- doors
+    # ---- public interface
 
     def pot(self) -> u128:
-        """Return what could be spent now, in planck; what is promised is still in it."""
+        """Return the spendable funds, in planck; promised payments are not deducted."""
         return self.currency.reducible_balance(self.pot_account)
 
-    # ---- steps
+    # ---- internals
 
     def _spend(self, index: u32) -> SpendStatus:
         promised = self.spends.get(index)
@@ -475,8 +475,8 @@ class Treasury(Pallet, instances=True):
     def _limit(self, origin: Origin, amount: u128) -> u128 | None:
         """Return the limit of `origin`; raise InsufficientPermission if `amount` exceeds it.
 
-        What was approved under it before in this spend period counts: else one decision for each
-        part, or a batch of them, would get around any limit.
+        Earlier approvals under it in this spend period count: otherwise several decisions, or a
+        batch, could get around any limit.
         """
         limit = self.spend_origin(origin)
         if limit is not None and int(self._approved_under(limit)) + int(amount) > limit:
@@ -484,7 +484,7 @@ class Treasury(Pallet, instances=True):
         return limit
 
     def _approved_under(self, limit: u128) -> u128:
-        """Return what was approved under `limit` in this spend period, in planck."""
+        """Return the amount approved under `limit` in this spend period, in planck."""
         known = self.approved_by_limit.get(limit)
         return known.amount if known and known.period == self._period() else u128(0)
 
@@ -494,9 +494,9 @@ class Treasury(Pallet, instances=True):
             self.approved_by_limit[limit] = Approved(self._period(), total)
 
     def _spend_approved(self) -> int:
-        """Pay the queue as far as the pot reaches; return the weight in picoseconds.
+        """Pay the queue as far as the funds allow; return the weight in picoseconds.
 
-        What exceeds the pot waits, and what cannot be received; the smaller ones behind it do not.
+        Payments that exceed the funds or cannot be received stay queued; later ones are still made.
         """
         self.deposit(self.Spending(self.pot()))
         queue = self.approvals.value
@@ -507,7 +507,7 @@ class Treasury(Pallet, instances=True):
         return weights.pay_approved(len(queue))
 
     def _award(self, index: u32) -> bool:
-        """Make a payment that waited; tell whether it is off the queue."""
+        """Make a queued payment; return True if it was made."""
         proposal = self.proposals[index]
         if proposal.value > self.pot():
             return False

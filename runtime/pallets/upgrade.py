@@ -1,9 +1,9 @@
-"""Upgrade: the law of the chain changes at a slot that was fixed before.
+"""Upgrade: changes of the runtime version at a scheduled slot.
 
-Programs carry the versions of the law; the chain says from when on the next one is in force. The
-first block at or after the slot still runs under the old version and puts the new one into `:code`
-at its end, so its children run under the new one: a block runs under the version in its parent's
-state (ruling A1), and wallets read it by that. Slots are counted from genesis.
+Programs carry the versions of the runtime; the chain schedules the start of the next one. The first
+block at or after the slot still runs under the old version and puts the new one into `:code` at its
+end, so its children run under the new one: a block runs under the version in its parent's state,
+which wallets read too. Slots are counted from genesis.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from runtime.pallets.system import System
 from runtime.weights import upgrade as weights
 
 SCHEDULED_KEY: Final = twox_128(b"Upgrade") + twox_128(b"Scheduled")
-"""Where every version of the law keeps what is scheduled: programs read it without the law."""
+"""Storage key of the scheduled upgrade, the same in every runtime version."""
 
 _GENESIS_SLOT_KEY: Final = twox_128(b"Babe") + twox_128(b"GenesisSlot")
 
@@ -39,18 +39,18 @@ _GENESIS_SLOT_KEY: Final = twox_128(b"Babe") + twox_128(b"GenesisSlot")
 @path("btt_runtime::upgrade::ScheduledUpgrade")
 @dataclass(frozen=True, slots=True)
 class ScheduledUpgrade:
-    """The version that is to come, and when."""
+    """The scheduled version, and its slot."""
 
     code: bytes
-    """SCALE(RuntimeVersion): what `:code` will hold."""
+    """SCALE(RuntimeVersion): the next value of `:code`."""
     spec_version: u32
-    """The version in it."""
+    """The `spec_version` in `code`."""
     slot: u64
     """The first block of this slot or a later one is the last under the old version."""
 
 
 class Clock(Protocol):
-    """What time it is; Babe satisfies it."""
+    """The clock; Babe satisfies it."""
 
     def now(self) -> int:
         """Return the slots since genesis."""
@@ -63,40 +63,40 @@ def by_length(_: object, code: bytes, slot: u64) -> DispatchInfo:
 
 
 class Upgrade(Pallet):
-    """The law of the chain changes at a slot that was fixed before."""
+    """Changes of the runtime version at a scheduled slot."""
 
     system: System
     clock: Clock
     origin: OriginCheck
-    """Who decides: whoever decides as root."""
+    """Origin that may schedule and cancel, with the rights of root."""
 
     least_notice: Const[u64]
-    """How many slots ahead an upgrade is scheduled at least, so that programs can be installed."""
+    """Minimum number of slots until an upgrade, so that programs can be installed."""
 
     scheduled = Value(ScheduledUpgrade)
 
     class UpgradeScheduled(Event, index=0):
-        """Another version comes into force with the first block of a slot."""
+        """A version was scheduled: it applies after the first block at or after `slot`."""
 
         spec_version: Annotated[u32, TypeName("u32")]
         slot: Annotated[u64, TypeName("u64")]
 
     class UpgradeCancelled(Event, index=1):
-        """The version that was scheduled does not come."""
+        """The scheduled version was cancelled."""
 
         spec_version: Annotated[u32, TypeName("u32")]
 
     class FailedToExtractRuntimeVersion(Error, index=0):
-        """The code is no SCALE form of a RuntimeVersion. Let `upgrade schedule` make the call."""
+        """The code is not the SCALE form of a RuntimeVersion. Use `upgrade schedule` instead."""
 
     class InvalidSpecName(Error, index=1):
-        """The code is of another chain's law. Give a version of this one."""
+        """The code is of another chain's runtime. Give a version of this one."""
 
     class SpecVersionNeedsToIncrease(Error, index=2):
         """The chain has this version or a later one. Give one with a higher `spec_version`."""
 
     class FormatGoesBack(Error, index=3):
-        """The transaction or system version is lower than the one in force. Correct the release."""
+        """The transaction or system version is lower than the present one. Correct the release."""
 
     class NoticeTooShort(Error, index=4):
         """The slot is nearer than `LeastNotice`, or past. Choose a later one."""
@@ -108,12 +108,12 @@ class Upgrade(Pallet):
         """No upgrade is scheduled. There is nothing to cancel."""
 
     class TooLate(Error, index=7):
-        """The block at hand carries the upgrade out. Schedule a later version."""
+        """The current block executes the upgrade. Schedule a later version."""
 
     # ---- hooks
 
     def on_finalize(self, number: int) -> None:
-        """Put what is due into force from the next block on."""
+        """Set the version that is due, for the following blocks."""
         planned = self.scheduled.get()
         if planned is not None and planned.slot <= self.clock.now():
             self.scheduled.kill()
@@ -128,7 +128,7 @@ class Upgrade(Pallet):
         code: Annotated[bytes, TypeName("Vec<u8>")],
         slot: Annotated[u64, TypeName("u64")],
     ) -> None:
-        """Let the version in `code` come into force with the first block of a slot."""
+        """Schedule the version in `code` to apply after the first block at or after `slot`."""
         self.origin(origin)
         if self.scheduled.exists():
             raise self.AlreadyScheduled
@@ -140,21 +140,21 @@ class Upgrade(Pallet):
 
     @call(1, weight=weights.CANCEL)
     def cancel(self, origin: Origin) -> None:
-        """Let the version that is scheduled not come."""
+        """Cancel the scheduled version."""
         self.origin(origin)
         planned = self.scheduled.get()
         if planned is None:
             raise self.NothingScheduled
-        # Programs that lack the version do not look into a block that is due.
+        # Programs without the version do not inspect a block that is due.
         if planned.slot <= self.clock.now():
             raise self.TooLate
         self.scheduled.kill()
         self.deposit(self.UpgradeCancelled(planned.spec_version))
 
-    # ---- private steps
+    # ---- internals
 
     def _checked(self, code: bytes) -> RuntimeVersion:
-        """Return the version in `code`, if it may follow the one in force."""
+        """Return the version in `code` if it may follow the present one; raise an Error if not."""
         try:
             version = codec(RuntimeVersion).decode_all(code)
         except DecodeError:
@@ -174,23 +174,23 @@ class Upgrade(Pallet):
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What a state says of the version to come."""
+    """The scheduled version in a state."""
 
     code: bytes
     spec_version: int
     slot: int
-    """Since genesis."""
+    """Slot since genesis."""
     began: int
-    """The slot of the first block, as headers name slots."""
+    """Slot of the first block, as numbered in headers."""
 
     @property
     def in_headers(self) -> int:
-        """The slot as headers name it."""
+        """The slot as numbered in headers."""
         return self.began + self.slot
 
 
 def coming(get: Callable[[bytes], bytes | None]) -> Due | None:
-    """Return what is scheduled in a state of whatever version, given how to read it."""
+    """Return the upgrade scheduled in a state of any version, given its reader; None if none is."""
     raw = get(SCHEDULED_KEY)
     if raw is None:
         return None

@@ -1,6 +1,6 @@
-"""Utility: several calls in one, and calls in another's name.
+"""Utility: batches of calls, and calls for other accounts.
 
-A batch weighs what its calls weigh and a little more; what they did not use is given back.
+The weight of a batch is that of its calls and a small constant; the unused part is refunded.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ Failure = Annotated[WireError, TypeName("DispatchError")]
 
 
 def combined(own: Callable[[int], int]) -> Callable[[Utility, Sequence[Call]], DispatchInfo]:
-    """Return how to weigh several calls in one, whose own weight goes by how many they are."""
+    """Return a function that weighs a batch, whose own weight depends on its number of calls."""
     return lambda utility, calls: together(utility, calls, own(len(calls)))
 
 
 def together(utility: Utility, calls: Sequence[Call], own: int) -> DispatchInfo:
-    """Weigh several calls and `own`; Operational only if there are any and all of them are.
+    """Weigh several calls and `own`; Operational only if there is a call and all calls are.
 
-    An empty batch is Normal: the fast lane is not for it.
+    An empty batch is Normal, so that it has no priority.
     """
     infos = [inner.info or utility.host.dispatcher.info(inner) for inner in calls]
     urgent = bool(infos) and all(info.dispatch_class is DispatchClass.Operational for info in infos)
@@ -61,7 +61,7 @@ def together(utility: Utility, calls: Sequence[Call], own: int) -> DispatchInfo:
 
 
 def wrapped(own: int) -> Callable[[Utility, object, Call], DispatchInfo]:
-    """Return how to weigh a call in another's name: its own weight and `own`."""
+    """Return a function that weighs a call for another account: its own weight and `own`."""
 
     def weigh(utility: Utility, _: object, inner: Call) -> DispatchInfo:
         info = utility.host.dispatcher.info(inner)
@@ -71,33 +71,33 @@ def wrapped(own: int) -> Callable[[Utility, object, Call], DispatchInfo]:
 
 
 def as_told(utility: Utility, inner: Call, weight: Weight) -> DispatchInfo:
-    """Tell the weight that the chain itself wants the call to have, and what carrying it costs."""
+    """Return the weight declared by root, plus the cost of carrying the call."""
     told = weights.WITH_WEIGHT + carrying_weight(inner) + int(weight.ref_time)
     return DispatchInfo(told, utility.host.dispatcher.info(inner).dispatch_class)
 
 
 def carrying_weight(inner: Call) -> int:
-    """Return what a call costs in picoseconds if it never runs, with all the calls inside of it.
+    """Return the weight of a call that does not run, with all its inner calls, in picoseconds.
 
-    Whoever is told the weight of a call, instead of asking for it, adds this: the sender can
-    say too little, and the decoding is done before anybody has a say.
+    Every caller that takes a declared weight, instead of the call's own, must add this: the
+    declared weight may be too small, and decoding precedes any check of the sender.
     """
     return weights.carrying(inner.size, len(inner.raw))
 
 
 def either(utility: Utility, main: Call, fallback: Call) -> DispatchInfo:
-    """Tell what a call and its replacement weigh together."""
+    """Weigh a call together with its replacement."""
     return together(utility, (main, fallback), weights.IF_ELSE)
 
 
 class Utility(Pallet):
-    """Several calls in one, and calls in another's name."""
+    """Batches of calls, and calls for other accounts."""
 
     batched_calls_limit: Annotated[Const[u32], "batched_calls_limit"] = u32(1_000)
-    """The most calls that one batch can hold."""
+    """Maximum number of calls of a batch."""
 
     class BatchInterrupted(Event, index=0):
-        """A batch stopped at the call that failed; those before it stand."""
+        """A batch was interrupted by a failed call; the effects of earlier calls remain."""
 
         index: Annotated[u32, TypeName("u32")]
         error: Failure
@@ -109,34 +109,34 @@ class Utility(Pallet):
         """All calls of a batch were made; some failed."""
 
     class ItemCompleted(Event, index=3):
-        """One call of a batch succeeded."""
+        """A call of a batch succeeded."""
 
     class ItemFailed(Event, index=4):
-        """One call of a batch failed."""
+        """A call of a batch failed."""
 
         error: Failure
 
     class DispatchedAs(Event, index=5):
-        """A call was made in another's name; this came of it."""
+        """A call was made for another account, with this result."""
 
         result: Annotated[Result[tuple[()], WireError], TypeName("DispatchResult")]
 
     class IfElseMainSuccess(Event, index=6):
-        """The first of two calls succeeded; the other was not made."""
+        """The main call succeeded; the fallback was not made."""
 
     class IfElseFallbackCalled(Event, index=7):
-        """The first of two calls failed; the other was made and succeeded."""
+        """The main call failed; the fallback succeeded."""
 
         main_error: Failure
 
     class TooManyCalls(Error, index=0):
-        """The batch holds more calls than one batch can."""
+        """The batch has too many calls; the maximum is `batched_calls_limit`."""
 
     # ---- calls
 
     @call(0, weight=combined(weights.batch))
     def batch(self, origin: Origin, calls: Calls) -> PostInfo:
-        """Make several calls, one after the other, up to the first that fails."""
+        """Make several calls in order, until the first failure. Origin: any but none."""
         self._ensure_may_batch(origin, calls)
         used, completed = 0, self.ItemCompleted()
         for place, inner in enumerate(calls):
@@ -154,7 +154,7 @@ class Utility(Pallet):
     def as_derivative(
         self, origin: Origin, index: Annotated[u16, TypeName("u16")], call: BoxedCall
     ) -> PostInfo:
-        """Make a call in the name of one of your own sub-accounts."""
+        """Make a call as one of your own sub-accounts."""
         pseudonym = derivative(origin.signed(), index)
         error, weight = self._attempt(Origin(OriginKind.SIGNED, pseudonym, origin.filters), call)
         if error is not None:
@@ -164,7 +164,7 @@ class Utility(Pallet):
 
     @call(2, weight=combined(weights.batch_all))
     def batch_all(self, origin: Origin, calls: Calls) -> PostInfo:
-        """Make several calls, all of them or none. Cannot be nested in itself."""
+        """Make several calls, all or none. Cannot be nested in itself."""
         self._ensure_may_batch(origin, calls)
         narrowed = origin.filtered(self._is_not_batch_all)
         used, completed = 0, self.ItemCompleted()
@@ -180,7 +180,7 @@ class Utility(Pallet):
 
     @call(3, weight=wrapped(weights.DISPATCH_AS))
     def dispatch_as(self, origin: Origin, as_origin: BoxedOrigin, call: BoxedCall) -> None:
-        """Make a call in the name of any account. For the chain itself; pools are out of reach."""
+        """Make a call as another origin, but not as none or a pool account. Origin: root."""
         origin.root()
         error, _ = self._attempt(caller(as_origin), call, bypass_filter=True)
         told = Ok(()) if error is None else Err(self.host.dispatcher.wire_error(error))
@@ -188,7 +188,7 @@ class Utility(Pallet):
 
     @call(4, weight=combined(weights.force_batch))
     def force_batch(self, origin: Origin, calls: Calls) -> PostInfo:
-        """Make several calls, one after the other, whether they fail or not."""
+        """Make several calls in order, including those after a failure."""
         self._ensure_may_batch(origin, calls)
         used, failed, completed = 0, False, self.ItemCompleted()
         for inner in calls:
@@ -204,13 +204,13 @@ class Utility(Pallet):
 
     @call(5, weight=as_told)
     def with_weight(self, origin: Origin, call: BoxedCall, weight: Weight) -> None:
-        """Make a call as root, with a weight of your choice. For the chain itself."""
+        """Make a call as root, with a declared weight. Origin: root."""
         origin.root()
         self.host.dispatcher.dispatch(ROOT, call, bypass_filter=True)
 
     @call(6, weight=either)
     def if_else(self, origin: Origin, main: BoxedCall, fallback: BoxedCall) -> PostInfo:
-        """Make a call, and if it fails another one. Fails if both do."""
+        """Make a call, and if it fails, the fallback. Fails if both fail."""
         self._ensure_somebody(origin)
         first_error, used = self._attempt(origin, main)
         if first_error is None:
@@ -226,12 +226,12 @@ class Utility(Pallet):
 
     @call(7, weight=wrapped(weights.DISPATCH_AS_FALLIBLE))
     def dispatch_as_fallible(self, origin: Origin, as_origin: BoxedOrigin, call: BoxedCall) -> None:
-        """Make a call in the name of any account, and fail if it fails. For the chain itself."""
+        """Make a call like `dispatch_as`, and fail if it fails. Origin: root."""
         origin.root()
         self.host.dispatcher.dispatch(caller(as_origin), call, bypass_filter=True)
         self.deposit(self.DispatchedAs(Ok(())))
 
-    # ---- private steps
+    # ---- internals
 
     def _ensure_somebody(self, origin: Origin) -> None:
         if origin.kind is OriginKind.NONE:
@@ -248,7 +248,7 @@ class Utility(Pallet):
     def _attempt(
         self, origin: Origin, inner: Call, *, bypass_filter: bool = False
     ) -> tuple[DispatchError | None, int]:
-        """Make a call; return why it failed, if it did, and the picoseconds it used."""
+        """Make a call; return its error, if any, and the picoseconds used."""
         dispatcher = self.host.dispatcher
         declared = (inner.info or dispatcher.info(inner)).weight
         try:
@@ -262,7 +262,7 @@ class Utility(Pallet):
 
 
 def derivative(who: AccountId, index: u16) -> AccountId:
-    """Return the sub-account `index` of `who`: one that only `who` can act for.
+    """Return the sub-account `index` of `who`, which only `who` controls.
 
     Source: pallet_utility, `derivative_account_id`.
     """

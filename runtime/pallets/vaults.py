@@ -1,15 +1,15 @@
-"""Vaults: money and units of many, traded by a manager for a fee.
+"""Vaults: money and units of several owners, traded by a manager for a fee.
 
-Who puts money in puts units beside it, in the ratio of what is there, and gets shares; who takes
-out gets the same part of both. Nobody can value a vault wrongly, because nobody has to value it.
+A deposit consists of money and units in the ratio of the vault's holdings, and is paid in shares; a
+withdrawal returns the same part of both. So no valuation of the vault is needed.
 
-The manager trades on the exchange with what lies in the vault, never farther from the registered
-value than a band allows. It can take nothing out but by shares. It might trade to the vault's loss,
-with itself from another account: so all orders of a day together may be worse than that value by
-a small part of the vault only. Its fee is 1 to 2 % a year, as new shares. Who takes out need not
-wait for the manager: open orders are cancelled as needed.
+The manager trades on the exchange with the vault's holdings, at prices within a band around the
+registered value. It can take nothing out except by shares. It might trade to the vault's loss, with
+another account of its own: therefore all orders of a day together may be worse than that value by
+only a small part of the vault. Its fee is 1 to 2 % a year, as new shares. Withdrawals do not depend
+on the manager: open orders are cancelled as needed.
 
-What the units earn is the vault's: it is paid in before anybody puts in or takes out.
+The units' revenue belongs to the vault: it is paid in before any deposit or withdrawal.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ from runtime.splits import BPS, ceil_div, mul_div
 from runtime.weights import vaults as weights
 
 LEAST_FEE_BPS, MOST_FEE_BPS = 100, 200
-"""Between these the documents put a manager's fee of a year, in hundredths of a percent."""
+"""Bounds of a manager's yearly fee in the documents, in hundredths of a percent."""
 BAND_BPS: Final = 2_000
-"""How far from the registered value a vault's orders may lie."""
+"""Maximum distance of a vault's orders from the registered value, in basis points."""
 GIVEN_BPS: Final = 100
-"""What of a vault its orders of one day may give away, priced at the registered value."""
+"""Maximum loss of a vault's orders of one day against the registered value, in basis points."""
 LEAST_MONEY: Final = BTT
-"""What a vault begins with at least."""
+"""Minimum amount of money of a new vault."""
 NOTHING: Final = u128(0)
 
 VaultId = Annotated[u32, TypeName("VaultId")]
@@ -67,63 +67,63 @@ OrderId = Annotated[u64, TypeName("OrderId")]
 @path("pallet_vaults::Vault", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(slots=True)
 class Vault:
-    """One vault; what lies in it lies in its account."""
+    """One vault; its holdings are in its account."""
 
     asset: u32
     manager: Annotated[AccountId, TypeName("AccountId")]
     fee_bps: u16
-    """What the manager gets of it in a year."""
+    """Manager's yearly fee, in basis points of the vault."""
     shares: Shares
     accrued: Annotated[u64, TypeName("Slot")]
-    """Up to when it got that."""
+    """Slot up to which the fee was paid."""
     day: Annotated[u64, TypeName("Slot")]
-    """When the day began in which it last gave way to the market."""
+    """Start of the day to which `given` belongs."""
     given: Annotated[u128, TypeName("Balance")] = NOTHING
-    """By how much the orders of that day are worse than the registered value, in planck."""
+    """Loss of that day's orders against the registered value, in planck."""
 
 
 class Clock(Protocol):
-    """Protocol time; Babe satisfies it."""
+    """The clock; Babe satisfies it."""
 
     def now(self) -> int:
-        """Slots since genesis."""
+        """Return the slots since genesis."""
 
 
 class Money(Protocol):
-    """What lies in vaults; Balances satisfies it. Amounts in planck."""
+    """The money of vaults; Balances satisfies it. Amounts in planck."""
 
     def free(self, who: AccountId) -> u128:
-        """What is not on hold."""
+        """Return the free balance."""
 
     def held(self, reason: Reason, who: AccountId) -> u128:
-        """What is on hold for a reason."""
+        """Return the balance on hold for a reason."""
 
     def transfer(
         self, source: AccountId, dest: AccountId, amount: u128, keep_alive: bool = False
     ) -> None:
-        """Move free money."""
+        """Transfer free balance."""
 
 
 class Registry(Protocol):
-    """What assets are worth, and bring; AssetRegistry satisfies it. Amounts in planck."""
+    """Values and revenues of assets; AssetRegistry satisfies it. Amounts in planck."""
 
     def info(self, asset: u32) -> AssetInfo | None:
-        """Return what is registered."""
+        """Return the registration of an asset."""
 
     def revenue_due(self, asset: u32, who: AccountId) -> u128:
-        """Return what units brought an account that it was not paid."""
+        """Return the unpaid revenue of an account's units."""
 
     def pay_revenue(self, id: u32, who: AccountId) -> u128:
-        """Pay it; return how much it was."""
+        """Pay the unpaid revenue; return the amount."""
 
 
 class Vaults(Pallet):
-    """Money and units of many, traded by a manager for a fee."""
+    """Money and units of several owners, traded by a manager for a fee."""
 
     slot_ms: u64
-    """The length of a slot in milliseconds."""
+    """Duration of a slot, in milliseconds."""
     pool: AccountId
-    """The account that the vaults' own are derived from."""
+    """The account from which those of vaults are derived."""
     currency: Money
     clock: Clock
     assets: Assets
@@ -132,14 +132,14 @@ class Vaults(Pallet):
     system: System
 
     count = Value(u32, default=u32(0))
-    """How many vaults were made; the next one's number."""
+    """Number of vaults created so far, which is the next one's number."""
     vaults = Map(u32, Vault, hasher=Hasher.Twox64Concat)
     """All vaults."""
     shares = DoubleMap(u32, AccountId, u128, default=NOTHING)
-    """Whose they are."""
+    """Shares of each vault, by owner."""
 
     class VaultCreated(Event, index=0):
-        """Somebody began a vault, which it manages."""
+        """An account created a vault, which it manages."""
 
         id: VaultId
         asset: Asset
@@ -147,7 +147,7 @@ class Vaults(Pallet):
         fee_bps: Annotated[u16, TypeName("u16")]
 
     class Deposited(Event, index=1):
-        """Somebody put money and units in."""
+        """An account deposited money and units."""
 
         id: VaultId
         who: Who
@@ -156,7 +156,7 @@ class Vaults(Pallet):
         shares: Shares
 
     class Withdrawn(Event, index=2):
-        """Somebody took money and units out."""
+        """An account withdrew money and units."""
 
         id: VaultId
         who: Who
@@ -165,42 +165,42 @@ class Vaults(Pallet):
         shares: Shares
 
     class FeeAccrued(Event, index=3):
-        """The manager got shares for its work."""
+        """The manager received shares as its fee."""
 
         id: VaultId
         shares: Shares
 
     class VaultClosed(Event, index=4):
-        """The last share was taken out."""
+        """The last share was withdrawn, and the vault closed."""
 
         id: VaultId
 
     class UnknownVault(Error, index=0):
-        """There is no vault of this number; look it up in `Vaults.Vaults`."""
+        """The vault does not exist; look it up in `Vaults.Vaults`."""
 
     class NotManager(Error, index=1):
-        """Only the manager of a vault trades with it."""
+        """The sender does not manage the vault."""
 
     class FeeOutOfBounds(Error, index=2):
-        """A manager's fee is 100 to 200 hundredths of a percent a year."""
+        """The fee is outside of 100 to 200 hundredths of a percent a year."""
 
     class TooLittle(Error, index=3):
-        """Name a share at least; a vault begins with 1 BTT and a unit."""
+        """The amount is too small: one share, or for a new vault 1 BTT and one unit."""
 
     class TooFewShares(Error, index=4):
         """You have fewer shares of this vault, or named none."""
 
     class TooMuch(Error, index=5):
-        """So many shares need more money or units than you allow; allow more, or buy fewer."""
+        """The shares need more money or units than you allow; allow more, or buy fewer."""
 
     class OutsideBand(Error, index=6):
-        """The price lies too far from the registered value of a unit; have the asset revalued."""
+        """The price is too far from the registered value of a unit; have the asset revalued."""
 
     class NoSuchOrder(Error, index=7):
         """The vault has no open order of this number."""
 
     class TooGenerous(Error, index=8):
-        """A day's orders may be worse than the registered value by 1 % of the vault; wait a day."""
+        """A day's orders would lose over 1 % against the registered value; wait a day."""
 
     # ---- calls
 
@@ -213,7 +213,7 @@ class Vaults(Pallet):
         money: CompactAmount,
         units: CompactUnits,
     ) -> None:
-        """Begin a vault with money and units of your own, and manage it."""
+        """Create a vault with money and units of your own, and manage it."""
         who = origin.signed()
         if not LEAST_FEE_BPS <= fee_bps <= MOST_FEE_BPS:
             raise self.FeeOutOfBounds
@@ -238,7 +238,7 @@ class Vaults(Pallet):
         most_money: CompactAmount,
         most_units: CompactUnits,
     ) -> None:
-        """Buy shares of a vault with the money and the units that belong to them, and no more."""
+        """Buy shares of a vault with the matching money (planck) and units, within the limits."""
         who, vault = origin.signed(), self._vault(id)
         if not shares:
             raise self.TooLittle
@@ -252,10 +252,10 @@ class Vaults(Pallet):
 
     @call(2, weight=weights.withdraw_vault(MAX_OWN_ORDERS))
     def withdraw_vault(self, origin: Origin, id: VaultId, shares: CompactShares) -> PostInfo:
-        """Give shares back for your part of the vault. Its open orders are cancelled if need be.
+        """Withdraw your part of the vault for shares. Open orders are cancelled if necessary.
 
-        So they are if what they give way by is too much for what is left. The largest number there
-        is means all of yours: those of the manager grow until then.
+        They are also cancelled if their loss is too great for the rest of the vault. The maximum
+        u128 means all of your shares: those of the manager grow until the call.
         """
         who, vault = origin.signed(), self._vault(id)
         self._settle(id, vault)
@@ -299,12 +299,12 @@ class Vaults(Pallet):
     def place_vault_order(
         self, origin: Origin, id: VaultId, side: Side, units: CompactUnits, price: CompactAmount
     ) -> PostInfo:
-        """Trade with a vault that you manage; the exchange has the rules of orders."""
+        """Place an order of a vault that you manage; the exchange has the rules of orders."""
         vault = self._managed(origin, id)
         info = self.registry.info(vault.asset)
         if info is None:
             raise self.exchange.NotListed
-        # The value of all units against the price of all of them: no rounding between.
+        # All units at once, without rounding: the registered value against the price.
         asked, value = int(price) * int(info.units), int(info.value)
         if not value * (BPS - BAND_BPS) <= asked * BPS <= value * (BPS + BAND_BPS):
             raise self.OutsideBand
@@ -325,22 +325,22 @@ class Vaults(Pallet):
 
     @call(5, weight=weights.ACCRUE_FEE)
     def accrue_fee(self, origin: Origin, id: VaultId) -> None:
-        """Give the manager its fee up to now, and the vault what its units earned.
+        """Pay the manager its fee up to now, and the vault the revenue of its units.
 
-        Anybody may do this; who puts in or takes out does it, too.
+        Any account may call it; deposits and withdrawals include it.
         """
         origin.signed()
         vault = self._vault(id)
         self._settle(id, vault)
         self.vaults[id] = vault
 
-    # ---- doors
+    # ---- public interface
 
     def account_of(self, id: int) -> AccountId:
-        """Return the account of a vault; nobody has its key."""
+        """Return the account of a vault, which has no key."""
         return sub_account(self.pool, id)
 
-    # ---- steps
+    # ---- internals
 
     def _vault(self, id: u32) -> Vault:
         vault = self.vaults.get(id)
@@ -355,7 +355,7 @@ class Vaults(Pallet):
         return vault
 
     def holdings(self, id: u32, vault: Vault) -> tuple[int, int]:
-        """Return all money and all units of a vault, on hold for orders or not, or still due."""
+        """Return all money and units of a vault: free, on hold for orders, or due."""
         account = self.account_of(id)
         due = self.registry.revenue_due(vault.asset, account)
         on_hold = self.currency.held(self.exchange.reason, account)
@@ -363,7 +363,7 @@ class Vaults(Pallet):
         return money, int(self.assets.balance(vault.asset, account))
 
     def _give_way(self, id: u32, vault: Vault, info: AssetInfo, by: int) -> None:
-        """Note that an order is worse than the registered value by so much. Raises TooGenerous."""
+        """Record the loss of an order against the registered value. Raises TooGenerous."""
         if not by:
             return
         now = self.clock.now()
@@ -376,7 +376,7 @@ class Vaults(Pallet):
         self.vaults[id] = vault
 
     def _open_account(self, id: u32) -> None:
-        """Keep the vault's account alive however little is in it: the rest is somebody's."""
+        """Keep the vault's account alive with any balance, which belongs to the shareholders."""
         account = self.account_of(id)
         info = self.system.account[account]
         self.system.add_provider(account, info)
@@ -402,15 +402,15 @@ class Vaults(Pallet):
         self.deposit(self.Deposited(id, who, money, units, shares))
 
     def _settle(self, id: u32, vault: Vault) -> None:
-        """Let the vault have what its units earned, and the manager its fee."""
+        """Pay the vault its units' revenue, and the manager its fee."""
         self.registry.pay_revenue(vault.asset, self.account_of(id))
         self._accrue(id, vault)
 
     def _accrue(self, id: u32, vault: Vault) -> None:
-        """Give the manager new shares, so many that they are its fee of all there are then."""
+        """Create shares for the manager, whose part of the new total is its fee."""
         now = self.clock.now()
         elapsed = (now - int(vault.accrued)) * int(self.slot_ms)
-        # Nobody comes for a hundred years: then the manager does not own all of it either.
+        # At most a year's fee: after a century without a call the manager must not own everything.
         due = min(elapsed, YEAR_MS) * int(vault.fee_bps)
         shares = u128(int(vault.shares) * due // (BPS * YEAR_MS - due))
         vault.accrued = u64(now)
@@ -421,6 +421,6 @@ class Vaults(Pallet):
 
 
 def too_much(given: int, money: int, units: int, info: AssetInfo) -> bool:
-    """Tell whether a vault of so much money and so many units may not give way by so much."""
+    """Return True if a loss of `given` is too great for a vault of this money and these units."""
     worth = money + units * int(info.value) // int(info.units)
     return given * BPS > worth * GIVEN_BPS

@@ -1,11 +1,11 @@
-"""Vesting: money that is owned now and can be spent later.
+"""Vesting: money that its owner can spend only later.
 
-A schedule locks an amount and frees it slot by slot. What is not free yet lies under one lock,
-`vesting `, that leaves fees (and, by Balances' rules, bonds) payable. Time is slots since
-genesis, never block height: an empty slot delays nobody.
+A schedule locks an amount and releases it slot by slot. The unreleased amount is under one lock,
+`vesting `, which allows fees (and, by Balances' rules, bonds). Time is slots since genesis, never
+block height: empty slots do not delay the release.
 
-Each account's schedules are stored twice and change together. `SchedulesExt` is the truth;
-`Vesting` says the same in the form that wallets read, rounded up to whole planck per slot.
+Each account's schedules are stored in two forms that change together. `SchedulesExt` is
+authoritative; `Vesting` is the form for wallets, rounded up to whole planck per slot.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Releases(IntEnum):
 )
 @dataclass(slots=True)
 class VestingInfo:
-    """A schedule as wallets know it: from `starting_block` on, `per_block` planck come free."""
+    """A schedule in the wallets' form: `per_block` planck per slot from `starting_block` on."""
 
     locked: Annotated[u128, TypeName("Balance")]
     per_block: Annotated[u128, TypeName("Balance")]
@@ -62,9 +62,9 @@ class VestingInfo:
 @path("pallet_vesting::schedule::Schedule")
 @dataclass(slots=True)
 class Schedule:
-    """`locked` planck come free evenly over `length` slots from slot `start`, none before `cliff`.
+    """`locked` planck are released evenly over `length` slots from `start`, none before `cliff`.
 
-    Always: `length` is at least one, and `start <= cliff <= start + length`.
+    Invariant: `length` is at least one, and `start <= cliff <= start + length`.
     """
 
     locked: Annotated[u128, TypeName("Balance")]
@@ -74,15 +74,15 @@ class Schedule:
 
     @property
     def end(self) -> int:
-        """The first slot at which everything is free."""
+        """The first slot at which everything is released."""
         return int(self.start) + int(self.length)
 
     def vested(self, now: int) -> u128:
-        """Return what is free at slot `now`, in planck."""
+        """Return the amount released at slot `now`, in planck."""
         return u128(vested(self.locked, self.start, self.length, self.cliff, now))
 
     def unvested(self, now: int) -> u128:
-        """Return what is still locked at slot `now`, in planck."""
+        """Return the amount still locked at slot `now`, in planck."""
         return self.locked - self.vested(now)
 
     def info(self) -> VestingInfo:
@@ -91,41 +91,41 @@ class Schedule:
 
 
 class Clock(Protocol):
-    """What time it is; Babe satisfies it."""
+    """The clock; Babe satisfies it."""
 
     def now(self) -> int:
         """Return the slots since genesis."""
 
 
 class Currency(Protocol):
-    """The money that vests; Balances satisfies it. Amounts in planck."""
+    """The vesting currency; Balances satisfies it. Amounts in planck."""
 
     def total(self, who: AccountId) -> u128:
-        """Return all that `who` has, spendable or not."""
+        """Return the whole balance of `who`, including locked and held parts."""
 
     def reducible_balance(self, who: AccountId) -> u128:
-        """Return what `who` could spend at once."""
+        """Return the spendable balance of `who`."""
 
     def ensure_not_pool(self, who: AccountId) -> None:
-        """Raise DispatchError for an account that only its own pallet may move."""
+        """Raise DispatchError for an account that only its own pallet may use."""
 
     def transfer(self, source: AccountId, dest: AccountId, amount: u128) -> None:
-        """Move spendable money; the source's account may be closed by it."""
+        """Transfer spendable balance; this may close the source account."""
 
     def set_lock(self, id: bytes, who: AccountId, amount: u128, reasons: Reasons) -> None:
-        """Keep `amount` from being spent for `reasons`; replaces the lock of this id."""
+        """Lock `amount` for `reasons`; replaces the lock of this id."""
 
     def remove_lock(self, id: bytes, who: AccountId) -> None:
-        """Lift the lock of this id, if there is one."""
+        """Remove the lock of this id, if there is one."""
 
 
 class Vesting(Pallet):
-    """Money that is owned now and can be spent later."""
+    """Money that its owner can spend only later."""
 
     min_vested_transfer: Const[u128]
-    """The least amount, in planck, that a new schedule may lock."""
+    """Minimum amount of a new schedule, in planck."""
     max_vesting_schedules: Const[u32] = u32(MAX_SCHEDULES)
-    """How many schedules one account may have."""
+    """Maximum number of schedules of one account."""
     currency: Currency
     clock: Clock
     treasury: AccountId
@@ -147,7 +147,7 @@ class Vesting(Pallet):
         unvested: Annotated[u128, TypeName("BalanceOf<T>")]
 
     class VestingCompleted(Event, index=2):
-        """Nothing of this account is locked by a schedule any more."""
+        """The last schedule of an account ended: nothing is locked by vesting any more."""
 
         account: Annotated[AccountId, TypeName("T::AccountId")]
 
@@ -155,7 +155,7 @@ class Vesting(Pallet):
         """The account has no vesting schedule: there is nothing to unlock or to merge."""
 
     class AtMaxVestingSchedules(Error, index=1):
-        """The account has as many schedules as are allowed; merge two of them first."""
+        """The account has the maximum number of schedules; merge two of them first."""
 
     class AmountLow(Error, index=2):
         """The amount is too small for a schedule of its own; send `min_vested_transfer` or more."""
@@ -164,16 +164,16 @@ class Vesting(Pallet):
         """The account has no schedule with this index; look them up in `Vesting`."""
 
     class InvalidScheduleParams(Error, index=4):
-        """The schedule locks nothing, frees nothing, or is too long; free more per slot."""
+        """The schedule locks nothing, releases nothing, or is too long; release more per slot."""
 
     # ---- hooks
 
     def genesis(self, config: Mapping[str, object]) -> None:
-        """Lock what the genesis accounts own, by rows of Substrate's order.
+        """Lock balances of genesis accounts, with rows in Substrate's order.
 
         `vesting` is a list of [account, begin, length, liquid]: all but `liquid` planck of the
-        account come free over `length` slots from slot `begin`. `vestingExt` is a list of
-        [account, cliff] for those rows that free nothing before slot `cliff`.
+        account are released over `length` slots from slot `begin`. `vestingExt` is a list of
+        [account, cliff] for rows that release nothing before slot `cliff`.
         """
         fields = Section(config, "vesting").fields(optional=("vesting", "vestingExt"))
         cliffs = self._genesis_cliffs(fields.get("vestingExt"))
@@ -213,14 +213,14 @@ class Vesting(Pallet):
 
     @call(0, weight=weights.vest(MAX_SCHEDULES))
     def vest(self, origin: Origin) -> PostInfo:
-        """Unlock what has come free of your own money."""
+        """Unlock the released part of your own money."""
         return self._release(origin.signed(), weights.vest)
 
     @call(1, weight=weights.vest_other(MAX_SCHEDULES))
     def vest_other(
         self, origin: Origin, target: Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
     ) -> PostInfo:
-        """Unlock what has come free of the money of `target`."""
+        """Unlock the released part of the money of `target`. Any account may call it."""
         origin.signed()
         return self._release(lookup(target), weights.vest_other)
 
@@ -231,7 +231,7 @@ class Vesting(Pallet):
         target: Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")],
         schedule: Annotated[VestingInfo, TypeName("VestingInfo<BalanceOf<T>, BlockNumberFor<T>>")],
     ) -> PostInfo:
-        """Send money that `target` owns at once and can spend as it comes free."""
+        """Transfer money to `target`, which owns it at once and can spend it as it is released."""
         held = self.transfer_vested(origin.signed(), lookup(target), schedule)
         return PostInfo(weight=weights.vested_transfer(held - 1))
 
@@ -243,9 +243,9 @@ class Vesting(Pallet):
         target: Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")],
         schedule: Annotated[VestingInfo, TypeName("VestingInfo<BalanceOf<T>, BlockNumberFor<T>>")],
     ) -> PostInfo:
-        """Send money of `source` that `target` can spend as it comes free.
+        """Transfer money of `source` to `target`, which can spend it as it is released.
 
-        Root only; pools are out of reach.
+        Origin: root. The source cannot be a pool.
         """
         origin.root()
         owner = lookup(source)
@@ -260,9 +260,9 @@ class Vesting(Pallet):
         schedule1_index: Annotated[u32, TypeName("u32")],
         schedule2_index: Annotated[u32, TypeName("u32")],
     ) -> PostInfo:
-        """Make one of two of your schedules. It ends with the later of the two.
+        """Merge two of your schedules into one, which ends with the later of the two.
 
-        What has come free so far stays free; nothing comes free earlier than it would have.
+        The amount released so far stays free; nothing is released earlier than before.
         """
         who = origin.signed()
         if schedule1_index == schedule2_index:
@@ -284,10 +284,11 @@ class Vesting(Pallet):
         target: Annotated[MultiAddress, TypeName("<T::Lookup as StaticLookup>::Source")],
         schedule_index: Annotated[u32, TypeName("u32")],
     ) -> None:
-        """End a schedule of `target`. Root only; pools are out of reach.
+        """End a schedule of `target`, which cannot be a pool. Origin: root.
 
-        What it still locks goes to the treasury, never to the holder. What cannot move now
-        (bonded, or locked for another reason) stays locked until the schedule's end.
+        The amount still locked goes to the treasury, never to the holder. The part that cannot be
+        transferred now (bonded, or locked for another reason) stays locked until the schedule's
+        end.
         """
         origin.root()
         who = lookup(target)
@@ -308,19 +309,19 @@ class Vesting(Pallet):
             rest = Schedule(stays, start, u32(ended.end - start), max(start, ended.cliff))
             self._settle(who, [*schedules, rest])
 
-    # ---- doors
+    # ---- public interface
 
     def unvested(self, who: AccountId) -> u128:
-        """Return what the schedules of `who` lock at this slot, in planck."""
+        """Return the amount locked by the schedules of `who` at this slot, in planck."""
         now = self.clock.now()
         return total_unvested(self.schedules_ext.get(who) or [], now)
 
     def transfer_vested(self, source: AccountId, target: AccountId, info: VestingInfo) -> int:
-        """Move `info.locked` planck from `source` to `target`, locked by a schedule of `target`.
+        """Transfer `info.locked` planck from `source` to `target`, locked by a new schedule.
 
-        Returns how many schedules of `target` were looked at, the new one included. Raises
-        AmountLow, InvalidScheduleParams, AtMaxVestingSchedules, or what the transfer raises;
-        TokenError for pools: a gift that they cannot pay out for years would be counted as theirs.
+        Returns the number of processed schedules of `target`, including the new one. Raises
+        AmountLow, InvalidScheduleParams, AtMaxVestingSchedules, or errors of the transfer;
+        TokenError for pools: money that they cannot pay out for years would be counted as theirs.
         """
         self.currency.ensure_not_pool(target)
         if info.locked < self.min_vested_transfer:
@@ -339,7 +340,7 @@ class Vesting(Pallet):
         self._settle(target, [*running, schedule])
         return len(known) + 1
 
-    # ---- steps
+    # ---- internals
 
     def _schedules(self, who: AccountId, weight: Callable[[int], int]) -> list[Schedule]:
         schedules = self.schedules_ext.get(who)
@@ -350,13 +351,13 @@ class Vesting(Pallet):
         return schedules
 
     def _release(self, who: AccountId, weight: Callable[[int], int]) -> PostInfo:
-        """Bring the lock of `who` up to date."""
+        """Update the lock of `who`."""
         schedules = self._schedules(who, weight)
         self._settle(who, schedules)
         return PostInfo(weight=weight(len(schedules)))
 
     def _settle(self, who: AccountId, schedules: Sequence[Schedule]) -> None:
-        """Store what of `schedules` still locks something, in both forms, and set the lock."""
+        """Store the schedules that still lock something, in both forms, and set the lock."""
         now = self.clock.now()
         running = [schedule for schedule in schedules if schedule.unvested(now)]
         if not running:
@@ -372,15 +373,14 @@ class Vesting(Pallet):
         self.deposit(self.VestingUpdated(who, locked))
 
 
-# ---- the law of schedules, without state
+# ---- stateless formulas of schedules
 
 
 def vested(locked: int, start: int, length: int, cliff: int, now: int) -> int:
-    """Return how many of `locked` planck are free at slot `now`, rounded down.
+    """Return the released part of `locked` planck at slot `now`, rounded down.
 
-    A lock-up after which vesting begins is `start = cliff = lock-up`; a lock-up at which the
-    part since genesis comes free at once is `start = 0, cliff = lock-up` (economy.md 3.1,
-    readings B and A).
+    A lock-up before a vesting that begins at its end is `start = cliff = lock-up`; a lock-up at
+    whose end the part since genesis is released at once is `start = 0, cliff = lock-up`.
     """
     if now < cliff or now < start:
         return 0
@@ -394,10 +394,10 @@ def vested(locked: int, start: int, length: int, cliff: int, now: int) -> int:
 def merge(first: Schedule, second: Schedule, now: int) -> Schedule | None:
     """Return one schedule for what two still lock at slot `now`; None if they lock nothing.
 
-    It ends and has its cliff with the later of the two, and at no slot is more free than would
-    have been. Two roundings down lose up to one planck more than one does, so it starts one slot
-    after the later of the two: from there on it is a planck behind. Where a slot frees too few
-    planck for that, everything comes free at the end.
+    It ends and has its cliff with the later of the two, and never releases more than both would
+    have. Two roundings down lose up to one planck more than one does, so it starts one slot after
+    the later of the two: from there on it is a planck behind. Where a slot releases too few planck
+    for that, everything is released at the end.
     """
     running = [schedule for schedule in (first, second) if schedule.unvested(now)]
     if len(running) < 2:
@@ -407,7 +407,8 @@ def merge(first: Schedule, second: Schedule, now: int) -> Schedule | None:
     length = int(end) - int(start)
     cliff = max(start, first.cliff, second.cliff)
     if length > 1:
-        # Within n slots, one slot's delay leaves the line locked/(n * (n - 1)) behind at least.
+        # Within n slots, a delay of one slot keeps the line behind by at least locked/(n * (n -
+        # 1)).
         if locked >= length * (length - 1):
             start, length = start + 1, length - 1
             cliff = max(start, cliff)
@@ -417,9 +418,9 @@ def merge(first: Schedule, second: Schedule, now: int) -> Schedule | None:
 
 
 def schedule_of(info: VestingInfo) -> Schedule | None:
-    """Return the schedule that a wallet means; None if there is no such schedule.
+    """Return the schedule for the wallets' form; None if there is no such schedule.
 
-    It lasts as many slots as `per_block` needs to free `locked`, and no slot longer.
+    It lasts exactly as many slots as `per_block` needs to release `locked`.
     """
     if not info.locked or not info.per_block:
         return None
@@ -430,5 +431,5 @@ def schedule_of(info: VestingInfo) -> Schedule | None:
 
 
 def total_unvested(schedules: Sequence[Schedule], now: int) -> u128:
-    """Return what all `schedules` lock at slot `now`, in planck."""
+    """Return the sum that `schedules` lock at slot `now`, in planck."""
     return u128(sum(int(schedule.unvested(now)) for schedule in schedules))

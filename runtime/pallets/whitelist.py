@@ -1,6 +1,6 @@
-"""Whitelist: calls that somebody with judgement vouched for, and that may therefore go faster.
+"""Whitelist: approved calls that a faster track may make as root.
 
-The technical track vouches for the hash of a call; then a referendum of the track for whitelisted
+The technical track approves the hash of a call; then a referendum of the track for whitelisted
 calls, whose periods are shorter than root's, may make exactly this call as root, once.
 """
 
@@ -40,7 +40,7 @@ from runtime.weights import whitelist as weights
 @path("frame_support::dispatch::PostDispatchInfo")
 @dataclass(slots=True)
 class PostDispatchInfo:
-    """What a call says after it ran."""
+    """Actual weight and fee of a dispatched call."""
 
     actual_weight: Annotated[Weight | None, TypeName("Option<Weight>")]
     pays_fee: Annotated[Pays, TypeName("Pays")]
@@ -49,7 +49,7 @@ class PostDispatchInfo:
 @path("sp_runtime::DispatchErrorWithPostInfo", params={"Info": PostDispatchInfo})
 @dataclass(slots=True)
 class DispatchErrorWithPostInfo:
-    """Why a call failed, and what it says after it ran."""
+    """Error of a dispatched call, with its actual weight and fee."""
 
     post_info: Annotated[PostDispatchInfo, TypeName("Info")]
     error: Annotated[WireError, TypeName("DispatchError")]
@@ -61,48 +61,48 @@ CallHash = Annotated[H256, TypeName("T::Hash")]
 def by_hash(
     _: object, call_hash: H256, call_encoded_len: u32, call_weight_witness: Weight
 ) -> DispatchInfo:
-    """Weigh a call that is elsewhere by what the caller says of it."""
+    """Weigh a call in a preimage by the caller's declaration."""
     del call_hash
     own = weights.dispatch_whitelisted_call(int(call_encoded_len))
     return DispatchInfo(own + int(call_weight_witness.ref_time), DispatchClass.Normal)
 
 
 def with_call(pallet: Whitelist, inner: Call) -> DispatchInfo:
-    """Weigh a call that is here."""
+    """Weigh a call given in full."""
     info = pallet.host.dispatcher.info(inner)
     own = own_weight(inner)
     return DispatchInfo(own + info.weight, info.dispatch_class)
 
 
 def own_weight(inner: Call) -> int:
-    """Return what bringing a call costs beside its own weight, in picoseconds."""
+    """Return the weight of carrying a call besides its own weight, in picoseconds."""
     return weights.dispatch_whitelisted_call_with_preimage(len(inner.raw)) + carrying_weight(inner)
 
 
 class Whitelist(Pallet):
-    """Calls that somebody with judgement vouched for, and that may therefore go faster."""
+    """Approved calls that a faster track may make as root."""
 
     preimages: Preimage
     whitelist_origin: OriginCheck
-    """Who vouches for calls."""
+    """Origin that may approve calls."""
     dispatch_whitelisted_origin: OriginCheck
-    """Who may have them made as root."""
+    """Origin that may dispatch approved calls as root."""
 
     whitelisted_call = Map(H256, tuple[()], hasher=Hasher.Twox64Concat)
-    """The hashes of calls that may be made."""
+    """Hashes of approved calls."""
 
     class CallWhitelisted(Event, index=0):
-        """A call may be made."""
+        """A call was approved."""
 
         call_hash: CallHash
 
     class WhitelistedCallRemoved(Event, index=1):
-        """A call may not be made any more."""
+        """The approval of a call was removed."""
 
         call_hash: CallHash
 
     class WhitelistedCallDispatched(Event, index=2):
-        """A call was made as root; this came of it."""
+        """A call was made as root, with this result."""
 
         call_hash: CallHash
         result: Annotated[
@@ -111,25 +111,25 @@ class Whitelist(Pallet):
         ]
 
     class UnavailablePreImage(Error, index=0):
-        """The bytes of the call are not here, or not so many. Note the preimage first."""
+        """The preimage of the call is missing or has another length. Note the preimage first."""
 
     class UndecodableCall(Error, index=1):
-        """The bytes are no call of this chain. Remove the hash, and encode the call anew."""
+        """The bytes are not a call of this chain. Remove the hash, and encode the call again."""
 
     class InvalidCallWeightWitness(Error, index=2):
-        """The call is heavier than was said. Say at least its weight, as `query_info` tells it."""
+        """The declared weight is too small. Give at least the weight from `query_info`."""
 
     class CallIsNotWhitelisted(Error, index=3):
-        """Nobody vouched for this call. Have its hash whitelisted first."""
+        """The call is not whitelisted. Have its hash whitelisted first."""
 
     class CallAlreadyWhitelisted(Error, index=4):
-        """The call is whitelisted already. There is nothing left to do."""
+        """The call is whitelisted already. No further step is needed."""
 
     # ---- calls
 
     @call(0, weight=weights.WHITELIST_CALL)
     def whitelist_call(self, origin: Origin, call_hash: CallHash) -> None:
-        """Vouch for a call; its preimage stays while you do."""
+        """Approve a call by its hash; its preimage is kept as long as the approval."""
         self.whitelist_origin(origin)
         if call_hash in self.whitelisted_call:
             raise self.CallAlreadyWhitelisted
@@ -139,7 +139,7 @@ class Whitelist(Pallet):
 
     @call(1, weight=weights.REMOVE_WHITELISTED_CALL)
     def remove_whitelisted_call(self, origin: Origin, call_hash: CallHash) -> None:
-        """Vouch for a call no more."""
+        """Remove the approval of a call."""
         self.whitelist_origin(origin)
         self._remove(call_hash)
         self.deposit(self.WhitelistedCallRemoved(call_hash))
@@ -172,13 +172,13 @@ class Whitelist(Pallet):
         origin: Origin,
         call: Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")],
     ) -> PostInfo:
-        """Make a whitelisted call as root; here it is."""
+        """Make a whitelisted call as root, given in full."""
         self.dispatch_whitelisted_origin(origin)
         call_hash = H256(blake2_256(call.raw))
         self._ensure_whitelisted(call_hash)
         return PostInfo(weight=own_weight(call) + self._make(call_hash, call))
 
-    # ---- private steps
+    # ---- internals
 
     def _ensure_whitelisted(self, call_hash: H256) -> None:
         if call_hash not in self.whitelisted_call:
@@ -190,7 +190,7 @@ class Whitelist(Pallet):
         self.preimages.drop(whole(call_hash))
 
     def _make(self, call_hash: H256, inner: Call) -> int:
-        """Make the call, which is whitelisted no more; return the picoseconds it used."""
+        """Make the call and remove its approval; return the picoseconds used."""
         self._remove(call_hash)
         dispatcher = self.host.dispatcher
         declared = dispatcher.info(inner).weight
@@ -213,5 +213,5 @@ class Whitelist(Pallet):
 
 
 def whole(call_hash: H256) -> Lookup:
-    """Return the call of this hash, whatever its length."""
+    """Return the call of this hash, with any length."""
     return Lookup(call_hash, u32(0))

@@ -230,7 +230,7 @@ class Receipts(Pallet):
     """Penalty of a verifier that voted against a proven fact, as a multiple of the job's price;
     verifiers with a smaller bond are not selected."""
     finder_share: ClassVar[Const[u32]] = u32(FINDER_BPS)
-    """Share of a slash for an account that proved the fault, in basis points; the rest is burned."""
+    """Share of a slash for the account that proved it, in basis points; the rest is burned."""
     withheld_share: ClassVar[Const[u32]] = u32(WITHHELD_PPM)
     """Part of a provider's bond lost for not showing data, in parts per million."""
     proof_share: ClassVar[Const[u32]] = u32(PROOF_BPS)
