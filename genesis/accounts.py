@@ -1,6 +1,6 @@
-"""Accounts that genesis knows by name: pools, multisigs, development keys, placeholders.
+"""Named accounts of genesis: pools, multisigs, development keys, placeholders.
 
-Only development keys have a secret here, and everybody knows it: chains of type Live refuse them.
+Only development keys have secrets, which are public: chains of type Live refuse them.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from runtime.accounts import pool_identifier
 from runtime.pallets.multisig import multi_account_id
 
 POOLS: Final = {pool_identifier(account)[len(b"btt/") :].decode(): account for account in ALL_POOLS}
-"""The pools besides the treasury, by the letters behind `btt/` (ruling B25)."""
+"""The pools besides the treasury, by the letters after `btt/`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Multisig:
-    """An account that several act for: `threshold` of `signatories`, in ascending order."""
+    """A joint account: any `threshold` of `signatories`, which are in ascending order."""
 
     signatories: tuple[AccountId, ...]
     threshold: int
 
     @classmethod
     def of(cls, signatories: Iterable[AccountId], threshold: int) -> Multisig:
-        """The multisig of these; their order does not matter."""
+        """Return the multisig of these signatories, in any order."""
         return cls(tuple(sorted(signatories)), threshold)
 
     @property
     def account(self) -> AccountId:
-        """The account that they act for together."""
+        """The joint account."""
         return multi_account_id(self.signatories, self.threshold)
 
 
@@ -49,18 +49,18 @@ _WATCHED_VALIDATORS: Final = 100
 
 
 def dev_account(path: str) -> AccountId:
-    """The account of the development key at `path`."""
+    """Return the account of the development key at `path`."""
     return AccountId(dev_key(path).account_id)
 
 
 def holder_path(name: str) -> str:
-    """Where the development key of a row's holder lies: `//holder//bitwave`."""
+    """Return the path of the development key of a row's holder: `//holder//bitwave`."""
     return f"//holder//{name}"
 
 
 @cache
 def well_known(holders: tuple[str, ...]) -> dict[bytes, str]:
-    """Public keys and accounts that everybody has the secret of, each with its path.
+    """Return the public keys and accounts with a publicly known secret, each with its path.
 
     The named accounts and their stashes, the first validators, and the `holders` of rows on
     development chains, in all three schemes.
@@ -87,10 +87,10 @@ def _dev_paths(holders: tuple[str, ...]) -> Iterator[str]:
 
 
 def placeholder(name: str) -> AccountId:
-    """The account that stands for a holder who has not been named yet; nobody has a key of it."""
+    """Return the account in place of a holder without a known address; it has no key."""
     return AccountId(blake2_256(b"btt/holder/" + name.encode()))
 
 
 def address(account: AccountId) -> str:
-    """The account as text, as every BTT chain writes it."""
+    """Return the address of an account, the same on every BTT chain."""
     return ss58.encode(account)

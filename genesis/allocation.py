@@ -1,9 +1,9 @@
-"""The allocation: who was promised how much of the supply, and when.
+"""The allocation: promised parts of the supply, with their release times.
 
 A document's table is data (`presets/seed-*.json`); this module reads such a table and refuses it
-unless every row is its percentage of the supply to the last planck and the rows add up to the
-whole supply. When a linear row comes free is the runtime's law (`runtime.pallets.vesting`); here
-only months become slots.
+unless every row is its percentage of the supply to the last planck and the rows add up to the whole
+supply. The release of linear rows is defined by the runtime (`runtime.pallets.vesting`); this
+module only converts months to slots.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ from runtime.pallets.tokenomics.config import BURNS
 from runtime.pallets.vesting import Schedule
 
 MAX_MONTHS: Final = 1_200
-"""A century: longer promises are mistakes."""
+"""A century: longer promises are considered mistakes."""
 _KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 class Kind(StrEnum):
-    """How a row is paid out."""
+    """Release of a row."""
 
     LINEAR = "linear"
-    """Owned from genesis by its holder, comes free slot by slot."""
+    """Owned by its holder from genesis, and released slot by slot."""
     MILESTONE = "milestone"
     """A programme of the Foundation, released by milestones and time."""
     MINING = "mining"
-    """The pool that useful work is rewarded from."""
+    """The pool for rewards of useful work."""
     DISCRETIONARY = "discretionary"
-    """A pool that referenda spend from."""
+    """A pool spent by referenda."""
     IMMEDIATE = "immediate"
-    """Free from genesis."""
+    """Free from genesis on."""
     RESERVE = "reserve"
     """A pool that needs both a referendum and its signatories."""
     TREASURY = "treasury"
-    """What the document gives to nobody."""
+    """The part that the document does not allocate."""
 
 
 class Reading(StrEnum):
-    """What a document's lock-up means (economy.md 3.1)."""
+    """Meaning of a document's lock-up."""
 
     CLIFF = "A"
-    """Vesting runs from genesis, and nothing comes free before the lock-up ends."""
+    """Vesting runs from genesis, and nothing is released before the lock-up ends."""
     DELAY = "B"
     """Vesting starts when the lock-up ends."""
 
@@ -64,10 +64,10 @@ class Row:
     kind: Kind
     group: str
     members: tuple[str, ...] = ()
-    """Those who hold the row together, where the document names several."""
+    """Joint holders of the row, if the document names several."""
     lock_months: int | None = None
     months: int | None = None
-    """How long a linear row vests and a milestone row is released."""
+    """Vesting time of a linear row, or release time of a milestone row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +79,23 @@ class Table:
     reading: Reading
     rows: tuple[Row, ...]
     burns: tuple[tuple[str, int], ...] = field(default=(), compare=False)
-    """What the document destroys at its milestones, in planck, by the milestone's name.
+    """Burns at the document's milestones, in planck, by the milestone's name.
 
-    Nothing in a table that was read from a specification: it is the document's to say.
+    Empty in a table read from a specification, because only the document defines them.
     """
 
     def linear(self) -> Iterator[Row]:
-        """The rows that vest."""
+        """Return the rows that vest."""
         return (row for row in self.rows if row.kind is Kind.LINEAR)
 
     def row_of(self, kind: Kind) -> Row | None:
-        """The first row of a kind, where there is one."""
+        """Return the first row of a kind; None if there is none."""
         return next((row for row in self.rows if row.kind is kind), None)
 
     def schedule(self, row: Row, slot_ms: int) -> Schedule:
-        """The vesting schedule of a linear row, in slots of `slot_ms` milliseconds.
+        """Return the vesting schedule of a linear row, in slots of `slot_ms` milliseconds.
 
-        GenesisError if months are no whole number of slots, or the end does not fit 32 bits.
+        GenesisError if months are not whole numbers of slots, or the end exceeds 32 bits.
         """
         if row.lock_months is None or row.months is None:
             raise GenesisError(f"row {row.key}: a {row.kind} row has no vesting schedule")
@@ -107,13 +107,13 @@ class Table:
 
 
 def slots(months: int, slot_ms: int) -> int:
-    """How many slots of `slot_ms` milliseconds `months` are; GenesisError if not a whole number."""
+    """Return the slots of `slot_ms` in `months`. GenesisError if not a whole number."""
     check_slot(slot_ms)
     return months * (MONTH_MS // slot_ms)
 
 
 def check_slot(slot_ms: int) -> None:
-    """GenesisError unless days and months are whole numbers of slots of `slot_ms` milliseconds."""
+    """Raise GenesisError unless days and months are whole numbers of slots of `slot_ms`."""
     for name, span in (("day", DAY_MS), ("month", MONTH_MS)):
         if slot_ms < 1 or span % slot_ms:
             raise GenesisError(f"a slot of {slot_ms} ms does not divide a {name} of {span} ms")
@@ -130,14 +130,14 @@ JSON_NAMES: Final = {
     "group": "group",
     "amount": "amount",
 }
-"""What the files call the fields of a row."""
+"""Names of a row's fields in the files."""
 
 
 # --- reading ------------------------------------------------------------------
 
 
 def read_table(section: Section) -> Table:
-    """Read a document's table as its file has it; GenesisError names the row and the field."""
+    """Read a document's table from its file. Raises GenesisError that names row and field."""
     fields = section.fields(
         required=("id", "supply", "decimals", "vesting_reading", "stated_pct", "allocations"),
         optional=("wording", "milestone_burns", "milestone_burns_source"),
@@ -158,7 +158,7 @@ def read_table(section: Section) -> Table:
 
 
 def read_burns(section: Section) -> tuple[tuple[str, int], ...]:
-    """Read what is destroyed at milestones; GenesisError names the row and the field."""
+    """Read the burns at milestones. Raises GenesisError that names row and field."""
     burns: list[tuple[str, int]] = []
     for row in section:
         fields = row.fields(required=("id", "amount"), optional=("year_hint",))
@@ -168,7 +168,7 @@ def read_burns(section: Section) -> tuple[tuple[str, int], ...]:
 
 
 def read_rows(name: str, supply: Section, reading: Section, rows: list[Row]) -> Table:
-    """Put a table together from its parts."""
+    """Return a table of these parts."""
     known = [letter.value for letter in Reading]
     if reading.text() not in known:
         raise reading.wrong(" or ".join(known))
@@ -180,7 +180,7 @@ ROW_OPTIONS: Final = ("members", "lock_m", "dur_m")
 
 
 def read_row(section: Section, more: tuple[str, ...] = ()) -> Row:
-    """Read one row, which may have the fields `more` besides; GenesisError names the field."""
+    """Read one row, which may also have the fields `more`. Raises GenesisError naming the field."""
     fields = section.fields(required=(*ROW_FIELDS, *more), optional=ROW_OPTIONS)
     key = fields["key"].text()
     if not _KEY.fullmatch(key):
@@ -217,9 +217,9 @@ def read_row(section: Section, more: tuple[str, ...] = ()) -> Row:
 
 
 def check_rows(table: Table, places: list[Section]) -> None:
-    """GenesisError unless every row is its part of the supply and the rows are the whole of it.
+    """Raise GenesisError unless every row is its part of the supply, and their sum is the whole.
 
-    `places` are where the rows stand, for the messages.
+    `places` are the places of the rows, for messages.
     """
     seen: set[str] = set()
     for row, place in zip(table.rows, places, strict=True):

@@ -1,9 +1,9 @@
-"""Addresses of nodes that a newcomer calls first, as libp2p writes them.
+"""Addresses of bootnodes, in libp2p's notation.
 
     /ip4/10.0.0.1/tcp/30333/p2p/12D3KooW...    /dns/boot.example/tcp/30333/p2p/12D3KooW...
 
-The transports of other chains (`/ws`, `/wss`, `/quic-v1`, ...) are read, too: whether they can be
-called is for the network to say. Source: https://github.com/multiformats/multiaddr.
+The transports of other chains (`/ws`, `/wss`, `/quic-v1`, ...) are accepted, too: the network layer
+decides whether it can use them. Source: https://github.com/multiformats/multiaddr.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ _MOST_CHARACTERS: Final = 512
 _HOST: Final = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?\.?")
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 _PLAIN: Final = {"ws", "wss", "tls", "quic", "quic-v1", "webrtc-direct", "webtransport"}
-"""Transports on top that take no value."""
+"""Additional transports without a value."""
 _VALUED: Final = {"x-parity-ws", "x-parity-wss", "certhash", "sni"}
 _PEER_ID: Final = 53
-"""Characters that a peer id has at most."""
+"""Maximum length of a peer id, in characters."""
 _IDENTITY: Final = bytes((0x00, 0x24, 0x08, 0x01, 0x12, 0x20))
-"""Begins the id of an Ed25519 key, which holds the key itself."""
+"""Prefix of the id of an Ed25519 key, which contains the key itself."""
 _SHA256: Final = bytes((0x12, 0x20))
 _KEY: Final = 32
 
 
 class BadAddress(ValueError):
-    """The text is no address of a node; the message says why."""
+    """The text is not the address of a node; the message gives the reason."""
 
 
 def check_address(text: str) -> None:
-    """Pass the address of a node, its peer id included; BadAddress says what is wrong."""
+    """Check the address of a node, including its peer id. Raises BadAddress with the reason."""
     if len(text) > _MOST_CHARACTERS:
         raise BadAddress(f"{len(text)} characters are too many")
     if not text.startswith("/"):

@@ -1,7 +1,7 @@
-"""Block zero: from a specification to the state it describes, its root and its hash.
+"""Block zero: the state described by a specification, its root and its hash.
 
-The runtime's own pallets write the state of a plain specification; nothing here knows how they
-keep it. The state of a raw one is as it stands.
+The runtime's own pallets write the state of a plain specification, so this module does not depend
+on their storage. The state of a raw specification is used unchanged.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ CONFIG: Final = "spec.genesis.runtimeGenesis.config"
 
 @dataclass(frozen=True, slots=True)
 class Genesis:
-    """Block zero and the state it leaves."""
+    """Block zero and its state."""
 
     state: Mapping[bytes, bytes]
     state_version: int
     header: Header
     is_ours: bool
-    """Whether the state's law is one of this program; others can be looked at only."""
+    """True if this program has the state's runtime; other states are only inspected."""
     unheld: tuple[str, ...]
-    """Holders for whom placeholders stand; a network must not be started with any."""
+    """Holders with placeholders; a network must not be started with any."""
     validators: tuple[AccountId, ...] = ()
-    """Who makes the first blocks, in the order of the authorities."""
+    """Validators of the first blocks, in the order of the authorities."""
     is_manual: bool = False
-    """Whether blocks are sealed by hand."""
+    """True if blocks are sealed manually."""
 
     @property
     def no_validating(self) -> str | None:
-        """Why nobody can or must validate on this chain, and what to do; None if all is well."""
+        """The reason why this chain has no validating, and the remedy; None if it has."""
         if not self.is_ours:
             return "its law is none of this program"
         if self.is_manual:
@@ -68,14 +68,14 @@ class Genesis:
 
     @property
     def hash(self) -> H256:
-        """What identifies the chain."""
+        """The genesis hash, which identifies the chain."""
         return self.header.hash()
 
 
 def build(spec: ChainSpec, *, version: int | None = None) -> Genesis:
-    """Build block zero; SpecError names what is wrong with the specification.
+    """Build block zero. Raises SpecError that names the mistake in the specification.
 
-    `version` is the state trie's, for foreign chains whose code does not tell it.
+    `version` is the state trie's, for foreign chains whose code does not contain it.
     """
     match spec.genesis:
         case Plain(config):
@@ -97,7 +97,7 @@ def build(spec: ChainSpec, *, version: int | None = None) -> Genesis:
 
 
 def to_raw(spec: ChainSpec) -> ChainSpec:
-    """The same chain with its whole state spelled out: it stays the same under later programs."""
+    """Return the same chain with its whole state, which is independent of later programs."""
     return replace(spec, genesis=Raw(build(spec).state))
 
 
@@ -105,7 +105,7 @@ def to_raw(spec: ChainSpec) -> ChainSpec:
 
 
 def _state_of(config: Mapping[str, object]) -> dict[bytes, bytes]:
-    """Let the pallets write what the configuration says."""
+    """Return the state that the pallets write for the configuration."""
     overlay = Overlay(lambda _: None, lambda _prefix, _after: iter(()))
     try:
         write_genesis(overlay, config, CONFIG)
@@ -114,12 +114,12 @@ def _state_of(config: Mapping[str, object]) -> dict[bytes, bytes]:
     return {key: value for key, value in overlay.changes().items() if value is not None}
 
 
-# --- looking at it --------------------------------------------------------------
+# --- inspection -----------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What the state itself tells."""
+    """Findings from the state itself."""
 
     unheld: tuple[str, ...] = ()
     validators: tuple[AccountId, ...] = ()
@@ -127,9 +127,9 @@ class _Found:
 
 
 def _inspect(spec: ChainSpec, state: Mapping[bytes, bytes]) -> _Found:
-    """Refuse what a chain of ours must not have; return what there is to know of it.
+    """Check what a BTT chain must not have; return the findings from its state.
 
-    This looks at the state itself, so that it holds for raw specifications as well.
+    It reads the state itself, so that it also covers raw specifications.
     """
     raw = state.get(PARAMS_KEY)
     if raw is None:
@@ -163,7 +163,7 @@ def _inspect(spec: ChainSpec, state: Mapping[bytes, bytes]) -> _Found:
 
 
 def _session_keys(runtime: BttRuntime) -> Iterator[bytes]:
-    """The keys that may make blocks and vote, wherever the state has them."""
+    """Yield the keys of block authors and voters, from all places in the state."""
     for _, keys in runtime.session.next_keys.items():  # noqa: PERF102 - a map of the state
         yield from (key for _, key in keys.typed())
     for listed in (runtime.babe.authorities, runtime.babe.next_authorities):
@@ -172,7 +172,7 @@ def _session_keys(runtime: BttRuntime) -> Iterator[bytes]:
 
 
 def readable(state: Mapping[bytes, bytes]) -> Overlay:
-    """A state that a runtime can stand on, over these keys and values; they stay as they are."""
+    """Return an overlay for a runtime over these keys and values, which do not change."""
     ordered = sorted(state)
 
     def keys(prefix: bytes, after: bytes | None) -> Iterator[bytes]:

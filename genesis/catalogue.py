@@ -1,8 +1,8 @@
 """The specifications of the chains that come with the program, and `load` for all others.
 
-A Live chain needs its holders' accounts and its validators' keys from files. Without the one its
-rows lie in accounts that nobody has a key of, without the other nobody makes blocks: good for
-looking at, and the specification says so.
+A Live chain needs its holders' accounts and its validators' keys from files. Without the former its
+rows are in accounts without keys, without the latter it has no block authors: such a specification
+is for inspection only, and contains a warning.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ SS58_FORMAT: Final = 42
 PROTOCOL_ID: Final = "btt"
 ALICE: Final = "//Alice"
 PRIMARY_CHANCE: Final = [1, 4]
-"""How probable it is that a slot has a primary author: BABE's c."""
+"""Probability that a slot has a primary author: BABE's c."""
 ALLOWED_SLOTS: Final = "PrimaryAndSecondaryVRFSlots"
 RANDOMNESS_LENGTH: Final = 32
 
@@ -66,7 +66,7 @@ _NAMES_SHOWN: Final = 3
 
 
 def chain_named(name: str) -> Chain | None:
-    """The chain that comes with the program by its preset, its alias or its id."""
+    """Return the built-in chain with this preset, alias or id; None if there is none."""
     preset = ALIASES.get(name, name)
     by_id = (chain for chain in CHAINS.values() if chain.id == name)
     return CHAINS.get(preset) or next(by_id, None)
@@ -82,14 +82,14 @@ def make(
     randomness: bytes | None = None,
     boot_nodes: Sequence[str] = (),
 ) -> ChainSpec:
-    """The specification of a chain that comes with the program, or of one of that name.
+    """Return the specification of a built-in chain, given itself or by name.
 
     `holders` hold its rows: development keys by default, placeholders on Live chains. `validators`
-    make its blocks: so many of the development keys, the preset's number by default, or those of a
-    file; a Live chain takes the latter only. Each signatory of a holder and each validator gets a
-    purse on Live chains. `slot_ms` is for development and local chains. `randomness` (32 bytes) is
-    that of the first two epochs, `default_randomness` where it is not given. SpecError if all that
-    does not go together: a Live chain refuses keys that everybody knows.
+    make its blocks: a number of development keys, the preset's number by default, or those of a
+    file; a Live chain accepts the latter only. Each signatory of a holder and each validator gets
+    an initial balance on Live chains. `slot_ms` is for development and local chains. `randomness`
+    (32 bytes) is that of the first two epochs, by default `default_randomness`. SpecError if these
+    are inconsistent: a Live chain refuses publicly known keys.
     """
     chain = _chain(chain, slot_ms)
     rows = table(chain.document)
@@ -105,7 +105,7 @@ def make(
             "balances": balances_json(placement),
         }
         config["authorities"] = authorities_json(chosen)
-        # Where strangers compete for seats, session keys need a proof of possession.
+        # Where unknown parties compete for seats, session keys need a proof of possession.
         config["session"] = session_json(chosen) | {"proofRequired": chain.is_live}
         if not chain.is_live and not chain.is_manual:
             config["receipts"] = verifiers_json(chosen, placement.balances())
@@ -140,15 +140,15 @@ def make(
 
 
 def default_randomness(chain_id: str) -> bytes:
-    """The randomness of a chain's first two epochs where nobody chose another.
+    """Return the default randomness of a chain's first two epochs.
 
-    It follows from the id alone, so that whoever puts a specification together cannot try values.
+    It depends on the id alone, so that authors of a specification cannot try values.
     """
     return blake2_256(b"btt/genesis-randomness/" + chain_id.encode())
 
 
 def _chain(chain: Chain | str, slot_ms: int | None) -> Chain:
-    """The chain meant, with slots of that length."""
+    """Return the chain of this name, or itself, with slots of that length."""
     if isinstance(chain, str):
         found = chain_named(chain)
         if found is None:
@@ -164,7 +164,7 @@ def _chain(chain: Chain | str, slot_ms: int | None) -> Chain:
 
 
 def _validators(chain: Chain, given: int | Sequence[Validator] | None) -> tuple[Validator, ...]:
-    """Who validates in block zero; SpecError if the chain has no such number or kind of them."""
+    """Return the validators of block zero; SpecError if the chain allows no such number or kind."""
     if chain.is_manual:
         if given is not None:
             raise SpecError(f"{chain.preset}: its blocks are sealed by hand, nobody validates")
@@ -187,7 +187,7 @@ def _validators(chain: Chain, given: int | Sequence[Validator] | None) -> tuple[
 
 
 def check_number(chain: Chain, number: int, where: str) -> None:
-    """SpecError, beginning with `where`, unless the chain may begin with so many validators."""
+    """Raise SpecError, beginning with `where`, unless the chain allows this many validators."""
     least, most = chain.min_validators, chain.max_validators
     if chain.chain_type is ChainType.LOCAL:
         most = max(most, MOST_LOCAL_VALIDATORS)
@@ -196,12 +196,12 @@ def check_number(chain: Chain, number: int, where: str) -> None:
 
 
 def _roomy(chain: Chain, validators: int) -> Chain:
-    """The chain, with room for all of its validators: a local one may have more than usual."""
+    """Return the chain with room for its validators: a local one may exceed its maximum."""
     return replace(chain, max_validators=max(chain.max_validators, validators))
 
 
 def params_json(chain: Chain) -> dict[str, object]:
-    """Return the parameters of a chain as its specification has them."""
+    """Return the parameters of a chain in the form of its specification."""
     return {
         "chainId": chain.id,
         "slotMs": chain.slot_ms,
@@ -219,7 +219,7 @@ def params_json(chain: Chain) -> dict[str, object]:
 
 
 def epochs(span: int | timedelta, chain: Chain) -> int:
-    """How many epochs of the chain a span is; GenesisError unless they are a whole number."""
+    """Return the number of the chain's epochs in a span. GenesisError if not a whole number."""
     if isinstance(span, int):
         return span
     epoch_ms = chain.slot_ms * chain.epoch_slots
@@ -254,7 +254,7 @@ def _boot_nodes(addresses: Sequence[str]) -> tuple[str, ...]:
 
 
 def _unnamed(placement: Placement, holders: Holders | None) -> tuple[str, ...]:
-    """The holders and signatories whose placeholders were given."""
+    """Return the holders and signatories with placeholders."""
     accounts = set(placement.balances())
     for holder in (holders or {}).values():
         if isinstance(holder, Multisig):
@@ -263,7 +263,7 @@ def _unnamed(placement: Placement, holders: Holders | None) -> tuple[str, ...]:
 
 
 def _unsigned(chain: Chain, holders: Holders | None) -> tuple[str, ...]:
-    """Who acts for pools of a Live chain without a word in its holders file."""
+    """Return the unnamed signers for pools of a Live chain with a holders file."""
     if holders is None or not chain.is_live:
         return ()
     return tuple(name for name in holding.signers_of(table(chain.document)) if name not in holders)
@@ -272,9 +272,9 @@ def _unsigned(chain: Chain, holders: Holders | None) -> tuple[str, ...]:
 def _warning(
     missing: Sequence[str], unsigned: Sequence[str], *, has_file: bool, is_made: bool
 ) -> str | None:
-    """What to say of placeholders for the holders `missing`, and of blocks that nobody makes.
+    """Return a warning of placeholders for the holders `missing`, and of missing block authors.
 
-    `unsigned` are those who act for pools and were not named: a network runs without them.
+    `unsigned` are the unnamed signers for pools: a network runs without them.
     """
     warnings = []
     if missing and not has_file:
@@ -297,9 +297,9 @@ def _warning(
 
 
 def load(name_or_path: str) -> ChainSpec:
-    """The specification behind `--chain`: a chain that comes with the program, or a file.
+    """Return the specification for `--chain`: a built-in chain, or a file.
 
-    The file is checked as a whole, block zero included. SpecError names the place that is wrong.
+    The file is checked as a whole, including block zero. SpecError names the wrong place.
     """
     chain = chain_named(name_or_path)
     if chain is not None:
@@ -314,36 +314,36 @@ def load(name_or_path: str) -> ChainSpec:
 
 
 def read_holders(chain: Chain, path: Path) -> Holders:
-    """Read a holders file for a chain; SpecError names the row and what is wrong with it."""
+    """Read a holders file for a chain. Raises SpecError that names the row and the mistake."""
     rows = table(chain.document)
     return _read(chain, path, lambda section: holding.read_holders(section, rows))
 
 
 def read_validators(chain: Chain, path: Path) -> tuple[Validator, ...]:
-    """Read a validators file for a chain; SpecError names the entry that is wrong."""
+    """Read a validators file for a chain. Raises SpecError that names the wrong entry."""
     found = _read(chain, path, validating.read_validators)
     check_number(chain, len(found), path.name)
     return found
 
 
 def holders_template(chain: Chain) -> str:
-    """A holders file for a chain, to be filled in: the right rows with placeholder addresses."""
+    """Return a holders file for a chain to fill in: all rows with placeholder addresses."""
     return holding.template(table(chain.document))
 
 
 def presets() -> dict[str, bytes]:
-    """The runtime's configuration of each chain by preset, in JSON, as GenesisBuilder gives it."""
+    """Return each chain's runtime configuration in JSON by preset, as GenesisBuilder returns it."""
     return {name: config_json(make(chain)) for name, chain in CHAINS.items()}
 
 
 def config_json(spec: ChainSpec) -> bytes:
-    """The runtime's configuration of a plain specification, in JSON."""
+    """Return the runtime configuration of a plain specification, in JSON."""
     assert isinstance(spec.genesis, Plain)  # noqa: S101 - `make` makes no other
     return json.dumps(spec.genesis.config, separators=(",", ":")).encode()
 
 
 def read_bytes(path: Path) -> bytes:
-    """The file's bytes; SpecError if it cannot be read."""
+    """Return the file's bytes. Raises SpecError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -351,7 +351,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def _read(chain: Chain, path: Path, read: Callable[[Section], T]) -> T:
-    """Read a file of accounts; a Live chain refuses keys that everybody has where they stand."""
+    """Read a file of accounts; on Live chains refuse publicly known keys, naming their place."""
     document = parse_json(read_bytes(path), path.name)
     try:
         found = read(Section(document, path.name))

@@ -1,4 +1,4 @@
-"""The content of block zero in a form that people can compare: parameters, validators, rows."""
+"""Comparable content of block zero: parameters, validators, rows."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class Seat:
     stash: AccountId
     keys: Mapping[str, bytes]
     bond: int
-    """In planck."""
+    """Active bond in planck."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the allocation, as the state has it."""
+    """A row of the allocation in the state."""
 
     name: str
     kind: str
     amount: int
-    """In planck."""
+    """Amount in planck."""
     accounts: Sequence[AccountId]
 
 
@@ -41,17 +41,17 @@ class Census:
     """Content of the state of block zero."""
 
     params: Mapping[str, int]
-    """By their names in a specification."""
+    """Parameters by their names in a specification."""
     supply: int
-    """In planck."""
+    """Total issuance in planck."""
     validators: Sequence[Seat]
     rows: Sequence[Row]
     first_keys: Mapping[str, tuple[str, frozenset[bytes]]]
-    """Kind and public keys of those who make blocks and vote first, by storage item."""
+    """Kind and public keys of the first block authors and voters, by storage item."""
 
 
 def census(genesis: Genesis) -> Census:
-    """Read the state of a block zero of ours."""
+    """Read the state of block zero of a BTT chain."""
     params = RuntimeParams.decode(genesis.state[PARAMS_KEY])
     runtime = law_of(params)
     runtime.enter(readable(genesis.state))

@@ -1,14 +1,14 @@
-"""Launch ceremony: several organisations make one chain specification, none trusting another.
+"""Launch ceremony: several organisations make one chain specification without mutual trust.
 
 1. Each validator makes an `Entry`: its stash account, the public session keys that its machine
-   holds, a name, the peer id of its node and an address for newcomers. The session keys sign it,
+   holds, a name, the peer id of its node and the address of its bootnode. The session keys sign it,
    which proves possession of their secrets, and the stash signs it, which proves that its owner
    wants these keys. The id of the chain is in what is signed: an entry is good for one chain.
 2. `assemble` makes the specification from all entries, the holders and the parameters. It depends
-   on nothing else: whoever has the same files gets the same genesis hash. The entries travel in
+   on nothing else: the same files give the same genesis hash. The entries travel in
    the specification, below `ceremony`.
 3. `inspect` reads a specification that came from elsewhere, checks every signature again, and
-   compares the entries with what the state of block zero says.
+   compares the entries with the state of block zero.
 
 An entry as a file:
 
@@ -47,7 +47,7 @@ VERSION: Final = "1"
 FIELD: Final = "ceremony"
 """The member of a specification that holds the plan and the entries."""
 SIGNED: Final = b"btt-chain ceremony entry 1\n"
-"""Begins every signed message; no block and no vote begins so."""
+"""Prefix of every signed message; no block and no vote has it."""
 SIGNATURE_LENGTH: Final = 64
 MAX_SIGNATURE: Final = 65
 SESSION_KEYS: Final = {"babe": Scheme.SR25519, "grandpa": Scheme.ED25519}
@@ -173,7 +173,7 @@ def read_entry(section: Section) -> Entry:
 
 
 def check_chain_id(chain_id: str) -> None:
-    """Pass the id of a chain; SpecError says what an id is made of."""
+    """Check the id of a chain. Raises SpecError with the allowed characters."""
     if not CHAIN_ID.fullmatch(chain_id):
         raise SpecError(f"{chain_id!r} is no id of a chain: 1 to 64 letters, digits, '.', '_', '-'")
 
@@ -214,24 +214,24 @@ def _read_stash_proof(section: Section | None) -> StashProof | None:
     return StashProof(scheme, fields["signature"].hex_bytes(length))
 
 
-# --- putting together -----------------------------------------------------------
+# --- assembling -----------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that defines a network besides its entries and its holders."""
+    """All parameters of a network besides its entries and its holders."""
 
     preset: str
     chain_id: str
     chain_name: str
     parameters: Mapping[str, int] = field(default_factory=dict)
-    """By the names in `PARAMETERS`; what is not given is the preset's."""
+    """Values by the names in `PARAMETERS`; the preset's by default."""
     bond: int = BOND
     """Bond of each validator, in planck."""
     randomness: bytes | None = None
 
     def to_json(self) -> dict[str, object]:
-        """Return the plan as a specification carries it."""
+        """Return the plan as a specification contains it."""
         return {
             "preset": self.preset,
             "id": self.chain_id,
@@ -242,7 +242,7 @@ class Plan:
         }
 
     def chain(self) -> Chain:
-        """Return the chain with the parameters of the plan; SpecError where they are refused."""
+        """Return the chain with the parameters of the plan; SpecError if they are refused."""
         base = CHAINS.get(self.preset)
         if base is None or not base.is_live:
             live = ", ".join(name for name, chain in CHAINS.items() if chain.is_live)
@@ -296,9 +296,9 @@ def read_plan(section: Section) -> Plan:
 
 
 def check_entries(entries: Sequence[Entry], chain_id: str) -> None:
-    """SpecError, naming the entry, unless all are of one chain, signed, and differ in everything.
+    """Raise SpecError, naming the entry, unless all are of one chain, signed, and distinct.
 
-    Keys that everybody has are refused as well.
+    Publicly known keys are refused as well.
     """
     known, taken = well_known(all_holders()), dict[tuple[str, object], str]()
     for entry in entries:
@@ -330,7 +330,7 @@ def check_entries(entries: Sequence[Entry], chain_id: str) -> None:
 
 
 def assemble(plan: Plan, entries: Sequence[Entry], holders: Holders) -> ChainSpec:
-    """Return the raw specification of a network; SpecError if something does not go together."""
+    """Return the raw specification of a network. Raises SpecError if the parts are inconsistent."""
     chain = plan.chain()
     check_entries(entries, chain.id)
     # The order in which files are named must not change the genesis hash.
@@ -350,12 +350,12 @@ def assemble(plan: Plan, entries: Sequence[Entry], holders: Holders) -> ChainSpe
     return replace(to_raw(plain), more={FIELD: about})
 
 
-# --- looking at one -------------------------------------------------------------
+# --- inspection -----------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Ceremony:
-    """A specification that came out of a ceremony, found whole."""
+    """A consistent specification made by a ceremony."""
 
     spec: ChainSpec
     genesis: Genesis
@@ -368,10 +368,10 @@ class Ceremony:
 
 
 def inspect(spec: ChainSpec) -> Ceremony:
-    """Read a specification of a ceremony and check that its state is what its entries say.
+    """Read a specification of a ceremony and check its state against its entries.
 
     SpecError if the entries are not signed, or the state has other validators, keys, bonds or
-    parameters than they and the plan name.
+    parameters than the entries and the plan.
     """
     if FIELD not in spec.more:
         raise SpecError(

@@ -1,4 +1,4 @@
-"""The configuration of Chambers: the institutions of an allocation are seated with their rows."""
+"""The configuration of Chambers: institutions of an allocation are seated with their rows."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ MODE: Final = "scheduled"
 
 
 def chambers_json(placement: Placement) -> dict[str, object]:
-    """The configuration of Chambers; amounts are decimal text."""
+    """Return the configuration of Chambers; amounts are decimal text."""
     seated = [[address(who), str(amount)] for who, amount in _institutions(placement).items()]
     return {"institutions": seated, "mode": MODE}
 
 
 def check_chambers(section: Section, placement: Placement) -> None:
-    """GenesisError, naming the place, unless those are seated whom the allocation names so.
+    """Raise GenesisError, naming the place, unless the seats are the allocation's institutions.
 
-    The mode is for the makers of a chain to choose.
+    The mode may be chosen freely.
     """
     fields = section.fields(required=("institutions",), optional=("mode",))
     wanted = _institutions(placement)

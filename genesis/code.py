@@ -1,7 +1,7 @@
-"""What `:code` tells about a chain: its law's version, and with it the version of its state trie.
+"""Versions in `:code` of a chain: of its runtime, and of its state trie.
 
-Our own chains keep SCALE(RuntimeVersion) there. Other Substrate chains keep Wasm, which nobody
-here executes; since late 2020 it carries its version in a custom section `runtime_version`.
+BTT chains store SCALE(RuntimeVersion) there. Other Substrate chains store Wasm, which this program
+does not execute; since late 2020 it contains its version in a custom section `runtime_version`.
 Source: the WebAssembly binary format (custom sections), Polkadot specification C.4.1.
 """
 
@@ -20,13 +20,13 @@ SPEC_NAME: Final = "btt"
 _WASM: Final = b"\0asm\1\0\0\0"
 _COMPRESSED: Final = bytes.fromhex("52bc537646db8e05")
 _LARGEST: Final = 50 << 20
-"""Bytes of Wasm that compressed code may hold. Source: sp_maybe_compressed_blob."""
+"""Maximum size of the Wasm in compressed code, in bytes. Source: sp_maybe_compressed_blob."""
 _CUSTOM_SECTION: Final = 0
 _VERSION: Final = codec(RuntimeVersion)
 
 
 def own_version(code: bytes | None) -> RuntimeVersion | None:
-    """The version that a chain of ours has in `:code`; None for any other chain."""
+    """Return the version in `:code` of a BTT chain; None for any other chain."""
     if code is None:
         return None
     try:
@@ -37,10 +37,10 @@ def own_version(code: bytes | None) -> RuntimeVersion | None:
 
 
 def state_version(code: bytes | None) -> int:
-    """The version of the state trie under this code: 0 or 1.
+    """Return the version of the state trie under this code: 0 or 1.
 
-    Wasm without a version section, or with one that ends before this field, is older than
-    version 1. Version 1 is assumed of a state without code.
+    Wasm without a version section, or with one that ends before this field, is older than version
+    1. Version 1 is assumed of a state without code.
     """
     if code is None:
         return 1
@@ -59,7 +59,7 @@ def state_version(code: bytes | None) -> int:
 
 
 def _expanded(code: bytes) -> bytes:
-    """The Wasm in compressed code; what cannot be opened stays as it is."""
+    """Return the Wasm in compressed code; code that cannot be expanded stays unchanged."""
     try:
         opened = ZstdDecompressor().stream_reader(code[len(_COMPRESSED) :])
         return opened.read(_LARGEST)
@@ -68,7 +68,7 @@ def _expanded(code: bytes) -> bytes:
 
 
 def _custom_sections(wasm: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Name and content of each custom section, as far as the file is well-formed."""
+    """Yield name and content of each custom section, as far as the file is well-formed."""
     at = len(_WASM)
     while wasm.startswith(_WASM) and at < len(wasm):
         kind = wasm[at]
@@ -80,7 +80,7 @@ def _custom_sections(wasm: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _leb128(raw: bytes, at: int) -> tuple[int, int]:
-    """An unsigned number of at most five bytes, and where it ends."""
+    """Return an unsigned number of at most five bytes, and the position after it."""
     number = shift = 0
     for byte in raw[at : at + 5]:
         number |= (byte & 0x7F) << shift

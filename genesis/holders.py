@@ -1,11 +1,11 @@
-"""Who holds the rows of a table: the file behind `build-spec --holders`.
+"""Holders of the rows of a table: the file for `build-spec --holders`.
 
     {"bitwave": "5F...", "web3v_knc": {"threshold": 2, "signatories": ["5G...", "5H..."]}, ...}
 
-It names every linear row, and the liquidity row where there is one. A row that a document gives
-to several is a multisig that all of them must sign; liquidity is a multisig of its managers. Two
-more names may stand there, of multisigs that hold no row but act for pools: the `foundation`, and
-the `reserve` where the document has one.
+It names every linear row, and the liquidity row if there is one. A row that a document gives to
+several holders is a multisig that all of them must sign; liquidity is a multisig of its managers.
+Two more names are optional, of multisigs that hold no row but act for pools: the `foundation`, and
+the `reserve` if the document has one.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ LIQUIDITY_THRESHOLD: Final = 3
 LIQUIDITY_NAMES: Final = tuple(f"liquidity_{place}" for place in range(1, LIQUIDITY_MANAGERS + 1))
 
 SIGNERS: Final = {"foundation": Kind.MILESTONE, "reserve": Kind.RESERVE}
-"""Who acts for pools together, and the kind of row that is in these pools."""
+"""Multisigs that act for pools, with the kind of row in these pools."""
 SIGNERS_MADE: Final = 5
 SIGNERS_THRESHOLD: Final = 3
 
 
 def account_of(holder: Holder) -> AccountId:
-    """The account that holds."""
+    """Return the account of a holder."""
     return holder.account if isinstance(holder, Multisig) else holder
 
 
 def held_rows(table: Table) -> Iterator[Row]:
-    """The rows that somebody holds; the others are pools."""
+    """Return the rows with a holder; the others are pools."""
     return (row for row in table.rows if row.kind in {Kind.LINEAR, Kind.IMMEDIATE})
 
 
 def names_of(table: Table) -> tuple[str, ...]:
-    """The names under which a table's holders have development keys and placeholders."""
+    """Return the names of a table's holders, for development keys and placeholders."""
     names: list[str] = []
     for row in held_rows(table):
         names += _names(row)
@@ -54,34 +54,34 @@ def names_of(table: Table) -> tuple[str, ...]:
 
 
 def signers_of(table: Table) -> tuple[str, ...]:
-    """Who acts for pools of a table: the `foundation`, and the `reserve` where there is one."""
+    """Return the signers for pools of a table: `foundation`, and `reserve` if it has one."""
     return tuple(name for name, kind in SIGNERS.items() if table.row_of(kind))
 
 
 def dev_holders(table: Table) -> Holders:
-    """Holders whose keys everybody knows: `//holder//bitwave` and so on."""
+    """Return holders with publicly known keys: `//holder//bitwave` and so on."""
     return _made(table, lambda name: dev_account(holder_path(name)))
 
 
 def placeholders(table: Table) -> Holders:
-    """Accounts that nobody has a key of, in the shape that the real holders will have."""
+    """Return accounts without keys, in the same shapes as the real holders."""
     return _made(table, placeholder)
 
 
 def stand_in_signers() -> Iterator[AccountId]:
-    """The placeholders for those who act for pools."""
+    """Return the placeholders for the signatories that act for pools."""
     return (placeholder(name) for signer in SIGNERS for name in _signer_names(signer))
 
 
 def template(table: Table) -> str:
-    """A holders file to fill in: the right rows and shapes, with placeholder addresses."""
+    """Return a holders file to fill in: all rows and shapes, with placeholder addresses."""
     return json.dumps(
         {key: holder_json(holder) for key, holder in placeholders(table).items()}, indent=1
     )
 
 
 def _made(table: Table, account: Callable[[str], AccountId]) -> Holders:
-    """Holders of the right shapes, each account made from its name."""
+    """Return holders of the right shapes, each account created from its name."""
     held: dict[str, Holder] = {
         row.key: _held_by(row, [account(name) for name in _names(row)]) for row in held_rows(table)
     }
@@ -108,7 +108,7 @@ def _held_by(row: Row, accounts: list[AccountId]) -> Holder:
 
 
 def read_holders(section: Section, table: Table) -> Holders:
-    """Read a holders file for `table`; GenesisError names the row and what is wrong with it."""
+    """Read a holders file for `table`. Raises GenesisError that names the row and the mistake."""
     signers = signers_of(table)
     fields = section.fields(required=[row.key for row in held_rows(table)], optional=signers)
     holders: dict[str, Holder] = {}
@@ -129,7 +129,7 @@ def read_holders(section: Section, table: Table) -> Holders:
 
 
 def _read_signers(place: Section, name: str, taken: dict[AccountId, str]) -> Multisig:
-    """Read who acts for a pool: several, and by an account that has no other task."""
+    """Read the signatories of a pool: a multisig whose account has no other task."""
     holder = read_holder(place)
     if not isinstance(holder, Multisig):
         raise place.wrong("a multisig of those who sign for it")
@@ -183,12 +183,12 @@ def _read_threshold(section: Section, most: int) -> int:
 
 
 def holder_json(holder: Holder) -> str | dict[str, object]:
-    """The holder as a file has it."""
+    """Return the holder in the form of a file."""
     return multisig_json(holder) if isinstance(holder, Multisig) else address(holder)
 
 
 def multisig_json(multisig: Multisig) -> dict[str, object]:
-    """The multisig as a file has it."""
+    """Return the multisig in the form of a file."""
     return {
         "threshold": multisig.threshold,
         "signatories": [address(account) for account in multisig.signatories],

@@ -1,8 +1,8 @@
-"""Placement: the rows of a table put into accounts.
+"""Placement: the rows of a table assigned to accounts.
 
-Every planck of every row lies in an account of block zero. The placement is part of the chain
-specification, so that whoever reads one sees whose money each balance is; the balances and
-vesting schedules of the runtime's configuration follow from it and are checked against it.
+Every planck of every row is in an account of block zero. The placement is part of the chain
+specification, so that a reader sees the owner of each balance; the balances and vesting schedules
+of the runtime's configuration follow from it and are checked against it.
 """
 
 from __future__ import annotations
@@ -40,33 +40,33 @@ from runtime.pallets.balances import is_pool
 from runtime.pallets.vesting import Schedule
 
 COMMUNITY_PERCENT: Final = {"stak": 40, "hlth": 30, "refr": 15, "grnt": 15}
-"""How the community row is split into pools (ruling B25)."""
+"""Parts of the community row by pool, in percent."""
 PURSE: Final = 100 * int(BTT)
-"""What each signatory and validator of a Live chain starts with, to pay fees."""
+"""Initial balance of each signatory and validator of a Live chain, for fees."""
 ALICES_SHARE: Final = 200_000 * int(BTT)
 FRIENDS_SHARE: Final = 40_000 * int(BTT)
 TREASURY_SHARE: Final = 20_000 * int(BTT)
 NAMED: Final = 6
-"""How many named accounts share the liquidity of a development or local chain, at least."""
+"""Minimum number of accounts that share the liquidity of a development or local chain."""
 ONLOOKERS: Final = 2
-"""How many of them on a local chain are no validators, at least."""
+"""Minimum number of them on a local chain that are not validators."""
 
 _POOLED: Final = {Kind.MILESTONE, Kind.MINING, Kind.DISCRETIONARY, Kind.RESERVE}
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What of a row lies in one account, in planck."""
+    """The part of a row in one account, in planck."""
 
     account: AccountId
     amount: int
     multisig: Multisig | None = None
-    """Who acts for the account, where several do."""
+    """Signatories of the account, if it is a multisig."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedRow:
-    """A row and where it lies; the holdings add up to the row."""
+    """A row and its accounts; the holdings add up to the row."""
 
     row: Row
     holdings: tuple[Holding, ...]
@@ -74,7 +74,7 @@ class PlacedRow:
 
 @dataclass(frozen=True, slots=True)
 class Vests:
-    """A linear row's account: its schedule, and what of its balance is free from the start."""
+    """A linear row's account: its schedule, and the part of its balance free from genesis on."""
 
     row: Row
     account: AccountId
@@ -84,15 +84,15 @@ class Vests:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A whole table in accounts."""
+    """A whole table assigned to accounts."""
 
     table: Table
     rows: tuple[PlacedRow, ...]
     signers: tuple[tuple[str, Multisig], ...] = ()
-    """Who acts for pools: the `foundation`, and the `reserve` where there is one."""
+    """Multisigs that act for pools: the `foundation`, and the `reserve` if there is one."""
 
     def balances(self) -> dict[AccountId, int]:
-        """What each account holds, in planck."""
+        """Return the balance of each account, in planck."""
         held: dict[AccountId, int] = {}
         for placed in self.rows:
             for holding in placed.holdings:
@@ -100,7 +100,7 @@ class Placement:
         return held
 
     def rows_of(self, account: AccountId) -> list[str]:
-        """The keys of the rows that lie in an account, wholly or in part."""
+        """Return the keys of the rows in an account, wholly or in part."""
         return [
             placed.row.key
             for placed in self.rows
@@ -108,7 +108,7 @@ class Placement:
         ]
 
     def vesting(self, slot_ms: int) -> Iterator[Vests]:
-        """What vests; GenesisError if a schedule does not fit slots of `slot_ms` milliseconds."""
+        """Yield the vesting accounts; GenesisError if a schedule does not fit `slot_ms`."""
         balances = self.balances()
         for placed in self.rows:
             if placed.row.kind is Kind.LINEAR:
@@ -123,9 +123,9 @@ class Placement:
 def place(
     table: Table, liquidity: Liquidity, holders: Holders, validators: Sequence[AccountId] = ()
 ) -> Placement:
-    """Put every row of `table` into accounts; GenesisError if the purses exceed their row.
+    """Assign every row of `table` to accounts. GenesisError if initial balances exceed their row.
 
-    `holders` are those of all rows that somebody holds, and may be of `SIGNERS` as well.
+    `holders` are those of all rows with a holder, and optionally those of `SIGNERS`.
     """
     purses = _purses(holders, validators) if liquidity is Liquidity.MULTISIG else {}
     programmes = iter(name for name in POOLS if name.startswith("fnd"))
@@ -139,7 +139,7 @@ def place(
                 holdings = _liquidity(row, liquidity, holders[row.key], purses, named)
                 purses = {}
             case Kind.TREASURY:
-                # Without a liquidity row the purses come from here.
+                # Without a liquidity row the initial balances come from here.
                 paid = {} if table.row_of(Kind.IMMEDIATE) else purses
                 holdings = _after_purses(row, Holding(TREASURY, row.amount), paid)
             case Kind.MILESTONE:
@@ -194,7 +194,7 @@ def _named(count: int) -> Iterator[AccountId]:
 
 
 def _purses(holders: Holders, validators: Iterable[AccountId]) -> dict[AccountId, int]:
-    # Where nobody was named to act for a pool, the purses would be lost.
+    # Placeholders for unnamed signatories have no key: balances for them would be lost.
     stand_ins = {*stand_in_signers()}
     signatories = (
         signatory
@@ -218,7 +218,7 @@ def _after_purses(row: Row, main: Holding, purses: dict[AccountId, int]) -> list
 
 
 def placement_json(placement: Placement) -> dict[str, object]:
-    """The placement as a chain specification has it; amounts are decimal text."""
+    """Return the placement in the form of a chain specification; amounts are decimal text."""
     table = placement.table
     fields: dict[str, object] = {
         "id": table.id,
@@ -259,7 +259,7 @@ def _holding_json(holding: Holding) -> dict[str, object]:
 
 
 def read_placement(section: Section) -> Placement:
-    """Read what `placement_json` makes; GenesisError names the row and the field."""
+    """Read the output of `placement_json`. Raises GenesisError that names row and field."""
     fields = section.fields(
         required=("id", "supply", "vesting_reading", "allocations"), optional=("multisigs",)
     )
@@ -327,7 +327,7 @@ def _read_holding(section: Section) -> Holding:
 
 
 def balances_json(placement: Placement) -> dict[str, object]:
-    """The configuration of Balances."""
+    """Return the configuration of Balances."""
     return {
         "balances": [[address(who), str(held)] for who, held in placement.balances().items()],
         "pools": [address(account) for account in (*POOLS.values(), EXCHANGE)],
@@ -335,7 +335,7 @@ def balances_json(placement: Placement) -> dict[str, object]:
 
 
 def vesting_json(placement: Placement, slot_ms: int) -> dict[str, object]:
-    """The configuration of Vesting: [account, begin, length, liquid] and [account, cliff]."""
+    """Return Vesting's configuration: [account, begin, length, liquid] and [account, cliff]."""
     rows: list[list[object]] = []
     cliffs: list[list[object]] = []
     for vests in placement.vesting(slot_ms):
@@ -347,7 +347,7 @@ def vesting_json(placement: Placement, slot_ms: int) -> dict[str, object]:
 
 
 def check_balances(section: Section, placement: Placement) -> None:
-    """GenesisError, naming the row, unless Balances' configuration is the placement's."""
+    """Raise GenesisError, naming the row, unless Balances' configuration is the placement's."""
     fields = section.fields(required=("balances",), optional=("pools",))
     wanted = placement.balances()
     for entry in fields["balances"]:
@@ -365,7 +365,7 @@ def check_balances(section: Section, placement: Placement) -> None:
 
 
 def check_vesting(section: Section, placement: Placement, slot_ms: int) -> None:
-    """GenesisError, naming the row, unless Vesting's configuration is the placement's."""
+    """Raise GenesisError, naming the row, unless Vesting's configuration is the placement's."""
     fields = section.fields(required=("vesting",), optional=("vestingExt",))
     wanted = {vests.account: vests for vests in placement.vesting(slot_ms)}
     cliffs = {who: vests for who, vests in wanted.items() if has_cliff(vests.schedule)}
@@ -393,7 +393,7 @@ def check_vesting(section: Section, placement: Placement, slot_ms: int) -> None:
 
 
 def has_cliff(schedule: Schedule) -> bool:
-    """Whether something vests before the first planck comes free."""
+    """Return True if the cliff is after the start, so that the first release is late."""
     return schedule.cliff != schedule.start
 
 

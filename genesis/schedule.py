@@ -1,8 +1,8 @@
-"""The promises by the month and by the year: what `btt-chain tokenomics` prints without a node.
+"""Promised amounts by month and by year, as printed by `btt-chain tokenomics` without a node.
 
-`schedule` says what of each row has come free, `emission` what mining has given out, `release`
-sets all of it beside the documents' table. The numbers are those of the runtime's own functions:
-this module only walks over months and rows.
+`schedule` returns the released part of each row, `emission` the emission of mining, `release`
+compares all of it with the documents' table. The numbers come from the runtime's own functions:
+this module only iterates over months and rows.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from runtime.pallets.tokenomics.law import (
 MONTHS: Final = 96
 MONTHS_OF_YEAR: Final = 12
 LAST_YEAR: Final = FIRST_YEAR + len(RELEASE_TABLE) - 1
-"""The table's last entry: this year and all that follow."""
+"""Year of the table's last entry, which also covers all later years."""
 
 
 class Vested(NamedTuple):
-    """How much of a row has come free after so many months."""
+    """The released amount of a row after a number of months."""
 
     preset: str
     key: str
@@ -43,7 +43,7 @@ class Vested(NamedTuple):
 
 
 class Emitted(NamedTuple):
-    """How much of the mining pool is emitted after so many months."""
+    """The emitted amount of the mining pool after a number of months."""
 
     preset: str
     month: int
@@ -51,13 +51,13 @@ class Emitted(NamedTuple):
 
 
 class Release(NamedTuple):
-    """A year of the release table beside what the rows give in it. All amounts in planck.
+    """A year of the release table, compared with the rows' releases. All amounts in planck.
 
-    `rows` is what comes free by contract: vesting, mining, what is free from the start, and the
-    Foundation's programmes at their time cap; `gap` is the table's share less that, and may be
-    negative. `headroom` is what the ceiling leaves by the end of the year for all that is released
-    at discretion, the Foundation's programmes among it; `headroom_after_foundation` what is left
-    of it when the programmes have taken all that time allows. Both are cumulative, never negative.
+    `rows` is the release by contract: vesting, mining, immediate rows, and the Foundation's
+    programmes at their time cap; `gap` is the table's share less that, and may be negative.
+    `headroom` is the rest of the ceiling at the end of the year for discretionary releases,
+    including the Foundation's programmes; `headroom_after_foundation` is the rest when these
+    programmes have taken all that time allows. Both are cumulative, never negative.
     """
 
     preset: str
@@ -76,7 +76,7 @@ class Release(NamedTuple):
 
 
 def chain_of(preset: str) -> Chain:
-    """Return the chain of that name. SpecError if there is none, with those that there are."""
+    """Return the chain of that name. SpecError, with the known names, if there is none."""
     chain = chain_named(preset)
     if chain is None:
         raise SpecError(f"{preset}: no preset; there are {', '.join((*CHAINS, *ALIASES))}")
@@ -87,7 +87,7 @@ def chain_of(preset: str) -> Chain:
 
 
 def schedule(preset: str) -> Iterator[Vested]:
-    """Every row that time frees, month by month from 0 to 96, by the runtime's own functions.
+    """Yield every row released by time, month by month from 0 to 96, by the runtime's functions.
 
     Linear rows as they vest, milestone rows at their time cap (the most that milestones on time
     release), the mining row as it is emitted. SpecError if there is no such preset.
@@ -100,19 +100,19 @@ def schedule(preset: str) -> Iterator[Vested]:
 
 
 def timed(rows: Table) -> Iterator[Row]:
-    """The rows that come free by time: linear, milestone and mining, as the table has them."""
+    """Return the rows released by time: linear, milestone and mining, in the table's order."""
     return (row for row in rows.rows if row.kind in {Kind.LINEAR, Kind.MILESTONE, Kind.MINING})
 
 
 def free_after(rows: Table, row: Row, month: int, slot_ms: int) -> int:
-    """How much of a row has come free after so many months at most, in planck."""
+    """Return the maximum released amount of a row after a number of months, in planck."""
     return free_at(rows, row, slots(month, slot_ms), slot_ms)
 
 
 def free_at(rows: Table, row: Row, slot: int, slot_ms: int) -> int:
-    """How much of a row has come free in a slot since genesis at most, in planck.
+    """Return the maximum released amount of a row in a slot since genesis, in planck.
 
-    Nothing of rows that only decisions free; all of those that are free from the start.
+    Zero for rows that only decisions release; everything for rows that are free from genesis.
     """
     match row.kind:
         case Kind.LINEAR:
@@ -130,7 +130,7 @@ def free_at(rows: Table, row: Row, slot: int, slot_ms: int) -> int:
 
 
 def emission(preset: str) -> Iterator[Emitted]:
-    """What mining has given out at most, month by month from 0 to 96. SpecError if no preset."""
+    """Yield the maximum emission of mining, monthly from 0 to 96. SpecError if no preset."""
     chain = chain_of(preset)
     pool = table(chain.document).row_of(Kind.MINING)
     amount = 0 if pool is None else pool.amount
@@ -142,11 +142,11 @@ def emission(preset: str) -> Iterator[Emitted]:
 
 
 def release(preset: str) -> Iterator[Release]:
-    """The release table beside what the rows give, year by year. SpecError if no preset.
+    """Yield the release table, compared with the rows, by year. SpecError if no preset.
 
-    A year is twelve months of protocol time from genesis, called 2025, 2026, ... whenever the
-    chain starts; the last entry is 2030 and all that follows. What comes free in the very slot in
-    which a year ends belongs to that year, so that its sum is `schedule`'s after twelve months.
+    A year is twelve months of protocol time from genesis, labelled 2025, 2026, ... whenever the
+    chain starts; the last entry is 2030 and all later years. Releases in the very slot in which a
+    year ends belong to that year, so that its sum is `schedule`'s after twelve months.
     """
     chain = chain_of(preset)
     rows = table(chain.document)
@@ -182,7 +182,7 @@ def release(preset: str) -> Iterator[Release]:
 
 
 def year_named(text: str) -> str | None:
-    """The entry of the release table that a year belongs to; None for what is no year of it."""
+    """Return the entry of the release table for a year; None for texts outside of it."""
     digits = text.removesuffix("+")
     if not (digits.isascii() and digits.isdecimal() and len(digits) == len(str(FIRST_YEAR))):
         return None
@@ -193,7 +193,7 @@ def year_named(text: str) -> str | None:
 
 
 def _end(rows: Table) -> int:
-    """The month after which time frees nothing more."""
+    """Return the month after which time releases nothing more."""
     ends = ((row.lock_months or 0) + (row.months or 0) for row in rows.rows)
     return max(MONTHS, *ends)
 
@@ -202,7 +202,7 @@ def _end(rows: Table) -> int:
 
 
 def as_csv(rows: Iterable[NamedTuple], fields: Iterable[str]) -> str:
-    """Rows of one kind as CSV, with a header line of their fields."""
+    """Return rows of one kind as CSV, with a header line of their fields."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(fields)
@@ -211,16 +211,16 @@ def as_csv(rows: Iterable[NamedTuple], fields: Iterable[str]) -> str:
 
 
 def schedule_csv(preset: str) -> str:
-    """The schedule as CSV with a header line; SpecError if there is no such preset."""
+    """Return the schedule as CSV with a header line; SpecError if there is no such preset."""
     return as_csv(schedule(preset), Vested._fields)
 
 
 def emission_csv(preset: str) -> str:
-    """The emission as CSV with a header line; SpecError if there is no such preset."""
+    """Return the emission as CSV with a header line; SpecError if there is no such preset."""
     return as_csv(emission(preset), Emitted._fields)
 
 
 def release_csv(preset: str, year: str | None = None) -> str:
-    """The release table as CSV, of one year where that is given; SpecError if no such preset."""
+    """Return the release table as CSV, of one year if given; SpecError if no such preset."""
     rows = (row for row in release(preset) if year is None or row.year == year)
     return as_csv(rows, Release._fields)

@@ -1,21 +1,21 @@
 """An economy in memory: the real runtime from a preset's genesis, months in seconds.
 
-The pallets are those of `BttRuntime`, block by block on a state in memory; whatever is paid,
-burned, reserved or refused, they decide. Simulated is only who acts, by these assumptions:
+The pallets are those of `BttRuntime`, block by block on a state in memory; they decide all
+payments, burns, reservations and refusals. Only the actors are simulated, by these assumptions:
 
 * A block is made every step (a thirtieth of a month, or a month), and an epoch is as long as a
   step, so that every step closes one era. Slots are of six seconds; the validator is one holder.
-* Whoever gets money puts it on the market as soon as it can be spent: holders what vests, the
+* All recipients sell money on the market as soon as it can be spent: holders what vests, the
   liquidity managers, the Foundation, providers. The market buys the compute and does the staking.
 * Compute is sold in jobs of a hundred BTT to requesters who are not verified, as much as the plan
   says and the market can pay, done by providers with neutral scores. The registry of providers
-  comes with Useful work; here a stand-in says that they may earn. Rewards are claimed era by era.
-* The Foundation attests each quarter's milestone when the quarter ends, nobody objects, and every
-  month it claims what time, milestones and the ceiling allow.
-* The plan's share of what circulates is staked, a fifth of it in each tier, as far as its minimum
-  is reached and the pool can promise the full reward. Rewards and dividends are claimed monthly,
-  and stakes closed when their term is over.
-* Nothing is spent at discretion, and transactions cost no fee.
+  comes with Useful work; here a stand-in lets every provider earn. Rewards are claimed by era.
+* The Foundation attests each quarter's milestone when the quarter ends, without objections, and
+  every month it claims the amount that time, milestones and the ceiling allow.
+* The plan's share of the circulating supply is staked, a fifth of it in each tier, as far as its
+  minimum is reached and the pool can promise the full reward. Rewards and dividends are claimed
+  monthly, and stakes closed when their term is over.
+* There are no discretionary payments, and transactions cost no fee.
 """
 
 from __future__ import annotations
@@ -59,32 +59,32 @@ MONTH: Final = MONTH_MS // SLOT_MS
 START: Final = 1_735_689_600_000 // SLOT_MS
 """The slot of block 1: the beginning of 2025."""
 STEPS: Final = 30
-"""Steps of a month when they are days, or nearly: a month is 30.4375 days."""
+"""Steps per month when they are about a day: a month is 30.4375 days."""
 JOB: Final = 100 * BTT
 """The price of one job."""
 QUARTER: Final = 3
 LOOK_BACK: Final = 12
-"""Months over which the pace of the staking pool is measured."""
+"""Number of months over which the use of the staking pool is measured."""
 EXISTENTIAL: Final = MILLI_BTT
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What people do in a simulated economy."""
+    """Behaviour of the actors in a simulated economy."""
 
     months: int
     staked_ppm: int = 200_000
-    """How much of what circulates is staked, in millionths."""
+    """Staked part of the circulating supply, in millionths."""
     demand: int = 100_000 * int(BTT)
-    """For how much compute is bought in a month, in planck."""
+    """Price of the compute bought in a month, in planck."""
     daily: bool = True
-    """Whether a step is (about) a day; else a month."""
+    """True for steps of about a day, False for months."""
 
 
 class Month(NamedTuple):
     """The economy at the end of a month, in planck. `released` and `emitted` are by the ceiling's
-    and the schedule's own counts; `runway` is how many months the free part of the staking pool
-    lasts at the pace of the last twelve, None if it did not shrink.
+    and the schedule's own counts; `runway` is the number of months that the free part of the
+    staking pool lasts at the pace of the last twelve, None if it did not shrink.
     """
 
     preset: str
@@ -106,7 +106,7 @@ class Month(NamedTuple):
 
 
 def simulated(chain: Chain, plan: Plan) -> Iterator[Month]:
-    """Run the economy of a chain by a plan; yields month 0, after block 1, and every month's end.
+    """Run the economy of a chain by a plan; yield month 0, after block 1, and every month's end.
 
     SpecError if the chain's preset makes no genesis.
     """
@@ -127,10 +127,10 @@ def simulated(chain: Chain, plan: Plan) -> Iterator[Month]:
 
 
 class Memory:
-    """What the last block left, all of it in memory.
+    """The state after the last block, in memory.
 
-    Blocks work on an overlay, as they do in a node; its changes are folded in when they close, so
-    that walks over keys stay quick however long the run is.
+    Blocks use an overlay, as in a node; its changes are merged when they close, so that iteration
+    over keys stays fast in long runs.
     """
 
     def __init__(self, values: Mapping[bytes, bytes]) -> None:
@@ -142,7 +142,7 @@ class Memory:
         return Overlay(self.values.get, self._keys)
 
     def keep(self, changes: Mapping[bytes, bytes | None]) -> None:
-        """Fold in what a block changed."""
+        """Merge the changes of a block."""
         for key, value in changes.items():
             if value is not None:
                 if key not in self.values:
@@ -157,14 +157,14 @@ class Memory:
         return takewhile(lambda key: key.startswith(prefix), islice(ordered, start, None))
 
 
-# --- who there is ---------------------------------------------------------------
+# --- actors ---------------------------------------------------------------------
 
 
 class Anybody(Providers):
-    """A registry in which everybody may earn by work, each for itself."""
+    """A registry in which every account may earn by work, as its own operator."""
 
     def exists(self, who: AccountId) -> bool:
-        """Tell that `who` is registered."""
+        """Return True if `who` is registered: always."""
         return True
 
     def operator_of(self, provider: AccountId) -> AccountId | None:
@@ -173,7 +173,7 @@ class Anybody(Providers):
 
 
 def somebody(name: str) -> AccountId:
-    """A simulated account."""
+    """Return the simulated account of this name."""
     return AccountId(blake2_256(b"btt/simulated/" + name.encode()))
 
 
@@ -183,38 +183,38 @@ PROVIDERS: Final = somebody("providers")
 
 @dataclass(slots=True)
 class OpenStake:
-    """A stake that is open."""
+    """An open stake."""
 
     who: AccountId
     id: u32
     tier: int
     amount: int
     end: int
-    """In slots since genesis."""
+    """End of the term, in slots since genesis."""
 
 
 @dataclass(slots=True)
 class Economy:
-    """The runtime on its state, and what the people in it remember."""
+    """The runtime on its state, and the records of its actors."""
 
     chain: Chain
     plan: Plan
     runtime: BttRuntime = field(init=False)
     memory: Memory = field(init=False)
     state: Overlay = field(init=False)
-    """That of the block at hand."""
+    """State of the current block."""
     number: int = field(default=0, init=False)
     now: int = field(default=0, init=False)
     stakes: list[OpenStake] = field(default_factory=list, init=False)
     sold: int = field(default=0, init=False)
     left_over: int = field(default=0, init=False)
-    """Demand that makes no whole job yet."""
+    """Demand below the price of a whole job, for later."""
     free_history: list[int] = field(default_factory=list, init=False)
     owners: list[AccountId] = field(default_factory=list, init=False)
-    """Who has money from genesis on, or gets it."""
+    """Accounts that have money from genesis on, or receive it."""
 
     def __post_init__(self) -> None:
-        """Make block zero and stand on its state."""
+        """Build block zero and enter its state."""
         epoch = MONTH // STEPS if self.plan.daily else MONTH
         rows = table(self.chain.document)
         holders = dev_holders(rows)
@@ -276,20 +276,20 @@ class Economy:
         runtime.dispatch(NONE, runtime.call("Timestamp", "set", now=moment))
 
     def close(self) -> None:
-        """Close the block, and keep what it did."""
+        """Close the block, and store its changes."""
         self.runtime.system.end_extrinsics()
         self.runtime.on_finalize(self.number)
         self.runtime.system.end_block()
         self.memory.keep(self.state.changes())
 
     def do(self, who: AccountId, pallet: str, call: str, **arguments: object) -> None:
-        """Let `who` make a call. Raises DispatchError if it fails; then nothing changed."""
+        """Make a call of `who`. Raises DispatchError if it fails; then nothing changed."""
         self.runtime.dispatch(signed(who), self.runtime.call(pallet, call, **arguments))
 
     # ---- every step
 
     def trade(self, demand: int) -> None:
-        """Have the last era's rewards claimed, and buy compute for so much money."""
+        """Claim the last era's rewards, and buy compute for `demand` planck."""
         era = self.mining.era_index.value
         if era:
             self.attempt(PROVIDERS, "Mining", "claim_rewards", era_from=era - 1, era_to=era - 1)
@@ -312,7 +312,7 @@ class Economy:
     # ---- every month
 
     def month_ends(self, month: int) -> None:
-        """Let everybody do what is done once a month."""
+        """Do the monthly actions of all actors."""
         self.run_foundation(month)
         for who in self.owners:
             self.attempt(who, "Vesting", "vest")
@@ -321,7 +321,7 @@ class Economy:
         self.open_stakes()
 
     def run_foundation(self, month: int) -> None:
-        """Attest the milestones of a quarter that ends, and claim what may be claimed."""
+        """Attest the milestones of a quarter that ends, and claim the released amounts."""
         foundation = self.tokenomics.foundation.get()
         if foundation is None:
             return
@@ -339,7 +339,7 @@ class Economy:
             self.attempt(MARKET, "Tokenomics", "claim_programme", programme=number)
 
     def look_after_stakes(self) -> None:
-        """Claim what open stakes have earned; close those whose term is over."""
+        """Claim the rewards of open stakes; close those whose term is over."""
         still_open = []
         for stake in self.stakes:
             if self.now >= stake.end:
@@ -352,7 +352,7 @@ class Economy:
         self.stakes = still_open
 
     def open_stakes(self) -> None:
-        """Stake what the plan's share lacks, tier by tier, each stake by an account of its own."""
+        """Stake the difference to the plan's share by tier, each stake from a new account."""
         circulating = int(self.tokenomics.supply().circulating)
         tiers = self.staking.current_tiers.value
         target = circulating * self.plan.staked_ppm // PPM // len(tiers)
@@ -368,7 +368,7 @@ class Economy:
                 lacking -= amount
 
     def stake(self, tier: int, amount: int, term: int) -> bool:
-        """Open a stake with money of the market; tell whether the pool could promise its reward."""
+        """Open a stake with market money; return True if the pool could promise its reward."""
         number = self.staking.next_id.value
         who = somebody(f"staker {int(number)}")
         self.send(MARKET, who, amount + int(EXISTENTIAL))
@@ -380,10 +380,10 @@ class Economy:
         self.stakes.append(OpenStake(who, number, tier, amount, self.now + term))
         return True
 
-    # ---- steps
+    # ---- helpers
 
     def attempt(self, who: AccountId, pallet: str, call: str, **arguments: object) -> bool:
-        """Let `who` make a call that may be refused; tell whether it was carried out."""
+        """Make a call of `who`; return True if it succeeded, False if it was refused."""
         try:
             self.do(who, pallet, call, **arguments)
         except DispatchError:
@@ -391,11 +391,11 @@ class Economy:
         return True
 
     def spendable(self, who: AccountId) -> int:
-        """What `who` can spend and still live, in planck."""
+        """Return the amount that `who` can spend and stay alive, in planck."""
         return max(0, int(self.runtime.balances.reducible_balance(who)) - int(EXISTENTIAL))
 
     def gather(self, who: AccountId) -> None:
-        """Put what `who` can spend on the market."""
+        """Send the spendable balance of `who` to the market."""
         amount = self.spendable(who)
         if amount >= EXISTENTIAL:
             self.send(who, MARKET, amount)
@@ -406,7 +406,7 @@ class Economy:
         self.do(source, "Balances", "transfer_allow_death", dest=Id(dest), value=value)
 
     def told(self, month: int) -> Month:
-        """What the pallets say of the economy now."""
+        """Return the present figures of the pallets."""
         supply, pool = self.tokenomics.supply(), self.staking.pool()
         free = int(pool.free)
         self.free_history.append(free)
@@ -433,11 +433,11 @@ class Economy:
         )
 
 
-# --- small things ---------------------------------------------------------------
+# --- helpers --------------------------------------------------------------------
 
 
 def holders_of(placement: Placement) -> list[AccountId]:
-    """The accounts of people in a placement: all but the pools."""
+    """Return the accounts in a placement except the pools."""
     return [
         account
         for account in dict.fromkeys(
@@ -451,7 +451,7 @@ def holders_of(placement: Placement) -> list[AccountId]:
 
 
 def times(split: ComputeSplit, jobs: int) -> ComputeSplit:
-    """The legs of so many equal jobs."""
+    """Return the parts of a fee for a number of equal jobs."""
     return ComputeSplit(
         burn=split.burn * jobs,
         contributors=split.contributors * jobs,
@@ -462,7 +462,7 @@ def times(split: ComputeSplit, jobs: int) -> ComputeSplit:
 
 
 def runway(history: list[int]) -> int | None:
-    """How many months the last of these amounts lasts at the pace of the last twelve months."""
+    """Return the number of months that the last amount lasts at the pace of the last twelve."""
     before = history[-LOOK_BACK - 1 :]
     spent, months = before[0] - before[-1], len(before) - 1
     return None if spent <= 0 else before[-1] * months // spent

@@ -1,9 +1,9 @@
-"""The chain specification: what a node must know to join a chain, as Substrate's JSON file.
+"""The chain specification: the data with which a node joins a chain, as Substrate's JSON file.
 
-A plain file describes block zero (`genesis.runtimeGenesis`), a raw one spells its state out
-(`genesis.raw.top`). A plain file of a BTT chain also carries the `allocation`: who was promised
-what; the balances and vesting schedules must be what follows from it. Whatever a file holds,
-reading it gives a `ChainSpec` or a `SpecError` that names the place.
+A plain file describes block zero (`genesis.runtimeGenesis`), a raw one contains its whole state
+(`genesis.raw.top`). A plain file of a BTT chain also contains the `allocation`, from which the
+balances and vesting schedules must follow. Reading any file returns a `ChainSpec`, or raises a
+`SpecError` that names the place.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ MAX_VERBOSITY: Final = 255
 MAX_DECIMALS: Final = 255
 _HEX: Final = re.compile(r"0x[0-9a-fA-F]*")
 _PRESERVED: Final = ("forkId", "forkBlocks", "badBlocks", "codeSubstitutes", "consensusEngine")
-"""Fields of Substrate that are kept as they are and mean nothing here."""
+"""Fields of Substrate that are kept unchanged and have no effect here."""
 _KNOWN: Final = (
     "chainType", "bootNodes", "telemetryEndpoints", "protocolId", "properties",
     "allocation", "warning", *_PRESERVED,
@@ -51,16 +51,16 @@ _READ: Final = (
 
 
 class SpecError(ValueError):
-    """The chain specification is wrong; the message names the place and what belongs there."""
+    """The chain specification is wrong; the message names the place and the expected value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """Block zero as the runtime's configuration, and whose money it is."""
+    """Block zero as the runtime's configuration, with the owners of its balances."""
 
     config: Json
     placement: Placement | None = None
-    """None for chains that somebody made up without promising anything."""
+    """None for custom chains without an allocation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,42 +72,42 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class ChainSpec:
-    """A chain, as its specification tells of it."""
+    """A chain, as described by its specification."""
 
     name: str
     id: str
-    """Names the chain's folder on disk."""
+    """The name of the chain's folder on disk."""
     chain_type: str
-    """Development, Local, Live, or a word of somebody's own."""
+    """Development, Local, Live, or a custom word."""
     genesis: Plain | Raw
     boot_nodes: tuple[str, ...] = ()
-    """Addresses of nodes to call first, each with its peer id."""
+    """Addresses of bootnodes, each with its peer id."""
     telemetry_endpoints: tuple[tuple[str, int], ...] = ()
     protocol_id: str | None = None
     properties: Json = field(default_factory=dict)
     more: Json = field(default_factory=dict)
-    """Fields of other programs: kept, never read."""
+    """Fields of other programs: kept, but ignored."""
     warning: str | None = None
-    """What a person must know before using the chain; written, never believed."""
+    """A warning for users of the chain; written, but ignored when read."""
 
     @property
     def is_live(self) -> bool:
-        """Whether keys that everybody knows have no place in it; unless said otherwise."""
+        """True if publicly known keys are refused: for all types but Development and Local."""
         return self.chain_type not in {ChainType.DEVELOPMENT, ChainType.LOCAL}
 
     @property
     def finality(self) -> Finality:
-        """What its voters go by; no state holds it, so all nodes take it from the chain's type."""
+        """Parameters of its voters, by the chain's type because no state contains them."""
         return FINALITY.get(self.chain_type, LIVE_FINALITY)
 
     @property
     def chain_type_json(self) -> str | dict[str, str]:
-        """The type as `system_chainType` answers it."""
+        """The type in the form of `system_chainType`."""
         known = [kind.value for kind in ChainType]
         return self.chain_type if self.chain_type in known else {"Custom": self.chain_type}
 
     def to_json(self) -> dict[str, object]:
-        """The specification as its file has it."""
+        """Return the specification in the form of its file."""
         fields: dict[str, object] = {
             "name": self.name,
             "id": self.id,
@@ -131,12 +131,12 @@ class ChainSpec:
         return fields
 
     def dumps(self) -> str:
-        """The file's text."""
+        """Return the file's text."""
         return json.dumps(self.to_json(), indent=2, ensure_ascii=False)
 
 
 def hexed(raw: bytes) -> str:
-    """The bytes as 0x and hex digits."""
+    """Return the bytes as 0x and hex digits."""
     return "0x" + raw.hex()
 
 
@@ -144,10 +144,10 @@ def hexed(raw: bytes) -> str:
 
 
 def read_spec(text: str | bytes, name: str = "unnamed", source: str = "spec") -> ChainSpec:
-    """Read a chain specification; SpecError names the place that is wrong.
+    """Read a chain specification. Raises SpecError that names the wrong place.
 
-    A bare raw genesis (`{"top": ...}`) is read as the Live chain `name`. `source` is where the
-    text comes from, for those who gave a wrong file.
+    A bare raw genesis (`{"top": ...}`) is read as the Live chain `name`. `source` is the origin of
+    the text, for error messages.
     """
     document = parse_json(text, source)
     if not isinstance(document, Mapping):
@@ -163,7 +163,7 @@ def read_spec(text: str | bytes, name: str = "unnamed", source: str = "spec") ->
 
 
 def parse_json(text: str | bytes, source: str) -> object:
-    """Read JSON in which no object names a field twice; SpecError names its `source`."""
+    """Read JSON without duplicate fields in an object. Raises SpecError that names its `source`."""
     try:
         return json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
@@ -184,8 +184,8 @@ def _no_number(word: str) -> object:
 
 
 def _read_document(document: Json) -> ChainSpec:
-    # Other programs put fields of their own beside a raw genesis; a plain one is written by hand,
-    # where an unknown field is a misspelt one.
+    # Other programs add fields of their own to a raw genesis; a plain one is written by hand, where
+    # an unknown field is a misspelt one.
     raw = _inside(document, "genesis", "raw")
     others = () if raw is None else tuple(document)
     fields = Section(document, "spec").fields(
@@ -222,7 +222,7 @@ def _read_document(document: Json) -> ChainSpec:
 
 
 def _inside(document: object, *names: str) -> object:
-    """The member of nested objects, or None."""
+    """Return the member of nested objects, or None."""
     for name in names:
         document = document.get(name) if isinstance(document, Mapping) else None
     return document
@@ -288,11 +288,11 @@ def _read_properties(section: Section | None, value: object) -> Json:
 
 
 def _check_decimals(section: Section, value: object) -> None:
-    """One number, or a list of them: Substrate's chains of several tokens have one for each."""
+    """Check a number, or a list with one for each token as on Substrate's multi-token chains."""
     each = section.rows() if isinstance(value, list) else [section]
     numbers = value if isinstance(value, list) else [value]
     for place, number in zip(each, numbers, strict=True):
-        # No decimal text here: wallets read the property as it stands.
+        # No decimal text here: wallets read the property unchanged.
         if isinstance(number, str):
             raise place.wrong(f"a whole number from 0 to {MAX_DECIMALS}, not as text")
         place.integer(MAX_DECIMALS)
@@ -305,7 +305,7 @@ def _read_raw(section: Section, entries: object) -> Raw:
     fields = section.fields(required=("top",), optional=("childrenDefault",))
     children = fields.get("childrenDefault")
     if children is not None and children.present():
-        children.fields()  # with no field known, any child trie is refused by name
+        children.fields()  # with no field allowed, any child trie is refused by name
     top: dict[bytes, bytes] = {}
     for key, value in _members(fields["top"], entries).items():
         raw = _bytes(key, f"{fields['top'].path}: the key {key[:70]!r}")
@@ -318,7 +318,7 @@ def _read_raw(section: Section, entries: object) -> Raw:
 
 
 def _members(section: Section, value: object) -> dict[str, Section]:
-    """The members of an object whose names are data."""
+    """Return the members of an object whose names are data."""
     return section.fields(optional=tuple(value) if isinstance(value, Mapping) else ())
 
 
@@ -366,7 +366,7 @@ def _read_plain(
 
 
 def _check_document(found: Table, path: str) -> None:
-    """A table that bears a document's name is the document's."""
+    """Check that a table with a document's name equals the document's."""
     if found.id not in DOCUMENTS:
         return
     right = table(found.id)
@@ -389,7 +389,7 @@ def _check_document(found: Table, path: str) -> None:
 
 
 def _need_counts(section: Section) -> None:
-    """The law would take a development chain's numbers for those that are not there."""
+    """Raise GenesisError for missing numbers: the runtime has a development chain's as defaults."""
     given = section.fields(required=(*COUNTS, "work"), optional=("chainId", "slotMs"))
     given["work"].fields(required=tuple(WORK_COUNTS))
 
@@ -403,7 +403,7 @@ def _refuse_sudo(parts: dict[str, Section]) -> None:
 
 
 def _check_validators(parts: dict[str, Section]) -> None:
-    """Those who bond in block zero bond the same, and have session keys; nobody else has."""
+    """Check that bonds of block zero are equal, and only their stashes have session keys."""
     bonds, keys = _rows_of(parts, "authorities", "bonds"), _rows_of(parts, "session", "keys")
     owners = {row.rows(3)[0].account(): row for row in keys}
     first: u128 | None = None
@@ -419,7 +419,7 @@ def _check_validators(parts: dict[str, Section]) -> None:
 
 
 def _rows_of(parts: dict[str, Section], pallet: str, name: str) -> list[Section]:
-    """The rows of one list in a pallet's configuration; the pallet checks what else is there."""
+    """Return the rows of one list in a pallet's configuration; the pallet checks the rest."""
     if pallet not in parts:
         return []
     others = ("minimumBond", "validatorCount", "proofRequired")
@@ -428,7 +428,7 @@ def _rows_of(parts: dict[str, Section], pallet: str, name: str) -> list[Section]
 
 
 def refuse_known_keys(config: object, path: str) -> None:
-    """GenesisError, naming the place, if a key that everybody has stands in JSON of `path`."""
+    """Raise GenesisError, naming the place, if JSON of `path` contains a publicly known key."""
     known = well_known(all_holders())
     for place, text in texts(config, path):
         name = known.get(_account_or_key(text))
@@ -437,7 +437,7 @@ def refuse_known_keys(config: object, path: str) -> None:
 
 
 def texts(value: object, path: str) -> Iterator[tuple[str, str]]:
-    """Every text within a JSON value, and where it stands."""
+    """Yield every text within a JSON value, with its place."""
     ahead = [(path, value)]
     while ahead:
         place, item = ahead.pop()
@@ -450,7 +450,7 @@ def texts(value: object, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _account_or_key(text: str) -> bytes:
-    """The bytes that an address or hex stands for; nothing if it is neither."""
+    """Return the bytes of an address or hex; empty for other texts."""
     if _HEX.fullmatch(text) and len(text) % 2 == 0:
         return bytes.fromhex(text[2:])
     try:

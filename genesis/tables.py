@@ -1,4 +1,4 @@
-"""The documents' tables, read from their files beside `presets` and checked once."""
+"""The documents' tables, read from the files in `presets` and checked once."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from runtime.frame import Section
 
 @cache
 def table(document: str) -> Table:
-    """The table of a document, such as `seed-000`; GenesisError if its file is wrong."""
+    """Return the table of a document, such as `seed-000`; GenesisError if its file is wrong."""
     text = files("genesis.presets").joinpath(f"{document}.json").read_text(encoding="utf-8")
     return read_table(Section(json.loads(text), document))
 
 
 @cache
 def all_holders() -> tuple[str, ...]:
-    """The names of the holders in all documents."""
+    """Return the names of the holders in all documents."""
     return tuple(sorted({name for document in DOCUMENTS for name in names_of(table(document))}))
 
 
 def unheld(accounts: Container[AccountId]) -> tuple[str, ...]:
-    """The holders whose placeholders are among `accounts`."""
+    """Return the holders whose placeholders are among `accounts`."""
     return tuple(name for name in all_holders() if placeholder(name) in accounts)

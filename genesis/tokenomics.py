@@ -1,9 +1,9 @@
-"""The configuration of Tokenomics: what follows from an allocation, and what a document adds.
+"""The configuration of Tokenomics: derived from an allocation, with additions of a document.
 
-From the rows follow what comes free by contract and the Foundation's programmes; the document adds
-its milestone burns and its release table, and the supply the value from which fees burn at their
-highest rate. A specification's section is checked against all of that but what its makers may
-choose: that value, what the release ceiling does, and the items of each programme.
+The rows determine the releases by contract and the Foundation's programmes; the document adds its
+milestone burns and its release table; the supply determines the value from which fees burn at their
+highest rate. A specification's section is checked against all of that except the free choices of
+its authors: that value, the mode of the release ceiling, and the milestones of each programme.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from runtime.pallets.tokenomics.law import RELEASE_TABLE
 from runtime.splits import BPS
 
 THRESHOLD_PART: Final = 2_100
-"""The supply is so many times the value from which fees burn at their highest rate: 10,000 BTT of
-21 million, 100,000 of 210 million."""
+"""Ratio of the supply to the value from which fees burn at their highest rate: 10,000 BTT of 21
+million, 100,000 of 210 million."""
 QUARTER: Final = 3
 """Months between two milestones of a programme."""
 
@@ -35,7 +35,7 @@ ContractRow = tuple[int, int, int, int]
 
 
 def tokenomics_json(placement: Placement, slot_ms: int) -> dict[str, object]:
-    """The configuration of Tokenomics; amounts are decimal text."""
+    """Return the configuration of Tokenomics; amounts are decimal text."""
     rows = placement.table
     fields: dict[str, object] = {
         "preset": rows.id,
@@ -62,12 +62,12 @@ def tokenomics_json(placement: Placement, slot_ms: int) -> dict[str, object]:
 
 
 def burns_of(rows: Table) -> tuple[tuple[str, int], ...]:
-    """What a document destroys at its milestones; nothing if the table is no document's."""
+    """Return the burns at a document's milestones, or those of a table that is no document's."""
     return table(rows.id).burns if rows.id in DOCUMENTS else rows.burns
 
 
 def check_tokenomics(section: Section, placement: Placement, slot_ms: int) -> None:
-    """GenesisError, naming the field, unless Tokenomics' configuration is the placement's."""
+    """Raise GenesisError, naming the field, unless Tokenomics' configuration is the placement's."""
     fields = section.fields(
         required=(
             "preset",
@@ -97,11 +97,11 @@ def check_tokenomics(section: Section, placement: Placement, slot_ms: int) -> No
             raise fields[name].wrong(f"{address(who.account)}, the allocation's multisig")
 
 
-# --- what follows from the rows ---------------------------------------------------
+# --- derived from the rows --------------------------------------------------------
 
 
 def _allocations(placement: Placement) -> list[list[object]]:
-    """Every row: its name, how it is paid out, planck, and the accounts that it lies in."""
+    """Return every row: its name, kind, planck, and accounts."""
     return [
         [
             placed.row.key,
@@ -114,7 +114,7 @@ def _allocations(placement: Placement) -> list[list[object]]:
 
 
 def _contractual(placement: Placement, slot_ms: int) -> Iterable[ContractRow]:
-    """What comes free by contract: linear rows, liquidity, and purses out of the treasury."""
+    """Yield the releases by contract: linear rows, liquidity, treasury's initial balances."""
     for placed in placement.rows:
         row = placed.row
         match row.kind:
@@ -140,7 +140,7 @@ def _pool_of(placed: PlacedRow) -> str:
 
 
 def _milestones(row: Row) -> list[tuple[int, bytes]]:
-    """An item for each quarter of a programme: its part, and the hash of what is to be done."""
+    """Return an item for each quarter of a programme: its part, and the hash of its text."""
     count = max(1, (row.months or 0) // QUARTER)
     parts = [BPS // count] * count
     parts[-1] += BPS - sum(parts)

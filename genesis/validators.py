@@ -1,11 +1,11 @@
-"""Who makes the first blocks: the file behind `build-spec --validators`.
+"""Validators of the first blocks: the file for `build-spec --validators`.
 
     [{"stash": "5F...", "babe": "0x...", "grandpa": "0x...", "name": "Bitwave"}, ...]
 
 `stash` is the account whose money is bonded; on a Live chain that is the holder of a row, because
-nobody else has so much in block zero. `babe` (sr25519) and `grandpa` (ed25519) are public session
-keys. `bond` is in planck, 10,000 BTT where it is left out, and the same for all. `name` is for
-those who read the file.
+no other account has so much in block zero. `babe` (sr25519) and `grandpa` (ed25519) are public
+session keys. `bond` is in planck, 10,000 BTT by default, and the same for all. `name` is for
+readers of the file.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from runtime.frame import GenesisError, Section
 from runtime.pallets.balances import is_pool
 
 BOND: Final = 10_000 * int(BTT)
-"""What each validator bonds in block zero, in planck: at least, and where nobody says more."""
+"""Minimum and default bond of each validator in block zero, in planck."""
 VERIFIER_BOND: Final = 5_000 * int(BTT)
-"""What it bonds besides, where it also checks work from the beginning."""
+"""Additional bond of validators that verify work from genesis on, in planck."""
 VERIFIER_PURSE: Final = 1_000 * int(BTT)
-"""What it must have left then."""
+"""Minimum remaining balance of these validators, in planck."""
 MAX_NAME: Final = 64
 KEY_LENGTH: Final = 32
 
 _CHECKS: Final = {
     "babe": (vrf.is_public, "sr25519"),
-    # The main subgroup, canonically encoded: stricter than the verifier is with signatures.
+    # Canonical points of the main subgroup: stricter than the verification of signatures.
     "grandpa": (crypto_core_ed25519_is_valid_point, "ed25519"),
 }
 
@@ -46,18 +46,18 @@ class Validator:
 
     stash: AccountId
     babe: bytes
-    """The public key that makes blocks, sr25519."""
+    """Public key for block signatures, sr25519."""
     grandpa: bytes
-    """The public key that votes, ed25519."""
+    """Public key for finality votes, ed25519."""
     bond: int = BOND
     """In planck."""
     name: str = ""
     source: str = field(default="", compare=False)
-    """Where it was named, for messages."""
+    """Place of its definition, for messages."""
 
 
 def dev_validators(count: int) -> tuple[Validator, ...]:
-    """So many of the development keys: Alice to Ferdie, One, Two, `//Validator//0`, ..."""
+    """Return `count` validators with development keys: Alice to Ferdie, One, Two, ..."""
     return tuple(_dev_validator(dev_path(place)) for place in range(count))
 
 
@@ -70,7 +70,7 @@ def _dev_validator(path: str) -> Validator:
 
 
 def read_validators(section: Section) -> tuple[Validator, ...]:
-    """Read a validators file; GenesisError names the entry, the field and what is wrong with it."""
+    """Read a validators file. Raises GenesisError that names entry, field and mistake."""
     validators: list[Validator] = []
     taken: dict[tuple[str, bytes], str] = {}
     for place in section:
@@ -109,7 +109,7 @@ def _read_validator(place: Section) -> Validator:
 
 
 def read_key(section: Section, name: str) -> bytes:
-    """Read a public session key; GenesisError unless it is one of its scheme."""
+    """Read a public session key. Raises GenesisError unless it is one of its scheme."""
     is_public, scheme = _CHECKS[name]
     key = section.hex_bytes(KEY_LENGTH)
     if not is_public(key):
@@ -135,7 +135,7 @@ def _read_name(section: Section) -> str:
 
 
 def check_bonds(validators: Sequence[Validator], balances: Mapping[AccountId, int]) -> None:
-    """GenesisError, naming the entry, unless each stash holds its bond and a little more."""
+    """Raise GenesisError, naming the entry, unless each stash holds its bond and a little more."""
     for validator in validators:
         held = balances.get(validator.stash, 0)
         if held < validator.bond + MILLI_BTT:
@@ -150,7 +150,7 @@ def check_bonds(validators: Sequence[Validator], balances: Mapping[AccountId, in
 
 
 def session_json(validators: Sequence[Validator]) -> dict[str, object]:
-    """The configuration of Session: [account, validator, keys]."""
+    """Return the configuration of Session: [account, validator, keys]."""
     return {
         "keys": [
             [
@@ -164,16 +164,16 @@ def session_json(validators: Sequence[Validator]) -> dict[str, object]:
 
 
 def authorities_json(validators: Sequence[Validator]) -> dict[str, object]:
-    """The configuration of Authorities: [account, bond]."""
+    """Return the configuration of Authorities: [account, bond]."""
     return {"bonds": [[address(each.stash), str(each.bond)] for each in validators]}
 
 
 def verifiers_json(
     validators: Sequence[Validator], balances: Mapping[AccountId, int]
 ) -> dict[str, object]:
-    """The configuration of Receipts where validators check work from the beginning.
+    """Return the configuration of Receipts, where validators verify work from genesis on.
 
-    All do whose purse has a second bond and something to spend.
+    It contains those whose balance covers a second bond and `VERIFIER_PURSE`.
     """
     able = [
         each.stash

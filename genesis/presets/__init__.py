@@ -1,7 +1,7 @@
 """The chains that come with the program: tables, no logic.
 
-Which document's rows a chain has, how long its slots are, how its blocks are made (rulings E).
-The documents' rows are the JSON files beside this one.
+For each chain: the document of its rows, the length of its slots, and its block production. The
+documents' rows are the JSON files beside this one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from runtime.params import WorkRules
 
 
 class ChainType(StrEnum):
-    """What a chain is for; Live chains refuse keys that everybody knows."""
+    """The purpose of a chain; Live chains refuse publicly known keys."""
 
     DEVELOPMENT = "Development"
     LOCAL = "Local"
@@ -25,30 +25,30 @@ class ChainType(StrEnum):
 
 
 class Engine(StrEnum):
-    """Who may make blocks: the program at hand, or whoever wins a slot."""
+    """Block production: by the local program, or by the winner of a slot."""
 
     MANUAL = "manual"
     BABE = "babe"
 
 
 class Liquidity(Enum):
-    """Who gets the liquidity row."""
+    """Distribution of the liquidity row."""
 
     ALICE_AND_FIVE = 1
     """Alice 200,000, Bob to Ferdie 40,000 each, the treasury 20,000 BTT."""
     NAMED_EQUALLY = 2
-    """The treasury 20,000 BTT, named accounts equal parts, what is left over to Alice."""
+    """The treasury 20,000 BTT, named accounts equal parts, the remainder to Alice."""
     MULTISIG = 3
     """100 BTT to each signatory of a holder and each validator, the rest to the managers."""
 
 
 class Finality(NamedTuple):
-    """What voters of GRANDPA agree on without its being in the state."""
+    """Parameters of GRANDPA voters that are not in the state."""
 
     gossip_ms: int
-    """T: how long a vote may take to reach all others, in milliseconds."""
+    """T: maximum time for a vote to reach all voters, in milliseconds."""
     behind: int
-    """How many blocks behind the best one voters aim."""
+    """Distance of a vote's target behind the best block, in blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Chain:
     """One chain that comes with the program."""
 
     preset: str
-    """The word behind `--chain`."""
+    """Name of the chain in `--chain`."""
     id: str
     name: str
     chain_type: ChainType
@@ -67,28 +67,28 @@ class Chain:
     liquidity: Liquidity
     epoch_slots: int
     reelection_epochs: int
-    """How many epochs a list of GRANDPA's voters stays."""
+    """Number of epochs between changes of GRANDPA's voters."""
     min_validators: int
     max_validators: int
     unbonding: int | timedelta
-    """Epochs, or a time that must be whole epochs."""
+    """Number of epochs, or a time that must be whole epochs."""
     reporting: int | timedelta
-    """How long offences are reported, given in the same way."""
+    """Period in which offences can be reported, in the same form."""
     day_ms: int
-    """How long what decides takes a day to be, in milliseconds."""
+    """Length of a day for governance and similar periods, in milliseconds."""
     work: WorkRules
-    """How useful work is drawn, checked and disputed."""
+    """Parameters of selecting, checking and disputing useful work."""
     validators: int = 0
-    """How many development keys validate where nobody says otherwise; Live chains need a file."""
+    """Default number of validators with development keys; Live chains need a file."""
 
     @property
     def is_live(self) -> bool:
-        """Whether strangers trust it."""
+        """True if the chain is public: it refuses publicly known keys."""
         return self.chain_type is ChainType.LIVE
 
     @property
     def is_manual(self) -> bool:
-        """Whether its blocks are sealed by hand: its validators neither win slots nor vote."""
+        """True if its blocks are sealed manually: its validators neither win slots nor vote."""
         return self.engine is Engine.MANUAL
 
 
@@ -100,15 +100,15 @@ FINALITY: Final = {
     ChainType.DEVELOPMENT.value: Finality(gossip_ms=250, behind=0),
     ChainType.LOCAL.value: Finality(gossip_ms=250, behind=0),
 }
-"""By chain type."""
+"""Parameters by chain type."""
 LIVE_FINALITY: Final = Finality(gossip_ms=1_000, behind=2)
-"""Of all other types."""
+"""Parameters of all other types."""
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
 
 MOST_LOCAL_VALIDATORS: Final = 32
-"""A local chain that is made with more validators than its table's maximum may have so many."""
+"""Maximum number of validators of a local chain made with more than its table's maximum."""
 
 
 TESTNET_WORK: Final = WorkRules(
@@ -133,7 +133,7 @@ SEED_WORK: Final = replace(
     reveal_slots=u32(25),
     challenge_slots=u32(14_400),
 )
-"""Rulings E; a day to dispute what was found valid."""
+"""Rules of the mainnets: a day to dispute what was found valid."""
 
 
 def _development(preset: str, name: str, engine: Engine, validators: int) -> Chain:
@@ -231,7 +231,7 @@ CHAINS: Final = {
         _seed("seed-004", "BTT Chain (seed-004)"),
     )
 }
-"""By preset."""
+"""Chains by preset."""
 
 ALIASES: Final = {"mainnet": DEFAULT_DOCUMENT}
-"""Other words behind `--chain`."""
+"""Other names for `--chain`."""
