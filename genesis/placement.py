@@ -393,7 +393,7 @@ def check_vesting(section: Section, placement: Placement, slot_ms: int) -> None:
 
 
 def has_cliff(schedule: Schedule) -> bool:
-    """Return True if the cliff is after the start, so that the first release is late."""
+    """Return True if the schedule has a cliff after its start."""
     return schedule.cliff != schedule.start
 
 

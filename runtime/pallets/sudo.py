@@ -89,7 +89,7 @@ class Sudo(Pallet):
         sudo_result: DispatchResult
 
     class RequireSudo(Error, index=0):
-        """The sender does not hold the sudo key."""
+        """Only the holder of the sudo key may do this."""
 
     # ---- hooks
 

@@ -190,7 +190,7 @@ class Due:
 
 
 def coming(get: Callable[[bytes], bytes | None]) -> Due | None:
-    """Return the upgrade scheduled in a state of any version, given its reader; None if none is."""
+    """Return the upgrade scheduled in a state of any version, read by `get`; None if none is."""
     raw = get(SCHEDULED_KEY)
     if raw is None:
         return None

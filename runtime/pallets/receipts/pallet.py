@@ -755,7 +755,7 @@ class Receipts(Pallet):
                 self.payer.destroy_held(reason, one.by, one.deposit, BurnReason.Slash, force=True)
         self.receipts[receipt] = found
         self.deposit(self.LeafShown(receipt, proof.item, u32(proof.tensor), leaf.index))
-        return PostInfo(pays=False)  # the challenger pays 1 % of the price, which may be less
+        return PostInfo(pays=False)  # the fee may exceed the challenger's 1 % of the price
 
     @call(9, weight=weights.DISPUTE_DIGEST)
     def dispute_digest(
@@ -1134,7 +1134,7 @@ class Receipts(Pallet):
                 self._redraw(id, receipt, now, int(self.beacon_delay) + 1)
 
     def _redraw(self, id: H256, receipt: Receipt, now: int, slots: int) -> None:
-        """Replace all seats without a valid vote; end the receipt after the last replacement."""
+        """Replace all seats without a valid vote, or conclude if no replacement is left."""
         valid = found_valid(receipt.seats)
         if receipt.redraws >= MAX_REDRAWS:
             if receipt.proven is not None:  # and a planted error could not be revealed before

@@ -13,12 +13,11 @@ class Ruling(Enum):
     """Result of the revealed votes."""
 
     STANDS = "stands"
-    """At least a quorum of valid votes cover all missed items; no vote reports an error or a miss.
-    """
+    """A quorum of valid votes covers all missed items; no vote reports an error or a miss."""
     DISPUTED = "disputed"
     """At least one verifier reported an error and must prove it."""
     WITHHELD = "withheld"
-    """More than half did not get what they asked for."""
+    """More than half of the seats reported a missing leaf."""
     MISSED = "missed"
     """At least one verifier reported a missing leaf: another round must check its item."""
     UNDECIDED = "undecided"

@@ -115,5 +115,5 @@ def are_in_order(tiers: Sequence[Tier]) -> bool:
 
 
 def net(terms: Tier) -> int:
-    """Return a tier's rate after the burn, in hundredths of a basis point of a percent."""
+    """Return a tier's rate after the burn, in units of 10^-8 (a basis point of a basis point)."""
     return int(terms.reward_bps) * (BPS - int(terms.burn_bps))
