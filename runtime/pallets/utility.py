@@ -1,6 +1,6 @@
 """Utility: batches of calls, and calls for other accounts.
 
-The weight of a batch is that of its calls and a small constant; the unused part is refunded.
+The weight of a batch is that of its calls and a small overhead; the unused part is refunded.
 """
 
 from __future__ import annotations

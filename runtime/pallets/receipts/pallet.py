@@ -460,8 +460,8 @@ class Receipts(Pallet):
         """The number of verifiers is at its maximum of 256; wait until one leaves."""
 
     class StillBonded(Error, index=23):
-        """The bond is not free: that takes slot `free_at`, after `leave`, and no open receipt with
-        your seat.
+        """The bond is still liable; it is free from slot `free_at` on, after `leave`, once no open
+        receipt has your seat.
         """
 
     class BadDraw(Error, index=24):
@@ -828,7 +828,7 @@ class Receipts(Pallet):
 
     @call(12, weight=weights.LEAVE)
     def leave(self, origin: Origin) -> None:
-        """Leave the verifiers. Your bond can be slashed for your votes until you withdraw it."""
+        """Stop being a verifier. Your bond can be slashed for your votes until you withdraw it."""
         who = origin.signed()
         found = self._verifier(who)
         if found.free_at is not None:
@@ -837,7 +837,7 @@ class Receipts(Pallet):
 
     @call(13, weight=weights.WITHDRAW)
     def withdraw(self, origin: Origin) -> None:
-        """Withdraw your bond, from the slot `free_at` after `leave` on."""
+        """Withdraw your bond after `leave`, from slot `free_at` on, without seats in receipts."""
         who = origin.signed()
         found = self._verifier(who)
         if found.free_at is None or found.free_at > self.clock.now():
@@ -1110,7 +1110,7 @@ class Receipts(Pallet):
             self._rule(id, receipt, job, now)
 
     def _rule(self, id: H256, receipt: Receipt, job: Job, now: int) -> None:
-        """Continue by the result of the votes."""
+        """Proceed according to the votes."""
         if receipt.proven is not None:
             self._convict(id, receipt, job, receipt.proven)
             return
@@ -1265,7 +1265,7 @@ class Receipts(Pallet):
         return bool(self.trap_ppm) and early and not receipt.exposed
 
     def _convict(self, id: H256, receipt: Receipt, job: Job, proven: Proven) -> None:
-        """Slash the provider and the verifiers of a wrong receipt, and refund the requester."""
+        """Slash provider and approving verifiers of a wrong receipt, and refund the requester."""
         finders = [seat.verifier for seat in receipt.seats if seat.verdict == proven.place]
         if not finders and proven.by is not None:
             finders = [proven.by]
