@@ -86,9 +86,9 @@ class ChainSpec:
     protocol_id: str | None = None
     properties: Json = field(default_factory=dict)
     more: Json = field(default_factory=dict)
-    """Fields of other programs: kept, but ignored."""
+    """Additional fields of the file, kept unchanged."""
     warning: str | None = None
-    """A warning for users of the chain; written, but ignored when read."""
+    """Warning for users of the chain; informational, no check depends on it."""
 
     @property
     def is_live(self) -> bool:
