@@ -1,1 +1,1 @@
-"""The chain: blocks in by one way, questions answered, news told."""
+"""The chain: block import, queries and chain events."""

@@ -1,12 +1,12 @@
-"""The client: one chain in one store, with the law that rules it.
+"""The client: one chain in one store, with the runtimes that execute its blocks.
 
-A block takes one way in, whoever made it: `import_block`. It is executed on its parent's state
-(unless this node just did that, making it), its header must tell exactly what came out, and it
-is stored with its state in one batch. Then those who listen are told.
+All blocks are imported by `import_block`, those of this node too. A block is executed on its
+parent's state (unless this node just executed it to make it), its header must match the result
+exactly, and it is stored with its state in one batch. Then the listeners are called.
 
 The best block is the leaf above the last final block with the most primary slots behind it, then
-the longest, then the one that was here first (ruling A13). Where nobody wins slots, as under manual
-seal, that is the longest chain.
+the longest, then the one that was imported first. Where no slots are won, as under manual seal,
+that is the longest chain.
 
 Everything here runs on one thread and does not wait.
 """
@@ -33,7 +33,7 @@ from storage.overlay import Overlay
 from storage.state import Pending, StateReader
 
 WEIGHT_KEY: Final = b"block_weight:"
-"""Where the store keeps how many primary blocks lead to a block, u32 LE, by its hash.
+"""Prefix of auxiliary keys: block hash -> number of primary blocks that lead to it, u32 LE.
 
 Source: Substrate's `sc_consensus_babe::aux_schema`.
 """
@@ -43,7 +43,7 @@ MAX_FORKS: Final = 32
 
 
 class UnknownBlock(Exception):
-    """No block has this hash, or it has been thrown away with its fork."""
+    """No block has this hash, or it was discarded with its fork."""
 
     def __init__(self, hash: bytes) -> None:
         super().__init__(f"no block 0x{hash.hex()} is known")
@@ -51,15 +51,15 @@ class UnknownBlock(Exception):
 
 
 class LeftBehind(InvalidBlock):
-    """The block stands on a fork that finality has cut off: late, but not wrong in itself."""
+    """The block stands on a fork below the last final block: late, but not invalid in itself."""
 
 
 class Crowded(InvalidBlock):
-    """Too many forks are kept at its height: it may come again once some are gone."""
+    """Too many forks are kept at its height: a later import may succeed."""
 
 
 class RootedOverlay(Overlay):
-    """Changes on top of a block's state, that can tell the root they lead to."""
+    """Changes on top of a block's state, with the state root that results."""
 
     __slots__ = ("_parent", "_store", "pending")
 
@@ -87,10 +87,10 @@ class Made:
 
 
 class Client:
-    """One chain: blocks in, questions answered, news told."""
+    """One chain: block import, queries and chain events."""
 
     def __init__(self, store: ChainStore, presets: Mapping[str, bytes]) -> None:
-        """Over a store that has a genesis block. `presets` are genesis configurations in JSON."""
+        """Open a store that has a genesis block. `presets` are genesis configurations in JSON."""
         genesis = store.blocks.genesis
         if genesis is None:
             raise ValueError("the store has no genesis block")
@@ -101,7 +101,7 @@ class Client:
         self.kept = KeptCalls()
         """Decoded calls of transactions that were admitted, for the blocks that hold them."""
         self._presets = presets
-        # As the store names them, and as this does: each event of a node asks several times.
+        # The store's reference and ours, cached: each event of a node reads them several times.
         nowhere = StoredRef(b"", -1)
         self._best = self._final = nowhere, BlockRef(-1, b"")
 
@@ -142,9 +142,9 @@ class Client:
         return self.store.blocks.hash_at(number)
 
     def best_through(self, hash: bytes) -> BlockRef | None:
-        """Return the best leaf of those that descend from a block, or the block itself.
+        """Return the best leaf among the descendants of a block, or the block itself.
 
-        None if it is not known, or lies on a fork that finality has cut off.
+        None if it is not known, or lies on a fork below the last final block.
         """
         blocks = self.store.blocks
         best = blocks.best
@@ -155,19 +155,21 @@ class Client:
         if not blocks.extends_finalised(hash):
             return None
         leaves = [leaf for leaf in blocks.leaves() if blocks.is_ancestor(hash, leaf.hash)]
-        # Of equals the first stays: `max` takes the first it meets, `open` is in order of arrival.
+        # Of equals the first stays: `max` returns the first, `open` is in order of arrival.
         order = {known: place for place, known in enumerate(blocks.open)}
         leaves.sort(key=lambda leaf: order.get(leaf.hash, -1))
         found = max(leaves, key=lambda leaf: (self.weight(leaf.hash), leaf.number))
         return BlockRef(found.number, found.hash)
 
     def weight(self, hash: bytes) -> int:
-        """Return how many primary blocks lead to an open block, or to the last final one."""
+        """Return the number of primary blocks that lead to an open block, or to the last final
+        one.
+        """
         raw = self.store.aux_get(WEIGHT_KEY + hash)
         return 0 if raw is None else int.from_bytes(raw, "little")
 
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """Tell `listener` every event from now on, until the returned function is called."""
+        """Call `listener` on every event from now on, until the returned function is called."""
         return self.notifier.listen(listener)
 
     # ---- state
@@ -180,29 +182,30 @@ class Client:
             raise UnknownBlock(hash) from None
 
     def overlay(self, hash: bytes) -> RootedOverlay:
-        """Return room for changes on the state after a block. Raises as `state` does."""
+        """Return an overlay for changes on the state after a block. Raises as `state` does."""
         if self.store.blocks.header(hash) is None:
             raise UnknownBlock(hash)
         return RootedOverlay(self.store, hash)
 
     def law(self, hash: bytes) -> Law:
-        """Return the law of the block after `hash`. Raises as `state` does, and NoLaw."""
+        """Return the runtime of the block after `hash`. Raises as `state` does, and NoLaw."""
         return self.laws.of(self.state(hash).get)
 
     def call(
         self, hash: bytes, name: str, data: bytes, overlay: RootedOverlay | None = None
     ) -> bytes:
-        """Carry out a runtime API call on a block's state. Raises ApiError, and as `law` does.
+        """Execute a runtime API call on a block's state. Raises ApiError, and as `law` does.
 
-        `overlay` is one over that state, if it is to be another than a plain one.
+        `overlay` is an overlay on that state; without it a new one is made.
         """
         overlay = self.overlay(hash) if overlay is None else overlay
         return self.laws.of(overlay.get).call(overlay, hash, self._presets, name, data)
 
     def dry_run(self, hash: bytes, wire: bytes, overlay: RootedOverlay | None = None) -> bytes:
-        """Apply an extrinsic (with its length in front) as the next block would, and forget it.
+        """Apply an extrinsic (with its length in front) as the next block would; the changes are
+        discarded.
 
-        Returns the encoded ApplyExtrinsicResult. Raises ApiError, and as `law` does. `overlay` as
+        Returns the encoded ApplyExtrinsicResult. Raises ApiError, and as `law` does. `overlay`: as
         in `call`.
         """
         overlay = self.overlay(hash) if overlay is None else overlay
@@ -211,10 +214,10 @@ class Client:
     # ---- blocks in
 
     def execute(self, header: Header, body: Sequence[bytes]) -> Made:
-        """Carry out a block on its parent's state; nothing is stored.
+        """Execute a block on its parent's state; nothing is stored.
 
         Raises InvalidBlock with the reason, UnknownBlock or StateUnavailable for its parent,
-        NotCarried if the block moves the chain on to a law that is not here.
+        NotCarried if the block moves the chain to a runtime version that this node does not carry.
         """
         overlay = self.overlay(header.parent_hash)
         unsealed, _ = header.unsealed()
@@ -240,14 +243,14 @@ class Client:
         aux: Mapping[bytes, bytes | None] | None = None,
         is_built_on: bool = False,
     ) -> BlockRef:
-        """Take in a block; return it. Known ones are passed over.
+        """Import a block and return its reference; a known block is returned unchanged.
 
-        `made` is this node's own execution of it, if there was one. `finalize` makes it final
-        at once (manual seal). `aux` is kept in the same batch. `is_built_on`: another block stands
-        on it, so it has a place even where MAX_FORKS are kept; who makes many blocks for one slot
-        cannot keep out the one that others go on from. Raises InvalidBlock with the reason,
+        `made` is this node's own execution of it, if there was one. `finalize` makes it final at
+        once (manual seal). `aux` is stored in the same batch. `is_built_on`: another block stands
+        on it, so it is admitted even where MAX_FORKS are kept; an author of many blocks for one
+        slot cannot keep out the one that others build on. Raises InvalidBlock with the reason,
         UnknownBlock when the parent is missing, NotCarried as `execute` does, StorageError when the
-        store cannot take it.
+        store fails.
         """
         hash, number = bytes(header.hash()), int(header.number)
         if self.store.blocks.header(hash) is not None:
@@ -259,8 +262,8 @@ class Client:
         primary = isinstance(pre_digest(header.digest.logs), Primary)
         weight = self.weight(parent) + primary
         make_best = finalize or (weight, number) > (self.weight(best.hash), best.number)
-        # One batch where no block is left behind. Otherwise those who listen hear of the blocks
-        # left behind while these can still be read.
+        # One batch where no fork is discarded. Otherwise listeners receive the discarded blocks
+        # while these can still be read.
         at_once = finalize and parent == best.hash
         weights: dict[bytes, bytes | None] = {WEIGHT_KEY + hash: weight.to_bytes(4, "little")}
         if at_once:
@@ -291,14 +294,14 @@ class Client:
         proof: Proof | None = None,
         aux: Mapping[bytes, bytes | None] | None = None,
     ) -> None:
-        """Make a block and its ancestors final; it is on the disk when this returns.
+        """Make a block and its ancestors final; they are on the disk when this returns.
 
-        The proof and `aux` are kept in the same batch. Raises UnknownBlock, and ValueError when
+        The proof and `aux` are stored in the same batch. Raises UnknownBlock, and ValueError when
         it does not descend from the last final block.
         """
         self.header_of(hash)
         before, blocks = self.finalized(), self.store.blocks
-        # First the head, then the end of its rivals: who hears of them can still read them.
+        # First the head, then the end of its rivals: listeners can then still read them.
         head = self.best_through(hash) if blocks.extends_finalised(hash) else None
         if head is not None and head != self.best():
             route = self.store.set_best(head.hash)
@@ -311,9 +314,9 @@ class Client:
             self._tell_finalized(before, self.finalized(), discarded)
 
     def leap(self, proof: Proof, aux: Mapping[bytes, bytes | None]) -> None:
-        """Go on from the block whose state was fetched: it is best and final from now on.
+        """Continue from the block whose state was fetched: it becomes best and final.
 
-        The blocks between are not here. Raises ValueError unless the state is complete.
+        The blocks before it are not stored. Raises ValueError unless the state is complete.
         """
         old = dict.fromkeys([WEIGHT_KEY + self.finalized().hash])
         ref = self.store.finish_state_import(proof, old | dict(aux))
@@ -323,7 +326,9 @@ class Client:
         self.notifier.tell(Finalized((ref.hash,), ()))
 
     def _without_weights(self, route: Route) -> dict[bytes, bytes | None]:
-        """Forget the weights that nothing is compared with any more: of all but the last final."""
+        """Return deletions of the weights that are no longer compared: of all but the last
+        final.
+        """
         past = [self.finalized().hash, *(hash for hash, _ in route.enacted[:-1])]
         return dict.fromkeys(WEIGHT_KEY + hash for hash in past if route.enacted)
 
@@ -342,7 +347,7 @@ class Client:
             raise Crowded(f"{MAX_FORKS} blocks are known at height {number} already")
 
     def hashes_at(self, number: int) -> list[bytes]:
-        """Return every known block at a height, forks included."""
+        """Return all known blocks at a height, forks included."""
         found = self.block_hash(number)
         hashes = [] if found is None else [found]
         for hash, block in self.store.blocks.open.items():

@@ -1,7 +1,7 @@
-"""Laws: the runtime that a block runs under, by the version in its parent's state.
+"""The runtime that executes a block, by the version in its parent's state.
 
-A node carries every version that a block it may have to execute runs under. The state says
-which: `:code` holds the version, `:runtime_params` what differs between chains. Versions come with
+A node carries the versions of all blocks that it may have to execute. The state holds under `:code`
+the version, under `:runtime_params` the parameters that differ between chains. Versions come with
 the program, and from packages that are installed beside it.
 """
 
@@ -34,26 +34,28 @@ BUILDERS: Final[Mapping[int, Builder]] = {100: BttRuntime}
 """The runtimes that come with the program, by `spec_version`."""
 
 ENTRY_POINTS: Final = "btt_chain.laws"
-"""The group of entry points by which an installed package brings more; their names are the
-`spec_version`s, and what they point at is a builder."""
+"""Entry point group by which an installed package adds versions; an entry's name is its
+`spec_version`, its value a builder."""
 
 LAST_BODIES: Final = 2
 """Bodies whose root is remembered: sync compares it with the header, and so does the import."""
 
 
 class NoLaw(Exception):
-    """No runtime here can execute blocks on a state; the message says why and what to do."""
+    """No runtime of this node can execute blocks on a state; the message gives reason and
+    remedy.
+    """
 
 
 class BadPackage(NoLaw):
-    """An installed package does not bring the law that it says it brings."""
+    """An installed package does not provide the runtime that it declares."""
 
 
 class NotCarried(NoLaw):
-    """A block would move the chain on to a version that is not carried here.
+    """A block would move the chain to a version that this node does not carry.
 
-    It is not taken in and not made, so that the node stands at the last block that it can answer
-    for. Nobody is to blame for the block.
+    It is neither imported nor made: the node stops at the last block that it can execute. No peer
+    is at fault.
     """
 
     def __init__(self, due: Due, why: str) -> None:
@@ -65,18 +67,19 @@ class NotCarried(NoLaw):
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A version of the law that is here."""
+    """A runtime version that this node carries."""
 
     build: Builder
     origin: str
-    """Where it comes from: the program, or the name and version of a package."""
+    """Its origin: the program, or the name and version of a package."""
 
 
 @cache
 def carried() -> Mapping[int, Carried]:
-    """Return all versions that are here, by `spec_version`, ascending.
+    """Return all versions that this node carries, by `spec_version`, ascending.
 
-    Raises BadPackage for a package whose law does not load, is here already, or has no number.
+    Raises BadPackage for a package whose runtime does not load, is carried already, or has no
+    number.
     """
     found = {number: Carried(build, "the program") for number, build in BUILDERS.items()}
     for point in entry_points(group=ENTRY_POINTS):
@@ -102,8 +105,8 @@ def carried() -> Mapping[int, Carried]:
 class Law:
     """One runtime version of one chain, with an executive for each of its uses.
 
-    Blocks, the pool and queries each have their own, so that none disturbs what another has
-    half done. Each is made when it is first needed: a large part of a second.
+    Blocks, the pool and queries each have their own, so that none disturbs another's unfinished
+    work. `pool` and `queries` are made on first use: a large part of a second.
     """
 
     def __init__(self, build: Callable[[], Runtime], verdicts: Verdicts) -> None:
@@ -116,12 +119,12 @@ class Law:
 
     @cached_property
     def pool(self) -> Executive:
-        """Judges transactions."""
+        """The executive that validates transactions."""
         return self._executive()
 
     @cached_property
     def queries(self) -> Executive:
-        """Answers questions."""
+        """The executive for queries."""
         return self._executive()
 
     def _executive(self) -> Executive:
@@ -133,7 +136,7 @@ class Law:
         )
 
     def metadata(self, version: int) -> bytes:
-        """Return the metadata of a version (14, 15, 16); made once."""
+        """Return the metadata of a version (14, 15, 16), cached."""
         if version not in self._metadata:
             self._metadata[version] = metadata(self.queries.runtime, version)
         return self._metadata[version]
@@ -141,30 +144,32 @@ class Law:
     def call(
         self, state: RootedState, at: bytes, presets: Mapping[str, bytes], name: str, data: bytes
     ) -> bytes:
-        """Carry out a runtime API call on `state`, the state of block `at`. Raises ApiError."""
+        """Execute a runtime API call on `state`, the state of block `at`. Raises ApiError."""
         context = Context(self.queries, state, H256(at), self.metadata, presets)
         return call_api(context, name, data)
 
 
 class Laws:
-    """The laws of one chain, each built when a block first needs it."""
+    """The runtimes of one chain, each built when a block first needs it."""
 
     def __init__(self, builders: Mapping[int, Builder] | None = None) -> None:
-        """`builders` are other than all that are here in simulations only. Raises BadPackage."""
+        """Use all carried versions; simulations pass other `builders`. Raises BadPackage."""
         self.verdicts = Verdicts()
         if builders is None:
             builders = {number: law.build for number, law in carried().items()}
         self._builders = builders
         self._known: dict[tuple[bytes, bytes], Law | str] = {}
-        """By version and parameters; or why there is none: what is to come is asked each block."""
+        """The runtime, or why there is none, by version and parameters: `lacks` is called for each
+        block.
+        """
 
     @property
     def versions(self) -> list[int]:
-        """The `spec_version`s that are carried, ascending."""
+        """The `spec_version`s that this node carries, ascending."""
         return sorted(self._builders)
 
     def of(self, get: Callable[[bytes], bytes | None]) -> Law:
-        """Return the law of a state, given how to read it.
+        """Return the runtime of a state, which `get` reads.
 
         Raises NoLaw when the state has no version, or one that this node does not carry.
         """
@@ -183,7 +188,7 @@ class Laws:
         return law
 
     def lacks(self, get: Callable[[bytes], bytes | None]) -> NotCarried | None:
-        """Return what is wrong with the version to come after a state; None if it is here."""
+        """Return the error of a scheduled version that is not carried; None if there is no such."""
         due = coming(get)
         if due is None:
             return None
@@ -201,10 +206,10 @@ class Laws:
         return None
 
     def of_block(self, get: Callable[[bytes], bytes | None], slot: int) -> Law:
-        """Return the law of a block for `slot` on a state, given how to read it.
+        """Return the runtime of a block for `slot` on a state, which `get` reads.
 
-        Raises as `of` does, and NotCarried when the block is the last under its law and the next
-        one is not here.
+        Raises as `of` does, and NotCarried when the block is the last under its runtime version and
+        the next version is not carried.
         """
         law, lacking = self.of(get), self.lacks(get)
         if lacking is not None and lacking.due.in_headers <= slot:
@@ -226,7 +231,7 @@ class Laws:
             raise NoLaw(f"{told}, this node carries {self._told()}: install a release that has it")
         try:
             law = Law(lambda: build(chain), self.verdicts)
-        except Exception as error:  # of a package: whatever it raises, no node dies of it
+        except Exception as error:  # a package may raise anything: the node goes on
             raise NoLaw(
                 f"{told}, whose law is here but cannot be built: {type(error).__name__} {error}. "
                 "Correct the package that brings it, or install the release"
@@ -240,7 +245,7 @@ class Laws:
 
 
 def wire_of(version: RuntimeVersion) -> tuple[str, int, int, int]:
-    """Return what two programs must agree on to execute blocks of one version alike."""
+    """Return the fields that must be equal for two programs to execute a version alike."""
     return (
         version.spec_name.value,
         int(version.spec_version),

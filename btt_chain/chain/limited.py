@@ -2,9 +2,9 @@
 
 The runtime runs in the thread of consensus, and Python offers no safe way to interrupt it from
 outside: an exception at an arbitrary place could leave half-made objects behind. Instead the limit
-is checked at every access to the state, which is where a call spends its time in proportion to
-what it does. What lies between two accesses is bounded otherwise: the arguments by their size, a
-value by what the runtime stores under one key.
+is checked at every access to the state, which is where a call spends its time in proportion to what
+it does. The work between two accesses is bounded otherwise: by the size of the arguments and of the
+values that the runtime stores under one key.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ class Deadline:
         self._next = wall() + seconds
 
     def check(self) -> None:
-        """Raise TimeLimit if nothing is left.
+        """Raise TimeLimit if none is left.
 
-        The clock of processor time is a system call, that of real time is not, and the former is
-        never faster: it is read again only when it can have reached the end.
+        Reading processor time is a system call, reading real time is not, and processor time is
+        never the faster: it is read again only when it can have reached the end.
         """
         now = self._wall()
         if now < self._next:
@@ -57,7 +57,7 @@ class Deadline:
 
 
 class LimitedOverlay(RootedOverlay):
-    """Changes on a block's state that end with TimeLimit when their time is over."""
+    """Changes on a block's state whose accesses raise TimeLimit when the time is used up."""
 
     __slots__ = ("_deadline",)
 
@@ -82,9 +82,9 @@ class LimitedOverlay(RootedOverlay):
 
 
 def limited_overlay(client: Client, hash: bytes, seconds: float) -> LimitedOverlay:
-    """Return room for changes on a block's state that ends after so much processor time.
+    """Return an overlay on a block's state, limited to `seconds` of processor time.
 
-    Building the block's runtime, which happens once, is not part of it. Raises as `Client.law`.
+    Building the block's runtime, which happens once, does not count. Raises as `Client.law`.
     """
     if client.store.blocks.header(hash) is None:
         raise UnknownBlock(hash)

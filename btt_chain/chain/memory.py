@@ -1,8 +1,8 @@
-"""Memory: when the garbage collector looks for cycles, and when it had better not.
+"""Settings of the garbage collector.
 
-What a block makes (events, records, trie nodes) holds no cycles and goes by reference counting.
-A collector that wakes up in the middle walks it all in vain: with Python's own thresholds that
-doubles the time of an import.
+The objects of a block (events, records, trie nodes) hold no cycles and are freed by reference
+counting. A collection meanwhile walks them all in vain: Python's own thresholds double the time of
+an import.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ THRESHOLDS: Final = (50_000, 20, 100)
 
 
 def look_rarely() -> None:
-    """Tell the collector to look rarely from now on: start-up makes little that is not kept."""
+    """Make collections rare from now on: most of what start-up makes is kept."""
     gc.set_threshold(*THRESHOLDS)
 
 
 def settle_memory() -> None:
-    """Tell the collector that what start-up made will stay, and to look rarely from now on."""
+    """Exempt the objects of start-up from collection, and make collections rare."""
     gc.collect()
     gc.freeze()
     look_rarely()
 
 
 class NoCollection:
-    """`with NoCollection():` no cycles are looked for while a block is worked on."""
+    """`with NoCollection():` disable cyclic garbage collection while a block is processed."""
 
     __slots__ = ("_was_on",)
 

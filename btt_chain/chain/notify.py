@@ -1,4 +1,4 @@
-"""News of the chain: what happened to which block, told to whoever listens."""
+"""Chain events: blocks imported, best or final, reported to listeners."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ class NewBest(NamedTuple):
 
 
 class Finalized(NamedTuple):
-    """Blocks became final, in ascending order, none left out; `pruned` are the dead forks'."""
+    """Blocks became final, in ascending order, without gaps; `pruned` are those of discarded
+    forks.
+    """
 
     hashes: tuple[bytes, ...]
     pruned: tuple[bytes, ...]
@@ -42,7 +44,7 @@ Listener = Callable[[ChainEvent], None]
 
 
 class Notifier:
-    """Tells every listener every event, in order."""
+    """Passes each event to every listener, in order."""
 
     def __init__(self) -> None:
         self._listeners: dict[object, Listener] = {}
@@ -58,6 +60,6 @@ class Notifier:
         return stop
 
     def tell(self, event: ChainEvent) -> None:
-        """Tell all who listen now."""
+        """Call all current listeners."""
         for listener in list(self._listeners.values()):
             listener(event)

@@ -1,6 +1,6 @@
-"""A rehearsal: the migrations of a version on a copy of a state, and what they would do to it.
+"""A rehearsal: the migrations of a version on a copy of a state, and their effects.
 
-Nothing is written: the changes stay in an overlay that is thrown away.
+Nothing is written: the changes stay in an overlay that is discarded.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from storage.overlay import Overlay
 
 
 class CannotRehearse(Exception):
-    """There is no such version to go to from this state; the message says why and what to do."""
+    """This state has no such version to migrate to; the message gives reason and remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one migration did."""
+    """The effects of one migration."""
 
     name: str
     spec_version: int
@@ -36,42 +36,42 @@ class Step:
     """Keys with another value than before."""
     removed: int
     weight: int
-    """Picoseconds, by its own word."""
+    """Picoseconds, as the migration returned them."""
     milliseconds: float
-    """Of this machine."""
+    """Measured on this machine."""
 
 
 @dataclass(slots=True)
 class Rehearsal:
-    """What came of it."""
+    """The result of a rehearsal."""
 
     before: int
     after: int
-    """The versions."""
+    """Versions, before and after."""
     limit: int
-    """Picoseconds that a block may weigh."""
+    """Weight limit of a block, in picoseconds."""
     roots: list[bytes]
-    """Of the state before, and after it if all went through."""
+    """State roots: before, and after if all migrations succeeded."""
     steps: list[Step] = field(default_factory=list)
     failure: str = ""
-    """Why a migration does not go through; empty if all do."""
+    """The failure of a migration; empty if all succeeded."""
     found: list[list[str]] = field(default_factory=list)
-    """What the audit found before and after, as far as it could look."""
+    """Findings of the audits before and after, where they could run."""
 
     @property
     def weight(self) -> int:
-        """Picoseconds of all steps together."""
+        """Total weight of the steps, in picoseconds."""
         return sum(step.weight for step in self.steps)
 
     @property
     def is_good(self) -> bool:
-        """All went through, in one block, and no book is wrong afterwards."""
+        """True if all migrations succeeded, fit in one block, and the last audit found nothing."""
         wrong = self.found[-1] if self.found else []
         return not self.failure and not wrong and self.weight <= self.limit
 
 
 def target(builders: Mapping[int, Builder], overlay: Overlay, wanted: int | None) -> int:
-    """Return the version to go to: the one wanted, else scheduled, else the last that is here.
+    """Return the target version: the one wanted, else scheduled, else the highest carried.
 
     Raises CannotRehearse.
     """
@@ -100,9 +100,9 @@ def rehearse(
     root: Callable[[], bytes],
     wanted: int | None = None,
 ) -> Rehearsal:
-    """Bring the state under `overlay` to another version, and tell of each step.
+    """Migrate the state under `overlay` to another version, and report each step.
 
-    `root` gives the root of the state with the changes. Raises CannotRehearse.
+    `root` returns the root of the state with the changes. Raises CannotRehearse.
     """
     chosen = target(builders, overlay, wanted)
     version = codec(RuntimeVersion).decode_all(overlay.get(CODE_KEY) or b"")
@@ -120,7 +120,7 @@ def rehearse(
     made = Rehearsal(int(version.spec_version), chosen, limit, [root()])
     if made.before in builders:
         _audit(builders[made.before](params), overlay, made)
-    # What the last block under the old version does at its end.
+    # As the last block under the old version does at its end.
     overlay.put(CODE_KEY, runtime.version.encoded())
     overlay.put(SCHEDULED_KEY, None)
     runtime.tie()

@@ -1,8 +1,8 @@
-"""Verdicts: signatures that were found good, remembered, so that each is checked once.
+"""A cache of valid signatures, so that each is checked once.
 
-A transaction's signature is checked when the pool takes it in and asked for again when the
-block that carries it is made or imported. Only good ones are kept: bad ones are refused anyway,
-and must not push good ones out.
+A transaction's signature is checked on admission to the pool, and again when the block that carries
+it is made or imported. Only valid ones are kept: invalid ones are refused anyway, and must not
+displace valid ones.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from btt_chain.primitives.account import AccountId, MultiSignature
 from runtime.executive import check_signature
 
 CAPACITY: Final = 16_384
-"""Verdicts kept, about half a kilobyte each: two full pools."""
+"""Signatures kept, about half a kilobyte each: two full pools."""
 
 
 class Verdicts:
-    """Checks signatures and remembers the good ones; the oldest go first."""
+    """Checks signatures and remembers the valid ones; the oldest is dropped first."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._good: dict[bytes, tuple[type[MultiSignature], AccountId, bytes]] = {}
         self.checked = 0
-        """How many signatures were really checked."""
+        """Number of signatures checked, without those found in the cache."""
 
     def __call__(self, signature: MultiSignature, payload: bytes, who: AccountId) -> bool:
-        """Tell whether `who` signed `payload`."""
+        """Return True if `who` signed `payload`."""
         key, proof = signature.signature, (type(signature), who, payload)
         if self._good.get(key) == proof:
             return True

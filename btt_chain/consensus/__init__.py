@@ -1,1 +1,1 @@
-"""Consensus: who makes a block, when, and out of what."""
+"""Consensus: block authoring, block import and finality."""

@@ -1,8 +1,8 @@
 """Authoring: a block made of inherents and of the pool's ready transactions.
 
-`make_block` is one step without waiting: it takes the transactions in the pool's order, leaves
-out what does not fit, tells the pool what turned out invalid, and stops when the block is full
-or its time is over.
+`make_block` is one step without waiting: it applies the transactions in the pool's order, skips
+those that do not fit, returns those that turned out invalid, and stops when the block is full or
+its time is over.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from runtime.inherents import InherentData, create_inherents
 from runtime.kept import FindKept, nothing_kept
 
 MAX_MISFITS: Final = 8
-"""Transactions that may be left out for lack of room before a block in a hurry counts as full.
+"""Transactions skipped for lack of room before a block past its soft deadline counts as full.
 
-While there is time the others are looked at all the same: a few that never fit, whatever they
-promise to pay, must not keep the rest waiting. Source: sc_basic_authorship, soft deadline.
+Before that deadline the search goes on: a few that never fit, whatever tip they offer, must not
+keep the rest waiting. Source: sc_basic_authorship, soft deadline.
 """
 
 
 class Pace(Enum):
-    """How much of its time a block in the making has used."""
+    """The time used of a block in the making."""
 
     EARLY = "early"
     LATE = "late"
-    """The soft deadline has passed: fill up, do not search."""
+    """The soft deadline has passed: few more misfits are skipped."""
     OVER = "over"
 
 
@@ -60,32 +60,32 @@ class Ready(Protocol):
 
     @property
     def raw(self) -> bytes:
-        """Its bytes, with the length in front."""
+        """The encoded extrinsic, with its length prefix."""
 
 
 @dataclass(slots=True)
 class Proposal:
-    """A block that was made, and what was learned of the pool on the way."""
+    """A block that was made, and the transactions that were refused."""
 
     made: Made
     refused: dict[bytes, str] = field(default_factory=dict)
-    """Transactions that can never be in a block on this parent, with the reason."""
+    """Transactions that cannot be in a block on this parent, with the reason."""
     included: int = 0
-    """How many transactions the block holds, inherents left out."""
+    """Number of transactions in the block, without inherents."""
 
 
 def manual_slot(parent_slot: int, now_ms: int, slot_ms: int, earliest_ms: int) -> tuple[int, int]:
-    """Return slot and timestamp (ms) of a block that is sealed by hand.
+    """Return slot and timestamp (ms) of a manually sealed block.
 
     Slots run ahead of the clock when blocks come faster than slots; time then follows them.
-    `earliest_ms` is the least time that the Timestamp pallet accepts.
+    `earliest_ms` is the lowest timestamp that the Timestamp pallet accepts.
     """
     slot = max(parent_slot + 1, now_ms // slot_ms)
     return slot, max(now_ms, slot * slot_ms, earliest_ms)
 
 
 def manual_claim(slot: int) -> Claim:
-    """Return the claim of a block that is sealed by hand (ruling A2)."""
+    """Return the claim of a manually sealed block: secondary plain, by authority 0."""
     return SecondaryPlain(SecondaryPlainClaim(u32(0), Slot(slot)))
 
 
@@ -99,11 +99,11 @@ def make_block(
     skip: Callable[[bytes], None],
     pace: Callable[[], Pace],
 ) -> Proposal:
-    """Make a block on `parent` for the slot of `claim`; nothing is stored, and there is no seal.
+    """Make a block on `parent` for the slot of `claim`; it is neither stored nor sealed.
 
-    `skip` is told of each transaction that was left out, so that those which depend on it are
-    passed over. Raises UnknownBlock, StateUnavailable or NoLaw for the parent, NotCarried if the
-    block would move the chain on to a law that is not here.
+    `skip` is called with each transaction that was left out, so that those which depend on it are
+    skipped. Raises UnknownBlock, StateUnavailable or NoLaw for the parent, NotCarried if the block
+    would move the chain to a runtime version that this node does not carry.
     """
     parent_header = client.header_of(parent)
     overlay = client.overlay(parent)
@@ -135,9 +135,9 @@ def fill(
     pace: Callable[[], Pace],
     kept: FindKept = nothing_kept,
 ) -> tuple[list[bytes], dict[bytes, str]]:
-    """Apply ready transactions to the open block; return those it took, and why others never.
+    """Apply ready transactions to the open block; return those included, and those refused.
 
-    `kept` returns what was kept of a transaction, by its hash, when it was admitted.
+    `kept` returns what the pool kept of a transaction on admission, by its hash.
     """
     taken: list[bytes] = []
     refused: dict[bytes, str] = {}

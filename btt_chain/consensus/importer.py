@@ -1,9 +1,9 @@
-"""The importer: the one gate for blocks of a chain that authors make by lottery.
+"""The importer: checks and imports all blocks of a chain with BABE authors.
 
-A header is checked by BABE's rules against the epoch that its parent's state names, before its
-block is looked at; then the client executes it. The state holds all that the check needs (ruling
-A3), so a node that came by warp sync checks like any other. A second header of one author for one
-slot is let in as well, because the chain may need it, and told.
+A header is checked by BABE's rules against the epoch in its parent's state, before its block is;
+then the client executes the block. The state holds all that the check needs, so a node that came by
+warp sync checks like any other. A second header of one author for one slot is imported as well,
+because the chain may need it, and reported.
 """
 
 from __future__ import annotations
@@ -26,41 +26,43 @@ from runtime.pallets.session import Session
 from storage.database import Proof
 
 REMEMBERED_SLOTS: Final = 1_000
-"""How far back a second header for a slot is noticed. Source: Substrate's `sc_consensus_slots`."""
+"""Slots for which a second header is detected. Source: Substrate's `sc_consensus_slots`."""
 
 CHECKED: Final = 64
-"""Headers remembered as holding, from their announce to their import."""
+"""Verified headers remembered, from their announcement to their import."""
 
 _VRF: Final = SchnorrkelVrf()
 
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """What a block's state says of the slots after it."""
+    """Data in a block's state about a later slot."""
 
     engine: Engine
     current: int
     """The slot of the block itself, 0 for genesis."""
     length_ms: int
     epoch: Epoch | None
-    """That of the slot asked for; None under manual seal, and for slots not after the block's."""
+    """The epoch of the requested slot; None under manual seal, and for slots not after the
+    block's.
+    """
     disabled: Sequence[int] = ()
     """Authorities, by index, whose blocks of that slot are refused for an offence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A block that was taken in."""
+    """An imported block."""
 
     ref: BlockRef
     verified: Verified | None
-    """What its header claims; None for a block that was known, or is sealed by hand."""
+    """The claim of its header; None for a known block, or one sealed by hand."""
     equivocation: EquivocationProof | None
-    """What its header proves, or that of a block before it which was refused."""
+    """The equivocation that its header proves, or that of an earlier block that was refused."""
 
 
 class Importer:
-    """Checks headers and hands blocks to the client."""
+    """Checks headers and passes blocks to the client."""
 
     def __init__(self, client: Client, *, vrf: Vrf = _VRF) -> None:
         self.client = client
@@ -70,7 +72,7 @@ class Importer:
         self._checked: OrderedDict[bytes, Verified] = OrderedDict()
 
     def slots(self, parent: bytes, slot: int) -> Slots:
-        """Return what the state of `parent` says of a slot.
+        """Return the data of `parent`'s state about a slot.
 
         Raises UnknownBlock, StateUnavailable, NoLaw.
         """
@@ -79,10 +81,10 @@ class Importer:
         runtime.enter(overlay)
         babe = runtime.pallet(Babe)
         engine, current = babe.engine.value, int(babe.current_slot.value)
-        # The state knows no epoch that is over: a slot of one may stand in any header.
+        # The state has no epoch that is over, but a header may claim a slot of one.
         is_ahead = engine is Engine.Babe and slot > current
         epoch = babe.epoch_at(slot) if is_ahead else None
-        # The first block of an epoch turns the session, and nobody is out of it yet.
+        # The first block of an epoch rotates the session, and no authority is disabled in it yet.
         turns = epoch is not None and epoch.begins(current)
         disabled = [] if turns else runtime.pallet(Session).disabled_validators.value
         return Slots(
@@ -94,30 +96,30 @@ class Importer:
         )
 
     def check(self, header: Header, now_ms: int) -> Verified | None:
-        """Return what a header claims, once it holds; None under manual seal.
+        """Return the verified claim of a header; None under manual seal.
 
         Raises Refused with the reason; UnknownBlock, StateUnavailable or NoLaw for its parent.
         """
         hash = bytes(header.hash())
         if hash in self._checked:
-            return self._checked[hash]  # it was announced: what held then holds now
+            return self._checked[hash]  # it was announced, and what was valid then is valid now
         slot = slot_of(header)
         slots = self.slots(header.parent_hash, slot)
         if slots.engine is Engine.Manual:
             return None
         if slots.epoch is None:
             raise Refused(Reason.SLOT_NOT_AFTER_PARENT, f"{slot} is not after {slots.current}")
-        latest = now_ms // slots.length_ms + 1  # ruling E: blocks up to slot_now + 1
+        latest = now_ms // slots.length_ms + 1  # blocks up to slot_now + 1
         verified = verify(header, slots.epoch, slots.current, latest, self._vrf)
         self.remember(hash, verified)
         return verified
 
     def remembers(self, hash: bytes) -> bool:
-        """Tell whether a header was found to hold of late: it is not looked at again."""
+        """Return True if a header was verified recently: it is not checked again."""
         return hash in self._checked
 
     def remember(self, hash: bytes, verified: Verified) -> None:
-        """Take a header as one that holds."""
+        """Record a header as verified."""
         self._checked[hash] = verified
         if len(self._checked) > CHECKED:
             self._checked.popitem(last=False)
@@ -132,19 +134,19 @@ class Importer:
         justifications: Sequence[Proof] = (),
         is_built_on: bool = False,
     ) -> Imported:
-        """Check a block and take it in; known ones are passed over.
+        """Check and import a block; a known block is not imported again.
 
-        `is_built_on` as for the client: another block stands on it.
-        Raises Refused or InvalidBlock with the reason, UnknownBlock for a missing parent,
-        StateUnavailable for one whose state is gone, NotCarried if the block moves the chain on to
-        a law that is not here, StorageError when the store cannot take it.
+        `is_built_on` as for the client: another block stands on it. Raises Refused or InvalidBlock
+        with the reason, UnknownBlock for a missing parent, StateUnavailable for one whose state is
+        gone, NotCarried if the block moves the chain to a runtime version that this node does not
+        carry, StorageError when the store fails.
         """
         if self.client.header(header.hash()) is not None:
             return Imported(BlockRef(int(header.number), bytes(header.hash())), None, None)
         verified = self.check(header, now_ms)
         if verified is not None:
-            # Before the execution: whether the block is any good is another matter. If it is not,
-            # the proof goes with the next one that is.
+            # Before the execution: an equivocation counts even if the block is invalid. Then the
+            # proof is returned with the next valid block.
             found = self._sightings.see(header, verified.author, verified.slot)
             self._found = found or self._found
         ref = self.client.import_block(

@@ -1,6 +1,7 @@
 """Keys of a validator, and the record of what it has signed.
 
-`Keystore` holds the session keys, `SigningRecord` what each has said, `Custody` both together.
+`Keystore` holds the session keys, `SigningRecord` the last signed messages of one, `Custody` both
+together.
 """
 
 from __future__ import annotations

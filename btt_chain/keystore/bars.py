@@ -1,17 +1,17 @@
-"""Bars: keys that this process uses no more, because another node signs with them.
+"""Barred keys: no longer used by this process, because another node signs with them.
 
 The evidence is a block or a vote with a valid signature of the key that its record did not make, so
-only a node with the key can bar it: what this node signed before is on record, and a replay of it
-bars nothing. Keys are copied as a keystore, with both session keys in it, so one key that is seen
-elsewhere bars the others:
+only a node with the key can bar it: earlier signatures of this node are on record, and a replay of
+them bars nothing. Keys are copied as a keystore, with both session keys in it, so one key that is
+seen elsewhere bars the others:
 
-| the key that was seen | is barred with it |
+| key that was seen | keys barred with it |
 |---|---|
-| signs, or waits after a watch | every key of this node |
-| is watched after a forced start or an earlier bar | every key that is watched, too |
+| it signs, or waits after a watch | every key of this node |
+| it is watched after a forced start or an earlier bar | every other key that is watched |
 
-A key that was made after the copy has a good record and is not watched, so it goes on signing
-while an old one that a thief has is barred again at every start.
+A key that was made after the copy has a good record and is not watched, so it goes on signing,
+while an old stolen key is barred again at every start.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Bars:
-    """Barred keys, and the reason of each."""
+    """Barred keys, with the reason for each."""
 
     def __init__(self) -> None:
         self._reasons: dict[bytes, str] = {}
@@ -34,14 +34,14 @@ class Bars:
         return public in self._reasons
 
     def reason(self, public: bytes) -> str | None:
-        """Return why a key is barred; None if it is not."""
+        """Return the reason why a key is barred; None if it is not."""
         return self._reasons.get(public)
 
     def add(self, key: Record, act: str, keys: Iterable[Record]) -> None:
         """Bar a key with which another node did `act` ("voted in round 9 of set 3").
 
-        `keys` are the records of this node's keys. A restart must not forget a bar: each record is
-        marked, so that its key waits for a watch then. Raises RecordNotWritten.
+        `keys` are the records of this node's keys. So that a restart keeps the bar, each record is
+        marked and waits for a watch then. Raises RecordNotWritten.
         """
         if key.public_key in self:
             return

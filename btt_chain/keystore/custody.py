@@ -1,7 +1,7 @@
-"""Custody: the keys of a node together with the records of what they have signed.
+"""The key manager: a node's keys together with their signing records.
 
-A key that is made here gets its record first: a crash between the two leaves a record without a
-key, never a key without a record.
+The record of a generated key is made first: a crash in between leaves a record without a key, never
+a key without a record.
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ from btt_chain.keystore.unused import UnusedRecord
 
 SESSION_KEYS_LENGTH: Final = 64
 OWNER_PREFIX: Final = b"POP_"
-"""What comes before the owner in a proof of possession. Source: `sp_core::proof_of_possession`."""
+"""Prefix of the owner in a proof of possession. Source: `sp_core::proof_of_possession`."""
 
 
 class Custody:
-    """Keys and records of one chain; records are opened when first asked for, and kept locked.
+    """Keys and records of one chain; records are opened on first use, and stay locked.
 
-    The record of a key that was made here is opened when it first changes.
+    The record of a key that was generated here is opened when it first changes.
     """
 
     def __init__(
         self, keystore: Keystore, root: Path, genesis_hash: bytes, *, is_live: bool, forced: bool
     ) -> None:
-        """`root` is `<base>/signing`; `is_live` and `forced` decide about missing records."""
+        """Use records below `root`, `<base>/signing`; `is_live` and `forced` decide about missing
+        ones.
+        """
         self.keystore = keystore
         self.is_live = is_live
         self._enter: Callable[[bytes], SigningRecord] = lambda public: SigningRecord.enter(
@@ -44,14 +46,14 @@ class Custody:
         self._records: dict[bytes, SigningRecord | UnusedRecord] = {}
 
     def record(self, public: bytes) -> Record:
-        """The record of a key, locked from now on. Raises RecordError."""
+        """Return the record of a key, locked from now on. Raises RecordError."""
         found = self._records.get(public)
         if found is None:
             found = self._records[public] = self._enter(public)
         return found
 
     def check(self) -> list[RecordError]:
-        """Open the records of all keys; what is wrong with those that cannot be used.
+        """Open the records of all keys; return the errors of those that cannot be used.
 
         For the start of a validator, which must not begin with a key that it cannot sign with.
         """
@@ -65,9 +67,9 @@ class Custody:
         return problems
 
     def insert(self, key_type: bytes, uri: str, public: bytes | None = None) -> bytes:
-        """Store a key that came from elsewhere; its public key.
+        """Store an existing key; return its public key.
 
-        Where it may have signed elsewhere (a live chain), no record is made: it must be imported,
+        Where it may have signed elsewhere (a live chain), no record is made: one must be imported,
         or forced at the next start. Raises KeystoreError, RecordError.
         """
         public = self.keystore.insert(key_type, uri, public)
@@ -76,29 +78,29 @@ class Custody:
         return public
 
     def rotate(self) -> bytes:
-        """Make a new set of session keys, with records; 64 bytes, babe before gran.
+        """Generate a set of session keys, with records; return 64 bytes, babe before gran.
 
         Raises KeystoreError, RecordError.
         """
         return b"".join(self._generate(key_type) for key_type in SCHEMES)
 
     def has(self, key_type: bytes, public: bytes) -> bool:
-        """Whether the key is here."""
+        """Return True if the keystore has the key."""
         return self.keystore.has(key_type, public)
 
     def has_session_keys(self, keys: bytes) -> bool:
-        """Whether all of a set of session keys are here; ValueError unless they are 64 bytes."""
+        """Return True if the keystore has all keys of a set; ValueError unless it is 64 bytes."""
         return all(self.keystore.has(key_type, public) for key_type, public in split(keys))
 
     def prove_possession(self, keys: bytes, owner: bytes) -> bytes:
-        """The signatures of session `keys` under their `owner`, in the order of the keys.
+        """Return the signatures of session `keys` over their `owner`, in the order of the keys.
 
-        KeyError if one is not here. Source: `OpaqueKeys::ownership_proof_is_valid`.
+        KeyError if the keystore lacks one. Source: `OpaqueKeys::ownership_proof_is_valid`.
         """
         return possession_proof(self.keystore, keys, owner)
 
     def close(self) -> None:
-        """Let go of every record."""
+        """Close every record."""
         for record in self._records.values():
             record.close()
         self._records.clear()
@@ -116,7 +118,8 @@ class Custody:
 def possession_proof(keystore: Keystore, keys: bytes, owner: bytes) -> bytes:
     """Return the signatures of session `keys` over their `owner`, in the order of the keys.
 
-    Raises KeyError with the public key that is not in the keystore; ValueError if `keys` is no set.
+    Raises KeyError with the public key that is not in the keystore; ValueError if `keys` are not 64
+    bytes.
     """
     proof = b""
     for key_type, public in split(keys):
@@ -128,7 +131,7 @@ def possession_proof(keystore: Keystore, keys: bytes, owner: bytes) -> bytes:
 
 
 def split(keys: bytes) -> list[tuple[bytes, bytes]]:
-    """Type and public key of each of a set of session keys; ValueError unless it has 64 bytes."""
+    """Return type and public key of each session key; ValueError unless `keys` are 64 bytes."""
     if len(keys) != SESSION_KEYS_LENGTH:
         raise ValueError(f"session keys have {SESSION_KEYS_LENGTH} bytes, not {len(keys)}")
     return [(kind, keys[32 * at : 32 * at + 32]) for at, kind in enumerate(SCHEMES)]

@@ -1,4 +1,4 @@
-"""Doubt of records: evidence that a record is older than what its key has signed.
+"""Doubt of records: evidence that a record is older than its key's signatures.
 
 Such evidence does not prove a second copy: the key may have signed it here, before an older folder
 of records was restored. So no key is barred, and the watch decides. Records are restored as a
@@ -17,7 +17,9 @@ log = logging.getLogger(__name__)
 
 
 def doubt_old(old: Record, seen: Ledger, what: str, keys: Iterable[Record]) -> None:
-    """Start the watch for all `keys`: the record of one is older than `what`, which raises it."""
+    """Start the watch for all `keys`: the record `old` is older than `what`, which raises it to
+    `seen`.
+    """
     name = f"0x{old.public_key.hex()}"
     log.warning(
         "the signing record of %s is older than %s: was it restored from a backup? Nothing is "
@@ -31,7 +33,7 @@ def doubt_old(old: Record, seen: Ledger, what: str, keys: Iterable[Record]) -> N
 
 
 def doubt_launch(traced: Record, seen: Ledger, what: str, keys: Iterable[Record]) -> None:
-    """Start the watch for all launch records: the chain has `what` by one of these keys."""
+    """Start the watch for all launch records: the chain has `what`, signed by one of these keys."""
     why = f"its record was made for the start of the chain, which has {what} by this node's key"
     log.warning("%s; nothing is signed before a watch has ended", why)
     for record in keys:

@@ -1,4 +1,4 @@
-"""What can be wrong with a key or with its signing record; every message names the file."""
+"""Errors of keys and signing records; messages about a file name it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class WrongPassword(KeystoreError):
 
 
 class KeyFileDamaged(KeystoreError):
-    """The key file is cut, changed, or not what its name says."""
+    """The key file is truncated, changed, or not what its name states."""
 
 
 class KeyFileForeign(KeystoreError):
@@ -24,15 +24,15 @@ class KeyFileForeign(KeystoreError):
 
 
 class KeyFileExposed(KeystoreError):
-    """Others may read the key file."""
+    """Other users may read the key file."""
 
 
 class KeyMismatch(KeystoreError):
-    """The secret does not belong to the public key that was named."""
+    """The secret does not belong to the given public key."""
 
 
 class UnknownKeyType(KeystoreError):
-    """There is no key of that type here."""
+    """The keystore has no key of that type."""
 
 
 class RecordError(Exception):
@@ -40,15 +40,15 @@ class RecordError(Exception):
 
 
 class RecordMissing(RecordError):
-    """There is no record of this key."""
+    """The key has no record."""
 
 
 class RecordExists(RecordError):
-    """There is a record already; making another would forget what was signed."""
+    """The key has a record already; a new one would lose what was signed."""
 
 
 class RecordDamaged(RecordError):
-    """The record is cut or changed: what it says cannot be believed."""
+    """The record is truncated or changed, so its content is not reliable."""
 
 
 class RecordForeign(RecordError):
@@ -60,4 +60,4 @@ class RecordInUse(RecordError):
 
 
 class RecordNotWritten(RecordError):
-    """The disk did not take the record, so nothing was signed."""
+    """The record could not be written, so nothing was signed."""

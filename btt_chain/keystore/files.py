@@ -1,4 +1,4 @@
-"""Small files that must survive: written whole or not at all, private, and held by one process."""
+"""Small durable files: written atomically, private, and locked by one process."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Final, Self
 PRIVATE_FILE: Final = 0o600
 PRIVATE_FOLDER: Final = 0o700
 OTHERS: Final = 0o077
-"""The permission bits of everybody but the owner."""
+"""The permission bits of group and others."""
 
 
 class Held(Exception):
-    """Another process holds the lock; `holder` is its process id, as far as it is known."""
+    """Another process holds the lock; `holder` is its process id, empty if unknown."""
 
     def __init__(self, path: Path, holder: str) -> None:
         super().__init__(f"{path} is locked by process {holder or 'unknown'}")
@@ -23,11 +23,11 @@ class Held(Exception):
 
 
 class Lock:
-    """An exclusive lock, held until `close` or the end of the process, however it ends."""
+    """An exclusive lock, held until `close` or the end of the process."""
 
     def __init__(self, path: Path) -> None:
-        """Take it at once. Raises Held, or OSError where the file cannot be made."""
-        # A file of its own: what it guards is replaced at each write, and a lock sits on the inode.
+        """Acquire it without waiting. Raises Held, or OSError where the file cannot be made."""
+        # A separate file: the guarded file is replaced at each write, and a lock is on the inode.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -39,13 +39,13 @@ class Lock:
             os.close(descriptor)
             raise
         self._descriptor: int | None = descriptor
-        # Only for the message of whoever comes second: a full disk must not stop us here.
+        # Only for the error message of the next process: a full disk must not stop this one.
         with suppress(OSError):
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def close(self) -> None:
-        """Let go; the file stays, because removing it would race with the next holder."""
+        """Release the lock; the file stays, because removing it would race with the next holder."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -58,7 +58,7 @@ class Lock:
 
 
 def make_private_folder(path: Path) -> None:
-    """Make a folder that only its owner may enter; one that is there stays as it is."""
+    """Make a folder that only its owner may enter; an existing one stays as it is."""
     missing = [path]
     while not missing[-1].parent.exists():
         missing.append(missing[-1].parent)
@@ -72,9 +72,9 @@ def make_private_folder(path: Path) -> None:
 
 
 def write_aside(path: Path, data: bytes, tag: str = "new") -> Path:
-    """Write `data` beside `path` and force it to the disk; the temporary file, for `commit`.
+    """Write `data` beside `path` and force it to the disk; return the temporary file, for `commit`.
 
-    Raises OSError; nothing is left behind then, and `path` is as it was.
+    Raises OSError; then no temporary file remains, and `path` is unchanged.
     """
     aside = path.with_name(f".{path.name}.{tag}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -95,16 +95,16 @@ def write_aside(path: Path, data: bytes, tag: str = "new") -> Path:
 
 
 def commit(aside: Path, path: Path) -> None:
-    """Put a file that `write_aside` made in its place, and make that durable.
+    """Move a file of `write_aside` to its place, and make that durable.
 
-    Raises OSError; whether the old or the new content survives a power cut is open then.
+    Raises OSError; then the old or the new content survives a power cut.
     """
     os.replace(aside, path)  # noqa: PTH105 - one module to watch, and to break in tests
     sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
-    """Force a folder's entries to the disk; without it a rename can be lost."""
+    """Force a folder's entries to the disk; otherwise a rename can be lost."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -1,13 +1,13 @@
-"""Export and import of signing records: how a key moves to another machine, after EIP-3076.
+"""Export and import of signing records, to move keys to another machine, after EIP-3076.
 
-A file says for each key up to where it has signed on one chain, and which votes of the newest round
-it has cast, so that the new machine can send them again: a round that waits for this validator
-could not end without them. An import only ever raises: the result is the maximum of what was there
-and what came, so an old backup does no harm. Both need the locks of the records: the node must be
-stopped. Numbers are written as text, because some programs round those of 64 bits.
+For each key a file states the newest slot and vote it has signed on one chain, and its votes of the
+newest round, so that the new machine can send them again: a round that waits for this validator
+could not end without them. An import only ever raises: the result is the maximum of the existing
+record and the imported one, so an old backup does no harm. Both need the locks of the records: the
+node must be stopped. Numbers are written as text, because some programs round those of 64 bits.
 
 Signatures of votes are verified, as the new machine sends them. Slots and rounds cannot be: a file
-that states too high ones stops a key, and never makes it sign twice.
+with too high ones stops a key, and never makes it sign twice.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _U32: Final = 1 << 32
 
 
 def export(root: Path, genesis_hash: bytes, keys: Iterable[bytes] | None = None) -> str:
-    """The JSON of the records of `keys` (all of the chain without it) below `<base>/signing`.
+    """Return the JSON of the records of `keys`, or of all, below `root`, `<base>/signing`.
 
     Raises RecordError, RecordInUse for a key that a running node signs with.
     """
@@ -60,17 +60,17 @@ def export(root: Path, genesis_hash: bytes, keys: Iterable[bytes] | None = None)
 
 
 def import_(root: Path, genesis_hash: bytes, text: str | bytes) -> list[bytes]:
-    """Raise the records to what an export says, making those that are not there; the keys.
+    """Raise the records to those of an export, and make missing ones; return the keys.
 
     The whole file is read before the first record is written. Raises RecordForeign for another
-    chain's, RecordDamaged for what is no export, RecordInUse, and RecordNotWritten.
+    chain's, RecordDamaged for an invalid export, RecordInUse, and RecordNotWritten.
     """
     found = _read(genesis_hash, text)
     for public_key, ledger in found.items():
         try:
             record = SigningRecord.open(root, genesis_hash, public_key)
         except RecordMissing:
-            # With its content at once: an empty record would promise that the key never signed.
+            # With its content at once: an empty record would state that the key never signed.
             record = SigningRecord.create(root, genesis_hash, public_key, ledger)
         try:
             record.raise_to(ledger)
@@ -103,7 +103,7 @@ def _row(public_key: bytes, ledger: Ledger) -> dict[str, object]:
         },
         "unsure": ledger.unsure,
     }
-    # What most records have not is left out.
+    # Fields that most records lack are left out.
     if ledger.reason:
         row["reason"] = ledger.reason
     if ledger.closed_set is not None:
@@ -152,7 +152,7 @@ def _ledger(row: dict[str, object]) -> tuple[bytes, Ledger]:
         closed_set=None if closed is None else _number(closed),
         launch=launch,
     )
-    # A record that says two things at once is read as the more careful one.
+    # A contradictory record is read as the more careful of its readings.
     return _hex(row["public_key"]), maximum(found, found)
 
 
@@ -177,7 +177,7 @@ def _cast(cast: dict[str, object]) -> Cast:
 
 
 def _check_votes(public_key: bytes, round: Round | None) -> None:
-    """Raise RecordDamaged if a vote is not signed by its key, for its round and set."""
+    """Raise RecordDamaged if a vote is not signed by its key for its round and set."""
     if round is None:
         return
     for stage, cast in round.votes.items():

@@ -1,18 +1,18 @@
 """Launch records: signing at the start of a chain with keys whose records were made before it.
 
 A launch record states that its chain had not started when it was made. Only the operator vouches
-for that, and a validator that lost its record after the chain had run has an empty database, too.
-So the record is used only while the chain agrees with it:
+for that, and a validator that lost its record on a running chain has an empty database, too. So the
+record is used only while the chain agrees with it:
 
-| the chain, as this node and its peers have it | then |
+| state of the chain at this node and its peers | consequence |
 |---|---|
-| no contact yet | nothing is signed |
-| a block or a vote of the key is there | the key signed before: the ordinary watch |
-| it began more than a session (and `YOUNG` slots) ago | too old to tell: the ordinary watch |
-| younger, and `SLOTS` slots brought no trace of the key | it signs |
+| no peer in contact yet | nothing is signed |
+| it has a block or a vote of the key | the key signed before: the ordinary watch |
+| it began more than a session (and `YOUNG` slots) ago | too old to be sure: the ordinary watch |
+| younger, and no trace of the key in `SLOTS` slots | it signs |
 
-A node executes all blocks of a chain that young, and peers send all votes of the present round to a
-new neighbour at once, so a few slots show every trace that there is.
+A node executes all blocks of a chain that young, and peers send all votes of the current round to a
+new neighbour at once, so a few slots show all traces.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from btt_chain.keystore.ledger import Ledger
 from btt_chain.keystore.record import SigningRecord, read, record_path
 
 SLOTS: Final = 3
-"""Slots in touch with others before a launch record is used."""
+"""Slots in contact with peers before a launch record is used."""
 
 YOUNG: Final = 300
-"""Slots for which a chain is at its beginning, even where its sessions are shorter: half an hour
+"""Slots for which a chain counts as young, even where its sessions are shorter: half an hour
 at six seconds, in which several organisations can start their machines."""
 
 
 class Verdict(Enum):
-    """The keys of a launch record: what they may do."""
+    """The decision about the keys of a launch record."""
 
     WAIT = 1
-    """Nothing yet."""
+    """Sign nothing yet."""
     BEGIN = 2
-    """Signing."""
+    """Begin to sign."""
     LATE = 3
-    """Nothing before the ordinary watch has ended."""
+    """Sign nothing before the ordinary watch has ended."""
 
 
 @dataclass(slots=True)
@@ -53,12 +53,12 @@ class LaunchWatch:
     session: int
     """Slots of a session."""
     slots: int = 0
-    """Slots in touch so far."""
+    """Slots in contact with peers so far."""
 
     def look(self, age: int | None) -> Verdict:
-        """Decide in a new slot in touch with others.
+        """Return the decision in a new slot in contact with peers.
 
-        `age` is how many slots ago the chain's first block was made, None while there is none.
+        `age` is the number of slots since the chain's first block, None while there is none.
         """
         self.slots += 1
         if age is not None and age > max(self.session, YOUNG):
@@ -69,7 +69,7 @@ class LaunchWatch:
 def make_records(root: Path, genesis_hash: bytes, keys: Iterable[bytes]) -> list[bytes]:
     """Make launch records below `root`, `<base>/signing`; return the keys that had none.
 
-    The caller vouches that the chain has not started. Raises RecordExists, before anything is
+    The caller ensures that the chain has not started. Raises RecordExists, before anything is
     written, if a record with content exists: that key may have signed. Raises RecordError.
     """
     blank, missing = Ledger(launch=True), []

@@ -1,11 +1,11 @@
-"""The rules of signing: given what a key has said, may it say this too?
+"""The rules of signing: may a key sign a message, given its earlier ones?
 
-A key never says two things for one slot, nor for one step of one round of GRANDPA, and it never
-goes back: what lies before the newest thing it said is refused. The same thing again is answered
-with the same signature. All of it is pure; `record` keeps a `Ledger` on the disk.
+A key never signs two contents for one slot, nor for one step of one round of GRANDPA, and it never
+goes back: places before its newest one are refused. The same content again gives the same
+signature. All of it is pure; `record` stores a `Ledger` on the disk.
 
-Of something that came from outside (an import, a block seen on the chain) only the place may be
-known, not the content: everything is refused there.
+Of something external (an import, a block seen on the chain) only the place may be known, not the
+content: everything is refused there.
 
 Sources: CometBFT's privval (regressions are refused), EIP-3076 (maxima are enough).
 """
@@ -19,19 +19,19 @@ from typing import Final, NamedTuple
 from btt_chain.primitives.grandpa import Stage
 
 ORDER: Final = (Stage.PROPOSE, Stage.PREVOTE, Stage.PRECOMMIT)
-"""The steps of a round as they follow each other; their wire numbers are in another order."""
+"""The steps of a round in their order; their wire numbers are in another order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Nothing was signed; `why` says what was signed before."""
+    """Nothing was signed; `why` names the earlier signature or other reason."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """The block of the newest slot."""
+    """The newest sealed block."""
 
     slot: int
     pre_seal_hash: bytes | None
@@ -40,7 +40,7 @@ class Sealed:
 
 
 class Place(NamedTuple):
-    """A step of a round, in the order in which they come."""
+    """A step of a round; a later one is greater."""
 
     set_id: int
     round: int
@@ -49,7 +49,7 @@ class Place(NamedTuple):
 
     @classmethod
     def at(cls, set_id: int, round: int, stage: Stage) -> Place:
-        """The place of a stage."""
+        """Return the place of a stage."""
         return cls(set_id, round, ORDER.index(stage))
 
     def __str__(self) -> str:
@@ -66,7 +66,7 @@ class Cast:
 
     @property
     def target(self) -> tuple[bytes, int] | None:
-        """What it was for."""
+        """The target, None if unknown."""
         if self.target_hash is None or self.target_number is None:
             return None
         return self.target_hash, self.target_number
@@ -93,25 +93,27 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What a key has said last."""
+    """The last signed messages of a key."""
 
     block: Sealed | None = None
     round: Round | None = None
     unsure: bool = False
-    """Something else may have been said that is not written here: nothing is signed until the
-    doppelgaenger watch has ended (`settled`)."""
+    """The key may have signed more than is recorded: nothing is signed until the doppelgaenger
+    watch has ended (`settled`)."""
     reason: str = ""
-    """Why it is unsure, for the operator; empty while it is not."""
+    """Reason for `unsure`, for the operator; empty while it is not set."""
     closed_set: int | None = None
-    """No vote in this set of voters and those before it, because votes may be missing here."""
+    """No vote is signed in this set of voters and earlier ones, because votes may be missing
+    here.
+    """
     launch: bool = False
     """Made before the chain started and not used yet: nothing is signed until the node has found
-    the chain at its beginning, without a trace of this key (`launched`)."""
+    the chain at its start, without a trace of this key (`launched`)."""
 
     # ---- blocks
 
     def answer_block(self, slot: int, pre_seal_hash: bytes) -> bytes | Refusal | None:
-        """The seal that was made before, why there is none, or None: it may be made."""
+        """Return the earlier seal, a refusal, or None if a seal may be made."""
         last = self.block
         if last is not None and last.slot == slot and last.pre_seal_hash == pre_seal_hash:
             return last.seal
@@ -131,18 +133,20 @@ class Ledger:
         )
 
     def waits(self, slot: int) -> bool:
-        """Whether no block of this slot can be sealed, because only a later place is known."""
+        """Return True if no block of this slot can be sealed, because only a later place is
+        known.
+        """
         last = self.block
         return last is not None and last.pre_seal_hash is None and slot <= last.slot
 
     def with_block(self, slot: int, pre_seal_hash: bytes, seal: bytes) -> Ledger:
-        """The ledger after a block that `answer_block` allowed."""
+        """Return the ledger after a block that `answer_block` allowed."""
         return replace(self, block=Sealed(slot, pre_seal_hash, seal), launch=False)
 
     def is_strange_block(self, slot: int, pre_seal_hash: bytes) -> bool:
-        """Whether a block with our seal, seen on the network, cannot have been made by this record.
+        """Return True if a block with our seal, seen on the network, cannot be by this record.
 
-        A slot before the newest one cannot be told: only the newest is kept.
+        False for a slot before the newest one: only the newest is kept.
         """
         last = self.block
         if last is None or slot > last.slot:
@@ -152,7 +156,7 @@ class Ledger:
     # ---- votes
 
     def answer_vote(self, place: Place, target: tuple[bytes, int]) -> bytes | Refusal | None:
-        """The signature that was made before, why there is none, or None: it may be made."""
+        """Return the earlier signature, a refusal, or None if a signature may be made."""
         last = self.round
         said = self._said(place)
         if said is not None and said.target == target:
@@ -175,7 +179,7 @@ class Ledger:
         return Refusal(f"the {place} lies before the {last.place}, in which this key has voted")
 
     def with_vote(self, place: Place, target: tuple[bytes, int], signature: bytes) -> Ledger:
-        """The ledger after a vote that `answer_vote` allowed."""
+        """Return the ledger after a vote that `answer_vote` allowed."""
         last = self.round
         same = last is not None and (last.set_id, last.round) == (place.set_id, place.round)
         votes = {**(last.votes if last is not None and same else {})}
@@ -183,7 +187,7 @@ class Ledger:
         return replace(self, round=Round(place.set_id, place.round, votes), launch=False)
 
     def is_strange_vote(self, place: Place, target: tuple[bytes, int]) -> bool:
-        """Whether a vote of ours, seen on the network, cannot have been made by this record."""
+        """Return True if a vote of ours, seen on the network, cannot be by this record."""
         last = self.round
         if self.is_closed(place.set_id):
             return False
@@ -194,7 +198,7 @@ class Ledger:
         said = self._said(place)
         if said is not None:
             return said.target not in {None, target}
-        # A step that this record passed over in the newest round. Where a later step came from an
+        # A step that this record skipped in the newest round. Where a later step came from an
         # import, which names the newest one only, this one may have been taken there as well.
         return not any(
             vote.target is None and ORDER.index(stage) > place.step
@@ -219,11 +223,11 @@ class Ledger:
         return replace(raised, reason=reason)
 
     def settled(self, slot: int, set_id: int, standing: int | None = None) -> Ledger:
-        """Sure again: nothing is signed up to `slot`, nor in `set_id` and the sets before it.
+        """Return the ledger sure again: nothing is signed up to `slot`, nor in sets up to `set_id`.
 
         Where finality stood at the round `standing` of that set for the whole watch, that round is
-        open above what is on record. A set ends by finality only, so if all voters waited for the
-        next one, it would never come.
+        open above the record. A set ends by finality only, so if all voters waited for the next
+        one, it would never come.
         """
         block = _later_block(self.block, Sealed(slot, None, None))
         sure = replace(self, block=block, unsure=False, reason="")
@@ -247,16 +251,18 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The highest slot this process has lived in: a clock that is set back must not author.
+    """The highest slot this process has seen: a clock that is set back must not author.
 
-    Each `tick` gives the next clock and, while the time is more than one slot behind, a refusal. A
-    restart forgets it; what was signed is in the ledger.
+    Each `tick` returns the next clock and, while the time is more than one slot behind, a refusal.
+    A restart forgets it; signatures are in the ledger.
     """
 
     highest: int = field(default=0)
 
     def tick(self, slot: int) -> tuple[Clock, Refusal | None]:
-        """It is `slot` now, says the machine."""
+        """Return the clock after the machine's time has reached `slot`, and a refusal if it is
+        behind.
+        """
         if slot + 1 < self.highest:
             return self, Refusal(
                 f"the clock went back from slot {self.highest} to slot {slot}: no block is made "
@@ -266,7 +272,9 @@ class Clock:
 
 
 def maximum(one: Ledger, other: Ledger) -> Ledger:
-    """A ledger that refuses whatever one of the two refuses as said before; unsure if one is."""
+    """Return a ledger that refuses what either of the two refuses as signed before; unsure if one
+    is.
+    """
     block, round = _later_block(one.block, other.block), _later_round(one.round, other.round)
     closed = [each.closed_set for each in (one, other) if each.closed_set is not None]
     unsure = one.unsure or other.unsure
@@ -286,7 +294,7 @@ def _later_block(one: Sealed | None, other: Sealed | None) -> Sealed | None:
         return one or other
     if one.slot != other.slot:
         return max(one, other, key=lambda sealed: sealed.slot)
-    # Two blocks for one slot: the damage is done, neither is sent once more.
+    # Two blocks for one slot: neither seal is sent again.
     same = one.pre_seal_hash == other.pre_seal_hash
     return one if same else Sealed(one.slot, None, None)
 
@@ -308,7 +316,7 @@ def _open_from(ledger: Ledger, set_id: int, round: int) -> Ledger:
     """Return a ledger whose sets before `set_id` are closed, and its rounds before `round`.
 
     Unchanged where a later set is closed: the node is behind its record, after its database was
-    deleted for example, and cannot tell what was voted since.
+    deleted for example, and its later votes are unknown.
     """
     if ledger.closed_set is not None and ledger.closed_set > set_id:
         return ledger

@@ -1,4 +1,4 @@
-"""The signing record: what a key has said, on the disk before anybody hears it.
+"""The signing record: a key's signatures, durable before they are used.
 
 One file per key, `<base>/signing/<genesis>/<public key>.json`, apart from the database, so that
 neither a restored backup of it nor `purge-chain` makes a validator forget. A signature leaves
@@ -44,7 +44,7 @@ VERSION: Final = 1
 HASH_LENGTH: Final = 32
 SIGNATURE_LENGTH: Final = 64
 LARGEST: Final = 1 << 16
-"""Bytes of a record file; real ones have about a thousand."""
+"""Maximum bytes of a record file; real ones have about a thousand."""
 
 FLAG: Final = "--i-know-this-key-never-signed"
 FORCED: Final = f"its record was begun by {FLAG}"
@@ -54,7 +54,7 @@ _U32: Final = 1 << 32
 
 
 class Record(ABC):
-    """What one key has said on one chain, and the only way to say more."""
+    """The signatures of one key on one chain, and the only way to make more."""
 
     def __init__(self, genesis_hash: bytes, public_key: bytes, ledger: Ledger) -> None:
         self.genesis_hash = genesis_hash
@@ -63,15 +63,17 @@ class Record(ABC):
 
     @property
     def ledger(self) -> Ledger:
-        """What was said last."""
+        """The last signed messages."""
         return self._ledger
 
     def sign_block(
         self, slot: int, pre_seal_hash: bytes, make: Callable[[], bytes]
     ) -> bytes | Refusal:
-        """The seal of a block, made by `make` (64 bytes) unless this very block was sealed before.
+        """Return the seal of a block, made by `make` (64 bytes) unless this block was sealed
+        before.
 
-        Raises RecordNotWritten when it cannot be recorded; the seal is thrown away then.
+        Return a Refusal if the rules forbid it. Raises RecordNotWritten when it cannot be recorded;
+        the seal is discarded then.
         """
         _check(slot, _U64, "slot")
         _check_hash(pre_seal_hash)
@@ -91,9 +93,11 @@ class Record(ABC):
         target_number: int,
         make: Callable[[], bytes],
     ) -> bytes | Refusal:
-        """The signature of a vote, made by `make` (64 bytes) unless this very vote was cast before.
+        """Return the signature of a vote, made by `make` (64 bytes) unless this vote was cast
+        before.
 
-        Raises RecordNotWritten when it cannot be recorded; the signature is thrown away then.
+        Return a Refusal if the rules forbid it. Raises RecordNotWritten when it cannot be recorded;
+        the signature is discarded then.
         """
         _check(set_id, _U64, "set id")
         _check(round, _U64, "round")
@@ -108,7 +112,7 @@ class Record(ABC):
         return signature
 
     def raise_to(self, other: Ledger) -> None:
-        """Take the maximum with what was learnt elsewhere: an import, or the chain itself.
+        """Raise the record to the maximum with `other`: an import, or evidence of the chain.
 
         An `other` that is unsure makes this record unsure: so a stale one is marked.
         """
@@ -117,9 +121,9 @@ class Record(ABC):
             self._keep(raised)
 
     def settle(self, slot: int, set_id: int, standing: int | None = None) -> None:
-        """End the doubt: the watch was clear. Nothing up to `slot` and in `set_id` is signed.
+        """End the doubt after a clear watch. Nothing up to `slot` or in `set_id` is signed.
 
-        The slot is one epoch ahead, the set that of now; `standing` as for `Ledger.settled`.
+        The slot is one epoch ahead, the set the current one; `standing` as for `Ledger.settled`.
         """
         self._keep(self._ledger.settled(slot, set_id, standing))
 
@@ -130,27 +134,27 @@ class Record(ABC):
             self._keep(doubted)
 
     def reopen(self, set_id: int, standing: int) -> None:
-        """Open the round `standing` of a closed set, above what is on record."""
+        """Open the round `standing` of a closed set, above the record."""
         self._keep(self._ledger.reopened(set_id, standing))
 
     def launch(self, set_id: int, round: int) -> None:
-        """Begin to use a launch record: the chain was found at its beginning."""
+        """Begin to use a launch record: the chain was found at its start."""
         self._keep(self._ledger.launched(set_id, round))
 
     @abstractmethod
     def _keep(self, ledger: Ledger) -> None:
-        """Make `ledger` durable, then let it count. Raises RecordNotWritten."""
+        """Make `ledger` durable, then current. Raises RecordNotWritten."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the key."""
+        """Release the key."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(0x{self.public_key.hex()})"
 
 
 class MemoryRecord(Record):
-    """A record without a disk, for the simulator and for tests; loses nothing but what a crash may.
+    """A record without a disk, for the simulator and for tests; loses only what a crash may lose.
 
     `point` is called with `"record"` before a change is durable and with `"recorded"` after it,
     before the signature is returned; it raises where the simulated process dies.
@@ -168,7 +172,7 @@ class MemoryRecord(Record):
         self._point = point
 
     def clone_durable(self, point: Callable[[str], None] | None = None) -> MemoryRecord:
-        """The record that a process finds when it starts after this one has died."""
+        """Return the record that a process finds when it starts after this one has died."""
         return MemoryRecord(self.genesis_hash, self.public_key, self._durable, point)
 
     def _keep(self, ledger: Ledger) -> None:
@@ -180,11 +184,11 @@ class MemoryRecord(Record):
         self._ledger = ledger
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there is no lock."""
 
 
 class SigningRecord(Record):
-    """A record on the disk, locked for as long as it is open."""
+    """A record on the disk, locked while it is open."""
 
     def __init__(
         self, path: Path, genesis_hash: bytes, public_key: bytes, ledger: Ledger, lock: Lock
@@ -200,8 +204,8 @@ class SigningRecord(Record):
     ) -> Self:
         """Make the record of a new key below `root`, `<base>/signing`.
 
-        `ledger` is what is known to have been said, nothing without it; an unsure one where nobody
-        can know. Raises RecordExists, RecordInUse or RecordNotWritten.
+        `ledger` holds known earlier signatures, none by default; it is unsure where these are
+        unknown. Raises RecordExists, RecordInUse or RecordNotWritten.
         """
         path = record_path(root, genesis_hash, public_key)
         lock = _locked(path, public_key)
@@ -247,11 +251,11 @@ class SigningRecord(Record):
         is_live: bool,
         forced: bool = False,
     ) -> Self:
-        """Open the record; where there is none, decide by the kind of chain (rulings.md 12).
+        """Open the record; where there is none, decide by the kind of chain.
 
-        Development and local chains make it. A live one needs `forced`, and the record made so is
-        unsure: the key waits until the watch has ended. A damaged record needs `forced` on every
-        chain; the damaged file is kept beside the new one. Raises like `open`.
+        On development and local chains one is made. On a live chain this needs `forced`, and the
+        record is unsure: the key waits until the watch has ended. A damaged record needs `forced`
+        on every chain; the damaged file is kept beside the new one. Raises as `open` does.
         """
         try:
             return cls.open(root, genesis_hash, public_key)
@@ -272,7 +276,7 @@ class SigningRecord(Record):
         return cls.create(root, genesis_hash, public_key, Ledger().doubted(FORCED))
 
     def close(self) -> None:
-        """Let go of the lock; nothing can be signed afterwards."""
+        """Release the lock; nothing can be signed afterwards."""
         self._broken = self._broken or "it is closed"
         self._lock.close()
 
@@ -287,7 +291,7 @@ class SigningRecord(Record):
         try:
             commit(aside, self.path)
         except OSError as error:
-            # Which of the two contents a restart finds is open, so this process stops here.
+            # A restart may find either of the two contents, so this process stops here.
             self._broken = f"the last write failed ({error.strerror}): start the node again"
             raise _not_written(self.path, error) from error
         self._ledger = ledger
@@ -297,12 +301,12 @@ class SigningRecord(Record):
 
 
 def record_path(root: Path, genesis_hash: bytes, public_key: bytes) -> Path:
-    """Where the record of a key lies below `<base>/signing`."""
+    """Return the path of a key's record below `<base>/signing`."""
     return root / genesis_hash.hex() / f"{public_key.hex()}.json"
 
 
 def recorded_keys(root: Path, genesis_hash: bytes) -> list[bytes]:
-    """The public keys that have a record on a chain, in order."""
+    """Return the public keys that have a record on a chain, in order."""
     folder = root / genesis_hash.hex()
     if not folder.is_dir():
         return []
@@ -311,7 +315,7 @@ def recorded_keys(root: Path, genesis_hash: bytes) -> list[bytes]:
 
 
 def read(path: Path, genesis_hash: bytes, public_key: bytes) -> Ledger:
-    """Read a record without locking it: for showing it only.
+    """Read a record without locking it, to show it only.
 
     Raises RecordMissing, RecordDamaged, RecordForeign, RecordError.
     """
@@ -362,15 +366,15 @@ def _not_written(path: Path, error: OSError) -> RecordNotWritten:
     )
 
 
-# ---- form
+# ---- file format
 
 
 class _NotOurs(Exception):
-    """A record that this version does not read."""
+    """A record of an unsupported version."""
 
 
 def encode(genesis_hash: bytes, public_key: bytes, ledger: Ledger) -> bytes:
-    """The file of a record: JSON, one form for one content, with a checksum at the end."""
+    """Return the file of a record: canonical JSON with a checksum at the end."""
     block, round = ledger.block, ledger.round
     fields: dict[str, object] = {
         "version": VERSION,
@@ -390,7 +394,7 @@ def encode(genesis_hash: bytes, public_key: bytes, ledger: Ledger) -> bytes:
             **{stage.name.lower(): _vote_json(round.votes.get(stage)) for stage in Stage},
         },
     }
-    # What most records have not is left out.
+    # Fields that most records lack are left out.
     if ledger.reason:
         fields["reason"] = ledger.reason
     if ledger.closed_set is not None:
@@ -401,9 +405,9 @@ def encode(genesis_hash: bytes, public_key: bytes, ledger: Ledger) -> bytes:
 
 
 def decode(raw: bytes) -> tuple[bytes, bytes, Ledger]:
-    """Genesis hash, public key and ledger of a record's file.
+    """Return genesis hash, public key and ledger of a record's file.
 
-    ValueError for anything that `encode` does not write, down to the last bit.
+    ValueError for anything that differs from `encode`'s output, even in one bit.
     """
     try:
         fields = _object(json.loads(raw))
@@ -414,7 +418,7 @@ def decode(raw: bytes) -> tuple[bytes, bytes, Ledger]:
         again = encode(genesis, public, ledger)
     except (KeyError, TypeError, AttributeError, RecursionError, ValueError):
         raise ValueError("it is not what this program writes") from None
-    # One content has one form: this covers the checksum, the spaces, and the case of hex.
+    # One content has one form: this covers the checksum, whitespace, and the case of hex.
     if again != raw:
         raise ValueError("the checksum is wrong")
     return genesis, public, ledger

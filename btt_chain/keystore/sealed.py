@@ -1,8 +1,8 @@
-"""The file of one key: its secret under a password, and in the open what is needed to find it.
+"""The file of one key: its secret, encrypted, and in the open the data needed to find it.
 
-The secret is sealed with ChaCha20-Poly1305; everything else in the file is authenticated with it.
-A password is stretched with scrypt. A random secret of 32 bytes needs no stretching: HKDF binds it
-to the file's salt.
+The secret is encrypted with ChaCha20-Poly1305; everything else in the file is authenticated with
+it. A password is stretched with scrypt. A random secret of 32 bytes needs no stretching: HKDF binds
+it to the file's salt.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ KEY_LENGTH: Final = 32
 HKDF_INFO: Final = b"btt-chain keystore"
 
 LARGEST: Final = 1 << 14
-"""Bytes of a key file; real ones have about six hundred."""
+"""Maximum bytes of a key file; real ones have about six hundred."""
 MOST_MEMORY: Final = 1 << 30
-"""Bytes that a file may make scrypt use: 128 N r."""
+"""Maximum bytes of memory that a file may make scrypt use: 128 N r."""
 MOST_LANES: Final = 16
 
 
 class NotSealed(ValueError):
-    """The bytes are no key file; says why."""
+    """The bytes are not a key file; the message states why."""
 
 
 class Unopened(ValueError):
-    """The secret does not come out: a wrong password, or the file was changed."""
+    """The secret cannot be decrypted: a wrong password, or a changed file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What scrypt takes to try one password."""
+    """The parameters of scrypt."""
 
     n: int = 1 << 15
     r: int = 8
@@ -50,7 +50,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Password:
-    """Something a person has chosen; `cost` is for new files."""
+    """A password chosen by a person; `cost` is for new files."""
 
     text: str
     cost: Cost = Cost()
@@ -61,19 +61,22 @@ class Password:
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """A key file, taken apart."""
+    """A decoded key file."""
 
     key_type: bytes
     scheme: str
     public: bytes
     cost: Cost | None
-    """None where a random secret seals it, not a password."""
+    """None where a random secret encrypts it, not a password."""
     salt: bytes
     nonce: bytes
     ciphertext: bytes
 
     def open(self, secret: Password | bytes) -> bytes:
-        """The secret; Unopened if it does not come out. `secret` must be of the kind it needs."""
+        """Return the secret; raise Unopened if it cannot be decrypted.
+
+        `secret` is a Password or random bytes, as the file needs.
+        """
         try:
             cipher = ChaCha20Poly1305(_derive(secret, self.cost, self.salt))
             return cipher.decrypt(self.nonce, self.ciphertext, _header(self))
@@ -81,7 +84,7 @@ class KeyFile:
             raise Unopened from None
 
     def encode(self) -> bytes:
-        """The bytes of the file."""
+        """Return the bytes of the file."""
         fields = json.loads(_header(self)) | {"ciphertext": self.ciphertext.hex()}
         return json.dumps(fields, indent=1).encode() + b"\n"
 
@@ -89,7 +92,7 @@ class KeyFile:
 def seal(
     key_type: bytes, scheme: str, public: bytes, plain: bytes, secret: Password | bytes
 ) -> KeyFile:
-    """Seal the secret `plain` of a key under a password, or under 32 random bytes."""
+    """Encrypt the secret `plain` of a key with a password, or with 32 random bytes."""
     cost = secret.cost if isinstance(secret, Password) else None
     salt, nonce = os.urandom(SALT_LENGTH), os.urandom(NONCE_LENGTH)
     empty = KeyFile(key_type, scheme, public, cost, salt, nonce, b"")
@@ -99,7 +102,7 @@ def seal(
 
 
 def decode(raw: bytes) -> KeyFile:
-    """Read a key file; NotSealed says why it is none."""
+    """Return the decoded key file; NotSealed states why it is invalid."""
     try:
         fields = json.loads(raw)
     except (ValueError, RecursionError):
@@ -156,7 +159,7 @@ def _derive(secret: Password | bytes, cost: Cost | None, salt: bytes) -> bytes:
 
 
 def _header(file: KeyFile) -> bytes:
-    """Everything but the ciphertext, in one form: it is authenticated too."""
+    """Return everything but the ciphertext, in canonical form: it is authenticated too."""
     cost = file.cost
     kdf: dict[str, object] = {"name": "hkdf-sha256"}
     if cost is not None:

@@ -14,11 +14,11 @@ class State(StrEnum):
     SIGNS = "signs"
     """The key signs."""
     BARRED = "barred"
-    """No signature: another node was seen to sign with it."""
+    """No signature: a signature by another node with it was seen."""
     WATCHES = "watches"
     """No signature before the watch for another node with the key has ended."""
     LAUNCHES = "launches"
-    """No signature before the node has found the chain at its beginning."""
+    """No signature before the node has found the chain at its start."""
     WAITS = "waits"
     """No signature before a later slot, or the next set of voters."""
     NO_RECORD = "no_record"
@@ -49,7 +49,7 @@ def state_of(
 ) -> KeyState:
     """Return the state of a key in a slot and a set of voters.
 
-    `bar` is the reason of a bar, None without one; `watched` is the last slot of the watch.
+    `bar` is the reason for a bar, None without one; `watched` is the last slot of the watch.
     """
     ledger, public = record.ledger, record.public_key
     if bar is not None:

@@ -1,11 +1,11 @@
 """The keystore: session keys, one encrypted file each, in `<base>/chains/<id>/keystore`.
 
 With a password the files are useless without it. Without one the node makes `secret` beside them,
-32 random bytes, and uses that: then a copied key file is useless without `secret`, but whoever can
-read the folder has the keys. The folder is looked at again at each question, so keys come and go
+32 random bytes, and uses that: then a copied key file is useless without `secret`, but any reader
+of the folder has the keys. The folder is read again at each query, so keys can be added and removed
 while the node runs.
 
-Python cannot wipe memory; what is promised is that no secret appears in a message or a `repr`.
+Python cannot wipe memory; the guarantee is that no secret appears in a message or a `repr`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ BABE: Final = b"babe"
 GRANDPA: Final = b"gran"
 
 SCHEMES: Final = {BABE: Scheme.SR25519, GRANDPA: Scheme.ED25519}
-"""Key types of this chain, in the order of the session keys (rulings.md E)."""
+"""Key types of this chain, in the order of the session keys."""
 
 SECRET_FILE: Final = "secret"  # noqa: S105 - the name of a file
 SECRET_LENGTH: Final = 32
@@ -48,24 +48,24 @@ SECRET_LENGTH: Final = 32
 _NAME: Final = re.compile(r"([a-z]{4})-([0-9a-f]{64})\.json")
 
 _Stamp = tuple[int, int, int]
-"""Inode, time of change in ns and size: another stamp is another content."""
+"""Inode, time of change in ns and size: another stamp means another content."""
 
 
 @dataclass(slots=True)
 class _Held:
-    """A key that came from a file, or the reason why it did not."""
+    """A key read from a file, or None if it could not be read."""
 
     stamp: _Stamp
     pair: KeyPair | None
 
 
 class Keystore:
-    """Session keys by type and public key: those in the folder, and those in memory only."""
+    """Session keys by type and public key, in the folder and in memory."""
 
     def __init__(self, folder: Path | None = None, password: Password | None = None) -> None:
-        """Prepare; nothing is read before `open` or the first question.
+        """Prepare; nothing is read before `open` or the first query.
 
-        Without a `folder` it is in memory altogether.
+        Without a `folder` all keys are in memory.
         """
         self.folder = folder
         self._password = password
@@ -74,9 +74,9 @@ class Keystore:
 
     @classmethod
     def open(cls, folder: Path, password: Password | None = None) -> Keystore:
-        """Open a folder (which need not be there yet) and read every key.
+        """Open a folder (which need not exist yet) and read every key.
 
-        Raises KeystoreError for the first file that is not right: at the start of a node all are.
+        Raises KeystoreError for the first invalid file: a node starts only if all are valid.
         """
         store = cls(folder, password)
         for problem in store.refresh():
@@ -84,9 +84,9 @@ class Keystore:
         return store
 
     def refresh(self) -> list[KeystoreError]:
-        """See new, changed and removed files; what is wrong with those that are new or changed.
+        """Load new, changed and removed files; return the errors of new or changed files.
 
-        A file that is wrong is passed over until it changes.
+        An invalid file is skipped until it changes.
         """
         if self.folder is None:
             return []
@@ -106,14 +106,14 @@ class Keystore:
             try:
                 self._files[name] = _Held(stamp, self._read(self.folder / name))
             except FileNotFoundError:
-                continue  # removed between the two looks
+                continue  # removed since it was listed
             except KeystoreError as problem:
                 self._files[name] = _Held(stamp, None)
                 problems.append(problem)
         return problems
 
     def public_keys(self, key_type: bytes) -> list[bytes]:
-        """The public keys of a type, in order."""
+        """Return the public keys of a type, in order."""
         self._look()
         found = {public for kind, public in self._memory if kind == key_type}
         found |= {
@@ -124,7 +124,7 @@ class Keystore:
         return sorted(found)
 
     def pair(self, key_type: bytes, public: bytes) -> KeyPair | None:
-        """The key pair, None if it is not here."""
+        """Return the key pair, None if the keystore lacks it."""
         self._look()
         held = self._files.get(_name(key_type, public))
         if held is not None and held.pair is not None:
@@ -132,14 +132,14 @@ class Keystore:
         return self._memory.get((key_type, public))
 
     def has(self, key_type: bytes, public: bytes) -> bool:
-        """Whether the key is here."""
+        """Return True if the keystore has the key."""
         return self.pair(key_type, public) is not None
 
     def insert(self, key_type: bytes, uri: str, public: bytes | None = None) -> bytes:
-        """Store the key of a secret URI (in memory, without a folder); its public key.
+        """Store the key of a secret URI (in memory, without a folder); return its public key.
 
         Raises UnknownKeyType; KeyMismatch if it is not the key that `public` names; KeystoreError
-        if the URI is none or the file cannot be written.
+        if the URI is invalid or the file cannot be written.
         """
         pair = _pair(key_type, uri)
         if public is not None and pair.public != public:
@@ -149,16 +149,16 @@ class Keystore:
         return self.take(key_type, pair)
 
     def generate(self, key_type: bytes) -> bytes:
-        """Make and store a key that nobody has seen; its public key. Raises like `insert`."""
+        """Generate and store a new key; return its public key. Raises as `insert` does."""
         return self.take(key_type, new_pair(key_type))
 
     def take(self, key_type: bytes, pair: KeyPair) -> bytes:
-        """Store a key pair of the type's scheme; its public key. Raises like `insert`."""
+        """Store a key pair of the type's scheme; return its public key. Raises as `insert` does."""
         if self.folder is None:
             self._memory[key_type, pair.public] = pair
             return pair.public
         path = self.folder / _name(key_type, pair.public)
-        # What brings the pair back; a derived sr25519 key has no seed.
+        # The data that restores the pair; a derived sr25519 key has no seed.
         plain = pair.seed if pair.seed is not None else pair.secret
         try:
             make_private_folder(self.folder)
@@ -173,7 +173,7 @@ class Keystore:
         return pair.public
 
     def remember(self, key_type: bytes, uri: str) -> bytes:
-        """Take the key of a secret URI into memory only (`--alice`); its public key."""
+        """Store the key of a secret URI in memory only (`--alice`); return its public key."""
         pair = _pair(key_type, uri)
         self._memory[key_type, pair.public] = pair
         return pair.public
@@ -234,14 +234,14 @@ class Keystore:
             ) from None
 
     def _secret(self, *, make: bool) -> bytes:
-        """The random secret that stands in for a password."""
+        """Return the random secret that replaces a password."""
         if self.folder is None:
             raise KeystoreError("a keystore in memory has no secret")
         path = self.folder / SECRET_FILE
         if make and not path.exists():
             aside = write_aside(path, secrets.token_bytes(SECRET_LENGTH), secrets.token_hex(8))
             try:
-                # A link, not a rename: of two processes that make it at once, one must lose.
+                # A link, not a rename: of two processes that make it at once, one must fail.
                 os.link(aside, path)
             except FileExistsError:
                 pass
@@ -263,7 +263,9 @@ class Keystore:
 
 
 def stored_keys(folder: Path) -> list[tuple[bytes, bytes]]:
-    """Type and public key of the key files in a folder, by their names: nothing is opened."""
+    """Return type and public key of the key files in a folder, by their names, without reading
+    them.
+    """
     if not folder.is_dir():
         return []
     names = sorted(path.name for path in folder.iterdir())
@@ -271,7 +273,7 @@ def stored_keys(folder: Path) -> list[tuple[bytes, bytes]]:
 
 
 def new_pair(key_type: bytes) -> KeyPair:
-    """A key that nobody has seen. Raises UnknownKeyType."""
+    """Return a new random key pair. Raises UnknownKeyType."""
     return KeyPair.from_seed(secrets.token_bytes(SECRET_LENGTH), _scheme(key_type))
 
 
@@ -323,7 +325,10 @@ def _stamp(status: os.stat_result) -> _Stamp:
 
 
 def _read_private(path: Path, most: int) -> bytes:
-    """At most `most` bytes (one more, to tell) of a file that nobody else may read."""
+    """Return up to `most` + 1 bytes of a file that only its owner may read.
+
+    The extra byte reveals a file that is too long.
+    """
     if path.name != SECRET_FILE and _NAME.fullmatch(path.name) is None:
         raise KeyFileForeign(
             f"{path} is no key file of this program: take it out of the keystore "

@@ -1,1 +1,1 @@
-"""The node: everything put together, started and stopped."""
+"""The node: assembly, start and stop of all components."""

@@ -1,12 +1,12 @@
-"""Announces of others: which are passed on, and when.
+"""Announces of peers: which are forwarded, and when.
 
-Who hands an announce over answers for it, so only a header that stands goes on: one that continues
-a block we have and is signed by who may author its slot, before its block is fetched and executed;
-or one whose block was taken in after all. Each header goes on once, and of each author and slot no
-more than shows the equivocation.
+A peer is responsible for the announces it hands over, so only a valid header is forwarded: one that
+continues a block we have and is signed by an author who may claim its slot, before its block is
+fetched and executed; or one whose block was imported later. Each header is forwarded once, and of
+each author and slot no more than prove the equivocation.
 
-A header whose slot has not come is held until its block can be taken in: to fetch it before would
-be for nothing.
+A header whose slot has not come is held until its block can be imported: an earlier fetch would be
+in vain.
 
 An announce is decoded once. Before that its height and the size of its digest are read from a few
 bytes: at or below the last final block it is of no use to any node.
@@ -27,28 +27,28 @@ from p2p.protocols.peek import peek_announce
 from storage.state import StateUnavailable
 
 REMEMBERED: Final = 1_024
-"""Headers, and turns of authors, that are remembered as passed on."""
+"""Number of headers, and of claims by author and slot, remembered as forwarded."""
 WAITING: Final = 128
-"""Announces that wait for their block to be taken in."""
+"""Maximum number of announces that wait for the import of their block."""
 HELD: Final = 64
-"""Announces that are held because they came too early."""
+"""Maximum number of announces held because they came too early."""
 HELD_OF_ONE: Final = 4
-"""Of these, what one peer may have said."""
+"""Maximum number of those from one peer."""
 HELD_MS: Final = 60_000
-"""How long one may be held; what is earlier comes from a clock that is wrong, ours or theirs."""
+"""Maximum time to hold one; an earlier one means a wrong clock, ours or theirs."""
 PER_TURN: Final = 2
-"""Headers of one author for one slot that are passed on."""
+"""Maximum number of headers of one author for one slot that are forwarded."""
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
 class Verdict(NamedTuple):
-    """What is to be done about an announce."""
+    """The decision about an announce."""
 
     pass_on: bool
     fault: str | None = None
-    """What is wrong with it that its sender must have known."""
+    """The fault that its sender must have known."""
 
 
 class Received(NamedTuple):
@@ -66,7 +66,7 @@ class _Held(NamedTuple):
 
 
 class Announces:
-    """Remembers what was passed on, and what waits."""
+    """The announces that were forwarded, and those that wait."""
 
     def __init__(self, client: Client, importer: Importer, slot_ms: int) -> None:
         self._client = client
@@ -88,15 +88,16 @@ class Announces:
         return Received(event.peer, event.data, announce, bytes(announce.header.hash()))
 
     def hold(self, received: Received, now_ms: int) -> bool:
-        """Keep an announce away whose slot has not come; false if it is to be looked at now.
+        """Hold an announce whose slot has not come; return True if it is not to be judged now.
 
-        What is held too long, or is too much, is forgotten: others will speak of the block.
+        One that is too early, or exceeds the limits, is dropped: other peers will announce the
+        block.
         """
         try:
             slot = slot_of(received.announce.header)
         except Refused:
             return False
-        due = (slot - 1) * self._slot_ms  # ruling E: blocks up to slot_now + 1
+        due = (slot - 1) * self._slot_ms  # blocks up to slot_now + 1
         if due <= now_ms:
             return False
         same = sum(held.received.peer == received.peer for held in self._held)
@@ -105,19 +106,19 @@ class Announces:
         return True
 
     def ripe(self, now_ms: int) -> list[Received]:
-        """Return what was held and may be looked at now, in the order of its coming."""
+        """Return the held announces that are due, in order of arrival."""
         found = [held.received for held in self._held if held.due_ms <= now_ms]
         if found:
             self._held = [held for held in self._held if held.due_ms > now_ms]
         return found
 
     def heard(self, received: Received, now_ms: int) -> Verdict:
-        """Judge an announce that a peer handed over."""
+        """Return the decision about an announce that a peer handed over."""
         header, hash, data = received.announce.header, received.hash, received.data
         if hash in self._told or self._client.header(hash) is not None:
             return Verdict(pass_on=False)
         if int(header.number) <= self._client.finalized().number:
-            # Nobody needs it, and who was an author once could make any number of them.
+            # It is of no use to any node, and a former author could make any number of them.
             return Verdict(pass_on=False)
         try:
             stands = self._stands(header, now_ms)
@@ -133,7 +134,7 @@ class Announces:
         return Verdict(stands)
 
     def imported(self, hash: bytes) -> bytes | None:
-        """Return the announce of a block that was taken in, if it waited for that."""
+        """Return the announce of an imported block, if it waited for the import."""
         data = self._waiting.pop(hash, None)
         if data is not None:
             _remember(self._told, hash, None, REMEMBERED)
@@ -143,7 +144,7 @@ class Announces:
         _remember(self._waiting, hash, data, WAITING)
 
     def _stands(self, header: Header, now_ms: int) -> bool:
-        """Whether a header is known to stand; false if we cannot tell. Raises Refused."""
+        """Return True if a header is valid; False if that is not known. Raises Refused."""
         parent = self._client.header(header.parent_hash)
         if parent is None or int(parent.number) + 1 != int(header.number):
             return False

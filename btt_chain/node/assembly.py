@@ -1,4 +1,4 @@
-"""Putting an engine together over an open chain: the same way for a node and for the simulator."""
+"""Assembly of an engine over an open chain, the same for a node and for the simulator."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _VRF: Final = SchnorrkelVrf()
 
 
 class NoVotes:
-    """The signer of a node that only watches."""
+    """The signer of a node that only observes."""
 
     def keys(self) -> Sequence[AuthorityId]:
         """Return no key."""
@@ -58,13 +58,13 @@ class NoVotes:
 
 
 class Reports:
-    """Makes the extrinsics that report offences (`engine.Maker`)."""
+    """Builds the extrinsics that report offences (`engine.Maker`)."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     def __call__(self, at: bytes, proof: AnyProof) -> bytes | None:
-        """Return the report with its length in front; None if the offender is nobody's key."""
+        """Return the report with its length prefix; None if no authority has the offender's key."""
         queries, overlay = self._client.law(at).queries, self._client.overlay(at)
         inner = report_extrinsic(queries.runtime, overlay, proof)
         return None if inner is None else opaque(inner)
@@ -72,17 +72,17 @@ class Reports:
 
 @dataclass(slots=True)
 class Plan:
-    """What kind of node it is to be."""
+    """The settings of a node."""
 
     gossip_ms: int
     """GRANDPA's T."""
     behind: int
-    """How far below the best block it votes."""
+    """Distance of votes below the best block."""
     seed: int
-    """For what is left to luck: whom to ask, how long to wait. No secret."""
+    """Seed for random choices: peers to ask, waiting times. Not a secret."""
     params: RuntimeParams
     vault: Vault | None = None
-    """The keys of a validator; None for a node that only follows."""
+    """The keys of a validator; None for a full node."""
     force_authoring: bool = False
     warp: bool = False
     """Fetch the state of a late block first, then the blocks before it."""
@@ -100,11 +100,11 @@ def assemble(
     meter: Meter = processor_time_us,
     watcher: Watcher,
 ) -> Engine:
-    """Return the engine of a node over an open chain; `start` begins it.
+    """Return the engine of a node over an open chain; call its `start` first.
 
-    `meter` measures what the messages of others cost.
+    `meter` measures the cost of messages of peers.
 
-    Raises BadRecord when what GRANDPA has stored cannot be read; NoLaw.
+    Raises BadRecord when GRANDPA's records cannot be read; NoLaw.
     """
     slot_ms, epoch_slots = int(plan.params.slot_ms), int(plan.params.epoch_slots)
     importer = Importer(client, vrf=plan.vrf)
@@ -161,7 +161,7 @@ def assemble(
 
 
 def attentive(verify: Verify, signer: Signer) -> Verify:
-    """Return a check of votes that tells the signer of those with a signature of ours."""
+    """Return `verify` that also passes valid votes to the signer, to detect use of its keys."""
 
     def check(signed: SignedMessage, round_number: int, set_id: int) -> bool:
         if not verify(signed, round_number, set_id):
@@ -173,9 +173,9 @@ def attentive(verify: Verify, signer: Signer) -> Verify:
 
 
 def first_voters(client: Client) -> list[tuple[AuthorityId, int]]:
-    """Return the voters of genesis, while its block is the last final one; then they are on record.
+    """Return the voters of genesis while it is the last final block; later they are on record.
 
-    Raises NoLaw.
+    Also empty during the import of a state. Raises NoLaw.
     """
     final = client.finalized()
     if final.number > 0 or client.store.state_import is not None:

@@ -1,4 +1,4 @@
-"""The backend: what the RPC asks, answered by the client, the pool and the sealer."""
+"""The backend of the RPC: the client, the pool, the engine and the sealer."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ from storage.kv import StorageError
 from storage.state import StateReader, StateUnavailable
 
 RUNTIME_CALL_SECONDS: Final = 0.25
-"""Processor time that a runtime call or a dry run asked for by RPC may take."""
+"""Maximum processor time of a runtime call or a dry run by RPC."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the node says of itself."""
+    """The node's name, version and chain, as shown by RPC."""
 
     chain_name: str
     chain_type: str
@@ -58,13 +58,13 @@ class Identity:
 
 
 DOCUMENTED: Final = ("runtime.", "btt_chain.primitives.")
-"""Packages whose types metadata documents."""
+"""Packages whose types are documented in metadata."""
 LONGEST_NAME: Final = 128
-"""Characters of a runtime function's name that are looked up, and repeated in an error."""
+"""Maximum characters of a runtime function's name."""
 
 
 class StateView:
-    """The state after a block, as the RPC reads it."""
+    """The state after a block, for the RPC."""
 
     def __init__(self, reader: StateReader) -> None:
         self._reader = reader
@@ -95,7 +95,7 @@ class StateView:
 
 
 class Kept:
-    """Turns a state that is gone into the RPC's word for it."""
+    """Translates errors about a missing block or state into the RPC's errors."""
 
     def __init__(self, hash: bytes) -> None:
         self._hash = hash
@@ -112,7 +112,7 @@ class Kept:
 
 
 class ChainView:
-    """Blocks, state and runtime, as the RPC asks for them."""
+    """Blocks, state and runtime, for the RPC."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -147,11 +147,11 @@ class ChainView:
         return self._client.block_hash(number)
 
     def hashes_at(self, number: int) -> Sequence[bytes]:
-        """Return every known block at a height, forks included."""
+        """Return all known blocks at a height, forks included."""
         return self._client.hashes_at(number)
 
     def unfinalized(self) -> Sequence[BlockRef]:
-        """Return every block above the final head that descends from it, parents first."""
+        """Return all blocks above the final head that descend from it, parents first."""
         blocks = self._client.store.blocks
         found = [block.ref for hash, block in blocks.open.items() if blocks.extends_finalised(hash)]
         return sorted(BlockRef(number, hash) for hash, number in found)
@@ -162,7 +162,9 @@ class ChainView:
             return StateView(self._client.state(hash))
 
     def call(self, hash: bytes, function: str, data: bytes) -> bytes:
-        """Carry out a runtime API call. Raises as `state` does, and RuntimeCallError."""
+        """Execute a runtime API call. Raises as `state` does, RuntimeCallError,
+        TimeLimitReached.
+        """
         if len(function) > LONGEST_NAME:
             raise asked.RuntimeCallError(f"Exported method {function[:LONGEST_NAME]}… is not found")
         try:
@@ -175,7 +177,7 @@ class ChainView:
             raise asked.RuntimeCallError(str(error)) from error
 
     def is_unsafe_call(self, function: str) -> bool:
-        """Return True for a runtime API method that only a trusted caller may use."""
+        """Return True if only a trusted caller may use a runtime API method."""
         return is_unsafe(function)
 
     def max_call_data(self, function: str) -> int:
@@ -183,7 +185,10 @@ class ChainView:
         return max_arguments(function)
 
     def dry_run(self, hash: bytes, extrinsic: bytes) -> bytes:
-        """Apply an extrinsic on a block's state and forget it; the encoded ApplyExtrinsicResult."""
+        """Apply an extrinsic on a block's state without keeping the changes.
+
+        Return the encoded ApplyExtrinsicResult. Raises as `call` does.
+        """
         try:
             with Kept(hash):
                 overlay = limited_overlay(self._client, hash, RUNTIME_CALL_SECONDS)
@@ -194,15 +199,15 @@ class ChainView:
             raise asked.RuntimeCallError(str(error)) from error
 
     def pin(self, hash: bytes) -> None:
-        """Keep a block and its state until as many unpins."""
+        """Keep a block and its state until as many calls of `unpin`."""
         self._client.store.state.pin(hash)
 
     def unpin(self, hash: bytes) -> None:
-        """Take back one pin."""
+        """Remove one pin."""
         self._client.store.state.unpin(hash)
 
     def runtime_version(self, hash: bytes) -> RuntimeVersion:
-        """Return the runtime of a block's state. Raises as `call` does."""
+        """Return the runtime version of a block's state. Raises as `call` does."""
         return self._law(hash).version
 
     def metadata(self, hash: bytes) -> bytes:
@@ -210,14 +215,14 @@ class ChainView:
         return self._law(hash).metadata(14)
 
     def prepare_metadata(self) -> Iterator[None]:
-        """Read the docstrings that metadata shows, a module at each step."""
+        """Read the docstrings for metadata, one module at each step."""
         names = [name for name in sys.modules if name.startswith(DOCUMENTED)]
         for name in names:
             load_attribute_docs(name)
             yield
 
     def listen(self, listener: Callable[[ChainEvent], None]) -> Callable[[], None]:
-        """Tell `listener` every event from now on."""
+        """Call `listener` on every event until the returned function is called."""
         return self._client.listen(listener)
 
     def _law(self, hash: bytes) -> Law:
@@ -236,14 +241,14 @@ class Watched:
 
 
 class PoolView:
-    """The pool, as the RPC asks for it."""
+    """The pool, for the RPC."""
 
     def __init__(self, pool: PoolService) -> None:
         self._service = pool
         self._client = pool.client
 
     def submit(self, extrinsic: bytes) -> bytes:
-        """Validate and take in; return the hash. Raises PoolError, BadExtrinsic."""
+        """Validate a transaction and add it; return its hash. Raises PoolError, BadExtrinsic."""
         try:
             return self._service.submit(extrinsic)
         except DecodeError as error:
@@ -254,7 +259,7 @@ class PoolView:
             raise
 
     def watch(self, extrinsic: bytes, listener: Callable[[StatusEvent], None]) -> Watched:
-        """Submit and report every status from the first on. Raises as `submit` does."""
+        """Submit a transaction and report each status. Raises as `submit` does."""
         watched = Watched(self._service.watch(blake2_256(extrinsic), listener))
         try:
             self.submit(extrinsic)
@@ -268,11 +273,11 @@ class PoolView:
         return self._service.pool.pending()
 
     def remove(self, hashes: Sequence[bytes]) -> Sequence[bytes]:
-        """Throw transactions and their dependants out."""
+        """Remove transactions and their dependants; return the hashes of the removed."""
         return self._service.remove(dict.fromkeys(hashes, "removed by the node's operator"))
 
     def next_index(self, account: bytes) -> int:
-        """Return the next nonce of an account behind its ready ones.
+        """Return the next nonce of an account after its ready transactions.
 
         Raises StatePruned, RuntimeCallError.
         """
@@ -288,12 +293,12 @@ class PoolView:
 
 
 class NodeView:
-    """The node itself, as the RPC asks for it."""
+    """The node itself, for the RPC."""
 
     def __init__(
         self, client: Client, identity: Identity, engine: Engine | None, network: Network | None
     ) -> None:
-        """`engine` is None on a chain sealed by hand, `network` for a node that is alone."""
+        """`engine` is None on a manually sealed chain, `network` for a node without peers."""
         self._client = client
         self._engine = engine
         self._network = network
@@ -308,11 +313,11 @@ class NodeView:
 
     @property
     def listen_addresses(self) -> Sequence[str]:
-        """Return where others reach us."""
+        """The addresses at which peers reach us."""
         return () if self._network is None else self._network.listen_addresses()
 
     def health(self) -> Health:
-        """Return peers and syncing."""
+        """Return the number of peers, and the state of syncing."""
         peers = 0 if self._network is None else len(self._network.peers())
         syncing = self._engine is not None and self._engine.parts.sync.major
         return Health(peers, syncing, self._network is not None)
@@ -339,7 +344,7 @@ class NodeView:
         return SyncState(progress.starting, best, max(progress.target, best))
 
     def upgrade(self) -> UpgradeState:
-        """Return the law in force and the one to come. Raises StatePruned."""
+        """Return the runtime version in force and the scheduled one. Raises StatePruned."""
         with Kept(self._client.best().hash):
             return upgrade_state(self._client, unix_ms())
 
@@ -348,15 +353,17 @@ class NodeView:
         return () if self._network is None else self._network.reserved()
 
     def add_reserved_peer(self, address: str) -> None:
-        """Stay connected with a peer. ValueError for an address that is none."""
+        """Stay connected with a peer. ValueError for an invalid address."""
         self._others().reserve(address)
 
     def remove_reserved_peer(self, peer_id: str) -> None:
-        """Treat a reserved peer like any other. ValueError for an id that is none."""
+        """Treat a reserved peer like any other. ValueError for an invalid id."""
         self._others().unreserve(peer_id)
 
     def set_allowed_peers(self, peer_ids: Sequence[str] | None) -> None:
-        """Know these peers only; None: everybody. ValueError for an id that is none."""
+        """Allow connections with these peers only; None: all peers. ValueError for an invalid
+        id.
+        """
         self._others().allow_only(peer_ids)
 
     def _others(self) -> Network:
@@ -366,10 +373,10 @@ class NodeView:
 
 
 class SealerView:
-    """Blocks on demand, as the RPC asks for them."""
+    """Blocks on demand, for the RPC."""
 
     def __init__(self, sealer: ManualSealer, give_up: Callable[[StorageError], None]) -> None:
-        """Over the node's sealer; `give_up` ends a node whose database cannot go on."""
+        """Use the node's sealer; `give_up` ends a node whose database has failed."""
         self._sealer = sealer
         self._give_up = give_up
 
@@ -387,7 +394,10 @@ class SealerView:
             raise asked.SealError(str(error)) from error
 
     async def finalize_block(self, hash: bytes, justification: bytes | None) -> bool:
-        """Make a block and its ancestors final. Raises SealError, UnknownBlock."""
+        """Make a block and its ancestors final. Always return True.
+
+        Raises SealError, UnknownBlock.
+        """
         if justification is not None:
             raise asked.SealError("blocks sealed by hand carry no justification")
         try:
@@ -402,7 +412,7 @@ class SealerView:
 
 
 class FinalityView:
-    """GRANDPA, as the RPC asks for it (`rpc.finality.Finality`)."""
+    """GRANDPA, for the RPC (`rpc.finality.Finality`)."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -424,7 +434,7 @@ class FinalityView:
 
 @dataclass(frozen=True, slots=True)
 class NodeBackend:
-    """The whole, for `btt_chain.rpc`."""
+    """The complete backend for `btt_chain.rpc`."""
 
     chain: ChainView
     pool: PoolView

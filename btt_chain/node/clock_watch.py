@@ -1,8 +1,8 @@
-"""Whether this node's clock agrees with those of the others. Pure: what is heard in, news out.
+"""Comparison of this node's clock with those of its peers; a pure state machine.
 
-Each answer about a peer's status carries its time (`p2p.network.ClockHeard`). What counts is the
-median of what all peers say, so nobody can make us doubt our clock who is not half of them; of two
-peers both must say it, and one alone proves nothing.
+Each answer about a peer's status carries its time (`p2p.network.ClockHeard`). The median over all
+peers counts, so less than half of them cannot make us doubt our clock; of two peers both must
+disagree with it, and a single peer is not enough.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Final
 from p2p.network import ClockHeard
 
 FEWEST: Final = 2
-"""Peers that must be heard."""
+"""Minimum number of peers for a comparison."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClockNews:
-    """Something to tell about this node's clock."""
+    """A new result of the comparison."""
 
     ahead_ms: int
-    """How far it is ahead of the others; negative: behind; 0: it is right again."""
+    """Lead of this clock over the peers'; negative: behind; 0: it agrees again."""
     peers: int
-    """How many were heard."""
+    """Number of peers compared."""
 
     def __str__(self) -> str:
-        """What the log says."""
+        """Return the log line."""
         heard = f"(median of {self.peers} peers)"
         if not self.ahead_ms:
             return f"this clock agrees with those of the others again {heard}"
@@ -42,23 +42,23 @@ class ClockNews:
 
 
 class ClockWatch:
-    """Compares clocks, and says when there is something new."""
+    """Compares clocks, and reports new results."""
 
     def __init__(self, slot_ms: int) -> None:
-        """A clock is wrong that is off by more than a slot."""
+        """A clock is wrong if it is off by more than a slot."""
         self._slot = slot_ms
         self._ahead: dict[str, int] = {}
-        """How far each peer is ahead of us, at least; 0: as far as can be seen, not at all."""
+        """Minimum lead of each peer over us; 0: none that is certain."""
         self._told = 0
 
     def heard(self, event: ClockHeard) -> ClockNews | None:
-        """Take what a peer says; return what is to be told, if that changes it."""
+        """Process a peer's clock; return the new result, None if nothing changed."""
         sure = max(abs(event.ahead_ms) - event.within_ms, 0)
         self._ahead[event.peer] = sure if event.ahead_ms > 0 else -sure
         return self._judge()
 
     def gone(self, peer: str) -> None:
-        """A peer left: what it said counts no more."""
+        """Remove a peer that has left."""
         self._ahead.pop(peer, None)
 
     def _judge(self) -> ClockNews | None:
@@ -72,7 +72,7 @@ class ClockWatch:
             return self._tell(ours) if abs(ours) > self._slot else None
         if 2 * abs(ours) <= self._slot:
             return self._tell(0)
-        # A clock that runs away is told again and again, but ever more rarely.
+        # A clock that runs away is reported repeatedly, but ever more rarely.
         moved = abs(ours - self._told) > max(self._slot, abs(self._told) // 2)
         return self._tell(ours) if moved and abs(ours) > self._slot else None
 
@@ -82,9 +82,9 @@ class ClockWatch:
 
 
 def middle(values: Sequence[int]) -> int | None:
-    """Return the median of sorted numbers; of two in the middle, what both of them say at least.
+    """Return the median of sorted numbers; of two in the middle, the one nearer to zero.
 
-    None if these two contradict each other.
+    None if these two have opposite signs.
     """
     high = values[len(values) // 2]
     low = values[(len(values) - 1) // 2]

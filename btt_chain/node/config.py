@@ -1,4 +1,4 @@
-"""What a node is told when it is started: flags, and the paths that follow from them."""
+"""The configuration of a node: flags, and the paths that follow from them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from btt_chain.rpc.server import RpcConfig
 
 
 def default_base_path() -> Path:
-    """Return where chains are kept: `$XDG_DATA_HOME/btt-chain`, else ~/.local/share/btt-chain."""
+    """Return the folder of all chains: `$XDG_DATA_HOME/btt-chain`, else
+    ~/.local/share/btt-chain.
+    """
     data = os.environ.get("XDG_DATA_HOME")
     return (Path(data) if data else Path.home() / ".local" / "share") / "btt-chain"
 
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where a chain lies: `<base>/chains/<id>/{db,keystore,network,work}`."""
+    """The folders of a chain: `<base>/chains/<id>/{db,keystore,network,work}`."""
 
     base: Path
     chain_id: str
 
     @property
     def chain(self) -> Path:
-        """Everything of this chain but the signing record."""
+        """The folder of this chain; the signing records are elsewhere."""
         return self.base / "chains" / self.chain_id
 
     @property
@@ -39,12 +41,12 @@ class Paths:
 
     @property
     def work(self) -> Path:
-        """What verifiers committed to, and the models that they check with."""
+        """Verifiers' commitments, and the models that they check with."""
         return self.chain / "work"
 
     @property
     def signing(self) -> Path:
-        """The signing records, by genesis hash: outside of the chain's folder, never purged."""
+        """The signing records, by genesis hash: outside the chain's folder, never purged."""
         return self.base / "signing"
 
     @property
@@ -55,55 +57,55 @@ class Paths:
 
 @dataclass(slots=True)
 class NetworkConfig:
-    """How to meet other nodes.
+    """Settings of the network.
 
     Addresses are multiaddresses; those of bootnodes and reserved nodes end in /p2p/<peer id>.
-    `allow_private` tells whether private addresses are dialled, None: not on Live chains.
+    `allow_private`: dial private addresses; None: not on Live chains.
     """
 
     port: int = 30_333
     listen: tuple[str, ...] = ()
-    """Where to listen; empty: every IPv4 address, on `port`."""
+    """Listening addresses; empty: every IPv4 address, on `port`."""
     public: tuple[str, ...] = ()
-    """Where others can reach us, beyond what they see."""
+    """Further addresses at which peers can reach us, beyond those they see."""
     bootnodes: tuple[str, ...] = ()
     reserved: tuple[str, ...] = ()
-    """Peers to stay connected with, past all limits."""
+    """Peers to stay connected with, exempt from all limits."""
     reserved_only: bool = False
     in_peers: int = 40
     out_peers: int = 10
     node_key: bytes | None = None
     """The 32-byte seed of the identity; None: the one in the network folder."""
     mdns: bool = True
-    """Find nodes on the local network, on chains that are not Live."""
+    """Discover nodes on the local network, on chains that are not Live."""
     allow_private: bool | None = None
 
 
 @dataclass(slots=True)
 class ValidatorConfig:
-    """How to validate; nothing here makes a node one of the set, keys and bonds do that."""
+    """Settings of a validator; only keys and bonds make a node a member of the set."""
 
     dev_keys: tuple[str, ...] = ()
     """Secret URIs of session keys held in memory only (`//Alice`); not on Live chains."""
     password: str | None = None
-    """What the keystore's files are encrypted with; None: the secret beside them."""
+    """The password of the keystore's files; None: the secret beside them."""
     force_authoring: bool = False
     """Make blocks without peers and while syncing, too."""
     never_signed: bool = False
-    """The operator vouches that keys without a signing record never signed anything."""
+    """The operator asserts that keys without a signing record never signed anything."""
     verify_work: bool = True
-    """Check useful work where a key here is a verifier's."""
+    """Check useful work if a key here is a verifier's."""
 
 
 @dataclass(slots=True)
 class NodeConfig:
-    """How to run a node.
+    """Settings of a node.
 
-    `chain` is a preset's name or the path of a specification. `pruning` is "archive", a number
-    of finalised blocks, or None for what the database was made with, else the chain's default.
-    `network` is None for a node that runs alone, `validator` for one that only follows. `sync` is
-    "full" or "warp". `sealing` is `instant`, `manual` or `interval:MS`, or None for the chain's
-    default (its slots on a chain that is sealed by hand).
+    `chain` is a preset's name or the path of a specification. `pruning` is "archive", a number of
+    finalized blocks, or None for the database's setting, else the chain's default. `network` is
+    None for a node without peers, `validator` for a full node. `sync` is "full" or "warp".
+    `sealing` is `instant`, `manual` or `interval:MS`, or None for the chain's default (its slots on
+    a manually sealed chain).
     """
 
     chain: str
@@ -116,7 +118,7 @@ class NodeConfig:
     validator: ValidatorConfig | None = None
     sync: str = "full"
     metrics_port: int | None = None
-    """Where Prometheus finds figures; None: nowhere."""
+    """Port of the Prometheus metrics; None: no metrics."""
     metrics_external: bool = False
     metrics_wanted: bool = False
-    """The operator named the port: if another program has it, the node does not go on without."""
+    """The operator set the port: the node does not start if another program has it."""

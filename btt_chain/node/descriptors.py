@@ -1,7 +1,7 @@
-"""File descriptors: how many the process may have, and who gets which part of them.
+"""File descriptors: the process's limit, and its division between uses.
 
 A database that cannot open a file ends the node. So connections are limited to what is left after
-the node's own files and its peers, and nothing that a stranger does takes the last descriptor.
+the node's own files and its peers, and no remote connection takes the last descriptor.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Final
 log = logging.getLogger(__name__)
 
 WANTED: Final = 16_384
-"""File descriptors that are asked for, where the system allows them."""
+"""File descriptors requested, as far as the system allows."""
 OWN_FILES: Final = 112
 """Spare descriptors: libraries, the database, keys, signing records, metrics, work in progress."""
 PER_PEER: Final = 2
 """Descriptors of a peer: its connection, and one that replaces it or is being refused."""
 MIN_CALLERS: Final = 16
-"""JSON-RPC connections without which a node cannot be used."""
+"""Minimum number of JSON-RPC connections for a usable node."""
 
 
 class TooFewDescriptors(Exception):
@@ -34,7 +34,9 @@ class TooFewDescriptors(Exception):
 
 
 def raise_limit() -> int:
-    """Ask for as many descriptors as are wanted; return how many the process may have."""
+    """Raise the descriptor limit up to WANTED; return the number the process may have, at most
+    WANTED when unlimited.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY
     wanted = WANTED if hard == unlimited else min(WANTED, hard)
@@ -49,7 +51,7 @@ def raise_limit() -> int:
 
 
 def callers_within(limit: int, peers: int, wanted: int) -> int:
-    """Return how many JSON-RPC connections there may be, of those wanted, for `peers` peers.
+    """Return the number of JSON-RPC connections possible beside `peers` peers, at most `wanted`.
 
     Raises TooFewDescriptors.
     """

@@ -1,11 +1,10 @@
 """The driver: an engine on a real clock and a real network.
 
-One task on the event loop. It hands events and ticks to the engine, carries out what comes back,
-and lets the loop turn between two blocks, so that RPC is answered while the node catches up; after
-a long piece of work it turns several times (`yielding.py`).
-Events wait in lanes (`lanes.py`), each of which has a share of the time of a turn; what a turn does
-not get to waits for the next one, in which votes come first again. Questions of other nodes come
-last and share a budget (`p2p/protocols/budget.py`).
+One task on the event loop. It passes events and ticks to the engine, carries out the returned
+actions, and yields to the loop between two blocks, so that RPC is served while the node catches up;
+after long work it yields several times (`yielding.py`). Events wait in queues (`lanes.py`), each of
+which has a share of the time of a turn; the rest waits for the next turn, in which votes come first
+again. Requests of other nodes come last and share a budget (`p2p/protocols/budget.py`).
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ from p2p.protocols.budget import Budget
 log = logging.getLogger(__name__)
 
 VOTES_MS: Final = 50.0
-"""Time of a turn for votes and notes of GRANDPA."""
+"""Time per turn for votes and notes of GRANDPA."""
 ANNOUNCES_MS: Final = 20.0
 TRANSACTIONS_MS: Final = 20.0
 _FAILURES: Final = {
@@ -47,7 +46,7 @@ _FAILURES: Final = {
     network.LATE: "timeout",
     network.LIMITED: "limited",
 }
-"""Words for the ways a request ends without an answer; all others are `broken`."""
+"""Metric labels for requests that end without an answer; all others are `broken`."""
 
 
 def unix_ms() -> int:
@@ -56,7 +55,7 @@ def unix_ms() -> int:
 
 
 class Driver:
-    """Runs an engine until it is cancelled."""
+    """Runs an engine until cancelled."""
 
     def __init__(
         self,
@@ -66,21 +65,21 @@ class Driver:
         on_request: Callable[[str, float | None, str], None] = lambda *_: None,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`network` is None for a node that runs alone.
+        """`network` is None for a node without peers.
 
-        `on_request` is told how each request of ours ended: its protocol, the seconds until the
-        answer (None if there was none), and why not, in a word. `steady` are seconds of a clock
-        that nobody sets.
+        `on_request` is called at the end of each request of ours: its protocol, the seconds until
+        the answer (None if there was none), and a word for the failure. `steady` returns the
+        seconds of a monotonic clock.
         """
         self._on_request: Final = on_request
         self._asked: dict[int, tuple[str, int]] = {}
-        """Protocol and time of the requests that are out."""
+        """Protocol and time of the pending requests."""
         self._engine: Final = engine
         self._network: Final = network
         self._clock: Final = clock
         self._lanes = Lanes()
         self._sender = ""
-        """Sender of the transactions that the engine works on."""
+        """Sender of the last transaction handled."""
         self._wake = asyncio.Event()
         self._clocks = ClockWatch(engine.settings.slot_ms)
         self._steady: Final = steady
@@ -143,7 +142,7 @@ class Driver:
             alarm.cancel()
 
     def _keep_time(self) -> None:
-        """Do what is due: a slot does not wait until all questions of others are answered."""
+        """Do what is due: a slot does not wait until all requests of peers are answered."""
         if self._clock() >= self._engine.due:
             self._carry_out(self._engine.tick(self._clock()))
 
@@ -153,7 +152,7 @@ class Driver:
             self._wake.set()
 
     def _hear(self, event: Event) -> None:
-        """Let an event wait for its turn."""
+        """Queue an event for its turn."""
         if isinstance(event, Disconnected):
             self._questions.gone(event.peer)
         if not isinstance(event, Asked):
@@ -162,13 +161,13 @@ class Driver:
             self._carry_out([Answer(event.id, None)])
 
     def _handle(self, event: Event) -> None:
-        """Hand an event to the engine."""
+        """Pass an event to the engine."""
         self._note(event)
         self._carry_out(self._engine.hear(event, self._clock()))
         self._keep_time()
 
     def _gossip(self, lane: Lane, budget_ms: float) -> None:
-        """Handle messages of a lane until its time of this turn is over."""
+        """Handle messages of a queue until its time of this turn is over."""
         begun = now = self._steady_ms()
         while now - begun < budget_ms:
             if lane is Lane.TRANSACTIONS and not self._engine.takes_transactions:
@@ -188,8 +187,9 @@ class Driver:
             self._lanes.spent(lane, peer, now - before)
 
     def _answer_one(self) -> float | None:
-        """Answer one question if there is time; return the milliseconds until the next one may be
-        answered, None if nobody waits.
+        """Answer one request if the budget allows it.
+
+        Return the milliseconds until the next may be answered, None if no request waits.
         """
         budget, begun = self._questions, self._steady_ms()
         asked = budget.take(begun)
@@ -204,7 +204,7 @@ class Driver:
         return self._steady() * 1_000
 
     def _note(self, event: Event) -> None:
-        """Take of an event what is not for the engine."""
+        """Process the parts of an event that the engine does not handle."""
         match event:
             case Answered() | Failed():
                 self._count(event)
@@ -233,7 +233,7 @@ class Driver:
             try:
                 self._network.do(action)
             except ValueError as error:
-                # Larger than what the wire takes: others miss it, the node goes on.
+                # Too large for the wire: it is lost, and the node goes on.
                 log.error("%s is not sent: %s", type(action).__name__, error)  # noqa: TRY400
                 continue
             if isinstance(action, Ask):
@@ -241,7 +241,7 @@ class Driver:
 
 
 def network_ended() -> Exception:
-    """Return what to raise when the network tells nothing any more."""
+    """Return the exception for a network that has ended."""
     from p2p.errors import NetworkError
 
     return NetworkError("the network has stopped")

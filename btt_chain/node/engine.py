@@ -1,21 +1,21 @@
-"""The engine: a node without its clock, wires and threads.
+"""The engine: a node without clock, sockets and threads.
 
-It holds together what is pure: the client with its importer, the pool, the slot worker, GRANDPA's
-gadget and sync. Events of the network and the time come in, actions for the network go out, in the
-order in which they are to be carried out. The node drives it with real ones (`driver.py`), the
-simulator with its own (`tests/support/sim`). What it writes goes to the client's store and to the
-signing records, at once.
+It connects the client with its importer, the pool, the slot worker, GRANDPA's gadget and sync.
+Events of the network and the time come in, actions for the network go out, in the order in which
+they are to be carried out. The node drives it with a real clock and network (`driver.py`), the
+simulator with its own (`tests/support/sim`). It writes to the client's store and to the signing
+records, at once.
 
-    engine.start(now)              once, before anything else
-    engine.hear(event, now)        an event of the network
-    engine.tick(now)               at `engine.due`, or before
-    engine.work(now)               while `engine.busy`: one block of those that wait for import, or
-                                   some transactions of a peer and some rechecks of the pool
-    engine.flush(now)              after transactions came in by the pool
+engine.start(now)              once, before anything else
+engine.hear(event, now)        an event of the network
+engine.tick(now)               at `engine.due`, or before
+engine.work(now)               while `engine.busy`: import one waiting block, or process
+                               some transactions of a peer and some rechecks of the pool
+engine.flush(now)              after transactions were added to the pool
 
 All times are unix milliseconds. A StorageError, a RecordNotWritten, a NoLaw or a MigrationFailed
-that comes out of any of these ends the node: it cannot go on. Where the chain moves on to a law
-that is not here it stands: it takes in and makes no more blocks, and goes on with all else.
+raised by any of these ends the node: it cannot go on. Where the chain moves to a runtime version
+that is not carried, the node neither imports nor makes blocks, and goes on with all else.
 """
 
 from __future__ import annotations
@@ -96,33 +96,33 @@ from storage.state import StateUnavailable
 log = logging.getLogger(__name__)
 
 SYNC_EVERY: Final = 250
-"""Milliseconds between two looks at requests that are overdue."""
+"""Milliseconds between two checks for overdue requests."""
 SYNC_IDLE: Final = 1_000
-"""The same while there are none, nor anything else that sync waits for."""
+"""The same while sync waits for nothing."""
 STAND_MS: Final = 10_000
-"""How long until a block that moves the chain on to a law that is not here is looked at again."""
+"""Time until a block that moves the chain to a runtime version that is not carried is retried."""
 LAW_SLOTS: Final = 8
-"""Slots around a change of the law in which nobody is to blame for a transaction that was signed
-for the law of the other side: not all nodes are at the same block."""
+"""Slots around a change of the runtime in which no peer is penalized for a transaction that was
+signed for the version of the other side: not all nodes are at the same block."""
 BAD_BATCH: Final = 100
 BAD_QUESTION: Final = 50
 BAD_ANNOUNCE: Final = 500
-"""What a header costs that its sender should not have passed on."""
+"""The price of an announce that its sender should not have forwarded."""
 STALE_US: Final = 5_000
 """Minimum charge for an announce that is malformed, or at or below the last final block."""
 LOOKED_BACK: Final = 8
-"""Blocks whose transactions a node that starts knows to be included."""
+"""Blocks whose transactions a starting node records as included."""
 
 
 class Maker(Protocol):
-    """Builds the unsigned extrinsic that reports an offence on a block's state."""
+    """Builds the unsigned extrinsic that reports an offence, on a block's state."""
 
     def __call__(self, at: bytes, proof: AnyProof) -> bytes | None:
-        """Return it with its length in front; None if the offender is nobody's key by now."""
+        """Return it with its length prefix; None if no authority has the offender's key."""
 
 
 class StateStore(Protocol):
-    """Where a state that is fetched by ranges, and the blocks below it, are written."""
+    """Storage for a state that is fetched by ranges, and for the blocks below it."""
 
     def begin(self, order: BeginState) -> None:
         """Prepare for a state."""
@@ -134,31 +134,31 @@ class StateStore(Protocol):
         """Make its block the final head."""
 
     def history(self, blocks: Sequence[Block]) -> None:
-        """Write blocks below it, highest first."""
+        """Write blocks below that block, highest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the engine is told of the chain and of its part in it."""
+    """Settings of the chain, and the role of this node."""
 
     slot_ms: int
     validator: bool = False
     force_authoring: bool = False
     """Make blocks without peers and while syncing, too."""
     build_share: tuple[int, int] = (1, 3)
-    """The part of a slot that making its block may take (ruling A17)."""
+    """Maximum share of a slot to make its block."""
 
 
 @dataclass(slots=True)
 class Parts:
-    """What an engine is made of."""
+    """The components of an engine."""
 
     client: Client
     pool: PoolService
     importer: Importer
     gadget: Gadget
     voting: Callable[[int], Gadget]
-    """Makes the gadget anew from what is stored, at a time."""
+    """Makes the gadget again from the store, at a time."""
     sync: Sync
     source: ChainSource
     state: StateStore
@@ -168,40 +168,40 @@ class Parts:
 
 
 class Watcher(Protocol):
-    """Who wants to know what the engine did: log and metrics."""
+    """Observer of the engine: log and metrics."""
 
     def begin(self) -> None:
-        """A block is made or taken in from here on; `imported` or `refused` follows."""
+        """Called before a block is made or imported; `imported` or `refused` follows."""
 
     def imported(self, header: Header, ref: BlockRef, verified: Verified | None, *,
                  own: bool) -> None:  # fmt: skip
-        """A block was taken in."""
+        """Called after a block was imported."""
 
     def refused(self, hash: bytes, number: int, why: str) -> None:
-        """A block was not."""
+        """Called after a block was refused."""
 
     def authored(self, authored: Authored) -> None:
-        """We made a block; it is imported next."""
+        """Called after we made a block; it is imported next."""
 
     def slot(self, slot: int, outcome: str) -> None:
-        """What became of a slot that was ours: `missed` or `refused`, and why."""
+        """Called for a slot of ours without a block, with the outcome: `missed` or `refused`."""
 
     def voted(self, stage: Stage) -> None:
-        """We signed a vote."""
+        """Called after we signed a vote."""
 
     def finalised(self, target: Target) -> None:
-        """A block was proven final."""
+        """Called after a block was proven final."""
 
     def equivocation(self, engine: str, who: bytes) -> None:
-        """A validator was seen to say two things."""
+        """Called after an equivocation was found."""
 
     def broken(self, broken: Broken) -> None:
-        """Two blocks that exclude each other were proven final: finality has stopped here."""
+        """Called after conflicting blocks were proven final: finality stops here."""
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Blocks that sync handed over, on their way in."""
+    """Blocks from sync, to be imported."""
 
     id: int
     blocks: Sequence[Block]
@@ -209,10 +209,10 @@ class _Batch:
 
     @property
     def must_prove(self) -> bool:
-        """Whether the proof that came with the next block is looked at.
+        """True if the proof that came with the next block must be processed.
 
-        One of a later block makes it final, too, and each costs signatures and a wait for the disk.
-        Only what ends a set cannot be passed over.
+        The proof of a later block makes it final, too, and each costs signatures and a wait for the
+        disk. Only the proof of a block that ends a set must not be skipped.
         """
         here, later = self.blocks[self.done], self.blocks[self.done + 1 :]
         if not any(block.justification for block in later):
@@ -224,12 +224,12 @@ class _Batch:
 
     @property
     def has_more(self) -> bool:
-        """Blocks follow, each on the one before."""
+        """True if more blocks follow, each on the one before."""
         return self.done + 1 < len(self.blocks)
 
 
 class Engine:
-    """A node's decisions."""
+    """The decisions of a node."""
 
     def __init__(
         self,
@@ -240,8 +240,8 @@ class Engine:
         meter: Meter,
         watcher: Watcher,
     ) -> None:
-        """Over parts that are open. `pace(seconds)` measures a block that may take so long,
-        `meter` returns the processor time that was used so far.
+        """Use open parts. `pace(seconds)` measures a block that may take so long, `meter` returns
+        the processor time used so far.
         """
         self.parts: Final = parts
         self.settings: Final = settings
@@ -265,12 +265,12 @@ class Engine:
         self._proof_listeners: dict[object, Callable[[bytes], None]] = {}
         self._keys: Sequence[bytes] = ()
         self._law_changed: int | None = None
-        """The slot in which the last block came in that changes the law."""
+        """The slot of the last imported block that changes the runtime."""
         self._now = 0
         self._shift = 0
-        """What the clock has gone back in all."""
+        """Total milliseconds that the clock has gone back."""
         self._dirty = True
-        """The heads, or the lowest block, may have moved since they were last told."""
+        """The heads, or the lowest block, may have moved since they were last sent."""
         parts.client.listen(self._hear_chain)
         parts.pool.on_arrival(lambda hashes: self._gossip.arrived(hashes, self._steady))
         parts.pool.in_turns = True
@@ -278,7 +278,7 @@ class Engine:
     # ---- events
 
     def start(self, now: int) -> list[network.Action]:
-        """Begin: once, before anything else."""
+        """Begin; call once, before anything else."""
         self._now = now
         self._sync_at = self._steady
         if self.parts.signer is not None:
@@ -291,7 +291,7 @@ class Engine:
         return self._done()
 
     def hear(self, event: Event, now: int) -> list[network.Action]:
-        """Take an event of the network, and note what it cost whom."""
+        """Process an event of the network, and record its cost to its sender."""
         self._hear_clock(now)
         begun, before = self._meter(), len(self._out)
         self._take_event(event, now)
@@ -314,7 +314,7 @@ class Engine:
             case GossipHeard(network.GRANDPA, peer, data):
                 self._obey(gadget.gossip_heard(peer, data, now))
             case GossipHeard(network.TX, peer, data):
-                if not sync.major:  # they cannot be judged on an old state
+                if not sync.major:  # not to be validated on an old state
                     self._out += self._intake.receive(peer, data)
                     self._out += self._intake.work(steady)
             case GossipHeard(network.ANNOUNCE):
@@ -335,7 +335,7 @@ class Engine:
                 self._follow(sync.handle(event, steady))
 
     def _note_cost(self, peer: str, kind: str, begun: int, before: int) -> None:
-        """Charge a message; it was useless if its sender was blamed for it."""
+        """Charge a message; its cost was useless if its sender was penalized for it."""
         spent = max(0, self._meter() - begun)
         blamed = any(
             isinstance(action, Penalise) and action.peer == peer for action in self._out[before:]
@@ -343,7 +343,7 @@ class Engine:
         self._expenses.note(peer, kind, spent, spent if blamed else 0, self._steady)
 
     def tick(self, now: int) -> list[network.Action]:
-        """Do what is due by time."""
+        """Do what is due."""
         self._hear_clock(now)
         self._turn_slot()
         for received in self._announces.ripe(now):
@@ -360,7 +360,9 @@ class Engine:
         return self._done()
 
     def work(self, now: int) -> list[network.Action]:
-        """Take in one of the blocks that wait, or else some transactions, and recheck others."""
+        """Import one of the waiting blocks, or else process some transactions and recheck
+        others.
+        """
         self._hear_clock(now)
         if self._batches:
             self._import_next()
@@ -368,29 +370,29 @@ class Engine:
             self._out += self._intake.work(self._steady)
             if self.parts.pool.has_rechecks:
                 self.parts.pool.recheck_some()
-        # In a long row of blocks a word at every tick is enough.
+        # During a long import it is enough to send our status at every tick.
         return self._done(tell=not self._batches)
 
     def take(self, block: Block, now: int) -> str | None:
-        """Take in a block that somebody has on file; return why it is refused, None if it is not.
+        """Import a block from a file; return the reason if it is refused, else None.
 
-        What it proves final is final then. A known block is looked at for its proof only.
+        Blocks that its proof covers become final. For a known block only the proof is processed.
         """
         self._hear_clock(now)
         refusal, why = self._import(block)
         return None if refusal is None else why
 
     def flush(self, now: int) -> list[network.Action]:
-        """Return what calls from outside (RPC) have led to."""
+        """Return the actions that external calls (RPC) have led to."""
         self._hear_clock(now)
         return self._done()
 
     def _hear_clock(self, now: int) -> None:
-        """Follow the clock. Slots follow it back, too; other waits get no longer by that."""
+        """Advance the clock. Slots go back with it; other waits do not get longer by that."""
         if now < self._now:
             self._shift += self._now - now
             if self._gadget_at is not None:
-                self._gadget_at = now  # it sees for itself that the clock went back
+                self._gadget_at = now  # it detects by itself that the clock went back
         self._now = now
 
     @property
@@ -400,22 +402,22 @@ class Engine:
 
     @property
     def busy(self) -> bool:
-        """Blocks wait for import, or transactions for being judged or rechecked."""
+        """True while blocks wait for import, or transactions for validation or a recheck."""
         return self.has_blocks or self._intake.busy or self.parts.pool.has_rechecks
 
     @property
     def has_blocks(self) -> bool:
-        """Blocks wait for import; until there are none, `work` does nothing else."""
+        """True while blocks wait for import; then `work` does nothing else."""
         return bool(self._batches)
 
     @property
     def takes_transactions(self) -> bool:
-        """The last batch of transactions is done with, so that another one may come."""
+        """True if the last batch of transactions is done, so that another one may come."""
         return not self._intake.busy
 
     @property
     def due(self) -> int:
-        """When `tick` is to be called next, if nothing happens before."""
+        """Time of the next `tick`, if nothing happens before."""
         length = self.settings.slot_ms
         due = min(self._sync_at - self._shift, (self._now // length + 1) * length)
         if self._gadget_at is not None and self._gadget_at < due:
@@ -426,11 +428,13 @@ class Engine:
 
     @property
     def peers(self) -> int:
-        """Nodes that are connected."""
+        """Number of connected nodes."""
         return len(self._peers)
 
     def on_proof(self, listener: Callable[[bytes], None]) -> Callable[[], None]:
-        """Call `listener` with each new justification (SCALE) until the returned is called."""
+        """Call `listener` with each new justification (SCALE) until the returned function is
+        called.
+        """
         ticket = object()
         self._proof_listeners[ticket] = listener
         return lambda: self._proof_listeners.pop(ticket, None) and None
@@ -466,7 +470,10 @@ class Engine:
             self._author(slot, worker)
 
     def _is_in_touch(self) -> bool:
-        """Whether we know the chain as it is now; who is the only validator always does."""
+        """Return True if our view of the chain is current, or authoring is forced.
+
+        It is current with a peer, or as the only validator, unless sync is catching up.
+        """
         return self.settings.force_authoring or self._hears_others()
 
     def _hears_others(self) -> bool:
@@ -484,7 +491,7 @@ class Engine:
             self._watch.slot(slot, f"missed: {error}")
             return
         except NotCarried:
-            return  # who looks after the law tells it, once
+            return  # the upgrade watch reports it, once
         match made:
             case None:
                 return
@@ -502,7 +509,7 @@ class Engine:
                 block.header, block.body, now_ms=self._now, made=block
             )
         except (Refused, InvalidBlock) as error:
-            # A crowd of forks at this height leaves no room, for example.
+            # For example, too many forks at this height leave no room.
             self._watch.slot(slot, f"missed: {error}")
             return
         self._watch.imported(block.header, imported.ref, imported.verified, own=True)
@@ -510,10 +517,10 @@ class Engine:
         self._out.append(Publish(network.ANNOUNCE, Announce(block.header, best).encode()))
         self._after_import(block.header, imported.ref, block.body)
 
-    # ---- blocks in
+    # ---- block import
 
     def _receive_announce(self, event: GossipHeard) -> None:
-        """Read an announce, once, and judge it unless its slot has not come."""
+        """Decode an announce, once, and judge it unless its slot has not come."""
         begun, before, is_useless = self._meter(), len(self._out), False
         try:
             received = self._announces.read(event)
@@ -531,11 +538,11 @@ class Engine:
         self._expenses.note(event.peer, network.ANNOUNCE, spent, spent, self._steady)
 
     def _hear_announce(self, received: Received) -> None:
-        """Let sync know of an announce, and pass it on if it stands: the network does not."""
+        """Pass an announce to sync, and forward it if it is valid: the network does not."""
         peer, data, announce, hash = received
         self._follow(self.parts.sync.announced(peer, announce, hash, self._steady))
         if self.parts.sync.major:
-            return  # what it continues is not known yet
+            return  # its parent is not known yet
         verdict = self._announces.heard(received, self._now)
         if verdict.fault is not None:
             self._out.append(Penalise(peer, BAD_ANNOUNCE, f"a bad announce: {verdict.fault}"))
@@ -632,7 +639,7 @@ class Engine:
                 self._out.append(Penalise(peer, BAD_BATCH, f"a malformed justification: {error}"))
             return None
 
-    # ---- what sync orders
+    # ---- actions of sync
 
     def _follow(self, actions: Iterable[SyncAction]) -> None:
         if not self.parts.sync.idle:
@@ -656,11 +663,11 @@ class Engine:
                     self._report(StateFinished())
                 case ImportHistory(blocks):
                     self.parts.state.history(blocks)
-                    self._dirty = True  # we have lower blocks to give now
+                    self._dirty = True  # we have lower blocks to serve now
                     self._report(HistoryStored())
 
     def _begin_anew(self) -> None:
-        """Vote from the block on whose state was fetched."""
+        """Restart voting from the block whose state was fetched."""
         self._gadget_at = None
         before, gadget = self.parts.gadget, self.parts.voting(self._now)
         self.parts.gadget = gadget
@@ -679,11 +686,11 @@ class Engine:
         accepted = self.parts.client.finalized().number >= order.target.number
         self._report(JustificationJudged(order.target, order.peer, accepted))
 
-    # ---- what GRANDPA orders
+    # ---- actions of GRANDPA
 
     def _obey(self, actions: Iterable[finality.Action]) -> None:
         waiting = list(actions)
-        for action in waiting:  # it grows on the way
+        for action in waiting:  # grows in the loop
             match action:
                 case Publish() | network.Tell() | Penalise():
                     self._out.append(action)
@@ -715,7 +722,7 @@ class Engine:
     # ---- offences
 
     def _accuse(self, proof: AnyProof) -> None:
-        """Put the report of an offence into our pool: it goes into a block of ours."""
+        """Put the report of an offence into our pool, for a block of ours."""
         babe = isinstance(proof, babe_equivocation.EquivocationProof)
         self._watch.equivocation("babe" if babe else "grandpa", bytes(proof.offender))
         try:
@@ -730,23 +737,27 @@ class Engine:
         except PoolError as error:
             log.info("the report of an offence is not needed: %s", error)
 
-    # ---- the runtime of others
+    # ---- the runtime versions of peers
 
     def _stands(self) -> bool:
-        """Whether the chain has moved on to a law that is not here."""
+        """Return True if the chain has moved to a runtime version that is not carried."""
         if not self._law_is_due(0):
             return False
         client = self.parts.client
         return client.laws.lacks(client.state(client.best().hash).get) is not None
 
     def _law_changes(self) -> bool:
-        """Whether others may have another law than our best block's; so it is while we stand."""
+        """Return True if peers may run another runtime than our best block's; so while we have
+        stopped.
+        """
         slot = self._now // self.settings.slot_ms
         recent = self._law_changed is not None and slot <= self._law_changed + LAW_SLOTS
         return recent or self._law_is_due(LAW_SLOTS)
 
     def _law_is_due(self, ahead: int) -> bool:
-        """Whether our best block's state names a law for now, or so many slots ahead."""
+        """Return True if our best block's state schedules a runtime for now, or within `ahead`
+        slots.
+        """
         client = self.parts.client
         try:
             due = coming(client.state(client.best().hash).get)
@@ -754,7 +765,7 @@ class Engine:
             return False
         return due is not None and due.in_headers <= self._now // self.settings.slot_ms + ahead
 
-    # ---- questions of others
+    # ---- requests of peers
 
     def _answer(self, peer: str, protocol: str, question: bytes, id: int) -> None:
         try:
@@ -771,7 +782,7 @@ class Engine:
             self._dirty = True
 
     def _done(self, *, tell: bool = True) -> list[network.Action]:
-        """Return what is to be done, with our heads if they moved and are to be told."""
+        """Return the collected actions, with our status if it changed and `tell` is set."""
         if self._dirty and tell:
             self._dirty = False
             client = self.parts.client

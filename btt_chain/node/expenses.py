@@ -1,7 +1,7 @@
-"""Processor time that peers cause in the engine, gathered into charges for the network.
+"""Processor time that peers cause in the engine, collected into charges for the network.
 
-One action for each message would cost more than most messages do, so amounts are added up by peer
-and kind of message, and reported when they are large or old. Amounts are microseconds.
+One action for each message would cost more than most messages do, so amounts are summed by peer and
+kind of message, and reported when they are large or old. Amounts are microseconds.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Final
 from p2p.network import Charge
 
 Meter = Callable[[], int]
-"""Microseconds of processor time that this thread has used so far."""
+"""Return the microseconds of processor time that this thread has used so far."""
 
 REPORT_US: Final = 5_000
-"""Amount of one peer from which on it is reported at once."""
+"""Amount of one peer from which on all are reported at once."""
 REPORT_MS: Final = 250
-"""Maximum age of an amount that is not reported."""
+"""Maximum age of unreported amounts."""
 
 
 def processor_time_us() -> int:
@@ -27,7 +27,7 @@ def processor_time_us() -> int:
 
 
 class Expenses:
-    """Amounts that are not reported yet."""
+    """Unreported amounts."""
 
     def __init__(self) -> None:
         self._amounts: dict[tuple[str, str], list[int]] = {}
@@ -35,7 +35,7 @@ class Expenses:
         self._is_large = False
 
     def note(self, peer: str, kind: str, spent: int, useless: int, now_ms: int) -> None:
-        """Add `spent` microseconds, `useless` of which were for nothing."""
+        """Add `spent` microseconds, `useless` of which were wasted."""
         if not self._amounts:
             self._since = now_ms
         amount = self._amounts.setdefault((peer, kind), [0, 0])
@@ -44,7 +44,7 @@ class Expenses:
         self._is_large |= amount[0] >= REPORT_US
 
     def take(self, now_ms: int) -> list[Charge]:
-        """Return the charges that are to be reported now."""
+        """Return the charges that are due."""
         if not self._amounts or not (self._is_large or now_ms >= self._since + REPORT_MS):
             return []
         found = [

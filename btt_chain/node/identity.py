@@ -1,4 +1,4 @@
-"""Who this node is: its name, its key on the network, and the peer id that follows from it."""
+"""The node's identity: its name, its key on the network, and the peer id of that key."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NOUNS: Final = (
 
 
 def network_key(folder: Path) -> KeyPair:
-    """Return the node's network key, made and stored (mode 600) when there is none.
+    """Return the node's network key; one is made and stored (mode 600) if there is none.
 
     Raises ValueError when the file holds no key; OSError when the folder cannot be used.
     """
@@ -66,5 +66,5 @@ def peer_id(key: KeyPair) -> str:
 
 
 def pick_name() -> str:
-    """Return a name for a node that was not given one."""
+    """Return a random name for a node without one."""
     return f"{secrets.choice(ADJECTIVES)}-{secrets.choice(NOUNS)}-{secrets.randbelow(10_000):04}"

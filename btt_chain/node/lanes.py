@@ -1,14 +1,14 @@
-"""Events of the network by what waits for them: votes before answers, announces, transactions.
+"""Queues of network events by priority: votes before answers, announces, transactions.
 
-    control         peers that come and go, their status, requests that failed    all at once
-    votes           GRANDPA's gossip and notes                                    bounded, fair
-    answers         answers to requests of ours: block bodies, proofs             in order
-    announces       headers of new blocks                                         bounded, fair
-    transactions                                                                  bounded, fair
+control         connections, statuses and failed requests all at once
+votes           GRANDPA's gossip and notes                                    bounded, fair
+answers         answers to requests of ours: block bodies, proofs             in order
+announces       headers of new blocks                                         bounded, fair
+transactions                                                                  bounded, fair
 
-Requests of other nodes wait elsewhere (`p2p/protocols/budget.py`). A lane of gossip is bounded in
-bytes for each peer and for all, and served by turns; a peer that leaves takes along what it sent.
-Pure: the driver decides how much of each lane it handles in a turn.
+Requests of other nodes wait elsewhere (`p2p/protocols/budget.py`). A queue of gossip is bounded in
+bytes for each peer and for all, and served by turns; the messages of a peer that leaves are
+dropped. Pure: the driver decides how much of each queue it handles in a turn.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from p2p.network import (
 
 
 class Lane(Enum):
-    """Lanes of what peers send unasked, the first one first."""
+    """Queues of unsolicited messages, by priority."""
 
     VOTES = 0
     ANNOUNCES = 1
@@ -51,7 +51,7 @@ BOUNDS: Final = MappingProxyType(
 LANE_OF: Final = MappingProxyType(
     {GRANDPA: Lane.VOTES, ANNOUNCE: Lane.ANNOUNCES, TX: Lane.TRANSACTIONS}
 )
-"""Lanes by topic."""
+"""Queues by topic."""
 
 
 class Lanes:
@@ -73,11 +73,11 @@ class Lanes:
 
     @property
     def lost(self) -> int:
-        """Messages that were dropped for want of room."""
+        """Messages that were dropped for lack of room."""
         return sum(queue.lost for queue in self._gossip.values())
 
     def put(self, event: Event) -> None:
-        """Add an event to its lane."""
+        """Add an event to its queue."""
         match event:
             case GossipHeard(topic, peer, data):
                 self._gossip[LANE_OF[topic]].put(peer, event, len(data))
@@ -100,9 +100,9 @@ class Lanes:
         return self._answers.popleft() if self._answers else None
 
     def gossip(self, lane: Lane) -> tuple[str, Event] | None:
-        """Take the next message of a lane, with its sender. Then `spent` is due."""
+        """Take the next message of a queue, with its sender; call `spent` afterwards."""
         return self._gossip[lane].take()
 
     def spent(self, lane: Lane, peer: str, amount: float) -> None:
-        """Note the time that a message of a peer took."""
+        """Record the time that a message of a peer took."""
         self._gossip[lane].spent(peer, amount)

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SPEC_KEY: Final = b"chain-specification"
-"""Where the store remembers which specification its genesis was built from."""
+"""Auxiliary key of the hash of the specification that the genesis was built from."""
 
 
 class WrongChain(Exception):
@@ -56,7 +56,7 @@ class WrongChain(Exception):
 
 @dataclass(slots=True)
 class OpenChain:
-    """A chain that is open: its specification, where it lies, its store and client."""
+    """An open chain: its specification, folders, store and client."""
 
     spec: ChainSpec
     paths: Paths
@@ -64,15 +64,16 @@ class OpenChain:
     client: Client
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the store."""
         self.store.close()
 
 
 def open_chain(config: NodeConfig, *, create: bool = True) -> OpenChain:
-    """Open the chain of a configuration, made with its genesis block if it is not there.
+    """Open the chain of a configuration; make it with its genesis block if it is missing.
 
     Raises SpecError for a bad specification, WrongChain when the database is another chain's,
-    StorageError when the database cannot be used, FileNotFoundError unless `create`.
+    StorageError when the database cannot be used, FileNotFoundError if it is missing without
+    `create`.
     """
     spec = load(config.chain)
     paths = Paths(config.base_path, spec.id)
@@ -98,7 +99,7 @@ def open_chain(config: NodeConfig, *, create: bool = True) -> OpenChain:
 
 
 def settle_genesis(store: ChainStore, spec: ChainSpec) -> None:
-    """Write the genesis block into an empty store; make sure that a full one has the same.
+    """Write the genesis block into an empty store; check that a full one has the same.
 
     Raises SpecError, WrongChain, StorageError.
     """
@@ -129,14 +130,19 @@ def settle_genesis(store: ChainStore, spec: ChainSpec) -> None:
 
 
 def header_over(made: Genesis, root: bytes) -> bytes:
-    """Return the genesis header; WrongChain if the store came to another root than genesis did."""
+    """Return the genesis header; WrongChain if the store's root is not that of the
+    specification.
+    """
     if root != made.header.state_root:
         raise WrongChain(f"the stored state has root 0x{root.hex()}, not that of the specification")
     return made.header.encode()
 
 
 def pruning_of(config: NodeConfig, spec: ChainSpec) -> int | None:
-    """Return how many finalised blocks keep their state, None for all. ValueError if misspelt."""
+    """Return the number of finalized blocks that keep their state, None for all.
+
+    ValueError for an invalid setting.
+    """
     if config.pruning is None:
         return WINDOW if spec.is_live else None
     if config.pruning == "archive":
@@ -152,12 +158,12 @@ def pruning_of(config: NodeConfig, spec: ChainSpec) -> int | None:
 
 
 def params_of(chain: OpenChain) -> RuntimeParams:
-    """Return what the chain was begun with. Raises WrongChain where that is not known here."""
+    """Return the chain's runtime parameters. Raises WrongChain where they are not known."""
     client = chain.client
     try:
         raw = client.state(client.best().hash).get(PARAMS_KEY)
     except StateUnavailable:
-        # The state is being fetched from others; the parameters never change.
+        # The state is being fetched from peers; the parameters never change.
         raw = build(chain.spec).state.get(PARAMS_KEY)
     if raw is None:
         raise WrongChain(f"the state of {chain.spec.name} has no parameters")
@@ -165,9 +171,9 @@ def params_of(chain: OpenChain) -> RuntimeParams:
 
 
 def is_by_hand(client: Client) -> bool:
-    """Tell whether the chain's blocks are sealed by hand. Raises NoLaw."""
+    """Return True if the chain's blocks are sealed manually. Raises NoLaw."""
     if client.store.state_import is not None:
-        return False  # only others can give a state, and such chains have none
+        return False  # states come from peers, and manually sealed chains have none
     # The best block, because the state of block zero is pruned like any other.
     best = client.best().hash
     law = client.law(best)
@@ -176,12 +182,12 @@ def is_by_hand(client: Client) -> bool:
 
 
 def lacks_law(client: Client) -> bool:
-    """Tell whether the best block's state runs under a law that is not here.
+    """Return True if the best block's state needs a runtime version that is not carried.
 
-    So it is for a program that is older than the one that made the database.
+    For example, in a program older than the one that made the database.
     """
     if client.store.state_import is not None:
-        return False  # the law of that state was looked at before it was fetched
+        return False  # the runtime of that state was checked before it was fetched
     try:
         client.law(client.best().hash)
     except NoLaw:
@@ -190,9 +196,9 @@ def lacks_law(client: Client) -> bool:
 
 
 def sealing_of(config: NodeConfig, client: Client) -> Sealing | None:
-    """Return how blocks are made on a chain that is sealed by hand: as told, else one a slot.
+    """Return the way of sealing on a manually sealed chain: as configured, else one block a slot.
 
-    None for other chains; ValueError if a way is told for one.
+    None for other chains; ValueError if a way is configured for one.
     """
     by_hand = is_by_hand(client)
     if config.sealing is not None:
@@ -206,7 +212,7 @@ def sealing_of(config: NodeConfig, client: Client) -> Sealing | None:
 
 
 def identity_of(chain: OpenChain, key: KeyPair, *, is_authority: bool) -> Identity:
-    """Return what the node says of itself."""
+    """Return the node's identity as shown by RPC."""
     spec = chain.spec
     return Identity(
         chain_name=spec.name,
@@ -218,7 +224,7 @@ def identity_of(chain: OpenChain, key: KeyPair, *, is_authority: bool) -> Identi
 
 
 def node_key(chain: OpenChain, config: NodeConfig) -> KeyPair:
-    """Return the node's identity on the network: the one given, else the one that is kept.
+    """Return the node's network key: the configured one, else the stored one.
 
     Raises WrongChain when that cannot be read.
     """
@@ -233,12 +239,12 @@ def node_key(chain: OpenChain, config: NodeConfig) -> KeyPair:
 def custody_of(chain: OpenChain, config: NodeConfig) -> Custody:
     """Return the session keys of a node, with the locks of a validator's records taken.
 
-    Raises KeystoreError or RecordError when a validator cannot use its keys; ValueError where
-    nobody can validate on the chain, and for development keys on a Live one.
+    Raises KeystoreError or RecordError when a validator cannot use its keys; ValueError where no
+    node can validate on the chain, and for development keys on a Live one.
     """
     asked, spec = config.validator, chain.spec
     if asked is None:
-        # Nothing is signed here, so keys behind a password that was not given are no hindrance.
+        # Nothing is signed here, so keys with an unknown password do not matter.
         return _custody(chain, Keystore(chain.paths.keystore), forced=False)
     if why := build(spec).no_validating:
         raise ValueError(f"--validator: nobody can validate on {spec.name}: {why}")
@@ -282,9 +288,9 @@ def engine_of(
     custody: Custody | None,
     metrics: Metrics,
 ) -> Engine:
-    """Return the engine of a node on a chain whose blocks are made by lottery.
+    """Return the engine of a node on a chain with BABE authors.
 
-    Without `custody` it makes none itself. Raises BadRecord, NoLaw.
+    It makes no blocks unless the node is a validator. Raises BadRecord, NoLaw.
     """
     client, finality = chain.client, chain.spec.finality
     watcher = NodeWatcher(client, metrics)
@@ -309,7 +315,7 @@ def engine_of(
 
 
 def reading_engine(chain: OpenChain, config: NodeConfig) -> Engine:
-    """Return an engine that takes in blocks from a file (`Engine.take`), begun.
+    """Return a started engine that imports blocks from a file (`Engine.take`).
 
     Raises BadRecord, NoLaw.
     """
@@ -321,7 +327,7 @@ def reading_engine(chain: OpenChain, config: NodeConfig) -> Engine:
 
 
 def pace_from(given: float) -> Callable[[], Pace]:
-    """Return what tells how a block stands that may take `given` seconds from now on."""
+    """Return the pace function of a block that may take `given` seconds from now on."""
     begun = time.monotonic()
     return lambda: pace_of(time.monotonic() - begun, given)
 
@@ -329,13 +335,13 @@ def pace_from(given: float) -> Callable[[], Pace]:
 def network_of(
     chain: OpenChain, config: NodeConfig, key: KeyPair, *, is_authority: bool
 ) -> Network | None:
-    """Return the network of a node, None for one that runs alone; not started yet.
+    """Return the network of a node, not started yet; None for a node without peers.
 
-    Raises ValueError for addresses that are none.
+    Raises ValueError for invalid addresses.
     """
     if config.network is None:
         return None
-    # libp2p takes its time to be imported, and is not needed by all (ruling D43).
+    # libp2p is slow to import, and not every node needs it.
     from btt_chain.node.networking import open_network
 
     return open_network(
@@ -351,7 +357,7 @@ def verifying_of(
     engine: Engine | None,
     metrics: Metrics,
 ) -> Verifying | None:
-    """Return what checks useful work with the keys of a validator; None for other nodes."""
+    """Return the checker of useful work with a validator's keys; None for other nodes."""
     if engine is None or config.validator is None or not config.validator.verify_work:
         return None
     private = None if config.network is None else config.network.allow_private
@@ -370,7 +376,7 @@ def verifying_of(
 
 
 def limit_callers(config: NodeConfig) -> None:
-    """Take no more JSON-RPC connections than there are file descriptors for.
+    """Limit JSON-RPC connections by the available file descriptors.
 
     Raises TooFewDescriptors.
     """
@@ -382,17 +388,17 @@ def limit_callers(config: NodeConfig) -> None:
 async def run_node(config: NodeConfig) -> None:
     """Run a node until SIGINT or SIGTERM.
 
-    Where the law of the chain is not here it serves what is stored, and does nothing else. Raises
-    what `open_chain` and `custody_of` do; StorageError, NoLaw, MigrationFailed, RecordNotWritten or
-    NetworkError when the node cannot go on; PortTaken for a port that is another program's;
-    TooFewDescriptors; ValueError for flags that do not fit the chain.
+    If the chain's runtime version is not carried, it serves stored data, and does nothing else.
+    Raises as `open_chain` and `custody_of` do; StorageError, NoLaw, MigrationFailed,
+    RecordNotWritten or NetworkError when the node cannot go on; PortTaken for a port that is
+    another program's; TooFewDescriptors; ValueError for flags that do not fit the chain.
     """
     limit_callers(config)
     chain = open_chain(config)
     custody = None
     try:
         if lacks_law(chain.client):
-            # Only reading is left; the log says why, once the service looks at the law.
+            # Read-only; the log gives the reason once the service checks the runtime.
             config = replace(config, sealing=None, validator=None, network=None)
             sealing, by_hand = None, True
         else:
@@ -439,7 +445,7 @@ async def run_node(config: NodeConfig) -> None:
 
 
 def tell_start(chain: OpenChain, identity: Identity, name: str) -> None:
-    """Write what is run into the log."""
+    """Log version, chain, role and database."""
     log.info("%s %s, node %s", identity.name, identity.version, name)
     log.info(
         "chain %s (%s), genesis 0x%s",

@@ -1,6 +1,6 @@
-"""The two lines of the log that everybody reads: a block came in, a block became final.
+"""The two most important log lines: a block was imported, a block became final.
 
-Pure text, so that a test can hold it still; programs that read logs rely on the first words.
+Pure text, so that a test can fix it; programs that read logs rely on the first words.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ def imported(
     milliseconds: float,
     is_best: bool,
 ) -> str:
-    """`imported #123 0xabcdef01… author Alice slot 456 txs 3 12 ms (best)`.
+    """Return `imported #123 0xabcdef01… author Alice slot 456 txs 3 12 ms (best)`.
 
-    `transactions` without inherents; `milliseconds` to verify, execute and store it. A block that
-    is not the best one ends in `(fork)`.
+    `transactions` is without inherents; `milliseconds` the time to verify, execute and store it. A
+    block that is not the best one ends in `(fork)`.
     """
     parts = [
         f"imported #{number} {short(hash)}",
@@ -38,17 +38,19 @@ def imported(
 
 
 def finalised(number: int, hash: bytes, *, best: int) -> str:
-    """`finalised #120 0xabcdef01… lag 3`: the newest of the blocks that became final together."""
+    """Return `finalised #120 0xabcdef01… lag 3`, for the newest of blocks that became final
+    together.
+    """
     return f"finalised #{number} {short(hash)} lag {max(best - number, 0)}"
 
 
 def short(hash: bytes) -> str:
-    """The beginning of a hash, enough to find it again."""
+    """Return the beginning of a hash, enough to find it again."""
     return f"0x{hash.hex()[:8]}…"
 
 
 def called(account: bytes) -> str:
-    """The name of a well-known development account (or its stash), else the address, shortened."""
+    """Return the name of a development account (or its stash), else its shortened address."""
     name = _names().get(bytes(account))
     if name is not None:
         return name

@@ -1,9 +1,9 @@
-"""What the database has of a validator's own words, held against the records of its keys.
+"""The comparison of a validator's signatures in the database with the records of its keys.
 
-A record that was restored from a backup allows what was signed since (consensus.md 4.4). Where the
-chain beside it is younger, that shows: a block or a vote of ours lies there that the record does
-not know of. The record is raised to it then, and its key waits until a session has shown that
-nobody else signs with it; a vote waits for the next set of voters besides.
+A record that was restored from a backup allows what was signed since. Where the chain beside it is
+younger, that is detected: it holds a block or a vote of ours that the record does not. The record
+is then raised to it, and its key waits until a session has shown that no other node signs with it;
+a vote also waits for the next set of voters.
 """
 
 from __future__ import annotations
@@ -32,14 +32,16 @@ from btt_chain.primitives.grandpa import (
 log = logging.getLogger(__name__)
 
 MOST_BLOCKS: Final = 1_024
-"""How far back blocks are looked at: a tenth of a second, and more than a session of most nets."""
+"""Maximum number of blocks checked: a tenth of a second, and more than a session of most
+networks.
+"""
 
 
 def look_back(client: Client, vault: Vault) -> None:
     """Raise the records that are older than the chain.
 
-    Raises RecordNotWritten when a record cannot be written, BadRecord when what GRANDPA has stored
-    cannot be read.
+    Raises RecordNotWritten when a record cannot be written, BadRecord when GRANDPA's records cannot
+    be read.
     """
     _look_at_blocks(client, vault)
     _look_at_votes(client, vault)
@@ -58,7 +60,7 @@ def _look_at_blocks(client: Client, vault: Vault) -> None:
 
 
 def _sealed(client: Client) -> Iterator[tuple[int, bytes, bytes]]:
-    """Slot, hash before the seal, and seal of the best chain's blocks, newest first."""
+    """Yield slot, pre-seal hash and seal of the best chain's blocks, newest first."""
     hash = client.best().hash
     for _ in range(MOST_BLOCKS):
         header = client.header(hash)
@@ -88,7 +90,7 @@ def _look_at_votes(client: Client, vault: Vault) -> None:
 
 
 def _votes(client: Client) -> Iterator[tuple[int, int, SignedMessage]]:
-    """Set, round and vote of what is stored: the last complete round, the last proof."""
+    """Yield set, round and vote of the stored votes: the last complete round, the last proof."""
     stored = read_round(client.store.aux_get)
     if stored is not None:
         for signed in stored.votes:
@@ -106,7 +108,7 @@ def _ledgers(vault: Vault, key_type: bytes) -> Iterator[tuple[bytes, Ledger]]:
         try:
             yield public, vault.record(public).ledger
         except RecordError:
-            continue  # the signer tells of it, and leaves the key alone
+            continue  # the signer reports it, and does not use the key
 
 
 def _is_old(vault: Vault, public: bytes, what: str, seen: Ledger) -> None:
@@ -120,9 +122,9 @@ def _is_old(vault: Vault, public: bytes, what: str, seen: Ledger) -> None:
 
 
 def chain_age(client: Client, slot: int) -> int | None:
-    """Return how many slots ago the first block of the best chain was made, None without one.
+    """Return the number of slots since the first block of the best chain, None without one.
 
-    A chain whose first block is not here (it was begun with a later state) is as old as can be.
+    Return `slot` if that block is not stored (the chain was begun with a later state).
     """
     if client.best().number == 0:
         return None

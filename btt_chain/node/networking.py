@@ -1,4 +1,4 @@
-"""A node's network, as its flags and its chain's specification want it. Imports libp2p."""
+"""A node's network, built from its flags and its chain's specification. Imports libp2p."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def open_network(
 ) -> Libp2pNetwork:
     """Return the network of a node, not started yet.
 
-    Raises ValueError, naming the flag, for addresses that are none; SpecError for those of the
+    Raises ValueError, naming the flag, for invalid addresses; SpecError for those of the
     specification.
     """
     best, final = client.best(), client.finalized()
@@ -86,7 +86,7 @@ def addresses(flag: str, texts: tuple[str, ...]) -> tuple[address.Address, ...]:
 
 
 def checked(flag: str, text: str) -> None:
-    """Pass an address to listen on. Raises ValueError, naming the flag."""
+    """Check an address to listen on. Raises ValueError, naming the flag."""
     try:
         address.parse_listen(text)
     except ValueError as error:

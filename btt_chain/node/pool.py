@@ -1,7 +1,8 @@
-"""The pool's rim: judges transactions by the law of the best block, and tells who is watching.
+"""The pool's driver: validates transactions by the runtime of the best block, and reports to
+watchers.
 
-The pool itself (`btt_chain.txpool`) is a state machine; here are its clock, its runtime and its
-ears at the chain.
+The pool itself (`btt_chain.txpool`) is a state machine; this adds its clock, its runtime and its
+chain events.
 """
 
 from __future__ import annotations
@@ -44,16 +45,16 @@ from storage.state import StateUnavailable
 log = logging.getLogger(__name__)
 
 RECHECKS: Final = 128
-"""Transactions rechecked in one turn of the node: a few milliseconds."""
+"""Maximum number of transactions rechecked in one turn of the node: a few milliseconds."""
 
 RECHECK_BYTES: Final = 128 << 10
-"""Bytes of transactions that are decoded again in one turn, for want of anything that was kept."""
+"""Maximum bytes of transactions decoded again in one turn, where no data of them was kept."""
 
 RECHECK_SECONDS: Final = 0.01
-"""Time after which a turn rechecks no more."""
+"""Time after which a turn stops rechecking."""
 
 VIEW_READS: Final = 50_000
-"""Values a view of the state may gather before it is opened afresh."""
+"""Maximum number of values cached by a view of the state before it is reopened."""
 
 StatusListener = Callable[[StatusEvent], None]
 ArrivalListener = Callable[[Sequence[bytes]], None]
@@ -61,7 +62,7 @@ ArrivalListener = Callable[[Sequence[bytes]], None]
 
 @dataclass(slots=True)
 class View:
-    """The best block's state, opened to judge transactions."""
+    """The best block's state, opened to validate transactions."""
 
     at: bytes
     overlay: RootedOverlay
@@ -75,26 +76,27 @@ class PoolService:
         self.client = client
         self.pool = Pool(self._judge, recheck=self._judge_again, can_pay=self._can_pay)
         self.in_turns = False
-        """Whether `recheck_some` is called in turns; else each block is followed by one turn, and
-        what is left waits for the next block."""
+        """True if `recheck_some` is called in turns; else each block is followed by one turn, and
+        the rest waits for the next block."""
         self.holds_gossip = False
-        """Whether the pool may hold transactions that were valid under another runtime only. Peers
-        would blame this node for them, so nothing is gossiped until all are judged again."""
+        """True while the pool may hold transactions that were valid under another runtime only.
+        Peers would penalize this node for them, so nothing is gossiped until all are validated
+        again."""
         self._no_judge_at: bytes | None = None
-        """The best block on whose state nothing can be judged."""
+        """The best block on whose state no transaction can be validated."""
         self._clock = clock
         self._view: View | None = None
         self._watching: dict[bytes, dict[object, StatusListener]] = {}
         self._arrivals: list[ArrivalListener] = []
         self._admitted: Kept | None = None
-        """What was kept of the transaction that is being submitted, with its call."""
+        """Data kept of the transaction that is being submitted, with its call."""
         self._is_submitting = False
         client.listen(self._hear)
 
-    # ---- transactions in
+    # ---- submission
 
     def submit(self, wire: bytes, source: TransactionSource = TransactionSource.External) -> bytes:
-        """Take in an extrinsic (with its length in front); return its hash.
+        """Add an extrinsic (with its length prefix); return its hash.
 
         Raises PoolError, with the runtime's refusal as its cause.
         """
@@ -104,7 +106,7 @@ class PoolService:
             self._is_submitting, self._admitted = True, None
             hash = self.pool.submit(wire, source, self._clock(), at)
         except (NoLaw, StateUnavailable) as missing:
-            # While a state is fetched from others, or without its law, nothing can be judged.
+            # Not possible while a state is fetched from peers, or without its runtime.
             raise ValidityUnknown(CannotLookup()) from missing
         else:
             if self._admitted is not None:
@@ -115,8 +117,8 @@ class PoolService:
             self._tell()
 
     def is_outbid(self, wire: bytes) -> bool:
-        """Return True if the transaction of its account and nonce in the pool is not to be replaced
-        by it. Its signature is not checked: a signature costs most of what admission does.
+        """Return True if the transaction with its account and nonce in the pool is not to be
+        replaced by it. Its signature is not checked: that would be most of the cost of admission.
         """
         tag = claimed_tag(wire)
         holder = None if tag is None else self.pool.provider(tag)
@@ -130,7 +132,7 @@ class PoolService:
         return offered is not None and offered <= holder.priority
 
     def watch(self, hash: bytes, listener: StatusListener) -> Callable[[], None]:
-        """Tell `listener` what happens to a transaction, until the returned function is called."""
+        """Call `listener` on each event of a transaction, until the returned function is called."""
         ticket = object()
         self._watching.setdefault(hash, {})[ticket] = listener
 
@@ -143,21 +145,21 @@ class PoolService:
         return stop
 
     def on_arrival(self, listener: ArrivalListener) -> None:
-        """Call `listener` with their hashes whenever transactions became ready."""
+        """Call `listener` with the hashes of transactions whenever some became ready."""
         self._arrivals.append(listener)
 
     def went_out(self, hashes: Iterable[bytes], peers: Sequence[str]) -> None:
-        """Tell who watches them that these transactions were gossiped to these peers."""
+        """Report to watchers that these transactions were gossiped to these peers."""
         self.pool.on_broadcast(dict.fromkeys(hashes, peers))
         self._tell()
 
     def remove(self, reasons: dict[bytes, str]) -> list[bytes]:
-        """Throw transactions and their dependants out; return those that were there."""
+        """Remove transactions and their dependants; return those that were there."""
         removed = self.pool.remove_invalid(reasons, self._clock())
         self._tell()
         return removed
 
-    # ---- the chain moves
+    # ---- chain events
 
     def _hear(self, event: ChainEvent) -> None:
         if isinstance(event, NewBest):
@@ -176,16 +178,16 @@ class PoolService:
 
     @property
     def has_rechecks(self) -> bool:
-        """Whether transactions have not been judged on the best block's state yet."""
+        """True while transactions have not been validated on the best block's state."""
         best = self.client.best()
         if best.hash == self._no_judge_at:
             return False
         return self.pool.must_recheck(BlockRef(best.number, best.hash))
 
     def recheck_some(self, budget: RecheckBudget | None = None) -> bool:
-        """Judge some transactions again that blocks may have made invalid.
+        """Recheck some transactions that blocks may have made invalid; return True if more remain.
 
-        `budget` is that of one turn unless another is given. Returns whether there are more.
+        `budget` is that of one turn unless another is given.
         """
         self._recheck(budget or self._turn())
         self._tell()
@@ -196,7 +198,7 @@ class PoolService:
         try:
             self.pool.revalidate(budget, self._clock(), BlockRef(best.number, best.hash))
         except (NoLaw, StateUnavailable) as missing:
-            # While a state is fetched from others, or without its law, nothing can be judged.
+            # Not possible while a state is fetched from peers, or without its runtime.
             self._no_judge_at = best.hash
             log.info("transactions wait to be judged again: %s", missing)
         else:
@@ -207,7 +209,7 @@ class PoolService:
         """Drop transactions that are signed for a runtime other than the best block's.
 
         Their signatures cover its version. To check them would cost every validator seconds in
-        the same turn. Unsigned transactions are judged in turns, as after any block.
+        the same turn. Unsigned transactions are rechecked in turns, as after any block.
         """
         try:
             version = self.client.law(self.client.best().hash).version
@@ -241,12 +243,12 @@ class PoolService:
         number = int(self.client.header_of(hash).number)
         return ImportedBlock(BlockRef(number, hash), list(included(body, self.pool)))
 
-    # ---- judging
+    # ---- validation
 
     def _judge(self, wire: bytes, source: TransactionSource, at: BlockRef) -> Validated:
         valid, kept = self._view_of(at.hash).executive.admit(source, unwrap(wire))
         if kept is not None and not self._is_submitting:
-            kept.call = None  # it was here before: there is no second room for its call
+            kept.call = None  # known before: its call is not kept a second time
         self._admitted = kept
         return Validated(valid, kept, kept.who, kept.fee) if kept else Validated(valid, None, None)
 
@@ -254,7 +256,7 @@ class PoolService:
         return self._view_of(at).executive.can_pay(AccountId(who), fees)
 
     def _judge_again(self, known: Transaction, at: BlockRef) -> ValidTransaction | Validated:
-        """Judge a transaction of the pool by what was kept of it, or by its bytes."""
+        """Validate a transaction of the pool again, by its kept data or by its bytes."""
         if isinstance(known.kept, Kept):
             valid = self._view_of(at.hash).executive.recheck(known.kept)
             if valid is not None:
@@ -270,7 +272,7 @@ class PoolService:
             view = self._view = View(at, overlay, executive)
         return view
 
-    # ---- telling
+    # ---- reporting
 
     def _tell(self) -> None:
         events = self.pool.drain()
@@ -284,7 +286,7 @@ class PoolService:
                 try:
                     listener(event)
                 except Exception:
-                    # Who watches a transaction must never stop a block.
+                    # A failing watcher must never stop a block.
                     log.exception("a watcher failed on %s", event.status.name)
             if event.status.ends:
                 self._watching.pop(event.hash, None)
@@ -299,7 +301,7 @@ def _signed_for(version: RuntimeVersion) -> tuple[int, int]:
 
 
 def included(body: Sequence[bytes], pool: Pool) -> Iterable[Included]:
-    """Name the transactions of a block's body; inherents are none.
+    """Yield the transactions of a block's body, without inherents.
 
     The pool knows the tags of its own; those of others are read from the envelope.
     """
@@ -313,7 +315,7 @@ def included(body: Sequence[bytes], pool: Pool) -> Iterable[Included]:
 
 
 def envelope_tags(inner: bytes) -> Sequence[bytes] | None:
-    """Return the tags of a signed extrinsic by what its envelope says; None for unsigned ones."""
+    """Return the tags of a signed extrinsic, from its envelope; None for unsigned ones."""
     try:
         envelope = decode_extrinsic(inner, SIGNED_EXTRA)
     except DecodeError:

@@ -1,4 +1,4 @@
-"""The port where Prometheus fetches the metrics: `GET /metrics`, and nothing else."""
+"""The HTTP server of the metrics: `GET /metrics` only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 DEFAULT_PORT: Final = 9615
 
 PATIENCE: Final = 1.0
-"""Seconds that a reader has to finish when the node stops."""
+"""Seconds for open requests to finish when the node stops."""
 
 
 class PrometheusServer:
@@ -24,11 +24,11 @@ class PrometheusServer:
     def __init__(
         self, metrics: Metrics, port: int = DEFAULT_PORT, *, external: bool = False
     ) -> None:
-        """Prepare; nothing is opened before `start`. Port 0 takes a free one."""
+        """Prepare; nothing is opened before `start`. Port 0 picks a free one."""
         self.port = port
         self._metrics = metrics
         self._external = external
-        # As for the RPC: a web page must not get here by a name that points at 127.0.0.1.
+        # As for the RPC: a web page must not get here by a name that resolves to 127.0.0.1.
         self._hosts = HostCheck(None if external else LOCAL_HOSTS)
         self._runner: web.AppRunner | None = None
 

@@ -1,7 +1,7 @@
-"""Rivals: transactions of one account and nonce, of which a pool holds one.
+"""Rivals: transactions with the same account and nonce, of which a pool holds one.
 
-What a transaction claims to be is read without checking its signature. It may be forged, so this
-decides about its own refusal only, and leaves no trace: no ban, no verdict, nothing remembered.
+The claims of a transaction are read without checking its signature. It may be forged, so this
+decides about its own refusal only, and leaves no trace: no ban, no cached result.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from runtime.frame import DispatchClass
 ACCOUNT: Final = slice(2, 34)
 """Bytes of the account in an extrinsic whose address is an account id."""
 KIND: Final = 34
-"""Place of the kind of signature."""
+"""Position of the kind of signature."""
 U32_MAX: Final = 2**32 - 1
 SHORT: Final = (0, 1)
 """Kinds of signatures of 64 bytes: ed25519, sr25519."""
 ERA: Final = 99
-"""Place of the era behind such a signature. It has one byte if that is zero, else two."""
+"""Position of the era behind such a signature. It has one byte if that is zero, else two."""
 
 
 def claimed_tag(wire: bytes) -> bytes | None:
     """Return the tag of the account and nonce that a signed extrinsic names, None for others.
 
-    By places, because this is asked about each gossiped transaction; in a rarer form, with another
-    kind of address or signature, it is judged by the pool alone.
+    By fixed positions, because this runs for each gossiped transaction; other forms, with another
+    kind of address or signature, are left to the pool.
     """
     at = 1 << (wire[0] & 3) if wire and wire[0] & 3 < 3 else 0
     if not at or len(wire) <= at + ERA or wire[at] != SIGNED_V4:
@@ -48,11 +48,12 @@ def claimed_tag(wire: bytes) -> bytes | None:
 
 
 def unchecked_priority(executive: Executive, wire: bytes) -> int | None:
-    """Return the priority that an extrinsic has if it is valid; None where only the pool can tell.
+    """Return the priority that an extrinsic has if it is valid; None if only the pool can compute
+    it.
 
     That of an operational one depends on its fee.
     """
-    executive.runtime.tie()  # the last work may have been another runtime's
+    executive.runtime.tie()  # the last executive may have been another runtime's
     try:
         found = executive.decode_unchecked(unwrap(wire))
     except (DecodeError, Invalid):

@@ -1,7 +1,7 @@
 """Manual seal: blocks on a clock, on arrival of transactions, or on demand; final at once.
 
-Only chains whose genesis says so take such blocks. They go in by the way that a peer's block
-takes; nothing but the right to make them is special.
+Only chains whose genesis says so take such blocks. They are imported like a peer's block; only
+their author differs.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from runtime.pallets.babe import Babe, Engine
 from runtime.pallets.timestamp import Timestamp
 
 TIME_SHARE: Final = (2, 3)
-"""The part of a slot that putting transactions into a block may take."""
+"""Maximum share of a slot to put transactions into a block."""
 
 
 class SealRefused(Exception):
-    """No block was made or made final; the message says why."""
+    """No block was made or made final; the message gives the reason."""
 
 
 class SealingFailed(Exception):
-    """A block that this node made breaks the law: it must stop. The message says why."""
+    """A block made by this node is invalid: it must stop. The message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +41,24 @@ class Instant:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A block every so many milliseconds, empty or not."""
+    """A block every `ms` milliseconds, empty or not."""
 
     ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class OnDemand:
-    """A block when `engine_createBlock` asks for one."""
+    """A block on each `engine_createBlock`."""
 
 
 Sealing = Instant | Interval | OnDemand
 
 
 def parse_sealing(text: str) -> Sealing:
-    """Read `instant`, `manual` or `interval:MS`; ValueError says what is allowed."""
+    """Return the way of sealing: `instant`, `manual` or `interval:MS`.
+
+    ValueError names the allowed forms.
+    """
     match text.split(":"):
         case ["instant"]:
             return Instant()
@@ -67,7 +70,7 @@ def parse_sealing(text: str) -> Sealing:
 
 
 class ManualSealer:
-    """Makes blocks on a chain that is sealed by hand."""
+    """Makes blocks on a manually sealed chain."""
 
     def __init__(
         self, client: Client, pool: PoolService, clock: Callable[[], float] = time.time
@@ -79,10 +82,10 @@ class ManualSealer:
     def seal(
         self, *, parent: bytes | None = None, empty: bool = True, finalize: bool = True
     ) -> BlockRef:
-        """Make and import a block on `parent` (the best block if not given); return it.
+        """Make and import a block on `parent` (the best block by default); return it.
 
-        Raises SealRefused when the chain is not sealed by hand, when the block would move it on to
-        a law that is not here, or when there is nothing to put into the block and `empty` is not
+        Raises SealRefused when the chain is not sealed manually, when the block would move it to a
+        runtime version that is not carried, or when no transaction was included and `empty` is not
         allowed; UnknownBlock for the parent; StorageError.
         """
         client, pool = self.client, self.pool.pool
@@ -111,7 +114,7 @@ class ManualSealer:
             )
         except NotCarried as lacking:
             raise SealRefused(str(lacking)) from lacking
-        if parent == client.best().hash:  # on another branch, what is refused may be good on ours
+        if parent == client.best().hash:  # on another branch, refused ones may be valid on ours
             self._give_up(proposal)
         if not proposal.included and not empty:
             raise SealRefused("no transaction is ready, and the block may not be empty")
@@ -126,7 +129,7 @@ class ManualSealer:
         return int(queries.runtime.pallet(Babe).expected_block_time)
 
     def _give_up(self, proposal: Proposal) -> None:
-        """Throw out of the pool what can be in no block."""
+        """Remove the transactions from the pool that can be in no block."""
         if proposal.refused:
             self.pool.remove(proposal.refused)
 
@@ -139,7 +142,7 @@ class ManualSealer:
 
 
 def pace_of(used: float, given: float) -> Pace:
-    """Return how a block stands that has used so many seconds of what it was given."""
+    """Return the pace of a block that has used `used` of `given` seconds."""
     if used > given:
         return Pace.OVER
     return Pace.LATE if used > given / 2 else Pace.EARLY
@@ -148,7 +151,7 @@ def pace_of(used: float, given: float) -> Pace:
 async def run_sealing(sealer: ManualSealer, sealing: Sealing) -> None:
     """Seal until cancelled.
 
-    StorageError, NoLaw and SealingFailed end it: the node must stop then.
+    Raises StorageError, NoLaw or SealingFailed: the node must stop then.
     """
     try:
         match sealing:
@@ -163,18 +166,18 @@ async def run_sealing(sealer: ManualSealer, sealing: Sealing) -> None:
 
 
 async def seal_by_clock(sealer: ManualSealer, ms: int) -> None:
-    """Seal a block every `ms` milliseconds, as long as the law for it is here."""
+    """Seal a block every `ms` milliseconds, as long as its runtime version is carried."""
     loop = asyncio.get_running_loop()
     due = loop.time()
     while True:
         due = max(due + ms / 1000, loop.time())
         await asyncio.sleep(due - loop.time())
-        with suppress(SealRefused):  # who looks after the law tells it, once
+        with suppress(SealRefused):  # the upgrade watch reports it, once
             sealer.seal()
 
 
 async def seal_on_arrival(sealer: ManualSealer) -> None:
-    """Seal a block whenever transactions are ready; those that fit none are tried once a slot."""
+    """Seal a block whenever transactions are ready; if none fit, try again once a slot."""
     arrived = asyncio.Event()
     sealer.pool.on_arrival(lambda _: arrived.set())
     if sealer.pool.pool.status().ready:
@@ -186,7 +189,7 @@ async def seal_on_arrival(sealer: ManualSealer) -> None:
             sealer.seal(empty=False)
         except SealRefused:
             if sealer.pool.pool.status().ready:
-                # They fitted into no block this time: the machine was slow, or they want another
+                # They fitted into no block this time: the machine was slow, or they need another
                 # parent. A busy loop would help neither.
                 with suppress(TimeoutError):
                     await asyncio.wait_for(arrived.wait(), sealer.slot_ms() / 1000)

@@ -1,4 +1,4 @@
-"""The service: a whole node, from an opened database to the last goodbye."""
+"""The service: a whole node, from an open database to its shutdown."""
 
 from __future__ import annotations
 
@@ -44,36 +44,36 @@ from storage.state import StateUnavailable
 log = logging.getLogger(__name__)
 
 LOOK_EVERY: Final = 1.0
-"""Seconds between two looks at what changes without an event: peers, the pool, sync."""
+"""Seconds between two checks of state that changes without an event: peers, the pool, sync."""
 TELL_EVERY: Final = 5
-"""Looks between two lines of the log about syncing."""
+"""Checks between two log lines about syncing."""
 
 
 @dataclass(slots=True)
 class ServiceConfig:
-    """What a node does once its chain is open."""
+    """The components and settings of a running node."""
 
     identity: Identity
     rpc: RpcConfig = field(default_factory=RpcConfig)
     sealing: Sealing | None = None
-    """How blocks are made on a chain that is sealed by hand; None on others."""
+    """The way of sealing on a manually sealed chain; None on others."""
     engine: Engine | None = None
-    """What follows and makes the chain; None on one that is sealed by hand."""
+    """The engine that follows and makes the chain; None on a manually sealed one."""
     network: Network | None = None
-    """None for a node that runs alone."""
+    """None for a node without peers."""
     custody: Custody | None = None
     metrics: Metrics | None = None
     metrics_port: int | None = None
-    """None: figures are shown nowhere."""
+    """Port of the metrics; None: no metrics."""
     metrics_external: bool = False
     metrics_wanted: bool = False
-    """Whether a taken port of the figures stops the node."""
+    """If set, a taken port of the metrics stops the node."""
     verifying: Verifying | None = None
-    """What checks useful work; None for a node that does not."""
+    """The checker of useful work; None for a node that does not check."""
 
 
 class PortTaken(Exception):
-    """Another program has a port that the node needs; the text names the flag."""
+    """A port that the node needs is taken by another program; the text names the flag."""
 
     def __init__(self, port: int, flag: str) -> None:
         super().__init__(
@@ -86,7 +86,7 @@ class Service:
     """A running node: chain, pool, consensus, network, RPC."""
 
     def __init__(self, client: Client, pool: PoolService, config: ServiceConfig) -> None:
-        """Put the node together over an open chain; nothing runs before `run`."""
+        """Assemble the node over an open chain; nothing runs before `run`."""
         self.client = client
         self.pool = pool
         self.sealer = ManualSealer(self.client, self.pool)
@@ -109,7 +109,7 @@ class Service:
         self._attendance: Attendance[AuthorityId] = Attendance()
         self._upgrades = UpgradeWatch(client)
         self._counted: dict[str, int] = {}
-        """What the network had counted at the last look."""
+        """The network's counters at the last check."""
         if config.metrics is not None:
             config.metrics.on_start(client.best().number, client.finalized().number)
             config.metrics.know_methods(self.rpc.server.dispatcher.methods)
@@ -126,7 +126,7 @@ class Service:
         """Set once the RPC port is open."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until `stop` is set, then say goodbye.
+        """Run until `stop` is set, then shut down.
 
         Raises StorageError, NoLaw, MigrationFailed, RecordNotWritten, NetworkError or SealingFailed
         when the node cannot go on; PortTaken for a port that is another program's.
@@ -155,7 +155,7 @@ class Service:
             raise PortTaken(self._config.rpc.port, "--rpc-port") from error
 
     async def _show_figures(self) -> None:
-        """Open the port of the figures; a default port that is taken is no reason to stop."""
+        """Open the port of the metrics; a default port that is taken does not stop the node."""
         if self.prometheus is None:
             return
         try:
@@ -172,7 +172,7 @@ class Service:
     async def _work(self, stop: asyncio.Event) -> None:
         verifying = None
         if self._config.verifying is not None:
-            # Not among the jobs: whatever ends it, the node goes on.
+            # Not among the jobs: however it ends, the node goes on.
             verifying = asyncio.create_task(self._config.verifying.run(), name="verifying")
         jobs: list[asyncio.Task[object]] = [
             asyncio.create_task(self._chain_job(), name="chain"),
@@ -191,7 +191,7 @@ class Service:
             job.result()
 
     def _chain_job(self) -> Coroutine[object, object, None]:
-        """Return what makes and takes in blocks."""
+        """Return the job that makes and imports blocks."""
         if self._config.engine is not None:
             engine, network = self._config.engine, self._config.network
             if self.metrics is None:
@@ -200,11 +200,11 @@ class Service:
         return run_sealing(self.sealer, self._config.sealing or OnDemand())
 
     async def _failure(self) -> None:
-        """Wait until a caller of the RPC has met a database that cannot go on."""
+        """Wait until an RPC call fails because the database cannot go on; raise its error."""
         raise await self._failures.get()
 
     async def _look_around(self) -> None:
-        """Keep the figures that change without an event, and tell of syncing."""
+        """Update the metrics that change without an event, and log the progress of syncing."""
         looks = 0
         while True:
             engine, metrics = self._config.engine, self.metrics
@@ -240,7 +240,7 @@ class Service:
             await asyncio.sleep(LOOK_EVERY)
 
     def _look_at_law(self) -> UpgradeState | None:
-        """Look at what the chain says of its next law; None while a state is fetched."""
+        """Check the scheduled runtime in the chain's state; None while a state is fetched."""
         try:
             state = self._upgrades.look(unix_ms())
         except StateUnavailable:
@@ -296,7 +296,7 @@ class Service:
 
 
 def more_costs(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, float]:
-    """Return by how much the costs of peers grew, in seconds and in numbers of peers."""
+    """Return the growth of the peers' costs, in seconds and in numbers of peers."""
     return {
         name: (count - before.get(name, 0))
         / (1 if name.startswith((CUT_OFF, REFUSED_BY_NETWORK)) else 1e6)
@@ -306,20 +306,21 @@ def more_costs(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, f
 
 
 def is_pressed(engine: Engine) -> bool:
-    """Return True while blocks wait for import, or what the clock demands is due."""
+    """Return True while blocks wait for import, or a tick is due."""
     return engine.busy or engine.due <= unix_ms()
 
 
 def silent_in(report: RoundReport) -> RoundSeen[AuthorityId]:
-    """Return a round with the voters that said nothing in it."""
+    """Return a round with the voters that have neither prevoted nor precommitted in it."""
     late = set(report.precommit_missing)
     return RoundSeen(report.round, tuple(who for who in report.prevote_missing if who in late))
 
 
 def waited_for(report: RoundReport) -> RoundSeen[AuthorityId]:
-    """Return a round at work with those whom it waits for.
+    """Return the current round with the voters that it waits for.
 
-    Once it has prevotes enough, that is who has not precommitted, whether they prevoted or not.
+    Once it has enough prevotes, those are the voters that have not precommitted, whether they
+    prevoted or not.
     """
     if report.prevote_weight >= report.threshold_weight:
         return RoundSeen(report.round, tuple(report.precommit_missing))

@@ -1,13 +1,13 @@
 """The signer: session keys behind their signing records, for blocks and for votes.
 
 Every signature goes through the record of its key (`btt_chain.keystore`), which is on the disk
-before the signature leaves. Here is decided which keys may be used at all: one whose record cannot
-be opened is named once and left alone; one that another node was seen to use is not used any more
-in this process, nor are the others that a copy of the keystore has (`keystore.bars`): they wait for
-a watch in the next one. A record that is older than what the chain shows is raised to it, and all
-keys wait until a session has shown that nobody else signs with them: records are restored as a
-folder. A record that was made before the chain started is used once the node has found the chain at
-its beginning (`keystore.launch`).
+before the signature leaves. The signer decides which keys may be used at all: one whose record
+cannot be opened is logged once and not used; one with a signature by another node is not used any
+more in this process, nor are the others that a copy of the keystore has (`keystore.bars`): they
+wait for a watch in the next one. A record that is older than evidence on the chain is raised to it,
+and all keys wait until a session has shown that no other node signs with them: records are restored
+as a folder. A record that was made before the chain started is used once the node has found the
+chain at its start (`keystore.launch`).
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ class Keys(Protocol):
     """The session keys of a node (`keystore.Keystore`)."""
 
     def public_keys(self, key_type: bytes) -> list[bytes]:
-        """Return the public keys of a type that are here now."""
+        """Return the current public keys of a type."""
 
     def pair(self, key_type: bytes, public: bytes) -> KeyPair | None:
-        """Return a key's pair, None if it is not here any more."""
+        """Return a key's pair, None if the keystore lacks it."""
 
 
 class Vault(Protocol):
@@ -77,7 +77,7 @@ class Vault(Protocol):
 
 
 class Signer:
-    """Signs what the records allow: `SlotSigner` and `VoteSigner` of the consensus."""
+    """Signs messages that the records allow: `SlotSigner` and `VoteSigner` of the consensus."""
 
     def __init__(
         self,
@@ -87,9 +87,9 @@ class Signer:
         session_slots: int,
         on_vote: Callable[[Stage], None] = lambda _: None,
     ) -> None:
-        """`started` is the slot of now, `session_slots` how long a watch lasts.
+        """`started` is the current slot, `session_slots` the length of a watch.
 
-        `on_vote` is told of each vote that was signed.
+        `on_vote` is called for each vote that was signed.
         """
         self._vault: Final = vault
         self._on_vote: Final = on_vote
@@ -102,14 +102,14 @@ class Signer:
         self._launch: LaunchWatch | None = None
         self._standing: Final = Standing()
         self._silent_since: tuple[int, tuple[int, int]] | None = None
-        """Slot and newest round when the last watch ended: keys that it covered rest for a while,
-        so what they sign after it comes from another node."""
+        """Slot and newest round when the last watch ended: keys that it covered sign nothing for a
+        while, so a later signature comes from another node."""
         self._first_round: tuple[int, int] | None = None
-        """Newest round when this process was first in touch with others; None before that. A vote
-        of a later round cannot be one of ours from before the start."""
+        """Newest round when this process first had contact with peers; None before that. A vote of
+        a later round cannot be one of ours from before the start."""
         self._bars: Final = Bars()
         self._problems: dict[bytes, str] = {}
-        """What was said of a key, or of the clock, and still holds."""
+        """Problem of a key, or of the clock, that was logged and still exists."""
 
     # ---- time
 
@@ -124,19 +124,19 @@ class Signer:
         final: int = 0,
         age: Callable[[], int | None] = lambda: None,
     ) -> bool:
-        """Note the slot and the set of now; return whether blocks may be made at this time.
+        """Process a new slot; return True if blocks may be made in it.
 
-        False while the clock lies more than a slot behind where it has been. `listening` is False
+        False while the clock is more than a slot behind its highest slot. `listening` is False
         while blocks and votes of other nodes do not arrive (no peers, or far behind): a watch does
         not count such slots. `in_touch` is the same without --force-authoring, which only claims
-        to be in touch; None: as `listening`. `final` is the number of the last final block, `age`
-        returns the slots since the first block of the chain, None while there is none.
+        contact; None: as `listening`. `final` is the number of the last final block, `age` returns
+        the slots since the first block of the chain, None while there is none.
         """
         missed = max(0, slot - self._slot - listening)
         self._slot, self._set_id = slot, set_id
         self._clock, refusal = self._clock.tick(slot)
         if refusal is not None:
-            if b"clock" not in self._problems:  # its words change with each slot
+            if b"clock" not in self._problems:  # its text changes with each slot
                 self._say_once(b"clock", refusal.why)
             return False
         self._problems.pop(b"clock", None)
@@ -206,11 +206,11 @@ class Signer:
 
     @property
     def _has_stood(self) -> bool:
-        """Return True if finality has stood at one round for a session of slots in touch."""
+        """True if finality has stalled at one round for a session of slots with contact."""
         return self._standing.slots >= self._session
 
     def _reopen(self, round: int) -> None:
-        """Open the closed set for keys that wait for the next one, if finality stands."""
+        """Open the closed set for keys that wait for the next one, if finality has stalled."""
         if not self._has_stood:
             return
         for public in self._vault.keystore.public_keys(GRANDPA):
@@ -230,7 +230,7 @@ class Signer:
     def authors(self) -> Mapping[bytes, KeyPair]:
         """Return the pairs that may claim slots now, by public key.
 
-        Not those whose record was raised past this slot: all would be refused to them.
+        Without those whose record was raised past this slot: all their seals would be refused.
         """
         pairs: dict[bytes, KeyPair] = {}
         for public in self._usable(BABE):
@@ -240,7 +240,7 @@ class Signer:
         return pairs
 
     def seal(self, public: bytes, slot: int, pre_seal_hash: bytes) -> bytes | None:
-        """Return the seal of a header, recorded before it is returned; None if that is refused.
+        """Return the seal of a header, recorded before it is returned; None if it is refused.
 
         Raises RecordNotWritten when the record cannot be written: the node must stop then.
         """
@@ -256,7 +256,7 @@ class Signer:
         return sealed
 
     def saw_block(self, public: bytes, slot: int, pre_seal_hash: bytes) -> None:
-        """A block with the seal of this key came from others."""
+        """Process a block of another node with the seal of this key."""
         record = self._own(BABE, public)
         if record is None:
             return
@@ -288,7 +288,7 @@ class Signer:
     def sign(
         self, set_id: int, round_number: int, message: AnyMessage, who: AuthorityId
     ) -> SignedMessage | None:
-        """Return a signed vote, recorded before it is returned; None if that is refused.
+        """Return a signed vote, recorded before it is returned; None if it is refused.
 
         Raises RecordNotWritten when the record cannot be written: the node must stop then.
         """
@@ -325,7 +325,7 @@ class Signer:
         }
 
     def saw_vote(self, who: bytes, set_id: int, round_number: int, message: AnyMessage) -> None:
-        """A vote with the signature of this key came from others."""
+        """Process a vote of another node with the signature of this key."""
         record = self._own(GRANDPA, who)
         if record is None:
             return
@@ -354,10 +354,10 @@ class Signer:
             self._bar(who, act)
 
     def _is_after_start(self, set_id: int, round_number: int) -> bool:
-        """Return True for a round that began after this process was first in touch with others."""
+        """Return True if a round began after this process first had contact with peers."""
         return self._first_round is not None and (set_id, round_number) > self._first_round
 
-    # ---- which keys
+    # ---- selection of keys
 
     def _usable(self, key_type: bytes) -> list[bytes]:
         usable = []
@@ -389,7 +389,7 @@ class Signer:
         return found
 
     def _own(self, key_type: bytes, public: bytes) -> Record | None:
-        """Return the record of a key of ours; None if it is no key of ours, or has no record."""
+        """Return the record of a key of ours; None if the keystore or its records lack it."""
         if self._vault.keystore.pair(key_type, public) is None:
             return None
         try:

@@ -1,4 +1,4 @@
-"""The chain as other nodes and sync see it: what `p2p` asks for, answered by the client."""
+"""The chain for `p2p`: adapters of the client for sync and for requests of other nodes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from storage.state import StateUnavailable
 
 
 class SyncChain:
-    """What sync reads of the chain (`p2p.sync.types.ChainView`)."""
+    """The chain for sync (`p2p.sync.types.ChainView`)."""
 
     def __init__(self, client: Client) -> None:
         self._client: Final = client
@@ -44,7 +44,9 @@ class SyncChain:
         return self._client.store.blocks.number(hash)
 
     def gap(self) -> tuple[BlockId, int] | None:
-        """Return the highest missing block below a fetched state, and how many are missing."""
+        """Return the highest missing block below a fetched state, and the number of missing
+        blocks.
+        """
         missing = self._client.store.missing
         if missing is None:
             return None
@@ -52,7 +54,7 @@ class SyncChain:
 
 
 class PublicChain:
-    """What others may ask for (`p2p.protocols.serve.ChainSource`)."""
+    """The chain for requests of other nodes (`p2p.protocols.serve.ChainSource`)."""
 
     def __init__(self, client: Client) -> None:
         self._client: Final = client
@@ -71,11 +73,11 @@ class PublicChain:
         return self._client.store.blocks.number(hash)
 
     def body(self, hash: bytes) -> list[bytes] | None:
-        """Return the extrinsics of a block, None if they are not here."""
+        """Return the extrinsics of a block, None if they are not stored."""
         return self._client.body(hash)
 
     def justification(self, hash: bytes) -> bytes | None:
-        """Return GRANDPA's stored proof for just this block."""
+        """Return GRANDPA's justification stored for exactly this block."""
         return self._client.store.blocks.justification(hash, GRANDPA)
 
     def hash_at(self, number: int) -> bytes | None:
@@ -93,8 +95,8 @@ class PublicChain:
     def warp_targets(self, above: int) -> Iterator[bytes]:
         """Yield the final blocks above a height that changed the voters, by height.
 
-        After them the last final block, if it stands higher and its proof is stored. None at all
-        above a block from which on this node does not know the voters.
+        After them the last final block, if it stands higher and its proof is stored. None at all if
+        `above` lies below the first block whose voters this node knows.
         """
         read = self._client.store.aux_get
         highest = above

@@ -1,4 +1,4 @@
-"""Warp sync's way into the store: a proven block, its state by ranges, then the blocks below."""
+"""Storage for warp sync: a proven block, its state by ranges, then the blocks below."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from storage.trie.proof import ProofError
 from storage.trie.range_proof import VerifiedRange, verify_range
 
 LINK_PREFIX: Final = b"warp_link"
-"""Auxiliary keys of the blocks that ended the sets on the way, by set; gone once it is done."""
+"""Auxiliary keys of the blocks that ended the intermediate sets, by set; deleted at the end."""
 PROOF_PREFIX: Final = b"warp_proof"
-"""Auxiliary keys of their proofs, by block; gone once the block is here."""
+"""Auxiliary keys of their proofs, by block; that of the last block is deleted at the end."""
 
 _LINK: Final = codec(tuple[u32, H256])
 
 
 class StateImport:
-    """Writes what warp sync brings (`engine.StateStore`).
+    """Writes the blocks and states of warp sync (`engine.StateStore`).
 
-    The proofs that led over the changes of voters were verified one by one. They are kept, so that
-    others can come the same way from this node, too.
+    The proofs for the changes of voters were verified one by one. They are kept, so that other
+    nodes can sync the same way from this node, too.
     """
 
     def __init__(self, client: Client) -> None:
         self._client: Final = client
 
     def begin(self, order: BeginState) -> None:
-        """Make room for a state; the one that is here goes."""
+        """Prepare for a state; the present one is discarded."""
         header = order.proven.header
         if header is None:
             raise ValueError("the block to begin with has its state already")
@@ -52,11 +52,11 @@ class StateImport:
         self._client.store.begin_state_import(header.encode(), encode_proven(order.proven))
 
     def store(self, order: StoreState) -> None:
-        """Write a range that was verified."""
+        """Write a verified range."""
         self._client.store.write_state(verified(order))
 
     def finish(self, order: FinishState) -> None:
-        """Make the block of the state the final head, and its voters those of now."""
+        """Make the block of the state the final head, and its voters the current ones."""
         proven, justification = order.proven, order.proven.justification
         if justification is None:
             raise ValueError("the block is not proven final")
@@ -70,7 +70,9 @@ class StateImport:
         )
 
     def _ends(self, set_id: int) -> list[tuple[int, Target]] | None:
-        """Return what ended the sets between the voters on record and a set; None if unknown."""
+        """Return the blocks that ended the sets from the recorded one up to `set_id`; None if
+        unknown.
+        """
         read = self._client.store.aux_get
         voters = read_voters(read)
         if voters is None and self._client.finalized().number > 0:
@@ -87,9 +89,8 @@ class StateImport:
     def history(self, blocks: Sequence[Block]) -> None:
         """Write blocks below the state, highest first.
 
-        Their proofs are left out, but for those that warping went by: who voted then is not known
-        here, so nobody could tell a good one from a made-up one, and who passes on a made-up one is
-        taken for a liar.
+        Their proofs are left out, except those of warp sync: their voters are not known here, so a
+        forged proof could not be detected, and a node that forwards a forged one is penalized.
         """
         store = self._client.store
         kept = {block.hash: store.aux_get(PROOF_PREFIX + block.hash) for block in blocks}
@@ -113,10 +114,10 @@ def _link_key(set_id: int) -> bytes:
 
 
 def warp_plan(client: Client, voters: AuthoritySet, *, wanted: bool) -> WarpPlan | None:
-    """Return how to begin a warp sync, or to go on with one; None for block after block.
+    """Return the start or continuation of a warp sync; None for block after block.
 
-    `voters` are those who vote after the last final block. A state that was begun is always gone on
-    with, because the one before it is no more.
+    `voters` are the voters after the last final block. A started import is always continued,
+    because the state before it was discarded.
     """
     store = client.store
     final = client.finalized()
@@ -132,7 +133,7 @@ def warp_plan(client: Client, voters: AuthoritySet, *, wanted: bool) -> WarpPlan
 
 
 def admission(client: Client) -> Callable[[bytes | None], None]:
-    """Return a check of the version in a state that is to be fetched; it raises NoLaw."""
+    """Return a check of the runtime version in a state before it is fetched; it raises NoLaw."""
     params = client.state(client.best().hash).get(PARAMS_KEY)
 
     def check(code: bytes | None) -> None:
@@ -144,7 +145,9 @@ def admission(client: Client) -> Callable[[bytes | None], None]:
 def read_range(
     root: bytes, after: bytes | None, nodes: Sequence[bytes], last: bytes | None
 ) -> VerifiedRange:
-    """Return the entries that trie nodes show. Raises BadRange (`p2p.sync.types.RangeVerifier`)."""
+    """Return the entries that trie nodes prove. Raises BadRange
+    (`p2p.sync.types.RangeVerifier`).
+    """
     try:
         return verify_range(root, after, nodes, last)
     except ProofError as error:
@@ -152,7 +155,7 @@ def read_range(
 
 
 def verified(order: StoreState) -> VerifiedRange:
-    """Return the range of an order; it came out of `read_range`."""
+    """Return the range of an order, as `read_range` returned it; TypeError for any other."""
     if not isinstance(order.range, VerifiedRange):
         raise TypeError(f"{type(order.range).__name__} is no range that was verified here")
     return order.range

@@ -1,13 +1,13 @@
-"""Transactions on their way to other nodes: gathered into batches, and told again while they wait.
+"""Outgoing transactions: collected into batches, and gossiped again while they wait.
 
-Transactions of other nodes are told again too: the network forwards nothing by itself, and a node
-passes on only what its pool has accepted. What comes in is handled by `tx_intake.py`.
+Transactions of other nodes are gossiped again too: the network forwards nothing by itself, and a
+node passes on only what its pool has accepted. Incoming ones are handled by `tx_intake.py`.
 
-A transaction goes out once it is ready, and not before those that it depends on: other nodes have
-no use for it without them, and charge a peer for many of them. So one that is too large for gossip
-holds back the later nonces of its account until a block has taken it.
+A transaction is gossiped once it is ready, and not before those that it depends on: other nodes
+have no use for it without them, and charge a peer for many of them. So one that is too large for
+gossip holds back the later nonces of its account until a block includes it.
 
-Times are milliseconds of a clock that does not go back.
+Times are milliseconds of a monotonic clock.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from p2p.protocols.messages import TxBatch
 log = logging.getLogger(__name__)
 
 GATHER_MS: Final = 100
-"""How long transactions are gathered for one message."""
+"""Time for which transactions are collected for one message."""
 LARGE_EVERY_MS: Final = 1_000
-"""Pause between two transactions that travel alone; others allow no more (`p2p.limits`)."""
+"""Pause between two transactions sent alone; peers allow no more (`p2p.limits`)."""
 TELL_AGAIN_SLOTS: Final = 8
 """Slots after which a transaction of ours that is in no block yet is gossiped again, the first
-time; each time after takes twice as long."""
+time; each later wait is twice as long."""
 TELL_AGAIN_MOST: Final = 1_024
 TELL_AGAIN_SLACK: Final = 2
-"""Slots by which others may be ahead of us in telling again."""
+"""Slots by which peers may be ahead of us in gossiping again."""
 REMEMBERED: Final = 20_000
 """Transactions remembered as received, as sent, and as included."""
 
@@ -52,24 +52,24 @@ class _Sent:
 
 
 class TxGossip:
-    """Outgoing transactions, and hashes of those that need no second look."""
+    """Outgoing transactions, and hashes of those that need no second check."""
 
     def __init__(self, pool: PoolService) -> None:
         self._pool = pool
         self.slot: int | None = None
         """The current slot; None before the first one."""
         self.due: int | None = None
-        """When `spread` is to be called next."""
+        """Time of the next call of `spread`."""
         self.received: OrderedDict[bytes, None] = OrderedDict()
         """Hashes of transactions of other nodes, except those that the pool refused."""
         self.included: OrderedDict[bytes, None] = OrderedDict()
-        """Hashes of transactions in the last blocks: others may gossip them for a while yet."""
+        """Hashes of transactions in the last blocks: peers may gossip them for a while yet."""
         self._fresh: list[bytes] = []
         self._later: list[bytes] = []
-        """Transactions that are held back; looked at again at `_later_from`."""
+        """Transactions that are held back; checked again at `_later_from`."""
         self._later_from = 0
         self._held: dict[bytes, None] = {}
-        """Ready transactions that cannot go yet: too large for gossip, one of those that travel
+        """Ready transactions that cannot be sent yet: too large for gossip, one of those sent
         alone, or dependent on one of these."""
         self._large_from = 0
         self._sent: OrderedDict[bytes, _Sent] = OrderedDict()
@@ -102,12 +102,15 @@ class TxGossip:
             self._gather(now)
 
     def note_included(self, body: Iterable[bytes]) -> None:
-        """Remember the transactions of a block."""
+        """Record the transactions of a block as included."""
         for inner in body:
             remember(self.included, blake2_256(opaque(inner)), None)
 
     def spread(self, now: int, peers: Sequence[str], *, stands: bool) -> list[Publish]:
-        """Return the batches to gossip now; none while the chain `stands` at an unknown runtime."""
+        """Return the batches to gossip now.
+
+        None while the pool holds gossip, or the chain `stands` at an unknown runtime.
+        """
         if self._pool.holds_gossip and (self._fresh or self._later) and not stands:
             self.due = None
             self._gather(now)
@@ -118,7 +121,7 @@ class TxGossip:
         if stands:
             self._later.clear()
             self._held.clear()
-            return []  # they are signed for a runtime that others have left
+            return []  # they are signed for a runtime that is not in force any more
         going: dict[bytes, bytes] = {}
         for hash in fresh:
             raw = self._sendable(hash, now)
@@ -135,13 +138,13 @@ class TxGossip:
         return [Publish(network.TX, batch.encode()) for batch in batches]
 
     def _sendable(self, hash: bytes, now: int) -> bytes | None:
-        """Return the bytes of a transaction that may go now; hold it back if it may go later."""
+        """Return the bytes of a transaction to send now; hold it back if it may be sent later."""
         pool = self._pool.pool
         known = pool.get(hash)
         if known is None or not pool.is_ready(hash):
             self._held.pop(hash, None)
             if known is not None:
-                self._sent.pop(hash, None)  # it arrives anew when it becomes ready
+                self._sent.pop(hash, None)  # it arrives again when it becomes ready
             return None
         is_large = TxBatch.is_large(known.raw)
         is_early = any(parent.hash in self._held for parent in known.parents)
@@ -155,22 +158,22 @@ class TxGossip:
         return known.raw
 
     def tell_again(self, slot: int, now: int) -> None:
-        """Queue transactions of this node that are in no block yet: new peers do not have them."""
+        """Queue transactions of this node that are in no block yet: new peers lack them."""
         self.slot = slot
         self._held = {hash: None for hash in self._held if hash in self._pool.pool}
         for hash, sent in list(self._own.items()):
             if slot < sent.at:
                 continue
             if hash not in self._pool.pool:
-                # Included, or thrown out; if a fork gives it back, it arrives anew.
+                # Included or removed; if a fork returns it, it arrives again.
                 del self._own[hash]
                 self._sent.pop(hash, None)
                 continue
             self._send_again(hash, sent, slot, now)
 
     def received_again(self, hash: bytes, now: int) -> None:
-        """Queue a waiting transaction that a peer gossips again: neighbours only receive it from
-        this node. Not more often than if it were a transaction of this node.
+        """Queue a waiting transaction that a peer gossips again: some neighbours receive it only
+        from this node. Not more often than a transaction of this node.
         """
         sent, slot = self._sent.get(hash), self.slot
         if sent is not None and slot is not None and slot + TELL_AGAIN_SLACK >= sent.at:
@@ -188,7 +191,7 @@ class TxGossip:
 
 
 def remember(memory: OrderedDict[bytes, V], hash: bytes, value: V) -> None:
-    """Add an entry; the oldest one goes when there are too many."""
+    """Add an entry; drop the oldest one if there are too many."""
     memory[hash] = value
     if len(memory) > REMEMBERED:
         memory.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Transactions of other nodes: checked by their first bytes, judged by the pool, charged.
+"""Transactions of other nodes: checked by their first bytes, validated by the pool, charged.
 
 A node gossips only what its pool has accepted. So a transaction that can be valid on no state
 (malformed, unknown call, unsigned where no unsigned call is gossiped) was made by its sender, and
@@ -6,25 +6,25 @@ is charged far above its cost; after a few of them the rest of the batch is drop
 that is forged, unpaid, early or late may have been valid at the sender: it is charged at its cost,
 and after many of them the rest of the batch is dropped too.
 
-An attacker who pays for it can make honest neighbours send what is of no use here:
+A paying attacker can make honest neighbours send transactions that are of no use here:
 
-    rival   Two transactions of one account and nonce, given to two nodes at once: each node holds
-            one, gossips it, and receives the other. Both are valid, so a rival is work like any
-            transaction. Most are refused before their signature is checked (`rivals.py`).
-    late    The nonce was used up by a block that the neighbour has not imported yet: a rival that
-            it gossips in the fraction of a second between two imports. Or the account can pay for
-            it there but not here, where another one with a large tip waits.
-    early   An earlier nonce is missing here. Nodes gossip only what is ready in their pool, and
-            nothing before what it depends on (`tx_gossip.py`), so a message was lost, or this node
-            has just started: then each transaction may be early until a block brings the others.
-    banned  It was refused here a while ago: before its account was paid, or for being early.
+rival   Two transactions of one account and nonce, given to two nodes at once: each node holds
+        one, gossips it, and receives the other. Both are valid, so a rival is work like any
+        transaction. Most are refused before their signature is checked (`rivals.py`).
+late    The nonce was used up by a block that the neighbour has not imported yet: a rival that
+        it gossips in the fraction of a second between two imports. Or the account can pay for
+        it there but not here, where another one with a large tip waits.
+early   An earlier nonce is missing here. Nodes gossip only what is ready in their pool, and
+        nothing before what it depends on (`tx_gossip.py`), so a message was lost, or this node
+        has just started: then each transaction may be early until a block brings the others.
+banned  It was refused here a while ago: before its account was paid, or for being early.
 
-The attacker pays one fee for each, or the transactions are those of honest accounts. So no more of
-them come from an honest neighbour than the network has transactions. Up to TOLERATED, which is more
-than that, they are work of their peer like valid ones; above it their charge is raised, and a peer
-that sends only these is cut off within seconds.
+The attacker pays one fee for each, or the transactions are those of honest accounts. So an honest
+neighbour sends no more of them than the network has transactions. Up to TOLERATED, which is more
+than that, they are charged to their peer like valid ones; above it their charge is raised, and a
+peer that sends only these is disconnected within seconds.
 
-One batch is worked on at a time, in slices, so that votes and slots never wait for a whole one.
+One batch is processed at a time, in slices, so that votes and slots never wait for a whole one.
 """
 
 from __future__ import annotations
@@ -74,39 +74,39 @@ from storage.state import StateUnavailable
 log = logging.getLogger(__name__)
 
 TX_COST: Final = 10
-"""Penalty for a batch with a transaction that is forged; it may have been valid before."""
+"""Penalty for a batch with a forged transaction; it may have been valid before."""
 IMPOSSIBLE_COST: Final = 500
-"""Penalty for a batch with a transaction that was never valid on any state."""
+"""Penalty for a batch with a transaction that is valid on no state."""
 BAD_BATCH: Final = 100
 MAX_IMPOSSIBLE: Final = 4
-"""Transactions of a batch that can be valid on no state; then the rest is dropped."""
+"""Number of transactions in a batch that are valid on no state; then the rest is dropped."""
 MAX_FORGED: Final = 16
-"""Transactions of a batch that may be forged or unpaid; then the rest is dropped. Each costs a
-signature, and a peer that passes on what it has not accepted itself could send nothing else.
+"""Number of transactions in a batch that are forged, unpaid or banned; then the rest is dropped.
+Each costs a signature, and a peer that forwards what it has not accepted could send only these.
 """
 TOLERATED: Final = Rate(500, 4_000)
-"""Transactions of one peer, a second and at once, that are late, early or banned. Each costs at
-most a signature and its sender nothing, as it is in no block.
+"""Late, early or banned transactions of one peer, per second and at once, that are tolerated. Each
+costs at most a signature and its sender nothing, as it is in no block.
 """
 UNPROVEN: Final = Rate(0.25, 16)
-"""Transactions of one peer, a second and at once, that are forged or unpaid at a low charge: a node
-may be a block ahead of its peer. Above it each costs DEAR_US.
+"""Forged or unpaid transactions of one peer, per second and at once, at a low charge: a node may be
+a block ahead of its peer. Above it each costs DEAR_US.
 """
 MIN_SIGNED: Final = 102
-"""Bytes of a signed extrinsic at least: version, address, signature, extensions, call."""
+"""Minimum bytes of a signed extrinsic: version, address, signature, extensions, call."""
 SLICE: Final = 32
-"""Transactions of one turn."""
+"""Maximum number of transactions in one turn."""
 SLICE_US: Final = 10_000
 """Processor time of one turn; it ends after the transaction that uses it up."""
 
 
 class Fault(Enum):
-    """Why the pool did not accept a transaction, as far as its sender is concerned."""
+    """The reason why the pool did not accept a transaction, as far as its sender is concerned."""
 
     NONE = 0
-    """Nothing that its sender could have known."""
+    """No fault that its sender could have known."""
     LATE = 1
-    """Used up, early, or more than its account can pay for together with what waits."""
+    """Stale, early, or more than its account can pay together with waiting ones."""
     UNPAID = 2
     """Refused for another reason that its sender need not have known."""
     FORGED = 3
@@ -114,9 +114,11 @@ class Fault(Enum):
     IMPOSSIBLE = 4
     """Valid on no state."""
     BANNED = 5
-    """Refused a while ago, and not judged again."""
+    """Refused a while ago, and not validated again."""
     RIVAL = 6
-    """Another one of its account and nonce is in the pool, and has as much priority or more."""
+    """Another transaction with its account and nonce is in the pool, with at least the same
+    priority.
+    """
 
 
 MIN_US: Final = MappingProxyType(
@@ -128,31 +130,31 @@ MIN_US: Final = MappingProxyType(
         Fault.IMPOSSIBLE: 20_000,
     }
 )
-"""Minimum charge for a transaction with a fault, in microseconds. No honest node makes or passes on
+"""Minimum charge for a transaction with a fault, in microseconds. No honest node makes or forwards
 an impossible one.
 """
 DEAR_US: Final = MappingProxyType({Fault.BANNED: 1_000, Fault.UNPAID: 1_000, Fault.FORGED: 2_000})
-"""The same above UNPROVEN; of a transaction that is banned, above TOLERATED."""
+"""The same above UNPROVEN, or for a banned transaction above TOLERATED."""
 IMPOSSIBLE_US_PER_KIB: Final = 100
 """Charge for the size of an impossible transaction on top of its minimum."""
 UNREAD_US: Final = 100
-"""Charge for each transaction that is dropped behind MAX_FORGED forged ones."""
+"""Charge for each transaction that is dropped after MAX_FORGED forged ones."""
 TOO_LATE_US: Final = 2_000
 """Minimum charge for a late transaction above TOLERATED."""
 UNREAD_LATE_US: Final = 25
-"""Charge for each transaction that is dropped behind that one. Less than behind forged ones: an
+"""Charge for each transaction that is dropped after that one. Less than after forged ones: an
 honest peer may have several of them.
 """
 
 
 @dataclass(slots=True)
 class _Batch:
-    """A batch that is being worked on."""
+    """A batch in progress."""
 
     peer: str
     waiting: deque[bytes]
     excused: bool | None = None
-    """Whether its peer is not to blame for any of it; None until the first fault."""
+    """True if its peer is not to blame for any fault; None until the first one."""
     impossible: int = 0
     forged: int = 0
     why: str | None = None
@@ -162,7 +164,7 @@ class _Batch:
 
 
 class TxIntake:
-    """Batches of transactions on their way into the pool."""
+    """Incoming batches of transactions."""
 
     def __init__(
         self,
@@ -182,31 +184,31 @@ class TxIntake:
         self._is_excused = is_excused
         self._batches: deque[_Batch] = deque()
         self._tolerated: dict[str, Bucket] = {}
-        """Left of TOLERATED, by peer."""
+        """Remaining allowance of TOLERATED, by peer."""
         self._unproven: dict[str, Bucket] = {}
-        """Left of UNPROVEN, by peer."""
+        """Remaining allowance of UNPROVEN, by peer."""
         self._peers: dict[str, None] = {}
         self._bare: tuple[bytes, Mapping[bytes, int]] = (b"", {})
-        """Unsigned calls that are gossiped, and the block whose runtime says so."""
+        """Unsigned calls that are gossiped, and the block whose runtime defines them."""
 
     @property
     def busy(self) -> bool:
-        """A batch is waiting for `work`."""
+        """True if a batch is waiting for `work`."""
         return bool(self._batches)
 
     def connected(self, peer: str) -> None:
-        """Keep accounts for a peer."""
+        """Add a peer."""
         self._peers[peer] = None
 
     def disconnected(self, peer: str) -> None:
-        """Drop what a peer has sent."""
+        """Drop a peer and its batches."""
         self._peers.pop(peer, None)
         self._tolerated.pop(peer, None)
         self._unproven.pop(peer, None)
         self._batches = deque(batch for batch in self._batches if batch.peer != peer)
 
     def receive(self, peer: str, data: bytes) -> list[Penalise]:
-        """Queue a batch of `peer`; `work` does the rest."""
+        """Queue a batch of `peer`; `work` processes it."""
         try:
             batch = TxBatch.decode(data)
         except DecodeError as error:
@@ -215,7 +217,7 @@ class TxIntake:
         return []
 
     def work(self, now: int) -> list[Penalise]:
-        """Work on the first batch for one turn; return the penalty once it is done."""
+        """Process the first batch for one turn; return the penalty once it is done."""
         if not self._batches:
             return []
         batch, begun = self._batches[0], self._meter()
@@ -242,7 +244,7 @@ class TxIntake:
     ) -> None:
         """Charge a transaction for its fault, and drop the rest if there were too many.
 
-        A rival is work as any other, and so is what its peer may send of late and banned ones.
+        A rival is not charged for a fault, nor are tolerated late and banned ones.
         """
         if fault is Fault.RIVAL:
             return
@@ -284,7 +286,7 @@ class TxIntake:
             batch.why, batch.penalty = why, penalty
 
     def _judge(self, wire: bytes, peer: str, now: int) -> tuple[Fault, str]:
-        """Hand a transaction to the pool; return what is wrong with it."""
+        """Submit a transaction to the pool; return its fault and the reason."""
         hash = blake2_256(wire)
         if hash in self._pool.pool:
             self._gossip.received_again(hash, now)
@@ -302,7 +304,7 @@ class TxIntake:
         except DecodeError as error:
             return Fault.IMPOSSIBLE, str(error)
         except PoolError as error:
-            # It may be valid on the next block; how often that is tried is for the pool's bans.
+            # It may be valid on the next block; the pool's bans limit the attempts.
             self._gossip.received.pop(hash, None)
             log.debug("a transaction of %s is not taken: %s", peer, error)
             return fault_of(error), str(error)
@@ -311,7 +313,9 @@ class TxIntake:
         return Fault.NONE, ""
 
     def _impossible(self, wire: bytes) -> str | None:
-        """Return why a transaction can be valid on no state, by its first bytes; None if it may."""
+        """Return why a transaction is valid on no state, by its first bytes; None if it may be
+        valid.
+        """
         try:
             length, at = compact_decode(wire, 0)
         except DecodeError as error:
@@ -349,13 +353,13 @@ class TxIntake:
         left = buckets.get(peer)
         if left is None:
             left = Bucket(rate, now)
-            if peer in self._peers:  # a batch that outlives its peer leaves nothing behind
+            if peer in self._peers:  # no entry remains for a batch that outlives its peer
                 buckets[peer] = left
         return left.take(now)
 
 
 def fault_of(error: PoolError) -> Fault:
-    """Return whose fault it is that the pool refused a transaction."""
+    """Return the fault for an error of the pool."""
     if isinstance(error, TemporarilyBanned) and not error.is_for_room:
         return Fault.BANNED
     if isinstance(error, TooLowPriority):

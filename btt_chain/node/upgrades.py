@@ -1,7 +1,7 @@
-"""Upgrades, as an operator sees them: what is to come, and whether this program is ready for it.
+"""Runtime upgrades for operators: the scheduled version, and this program's support of it.
 
-The chain says in its state from which slot on it has another law. Here that is looked at once a
-second, told in the log when it changes, and kept for RPC and metrics.
+The chain's state holds the slot from which on it has another runtime. It is checked once a second,
+logged when it changes, and kept for RPC and metrics.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from runtime.params import PARAMS_KEY, RuntimeParams
 log: Final = logging.getLogger(__name__)
 
 LAST_MS: Final = 253_402_300_799_000
-"""The end of the year 9999, unix milliseconds: no calendar names a later time, and a slot may be
-any u64."""
+"""The end of the year 9999, unix milliseconds: `datetime` has no later time, and a slot may be any
+u64."""
 
 
 def upgrade_state(client: Client, now_ms: int) -> UpgradeState:
-    """Return what the best block's state says of the law, by a clock in unix milliseconds.
+    """Return the upgrade state of the best block, by a clock in unix milliseconds.
 
-    Raises StateUnavailable while that state is fetched from others.
+    Raises StateUnavailable while that state is fetched from peers.
     """
     get, laws = client.state(client.best().hash).get, client.laws
     version = codec(RuntimeVersion).decode_all(get(CODE_KEY) or b"")
@@ -54,7 +54,7 @@ def upgrade_state(client: Client, now_ms: int) -> UpgradeState:
 
 
 def placed(due: Due, params: RuntimeParams, now_ms: int) -> ScheduledLaw:
-    """Return when a version comes, by a clock in unix milliseconds."""
+    """Return the scheduled version with its time, by a clock in unix milliseconds."""
     slot_ms = int(params.slot_ms)
     left = max(due.in_headers - now_ms // slot_ms, 0)
     begins = min(due.in_headers * slot_ms, LAST_MS)
@@ -62,14 +62,14 @@ def placed(due: Due, params: RuntimeParams, now_ms: int) -> ScheduledLaw:
 
 
 class UpgradeWatch:
-    """Writes into the log what changes about the law to come."""
+    """Logs changes of the scheduled runtime."""
 
     def __init__(self, client: Client) -> None:
         self._client: Final = client
         self._told: UpgradeState | None = None
 
     def look(self, now_ms: int) -> UpgradeState:
-        """Look again, and tell what is new. Raises as `upgrade_state` does."""
+        """Check again, and log changes. Raises as `upgrade_state` does."""
         before, self._told = self._told, upgrade_state(self._client, now_ms)
         if before is None or _news(before) != _news(self._told):
             self._tell(before, self._told)
@@ -105,11 +105,11 @@ class UpgradeWatch:
 
 
 def _news(state: UpgradeState) -> tuple[object, ...]:
-    """Return what is told when it changes: all but the time that is left."""
+    """Return the parts that are logged when they change: all but the time left."""
     planned = None if state.scheduled is None else state.scheduled[:2]
     return state.spec_version, planned, state.lacking, state.stands
 
 
 def clock(ms: int) -> str:
-    """Return a time in unix milliseconds as people write it."""
+    """Return a time in unix milliseconds as readable UTC."""
     return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,11 +1,11 @@
-"""Verifying useful work, inside the node: the rim of `btt_chain.compute.verifier`.
+"""Verification of useful work inside the node: the driver of `btt_chain.compute.verifier`.
 
-At every best block it asks what the verifiers have to do whose session keys are here. Fetching
-goes through a host of its own, execution runs on a thread of its own, so neither blocks nor votes
-wait for it. What is sent is signed with the BABE key under a label of its own; the records of what
-that key has signed for blocks are not touched, as neither can be taken for the other.
+At every best block it queries the duties of the verifiers whose session keys are here. Fetching
+uses a separate host, execution a separate thread, so neither blocks nor votes wait for it. Messages
+are signed with the BABE key under a separate label; the records of that key's block signatures are
+not touched, as neither can be taken for the other.
 
-What a verifier commits to lies in `<base>/chains/<id>/work/records` before the commitment leaves.
+A verifier's record is stored in `<base>/chains/<id>/work/records` before its commitment is sent.
 """
 
 from __future__ import annotations
@@ -72,12 +72,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MODELS_BYTES: Final = 16 << 30
-"""What models may take on the disk."""
+"""Maximum disk space for models."""
 RECORDS_BYTES: Final = 1 << 30
 MODEL_SECONDS: Final = 5.0
-"""Until a model that could not be had is asked for again."""
+"""Time until a model that could not be fetched is tried again."""
 MOST_RECORD: Final = 64 << 10
-"""Bytes of a record: a proof has 24 KiB at most."""
+"""Maximum bytes of a record: a proof has 24 KiB at most."""
 _VRF: Final = SchnorrkelVrf()
 
 
@@ -85,30 +85,30 @@ class Keys(Protocol):
     """The session keys of a node (`keystore.Keystore`)."""
 
     def public_keys(self, key_type: bytes) -> list[bytes]:
-        """Return the public keys of a type that are here now."""
+        """Return the current public keys of a type."""
 
     def pair(self, key_type: bytes, public: bytes) -> KeyPair | None:
-        """Return a key's pair, None if it is not here any more."""
+        """Return a key's pair, None if the keystore lacks it."""
 
 
 class Chain(Protocol):
-    """What verifying needs of the chain, at its best block."""
+    """The chain that verification needs, at its best block."""
 
     @property
     def genesis(self) -> bytes:
         """The hash of block zero."""
 
     def verifiers(self, keys: Sequence[bytes]) -> tuple[int, list[AccountId]]:
-        """Return the slot, since genesis, and the verifiers whose BABE keys these are."""
+        """Return the slot since genesis, and the verifiers with these BABE keys."""
 
     def api(self, method: str, *args: object) -> object:
-        """Return what a runtime API says."""
+        """Return the result of a runtime API method."""
 
     def submit(self, call: str, **args: object) -> None:
-        """Put a bare call of Receipts into the pool. Raises PoolError."""
+        """Submit a bare call of Receipts to the pool. Raises PoolError."""
 
     def listen(self, listener: Callable[[ChainEvent], None]) -> Callable[[], None]:
-        """Tell `listener` every event from now on."""
+        """Call `listener` on every event until the returned function is called."""
 
 
 class ClientChain:
@@ -124,7 +124,7 @@ class ClientChain:
         return self._client.genesis_hash
 
     def verifiers(self, keys: Sequence[bytes]) -> tuple[int, list[AccountId]]:
-        """Return the slot, since genesis, and the verifiers whose BABE keys these are."""
+        """Return the slot since genesis, and the verifiers with these BABE keys."""
         runtime = self._runtime()
         session, receipts = runtime.pallet(Session), runtime.pallet(Receipts)
         owners = (session.key_owner.get((BABE_KEY, key)) for key in keys)
@@ -132,18 +132,18 @@ class ClientChain:
         return int(runtime.pallet(Babe).now()), sorted(found)
 
     def api(self, method: str, *args: object) -> object:
-        """Return what a runtime API says."""
+        """Return the result of a runtime API method."""
         return answered(
             method, self._client.call(self._client.best().hash, method, asked(method, *args))
         )
 
     def submit(self, call: str, **args: object) -> None:
-        """Put a bare call of Receipts into the pool. Raises PoolError."""
+        """Submit a bare call of Receipts to the pool. Raises PoolError."""
         raw = self._runtime().call(Receipts.__name__, call, **args).raw
         self._pool.submit(opaque(bare(raw)))
 
     def listen(self, listener: Callable[[ChainEvent], None]) -> Callable[[], None]:
-        """Tell `listener` every event from now on."""
+        """Call `listener` on every event until the returned function is called."""
         return self._client.listen(listener)
 
     def _runtime(self) -> Runtime:
@@ -155,21 +155,21 @@ class ClientChain:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a node verifies."""
+    """Settings of verification."""
 
     folder: Path
-    """Where records and models are kept."""
+    """Folder of records and models."""
     commit_slots: int
-    """The chain's window (`WorkRules`)."""
+    """The chain's commit window in slots (`WorkRules`)."""
     allow_private: bool
-    """Whether providers at private addresses are dialled."""
+    """If set, providers at private addresses are dialled."""
     vrf: Vrf = _VRF
     on_checked: Callable[[str, float], None] = lambda *_: None
-    """Told each verdict in a word, and the seconds that it took."""
+    """Called with each verdict in a word, and the seconds that it took."""
 
 
 class Records:
-    """What verifiers committed to, on the disk."""
+    """The verifiers' records on the disk."""
 
     def __init__(self, folder: Path) -> None:
         """Open a folder. Raises OSError."""
@@ -177,7 +177,7 @@ class Records:
         self._unreadable: set[str] = set()
 
     def load(self) -> list[Record]:
-        """Return all that can be read; the log tells of others, and of them nothing is sent."""
+        """Return all readable records; others are logged, and nothing is sent for them."""
         found = []
         for name in self._store.names("record/"):
             try:
@@ -190,7 +190,7 @@ class Records:
     def keep(self, record: Record) -> None:
         """Force a record to the disk. Raises OSError, BlobError.
 
-        Never in the place of one that cannot be read: that may have been sent.
+        An unreadable record is never replaced: its verdict may have been sent.
         """
         name = _name(record.case)
         if name in self._unreadable:
@@ -208,7 +208,7 @@ def _name(case: Case) -> str:
 
 @dataclass(slots=True)
 class _Tools:
-    """What looking needs, made when the first receipt is looked at."""
+    """Host, thread and models, made for the first receipt."""
 
     host: BlobHost
     worker: ThreadWorker
@@ -216,7 +216,7 @@ class _Tools:
 
 
 class Verifying:
-    """Looks at receipts for the verifiers of a node, until it is cancelled."""
+    """Checks receipts for the verifiers of a node, until cancelled."""
 
     def __init__(
         self,
@@ -226,7 +226,7 @@ class Verifying:
         *,
         is_ready: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`is_ready` tells whether the best block is that of now: not while syncing."""
+        """`is_ready` returns True if the best block is current: not while syncing."""
         self._chain: Final = chain
         self._keys: Final = keys
         self._settings: Final = settings
@@ -239,7 +239,7 @@ class Verifying:
         self._writes: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Run until it is cancelled. What goes wrong here is logged, and never the node's end."""
+        """Run until cancelled. Errors here are logged, and never end the node."""
         try:
             self._records = Records(self._settings.folder / "records")
             self._machine = Verifiers(self._settings.commit_slots, self._records.load())
@@ -274,7 +274,7 @@ class Verifying:
                 tools.worker.close()
                 await tools.host.stop()
 
-    # ---- what is to be done
+    # ---- duties
 
     def _ask_duties(self) -> None:
         try:
@@ -305,7 +305,7 @@ class Verifying:
                     self._writes.add(task)
                     task.add_done_callback(self._writes.discard)
                 case Forget(record):
-                    with suppress(OSError):  # it is looked at again when the node starts
+                    with suppress(OSError):  # it is retried when the node starts
                         self._records.forget(record)
                 case Commit() | Reveal() | Prove():
                     self._send(action)
@@ -338,7 +338,7 @@ class Verifying:
             return
         self._do(self._machine.kept(record.case, self._now))
 
-    # ---- looking
+    # ---- checking
 
     async def _look(self, case: Case, duty: Duty, enough: asyncio.Event) -> None:
         begun = time.monotonic()
@@ -364,7 +364,7 @@ class Verifying:
         self._do(self._machine.found(case, found, secrets.token_bytes(32), self._now))
 
     async def _finding(self, case: Case, duty: Duty, enough: asyncio.Event) -> Finding | None:
-        """Return what there is to say of a receipt; None if that cannot be found out here."""
+        """Return the result for a receipt; None if this node cannot check it."""
         try:
             tools = await self._prepare()
         except ImportError as error:
@@ -386,7 +386,7 @@ class Verifying:
         info = duty.job.provider_info
         served = [] if info is None else lines_of(info.endpoints)
         executor = None
-        while executor is None:  # until it is too late: then the look is left
+        while executor is None:  # until it is too late: then the task is cancelled
             try:
                 executor = await tools.models.executor(
                     duty.job.model, [*lines_of(model.endpoints), *served]
@@ -411,7 +411,7 @@ class Verifying:
         return await look_at(task, executor, source, tools.worker)
 
     async def _prepare(self) -> _Tools:
-        """Make what looking needs. Raises ImportError, NetworkError, OSError."""
+        """Open host, thread and models. Raises ImportError, NetworkError, OSError."""
         if self._tools is None or (self._tools.done() and self._tools.exception() is not None):
             self._tools = asyncio.create_task(self._make(), name="blobs")
         return await asyncio.shield(self._tools)
@@ -419,7 +419,7 @@ class Verifying:
     async def _make(self) -> _Tools:
         worker = ThreadWorker()
         try:
-            # What is imported there takes its time, and is not there in the base installation.
+            # This import is slow, and fails in the base installation.
             await worker.run(lambda: import_module("btt_chain.compute.checking"))
             return await self._open(worker)
         except BaseException:
@@ -444,7 +444,7 @@ class Verifying:
     # ---- sending
 
     def _send(self, action: Commit | Reveal | Prove) -> None:
-        """Put what was decided into the pool; what it does not take is sent again later."""
+        """Submit a decision to the pool; if it is refused, it is sent again later."""
         record = action.record
         pair = self._keys.pair(BABE, record.key)
         if pair is None:

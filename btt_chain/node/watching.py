@@ -1,4 +1,4 @@
-"""What the engine did, as the log and the metrics show it."""
+"""The engine's events in the log and the metrics."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ babe_log = logging.getLogger("btt_chain.node.babe")
 grandpa_log = logging.getLogger("btt_chain.node.grandpa")
 
 _OTHER_STATE: Final = re.compile("state root ([0-9a-f]{64}), header says ([0-9a-f]{64}) ")
-"""How the runtime refuses a block that leads to another state here (runtime/executive.py)."""
+"""The runtime's refusal of a block with another state root here (runtime/executive.py)."""
 OTHER_STATE_EVERY: Final = 600.0
-"""Seconds between two errors about that: a validator that cheats could make us write all day."""
+"""Seconds between two errors about that: a cheating validator could fill the log."""
 
 
 class NodeWatcher:
-    """Writes the log's lines and counts (`engine.Watcher`)."""
+    """Writes log lines and metrics (`engine.Watcher`)."""
 
     def __init__(
         self, client: Client, metrics: Metrics, clock: Callable[[], float] = time.perf_counter
@@ -41,16 +41,16 @@ class NodeWatcher:
         self._begun: float | None = None
         self._other_state_at: float | None = None
         self.is_syncing: Callable[[], bool] = lambda: False
-        """Far behind the others: hundreds of blocks a second are no news one by one."""
+        """Returns True while sync is far behind; blocks are then logged at debug level only."""
 
     def begin(self) -> None:
-        """Note that an import begins."""
+        """Record the start of an import."""
         self._begun = self._clock()
 
     def imported(
         self, header: Header, ref: BlockRef, verified: Verified | None, *, own: bool
     ) -> None:
-        """Write that a block was taken in."""
+        """Log an imported block."""
         seconds = 0.0 if self._begun is None else self._clock() - self._begun
         self._begun = None
         self._metrics.on_imported(seconds, is_own=own)
@@ -72,7 +72,7 @@ class NodeWatcher:
         )
 
     def refused(self, hash: bytes, number: int, why: str) -> None:
-        """Write that a block was refused."""
+        """Log a refused block."""
         self._begun = None
         self._metrics.on_import_failed("invalid")
         found = _OTHER_STATE.match(why)
@@ -95,7 +95,7 @@ class NodeWatcher:
         return True
 
     def authored(self, authored: Authored) -> None:
-        """Write that we made a block."""
+        """Log a block that we made."""
         kind = "primary" if authored.primary else "secondary"
         babe_log.debug("made a block for slot %d (%s)", authored.slot, kind)
         self._metrics.on_slot("claimed")
@@ -104,29 +104,29 @@ class NodeWatcher:
         )
 
     def slot(self, slot: int, outcome: str) -> None:
-        """Write what became of a slot that was ours, without a block."""
+        """Log a slot of ours without a block."""
         self._metrics.on_slot("refused" if outcome == "refused" else "missed")
         babe_log.warning("slot %d is ours, and there is no block: %s", slot, outcome)
 
     def voted(self, stage: Stage) -> None:
-        """Count a vote of ours; naming a favourite for the round (PROPOSE) is none."""
+        """Count a vote of ours; a primary's hint (PROPOSE) is not a vote."""
         if stage is not Stage.PROPOSE:
             self._metrics.on_vote("prevote" if stage is Stage.PREVOTE else "precommit")
 
     def finalised(self, target: Target) -> None:
-        """Write that a block became final."""
+        """Log a final block."""
         best = self._client.best().number
         level = logging.DEBUG if self.is_syncing() else logging.INFO
         log.log(level, "%s", lines.finalised(target.number, bytes(target.hash), best=best))
 
     def equivocation(self, engine: str, who: bytes) -> None:
-        """Write that a validator said two things."""
+        """Log an equivocation of a validator."""
         self._metrics.on_equivocation("babe" if engine == "babe" else "grandpa")
         where = babe_log if engine == "babe" else grandpa_log
         where.warning("the validator with key 0x%s said two things; it is reported", who.hex())
 
     def broken(self, broken: Broken) -> None:
-        """Write that a third of the voters cheats."""
+        """Log that a third of the voters cheats."""
         target = broken.proof.target
         grandpa_log.error(
             "block %d %s is proven final, and so is %d %s, on another fork: a third or more of the "
@@ -137,7 +137,7 @@ class NodeWatcher:
         )  # fmt: skip
 
     def _validator(self, block: bytes, verified: Verified) -> bytes | None:
-        """Return the account of a block's author, as its own state names it."""
+        """Return the account of a block's author, from the block's own state."""
         queries = self._client.law(block).queries
         queries.runtime.enter(self._client.overlay(block))
         validators = queries.runtime.pallet(Session).validators.value

@@ -1,8 +1,8 @@
-"""Turns of the event loop between two long pieces of work.
+"""Turns of the event loop between long pieces of work.
 
 A JSON-RPC request passes through several turns of the loop: accept, connect, read, parse, answer.
 If each turn waited for a block's import, a call that takes microseconds would wait for five
-imports. After a long piece of work the loop therefore turns several times at once.
+imports. After long work the loop therefore turns several times at once.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Final
 LONG_MS: Final = 20.0
 """Milliseconds of work after which the loop turns several times."""
 TURNS: Final = 8
-"""Turns that answer a request over a new connection whose body comes behind its head."""
+"""Number of turns that answer a request over a new connection whose body follows its head."""
 MAX_YIELD_MS: Final = 30.0
-"""Milliseconds after which work goes on, however much the loop has to do."""
+"""Milliseconds after which work goes on, even if the loop is busy."""
 
 
 class LoopYield:
@@ -29,7 +29,7 @@ class LoopYield:
         self._since = clock_ms()
 
     def begin(self) -> None:
-        """Note that the loop has just turned."""
+        """Record that the loop has just turned."""
         self._since = self._clock_ms()
 
     async def after_long_work(self) -> None:

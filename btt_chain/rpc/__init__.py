@@ -1,5 +1,6 @@
-"""JSON-RPC: the face that wallets, explorers and scripts talk to.
+"""JSON-RPC: the interface for wallets, explorers and scripts.
 
 `server.RpcServer` answers HTTP POST and WebSocket on one port; `api.build_registry` lists every
-method; `backend.Backend` is what a node must offer for them. Shapes and texts are Substrate's.
+method; `backend.Backend` is the interface that a node provides for them. Shapes and texts are
+Substrate's.
 """

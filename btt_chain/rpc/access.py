@@ -1,7 +1,7 @@
-"""Access: who may talk to the node at all, and who may call what is unsafe.
+"""Access: which callers may reach the node at all, and which may call unsafe methods.
 
 A web page open in the operator's browser can reach 127.0.0.1. Two checks keep it out: its Origin
-must be allowed, and the Host it asked for must be ours, or a name that an attacker points at
+must be allowed, and the Host it asked for must be ours; otherwise a name that an attacker points at
 127.0.0.1 (DNS rebinding) would be as good as a local program.
 """
 
@@ -27,24 +27,27 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class MethodPolicy(Enum):
-    """`--rpc-methods`: who may call the methods marked unsafe."""
+    """`--rpc-methods`: the callers that may call unsafe methods."""
 
     AUTO = "auto"
     """Local callers of a node that listens locally."""
     SAFE = "safe"
-    """Nobody."""
+    """No caller."""
     UNSAFE = "unsafe"
-    """Everybody."""
+    """Any caller."""
 
     def allows_unsafe(self, *, external: bool, listening_externally: bool) -> bool:
-        """Whether a caller may; behind a proxy every caller looks local, hence the second test."""
+        """Return True if a caller may call unsafe methods.
+
+        Behind a proxy every caller appears local, hence the second test.
+        """
         if self is MethodPolicy.AUTO:
             return not external and not listening_externally
         return self is MethodPolicy.UNSAFE
 
 
 def unsafe_call() -> RpcError:
-    """What the refused caller of an unsafe method is told, in Substrate's words."""
+    """Return the refusal of an unsafe method, in Substrate's words."""
     return RpcError(METHOD_NOT_FOUND, "RPC call is unsafe to be called externally")
 
 
@@ -55,7 +58,7 @@ def unsafe_function(name: str) -> RpcError:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether a peer's address is this machine's own; IPv4 seen through IPv6 included."""
+    """Return True if a peer's address is this machine's own; IPv4 seen through IPv6 included."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -66,12 +69,15 @@ def is_loopback(address: str) -> bool:
 
 @dataclass(slots=True)
 class HostCheck:
-    """Which Host headers are answered; None answers all (a node that listens externally)."""
+    """The Host headers that are answered; None answers all (a node that listens externally)."""
 
     hosts: frozenset[str] | None
 
     def allows(self, header: str | None) -> bool:
-        """Compare the name alone; the port may be that of a tunnel."""
+        """Return True if a Host header is allowed.
+
+        Only the name is compared; the port may be that of a tunnel.
+        """
         if self.hosts is None:
             return True
         if header is None:
@@ -83,7 +89,7 @@ class HostCheck:
 
 
 class OriginCheck:
-    """`--rpc-cors`: which web pages may talk to the node."""
+    """`--rpc-cors`: the web pages that may reach the node."""
 
     def __init__(self, origins: tuple[str, ...]) -> None:
         """Take `scheme://host[:port]` patterns, port `*` for any; `all` or `*` for any page.
@@ -107,10 +113,11 @@ class OriginCheck:
                 self.exact.add(parsed)
 
     def allows(self, origin: str | None, host: str | None = None) -> bool:
-        """Browsers always send an Origin and cannot be made to lie; most programs send none.
+        """Return True if an Origin header is allowed.
 
-        Some Python clients name the address they dialled. An Origin that is our own `host`, which
-        has been checked before, is theirs or that of a page of ours.
+        Browsers always send a true Origin; most programs send none. Some Python clients send the
+        address they dialled. An Origin that is our own `host`, which has been checked before, is
+        theirs or that of a page of ours.
         """
         if origin is None or self.all:
             return True
@@ -123,7 +130,9 @@ class OriginCheck:
 
 
 def _split(origin: str) -> tuple[str, str, int | None] | None:
-    """(scheme, host, port) with the scheme's own port filled in; None if it is no origin."""
+    """Return (scheme, host, port), with the scheme's default port filled in; None if it is no
+    origin.
+    """
     try:
         parts = urlsplit(origin)
         port = parts.port

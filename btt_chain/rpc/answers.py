@@ -1,8 +1,8 @@
-"""Memory of answers: how many bytes are put together or on their way, of all callers at once.
+"""Memory of answers: the bytes of all answers in preparation or in transit, over all callers.
 
-An answer may have 15 MiB, and a caller who does not take it keeps it for minutes. Large answers
-therefore share `MAX_ANSWERS`; what has no room there is refused, to be asked for again. An answer
-of up to `FREE_ANSWER` bytes always has room.
+An answer may have 15 MiB, and a caller that does not read keeps it for minutes. Large answers
+therefore share `MAX_ANSWERS`; one that has no room there is refused, to be requested again. An
+answer of up to `FREE_ANSWER` bytes always has room.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Final
 from btt_chain.rpc.protocol import RATE_LIMITED, RpcError
 
 MAX_ANSWERS: Final = 16 << 20
-"""Bytes of all answers that are put together or sent at one time."""
+"""Maximum bytes of all answers in preparation or in transit."""
 FREE_ANSWER: Final = 1 << 19
-"""Bytes of an answer for which there is room in any case: the metadata has fewer."""
+"""Bytes of an answer that always has room: the metadata has fewer."""
 RETRY_AFTER: Final = 5
-"""Seconds after which to ask again."""
+"""Seconds after which to retry."""
 
 
 class AnswerSpace:
@@ -48,7 +48,7 @@ class Claim:
         return self.size >= FREE_ANSWER and self._space.is_full
 
     def take(self, size: int) -> bool:
-        """Count a further part of the answer; return False, and count nothing, without room."""
+        """Count a further part of the answer; return True if it has room, else count nothing."""
         if self.size + size > FREE_ANSWER and self._space.used + size > MAX_ANSWERS:
             return False
         self.size += size
@@ -56,7 +56,7 @@ class Claim:
         return True
 
     def release(self) -> None:
-        """Give the room back. Idempotent."""
+        """Release the bytes. Idempotent."""
         self._space.used -= self.size
         self.size = 0
 

@@ -28,11 +28,11 @@ from btt_chain.rpc.work import WorkApi
 
 
 class WholeBackend(Backend, Protocol):
-    """What all methods together need of a node."""
+    """The backend of all methods together."""
 
     @property
     def finality(self) -> Finality | None:
-        """GRANDPA; None on a chain that is sealed by hand."""
+        """GRANDPA; None on a manually sealed chain."""
 
     @property
     def keys(self) -> Keys | None:
@@ -40,23 +40,23 @@ class WholeBackend(Backend, Protocol):
 
     @property
     def signing(self) -> Signing | None:
-        """What the session keys may do; None on a node that does not validate."""
+        """The signer of the session keys; None on a node that does not validate."""
 
 
 class RpcApi:
-    """rpc_methods: clients choose their ways by what is listed here."""
+    """rpc_methods: clients choose between API versions by this list."""
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
 
     @method("rpc_methods")
     def methods(self) -> dict[str, list[str]]:
-        """Every name that is answered, aliases included."""
+        """Return all method names, aliases included."""
         return {"methods": self.registry.names()}
 
 
 def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
-    """Every method the backend can serve."""
+    """Return a registry of all methods the backend can serve."""
     registry = Registry(
         is_unsafe_function=backend.chain.is_unsafe_call,
         prepare_metadata=backend.chain.prepare_metadata,
@@ -88,16 +88,16 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
 
 
 class RpcService:
-    """A server over a backend, from opening the port to the last goodbye."""
+    """A server over a backend, from its start to its stop."""
 
     def __init__(self, backend: WholeBackend, config: RpcConfig) -> None:
-        """Prepare; `ValueError` if the configuration names an origin that is none."""
+        """Prepare; `ValueError` if the configuration names an invalid origin."""
         self.hub = Hub(backend.chain)
         self.server = RpcServer(build_registry(backend, self.hub), config)
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
+        """The listening port."""
         return self.server.port
 
     async def start(self) -> None:
@@ -105,6 +105,6 @@ class RpcService:
         await self.server.start()
 
     async def stop(self) -> None:
-        """Close every connection and hear no more of the chain."""
+        """Close every connection, and stop listening to the chain."""
         self.hub.close()
         await self.server.stop()

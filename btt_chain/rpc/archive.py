@@ -1,7 +1,7 @@
-"""archive_v1_*: any block at any height, and its state as far back as it is kept.
+"""archive_v1_*: any block at any height, and its state as far back as it is stored.
 
 Answers about final blocks never change. Storage is streamed: a page of keys, then the peer must
-have taken it, then the next; whole states pass through without being held in memory.
+have read it, then the next; whole states are sent without being held in memory.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from btt_chain.rpc.storage_query import PAGE_KEYS, Query, QueryParam, look_up, w
 STORAGE_EVENT: Final = "archive_v1_storageEvent"
 DIFF_EVENT: Final = "archive_v1_storageDiffEvent"
 MAX_STREAMS: Final = 16
-"""Storage streams under way on one connection."""
+"""Maximum number of storage streams on one connection."""
 MAX_ITEMS: Final = 1_024
-"""Items of one stream: `items` is read in one go, before the stream begins."""
+"""Maximum number of items of one stream: `items` is read at once, before the stream begins."""
 LOOK_UPS: Final = 64
-"""Single keys looked up before others have a turn; a page of keys is a turn of its own."""
+"""Single keys looked up before other callers have a turn; a page of keys is a separate turn."""
 
 
 class Ended(Exception):
-    """The subscription that a stream feeds is over."""
+    """The subscription of a stream is over."""
 
 
 @dataclass(slots=True)
 class DiffQuery:
-    """Which differences are asked for: under a prefix, as values or as hashes."""
+    """A query for differences: under a prefix, as values or as hashes."""
 
     prefix: bytes
     hashes: bool
@@ -47,7 +47,9 @@ class DiffQuery:
 
 
 def parse_diff(value: object) -> DiffQuery:
-    """Read `{"key"?: "0x..", "returnType": "value" | "hash", "childTrieKey"?: "0x.."}`."""
+    """Return the query of `{"key"?: "0x..", "returnType": "value" | "hash", "childTrieKey"?:
+    "0x.."}`.
+    """
     if not isinstance(value, dict) or value.get("returnType") not in {"value", "hash"}:
         raise Unfit("expected objects with `returnType`, `value` or `hash`")
     key = value.get("key")
@@ -63,7 +65,7 @@ EVERYTHING: Final = DiffQuery(b"", hashes=False, in_child=False)
 
 
 class ArchiveApi:
-    """Blocks and state, past and present."""
+    """Blocks and state at any height."""
 
     def __init__(self, backend: Backend, lane: Lane) -> None:
         self.chain = backend.chain
@@ -71,17 +73,17 @@ class ArchiveApi:
 
     @method("archive_v1_genesisHash")
     def genesis_hash(self) -> str:
-        """The hash of block zero."""
+        """Return the hash of block zero."""
         return to_hex(self.chain.genesis_hash)
 
     @method("archive_v1_finalizedHeight")
     def finalized_height(self) -> int:
-        """The height of the last final block."""
+        """Return the height of the last final block."""
         return self.chain.finalized().number
 
     @method("archive_v1_hashByHeight")
     def hash_by_height(self, height: U32) -> list[str]:
-        """The one block at a final height; above it, all that are known."""
+        """Return the block at a final height; above the last final block, all known ones."""
         if height > self.chain.finalized().number:
             return [to_hex(hash) for hash in self.chain.hashes_at(height)]
         hash = self.chain.block_hash(height)
@@ -89,19 +91,19 @@ class ArchiveApi:
 
     @method("archive_v1_header")
     def header(self, hash: Hash) -> str | None:
-        """A block's header in SCALE, or null."""
+        """Return a block's header in SCALE, or null."""
         header = self.chain.header(hash)
         return None if header is None else to_hex(header.encode())
 
     @method("archive_v1_body")
     def body(self, hash: Hash) -> list[str] | None:
-        """A block's extrinsics, or null."""
+        """Return a block's extrinsics, or null."""
         body = self.chain.body(hash)
         return None if body is None else [to_hex(opaque(extrinsic)) for extrinsic in body]
 
     @method("archive_v1_call", cost=HEAVY, function="function", data="callParameters")
     def call(self, hash: Hash, function: Text, call_parameters: Hex) -> dict[str, object] | None:
-        """What a runtime function returns on a block's state; null for an unknown block."""
+        """Return the result of a runtime function on a block's state; null for an unknown block."""
         try:
             value = self.chain.call(hash, function, call_parameters)
         except UnknownBlock:
@@ -124,7 +126,7 @@ class ArchiveApi:
         items: Annotated[list[QueryParam], MaxItems(MAX_ITEMS)],
         child_trie: Hex | None = None,
     ) -> None:
-        """Stream storage items; this chain has no child tries, so those hold nothing."""
+        """Stream storage items; this chain has no child tries, so their streams are empty."""
         _check_streams(subscription, STORAGE_EVENT)
         queries: list[Query] = items if child_trie is None else []
         subscription.run(partial(self._stream_storage, subscription, hash, queries))
@@ -143,7 +145,9 @@ class ArchiveApi:
         items: Annotated[list[DiffParam], MaxItems(MAX_ITEMS)] | None = None,
         previous_hash: Hash | None = None,
     ) -> None:
-        """Stream what differs between a block's state and an ancestor's (its parent's)."""
+        """Stream the differences between a block's state and an ancestor's (its parent's by
+        default).
+        """
         _check_streams(subscription, DIFF_EVENT)
         header = self.chain.header(hash)
         if previous_hash is None and header is not None:
@@ -156,7 +160,7 @@ class ArchiveApi:
         previous = previous_hash or hash
         subscription.run(partial(self._stream_diff, subscription, hash, previous, queries))
 
-    # ---- steps
+    # ---- internals
 
     async def _stream_storage(
         self, subscription: Subscription, hash: bytes, queries: list[Query]
@@ -206,10 +210,10 @@ class ArchiveApi:
         subscription.end()
 
     async def _breathe(self, subscription: Subscription, since: float) -> float:
-        """Charge for the work since a time, and pause; return when it goes on.
+        """Charge for the work since a time, and pause; return the time at which work goes on.
 
-        Returns when the peer has taken what was sent, its budget allows more, and others have had
-        a turn. Raises Ended if the subscription is over by then.
+        Returns when the peer has read what was sent, its budget allows more, and other callers have
+        had a turn. Raises Ended if the subscription is over by then.
         """
         connection = subscription.connection
         bill = connection.bill
@@ -217,7 +221,7 @@ class ArchiveApi:
         paused = self.lane.now()
         await connection.flush()
         await asyncio.sleep(bill.wait(monotonic()))
-        # Only the time of the work counts in the lane, not that of the pause.
+        # Only the time of the work counts in the queue, not that of the pause.
         since = await self.lane.rest(
             since + self.lane.now() - paused, lambda: bill.spent(monotonic())
         )
@@ -228,7 +232,7 @@ class ArchiveApi:
     def _difference_page(
         self, hash: bytes, previous: bytes, query: DiffQuery, last: bytes | None
     ) -> tuple[list[dict[str, object]], bytes | None]:
-        """The differences behind `last`, and where the page ended; None if nothing follows."""
+        """Return the differences after `last`, and the end of the page; None if none follow."""
         state, before = self.chain.state(hash), self.chain.state(previous)
         pages = [side.keys(query.prefix, last, PAGE_KEYS) for side in (state, before)]
         # Beyond the end of a full page, that side's keys are not known yet.

@@ -1,4 +1,4 @@
-"""author_*: transactions into the pool, and what becomes of them."""
+"""author_*: submission of transactions to the pool, and their status."""
 
 from __future__ import annotations
 
@@ -16,24 +16,23 @@ from btt_chain.scale import DecodeError
 from btt_chain.txpool import PoolError, StatusEvent
 
 MAX_EXTRINSIC: Final = 1 << 20
-"""Bytes of one transaction (consensus.md 5.2)."""
+"""Maximum bytes of one transaction."""
 
 BAD_FORMAT: Final = 1001
 
 
 def refused(problem: PoolError | BadExtrinsic) -> RpcError:
-    """The error object of a refusal. Clients act on the code and show the rest."""
+    """Return the error object of a refusal. Clients act on the code and show the rest."""
     if isinstance(problem, BadExtrinsic):
         return RpcError(BAD_FORMAT, f"Extrinsic has invalid format: {problem}")
     return RpcError(problem.code, problem.message, problem.data)
 
 
 def check_extrinsic(extrinsic: bytes) -> None:
-    """Refuse what cannot be an extrinsic before anybody works on it.
+    """Refuse what cannot be an extrinsic, before costly work.
 
     Raises:
-        BadExtrinsic: for a wrong length in front, or more than a mebibyte.
-
+        BadExtrinsic: for a wrong length prefix, or more than a mebibyte.
     """
     if len(extrinsic) > MAX_EXTRINSIC:
         raise BadExtrinsic(f"longer than {MAX_EXTRINSIC} bytes")
@@ -44,7 +43,7 @@ def check_extrinsic(extrinsic: bytes) -> None:
 
 
 def hash_or_extrinsic(value: object) -> bytes:
-    """The hash of `{"hash": ...}` or `{"extrinsic": ...}`."""
+    """Return the hash of `{"hash": ...}` or `{"extrinsic": ...}`."""
     if isinstance(value, dict) and len(value) == 1:
         if "hash" in value:
             return block_hash(value["hash"])
@@ -57,14 +56,14 @@ HashOrExtrinsic = Annotated[bytes, Parsed(hash_or_extrinsic)]
 
 
 class AuthorApi:
-    """Submission, watching, and the pool's contents."""
+    """Submission, status, and the pool's contents."""
 
     def __init__(self, backend: Backend) -> None:
         self.pool = backend.pool
 
     @method("author_submitExtrinsic")
     def submit(self, extrinsic: Hex) -> str:
-        """Into the pool; the transaction's hash."""
+        """Submit a transaction to the pool; return its hash."""
         try:
             check_extrinsic(extrinsic)
             return to_hex(self.pool.submit(extrinsic))
@@ -77,7 +76,9 @@ class AuthorApi:
         unsubscribe=("author_unwatchExtrinsic",),
     )
     def submit_and_watch(self, subscription: Subscription, extrinsic: Hex) -> None:
-        """Into the pool, and every step from there; ends by itself after the last."""
+        """Submit a transaction to the pool and report each status; ends by itself after the
+        last.
+        """
 
         def report(event: StatusEvent) -> None:
             subscription.notify(event.rpc())
@@ -93,10 +94,12 @@ class AuthorApi:
 
     @method("author_pendingExtrinsics", cost=HEAVY)
     def pending(self) -> list[str]:
-        """The ready transactions."""
+        """Return the ready transactions."""
         return [to_hex(extrinsic) for extrinsic in self.pool.ready()]
 
     @method("author_removeExtrinsic", unsafe=True)
     def remove(self, bytes_or_hash: list[HashOrExtrinsic]) -> list[str]:
-        """Out of the pool, with what depends on them; the hashes of those that were there."""
+        """Remove transactions and their dependants from the pool; return the hashes of the
+        removed.
+        """
         return [to_hex(hash) for hash in self.pool.remove(bytes_or_hash)]

@@ -1,8 +1,8 @@
-"""What the RPC needs of a node: the `Backend` Protocol, its errors and its events.
+"""The node's interface for the RPC: the `Backend` Protocol, its errors and its events.
 
-`btt_chain.node` fills it; the tests fill it with a small chain in memory. Everything here is called
-on the event loop's thread and must return quickly; walks over many keys are asked for in pages, so
-that the loop can turn in between.
+`btt_chain.node` implements it; the tests implement it with a small chain in memory. Everything here
+is called on the event loop's thread and must return quickly; walks over many keys are requested in
+pages, so that the loop can turn in between.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ __all__ = [
 
 
 class BackendError(Exception):
-    """A question the chain cannot answer; the text is that of Substrate's client errors."""
+    """A query that the chain cannot answer; the text is that of Substrate's client errors."""
 
 
 class UnknownBlock(BackendError):
-    """No block has this hash, or it has been thrown away with its fork."""
+    """No block has this hash, or it was discarded with its fork."""
 
     def __init__(self, hash: bytes) -> None:
         super().__init__(f"UnknownBlock: Header was not found in the database: 0x{hash.hex()}")
@@ -58,7 +58,7 @@ class UnknownBlock(BackendError):
 
 
 class StatePruned(BackendError):
-    """The block is known; its state lies outside the pruning window."""
+    """The block is known, but its state is outside the pruning window."""
 
     def __init__(self, hash: bytes) -> None:
         super().__init__(f"UnknownBlock: State already discarded for 0x{hash.hex()}")
@@ -66,7 +66,7 @@ class StatePruned(BackendError):
 
 
 class RuntimeCallError(BackendError):
-    """The runtime has no such function ("Exported method X is not found"), or it failed."""
+    """The runtime lacks the function ("Exported method X is not found"), or it failed."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"Execution failed: Other: {reason}")
@@ -74,18 +74,18 @@ class RuntimeCallError(BackendError):
 
 
 class TimeLimitReached(RuntimeCallError):
-    """A runtime call used up the processor time that one may take."""
+    """A runtime call exceeded its limit of processor time."""
 
 
 class SealError(BackendError):
-    """Manual seal could not make or finalise a block."""
+    """Manual seal could not make or finalize a block."""
 
 
 class BadExtrinsic(Exception):
-    """Bytes that are no extrinsic; the text says why."""
+    """The bytes are not an extrinsic; the text gives the reason."""
 
 
-# ---- facts
+# ---- values
 
 
 class PeerInfo(NamedTuple):
@@ -98,7 +98,7 @@ class PeerInfo(NamedTuple):
 
 
 class Health(NamedTuple):
-    """Whether the node can be relied on just now."""
+    """The node's peers and state of syncing."""
 
     peers: int
     is_syncing: bool
@@ -106,7 +106,7 @@ class Health(NamedTuple):
 
 
 class SyncState(NamedTuple):
-    """Heights: where syncing began, where it is, and the best one heard of."""
+    """Heights: the start of syncing, the current block, and the highest known."""
 
     starting_block: int
     current_block: int
@@ -114,29 +114,31 @@ class SyncState(NamedTuple):
 
 
 class ScheduledLaw(NamedTuple):
-    """A version of the law that is to come."""
+    """A scheduled runtime version."""
 
     spec_version: int
     slot: int
-    """Since genesis."""
+    """Slot since genesis."""
     time_ms: int
     """When that slot begins, unix milliseconds; the end of the year 9999 if that is later."""
     slots_left: int
-    """Until it begins by the node's clock; 0 once it has."""
+    """Slots until it begins by the node's clock; 0 once it has."""
 
 
 class UpgradeState(NamedTuple):
-    """The law that is in force, the one to come, and what the node can do of it."""
+    """The runtime version in force, the scheduled one, and the node's support of them."""
 
     spec_version: int
-    """Of the best block's state."""
+    """Version of the best block's state."""
     carried: Sequence[int]
-    """The versions that the node's program has."""
+    """The versions that the node's program carries."""
     scheduled: ScheduledLaw | None
     lacking: str
-    """Why the node cannot go on under the law in force or to come, and what to do; else empty."""
+    """Why the node cannot go on under the version in force or to come, with the remedy; else
+    empty.
+    """
     stands: bool
-    """It takes in no more blocks for that reason."""
+    """True if the node imports no more blocks for that reason."""
 
 
 # ---- the node
@@ -147,19 +149,19 @@ class StateReader(Protocol):
 
     @property
     def root(self) -> bytes:
-        """The state root of the block's header."""
+        """The state root in the block's header."""
 
     def get(self, key: bytes) -> bytes | None:
-        """The value of a key."""
+        """Return the value of a key."""
 
     def keys(self, prefix: bytes, start: bytes | None, limit: int) -> list[bytes]:
-        """Up to `limit` keys with the prefix, ascending, strictly after `start`."""
+        """Return up to `limit` keys with the prefix, ascending, strictly after `start`."""
 
     def proof(self, keys: Sequence[bytes]) -> list[bytes]:
-        """The trie nodes, root included, that prove each key's value or absence."""
+        """Return the trie nodes, root included, that prove each key's value or absence."""
 
     def closest_descendant(self, key: bytes) -> bytes | None:
-        """The Merkle value (node or its hash) of the key's node or closest descendant."""
+        """Return the Merkle value (node or its hash) of the key's node or closest descendant."""
 
 
 class Sealer(Protocol):
@@ -168,17 +170,20 @@ class Sealer(Protocol):
     async def create_block(
         self, *, create_empty: bool, finalize: bool, parent: bytes | None
     ) -> bytes:
-        """Make and import a block; its hash. Raises `SealError`, `UnknownBlock`."""
+        """Make and import a block; return its hash. Raises `SealError`, `UnknownBlock`."""
 
     async def finalize_block(self, hash: bytes, justification: bytes | None) -> bool:
-        """Finalise a block and its ancestors. Raises `SealError`, `UnknownBlock`."""
+        """Finalize a block and its ancestors; always return True.
+
+        Raises `SealError`, `UnknownBlock`.
+        """
 
 
 class Watch(Protocol):
-    """A transaction being watched."""
+    """A watched transaction."""
 
     def close(self) -> None:
-        """Say nothing more; the transaction stays in the pool. Idempotent."""
+        """Stop the reports; the transaction stays in the pool. Idempotent."""
 
 
 class Chain(Protocol):
@@ -189,46 +194,47 @@ class Chain(Protocol):
         """The hash of block zero."""
 
     def best(self) -> BlockRef:
-        """The head of the best chain."""
+        """Return the head of the best chain."""
 
     def finalized(self) -> BlockRef:
-        """The last final block."""
+        """Return the last final block."""
 
     def header(self, hash: bytes) -> Header | None:
-        """A header, None if unknown."""
+        """Return a header, None if unknown."""
 
     def body(self, hash: bytes) -> Sequence[bytes] | None:
-        """A block's extrinsics without their length prefixes, None if unknown."""
+        """Return a block's extrinsics without their length prefixes, None if unknown."""
 
     def justifications(self, hash: bytes) -> Sequence[tuple[bytes, bytes]] | None:
-        """(engine id of 4 bytes, proof) of finality, None if there are none."""
+        """Return pairs (engine id of 4 bytes, proof) of finality, None if there are none."""
 
     def block_hash(self, number: int) -> bytes | None:
-        """The hash at a height of the best chain."""
+        """Return the hash at a height of the best chain."""
 
     def hashes_at(self, number: int) -> Sequence[bytes]:
-        """Every known block at a height, forks included."""
+        """Return all known blocks at a height, forks included."""
 
     def unfinalized(self) -> Sequence[BlockRef]:
-        """Every known block above the finalised head that descends from it, parents first."""
+        """Return all known blocks above the finalized head that descend from it, parents first."""
 
     def state(self, hash: bytes) -> StateReader:
-        """Raises `UnknownBlock`, `StatePruned`."""
+        """Return the state after a block. Raises `UnknownBlock`, `StatePruned`."""
 
     def call(self, hash: bytes, function: str, data: bytes) -> bytes:
-        """A runtime API call on a block's state.
+        """Return the result of a runtime API call on a block's state.
 
         Raises `RuntimeCallError`, `UnknownBlock`, `StatePruned`.
         """
 
     def is_unsafe_call(self, function: str) -> bool:
-        """Return True for a runtime API method that only a trusted caller may use."""
+        """Return True if only a trusted caller may use a runtime API method."""
 
     def max_call_data(self, function: str) -> int:
         """Return the maximum number of bytes of a runtime API method's arguments."""
 
     def dry_run(self, hash: bytes, extrinsic: bytes) -> bytes:
-        """SCALE(ApplyExtrinsicResult) of an extrinsic (with its length prefix) on a block's state.
+        """Return SCALE(ApplyExtrinsicResult) of an extrinsic (with its length prefix) on a block's
+        state.
 
         Raises `RuntimeCallError`, `UnknownBlock`, `StatePruned`.
         """
@@ -237,49 +243,51 @@ class Chain(Protocol):
         """Keep a known block and its state readable until as many `unpin`s."""
 
     def unpin(self, hash: bytes) -> None:
-        """Take back one `pin`."""
+        """Remove one `pin`."""
 
     def runtime_version(self, hash: bytes) -> RuntimeVersion:
-        """The runtime of a block's state. Raises `UnknownBlock`, `StatePruned`."""
+        """Return the runtime version of a block's state. Raises `UnknownBlock`, `StatePruned`."""
 
     def metadata(self, hash: bytes) -> bytes:
-        """V14 metadata, bare; the same object for the same runtime. Raises as `call` does."""
+        """Return bare V14 metadata; the same object for the same runtime. Raises as `call` does."""
 
     def prepare_metadata(self) -> Iterator[None]:
-        """Do in short steps what makes the first `metadata` of a process slow."""
+        """Do the slow preparations of the first `metadata` of a process in short steps."""
 
     def listen(self, listener: Callable[[ChainEvent], None]) -> Callable[[], None]:
         """Call `listener` on every event from now on, until the returned function is called."""
 
 
 class Pool(Protocol):
-    """Transactions on their way. Extrinsics here carry their length prefix."""
+    """Pending transactions. Extrinsics here carry their length prefix."""
 
     def submit(self, extrinsic: bytes) -> bytes:
-        """Validate and take in; its hash. Raises `PoolError`, `BadExtrinsic`."""
+        """Validate a transaction and add it; return its hash. Raises `PoolError`,
+        `BadExtrinsic`.
+        """
 
     def watch(self, extrinsic: bytes, listener: Callable[[StatusEvent], None]) -> Watch:
-        """Submit, and report every status from the first on, also while this call still runs.
+        """Submit a transaction, and report each status, also while this call still runs.
 
         Raises `PoolError`, `BadExtrinsic`.
         """
 
     def ready(self) -> Sequence[bytes]:
-        """The ready transactions, in the order they would enter a block."""
+        """Return the ready transactions, in the order they would enter a block."""
 
     def remove(self, hashes: Sequence[bytes]) -> Sequence[bytes]:
-        """Throw transactions and their dependants out; the hashes of those that were there."""
+        """Remove transactions and their dependants; return the hashes of the removed."""
 
     def next_index(self, account: bytes) -> int:
-        """The next nonce of an account behind its ready transactions."""
+        """Return the next nonce of an account after its ready transactions."""
 
 
 class Node(Protocol):
-    """What the node knows of itself."""
+    """The node itself: identity, peers, syncing."""
 
     @property
     def name(self) -> str:
-        """The program: system_name."""
+        """The program's name: system_name."""
 
     @property
     def version(self) -> str:
@@ -291,11 +299,11 @@ class Node(Protocol):
 
     @property
     def chain_type(self) -> str:
-        """Development, Local, Live, or a name of its own."""
+        """Development, Local, Live, or a custom name."""
 
     @property
     def properties(self) -> Mapping[str, object]:
-        """ss58Format, tokenDecimals, tokenSymbol, and what else the specification says."""
+        """ss58Format, tokenDecimals, tokenSymbol, and other properties of the specification."""
 
     @property
     def roles(self) -> Sequence[str]:
@@ -303,39 +311,44 @@ class Node(Protocol):
 
     @property
     def local_peer_id(self) -> str:
-        """Our identity on the network."""
+        """The node's peer id."""
 
     @property
     def listen_addresses(self) -> Sequence[str]:
         """Multiaddresses with our /p2p/ part."""
 
     def health(self) -> Health:
-        """Peers and syncing."""
+        """Return the number of peers, and the state of syncing."""
 
     def peers(self) -> Sequence[PeerInfo]:
-        """Connected nodes."""
+        """Return the connected nodes."""
 
     def sync_state(self) -> SyncState:
-        """Heights of syncing."""
+        """Return the heights of syncing."""
 
     def upgrade(self) -> UpgradeState:
-        """The law in force and the one to come. Raises `StatePruned` while the state is fetched."""
+        """Return the runtime version in force and the scheduled one.
+
+        Raises `StatePruned` while the state is fetched.
+        """
 
     def reserved_peers(self) -> Sequence[str]:
-        """Peer ids that the node stays connected with."""
+        """Return the peer ids that the node stays connected with."""
 
     def add_reserved_peer(self, address: str) -> None:
-        """Stay connected with a peer. ValueError for an address that is none."""
+        """Stay connected with a peer. ValueError for an invalid address."""
 
     def remove_reserved_peer(self, peer_id: str) -> None:
-        """Treat a reserved peer like any other. ValueError for an id that is none."""
+        """Treat a reserved peer like any other. ValueError for an invalid id."""
 
     def set_allowed_peers(self, peer_ids: Sequence[str] | None) -> None:
-        """Know these peers only; None: everybody. ValueError for an id that is none."""
+        """Allow connections with these peers only; None: all peers. ValueError for an invalid
+        id.
+        """
 
 
 class Backend(Protocol):
-    """The whole: chain, pool, node, and a sealer where blocks are made on demand."""
+    """The complete backend: chain, pool, node, and a sealer where blocks are made on demand."""
 
     @property
     def chain(self) -> Chain:
@@ -351,4 +364,4 @@ class Backend(Protocol):
 
     @property
     def sealer(self) -> Sealer | None:
-        """None unless the chain is sealed by hand."""
+        """None unless the chain is manually sealed."""

@@ -1,9 +1,9 @@
-"""Budgets of processor time: what a caller's requests may cost, over time.
+"""Budgets of processor time: the cost of a caller's requests, over time.
 
-An account has two buckets. `work` pays for everything; `waste` pays again for requests that cannot
-have been meant (no JSON, no such method, arguments that do not fit, calls refused or over their
-time), of which an honest client sends few. A bucket may go below zero, because the price of a
-request is known only afterwards; what is missing must come in before the next request is read.
+An account has two buckets. `work` pays for everything; `waste` pays again for useless requests (no
+JSON, unknown method, invalid arguments, calls refused or over their time), of which an honest
+client sends few. A bucket may go below zero, because the price of a request is known only
+afterwards; the debt must be refilled before the next request is read.
 
 Both the connection and the address have an account. Pure: times come in as arguments.
 """
@@ -19,27 +19,27 @@ BYTES_PER_SECOND: Final = 50e6
 """Price of transport: receiving, copying and sending bytes, in bytes per second of processor."""
 
 SHARED_DELAY: Final = 0.1
-"""Seconds by which the debts of others on this machine delay a caller at most."""
+"""Maximum seconds by which the debts of other local callers delay a caller."""
 
 MIN_WORK: Final = 0.5
-"""Seconds that a new connection from this machine may spend, whatever the others there owe."""
+"""Minimum seconds that a new local connection may spend, regardless of the debts of others."""
 MIN_WASTE: Final = 0.05
-"""The same for waste."""
+"""The same for useless requests."""
 
 ACCOUNTS: Final = 4_096
-"""Maximum number of addresses with an account; the one unused longest is forgotten."""
+"""Maximum number of addresses with an account; the one unused longest is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Seconds of processor time per second, and how many seconds may be saved up."""
+    """Seconds of processor time per second, and the maximum that is saved up."""
 
     share: float
     saved: float
 
 
 class Bucket:
-    """Seconds of processor time that are left; below zero they are owed."""
+    """Remaining seconds of processor time; below zero they are owed."""
 
     __slots__ = ("_level", "_rate", "_updated")
 
@@ -49,18 +49,18 @@ class Bucket:
         self._updated = now
 
     def part_of(self, other: Bucket, minimum: float, now: float) -> None:
-        """Begin with no more than another bucket has left, but with `minimum` in any case."""
+        """Begin with no more than another bucket has left, but with at least `minimum`."""
         left = other._level + (now - other._updated) * other._rate.share
         self._level = min(self._level, max(left, minimum))
 
     def spend(self, seconds: float, now: float) -> None:
-        """Take what a request has cost."""
+        """Subtract the cost of a request."""
         rate = self._rate
         self._level = min(rate.saved, self._level + (now - self._updated) * rate.share) - seconds
         self._updated = now
 
     def spent(self, now: float) -> float:
-        """Return the seconds by which it is below its brim: what was spent lately."""
+        """Return the seconds spent that are not refilled yet."""
         rate = self._rate
         return max(rate.saved - self._level - (now - self._updated) * rate.share, 0.0)
 
@@ -82,23 +82,23 @@ class CostAccount:
         self._waste = Bucket(waste, now)
 
     def part_of(self, address: CostAccount, now: float) -> None:
-        """Begin with what the address has left: a new connection is no new budget."""
+        """Begin with the remaining budget of the address: a new connection is no new budget."""
         self._work.part_of(address._work, MIN_WORK, now)
         self._waste.part_of(address._waste, MIN_WASTE, now)
 
     def charge(self, seconds: float, now: float, *, is_waste: bool = False) -> None:
-        """Charge what a request has cost."""
+        """Charge the cost of a request."""
         self._work.spend(seconds, now)
         if is_waste:
             self._waste.spend(seconds, now)
         self.may_owe = self.wait(now) > 0
 
     def wait(self, now: float) -> float:
-        """Return the seconds until the next request may be worked on."""
+        """Return the seconds until the next request may be processed."""
         return max(self._work.wait(now), self._waste.wait(now))
 
     def spent(self, now: float) -> float:
-        """Return the seconds of work spent lately."""
+        """Return the seconds of work spent recently."""
         return self._work.spent(now)
 
     def is_wasteful(self, now: float) -> bool:
@@ -107,7 +107,7 @@ class CostAccount:
 
 
 NOTHING: Final = 1e-6
-"""Seconds that are owed to the rounding of floats, not by a caller."""
+"""Seconds of debt that are due to the rounding of floats, not to a caller."""
 
 UNLIMITED: Final = Rate(1.0, 1e9)
 
@@ -119,7 +119,7 @@ class Rates:
     connection: Rate
     address: Rate
     waste: Rate
-    """For requests that cannot have been meant; of the connection and of the address alike."""
+    """Budget for useless requests; of the connection and of the address alike."""
 
     def account(self, now: float) -> CostAccount:
         """Return the account of a new connection."""
@@ -141,7 +141,7 @@ class Accounts:
         self._accounts: OrderedDict[str, CostAccount] = OrderedDict()
 
     def of(self, address: str, now: float) -> CostAccount:
-        """Return the account of an address, or of the network that it stands for."""
+        """Return the account of an address, or of its network."""
         name = network_of(address)
         account = self._accounts.get(name)
         if account is None:
@@ -155,21 +155,21 @@ class Accounts:
 class Bill:
     """The accounts that pay for the requests of a caller: its own, and that of its address.
 
-    Callers on this machine share an address with its operator, whom none of them may lock out:
-    the debts of the address delay each of them by `SHARED_DELAY` and no more.
+    Local callers share an address with the operator, whom none of them may lock out: the debts of
+    the address delay each of them by at most `SHARED_DELAY`.
     """
 
     __slots__ = ("_address", "_is_shared", "_own")
 
     def __init__(self, own: CostAccount | None, address: CostAccount, *, is_shared: bool) -> None:
-        """`own` is None for requests that a proxy sends for many over one connection."""
+        """`own` is None for requests that a proxy sends for many callers over one connection."""
         self._own = own
         self._address = address
         self._is_shared = is_shared
 
     @classmethod
     def unlimited(cls) -> Bill:
-        """Return a bill that is never too high."""
+        """Return a bill without limits."""
         return cls(None, CostAccount(UNLIMITED, UNLIMITED, 0.0), is_shared=False)
 
     def charge(self, seconds: float, now: float, *, is_waste: bool = False) -> None:
@@ -180,7 +180,7 @@ class Bill:
 
     @property
     def is_free(self) -> bool:
-        """Return True if the next request need not wait, in the usual case."""
+        """True if neither account may owe, so that the next request need not wait."""
         return not (self._address.may_owe or (self._own is not None and self._own.may_owe))
 
     def wait(self, now: float) -> float:
@@ -189,11 +189,11 @@ class Bill:
         return own if self._is_shared else max(own, self._address.wait(now))
 
     def delay(self, now: float) -> float:
-        """Return the seconds by which the debts of others delay a request, whatever happens."""
+        """Return the seconds by which the debts of other callers delay a request, in any case."""
         return min(self._address.wait(now), SHARED_DELAY) if self._is_shared else 0.0
 
     def spent(self, now: float) -> float:
-        """Return the seconds of work that the caller spent lately: who spent least goes first."""
+        """Return the seconds of work that the caller spent recently, for its place in the queue."""
         return (self._own or self._address).spent(now)
 
     def is_wasteful(self, now: float) -> bool:
@@ -204,7 +204,7 @@ class Bill:
 def network_of(address: str) -> str:
     """Return the name under which an address is charged: an IPv6 address by its /64.
 
-    One customer of a provider has at least that many addresses.
+    A provider assigns at least that many addresses to one customer.
     """
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])

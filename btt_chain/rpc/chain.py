@@ -1,4 +1,4 @@
-"""chain_*: blocks, headers and heads, as Substrate's legacy API gives them."""
+"""chain_*: blocks, headers and heads, in the form of Substrate's legacy API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from btt_chain.rpc.registry import method, subscription
 from btt_chain.rpc.shapes import Shapes, maybe_hex, to_hex
 
 MAX_NUMBERS: Final = 1_000
-"""Heights of one chain_getBlockHash."""
+"""Maximum number of heights of one chain_getBlockHash."""
 
 HeightList = Annotated[list[BlockNumber | None], MaxItems(MAX_NUMBERS)]
 
@@ -33,24 +33,24 @@ class ChainApi:
     def block_hash(
         self, number: BlockNumber | HeightList | None = None
     ) -> str | list[str | None] | None:
-        """The hash at a height, at each of several, or of the best block."""
+        """Return the hash at a height, at each of several, or of the best block."""
         if isinstance(number, list):
             return [self._hash_at(one) for one in number]
         return self._hash_at(number)
 
     @method("chain_getFinalizedHead", "chain_getFinalisedHead")
     def finalized_head(self) -> str:
-        """The hash of the last final block."""
+        """Return the hash of the last final block."""
         return to_hex(self.chain.finalized().hash)
 
     @method("chain_getHeader")
     def header(self, hash: Hash | None = None) -> object:
-        """A header, or null."""
+        """Return a header, or null."""
         return self.shapes.header(hash or self.chain.best().hash)
 
     @method("chain_getBlock")
     def block(self, hash: Hash | None = None) -> dict[str, object] | None:
-        """A block with its justifications, or null."""
+        """Return a block with its justifications, or null."""
         hash = hash or self.chain.best().hash
         header, body = self.shapes.header(hash), self.chain.body(hash)
         if header is None or body is None:
@@ -76,7 +76,7 @@ class ChainApi:
         ),
     )
     def subscribe_new_heads(self, subscription: Subscription) -> None:
-        """Every new best block; the present one at once."""
+        """Report every new best block; the current one at once."""
         self.best_heads.join(subscription)
         subscription.notify(self.shapes.header(self.chain.best().hash))
 
@@ -86,7 +86,7 @@ class ChainApi:
         unsubscribe=("chain_unsubscribeAllHeads",),
     )
     def subscribe_all_heads(self, subscription: Subscription) -> None:
-        """Every imported block, forks included; the best one at once."""
+        """Report every imported block, forks included; the best one at once."""
         self.all_heads.join(subscription)
         subscription.notify(self.shapes.header(self.chain.best().hash))
 
@@ -97,7 +97,7 @@ class ChainApi:
         unsubscribe=("chain_unsubscribeFinalizedHeads", "chain_unsubscribeFinalisedHeads"),
     )
     def subscribe_finalized_heads(self, subscription: Subscription) -> None:
-        """Every final block in order, none left out; the present one at once."""
+        """Report every final block in order, without gaps; the current one at once."""
         self.finalized_heads.join(subscription)
         subscription.notify(self.shapes.header(self.chain.finalized().hash))
 

@@ -1,9 +1,9 @@
 """chainHead_v1_*: following the head of the chain, block by block.
 
-A follow tells a client of every block once, parents first, and keeps each pinned until the client
-lets go of it. What it promises (JSON-RPC interface spec, chainHead_v1_follow): only announced
-blocks are ever named, the best block is never one that was finalised away, and when the promise
-cannot be kept the follow says `stop` and dies. Follows die with their connection.
+A follow reports every block once to a client, parents first, and keeps each pinned until the client
+unpins it. Its guarantees (JSON-RPC interface spec, chainHead_v1_follow): only announced blocks are
+ever named, the best block is never one that finality excludes, and when a guarantee cannot be kept
+the follow sends `stop` and ends. Follows end with their connection.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ log.addFilter(LIMIT)
 
 EVENT: Final = "chainHead_v1_followEvent"
 MAX_FOLLOWS: Final = 4
-"""Per connection; clients may count on two."""
+"""Maximum number per connection; clients may count on two."""
 MAX_OPERATIONS: Final = 16
-"""Per follow; each item of a storage query counts as one."""
+"""Maximum number per follow; each item of a storage query counts as one."""
 FINALIZED_TOLD: Final = 10
-"""Final blocks named at the start: a minute of them, so that a client can resume."""
+"""Number of final blocks named at the start: a minute of them, so that a client can resume."""
 MAX_SETTLED_PINS: Final = 512
-"""Pinned blocks that are final or dead. Those in between are the chain's doing, not the client's,
-and are not limited."""
+"""Maximum number of pinned blocks that are final or pruned. The number of others depends on the
+chain, not on the client, and is not limited."""
 MAX_PIN_AGE: Final = 512
-"""How far, in blocks, a pinned block may lie behind the finalised head."""
+"""Maximum distance, in blocks, of a pinned block below the finalized head."""
 
 TOO_MANY_FOLLOWS: Final = -32800
 INVALID_BLOCK: Final = -32801
@@ -63,22 +63,22 @@ LIMIT_REACHED: Final = {"result": "limitReached"}
 
 @dataclass(slots=True)
 class Pin:
-    """A block that the client has been told of and has not let go."""
+    """A block that was reported to the client and is not unpinned."""
 
     header: Header
     settled: bool
-    """Final, or on a fork that finality killed."""
+    """Final, or on a fork that finality excludes."""
 
 
 @dataclass(slots=True)
 class StorageOperation:
-    """Storage queries under way; waits for the client after every page of descendants."""
+    """Storage queries in progress; waits for the client after every page of descendants."""
 
     id: str
     hash: bytes
     queries: deque[Query]
     size: int
-    """Items it was started with: what it takes from the limit of operations."""
+    """Number of items at the start, which count towards the limit of operations."""
     waiting: bool = False
 
 
@@ -99,7 +99,7 @@ class Follow:
     # ---- blocks
 
     def start(self) -> None:
-        """Tell of the final blocks, of every block above them, and of the best."""
+        """Report the final blocks, every block above them, and the best."""
         head = self.chain.finalized()
         lineage: list[tuple[bytes, Header]] = []
         hash = head.hash
@@ -129,7 +129,7 @@ class Follow:
         self._new_best(self.chain.best().hash)
 
     def hear(self, event: ChainEvent) -> None:
-        """Pass an event of the chain on."""
+        """Forward an event of the chain."""
         match event:
             case NewBlock(hash=hash):
                 self._announce(hash)
@@ -139,7 +139,7 @@ class Follow:
                 self._finalize(event)
 
     def stop(self) -> None:
-        """The view can no longer be kept whole: say so, and end."""
+        """Send `stop` and end: the view cannot be kept complete."""
         self.subscription.notify({"event": "stop"})
         self.subscription.end()
 
@@ -148,7 +148,7 @@ class Follow:
             return
         header = self.chain.header(hash)
         if header is None or not self._is_known(header.parent_hash):
-            # A gap: after a jump in syncing there is no telling what lies between.
+            # A gap, after a jump in syncing: the blocks in between are not known.
             self.stop()
             return
         self._pin(hash, header, settled=False)
@@ -183,7 +183,7 @@ class Follow:
         gone = {*hashes[:-1], *pruned, self.finalized}
         if self.best in gone:
             best = self.chain.best().hash
-            # What the node calls best may be unknown here, or just as dead: the final head is not.
+            # The node's best block may be unknown here, or just pruned: the final head is not.
             self._new_best(best if best in self.pending and best not in gone else head)
         self.finalized = head
         for hash in hashes + pruned:
@@ -200,10 +200,10 @@ class Follow:
         self._check_pins()
 
     def _check_pins(self) -> None:
-        """Stop a client that holds on to too much, or to what is too old."""
+        """Stop a client that keeps too many or too old blocks pinned."""
         head = self.chain.finalized().number
         settled = sum(pin.settled for pin in self.pins.values())
-        # Of any pin: a fork that died unnoticed is settled by its height alone.
+        # Of any pin: a fork that was pruned unnoticed is settled by its height alone.
         oldest = min((pin.header.number for pin in self.pins.values()), default=head)
         if settled > MAX_SETTLED_PINS or head - oldest > MAX_PIN_AGE:
             self.stop()
@@ -218,7 +218,7 @@ class Follow:
             return {"type": "invalid", "error": str(problem)}
 
     def _runtime_change(self, hash: bytes, parent: bytes) -> dict[str, object] | None:
-        """The block's runtime if its parent had another, else null."""
+        """Return the block's runtime if its parent had another, else null."""
         try:
             version = self.chain.runtime_version(hash)
             before = self.chain.runtime_version(parent)
@@ -229,14 +229,14 @@ class Follow:
     # ---- pins
 
     def pin(self, hash: bytes) -> Pin:
-        """A pinned block. Raises -32801 if it never was told of, or was let go."""
+        """Return a pinned block. Raises -32801 if it was not reported, or was unpinned."""
         pin = self.pins.get(hash)
         if pin is None:
             raise RpcError(INVALID_BLOCK, "Invalid block hash")
         return pin
 
     def unpin(self, hashes: Sequence[bytes]) -> None:
-        """Let blocks go: all, or on an error none."""
+        """Unpin blocks: all, or on an error none."""
         if len(set(hashes)) != len(hashes):
             raise RpcError(DUPLICATE_HASHES, "Received duplicated block hashes")
         for hash in hashes:
@@ -246,7 +246,7 @@ class Follow:
             self.chain.unpin(hash)
 
     def release(self) -> None:
-        """The follow is over: nothing is held any more."""
+        """Release all pins and operations: the follow is over."""
         for hash in self.pins:
             self.chain.unpin(hash)
         self.pins.clear()
@@ -259,16 +259,16 @@ class Follow:
     # ---- operations
 
     def free_operations(self) -> int:
-        """How many more operations may be started."""
+        """Return the number of further operations that may be started."""
         return MAX_OPERATIONS - sum(operation.size for operation in self.operations.values())
 
     def new_operation(self) -> str:
-        """An id for the client to know the operation by."""
+        """Return a new operation id for the client."""
         self._operation_count += 1
         return str(self._operation_count)
 
     def tell(self, event: str, operation: str, **members: object) -> None:
-        """An event about an operation."""
+        """Send an event about an operation."""
         self.subscription.notify({"event": event, "operationId": operation, **members})
 
     def body(self, id: str, hash: bytes) -> None:
@@ -280,7 +280,7 @@ class Follow:
         self.tell("operationBodyDone", id, value=[to_hex(opaque(inner)) for inner in body])
 
     def call(self, id: str, hash: bytes, function: str, data: bytes) -> None:
-        """Send what a runtime function returns."""
+        """Send the result of a runtime function."""
         try:
             output = self.chain.call(hash, function, data)
         except RuntimeCallError as problem:
@@ -288,14 +288,14 @@ class Follow:
         except BackendError:
             self.tell("operationInaccessible", id)
         except Exception:
-            # Past the dispatcher, whose net does not reach here: it would end the connection.
+            # The dispatcher has returned, and does not catch this: it would end the connection.
             log.exception("chainHead_v1_call of %s failed", function[:80])
             self.tell("operationError", id, error="Internal error")
         else:
             self.tell("operationCallDone", id, output=to_hex(output))
 
     def storage(self, operation: StorageOperation) -> None:
-        """Go on with storage queries until they are done or a page is full."""
+        """Continue storage queries until they are done or a page is full."""
         operation.waiting = False
         if self.operations.get(operation.id) is not operation:
             return
@@ -326,7 +326,7 @@ class Follow:
 
 
 class ChainHeadApi:
-    """Follows and what may be asked through them."""
+    """Follows, and the operations on them."""
 
     def __init__(self, backend: Backend, hub: Hub) -> None:
         self.chain = backend.chain
@@ -353,7 +353,7 @@ class ChainHeadApi:
 
     @method("chainHead_v1_header", connected=True)
     def header(self, call: Call, follow_subscription: Text, hash: Hash) -> str | None:
-        """A pinned block's header; null on a dead follow."""
+        """Return a pinned block's header; null on an ended follow."""
         follow = self._find(call, follow_subscription)
         return None if follow is None else to_hex(follow.pin(hash).header.encode())
 
@@ -429,7 +429,7 @@ class ChainHeadApi:
 
     @method("chainHead_v1_continue", connected=True)
     def resume(self, call: Call, follow_subscription: Text, operation_id: Text) -> None:
-        """Go on with a storage operation that waits."""
+        """Continue a waiting storage operation."""
         follow = self._find(call, follow_subscription)
         operation = None if follow is None else follow.operations.get(operation_id)
         if follow is None or operation is None:
@@ -441,7 +441,7 @@ class ChainHeadApi:
 
     @method("chainHead_v1_stopOperation", connected=True)
     def stop_operation(self, call: Call, follow_subscription: Text, operation_id: Text) -> None:
-        """Give up an operation; what has finished already is past stopping."""
+        """Stop an operation, unless it has finished."""
         follow = self._find(call, follow_subscription)
         if follow is not None:
             follow.operations.pop(operation_id, None)
@@ -450,13 +450,13 @@ class ChainHeadApi:
     def unpin(
         self, call: Call, follow_subscription: Text, hash_or_hashes: Hash | list[Hash]
     ) -> None:
-        """Let one block go, or several."""
+        """Unpin one block, or several."""
         follow = self._find(call, follow_subscription)
         if follow is not None:
             follow.unpin(hash_or_hashes if isinstance(hash_or_hashes, list) else [hash_or_hashes])
 
     def _find(self, call: Call, id: str) -> Follow | None:
-        """A follow of this very connection; nobody reads through another's."""
+        """Return a follow of this connection; follows of other connections are not accessible."""
         follow = self.follows.get(id)
         if follow is None or follow.subscription.connection is not call.connection:
             return None

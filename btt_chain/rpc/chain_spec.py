@@ -1,4 +1,4 @@
-"""chainSpec_v1_*: which chain this is."""
+"""chainSpec_v1_*: the identity of the chain."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from btt_chain.rpc.shapes import to_hex
 
 
 class ChainSpecApi:
-    """What never changes while a client is connected."""
+    """Properties of the chain that do not change while a client is connected."""
 
     def __init__(self, backend: Backend) -> None:
         self.node = backend.node
@@ -18,15 +18,15 @@ class ChainSpecApi:
 
     @method("chainSpec_v1_chainName")
     def chain_name(self) -> str:
-        """The chain's name."""
+        """Return the chain's name."""
         return self.node.chain_name
 
     @method("chainSpec_v1_genesisHash")
     def genesis_hash(self) -> str:
-        """The hash of block zero."""
+        """Return the hash of block zero."""
         return to_hex(self.chain.genesis_hash)
 
     @method("chainSpec_v1_properties")
     def properties(self) -> Mapping[str, object]:
-        """How addresses and amounts are written."""
+        """Return the chain's properties, such as the formats of addresses and amounts."""
         return dict(self.node.properties)

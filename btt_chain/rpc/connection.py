@@ -1,12 +1,12 @@
-"""A WebSocket connection: what leaves it and in what order, and what dies with it.
+"""A WebSocket connection: the order of its messages, and the objects that end with it.
 
 Everything written passes through one queue. An answer is queued before the subscription it
-announces is opened, and a subscription that is not open holds its notifications back: so no client
-ever sees a notification of a subscription it has not been told of.
+announces is opened, and a subscription that is not open holds its notifications back: so a client
+never receives a notification before the id of its subscription.
 
-Answers wait for the reader: the next request is read when the last answer is on its way.
-Notifications cannot wait, so they are counted: a reader who leaves more than `Limits.unsent` bytes
-of them behind is disconnected.
+Answers wait for the reader: the next request is read when the last answer is sent. Notifications
+cannot wait, so their bytes are counted: a reader that is more than `Limits.unsent` bytes behind is
+disconnected.
 """
 
 from __future__ import annotations
@@ -34,35 +34,35 @@ Work = Callable[[], Awaitable[None]]
 DELIVERY_PRICE: Final = 20e-6
 """Seconds of processor time charged for a notification of a subscription, besides its bytes."""
 MIN_CHARGE: Final = 0.001
-"""Seconds below which a charge waits for the next one."""
+"""Seconds below which charges are accumulated."""
 
 
 class Wire(Protocol):
-    """The socket below: frames out, and a way to cut it."""
+    """The socket of a connection."""
 
     def write(self, frame: bytes) -> Awaitable[None]:
-        """Send one text frame; done when the peer has taken enough of what went before."""
+        """Send one text frame; done when the peer has read enough of the earlier ones."""
 
     def cut(self) -> None:
-        """Drop the connection at once, without a farewell."""
+        """Drop the connection at once, without a close frame."""
 
 
 class Tally:
-    """How many subscriptions there are on all connections together."""
+    """Counts the subscriptions on all connections together."""
 
     __slots__ = ("by_address", "count", "external")
 
     def __init__(self) -> None:
         self.count = 0
         self.external = 0
-        """Those of callers from other machines."""
+        """Subscriptions of callers from other machines."""
         self.by_address: Counter[str] = Counter()
         """The same, by address."""
 
     def full(self, connection: Connection) -> int | None:
-        """Return the limit that leaves no room for another one of a connection; None if none does.
+        """Return the limit that forbids another subscription of a connection; None if none does.
 
-        Callers from other machines leave room for each other and for those on this machine.
+        The limits on callers from other machines leave room for each other and for local callers.
         """
         limits = connection.limits
         found = [(self.count, limits.subscriptions_in_all)]
@@ -73,7 +73,7 @@ class Tally:
         return next((limit for count, limit in found if count >= limit), None)
 
     def add(self, connection: Connection, change: int) -> None:
-        """Count a subscription of a connection in (1) or out (-1)."""
+        """Add (1) or remove (-1) a subscription of a connection."""
         self.count += change
         if connection.bucket is None:
             return
@@ -119,7 +119,7 @@ class Connection:
     # ---- out
 
     def send(self, frame: bytes) -> None:
-        """Queue a frame; a reader too far behind is cut instead."""
+        """Queue a frame; a reader too far behind is disconnected instead."""
         if self.closed:
             return
         if self._unsent_size > self.limits.unsent:
@@ -140,11 +140,11 @@ class Connection:
 
     @property
     def is_idle(self) -> bool:
-        """Whether a frame written now would overtake none."""
+        """True if a frame written now overtakes no other."""
         return not self._unsent and not self._writing.locked()
 
     def cork(self) -> None:
-        """Leave what is queued to the `flush` that follows: it is cheaper than waking a task."""
+        """Leave queued frames to the following `flush`: it is cheaper than waking a task."""
         self._corked = True
 
     async def flush(self) -> None:
@@ -157,7 +157,7 @@ class Connection:
                 await self.wire.write(frame)
 
     async def deliver(self, frame: bytes, after: Callable[[], None]) -> None:
-        """Write the answer of a slow call when the peer has taken the rest; then run `after`."""
+        """Write the answer of a slow call when the peer has read the rest; then run `after`."""
         await self.flush()
         self.send(frame)
         after()
@@ -172,7 +172,7 @@ class Connection:
     # ---- work that belongs to this connection
 
     def spawn(self, work: Work) -> asyncio.Task[None]:
-        """Run something for as long as the connection lives; a failure of the wire ends it."""
+        """Run work while the connection lives; a failure of it ends the connection."""
         task = asyncio.ensure_future(self._guard(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -189,25 +189,25 @@ class Connection:
             self.cut()
 
     async def run_slow(self, work: Work) -> None:
-        """Start a slow call; waits while too many are under way."""
+        """Start a slow call; waits while too many are in progress."""
         await self._slots.acquire()
         self.spawn(work).add_done_callback(lambda _: self._slots.release())
 
     # ---- end
 
     def cut(self) -> None:
-        """Drop the peer; the reading loop notices and calls `close`."""
+        """Drop the peer; the reading loop detects it and calls `close`."""
         self.closed = True
         self._unsent.clear()
         self._unsent_size = 0
         self.wire.cut()
 
     def on_close(self, action: Callable[[], object]) -> None:
-        """Call `action` when the connection ends, however it ends."""
+        """Call `action` when the connection ends, for any reason."""
         self._on_close.append(action)
 
     def close(self) -> None:
-        """End all that belongs to the connection. Idempotent."""
+        """End everything that belongs to the connection. Idempotent."""
         self.closed = True
         for subscription in list(self.subscriptions.values()):
             subscription.end()
@@ -265,7 +265,9 @@ class Subscription:
         connection.tally.add(connection, 1)
 
     def notify(self, result: object) -> None:
-        """Send one notification; `result` is anything orjson writes. Silent when ended."""
+        """Send one notification; `result` is anything orjson writes. Nothing is sent after the
+        end.
+        """
         if not self.alive:
             return
         frame = self._opening + orjson.dumps(result) + b"}}"
@@ -276,7 +278,7 @@ class Subscription:
             self._held.append(frame)
 
     def open(self) -> None:
-        """The answer with the id is queued: let the held notifications follow it."""
+        """Send the held notifications: the answer with the id is queued."""
         held, self._held = self._held, None
         for frame in held or ():
             self.connection.send(frame)
@@ -284,22 +286,22 @@ class Subscription:
             self.task = self.connection.spawn(self._work)
 
     def run(self, work: Work) -> None:
-        """Let `work` feed the subscription from its opening on, until it ends."""
+        """Let `work` feed the subscription from its opening, until it ends."""
         self._work = work
 
     def on_end(self, action: Callable[[], object]) -> None:
-        """Call `action` once, whoever ends the subscription; now, if it has ended already."""
+        """Call `action` once when the subscription ends, for any reason; now, if it has ended."""
         if self.alive:
             self._on_end.append(action)
         else:
             action()
 
     def end(self) -> None:
-        """No more notifications; what was promised by `on_end` happens now. Idempotent."""
+        """Stop notifications and run the `on_end` actions. Idempotent."""
         if not self.alive:
             return
         self.alive = False
-        # What is held was promised before the end: it still follows the answer.
+        # Held notifications precede the end: they still follow the answer.
         self.connection.subscriptions.pop(self.id, None)
         self.connection.tally.add(self.connection, -1)
         if self.task is not None and self.task is not asyncio.current_task():
@@ -310,7 +312,9 @@ class Subscription:
 
 
 class Call:
-    """A call on a connection, for methods that must know which; see `registry.Kind.CONNECTED`."""
+    """A call on a connection, for methods that need the connection; see
+    `registry.Kind.CONNECTED`.
+    """
 
     __slots__ = ("_actions", "connection")
 
@@ -319,5 +323,5 @@ class Call:
         self._actions = actions
 
     def after(self, action: Callable[[], None]) -> None:
-        """Do this once the answer is queued: whatever it notifies comes behind the answer."""
+        """Run `action` once the answer is queued: its notifications follow the answer."""
         self._actions.append(action)

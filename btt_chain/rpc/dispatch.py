@@ -1,10 +1,10 @@
 """Dispatch: from a message to the handler and back to an answer.
 
-The outermost loop of the API: whatever a handler raises becomes an error object; what was not
-foreseen is logged and answered with -32603, and the server goes on.
+The outermost loop of the API: every exception of a handler becomes an error object; an unexpected
+one is logged and answered with -32603, and the server goes on.
 
-Each call has a turn in the lane (`lane.py`), and its caller is charged for the time that it took
-and for the bytes that came and went (`budget.py`).
+Each call has a turn in the queue (`lane.py`), and its caller is charged for its time and for the
+bytes received and sent (`budget.py`).
 """
 
 from __future__ import annotations
@@ -50,26 +50,26 @@ log.addFilter(LIMIT)
 Message: TypeAlias = "Request | Malformed | list[Request | Malformed]"
 
 NOTIFICATION_PRICE = 0.0002
-"""Seconds charged for a call without an id, which is not acted on: no client means to send one."""
+"""Seconds charged for a call without an id, which is not executed: clients send it by mistake."""
 READ_WHEN_REFUSED = 4_096
-"""Bytes of a refused message that is still parsed, so that the refusal has its id."""
+"""Maximum bytes of a refused message that is still parsed, so that the refusal has its id."""
 
 
 @dataclass(slots=True)
 class Caller:
-    """Who asks: rights, rate budget (None: unlimited), connection (None over HTTP), who pays."""
+    """A caller: rights, rate budget (None: unlimited), connection (None over HTTP), accounts."""
 
     unsafe_allowed: bool
     bucket: TokenBucket | None = None
     connection: Connection | None = None
     bill: Bill = field(default_factory=Bill.unlimited)
     uncharged: float = 0.0
-    """Seconds that are too few to be charged one by one."""
+    """Accumulated seconds, too few to be charged yet."""
     claim: Claim | None = None
-    """Room of an answer over HTTP, to be given back once it was sent."""
+    """Room of an answer over HTTP, to be released once it was sent."""
 
     def charge_for(self, reply: Reply, seconds: float, size: int) -> None:
-        """Charge for the work on a call, whose message had so many bytes, and for its answer."""
+        """Charge for the work on a call, for its message of `size` bytes, and for its answer."""
         if reply.frame is None:
             seconds += NOTIFICATION_PRICE
         else:
@@ -77,7 +77,7 @@ class Caller:
         self.charge(seconds, size, is_waste=reply.is_waste)
 
     def charge(self, seconds: float, size: int, *, is_waste: bool = False) -> None:
-        """Charge for work, and for bytes that came or went."""
+        """Charge for work, and for bytes received or sent."""
         seconds += size / BYTES_PER_SECOND
         if is_waste:
             self.bill.charge(seconds, monotonic(), is_waste=True)
@@ -88,10 +88,10 @@ class Caller:
             self.uncharged = 0.0
 
     async def afford(self) -> float:
-        """Return 0 when the next call of a batch may be worked on, else the seconds to wait.
+        """Return 0 when the next call of a batch may be processed, else the seconds to wait.
 
         The message was admitted when nothing was owed, but each of its calls may cost as much as a
-        message: what they owe is waited for, and if that takes too long, they are refused.
+        message: their debt is waited for, and if that takes too long, they are refused.
         """
         if self.bill.is_free:
             return 0.0
@@ -103,46 +103,46 @@ class Caller:
         return 0.0
 
     def rank(self) -> float:
-        """Return the place among others who wait for a turn: who spent least is first."""
+        """Return the rank for waiting turns: a caller that spent less is served first."""
         return self.bill.spent(monotonic())
 
 
 class Reply:
-    """An answer (None to a notification), and what may happen once it is queued."""
+    """An answer (None to a notification), and the effects that follow it."""
 
     __slots__ = ("actions", "claim", "frame", "is_waste", "subscriptions")
 
     def __init__(self, frame: bytes | None, *, is_waste: bool = False) -> None:
         self.frame = frame
         self.is_waste = is_waste
-        """Whether the caller cannot have meant what it sent."""
-        # Made when needed: most answers need none of these.
+        """True if the message was useless."""
+        # Created on demand: most answers need none of these.
         self.claim: Claim | None = None
         self.subscriptions: list[Subscription] | None = None
         self.actions: list[Callable[[], None]] | None = None
 
     @property
     def is_plain(self) -> bool:
-        """An answer and nothing else."""
+        """True if the answer has no effects."""
         return self.frame is not None and self.subscriptions is None and self.actions is None
 
     def absorb(self, other: Reply) -> None:
-        """Take over what waits for another answer, which goes out with this one."""
+        """Take over the effects of another answer, which is sent with this one."""
         self.subscriptions = [*(self.subscriptions or ()), *(other.subscriptions or ())]
         self.actions = [*(self.actions or ()), *(other.actions or ())]
 
     def open(self) -> None:
-        """The answer is queued: subscriptions may begin. Actions are the dispatcher's."""
+        """Open the subscriptions: the answer is queued. Actions are run by the dispatcher."""
         for subscription in self.subscriptions or ():
             subscription.open()
 
     def release(self) -> None:
-        """Give back the room of the answer, which was sent or will never be."""
+        """Release the room of the answer, which was sent or never will be."""
         if self.claim is not None:
             self.claim.release()
 
     def abandon(self, error: RpcError, id: bytes = NULL) -> Reply:
-        """Refuse instead; subscriptions that the caller will never hear of are ended."""
+        """Return a refusal instead; subscriptions whose ids are never sent are ended."""
         self.release()
         for subscription in self.subscriptions or ():
             subscription.end()
@@ -161,12 +161,12 @@ class Dispatcher:
         self.answers = AnswerSpace()
         self.preparation = Preparation(registry.methods, registry.lane, registry.prepare_metadata)
         self.on_call: Callable[[str, float], None] | None = None
-        """Told of each call that was answered: the method's registered name, and seconds."""
+        """Called for each answered call, with the method's registered name, and seconds."""
 
     # ---- HTTP: one message in, one answer out
 
     async def respond(self, caller: Caller, raw: bytes) -> bytes | None:
-        """The answer to a message; None if it held nothing but notifications."""
+        """Return the answer to a message; None if it held only notifications."""
         if not self.lane.begin():
             await self.lane.turn(caller.rank)
         message, reply = self._read(caller, raw)
@@ -177,7 +177,7 @@ class Dispatcher:
         return reply.frame
 
     def refuse(self, raw: bytes | str, wait: float) -> bytes:
-        """Return the refusal of a message that is not worked on for lack of budget."""
+        """Return the refusal of a message that is not processed for lack of budget."""
         message = parse(raw, self.limits.batch) if len(raw) <= READ_WHEN_REFUSED else None
         id = message.id if isinstance(message, Request) else None
         return refusal(id or NULL, try_later(wait))
@@ -196,7 +196,7 @@ class Dispatcher:
                 return
             reply = await self._slowly(caller, message)
         elif reply.is_plain and connection.is_idle and len(reply.frame or b"") <= FREE_ANSWER:
-            # Nearly every call: nothing waits before or behind the answer.
+            # Nearly every call: no frame waits, and the answer has no effects.
             await connection.wire.write(reply.frame or b"")
             return
         reply = self._with_room(reply, message)
@@ -233,7 +233,7 @@ class Dispatcher:
         return reply.abandon(no_room(), id or NULL)
 
     async def _act(self, caller: Caller, reply: Reply) -> None:
-        """Do what had to wait for an answer, each action in a turn of its own."""
+        """Run the actions of an answer, each in a separate turn."""
         for action in reply.actions or ():
             await self.lane.turn(caller.rank)
             try:
@@ -277,7 +277,7 @@ class Dispatcher:
         return await self._one(caller, message)
 
     async def _batch(self, caller: Caller, items: Sequence[Request | Malformed]) -> Reply:
-        """Answers in the order of the calls, in one frame, as clients expect."""
+        """Return the answers in the order of the calls, in one frame, as clients expect."""
         whole = Reply(None)
         whole.claim = Claim(self.answers)
         try:
@@ -334,7 +334,7 @@ class Dispatcher:
             finally:
                 seconds = self.lane.spent()
         else:
-            # What it does between two pauses goes through the lane by itself (`Lane.rest`).
+            # Its work between two pauses goes through the queue by itself (`Lane.rest`).
             seconds, reply = 0.0, await self._pausing(caller, item)
         caller.charge_for(reply, seconds, 0)
         return reply
@@ -357,7 +357,7 @@ class Dispatcher:
             return self._refused(item, problem)
 
     def _quick(self, caller: Caller, item: Request | Malformed) -> Reply:
-        """Answer a call that needs no waiting; notifications are not acted on."""
+        """Answer a call that needs no waiting; notifications are not executed."""
         if isinstance(item, Malformed):
             return Reply(refusal(item.id, item.error), is_waste=True)
         if item.id is None:
@@ -383,13 +383,13 @@ class Dispatcher:
     def _refused(self, item: Request, problem: Exception) -> Reply:
         """Return the answer to a call that failed."""
         error = self._error(item, problem)
-        # The codes below zero are those of JSON-RPC itself, except for failures of ours.
+        # Negative codes are those of JSON-RPC itself, except for failures of ours.
         meant = error.code >= 0 or error.code in {INTERNAL_ERROR, RESPONSE_TOO_BIG}
         is_waste = not meant or isinstance(problem, TimeLimitReached)
         return Reply(refusal(item.id or NULL, error), is_waste=is_waste)
 
     def _admit(self, caller: Caller, request: Request) -> Method:
-        """The method, if it exists and this caller may call it now."""
+        """Return the method, if it exists and this caller may call it now; else raise RpcError."""
         method = self.methods.get(request.method)
         if method is None:
             raise RpcError(METHOD_NOT_FOUND, "Method not found")
@@ -412,7 +412,7 @@ class Dispatcher:
         return arguments
 
     def _check_size(self, method: Method, request: Request) -> None:
-        """Refuse arguments of a runtime function that are too long for it, before they are read."""
+        """Refuse too long arguments of a runtime function before they are parsed."""
         signature, function, data = method.signature, method.function or 0, method.data or 0
         name, text = signature.raw(request.params, function), signature.raw(request.params, data)
         if not isinstance(name, str) or not isinstance(text, str):
@@ -455,7 +455,7 @@ class Dispatcher:
         return frame
 
     def _error(self, request: Request, problem: Exception) -> RpcError:
-        """What the caller is told."""
+        """Return the error object of an exception."""
         if isinstance(problem, RpcError):
             return problem
         if isinstance(problem, BackendError):
@@ -465,7 +465,10 @@ class Dispatcher:
 
 
 def _unsubscribe(connection: Connection, method: Method, id: object) -> bool | None:
-    """End a subscription of the caller's; false for one that is not there, or of another kind."""
+    """End a subscription of the caller; False if it does not exist, or is of another kind.
+
+    None for methods that always answer null.
+    """
     subscription = connection.subscriptions.get(id) if isinstance(id, str) else None
     found = subscription is not None and subscription.event == method.event
     if subscription is not None and found:

@@ -1,4 +1,4 @@
-"""engine_*: blocks on demand, for tests and development; listed only where the node offers it."""
+"""engine_*: blocks on demand, for tests and development; listed only where the node offers them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from btt_chain.rpc.shapes import to_hex
 
 BLOCK_NOT_FOUND = 13_000
 SEAL_ERROR = 20_000
-"""Substrate's codes of manual seal: no such block; anything else that went wrong."""
+"""Substrate's codes of manual seal: unknown block; any other failure."""
 
 
 class EngineApi:
@@ -23,7 +23,7 @@ class EngineApi:
     async def create_block(
         self, create_empty: Flag, finalize: Flag, parent_hash: Hash | None = None
     ) -> dict[str, object]:
-        """Make a block of the ready transactions; its hash."""
+        """Make a block of the ready transactions; return its hash."""
         try:
             hash = await self.sealer.create_block(
                 create_empty=create_empty, finalize=finalize, parent=parent_hash
@@ -41,7 +41,7 @@ class EngineApi:
 
     @method("engine_finalizeBlock", unsafe=True)
     async def finalize_block(self, hash: Hash, justification: Hex | None = None) -> bool:
-        """Make a block and its ancestors final."""
+        """Make a block and its ancestors final. The answer is always true."""
         try:
             return await self.sealer.finalize_block(hash, justification)
         except (SealError, UnknownBlock) as problem:

@@ -27,19 +27,19 @@ PROVE_FAILED: Final = 4
 
 
 class Rounds(NamedTuple):
-    """What the voters of now are doing."""
+    """The rounds of the current voters."""
 
     set_id: int
     best: RoundReport
     background: Sequence[RoundReport]
-    """Rounds before it that still listen."""
+    """Earlier rounds that still take votes."""
 
 
 class Finality(Protocol):
-    """What the RPC needs of GRANDPA."""
+    """GRANDPA, for the RPC."""
 
     def rounds(self) -> Rounds | None:
-        """Return the voters' rounds; None while nobody votes here."""
+        """Return the voters' rounds; None while there are no voters here."""
         ...
 
     def prove(self, number: int) -> FinalityProof | None:
@@ -50,12 +50,14 @@ class Finality(Protocol):
         ...
 
     def listen(self, listener: Callable[[bytes], None]) -> Callable[[], None]:
-        """Call `listener` with every new justification (SCALE), until the returned is called."""
+        """Call `listener` with each new justification (SCALE) until the returned function is
+        called.
+        """
         ...
 
 
 class GrandpaApi:
-    """Finality, as light clients and bridges ask for it."""
+    """Finality, for light clients and bridges."""
 
     def __init__(self, finality: Finality) -> None:
         self.finality = finality
@@ -64,7 +66,7 @@ class GrandpaApi:
 
     @method("grandpa_roundState")
     def round_state(self) -> dict[str, object]:
-        """The rounds at work: who has voted, and who is missing."""
+        """Return the rounds in progress: their votes, and the missing voters."""
         rounds = self.finality.rounds()
         if rounds is None:
             raise RpcError(NOT_READY, "GRANDPA RPC endpoint not ready")
@@ -80,7 +82,9 @@ class GrandpaApi:
 
     @method("grandpa_proveFinality", cost=HEAVY)
     def prove_finality(self, block: BlockNumber) -> str | None:
-        """The proof that the block at a height is final, as SCALE FinalityProof in hex, or null."""
+        """Return the proof that the block at a height is final, as SCALE FinalityProof in hex, or
+        null.
+        """
         try:
             proof = self.finality.prove(block)
         except NotFinal:
@@ -94,13 +98,13 @@ class GrandpaApi:
         unsubscribe=("grandpa_unsubscribeJustifications",),
     )
     def subscribe_justifications(self, subscription: Subscription) -> None:
-        """Every new justification, as SCALE in hex."""
+        """Report each new justification, as SCALE in hex."""
         self.justifications.join(subscription)
         if self._deaf is None:
             self._deaf = self.finality.listen(self._hear)
 
     def close(self) -> None:
-        """Hear nothing more."""
+        """Stop listening."""
         if self._deaf is not None:
             self._deaf()
             self._deaf = None
@@ -111,10 +115,10 @@ class GrandpaApi:
 
 
 def _round(report: RoundReport) -> dict[str, object]:
-    """Tell a round in weights that Substrate's clients can read.
+    """Return a round with weights that Substrate's clients can read.
 
-    They take u32, and one bond of ours passes that (ruling A10: bond // 10^12). So all weights of
-    a round are told in thousands, or in millions; a quorum is never told before it is one.
+    Their weights are u32, and a large bond exceeds that. So all weights of a round are scaled to
+    thousands, or to millions and so on; a quorum is never shown before it is reached.
     """
     unit = 1
     while report.total_weight // unit > u32.MAX:

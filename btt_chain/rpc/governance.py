@@ -1,4 +1,4 @@
-"""gov_*: the four chambers, referenda and elections, asked of the runtime at a block.
+"""gov_*: the four chambers, referenda and elections, from the runtime at a block.
 
 Amounts are in planck, times in slots since genesis, parts in billionths, powers in each chamber's
 own unit: planck, millionths of a unit of work, half-planck, billionths of a seat. Numbers of 64
@@ -17,15 +17,15 @@ from runtime.governance_api import PollView, ReferendumView, TrackView
 from runtime.pallets.chambers import ElectionView, StateView
 
 PAGE: Final = 100
-"""Referenda that are answered at once."""
+"""Maximum number of referenda in one answer."""
 CHAMBERS: Final = ("institutions", "compute", "holders", "community")
 
 DIGITS: Final = 39
-"""Of an amount in planck, at most."""
+"""Maximum decimal digits of an amount in planck."""
 
 
 def planck(value: object) -> int:
-    """An amount: decimal text, or a number."""
+    """Return an amount, given as decimal text or a number."""
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= DIGITS:
         value = int(value)
     return unsigned(value, bits=128)
@@ -35,24 +35,26 @@ Planck = Annotated[int, Parsed(planck)]
 
 
 class GovernanceApi(Views):
-    """Governance, as the runtime tells it at a block: the best one, unless another is named."""
+    """Governance from the runtime at a block, by default the best one."""
 
     @method("gov_chambers", cost=HEAVY)
     def chambers(self, at: Hash | None = None) -> Json:
-        """The four chambers: weights, electorates, institutions, representatives."""
+        """Return the four chambers: weights, electorates, institutions, representatives."""
         return self.shown(self.ask("ChambersApi_state", StateView, at))
 
     @method("gov_weights", cost=HEAVY)
     def weights(self, year: U32, at: Hash | None = None) -> Json:
-        """The weight of each chamber in a year by its label, of 7,000; 2025 is the first."""
+        """Return the weight of each chamber in a year, of 7,000; 2025 is the first year."""
         weights = self.ask("ChambersApi_weights", list[u32], at, encode(u32, u32(year)))
         return {name: int(each) for name, each in zip(CHAMBERS, weights, strict=True)}
 
     @method("gov_power", cost=HEAVY)
     def power(self, account: Account, locked: Planck | None = None, at: Hash | None = None) -> Json:
-        """What an account votes with in each chamber if it locks so many planck; all it has.
+        """Return an account's voting power in each chamber if it locks so many planck; by default
+        all.
 
-        In a decision that starts now: before, seats do not count, and stakes only if locked.
+        For a decision that starts now: in earlier ones seats do not count, and stakes only if
+        locked.
         """
         data = account + encode(u128 | None, None if locked is None else u128(locked))
         powers = self.ask("ChambersApi_power", list[u128], at, data)
@@ -60,34 +62,34 @@ class GovernanceApi(Views):
 
     @method("gov_tally", cost=HEAVY)
     def tally(self, poll: U32, at: Hash | None = None) -> Json:
-        """How the votes stand in a referendum; null if it is over or nobody has voted."""
+        """Return the votes in a referendum; null if it is over or has no votes."""
         data = encode(u32, u32(poll))
         found = self.ask("ChambersApi_tally", PollView | None, at, data)
         return None if found is None else self.shown(found)
 
     @method("gov_election", cost=HEAVY)
     def election(self, at: Hash | None = None) -> Json:
-        """The election of representatives that is at hand, and who sits now."""
+        """Return the coming election of representatives, and the current representatives."""
         return self.shown(self.ask("ChambersApi_election", ElectionView, at))
 
     @method("gov_tracks", cost=HEAVY)
     def tracks(self, at: Hash | None = None) -> Json:
-        """The kinds of referenda and their rules."""
+        """Return the kinds of referenda and their rules."""
         tracks = self.ask("GovernanceApi_tracks", list[TrackView], at)
         return [self.shown(track) for track in tracks]
 
     @method("gov_referendum", cost=HEAVY)
     def referendum(self, index: U32, at: Hash | None = None) -> Json:
-        """A referendum by its number; null if there never was one."""
+        """Return a referendum by its number; null if there never was one."""
         data = encode(u32, u32(index))
         found = self.ask("GovernanceApi_referendum", ReferendumView | None, at, data)
         return None if found is None else self.shown(found)
 
     @method("gov_referenda", cost=HEAVY)
     def referenda(self, before: U32 | None = None, at: Hash | None = None) -> Json:
-        """A hundred referenda, the newest first, with smaller numbers than `before`.
+        """Return up to a hundred referenda with smaller numbers than `before`, the newest first.
 
-        A call is told if it has 1,024 bytes at most; ask for the referendum to have a longer one.
+        Calls of more than 1,024 bytes are left out; `gov_referendum` returns them.
         """
         data = encode(u32 | None, None if before is None else u32(before)) + encode(u32, u32(PAGE))
         found = self.ask("GovernanceApi_referenda", list[ReferendumView], at, data)

@@ -1,7 +1,7 @@
-"""The hub: one ear at the node, many subscribers.
+"""The hub: one listener at the node for many subscribers.
 
-Every event reaches every group of methods in the order in which the node tells it. A group that
-fails on an event is logged and the others go on: a wallet's subscription must never stop a block.
+Every event reaches every group of methods in the node's order. If a group fails on an event, this
+is logged and the others go on: a wallet's subscription must never stop a block.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Listener = Callable[[ChainEvent], None]
 
 
 class Hub:
-    """Passes the chain's events on."""
+    """Forwards the chain's events."""
 
     def __init__(self, chain: Chain) -> None:
         self.listeners: list[Listener] = []
@@ -33,7 +33,7 @@ class Hub:
         self.listeners.append(listener)
 
     def close(self) -> None:
-        """Hear nothing more."""
+        """Stop listening."""
         self._deaf()
 
     def _hear(self, event: ChainEvent) -> None:
@@ -53,12 +53,12 @@ class Audience:
         self.members: dict[Subscription, None] = {}
 
     def join(self, subscription: Subscription) -> None:
-        """Take a subscription in until it ends."""
+        """Add a subscription until it ends."""
         self.members[subscription] = None
         subscription.on_end(lambda: self.members.pop(subscription, None))
 
     def tell(self, result: object) -> None:
-        """Notify all; the result is encoded once, however many there are."""
+        """Notify all subscriptions; the result is encoded only once."""
         if not self.members:
             return
         result = orjson.Fragment(orjson.dumps(result))

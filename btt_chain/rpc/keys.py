@@ -1,4 +1,4 @@
-"""author_insertKey and its kin: the keys that this node signs with. All of them are unsafe."""
+"""author_insertKey and similar methods: the keys that this node signs with. All are unsafe."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.shapes import to_hex
 
 OTHER_ERROR: Final = 1040
-"""Substrate's code for whatever is wrong with keys; clients show the message."""
+"""Substrate's code for all errors of keys; clients show the message."""
 
 KEY_TYPE_LENGTH: Final = 4
 OWNER_LENGTH: Final = 32
@@ -27,16 +27,16 @@ class Keys(Protocol):
         """Store the key of a secret URI, if it is the key `public`."""
 
     def rotate(self) -> bytes:
-        """Make a new set of session keys; their public keys, one after the other."""
+        """Generate a set of session keys; return their public keys, concatenated."""
 
     def has(self, key_type: bytes, public: bytes) -> bool:
-        """Whether the key is here."""
+        """Return True if the node has the key."""
 
     def has_session_keys(self, keys: bytes) -> bool:
-        """Whether all keys of a set are here; ValueError if the bytes are no set."""
+        """Return True if the node has all keys of a set; ValueError if the bytes are no set."""
 
     def prove_possession(self, keys: bytes, owner: bytes) -> bytes:
-        """What proves to the chain that `owner` has the secrets of a set that was made here."""
+        """Return a proof to the chain that `owner` has the secrets of a set generated here."""
 
 
 class KeysApi:
@@ -47,7 +47,7 @@ class KeysApi:
 
     @method("author_insertKey", unsafe=True, cost=HEAVY)
     def insert(self, key_type: Text, suri: Text, public_key: Hex) -> None:
-        """Store a key; it signs from the next slot or round on, if the chain wants it."""
+        """Store a key; it signs from the next slot or round on, if it is an authority's."""
         try:
             self.keys.insert(_key_type(key_type), suri, public_key)
         except (KeystoreError, RecordError) as problem:
@@ -55,7 +55,7 @@ class KeysApi:
 
     @method("author_rotateKeys", unsafe=True, cost=HEAVY)
     def rotate(self) -> str:
-        """Make new session keys, for Session.set_keys; the old ones stay."""
+        """Generate session keys, for Session.set_keys; the old ones stay."""
         try:
             return to_hex(self.keys.rotate())
         except (KeystoreError, RecordError) as problem:
@@ -63,8 +63,10 @@ class KeysApi:
 
     @method("author_rotateKeysWithOwner", unsafe=True, cost=HEAVY)
     def rotate_with_owner(self, owner: Hex) -> dict[str, str]:
-        """The same, and what proves to Session.set_keys that `owner` holds them."""
-        if len(owner) != OWNER_LENGTH:  # a session key signs nothing else that somebody chose
+        """Generate session keys; return them with the proof for Session.set_keys that `owner` has
+        them.
+        """
+        if len(owner) != OWNER_LENGTH:  # a session key signs no other data that a caller chose
             raise RpcError(OTHER_ERROR, f"An owner is an account of {OWNER_LENGTH} bytes")
         try:
             keys = self.keys.rotate()
@@ -75,12 +77,12 @@ class KeysApi:
 
     @method("author_hasKey", unsafe=True)
     def has(self, public_key: Hex, key_type: Text) -> bool:
-        """Whether the node has a key."""
+        """Return True if the node has a key."""
         return self.keys.has(_key_type(key_type), public_key)
 
     @method("author_hasSessionKeys", unsafe=True)
     def has_session_keys(self, session_keys: Hex) -> bool:
-        """Whether the node has every key of a set."""
+        """Return True if the node has every key of a set."""
         try:
             return self.keys.has_session_keys(session_keys)
         except ValueError:

@@ -1,8 +1,8 @@
-"""The lane of RPC work: turns between those of consensus, which shares the event loop with it.
+"""The queue of RPC work: turns between those of consensus, which shares the event loop with it.
 
-All callers take their turns here, those who spent least first. After `SLICE` of work the loop
-turns, so that whatever else is due runs, however many clients there are. While consensus has work
-that waits, RPC gets `SHARE` of the time and pauses for the rest of it.
+All callers take their turns here, those that spent least first. After `SLICE` of work the loop
+turns, so that everything else that is due runs, however many clients there are. While consensus has
+waiting work, RPC gets `SHARE` of the time and pauses for the rest of it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import Final
 SLICE: Final = 0.02
 """Seconds of RPC work, of all connections together, before the loop turns."""
 SHARE: Final = 0.5
-"""Part of the time that RPC gets while consensus has work that waits."""
+"""Share of the time that RPC gets while consensus has waiting work."""
 
 
 class Lane:
-    """Hands out turns: `await turn()`, then work that does not wait, then `spent()`."""
+    """Assigns turns: `await turn()`, then work that does not wait, then `spent()`."""
 
     def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
         self.is_busy: Callable[[], bool] = lambda: False
-        """Whether consensus has work that waits; the node sets it."""
+        """Returns True while consensus has waiting work; the node sets it."""
         self._clock = clock
         self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = count()
@@ -35,7 +35,7 @@ class Lane:
         self._is_paused = False
 
     def begin(self) -> bool:
-        """Begin a turn that need not be waited for; return False if `turn` must be awaited."""
+        """Begin a turn without waiting and return True; if it is False, `turn` must be awaited."""
         if self._is_taken or self._is_paused:
             return False
         self._is_taken = True
@@ -43,7 +43,7 @@ class Lane:
         return True
 
     async def turn(self, rank: Callable[[], float] = float) -> None:
-        """Return when the caller may work; of several that wait the lowest rank is first."""
+        """Return when the caller may work; of several waiting ones the lowest rank is first."""
         if self._is_taken or self._is_paused:
             await self._wait(rank())
         self._is_taken = True
@@ -61,7 +61,7 @@ class Lane:
         return seconds
 
     async def rest(self, since: float, rank: Callable[[], float] = float) -> float:
-        """Pause within longer work that went on from `since`; return the time when it goes on."""
+        """Pause within longer work since `since`; return the time when it goes on."""
         self._use(self._clock() - since)
         await asyncio.sleep(0)
         await self.turn(rank)
@@ -69,7 +69,7 @@ class Lane:
         return self._clock()
 
     def now(self) -> float:
-        """Return the time by the lane's clock, for `rest`."""
+        """Return the time by the queue's clock, for `rest`."""
         return self._clock()
 
     async def _wait(self, rank: float) -> None:
@@ -78,7 +78,7 @@ class Lane:
         try:
             await place
         except asyncio.CancelledError:
-            if not place.cancelled():  # the turn had been given already
+            if not place.cancelled():  # the turn had been assigned already
                 self._is_taken = False
                 self._next()
             raise

@@ -1,7 +1,7 @@
-"""Limits: how much one caller may ask of the node.
+"""Limits of the load that one caller may put on the node.
 
-Sizes and counts hold for everybody. Connection counts and rates of calls hold for callers from
-other machines only. What a caller's requests may cost in processor time is in `budget.py`.
+Sizes and counts hold for all callers. Connection counts and rates of calls hold for callers from
+other machines only. The processor time of a caller's requests is limited in `budget.py`.
 """
 
 from __future__ import annotations
@@ -27,40 +27,40 @@ class Limits:
     """Per connection."""
     subscriptions_in_all: int = 16_384
     subscriptions_external: int = 12_288
-    """Of these, callers from other machines; the rest is for those on this one."""
+    """Of these, those of callers from other machines; the rest is for local callers."""
     subscriptions_per_address: int = 2_048
-    """Of one address from which callers on other machines come."""
+    """Of one address of callers from other machines."""
     unsent: int = 4 * MEBIBYTE
-    """Notifications waiting for a slow reader; beyond it the connection is cut."""
+    """Bytes of notifications that wait for a slow reader; beyond it the connection is cut."""
     pending_calls: int = 8
-    """Slow calls under way at once on one connection; the next waits its turn."""
+    """Slow calls in progress at once on one connection; the next waits its turn."""
     call_timeout: float = 30.0
     ping: float = 30.0
     idle: float = 60.0
-    """How long a connection may stay silent before its first request, or between two over HTTP."""
+    """Maximum silence of a connection before its first request, or between two over HTTP."""
     connections_in_all: int = 1_024
-    """Callers on this machine and trusted proxies included."""
+    """Local callers and trusted proxies included."""
     connections: int = 100
     connections_per_address: int = 10
     calls_per_second: int = 100
     calls_at_once: int = 300
-    """How many of these a caller may save up: a browser's wallet opens dozens of subscriptions."""
+    """Maximum number of calls saved up: a browser's wallet opens dozens of subscriptions."""
 
 
 class TokenBucket:
-    """Calls a caller has left: fills at `rate` per second up to `saved`."""
+    """A caller's remaining calls: refilled at `rate` per second up to `saved`."""
 
     __slots__ = ("level", "rate", "saved", "updated")
 
     def __init__(self, rate: int, now: float, saved: int | None = None) -> None:
-        """`saved` is one second's worth unless given."""
+        """`saved` is one second's refill by default."""
         self.rate = rate
         self.saved = float(rate if saved is None else saved)
         self.level = self.saved
         self.updated = now
 
     def take(self, cost: int, now: float) -> bool:
-        """Pay for a call; False, and nothing is taken, if too little is left."""
+        """Pay for a call and return True; if too little is left, take nothing."""
         self.level = min(self.saved, self.level + (now - self.updated) * self.rate)
         self.updated = now
         if self.level < cost:
@@ -72,7 +72,7 @@ class TokenBucket:
 class Doorman:
     """Counts the connections of external callers, and keeps one rate budget per HTTP address.
 
-    An IPv6 address stands for its /64 network: one caller has as many addresses of it as it likes.
+    An IPv6 address stands for its /64 network: one caller controls all addresses of it.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -82,7 +82,7 @@ class Doorman:
         self.buckets: dict[str, TokenBucket] = {}
 
     def admit(self, address: str) -> bool:
-        """Count a connection in; False, and it is not counted, when there is no room."""
+        """Add a connection and return True, unless there is no room."""
         address = network_of(address)
         if self.is_full or not self.allows(address):
             return False
@@ -92,7 +92,7 @@ class Doorman:
 
     @property
     def is_full(self) -> bool:
-        """Return True if all places are taken."""
+        """True if all places are taken."""
         return self.total >= self.limits.connections
 
     def allows(self, address: str) -> bool:
@@ -100,7 +100,7 @@ class Doorman:
         return self.by_address.get(network_of(address), 0) < self.limits.connections_per_address
 
     def leave(self, address: str) -> None:
-        """Count a connection out."""
+        """Remove a connection."""
         address = network_of(address)
         self.total -= 1
         self.by_address[address] -= 1
@@ -108,17 +108,17 @@ class Doorman:
             del self.by_address[address]
 
     def bucket(self, address: str) -> TokenBucket:
-        """The rate budget of an address over HTTP, where connections come and go."""
+        """Return the rate budget of an address over HTTP, which outlives connections."""
         address, now = network_of(address), monotonic()
         bucket = self.buckets.get(address)
         if bucket is None:
             if len(self.buckets) >= 4_096:
-                # A bucket untouched for so long is full again: forgetting it changes nothing.
+                # A bucket unused for so long is full again: dropping it changes nothing.
                 full = self.limits.calls_at_once / self.limits.calls_per_second
                 self.buckets = {a: b for a, b in self.buckets.items() if now - b.updated < full}
             bucket = self.buckets[address] = self.new_bucket(now)
         return bucket
 
     def new_bucket(self, now: float) -> TokenBucket:
-        """Return a rate budget that nothing was taken from."""
+        """Return a full rate budget."""
         return TokenBucket(self.limits.calls_per_second, now, self.limits.calls_at_once)

@@ -1,8 +1,8 @@
-"""Accepting connections: one at a time, and none where there is no room.
+"""Accepting connections: one at a time, within a limit.
 
-The event loop's own servers accept whatever comes, and a process without free file descriptors can
+The event loop's own servers accept all connections, and a process without free file descriptors can
 open no file of its database. Here a connection beyond the limit is answered with 503 and closed at
-once, and the lack of descriptors only delays the next one.
+once, and a lack of descriptors only delays the next one.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ BACKLOG: Final = 128
 PAUSE: Final = 0.2
 """Seconds before the next attempt after `accept` failed."""
 COMPLAIN_EVERY: Final = 60.0
-"""Seconds between two lines of the log about it."""
+"""Seconds between two log lines about that."""
 REFUSAL: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n"
     b"Content-Length: 21\r\n\r\nToo many connections\n"
 )
 GONE: Final = {errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.EAGAIN, errno.EINTR}
-"""Failures of `accept` that are those of one connection."""
+"""Errors of `accept` that concern one connection only."""
 
 
 class Listener:
@@ -44,11 +44,10 @@ class Listener:
         factory: Callable[[], asyncio.Protocol],
         make_room: Callable[[], bool],
     ) -> None:
-        """Open the socket, on port 0 a free one; nothing is accepted before `start`.
+        """Open the socket, on port 0 a free one; no connection is accepted before `start`.
 
         Raises:
-            OSError: if the port is taken or the address is not there.
-
+            OSError: if the port is taken or the address does not exist.
         """
         self._factory = factory
         self._make_room = make_room
@@ -58,7 +57,7 @@ class Listener:
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
+        """The listening port."""
         port: int = self._socket.getsockname()[1]
         return port
 
@@ -67,7 +66,7 @@ class Listener:
         self._task = asyncio.ensure_future(self._accept())
 
     def close(self) -> None:
-        """Accept nothing more."""
+        """Stop accepting connections."""
         if self._task is not None:
             self._task.cancel()
         self._socket.close()

@@ -1,4 +1,4 @@
-"""Who a caller is: by the address of the connection, or by the word of a proxy that is trusted."""
+"""The address of a caller: that of the connection, or one named by a trusted proxy."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MAX_HOPS: Final = 16
-"""Proxies in a row that are looked through."""
+"""Maximum number of proxies in a row."""
 
 
 def parse_address(text: str) -> Address | None:
-    """Return an address as headers write it (`[::1]:80`, `"10.0.0.1:80"`); None if it is none."""
+    """Return the address in a header's entry (`[::1]:80`, `"10.0.0.1:80"`); None if it is
+    invalid.
+    """
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -31,7 +33,7 @@ def parse_address(text: str) -> Address | None:
 
 
 class TrustedProxies:
-    """`--rpc-trusted-proxy`: the proxies whose word about the caller's address counts."""
+    """`--rpc-trusted-proxy`: the proxies whose headers about the caller's address are trusted."""
 
     def __init__(self, texts: Sequence[str] = ()) -> None:
         """Take addresses and networks (`10.0.0.0/8`).
@@ -50,15 +52,15 @@ class TrustedProxies:
                 ) from None
 
     def __contains__(self, address: object) -> bool:
-        """Return True for the address (text) of a trusted proxy."""
+        """Return True if the address (text) is a trusted proxy's."""
         ip = parse_address(address) if self._networks and isinstance(address, str) else None
         return ip is not None and self._covers(ip)
 
     def caller(self, headers: CIMultiDictProxy[str]) -> str | None:
         """Return the address that the proxies name; None if they name none.
 
-        Each proxy adds the address that it was called from at the end. So the last one that is no
-        trusted proxy is the caller; whatever stands before was written by the caller.
+        Each proxy appends the address of its caller. So the last one that is no trusted proxy is
+        the caller; earlier entries were written by the caller.
         """
         for hop, text in enumerate(reversed(list(_hops(headers)))):
             ip = parse_address(text)

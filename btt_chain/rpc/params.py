@@ -1,8 +1,8 @@
-"""Parameters: from JSON to the types that a method's signature names.
+"""Parameters: from JSON to the types in a method's signature.
 
 The annotation of a handler's argument is its specification: `at: Hash | None = None` accepts 32
-bytes of hex, null, or nothing. Hex comes with or without `0x`, and `""` is no bytes: some clients
-send it so. Whatever does not fit is refused with -32602 and a sentence that names the argument.
+bytes of hex, null, or nothing. Hex comes with or without `0x`, and `""` is zero bytes: some clients
+send it so. Invalid values are refused with -32602 and a sentence that names the argument.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ from typing import Annotated, Final, Union, get_args, get_origin, get_type_hints
 from btt_chain.rpc.protocol import invalid_params
 
 MAX_ITEMS: Final = 10_000
-"""Items of an array whose parameter names no limit of its own."""
+"""Maximum number of items of an array whose parameter sets no limit."""
 
 Parser = Callable[[object], object]
 """Turns a JSON value into an argument; raises `Unfit`."""
 
 
 class Unfit(ValueError):
-    """A JSON value that is not what the parameter asks for; says what was expected."""
+    """A JSON value that does not fit its parameter; the message says what was expected."""
 
 
 class TooMany(Unfit):
-    """An array of more items than are answered at once."""
+    """An array of too many items."""
 
 
 @dataclass(frozen=True, slots=True)
 class MaxItems:
-    """Annotation of a list: refuse a longer one before any of its items is read."""
+    """Annotation of a list: a longer one is refused before its items are parsed."""
 
     items: int
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """Annotation: read this argument with `parse`."""
+    """Annotation: this argument is parsed by `parse`."""
 
     parse: Parser
 
 
 def hex_bytes(value: object) -> bytes:
-    """Bytes of hex, with or without 0x; an empty string is no bytes."""
+    """Return the bytes of hex text, with or without 0x; an empty string is zero bytes."""
     if not isinstance(value, str):
         raise Unfit("expected a hex string")
     digits = value[2:] if value[:2] in {"0x", "0X"} else value
@@ -56,13 +56,13 @@ def hex_bytes(value: object) -> bytes:
         even = " with an even number of digits" if len(digits) % 2 else ""
         raise Unfit(f"expected a hex string{even}") from None
     if 2 * len(raw) != len(digits):
-        # `bytes.fromhex` skips white space. A look at each digit would cost ten times as much.
+        # `bytes.fromhex` skips white space. Checking each digit would cost ten times as much.
         raise Unfit("expected a hex string")
     return raw
 
 
 def block_hash(value: object) -> bytes:
-    """The 32 bytes of a hash."""
+    """Return the 32 bytes of a hash."""
     raw = hex_bytes(value)
     if len(raw) != 32:
         raise Unfit(f"expected a hash of 32 bytes, got {len(raw)}")
@@ -70,14 +70,14 @@ def block_hash(value: object) -> bytes:
 
 
 def unsigned(value: object, *, bits: int) -> int:
-    """An integer from 0 to 2**bits - 1."""
+    """Return an integer from 0 to 2**bits - 1."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << bits:
         raise Unfit(f"expected an integer from 0 to {(1 << bits) - 1}")
     return value
 
 
 def block_number(value: object) -> int:
-    """A block number as a JSON number or as hex text."""
+    """Return a block number, given as a JSON number or as hex text."""
     if isinstance(value, str):
         digits = value[2:] if value[:2] in {"0x", "0X"} else value
         if not 0 < len(digits) <= 16 or not digits.isascii() or not digits.isalnum():
@@ -93,21 +93,21 @@ def block_number(value: object) -> int:
 
 
 def text(value: object) -> str:
-    """A string."""
+    """Return a string."""
     if not isinstance(value, str):
         raise Unfit("expected a string")
     return value
 
 
 def flag(value: object) -> bool:
-    """A boolean."""
+    """Return True if the value is JSON's true; Unfit if it is no boolean."""
     if not isinstance(value, bool):
         raise Unfit("expected true or false")
     return value
 
 
 def identifier(value: object) -> str:
-    """The id of a subscription: a string; a number is read as its digits."""
+    """Return the id of a subscription: a string; a number is converted to its digits."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str):
@@ -125,13 +125,12 @@ SubscriptionId = Annotated[str, Parsed(identifier)]
 
 
 def parser(annotation: object) -> Parser:
-    """The parser of an annotation: `Annotated[..., Parsed(f)]`, or lists and unions of such.
+    """Return the parser of an annotation: `Annotated[..., Parsed(f)]`, or lists and unions of such.
 
-    A list takes `MAX_ITEMS` items, or as many as `Annotated[list[...], MaxItems(n)]` says.
+    A list takes up to `MAX_ITEMS` items, or the limit of `Annotated[list[...], MaxItems(n)]`.
 
     Raises:
-        TypeError: for an annotation that says nothing about JSON: a mistake in a signature.
-
+        TypeError: for an annotation without a parser: a mistake in a signature.
     """
     origin = get_origin(annotation)
     if origin is Annotated:
@@ -170,7 +169,7 @@ def _first_that_fits(arms: Sequence[Parser], value: object) -> object:
         try:
             return arm(value)
         except TooMany:
-            # The right kind of value, only too long: no other arm says it better.
+            # The right type, only too long: no other alternative has a better error.
             raise
         except Unfit as unfit:
             problem = problem or unfit
@@ -179,7 +178,7 @@ def _first_that_fits(arms: Sequence[Parser], value: object) -> object:
 
 @dataclass(slots=True)
 class Parameter:
-    """One argument: its name on the wire, how to read it, and what it is when left out."""
+    """One argument: its name on the wire, its parser, and its default."""
 
     name: str
     parse: Parser
@@ -188,16 +187,15 @@ class Parameter:
 
 
 class Signature:
-    """How the arguments of a handler are read from `params`."""
+    """The parameters of a handler, to be bound to `params`."""
 
     __slots__ = ("parameters",)
 
     def __init__(self, handler: Callable[..., object], skip: int = 0) -> None:
-        """Read the signature of a bound `handler`; its first `skip` arguments are not the caller's.
+        """Inspect a bound `handler`; its first `skip` arguments are not the caller's.
 
         Raises:
             TypeError: if an argument's annotation cannot be read from JSON.
-
         """
         hints = get_type_hints(handler, include_extras=True)
         arguments = list(inspect.signature(handler).parameters.values())[skip:]
@@ -212,21 +210,20 @@ class Signature:
         ]
 
     def place(self, name: str) -> int:
-        """Return the place of a parameter; ValueError if there is none of this name."""
+        """Return the position of a parameter; ValueError if there is none of this name."""
         return [parameter.name for parameter in self.parameters].index(name)
 
     def raw(self, params: list[object] | dict[str, object] | None, place: int) -> object:
-        """Return the JSON value of the parameter at a place, unread; None if it is missing."""
+        """Return the JSON value of the parameter at a position, unparsed; None if it is missing."""
         if isinstance(params, dict):
             return params.get(self.parameters[place].name)
         return params[place] if params is not None and place < len(params) else None
 
     def bind(self, params: list[object] | dict[str, object] | None) -> list[object]:
-        """The arguments, in order.
+        """Return the arguments, in order.
 
         Raises:
             RpcError: -32602, naming the first argument that is missing, too much or unfit.
-
         """
         if not params:
             params = []
@@ -262,6 +259,6 @@ class Signature:
 
 
 def _wire_name(name: str) -> str:
-    """`start_key` -> `startKey`; a trailing underscore, there to dodge a keyword, is dropped."""
+    """Convert `start_key` to `startKey`; a trailing underscore (for a keyword) is dropped."""
     head, *tail = name.rstrip("_").split("_")
     return head + "".join(word.capitalize() for word in tail)

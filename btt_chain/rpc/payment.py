@@ -1,4 +1,4 @@
-"""payment_*: what a transaction would cost."""
+"""payment_*: the fees of a transaction."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from btt_chain.scale import DecodeError, codec
 from runtime.pallets.transaction_payment import FeeDetails, RuntimeDispatchInfo
 
 DECODE_ERROR = 2
-"""Substrate's code for an extrinsic that cannot be read, in payment calls."""
+"""Substrate's code for an undecodable extrinsic, in payment calls."""
 
 Answer = TypeVar("Answer")
 
 
 class PaymentApi:
-    """Fees, asked of the runtime at a block; signatures are not checked for it."""
+    """Fees from the runtime at a block; signatures are not checked."""
 
     def __init__(self, backend: Backend) -> None:
         self.chain = backend.chain
 
     @method("payment_queryInfo", cost=HEAVY)
     def query_info(self, extrinsic: Hex, at: Hash | None = None) -> dict[str, object]:
-        """Weight, class and fee; the fee in planck as a decimal string."""
+        """Return weight, class and fee; the fee in planck as a decimal string."""
         info = self._ask(
             "query_info", RuntimeDispatchInfo, extrinsic, at, "Unable to query dispatch info."
         )
@@ -44,7 +44,7 @@ class PaymentApi:
 
     @method("payment_queryFeeDetails", cost=HEAVY)
     def query_fee_details(self, extrinsic: Hex, at: Hash | None = None) -> dict[str, object]:
-        """The parts of the fee in hex; null for a transaction that pays none."""
+        """Return the parts of the fee in hex; null for a transaction without fee."""
         problem = "Unable to query fee details."
         fee = self._ask("query_fee_details", FeeDetails, extrinsic, at, problem).inclusion_fee
         if fee is None:
@@ -64,7 +64,7 @@ class PaymentApi:
         at: bytes | None,
         problem: str,
     ) -> Answer:
-        """Call the runtime with the extrinsic and its length, and read the answer."""
+        """Call the runtime with the extrinsic and its length, and decode the answer."""
         try:
             unwrap(extrinsic)
         except DecodeError as reason:

@@ -1,9 +1,9 @@
-"""Places of callers from other machines: which connection ends so that a new caller gets in.
+"""Places of callers from other machines: the selection of a connection to end for a new caller.
 
 There are `Limits.connections` places. When all are taken, a network (an IPv4 address, a /64 of
-IPv6) with fewer connections takes one from the network with the most. First those go that wait for
-nothing: no subscription, and silent for `MIN_SILENCE`. Connections that are used, or wait for
-notifications, go only while their network has more than half of what an address may have.
+IPv6) with fewer connections takes one from the network with the most. Idle connections end first:
+without subscription, and silent for `MIN_SILENCE`. Connections that are used, or wait for
+notifications, end only while their network has more than half of an address's limit.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 MIN_SILENCE: Final = 10.0
-"""Seconds after which a connection without subscriptions may have to make room for another."""
+"""Seconds after which a connection without subscriptions may be ended for another."""
 
 Who = TypeVar("Who")
 
@@ -25,18 +25,17 @@ class Place(Generic[Who]):
     who: Who
     network: str
     since: float
-    """When it last sent something."""
+    """Time of its last message."""
     is_waiting: bool
-    """Has subscriptions, so that its client may be silent."""
+    """True if it has subscriptions, so that its client may be silent."""
 
 
 def select_victim(
     places: Iterable[Place[Who]], counts: Mapping[str, int], network: str, most: int, now: float
 ) -> Who | None:
-    """Return the connection to end for a caller of `network`; None if it is the caller's turn
-    to be refused.
+    """Return the connection to end for a caller of `network`; None if the caller is to be refused.
 
-    `counts` are the connections of each network, `most` how many one may have.
+    `counts` are the connections of each network, `most` the limit of one.
     """
     own = counts.get(network, 0)
     best: Place[Who] | None = None

@@ -1,7 +1,7 @@
 """Work before the first call that needs metadata: in slices, while that caller waits.
 
 Metadata shows docstrings of the program's source. Reading them takes some tenths of a second once
-in a process, for which neither consensus nor other callers wait.
+per process, and neither consensus nor other callers wait for it.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from btt_chain.rpc.protocol import Request
 from btt_chain.rpc.registry import Method
 
 FUNCTIONS: Final = "Metadata_"
-"""Beginning of the names of the runtime's functions that return metadata."""
+"""Prefix of the runtime's functions that return metadata."""
 
 
 class Preparation:
-    """Runs the steps of a preparation once, each in a turn of its own."""
+    """Runs the steps of a preparation once, each in a separate turn."""
 
     def __init__(
         self, methods: Mapping[str, Method], lane: Lane, steps: Callable[[], Iterator[None]]
     ) -> None:
         self._methods = {name: method for name, method in methods.items() if method.needs_metadata}
-        """Methods whose calls may have to wait; none once it is done."""
+        """Methods whose calls may have to wait; none after the preparation."""
         self._lane = lane
         self._steps = steps
         self._lock = asyncio.Lock()
 
     @property
     def is_done(self) -> bool:
-        """Return True if no call has to wait any more."""
+        """True if no call has to wait any more."""
         return not self._methods
 
     def concerns(self, request: Request) -> bool:
@@ -46,9 +46,9 @@ class Preparation:
         return isinstance(name, str) and name.startswith(FUNCTIONS)
 
     async def run(self, rank: Callable[[], float]) -> float:
-        """Prepare, if nobody has; return the seconds of work that it took.
+        """Prepare, unless that is done; return the seconds of work that it took.
 
-        A caller that leaves in between leaves the rest to the next one.
+        The next caller does the rest if this one leaves in between.
         """
         seconds = 0.0
         async with self._lock:

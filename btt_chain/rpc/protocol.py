@@ -1,7 +1,7 @@
-"""JSON-RPC 2.0: what a request is, what an answer looks like, and how things are refused.
+"""JSON-RPC 2.0: requests, answers and refusals.
 
-Two promises. An id comes back exactly as it was written, digit for digit. Whatever bytes arrive,
-the outcome is a request, a batch or an `RpcError`: nothing else is raised.
+Two guarantees. An id is returned exactly as it was written, digit for digit. For any bytes, the
+outcome is a request, a batch or an `RpcError`: nothing else is raised.
 
 A message is parsed once. The number of values in it is bounded before that, by counting the bytes
 that can begin one: a parsed value takes up to 30 times the memory of its text.
@@ -20,7 +20,7 @@ METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
 CLIENT_ERROR: Final = 4003
-"""Substrate's code for whatever the client (chain, state, runtime) could not answer."""
+"""Substrate's code for all queries that the client (chain, state, runtime) could not answer."""
 # The codes below are those of jsonrpsee, the server of Substrate nodes.
 TOO_MANY_SUBSCRIPTIONS: Final = -32006
 RESPONSE_TOO_BIG: Final = -32008
@@ -32,11 +32,11 @@ MAX_VALUES: Final = 200_000
 """Maximum number of commas and opening brackets in a message, those in strings included."""
 
 NULL: Final = b"null"
-"""The id of an answer to something that had no readable id."""
+"""The id of an answer to a message without a readable id."""
 
 
 class RpcError(Exception):
-    """A refusal with a code: what the caller sees, and nothing about our insides."""
+    """A refusal with a code, without internal details."""
 
     def __init__(self, code: int, message: str, data: object = None) -> None:
         super().__init__(code, message, data)
@@ -48,7 +48,7 @@ class RpcError(Exception):
         return f"{self.code}: {self.message}" + (f": {self.data}" if self.data is not None else "")
 
     def as_json(self) -> dict[str, object]:
-        """The error object; `data` is left out when there is none."""
+        """Return the error object; `data` is left out when there is none."""
         error: dict[str, object] = {"code": self.code, "message": self.message}
         if self.data is not None:
             error["data"] = self.data
@@ -56,7 +56,7 @@ class RpcError(Exception):
 
 
 def invalid_params(reason: str) -> RpcError:
-    """-32602; the reason stands in the message because clients often show nothing else."""
+    """Return -32602; the reason is in the message because clients often show nothing else."""
     return RpcError(INVALID_PARAMS, f"Invalid params: {reason}")
 
 
@@ -71,14 +71,14 @@ class Request:
 
 @dataclass(slots=True)
 class Malformed:
-    """Something that stands where a request should: refused with its id, if it had one."""
+    """An invalid item in place of a request: refused with its id, if it had one."""
 
     error: RpcError
     id: bytes
 
 
 def parse(raw: bytes | str, max_batch: int) -> Request | Malformed | list[Request | Malformed]:
-    """Read a message: one call, or a batch of them."""
+    """Parse a message: one call, or a batch of them."""
     # In a shorter text each byte would have to begin a value.
     if len(raw) > MAX_VALUES and _count_values(raw) > MAX_VALUES:
         limit = f"Exceeded max limit of {MAX_VALUES} values"
@@ -105,7 +105,7 @@ def _count_values(raw: bytes | str) -> int:
 
 
 def _request(message: object) -> Request | Malformed:
-    """Check the members of one call."""
+    """Return the call if its members are valid."""
     if not isinstance(message, dict):
         return Malformed(RpcError(INVALID_REQUEST, "Invalid request"), NULL)
     name: bytes | None = None
@@ -136,10 +136,12 @@ def _id(value: object) -> bytes | None:
 
 
 def answer(id: bytes, result: object) -> bytes:
-    """A successful answer; `result` is anything orjson writes, `orjson.Fragment` included."""
+    """Return a successful answer; `result` is anything orjson writes, `orjson.Fragment`
+    included.
+    """
     return b'{"jsonrpc":"2.0","id":' + id + b',"result":' + orjson.dumps(result) + b"}"
 
 
 def refusal(id: bytes, error: RpcError) -> bytes:
-    """An answer that carries an error."""
+    """Return an answer with an error."""
     return b'{"jsonrpc":"2.0","id":' + id + b',"error":' + orjson.dumps(error.as_json()) + b"}"

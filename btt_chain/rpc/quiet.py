@@ -1,4 +1,4 @@
-"""Log lines that callers can cause are limited, so that no caller can fill the disk."""
+"""A limit on the log lines that callers can cause, so that no caller can fill the disk."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from time import monotonic
 from typing import Final
 
 MAX_LINES: Final = 10
-"""Lines of one kind in `WINDOW` seconds; the others are left out."""
+"""Lines of one kind in `WINDOW` seconds; further ones are dropped."""
 WINDOW: Final = 60.0
 KINDS: Final = 256
 
 
 class LimitRepeats(logging.Filter):
-    """Lets through so many records of one text (without its arguments) in a window."""
+    """Passes a limited number of records of one text (without its arguments) in a window."""
 
     def __init__(self, lines: int = MAX_LINES, window: float = WINDOW) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class LimitRepeats(logging.Filter):
         self._seen: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return True for a record that is written."""
+        """Return True if the record is to be written."""
         kind = f"{record.name} {str(record.msg)[:80]}"
         now = monotonic()
         begun, count = self._seen.get(kind, (now, 0))

@@ -1,4 +1,4 @@
-"""The registry: every method by every name it answers to.
+"""The registry of all methods by name.
 
 A group of methods is a class (`chain.ChainApi`); `@method` and `@subscription` mark its handlers,
 and `Registry.add` binds them once. Handlers stay ordinary, typed functions.
@@ -18,33 +18,33 @@ from btt_chain.rpc.params import Signature, SubscriptionId
 Handler = TypeVar("Handler", bound=Callable[..., object])
 
 HEAVY = 10
-"""What a call that walks many keys or runs the runtime takes from the caller's rate budget.
+"""Cost, in the caller's rate budget, of a call that walks many keys or runs the runtime.
 
-The budget of processor time (`budget.py`) limits what calls cost; this one limits their number.
+The budget of processor time (`budget.py`) limits the cost of calls; this one limits their number.
 """
 
 MAX_CALL_DATA = 64 << 10
-"""Bytes of a runtime function's arguments where nothing else is known of the function."""
+"""Maximum bytes of a runtime function's arguments without a specific limit."""
 
 MARK = "__rpc__"
 
 
 class Kind(Enum):
-    """How a handler is called."""
+    """The kinds of handlers."""
 
     PLAIN = auto()
-    """`handler(*arguments)`: needs no connection, so HTTP will do."""
+    """`handler(*arguments)`: needs no connection, so HTTP is enough."""
     CONNECTED = auto()
-    """`handler(call, *arguments)`: belongs to a WebSocket connection."""
+    """`handler(call, *arguments)`: needs a WebSocket connection."""
     SUBSCRIBE = auto()
     """`handler(subscription, *arguments)`: answered with the subscription's id."""
     UNSUBSCRIBE = auto()
-    """No handler of its own: ends a subscription of the caller."""
+    """Without a handler: ends a subscription of the caller."""
 
 
 @dataclass(slots=True)
 class Mark:
-    """What a decorator notes on a handler."""
+    """The data that a decorator attaches to a handler."""
 
     names: tuple[str, ...]
     kind: Kind
@@ -60,7 +60,7 @@ class Mark:
 
 @dataclass(slots=True)
 class Method:
-    """One name in the registry, ready to be called."""
+    """A method by one of its names, ready to be called."""
 
     name: str
     kind: Kind
@@ -70,15 +70,15 @@ class Method:
     cost: int
     is_async: bool
     event: str = ""
-    """The method name of its notifications; of the subscription it ends, for an unsubscribe."""
+    """The method name of its notifications; for an unsubscribe, of the subscription it ends."""
     answers_bool: bool = True
-    """Of an unsubscribe: answers true or false, as the legacy API does, or always null."""
+    """For an unsubscribe: answer true or false, as the legacy API does, or always null."""
     function: int | None = None
-    """Place of the argument that names a function of the runtime, which may be unsafe itself."""
+    """Position of the argument that names a function of the runtime, which may be unsafe itself."""
     needs_metadata: bool = False
-    """Whether the first of its calls may have to wait until metadata is prepared."""
+    """True if its first call may have to wait until metadata is prepared."""
     data: int | None = None
-    """Place of that function's encoded arguments, whose size is limited by the function."""
+    """Position of that function's encoded arguments, whose size is limited by the function."""
 
 
 def method(
@@ -90,10 +90,10 @@ def method(
     data: str = "",
     needs_metadata: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """Mark a handler; the first name is its own, the others are aliases.
+    """Mark a handler; the first name is the main one, the others are aliases.
 
     `function` is the parameter that names a function of the runtime, if there is one, and `data`
-    that with the function's encoded arguments.
+    the one with the function's encoded arguments.
     """
     kind = Kind.CONNECTED if connected else Kind.PLAIN
     mark = Mark(names, kind, unsafe, cost, function=function, data=data)
@@ -108,7 +108,7 @@ def subscription(
     cost: int = 1,
     unsubscribe_result: bool = True,
 ) -> Callable[[Handler], Handler]:
-    """Mark a handler that fills a subscription; `event` names its notifications."""
+    """Mark a handler of a subscription; `event` names its notifications."""
     mark = Mark(names, Kind.SUBSCRIBE, False, cost, event, unsubscribe, unsubscribe_result)
     return _marker(mark)
 
@@ -122,7 +122,7 @@ def _marker(mark: Mark) -> Callable[[Handler], Handler]:
 
 
 def _end(subscription: SubscriptionId) -> None:
-    """The signature of every unsubscribe; the dispatcher does the work."""
+    """Define the signature of every unsubscribe; the dispatcher does the work."""
 
 
 UNSUBSCRIBE_SIGNATURE = Signature(_end)
@@ -130,25 +130,24 @@ UNSUBSCRIBE_SIGNATURE = Signature(_end)
 
 @dataclass(slots=True)
 class Registry:
-    """Method by name."""
+    """All methods by name."""
 
     methods: dict[str, Method] = field(default_factory=dict)
     lane: Lane = field(default_factory=Lane)
-    """Where all calls take their turns."""
+    """The queue in which all calls take their turns."""
     is_unsafe_function: Callable[[str], bool] = lambda _: False
-    """Whether a function of the runtime, by its name, is for trusted callers only."""
+    """Returns True if a function of the runtime, by its name, is for trusted callers only."""
     prepare_metadata: Callable[[], Iterator[None]] = lambda: iter(())
-    """Steps that are done before the first call that needs metadata."""
+    """Steps to run before the first call that needs metadata."""
     max_call_data: Callable[[str], int] = lambda _: MAX_CALL_DATA
     """Maximum number of bytes of a runtime function's encoded arguments, by its name."""
 
     def add(self, group: object) -> None:
-        """Take in the marked handlers of a group.
+        """Add the marked handlers of a group.
 
         Raises:
-            ValueError: if two handlers claim one name.
+            ValueError: if two handlers have the same name.
             TypeError: if a handler's signature cannot be read from JSON.
-
         """
         for name, _ in inspect.getmembers(type(group), lambda item: hasattr(item, MARK)):
             handler = getattr(group, name)
@@ -197,5 +196,5 @@ class Registry:
         self.methods[entry.name] = entry
 
     def names(self) -> list[str]:
-        """Every name, aliases included: clients choose their ways by this list."""
+        """Return all names, aliases included: clients choose between API versions by this list."""
         return sorted(self.methods)

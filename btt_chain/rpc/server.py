@@ -1,8 +1,8 @@
 """The server: JSON-RPC over HTTP POST and over WebSocket, on one port.
 
-It listens on this machine only, unless told otherwise. Each request passes the same checks: room
-for the connection, a Host that is ours, an Origin that is allowed, a body as it is (no content
-encoding), and a caller whose budget is not used up. The rest is the dispatcher's.
+By default it listens on this machine only. Each request passes the same checks: room for the
+connection, an allowed Host, an allowed Origin, a body without content encoding, and a caller whose
+budget is not used up. The rest is the dispatcher's.
 """
 
 from __future__ import annotations
@@ -61,28 +61,28 @@ PREFLIGHT = {
     hdrs.ACCESS_CONTROL_MAX_AGE: "3600",
 }
 FAREWELL = 3.0
-"""Seconds that clients have to say goodbye when the node stops."""
+"""Seconds for clients to close their connections when the node stops."""
 CLOSING = 1.0
-"""Seconds that a client has to agree to the end of its WebSocket."""
+"""Seconds for a client to confirm the close of its WebSocket."""
 LINGERING = 2.0
-"""Seconds in which the rest of a refused body is read, so that the refusal is."""
+"""Seconds for which the rest of a refused body is read, so that the client reads the refusal."""
 SWEEP_EVERY = 5.0
 """Seconds between two searches for connections that take too long."""
 PING_PRICE = 0.0002
 """Seconds of processor time charged for a ping, a pong or an empty frame."""
 SMALL_ANSWER = 65_536
-"""Bytes of an answer that are not waited for: what the connection takes without waiting."""
+"""Bytes of an answer that is not waited for: the connection's buffer takes it at once."""
 REQUEST_PRICE = 0.0002
-"""Seconds of processor time charged for an HTTP request, whatever it asks for."""
+"""Seconds of processor time charged for any HTTP request."""
 PLAIN_ENCODINGS = {"", "identity"}
 
 
 @dataclass(slots=True)
 class RpcConfig:
-    """Where to listen and whom to answer."""
+    """Settings of the server: addresses, access, limits."""
 
     port: int = 9944
-    """0 takes a free one; `RpcServer.port` tells which."""
+    """0 picks a free port, which is then in `RpcServer.port`."""
     external: bool = False
     """Listen on every interface, and answer under every host name."""
     origins: tuple[str, ...] = DEFAULT_ORIGINS
@@ -91,7 +91,7 @@ class RpcConfig:
     """Further host names under which a local node is reached, such as that of a tunnel."""
     methods: MethodPolicy = MethodPolicy.AUTO
     trusted_proxies: tuple[str, ...] = ()
-    """`--rpc-trusted-proxy`: addresses and networks whose word about a caller's address counts."""
+    """`--rpc-trusted-proxy`: addresses and networks whose headers about the caller are trusted."""
     limits: Limits = field(default_factory=Limits)
 
 
@@ -102,8 +102,7 @@ class RpcServer:
         """Prepare; nothing is opened before `start`.
 
         Raises:
-            ValueError: if an origin or a proxy in the configuration is none.
-
+            ValueError: if an origin or a proxy in the configuration is invalid.
         """
         self.config = config
         self.port = config.port
@@ -124,11 +123,10 @@ class RpcServer:
     # ---- life
 
     async def start(self) -> None:
-        """Open the port, on IPv4 and where there is one on IPv6.
+        """Open the port, on IPv4 and if possible on IPv6.
 
         Raises:
             OSError: if the port is taken.
-
         """
         acceptor = self._acceptor = _Acceptor(self)
         make_room = self.visitors.make_room
@@ -145,7 +143,7 @@ class RpcServer:
         log.info("JSON-RPC on %s:%d (HTTP and WebSocket)", v4, self.port)
 
     async def stop(self) -> None:
-        """Accept nothing more, tell WebSocket clients, and close."""
+        """Stop accepting connections, notify WebSocket clients, and close."""
         for listener in self._listeners:
             listener.close()
         if self._sweeper is not None:
@@ -157,14 +155,14 @@ class RpcServer:
         if farewell:
             await asyncio.wait([asyncio.ensure_future(bye) for bye in farewell], timeout=FAREWELL)
         if self._acceptor is not None:
-            self._acceptor.pre_shutdown()  # connections that wait for a next request
+            self._acceptor.pre_shutdown()  # idle HTTP connections
             await self._acceptor.shutdown(FAREWELL)
         self._listeners.clear()
 
     # ---- requests
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer an HTTP request, or turn it into a WebSocket."""
+        """Answer an HTTP request, or upgrade it to a WebSocket."""
         visitor = self.callers.get(request.protocol)
         if visitor is None:
             raise ConnectionResetError("the connection was cut")
@@ -211,13 +209,13 @@ class RpcServer:
         return await self._post(request, visitor, bill, cors)
 
     def unsafe_allowed(self, visitor: Visitor) -> bool:
-        """Whether a visitor may call unsafe methods."""
+        """Return True if a visitor may call unsafe methods."""
         return self.config.methods.allows_unsafe(
             external=visitor.external, listening_externally=self.config.external
         )
 
     async def _page(self, request: web.BaseRequest) -> web.Response:
-        """GET: words for people, and the health for machines that watch."""
+        """Answer GET: a page for people, and `/health` for monitoring."""
         if request.path != "/health":
             return web.Response(text=HELLO.replace("PORT", str(self.port)))
         caller = Caller(unsafe_allowed=False)
@@ -242,7 +240,7 @@ class RpcServer:
         if raw is None:
             return web.Response(status=413, text=too_large, headers=cors | CLOSE)
         self.visitors.read(visitor)
-        # Others of the same address may have used up its budget while the body came.
+        # The budget of the address may have been used up while the body was received.
         wait = 0.0 if bill.is_free else await Throttle(bill).admit()
         if wait:
             return _too_early(wait)
@@ -318,7 +316,7 @@ class RpcServer:
         visitor: Visitor,
         connection: Connection,
     ) -> None:
-        """Answer message after message, as far as the caller's budget goes."""
+        """Answer one message after another, within the caller's budget."""
         bill = connection.bill
         throttle = Throttle(bill)
         was_delayed = False
@@ -348,7 +346,7 @@ class RpcServer:
                 if kind is WSMsgType.PING and not wait:
                     await socket.pong(message.data)
                 bill.charge(PING_PRICE, monotonic(), is_waste=True)
-                # Reading does not wait while messages are there already.
+                # Receiving does not wait while messages are queued.
                 await asyncio.sleep(0)
             else:
                 return
@@ -360,7 +358,7 @@ class RpcServer:
 
 
 class _Acceptor(web.Server):
-    """aiohttp's server, which tells us of every connection from its first moment."""
+    """aiohttp's server, extended to register every connection from its start."""
 
     def __init__(self, server: RpcServer) -> None:
         super().__init__(
@@ -406,7 +404,7 @@ class _Acceptor(web.Server):
 
 
 class _Handler(RequestHandler):
-    """aiohttp's connection, whose bytes are counted as they come."""
+    """aiohttp's connection, extended to count the received bytes."""
 
     __slots__ = ("_visitors", "visitor")
 
@@ -422,7 +420,7 @@ class _Handler(RequestHandler):
 
 
 class _Socket:
-    """The wire of a connection: an aiohttp WebSocket that takes bytes as they are."""
+    """The socket of a connection: an aiohttp WebSocket that takes encoded text."""
 
     __slots__ = ("socket", "transport")
 
@@ -451,7 +449,7 @@ async def _read_body(request: web.BaseRequest, limit: int) -> bytes | None:
         return b"".join(pieces)
     finally:
         # The exception of a connection that ends early refers to this frame, and is part of a
-        # cycle: what came would be kept until the collector runs, which is rarely.
+        # cycle: the pieces would be kept until the collector runs, which is rarely.
         pieces.clear()
 
 

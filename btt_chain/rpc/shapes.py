@@ -1,7 +1,7 @@
-"""Shapes: how headers, versions and bytes look in JSON.
+"""Shapes: the JSON form of headers, versions and bytes.
 
-Header, version and metadata are asked for again and again, by every client for every block: their
-JSON is made once and kept as ready bytes.
+Header, version and metadata are requested again and again, by every client for every block: their
+JSON is made once and cached as bytes.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ Kept = TypeVar("Kept")
 
 HEADERS_KEPT = 1_024
 VERSIONS_KEPT = 8
-"""Runtimes whose version and metadata are kept ready; a node rarely serves more than two."""
+"""Number of runtimes whose version and metadata are cached; a node rarely serves more than two."""
 
 
 def to_hex(raw: bytes) -> str:
-    """0x and lower-case digits, as every client expects."""
+    """Return 0x and lower-case digits, as every client expects."""
     return "0x" + raw.hex()
 
 
 def maybe_hex(raw: bytes | None) -> str | None:
-    """Hex, or null for what is absent."""
+    """Return hex, or null for an absent value."""
     return None if raw is None else "0x" + raw.hex()
 
 
 def version_json(version: RuntimeVersion) -> dict[str, object]:
-    """A runtime version as the legacy API shows it: `apis` is a list of pairs."""
+    """Return a runtime version in the form of the legacy API: `apis` is a list of pairs."""
     return {
         "specName": version.spec_name.value,
         "implName": version.impl_name.value,
@@ -49,7 +49,7 @@ def version_json(version: RuntimeVersion) -> dict[str, object]:
 
 
 def runtime_json(version: RuntimeVersion) -> dict[str, object]:
-    """A runtime as chainHead shows it: fewer members, and `apis` is an object."""
+    """Return a runtime in the form of chainHead: fewer members, and `apis` is an object."""
     return {
         "type": "valid",
         "spec": {
@@ -64,7 +64,7 @@ def runtime_json(version: RuntimeVersion) -> dict[str, object]:
 
 
 class Lately(Generic[Key, Kept]):
-    """The last few things made, by key."""
+    """A cache of the last values made, by key."""
 
     __slots__ = ("_kept", "_limit", "_make")
 
@@ -74,7 +74,7 @@ class Lately(Generic[Key, Kept]):
         self._kept: OrderedDict[Key, Kept] = OrderedDict()
 
     def __getitem__(self, key: Key) -> Kept:
-        """The thing for `key`, made now if it is not at hand. Raises what making it raises."""
+        """Return the value for `key`, making it if it is not cached. Raises as making it does."""
         kept = self._kept.get(key)
         if kept is None:
             kept = self._make(key)
@@ -85,7 +85,7 @@ class Lately(Generic[Key, Kept]):
 
 
 class Shapes:
-    """Ready JSON of the chain's headers, runtime versions and metadata."""
+    """Cached JSON of the chain's headers, runtime versions and metadata."""
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
@@ -94,18 +94,18 @@ class Shapes:
         self._versions: dict[tuple[str, int, int], orjson.Fragment] = {}
 
     def header(self, hash: bytes) -> orjson.Fragment | None:
-        """The JSON of a header; None if there is no such block."""
+        """Return the JSON of a header; None if there is no such block."""
         try:
             return self._headers[hash]
         except UnknownBlock:
             return None
 
     def metadata(self, hash: bytes) -> orjson.Fragment:
-        """The hex of a block's V14 metadata. Raises `BackendError`."""
+        """Return the hex of a block's V14 metadata. Raises `BackendError`."""
         return self._metadata[self.chain.metadata(hash)]
 
     def version(self, hash: bytes) -> orjson.Fragment:
-        """The JSON of a block's runtime version. Raises `BackendError`."""
+        """Return the JSON of a block's runtime version. Raises `BackendError`."""
         version = self.chain.runtime_version(hash)
         key = (version.spec_name.value, version.spec_version, version.impl_version)
         kept = self._versions.get(key)

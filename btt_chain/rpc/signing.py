@@ -1,4 +1,4 @@
-"""signing_status: what the session keys of this node may do. Unsafe: it names the node's keys."""
+"""signing_status: the states of this node's session keys. Unsafe: it reveals the node's keys."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from btt_chain.rpc.shapes import to_hex
 
 
 class Signing(Protocol):
-    """What the RPC needs of the signer (`btt_chain.node.signing.Signer`)."""
+    """The signer, for the RPC (`btt_chain.node.signing.Signer`)."""
 
     def states(self) -> Sequence[KeyState]:
-        """Return what each key may do now, and why not."""
+        """Return the state of each key, with the reason."""
 
 
 class SigningApi:
@@ -25,7 +25,7 @@ class SigningApi:
 
     @method("signing_status", unsafe=True)
     def status(self) -> list[dict[str, object]]:
-        """Return each session key with what it may do, why not, and until which slot."""
+        """Return each session key with its state, the reason, and the slot in which it ends."""
         return [
             {
                 "publicKey": to_hex(each.public),

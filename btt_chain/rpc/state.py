@@ -28,29 +28,31 @@ from btt_chain.rpc.shapes import Shapes, maybe_hex, to_hex
 log = logging.getLogger(__name__)
 
 MAX_PAGE = 1_000
-"""Keys that one call of state_getKeysPaged returns at most."""
+"""Maximum number of keys that one call of state_getKeysPaged returns."""
 MAX_KEYS = 4_096
-"""Keys of one query or subscription."""
+"""Maximum number of keys of one query or subscription."""
 MAX_WATCHED = 16_384
-"""Keys that the storage subscriptions of one connection watch together."""
+"""Maximum number of keys that the storage subscriptions of one connection watch together."""
 MAX_WATCHED_BY_ALL = 65_536
-"""Keys watched over all connections: every best block reads each of them."""
+"""Maximum number of keys watched over all connections: every best block reads each of them."""
 MAX_WATCHED_EXTERNAL = 49_152
-"""Of these, keys that callers from other machines watch; one of their addresses: MAX_WATCHED."""
+"""Of these, those watched by callers from other machines; by one of their addresses:
+MAX_WATCHED.
+"""
 LONG_KEY = 256
 """Bytes of a key that count as one; a longer key counts as several."""
 MAX_PROOF_KEYS = 1_024
-"""Keys of one proof: each is a walk through the trie."""
+"""Maximum number of keys of one proof: each is a walk through the trie."""
 MAX_RANGE = 1_024
-"""Blocks that state_queryStorage walks at most."""
+"""Maximum number of blocks that state_queryStorage walks."""
 AT_ONCE = 1_024
-"""Watched keys, of all subscriptions, that are compared at once with a new best block."""
+"""Maximum number of watched keys, of all subscriptions, compared at once with a new best block."""
 PAGE = 256
-"""Keys read in one go before the loop turns."""
+"""Number of keys read before the loop turns."""
 
 
 class StateApi:
-    """What lies in the state, and what its runtime answers."""
+    """Storage, and calls of its runtime."""
 
     def __init__(self, backend: Backend, shapes: Shapes, hub: Hub, lane: Lane) -> None:
         self.chain = backend.chain
@@ -58,7 +60,7 @@ class StateApi:
         self.lane = lane
         self.storage = StorageAudience()
         self._late: asyncio.Task[None] | None = None
-        """Compares what is watched with the best state, where that is too much for one go."""
+        """Compares watched keys with the best state, where they are too many to do so at once."""
         self.versions = Audience()
         self.last_version: object = None
         hub.listen(self._hear)
@@ -67,35 +69,37 @@ class StateApi:
 
     @method("state_getMetadata", cost=HEAVY, needs_metadata=True)
     def metadata(self, hash: Hash | None = None) -> object:
-        """The bare V14 metadata."""
+        """Return the bare V14 metadata."""
         return self._of_runtime(self.shapes.metadata, hash)
 
     @method("state_getRuntimeVersion", "chain_getRuntimeVersion")
     def runtime_version(self, hash: Hash | None = None) -> object:
-        """The runtime version."""
+        """Return the runtime version."""
         return self._of_runtime(self.shapes.version, hash)
 
     @method("state_call", "state_callAt", cost=HEAVY, function="method", data="data")
     def call(self, method: Text, data: Hex, hash: Hash | None = None) -> str:
-        """What a function of the runtime returns."""
+        """Return the result of a function of the runtime."""
         return to_hex(self.chain.call(self._at(hash), method, data))
 
     # ---- storage
 
     @method("state_getStorage", "state_getStorageAt")
     def get(self, key: Hex, hash: Hash | None = None) -> str | None:
-        """The value of a key, or null."""
+        """Return the value of a key, or null."""
         return maybe_hex(self._state(hash).get(key))
 
     @method("state_getStorageHash", "state_getStorageHashAt")
     def hash_of(self, key: Hex, hash: Hash | None = None) -> str | None:
-        """blake2_256 of the value of a key, or null."""
+        """Return blake2_256 of the value of a key, or null."""
         value = self._state(hash).get(key)
         return None if value is None else to_hex(blake2_256(value))
 
     @method("state_getStorageSize", "state_getStorageSizeAt", unsafe=True, cost=HEAVY)
     async def size(self, key: Hex, hash: Hash | None = None) -> int | None:
-        """The length of a value; of a prefix, the sum of all values under it; null for nothing."""
+        """Return the length of a value, else the sum of all values under the prefix; null for
+        none.
+        """
         at = self._at(hash)
         value = self.chain.state(at).get(key)
         if value is not None:
@@ -114,7 +118,7 @@ class StateApi:
         start_key: Hex | None = None,
         hash: Hash | None = None,
     ) -> list[str]:
-        """Up to `count` keys with a prefix, ascending, strictly after `startKey`."""
+        """Return up to `count` keys with a prefix, ascending, strictly after `startKey`."""
         if count > MAX_PAGE:
             raise RpcError(4002, f"count exceeds maximum value. value: {count}, max: {MAX_PAGE}")
         found = self._state(hash).keys(prefix or b"", start_key, count)
@@ -122,13 +126,13 @@ class StateApi:
 
     @method("state_getKeys", unsafe=True, cost=HEAVY)
     async def keys(self, prefix: Hex, hash: Hash | None = None) -> list[str]:
-        """Every key with a prefix."""
+        """Return all keys with a prefix."""
         pages = self._pages(self._at(hash), prefix)
         return [to_hex(key) async for page in pages for key in page]
 
     @method("state_getPairs", unsafe=True, cost=HEAVY)
     async def pairs(self, prefix: Hex, hash: Hash | None = None) -> list[list[str]]:
-        """Every key with a prefix, with its value."""
+        """Return all keys with a prefix, with their values."""
         at = self._at(hash)
         found: list[list[str]] = []
         async for page in self._pages(at, prefix):
@@ -138,7 +142,7 @@ class StateApi:
 
     @method("state_queryStorageAt", cost=HEAVY)
     def query_at(self, keys: list[Hex], at: Hash | None = None) -> list[dict[str, object]]:
-        """The values of several keys: one change set."""
+        """Return the values of several keys: one change set."""
         _check_count(keys)
         at = self._at(at)
         state = self.chain.state(at)
@@ -149,7 +153,7 @@ class StateApi:
     async def query(
         self, keys: list[Hex], from_block: Hash, to_block: Hash | None = None
     ) -> list[dict[str, object]]:
-        """The values of several keys at a block, and every change up to another."""
+        """Return the values of several keys at a block, and every change up to another block."""
         _check_count(keys)
         sets: list[dict[str, object]] = []
         last: dict[bytes, bytes | None] = {}
@@ -168,7 +172,7 @@ class StateApi:
 
     @method("state_getReadProof", cost=HEAVY)
     def read_proof(self, keys: list[Hex], hash: Hash | None = None) -> dict[str, object]:
-        """The trie nodes that prove the values, or the absence, of keys."""
+        """Return the trie nodes that prove the values, or the absence, of keys."""
         _check_count(keys, MAX_PROOF_KEYS)
         at = self._at(hash)
         proof = self.chain.state(at).proof(keys)
@@ -182,7 +186,7 @@ class StateApi:
         unsubscribe=("state_unsubscribeStorage",),
     )
     def subscribe_storage(self, subscription: Subscription, keys: list[Hex]) -> None:
-        """The values of keys at once, then those that change, block by block."""
+        """Report the values of keys at once, then those that change, block by block."""
         _check_count(keys)
         self.storage.check(subscription.connection, set(keys))
         best = self.chain.best().hash
@@ -198,7 +202,7 @@ class StateApi:
         unsubscribe=("state_unsubscribeRuntimeVersion", "chain_unsubscribeRuntimeVersion"),
     )
     def subscribe_runtime_version(self, subscription: Subscription) -> None:
-        """The runtime version at once, then whenever it changes."""
+        """Report the runtime version at once, then whenever it changes."""
         version = self.shapes.version(self.chain.best().hash)
         if not self.versions.members:
             self.last_version = version
@@ -223,8 +227,8 @@ class StateApi:
     async def _compare_slowly(self) -> None:
         """Compare all watched keys with the best state, in slices, until that is the best one.
 
-        A block that comes meanwhile is compared from the beginning afterwards: under such a load
-        subscribers learn the newest values, and not each block's.
+        A block that arrives meanwhile is compared from the beginning afterwards: under such a load
+        subscribers receive the newest values, and not each block's.
         """
         done = b""
         while (best := self.chain.best().hash) != done:
@@ -240,7 +244,7 @@ class StateApi:
                 since = await self.lane.rest(since)
             done = best
 
-    # ---- steps
+    # ---- internals
 
     def _at(self, hash: bytes | None) -> bytes:
         return hash or self.chain.best().hash
@@ -249,7 +253,9 @@ class StateApi:
         return self.chain.state(hash or self.chain.best().hash)
 
     def _of_runtime(self, read: Callable[[bytes], object], hash: bytes | None) -> object:
-        """Ask about a block's runtime; clients tell a pruned state by the words of this error."""
+        """Return data of a block's runtime; clients recognize a pruned state by the words of this
+        error.
+        """
         try:
             return read(self._at(hash))
         except (UnknownBlock, StatePruned) as problem:
@@ -258,7 +264,7 @@ class StateApi:
             raise RpcError(CLIENT_ERROR, message) from None
 
     async def _pages(self, at: bytes, prefix: bytes) -> AsyncIterator[list[bytes]]:
-        """The keys with a prefix, a page at a time; others have a turn between pages."""
+        """Yield the keys with a prefix by pages; other callers have a turn between pages."""
         last: bytes | None = None
         since = self.lane.now()
         while True:
@@ -271,7 +277,7 @@ class StateApi:
             since = await self.lane.rest(since)
 
     def _range(self, first: bytes, last: bytes) -> list[bytes]:
-        """The blocks from `first` to its descendant `last`, oldest first."""
+        """Return the blocks from `first` to its descendant `last`, oldest first."""
         try:
             lowest, header = self._number(first), self.chain.header(last)
             hashes = [last]
@@ -295,10 +301,10 @@ class StateApi:
 
 
 class StorageAudience:
-    """Subscriptions to keys, with what each was last told.
+    """Subscriptions to keys, with the values last sent to each.
 
-    One index for all: a key is read once for each best block, however many watch it, and what is
-    watched has a limit per connection and one over all.
+    One index for all: a key is read once for each best block, however many subscriptions watch it,
+    and the watched keys have a limit per connection and one over all.
     """
 
     __slots__ = ("loads", "members", "watchers")
@@ -309,7 +315,7 @@ class StorageAudience:
         self.loads: Counter[Connection] = Counter()
 
     def check(self, connection: Connection, keys: Collection[bytes]) -> None:
-        """Raise -32006 if a connection, or all together, would watch too much with these keys."""
+        """Raise -32006 if a connection, or all together, would watch too many keys with these."""
         load = _load(keys)
         if self.loads[connection] + load > MAX_WATCHED:
             raise _too_many("on the connection", MAX_WATCHED)
@@ -325,7 +331,7 @@ class StorageAudience:
             raise _too_many("by the address", MAX_WATCHED)
 
     def join(self, subscription: Subscription, values: Mapping[bytes, bytes | None]) -> None:
-        """Take a subscription in, with the values it is told first, until it ends."""
+        """Add a subscription, with the values it receives first, until it ends."""
         self.members[subscription] = values.keys()
         self.loads[subscription.connection] += _load(values)
         for key, value in values.items():
@@ -333,7 +339,7 @@ class StorageAudience:
         subscription.on_end(lambda: self._leave(subscription))
 
     def keys(self) -> list[bytes]:
-        """Return all keys that are watched."""
+        """Return all watched keys."""
         return list(self.watchers)
 
     def compare(self, block: bytes, state: StateReader, keys: Sequence[bytes]) -> None:

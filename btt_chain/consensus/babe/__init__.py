@@ -1,5 +1,5 @@
-"""BABE: who may make the block of a slot, and how everybody else can tell.
+"""BABE: claims of slots, and their verification.
 
-Pure functions of headers, epochs and keys; clocks, stores and wires are their callers' business.
+Pure functions of headers, epochs and keys; clocks, stores and the network are left to the callers.
 Source: Substrate's BABE (w3f/polkadot-spec, "Block Production").
 """

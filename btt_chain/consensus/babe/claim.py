@@ -1,6 +1,6 @@
 """The author's side: claiming a slot, and sealing the header that was made for it.
 
-Nothing here remembers what was signed before: whoever calls `seal` has asked the signing record.
+Nothing here remembers what was signed before: callers check the signing record before `seal`.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ _VRF: Final = SchnorrkelVrf()
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A slot that is ours."""
+    """A slot claimed by one of our keys."""
 
     claim: babe.Claim
-    """What the header says (`primitives.babe.pre_runtime` makes a digest of it)."""
+    """The claim in the header (`primitives.babe.pre_runtime` makes a digest of it)."""
     pair: KeyPair
-    """The key to seal with."""
+    """The key that seals the block."""
     draw: Draw | None
-    """None under a plain secondary claim."""
+    """The VRF output; None under a plain secondary claim."""
 
     @property
     def primary(self) -> bool:
-        """The slot was won, not merely due."""
+        """True if it is a primary claim."""
         return isinstance(self.claim, Primary)
 
 
 def claim_slot(
     slot: int, epoch: Epoch, pairs: Mapping[bytes, KeyPair], vrf: Vrf = _VRF
 ) -> Claimed | None:
-    """Return the claim of the first of our keys that has one, primary claims first.
+    """Return the claim of the first of our keys that has one, primary claims first; else None.
 
     `pairs` holds our keys by public key. ValueError if the slot is not in the epoch.
     """
@@ -65,7 +65,7 @@ def claim_slot(
         if public in pairs
     ]
     for index, pair in ours:
-        # Most draws do not win, and a proof costs as much again.
+        # Most outputs do not win, and a proof costs as much again.
         if wins(vrf.evaluate(pair, epoch.input(slot)), epoch.threshold(index)):
             draw, signature = _signed(pair, slot, epoch, vrf)
             return Claimed(Primary(PrimaryClaim(u32(index), Slot(slot), signature)), pair, draw)
@@ -82,7 +82,7 @@ def claim_slot(
 
 
 def seal(header: Header, pair: KeyPair) -> Header:
-    """Return the header with its author's seal at the end; ValueError if it has one."""
+    """Return the header with a seal by `pair` at the end; ValueError if it has one."""
     if pair.scheme is not Scheme.SR25519:
         raise ValueError(f"a seal needs an sr25519 key, not {pair.scheme}")
     if any(isinstance(item, Seal) for item in header.digest.logs):

@@ -1,4 +1,4 @@
-"""Who made which header of late: an author's second one for a slot is an equivocation."""
+"""An equivocation tracker: an author's second header for a slot is an equivocation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from btt_chain.primitives.header import Header
 
 
 class Sightings:
-    """The verified headers of late, to notice when an author makes a second one for its slot."""
+    """The recent verified headers, to detect an author's second one for a slot."""
 
     def __init__(self, slots: int) -> None:
         """Remember the headers of the last `slots` slots."""
@@ -18,7 +18,7 @@ class Sightings:
         self._newest = 0
 
     def see(self, header: Header, author: bytes, slot: int) -> EquivocationProof | None:
-        """Take note of a verified header; return the proof if it is its author's second."""
+        """Record a verified header; return the proof if it is its author's second."""
         if slot > self._newest:
             before, self._newest = self._newest, slot
             self._forget(before - self._slots + 1, slot - self._slots + 1)
@@ -30,7 +30,7 @@ class Sightings:
         return EquivocationProof(AuthorityId(author), Slot(slot), first, header)
 
     def _forget(self, start: int, stop: int) -> None:
-        """Forget the slots from `start` up to below `stop`: there are none before."""
+        """Drop the slots from `start` up to below `stop`: there are none before."""
         for old in range(start, stop) if stop - start < len(self._seen) else list(self._seen):
             if old < stop:
                 self._seen.pop(old, None)

@@ -1,8 +1,8 @@
-"""The verifier of headers: what a header must show for its block to be looked at.
+"""Verification of headers, before their blocks are executed.
 
-A pure function, the same for every way a header comes in. What costs little is checked first: a
-header that was tampered with falls before the VRF, which is nine tenths of the work. The
-state transition is not judged here, nor who is disabled: that is the runtime's part.
+A pure function, the same for all headers. Cheap checks come first: a header that was tampered with
+fails before the VRF, which is nine tenths of the work. The state transition and disabled
+authorities are not checked here: that is the runtime's part.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _VRF: Final = SchnorrkelVrf()
 
 
 class Reason(StrEnum):
-    """Why a header is refused."""
+    """The reason for refusing a header."""
 
     BAD_CLAIM = "bad claim"
     BAD_SEAL = "bad seal"
@@ -57,9 +57,9 @@ class Reason(StrEnum):
 
 
 class Refused(ValueError):
-    """A header does not stand; `reason` is for programs, the message for people.
+    """The header is invalid; `reason` is for programs, the message for people.
 
-    `SLOT_IN_FUTURE` alone passes with time; all others are for ever, given the same epoch.
+    Only `SLOT_IN_FUTURE` may pass later; all others are permanent, given the same epoch.
     """
 
     def __init__(self, reason: Reason, message: str) -> None:
@@ -69,7 +69,7 @@ class Refused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A claim that holds."""
+    """A verified claim."""
 
     author_index: int
     author: bytes
@@ -77,22 +77,22 @@ class Verified:
     slot: int
     primary: bool
     draw: Draw | None
-    """The verified draw; None under a plain secondary claim."""
+    """The verified VRF output; None under a plain secondary claim."""
     next_epoch: NextEpochDescriptor | None
-    """What the header announces, in the first block of an epoch."""
+    """The announcement in the header of the first block of an epoch."""
     next_config: EpochConfig | None
     """The next epoch's parameters if they differ."""
 
 
 def latest_slot_at(now_ms: int, drift_ms: int, slot_ms: int) -> int:
-    """Return the last slot whose blocks are not too early, if clocks may differ by `drift_ms`."""
+    """Return the last slot that is not too early, if clocks may differ by `drift_ms`."""
     return (now_ms + drift_ms) // slot_ms
 
 
 def slot_of(header: Header) -> int:
-    """Return the slot a header claims, unchecked: to find its epoch by. Refused if there is none.
+    """Return the slot a header claims, unchecked, to find its epoch. Refused if there is none.
 
-    The slot of genesis, which has no claim, counts as 0.
+    The slot of genesis, which has no claim, is 0.
     """
     return 0 if header.number == 0 else int(_claim(header).claim.slot)
 
@@ -100,11 +100,11 @@ def slot_of(header: Header) -> int:
 def verify(
     header: Header, epoch: Epoch, parent_slot: int, latest_slot: int, vrf: Vrf = _VRF
 ) -> Verified:
-    """Return the claim of a header, which holds; Refused if anything about it does not.
+    """Return the verified claim of a header; Refused if any check fails.
 
-    `epoch` is the one that its slot lies in on its fork, `parent_slot` the slot of its parent, 0
-    for genesis, and `latest_slot` the last one that is not too early (`latest_slot_at`). That the
-    parent is its parent, its number right and its epoch that of its fork is the caller's to know.
+    `epoch` is the epoch of the header's slot on its fork, `parent_slot` the slot of its parent, 0
+    for genesis, and `latest_slot` the last one that is not too early (`latest_slot_at`). The caller
+    ensures that parent, number and epoch match the header.
     """
     claim = _claim(header)
     unsealed, seal = _seal(header)
@@ -149,11 +149,11 @@ def verify(
     )
 
 
-# ---- steps
+# ---- internals
 
 
 def _claim(header: Header) -> Claim:
-    """Return the claim: exactly one pre-runtime digest, of BABE."""
+    """Return the claim; there must be exactly one pre-runtime digest, of BABE."""
     found = sum(isinstance(item, PreRuntime) for item in header.digest.logs)
     if found != 1:
         raise Refused(Reason.BAD_CLAIM, f"{found} pre-runtime digests, where there must be one")
@@ -164,7 +164,7 @@ def _claim(header: Header) -> Claim:
 
 
 def _seal(header: Header) -> tuple[Header, bytes]:
-    """Return the header that was signed, and the signature: exactly one seal, at the end."""
+    """Return the unsealed header and the seal; there must be exactly one, at the end."""
     unsealed, seal = header.unsealed()
     if seal is None:
         raise Refused(Reason.BAD_SEAL, "the last digest is no seal")
@@ -176,7 +176,7 @@ def _seal(header: Header) -> tuple[Header, bytes]:
 
 
 def _check_turn(claim: Claim, epoch: Epoch) -> None:
-    """Pass claims of the kinds that the epoch admits, secondary ones if it is the author's turn."""
+    """Check that the epoch admits claims of this kind and, if secondary, that the author is due."""
     allowed = epoch.config.allowed_slots
     match claim:
         case Primary():
@@ -198,7 +198,9 @@ def _check_turn(claim: Claim, epoch: Epoch) -> None:
 
 
 def _check_draw(claim: Claim, epoch: Epoch, author: bytes, vrf: Vrf) -> Draw | None:
-    """Return the draw of a claim that carries one, once it is proven and, if primary, has won."""
+    """Return the VRF output of a claim that carries one, once proven and, if primary, below the
+    threshold.
+    """
     if isinstance(claim, SecondaryPlain):
         return None
     slot, index = int(claim.claim.slot), int(claim.claim.authority_index)

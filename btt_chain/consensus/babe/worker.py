@@ -1,7 +1,7 @@
-"""The slot worker: asks, once a slot, whether it is ours, and makes its block if so.
+"""The slot worker: makes the blocks of the slots that our keys claim.
 
 One step without waiting; the clock is an argument. A block is sealed only through the signing
-record (`SlotSigner`), so no slot is ever sealed twice, whatever crashes (decision 10).
+record (`SlotSigner`), so no slot is sealed twice, crashes included.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ _VRF: Final = SchnorrkelVrf()
 
 
 class SlotSigner(Protocol):
-    """The keys a node may make blocks with, each behind its signing record."""
+    """The keys a node may make blocks with, each with its signing record."""
 
     def authors(self) -> Mapping[bytes, KeyPair]:
         """Return the pairs that may claim slots now, by public key."""
 
     def seal(self, public: bytes, slot: int, pre_seal_hash: bytes) -> bytes | None:
-        """Return the seal of a header, 64 bytes, recorded before it is returned.
+        """Record a header, then return its seal, 64 bytes.
 
         None if the record forbids it: another block was sealed for this slot or a later one.
         """
 
 
 class ReadyTransactions(Protocol):
-    """The pool's ready transactions in the order of their value, for one block."""
+    """The pool's ready transactions by priority, for one block."""
 
     def __iter__(self) -> ReadyTransactions: ...
 
     def __next__(self) -> Ready: ...
 
     def skip(self, tx_hash: bytes) -> None:
-        """Pass over what depends on this one."""
+        """Skip the transactions that depend on this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +62,13 @@ class Authored:
 
 @dataclass(frozen=True, slots=True)
 class Forbidden:
-    """The slot is ours, and the signing record forbids to seal a block for it."""
+    """The slot is ours, but the signing record forbids a seal for it."""
 
     slot: int
 
 
 class SlotWorker:
-    """Makes the blocks of the slots that our keys win or are due for."""
+    """Makes the blocks of the slots that our keys claim."""
 
     def __init__(self, importer: Importer, signer: SlotSigner, *, vrf: Vrf = _VRF) -> None:
         self._importer = importer
@@ -83,8 +83,7 @@ class SlotWorker:
     ) -> Authored | Forbidden | None:
         """Return the block for `slot` on the best block, None if the slot is not ours.
 
-        Raises as `Importer.slots` does for the best block, and InvalidBlock if the law admits no
-        block there.
+        Raises as `Importer.slots` does for the best block, and as `make_block` does.
         """
         pairs = self._signer.authors()
         if not pairs:

@@ -1,13 +1,12 @@
-"""Who votes now, and which changes of voters wait in the chain.
+"""The current voters, and the pending changes of voters.
 
 A change takes effect when the block that enacts it, `delay` above the one that announces it, is
-final. Several may wait on one fork (ruling A10): they take effect in the order of the chain, and
-nothing above the block that enacts the first is voted for or made final by the voters of before.
-So each such block is made final by itself, with a proof of its own, and those who come later can
-follow the voters from set to set. With each change the set's number goes up by one and rounds
-begin again at 1.
+final. Several may be pending on one fork: they take effect in the order of the chain, and nothing
+above the block that enacts the first is voted for or made final by the earlier voters. So each such
+block is made final by itself, with its own proof, and nodes that join later can follow the voters
+from set to set. With each change the set's number increases by one and rounds start again at 1.
 
-Changes that do not wait for finality are not followed: they would break that chain of proofs.
+Changes that do not wait for finality are not applied: they would break that chain of proofs.
 """
 
 from __future__ import annotations
@@ -20,26 +19,26 @@ from btt_chain.primitives.grandpa import AuthorityId, ScheduledChange, Target, V
 
 
 class OutOfOrder(ValueError):
-    """A block cannot be final before another one is; the message says which."""
+    """A block cannot be final before another one is; the message names it."""
 
 
 @dataclass(frozen=True)
 class AuthoritySet:
-    """The voters, and how many sets there were before. ValueError if nobody votes."""
+    """The voters of a set, and its number. ValueError if they are not valid voters."""
 
     set_id: int
     authorities: tuple[tuple[AuthorityId, int], ...]
 
     def __post_init__(self) -> None:
-        _ = self.voters  # counted, and refused if unfit, here and not at the first vote
+        _ = self.voters  # validated here, not at the first vote
 
     @cached_property
     def voters(self) -> VoterSet:
-        """The voters, for counting."""
+        """The voters, with weights and threshold."""
         return VoterSet(self.authorities)
 
     def next(self, change: ScheduledChange) -> AuthoritySet:
-        """Return the set that takes over."""
+        """Return the set that the change enacts."""
         return AuthoritySet(
             self.set_id + 1, tuple((who, int(weight)) for who, weight in change.next_authorities)
         )
@@ -54,13 +53,13 @@ class PendingChange:
 
     @property
     def enacted_at(self) -> int:
-        """The height of the block that enacts it."""
+        """The height of the block that enacts the change."""
         return self.announced.number + int(self.change.delay)
 
 
 @dataclass(frozen=True)
 class Authorities:
-    """The voters of now, and the changes that wait on every fork; a value."""
+    """The current voters, and the pending changes on all forks; an immutable value."""
 
     current: AuthoritySet
     pending: tuple[PendingChange, ...] = ()
@@ -68,9 +67,10 @@ class Authorities:
     def announce(
         self, announced: Target, change: ScheduledChange, ancestry: Ancestry
     ) -> Authorities:
-        """Return what holds once a block with a change is imported; the same again if it was.
+        """Return the state after the import of a block with a change; repeated imports do not
+        matter.
 
-        OutOfOrder if a change below it on its chain does not take effect before this one.
+        OutOfOrder if an earlier change on its chain does not take effect before this one.
         """
         found = PendingChange(announced, change)
         if found in self.pending:
@@ -87,11 +87,11 @@ class Authorities:
         return replace(self, pending=tuple(waiting))
 
     def first_on(self, head: Target, ancestry: Ancestry) -> PendingChange | None:
-        """Return the first change that waits on the chain up to `head`."""
+        """Return the first change pending on the chain up to `head`."""
         return next((p for p in self.pending if descends(ancestry, p.announced, head)), None)
 
     def last_on(self, head: Target, ancestry: Ancestry) -> PendingChange | None:
-        """Return the last change that waits on the chain up to `head`."""
+        """Return the last change pending on the chain up to `head`."""
         return next(
             (p for p in reversed(self.pending) if descends(ancestry, p.announced, head)), None
         )
@@ -102,10 +102,11 @@ class Authorities:
         return None if first is None else first.enacted_at
 
     def finalise(self, block: Target, ancestry: Ancestry) -> Authorities:
-        """Return what holds once `block` is final; `current` is another set if it enacts a change.
+        """Return the state after `block` is final, with the next set as `current` if it enacts a
+        change.
 
-        Changes on forks that are dead by this are forgotten. OutOfOrder if the block stands above
-        one that enacts a change: that one comes first.
+        Changes on forks that are dead by this are dropped. OutOfOrder if the block stands above one
+        that enacts a change: that one must be final first.
         """
         first = self.first_on(block, ancestry)
         if first is not None and block.number > first.enacted_at:
@@ -122,7 +123,7 @@ class Authorities:
 
     @staticmethod
     def _may_yet_come(pending: PendingChange, final: Target, ancestry: Ancestry) -> bool:
-        """Tell whether a change lies on the final chain below its enactment, or above it."""
+        """Return True if a change lies on the final chain below its enactment, or above it."""
         if pending.announced.number <= final.number:
             return descends(ancestry, pending.announced, final)
         return descends(ancestry, final, pending.announced)

@@ -1,4 +1,4 @@
-"""The chain of a node as the gadget asks for it."""
+"""A client's blocks as the gadget's chain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes in and out of the gadget: the chain and the keys that it needs, what it wants done."""
+"""The gadget's environment: the chain and the keys that it needs, and the actions it returns."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from p2p.network import Penalise, Publish, Tell
 
 
 class Blocks(Ancestry, HeaderSource, Protocol):
-    """The chain as the gadget asks for it (`client_chain.ClientChain`)."""
+    """The chain that the gadget needs (`client_chain.ClientChain`)."""
 
     def number(self, hash: H256) -> int | None:
         """Return the height of a block; None if it is not known."""
@@ -55,7 +55,7 @@ class Blocks(Ancestry, HeaderSource, Protocol):
 
 
 class VoteSigner(Protocol):
-    """Our keys, and the record of what they signed."""
+    """Our keys, and the record of the votes they signed."""
 
     def keys(self) -> Sequence[AuthorityId]:
         """Return the keys that may vote now."""
@@ -64,10 +64,10 @@ class VoteSigner(Protocol):
     def sign(
         self, set_id: int, round_number: int, message: AnyMessage, who: AuthorityId
     ) -> SignedMessage | None:
-        """Record a vote where no crash can lose it, then sign it; None if it is refused.
+        """Record a vote durably, then sign it; None if it is refused.
 
-        The same content again gives the same signature; other content at or below what is on
-        record is refused.
+        The same content again gives the same signature; other content at or below the record is
+        refused.
         """
         ...
 
@@ -77,7 +77,7 @@ class VoteSigner(Protocol):
 
 
 Sync: TypeAlias = Callable[[records.Changes], None]
-"""Write auxiliary keys, and return once they, and all that was stored before, cannot be lost."""
+"""Write auxiliary keys; return once they, and all that was stored before, are durable."""
 
 
 # --- actions --------------------------------------------------------------------------
@@ -92,14 +92,14 @@ class Save:
 
 @dataclass(frozen=True, slots=True)
 class Offence:
-    """A voter voted twice: report it to the runtime. It may be our own key, used elsewhere too."""
+    """A voter voted twice: report it to the runtime. The key may be ours, used elsewhere too."""
 
     proof: EquivocationProof
 
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """Votes name this block and it is not here; `peer` handed them over. It may not exist."""
+    """Votes from `peer` name this block and it is not here; it may not exist."""
 
     hash: H256
     number: int
@@ -108,10 +108,10 @@ class Want:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A block is proven that excludes a final one: a third and more of the voters cheats.
+    """A proven block excludes a final one: voters with a third of the weight or more cheat.
 
-    It comes once. From then on the gadget casts no vote and calls nothing final; who cheated is
-    told by `Offence`. People must decide which chain goes on.
+    Emitted once. From then on the gadget casts no vote and makes nothing final; `Offence` names the
+    cheaters. Operators must decide which chain goes on.
     """
 
     final: Target
@@ -119,21 +119,21 @@ class Broken:
 
 
 Action: TypeAlias = Publish | Tell | Penalise | Finalise | Save | Offence | Want | Broken | ArmTimer
-"""`Publish`, `Tell` and `Penalise` are the network's; `Finalise(justification)` is to be carried
-out by the client, with the justification stored, and answered by `Gadget.finalised`;
-`ArmTimer(at)` asks for a `tick` at that time, in place of any that was asked for before."""
+"""`Publish`, `Tell` and `Penalise` are for the network; `Finalise(justification)` is for the
+client, to finalize the target, store the justification, and call `Gadget.finalised`; `ArmTimer(at)`
+requests a `tick` at that time, and replaces any earlier request."""
 
 
 class BadHeader(ValueError):
-    """A header announces a change of voters that cannot be; the block is not valid."""
+    """A header announces an impossible change of voters; the block is not valid."""
 
 
-# --- for those who ask ----------------------------------------------------------------
+# --- for queries ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class RoundReport:
-    """A round as it is told to those who ask (`grandpa_roundState`)."""
+    """A round's state (`grandpa_roundState`)."""
 
     round: int
     total_weight: int
@@ -145,7 +145,7 @@ class RoundReport:
 
     @classmethod
     def of(cls, votes: Round) -> RoundReport:
-        """Return what a round tells."""
+        """Return the report of a round."""
         return cls(
             votes.number,
             votes.voters.total,

@@ -1,26 +1,26 @@
-"""The finality gadget: everything of GRANDPA around the `Voter` of one set.
+"""The finality gadget: all of GRANDPA around the `Voter` of one set.
 
-It checks what is gossiped, holds back votes for blocks that are not here yet, helps neighbours that
-lost messages or fell behind, follows the changes of the voters, keeps what a restart needs, and has
-our votes signed. Events come in with the time (unix milliseconds) and give actions, to be carried
-out in their order; there is no clock, store or wire here. What must hold:
+It checks gossip, holds back votes for blocks that are not here yet, helps neighbours that lost
+messages or fell behind, follows the changes of the voters, saves what a restart needs, and has our
+votes signed. Events come in with the time (unix milliseconds) and return actions, to be carried out
+in their order; there is no clock, store or network here. Invariants:
 
 - Our votes are signed by the `VoteSigner` alone, which records before it signs.
-- Nothing is called final without a proof that both rules accept, nor past a block that changes the
-  voters: that block is made final by itself, with a proof of its own.
-- What a block changes is known once it is imported, and takes effect once it is final: the caller
-  finalises what `Finalise` names and then says so (`finalised`), before any other event. What
-  `finalised` returns is carried out behind the rest of the list that `Finalise` stood in.
+- Nothing is final without a proof that both rules accept, nor past a block that changes the
+  voters: that block is made final by itself, with its own proof.
+- A block's change is known once it is imported, and takes effect once it is final: the caller
+  finalizes the target of `Finalise` and calls `finalised`, before any other event. The actions that
+  `finalised` returns are carried out behind the rest of the list that held `Finalise`.
 
-Votes and commits that were found good are published again: so it is for the gadget to say what is
-passed on, and who hands over a bad one is to blame, as author or because it did not look.
+Valid votes and commits are published again: the gadget decides which messages are forwarded, and a
+peer that hands over an invalid one is penalized, author or not.
 
-Messages may be lost for good. Who stands still tells its neighbours where, ever less often, and is
-told the votes that it lacks; who is two rounds behind asks for them; who is a set behind is told
-the commit that ended it. So finality goes on after any partition, without help.
+Messages may be lost for good. A stalled node sends its position to its neighbours, ever less often,
+and receives the votes that it lacks; a node two rounds behind requests them; a node one set behind
+receives the commit that ended its set. So finality resumes after any partition, without help.
 
-One key votes: of those that the signer holds, the first in the order of the set.
-Source: Substrate's `sc_consensus_grandpa`.
+One key votes: of those that the signer holds, the first in the order of the set. Source:
+Substrate's `sc_consensus_grandpa`.
 """
 
 from __future__ import annotations
@@ -103,30 +103,32 @@ __all__ = [
 # --- settings -------------------------------------------------------------------------
 
 NEIGHBOUR_EVERY: Final = 120_000
-"""Milliseconds after which neighbours are told again where we stand."""
+"""Milliseconds between two neighbour packets with our position."""
 STALL_FIRST: Final = 8
-"""Gossip durations after which a round that does not complete is helped along for the first time;
-a round takes four and the way of the last vote."""
+"""Gossip durations after which a round that does not complete is first helped along; a round takes
+four and the delivery of the last vote."""
 STALL_MOST: Final = 20_000
-"""Milliseconds between two such helps at most: the wait is doubled from one to the next."""
+"""Maximum milliseconds between two such helps: the wait doubles each time."""
 LATE: Final = 4
-"""Gossip durations by which a tick may be late; after more, what we know may be out of date."""
+"""Gossip durations by which a tick may be late; after more, our state may be out of date."""
 QUIET_PAUSE: Final = 20
-"""Gossip durations after which lateness is heeded again: who is always late must vote as well."""
+"""Gossip durations between two reactions to lateness: a node that is always late must vote as
+well.
+"""
 COMMIT_TURNS: Final = 8
-"""Steps of half a gossip duration over which the voters' commits are spread."""
+"""Steps of half a gossip duration over which the voters' commits are staggered."""
 ROUNDS_KEPT: Final = 3
-"""Rounds below ours whose votes are kept to be told to others."""
+"""Rounds below ours whose votes are kept for neighbours."""
 COMMITS_WAITING: Final = 16
 PROOFS_WAITING: Final = 64
 PROOF_PARTS: Final = 1_000
-"""Votes, and headers, of a proof that is kept before it can be judged."""
+"""Maximum votes, and headers, of a proof that is kept before it can be verified."""
 NEVER: Final = 1 << 62
 PATIENCE: Final = 60_000
-"""Milliseconds for which votes of a round that we left are still on their way in good faith."""
+"""Milliseconds for which votes of a round that we left may still arrive in good faith."""
 DEEP: Final = 4_096
 """Blocks below the last final one down to which votes are counted: counting walks the chain from
-its head for each vote, and one voter, or who hands over a catch-up, may name block zero.
+its head for each vote, and one voter, or the sender of a catch-up, may name block zero.
 """
 WAIT_FOR_BLOCK: Final = 120_000
 """Milliseconds that a commit, a catch-up or a proof waits for its blocks."""
@@ -134,7 +136,7 @@ WAIT_FOR_BLOCK: Final = 120_000
 
 @dataclass(frozen=True, slots=True)
 class _Blocked:
-    """A vote whose block is not here, and who handed it over."""
+    """A vote whose block is not here, and the peer that sent it."""
 
     round: int
     signed: SignedMessage
@@ -142,7 +144,7 @@ class _Blocked:
 
 
 class _Place(NamedTuple):
-    """A round that we came to, and when."""
+    """A round that we entered, and the time."""
 
     set_id: int
     round: int
@@ -151,16 +153,16 @@ class _Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A message whose blocks are perhaps not all here; its signatures were checked."""
+    """A message whose blocks may be missing; its signatures were checked."""
 
     peer: str
     body: CommitMessage | CatchUpMessage
     since: int
     raw: bytes
-    """The commit as it was gossiped, to be passed on; empty for a catch-up."""
+    """The commit as it was gossiped, to be forwarded; empty for a catch-up."""
 
     def targets(self) -> list[Target]:
-        """Return every block that it names."""
+        """Return all blocks that it names."""
         if isinstance(self.body, CommitMessage):
             commit = self.body.message.expand()
             return [commit.target, *(target_of(one.precommit) for one in commit.precommits)]
@@ -170,7 +172,7 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _RoundVotes:
-    """The votes of one round that were checked, two by voter and stage at most, as in a round."""
+    """The verified votes of one round, at most two by voter and stage."""
 
     by_voter: dict[tuple[AuthorityId, Stage], list[SignedMessage]] = field(default_factory=dict)
 
@@ -182,7 +184,7 @@ class _RoundVotes:
 
 
 class _VoterChain:
-    """The chain as a voter asks for it, with the limit that the changes set."""
+    """The chain that a voter needs, with the limit that the changes set."""
 
     def __init__(self, blocks: Blocks, gadget: Gadget) -> None:
         self.parent = blocks.parent
@@ -196,7 +198,7 @@ class _VoterChain:
 
 
 class Gadget:
-    """GRANDPA of one node, from what is stored on."""
+    """GRANDPA of one node, resumed from the store."""
 
     def __init__(
         self,
@@ -211,12 +213,12 @@ class Gadget:
         now_ms: int,
         sync: Sync | None = None,
     ) -> None:
-        """Go on where the store left off, or begin with the voters of `genesis` (set 0).
+        """Resume from the store, or begin with the voters of `genesis` (set 0).
 
         `verify` is a `Signatures`, `read` reads the auxiliary column, `gossip_ms` is T, `behind`
-        how far below the best block to vote. Before each vote `sync` writes changes of that column
-        and waits until they, and all that was stored before, are on the disk. Call `start` next.
-        Raises `records.BadRecord`.
+        the distance of votes below the best block. Before each vote `sync` writes changes of that
+        column and waits until they, and all that was stored before, are on the disk. Call `start`
+        next. Raises `records.BadRecord`.
         """
         self._blocks: Final = blocks
         self._signer: Final = signer
@@ -238,9 +240,9 @@ class Gadget:
         self._early_proofs: dict[Target, Justification] = {}
         self._broken = False
         self._committed = 0
-        """The height of the highest commit of this set that was heard or spread."""
+        """Height of the highest commit of this set, received or published."""
         self.authorities: Authorities
-        """The voters of now and the changes that wait."""
+        """The current voters and the pending changes."""
         self._as_of: Target
         self._proof = records.read_proof(read)
         self._recall(genesis)
@@ -257,16 +259,16 @@ class Gadget:
     # --- events: the chain ---
 
     def start(self, now_ms: int) -> list[Action]:
-        """Begin: once, before any other event."""
+        """Begin; call once, before any other event."""
         self._hear_clock(now_ms)
         self._save_voters()
         self._obey(self._voter.tick(self._now))
         return self._finish()
 
     def check_header(self, header: Header) -> None:
-        """Pass a header that may be imported, as far as GRANDPA goes; its parent is known.
+        """Check a header before import, by GRANDPA's rules; its parent is known.
 
-        Raises BadHeader if it announces voters that cannot be, or a change that would overtake an
+        Raises BadHeader if it announces impossible voters, or a change that would overtake an
         earlier one of its chain.
         """
         try:
@@ -289,9 +291,9 @@ class Gadget:
     def imported(
         self, header: Header, hash: bytes, number: int, is_best: bool, now_ms: int
     ) -> list[Action]:
-        """A block is in the chain; it passed `check_header` before.
+        """Process an imported block, which passed `check_header` before.
 
-        Tell `proof_heard` afterwards of a justification that came with it.
+        Pass a justification that came with it to `proof_heard` afterwards.
         """
         self._hear_clock(now_ms)
         block = Target(H256(hash), number)
@@ -301,13 +303,13 @@ class Gadget:
             if self.authorities is not known:
                 self._save_voters()
         self._release(block)
-        # A better head alone changes nothing: votes have their time, except where the chain was
-        # not known well enough to vote at it.
+        # A better head alone changes nothing: votes have their time, except where the chain was not
+        # known well enough to vote at it.
         self._obey(self._voter.tick(self._now))
         return self._finish()
 
     def finalised(self, block: Target, now_ms: int) -> list[Action]:
-        """A block and all below it are final in the client, whoever proved it."""
+        """Process that a block and its ancestors are final in the client, by any proof."""
         self._hear_clock(now_ms)
         if block.number > self._as_of.number:
             ended = self.authorities.current.set_id
@@ -320,16 +322,16 @@ class Gadget:
         return self._finish()
 
     def proof_heard(self, proof: Justification, peer: str | None, now_ms: int) -> list[Action]:
-        """A justification came with a block or by sync, from `peer` if that is known.
+        """Process a justification that came with a block or by sync, from `peer` if known.
 
-        What belongs to a later set, or to a block that is not here, waits for it.
+        One for a later set, or for a block that is not here, waits for it.
         """
         self._hear_clock(now_ms)
         self._judge_proof(proof, peer)
         return self._finish()
 
     def keys_changed(self, now_ms: int) -> list[Action]:
-        """The signer holds other keys than before: vote with them, or no more, from here on."""
+        """Process a change of the signer's keys: vote with the new ones, or not at all."""
         self._hear_clock(now_ms)
         me = self._my_key()
         self._voter.act_as(me, self._recorded(me))
@@ -337,7 +339,7 @@ class Gadget:
         return self._finish()
 
     def tick(self, now_ms: int) -> list[Action]:
-        """The time of the last `ArmTimer` has come."""
+        """Process the expiry of the last `ArmTimer`."""
         self._hear_clock(now_ms)
         self._obey(self._voter.tick(self._now))
         return self._finish()
@@ -345,8 +347,8 @@ class Gadget:
     def succeed(self, before: Gadget) -> None:
         """Take over from the gadget of this node's earlier state, before any other event.
 
-        Answers to it come here now. It may have been told where the set stands; nobody goes back,
-        so neighbours hear no more of where we are until we have come as far again.
+        Answers to it come here now. It may have sent a later position of ours; a position never
+        goes back, so neighbours receive ours only once we have reached that again.
         """
         self._peers.owe(before._peers)
         self._floor = before._said
@@ -354,20 +356,20 @@ class Gadget:
     # --- events: the others ---
 
     def connected(self, peer: str, now_ms: int) -> list[Action]:
-        """A peer is there: it is told where we stand."""
+        """Process a new connection: send our position to the peer."""
         self._hear_clock(now_ms)
         self._tell_view(peer, self._peers.connected(peer))
         return self._finish()
 
     def disconnected(self, peer: str, now_ms: int) -> list[Action]:
-        """A peer is gone."""
+        """Process the end of a connection."""
         self._hear_clock(now_ms)
         self._peers.disconnected(peer)
         self._ask_catch_up()
         return self._finish()
 
     def gossip_heard(self, peer: str, raw: bytes, now_ms: int) -> list[Action]:
-        """Something came on the topic `grandpa`, handed over by `peer`."""
+        """Process a gossip message on the topic `grandpa`, handed over by `peer`."""
         self._hear_clock(now_ms)
         message = self._decode(peer, raw)
         match message:
@@ -382,7 +384,9 @@ class Gadget:
         return self._finish()
 
     def note_heard(self, peer: str, raw: bytes, now_ms: int) -> list[Action]:
-        """A neighbour wrote to us alone: where it stands, votes that we lack, a request."""
+        """Process a note of a neighbour to us alone: its position, votes that we lack, a
+        request.
+        """
         self._hear_clock(now_ms)
         message = self._decode(peer, raw)
         match message:
@@ -400,11 +404,11 @@ class Gadget:
                 pass
         return self._finish()
 
-    # --- questions ---
+    # --- queries ---
 
     @property
     def me(self) -> AuthorityId | None:
-        """The key that votes now; None while we only watch."""
+        """The key that votes now; None while we only observe."""
         return self._voter.me
 
     @property
@@ -414,7 +418,7 @@ class Gadget:
 
     @property
     def round(self) -> int:
-        """The round that is voted in."""
+        """The number of the current round."""
         return self._voter.best_round.number
 
     @property
@@ -424,11 +428,11 @@ class Gadget:
 
     @property
     def proof(self) -> Justification | None:
-        """The highest proof that we have."""
+        """The highest proof known."""
         return self._proof
 
     def rounds(self) -> tuple[RoundReport, list[RoundReport]]:
-        """Return the round that is voted in, and those before it that still listen."""
+        """Return the current round, and those before it that still take votes."""
         return (
             RoundReport.of(self._voter.best_round),
             [RoundReport.of(votes) for votes in self._voter.past_rounds],
@@ -437,7 +441,7 @@ class Gadget:
     def must_be_proven(self) -> Target | None:
         """Return the next block of the best chain that ends a set; None if none is here.
 
-        Nothing above it can be final before it is: those who are behind ask for its proof.
+        Nothing above it can be final before it is: a node that is behind requests its proof.
         """
         head = self._blocks.best_containing(self._as_of)
         first = None if head is None else self.authorities.first_on(head, self._blocks)
@@ -453,12 +457,12 @@ class Gadget:
     # --- time ---
 
     def _hear_clock(self, now_ms: int) -> None:
-        """Follow the clock; inside, it never goes back."""
+        """Advance the internal clock, which never goes back."""
         now = now_ms + self._shift
         if now < self._now:
             self._shift += self._now - now
             now = self._now
-            self._armed = None  # what was asked for was told by the clock of before
+            self._armed = None  # the timer was set by the earlier clock
         late = (
             not self._broken and self._armed is not None and now > self._armed + LATE * self._gossip
         )
@@ -467,13 +471,13 @@ class Gadget:
             self._wake()
 
     def _wake(self) -> None:
-        """We stood still, and others did not: listen before the next vote."""
+        """Observe before the next vote: we stalled, and other voters did not."""
         self._woken = self._now
         self._voter.be_quiet(self._now + 2 * self._gossip)
         self._tell_all()
 
     def _finish(self) -> list[Action]:
-        """Do what is due, tell where we stand if that is elsewhere, ask for the next tick."""
+        """Do what is due, send our position if it changed, request the next tick."""
         if self._voter_due is not None and self._now >= self._voter_due:
             self._obey(self._voter.tick(self._now))
         self._follow_view()
@@ -524,7 +528,7 @@ class Gadget:
             self._put(ArmTimer(due - self._shift))
 
     def _help_along(self) -> None:
-        """The round does not complete: tell where we are, and say again what we said."""
+        """Send our position and votes again: the round does not complete."""
         self._stall_wait = min(2 * self._stall_wait, max(STALL_MOST, STALL_FIRST * self._gossip))
         self._stall_at = self._now + self._stall_wait
         self._tell_all()
@@ -562,7 +566,7 @@ class Gadget:
         known = self._peers.known.get(peer)
         if signed not in kept:
             if len(kept) > 1:
-                return  # two are enough to know a cheat by
+                return  # two are enough to prove an equivocation
             if not self._verify(signed, number, self.set_id):
                 self._penalise(peer, cost.BAD_SIGNATURE, "it hands over a vote nobody signed")
                 return
@@ -573,28 +577,30 @@ class Gadget:
             known.has.add(signed.signature)
 
     def _in_reach(self, peer: str, set_id: int, number: int) -> bool:
-        """Tell whether a vote is of a round that we follow; who should know better pays."""
+        """Return True if a vote is of a round that we follow; penalize a peer that should know
+        better.
+        """
         if set_id == self.set_id and abs(number - self.round) <= 1:
             return True
         self._blame(peer, set_id, number, "vote")
         return False
 
     def _blame(self, peer: str, set_id: int, number: int, what: str) -> None:
-        """Let a peer pay for what comes from where nobody has been lately, or is yet.
+        """Penalize a peer for a message of a round that no peer can be in, lately or yet.
 
-        Gossip is passed on and votes are told again: who hands over what is too late or too early
-        for us may do so in good faith, for somebody who fell behind or went ahead.
+        Gossip is forwarded and votes are sent again: a peer may hand over what is too late or too
+        early for us in good faith, on behalf of one that fell behind or went ahead.
         """
         why = f"it hands over a {what} of round {number} of set {set_id}"
         if (set_id, number) > (self.set_id, self.round):
-            # Who stands still may be the one behind, and not yet have been told.
+            # If we are stalled, we may be the one behind, without a packet that says so.
             moving = self._stall_wait == STALL_FIRST * self._gossip
             if moving and set_id > self.set_id + 1 and not self._peers.may_stand_at(set_id):
                 self._penalise(peer, cost.FUTURE, why)
             return
         floor = self._left[0]
         if floor.since > self._now - PATIENCE:
-            return  # we have not been here long enough to know what is too late
+            return  # too short a time here to know what is too late
         if (set_id, number + 1) < (floor.set_id, floor.round) and not self._peers.stand_near(
             set_id, number
         ):
@@ -613,7 +619,7 @@ class Gadget:
             self._obey(self._voter.on_vote(number, signed, self._now), peer)
 
     def _cast(self, action: voter.SendVote) -> list[voter.Action]:
-        """Have our vote signed, spread it, hear it."""
+        """Have our vote signed, publish it, and count it."""
         me = self._voter.me
         if me is None:
             return []
@@ -628,11 +634,11 @@ class Gadget:
         return self._voter.on_vote(action.round, signed, self._now)
 
     def _keep_safe(self) -> None:
-        """See to it that a vote rests on nothing that a crash can take away.
+        """Make the basis of a vote durable before it is signed.
 
-        The record of a vote outlives every crash, and what lies before it is never signed again. If
-        the block of the vote, or the votes of the round before, were lost with the power of all
-        nodes, the round in which all find themselves could not be completed any more.
+        The record of a vote outlives every crash, and a vote on record is never replaced. If the
+        block of the vote, or the votes of the round before, were lost in a power failure of all
+        nodes, the round that all are in could not be completed any more.
         """
         if self._sync is None:
             return
@@ -673,11 +679,13 @@ class Gadget:
         elif commit.target.number > self._voter.final.number:
             self._take_or_wait(_Waiting(peer, body, self._now, raw))
         elif self._blocks.number(commit.target.hash) == commit.target.number:
-            self._committed = commit.target.number  # ours need not be spread any more
+            self._committed = commit.target.number  # ours need not be published any more
             self._spread(raw)
 
     def _fit(self, peer: str, votes: Sequence[SignedMessage], most: int) -> bool:
-        """Tell whether votes of one stage weigh enough and are of voters, `most` of each."""
+        """Return True if votes of one stage reach the threshold and are of voters, `most` of
+        each.
+        """
         voters = self.authorities.current.voters
         who = {signed.id: None for signed in votes}
         unknown = any(one not in voters for one in who)
@@ -705,7 +713,7 @@ class Gadget:
             self._take(message)
             return
         if missing.number <= self._as_of.number:
-            return  # of a fork that is dead
+            return  # of a dead fork
         if len(self._waiting) >= COMMITS_WAITING:
             del self._waiting[0]
         self._waiting.append(message)
@@ -735,7 +743,7 @@ class Gadget:
                 votes.append(signed)
 
     def _release(self, block: Target) -> None:
-        """A block is here: count the votes that waited for it."""
+        """Count the votes that waited for a block that is here now."""
         for one in self._blocked.pop(block.hash, []):
             self._hear_vote(one.round, one.signed, one.peer)
         waiting, self._waiting = self._waiting, []
@@ -765,7 +773,7 @@ class Gadget:
             self._put(Tell(name, raw))
 
     def _where(self) -> bytes | None:
-        """Return the packet that tells where we stand; None if we said that we were further."""
+        """Return the packet with our position; None if we sent a later one."""
         view = self._view()
         if view[:2] < self._floor[:2]:
             return None
@@ -784,13 +792,13 @@ class Gadget:
         peer.view = view
         if view[:2] < ours[:2] and self._now >= peer.told_at + 2 * self._gossip:
             self._tell_view(name, peer)
-        # Who says the same again stands still; who is new here may have missed everything.
+        # A peer that repeats its position is stalled; a new one may have missed everything.
         if before is None or view[:2] == before[:2]:
             self._help(name, peer, view)
         self._ask_catch_up()
 
     def _help(self, name: str, peer: Peer, view: View) -> None:
-        """Tell a peer that stands still what it may lack."""
+        """Send a stalled peer what it may lack."""
         if peer.helped == view and self._now < peer.helped_at + self._gossip:
             return
         peer.helped, peer.helped_at = view, self._now
@@ -821,7 +829,7 @@ class Gadget:
         return None if raw is None else self._as_commit(Justification.decode(raw), set_id)
 
     def _set_of(self, proof: Justification | None) -> int | None:
-        """Return the set that made a stored proof: this one, or the one before."""
+        """Return the set that made a stored proof: the current one, or the one before."""
         if proof is None:
             return None
         start = records.read_end(self._read, self.set_id - 1) if self.set_id else None
@@ -849,7 +857,7 @@ class Gadget:
         peer = self._peers.known[name]
         view, given = peer.view, peer.gave_at
         if view is None or (given is not None and self._now < given + 2 * self._gossip):
-            return  # who is asked again at once takes offence
+            return  # a peer that is asked again at once would penalize us
         wanted = view.round - 1
         self._peers.ask(Asked(name, self.set_id, wanted, self._now))
         self._tell(name, CatchUpAsked(CatchUpRequest(u64(wanted), u64(self.set_id))))
@@ -857,9 +865,9 @@ class Gadget:
     def _on_request(self, name: str, body: CatchUpRequest) -> None:
         peer = self._peers.known.get(name)
         if peer is None or peer.view is None:
-            return  # the packet that says where it stands may be lost: no fault of its own
+            return  # its neighbour packet may be lost, without its fault
         if not peer.view.set_id == int(body.set_id) == self.set_id:
-            return  # one of us has gone on meanwhile
+            return  # one of us has moved on meanwhile
         if peer.answered_at is not None and self._now < peer.answered_at + self._gossip:
             self._penalise(name, cost.OUT_OF_SCOPE, "it asks for votes again at once")
             return
@@ -876,7 +884,7 @@ class Gadget:
         if peer is not None:
             peer.gave_at = self._now
         if asked is None or asked.peer != name:
-            return  # it comes too late, and that is no fault of who sent it
+            return  # too late, and not the sender's fault
         self._peers.asked = None
         if int(body.set_id) != asked.set_id:
             self._penalise(name, cost.OUT_OF_SCOPE, "it sends votes of another set than asked for")
@@ -895,9 +903,9 @@ class Gadget:
     # --- what the voter wants ---
 
     def _obey(self, actions: Sequence[voter.Action], peer: str | None = None) -> None:
-        """Carry out what the voter wants; `peer` is whose message it judged."""
+        """Carry out the voter's actions; `peer` is the sender of the message that led to them."""
         queue = list(actions)
-        for action in queue:  # it grows on the way
+        for action in queue:  # grows in the loop
             match action:
                 case voter.SendVote():
                     queue += self._cast(action)
@@ -922,7 +930,7 @@ class Gadget:
                     pass  # the signer records what it signs; `_arm` asks the voter for its time
 
     def _finalise(self, proof: Justification) -> None:
-        """Have a proven block made final, unless it stands above one that ends the set."""
+        """Have a proven block finalized, unless it stands above one that ends the set."""
         first = self.authorities.first_on(proof.target, self._blocks)
         if first is not None and proof.target.number > first.enacted_at:
             return
@@ -935,13 +943,13 @@ class Gadget:
         self._put(Finalise(proof))
 
     def _break(self, final: Target, proof: Justification) -> None:
-        """Stop: what is proven excludes what is final."""
+        """Stop: a proven block excludes a final one."""
         self._broken = True
         self._voter.be_quiet(NEVER)
         self._put(Broken(final, proof))
 
     def _is_rival(self, block: Target) -> bool:
-        """Tell whether a block is another one than the final one of its height."""
+        """Return True if a block is at or below the last final one, but not on its chain."""
         if block.number > self._as_of.number or self._broken:
             return False
         final = self._blocks.at(block.number)
@@ -950,10 +958,10 @@ class Gadget:
     def _judge_rival(self, commit: Commit, number: int) -> None:
         """Stop if a commit of this set, whose signatures were checked, proves a rival.
 
-        The rival's fork is not here any more: it went when ours became final. So only the votes for
-        the block itself count.
+        The rival's fork was discarded when ours became final. So only the votes for the rival
+        itself count.
         """
-        # All others would be walked down from, to wherever the commit says that the rival is.
+        # For others the chain would be walked down to wherever the commit places the rival.
         votes = [one for one in commit.precommits if target_of(one.precommit) == commit.target]
         commit = Commit(commit.target_hash, commit.target_number, votes)
         proof = from_commit(commit, number, self.authorities.current.voters, self._blocks)
@@ -978,7 +986,7 @@ class Gadget:
             if peer is not None:
                 self._penalise(peer, cost.INVALID, f"a proof of block {target.number}: {verdict}")
             return
-        # What only nodes accept could not be shown to bridges: it is made a proof for both.
+        # A proof that only nodes accept is useless to bridges: it is rebuilt to satisfy both rules.
         if strict_shape(proof, voters) is not Verdict.ACCEPTED:
             number = int(proof.round)
             fit = from_commit(proof.commit, number, voters, self._blocks)
@@ -988,7 +996,7 @@ class Gadget:
         self._finalise(proof)
 
     def _keep_for_later(self, proof: Justification) -> None:
-        """Keep a proof that cannot be judged yet, unless it is too large to be kept unseen."""
+        """Keep a proof that cannot be verified yet, unless it is too large."""
         if max(len(proof.commit.precommits), len(proof.votes_ancestries)) > PROOF_PARTS:
             return
         if len(self._early_proofs) >= PROOFS_WAITING:
@@ -996,7 +1004,7 @@ class Gadget:
         self._early_proofs[proof.target] = proof
 
     def _look_for_rivals(self) -> None:
-        """Commits that wait for their blocks may be of what cannot be final any more."""
+        """Check the waiting commits for blocks that cannot be final any more."""
         for message in self._waiting:
             body = message.body
             if isinstance(body, CommitMessage) and body.message.target_number <= self._as_of.number:
@@ -1007,9 +1015,9 @@ class Gadget:
     # --- sets ---
 
     def _advance(self, to: Target) -> None:
-        """Follow the voters up to a block that is final now, through every block that ends a set.
+        """Follow the voters up to a final block, through every block that ends a set.
 
-        Those who prove blocks stop at each; what came from elsewhere may pass several.
+        Our own proofs stop at each such block; others may pass several.
         """
         while self._as_of.number < to.number:
             first, step = self.authorities.first_on(to, self._blocks), to
@@ -1023,7 +1031,7 @@ class Gadget:
         self._save_voters()
 
     def _change_set(self, block: Target) -> None:
-        """Another set votes from here on: begin its first round."""
+        """Begin the first round of the next set."""
         self._votes.clear()
         self._blocked.clear()
         self._waiting.clear()
@@ -1043,7 +1051,9 @@ class Gadget:
     # --- beginnings ---
 
     def _recall(self, genesis: Sequence[tuple[AuthorityId, int]]) -> None:
-        """Find the voters of now: those that are stored, and what the headers since then say."""
+        """Restore the current voters: the stored ones, and the changes in the headers since
+        then.
+        """
         final = self._blocks.final()
         stored = records.read_voters(self._read)
         if stored is not None:
@@ -1082,7 +1092,7 @@ class Gadget:
             self.authorities = self.authorities.announce(block, change.change, self._blocks)
 
     def _last_round(self) -> LastRound:
-        """Return the round to begin behind; its votes can be told to others again."""
+        """Return the last complete round, to start after; its votes can be sent again."""
         stored = records.read_round(self._read)
         if stored is None or int(stored.set_id) != self.set_id:
             return LastRound(0, self._as_of)
@@ -1094,7 +1104,7 @@ class Gadget:
 
     def _new_voter(self, last: LastRound) -> Voter:
         current, me = self.authorities.current, self._my_key()
-        # Not everybody at once: who waits longer hears another's commit and keeps its own.
+        # Not all voters at once: one that waits longer receives another's commit and keeps its own.
         turn = COMMIT_TURNS if me is None else blake2_256(me)[0] % COMMIT_TURNS
         timing = Timing(self._gossip, 2 * self._gossip + turn * self._gossip // 2)
         return Voter(
@@ -1116,7 +1126,7 @@ class Gadget:
     def _recorded(self, me: AuthorityId | None) -> Mapping[tuple[int, Stage], Target]:
         return {} if me is None else self._signer.recorded(self.set_id, me)
 
-    # --- words ---
+    # --- output ---
 
     def _put(self, action: Action) -> None:
         self._out.append(action)
@@ -1127,7 +1137,7 @@ class Gadget:
             self._put(Tell(peer, raw))
 
     def _spread(self, raw: bytes) -> None:
-        """Gossip a message; what is too large for that goes to every neighbour."""
+        """Gossip a message; one that is too large for that goes to every neighbour."""
         if len(raw) <= GOSSIP_BYTES[GRANDPA]:
             self._put(Publish(GRANDPA, raw))
             return

@@ -1,7 +1,7 @@
-"""The tree of blocks that a round's votes stand on, with the weight at or above each.
+"""The tree of blocks that a round's votes name, with the weight at or above each.
 
-Only blocks between the round's base and the targets of votes are in it. A vote costs the steps
-from its target down to the base, a question the steps of its answer.
+It holds only blocks between the round's base and the targets of votes. A vote takes steps from its
+target down to the base, a search steps up to its result.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from btt_chain.primitives.header import Header
 
 
 class Ancestry(Protocol):
-    """The blocks that are known, as far as a round asks."""
+    """Parents of known blocks."""
 
     def parent(self, block: Target) -> H256 | None:
         """Return the hash of a block's parent; None if no such block is known at that height."""
@@ -24,7 +24,7 @@ class Ancestry(Protocol):
 
 
 class Headers:
-    """The ancestry that some headers tell."""
+    """The ancestry in a set of headers."""
 
     def __init__(self, headers: Mapping[bytes, Header]) -> None:
         self._headers = headers
@@ -38,9 +38,9 @@ class Headers:
 
 
 def route(ancestry: Ancestry, base: Target, block: Target) -> list[Target] | None:
-    """Return the blocks from `block` down to `base`, both included; None if there is no such way.
+    """Return the blocks from `block` down to `base`, both included; None if there is no path.
 
-    At most as many steps as the heights are apart, whatever was claimed.
+    Takes at most as many steps as the heights differ.
     """
     way = [block]
     while block.number > base.number:
@@ -53,22 +53,22 @@ def route(ancestry: Ancestry, base: Target, block: Target) -> list[Target] | Non
 
 
 def descends(ancestry: Ancestry, base: Target, block: Target) -> bool:
-    """Tell whether `block` is `base` or stands on it."""
+    """Return True if `block` is `base` or a descendant."""
     return route(ancestry, base, block) is not None
 
 
 @dataclass(slots=True)
 class Node:
-    """A block that is voted for, or that carries one."""
+    """A block that is voted for, or an ancestor of one."""
 
     block: Target
     parent: Node | None
     children: list[Node] = field(default_factory=list)
     weights: list[int] = field(default_factory=lambda: [0, 0])
-    """By stage: what votes for it or for blocks above it, voters with two votes left out."""
+    """By stage: weight of votes for it or blocks above it, without voters that voted twice."""
 
     def up_to_base(self) -> Iterator[Node]:
-        """Go down from here to the base, both included."""
+        """Yield the nodes from here down to the base, both included."""
         node: Node | None = self
         while node is not None:
             yield node
@@ -87,11 +87,14 @@ class VoteGraph:
         self._nodes: dict[H256, Node] = {base.hash: self.base}
 
     def stands_on_base(self, block: Target) -> bool:
-        """Tell whether a block is the base or stands on it."""
+        """Return True if a block is the base or a descendant."""
         return self._way_down(block) is not None
 
     def insert(self, block: Target, stage: Stage, weight: int) -> bool:
-        """Add a vote's weight to its block and to all below; False if it is not on the base."""
+        """Add a vote's weight to its block and to all below.
+
+        Return True if the block is the base or a descendant; else nothing changes.
+        """
         way = self._way_down(block)
         if way is None:
             return False
@@ -108,15 +111,15 @@ class VoteGraph:
         return True
 
     def withdraw(self, block: Target, stage: Stage, weight: int) -> None:
-        """Take a vote's weight away again; its blocks stay in the tree."""
+        """Remove a vote's weight; its blocks stay in the tree."""
         for carried in self._nodes[block.hash].up_to_base():
             carried.weights[stage] -= weight
 
     def find_ghost(self, start: Node, fits: Condition) -> Node | None:
-        """Return the last block upwards from `start` that fits; None if that does not itself.
+        """Return the highest block from `start` upwards that fits; None if `start` does not.
 
-        Whatever fits, its parent fits too. Of two children that fit, the one seen first is taken:
-        that takes more cheating weight than is tolerated.
+        If a block fits, its parent must fit too. Of two children that fit, the first seen is taken:
+        two need more cheating weight than is tolerated.
         """
         if not fits(start):
             return None

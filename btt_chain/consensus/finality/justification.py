@@ -1,10 +1,11 @@
-"""Proofs of finality: judged by either rule, and made so that both accept them.
+"""Proofs of finality: verified by two rules, and built so that both accept them.
 
-Nodes take the lowest vote for the base, ignore strangers and let an equivocator count for every
-block. Bridges take the target for the base and refuse whatever is not needed. A block can be final
+Nodes take the lowest vote as the base, ignore unknown voters and count an equivocator for every
+block. Bridges take the target as the base and refuse whatever is not needed. A block can be final
 in a round and yet have no proof: with votes on two branches above it and none for itself, nodes
-refuse what bridges accept. So a node builds the proof first, judges it by both rules, and only
-then calls the block final (`prove`). What it cannot prove waits for another vote or round.
+refuse what bridges accept. So a node builds the proof first, verifies it by both rules, and only
+then declares the block final (`prove`). A block that it cannot prove waits for another vote or
+round.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from btt_chain.scale import u32, u64
 
 
 class HeaderSource(Protocol):
-    """The headers a proof is made of."""
+    """Headers for the ancestries of a proof."""
 
     def header(self, block: Target) -> Header | None:
         """Return the header of a block; None if no such block is known at that height."""
@@ -44,7 +45,7 @@ class HeaderSource(Protocol):
 
 
 class Rule(Enum):
-    """Who judges a justification."""
+    """The rule by which a justification is verified."""
 
     NODE = "node"
     STRICT = "strict"
@@ -53,7 +54,10 @@ class Rule(Enum):
 def verify(
     justification: Justification, set_id: int, voters: VoterSet, target: Target, rule: Rule
 ) -> Verdict:
-    """Judge a proof that `target` is final, by one rule; signatures last, for they cost most."""
+    """Return the verdict of one rule on a proof that `target` is final.
+
+    Signatures are checked last, because they cost most.
+    """
     if justification.target != target:
         return Verdict.WRONG_TARGET
     shape = node_shape if rule is Rule.NODE else strict_shape
@@ -68,7 +72,7 @@ def verify(
 
 @dataclass(frozen=True, slots=True)
 class CommitReport:
-    """What a commit is worth, and what was odd about it."""
+    """The validity of a commit, and its anomalies."""
 
     valid: bool
     unknown_voters: int = 0
@@ -77,7 +81,7 @@ class CommitReport:
 
 
 def judge_commit(commit: Commit, voters: VoterSet, ancestry: Ancestry) -> CommitReport:
-    """Judge a commit over blocks that are known; its signatures were checked before.
+    """Verify a commit over known blocks; its signatures were checked before.
 
     Valid if its precommits, counted from the lowest of them, reach the target and nothing above it.
     """
@@ -99,7 +103,7 @@ def judge_commit(commit: Commit, voters: VoterSet, ancestry: Ancestry) -> Commit
 
 
 def node_shape(justification: Justification, voters: VoterSet) -> Verdict:
-    """Judge all but the signatures by the nodes' rule."""
+    """Verify all but the signatures by the nodes' rule."""
     precommits = justification.commit.precommits
     headers: dict[bytes, Header] = {h.hash(): h for h in justification.votes_ancestries}
     if not judge_commit(justification.commit, voters, Headers(headers)).valid:
@@ -123,9 +127,9 @@ def _lowest(precommits: Sequence[SignedPrecommit]) -> Target:
 
 
 def prove(votes: Round, headers: HeaderSource) -> Justification | None:
-    """Return the smallest proof of what is final in a round; None if there is none.
+    """Return the smallest proof of the final block of a round; None if there is none.
 
-    None too while nothing is final. The votes' signatures were checked when they came in.
+    None too while nothing is final. The votes' signatures were checked on arrival.
     """
     if votes.finalized is None:
         return None
@@ -151,10 +155,10 @@ def assemble(
     voters: VoterSet,
     headers: HeaderSource,
 ) -> Justification | None:
-    """Return a proof of `target` out of precommits of different voters, or None.
+    """Return a proof of `target` from precommits of different voters, or None.
 
     The heaviest vote for the target itself comes first: it is the base of the nodes' rule. The
-    others follow by weight until there is enough, so that no vote is redundant.
+    others follow by weight until the threshold is reached, so that no vote is redundant.
     """
     ways = _ways(target, [signed for signed in precommits if signed.id in voters], headers)
     order = sorted(ways, key=lambda signed: (-voters.weights[signed.id], signed.id))

@@ -1,4 +1,4 @@
-"""What voters tell each other: votes, commits, where they stand, and help for those behind.
+"""Messages between voters: votes, commits, positions, and catch-ups.
 
 Source: `GossipMessage` of Substrate's `sc_consensus_grandpa`.
 """
@@ -31,7 +31,7 @@ class CommitMessage:
 
 
 class NeighborV1(Variant, index=1):
-    """Where a voter stands; the only version there is."""
+    """A voter's position; the only version there is."""
 
     round: u64
     set_id: u64
@@ -40,7 +40,7 @@ class NeighborV1(Variant, index=1):
 
 @dataclass(frozen=True, slots=True)
 class CatchUpRequest:
-    """Ask for the votes that completed a round."""
+    """A request for the votes that completed a round."""
 
     round: u64
     set_id: u64
@@ -55,19 +55,19 @@ class CatchUpMessage:
 
 
 class Vote(Variant, index=0, unnamed=True):
-    """A vote on its way."""
+    """A gossiped vote."""
 
     body: VoteMessage
 
 
 class CommitGossip(Variant, index=1, unnamed=True, name="Commit"):
-    """A commit on its way."""
+    """A gossiped commit."""
 
     body: CommitMessage
 
 
 class Neighbor(Variant, index=2, unnamed=True):
-    """A neighbour packet: it goes to a peer, never further."""
+    """A neighbour packet: sent to one peer, not forwarded."""
 
     body: Annotated[
         NeighborV1, Path("sc_consensus_grandpa::communication::gossip::VersionedNeighborPacket")

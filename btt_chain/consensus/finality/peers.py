@@ -1,6 +1,6 @@
-"""Where the others stand, what is asked of them, and what bad manners cost.
+"""The neighbours' positions, the requests to them, and the costs of misbehaviour.
 
-Notes between neighbours come in order, gossip does not: a peer's place is known from its notes
+Notes between neighbours arrive in order, gossip does not: a peer's position follows from its notes
 alone. Costs are those of Substrate's `sc_consensus_grandpa` (`communication::gossip::cost`).
 """
 
@@ -11,30 +11,30 @@ from typing import Final, NamedTuple
 
 BAD_SIGNATURE: Final = 100
 MALFORMED: Final = 1_000
-"""A commit or catch-up that could not be meant."""
+"""A commit or catch-up of impossible form."""
 INVALID: Final = 5_000
-"""A commit or catch-up that says what is not so."""
+"""An invalid commit or catch-up."""
 FUTURE: Final = 500
 PAST: Final = 50
 UNKNOWN_VOTER: Final = 150
 UNDECODABLE_BYTE: Final = 5
 SIGNATURE_CHECKED: Final = 25
-"""For each signature that was checked for nothing."""
+"""Per signature checked in vain."""
 OUT_OF_SCOPE: Final = 50
-"""What nobody asked for, or what is asked of the wrong one."""
+"""An unsolicited answer, a request sent again too soon, or a note that was gossiped."""
 
 CATCH_UP_THRESHOLD: Final = 2
-"""Rounds behind a peer from which on its votes are asked for at once."""
+"""Rounds behind a peer from which on its votes are requested at once."""
 CATCH_UP_TIMEOUT: Final = 10_000
 """Milliseconds until another peer is asked. Substrate waits 45 s; here an answer takes one trip,
-and one who never answers must not keep us behind for long."""
+and a silent peer must not keep us behind for long."""
 
 MAX_OWED: Final = 256
-"""Neighbours of whom is remembered that they were asked for votes."""
+"""Maximum number of neighbours whose pending answers are remembered."""
 
 
 class View(NamedTuple):
-    """Where a voter stands; later is greater."""
+    """A voter's position; a later one is greater."""
 
     set_id: int
     round: int
@@ -47,23 +47,23 @@ class Peer:
     """A neighbour."""
 
     view: View | None = None
-    """What it last told; None before it told anything."""
+    """Its last neighbour packet; None before the first."""
     has: set[bytes] = field(default_factory=set)
-    """Signatures of votes it handed to us: it need not be told those."""
+    """Signatures of the votes it sent us: these are not sent to it."""
     told_at: int = 0
-    """When we last told it where we stand."""
+    """Time of our last neighbour packet to it."""
     helped: View | None = None
     """The view for which it was last helped."""
     helped_at: int = 0
     answered_at: int | None = None
-    """When it was last given a catch-up; None: never."""
+    """Time of our last catch-up to it; None: never."""
     gave_at: int | None = None
-    """When it last gave us one; None: never."""
+    """Time of its last catch-up to us; None: never."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The request for a catch-up that is out; there is one at a time."""
+    """The pending request for a catch-up; there is at most one."""
 
     peer: str
     set_id: int
@@ -72,7 +72,7 @@ class Asked:
 
 
 class Peers:
-    """All neighbours, in the order of their coming, and the one request that is out."""
+    """All neighbours in the order of connection, and the pending request."""
 
     def __init__(self) -> None:
         self.known: dict[str, Peer] = {}
@@ -81,23 +81,25 @@ class Peers:
         self._owed: dict[str, int] = {}
 
     def connected(self, name: str) -> Peer:
-        """Return a neighbour of whom nothing is known, whoever it was before."""
+        """Return a fresh record of a neighbour, whatever was known of it before."""
         self.known.pop(name, None)
         self.known[name] = Peer()
         return self.known[name]
 
     def disconnected(self, name: str) -> None:
-        """Forget a neighbour."""
+        """Remove a neighbour."""
         self.known.pop(name, None)
         if self.asked is not None and self.asked.peer == name:
             self.asked = None
 
     def may_stand_at(self, set_id: int) -> bool:
-        """Tell whether some neighbour is in this set or a later one, or has not yet said where."""
+        """Return True if some neighbour is in this set or a later one, or has not sent its
+        position.
+        """
         return any(peer.view is None or peer.view.set_id >= set_id for peer in self.known.values())
 
     def stand_near(self, set_id: int, round_number: int) -> bool:
-        """Tell whether some neighbour says that it is in this round, or the one before or after."""
+        """Return True if some neighbour's position is in this round, or the one before or after."""
         return any(
             peer.view is not None
             and peer.view.set_id == set_id
@@ -106,9 +108,9 @@ class Peers:
         )
 
     def whom_to_ask(self, set_id: int, round_number: int, now: int) -> str | None:
-        """Return who is to be asked for a catch-up; None if nobody is ahead, or somebody is asked.
+        """Return the peer to ask for a catch-up; None if none is ahead, or a request is pending.
 
-        Who did not answer the last time is asked again only when everybody has been.
+        A peer that did not answer is asked again only after all others that are ahead.
         """
         if self.asked is not None and now < self.asked.at + CATCH_UP_TIMEOUT:
             return None
@@ -131,17 +133,17 @@ class Peers:
         return willing[0]
 
     def ask(self, asked: Asked) -> None:
-        """Note that somebody is asked for a catch-up."""
+        """Record a request for a catch-up."""
         self.asked = asked
         self._owed[asked.peer] = self._owed.pop(asked.peer, 0) + 1
         if len(self._owed) > MAX_OWED:
             del self._owed[next(iter(self._owed))]
 
     def was_asked(self, name: str) -> bool:
-        """Tell whether a catch-up of this peer was asked for, and take it off the account.
+        """Return True if a catch-up of this peer was requested, and count one request as answered.
 
-        That others were asked since, or that the line broke and was made anew, is no matter: the
-        news of it may have waited here behind what led to the question.
+        Later requests to other peers, or a reconnection, do not matter: their events may have been
+        queued here behind the answer.
         """
         left = self._owed.pop(name, 0) - 1
         if left > 0:
@@ -149,10 +151,10 @@ class Peers:
         return left >= 0
 
     def owe(self, before: Peers) -> None:
-        """Await what others were asked for before this began."""
+        """Take over the pending requests of an earlier state."""
         self._owed.update(before._owed)
 
     def forget_votes(self) -> None:
-        """Forget who has which vote."""
+        """Clear the record of the votes each neighbour has."""
         for peer in self.known.values():
             peer.has.clear()

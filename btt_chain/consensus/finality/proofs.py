@@ -1,8 +1,8 @@
-"""Proof for somebody outside that a block is final: the next stored justification above it, and the
-headers on the way there.
+"""Proofs of finality for external clients: the next stored justification at or above a block, and
+the headers up to it.
 
 Source: `FinalityProof` of Substrate's `sc_consensus_grandpa`. Substrate goes up to the end of the
-set; here every head that was proven final has its justification, so the way is shorter.
+set; here every head that was proven final has its justification, so the path is shorter.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from btt_chain.primitives.header import Header
 from btt_chain.scale import MaxLen, TypeName, codec
 
 MAX_HEADERS: Final = 16_384
-"""Headers of one proof at most, about 3 MiB."""
+"""Maximum number of headers of one proof, about 3 MiB."""
 
 
 class NotFinal(Exception):
@@ -45,19 +45,19 @@ class FinalChain(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FinalityProof:
-    """That `block` is final, and the headers from above the one in question up to it."""
+    """A proof that `block` is final, with the headers above the requested block up to it."""
 
     block: Annotated[H256, TypeName("Header::Hash")]
     justification: Annotated[bytes, TypeName("Vec<u8>")]
     unknown_headers: Annotated[list[Header], MaxLen(MAX_HEADERS), TypeName("Vec<Header>")]
 
     def encode(self) -> bytes:
-        """Return its bytes."""
+        """Return the proof's encoding."""
         return _PROOF.encode(self)
 
     @classmethod
     def decode(cls, raw: bytes) -> FinalityProof:
-        """Return the proof that `raw` is; DecodeError if it is none."""
+        """Return the decoded proof; raise DecodeError if `raw` is none."""
         return _PROOF.decode_all(raw)
 
 

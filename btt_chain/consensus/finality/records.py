@@ -1,8 +1,8 @@
-"""What GRANDPA keeps beside the chain: its voters, its last complete round, where sets ended.
+"""GRANDPA's stored records: its voters, its last complete round, the blocks that ended sets.
 
-All of it lies in the store's auxiliary column, under versioned keys. The votes that we cast lie
-elsewhere (the signing record): those must not be lost, these may be a few moments old. What was
-decided since is read again from the headers of the chain.
+All are in the store's auxiliary column, under versioned keys. Our own votes are in the signing
+record: those must not be lost, these may be a few moments old. Later changes are read again from
+the headers of the chain.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FIRST_KEY: Final = b"grandpa_first_set"
 
 
 class BadRecord(Exception):
-    """What is stored for GRANDPA cannot be read; the message says what. Resync the node."""
+    """A record of GRANDPA cannot be read; the message names it. Resync the node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +49,18 @@ class BlockName:
 
     @classmethod
     def of(cls, block: Target) -> BlockName:
-        """Return a block as it is stored."""
+        """Return the stored form of a block."""
         return cls(block.hash, u32(block.number))
 
     @property
     def target(self) -> Target:
-        """The block as votes name it."""
+        """The block as a vote's target."""
         return Target(self.hash, int(self.number))
 
 
 @dataclass(frozen=True, slots=True)
 class StoredChange:
-    """A change that waits."""
+    """A pending change."""
 
     announced: BlockName
     change: ScheduledChange
@@ -68,7 +68,7 @@ class StoredChange:
 
 @dataclass(frozen=True, slots=True)
 class StoredVoters:
-    """The voters as of a final block, and the changes that waited then."""
+    """The voters as of a final block, and the changes pending then."""
 
     as_of: BlockName
     set_id: u64
@@ -88,7 +88,7 @@ class StoredRound:
 
 @dataclass(frozen=True, slots=True)
 class StoredFirst:
-    """The first set that is known, and the block from which on it is."""
+    """The first known set, and the block at which it is known from."""
 
     set_id: u64
     block: BlockName
@@ -107,7 +107,7 @@ def end_key(set_id: int) -> bytes:
 
 
 def voters_change(authorities: Authorities, as_of: Target) -> Changes:
-    """Return what keeps the voters as of a final block."""
+    """Return the keys that store the voters as of a final block."""
     stored = StoredVoters(
         BlockName.of(as_of),
         u64(authorities.current.set_id),
@@ -118,27 +118,27 @@ def voters_change(authorities: Authorities, as_of: Target) -> Changes:
 
 
 def round_change(stored: StoredRound) -> Changes:
-    """Return what keeps a complete round."""
+    """Return the keys that store a complete round."""
     return {ROUND_KEY: _ROUND.encode(stored)}
 
 
 def proof_change(proof: Justification) -> Changes:
-    """Return what keeps the highest proof."""
+    """Return the keys that store the highest proof."""
     return {PROOF_KEY: proof.encode()}
 
 
 def end_change(set_id: int, block: Target) -> Changes:
-    """Return what keeps the block that ended a set."""
+    """Return the keys that store the block that ended a set."""
     return {end_key(set_id): _BLOCK.encode(BlockName.of(block))}
 
 
 def first_change(set_id: int, block: Target) -> Changes:
-    """Return what keeps where this node began, if not at genesis."""
+    """Return the keys that store the starting point of this node, if not genesis."""
     return {FIRST_KEY: _FIRST.encode(StoredFirst(u64(set_id), BlockName.of(block)))}
 
 
 def read_first(read: Read) -> tuple[int, int]:
-    """Return the first set that is known, and the height from which on it is. Raises BadRecord."""
+    """Return the first known set, and the height from which it is known. Raises BadRecord."""
     raw = read(FIRST_KEY)
     if raw is None:
         return 0, 0
@@ -150,7 +150,7 @@ def read_first(read: Read) -> tuple[int, int]:
 
 
 def read_voters(read: Read) -> tuple[Authorities, Target] | None:
-    """Return the voters and the final block they are of; None if nothing is stored.
+    """Return the voters and their final block; None if nothing is stored.
 
     Raises BadRecord.
     """
@@ -183,7 +183,7 @@ def read_round(read: Read) -> StoredRound | None:
 
 
 def read_proof(read: Read) -> Justification | None:
-    """Return the highest proof that was kept; None if there is none. Raises BadRecord."""
+    """Return the highest stored proof; None if there is none. Raises BadRecord."""
     raw = read(PROOF_KEY)
     if raw is None:
         return None

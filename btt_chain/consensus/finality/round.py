@@ -1,11 +1,11 @@
-"""The arithmetic of one round: what its votes say is best, possible still, and final.
+"""The arithmetic of one round: its ghost, its estimate and its final block.
 
 - A voter counts once per stage. With two votes in a stage it counts for every block, and further
-  ones are not even kept.
+  ones are dropped.
 - The ghost is the highest block with enough prevotes; the estimate the highest at or below it that
-  could still get enough precommits; final what has enough of both.
+  could still get enough precommits; final is the highest with enough of both.
 - Equal to the Rust crate `finality_grandpa` while no more cheat than is tolerated; beyond that, two
-  blocks of one height may both have enough, and either answer is wrong.
+  blocks of one height may both have enough, and either result is wrong.
 
 Signatures are checked before votes come here.
 """
@@ -39,7 +39,7 @@ from btt_chain.scale import path, u64
 
 
 class Outcome(Enum):
-    """What became of a vote."""
+    """The result of adding a vote."""
 
     COUNTED = "counted"
     EQUIVOCATION = "the voter's second, different vote"
@@ -50,7 +50,7 @@ class Outcome(Enum):
 
 
 class Imported(NamedTuple):
-    """What became of a vote, and the two votes if it is the second."""
+    """The result of adding a vote, and the two votes if it is an equivocation."""
 
     outcome: Outcome
     equivocation: AnyEquivocation | None = None
@@ -65,16 +65,16 @@ _OFF_BASE: Final = Imported(Outcome.OFF_BASE)
 
 @dataclass(frozen=True, slots=True)
 class RoundState:
-    """What a round's votes say so far."""
+    """The result of a round's votes so far."""
 
     ghost: Target | None
     """The highest block with enough prevotes."""
     finalized: Target | None
     """The highest block with enough prevotes and precommits."""
     estimate: Target | None
-    """The highest block that might have become final in this round, seen from anywhere."""
+    """The highest block that might have become final in this round at any node."""
     completable: bool
-    """Whether nothing above the estimate can become final in this round any more."""
+    """True if nothing above the estimate can become final in this round any more."""
 
     @classmethod
     def genesis(cls, block: Target) -> RoundState:
@@ -85,7 +85,7 @@ class RoundState:
 @path("finality_grandpa::HistoricalVotes")
 @dataclass(slots=True)
 class HistoricalVotes:
-    """The votes of a round in the order they came, and how many there were when we voted."""
+    """The votes of a round in order of arrival, and their number when we voted."""
 
     seen: list[SignedMessage] = field(default_factory=list)
     prevote_index: u64 | None = None
@@ -98,13 +98,13 @@ class _Votes:
     def __init__(self) -> None:
         self.by_voter: dict[AuthorityId, list[SignedMessage]] = {}
         self.weight = 0
-        """Of all who voted."""
+        """Weight of all voters that voted."""
         self.doubled = 0
-        """Of those who voted twice."""
+        """Weight of the voters that voted twice."""
 
 
 class Round:
-    """The votes of one round over a base, and what they say.
+    """The votes of one round over a base, and their result.
 
     The base is final already; votes that are not for it or blocks above it are not counted.
     """
@@ -141,18 +141,18 @@ class Round:
         return imported
 
     def mark_prevoted(self) -> None:
-        """Note that we prevoted on what has been seen so far."""
+        """Record that we prevoted, after the votes so far."""
         self.historical.prevote_index = u64(len(self.historical.seen))
 
     def mark_precommitted(self) -> None:
-        """Note that we precommitted on what has been seen so far."""
+        """Record that we precommitted, after the votes so far."""
         self.historical.precommit_index = u64(len(self.historical.seen))
 
-    # --- what they say ---
+    # --- results ---
 
     @property
     def state(self) -> RoundState:
-        """What the votes say so far."""
+        """The result of the votes so far."""
         return RoundState(self.ghost, self.finalized, self.estimate, self._completable)
 
     @property
@@ -172,34 +172,34 @@ class Round:
 
     @property
     def completable(self) -> bool:
-        """Whether nothing above the estimate can become final in this round any more."""
+        """True if nothing above the estimate can become final in this round any more."""
         return self._completable
 
     def precommit_ghost(self) -> Target | None:
-        """Return the highest block with enough precommits, whatever the prevotes."""
+        """Return the highest block with enough precommits, regardless of prevotes."""
         if self._stages[Stage.PRECOMMIT].weight < self.voters.threshold:
             return None
         ghost = self._graph.find_ghost(self._graph.base, self._has_precommits)
         return None if ghost is None else ghost.block
 
     def weight_of(self, stage: Stage) -> int:
-        """Return the weight of all who voted in a stage."""
+        """Return the weight of the voters that voted in a stage."""
         return self._stages[stage].weight
 
     def voted(self, stage: Stage) -> Sequence[AuthorityId]:
-        """Return who voted in a stage, in the order they did first."""
+        """Return the voters that voted in a stage, in the order of their first votes."""
         return list(self._stages[stage].by_voter)
 
     def equivocators(self, stage: Stage) -> set[AuthorityId]:
-        """Return who voted twice in a stage."""
+        """Return the voters that voted twice in a stage."""
         return {who for who, votes in self._stages[stage].by_voter.items() if len(votes) > 1}
 
     def missing(self, stage: Stage) -> Sequence[AuthorityId]:
-        """Return who has not voted in a stage, in the order of the set."""
+        """Return the voters that have not voted in a stage, in the order of the set."""
         return [who for who in self.voters.order if who not in self._stages[stage].by_voter]
 
     def single_precommits(self) -> list[SignedPrecommit]:
-        """Return the precommits of those who gave one only."""
+        """Return the precommits of the voters that cast one only."""
         stage = self._stages[Stage.PRECOMMIT]
         return _precommits(votes[0] for votes in stage.by_voter.values() if len(votes) == 1)
 
@@ -217,7 +217,7 @@ class Round:
         stage = self._stages[Stage.PRECOMMIT]
         return _precommits(signed for votes in stage.by_voter.values() for signed in votes)
 
-    # --- steps ---
+    # --- internals ---
 
     def _count(self, stage: Stage, signed: SignedMessage) -> Imported:
         weight = self.voters.weights.get(signed.id)
@@ -238,7 +238,7 @@ class Round:
             return _THIRD
         if not self._graph.stands_on_base(target):
             return _OFF_BASE
-        # From here on it counts everywhere, so no longer where it was.
+        # Now it counts for every block, so no longer for its first one alone.
         self._graph.withdraw(target_of(known[0].message.vote), stage, weight)
         known.append(signed)
         votes.doubled += weight
@@ -253,8 +253,10 @@ class Round:
         return node.weights[Stage.PRECOMMIT] + votes.doubled >= self.voters.threshold
 
     def _could_get_precommits(self, node: Node) -> bool:
-        """Tell whether a block may yet have enough: who is silent may vote for it, who has voted
-        otherwise may do so again, as far as cheating is tolerated.
+        """Return True if a block may yet have enough precommits.
+
+        Voters that have not voted may vote for it, and those that voted otherwise may do so again,
+        as far as cheating is tolerated.
         """
         votes = self._stages[Stage.PRECOMMIT]
         has = node.weights[Stage.PRECOMMIT] + votes.doubled

@@ -1,7 +1,7 @@
-"""Whether a vote is signed by its voter, asked once for each vote.
+"""A cache of valid vote signatures, so that each is checked once.
 
-The same precommit comes as a vote, in commits, in catch-ups and in proofs. Only good verdicts are
-kept: bad signatures must not push good ones out.
+The same precommit comes as a vote, in commits, in catch-ups and in proofs. Only valid ones are
+kept: invalid signatures must not displace valid ones.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from btt_chain.primitives.grandpa import (
 )
 
 Verify: TypeAlias = Callable[[SignedMessage, int, int], bool]
-"""Tell whether a message is its sender's, for this round of this set."""
+"""Return True if a message is signed by its voter for this round of this set."""
 
 CAPACITY: Final = 16_384
-"""Verdicts kept, about a quarter of a kilobyte each: 80 rounds of 100 voters."""
+"""Signatures kept, about a quarter of a kilobyte each: 80 rounds of 100 voters."""
 
 
 class Signatures:
-    """Checks votes' signatures and remembers the good ones; the oldest go first.
+    """Checks votes' signatures and remembers the valid ones; the oldest is dropped first.
 
-    Several nodes in one process may share one: a verdict depends on nothing but the vote.
+    Several nodes in one process may share one: validity depends on nothing but the vote.
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._good: dict[bytes, tuple[SignedMessage, int, int]] = {}
         self.checked = 0
-        """How many signatures were really checked."""
+        """Number of signatures checked, without those found in the cache."""
 
     def __call__(self, signed: SignedMessage, round_number: int, set_id: int) -> bool:
-        """Tell whether a message is its sender's, for this round of this set."""
+        """Return True if a message is signed by its voter for this round of this set."""
         proof = (signed, round_number, set_id)
         if self._good.get(signed.signature) == proof:
             return True
@@ -49,7 +49,7 @@ class Signatures:
         return True
 
     def vouch(self, signed: SignedMessage, round_number: int, set_id: int) -> None:
-        """Take a message as its sender's: who says so has just signed it."""
+        """Record a message as valid without a check: the caller has just signed it."""
         self._keep((signed, round_number, set_id))
 
     def _keep(self, proof: tuple[SignedMessage, int, int]) -> None:
@@ -59,7 +59,7 @@ class Signatures:
 
 
 def all_signed(justification: Justification, set_id: int, verify: Verify) -> bool:
-    """Tell whether every vote of a proof is its voter's."""
+    """Return True if every vote of a proof is signed by its voter."""
     return all(
         verify(precommit_message(signed), int(justification.round), set_id)
         for signed in justification.commit.precommits

@@ -1,17 +1,17 @@
-"""The voter of one set: rounds that follow each other, votes cast at their time, proofs made.
+"""The voter of one set: successive rounds, votes cast at their time, and proofs.
 
-Events come in with the time, actions come out in the order they are to be carried out; there is no
-clock, key or wire here. What must hold:
+Events come in with the time, actions come out in the order to be carried out; there is no clock,
+key or network here. Invariants:
 
 - A vote is recorded (`RecordVote`) before it is sent (`SendVote`), and one that was recorded before
   a restart is sent again instead of another one.
 - A round is voted in once its predecessor is completable, and precommitted in only when its ghost
-  stands on the predecessor's estimate. Older rounds listen on until their estimate is final.
-- Nothing is called final without a proof that both rules accept (`justification.prove`).
+  stands on the predecessor's estimate. Older rounds take votes until their estimate is final.
+- Nothing is declared final without a proof that both rules accept (`justification.prove`).
 
 Signatures are checked, and votes for unknown blocks held back, before they come here. Our own votes
-come back as everybody's do. When the set changes, a new voter takes over. Hints are heeded, not
-sent. Source: `finality_grandpa`'s voter; voting rules of Substrate's `sc_consensus_grandpa`.
+come back like those of all voters. When the set changes, a new voter takes over. Hints are used,
+not sent. Source: `finality_grandpa`'s voter; voting rules of Substrate's `sc_consensus_grandpa`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from btt_chain.scale import u32, u64
 
 
 class Chain(Ancestry, HeaderSource, Protocol):
-    """The chain as a voter asks for it."""
+    """The chain that a voter needs."""
 
     def best_containing(self, block: Target) -> Target | None:
         """Return the head of the best chain through `block`; None if it is not known any more."""
@@ -63,12 +63,12 @@ class Chain(Ancestry, HeaderSource, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long a voter waits, in milliseconds."""
+    """A voter's waiting times, in milliseconds."""
 
     gossip: int
-    """How long a message takes to reach all; prevotes wait 2 of these, precommits 4."""
+    """Time for a message to reach all voters; prevotes wait 2 of these, precommits 4."""
     commit: int
-    """How long after a round another voter's commit is waited for."""
+    """Time to wait after a round for another voter's commit."""
 
 
 # --- actions ----------------------------------------------------------------
@@ -76,7 +76,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class RecordVote:
-    """Note this vote where no crash can lose it; if that fails, do not carry out what follows."""
+    """Record this vote durably; if that fails, do not carry out what follows."""
 
     round: int
     set_id: int
@@ -85,7 +85,7 @@ class RecordVote:
 
 @dataclass(frozen=True, slots=True)
 class SendVote:
-    """Sign and spread this vote, and hear it as well."""
+    """Sign and publish this vote, and count it as well."""
 
     round: int
     set_id: int
@@ -94,14 +94,14 @@ class SendVote:
 
 @dataclass(frozen=True, slots=True)
 class Finalise:
-    """The proof's target is final: keep both."""
+    """The proof's target is final: store both."""
 
     justification: Justification
 
 
 @dataclass(frozen=True, slots=True)
 class SendCommit:
-    """Spread this commit."""
+    """Publish this commit."""
 
     round: int
     set_id: int
@@ -117,7 +117,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class SaveRound:
-    """A round is complete: keep it, a restart begins behind it."""
+    """A round is complete: save it, a restart begins after it."""
 
     round: int
     state: RoundState
@@ -127,14 +127,14 @@ class SaveRound:
 
 @dataclass(frozen=True, slots=True)
 class Distrust:
-    """What was just heard is not valid; whoever sent it knew better."""
+    """The message just processed is invalid, which its sender could know."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class ArmTimer:
-    """Call `tick` at this time, in place of any set before."""
+    """Call `tick` at this time; replaces any earlier request."""
 
     at: int
 
@@ -144,14 +144,14 @@ Action: TypeAlias = (
 )
 
 
-# --- where votes go ---------------------------------------------------------
+# --- target of votes --------------------------------------------------------
 
 
 def vote_height(base: int, head: int, behind: int, limit: int | None) -> int:
-    """Return the height to prevote for between what must be contained and the best head.
+    """Return the height to prevote for, between the base and the best head.
 
-    At least `behind` blocks below the head, at three quarters of the way to it, rounded up, and
-    not above `limit`; but never below `base`.
+    At least `behind` blocks below the head, at most three quarters of the way to it, rounded up,
+    and not above `limit`; but never below `base`.
     """
     three_quarters = base + ((head - base) * 3 + 2) // 4
     bounds = [head - behind, three_quarters, *([] if limit is None else [limit])]
@@ -169,7 +169,7 @@ class _Step(Enum):
 
 @dataclass(slots=True)
 class _Running:
-    """A round at work, and what it follows."""
+    """A round in progress, and its predecessor."""
 
     votes: Round
     previous: Round | RoundState | None
@@ -178,17 +178,17 @@ class _Running:
     step: _Step = _Step.WAITING
     hint: Target | None = None
     proof: Justification | None = None
-    """Of the highest block that was proven by this round."""
+    """The proof of the highest block that this round proved."""
     proven: Target | None = None
-    """That block."""
+    """The highest block that this round proved."""
     commit_at: int | None = None
-    """When to spread a commit, once the round is past; None: not, or no more."""
+    """Time to publish a commit, once the round is past; None: not, or no more."""
     heard: int = 0
-    """The height of the highest commit that was heard for this round."""
+    """Height of the highest commit received for this round."""
 
     @property
     def before(self) -> RoundState | None:
-        """What the round before says by now."""
+        """The state of the round before."""
         return self.previous.state if isinstance(self.previous, Round) else self.previous
 
     @property
@@ -196,7 +196,7 @@ class _Running:
         return self.previous is None or self.step is _Step.PRECOMMITTED
 
     def concluded(self, final: Target) -> bool:
-        """Tell whether nothing can come of the round any more."""
+        """Return True if the round can have no further effect."""
         if self.commit_at is not None:
             return False
         estimate = self.votes.estimate
@@ -205,7 +205,7 @@ class _Running:
 
 @dataclass(frozen=True, slots=True)
 class LastRound:
-    """The round behind which a voter begins: as it was saved, or nothing for a new set."""
+    """The round after which a voter begins: as saved, or empty for a new set."""
 
     number: int
     base: Target
@@ -214,7 +214,7 @@ class LastRound:
 
 @dataclass(slots=True)
 class _Early:
-    """Votes for the round that follows; two per voter and stage at most, as in a round."""
+    """Votes for the next round; at most two per voter and stage."""
 
     votes: dict[tuple[AuthorityId, Stage], list[SignedMessage]] = field(default_factory=dict)
 
@@ -225,7 +225,7 @@ class _Early:
 
 
 class Voter:
-    """One set's rounds, from the one after `last` on."""
+    """The rounds of one set, from the one after `last` on."""
 
     def __init__(
         self,
@@ -239,9 +239,9 @@ class Voter:
         recorded: Mapping[tuple[int, Stage], Target],
         now: int,
     ) -> None:
-        """Start behind `last`; `final` is the highest block that is final.
+        """Start after `last`; `final` is the highest final block.
 
-        `me` is None for those who only watch; `behind` is how far below the best head to vote;
+        `me` is None for observers; `behind` is the distance of votes below the best head;
         `recorded` are our votes of this set that are on record, by round and stage.
         """
         self.set: Final = authorities
@@ -257,7 +257,7 @@ class Voter:
         self._completed: Round | None = None
         self._armed: int | None = None
         self._driven: int | None = None
-        """When all that was due was done last; None: what is due has changed since."""
+        """Time when all that was due was last done; None: the due times have changed since."""
         self._quiet_until = now
         previous: Round | RoundState = RoundState.genesis(last.base)
         if last.number > 0 and last.votes:
@@ -272,11 +272,11 @@ class Voter:
     # --- events ---
 
     def tick(self, now: int) -> list[Action]:
-        """Some time has passed, or the chain has grown."""
+        """Process the passing of time, or growth of the chain."""
         return self._drive(now)
 
     def on_vote(self, round_number: int, signed: SignedMessage, now: int) -> list[Action]:
-        """A vote of this set was heard, ours or another's."""
+        """Process a vote of this set, ours or another's."""
         running = self._find(round_number)
         if running is None:
             if round_number == self._best.votes.number + 1 and signed.id in self.set.voters:
@@ -285,7 +285,7 @@ class Voter:
         return [*self._hear(running, signed), *self._drive(now)]
 
     def on_commit(self, round_number: int, commit: Commit, now: int) -> list[Action]:
-        """A commit of this set was heard, whatever its round; all its blocks are known."""
+        """Process a commit of this set, of any round; all its blocks are known."""
         if not judge_commit(commit, self.set.voters, self._chain).valid:
             return [Distrust(f"the commit of round {round_number} is not valid")]
         actions: list[Action] = []
@@ -301,7 +301,7 @@ class Voter:
         return [*actions, *self._drive(now)]
 
     def on_catch_up(self, catch_up: CatchUp, now: int) -> list[Action]:
-        """A later round's votes were sent to us on request: go on behind it."""
+        """Process a later round's votes, sent on request: continue after that round."""
         number = int(catch_up.round_number)
         if number <= self._best.votes.number:
             return []
@@ -322,7 +322,7 @@ class Voter:
         return [*actions, *self._drive(now)]
 
     def on_final(self, block: Target, now: int) -> list[Action]:
-        """A block is final by a proof that did not come from our rounds."""
+        """Process a block made final by a proof that did not come from our rounds."""
         if block.number > self._final.number:
             self._final = block
         return self._drive(now)
@@ -332,22 +332,22 @@ class Voter:
         before, self._me = self._me, me if me is not None and me in self.set.voters else None
         self._recorded = dict(recorded)
         if self._me not in {None, before} and self._best.step is not _Step.WAITING:
-            # The time to vote in this round passed while there was no such key. Where the round
-            # stands, it may wait for this one: take its steps again; the record refuses what the
-            # key must not sign.
+            # The time to vote in this round passed while there was no such key. A stalled round may
+            # wait for this one: go through its steps again; the record refuses what the key must
+            # not sign.
             self._best.step = _Step.WAITING
             self._driven = None
 
     def be_quiet(self, until: int) -> None:
-        """Listen only, and cast no vote, before this time: what is known may be out of date."""
+        """Cast no vote before this time, only observe: our state may be out of date."""
         self._quiet_until = until
         self._driven = None
 
-    # --- questions ---
+    # --- queries ---
 
     @property
     def me(self) -> AuthorityId | None:
-        """The key that votes; None for those who only watch."""
+        """The key that votes; None for observers."""
         return self._me
 
     @property
@@ -356,26 +356,26 @@ class Voter:
         return self._completed
 
     def due(self, now: int) -> int | None:
-        """Return when the next thing is to be done by time alone; None if only votes can help."""
+        """Return when the next timer is due; None if only votes can help."""
         return self._armed if now == self._driven else self._due(now)
 
     @property
     def final(self) -> Target:
-        """The highest block that is final."""
+        """The highest final block."""
         return self._final
 
     @property
     def best_round(self) -> Round:
-        """The round that is voted in."""
+        """The current round."""
         return self._best.votes
 
     @property
     def past_rounds(self) -> Sequence[Round]:
-        """The rounds that still listen."""
+        """The past rounds that still take votes."""
         return [run.votes for run in self._past]
 
     def catch_up(self, round_number: int) -> CatchUp | None:
-        """Return what helps a peer to our last complete round; None if that one is not later."""
+        """Return the catch-up to our last complete round; None if that is below `round_number`."""
         votes = self._completed
         if votes is None or votes.number < round_number:
             return None
@@ -387,7 +387,7 @@ class Voter:
             u32(votes.base.number),
         )
 
-    # --- steps ---
+    # --- internals ---
 
     def _round(self, number: int, base: Target) -> Round:
         return Round(number, self.set.voters, base, self._chain)
@@ -408,7 +408,7 @@ class Voter:
         return [Report(EquivocationProof(u64(self.set.set_id), found))]
 
     def _drive(self, now: int) -> list[Action]:
-        """Do all that is due."""
+        """Carry out all that is due."""
         actions: list[Action] = []
         while True:
             self._vote(self._best, now, actions)
@@ -427,7 +427,7 @@ class Voter:
         return actions
 
     def _due(self, now: int) -> int | None:
-        """Return when the next thing is to be done by time alone."""
+        """Return when the next timer is due."""
         best, wait = self._best, self._timing.gossip
         due = self._quiet_until if self._quiet_until > now else None
         if best.step is not _Step.PRECOMMITTED:
@@ -444,7 +444,7 @@ class Voter:
         if run.step is _Step.PRECOMMITTED or now < self._quiet_until:
             return
         waited, full = now - run.started, run.votes.completable
-        # First what costs nothing: most events change nothing here.
+        # The cheap checks first: most events change nothing here.
         if not full and waited < (2 if run.step is _Step.WAITING else 4) * self._timing.gossip:
             return
         before = run.before
@@ -469,14 +469,14 @@ class Voter:
         head = self._chain.best_containing(through)
         target = None if head is None else self._below(through, head)
         if target is None:
-            return  # what is to be voted for is not known any more; asked again at the next event
+            return  # the target is not known any more; retried at the next event
         run.step = _Step.PREVOTED
         self._cast(run, Stage.PREVOTE, target, actions)
         run.votes.mark_prevoted()
 
     def _through(self, hint: Target | None, before: RoundState, estimate: Target) -> Target:
-        """Return the block to vote through: the primary's, if it lies above the last estimate and
-        not above the last ghost; else the estimate.
+        """Return the block to vote through: the primary's hint, if it lies above the last estimate
+        and not above the last ghost; else the estimate.
         """
         if hint is None or before.ghost is None or hint.number <= estimate.number:
             return estimate
@@ -486,7 +486,7 @@ class Voter:
         return hint if on_the_way else estimate
 
     def _below(self, through: Target, head: Target) -> Target | None:
-        """Return the block on the way from `through` to `head` that the voting rules allow."""
+        """Return the block between `through` and `head` that the voting rules allow."""
         limit = self._chain.vote_limit(head)
         height = vote_height(through.number, head.number, self._behind, limit)
         while head.number > height:
@@ -505,9 +505,9 @@ class Voter:
         actions += [RecordVote(number, set_id, message), SendVote(number, set_id, message)]
 
     def _settle(self, run: _Running, actions: list[Action]) -> None:
-        """Prove what became final in a round, once we have cast our votes in it.
+        """Prove the final block of a round, once our votes in it are cast.
 
-        Not before: a restart would else begin the round anew on a base that it made final.
+        Not before: a restart would otherwise begin the round again on a base that it made final.
         """
         final = run.votes.finalized
         if final is None or run.proven is final:
@@ -537,7 +537,7 @@ class Voter:
             actions.append(SendCommit(number, self.set.set_id, past.proof.commit))
 
     def _may_follow(self, run: _Running) -> bool:
-        """Tell whether the next round may begin: nothing of the one before can be lost by it."""
+        """Return True if the next round may begin: the one before can lose nothing by it."""
         if run.step is not _Step.PRECOMMITTED or not run.votes.completable:
             return False
         before = run.before

@@ -1,10 +1,9 @@
-"""From the voters of one block to those of now, by proofs alone.
+"""Records for warp sync: from the voters of one block to the current ones, by proofs alone.
 
-Each block that ends a set is proven by that set and announces the next one, so who knows the voters
-of some final block needs only those blocks' headers and proofs. Here is what a node keeps for it:
-which blocks they are, so that nobody walks the chain to find them, and what a node that began that
-way writes down. The pages themselves are put together and followed by `p2p` (`protocols.serve`,
-`sync.warp`).
+Each block that ends a set is proven by that set and announces the next one, so a node that has the
+voters of some final block needs only those blocks' headers and proofs. This module finds these
+blocks without a walk along the chain, and makes the records of a node that began by warp sync. The
+responses themselves are built and followed by `p2p` (`protocols.serve`, `sync.warp`).
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from btt_chain.primitives.grandpa import AuthorityId, Justification, Target
 def set_ends(read: records.Read, above: int) -> Iterator[Target]:
     """Yield the blocks above a height that ended a set, by height.
 
-    None at all if `above` lies below where this node began: what it does not know stands between.
-    Raises BadRecord.
+    None at all if `above` lies below this node's first block: blocks in between are unknown. Raises
+    BadRecord.
     """
     first_set, start = records.read_first(read)
     if above < start:
@@ -32,7 +31,7 @@ def set_ends(read: records.Read, above: int) -> Iterator[Target]:
 
 
 def _first_ending_above(read: records.Read, first: int, above: int) -> int:
-    """Return the first set from `first` on that ended above a height, or that has not ended."""
+    """Return the first set from `first` on that ended above a height, or has not ended."""
     step = 1
     while _ended_by(read, first + step - 1, above):
         first, step = first + step, 2 * step
@@ -57,11 +56,11 @@ def adopt(
     proof: Justification,
     ends: Sequence[tuple[int, Target]] | None = None,
 ) -> records.Changes:
-    """Return what a node writes down that begins at the block of `proof`, with these voters.
+    """Return the records of a node that begins at the block of `proof`, with these voters.
 
-    `ends` are the sets that ended since the last final block it knew before, and by which blocks;
-    None if it does not know them all: then it can prove nothing to others from before its time. In
-    one batch with the block, before a `Gadget` is made. ValueError if nobody votes.
+    `ends` are the sets that ended since its last known final block, each with the block that ended
+    it; None if some are unknown: then it can prove nothing earlier to other nodes. To be written in
+    one batch with the block, before a `Gadget` is made. ValueError if there are no voters.
     """
     block = proof.target
     changes = {
