@@ -162,9 +162,7 @@ class Client:
         return BlockRef(found.number, found.hash)
 
     def weight(self, hash: bytes) -> int:
-        """Return the number of primary blocks that lead to an open block, or to the last final
-        one.
-        """
+        """Return the number of primary blocks up to an open block, or to the last final one."""
         raw = self.store.aux_get(WEIGHT_KEY + hash)
         return 0 if raw is None else int.from_bytes(raw, "little")
 
@@ -202,8 +200,7 @@ class Client:
         return self.laws.of(overlay.get).call(overlay, hash, self._presets, name, data)
 
     def dry_run(self, hash: bytes, wire: bytes, overlay: RootedOverlay | None = None) -> bytes:
-        """Apply an extrinsic (with its length in front) as the next block would; the changes are
-        discarded.
+        """Apply an extrinsic (with its length prefix) as the next block would; discard the changes.
 
         Returns the encoded ApplyExtrinsicResult. Raises ApiError, and as `law` does. `overlay`: as
         in `call`.
@@ -326,9 +323,7 @@ class Client:
         self.notifier.tell(Finalized((ref.hash,), ()))
 
     def _without_weights(self, route: Route) -> dict[bytes, bytes | None]:
-        """Return deletions of the weights that are no longer compared: of all but the last
-        final.
-        """
+        """Return deletions of the weights no longer compared: of all but the last final."""
         past = [self.finalized().hash, *(hash for hash, _ in route.enacted[:-1])]
         return dict.fromkeys(WEIGHT_KEY + hash for hash in past if route.enacted)
 

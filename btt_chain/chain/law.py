@@ -38,13 +38,11 @@ ENTRY_POINTS: Final = "btt_chain.laws"
 `spec_version`, its value a builder."""
 
 LAST_BODIES: Final = 2
-"""Bodies whose root is remembered: sync compares it with the header, and so does the import."""
+"""Number of bodies whose root is cached: sync and the import both compare it with the header."""
 
 
 class NoLaw(Exception):
-    """No runtime of this node can execute blocks on a state; the message gives reason and
-    remedy.
-    """
+    """No runtime here can execute blocks on a state; the message gives reason and remedy."""
 
 
 class BadPackage(NoLaw):
@@ -159,9 +157,7 @@ class Laws:
             builders = {number: law.build for number, law in carried().items()}
         self._builders = builders
         self._known: dict[tuple[bytes, bytes], Law | str] = {}
-        """The runtime, or why there is none, by version and parameters: `lacks` is called for each
-        block.
-        """
+        """The runtime, or why there is none, by version and parameters; `lacks` runs each block."""
 
     @property
     def versions(self) -> list[int]:

@@ -31,9 +31,7 @@ class NewBest(NamedTuple):
 
 
 class Finalized(NamedTuple):
-    """Blocks became final, in ascending order, without gaps; `pruned` are those of discarded
-    forks.
-    """
+    """Blocks became final, ascending and without gaps; `pruned` are those of discarded forks."""
 
     hashes: tuple[bytes, ...]
     pruned: tuple[bytes, ...]

@@ -23,7 +23,7 @@ from storage.overlay import Overlay
 
 
 class CannotRehearse(Exception):
-    """This state has no such version to migrate to; the message gives reason and remedy."""
+    """The state has no such version to migrate to; the message gives reason and remedy."""
 
 
 @dataclass(frozen=True, slots=True)

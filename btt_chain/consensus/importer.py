@@ -43,9 +43,7 @@ class Slots:
     """The slot of the block itself, 0 for genesis."""
     length_ms: int
     epoch: Epoch | None
-    """The epoch of the requested slot; None under manual seal, and for slots not after the
-    block's.
-    """
+    """The epoch of the requested slot; None under manual seal, and up to the block's slot."""
     disabled: Sequence[int] = ()
     """Authorities, by index, whose blocks of that slot are refused for an offence."""
 

@@ -29,9 +29,7 @@ class Custody:
     def __init__(
         self, keystore: Keystore, root: Path, genesis_hash: bytes, *, is_live: bool, forced: bool
     ) -> None:
-        """Use records below `root`, `<base>/signing`; `is_live` and `forced` decide about missing
-        ones.
-        """
+        """Use `root`, `<base>/signing`; `is_live` and `forced` decide about missing records."""
         self.keystore = keystore
         self.is_live = is_live
         self._enter: Callable[[bytes], SigningRecord] = lambda public: SigningRecord.enter(

@@ -17,9 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def doubt_old(old: Record, seen: Ledger, what: str, keys: Iterable[Record]) -> None:
-    """Start the watch for all `keys`: the record `old` is older than `what`, which raises it to
-    `seen`.
-    """
+    """Start the watch for all `keys`: `old` is older than `what`, which raises it to `seen`."""
     name = f"0x{old.public_key.hex()}"
     log.warning(
         "the signing record of %s is older than %s: was it restored from a backup? Nothing is "

@@ -103,9 +103,7 @@ class Ledger:
     reason: str = ""
     """Reason for `unsure`, for the operator; empty while it is not set."""
     closed_set: int | None = None
-    """No vote is signed in this set of voters and earlier ones, because votes may be missing
-    here.
-    """
+    """No vote is signed in this set of voters and earlier ones: votes may be missing here."""
     launch: bool = False
     """Made before the chain started and not used yet: nothing is signed until the node has found
     the chain at its start, without a trace of this key (`launched`)."""
@@ -133,9 +131,7 @@ class Ledger:
         )
 
     def waits(self, slot: int) -> bool:
-        """Return True if no block of this slot can be sealed, because only a later place is
-        known.
-        """
+        """Return True if no block of this slot can be sealed: only a later place is known."""
         last = self.block
         return last is not None and last.pre_seal_hash is None and slot <= last.slot
 
@@ -260,9 +256,7 @@ class Clock:
     highest: int = field(default=0)
 
     def tick(self, slot: int) -> tuple[Clock, Refusal | None]:
-        """Return the clock after the machine's time has reached `slot`, and a refusal if it is
-        behind.
-        """
+        """Return the clock after the machine's time is `slot`, and a refusal if it is behind."""
         if slot + 1 < self.highest:
             return self, Refusal(
                 f"the clock went back from slot {self.highest} to slot {slot}: no block is made "
@@ -272,9 +266,7 @@ class Clock:
 
 
 def maximum(one: Ledger, other: Ledger) -> Ledger:
-    """Return a ledger that refuses what either of the two refuses as signed before; unsure if one
-    is.
-    """
+    """Return a ledger that refuses what either one refuses as signed before; unsure if one is."""
     block, round = _later_block(one.block, other.block), _later_round(one.round, other.round)
     closed = [each.closed_set for each in (one, other) if each.closed_set is not None]
     unsure = one.unsure or other.unsure

@@ -69,8 +69,7 @@ class Record(ABC):
     def sign_block(
         self, slot: int, pre_seal_hash: bytes, make: Callable[[], bytes]
     ) -> bytes | Refusal:
-        """Return the seal of a block, made by `make` (64 bytes) unless this block was sealed
-        before.
+        """Return the seal of a block, made by `make` (64 bytes) unless it was sealed before.
 
         Return a Refusal if the rules forbid it. Raises RecordNotWritten when it cannot be recorded;
         the seal is discarded then.
@@ -93,8 +92,7 @@ class Record(ABC):
         target_number: int,
         make: Callable[[], bytes],
     ) -> bytes | Refusal:
-        """Return the signature of a vote, made by `make` (64 bytes) unless this vote was cast
-        before.
+        """Return the signature of a vote, made by `make` (64 bytes) unless it was cast before.
 
         Return a Refusal if the rules forbid it. Raises RecordNotWritten when it cannot be recorded;
         the signature is discarded then.

@@ -263,9 +263,7 @@ class Keystore:
 
 
 def stored_keys(folder: Path) -> list[tuple[bytes, bytes]]:
-    """Return type and public key of the key files in a folder, by their names, without reading
-    them.
-    """
+    """Return type and public key of the key files in a folder, by their names only."""
     if not folder.is_dir():
         return []
     names = sorted(path.name for path in folder.iterdir())

@@ -162,9 +162,7 @@ class ChainView:
             return StateView(self._client.state(hash))
 
     def call(self, hash: bytes, function: str, data: bytes) -> bytes:
-        """Execute a runtime API call. Raises as `state` does, RuntimeCallError,
-        TimeLimitReached.
-        """
+        """Execute a runtime API call. Raises as `state` does, and RuntimeCallError."""
         if len(function) > LONGEST_NAME:
             raise asked.RuntimeCallError(f"Exported method {function[:LONGEST_NAME]}… is not found")
         try:
@@ -298,7 +296,7 @@ class NodeView:
     def __init__(
         self, client: Client, identity: Identity, engine: Engine | None, network: Network | None
     ) -> None:
-        """`engine` is None on a manually sealed chain, `network` for a node without peers."""
+        """`engine` is None on a manually sealed chain, `network` for a stand-alone node."""
         self._client = client
         self._engine = engine
         self._network = network
@@ -361,9 +359,7 @@ class NodeView:
         self._others().unreserve(peer_id)
 
     def set_allowed_peers(self, peer_ids: Sequence[str] | None) -> None:
-        """Allow connections with these peers only; None: all peers. ValueError for an invalid
-        id.
-        """
+        """Allow connections with these peers only, None: all. ValueError for an invalid id."""
         self._others().allow_only(peer_ids)
 
     def _others(self) -> Network:
@@ -394,7 +390,7 @@ class SealerView:
             raise asked.SealError(str(error)) from error
 
     async def finalize_block(self, hash: bytes, justification: bytes | None) -> bool:
-        """Make a block and its ancestors final. Always return True.
+        """Make a block and its ancestors final; return True if it succeeds.
 
         Raises SealError, UnknownBlock.
         """

@@ -48,7 +48,7 @@ class ClockWatch:
         """A clock is wrong if it is off by more than a slot."""
         self._slot = slot_ms
         self._ahead: dict[str, int] = {}
-        """Minimum lead of each peer over us; 0: none that is certain."""
+        """Certain part of each peer's lead over us, negative: lag."""
         self._told = 0
 
     def heard(self, event: ClockHeard) -> ClockNews | None:

@@ -10,9 +10,7 @@ from btt_chain.rpc.server import RpcConfig
 
 
 def default_base_path() -> Path:
-    """Return the folder of all chains: `$XDG_DATA_HOME/btt-chain`, else
-    ~/.local/share/btt-chain.
-    """
+    """Return the folder of all chains, `$XDG_DATA_HOME/btt-chain` or ~/.local/share/btt-chain."""
     data = os.environ.get("XDG_DATA_HOME")
     return (Path(data) if data else Path.home() / ".local" / "share") / "btt-chain"
 
@@ -103,7 +101,7 @@ class NodeConfig:
 
     `chain` is a preset's name or the path of a specification. `pruning` is "archive", a number of
     finalized blocks, or None for the database's setting, else the chain's default. `network` is
-    None for a node without peers, `validator` for a full node. `sync` is "full" or "warp".
+    None for a stand-alone node, `validator` for a full node. `sync` is "full" or "warp".
     `sealing` is `instant`, `manual` or `interval:MS`, or None for the chain's default (its slots on
     a manually sealed chain).
     """
@@ -118,7 +116,7 @@ class NodeConfig:
     validator: ValidatorConfig | None = None
     sync: str = "full"
     metrics_port: int | None = None
-    """Port of the Prometheus metrics; None: no metrics."""
+    """Port of the Prometheus metrics; None: not served."""
     metrics_external: bool = False
     metrics_wanted: bool = False
     """The operator set the port: the node does not start if another program has it."""

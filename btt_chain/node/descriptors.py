@@ -34,9 +34,7 @@ class TooFewDescriptors(Exception):
 
 
 def raise_limit() -> int:
-    """Raise the descriptor limit up to WANTED; return the number the process may have, at most
-    WANTED when unlimited.
-    """
+    """Raise the descriptor limit up to WANTED; return the new limit, WANTED if unlimited."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY
     wanted = WANTED if hard == unlimited else min(WANTED, hard)

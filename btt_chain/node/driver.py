@@ -65,7 +65,7 @@ class Driver:
         on_request: Callable[[str, float | None, str], None] = lambda *_: None,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`network` is None for a node without peers.
+        """`network` is None for a stand-alone node.
 
         `on_request` is called at the end of each request of ours: its protocol, the seconds until
         the answer (None if there was none), and a word for the failure. `steady` returns the

@@ -6,12 +6,12 @@ they are to be carried out. The node drives it with a real clock and network (`d
 simulator with its own (`tests/support/sim`). It writes to the client's store and to the signing
 records, at once.
 
-engine.start(now)              once, before anything else
-engine.hear(event, now)        an event of the network
-engine.tick(now)               at `engine.due`, or before
-engine.work(now)               while `engine.busy`: import one waiting block, or process
-                               some transactions of a peer and some rechecks of the pool
-engine.flush(now)              after transactions were added to the pool
+    engine.start(now)              once, before anything else
+    engine.hear(event, now)        an event of the network
+    engine.tick(now)               at `engine.due`, or before
+    engine.work(now)               while `engine.busy`: import one waiting block, or process
+                                   some transactions of a peer and some rechecks of the pool
+    engine.flush(now)              after transactions were added to the pool
 
 All times are unix milliseconds. A StorageError, a RecordNotWritten, a NoLaw or a MigrationFailed
 raised by any of these ends the node: it cannot go on. Where the chain moves to a runtime version
@@ -360,9 +360,7 @@ class Engine:
         return self._done()
 
     def work(self, now: int) -> list[network.Action]:
-        """Import one of the waiting blocks, or else process some transactions and recheck
-        others.
-        """
+        """Import a waiting block, or else process some transactions and recheck others."""
         self._hear_clock(now)
         if self._batches:
             self._import_next()
@@ -402,12 +400,12 @@ class Engine:
 
     @property
     def busy(self) -> bool:
-        """True while blocks wait for import, or transactions for validation or a recheck."""
+        """True if blocks wait for import, or transactions for validation or a recheck."""
         return self.has_blocks or self._intake.busy or self.parts.pool.has_rechecks
 
     @property
     def has_blocks(self) -> bool:
-        """True while blocks wait for import; then `work` does nothing else."""
+        """True if blocks wait for import; then `work` does nothing else."""
         return bool(self._batches)
 
     @property
@@ -432,9 +430,7 @@ class Engine:
         return len(self._peers)
 
     def on_proof(self, listener: Callable[[bytes], None]) -> Callable[[], None]:
-        """Call `listener` with each new justification (SCALE) until the returned function is
-        called.
-        """
+        """Call `listener` with each new justification (SCALE) until the returned one is called."""
         ticket = object()
         self._proof_listeners[ticket] = listener
         return lambda: self._proof_listeners.pop(ticket, None) and None
@@ -747,17 +743,13 @@ class Engine:
         return client.laws.lacks(client.state(client.best().hash).get) is not None
 
     def _law_changes(self) -> bool:
-        """Return True if peers may run another runtime than our best block's; so while we have
-        stopped.
-        """
+        """Return True if peers may run another runtime than our best block's, or we stopped."""
         slot = self._now // self.settings.slot_ms
         recent = self._law_changed is not None and slot <= self._law_changed + LAW_SLOTS
         return recent or self._law_is_due(LAW_SLOTS)
 
     def _law_is_due(self, ahead: int) -> bool:
-        """Return True if our best block's state schedules a runtime for now, or within `ahead`
-        slots.
-        """
+        """Return True if our best block's state schedules a runtime within `ahead` slots."""
         client = self.parts.client
         try:
             due = coming(client.state(client.best().hash).get)

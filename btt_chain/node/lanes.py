@@ -1,10 +1,10 @@
 """Queues of network events by priority: votes before answers, announces, transactions.
 
-control         connections, statuses and failed requests all at once
-votes           GRANDPA's gossip and notes                                    bounded, fair
-answers         answers to requests of ours: block bodies, proofs             in order
-announces       headers of new blocks                                         bounded, fair
-transactions                                                                  bounded, fair
+    control         connections, statuses, failed requests                        all at once
+    votes           GRANDPA's gossip and notes                                    bounded, fair
+    answers         answers to requests of ours: block bodies, proofs             in order
+    announces       headers of new blocks                                         bounded, fair
+    transactions                                                                  bounded, fair
 
 Requests of other nodes wait elsewhere (`p2p/protocols/budget.py`). A queue of gossip is bounded in
 bytes for each peer and for all, and served by turns; the messages of a peer that leaves are

@@ -130,9 +130,7 @@ def settle_genesis(store: ChainStore, spec: ChainSpec) -> None:
 
 
 def header_over(made: Genesis, root: bytes) -> bytes:
-    """Return the genesis header; WrongChain if the store's root is not that of the
-    specification.
-    """
+    """Return the genesis header; WrongChain if the store has another root than it."""
     if root != made.header.state_root:
         raise WrongChain(f"the stored state has root 0x{root.hex()}, not that of the specification")
     return made.header.encode()
@@ -335,7 +333,7 @@ def pace_from(given: float) -> Callable[[], Pace]:
 def network_of(
     chain: OpenChain, config: NodeConfig, key: KeyPair, *, is_authority: bool
 ) -> Network | None:
-    """Return the network of a node, not started yet; None for a node without peers.
+    """Return the network of a node, not started yet; None for a stand-alone node.
 
     Raises ValueError for invalid addresses.
     """

@@ -32,9 +32,7 @@ from btt_chain.primitives.grandpa import (
 log = logging.getLogger(__name__)
 
 MOST_BLOCKS: Final = 1_024
-"""Maximum number of blocks checked: a tenth of a second, and more than a session of most
-networks.
-"""
+"""Maximum number of blocks checked: a tenth of a second, and more than most sessions."""
 
 
 def look_back(client: Client, vault: Vault) -> None:

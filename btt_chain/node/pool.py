@@ -1,5 +1,4 @@
-"""The pool's driver: validates transactions by the runtime of the best block, and reports to
-watchers.
+"""The pool's driver: validates transactions by the best block's runtime, notifies watchers.
 
 The pool itself (`btt_chain.txpool`) is a state machine; this adds its clock, its runtime and its
 chain events.
@@ -79,9 +78,8 @@ class PoolService:
         """True if `recheck_some` is called in turns; else each block is followed by one turn, and
         the rest waits for the next block."""
         self.holds_gossip = False
-        """True while the pool may hold transactions that were valid under another runtime only.
-        Peers would penalize this node for them, so nothing is gossiped until all are validated
-        again."""
+        """True if the pool may hold transactions that were valid under another runtime only. Peers
+        would penalize this node for them, so nothing is gossiped until all are validated again."""
         self._no_judge_at: bytes | None = None
         """The best block on whose state no transaction can be validated."""
         self._clock = clock
@@ -178,7 +176,7 @@ class PoolService:
 
     @property
     def has_rechecks(self) -> bool:
-        """True while transactions have not been validated on the best block's state."""
+        """True if transactions have not been validated yet on the best block's state."""
         best = self.client.best()
         if best.hash == self._no_judge_at:
             return False

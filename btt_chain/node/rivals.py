@@ -48,8 +48,7 @@ def claimed_tag(wire: bytes) -> bytes | None:
 
 
 def unchecked_priority(executive: Executive, wire: bytes) -> int | None:
-    """Return the priority that an extrinsic has if it is valid; None if only the pool can compute
-    it.
+    """Return the priority of an extrinsic, if it is valid; None if only the pool can compute it.
 
     That of an operational one depends on its fee.
     """

@@ -1,7 +1,7 @@
 """Manual seal: blocks on a clock, on arrival of transactions, or on demand; final at once.
 
-Only chains whose genesis says so take such blocks. They are imported like a peer's block; only
-their author differs.
+Only chains whose genesis sets manual seal accept such blocks. They are imported like a peer's
+block; only their author differs.
 """
 
 from __future__ import annotations

@@ -60,11 +60,11 @@ class ServiceConfig:
     engine: Engine | None = None
     """The engine that follows and makes the chain; None on a manually sealed one."""
     network: Network | None = None
-    """None for a node without peers."""
+    """None for a stand-alone node."""
     custody: Custody | None = None
     metrics: Metrics | None = None
     metrics_port: int | None = None
-    """Port of the metrics; None: no metrics."""
+    """Port of the metrics; None: not served."""
     metrics_external: bool = False
     metrics_wanted: bool = False
     """If set, a taken port of the metrics stops the node."""
@@ -306,7 +306,7 @@ def more_costs(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, f
 
 
 def is_pressed(engine: Engine) -> bool:
-    """Return True while blocks wait for import, or a tick is due."""
+    """Return True if blocks wait for import, or a tick is due."""
     return engine.busy or engine.due <= unix_ms()
 
 

@@ -44,9 +44,7 @@ class SyncChain:
         return self._client.store.blocks.number(hash)
 
     def gap(self) -> tuple[BlockId, int] | None:
-        """Return the highest missing block below a fetched state, and the number of missing
-        blocks.
-        """
+        """Return the highest missing block below a fetched state, and the number missing."""
         missing = self._client.store.missing
         if missing is None:
             return None

@@ -70,9 +70,7 @@ class StateImport:
         )
 
     def _ends(self, set_id: int) -> list[tuple[int, Target]] | None:
-        """Return the blocks that ended the sets from the recorded one up to `set_id`; None if
-        unknown.
-        """
+        """Return the blocks that ended the sets from the recorded one on; None if unknown."""
         read = self._client.store.aux_get
         voters = read_voters(read)
         if voters is None and self._client.finalized().number > 0:

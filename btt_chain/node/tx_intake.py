@@ -8,16 +8,16 @@ and after many of them the rest of the batch is dropped too.
 
 A paying attacker can make honest neighbours send transactions that are of no use here:
 
-rival   Two transactions of one account and nonce, given to two nodes at once: each node holds
-        one, gossips it, and receives the other. Both are valid, so a rival is work like any
-        transaction. Most are refused before their signature is checked (`rivals.py`).
-late    The nonce was used up by a block that the neighbour has not imported yet: a rival that
-        it gossips in the fraction of a second between two imports. Or the account can pay for
-        it there but not here, where another one with a large tip waits.
-early   An earlier nonce is missing here. Nodes gossip only what is ready in their pool, and
-        nothing before what it depends on (`tx_gossip.py`), so a message was lost, or this node
-        has just started: then each transaction may be early until a block brings the others.
-banned  It was refused here a while ago: before its account was paid, or for being early.
+    rival   Two transactions of one account and nonce, given to two nodes at once: each node holds
+            one, gossips it, and receives the other. Both are valid, so a rival is work like any
+            transaction. Most are refused before their signature is checked (`rivals.py`).
+    late    The nonce was used up by a block that the neighbour has not imported yet: a rival that
+            it gossips in the fraction of a second between two imports. Or the account can pay for
+            it there but not here, where another one with a large tip waits.
+    early   An earlier nonce is missing here. Nodes gossip only what is ready in their pool, and
+            nothing before what it depends on (`tx_gossip.py`), so a message was lost, or this node
+            has just started: then each transaction may be early until a block brings the others.
+    banned  It was refused here a while ago: before its account was paid, or for being early.
 
 The attacker pays one fee for each, or the transactions are those of honest accounts. So an honest
 neighbour sends no more of them than the network has transactions. Up to TOLERATED, which is more
@@ -116,9 +116,7 @@ class Fault(Enum):
     BANNED = 5
     """Refused a while ago, and not validated again."""
     RIVAL = 6
-    """Another transaction with its account and nonce is in the pool, with at least the same
-    priority.
-    """
+    """Another one with its account and nonce is in the pool, with at least the same priority."""
 
 
 MIN_US: Final = MappingProxyType(
@@ -313,9 +311,7 @@ class TxIntake:
         return Fault.NONE, ""
 
     def _impossible(self, wire: bytes) -> str | None:
-        """Return why a transaction is valid on no state, by its first bytes; None if it may be
-        valid.
-        """
+        """Return why a transaction is valid on no state, by its first bytes; None if it may be."""
         try:
             length, at = compact_decode(wire, 0)
         except DecodeError as error:

@@ -22,8 +22,7 @@ from runtime.params import PARAMS_KEY, RuntimeParams
 log: Final = logging.getLogger(__name__)
 
 LAST_MS: Final = 253_402_300_799_000
-"""The end of the year 9999, unix milliseconds: `datetime` has no later time, and a slot may be any
-u64."""
+"""The end of the year 9999, unix milliseconds: the last of `datetime`; a slot may be any u64."""
 
 
 def upgrade_state(client: Client, now_ms: int) -> UpgradeState:

@@ -130,9 +130,7 @@ class OriginCheck:
 
 
 def _split(origin: str) -> tuple[str, str, int | None] | None:
-    """Return (scheme, host, port), with the scheme's default port filled in; None if it is no
-    origin.
-    """
+    """Return (scheme, host, port), with the scheme's default port; None if it is no origin."""
     try:
         parts = urlsplit(origin)
         port = parts.port

@@ -145,8 +145,8 @@ class ArchiveApi:
         items: Annotated[list[DiffParam], MaxItems(MAX_ITEMS)] | None = None,
         previous_hash: Hash | None = None,
     ) -> None:
-        """Stream the differences between a block's state and an ancestor's (its parent's by
-        default).
+        """Stream the differences between a block's state and an ancestor's, by default the
+        parent's.
         """
         _check_streams(subscription, DIFF_EVENT)
         header = self.chain.header(hash)

@@ -33,6 +33,7 @@ def check_extrinsic(extrinsic: bytes) -> None:
 
     Raises:
         BadExtrinsic: for a wrong length prefix, or more than a mebibyte.
+
     """
     if len(extrinsic) > MAX_EXTRINSIC:
         raise BadExtrinsic(f"longer than {MAX_EXTRINSIC} bytes")
@@ -76,9 +77,7 @@ class AuthorApi:
         unsubscribe=("author_unwatchExtrinsic",),
     )
     def submit_and_watch(self, subscription: Subscription, extrinsic: Hex) -> None:
-        """Submit a transaction to the pool and report each status; ends by itself after the
-        last.
-        """
+        """Submit a transaction and report each status; ends by itself after the last."""
 
         def report(event: StatusEvent) -> None:
             subscription.notify(event.rpc())
@@ -99,7 +98,5 @@ class AuthorApi:
 
     @method("author_removeExtrinsic", unsafe=True)
     def remove(self, bytes_or_hash: list[HashOrExtrinsic]) -> list[str]:
-        """Remove transactions and their dependants from the pool; return the hashes of the
-        removed.
-        """
+        """Remove transactions and their dependants; return the hashes of the removed."""
         return [to_hex(hash) for hash in self.pool.remove(bytes_or_hash)]

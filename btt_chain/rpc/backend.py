@@ -134,9 +134,7 @@ class UpgradeState(NamedTuple):
     """The versions that the node's program carries."""
     scheduled: ScheduledLaw | None
     lacking: str
-    """Why the node cannot go on under the version in force or to come, with the remedy; else
-    empty.
-    """
+    """Why the node cannot go on under the version in force or to come, with the remedy, or ""."""
     stands: bool
     """True if the node imports no more blocks for that reason."""
 
@@ -173,7 +171,7 @@ class Sealer(Protocol):
         """Make and import a block; return its hash. Raises `SealError`, `UnknownBlock`."""
 
     async def finalize_block(self, hash: bytes, justification: bytes | None) -> bool:
-        """Finalize a block and its ancestors; always return True.
+        """Finalize a block and its ancestors; return True if it succeeds.
 
         Raises `SealError`, `UnknownBlock`.
         """
@@ -233,8 +231,7 @@ class Chain(Protocol):
         """Return the maximum number of bytes of a runtime API method's arguments."""
 
     def dry_run(self, hash: bytes, extrinsic: bytes) -> bytes:
-        """Return SCALE(ApplyExtrinsicResult) of an extrinsic (with its length prefix) on a block's
-        state.
+        """Return the SCALE ApplyExtrinsicResult of a length-prefixed extrinsic on a block's state.
 
         Raises `RuntimeCallError`, `UnknownBlock`, `StatePruned`.
         """
@@ -262,9 +259,7 @@ class Pool(Protocol):
     """Pending transactions. Extrinsics here carry their length prefix."""
 
     def submit(self, extrinsic: bytes) -> bytes:
-        """Validate a transaction and add it; return its hash. Raises `PoolError`,
-        `BadExtrinsic`.
-        """
+        """Validate and add a transaction; return its hash. Raises `PoolError`, `BadExtrinsic`."""
 
     def watch(self, extrinsic: bytes, listener: Callable[[StatusEvent], None]) -> Watch:
         """Submit a transaction, and report each status, also while this call still runs.
@@ -342,9 +337,7 @@ class Node(Protocol):
         """Treat a reserved peer like any other. ValueError for an invalid id."""
 
     def set_allowed_peers(self, peer_ids: Sequence[str] | None) -> None:
-        """Allow connections with these peers only; None: all peers. ValueError for an invalid
-        id.
-        """
+        """Allow connections with these peers only, None: all. ValueError for an invalid id."""
 
 
 class Backend(Protocol):

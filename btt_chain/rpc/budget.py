@@ -102,7 +102,7 @@ class CostAccount:
         return self._work.spent(now)
 
     def is_wasteful(self, now: float) -> bool:
-        """Return True while more was wasted than is tolerated."""
+        """Return True if more was wasted than is tolerated."""
         return self._waste.wait(now) > 0
 
 
@@ -197,7 +197,7 @@ class Bill:
         return (self._own or self._address).spent(now)
 
     def is_wasteful(self, now: float) -> bool:
-        """Return True while the caller wasted more than is tolerated."""
+        """Return True if the caller wasted more than is tolerated."""
         return (self._own or self._address).is_wasteful(now)
 
 

@@ -265,9 +265,7 @@ class Subscription:
         connection.tally.add(connection, 1)
 
     def notify(self, result: object) -> None:
-        """Send one notification; `result` is anything orjson writes. Nothing is sent after the
-        end.
-        """
+        """Send one notification, unless ended; `result` is anything orjson writes."""
         if not self.alive:
             return
         frame = self._opening + orjson.dumps(result) + b"}}"
@@ -312,9 +310,7 @@ class Subscription:
 
 
 class Call:
-    """A call on a connection, for methods that need the connection; see
-    `registry.Kind.CONNECTED`.
-    """
+    """A call on a connection, for methods that need it; see `registry.Kind.CONNECTED`."""
 
     __slots__ = ("_actions", "connection")
 

@@ -41,7 +41,7 @@ class EngineApi:
 
     @method("engine_finalizeBlock", unsafe=True)
     async def finalize_block(self, hash: Hash, justification: Hex | None = None) -> bool:
-        """Make a block and its ancestors final. The answer is always true."""
+        """Make a block and its ancestors final; return True if it succeeds, else an error."""
         try:
             return await self.sealer.finalize_block(hash, justification)
         except (SealError, UnknownBlock) as problem:

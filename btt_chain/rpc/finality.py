@@ -50,9 +50,7 @@ class Finality(Protocol):
         ...
 
     def listen(self, listener: Callable[[bytes], None]) -> Callable[[], None]:
-        """Call `listener` with each new justification (SCALE) until the returned function is
-        called.
-        """
+        """Call `listener` with each new justification (SCALE) until the returned one is called."""
         ...
 
 
@@ -82,7 +80,7 @@ class GrandpaApi:
 
     @method("grandpa_proveFinality", cost=HEAVY)
     def prove_finality(self, block: BlockNumber) -> str | None:
-        """Return the proof that the block at a height is final, as SCALE FinalityProof in hex, or
+        """Return the proof that the block at a height is final (hex SCALE FinalityProof), or
         null.
         """
         try:

@@ -50,8 +50,7 @@ class GovernanceApi(Views):
 
     @method("gov_power", cost=HEAVY)
     def power(self, account: Account, locked: Planck | None = None, at: Hash | None = None) -> Json:
-        """Return an account's voting power in each chamber if it locks so many planck; by default
-        all.
+        """Return an account's power in each chamber if it locks so many planck; by default all.
 
         For a decision that starts now: in earlier ones seats do not count, and stakes only if
         locked.

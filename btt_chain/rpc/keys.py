@@ -63,9 +63,7 @@ class KeysApi:
 
     @method("author_rotateKeysWithOwner", unsafe=True, cost=HEAVY)
     def rotate_with_owner(self, owner: Hex) -> dict[str, str]:
-        """Generate session keys; return them with the proof for Session.set_keys that `owner` has
-        them.
-        """
+        """Generate session keys; return them, and the proof of `owner` for Session.set_keys."""
         if len(owner) != OWNER_LENGTH:  # a session key signs no other data that a caller chose
             raise RpcError(OTHER_ERROR, f"An owner is an account of {OWNER_LENGTH} bytes")
         try:

@@ -25,7 +25,7 @@ class Lane:
 
     def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
         self.is_busy: Callable[[], bool] = lambda: False
-        """Returns True while consensus has waiting work; the node sets it."""
+        """Returns True if consensus has waiting work; the node sets it."""
         self._clock = clock
         self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = count()
@@ -35,7 +35,7 @@ class Lane:
         self._is_paused = False
 
     def begin(self) -> bool:
-        """Begin a turn without waiting and return True; if it is False, `turn` must be awaited."""
+        """Begin a turn without waiting; return True if it began, else `turn` must be awaited."""
         if self._is_taken or self._is_paused:
             return False
         self._is_taken = True

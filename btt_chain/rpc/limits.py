@@ -60,7 +60,7 @@ class TokenBucket:
         self.updated = now
 
     def take(self, cost: int, now: float) -> bool:
-        """Pay for a call and return True; if too little is left, take nothing."""
+        """Pay for a call; return True if enough calls are left, else take nothing."""
         self.level = min(self.saved, self.level + (now - self.updated) * self.rate)
         self.updated = now
         if self.level < cost:
@@ -82,7 +82,7 @@ class Doorman:
         self.buckets: dict[str, TokenBucket] = {}
 
     def admit(self, address: str) -> bool:
-        """Add a connection and return True, unless there is no room."""
+        """Add a connection; return True if there was room for it."""
         address = network_of(address)
         if self.is_full or not self.allows(address):
             return False

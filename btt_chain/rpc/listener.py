@@ -48,6 +48,7 @@ class Listener:
 
         Raises:
             OSError: if the port is taken or the address does not exist.
+
         """
         self._factory = factory
         self._make_room = make_room

@@ -16,9 +16,7 @@ MAX_HOPS: Final = 16
 
 
 def parse_address(text: str) -> Address | None:
-    """Return the address in a header's entry (`[::1]:80`, `"10.0.0.1:80"`); None if it is
-    invalid.
-    """
+    """Return the address in a header's entry (`[::1]:80`, `"10.0.0.1:80"`); None if invalid."""
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -131,6 +131,7 @@ def parser(annotation: object) -> Parser:
 
     Raises:
         TypeError: for an annotation without a parser: a mistake in a signature.
+
     """
     origin = get_origin(annotation)
     if origin is Annotated:
@@ -196,6 +197,7 @@ class Signature:
 
         Raises:
             TypeError: if an argument's annotation cannot be read from JSON.
+
         """
         hints = get_type_hints(handler, include_extras=True)
         arguments = list(inspect.signature(handler).parameters.values())[skip:]
@@ -224,6 +226,7 @@ class Signature:
 
         Raises:
             RpcError: -32602, naming the first argument that is missing, too much or unfit.
+
         """
         if not params:
             params = []

@@ -136,9 +136,7 @@ def _id(value: object) -> bytes | None:
 
 
 def answer(id: bytes, result: object) -> bytes:
-    """Return a successful answer; `result` is anything orjson writes, `orjson.Fragment`
-    included.
-    """
+    """Return a successful answer; `result` is anything orjson writes."""
     return b'{"jsonrpc":"2.0","id":' + id + b',"result":' + orjson.dumps(result) + b"}"
 
 

@@ -148,6 +148,7 @@ class Registry:
         Raises:
             ValueError: if two handlers have the same name.
             TypeError: if a handler's signature cannot be read from JSON.
+
         """
         for name, _ in inspect.getmembers(type(group), lambda item: hasattr(item, MARK)):
             handler = getattr(group, name)

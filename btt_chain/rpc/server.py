@@ -103,6 +103,7 @@ class RpcServer:
 
         Raises:
             ValueError: if an origin or a proxy in the configuration is invalid.
+
         """
         self.config = config
         self.port = config.port
@@ -127,6 +128,7 @@ class RpcServer:
 
         Raises:
             OSError: if the port is taken.
+
         """
         acceptor = self._acceptor = _Acceptor(self)
         make_room = self.visitors.make_room

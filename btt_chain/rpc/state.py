@@ -36,9 +36,7 @@ MAX_WATCHED = 16_384
 MAX_WATCHED_BY_ALL = 65_536
 """Maximum number of keys watched over all connections: every best block reads each of them."""
 MAX_WATCHED_EXTERNAL = 49_152
-"""Of these, those watched by callers from other machines; by one of their addresses:
-MAX_WATCHED.
-"""
+"""Of these, those watched from other machines; by one of their addresses: MAX_WATCHED."""
 LONG_KEY = 256
 """Bytes of a key that count as one; a longer key counts as several."""
 MAX_PROOF_KEYS = 1_024
@@ -97,9 +95,7 @@ class StateApi:
 
     @method("state_getStorageSize", "state_getStorageSizeAt", unsafe=True, cost=HEAVY)
     async def size(self, key: Hex, hash: Hash | None = None) -> int | None:
-        """Return the length of a value, else the sum of all values under the prefix; null for
-        none.
-        """
+        """Return the length of a value, else the sum of all values under the prefix, or null."""
         at = self._at(hash)
         value = self.chain.state(at).get(key)
         if value is not None:
@@ -253,9 +249,7 @@ class StateApi:
         return self.chain.state(hash or self.chain.best().hash)
 
     def _of_runtime(self, read: Callable[[bytes], object], hash: bytes | None) -> object:
-        """Return data of a block's runtime; clients recognize a pruned state by the words of this
-        error.
-        """
+        """Return data of a block's runtime; clients match a pruned state by this error's words."""
         try:
             return read(self._at(hash))
         except (UnknownBlock, StatePruned) as problem:
@@ -343,7 +337,7 @@ class StorageAudience:
         return list(self.watchers)
 
     def compare(self, block: bytes, state: StateReader, keys: Sequence[bytes]) -> None:
-        """Notify each subscription of those among `keys` that differ from what it knows."""
+        """Notify each subscription of those among `keys` that differ from what it last received."""
         told: dict[Subscription, list[list[str | None]]] = {}
         for key in keys:
             watchers = self.watchers.get(key)
@@ -374,7 +368,7 @@ class StorageAudience:
 
 
 def _load(keys: Collection[bytes]) -> int:
-    """What keys count for: one each, and long ones one for every `LONG_KEY` bytes."""
+    """Return the load of keys: one each, plus one for every `LONG_KEY` bytes."""
     return sum(1 + len(key) // LONG_KEY for key in keys)
 
 
@@ -384,7 +378,7 @@ def _too_many(where: str, limit: int) -> RpcError:
 
 
 def _print(value: bytes | None) -> bytes | None:
-    """A value to compare by: itself, or its hash when it is long."""
+    """Return a value for comparison: itself, or its hash when it is long."""
     return value if value is None or len(value) <= 32 else b"#" + blake2_256(value)
 
 

@@ -1,4 +1,4 @@
-"""Storage queries of the new API, shared by chainHead and archive: five kinds of questions."""
+"""Storage queries of the new API, shared by chainHead and archive: five kinds."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from btt_chain.rpc.shapes import to_hex
 
 PAGE_KEYS: Final = 512
 PAGE_BYTES: Final = 1 << 20
-"""A page of descendants ends at either: one notification must not stop up the connection."""
+"""A page of descendants ends at either: one notification must not block the connection."""
 
 Item = dict[str, object]
 
 
 class QueryKind(Enum):
-    """What is asked about a key."""
+    """The kind of result for a key."""
 
     VALUE = "value"
     HASH = "hash"
@@ -29,13 +29,13 @@ class QueryKind(Enum):
 
     @property
     def is_walk(self) -> bool:
-        """Whether it is about all keys below, not about one."""
+        """True if the query is about all keys below, not about one."""
         return self in {QueryKind.DESCENDANT_VALUES, QueryKind.DESCENDANT_HASHES}
 
 
 @dataclass(slots=True)
 class Query:
-    """One question; a walk resumes strictly after `start`."""
+    """One query; a walk resumes strictly after `start`."""
 
     key: bytes
     kind: QueryKind
@@ -43,7 +43,7 @@ class Query:
 
 
 def parse_query(value: object) -> Query:
-    """Read `{"key": "0x..", "type": "..", "paginationStartKey"?: "0x.."}`."""
+    """Return the query of `{"key": "0x..", "type": "..", "paginationStartKey"?: "0x.."}`."""
     if not isinstance(value, dict):
         raise Unfit("expected objects with `key` and `type`")
     if "key" not in value or "type" not in value:
@@ -62,7 +62,7 @@ QueryParam = Annotated[Query, Parsed(parse_query)]
 
 
 def look_up(state: StateReader, query: Query) -> Item | None:
-    """Answer a question about one key; None if there is nothing to say."""
+    """Return the result for one key; None if it has no value."""
     if query.kind is QueryKind.CLOSEST:
         merkle = state.closest_descendant(query.key)
         if merkle is None:
@@ -73,7 +73,7 @@ def look_up(state: StateReader, query: Query) -> Item | None:
 
 
 def walk(state: StateReader, query: Query) -> tuple[list[Item], bool]:
-    """The next page of descendants, and whether more may follow; `query` moves on."""
+    """Return the next page of descendants, and True if more may follow; `query` advances."""
     items: list[Item] = []
     size = 0
     keys = state.keys(query.key, query.start, PAGE_KEYS)

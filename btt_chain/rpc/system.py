@@ -1,4 +1,4 @@
-"""system_*: the node itself, and what its accounts may do next."""
+"""system_*: the node itself, and nonces and dry runs of accounts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.shapes import to_hex
 
 RUNTIME_ERROR = 1
-"""Substrate's code for a runtime that could not be asked, in system and payment calls."""
+"""Substrate's code for a failed runtime query, in system and payment calls."""
 RESERVED_PEER_ERROR = 4006
-"""Substrate's code for a peer's address that is none."""
+"""Substrate's code for an invalid peer address."""
 MAX_ALLOWED = 1_000
 STANDARD_TYPES = frozenset({"Development", "Local", "Live"})
 
@@ -30,54 +30,54 @@ class SystemApi:
 
     @method("system_name")
     def name(self) -> str:
-        """The program."""
+        """Return the program's name."""
         return self.node.name
 
     @method("system_version")
     def version(self) -> str:
-        """The program's version."""
+        """Return the program's version."""
         return self.node.version
 
     @method("system_chain")
     def chain_name(self) -> str:
-        """The chain's name."""
+        """Return the chain's name."""
         return self.node.chain_name
 
     @method("system_chainType")
     def chain_type(self) -> str | dict[str, str]:
-        """Development, Local or Live; anything else is a custom type."""
+        """Return Development, Local or Live; anything else is a custom type."""
         kind = self.node.chain_type
         return kind if kind in STANDARD_TYPES else {"Custom": kind}
 
     @method("system_properties")
     def properties(self) -> Mapping[str, object]:
-        """How addresses and amounts are written."""
+        """Return the chain's properties, such as the formats of addresses and amounts."""
         return dict(self.node.properties)
 
     @method("system_health")
     def health(self) -> dict[str, object]:
-        """Whether the node can be relied on."""
+        """Return the number of peers, and the state of syncing."""
         peers, is_syncing, should_have_peers = self.node.health()
         return {"peers": peers, "isSyncing": is_syncing, "shouldHavePeers": should_have_peers}
 
     @method("system_localPeerId")
     def local_peer_id(self) -> str:
-        """Our identity on the network."""
+        """Return the node's peer id."""
         return self.node.local_peer_id
 
     @method("system_localListenAddresses")
     def listen_addresses(self) -> list[str]:
-        """Where other nodes reach us."""
+        """Return the addresses at which other nodes reach us."""
         return list(self.node.listen_addresses)
 
     @method("system_nodeRoles")
     def roles(self) -> list[str]:
-        """Authority or Full."""
+        """Return Authority or Full."""
         return list(self.node.roles)
 
     @method("upgrade_status")
     def upgrade(self) -> dict[str, object]:
-        """Return the law in force, the one to come, and whether this node can go on under it."""
+        """Return the runtime version in force, the scheduled one, and this node's support of it."""
         try:
             state = self.node.upgrade()
         except BackendError as problem:
@@ -100,7 +100,7 @@ class SystemApi:
 
     @method("system_peers", unsafe=True)
     def peers(self) -> list[dict[str, object]]:
-        """The nodes we are connected to."""
+        """Return the connected nodes."""
         return [
             {
                 "peerId": peer.peer_id,
@@ -113,7 +113,7 @@ class SystemApi:
 
     @method("system_reservedPeers")
     def reserved_peers(self) -> list[str]:
-        """The peers that the node stays connected with, past all limits."""
+        """Return the peers that the node stays connected with, exempt from all limits."""
         return list(self.node.reserved_peers())
 
     @method("system_addReservedPeer", unsafe=True)
@@ -136,9 +136,9 @@ class SystemApi:
     def set_allowed_peers(
         self, peer_ids: Annotated[list[Text], MaxItems(MAX_ALLOWED)] | None = None
     ) -> None:
-        """Know these peers only, and leave all others at once; null: everybody again.
+        """Allow connections with these peers only, and disconnect all others; null: allow all.
 
-        For tests of partitions: both sides must be told.
+        For tests of partitions: call it on both sides.
         """
         try:
             self.node.set_allowed_peers(peer_ids)
@@ -147,13 +147,13 @@ class SystemApi:
 
     @method("system_syncState")
     def sync_state(self) -> dict[str, int]:
-        """How far syncing has come."""
+        """Return the heights of syncing."""
         start, current, highest = self.node.sync_state()
         return {"startingBlock": start, "currentBlock": current, "highestBlock": highest}
 
     @method("system_accountNextIndex", "account_nextIndex")
     def next_index(self, account: Text) -> int:
-        """The next nonce of an account, behind its transactions in the pool."""
+        """Return the next nonce of an account, after its transactions in the pool."""
         try:
             raw, _ = ss58.decode(account)
         except ss58.Ss58Error as problem:
@@ -167,7 +167,7 @@ class SystemApi:
 
     @method("system_dryRun", "system_dryRunAt", unsafe=True, cost=HEAVY)
     def dry_run(self, extrinsic: Hex, at: Hash | None = None) -> str:
-        """What applying an extrinsic would give: SCALE(ApplyExtrinsicResult)."""
+        """Return the result of applying an extrinsic, as SCALE(ApplyExtrinsicResult)."""
         try:
             return to_hex(self.chain.dry_run(at or self.chain.best().hash, extrinsic))
         except BackendError as problem:

@@ -1,8 +1,8 @@
-"""What happens to a caller whose budget is used up: later, then an error, then no connection.
+"""Throttling of a caller whose budget is used up: delay, then an error, then disconnection.
 
 A request waits until nothing is owed any more. If that takes longer than `MAX_DELAY`, it is refused
-after that time, and told when to come again. A caller who goes on all the same, or whose requests
-have been nothing but waste for a while, is cut off.
+after that time, with the time to retry. A caller that goes on all the same, or whose requests have
+been useless for a while, is disconnected.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_DELAY: Final = 1.0
 MAX_REFUSALS: Final = 5
 """Refusals in a row after which a connection is closed."""
 MAX_WASTE: Final = 8
-"""Delays in a row, for waste, after which a connection is closed."""
+"""Delays in a row, for useless requests, after which a connection is closed."""
 
 
 class Throttle:
@@ -34,11 +34,11 @@ class Throttle:
         self._waste = 0
 
     def forgive(self) -> None:
-        """Note that a request came while nothing was owed."""
+        """Reset the counters: a request came while nothing was owed."""
         self._refusals = self._waste = 0
 
     async def admit(self) -> float:
-        """Return 0 when a request may be worked on, else the seconds after which to retry."""
+        """Return 0 when a request may be processed, else the seconds after which to retry."""
         delay = self.bill.delay(monotonic())
         if delay > 0:
             await asyncio.sleep(delay)
@@ -61,7 +61,7 @@ class Throttle:
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether the connection is to be closed."""
+        """True if the connection is to be closed."""
         return self._refusals >= MAX_REFUSALS or self._waste >= MAX_WASTE
 
 

@@ -1,4 +1,4 @@
-"""transaction_v1_* and transactionWatch_v1_*: the new API's ways to send a transaction."""
+"""transaction_v1_* and transactionWatch_v1_*: the new API's methods to send a transaction."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from btt_chain.rpc.shapes import to_hex
 from btt_chain.txpool import AlreadyImported, PoolError, Status, StatusEvent
 
 MAX_BROADCASTS: Final = 16
-"""Per connection; clients may count on four."""
+"""Maximum number per connection; clients may count on four."""
 MAX_ATTEMPTS: Final = 64
-"""Best blocks at which a refused transaction is tried again."""
+"""Number of best blocks at which a refused transaction is tried again."""
 
 
 @dataclass(slots=True)
 class Broadcast:
-    """A transaction that a client wants out until it says stop."""
+    """A transaction that a client broadcasts until it stops it."""
 
     extrinsic: bytes | None
-    """Kept only while it may be tried again."""
+    """Kept only while a further attempt is possible."""
     attempts: int = 0
 
     def attempt(self, pool: Pool) -> None:
-        """Give it to the pool, which gossips it; a refusal is kept quiet, as the spec asks."""
+        """Submit it to the pool, which gossips it; a refusal is ignored, as the spec requires."""
         if self.extrinsic is None:
             return
         self.attempts += 1
@@ -48,10 +48,10 @@ class Broadcast:
                 return
             self.extrinsic = None
         except BadExtrinsic:
-            # No later block makes an extrinsic of it.
+            # No later block makes it valid.
             self.extrinsic = None
         else:
-            # The pool has it now, and brings it back by itself when a block is retracted.
+            # The pool has it now, and resubmits it by itself when a block is retracted.
             self.extrinsic = None
 
 
@@ -65,7 +65,7 @@ class TransactionApi:
 
     @method("transaction_v1_broadcast", connected=True)
     def broadcast(self, call: Call, transaction: Hex) -> str | None:
-        """Send a transaction out until stopped; null when too many are out already."""
+        """Broadcast a transaction until stopped; null if the connection has too many broadcasts."""
         connection = call.connection
         mine = self.broadcasts.get(connection)
         if mine is None:
@@ -77,7 +77,7 @@ class TransactionApi:
         try:
             check_extrinsic(transaction)
         except BadExtrinsic:
-            # Not said, as the spec asks; and not kept, for it can be of any size.
+            # Not reported, as the spec requires; and not kept, because it can be of any size.
             mine[id] = Broadcast(None)
             return id
         broadcast = mine[id] = Broadcast(transaction)
@@ -86,7 +86,7 @@ class TransactionApi:
 
     @method("transaction_v1_stop", connected=True)
     def stop(self, call: Call, operation_id: Text) -> None:
-        """Send it out no more; it may be in a block already."""
+        """Stop a broadcast; the transaction may be in a block already."""
         mine = self.broadcasts.get(call.connection, {})
         if mine.pop(operation_id, None) is None:
             raise RpcError(INVALID_PARAMS, "Invalid operation id")
@@ -98,7 +98,7 @@ class TransactionApi:
         unsubscribe_result=False,
     )
     def submit_and_watch(self, subscription: Subscription, transaction: Hex) -> None:
-        """Into the pool, and every step from there; a refusal is an event, not an error."""
+        """Submit a transaction and report each status; a refusal is an event, not an error."""
 
         def report(status: StatusEvent) -> None:
             event = watch_event(status)
@@ -125,7 +125,7 @@ class TransactionApi:
 
 
 def watch_event(event: StatusEvent) -> dict[str, object] | None:
-    """The new API's event for one of the pool's; None where it has none."""
+    """Return the new API's event for an event of the pool; None if it has none."""
     match event.status:
         case Status.READY:
             return {"event": "validated"}
@@ -149,5 +149,5 @@ def watch_event(event: StatusEvent) -> dict[str, object] | None:
 
 
 def _place(event: StatusEvent) -> dict[str, object] | None:
-    """Block and index of a transaction."""
+    """Return block and index of a transaction."""
     return None if event.block is None else {"hash": to_hex(event.block), "index": event.position}

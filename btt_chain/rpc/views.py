@@ -1,7 +1,7 @@
-"""Views: what the runtime's APIs tell about a block, as JSON.
+"""Views: results of the runtime's APIs at a block, as JSON.
 
 Records become objects, variants objects with their `kind`, enumerations their names; numbers of 64
-bits and more decimal strings, because JSON numbers lose digits in many readers.
+bits and more decimal strings, because JSON numbers lose digits in many parsers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Json: TypeAlias = "str | int | bool | dict[str, Json] | list[Json] | None"
 
 
 def account_id(value: object) -> bytes:
-    """The 32 bytes of an SS58 address, of whatever network."""
+    """Return the 32 bytes of an SS58 address, of any network."""
     try:
         raw, _ = ss58.decode(text(value))
     except ss58.Ss58Error as problem:
@@ -41,7 +41,7 @@ Account = Annotated[bytes, Parsed(account_id)]
 
 
 class Views:
-    """What is asked of the runtime at a block: the best one, unless another is named."""
+    """Queries to the runtime at a block, by default the best one."""
 
     def __init__(self, backend: Backend) -> None:
         self.chain = backend.chain
@@ -51,7 +51,7 @@ class Views:
     def ask(
         self, function: str, kind: TypeForm[Answer], at: bytes | None, data: bytes = b""
     ) -> Answer:
-        """Call the runtime, and read its answer. Raises RpcError."""
+        """Call the runtime, and decode its result. Raises RpcError."""
         try:
             raw = self.chain.call(at or self.chain.best().hash, function, data)
             return codec(kind).decode_all(raw)
@@ -59,7 +59,7 @@ class Views:
             raise RpcError(RUNTIME_ERROR, "The runtime did not answer.", str(reason)) from None
 
     def shown(self, record: object) -> dict[str, Json]:
-        """A record of the runtime as JSON. TypeError if it is none, or holds what has no form."""
+        """Return a record of the runtime as JSON. TypeError if it has no JSON form."""
         kind: dict[str, Json] = {}
         if isinstance(record, Variant):
             kind["kind"] = lower(type(record).__name__)
@@ -71,11 +71,11 @@ class Views:
         }
 
     def member(self, name: str, value: object) -> Json:
-        """A member of a record; overridden where its type alone does not say how to show it."""
+        """Return the JSON of a record's member; overridden where its type alone is not enough."""
         return self.value(value)
 
     def value(self, value: object) -> Json:
-        """A value by its type. TypeError if it has no form."""
+        """Return the JSON of a value by its type. TypeError if it has no JSON form."""
         match value:
             case None | bool() | str():
                 return value
@@ -97,11 +97,11 @@ class Views:
 
 
 def camel_case(name: str) -> str:
-    """`discount_bps` -> `discountBps`."""
+    """Convert `discount_bps` to `discountBps`."""
     head, *tail = name.split("_")
     return head + "".join(word.capitalize() for word in tail)
 
 
 def lower(name: str) -> str:
-    """`BadPayload` -> `badPayload`."""
+    """Convert `BadPayload` to `badPayload`."""
     return name[:1].lower() + name[1:]

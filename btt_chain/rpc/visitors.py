@@ -1,9 +1,9 @@
-"""TCP connections of callers: how many there are, which are idle, and what they have sent so far.
+"""TCP connections of callers: their number, their phases, and the bytes they have sent.
 
 Life of a connection: *idle* until the head of its first request is complete and between two
-requests; *busy* while one is answered; a WebSocket is *open* once it is one. Where there is no room
-for another, the one idle longest makes room, and then the WebSocket that was silent longest. The
-places of callers from other machines are shared out by `places.py`.
+requests; *busy* while one is answered; a WebSocket is *open* after the upgrade. If there is no room
+for another, the connection idle longest is dropped, else the WebSocket silent longest. The places
+of callers from other machines are assigned by `places.py`.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ log = logging.getLogger(__name__)
 log.addFilter(LIMIT)
 
 MAX_UNREAD: Final = 48 << 20
-"""Bytes of requests that are not complete yet, of all connections together."""
+"""Maximum bytes of incomplete requests, of all connections together."""
 FREE_UNREAD: Final = 65_536
-"""Bytes of an incomplete request that cost nothing when its connection ends."""
+"""Bytes of an incomplete request that are not charged when its connection ends."""
 MAX_ANSWER: Final = 120.0
-"""Seconds within which an HTTP request must have come, been answered and its answer been taken."""
+"""Maximum seconds for an HTTP request to arrive and be answered, and for its answer to be read."""
 SCAN_EVERY: Final = 0.1
 """Seconds between two searches for such a WebSocket."""
 
@@ -49,7 +49,7 @@ THIS_MACHINE: Final = "this machine"
 
 
 class Phase(Enum):
-    """What a connection is doing."""
+    """The phase of a connection."""
 
     IDLE = auto()
     BUSY = auto()
@@ -71,22 +71,22 @@ class Visitor:
         self.is_proxy = self.address in proxies
         self.external = self.is_proxy or not is_loopback(self.address)
         self.account: CostAccount = (EXTERNAL if self.external else LOCAL).account(now)
-        """What it may spend itself; on this machine no more than the address has left."""
+        """Its own budget; for a local caller at most the remaining one of the address."""
         self.bill: Bill | None = None
-        """Who pays, where that is the same for all its requests."""
+        """The accounts that pay, where they are the same for all its requests."""
         self.network: str | None = None
-        """Network whose place it has; None for one that needs none."""
+        """Network whose place it occupies; None if it needs no place."""
         self.turned_away = False
         self.phase = Phase.IDLE
         self.since = now
-        """When it entered its phase; of a WebSocket: when it last sent something."""
+        """Time of entering its phase; for a WebSocket, of its last message."""
         self.unread = 0
-        """Bytes that came since the last complete request."""
+        """Bytes received since the last complete request."""
         self.subscriptions: Collection[object] = ()
-        """Those of a WebSocket, for which a client may wait in silence."""
+        """Subscriptions of a WebSocket, for which a client may be silent."""
 
     def is_late(self, now: float) -> bool:
-        """Return True if a request, once begun, takes longer than it may."""
+        """Return True if a request in progress takes longer than allowed."""
         is_under_way = self.phase is Phase.BUSY or (self.phase is Phase.OPEN and self.unread > 0)
         return is_under_way and now - self.since > MAX_ANSWER
 
@@ -102,14 +102,14 @@ class Visitors:
         self.unread = 0
         self._idle: OrderedDict[Visitor, None] = OrderedDict()
         self._placed: dict[Visitor, None] = {}
-        """Those that have a place for callers from other machines."""
+        """Connections with a place for callers from other machines."""
         self._turned_away = 0
         self._scanned = 0.0
         self._external = Accounts(EXTERNAL)
         self._local = Accounts(LOCAL)
 
     def make_room(self) -> bool:
-        """Return True if one more connection may be accepted; drop an idle one where needed."""
+        """Return True if another connection may be accepted; drop an idle one if necessary."""
         if len(self.all) < self.limits.connections_in_all:
             return True
         victim = next(iter(self._idle), None) or self._silent()
@@ -120,7 +120,7 @@ class Visitors:
         return True
 
     def arrive(self, transport: asyncio.Transport) -> Visitor:
-        """Take in a connection; one too many of its kind is marked to be turned away."""
+        """Register a connection; one over the limit of its kind is marked to be turned away."""
         now = monotonic()
         visitor = Visitor(transport, self.proxies, now)
         if not visitor.external:
@@ -131,13 +131,14 @@ class Visitors:
         self._idle[visitor] = None
         self._turned_away += visitor.turned_away
         if self._turned_away > self.limits.connections:
-            # So many wait to hear that there is no room that telling them takes room.
+            # So many connections wait for their refusal that they need too much room.
             self.drop(visitor)
         return visitor
 
     def admit(self, visitor: Visitor, address: str) -> bool:
-        """Give a connection one of the places for callers from other machines, at the expense of
-        another one where needed; return False if there is none for it.
+        """Assign a connection a place for callers from other machines.
+
+        Drop another one if necessary; return True if it has a place.
         """
         doorman, network = self.doorman, network_of(address)
         if doorman.is_full and doorman.allows(address):
@@ -153,14 +154,14 @@ class Visitors:
         return True
 
     def release(self, visitor: Visitor) -> None:
-        """Take a connection's place back. Idempotent."""
+        """Release a connection's place. Idempotent."""
         if visitor.network is not None:
             self.doorman.leave(visitor.network)
             visitor.network = None
             del self._placed[visitor]
 
     def enter(self, visitor: Visitor, phase: Phase) -> None:
-        """Note that a connection is in a phase from now on."""
+        """Record that a connection enters a phase."""
         visitor.phase, visitor.since = phase, monotonic()
         if phase is Phase.IDLE:
             self.read(visitor)
@@ -170,8 +171,10 @@ class Visitors:
             self._idle.pop(visitor, None)
 
     def receive(self, visitor: Visitor, size: int) -> None:
-        """Count bytes of a request that is not complete; too many in all end the connection that
-        has the most of them, so that no caller can have another one cut off.
+        """Count bytes of an incomplete request.
+
+        Too many in total end the connection with the most, so that no caller can have another one
+        dropped.
         """
         if visitor not in self.all:
             return
@@ -183,17 +186,17 @@ class Visitors:
             self.drop(greediest)
 
     def read(self, visitor: Visitor) -> None:
-        """Note that a request is complete."""
+        """Record that a request is complete."""
         self.unread -= visitor.unread
         visitor.unread = 0
 
     def drop(self, visitor: Visitor) -> None:
-        """Cut a connection and forget it."""
+        """Abort a connection and remove it."""
         self.leave(visitor)
         visitor.transport.abort()
 
     def leave(self, visitor: Visitor) -> None:
-        """Forget a connection that is gone. Idempotent."""
+        """Remove a closed connection. Idempotent."""
         if visitor not in self.all:
             return
         del self.all[visitor]
@@ -204,10 +207,10 @@ class Visitors:
         self.release(visitor)
 
     def sweep(self) -> None:
-        """Cut connections that take too long."""
+        """Drop connections that take too long."""
         now = monotonic()
         late = []
-        for visitor in self._idle:  # in the order in which they fell idle
+        for visitor in self._idle:  # in the order in which they became idle
             if now - visitor.since < self.limits.idle:
                 break
             late.append(visitor)
@@ -224,14 +227,14 @@ class Visitors:
         name = address if visitor.external else THIS_MACHINE
         own: CostAccount | None = visitor.account
         if visitor.is_proxy and not is_websocket:
-            own = None  # the proxy's connection carries requests of many
+            own = None  # the proxy's connection carries requests of many callers
         bill = Bill(own, accounts.of(name, now), is_shared=not visitor.external)
         if not visitor.is_proxy:
             visitor.bill = bill
         return bill
 
     def _charge_unread(self, visitor: Visitor) -> None:
-        """Charge for bytes that no request will pay for, because the connection is gone."""
+        """Charge for bytes of an incomplete request when its connection ends."""
         if visitor.unread <= FREE_UNREAD:
             return
         now = monotonic()
@@ -243,14 +246,14 @@ class Visitors:
         bill.charge(visitor.unread / BYTES_PER_SECOND, now, is_waste=True)
 
     def _places(self) -> Iterator[Place[Visitor]]:
-        """Yield those that could make room; not the ones whose request is worked on."""
+        """Yield connections that could be ended, without those whose request is being answered."""
         for visitor in self._placed:
             if visitor.network is not None and visitor.phase is not Phase.BUSY:
                 is_waiting = bool(visitor.subscriptions)
                 yield Place(visitor, visitor.network, visitor.since, is_waiting)
 
     def _silent(self) -> Visitor | None:
-        """Return the WebSocket that has been silent longest and waits for nothing."""
+        """Return the WebSocket without subscriptions that has been silent longest."""
         now = monotonic()
         if now - self._scanned < SCAN_EVERY:
             return None

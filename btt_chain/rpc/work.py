@@ -1,4 +1,4 @@
-"""work_*: jobs, receipts, providers, models and weights, asked of the runtime at a block.
+"""work_*: jobs, receipts, providers, models and weights, from the runtime at a block.
 
 Amounts are in planck, times in slots since genesis; numbers of 64 bits and more are decimal
 strings. A job's `state` is one of posted, assigned, computing, committed, checking, pending,
@@ -31,14 +31,14 @@ from runtime.work_views import (
 )
 
 PAGE: Final = 100
-"""Records that are answered at once."""
+"""Maximum number of records in one answer."""
 
 _TEXTS: Final = frozenset({"name"})
 _LINES: Final = frozenset({"endpoints"})
 
 
 def chosen(kind: type[IntEnum], value: object) -> IntEnum:
-    """The member of an enumeration that a text names, however its letters are written."""
+    """Return the member of an enumeration with this name, in upper or lower case."""
     word = text(value).lower()
     for member in kind:
         if member.name.lower() == word:
@@ -53,10 +53,10 @@ U64 = Annotated[int, Parsed(partial(unsigned, bits=64))]
 
 
 class WorkApi(Views):
-    """Useful work, as the runtime tells it at a block: the best one, unless another is named."""
+    """Useful work from the runtime at a block, by default the best one."""
 
     def member(self, name: str, value: object) -> Json:
-        """Names are text, endpoints a list of addresses, enumerations begin with a small letter."""
+        """Return text for names, a list for endpoints, and lower-case initials for enumerations."""
         if isinstance(value, bytes) and name in _TEXTS:
             return value.decode("utf-8", "replace")
         if isinstance(value, bytes) and name in _LINES:
@@ -64,12 +64,12 @@ class WorkApi(Views):
         return self.value(value)
 
     def value(self, value: object) -> Json:
-        """A value by its type."""
+        """Return the JSON of a value by its type."""
         return lower(value.name) if isinstance(value, IntEnum) else super().value(value)
 
     @method("work_rules", cost=HEAVY)
     def rules(self, at: Hash | None = None) -> Json:
-        """The windows in slots, the committee, and what slots are counted from."""
+        """Return the windows in slots, the committee, and the slot from which slots are counted."""
         return self.shown(self.ask("WorkApi_rules", Rules, at))
 
     @method("work_quote", cost=HEAVY)
@@ -83,9 +83,9 @@ class WorkApi(Views):
         data_bytes: U64 | None = None,
         at: Hash | None = None,
     ) -> Json:
-        """What a job would cost now; null if there is no such model.
+        """Return the current price of a job; null if there is no such model.
 
-        Routine, sampled and open unless said otherwise; the data are the items themselves.
+        By default routine, sampled and open; `dataBytes` is the size of the items themselves.
         """
         data = (
             model
@@ -97,12 +97,12 @@ class WorkApi(Views):
 
     @method("work_job", cost=HEAVY)
     def job(self, job: Hash, at: Hash | None = None) -> Json:
-        """A job with its receipt, committee and votes; null if it is not known (any more)."""
+        """Return a job with its receipt, committee and votes; null if unknown (or removed)."""
         return self._maybe(self.ask("WorkApi_job", JobView | None, at, job))
 
     @method("work_receipt", cost=HEAVY)
     def receipt(self, receipt: Hash, at: Hash | None = None) -> Json:
-        """The job that a receipt is of, with the receipt; null if it is not known (any more)."""
+        """Return the job of a receipt, with the receipt; null if unknown (or removed)."""
         return self._maybe(self.ask("WorkApi_receipt", JobView | None, at, receipt))
 
     @method("work_jobs", cost=HEAVY)
@@ -114,7 +114,7 @@ class WorkApi(Views):
         limit: U32 | None = None,
         at: Hash | None = None,
     ) -> Json:
-        """Jobs of an account as requester or provider, or all; go on `after` the last one's id."""
+        """Return jobs of a requester or provider, or all; `after` is the id of the last one."""
         who = None if account is None else AccountId(account)
         data = (
             encode(AccountId | None, who)
@@ -126,30 +126,30 @@ class WorkApi(Views):
 
     @method("work_assignments", cost=HEAVY)
     def assignments(self, provider: Account, at: Hash | None = None) -> Json:
-        """What a provider has to do, or answers for."""
+        """Return the jobs that a provider has to do, or is responsible for."""
         found = self.ask("WorkApi_assignments", list[JobView], at, provider)
         return [self.shown(job) for job in found]
 
     @method("work_duties", cost=HEAVY)
     def duties(self, verifier: Account, at: Hash | None = None) -> Json:
-        """What a verifier has to do now."""
+        """Return the current duties of a verifier."""
         return [self.shown(duty) for duty in self.ask("WorkApi_duties", list[Duty], at, verifier)]
 
     @method("work_verifier", cost=HEAVY)
     def verifier(self, account: Account, at: Hash | None = None) -> Json:
-        """A verifier's bond, and how it does; null if it is none."""
+        """Return a verifier's bond and performance; null if it is none."""
         return self._maybe(self.ask("WorkApi_verifier", VerifierView | None, at, account))
 
     @method("work_provider", cost=HEAVY)
     def provider(self, account: Account, at: Hash | None = None) -> Json:
-        """A provider, its bond and its places; null if it is none."""
+        """Return a provider, its bond and its places; null if it is none."""
         return self._maybe(self.ask("WorkApi_provider", ProviderView | None, at, account))
 
     @method("work_providers", cost=HEAVY)
     def providers(
         self, after: Account | None = None, limit: U32 | None = None, at: Hash | None = None
     ) -> Json:
-        """All providers; go on `after` the last one."""
+        """Return all providers; `after` is the last one of the page before."""
         last = None if after is None else AccountId(after)
         data = encode(AccountId | None, last) + _page(limit)
         found = self.ask("WorkApi_providers", list[ProviderView], at, data)
@@ -157,14 +157,14 @@ class WorkApi(Views):
 
     @method("work_model", cost=HEAVY)
     def model(self, model: Hash, at: Hash | None = None) -> Json:
-        """A model and where it is fetched; null if it is not known."""
+        """Return a model and its endpoints; null if it is not known."""
         return self._maybe(self.ask("WorkApi_model", ModelView | None, at, model))
 
     @method("work_models", cost=HEAVY)
     def models(
         self, after: Hash | None = None, limit: U32 | None = None, at: Hash | None = None
     ) -> Json:
-        """All models; go on `after` the last one's id."""
+        """Return all models; `after` is the id of the last one of the page before."""
         data = encode(H256 | None, None if after is None else H256(after)) + _page(limit)
         return [
             self.shown(model) for model in self.ask("WorkApi_models", list[ModelView], at, data)
@@ -172,12 +172,12 @@ class WorkApi(Views):
 
     @method("work_prices", cost=HEAVY)
     def prices(self, at: Hash | None = None) -> Json:
-        """What work of each class of machines costs now."""
+        """Return the current prices of work by class of machines."""
         return [self.shown(price) for price in self.ask("WorkApi_prices", list[ClassPrice], at)]
 
     @method("work_weight", cost=HEAVY)
     def weight(self, validator: Account, at: Hash | None = None) -> Json:
-        """What a validator's work weighs when blocks are drawn for, and whose work that is."""
+        """Return the weight of a validator's work in block author selection, own and delegated."""
         return self.shown(self.ask("WorkApi_weight", ScoreView, at, validator))
 
     def _maybe(self, record: object) -> Json:
@@ -185,5 +185,5 @@ class WorkApi(Views):
 
 
 def _page(limit: int | None) -> bytes:
-    """How many records; more than a page at once are not answered."""
+    """Return the encoded number of records, at most a page."""
     return encode(u32, u32(min(limit or PAGE, PAGE)))

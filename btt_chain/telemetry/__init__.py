@@ -1,1 +1,1 @@
-"""What a node tells those who watch it. Knows nothing of the chain: numbers are given to it."""
+"""Metrics of a node. Independent of the chain: the values are passed in."""

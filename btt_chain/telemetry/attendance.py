@@ -1,8 +1,8 @@
-"""Who takes part in finality, as far as one node can hear.
+"""Voter participation in finality, as seen by one node.
 
-The round that is voted in tells little: just begun, it misses everybody. So the rounds that are
-over are looked at, two at least, because a vote may come too late for one of them. If a round
-does not end, those that it misses are the ones who are missing.
+The current round is no evidence: just begun, it has no votes. So past rounds are compared, two at
+least, because a vote may come too late for one of them. If a round does not end, its missing voters
+are reported.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from typing import Final, Generic, TypeVar
 Voter = TypeVar("Voter")
 
 ROUNDS: Final = 4
-"""Rounds that are over and remembered."""
+"""Number of past rounds remembered."""
 ENOUGH: Final = 2
 LONG_ROUND_MS: Final = 10_000
-"""A round that lasts longer waits for somebody; healthy ones take a few seconds."""
+"""A round that lasts longer waits for missing voters; healthy ones take a few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoundSeen(Generic[Voter]):
-    """A round, and the voters of whom it has no vote at all."""
+    """A round, and the voters without any vote in it."""
 
     number: int
     missing: tuple[Voter, ...]
 
 
 class Attendance(Generic[Voter]):
-    """Looks at rounds now and then, and says who is missing. Times in milliseconds."""
+    """Tracks rounds and determines the missing voters. Times in milliseconds."""
 
     def __init__(self) -> None:
-        """Nothing was seen yet."""
+        """Start without any round."""
         self._set_id: int | None = None
         self._round = 0
         self._since = 0
@@ -47,7 +47,7 @@ class Attendance(Generic[Voter]):
         past: Sequence[RoundSeen[Voter]],
         now_ms: int,
     ) -> None:
-        """Take in the round that is voted in, and those before it that still take votes."""
+        """Record the current round, and those before it that still take votes."""
         if set_id != self._set_id:
             self._set_id = set_id
             self._over.clear()
@@ -62,16 +62,16 @@ class Attendance(Generic[Voter]):
 
     @property
     def rounds_seen(self) -> int:
-        """Rounds of this set that are over and were seen, ROUNDS at most."""
+        """Number of past rounds of this set that were seen, at most ROUNDS."""
         return len(self._over)
 
     @property
     def is_stuck(self) -> bool:
-        """Whether the round that is voted in does not come to its end."""
+        """True if the current round does not end."""
         return self._now - self._since >= LONG_ROUND_MS
 
     def missing(self) -> tuple[Voter, ...] | None:
-        """The voters that were not heard of lately; None while too little was seen."""
+        """Return the voters without recent votes; None while too few rounds were seen."""
         if self.is_stuck:
             return self._current
         if len(self._over) < ENOUGH:

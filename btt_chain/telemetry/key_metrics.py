@@ -1,4 +1,4 @@
-"""How many session keys a node has, by what they may do: `btt_session_keys`."""
+"""The number of a node's session keys by state: `btt_session_keys`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 TYPES: Final = ("babe", "gran")
 STATES: Final = ("signs", "barred", "watches", "launches", "waits", "no_record")
-"""The words of `btt_chain.keystore.states.State`."""
+"""The values of `btt_chain.keystore.states.State`."""
 
 
 class KeyMetrics:
@@ -27,7 +27,7 @@ class KeyMetrics:
         self.on_keys(())
 
     def on_keys(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Take in the type and the state of each key."""
+        """Set the gauge from the type and the state of each key."""
         counts = Counter(keys)
         for kind in TYPES:
             for state in STATES:

@@ -1,8 +1,8 @@
-"""Prometheus metrics of one node, under the names that dashboards made for Substrate look for.
+"""Prometheus metrics of one node, under the names that dashboards for Substrate use.
 
-One `Metrics` per node, with a registry of its own: several nodes in a process do not mix. The
-node says what happened (`on_imported`, `on_finalized`, ...); nothing here asks anybody. What
-Substrate has no name for begins with `btt_`.
+One `Metrics` per node, with a registry of its own: several nodes in a process do not mix. The node
+reports events (`on_imported`, `on_finalized`, ...); nothing here queries it. Metrics without a name
+in Substrate begin with `btt_`.
 
 Names: Substrate's `sc-service`, `sc-network`, `sc-consensus-grandpa`, `sc-basic-authorship`.
 """
@@ -26,19 +26,19 @@ from prometheus_client import (
 from btt_chain.telemetry.key_metrics import KeyMetrics
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
-"""Of `Metrics.text`, for HTTP."""
+"""Content type of `Metrics.text`, for HTTP."""
 
 ROLE_FULL: Final = 1
 ROLE_AUTHORITY: Final = 4
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Upper bounds of what takes time; Substrate's."""
+"""Upper bounds of durations; Substrate's."""
 
 SLOTS: Final = (0, 1, 2, 3, 4, 6, 8, 16, 32, 64)
 """Upper bounds of a finality lag in blocks."""
 
 _ENDINGS: Final = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
-"""What the text format puts behind the name of a metric, by its kind."""
+"""Suffixes that the text format appends to the name of a metric, by its kind."""
 
 OTHER_METHODS: Final = "other"
 """The label of JSON-RPC methods that were not announced."""
@@ -50,7 +50,7 @@ class Metrics:
     """The metrics of one node; every method is cheap and never fails."""
 
     def __init__(self, name: str, version: str, *, is_authority: bool, chain: str = "") -> None:
-        """Make a registry for the node `name` of program `version` on the chain with id `chain`."""
+        """Create a registry for node `name` of program `version` on the chain with id `chain`."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._identity(name, version, chain, is_authority=is_authority)
@@ -65,11 +65,11 @@ class Metrics:
         self._final = 0
 
     def text(self) -> bytes:
-        """All metrics in the text format of Prometheus, to be sent as CONTENT_TYPE."""
+        """Return all metrics in the text format of Prometheus, to be sent as CONTENT_TYPE."""
         return generate_latest(self.registry)
 
     def names(self) -> list[str]:
-        """The names of all series, sorted: what a dashboard may ask for."""
+        """Return the names of all series, sorted, for dashboards."""
         found = {
             metric.name + ending
             for metric in self.registry.collect()
@@ -80,45 +80,45 @@ class Metrics:
     # ---- chain
 
     def on_imported(self, seconds: float, *, is_own: bool = False) -> None:
-        """A block was verified, executed and stored, in `seconds`; `is_own` if we made it."""
+        """Record a block verified, executed and stored in `seconds`; `is_own` if we made it."""
         self.import_time.labels(result="success").observe(seconds)
         self.imports.labels(result="success").inc()
         if is_own:
             self.authored.inc()
 
     def on_import_failed(self, reason: str) -> None:
-        """A block was refused. `reason` is a short word from a fixed list, never a peer's text."""
+        """Record a refused block. `reason` is a word from a fixed list, never a peer's text."""
         self.imports.labels(result=reason).inc()
 
     def on_start(self, best: int, final: int) -> None:
-        """The node begins with these heads."""
+        """Set the heads at the start of the node."""
         self.on_best(best)
         self._final = final
         self.block_height.labels(status="finalized").set(final)
 
     def on_best(self, number: int) -> None:
-        """The best block is at height `number` now."""
+        """Set the height of the best block."""
         self._best = number
         self.block_height.labels(status="best").set(number)
 
     def on_finalized(self, number: int) -> None:
-        """The last final block is at height `number` now; also measures the lag behind the best."""
+        """Set the height of the last final block; also measure its lag behind the best."""
         self._final = number
         self.block_height.labels(status="finalized").set(number)
         self.finality_lag.observe(max(self._best - number, 0))
 
     def on_reorganised(self, depth: int) -> None:
-        """The best chain lost `depth` blocks to another fork."""
+        """Record that the best chain lost `depth` blocks to another fork."""
         self.reorganisations.inc()
         self.retracted.inc(depth)
 
     def on_leaves(self, count: int) -> None:
-        """The chain has `count` leaves (forks)."""
+        """Set the number of leaves (forks) of the chain."""
         self.leaves.set(count)
 
     def on_upgrade(self, lacking: int, *, stands: bool) -> None:
-        """Version `lacking` of the law is to come or in force and not here (0: none is lacking);
-        `stands` once the node takes in no more blocks for that.
+        """Set the runtime version, scheduled or in force, that is not carried (0: none); `stands`
+        if the node imports no more blocks for that reason.
         """
         self.upgrade_lacking.set(lacking)
         self.upgrade_stands.set(int(stands))
@@ -126,29 +126,27 @@ class Metrics:
     # ---- pool and network
 
     def on_pool(self, ready: int, future: int = 0) -> None:
-        """The pool holds `ready` transactions, and `future` ones that wait for a nonce."""
+        """Set the number of `ready` transactions, and of `future` ones that wait for a nonce."""
         self.ready.set(ready)
         self.future.set(future)
 
     def on_peers(self, count: int) -> None:
-        """We are connected to `count` nodes."""
+        """Set the number of connected nodes."""
         self.peers.set(count)
 
     def on_sync(self, target: int, *, is_major: bool) -> None:
-        """The highest block heard of is `target`; `is_major` while we are far behind it."""
+        """Set the highest known block to `target`; `is_major` while we are far behind it."""
         self.block_height.labels(status="sync_target").set(target)
         self.major_syncing.set(int(is_major))
 
     def on_nodes_known(self, count: int) -> None:
-        """Our routing table holds `count` nodes."""
+        """Set the number of nodes in our routing table."""
         self.nodes_known.set(count)
 
     def on_traffic(
         self, bytes_in: int, bytes_out: int, penalties: int, bans: int, lookups: int
     ) -> None:
-        """So many more bytes went over the network, peers were penalised and banned, and walks
-        through the network were begun.
-        """
+        """Add bytes of the network, penalties and bans of peers, and walks through the network."""
         self.network_bytes.labels(direction="in").inc(bytes_in)
         self.network_bytes.labels(direction="out").inc(bytes_out)
         self.penalties.inc(penalties)
@@ -156,8 +154,8 @@ class Metrics:
         self.lookups.inc(lookups)
 
     def on_peer_costs(self, costs: Mapping[str, float]) -> None:
-        """Peers caused so much more work; keys are `work KIND` and `useless KIND` (seconds),
-        `cut off KIND` (peers), and `refused` (connections).
+        """Add costs of peers; keys are `work KIND` and `useless KIND` (seconds), `cut off KIND`
+        (peers), and `refused` (connections).
         """
         for name, amount in costs.items():
             what, _, kind = name.rpartition(" ")
@@ -172,11 +170,11 @@ class Metrics:
                     self.connections_refused.inc(amount)
 
     def on_budget_used(self, share: float) -> None:
-        """No connected peer has used up more than this part of its budget for useless work."""
+        """Set the largest share of its budget for useless work that a connected peer has used."""
         self.budget_used.set(share)
 
     def on_request(self, protocol: str, seconds: float | None, reason: str = "failed") -> None:
-        """A request of ours was answered after `seconds`, or (None) failed for `reason`."""
+        """Record a request of ours: answered after `seconds`, or (None) failed for `reason`."""
         if seconds is None:
             self.requests_failed.labels(protocol=protocol, reason=reason).inc()
             return
@@ -185,41 +183,41 @@ class Metrics:
     # ---- authoring
 
     def on_proposed(self, seconds: float, transactions: int) -> None:
-        """We made a block of `transactions` signed extrinsics in `seconds`."""
+        """Record a block that we made of `transactions` signed extrinsics in `seconds`."""
         self.constructed.observe(seconds)
         self.proposed_transactions.set(transactions)
 
     def on_slot(self, outcome: Literal["claimed", "missed", "refused"]) -> None:
-        """One of our slots: claimed, missed (too late), or refused by the signing record."""
+        """Record a slot of ours: claimed, missed (too late), or refused by the signing record."""
         self.slots.labels(outcome=outcome).inc()
 
     # ---- finality
 
     def on_round(self, set_id: int, round: int) -> None:
-        """`round` is the highest completed round of authority set `set_id`."""
+        """Set the highest completed `round` of authority set `set_id`."""
         self.round.set(round)
         self.set_id.set(set_id)
 
     def on_vote(self, stage: Stage) -> None:
-        """We cast a vote."""
+        """Record a vote of ours."""
         (self.prevotes if stage == "prevote" else self.precommits).inc()
 
     def on_waiting_votes(self, count: int) -> None:
-        """`count` messages wait for blocks that we do not have yet."""
+        """Set the number of messages that wait for unknown blocks."""
         self.waiting.set(count)
 
     def on_equivocation(self, engine: Literal["babe", "grandpa"]) -> None:
-        """Somebody was seen to have signed two things."""
+        """Record an equivocation."""
         self.equivocations.labels(engine=engine).inc()
 
     def on_missing_voters(self, count: int) -> None:
-        """`count` voters have not been heard of in the last rounds."""
+        """Set the number of voters without votes in the last rounds."""
         self.missing_voters.set(count)
 
     # ---- JSON-RPC
 
     def on_call(self, method: str, seconds: float) -> None:
-        """A JSON-RPC method of ours (by its registered name) was answered after `seconds`."""
+        """Record a call of a JSON-RPC method (by its registered name), answered after `seconds`."""
         series = self._call_series.get(method)
         if series is None:
             series = self._series_of(method)
@@ -228,17 +226,17 @@ class Metrics:
         series[1].observe(seconds * 1e6)
 
     def on_sessions(self, count: int) -> None:
-        """`count` WebSocket connections are open."""
+        """Set the number of open WebSocket connections."""
         self.sessions.set(count)
 
     # ---- useful work
 
     def on_receipt_checked(self, verdict: str, seconds: float) -> None:
-        """We looked at a receipt: `valid`, `wrong` or `withheld`, after so many seconds."""
+        """Record a check of a receipt: `valid`, `wrong` or `withheld`, after `seconds`."""
         self.receipts_checked.labels(verdict=verdict).inc()
         self.receipt_time.observe(seconds)
 
-    # ---- making them
+    # ---- creation
 
     def _identity(self, name: str, version: str, chain: str, *, is_authority: bool) -> None:
         self._gauge(
@@ -380,11 +378,11 @@ class Metrics:
         self.sessions = self._gauge("btt_rpc_sessions", "Open WebSocket connections")
 
     def know_methods(self, names: Iterable[str]) -> None:
-        """Count calls of these methods each by its name, and of all others together."""
+        """Count calls of each of these methods by its name, and of all others together."""
         self._methods = frozenset(names)
 
     def _series_of(self, method: str) -> tuple[Counter, Histogram]:
-        """Return what counts the calls of a method; made at its first call, because the labels
+        """Return counter and histogram of a method; created at its first call, because the labels
         cost more than most calls, and most methods are never called.
         """
         name = method if method in self._methods else OTHER_METHODS

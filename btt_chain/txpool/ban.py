@@ -1,8 +1,7 @@
-"""Transactions that may not come back for a while, and why.
+"""Transactions that are refused for a while, with the reason.
 
-A transaction that was found invalid, or did not fit into a full pool, is offered
-again by every peer that still has it. The ban makes each repetition cheap. It ends
-by itself.
+A transaction that was found invalid, or did not fit into a full pool, is offered again by every
+peer that still has it. The ban makes each repetition cheap. It ends by itself.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import NamedTuple
 
 
 class Ban(NamedTuple):
-    """Until when (seconds, the caller's clock) and for what."""
+    """End (seconds, the caller's clock) and reason of a ban."""
 
     until: float
     reason: str
@@ -31,7 +30,7 @@ class Bans:
         return len(self._banned)
 
     def add(self, tx_hash: bytes, reason: str, until: float) -> None:
-        """Ban from now on. At twice the size aimed at, the oldest half is let go."""
+        """Ban from now on. At twice the intended size, the oldest half is dropped."""
         self._banned[tx_hash] = Ban(until, reason)
         self._banned.move_to_end(tx_hash)
         if len(self._banned) > 2 * self._entries:
@@ -39,12 +38,12 @@ class Bans:
                 self._banned.popitem(last=False)
 
     def get(self, tx_hash: bytes, now: float) -> Ban | None:
-        """The ban that still holds, if any."""
+        """Return the ban in force, None without one."""
         ban = self._banned.get(tx_hash)
         return ban if ban is not None and ban.until > now else None
 
     def clear_ended(self, now: float) -> None:
-        """Forget the bans that are over, but for those behind a longer one: they cost room only."""
+        """Remove the bans that are over, except those after a longer one: they only take room."""
         while self._banned:
             tx_hash, ban = next(iter(self._banned.items()))
             if ban.until > now:

@@ -1,7 +1,7 @@
-"""Why the pool refused a transaction, in the words of JSON-RPC.
+"""Reasons why the pool refused a transaction, in the words of JSON-RPC.
 
-Each class is one error code of the `author` methods (clients.md section 1): the
-server puts `code`, `message` and `data` into its answer as they are.
+Each class is one error code of the `author` methods: the server copies `code`, `message` and `data`
+into its answer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from btt_chain.txpool.types import Limit, PoolStatus
 
 
 class PoolError(Exception):
-    """A transaction was not taken into the pool."""
+    """A transaction was not added to the pool."""
 
     code: ClassVar[int]
     message: str
@@ -29,7 +29,7 @@ class PoolError(Exception):
 
 
 class TransactionInvalid(PoolError):
-    """The runtime calls it invalid; the transaction is banned for a while."""
+    """The runtime finds it invalid; the transaction is banned for a while."""
 
     code = 1010
     message = "Invalid Transaction"
@@ -41,7 +41,7 @@ class TransactionInvalid(PoolError):
 
 
 class ValidityUnknown(PoolError):
-    """The runtime cannot tell now; trying again later is welcome."""
+    """The runtime cannot decide now; a later attempt may succeed."""
 
     code = 1011
     message = "Unknown Transaction Validity"
@@ -53,13 +53,13 @@ class ValidityUnknown(PoolError):
 
 
 class TemporarilyBanned(PoolError):
-    """It was thrown out lately; `remaining` seconds from now it may come again."""
+    """It was removed recently; it may be submitted again in `remaining` seconds."""
 
     code = 1012
     message = "Transaction is temporarily banned"
 
     def __init__(self, reason: str, remaining: float, *, is_for_room: bool = False) -> None:
-        """`is_for_room`: nothing is wrong with it, the pool was full of ready transactions."""
+        """`is_for_room`: it may be valid, but the pool had no room for ready transactions."""
         super().__init__()
         self.reason = reason
         self.is_for_room = is_for_room
@@ -80,7 +80,7 @@ class AlreadyImported(PoolError):
 
 
 class TooLowPriority(PoolError):
-    """Another transaction has this place, and it pays as much or more."""
+    """Another transaction has its account and nonce, and its priority is the same or higher."""
 
     code = 1014
     data = (
@@ -103,7 +103,7 @@ class CycleDetected(PoolError):
 
 
 class ImmediatelyDropped(PoolError):
-    """The pool is full of transactions that pay as much or more: come after a block, or tip."""
+    """The pool is full of transactions of the same or higher priority: wait for a block, or tip."""
 
     code = 1016
     message = "Immediately Dropped"
@@ -120,11 +120,11 @@ class ImmediatelyDropped(PoolError):
 
 
 class NoFutureRoom(ImmediatelyDropped):
-    """It waits for an earlier nonce, and there is no room among the transactions that do."""
+    """It waits for an earlier nonce, and there is no room for further waiting transactions."""
 
 
 class SenderLimit(ImmediatelyDropped):
-    """The sender's transactions fill as much of the pool as one account may."""
+    """The sender's transactions exceed the limit of one account."""
 
     def __init__(self, full: PoolStatus, used: int, limit: int) -> None:
         super().__init__(full)
@@ -135,7 +135,7 @@ class SenderLimit(ImmediatelyDropped):
 
 
 class SenderFutureLimit(SenderLimit):
-    """The sender has as many transactions that wait for a nonce as one account may."""
+    """The sender's transactions that wait for a nonce exceed the limit of one account."""
 
     def __init__(self, full: PoolStatus, used: Limit, limit: Limit) -> None:
         super().__init__(full, used.bytes, limit.bytes)
@@ -157,7 +157,7 @@ class SenderFunds(ImmediatelyDropped):
 
 
 class Unactionable(PoolError):
-    """It must not be passed on, and this node authors no blocks."""
+    """It must not be gossiped, and this node authors no blocks."""
 
     code = 1018
     message = "Unactionable"
@@ -168,7 +168,7 @@ class Unactionable(PoolError):
 
 
 class NoTagsProvided(PoolError):
-    """It provides no tags, so that nothing tells it from others."""
+    """It provides no tags, so that it cannot be identified."""
 
     code = 1019
     message = "No tags provided"
@@ -176,7 +176,7 @@ class NoTagsProvided(PoolError):
 
 
 class FutureRejected(PoolError):
-    """It needs others that are not here, and this pool keeps none that wait."""
+    """It requires unknown transactions, and this pool keeps none that wait."""
 
     code = 1021
     message = "The pool is not accepting future transactions"

@@ -1,7 +1,7 @@
-"""Transactions that wait for others: a nonce ahead of its account, mostly.
+"""Transactions that wait for others, mostly for an earlier nonce.
 
-Always holds: a member stands in `wanted` under exactly the tags of its `missing`.
-Several members may provide one tag; the better one wins when the tag comes.
+Invariant: a member is in `wanted` under exactly the tags of its `missing`. Several members may
+provide one tag; the better one wins when the tag is provided.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from btt_chain.txpool.types import Limit, Transaction
 
 
 class Future:
-    """The queue of transactions some of whose required tags nobody provides."""
+    """The queue of transactions with required tags that no transaction provides."""
 
     __slots__ = ("_expiry", "_worst", "bytes", "members", "offered", "shares", "wanted")
 
@@ -28,24 +28,24 @@ class Future:
         self._expiry = LazyHeap(self.members, oldest_first)
 
     def worst(self) -> Transaction | None:
-        """The first that must go when room is needed."""
+        """Return the member to drop first when room is needed."""
         return self._worst.first()
 
     def would_be_worst(self, tx: Transaction) -> bool:
-        """Whether `tx`, if it came in, would be the first that must go."""
+        """Return True if `tx`, when inserted, would be the first to drop."""
         return self._worst.would_be_first(tx)
 
     def is_full(self, limit: Limit) -> bool:
-        """Return True if the queue is beyond `limit`."""
+        """Return True if the queue exceeds `limit`."""
         return len(self.members) > limit.count or self.bytes > limit.bytes
 
     def must_yield(self, tx: Transaction, limit: Limit) -> bool:
-        """Return True if `tx`, no member yet, would be dropped first from a full queue."""
+        """Return True if `tx`, not yet a member, would be dropped first from a full queue."""
         heaviest = self.shares.heaviest(limit, tx)
         return self.would_be_worst(tx) if heaviest is None else heaviest == tx.sender
 
     def trim(self, limit: Limit) -> list[Transaction]:
-        """Take out, and return, transactions until the queue is within `limit`.
+        """Remove and return transactions until the queue is within `limit`.
 
         The newest of the account with the most goes first; where no account has several, the worst.
         """
@@ -62,11 +62,11 @@ class Future:
         return removed
 
     def first_to_expire(self) -> Transaction | None:
-        """The one that grows stale first."""
+        """Return the member that becomes stale first."""
         return self._expiry.first()
 
     def insert(self, tx: Transaction, missing: Iterable[bytes]) -> None:
-        """Take `tx` in, to wait for these tags."""
+        """Insert `tx`, to wait for these tags."""
         self.members[tx.hash] = tx
         self.bytes += len(tx.raw)
         self.shares.add(tx)
@@ -79,7 +79,7 @@ class Future:
         self._expiry.push(tx)
 
     def remove(self, tx: Transaction) -> None:
-        """Take `tx` out."""
+        """Remove `tx`."""
         del self.members[tx.hash]
         self.bytes -= len(tx.raw)
         self.shares.remove(tx)
@@ -90,14 +90,14 @@ class Future:
         tx.missing = {}
 
     def remove_subtree(self, roots: Iterable[Transaction]) -> list[Transaction]:
-        """Take out the roots; those waiting for them go on waiting, for somebody else."""
+        """Remove and return the roots; transactions that wait for their tags stay."""
         removed = [tx for tx in roots if self.members.get(tx.hash) is tx]
         for tx in removed:
             self.remove(tx)
         return removed
 
     def satisfy(self, tags: Iterable[bytes]) -> list[Transaction]:
-        """These tags have come: the members that wait for nothing more. They stay in."""
+        """Record provided tags; return the members that wait for nothing more, which stay."""
         freed: list[Transaction] = []
         for tag in tags:
             for tx in self.wanted.pop(tag, ()):

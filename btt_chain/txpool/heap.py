@@ -1,9 +1,8 @@
-"""A heap over the members of a queue that forgets its dead when they surface.
+"""A heap over the members of a queue that drops removed members lazily.
 
-Taking a member out of the queue costs nothing here. An entry whose member has
-gone is skipped when it reaches the top, and the heap is rebuilt when it holds
-more dead entries than living: so it stays within twice the queue, and every
-operation costs O(log n) on average.
+Removing a member from the queue costs nothing here. An entry whose member has gone is skipped when
+it reaches the top, and the heap is rebuilt when it holds more dead entries than living: so it stays
+within twice the queue, and every operation costs O(log n) on average.
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ class LazyHeap:
         self._heap: list[Key] = []
 
     def push(self, tx: Transaction) -> None:
-        """Tell the heap of a new member; it must be among the members already."""
+        """Add a new member; it must be among the members already."""
         heapq.heappush(self._heap, self.key(tx))
         if len(self._heap) > 2 * len(self._members) + _SLACK:
             self._heap = [self.key(member) for member in self._members.values()]
             heapq.heapify(self._heap)
 
     def first(self) -> Transaction | None:
-        """The member with the smallest key, or None when there are none."""
+        """Return the member with the smallest key, or None when there are none."""
         while self._heap:
             key = self._heap[0]
             tx = self._members.get(key[2])
@@ -49,7 +48,7 @@ class LazyHeap:
         return None
 
     def would_be_first(self, tx: Transaction) -> bool:
-        """Whether `tx`, no member yet, would come before all of them."""
+        """Return True if `tx`, not yet a member, would come before all members."""
         first = self.first()
         return first is not None and self.key(tx) < self.key(first)
 
@@ -58,21 +57,21 @@ class LazyHeap:
 
 
 def cheapest_newest_first(tx: Transaction) -> Key:
-    """Eviction order of the ready: lowest priority, then shortest here.
+    """Return the key for evicting ready ones: lowest priority, then newest.
 
-    The oldest is the next one in a block, and whole rows of nonces hang on it.
+    The oldest is the next one in a block, and long chains of nonces depend on it.
     """
     return (tx.priority, -tx.seq, tx.hash)
 
 
 def cheapest_oldest_first(tx: Transaction) -> Key:
-    """Eviction order of those that wait: lowest priority, then longest here.
+    """Return the key for evicting waiting ones: lowest priority, then oldest.
 
-    What has waited longest waits most likely for something that never comes.
+    The oldest most likely waits for a transaction that never comes.
     """
     return (tx.priority, tx.seq, tx.hash)
 
 
 def oldest_first(tx: Transaction) -> Key:
-    """Order of growing stale."""
+    """Return the key for the order of becoming stale."""
     return (tx.valid_till, tx.seq, tx.hash)

@@ -1,6 +1,6 @@
 """Transactions of this pool that are in blocks, waiting for finality.
 
-Always holds: a transaction is in at most one block here.
+Invariant: a transaction is in at most one block here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class _Block:
 
 
 class Inclusions:
-    """Which transaction is in which block, until the block is final, retracted or too old."""
+    """Transactions by block, until the block is final, retracted or too old."""
 
     __slots__ = ("_blocks", "_limit", "_patience", "_where")
 
@@ -33,11 +33,11 @@ class Inclusions:
         return len(self._where)
 
     def block_of(self, tx_hash: bytes) -> bytes | None:
-        """The hash of the block that holds the transaction, if it waits here."""
+        """Return the hash of the block that holds the transaction, None if it is not here."""
         return self._where.get(tx_hash)
 
     def add(self, block: BlockRef, tx_hash: bytes, position: int) -> None:
-        """The block holds the transaction, which no other block does."""
+        """Record that the block holds the transaction, which no other block does."""
         entry = self._blocks.get(block.hash)
         if entry is None:
             entry = self._blocks[block.hash] = _Block(block.number)
@@ -45,7 +45,7 @@ class Inclusions:
         self._where[tx_hash] = block.hash
 
     def take(self, tx_hash: bytes) -> tuple[bytes, int] | None:
-        """Forget one transaction: the hash of its block, and its position there."""
+        """Remove one transaction; return the hash of its block, and its position there."""
         block_hash = self._where.pop(tx_hash, None)
         if block_hash is None:
             return None
@@ -56,7 +56,7 @@ class Inclusions:
         return block_hash, position
 
     def take_block(self, block_hash: bytes) -> dict[bytes, int]:
-        """Forget a block: its transactions and their positions."""
+        """Remove a block; return its transactions and their positions."""
         entry = self._blocks.pop(block_hash, None)
         if entry is None:
             return {}
@@ -65,7 +65,7 @@ class Inclusions:
         return entry.positions
 
     def take_overdue(self, best: int) -> Iterator[tuple[bytes, dict[bytes, int]]]:
-        """Forget the blocks that finality has not reached in time, the oldest first."""
+        """Remove the blocks that did not become final in time, and yield them, the oldest first."""
         while self._blocks:
             block_hash, entry = next(iter(self._blocks.items()))
             if entry.number + self._patience > best and len(self._where) <= self._limit:

@@ -1,21 +1,20 @@
-"""The transaction pool: what may go into the next blocks, in which order.
+"""The transaction pool: the transactions for the next blocks, and their order.
 
-A pure state machine. Nothing here waits, reads a clock or talks: the caller says
-what happened and what time it is, and drains the status events afterwards.
+A pure state machine. Nothing here waits, reads a clock or sends: the caller passes events and the
+time, and drains the status events afterwards.
 
-After a change of the best block the rim says, in this order,
+After a change of the best block the driver calls, in this order,
 
-    pool.on_retracted(blocks left behind)
+    pool.on_retracted(blocks that are no longer in the best chain)
     for block in enacted, oldest first: pool.on_block_imported(block, now)
     pool.revalidate(budget, now, best), in turns, while pool.must_recheck(best)
 
-`revalidate` first brings back the retracted transactions, then rechecks the pool, the longest
-unchecked first. The author may look in between: a block checks each of its transactions.
+`revalidate` first resubmits the retracted transactions, then rechecks the pool, the longest
+unchecked first. The author may read the pool in between: a block checks each of its transactions.
 
-Always holds: a transaction is in one place at most (ready, future, coming back,
-in a block); a status that ends is the last one of its transaction; every queue,
-index and history is bounded by `Limits`. The rules are those of Substrate's pool
-(consensus.md 5.1); where they differ, a comment says why.
+Invariants: a transaction is in at most one place (ready, future, returning, in a block); a status
+that ends is the last one of its transaction; every queue, index and history is bounded by `Limits`.
+The rules are those of Substrate's pool; where they differ, a comment gives the reason.
 """
 
 from __future__ import annotations
@@ -71,7 +70,7 @@ from btt_chain.txpool.types import (
 )
 
 RECENT_BLOCKS: Final = 2
-"""Tags of so many blocks still count as provided: a verdict may be that much older."""
+"""Number of recent blocks whose tags count as provided: a validation may be that much older."""
 
 _FULL: Final = "there is no room in the pool"
 _CROWDED: Final = "there is no room among those that wait for an earlier nonce"
@@ -79,21 +78,21 @@ _ORPHAN: Final = "it depends on a transaction that was removed as invalid"
 
 
 class _Returning(NamedTuple):
-    """A transaction of a retracted block, on its way back."""
+    """A transaction of a retracted block, to be resubmitted."""
 
     raw: bytes
     provides: tuple[bytes, ...]
     known: bool
-    """It was in this pool: somebody may be listening."""
+    """It was in this pool, so it may have watchers."""
 
 
 class Pool:
     """The pool of one node.
 
-    `validate` is the runtime's judgement, used where a method is not given another; `recheck` that
-    of a transaction that is in the pool, by what was kept of it; `can_pay` says whether an account
-    can pay the fees of all its transactions.
-    A pool of a node that authors no blocks refuses what must not be passed on.
+    `validate` is the runtime's validation, used where a method is given no other; `recheck` that of
+    a transaction in the pool, by its kept data; `can_pay` returns True if an account can pay the
+    fees of all its transactions. A pool of a node that authors no blocks refuses transactions that
+    must not be gossiped.
     """
 
     def __init__(
@@ -114,7 +113,7 @@ class Pool:
         self._accepts_future = accepts_future
         self._ready = Ready()
         self._future = Future()
-        # Both queues, the one whose last check is longest ago first.
+        # Both queues, the longest unchecked transaction first.
         self._members: OrderedDict[bytes, Transaction] = OrderedDict()
         self._senders = Senders()
         self._returning: OrderedDict[bytes, _Returning] = OrderedDict()
@@ -125,31 +124,31 @@ class Pool:
         self._outbox: list[StatusEvent] = []
         self._arrivals = 0
         self._returns = -(1 << 62)
-        """Counts like `_arrivals`, but below it: what returns was here before all others."""
+        """Counts like `_arrivals`, but below it: a returning transaction is the oldest."""
 
-    # --- questions --------------------------------------------------------------
+    # --- queries ----------------------------------------------------------------
 
     def __contains__(self, tx_hash: bytes) -> bool:
         return tx_hash in self._members
 
     def get(self, tx_hash: bytes) -> Transaction | None:
-        """The transaction, if it is ready or waits for others."""
+        """Return the transaction, if it is ready or waits for others."""
         return self._members.get(tx_hash)
 
     def ready(self) -> ReadyIterator:
-        """Ready transactions in authoring order; the author may `skip` some."""
+        """Return the ready transactions in authoring order; the author may `skip` some."""
         return iter(self._ready)
 
     def pending(self) -> list[bytes]:
-        """The ready extrinsics with their lengths in front, in authoring order."""
+        """Return the ready extrinsics with their length prefixes, in authoring order."""
         return [tx.raw for tx in self._ready]
 
     def futures(self) -> Iterator[Transaction]:
-        """Those that wait for others, in order of arrival in the queue."""
+        """Return the transactions that wait for others, in order of arrival in the queue."""
         return iter(list(self._future.members.values()))
 
     def is_ready(self, tx_hash: bytes) -> bool:
-        """Whether the transaction could go into a block now."""
+        """Return True if the transaction could go into a block now."""
         return tx_hash in self._ready.members
 
     def provider(self, tag: bytes) -> Transaction | None:
@@ -157,23 +156,23 @@ class Pool:
         return self._ready.provider.get(tag)
 
     def status(self) -> PoolStatus:
-        """How full the queues are."""
+        """Return number and bytes of both queues."""
         ready, future = self._ready, self._future
         return PoolStatus(len(ready.members), ready.bytes, len(future.members), future.bytes)
 
     def next_nonce(self, account: bytes, state_nonce: int) -> int:
-        """The first nonce from `state_nonce` on that no ready transaction uses."""
+        """Return the first nonce from `state_nonce` on that no ready transaction uses."""
         nonce = state_nonce
         while nonce < U32_MAX and nonce_tag(account, nonce) in self._ready.provider:
             nonce += 1
         return nonce
 
     def drain(self) -> list[StatusEvent]:
-        """The status events since the last time, in the order they happened."""
+        """Return the status events since the last call, in order."""
         events, self._outbox = self._outbox, []
         return events
 
-    # --- transactions come ------------------------------------------------------
+    # --- submission -------------------------------------------------------------
 
     def submit(
         self,
@@ -183,7 +182,7 @@ class Pool:
         best: BlockRef,
         validate: Validate | None = None,
     ) -> bytes:
-        """Take in an extrinsic (with its length in front) that is valid at `best`.
+        """Add an extrinsic (with its length prefix) that is valid at `best`.
 
         Returns its hash. Raises a PoolError with code, message and data for RPC.
         """
@@ -201,13 +200,13 @@ class Pool:
         try:
             validity = (validate or self._validate)(raw, source, best)
         except Invalid as refusal:
-            # What is early for a node that is a block behind is not so for long.
+            # For a node that is a block behind, an early transaction is not early for long.
             if not isinstance(refusal.reason, TooEarly):
                 self._ban(tx_hash, str(refusal), now)
             raise TransactionInvalid(refusal.reason) from refusal
         except Unknown as doubt:
             raise ValidityUnknown(doubt.reason) from doubt
-        # Asked after the runtime, so that a nonce used up says "outdated" as elsewhere.
+        # Checked after the runtime, so that a used nonce is reported as outdated, as elsewhere.
         if self._inclusions.block_of(tx_hash) is not None:
             raise AlreadyImported(tx_hash)
         self._arrivals += 1
@@ -224,15 +223,15 @@ class Pool:
         return tx_hash
 
     def on_broadcast(self, propagated: Mapping[bytes, Sequence[str]]) -> None:
-        """These transactions went out to these peers."""
+        """Report that these transactions were gossiped to these peers."""
         for tx_hash, peers in propagated.items():
             if tx_hash in self._members:
                 self._tell(StatusEvent(tx_hash, Status.BROADCAST, peers=tuple(peers)))
 
-    # --- the chain moves --------------------------------------------------------
+    # --- chain events -----------------------------------------------------------
 
     def on_block_imported(self, block: ImportedBlock, now: float) -> None:
-        """The best chain grew by this block: what it holds or rules out leaves the pool."""
+        """Process a new best block: included and excluded transactions leave the pool."""
         tags = self._take_included(block)
         orphans = self._drop_outdone(tags)
         self._recent[block.ref.hash] = frozenset(tags)
@@ -250,12 +249,12 @@ class Pool:
                 )
 
     def on_retracted(self, blocks: Iterable[ImportedBlock]) -> None:
-        """These blocks are no longer part of the best chain.
+        """Process blocks that are no longer part of the best chain.
 
-        Their transactions come back with the next `revalidate`, which asks the
-        runtime about them at the new best block.
+        Their transactions return with the next `revalidate`, which validates them at the new best
+        block.
         """
-        # Oldest first, so that a long row of nonces comes back ready, not future.
+        # Oldest first, so that a long chain of nonces comes back ready, not future.
         for block in sorted(blocks, key=lambda block: block.ref.number):
             self._recent.pop(block.ref.hash, None)
             for tx in block.transactions:
@@ -270,15 +269,15 @@ class Pool:
                     )
 
     def on_finalized(self, hashes: Iterable[bytes]) -> None:
-        """These blocks are final; every one of the chain, in order."""
+        """Process final blocks: all of the chain, in order."""
         for block_hash in hashes:
             for tx_hash, position in self._inclusions.take_block(block_hash).items():
                 self._tell(StatusEvent(tx_hash, Status.FINALIZED, block_hash, position))
 
-    # --- transactions are doubted -----------------------------------------------
+    # --- revalidation -----------------------------------------------------------
 
     def must_recheck(self, best: BlockRef) -> bool:
-        """Return True if the runtime has not judged all transactions at `best`."""
+        """Return True if the runtime has not validated all transactions at `best`."""
         if self._returning:
             return True
         oldest = next(iter(self._members.values()), None)
@@ -291,10 +290,10 @@ class Pool:
         best: BlockRef,
         validate: Validate | None = None,
     ) -> int:
-        """Ask the runtime about as many transactions as `budget` allows at the new best block.
+        """Validate as many transactions as `budget` allows at the new best block.
 
-        Those of retracted blocks come first, then those whose last check is the
-        oldest. Returns how many were asked about: 0 when all are checked at `best`.
+        Those of retracted blocks come first, then those whose last check is the oldest. Returns the
+        number validated: 0 when all are checked at `best`.
         """
         if isinstance(budget, int):
             budget = RecheckBudget(budget)
@@ -314,8 +313,8 @@ class Pool:
     def remove_invalid(self, reasons: Mapping[bytes, str], now: float) -> list[bytes]:
         """Remove these transactions, ban them, and remove all that depend on them.
 
-        Returns what was removed. The dependants are not banned: they may be
-        submitted again once there is something to depend on.
+        Returns the hashes of the removed. The dependants are not banned: they may be submitted
+        again once their requirements are met.
         """
         removed: list[bytes] = []
         for tx_hash, reason in reasons.items():
@@ -329,9 +328,9 @@ class Pool:
         return removed
 
     def drop_outdated(self, is_outdated: Callable[[Transaction], bool], reason: str) -> int:
-        """Remove transactions that no block can take any more, without asking the runtime.
+        """Remove transactions that no block can include any more, without validation.
 
-        Return how many. They are not banned; other transactions that required them wait.
+        Return their number. They are not banned; other transactions that required them wait.
         """
         outdated = [tx for tx in self._members.values() if is_outdated(tx)]
         widowed: Widowed = []
@@ -342,13 +341,13 @@ class Pool:
         return len(outdated)
 
     def report_invalid(self, tx_hash: bytes, reason: str, now: float) -> list[bytes]:
-        """The author found it invalid while building a block; as `remove_invalid`."""
+        """Remove a transaction that the author found invalid, as `remove_invalid` does."""
         return self.remove_invalid({tx_hash: reason}, now)
 
     # --- admission --------------------------------------------------------------
 
     def _admit(self, tx: Transaction) -> None:
-        """Find a place for a new transaction. A refusal changes nothing."""
+        """Insert a new transaction. A refusal changes nothing."""
         self._refuse_unfit(tx)
         missing = self._missing(tx)
         rivals = [] if missing else self._ready.rivals(tx)
@@ -369,14 +368,14 @@ class Pool:
         self._announce(tx, Status.FUTURE)
 
     def _refuse_beyond_sender(self, tx: Transaction, rivals: Sequence[Transaction]) -> None:
-        """Before anything changes: one more than its sender may have in the pool."""
+        """Refuse a transaction that exceeds its sender's bytes or funds, before any change."""
         used, limit = self._senders.of(tx.sender), self.limits.sender_bytes
         size = used + len(tx.raw)
         if size > limit and tx.sender is not None:
             size -= sum(len(rival.raw) for rival in rivals if rival.sender == tx.sender)
             if size > limit:
                 raise SenderLimit(self.status(), used, limit)
-        # What returns from a retracted block was paid for there.
+        # A transaction that returns from a retracted block was paid for there.
         if self._can_pay is None or tx.source is TransactionSource.InBlock:
             return
         replaced = sum(rival.fee for rival in rivals if rival.sender == tx.sender)
@@ -393,7 +392,7 @@ class Pool:
             raise CycleDetected
 
     def _refuse_weaker(self, tx: Transaction, rivals: Sequence[Transaction]) -> None:
-        """Only what pays more than all that it replaces may replace them."""
+        """Refuse a transaction unless it pays more than all that it replaces."""
         if rivals:
             old = min(sum(rival.priority for rival in rivals), U64_MAX)
             if tx.priority <= old:
@@ -402,11 +401,11 @@ class Pool:
             raise CycleDetected
 
     def _refuse_future(self, tx: Transaction) -> None:
-        """Before anything changes: one beyond its sender's share, or the first to be dropped."""
+        """Refuse one beyond its sender's share, or the first to be dropped, before any change."""
         limit, share, queue = self.limits.future, self.limits.future_sender, self._future
         used = queue.shares.of(tx.sender)
         is_over = used.count >= share.count or used.bytes + len(tx.raw) > share.bytes
-        # What returns from a retracted block was paid for there.
+        # A transaction that returns from a retracted block was paid for there.
         if is_over and tx.sender is not None and tx.source is not TransactionSource.InBlock:
             raise SenderFutureLimit(self.status(), used, share)
         if len(queue.members) < limit.count and queue.bytes + len(tx.raw) <= limit.bytes:
@@ -417,7 +416,7 @@ class Pool:
     def _refuse_worst(
         self, tx: Transaction, queue: Ready, limit: Limit, rivals: Sequence[Transaction]
     ) -> None:
-        """Before anything changes: one that would be the first to be dropped again."""
+        """Refuse one that would be the first to be dropped again, before any change."""
         count = len(queue.members) + 1 - len(rivals)
         size = queue.bytes + len(tx.raw) - sum(len(rival.raw) for rival in rivals)
         if count <= limit.count and size <= limit.bytes:
@@ -426,7 +425,7 @@ class Pool:
             raise ImmediatelyDropped(self.status())
 
     def _enter_ready(self, tx: Transaction, rivals: Iterable[Transaction]) -> Widowed:
-        """Put `tx` in the place of its rivals; what depended on their other tags is left."""
+        """Replace the rivals by `tx`; return the transactions that required their other tags."""
         widowed: Widowed = []
         for rival in rivals:
             widowed += self._ready.detach(rival)
@@ -435,12 +434,11 @@ class Pool:
         return widowed
 
     def _settle(self, demoted: Iterable[Transaction], promoted: Iterable[Transaction]) -> None:
-        """Let everything find its queue after a change.
+        """Move transactions to their queues after a change.
 
-        `demoted` are ready ones that lost a tag, `promoted` future ones that lack
-        none any more. The better ones enter first, so that of several with one
-        tag the best stays. It ends: a step up is either final, or costs a rival
-        its life.
+        `demoted` are ready ones that lost a tag, `promoted` future ones with no missing tag any
+        more. The better ones enter first, so that of several with one tag the best stays. It
+        terminates: a promotion is either final, or removes a rival.
         """
         waiting: list[Rank] = []
         moved: list[Transaction] = []
@@ -459,7 +457,7 @@ class Pool:
             if tx is None:
                 continue
             self._future.remove(tx)
-            # Tags that had come may have gone again since.
+            # Provided tags may be missing again since.
             missing = self._missing(tx)
             if missing:
                 self._future.insert(tx, missing)
@@ -481,7 +479,7 @@ class Pool:
                 self._announce(tx, Status.FUTURE)
 
     def _missing(self, tx: Transaction) -> list[bytes]:
-        """Required tags that neither the ready queue nor a recent block provides."""
+        """Return the required tags that neither the ready queue nor a recent block provides."""
         provider = self._ready.provider
         return [
             tag
@@ -493,18 +491,18 @@ class Pool:
         return any(tag in tags for tags in self._recent.values())
 
     def _widows(self, widowed: Widowed) -> list[Transaction]:
-        """Those of the widowed that nobody has provided for since."""
+        """Return the transactions whose tag is still not provided."""
         provider = self._ready.provider
         return [tx for tag, tx in widowed if tag not in provider and not self._is_recent(tag)]
 
     def _enforce_limits(self, now: float, newcomer: Transaction | None = None) -> None:
-        """Drop the worst, with what depends on them, until both queues are within their limits.
+        """Drop the worst, with their dependants, until both queues are within their limits.
 
-        Of those that wait, the newest of the account with the most go: nothing is paid there.
-        The lowest priority goes first, so that cheap spam cannot push out those who pay; of
-        equals, in the ready queue, the newest. Substrate drops the oldest: the next one in a
-        block, and with it all later nonces of its account, which may be a quarter of the pool.
-        What was taken in is not given up for a newcomer that depends on it (decision 0007).
+        Of waiting transactions, the newest of the account with the most go: they pay nothing. The
+        lowest priority goes first, so that cheap spam cannot displace paying senders; of equals, in
+        the ready queue, the newest. Substrate drops the oldest: the next one in a block, and with
+        it all later nonces of its account, which may be a quarter of the pool. A member is not
+        dropped for a newcomer that depends on it (docs/decisions/0007-future-queue.md).
         """
         queue, limit = self._ready, self.limits.ready
         while len(queue.members) > limit.count or queue.bytes > limit.bytes:
@@ -527,13 +525,13 @@ class Pool:
         self._bans.add(tx_hash, reason, now + self.limits.ban_seconds)
 
     def _ban_for_room(self, tx_hash: bytes, now: float, why: str = _FULL) -> None:
-        """Not for longer: nothing is wrong with it, and its owner has nothing else to send."""
+        """Ban for a short time: it may be valid, and its owner has nothing else to send."""
         self._bans.add(tx_hash, why, now + self.limits.full_seconds)
 
     # --- blocks -----------------------------------------------------------------
 
     def _take_included(self, block: ImportedBlock) -> dict[bytes, bytes]:
-        """Move what the block holds out of the pool. Returns its tags, each with its giver."""
+        """Remove the block's transactions from the pool; return its tags with their providers."""
         tags: dict[bytes, bytes] = {}
         for included in block.transactions:
             tx = self._members.get(included.hash)
@@ -549,11 +547,11 @@ class Pool:
         return tags
 
     def _take_known(self, tx_hash: bytes) -> bool:
-        """Take a transaction from wherever it is; whether anybody may be listening."""
+        """Remove a transaction from any place; return True if it may have watchers."""
         tx = self._members.pop(tx_hash, None)
         if tx is not None:
             self._senders.remove(tx)
-            # A child that required a tag of it keeps its place: the chain provides it now.
+            # A child that required a tag of it stays: the chain provides it now.
             self._remove(tx)
             return True
         returning = self._returning.pop(tx_hash, None)
@@ -562,13 +560,13 @@ class Pool:
             return returning.known
         before = self._inclusions.take(tx_hash)
         if before is not None:
-            # The caller left out that the other block was retracted.
+            # The caller did not report that the other block was retracted.
             self._tell(StatusEvent(tx_hash, Status.RETRACTED, *before))
             return True
         return False
 
     def _drop_outdone(self, tags: Mapping[bytes, bytes]) -> Widowed:
-        """The block took these tags: others that provide them can never be included."""
+        """Remove transactions that provide the block's tags: they can never be included."""
         widowed: Widowed = []
         for tag, giver in tags.items():
             rival = self._ready.provider.get(tag)
@@ -617,7 +615,7 @@ class Pool:
             end = StatusEvent(tx_hash, Status.DROPPED, reason=str(refusal))
         if end is not None and returning.known:
             self._tell(end)
-        # Those that were ready on the strength of its block wait for somebody else.
+        # Ready transactions that depended on its block wait for another provider.
         orphans: Widowed = []
         for tag in returning.provides:
             orphans += ((tag, tx) for tx in self._ready.unprovided.get(tag, ()))
@@ -628,9 +626,9 @@ class Pool:
     def _recheck(
         self, tx: Transaction, now: float, best: BlockRef, validate: Validate | None
     ) -> int:
-        """Ask the runtime again: what is no longer valid leaves, its dependants wait.
+        """Validate a transaction again: an invalid one is removed, its dependants wait.
 
-        Returns how many bytes were decoded for it.
+        Returns the number of bytes decoded for it.
         """
         try:
             if self._recheck_by is not None and validate is None:
@@ -652,7 +650,7 @@ class Pool:
         return len(tx.raw) if is_decoded else 0
 
     def _put_back(self, tx: Transaction, fresh: Transaction, best: BlockRef) -> None:
-        """Let `fresh`, the same transaction as it is judged now, take the place of `tx`."""
+        """Replace `tx` by `fresh`, the same transaction as validated now."""
         fresh.announced = tx.announced
         if _same(tx, fresh):
             tx.checked, tx.kept = best.hash, fresh.kept
@@ -668,7 +666,7 @@ class Pool:
         widowed = self._remove(tx)
         self._members[tx.hash] = fresh
         self._members.move_to_end(tx.hash)
-        # By way of the future queue, as everything that looks for its place.
+        # Through the future queue, like every transaction that is moved.
         self._future.insert(fresh, self._missing(fresh))
         self._settle((), [] if fresh.missing else [fresh])
         self._settle(self._widows(widowed), ())
@@ -680,7 +678,7 @@ class Pool:
         self._end(tx, status, reason=reason)
         self._settle(self._widows(widowed), ())
 
-    # --- small steps ------------------------------------------------------------
+    # --- internals --------------------------------------------------------------
 
     def _join(self, tx: Transaction) -> None:
         self._members[tx.hash] = tx
@@ -690,7 +688,7 @@ class Pool:
         return self._ready if self._ready.members.get(tx.hash) is tx else self._future
 
     def _remove(self, tx: Transaction) -> Widowed:
-        """Take one transaction out of its queue."""
+        """Remove one transaction from its queue."""
         if self._ready.members.get(tx.hash) is tx:
             return self._ready.detach(tx)
         self._future.remove(tx)
@@ -704,7 +702,7 @@ class Pool:
     def _end(
         self, tx: Transaction, status: Status, *, by: bytes | None = None, reason: str = ""
     ) -> None:
-        """A transaction that has left its queue leaves the pool for good."""
+        """Remove a transaction, which has left its queue, from the pool, with its last status."""
         del self._members[tx.hash]
         self._senders.remove(tx)
         self._tell(StatusEvent(tx.hash, status, by=by, reason=reason))

@@ -1,8 +1,8 @@
-"""Transactions that could go into a block now, and who must go before whom.
+"""Transactions that could go into a block now, with their dependencies.
 
-Always holds: a tag has at most one provider; a required tag either links to its
-provider (`parents` and `children`) or stands in `unprovided`, which means that
-the chain provides it; the links have no cycle, and `level` rises along them.
+Invariants: a tag has at most one provider; a required tag either links to its provider (`parents`
+and `children`) or is in `unprovided`, which means that the chain provides it; the links have no
+cycle, and `level` rises along them.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ class Ready:
         return ReadyIterator(self.members)
 
     def worst(self) -> Transaction | None:
-        """The first that must go when room is needed."""
+        """Return the member to drop first when room is needed."""
         return self._worst.first()
 
     def would_be_worst(self, tx: Transaction) -> bool:
-        """Whether `tx`, if it came in, would be the first that must go."""
+        """Return True if `tx`, when inserted, would be the first to drop."""
         return self._worst.would_be_first(tx)
 
     def first_to_expire(self) -> Transaction | None:
-        """The one that grows stale first."""
+        """Return the member that becomes stale first."""
         return self._expiry.first()
 
     def rivals(self, tx: Transaction) -> list[Transaction]:
-        """Those that provide one of the tags that `tx` provides, without doubles."""
+        """Return the members that provide one of the tags of `tx`, without duplicates."""
         provider = self.provider
         found = (provider.get(tag) for tag in tx.provides)
         return list(dict.fromkeys(rival for rival in found if rival is not None))
 
     def would_cycle(self, tx: Transaction, rivals: Iterable[Transaction]) -> bool:
-        """Whether `tx` depends on one that it would replace, or that would depend on it."""
+        """Return True if `tx` depends on one that it would replace, or that would depend on it."""
         suspects = dict.fromkeys(rivals)
         for tag in tx.provides:
             suspects.update(self.unprovided.get(tag, {}))
@@ -62,11 +62,11 @@ class Ready:
         return _leads_to([parent for parent in found if parent is not None], suspects)
 
     def depends(self, tx: Transaction, other: Transaction) -> bool:
-        """Whether `tx`, a member, cannot stay without `other`."""
+        """Return True if `tx`, a member, cannot stay without `other`."""
         return _leads_to(tx.parents, {other: None})
 
     def insert(self, tx: Transaction) -> None:
-        """Take `tx` in; it has no rivals here and closes no cycle (see above)."""
+        """Insert `tx`, which must have no rivals here and close no cycle (see above)."""
         self.members[tx.hash] = tx
         self.bytes += len(tx.raw)
         tx.level = 0
@@ -89,7 +89,7 @@ class Ready:
         self._expiry.push(tx)
 
     def detach(self, tx: Transaction) -> Widowed:
-        """Take `tx` out and leave its children, whose tags are then unprovided."""
+        """Remove `tx`, but keep its children, whose tags are then unprovided."""
         del self.members[tx.hash]
         self.bytes -= len(tx.raw)
         for parent in tx.parents:
@@ -110,7 +110,7 @@ class Ready:
         return widowed
 
     def remove_subtree(self, roots: Iterable[Transaction]) -> list[Transaction]:
-        """Take out the roots and all that depend on them; those not here are skipped."""
+        """Remove and return the roots with all dependants; roots not in the queue are skipped."""
         removed: list[Transaction] = []
         walk = list(roots)
         while walk:
@@ -131,7 +131,7 @@ class Ready:
             del self.unprovided[tag]
 
     def _lift(self, children: Iterable[Transaction]) -> None:
-        """Raise levels below a new parent. In the old order each is settled in one visit."""
+        """Raise levels below a new parent. In the old order each is processed once."""
         work = [(child.level, child.hash) for child in children]
         heapq.heapify(work)
         while work:
@@ -145,9 +145,9 @@ class Ready:
 
 
 def _leads_to(starts: Iterable[Transaction], goals: Mapping[Transaction, None]) -> bool:
-    """Whether a way up from one of `starts`, over parents, meets one of `goals`."""
-    # Levels rise from parent to child: nothing below the lowest goal can lead to
-    # one. A plain replacement in a long chain is settled here at once.
+    """Return True if a path from one of `starts`, over parents, reaches one of `goals`."""
+    # Levels rise from parent to child: nothing below the lowest goal can lead to one. A plain
+    # replacement in a long chain ends here at once.
     floor = min(goal.level for goal in goals)
     walk = [start for start in starts if start.level >= floor]
     seen = set(walk)
@@ -162,12 +162,12 @@ def _leads_to(starts: Iterable[Transaction], goals: Mapping[Transaction, None]) 
 
 
 class ReadyIterator(Iterator[Transaction]):
-    """Ready transactions in authoring order, found as they are asked for.
+    """Ready transactions in authoring order, found on demand.
 
-    Dependencies first; then the higher priority, the earlier end of validity, the
-    earlier arrival. The author says `skip` to what does not fit: its dependants
-    do not come then. The pool may change meanwhile: what left it does not come,
-    what arrived may or may not, and nothing ever comes before its parents.
+    Dependencies first; then the higher priority, the earlier end of validity, the earlier arrival.
+    The author calls `skip` for misfits: their dependants are then left out. The pool may change
+    meanwhile: removed transactions are left out, new ones may be returned or not, and none is
+    returned before its parents.
     """
 
     __slots__ = ("_heap", "_kept", "_last", "_members", "_skipped")
@@ -200,15 +200,15 @@ class ReadyIterator(Iterator[Transaction]):
         raise StopIteration
 
     def skip(self, tx_hash: bytes) -> None:
-        """Leave out this transaction, if it has not come yet, and all that depend on it."""
+        """Leave out this transaction, unless it was returned already, and all its dependants."""
         self._skipped.add(tx_hash)
         self._kept.discard(tx_hash)
 
     def _unlock(self, tx: Transaction) -> None:
-        # Only now, when the author has seen it: what it skipped unlocks nothing.
+        # Only now, after the author's decision: a skipped one unlocks nothing.
         if tx.hash in self._skipped:
             return
         self._kept.add(tx.hash)
-        # One with several parents comes up once for each; the last time counts.
+        # One with several parents is pushed once for each; the last time counts.
         for child in tx.children:
             heapq.heappush(self._heap, child.rank)

@@ -1,4 +1,4 @@
-"""What each account has in the pool: bytes, and the fees that it promises."""
+"""Bytes and promised fees of each account in the pool."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from btt_chain.txpool.types import CanPay, Transaction
 
 @dataclass(slots=True)
 class _Used:
-    """What one account has in the pool."""
+    """Bytes and fees of one account in the pool."""
 
     size: int = 0
     fees: int = 0
@@ -35,7 +35,7 @@ class Senders:
         return 0 if used is None else used.size
 
     def add(self, tx: Transaction) -> None:
-        """Count a transaction that enters the pool."""
+        """Add a transaction that enters the pool."""
         if tx.sender is None:
             return
         used = self._used.get(tx.sender)
@@ -45,7 +45,7 @@ class Senders:
         used.fees += tx.fee
 
     def remove(self, tx: Transaction) -> None:
-        """Count a transaction no more that leaves the pool."""
+        """Subtract a transaction that leaves the pool."""
         if tx.sender is None:
             return
         used = self._used[tx.sender]
@@ -57,10 +57,10 @@ class Senders:
     def unpayable(self, tx: Transaction, replaced: int, can_pay: CanPay) -> int | None:
         """Return the fees of a sender with `tx` if it cannot pay them all; None if it can.
 
-        The runtime judges each transaction alone. Without this sum, an account with one fee could
-        fill the pool: all its transactions but the first are thrown out once that one is included.
-        `replaced` are the fees of transactions that `tx` would replace. The double is asked for
-        first, so that a long row of transactions needs few questions.
+        The runtime validates each transaction alone. Without this sum, an account with one fee
+        could fill the pool: all its transactions but the first are removed once that one is
+        included. `replaced` are the fees of transactions that `tx` would replace. The double amount
+        is tried first, so that a long chain of transactions needs few checks.
         """
         used = None if tx.sender is None else self._used.get(tx.sender)
         if used is None or tx.sender is None:

@@ -43,7 +43,7 @@ class Shares:
     def heaviest_first(self, limit: Limit) -> Iterator[Transaction]:
         """Yield the newest of the account with the largest part of `limit`, while it has several.
 
-        The caller must remove each before it asks for the next.
+        The caller must remove each before it takes the next.
         """
         heap = [
             (-share.weight(limit), sender)
@@ -63,7 +63,7 @@ class Shares:
     def heaviest(self, limit: Limit, newcomer: Transaction | None = None) -> bytes | None:
         """Return the account with the largest part of `limit`, in number or bytes.
 
-        None if no account has several transactions. `newcomer` counts as if it was in the queue;
+        None if no account has several transactions. `newcomer` counts as if it were in the queue;
         of equals its sender is the heaviest.
         """
         weights = {
@@ -79,7 +79,7 @@ class Shares:
         return max(weights, key=weights.__getitem__, default=None)
 
     def add(self, tx: Transaction) -> None:
-        """Count a transaction that enters the queue."""
+        """Add a transaction that enters the queue."""
         if tx.sender is None:
             return
         share = self._shares.get(tx.sender)
@@ -89,7 +89,7 @@ class Shares:
         share.size += len(tx.raw)
 
     def remove(self, tx: Transaction) -> None:
-        """Count a transaction no more that leaves the queue."""
+        """Subtract a transaction that leaves the queue."""
         if tx.sender is None:
             return
         share = self._shares[tx.sender]

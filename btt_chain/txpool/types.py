@@ -1,7 +1,7 @@
-"""The words of the pool: a transaction in it, a block that took some, a status.
+"""Types of the pool: a transaction in it, a block that included some, a status.
 
-Everything here is plain data. `Transaction` also carries its place in the graph
-of dependencies; only the queues of this package write those fields.
+Everything here is plain data. `Transaction` also carries its place in the graph of dependencies;
+only the queues of this package write those fields.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class BlockRef(NamedTuple):
 class Included(NamedTuple):
     """One transaction of a block.
 
-    `raw` is the extrinsic with its length in front, `position` its index in the
-    block, `provides` its tags, or None where nobody knows them.
+    `raw` is the extrinsic with its length prefix, `position` its index in the block, `provides` its
+    tags, None if they are not known.
     """
 
     position: int
@@ -45,7 +45,7 @@ class ImportedBlock(NamedTuple):
 
 
 class Validated(NamedTuple):
-    """A verdict with what the pool keeps beside the transaction."""
+    """A validation result with the data that the pool keeps for the transaction."""
 
     valid: ValidTransaction
     kept: object
@@ -57,18 +57,18 @@ class Validated(NamedTuple):
 
 
 Validate = Callable[[bytes, TransactionSource, BlockRef], ValidTransaction | Validated]
-"""The runtime's judgement at a block; raises `Invalid` or `Unknown` of primitives.validity."""
+"""Return the runtime's validation at a block; raises `Invalid` or `Unknown` of `validity`."""
 
 Recheck = Callable[["Transaction", BlockRef], ValidTransaction | Validated]
-"""The same for a transaction of the pool. The answer is a `Validated` if it was decoded again."""
+"""The same for a transaction of the pool. The result is a `Validated` if it was decoded again."""
 
 
 CanPay = Callable[[bytes, int, bytes], bool]
-"""Whether an account can pay so much in fees, in the state of the block with this hash."""
+"""Return True if an account can pay so much in fees, in the state of the block with this hash."""
 
 
 class Status(StrEnum):
-    """What can happen to a transaction; the values are the words of JSON-RPC."""
+    """Status of a transaction; the values are the words of JSON-RPC."""
 
     READY = "ready"
     FUTURE = "future"
@@ -83,7 +83,7 @@ class Status(StrEnum):
 
     @property
     def ends(self) -> bool:
-        """Nothing follows this status."""
+        """True if no status follows this one."""
         return self in _LAST
 
 
@@ -99,11 +99,11 @@ _LAST: Final = frozenset(
 
 
 class StatusEvent(NamedTuple):
-    """Something happened to the transaction `hash`.
+    """A change of status of the transaction `hash`.
 
-    `block` and `position` (the extrinsic's index in it) come with inBlock, retracted,
-    finalized and finalityTimeout; `by` with usurped; `peers` with broadcast;
-    `reason` with dropped and invalid, for logs.
+    `block` and `position` (the extrinsic's index in it) come with inBlock, retracted, finalized and
+    finalityTimeout; `by` with usurped; `peers` with broadcast; `reason` with dropped and invalid,
+    for logs.
     """
 
     hash: bytes
@@ -115,7 +115,7 @@ class StatusEvent(NamedTuple):
     reason: str = ""
 
     def rpc(self) -> str | dict[str, str | list[str]]:
-        """The `result` of an `author_extrinsicUpdate` notification."""
+        """Return the `result` of an `author_extrinsicUpdate` notification."""
         name = self.status.value
         if self.block is not None:
             return {name: "0x" + self.block.hex()}
@@ -128,7 +128,7 @@ class StatusEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The most that a queue holds."""
+    """Maximum number and bytes of a queue."""
 
     count: int
     bytes: int
@@ -136,20 +136,19 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Every bound of a pool. Seconds for bans, blocks for finality.
+    """All limits of a pool. Seconds for bans, blocks for finality.
 
-    `full_seconds` is the ban of what a full pool has no room for: about a slot, for
-    after the next block there may be some.
+    `full_seconds` is the ban when a full pool has no room: about a slot, because after the next
+    block there may be some.
 
-    `sender_bytes` bounds what one account fills, whatever it promises to pay: only what gets into
-    a block is paid for. It is half of what can be ready.
+    `sender_bytes` limits the bytes of one account, regardless of its tips: only included
+    transactions pay. It is half of the limit of ready ones.
 
-    `future_sender` bounds the transactions of one account that wait for others, so that a few
+    `future_sender` limits the transactions of one account that wait for others, so that a few
     accounts cannot occupy that queue.
 
-    `tracked` bounds the included transactions that wait for finality: beyond it
-    the oldest block times out early, so that a chain whose finality stalls does
-    not grow the memory.
+    `tracked` limits the included transactions that wait for finality: beyond it the oldest block
+    times out early, so that a chain whose finality stalls does not grow the memory.
     """
 
     ready: Limit = Limit(8_192, 20 * 1024 * 1024)
@@ -165,7 +164,7 @@ class Limits:
 
 
 class PoolStatus(NamedTuple):
-    """How full the pool is."""
+    """Number and bytes of the pool's transactions."""
 
     ready: int
     ready_bytes: int
@@ -180,9 +179,8 @@ Rank = tuple[int, int, int, bytes]
 class Transaction:
     """A valid transaction in the pool.
 
-    `raw` is the extrinsic with its length in front. It becomes stale at the block
-    `valid_till`. `seq` counts arrivals and stays with it when it moves between
-    the queues.
+    `raw` is the extrinsic with its length prefix. It becomes stale at the block `valid_till`. `seq`
+    counts arrivals and stays the same when it moves between the queues.
     """
 
     hash: bytes
@@ -201,19 +199,19 @@ class Transaction:
     fee: int = 0
     announced: Status | None = None
     rank: Rank = field(init=False)
-    """Authoring order among those whose dependencies are met: the smallest goes first."""
+    """Authoring order among transactions whose dependencies are met: the smallest goes first."""
     parents: dict[Transaction, None] = field(default_factory=dict)
-    """Ready transactions that provide what this one requires."""
+    """Ready transactions that provide tags required by this one."""
     children: dict[Transaction, None] = field(default_factory=dict)
     level: int = 0
     """Greater than the level of every parent."""
     missing: dict[bytes, None] = field(default_factory=dict)
-    """Required tags that nobody provides; only in the future queue."""
+    """Required tags that no transaction provides; only in the future queue."""
 
     def __post_init__(self) -> None:
         self.rank = (-self.priority, self.valid_till, self.seq, self.hash)
 
 
 def nonce_tag(account: bytes, nonce: int) -> bytes:
-    """The tag of a signed transaction: SCALE of (AccountId32, u32 nonce), 36 bytes."""
+    """Return the tag of a signed transaction: SCALE of (AccountId32, u32 nonce), 36 bytes."""
     return account + nonce.to_bytes(4, "little")

@@ -198,9 +198,7 @@ def _check_turn(claim: Claim, epoch: Epoch) -> None:
 
 
 def _check_draw(claim: Claim, epoch: Epoch, author: bytes, vrf: Vrf) -> Draw | None:
-    """Return the VRF output of a claim that carries one, once proven and, if primary, below the
-    threshold.
-    """
+    """Return the VRF output of a claim that carries one, if proven and, if primary, winning."""
     if isinstance(claim, SecondaryPlain):
         return None
     slot, index = int(claim.claim.slot), int(claim.claim.authority_index)

@@ -67,8 +67,7 @@ class Authorities:
     def announce(
         self, announced: Target, change: ScheduledChange, ancestry: Ancestry
     ) -> Authorities:
-        """Return the state after the import of a block with a change; repeated imports do not
-        matter.
+        """Return the state after the import of a block with a change; unchanged if it is known.
 
         OutOfOrder if an earlier change on its chain does not take effect before this one.
         """
@@ -102,8 +101,7 @@ class Authorities:
         return None if first is None else first.enacted_at
 
     def finalise(self, block: Target, ancestry: Ancestry) -> Authorities:
-        """Return the state after `block` is final, with the next set as `current` if it enacts a
-        change.
+        """Return the state after `block` is final; `current` is the next set if it enacts a change.
 
         Changes on forks that are dead by this are dropped. OutOfOrder if the block stands above one
         that enacts a change: that one must be final first.

@@ -23,7 +23,7 @@ from btt_chain.primitives.grandpa import (
 )
 from p2p.network import Penalise, Publish, Tell
 
-# --- what the gadget needs ------------------------------------------------------------
+# --- environment ----------------------------------------------------------------------
 
 
 class Blocks(Ancestry, HeaderSource, Protocol):

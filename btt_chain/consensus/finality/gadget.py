@@ -112,9 +112,7 @@ STALL_MOST: Final = 20_000
 LATE: Final = 4
 """Gossip durations by which a tick may be late; after more, our state may be out of date."""
 QUIET_PAUSE: Final = 20
-"""Gossip durations between two reactions to lateness: a node that is always late must vote as
-well.
-"""
+"""Minimum gossip durations between two reactions to lateness: an always late node must vote."""
 COMMIT_TURNS: Final = 8
 """Steps of half a gossip duration over which the voters' commits are staggered."""
 ROUNDS_KEPT: Final = 3
@@ -353,7 +351,7 @@ class Gadget:
         self._peers.owe(before._peers)
         self._floor = before._said
 
-    # --- events: the others ---
+    # --- events: peers ---
 
     def connected(self, peer: str, now_ms: int) -> list[Action]:
         """Process a new connection: send our position to the peer."""
@@ -384,9 +382,7 @@ class Gadget:
         return self._finish()
 
     def note_heard(self, peer: str, raw: bytes, now_ms: int) -> list[Action]:
-        """Process a note of a neighbour to us alone: its position, votes that we lack, a
-        request.
-        """
+        """Process a neighbour's note to us alone: its position, votes that we lack, a request."""
         self._hear_clock(now_ms)
         message = self._decode(peer, raw)
         match message:
@@ -577,9 +573,7 @@ class Gadget:
             known.has.add(signed.signature)
 
     def _in_reach(self, peer: str, set_id: int, number: int) -> bool:
-        """Return True if a vote is of a round that we follow; penalize a peer that should know
-        better.
-        """
+        """Return True if a vote is of a round that we follow; else penalize a peer at fault."""
         if set_id == self.set_id and abs(number - self.round) <= 1:
             return True
         self._blame(peer, set_id, number, "vote")
@@ -683,9 +677,7 @@ class Gadget:
             self._spread(raw)
 
     def _fit(self, peer: str, votes: Sequence[SignedMessage], most: int) -> bool:
-        """Return True if votes of one stage reach the threshold and are of voters, `most` of
-        each.
-        """
+        """Return True if votes of one stage reach the threshold, of voters only, `most` of each."""
         voters = self.authorities.current.voters
         who = {signed.id: None for signed in votes}
         unknown = any(one not in voters for one in who)
@@ -900,7 +892,7 @@ class Gadget:
         if all(self._fit(name, stage, 2) for stage in stages) and self._signed(name, votes, number):
             self._take_or_wait(_Waiting(name, body, self._now, raw=b""))
 
-    # --- what the voter wants ---
+    # --- actions of the voter ---
 
     def _obey(self, actions: Sequence[voter.Action], peer: str | None = None) -> None:
         """Carry out the voter's actions; `peer` is the sender of the message that led to them."""
@@ -927,7 +919,7 @@ class Gadget:
                     if peer is not None:
                         self._penalise(peer, cost.INVALID, why)
                 case voter.RecordVote() | ArmTimer():
-                    pass  # the signer records what it signs; `_arm` asks the voter for its time
+                    pass  # the signer records what it signs; `_arm` reads the voter's timer
 
     def _finalise(self, proof: Justification) -> None:
         """Have a proven block finalized, unless it stands above one that ends the set."""
@@ -1048,12 +1040,10 @@ class Gadget:
             changes |= records.proof_change(self._proof)
         self._put(Save(changes))
 
-    # --- beginnings ---
+    # --- start ---
 
     def _recall(self, genesis: Sequence[tuple[AuthorityId, int]]) -> None:
-        """Restore the current voters: the stored ones, and the changes in the headers since
-        then.
-        """
+        """Restore the current voters: the stored ones, and the changes in later headers."""
         final = self._blocks.final()
         stored = records.read_voters(self._read)
         if stored is not None:

@@ -93,9 +93,7 @@ class Peers:
             self.asked = None
 
     def may_stand_at(self, set_id: int) -> bool:
-        """Return True if some neighbour is in this set or a later one, or has not sent its
-        position.
-        """
+        """Return True if some neighbour is in this set or later, or has not sent its position."""
         return any(peer.view is None or peer.view.set_id >= set_id for peer in self.known.values())
 
     def stand_near(self, set_id: int, round_number: int) -> bool:
