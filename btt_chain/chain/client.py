@@ -208,7 +208,7 @@ class Client:
         overlay = self.overlay(hash) if overlay is None else overlay
         return dry_run(self.laws.of(overlay.get).queries, overlay, H256(hash), wire)
 
-    # ---- blocks in
+    # ---- block import
 
     def execute(self, header: Header, body: Sequence[bytes]) -> Made:
         """Execute a block on its parent's state; nothing is stored.
@@ -350,7 +350,7 @@ class Client:
                 hashes.append(hash)
         return hashes
 
-    # ---- news
+    # ---- events
 
     def _tell_best(
         self, enacted: Sequence[tuple[bytes, int]], retracted: Sequence[tuple[bytes, int]]

@@ -251,7 +251,7 @@ def wire_of(version: RuntimeVersion) -> tuple[str, int, int, int]:
 
 
 def extrinsics_root(extrinsics: Sequence[bytes]) -> bytes:
-    """Return the root of a block's extrinsics: a version 0 trie of their wire form."""
+    """Return the root of a block's extrinsics: a version 0 trie of their encoding."""
     return _extrinsics_root(tuple(extrinsics))
 
 

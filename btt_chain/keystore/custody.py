@@ -87,7 +87,7 @@ class Custody:
         return self.keystore.has(key_type, public)
 
     def has_session_keys(self, keys: bytes) -> bool:
-        """Return True if the keystore has all keys of a set; ValueError unless it is 64 bytes."""
+        """Return True if the keystore has all of `keys`; ValueError unless these are 64 bytes."""
         return all(self.keystore.has(key_type, public) for key_type, public in split(keys))
 
     def prove_possession(self, keys: bytes, owner: bytes) -> bytes:

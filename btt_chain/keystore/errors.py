@@ -1,4 +1,4 @@
-"""Errors of keys and signing records; messages about a file name it."""
+"""Errors of keys and signing records; a message about a file names it."""
 
 from __future__ import annotations
 

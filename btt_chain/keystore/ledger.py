@@ -211,7 +211,7 @@ class Ledger:
             return None
         return last.votes.get(ORDER[place.step])
 
-    # ---- as a whole
+    # ---- the whole ledger
 
     def doubted(self, reason: str, seen: Ledger | None = None) -> Ledger:
         """Return the ledger raised to what was `seen`, and unsure for this `reason`."""
@@ -219,7 +219,7 @@ class Ledger:
         return replace(raised, reason=reason)
 
     def settled(self, slot: int, set_id: int, standing: int | None = None) -> Ledger:
-        """Return the ledger sure again: nothing is signed up to `slot`, nor in sets up to `set_id`.
+        """Return the ledger settled: nothing is signed up to `slot`, nor in sets up to `set_id`.
 
         Where finality stood at the round `standing` of that set for the whole watch, that round is
         open above the record. A set ends by finality only, so if all voters waited for the next
@@ -256,7 +256,7 @@ class Clock:
     highest: int = field(default=0)
 
     def tick(self, slot: int) -> tuple[Clock, Refusal | None]:
-        """Return the clock after the machine's time is `slot`, and a refusal if it is behind."""
+        """Return the clock at the machine's `slot`, and a refusal if that is behind."""
         if slot + 1 < self.highest:
             return self, Refusal(
                 f"the clock went back from slot {self.highest} to slot {slot}: no block is made "

@@ -76,7 +76,7 @@ class Keystore:
     def open(cls, folder: Path, password: Password | None = None) -> Keystore:
         """Open a folder (which need not exist yet) and read every key.
 
-        Raises KeystoreError for the first invalid file: a node starts only if all are valid.
+        Raises KeystoreError for the first invalid file: a validator starts only if all are valid.
         """
         store = cls(folder, password)
         for problem in store.refresh():

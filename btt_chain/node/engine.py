@@ -743,7 +743,7 @@ class Engine:
         return client.laws.lacks(client.state(client.best().hash).get) is not None
 
     def _law_changes(self) -> bool:
-        """Return True if peers may run another runtime than our best block's, or we stopped."""
+        """Return True if peers may run another runtime than the best block's, or we stopped."""
         slot = self._now // self.settings.slot_ms
         recent = self._law_changed is not None and slot <= self._law_changed + LAW_SLOTS
         return recent or self._law_is_due(LAW_SLOTS)

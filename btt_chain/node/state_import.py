@@ -23,7 +23,7 @@ from storage.trie.range_proof import VerifiedRange, verify_range
 LINK_PREFIX: Final = b"warp_link"
 """Auxiliary keys of the blocks that ended the intermediate sets, by set; deleted at the end."""
 PROOF_PREFIX: Final = b"warp_proof"
-"""Auxiliary keys of their proofs, by block; that of the last block is deleted at the end."""
+"""Auxiliary keys of their proofs, by block; deleted once the block is stored."""
 
 _LINK: Final = codec(tuple[u32, H256])
 

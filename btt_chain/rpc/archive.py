@@ -47,9 +47,7 @@ class DiffQuery:
 
 
 def parse_diff(value: object) -> DiffQuery:
-    """Return the query of `{"key"?: "0x..", "returnType": "value" | "hash", "childTrieKey"?:
-    "0x.."}`.
-    """
+    """Parse `{"key"?: "0x..", "returnType": "value" | "hash", "childTrieKey"?: "0x.."}`."""
     if not isinstance(value, dict) or value.get("returnType") not in {"value", "hash"}:
         raise Unfit("expected objects with `returnType`, `value` or `hash`")
     key = value.get("key")
@@ -145,9 +143,7 @@ class ArchiveApi:
         items: Annotated[list[DiffParam], MaxItems(MAX_ITEMS)] | None = None,
         previous_hash: Hash | None = None,
     ) -> None:
-        """Stream the differences between a block's state and an ancestor's, by default the
-        parent's.
-        """
+        """Stream the differences of a block's state from an ancestor's (default: its parent)."""
         _check_streams(subscription, DIFF_EVENT)
         header = self.chain.header(hash)
         if previous_hash is None and header is not None:

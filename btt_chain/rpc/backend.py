@@ -134,7 +134,7 @@ class UpgradeState(NamedTuple):
     """The versions that the node's program carries."""
     scheduled: ScheduledLaw | None
     lacking: str
-    """Why the node cannot go on under the version in force or to come, with the remedy, or ""."""
+    """Why the node cannot go on, now or in the scheduled version, and the remedy; else empty."""
     stands: bool
     """True if the node imports no more blocks for that reason."""
 

@@ -116,7 +116,7 @@ class Connection:
         self._slots = asyncio.Semaphore(limits.pending_calls)
         self.spawn(self._write_notifications)
 
-    # ---- out
+    # ---- sending
 
     def send(self, frame: bytes) -> None:
         """Queue a frame; a reader too far behind is disconnected instead."""
@@ -169,7 +169,7 @@ class Connection:
             self._wake.clear()
             await self.flush()
 
-    # ---- work that belongs to this connection
+    # ---- tasks of the connection
 
     def spawn(self, work: Work) -> asyncio.Task[None]:
         """Run work while the connection lives; a failure of it ends the connection."""
@@ -193,7 +193,7 @@ class Connection:
         await self._slots.acquire()
         self.spawn(work).add_done_callback(lambda _: self._slots.release())
 
-    # ---- end
+    # ---- closing
 
     def cut(self) -> None:
         """Drop the peer; the reading loop detects it and calls `close`."""

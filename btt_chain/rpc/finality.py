@@ -80,9 +80,7 @@ class GrandpaApi:
 
     @method("grandpa_proveFinality", cost=HEAVY)
     def prove_finality(self, block: BlockNumber) -> str | None:
-        """Return the proof that the block at a height is final (hex SCALE FinalityProof), or
-        null.
-        """
+        """Return the finality proof of a block by height (SCALE FinalityProof, hex), or null."""
         try:
             proof = self.finality.prove(block)
         except NotFinal:

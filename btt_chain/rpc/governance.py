@@ -88,7 +88,7 @@ class GovernanceApi(Views):
     def referenda(self, before: U32 | None = None, at: Hash | None = None) -> Json:
         """Return up to a hundred referenda with smaller numbers than `before`, the newest first.
 
-        Calls of more than 1,024 bytes are left out; `gov_referendum` returns them.
+        A call is included if it has at most 1,024 bytes; `gov_referendum` returns longer ones, too.
         """
         data = encode(u32 | None, None if before is None else u32(before)) + encode(u32, u32(PAGE))
         found = self.ask("GovernanceApi_referenda", list[ReferendumView], at, data)

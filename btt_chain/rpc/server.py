@@ -121,7 +121,7 @@ class RpcServer:
         self._listeners: list[Listener] = []
         self._sweeper: asyncio.Task[None] | None = None
 
-    # ---- life
+    # ---- start and stop
 
     async def start(self) -> None:
         """Open the port, on IPv4 and if possible on IPv6.

@@ -43,7 +43,7 @@ class Query:
 
 
 def parse_query(value: object) -> Query:
-    """Return the query of `{"key": "0x..", "type": "..", "paginationStartKey"?: "0x.."}`."""
+    """Parse `{"key": "0x..", "type": "..", "paginationStartKey"?: "0x.."}`."""
     if not isinstance(value, dict):
         raise Unfit("expected objects with `key` and `type`")
     if "key" not in value or "type" not in value:

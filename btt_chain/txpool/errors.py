@@ -80,7 +80,7 @@ class AlreadyImported(PoolError):
 
 
 class TooLowPriority(PoolError):
-    """Another transaction has its account and nonce, and its priority is the same or higher."""
+    """Other transactions provide its tags, with the same or a higher priority."""
 
     code = 1014
     data = (
@@ -124,7 +124,7 @@ class NoFutureRoom(ImmediatelyDropped):
 
 
 class SenderLimit(ImmediatelyDropped):
-    """The sender's transactions exceed the limit of one account."""
+    """The sender's transactions would exceed the bytes that one account may have in the pool."""
 
     def __init__(self, full: PoolStatus, used: int, limit: int) -> None:
         super().__init__(full)
@@ -135,7 +135,7 @@ class SenderLimit(ImmediatelyDropped):
 
 
 class SenderFutureLimit(SenderLimit):
-    """The sender's transactions that wait for a nonce exceed the limit of one account."""
+    """The sender's waiting transactions would exceed the limit of one account."""
 
     def __init__(self, full: PoolStatus, used: Limit, limit: Limit) -> None:
         super().__init__(full, used.bytes, limit.bytes)

@@ -103,7 +103,7 @@ __all__ = [
 # --- settings -------------------------------------------------------------------------
 
 NEIGHBOUR_EVERY: Final = 120_000
-"""Milliseconds between two neighbour packets with our position."""
+"""Maximum milliseconds between neighbour packets with our position."""
 STALL_FIRST: Final = 8
 """Gossip durations after which a round that does not complete is first helped along; a round takes
 four and the delivery of the last vote."""
