@@ -466,10 +466,7 @@ class Engine:
             self._author(slot, worker)
 
     def _is_in_touch(self) -> bool:
-        """Return True if our view of the chain is current, or authoring is forced.
-
-        It is current with a peer, or as the only validator, unless sync is catching up.
-        """
+        """Return True if our view of the chain is current, or authoring is forced."""
         return self.settings.force_authoring or self._hears_others()
 
     def _hears_others(self) -> bool:
