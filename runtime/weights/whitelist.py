@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-WHITELIST_CALL: Final = 152_000_000
+WHITELIST_CALL: Final = 142_000_000
 """2 keys written."""
-REMOVE_WHITELISTED_CALL: Final = 754_000_000
+REMOVE_WHITELISTED_CALL: Final = 725_000_000
 """3 keys written."""
 
 
@@ -20,7 +20,7 @@ def dispatch_whitelisted_call(length: int) -> int:
 
     `length` 0 to 1_048_576.
     """
-    return 180_000_000 + 243 * length
+    return 166_000_000 + 154 * length
 
 
 def dispatch_whitelisted_call_with_preimage(length: int) -> int:
@@ -28,4 +28,4 @@ def dispatch_whitelisted_call_with_preimage(length: int) -> int:
 
     `length` 0 to 1_048_576.
     """
-    return 170_000_000 + 2_040 * length
+    return 151_000_000 + 7_150 * length

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.weights.declare import Case, benchmark
+from bench.weights.pallets.utility import carried
 from bench.weights.state import BLOCK, Bench
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digest import H256
@@ -103,8 +104,8 @@ def dispatch_whitelisted_call(b: Bench, length: int) -> Case:
 
 @benchmark("Whitelist.dispatch_whitelisted_call_with_preimage", length=(0, LONG))
 def dispatch_whitelisted_call_with_preimage(b: Bench, length: int) -> Case:
-    """Make a call that is brought."""
-    inner = long_call(b, length)
+    """Make a call that is brought, slow to decode for its size."""
+    inner = carried(b, 0, length)
     b.decides("Whitelist", "whitelist_call", call_hash=H256(blake2_256(inner.raw)))
     return Case(b.call("Whitelist", "dispatch_whitelisted_call_with_preimage", call=inner), ROOT)
 
